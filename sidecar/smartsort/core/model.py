@@ -1,0 +1,236 @@
+"""The values the whole program speaks in: photos, faces, people, reasons and decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Category(StrEnum):
+    """The review folders of the source document."""
+
+    DUPLICATES = "duplicates"
+    UNIDENTIFIED = "unidentified"
+    LOW_CONFIDENCE = "low_confidence"
+    MULTIPLE_FACES = "multiple_faces"
+    UNWANTED_PERSON = "unwanted_person"
+
+
+class State(StrEnum):
+    """Where a photo is on its way; one value per row of the ledger.
+
+    `arrived` .. `decided` are steps that a restart resumes; the others are places of rest.
+    """
+
+    ARRIVED = "arrived"
+    """A row and a claim target exist; the file may still lie where it was dropped."""
+    CLAIMED = "claimed"
+    """The file is ours, in `temp_downloads/`; nothing has been read yet."""
+    HASHED = "hashed"
+    """Readable, both digests known; Immich has not been asked about its content yet."""
+    UNIQUE = "unique"
+    """New to the ledger and to Immich; waits for room in the library."""
+    PLACED = "placed"
+    """In `library/`; Immich has not shown an asset for it yet."""
+    KNOWN = "known"
+    """Immich has an asset; its faces are not final yet."""
+    RECOGNISED = "recognised"
+    """The faces are final; the decision is due."""
+    FILED = "filed"
+    """Rest: linked under `faces/<person>/`."""
+    REVIEW = "review"
+    """Rest: linked under `review/<category>/`, waiting for a human."""
+    SKIPPED = "skipped"
+    """Rest: an exact duplicate that the configuration skips; its bytes are in `trash/`."""
+    REJECTED = "rejected"
+    """Rest: a human rejected it; its bytes are in `trash/` until the retention time ends."""
+    PURGED = "purged"
+    """Rest: the retention time has ended; the bytes are gone, the digest is remembered."""
+
+
+IN_FLIGHT = (State.PLACED, State.KNOWN, State.RECOGNISED)
+UNFINISHED = (State.ARRIVED, State.CLAIMED, State.HASHED, State.UNIQUE, *IN_FLIGHT)
+AT_REST = (State.FILED, State.REVIEW, State.SKIPPED, State.REJECTED, State.PURGED)
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in pixels of the upright preview, origin at the top left."""
+
+    x1: int
+    y1: int
+    x2: int
+    y2: int
+
+    @property
+    def area(self) -> int:
+        """Pixels covered; 0 for a box turned inside out."""
+        return max(0, self.x2 - self.x1) * max(0, self.y2 - self.y1)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person as Immich knows them; `name` is "" while nobody has named them."""
+
+    id: str
+    name: str
+    hidden: bool = False
+    favourite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One face of one asset. `person` is None while Immich has assigned nobody."""
+
+    id: str
+    box: Box
+    image_width: int
+    image_height: int
+    person: Person | None
+    source: str = "machine-learning"
+
+    @property
+    def share(self) -> float:
+        """How much of the picture the face covers, 0 to 1."""
+        whole = self.image_width * self.image_height
+        return self.box.area / whole if whole > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A person the face might be; `similarity` is a cosine, None where nobody measured it."""
+
+    person: Person
+    similarity: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Confidence:
+    """How sure the match of one face is.
+
+    `similarity` is the mean cosine to the nearest confirmed faces of the assigned person, `margin` the
+    distance to the best other person; both None when nothing could be measured, and then `why_unknown`
+    says why. Nothing is ever made up.
+    """
+
+    similarity: float | None = None
+    margin: float | None = None
+    runner_up: Person | None = None
+    why_unknown: str | None = None
+
+    @property
+    def known(self) -> bool:
+        """True when a number was measured."""
+        return self.similarity is not None
+
+
+class CopyPlace(StrEnum):
+    """Where the other copy of a duplicate is."""
+
+    LEDGER = "ledger"
+    """A photo smartsort holds, alive in `library/`, `faces/` or `review/`."""
+    TRASH = "trash"
+    """Only in smartsort's own trash, or already purged from it: a human rejected it."""
+    DOWNLOADS = "downloads"
+    """A row of a `downloads` table that was there before smartsort."""
+    IMMICH = "immich"
+    """An upload in Immich."""
+    IMMICH_TRASH = "immich_trash"
+    """An upload that lies in Immich's trash and will vanish with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OtherCopy:
+    """The photo a duplicate duplicates."""
+
+    place: CopyPlace
+    path: str | None = None
+    photo_id: int | None = None
+    asset_id: str | None = None
+
+    @property
+    def alive(self) -> bool:
+        """False when the other copy is only in a trash, so that this one may be the last."""
+        return self.place not in (CopyPlace.TRASH, CopyPlace.IMMICH_TRASH)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything the decision looks at; stored with it so that it can be explained later.
+
+    `unreadable` is what the probe said of a file that is no picture; `gave_up` is set when Immich could
+    not recognise the photo within `max_retries`.
+    """
+
+    faces: tuple[Face, ...] = ()
+    other_copy: OtherCopy | None = None
+    near_copy: OtherCopy | None = None
+    confidence: Mapping[str, Confidence] = field(default_factory=dict)
+    """By face id."""
+    suggestions: Mapping[str, tuple[Suggestion, ...]] = field(default_factory=dict)
+    """By face id, closest first."""
+    unreadable: str | None = None
+    gave_up: str | None = None
+
+
+class Outcome(StrEnum):
+    """The three ways out of the pipeline; the words of the source document's `action`."""
+
+    SORTED = "sorted"
+    REVIEWED = "reviewed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why. `code` is stable and machine-readable, `numbers` and `names` are what the rule saw.
+
+    Prose is made where it is shown: `smartsort.core.wording`.
+    """
+
+    code: str
+    names: tuple[str, ...] = ()
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of a photo.
+
+    `people` are those it is filed under (one, or several with `multiple_faces = each_person`), empty
+    unless `outcome` is SORTED. `category` and `prefix` are set unless it is SORTED. `reasons` holds
+    every rule that had something to say, the deciding one first.
+    """
+
+    outcome: Outcome
+    reasons: tuple[Reason, ...]
+    policy_version: str
+    category: Category | None = None
+    prefix: str = ""
+    people: tuple[Person, ...] = ()
+    suggested: Person | None = None
+    faces_detected: int = 0
+
+    @property
+    def reason(self) -> Reason:
+        """The reason that decided."""
+        return self.reasons[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """Both digests of one file's bytes, lower-case hexadecimal."""
+
+    sha256: str
+    sha1: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssetRef:
+    """Immich's row for a path. `trashed` is true for offline assets as well as for the user's own trash."""
+
+    id: str
+    path: str
+    trashed: bool = False

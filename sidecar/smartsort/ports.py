@@ -1,0 +1,180 @@
+"""What the pipeline needs from the outside, as protocols.
+
+The pipeline sees these and never an adapter; `smartsort.bootstrap` wires the real ones and tests pass
+fakes. Every method that talks to Immich may raise the errors of `smartsort.errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from smartsort.core.completion import Look, QueueCounts
+from smartsort.core.model import AssetRef, Face, Person
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """Which Immich this is and what this key may do there."""
+
+    version: str
+    user_id: str
+    user_is_admin: bool
+    permissions: frozenset[str]
+    """Permission names of the key; contains "all" for an unlimited one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """An external library of Immich. `import_paths` are paths as Immich sees them."""
+
+    id: str
+    name: str
+    import_paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AssetDetails:
+    """One asset. `offline`: its file is gone; `trashed` without `offline`: the user threw it away."""
+
+    id: str
+    path: str
+    offline: bool
+    trashed: bool
+    visibility: str
+    duplicate_id: str | None
+    has_thumbnail: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UploadCopy:
+    """An upload of Immich with the content that was asked for."""
+
+    asset_id: str
+    trashed: bool
+
+
+class ThumbnailSize(StrEnum):
+    """`thumbnail` is about 250 pixels (webp), `preview` 1440 pixels on its short side (jpeg)."""
+
+    THUMBNAIL = "thumbnail"
+    PREVIEW = "preview"
+
+
+class PhotoServer(Protocol):
+    """Immich, as far as smartsort uses it. There is no method that deletes, and none that forces."""
+
+    @property
+    def calls(self) -> Mapping[str, int]:
+        """HTTP requests made so far, retries included, by operation name."""
+        ...
+
+    async def info(self) -> ServerInfo:
+        """Version, user and permissions; also the proof that the server is reachable and the key valid."""
+        ...
+
+    async def ping(self) -> bool:
+        """True when the server answers. Never raises for an unreachable server."""
+        ...
+
+    async def uploads_with_content(self, sha1s: Sequence[str]) -> Mapping[str, UploadCopy]:
+        """Uploads that have one of these SHA-1 digests (hex), by digest; one call per 5,000."""
+        ...
+
+    async def libraries(self) -> Sequence[Library]:
+        """All external libraries (admin)."""
+        ...
+
+    async def create_library(self, name: str, import_path: str) -> Library:
+        """A new external library of the key's owner (admin). `import_path` as Immich sees it."""
+        ...
+
+    async def validate_import_path(self, library_id: str, import_path: str) -> str | None:
+        """None when Immich can read the path, else its message."""
+        ...
+
+    async def scan(self, library_id: str) -> None:
+        """Start a scan of one library; returns at once, there is no handle."""
+        ...
+
+    async def resolve(self, paths: Sequence[str | bytes]) -> Mapping[str | bytes, AssetRef]:
+        """Assets of these paths (as Immich sees them), by path; unknown ones are missing.
+
+        One call per 1,000 paths. The path itself is the key of the look-up: Immich's checksum of an
+        external asset is the SHA-1 of `path:` + path bytes.
+        """
+        ...
+
+    async def queue_counts(self) -> QueueCounts:
+        """Job counts of all queues: one cheap call, a hint but not a proof."""
+        ...
+
+    async def look(self) -> Look:
+        """List the queues of the chain, upstream first. A listing that fails is repeated, then raises."""
+        ...
+
+    async def detect_missing_faces(self) -> None:
+        """Queue face detection for exactly the photos whose detection never finished (`force: false`)."""
+        ...
+
+    async def recognise_unassigned_faces(self) -> None:
+        """Queue recognition for faces without a person (`force: false`)."""
+        ...
+
+    async def asset(self, asset_id: str) -> AssetDetails | None:
+        """One asset, None when Immich does not know the id (it says 400)."""
+        ...
+
+    async def faces(self, asset_id: str) -> Sequence[Face]:
+        """All faces of one asset, people and strangers."""
+        ...
+
+    async def people(self) -> Sequence[Person]:
+        """All named and unnamed people Immich lists, hidden ones included, every page read."""
+        ...
+
+    async def closest_people(self, face_id: str, limit: int) -> Sequence[Person]:
+        """Named people, closest to this face first; Immich tells no distance."""
+        ...
+
+    async def create_person(self, name: str) -> Person:
+        """A new person with this name."""
+        ...
+
+    async def assign_face(self, face_id: str, person_id: str) -> None:
+        """Say that this face is that person."""
+        ...
+
+    async def set_visibility(self, asset_ids: Sequence[str], visibility: str) -> None:
+        """`archive` or `timeline`."""
+        ...
+
+    async def albums(self) -> Mapping[str, str]:
+        """Ids of the owner's own albums by name; of two with one name the older."""
+        ...
+
+    async def create_album(self, name: str, asset_ids: Sequence[str]) -> str:
+        """A new album with these assets; its id."""
+        ...
+
+    async def add_to_album(self, album_id: str, asset_ids: Sequence[str]) -> None:
+        """Assets that are in it already are left alone."""
+        ...
+
+    async def remove_from_album(self, album_id: str, asset_ids: Sequence[str]) -> None:
+        """Takes photos out of an album; deletes nothing."""
+        ...
+
+    async def thumbnail(self, asset_id: str, size: ThumbnailSize) -> tuple[bytes, str] | None:
+        """The picture's bytes and media type, None when Immich has none (yet)."""
+        ...
+
+    async def person_thumbnail(self, person_id: str) -> tuple[bytes, str] | None:
+        """A person's face, None when Immich has not made it (yet)."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        ...

@@ -1,0 +1,1 @@
+"""smartsort-tui: the review queue in a terminal, over the sidecar's HTTP API."""
