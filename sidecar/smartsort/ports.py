@@ -6,12 +6,13 @@ fakes. Every method that talks to Immich may raise the errors of `smartsort.erro
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from smartsort.core.completion import Look, QueueCounts
+from smartsort.core.completion import Listing, Look, QueueCounts
 from smartsort.core.model import AssetRef, Face, Person
 
 
@@ -111,8 +112,23 @@ class PhotoServer(Protocol):
         """Job counts of all queues: one cheap call, a hint but not a proof."""
         ...
 
-    async def look(self) -> Look:
-        """List the queues of the chain, upstream first. A listing that fails is repeated, then raises."""
+    async def look(self, libraries: Collection[str] | None = None) -> Look:
+        """List the queues of the chain, upstream first. A listing that fails is repeated, then raises.
+
+        With `libraries` only a scan of one of these makes the look inconclusive.
+        """
+        ...
+
+    async def recognition_jobs(self) -> Listing:
+        """The last queue of the chain alone; enough once `look` has proved that detection is over."""
+        ...
+
+    async def detection_jobs(self) -> Listing:
+        """The `faceDetection` queue alone; shows what `detect_missing_faces` has queued."""
+        ...
+
+    async def assets_with_people(self, library_id: str, created_after: datetime) -> frozenset[str]:
+        """Assets of a library, new since then, that Immich has put people on: a hint, one call per 1,000."""
         ...
 
     async def detect_missing_faces(self) -> None:

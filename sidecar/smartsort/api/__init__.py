@@ -1,0 +1,1 @@
+"""smartsort's HTTP API."""

@@ -30,7 +30,7 @@ LISTING_LIMIT = 1000
 
 @dataclass(frozen=True, slots=True)
 class QueueCount:
-    """One queue's job counts. `completed` and `failed` are always 0 on a real server, so they are not here."""
+    """One queue's job counts. `completed` and `failed` are always 0 on a real server, so left out."""
 
     active: int = 0
     waiting: int = 0

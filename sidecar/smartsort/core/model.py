@@ -20,7 +20,7 @@ class Category(StrEnum):
 class State(StrEnum):
     """Where a photo is on its way; one value per row of the ledger.
 
-    `arrived` .. `decided` are steps that a restart resumes; the others are places of rest.
+    `arrived` .. `known` are steps that a restart resumes; the others are places of rest.
     """
 
     ARRIVED = "arrived"
@@ -34,9 +34,7 @@ class State(StrEnum):
     PLACED = "placed"
     """In `library/`; Immich has not shown an asset for it yet."""
     KNOWN = "known"
-    """Immich has an asset; its faces are not final yet."""
-    RECOGNISED = "recognised"
-    """The faces are final; the decision is due."""
+    """Immich has an asset; its faces are not final yet. Once they are, deciding and routing are one step."""
     FILED = "filed"
     """Rest: linked under `faces/<person>/`."""
     REVIEW = "review"
@@ -49,7 +47,7 @@ class State(StrEnum):
     """Rest: the retention time has ended; the bytes are gone, the digest is remembered."""
 
 
-IN_FLIGHT = (State.PLACED, State.KNOWN, State.RECOGNISED)
+IN_FLIGHT = (State.PLACED, State.KNOWN)
 UNFINISHED = (State.ARRIVED, State.CLAIMED, State.HASHED, State.UNIQUE, *IN_FLIGHT)
 AT_REST = (State.FILED, State.REVIEW, State.SKIPPED, State.REJECTED, State.PURGED)
 

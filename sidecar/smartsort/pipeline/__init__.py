@@ -1,0 +1,5 @@
+"""The way of a photo: stages that each take photos out of one state and leave them in the next.
+
+The state lives in the ledger, so a restart is a resume. Stages see the ports of `smartsort.ports`,
+never an adapter.
+"""

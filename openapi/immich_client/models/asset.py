@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, BinaryIO, Generator, TextIO, TypeVar, cast
+
+from attrs import define as _attrs_define
+from attrs import field as _attrs_field
+
+from ..types import UNSET, Unset
+
+if TYPE_CHECKING:
+    from ..models.person import Person
+
+
+T = TypeVar("T", bound="Asset")
+
+
+@_attrs_define
+class Asset:
+    """
+    Attributes:
+        id (str):
+        original_path (str):
+        is_offline (bool): A scan did not find the file.
+        is_trashed (bool): True with `isOffline`
+        visibility (str):
+        thumbhash (None | str): Null until there is a thumbnail.
+        duplicate_id (None | str | Unset): The group of photos that look alike.
+        people (list[Person] | Unset): Those whom Immich has put on faces of the photo, hidden ones included.
+    """
+
+    id: str
+    original_path: str
+    is_offline: bool
+    is_trashed: bool
+    visibility: str
+    thumbhash: None | str
+    duplicate_id: None | str | Unset = UNSET
+    people: list[Person] | Unset = UNSET
+    additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        from ..models.person import Person  # noqa: PLC0415
+
+        id = self.id
+
+        original_path = self.original_path
+
+        is_offline = self.is_offline
+
+        is_trashed = self.is_trashed
+
+        visibility = self.visibility
+
+        thumbhash: None | str
+        thumbhash = self.thumbhash
+
+        duplicate_id: None | str | Unset
+        if isinstance(self.duplicate_id, Unset):
+            duplicate_id = UNSET
+        else:
+            duplicate_id = self.duplicate_id
+
+        people: list[dict[str, Any]] | Unset = UNSET
+        if not isinstance(self.people, Unset):
+            people = []
+            for people_item_data in self.people:
+                people_item = people_item_data.to_dict()
+                people.append(people_item)
+
+        field_dict: dict[str, Any] = {}
+        field_dict.update(self.additional_properties)
+        field_dict.update(
+            {
+                "id": id,
+                "originalPath": original_path,
+                "isOffline": is_offline,
+                "isTrashed": is_trashed,
+                "visibility": visibility,
+                "thumbhash": thumbhash,
+            }
+        )
+        if duplicate_id is not UNSET:
+            field_dict["duplicateId"] = duplicate_id
+        if people is not UNSET:
+            field_dict["people"] = people
+
+        return field_dict
+
+    @classmethod
+    def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
+        from ..models.person import Person  # noqa: PLC0415
+
+        d = dict(src_dict)
+        id = d.pop("id")
+
+        original_path = d.pop("originalPath")
+
+        is_offline = d.pop("isOffline")
+
+        is_trashed = d.pop("isTrashed")
+
+        visibility = d.pop("visibility")
+
+        def _parse_thumbhash(data: object) -> None | str:
+            if data is None:
+                return data
+            return cast(None | str, data)
+
+        thumbhash = _parse_thumbhash(d.pop("thumbhash"))
+
+        def _parse_duplicate_id(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        duplicate_id = _parse_duplicate_id(d.pop("duplicateId", UNSET))
+
+        _people = d.pop("people", UNSET)
+        people: list[Person] | Unset = UNSET
+        if _people is not UNSET:
+            people = []
+            for people_item_data in _people:
+                people_item = Person.from_dict(people_item_data)
+
+                people.append(people_item)
+
+        asset = cls(
+            id=id,
+            original_path=original_path,
+            is_offline=is_offline,
+            is_trashed=is_trashed,
+            visibility=visibility,
+            thumbhash=thumbhash,
+            duplicate_id=duplicate_id,
+            people=people,
+        )
+
+        asset.additional_properties = d
+        return asset
+
+    @property
+    def additional_keys(self) -> list[str]:
+        return list(self.additional_properties.keys())
+
+    def __getitem__(self, key: str) -> Any:
+        return self.additional_properties[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.additional_properties[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self.additional_properties[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.additional_properties

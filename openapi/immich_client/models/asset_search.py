@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, BinaryIO, Generator, TextIO, TypeVar
+
+from attrs import define as _attrs_define
+from attrs import field as _attrs_field
+
+from ..types import UNSET, Unset
+
+T = TypeVar("T", bound="AssetSearch")
+
+
+@_attrs_define
+class AssetSearch:
+    """
+    Attributes:
+        library_id (str | Unset):
+        original_path (str | Unset):
+        created_after (str | Unset): When Immich took the photo in; with a time zone.
+        with_deleted (bool | Unset): Trashed and offline photos too.
+        with_people (bool | Unset): Without it the answer names nobody.
+        page (int | Unset):
+        size (int | Unset):
+    """
+
+    library_id: str | Unset = UNSET
+    original_path: str | Unset = UNSET
+    created_after: str | Unset = UNSET
+    with_deleted: bool | Unset = UNSET
+    with_people: bool | Unset = UNSET
+    page: int | Unset = UNSET
+    size: int | Unset = UNSET
+    additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        library_id = self.library_id
+
+        original_path = self.original_path
+
+        created_after = self.created_after
+
+        with_deleted = self.with_deleted
+
+        with_people = self.with_people
+
+        page = self.page
+
+        size = self.size
+
+        field_dict: dict[str, Any] = {}
+        field_dict.update(self.additional_properties)
+        field_dict.update({})
+        if library_id is not UNSET:
+            field_dict["libraryId"] = library_id
+        if original_path is not UNSET:
+            field_dict["originalPath"] = original_path
+        if created_after is not UNSET:
+            field_dict["createdAfter"] = created_after
+        if with_deleted is not UNSET:
+            field_dict["withDeleted"] = with_deleted
+        if with_people is not UNSET:
+            field_dict["withPeople"] = with_people
+        if page is not UNSET:
+            field_dict["page"] = page
+        if size is not UNSET:
+            field_dict["size"] = size
+
+        return field_dict
+
+    @classmethod
+    def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
+        d = dict(src_dict)
+        library_id = d.pop("libraryId", UNSET)
+
+        original_path = d.pop("originalPath", UNSET)
+
+        created_after = d.pop("createdAfter", UNSET)
+
+        with_deleted = d.pop("withDeleted", UNSET)
+
+        with_people = d.pop("withPeople", UNSET)
+
+        page = d.pop("page", UNSET)
+
+        size = d.pop("size", UNSET)
+
+        asset_search = cls(
+            library_id=library_id,
+            original_path=original_path,
+            created_after=created_after,
+            with_deleted=with_deleted,
+            with_people=with_people,
+            page=page,
+            size=size,
+        )
+
+        asset_search.additional_properties = d
+        return asset_search
+
+    @property
+    def additional_keys(self) -> list[str]:
+        return list(self.additional_properties.keys())
+
+    def __getitem__(self, key: str) -> Any:
+        return self.additional_properties[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.additional_properties[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self.additional_properties[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.additional_properties

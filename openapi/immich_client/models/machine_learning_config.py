@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, BinaryIO, Generator, TextIO, TypeVar, cast
+
+from attrs import define as _attrs_define
+from attrs import field as _attrs_field
+
+from ..types import UNSET, Unset
+
+if TYPE_CHECKING:
+    from ..models.facial_recognition_config import FacialRecognitionConfig
+
+
+T = TypeVar("T", bound="MachineLearningConfig")
+
+
+@_attrs_define
+class MachineLearningConfig:
+    """
+    Attributes:
+        enabled (bool):
+        facial_recognition (FacialRecognitionConfig):
+    """
+
+    enabled: bool
+    facial_recognition: FacialRecognitionConfig
+    additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        from ..models.facial_recognition_config import FacialRecognitionConfig  # noqa: PLC0415
+
+        enabled = self.enabled
+
+        facial_recognition = self.facial_recognition.to_dict()
+
+        field_dict: dict[str, Any] = {}
+        field_dict.update(self.additional_properties)
+        field_dict.update(
+            {
+                "enabled": enabled,
+                "facialRecognition": facial_recognition,
+            }
+        )
+
+        return field_dict
+
+    @classmethod
+    def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
+        from ..models.facial_recognition_config import FacialRecognitionConfig  # noqa: PLC0415
+
+        d = dict(src_dict)
+        enabled = d.pop("enabled")
+
+        facial_recognition = FacialRecognitionConfig.from_dict(d.pop("facialRecognition"))
+
+        machine_learning_config = cls(
+            enabled=enabled,
+            facial_recognition=facial_recognition,
+        )
+
+        machine_learning_config.additional_properties = d
+        return machine_learning_config
+
+    @property
+    def additional_keys(self) -> list[str]:
+        return list(self.additional_properties.keys())
+
+    def __getitem__(self, key: str) -> Any:
+        return self.additional_properties[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.additional_properties[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self.additional_properties[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.additional_properties

@@ -1,0 +1,288 @@
+"""Wires the sidecar together: the one place that knows adapters, settings and stages alike."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+
+from smartsort.choices import Choices
+from smartsort.config import Settings
+from smartsort.core.model import State
+from smartsort.errors import ConfigurationError
+from smartsort.files.layout import Layout
+from smartsort.files.placement import Placer
+from smartsort.files.shown import shown
+from smartsort.ledger import facts, photos
+from smartsort.ledger.database import Ledger
+from smartsort.lock import RootLock
+from smartsort.pipeline.accept import Accept
+from smartsort.pipeline.context import Clock, Context, Tuning
+from smartsort.pipeline.examine import Compare, Examine
+from smartsort.pipeline.inbox import Inbox
+from smartsort.pipeline.outbox import Outbox
+from smartsort.pipeline.people import People
+from smartsort.pipeline.recognise import Recognise
+from smartsort.pipeline.recover import Recovered, Recovery
+from smartsort.pipeline.route import Router
+from smartsort.pipeline.runner import Runner, Stage
+from smartsort.pipeline.shelve import Shelve
+from smartsort.pipeline.trouble import Trouble, Troubles
+from smartsort.ports import PhotoServer
+
+log = logging.getLogger(__name__)
+
+HEALTH_SECONDS = 60.0
+"""The only call an idle sidecar makes to Immich, and how often."""
+
+
+def layout_of(settings: Settings) -> Layout:
+    """The folders of the settings."""
+    places = settings.directories
+    return Layout(
+        root=os.fspath(settings.root),
+        inbox=os.fspath(places.inbox_dir),
+        temp_downloads=os.fspath(places.temp_dir),
+        library=os.fspath(places.library_dir),
+        faces=os.fspath(places.final_base),
+        review=os.fspath(places.review_base),
+        trash=os.fspath(places.trash_dir),
+        ledger=os.fspath(places.ledger_file),
+    )
+
+
+def tuning_of(settings: Settings) -> Tuning:
+    """What the stages need of the settings."""
+    intake, immich = settings.intake, settings.immich
+    return Tuning(
+        quiet_seconds=intake.quiet_seconds,
+        scan_interval_seconds=intake.scan_interval_seconds,
+        companion_wait_seconds=intake.companion_wait_seconds,
+        polling={"on": True, "off": False}.get(str(intake.polling)),
+        ignore=tuple(intake.ignore),
+        max_file_bytes=intake.max_file_bytes or 0,
+        max_pixels=intake.max_pixels or 0,
+        wait_time_seconds=immich.wait_time_seconds,
+        trigger_scan=immich.trigger_scan,
+        retry_if_no_faces=immich.retry_if_no_faces,
+        max_retries=immich.max_retries,
+        max_in_flight=immich.max_in_flight,
+        shard_size=immich.shard_size,
+        check_hash=settings.deduplication.check_hash,
+        archive_unwanted=immich.archive_unwanted,
+        album_per_person=immich.album_per_person,
+        library_path=str(settings.library_path_in_immich),
+    )
+
+
+def connect(settings: Settings) -> PhotoServer:
+    """The Immich of the settings. Raises ConfigurationError for what is missing; does not connect yet."""
+    from smartsort.immich import ImmichServer  # noqa: PLC0415 - httpx and the client only where needed
+
+    missing = settings.missing_for_immich()
+    if missing:
+        names = ", ".join(f"{key} (SMARTSORT_{key.upper().replace('.', '__')})" for key in missing)
+        raise ConfigurationError(
+            f"smartsort does not know its Immich: set {names}, or run `smartsort setup`."
+        )
+    immich = settings.immich
+    return ImmichServer(
+        str(immich.url),
+        immich.api_key.get_secret_value() if immich.api_key else "",
+        admin_api_key=immich.admin_api_key.get_secret_value() if immich.admin_api_key else "",
+        verify_tls=immich.verify_tls,
+        timeout_seconds=immich.request_timeout_seconds,
+    )
+
+
+@dataclass(slots=True)
+class Sidecar:
+    """Everything that runs beside Immich for one root. Made by `open_sidecar`; `close` it."""
+
+    settings: Settings
+    context: Context
+    choices: Choices
+    accept: Accept
+    inbox: Inbox
+    shelve: Shelve
+    recognise: Recognise
+    people: People
+    router: Router
+    runner: Runner
+    recovered: Recovered
+    connected: bool = False
+    _lock: RootLock | None = None
+    _workers: ThreadPoolExecutor | None = None
+
+    async def run(self) -> None:
+        """Watch, sort and route until `stop` is called."""
+        listener = asyncio.create_task(self.inbox.listen(self.runner.stop), name="inbox hints")
+        try:
+            await self.runner.run()
+        finally:
+            self.runner.stop.set()
+            listener.cancel()
+            with suppress(asyncio.CancelledError):
+                await listener
+
+    def stop(self) -> None:
+        """End `run`: steps under way are finished, nothing new is begun."""
+        self.runner.stop.set()
+        self.context.bells.ring_all()
+        self.inbox.wake()
+
+    def set_enabled(self, enabled: bool) -> None:
+        """Switch sorting on or off; what waits goes on at once."""
+        self.choices.set_enabled(enabled)
+        self.context.bells.ring_all()
+
+    async def close(self) -> None:
+        """Close the connections and the ledger and give the root free."""
+        await self.context.server.aclose()
+        if self._workers is not None:
+            self._workers.shutdown(wait=True, cancel_futures=True)
+        self.context.ledger.close()
+        if self._lock is not None:
+            self._lock.close()
+
+
+def open_sidecar(
+    settings: Settings,
+    *,
+    server: PhotoServer | None = None,
+    clock: Clock | None = None,
+    placer: Callable[[Callable[[], None]], Placer] = lambda guard: Placer(guard=guard),
+    checkpoint: Callable[[str], None] = lambda _: None,
+) -> Sidecar:
+    """Lock the root, open the ledger, recover from a crash and wire the stages; nothing runs yet.
+
+    Tests pass their own `server`, `clock` and `placer`. Raises ConfigurationError, RootLocked,
+    RootUnavailable, StorageError or LedgerError; then nothing stays open.
+    """
+    clock = clock or Clock()
+    layout = layout_of(settings)
+    server = server or connect(settings)
+    os.makedirs(layout.root, exist_ok=True)
+    lock = RootLock(layout.root, clock.text())
+    try:
+        os.makedirs(os.path.dirname(layout.ledger), exist_ok=True)
+        ledger = Ledger(layout.ledger)
+    except BaseException:
+        lock.close()
+        raise
+    try:
+        root_id = _prepare(layout, ledger)
+        choices = Choices(settings, ledger)
+        context = Context(
+            ledger=ledger,
+            server=server,
+            layout=layout,
+            placer=placer(lambda: layout.check(root_id)),
+            policy=choices.policy,
+            enabled=lambda: choices.enabled,
+            tuning=tuning_of(settings),
+            clock=clock,
+            checkpoint=checkpoint,
+        )
+        recovered = Recovery(context).run()
+        return _wire(settings, context, choices, recovered, lock)
+    except BaseException:
+        ledger.close()
+        lock.close()
+        raise
+
+
+def _prepare(layout: Layout, ledger: Ledger) -> str:
+    known: str | None = ledger.read(lambda db: facts.get(db, "root_id"))
+    root_id = layout.prepare(known)
+    if known is None:
+        ledger.write(lambda db: facts.put(db, "root_id", root_id))
+    return root_id
+
+
+def _wire(
+    settings: Settings, context: Context, choices: Choices, recovered: Recovered, lock: RootLock
+) -> Sidecar:
+    workers = ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 2), thread_name_prefix="examine")
+    people = People(context)
+    router = Router(context, people)
+    accept = Accept(context)
+    inbox = Inbox(context, accept)
+    shelve = Shelve(context)
+    recognise = Recognise(context, router, people, shelve)
+    troubles = Troubles(context.clock.text, _announce)
+    examine, compare, outbox = Examine(context, router, workers), Compare(context, router), Outbox(context)
+    storage, immich = ("storage", "root"), ("immich", "permission")
+
+    async def shelve_step() -> bool:
+        placed = await shelve.step()
+        if placed:
+            context.bells.ring(State.PLACED)
+        return placed
+
+    async def recognise_step() -> float | None:
+        seconds = await recognise.step()
+        if seconds is not None:
+            context.bells.ring(State.UNIQUE)  # photos may have left the bounded flight
+        return seconds
+
+    stages = [
+        Stage("inbox", (), inbox.step, storage),
+        Stage("examine", examine.takes, examine.step, storage),
+        Stage("compare", compare.takes, compare.step, (*storage, *immich)),
+        Stage("shelve", shelve.takes, shelve_step, ()),
+        Stage("recognise", recognise.takes, recognise_step, immich),
+        Stage("outbox", (State.FILED, State.REVIEW), outbox.step, ()),
+    ]
+    sidecar = Sidecar(
+        settings,
+        context,
+        choices,
+        accept,
+        inbox,
+        shelve,
+        recognise,
+        people,
+        router,
+        Runner(context, stages, troubles),
+        recovered,
+        _lock=lock,
+        _workers=workers,
+    )
+    stages.insert(0, Stage("connection", (), _connection(sidecar), immich))
+    return sidecar
+
+
+def _connection(sidecar: Sidecar) -> Callable[[], Awaitable[float]]:
+    """Find Immich and make sure of the library once; afterwards one small call a minute."""
+
+    async def step() -> float:
+        server = sidecar.context.server
+        if not sidecar.connected:
+            info = await server.info()
+            library = await sidecar.shelve.ensure_library()
+            sidecar.connected = True
+            log.info("connected to Immich %s as user %s; library %s", info.version, info.user_id, library)
+            sidecar.context.bells.ring_all()
+        elif not await server.ping():
+            sidecar.connected = False
+            await server.info()  # raises what is wrong
+        return HEALTH_SECONDS
+
+    return step
+
+
+def _announce(trouble: Trouble, began: bool) -> None:
+    if began:
+        log.warning("trouble (%s): %s", trouble.kind, shown(trouble.message))
+    else:
+        log.info("trouble over (%s), since %s", trouble.kind, trouble.since)
+
+
+async def unfinished(sidecar: Sidecar) -> dict[State, int]:
+    """Photos still on their way, by state."""
+    return await sidecar.context.ledger.aread(photos.unfinished)

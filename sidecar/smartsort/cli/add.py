@@ -1,0 +1,95 @@
+"""`smartsort add`: hand in files and folders from the command line."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import sys
+
+import click
+
+from smartsort.cli.common import load, settings_options
+
+
+@click.command("add")
+@settings_options
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True))
+@click.option("--source", default="cli", show_default=True, help="What the photos are filed as coming from.")
+@click.option("--move", is_flag=True, help="Remove the originals once they are copied and verified.")
+def command(
+    config_path: str | None, root: str | None, paths: tuple[str, ...], source: str, move: bool
+) -> None:
+    """Put FILES and FOLDERS into the inbox, where the running sidecar takes them.
+
+    Originals stay where they are unless --move is given. Each file appears in the inbox whole and under a
+    name of its own: it is copied under a temporary name, flushed and then renamed.
+    """
+    from smartsort.bootstrap import layout_of
+    from smartsort.errors import ConfigurationError
+    from smartsort.files.inbox import scan_inbox
+    from smartsort.files.shown import shown
+
+    if not source or "/" in source or source.startswith("."):
+        raise ConfigurationError(f"--source {source!r} is no folder name; use letters, digits, - and _")
+    layout = layout_of(load(config_path, root))
+    if not os.path.isdir(layout.inbox):
+        raise ConfigurationError(
+            f"{shown(layout.inbox)} is not there; start the sidecar once (smartsort serve), or check --root"
+        )
+    target = os.path.join(layout.inbox, source)
+    os.makedirs(target, exist_ok=True)
+    files: list[tuple[str, str]] = []
+    left: list[tuple[str, str]] = []
+    for path in paths:
+        if os.path.isdir(path):
+            scan = scan_inbox(os.path.abspath(path))
+            files += [(entry.path, os.path.relpath(entry.path, path)) for entry in scan.entries]
+            left += [(entry.path, entry.why) for entry in scan.left]
+        elif os.path.isfile(path) and not os.path.islink(path):
+            files.append((path, os.path.basename(path)))
+        else:
+            left.append((path, "it is no regular file"))
+    added = 0
+    with click.progressbar(files, label="adding", file=sys.stderr) as progress:
+        for path, relative in progress:
+            try:
+                _copy_in(path, _free(os.path.join(target, relative)))
+                added += 1
+                if move:
+                    os.unlink(path)
+            except OSError as problem:
+                left.append((path, str(problem)))
+    click.echo(f"{added} files handed in to {shown(target)}")
+    for path, why in left:
+        click.echo(f"left: {shown(path)}: {why}", err=True)
+    sys.exit(1 if left else 0)
+
+
+def _free(path: str) -> str:
+    """A path nobody has; the same name twice is two files."""
+    stem, extension = os.path.splitext(path)
+    count = 1
+    while os.path.lexists(path):
+        count += 1
+        path = f"{stem}_{count}{extension}"
+    return path
+
+
+def _copy_in(source: str, target: str) -> None:
+    from smartsort.files.stamps import stamp
+
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    # The ignore table leaves `.part` alone until the rename, so no half file is ever taken.
+    temporary = f"{target}.{secrets.token_hex(4)}.part"
+    before = stamp(source)
+    try:
+        shutil.copy2(source, temporary)
+        with open(temporary, "rb") as copy:
+            os.fsync(copy.fileno())
+        if stamp(source) != before or os.path.getsize(temporary) != before.size:
+            raise OSError("it changed while it was copied")
+        os.link(temporary, target)
+    finally:
+        if os.path.exists(temporary):
+            os.unlink(temporary)

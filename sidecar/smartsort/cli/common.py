@@ -1,0 +1,61 @@
+"""Options and habits that commands share."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from smartsort.config import Settings
+
+
+def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--config` and `--root`, for every command that works on a root."""
+    for option in (
+        click.option("--root", metavar="DIR", help="The root folder (SMARTSORT_ROOT)."),
+        click.option("--config", "config_path", metavar="FILE", help="TOML or JSON (SMARTSORT_CONFIG)."),
+    ):
+        command = option(command)
+    return command
+
+
+def load(config_path: str | None, root: str | None, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """The settings in force; warnings go to the log."""
+    from smartsort.config import load_settings
+
+    settings = load_settings(config_path, overrides={**(overrides or {}), "root": root})
+    for warning in settings.warnings:
+        logging.getLogger("smartsort").warning("%s", warning)
+    return settings
+
+
+def configure_logging(level: str, form: str) -> None:
+    """Log to standard error, as text for people or as one JSON object a line."""
+    import structlog
+
+    shared: list[Any] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    renderer: Any = structlog.dev.ConsoleRenderer()
+    if form == "json":
+        shared.append(structlog.processors.format_exc_info)
+        renderer = structlog.processors.JSONRenderer()
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            foreign_pre_chain=shared,
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    # One line a request would bury everything else.
+    for noisy in ("httpx", "httpcore", "uvicorn.access", "watchfiles"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -1,0 +1,199 @@
+"""`smartsort demo`: everything at once, on nothing but this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from smartsort.cli.common import configure_logging
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from smartsort.bootstrap import Sidecar
+    from smartsort.demo.immich import DemoImmich
+    from smartsort.demo.run import Delivery
+
+
+@click.command("demo")
+@click.option("--once", is_flag=True, help="Sort, show the result, check it and stop.")
+@click.option(
+    "--photos", metavar="DIR", type=click.Path(exists=True, file_okay=False), help="Your own photos."
+)
+@click.option("--count", default=60, show_default=True, help="How many sample photos to make.")
+@click.option("--dir", "base", default="smartsort-demo", show_default=True, help="Where runs are kept.")
+@click.option("--port", default=8484, show_default=True, help="Port of the HTTP API; 0 takes a free one.")
+@click.option(
+    "--profile",
+    type=click.Choice(["instant", "demo", "real"]),
+    default="demo",
+    show_default=True,
+    help="How fast the demo Immich is; `real` has the pace of a two-core server.",
+)
+@click.option(
+    "--immich", "version", type=click.Choice(["2.5.6", "3.1.0"]), default="3.1.0", show_default=True
+)
+@click.option("--seed", default=0, show_default=True, help="Other sample photos.")
+@click.option("--verbose", is_flag=True, help="Log what the sidecar does.")
+def command(**options: Any) -> None:
+    """Sort sample photos with a built-in demo Immich and leave the folders to look at.
+
+    The demo Immich finds faces by the face regions that photo managers write into pictures, so it sorts
+    your own face-tagged photos too (--photos DIR; they are copied, DIR is only read).
+    """
+    configure_logging("info" if options["verbose"] else "error", "text")
+    sys.exit(asyncio.run(_Demo(**options).run()))
+
+
+@dataclass(slots=True)
+class _Demo:
+    once: bool
+    photos: str | None
+    count: int
+    base: str
+    port: int
+    profile: Any
+    version: str
+    seed: int
+    verbose: bool
+    deliveries: list[Delivery] = field(default_factory=list)
+
+    async def run(self) -> int:
+        """0 when every photo is accounted for and where it was expected."""
+        from datetime import datetime
+
+        from rich.console import Console
+
+        from smartsort.bootstrap import open_sidecar
+        from smartsort.config import load_settings
+        from smartsort.demo.immich import DemoImmich
+        from smartsort.demo.run import demo_settings, fresh_folder, sidecar_settings
+        from smartsort.service import listen, run
+
+        console = Console()
+        listening = listen("127.0.0.1", 0 if self.once else self.port)
+        root = fresh_folder(self.base, datetime.now().astimezone())
+        os.makedirs(os.path.join(root, "library"))
+        demo = DemoImmich(demo_settings(root, self.profile, self.version, self.photos is not None))
+        async with demo.serve(port=0) as immich:
+            values = sidecar_settings(root, immich.url, demo.key, self.port, self.photos is not None)
+            settings = load_settings(None, env={}, overrides=values)
+            sidecar = await asyncio.to_thread(open_sidecar, settings)
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, sidecar.stop)
+            task = asyncio.create_task(run(sidecar, listening))
+            try:
+                complete = await self._sort(console, sidecar, task)
+                status = await self._report(console, sidecar, demo, complete)
+                if not self.once and not task.done():
+                    self._say_where(console, root, immich.url)
+                    await task
+            finally:
+                sidecar.stop()
+                await task
+                await sidecar.close()
+        return status
+
+    async def _sort(self, console: Console, sidecar: Sidecar, task: asyncio.Task[None]) -> bool:
+        """Deliver the photos and watch them go; False when stopped before the end."""
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        from smartsort.demo.run import deliver_own, deliver_samples
+
+        inbox = sidecar.context.layout.inbox
+        source = (
+            deliver_own(inbox, self.photos) if self.photos else deliver_samples(inbox, self.count, self.seed)
+        )
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=console) as progress:
+            made = progress.add_task("photos delivered", total=None if self.photos else self.count)
+            done = progress.add_task("photos sorted", total=None)
+            self.deliveries = []
+            iterator = iter(source)
+            while (delivery := await asyncio.to_thread(next, iterator, None)) is not None:
+                self.deliveries.append(delivery)
+                progress.update(made, completed=len(self.deliveries), total=max(self.count, 1))
+                progress.update(done, completed=await _at_rest(sidecar))
+            progress.update(made, total=len(self.deliveries))
+            progress.update(done, total=len(self.deliveries))
+            while not task.done():
+                rest = await _at_rest(sidecar)
+                progress.update(done, completed=rest)
+                if rest >= len(self.deliveries):
+                    return True
+                await asyncio.sleep(0.1)
+        return False
+
+    async def _report(self, console: Console, sidecar: Sidecar, demo: DemoImmich, complete: bool) -> int:
+        from rich.table import Table
+
+        from smartsort.cli.outcome import outcomes
+        from smartsort.demo.run import IMMICH_LIBRARY, latency, unmet
+
+        rows = await sidecar.context.ledger.aread(lambda db: outcomes(db, sidecar.context.layout.inbox))
+        table = Table("photo", "destination", "reason", title="What became of each photo")
+        for row in rows:
+            table.add_row(row.delivered, ", ".join(row.places), row.reason)
+        console.print(table)
+
+        names = {**{p.name: p.name for p in demo.state.people.values() if p.name}}
+        problems = [] if complete else ["stopped before every photo was sorted"]
+        problems += unmet(
+            [_in_folder_form(d, names) for d in self.deliveries], {r.delivered: r.folders for r in rows}
+        )
+        totals = Table("", "photos", title="Totals")
+        for folder in sorted({f for r in rows for f in r.folders}):
+            totals.add_row(folder, str(sum(folder in r.folders for r in rows)))
+        console.print(totals)
+        requests = sum(count for (_, path), count in demo.requests.items() if not path.startswith("/demo"))
+        console.print(f"{requests} calls to Immich, {requests / max(1, len(rows)):.2f} per photo")
+        filed = {f"{IMMICH_LIBRARY}/{r.library}": r.routed_at for r in rows if r.library and r.routed_at}
+        waits = latency(demo.finished, filed)
+        if waits:
+            console.print(
+                f"from Immich finished to filed: median {waits[0]:.2f} s, 95% within {waits[1]:.2f} s"
+            )
+        console.print(f"the folders: {sidecar.context.layout.root}", soft_wrap=True)
+        for problem in problems:
+            console.print(f"[bold]wrong:[/bold] {problem}", style="red")
+        if not problems:
+            console.print(f"all {len(rows)} photos are accounted for and where they were expected")
+        return 1 if problems else 0
+
+    def _say_where(self, console: Console, root: str, immich: str) -> None:
+        console.print(
+            f"\nThe sidecar goes on: drop photos into {root}/inbox\n"
+            f"HTTP API  http://127.0.0.1:{self.port}/healthz\n"
+            f"Immich    {immich} (the demo)\n"
+            "Ctrl-C stops both.",
+            soft_wrap=True,
+        )
+
+
+async def _at_rest(sidecar: Sidecar) -> int:
+    from smartsort.core.model import AT_REST
+    from smartsort.ledger import photos
+
+    counts = await sidecar.context.ledger.aread(photos.count_by_state)
+    return sum(counts.get(state, 0) for state in AT_REST)
+
+
+def _in_folder_form(delivery: Delivery, names: dict[str, str]) -> Delivery:
+    """The expectation with people's folders as the naming rule writes them."""
+    from smartsort.core.naming import folder_name
+    from smartsort.demo.run import Delivery as Expected
+
+    if delivery.expected is None:
+        return delivery
+    folders = frozenset(
+        f"faces/{folder_name(names.get(name, name))}" if area == "faces" else f"{area}/{name}"
+        for area, _, name in (expected.partition("/") for expected in delivery.expected)
+    )
+    return Expected(delivery.path, folders)

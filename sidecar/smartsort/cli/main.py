@@ -1,0 +1,62 @@
+"""`smartsort`: the commands and the options they share."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from smartsort import __version__
+
+COMMANDS = {
+    "serve": ("smartsort.cli.serve", "Watch the inbox and sort, beside a running Immich."),
+    "demo": ("smartsort.cli.demo", "Try it: sort sample photos with a built-in demo Immich."),
+    "add": ("smartsort.cli.add", "Hand in files and folders."),
+    "config": ("smartsort.cli.config", "Show the settings in force and where they come from."),
+}
+
+
+class LateGroup(click.Group):
+    """A group whose commands are imported when they are called; the help needs none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """The names, in the order people meet them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command of this name, None when there is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _ = COMMANDS[cmd_name]
+        command: click.Command = importlib.import_module(module).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The list of commands in the help, without importing one."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LateGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="smartsort")
+def cli() -> None:
+    """Files photos under the people on them, beside Immich, and never loses one."""
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run the command line; errors that smartsort raises on purpose become one clear line and status 2."""
+    from smartsort.errors import SmartsortError
+
+    try:
+        return cli.main(args=arguments, standalone_mode=True)
+    except SmartsortError as problem:
+        click.echo(f"smartsort: {problem}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

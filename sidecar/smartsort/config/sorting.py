@@ -1,0 +1,147 @@
+"""Settings that say where photos lie and how they are sorted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from smartsort.config.values import Section, UserPath, setting
+
+Preset = Literal["cautious", "balanced", "eager"]
+WhenUnknown = Literal["accept", "review"]
+MultipleFaces = Literal["review", "each_person", "main_face"]
+
+# What a preset sets unless the key itself is set.
+PRESETS: dict[str, dict[str, Any]] = {
+    "cautious": {
+        "thresholds.min_confidence": 0.7,
+        "thresholds.min_margin": 0.1,
+        "when_confidence_unknown": "review",
+        "multiple_faces": "review",
+    },
+    "balanced": {"thresholds.min_margin": 0.05},
+    "eager": {
+        "thresholds.min_confidence": 0.45,
+        "thresholds.min_margin": 0.02,
+        "thresholds.min_face_share": 0.005,
+        "when_confidence_unknown": "accept",
+        "multiple_faces": "each_person",
+    },
+}
+
+
+class Directories(Section):
+    """The folders. Relative ones lie below `root`; a loaded configuration holds absolute ones."""
+
+    temp_dir: UserPath = setting(
+        Path("temp_downloads"), "Downloads in flight and files just claimed from the inbox."
+    )
+    final_base: UserPath = setting(Path("faces"), "Filed photos, one folder per person.")
+    review_base: UserPath = setting(
+        Path("review"), "Photos that wait for a human, one folder per review category."
+    )
+    inbox_dir: UserPath = setting(
+        Path("inbox"), "The watched folder. A sub-folder names the source of its photos."
+    )
+    library_dir: UserPath = setting(
+        Path("library"), "What Immich sees as external library. Nothing else may lie in it."
+    )
+    trash_dir: UserPath = setting(Path("trash"), "Rejected photos, until `trash.retention_days` have passed.")
+    ledger_file: UserPath = setting(
+        Path("smartsort.db"),
+        "The ledger, a SQLite database. Keep it on a local disk, not on a network share.",
+    )
+
+
+class PersonThresholds(Section):
+    """Thresholds of one person; what is not set is as for everyone."""
+
+    min_confidence: float | None = setting(
+        None, "As `thresholds.min_confidence`, for this person.", ge=0, le=1
+    )
+    min_margin: float | None = setting(None, "As `thresholds.min_margin`, for this person.", ge=0, le=1)
+
+
+class Thresholds(Section):
+    """The numbers a photo has to reach."""
+
+    min_confidence: float = setting(
+        0.6,
+        "Least similarity (cosine) between a face and its person's confirmed faces. "
+        "Lower goes to `low_confidence`.",
+        ge=0,
+        le=1,
+    )
+    min_margin: float = setting(
+        0.0, "How much closer the person has to be than the next best one (cosine).", ge=0, le=1
+    )
+    max_faces_per_image: int = setting(
+        1, "More counted faces than this, strangers included, go to `multiple_faces`.", ge=1
+    )
+    min_face_share: float = setting(
+        0.0,
+        "Faces that cover a smaller share of the picture than this do not count. 0 counts every face, "
+        "0.005 leaves out passers-by in the background.",
+        ge=0,
+        le=1,
+    )
+    per_person: dict[str, PersonThresholds] = setting(
+        {},
+        "Exceptions by person, with the keys `min_confidence` and `min_margin`.",
+        allowed="a table of person names; in the environment as JSON",
+    )
+
+
+class Deduplication(Section):
+    """What happens to a photo that is known already."""
+
+    check_hash: bool = setting(True, "Look for photos with the same content in the ledger and in Immich.")
+    action_on_duplicate: Literal["move_to_review", "skip"] = setting(
+        "move_to_review",
+        "`move_to_review` shows duplicates in `review/duplicates`, `skip` puts their bytes into the trash.",
+    )
+    near_duplicates: bool = setting(
+        False, "Also send photos to `review/duplicates` that Immich finds nearly equal to another one."
+    )
+
+
+class ReviewCategories(Section):
+    """Which review folders are used. A category that is off falls through to `unidentified`."""
+
+    duplicates: bool = setting(True, "Photos that exist already.")
+    unidentified: bool = setting(
+        True, "No face, an unknown face, a person not on the whitelist, or an unreadable file."
+    )
+    low_confidence: bool = setting(
+        True, "A match below `thresholds.min_confidence` or `thresholds.min_margin`."
+    )
+    multiple_faces: bool = setting(True, "More faces than `thresholds.max_faces_per_image`.")
+    unwanted_person: bool = setting(True, "Photos with a person on the blacklist.")
+
+
+class Intake(Section):
+    """How files from the inbox are picked up."""
+
+    quiet_seconds: float = setting(
+        2.0, "A file is taken when its size and time have not changed for so long.", ge=0, le=3600
+    )
+    scan_interval_seconds: float = setting(
+        30.0, "Seconds between two full looks at the inbox; file system events only make it faster.", ge=0.2
+    )
+    polling: Literal["auto", "on", "off"] = setting(
+        "auto", "Look at the inbox instead of waiting for file system events: `auto` does on network shares."
+    )
+    ignore: tuple[str, ...] = setting(
+        (),
+        "File name patterns to leave in the inbox, beside the built-in ones for temporary files.",
+        allowed='a list of patterns such as "*.txt"',
+    )
+    companion_wait_seconds: float = setting(
+        2.0, "How long a lone XMP file waits for its photo.", ge=0, le=3600
+    )
+    max_file_bytes: int = setting(
+        17_179_869_184, "Larger files go to review unread. The default is 16 GiB.", ge=1024
+    )
+    max_pixels: int = setting(
+        250_000_000, "Pictures with more pixels go to review undecoded (decompression bombs).", ge=10_000
+    )

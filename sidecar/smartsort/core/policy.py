@@ -1,0 +1,115 @@
+"""What the household wants: lists, thresholds and switches, as one value with a version."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+
+from smartsort.core.model import Category, Person
+from smartsort.core.naming import folder_name, same_name
+
+
+class WhenUnknown(StrEnum):
+    """What to do with a good match whose confidence nobody could measure."""
+
+    ACCEPT = "accept"
+    REVIEW = "review"
+
+
+class MultipleFaces(StrEnum):
+    """What to do with more faces than `max_faces_per_image`."""
+
+    REVIEW = "review"
+    EACH_PERSON = "each_person"
+    """Link into each person's folder when every counted face is a wanted person, else review."""
+    MAIN_FACE = "main_face"
+    """The largest face decides alone."""
+
+
+class OnDuplicate(StrEnum):
+    """What to do with an exact duplicate whose other copy is alive."""
+
+    MOVE_TO_REVIEW = "move_to_review"
+    SKIP = "skip"
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRef:
+    """A person on a list: by Immich id once it is known, by name before."""
+
+    name: str
+    id: str | None = None
+
+    def means(self, person: Person) -> bool:
+        """True when this entry is that person. A known id decides alone, whatever the names say."""
+        if self.id is not None:
+            return self.id == person.id
+        return same_name(self.name, person.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """How sure a match has to be: cosine similarity, and distance to the best other person."""
+
+    min_confidence: float = 0.6
+    min_margin: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """All that the decision depends on besides the photo itself."""
+
+    whitelist: tuple[PersonRef, ...] = ()
+    """Empty: every named person is wanted."""
+    blacklist: tuple[PersonRef, ...] = ()
+    thresholds: Thresholds = Thresholds()
+    person_thresholds: Mapping[str, Thresholds] = field(default_factory=dict)
+    """By name as typed; compared like the lists."""
+    max_faces: int = 1
+    min_face_share: float = 0.0
+    """Faces that cover less of the picture (0 to 1) are background and do not count."""
+    when_confidence_unknown: WhenUnknown = WhenUnknown.ACCEPT
+    multiple_faces: MultipleFaces = MultipleFaces.REVIEW
+    on_duplicate: OnDuplicate = OnDuplicate.MOVE_TO_REVIEW
+    categories: frozenset[Category] = frozenset(Category)
+    """The review categories that are switched on; the others fall through to `unidentified`."""
+
+    @property
+    def version(self) -> str:
+        """Twelve hex digits that change when any of the values does."""
+        plain = asdict(self)
+        plain["categories"] = sorted(self.categories)
+        text = json.dumps(plain, sort_keys=True, ensure_ascii=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def blacklisted(self, person: Person) -> bool:
+        """True for a person who must not be in anybody's folder."""
+        return any(entry.means(person) for entry in self.blacklist)
+
+    def wanted(self, person: Person) -> bool:
+        """True for a named person who gets a folder."""
+        if not person.name or self.blacklisted(person):
+            return False
+        return not self.whitelist or any(entry.means(person) for entry in self.whitelist)
+
+    def thresholds_for(self, person: Person) -> Thresholds:
+        """The person's own thresholds, or the common ones."""
+        for name, own in self.person_thresholds.items():
+            if same_name(name, person.name):
+                return own
+        return self.thresholds
+
+
+def names_shared(people: Sequence[Person]) -> frozenset[str]:
+    """Ids of named people whose name, in any spelling, somebody else has too.
+
+    Their photos would land in one folder, so nobody may guess.
+    """
+    by_folder: dict[str, list[Person]] = {}
+    for person in people:
+        if person.name:
+            by_folder.setdefault(folder_name(person.name), []).append(person)
+    return frozenset(p.id for same in by_folder.values() if len(same) > 1 for p in same)

@@ -1,0 +1,90 @@
+"""Reasons in words: the source document's short form, and a sentence for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from smartsort.core.model import Reason
+
+_SHORT: dict[str, Callable[[Reason], str]] = {
+    "multiple_faces": lambda r: f"multiple_faces ({r.numbers['faces']:.0f} people)",
+    "blacklisted_person": lambda r: f"blacklisted_person: {_list(r.names)}",
+    "not_in_whitelist": lambda r: f"not_in_whitelist: {_list(r.names)}",
+    "low_confidence": lambda r: f"low_confidence: {r.numbers['confidence']:.2f}",
+    "low_margin": lambda r: f"low_margin: {r.numbers['margin']:.2f}",
+    "unreadable": lambda r: f"unreadable: {r.detail}",
+    "ambiguous_name": lambda r: f"ambiguous_name: {_list(r.names)}",
+    "same_person_twice": lambda r: f"same_person_twice: {_list(r.names)}",
+}
+
+_SENTENCES: dict[str, Callable[[Reason], str]] = {
+    "face_match_verified": lambda r: f"This is {_list(r.names)}" + _sure(r) + ".",
+    "duplicate": lambda r: f"The same file is here already: {r.detail}.",
+    "rejected_before": lambda r: f"This very file was rejected before: {r.detail}.",
+    "duplicate_in_immich_trash": lambda _: (
+        "The only other copy lies in Immich's trash and may vanish with it."
+    ),
+    "near_duplicate": lambda r: f"It looks like another copy of {r.detail}.",
+    "blacklisted_person": lambda r: f"{_list(r.names)} is on the blacklist.",
+    "no_faces_detected": lambda _: "Immich finished looking and found no face.",
+    "only_background_faces": lambda r: f"{_count(r, 'face')} found, all too small to count.",
+    "multiple_faces": lambda r: (
+        f"{_count(r, 'face')} on the picture, {r.numbers['max_faces_per_image']:.0f} allowed"
+        + (f"; among them {_list(r.names)}." if r.names else ".")
+    ),
+    "same_person_twice": lambda r: (
+        f"{_list(r.names)} is recognised twice on one picture; one is somebody else."
+    ),
+    "unknown_face": lambda r: f"{_count(r, 'face')} nobody knows" + _closest(r) + ".",
+    "unnamed_person": lambda r: (
+        f"{_count(r, 'face')} of a person Immich knows but nobody has named" + _closest(r) + "."
+    ),
+    "ambiguous_name": lambda r: f"More than one person is called {_list(r.names)}.",
+    "not_in_whitelist": lambda r: f"{_list(r.names)} is not on the whitelist.",
+    "low_confidence": lambda r: (
+        f"Perhaps {_list(r.names)}: confidence {r.numbers['confidence']:.2f}"
+        f" is below {r.numbers['min_confidence']:.2f}."
+    ),
+    "low_margin": lambda r: (
+        f"Torn between {' and '.join(r.names)}: they are {r.numbers['margin']:.2f} apart,"
+        f" {r.numbers['min_margin']:.2f} is needed."
+    ),
+    "confidence_unknown": lambda r: f"Perhaps {_list(r.names)}, but nobody knows how sure: {r.detail}.",
+    "unreadable": lambda r: f"Not a picture Immich could read: {r.detail}.",
+    "recognition_failed": lambda r: f"Immich could not finish recognising it: {r.detail}.",
+    "category_off": lambda r: f"The category {_list(r.names)} is switched off.",
+    "rule_failed": lambda r: f"The rule {_list(r.names)} failed ({r.detail}); please report it.",
+    "download_failed": lambda r: f"The download failed: {r.detail}.",
+}
+
+REASON_CODES = frozenset(_SENTENCES)
+"""Every code a `Reason` may carry."""
+
+
+def short(reason: Reason) -> str:
+    """The machine-friendly line of the source document, such as `multiple_faces (3 people)`."""
+    words = _SHORT.get(reason.code)
+    return words(reason) if words else reason.code
+
+
+def sentence(reason: Reason) -> str:
+    """One sentence for a person. An unknown code, from a newer ledger, is shown as it is."""
+    words = _SENTENCES.get(reason.code)
+    return words(reason) if words else short(reason)
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
+
+def _count(reason: Reason, noun: str) -> str:
+    number = int(reason.numbers.get("faces", 1))
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _closest(reason: Reason) -> str:
+    return f"; closest: {_list(reason.names)}" if reason.names else ""
+
+
+def _sure(reason: Reason) -> str:
+    return f" (confidence {reason.numbers['confidence']:.2f})" if "confidence" in reason.numbers else ""

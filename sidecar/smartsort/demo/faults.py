@@ -1,0 +1,102 @@
+"""What can be made to go wrong, while the server runs."""
+
+import fnmatch
+import random
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
+
+Kind = Literal["status", "slow", "truncate", "html", "drop"]
+KINDS = ("status", "slow", "truncate", "html", "drop")
+
+
+@dataclass(slots=True)
+class FaultRule:
+    """One fault on the requests whose path matches `path` (`*` for any text) and whose method is `method`.
+
+    `status` answers with that status instead; `slow` waits `seconds` first; `truncate` sends half the answer;
+    `html` sends a web page with status 200; `drop` closes the connection in the middle of the answer. A rule
+    applies with `probability`, and at most `times` times if that is given.
+    """
+
+    path: str
+    kind: Kind = "status"
+    method: str = "*"
+    status: int = 500
+    seconds: float = 0.0
+    probability: float = 1.0
+    times: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"no kind of fault: {self.kind!r} (one of {', '.join(KINDS)})")
+
+    def matches(self, method: str, path: str) -> bool:
+        return self.method in ("*", method) and fnmatch.fnmatchcase(path, self.path)
+
+
+@dataclass(slots=True)
+class Faults:
+    """All faults of one server; everything is off at first.
+
+    `down` closes every connection without a word (but those to `/demo/...`, which switch it off again);
+    `ml_failing` makes face detection fail; `face_recognition_off` is the switch of Immich's own settings;
+    `listing_error_rate` is how often a queue listing answers 500; `library_gone` hides every library;
+    `extra_fields` adds unknown fields to every object of every answer.
+    """
+
+    seed: int = 0
+    down: bool = False
+    ml_failing: bool = False
+    face_recognition_off: bool = False
+    library_gone: bool = False
+    extra_fields: bool = False
+    listing_error_rate: float = 0.0
+    rules: list[FaultRule] = field(default_factory=list)
+    _rng: random.Random = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._rng = random.Random(f"faults:{self.seed}")
+
+    def add(self, path: str, kind: Kind = "status", **details: Any) -> FaultRule:
+        """Add a rule and return it, so that it can be removed again."""
+        rule = FaultRule(path, kind, **details)
+        self.rules.append(rule)
+        return rule
+
+    def clear(self) -> None:
+        """Switch every fault off."""
+        self.update(
+            {f.name: getattr(Faults(), f.name) for f in fields(self) if f.name not in {"seed", "_rng"}}
+        )
+
+    def update(self, values: Mapping[str, Any]) -> None:
+        """Set faults by name, `rules` as a list of objects; raises ValueError for an unknown name."""
+        known = {f.name for f in fields(self)} - {"seed", "_rng"}
+        for name, value in values.items():
+            if name not in known:
+                raise ValueError(f"no fault is called {name!r} (there are {', '.join(sorted(known))})")
+            if name == "rules":
+                self.rules[:] = [r if isinstance(r, FaultRule) else FaultRule(**r) for r in value]
+            else:
+                setattr(self, name, type(getattr(self, name))(value))
+
+    def as_json(self) -> dict[str, Any]:
+        shown = asdict(self)
+        del shown["_rng"]
+        return shown
+
+    def listing_fails(self) -> bool:
+        return self.listing_error_rate > 0 and self._rng.random() < self.listing_error_rate
+
+    def pick(self, method: str, path: str) -> FaultRule | None:
+        """The first rule that strikes this request; counts it as used."""
+        for rule in self.rules:
+            if not rule.matches(method, path) or rule.times == 0:
+                continue
+            if rule.probability < 1.0 and self._rng.random() >= rule.probability:
+                continue
+            if rule.times is not None:
+                rule.times -= 1
+            return rule
+        return None

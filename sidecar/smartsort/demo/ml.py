@@ -1,0 +1,71 @@
+"""Immich's machine learning protocol, answered with the demo's made-up faces."""
+
+import io
+import json
+from typing import Any
+
+from PIL import Image
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from smartsort.demo.models import Asset
+from smartsort.demo.operations import JsonResponse
+from smartsort.demo.previews import Previews
+from smartsort.demo.recognition import Recognition
+from smartsort.demo.state import DemoState
+
+SCORE = 0.9
+
+
+class MachineLearning:
+    """`GET /ping` and `POST /predict` for the task `facial-recognition`.
+
+    The pictures it knows are the previews this demo handed out: nothing is really recognised.
+    """
+
+    def __init__(self, state: DemoState, recognition: Recognition, previews: Previews) -> None:
+        self._state = state
+        self._recognition = recognition
+        self._previews = previews
+
+    async def ping(self, _request: Request) -> Response:
+        return PlainTextResponse("pong")
+
+    async def predict(self, request: Request) -> Response:
+        async with request.form(max_part_size=64 << 20) as form:
+            entries, image = form.get("entries"), form.get("image")
+            content = await image.read() if isinstance(image, UploadFile) else None
+        try:
+            tasks = json.loads(entries) if isinstance(entries, str) else None
+        except ValueError:
+            tasks = None
+        if not isinstance(tasks, dict) or set(tasks) != {"facial-recognition"}:
+            return JsonResponse({"detail": "Invalid request format."}, 422)
+        if content is None:
+            return JsonResponse({"detail": "Either image or text must be provided"}, 400)
+        asset = self._previews.asset_shown(content)
+        try:
+            with Image.open(io.BytesIO(content)) as picture:
+                width, height = picture.size
+        except OSError:
+            return JsonResponse({"detail": "Internal Server Error"}, 500)
+        found = [] if asset is None else self._faces(asset)
+        return JsonResponse({"facial-recognition": found, "imageHeight": height, "imageWidth": width})
+
+    def _faces(self, asset: Asset) -> list[dict[str, Any]]:
+        found = []
+        for face_id in asset.face_ids:
+            face = self._state.faces[face_id]
+            if face.source_type == "manual":
+                continue
+            x1, y1, x2, y2 = (float(value) for value in face.box)
+            numbers = ",".join(f"{value:.6f}" for value in self._recognition.embedding(face))
+            found.append(
+                {
+                    "boundingBox": {"x1": x1, "y1": y1, "x2": x2, "y2": y2},
+                    "embedding": f"[{numbers}]",
+                    "score": SCORE,
+                }
+            )
+        return found

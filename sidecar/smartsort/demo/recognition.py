@@ -1,0 +1,227 @@
+"""Who is who: faces from regions, and Immich's clustering of faces into people."""
+
+import hashlib
+import logging
+import time
+from collections.abc import Iterable
+
+from smartsort.demo import embeddings
+from smartsort.demo.jobs import Job, JobEngine
+from smartsort.demo.models import Asset, Box, Face, Person
+from smartsort.demo.pictures import preview_size
+from smartsort.demo.regions import Region
+from smartsort.demo.state import DemoState, Likes, identity_of_name
+
+log = logging.getLogger(__name__)
+# Two boxes that share more than this part of their common area are one face.
+SAME_PLACE = 0.5
+
+
+class Recognition:
+    """Detection, recognition and face import over one state."""
+
+    def __init__(self, state: DemoState, engine: JobEngine) -> None:
+        self._state = state
+        self._engine = engine
+
+    def import_faces(self, asset: Asset) -> None:
+        """Make faces and people of the named regions, as Immich's face import does with a photo's metadata."""
+        for face_id in [f for f in asset.face_ids if self._state.faces[f].source_type == "exif"]:
+            self._state.remove_face(face_id)
+        for region in asset.regions:
+            if not region.name or is_stranger(region.name):
+                continue
+            person = self._state.person_named(asset.owner_id, region.name)
+            if person is None:
+                person = self._state.add_person(asset.owner_id, region.name)
+            face = self._face(asset, region, "exif")
+            face.person_id = person.id
+            self._state.add_face(face)
+            if person.feature_face_id is None and person.anchor is None:
+                self._feature(person, face)
+
+    def detect(self, asset: Asset) -> None:
+        """Find the faces of a photo and queue the new ones for recognition.
+
+        A face at the place of an older one is that one: it keeps its id and its person.
+        """
+        found = [self._face(asset, region, "machine-learning") for region in asset.regions]
+        old = [self._state.faces[face_id] for face_id in asset.face_ids]
+        kept: set[str] = set()
+        fresh: list[Face] = []
+        for face in found:
+            match = next((o for o in old if overlap(o.box, face.box) > SAME_PLACE), None)
+            if match is None:
+                fresh.append(face)
+            else:
+                kept.add(match.id)
+                self._state.reidentify(match, face.identity)
+        for face in old:
+            if face.id not in kept and face.source_type == "machine-learning":
+                self._state.remove_face(face.id)
+        for face in fresh:
+            self._state.add_face(face)
+        asset.detection_finished_at = asset.last_face_job_at = time.time()
+        self.queue_faces(fresh, with_queue_all=True)
+        if not asset.open_face_jobs and asset.finished_at is None:
+            asset.finished_at = asset.detection_finished_at
+
+    def queue_faces(self, faces: Iterable[Face], *, with_queue_all: bool) -> None:
+        faces = list(faces)
+        if not faces:
+            return
+        if with_queue_all:
+            self.queue_all(force=False)
+            for face in faces:
+                self._state.assets[face.asset_id].open_face_jobs += 1
+        for face in faces:
+            self._engine.add("facialRecognition", "FacialRecognition", {"id": face.id})
+
+    def queue_all(self, *, force: bool) -> None:
+        keeps_name = self._state.version.queue_all_keeps_its_name_as_id
+        self._engine.add(
+            "facialRecognition",
+            "FacialRecognitionQueueAll",
+            {"force": force},
+            job_id="FacialRecognitionQueueAll" if keeps_name else None,
+            only_one=True,
+        )
+
+    def recognise_all(self, job: Job) -> None:
+        """Queue every face without a person; with force, after taking every person away from its faces."""
+        state = self._state
+        force = bool(job.data.get("force"))
+        if force:
+            for face in state.faces.values():
+                if face.source_type == "machine-learning":
+                    state.assign(face, None)
+            # Immich keeps the rows of people it no longer knows by face.
+            for person in state.people.values():
+                state.move_anchor(person, None)
+        elif self._engine.queues["facialRecognition"].waiting:
+            log.debug("faces are queued already")
+            return
+        self.queue_faces(
+            [f for f in state.faces.values() if f.source_type == "machine-learning" and f.person_id is None],
+            with_queue_all=False,
+        )
+
+    def recognise(self, job: Job) -> None:
+        """Find the person of one face.
+
+        A face is a core when it and its likes are `min_faces` or more: only a core founds a person. A face that
+        is none is looked at once more behind the others, and stays unassigned if there is still nobody.
+        """
+        face = self._state.faces.get(job.data["id"])
+        if face is None:
+            return
+        asset = self._state.assets[face.asset_id]
+        requeued = False
+        if face.person_id is None and face.source_type == "machine-learning":
+            requeued = self._look_up(face, asset, deferred=bool(job.data.get("deferred")))
+        asset.last_face_job_at = time.time()
+        if not requeued and asset.open_face_jobs:
+            asset.open_face_jobs -= 1
+            if not asset.open_face_jobs and asset.finished_at is None:
+                asset.finished_at = asset.last_face_job_at
+
+    def embedding(self, face: Face) -> tuple[float, ...]:
+        return embeddings.of_face(
+            face.identity, f"{self._state.assets[face.asset_id].checksum.hex()}:{face.box}"
+        )
+
+    def feature_embedding(self, person: Person) -> tuple[float, ...] | None:
+        """The embedding of the face a person is shown with, which Immich orders people by."""
+        face = self._state.faces.get(person.feature_face_id or "")
+        if face is not None:
+            return self.embedding(face)
+        return embeddings.of_identity(person.anchor) if person.anchor is not None else None
+
+    def choose_feature(self, person: Person) -> None:
+        """Give a person without a picture the first of its faces for one."""
+        face = next(iter(self._state.faces_of_person(person.id)), None)
+        if face is None:
+            person.feature_face_id = None
+        else:
+            self._feature(person, face)
+
+    def _look_up(self, face: Face, asset: Asset, *, deferred: bool) -> bool:
+        state = self._state
+        anchored = state.anchored_person(asset.owner_id, face.identity)
+        likes = state.likes(face)
+        alike = len(likes.face_ids)
+        person_id = self._closest(face, likes) or (anchored.id if anchored is not None else None)
+        is_core = (
+            alike >= state.settings.min_faces or anchored is not None
+        ) and asset.visibility == "timeline"
+        if state.settings.min_faces > 1 and alike == 1 and anchored is None:
+            return False
+        if not is_core and not deferred:
+            self._engine.add("facialRecognition", "FacialRecognition", {"id": face.id, "deferred": True})
+            return True
+        if person_id is None and is_core:
+            person = state.add_person(asset.owner_id, "")
+            person_id = person.id
+            self._feature(person, face)
+        if person_id is not None:
+            state.assign(face, person_id)
+        return False
+
+    def _closest(self, face: Face, likes: Likes) -> str | None:
+        """The person of the nearest face of this identity that has one."""
+        if len(likes.people) <= 1:
+            return next(iter(likes.people), None)
+        mine = self.embedding(face)
+        assigned = (f for f in map(self._state.faces.__getitem__, likes.face_ids) if f.person_id is not None)
+        nearest = min(assigned, key=lambda other: embeddings.distance(mine, self.embedding(other)))
+        return nearest.person_id
+
+    def _feature(self, person: Person, face: Face) -> None:
+        person.feature_face_id = face.id
+        self._engine.add("thumbnailGeneration", "PersonGenerateThumbnail", {"id": person.id}, first=True)
+
+    def _face(self, asset: Asset, region: Region, source_type: str) -> Face:
+        size = upright_preview_size(asset)
+        upright = region.upright(asset.orientation)
+        box = (
+            round(upright.left * size[0]),
+            round(upright.top * size[1]),
+            round((upright.left + upright.width) * size[0]),
+            round((upright.top + upright.height) * size[1]),
+        )
+        return Face(
+            self._state.new_id(),
+            asset.id,
+            box,
+            size,
+            region_identity(region, asset),
+            "exif" if source_type == "exif" else "machine-learning",
+        )
+
+
+def upright_preview_size(asset: Asset) -> tuple[int, int]:
+    width, height = asset.width or 1, asset.height or 1
+    return preview_size(width, height)
+
+
+def region_identity(region: Region, asset: Asset) -> str:
+    """Whose face a region shows: the named one's, or somebody's who is on this picture and its copies only."""
+    if region.name:
+        return identity_of_name(region.name)
+    place = f"{region.left:.4f} {region.top:.4f} {region.width:.4f} {asset.size}"
+    return "nobody:" + hashlib.sha1(place.encode(), usedforsecurity=False).hexdigest()
+
+
+def is_stranger(name: str) -> bool:
+    return name.casefold().startswith("stranger")
+
+
+def overlap(one: Box, other: Box) -> float:
+    """The shared part of two boxes' common area, 0 to 1."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    shared = width * height
+    both = (one[2] - one[0]) * (one[3] - one[1]) + (other[2] - other[0]) * (other[3] - other[1]) - shared
+    return shared / both

@@ -1,0 +1,234 @@
+"""Routes about faces and people."""
+
+import time
+from typing import Any
+
+from starlette.responses import Response
+
+from smartsort.demo import embeddings, shapes
+from smartsort.demo.errors import ApiError, invalid
+from smartsort.demo.models import Face, Person
+from smartsort.demo.operations import Call, JsonResponse, Operations, no_content
+
+operations = Operations()
+route = operations.add
+LARGEST_PAGE = 1000
+DEFAULT_PAGE = 500
+
+
+@route("GET", "/faces", "face.read")
+async def faces_of_asset(call: Call) -> Response:
+    asset = call.asset(call.uuid(call.request.query_params.get("id"), "id"))
+    if not asset.has_metadata:
+        # Between the row and its metadata Immich fails on the missing dimensions.
+        raise ApiError(500, "Internal server error")
+    faces = [call.state.faces[face_id] for face_id in asset.face_ids]
+    return JsonResponse([shapes.face(call.state, face) for face in faces])
+
+
+@route("POST", "/faces", "face.create")
+async def create_face(call: Call) -> Response:
+    body = await call.body()
+    asset = call.asset(call.uuid(body.get("assetId"), "assetId"), "asset.read")
+    person = call.person(call.uuid(body.get("personId"), "personId"), "person.read")
+    x, y, width, height, image_width, image_height = (
+        call.field(body, name, int, required=True)
+        for name in ("x", "y", "width", "height", "imageWidth", "imageHeight")
+    )
+    face_id = call.state.new_id()
+    call.state.add_face(
+        Face(
+            face_id,
+            asset.id,
+            (x, y, x + width, y + height),
+            (image_width, image_height),
+            f"manual:{face_id}",
+            "manual",
+            person.id,
+        )
+    )
+    if person.feature_face_id is None and person.anchor is None:
+        call.demo.recognition.choose_feature(person)
+    return Response(status_code=201)
+
+
+@route("PUT", "/faces/{id}", "face.update")
+async def assign_face(call: Call) -> Response:
+    person = call.person(call.id(), "person.update")
+    body = await call.body()
+    face = call.face(call.uuid(body.get("id"), "id"), "person.create")
+    _assign(call, face, person)
+    return JsonResponse(shapes.person(person))
+
+
+@route("GET", "/people", "person.read")
+async def list_people(call: Call) -> Response:
+    size, page = call.number("size", DEFAULT_PAGE), call.number("page", 1)
+    if not 1 <= size <= LARGEST_PAGE:
+        raise invalid(call.state.version, "size", f"between 1 and {LARGEST_PAGE}")
+    # Somebody on no photo of the timeline is in no count and on no list.
+    counted = [
+        (person, count)
+        for person in call.state.people.values()
+        if person.owner_id == call.user.id and (count := call.state.photo_count(person))
+    ]
+    shown = [
+        (person, count)
+        for person, count in counted
+        if (person.name or count >= call.state.settings.min_faces)
+        and (call.flag("withHidden") or not person.is_hidden)
+    ]
+    ordered = [person for person, _ in _in_order(call, shown)]
+    start = (page - 1) * size
+    return JsonResponse(
+        {
+            "people": [shapes.person(person) for person in ordered[start : start + size]],
+            "hasNextPage": len(ordered) > start + size,
+            "total": len(counted),
+            "hidden": sum(1 for person, _ in counted if person.is_hidden),
+        }
+    )
+
+
+@route("POST", "/people", "person.create")
+async def create_person(call: Call) -> Response:
+    body = await call.body()
+    person = call.state.add_person(call.user.id, call.field(body, "name", str) or "")
+    _change(call, person, body)
+    return JsonResponse(shapes.person(person), 201)
+
+
+@route("PUT", "/people", "person.update")
+async def update_people(call: Call) -> Response:
+    results = []
+    for item in call.field(await call.body(), "people", list, required=True):
+        person = call.person(call.uuid(item.get("id"), "id"), "person.update")
+        _change(call, person, item)
+        results.append({"id": person.id, "success": True})
+    return JsonResponse(results)
+
+
+@route("DELETE", "/people", "person.delete")
+async def delete_people(call: Call) -> Response:
+    people = [call.person(person_id, "person.delete") for person_id in call.ids(await call.body())]
+    for person in people:
+        call.state.remove_person(person.id)
+    return no_content()
+
+
+@route("GET", "/people/{id}", "person.read")
+async def get_person(call: Call) -> Response:
+    return JsonResponse(shapes.person(call.person(call.id())))
+
+
+@route("PUT", "/people/{id}", "person.update")
+async def update_person(call: Call) -> Response:
+    person = call.person(call.id(), "person.update")
+    _change(call, person, await call.body())
+    return JsonResponse(shapes.person(person))
+
+
+@route("DELETE", "/people/{id}", "person.delete")
+async def delete_person(call: Call) -> Response:
+    call.state.remove_person(call.person(call.id(), "person.delete").id)
+    return no_content()
+
+
+@route("GET", "/people/{id}/statistics", "person.statistics")
+async def statistics(call: Call) -> Response:
+    return JsonResponse({"assets": call.state.photo_count(call.person(call.id()))})
+
+
+@route("GET", "/people/{id}/thumbnail", "person.read")
+async def thumbnail(call: Call) -> Response:
+    person = call.person(call.id())
+    content = await call.demo.previews.of_person(person) if person.has_thumbnail else None
+    if content is None:
+        raise ApiError(404, "Person thumbnail not found")
+    return Response(content, media_type="image/jpeg")
+
+
+@route("PUT", "/people/{id}/reassign", "person.reassign")
+async def reassign(call: Call) -> Response:
+    person = call.person(call.id(), "person.update")
+    for item in call.field(await call.body(), "data", list, required=True):
+        asset = call.asset(call.uuid(item.get("assetId"), "assetId"))
+        for face_id in asset.face_ids:
+            if call.state.faces[face_id].person_id == item.get("personId"):
+                _assign(call, call.state.faces[face_id], person)
+    return JsonResponse([shapes.person(person)])
+
+
+@route("POST", "/people/{id}/merge", "person.merge")
+async def merge(call: Call) -> Response:
+    person = call.person(call.id(), "person.update")
+    results: list[dict[str, Any]] = []
+    for other_id in call.ids(await call.body()):
+        other = call.state.people.get(other_id)
+        if other is None or other is person or other.owner_id != call.user.id:
+            results.append({"id": other_id, "success": False, "error": "not_found"})
+            continue
+        person.name = person.name or other.name
+        for face in list(call.state.faces_of_person(other_id)):
+            call.state.assign(face, person.id)
+        call.state.move_anchor(other, person)
+        call.state.remove_person(other_id)
+        results.append({"id": other_id, "success": True})
+    person.updated_at = time.time()
+    return JsonResponse(results)
+
+
+def _assign(call: Call, face: Face, person: Person) -> None:
+    before = call.state.people.get(face.person_id or "")
+    call.state.assign(face, person.id)
+    person.updated_at = time.time()
+    if before is not None and before is not person and before.feature_face_id == face.id:
+        call.demo.recognition.choose_feature(before)
+    if person.feature_face_id is None and person.anchor is None:
+        call.demo.recognition.choose_feature(person)
+
+
+def _change(call: Call, person: Person, body: dict[str, Any]) -> None:
+    if (name := call.field(body, "name", str)) is not None:
+        person.name = name
+    if (hidden := call.field(body, "isHidden", bool)) is not None:
+        person.is_hidden = hidden
+    if (favorite := call.field(body, "isFavorite", bool)) is not None:
+        person.is_favorite = favorite
+    if "birthDate" in body:
+        person.birth_date = call.field(body, "birthDate", str)
+    person.updated_at = time.time()
+
+
+def _in_order(call: Call, people: list[tuple[Person, int]]) -> list[tuple[Person, int]]:
+    """Hidden ones last and favourites first; then by closeness to a face, or named, often seen, by name."""
+    query = call.request.query_params
+    if "closestAssetId" in query or "closestPersonId" in query:
+        # Despite its name Immich takes the id of a face; another id leaves the order to chance.
+        face = call.state.faces.get(query.get("closestAssetId", ""))
+        person = call.state.people.get(query.get("closestPersonId", ""))
+        mine = None
+        if face is not None:
+            mine = call.demo.recognition.embedding(face)
+        elif person is not None:
+            mine = call.demo.recognition.feature_embedding(person)
+
+        def closeness(item: tuple[Person, int]) -> tuple[bool, bool, float, str]:
+            theirs = call.demo.recognition.feature_embedding(item[0])
+            far = 2.0 if mine is None or theirs is None else embeddings.distance(mine, theirs)
+            return item[0].is_hidden, not item[0].is_favorite, far, item[0].id
+
+        return sorted(people, key=closeness)
+
+    def prominence(item: tuple[Person, int]) -> tuple[bool, bool, bool, int, str, float]:
+        person, count = item
+        return (
+            person.is_hidden,
+            not person.is_favorite,
+            not person.name,
+            -count,
+            person.name,
+            person.created_at,
+        )
+
+    return sorted(people, key=prominence)

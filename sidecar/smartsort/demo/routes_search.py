@@ -1,0 +1,154 @@
+"""Routes that search: assets by their metadata, people by name."""
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from starlette.responses import Response
+
+from smartsort.demo import shapes
+from smartsort.demo.errors import invalid
+from smartsort.demo.models import Asset
+from smartsort.demo.operations import Call, JsonResponse, Operations
+from smartsort.demo.routes_assets import VISIBILITIES
+
+operations = Operations()
+route = operations.add
+LARGEST_PAGE = 1000
+DEFAULT_PAGE = 250
+# How alike two words have to be for version 3's fuzzy search.
+ALIKE = 0.6
+
+
+@route("POST", "/search/metadata", "asset.read")
+async def search_metadata(call: Call) -> Response:
+    body = await call.body()
+    size = call.field(body, "size", int) or DEFAULT_PAGE
+    page = call.field(body, "page", int) or 1
+    if not 1 <= size <= LARGEST_PAGE:
+        raise invalid(call.state.version, "size", f"between 1 and {LARGEST_PAGE}")
+    newest_first = (call.field(body, "order", str) or "desc") == "desc"
+    found = sorted(_matching(call, body), key=lambda asset: (asset.taken_at, asset.id), reverse=newest_first)
+    shown = found[(page - 1) * size : page * size]
+    return JsonResponse(
+        {
+            "albums": {"total": 0, "count": 0, "items": [], "facets": []},
+            "assets": {
+                "total": len(shown),
+                "count": len(shown),
+                "items": [_item(call, asset, body) for asset in shown],
+                "facets": [],
+                "nextPage": str(page + 1) if len(found) > page * size else None,
+            },
+        }
+    )
+
+
+@route("GET", "/search/person", "person.read")
+async def search_person(call: Call) -> Response:
+    name = call.request.query_params.get("name")
+    if name is None:
+        raise invalid(call.state.version, "name", "a string")
+    with_hidden = call.flag("withHidden")
+    fuzzy = call.state.version.person_search_is_fuzzy
+    return JsonResponse(
+        [
+            shapes.person(person)
+            for person in call.state.people.values()
+            if person.owner_id == call.user.id
+            and person.name
+            and (with_hidden or not person.is_hidden)
+            and _name_matches(person.name, name, fuzzy=fuzzy)
+        ]
+    )
+
+
+def _matching(call: Call, body: dict[str, Any]) -> Iterator[Asset]:
+    path = call.field(body, "originalPath", str)
+    pattern = None if path is None else _like(path)
+    file_name = call.field(body, "originalFileName", str)
+    name_pattern = None if file_name is None else _like(file_name)
+    visibility = call.field(body, "visibility", str)
+    if visibility is not None and visibility not in VISIBILITIES:
+        raise invalid(call.state.version, "visibility", f"one of: {', '.join(VISIBILITIES)}")
+    with_deleted = call.field(body, "withDeleted", bool)
+    with_exif = call.field(body, "withExif", bool)
+    people = set(call.field(body, "personIds", list) or [])
+    equals = {
+        "id": call.field(body, "id", str),
+        "library_id": call.field(body, "libraryId", str),
+        "is_offline": call.field(body, "isOffline", bool),
+        "is_favorite": call.field(body, "isFavorite", bool),
+        "kind": call.field(body, "type", str),
+    }
+    after = {
+        "deleted_at": _time(call, body, "trashedAfter"),
+        "updated_at": _time(call, body, "updatedAfter"),
+        "created_at": _time(call, body, "createdAfter"),
+        "taken_at": _time(call, body, "takenAfter"),
+    }
+    for asset in call.state.assets.values():
+        if asset.owner_id != call.user.id or (asset.is_trashed and not with_deleted):
+            continue
+        if visibility is None:
+            if asset.visibility != "timeline" and not (
+                call.state.version.search_shows_archived and asset.visibility == "archive"
+            ):
+                continue
+        elif asset.visibility != visibility:
+            continue
+        if any(value is not None and getattr(asset, name) != value for name, value in equals.items()):
+            continue
+        if any(least is not None and (getattr(asset, name) or 0) < least for name, least in after.items()):
+            continue
+        if pattern is not None and not pattern.search(_plain(asset.path)):
+            continue
+        if name_pattern is not None and not name_pattern.search(_plain(asset.original_name)):
+            continue
+        if with_exif and not asset.has_metadata:
+            continue
+        if people and not people <= {call.state.faces[face_id].person_id for face_id in asset.face_ids}:
+            continue
+        yield asset
+
+
+def _item(call: Call, asset: Asset, body: dict[str, Any]) -> dict[str, Any]:
+    with_people = call.field(body, "withPeople", bool)
+    shape = shapes.asset_with_people if with_people else shapes.asset_brief
+    shown = shape(call.state, asset)
+    if call.field(body, "withExif", bool):
+        shown["exifInfo"] = shapes.exif(asset)
+    return shown
+
+
+def _plain(text: str) -> str:
+    """Without case and accents, as PostgreSQL's f_unaccent and ILIKE compare."""
+    decomposed = unicodedata.normalize("NFKD", text)
+    return "".join(char for char in decomposed if not unicodedata.combining(char)).casefold()
+
+
+def _like(text: str) -> re.Pattern[str]:
+    """SQL's LIKE for a substring: `%` is any text and `_` any character, in the text asked for too."""
+    parts = (".*" if c == "%" else "." if c == "_" else re.escape(c) for c in _plain(text))
+    return re.compile("".join(parts), re.DOTALL)
+
+
+def _time(call: Call, body: dict[str, Any], name: str) -> float | None:
+    text = call.field(body, name, str)
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError as error:
+        raise invalid(call.state.version, name, "a date") from error
+
+
+def _name_matches(name: str, asked: str, *, fuzzy: bool) -> bool:
+    plain, wanted = _plain(name), _plain(asked)
+    if any(part.startswith(wanted) for part in (plain, *plain.split())):
+        return True
+    words = plain.split()
+    return fuzzy and any(difflib.SequenceMatcher(None, word, wanted).ratio() >= ALIKE for word in words)

@@ -1,0 +1,335 @@
+"""Made-up photos to try smartsort with, and where each of them should end up."""
+
+import io
+import os
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from PIL import ExifTags, Image, ImageDraw
+
+from smartsort.demo import jpeg
+from smartsort.demo.portraits import MOODS, SHIRTS, draw_person, look_of
+from smartsort.demo.regions import Region, region_xmp
+from smartsort.demo.scenes import draw_scene
+
+WHITELIST = ("John Doe", "Sarah Smith", "Zoë", "李雷", "Amara Okafor")
+NOT_WHITELISTED = "Lukas Müller"
+BLACKLIST = ("Victor Grey",)
+# Named in the demo Immich beforehand.
+PEOPLE = (*WHITELIST, NOT_WHITELISTED, *BLACKLIST)
+NEWCOMER = "Nadia"
+SOURCES = ("instagram", "phone", "whatsapp")
+SIZE = (800, 600)
+
+Kind = Literal[
+    "single",
+    "sidecar",
+    "not_whitelisted",
+    "blacklisted",
+    "blacklisted_group",
+    "stranger",
+    "newcomer",
+    "group",
+    "stranger_group",
+    "nobody",
+    "exact_copy",
+    "near_copy",
+    "empty",
+    "truncated",
+    "text",
+]
+Category = Literal["faces", "duplicates", "unwanted_person", "unidentified", "multiple_faces"]
+
+# One round of sixty. Copies are of photos earlier in the same round.
+PATTERN: tuple[Kind, ...] = (
+    *("single",) * 5,
+    "group",
+    *("single",) * 5,
+    "stranger",
+    "not_whitelisted",
+    "nobody",
+    "exact_copy",
+    *("single",) * 5,
+    "blacklisted",
+    "newcomer",
+    "near_copy",
+    "group",
+    *("single",) * 5,
+    "sidecar",
+    "stranger",
+    "empty",
+    "nobody",
+    "stranger_group",
+    *("single",) * 5,
+    "not_whitelisted",
+    "newcomer",
+    "truncated",
+    "blacklisted_group",
+    *("single",) * 5,
+    "stranger",
+    "exact_copy",
+    "near_copy",
+    "nobody",
+    "group",
+    "text",
+    "newcomer",
+    "blacklisted",
+    "not_whitelisted",
+    "stranger",
+    "nobody",
+    "group",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A sample photo and its way.
+
+    `path` is relative to the folder. With `WHITELIST`, `BLACKLIST`, one face allowed, and `PEOPLE` known to Immich
+    it belongs into `category` (`faces` means `faces/<person>/`), there with `prefix` before its name, for `reason`.
+    `people` are the names on it, "" for somebody without one. `copy_of` is the path of the photo this one repeats:
+    whichever of the two comes second is the duplicate. Near copies are found by Immich only, so not with the demo's
+    `instant` profile, where they end up as their original does.
+    """
+
+    path: str
+    kind: Kind
+    category: Category
+    reason: str
+    prefix: str = ""
+    person: str | None = None
+    people: tuple[str, ...] = ()
+    copy_of: str | None = None
+
+    @property
+    def source(self) -> str:
+        return self.path.split("/", 1)[0]
+
+    @property
+    def is_readable(self) -> bool:
+        return self.kind not in ("empty", "truncated", "text")
+
+
+def make_samples(
+    folder: str | os.PathLike[str],
+    count: int = 60,
+    seed: int = 0,
+    *,
+    size: tuple[int, int] = SIZE,
+    reuse_drawings: bool = False,
+) -> list[Sample]:
+    """Write `count` sample photos into sub-folders of `folder` and return what should become of them.
+
+    The same arguments write the same bytes. With `reuse_drawings` every round of sixty shows the first round's
+    pictures with other dates: different files, made much faster, but near copies of each other.
+    """
+    return [
+        sample for sample, _ in iter_samples(folder, count, seed, size=size, reuse_drawings=reuse_drawings)
+    ]
+
+
+def iter_samples(
+    folder: str | os.PathLike[str],
+    count: int = 60,
+    seed: int = 0,
+    *,
+    size: tuple[int, int] = SIZE,
+    reuse_drawings: bool = False,
+) -> Iterator[tuple[Sample, str]]:
+    """As make_samples, one at a time: each sample and where its file now is."""
+    studio = _Studio(os.fspath(folder), seed, size, reuse_drawings=reuse_drawings)
+    for index in range(count):
+        sample = studio.make(index)
+        yield sample, os.path.join(folder, sample.path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    """A picture's JPEG bytes without metadata, and where the faces on it are."""
+
+    content: bytes
+    boxes: tuple[tuple[float, float, float, float], ...]
+
+
+class _Studio:
+    """Draws, encodes and writes the samples of one folder."""
+
+    def __init__(self, folder: str, seed: int, size: tuple[int, int], *, reuse_drawings: bool) -> None:
+        self._folder = folder
+        self._seed = seed
+        self._size = size
+        self._reuse = reuse_drawings
+        self._drawings: dict[int, _Drawing] = {}
+        self._originals: list[Sample] = []
+        self._copies = 0
+
+    def make(self, index: int) -> Sample:
+        place = index % len(PATTERN)
+        kind = PATTERN[place]
+        if place == 0:
+            self._originals.clear()
+            self._copies = 0
+        rng = random.Random(f"{self._seed}:{index}")
+        path = f"{SOURCES[index % len(SOURCES)]}/{_file_name(index, rng)}"
+        if kind in ("empty", "truncated", "text"):
+            sample = self._broken(index, kind, path)
+        elif kind in ("exact_copy", "near_copy"):
+            sample = self._copy(kind, path)
+        else:
+            sample = self._photo(index, kind, path)
+            if kind == "single":
+                self._originals.append(sample)
+        return sample
+
+    def _photo(self, index: int, kind: Kind, path: str) -> Sample:
+        people, names = _cast(index, kind, random.Random(f"cast:{self._seed}:{self._drawn_as(index)}"))
+        drawing = self._draw(index, people)
+        regions = [Region(name, *box) for name, box in zip(names, drawing.boxes, strict=True)]
+        taken = datetime(2024, 1, 1, 9, tzinfo=UTC) + timedelta(hours=7 * index, seconds=self._seed % 3600)
+        content = _with_exif(drawing.content, taken)
+        packet = region_xmp(regions, *self._size)
+        if kind == "sidecar":
+            self._write(f"{path}.xmp", packet, taken)
+        elif regions:
+            content = jpeg.with_xmp(content, packet)
+        self._write(path, content, taken)
+        return _verdict(path, kind, people, names)
+
+    def _copy(self, kind: Kind, path: str) -> Sample:
+        """Repeat a photo of the same round: byte for byte, or smaller and encoded again."""
+        original = self._originals[(self._copies * 3) % len(self._originals)]
+        self._copies += 1
+        real = os.path.join(self._folder, original.path)
+        with open(real, "rb") as file:
+            content = file.read()
+        taken = datetime.fromtimestamp(os.stat(real).st_mtime + 3600, UTC)
+        if kind == "near_copy":
+            header = jpeg.read_header(content)
+            with Image.open(io.BytesIO(content)) as image:
+                smaller = image.resize((self._size[0] * 3 // 4, self._size[1] * 3 // 4), Image.Resampling.BOX)
+                smaller.info.clear()
+                content = jpeg.with_xmp(_with_exif(_encoded(smaller, 72), taken), header.xmp or b"")
+        self._write(path, content, taken)
+        return Sample(
+            path, kind, "duplicates", "duplicate", "duplicate_", None, original.people, original.path
+        )
+
+    def _broken(self, index: int, kind: Kind, path: str) -> Sample:
+        taken = datetime(2024, 6, 1, 12, tzinfo=UTC) + timedelta(minutes=index)
+        # Later rounds have zeros for nothing: two empty files would be copies of each other.
+        content = bytes(index // len(PATTERN))
+        if kind == "truncated":
+            whole = _with_exif(self._draw(index, [WHITELIST[0]]).content, taken)
+            content = whole[: len(whole) * 2 // 5]
+        elif kind == "text":
+            content = f"<html>photo {index} was not found</html>\n".encode()
+        self._write(path, content, taken)
+        return Sample(path, kind, "unidentified", "unreadable")
+
+    def _draw(self, index: int, people: Sequence[str]) -> _Drawing:
+        key = self._drawn_as(index)
+        if key not in self._drawings:
+            drawing = _drawing(people, self._size, random.Random(f"drawing:{self._seed}:{key}"))
+            if not self._reuse:
+                return drawing
+            self._drawings[key] = drawing
+        return self._drawings[key]
+
+    def _drawn_as(self, index: int) -> int:
+        return index % len(PATTERN) if self._reuse else index
+
+    def _write(self, path: str, content: bytes, taken: datetime) -> None:
+        real = os.path.join(self._folder, path)
+        os.makedirs(os.path.dirname(real), exist_ok=True)
+        with open(real, "wb") as file:
+            file.write(content)
+        seconds = taken.timestamp()
+        os.utime(real, (seconds, seconds))
+
+
+def _cast(index: int, kind: Kind, rng: random.Random) -> tuple[list[str], list[str]]:
+    """Who is drawn, and what their regions are called."""
+    turn = index // len(PATTERN)
+    stranger = f"stranger {index}"
+    if kind == "single":
+        people = [WHITELIST[index % len(WHITELIST)]]
+    elif kind == "sidecar":
+        people = [WHITELIST[0]]
+    elif kind == "not_whitelisted":
+        people = [NOT_WHITELISTED]
+    elif kind == "blacklisted":
+        people = [BLACKLIST[0]]
+    elif kind == "blacklisted_group":
+        people = [WHITELIST[1], BLACKLIST[0]]
+    elif kind == "newcomer":
+        people = [f"{NEWCOMER} {turn}" if turn else NEWCOMER]
+    elif kind == "stranger":
+        # Every other stranger has a face region without a name.
+        return [stranger], [stranger if index % 2 else ""]
+    elif kind == "stranger_group":
+        people = [WHITELIST[2], stranger]
+    elif kind == "group":
+        people = rng.sample(WHITELIST, rng.randint(2, 4))
+    else:
+        people = []
+    return people, list(people)
+
+
+def _verdict(path: str, kind: Kind, people: list[str], names: list[str]) -> Sample:
+    shown = tuple(names)
+    if not people:
+        return Sample(path, kind, "unidentified", "no_faces_detected", "noface_")
+    if any(name in BLACKLIST for name in people):
+        return Sample(path, kind, "unwanted_person", "blacklisted_person", "unwanted_", BLACKLIST[0], shown)
+    if len(people) > 1:
+        return Sample(path, kind, "multiple_faces", "multiple_faces", "multi_", None, shown)
+    if people[0] == NOT_WHITELISTED:
+        return Sample(path, kind, "unidentified", "not_in_whitelist", "notwhitelisted_", people[0], shown)
+    if people[0] in WHITELIST:
+        return Sample(path, kind, "faces", "face_match_verified", "", people[0], shown)
+    return Sample(path, kind, "unidentified", "unknown_person", "unknown_", None, shown)
+
+
+def _drawing(people: Sequence[str], size: tuple[int, int], rng: random.Random) -> _Drawing:
+    """Draw at twice the size, which smooths every edge when it is scaled down."""
+    width, height = size[0] * 2, size[1] * 2
+    canvas = draw_scene((width, height), rng)
+    draw = ImageDraw.Draw(canvas)
+    boxes: list[tuple[float, float, float, float]] = []
+    for number, name in enumerate(people):
+        share = width / len(people)
+        head = min(height * rng.uniform(0.42, 0.56), share * 0.62)
+        middle_x = round(share * (number + 0.5 + rng.uniform(-0.12, 0.12)))
+        middle_y = round(height * rng.uniform(0.42, 0.56))
+        left, top, right, bottom = draw_person(
+            draw, (middle_x, middle_y), round(head), look_of(name), rng.choice(MOODS), rng.choice(SHIRTS)
+        )
+        boxes.append((left / width, top / height, (right - left) / width, (bottom - top) / height))
+    return _Drawing(_encoded(canvas.reduce(2), 88), tuple(boxes))
+
+
+def _encoded(image: Image.Image, quality: int) -> bytes:
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=quality)
+    return out.getvalue()
+
+
+def _with_exif(content: bytes, taken: datetime) -> bytes:
+    """The JPEG with camera and date in an Exif segment."""
+    exif = Image.Exif()
+    text = taken.strftime("%Y:%m:%d %H:%M:%S")
+    exif[ExifTags.Base.Make] = "smartsort"
+    exif[ExifTags.Base.Model] = "Drawn camera"
+    exif[ExifTags.Base.DateTime] = text
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = text
+    return jpeg.with_exif(content, exif.tobytes())
+
+
+def _file_name(index: int, rng: random.Random) -> str:
+    number = f"{index:04d}"
+    return rng.choice(
+        (f"IMG_{number}.jpg", f"PXL_2024{number}.jpg", f"photo {number}.jpeg", f"{number}_été.JPG")
+    )

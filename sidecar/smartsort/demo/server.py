@@ -1,0 +1,172 @@
+"""Serving the demo Immich: inside this process, in a thread of it, or as a process of its own."""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from smartsort.demo.immich import DemoImmich
+from smartsort.demo.settings import DEFAULT_KEY, DemoKey, DemoSettings
+from smartsort.demo.timing import PROFILES
+from smartsort.demo.versions import VERSIONS
+
+if TYPE_CHECKING:
+    from typing import Self
+
+
+class DemoServer:
+    """A demo Immich that listens. `url` is its address without `/api`."""
+
+    def __init__(self, demo: DemoImmich, host: str, port: int) -> None:
+        self.demo = demo
+        self._socket = socket.create_server((host, port))
+        shown = host if host not in ("", "0.0.0.0") else "127.0.0.1"
+        self.port: int = self._socket.getsockname()[1]
+        self.url = f"http://{shown}:{self.port}"
+        config = uvicorn.Config(
+            demo.app,
+            http=_protocol(demo),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=1,
+        )
+        self._server = _QuietServer(config)
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> "Self":
+        self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
+        while not self._server.started:
+            if self._task.done():
+                await self._task
+            await asyncio.sleep(0.001)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.should_exit = True
+        if self._task is not None:
+            await self._task
+        self._socket.close()
+
+
+class _QuietServer(uvicorn.Server):
+    """A server that leaves the process's signals alone."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _protocol(demo: DemoImmich) -> type[asyncio.Protocol]:
+    """uvicorn's protocol, which hangs up while the demo is down: no status, no bytes, as if nobody were there."""
+
+    class HangsUp(H11Protocol):
+        def data_received(self, data: bytes) -> None:
+            if demo.faults.down and b" /demo/" not in data[:64]:
+                transport: Any = self.transport
+                transport.abort()
+                return
+            super().data_received(data)
+
+    return HangsUp
+
+
+@contextlib.contextmanager
+def serve_in_thread(settings: DemoSettings, port: int = 0) -> Iterator[DemoServer]:
+    """A demo server with an event loop of its own, for callers that have none.
+
+    Its `faults` may be changed from the caller's thread; its state may only be read while nothing goes on.
+    """
+    ready = threading.Event()
+    made: list[DemoServer] = []
+    failed: list[BaseException] = []
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()
+
+    async def run() -> None:
+        async with DemoImmich(settings).serve(port=port) as server:
+            made.append(server)
+            ready.set()
+            await stop.wait()
+
+    def main() -> None:
+        try:
+            loop.run_until_complete(run())
+        except BaseException as error:  # noqa: BLE001  handed to the caller's thread
+            failed.append(error)
+        finally:
+            loop.run_until_complete(loop.shutdown_default_executor())
+            loop.close()
+            ready.set()
+
+    thread = threading.Thread(target=main, name="demo-immich", daemon=True)
+    thread.start()
+    ready.wait()
+    if failed:
+        raise failed[0]
+    try:
+        yield made[0]
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Serve until a signal ends the process; the first line on stdout is the address."""
+    parser = argparse.ArgumentParser(prog="python -m smartsort.demo.server", description=main.__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--library-root", metavar="DIR", help="the folder the library is in, on this disk")
+    parser.add_argument(
+        "--import-path", metavar="PATH", help="that folder as Immich is to see it (default: the same)"
+    )
+    parser.add_argument("--version", choices=list(VERSIONS), default="3.1.0")
+    parser.add_argument("--profile", choices=list(PROFILES), default="demo")
+    parser.add_argument("--key", default=DEFAULT_KEY)
+    parser.add_argument(
+        "--person", action="append", default=[], help="somebody known already; may be repeated"
+    )
+    parser.add_argument("--people-from-regions", action="store_true")
+    parser.add_argument("--watch", action="store_true", help="play Immich's own library watcher")
+    parser.add_argument("--machine-learning", action="store_true", help="answer /predict too")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+    root = None if options.library_root is None else os.path.abspath(options.library_root)
+    seen = options.import_path or root
+    settings = DemoSettings(
+        version=options.version,
+        profile=options.profile,
+        seed=options.seed,
+        mounts={} if root is None or seen is None else {seen: root},
+        import_paths=() if seen is None else (seen,),
+        people=tuple(options.person),
+        keys=(DemoKey(options.key),),
+        people_from_regions=options.people_from_regions,
+        watch_libraries=options.watch,
+        machine_learning=options.machine_learning,
+    )
+    logging.basicConfig(level=logging.WARNING)
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_serve_for_ever(settings, options.host, options.port))
+
+
+async def _serve_for_ever(settings: DemoSettings, host: str, port: int) -> None:
+    async with DemoImmich(settings).serve(host, port) as server:
+        print(server.url, flush=True)  # noqa: T201  what the caller waits for
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

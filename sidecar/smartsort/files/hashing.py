@@ -1,0 +1,98 @@
+"""SHA-256 and SHA-1 of a file in one read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from smartsort.core.model import Digests
+from smartsort.errors import SmartsortError
+from smartsort.files.problems import FileVanished, NotAFile, unreadable
+from smartsort.files.shown import shown
+from smartsort.files.stamps import FileStamp, check_unchanged, regular
+
+_BUFFER_BYTES = 1 << 20
+_THREADS = min(4, os.cpu_count() or 1)
+"""Hashing is bound by processor, then by disk: more threads than this only compete with Immich."""
+
+_buffers = threading.local()
+
+
+def digests(path: str, expected: FileStamp | None = None) -> Digests:
+    """Both digests of a regular file, read once.
+
+    Raises FileChanged when it is not the file `expected` describes or is written to meanwhile,
+    FileVanished, NotAFile, FileUnreadable, and StorageError when the folder and not the file is at fault.
+    """
+    sha256 = hashlib.sha256(usedforsecurity=False)
+    sha1 = hashlib.sha1(usedforsecurity=False)
+    for block in _blocks(path, expected):
+        # hashlib lets other threads run while it works on blocks this large.
+        sha256.update(block)
+        sha1.update(block)
+    return Digests(sha256.hexdigest(), sha1.hexdigest())
+
+
+def sha256_of(path: str, expected: FileStamp | None = None) -> str:
+    """The SHA-256 alone, to verify a copy; raises as `digests` does."""
+    sha256 = hashlib.sha256(usedforsecurity=False)
+    for block in _blocks(path, expected):
+        sha256.update(block)
+    return sha256.hexdigest()
+
+
+def digests_of_all(
+    files: Sequence[tuple[str, FileStamp | None]],
+) -> list[Digests | SmartsortError]:
+    """Both digests of many files, in order, on a few threads; one file's error stands in its place."""
+    if len(files) < 2 or _THREADS < 2:
+        return [_digests_or_error(file) for file in files]
+    with ThreadPoolExecutor(min(_THREADS, len(files)), thread_name_prefix="hash") as pool:
+        size = max(1, min(64, len(files) // (_THREADS * 4)))
+        parts = [files[at : at + size] for at in range(0, len(files), size)]
+        done = pool.map(lambda part: [_digests_or_error(file) for file in part], parts)
+        return [result for part in done for result in part]
+
+
+def _digests_or_error(file: tuple[str, FileStamp | None]) -> Digests | SmartsortError:
+    try:
+        return digests(*file)
+    except SmartsortError as error:
+        return error
+
+
+def _blocks(path: str, expected: FileStamp | None) -> Iterator[memoryview]:
+    """The file's bytes in blocks of one reused buffer, checked before and after to be one file."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise FileVanished(f"{shown(path)} is gone", path) from error
+    except OSError as error:
+        if os.path.islink(path):
+            raise NotAFile(f"{shown(path)} is a symbolic link, not a file", path) from error
+        raise unreadable(error, path) from error
+    try:
+        before = regular(os.fstat(handle), path)
+        check_unchanged(path, before, expected)
+        buffer = _buffer()
+        read = 0
+        while count := os.readv(handle, (buffer,)):
+            read += count
+            yield buffer[:count]
+        after = FileStamp.of(os.fstat(handle))
+        check_unchanged(path, after, before)
+        check_unchanged(path, FileStamp(after.device, after.inode, read, after.mtime_ns), before)
+    except OSError as error:
+        raise unreadable(error, path) from error
+    finally:
+        os.close(handle)
+
+
+def _buffer() -> memoryview:
+    view: memoryview | None = getattr(_buffers, "view", None)
+    if view is None:
+        view = _buffers.view = memoryview(bytearray(_BUFFER_BYTES))
+    return view

@@ -1,0 +1,212 @@
+"""The folders of one root, and the proof that they are the right ones.
+
+Every folder that may be a mount of its own holds a small file with the root's id. While a mount is missing
+its empty mount point has none, so nothing is created there and nothing is concluded from its emptiness.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass
+
+from smartsort.core.model import Category
+from smartsort.errors import ConfigurationError, RootUnavailable
+from smartsort.files.problems import storage_error
+from smartsort.files.shown import shown
+
+SENTINEL = ".smartsort-root"
+"""Without a media extension, so that Immich takes no notice of it."""
+
+_SENTINEL_BYTES = 65536
+_PREFIX_DIGITS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The folders; each but the root may be given to lie elsewhere, all are absolute."""
+
+    root: str
+    inbox: str = ""
+    temp_downloads: str = ""
+    library: str = ""
+    faces: str = ""
+    review: str = ""
+    trash: str = ""
+    ledger: str = ""
+
+    def __post_init__(self) -> None:
+        root = os.path.abspath(self.root)
+        object.__setattr__(self, "root", root)
+        for field, name in _DEFAULTS.items():
+            object.__setattr__(self, field, os.path.abspath(os.path.join(root, getattr(self, field) or name)))
+
+    def review_folder(self, category: Category) -> str:
+        """Where photos of one review category wait."""
+        return os.path.join(self.review, category.value)
+
+    def person_folder(self, folder_name: str) -> str:
+        """Where one person's photos are filed; `folder_name` is already the folder form of the name."""
+        return os.path.join(self.faces, folder_name)
+
+    def library_folder(self, shard: str, sha256: str) -> str:
+        """Where a photo with this digest stands in a shard: a pure function of its content."""
+        return os.path.join(self.library, shard, sha256[:2], sha256[:_PREFIX_DIGITS])
+
+    @property
+    def guarded(self) -> tuple[str, ...]:
+        """The folders that hold the root's id. Not the inbox: it belongs to whoever fills it."""
+        return (self.root, self.temp_downloads, self.library, self.faces, self.review, self.trash)
+
+    def conflicts(self) -> list[str]:
+        """What is wrong with the folders' places, in sentences; empty when nothing is."""
+        found = []
+        places = {name: os.path.realpath(getattr(self, name)) for name in _DEFAULTS if name != "ledger"}
+        for inner, outer in ((a, b) for a in places for b in places if a != b):
+            if places[inner] == places[outer]:
+                if inner < outer:
+                    found.append(f"{inner} and {outer} are the same folder, {shown(places[inner])}")
+            elif _is_below(places[inner], places[outer]):
+                found.append(f"{inner} ({shown(places[inner])}) lies inside {outer} ({shown(places[outer])})")
+        root = os.path.realpath(self.root)
+        for name, place in places.items():
+            if place == root or _is_below(root, place):
+                found.append(f"{name} ({shown(place)}) contains the root ({shown(root)})")
+        return found
+
+    def prepare(self, expected_id: str | None = None) -> str:
+        """Create what is missing and return the root's id.
+
+        `expected_id` is the id the ledger remembers, None for a root that is new to it; a root with another
+        id or, if one is expected, without it is refused before anything is created. Raises
+        ConfigurationError for folders that lie inside each other, RootUnavailable, StorageError.
+        """
+        conflicts = self.conflicts()
+        if conflicts:
+            raise ConfigurationError(f"the folders get in each other's way: {'; '.join(conflicts)}")
+        if expected_id is not None:
+            _check_sentinel(self.root, expected_id)
+        sentinel = _read_sentinel(self.root)
+        root_id = sentinel.id if sentinel else uuid.uuid4().hex
+        signed = sentinel.folders if sentinel else frozenset()
+        own = [folder for folder in self.guarded if folder != self.root]
+        for folder in own:
+            # Signed once and not now: its disk is missing, and its mount point must not be taken for it.
+            if os.path.relpath(folder, self.root) in signed:
+                _check_sentinel(folder, root_id)
+        for folder in (*self.guarded, self.inbox, *map(self.review_folder, Category)):
+            _make_folder(folder)
+        _make_folder(os.path.dirname(self.ledger))
+        for folder in own:
+            if _read_sentinel(folder) is None:
+                _write_sentinel(folder, _Sentinel(root_id))
+        # The root's own comes last: it says that all others are there.
+        complete = signed | {os.path.relpath(folder, self.root) for folder in own}
+        if sentinel is None or complete != signed:
+            _write_sentinel(self.root, _Sentinel(root_id, complete))
+        self.check(root_id)
+        return root_id
+
+    def check(self, expected_id: str) -> None:
+        """Raises RootUnavailable unless every guarded folder is there and is the prepared one."""
+        for folder in self.guarded:
+            _check_sentinel(folder, expected_id)
+
+
+_DEFAULTS = {
+    "inbox": "inbox",
+    "temp_downloads": "temp_downloads",
+    "library": "library",
+    "faces": "faces",
+    "review": "review",
+    "trash": "trash",
+    "ledger": "smartsort.db",
+}
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return path.startswith(folder.rstrip("/") + "/")
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentinel:
+    """The root's id; in the root itself also which folders were signed, relative to it."""
+
+    id: str
+    folders: frozenset[str] = frozenset()
+
+
+def _make_folder(folder: str) -> None:
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise storage_error(error, "create", folder) from error
+
+
+def _read_sentinel(folder: str) -> _Sentinel | None:
+    """What a folder's sentinel says, None where there is none; RootUnavailable when it cannot be read."""
+    path = os.path.join(folder, SENTINEL)
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            written = os.read(handle, _SENTINEL_BYTES).decode("utf-8", "replace")
+        finally:
+            os.close(handle)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise RootUnavailable(str(storage_error(error, "read", path))) from error
+    try:
+        said = json.loads(written)
+        return _Sentinel(str(said["id"]), frozenset(map(str, said.get("folders", ()))))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise RootUnavailable(
+            f"{shown(path)} is damaged; if this really is the folder smartsort prepared, write the line "
+            f'{{"id": "the id of the other folders\' {SENTINEL}"}} into it'
+        ) from error
+
+
+def _check_sentinel(folder: str, expected_id: str) -> None:
+    found = _read_sentinel(folder)
+    if found is not None and found.id == expected_id:
+        return
+    if found is not None:
+        raise RootUnavailable(
+            f"{shown(folder)} belongs to another root ({shown(found.id)}, not {shown(expected_id)}); "
+            "is the right disk mounted there?"
+        )
+    if not os.path.isdir(folder):
+        raise RootUnavailable(f"{shown(folder)} is missing or no folder; is its disk mounted?")
+    raise RootUnavailable(
+        f"{shown(folder)} is not the one smartsort prepared, {SENTINEL} is not in it; is its disk mounted? "
+        f'If it really is this one, put the file back with the line {{"id": "{shown(expected_id)}"}}'
+    )
+
+
+def _write_sentinel(folder: str, sentinel: _Sentinel) -> None:
+    path = os.path.join(folder, SENTINEL)
+    said: dict[str, object] = {"id": sentinel.id}
+    if sentinel.folders:
+        said["folders"] = sorted(sentinel.folders)
+    # Written beside and renamed, so that no crash leaves half of one.
+    temporary = f"{path}-{uuid.uuid4().hex[:8]}"
+    try:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        try:
+            os.write(handle, f"{json.dumps(said)}\n".encode("ascii"))
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        os.replace(temporary, path)
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            with suppress(OSError):  # some network folders know no fsync of a folder
+                os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise storage_error(error, "write into", folder) from error

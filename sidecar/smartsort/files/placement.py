@@ -1,0 +1,337 @@
+"""The one primitive that touches photos: give a file another name, and only later drop the first.
+
+    placer = Placer(guard=lambda: layout.check(root_id))
+    move = placer.move(batch)      # names made, bytes and names on the disk
+    ... commit the ledger ...
+    move.finish()                  # only now the sources go
+
+`place` makes names and never takes one away, `drop` takes one away and only when the bytes provably live
+under another. Between the two the caller commits its ledger. Both are idempotent: after a kill they are
+simply called again.
+
+How a name is made, in this order, by what the file system can do:
+- a hard link straight to the name: link(2) never replaces;
+- else a temporary file beside the target (`.smartsort-….part`), filled by a reflink or by a copy that is
+  read back and compared, then claimed without replacing by renameat2(RENAME_NOREPLACE); where that is not
+  offered by a hard link from the temporary name; and where there are neither (FUSE and CIFS without both) by
+  creating the name empty and exclusively, and renaming over this reservation of ours.
+
+A name that is taken, in whatever spelling the file system takes for the same, leads to the next candidate.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from smartsort.errors import SmartsortError, StorageError
+from smartsort.files.disk import Disk
+from smartsort.files.durable import Pending
+from smartsort.files.filling import Filling
+from smartsort.files.hashing import sha256_of
+from smartsort.files.names import NAME_BYTES, shortened
+from smartsort.files.problems import FileChanged, FileProblem, FileVanished, storage_error
+from smartsort.files.shown import shown
+from smartsort.files.stamps import FileStamp, check_unchanged, regular
+from smartsort.files.temporary import methods_between, sweep_temporaries
+from smartsort.files.wishes import Drop, Dropped, Method, Placed, Placing
+
+__all__ = [
+    "Drop",
+    "Dropped",
+    "Method",
+    "Move",
+    "Placed",
+    "Placer",
+    "Placing",
+    "methods_between",
+    "sweep_temporaries",
+]
+
+_CANDIDATES_TRIED = 10_000
+_SHORTER = (200, 143, 96, 48)
+"""Name lengths tried when a name is too long: 143 is what eCryptfs leaves."""
+
+_UNREAD = "digest never computed"
+"""Equal to no digest: a copy without a known digest may go by its stamps alone, never by its bytes."""
+
+
+def _no_guard() -> None:
+    """For folders that cannot be unmounted under us: tests."""
+
+
+class Placer:
+    """Places and drops batches of names.
+
+    `guard` is called before and after each batch and raises RootUnavailable when the folders are not the
+    ones that were prepared: an unmounted folder must neither be created anew nor taken for empty.
+    """
+
+    def __init__(self, disk: Disk | None = None, guard: Callable[[], None] = _no_guard) -> None:
+        self.disk = disk or Disk()
+        self.guard = guard
+
+    def place(self, batch: Sequence[Placing]) -> list[Placed | SmartsortError]:
+        """Place each file; its place or its error, in order. Folders that are missing are created.
+
+        Returns when everything placed would survive a power cut. Raises RootUnavailable only.
+        """
+        self.guard()
+        pending = Pending(self.disk)
+        results = [self._placed_or_error(wish, pending) for wish in batch]
+        failed = pending.wait()
+        self.guard()
+        return [failed.of(result) if isinstance(result, Placed) else result for result in results]
+
+    def drop(self, batch: Sequence[Drop]) -> list[Dropped | SmartsortError]:
+        """Take each name away if its bytes provably live under the other name; in order.
+
+        A name that is gone already is fine. Raises RootUnavailable only.
+        """
+        self.guard()
+        pending = Pending(self.disk)
+        results = [self._dropped_or_error(wish, pending) for wish in batch]
+        failed = pending.wait()
+        return [failed.of(result) if isinstance(result, Dropped) else result for result in results]
+
+    def move(self, batch: Sequence[Placing]) -> Move:
+        """Place a batch that is meant to leave its sources: commit the ledger, then `finish`."""
+        return Move(self, tuple(batch), self.place(batch))
+
+    # Placing one file.
+
+    def _placed_or_error(self, wish: Placing, pending: Pending) -> Placed | SmartsortError:
+        try:
+            return self._place(wish, pending)
+        except SmartsortError as error:
+            return error
+        except OSError as error:
+            return storage_error(error, "place a file in", wish.folder)
+
+    def _place(self, wish: Placing, pending: Pending) -> Placed:
+        source = self._look(wish.source)
+        check_unchanged(wish.source, source, wish.expected)
+        pending.make_folder(wish.folder)
+        with Filling(self.disk, wish, source) as filling:
+            tried = 0
+            for name in islice(wish.names, _CANDIDATES_TRIED):
+                tried += 1
+                placed = self._claim(filling, _checked(name, wish.source), pending)
+                if placed is not None:
+                    pending.add(placed)
+                    return placed
+        raise StorageError(
+            f"no free name for {shown(wish.source)} in {shown(wish.folder)}: "
+            f"all {tried:,} that were tried are taken; clear up that folder"
+        )
+
+    def _claim(self, filling: Filling, name: str, pending: Pending) -> Placed | None:
+        """The place under this name, shortened if it has to be; None when the name is taken."""
+        folder = filling.wish.folder
+        again = True
+        for candidate in _shorter_and_shorter(name):
+            while True:
+                target = os.path.join(folder, candidate)
+                try:
+                    return filling.claim(target)
+                except FileExistsError:
+                    return self._ours_already(filling, target)
+                except FileNotFoundError:
+                    self._look(filling.wish.source)
+                    # The source is there, so the folder is not: somebody tidied up an empty one.
+                    if not again:
+                        raise
+                    again = False
+                    pending.make_folder(folder, surely=True)
+                    continue
+                except OSError as error:
+                    if error.errno != errno.ENAMETOOLONG:
+                        raise
+                    break
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), name)
+
+    def _ours_already(self, filling: Filling, target: str) -> Placed | None:
+        wish, source = filling.wish, filling.source
+        try:
+            status = self.disk.lstat(target)
+        except FileNotFoundError:
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        found = FileStamp.of(status)
+        if found.same_file(source):
+            check_unchanged(wish.source, found, source)
+            return Placed(wish.source, target, Method.HARDLINK, found, source, already=True)
+        if not wish.adopt or wish.sha256 is None:
+            return None
+        if found.size == 0 < source.size:
+            return filling.take_reservation(target, status)
+        if found.size == source.size and sha256_of(target, found) == wish.sha256:
+            check_unchanged(wish.source, self._look(wish.source), source)
+            return Placed(wish.source, target, Method.COPY, found, source, already=True)
+        return None
+
+    # Dropping one name.
+
+    def _dropped_or_error(self, wish: Drop, pending: Pending) -> Dropped | SmartsortError:
+        try:
+            return self._drop(wish, pending)
+        except FileVanished as error:
+            if error.path == wish.path:
+                return Dropped(wish.path, already=True)
+            return _not_there(wish)
+        except SmartsortError as error:
+            return error
+        except OSError as error:
+            return storage_error(error, "remove", wish.path)
+
+    def _drop(self, wish: Drop, pending: Pending) -> Dropped:
+        leaving = self._look(wish.path)
+        try:
+            status = self.disk.lstat(wish.because_of)
+            staying = regular(status, wish.because_of)
+        except (OSError, FileProblem) as error:
+            raise _not_there(wish) from error
+        if leaving.same_file(staying):
+            check_unchanged(wish.path, leaving, wish.expected)
+            if status.st_nlink < 2 or self._same_entry(wish.path, wish.because_of):
+                raise StorageError(
+                    f"{shown(wish.path)} is kept: {shown(wish.because_of)} is the same name, not another one"
+                )
+        else:
+            self._compare(wish, leaving, staying)
+            check_unchanged(wish.path, self._look(wish.path), leaving)
+        self.disk.unlink(wish.path)
+        pending.folders[os.path.dirname(wish.path)] = leaving.device
+        return Dropped(wish.path)
+
+    def _compare(self, wish: Drop, leaving: FileStamp, staying: FileStamp) -> None:
+        if wish.expected is not None:
+            check_unchanged(wish.path, leaving, wish.expected)
+        if wish.sha256 is None:
+            raise FileChanged(
+                f"{shown(wish.path)} is kept: it is another file than {shown(wish.because_of)}", wish.path
+            )
+        if leaving.size != staying.size or (
+            staying != wish.kept and sha256_of(wish.because_of, staying) != wish.sha256
+        ):
+            raise StorageError(
+                f"{shown(wish.path)} is kept: {shown(wish.because_of)} does not hold the same bytes; "
+                "compare the two by hand"
+            )
+        if wish.expected is None and sha256_of(wish.path, leaving) != wish.sha256:
+            raise FileChanged(f"{shown(wish.path)} is kept: it has other bytes than expected", wish.path)
+
+    def _same_entry(self, one: str, other: str) -> bool:
+        """True when two paths are one name: the same folder, and names that differ in spelling at most."""
+        first, second = os.path.split(one), os.path.split(other)
+        if _folded(first[1]) != _folded(second[1]):
+            return False
+        if not os.path.samestat(os.stat(first[0] or "."), os.stat(second[0] or ".")):
+            return False
+        # On a file system that tells the spellings apart, both stand in the folder.
+        return first[1] == second[1] or not {first[1], second[1]} <= set(os.listdir(first[0] or "."))
+
+    def _look(self, path: str) -> FileStamp:
+        try:
+            return regular(self.disk.lstat(path), path)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise FileVanished(f"{shown(path)} is gone", path) from error
+
+
+@dataclass(slots=True)
+class Move:
+    """A batch that has been placed and still has its sources.
+
+    `results` are those of `Placer.place`. After the ledger has been committed, `finish` drops the sources
+    of what was placed; if the commit failed, `undo` takes the new names away again. Neither ever happens by
+    itself: after a crash both names exist, and placing again finds its own.
+    """
+
+    placer: Placer
+    batch: tuple[Placing, ...]
+    results: list[Placed | SmartsortError]
+    done: bool = field(default=False, init=False)
+
+    def finish(self) -> list[Dropped | SmartsortError]:
+        """Drop the sources; what was not placed keeps its error. In order."""
+        return self._drop_each(
+            lambda wish, placed: Drop(
+                placed.source,
+                because_of=placed.path,
+                sha256=wish.sha256 or _UNREAD,
+                kept=placed.stamp,
+                expected=placed.source_stamp,
+            )
+        )
+
+    def undo(self) -> list[Dropped | SmartsortError]:
+        """Drop the names that this move made; those that were there before stay. In order."""
+        return self._drop_each(
+            lambda wish, placed: (
+                None
+                if placed.already
+                else Drop(
+                    placed.path,
+                    because_of=placed.source,
+                    sha256=wish.sha256 or _UNREAD,
+                    kept=placed.source_stamp,
+                    expected=placed.stamp,
+                )
+            )
+        )
+
+    def _drop_each(
+        self, wish_for: Callable[[Placing, Placed], Drop | None]
+    ) -> list[Dropped | SmartsortError]:
+        if self.done:
+            raise RuntimeError("this move is finished or undone already")
+        self.done = True
+        answers: list[Dropped | SmartsortError | None] = []
+        wishes: list[Drop] = []
+        for wish, placed in zip(self.batch, self.results, strict=True):
+            if isinstance(placed, SmartsortError):
+                answers.append(placed)
+                continue
+            drop = wish_for(wish, placed)
+            answers.append(Dropped(placed.path, already=True) if drop is None else None)
+            if drop is not None:
+                wishes.append(drop)
+        dropped = iter(self.placer.drop(wishes))
+        return [next(dropped) if answer is None else answer for answer in answers]
+
+
+def _not_there(wish: Drop) -> StorageError:
+    return StorageError(
+        f"{shown(wish.path)} is kept: {shown(wish.because_of)}, where its bytes should live on, is not there; "
+        "is its folder mounted?"
+    )
+
+
+def _checked(name: str, source: str) -> str:
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        usable = False
+    else:
+        usable = name not in ("", ".", "..") and "/" not in name and "\0" not in name
+    if not usable:
+        raise FileProblem(f"{shown(name)} cannot be the name of {shown(source)}", source)
+    return name
+
+
+def _shorter_and_shorter(name: str) -> Iterator[str]:
+    yield name
+    length = len(os.fsencode(name))
+    for limit in (NAME_BYTES, *_SHORTER):
+        if limit < length:
+            yield shortened(name, limit)
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

@@ -1,0 +1,95 @@
+"""Temporary files beside photos: their names, what a crash left of them, and a try with an empty one."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+from contextlib import suppress
+
+from smartsort.files.disk import NOT_OFFERED, Disk
+from smartsort.files.problems import storage_error
+from smartsort.files.wishes import Method
+
+NO_LINK = NOT_OFFERED | {errno.EXDEV, errno.EMLINK, errno.EPERM}
+"""A hard link is not to be had: another mount, too many already, a file system without them, or a foreign
+owner (`fs.protected_hardlinks`). A copy may still be."""
+
+_TEMPORARY = re.compile(r"\.smartsort-[0-9a-f]{16}\.(part|probe)")
+
+
+def temporary_in(folder: str, ending: str = "part") -> str:
+    return os.path.join(folder, f".smartsort-{secrets.token_hex(8)}.{ending}")
+
+
+def sweep_temporaries(folder: str, disk: Disk | None = None) -> list[str]:
+    """Remove the temporary files a crash left in this folder (not below); the paths removed.
+
+    Only while nobody places there: at start-up, when the root is locked. Such a file is never the only
+    place of anything: it is made from a source that stays until the ledger is committed.
+    """
+    disk = disk or Disk()
+    removed = []
+    try:
+        with os.scandir(folder) as entries:
+            stale = [
+                entry.path
+                for entry in entries
+                if _TEMPORARY.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
+            ]
+        for path in stale:
+            disk.unlink(path)
+            removed.append(path)
+    except FileNotFoundError:
+        return removed
+    except OSError as error:
+        raise storage_error(error, "tidy up", folder) from error
+    return removed
+
+
+def methods_between(source_folder: str, target_folder: str, disk: Disk | None = None) -> Method:
+    """How files come from one folder into the other, found out by doing it once with an empty name.
+
+    Raises StorageError when a folder cannot be written.
+    """
+    disk = disk or Disk()
+    source = temporary_in(source_folder, "probe")
+    target = temporary_in(target_folder, "probe")
+    try:
+        reading = disk.create(source)
+    except OSError as error:
+        raise storage_error(error, "write into", source_folder) from error
+    try:
+        os.write(reading, b"smartsort tries what this file system can do\n")
+        os.fsync(reading)
+        return _try_methods(disk, source, target, target_folder)
+    finally:
+        os.close(reading)
+        for path in (source, target):
+            with suppress(OSError):
+                disk.unlink(path)
+
+
+def _try_methods(disk: Disk, source: str, target: str, folder: str) -> Method:
+    try:
+        disk.link(source, target)
+    except OSError as error:
+        if error.errno not in NO_LINK:
+            raise storage_error(error, "write into", folder) from error
+    else:
+        return Method.HARDLINK
+    try:
+        writing = disk.create(target)
+    except OSError as error:
+        raise storage_error(error, "write into", folder) from error
+    reading = disk.open_source(source)
+    try:
+        disk.clone(reading, writing)
+    except OSError:
+        return Method.COPY
+    else:
+        return Method.REFLINK
+    finally:
+        os.close(reading)
+        os.close(writing)

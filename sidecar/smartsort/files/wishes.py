@@ -1,0 +1,75 @@
+"""The values of placing and dropping: what is wished for, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from smartsort.files.stamps import FileStamp
+
+
+class Method(StrEnum):
+    """How the bytes come under another name."""
+
+    HARDLINK = "hardlink"
+    REFLINK = "reflink"
+    COPY = "copy"
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """A wish: `source` shall also be found in `folder`, under the first of `names` that is free.
+
+    `names` are single names, tried in order and lazily. `expected` is the stamp the caller looked at,
+    `sha256` the digest it knows: the source is held to the first, a copy to both. `adopt`: a candidate that already
+    holds exactly these bytes (`sha256` is needed) is taken for ours, left by a crash between the act and
+    the ledger; leave out names which the ledger gives to other photos.
+    """
+
+    source: str
+    folder: str
+    names: Iterable[str]
+    expected: FileStamp | None = None
+    sha256: str | None = None
+    adopt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The name exists, and its bytes and the name itself are on the disk.
+
+    `stamp` is the new name's, `source_stamp` the source's when it was placed. `already`: the name was there
+    before and was ours.
+    """
+
+    source: str
+    path: str
+    method: Method
+    stamp: FileStamp
+    source_stamp: FileStamp
+    already: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """A wish: the name `path` shall go, because the bytes live on at `because_of`.
+
+    Names of one inode need nothing more. For a copy, `sha256` is needed: `because_of` is read again and
+    compared, unless it still has the stamp `kept` of a copy verified before. `path` has to match `expected`
+    if given, else it is read and compared as well.
+    """
+
+    path: str
+    because_of: str
+    sha256: str | None = None
+    kept: FileStamp | None = None
+    expected: FileStamp | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """The name is gone, on the disk too. `already`: it was gone before."""
+
+    path: str
+    already: bool = False

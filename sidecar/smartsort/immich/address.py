@@ -1,0 +1,73 @@
+"""From what a person types as Immich's address to the address of its API, and the key that goes with it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx
+
+from smartsort.errors import ConfigurationError
+from smartsort.immich.transport import errand
+
+KEY_HEADER = "x-api-key"
+
+
+def api_address(url: str) -> str:
+    """The address of the API, ending in `/api`, without a slash at the end.
+
+    `url` may have a path in front, `/api` at its end, and slashes. Raises ConfigurationError for anything
+    that is not a plain http or https address.
+    """
+    text = url.strip()
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise ConfigurationError(f"The address of Immich, {text!r}, cannot be read: {error}.") from None
+    if "@" in parts.netloc:
+        raise ConfigurationError(
+            "The address of Immich holds a user name or password; leave them out, smartsort uses the API key."
+        )
+    if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
+        raise ConfigurationError(
+            f"The address of Immich, {text!r}, must look like http://immich-server:2283 or "
+            "https://photos.example.com."
+        )
+    if parts.query or parts.fragment:
+        raise ConfigurationError(f"The address of Immich, {text!r}, must end before the ? or #.")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    path = parts.path.rstrip("/")
+    if path.endswith("/api"):
+        path = path.removesuffix("/api").rstrip("/")
+    place = f"{host}:{port}" if port is not None else host
+    return urlunsplit((parts.scheme.lower(), place, f"{path}/api", "", ""))
+
+
+class KeyAuth(httpx.Auth):
+    """Adds an API key to each request: the administrator's for what only administrators may do.
+
+    The keys are kept here and not in a client or its headers, so that no repr shows them. An empty
+    administrator's key means that there is one key for everything.
+    """
+
+    def __init__(self, key: str, admin_key: str) -> None:
+        self._key = _clean(key)
+        self._admin_key = _clean(admin_key) if admin_key.strip() else self._key
+
+    def __repr__(self) -> str:
+        return "KeyAuth(...)"
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Send the request with the key that fits its errand."""
+        request.headers[KEY_HEADER] = self._admin_key if errand.get().as_admin else self._key
+        yield request
+
+
+def _clean(key: str) -> str:
+    key = key.strip()
+    if not key:
+        raise ConfigurationError("The API key of Immich is empty; make one in Immich's account settings.")
+    if not (key.isascii() and key.isprintable()):
+        raise ConfigurationError("The API key of Immich holds characters that no key has; copy it again.")
+    return key

@@ -1,0 +1,171 @@
+"""Photos: from a path or a digest to an asset, its details, its pictures."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime
+
+from immich_client.api.assets import (
+    check_uploads,
+    get_asset,
+    get_thumbnail,
+    list_duplicates,
+    run_asset_jobs,
+    search_assets,
+    update_assets,
+)
+from immich_client.models.asset import Asset
+from immich_client.models.asset_job import AssetJob
+from immich_client.models.asset_search import AssetSearch
+from immich_client.models.assets_update import AssetsUpdate
+from immich_client.models.checksum_to_check import ChecksumToCheck
+from immich_client.models.checksum_verdict import ChecksumVerdict
+from immich_client.models.checksums_to_check import ChecksumsToCheck
+from immich_client.types import File, Response
+from smartsort.core.model import AssetRef
+from smartsort.errors import ImmichRejected
+from smartsort.immich.answers import UnknownId, media_type
+from smartsort.immich.connection import Connection, chunks, known
+from smartsort.ports import AssetDetails, ThumbnailSize, UploadCopy
+
+PATHS_PER_CALL = 1000
+DIGESTS_PER_CALL = 5000
+ASSETS_PER_CALL = 1000
+_NOT_FOUND = 404
+
+
+def path_checksum(path: str | bytes) -> str:
+    """What Immich keeps as checksum of a file in an external library: of its path, never of its content."""
+    return base64.b64encode(
+        hashlib.sha1(b"path:" + os.fsencode(path), usedforsecurity=False).digest()
+    ).decode()
+
+
+class AssetCalls(Connection):
+    """Calls that are about photos."""
+
+    async def resolve(self, paths: Sequence[str | bytes]) -> Mapping[str | bytes, AssetRef]:
+        """Assets of these paths (as Immich sees them), by path; unknown ones are missing.
+
+        A hit is the path: Immich compares digests of the whole path, and an upload could only be mistaken for
+        it if its content were the very text that is digested. So no second call verifies it here; `asset`
+        tells the path for those who fetch the details anyway.
+        """
+        found: dict[str | bytes, AssetRef] = {}
+        for part in chunks(paths, PATHS_PER_CALL):
+            for index, verdict in await self._verdicts([path_checksum(path) for path in part]):
+                path, asset_id = part[index], known(verdict.asset_id, "")
+                found[path] = AssetRef(asset_id, os.fsdecode(path), trashed=known(verdict.is_trashed, False))
+        return found
+
+    async def uploads_with_content(self, sha1s: Sequence[str]) -> Mapping[str, UploadCopy]:
+        """Uploads that have one of these SHA-1 digests (hex), by digest; one call per 5,000.
+
+        Photos of external libraries are never found this way, whatever they hold.
+        """
+        found: dict[str, UploadCopy] = {}
+        for part in chunks(sha1s, DIGESTS_PER_CALL):
+            for index, verdict in await self._verdicts([digest.lower() for digest in part]):
+                found[part[index]] = UploadCopy(
+                    known(verdict.asset_id, ""), trashed=known(verdict.is_trashed, False)
+                )
+        return found
+
+    async def _verdicts(self, checksums: Sequence[str]) -> list[tuple[int, ChecksumVerdict]]:
+        """The known ones of these checksums, with their place in the list. The list must not be empty."""
+        asked = [ChecksumToCheck(id=str(index), checksum=each) for index, each in enumerate(checksums)]
+        call = check_uploads.asyncio_detailed(client=self._client, body=ChecksumsToCheck(assets=asked))
+        answer = await self._read("check_uploads", call)
+        places = {each.id: index for index, each in enumerate(asked)}
+        return [
+            (places[verdict.id], verdict)
+            for verdict in answer.results
+            if verdict.id in places and known(verdict.asset_id, "")
+        ]
+
+    async def asset(self, asset_id: str) -> AssetDetails | None:
+        """One asset, None when Immich does not know the id (it says 400)."""
+        try:
+            found = await self._read("get_asset", get_asset.asyncio_detailed(asset_id, client=self._client))
+        except UnknownId:
+            return None
+        return _details(found)
+
+    async def assets_with_people(self, library_id: str, created_after: datetime) -> frozenset[str]:
+        """Assets of a library, new since then, that Immich has put people on: a hint, one call per 1,000.
+
+        `created_after` is when Immich took the photo in, and carries a zone.
+        """
+        since = created_after.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        body = AssetSearch(library_id=library_id, created_after=since, with_people=True)
+        return frozenset([each.id async for each in self._search(body) if known(each.people, [])])
+
+    async def assets_under(self, path_part: str) -> Sequence[AssetDetails]:
+        """Assets whose path contains this text exactly, trashed and offline ones included."""
+        # Immich matches without regard to case and accents and knows wildcards; hence compared again.
+        body = AssetSearch(original_path=path_part, with_deleted=True)
+        return [_details(each) async for each in self._search(body) if path_part in each.original_path]
+
+    async def _search(self, body: AssetSearch) -> AsyncIterator[Asset]:
+        body.size, body.page = ASSETS_PER_CALL, 1
+        while True:
+            call = search_assets.asyncio_detailed(client=self._client, body=body)
+            page = (await self._read("search_assets", call)).assets
+            for each in page.items:
+                yield each
+            following = int(page.next_page or 0)
+            if following <= body.page:
+                return
+            body.page = following
+
+    async def set_visibility(self, asset_ids: Sequence[str], visibility: str) -> None:
+        """`archive` or `timeline`. One unknown id among them and Immich changes none of its thousand."""
+        for part in chunks(asset_ids, ASSETS_PER_CALL):
+            body = AssetsUpdate(ids=list(part), visibility=visibility)
+            await self._ask("update_assets", update_assets.asyncio_detailed(client=self._client, body=body))
+
+    async def refresh_faces(self, asset_ids: Sequence[str]) -> None:
+        """Detect the faces of these photos again; needs no administrator. Not repeated."""
+        for part in chunks(asset_ids, ASSETS_PER_CALL):
+            body = AssetJob(asset_ids=list(part), name="refresh-faces")
+            await self._ask("run_asset_jobs", run_asset_jobs.asyncio_detailed(client=self._client, body=body))
+
+    async def duplicate_groups(self) -> Mapping[str, Sequence[str]]:
+        """Ids of photos that look alike, by group."""
+        found = await self._read("list_duplicates", list_duplicates.asyncio_detailed(client=self._client))
+        return {group.duplicate_id: [each.id for each in group.assets] for group in found}
+
+    async def thumbnail(self, asset_id: str, size: ThumbnailSize) -> tuple[bytes, str] | None:
+        """The picture's bytes and media type, None when Immich has none (yet) or does not know the photo."""
+        call = get_thumbnail.asyncio_detailed(asset_id, client=self._client, size=size.value)
+        try:
+            return picture(await self._ask("get_thumbnail", call))
+        except ImmichRejected as error:
+            if has_none(error):
+                return None
+            raise
+
+
+def picture(answer: Response[File]) -> tuple[bytes, str]:
+    """Bytes and media type of an answer that is a picture."""
+    return answer.content, media_type(answer.headers)
+
+
+def has_none(error: ImmichRejected) -> bool:
+    """True when Immich rejected a picture because it has none, or nobody to have one of."""
+    return error.status == _NOT_FOUND or isinstance(error, UnknownId)
+
+
+def _details(found: Asset) -> AssetDetails:
+    return AssetDetails(
+        id=found.id,
+        path=found.original_path,
+        offline=bool(found.is_offline),
+        trashed=bool(found.is_trashed),
+        visibility=found.visibility,
+        duplicate_id=known(found.duplicate_id, None),
+        has_thumbnail=found.thumbhash is not None,
+    )

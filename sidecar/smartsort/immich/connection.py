@@ -1,0 +1,164 @@
+"""The connection to one Immich: one HTTP client, one key, and the way every call is made."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from types import MappingProxyType
+from typing import Any, Self, TypeVar
+
+import httpx
+
+from immich_client.client import Client
+from immich_client.types import Response, Unset
+from smartsort.immich.address import KeyAuth, api_address
+from smartsort.immich.answers import check, unanswered, unreadable
+from smartsort.immich.operations import Operation, operations
+from smartsort.immich.transport import Errand, PatientTransport, Traffic, errand
+
+T = TypeVar("T")
+
+CONNECTIONS = 8
+"""At once; Immich has work of its own to do."""
+
+KEEP_ALIVE_SECONDS = 3.0
+"""Below the five seconds after which Immich's own web server closes an idle connection: a request sent at
+that very moment would be lost, and one that must not be repeated would fail."""
+
+
+class Connection:
+    """Base of the parts of `ImmichServer`; see there for the arguments."""
+
+    def __init__(
+        self,
+        url: str,
+        api_key: str,
+        *,
+        admin_api_key: str = "",
+        verify_tls: bool = True,
+        timeout_seconds: float = 30.0,
+        connect_timeout_seconds: float = 5.0,
+        retries: int = 3,
+        transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.address = api_address(url)
+        self._retries = retries
+        self._traffic = Traffic()
+        self._http = httpx.AsyncClient(
+            auth=KeyAuth(api_key, admin_api_key),
+            base_url=self.address,
+            # A client that keeps a session cookie acts as that session, not as the key.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            event_hooks={"response": [_check]},
+            follow_redirects=False,
+            timeout=httpx.Timeout(timeout_seconds, connect=connect_timeout_seconds),
+            transport=PatientTransport(
+                transport or httpx.AsyncHTTPTransport(limits=_LIMITS, verify=verify_tls),
+                self._traffic,
+                sleep=sleep,
+                jitter=jitter,
+            ),
+        )
+        self._client = Client(base_url=self.address).set_async_httpx_client(self._http)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.address!r})"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    @property
+    def calls(self) -> Mapping[str, int]:
+        """HTTP requests made so far, retries included, by operation name: a copy."""
+        return MappingProxyType(dict(self._traffic.calls))
+
+    @property
+    def received_bytes(self) -> int:
+        """Bytes of all answers so far, decompressed."""
+        return self._traffic.received_bytes
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def _ask(
+        self,
+        operation: str,
+        answer: Awaitable[Response[T]],
+        *,
+        retries: int | None = None,
+        as_admin: bool = False,
+    ) -> Response[T]:
+        """The answer to one call of the generated client, checked; `smartsort.errors` for a bad one.
+
+        `as_admin` takes the administrator's key for an operation that does not need it.
+        """
+        asked = operations()[operation]
+        tries = self._retries if retries is None else retries
+        with self._errand(Errand(asked, tries, as_admin or asked.admin)):
+            return await answer
+
+    async def _get_json(self, operation: Operation) -> Any:
+        """As `_ask`, for a GET that the generated client does not know: the JSON of the answer."""
+        with self._errand(Errand(operation, self._retries, operation.admin)):
+            return (await self._http.get(operation.path)).json()
+
+    @contextmanager
+    def _errand(self, current: Errand) -> Iterator[None]:
+        """Tells the transport what the request is for, and names what goes wrong."""
+        token = errand.set(current)
+        what = f"{current.operation.method} {current.operation.path}"
+        try:
+            yield
+        except httpx.HTTPError as error:
+            raise unanswered(what, self.address, error) from error
+        except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+            # Raised by the generated models for an answer that lacks a field or was cut short.
+            raise unreadable(what, error) from error
+        finally:
+            errand.reset(token)
+
+    async def _read(
+        self,
+        operation: str,
+        answer: Awaitable[Response[T]],
+        *,
+        retries: int | None = None,
+        as_admin: bool = False,
+    ) -> T:
+        """As `_ask`, for the operations that answer with something: what they answered."""
+        parsed = (await self._ask(operation, answer, retries=retries, as_admin=as_admin)).parsed
+        if parsed is None:
+            asked = operations()[operation]
+            raise unreadable(f"{asked.method} {asked.path}", ValueError("nothing in it"))
+        return parsed
+
+
+_LIMITS = httpx.Limits(
+    max_connections=CONNECTIONS,
+    max_keepalive_connections=CONNECTIONS,
+    keepalive_expiry=KEEP_ALIVE_SECONDS,
+)
+
+
+async def _check(response: httpx.Response) -> None:
+    await response.aread()
+    check(response, errand.get().operation)
+
+
+def known(value: T | Unset, default: T) -> T:
+    """The value of a field that need not be there."""
+    return default if isinstance(value, Unset) else value
+
+
+def chunks(items: Sequence[T], size: int) -> list[Sequence[T]]:
+    """The items in order, `size` at a time; nothing for no items."""
+    return [items[start : start + size] for start in range(0, len(items), size)]

@@ -1,0 +1,171 @@
+"""Opening the ledger, the one writer and the readers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import TypeVar
+
+from sqlite_utils import Database
+
+from smartsort.errors import LedgerError, StorageFull
+
+T = TypeVar("T")
+Work = Callable[[Database], T]
+
+BUSY_TIMEOUT_MS = 10_000
+"""How long a statement waits for a lock that a backup or another program holds."""
+
+_CACHE_KIB = 8 * 1024
+
+_FULL = ("database or disk is full", "disk I/O error")
+
+
+def _connect(path: str, *, read_only: bool) -> Database:
+    uri = f"file:{_quoted(path)}?mode={'ro' if read_only else 'rwc'}"
+    connection = sqlite3.connect(
+        uri,
+        uri=True,
+        isolation_level=None,  # transactions are begun by us, as IMMEDIATE
+        check_same_thread=False,
+        timeout=BUSY_TIMEOUT_MS / 1000,
+    )
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    if not read_only:
+        connection.execute("PRAGMA journal_mode = WAL")
+        # FULL: a commit that returned survives a power cut; files are dropped on the strength of it.
+        connection.execute("PRAGMA synchronous = FULL")
+    return Database(connection)
+
+
+def _quoted(path: str) -> str:
+    from urllib.parse import quote  # noqa: PLC0415 - only when a ledger is opened
+
+    return quote(os.fsencode(os.path.abspath(path)))
+
+
+class Ledger:
+    """An open ledger. Use as a context manager, or call `close`.
+
+    `write` runs a function in the writer thread inside one `BEGIN IMMEDIATE` transaction: all of it is
+    committed, or nothing. `read` runs one on a read-only connection of the calling thread. The `a...`
+    forms do the same for asyncio without blocking the event loop.
+
+    Raises LedgerError when the file cannot be opened or is no ledger, StorageFull when a commit finds
+    no space; both leave the last committed state.
+    """
+
+    def __init__(self, path: str) -> None:
+        from smartsort.ledger.migrations import migrate  # noqa: PLC0415 - imports the schema only here
+
+        self.path = path
+        try:
+            self._writer = _connect(path, read_only=False)
+            migrate(self._writer)
+        except sqlite3.DatabaseError as problem:
+            raise LedgerError(
+                f"the ledger {path} cannot be opened: {problem}. "
+                "If the file is damaged, put a backup in its place (smartsort restore)."
+            ) from problem
+        self._readers = threading.local()
+        self._open_readers: list[Database] = []
+        self._reader_lock = threading.Lock()
+        self._jobs: queue.SimpleQueue[tuple[Work[object], Future[object]] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._serve, name="ledger-writer", daemon=True)
+        self._closed = False
+        self._thread.start()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Finish what is queued, fold the write-ahead log in and close. Safe to call twice."""
+        if self._closed:
+            return
+        self._closed = True
+        self._jobs.put(None)
+        self._thread.join()
+        with self._reader_lock:
+            for reader in self._open_readers:
+                reader.close()
+            self._open_readers.clear()
+        with suppress(sqlite3.Error):
+            self._writer.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._writer.close()
+
+    # --- writing -----------------------------------------------------------------------------
+
+    def write(self, work: Work[T]) -> T:
+        """What `work(db)` returned, once its transaction is committed."""
+        return self._submit(work).result()
+
+    async def awrite(self, work: Work[T]) -> T:
+        """As `write`, awaitable. Cancelling the caller does not cancel the transaction."""
+        return await asyncio.shield(asyncio.wrap_future(self._submit(work)))
+
+    def _submit(self, work: Work[T]) -> Future[T]:
+        if self._closed:
+            raise LedgerError(f"the ledger {self.path} is closed")
+        future: Future[T] = Future()
+        self._jobs.put((work, future))  # type: ignore[arg-type]
+        return future
+
+    def _serve(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            work, future = job
+            try:
+                future.set_result(self._transact(work))
+            except BaseException as problem:  # noqa: BLE001 - belongs to whoever waits
+                future.set_exception(problem)
+
+    def _transact(self, work: Work[T]) -> T:
+        connection = self._writer.conn
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                result = work(self._writer)
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+        except sqlite3.OperationalError as problem:
+            text = str(problem)
+            if any(sign in text for sign in _FULL):
+                raise StorageFull(
+                    f"the ledger {self.path} cannot grow: {text}. Free space there; work goes on by itself."
+                ) from problem
+            raise
+        return result
+
+    # --- reading -----------------------------------------------------------------------------
+
+    def read(self, work: Work[T]) -> T:
+        """What `work(db)` returned, on this thread's own read-only connection."""
+        return work(self._reader())
+
+    async def aread(self, work: Work[T]) -> T:
+        """As `read`, in a thread of the default pool."""
+        return await asyncio.to_thread(self.read, work)
+
+    def _reader(self) -> Database:
+        reader: Database | None = getattr(self._readers, "database", None)
+        if reader is None:
+            if self._closed:
+                raise LedgerError(f"the ledger {self.path} is closed")
+            reader = _connect(self.path, read_only=True)
+            self._readers.database = reader
+            with self._reader_lock:
+                self._open_readers.append(reader)
+        return reader

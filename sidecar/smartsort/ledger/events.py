@@ -1,0 +1,100 @@
+"""The history: append-only, and chained so that a changed past is noticed.
+
+Each event's digest covers the digest before it, so an event cannot be altered, dropped or slipped in
+without every later digest being wrong.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from sqlite_utils import Database
+
+from smartsort.ledger.records import Event, NewEvent, dumps
+
+GENESIS = "0" * 64
+
+
+def _digest(before: str, at: str, event: NewEvent, data: str) -> str:
+    text = dumps([before, at, event.actor, event.kind, event.photo_id, data, event.undoes])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def append(db: Database, events: Iterable[NewEvent], at: str) -> list[int]:
+    """Write events in order; their ids. Call inside a write transaction."""
+    execute = db.conn.execute
+    row = execute("SELECT digest FROM events ORDER BY id DESC LIMIT 1").fetchone()
+    before = row[0] if row else GENESIS
+    ids: list[int] = []
+    for event in events:
+        data = dumps(dict(event.data))
+        before = _digest(before, at, event, data)
+        cursor = execute(
+            "INSERT INTO events (at, actor, kind, photo_id, data, undoes, digest) VALUES (?,?,?,?,?,?,?)",
+            (at, event.actor, event.kind, event.photo_id, data, event.undoes, before),
+        )
+        ids.append(int(cursor.lastrowid or 0))
+    return ids
+
+
+def _event(row: Sequence[Any]) -> Event:
+    return Event(row[0], row[1], row[2], row[3], row[4], json.loads(row[5]), row[6], row[7])
+
+
+_COLUMNS = "id, at, actor, kind, photo_id, data, undoes, digest"
+
+
+def after(db: Database, event_id: int, limit: int) -> list[Event]:
+    """The events that follow `event_id`, oldest first."""
+    rows = db.conn.execute(
+        f"SELECT {_COLUMNS} FROM events WHERE id > ? ORDER BY id LIMIT ?",  # noqa: S608 - our own columns
+        (event_id, limit),
+    )
+    return [_event(row) for row in rows]
+
+
+def of_photo(db: Database, photo_id: int) -> list[Event]:
+    """A photo's whole history, oldest first."""
+    rows = db.conn.execute(
+        f"SELECT {_COLUMNS} FROM events WHERE photo_id = ? ORDER BY id",  # noqa: S608
+        (photo_id,),
+    )
+    return [_event(row) for row in rows]
+
+
+def get(db: Database, event_id: int) -> Event | None:
+    """One event."""
+    row = db.conn.execute(
+        f"SELECT {_COLUMNS} FROM events WHERE id = ?",  # noqa: S608
+        (event_id,),
+    ).fetchone()
+    return _event(row) if row else None
+
+
+def last_id(db: Database) -> int:
+    """The id of the newest event, 0 when there is none."""
+    return int(db.conn.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()[0])
+
+
+def undone(db: Database, event_id: int) -> int | None:
+    """The event that took `event_id` back and has not been taken back itself, or None."""
+    for (other,) in db.conn.execute("SELECT id FROM events WHERE undoes = ? ORDER BY id DESC", (event_id,)):
+        if undone(db, int(other)) is None:
+            return int(other)
+    return None
+
+
+def broken_links(db: Database) -> Iterator[tuple[int, str]]:
+    """Every event whose digest does not follow from the one before: (id, what is wrong)."""
+    before, previous = GENESIS, 0
+    for row in db.conn.execute(f"SELECT {_COLUMNS} FROM events ORDER BY id"):  # noqa: S608
+        event = _event(row)
+        plain = NewEvent(event.kind, event.photo_id, event.data, event.actor, event.undoes)
+        if event.id != previous + 1:
+            yield event.id, f"events {previous + 1} to {event.id - 1} are missing"
+        if _digest(before, event.at, plain, row[5]) != event.digest:
+            yield event.id, "its digest does not follow from the event before it"
+        before, previous = event.digest, event.id

@@ -1,0 +1,117 @@
+"""Small things remembered by name: the root's id, lists changed at run time, shards, the outbox."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlite_utils import Database
+
+from smartsort.ledger.records import dumps
+
+
+def get(db: Database, name: str, default: Any = None) -> Any:
+    """The value remembered under a name."""
+    row = db.conn.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+    return json.loads(row[0]) if row else default
+
+
+def put(db: Database, name: str, value: Any) -> None:
+    """Remember a JSON value."""
+    db.conn.execute(
+        "INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (name, dumps(value)),
+    )
+
+
+def forget(db: Database, name: str) -> None:
+    """Forget a name; unknown ones are no error."""
+    db.conn.execute("DELETE FROM facts WHERE name = ?", (name,))
+
+
+# --- shards ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A part of the library: its own folder, its own external library in Immich."""
+
+    number: int
+    library_id: str | None
+    photos: int
+
+
+def open_shard(db: Database, limit: int) -> Shard:
+    """The shard that takes photos now; the next number once the last has `limit` photos."""
+    row = db.conn.execute(
+        "SELECT number, library_id, photos FROM shards ORDER BY number DESC LIMIT 1"
+    ).fetchone()
+    if row is not None and row[2] < limit:
+        return Shard(*row)
+    number = (row[0] + 1) if row else 1
+    db.conn.execute("INSERT INTO shards (number) VALUES (?)", (number,))
+    return Shard(number, None, 0)
+
+
+def shards(db: Database) -> list[Shard]:
+    """All shards, oldest first."""
+    return [
+        Shard(*row)
+        for row in db.conn.execute("SELECT number, library_id, photos FROM shards ORDER BY number")
+    ]
+
+
+def name_library(db: Database, number: int, library_id: str | None) -> None:
+    """Remember which external library of Immich a shard is."""
+    db.conn.execute("UPDATE shards SET library_id = ? WHERE number = ?", (library_id, number))
+
+
+def grow_shard(db: Database, number: int, photos: int) -> None:
+    """Count photos placed in a shard."""
+    db.conn.execute("UPDATE shards SET photos = photos + ? WHERE number = ?", (photos, number))
+
+
+# --- outbox ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something Immich has to be told once it can be."""
+
+    id: int
+    kind: str
+    photo_id: int | None
+    data: Mapping[str, Any]
+    attempts: int
+
+
+def post(db: Database, kind: str, photo_id: int | None, data: Mapping[str, Any], not_before: str) -> None:
+    """Put a message into the outbox."""
+    db.conn.execute(
+        "INSERT INTO outbox (kind, photo_id, data, not_before) VALUES (?,?,?,?)",
+        (kind, photo_id, dumps(dict(data)), not_before),
+    )
+
+
+def due(db: Database, now: str, limit: int) -> list[Message]:
+    """Messages whose time has come, oldest first."""
+    rows = db.conn.execute(
+        "SELECT id, kind, photo_id, data, attempts FROM outbox WHERE not_before <= ? ORDER BY id LIMIT ?",
+        (now, limit),
+    )
+    return [Message(r[0], r[1], r[2], json.loads(r[3]), r[4]) for r in rows]
+
+
+def delivered(db: Database, ids: list[int]) -> None:
+    """Remove messages that were delivered, or that never can be."""
+    db.conn.executemany("DELETE FROM outbox WHERE id = ?", [(i,) for i in ids])
+
+
+def postpone(db: Database, message_id: int, not_before: str, problem: str) -> None:
+    """Try a message again later."""
+    db.conn.execute(
+        "UPDATE outbox SET attempts = attempts + 1, not_before = ?, problem = ? WHERE id = ?",
+        (not_before, problem, message_id),
+    )

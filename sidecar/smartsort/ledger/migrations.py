@@ -1,0 +1,180 @@
+"""The schema, as numbered migrations that also take over a database from before smartsort."""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+from smartsort.core.model import Category, State
+
+migrations = Migrations("smartsort")
+
+
+def migrate(db: Database) -> None:
+    """Bring a new, an older or a foreign database with a `downloads` table to today's schema."""
+    migrations.apply(db)
+
+
+def _choices(values: type[State] | type[Category]) -> str:
+    return ", ".join(f"'{value.value}'" for value in values)
+
+
+@migrations()
+def m001_source_document(db: Database) -> None:
+    """`downloads` may exist already, with more columns than we know; nothing of it is changed or lost."""
+    execute = db.conn.execute
+    execute(
+        """CREATE TABLE IF NOT EXISTS downloads (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            file_path TEXT, filename TEXT, file_hash TEXT, source TEXT, download_date TEXT)"""
+    )
+    columns = {row[1] for row in execute("PRAGMA table_info(downloads)")}
+    for name, definition in {
+        "file_path": "TEXT",
+        "filename": "TEXT",
+        "file_hash": "TEXT",
+        "source": "TEXT",
+        "download_date": "TEXT",
+        "person_name": "TEXT",
+        "auto_sorted": "INTEGER DEFAULT 0",
+        "photo_id": "INTEGER",
+    }.items():
+        if name not in columns:
+            execute(f"ALTER TABLE downloads ADD COLUMN {name} {definition}")
+    execute("CREATE INDEX IF NOT EXISTS idx_downloads_person ON downloads(person_name)")
+    execute("CREATE INDEX IF NOT EXISTS idx_downloads_auto_sorted ON downloads(auto_sorted)")
+    execute("CREATE INDEX IF NOT EXISTS idx_downloads_file_hash ON downloads(file_hash)")
+    execute("CREATE INDEX IF NOT EXISTS idx_downloads_photo ON downloads(photo_id)")
+    execute(
+        """CREATE TABLE IF NOT EXISTS review_queue (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, file_path TEXT NOT NULL, category TEXT NOT NULL,
+            file_hash TEXT, reason TEXT, faces_detected INTEGER DEFAULT 0, suggested_person TEXT,
+            created_at TEXT, reviewed_at TEXT, reviewed_by TEXT, action TEXT)"""
+    )
+    columns = {row[1] for row in execute("PRAGMA table_info(review_queue)")}
+    if "photo_id" not in columns:
+        execute("ALTER TABLE review_queue ADD COLUMN photo_id INTEGER")
+    execute("CREATE INDEX IF NOT EXISTS idx_review_category ON review_queue(category)")
+    execute("CREATE INDEX IF NOT EXISTS idx_review_action ON review_queue(action)")
+    execute("CREATE INDEX IF NOT EXISTS idx_review_pending ON review_queue(action, category, id)")
+    execute("CREATE INDEX IF NOT EXISTS idx_review_photo ON review_queue(photo_id)")
+
+
+@migrations()
+def m002_photos(db: Database) -> None:
+    """One row per photo ever accepted; every name it has on disk; why it is where it is."""
+    execute = db.conn.execute
+    # ANY: text where a name is UTF-8, else its bytes (smartsort.files.shown.to_ledger).
+    execute(
+        f"""CREATE TABLE photos (
+            id INTEGER PRIMARY KEY,
+            state TEXT NOT NULL CHECK (state IN ({_choices(State)})),
+            source TEXT NOT NULL,
+            origin TEXT NOT NULL CHECK (origin IN ('inbox', 'add', 'upload', 'url', 'rebuild')),
+            original_name ANY NOT NULL,
+            origin_path ANY,
+            origin_url TEXT,
+            size INTEGER NOT NULL,
+            mtime_ns INTEGER NOT NULL,
+            media_kind TEXT, media_type TEXT, extension TEXT, width INTEGER, height INTEGER, taken_at TEXT,
+            sha256 TEXT, sha1 TEXT,
+            shard INTEGER,
+            asset_id TEXT,
+            category TEXT, person_id TEXT, person_name TEXT,
+            auto_sorted INTEGER NOT NULL DEFAULT 0,
+            faces_detected INTEGER NOT NULL DEFAULT 0,
+            duplicate_of INTEGER REFERENCES photos(id),
+            retries INTEGER NOT NULL DEFAULT 0,
+            detection_asked_at TEXT,
+            problem TEXT,
+            arrived_at TEXT NOT NULL, placed_at TEXT, known_at TEXT, recognised_at TEXT, routed_at TEXT
+        ) STRICT"""
+    )
+    execute("CREATE INDEX idx_photos_state ON photos(state, id)")
+    execute("CREATE INDEX idx_photos_sha256 ON photos(sha256) WHERE sha256 IS NOT NULL")
+    execute("CREATE INDEX idx_photos_asset ON photos(asset_id) WHERE asset_id IS NOT NULL")
+    execute("CREATE INDEX idx_photos_routed ON photos(routed_at) WHERE routed_at IS NOT NULL")
+    execute(
+        """CREATE TABLE names (
+            id INTEGER PRIMARY KEY,
+            photo_id INTEGER NOT NULL REFERENCES photos(id),
+            area TEXT NOT NULL CHECK (area IN ('temp', 'library', 'faces', 'review', 'trash')),
+            path ANY NOT NULL,
+            member TEXT NOT NULL DEFAULT 'photo' CHECK (member IN ('photo', 'xmp', 'raw', 'video')),
+            method TEXT NOT NULL DEFAULT 'hardlink',
+            person_id TEXT,
+            size INTEGER, mtime_ns INTEGER, sha256 TEXT,
+            UNIQUE (area, path)
+        ) STRICT"""
+    )
+    execute("CREATE INDEX idx_names_photo ON names(photo_id)")
+    execute(
+        """CREATE TABLE decisions (
+            id INTEGER PRIMARY KEY,
+            photo_id INTEGER NOT NULL REFERENCES photos(id),
+            at TEXT NOT NULL,
+            outcome TEXT NOT NULL,
+            category TEXT,
+            policy_version TEXT NOT NULL,
+            reasons TEXT NOT NULL CHECK (json_valid(reasons)),
+            evidence TEXT NOT NULL CHECK (json_valid(evidence))
+        ) STRICT"""
+    )
+    execute("CREATE INDEX idx_decisions_photo ON decisions(photo_id, id)")
+
+
+@migrations()
+def m003_history(db: Database) -> None:
+    """What happened, in order and unchangeable; what is about to happen; what Immich still has to hear."""
+    execute = db.conn.execute
+    execute(
+        """CREATE TABLE events (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            at TEXT NOT NULL,
+            actor TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            photo_id INTEGER REFERENCES photos(id),
+            data TEXT NOT NULL CHECK (json_valid(data)),
+            undoes INTEGER REFERENCES events(id),
+            digest TEXT NOT NULL
+        ) STRICT"""
+    )
+    execute("CREATE INDEX idx_events_photo ON events(photo_id, id)")
+    execute("CREATE INDEX idx_events_kind ON events(kind, id)")
+    execute("CREATE INDEX idx_events_undoes ON events(undoes) WHERE undoes IS NOT NULL")
+    for verb in ("UPDATE", "DELETE"):
+        execute(
+            f"""CREATE TRIGGER events_no_{verb.lower()} BEFORE {verb} ON events
+                BEGIN SELECT RAISE(ABORT, 'events are append-only'); END"""
+        )
+    execute(
+        """CREATE TABLE intents (
+            id INTEGER PRIMARY KEY,
+            photo_id INTEGER NOT NULL REFERENCES photos(id),
+            act TEXT NOT NULL,
+            data TEXT NOT NULL CHECK (json_valid(data)),
+            at TEXT NOT NULL
+        ) STRICT"""
+    )
+    execute("CREATE INDEX idx_intents_photo ON intents(photo_id)")
+    execute(
+        """CREATE TABLE outbox (
+            id INTEGER PRIMARY KEY,
+            kind TEXT NOT NULL,
+            photo_id INTEGER REFERENCES photos(id),
+            data TEXT NOT NULL CHECK (json_valid(data)),
+            attempts INTEGER NOT NULL DEFAULT 0,
+            not_before TEXT NOT NULL,
+            problem TEXT
+        ) STRICT"""
+    )
+    execute("CREATE INDEX idx_outbox_due ON outbox(not_before, id)")
+    execute(
+        """CREATE TABLE shards (
+            number INTEGER PRIMARY KEY,
+            library_id TEXT,
+            photos INTEGER NOT NULL DEFAULT 0
+        ) STRICT"""
+    )
+    execute(
+        "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL CHECK (json_valid(value))) STRICT"
+    )

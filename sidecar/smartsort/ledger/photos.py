@@ -1,0 +1,416 @@
+"""Photos and their names: reading them, and the one way to change them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlite_utils import Database
+
+from smartsort.core.model import (
+    IN_FLIGHT,
+    UNFINISHED,
+    Category,
+    CopyPlace,
+    Decision,
+    Evidence,
+    OtherCopy,
+    State,
+)
+from smartsort.files.shown import from_ledger, to_ledger
+from smartsort.ledger import events, facts, source_tables
+from smartsort.ledger.records import (
+    Area,
+    Member,
+    Name,
+    NewEvent,
+    Photo,
+    dumps,
+    evidence_from_json,
+    evidence_to_json,
+    reasons_from_json,
+    reasons_to_json,
+)
+from smartsort.ledger.source_tables import Download, ReviewRow
+
+_FIELDS = tuple(f.name for f in dataclasses.fields(Photo))
+_COLUMNS = ", ".join(_FIELDS)
+_CHUNK = 500
+"""Values in one IN (...) list; well below SQLite's limit on variables."""
+
+
+def _photo(row: Sequence[Any]) -> Photo:
+    values = dict(zip(_FIELDS, row, strict=True))
+    values["state"] = State(values["state"])
+    values["category"] = Category(values["category"]) if values["category"] else None
+    values["auto_sorted"] = bool(values["auto_sorted"])
+    values["original_name"] = from_ledger(values["original_name"])
+    if values["origin_path"] is not None:
+        values["origin_path"] = from_ledger(values["origin_path"])
+    return Photo(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class NewPhoto:
+    """A file that is about to be claimed: where it lies and what it looked like."""
+
+    source: str
+    origin: str
+    original_name: str
+    size: int
+    mtime_ns: int
+    origin_path: str | None = None
+    origin_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one step changed about one photo; written whole or not at all.
+
+    `expect` guards against two actors: the change is refused when the photo has left that state.
+    `values` are columns of `photos`. `decision` adds a row to `decisions`.
+    """
+
+    photo_id: int
+    state: State | None = None
+    expect: tuple[State, ...] = ()
+    values: Mapping[str, Any] = field(default_factory=dict)
+    names_added: tuple[Name, ...] = ()
+    names_removed: tuple[tuple[Area, str], ...] = ()
+    events: tuple[NewEvent, ...] = ()
+    decision: tuple[Decision, Evidence] | None = None
+    download: Download | None = None
+    review: ReviewRow | None = None
+    """Open (or renew) the photo's row in `review_queue`."""
+    review_closed: tuple[str, str] | None = None
+    """Close it: what became of it (`approved`, `rejected`, `withdrawn`) and by whom."""
+    messages: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    """What Immich has to be told: kind and data, into the outbox."""
+    intent: tuple[str, Mapping[str, Any]] | None = None
+    """Journal that this act is about to happen."""
+    intents_done: bool = False
+    """The acts journalled for this photo have happened."""
+
+
+class StaleChange(RuntimeError):
+    """A photo was no longer in the state a change expected; nothing was written."""
+
+    def __init__(self, photo_id: int, expected: Iterable[State], found: State | None) -> None:
+        self.photo_id, self.found = photo_id, found
+        super().__init__(
+            f"photo {photo_id} is {found.value if found else 'unknown'}, not {'/'.join(s.value for s in expected)}"
+        )
+
+
+# --- writing ---------------------------------------------------------------------------------
+
+
+def add(db: Database, arrivals: Sequence[NewPhoto], at: str) -> list[Photo]:
+    """Rows for files about to be claimed, in state `arrived`."""
+    ids: list[int] = []
+    for new in arrivals:
+        cursor = db.conn.execute(
+            "INSERT INTO photos (state, source, origin, original_name, origin_path, origin_url, size,"
+            " mtime_ns, arrived_at) VALUES (?,?,?,?,?,?,?,?,?)",
+            (
+                State.ARRIVED.value,
+                new.source,
+                new.origin,
+                to_ledger(new.original_name),
+                None if new.origin_path is None else to_ledger(new.origin_path),
+                new.origin_url,
+                new.size,
+                new.mtime_ns,
+                at,
+            ),
+        )
+        ids.append(int(cursor.lastrowid or 0))
+    return by_ids(db, ids)
+
+
+def apply(db: Database, changes: Iterable[Change], at: str) -> list[int]:
+    """Write changes as one transaction's part; the ids of their events.
+
+    Raises StaleChange (and with it undoes the whole transaction) when a photo has left the state a
+    change expects.
+    """
+    happened: list[NewEvent] = []
+    for change in changes:
+        _apply_one(db, change, at)
+        happened.extend(change.events)
+    return events.append(db, happened, at)
+
+
+def _apply_one(db: Database, change: Change, at: str) -> None:
+    execute = db.conn.execute
+    if change.expect:
+        row = execute("SELECT state FROM photos WHERE id = ?", (change.photo_id,)).fetchone()
+        found = State(row[0]) if row else None
+        if found not in change.expect:
+            raise StaleChange(change.photo_id, change.expect, found)
+    values = dict(change.values)
+    if change.state is not None:
+        values["state"] = change.state.value
+    if values:
+        assignments = ", ".join(f"{column} = ?" for column in values)
+        execute(
+            f"UPDATE photos SET {assignments} WHERE id = ?",  # noqa: S608 - columns are named in our code
+            (*values.values(), change.photo_id),
+        )
+    for area, path in change.names_removed:
+        execute("DELETE FROM names WHERE area = ? AND path = ?", (area.value, to_ledger(path)))
+    for name in change.names_added:
+        _add_name(db, name)
+    if change.decision is not None:
+        decision, evidence = change.decision
+        execute(
+            "INSERT INTO decisions (photo_id, at, outcome, category, policy_version, reasons, evidence)"
+            " VALUES (?,?,?,?,?,?,?)",
+            (
+                change.photo_id,
+                at,
+                decision.outcome.value,
+                decision.category.value if decision.category else None,
+                decision.policy_version,
+                reasons_to_json(decision.reasons),
+                evidence_to_json(evidence),
+            ),
+        )
+    if change.download is not None:
+        source_tables.put_download(db, change.photo_id, change.download)
+    if change.review_closed is not None:
+        _close_review(db, change.photo_id, *change.review_closed, at)
+    if change.review is not None:
+        source_tables.open_review(db, change.photo_id, change.review, at)
+    for kind, data in change.messages:
+        facts.post(db, kind, change.photo_id, data, at)
+    if change.intents_done:
+        execute("DELETE FROM intents WHERE photo_id = ?", (change.photo_id,))
+    if change.intent is not None:
+        act, data = change.intent
+        execute(
+            "INSERT INTO intents (photo_id, act, data, at) VALUES (?,?,?,?)",
+            (change.photo_id, act, dumps(dict(data)), at),
+        )
+
+
+def _close_review(db: Database, photo_id: int, action: str, by: str, at: str) -> None:
+    if action == "withdrawn":
+        source_tables.withdraw_review(db, photo_id)
+    else:
+        source_tables.close_review(db, photo_id, action, by, at)
+
+
+def _add_name(db: Database, name: Name) -> None:
+    # OR REPLACE: repeating a step after a crash writes the same name again.
+    db.conn.execute(
+        "INSERT INTO names (photo_id, area, path, member, method, person_id, size, mtime_ns, sha256)"
+        " VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (area, path) DO UPDATE SET photo_id = excluded.photo_id,"
+        " member = excluded.member, method = excluded.method, person_id = excluded.person_id,"
+        " size = excluded.size, mtime_ns = excluded.mtime_ns, sha256 = excluded.sha256",
+        (
+            name.photo_id,
+            name.area.value,
+            to_ledger(name.path),
+            name.member.value,
+            name.method,
+            name.person_id,
+            name.size,
+            name.mtime_ns,
+            name.sha256,
+        ),
+    )
+
+
+def forget_unclaimed(db: Database, ids: Sequence[int]) -> None:
+    """Remove rows of files that were never claimed: they stayed where they were, or went away."""
+    for photo_id in ids:
+        db.conn.execute("DELETE FROM intents WHERE photo_id = ?", (photo_id,))
+        db.conn.execute("DELETE FROM photos WHERE id = ? AND state = 'arrived'", (photo_id,))
+
+
+def retry_problems(db: Database) -> int:
+    """Give photos that are on their way and met a problem another turn; how many there were."""
+    marks = ",".join("?" * len(UNFINISHED))
+    return int(
+        db.conn.execute(
+            f"UPDATE photos SET problem = NULL WHERE state IN ({marks}) AND problem IS NOT NULL",  # noqa: S608
+            [s.value for s in UNFINISHED],
+        ).rowcount
+    )
+
+
+# --- reading ---------------------------------------------------------------------------------
+
+
+def by_ids(db: Database, ids: Sequence[int]) -> list[Photo]:
+    """These photos, in the order of the ids; unknown ids are missing."""
+    found: dict[int, Photo] = {}
+    for chunk in _chunks(ids):
+        marks = ",".join("?" * len(chunk))
+        for row in db.conn.execute(f"SELECT {_COLUMNS} FROM photos WHERE id IN ({marks})", chunk):  # noqa: S608
+            found[row[0]] = _photo(row)
+    return [found[i] for i in ids if i in found]
+
+
+def get(db: Database, photo_id: int) -> Photo | None:
+    """One photo, None when there is none of this id."""
+    found = by_ids(db, [photo_id])
+    return found[0] if found else None
+
+
+def in_state(db: Database, states: State | Sequence[State], limit: int, after: int = 0) -> list[Photo]:
+    """Photos in one of the states, oldest first, at most `limit`, with an id above `after`.
+
+    Photos with a problem are left out; they have another turn after `retry_problems`.
+    """
+    wanted = [states] if isinstance(states, State) else list(states)
+    marks = ",".join("?" * len(wanted))
+    rows = db.conn.execute(
+        f"SELECT {_COLUMNS} FROM photos WHERE state IN ({marks}) AND id > ? AND problem IS NULL"  # noqa: S608
+        " ORDER BY id LIMIT ?",
+        (*(s.value for s in wanted), after, limit),
+    )
+    return [_photo(row) for row in rows]
+
+
+def count_by_state(db: Database) -> dict[State, int]:
+    """How many photos are in each state; states without photos are missing."""
+    rows = db.conn.execute("SELECT state, count(*) FROM photos GROUP BY state")
+    return {State(state): int(count) for state, count in rows}
+
+
+def unfinished(db: Database) -> dict[State, int]:
+    """As `count_by_state` for photos still on their way; its cost does not grow with the ledger."""
+    marks = ",".join("?" * len(UNFINISHED))
+    rows = db.conn.execute(
+        f"SELECT state, count(*) FROM photos WHERE state IN ({marks}) GROUP BY state",  # noqa: S608
+        [s.value for s in UNFINISHED],
+    )
+    return {State(state): int(count) for state, count in rows}
+
+
+def in_flight(db: Database) -> int:
+    """How many photos are in the library and not decided yet, those waiting for proof of no face left out."""
+    marks = ",".join("?" * len(IN_FLIGHT))
+    row = db.conn.execute(
+        f"SELECT count(*) FROM photos WHERE state IN ({marks}) AND detection_asked_at IS NULL",  # noqa: S608
+        [s.value for s in IN_FLIGHT],
+    ).fetchone()
+    return int(row[0])
+
+
+_NAME_COLUMNS = "photo_id, area, path, member, method, person_id, size, mtime_ns, sha256, id"
+
+
+def _name(row: Sequence[Any]) -> Name:
+    return Name(row[0], Area(row[1]), from_ledger(row[2]), Member(row[3]), *row[4:])
+
+
+def names_of(db: Database, ids: Sequence[int]) -> dict[int, list[Name]]:
+    """All names of these photos, by photo id, in the order they were given."""
+    found: dict[int, list[Name]] = {i: [] for i in ids}
+    for chunk in _chunks(ids):
+        marks = ",".join("?" * len(chunk))
+        for row in db.conn.execute(
+            f"SELECT {_NAME_COLUMNS} FROM names WHERE photo_id IN ({marks}) ORDER BY id",  # noqa: S608
+            chunk,
+        ):
+            found[row[0]].append(_name(row))
+    return found
+
+
+def name_at(db: Database, area: Area, path: str) -> Name | None:
+    """The name at a path, None when the ledger knows of none."""
+    row = db.conn.execute(
+        f"SELECT {_NAME_COLUMNS} FROM names WHERE area = ? AND path = ?",  # noqa: S608
+        (area.value, to_ledger(path)),
+    ).fetchone()
+    return _name(row) if row else None
+
+
+def last_decision(db: Database, photo_id: int) -> tuple[Any, ...] | None:
+    """(outcome, category, policy version, reasons, evidence, at) of the newest decision, or None."""
+    row = db.conn.execute(
+        "SELECT outcome, category, policy_version, reasons, evidence, at FROM decisions"
+        " WHERE photo_id = ? ORDER BY id DESC LIMIT 1",
+        (photo_id,),
+    ).fetchone()
+    if row is None:
+        return None
+    return (row[0], row[1], row[2], reasons_from_json(row[3]), evidence_from_json(row[4]), row[5])
+
+
+_DEAD = (State.REJECTED, State.SKIPPED, State.PURGED)
+
+
+def copies_of(db: Database, digests: Mapping[int, str]) -> dict[int, OtherCopy]:
+    """For each photo id the other copy of its SHA-256, where there is one.
+
+    A living copy is preferred to one in the trash, a photo of ours to a row of an older `downloads`.
+    The photo's own row never counts, so a step repeated after a crash does not see itself.
+    """
+    found: dict[int, OtherCopy] = {}
+    for photo_id, sha256 in digests.items():
+        copy = _copy_of(db, photo_id, sha256)
+        if copy is not None:
+            found[photo_id] = copy
+    return found
+
+
+def _copy_of(db: Database, photo_id: int, sha256: str) -> OtherCopy | None:
+    # Of two equal files on their way together the older row is the photo, the younger its duplicate.
+    rows = db.conn.execute(
+        "SELECT id, state FROM photos WHERE sha256 = ?1 AND id <> ?2"
+        " AND (id < ?2 OR state NOT IN ('arrived', 'claimed', 'hashed')) ORDER BY id",
+        (sha256, photo_id),
+    ).fetchall()
+    living = [row for row in rows if State(row[1]) not in _DEAD]
+    if living:
+        return OtherCopy(CopyPlace.LEDGER, _best_path(db, living[0][0]), living[0][0])
+    older = db.conn.execute(
+        "SELECT file_path FROM downloads WHERE file_hash = ? AND photo_id IS NULL LIMIT 1", (sha256,)
+    ).fetchone()
+    if older is not None:
+        return OtherCopy(CopyPlace.DOWNLOADS, older[0])
+    if rows:
+        rejected = [row for row in rows if State(row[1]) is not State.SKIPPED]
+        chosen = (rejected or rows)[0]
+        return OtherCopy(CopyPlace.TRASH, _best_path(db, chosen[0]), chosen[0])
+    return None
+
+
+_AREA_ORDER = {Area.FACES: 0, Area.REVIEW: 1, Area.LIBRARY: 2, Area.TRASH: 3, Area.TEMP: 4}
+
+
+def _best_path(db: Database, photo_id: int) -> str | None:
+    names = [n for n in names_of(db, [photo_id])[photo_id] if n.member is Member.PHOTO]
+    if not names:
+        return None
+    best = min(names, key=lambda n: (_AREA_ORDER[n.area], n.id))
+    return f"{best.area.value}/{best.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """An act that was about to happen when the journal was written."""
+
+    id: int
+    photo_id: int
+    act: str
+    data: Mapping[str, Any]
+    at: str
+
+
+def open_intents(db: Database) -> list[Intent]:
+    """What a crash left open, oldest first; empty after a clean stop."""
+    rows = db.conn.execute("SELECT id, photo_id, act, data, at FROM intents ORDER BY id")
+    return [Intent(row[0], row[1], row[2], json.loads(row[3]), row[4]) for row in rows]
+
+
+def _chunks(ids: Sequence[int]) -> Iterable[Sequence[int]]:
+    for start in range(0, len(ids), _CHUNK):
+        yield list(ids[start : start + _CHUNK])

@@ -1,0 +1,255 @@
+"""The ledger's rows as values, and how they are turned into JSON and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from smartsort.core.model import (
+    Box,
+    Category,
+    Confidence,
+    CopyPlace,
+    Evidence,
+    Face,
+    OtherCopy,
+    Person,
+    Reason,
+    State,
+    Suggestion,
+)
+
+
+class Area(StrEnum):
+    """The folder a name lies in; paths of names are relative to it."""
+
+    TEMP = "temp"
+    LIBRARY = "library"
+    FACES = "faces"
+    REVIEW = "review"
+    TRASH = "trash"
+
+
+class Member(StrEnum):
+    """What a file is to its photo."""
+
+    PHOTO = "photo"
+    XMP = "xmp"
+    RAW = "raw"
+    VIDEO = "video"
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """One name on disk that belongs to a photo. `path` is relative to the folder of `area`."""
+
+    photo_id: int
+    area: Area
+    path: str
+    member: Member = Member.PHOTO
+    method: str = "hardlink"
+    person_id: str | None = None
+    size: int | None = None
+    mtime_ns: int | None = None
+    sha256: str | None = None
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One row of `photos`. Times are ISO 8601 texts with a zone, sizes bytes."""
+
+    id: int
+    state: State
+    source: str
+    origin: str
+    original_name: str
+    size: int
+    mtime_ns: int
+    arrived_at: str
+    origin_path: str | None = None
+    origin_url: str | None = None
+    media_kind: str | None = None
+    media_type: str | None = None
+    extension: str | None = None
+    width: int | None = None
+    height: int | None = None
+    taken_at: str | None = None
+    sha256: str | None = None
+    sha1: str | None = None
+    shard: int | None = None
+    asset_id: str | None = None
+    category: Category | None = None
+    person_id: str | None = None
+    person_name: str | None = None
+    auto_sorted: bool = False
+    faces_detected: int = 0
+    duplicate_of: int | None = None
+    retries: int = 0
+    detection_asked_at: str | None = None
+    problem: str | None = None
+    placed_at: str | None = None
+    known_at: str | None = None
+    recognised_at: str | None = None
+    routed_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """Something that happened. `data` holds what an undo needs; `undoes` the event it takes back."""
+
+    kind: str
+    photo_id: int | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    actor: str = "smartsort"
+    undoes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A row of `events`."""
+
+    id: int
+    at: str
+    actor: str
+    kind: str
+    photo_id: int | None
+    data: Mapping[str, Any]
+    undoes: int | None
+    digest: str
+
+
+def dumps(value: object) -> str:
+    """Canonical JSON: the same value is always the same text (the event chain depends on it)."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+# --- evidence and reasons --------------------------------------------------------------------
+
+
+def reasons_to_json(reasons: tuple[Reason, ...]) -> str:
+    """Reasons as JSON text, the deciding one first."""
+    return dumps(
+        [
+            {"code": r.code, "names": list(r.names), "numbers": dict(r.numbers), "detail": r.detail}
+            for r in reasons
+        ]
+    )
+
+
+def reasons_from_json(text: str) -> tuple[Reason, ...]:
+    """The reasons of a decision; fields a newer version added are passed over."""
+    return tuple(
+        Reason(
+            code=str(r["code"]),
+            names=tuple(r.get("names", ())),
+            numbers=dict(r.get("numbers", {})),
+            detail=str(r.get("detail", "")),
+        )
+        for r in json.loads(text)
+    )
+
+
+def _person(person: Person | None) -> dict[str, Any] | None:
+    if person is None:
+        return None
+    return {"id": person.id, "name": person.name, "hidden": person.hidden, "favourite": person.favourite}
+
+
+def _person_from(value: Mapping[str, Any] | None) -> Person | None:
+    if value is None:
+        return None
+    return Person(
+        str(value["id"]), str(value["name"]), bool(value.get("hidden")), bool(value.get("favourite"))
+    )
+
+
+def _copy(copy: OtherCopy | None) -> dict[str, Any] | None:
+    if copy is None:
+        return None
+    return {
+        "place": copy.place.value,
+        "path": copy.path,
+        "photo_id": copy.photo_id,
+        "asset_id": copy.asset_id,
+    }
+
+
+def _copy_from(value: Mapping[str, Any] | None) -> OtherCopy | None:
+    if value is None:
+        return None
+    return OtherCopy(
+        CopyPlace(value["place"]), value.get("path"), value.get("photo_id"), value.get("asset_id")
+    )
+
+
+def evidence_to_json(evidence: Evidence) -> str:
+    """Everything the decision looked at, as JSON text."""
+    return dumps(
+        {
+            "faces": [
+                {
+                    "id": f.id,
+                    "box": [f.box.x1, f.box.y1, f.box.x2, f.box.y2],
+                    "size": [f.image_width, f.image_height],
+                    "person": _person(f.person),
+                    "source": f.source,
+                }
+                for f in evidence.faces
+            ],
+            "other_copy": _copy(evidence.other_copy),
+            "near_copy": _copy(evidence.near_copy),
+            "confidence": {
+                face_id: {
+                    "similarity": c.similarity,
+                    "margin": c.margin,
+                    "runner_up": _person(c.runner_up),
+                    "why_unknown": c.why_unknown,
+                }
+                for face_id, c in evidence.confidence.items()
+            },
+            "suggestions": {
+                face_id: [{"person": _person(s.person), "similarity": s.similarity} for s in found]
+                for face_id, found in evidence.suggestions.items()
+            },
+            "unreadable": evidence.unreadable,
+            "gave_up": evidence.gave_up,
+        }
+    )
+
+
+def evidence_from_json(text: str) -> Evidence:
+    """The evidence of a stored decision."""
+    value = json.loads(text)
+    return Evidence(
+        faces=tuple(
+            Face(
+                id=str(f["id"]),
+                box=Box(*f["box"]),
+                image_width=int(f["size"][0]),
+                image_height=int(f["size"][1]),
+                person=_person_from(f["person"]),
+                source=str(f.get("source", "")),
+            )
+            for f in value.get("faces", ())
+        ),
+        other_copy=_copy_from(value.get("other_copy")),
+        near_copy=_copy_from(value.get("near_copy")),
+        confidence={
+            face_id: Confidence(c["similarity"], c["margin"], _person_from(c["runner_up"]), c["why_unknown"])
+            for face_id, c in value.get("confidence", {}).items()
+        },
+        suggestions={
+            face_id: tuple(
+                Suggestion(person, s["similarity"])
+                for s in found
+                if (person := _person_from(s["person"])) is not None
+            )
+            for face_id, found in value.get("suggestions", {}).items()
+        },
+        unreadable=value.get("unreadable"),
+        gave_up=value.get("gave_up"),
+    )

@@ -1,0 +1,114 @@
+"""The source document's tables, written beside our own so that its users' tools go on working."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlite_utils import Database
+
+from smartsort.core.model import Category
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A row of `downloads`: one per photo ever accepted. `file_path` is absolute, as shown to people."""
+
+    file_path: str
+    filename: str
+    file_hash: str | None
+    source: str
+    download_date: str
+    person_name: str | None = None
+    auto_sorted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRow:
+    """A row of `review_queue` with `action` pending."""
+
+    file_path: str
+    category: Category
+    file_hash: str | None
+    reason: str
+    faces_detected: int
+    suggested_person: str | None
+
+
+def put_download(db: Database, photo_id: int, download: Download) -> None:
+    """Write or renew the row of a photo."""
+    execute = db.conn.execute
+    values: dict[str, Any] = {
+        "file_path": download.file_path,
+        "filename": download.filename,
+        "file_hash": download.file_hash,
+        "source": download.source,
+        "download_date": download.download_date,
+        "person_name": download.person_name,
+        "auto_sorted": int(download.auto_sorted),
+    }
+    assignments = ", ".join(f"{column} = ?" for column in values)
+    changed = execute(
+        f"UPDATE downloads SET {assignments} WHERE photo_id = ?",  # noqa: S608 - our own columns
+        (*values.values(), photo_id),
+    ).rowcount
+    if changed:
+        return
+    values |= {"photo_id": photo_id} | _required_by_others(db)
+    marks = ", ".join("?" * len(values))
+    # An older table may hold file hashes or paths unique; a second copy then has no row of its own there.
+    execute(
+        f"INSERT OR IGNORE INTO downloads ({', '.join(values)}) VALUES ({marks})",  # noqa: S608
+        tuple(values.values()),
+    )
+
+
+_OURS = frozenset({*Download.__dataclass_fields__, "photo_id"})
+
+
+def _required_by_others(db: Database) -> dict[str, Any]:
+    """Columns an older `downloads` insists on and we do not fill, with a harmless value each."""
+    values: dict[str, Any] = {}
+    for _, name, kind, required, default, key in db.conn.execute("PRAGMA table_info(downloads)"):
+        if required and default is None and not key and name not in _OURS:
+            numeric = any(word in kind.upper() for word in ("INT", "REAL", "NUM"))
+            values[name] = 0 if numeric else ""
+    return values
+
+
+def open_review(db: Database, photo_id: int, row: ReviewRow, at: str) -> None:
+    """Put a photo into the queue; a pending row it already has is renewed."""
+    execute = db.conn.execute
+    values = (
+        row.file_path,
+        row.category.value,
+        row.file_hash,
+        row.reason,
+        row.faces_detected,
+        row.suggested_person,
+    )
+    changed = execute(
+        "UPDATE review_queue SET file_path = ?, category = ?, file_hash = ?, reason = ?, faces_detected = ?,"
+        " suggested_person = ? WHERE photo_id = ? AND action = 'pending'",
+        (*values, photo_id),
+    ).rowcount
+    if not changed:
+        execute(
+            "INSERT INTO review_queue (file_path, category, file_hash, reason, faces_detected,"
+            " suggested_person, created_at, action, photo_id) VALUES (?,?,?,?,?,?,?,'pending',?)",
+            (*values, at, photo_id),
+        )
+
+
+def close_review(db: Database, photo_id: int, action: str, by: str, at: str) -> None:
+    """Note what became of a photo's pending row: `approved` or `rejected`."""
+    db.conn.execute(
+        "UPDATE review_queue SET action = ?, reviewed_by = ?, reviewed_at = ?"
+        " WHERE photo_id = ? AND action = 'pending'",
+        (action, by, at, photo_id),
+    )
+
+
+def withdraw_review(db: Database, photo_id: int) -> None:
+    """Remove a pending row that no human has judged (the photo resolved itself)."""
+    db.conn.execute("DELETE FROM review_queue WHERE photo_id = ? AND action = 'pending'", (photo_id,))

@@ -1,0 +1,50 @@
+"""One sidecar per root: a lock that dies with its process."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+from typing import Any
+
+from smartsort.errors import SmartsortError
+
+LOCK_NAME = ".smartsort-lock"
+
+
+class RootLocked(SmartsortError):
+    """Another sidecar works on this root."""
+
+
+class RootLock:
+    """An exclusive lock on a root. Raises RootLocked, saying who holds it; released by `close` or death."""
+
+    def __init__(self, root: str, started: str) -> None:
+        self._path = os.path.join(root, LOCK_NAME)
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = self._holder()
+            os.close(self._file)
+            raise RootLocked(
+                f"{root} is in use by another smartsort ({holder}). Stop that one first, or give this one "
+                "another root."
+            ) from None
+        text = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": started}).encode()
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, text, 0)
+
+    def _holder(self) -> str:
+        try:
+            who: dict[str, Any] = json.loads(os.pread(self._file, 4096, 0))
+            return f"process {who['pid']} on {who['host']} since {who['since']}"
+        except (OSError, ValueError, KeyError, TypeError):
+            return "which has not written its name yet"
+
+    def close(self) -> None:
+        """Give the root free."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1

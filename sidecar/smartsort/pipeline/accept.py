@@ -1,0 +1,226 @@
+"""arrived -> claimed: take files over, from the inbox or from whoever hands them in.
+
+A file is claimed by linking it into `temp_downloads/` under a name that carries the photo's id; the
+original name goes only after the ledger knows. So a kill at any instant leaves the file in the inbox, or
+claimed, or both, and `smartsort.pipeline.recover` can tell which.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlite_utils import Database
+
+from smartsort.core.model import State
+from smartsort.errors import SmartsortError, StorageError
+from smartsort.files.names import NAME_BYTES, shortened
+from smartsort.files.placement import Drop, Placed, Placing
+from smartsort.files.shown import shown
+from smartsort.files.stamps import FileStamp
+from smartsort.ledger import photos
+from smartsort.ledger.photos import Change, NewPhoto
+from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
+from smartsort.pipeline.context import Context
+
+log = logging.getLogger(__name__)
+
+BATCH = 200
+"""Files claimed between two commits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A file somebody offers, with what travels with it. `stamp`: what it looked like when it settled."""
+
+    path: str
+    stamp: FileStamp
+    source: str
+    origin: str = "inbox"
+    original_name: str = ""
+    url: str | None = None
+    companions: tuple[tuple[str, Member, FileStamp], ...] = ()
+    keep_origin: bool = False
+    """True for files that stay where they are (`smartsort add --copy`); they are linked or copied."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A file that has its name in `temp_downloads/`."""
+
+    name: Name
+    placed: Placed
+
+
+UNREAD = "not read yet"
+"""Equal to no digest: a verified copy may replace its source by its stamps alone."""
+
+
+def temp_name(photo_id: int, member: Member, original_name: str) -> str:
+    """The claimed file's name in `temp_downloads/`: the id first, so that it explains itself."""
+    return shortened(f"{photo_id}-{member.value}_{original_name}", NAME_BYTES)
+
+
+def photo_id_of(name: str) -> int | None:
+    """The photo a claimed file belongs to, None for a name that is not ours."""
+    head, _, rest = name.partition("-")
+    return int(head) if rest and head.isascii() and head.isdigit() else None
+
+
+class Accept:
+    """Claims offered files, many at a time."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._lock = asyncio.Lock()
+        self.stuck: set[tuple[str, int, int]] = set()
+        """(path, inode, mtime) of files that are claimed but could not be removed from where they lay."""
+
+    async def claim(self, offered: Sequence[Offered]) -> list[Photo | SmartsortError]:
+        """Take the files over: the photo's row, or why it stays where it is. In order.
+
+        Raises StorageError (no space, root gone) before anything of a batch is changed for good.
+        """
+        results: list[Photo | SmartsortError] = []
+        async with self._lock:
+            for start in range(0, len(offered), BATCH):
+                results += await self._claim(offered[start : start + BATCH])
+        return results
+
+    async def _claim(self, batch: Sequence[Offered]) -> list[Photo | SmartsortError]:
+        context = self._context
+        at = context.clock.text()
+        new = [
+            NewPhoto(
+                source=o.source,
+                origin=o.origin,
+                original_name=o.original_name or os.path.basename(o.path),
+                size=o.stamp.size,
+                mtime_ns=o.stamp.mtime_ns,
+                origin_path=o.path,
+                origin_url=o.url,
+            )
+            for o in batch
+        ]
+
+        def write_intents(db: Database) -> list[Photo]:
+            rows = photos.add(db, new, at)
+            intents = [
+                Change(row.id, intent=("claim", {"keep": o.keep_origin, "origins": _origins(row.id, o)}))
+                for row, o in zip(rows, batch, strict=True)
+            ]
+            photos.apply(db, intents, at)
+            return rows
+
+        rows = await context.ledger.awrite(write_intents)
+        context.checkpoint("claim:intent")
+        placed = await asyncio.to_thread(self._place, rows, batch)
+        context.checkpoint("claim:placed")
+
+        good: list[tuple[Photo, Offered, list[_Taken]]] = []
+        results: list[Photo | SmartsortError] = []
+        refused: list[int] = []
+        for row, offer, outcome in zip(rows, batch, placed, strict=True):
+            if isinstance(outcome, SmartsortError):
+                refused.append(row.id)
+                results.append(outcome)
+            else:
+                good.append((row, offer, outcome))
+                results.append(row)
+        if refused:
+            await context.ledger.awrite(lambda db: photos.forget_unclaimed(db, refused))
+        await context.commit([self._claimed(row, offer, taken) for row, offer, taken in good])
+        context.checkpoint("claim:committed")
+        await self._drop(good)
+        context.checkpoint("claim:dropped")
+        return results
+
+    def _place(self, rows: Sequence[Photo], batch: Sequence[Offered]) -> list[list[_Taken] | SmartsortError]:
+        """Runs in a worker thread. A photo whose companion cannot be taken stays with it."""
+        context = self._context
+        temp = context.folder(Area.TEMP)
+        wishes: list[tuple[int, Member, Placing]] = []
+        for index, (row, offer) in enumerate(zip(rows, batch, strict=True)):
+            for path, member, stamp in ((offer.path, Member.PHOTO, offer.stamp), *offer.companions):
+                name = temp_name(row.id, member, os.path.basename(path))
+                wishes.append((index, member, Placing(path, temp, [name], expected=stamp)))
+        taken: list[list[_Taken]] = [[] for _ in batch]
+        problems: dict[int, SmartsortError] = {}
+        placed = context.placer.place([placing for *_, placing in wishes])
+        for (index, member, _), result in zip(wishes, placed, strict=True):
+            if isinstance(result, Placed):
+                taken[index].append(_Taken(_name(rows[index].id, member, result), result))
+            else:
+                problems.setdefault(index, result)
+        undo = [Drop(t.placed.path, because_of=t.placed.source) for i in problems for t in taken[i]]
+        if undo:
+            context.placer.drop(undo)
+        return [problems.get(index, those) for index, those in enumerate(taken)]
+
+    def _claimed(self, row: Photo, offer: Offered, taken: list[_Taken]) -> Change:
+        return Change(
+            row.id,
+            state=State.CLAIMED,
+            expect=(State.ARRIVED,),
+            names_added=tuple(t.name for t in taken),
+            events=(
+                NewEvent(
+                    "accepted",
+                    row.id,
+                    {"name": shown(row.original_name), "source": row.source, "origin": row.origin},
+                ),
+            ),
+            intents_done=offer.keep_origin,
+        )
+
+    async def _drop(self, good: Sequence[tuple[Photo, Offered, list[_Taken]]]) -> None:
+        """The names in the inbox go; what cannot go is remembered, so that it is not taken twice."""
+        context = self._context
+        drops = [
+            (
+                row,
+                t.placed.source_stamp,
+                Drop(
+                    t.placed.source,
+                    t.placed.path,
+                    sha256=UNREAD,
+                    kept=t.placed.stamp,
+                    expected=t.placed.source_stamp,
+                ),
+            )
+            for row, offer, taken in good
+            if not offer.keep_origin
+            for t in taken
+        ]
+        if not drops:
+            return
+        results = await asyncio.to_thread(context.placer.drop, [d for *_, d in drops])
+        held: set[int] = set()
+        for (row, stamp, drop), result in zip(drops, results, strict=True):
+            if isinstance(result, StorageError):
+                held.add(row.id)
+                self.stuck.add((drop.path, stamp.inode, stamp.mtime_ns))
+                log.warning("%s is claimed but stays in the inbox: %s", shown(drop.path), result)
+        done = sorted({row.id for row, *_ in drops} - held)
+        await context.commit([Change(i, intents_done=True) for i in done])
+
+
+def _origins(photo_id: int, offer: Offered) -> list[list[str]]:
+    """(member, name in `temp_downloads/`, where it lay) of each file, for the journal."""
+    members = [(offer.path, Member.PHOTO), *((path, member) for path, member, _ in offer.companions)]
+    return [[m.value, temp_name(photo_id, m, os.path.basename(path)), path] for path, m in members]
+
+
+def _name(photo_id: int, member: Member, placed: Placed) -> Name:
+    return Name(
+        photo_id,
+        Area.TEMP,
+        os.path.basename(placed.path),
+        member,
+        placed.method.value,
+        size=placed.stamp.size,
+        mtime_ns=placed.stamp.mtime_ns,
+    )

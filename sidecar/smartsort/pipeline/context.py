@@ -1,0 +1,144 @@
+"""What every stage gets to work with, and how stages wake each other."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from smartsort.core.model import State
+from smartsort.core.policy import Policy
+from smartsort.files.layout import Layout
+from smartsort.files.placement import Placer
+from smartsort.ledger.database import Ledger
+from smartsort.ledger.photos import Change, apply
+from smartsort.ledger.records import Area, Name
+from smartsort.ports import PhotoServer
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """The settings the stages need, in seconds, counts and bytes."""
+
+    quiet_seconds: float = 2.0
+    scan_interval_seconds: float = 30.0
+    companion_wait_seconds: float = 10.0
+    polling: bool | None = None
+    """True and False force it; None decides by the file system."""
+    ignore: tuple[str, ...] = ()
+    max_file_bytes: int = 0
+    """0: no limit."""
+    max_pixels: int = 0
+    wait_time_seconds: float = 5.0
+    """The longest pause between two looks at Immich."""
+    trigger_scan: bool = True
+    retry_if_no_faces: bool = True
+    max_retries: int = 2
+    max_in_flight: int = 240
+    shard_size: int = 20_000
+    check_hash: bool = True
+    archive_unwanted: bool = False
+    album_per_person: bool = False
+    library_path: str = "/data/library"
+    """Where Immich sees `library/`."""
+
+
+@dataclass(slots=True)
+class Clock:
+    """Time as the pipeline sees it; tests put in their own."""
+
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    monotonic: Callable[[], float] = time.monotonic
+
+    def text(self) -> str:
+        """Now, as the ledger writes times: ISO 8601 in UTC with milliseconds."""
+        return self.now().astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+class Bells:
+    """One bell per state: rung when photos arrive in it, waited for by the stage that takes them."""
+
+    def __init__(self) -> None:
+        self._events = {state: asyncio.Event() for state in State}
+        self._listeners: list[asyncio.Event] = []
+
+    def ring(self, *states: State) -> None:
+        """Wake whoever waits for photos in these states."""
+        for state in states:
+            self._events[state].set()
+        for listener in self._listeners:
+            listener.set()
+
+    def ring_all(self) -> None:
+        """Wake every stage: something they all depend on has changed."""
+        self.ring(*State)
+
+    def listen(self) -> asyncio.Event:
+        """An event that is set whenever any bell rings; the listener clears it."""
+        event = asyncio.Event()
+        self._listeners.append(event)
+        return event
+
+    async def wait(self, states: Iterable[State], timeout: float | None) -> bool:
+        """True when one of the bells rang within `timeout` seconds; the bells heard are silent again."""
+        events = [self._events[state] for state in states]
+        waiters = [asyncio.ensure_future(event.wait()) for event in events]
+        try:
+            done, _ = await asyncio.wait(waiters, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for waiter in waiters:
+                waiter.cancel()
+        for event in events:
+            event.clear()
+        return bool(done)
+
+
+@dataclass(slots=True)
+class Context:
+    """The tools of the stages. One per root."""
+
+    ledger: Ledger
+    server: PhotoServer
+    layout: Layout
+    placer: Placer
+    policy: Callable[[], Policy]
+    """The policy of this moment; it can change at run time."""
+    enabled: Callable[[], bool]
+    tuning: Tuning = field(default_factory=Tuning)
+    clock: Clock = field(default_factory=Clock)
+    bells: Bells = field(default_factory=Bells)
+    checkpoint: Callable[[str], None] = lambda _: None
+    """Called with a step's name before and after it; kill tests die here."""
+    _folders: dict[Area, str] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._folders = {
+            Area.TEMP: self.layout.temp_downloads,
+            Area.LIBRARY: self.layout.library,
+            Area.FACES: self.layout.faces,
+            Area.REVIEW: self.layout.review,
+            Area.TRASH: self.layout.trash,
+        }
+
+    async def commit(self, changes: Sequence[Change]) -> list[int]:
+        """Write changes in one transaction and ring the bells of the states they lead to."""
+        if not changes:
+            return []
+        at = self.clock.text()
+        ids = await self.ledger.awrite(lambda db: apply(db, changes, at))
+        self.bells.ring(*{change.state for change in changes if change.state is not None})
+        return ids
+
+    def folder(self, area: Area) -> str:
+        """The absolute folder that names of an area are relative to."""
+        return self._folders[area]
+
+    def absolute(self, name: Name) -> str:
+        """Where a name lies on this machine."""
+        return f"{self.folder(name.area)}/{name.path}"
+
+    def in_immich(self, library_path: str) -> str:
+        """A path below `library/` as Immich sees it."""
+        return f"{self.tuning.library_path.rstrip('/')}/{library_path}"

@@ -1,0 +1,153 @@
+"""claimed -> hashed: is it a picture or video, and which bytes is it? Unreadable files go to review."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from smartsort.core.model import CopyPlace, Digests, Evidence, OtherCopy, State
+from smartsort.errors import SmartsortError, StorageError
+from smartsort.files.hashing import digests
+from smartsort.files.media import Kind
+from smartsort.files.probe import Probe, probe
+from smartsort.ledger import photos
+from smartsort.ledger.photos import Change
+from smartsort.ledger.records import Member, Name, Photo
+from smartsort.pipeline.context import Context
+from smartsort.pipeline.route import Router, Verdict
+
+BATCH = 256
+"""Photos examined between two commits."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Examined:
+    photo: Photo
+    probe: Probe
+    digests: Digests
+    companions: tuple[Name, ...]
+
+
+class Examine:
+    """Reads every claimed file for both digests and decodes it, off the event loop."""
+
+    takes = (State.CLAIMED,)
+
+    def __init__(self, context: Context, router: Router, workers: ThreadPoolExecutor) -> None:
+        self._context, self._router, self._workers = context, router, workers
+
+    async def step(self) -> bool:
+        """Examine one batch; False when nothing was waiting. Raises StorageError (a folder is at fault)."""
+        context = self._context
+        batch = await context.ledger.aread(lambda db: photos.in_state(db, State.CLAIMED, BATCH))
+        if not batch:
+            return False
+        names = await context.ledger.aread(lambda db: photos.names_of(db, [p.id for p in batch]))
+        loop = asyncio.get_running_loop()
+        results = await asyncio.gather(
+            *(loop.run_in_executor(self._workers, self._examine, p, names[p.id]) for p in batch)
+        )
+        problems: list[Change] = []
+        done: list[_Examined] = []
+        for photo, result in zip(batch, results, strict=True):
+            if isinstance(result, _Examined):
+                done.append(result)
+            elif isinstance(result, StorageError):
+                raise result
+            else:
+                problems.append(Change(photo.id, values={"problem": str(result)}))
+        context.checkpoint("examine:read")
+        await self._write(done)
+        await context.commit(problems)
+        return True
+
+    def _examine(self, photo: Photo, names: list[Name]) -> _Examined | SmartsortError:
+        """Runs in a worker thread."""
+        context = self._context
+        path = context.absolute(next(n for n in names if n.member is Member.PHOTO))
+        try:
+            found = digests(path)
+            companions = tuple(
+                replace(n, sha256=digests(context.absolute(n)).sha256)
+                for n in names
+                if n.member is not Member.PHOTO
+            )
+            if context.tuning.max_file_bytes and photo.size > context.tuning.max_file_bytes:
+                seen = Probe(Kind.OTHER, "", problem=f"larger than {context.tuning.max_file_bytes:,} bytes")
+            elif context.tuning.max_pixels:
+                seen = probe(path, max_pixels=context.tuning.max_pixels)
+            else:
+                seen = probe(path)
+        except SmartsortError as problem:
+            return problem
+        return _Examined(photo, seen, found, companions)
+
+    async def _write(self, done: list[_Examined]) -> None:
+        context = self._context
+        changes = [
+            Change(
+                item.photo.id,
+                expect=(State.CLAIMED,),
+                state=State.HASHED if item.probe.problem is None else None,
+                values={
+                    "sha256": item.digests.sha256,
+                    "sha1": item.digests.sha1,
+                    "media_kind": item.probe.kind.value,
+                    "media_type": item.probe.media_type,
+                    "extension": item.probe.extension,
+                    "width": item.probe.width,
+                    "height": item.probe.height,
+                    "taken_at": item.probe.taken.isoformat() if item.probe.taken else None,
+                },
+                names_added=item.companions,
+            )
+            for item in done
+        ]
+        await context.commit(changes)
+        unreadable = {i.photo.id: i.probe.problem for i in done if i.probe.problem is not None}
+        if unreadable:
+            fresh = await context.ledger.aread(lambda db: photos.by_ids(db, list(unreadable)))
+            await self._router.route(
+                [Verdict(photo, Evidence(unreadable=unreadable[photo.id])) for photo in fresh]
+            )
+
+
+class Compare:
+    """hashed -> unique: is the content known to the ledger, or to Immich as an upload?"""
+
+    takes = (State.HASHED,)
+
+    def __init__(self, context: Context, router: Router) -> None:
+        self._context, self._router = context, router
+
+    async def step(self) -> bool:
+        """Compare one batch with one call to Immich; raises ImmichError and leaves the photos waiting."""
+        context = self._context
+        batch = await context.ledger.aread(lambda db: photos.in_state(db, State.HASHED, 1000))
+        if not batch:
+            return False
+        copies: dict[int, OtherCopy] = {}
+        if context.tuning.check_hash:
+            wanted = {p.id: p.sha256 for p in batch if p.sha256}
+            copies = await context.ledger.aread(lambda db: photos.copies_of(db, wanted))
+            rest = [p for p in batch if p.id not in copies]
+            if rest:
+                copies |= await self._uploads(rest)
+        await context.commit(
+            [Change(p.id, expect=(State.HASHED,), state=State.UNIQUE) for p in batch if p.id not in copies]
+        )
+        await self._router.route(
+            [Verdict(p, Evidence(other_copy=copies[p.id])) for p in batch if p.id in copies]
+        )
+        return True
+
+    async def _uploads(self, rest: list[Photo]) -> dict[int, OtherCopy]:
+        found = await self._context.server.uploads_with_content([p.sha1 for p in rest if p.sha1])
+        copies: dict[int, OtherCopy] = {}
+        for photo in rest:
+            upload = found.get(photo.sha1 or "")
+            if upload is not None:
+                place = CopyPlace.IMMICH_TRASH if upload.trashed else CopyPlace.IMMICH
+                copies[photo.id] = OtherCopy(place, asset_id=upload.asset_id)
+        return copies

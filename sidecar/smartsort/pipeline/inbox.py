@@ -1,0 +1,101 @@
+"""The watched inbox: scan, wait until files are at rest, claim them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from smartsort.errors import SmartsortError
+from smartsort.files.ignore import Ignore
+from smartsort.files.inbox import Arrival, InboxScan, SettleTracker, open_for_writing, scan_inbox
+from smartsort.files.shown import shown
+from smartsort.files.watch import hints
+from smartsort.ledger.records import Member
+from smartsort.pipeline.accept import Accept, Offered
+from smartsort.pipeline.context import Context
+
+log = logging.getLogger(__name__)
+
+_RECHECK_SHARE = 2
+"""While files settle they are looked at this often per quiet time."""
+
+
+class Inbox:
+    """Claims what has come to rest in the inbox. Events are hints; the scan is the truth."""
+
+    def __init__(self, context: Context, accept: Accept) -> None:
+        self._context, self._accept = context, accept
+        tuning = context.tuning
+        self._ignore = Ignore(tuning.ignore)
+        self._tracker = SettleTracker(
+            quiet_seconds=tuning.quiet_seconds,
+            companion_wait_seconds=tuning.companion_wait_seconds,
+            second_look_seconds=min(1.0, tuning.quiet_seconds),
+        )
+        self._hint = asyncio.Event()
+        self._told: set[str] = set()
+        self.waiting = 0
+        """Files that are not at rest yet, as of the last look."""
+
+    async def listen(self, stop: asyncio.Event) -> None:
+        """Turn the file system's events into hints until `stop` is set."""
+        async for _ in hints(self._context.layout.inbox, stop, self._context.tuning.polling):
+            self._hint.set()
+
+    async def step(self) -> float:
+        """Look once and claim what rests; seconds until the next look is due (a hint shortens it)."""
+        scan = await asyncio.to_thread(scan_inbox, self._context.layout.inbox, self._ignore)
+        self._tell(scan)
+        look = self._tracker.look(scan.entries)
+        for orphan in look.orphans:
+            log.warning("%s stays in the inbox: the photo it belongs to never came", shown(orphan.path))
+        offered = await asyncio.to_thread(self._offers, look.settled)
+        results = await self._accept.claim(offered) if offered else []
+        refused = sum(isinstance(r, SmartsortError) for r in results)
+        for result in results:
+            if isinstance(result, SmartsortError):
+                log.info("left in the inbox for now: %s", result)
+        self.waiting = look.waiting + refused
+        tuning = self._context.tuning
+        pause = (
+            tuning.quiet_seconds / _RECHECK_SHARE if self.waiting or offered else tuning.scan_interval_seconds
+        )
+        return await self._pause(pause)
+
+    async def _pause(self, seconds: float) -> float:
+        """Wait for a hint here, so that a file that comes meanwhile is seen at once."""
+        try:
+            await asyncio.wait_for(self._hint.wait(), seconds)
+        except TimeoutError:
+            return 0.0
+        self._hint.clear()
+        return 0.0
+
+    def wake(self) -> None:
+        """Look at once."""
+        self._hint.set()
+
+    def _offers(self, settled: tuple[Arrival, ...]) -> list[Offered]:
+        offers: list[Offered] = []
+        for arrival in settled:
+            photo = arrival.photo
+            if (photo.path, photo.stamp.inode, photo.stamp.mtime_ns) in self._accept.stuck:
+                continue
+            if open_for_writing(photo.path):
+                continue  # a slow writer that pauses: quiet, but not done
+            offers.append(
+                Offered(
+                    photo.path,
+                    photo.stamp,
+                    source=photo.source or "inbox",
+                    companions=tuple((xmp.path, Member.XMP, xmp.stamp) for xmp in arrival.sidecars),
+                )
+            )
+        return offers
+
+    def _tell(self, scan: InboxScan) -> None:
+        """Say once what is left alone and will not go away by itself."""
+        now = {left.path: left.why for left in scan.left if not left.temporary}
+        for path in now.keys() - self._told:
+            log.warning("%s is left alone: %s", shown(path), now[path])
+        self._told = set(now)

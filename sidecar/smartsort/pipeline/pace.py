@@ -1,0 +1,69 @@
+"""How many photos to hand Immich at once, and how long to wait between two looks. Pure arithmetic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FIRST_BATCH = 8
+"""Small, because Immich assigns nobody while any thumbnail or detection job is active: the first photos
+of a big delivery should not wait for the last."""
+
+SHORTEST_PAUSE = 0.2
+"""Seconds between two looks when the end is near."""
+
+
+@dataclass(slots=True)
+class Batches:
+    """The bounded number of photos in flight: it doubles from batch to batch and starts small again
+    once the backlog is gone."""
+
+    limit: int
+    size: int = FIRST_BATCH
+
+    def room(self, in_flight: int, waiting: int) -> int:
+        """How many of `waiting` photos may be placed now.
+
+        A trickle goes straight through. Of a backlog the next batch starts when the last is recognised,
+        because photos that keep coming keep recognition from starting.
+        """
+        size = min(self.size, self.limit)
+        if in_flight == 0:
+            return min(waiting, size)
+        if in_flight + waiting <= min(FIRST_BATCH, self.limit):
+            return waiting
+        return 0
+
+    def placed(self, count: int, waiting: int) -> None:
+        """Note that `count` of `waiting` photos were placed."""
+        if count >= waiting:
+            self.size = FIRST_BATCH
+        elif count >= self.size:
+            self.size = min(self.limit, self.size * 2)
+
+
+@dataclass(slots=True)
+class LookPace:
+    """When to look at Immich's queues next, from how fast they empty.
+
+    Half of the time the rest would take at the pace seen so far, never longer than `longest` and never
+    shorter than `SHORTEST_PAUSE`. So a long wait costs few calls and its end is noticed at once.
+    """
+
+    longest: float
+    started: float | None = None
+    at_start: int = 0
+
+    def restart(self) -> None:
+        """Forget the pace: a new batch begins."""
+        self.started = None
+
+    def pause(self, now: float, pending: int) -> float:
+        """Seconds to wait, given the jobs pending now. `now` is monotonic."""
+        if self.started is None or pending > self.at_start:
+            self.started, self.at_start = now, pending
+            return SHORTEST_PAUSE
+        done = self.at_start - pending
+        if done <= 0:
+            return min(self.longest, max(SHORTEST_PAUSE, (now - self.started) / 2))
+        remaining = pending * (now - self.started) / done
+        return min(self.longest, max(SHORTEST_PAUSE, remaining / 2))

@@ -1,0 +1,39 @@
+"""Immich's people, asked for once per batch and remembered for a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from smartsort.core.model import Person
+from smartsort.core.policy import names_shared
+from smartsort.pipeline.context import Context
+
+FRESH_SECONDS = 5.0
+
+
+class People:
+    """All people of Immich and which of them share a name.
+
+    `version` changes whenever somebody is added, named or renamed: then faces that nobody was assigned to
+    are worth another look.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._people: tuple[Person, ...] = ()
+        self._read_at: float | None = None
+        self.ambiguous: frozenset[str] = frozenset()
+
+    async def refresh(self, max_age: float = FRESH_SECONDS) -> Sequence[Person]:
+        """The people, not older than `max_age` seconds."""
+        now = self._context.clock.monotonic()
+        if self._read_at is None or now - self._read_at > max_age:
+            self._people = tuple(await self._context.server.people())
+            self._read_at = self._context.clock.monotonic()
+            self.ambiguous = names_shared(self._people)
+        return self._people
+
+    @property
+    def version(self) -> int:
+        """A number for the set of named people as last read."""
+        return hash(frozenset((p.id, p.name) for p in self._people if p.name))

@@ -1,0 +1,320 @@
+"""Decide and route: link a photo to where it belongs, in the order intent, link, ledger, drop.
+
+Photos that live in `library/` only gain a name. Photos that never got there (duplicates, unreadable
+files) are moved out of `temp_downloads/`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from smartsort.core.decision import decide
+from smartsort.core.model import Decision, Evidence, Outcome, Person, State
+from smartsort.core.naming import folder_name
+from smartsort.core.wording import short
+from smartsort.errors import SmartsortError, StorageFull
+from smartsort.files.names import NAME_BYTES, candidates, shortened, with_prefix
+from smartsort.files.placement import Drop, Placed, Placing
+from smartsort.files.shown import shown
+from smartsort.ledger import photos
+from smartsort.ledger.photos import Change
+from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
+from smartsort.ledger.source_tables import Download, ReviewRow
+from smartsort.pipeline.context import Context
+from smartsort.pipeline.people import People
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A photo and everything the decision needs to know about it."""
+
+    photo: Photo
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A folder a photo gets a name in; `person` for those under `faces/`."""
+
+    area: Area
+    folder: str
+    prefix: str = ""
+    person: Person | None = None
+
+
+@dataclass(slots=True)
+class _Route:
+    photo: Photo
+    evidence: Evidence
+    decision: Decision
+    targets: tuple[Target, ...]
+    held: list[Name]
+    placed: list[tuple[Target, Name, Name]]
+    """(where, the name it was linked from, the new name)"""
+    problem: SmartsortError | None = None
+
+    @property
+    def source(self) -> Name:
+        """The name the bytes are linked from: the library's where there is one."""
+        order = {Area.LIBRARY: 0, Area.TEMP: 1}
+        own = [n for n in self.held if n.member is Member.PHOTO]
+        return min(own, key=lambda n: order.get(n.area, 2))
+
+    @property
+    def leaving(self) -> list[Name]:
+        """Names that go once the new ones are in the ledger."""
+        return [n for n in self.held if n.area is Area.TEMP]
+
+
+def targets_of(decision: Decision, at: datetime) -> tuple[Target, ...]:
+    """Where a decision puts a photo."""
+    if decision.outcome is Outcome.SORTED:
+        return tuple(Target(Area.FACES, folder_name(p.name), person=p) for p in decision.people)
+    if decision.outcome is Outcome.SKIPPED or decision.category is None:
+        return (Target(Area.TRASH, at.strftime("%Y-%m")),)
+    return (Target(Area.REVIEW, decision.category.value, decision.prefix),)
+
+
+_STATES = {
+    Outcome.SORTED: State.FILED,
+    Outcome.REVIEWED: State.REVIEW,
+    Outcome.SKIPPED: State.SKIPPED,
+}
+
+
+class Router:
+    """Carries decisions out, many at a time."""
+
+    def __init__(self, context: Context, people: People) -> None:
+        self._context, self._people = context, people
+
+    async def route(self, verdicts: Sequence[Verdict]) -> list[int]:
+        """Decide and route photos; the ids of those that arrived.
+
+        A photo that cannot be routed keeps its state and notes the problem. Raises StorageFull when there
+        is no room for another name.
+        """
+        if not verdicts:
+            return []
+        context = self._context
+        at = context.clock.now().astimezone()
+        policy = context.policy()
+        ids = [v.photo.id for v in verdicts]
+        names = await context.ledger.aread(lambda db: photos.names_of(db, ids))
+        routes = []
+        for verdict in verdicts:
+            decision = decide(verdict.evidence, policy, self._people.ambiguous)
+            routes.append(
+                _Route(
+                    verdict.photo,
+                    verdict.evidence,
+                    decision,
+                    targets_of(decision, at),
+                    names[verdict.photo.id],
+                    [],
+                )
+            )
+        context.checkpoint("route:intent")
+        await context.commit([Change(r.photo.id, intent=("route", self._intent(r, at))) for r in routes])
+        await self._place(routes, at)
+        context.checkpoint("route:placed")
+        done = [r for r in routes if r.problem is None]
+        await context.commit([self._change(r) for r in done])
+        context.checkpoint("route:committed")
+        await self._leave(done)
+        await self._note_problems([r for r in routes if r.problem is not None])
+        return [r.photo.id for r in done]
+
+    async def set_aside(self, photo: Photo, problem: str) -> None:
+        """A photo that cannot be read at all goes to review with the reason."""
+        await self.route([Verdict(photo, Evidence(unreadable=problem))])
+
+    def _intent(self, route: _Route, at: datetime) -> dict[str, object]:
+        return {
+            "targets": [[t.area.value, t.folder, t.prefix] for t in route.targets],
+            "at": at.isoformat(),
+        }
+
+    async def _place(self, routes: list[_Route], at: datetime) -> None:
+        """Photos first; what travels with them takes its name from theirs."""
+        wishes: list[tuple[_Route, Target, Name, Placing]] = []
+        for route in routes:
+            for target in route.targets:
+                wishes.append((route, target, route.source, self._placing(route, target, route.source, at)))
+        await asyncio.to_thread(self._carry_out, wishes)
+        followers: list[tuple[_Route, Target, Name, Placing]] = []
+        for route in routes:
+            if route.problem is not None:
+                continue
+            companions = [n for n in route.held if n.member is not Member.PHOTO]
+            in_library = any(n.area is Area.LIBRARY for n in companions)
+            for companion in companions:
+                if in_library and companion.area is not Area.LIBRARY:
+                    continue
+                for target, _, placed in list(route.placed):
+                    name = companion_name(companion, os.path.basename(placed.path))
+                    placing = Placing(
+                        source=self._context.absolute(companion),
+                        folder=os.path.join(self._context.folder(target.area), target.folder),
+                        names=candidates(name, at),
+                        sha256=companion.sha256,
+                    )
+                    followers.append((route, target, companion, placing))
+        if followers:
+            await asyncio.to_thread(self._carry_out, followers)
+
+    def _placing(self, route: _Route, target: Target, source: Name, at: datetime) -> Placing:
+        name = with_prefix(target.prefix, route.photo.original_name)
+        if len(route.held) > 1:
+            # What travels with the photo appends to its name.
+            name = shortened(name, NAME_BYTES - len(".xmp"))
+        return Placing(
+            source=self._context.absolute(source),
+            folder=os.path.join(self._context.folder(target.area), target.folder),
+            names=candidates(name, at),
+            sha256=route.photo.sha256,
+        )
+
+    def _carry_out(self, wishes: list[tuple[_Route, Target, Name, Placing]]) -> None:
+        """Runs in a worker thread."""
+        results = self._context.placer.place([placing for *_, placing in wishes])
+        for (route, target, source, _), result in zip(wishes, results, strict=True):
+            if isinstance(result, Placed):
+                name = Name(
+                    photo_id=route.photo.id,
+                    area=target.area,
+                    path=os.path.join(target.folder, os.path.basename(result.path)),
+                    member=source.member,
+                    method=result.method.value,
+                    person_id=target.person.id if target.person else None,
+                    size=result.stamp.size,
+                    mtime_ns=result.stamp.mtime_ns,
+                    sha256=source.sha256 if source.member is not Member.PHOTO else route.photo.sha256,
+                )
+                route.placed.append((target, source, name))
+            elif route.problem is None:
+                route.problem = result
+
+    def _change(self, route: _Route) -> Change:
+        context, decision, photo = self._context, route.decision, route.photo
+        state = _STATES[decision.outcome]
+        own = [n for *_, n in route.placed if n.member is Member.PHOTO]
+        place = context.absolute(own[0])
+        person = decision.people[0] if decision.people else None
+        suggested = decision.suggested.name if decision.suggested else None
+        now = context.clock.text()
+        copy = route.evidence.other_copy
+        review = None
+        if state is State.REVIEW and decision.category is not None:
+            review = ReviewRow(
+                shown(place),
+                decision.category,
+                photo.sha256,
+                short(decision.reason),
+                decision.faces_detected,
+                suggested,
+            )
+        return Change(
+            photo.id,
+            state=state,
+            expect=(photo.state,),
+            values={
+                "category": decision.category.value if decision.category else None,
+                "person_id": person.id if person else None,
+                "person_name": person.name if person else None,
+                "auto_sorted": int(state is State.FILED),
+                "faces_detected": decision.faces_detected,
+                "duplicate_of": copy.photo_id if copy else None,
+                "problem": None,
+                "recognised_at": now if photo.asset_id else None,
+                "routed_at": now,
+            },
+            names_added=tuple(n for *_, n in route.placed),
+            names_removed=tuple((n.area, n.path) for n in route.leaving),
+            events=(
+                NewEvent(
+                    decision.outcome.value,
+                    photo.id,
+                    {
+                        "reason": short(decision.reason),
+                        "category": decision.category.value if decision.category else None,
+                        "people": [p.name for p in decision.people],
+                        "names": [[n.area.value, shown(n.path)] for n in own],
+                        "from": photo.state.value,
+                    },
+                ),
+            ),
+            decision=(decision, route.evidence),
+            download=Download(
+                file_path=shown(place),
+                filename=shown(photo.original_name),
+                file_hash=photo.sha256,
+                source=photo.source,
+                download_date=photo.arrived_at,
+                person_name=person.name if person else None,
+                auto_sorted=state is State.FILED,
+            ),
+            review=review,
+            messages=tuple(self._messages(route)),
+            intents_done=True,
+        )
+
+    def _messages(self, route: _Route) -> Iterator[tuple[str, dict[str, object]]]:
+        """What Immich hears about it. Never tags, descriptions, ratings or dates: those write files."""
+        tuning, photo, decision = self._context.tuning, route.photo, route.decision
+        if photo.asset_id is None:
+            return
+        if tuning.archive_unwanted and decision.reason.code == "blacklisted_person":
+            yield "visibility", {"asset_id": photo.asset_id, "visibility": "archive"}
+        if tuning.album_per_person:
+            for person in decision.people:
+                yield "album_add", {"asset_id": photo.asset_id, "album": person.name}
+
+    async def _leave(self, done: list[_Route]) -> None:
+        """Drop the temporary names, whose bytes now live on elsewhere."""
+        drops: list[Drop] = []
+        for route in done:
+            for name in route.leaving:
+                successor = next((n for _, source, n in route.placed if source == name), None)
+                if successor is None:
+                    continue
+                drops.append(
+                    Drop(
+                        self._context.absolute(name),
+                        because_of=self._context.absolute(successor),
+                        sha256=successor.sha256,
+                    )
+                )
+        if drops:
+            await asyncio.to_thread(self._context.placer.drop, drops)
+
+    async def _note_problems(self, failed: list[_Route]) -> None:
+        """Take back what a failed route did get done, and leave the photo where it was."""
+        if not failed:
+            return
+        drops = [
+            Drop(self._context.absolute(n), because_of=self._context.absolute(route.source), sha256=n.sha256)
+            for route in failed
+            for *_, n in route.placed
+            if n.member is Member.PHOTO
+        ]
+        if drops:
+            await asyncio.to_thread(self._context.placer.drop, drops)
+        await self._context.commit(
+            [Change(r.photo.id, values={"problem": str(r.problem)}, intents_done=True) for r in failed]
+        )
+        for route in failed:
+            if isinstance(route.problem, StorageFull):
+                raise route.problem
+
+
+def companion_name(companion: Name, photo_name: str) -> str:
+    """The name of a file that travels with a photo: `IMG.jpg` takes `IMG.jpg.xmp` with it."""
+    if companion.member is Member.XMP:
+        return f"{photo_name}.xmp"
+    stem = os.path.splitext(photo_name)[0]
+    return stem + os.path.splitext(companion.path)[1]

@@ -1,0 +1,145 @@
+"""Runs the stages side by side until it is told to stop, and lets none of them stop the others."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from smartsort.core.model import State
+from smartsort.errors import (
+    ImmichError,
+    ImmichRefused,
+    ImmichUnreachable,
+    LedgerError,
+    RootUnavailable,
+    SmartsortError,
+    StorageError,
+)
+from smartsort.ledger import photos
+from smartsort.pipeline.context import Context
+from smartsort.pipeline.trouble import Troubles
+
+log = logging.getLogger(__name__)
+
+FIRST_BACKOFF = 1.0
+LONGEST_BACKOFF = 30.0
+"""Seconds between two tries while something is wrong; doubled from the first to the longest."""
+
+RETRY_PROBLEMS_SECONDS = 60.0
+IDLE_SECONDS = 30.0
+"""A stage looks for work this often even when no bell rings."""
+
+DRAIN_SECONDS = 8.0
+"""How long a step that is under way may take to finish after SIGTERM; Docker kills after 10."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage as the runner sees it.
+
+    `step` does a batch and tells how it went: True for "there may be more", False for "nothing to do", a
+    number for "again in so many seconds", None for "nothing to do until a bell rings". `uses` names what a
+    failure means: the kinds of trouble that end when a step succeeds.
+    """
+
+    name: str
+    takes: tuple[State, ...]
+    step: Callable[[], Awaitable[bool | float | None]]
+    uses: tuple[str, ...] = ()
+
+
+class Runner:
+    """One task per stage. `stop` is set to end it; steps under way are finished within a bound."""
+
+    def __init__(self, context: Context, stages: list[Stage], troubles: Troubles) -> None:
+        self._context, self._stages, self.troubles = context, stages, troubles
+        self.stop = asyncio.Event()
+        self._over = asyncio.Event()
+
+    async def run(self) -> None:
+        """Work until `stop` is set. Raises only what no stage can wait out (a broken ledger)."""
+        tasks = [asyncio.create_task(self._work(stage), name=f"stage {stage.name}") for stage in self._stages]
+        tasks.append(asyncio.create_task(self._retry_problems(), name="retry problems"))
+        stopper = asyncio.create_task(self.stop.wait(), name="stop")
+        try:
+            await asyncio.wait([stopper, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            self.stop.set()
+            self._context.bells.ring_all()
+            _, late = await asyncio.wait(tasks, timeout=DRAIN_SECONDS)
+            for task in late:
+                log.warning(
+                    "%s did not finish in %s s; it is resumed at the next start",
+                    task.get_name(),
+                    DRAIN_SECONDS,
+                )
+                task.cancel()
+        finally:
+            stopper.cancel()
+            for task in tasks:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+    async def _work(self, stage: Stage) -> None:
+        backoff = FIRST_BACKOFF
+        while not self.stop.is_set():
+            try:
+                result = await stage.step()
+            except Exception as problem:
+                if isinstance(problem, LedgerError):
+                    raise
+                self._note(stage, problem)
+                # Jitter keeps several sidecars from knocking at the same instant.
+                await self._sleep(backoff * random.uniform(0.8, 1.2), self._over)  # noqa: S311
+                backoff = min(LONGEST_BACKOFF, backoff * 2)
+                continue
+            backoff = FIRST_BACKOFF
+            if result is not None and result is not False and self.troubles.end(*stage.uses):
+                self._over.set()  # whoever backed off because of it need not wait longer
+                self._over = asyncio.Event()
+            if result is True:
+                await asyncio.sleep(0)
+            elif result is None or result is False:
+                await self._context.bells.wait(stage.takes, IDLE_SECONDS)
+            else:
+                await self._sleep(result)
+
+    def _note(self, stage: Stage, problem: Exception) -> None:
+        kind = kind_of(problem)
+        if kind == "bug":
+            log.error("stage %s failed; it tries again", stage.name, exc_info=problem)
+        self.troubles.begin(kind, str(problem) or type(problem).__name__)
+
+    async def _sleep(self, seconds: float, sooner: asyncio.Event | None = None) -> None:
+        """Wait, but not beyond `stop`, nor beyond `sooner`."""
+        events = [self.stop] if sooner is None else [self.stop, sooner]
+        waiters = [asyncio.ensure_future(event.wait()) for event in events]
+        try:
+            await asyncio.wait(waiters, timeout=max(seconds, 0.0), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for waiter in waiters:
+                waiter.cancel()
+
+    async def _retry_problems(self) -> None:
+        while not self.stop.is_set():
+            await self._sleep(RETRY_PROBLEMS_SECONDS)
+            if await self._context.ledger.awrite(photos.retry_problems):
+                self._context.bells.ring_all()
+
+
+def kind_of(problem: BaseException) -> str:
+    """Which kind of trouble an error is."""
+    kinds: tuple[tuple[type[BaseException], str], ...] = (
+        (ImmichUnreachable, "immich"),
+        (ImmichRefused, "permission"),
+        (ImmichError, "immich"),
+        (RootUnavailable, "root"),
+        (StorageError, "storage"),
+        (SmartsortError, "smartsort"),
+    )
+    return next((name for kind, name in kinds if isinstance(problem, kind)), "bug")

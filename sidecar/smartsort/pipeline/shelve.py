@@ -1,0 +1,207 @@
+"""unique -> placed: put photos into the open shard of `library/`, in batches Immich can digest."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlite_utils import Database
+
+from smartsort.core.model import State
+from smartsort.core.naming import shard_folder
+from smartsort.errors import SmartsortError, StorageFull
+from smartsort.files.media import acceptable_for
+from smartsort.files.names import candidates, library_name
+from smartsort.files.placement import Drop, Placed, Placing
+from smartsort.ledger import facts, photos
+from smartsort.ledger.facts import Shard
+from smartsort.ledger.photos import Change, apply
+from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
+from smartsort.pipeline.context import Context
+from smartsort.pipeline.pace import Batches
+from smartsort.pipeline.route import companion_name
+
+
+@dataclass(frozen=True, slots=True)
+class _Shelved:
+    """A name in `library/` and the temporary one it was made from."""
+
+    source: Name
+    name: Name
+
+
+class Shelve:
+    """Places new photos once into the library, where they stay, and has Immich scan that shard."""
+
+    takes = (State.UNIQUE,)
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self.batches = Batches(limit=context.tuning.max_in_flight)
+        self._libraries: dict[int, str] = {}
+
+    async def step(self) -> bool:
+        """Place as many as the bound allows; False when there is nothing to place or no room.
+
+        Raises ImmichError while the library cannot be made sure of: then nothing is placed.
+        """
+        context = self._context
+        if not context.enabled():
+            return False
+        in_flight = await context.ledger.aread(photos.in_flight)
+        waiting = (await context.ledger.aread(photos.unfinished)).get(State.UNIQUE, 0)
+        room = self.batches.room(in_flight, waiting)
+        if room == 0:
+            return False
+        batch = await context.ledger.aread(lambda db: photos.in_state(db, State.UNIQUE, room))
+        if not batch:
+            return False
+        shard = await context.ledger.awrite(lambda db: facts.open_shard(db, context.tuning.shard_size))
+        library_id = await self._library(shard)
+        placed = await self._place(batch, shard)
+        self.batches.placed(len(batch), waiting)
+        if placed and context.tuning.trigger_scan:
+            await context.server.scan(library_id)
+        return True
+
+    async def _library(self, shard: Shard) -> str:
+        """The external library of a shard: the remembered one, one with its path, or a new one."""
+        known = self._libraries.get(shard.number)
+        if known is not None:
+            return known
+        context = self._context
+        path = context.in_immich(shard_folder(shard.number))
+        folder = os.path.join(context.folder(Area.LIBRARY), shard_folder(shard.number))
+        await asyncio.to_thread(os.makedirs, folder, exist_ok=True)
+        libraries = await context.server.libraries()
+        found = next((lib for lib in libraries if path in (p.rstrip("/") for p in lib.import_paths)), None)
+        if found is None:
+            found = await context.server.create_library(f"smartsort {shard.number}", path)
+        await context.ledger.awrite(lambda db: facts.name_library(db, shard.number, found.id))
+        self._libraries[shard.number] = found.id
+        return found.id
+
+    def forget_libraries(self) -> None:
+        """Look the libraries up again: one has vanished from Immich."""
+        self._libraries.clear()
+
+    async def library_of(self, shard: int) -> str | None:
+        """The library id of a shard, None while it has none."""
+        if shard in self._libraries:
+            return self._libraries[shard]
+        rows = await self._context.ledger.aread(facts.shards)
+        return next((row.library_id for row in rows if row.number == shard), None)
+
+    async def ensure_library(self) -> str:
+        """Make sure that the open shard has its library; used at start-up."""
+        context = self._context
+        shard = await context.ledger.awrite(lambda db: facts.open_shard(db, context.tuning.shard_size))
+        return await self._library(shard)
+
+    async def _place(self, batch: list[Photo], shard: Shard) -> int:
+        context = self._context
+        ids = [p.id for p in batch]
+        names = await context.ledger.aread(lambda db: photos.names_of(db, ids))
+        at = context.clock.now().astimezone()
+        context.checkpoint("shelve:start")
+
+        def carry_out() -> dict[int, list[_Shelved] | SmartsortError]:
+            return self._carry_out(batch, names, shard, at)
+
+        results = await asyncio.to_thread(carry_out)
+        context.checkpoint("shelve:placed")
+        changes, failed, drops = [], [], []
+        now = context.clock.text()
+        for photo in batch:
+            result = results[photo.id]
+            if isinstance(result, SmartsortError):
+                failed.append((photo, result))
+                continue
+            leaving = [n for n in names[photo.id] if n.area is Area.TEMP]
+            changes.append(
+                Change(
+                    photo.id,
+                    state=State.PLACED,
+                    expect=(State.UNIQUE,),
+                    values={"shard": shard.number, "placed_at": now, "problem": None},
+                    names_added=tuple(shelved.name for shelved in result),
+                    names_removed=tuple((n.area, n.path) for n in leaving),
+                    events=(NewEvent("placed", photo.id, {"library": result[0].name.path}),),
+                )
+            )
+            drops += [
+                Drop(context.absolute(s.source), context.absolute(s.name), sha256=s.name.sha256)
+                for s in result
+            ]
+
+        def write(db: Database) -> None:
+            apply(db, changes, now)
+            facts.grow_shard(db, shard.number, len(changes))
+
+        await context.ledger.awrite(write)
+        context.bells.ring(State.PLACED)
+        context.checkpoint("shelve:committed")
+        await asyncio.to_thread(context.placer.drop, drops)
+        await context.commit([Change(p.id, values={"problem": str(problem)}) for p, problem in failed])
+        for _, problem in failed:
+            if isinstance(problem, StorageFull):
+                raise problem
+        return len(changes)
+
+    def _carry_out(
+        self, batch: list[Photo], names: dict[int, list[Name]], shard: Shard, at: datetime
+    ) -> dict[int, list[_Shelved] | SmartsortError]:
+        """Runs in a worker thread: photos first, then what travels with them under their names."""
+        context = self._context
+        base = context.folder(Area.LIBRARY)
+        results: dict[int, list[_Shelved] | SmartsortError] = {}
+
+        def wish(photo: Photo, source: Name, name: str) -> Placing:
+            return Placing(
+                source=context.absolute(source),
+                folder=context.layout.library_folder(shard_folder(shard.number), photo.sha256 or ""),
+                names=candidates(name, at),
+                sha256=source.sha256 if source.member is not Member.PHOTO else photo.sha256,
+                adopt=context.tuning.check_hash,  # with it no other photo can have these bytes here
+            )
+
+        def record(photo: Photo, source: Name, result: Placed) -> _Shelved:
+            name = Name(
+                photo.id,
+                Area.LIBRARY,
+                os.path.relpath(result.path, base),
+                source.member,
+                result.method.value,
+                size=result.stamp.size,
+                mtime_ns=result.stamp.mtime_ns,
+                sha256=source.sha256 if source.member is not Member.PHOTO else photo.sha256,
+            )
+            return _Shelved(source, name)
+
+        firsts = [(p, next(n for n in names[p.id] if n.member is Member.PHOTO)) for p in batch]
+        wishes = [
+            wish(p, n, library_name(p.original_name, p.extension or "", acceptable_for(p.media_type)))
+            for p, n in firsts
+        ]
+        for (photo, name), result in zip(firsts, context.placer.place(wishes), strict=True):
+            results[photo.id] = [record(photo, name, result)] if isinstance(result, Placed) else result
+
+        followers = [
+            (p, n, placed[0])
+            for p in batch
+            for n in names[p.id]
+            if n.member is not Member.PHOTO and isinstance(placed := results[p.id], list)
+        ]
+        wishes = [
+            wish(p, n, companion_name(n, os.path.basename(first.name.path))) for p, n, first in followers
+        ]
+        for (photo, name, _), result in zip(followers, context.placer.place(wishes), strict=True):
+            so_far = results[photo.id]
+            if isinstance(so_far, list):
+                if isinstance(result, Placed):
+                    so_far.append(record(photo, name, result))
+                else:
+                    results[photo.id] = result
+        return results

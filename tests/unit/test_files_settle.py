@@ -1,0 +1,236 @@
+"""When a file is at rest, and what travels with it."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smartsort.files.inbox import Entry, GroupKind, SettleTracker, groups
+from smartsort.files.stamps import FileStamp
+
+WALL = 1_700_000_000.0
+
+
+def entry(name, *, size=100, mtime=WALL, inode=1, changed=None, folder="/inbox"):
+    mtime_ns = int(mtime * 1e9)
+    changed_ns = mtime_ns if changed is None else int(changed * 1e9)
+    return Entry(f"{folder}/{name}", "", FileStamp(1, inode, size, mtime_ns), changed_ns)
+
+
+@dataclass
+class Clock:
+    now: float = 0.0
+
+    def tracker(self, quiet=10.0, companion=60.0):
+        return SettleTracker(quiet, companion, clock=lambda: self.now, wall_clock=lambda: WALL + self.now)
+
+
+def names(look):
+    return [arrival.photo.name for arrival in look.settled]
+
+
+def test_a_file_settles_after_the_quiet_time_and_not_before():
+    clock = Clock()
+    tracker = clock.tracker()
+    tracker.look([])
+    for now, settled in ((1, []), (5, []), (10.9, []), (11, ["a.jpg"]), (12, ["a.jpg"])):
+        clock.now = now
+        look = tracker.look([entry("a.jpg")])
+        assert names(look) == settled
+        assert look.waiting == 1 - len(settled)
+
+
+@pytest.mark.parametrize(
+    "change", [{"size": 101}, {"mtime": WALL + 1}, {"inode": 2}, {"changed": WALL + 1}], ids=str
+)
+def test_any_change_starts_the_quiet_time_again(change):
+    clock = Clock()
+    tracker = clock.tracker()
+    tracker.look([])
+    clock.now = 1
+    tracker.look([entry("a.jpg")])
+    clock.now = 10.5
+    assert names(tracker.look([entry("a.jpg", **change)])) == []
+    clock.now = 20
+    assert names(tracker.look([entry("a.jpg", **change)])) == []
+    clock.now = 20.5
+    assert names(tracker.look([entry("a.jpg", **change)])) == ["a.jpg"]
+
+
+def test_the_backlog_settles_at_the_second_look():
+    clock = Clock()
+    tracker = clock.tracker()
+    old = entry("old.jpg", mtime=WALL - 3600)
+    fresh = entry("fresh.jpg", mtime=WALL - 2)
+    copied_just_now = entry("copied.jpg", mtime=WALL - 3600, changed=WALL - 1)
+    everything = [old, fresh, copied_just_now]
+    assert names(tracker.look(everything)) == []
+    clock.now = 0.5
+    assert names(tracker.look(everything)) == []
+    clock.now = 1.0
+    assert names(tracker.look(everything)) == ["old.jpg"]
+    clock.now = 10
+    assert names(tracker.look(everything)) == ["old.jpg", "fresh.jpg", "copied.jpg"]
+
+
+def test_only_what_lay_there_at_the_first_look_is_backlog():
+    clock = Clock()
+    tracker = clock.tracker()
+    tracker.look([])
+    clock.now = 5
+    tracker.look([entry("a.jpg", mtime=WALL - 3600)])
+    clock.now = 8
+    assert names(tracker.look([entry("a.jpg", mtime=WALL - 3600)])) == []
+
+
+def test_a_backlog_file_with_a_time_in_the_future_settles_too():
+    clock = Clock()
+    tracker = clock.tracker()
+    tracker.look([entry("a.jpg", mtime=WALL + 1e6)])
+    clock.now = 10
+    assert names(tracker.look([entry("a.jpg", mtime=WALL + 1e6)])) == ["a.jpg"]
+
+
+def test_a_file_that_went_and_came_back_waits_again():
+    clock = Clock()
+    tracker = clock.tracker()
+    tracker.look([])
+    tracker.look([entry("a.jpg")])
+    clock.now = 9
+    tracker.look([])
+    clock.now = 12
+    assert names(tracker.look([entry("a.jpg")])) == []
+
+
+def test_an_xmp_travels_with_its_photo():
+    clock = Clock()
+    tracker = clock.tracker()
+    files = [entry("a.jpg"), entry("a.jpg.xmp"), entry("b.dng"), entry("b.xmp")]
+    tracker.look(files)
+    clock.now = 10
+    look = tracker.look(files)
+    assert [(each.photo.name, [xmp.name for xmp in each.sidecars]) for each in look.settled] == [
+        ("a.jpg", ["a.jpg.xmp"]),
+        ("b.dng", ["b.xmp"]),
+    ]
+    assert look.waiting == 0
+    assert look.orphans == ()
+
+
+def test_a_photo_waits_for_its_unfinished_xmp_but_not_for_ever():
+    clock = Clock()
+    tracker = clock.tracker(quiet=10, companion=20)
+    tracker.look([])
+    for now in range(0, 30, 5):
+        clock.now = float(now)
+        assert names(tracker.look([entry("a.jpg"), entry("a.jpg.xmp", size=now + 1)])) == []
+    clock.now = 30
+    look = tracker.look([entry("a.jpg"), entry("a.jpg.xmp", size=99)])
+    assert names(look) == ["a.jpg"]
+    assert look.settled[0].sidecars == ()
+    assert look.waiting == 1
+
+
+def test_an_orphaned_xmp_waits_for_its_photo_then_is_told_once():
+    clock = Clock()
+    tracker = clock.tracker(quiet=10, companion=60)
+    xmp = entry("a.jpg.xmp")
+    told = []
+    for now in range(0, 200, 10):
+        clock.now = float(now)
+        look = tracker.look([xmp])
+        assert look.settled == ()
+        told += [(now, orphan.name) for orphan in look.orphans]
+    assert told == [(60, "a.jpg.xmp")]
+    clock.now = 210
+    tracker.look([xmp, entry("a.jpg")])
+    clock.now = 220
+    assert [xmp.name for xmp in tracker.look([xmp, entry("a.jpg")]).settled[0].sidecars] == ["a.jpg.xmp"]
+
+
+sizes = st.lists(st.integers(0, 3), min_size=1, max_size=30)
+
+
+@given(sizes, st.lists(st.floats(0.1, 30), min_size=30, max_size=30), st.booleans())
+def test_settled_means_unchanged_for_the_quiet_time(history, pauses, starts_empty):
+    clock = Clock()
+    tracker = clock.tracker(quiet=10)
+    if starts_empty:
+        tracker.look([])
+    since, last = 0.0, None
+    for size, pause in zip(history, pauses, strict=False):
+        if size != last:
+            since, last = clock.now, size
+        # A writer at work leaves its traces in the ctime.
+        look = tracker.look([entry("a.jpg", size=size, mtime=0, changed=WALL + since)])
+        if look.settled:
+            assert clock.now - since >= 10
+        clock.now += pause
+    clock.now += 10
+    assert names(tracker.look([entry("a.jpg", size=last, mtime=0, changed=WALL + since)])) == ["a.jpg"]
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 40)), min_size=1, max_size=8))
+def test_every_stable_file_settles(plan):
+    """Each file appears at one time and stops changing at another; then it always comes to rest."""
+    clock = Clock()
+    tracker = clock.tracker(quiet=10)
+    for now in range(80):
+        clock.now = float(now)
+        look = tracker.look(
+            [
+                entry(f"{index}.jpg", size=min(now, appears + writes))
+                for index, (appears, writes) in enumerate(plan)
+                if now >= appears
+            ]
+        )
+    assert len(look.settled) == len(plan)
+    assert look.waiting == 0
+
+
+def kinds(*files):
+    found = groups([entry(name) for name in files])
+    return [(group.kind, [each.name for each in group.members]) for group in found.groups]
+
+
+def test_shots_are_recognised_by_their_names():
+    assert kinds("a.HEIC", "a.MOV") == [(GroupKind.LIVE_PHOTO, ["a.HEIC", "a.MOV"])]
+    assert kinds("a.mov", "a.jpg") == [(GroupKind.LIVE_PHOTO, ["a.jpg", "a.mov"])]
+    assert kinds("a.CR2", "a.JPG") == [(GroupKind.RAW_AND_IMAGE, ["a.JPG", "a.CR2"])]
+    assert kinds("a.dng", "a.heic", "a.mov") == [(GroupKind.LIVE_PHOTO, ["a.heic", "a.dng", "a.mov"])]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ("a.jpg", "a.png"),
+        ("a.jpg", "b.mov"),
+        ("a.png", "a.mov"),
+        ("a.jpg", "a.mov", "a.mp4"),
+        ("a.mov", "a.cr2"),
+    ],
+    ids=str,
+)
+def test_other_files_stay_single(files):
+    assert kinds(*files) == [(GroupKind.SINGLE, [name]) for name in files]
+
+
+def test_files_of_two_folders_are_never_a_group():
+    found = groups([entry("a.heic"), entry("a.mov", folder="/inbox/b"), entry("a.xmp", folder="/inbox/c")])
+    assert [group.kind for group in found.groups] == [GroupKind.SINGLE] * 2
+    assert [each.path for each in found.orphans] == ["/inbox/c/a.xmp"]
+
+
+def test_a_sidecar_of_a_shot_belongs_to_the_raw_photo_unless_it_names_another():
+    found = groups([entry(name) for name in ("a.jpg", "a.dng", "a.xmp", "a.jpg.xmp", "a.txt.xmp")])
+    (group,) = found.groups
+    assert {(xmp.name, owner.name) for xmp, owner in group.sidecars} == {
+        ("a.xmp", "a.dng"),
+        ("a.jpg.xmp", "a.jpg"),
+    }
+    assert [each.name for each in found.orphans] == ["a.txt.xmp"]
+
+
+def test_a_changed_entry_is_another_entry():
+    assert entry("a.jpg") != replace(entry("a.jpg"), changed_ns=5)

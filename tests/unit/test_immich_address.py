@@ -1,0 +1,74 @@
+"""Which addresses and keys are taken, and what becomes of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from smartsort.errors import ConfigurationError
+from smartsort.immich import Capabilities, ImmichServer
+from smartsort.immich.address import KeyAuth, api_address
+
+
+@pytest.mark.parametrize(
+    ("typed", "address"),
+    [
+        ("http://immich:2283", "http://immich:2283/api"),
+        ("http://immich:2283/", "http://immich:2283/api"),
+        ("http://immich:2283/api", "http://immich:2283/api"),
+        (" http://immich:2283/api// ", "http://immich:2283/api"),
+        ("https://example.com/photos", "https://example.com/photos/api"),
+        ("https://example.com/photos/api/", "https://example.com/photos/api"),
+        ("HTTPS://Example.com", "https://example.com/api"),
+        ("http://[::1]:2283", "http://[::1]:2283/api"),
+        ("http://example.com/apiary", "http://example.com/apiary/api"),
+    ],
+)
+def test_finds_the_api(typed: str, address: str) -> None:
+    assert api_address(typed) == address
+    assert ImmichServer(typed, "key").address == address
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "",
+        "immich:2283",
+        "ftp://immich",
+        "http://",
+        "http://immich:port",
+        "http://immich?x=1",
+        "http://immich#x",
+        "http://user:password@immich",
+        "http://[::1",
+    ],
+)
+def test_refuses_what_is_no_address(typed: str) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        api_address(typed)
+    assert "password@" not in str(error.value)
+
+
+@pytest.mark.parametrize("key", ["", "  ", "schlüssel", "two\nlines"])
+def test_refuses_what_is_no_key_without_showing_it(key: str) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        KeyAuth(key, "")
+    assert not key.strip() or key not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("version", "supported", "noted"),
+    [
+        ((2, 4, 9), False, "older"),
+        ((2, 5, 6), True, ""),
+        ((3, 0, 0), True, ""),
+        ((3, 1, 0), True, ""),
+        ((3, 2, 0), True, "newer"),
+        ((4, 0, 0), True, "newer"),
+    ],
+)
+def test_knows_its_versions(version: tuple[int, int, int], supported: bool, noted: str) -> None:
+    capabilities = Capabilities.of(version)
+    assert capabilities.supported is supported
+    assert noted in capabilities.note
+    assert bool(capabilities.note) is bool(noted)
+    assert capabilities.albums_name_owner is (version < (3, 0, 0))
