@@ -1,0 +1,467 @@
+"""What goes over the wire: the shapes of the HTTP API, for the server, the terminal UI and other programs.
+
+Times are ISO 8601 with a zone, sizes bytes, boxes pixels of the upright preview. The keys of `Result` and
+`Summary` are those of the source document. The terminal UI imports this module and nothing else of
+smartsort.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+CategoryName = Literal["duplicates", "unidentified", "low_confidence", "multiple_faces", "unwanted_person"]
+StateName = Literal[
+    "arrived", "claimed", "hashed", "unique", "placed", "known",
+    "filed", "review", "skipped", "rejected", "purged",
+]  # fmt: skip
+Scope = Literal["intake", "review", "admin"]
+
+
+class Shape(BaseModel):
+    """Answers may gain fields; a client ignores those it does not know."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Problem(Shape):
+    """Every error's body: what failed, on what, and what to do."""
+
+    detail: str
+    code: str = "error"
+    """Stable: `not_found`, `conflict`, `invalid`, `unauthorised`, `forbidden`, `immich`, `storage`, ..."""
+    happened: EventView | None = None
+    """With `conflict`: what somebody else did to the item meanwhile."""
+
+
+# --- intake ----------------------------------------------------------------------------------
+
+
+class UrlIntake(Shape):
+    """A URL to download, and the source to file it as coming from."""
+
+    url: str = Field(max_length=8192)
+    source: str = Field("url", max_length=100)
+
+
+class Result(Shape):
+    """What became of a photo, in the source document's words."""
+
+    status: Literal["success", "error"]
+    action: Literal["sorted", "reviewed", "skipped"] | None = None
+    destination: str | None = None
+    reason: str = ""
+    person: str | None = None
+    hash: str | None = None
+    category: str | None = None
+
+
+class ItemAccepted(Shape):
+    """An item was taken in; ask `link` what became of it."""
+
+    id: str
+    link: str
+    state: str
+    result: Result | None = None
+    """With `?wait=`: set once the item has arrived."""
+
+
+class Item(Shape):
+    """An item handed in over HTTP: a download under way or a photo."""
+
+    id: str
+    """Of the intake, not of the photo."""
+    photo_id: int | None
+    url: str | None
+    source: str
+    state: str
+    """`downloading`, `failed`, or a photo's state."""
+    problem: str | None = None
+    created_at: str
+    result: Result | None = None
+
+
+class ItemPage(Shape):
+    items: list[Item]
+    next_cursor: str | None = None
+
+
+class Have(Shape):
+    """Whether content is known, asked before a download."""
+
+    known: bool
+    alive: bool = False
+    """False when the only copy is in a trash."""
+    place: str | None = None
+    photo_id: int | None = None
+
+
+# --- review ----------------------------------------------------------------------------------
+
+
+class ReasonView(Shape):
+    """Why: machine-readable, in the source document's short form, and as a sentence."""
+
+    code: str
+    short: str
+    text: str
+    names: list[str] = []
+    numbers: dict[str, float] = {}
+    detail: str = ""
+
+
+class PersonView(Shape):
+    """A person of Immich."""
+
+    id: str
+    name: str
+    folder: str = ""
+    hidden: bool = False
+    favourite: bool = False
+    listed: Literal["whitelist", "blacklist"] | None = None
+    photos: int | None = None
+    """Photos smartsort has filed under this person."""
+
+
+class SuggestionView(Shape):
+    person: PersonView
+    similarity: float | None = None
+
+
+class FaceView(Shape):
+    """A face; `number` counts from 1, left to right, and is what is drawn on the picture."""
+
+    id: str
+    number: int
+    box: tuple[int, int, int, int]
+    image_width: int
+    image_height: int
+    person: PersonView | None = None
+    confidence: float | None = None
+    margin: float | None = None
+    runner_up: PersonView | None = None
+    why_unknown: str | None = None
+    suggestions: list[SuggestionView] = []
+
+
+class CopyView(Shape):
+    """The other copy of a duplicate and what is known of it."""
+
+    place: str
+    path: str | None = None
+    photo_id: int | None = None
+    asset_id: str | None = None
+    alive: bool = True
+    size: int | None = None
+    width: int | None = None
+    height: int | None = None
+    taken_at: str | None = None
+    thumbnail: str | None = None
+    """Path of its picture below this API."""
+
+
+class QueueItem(Shape):
+    """A photo that waits, as a row of the queue. `id` is the row's, used by all review calls."""
+
+    id: int
+    photo_id: int
+    category: CategoryName
+    filename: str
+    path: str
+    size: int
+    modified: str
+    reason: str
+    text: str
+    """The deciding reason as a sentence."""
+    faces_detected: int = 0
+    suggested_person: str | None = None
+    suggested_person_id: str | None = None
+    source: str
+    created_at: str
+    thumbnail: str
+    """Path of its small picture below this API."""
+
+
+class ReviewPage(Shape):
+    """A page of the queue, newest first. `total` counts everything the filter matches."""
+
+    items: list[QueueItem]
+    total: int
+    counts: dict[str, int]
+    """By category, without the filter."""
+    next_cursor: str | None = None
+
+
+class ReviewItem(QueueItem):
+    """One waiting photo with everything known about it."""
+
+    reasons: list[ReasonView] = []
+    faces: list[FaceView] = []
+    suggestions: list[SuggestionView] = []
+    """Closest first, over all faces; the keys 1 to 9 of the terminal UI."""
+    other_copy: CopyView | None = None
+    width: int | None = None
+    height: int | None = None
+    taken_at: str | None = None
+    media_type: str | None = None
+    sha256: str | None = None
+    asset_id: str | None = None
+    origin: str = ""
+    origin_url: str | None = None
+    preview: str = ""
+    policy_version: str = ""
+    history: list[EventView] = []
+
+
+class PersonChoice(Shape):
+    """Whom to file under: an id of Immich, or a name; `create` makes a person of a name nobody has."""
+
+    id: str | None = None
+    name: str | None = Field(None, max_length=300)
+    create: bool = False
+
+
+class Approve(Shape):
+    """File under one person, or under several. `face` names the face to assign when it is not obvious.
+
+    With neither `person` nor `people` the suggested person of each photo is taken.
+    """
+
+    person: str | PersonChoice | None = None
+    people: list[PersonChoice] = []
+    face: str | None = None
+
+
+class Selection(Shape):
+    """Items by id, or all that a filter matches. `dry_run` only tells what would happen."""
+
+    ids: list[int] = []
+    category: CategoryName | None = None
+    search: str | None = Field(None, max_length=300)
+    everything: bool = False
+    """Needed to act on the whole queue without any other filter."""
+    dry_run: bool = False
+
+
+class BulkApprove(Selection):
+    approve: Approve = Approve()
+
+
+class Decided(Shape):
+    """What an action did to one item. `event` undoes it."""
+
+    id: int
+    photo_id: int
+    action: Literal["approved", "rejected", "skipped", "undone", "failed", "would_approve", "would_reject"]
+    destination: str | None = None
+    path: str | None = None
+    person: str | None = None
+    event: int | None = None
+    problem: str | None = None
+
+
+class BulkDecided(Shape):
+    """What a bulk action did (or, in a dry run, would do); `event` undoes all of it."""
+
+    decided: list[Decided]
+    done: int
+    failed: int
+    event: int | None = None
+
+
+class ReviewStats(Shape):
+    """Counts of the queue."""
+
+    total: int
+    by_category: dict[str, int]
+    oldest: str | None = None
+    median_age_seconds: float | None = None
+
+
+# --- history and control ---------------------------------------------------------------------
+
+
+class EventView(Shape):
+    """Something that happened; `undoable` events can be given to undo."""
+
+    id: int
+    at: str
+    actor: str
+    kind: str
+    photo_id: int | None = None
+    text: str = ""
+    data: dict[str, Any] = {}
+    undoes: int | None = None
+    undone_by: int | None = None
+    undoable: bool = False
+
+
+class EventPage(Shape):
+    events: list[EventView]
+    next_cursor: str | None = None
+
+
+class Undo(Shape):
+    """Take back one event, the last action (`last`), or all actions since a time."""
+
+    event: int | None = None
+    last: bool = False
+    since: str | None = None
+
+
+class TroubleView(Shape):
+    kind: str
+    message: str
+    since: str
+
+
+class InFlight(Shape):
+    """A photo on its way."""
+
+    photo_id: int
+    filename: str
+    source: str
+    state: StateName
+    since: str
+    problem: str | None = None
+
+
+class Status(Shape):
+    """Is it on, how is it."""
+
+    enabled: bool
+    ready: bool
+    version: str
+    immich: str
+    """`connected` or what is wrong."""
+    immich_version: str | None = None
+    immich_url: str | None = None
+    root: str
+    inbox: str
+    inbox_waiting: int = 0
+    unfinished: dict[str, int] = {}
+    in_review: int = 0
+    queues: dict[str, int] = {}
+    """Jobs pending in Immich's queues as last seen."""
+    estimated_wait_seconds: float | None = None
+    """For a photo dropped now; None when unknown."""
+    troubles: list[TroubleView] = []
+    in_flight: list[InFlight] = []
+    calls_to_immich: int = 0
+    started_at: str = ""
+
+
+class ListChange(Shape):
+    """PUT replaces the list by `names`; PATCH adds and removes."""
+
+    names: list[str] | None = None
+    add: list[str] = []
+    remove: list[str] = []
+
+
+class ListView(Shape):
+    """A list as it now is, and names on it that Immich does not know (accepted, with a warning)."""
+
+    names: list[str]
+    unknown: list[str] = []
+    ambiguous: list[str] = []
+    warnings: list[str] = []
+
+
+class ConfigView(Shape):
+    """The settings in force, secrets masked. `changed` are keys changed at run time."""
+
+    config: dict[str, Any]
+    whitelist: list[str]
+    blacklist: list[str]
+    changed: list[str] = []
+
+
+class ConfigPatch(Shape):
+    """Settings that may change at run time; a key that is None stays as it is."""
+
+    min_confidence: float | None = Field(None, ge=-1, le=1)
+    min_margin: float | None = Field(None, ge=0, le=2)
+    max_faces_per_image: int | None = Field(None, ge=1, le=1000)
+    min_face_share: float | None = Field(None, ge=0, le=1)
+    when_confidence_unknown: Literal["accept", "review"] | None = None
+    multiple_faces: Literal["review", "each_person", "main_face"] | None = None
+    action_on_duplicate: Literal["move_to_review", "skip"] | None = None
+    review_categories: dict[CategoryName, bool] | None = None
+
+
+class WhatIf(Shape):
+    """What other settings would have done to the last photos."""
+
+    looked_at: int
+    before: dict[str, int]
+    after: dict[str, int]
+    """Photos by folder kind: `faces` and the categories."""
+    moves: dict[str, int]
+    """By "from -> to"."""
+
+
+# --- statistics ------------------------------------------------------------------------------
+
+
+class Metric(Shape):
+    """A success metric of the source document and whether it is met."""
+
+    name: str
+    value: float | None
+    target: str
+    met: bool | None
+
+
+class Summary(Shape):
+    """Statistics over some days, with the source document's keys first."""
+
+    auto_sorted: int
+    in_review: int
+    by_person: dict[str, int]
+    by_category: dict[str, int]
+    success_rate: float
+    days: int = 1
+    accepted: int = 0
+    approved: int = 0
+    rejected: int = 0
+    skipped: int = 0
+    duplicates: int = 0
+    healed: int = 0
+    wrong: int = 0
+    """Automatic filings that a human undid or filed elsewhere."""
+    by_source: dict[str, int] = {}
+    by_day: list[DayCount] = []
+    metrics: list[Metric] = []
+    queue_total: int = 0
+    queue_age: dict[str, int] = {}
+    """Waiting photos by age: `hour`, `day`, `week`, `older`."""
+
+
+class DayCount(Shape):
+    """One day of the time series, in the server's zone."""
+
+    day: str
+    sorted: int = 0
+    reviewed: int = 0
+    approved: int = 0
+    rejected: int = 0
+
+
+class Check(Shape):
+    """One line of the doctor."""
+
+    name: str
+    verdict: Literal["ok", "warning", "broken", "skipped"]
+    detail: str = ""
+    remedy: str = ""
+
+
+class DoctorReport(Shape):
+    checks: list[Check]
+    status: Literal["ok", "degraded", "broken"]
+
+
+for _shape in (Problem, ReviewItem, Summary):
+    _shape.model_rebuild()
