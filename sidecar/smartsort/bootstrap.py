@@ -215,7 +215,16 @@ def _wire(
     shelve = Shelve(context)
     recognise = Recognise(context, router, people, shelve)
     troubles = Troubles(context.clock.text, _announce)
-    examine, compare, outbox = Examine(context, router, workers), Compare(context, router), Outbox(context)
+
+    async def wanted(hashed: int) -> int:
+        waiting = (await context.ledger.aread(photos.unfinished)).get(State.UNIQUE, 0)
+        return 0 if waiting else await shelve.room(hashed)
+
+    examine, compare, outbox = (
+        Examine(context, router, workers),
+        Compare(context, router, wanted),
+        Outbox(context),
+    )
     storage, immich = ("storage", "root"), ("immich", "permission")
 
     async def shelve_step() -> bool:
@@ -227,7 +236,7 @@ def _wire(
     async def recognise_step() -> float | None:
         seconds = await recognise.step()
         if seconds is not None:
-            context.bells.ring(State.UNIQUE)  # photos may have left the bounded flight
+            context.bells.ring(State.HASHED, State.UNIQUE)  # photos may have left the bounded flight
         return seconds
 
     stages = [

@@ -1,37 +1,69 @@
-"""What people may change while smartsort runs: the lists and the main switch. Kept in the ledger."""
+"""What people may change while smartsort runs: the lists, the policy and the main switch. Kept in the ledger."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
-from smartsort.core.model import Category
+from sqlite_utils import Database
+
+from smartsort.core.model import Category, Person
+from smartsort.core.naming import same_name
 from smartsort.core.policy import MultipleFaces, OnDuplicate, PersonRef, Policy, Thresholds, WhenUnknown
-from smartsort.ledger import facts
+from smartsort.ledger import events, facts
 from smartsort.ledger.database import Ledger
+from smartsort.ledger.records import NewEvent
 
 if TYPE_CHECKING:
     from smartsort.config import Settings
+
+LISTS = ("whitelist", "blacklist")
+
+POLICY_KEYS: dict[str, str] = {
+    "min_confidence": "thresholds.min_confidence",
+    "min_margin": "thresholds.min_margin",
+    "max_faces_per_image": "thresholds.max_faces_per_image",
+    "min_face_share": "thresholds.min_face_share",
+    "when_confidence_unknown": "when_confidence_unknown",
+    "multiple_faces": "multiple_faces",
+    "action_on_duplicate": "deduplication.action_on_duplicate",
+    "review_categories": "review_categories",
+}
+"""What of the policy may change at run time, and which setting each value stands over."""
 
 
 class Choices:
     """The settings of the configuration, overlaid by what was changed at run time.
 
-    A value changed here survives a restart; `forget` makes the configuration count again.
+    A value changed here survives a restart; `forget` makes the configuration count again. Every change is an
+    event with its actor.
     """
 
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
         self._settings, self._ledger = settings, ledger
-        self._enabled: bool = ledger.read(lambda db: facts.get(db, "enabled", settings.enabled))
         self._lists: dict[str, tuple[PersonRef, ...]] = {}
+        self._load()
+
+    def _load(self) -> None:
+        settings = self._settings
+
+        def stored(db: Database) -> dict[str, Any]:
+            return {name: facts.get(db, name) for name in ("enabled", "policy", *LISTS)}
+
+        found = self._ledger.read(stored)
+        self._enabled: bool = settings.enabled if found["enabled"] is None else found["enabled"]
+        self._overrides: dict[str, Any] = found["policy"] or {}
+        self._changed = {name for name in ("enabled", *LISTS) if found[name] is not None}
         for name, configured in (("whitelist", settings.whitelist), ("blacklist", settings.blacklist)):
-            stored = ledger.read(lambda db, n=name: facts.get(db, n))  # type: ignore[misc]
+            entries = found[name]
             self._lists[name] = (
                 tuple(PersonRef(n) for n in configured)
-                if stored is None
-                else tuple(PersonRef(str(entry["name"]), entry.get("id")) for entry in stored)
+                if entries is None
+                else tuple(PersonRef(str(entry["name"]), entry.get("id")) for entry in entries)
             )
-        self._policy = self._build()
+        self._policy = self._build(self._overrides)
 
     @property
     def enabled(self) -> bool:
@@ -48,25 +80,95 @@ class Choices:
         """People whose photos never go into a folder."""
         return self._lists["blacklist"]
 
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """Keys of settings that something changed at run time stands over."""
+        return tuple(sorted({*self._changed, *(POLICY_KEYS[name] for name in self._overrides)}))
+
     def policy(self) -> Policy:
         """The policy of this moment."""
         return self._policy
 
-    def set_enabled(self, enabled: bool) -> None:
+    def policy_with(self, values: Mapping[str, Any]) -> Policy:
+        """The policy as it would be with other values (keys of `POLICY_KEYS`); nothing is changed."""
+        return self._build(_merged(self._overrides, values))
+
+    def set_enabled(self, enabled: bool, actor: str = "smartsort") -> None:
         """Switch sorting on or off, for good."""
-        self._ledger.write(lambda db: facts.put(db, "enabled", enabled))
+        self._write({"enabled": enabled}, NewEvent("enabled" if enabled else "disabled", actor=actor))
         self._enabled = enabled
+        self._changed.add("enabled")
 
-    def set_list(self, name: str, entries: Sequence[PersonRef]) -> None:
+    def set_list(self, name: str, entries: Sequence[PersonRef], actor: str = "smartsort") -> None:
         """Replace the whitelist or the blacklist, for good."""
-        stored = [{"name": entry.name, "id": entry.id} for entry in entries]
-        self._ledger.write(lambda db: facts.put(db, name, stored))
+        data = {"list": name, "names": [e.name for e in entries], "before": [e.name for e in self._lists[name]]}
+        self._write({name: _plain(entries)}, NewEvent("listed", data=data, actor=actor))
         self._lists[name] = tuple(entries)
-        self._policy = self._build()
+        self._changed.add(name)
+        self._policy = self._build(self._overrides)
 
-    def _build(self) -> Policy:
+    def set_policy(self, values: Mapping[str, Any], actor: str = "smartsort") -> None:
+        """Change some values of the policy (keys of `POLICY_KEYS`), for good."""
+        overrides = _merged(self._overrides, values)
+        policy = self._build(overrides)
+        data = {"values": dict(values), "policy": policy.version}
+        self._write({"policy": overrides}, NewEvent("configured", data=data, actor=actor))
+        self._overrides, self._policy = overrides, policy
+
+    def forget(self, actor: str = "smartsort") -> None:
+        """Make the configuration count again for everything that was changed at run time."""
+
+        def clear(db: Database) -> None:
+            for name in ("enabled", "policy", *LISTS):
+                facts.forget(db, name)
+            data = {"forgotten": list(self.changed)}
+            events.append(db, [NewEvent("configured", data=data, actor=actor)], _now())
+
+        self._ledger.write(clear)
+        self._load()
+
+    def bind(self, people: Sequence[Person]) -> bool:
+        """Remember the Immich ids of listed names, so that a person who is renamed stays listed.
+
+        A name that two people have is bound to neither. An id Immich no longer lists is given up only for
+        the one other person with that name: recognition was started anew and people got new ids. True when
+        something was bound.
+        """
+        bound = {name: tuple(_bound(entry, people) for entry in self._lists[name]) for name in LISTS}
+        news = {name: entries for name, entries in bound.items() if entries != self._lists[name]}
+        if not news:
+            return False
+
+        def remember(db: Database) -> None:
+            for name, entries in news.items():
+                # A list nobody changed at run time goes on following the configuration file.
+                if facts.get(db, name) is not None:
+                    facts.put(db, name, _plain(entries))
+
+        self._ledger.write(remember)
+        self._lists.update(news)
+        self._policy = self._build(self._overrides)
+        return True
+
+    def _write(self, values: Mapping[str, Any], event: NewEvent) -> None:
+        def write(db: Database) -> None:
+            for name, value in values.items():
+                facts.put(db, name, value)
+            events.append(db, [event], _now())
+
+        self._ledger.write(write)
+
+    def _build(self, overrides: Mapping[str, Any]) -> Policy:
         settings = self._settings
-        common = Thresholds(settings.thresholds.min_confidence, settings.thresholds.min_margin)
+        thresholds = settings.thresholds
+
+        def value(name: str, configured: Any) -> Any:
+            return overrides.get(name, configured)
+
+        common = Thresholds(
+            value("min_confidence", thresholds.min_confidence), value("min_margin", thresholds.min_margin)
+        )
+        switched: Mapping[str, bool] = overrides.get("review_categories", {})
         return Policy(
             whitelist=self._lists["whitelist"],
             blacklist=self._lists["blacklist"],
@@ -76,12 +178,48 @@ class Choices:
                     common.min_confidence if own.min_confidence is None else own.min_confidence,
                     common.min_margin if own.min_margin is None else own.min_margin,
                 )
-                for name, own in settings.thresholds.per_person.items()
+                for name, own in thresholds.per_person.items()
             },
-            max_faces=settings.thresholds.max_faces_per_image,
-            min_face_share=settings.thresholds.min_face_share,
-            when_confidence_unknown=WhenUnknown(settings.when_confidence_unknown),
-            multiple_faces=MultipleFaces(settings.multiple_faces),
-            on_duplicate=OnDuplicate(settings.deduplication.action_on_duplicate),
-            categories=frozenset(c for c in Category if getattr(settings.review_categories, c.value)),
+            max_faces=value("max_faces_per_image", thresholds.max_faces_per_image),
+            min_face_share=value("min_face_share", thresholds.min_face_share),
+            when_confidence_unknown=WhenUnknown(
+                value("when_confidence_unknown", settings.when_confidence_unknown)
+            ),
+            multiple_faces=MultipleFaces(value("multiple_faces", settings.multiple_faces)),
+            on_duplicate=OnDuplicate(
+                value("action_on_duplicate", settings.deduplication.action_on_duplicate)
+            ),
+            categories=frozenset(
+                c for c in Category if switched.get(c.value, getattr(settings.review_categories, c.value))
+            ),
         )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _plain(entries: Sequence[PersonRef]) -> list[dict[str, str | None]]:
+    return [{"name": entry.name, "id": entry.id} for entry in entries]
+
+
+def _merged(overrides: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    unknown = sorted(values.keys() - POLICY_KEYS.keys())
+    if unknown:
+        raise ValueError(f"{', '.join(unknown)} cannot be changed at run time")
+    merged = {**overrides, **values}
+    if "review_categories" in values:
+        merged["review_categories"] = {
+            **overrides.get("review_categories", {}),
+            **values["review_categories"],
+        }
+    return merged
+
+
+def _bound(entry: PersonRef, people: Sequence[Person]) -> PersonRef:
+    if entry.id is not None:
+        own = next((person for person in people if person.id == entry.id), None)
+        if own is not None:
+            return replace(entry, name=own.name) if own.name else entry
+    named = [person for person in people if same_name(entry.name, person.name)]
+    return replace(entry, id=named[0].id) if len(named) == 1 else entry

@@ -1,13 +1,17 @@
 """Photos in the demo Immich: the chain of queues, recognition, scans, files that come, change and go."""
 
 import asyncio
+import io
+import json
 import os
 
 import httpx
 import pytest
 from PIL import Image
+
 from smartsort.demo.immich import DemoImmich
 from smartsort.demo.regions import Region, write_regions
+from smartsort.demo.samples import make_samples
 from smartsort.demo.settings import DemoKey, DemoSettings
 from smartsort.demo.state import path_checksum
 
@@ -62,6 +66,11 @@ class Library:
         return [face["person"] and face["person"]["name"] for face in faces]
 
 
+async def until(condition):
+    while not condition():  # noqa: ASYNC110  nobody tells when
+        await asyncio.sleep(0.002)
+
+
 @pytest.fixture
 async def immich(tmp_path, request):
     options = getattr(request, "param", {})
@@ -100,26 +109,53 @@ async def test_an_unfinished_photo_is_always_in_some_queue(immich):
         immich.photo(f"{number}.jpg", "John Doe")
     await immich.client.post(f"/libraries/{immich.library.id}/scan")
     engine, state = immich.demo.engine, immich.demo.state
-    left, gaps, order = set(), [], []
+    unseen_but_unfinished = set()
     while not (engine.is_idle and state.assets):
-        seen, busy = set(), False
+        seen, library_busy, known = set(), False, list(state.assets.values())
         for queue in CHAIN:
             for job in engine.listing(queue):
                 face = state.faces.get(job["data"].get("id"))
                 seen.add(face.asset_id if face is not None else job["data"].get("id"))
-                busy |= queue == "library"
-                order.append(queue)
-        for asset in list(state.assets.values()):
-            if asset.id not in seen and not busy:
-                left.add(asset.id)
-            elif asset.id in left and asset.id in seen:
-                gaps.append(asset.path)
-        await asyncio.sleep(0.003)
-    assert gaps == []
-    assert len(left) == 12
-    first_seen = sorted(set(order), key=order.index)
-    assert first_seen == [queue for queue in CHAIN if queue in first_seen]
-    assert all(asset.finished_at is not None for asset in state.assets.values())
+                library_busy |= queue == "library"
+            await asyncio.sleep(0.001)
+        for asset in known:
+            if asset.id not in seen and not library_busy and asset.finished_at is None:
+                unseen_but_unfinished.add(asset.path)
+    assert unseen_but_unfinished == set()
+    assert len(immich.demo.finished) == 12
+
+
+async def test_the_jobs_of_a_photo_come_in_immichs_order(immich):
+    done = []
+    handlers = immich.demo.engine.handlers
+
+    def noting(name, handler):
+        def note(job):
+            done.append((name, job.data))
+            return handler(job)
+
+        return note
+
+    handlers["Ocr"] = lambda _job: None
+    for name, handler in list(handlers.items()):
+        handlers[name] = noting(name, handler)
+    immich.photo("a.jpg", "John Doe")
+    await immich.scan()
+    asset, face = immich.asset("a.jpg"), immich.asset("a.jpg").face_ids[0]
+    source = {"source": "upload", "id": asset.id}
+    main = [
+        ("SidecarCheck", source),
+        ("AssetExtractMetadata", source),
+        ("StorageTemplateMigrationSingle", source),
+        ("AssetGenerateThumbnails", source),
+        ("AssetDetectFaces", source),
+        ("FacialRecognitionQueueAll", {"force": False}),
+        ("FacialRecognition", {"id": face}),
+    ]
+    beside = [("SmartSearch", source), ("AssetDetectDuplicates", source)]
+    assert [job for job in done if job in main] == main
+    assert [job for job in done if job in beside] == beside
+    assert ("Ocr", source) in done
 
 
 async def test_faces_seen_before_their_person_existed_join_later(immich):
@@ -170,13 +206,10 @@ async def test_nobody_is_assigned_while_detection_is_active(immich):
         await hold.wait()
 
     immich.photo("a.jpg", "John Doe")
-    detect = engine.handlers["AssetDetectFaces"]
-    engine.handlers["AssetDetectFaces"] = detect
     engine.handlers["Blocker"] = wait
     engine.add("faceDetection", "Blocker", {})
     await immich.client.post(f"/libraries/{immich.library.id}/scan")
-    while not immich.demo.state.faces:
-        await asyncio.sleep(0.002)
+    await until(lambda: immich.demo.state.faces)
     await asyncio.sleep(0.02)
     listed = [job["name"] for job in engine.listing("facialRecognition")]
     assert listed == ["FacialRecognitionQueueAll", "FacialRecognition"]
@@ -198,11 +231,12 @@ async def test_a_failed_detection_looks_like_no_faces_until_it_is_asked_for_agai
     immich.demo.faults.ml_failing = False
     await immich.scan()
     assert await immich.names("a.jpg") == [], "nothing retries by itself"
-    immich.demo.engine.pause("faceDetection", paused=True)
-    immich.demo.engine.pause("faceDetection", paused=False)
     queued = []
     detect = immich.demo.engine.handlers["AssetDetectFaces"]
-    immich.demo.engine.handlers["AssetDetectFaces"] = lambda job: (queued.append(job.data["id"]), detect(job))[1]
+    immich.demo.engine.handlers["AssetDetectFaces"] = lambda job: (
+        queued.append(job.data["id"]),
+        detect(job),
+    )[1]
     await immich.start("faceDetection", force=False)
     assert set(queued) == {immich.asset("a.jpg").id, immich.asset("nobody.jpg").id}
     assert await immich.names("a.jpg") == ["John Doe"]
@@ -316,8 +350,10 @@ async def test_boxes_are_pixels_of_the_upright_preview(immich):
     assert (face["imageWidth"], face["imageHeight"]) == (1440, 2880)
     corners = [face[f"boundingBox{corner}"] for corner in ("X1", "Y1", "X2", "Y2")]
     assert corners == [576, 288, 1152, 720]
-    preview = await immich.client.get(f"/assets/{immich.asset('a.jpg').id}/thumbnail", params={"size": "preview"})
-    with Image.open(__import__("io").BytesIO(preview.content)) as image:
+    preview = await immich.client.get(
+        f"/assets/{immich.asset('a.jpg').id}/thumbnail", params={"size": "preview"}
+    )
+    with Image.open(io.BytesIO(preview.content)) as image:
         assert (image.size, image.format, image.getexif()) == ((1440, 2880), "JPEG", {})
     shown = await immich.get("a.jpg")
     assert (shown["width"], shown["height"], shown["exifInfo"]["orientation"]) == (2000, 4000, "6")
@@ -327,8 +363,6 @@ async def test_boxes_are_pixels_of_the_upright_preview(immich):
 
 @pytest.mark.parametrize("immich", [{"duplicates": True}], indirect=True)
 async def test_copies_share_a_duplicate_id(immich):
-    from smartsort.demo.samples import make_samples
-
     samples = make_samples(immich.folder, 23, size=(320, 240))
     await immich.scan()
     groups = (await immich.client.get("/duplicates")).json()
@@ -354,12 +388,10 @@ async def test_people_come_from_regions_when_asked_for(immich):
 @pytest.mark.parametrize("immich", [{"watch_libraries": True}], indirect=True)
 async def test_the_watcher_takes_the_row_with_the_file(immich):
     path = immich.photo("a.jpg", "John Doe")
-    while immich.asset("a.jpg") is None:
-        await asyncio.sleep(0.01)
+    await until(lambda: immich.asset("a.jpg"))
     await immich.demo.wait_idle()
     path.unlink()
-    while immich.asset("a.jpg") is not None:
-        await asyncio.sleep(0.01)
+    await until(lambda: immich.asset("a.jpg") is None)
     assert immich.demo.state.faces == {}
 
 
@@ -373,21 +405,26 @@ async def test_machine_learning_sees_in_a_preview_what_immich_saw(immich):
     for name in ("a.jpg", "b.jpg", "c.jpg"):
         asset = immich.asset(name)
         preview = await immich.client.get(f"/assets/{asset.id}/thumbnail", params={"size": "preview"})
-        entries = '{"facial-recognition": {"detection": {"modelName": "m"}, "recognition": {"modelName": "m"}}}'
+        entries = (
+            '{"facial-recognition": {"detection": {"modelName": "m"}, "recognition": {"modelName": "m"}}}'
+        )
         answer = await immich.client.post(
             "http://demo/predict", data={"entries": entries}, files={"image": ("p.jpg", preview.content)}
         )
         (face,) = answer.json()["facial-recognition"]
         assert tuple(face["boundingBox"].values()) == immich.demo.state.faces[asset.face_ids[0]].box
-        vectors[name] = __import__("json").loads(face["embedding"])
+        vectors[name] = json.loads(face["embedding"])
     close = sum(a * b for a, b in zip(vectors["a.jpg"], vectors["b.jpg"], strict=True))
     far = sum(a * b for a, b in zip(vectors["a.jpg"], vectors["c.jpg"], strict=True))
     assert len(vectors["a.jpg"]) == 512
-    assert close > 0.6 > 0.3 > far
+    assert close > 0.6
+    assert far < 0.3
     assert (await immich.client.get("http://demo/ping")).text == "pong"
 
 
-@pytest.mark.parametrize("immich", [{"library_owner": "owner", "keys": (DemoKey(owner="owner"), DemoKey("a"))}], indirect=True)
+@pytest.mark.parametrize(
+    "immich", [{"library_owner": "owner", "keys": (DemoKey(owner="owner"), DemoKey("a"))}], indirect=True
+)
 async def test_a_library_of_somebody_without_admin_rights(immich):
     immich.photo("a.jpg", "John Doe")
     headers = {"x-api-key": "a"}

@@ -7,17 +7,22 @@ import sys
 
 import httpx
 import pytest
+
 from smartsort.demo.immich import DemoImmich
 from smartsort.demo.server import serve_in_thread
 from smartsort.demo.settings import DEFAULT_KEY, DemoKey, DemoSettings
+from smartsort.immich.conformance import compare
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 KEYS = (DemoKey(), DemoKey("limited", ("asset.read",)), DemoKey("owner", owner="owner"))
 
 
-@pytest.fixture(params=["2.5.6", "3.1.0"])
+both_versions = pytest.mark.parametrize("version", ["2.5.6", "3.1.0"], indirect=True)
+
+
+@pytest.fixture
 def version(request):
-    return request.param
+    return getattr(request, "param", "3.1.0")
 
 
 @pytest.fixture
@@ -33,8 +38,9 @@ async def client(server):
         yield made
 
 
+@both_versions
 @pytest.mark.parametrize(
-    ("key", "path", "status", "message"),
+    "expected",
     [
         (None, "/people", 401, "Authentication required"),
         ("wrong", "/people", 401, "Invalid API key"),
@@ -48,7 +54,8 @@ async def client(server):
         (DEFAULT_KEY, "/nowhere", 404, "Cannot GET /api/nowhere"),
     ],
 )
-async def test_keys_and_rights(server, version, key, path, status, message):
+async def test_keys_and_rights(server, version, expected):
+    key, path, status, message = expected
     headers = {} if key is None else {"x-api-key": key}
     async with httpx.AsyncClient(base_url=server.url + "/api", headers=headers) as client:
         answer = await client.get(path)
@@ -63,6 +70,7 @@ async def test_a_key_can_be_revoked(server, client):
     assert (await client.get("/people")).json()["message"] == "Invalid API key"
 
 
+@both_versions
 async def test_what_the_versions_refuse(client, version):
     strict = version == "3.1.0"
     single = await client.get("/queues/ocr/jobs", params={"status": "active"})
@@ -77,6 +85,7 @@ async def test_what_the_versions_refuse(client, version):
     assert ("prerelease" in (await client.get("/server/version")).json()) == strict
 
 
+@both_versions
 async def test_person_search_is_no_equality(client, version):
     found = (await client.get("/search/person", params={"name": "Ana"})).json()
     assert {p["name"] for p in found} == ({"Anna", "Ana Lima"} if version == "3.1.0" else {"Ana Lima"})
@@ -115,7 +124,9 @@ async def test_pausing_and_starting_queues(client, server):
     started = await client.put("/jobs/faceDetection", json={"command": "start", "force": False})
     assert started.json()["jobCounts"]["paused"] == 1
     listed = await client.get("/queues/faceDetection/jobs")
-    assert [(job["name"], job["data"]) for job in listed.json()] == [("AssetDetectFacesQueueAll", {"force": False})]
+    assert [(job["name"], job["data"]) for job in listed.json()] == [
+        ("AssetDetectFacesQueueAll", {"force": False})
+    ]
     assert (await client.delete("/queues/faceDetection/jobs")).status_code == 204
     assert (await client.get("/queues/faceDetection")).json()["statistics"]["paused"] == 0
 
@@ -176,8 +187,10 @@ async def test_faults_from_outside(server, client):
         assert (await outside.put("/demo/faults", json={"nonsense": 1})).status_code == 400
 
 
-async def test_the_description_names_every_route(client):
+@both_versions
+async def test_the_description_names_every_route_and_what_smartsort_needs_of_it(client):
     described = (await client.get("/spec.json")).json()
+    assert [str(finding) for finding in compare(described)] == []
     assert described["paths"]["/people/{id}"]["put"]["x-immich-permission"] == "person.update"
     assert described["paths"]["/queues"]["get"]["x-immich-admin-only"] is True
     assert "security" not in described["paths"]["/server/ping"]["get"]
@@ -210,7 +223,9 @@ def test_served_by_a_process_of_its_own(tmp_path):
         "--person",
         "李雷",
     ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUTF8": "1"}) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUTF8": "1"}
+    ) as process:
         try:
             url = process.stdout.readline().strip()
             headers = {"x-api-key": DEFAULT_KEY}

@@ -1,6 +1,7 @@
 """The switches for what goes wrong."""
 
 import pytest
+
 from smartsort.demo.faults import FaultRule, Faults
 
 
@@ -34,7 +35,9 @@ def test_faults_come_and_go_as_json():
     assert faults.as_json() == Faults().as_json()
 
 
-@pytest.mark.parametrize("values", [{"dwon": True}, {"rules": [{"path": "*", "kind": "gremlins"}]}, {"_rng": 1}])
+@pytest.mark.parametrize(
+    "values", [{"dwon": True}, {"rules": [{"path": "*", "kind": "gremlins"}]}, {"_rng": 1}]
+)
 def test_an_unknown_fault_is_told(values):
     with pytest.raises(ValueError, match="fault"):
         Faults().update(values)

@@ -4,6 +4,7 @@ import asyncio
 import random
 
 import pytest
+
 from smartsort.demo.jobs import LISTED_PER_STATUS, JobEngine, JobFailedError
 from smartsort.demo.timing import PROFILES
 
@@ -18,8 +19,8 @@ async def engine():
 
 
 async def idle(engine):
-    while not engine.is_idle:
-        await asyncio.sleep(0)
+    while not engine.is_idle:  # noqa: ASYNC110  the engine tells nobody
+        await asyncio.sleep(0.001)
 
 
 async def test_a_job_enters_the_next_queue_before_it_leaves_its_own(engine):
@@ -91,7 +92,11 @@ async def test_one_of_a_name_and_one_of_an_id(engine):
     engine.add("ocr", "Named", {}, job_id="x")
     engine.add("ocr", "First", {}, first=True)
     # A dropped job has used its number all the same.
-    assert [(j["name"], j["id"]) for j in engine.listing("ocr")] == [("Named", "x"), ("Only", "1"), ("First", "5")]
+    assert [(j["name"], j["id"]) for j in engine.listing("ocr")] == [
+        ("Named", "x"),
+        ("Only", "1"),
+        ("First", "5"),
+    ]
     engine.clear("ocr")
     engine.add("ocr", "Only", {}, only_one=True)
     assert len(engine.listing("ocr")) == 1
@@ -114,11 +119,12 @@ async def test_a_gate_holds_its_job_active(engine):
 async def test_no_more_run_at_once_than_the_queue_allows():
     at_once = []
     engine = JobEngine(("faceDetection",), PROFILES["demo"], random.Random(0))
-    engine.handlers["AssetDetectFaces"] = lambda _job: at_once.append(len(engine.queues["faceDetection"].active))
+    engine.handlers["AssetDetectFaces"] = lambda _job: at_once.append(
+        len(engine.queues["faceDetection"].active)
+    )
     for _ in range(5):
         engine.add("faceDetection", "AssetDetectFaces", {})
-    while not engine.is_idle:
-        await asyncio.sleep(0.005)
+    await idle(engine)
     assert max(at_once) == 2
     await engine.close()
 

@@ -4,6 +4,7 @@ import io
 
 import pytest
 from PIL import Image
+
 from smartsort.demo import jpeg
 from smartsort.demo.recognition import overlap
 from smartsort.demo.regions import Region, face_regions, parse_regions, region_xmp, write_regions
@@ -23,8 +24,8 @@ def packet(item: str) -> bytes:
 
 AREA = "<mwg-rs:Area stArea:x='0.5' stArea:y='0.4' stArea:w='0.2' stArea:h='0.3' stArea:unit='normalized'/>"
 FORMS = {
-    "nested description with attributes": f"<rdf:li><rdf:Description mwg-rs:Name='Zoë' mwg-rs:Type='Face'>{AREA}"
-    "</rdf:Description></rdf:li>",
+    "nested description with attributes": "<rdf:li><rdf:Description mwg-rs:Name='Zoë' mwg-rs:Type='Face'>"
+    f"{AREA}</rdf:Description></rdf:li>",
     "resource with elements": "<rdf:li rdf:parseType='Resource'><mwg-rs:Name>Zoë</mwg-rs:Name>"
     f"<mwg-rs:Type>Face</mwg-rs:Type>{AREA}</rdf:li>",
     "area with elements": "<rdf:li rdf:parseType='Resource'><mwg-rs:Name>Zoë</mwg-rs:Name>"

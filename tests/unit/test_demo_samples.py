@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 from PIL import Image
+
 from smartsort.demo.pictures import are_copies, fingerprint, read_facts
 from smartsort.demo.portraits import portrait_jpeg
 from smartsort.demo.regions import face_regions
@@ -22,7 +23,9 @@ def made(tmp_path_factory):
 
 def digests(folder):
     return {
-        str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.rglob("*") if p.is_file()
+        str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in folder.rglob("*")
+        if p.is_file()
     }
 
 
@@ -78,7 +81,10 @@ def test_copies_are_copies_and_nothing_else_is(made):
     prints = {s.path: fingerprint(str(folder / s.path)) for s in samples if s.is_readable}
     expected = {frozenset((s.path, s.copy_of)) for s in samples if s.copy_of}
     found = {
-        frozenset((one, other)) for one in prints for other in prints if one < other and are_copies(prints[one], prints[other])
+        frozenset((one, other))
+        for one in prints
+        for other in prints
+        if one < other and are_copies(prints[one], prints[other])
     }
     assert found == expected
     for sample in samples:

@@ -5,7 +5,8 @@ import pytest
 from smartsort.files.ignore import FOLDERS, LITTER, UNFINISHED, Ignore, ignored
 
 UNFINISHED_NAMES = """
-photo.jpg.crdownload|Unconfirmed 123456.crdownload|photo.jpg.part|movie.mp4.part-Frag12|photo.jpg.download|a.PARTIAL
+photo.jpg.crdownload|Unconfirmed 123456.crdownload|photo.jpg.part|movie.mp4.part-Frag12|photo.jpg.download
+a.PARTIAL
 IMG_1.jpg.3f2a1b.partial|clip.f137.mp4.ytdl|clip.temp.mp4|photo.jpg.aria2|photo.jpg.!qB|photo.jpg.filepart|photo.jpg.TMP
 .syncthing.photo.jpg.tmp|~syncthing~photo.jpg.tmp|photo.jpg.!sync|photo.jpg.bts|.photo.jpg.~3c8f|photo.jpg.icloud
 .goutputstream-AB12CD|photo.jpg.sb-1a2b3c4d-XyZ|~$report.jpg|.~lock.photo.jpg#|photo.jpg~|.nfs00000000012345678
@@ -15,7 +16,8 @@ Thumbs.db|.DS_Store|._IMG_1.jpg|desktop.ini|.nomedia|.pending-1700000000-IMG_1.j
 """.replace("\n", "|").strip("|")
 
 PHOTO_NAMES = """
-IMG_1.jpg|PXL_20231006_063000139.jpg|a.b.c.heic|.hidden.jpg|part.jpg|temp.png|my.part.two.jpg|photo (1).jpg|~.jpg
+IMG_1.jpg|PXL_20231006_063000139.jpg|a.b.c.heic|.hidden.jpg|part.jpg|temp.png|my.part.two.jpg
+photo (1).jpg|~.jpg
 download.jpg|lock.jpg|IMG.tmp.jpg|crdownload.jpg|a.jpg.xmp|sb-1.jpg|Thumbs.db.jpg|#1.jpg|@home.jpg|.photo.old.tiff
 """.replace("\n", "|").strip("|")
 

@@ -159,9 +159,9 @@ def test_every_extension_is_one_immich_takes():
     # `GET /server/media-types` of 2.5.6 and 3.1.0, measured.
     immich = set(
         ".3gp .3gpp .avi .flv .insv .m2t .m2ts .m4v .mkv .mov .mp4 .mpe .mpeg .mpg .mts .mxf .vob .webm .wmv "
-        ".avif .bmp .gif .jpeg .jpg .png .webp .3fr .ari .arw .cap .cin .cr2 .cr3 .crw .dcr .dng .erf .fff .iiq "
-        ".k25 .kdc .mrw .nef .nrw .orf .ori .pef .psd .raf .raw .rw2 .rwl .sr2 .srf .srw .x3f .heic .heif .hif "
-        ".insp .jp2 .jpe .jxl .svg .tif .tiff .xmp".replace(".", "").split()
+        ".avif .bmp .gif .jpeg .jpg .png .webp .3fr .ari .arw .cap .cin .cr2 .cr3 .crw .dcr .dng .erf .fff "
+        ".iiq .k25 .kdc .mrw .nef .nrw .orf .ori .pef .psd .raf .raw .rw2 .rwl .sr2 .srf .srw .x3f .heic "
+        ".heif .hif .insp .jp2 .jpe .jxl .svg .tif .tiff .xmp".replace(".", "").split()
     )
     assert immich - {"cin"} == ALL_EXTENSIONS
     for each in (*FORMATS, maker_raw("NIKON CORPORATION"), maker_raw("nobody")):

@@ -7,7 +7,7 @@ smartsort.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,6 +17,8 @@ StateName = Literal[
     "filed", "review", "skipped", "rejected", "purged",
 ]  # fmt: skip
 Scope = Literal["intake", "review", "admin"]
+RowId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+ListedName = Annotated[str, Field(min_length=1, max_length=300)]
 
 
 class Shape(BaseModel):
@@ -211,13 +213,18 @@ class ReviewItem(QueueItem):
     origin_url: str | None = None
     preview: str = ""
     policy_version: str = ""
+    action: Literal["pending", "approved", "rejected"] = "pending"
+    """What became of it; an item that was decided can still be looked at and undone."""
+    state: StateName | None = None
+    places: list[str] = []
+    """All places of the photo now, such as `review/unidentified/noface_IMG.jpg`."""
     history: list[EventView] = []
 
 
 class PersonChoice(Shape):
     """Whom to file under: an id of Immich, or a name; `create` makes a person of a name nobody has."""
 
-    id: str | None = None
+    id: str | None = Field(None, max_length=100)
     name: str | None = Field(None, max_length=300)
     create: bool = False
 
@@ -228,15 +235,15 @@ class Approve(Shape):
     With neither `person` nor `people` the suggested person of each photo is taken.
     """
 
-    person: str | PersonChoice | None = None
-    people: list[PersonChoice] = []
-    face: str | None = None
+    person: ListedName | PersonChoice | None = None
+    people: list[PersonChoice] = Field([], max_length=50)
+    face: str | None = Field(None, max_length=100)
 
 
 class Selection(Shape):
     """Items by id, or all that a filter matches. `dry_run` only tells what would happen."""
 
-    ids: list[int] = []
+    ids: list[RowId] = Field([], max_length=10_000)
     category: CategoryName | None = None
     search: str | None = Field(None, max_length=300)
     everything: bool = False
@@ -305,9 +312,10 @@ class EventPage(Shape):
 class Undo(Shape):
     """Take back one event, the last action (`last`), or all actions since a time."""
 
-    event: int | None = None
+    event: RowId | None = None
     last: bool = False
-    since: str | None = None
+    since: str | None = Field(None, max_length=40)
+    """ISO 8601; without a zone it is the server's."""
 
 
 class TroubleView(Shape):
@@ -352,12 +360,29 @@ class Status(Shape):
     started_at: str = ""
 
 
+class Health(Shape):
+    """The process is alive."""
+
+    status: Literal["ok"] = "ok"
+    version: str
+
+
+class Ready(Shape):
+    """Whether it can sort: Immich is connected and nothing is in the way."""
+
+    status: Literal["ready", "waiting"]
+    enabled: bool
+    immich: str
+    troubles: list[TroubleView] = []
+    unfinished: dict[str, int] = {}
+
+
 class ListChange(Shape):
     """PUT replaces the list by `names`; PATCH adds and removes."""
 
-    names: list[str] | None = None
-    add: list[str] = []
-    remove: list[str] = []
+    names: list[ListedName] | None = Field(None, max_length=10_000)
+    add: list[ListedName] = Field([], max_length=10_000)
+    remove: list[ListedName] = Field([], max_length=10_000)
 
 
 class ListView(Shape):

@@ -113,14 +113,15 @@ class _Demo:
         )
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=console) as progress:
-            made = progress.add_task("photos delivered", total=None if self.photos else self.count)
+            made = progress.add_task(
+                "photos copied" if self.photos else "photos drawn", total=None if self.photos else self.count
+            )
             done = progress.add_task("photos sorted", total=None)
             self.deliveries = []
             iterator = iter(source)
             while (delivery := await asyncio.to_thread(next, iterator, None)) is not None:
                 self.deliveries.append(delivery)
-                progress.update(made, completed=len(self.deliveries), total=max(self.count, 1))
-                progress.update(done, completed=await _at_rest(sidecar))
+                progress.update(made, completed=len(self.deliveries))
             progress.update(made, total=len(self.deliveries))
             progress.update(done, total=len(self.deliveries))
             while not task.done():
@@ -143,10 +144,9 @@ class _Demo:
             table.add_row(row.delivered, ", ".join(row.places), row.reason)
         console.print(table)
 
-        names = {**{p.name: p.name for p in demo.state.people.values() if p.name}}
         problems = [] if complete else ["stopped before every photo was sorted"]
         problems += unmet(
-            [_in_folder_form(d, names) for d in self.deliveries], {r.delivered: r.folders for r in rows}
+            [_in_folder_form(d) for d in self.deliveries], {r.delivered: r.folders for r in rows}
         )
         totals = Table("", "photos", title="Totals")
         for folder in sorted({f for r in rows for f in r.folders}):
@@ -154,6 +154,9 @@ class _Demo:
         console.print(totals)
         requests = sum(count for (_, path), count in demo.requests.items() if not path.startswith("/demo"))
         console.print(f"{requests} calls to Immich, {requests / max(1, len(rows)):.2f} per photo")
+        if self.verbose:
+            for (method, path), count in demo.requests.most_common():
+                console.print(f"  {count:5} {method} {path}")
         filed = {f"{IMMICH_LIBRARY}/{r.library}": r.routed_at for r in rows if r.library and r.routed_at}
         waits = latency(demo.finished, filed)
         if waits:
@@ -185,15 +188,11 @@ async def _at_rest(sidecar: Sidecar) -> int:
     return sum(counts.get(state, 0) for state in AT_REST)
 
 
-def _in_folder_form(delivery: Delivery, names: dict[str, str]) -> Delivery:
+def _in_folder_form(delivery: Delivery) -> Delivery:
     """The expectation with people's folders as the naming rule writes them."""
-    from smartsort.core.naming import folder_name
-    from smartsort.demo.run import Delivery as Expected
+    from dataclasses import replace
 
-    if delivery.expected is None:
-        return delivery
-    folders = frozenset(
-        f"faces/{folder_name(names.get(name, name))}" if area == "faces" else f"{area}/{name}"
-        for area, _, name in (expected.partition("/") for expected in delivery.expected)
-    )
-    return Expected(delivery.path, folders)
+    from smartsort.core.naming import folder_name
+
+    area, _, name = (delivery.expected or "").partition("/")
+    return replace(delivery, expected=f"faces/{folder_name(name)}") if area == "faces" else delivery

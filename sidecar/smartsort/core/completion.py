@@ -9,7 +9,7 @@ face ids, not asset ids.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 CHAIN = (
     "library",
@@ -64,7 +64,6 @@ class Look:
     """One reading of the whole chain, in chain order. Built only when every listing succeeded."""
 
     listings: tuple[Listing, ...]
-    counts: QueueCounts = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         order = tuple(listing.queue for listing in self.listings)

@@ -26,6 +26,7 @@ from smartsort.demo.errors import ApiError
 from smartsort.demo.faults import FaultRule
 from smartsort.demo.models import ApiKey
 from smartsort.demo.operations import Call, JsonResponse, Operation
+from smartsort.demo.settings import DemoSettings
 from smartsort.demo.spec import describe
 
 if TYPE_CHECKING:
@@ -162,8 +163,15 @@ def _with_extra_fields(response: JsonResponse) -> JsonResponse:
 
 
 def _spec(demo: "DemoImmich") -> Callable[[Request], Awaitable[Response]]:
+    described: dict[str, Any] = {}
+
     async def endpoint(_request: Request) -> Response:
-        return JsonResponse(describe(OPERATIONS, demo.state.version))
+        if not described:
+            settings = DemoSettings(version=demo.settings.version, profile="instant")
+            fresh = type(demo)(settings)
+            async with fresh.running():
+                described.update(await describe(OPERATIONS, fresh))
+        return JsonResponse(described)
 
     return endpoint
 

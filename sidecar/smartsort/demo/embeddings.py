@@ -1,4 +1,4 @@
-"""Made-up face embeddings: the same for the same identity but for a little noise that tells two photos apart."""
+"""Made-up face embeddings: one direction for each identity, and a little noise for each photo."""
 
 import functools
 import math

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 class DemoImmich:
     """A server that behaves like Immich where it matters to smartsort.
 
-    `state` is its data, `faults` what goes wrong with it, `requests` counts what it was asked by method and path
-    template. Use it from the thread of the event loop it is served on.
+    `state` is its data, `faults` what goes wrong with it, `requests` counts what it was asked by method and
+    path template. Use it from the thread of the event loop it is served on.
     """
 
     def __init__(self, settings: DemoSettings | None = None) -> None:

@@ -97,10 +97,10 @@ class JobEngine:
         only_one: bool = False,
         first: bool = False,
     ) -> None:
-        """Put a job into a queue; it starts no sooner than the event loop comes round.
+        """Put a job into a queue; it starts when the event loop comes round.
 
-        With a `job_id`, or as the `only_one` of its name, it is dropped while such a one is there. `first` puts
-        it before those that wait.
+        With a `job_id`, or as the `only_one` of its name, it is dropped while such a one is there. `first`
+        puts it before those that wait.
         """
         queue = self.queues[queue_name]
         number = next(queue.numbers)

@@ -1,4 +1,4 @@
-"""JPEG files as a row of segments: reading a header without decoding, putting a segment in without touching pixels."""
+"""JPEG files as a row of segments: headers read without decoding, metadata put in beside the pixels."""
 
 import os
 import struct

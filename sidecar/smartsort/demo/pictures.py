@@ -1,4 +1,4 @@
-"""Reading photos: the header for the metadata job, a preview or thumbnail when somebody looks, a fingerprint."""
+"""Reading photos: their header, a preview when somebody looks, a fingerprint that copies share."""
 
 import calendar
 import contextlib

@@ -101,8 +101,8 @@ def portrait_jpeg(name: str, side: int) -> bytes:
         (side, round(side * 0.92)),
         round(side * 0.95),
         look_of(name),
-        "smile",
-        SHIRTS[1],
+        mood="smile",
+        shirt=SHIRTS[1],
     )
     out = io.BytesIO()
     canvas.reduce(2).save(out, "JPEG", quality=85)
@@ -110,7 +110,13 @@ def portrait_jpeg(name: str, side: int) -> bytes:
 
 
 def draw_person(
-    draw: ImageDraw.ImageDraw, middle: tuple[int, int], height: int, look: Look, mood: Mood, shirt: Colour
+    draw: ImageDraw.ImageDraw,
+    middle: tuple[int, int],
+    height: int,
+    look: Look,
+    *,
+    mood: Mood,
+    shirt: Colour,
 ) -> tuple[int, int, int, int]:
     """Draw a head of `height` pixels around `middle`, with shoulders below; returns the box of the face."""
     pen = _Pen(draw, middle, height / 2, look)

@@ -25,7 +25,7 @@ class Recognition:
         self._engine = engine
 
     def import_faces(self, asset: Asset) -> None:
-        """Make faces and people of the named regions, as Immich's face import does with a photo's metadata."""
+        """Make faces and people of the named regions, as Immich's face import does."""
         for face_id in [f for f in asset.face_ids if self._state.faces[f].source_type == "exif"]:
             self._state.remove_face(face_id)
         for region in asset.regions:
@@ -109,7 +109,7 @@ class Recognition:
     def recognise(self, job: Job) -> None:
         """Find the person of one face.
 
-        A face is a core when it and its likes are `min_faces` or more: only a core founds a person. A face that
+        A face is a core when it and its likes are `min_faces` or more: only a core founds a person. One that
         is none is looked at once more behind the others, and stays unassigned if there is still nobody.
         """
         face = self._state.faces.get(job.data["id"])
@@ -205,7 +205,7 @@ def upright_preview_size(asset: Asset) -> tuple[int, int]:
 
 
 def region_identity(region: Region, asset: Asset) -> str:
-    """Whose face a region shows: the named one's, or somebody's who is on this picture and its copies only."""
+    """Whose face a region shows; without a name somebody's who is on this picture and its copies only."""
     if region.name:
         return identity_of_name(region.name)
     place = f"{region.left:.4f} {region.top:.4f} {region.width:.4f} {asset.size}"

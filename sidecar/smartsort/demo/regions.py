@@ -1,4 +1,4 @@
-"""Face regions: the names and boxes photo managers write into a photo's XMP (Metadata Working Group, `mwg-rs`)."""
+"""Face regions: names and boxes in a photo's XMP, as the Metadata Working Group's `mwg-rs` has them."""
 
 import contextlib
 import math
@@ -47,10 +47,10 @@ class Region:
 
 
 def face_regions(path: str | os.PathLike[str]) -> list[Region]:
-    """The face regions of a photo: from the XMP file beside it if there is one with regions, else from inside it.
+    """The face regions of a photo: from the XMP file beside it if that has any, else from inside.
 
-    Looks for `photo.jpg.xmp`, then `photo.xmp`. Empty for a photo without regions, an unreadable one or one with
-    broken XML; raises OSError only if the photo itself cannot be opened.
+    Looks for `photo.jpg.xmp`, then `photo.xmp`. Empty for a photo without regions, an unreadable one or one
+    with broken XML; raises OSError only if the photo itself cannot be opened.
     """
     beside = sidecar_of(path)
     if beside is not None:
@@ -80,7 +80,7 @@ def sidecar_of(path: str | os.PathLike[str]) -> str | None:
 
 
 def parse_regions(packet: bytes) -> list[Region]:
-    """The face regions of an XMP packet; none for broken XML, for other kinds of region and for absurd boxes."""
+    """The face regions of an XMP packet; broken XML, other kinds of region and absurd boxes give none."""
     try:
         root: Element = fromstring(packet.strip(b"\x00 \r\n\t"))
     except (ParseError, DefusedXmlException, ValueError):
@@ -106,9 +106,11 @@ def region_xmp(regions: Iterable[Region], width: int, height: int) -> bytes:
     )
     return (
         "<?xpacket begin='\ufeff' id='W5M0MpCehiHzreSzNTczkc9d'?>"
-        "<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'>"
+        "<x:xmpmeta xmlns:x='adobe:ns:meta/'>"
+        "<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'>"
         "<rdf:Description rdf:about='' xmlns:mwg-rs='http://www.metadataworkinggroup.com/schemas/regions/'"
-        " xmlns:stArea='http://ns.adobe.com/xmp/sType/Area#' xmlns:stDim='http://ns.adobe.com/xap/1.0/sType/Dimensions#'>"
+        " xmlns:stArea='http://ns.adobe.com/xmp/sType/Area#'"
+        " xmlns:stDim='http://ns.adobe.com/xap/1.0/sType/Dimensions#'>"
         "<mwg-rs:Regions rdf:parseType='Resource'>"
         f"<mwg-rs:AppliedToDimensions stDim:w='{width}' stDim:h='{height}' stDim:unit='pixel'/>"
         f"<mwg-rs:RegionList><rdf:Bag>{items}</rdf:Bag></mwg-rs:RegionList></mwg-rs:Regions>"
@@ -117,7 +119,7 @@ def region_xmp(regions: Iterable[Region], width: int, height: int) -> bytes:
 
 
 def write_regions(path: str | os.PathLike[str], regions: Iterable[Region]) -> None:
-    """Put face regions into a JPEG without touching its pixels or anything else in it but an older XMP packet.
+    """Put face regions into a JPEG; nothing else in it changes but an XMP packet it had before.
 
     The file is replaced in one step. Raises jpeg.NotAJpegError for another kind of file.
     """

@@ -5,17 +5,19 @@ This module knows the demo and plain data only; `smartsort.cli.demo` puts the si
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import statistics
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from smartsort.demo.regions import face_regions
 from smartsort.demo.samples import BLACKLIST, PEOPLE, WHITELIST, Sample, iter_samples
 from smartsort.demo.settings import DemoSettings, Profile
+from smartsort.files.ignore import ignored
 
 IMMICH_LIBRARY = "/mnt/smartsort/library"
 """Where the demo Immich sees `library/`: another path than here, as with containers."""
@@ -63,24 +65,46 @@ def sidecar_settings(root: str, url: str, key: str, port: int, own_photos: bool)
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A file put into the inbox, and where it should end up; `expected` None means: anywhere but lost."""
+    """A file put into the inbox, and where it should end up; `expected` None means: anywhere but lost.
+
+    Of a photo and its exact copy (`copy_of`) whichever is accepted second is the duplicate.
+    """
 
     path: str
-    expected: frozenset[str] | None
+    expected: str | None
+    copy_of: str | None = None
 
 
-def deliver_samples(inbox: str, count: int, seed: int) -> Iterable[Delivery]:
-    """Put sample photos into the inbox, one at a time, and tell what should become of each."""
+def deliver_samples(inbox: str, count: int, seed: int) -> Iterator[Delivery]:
+    """Draw sample photos, put them into the inbox all together, and tell what should become of each."""
     by_path: dict[str, Sample] = {}
     # Drawn elsewhere: later samples are copies of earlier ones, which the sidecar may have taken by then.
     with tempfile.TemporaryDirectory(prefix="smartsort-samples-") as studio:
-        for sample, real in iter_samples(studio, count, seed):
+        for sample, _ in iter_samples(studio, count, seed):
             by_path[sample.path] = sample
+            yield _delivery(sample, by_path)
+        for path in by_path:
             # The photo last: what belongs to it lies there when it is seen.
+            real = os.path.join(studio, path)
             if os.path.exists(f"{real}.xmp"):
-                _copy_in(f"{real}.xmp", os.path.join(inbox, f"{sample.path}.xmp"))
-            _copy_in(real, os.path.join(inbox, sample.path))
-            yield Delivery(sample.path, _expected(sample, by_path))
+                _copy_in(f"{real}.xmp", os.path.join(inbox, f"{path}.xmp"))
+            _copy_in(real, os.path.join(inbox, path))
+
+
+def _delivery(sample: Sample, by_path: Mapping[str, Sample]) -> Delivery:
+    original = by_path.get(sample.copy_of or "")
+    if sample.kind == "near_copy" and original is not None:
+        # Another file with the same face on it: only a comparison of pictures could tell.
+        return Delivery(sample.path, _folder(original))
+    if sample.kind == "exact_copy" and original is not None:
+        return Delivery(sample.path, _folder(original), original.path)
+    return Delivery(sample.path, _folder(sample))
+
+
+def _folder(sample: Sample) -> str:
+    if sample.category == "faces":
+        return f"faces/{sample.person}"
+    return f"review/{sample.category}"
 
 
 def _copy_in(source: str, target: str) -> None:
@@ -90,36 +114,29 @@ def _copy_in(source: str, target: str) -> None:
     os.rename(f"{target}.part", target)
 
 
-def _expected(sample: Sample, by_path: Mapping[str, Sample]) -> frozenset[str]:
-    if sample.kind == "near_copy" and sample.copy_of is not None:
-        # Another file with the same face on it: only a comparison of pictures could tell.
-        return _expected(by_path[sample.copy_of], by_path)
-    own = _folder(sample)
-    if sample.kind == "exact_copy" and sample.copy_of is not None:
-        return frozenset({own}) | _expected(by_path[sample.copy_of], by_path)
-    return frozenset({own})
+def deliver_own(inbox: str, folder: str) -> Iterator[Delivery]:
+    """Copy a person's photos into the inbox, sub-folders and all; `folder` itself is only read.
 
-
-def _folder(sample: Sample) -> str:
-    if sample.category == "faces":
-        return f"faces/{sample.person}"
-    return f"review/{sample.category}"
-
-
-def deliver_own(inbox: str, folder: str) -> Iterable[Delivery]:
-    """Copy a person's photos into the inbox, sub-folders and all; `folder` itself is only read."""
+    A photo with one named face region is expected under that name, any other anywhere.
+    """
     base = os.path.abspath(folder)
+    firsts: dict[str, str] = {}
     for place, folders, names in os.walk(base):
-        folders.sort()
+        folders[:] = sorted(f for f in folders if ignored(f, folder=True) is None)
         for name in sorted(names):
             path = os.path.join(place, name)
-            if os.path.islink(path) or not os.path.isfile(path):
+            if os.path.islink(path) or not os.path.isfile(path) or ignored(name) is not None:
                 continue
-            relative = os.path.relpath(path, base)
-            _copy_in(path, os.path.join(inbox, os.path.basename(base), relative))
+            relative = os.path.join(os.path.basename(base), os.path.relpath(path, base))
+            _copy_in(path, os.path.join(inbox, relative))
+            if name.lower().endswith(".xmp"):
+                continue  # travels with its photo
+            with open(path, "rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
             people = {region.name for region in face_regions(path) if region.name}
-            expected = frozenset({f"faces/{p}" for p in people}) if len(people) == 1 else None
-            yield Delivery(os.path.join(os.path.basename(base), relative), expected)
+            expected = f"faces/{people.pop()}" if len(people) == 1 else None
+            first = firsts.setdefault(digest, relative)
+            yield Delivery(relative, expected, first if first != relative else None)
 
 
 def latency(finished: Mapping[str, float], filed: Mapping[str, float]) -> tuple[float, float] | None:
@@ -135,13 +152,17 @@ def unmet(deliveries: Sequence[Delivery], destinations: Mapping[str, Sequence[st
 
     `destinations` maps a delivered path to the folders it is in now.
     """
-    wrong: list[str] = []
+    wrong = [f"{d.path} is not accounted for" for d in deliveries if not destinations.get(d.path)]
+    families: dict[str, list[Delivery]] = {}
     for delivery in deliveries:
-        found = destinations.get(delivery.path, ())
-        if not found:
-            wrong.append(f"{delivery.path} is not accounted for")
-        elif delivery.expected is not None and not set(found) <= delivery.expected:
-            wrong.append(
-                f"{delivery.path} is in {', '.join(found)}, expected {' or '.join(sorted(delivery.expected))}"
-            )
+        families.setdefault(delivery.copy_of or delivery.path, []).append(delivery)
+    for members in families.values():
+        expected = members[0].expected
+        if expected is None:
+            continue
+        found = sorted(folder for d in members for folder in destinations.get(d.path, ()))
+        wanted = sorted([expected] + ["review/duplicates"] * (len(members) - 1))
+        if found != wanted:
+            names = ", ".join(d.path for d in members)
+            wrong.append(f"{names}: in {', '.join(found)}, expected {', '.join(wanted)}")
     return wrong

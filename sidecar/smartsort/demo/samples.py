@@ -88,11 +88,11 @@ PATTERN: tuple[Kind, ...] = (
 class Sample:
     """A sample photo and its way.
 
-    `path` is relative to the folder. With `WHITELIST`, `BLACKLIST`, one face allowed, and `PEOPLE` known to Immich
-    it belongs into `category` (`faces` means `faces/<person>/`), there with `prefix` before its name, for `reason`.
-    `people` are the names on it, "" for somebody without one. `copy_of` is the path of the photo this one repeats:
-    whichever of the two comes second is the duplicate. Near copies are found by Immich only, so not with the demo's
-    `instant` profile, where they end up as their original does.
+    `path` is relative to the folder. With `WHITELIST`, `BLACKLIST`, one face allowed, and `PEOPLE` known to
+    Immich it belongs into `category` (`faces` means `faces/<person>/`), there with `prefix` before its name,
+    for `reason`. `people` are the names on it, "" for somebody without one. `copy_of` is the path of the
+    photo this one repeats: whichever of the two comes second is the duplicate. Near copies are found by
+    Immich only, so not with the demo's `instant` profile, where they end up as their original does.
     """
 
     path: str
@@ -123,8 +123,8 @@ def make_samples(
 ) -> list[Sample]:
     """Write `count` sample photos into sub-folders of `folder` and return what should become of them.
 
-    The same arguments write the same bytes. With `reuse_drawings` every round of sixty shows the first round's
-    pictures with other dates: different files, made much faster, but near copies of each other.
+    The same arguments write the same bytes. With `reuse_drawings` every round of sixty shows the first
+    round's pictures with other dates: different files, made much faster, but near copies of each other.
     """
     return [
         sample for sample, _ in iter_samples(folder, count, seed, size=size, reuse_drawings=reuse_drawings)
@@ -305,7 +305,12 @@ def _drawing(people: Sequence[str], size: tuple[int, int], rng: random.Random) -
         middle_x = round(share * (number + 0.5 + rng.uniform(-0.12, 0.12)))
         middle_y = round(height * rng.uniform(0.42, 0.56))
         left, top, right, bottom = draw_person(
-            draw, (middle_x, middle_y), round(head), look_of(name), rng.choice(MOODS), rng.choice(SHIRTS)
+            draw,
+            (middle_x, middle_y),
+            round(head),
+            look_of(name),
+            mood=rng.choice(MOODS),
+            shirt=rng.choice(SHIRTS),
         )
         boxes.append((left / width, top / height, (right - left) / width, (bottom - top) / height))
     return _Drawing(_encoded(canvas.reduce(2), 88), tuple(boxes))

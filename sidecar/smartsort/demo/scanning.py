@@ -48,7 +48,7 @@ class LibraryScanner:
         self._engine.add("library", "LibraryScanAssetsQueueAll", {"id": library.id})
 
     async def watch(self) -> None:
-        """Play Immich's own watcher until cancelled: new files come in, the row of a missing one goes at once."""
+        """Play Immich's own watcher until cancelled: new files come in, a missing one's row goes at once."""
         while True:
             await asyncio.sleep(self._timing.watcher_poll_seconds)
             for library in list(self._state.libraries.values()):
@@ -86,7 +86,7 @@ class LibraryScanner:
             await self._import_found(library, found)
 
     async def _import_found(self, library: Library, found: list[Found]) -> None:
-        """Make the rows, and some time later their first jobs: in between a photo is in no queue but `library`."""
+        """Make the rows, and later their first jobs: in between a photo is in no queue but `library`."""
         made: list[Asset] = []
         for number, (path, modified_ns, size) in enumerate(found, 1):
             if self._state.asset_by_path(library.id, path) is None:

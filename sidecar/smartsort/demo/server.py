@@ -70,7 +70,7 @@ class _QuietServer(uvicorn.Server):
 
 
 def _protocol(demo: DemoImmich) -> type[asyncio.Protocol]:
-    """uvicorn's protocol, which hangs up while the demo is down: no status, no bytes, as if nobody were there."""
+    """The HTTP protocol, which hangs up while the demo is down: no status, no bytes, nobody there."""
 
     class HangsUp(H11Protocol):
         def data_received(self, data: bytes) -> None:

@@ -219,7 +219,8 @@ def album(state: DemoState, item: Album, *, with_assets: bool) -> dict[str, Any]
     if state.version.album_lists_assets:
         shown["ownerId"] = item.owner_id
         shown["owner"] = brief
-        shown["assets"] = [asset_brief(state, asset) for asset in inside] if with_assets else []
+        listed = inside if with_assets else []
+        shown["assets"] = [{**asset_brief(state, asset), "exifInfo": exif(asset)} for asset in listed]
     else:
         shown["albumUsers"] = [{"user": brief, "role": "owner"}]
     return shown

@@ -140,7 +140,10 @@ class Filling:
     def _copy(self, reading: int, writing: int) -> str:
         digest = new_sha256(usedforsecurity=False)
         buffer = memoryview(bytearray(min(_COPY_BYTES, max(self.source.size, 1))))
-        while count := self._read(reading, buffer):
+        # A file that grows faster than it is read would otherwise never end.
+        left = self.source.size
+        while left >= 0 and (count := self._read(reading, buffer)):
+            left -= count
             digest.update(buffer[:count])
             self.disk.write(writing, buffer[:count])
         return digest.hexdigest()

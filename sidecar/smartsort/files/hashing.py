@@ -79,7 +79,8 @@ def _blocks(path: str, expected: FileStamp | None) -> Iterator[memoryview]:
         check_unchanged(path, before, expected)
         buffer = _buffer()
         read = 0
-        while count := os.readv(handle, (buffer,)):
+        # A file that grows faster than it is read would otherwise never end.
+        while read <= before.size and (count := os.readv(handle, (buffer,))):
             read += count
             yield buffer[:count]
         after = FileStamp.of(os.fstat(handle))

@@ -201,7 +201,7 @@ class Placer:
             check_unchanged(wish.path, leaving, wish.expected)
             if status.st_nlink < 2 or self._same_entry(wish.path, wish.because_of):
                 raise StorageError(
-                    f"{shown(wish.path)} is kept: {shown(wish.because_of)} is the same name, not another one"
+                    f"{shown(wish.path)} is kept: {shown(wish.because_of)} is the same name and not another"
                 )
         else:
             self._compare(wish, leaving, staying)
@@ -308,8 +308,8 @@ class Move:
 
 def _not_there(wish: Drop) -> StorageError:
     return StorageError(
-        f"{shown(wish.path)} is kept: {shown(wish.because_of)}, where its bytes should live on, is not there; "
-        "is its folder mounted?"
+        f"{shown(wish.path)} is kept: its bytes should live on at {shown(wish.because_of)}, which is not "
+        "there; is its folder mounted?"
     )
 
 

@@ -145,6 +145,11 @@ _MAGIC: tuple[tuple[int, bytes, Format], ...] = (
 )
 
 
+def format_of(head: bytes) -> Format | None:
+    """The format that a file's first bytes (4 KiB are enough) announce, None for what is no medium."""
+    return _recognise(head)
+
+
 def _recognise(head: bytes) -> Format | None:
     for offset, magic, found in _MAGIC:
         # "CR" alone is too little to tell a CR2 by.

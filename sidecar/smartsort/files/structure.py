@@ -253,11 +253,14 @@ def _parts(have: int, want: int) -> str:
 def iso_media(reader: Reader, name: str, required: tuple[frozenset[bytes], ...]) -> Facts:
     """Walk the boxes of an ISO base media file; of each set in `required` one box must be there."""
     facts, found = Facts(), set[bytes]()
-    end = 0
+    end, kind = 0, b""
     for kind, content, end in boxes(reader, 0, reader.size, name):
         found.add(kind)
         if kind == b"moov":
             _movie(reader, content, end, name, facts)
+    if b"moof" in found and (kind == b"moof" or end < reader.size):
+        # A movie in fragments may end after any of them, so every byte has to belong to one.
+        raise Broken(f"{name} ends in the middle")
     missing = [alternatives for alternatives in required if not alternatives & found]
     if missing:
         if end + 8 > reader.size or b"mdat" in found:

@@ -2,8 +2,9 @@
 
 Measured with watchfiles 1.3: one non-UTF-8 name ends `awatch` with an error; a folder that is moved in or
 made with its content reports only itself; a root that is removed and made again goes silent for good; a root
-that does not exist raises. So its events are never looked at, only that there were some; it is started again
-whenever it ends; and between events a scan is asked for at an interval.
+that does not exist raises or, with permission errors ignored, is waited for in silence. So its events are
+never looked at, only that there were some; it is started again whenever it ends; and between events a scan is
+asked for at an interval.
 """
 
 from __future__ import annotations
@@ -123,6 +124,8 @@ class _Ear:
     async def _watch(self) -> None:
         """Listen until the path leads to another folder; raises what the watcher raises."""
         before = _identity(self.folder)
+        if before is None:
+            raise FileNotFoundError("it is not there")  # watchfiles would wait in silence
         # A watch sets its stop event when it is cancelled, so it must not be the caller's.
         own_stop = asyncio.Event()
         changes = awatch(

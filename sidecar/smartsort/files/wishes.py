@@ -22,9 +22,9 @@ class Placing:
     """A wish: `source` shall also be found in `folder`, under the first of `names` that is free.
 
     `names` are single names, tried in order and lazily. `expected` is the stamp the caller looked at,
-    `sha256` the digest it knows: the source is held to the first, a copy to both. `adopt`: a candidate that already
-    holds exactly these bytes (`sha256` is needed) is taken for ours, left by a crash between the act and
-    the ledger; leave out names which the ledger gives to other photos.
+    `sha256` the digest it knows: the source is held to the first, a copy to both.
+    `adopt`: a candidate that already holds exactly these bytes (`sha256` is needed) is taken for ours, left
+    by a crash between the act and the ledger; leave out names which the ledger gives to other photos.
     """
 
     source: str

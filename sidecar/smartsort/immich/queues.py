@@ -45,15 +45,13 @@ class QueueCalls(Connection):
         }
 
     async def look(self, libraries: Collection[str] | None = None) -> Look:
-        """The counts, and then the queues of the chain, one after the other, upstream first.
+        """The queues of the chain, one after the other, upstream first; `queue_counts` is the caller's to ask.
 
         A listing that fails is repeated before the next one is read, and raises when it keeps failing: a look
         is whole or there is none. `libraries` narrows which libraries' scans make it inconclusive: a long
         scan of somebody else's library says nothing about these. None: all of them.
         """
-        counts = await self.queue_counts()
-        listings = [await self._listing(queue, libraries) for queue in CHAIN]
-        return Look(listings=tuple(listings), counts=counts)
+        return Look(listings=tuple([await self._listing(queue, libraries) for queue in CHAIN]))
 
     async def recognition_jobs(self) -> Listing:
         """The last queue of the chain alone; enough once `look` has proved that detection is over."""

@@ -88,20 +88,56 @@ class Message:
 
 
 def post(db: Database, kind: str, photo_id: int | None, data: Mapping[str, Any], not_before: str) -> None:
-    """Put a message into the outbox."""
+    """Put a message into the outbox, and remember what Immich will then have been told."""
+    if photo_id is not None:
+        _remember(db, kind, photo_id, data)
     db.conn.execute(
         "INSERT INTO outbox (kind, photo_id, data, not_before) VALUES (?,?,?,?)",
         (kind, photo_id, dumps(dict(data)), not_before),
     )
 
 
+def post_once(db: Database, kind: str, data: Mapping[str, Any], not_before: str) -> None:
+    """Put a message about no photo into the outbox unless the same one waits there already."""
+    text = dumps(dict(data))
+    waiting = db.conn.execute(
+        "SELECT 1 FROM outbox WHERE kind = ? AND photo_id IS NULL AND data = ?", (kind, text)
+    ).fetchone()
+    if waiting is None:
+        post(db, kind, None, data, not_before)
+
+
+def _remember(db: Database, kind: str, photo_id: int, data: Mapping[str, Any]) -> None:
+    execute = db.conn.execute
+    if kind == "visibility":
+        execute("DELETE FROM told WHERE photo_id = ? AND kind = 'visibility'", (photo_id,))
+        if data["visibility"] != "timeline":
+            execute("INSERT INTO told VALUES (?, 'visibility', ?)", (photo_id, data["visibility"]))
+    elif kind == "album_add":
+        execute("INSERT OR IGNORE INTO told VALUES (?, 'album', ?)", (photo_id, data["album"]))
+    elif kind == "album_remove":
+        execute(
+            "DELETE FROM told WHERE photo_id = ? AND kind = 'album' AND value = ?", (photo_id, data["album"])
+        )
+
+
 def due(db: Database, now: str, limit: int) -> list[Message]:
-    """Messages whose time has come, oldest first."""
+    """Messages whose time has come, oldest first; of each photo only the first that is not delivered.
+
+    So what is said about one photo arrives in the order it was said, also when a message is put off.
+    """
     rows = db.conn.execute(
-        "SELECT id, kind, photo_id, data, attempts FROM outbox WHERE not_before <= ? ORDER BY id LIMIT ?",
+        "SELECT id, kind, photo_id, data, attempts FROM outbox AS o WHERE not_before <= ? AND NOT EXISTS"
+        " (SELECT 1 FROM outbox AS p WHERE p.photo_id = o.photo_id AND p.id < o.id) ORDER BY id LIMIT ?",
         (now, limit),
     )
     return [Message(r[0], r[1], r[2], json.loads(r[3]), r[4]) for r in rows]
+
+
+def next_due(db: Database) -> str | None:
+    """When the next message is due, None when there is none."""
+    when: str | None = db.conn.execute("SELECT min(not_before) FROM outbox").fetchone()[0]
+    return when
 
 
 def delivered(db: Database, ids: list[int]) -> None:

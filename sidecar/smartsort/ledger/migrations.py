@@ -178,3 +178,115 @@ def m003_history(db: Database) -> None:
     execute(
         "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL CHECK (json_valid(value))) STRICT"
     )
+
+
+@migrations()
+def m004_actions(db: Database) -> None:
+    """What humans did: put off, threw away when, said "not this person"; what Immich was told about a photo."""
+    execute = db.conn.execute
+    execute("ALTER TABLE photos ADD COLUMN trashed_at TEXT")
+    execute(
+        "CREATE INDEX idx_photos_trashed ON photos(coalesce(trashed_at, routed_at), id)"
+        " WHERE state IN ('rejected', 'skipped')"
+    )
+    execute("ALTER TABLE review_queue ADD COLUMN deferred_at TEXT")
+    for name, columns in {"idx_review_newest": "id", "idx_review_newest_of": "category, id"}.items():
+        execute(
+            f"CREATE INDEX {name} ON review_queue({columns}) WHERE action = 'pending' AND deferred_at IS NULL"
+        )
+    execute(
+        "CREATE INDEX idx_review_deferred ON review_queue(deferred_at, id)"
+        " WHERE action = 'pending' AND deferred_at IS NOT NULL"
+    )
+    execute(
+        """CREATE TABLE told (
+            photo_id INTEGER NOT NULL REFERENCES photos(id),
+            kind TEXT NOT NULL CHECK (kind IN ('album', 'visibility')),
+            value TEXT NOT NULL,
+            PRIMARY KEY (photo_id, kind, value)
+        ) STRICT, WITHOUT ROWID"""
+    )
+    execute(
+        """CREATE TABLE denials (
+            photo_id INTEGER NOT NULL REFERENCES photos(id),
+            person_id TEXT NOT NULL,
+            person_name TEXT NOT NULL,
+            PRIMARY KEY (photo_id, person_id)
+        ) STRICT, WITHOUT ROWID"""
+    )
+    execute(
+        "CREATE INDEX idx_events_group ON events(json_extract(data, '$.group'), id)"
+        " WHERE json_extract(data, '$.group') IS NOT NULL"
+    )
+    execute(
+        "CREATE INDEX idx_events_act ON events(json_extract(data, '$.act'))"
+        " WHERE json_extract(data, '$.act') IS NOT NULL"
+    )
+    execute("CREATE INDEX idx_events_at ON events(at)")
+    execute("CREATE INDEX idx_outbox_photo ON outbox(photo_id, id)")
+
+
+@migrations()
+def m010_items(db: Database) -> None:
+    """What was handed in over HTTP: downloads under way, uploads, and the photos they became."""
+    execute = db.conn.execute
+    execute(
+        """CREATE TABLE items (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL UNIQUE,
+            state TEXT NOT NULL CHECK (state IN ('downloading', 'received', 'accepted', 'failed')),
+            source TEXT NOT NULL,
+            url TEXT,
+            host TEXT NOT NULL DEFAULT '',
+            name ANY,
+            part ANY,
+            resume TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(resume)),
+            attempts INTEGER NOT NULL DEFAULT 0,
+            spent_seconds REAL NOT NULL DEFAULT 0,
+            not_before TEXT NOT NULL,
+            problem TEXT,
+            photo_id INTEGER,
+            parent TEXT,
+            created_at TEXT NOT NULL,
+            finished_at TEXT
+        ) STRICT"""
+    )
+    execute(
+        "CREATE INDEX idx_items_open ON items(host, number) WHERE state IN ('downloading', 'received')"
+    )
+    execute("CREATE INDEX idx_items_due ON items(not_before) WHERE state IN ('downloading', 'received')")
+    execute("CREATE INDEX idx_items_state ON items(state, number)")
+    execute("CREATE INDEX idx_items_photo ON items(photo_id) WHERE photo_id IS NOT NULL")
+    execute(
+        "CREATE INDEX idx_photos_handed_in ON photos(origin_path) WHERE origin IN ('url', 'upload')"
+    )
+    execute(
+        """CREATE TABLE idempotency (
+            actor TEXT NOT NULL,
+            key TEXT NOT NULL,
+            digest TEXT NOT NULL,
+            items TEXT NOT NULL CHECK (json_valid(items)),
+            at TEXT NOT NULL,
+            PRIMARY KEY (actor, key)
+        ) STRICT"""
+    )
+
+
+@migrations()
+def m020_daily_totals(db: Database) -> None:
+    """Totals by day (smartsort.ledger.statistics), and indexes for counting the queue and filed photos."""
+    execute = db.conn.execute
+    execute(
+        """CREATE TABLE daily_totals (
+            day TEXT NOT NULL,
+            what TEXT NOT NULL,
+            name TEXT NOT NULL,
+            photos INTEGER NOT NULL,
+            PRIMARY KEY (day, what, name)
+        ) STRICT, WITHOUT ROWID"""
+    )
+    execute(
+        "CREATE INDEX idx_review_waiting ON review_queue(created_at, category)"
+        " WHERE action = 'pending' AND photo_id IS NOT NULL"
+    )
+    execute("CREATE INDEX idx_photos_filed ON photos(person_id) WHERE state = 'filed'")

@@ -365,7 +365,9 @@ def _copy_of(db: Database, photo_id: int, sha256: str) -> OtherCopy | None:
     # Of two equal files on their way together the older row is the photo, the younger its duplicate.
     rows = db.conn.execute(
         "SELECT id, state FROM photos WHERE sha256 = ?1 AND id <> ?2"
-        " AND (id < ?2 OR state NOT IN ('arrived', 'claimed', 'hashed')) ORDER BY id",
+        " AND (id < ?2 OR state NOT IN ('arrived', 'claimed', 'hashed'))"
+        # What was filed as a duplicate of this very photo says nothing about it.
+        " AND (duplicate_of IS NULL OR duplicate_of <> ?2) ORDER BY duplicate_of IS NOT NULL, id",
         (sha256, photo_id),
     ).fetchall()
     living = [row for row in rows if State(row[1]) not in _DEAD]

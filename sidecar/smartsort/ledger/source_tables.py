@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,3 +113,62 @@ def close_review(db: Database, photo_id: int, action: str, by: str, at: str) -> 
 def withdraw_review(db: Database, photo_id: int) -> None:
     """Remove a pending row that no human has judged (the photo resolved itself)."""
     db.conn.execute("DELETE FROM review_queue WHERE photo_id = ? AND action = 'pending'", (photo_id,))
+
+
+_REVIEW_COLUMNS = (
+    "id",
+    "file_path",
+    "category",
+    "file_hash",
+    "reason",
+    "faces_detected",
+    "suggested_person",
+    "created_at",
+    "reviewed_at",
+    "reviewed_by",
+    "action",
+    "deferred_at",
+)
+
+
+def newest_review(db: Database, photo_id: int) -> dict[str, Any] | None:
+    """The newest row a photo has in the queue, pending or closed, as plain values; None without one."""
+    row = db.conn.execute(
+        f"SELECT {', '.join(_REVIEW_COLUMNS)} FROM review_queue WHERE photo_id = ?"  # noqa: S608 - our columns
+        " ORDER BY id DESC LIMIT 1",
+        (photo_id,),
+    ).fetchone()
+    return dict(zip(_REVIEW_COLUMNS, row, strict=True)) if row else None
+
+
+def put_review_back(db: Database, photo_id: int, row: Mapping[str, Any] | None) -> None:
+    """Make `row` (from `newest_review`) the photo's newest row again; rows opened since go."""
+    execute = db.conn.execute
+    execute("DELETE FROM review_queue WHERE photo_id = ? AND id > ?", (photo_id, row["id"] if row else 0))
+    if row is None:
+        return
+    columns = ", ".join((*_REVIEW_COLUMNS, "photo_id"))
+    marks = ", ".join("?" * (len(_REVIEW_COLUMNS) + 1))
+    assignments = ", ".join(f"{c} = excluded.{c}" for c in _REVIEW_COLUMNS[1:])
+    execute(
+        f"INSERT INTO review_queue ({columns}) VALUES ({marks})"  # noqa: S608
+        f" ON CONFLICT (id) DO UPDATE SET {assignments}",
+        (*(row[c] for c in _REVIEW_COLUMNS), photo_id),
+    )
+
+
+def defer_review(db: Database, photo_id: int, at: str) -> None:
+    """List a photo's pending row after all others."""
+    db.conn.execute(
+        "UPDATE review_queue SET deferred_at = ? WHERE photo_id = ? AND action = 'pending'", (at, photo_id)
+    )
+
+
+def download_of(db: Database, photo_id: int) -> Download | None:
+    """The row of `downloads` that belongs to a photo."""
+    row = db.conn.execute(
+        "SELECT file_path, filename, file_hash, source, download_date, person_name, auto_sorted"
+        " FROM downloads WHERE photo_id = ? LIMIT 1",
+        (photo_id,),
+    ).fetchone()
+    return Download(*row[:6], auto_sorted=bool(row[6])) if row else None

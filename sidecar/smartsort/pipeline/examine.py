@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,8 @@ from smartsort.pipeline.route import Router, Verdict
 
 BATCH = 256
 """Photos examined between two commits."""
+
+BATCH_OF_CHECKSUMS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,35 +117,58 @@ class Examine:
 
 
 class Compare:
-    """hashed -> unique: is the content known to the ledger, or to Immich as an upload?"""
+    """hashed -> unique: is the content known to the ledger, or to Immich as an upload?
+
+    `wanted` tells how many photos could be placed now: Immich is asked, in one call for all, only when the
+    answer is of use. Duplicates the ledger knows are routed at once.
+    """
 
     takes = (State.HASHED,)
 
-    def __init__(self, context: Context, router: Router) -> None:
-        self._context, self._router = context, router
+    def __init__(self, context: Context, router: Router, wanted: Callable[[int], Awaitable[int]]) -> None:
+        self._context, self._router, self._wanted = context, router, wanted
+        self._compared: set[int] = set()
 
     async def step(self) -> bool:
-        """Compare one batch with one call to Immich; raises ImmichError and leaves the photos waiting."""
+        """Compare what is waiting; raises ImmichError and leaves the photos waiting."""
         context = self._context
-        batch = await context.ledger.aread(lambda db: photos.in_state(db, State.HASHED, 1000))
+        batch = await context.ledger.aread(lambda db: photos.in_state(db, State.HASHED, BATCH_OF_CHECKSUMS))
         if not batch:
+            self._compared.clear()
             return False
-        copies: dict[int, OtherCopy] = {}
         if context.tuning.check_hash:
-            wanted = {p.id: p.sha256 for p in batch if p.sha256}
-            copies = await context.ledger.aread(lambda db: photos.copies_of(db, wanted))
-            rest = [p for p in batch if p.id not in copies]
-            if rest:
-                copies |= await self._uploads(rest)
+            batch = await self._without_known(batch)
+        if not batch or await self._wanted(len(batch)) == 0:
+            return False
+        # Once more: what was looked up before may have gained an older twin meanwhile.
+        self._compared.clear()
+        uploads: dict[int, OtherCopy] = {}
+        if context.tuning.check_hash:
+            batch = await self._without_known(batch)
+            uploads = await self._uploads(batch)
         await context.commit(
-            [Change(p.id, expect=(State.HASHED,), state=State.UNIQUE) for p in batch if p.id not in copies]
+            [Change(p.id, expect=(State.HASHED,), state=State.UNIQUE) for p in batch if p.id not in uploads]
         )
         await self._router.route(
-            [Verdict(p, Evidence(other_copy=copies[p.id])) for p in batch if p.id in copies]
+            [Verdict(p, Evidence(other_copy=uploads[p.id])) for p in batch if p.id in uploads]
         )
         return True
 
+    async def _without_known(self, batch: list[Photo]) -> list[Photo]:
+        """Route the photos the ledger has another copy of; the others."""
+        wanted = {p.id: p.sha256 for p in batch if p.sha256 and p.id not in self._compared}
+        if not wanted:
+            return batch
+        copies = await self._context.ledger.aread(lambda db: photos.copies_of(db, wanted))
+        self._compared |= wanted.keys()
+        await self._router.route(
+            [Verdict(p, Evidence(other_copy=copies[p.id])) for p in batch if p.id in copies]
+        )
+        return [p for p in batch if p.id not in copies]
+
     async def _uploads(self, rest: list[Photo]) -> dict[int, OtherCopy]:
+        if not rest:
+            return {}
         found = await self._context.server.uploads_with_content([p.sha1 for p in rest if p.sha1])
         copies: dict[int, OtherCopy] = {}
         for photo in rest:

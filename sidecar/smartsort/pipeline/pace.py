@@ -14,8 +14,10 @@ SHORTEST_PAUSE = 0.2
 
 @dataclass(slots=True)
 class Batches:
-    """The bounded number of photos in flight: it doubles from batch to batch and starts small again
-    once the backlog is gone."""
+    """The bounded number of photos in flight.
+
+    It doubles from batch to batch and starts small again once the backlog is gone.
+    """
 
     limit: int
     size: int = FIRST_BATCH
@@ -45,25 +47,23 @@ class Batches:
 class LookPace:
     """When to look at Immich's queues next, from how fast they empty.
 
-    Half of the time the rest would take at the pace seen so far, never longer than `longest` and never
-    shorter than `SHORTEST_PAUSE`. So a long wait costs few calls and its end is noticed at once.
+    Half of what the rest seems to take at the pace seen so far, never more than `longest` seconds and never
+    less than `SHORTEST_PAUSE`. So a long wait costs few calls and its end is noticed at once.
     """
 
     longest: float
-    started: float | None = None
-    at_start: int = 0
+    _first: tuple[float, int] | None = None
 
     def restart(self) -> None:
-        """Forget the pace: a new batch begins."""
-        self.started = None
+        """A new batch is on its way: forget the pace of the last."""
+        self._first = None
 
     def pause(self, now: float, pending: int) -> float:
-        """Seconds to wait, given the jobs pending now. `now` is monotonic."""
-        if self.started is None or pending > self.at_start:
-            self.started, self.at_start = now, pending
+        """Seconds until the next look, given the jobs pending `now` (monotonic)."""
+        if self._first is None or pending > self._first[1]:
+            self._first = (now, pending)
             return SHORTEST_PAUSE
-        done = self.at_start - pending
-        if done <= 0:
-            return min(self.longest, max(SHORTEST_PAUSE, (now - self.started) / 2))
-        remaining = pending * (now - self.started) / done
+        since, at_first = self._first
+        done = at_first - pending
+        remaining = pending * (now - since) / done if done > 0 else now - since
         return min(self.longest, max(SHORTEST_PAUSE, remaining / 2))

@@ -28,6 +28,9 @@ FACES_AT_ONCE = 8
 
 SUGGESTIONS = 5
 
+PORTION = 32
+"""Photos whose faces are read between two commits."""
+
 _OTHERS_TRAFFIC = 3
 """More pending jobs than this many per waiting photo are somebody else's: then counts never reach zero and
 looks are made on the clock instead."""
@@ -45,6 +48,10 @@ class _Waiting:
     """Assets whose detection is proved to be over."""
     faces: dict[str, tuple[Face, ...]] = field(default_factory=dict)
     """Faces of those, read after the proof."""
+    open_faces: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Of those, the faces recognition still had when they were read."""
+    faceless: list[Photo] = field(default_factory=list)
+    """Photos without a face that have to be asked for once more."""
     unfinished_detection: set[str] = field(default_factory=set)
     """Assets that `detect_missing_faces` was seen to queue."""
     asked: dict[str, int] = field(default_factory=dict)
@@ -82,16 +89,19 @@ class Recognise:
         )
         if not waiting:
             self._memory = _Waiting()
+            self._batch = frozenset()
             self._pace.restart()
             return None
         ids = frozenset(p.id for p in waiting)
-        if not ids <= self._batch:
-            self._pace.restart()
+        new = ids - self._batch
         self._batch = ids
+        if new:
+            self._pace.restart()
+            return SHORTEST_PAUSE
 
         self.counts = await context.server.queue_counts()
         if self._all_detected(waiting):
-            return await self._while_recognising(waiting)
+            return await self._while_recognising(waiting, self._recognition_pending())
         upstream = pending(self.counts) - self._recognition_pending()
         if upstream > 0 and not self._overdue(upstream, len(waiting)):
             return self._pace.pause(context.clock.monotonic(), upstream)
@@ -99,13 +109,16 @@ class Recognise:
         known = await self._resolve(waiting, idle=upstream == 0)
         if not known:
             return self._pace.pause(context.clock.monotonic(), max(upstream, 1))
-        look = await context.server.look()
+        look = await context.server.look(await self._libraries(waiting))
         self._looked_at = context.clock.monotonic()
         self._memory.detected |= look.detected({p.asset_id for p in known if p.asset_id})
         finished = [p for p in known if p.asset_id in self._memory.detected]
+        last = look.listings[-1]
         if not finished:
             return self._pace.pause(context.clock.monotonic(), max(upstream, 1))
-        return await self._conclude(finished, look.listings[-1], len(known))
+        if last.ids or last.collective:
+            return await self._while_recognising(finished, self._recognition_pending())
+        return await self._conclude(finished, last, len(waiting))
 
     # --- waiting for detection ---------------------------------------------------------------
 
@@ -174,77 +187,108 @@ class Recognise:
 
     # --- waiting for recognition -------------------------------------------------------------
 
-    async def _while_recognising(self, waiting: Sequence[Photo]) -> float | None:
-        """Detection is over for all: file those whose faces are assigned while the rest goes on."""
+    async def _libraries(self, waiting: Sequence[Photo]) -> set[str]:
+        """The external libraries these photos are in: only their scans make a look inconclusive."""
+        shards = {p.shard for p in waiting if p.shard is not None}
+        found = [await self._shelve.library_of(shard) for shard in sorted(shards)]
+        return {library_id for library_id in found if library_id is not None}
+
+    async def _while_recognising(self, detected: Sequence[Photo], left: int) -> float | None:
+        """Detection is over for these: file those whose faces are assigned while the rest goes on.
+
+        `left` is how many jobs recognition has; Immich runs one at a time.
+        """
         context = self._context
-        left = self._recognition_pending()
         if left == 0:
             listing = await context.server.recognition_jobs()
-            return await self._conclude(list(waiting), listing, len(waiting))
+            return await self._conclude(list(detected), listing, len(detected))
         if left == self._memory.seen_in_recognition:
             return SHORTEST_PAUSE
         self._memory.seen_in_recognition = left
         assigned: set[str] = set()
-        for shard in {p.shard for p in waiting if p.shard is not None}:
-            library_id = await self._shelve.library_of(shard)
-            placed = [p.placed_at for p in waiting if p.shard == shard and p.placed_at]
-            if library_id is not None and placed:
-                since = datetime.fromisoformat(min(placed)).astimezone(UTC) - _CLOCK_SKEW
-                assigned |= await context.server.assets_with_people(library_id, since)
+        for library_id in await self._libraries(detected):
+            placed = [p.placed_at for p in detected if p.placed_at]
+            since = datetime.fromisoformat(min(placed)).astimezone(UTC) - _CLOCK_SKEW
+            assigned |= await context.server.assets_with_people(library_id, since)
         listing = await context.server.recognition_jobs()
-        ready = [p for p in waiting if p.asset_id in assigned]
-        await self._conclude(ready, listing, len(waiting))
+        await self._conclude([p for p in detected if p.asset_id in assigned], listing, len(detected))
         return 2 * SHORTEST_PAUSE
 
     async def _conclude(self, finished: list[Photo], last: Listing, known: int) -> float | None:
-        """Read the faces of photos whose detection is over and judge those that are final.
+        """As `_judge`, in portions, so that the first photos are filed before the last is read."""
+        if not finished:
+            return SHORTEST_PAUSE
+        await self._people.refresh()
+        done = 0
+        for start in range(0, len(finished), PORTION):
+            done += await self._judge(finished[start : start + PORTION], last)
+        if self._memory.faceless:
+            faceless, self._memory.faceless = self._memory.faceless, []
+            done += await self._judge_faceless(faceless)
+        return SHORTEST_PAUSE if known > done else 0.0
+
+    async def _judge(self, finished: Sequence[Photo], last: Listing) -> int:
+        """Read the faces of photos whose detection is over and route those that are final; how many.
 
         `last` is the recognition queue, read after the proof and before the faces.
         """
-        context = self._context
-        await self._people.refresh()
-        await self._read_faces(finished)
+        context, memory = self._context, self._memory
+        await self._read_faces(finished, last)
         verdicts: list[Verdict] = []
-        no_face: list[Photo] = []
         unassigned: list[Photo] = []
         for photo in finished:
             asset_id = photo.asset_id or ""
-            faces = self._memory.faces.get(asset_id)
-            if faces is None:
-                continue
-            if _in_recognition(last, faces):
-                self._memory.faces.pop(asset_id)  # to be read again once it is through
+            faces = memory.faces.get(asset_id)
+            if faces is None or _in_recognition(last, faces):
                 continue
             if not faces and self._must_ask(photo):
-                no_face.append(photo)
-            elif not faces and photo.asset_id in self._memory.unfinished_detection:
-                why = f"face detection failed {self._memory.asked.get(asset_id, 0)} times"
+                memory.faceless.append(photo)
+            elif not faces and asset_id in memory.unfinished_detection:
+                why = f"face detection failed {memory.asked.get(asset_id, 0)} times"
                 verdicts.append(Verdict(photo, Evidence(gave_up=why)))
             elif self._worth_another_recognition(faces):
                 unassigned.append(photo)
             else:
                 verdicts.append(Verdict(photo, await self._evidence(faces)))
         if unassigned:
-            self._recognition_asked_for = self._people.version
-            await context.server.recognise_unassigned_faces()
-            for photo in unassigned:
-                self._memory.faces.pop(photo.asset_id or "", None)
-        if no_face:
-            faceless = await self._ask_for_missing_faces(no_face)
-            verdicts += [Verdict(photo, Evidence()) for photo in faceless]
-        done = await self._router.route(verdicts)
-        self._forget([v.photo for v in verdicts if v.photo.id in set(done)])
-        left = known - len(done)
-        return SHORTEST_PAUSE if left > 0 else 0.0
+            await self._recognise_again(unassigned)
+        return await self._route(verdicts)
 
-    async def _read_faces(self, finished: Sequence[Photo]) -> None:
+    async def _judge_faceless(self, without: Sequence[Photo]) -> int:
+        proved = await self._ask_for_missing_faces(without)
+        return await self._route([Verdict(photo, Evidence()) for photo in proved])
+
+    async def _route(self, verdicts: Sequence[Verdict]) -> int:
+        done = set(await self._router.route(verdicts))
+        self._forget([v.photo for v in verdicts if v.photo.id in done])
+        return len(done)
+
+    async def _recognise_again(self, unassigned: Sequence[Photo]) -> None:
+        """Have Immich try the faces that nobody was assigned to once more, now that people have changed."""
+        try:
+            await self._context.server.recognise_unassigned_faces()
+        except ImmichRejected as busy:
+            if not busy.retryable:
+                raise
+            return
+        self._recognition_asked_for = self._people.version
+        for photo in unassigned:
+            self._memory.faces.pop(photo.asset_id or "", None)
+
+    async def _read_faces(self, finished: Sequence[Photo], last: Listing) -> None:
+        """Faces not read yet, and those read while recognition still had one of them."""
         gate = asyncio.Semaphore(FACES_AT_ONCE)
 
         async def read(asset_id: str) -> None:
             async with gate:
-                self._memory.faces[asset_id] = tuple(await self._context.server.faces(asset_id))
+                faces = tuple(await self._context.server.faces(asset_id))
+            self._memory.faces[asset_id] = faces
+            open_faces = frozenset(f.id for f in faces if f.person is None)
+            self._memory.open_faces[asset_id] = open_faces if last.collective else open_faces & last.ids
 
-        wanted = sorted({p.asset_id for p in finished if p.asset_id and p.asset_id not in self._memory.faces})
+        known, before = self._memory.faces, self._memory.open_faces
+        assets = {p.asset_id for p in finished if p.asset_id}
+        wanted = sorted(a for a in assets if a not in known or (before.get(a, frozenset()) - last.ids))
         results = await asyncio.gather(*(read(a) for a in wanted), return_exceptions=True)
         gone: set[str] = set()
         for asset_id, result in zip(wanted, results, strict=True):
@@ -296,7 +340,12 @@ class Recognise:
         """
         context, memory = self._context, self._memory
         assets = {p.asset_id for p in without if p.asset_id}
-        await context.server.detect_missing_faces()
+        try:
+            await context.server.detect_missing_faces()
+        except ImmichRejected as busy:
+            if not busy.retryable:
+                raise
+            return []  # detection is at work for somebody else; the next look comes back to these
         seen: set[str] = set()
         for _ in range(_LISTINGS_PER_QUESTION):
             listing = await context.server.detection_jobs()
@@ -327,6 +376,7 @@ class Recognise:
             asset_id = photo.asset_id or ""
             self._memory.detected.discard(asset_id)
             self._memory.faces.pop(asset_id, None)
+            self._memory.open_faces.pop(asset_id, None)
             self._memory.asked.pop(asset_id, None)
             self._memory.unfinished_detection.discard(asset_id)
             self._memory.unresolved.pop(photo.id, None)

@@ -50,9 +50,8 @@ class Shelve:
         context = self._context
         if not context.enabled():
             return False
-        in_flight = await context.ledger.aread(photos.in_flight)
         waiting = (await context.ledger.aread(photos.unfinished)).get(State.UNIQUE, 0)
-        room = self.batches.room(in_flight, waiting)
+        room = await self.room(waiting)
         if room == 0:
             return False
         batch = await context.ledger.aread(lambda db: photos.in_state(db, State.UNIQUE, room))
@@ -65,6 +64,12 @@ class Shelve:
         if placed and context.tuning.trigger_scan:
             await context.server.scan(library_id)
         return True
+
+    async def room(self, waiting: int) -> int:
+        """How many of `waiting` photos may be placed now; 0 while sorting is switched off."""
+        if not self._context.enabled():
+            return 0
+        return self.batches.room(await self._context.ledger.aread(photos.in_flight), waiting)
 
     async def _library(self, shard: Shard) -> str:
         """The external library of a shard: the remembered one, one with its path, or a new one."""

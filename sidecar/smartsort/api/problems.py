@@ -1,0 +1,132 @@
+"""Errors over HTTP: one body for all of them, and the statuses each route documents."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from smartsort.api.schemas import EventView, Problem
+from smartsort.errors import (
+    ConfigurationError,
+    ImmichError,
+    LedgerError,
+    SmartsortError,
+    StorageError,
+)
+from smartsort.files.shown import shown
+
+log = logging.getLogger(__name__)
+
+Answers = dict[int | str, dict[str, Any]]
+
+_MEANINGS = {
+    401: "No token, or one that is not known (`unauthorised`).",
+    403: "The token lacks a scope (`forbidden`).",
+    404: "There is no such thing (`not_found`).",
+    409: "Somebody or something was faster (`conflict`); `happened` tells what.",
+    413: "The body is longer than allowed (`too_large`).",
+    422: "The request does not fit (`invalid`).",
+    503: "Immich (`immich`), a folder (`storage`) or the ledger (`ledger`) cannot be used just now.",
+}
+
+CODES = {
+    400: "invalid",
+    401: "unauthorised",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    409: "conflict",
+    413: "too_large",
+    415: "invalid",
+    422: "invalid",
+}
+
+
+class Refused(Exception):  # noqa: N818 - as the errors of smartsort: the name says what happened
+    """A request that is answered with a Problem."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        happened: EventView | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status, self.headers = status, headers
+        self.problem = Problem(detail=detail, code=code, happened=happened)
+
+
+def answers(*statuses: int) -> Answers:
+    """The `responses` of a route: these statuses with a Problem as their body."""
+    return {status: {"model": Problem, "description": _MEANINGS[status]} for status in statuses}
+
+
+GUARDED = answers(401, 403, 413, 422, 503)
+"""What every route behind a token may answer."""
+
+
+def problem_response(status: int, problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
+    """The answer for a problem."""
+    return JSONResponse(problem.model_dump(mode="json"), status_code=status, headers=headers)
+
+
+def _validation(problem: RequestValidationError) -> Problem:
+    """What did not fit and where; never the value, which may be a secret."""
+    parts = []
+    for error in problem.errors():
+        place = ".".join(str(part) for part in error["loc"])
+        parts.append(f"{place}: {error['msg']}")
+    return Problem(detail=shown("; ".join(parts[:20])) or "the request does not fit", code="invalid")
+
+
+def _status_of(problem: SmartsortError) -> tuple[int, str]:
+    table: tuple[tuple[type[SmartsortError], int, str], ...] = (
+        (ImmichError, 503, "immich"),
+        (StorageError, 503, "storage"),
+        (LedgerError, 503, "ledger"),
+        (ConfigurationError, 422, "invalid"),
+    )
+    return next(((status, code) for kind, status, code in table if isinstance(problem, kind)), (503, "error"))
+
+
+def install(app: FastAPI) -> None:
+    """Have the application answer every error with a Problem."""
+
+    @app.exception_handler(Refused)
+    async def refused(_: Request, problem: Refused) -> Response:
+        return problem_response(problem.status, problem.problem, problem.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, problem: RequestValidationError) -> Response:
+        return problem_response(422, _validation(problem))
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, problem: HTTPException) -> Response:
+        status = 422 if problem.status_code == 400 else problem.status_code
+        detail = str(problem.detail)
+        if status == 404 and detail == "Not Found":
+            detail = f"there is nothing at {shown(request.url.path)}; see /docs"
+        elif status == 405:
+            detail = f"{request.method} is not for {shown(request.url.path)}; see /docs"
+        headers = dict(problem.headers) if problem.headers else None
+        return problem_response(status, Problem(detail=detail, code=CODES.get(status, "error")), headers)
+
+    @app.exception_handler(SmartsortError)
+    async def ours(_: Request, problem: SmartsortError) -> Response:
+        status, code = _status_of(problem)
+        return problem_response(status, Problem(detail=shown(str(problem)), code=code))
+
+    @app.exception_handler(Exception)
+    async def bug(request: Request, problem: Exception) -> Response:
+        log.error("%s %s failed", request.method, shown(request.url.path), exc_info=problem)
+        return problem_response(
+            500, Problem(detail="smartsort failed at this; its log says where. Please report it.")
+        )

@@ -1,0 +1,158 @@
+"""Who may do what: bearer tokens and their scopes.
+
+Nothing but `/healthz` and the description of the API is answered without a token. There are no cookies and
+no CORS headers, so a web page in a browser can make no use of a user's rights.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, get_args
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPBearer
+
+from smartsort.api.problems import Refused
+from smartsort.api.schemas import Scope
+from smartsort.config import Settings
+from smartsort.errors import ConfigurationError
+
+log = logging.getLogger(__name__)
+
+TOKEN_FILE = "api-token"  # noqa: S105 - a file's name
+"""Below the root; holds the token that was made because none was set."""
+
+OPEN_PATHS = frozenset({"/healthz", "/docs", "/docs/oauth2-redirect", "/openapi.json"})
+"""Answered without a token; none of them shows data."""
+
+_RANK: dict[str, int] = {name: rank for rank, name in enumerate(get_args(Scope))}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks. `name` is the actor of the events a request causes."""
+
+    name: str
+    scopes: frozenset[str]
+
+    def may(self, needed: Scope) -> bool:
+        """True when one of the scopes is the needed one or a higher one: intake < review < admin."""
+        return any(_RANK[scope] >= _RANK[needed] for scope in self.scopes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    caller: Caller
+    digest: bytes = field(repr=False)
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+
+
+class Tokens:
+    """The tokens that are accepted, as digests."""
+
+    def __init__(self, known: Sequence[tuple[str, Sequence[str], str]]) -> None:
+        self._known = tuple(
+            _Known(Caller(name, frozenset(scopes)), _digest(token)) for name, scopes, token in known
+        )
+
+    @classmethod
+    def of(cls, settings: Settings) -> Tokens:
+        """The tokens of the settings. Without `api.token` the one in the root's file is used, or made.
+
+        Raises ConfigurationError when that file cannot be read or written.
+        """
+        api = settings.api
+        main = api.token.get_secret_value() if api.token else kept_token(os.fspath(settings.root))
+        known: list[tuple[str, Sequence[str], str]] = [("admin", ("admin",), main)]
+        known += [(t.name, t.scopes, t.token.get_secret_value()) for t in api.tokens if t.token is not None]
+        return cls(known)
+
+    def caller(self, authorization: str | None) -> Caller | None:
+        """Whose token an `Authorization` header carries, None for nobody's.
+
+        Every token is compared, in constant time: how long it takes tells nothing.
+        """
+        scheme, _, token = (authorization or "").partition(" ")
+        given = _digest(token.strip())
+        found: Caller | None = None
+        for known in self._known:
+            if hmac.compare_digest(known.digest, given):
+                found = known.caller
+        return found if scheme.lower() == "bearer" and token.strip() else None
+
+
+def kept_token(root: str) -> str:
+    """The token in the root's token file; made, readable for this user only, when there is none."""
+    path = os.path.join(root, TOKEN_FILE)
+    try:
+        try:
+            with open(path, encoding="ascii") as file:
+                token = file.read().strip()
+            if token:
+                return token
+            os.unlink(path)  # a crash came between making and filling it
+        except FileNotFoundError:
+            pass
+        token = secrets.token_urlsafe(32)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(f"{token}\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except (OSError, UnicodeDecodeError) as problem:
+        raise ConfigurationError(
+            f"the API token in {path} can be neither read nor made: {problem}. "
+            "Make the file readable for smartsort, or set SMARTSORT_API__TOKEN."
+        ) from problem
+    log.info("the API token was made; it is in %s", path)
+    return token
+
+
+_bearer = HTTPBearer(
+    auto_error=False,
+    description="A token of the settings, or the one in `api-token` below the root.",
+)
+
+
+def scope(needed: Scope) -> Callable[..., Caller]:
+    """A dependency: the caller, who has this scope. Raises Refused (403) else."""
+
+    def check(request: Request, _: Annotated[object, Security(_bearer)]) -> Caller:
+        caller: Caller | None = getattr(request.state, "caller", None)
+        if caller is None:
+            raise unauthorised()
+        if not caller.may(needed):
+            raise Refused(
+                403,
+                "forbidden",
+                f"this needs a token with the scope {needed}; {caller.name} has "
+                f"{', '.join(sorted(caller.scopes))}",
+            )
+        return caller
+
+    return check
+
+
+def unauthorised() -> Refused:
+    """The answer to a missing or unknown token."""
+    return Refused(
+        401,
+        "unauthorised",
+        "this needs a token: send the header `Authorization: Bearer TOKEN` with one of the settings, "
+        f"or the one in {TOKEN_FILE} below the root",
+        headers={"WWW-Authenticate": "Bearer"},
+    )
+
+
+Intaker = Annotated[Caller, Depends(scope("intake"))]
+Reviewer = Annotated[Caller, Depends(scope("review"))]
+Admin = Annotated[Caller, Depends(scope("admin"))]

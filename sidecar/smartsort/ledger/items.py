@@ -1,0 +1,311 @@
+"""Items handed in over HTTP: downloads under way, uploads, and which photo each became."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from sqlite_utils import Database
+
+from smartsort.files.shown import from_ledger, to_ledger
+from smartsort.ledger import events, photos
+from smartsort.ledger.records import NewEvent, Photo, dumps
+
+
+class ItemState(StrEnum):
+    """Where an item is on its way; afterwards its photo's state counts."""
+
+    DOWNLOADING = "downloading"
+    """Waits for its download, or is being downloaded."""
+    RECEIVED = "received"
+    """Its file is whole in `temp_downloads/` and about to be claimed."""
+    ACCEPTED = "accepted"
+    """Rest: it is a photo of the ledger."""
+    FAILED = "failed"
+    """Rest: there is no photo; `problem` says why."""
+
+
+OPEN = (ItemState.DOWNLOADING, ItemState.RECEIVED)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One row of `items`. `part` is the file's path relative to `temp_downloads/`."""
+
+    number: int
+    id: str
+    state: ItemState
+    source: str
+    url: str | None
+    host: str
+    name: str | None
+    part: str | None
+    resume: Mapping[str, Any]
+    attempts: int
+    spent_seconds: float
+    not_before: str
+    problem: str | None
+    photo_id: int | None
+    parent: str | None
+    created_at: str
+    finished_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewItem:
+    """An item about to be written. A `problem` makes it a failed one from the start."""
+
+    id: str
+    source: str
+    url: str | None = None
+    host: str = ""
+    name: str | None = None
+    part: str | None = None
+    state: ItemState = ItemState.DOWNLOADING
+    problem: str | None = None
+    parent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An `Idempotency-Key`, whose it is, and the digest of what was sent with it."""
+
+    actor: str
+    key: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Items written, or with `before` those that an earlier request with the same key wrote."""
+
+    items: list[Item]
+    before: bool = False
+
+
+class KeyReused(Exception):
+    """The same key came with another body; nothing was written."""
+
+
+_FIELDS = tuple(f.name for f in dataclasses.fields(Item))
+_COLUMNS = ", ".join(_FIELDS)
+
+
+def _item(row: Sequence[Any]) -> Item:
+    values = dict(zip(_FIELDS, row, strict=True))
+    values["state"] = ItemState(values["state"])
+    values["resume"] = json.loads(values["resume"])
+    for name in ("name", "part"):
+        if values[name] is not None:
+            values[name] = from_ledger(values[name])
+    return Item(**values)
+
+
+# --- writing ---------------------------------------------------------------------------------
+
+
+def add(db: Database, new: Sequence[NewItem], at: str, key: Key | None = None) -> Taken:
+    """Write items, all or none. Raises KeyReused; a known key with the same body writes nothing."""
+    if key is not None:
+        row = db.conn.execute(
+            "SELECT digest, items FROM idempotency WHERE actor = ? AND key = ?", (key.actor, key.key)
+        ).fetchone()
+        if row is not None:
+            if row[0] != key.digest:
+                raise KeyReused
+            return Taken([item for i in json.loads(row[1]) if (item := get(db, i)) is not None], before=True)
+    for item in new:
+        _insert(db, item, at)
+    if key is not None:
+        db.conn.execute(
+            "INSERT INTO idempotency (actor, key, digest, items, at) VALUES (?,?,?,?,?)",
+            (key.actor, key.key, key.digest, dumps([item.id for item in new]), at),
+        )
+    _tell_failures(db, [n for n in new if n.problem is not None], at)
+    return Taken([item for n in new if (item := get(db, n.id)) is not None])
+
+
+def _insert(db: Database, item: NewItem, at: str) -> None:
+    failed = item.problem is not None
+    db.conn.execute(
+        "INSERT INTO items (id, state, source, url, host, name, part, problem, parent, not_before,"
+        " created_at, finished_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+        (
+            item.id,
+            (ItemState.FAILED if failed else item.state).value,
+            item.source,
+            item.url,
+            item.host,
+            None if item.name is None else to_ledger(item.name),
+            None if item.part is None else to_ledger(item.part),
+            item.problem,
+            item.parent,
+            at,
+            at,
+            at if failed else None,
+        ),
+    )
+
+
+def _tell_failures(db: Database, failed: Iterable[NewItem | Item], at: str, problem: str = "") -> None:
+    happened = [
+        NewEvent(
+            "download_failed",
+            data={"item": f.id, "source": f.source, "reason": problem or f.problem or "", "host": f.host},
+        )
+        for f in failed
+    ]
+    if happened:
+        events.append(db, happened, at)
+
+
+def remember_resume(db: Database, item_id: str, resume: Mapping[str, Any]) -> None:
+    """Note what a later request needs to go on where this one stops."""
+    db.conn.execute("UPDATE items SET resume = ? WHERE id = ?", (dumps(dict(resume)), item_id))
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A file that is whole. `others` are further files the same URL gave."""
+
+    item_id: str
+    part: str
+    name: str
+    others: tuple[NewItem, ...] = field(default=())
+
+
+def received(db: Database, arrived: Iterable[Arrived], at: str) -> None:
+    """Files are whole and lie under these names."""
+    for one in arrived:
+        db.conn.execute(
+            "UPDATE items SET state = 'received', part = ?, name = ?, problem = NULL, resume = '{}'"
+            " WHERE id = ? AND state IN ('downloading', 'received')",
+            (to_ledger(one.part), to_ledger(one.name), one.item_id),
+        )
+        for other in one.others:
+            _insert(db, other, at)
+
+
+def accepted(db: Database, photo_of: Mapping[str, int], at: str) -> None:
+    """Items (by id) have become photos (by id)."""
+    db.conn.executemany(
+        "UPDATE items SET state = 'accepted', photo_id = ?, part = NULL, problem = NULL, finished_at = ?"
+        " WHERE id = ?",
+        [(photo_id, at, item_id) for item_id, photo_id in photo_of.items()],
+    )
+
+
+def fail(db: Database, item_id: str, problem: str, at: str) -> None:
+    """An item is given up."""
+    item = get(db, item_id)
+    if item is None or item.state not in OPEN:
+        return
+    db.conn.execute(
+        "UPDATE items SET state = 'failed', problem = ?, part = NULL, finished_at = ?,"
+        " attempts = attempts + 1 WHERE id = ?",
+        (problem, at, item_id),
+    )
+    _tell_failures(db, [item], at, problem)
+
+
+def postpone(
+    db: Database, item_id: str, problem: str, not_before: str, *, attempts: int, spent_seconds: float
+) -> None:
+    """Try an item again later; `attempts` and `spent_seconds` are what it has used up so far."""
+    db.conn.execute(
+        "UPDATE items SET problem = ?, not_before = ?, attempts = ?, spent_seconds = ? WHERE id = ?",
+        (problem, not_before, attempts, spent_seconds, item_id),
+    )
+
+
+def forget_keys(db: Database, before: str) -> int:
+    """Forget idempotency keys older than a time; how many."""
+    return int(db.conn.execute("DELETE FROM idempotency WHERE at < ?", (before,)).rowcount)
+
+
+# --- reading ---------------------------------------------------------------------------------
+
+
+def get(db: Database, item_id: str) -> Item | None:
+    """One item."""
+    row = db.conn.execute(
+        f"SELECT {_COLUMNS} FROM items WHERE id = ?",  # noqa: S608 - our own columns
+        (item_id,),
+    ).fetchone()
+    return _item(row) if row else None
+
+
+def by_ids(db: Database, ids: Sequence[str]) -> list[Item]:
+    """These items, in this order; unknown ones are missing."""
+    return [item for i in ids if (item := get(db, i)) is not None]
+
+
+def page(db: Database, limit: int, before: int | None = None, state: ItemState | None = None) -> list[Item]:
+    """Items with a number below `before`, newest first."""
+    rows = db.conn.execute(
+        f"SELECT {_COLUMNS} FROM items WHERE number < ?1 AND (?2 IS NULL OR state = ?2)"  # noqa: S608
+        " ORDER BY number DESC LIMIT ?3",
+        (before if before is not None else 2**62, state.value if state else None, limit),
+    )
+    return [_item(row) for row in rows]
+
+
+def open_hosts(db: Database) -> list[str]:
+    """Hosts that something is to be downloaded from; "" stands for uploads and finished files."""
+    return [
+        row[0]
+        for row in db.conn.execute(
+            "SELECT DISTINCT host FROM items WHERE state IN ('downloading', 'received') ORDER BY host"
+        )
+    ]
+
+
+def due(db: Database, host: str, now: str, limit: int, without: Collection[str] = ()) -> list[Item]:
+    """Open items of one host whose time has come, oldest first, but for those in `without`."""
+    found: list[Item] = []
+    for row in db.conn.execute(
+        f"SELECT {_COLUMNS} FROM items WHERE state IN ('downloading', 'received')"  # noqa: S608
+        " AND host = ? AND not_before <= ? ORDER BY number",
+        (host, now),
+    ):
+        item = _item(row)
+        if item.id not in without:
+            found.append(item)
+            if len(found) >= limit:
+                break
+    return found
+
+
+def next_due(db: Database) -> str | None:
+    """When the next open item's time comes; None when there is none."""
+    row = db.conn.execute(
+        "SELECT min(not_before) FROM items WHERE state IN ('downloading', 'received')"
+    ).fetchone()
+    return str(row[0]) if row and row[0] is not None else None
+
+
+def open_items(db: Database) -> list[Item]:
+    """All items under way, oldest first."""
+    rows = db.conn.execute(
+        f"SELECT {_COLUMNS} FROM items WHERE state IN ('downloading', 'received') ORDER BY number"  # noqa: S608
+    )
+    return [_item(row) for row in rows]
+
+
+def counts(db: Database) -> dict[ItemState, int]:
+    """How many items are in each state."""
+    rows = db.conn.execute("SELECT state, count(*) FROM items GROUP BY state")
+    return {ItemState(state): int(count) for state, count in rows}
+
+
+def photo_from(db: Database, origin_path: str) -> Photo | None:
+    """The photo that was claimed from a file handed in over HTTP, None when it never was."""
+    row = db.conn.execute(
+        "SELECT id FROM photos WHERE origin_path = ? AND origin IN ('url', 'upload') AND state <> 'arrived'",
+        (to_ledger(origin_path),),
+    ).fetchone()
+    return photos.get(db, int(row[0])) if row else None

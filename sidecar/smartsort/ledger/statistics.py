@@ -1,0 +1,284 @@
+"""Statistics: daily totals kept up to date from the history, and counts of the queue.
+
+A photo counts on the day something happened to it, in the zone of this machine. What a human takes back is
+taken back in the totals of the day it happened, so a total is always what the history says now. The totals
+are small whatever the ledger holds, so reading them costs the same for a thousand photos and a million.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+
+from sqlite_utils import Database
+
+from smartsort.core.naming import folder_name
+from smartsort.ledger import events, facts
+from smartsort.ledger.database import Ledger
+from smartsort.ledger.records import Event
+
+_UP_TO = "daily_totals_up_to"
+
+CHUNK = 2000
+"""Events counted in one transaction: other writers get their turn in between."""
+
+Tally = Counter[tuple[str, str, str]]
+"""Photos by (day, what, name)."""
+
+
+class What:
+    """What is counted per day; in brackets what `name` holds, "" where nothing stands."""
+
+    ACCEPTED = "accepted"
+    """Photos taken in [source]."""
+    SORTED = "sorted"
+    """Photos filed without a human."""
+    WRONG = "wrong"
+    """Of these, those that a human undid or filed elsewhere."""
+    PERSON = "person"
+    """Standing automatic filings [folder of the person]; a photo under two people counts for both."""
+    REVIEWED = "reviewed"
+    """Photos sent to review [category]."""
+    HEALED = "healed"
+    """Photos that waited in review and were then filed without a human."""
+    SKIPPED = "skipped"
+    """Duplicates that were put away as configured."""
+    DUPLICATES = "duplicates"
+    """Duplicates noticed, in review or skipped."""
+    MISSED = "missed"
+    """Photos filed although the same content had been accepted before."""
+    APPROVED = "approved"
+    """Photos a human approved."""
+    REJECTED = "rejected"
+    """Photos a human rejected."""
+
+
+def local_day(at: str) -> str:
+    """The day of a ledger time in this machine's zone, as YYYY-MM-DD."""
+    return datetime.fromisoformat(at).astimezone().date().isoformat()
+
+
+def tally(history: Sequence[Event], older_copy: bool = False) -> Tally:
+    """What one photo's history, oldest event first, adds to the totals.
+
+    `older_copy` tells that a photo accepted before it has the same content.
+    """
+    taken_back: set[int] = set()
+    for event in reversed(history):
+        if event.undoes is not None and event.id not in taken_back:
+            taken_back.add(event.undoes)
+    wrong = _wrongly_sorted(history, taken_back)
+    found: Tally = Counter()
+    waited = False
+    for event in history:
+        day, data = local_day(event.at), event.data
+        category = str(data.get("category") or "")
+        if event.kind == "accepted":
+            found[day, What.ACCEPTED, str(data.get("source", ""))] += 1
+        elif event.kind == "sorted":
+            found[day, What.SORTED, ""] += 1
+            found[day, What.HEALED, ""] += waited
+            found[day, What.MISSED, ""] += older_copy
+            found[day, What.WRONG, ""] += event.id in wrong
+            for person in data.get("people", ()) if event.id not in wrong else ():
+                found[day, What.PERSON, folder_name(str(person))] += 1
+            waited = False
+        elif event.kind in ("reviewed", "skipped"):
+            found[day, What.REVIEWED, category] += event.kind == "reviewed"
+            found[day, What.SKIPPED, ""] += event.kind == "skipped"
+            found[day, What.DUPLICATES, ""] += category == "duplicates"
+            waited = event.kind == "reviewed"
+        elif event.kind in ("approved", "rejected") and event.id not in taken_back:
+            found[day, event.kind, ""] += 1
+            waited = False
+    return Counter({key: count for key, count in found.items() if count})
+
+
+def _wrongly_sorted(history: Sequence[Event], taken_back: set[int]) -> set[int]:
+    """Ids of automatic filings that a human undid or filed elsewhere, as things stand now."""
+    wrong: set[int] = set()
+    last_sorted: int | None = None
+    for event in history:
+        if event.kind == "sorted":
+            last_sorted = event.id
+            if event.id in taken_back:
+                wrong.add(event.id)
+        elif event.kind in ("approved", "rejected", "reviewed"):
+            last_sorted = None
+        elif event.kind == "refiled" and event.id not in taken_back and last_sorted is not None:
+            wrong.add(last_sorted)
+    return wrong
+
+
+# --- keeping the totals ----------------------------------------------------------------------
+
+
+def count_chunk(db: Database, limit: int = CHUNK) -> int:
+    """Bring the totals forward by up to `limit` events; how many there were. Inside a write transaction."""
+    up_to: int = facts.get(db, _UP_TO, 0)
+    rows = db.conn.execute(
+        "SELECT id, photo_id FROM events WHERE id > ? ORDER BY id LIMIT ?", (up_to, limit)
+    ).fetchall()
+    if not rows:
+        return 0
+    reached = int(rows[-1][0])
+    change: Tally = Counter()
+    for photo_id in dict.fromkeys(int(row[1]) for row in rows if row[1] is not None):
+        # Later events of the photo belong to a later chunk.
+        history = [event for event in events.of_photo(db, photo_id) if event.id <= reached]
+        older = _has_older_copy(db, photo_id)
+        change.update(tally(history, older))
+        change.subtract(tally([event for event in history if event.id <= up_to], older))
+    db.conn.executemany(
+        "INSERT INTO daily_totals (day, what, name, photos) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (day, what, name) DO UPDATE SET photos = photos + excluded.photos",
+        [(*key, count) for key, count in change.items() if count],
+    )
+    facts.put(db, _UP_TO, reached)
+    return len(rows)
+
+
+def _has_older_copy(db: Database, photo_id: int) -> bool:
+    row = db.conn.execute(
+        "SELECT EXISTS (SELECT 1 FROM photos AS older JOIN photos AS own ON older.sha256 = own.sha256"
+        " WHERE own.id = ? AND older.id < own.id)",
+        (photo_id,),
+    ).fetchone()
+    return bool(row[0])
+
+
+async def catch_up(ledger: Ledger) -> None:
+    """Count everything that has happened; a few milliseconds unless it was not called for long."""
+    up_to, last = await ledger.aread(lambda db: (facts.get(db, _UP_TO, 0), events.last_id(db)))
+    while up_to < last and await ledger.awrite(count_chunk):
+        up_to = await ledger.aread(lambda db: facts.get(db, _UP_TO, 0))
+
+
+# --- reading ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Totals of some days, first and last included."""
+
+    first: date
+    last: date
+    by_what: Mapping[str, int]
+    by_name: Mapping[str, Mapping[str, int]]
+    """By what, then by name; largest first."""
+    by_day: Mapping[str, Mapping[str, int]]
+    """By day (every one of them, oldest first), then by what."""
+
+    def __getitem__(self, what: str) -> int:
+        """How many photos; 0 for what has never happened."""
+        return self.by_what.get(what, 0)
+
+
+def totals(db: Database, first: date, last: date) -> Totals:
+    """The totals from one day to another."""
+    by_what: Counter[str] = Counter()
+    names: dict[str, Counter[str]] = {}
+    span = (last - first).days + 1
+    days: dict[str, Counter[str]] = {
+        (first + timedelta(days=n)).isoformat(): Counter() for n in range(max(0, span))
+    }
+    for day, what, name, count in db.conn.execute(
+        "SELECT day, what, name, photos FROM daily_totals WHERE day BETWEEN ? AND ?",
+        (first.isoformat(), last.isoformat()),
+    ):
+        by_what[what] += count
+        days[day][what] += count
+        names.setdefault(what, Counter())[name] += count
+    by_name = {
+        what: {name: count for name, count in sorted(found.items(), key=lambda i: (-i[1], i[0])) if count > 0}
+        for what, found in names.items()
+    }
+    return Totals(first, last, by_what, by_name, days)
+
+
+def totals_ever(db: Database) -> dict[str, int]:
+    """All totals by what, for counters that never start again."""
+    rows = db.conn.execute("SELECT what, sum(photos) FROM daily_totals GROUP BY what")
+    return {str(what): int(count) for what, count in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Photos in the review queue. `by_age` has the keys `hour`, `day`, `week` and `older`."""
+
+    total: int = 0
+    by_category: Mapping[str, int] = field(default_factory=dict)
+    oldest: str | None = None
+    median: str | None = None
+    by_age: Mapping[str, int] = field(default_factory=dict)
+
+
+_WAITING = "FROM review_queue WHERE action = 'pending' AND photo_id IS NOT NULL"
+
+_AGES = (("hour", timedelta(hours=1)), ("day", timedelta(days=1)), ("week", timedelta(days=7)))
+
+
+def waiting_by_category(db: Database, since: str | None = None) -> dict[str, int]:
+    """Photos that wait in review, by category; with `since` only those that came at or after it."""
+    rows = db.conn.execute(
+        f"SELECT category, count(*) {_WAITING} AND created_at >= ? GROUP BY category",
+        (since or "",),
+    )
+    return {str(category): int(count) for category, count in sorted(rows, key=lambda r: (-r[1], r[0]))}
+
+
+def waiting(db: Database, now: datetime) -> Waiting:
+    """The queue: how many, since when."""
+    execute = db.conn.execute
+    by_category = waiting_by_category(db)
+    total = sum(by_category.values())
+    if not total:
+        return Waiting(by_age=dict.fromkeys(("hour", "day", "week", "older"), 0))
+    oldest = execute(f"SELECT min(created_at) {_WAITING}").fetchone()[0]
+    # Walks half of a small covering index; a median has no cheaper way.
+    (median,) = execute(
+        f"SELECT created_at {_WAITING} ORDER BY created_at LIMIT 1 OFFSET ?",
+        ((total - 1) // 2,),
+    ).fetchone()
+    by_age: dict[str, int] = {}
+    counted = 0
+    for name, age in _AGES:
+        since = (now - age).astimezone(UTC).isoformat(timespec="milliseconds")
+        younger = execute(f"SELECT count(*) {_WAITING} AND created_at >= ?", (since,)).fetchone()[0]
+        by_age[name] = younger - counted
+        counted = younger
+    by_age["older"] = total - counted
+    return Waiting(total, by_category, oldest, median, by_age)
+
+
+def filed_by_person(db: Database) -> dict[str, int]:
+    """Photos filed now, by the id of the (first) person they are filed under."""
+    rows = db.conn.execute(
+        "SELECT person_id, count(*) FROM photos WHERE state = 'filed' AND person_id IS NOT NULL"
+        " GROUP BY person_id"
+    )
+    return {str(person_id): int(count) for person_id, count in rows}
+
+
+def oldest_unfinished(db: Database, states: Iterable[str]) -> dict[str, str]:
+    """By state: when the photo arrived that has been in it, or before it, for longest."""
+    found: dict[str, str] = {}
+    for state in states:
+        row = db.conn.execute(
+            "SELECT arrived_at FROM photos WHERE state = ? ORDER BY id LIMIT 1", (state,)
+        ).fetchone()
+        if row is not None:
+            found[state] = str(row[0])
+    return found
+
+
+def last_waits(db: Database, limit: int) -> list[tuple[str, str]]:
+    """(arrived, routed) of the photos Immich recognised last, newest first; for estimates."""
+    rows = db.conn.execute(
+        "SELECT arrived_at, routed_at FROM photos WHERE routed_at IS NOT NULL AND recognised_at IS NOT NULL"
+        " ORDER BY routed_at DESC LIMIT ?",
+        (limit,),
+    )
+    return [(str(arrived), str(routed)) for arrived, routed in rows]

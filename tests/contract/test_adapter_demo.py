@@ -1,0 +1,105 @@
+"""The adapter over a real socket, against the demo Immich in the dress of each version."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.recordings import VERSIONS
+
+from smartsort.core.completion import pending
+from smartsort.demo.immich import DemoImmich
+from smartsort.demo.samples import PEOPLE, make_samples
+from smartsort.demo.server import DemoServer
+from smartsort.demo.settings import DemoKey, DemoSettings
+from smartsort.errors import ImmichRefused, ImmichUnreachable
+from smartsort.immich import ImmichServer
+from smartsort.immich.conformance import Kind, compare
+from smartsort.ports import ThumbnailSize
+
+MOUNT = "/mnt/photos"
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    make_samples(folder, count=12, seed=3, size=(400, 300))
+    return folder
+
+
+def placed(photos: Path) -> list[str]:
+    """Paths of the photos as the demo sees them."""
+    return [f"{MOUNT}/{file.relative_to(photos)}" for file in photos.rglob("*.jpg")]
+
+
+@pytest.fixture(params=VERSIONS)
+async def demo(request: pytest.FixtureRequest, photos: Path) -> AsyncIterator[DemoServer]:
+    settings = DemoSettings(
+        version=request.param,
+        profile="instant",
+        mounts={MOUNT: photos},
+        people=PEOPLE,
+        keys=(DemoKey(), DemoKey("limited", ("asset.read",))),
+    )
+    async with DemoImmich(settings).serve(port=0) as server:
+        yield server
+
+
+@pytest.fixture
+async def immich(demo: DemoServer) -> AsyncIterator[ImmichServer]:
+    async with ImmichServer(demo.url, demo.demo.key, timeout_seconds=5) as server:
+        yield server
+
+
+async def test_a_library_from_its_making_to_its_faces(
+    demo: DemoServer, immich: ImmichServer, photos: Path
+) -> None:
+    info = await immich.info()
+    assert info.user_is_admin
+    library = await immich.create_library("demo", MOUNT)
+    assert [each.id for each in await immich.libraries()] == [library.id]
+    assert await immich.validate_import_path(library.id, MOUNT) is None
+    await immich.scan(library.id)
+    await demo.demo.wait_idle(timeout_seconds=30)
+    paths = placed(photos)
+    found = await immich.resolve(paths)
+    assert set(found) == set(paths)
+    look = await immich.look()
+    assert pending(look.counts) == 0
+    assert look.detected([ref.id for ref in found.values()]) == {ref.id for ref in found.values()}
+    named = set()
+    for path, ref in found.items():
+        details = await immich.asset(ref.id)
+        assert details is not None
+        assert details.path == path, "what resolve found is the path that was asked for"
+        named |= {face.person.name for face in await immich.faces(ref.id) if face.person}
+    assert named & set(PEOPLE)
+    picture = await immich.thumbnail(found[paths[0]].id, ThumbnailSize.PREVIEW)
+    assert picture is not None
+    assert picture[1] == "image/jpeg"
+
+
+async def test_the_demo_has_every_operation_with_its_permission(immich: ImmichServer) -> None:
+    found = compare(await immich.description())
+    wrong = (Kind.OPERATION_MISSING, Kind.PERMISSION_DIFFERS)
+    assert [str(each) for each in found if each.kind in wrong] == []
+
+
+async def test_refusals(demo: DemoServer) -> None:
+    async with ImmichServer(demo.url, "limited") as limited:
+        with pytest.raises(ImmichRefused) as refused:
+            await limited.queue_counts()
+        assert refused.value.permission == "queue.read"
+    async with ImmichServer(demo.url, "wrong") as wrong:
+        assert await wrong.ping()
+        with pytest.raises(ImmichRefused):
+            await wrong.people()
+
+
+async def test_a_server_that_is_down(demo: DemoServer) -> None:
+    demo.demo.faults.down = True
+    async with ImmichServer(demo.url, demo.demo.key, retries=0) as immich:
+        assert not await immich.ping()
+        with pytest.raises(ImmichUnreachable):
+            await immich.people()

@@ -1,0 +1,458 @@
+"""What files are by their content, and whether they are whole."""
+
+import io
+import os
+import struct
+import threading
+import warnings
+from datetime import UTC, datetime, timedelta, timezone
+
+import pillow_heif
+import pytest
+from PIL import Image
+
+from smartsort.files import probe as probe_module
+from smartsort.files.media import Kind
+from smartsort.files.probe import probe
+from smartsort.files.problems import FileVanished, NotAFile
+
+
+@pytest.fixture
+def probed(tmp_path):
+    def of(data, name="file", **more):
+        path = tmp_path / name
+        path.write_bytes(data)
+        return probe(str(path), **more)
+
+    return of
+
+
+def noise(size=(120, 80), mode="RGB"):
+    return Image.effect_noise(size, 60).convert(mode)
+
+
+def picture(form, image=None, **more):
+    pillow_heif.register_heif_opener()
+    buffer = io.BytesIO()
+    (image or noise()).save(buffer, form, **more)
+    return buffer.getvalue()
+
+
+PICTURES = {
+    "jpg": ("JPEG", {}),
+    "progressive.jpg": ("JPEG", {"progressive": True}),
+    "png": ("PNG", {}),
+    "webp": ("WEBP", {}),
+    "lossless.webp": ("WEBP", {"lossless": True}),
+    "gif": ("GIF", {}),
+    "tif": ("TIFF", {}),
+    "lzw.tif": ("TIFF", {"compression": "tiff_lzw"}),
+    "bmp": ("BMP", {}),
+    "heic": ("HEIF", {}),
+    "avif": ("AVIF", {}),
+    "jp2": ("JPEG2000", {}),
+}
+
+
+@pytest.fixture(params=PICTURES, scope="module")
+def sample(request):
+    form, more = PICTURES[request.param]
+    return request.param.rpartition(".")[2], picture(form, **more)
+
+
+def test_a_picture_is_recognised_by_its_content_and_decoded(sample, probed):
+    extension, data = sample
+    for name in ("file", "file.jpg", "file.mov", "file.txt"):
+        found = probed(data, name)
+        assert found.problem is None
+        assert (found.kind, found.extension) == (Kind.IMAGE, extension)
+        assert (found.width, found.height) == (120, 80)
+        assert extension in found.acceptable
+
+
+def test_a_picture_that_is_cut_anywhere_is_noticed(sample, probed):
+    _, data = sample
+    step = max(1, len(data) // 60)
+    for cut in sorted({*range(0, len(data), step), len(data) - 1, len(data) - 2, 1, 12, 30}):
+        assert probed(data[:cut]).problem, f"cut at {cut} of {len(data)}"
+
+
+def test_a_picture_whose_end_was_never_written_is_noticed(sample, probed):
+    extension, data = sample
+    if extension in ("tif", "bmp"):
+        pytest.skip("black pixels look the same")
+    for written in range(400, len(data) - 400, max(1, len(data) // 10)):
+        assert probed(data[:written] + bytes(len(data) - written)).problem, (
+            f"written {written} of {len(data)}"
+        )
+
+
+def test_data_after_the_picture_does_no_harm(sample, probed):
+    _, data = sample
+    assert probed(data + b"a maker's trailer " * 40).problem is None
+
+
+def test_a_motion_photo_is_a_jpeg(probed):
+    found = probed(picture("JPEG") + movie())
+    assert (found.kind, found.extension, found.problem) == (Kind.IMAGE, "jpg", None)
+
+
+def test_junk_inside_a_picture_is_a_problem_and_never_an_error(sample, probed):
+    _, data = sample
+    for at in range(0, len(data), max(1, len(data) // 25)):
+        found = probed(data[:at] + b"\x99" * 60 + data[at + 60 :])
+        assert found.problem is None or len(found.problem) < 250
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGBA", "CMYK", "I;16", "F"])
+def test_all_kinds_of_tiff_are_fine(mode, probed):
+    image = (
+        noise(mode="L").convert("I").convert("I;16") if mode == "I;16" else noise(mode="RGB").convert(mode)
+    )
+    assert probed(picture("TIFF", image)).problem is None
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK"])
+def test_jpegs_without_colour_or_with_four_are_fine(mode, probed):
+    assert probed(picture("JPEG", noise(mode="RGB").convert(mode))).problem is None
+
+
+def test_several_pictures_in_one_file_are_checked_to_the_end(probed):
+    frames = [noise() for _ in range(4)]
+    for form in ("GIF", "WEBP", "PNG", "TIFF"):
+        data = picture(form, frames[0], save_all=True, append_images=frames[1:])
+        assert probed(data).problem is None, form
+        assert probed(data[: len(data) * 3 // 4]).problem, form
+
+
+def test_a_picture_of_too_many_pixels_is_not_decoded(probed):
+    found = probed(picture("PNG", Image.new("1", (3000, 2000))), max_pixels=5_999_999)
+    assert found.problem == "too many pixels (3,000 x 2,000)"
+    assert (found.width, found.height) == (3000, 2000)
+    assert probed(picture("PNG", Image.new("1", (3000, 2000))), max_pixels=6_000_000).problem is None
+
+
+def test_a_phone_with_two_hundred_megapixels_is_fine(probed):
+    """More than Pillow's own limit, which `Image.open` would warn about and then refuse."""
+    data = picture("JPEG", Image.new("L", (16000, 12500)), quality=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = probed(data)
+    assert (found.problem, found.width, found.height) == (None, 16000, 12500)
+
+
+def test_a_bomb_is_refused_by_its_head(probed):
+    png = picture("PNG", Image.new("1", (8, 8)))
+    huge = png[:16] + struct.pack(">II", 100_000, 100_000) + png[24:]
+    assert probed(huge).problem
+
+
+def test_warnings_of_the_decoder_do_not_escape_and_the_filters_are_put_back(probed):
+    image = noise(mode="P")
+    image.info["transparency"] = b"\x00" * 256
+    data = picture("TIFF", noise()).replace(b"\x01\x1a\x00\x05", b"\x01\x1a\x00\x63")
+    before = list(warnings.filters)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        probed(data)
+        probed(picture("PNG", image, transparency=b"\x00" * 200))
+    assert caught == []
+    assert list(warnings.filters) == before
+
+
+def test_many_threads_leave_the_warning_filters_as_they_were(tmp_path):
+    paths = []
+    for number in range(8):
+        path = tmp_path / f"{number}.jpg"
+        path.write_bytes(picture("JPEG"))
+        paths.append(str(path))
+    before = list(warnings.filters)
+    problems = []
+    threads = [
+        threading.Thread(target=lambda path=path: problems.extend(probe(path).problem for _ in range(10)))
+        for path in paths
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == [None] * 80
+    assert list(warnings.filters) == before
+
+
+def test_what_a_camera_wrote_is_read(probed):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x0132] = "2024:06:01 10:00:00"
+    details = exif.get_ifd(0x8769)
+    details[0x9003] = "2024:05:17 12:30:05"
+    details[0x9011] = "+05:30"
+    found = probed(picture("JPEG", exif=exif))
+    assert (found.width, found.height) == (80, 120)
+    assert found.taken == datetime(2024, 5, 17, 12, 30, 5, tzinfo=timezone(timedelta(hours=5, minutes=30)))
+    del details[0x9003], details[0x9011]
+    assert probed(picture("JPEG", exif=exif)).taken == datetime(2024, 6, 1, 10, tzinfo=UTC)
+    exif[0x0132] = "0000:00:00 00:00:00"
+    assert probed(picture("JPEG", exif=exif)).taken is None
+    assert probed(picture("JPEG")).taken is None
+
+
+# What is no picture.
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"", "empty file"),
+        (bytes(5000), "nothing but zeros, the file was never written"),
+        (b"hello, this is a text\n", "not a picture or video (text)"),
+        ("größe".encode() * 2000, "not a picture or video (text)"),
+        (b"<!DOCTYPE html>\n<html><body>404</body></html>", "not a picture or video (web page)"),
+        (b"\n <HTML><svg></svg></HTML>", "not a picture or video (web page)"),
+        (b"%PDF-1.7\n", "not a picture or video (PDF)"),
+        (b"PK\x03\x04rest", "not a picture or video (ZIP archive or office document)"),
+        (b"RIFF\x24\0\0\0WAVEfmt ", "not a picture or video (RIFF, probably sound)"),
+        (b"\x01\x02\x03\x80\xff", "not a picture or video (unknown content)"),
+        (b"\xff\xd8\xff", "JPEG ends in the middle"),
+    ],
+)
+def test_what_is_no_medium_is_told_in_words(data, problem, probed):
+    found = probed(data, "photo.jpg")
+    assert found.problem == problem
+    if "picture" in problem:
+        assert found.kind is Kind.OTHER
+        assert found.extension == ""
+
+
+def test_what_is_no_file_raises(tmp_path):
+    with pytest.raises(FileVanished):
+        probe(str(tmp_path / "missing"))
+    with pytest.raises(NotAFile):
+        probe(str(tmp_path))
+    (tmp_path / "a.jpg").write_bytes(picture("JPEG"))
+    (tmp_path / "link.jpg").symlink_to(tmp_path / "a.jpg")
+    with pytest.raises(NotAFile):
+        probe(str(tmp_path / "link.jpg"))
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(NotAFile):
+        probe(str(tmp_path / "pipe.jpg"))
+
+
+def test_a_name_that_is_no_utf8_can_be_probed(tmp_path):
+    path = os.path.join(os.fsencode(tmp_path), b"caf\xe9.jpg")
+    with open(path, "wb") as file:
+        file.write(picture("JPEG"))
+    assert probe(os.fsdecode(path)).problem is None
+
+
+def test_an_error_of_the_disk_is_not_a_broken_picture(tmp_path, monkeypatch):
+    (tmp_path / "a.jpg").write_bytes(picture("JPEG"))
+
+    def broken(*_):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setitem(probe_module._DECODERS, probe_module.media.JPEG, broken)
+    with pytest.raises(probe_module.unreadable(OSError(5, ""), "").__class__, match="disk"):
+        probe(str(tmp_path / "a.jpg"))
+
+
+def test_sidecars_and_drawings(probed):
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF></rdf:RDF></x:xmpmeta>'
+    found = probed(b"<?xpacket begin='' id='W5M0'?>\n" + xmp + b"\n<?xpacket end='w'?>")
+    assert (found.kind, found.extension, found.problem) == (Kind.SIDECAR, "xmp", None)
+    assert probed(xmp[:-12]).problem == "XMP ends in the middle"
+    assert probed(b"\xef\xbb\xbf" + xmp).kind is Kind.SIDECAR
+    svg = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><g/></svg>'
+    assert (probed(svg).extension, probed(svg).problem) == ("svg", None)
+    assert probed(svg[:-7]).problem
+
+
+# Videos, by their structure.
+
+
+def box(kind, *content):
+    body = b"".join(content)
+    return struct.pack(">I", len(body) + 8) + kind + body
+
+
+def movie(brand=b"isom", *, fast_start=False, fragments=False):
+    track = box(b"tkhd", bytes(76), struct.pack(">II", 640 << 16, 360 << 16))
+    created = int((datetime(2024, 5, 17, tzinfo=UTC) - datetime(1904, 1, 1, tzinfo=UTC)).total_seconds())
+    index = box(b"moov", box(b"mvhd", bytes(4), struct.pack(">I", created), bytes(92)), box(b"trak", track))
+    data = box(b"mdat", os.urandom(500))
+    if fragments:
+        return box(b"ftyp", brand, bytes(4), b"isom") + index + (box(b"moof", bytes(40)) + data) * 3
+    return box(b"ftyp", brand, bytes(4), b"isom") + (index + data if fast_start else data + index)
+
+
+@pytest.mark.parametrize(
+    ("brand", "extension"),
+    [(b"isom", "mp4"), (b"qt  ", "mov"), (b"3gp5", "3gp"), (b"M4V ", "mp4"), (b"zzzz", "mp4")],
+)
+def test_a_movie_is_whole_when_its_boxes_add_up(brand, extension, probed):
+    for more in ({}, {"fast_start": True}, {"fragments": True}):
+        data = movie(brand, **more)
+        found = probed(data, "x.jpg")
+        assert (found.kind, found.extension, found.problem) == (Kind.VIDEO, extension, None)
+        assert (found.width, found.height) == (640, 360)
+        assert found.taken == datetime(2024, 5, 17, tzinfo=UTC)
+        assert {"mov", "mp4", "m4v"} <= found.acceptable
+        for cut in range(9, len(data), 13):
+            # A live recording that stopped between two fragments is whole.
+            assert probed(data[:cut]).problem or cut in _ends_of_fragments(data), (more, cut)
+
+
+def _ends_of_fragments(data):
+    ends, at = set(), 0
+    while at < len(data):
+        kind = data[at + 4 : at + 8]
+        at += int.from_bytes(data[at : at + 4], "big")
+        if kind == b"mdat":
+            ends.add(at)
+    return ends
+
+
+def test_old_and_odd_movies(probed):
+    old = movie()[len(box(b"ftyp", b"isom", bytes(4), b"isom")) :]
+    assert (probed(old).extension, probed(old).problem) == ("mov", None)
+    assert probed(movie() + bytes(1000)).problem is None
+    assert probed(movie() + b"\0\0\x10\0SEFT trailer of a phone").problem is None
+    large = box(b"ftyp", b"isom") + b"\0\0\0\1mdat" + struct.pack(">Q", 16 + 100) + bytes(100)
+    assert "index" in probed(large).problem
+    assert probed(large + movie()[20:]).problem is None
+    assert "index" in probed(box(b"ftyp", b"isom") + box(b"mdat", bytes(9))).problem
+
+
+def test_canon_cr3_and_heif_brands(probed):
+    cr3 = box(b"ftyp", b"crx ", bytes(4), b"isom") + movie()[20:]
+    assert (probed(cr3).kind, probed(cr3).extension, probed(cr3).problem) == (Kind.RAW, "cr3", None)
+    assert probed(cr3[:-1]).problem
+    avif = picture("AVIF").replace(b"ftypavif", b"ftypmif1", 1)
+    assert probed(avif).extension == "avif"
+
+
+def ebml(kind=b"webm", body=bytes(300), *, size=None):
+    head = b"\x42\x82" + bytes([0x80 | len(kind)]) + kind
+    length = struct.pack(">Q", (1 << 56) | (len(body) if size is None else size))
+    return b"\x1a\x45\xdf\xa3" + bytes([0x80 | len(head)]) + head + b"\x18\x53\x80\x67" + length + body
+
+
+def test_matroska(probed):
+    assert (probed(ebml()).extension, probed(ebml()).problem) == ("webm", None)
+    assert (probed(ebml(b"matroska")).extension, probed(ebml(b"matroska")).problem) == ("mkv", None)
+    whole = ebml()
+    for cut in range(4, len(whole)):
+        assert probed(whole[:cut]).problem
+    assert probed(ebml(size=(1 << 56) - 1)).problem is None
+
+
+def test_avi_streams_and_windows_media(probed):
+    part = b"RIFF" + struct.pack("<I", 104) + b"AVI " + bytes(100)
+    second = b"RIFF" + struct.pack("<I", 104) + b"AVIX" + bytes(100)
+    assert (probed(part).extension, probed(part).problem) == ("avi", None)
+    assert probed(part + second).problem is None
+    assert probed((part + second)[:-1]).problem
+    assert probed(b"RIFF" + bytes(4) + b"AVI " + bytes(100)).problem == "AVI was never finished"
+
+    stream = (b"G" + bytes(187)) * 10
+    assert (probed(stream).extension, probed(stream).problem) == ("mts", None)
+    assert probed((bytes(4) + b"G" + bytes(187)) * 10).problem is None
+    assert probed(stream[:-5]).problem
+
+    magic = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+    asf = magic + struct.pack("<Q", 100) + bytes(76) + bytes(16) + struct.pack("<Q", 50) + bytes(26)
+    assert (probed(asf).extension, probed(asf).problem) == ("wmv", None)
+    assert probed(asf[:-1]).problem
+    assert probed(asf[:10]).problem
+
+
+# Raw photos, by their structure.
+
+
+def ifd(entries, after, order="<"):
+    """A directory; `entries` are (tag, type, count, value or offset)."""
+    table = b"".join(
+        struct.pack(order + "HHI", tag, kind, count)
+        + (
+            struct.pack(order + "HH", value, 0)
+            if kind == 3 and count == 1
+            else struct.pack(order + "I", value)
+        )
+        for tag, kind, count, value in entries
+    )
+    return struct.pack(order + "H", len(entries)) + table + struct.pack(order + "I", after)
+
+
+def raw_photo(
+    make=b"NIKON CORPORATION\0", *, dng=False, magic=b"II*\0", order="<", photometric=32803, offset=16
+):
+    entries = [
+        (256, 3, 1, 600),
+        (257, 3, 1, 400),
+        (262, 3, 1, photometric),
+        (271, 2, len(make), 500),
+        (273, 4, 1, 1000),
+        (279, 4, 1, 2000),
+        (306, 2, 20, 540),
+    ]
+    if dng:
+        entries.append((50706, 1, 4, 0x0401))
+    head = (magic + struct.pack(order + "I", offset)).ljust(offset, b"\0")
+    data = (head + ifd(entries, 0, order)).ljust(500, b"\0")
+    data = (data + make).ljust(540, b"\0") + b"2024:05:17 12:30:05\0"
+    return data.ljust(1000, b"\0") + os.urandom(2000)
+
+
+@pytest.mark.parametrize(
+    ("data", "extension"),
+    [
+        (raw_photo(), "nef"),
+        (raw_photo(b"SONY\0\0\0\0"), "arw"),
+        (raw_photo(b"SAMSUNG\0"), "srw"),
+        (raw_photo(b"Nobody\0\0", dng=True), "dng"),
+        (raw_photo(b"Nobody\0\0"), "dng"),
+        (raw_photo(b"NIKON\0\0\0", magic=b"MM\0*", order=">"), "nef"),
+        (raw_photo(magic=b"IIRO"), "orf"),
+        (raw_photo(magic=b"IIU\0"), "rw2"),
+    ],
+    ids=range(8),
+)
+def test_raw_photos_built_like_a_tiff(data, extension, probed):
+    found = probed(data, "x.tif")
+    assert (found.kind, found.extension, found.problem) == (Kind.RAW, extension, None)
+    assert (found.width, found.height) == (600, 400)
+    assert found.taken == datetime(2024, 5, 17, 12, 30, 5, tzinfo=UTC)
+    for cut in (9, 30, 90, 510, 700, 1500, len(data) - 1):
+        assert probed(data[:cut]).problem, cut
+
+
+def test_a_cr2_is_told_by_its_mark(probed):
+    data = raw_photo(b"Canon\0\0\0")
+    data = data[:8] + b"CR\x02\0" + data[12:]
+    assert (probed(data).extension, probed(data).kind) == ("cr2", Kind.RAW)
+    assert probed(data[:2000]).problem == "CR2 ends in the middle"
+
+
+def test_directories_that_lead_in_circles_or_nowhere_end(probed):
+    circle = b"II*\0" + struct.pack("<I", 8) + ifd([(330, 4, 1, 8), (34665, 4, 1, 8)], 8)
+    assert probed(circle.ljust(3000, b"\0")).kind is Kind.IMAGE
+    assert probed(b"II*\0" + bytes(4) + bytes(100)).problem == "TIFF was never finished"
+    assert probed(b"II*\0" + struct.pack("<I", 8) + b"\xff\xff" + bytes(100)).problem
+    assert probed(b"II*\0" + struct.pack("<I", 4_000_000_000)).problem == "TIFF ends in the middle"
+
+
+def test_other_raw_photos(probed):
+    raf = (b"FUJIFILMCCD-RAW ".ljust(84, b"\0") + struct.pack(">6I", 200, 300, 500, 100, 600, 400)).ljust(
+        1000, b"\1"
+    )
+    assert (probed(raf).extension, probed(raf).problem) == ("raf", None)
+    assert probed(raf[:-1]).problem == "RAF ends in the middle"
+    mrw = b"\0MRM" + struct.pack(">I", 100) + bytes(300)
+    assert (probed(mrw).extension, probed(mrw).problem) == ("mrw", None)
+    assert probed(mrw[:90]).problem
+    x3f = b"FOVb" + bytes(200) + b"SECd" + bytes(20) + struct.pack("<I", 204)
+    assert (probed(x3f).extension, probed(x3f).problem) == ("x3f", None)
+    assert probed(x3f[:-1]).problem
+    crw = b"II\x1a\0\0\0HEAPCCDR" + bytes(100) + struct.pack("<H", 3) + bytes(30) + struct.pack("<I", 88)
+    assert (probed(crw).extension, probed(crw).problem) == ("crw", None)
+    assert probed(crw[:60]).problem
