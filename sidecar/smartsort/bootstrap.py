@@ -10,16 +10,21 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 
+from smartsort.actions import Actions
+from smartsort.actions.purge import Retention
 from smartsort.choices import Choices
 from smartsort.config import Settings
 from smartsort.core.model import State
+from smartsort.downloads.guard import Resolver, system_resolver
+from smartsort.downloads.queue import Downloads
 from smartsort.errors import ConfigurationError
 from smartsort.files.layout import Layout
 from smartsort.files.placement import Placer
 from smartsort.files.shown import shown
-from smartsort.ledger import facts, photos
+from smartsort.ledger import facts, photos, statistics
 from smartsort.ledger.database import Ledger
 from smartsort.lock import RootLock
+from smartsort.notify.notifier import Notifier
 from smartsort.pipeline.accept import Accept
 from smartsort.pipeline.context import Clock, Context, Tuning
 from smartsort.pipeline.examine import Compare, Examine
@@ -38,6 +43,9 @@ log = logging.getLogger(__name__)
 
 HEALTH_SECONDS = 60.0
 """The only call an idle sidecar makes to Immich, and how often."""
+
+COUNT_SECONDS = 30.0
+"""Between two looks at what is new for the statistics."""
 
 
 def layout_of(settings: Settings) -> Layout:
@@ -114,6 +122,9 @@ class Sidecar:
     router: Router
     runner: Runner
     recovered: Recovered
+    downloads: Downloads
+    notifier: Notifier
+    actions: Actions
     connected: bool = False
     _lock: RootLock | None = None
     _workers: ThreadPoolExecutor | None = None
@@ -125,6 +136,7 @@ class Sidecar:
             await self.runner.run()
         finally:
             self.runner.stop.set()
+            await self.downloads.close()
             listener.cancel()
             with suppress(asyncio.CancelledError):
                 await listener
@@ -134,6 +146,8 @@ class Sidecar:
         self.runner.stop.set()
         self.context.bells.ring_all()
         self.inbox.wake()
+        self.downloads.wake()
+        self.notifier.wake()
 
     def set_enabled(self, enabled: bool) -> None:
         """Switch sorting on or off; what waits goes on at once."""
@@ -142,6 +156,8 @@ class Sidecar:
 
     async def close(self) -> None:
         """Close the connections and the ledger and give the root free."""
+        await self.downloads.close()
+        self.notifier.close()
         await self.context.server.aclose()
         if self._workers is not None:
             self._workers.shutdown(wait=True, cancel_futures=True)
@@ -157,10 +173,11 @@ def open_sidecar(
     clock: Clock | None = None,
     placer: Callable[[Callable[[], None]], Placer] = lambda guard: Placer(guard=guard),
     checkpoint: Callable[[str], None] = lambda _: None,
+    resolver: Resolver = system_resolver,
 ) -> Sidecar:
     """Lock the root, open the ledger, recover from a crash and wire the stages; nothing runs yet.
 
-    Tests pass their own `server`, `clock` and `placer`. Raises ConfigurationError, RootLocked,
+    Tests pass their own `server`, `clock`, `placer` and `resolver`. Raises ConfigurationError, RootLocked,
     RootUnavailable, StorageError or LedgerError; then nothing stays open.
     """
     clock = clock or Clock()
@@ -189,7 +206,7 @@ def open_sidecar(
             checkpoint=checkpoint,
         )
         recovered = Recovery(context).run()
-        return _wire(settings, context, choices, recovered, lock)
+        return _wire(settings, context, choices, recovered=recovered, lock=lock, resolver=resolver)
     except BaseException:
         ledger.close()
         lock.close()
@@ -205,26 +222,39 @@ def _prepare(layout: Layout, ledger: Ledger) -> str:
 
 
 def _wire(
-    settings: Settings, context: Context, choices: Choices, recovered: Recovered, lock: RootLock
+    settings: Settings,
+    context: Context,
+    choices: Choices,
+    *,
+    recovered: Recovered,
+    lock: RootLock,
+    resolver: Resolver,
 ) -> Sidecar:
     workers = ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 2), thread_name_prefix="examine")
     people = People(context)
+    people.noticed.append(choices.bind)
     router = Router(context, people)
     accept = Accept(context)
     inbox = Inbox(context, accept)
     shelve = Shelve(context)
     recognise = Recognise(context, router, people, shelve)
-    troubles = Troubles(context.clock.text, _announce)
+    downloads = Downloads(context, accept, settings.api, resolver=resolver)
+    downloads.recover()
+    notifier = Notifier(context, settings.notify)
+    troubles = Troubles(context.clock.text, _announcer(notifier))
 
     async def wanted(hashed: int) -> int:
         waiting = (await context.ledger.aread(photos.unfinished)).get(State.UNIQUE, 0)
-        return 0 if waiting else await shelve.room(hashed)
+        room = await shelve.room(waiting + hashed)
+        return room if room > waiting else 0
 
     examine, compare, outbox = (
         Examine(context, router, workers),
         Compare(context, router, wanted),
-        Outbox(context),
+        Outbox(context, people),
     )
+    actions = Actions(context, people)
+    retention = Retention(actions.purge_expired, settings.trash.retention_days)
     storage, immich = ("storage", "root"), ("immich", "permission")
 
     async def shelve_step() -> bool:
@@ -239,6 +269,12 @@ def _wire(
             context.bells.ring(State.HASHED, State.UNIQUE)  # photos may have left the bounded flight
         return seconds
 
+    async def count_step() -> bool | float:
+        """Keeps the daily totals near, so that nobody who asks for statistics waits for them."""
+        if await context.ledger.aread(statistics.uncounted) == 0:
+            return COUNT_SECONDS
+        return await context.ledger.awrite(statistics.count_chunk) == statistics.CHUNK or COUNT_SECONDS
+
     stages = [
         Stage("inbox", (), inbox.step, storage),
         Stage("examine", examine.takes, examine.step, storage),
@@ -246,6 +282,10 @@ def _wire(
         Stage("shelve", shelve.takes, shelve_step, ()),
         Stage("recognise", recognise.takes, recognise_step, immich),
         Stage("outbox", (State.FILED, State.REVIEW), outbox.step, ()),
+        Stage("downloads", (), downloads.step, ()),
+        Stage("notify", (), notifier.step, ()),
+        Stage("retention", (), retention.step, ()),
+        Stage("statistics", (), count_step, ()),
     ]
     sidecar = Sidecar(
         settings,
@@ -259,6 +299,9 @@ def _wire(
         router,
         Runner(context, stages, troubles),
         recovered,
+        downloads,
+        notifier,
+        actions,
         _lock=lock,
         _workers=workers,
     )
@@ -285,11 +328,15 @@ def _connection(sidecar: Sidecar) -> Callable[[], Awaitable[float]]:
     return step
 
 
-def _announce(trouble: Trouble, began: bool) -> None:
-    if began:
-        log.warning("trouble (%s): %s", trouble.kind, shown(trouble.message))
-    else:
-        log.info("trouble over (%s), since %s", trouble.kind, trouble.since)
+def _announcer(notifier: Notifier) -> Callable[[Trouble, bool], None]:
+    def announce(trouble: Trouble, began: bool) -> None:
+        if began:
+            log.warning("trouble (%s): %s", trouble.kind, shown(trouble.message))
+        else:
+            log.info("trouble over (%s), since %s", trouble.kind, trouble.since)
+        notifier.trouble(trouble, began=began)
+
+    return announce
 
 
 async def unfinished(sidecar: Sidecar) -> dict[State, int]:

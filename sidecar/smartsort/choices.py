@@ -1,4 +1,4 @@
-"""What people may change while smartsort runs: the lists, the policy and the main switch. Kept in the ledger."""
+"""What people may change while smartsort runs: lists, policy and the main switch. Kept in the ledger."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Choices:
         settings = self._settings
 
         def stored(db: Database) -> dict[str, Any]:
-            return {name: facts.get(db, name) for name in ("enabled", "policy", *LISTS)}
+            return {name: facts.get(db, name) for name in ("enabled", "policy", "bound", *LISTS)}
 
         found = self._ledger.read(stored)
         self._enabled: bool = settings.enabled if found["enabled"] is None else found["enabled"]
@@ -58,8 +58,9 @@ class Choices:
         self._changed = {name for name in ("enabled", *LISTS) if found[name] is not None}
         for name, configured in (("whitelist", settings.whitelist), ("blacklist", settings.blacklist)):
             entries = found[name]
+            ids: Mapping[str, str] = (found["bound"] or {}).get(name, {})
             self._lists[name] = (
-                tuple(PersonRef(n) for n in configured)
+                tuple(PersonRef(n, ids.get(n)) for n in configured)
                 if entries is None
                 else tuple(PersonRef(str(entry["name"]), entry.get("id")) for entry in entries)
             )
@@ -101,7 +102,11 @@ class Choices:
 
     def set_list(self, name: str, entries: Sequence[PersonRef], actor: str = "smartsort") -> None:
         """Replace the whitelist or the blacklist, for good."""
-        data = {"list": name, "names": [e.name for e in entries], "before": [e.name for e in self._lists[name]]}
+        data = {
+            "list": name,
+            "names": [e.name for e in entries],
+            "before": [e.name for e in self._lists[name]],
+        }
         self._write({name: _plain(entries)}, NewEvent("listed", data=data, actor=actor))
         self._lists[name] = tuple(entries)
         self._changed.add(name)
@@ -140,10 +145,15 @@ class Choices:
             return False
 
         def remember(db: Database) -> None:
+            ids = facts.get(db, "bound", {})
             for name, entries in news.items():
-                # A list nobody changed at run time goes on following the configuration file.
-                if facts.get(db, name) is not None:
+                if name in self._changed:
                     facts.put(db, name, _plain(entries))
+                else:
+                    # It goes on following the configuration, so only the ids are kept, by configured name.
+                    configured = getattr(self._settings, name)
+                    ids[name] = {n: e.id for n, e in zip(configured, entries, strict=True) if e.id}
+                    facts.put(db, "bound", ids)
 
         self._ledger.write(remember)
         self._lists.update(news)

@@ -7,7 +7,7 @@ fakes. Every method that talks to Immich may raise the errors of `smartsort.erro
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -34,6 +34,8 @@ class Library:
     id: str
     name: str
     import_paths: tuple[str, ...]
+    owner_id: str = field(default="", compare=False)
+    """The user whose photos they become; a key of anybody else does not find them."""
 
 
 @dataclass(frozen=True, slots=True)

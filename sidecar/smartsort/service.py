@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from smartsort.bootstrap import Sidecar, open_sidecar
+from smartsort.listening import listen
 
 if TYPE_CHECKING:
     import socket
@@ -19,22 +20,6 @@ if TYPE_CHECKING:
     from smartsort.config import Settings
 
 log = logging.getLogger(__name__)
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises ConfigurationError when the address is taken or not ours."""
-    import socket as sockets  # noqa: PLC0415
-
-    from smartsort.errors import ConfigurationError  # noqa: PLC0415
-
-    try:
-        family = sockets.AF_INET6 if ":" in host else sockets.AF_INET
-        return sockets.create_server((host, port), family=family)
-    except OSError as problem:
-        raise ConfigurationError(
-            f"cannot listen on {host} port {port}: {problem.strerror}. "
-            "Another program has it, or the address is not this machine's: set api.host and api.port."
-        ) from problem
 
 
 def http_server(sidecar: Sidecar) -> uvicorn.Server:

@@ -2,35 +2,60 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI, Response
+import importlib
+import importlib.util
+
+from fastapi import Depends, FastAPI
 
 from smartsort import __version__
-from smartsort.bootstrap import Sidecar, unfinished
+from smartsort.api import control, decisions, health, history, people, problems, review, statistics
+from smartsort.api.guard import Guard
+from smartsort.api.live import Live
+from smartsort.api.metrics import Meter
+from smartsort.api.pictures import Pictures
+from smartsort.api.security import Tokens, scope
+from smartsort.api.serving import Serving
+from smartsort.api.state import StatusReader
+from smartsort.bootstrap import Sidecar
+
+_DESCRIPTION = """\
+Hand photos over, review what needs a human, configure, count.
+
+Everything but `/healthz` and this page needs a token: `Authorization: Bearer TOKEN`. Tokens have the scopes
+`intake` (hand photos in, status), `review` (also look and decide) or `admin` (also configure). Errors have
+one shape, `Problem`; its `code` is stable.
+"""
+
+_TAGS = [
+    {"name": "intake", "description": "Handing photos over by URL and upload."},
+    {"name": "review", "description": "What waits for a human, and deciding it."},
+    {"name": "people", "description": "The people of Immich."},
+    {"name": "history", "description": "What happened, live and in the past, and taking it back."},
+    {"name": "control", "description": "On, off and settings."},
+    {"name": "statistics", "description": "How well it goes."},
+    {"name": "health", "description": "For machines that watch over smartsort."},
+]
 
 
 def create_app(sidecar: Sidecar) -> FastAPI:
-    """The application for one sidecar."""
-    app = FastAPI(title="smartsort", version=__version__)
-
-    @app.get("/healthz")
-    async def healthz() -> dict[str, str]:
-        """The process is alive."""
-        return {"status": "ok", "version": __version__}
-
-    @app.get("/readyz")
-    async def readyz(response: Response) -> dict[str, object]:
-        """Ready to sort: Immich is connected and nothing is in the way; 503 with the troubles else."""
-        troubles = sidecar.runner.troubles.open
-        ready = sidecar.connected and not troubles
-        if not ready:
-            response.status_code = 503
-        waiting = await unfinished(sidecar)
-        return {
-            "status": "ready" if ready else "waiting",
-            "enabled": sidecar.choices.enabled,
-            "immich": "connected" if sidecar.connected else "not connected yet",
-            "troubles": [{"kind": t.kind, "message": t.message, "since": t.since} for t in troubles],
-            "unfinished": {state.value: count for state, count in waiting.items()},
-        }
-
+    """The application for one sidecar. Raises ConfigurationError when there is no token and none is made."""
+    tokens = Tokens.of(sidecar.settings)
+    status = StatusReader(sidecar)
+    meter = Meter(sidecar, status)
+    app = FastAPI(
+        title="smartsort",
+        version=__version__,
+        description=_DESCRIPTION,
+        openapi_tags=_TAGS,
+        redoc_url=None,
+    )
+    app.state.sidecar = sidecar
+    app.state.serving = Serving(sidecar, status, Pictures(sidecar), Live(sidecar, status), meter)
+    problems.install(app)
+    for module in (review, decisions, people, history, control, statistics, health):
+        app.include_router(module.router)
+    if importlib.util.find_spec("smartsort.api.intake") is not None:
+        intake = importlib.import_module("smartsort.api.intake")
+        app.include_router(intake.router, dependencies=[Depends(scope("intake"))], responses=problems.GUARDED)
+    app.add_middleware(Guard, tokens=tokens, observe=meter.observe)
     return app

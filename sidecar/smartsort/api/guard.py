@@ -62,7 +62,7 @@ class Guard:
                 refused = unauthorised()
                 await problem_response(401, refused.problem, refused.headers)(scope, receive, send)
                 return
-            scope.setdefault("state", {})["caller"] = caller
+            scope.setdefault("state", {}).update(caller=caller, actor=caller.name)
         if _is_upload(scope, headers):
             await self._app(scope, receive, send)
             return

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from smartsort.actions import ActionRefused
 from smartsort.api.schemas import EventView, Problem
 from smartsort.errors import (
     ConfigurationError,
@@ -47,7 +48,7 @@ CODES = {
 }
 
 
-class Refused(Exception):  # noqa: N818 - as the errors of smartsort: the name says what happened
+class Refused(Exception):
     """A request that is answered with a Problem."""
 
     def __init__(
@@ -87,7 +88,13 @@ def _validation(problem: RequestValidationError) -> Problem:
     return Problem(detail=shown("; ".join(parts[:20])) or "the request does not fit", code="invalid")
 
 
+_REFUSED = {"not_found": 404, "not_undoable": 409}
+"""Statuses of refused actions by their code; the others do not fit the request (422)."""
+
+
 def _status_of(problem: SmartsortError) -> tuple[int, str]:
+    if isinstance(problem, ActionRefused):
+        return _REFUSED.get(problem.code, 422), problem.code
     table: tuple[tuple[type[SmartsortError], int, str], ...] = (
         (ImmichError, 503, "immich"),
         (StorageError, 503, "storage"),

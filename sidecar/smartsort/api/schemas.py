@@ -27,8 +27,15 @@ class Shape(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
 
+def _example(**values: Any) -> ConfigDict:
+    """A configuration whose description shows this value."""
+    return ConfigDict(extra="ignore", json_schema_extra={"examples": [values]})
+
+
 class Problem(Shape):
     """Every error's body: what failed, on what, and what to do."""
+
+    model_config = _example(detail="there is no item 7 in the queue", code="not_found", happened=None)
 
     detail: str
     code: str = "error"
@@ -44,11 +51,21 @@ class UrlIntake(Shape):
     """A URL to download, and the source to file it as coming from."""
 
     url: str = Field(max_length=8192)
-    source: str = Field("url", max_length=100)
+    source: str = Field(default="url", max_length=100)
 
 
 class Result(Shape):
     """What became of a photo, in the source document's words."""
+
+    model_config = _example(
+        status="success",
+        action="sorted",
+        destination="faces/john_doe/IMG_1.jpg",
+        reason="face_match_verified",
+        person="John Doe",
+        hash="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        category=None,
+    )
 
     status: Literal["success", "error"]
     action: Literal["sorted", "reviewed", "skipped"] | None = None
@@ -166,6 +183,24 @@ class CopyView(Shape):
 class QueueItem(Shape):
     """A photo that waits, as a row of the queue. `id` is the row's, used by all review calls."""
 
+    model_config = _example(
+        id=7,
+        photo_id=23,
+        category="low_confidence",
+        filename="IMG_1.jpg",
+        path="/data/review/low_confidence/lowconf_IMG_1.jpg",
+        size=2481153,
+        modified="2026-05-01T12:00:00+00:00",
+        reason="low_confidence: 0.51",
+        text="Perhaps John Doe: confidence 0.51 is below 0.60.",
+        faces_detected=1,
+        suggested_person="John Doe",
+        suggested_person_id="1846d424-c17c-4279-a3c6-612f48268673",
+        source="instagram",
+        created_at="2026-05-01T12:00:09.470+00:00",
+        thumbnail="/api/smart-download/review/items/7/thumbnail",
+    )
+
     id: int
     photo_id: int
     category: CategoryName
@@ -224,8 +259,8 @@ class ReviewItem(QueueItem):
 class PersonChoice(Shape):
     """Whom to file under: an id of Immich, or a name; `create` makes a person of a name nobody has."""
 
-    id: str | None = Field(None, max_length=100)
-    name: str | None = Field(None, max_length=300)
+    id: str | None = Field(default=None, max_length=100)
+    name: str | None = Field(default=None, max_length=300)
     create: bool = False
 
 
@@ -236,16 +271,16 @@ class Approve(Shape):
     """
 
     person: ListedName | PersonChoice | None = None
-    people: list[PersonChoice] = Field([], max_length=50)
-    face: str | None = Field(None, max_length=100)
+    people: list[PersonChoice] = Field(default=[], max_length=50)
+    face: str | None = Field(default=None, max_length=100)
 
 
 class Selection(Shape):
     """Items by id, or all that a filter matches. `dry_run` only tells what would happen."""
 
-    ids: list[RowId] = Field([], max_length=10_000)
+    ids: list[RowId] = Field(default=[], max_length=10_000)
     category: CategoryName | None = None
-    search: str | None = Field(None, max_length=300)
+    search: str | None = Field(default=None, max_length=300)
     everything: bool = False
     """Needed to act on the whole queue without any other filter."""
     dry_run: bool = False
@@ -258,9 +293,24 @@ class BulkApprove(Selection):
 class Decided(Shape):
     """What an action did to one item. `event` undoes it."""
 
+    model_config = _example(
+        id=7,
+        photo_id=23,
+        action="approved",
+        destination="faces/john_doe/IMG_1.jpg",
+        path="/data/faces/john_doe/IMG_1.jpg",
+        person="John Doe",
+        event=4711,
+        problem=None,
+    )
+
     id: int
+    """Of the queue's row; 0 for a photo that has none."""
     photo_id: int
-    action: Literal["approved", "rejected", "skipped", "undone", "failed", "would_approve", "would_reject"]
+    action: Literal[
+        "approved", "refiled", "rejected", "skipped", "undone", "failed",
+        "would_approve", "would_refile", "would_reject", "would_undo",
+    ]  # fmt: skip
     destination: str | None = None
     path: str | None = None
     person: str | None = None
@@ -279,6 +329,13 @@ class BulkDecided(Shape):
 
 class ReviewStats(Shape):
     """Counts of the queue."""
+
+    model_config = _example(
+        total=23,
+        by_category={"unidentified": 15, "duplicates": 8},
+        oldest="2026-05-01T12:00:09.470+00:00",
+        median_age_seconds=5400.0,
+    )
 
     total: int
     by_category: dict[str, int]
@@ -314,7 +371,7 @@ class Undo(Shape):
 
     event: RowId | None = None
     last: bool = False
-    since: str | None = Field(None, max_length=40)
+    since: str | None = Field(default=None, max_length=40)
     """ISO 8601; without a zone it is the server's."""
 
 
@@ -380,13 +437,20 @@ class Ready(Shape):
 class ListChange(Shape):
     """PUT replaces the list by `names`; PATCH adds and removes."""
 
-    names: list[ListedName] | None = Field(None, max_length=10_000)
-    add: list[ListedName] = Field([], max_length=10_000)
-    remove: list[ListedName] = Field([], max_length=10_000)
+    names: list[ListedName] | None = Field(default=None, max_length=10_000)
+    add: list[ListedName] = Field(default=[], max_length=10_000)
+    remove: list[ListedName] = Field(default=[], max_length=10_000)
 
 
 class ListView(Shape):
     """A list as it now is, and names on it that Immich does not know (accepted, with a warning)."""
+
+    model_config = _example(
+        names=["john_doe", "Sarah Smith"],
+        unknown=["Sarah Smith"],
+        ambiguous=[],
+        warnings=["Immich knows nobody called Sarah Smith; the names count once somebody has them."],
+    )
 
     names: list[str]
     unknown: list[str] = []
@@ -406,10 +470,10 @@ class ConfigView(Shape):
 class ConfigPatch(Shape):
     """Settings that may change at run time; a key that is None stays as it is."""
 
-    min_confidence: float | None = Field(None, ge=-1, le=1)
-    min_margin: float | None = Field(None, ge=0, le=2)
-    max_faces_per_image: int | None = Field(None, ge=1, le=1000)
-    min_face_share: float | None = Field(None, ge=0, le=1)
+    min_confidence: float | None = Field(default=None, ge=-1, le=1)
+    min_margin: float | None = Field(default=None, ge=0, le=2)
+    max_faces_per_image: int | None = Field(default=None, ge=1, le=1000)
+    min_face_share: float | None = Field(default=None, ge=0, le=1)
     when_confidence_unknown: Literal["accept", "review"] | None = None
     multiple_faces: Literal["review", "each_person", "main_face"] | None = None
     action_on_duplicate: Literal["move_to_review", "skip"] | None = None
@@ -441,6 +505,15 @@ class Metric(Shape):
 
 class Summary(Shape):
     """Statistics over some days, with the source document's keys first."""
+
+    model_config = _example(
+        auto_sorted=145,
+        in_review=23,
+        by_person={"john_doe": 85, "sarah_smith": 60},
+        by_category={"unidentified": 15, "duplicates": 8},
+        success_rate=86.3,
+        days=30,
+    )
 
     auto_sorted: int
     in_review: int

@@ -15,6 +15,7 @@ from smartsort.cli.common import configure_logging
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress
 
     from smartsort.bootstrap import Sidecar
     from smartsort.demo.immich import DemoImmich
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 @click.option("--count", default=60, show_default=True, help="How many sample photos to make.")
 @click.option("--dir", "base", default="smartsort-demo", show_default=True, help="Where runs are kept.")
 @click.option("--port", default=8484, show_default=True, help="Port of the HTTP API; 0 takes a free one.")
+@click.option("--token", help="Token of the HTTP API; without it one is made and printed.")
 @click.option(
     "--profile",
     type=click.Choice(["instant", "demo", "real"]),
@@ -58,6 +60,7 @@ class _Demo:
     count: int
     base: str
     port: int
+    token: str | None
     profile: Any
     version: str
     seed: int
@@ -70,20 +73,26 @@ class _Demo:
 
         from rich.console import Console
 
+        from smartsort.api.security import kept_token
         from smartsort.bootstrap import open_sidecar
         from smartsort.config import load_settings
         from smartsort.demo.immich import DemoImmich
         from smartsort.demo.run import demo_settings, fresh_folder, sidecar_settings
-        from smartsort.service import listen, run
+        from smartsort.listening import listen
+        from smartsort.service import run
 
         console = Console()
         listening = listen("127.0.0.1", 0 if self.once else self.port)
         root = fresh_folder(self.base, datetime.now().astimezone())
         os.makedirs(os.path.join(root, "library"))
+        await asyncio.to_thread(self._deliver, console, os.path.join(root, "inbox"))
         demo = DemoImmich(demo_settings(root, self.profile, self.version, self.photos is not None))
         async with demo.serve(port=0) as immich:
             values = sidecar_settings(root, immich.url, demo.key, self.port, self.photos is not None)
-            settings = load_settings(None, env={}, overrides=values)
+            token = self.token or await asyncio.to_thread(kept_token, root)
+            settings = load_settings(None, env={}, overrides={**values, "api.token": token})
+            if not self.once:
+                self._say_address(console, listening.getsockname()[1], token)
             sidecar = await asyncio.to_thread(open_sidecar, settings)
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -101,32 +110,30 @@ class _Demo:
                 await sidecar.close()
         return status
 
-    async def _sort(self, console: Console, sidecar: Sidecar, task: asyncio.Task[None]) -> bool:
-        """Deliver the photos and watch them go; False when stopped before the end."""
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
+    def _deliver(self, console: Console, inbox: str) -> None:
+        """Fill the inbox, before anybody watches it."""
         from smartsort.demo.run import deliver_own, deliver_samples
 
-        inbox = sidecar.context.layout.inbox
-        source = (
-            deliver_own(inbox, self.photos) if self.photos else deliver_samples(inbox, self.count, self.seed)
-        )
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=console) as progress:
-            made = progress.add_task(
-                "photos copied" if self.photos else "photos drawn", total=None if self.photos else self.count
-            )
-            done = progress.add_task("photos sorted", total=None)
-            self.deliveries = []
-            iterator = iter(source)
-            while (delivery := await asyncio.to_thread(next, iterator, None)) is not None:
+        os.makedirs(inbox)
+        with _progress(console) as progress:
+            if self.photos:
+                task = progress.add_task("photos copied", total=None)
+                source = deliver_own(inbox, self.photos)
+            else:
+                task = progress.add_task("photos drawn", total=self.count)
+                source = deliver_samples(inbox, self.count, self.seed)
+            for delivery in source:
                 self.deliveries.append(delivery)
-                progress.update(made, completed=len(self.deliveries))
-            progress.update(made, total=len(self.deliveries))
-            progress.update(done, total=len(self.deliveries))
+                progress.update(task, completed=len(self.deliveries))
+            progress.update(task, total=len(self.deliveries))
+
+    async def _sort(self, console: Console, sidecar: Sidecar, task: asyncio.Task[None]) -> bool:
+        """Watch the photos go; False when stopped before the end."""
+        with _progress(console) as progress:
+            sorting = progress.add_task("photos sorted", total=len(self.deliveries))
             while not task.done():
                 rest = await _at_rest(sidecar)
-                progress.update(done, completed=rest)
+                progress.update(sorting, completed=rest)
                 if rest >= len(self.deliveries):
                     return True
                 await asyncio.sleep(0.1)
@@ -170,14 +177,25 @@ class _Demo:
             console.print(f"all {len(rows)} photos are accounted for and where they were expected")
         return 1 if problems else 0
 
+    def _say_address(self, console: Console, port: int, token: str) -> None:
+        console.print(
+            f"HTTP API  http://127.0.0.1:{port}/docs\nToken     {token}", markup=False, soft_wrap=True
+        )
+
     def _say_where(self, console: Console, root: str, immich: str) -> None:
         console.print(
             f"\nThe sidecar goes on: drop photos into {root}/inbox\n"
-            f"HTTP API  http://127.0.0.1:{self.port}/healthz\n"
             f"Immich    {immich} (the demo)\n"
             "Ctrl-C stops both.",
             soft_wrap=True,
         )
+
+
+def _progress(console: Console) -> Progress:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console)
 
 
 async def _at_rest(sidecar: Sidecar) -> int:

@@ -69,6 +69,11 @@ class Downloads(Section):
     max_retries: int = setting(3, "How often a broken download is resumed.", ge=0, le=100)
     concurrency: int = setting(8, "Downloads at a time.", ge=1, le=256)
     concurrency_per_host: int = setting(4, "Downloads at a time from one host.", ge=1, le=256)
+    gallery: bool = setting(
+        False,
+        "Lets gallery-dl or yt-dlp (`smartsort[gallery]`) read URLs that are web pages. They connect by"
+        " themselves, past the check of private addresses.",
+    )
 
 
 class Api(Section):

@@ -87,8 +87,14 @@ def _near_duplicate(case: Case) -> Reason | None:
 
 def _blacklisted(case: Case) -> Reason | None:
     # Background faces count here: an unwanted person is unwanted at any size.
-    names = _names(f.person for f in case.evidence.faces if f.person and case.policy.blacklisted(f.person))
-    return Reason("blacklisted_person", names=names) if names else None
+    # So does somebody whose name was taken away in Immich since: the entry knows their id.
+    names = dict.fromkeys(
+        f.person.name or entry.name
+        for f in case.evidence.faces
+        for entry in case.policy.blacklist
+        if f.person and entry.means(f.person)
+    )
+    return Reason("blacklisted_person", names=tuple(names)) if names else None
 
 
 def _gave_up(case: Case) -> Reason | None:

@@ -30,7 +30,8 @@ def folder_name(person: str) -> str:
         return f"{name}_"
     encoded = name.encode()
     if len(encoded) > FOLDER_BYTES:
-        return f"{encoded[:FOLDER_BYTES].decode(errors='ignore').rstrip('_')}_{digest}"
+        kept = encoded[: FOLDER_BYTES - len(digest) - 1].decode(errors="ignore").rstrip("_")
+        return f"{kept}_{digest}"
     return name
 
 

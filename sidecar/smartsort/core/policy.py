@@ -108,8 +108,10 @@ def names_shared(people: Sequence[Person]) -> frozenset[str]:
 
     Their photos would land in one folder, so nobody may guess.
     """
-    by_folder: dict[str, list[Person]] = {}
+    # The two spellings `same_name` compares, kept apart: a folder's name is no person's name.
+    spelled: dict[tuple[str, str], list[Person]] = {}
     for person in people:
         if person.name:
-            by_folder.setdefault(folder_name(person.name), []).append(person)
-    return frozenset(p.id for same in by_folder.values() if len(same) > 1 for p in same)
+            spelled.setdefault(("typed", person.name.casefold()), []).append(person)
+            spelled.setdefault(("folder", folder_name(person.name)), []).append(person)
+    return frozenset(p.id for same in spelled.values() if len(same) > 1 for p in same)

@@ -15,6 +15,7 @@ _SHORT: dict[str, Callable[[Reason], str]] = {
     "unreadable": lambda r: f"unreadable: {r.detail}",
     "ambiguous_name": lambda r: f"ambiguous_name: {_list(r.names)}",
     "same_person_twice": lambda r: f"same_person_twice: {_list(r.names)}",
+    "undone_filing": lambda r: f"undone_filing: {_list(r.names)}",
 }
 
 _SENTENCES: dict[str, Callable[[Reason], str]] = {
@@ -52,6 +53,7 @@ _SENTENCES: dict[str, Callable[[Reason], str]] = {
     "confidence_unknown": lambda r: f"Perhaps {_list(r.names)}, but nobody knows how sure: {r.detail}.",
     "unreadable": lambda r: f"Not a picture Immich could read: {r.detail}.",
     "recognition_failed": lambda r: f"Immich could not finish recognising it: {r.detail}.",
+    "undone_filing": lambda r: f"It was filed under {_list(r.names)}, and somebody took that back.",
     "category_off": lambda r: f"The category {_list(r.names)} is switched off.",
     "rule_failed": lambda r: f"The rule {_list(r.names)} failed ({r.detail}); please report it.",
     "download_failed": lambda r: f"The download failed: {r.detail}.",

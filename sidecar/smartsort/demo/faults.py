@@ -42,7 +42,8 @@ class Faults:
     `down` closes every connection without a word (but those to `/demo/...`, which switch it off again);
     `ml_failing` makes face detection fail; `face_recognition_off` is the switch of Immich's own settings;
     `listing_error_rate` is how often a queue listing answers 500; `library_gone` hides every library;
-    `extra_fields` adds unknown fields to every object of every answer.
+    `extra_fields` adds unknown fields to every object of every answer; `version` is what the server says it
+    is, "" for the truth.
     """
 
     seed: int = 0
@@ -51,6 +52,7 @@ class Faults:
     face_recognition_off: bool = False
     library_gone: bool = False
     extra_fields: bool = False
+    version: str = ""
     listing_error_rate: float = 0.0
     rules: list[FaultRule] = field(default_factory=list)
     _rng: random.Random = field(init=False, repr=False)

@@ -67,7 +67,7 @@ async def delete(call: Call) -> Response:
 
 @route("POST", "/libraries/{id}/validate", admin=True)
 async def validate(call: Call) -> Response:
-    call.library(call.id())
+    call.id()  # has to be one, and is not looked up
     paths = call.field(await call.body(), "importPaths", list) or []
     real = [call.state.real_path(path) for path in paths]
     checked = await asyncio.to_thread(lambda: [_check(*pair) for pair in zip(paths, real, strict=True)])

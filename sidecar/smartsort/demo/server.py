@@ -5,7 +5,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import socket
 import threading
 from collections.abc import Iterator
 from types import TracebackType
@@ -18,6 +17,7 @@ from smartsort.demo.immich import DemoImmich
 from smartsort.demo.settings import DEFAULT_KEY, DemoKey, DemoSettings
 from smartsort.demo.timing import PROFILES
 from smartsort.demo.versions import VERSIONS
+from smartsort.listening import listen
 
 if TYPE_CHECKING:
     from typing import Self
@@ -28,7 +28,7 @@ class DemoServer:
 
     def __init__(self, demo: DemoImmich, host: str, port: int) -> None:
         self.demo = demo
-        self._socket = socket.create_server((host, port))
+        self._socket = listen(host, port)
         shown = host if host not in ("", "0.0.0.0") else "127.0.0.1"
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://{shown}:{self.port}"

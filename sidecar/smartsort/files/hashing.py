@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from smartsort.core.model import Digests
 from smartsort.errors import SmartsortError
@@ -84,8 +85,7 @@ def _blocks(path: str, expected: FileStamp | None) -> Iterator[memoryview]:
             read += count
             yield buffer[:count]
         after = FileStamp.of(os.fstat(handle))
-        check_unchanged(path, after, before)
-        check_unchanged(path, FileStamp(after.device, after.inode, read, after.mtime_ns), before)
+        check_unchanged(path, after if read == before.size else replace(after, size=read), before)
     except OSError as error:
         raise unreadable(error, path) from error
     finally:

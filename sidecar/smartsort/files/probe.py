@@ -358,7 +358,7 @@ _MAYBE_UNKNOWN_HERE = frozenset({media.TIFF, media.PSD, media.HEIF, media.AVIF, 
 def _decode(reader: Reader, found: Format, facts: Facts, max_pixels: int) -> None:
     stream: BufferedReader = BufferedReader(FileIO(reader.handle, closefd=False))
     stream.seek(0)
-    with _quiet():
+    with quiet():
         try:
             image = _DECODERS[found](stream)
         except Exception as error:
@@ -431,7 +431,8 @@ _quiet_scope: list[warnings.catch_warnings[None]] = []
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
+    """While any thread is in here, none is told about odd metadata."""
     global _quiet_depth  # noqa: PLW0603
     with _quiet_lock:
         if _quiet_depth == 0:

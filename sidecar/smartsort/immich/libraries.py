@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from immich_client.api.libraries import (
     create_library,
@@ -17,6 +17,9 @@ from immich_client.models.paths_to_validate import PathsToValidate
 from smartsort.immich.connection import known
 from smartsort.immich.server import ServerCalls
 from smartsort.ports import Library
+
+_NO_LIBRARY = "00000000-0000-4000-8000-000000000000"
+"""Seen with 2.5.6 and 3.1.0: the library of the call is never looked at, only the paths are."""
 
 
 class LibraryCalls(ServerCalls):
@@ -36,13 +39,22 @@ class LibraryCalls(ServerCalls):
 
     async def validate_import_path(self, library_id: str, import_path: str) -> str | None:
         """None when Immich can read the path, else its message."""
-        body = PathsToValidate(import_paths=[import_path])
+        return (await self.validate_import_paths([import_path], library_id))[import_path]
+
+    async def validate_import_paths(
+        self, import_paths: Sequence[str], library_id: str = _NO_LIBRARY
+    ) -> Mapping[str, str | None]:
+        """As `validate_import_path`, for many at once, by path; Immich does not mind which library it is."""
+        body = PathsToValidate(import_paths=list(import_paths))
         call = validate_library.asyncio_detailed(library_id, client=self._client, body=body)
         verdicts = known((await self._read("validate_library", call)).import_paths, [])
-        if not verdicts:
-            return "Immich said nothing about the path"
-        verdict = verdicts[0]
-        return None if verdict.is_valid else known(verdict.message, "") or "Immich cannot read the path"
+        said = {
+            verdict.import_path: None
+            if verdict.is_valid
+            else known(verdict.message, "") or "Immich cannot read the path"
+            for verdict in verdicts
+        }
+        return {path: said.get(path, "Immich said nothing about the path") for path in import_paths}
 
     async def scan(self, library_id: str) -> None:
         """Start a scan of one library; returns at once, there is no handle. Not repeated."""
@@ -55,4 +67,4 @@ class LibraryCalls(ServerCalls):
 
 
 def _library(found: LibraryModel) -> Library:
-    return Library(id=found.id, name=found.name, import_paths=tuple(found.import_paths))
+    return Library(found.id, found.name, tuple(found.import_paths), owner_id=found.owner_id)

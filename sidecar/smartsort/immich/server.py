@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from immich_client.api.server import (
@@ -60,6 +62,8 @@ class SystemSettings:
     max_distance: float
     min_score: float
     min_faces: int
+    machine_learning_urls: tuple[str, ...]
+    """Where Immich itself asks; empty when it does not say."""
 
 
 class ServerCalls(Connection):
@@ -86,14 +90,26 @@ class ServerCalls(Connection):
 
     async def _info(self, user: User, *, as_admin: bool) -> ServerInfo:
         version = await self._version()
-        call = get_my_key.asyncio_detailed(client=self._client)
-        key = await self._read("get_my_key", call, as_admin=as_admin)
         return ServerInfo(
             version=".".join(map(str, version)),
             user_id=user.id,
             user_is_admin=bool(user.is_admin),
-            permissions=frozenset(map(str, key.permissions)),
+            permissions=await self.permissions(as_admin=as_admin),
         )
+
+    async def permissions(self, *, as_admin: bool = False) -> frozenset[str]:
+        """What the key, or the administrator's key, may do; "all" for everything. Every valid key may ask."""
+        call = get_my_key.asyncio_detailed(client=self._client)
+        key = await self._read("get_my_key", call, as_admin=as_admin)
+        return frozenset(map(str, key.permissions))
+
+    async def clock(self) -> datetime | None:
+        """The server's time, to the second, from the head of an answer; None when it does not say."""
+        answer = await self._ask("ping", ping.asyncio_detailed(client=self._client))
+        try:
+            return parsedate_to_datetime(answer.headers.get("date", "")).astimezone(UTC)
+        except ValueError:
+            return None
 
     async def capabilities(self) -> Capabilities:
         """What this version can do; asks for the version each time, an update may have happened."""
@@ -112,6 +128,7 @@ class ServerCalls(Connection):
         """The administrator's settings; needs a permission that smartsort does not ask for otherwise."""
         found = await self._read("get_system_config", get_system_config.asyncio_detailed(client=self._client))
         recognition = found.machine_learning.facial_recognition
+        urls = found.machine_learning.additional_properties.get("urls")
         return SystemSettings(
             watches_libraries=found.library.watch.enabled,
             imports_faces=found.metadata.faces.import_,
@@ -120,6 +137,7 @@ class ServerCalls(Connection):
             max_distance=recognition.max_distance,
             min_score=recognition.min_score,
             min_faces=recognition.min_faces,
+            machine_learning_urls=tuple(str(url) for url in urls) if isinstance(urls, list) else (),
         )
 
     async def description(self) -> Mapping[str, Any]:

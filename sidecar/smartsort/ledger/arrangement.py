@@ -36,7 +36,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """Where a photo is and what it counts as. `values` are columns of `photos`, `told` (kind, value) pairs."""
+    """Where a photo is and what it counts as. `values` are columns of `photos`, `told` (kind, value)."""
 
     values: Mapping[str, Any]
     names: tuple[Name, ...]
@@ -105,7 +105,9 @@ def read(db: Database, photo_ids: Sequence[int]) -> dict[int, Arrangement]:
                 )
             ),
             denied=dict(
-                execute("SELECT person_id, person_name FROM denials WHERE photo_id = ?", (photo_id,)).fetchall()
+                execute(
+                    "SELECT person_id, person_name FROM denials WHERE photo_id = ?", (photo_id,)
+                ).fetchall()
             ),
         )
     return found

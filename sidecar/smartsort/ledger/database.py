@@ -46,6 +46,11 @@ def _connect(path: str, *, read_only: bool) -> Database:
     return Database(connection)
 
 
+def read_only(path: str) -> Database:
+    """A connection that can only read, beside a running sidecar too. Raises sqlite3.Error."""
+    return _connect(path, read_only=True)
+
+
 def _quoted(path: str) -> str:
     from urllib.parse import quote  # noqa: PLC0415 - only when a ledger is opened
 

@@ -56,6 +56,20 @@ def after(db: Database, event_id: int, limit: int) -> list[Event]:
     return [_event(row) for row in rows]
 
 
+def before(
+    db: Database, event_id: int | None, limit: int, *, photo_id: int | None = None, kind: str | None = None
+) -> list[Event]:
+    """Events older than `event_id` (None: the newest), newest first, of one photo or kind if asked."""
+    wanted = {"id <": event_id, "photo_id =": photo_id, "kind =": kind}
+    given = {column: value for column, value in wanted.items() if value is not None}
+    where = f"WHERE {' AND '.join(f'{column} ?' for column in given)}" if given else ""
+    rows = db.conn.execute(
+        f"SELECT {_COLUMNS} FROM events {where} ORDER BY id DESC LIMIT ?",  # noqa: S608 - our own columns
+        (*given.values(), limit),
+    )
+    return [_event(row) for row in rows]
+
+
 def of_photo(db: Database, photo_id: int) -> list[Event]:
     """A photo's whole history, oldest first."""
     rows = db.conn.execute(
@@ -87,14 +101,35 @@ def undone(db: Database, event_id: int) -> int | None:
     return None
 
 
-def broken_links(db: Database) -> Iterator[tuple[int, str]]:
-    """Every event whose digest does not follow from the one before: (id, what is wrong)."""
+_PAGE = 5000
+
+
+def broken_links(db: Database, after: int = 0) -> Iterator[tuple[int, str]]:
+    """Every event newer than `after` whose digest does not follow from the one before: (id, what is wrong).
+
+    Read in pages, so that a long history neither fills the memory nor holds up a writer.
+    """
     before, previous = GENESIS, 0
-    for row in db.conn.execute(f"SELECT {_COLUMNS} FROM events ORDER BY id"):  # noqa: S608
-        event = _event(row)
-        plain = NewEvent(event.kind, event.photo_id, event.data, event.actor, event.undoes)
-        if event.id != previous + 1:
-            yield event.id, f"events {previous + 1} to {event.id - 1} are missing"
-        if _digest(before, event.at, plain, row[5]) != event.digest:
-            yield event.id, "its digest does not follow from the event before it"
-        before, previous = event.digest, event.id
+    if after:
+        row = db.conn.execute("SELECT id, digest FROM events WHERE id <= ? ORDER BY id DESC LIMIT 1", (after,))
+        previous, before = row.fetchone() or (0, GENESIS)
+    while True:
+        rows = db.conn.execute(
+            f"SELECT {_COLUMNS} FROM events WHERE id > ? ORDER BY id LIMIT ?",  # noqa: S608
+            (previous, _PAGE),
+        ).fetchall()
+        if not rows:
+            break
+        for row in rows:
+            event = _event(row)
+            plain = NewEvent(event.kind, event.photo_id, event.data, event.actor, event.undoes)
+            if event.id != previous + 1:
+                yield event.id, f"events {previous + 1} to {event.id - 1} are missing"
+            if _digest(before, event.at, plain, row[5]) != event.digest:
+                yield event.id, "its digest does not follow from the event before it"
+            before, previous = event.digest, event.id
+    counted = db.conn.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
+    # Read after the last page: a writer may have gone on meanwhile, but never back.
+    newest = last_id(db)
+    if counted is not None and counted[0] > newest:
+        yield newest, f"events {newest + 1} to {counted[0]} are missing at the end"

@@ -145,6 +145,11 @@ def delivered(db: Database, ids: list[int]) -> None:
     db.conn.executemany("DELETE FROM outbox WHERE id = ?", [(i,) for i in ids])
 
 
+def revise(db: Database, message_id: int, data: Mapping[str, Any]) -> None:
+    """Change what a message says, before it is delivered."""
+    db.conn.execute("UPDATE outbox SET data = ? WHERE id = ?", (dumps(dict(data)), message_id))
+
+
 def postpone(db: Database, message_id: int, not_before: str, problem: str) -> None:
     """Try a message again later."""
     db.conn.execute(

@@ -118,12 +118,12 @@ def add(db: Database, new: Sequence[NewItem], at: str, key: Key | None = None) -
             if row[0] != key.digest:
                 raise KeyReused
             return Taken([item for i in json.loads(row[1]) if (item := get(db, i)) is not None], before=True)
-    for item in new:
-        _insert(db, item, at)
+    for one in new:
+        _insert(db, one, at)
     if key is not None:
         db.conn.execute(
             "INSERT INTO idempotency (actor, key, digest, items, at) VALUES (?,?,?,?,?)",
-            (key.actor, key.key, key.digest, dumps([item.id for item in new]), at),
+            (key.actor, key.key, key.digest, dumps([one.id for one in new]), at),
         )
     _tell_failures(db, [n for n in new if n.problem is not None], at)
     return Taken([item for n in new if (item := get(db, n.id)) is not None])

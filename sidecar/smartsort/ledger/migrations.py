@@ -182,7 +182,7 @@ def m003_history(db: Database) -> None:
 
 @migrations()
 def m004_actions(db: Database) -> None:
-    """What humans did: put off, threw away when, said "not this person"; what Immich was told about a photo."""
+    """What humans did: put off, threw away, said "not this person"; what Immich was told about a photo."""
     execute = db.conn.execute
     execute("ALTER TABLE photos ADD COLUMN trashed_at TEXT")
     execute(
@@ -251,15 +251,11 @@ def m010_items(db: Database) -> None:
             finished_at TEXT
         ) STRICT"""
     )
-    execute(
-        "CREATE INDEX idx_items_open ON items(host, number) WHERE state IN ('downloading', 'received')"
-    )
+    execute("CREATE INDEX idx_items_open ON items(host, number) WHERE state IN ('downloading', 'received')")
     execute("CREATE INDEX idx_items_due ON items(not_before) WHERE state IN ('downloading', 'received')")
     execute("CREATE INDEX idx_items_state ON items(state, number)")
     execute("CREATE INDEX idx_items_photo ON items(photo_id) WHERE photo_id IS NOT NULL")
-    execute(
-        "CREATE INDEX idx_photos_handed_in ON photos(origin_path) WHERE origin IN ('url', 'upload')"
-    )
+    execute("CREATE INDEX idx_photos_handed_in ON photos(origin_path) WHERE origin IN ('url', 'upload')")
     execute(
         """CREATE TABLE idempotency (
             actor TEXT NOT NULL,
@@ -290,3 +286,60 @@ def m020_daily_totals(db: Database) -> None:
         " WHERE action = 'pending' AND photo_id IS NOT NULL"
     )
     execute("CREATE INDEX idx_photos_filed ON photos(person_id) WHERE state = 'filed'")
+
+
+@migrations()
+def m020_judgement(db: Database) -> None:
+    """Faces as vectors, what people look like, what humans said is not so, what pictures look like."""
+    execute = db.conn.execute
+    execute(
+        """CREATE TABLE embeddings (
+            face_id TEXT NOT NULL,
+            model TEXT NOT NULL,
+            asset_id TEXT NOT NULL,
+            vector BLOB NOT NULL,
+            person_id TEXT,
+            said_by INTEGER,
+            at TEXT NOT NULL,
+            PRIMARY KEY (face_id, model)
+        ) STRICT"""
+    )
+    execute("CREATE INDEX idx_embeddings_asset ON embeddings(asset_id, model)")
+    execute(
+        "CREATE INDEX idx_embeddings_gallery ON embeddings(person_id, model) WHERE person_id IS NOT NULL"
+    )
+    execute(
+        """CREATE TABLE galleries (
+            person_id TEXT NOT NULL,
+            model TEXT NOT NULL,
+            name TEXT NOT NULL,
+            refreshed_at TEXT NOT NULL,
+            stale INTEGER NOT NULL DEFAULT 0,
+            PRIMARY KEY (person_id, model)
+        ) STRICT, WITHOUT ROWID"""
+    )
+    execute(
+        """CREATE TABLE teachings (
+            id INTEGER PRIMARY KEY,
+            kind TEXT NOT NULL CHECK (kind IN ('not_person', 'not_same')),
+            photo_id INTEGER NOT NULL REFERENCES photos(id),
+            face_id TEXT,
+            person_id TEXT,
+            other TEXT,
+            event_id INTEGER REFERENCES events(id),
+            at TEXT NOT NULL
+        ) STRICT"""
+    )
+    execute(
+        "CREATE UNIQUE INDEX idx_teachings_once ON teachings"
+        "(kind, photo_id, coalesce(face_id, ''), coalesce(person_id, ''), coalesce(other, ''))"
+    )
+    execute("CREATE INDEX idx_teachings_face ON teachings(face_id) WHERE face_id IS NOT NULL")
+    execute("CREATE INDEX idx_teachings_other ON teachings(other) WHERE other IS NOT NULL")
+    execute("CREATE INDEX idx_teachings_event ON teachings(event_id) WHERE event_id IS NOT NULL")
+    execute(
+        """CREATE TABLE looks (
+            photo_id INTEGER PRIMARY KEY REFERENCES photos(id),
+            hash BLOB
+        ) STRICT"""
+    )

@@ -20,7 +20,7 @@ from smartsort.core.model import (
     OtherCopy,
     State,
 )
-from smartsort.files.shown import from_ledger, to_ledger
+from smartsort.files.shown import from_ledger, shown, to_ledger
 from smartsort.ledger import events, facts, source_tables
 from smartsort.ledger.records import (
     Area,
@@ -230,6 +230,22 @@ def forget_unclaimed(db: Database, ids: Sequence[int]) -> None:
     for photo_id in ids:
         db.conn.execute("DELETE FROM intents WHERE photo_id = ?", (photo_id,))
         db.conn.execute("DELETE FROM photos WHERE id = ? AND state = 'arrived'", (photo_id,))
+
+
+TRASHED = (State.REJECTED, State.SKIPPED)
+
+
+def purged(photo: Photo, names: Sequence[Name]) -> Change:
+    """What the ledger says of a photo whose last name is gone for good."""
+    data = {"names": [[n.area.value, shown(n.path)] for n in names], "sha256": photo.sha256}
+    return Change(
+        photo.id,
+        state=State.PURGED,
+        expect=TRASHED,
+        names_removed=tuple((n.area, n.path) for n in names),
+        events=(NewEvent("purged", photo.id, data),),
+        intents_done=True,
+    )
 
 
 def retry_problems(db: Database) -> int:

@@ -171,4 +171,4 @@ def download_of(db: Database, photo_id: int) -> Download | None:
         " FROM downloads WHERE photo_id = ? LIMIT 1",
         (photo_id,),
     ).fetchone()
-    return Download(*row[:6], auto_sorted=bool(row[6])) if row else None
+    return Download(row[0], row[1], row[2], row[3], row[4], row[5], bool(row[6])) if row else None

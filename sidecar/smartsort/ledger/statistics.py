@@ -8,16 +8,17 @@ are small whatever the ledger holds, so reading them costs the same for a thousa
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 from sqlite_utils import Database
 
+from smartsort.core.model import UNFINISHED, Evidence
 from smartsort.core.naming import folder_name
-from smartsort.ledger import events, facts
+from smartsort.ledger import events, facts, photos
 from smartsort.ledger.database import Ledger
-from smartsort.ledger.records import Event
+from smartsort.ledger.records import Event, Photo, evidence_from_json
 
 _UP_TO = "daily_totals_up_to"
 
@@ -149,11 +150,16 @@ def _has_older_copy(db: Database, photo_id: int) -> bool:
     return bool(row[0])
 
 
+def uncounted(db: Database) -> int:
+    """Events that are not in the totals yet."""
+    return events.last_id(db) - int(facts.get(db, _UP_TO, 0))
+
+
 async def catch_up(ledger: Ledger) -> None:
-    """Count everything that has happened; a few milliseconds unless it was not called for long."""
-    up_to, last = await ledger.aread(lambda db: (facts.get(db, _UP_TO, 0), events.last_id(db)))
-    while up_to < last and await ledger.awrite(count_chunk):
-        up_to = await ledger.aread(lambda db: facts.get(db, _UP_TO, 0))
+    """Count everything that has happened up to now; a few milliseconds unless nobody did for long."""
+    left = await ledger.aread(uncounted)
+    while left > 0 and (counted := await ledger.awrite(count_chunk)):
+        left -= counted
 
 
 # --- reading ---------------------------------------------------------------------------------
@@ -180,16 +186,20 @@ def totals(db: Database, first: date, last: date) -> Totals:
     """The totals from one day to another."""
     by_what: Counter[str] = Counter()
     names: dict[str, Counter[str]] = {}
-    span = (last - first).days + 1
     days: dict[str, Counter[str]] = {
-        (first + timedelta(days=n)).isoformat(): Counter() for n in range(max(0, span))
+        (first + timedelta(days=n)).isoformat(): Counter() for n in range(max(0, (last - first).days + 1))
     }
-    for day, what, name, count in db.conn.execute(
-        "SELECT day, what, name, photos FROM daily_totals WHERE day BETWEEN ? AND ?",
-        (first.isoformat(), last.isoformat()),
+    span_of_days = (first.isoformat(), last.isoformat())
+    for day, what, count in db.conn.execute(
+        "SELECT day, what, sum(photos) FROM daily_totals WHERE day BETWEEN ? AND ? GROUP BY day, what",
+        span_of_days,
     ):
         by_what[what] += count
         days[day][what] += count
+    for what, name, count in db.conn.execute(
+        "SELECT what, name, sum(photos) FROM daily_totals WHERE day BETWEEN ? AND ? GROUP BY what, name",
+        span_of_days,
+    ):
         names.setdefault(what, Counter())[name] += count
     by_name = {
         what: {name: count for name, count in sorted(found.items(), key=lambda i: (-i[1], i[0])) if count > 0}
@@ -213,6 +223,12 @@ class Waiting:
     oldest: str | None = None
     median: str | None = None
     by_age: Mapping[str, int] = field(default_factory=dict)
+
+    def median_age_seconds(self, now: datetime) -> float | None:
+        """How long half of the photos have waited at least, None when none waits."""
+        if self.median is None:
+            return None
+        return max(0.0, (now - datetime.fromisoformat(self.median)).total_seconds())
 
 
 _WAITING = "FROM review_queue WHERE action = 'pending' AND photo_id IS NOT NULL"
@@ -255,9 +271,10 @@ def waiting(db: Database, now: datetime) -> Waiting:
 
 def filed_by_person(db: Database) -> dict[str, int]:
     """Photos filed now, by the id of the (first) person they are filed under."""
+    # Left to itself SQLite takes the index of the states and sorts.
     rows = db.conn.execute(
-        "SELECT person_id, count(*) FROM photos WHERE state = 'filed' AND person_id IS NOT NULL"
-        " GROUP BY person_id"
+        "SELECT person_id, count(*) FROM photos INDEXED BY idx_photos_filed"
+        " WHERE state = 'filed' AND person_id IS NOT NULL GROUP BY person_id"
     )
     return {str(person_id): int(count) for person_id, count in rows}
 
@@ -282,3 +299,24 @@ def last_waits(db: Database, limit: int) -> list[tuple[str, str]]:
         (limit,),
     )
     return [(str(arrived), str(routed)) for arrived, routed in rows]
+
+
+def on_their_way(db: Database, limit: int) -> list[Photo]:
+    """Photos that are not at rest, oldest first, those with a problem included."""
+    marks = ",".join("?" * len(UNFINISHED))
+    rows = db.conn.execute(
+        f"SELECT id FROM photos WHERE state IN ({marks}) ORDER BY id LIMIT ?",  # noqa: S608
+        (*(state.value for state in UNFINISHED), limit),
+    )
+    return photos.by_ids(db, [int(row[0]) for row in rows])
+
+
+def last_evidence(db: Database, limit: int) -> Iterator[Evidence]:
+    """What was seen of the photos decided last, newest first; of each photo its last decision."""
+    rows = db.conn.execute(
+        "SELECT evidence FROM decisions AS one WHERE NOT EXISTS (SELECT 1 FROM decisions AS other"
+        " WHERE other.photo_id = one.photo_id AND other.id > one.id) ORDER BY id DESC LIMIT ?",
+        (limit,),
+    )
+    for (text,) in rows:
+        yield evidence_from_json(text)

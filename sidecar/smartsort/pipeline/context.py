@@ -36,7 +36,7 @@ class Tuning:
     trigger_scan: bool = True
     retry_if_no_faces: bool = True
     max_retries: int = 2
-    max_in_flight: int = 240
+    max_in_flight: int = 120
     shard_size: int = 20_000
     check_hash: bool = True
     archive_unwanted: bool = False
@@ -80,6 +80,10 @@ class Bells:
         event = asyncio.Event()
         self._listeners.append(event)
         return event
+
+    def forget(self, listener: asyncio.Event) -> None:
+        """No longer set an event that `listen` gave."""
+        self._listeners.remove(listener)
 
     async def wait(self, states: Iterable[State], timeout: float | None) -> bool:
         """True when one of the bells rang within `timeout` seconds; the bells heard are silent again."""

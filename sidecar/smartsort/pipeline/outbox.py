@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from smartsort.errors import ImmichRejected
-from smartsort.ledger import facts
+from smartsort.ledger import facts, photos
 from smartsort.ledger.facts import Message
 from smartsort.pipeline.context import Context
+from smartsort.pipeline.people import People
+from smartsort.pipeline.teach import KINDS, NotYetError, Teach
 
 log = logging.getLogger(__name__)
 
@@ -17,39 +20,73 @@ BATCH = 500
 ATTEMPTS = 8
 """Tries before a message that Immich itself refuses is given up; an unreachable Immich is waited for."""
 
+PATIENCE = 80
+"""Tries before something that Immich has not done yet is given up: with the longest pause six hours."""
+
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 300.0
+"""Seconds between two tries, doubled from the first to the longest."""
+
+LISTEN_SECONDS = 2.0
+"""While a message is put off, new ones are looked for this often."""
+
 
 class Outbox:
-    """Delivers messages: visibility and albums. Several photos share a call where Immich lets them."""
+    """Delivers messages: visibility, albums, scans, faces. Several photos share a call where Immich lets.
 
-    def __init__(self, context: Context) -> None:
+    Of each photo one message is under way at a time, in the order they were posted.
+    """
+
+    def __init__(self, context: Context, people: People | None = None) -> None:
         self._context = context
+        self._teach = Teach(context, people or People(context))
         self._albums: dict[str, str] | None = None
 
-    async def step(self) -> bool:
+    async def step(self) -> bool | float:
         """Deliver what is due. Raises ImmichError when Immich cannot be reached or refuses the key."""
         context = self._context
         now = context.clock.text()
         messages = await context.ledger.aread(lambda db: facts.due(db, now, BATCH))
         if not messages:
-            return False
-        groups: dict[tuple[str, str], list[Message]] = defaultdict(list)
-        for message in messages:
-            groups[message.kind, str(message.data.get("visibility") or message.data.get("album"))].append(
-                message
-            )
-        for (kind, value), group in groups.items():
+            return await self._until_next()
+        for kind, value, group in _groups(messages):
+            if kind in KINDS:
+                for message in group:
+                    await self._about_faces(message)
+                continue
             try:
-                await self._deliver(kind, value, [str(m.data["asset_id"]) for m in group])
+                await self._deliver(kind, value, await self._assets(group))
             except ImmichRejected as problem:
                 await self._one_by_one(kind, value, group, problem)
             else:
-                await context.ledger.awrite(lambda db, g=group: facts.delivered(db, [m.id for m in g]))  # type: ignore[misc]
+                await self._done(group)
         return True
+
+    async def _until_next(self) -> bool | float:
+        when = await self._context.ledger.aread(facts.next_due)
+        if when is None:
+            return False
+        left = (datetime.fromisoformat(when) - self._context.clock.now()).total_seconds()
+        return min(max(left, 0.05), LISTEN_SECONDS)
+
+    async def _assets(self, group: Sequence[Message]) -> list[str]:
+        """Asset ids of the photos as the ledger knows them now: an id can change while a message waits."""
+        ids = [m.photo_id for m in group if m.photo_id is not None]
+        rows = {p.id: p for p in await self._context.ledger.aread(lambda db: photos.by_ids(db, ids))}
+        found: list[str] = []
+        for message in group:
+            row = rows.get(message.photo_id or 0)
+            asset_id = (row.asset_id if row else None) or message.data.get("asset_id")
+            if asset_id is not None:
+                found.append(str(asset_id))
+        return found
 
     async def _deliver(self, kind: str, value: str, asset_ids: list[str]) -> None:
         server = self._context.server
         if kind == "visibility":
             await server.set_visibility(asset_ids, value)
+        elif kind == "scan":
+            await self._scan(int(value))
         elif kind == "album_add":
             album = (await self._known_albums()).get(value)
             if album is None:
@@ -61,6 +98,21 @@ class Outbox:
             if album is not None:
                 await server.remove_from_album(album, asset_ids)
 
+    async def _scan(self, shard: int) -> None:
+        """Have Immich look at one shard again: files have left it or are back."""
+        rows = await self._context.ledger.aread(facts.shards)
+        library_id = next((row.library_id for row in rows if row.number == shard), None)
+        if library_id is not None:
+            await self._context.server.scan(library_id)
+
+    async def _about_faces(self, message: Message) -> None:
+        try:
+            await self._teach.deliver(message)
+        except NotYetError as problem:
+            await self._put_off(message, problem, PATIENCE)
+        except ImmichRejected as problem:
+            await self._put_off(message, problem, ATTEMPTS)
+
     async def _known_albums(self) -> dict[str, str]:
         if self._albums is None:
             self._albums = dict(await self._context.server.albums())
@@ -68,23 +120,36 @@ class Outbox:
 
     async def _one_by_one(self, kind: str, value: str, group: list[Message], problem: ImmichRejected) -> None:
         """One unknown id refuses a whole call: find it, so that it holds up nobody else."""
-        context = self._context
         self._albums = None
         for message in group:
             try:
                 if len(group) > 1:
-                    await self._deliver(kind, value, [str(message.data["asset_id"])])
+                    await self._deliver(kind, value, await self._assets([message]))
                 else:
                     raise problem
             except ImmichRejected as refused:
-                if message.attempts + 1 >= ATTEMPTS:
-                    log.warning("gave up telling Immich about photo %s: %s", message.photo_id, refused)
-                    await context.ledger.awrite(lambda db, m=message: facts.delivered(db, [m.id]))  # type: ignore[misc]
-                    continue
-                later = context.clock.now() + timedelta(minutes=2**message.attempts)
-                text = later.isoformat(timespec="milliseconds")
-                await context.ledger.awrite(
-                    lambda db, m=message, t=text, r=refused: facts.postpone(db, m.id, t, str(r))  # type: ignore[misc]
-                )
+                await self._put_off(message, refused, ATTEMPTS)
             else:
-                await context.ledger.awrite(lambda db, m=message: facts.delivered(db, [m.id]))  # type: ignore[misc]
+                await self._done([message])
+
+    async def _put_off(self, message: Message, problem: Exception, tries: int) -> None:
+        context = self._context
+        if message.attempts + 1 >= tries:
+            log.warning("gave up telling Immich about photo %s: %s", message.photo_id, problem)
+            await self._done([message])
+            return
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2**message.attempts)
+        later = (context.clock.now() + timedelta(seconds=pause)).isoformat(timespec="milliseconds")
+        await context.ledger.awrite(lambda db: facts.postpone(db, message.id, later, str(problem)))
+
+    async def _done(self, group: Sequence[Message]) -> None:
+        await self._context.ledger.awrite(lambda db: facts.delivered(db, [m.id for m in group]))
+
+
+def _groups(messages: Sequence[Message]) -> list[tuple[str, str, list[Message]]]:
+    """Messages that share a call: of one kind, about one album, visibility or shard."""
+    groups: dict[tuple[str, str], list[Message]] = defaultdict(list)
+    for message in messages:
+        value = next((message.data[k] for k in ("visibility", "album", "shard") if k in message.data), "")
+        groups[message.kind, str(value)].append(message)
+    return [(kind, value, group) for (kind, value), group in groups.items()]

@@ -8,7 +8,9 @@ FIRST_BATCH = 8
 """Small, because Immich assigns nobody while any thumbnail or detection job is active: the first photos
 of a big delivery should not wait for the last."""
 
-SHORTEST_PAUSE = 0.2
+GROWTH = 3
+
+SHORTEST_PAUSE = 0.25
 """Seconds between two looks when the end is near."""
 
 
@@ -16,7 +18,7 @@ SHORTEST_PAUSE = 0.2
 class Batches:
     """The bounded number of photos in flight.
 
-    It doubles from batch to batch and starts small again once the backlog is gone.
+    It grows from batch to batch and starts small again once the backlog is gone.
     """
 
     limit: int
@@ -35,12 +37,12 @@ class Batches:
             return waiting
         return 0
 
-    def placed(self, count: int, waiting: int) -> None:
-        """Note that `count` of `waiting` photos were placed."""
-        if count >= waiting:
+    def placed(self, count: int, backlog: int) -> None:
+        """Note that `count` photos were placed and `backlog` are still to come."""
+        if backlog == 0:
             self.size = FIRST_BATCH
         elif count >= self.size:
-            self.size = min(self.limit, self.size * 2)
+            self.size = min(self.limit, self.size * GROWTH)
 
 
 @dataclass(slots=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 
 from smartsort.core.model import Person
 from smartsort.core.policy import names_shared
@@ -23,14 +24,20 @@ class People:
         self._people: tuple[Person, ...] = ()
         self._read_at: float | None = None
         self.ambiguous: frozenset[str] = frozenset()
+        self.noticed: list[Callable[[Sequence[Person]], object]] = []
+        """Called, in a worker thread, with the people whenever somebody was added, named or renamed."""
 
     async def refresh(self, max_age: float = FRESH_SECONDS) -> Sequence[Person]:
         """The people, not older than `max_age` seconds."""
         now = self._context.clock.monotonic()
         if self._read_at is None or now - self._read_at > max_age:
+            before = None if self._read_at is None else self.version
             self._people = tuple(await self._context.server.people())
             self._read_at = self._context.clock.monotonic()
             self.ambiguous = names_shared(self._people)
+            if self.version != before:
+                for listener in self.noticed:
+                    await asyncio.to_thread(listener, self._people)
         return self._people
 
     @property

@@ -38,6 +38,7 @@ looks are made on the clock instead."""
 _CLOCK_SKEW = timedelta(minutes=10)
 
 _LISTINGS_PER_QUESTION = 200
+_BETWEEN_LISTINGS = 0.01
 
 
 @dataclass(slots=True)
@@ -69,6 +70,7 @@ class Recognise:
     def __init__(self, context: Context, router: Router, people: People, shelve: Shelve) -> None:
         self._context, self._router, self._people, self._shelve = context, router, people, shelve
         self._pace = LookPace(longest=context.tuning.wait_time_seconds)
+        self._recognition_pace = LookPace(longest=min(0.5, context.tuning.wait_time_seconds))
         self._memory = _Waiting()
         self._looked_at = 0.0
         self._recognition_asked_for: int | None = None
@@ -97,11 +99,12 @@ class Recognise:
         self._batch = ids
         if new:
             self._pace.restart()
+            self._recognition_pace.restart()
             return SHORTEST_PAUSE
 
-        self.counts = await context.server.queue_counts()
         if self._all_detected(waiting):
-            return await self._while_recognising(waiting, self._recognition_pending())
+            return await self._while_recognising(waiting, await context.server.recognition_jobs())
+        self.counts = await context.server.queue_counts()
         upstream = pending(self.counts) - self._recognition_pending()
         if upstream > 0 and not self._overdue(upstream, len(waiting)):
             return self._pace.pause(context.clock.monotonic(), upstream)
@@ -117,7 +120,7 @@ class Recognise:
         if not finished:
             return self._pace.pause(context.clock.monotonic(), max(upstream, 1))
         if last.ids or last.collective:
-            return await self._while_recognising(finished, self._recognition_pending())
+            return await self._while_recognising(finished, last)
         return await self._conclude(finished, last, len(waiting))
 
     # --- waiting for detection ---------------------------------------------------------------
@@ -193,26 +196,24 @@ class Recognise:
         found = [await self._shelve.library_of(shard) for shard in sorted(shards)]
         return {library_id for library_id in found if library_id is not None}
 
-    async def _while_recognising(self, detected: Sequence[Photo], left: int) -> float | None:
+    async def _while_recognising(self, detected: Sequence[Photo], last: Listing) -> float | None:
         """Detection is over for these: file those whose faces are assigned while the rest goes on.
 
-        `left` is how many jobs recognition has; Immich runs one at a time.
+        `last` is what recognition has to do; Immich runs one job at a time.
         """
         context = self._context
-        if left == 0:
-            listing = await context.server.recognition_jobs()
-            return await self._conclude(list(detected), listing, len(detected))
-        if left == self._memory.seen_in_recognition:
-            return SHORTEST_PAUSE
-        self._memory.seen_in_recognition = left
-        assigned: set[str] = set()
-        for library_id in await self._libraries(detected):
-            placed = [p.placed_at for p in detected if p.placed_at]
-            since = datetime.fromisoformat(min(placed)).astimezone(UTC) - _CLOCK_SKEW
-            assigned |= await context.server.assets_with_people(library_id, since)
-        listing = await context.server.recognition_jobs()
-        await self._conclude([p for p in detected if p.asset_id in assigned], listing, len(detected))
-        return 2 * SHORTEST_PAUSE
+        left = len(last.ids)
+        if left == 0 and not last.collective:
+            return await self._conclude(list(detected), last, len(detected))
+        if left != self._memory.seen_in_recognition:
+            self._memory.seen_in_recognition = left
+            assigned: set[str] = set()
+            for library_id in await self._libraries(detected):
+                placed = [p.placed_at for p in detected if p.placed_at]
+                since = datetime.fromisoformat(min(placed)).astimezone(UTC) - _CLOCK_SKEW
+                assigned |= await context.server.assets_with_people(library_id, since)
+            await self._conclude([p for p in detected if p.asset_id in assigned], last, len(detected))
+        return self._recognition_pace.pause(context.clock.monotonic(), left)
 
     async def _conclude(self, finished: list[Photo], last: Listing, known: int) -> float | None:
         """As `_judge`, in portions, so that the first photos are filed before the last is read."""
@@ -315,6 +316,8 @@ class Recognise:
 
     async def _evidence(self, faces: Sequence[Face]) -> Evidence:
         strangers = [f for f in faces if f.person is None or not f.person.name]
+        if len(faces) > self._context.policy().max_faces:
+            strangers = []  # not what a human is asked first; looked up when the photo is looked at
         suggestions: dict[str, tuple[Suggestion, ...]] = {}
         if strangers:
             # One call a photo: the largest unknown face is the one a human is asked about first.
@@ -335,8 +338,8 @@ class Recognise:
     async def _ask_for_missing_faces(self, without: Sequence[Photo]) -> list[Photo]:
         """Have Immich queue exactly the photos whose detection never finished; the photos it did not queue.
 
-        For these it is proved that there is no face. The others go on waiting. The queue is read without
-        a pause until the job that fills it is gone: a detection that fails at once is gone soon after.
+        For these it is proved that there is no face. The others go on waiting. The queue is read in
+        quick succession until the job that fills it is gone: a detection that fails at once is gone soon after.
         """
         context, memory = self._context, self._memory
         assets = {p.asset_id for p in without if p.asset_id}
@@ -352,6 +355,7 @@ class Recognise:
             seen |= listing.ids
             if not listing.collective:
                 break
+            await asyncio.sleep(_BETWEEN_LISTINGS)
         else:
             # Still filling the queue: nothing is proved, the next look asks again.
             seen |= assets

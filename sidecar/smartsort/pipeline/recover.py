@@ -11,6 +11,8 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sqlite_utils import Database
+
 from smartsort.core.model import State
 from smartsort.errors import SmartsortError
 from smartsort.files.hashing import sha256_of
@@ -18,8 +20,8 @@ from smartsort.files.placement import Drop, sweep_temporaries
 from smartsort.files.problems import FileProblem
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, stamp
-from smartsort.ledger import photos
-from smartsort.ledger.photos import Change, Intent
+from smartsort.ledger import facts, photos
+from smartsort.ledger.photos import Change, Intent, purged
 from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
 from smartsort.pipeline.accept import photo_id_of
 from smartsort.pipeline.context import Context
@@ -34,6 +36,7 @@ class Recovered:
     claims_finished: int = 0
     claims_forgotten: int = 0
     routes_taken_back: int = 0
+    actions_finished: int = 0
     leftovers_dropped: int = 0
     unknown: tuple[str, ...] = ()
     """Files in `temp_downloads/` that no photo of the ledger accounts for; they are left alone."""
@@ -55,8 +58,12 @@ class Recovery:
                 continue
             if intent.act == "claim":
                 self._claim(intent, photo)
-            elif intent.act == "route":
+            elif intent.act in ("route", "arrange"):
                 self._route(intent, photo)
+            elif intent.act == "drop":
+                self._finish(intent, photo)
+            elif intent.act == "purge":
+                self._purge(photo)
         self._leftovers()
         self._context.ledger.write(photos.retry_problems)
         return self._done
@@ -127,14 +134,44 @@ class Recovery:
         """Take back names that were made and never written down; the photo is routed anew."""
         context = self._context
         held = context.ledger.read(lambda db: photos.names_of(db, [photo.id]))[photo.id]
-        sources = [n for n in held if n.area in (Area.LIBRARY, Area.TEMP)]
         for area_name, folder, _prefix in intent.data["targets"]:
             area = Area(area_name)
-            for source in sources:
+            for source in held:
                 for path in self._twins(area, folder, source):
                     self._drop(Drop(path, context.absolute(source), sha256=source.sha256 or photo.sha256))
         self._write(Change(photo.id, intents_done=True))
         self._done.routes_taken_back += 1
+
+    # --- actions -----------------------------------------------------------------------------
+
+    def _finish(self, intent: Intent, photo: Photo) -> None:
+        """The ledger knows the new names: the old ones go, and Immich looks at the shard again."""
+        context = self._context
+        held = context.ledger.read(lambda db: photos.names_of(db, [photo.id]))[photo.id]
+        known = {context.absolute(n) for n in held}
+        for path, because_of, sha256 in intent.data["drops"]:
+            if path not in known:
+                self._drop(Drop(path, because_of, sha256=sha256))
+        at = context.clock.text()
+
+        def write(db: Database) -> None:
+            photos.apply(db, [Change(photo.id, intents_done=True)], at)
+            shard = intent.data.get("scan")
+            if shard is not None and context.tuning.trigger_scan:
+                facts.post_once(db, "scan", {"shard": shard}, at)
+
+        context.ledger.write(write)
+        self._done.actions_finished += 1
+
+    def _purge(self, photo: Photo) -> None:
+        """The photo's own name went last: while it is there, the next purge begins anew."""
+        held = self._context.ledger.read(lambda db: photos.names_of(db, [photo.id]))[photo.id]
+        own = [n for n in held if n.member is Member.PHOTO]
+        gone = all(_stamp(self._context.absolute(n)) is None for n in own)
+        if photo.state in (State.REJECTED, State.SKIPPED) and gone:
+            self._write(purged(photo, held))
+        else:
+            self._write(Change(photo.id, intents_done=True))
 
     def _twins(self, area: Area, folder: str, source: Name) -> Iterator[str]:
         """Names in a target folder that are the same file as `source` and that no row knows."""

@@ -24,6 +24,9 @@ from smartsort.pipeline.pace import Batches
 from smartsort.pipeline.route import companion_name
 
 
+_BACKLOG = (State.ARRIVED, State.CLAIMED, State.HASHED, State.UNIQUE)
+
+
 @dataclass(frozen=True, slots=True)
 class _Shelved:
     """A name in `library/` and the temporary one it was made from."""
@@ -60,7 +63,8 @@ class Shelve:
         shard = await context.ledger.awrite(lambda db: facts.open_shard(db, context.tuning.shard_size))
         library_id = await self._library(shard)
         placed = await self._place(batch, shard)
-        self.batches.placed(len(batch), waiting)
+        counts = await context.ledger.aread(photos.unfinished)
+        self.batches.placed(len(batch), sum(counts.get(state, 0) for state in _BACKLOG))
         if placed and context.tuning.trigger_scan:
             await context.server.scan(library_id)
         return True

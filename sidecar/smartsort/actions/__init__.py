@@ -1,0 +1,30 @@
+"""What a human does to photos: approve, reject, skip, re-file, undo.
+
+Every action is an event that carries its own inverse.
+"""
+
+from smartsort.actions.actions import Actions
+from smartsort.actions.undo import undoable
+from smartsort.actions.values import (
+    Acted,
+    ActionRefused,
+    AmbiguousName,
+    Batch,
+    Choice,
+    NoSuchEvent,
+    NotUndoable,
+    UnknownPerson,
+)
+
+__all__ = [
+    "Acted",
+    "ActionRefused",
+    "Actions",
+    "AmbiguousName",
+    "Batch",
+    "Choice",
+    "NoSuchEvent",
+    "NotUndoable",
+    "UnknownPerson",
+    "undoable",
+]

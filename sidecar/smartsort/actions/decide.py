@@ -1,0 +1,131 @@
+"""What approving, re-filing, rejecting and skipping mean for one photo: plans, without doing anything."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+
+from smartsort.actions.plan import Plan, wishes_in
+from smartsort.actions.undo import album_messages
+from smartsort.actions.values import Acted
+from smartsort.actions.whom import Whom
+from smartsort.core.model import State
+from smartsort.ledger.arrangement import Arrangement
+from smartsort.ledger.records import Area, Member, Photo
+
+
+def file_under(
+    photo: Photo,
+    before: Arrangement,
+    people: Sequence[Whom],
+    actor: str,
+    *,
+    at: str,
+    face_id: str | None,
+    albums: bool,
+) -> Plan | Acted:
+    """File a photo under people, from the review queue or from other people's folders.
+
+    A photo that never got into the library (a duplicate, a file Immich cannot read) is filed as a file of its
+    own: Immich would make a second asset of a second copy, and linking the first copy would tie two photos
+    together that may be rejected one by one.
+    """
+    again = photo.state is State.FILED
+    plan = Plan(photo, before, "refiled" if again else "approved", "refiled" if again else "approved")
+    folders = {whom.folder for whom in people}
+    filed = [n for n in before.names if n.area is Area.FACES]
+    there = {os.path.dirname(n.path) for n in filed if n.member is Member.PHOTO}
+    if again and there == folders:
+        return plan.failed("nothing_to_do", f"photo {photo.id} is filed there already")
+    for whom in people:
+        if whom.folder not in there:
+            plan.wishes += wishes_in(photo, before.names, Area.FACES, whom.folder, person_id=whom.id)
+    leaving = [n for n in filed if os.path.dirname(n.path) not in folders]
+    plan.removes = [*leaving, *(n for n in before.names if n.area is Area.REVIEW)]
+    first = people[0]
+    plan.person = first.name
+    plan.values = {
+        "state": State.FILED.value,
+        "category": None,
+        "person_id": first.id,
+        "person_name": first.name,
+        "auto_sorted": 0,
+        "routed_at": at,
+        "problem": None,
+    }
+    if not again:
+        plan.closed = ("approved", actor)
+    chosen = {whom.id for whom in people if whom.id}
+    were = {
+        n.person_id: photo.person_name or "" for n in leaving if n.person_id and n.person_id not in chosen
+    }
+    plan.denied = {i: name for i, name in {**before.denied, **were}.items() if i not in chosen}
+    plan.data = {
+        "from": photo.state.value,
+        "category": photo.category.value if photo.category else None,
+        "reason": before.review["reason"] if before.review and not again else None,
+        "people": [whom.name for whom in people],
+        "was": photo.person_name,
+        "wrong": again and photo.auto_sorted,
+    }
+    _teach(plan, people, sorted(were), face_id=face_id, albums=albums)
+    return plan
+
+
+def _teach(
+    plan: Plan, people: Sequence[Whom], instead: list[str], *, face_id: str | None, albums: bool
+) -> None:
+    """What Immich shall learn from it."""
+    photo, before = plan.photo, plan.before
+    if photo.asset_id is None:
+        return
+    names = frozenset(whom.name for whom in people)
+    plan.messages += album_messages(photo.asset_id, before, names if albums else before.albums & names)
+    if before.visibility != "timeline":
+        plan.messages.append(("visibility", {"asset_id": photo.asset_id, "visibility": "timeline"}))
+    act = secrets.token_hex(8)
+    teach = [
+        {
+            "face": face_id if number == 0 else None,
+            "person": whom.id,
+            "name": whom.name,
+            "create": whom.create,
+            "instead": instead,
+            "people": [each.id for each in people],
+        }
+        for number, whom in enumerate(people)
+    ]
+    plan.messages += [("assign_face", {**message, "act": act}) for message in teach]
+    plan.data |= {"act": act, "teach": teach}
+
+
+def throw_away(photo: Photo, before: Arrangement, actor: str, *, now: datetime, at: str) -> Plan:
+    """The bytes go to the trash, out of Immich's sight; every other name goes."""
+    plan = Plan(photo, before, "rejected", "rejected")
+    plan.wishes = wishes_in(photo, before.names, Area.TRASH, now.strftime("%Y-%m"))
+    plan.removes = [n for n in before.names if n.area is not Area.TRASH]
+    plan.values = {
+        "state": State.REJECTED.value,
+        "category": None,
+        "person_id": None,
+        "person_name": None,
+        "auto_sorted": 0,
+        "trashed_at": at,
+        "problem": None,
+    }
+    if photo.state is State.REVIEW:
+        plan.closed = ("rejected", actor)
+    plan.data = {
+        "from": photo.state.value,
+        "category": photo.category.value if photo.category else None,
+        "reason": before.review["reason"] if before.review and photo.state is State.REVIEW else None,
+        "was": photo.person_name,
+    }
+    return plan
+
+
+def put_off(photo: Photo, before: Arrangement) -> Plan:
+    """Nothing changes but the place in the queue: after all others."""
+    return Plan(photo, before, "deferred", "skipped", deferred=True, filed=False)

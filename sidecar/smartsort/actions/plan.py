@@ -1,0 +1,160 @@
+"""What an action is going to do to one photo, before it is done."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from smartsort.actions.values import Acted
+from smartsort.core.model import Decision, Evidence
+from smartsort.core.wording import short
+from smartsort.errors import SmartsortError
+from smartsort.files.names import NAME_BYTES, candidates, shortened, with_prefix
+from smartsort.files.shown import shown
+from smartsort.ledger.arrangement import Arrangement
+from smartsort.ledger.records import Area, Member, Name, Photo
+from smartsort.pipeline.route import companion_name
+
+_SOURCES = (Area.LIBRARY, Area.TEMP, Area.TRASH, Area.REVIEW, Area.FACES)
+"""Where the bytes of a new name are taken from: the name that stays for ever first."""
+
+Message = tuple[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A name to be made. `wanted` None: it takes its name from the photo it travels with."""
+
+    area: Area
+    folder: str
+    source: Name
+    wanted: str | None
+    person_id: str | None = None
+
+    def names(self, companion_of: str | None, at: datetime) -> Iterable[str]:
+        """The names to try, in order. Inside the library only the one Immich knows will do."""
+        name = self.wanted if self.wanted is not None else companion_name(self.source, companion_of or "")
+        return [name] if self.area in (Area.LIBRARY, Area.TEMP) else candidates(name, at)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The row a photo gets in the review queue."""
+
+    decision: Decision
+    evidence: Evidence
+
+    @property
+    def reason(self) -> str:
+        """The source document's short form."""
+        return short(self.decision.reason)
+
+
+@dataclass(slots=True)
+class Plan:
+    """One photo's part of an action: names to make, names to take away, and what the ledger shall say.
+
+    `restore` is the arrangement an undo leads back to; the other actions set the fields after it.
+    """
+
+    photo: Photo
+    before: Arrangement
+    kind: str
+    done: str
+    """The `action` of its `Acted`."""
+    wishes: list[Wish] = field(default_factory=list)
+    removes: list[Name] = field(default_factory=list)
+    values: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    messages: list[Message] = field(default_factory=list)
+    undoes: int | None = None
+    restore: Arrangement | None = None
+    closed: tuple[str, str] | None = None
+    """What became of the pending row, and by whom."""
+    waiting: Waiting | None = None
+    withdrawn: bool = False
+    deferred: bool = False
+    person: str | None = None
+    filed: bool = True
+    """False for photos that leave the collection, whose `downloads` row stays as it is."""
+    denied: dict[str, str] | None = None
+    placed: list[tuple[Wish, Name]] = field(default_factory=list)
+    problem: SmartsortError | None = None
+
+    @property
+    def kept(self) -> list[Name]:
+        """Names it has before and after."""
+        gone = {(n.area, n.path) for n in self.removes}
+        return [n for n in self.before.names if (n.area, n.path) not in gone]
+
+    @property
+    def after(self) -> list[Name]:
+        """All names it has once the action is done."""
+        return [*self.kept, *(name for _, name in self.placed)]
+
+    @property
+    def touches_library(self) -> bool:
+        """True when Immich has to look at the shard again."""
+        return any(w.area is Area.LIBRARY for w in self.wishes) or any(
+            n.area is Area.LIBRARY for n in self.removes
+        )
+
+    def failed(self, code: str, problem: str) -> Acted:
+        """The answer for a photo that stays as it was."""
+        return Acted(self.photo.id, "failed", problem=problem, code=code)
+
+    def foreseen(self) -> tuple[str, ...]:
+        """The names it would have, as far as nobody else takes them first."""
+        made = [
+            os.path.join(w.area.value, w.folder, w.wanted)
+            for w in self.wishes
+            if w.wanted is not None and w.source.member is Member.PHOTO
+        ]
+        stay = [path for path in places(self.kept) if not made or not path.startswith(Area.LIBRARY.value)]
+        return tuple(shown(path) for path in (*made, *stay))
+
+
+def places(names: Sequence[Name]) -> list[str]:
+    """A photo's names outside the library, `area/path`, else the one inside."""
+    own = [n for n in names if n.member is Member.PHOTO]
+    outside = [n for n in own if n.area is not Area.LIBRARY]
+    return [os.path.join(n.area.value, n.path) for n in outside or own]
+
+
+def source_of(names: Sequence[Name], member: Member) -> Name | None:
+    """The name whose bytes a new one is made from."""
+    own = [n for n in names if n.member is member]
+    return min(own, key=lambda n: _SOURCES.index(n.area)) if own else None
+
+
+def wishes_in(
+    photo: Photo,
+    names: Sequence[Name],
+    area: Area,
+    folder: str,
+    *,
+    prefix: str = "",
+    person_id: str | None = None,
+) -> list[Wish]:
+    """The photo and what travels with it, each under its original name, in one folder."""
+    members = sorted({n.member for n in names}, key=lambda m: m is not Member.PHOTO)
+    wishes = []
+    for member in members:
+        source = source_of(names, member)
+        if source is None:
+            continue
+        wanted = None
+        if member is Member.PHOTO:
+            wanted = with_prefix(prefix, photo.original_name)
+            if len(members) > 1:
+                wanted = shortened(wanted, NAME_BYTES - len(".xmp"))
+        wishes.append(Wish(area, folder, source, wanted, person_id))
+    return wishes
+
+
+def in_library(names: Sequence[Name]) -> bool:
+    """True when the photo itself stands in the library."""
+    return any(n.area is Area.LIBRARY and n.member is Member.PHOTO for n in names)

@@ -1,0 +1,153 @@
+"""The end of the retention time: the one place that removes the last copy of anything.
+
+It touches nothing but names the ledger knows in `trash/`, and only while their bytes are the photo's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from sqlite_utils import Database
+
+from smartsort.actions.rearrange import conflict
+from smartsort.actions.values import Acted
+from smartsort.errors import SmartsortError
+from smartsort.files.hashing import sha256_of
+from smartsort.files.problems import FileChanged, FileVanished, storage_error
+from smartsort.files.shown import shown
+from smartsort.files.stamps import stamp
+from smartsort.ledger import photos
+from smartsort.ledger.photos import Change
+from smartsort.ledger.records import Area, Member, Name, Photo
+from smartsort.pipeline.context import Context
+
+log = logging.getLogger(__name__)
+
+BATCH = 50
+
+LONGEST_PAUSE = 3600.0
+"""Seconds between two looks at the trash."""
+
+
+def expired(db: Database, before: str, limit: int) -> list[Photo]:
+    """Photos that have been in the trash since before then, oldest first; those with a problem left out."""
+    rows = db.conn.execute(
+        "SELECT id FROM photos WHERE state IN ('rejected', 'skipped') AND coalesce(trashed_at, routed_at) < ?"
+        " AND problem IS NULL ORDER BY coalesce(trashed_at, routed_at), id LIMIT ?",
+        (before, limit),
+    ).fetchall()
+    return photos.by_ids(db, [int(i) for (i,) in rows])
+
+
+class Purge:
+    """Removes expired photos from the trash, in the order intent, files, ledger."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def run(self, retention_days: float, now: datetime, limit: int) -> list[Acted]:
+        """What became of each expired photo, oldest first. Raises RootUnavailable before it begins."""
+        context = self._context
+        before = (now.astimezone(UTC) - timedelta(days=retention_days)).isoformat(timespec="milliseconds")
+        found = await context.ledger.aread(lambda db: expired(db, before, limit))
+        acted: list[Acted] = []
+        for start in range(0, len(found), BATCH):
+            acted += await self._batch(found[start : start + BATCH])
+        return acted
+
+    async def _batch(self, batch: Sequence[Photo]) -> list[Acted]:
+        context = self._context
+        names = await context.ledger.aread(lambda db: photos.names_of(db, [p.id for p in batch]))
+        context.checkpoint("purge:intent")
+        await context.commit([Change(p.id, intent=("purge", {})) for p in batch])
+        problems = await asyncio.to_thread(self._remove, batch, names)
+        context.checkpoint("purge:removed")
+        at = context.clock.text()
+
+        def write(db: Database) -> list[Acted]:
+            return [self._write(db, p, names[p.id], problems[p.id], at) for p in batch]
+
+        results = await context.ledger.awrite(write)
+        context.checkpoint("purge:committed")
+        return results
+
+    def _write(
+        self, db: Database, photo: Photo, names: Sequence[Name], problem: SmartsortError | None, at: str
+    ) -> Acted:
+        if problem is not None:
+            log.warning("photo %s stays in the trash: %s", photo.id, problem)
+            photos.apply(db, [Change(photo.id, values={"problem": str(problem)}, intents_done=True)], at)
+            return Acted(photo.id, "failed", problem=str(problem), code="changed_by_hand")
+        now = photos.get(db, photo.id)
+        if now is None or now.state not in photos.TRASHED:
+            return conflict(db, photo.id)
+        [event] = photos.apply(db, [photos.purged(photo, names)], at)
+        return Acted(photo.id, "purged", event=event)
+
+    def _remove(
+        self, batch: Sequence[Photo], names: dict[int, list[Name]]
+    ) -> dict[int, SmartsortError | None]:
+        """Runs in a worker thread. The photo goes last: while it is there the photo is not purged."""
+        self._context.placer.guard()
+        problems: dict[int, SmartsortError | None] = {}
+        folders: set[str] = set()
+        for photo in batch:
+            try:
+                ordered = sorted(names[photo.id], key=lambda n: n.member is Member.PHOTO)
+                for name in ordered:
+                    self._verify(photo, name)
+                for name in ordered:
+                    self._unlink(name, folders)
+                problems[photo.id] = None
+            except SmartsortError as problem:
+                problems[photo.id] = problem
+        disk = self._context.placer.disk
+        for folder in folders:
+            disk.fsync_path(folder, folder=True)
+        self._context.placer.guard()
+        return problems
+
+    def _verify(self, photo: Photo, name: Name) -> None:
+        """Raises unless the name is one of the trash's and holds the bytes the ledger says."""
+        path = self._context.absolute(name)
+        if name.area is not Area.TRASH:
+            raise FileChanged(f"{shown(path)} is not in the trash; run `smartsort audit`", path)
+        digest = name.sha256 or (photo.sha256 if name.member is Member.PHOTO else None)
+        try:
+            found = sha256_of(path, stamp(path))
+        except FileVanished:
+            return
+        if digest is not None and found != digest:
+            raise FileChanged(
+                f"{shown(path)} has other bytes than were thrown away; look at it by hand", path
+            )
+
+    def _unlink(self, name: Name, folders: set[str]) -> None:
+        path = self._context.absolute(name)
+        try:
+            self._context.placer.disk.unlink(path)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise storage_error(error, "remove", path) from error
+        folders.add(os.path.dirname(path))
+
+
+class Retention:
+    """The maintenance step that keeps the promise of the retention time."""
+
+    def __init__(self, purge: Callable[[float], Awaitable[Sequence[Acted]]], retention_days: float) -> None:
+        self._purge, self._days = purge, retention_days
+
+    async def step(self) -> bool | float:
+        """Purge what has expired; True while there may be more, else seconds until the next look."""
+        done = await self._purge(self._days)
+        if done:
+            gone = sum(one.ok for one in done)
+            log.info("%s photos were removed from the trash for good after %s days", gone, self._days)
+        # A short retention is looked after more often, so that "at once" means within a minute.
+        return True if any(one.ok for one in done) else min(LONGEST_PAUSE, max(60.0, self._days * 3600))

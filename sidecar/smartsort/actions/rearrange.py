@@ -1,0 +1,394 @@
+"""Carries plans out: intent, names, ledger, drop. The order in which nothing can be lost.
+
+Each photo is changed whole or not at all; one that somebody else has changed meanwhile is left alone and
+says so, the others go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlite_utils import Database
+
+from smartsort.actions.plan import Plan, Wish, places, source_of
+from smartsort.actions.values import Acted
+from smartsort.core.model import State
+from smartsort.errors import SmartsortError, StorageError
+from smartsort.files.placement import Drop, Placed, Placing
+from smartsort.files.problems import FileChanged, FileProblem, FileVanished
+from smartsort.files.shown import shown
+from smartsort.files.stamps import stamp
+from smartsort.ledger import arrangement, events, facts, photos, source_tables
+from smartsort.ledger.photos import Change
+from smartsort.ledger.records import Area, Event, Member, Name, NewEvent
+from smartsort.ledger.source_tables import Download, ReviewRow
+from smartsort.pipeline.context import Context
+
+log = logging.getLogger(__name__)
+
+BATCH = 100
+"""Photos changed between two commits."""
+
+ACTS = ("sorted", "reviewed", "skipped", "approved", "refiled", "rejected", "deferred", "undone", "purged")
+"""Events that change a photo's arrangement."""
+
+
+class Rearrange:
+    """The engine of all actions. `actor` is who did it, `group` the event that stands for all of a batch."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def run(self, plans: Sequence[Plan], actor: str, group: int | None = None) -> list[Acted]:
+        """Carry plans out; what became of each, in order. Raises RootUnavailable before anything is done."""
+        acted: list[Acted] = []
+        for start in range(0, len(plans), BATCH):
+            acted += await self._batch(plans[start : start + BATCH], actor, group)
+        return acted
+
+    async def _batch(self, plans: Sequence[Plan], actor: str, group: int | None) -> list[Acted]:
+        context = self._context
+        await asyncio.to_thread(self._look, plans)
+        good = [p for p in plans if p.problem is None]
+        moving = [p for p in good if p.wishes or p.removes]
+        context.checkpoint("act:intent")
+        await context.commit([Change(p.photo.id, intent=("arrange", _targets(p))) for p in moving])
+        try:
+            await asyncio.to_thread(self._place, good)
+        except SmartsortError as problem:  # the root went away: what was made is taken back at the next start
+            for plan in good:
+                plan.problem = problem
+        context.checkpoint("act:placed")
+        results = await self._commit([p for p in good if p.problem is None], actor, group)
+        context.checkpoint("act:committed")
+        await self._drop([p for p in good if results.get(p.photo.id, _NOTHING).ok])
+        await self._take_back([p for p in good if not results.get(p.photo.id, _NOTHING).ok])
+        context.checkpoint("act:dropped")
+        context.bells.ring(State.FILED, State.REVIEW)  # the outbox listens to these
+        return [results.get(p.photo.id) or _problem(p) for p in plans]
+
+    # --- before ------------------------------------------------------------------------------
+
+    def _look(self, plans: Sequence[Plan]) -> None:
+        """Runs in a worker thread: files that are not as the ledger knows them are left to a human."""
+        for plan in plans:
+            if plan.problem is not None or not (plan.wishes or plan.removes):
+                continue
+            for name in plan.before.names:
+                problem = self._changed_by_hand(name, needed=any(w.source == name for w in plan.wishes))
+                if problem is not None:
+                    plan.problem = problem
+                    break
+
+    def _changed_by_hand(self, name: Name, *, needed: bool) -> SmartsortError | None:
+        path = self._context.absolute(name)
+        try:
+            found = stamp(path)
+        except FileVanished as problem:
+            if needed:
+                return FileVanished(f"{problem}; run `smartsort audit` to see what became of it", path)
+            return None
+        except SmartsortError as problem:
+            return problem
+        # Of a copy only the bytes that count matter: what travels with a photo may be edited freely.
+        if name.member is not Member.PHOTO or name.size is None or name.mtime_ns is None:
+            return None
+        if (found.size, found.mtime_ns) != (name.size, name.mtime_ns):
+            return FileChanged(
+                f"{shown(path)} was changed by hand; run `smartsort audit --repair` first, so that the "
+                "ledger knows the file as it is now",
+                path,
+            )
+        return None
+
+    # --- making names ------------------------------------------------------------------------
+
+    def _place(self, plans: Sequence[Plan]) -> None:
+        """Runs in a worker thread: photos first, then what travels with them under their names."""
+        for photos_first in (True, False):
+            todo = [
+                (plan, wish)
+                for plan in plans
+                if plan.problem is None
+                for wish in plan.wishes
+                if (wish.source.member is Member.PHOTO) is photos_first
+            ]
+            if not todo:
+                continue
+            results = self._context.placer.place([self._placing(plan, wish) for plan, wish in todo])
+            for (plan, wish), result in zip(todo, results, strict=True):
+                if isinstance(result, Placed):
+                    plan.placed.append((wish, _name(plan, wish, result)))
+                elif plan.problem is None:
+                    plan.problem = result
+
+    def _placing(self, plan: Plan, wish: Wish) -> Placing:
+        context = self._context
+        leader = next(
+            (
+                os.path.basename(n.path)
+                for w, n in plan.placed
+                if (w.area, w.folder) == (wish.area, wish.folder)
+            ),
+            plan.photo.original_name,
+        )
+        in_library = wish.area is Area.LIBRARY
+        return Placing(
+            source=context.absolute(wish.source),
+            folder=os.path.join(context.folder(wish.area), wish.folder),
+            names=wish.names(leader, context.clock.now().astimezone()),
+            sha256=_digest(plan, wish.source),
+            # In the library the folder's name is the content's digest: the same bytes there are these.
+            adopt=in_library and _digest(plan, wish.source) is not None,
+        )
+
+    # --- the ledger --------------------------------------------------------------------------
+
+    async def _commit(self, plans: Sequence[Plan], actor: str, group: int | None) -> dict[int, Acted]:
+        if not plans:
+            return {}
+        context = self._context
+        at = context.clock.text()
+
+        def write(db: Database) -> dict[int, Acted]:
+            return {plan.photo.id: self._write(db, plan, actor, group, at) for plan in plans}
+
+        results = await context.ledger.awrite(write)
+        context.bells.ring(*{State(p.values["state"]) for p in plans if "state" in p.values})
+        return results
+
+    def _write(self, db: Database, plan: Plan, actor: str, group: int | None, at: str) -> Acted:
+        """One photo's part of the transaction."""
+        photo_id = plan.photo.id
+        now = arrangement.read(db, [photo_id]).get(photo_id)
+        if now is None or not (now.same_as(plan.before) and _paths(now.names) == _paths(plan.before.names)):
+            return conflict(db, photo_id)
+        photos.apply(db, [self._change(plan, actor)], at)
+        self._extras(db, plan, at)
+        after = arrangement.read(db, [photo_id])[photo_id]
+        data = {
+            **plan.data,
+            "person": plan.person,
+            "names": [[n.area.value, shown(n.path)] for n in plan.after if n.member is Member.PHOTO],
+            "before": arrangement.to_json(plan.before),
+            "after": arrangement.to_json(after),
+            **({"group": group} if group is not None else {}),
+        }
+        [event] = events.append(db, [NewEvent(plan.kind, photo_id, data, actor, plan.undoes)], at)
+        found = places(plan.after)
+        return Acted(
+            photo_id,
+            plan.done,
+            person=plan.person,
+            names=tuple(shown(path) for path in found),
+            path=self._path(plan),
+            event=event,
+        )
+
+    def _change(self, plan: Plan, actor: str) -> Change:
+        photo, place = plan.photo, self._path(plan)
+        wanted = plan.restore
+        download = None
+        if wanted is None and plan.filed and place is not None:
+            download = Download(
+                file_path=place,
+                filename=shown(photo.original_name),
+                file_hash=photo.sha256,
+                source=photo.source,
+                download_date=photo.arrived_at,
+                person_name=plan.values.get("person_name"),
+            )
+        review = None
+        if plan.waiting is not None and place is not None and plan.waiting.decision.category is not None:
+            suggested = plan.waiting.decision.suggested
+            review = ReviewRow(
+                place,
+                plan.waiting.decision.category,
+                photo.sha256,
+                plan.waiting.reason,
+                plan.waiting.decision.faces_detected,
+                suggested.name if suggested else None,
+            )
+        closed = plan.closed
+        if plan.withdrawn:
+            closed = ("withdrawn", actor)
+        return Change(
+            photo.id,
+            values=plan.values,
+            names_added=tuple(name for _, name in plan.placed),
+            names_removed=tuple((n.area, n.path) for n in plan.removes),
+            decision=(plan.waiting.decision, plan.waiting.evidence) if plan.waiting else None,
+            download=download,
+            review=review,
+            review_closed=closed,
+            messages=tuple(plan.messages),
+            intents_done=True,
+            intent=("drop", self._leaving(plan)) if plan.removes or plan.touches_library else None,
+        )
+
+    def _extras(self, db: Database, plan: Plan, at: str) -> None:
+        photo_id = plan.photo.id
+        if plan.deferred:
+            source_tables.defer_review(db, photo_id, at)
+        if plan.restore is not None:
+            arrangement.put_back(db, photo_id, self._where_it_lies(plan, plan.restore), at)
+        elif plan.denied is not None:
+            arrangement.set_denied(db, photo_id, plan.denied)
+
+    def _where_it_lies(self, plan: Plan, wanted: arrangement.Arrangement) -> arrangement.Arrangement:
+        """The restored rows with the path as it is: a name that was taken meanwhile became another."""
+        place = self._path(plan)
+        if place is None or _paths(plan.after) == _paths(wanted.names):
+            return wanted
+        review = wanted.review
+        if review is not None and review["action"] == "pending":
+            review = {**review, "file_path": place}
+        download = replace(wanted.download, file_path=place) if wanted.download else None
+        return replace(wanted, review=review, download=download)
+
+    def _leaving(self, plan: Plan) -> dict[str, Any]:
+        """What recovery needs to finish: names to go, each with the name its bytes live on under."""
+        return {
+            "drops": [[d.path, d.because_of, d.sha256] for d in self._drops(plan)],
+            "scan": plan.photo.shard if plan.touches_library else None,
+        }
+
+    def _path(self, plan: Plan) -> str | None:
+        """Where the photo is, as shown to people."""
+        own = [n for n in plan.after if n.member is Member.PHOTO]
+        outside = [n for n in own if n.area is not Area.LIBRARY]
+        first = next(iter(outside or own), None)
+        return shown(self._context.absolute(first)) if first else None
+
+    # --- after -------------------------------------------------------------------------------
+
+    def _drops(self, plan: Plan) -> list[Drop]:
+        drops = []
+        for name in plan.removes:
+            stays = source_of(plan.after, name.member)
+            if stays is not None:
+                drops.append(
+                    Drop(
+                        self._context.absolute(name),
+                        because_of=self._context.absolute(stays),
+                        sha256=_digest(plan, name),
+                    )
+                )
+        return drops
+
+    async def _drop(self, plans: Sequence[Plan]) -> None:
+        """Names go, then Immich looks again at the shards: in this order, or it would look too early."""
+        context = self._context
+        drops = [(plan, drop) for plan in plans for drop in self._drops(plan)]
+        held: set[int] = set()
+        if drops:
+            try:
+                results = await asyncio.to_thread(context.placer.drop, [drop for _, drop in drops])
+            except StorageError as problem:
+                log.warning("names that are no longer needed stay until the next start: %s", problem)
+                return
+            for (plan, _), result in zip(drops, results, strict=True):
+                if isinstance(result, SmartsortError):
+                    log.warning("%s", result)
+                    # A folder that fails is tried again at the next start; a changed file is a human's.
+                    if not isinstance(result, FileProblem):
+                        held.add(plan.photo.id)
+        shards = {p.photo.shard for p in plans if p.touches_library and p.photo.shard is not None}
+        at = context.clock.text()
+
+        def finish(db: Database) -> None:
+            changes = [Change(p.photo.id, intents_done=True) for p in plans if p.photo.id not in held]
+            photos.apply(db, changes, at)
+            if context.tuning.trigger_scan:
+                for shard in sorted(shards):
+                    facts.post_once(db, "scan", {"shard": shard}, at)
+
+        await context.ledger.awrite(finish)
+
+    async def _take_back(self, plans: Sequence[Plan]) -> None:
+        """Names that were made for plans which came to nothing."""
+        if not plans:
+            return
+        context = self._context
+        drops = [
+            Drop(
+                context.absolute(n),
+                because_of=context.absolute(wish.source),
+                sha256=_digest(plan, wish.source),
+            )
+            for plan in plans
+            for wish, n in plan.placed
+        ]
+        try:
+            if drops:
+                await asyncio.to_thread(context.placer.drop, drops)
+        except StorageError as problem:
+            log.warning("names made in vain stay until the next start: %s", problem)
+            return
+        await context.commit([Change(p.photo.id, intents_done=True) for p in plans])
+
+
+_NOTHING = Acted(0, "failed")
+
+
+def conflict(db: Database, photo_id: int) -> Acted:
+    """The answer for a photo somebody else got to first, with what they did."""
+    happened = newest_act(db, photo_id)
+    if happened is None:
+        return Acted(photo_id, "failed", problem=f"there is no photo {photo_id}", code="not_found")
+    did = f"{happened.kind} by {happened.actor} at {happened.at} (event {happened.id})"
+    return Acted(
+        photo_id,
+        "failed",
+        problem=f"photo {photo_id} has changed meanwhile: {did}; look at it again",
+        code="conflict",
+        happened=happened,
+    )
+
+
+def newest_act(db: Database, photo_id: int) -> Event | None:
+    """The last event that changed where a photo is or what it counts as."""
+    found = [e for e in events.of_photo(db, photo_id) if e.kind in ACTS]
+    return found[-1] if found else None
+
+
+def _problem(plan: Plan) -> Acted:
+    problem = plan.problem
+    code = "file"
+    if isinstance(problem, FileChanged | FileVanished):
+        code = "changed_by_hand"
+    elif isinstance(problem, StorageError):
+        code = "storage"
+    return plan.failed(code, str(problem))
+
+
+def _targets(plan: Plan) -> dict[str, Any]:
+    pairs = dict.fromkeys((w.area.value, w.folder) for w in plan.wishes)
+    return {"targets": [[area, folder, ""] for area, folder in pairs]}
+
+
+def _digest(plan: Plan, name: Name) -> str | None:
+    return name.sha256 or (plan.photo.sha256 if name.member is Member.PHOTO else None)
+
+
+def _name(plan: Plan, wish: Wish, placed: Placed) -> Name:
+    return Name(
+        photo_id=plan.photo.id,
+        area=wish.area,
+        path=os.path.join(wish.folder, os.path.basename(placed.path)),
+        member=wish.source.member,
+        method=placed.method.value,
+        person_id=wish.person_id,
+        size=placed.stamp.size,
+        mtime_ns=placed.stamp.mtime_ns,
+        sha256=_digest(plan, wish.source),
+    )
+
+
+def _paths(names: Sequence[Name]) -> set[tuple[Area, str]]:
+    return {(n.area, n.path) for n in names}

@@ -1,0 +1,288 @@
+"""Taking back what was done, and taking that back again.
+
+An event is undone by leading the photo back to the arrangement before it. That is possible while nothing
+later counts: what came after has to be undone first. An automatic filing is no mistake of the files but of
+the judgement, so its undo leads to the review queue; an automatic review leads back to being judged.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlite_utils import Database
+
+from smartsort.actions.plan import Message, Plan, Waiting, Wish, in_library, source_of, wishes_in
+from smartsort.actions.rearrange import ACTS
+from smartsort.actions.values import Acted
+from smartsort.core.model import Category, Decision, Evidence, Outcome, Person, Reason, State
+from smartsort.ledger import arrangement, events, photos
+from smartsort.ledger.arrangement import Arrangement
+from smartsort.ledger.records import Area, Event, Member, Name, Photo
+from smartsort.pipeline.accept import temp_name
+
+AUTOMATIC = "smartsort"
+"""The actor of what nobody asked for."""
+
+UNDOABLE = ("sorted", "reviewed", "skipped", "approved", "refiled", "rejected", "deferred", "undone", "group")
+
+
+def undoable(event: Event) -> bool:
+    """True for events of a kind that can be taken back; whether this one still can, `undo` tells."""
+    if event.kind == "undone":
+        return "before" in event.data or event.photo_id is None
+    return event.kind in UNDOABLE
+
+
+def in_the_way(db: Database, event: Event) -> Event | None:
+    """The first later event of the photo that still counts; None when the photo is as `event` left it.
+
+    A later event and the undo of it cancel each other.
+    """
+    counting: list[Event] = []
+    for later in events.of_photo(db, event.photo_id or 0):
+        if later.id <= event.id or later.kind not in ACTS:
+            continue
+        if counting and later.undoes == counting[-1].id:
+            counting.pop()
+        else:
+            counting.append(later)
+    return counting[0] if counting else None
+
+
+def members(db: Database, group: Event) -> list[Event]:
+    """The events of a bulk action, newest first."""
+    rows = db.conn.execute(
+        "SELECT id FROM events WHERE json_extract(data, '$.group') = ? ORDER BY id DESC", (group.id,)
+    ).fetchall()
+    return [found for (i,) in rows if (found := events.get(db, int(i))) is not None]
+
+
+def since(db: Database, at: str) -> list[Event]:
+    """What can be taken back of everything since `at`, newest first.
+
+    Automatic reviews are left out: taken back, the photo would only be judged again. So are groups, whose
+    members are here themselves.
+    """
+    kinds = tuple(k for k in UNDOABLE if k not in ("group", "reviewed", "skipped"))
+    marks = ",".join("?" * len(kinds))
+    rows = db.conn.execute(
+        f"SELECT id FROM events WHERE at >= ? AND kind IN ({marks}) AND photo_id IS NOT NULL"  # noqa: S608
+        " ORDER BY id DESC",
+        (at, *kinds),
+    ).fetchall()
+    return [found for (i,) in rows if (found := events.get(db, int(i))) is not None]
+
+
+def last_of(db: Database, actor: str | None) -> Event | None:
+    """The newest action of this actor (None: of any human) that still counts; a group before its members."""
+    who, value = ("actor = ?", actor) if actor is not None else ("actor <> ?", AUTOMATIC)
+    by_kind = [
+        db.conn.execute(f"SELECT id FROM events WHERE kind = ? AND {who} ORDER BY id DESC", (kind, value))  # noqa: S608
+        for kind in ("approved", "refiled", "rejected", "deferred", "sorted")
+    ]
+    for (event_id,) in heapq.merge(*by_kind, reverse=True):
+        event = events.get(db, int(event_id))
+        if event is None or events.undone(db, event.id) is not None:
+            continue
+        group = event.data.get("group")
+        return (events.get(db, int(group)) if group is not None else None) or event
+    return None
+
+
+def plan(db: Database, event: Event) -> Plan | Acted:
+    """How one photo's event is taken back, or why it cannot be."""
+    photo = photos.get(db, event.photo_id or 0)
+    refusal = _refusal(db, event, photo)
+    if refusal is not None or photo is None:
+        return Acted(event.photo_id or 0, "failed", problem=refusal, code="not_undoable")
+    taken_back = events.undone(db, event.id)
+    if taken_back is not None:
+        by = f"event {event.id} is taken back already, by event {taken_back}; undo that one to redo it"
+        return Acted(
+            photo.id, "failed", problem=by, code="already_undone", happened=events.get(db, taken_back)
+        )
+    later = in_the_way(db, event)
+    if later is not None:
+        why = (
+            f"photo {photo.id} has changed since: {later.kind} by {later.actor} at {later.at};"
+            f" undo event {later.id} first"
+        )
+        return Acted(photo.id, "failed", problem=why, code="conflict", happened=later)
+    now = arrangement.read(db, [photo.id])[photo.id]
+    plan = Plan(photo, now, "undone", "undone", undoes=event.id, data={"of": event.kind})
+    if "before" in event.data:
+        if not now.same_as(arrangement.from_json(photo.id, event.data["after"])):
+            return plan.failed(
+                "changed_by_hand",
+                f"photo {photo.id} is not where event {event.id} left it; run `smartsort audit` to see why",
+            )
+        _lead_back(plan, arrangement.from_json(photo.id, event.data["before"]))
+        _tell_immich(plan, event)
+        return plan
+    if event.kind == "sorted":
+        return _unfile(db, plan)
+    return _judge_again(plan, event)
+
+
+def _refusal(db: Database, event: Event, photo: Photo | None) -> str | None:
+    if photo is None or not undoable(event):
+        return f"event {event.id} ({event.kind}) is nothing that can be taken back"
+    if photo.state is State.PURGED:
+        return f"photo {photo.id} was removed for good when its time in the trash had ended"
+    if event.kind == "sorted" and photo.state is not State.FILED and in_the_way(db, event) is None:
+        return f"photo {photo.id} is {photo.state.value}, no longer filed"
+    return None
+
+
+# --- back to an arrangement that was ---------------------------------------------------------
+
+
+def _lead_back(plan: Plan, wanted: Arrangement) -> None:
+    """Names as they were; those that lie in the same folder under another name count as the same."""
+    plan.restore = wanted
+    plan.values = dict(wanted.values)
+    plan.person = wanted.values["person_name"]
+    held = list(plan.before.names)
+    missing = []
+    for name in wanted.names:
+        same = next((h for h in held if (h.area, h.path) == (name.area, name.path)), None)
+        if same is not None:
+            held.remove(same)
+        else:
+            missing.append(name)
+    for name in missing:
+        folder, wish_name = os.path.split(name.path)
+        twin = next((h for h in held if _alike(h, name)), None)
+        if twin is not None:
+            held.remove(twin)  # renamed when its own name was taken: it is where it should be
+            continue
+        source = source_of(plan.before.names, name.member)
+        if source is not None:
+            plan.wishes.append(Wish(name.area, folder, source, wish_name, name.person_id))
+    plan.removes = held
+
+
+def _alike(one: Name, other: Name) -> bool:
+    return (
+        one.area is other.area
+        and one.member is other.member
+        and one.area is not Area.LIBRARY
+        and os.path.dirname(one.path) == os.path.dirname(other.path)
+    )
+
+
+def _tell_immich(plan: Plan, event: Event) -> None:
+    """Albums and visibility back as they were told; faces by what the event had taught."""
+    wanted = plan.restore
+    photo = plan.photo
+    if wanted is None:
+        return
+    if photo.asset_id is not None:
+        plan.messages += album_messages(photo.asset_id, plan.before, wanted.albums)
+        if plan.before.visibility != wanted.visibility:
+            plan.messages.append(
+                ("visibility", {"asset_id": photo.asset_id, "visibility": wanted.visibility})
+            )
+    if _left_library(plan.before) and in_library(wanted.names):
+        plan.messages.append(("revive", {}))
+    taught: Sequence[Mapping[str, Any]] = event.data.get("teach", ())
+    again: Sequence[Mapping[str, Any]] = event.data.get("taught", ())
+    if not taught and not again:
+        return
+    act = secrets.token_hex(8)
+    plan.data["act"] = act
+    if taught:
+        plan.messages.append(("reassign_face", {"act": event.data["act"]}))
+        plan.data["taught"] = list(taught)
+    else:
+        plan.messages += [("assign_face", {**message, "act": act}) for message in again]
+        plan.data["teach"] = list(again)
+
+
+def album_messages(asset_id: str, now: Arrangement, wanted: frozenset[str]) -> list[Message]:
+    """What takes a photo out of the albums it should not be in, and puts it into those it should."""
+    out: list[Message] = [
+        ("album_remove", {"asset_id": asset_id, "album": a}) for a in sorted(now.albums - wanted)
+    ]
+    out += [("album_add", {"asset_id": asset_id, "album": a}) for a in sorted(wanted - now.albums)]
+    return out
+
+
+def _left_library(now: Arrangement) -> bool:
+    return not in_library(now.names)
+
+
+# --- automatic decisions ---------------------------------------------------------------------
+
+
+def _unfile(db: Database, plan: Plan) -> Plan:
+    """An automatic filing was wrong: the photo waits for a human, and who it is not is remembered."""
+    photo, before = plan.photo, plan.before
+    last = photos.last_decision(db, photo.id)
+    evidence: Evidence = last[4] if last else Evidence()
+    filed = [n for n in before.names if n.area is Area.FACES]
+    people = {n.person_id: _name_of(n.person_id, evidence, photo) for n in filed if n.person_id}
+    names = tuple(dict.fromkeys(people.values())) or ((photo.person_name,) if photo.person_name else ())
+    decision = Decision(
+        Outcome.REVIEWED,
+        (Reason("undone_filing", names=names),),
+        policy_version=last[2] if last else "",
+        category=Category.UNIDENTIFIED,
+        prefix="undone_",
+        faces_detected=photo.faces_detected,
+    )
+    plan.wishes = wishes_in(
+        photo, before.names, Area.REVIEW, Category.UNIDENTIFIED.value, prefix=decision.prefix
+    )
+    plan.removes = filed
+    plan.values = {
+        "state": State.REVIEW.value,
+        "category": Category.UNIDENTIFIED.value,
+        "person_id": None,
+        "person_name": None,
+        "auto_sorted": 0,
+    }
+    plan.waiting = Waiting(decision, evidence)
+    plan.denied = {**before.denied, **people}
+    plan.data |= {"wrong": True, "people": list(names)}
+    if photo.asset_id is not None:
+        plan.messages += album_messages(photo.asset_id, before, frozenset())
+    return plan
+
+
+def _name_of(person_id: str, evidence: Evidence, photo: Photo) -> str:
+    people: dict[str, Person] = {f.person.id: f.person for f in evidence.faces if f.person is not None}
+    known = people.get(person_id)
+    return known.name if known else photo.person_name or ""
+
+
+def _judge_again(plan: Plan, event: Event) -> Plan | Acted:
+    """An automatic review is taken back by judging the photo anew: policy or copies may have changed."""
+    photo, before = plan.photo, plan.before
+    if photo.state not in (State.REVIEW, State.SKIPPED):
+        return plan.failed("not_undoable", f"photo {photo.id} is {photo.state.value}, no longer waiting")
+    state = State.KNOWN if photo.asset_id else State.PLACED
+    if not in_library(before.names):
+        asked = str(event.data.get("from", ""))
+        # What came from further on (a photo that was healed) is compared anew as well.
+        state = State(asked) if asked in (State.CLAIMED.value, State.HASHED.value) else State.HASHED
+        for member in sorted({n.member for n in before.names}, key=lambda m: m is not Member.PHOTO):
+            source = source_of(before.names, member)
+            if source is not None:
+                name = temp_name(photo.id, member, photo.original_name)
+                plan.wishes.append(Wish(Area.TEMP, "", source, name))
+    plan.removes = [n for n in before.names if n.area in (Area.REVIEW, Area.TRASH)]
+    plan.values = {
+        "state": state.value,
+        "category": None,
+        "duplicate_of": None,
+        "detection_asked_at": None,
+        "problem": None,
+    }
+    plan.withdrawn = True
+    plan.filed = False
+    return plan

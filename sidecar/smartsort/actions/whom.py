@@ -1,0 +1,99 @@
+"""Whom a human means: choices turned into people, never by a guess."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlite_utils import Database
+
+from smartsort.actions.values import AmbiguousName, Choice, UnknownPerson
+from smartsort.core.model import Person
+from smartsort.core.naming import folder_name, same_name
+from smartsort.errors import ImmichError
+from smartsort.ledger.database import Ledger
+from smartsort.pipeline.people import People
+
+LONGEST_NAME = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Whom:
+    """A person to file under. `id` is None for one Immich does not know (yet); `create`: make one there."""
+
+    name: str
+    id: str | None = None
+    create: bool = False
+
+    @property
+    def folder(self) -> str:
+        """The folder below `faces/`."""
+        return folder_name(self.name)
+
+
+async def known_people(people: People) -> Sequence[Person] | None:
+    """Everybody Immich lists; the last list when it cannot be asked, None when it never could."""
+    try:
+        return await people.refresh()
+    except ImmichError:
+        try:
+            return await people.refresh(max_age=float("inf"))
+        except ImmichError:
+            return None
+
+
+def resolve(choices: Sequence[Choice], known: Sequence[Person] | None, ledger: Ledger) -> tuple[Whom, ...]:
+    """The people that are meant, each once.
+
+    `known` None: Immich cannot be asked; a name is then taken as typed. Raises UnknownPerson, AmbiguousName.
+    """
+    found = [_one(choice, known, ledger) for choice in choices]
+    return tuple({whom.folder: whom for whom in found}.values())
+
+
+def _one(choice: Choice, known: Sequence[Person] | None, ledger: Ledger) -> Whom:
+    name = " ".join((choice.name or "").split())
+    if choice.id:
+        return _by_id(choice.id, name, known)
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        raise UnknownPerson(
+            f"{choice.name!r} is no name; give 1 to {LONGEST_NAME} printable characters, or a person's id"
+        )
+    same = [person for person in known or () if same_name(person.name, name)]
+    if len(same) > 1:
+        ids = {person.id: person.name for person in same}
+        listed = ", ".join(f"{person.name} ({person.id})" for person in same)
+        raise AmbiguousName(f"{len(same)} people are called {name}: {listed}; say which one by its id", ids)
+    if same:
+        return Whom(same[0].name, same[0].id)
+    if choice.create:
+        return Whom(name, create=True)
+    if known is None or ledger.read(lambda db: _has_folder(db, folder_name(name))):
+        return Whom(name)
+    raise UnknownPerson(f"Immich knows nobody called {name}; check the spelling, or ask for a new person")
+
+
+def _by_id(person_id: str, name: str, known: Sequence[Person] | None) -> Whom:
+    person = next((p for p in known or () if p.id == person_id), None)
+    if person is not None and person.name:
+        return Whom(person.name, person.id)
+    if name and (known is None or person is not None):
+        return Whom(name, person_id)
+    if person is not None:
+        raise UnknownPerson(
+            f"the person {person_id} has no name in Immich yet; name them there, or give a name"
+        )
+    raise UnknownPerson(
+        f"Immich lists no person with the id {person_id}; take one of /api/smart-download/people"
+    )
+
+
+def _has_folder(db: Database, folder: str) -> bool:
+    """True when photos are filed in this folder: a person only smartsort knows, with no face to show."""
+    start = os.path.join(folder, "")
+    row = db.conn.execute(
+        "SELECT 1 FROM names WHERE area = 'faces' AND path >= ? AND path < ? LIMIT 1",
+        (start, start[:-1] + chr(ord("/") + 1)),
+    ).fetchone()
+    return row is not None

@@ -1,0 +1,114 @@
+"""What actions did, as answers: one item or many."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlite_utils import Database
+
+from smartsort.actions import Acted, Batch, Choice
+from smartsort.api.problems import Refused
+from smartsort.api.schemas import Approve, BulkDecided, Decided, PersonChoice
+from smartsort.api.serving import Serving
+from smartsort.api.views import event_view
+from smartsort.ledger import events, review
+from smartsort.ledger.records import Event
+
+_STATUSES = {
+    "not_found": (404, "not_found"),
+    "no_suggestion": (422, "invalid"),
+    "storage": (503, "storage"),
+    "file": (503, "storage"),
+}
+"""Of what failed, by its code; everything else means that somebody or something was faster (409)."""
+
+
+def choices_of(wanted: Approve) -> list[Choice]:
+    """The people that are meant, none for each photo's suggested one."""
+    given: list[str | PersonChoice] = [
+        *([wanted.person] if wanted.person is not None else []),
+        *wanted.people,
+    ]
+    return [
+        Choice(name=one) if isinstance(one, str) else Choice(name=one.name, id=one.id, create=one.create)
+        for one in given
+    ]
+
+
+def decided(one: Acted, row_id: int) -> Decided:
+    """What became of one item."""
+    action: Any = one.action
+    return Decided(
+        id=row_id,
+        photo_id=one.photo_id,
+        action=action,
+        destination=", ".join(one.names) or None,
+        path=one.path,
+        person=one.person,
+        event=one.event,
+        problem=one.problem,
+    )
+
+
+def only(batch: Batch, row_id: int) -> Decided:
+    """The answer for an action on one item. Raises Refused when it failed."""
+    one = batch.acted[0]
+    if one.ok:
+        return decided(one, row_id)
+    status, code = _STATUSES.get(one.code, (409, "conflict"))
+    happened = event_view(one.happened) if one.happened else None
+    raise Refused(status, code, one.problem or "it could not be done", happened=happened)
+
+
+async def bulk_decided(here: Serving, batch: Batch, rows: Mapping[int, int] | None = None) -> BulkDecided:
+    """The answer for an action on many items; `rows` are the ids of their rows by photo id, if known."""
+    if rows is None:
+        ids = [one.photo_id for one in batch]
+        rows = await here.sidecar.context.ledger.aread(lambda db: _newest_rows(db, ids))
+    return BulkDecided(
+        decided=[decided(one, rows.get(one.photo_id, 0)) for one in batch],
+        done=batch.done,
+        failed=batch.failed,
+        event=batch.event,
+    )
+
+
+def _newest_rows(db: Database, photo_ids: Sequence[int]) -> dict[int, int]:
+    found: dict[int, int] = {}
+    for photo_id in photo_ids:
+        row = db.conn.execute("SELECT max(id) FROM review_queue WHERE photo_id = ?", (photo_id,)).fetchone()
+        if row[0] is not None:
+            found[photo_id] = int(row[0])
+    return found
+
+
+async def pending_photo(here: Serving, row_id: int) -> int:
+    """The photo of a waiting item.
+
+    Raises Refused: 404 for an unknown item, 409 with what happened for one that was decided.
+    """
+
+    def look(db: Database) -> tuple[int, str] | None:
+        return review.photo_ids(db, [row_id]).get(row_id)
+
+    found = await here.sidecar.context.ledger.aread(look)
+    if found is None:
+        raise Refused(404, "not_found", f"there is no item {row_id} in the queue")
+    photo_id, action = found
+    if action != "pending":
+        event = await here.sidecar.context.ledger.aread(lambda db: _decision(db, photo_id))
+        raise Refused(
+            409,
+            "conflict",
+            f"the item {row_id} was {action} already"
+            + (f" by {event.actor} at {event.at}" if event is not None else ""),
+            happened=event_view(event) if event is not None else None,
+        )
+    return photo_id
+
+
+def _decision(db: Database, photo_id: int) -> Event | None:
+    """What took the photo out of the queue last."""
+    history = events.before(db, None, 100, photo_id=photo_id)
+    return next((event for event in history if event.kind in ("approved", "rejected", "sorted")), None)

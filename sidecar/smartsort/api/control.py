@@ -1,0 +1,277 @@
+"""On and off, and what may be changed while smartsort runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Body, Query
+from sqlite_utils import Database
+
+from smartsort.api.guard import BASE
+from smartsort.api.problems import GUARDED, Refused
+from smartsort.api.schemas import ConfigPatch, ConfigView, ListChange, ListView, Status, WhatIf
+from smartsort.api.security import Admin, Intaker, Reviewer
+from smartsort.api.serving import Here, Serving
+from smartsort.choices import POLICY_KEYS
+from smartsort.core.decision import decide
+from smartsort.core.model import Decision, Outcome, Person
+from smartsort.core.naming import same_name
+from smartsort.core.policy import PersonRef
+from smartsort.errors import ImmichError
+from smartsort.ledger import statistics
+
+router = APIRouter(prefix=BASE, tags=["control"], responses=GUARDED)
+
+ListName = Literal["whitelist", "blacklist"]
+
+_PEOPLE_AGE_SECONDS = 30.0
+
+
+@router.get("/status")
+async def status(here: Here, _: Intaker) -> Status:
+    """Is it on, how is it: connections, troubles, what is on its way and how long a photo takes now."""
+    return await here.status.read()
+
+
+@router.post("/enable")
+async def enable(here: Here, caller: Admin) -> Status:
+    """Sort again; what waited goes on at once."""
+    return await _switch(here, True, caller.name)
+
+
+@router.post("/disable")
+async def disable(here: Here, caller: Admin) -> Status:
+    """Stop sorting. What arrives is accepted and waits; nothing is lost."""
+    return await _switch(here, False, caller.name)
+
+
+async def _switch(here: Serving, enabled: bool, actor: str) -> Status:
+    async with here.changing:
+        if here.sidecar.choices.enabled != enabled:
+            await asyncio.to_thread(here.sidecar.choices.set_enabled, enabled, actor)
+            here.sidecar.context.bells.ring_all()
+    return await here.status.read()
+
+
+# --- settings --------------------------------------------------------------------------------
+
+
+@router.get("/config")
+async def config(here: Here, _: Reviewer) -> ConfigView:
+    """The settings in force, secrets masked."""
+    return _config_view(here)
+
+
+_PATCH_EXAMPLES = {
+    "stricter": {"summary": "Ask more often", "value": {"min_confidence": 0.7}},
+    "skip": {"summary": "Put duplicates away", "value": {"action_on_duplicate": "skip"}},
+}
+
+
+@router.patch("/config")
+async def change_config(
+    here: Here, caller: Admin, change: Annotated[ConfigPatch, Body(openapi_examples=_PATCH_EXAMPLES)]
+) -> ConfigView:
+    """Change settings for good; they stand over the configuration and survive a restart.
+
+    Photos decided before stay where they are; `config/what-if` tells what would have become of them.
+    """
+    values = change.model_dump(exclude_none=True)
+    if not values:
+        raise Refused(422, "invalid", f"name at least one of {', '.join(POLICY_KEYS)}")
+    async with here.changing:
+        await asyncio.to_thread(here.sidecar.choices.set_policy, values, caller.name)
+    return _config_view(here)
+
+
+@router.delete("/config")
+async def forget_changes(here: Here, caller: Admin) -> ConfigView:
+    """Forget everything that was changed at run time: lists, settings and switch are as configured again."""
+    async with here.changing:
+        await asyncio.to_thread(here.sidecar.choices.forget, caller.name)
+        here.sidecar.context.bells.ring_all()
+    return _config_view(here)
+
+
+def _config_view(here: Serving) -> ConfigView:
+    choices, values = here.sidecar.choices, here.sidecar.settings.redacted()
+    policy = choices.policy()
+    whitelist = [entry.name for entry in choices.whitelist]
+    blacklist = [entry.name for entry in choices.blacklist]
+    values |= {"enabled": choices.enabled, "whitelist": whitelist, "blacklist": blacklist}
+    in_force: dict[str, Any] = {
+        "min_confidence": policy.thresholds.min_confidence,
+        "min_margin": policy.thresholds.min_margin,
+        "max_faces_per_image": policy.max_faces,
+        "min_face_share": policy.min_face_share,
+        "when_confidence_unknown": policy.when_confidence_unknown.value,
+        "multiple_faces": policy.multiple_faces.value,
+        "action_on_duplicate": policy.on_duplicate.value,
+    }
+    for name, value in in_force.items():
+        *groups, key = POLICY_KEYS[name].split(".")
+        place = values
+        for group in groups:
+            place = place[group]
+        place[key] = value
+    switches = values["review_categories"]
+    values["review_categories"] = {name: name in policy.categories for name in switches}
+    return ConfigView(config=values, whitelist=whitelist, blacklist=blacklist, changed=list(choices.changed))
+
+
+@router.post("/config/what-if")
+async def what_if(
+    here: Here,
+    _: Reviewer,
+    change: Annotated[ConfigPatch, Body(openapi_examples=_PATCH_EXAMPLES)],
+    last: Annotated[int, Query(ge=1, le=5000, description="How many photos to look at.")] = 500,
+) -> WhatIf:
+    """What other settings would have done to the photos decided last. Nothing is changed.
+
+    Both sides are decided anew from what was seen then, the one with today's settings, the other with
+    these changed.
+    """
+    choices, ambiguous = here.sidecar.choices, here.sidecar.people.ambiguous
+    today, other = choices.policy(), choices.policy_with(change.model_dump(exclude_none=True))
+
+    def compare(db: Database) -> WhatIf:
+        before: Counter[str] = Counter()
+        after: Counter[str] = Counter()
+        moves: Counter[str] = Counter()
+        looked_at = 0
+        for evidence in statistics.last_evidence(db, last):
+            one, two = (_folder_kind(decide(evidence, p, ambiguous)) for p in (today, other))
+            before[one] += 1
+            after[two] += 1
+            looked_at += 1
+            if one != two:
+                moves[f"{one} -> {two}"] += 1
+        return WhatIf(looked_at=looked_at, before=before, after=after, moves=dict(moves.most_common()))
+
+    return await here.sidecar.context.ledger.aread(compare)
+
+
+def _folder_kind(decision: Decision) -> str:
+    if decision.outcome is Outcome.SORTED:
+        return "faces"
+    if decision.outcome is Outcome.SKIPPED or decision.category is None:
+        return "skipped"
+    return decision.category.value
+
+
+# --- lists -----------------------------------------------------------------------------------
+
+
+_PUT_EXAMPLES = {
+    "names": {"summary": "These and nobody else", "value": {"names": ["john_doe", "Sarah Smith"]}}
+}
+_LIST_EXAMPLES = {
+    "add": {"summary": "One more", "value": {"add": ["Sarah Smith"]}},
+    "swap": {"summary": "One for another", "value": {"add": ["anna"], "remove": ["stranger"]}},
+}
+
+
+def _routes_of(which: ListName, meaning: str) -> None:
+    """Both lists have the same three routes."""
+
+    @router.get(f"/config/{which}", name=f"read_{which}", description=meaning)
+    async def read(here: Here, _: Reviewer) -> ListView:
+        return await _list_view(here, which)
+
+    @router.put(
+        f"/config/{which}",
+        name=f"replace_{which}",
+        description=f"Replace the {which} by `names`. Names unknown to Immich are accepted with a warning.",
+    )
+    async def replace(
+        here: Here, caller: Admin, change: Annotated[ListChange, Body(openapi_examples=_PUT_EXAMPLES)]
+    ) -> ListView:
+        if change.names is None or change.add or change.remove:
+            raise Refused(422, "invalid", "PUT takes `names`, the whole list; PATCH takes `add` and `remove`")
+        async with here.changing:
+            await _store(here, which, change.names, caller.name)
+        return await _list_view(here, which)
+
+    @router.patch(
+        f"/config/{which}",
+        name=f"change_{which}",
+        description=f"Add names to the {which} and remove names from it; what is so already is no error.",
+    )
+    async def change(
+        here: Here, caller: Admin, change: Annotated[ListChange, Body(openapi_examples=_LIST_EXAMPLES)]
+    ) -> ListView:
+        if change.names is not None or not (change.add or change.remove):
+            raise Refused(422, "invalid", "PATCH takes `add` and `remove`; PUT takes `names`, the whole list")
+        async with here.changing:
+            kept = [
+                entry.name
+                for entry in _entries(here, which)
+                if not any(same_name(entry.name, name) for name in change.remove)
+            ]
+            await _store(here, which, [*kept, *change.add], caller.name)
+        return await _list_view(here, which)
+
+
+_routes_of("whitelist", "People who get a folder; an empty list means every named person.")
+_routes_of("blacklist", "People whose photos never go into anybody's folder.")
+
+
+def _entries(here: Serving, which: ListName) -> Sequence[PersonRef]:
+    choices = here.sidecar.choices
+    return choices.whitelist if which == "whitelist" else choices.blacklist
+
+
+async def _store(here: Serving, which: ListName, names: Sequence[str], actor: str) -> None:
+    """Write the list; people who were on it keep the ids they were bound to."""
+    known = {entry.name: entry for entry in _entries(here, which)}
+    wanted: list[PersonRef] = []
+    for name in (" ".join(name.split()) for name in names):
+        if not name or not name.isprintable():
+            raise Refused(422, "invalid", "a name has to have printable letters")
+        if not any(same_name(name, entry.name) for entry in wanted):
+            wanted.append(known.get(name, PersonRef(name)))
+    choices, context = here.sidecar.choices, here.sidecar.context
+    if tuple(wanted) == tuple(_entries(here, which)):
+        return
+    await asyncio.to_thread(choices.set_list, which, wanted, actor)
+    context.bells.ring_all()
+
+
+async def _list_view(here: Serving, which: ListName) -> ListView:
+    choices = here.sidecar.choices
+    warnings: list[str] = []
+    unknown: list[str] = []
+    ambiguous: list[str] = []
+    try:
+        people: Sequence[Person] = await here.sidecar.people.refresh(_PEOPLE_AGE_SECONDS)
+    except ImmichError as problem:
+        warnings.append(f"Immich cannot be asked whether it knows these names: {problem}")
+    else:
+        await asyncio.to_thread(choices.bind, people)
+        for entry in _entries(here, which):
+            meant = [person for person in people if person.name and entry.means(person)]
+            if not meant:
+                unknown.append(entry.name)
+            elif len(meant) > 1:
+                ambiguous.append(entry.name)
+        if unknown:
+            warnings.append(
+                f"Immich knows nobody called {', '.join(unknown)}; the names count once somebody has them."
+            )
+        if ambiguous:
+            warnings.append(
+                f"More than one person is called {', '.join(ambiguous)}; their photos go to review until "
+                "they are merged or renamed in Immich."
+            )
+    both = [
+        entry.name
+        for entry in choices.whitelist
+        if any(same_name(entry.name, other.name) for other in choices.blacklist)
+    ]
+    if both:
+        warnings.append(f"On both lists, and the blacklist counts: {', '.join(both)}.")
+    names = [entry.name for entry in _entries(here, which)]
+    return ListView(names=names, unknown=unknown, ambiguous=ambiguous, warnings=warnings)

@@ -1,0 +1,136 @@
+"""Deciding over HTTP: approve, reject, skip and re-file, one photo or many."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body
+
+from smartsort.api.acted import bulk_decided, choices_of, only, pending_photo
+from smartsort.api.guard import BASE
+from smartsort.api.history import RowId
+from smartsort.api.problems import GUARDED, Refused, answers
+from smartsort.api.schemas import Approve, BulkApprove, BulkDecided, Decided, Selection
+from smartsort.api.security import Reviewer
+from smartsort.api.serving import Here, Serving
+from smartsort.ledger import review
+
+router = APIRouter(prefix=BASE, tags=["review"], responses=GUARDED)
+
+_APPROVE_EXAMPLES: dict[str, Mapping[str, Any]] = {
+    "suggested": {"summary": "The suggested person", "value": {}},
+    "name": {"summary": "Somebody by name", "value": {"person": "john_doe"}},
+    "new": {"summary": "A new person", "value": {"person": {"name": "Aunt May", "create": True}}},
+    "both": {"summary": "Two people", "value": {"people": [{"name": "john_doe"}, {"name": "Sarah Smith"}]}},
+}
+_SELECTION_EXAMPLES: dict[str, Mapping[str, Any]] = {
+    "ids": {"summary": "These", "value": {"ids": [7, 8, 9]}},
+    "preview": {
+        "summary": "What would happen to all duplicates",
+        "value": {"category": "duplicates", "dry_run": True},
+    },
+}
+_BULK_EXAMPLES: dict[str, Mapping[str, Any]] = {
+    "ids": {"summary": "These, as John", "value": {"ids": [7, 8], "approve": {"person": "john_doe"}}},
+    "suggested": {
+        "summary": "A category, each as suggested; only tell what would happen",
+        "value": {"category": "low_confidence", "dry_run": True},
+    },
+}
+
+
+@router.post("/review/bulk/approve", responses=answers(404, 409))
+async def approve_many(
+    here: Here, caller: Reviewer, chosen: Annotated[BulkApprove, Body(openapi_examples=_BULK_EXAMPLES)]
+) -> BulkDecided:
+    """Approve many items. What fails for one leaves the others alone; `event` takes all of it back."""
+    rows = await _selected(here, chosen)
+    batch = await here.sidecar.actions.approve(
+        list(rows),
+        choices_of(chosen.approve),
+        caller.name,
+        face_id=chosen.approve.face,
+        dry_run=chosen.dry_run,
+    )
+    return await bulk_decided(here, batch, rows)
+
+
+@router.post("/review/bulk/reject", responses=answers(404, 409))
+async def reject_many(
+    here: Here, caller: Reviewer, chosen: Annotated[Selection, Body(openapi_examples=_SELECTION_EXAMPLES)]
+) -> BulkDecided:
+    """Reject many items: their files go to the trash and can be had back until its time has passed."""
+    rows = await _selected(here, chosen)
+    batch = await here.sidecar.actions.reject(list(rows), caller.name, dry_run=chosen.dry_run)
+    return await bulk_decided(here, batch, rows)
+
+
+async def _selected(here: Serving, chosen: Selection) -> dict[int, int]:
+    """Row ids by photo id. Raises Refused for a selection that says nothing, or two things."""
+    filtered = chosen.category is not None or bool(chosen.search) or chosen.everything
+    if bool(chosen.ids) == filtered:
+        raise Refused(
+            422,
+            "invalid",
+            "choose by `ids`, or by `category` and `search`, or `everything`; not by both and not by nothing",
+        )
+    ledger = here.sidecar.context.ledger
+    if filtered:
+        found = await ledger.aread(lambda db: review.matching(db, chosen.category, chosen.search))
+        return {photo_id: row_id for row_id, photo_id in found}
+    known = await ledger.aread(lambda db: review.photo_ids(db, chosen.ids))
+    missing = [row_id for row_id in chosen.ids if row_id not in known]
+    if missing:
+        raise Refused(
+            404, "not_found", f"there are no items {', '.join(map(str, missing[:20]))} in the queue"
+        )
+    return {known[row_id][0]: row_id for row_id in chosen.ids}
+
+
+@router.post("/review/{id}/approve", responses=answers(404, 409))
+async def approve(
+    here: Here,
+    caller: Reviewer,
+    id: RowId,  # noqa: A002
+    wanted: Annotated[Approve, Body(openapi_examples=_APPROVE_EXAMPLES)],
+) -> Decided:
+    """File an item under a person (or several) and tell Immich who it is.
+
+    A name nobody has is refused unless `create` is set.
+    """
+    photo_id = await pending_photo(here, id)
+    batch = await here.sidecar.actions.approve(
+        [photo_id], choices_of(wanted), caller.name, face_id=wanted.face
+    )
+    return only(batch, id)
+
+
+@router.post("/review/{id}/reject", responses=answers(404, 409))
+async def reject(here: Here, caller: Reviewer, id: RowId) -> Decided:  # noqa: A002
+    """Put an item into the trash; `undo` brings it back until the trash's time has passed."""
+    photo_id = await pending_photo(here, id)
+    return only(await here.sidecar.actions.reject([photo_id], caller.name), id)
+
+
+@router.post("/review/{id}/skip", responses=answers(404, 409))
+async def skip(here: Here, caller: Reviewer, id: RowId) -> Decided:  # noqa: A002
+    """Leave an item for later: it is listed after all others."""
+    photo_id = await pending_photo(here, id)
+    return only(await here.sidecar.actions.skip([photo_id], caller.name), id)
+
+
+@router.post("/photos/{photo_id}/refile", responses=answers(404, 409))
+async def refile(
+    here: Here,
+    caller: Reviewer,
+    photo_id: RowId,
+    wanted: Annotated[Approve, Body(openapi_examples=_APPROVE_EXAMPLES)],
+) -> Decided:
+    """File a photo that is filed already under somebody else."""
+    if wanted.person is None and not wanted.people:
+        raise Refused(422, "invalid", "say whom to file it under: `person` or `people`")
+    batch = await here.sidecar.actions.refile(
+        [photo_id], choices_of(wanted), caller.name, face_id=wanted.face
+    )
+    return only(batch, 0)

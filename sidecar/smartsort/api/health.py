@@ -1,0 +1,52 @@
+"""For machines that watch over smartsort: alive, ready, metrics."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+
+from smartsort import __version__
+from smartsort.api.problems import GUARDED, Answers
+from smartsort.api.schemas import Health, Ready
+from smartsort.api.security import Intaker
+from smartsort.api.serving import Here
+from smartsort.api.views import trouble_views
+from smartsort.bootstrap import unfinished
+
+router = APIRouter(tags=["health"])
+
+_METRICS: Answers = {
+    200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "The metrics."}
+}
+
+
+@router.get("/healthz")
+async def healthz() -> Health:
+    """The process is alive. Needs no token."""
+    return Health(version=__version__)
+
+
+@router.get(
+    "/readyz",
+    responses={**GUARDED, 503: {"model": Ready, "description": "Something is in the way: `troubles`."}},
+)
+async def readyz(here: Here, response: Response, _: Intaker) -> Ready:
+    """Ready to sort: Immich is connected and nothing is in the way; 503 with the troubles else."""
+    sidecar = here.sidecar
+    if not here.status.ready:
+        response.status_code = 503
+    waiting = await unfinished(sidecar)
+    return Ready(
+        status="ready" if here.status.ready else "waiting",
+        enabled=sidecar.choices.enabled,
+        immich=here.status.immich,
+        troubles=trouble_views(sidecar.runner.troubles.open),
+        unfinished={state.value: count for state, count in waiting.items()},
+    )
+
+
+@router.get("/metrics", response_class=Response, responses={**GUARDED, **_METRICS})
+async def metrics(here: Here, _: Intaker) -> Response:
+    """Everything Prometheus wants to know, in its text format."""
+    text = await here.meter.text(here.live.listeners)
+    return Response(text, media_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -1,0 +1,136 @@
+"""What happened: pages, a live stream, and taking it back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
+from sqlite_utils import Database
+from sse_starlette import EventSourceResponse
+
+from smartsort.api.acted import bulk_decided
+from smartsort.api.guard import BASE
+from smartsort.api.live import HEARTBEAT_SECONDS
+from smartsort.api.people import IMAGE
+from smartsort.api.pictures import answer
+from smartsort.api.problems import GUARDED, Answers, Refused, answers
+from smartsort.api.schemas import BulkDecided, EventPage, Undo
+from smartsort.api.security import Reviewer
+from smartsort.api.serving import Here
+from smartsort.api.views import event_views
+from smartsort.ledger import events, photos
+from smartsort.ports import ThumbnailSize
+
+router = APIRouter(prefix=BASE, tags=["history"], responses=GUARDED)
+
+LARGEST = 2**63 - 1
+RowId = Annotated[int, Path(ge=1, le=LARGEST)]
+
+_STREAM: Answers = {
+    200: {
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "description": "Events with their ids, and `status` messages without.",
+    }
+}
+
+
+@router.get("/events")
+async def history(
+    here: Here,
+    _: Reviewer,
+    cursor: Annotated[
+        int | None, Query(ge=1, le=LARGEST, description="`next_cursor` of the last page.")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    photo_id: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
+    kind: Annotated[str | None, Query(max_length=50, description="Only events of this kind.")] = None,
+) -> EventPage:
+    """What happened, newest first."""
+
+    def read(db: Database) -> EventPage:
+        found = events.before(db, cursor, limit + 1, photo_id=photo_id, kind=kind)
+        more = len(found) > limit
+        shown = found[:limit]
+        return EventPage(events=event_views(db, shown), next_cursor=str(shown[-1].id) if more else None)
+
+    return await here.sidecar.context.ledger.aread(read)
+
+
+@router.get("/photos/{photo_id}/history", responses=answers(404))
+async def of_photo(here: Here, _: Reviewer, photo_id: RowId) -> EventPage:
+    """Everything that happened to one photo, oldest first; what is `undoable` can be given to `undo`."""
+
+    def read(db: Database) -> EventPage | None:
+        if photos.get(db, photo_id) is None:
+            return None
+        return EventPage(events=event_views(db, events.of_photo(db, photo_id)))
+
+    page = await here.sidecar.context.ledger.aread(read)
+    if page is None:
+        raise Refused(404, "not_found", f"there is no photo {photo_id}")
+    return page
+
+
+@router.get("/photos/{photo_id}/{size}", response_class=Response, responses={**IMAGE, **answers(404)})
+async def picture(
+    here: Here, _: Reviewer, request: Request, photo_id: RowId, size: ThumbnailSize
+) -> Response:
+    """A photo's picture, whatever became of it: `thumbnail` (about 250 pixels) or `preview` (1440)."""
+    return answer(await here.pictures.of_photo(photo_id, size), request)
+
+
+@router.get("/events/stream", response_class=EventSourceResponse, responses=_STREAM)
+async def stream(
+    here: Here,
+    _: Reviewer,
+    last_event_id: Annotated[
+        str | None, Header(description="The last event seen: everything after it is sent first.")
+    ] = None,
+    after: Annotated[int | None, Query(ge=0, le=LARGEST, description="As Last-Event-ID.")] = None,
+) -> Response:
+    """Server-Sent Events: what happens, as it happens, until the client leaves.
+
+    Each message of the history has its event's id, its kind as `event` and an EventView as data. Messages
+    named `status` carry a Status when it has changed. A comment comes every 15 seconds.
+    """
+    position = after
+    if last_event_id is not None and last_event_id.strip():
+        given = last_event_id.strip()
+        if not (given.isascii() and given.isdigit() and len(given) < 19):
+            raise Refused(422, "invalid", "Last-Event-ID has to be the id of an event, a whole number")
+        position = int(given)
+    return EventSourceResponse(here.live.stream(position), ping=HEARTBEAT_SECONDS)
+
+
+_UNDO_EXAMPLES: dict[str, Mapping[str, Any]] = {
+    "event": {"summary": "One event", "value": {"event": 4711}},
+    "last": {"summary": "The last action of whoever asks", "value": {"last": True}},
+    "since": {"summary": "Everything since", "value": {"since": "2026-05-01T18:00:00+02:00"}},
+}
+
+
+@router.post("/undo", responses=answers(404, 409))
+async def undo(
+    here: Here, caller: Reviewer, what: Annotated[Undo, Body(openapi_examples=_UNDO_EXAMPLES)]
+) -> BulkDecided:
+    """Take back one event, the last action, or all actions since a time. An undo can be undone.
+
+    `event` may be an automatic filing, a human's decision or a whole group. `last` is the last action that
+    was made with the same token.
+    """
+    if (what.event is not None) + what.last + (what.since is not None) != 1:
+        raise Refused(422, "invalid", "give exactly one of `event`, `last` and `since`")
+    actions = here.sidecar.actions
+    if what.event is not None:
+        batch = await actions.undo(what.event, caller.name)
+    elif what.last:
+        batch = await actions.undo_last(caller.name, actor=caller.name)
+    else:
+        try:
+            since = datetime.fromisoformat(what.since or "").astimezone()
+        except (ValueError, OverflowError, OSError) as problem:
+            raise Refused(422, "invalid", f"`since` is no ISO 8601 time: {problem}") from problem
+        batch = await actions.undo_since(since, caller.name)
+    return await bulk_decided(here, batch)

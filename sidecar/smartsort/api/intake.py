@@ -1,0 +1,320 @@
+"""Handing in photos by URL and by upload, and learning what became of them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import TypeAdapter, ValidationError
+from sqlite_utils import Database
+
+from smartsort.api.guard import BASE, BODY_BYTES
+from smartsort.api.intake_results import accepted, views
+from smartsort.api.intake_upload import Form, UploadLimits, paced, receive
+from smartsort.api.problems import Refused, answers
+from smartsort.api.schemas import Have, Item, ItemAccepted, ItemPage, Problem, Result, UrlIntake
+from smartsort.api.security import Intaker
+from smartsort.bootstrap import Sidecar
+from smartsort.ledger import items, photos
+from smartsort.ledger.items import ItemState, Key, KeyReused, NewItem, Taken
+from smartsort.ledger.records import Area
+
+MOST_URLS = 1000
+"""URLs in one request."""
+
+_INTAKE: TypeAdapter[list[UrlIntake]] = TypeAdapter(list[UrlIntake])
+_NO_PHOTO = 2**62
+"""A photo id above all others: a look for copies then sees every photo."""
+
+_EXAMPLE = {"url": "https://example.org/photos/IMG_1.jpg", "source": "example"}
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "One URL, a list of URLs, or files as multipart/form-data.",
+        "content": {
+            "application/json": {
+                "schema": {
+                    "anyOf": [
+                        UrlIntake.model_json_schema(),
+                        {
+                            "type": "array",
+                            "items": UrlIntake.model_json_schema(),
+                            "minItems": 1,
+                            "maxItems": MOST_URLS,
+                        },
+                    ]
+                },
+                "examples": {"one": {"value": _EXAMPLE}, "several": {"value": [_EXAMPLE]}},
+            },
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {"type": "string", "format": "binary"},
+                        "source": {"type": "string", "default": "upload", "maxLength": 100},
+                        "url": {"type": "string", "description": "Where it came from; only kept."},
+                    },
+                },
+            },
+        },
+    }
+}
+
+_ITEM_ID = r"^[0-9a-f]{20}$"
+_SHA256 = r"^[0-9a-fA-F]{64}$"
+_CURSOR = r"^[0-9]{1,18}$"
+_TOO_SLOW: dict[int | str, dict[str, Any]] = {
+    408: {"model": Problem, "description": "The body came too slowly (`too_slow`)."},
+    415: {"model": Problem, "description": "The body is neither JSON nor multipart/form-data (`invalid`)."},
+}
+
+Wait = Annotated[
+    float | None,
+    Query(ge=0, le=86_400, description="Seconds to wait for the result, up to `api.max_wait_seconds`."),
+]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", min_length=1, max_length=255, description="Sent twice, done once."),
+]
+
+
+class _Intake:
+    def __init__(self, sidecar: Sidecar) -> None:
+        self._sidecar, self._context = sidecar, sidecar.context
+        api = sidecar.settings.api
+        self._limits = UploadLimits(api.max_upload_bytes, api.upload_stall_seconds)
+        self._longest_wait = api.max_wait_seconds
+
+    async def urls(self, request: Request, actor: str, key: str | None) -> tuple[Taken, bool]:
+        """Items of the URLs in a JSON body, and whether it was a list."""
+        body = b""
+        async for chunk in paced(request.stream(), self._limits.stall_seconds):
+            body += chunk
+            if len(body) > BODY_BYTES:
+                raise Refused(
+                    413, "too_large", f"the body is longer than {BODY_BYTES} bytes",
+                    headers={"Connection": "close"},
+                )  # fmt: skip
+        several = body.lstrip().startswith(b"[")
+        try:
+            wanted = _INTAKE.validate_json(body if several else b"[" + body + b"]")
+        except ValidationError as problem:
+            raise Refused(422, "invalid", _what_is_wrong(problem, several=several)) from problem
+        if not wanted or (not several and len(wanted) != 1):
+            raise Refused(422, "invalid", "hand in at least one URL: {url, source}, or a list of them")
+        if len(wanted) > MOST_URLS:
+            raise Refused(422, "invalid", f"more than {MOST_URLS} URLs in one request; send several")
+        pairs = [(one.url, _source(one.source, "url")) for one in wanted]
+        digest = hashlib.sha256(repr(pairs).encode()).hexdigest()
+        try:
+            taken = await self._sidecar.downloads.submit(pairs, _key(actor, key, digest))
+        except KeyReused as problem:
+            raise _reused() from problem
+        return taken, several
+
+    async def upload(self, request: Request, actor: str, key: str | None) -> tuple[Taken, bool]:
+        """Items of the files in a multipart body, claimed by the pipeline, and whether they are several."""
+        length = request.headers.get("content-length", "")
+        form = await receive(
+            request.stream(),
+            request.headers.get("content-type", ""),
+            int(length) if length.isascii() and length.isdigit() else None,
+            self._context.folder(Area.TEMP),
+            self._limits,
+            digest=key is not None,
+        )
+        try:
+            taken = await self._write(form, actor, key)
+        except Exception:
+            # Not when cancelled: the row may be written all the same. What nobody owns is swept at a start.
+            self._sidecar.downloads.discard([file.part for file in form.files])
+            raise
+        if taken.before:
+            self._sidecar.downloads.discard([file.part for file in form.files])
+        else:
+            await self._sidecar.downloads.hand_over(taken.items)
+        return taken, len(taken.items) > 1
+
+    async def _write(self, form: Form, actor: str, key: str | None) -> Taken:
+        source = _source(form.fields.get("source", ""), "upload")
+        url = form.fields.get("url") or None
+        new = [
+            NewItem(f.id, source, url, name=f.name, part=f.part, state=ItemState.RECEIVED) for f in form.files
+        ]
+        at = self._context.clock.text()
+        try:
+            return await self._context.ledger.awrite(
+                lambda db: items.add(db, new, at, _key(actor, key, form.digest))
+            )
+        except KeyReused as problem:
+            raise _reused() from problem
+
+    async def answer(self, taken: Sequence[items.Item], several: bool, wait: float | None) -> Response:
+        """202 and where to ask, or with `wait` 200 and the results."""
+        found = await self.look_or_wait([item.id for item in taken], wait)
+        results = [view.result for view in found]
+        headers = {"Location": f"{BASE}/items/{found[0].id}"} if found else {}
+        if wait is not None and all(result is not None for result in results):
+            shapes: Sequence[Result | ItemAccepted] = [r for r in results if r is not None]
+            status = 200
+        else:
+            shapes, status = [accepted(view, BASE) for view in found], 202
+        content = [shape.model_dump(mode="json") for shape in shapes]
+        return JSONResponse(content if several else content[0], status_code=status, headers=headers)
+
+    async def look_or_wait(self, ids: Sequence[str], wait: float | None) -> list[Item]:
+        """The items as they are now or, with `wait`, as soon as all are at rest."""
+
+        def read(db: Database) -> list[Item]:
+            return views(db, self._context, items.by_ids(db, ids))
+
+        async def at_rest() -> list[Item] | None:
+            found = await self._context.ledger.aread(read)
+            return found if all(view.result is not None for view in found) else None
+
+        if wait:
+            seconds = min(wait, self._longest_wait)
+            done = await self._sidecar.downloads.arrivals.until(at_rest, seconds)
+            if done is not None:
+                return done
+        return await self._context.ledger.aread(read)
+
+    async def page(self, cursor: str | None, limit: int, state: str | None) -> ItemPage:
+        """A page of items, newest first."""
+        wanted = ItemState(state) if state else None
+
+        def read(db: Database) -> tuple[list[Item], int | None]:
+            found = items.page(db, limit + 1, int(cursor) if cursor else None, wanted)
+            shown_items = found[:limit]
+            following = shown_items[-1].number if len(found) > limit else None
+            return views(db, self._context, shown_items), following
+
+        found, following = await self._context.ledger.aread(read)
+        return ItemPage(items=found, next_cursor=None if following is None else str(following))
+
+    async def have(self, sha256: str) -> Have:
+        """Whether content is known."""
+        return await self._context.ledger.aread(lambda db: _have(db, sha256))
+
+
+def _of(request: Request) -> _Intake:
+    return _Intake(request.app.state.sidecar)
+
+
+Intake = Annotated[_Intake, Depends(_of)]
+
+router = APIRouter(prefix=BASE, tags=["intake"])
+"""The routes of the intake; the application's `state.sidecar` is their sidecar."""
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=ItemAccepted | list[ItemAccepted],
+    responses={
+        200: {
+            "model": Result | list[Result],
+            "description": "With `wait`: what became of it, in the order handed in.",
+        },
+        **_TOO_SLOW,
+        **answers(413, 422, 503),
+    },
+    openapi_extra=_BODY,
+    summary="Hand in a photo by URL or by upload",
+)
+async def hand_in(
+    request: Request, intake: Intake, caller: Intaker, wait: Wait = None, key: IdempotencyKey = None
+) -> Response:
+    """Take URLs or files in. The answer comes when they are safe from a crash, not when they are filed.
+
+    A list is answered by a list, in its order. `Location` leads to the (first) item. The same
+    `Idempotency-Key` with the same body gives the same items again; with another body it is refused.
+    A URL that may not be fetched becomes an item that has failed and says why.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        taken, several = await intake.upload(request, caller.name, key)
+    elif kind == "application/json" or kind.endswith("+json"):
+        taken, several = await intake.urls(request, caller.name, key)
+    else:
+        raise Refused(
+            415,
+            "invalid",
+            "send JSON {url, source} as application/json, or files as multipart/form-data",
+            headers={"Connection": "close"},
+        )
+    return await intake.answer(taken.items, several, wait)
+
+
+@router.get("/items", responses=answers(422), summary="Items handed in over HTTP, newest first")
+async def item_page(
+    intake: Intake,
+    cursor: Annotated[str | None, Query(pattern=_CURSOR, description="`next_cursor` of a page.")] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    state: Annotated[
+        Literal["downloading", "failed"] | None, Query(description="Only these; all when not given.")
+    ] = None,
+) -> ItemPage:
+    """A page of items."""
+    return await intake.page(cursor, limit, state)
+
+
+@router.get("/items/{item_id}", responses=answers(404, 422), summary="What became of an item")
+async def item(intake: Intake, item_id: Annotated[str, Path(pattern=_ITEM_ID)], wait: Wait = None) -> Item:
+    """One item; `result` is set once it is filed, in review, skipped or failed."""
+    found = await intake.look_or_wait([item_id], wait)
+    if not found:
+        raise Refused(404, "not_found", f"there is no item {item_id}")
+    return found[0]
+
+
+@router.get("/have/{sha256}", responses=answers(422), summary="Is this content known?")
+async def have(intake: Intake, sha256: Annotated[str, Path(pattern=_SHA256)]) -> Have:
+    """Ask before a download.
+
+    Content that is being taken in at this moment may not be known yet, and uploads that only Immich
+    holds are recognised when the photo arrives.
+    """
+    return await intake.have(sha256.lower())
+
+
+def _have(db: Database, sha256: str) -> Have:
+    copy = photos.copies_of(db, {_NO_PHOTO: sha256}).get(_NO_PHOTO)
+    if copy is None:
+        return Have(known=False)
+    return Have(known=True, alive=copy.alive, place=copy.place.value, photo_id=copy.photo_id)
+
+
+def _key(actor: str, key: str | None, digest: str) -> Key | None:
+    return None if key is None else Key(actor, key, digest)
+
+
+def _reused() -> Refused:
+    return Refused(
+        422, "invalid", "this Idempotency-Key was used with another body; use a new key for a new request"
+    )
+
+
+def _source(text: str, default: str) -> str:
+    source = text.strip()
+    if len(source) > 100 or any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in source):
+        raise Refused(
+            422, "invalid", "the source must be at most 100 characters, none of them control characters"
+        )
+    return source or default
+
+
+def _what_is_wrong(problem: ValidationError, *, several: bool) -> str:
+    """Where and what, never the value: URLs may hold secrets."""
+    parts = []
+    for error in problem.errors(include_input=False, include_url=False, include_context=False)[:10]:
+        place = error["loc"] if several else error["loc"][1:]
+        where = ".".join(str(p) for p in place) or "body"
+        parts.append(f"{where}: {re.sub(r' at line .*', '', error['msg'])}")
+    return "; ".join(parts)

@@ -1,0 +1,173 @@
+"""Metrics for Prometheus. Totals come from the ledger, so they go on counting after a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.registry import Collector
+from sqlite_utils import Database
+
+from smartsort import __version__
+from smartsort.api.state import StatusReader
+from smartsort.bootstrap import Sidecar
+from smartsort.core.model import IN_FLIGHT, UNFINISHED, Category, State
+from smartsort.ledger import photos, statistics
+from smartsort.ledger.statistics import Waiting, What
+
+_BUCKETS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0)
+
+_TOTALS = {
+    What.ACCEPTED: "Photos taken in.",
+    What.SORTED: "Photos filed without a human.",
+    What.WRONG: "Of the sorted ones those that a human undid or filed elsewhere.",
+    What.REVIEWED: "Photos sent to review.",
+    What.HEALED: "Photos that waited in review and were then filed without a human.",
+    What.SKIPPED: "Duplicates put away as configured.",
+    What.DUPLICATES: "Duplicates noticed.",
+    What.MISSED: "Photos filed although the same content had been accepted before.",
+    What.APPROVED: "Photos a human approved.",
+    What.REJECTED: "Photos a human rejected.",
+}
+_MAY_SHRINK = frozenset({What.WRONG, What.APPROVED, What.REJECTED})
+"""An undo takes from these: gauges, since a counter must not go down."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    by_state: dict[State, int]
+    ever: dict[str, int]
+    waiting: Waiting
+    oldest: dict[str, str] = field(default_factory=dict)
+
+
+class _Snapshot(Collector):
+    """Metric families that were read already."""
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = tuple(families)
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+class Meter:
+    """The metrics of one application."""
+
+    def __init__(self, sidecar: Sidecar, status: StatusReader) -> None:
+        self._sidecar, self._status = sidecar, status
+        self._registry = CollectorRegistry()
+        ProcessCollector(namespace="smartsort", registry=self._registry)
+        self._requests = Histogram(
+            "smartsort_http_request_seconds",
+            "Requests to this API.",
+            ("method", "route", "status"),
+            registry=self._registry,
+            buckets=_BUCKETS,
+        )
+
+    def observe(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Note a request."""
+        known = method if method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS") else "other"
+        self._requests.labels(known, route, str(status)).observe(seconds)
+
+    async def text(self, listeners: int) -> bytes:
+        """Everything in Prometheus' text format."""
+        context = self._sidecar.context
+        await statistics.catch_up(context.ledger)
+        now = context.clock.now()
+
+        def read(db: Database) -> _Counts:
+            return _Counts(
+                photos.count_by_state(db),
+                statistics.totals_ever(db),
+                statistics.waiting(db, now),
+                statistics.oldest_unfinished(db, [s.value for s in UNFINISHED]),
+            )
+
+        counts = await context.ledger.aread(read)
+        version = await self._status.immich_version()
+        families = [*self._of_photos(counts, now), *self._of_immich(version), *self._of_sidecar(listeners)]
+        snapshot = CollectorRegistry()
+        snapshot.register(_Snapshot(families))
+        return generate_latest(snapshot) + generate_latest(self._registry)
+
+    def _of_photos(self, counts: _Counts, now: datetime) -> Iterator[Metric]:
+        states = GaugeMetricFamily("smartsort_photos", "Photos by state.", labels=["state"])
+        for state in State:
+            states.add_metric([state.value], counts.by_state.get(state, 0))
+        yield states
+        yield GaugeMetricFamily(
+            "smartsort_in_flight_photos",
+            "Photos in the library that Immich has not recognised yet.",
+            sum(counts.by_state.get(state, 0) for state in IN_FLIGHT),
+        )
+        for what, text in _TOTALS.items():
+            name = f"smartsort_{what}_photos"
+            kind = GaugeMetricFamily if what in _MAY_SHRINK else CounterMetricFamily
+            yield kind(name, text, value=counts.ever.get(what, 0))
+        waiting = GaugeMetricFamily(
+            "smartsort_review_photos", "Photos waiting in review, by category.", labels=["category"]
+        )
+        for category in Category:
+            waiting.add_metric([category.value], counts.waiting.by_category.get(category.value, 0))
+        yield waiting
+        yield GaugeMetricFamily(
+            "smartsort_review_oldest_seconds",
+            "Age of the photo that has waited longest in review; 0 when none waits.",
+            _age(counts.waiting.oldest, now),
+        )
+        oldest = GaugeMetricFamily(
+            "smartsort_unfinished_oldest_seconds",
+            "Age of the oldest photo on its way, by state; 0 when there is none.",
+            labels=["state"],
+        )
+        for state in UNFINISHED:
+            oldest.add_metric([state.value], _age(counts.oldest.get(state.value), now))
+        yield oldest
+
+    def _of_immich(self, version: str | None) -> Iterator[Metric]:
+        server = self._sidecar.context.server
+        yield GaugeMetricFamily(
+            "smartsort_immich_connected", "1 while Immich is connected.", int(self._sidecar.connected)
+        )
+        calls = CounterMetricFamily(
+            "smartsort_immich_calls",
+            "HTTP requests made to Immich, retries included.",
+            labels=["operation"],
+        )
+        for operation, count in sorted(server.calls.items()):
+            calls.add_metric([operation], count)
+        yield calls
+        jobs = GaugeMetricFamily(
+            "smartsort_immich_jobs", "Jobs pending in Immich's queues as last seen.", labels=["queue"]
+        )
+        for queue, jobs_there in self._sidecar.recognise.counts.items():
+            jobs.add_metric([queue], jobs_there.pending)
+        yield jobs
+        yield InfoMetricFamily(
+            "smartsort_build", "Versions.", {"version": __version__, "immich": version or "unknown"}
+        )
+
+    def _of_sidecar(self, listeners: int) -> Iterator[Metric]:
+        sidecar = self._sidecar
+        yield GaugeMetricFamily(
+            "smartsort_enabled", "1 while sorting is switched on.", int(sidecar.choices.enabled)
+        )
+        troubles = GaugeMetricFamily(
+            "smartsort_trouble", "1 for each kind of trouble that goes on.", labels=["kind"]
+        )
+        for trouble in sidecar.runner.troubles.open:
+            troubles.add_metric([trouble.kind], 1)
+        yield troubles
+        yield GaugeMetricFamily(
+            "smartsort_inbox_files", "Files in the inbox that are not at rest yet.", sidecar.inbox.waiting
+        )
+        yield GaugeMetricFamily("smartsort_event_listeners", "Clients listening to the events.", listeners)
+
+
+def _age(since: str | None, now: datetime) -> float:
+    return 0.0 if since is None else max(0.0, (now - datetime.fromisoformat(since)).total_seconds())

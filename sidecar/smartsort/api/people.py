@@ -1,0 +1,62 @@
+"""The people of Immich, for pickers."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from smartsort.api.guard import BASE
+from smartsort.api.pictures import answer
+from smartsort.api.problems import GUARDED, Answers, answers
+from smartsort.api.schemas import PersonView
+from smartsort.api.security import Reviewer
+from smartsort.api.serving import Here
+from smartsort.api.views import person_view
+from smartsort.ledger import statistics
+
+router = APIRouter(prefix=f"{BASE}/people", tags=["people"], responses=GUARDED)
+
+_AGE_SECONDS = 10.0
+
+IMAGE: Answers = {
+    200: {
+        "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}},
+        "description": "The picture, with an ETag.",
+    },
+    304: {"description": "The client's picture is still the right one."},
+}
+
+
+@router.get("")
+async def people(
+    here: Here,
+    _: Reviewer,
+    search: Annotated[str, Query(max_length=300, description="Part of a name, accents and case aside.")] = "",
+    named: Annotated[bool, Query(description="False: people nobody has named, too.")] = True,
+    limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
+) -> list[PersonView]:
+    """Immich's people and how many photos smartsort has filed under each; those with most photos first."""
+    sidecar = here.sidecar
+    found = await sidecar.people.refresh(_AGE_SECONDS)
+    counts = await sidecar.context.ledger.aread(statistics.filed_by_person)
+    policy, wanted = sidecar.choices.policy(), _plain(search)
+    matching = [p for p in found if (p.name or not named) and wanted in _plain(p.name)]
+    matching.sort(key=lambda p: (-counts.get(p.id, 0), not p.name, _plain(p.name), p.id))
+    return [person_view(p, policy, counts.get(p.id, 0)) for p in matching[:limit]]
+
+
+def _plain(text: str) -> str:
+    """For comparing: without case and accents."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in decomposed if not unicodedata.combining(letter)).strip()
+
+
+PersonId = Annotated[str, Path(pattern=r"^[A-Za-z0-9-]{1,64}$")]
+
+
+@router.get("/{id}/thumbnail", response_class=Response, responses={**IMAGE, **answers(404)})
+async def thumbnail(here: Here, _: Reviewer, request: Request, id: PersonId) -> Response:  # noqa: A002
+    """A person's face, as Immich shows it."""
+    return answer(await here.pictures.of_person(id), request)

@@ -1,0 +1,223 @@
+"""Pictures of photos: from Immich where it has them, else drawn from the file; remembered within a bound."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import os
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from fastapi import Request, Response
+from PIL import Image, ImageOps
+from sqlite_utils import Database
+
+from smartsort.api.problems import Refused
+from smartsort.bootstrap import Sidecar
+from smartsort.core.model import Category
+from smartsort.errors import ImmichError
+from smartsort.files.probe import quiet
+from smartsort.files.shown import shown
+from smartsort.ledger import photos
+from smartsort.ledger.records import Area, Member, Name, Photo
+from smartsort.ports import ThumbnailSize
+
+CACHE_BYTES = 64 * 1024 * 1024
+
+_DRAWN_AT_ONCE = 2
+"""A picture of 250 megapixels takes 750 MB while it is drawn."""
+
+_SHORT_SIDE = {ThumbnailSize.THUMBNAIL: 250, ThumbnailSize.PREVIEW: 1440}
+"""As Immich makes them."""
+
+_AREAS = (Area.LIBRARY, Area.REVIEW, Area.FACES, Area.TEMP, Area.TRASH)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Bytes to show, their media type and a tag that changes with them."""
+
+    content: bytes
+    media_type: str
+    tag: str
+
+    @classmethod
+    def of(cls, content: bytes, media_type: str) -> Picture:
+        """A picture with its tag."""
+        return cls(content, media_type, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+
+
+class Pictures:
+    """Finds pictures. Two who ask for one at the same time cost one call."""
+
+    def __init__(self, sidecar: Sidecar, cache_bytes: int = CACHE_BYTES) -> None:
+        self._sidecar = sidecar
+        self._limit = cache_bytes
+        self._kept: OrderedDict[tuple[str, str, str], Picture] = OrderedDict()
+        self.kept_bytes = 0
+        self._asked: dict[tuple[str, str, str], asyncio.Task[Picture]] = {}
+        self._drawing = asyncio.Semaphore(_DRAWN_AT_ONCE)
+
+    async def of_photo(self, photo_id: int, size: ThumbnailSize) -> Picture:
+        """A photo's picture.
+
+        Raises Refused (404) for a photo that is unknown or cannot be shown, ImmichError when only Immich has
+        the picture and does not answer.
+        """
+        return await self._once(("photo", str(photo_id), size), lambda: self._find(photo_id, size))
+
+    async def of_asset(self, asset_id: str, size: ThumbnailSize) -> Picture:
+        """The picture of an asset of Immich. Raises Refused (404) or ImmichError."""
+
+        async def ask() -> Picture:
+            found = await self._sidecar.context.server.thumbnail(asset_id, size)
+            if found is None:
+                raise Refused(404, "not_found", f"Immich has no picture of the asset {asset_id} (yet)")
+            return Picture.of(*found)
+
+        return await self._once(("asset", asset_id, size), ask)
+
+    async def of_person(self, person_id: str) -> Picture:
+        """A person's face. Raises Refused (404) or ImmichError."""
+
+        async def ask() -> Picture:
+            found = await self._sidecar.context.server.person_thumbnail(person_id)
+            if found is None:
+                raise Refused(404, "not_found", f"Immich has no picture of the person {person_id} (yet)")
+            return Picture.of(*found)
+
+        return await self._once(("person", person_id, ""), ask)
+
+    async def _once(self, key: tuple[str, str, str], find: Callable[[], Awaitable[Picture]]) -> Picture:
+        kept = self._kept.get(key)
+        if kept is not None:
+            self._kept.move_to_end(key)
+            return kept
+
+        async def find_and_keep() -> Picture:
+            try:
+                picture = await find()
+                self._keep(key, picture)
+                return picture
+            finally:
+                del self._asked[key]
+
+        task = self._asked.get(key)
+        if task is None:
+            task = self._asked[key] = asyncio.create_task(find_and_keep(), name="picture")
+            # Whoever asked may have left; then nobody is told what went wrong.
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        # Shielded: one who leaves does not take the picture away from the others.
+        return await asyncio.shield(task)
+
+    def _keep(self, key: tuple[str, str, str], picture: Picture) -> None:
+        if len(picture.content) > self._limit // 4:
+            return
+        self._kept[key] = picture
+        self.kept_bytes += len(picture.content)
+        while self.kept_bytes > self._limit:
+            _, dropped = self._kept.popitem(last=False)
+            self.kept_bytes -= len(dropped.content)
+
+    async def _find(self, photo_id: int, size: ThumbnailSize) -> Picture:
+        context = self._sidecar.context
+        photo = await context.ledger.aread(lambda db: photos.get(db, photo_id))
+        if photo is None:
+            raise Refused(404, "not_found", f"there is no photo {photo_id}")
+        trouble: ImmichError | None = None
+        for asset_id in await self._assets(photo):
+            try:
+                found = await context.server.thumbnail(asset_id, size)
+            except ImmichError as problem:
+                trouble = problem  # the file may be here; it shows the same picture
+                break
+            if found is not None:
+                return Picture.of(*found)
+        names = (await context.ledger.aread(lambda db: photos.names_of(db, [photo.id])))[photo.id]
+        async with self._drawing:
+            drawn = await asyncio.to_thread(self._draw, names, size)
+        if isinstance(drawn, Picture):
+            return drawn
+        if trouble is not None:
+            raise trouble
+        raise Refused(404, "not_found", f"{shown(photo.original_name)} cannot be shown: {drawn}")
+
+    async def _assets(self, photo: Photo) -> list[str]:
+        """Assets of Immich that show this photo: its own, or that of the copy with the same bytes."""
+        if photo.asset_id is not None:
+            return [photo.asset_id]
+        if photo.category is not Category.DUPLICATES:
+            return []
+
+        def look(db: Database) -> list[str]:
+            decision = photos.last_decision(db, photo.id)
+            copy = decision[4].other_copy if decision else None
+            found = [copy.asset_id] if copy and copy.asset_id else []
+            if copy and copy.photo_id and (other := photos.get(db, copy.photo_id)):
+                found += [other.asset_id] if other.asset_id else []
+            return found
+
+        return await self._sidecar.context.ledger.aread(look)
+
+    def _draw(self, names: Sequence[Name], size: ThumbnailSize) -> Picture | str:
+        """The picture from the file itself, or why there is none. Runs in a worker thread."""
+        own = sorted((n for n in names if n.member is Member.PHOTO), key=lambda n: _AREAS.index(n.area))
+        why = "its file is gone"
+        for name in own:
+            path = self._sidecar.context.absolute(name)
+            if not os.path.lexists(path):
+                continue
+            drawn = draw(path, size, self._sidecar.settings.intake.max_pixels)
+            if isinstance(drawn, Picture):
+                return drawn
+            why = drawn
+        return why
+
+
+_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "JPEG2000", "AVIF", "HEIF", "MPO")
+"""What is drawn here; the exotic decoders of Pillow never see a stranger's file."""
+
+
+def draw(path: str, size: ThumbnailSize, max_pixels: int) -> Picture | str:
+    """An upright picture of the file as JPEG, or a short text saying why there is none. Blocks."""
+    short_side = _SHORT_SIDE[size]
+    _know_heif()
+    try:
+        with quiet(), open(path, "rb") as file, Image.open(file, formats=_FORMATS) as image:
+            if image.width * image.height > max_pixels:
+                return f"it has too many pixels ({image.width} x {image.height})"
+            image.draft("RGB", (short_side * 2, short_side * 2))
+            upright = ImageOps.exif_transpose(image)
+            scale = short_side / max(1, min(upright.size))
+            if scale < 1:
+                target = tuple(max(1, round(side * scale)) for side in upright.size)
+                upright = upright.resize(target, Image.Resampling.LANCZOS, reducing_gap=2.0)
+            if upright.mode != "RGB":
+                alpha = upright.convert("RGBA")
+                upright = Image.new("RGB", alpha.size, "white")
+                upright.paste(alpha, mask=alpha.getchannel("A"))
+            out = io.BytesIO()
+            upright.save(out, "JPEG", quality=82)
+    except Exception as problem:  # noqa: BLE001 - decoders raise anything on junk
+        return (
+            f"it is no picture that can be read here ({shown(str(problem))[:200] or type(problem).__name__})"
+        )
+    return Picture.of(out.getvalue(), "image/jpeg")
+
+
+def _know_heif() -> None:
+    if "HEIF" not in Image.OPEN:
+        import pillow_heif  # noqa: PLC0415 - loads libheif; only when something is drawn
+
+        pillow_heif.register_heif_opener()
+
+
+def answer(picture: Picture, request: Request) -> Response:
+    """The picture, or 304 when the client has it."""
+    headers = {"ETag": picture.tag, "Cache-Control": "private, max-age=300"}
+    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
+    if picture.tag in known or "*" in known:
+        return Response(status_code=304, headers=headers)
+    return Response(picture.content, media_type=picture.media_type, headers=headers)

@@ -1,0 +1,223 @@
+"""The review queue over HTTP: reading it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from sqlite_utils import Database
+
+from smartsort.api.guard import BASE
+from smartsort.api.history import RowId
+from smartsort.api.people import IMAGE
+from smartsort.api.pictures import answer
+from smartsort.api.problems import GUARDED, Answers, Refused, answers
+from smartsort.api.review_views import other_picture as copy_picture
+from smartsort.api.review_views import queue_item, review_item
+from smartsort.api.schemas import CategoryName, QueueItem, ReviewItem, ReviewPage, ReviewStats
+from smartsort.api.security import Reviewer
+from smartsort.api.serving import Here, Serving
+from smartsort.ledger import review, statistics
+from smartsort.ports import ThumbnailSize
+
+router = APIRouter(prefix=f"{BASE}/review", tags=["review"], responses=GUARDED)
+
+_EXPORT_PAGE = 500
+
+Cursor = Annotated[str | None, Query(max_length=200, description="`next_cursor` of the last page.")]
+Limit = Annotated[int, Query(ge=1, le=500)]
+Search = Annotated[
+    str | None,
+    Query(max_length=300, description="Part of the file name, the source, the reason or a person's name."),
+]
+
+
+@router.get("/queue")
+async def queue(
+    here: Here,
+    _: Reviewer,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+    search: Search = None,
+    category: CategoryName | None = None,
+) -> ReviewPage:
+    """What waits for a human, newest first; photos put off come last."""
+    return await _page(here, category, search, cursor, limit)
+
+
+@router.get("/queue/{category}")
+async def queue_of_category(
+    here: Here,
+    _: Reviewer,
+    category: CategoryName,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+    search: Search = None,
+) -> ReviewPage:
+    """What waits in one category, newest first."""
+    return await _page(here, category, search, cursor, limit)
+
+
+async def _page(
+    here: Serving, category: CategoryName | None, search: str | None, cursor: str | None, limit: int
+) -> ReviewPage:
+    def read(db: Database) -> ReviewPage:
+        page = review.page(db, category, search, cursor, limit)
+        counts = review.counts(db)
+        whole = sum(counts.values()) if category is None else counts.get(category, 0)
+        return ReviewPage(
+            items=[queue_item(row) for row in page.rows],
+            total=review.total(db, category, search) if search else whole,
+            counts=counts,
+            next_cursor=page.next_cursor,
+        )
+
+    try:
+        return await here.sidecar.context.ledger.aread(read)
+    except (ValueError, OverflowError) as problem:
+        raise Refused(422, "invalid", "`cursor` is not one this API gave") from problem
+
+
+@router.get("/stats")
+async def stats(here: Here, _: Reviewer) -> ReviewStats:
+    """How many wait, of what kind, and for how long."""
+    now = here.sidecar.context.clock.now()
+    waiting = await here.sidecar.context.ledger.aread(lambda db: statistics.waiting(db, now))
+    return ReviewStats(
+        total=waiting.total,
+        by_category=dict(waiting.by_category),
+        oldest=waiting.oldest,
+        median_age_seconds=waiting.median_age_seconds(now),
+    )
+
+
+# --- export ----------------------------------------------------------------------------------
+
+_COLUMNS = (
+    "id", "photo_id", "category", "filename", "path", "size", "modified", "reason", "text", "faces_detected",
+    "suggested_person", "source", "created_at",
+)  # fmt: skip
+
+_EXPORT: Answers = {
+    200: {
+        "content": {
+            "text/csv": {"schema": {"type": "string"}},
+            "application/json": {"schema": {"type": "array", "items": QueueItem.model_json_schema()}},
+        },
+        "description": "The whole queue.",
+    }
+}
+
+
+@router.get("/export", response_class=Response, responses=_EXPORT)
+async def export(
+    here: Here,
+    _: Reviewer,
+    format: Literal["csv", "json"] = "csv",  # noqa: A002
+    category: CategoryName | None = None,
+    search: Search = None,
+) -> Response:
+    """The queue, or a part of it, as a file. It is read page by page, however long it is."""
+    pages = _all_pages(here, category, search)
+    headers = {"Content-Disposition": f'attachment; filename="review-queue.{format}"'}
+    if format == "json":
+        return StreamingResponse(_json(pages), media_type="application/json", headers=headers)
+    return StreamingResponse(_csv(pages), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+async def _all_pages(
+    here: Serving, category: CategoryName | None, search: str | None
+) -> AsyncIterator[list[QueueItem]]:
+    cursor: str | None = None
+    while True:
+        at = cursor
+        page = await here.sidecar.context.ledger.aread(
+            lambda db, at=at: review.page(db, category, search, at, _EXPORT_PAGE)  # type: ignore[misc]
+        )
+        yield [queue_item(row) for row in page.rows]
+        cursor = page.next_cursor
+        if cursor is None:
+            return
+
+
+async def _json(pages: AsyncIterator[list[QueueItem]]) -> AsyncIterator[str]:
+    between = "["
+    async for page in pages:
+        for item in page:
+            yield f"{between}\n{item.model_dump_json()}"
+            between = ","
+    yield "[]\n" if between == "[" else "\n]\n"
+
+
+async def _csv(pages: AsyncIterator[list[QueueItem]]) -> AsyncIterator[str]:
+    yield _csv_lines([_COLUMNS])
+    async for page in pages:
+        rows = [item.model_dump() for item in page]
+        yield _csv_lines([[_cell(row[name]) for name in _COLUMNS] for row in rows])
+
+
+def _csv_lines(rows: Sequence[Sequence[object]]) -> str:
+    out = io.StringIO()
+    csv.writer(out).writerows(rows)
+    return out.getvalue()
+
+
+def _cell(value: object) -> object:
+    """A cell that no spreadsheet takes for a formula: names of files come from strangers."""
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return f"'{value}"
+    return "" if value is None else value
+
+
+# --- one item --------------------------------------------------------------------------------
+
+
+@router.get("/items/{id}", responses=answers(404))
+async def item(here: Here, _: Reviewer, id: RowId) -> ReviewItem:  # noqa: A002
+    """One item with everything known about it, and what became of it if it was decided already."""
+    policy = here.sidecar.choices.policy()
+    found = await here.sidecar.context.ledger.aread(lambda db: review_item(db, id, policy))
+    if found is None:
+        raise _unknown(id)
+    return found
+
+
+def _unknown(row_id: int) -> Refused:
+    return Refused(404, "not_found", f"there is no item {row_id} in the queue")
+
+
+@router.get("/items/{id}/{size}", response_class=Response, responses={**IMAGE, **answers(404)})
+async def picture(
+    here: Here,
+    _: Reviewer,
+    request: Request,
+    id: RowId,  # noqa: A002
+    size: ThumbnailSize,
+) -> Response:
+    """An item's picture, upright: `thumbnail` (about 250 pixels) or `preview` (1440)."""
+    found = await here.sidecar.context.ledger.aread(lambda db: review.photo_ids(db, [id]).get(id))
+    if found is None:
+        raise _unknown(id)
+    return answer(await here.pictures.of_photo(found[0], size), request)
+
+
+@router.get("/items/{id}/other/{size}", response_class=Response, responses={**IMAGE, **answers(404)})
+async def other_picture(
+    here: Here,
+    _: Reviewer,
+    request: Request,
+    id: RowId,  # noqa: A002
+    size: ThumbnailSize,
+) -> Response:
+    """The picture of the copy that a duplicate duplicates."""
+    found = await here.sidecar.context.ledger.aread(lambda db: copy_picture(db, id))
+    if found is None:
+        raise Refused(404, "not_found", f"there is no item {id} with another copy that can be shown")
+    photo_id, asset_id = found
+    if photo_id is not None:
+        return answer(await here.pictures.of_photo(photo_id, size), request)
+    return answer(await here.pictures.of_asset(asset_id or "", size), request)

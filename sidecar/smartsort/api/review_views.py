@@ -1,0 +1,107 @@
+"""Items of the review queue as what goes over the wire."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from sqlite_utils import Database
+
+from smartsort.api.guard import BASE
+from smartsort.api.schemas import CopyView, QueueItem, ReviewItem
+from smartsort.api.views import closest, event_views, face_views, moment, reason_views, suggestion_views
+from smartsort.core.policy import Policy
+from smartsort.core.wording import sentence
+from smartsort.files.shown import shown
+from smartsort.ledger import review
+from smartsort.ledger.records import Member
+from smartsort.ledger.review import QueueEntry, QueueRow
+
+
+def queue_item(row: QueueRow) -> QueueItem:
+    """A row of the queue."""
+    return QueueItem(**_plain(row))
+
+
+def _plain(row: QueueRow) -> Mapping[str, Any]:
+    return {
+        "id": row.id,
+        "photo_id": row.photo_id,
+        "category": row.category.value,
+        "filename": shown(row.filename),
+        "path": row.path,
+        "size": row.size,
+        "modified": moment(row.mtime_ns),
+        "reason": row.reason,
+        "text": sentence(row.reasons[0]) if row.reasons else row.reason,
+        "faces_detected": row.faces_detected,
+        "suggested_person": row.suggested_person,
+        "suggested_person_id": row.suggested_person_id,
+        "source": row.source,
+        "created_at": row.created_at,
+        "thumbnail": f"{BASE}/review/items/{row.id}/thumbnail",
+    }
+
+
+def review_item(db: Database, row_id: int, policy: Policy) -> ReviewItem | None:
+    """One item with everything known about it, None for an unknown id."""
+    entry = review.item(db, row_id)
+    if entry is None:
+        return None
+    row, photo = entry.row, entry.photo
+    action: Any = review.photo_ids(db, [row_id])[row_id][1]
+    suggested = [s for s in closest(entry.evidence) if s.person.id not in entry.denied]
+    return ReviewItem(
+        **_plain(row),
+        reasons=reason_views(row.reasons),
+        faces=face_views(entry.evidence, policy),
+        suggestions=suggestion_views(suggested, policy),
+        other_copy=_copy_view(entry),
+        width=photo.width,
+        height=photo.height,
+        taken_at=photo.taken_at,
+        media_type=photo.media_type,
+        sha256=photo.sha256,
+        asset_id=photo.asset_id,
+        origin=photo.origin,
+        origin_url=photo.origin_url,
+        preview=f"{BASE}/review/items/{row_id}/preview",
+        policy_version=entry.policy_version,
+        action=action,
+        state=photo.state.value,
+        places=[shown(f"{n.area.value}/{n.path}") for n in entry.names if n.member is Member.PHOTO],
+        history=event_views(db, entry.history),
+    )
+
+
+def _copy_view(entry: QueueEntry) -> CopyView | None:
+    copy, other = entry.other, entry.other_photo
+    if copy is None:
+        return None
+    # A row of an older `downloads` table says where the file was; it may be gone.
+    gone = copy.path is not None and os.path.isabs(copy.path) and not os.path.lexists(copy.path)
+    asset_id = copy.asset_id or (other.asset_id if other else None)
+    can_be_shown = other is not None or asset_id is not None
+    return CopyView(
+        place=copy.place.value,
+        path=shown(copy.path) if copy.path else None,
+        photo_id=other.id if other else copy.photo_id,
+        asset_id=asset_id,
+        alive=copy.alive and not gone,
+        size=other.size if other else None,
+        width=other.width if other else None,
+        height=other.height if other else None,
+        taken_at=other.taken_at if other else None,
+        thumbnail=f"{BASE}/review/items/{entry.row.id}/other/thumbnail" if can_be_shown else None,
+    )
+
+
+def other_picture(db: Database, row_id: int) -> tuple[int | None, str | None] | None:
+    """(photo id, asset id) of the copy an item duplicates, one of them set; None when there is none."""
+    entry = review.item(db, row_id)
+    if entry is None or entry.other is None:
+        return None
+    if entry.other_photo is not None:
+        return entry.other_photo.id, None
+    return (None, entry.other.asset_id) if entry.other.asset_id else None

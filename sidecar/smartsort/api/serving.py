@@ -1,0 +1,36 @@
+"""What the routes work with: the sidecar and what the API itself keeps for the life of the process."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from smartsort.api.live import Live
+from smartsort.api.metrics import Meter
+from smartsort.api.pictures import Pictures
+from smartsort.api.state import StatusReader
+from smartsort.bootstrap import Sidecar
+
+
+@dataclass(slots=True)
+class Serving:
+    """One per application."""
+
+    sidecar: Sidecar
+    status: StatusReader
+    pictures: Pictures
+    live: Live
+    meter: Meter
+    changing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while settings are read, changed and written."""
+
+
+def serving(request: Request) -> Serving:
+    """The application's tools."""
+    return cast("Serving", request.app.state.serving)
+
+
+Here = Annotated[Serving, Depends(serving)]

@@ -1,0 +1,106 @@
+"""Is it on, how is it: the status as one value."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from datetime import datetime
+
+from sqlite_utils import Database
+
+from smartsort import __version__
+from smartsort.api.schemas import Status
+from smartsort.api.views import in_flight_view, trouble_views
+from smartsort.bootstrap import Sidecar
+from smartsort.core.model import UNFINISHED, State
+from smartsort.errors import SmartsortError
+from smartsort.files.shown import shown
+from smartsort.ledger import photos, statistics
+from smartsort.ledger.records import Photo
+from smartsort.pipeline.estimate import SAMPLE, estimated_wait_seconds
+
+IN_FLIGHT_SHOWN = 100
+"""Photos on their way that the status lists, oldest first."""
+
+_VERSION_SECONDS = 60.0
+_VERSION_TIMEOUT = 3.0
+
+
+class StatusReader:
+    """Puts the status together; the ledger is read in a worker thread."""
+
+    def __init__(self, sidecar: Sidecar) -> None:
+        self._sidecar = sidecar
+        self._started_at = sidecar.context.clock.text()
+        self._version: str | None = None
+        self._asked_at: float | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Immich is connected and nothing is in the way."""
+        return self._sidecar.connected and not self._sidecar.runner.troubles.open
+
+    @property
+    def immich(self) -> str:
+        """`connected`, or what is wrong."""
+        if self._sidecar.connected:
+            return "connected"
+        for trouble in self._sidecar.runner.troubles.open:
+            if trouble.kind in ("immich", "permission"):
+                return shown(trouble.message)
+        return "not connected yet"
+
+    async def immich_version(self) -> str | None:
+        """Immich's version as it said when it was connected, None when it cannot be asked."""
+        if not self._sidecar.connected:
+            self._version = None  # it may come back as another one
+            return None
+        now = self._sidecar.context.clock.monotonic()
+        waited = self._asked_at is None or now - self._asked_at >= _VERSION_SECONDS
+        if self._version is None and waited:
+            self._asked_at = now
+            with suppress(SmartsortError, TimeoutError):
+                info = await asyncio.wait_for(self._sidecar.context.server.info(), _VERSION_TIMEOUT)
+                self._version = info.version
+        return self._version
+
+    async def read(self) -> Status:
+        """The status of this moment."""
+        sidecar = self._sidecar
+        context, settings = sidecar.context, sidecar.settings
+
+        def look(db: Database) -> tuple[dict[State, int], list[Photo], int, list[tuple[str, str]]]:
+            return (
+                photos.unfinished(db),
+                statistics.on_their_way(db, IN_FLIGHT_SHOWN),
+                sum(statistics.waiting_by_category(db).values()),
+                statistics.last_waits(db, SAMPLE),
+            )
+
+        unfinished, moving, in_review, waits = await context.ledger.aread(look)
+        estimate = None
+        if sidecar.choices.enabled and self.ready:
+            estimate = estimated_wait_seconds(
+                [(datetime.fromisoformat(a), datetime.fromisoformat(r)) for a, r in waits],
+                sum(unfinished.values()),
+                context.clock.now(),
+            )
+        return Status(
+            enabled=sidecar.choices.enabled,
+            ready=self.ready,
+            version=__version__,
+            immich=self.immich,
+            immich_version=await self.immich_version(),
+            immich_url=str(settings.immich.url) if settings.immich.url else None,
+            root=shown(context.layout.root),
+            inbox=shown(context.layout.inbox),
+            inbox_waiting=sidecar.inbox.waiting,
+            unfinished={state.value: unfinished[state] for state in UNFINISHED if state in unfinished},
+            in_review=in_review,
+            queues={name: count.pending for name, count in sidecar.recognise.counts.items()},
+            estimated_wait_seconds=None if estimate is None else round(estimate, 1),
+            troubles=trouble_views(sidecar.runner.troubles.open),
+            in_flight=[in_flight_view(photo) for photo in moving],
+            calls_to_immich=sum(context.server.calls.values()),
+            started_at=self._started_at,
+        )

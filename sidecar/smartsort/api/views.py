@@ -1,0 +1,221 @@
+"""Ledger values as what goes over the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlite_utils import Database
+
+from smartsort.actions import undoable
+from smartsort.api.guard import BASE
+from smartsort.api.schemas import (
+    EventView,
+    FaceView,
+    InFlight,
+    PersonView,
+    ReasonView,
+    SuggestionView,
+    TroubleView,
+)
+from smartsort.core.model import Evidence, Face, Person, Reason, State, Suggestion
+from smartsort.core.naming import folder_name
+from smartsort.core.policy import Policy
+from smartsort.core.wording import sentence, short
+from smartsort.files.shown import shown
+from smartsort.ledger import events
+from smartsort.ledger.records import Event, Photo
+from smartsort.pipeline.trouble import Trouble
+
+_MACHINE_ONLY = frozenset({"before", "after", "teach", "taught"})
+"""Snapshots an undo works from; they are of no use to a reader and may be long."""
+
+
+def moment(mtime_ns: int) -> str:
+    """A file time in ISO 8601 with a zone; times no calendar has become the nearest one it has."""
+    seconds = min(max(mtime_ns // 1_000_000_000, -62_135_596_800), 253_402_300_799)
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
+# --- people and faces ------------------------------------------------------------------------
+
+
+def person_view(person: Person, policy: Policy, photos: int | None = None) -> PersonView:
+    """A person and the list they are on, if any."""
+    listed: Any = None
+    if policy.blacklisted(person):
+        listed = "blacklist"
+    elif any(entry.means(person) for entry in policy.whitelist):
+        listed = "whitelist"
+    return PersonView(
+        id=person.id,
+        name=person.name,
+        folder=folder_name(person.name) if person.name else "",
+        hidden=person.hidden,
+        favourite=person.favourite,
+        listed=listed,
+        photos=photos,
+    )
+
+
+def suggestion_views(found: Iterable[Suggestion], policy: Policy) -> list[SuggestionView]:
+    """Suggestions, in the order given."""
+    return [SuggestionView(person=person_view(s.person, policy), similarity=s.similarity) for s in found]
+
+
+def face_views(evidence: Evidence, policy: Policy) -> list[FaceView]:
+    """The faces of a photo, numbered from left to right."""
+
+    def view(number: int, face: Face) -> FaceView:
+        measured = evidence.confidence.get(face.id)
+        runner_up = measured.runner_up if measured else None
+        return FaceView(
+            id=face.id,
+            number=number,
+            box=(face.box.x1, face.box.y1, face.box.x2, face.box.y2),
+            image_width=face.image_width,
+            image_height=face.image_height,
+            person=person_view(face.person, policy) if face.person else None,
+            confidence=measured.similarity if measured else None,
+            margin=measured.margin if measured else None,
+            runner_up=person_view(runner_up, policy) if runner_up else None,
+            why_unknown=measured.why_unknown if measured else None,
+            suggestions=suggestion_views(evidence.suggestions.get(face.id, ()), policy),
+        )
+
+    ordered = sorted(evidence.faces, key=lambda f: (f.box.x1, f.box.y1, f.id))
+    return [view(number, face) for number, face in enumerate(ordered, 1)]
+
+
+def closest(evidence: Evidence) -> list[Suggestion]:
+    """Everybody who is suggested, each once: people assigned already, then the closest.
+
+    Where similarities were measured they give the order; Immich's own order, which tells no distance, keeps
+    its ranks, the largest face first.
+    """
+    best: dict[str, Suggestion] = {}
+    faces = sorted(evidence.faces, key=lambda f: -f.share)
+    for face in faces:
+        if face.person is not None and face.person.name:
+            measured = evidence.confidence.get(face.id)
+            best.setdefault(
+                face.person.id, Suggestion(face.person, measured.similarity if measured else None)
+            )
+    ranked: list[tuple[float, int, int, Suggestion]] = []
+    for place, face in enumerate(faces):
+        for rank, suggestion in enumerate(evidence.suggestions.get(face.id, ())):
+            similarity = suggestion.similarity
+            ranked.append((-similarity if similarity is not None else 2.0, rank, place, suggestion))
+    for *_, suggestion in sorted(ranked, key=lambda r: r[:3]):
+        best.setdefault(suggestion.person.id, suggestion)
+    return list(best.values())
+
+
+def reason_views(reasons: Sequence[Reason]) -> list[ReasonView]:
+    """Reasons with their words."""
+    return [
+        ReasonView(
+            code=r.code,
+            short=short(r),
+            text=sentence(r),
+            names=list(r.names),
+            numbers={name: float(number) for name, number in r.numbers.items()},
+            detail=r.detail,
+        )
+        for r in reasons
+    ]
+
+
+# --- events ----------------------------------------------------------------------------------
+
+
+def _names(data: Any) -> str:
+    return ", ".join(
+        str(name) for name in data.get("people") or ([data["person"]] if data.get("person") else [])
+    )
+
+
+def _files(data: Any) -> str:
+    return ", ".join(f"{area}/{path}" for area, path in data.get("names") or ())
+
+
+_SENTENCES: dict[str, Callable[[Any], str]] = {
+    "accepted": lambda d: f"Taken in from {d.get('source')}: {d.get('name')}",
+    "placed": lambda _: "Put into the library for Immich to look at",
+    "sorted": lambda d: f"Filed under {_names(d)}",
+    "reviewed": lambda d: f"Waits in {d.get('category')}: {d.get('reason')}",
+    "skipped": lambda d: f"Put away: {d.get('reason')}",
+    "approved": lambda d: f"Approved as {_names(d)}",
+    "refiled": lambda d: f"Filed under {_names(d)} instead",
+    "rejected": lambda _: "Rejected; its file is in the trash",
+    "deferred": lambda _: "Put off; it is listed after the others",
+    "undone": lambda d: f"Taken back: {d.get('of', 'an action')}",
+    "purged": lambda _: "Deleted for good: its time in the trash has ended",
+    "group": lambda d: f"{str(d.get('act', 'changed')).capitalize()}: {d.get('count', 0)} photos",
+    "taught": lambda d: f"Immich was told that this is {_names(d)}",
+    "untaught": lambda d: f"Immich was told that this is not {_names(d)}",
+    "not_taught": lambda d: f"Immich could not be told: {d.get('reason') or d.get('problem')}",
+    "enabled": lambda _: "Sorting was switched on",
+    "disabled": lambda _: "Sorting was switched off; what arrives waits",
+    "listed": lambda d: f"The {d.get('list')} is now: {', '.join(d.get('names', ())) or 'empty'}",
+    "configured": lambda d: "Settings were changed: " + (", ".join(d.get("values", d.get("forgotten", ())))),
+    "download_failed": lambda d: f"The download failed: {d.get('reason')}",
+}
+
+
+def event_text(event: Event) -> str:
+    """One sentence about an event; a kind that is not known is named."""
+    words = _SENTENCES.get(event.kind)
+    if words is None:
+        return event.kind.replace("_", " ").capitalize()
+    text = words(event.data)
+    files = _files(event.data) if event.kind in ("sorted", "approved", "refiled") else ""
+    return f"{text}: {files}" if files else text
+
+
+def event_view(event: Event, undone_by: int | None = None) -> EventView:
+    """An event without what only a machine reads."""
+    return EventView(
+        id=event.id,
+        at=event.at,
+        actor=event.actor,
+        kind=event.kind,
+        photo_id=event.photo_id,
+        text=event_text(event),
+        data={key: value for key, value in event.data.items() if key not in _MACHINE_ONLY},
+        undoes=event.undoes,
+        undone_by=undone_by,
+        undoable=undone_by is None and undoable(event),
+    )
+
+
+def event_views(db: Database, found: Iterable[Event]) -> list[EventView]:
+    """Events with what has become of them since."""
+    return [event_view(event, events.undone(db, event.id)) for event in found]
+
+
+# --- photos on their way ---------------------------------------------------------------------
+
+
+def in_flight_view(photo: Photo) -> InFlight:
+    """A photo that is not sorted yet, and since when it is where it is."""
+    since = {State.PLACED: photo.placed_at, State.KNOWN: photo.known_at}.get(photo.state)
+    return InFlight(
+        photo_id=photo.id,
+        filename=shown(photo.original_name),
+        source=photo.source,
+        state=photo.state.value,
+        since=since or photo.arrived_at,
+        problem=photo.problem,
+    )
+
+
+def trouble_views(found: Iterable[Trouble]) -> list[TroubleView]:
+    """What is in the way."""
+    return [TroubleView(kind=t.kind, message=shown(t.message), since=t.since) for t in found]
+
+
+def picture_path(photo_id: int, size: str = "thumbnail") -> str:
+    """Where a photo's picture is served."""
+    return f"{BASE}/photos/{photo_id}/{size}"

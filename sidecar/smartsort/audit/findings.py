@@ -1,0 +1,100 @@
+"""What an audit can find, as typed values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+
+from smartsort.ledger.records import Area, Member
+
+
+class Weight(IntEnum):
+    """How bad it is; the highest one is the exit status."""
+
+    CLEAN = 0
+    DRIFT = 1
+    """Ledger and disk disagree; no bytes are missing."""
+    LOSS = 2
+    """Bytes that were accepted are not there, or not the same, and nobody said so."""
+
+
+class Code(StrEnum):
+    """What is wrong. Stable, for scripts."""
+
+    LOST = "lost"
+    CORRUPT = "corrupt"
+    TRASH_EMPTIED = "trash_emptied"
+    MISSING = "missing"
+    MOVED = "moved"
+    EDITED = "edited"
+    TOUCHED = "touched"
+    REPLACED = "replaced"
+    UNLINKED = "unlinked"
+    UNREADABLE = "unreadable"
+    MISPLACED = "misplaced"
+    SHARED = "shared"
+    EXTRA_LINK = "extra_link"
+    UNKNOWN = "unknown"
+    LEFTOVER = "leftover"
+    INTENT_OPEN = "intent_open"
+    REVIEW_ROW = "review_row"
+    DOWNLOAD_ROW = "download_row"
+    CHAIN = "chain"
+
+
+_WEIGHTS = {Code.LOST: Weight.LOSS, Code.CORRUPT: Weight.LOSS}
+
+REMEDIES = {
+    Code.LOST: "put the file back from a backup; `smartsort audit --repair` takes it from where you put it. "
+    "If it is gone for good, `--repair --accept-loss` makes the ledger say so",
+    Code.CORRUPT: "look at the disk; put the file back from a backup",
+    Code.TRASH_EMPTIED: "`smartsort audit --repair` notes that it is gone for good",
+    Code.MISSING: "`smartsort audit --repair` links it again from the name that is left",
+    Code.MOVED: "`smartsort audit --repair` makes the ledger follow",
+    Code.EDITED: "`smartsort audit --repair` makes the ledger know the file as it is now",
+    Code.TOUCHED: "`smartsort audit --repair` makes the ledger know the new time",
+    Code.REPLACED: "`smartsort audit --repair` keeps both: the new file becomes a photo of its own and the "
+    "old one is linked beside it",
+    Code.UNLINKED: "the same bytes lie there twice now (a backup put back without hard links?); "
+    "`smartsort audit --repair` makes the ledger know",
+    Code.UNREADABLE: "give smartsort's user read access, or look at the disk",
+    Code.MISPLACED: "stop smartsort, make a copy of the ledger and report this; `smartsort rebuild` makes a "
+    "new ledger from the folders",
+    Code.SHARED: "stop smartsort and report this; no bytes are missing",
+    Code.EXTRA_LINK: "`smartsort audit --repair` takes a link under faces/ as meant; others are yours to "
+    "remove",
+    Code.UNKNOWN: "move it to the inbox to have it sorted, or elsewhere",
+    Code.LEFTOVER: "the next start of smartsort clears it up",
+    Code.INTENT_OPEN: "the next start of smartsort finishes it",
+    Code.REVIEW_ROW: "`smartsort audit --repair` writes the row anew",
+    Code.DOWNLOAD_ROW: "`smartsort audit --repair` writes the row anew",
+    Code.CHAIN: "somebody changed the history in the database; compare with a backup of the ledger",
+}
+
+
+@dataclass(slots=True)
+class Finding:
+    """One thing that is wrong. `path` is absolute; `mended` says what `--repair` did about it."""
+
+    code: Code
+    what: str
+    photo_id: int | None = None
+    path: str | None = None
+    area: Area | None = None
+    relative: str | None = None
+    member: Member = Member.PHOTO
+    mended: str = ""
+    sha256: str | None = None
+    """The digest of the file as it is now, where it was read."""
+    others: tuple[int, ...] = field(default_factory=tuple)
+    """Photos that have to do with it."""
+
+    @property
+    def weight(self) -> Weight:
+        """How bad it is."""
+        return _WEIGHTS.get(self.code, Weight.DRIFT)
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it."""
+        return REMEDIES[self.code]

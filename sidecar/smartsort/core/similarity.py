@@ -1,0 +1,136 @@
+"""How alike two faces are, and how sure that makes a match. Pure arithmetic on embeddings.
+
+Embeddings are made by Immich's model for faces: what is alike points in the same direction. Here they all have
+length 1, so that the cosine of two follows from their distance, which `math.dist` finds in a few microseconds
+for 512 numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from smartsort.core.model import Box, Confidence, Face, Person, Suggestion
+
+Vector = tuple[float, ...]
+
+NEAREST = 3
+"""How many of a person's confirmed faces a new one is held against: the nearest ones. One alone may itself be
+a mistake; all of them would punish a person who has been photographed at many ages."""
+
+SAME_PLACE = 0.5
+"""Two boxes that share more than this part of their common area show the same face."""
+
+LEAST_SUGGESTED = 0.2
+"""Less alike than this is nobody's likeness: different people are at about 0."""
+
+
+def unit(values: Iterable[float]) -> Vector:
+    """The vector at length 1. Raises ValueError when it has no direction."""
+    numbers = tuple(values)
+    length = math.hypot(*numbers)
+    if not (math.isfinite(length) and length > 0):
+        raise ValueError("an embedding without a direction")
+    return tuple(value / length for value in numbers)
+
+
+def cosine(one: Vector, other: Vector) -> float:
+    """The cosine of two vectors of length 1: 1 the same, 0 nothing in common. ValueError for other lengths."""
+    return 1.0 - math.dist(one, other) ** 2 / 2.0
+
+
+def overlap(one: Box, other: Box) -> float:
+    """The shared part of two boxes' common area, 0 to 1."""
+    width = min(one.x2, other.x2) - max(one.x1, other.x1)
+    height = min(one.y2, other.y2) - max(one.y1, other.y1)
+    if width <= 0 or height <= 0:
+        return 0.0
+    shared = width * height
+    return shared / (one.area + other.area - shared)
+
+
+def matched(faces: Sequence[Face], found: Sequence[Box], width: int, height: int) -> dict[str, int]:
+    """Which of the boxes `found` on a picture of this size is which face, as index by face id.
+
+    The best pairs first, each box once; a face without a box at its place is missing.
+    """
+    pairs = []
+    for face in faces:
+        box = scaled(face.box, face.image_width, face.image_height, width, height)
+        pairs += [(overlap(box, other), face.id, index) for index, other in enumerate(found)]
+    chosen: dict[str, int] = {}
+    for share, face_id, index in sorted(pairs, key=lambda pair: -pair[0]):
+        if share > SAME_PLACE and face_id not in chosen and index not in chosen.values():
+            chosen[face_id] = index
+    return chosen
+
+
+def scaled(box: Box, width: int, height: int, new_width: int, new_height: int) -> Box:
+    """A box of a picture at another size of that picture."""
+    if width <= 0 or height <= 0 or (width, height) == (new_width, new_height):
+        return box
+    x, y = new_width / width, new_height / height
+    return Box(round(box.x1 * x), round(box.y1 * y), round(box.x2 * x), round(box.y2 * y))
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """What is known of a person's face: confirmed faces, and faces a human said are not theirs."""
+
+    person: Person
+    faces: tuple[Vector, ...]
+    denied: tuple[Vector, ...] = ()
+
+    def similarity(self, vector: Vector) -> float | None:
+        """How much this face is like the person, None without a face to compare with.
+
+        The mean cosine to the nearest few confirmed faces. A face that is even more like one of those a
+        human has denied loses as much as it is more like that one; the denied face itself reaches 0.
+        """
+        if not self.faces:
+            return None
+        cosines = sorted((cosine(vector, face) for face in self.faces), reverse=True)[:NEAREST]
+        similarity = math.fsum(cosines) / len(cosines)
+        denied = max((cosine(vector, face) for face in self.denied), default=-1.0)
+        if denied > 0.999:  # the very face, up to rounding
+            return 0.0
+        return max(0.0, similarity - max(0.0, denied - similarity))
+
+
+def confidence(vector: Vector, own: Likeness, others: Iterable[Likeness]) -> Confidence:
+    """How sure it is that the face is `own`: similarity, and margin to the best of the others."""
+    similarity = own.similarity(vector)
+    if similarity is None:
+        return Confidence(why_unknown=f"there is no other face of {own.person.name} to compare with yet")
+    best: tuple[float, Person] | None = None
+    for other in others:
+        if other.person.id == own.person.id:
+            continue
+        rival = other.similarity(vector)
+        if rival is not None and (best is None or rival > best[0]):
+            best = (rival, other.person)
+    if best is None:
+        return Confidence(similarity)
+    return Confidence(similarity, similarity - best[0], best[1])
+
+
+def closest(vector: Vector, people: Iterable[Likeness], limit: int) -> tuple[Suggestion, ...]:
+    """The named people the face is most like, best first, with the similarity; those far off are left out."""
+    measured = [
+        Suggestion(likeness.person, similarity)
+        for likeness in people
+        if likeness.person.name
+        and (similarity := likeness.similarity(vector)) is not None
+        and similarity >= LEAST_SUGGESTED
+    ]
+    return tuple(sorted(measured, key=lambda s: -(s.similarity or 0.0))[:limit])
+
+
+def reordered(
+    given: Sequence[Suggestion], measured: Sequence[Suggestion], denied: Mapping[str, object], limit: int
+) -> tuple[Suggestion, ...]:
+    """Immich's suggestions behind the measured ones, each person once, nobody a human has denied."""
+    best = {s.person.id: s for s in measured}
+    rest = [s for s in given if s.person.id not in best]
+    return tuple(s for s in (*best.values(), *rest) if s.person.id not in denied)[:limit]

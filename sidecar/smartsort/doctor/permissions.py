@@ -1,0 +1,195 @@
+"""What a key of Immich has to hold: the least set, what each permission is for, and what fails without it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from smartsort.config import Settings
+
+EVERYTHING = "all"
+"""What Immich calls the permission of a key without limits."""
+
+
+class Key(StrEnum):
+    """Whose key needs a permission. With one key for everything it needs both."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One permission.
+
+    `purpose` and `without` complete "for …" and "without it …". `stops`: no photo is sorted without it.
+    `setting` is the switch that needs it, "" for always.
+    """
+
+    permission: str
+    key: Key
+    purpose: str
+    without: str
+    stops: bool = False
+    setting: str = ""
+
+
+NEEDS = (
+    Need("user.read", Key.OWNER, "knowing whose key it is", "smartsort cannot connect", stops=True),
+    Need(
+        "asset.upload",
+        Key.OWNER,
+        "asking whether a content or path is known; nothing is ever uploaded",
+        "photos are not found in Immich, nor copies among its uploads",
+        stops=True,
+    ),
+    Need(
+        "asset.read",
+        Key.OWNER,
+        "reading what became of a photo",
+        "photos that Immich has recognised are not filed",
+        stops=True,
+    ),
+    Need("face.read", Key.OWNER, "reading the faces on a photo", "nothing can be decided", stops=True),
+    Need("person.read", Key.OWNER, "reading people's names", "nothing can be decided", stops=True),
+    Need(
+        "asset.view",
+        Key.OWNER,
+        "pictures in the review, and the confidence",
+        "the review shows no picture of Immich's and the confidence stays unknown",
+    ),
+    Need(
+        "face.update",
+        Key.OWNER,
+        "telling Immich who is on a photo that you approved",
+        "photos you approve are filed, but Immich does not learn from it",
+    ),
+    Need(
+        "person.create",
+        Key.OWNER,
+        "making a person of a new name when you approve",
+        "photos of a new person are filed, but Immich does not get to know the person",
+    ),
+    Need(
+        "asset.update",
+        Key.OWNER,
+        "archiving photos of unwanted people",
+        "they stay in Immich's timeline",
+        setting="immich.archive_unwanted",
+    ),
+    Need(
+        "album.read",
+        Key.OWNER,
+        "finding a person's album",
+        "there are no albums",
+        setting="immich.album_per_person",
+    ),
+    Need(
+        "album.create",
+        Key.OWNER,
+        "making a person's album",
+        "new people get no album",
+        setting="immich.album_per_person",
+    ),
+    Need(
+        "albumAsset.create",
+        Key.OWNER,
+        "putting a photo into an album",
+        "albums stay empty",
+        setting="immich.album_per_person",
+    ),
+    Need(
+        "albumAsset.delete",
+        Key.OWNER,
+        "taking a photo out of an album; the photo stays",
+        "a photo that is filed elsewhere stays in the old album too",
+        setting="immich.album_per_person",
+    ),
+    Need(
+        "duplicate.read",
+        Key.OWNER,
+        "finding photos that look alike",
+        "near duplicates are not noticed",
+        setting="deduplication.near_duplicates",
+    ),
+    Need("library.read", Key.ADMIN, "finding smartsort's library", "nothing is placed", stops=True),
+    Need(
+        "library.create",
+        Key.ADMIN,
+        "making the library, and the next one when it is full",
+        "somebody has to make it by hand",
+    ),
+    Need(
+        "library.update",
+        Key.ADMIN,
+        "having Immich scan the library",
+        "new photos are seen only when Immich scans by itself",
+        stops=True,
+        setting="immich.trigger_scan",
+    ),
+    Need(
+        "queue.read",
+        Key.ADMIN,
+        "seeing how much Immich has to do",
+        "smartsort cannot tell when Immich is done, so photos wait",
+        stops=True,
+    ),
+    Need(
+        "queueJob.read",
+        Key.ADMIN,
+        "seeing which photos Immich is done with",
+        "smartsort cannot tell when Immich is done, so photos wait",
+        stops=True,
+    ),
+    Need(
+        "job.create",
+        Key.ADMIN,
+        "having Immich look for faces it missed",
+        "photos without a recognised face wait",
+        stops=True,
+    ),
+)
+"""Every permission smartsort may need, the owner's first."""
+
+EXTRAS = {
+    "systemConfig.read": "lets `smartsort doctor` see Immich's own library watcher and recognition settings",
+    "library.statistics": "counts the photos of a library",
+    "server.about": "tells more about the version",
+}
+"""Never needed, and no reason for a warning."""
+
+
+def needed(settings: Settings, key: Key | None = None) -> tuple[Need, ...]:
+    """The least set for these settings, in all or of one key."""
+    return tuple(
+        need
+        for need in NEEDS
+        if key in (None, need.key) and (not need.setting or _value(settings, need.setting))
+    )
+
+
+def names(needs: Iterable[Need]) -> tuple[str, ...]:
+    """The permissions' names."""
+    return tuple(need.permission for need in needs)
+
+
+def holds(permissions: Collection[str], permission: str) -> bool:
+    """True when a key with these permissions may do it."""
+    return EVERYTHING in permissions or permission in permissions
+
+
+def excess(permissions: Collection[str], keys: Collection[Key]) -> tuple[str, ...]:
+    """What a key may do beyond anything smartsort could use it for; what deletes comes first.
+
+    `keys` is what the key is used as: as both when there is only one.
+    """
+    used = {need.permission for need in NEEDS if need.key in keys} | {*EXTRAS, "user.read"}
+    return tuple(sorted({*permissions} - used, key=lambda name: (name != EVERYTHING, "delete" not in name, name)))
+
+
+def _value(settings: Settings, key: str) -> bool:
+    value: object = settings
+    for part in key.split("."):
+        value = getattr(value, part)
+    return bool(value)

@@ -1,0 +1,311 @@
+"""The downloads: what waits, what runs, what is tried again, and what is given up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import secrets
+import shutil
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from smartsort.downloads.addresses import AllowList, UrlRefused, checked_url, without_query
+from smartsort.downloads.fetch import DownloadFailed, Fetcher, Limits, PageInstead
+from smartsort.downloads.gallery import Gallery
+from smartsort.downloads.guard import GuardedTransport, Resolver, system_resolver
+from smartsort.downloads.handover import Handover, part_path, with_file
+from smartsort.downloads.naming import with_media_extension
+from smartsort.downloads.partial import remove
+from smartsort.downloads.waiting import Arrivals
+from smartsort.errors import SmartsortError, StorageError
+from smartsort.files.problems import FileProblem, FileVanished
+from smartsort.files.shown import shown
+from smartsort.ledger import items
+from smartsort.ledger.items import Item, ItemState, Key, NewItem, Taken
+from smartsort.ledger.records import Area
+from smartsort.pipeline.accept import Accept
+from smartsort.pipeline.context import Context
+
+if TYPE_CHECKING:
+    from smartsort.config.service import Api
+
+log = logging.getLogger(__name__)
+
+IDLE_SECONDS = 30.0
+_FIRST_BACKOFF, _LONGEST_BACKOFF = 1.0, 300.0
+_STORAGE_SECONDS = 30.0
+"""How long an item waits when the disk cannot take it; that is no try of the item's own."""
+_KEYS_KEPT = timedelta(days=30)
+_PREFIXES = (".upload-", ".download-", ".gallery-")
+
+
+def new_id() -> str:
+    """An id nobody can guess."""
+    return secrets.token_hex(10)
+
+
+class Downloads:
+    """Runs the downloads of one root. `recover` first, then `step` again and again; `close` at the end."""
+
+    def __init__(
+        self, context: Context, accept: Accept, api: Api, *, resolver: Resolver = system_resolver
+    ) -> None:
+        self._context, self.settings = context, api.download
+        self._allowed, self._resolver = AllowList.of(api.allow_private_urls), resolver
+        self.handover = Handover(context, accept)
+        self.arrivals = Arrivals(context.bells.listen)
+        self._gallery = Gallery(self.settings) if self.settings.gallery else None
+        self._fetcher: Fetcher | None = None
+        self._running: dict[str, tuple[str, asyncio.Task[None]]] = {}
+        self._wake = asyncio.Event()
+        self._failure: Exception | None = None
+        self._closed = False
+
+    # --- handing in --------------------------------------------------------------------------
+
+    async def submit(self, urls: Sequence[tuple[str, str]], key: Key | None = None) -> Taken:
+        """Write (url, source) pairs down; they are downloaded even if the process dies now.
+
+        A URL that may not be fetched becomes a failed item that says why. Raises KeyReused.
+        """
+        new = [self._new(url, source) for url, source in urls]
+        at = self._context.clock.text()
+        taken = await self._context.ledger.awrite(lambda db: items.add(db, new, at, key))
+        self.wake()
+        return taken
+
+    def _new(self, url: str, source: str) -> NewItem:
+        try:
+            host = checked_url(url).host
+        except UrlRefused as problem:
+            return NewItem(new_id(), source, url, problem=_problem(problem))
+        return NewItem(new_id(), source, url, host=host)
+
+    async def hand_over(self, received: Sequence[Item]) -> None:
+        """Give uploaded files to the pipeline. One it cannot take now is tried again by `step`."""
+        results = await asyncio.gather(
+            *(self.handover.hand_over(item) for item in received), return_exceptions=True
+        )
+        self.wake()
+        for result in results:
+            if isinstance(result, SmartsortError):
+                log.warning("an upload waits in temp_downloads: %s", result)
+            elif isinstance(result, BaseException):
+                raise result
+
+    def discard(self, parts: Sequence[str]) -> None:
+        """Remove uploaded files (names in `temp_downloads/`) that no item owns."""
+        for part in parts:
+            remove(os.path.join(self._context.folder(Area.TEMP), part))
+
+    def wake(self) -> None:
+        """Look for work at once."""
+        self._wake.set()
+
+    # --- working -----------------------------------------------------------------------------
+
+    def recover(self) -> None:
+        """After a start, before anything runs: put items right with the disk, and sweep what nobody owns.
+
+        Blocking.
+        """
+        context = self._context
+        kept: set[str] = set()
+        for item in context.ledger.read(items.open_items):
+            path = part_path(context, item)
+            if item.state is ItemState.DOWNLOADING:
+                kept.add(path)
+            elif (photo := context.ledger.read(partial(items.photo_from, origin_path=path))) is not None:
+                done = {item.id: photo.id}
+                context.ledger.write(partial(items.accepted, photo_of=done, at=context.clock.text()))
+            elif os.path.lexists(path):
+                kept.add(path)
+            else:
+                problem = "download_failed: its file was lost before it was filed"
+                context.ledger.write(
+                    partial(items.fail, item_id=item.id, problem=problem, at=context.clock.text())
+                )
+        self._sweep(kept)
+        before = (context.clock.now() - _KEYS_KEPT).isoformat(timespec="milliseconds")
+        context.ledger.write(lambda db: items.forget_keys(db, before))
+
+    def _sweep(self, kept: set[str]) -> None:
+        with suppress(FileNotFoundError), os.scandir(self._context.folder(Area.TEMP)) as entries:
+            for entry in list(entries):
+                if not entry.name.startswith(_PREFIXES):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    if not any(path.startswith(entry.path + "/") for path in kept):
+                        shutil.rmtree(entry.path, ignore_errors=True)
+                elif entry.path not in kept:
+                    remove(entry.path)
+
+    async def step(self) -> float:
+        """Start what is due, then wait until something ends, is handed in, or falls due.
+
+        Raises StorageError when the disk takes no downloads; what waits goes on waiting.
+        """
+        self._wake.clear()
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+        await self._start_due()
+        seconds = await self._seconds_to_next()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), seconds)
+        return 0.0
+
+    async def _start_due(self) -> None:
+        if self._closed or len(self._running) >= self.settings.concurrency:
+            return
+        ledger, now = self._context.ledger, self._context.clock.text()
+        busy = Counter(host for host, _ in self._running.values())
+        hosts = await ledger.aread(items.open_hosts)
+        random.shuffle(hosts)  # with more hosts than slots, none is always the last
+        for host in hosts:
+            room = min(
+                self.settings.concurrency - len(self._running),
+                self.settings.concurrency_per_host - busy[host],
+            )
+            if room <= 0:
+                continue
+            running = frozenset(self._running)
+            due = await ledger.aread(
+                lambda db, h=host, r=room, w=running: items.due(db, h, now, r, w)  # type: ignore[misc]
+            )
+            for item in due:
+                task = asyncio.create_task(self._run(item), name=f"download {item.id}")
+                self._running[item.id] = (item.host, task)
+
+    async def _seconds_to_next(self) -> float:
+        when = await self._context.ledger.aread(items.next_due)
+        if when is None:
+            return IDLE_SECONDS
+        seconds = (datetime.fromisoformat(when) - self._context.clock.now()).total_seconds()
+        # What is due and not started waits for a slot, and a slot that falls free wakes us.
+        return min(IDLE_SECONDS, seconds) if seconds > 0 else IDLE_SECONDS
+
+    async def _run(self, item: Item) -> None:
+        began = time.monotonic()
+        try:
+            await self._bring_in(item)
+        except (UrlRefused, DownloadFailed) as problem:
+            await self._failed(item, problem, time.monotonic() - began)
+        except FileVanished as problem:
+            again = DownloadFailed(f"its file went away: {problem}", again=True)
+            await self._failed(item, again, time.monotonic() - began)
+        except (FileProblem, StorageError) as problem:
+            self._failure = problem if isinstance(problem, StorageError) else None
+            await self._postpone(item, str(problem), _STORAGE_SECONDS, item.attempts, item.spent_seconds)
+        except Exception as problem:  # noqa: BLE001 - told by `step`; one download never stops the others
+            self._failure = problem
+            with suppress(Exception):
+                await self._postpone(
+                    item,
+                    "an internal error, see the log",
+                    _STORAGE_SECONDS,
+                    item.attempts,
+                    item.spent_seconds,
+                )
+        finally:
+            self._running.pop(item.id, None)
+            self.arrivals.ring()
+            self.wake()
+
+    async def _bring_in(self, item: Item) -> None:
+        others: tuple[NewItem, ...] = ()
+        if item.state is ItemState.DOWNLOADING:
+            left = self.settings.timeout_seconds - item.spent_seconds
+            if left <= 0:
+                raise DownloadFailed(f"it took longer than {self.settings.timeout_seconds:g} s")
+            try:
+                async with asyncio.timeout(left):
+                    item, others = await self._download(item)
+            except TimeoutError as problem:
+                raise DownloadFailed(f"it took longer than {self.settings.timeout_seconds:g} s") from problem
+        await self.handover.hand_over(item, others)
+        part = item.part or ""
+        if "/" in part:
+            with suppress(OSError):  # others of the same page may still lie there
+                os.rmdir(os.path.dirname(part_path(self._context, item)))
+
+    async def _download(self, item: Item) -> tuple[Item, tuple[NewItem, ...]]:
+        path = part_path(self._context, item)
+
+        async def remember(resume: Mapping[str, object]) -> None:
+            await self._context.ledger.awrite(lambda db: items.remember_resume(db, item.id, resume))
+
+        try:
+            fetched = await self._fetching().fetch(item.url or "", path, item.resume, remember)
+        except PageInstead:
+            if self._gallery is None:
+                raise
+            found = await self._gallery.collect(item.url or "", self._context.folder(Area.TEMP), item.id)
+            first, *rest = found
+            others = tuple(
+                NewItem(
+                    new_id(), item.source, item.url, item.host, name=f.name, part=f.part,
+                    state=ItemState.RECEIVED, parent=item.id,
+                )
+                for f in rest
+            )  # fmt: skip
+            return with_file(item, first.part, first.name), others
+        name = await asyncio.to_thread(with_media_extension, fetched.name, path)
+        return with_file(item, os.path.basename(path), name), ()
+
+    def _fetching(self) -> Fetcher:
+        if self._fetcher is None:
+            transport = GuardedTransport(
+                self._allowed, resolver=self._resolver, connections=self.settings.concurrency + 2
+            )
+            limits = Limits(
+                self.settings.max_bytes, self.settings.stall_timeout_seconds, self.settings.max_redirects
+            )
+            self._fetcher = Fetcher(transport, limits, self._context.clock.now)
+        return self._fetcher
+
+    # --- when it does not work ---------------------------------------------------------------
+
+    async def _failed(self, item: Item, problem: UrlRefused | DownloadFailed, spent: float) -> None:
+        attempts = item.attempts + 1
+        again = isinstance(problem, DownloadFailed) and problem.again
+        spent += item.spent_seconds
+        if again and attempts <= self.settings.max_retries and spent < self.settings.timeout_seconds:
+            backoff = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2**item.attempts) * random.uniform(0.8, 1.2)  # noqa: S311
+            after = problem.after if isinstance(problem, DownloadFailed) else None
+            await self._postpone(item, _problem(problem), max(backoff, after or 0.0), attempts, spent)
+            return
+        log.warning("download of %s given up: %s", shown(without_query(item.url or "")), shown(str(problem)))
+        at = self._context.clock.text()
+        await self._context.ledger.awrite(lambda db: items.fail(db, item.id, _problem(problem), at))
+        await asyncio.to_thread(remove, part_path(self._context, item))
+
+    async def _postpone(self, item: Item, problem: str, seconds: float, attempts: int, spent: float) -> None:
+        later = (self._context.clock.now() + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
+        await self._context.ledger.awrite(
+            lambda db: items.postpone(db, item.id, problem, later, attempts=attempts, spent_seconds=spent)
+        )
+
+    async def close(self) -> None:
+        """Break off what runs; it goes on at the next start where it stopped."""
+        self._closed = True
+        tasks = [task for _, task in self._running.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.handover.finish()
+        if self._fetcher is not None:
+            await self._fetcher.aclose()
+            self._fetcher = None
+        self.wake()
+
+
+def _problem(problem: Exception) -> str:
+    return f"download_failed: {problem}"

@@ -1,0 +1,65 @@
+"""Waiting for something to have happened, as many at a time as there are requests that wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_PAUSE_SECONDS = 0.03
+"""Changes come in bursts; looking once for several is enough."""
+
+
+class Arrivals:
+    """Lets many wait on one bell of the pipeline. The bell is only listened to while somebody waits."""
+
+    def __init__(self, listen: Callable[[], asyncio.Event]) -> None:
+        self._listen = listen
+        self._bell: asyncio.Event | None = None
+        self._changed = asyncio.Event()
+        self._waiting = 0
+        self._pump: asyncio.Task[None] | None = None
+
+    def ring(self) -> None:
+        """Something changed that no bell of the pipeline tells."""
+        if self._bell is not None:
+            self._bell.set()
+
+    async def until(self, look: Callable[[], Awaitable[T | None]], seconds: float) -> T | None:
+        """What `look` found, looking again at every change; None when `seconds` are over."""
+        if self._bell is None:
+            self._bell = self._listen()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        self._waiting += 1
+        try:
+            while True:
+                self._start()
+                changed = self._changed
+                found = await look()
+                left = end - loop.time()
+                if found is not None or left <= 0:
+                    return found
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(changed.wait(), left)
+                await asyncio.sleep(_PAUSE_SECONDS)
+        finally:
+            self._waiting -= 1
+            if not self._waiting and self._pump is not None:
+                self._pump.cancel()
+                self._pump = None
+
+    def _start(self) -> None:
+        if self._pump is None or self._pump.done():
+            self._pump = asyncio.create_task(self._work(), name="arrivals")
+
+    async def _work(self) -> None:
+        bell = self._bell
+        while bell is not None:
+            await bell.wait()
+            bell.clear()
+            changed, self._changed = self._changed, asyncio.Event()
+            changed.set()

@@ -1,0 +1,172 @@
+"""Faces as vectors: what was measured of them, and which confirm what a person looks like."""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlite_utils import Database
+
+CHUNK = 500
+"""Values in one IN (...) list."""
+
+KEPT = 20_000
+"""Vectors that belong to no gallery and are kept all the same: about 40 MB, the newest stay."""
+
+BY_HUMAN, BY_IMMICH, BY_SMARTSORT = 0, 1, 2
+"""Who said whose face it is; the first is believed first."""
+
+Vector = tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """One face as a model sees it. `said_by` and `person_id` are set for faces that are in a gallery."""
+
+    face_id: str
+    asset_id: str
+    vector: Vector
+    person_id: str | None = None
+    said_by: int = BY_IMMICH
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryRow:
+    """When a person's gallery was put together, and what Immich knew of the person then."""
+
+    person_id: str
+    name: str
+    refreshed_at: str
+    stale: bool
+
+
+def to_blob(vector: Sequence[float]) -> bytes:
+    """Little-endian single precision, the precision they come in."""
+    packed = array("f", vector)
+    if sys.byteorder == "big":
+        packed.byteswap()
+    return packed.tobytes()
+
+
+def from_blob(blob: bytes) -> Vector:
+    """The vector of `to_blob`."""
+    packed = array("f")
+    packed.frombytes(blob)
+    if sys.byteorder == "big":
+        packed.byteswap()
+    return tuple(packed)
+
+
+def put(db: Database, model: str, measured: Iterable[Embedding], at: str) -> None:
+    """Remember measured faces; a face that is in a gallery stays there."""
+    db.conn.executemany(
+        "INSERT INTO embeddings (face_id, model, asset_id, vector, at) VALUES (?,?,?,?,?)"
+        " ON CONFLICT (face_id, model) DO UPDATE SET vector = excluded.vector, asset_id = excluded.asset_id,"
+        " at = excluded.at",
+        [(one.face_id, model, one.asset_id, to_blob(one.vector), at) for one in measured],
+    )
+
+
+def known(db: Database, model: str, face_ids: Collection[str]) -> dict[str, Vector]:
+    """Those of the faces that were measured with this model."""
+    found: dict[str, Vector] = {}
+    ids = list(face_ids)
+    for start in range(0, len(ids), CHUNK):
+        part = ids[start : start + CHUNK]
+        marks = ",".join("?" * len(part))
+        rows = db.conn.execute(
+            f"SELECT face_id, vector FROM embeddings WHERE model = ? AND face_id IN ({marks})",  # noqa: S608
+            (model, *part),
+        )
+        found.update((str(face_id), from_blob(blob)) for face_id, blob in rows)
+    return found
+
+
+def of_assets(db: Database, model: str, asset_ids: Collection[str]) -> dict[str, list[Embedding]]:
+    """What was measured on these photos, by asset id; photos without are missing."""
+    found: dict[str, list[Embedding]] = {}
+    ids = list(asset_ids)
+    for start in range(0, len(ids), CHUNK):
+        part = ids[start : start + CHUNK]
+        marks = ",".join("?" * len(part))
+        rows = db.conn.execute(
+            "SELECT face_id, asset_id, vector, person_id, said_by FROM embeddings"
+            f" WHERE model = ? AND asset_id IN ({marks})",  # noqa: S608
+            (model, *part),
+        )
+        for face_id, asset_id, blob, person_id, said_by in rows:
+            one = Embedding(face_id, asset_id, from_blob(blob), person_id, said_by)
+            found.setdefault(str(asset_id), []).append(one)
+    return found
+
+
+# --- galleries -------------------------------------------------------------------------------
+
+
+def galleries(db: Database, model: str) -> dict[str, GalleryRow]:
+    """All galleries of a model, by person id."""
+    rows = db.conn.execute(
+        "SELECT person_id, name, refreshed_at, stale FROM galleries WHERE model = ?", (model,)
+    )
+    return {str(row[0]): GalleryRow(row[0], row[1], row[2], bool(row[3])) for row in rows}
+
+
+def gallery_faces(db: Database, model: str, person_id: str | None = None) -> dict[str, list[Embedding]]:
+    """The faces of all galleries, or of one, by person id."""
+    where, values = ("= ?", (model, person_id)) if person_id is not None else ("IS NOT NULL", (model,))
+    found: dict[str, list[Embedding]] = {}
+    for row in db.conn.execute(
+        "SELECT face_id, asset_id, vector, person_id, said_by FROM embeddings"
+        f" WHERE model = ? AND person_id {where} ORDER BY said_by, at DESC",  # noqa: S608 - one of two texts
+        values,
+    ):
+        one = Embedding(row[0], row[1], from_blob(row[2]), row[3], row[4])
+        found.setdefault(str(row[3]), []).append(one)
+    return found
+
+
+def set_gallery(
+    db: Database, model: str, person_id: str, name: str, members: Mapping[str, int], at: str
+) -> None:
+    """Replace a person's gallery by these faces (face id: who said so), all of them measured before."""
+    execute = db.conn.execute
+    execute(
+        "UPDATE embeddings SET person_id = NULL, said_by = NULL WHERE model = ? AND person_id = ?",
+        (model, person_id),
+    )
+    db.conn.executemany(
+        "UPDATE embeddings SET person_id = ?, said_by = ? WHERE model = ? AND face_id = ?",
+        [(person_id, said_by, model, face_id) for face_id, said_by in members.items()],
+    )
+    execute(
+        "INSERT INTO galleries (person_id, model, name, refreshed_at, stale) VALUES (?,?,?,?,0)"
+        " ON CONFLICT (person_id, model) DO UPDATE SET name = excluded.name,"
+        " refreshed_at = excluded.refreshed_at, stale = 0",
+        (person_id, model, name, at),
+    )
+
+
+def mark_stale(db: Database, person_ids: Collection[str]) -> None:
+    """These people's galleries are put together anew before they are used for long."""
+    db.conn.executemany("UPDATE galleries SET stale = 1 WHERE person_id = ?", [(i,) for i in person_ids])
+
+
+def forget_models(db: Database, model: str) -> int:
+    """Drop what other models have measured: it compares with nothing any more. How many faces."""
+    db.conn.execute("DELETE FROM galleries WHERE model <> ?", (model,))
+    return int(db.conn.execute("DELETE FROM embeddings WHERE model <> ?", (model,)).rowcount)
+
+
+def prune(db: Database, keep: int = KEPT) -> int:
+    """Drop the oldest vectors that are in no gallery and were denied for nobody; how many."""
+    return int(
+        db.conn.execute(
+            "DELETE FROM embeddings WHERE rowid IN (SELECT rowid FROM embeddings AS e"
+            " WHERE person_id IS NULL AND NOT EXISTS"
+            " (SELECT 1 FROM teachings AS t WHERE t.face_id = e.face_id)"
+            " ORDER BY at DESC LIMIT -1 OFFSET ?)",
+            (keep,),
+        ).rowcount
+    )

@@ -1,0 +1,371 @@
+"""Reading the review queue: pages, counts, one photo with everything known about it.
+
+Newest first; what somebody put off comes after all others. Pages are found by key, never by counting, so a
+page costs the same in a queue of ten and of a hundred thousand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlite_utils import Database
+
+from smartsort.core.model import Category, CopyPlace, Evidence, OtherCopy, Person, Reason
+from smartsort.files.shown import from_ledger
+from smartsort.ledger import events, photos
+from smartsort.ledger.records import Event, Name, Photo, evidence_from_json, reasons_from_json
+
+CHUNK = 500
+"""Values in one IN (...) list."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """A photo that waits. `id` is the row's; `path` absolute, as shown to people; `mtime_ns` of the file.
+
+    `reasons` are those of the newest decision, the deciding one first; none for rows from before smartsort.
+    """
+
+    id: int
+    photo_id: int
+    category: Category
+    filename: str
+    path: str
+    size: int
+    mtime_ns: int
+    reason: str
+    reasons: tuple[Reason, ...]
+    faces_detected: int
+    suggested_person: str | None
+    suggested_person_id: str | None
+    source: str
+    created_at: str
+    deferred_at: str | None
+    asset_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows of the queue; `next_cursor` asks for those that follow, None at the end."""
+
+    rows: tuple[QueueRow, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueEntry:
+    """One row with everything known: the photo, its names, the newest decision and the history."""
+
+    row: QueueRow
+    photo: Photo
+    names: tuple[Name, ...]
+    evidence: Evidence
+    policy_version: str
+    decided_at: str | None
+    other: OtherCopy | None
+    """The copy a duplicate duplicates, where it is now."""
+    other_photo: Photo | None
+    denied: frozenset[str]
+    history: tuple[Event, ...]
+    """Oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ages:
+    """How long photos have been waiting."""
+
+    oldest: str | None
+    median_seconds: float | None
+    by_age: dict[str, int]
+    """`hour`, `day`, `week` and `older`."""
+
+
+# --- the queue -------------------------------------------------------------------------------
+
+_PENDING = "r.action = 'pending'"
+_COLUMNS = (
+    "r.id, r.photo_id, r.category, p.original_name, r.file_path, p.size, p.mtime_ns, r.reason,"
+    " r.faces_detected, r.suggested_person, p.source, r.created_at, r.deferred_at, p.asset_id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Filter:
+    category: str | None
+    search: str | None
+
+    def clauses(self) -> tuple[list[str], list[Any]]:
+        where: list[str] = []
+        values: list[Any] = []
+        if self.category is not None:
+            where.append("r.category = ?")
+            values.append(self.category)
+        if self.search:
+            pattern = _like(self.search)
+            columns = ("p.original_name", "r.reason", "r.suggested_person", "p.source")
+            where.append("(" + " OR ".join(rf"{c} LIKE ? ESCAPE '\'" for c in columns) + ")")
+            values += [pattern] * len(columns)
+        return where, values
+
+
+def _like(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
+    return f"%{escaped}%"
+
+
+def page(
+    db: Database,
+    category: str | None = None,
+    search: str | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page:
+    """Waiting photos that match, newest first. `search` looks into name, reason, person and source.
+
+    Raises ValueError for a cursor that is not one of ours.
+    """
+    wanted = _Filter(category, search)
+    part, key = _read_cursor(cursor)
+    found: list[Sequence[Any]] = []
+    if part == "new":
+        found = _newest(db, wanted, key[0] if key else None, limit + 1)
+        key = ()
+    if len(found) <= limit:
+        found += _deferred(db, wanted, key, limit + 1 - len(found))
+    more = len(found) > limit
+    rows = tuple(_rows(db, found[:limit]))
+    return Page(rows, _cursor(rows[-1]) if more and rows else None)
+
+
+def _newest(db: Database, wanted: _Filter, before: int | None, limit: int) -> list[Sequence[Any]]:
+    where, values = wanted.clauses()
+    if before is not None:
+        where.append("r.id < ?")
+        values.append(before)
+    return _select(db, [_PENDING, "r.deferred_at IS NULL", *where], values, "r.id DESC", limit)
+
+
+def _deferred(db: Database, wanted: _Filter, after: tuple[Any, ...], limit: int) -> list[Sequence[Any]]:
+    """What was put off longest ago comes first."""
+    where, values = wanted.clauses()
+    if after:
+        where.append("(r.deferred_at, r.id) > (?, ?)")
+        values += after
+    return _select(db, [_PENDING, "r.deferred_at IS NOT NULL", *where], values, "r.deferred_at, r.id", limit)
+
+
+def _select(
+    db: Database, where: Sequence[str], values: Sequence[Any], order: str, limit: int
+) -> list[Sequence[Any]]:
+    # CROSS JOIN keeps SQLite from starting with the photos: the queue is the smaller side and in order.
+    return db.conn.execute(
+        f"SELECT {_COLUMNS} FROM review_queue AS r CROSS JOIN photos AS p ON p.id = r.photo_id"  # noqa: S608
+        f" WHERE {' AND '.join(where)} ORDER BY {order} LIMIT ?",
+        (*values, limit),
+    ).fetchall()
+
+
+def _cursor(last: QueueRow) -> str:
+    return f"later:{last.deferred_at}:{last.id}" if last.deferred_at is not None else f"new:{last.id}"
+
+
+def _read_cursor(cursor: str | None) -> tuple[str, tuple[Any, ...]]:
+    if cursor is None:
+        return "new", ()
+    part, _, rest = cursor.partition(":")
+    when, _, number = rest.rpartition(":")
+    numeric = number.isascii() and number.isdigit()
+    if part not in ("new", "later") or not numeric or (part == "new") != (not when):
+        raise ValueError(f"{cursor!r} is no cursor of the review queue; leave it out to begin anew")
+    return part, (int(number),) if part == "new" else (when, int(number))
+
+
+def total(db: Database, category: str | None = None, search: str | None = None) -> int:
+    """How many waiting photos match."""
+    where, values = _Filter(category, search).clauses()
+    if search:
+        sql = "SELECT count(*) FROM review_queue AS r CROSS JOIN photos AS p ON p.id = r.photo_id"
+    else:
+        sql = "SELECT count(*) FROM review_queue AS r"
+        where.append("r.photo_id IS NOT NULL")
+    row = db.conn.execute(f"{sql} WHERE {' AND '.join([_PENDING, *where])}", values).fetchone()
+    return int(row[0])
+
+
+def counts(db: Database) -> dict[str, int]:
+    """Waiting photos by category; categories without any are missing."""
+    rows = db.conn.execute(
+        "SELECT category, count(*) FROM review_queue WHERE action = 'pending' AND photo_id IS NOT NULL"
+        " GROUP BY category"
+    )
+    return {str(category): int(number) for category, number in rows}
+
+
+def matching(
+    db: Database, category: str | None = None, search: str | None = None, limit: int = 100_000
+) -> list[tuple[int, int]]:
+    """(row id, photo id) of all waiting photos that match, newest first."""
+    where, values = _Filter(category, search).clauses()
+    rows = db.conn.execute(
+        "SELECT r.id, r.photo_id FROM review_queue AS r CROSS JOIN photos AS p ON p.id = r.photo_id"  # noqa: S608
+        f" WHERE {' AND '.join([_PENDING, *where])} ORDER BY r.id DESC LIMIT ?",
+        (*values, limit),
+    )
+    return [(int(row_id), int(photo_id)) for row_id, photo_id in rows]
+
+
+def photo_ids(db: Database, row_ids: Sequence[int]) -> dict[int, tuple[int, str]]:
+    """(photo id, `pending`, `approved` or `rejected`) of rows, by row id; unknown ones are missing."""
+    found: dict[int, tuple[int, str]] = {}
+    for marks, chunk in _chunks(row_ids):
+        rows = db.conn.execute(
+            f"SELECT id, photo_id, action FROM review_queue WHERE id IN ({marks}) AND photo_id IS NOT NULL",  # noqa: S608
+            chunk,
+        )
+        found |= {int(i): (int(photo_id), str(action)) for i, photo_id, action in rows}
+    return found
+
+
+def row(db: Database, row_id: int) -> QueueRow | None:
+    """One row, pending or closed; None when there is none."""
+    found = db.conn.execute(
+        f"SELECT {_COLUMNS} FROM review_queue AS r JOIN photos AS p ON p.id = r.photo_id WHERE r.id = ?",  # noqa: S608
+        (row_id,),
+    ).fetchall()
+    return next(_rows(db, found), None)
+
+
+def item(db: Database, row_id: int) -> QueueEntry | None:
+    """One row with everything known about its photo; None when there is none."""
+    found = row(db, row_id)
+    photo = photos.get(db, found.photo_id) if found else None
+    if found is None or photo is None:
+        return None
+    decision = photos.last_decision(db, photo.id)
+    evidence: Evidence = decision[4] if decision else Evidence()
+    other, other_photo = _other_copy(db, photo, evidence)
+    return QueueEntry(
+        row=found,
+        photo=photo,
+        names=tuple(photos.names_of(db, [photo.id])[photo.id]),
+        evidence=evidence,
+        policy_version=decision[2] if decision else "",
+        decided_at=decision[5] if decision else None,
+        other=other,
+        other_photo=other_photo,
+        denied=denied(db, [photo.id])[photo.id],
+        history=tuple(events.of_photo(db, photo.id)),
+    )
+
+
+def _other_copy(db: Database, photo: Photo, evidence: Evidence) -> tuple[OtherCopy | None, Photo | None]:
+    """Where the other copy is now, which need not be where it was when the photo was judged."""
+    known = evidence.other_copy or evidence.near_copy
+    if known is None:
+        return None, None
+    other = photos.get(db, known.photo_id) if known.photo_id is not None else None
+    if (
+        known is evidence.other_copy
+        and photo.sha256 is not None
+        and known.place
+        in (
+            CopyPlace.LEDGER,
+            CopyPlace.TRASH,
+        )
+    ):
+        known = photos.copies_of(db, {photo.id: photo.sha256}).get(photo.id, known)
+        other = photos.get(db, known.photo_id) if known.photo_id is not None else other
+    return known, other
+
+
+def _rows(db: Database, found: Iterable[Sequence[Any]]) -> Iterator[QueueRow]:
+    found = list(found)
+    decisions = _decisions(db, [r[1] for r in found])
+    for r in found:
+        reasons, evidence = decisions.get(r[1], ((), None))
+        yield QueueRow(
+            id=r[0],
+            photo_id=r[1],
+            category=Category(r[2]),
+            filename=from_ledger(r[3]),
+            path=r[4],
+            size=r[5],
+            mtime_ns=r[6],
+            reason=r[7] or "",
+            reasons=reasons,
+            faces_detected=r[8] or 0,
+            suggested_person=r[9],
+            suggested_person_id=suggested_id(r[9], evidence),
+            source=r[10],
+            created_at=r[11] or "",
+            deferred_at=r[12],
+            asset_id=r[13],
+        )
+
+
+def _decisions(db: Database, ids: Sequence[int]) -> dict[int, tuple[tuple[Reason, ...], Evidence | None]]:
+    found: dict[int, tuple[tuple[Reason, ...], Evidence | None]] = {}
+    for marks, chunk in _chunks(ids):
+        rows = db.conn.execute(
+            "SELECT photo_id, reasons, evidence FROM decisions WHERE id IN"  # noqa: S608
+            f" (SELECT max(id) FROM decisions WHERE photo_id IN ({marks}) GROUP BY photo_id)",
+            chunk,
+        )
+        for photo_id, reasons, evidence in rows:
+            found[photo_id] = reasons_from_json(reasons), evidence_from_json(evidence)
+    return found
+
+
+def suggested_id(name: str | None, evidence: Evidence | None) -> str | None:
+    """The id of the suggested person, where the evidence leaves no doubt."""
+    if not name or evidence is None:
+        return None
+    people: list[Person] = [f.person for f in evidence.faces if f.person is not None]
+    people += [s.person for found in evidence.suggestions.values() for s in found]
+    ids = {person.id for person in people if person.name == name}
+    return ids.pop() if len(ids) == 1 else None
+
+
+# --- what else is asked about it -------------------------------------------------------------
+
+
+def denied(db: Database, ids: Sequence[int]) -> dict[int, frozenset[str]]:
+    """People a human said these photos do not show, by photo id: nothing may file them there by itself."""
+    found: dict[int, set[str]] = {i: set() for i in ids}
+    for marks, chunk in _chunks(ids):
+        for photo_id, person_id in db.conn.execute(
+            f"SELECT photo_id, person_id FROM denials WHERE photo_id IN ({marks})",  # noqa: S608
+            chunk,
+        ):
+            found[photo_id].add(person_id)
+    return {i: frozenset(people) for i, people in found.items()}
+
+
+_AGES = ((3600, "hour"), (86_400, "day"), (7 * 86_400, "week"))
+
+
+def ages(db: Database, now: datetime) -> Ages:
+    """How long the waiting photos have been waiting."""
+    times = [
+        str(at)
+        for (at,) in db.conn.execute(
+            "SELECT created_at FROM review_queue WHERE action = 'pending' AND photo_id IS NOT NULL"
+            " AND created_at IS NOT NULL ORDER BY created_at"
+        )
+    ]
+    if not times:
+        return Ages(None, None, dict.fromkeys(("hour", "day", "week", "older"), 0))
+    seconds = [(now - datetime.fromisoformat(at)).total_seconds() for at in times]
+    by_age = {"hour": 0, "day": 0, "week": 0, "older": 0}
+    for age in seconds:
+        by_age[next((word for limit, word in _AGES if age < limit), "older")] += 1
+    return Ages(times[0], seconds[len(seconds) // 2], by_age)
+
+
+def _chunks(ids: Sequence[int]) -> Iterator[tuple[str, list[int]]]:
+    for start in range(0, len(ids), CHUNK):
+        chunk = list(ids[start : start + CHUNK])
+        yield ",".join("?" * len(chunk)), chunk

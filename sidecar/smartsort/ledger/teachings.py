@@ -1,0 +1,192 @@
+"""What humans said that photos and faces are not: not this person, not the same picture.
+
+It follows from what they did: an undone or re-filed photo, a suggestion passed over when a photo was
+approved, a near-duplicate filed all the same. What they take back is no longer said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlite_utils import Database
+
+from smartsort.core.model import Evidence
+from smartsort.core.naming import same_name
+from smartsort.ledger import events, facts
+from smartsort.ledger.records import Event, evidence_from_json
+
+_UP_TO = "teachings_up_to"
+_KINDS = ("approved", "refiled", "undone")
+
+CHUNK = 500
+"""Events read in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """A face that is not a person's by a human's word."""
+
+    photo_id: int
+    face_id: str
+    person_id: str
+
+
+def denied_faces(db: Database) -> list[Denied]:
+    """Every face with a person it does not show, oldest first."""
+    rows = db.conn.execute(
+        "SELECT photo_id, face_id, person_id FROM teachings WHERE kind = 'not_person' ORDER BY id"
+    )
+    return [Denied(*row) for row in rows]
+
+
+def denied_people(db: Database, photo_ids: Sequence[int]) -> dict[int, frozenset[str]]:
+    """Ids of the people these photos do not show by a human's word; photos without are missing."""
+    found: dict[int, set[str]] = {}
+    for photo_id in photo_ids:
+        for (person_id,) in db.conn.execute(
+            "SELECT person_id FROM denials WHERE photo_id = ?1"
+            " UNION SELECT person_id FROM teachings WHERE photo_id = ?1 AND kind = 'not_person'",
+            (photo_id,),
+        ):
+            found.setdefault(photo_id, set()).add(str(person_id))
+    return {photo_id: frozenset(people) for photo_id, people in found.items()}
+
+
+def not_the_same(db: Database, photo_id: int) -> frozenset[str]:
+    """Keys (`copy_key`) of the photos this one only resembles, by a human's word."""
+    rows = db.conn.execute(
+        "SELECT other FROM teachings WHERE kind = 'not_same' AND photo_id = ?1"
+        " UNION SELECT 'photo:' || photo_id FROM teachings WHERE kind = 'not_same' AND other = 'photo:' || ?1",
+        (photo_id,),
+    )
+    return frozenset(str(row[0]) for row in rows)
+
+
+def copy_key(photo_id: int | None, asset_id: str | None) -> str:
+    """How a near-duplicate is remembered: by our photo, else by Immich's asset."""
+    return f"photo:{photo_id}" if photo_id is not None else f"asset:{asset_id}"
+
+
+def say_not_same(db: Database, photo_id: int, other: str, at: str, event_id: int | None = None) -> None:
+    """Remember that a photo and another (`copy_key`) are two pictures, not one."""
+    _add(db, "not_same", photo_id, at, event_id, other=other)
+
+
+# --- learning from what was done -------------------------------------------------------------
+
+
+def behind(db: Database) -> bool:
+    """True when something has happened since `learn` ran last; cheap."""
+    return events.last_id(db) > int(facts.get(db, _UP_TO, 0))
+
+
+def learn(db: Database, at: str) -> frozenset[str]:
+    """Read what humans did since the last time; ids of the people about whom something was learned.
+
+    Call inside a write transaction, again while `behind`.
+    """
+    up_to = int(facts.get(db, _UP_TO, 0))
+    last = int(
+        db.conn.execute(
+            "SELECT max(id) FROM (SELECT id FROM events WHERE id > ? ORDER BY id LIMIT ?)", (up_to, CHUNK)
+        ).fetchone()[0]
+        or up_to
+    )
+    marks = ",".join("?" * len(_KINDS))
+    rows = db.conn.execute(
+        f"SELECT id FROM events WHERE id > ? AND id <= ? AND kind IN ({marks}) ORDER BY id",  # noqa: S608
+        (up_to, last, *_KINDS),
+    ).fetchall()
+    touched: set[str] = set()
+    for (event_id,) in rows:
+        event = events.get(db, int(event_id))
+        if event is not None and event.photo_id is not None:
+            touched |= _learn_from(db, event, event.photo_id, at)
+    for (person_id,) in db.conn.execute(
+        "SELECT json_extract(data, '$.person') FROM events WHERE id > ?1 AND id <= ?2 AND kind = 'taught'"
+        " UNION SELECT json_extract(data, '$.was') FROM events WHERE id > ?1 AND id <= ?2 AND kind = 'taught'"
+        " UNION SELECT json_extract(data, '$.from') FROM events"
+        " WHERE id > ?1 AND id <= ?2 AND kind = 'untaught'",
+        (up_to, last),
+    ):
+        touched |= {str(person_id)} if person_id else set()
+    facts.put(db, _UP_TO, last)
+    return frozenset(touched)
+
+
+def _learn_from(db: Database, event: Event, photo_id: int, at: str) -> set[str]:
+    touched: set[str] = set()
+    if event.undoes is not None:
+        # Taken back: what followed from it is no longer said. Denials of the photo are restored by the undo.
+        touched |= _forget(db, event.undoes)
+        undone = events.get(db, event.undoes)
+        first = events.get(db, undone.undoes) if undone is not None and undone.undoes is not None else None
+        if first is not None:  # an undo was taken back: what was done first counts again
+            return touched | _learn_from(db, first, photo_id, at)
+    evidence = _evidence_before(db, photo_id, event)
+    if evidence is None:
+        return touched
+    if event.kind in ("approved", "refiled"):
+        chosen = [str(name) for name in event.data.get("people", ())]
+        for face_id, person_id, name in _passed_over(evidence):
+            if not any(same_name(name, each) for each in chosen):
+                _add(db, "not_person", photo_id, at, event.id, face_id=face_id, person_id=person_id)
+                touched.add(person_id)
+        if event.kind == "approved" and evidence.near_copy is not None:
+            other = copy_key(evidence.near_copy.photo_id, evidence.near_copy.asset_id)
+            say_not_same(db, photo_id, other, at, event.id)
+    elif event.data.get("wrong"):
+        for person_id, _ in db.conn.execute(
+            "SELECT person_id, person_name FROM denials WHERE photo_id = ?", (photo_id,)
+        ).fetchall():
+            for face in evidence.faces:
+                if face.person is not None and face.person.id == person_id:
+                    _add(db, "not_person", photo_id, at, event.id, face_id=face.id, person_id=person_id)
+                    touched.add(person_id)
+    return touched
+
+
+def _passed_over(evidence: Evidence) -> Iterator[tuple[str, str, str]]:
+    """(face, person, name) a human saw suggested for a lone face: by Immich's match, else the closest."""
+    if len(evidence.faces) != 1:
+        return  # nobody can tell which of the faces was meant
+    face = evidence.faces[0]
+    if face.person is not None and face.person.name:
+        yield face.id, face.person.id, face.person.name
+        return
+    for suggestion in evidence.suggestions.get(face.id, ())[:1]:
+        yield face.id, suggestion.person.id, suggestion.person.name
+
+
+def _evidence_before(db: Database, photo_id: int, event: Event) -> Evidence | None:
+    """What the photo's decision looked at when the human acted."""
+    row = db.conn.execute(
+        "SELECT evidence FROM decisions WHERE photo_id = ? AND at <= ? ORDER BY id DESC LIMIT 1",
+        (photo_id, event.at),
+    ).fetchone()
+    return evidence_from_json(row[0]) if row else None
+
+
+def _add(
+    db: Database,
+    kind: str,
+    photo_id: int,
+    at: str,
+    event_id: int | None,
+    *,
+    face_id: str | None = None,
+    person_id: str | None = None,
+    other: str | None = None,
+) -> None:
+    db.conn.execute(
+        "INSERT OR IGNORE INTO teachings (kind, photo_id, face_id, person_id, other, event_id, at)"
+        " VALUES (?,?,?,?,?,?,?)",
+        (kind, photo_id, face_id, person_id, other, event_id, at),
+    )
+
+
+def _forget(db: Database, event_id: int) -> set[str]:
+    rows = db.conn.execute("SELECT person_id FROM teachings WHERE event_id = ?", (event_id,)).fetchall()
+    db.conn.execute("DELETE FROM teachings WHERE event_id = ?", (event_id,))
+    return {str(row[0]) for row in rows if row[0] is not None}

@@ -1,0 +1,307 @@
+"""Watches the ledger's events and sends messages; what cannot be sent is tried again within a bound."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlite_utils import Database
+
+from smartsort.ledger import events, facts
+from smartsort.notify.messages import Digest, Message, is_quiet, seconds_until_loud, trouble_message
+from smartsort.notify.senders import NotDelivered, Sender, delivery_id, senders_of
+from smartsort.pipeline.context import Context
+from smartsort.pipeline.trouble import Trouble
+
+if TYPE_CHECKING:
+    from smartsort.config.service import Notify
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 6
+"""Tries per message and address, over about half an hour; then it is given up."""
+_FIRST_RETRY_SECONDS = 30.0
+_MOST_PENDING = 50
+"""Messages kept for addresses that do not answer; beyond that the oldest is dropped."""
+_SAME_TROUBLE_SECONDS = 900.0
+"""A trouble that comes and goes is told once in this time."""
+_IDLE_SECONDS = 30.0
+_BURST_SECONDS = 0.3
+"""The pipeline rings for every batch; looking once for several is enough."""
+_PAGE = 500
+_CURSOR, _PENDING = "notify_after", "notify_pending"
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    """One message on its way to one address."""
+
+    id: str
+    sender: str
+    message: Message
+    attempts: int
+    not_before: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id, "sender": self.sender, "message": self.message.as_json(),
+            "attempts": self.attempts, "not_before": self.not_before,
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> _Delivery:
+        return cls(
+            str(value["id"]), str(value["sender"]), Message.from_json(value["message"]),
+            int(value["attempts"]), str(value["not_before"]),
+        )  # fmt: skip
+
+
+class Notifier:
+    """Sends digests, and trouble at once. `step` is a stage; it never raises for an address that fails."""
+
+    def __init__(self, context: Context, settings: Notify, senders: Sequence[Sender] | None = None) -> None:
+        self._context, self._settings = context, settings
+        found = senders_of(settings) if senders is None else list(senders)
+        self._senders = {sender.name: sender for sender in found}
+        self._wake = asyncio.Event()
+        self._troubles: deque[Message] = deque(maxlen=_MOST_PENDING)
+        self._told: dict[str, datetime] = {}
+        self._open: set[str] = set()
+        self._after: int | None = None
+        self._noted = 0
+        self._sending: dict[str, threading.Thread] = {}
+        self._bell: asyncio.Event | None = None
+        self._closed = False
+
+    @property
+    def active(self) -> bool:
+        """False when there is nobody to tell."""
+        return bool(self._senders)
+
+    def trouble(self, trouble: Trouble, *, began: bool) -> None:
+        """Tell at once that something is wrong, and later that it is over if it was told."""
+        if not self.active or "trouble" not in self._settings.events:
+            return
+        now = self._context.clock.now()
+        if began:
+            last = self._told.get(trouble.kind)
+            if last is not None and (now - last).total_seconds() < _SAME_TROUBLE_SECONDS:
+                return
+            self._told[trouble.kind] = now
+            self._open.add(trouble.kind)
+        elif trouble.kind not in self._open:
+            return
+        else:
+            self._open.discard(trouble.kind)
+        self._troubles.append(
+            trouble_message(trouble.kind, trouble.message, self._context.clock.text(), began=began)
+        )
+        self.wake()
+
+    def wake(self) -> None:
+        """Look at once."""
+        self._wake.set()
+
+    async def step(self) -> float:
+        """Send what is due, then wait for trouble, an event or the next due time."""
+        if not self.active:
+            return await self._pause(_IDLE_SECONDS)
+        self._wake.clear()
+        if self._bell is not None:
+            self._bell.clear()
+        pause = min(await self._tell_troubles(), await self._digest(), await self._deliver())
+        return await self._pause(pause)
+
+    async def test(self) -> list[str]:
+        """Send a message to every address; what went wrong, empty when nothing did."""
+        message = Message(
+            "test", "smartsort: test", "Messages from smartsort arrive.", self._context.clock.text()
+        )
+        outcomes = await asyncio.gather(*(self._send(sender, message) for sender in self._senders.values()))
+        return [problem for problem in outcomes if problem]
+
+    def close(self) -> None:
+        """Send nothing more; what is pending is kept for the next start."""
+        self._closed = True
+        self.wake()
+
+    # --- what to tell ------------------------------------------------------------------------
+
+    async def _tell_troubles(self) -> float:
+        if self._troubles:
+            messages = list(self._troubles)
+            self._troubles.clear()
+            await self._context.ledger.awrite(lambda db: self._post(db, messages))
+        return _IDLE_SECONDS
+
+    async def _digest(self) -> float:
+        """Seconds until the next digest can be due."""
+        ledger, settings = self._context.ledger, self._settings
+        if self._after is None:
+            self._after = self._noted = await ledger.awrite(_cursor)
+        after = self._after
+        digest, last = await ledger.aread(lambda db: self._read(db, after))
+        if digest.empty:
+            self._after = last
+            if last - self._noted >= _PAGE:  # not at every step: a note costs a commit
+                await ledger.awrite(lambda db: facts.put(db, _CURSOR, last))
+                self._noted = last
+            return _IDLE_SECONDS
+        now = self._context.clock.now()
+        due = datetime.fromisoformat(digest.first_at) + timedelta(seconds=settings.digest_seconds)
+        wait = max((due - now).total_seconds(), seconds_until_loud(now.astimezone(), settings.quiet_between))
+        if wait > 0:
+            return wait
+        message = digest.message(self._context.clock.text())
+
+        def post(db: Database) -> None:
+            self._post(db, [message])
+            facts.put(db, _CURSOR, last)
+
+        await ledger.awrite(post)
+        self._after = self._noted = last
+        return 0.0
+
+    def _read(self, db: Database, after: int) -> tuple[Digest, int]:
+        digest = Digest(self._settings.events)
+        while page := events.after(db, after, _PAGE):
+            digest.add(page)
+            after = page[-1].id
+        return digest, after
+
+    # --- sending -----------------------------------------------------------------------------
+
+    def _post(self, db: Database, messages: Sequence[Message]) -> None:
+        """Note messages for every address, in the transaction of `db`."""
+        now = self._context.clock.text()
+        pending = facts.get(db, _PENDING, [])
+        pending += [
+            _Delivery(delivery_id(), name, message, 0, now).as_json()
+            for message in messages
+            for name in self._senders
+        ]
+        if len(pending) > _MOST_PENDING:
+            log.warning("%d messages were dropped: too many wait to be sent", len(pending) - _MOST_PENDING)
+        facts.put(db, _PENDING, pending[-_MOST_PENDING:])
+
+    async def _deliver(self) -> float:
+        """Send what is due, all addresses side by side; seconds until the next is."""
+        ledger = self._context.ledger
+        stored = await ledger.aread(lambda db: facts.get(db, _PENDING, []))
+        pending = [_Delivery.from_json(value) for value in stored]
+        now = self._context.clock.now()
+        due = [
+            d for d in pending if datetime.fromisoformat(d.not_before) <= now and not self._is_held(d, now)
+        ]
+        by_sender: dict[str, list[_Delivery]] = {}
+        for delivery in due:
+            by_sender.setdefault(delivery.sender, []).append(delivery)
+        await asyncio.gather(*(self._deliver_to(name, batch) for name, batch in by_sender.items()))
+        stored = await ledger.aread(lambda db: facts.get(db, _PENDING, []))
+        times = [datetime.fromisoformat(value["not_before"]) for value in stored]
+        if not times:
+            return _IDLE_SECONDS
+        return max(1.0, min(_IDLE_SECONDS, (min(times) - self._context.clock.now()).total_seconds()))
+
+    def _is_held(self, delivery: _Delivery, now: datetime) -> bool:
+        quiet = is_quiet(now.astimezone(), self._settings.quiet_between)
+        return quiet and delivery.message.kind == "digest"
+
+    async def _deliver_to(self, name: str, batch: Sequence[_Delivery]) -> None:
+        """One after the other; the first failure keeps the rest for later, in order."""
+        sender = self._senders.get(name)
+        for delivery in batch:
+            if self._closed:
+                return
+            problem = None if sender is None else await self._send(sender, delivery.message)
+            if problem is None:
+                await self._settle(delivery, None)
+                continue
+            attempts = delivery.attempts + 1
+            if attempts >= ATTEMPTS:
+                log.warning("a message was given up after %d tries: %s", attempts, problem)
+                await self._settle(delivery, None)
+                continue
+            log.info("a message is sent again later: %s", problem)
+            later = self._context.clock.now() + timedelta(seconds=_FIRST_RETRY_SECONDS * 2**delivery.attempts)
+            again = _Delivery(
+                delivery.id, name, delivery.message, attempts,
+                later.astimezone(UTC).isoformat(timespec="milliseconds"),
+            )  # fmt: skip
+            await self._settle(delivery, again)
+            return
+
+    async def _settle(self, delivery: _Delivery, again: _Delivery | None) -> None:
+        def change(db: Database) -> None:
+            pending = facts.get(db, _PENDING, [])
+            changed = [
+                again.as_json() if value["id"] == delivery.id and again else value
+                for value in pending
+                if value["id"] != delivery.id or again is not None
+            ]
+            facts.put(db, _PENDING, changed)
+
+        await self._context.ledger.awrite(change)
+
+    async def _send(self, sender: Sender, message: Message) -> str | None:
+        """What went wrong, None when it was sent. A sender that hangs keeps its own thread, nothing else."""
+        hanging = self._sending.get(sender.name)
+        if hanging is not None and hanging.is_alive():
+            return f"{sender.name}: the message before it is still on its way"
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[str | None] = loop.create_future()
+
+        def tell(problem: str | None) -> None:
+            if not done.done():
+                done.set_result(problem)
+
+        def work() -> None:
+            problem: str | None = None
+            try:
+                sender.send(message)
+            except NotDelivered as refused:
+                problem = str(refused)
+            except Exception as bug:  # noqa: BLE001 - a plugin's error, whose words may hold the address
+                problem = f"{sender.name} failed ({type(bug).__name__})"
+            with suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(tell, problem)
+
+        thread = threading.Thread(target=work, name=f"notify {sender.name}", daemon=True)
+        self._sending[sender.name] = thread
+        thread.start()
+        try:
+            return await asyncio.wait_for(done, self._settings.timeout_seconds + 5.0)
+        except TimeoutError:
+            return f"{sender.name} did not answer in {self._settings.timeout_seconds:g} s"
+
+    async def _pause(self, seconds: float) -> float:
+        """Wait for trouble, or for a change in the pipeline when a digest may begin."""
+        if self._bell is None and self.active:
+            self._bell = self._context.bells.listen()
+        waits = [asyncio.ensure_future(self._wake.wait())]
+        if self._bell is not None and seconds >= _IDLE_SECONDS:
+            waits.append(asyncio.ensure_future(self._bell.wait()))
+        try:
+            await asyncio.wait(waits, timeout=max(seconds, 0.0), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        if self._bell is not None and self._bell.is_set():
+            await asyncio.sleep(_BURST_SECONDS)
+        return 0.0
+
+
+def _cursor(db: Database) -> int:
+    """The last event that was told; at the very first start all there are: nobody wants old news."""
+    known: int | None = facts.get(db, _CURSOR)
+    if known is None:
+        known = events.last_id(db)
+        facts.put(db, _CURSOR, known)
+    return known

@@ -1,0 +1,292 @@
+"""Tells Immich whose face it is, and takes that back. Delivered from the outbox, in order for each photo.
+
+Immich has no call that leaves a face without a person and deletes nothing, so a face that belonged to nobody
+before is taken back by giving it to a new person without a name: for Immich, and for smartsort, that is a
+stranger again. What was changed is in the history (`taught`, `untaught`), so that it can be undone exactly.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from sqlite_utils import Database
+
+from smartsort.core.model import Face, State
+from smartsort.core.naming import folder_name, same_name
+from smartsort.errors import ImmichRejected
+from smartsort.ledger import events, facts, photos
+from smartsort.ledger.facts import Message
+from smartsort.ledger.photos import Change
+from smartsort.ledger.records import Area, Member, NewEvent, Photo
+from smartsort.pipeline.context import Context
+from smartsort.pipeline.people import People
+
+KINDS = ("assign_face", "reassign_face", "revive")
+
+
+class NotYetError(Exception):
+    """Immich is not so far; the message is tried again later."""
+
+
+class Teach:
+    """Delivers the messages that are about one photo's faces."""
+
+    def __init__(self, context: Context, people: People) -> None:
+        self._context, self._people = context, people
+
+    async def deliver(self, message: Message) -> None:
+        """Carry one message out and write down what it changed. Raises NotYetError, ImmichError."""
+        photo = await self._context.ledger.aread(lambda db: photos.get(db, message.photo_id or 0))
+        if photo is None or photo.state is State.PURGED:
+            await self._done(message, ())
+            return
+        if message.kind == "revive":
+            await self._revive(message, photo)
+            return
+        if photo.asset_id is None:
+            await self._done(message, ())
+            return
+        if message.kind == "assign_face":
+            await self._assign(message, photo)
+            return
+        await self._reassign(message, photo)
+
+    # --- a face gets a person ----------------------------------------------------------------
+
+    async def _assign(self, message: Message, photo: Photo) -> None:
+        data = dict(message.data)
+        if "chosen" not in data:
+            faces = await self._faces(photo)
+            if not faces and data.get("wait"):
+                raise NotYetError("Immich has not found the faces yet")
+            data["person"] = data["person"] or await self._known(data["name"])
+            face = face_to_teach(faces, data)
+            if face is None:
+                await self._done(message, ())
+                return
+            if data["person"] is None:
+                data["person"] = await self._made(data)
+            if data["person"] is None:
+                await self._failed(message, f"Immich knows nobody called {data['name']}, or several")
+                return
+            # Written down before the call: after a kill the face no longer tells whose it was.
+            data["chosen"] = {
+                "face": face.id,
+                "was": face.person.id if face.person else None,
+                "was_name": face.person.name if face.person else None,
+            }
+            await self._context.ledger.awrite(lambda db: facts.revise(db, message.id, data))
+            self._context.checkpoint("teach:chosen")
+        chosen = data["chosen"]
+        await self._context.server.assign_face(chosen["face"], data["person"])
+        self._context.checkpoint("teach:assigned")
+        taught = {k: data[k] for k in ("act", "person", "name")} | chosen
+        await self._done(
+            message,
+            [NewEvent("taught", photo.id, taught)],
+            person=(data["person"], data["name"]),
+        )
+
+    async def _known(self, name: str) -> str | None:
+        """The one person of this name, or the one made for it; None when there is none or a choice."""
+        found = [p.id for p in await self._people.refresh(max_age=0) if same_name(p.name, name)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            return None
+        # Immich lists nobody without a face, so a person just made is known by our own memory only.
+        made: str | None = await self._context.ledger.aread(lambda db: facts.get(db, _memory(name)))
+        return made
+
+    async def _made(self, data: Mapping[str, Any]) -> str | None:
+        name = str(data["name"])
+        if not data.get("create") or any(same_name(p.name, name) for p in await self._people.refresh()):
+            return None
+        person = await self._context.server.create_person(name)
+        await self._context.ledger.awrite(lambda db: facts.put(db, _memory(name), person.id))
+        return person.id
+
+    # --- and loses it ------------------------------------------------------------------------
+
+    async def _reassign(self, message: Message, photo: Photo) -> None:
+        act = message.data["act"]
+        taught = await self._context.ledger.aread(lambda db: _taught(db, photo.id, act))
+        if not taught:
+            await self._done(message, ())
+            return
+        now = {face.id: face for face in await self._faces(photo)}
+        happened: list[NewEvent] = []
+        server = self._context.server
+        for was in reversed(taught):
+            face = now.get(was["face"])
+            if face is None or face.person is None or face.person.id != was["person"]:
+                continue  # somebody has changed it in Immich since: theirs is the last word
+            back = was["was"]
+            if back is None:
+                back = (await server.create_person("")).id
+            await server.assign_face(face.id, back)
+            told = {"act": act, "face": face.id, "from": was["person"], "to": was["was"], "stranger": back}
+            if was["was"] is not None:
+                told.pop("stranger")
+            happened.append(NewEvent("untaught", photo.id, told))
+        await self._done(message, happened)
+
+    # --- an asset that came back -------------------------------------------------------------
+
+    async def _revive(self, message: Message, photo: Photo) -> None:
+        """A photo is back in the library: the same asset, or a new one that knows nothing of its past."""
+        if photo.state in (State.REJECTED, State.SKIPPED):
+            await self._done(message, ())
+            return
+        reference = await self._resolve(photo)
+        if reference is None:
+            raise NotYetError("Immich has not found the file again yet")
+        if reference == photo.asset_id:
+            await self._done(message, ())
+            return
+        await self._renew(photo, reference, message)
+
+    async def _renew(self, photo: Photo, asset_id: str, message: Message | None) -> None:
+        """Take over a new asset id, and say again what the old asset had been told."""
+        context = self._context
+        at = context.clock.text()
+        people = await context.ledger.aread(lambda db: _filed_under(db, photo))
+        told = {"asset": asset_id, "was": photo.asset_id, "act": f"revive-{asset_id}"}
+
+        def write(db: Database) -> None:
+            messages: list[tuple[str, Mapping[str, Any]]] = []
+            for kind, value in db.conn.execute(
+                "SELECT kind, value FROM told WHERE photo_id = ? ORDER BY kind, value", (photo.id,)
+            ):
+                key = {"album": "album_add"}.get(kind, kind)
+                messages.append((key, {"asset_id": asset_id, kind: value}))
+            messages += [
+                (
+                    "assign_face",
+                    {
+                        "act": told["act"],
+                        "face": None,
+                        "person": person_id,
+                        "name": name,
+                        "create": False,
+                        "instead": [],
+                        "people": [i for i, _ in people],
+                        "wait": True,
+                    },
+                )
+                for person_id, name in people
+            ]
+            event = NewEvent("revived", photo.id, {k: told[k] for k in ("asset", "was")})
+            change = Change(
+                photo.id, values={"asset_id": asset_id}, events=(event,), messages=tuple(messages)
+            )
+            photos.apply(db, [change], at)
+            if message is not None:
+                facts.delivered(db, [message.id])
+
+        await context.ledger.awrite(write)
+
+    # --- what they share ---------------------------------------------------------------------
+
+    async def _faces(self, photo: Photo) -> Sequence[Face]:
+        """The photo's faces. An asset id can change under us: then the path is asked once more."""
+        try:
+            return await self._context.server.faces(photo.asset_id or "")
+        except ImmichRejected:
+            found = await self._resolve(photo)
+            if found is None or found == photo.asset_id:
+                raise
+            await self._renew(photo, found, None)
+            raise NotYetError("the photo has a new asset in Immich") from None
+
+    async def _resolve(self, photo: Photo) -> str | None:
+        """The id of the living asset at the photo's path."""
+        context = self._context
+        names = (await context.ledger.aread(lambda db: photos.names_of(db, [photo.id])))[photo.id]
+        name = next((n for n in names if n.area is Area.LIBRARY and n.member is Member.PHOTO), None)
+        if name is None:
+            return None
+        path = context.in_immich(name.path)
+        found = (await context.server.resolve([path])).get(path)
+        return None if found is None or found.trashed else found.id
+
+    async def _done(
+        self, message: Message, happened: Collection[NewEvent], person: tuple[str, str] | None = None
+    ) -> None:
+        at = self._context.clock.text()
+
+        def write(db: Database) -> None:
+            facts.delivered(db, [message.id])
+            events.append(db, happened, at)
+            if person is not None and message.photo_id is not None:
+                _note_person(db, message.photo_id, *person)
+
+        await self._context.ledger.awrite(write)
+
+    async def _failed(self, message: Message, why: str) -> None:
+        data = {"act": message.data["act"], "why": why}
+        await self._done(message, [NewEvent("not_taught", message.photo_id, data)])
+
+
+def face_to_teach(faces: Sequence[Face], message: Mapping[str, Any]) -> Face | None:
+    """The face a human most probably meant; None when there is none or nothing is to be taught.
+
+    The given one; else the one of the person the photo was filed under wrongly; else the only one nobody
+    has a name for; else the only one at all; else the largest without a name. Of several people filed under
+    at once only what is certain is taught.
+    """
+    person_id, given = message["person"], message.get("face")
+    if given is not None:
+        face = next((f for f in faces if f.id == given), None)
+        return None if face is None or _is(face, person_id) else face
+    if any(_is(face, person_id) for face in faces):
+        return None
+    wrong = [f for f in faces if f.person is not None and f.person.id in message.get("instead", ())]
+    strangers = [f for f in faces if f.person is None or not f.person.name]
+    if len(message["people"]) > 1:
+        missing = [p for p in message["people"] if not any(_is(face, p) for face in faces)]
+        return strangers[0] if len(strangers) == len(missing) == 1 else None
+    if len(wrong) == 1:
+        return wrong[0]
+    if len(strangers) == 1:
+        return strangers[0]
+    if len(faces) == 1:
+        return faces[0]
+    return max(strangers, key=lambda f: f.share) if strangers else None
+
+
+def _is(face: Face, person_id: str | None) -> bool:
+    return person_id is not None and face.person is not None and face.person.id == person_id
+
+
+def _memory(name: str) -> str:
+    return f"person_made:{folder_name(name)}"
+
+
+def _taught(db: Database, photo_id: int, act: str) -> list[Mapping[str, Any]]:
+    return [e.data for e in events.of_photo(db, photo_id) if e.kind == "taught" and e.data.get("act") == act]
+
+
+def _filed_under(db: Database, photo: Photo) -> list[tuple[str, str]]:
+    """The people a photo is filed under, as far as Immich knows them."""
+    if photo.state is not State.FILED:
+        return []
+    names = photos.names_of(db, [photo.id])[photo.id]
+    ids = [n.person_id for n in names if n.area is Area.FACES and n.member is Member.PHOTO and n.person_id]
+    return [(i, photo.person_name or "") for i in dict.fromkeys(ids)]
+
+
+def _note_person(db: Database, photo_id: int, person_id: str, name: str) -> None:
+    """A person Immich had not known when the photo was filed has an id now."""
+    db.conn.execute(
+        "UPDATE photos SET person_id = ? WHERE id = ? AND person_id IS NULL AND person_name = ?",
+        (person_id, photo_id, name),
+    )
+    start = os.path.join(folder_name(name), "")
+    db.conn.execute(
+        "UPDATE names SET person_id = ? WHERE photo_id = ? AND area = 'faces' AND person_id IS NULL"
+        " AND path >= ? AND path < ?",
+        (person_id, photo_id, start, start[:-1] + chr(ord("/") + 1)),
+    )

@@ -1,0 +1,279 @@
+"""Approve, re-file, reject and skip on real folders and a real ledger, with an Immich in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from smartsort.actions import ActionRefused, AmbiguousName, Choice, NotUndoable, UnknownPerson
+from smartsort.core.model import Person, State
+from smartsort.ledger import events, review
+from tests.fakes import World, close_world, picture
+
+BELLA = [Choice("Bella")]
+
+
+@pytest.fixture
+def root(tmp_path):
+    return os.fspath(tmp_path / "root")
+
+
+@pytest.fixture
+def place(root):
+    made = World(root)
+    yield made
+    close_world(made)
+
+
+def queue(world):
+    return [(r.photo_id, r.category.value) for r in world.ledger.read(review.page).rows]
+
+
+async def one(world, name, **options):
+    photo_id = await world.deliver(name, **options)
+    await world.settle()
+    return photo_id
+
+
+async def test_an_approved_photo_gets_its_name_back_and_teaches_the_stranger_s_face(place):
+    photo = await one(place, "stranger_1.jpg", xmp=b"<x/>")
+    assert place.places(photo) == ["review/unidentified/unknown_stranger_1.jpg"]
+
+    [acted] = await place.actions.approve([photo], BELLA, "eva")
+    await place.tell()
+
+    assert (acted.action, acted.person, acted.names) == ("approved", "Bella", ("faces/bella/stranger_1.jpg",))
+    assert acted.path == f"{place.root}/faces/bella/stranger_1.jpg"
+    assert sorted(os.listdir(f"{place.root}/faces/bella")) == ["stranger_1.jpg", "stranger_1.jpg.xmp"]
+    assert os.listdir(f"{place.root}/review/unidentified") == []
+    row = place.photo(photo)
+    assert (row.state, row.person_name, row.auto_sorted) == (State.FILED, "Bella", False)
+    assert place.server.asset_at("stranger_1.jpg").faces[0].person == place.server.person("Bella").id
+    assert queue(place) == []
+    closed = place.ledger.read(
+        lambda db: db.conn.execute("SELECT action, reviewed_by FROM review_queue").fetchall()
+    )
+    assert closed == [("approved", "eva")]
+    download = place.ledger.read(
+        lambda db: db.conn.execute("SELECT file_path, person_name, auto_sorted FROM downloads").fetchall()
+    )
+    assert download == [(acted.path, "Bella", 0)]
+    place.check()
+
+
+async def test_a_new_person_is_made_only_when_asked(place):
+    photo = await one(place, "stranger_1.jpg")
+    with pytest.raises(UnknownPerson, match="nobody called Dora"):
+        await place.actions.approve([photo], [Choice("Dora")], "eva")
+    await place.actions.approve([photo], [Choice("Dora", create=True)], "eva")
+    await place.tell()
+    dora = place.server.person("Dora")
+    assert place.server.asset_at("stranger_1.jpg").faces[0].person == dora.id
+    assert place.photo(photo).person_id == dora.id
+    assert [n.person_id for n in place.names(photo) if n.area == "faces"] == [dora.id]
+
+
+async def test_two_new_photos_of_one_new_person_make_one_person(place):
+    ids = [await place.deliver(f"stranger_{i}.jpg") for i in range(3)]
+    await place.settle()
+    await place.actions.approve(ids, [Choice("Dora", create=True)], "eva")
+    await place.tell()
+    assert [p.name for p in place.server.people_by_id.values()].count("Dora") == 1
+
+
+async def test_two_people_of_one_name_are_never_guessed(place):
+    photo = await one(place, "stranger_1.jpg")
+    place.server.people_by_id["person-9"] = Person("person-9", "bella")
+    place.clock.pass_by(minutes=1)
+    place.sidecar.people._read_at = None
+    with pytest.raises(AmbiguousName) as refused:
+        await place.actions.approve([photo], BELLA, "eva")
+    assert refused.value.ids == {place.server.person("Bella").id: "Bella", "person-9": "bella"}
+    [acted] = await place.actions.approve([photo], [Choice(id="person-9")], "eva")
+    assert acted.names == ("faces/bella/stranger_1.jpg",)
+
+
+async def test_immich_down_moves_the_file_and_keeps_the_rest_for_later(place):
+    photo = await one(place, "stranger_1.jpg")
+    place.server.down = True
+    place.sidecar.people._read_at = None
+    [acted] = await place.actions.approve([photo], [Choice("Bella")], "eva")
+    assert acted.action == "approved"
+    with pytest.raises(Exception, match="down"):
+        await place.tell()
+    place.server.down = False
+    await place.tell()
+    assert place.server.asset_at("stranger_1.jpg").faces[0].person == place.server.person("Bella").id
+    assert place.photo(photo).person_id == place.server.person("Bella").id
+
+
+async def test_without_a_choice_the_suggested_person_is_taken(place):
+    known, unknown = await place.deliver("anna+bella_1.jpg"), await place.deliver("none_1.jpg")
+    await place.settle()
+    batch = await place.actions.approve([known, unknown], [], "eva")
+    assert [(a.action, a.person, a.code) for a in batch] == [
+        ("approved", "Anna", ""),
+        ("failed", None, "no_suggestion"),
+    ]
+
+
+async def test_several_people_get_a_name_each(place):
+    photo = await one(place, "anna+bella_1.jpg")
+    [acted] = await place.actions.approve([photo], [Choice("Anna"), Choice("Bella")], "eva")
+    assert acted.names == ("faces/anna/anna+bella_1.jpg", "faces/bella/anna+bella_1.jpg")
+    await place.tell()
+    assert "assign_face" not in place.server.calls  # both are known on it already
+    place.check()
+
+
+async def test_a_duplicate_is_filed_as_a_file_of_its_own_outside_the_library(place):
+    first = await one(place, "anna_1.jpg", content=picture(77))
+    second = await one(place, "copy_1.jpg", content=picture(77))
+    assert place.places(second) == ["review/duplicates/duplicate_copy_1.jpg"]
+    assets = len(place.server.assets)
+    [acted] = await place.actions.approve([second], BELLA, "eva")
+    await place.tell()
+    assert acted.names == ("faces/bella/copy_1.jpg",)
+    assert place.places(first) == ["faces/anna/anna_1.jpg"]
+    assert len(place.server.assets) == assets  # pitfall 12: no second asset
+    place.check()
+    await place.actions.undo(acted.event, "eva")
+    assert place.places(second) == ["review/duplicates/duplicate_copy_1.jpg"]
+    place.check()
+
+
+async def test_refiling_an_automatic_filing_counts_as_wrong_and_corrects_immich(place):
+    photo = await one(place, "anna_1.jpg")
+    [acted] = await place.actions.refile([photo], BELLA, "eva")
+    await place.tell()
+    assert (acted.action, acted.names) == ("refiled", ("faces/bella/anna_1.jpg",))
+    event = place.ledger.read(lambda db: events.get(db, acted.event))
+    assert (event.kind, event.data["wrong"], event.data["was"]) == ("refiled", True, "Anna")
+    assert place.server.asset_at("anna_1.jpg").faces[0].person == place.server.person("Bella").id
+    assert place.ledger.read(lambda db: review.denied(db, [photo]))[photo] == {
+        place.server.person("Anna").id
+    }
+    [again] = await place.actions.refile([photo], BELLA, "eva")
+    assert again.code == "nothing_to_do"
+    place.check()
+
+
+async def test_rejected_bytes_go_to_the_trash_and_the_asset_offline(place):
+    photo = await one(place, "stranger_1.jpg", xmp=b"<x/>")
+    [acted] = await place.actions.reject([photo], "eva")
+    assert acted.names == ("trash/2024-05/stranger_1.jpg",)
+    await place.tell()
+    assert place.server.asset_at("stranger_1.jpg").offline
+    assert {p for p in place.tree() if not p.startswith("trash/")} == set()
+    assert sorted(os.listdir(f"{place.root}/trash/2024-05")) == ["stranger_1.jpg", "stranger_1.jpg.xmp"]
+    place.check()
+    # The same file again is known as rejected.
+    content = Path(place.root, "trash/2024-05/stranger_1.jpg").read_bytes()
+    again = await one(place, "again_1.jpg", content=content)
+    [row] = place.ledger.read(review.page).rows
+    assert (row.photo_id, row.reason) == (again, "rejected_before")
+
+
+async def test_one_scan_for_a_whole_batch(place):
+    ids = [await place.deliver(f"stranger_{i}.jpg") for i in range(8)]
+    await place.settle()
+    before = place.server.calls["scan"]
+    await place.actions.reject(ids, "eva")
+    await place.tell()
+    assert place.server.calls["scan"] == before + 1
+    await place.actions.undo_last(actor="eva")
+    await place.tell()
+    assert place.server.calls["scan"] == before + 2
+    place.check()
+
+
+async def test_undoing_a_rejection_brings_the_same_asset_back(place):
+    photo = await one(place, "stranger_1.jpg", xmp=b"<x/>")
+    tree, asset = place.tree(), place.server.asset_at("stranger_1.jpg").id
+    [acted] = await place.actions.reject([photo], "eva")
+    await place.tell()
+    await place.actions.undo(acted.event, "eva")
+    await place.tell(minutes=1)
+    assert place.tree() == tree  # names, inodes and times: pitfall 24
+    assert not place.server.assets[asset].offline
+    assert place.photo(photo).asset_id == asset
+    place.check()
+
+
+async def test_an_asset_that_comes_back_under_a_new_id_gets_its_person_again(place):
+    photo = await one(place, "stranger_1.jpg")
+    await place.actions.approve([photo], BELLA, "eva")
+    await place.tell()
+    old = place.photo(photo).asset_id
+    place.server.forget_gone = True  # Immich's own watcher (pitfall 11)
+    await place.actions.reject([photo], "eva", expect=(State.FILED,))
+    await place.tell()
+    assert old not in place.server.assets
+    await place.actions.undo_last(actor="eva")
+    await place.tell(minutes=2)
+    new = place.photo(photo).asset_id
+    assert new != old
+    assert place.server.assets[new].faces[0].person == place.server.person("Bella").id
+
+
+async def test_skipped_photos_are_listed_last(place):
+    ids = [await place.deliver(f"stranger_{i}.jpg") for i in range(4)]
+    await place.settle()
+    order = [i for i, _ in queue(place)]
+    assert order == sorted(ids, reverse=True)
+    [acted] = await place.actions.skip([order[0]], "eva")
+    assert [i for i, _ in queue(place)] == [*order[1:], order[0]]
+    await place.actions.undo(acted.event, "eva")
+    assert [i for i, _ in queue(place)] == order
+
+
+async def test_the_second_of_two_actors_learns_what_the_first_did(place):
+    photo = await one(place, "stranger_1.jpg")
+    first, second = await asyncio.gather(
+        place.actions.approve([photo], BELLA, "eva"), place.actions.reject([photo], "max")
+    )
+    [done], [refused] = first, second
+    assert done.action == "approved"
+    assert (refused.action, refused.code) == ("failed", "conflict")
+    assert (refused.happened.kind, refused.happened.actor) == ("approved", "eva")
+    place.check()
+
+
+async def test_a_dry_run_tells_the_names_and_does_nothing(place):
+    ids = [await place.deliver(f"stranger_{i}.jpg") for i in range(2)]
+    await place.settle()
+    tree, last = place.tree(), place.ledger.read(events.last_id)
+    would = await place.actions.approve(ids, BELLA, "eva", dry_run=True)
+    assert [(a.action, a.names) for a in would] == [
+        ("would_approve", (f"faces/bella/stranger_{i}.jpg",)) for i in range(2)
+    ]
+    assert [a.action for a in await place.actions.reject(ids, "eva", dry_run=True)] == ["would_reject"] * 2
+    assert (place.tree(), place.ledger.read(events.last_id)) == (tree, last)
+
+
+async def test_a_file_changed_by_hand_is_left_alone_and_the_others_go_on(place):
+    ids = [await place.deliver(f"stranger_{i}.jpg") for i in range(2)]
+    await place.settle()
+    with open(f"{place.root}/review/unidentified/unknown_stranger_0.jpg", "ab") as file:
+        file.write(b"more")
+    batch = await place.actions.approve(ids, BELLA, "eva")
+    assert [(a.action, a.code) for a in batch] == [("failed", "changed_by_hand"), ("approved", "")]
+    assert "audit --repair" in batch.acted[0].problem
+
+
+async def test_a_face_has_to_be_the_photo_s(place):
+    photo = await one(place, "anna+stranger_1.jpg")
+    with pytest.raises(ActionRefused, match="has no face nobody"):
+        await place.actions.approve([photo], BELLA, "eva", face_id="nobody")
+    anna, stranger = place.server.asset_at("anna+stranger_1.jpg").faces
+    await place.actions.approve([photo], BELLA, "eva", face_id=stranger.id)
+    await place.tell()
+    assert [anna.person, stranger.person] == [place.server.person(n).id for n in ("Anna", "Bella")]
+
+
+async def test_nothing_to_undo_is_said(place):
+    with pytest.raises(NotUndoable, match="no action left"):
+        await place.actions.undo_last(actor="eva")

@@ -1,0 +1,286 @@
+"""Statistics: daily totals follow the history, whatever is undone, and cost the same in a large ledger."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from smartsort.api.statistics import percentage, summarised
+from smartsort.ledger import events, statistics
+from smartsort.ledger.database import Ledger
+from smartsort.ledger.records import Event, NewEvent
+from smartsort.ledger.statistics import What, local_day, tally
+
+NOON = "2026-05-04T12:00:00.000+00:00"
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with Ledger(str(tmp_path / "smartsort.db")) as opened:
+        yield opened
+
+
+def event(id: int, kind: str, data: dict[str, Any] | None = None, undoes: int | None = None) -> Event:
+    actor = "smartsort" if kind in ("accepted", "sorted", "reviewed", "skipped") else "anna"
+    return Event(id, NOON, actor, kind, 1, data or {}, undoes, "")
+
+
+def counts(*history: Event, older_copy: bool = False) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for (day, what, name), count in tally(history, older_copy).items():
+        assert day == local_day(NOON)
+        found[f"{what}:{name}" if name else what] += count
+    return dict(found)
+
+
+ACCEPTED = event(1, "accepted", {"source": "phone"})
+SORTED = event(2, "sorted", {"people": ["John Doe"]})
+REVIEWED = event(2, "reviewed", {"category": "unidentified"})
+FILED = {"accepted:phone": 1, "sorted": 1, "person:john_doe": 1}
+WRONG = {"accepted:phone": 1, "sorted": 1, "wrong": 1}
+
+
+def test_a_filed_photo() -> None:
+    assert counts(ACCEPTED, SORTED) == FILED
+
+
+def test_two_people_count_for_both() -> None:
+    both = event(2, "sorted", {"people": ["John Doe", "Zoë"]})
+    assert counts(both) == {"sorted": 1, "person:john_doe": 1, "person:zoë": 1}
+
+
+def test_an_undone_filing_is_wrong_and_right_again() -> None:
+    undone = event(3, "undone", undoes=2)
+    assert counts(ACCEPTED, SORTED, undone) == WRONG
+    assert counts(ACCEPTED, SORTED, undone, event(4, "undone", undoes=3)) == FILED
+    redone = (event(4, "undone", undoes=3), event(5, "undone", undoes=4))
+    assert counts(ACCEPTED, SORTED, undone, *redone) == WRONG
+
+
+def test_a_filing_elsewhere_is_wrong() -> None:
+    refiled = event(3, "refiled", {"people": ["Zoë"]})
+    assert counts(ACCEPTED, SORTED, refiled) == WRONG
+    assert counts(ACCEPTED, SORTED, refiled, event(4, "undone", undoes=3)) == FILED
+
+
+def test_a_human_decision_is_no_mistake_of_the_machine() -> None:
+    approved = event(3, "approved", {"people": ["Zoë"]})
+    refiled = event(4, "refiled", {"people": ["John Doe"]})
+    expected = {"accepted:phone": 1, "reviewed:unidentified": 1, "approved": 1}
+    assert counts(ACCEPTED, REVIEWED, approved) == expected
+    assert counts(ACCEPTED, REVIEWED, approved, refiled) == expected
+
+
+def test_a_decision_taken_back_does_not_count() -> None:
+    expected = {"accepted:phone": 1, "reviewed:unidentified": 1}
+    for kind in ("approved", "rejected"):
+        assert counts(ACCEPTED, REVIEWED, event(3, kind), event(4, "undone", undoes=3)) == expected
+
+
+def test_healed() -> None:
+    later = event(3, "sorted", {"people": ["John Doe"]})
+    assert counts(REVIEWED, later) == {
+        "reviewed:unidentified": 1,
+        "sorted": 1,
+        "healed": 1,
+        "person:john_doe": 1,
+    }
+
+
+def test_duplicates_caught_and_missed() -> None:
+    caught = event(2, "reviewed", {"category": "duplicates"})
+    assert counts(caught, older_copy=True) == {"reviewed:duplicates": 1, "duplicates": 1}
+    skipped = event(2, "skipped", {"category": "duplicates"})
+    assert counts(skipped, older_copy=True) == {"skipped": 1, "duplicates": 1}
+    assert counts(SORTED, older_copy=True) == {"sorted": 1, "missed": 1, "person:john_doe": 1}
+
+
+# --- the totals in the ledger ----------------------------------------------------------------
+
+
+def add_photo(ledger: Ledger, photo_id: int, sha256: str | None = None) -> None:
+    ledger.write(
+        lambda db: db.conn.execute(
+            "INSERT INTO photos (id, state, source, origin, original_name, size, mtime_ns, arrived_at, sha256)"
+            " VALUES (?, 'filed', 'phone', 'inbox', 'a.jpg', 1, 1, ?, ?)",
+            (photo_id, NOON, sha256),
+        )
+    )
+
+
+def happen(ledger: Ledger, *new: NewEvent, at: str = NOON) -> list[int]:
+    return ledger.write(lambda db: events.append(db, new, at))
+
+
+def stored(ledger: Ledger) -> dict[tuple[str, str, str], int]:
+    rows = ledger.read(
+        lambda db: db.conn.execute("SELECT day, what, name, photos FROM daily_totals").fetchall()
+    )
+    return {(day, what, name): count for day, what, name, count in rows if count}
+
+
+KINDS = ("accepted", "sorted", "reviewed", "skipped", "approved", "refiled", "rejected", "deferred", "undone")
+STEPS = st.lists(
+    st.tuples(st.integers(1, 4), st.sampled_from(KINDS), st.integers(0, 30), st.integers(0, 3)), max_size=30
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(steps=STEPS, chunk=st.integers(1, 7))
+def test_totals_are_what_the_whole_history_says(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, str, int, int]], chunk: int
+) -> None:
+    """However the events are cut into chunks, and whatever order undo and redo come in."""
+    path = tmp_path_factory.mktemp("totals") / "smartsort.db"
+    with Ledger(str(path)) as ledger:
+        for photo_id in range(1, 5):
+            add_photo(ledger, photo_id, sha256="same" if photo_id > 2 else None)
+        ids: list[int] = []
+        for photo_id, kind, which, day in steps:
+            undoes = ids[which % len(ids)] if kind == "undone" and ids else None
+            data = {"people": ["John Doe"], "category": "duplicates", "source": "phone"}
+            ids += happen(
+                ledger,
+                NewEvent(kind, photo_id, data, undoes=undoes),
+                at=f"2026-05-0{day + 1}T12:00:00.000+00:00",
+            )
+            if which % 3 == 0:
+                ledger.write(lambda db: statistics.count_chunk(db, chunk))
+        while ledger.write(lambda db: statistics.count_chunk(db, chunk)):
+            pass
+        expected: Counter[tuple[str, str, str]] = Counter()
+        for photo_id in range(1, 5):
+            history = ledger.read(lambda db, p=photo_id: events.of_photo(db, p))
+            expected.update(tally(history, older_copy=photo_id == 4))
+        assert stored(ledger) == dict(expected)
+
+
+def test_catching_up_twice_counts_once(ledger: Ledger) -> None:
+    add_photo(ledger, 1)
+    happen(ledger, NewEvent("accepted", 1, {"source": "phone"}), NewEvent("sorted", 1, {"people": ["Zoë"]}))
+    happen(ledger, NewEvent("enabled"))
+
+    async def twice_at_once() -> None:
+        await asyncio.gather(*(statistics.catch_up(ledger) for _ in range(4)))
+
+    asyncio.run(twice_at_once())
+    day = local_day(NOON)
+    assert stored(ledger) == {
+        (day, What.ACCEPTED, "phone"): 1,
+        (day, What.SORTED, ""): 1,
+        (day, What.PERSON, "zoë"): 1,
+    }
+    assert ledger.read(statistics.uncounted) == 0
+
+
+def test_an_old_photo_undone_today_changes_its_own_day(ledger: Ledger) -> None:
+    add_photo(ledger, 1)
+    (filed,) = happen(ledger, NewEvent("sorted", 1, {"people": ["Zoë"]}), at="2026-01-04T12:00:00.000+00:00")
+    asyncio.run(statistics.catch_up(ledger))
+    happen(ledger, NewEvent("undone", 1, undoes=filed, actor="anna"))
+    asyncio.run(statistics.catch_up(ledger))
+    january = ledger.read(lambda db: statistics.totals(db, date(2026, 1, 1), date(2026, 1, 31)))
+    assert (january[What.SORTED], january[What.WRONG], january[What.PERSON]) == (1, 1, 0)
+    assert january.by_name.get(What.PERSON, {}) == {}
+    may = ledger.read(lambda db: statistics.totals(db, date(2026, 5, 1), date(2026, 5, 31)))
+    assert may.by_what == {}
+    assert len(may.by_day) == 31
+
+
+def wait_in_queue(ledger: Ledger, photo_id: int, category: str, since: datetime) -> None:
+    at = since.astimezone(UTC).isoformat(timespec="milliseconds")
+    ledger.write(
+        lambda db: db.conn.execute(
+            "INSERT INTO review_queue (file_path, category, created_at, action, photo_id)"
+            " VALUES ('x', ?, ?, 'pending', ?)",
+            (category, at, photo_id),
+        )
+    )
+
+
+def test_the_queue(ledger: Ledger) -> None:
+    now = datetime(2026, 5, 4, 12, tzinfo=UTC)
+    empty = ledger.read(lambda db: statistics.waiting(db, now))
+    assert (empty.total, empty.oldest, empty.median_age_seconds(now)) == (0, None, None)
+    hours = (0.5, 2, 23, 25, 24 * 6, 24 * 8, 24 * 400)
+    for photo_id, age in enumerate(hours, 1):
+        category = "duplicates" if photo_id % 2 else "unidentified"
+        wait_in_queue(ledger, photo_id, category, now - timedelta(hours=age))
+    ledger.write(
+        lambda db: db.conn.execute(
+            "INSERT INTO review_queue (file_path, category, action) VALUES ('from before', 'x', 'pending')"
+        )
+    )
+    waiting = ledger.read(lambda db: statistics.waiting(db, now))
+    assert waiting.total == 7
+    assert waiting.by_category == {"duplicates": 4, "unidentified": 3}
+    assert waiting.by_age == {"hour": 1, "day": 2, "week": 2, "older": 2}
+    assert waiting.oldest == "2025-03-30T12:00:00.000+00:00"
+    assert waiting.median_age_seconds(now) == 25 * 3600
+    since = (now - timedelta(days=1)).isoformat(timespec="milliseconds")
+    assert ledger.read(lambda db: statistics.waiting_by_category(db, since)) == {
+        "duplicates": 2,
+        "unidentified": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT count(*) FROM review_queue WHERE action = 'pending' AND photo_id IS NOT NULL"
+        " AND created_at >= ''",
+        "SELECT created_at FROM review_queue WHERE action = 'pending' AND photo_id IS NOT NULL"
+        " ORDER BY created_at LIMIT 1 OFFSET 5",
+        "SELECT person_id, count(*) FROM photos INDEXED BY idx_photos_filed"
+        " WHERE state = 'filed' AND person_id IS NOT NULL GROUP BY person_id",
+    ],
+)
+def test_counting_reads_an_index_alone(ledger: Ledger, statement: str) -> None:
+    plan = ledger.read(lambda db: db.conn.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall())
+    assert all("COVERING INDEX" in row[3] for row in plan), plan
+
+
+# --- the summary -----------------------------------------------------------------------------
+
+
+def summary(what: dict[str, int], came: dict[str, int], waiting: int) -> Any:
+    totals = statistics.Totals(date(2026, 5, 4), date(2026, 5, 4), what, {}, {"2026-05-04": what})
+    return summarised(totals, statistics.Waiting(waiting), came, 1)
+
+
+def test_the_example_of_the_source_document() -> None:
+    found = summary({What.SORTED: 145}, {"unidentified": 15, "duplicates": 8}, 23)
+    assert (found.auto_sorted, found.in_review, found.success_rate) == (145, 23, 86.3)
+
+
+def test_nothing_at_all() -> None:
+    found = summary({}, {}, 0)
+    assert (found.auto_sorted, found.in_review, found.success_rate) == (0, 0, 0.0)
+    assert [m.met for m in found.metrics] == [None, None, None, True]
+
+
+def test_the_success_metrics() -> None:
+    what = {
+        What.SORTED: 90,
+        What.WRONG: 6,
+        What.REVIEWED: 20,
+        What.HEALED: 10,
+        What.DUPLICATES: 5,
+        What.MISSED: 1,
+    }
+    found = {m.name: (m.value, m.met) for m in summary(what, {"unidentified": 10}, 50).metrics}
+    assert found == {
+        "auto_sort_rate": (84.0, True),
+        "duplicate_catch_rate": (83.3, False),
+        "wrongly_sorted_share": (6.7, False),
+        "waiting_in_review": (50, False),
+    }
+    assert percentage(1, 3) == 33.3

@@ -1,0 +1,131 @@
+"""A whole sidecar beside a demo Immich, on real sockets, in its own thread: for tests of the HTTP API."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+from smartsort.bootstrap import Sidecar, open_sidecar
+from smartsort.config import load_settings
+from smartsort.demo.immich import DemoImmich
+from smartsort.demo.run import IMMICH_LIBRARY, demo_settings, sidecar_settings
+from smartsort.demo.samples import make_samples
+from smartsort.ledger import photos
+from smartsort.listening import listen
+from smartsort.service import run
+
+T = TypeVar("T")
+BASE = "/api/smart-download"
+TOKEN = "test-token-of-the-admin"
+REVIEW_TOKEN = "test-token-of-a-reviewer"
+INTAKE_TOKEN = "test-token-of-a-downloader"
+
+
+@dataclass
+class LiveSidecar:
+    """A running sidecar. `client` speaks to it as the admin, or with another token."""
+
+    url: str
+    root: Path
+    sidecar: Sidecar
+    demo: DemoImmich
+    loop: asyncio.AbstractEventLoop
+    _clients: list[httpx.Client] = field(default_factory=list)
+
+    def client(self, token: str | None = TOKEN) -> httpx.Client:
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        client = httpx.Client(base_url=self.url, headers=headers, timeout=30)
+        self._clients.append(client)
+        return client
+
+    def run(self, work: Awaitable[T]) -> T:
+        """What a coroutine gives, run in the sidecar's own loop."""
+
+        async def waited() -> T:
+            return await work
+
+        return asyncio.run_coroutine_threadsafe(waited(), self.loop).result(60)
+
+    def wait_for(self, ready: Callable[[], bool], what: str, seconds: float = 60) -> None:
+        """Until it is so; fails when it never is."""
+        until = time.monotonic() + seconds
+        while not ready():
+            assert time.monotonic() < until, f"waited {seconds} s in vain for {what}"
+            time.sleep(0.02)
+
+    def all_sorted(self, count: int) -> bool:
+        """True when so many photos are at rest and none is on its way."""
+        counts = self.sidecar.context.ledger.read(photos.count_by_state)
+        unfinished = self.sidecar.context.ledger.read(photos.unfinished)
+        return sum(counts.values()) >= count and not unfinished
+
+
+@contextmanager
+def live_sidecar(
+    root: Path, samples: int = 0, seed: int = 0, settings: Mapping[str, Any] | None = None
+) -> Iterator[LiveSidecar]:
+    """A sidecar on `root` that has sorted so many sample photos when it is handed out."""
+    if samples:
+        make_samples(str(root / "inbox"), samples, seed, size=(320, 240))
+    (root / "library").mkdir(parents=True, exist_ok=True)
+    started: list[LiveSidecar | BaseException] = []
+    ready = threading.Event()
+
+    async def main() -> None:
+        demo = DemoImmich(demo_settings(str(root), "instant", "3.1.0", people_from_regions=False))
+        listening = listen("127.0.0.1", 0)
+        async with demo.serve(port=0) as immich:
+            values = {
+                **sidecar_settings(str(root), immich.url, demo.key, 0, own_photos=False),
+                "intake.quiet_seconds": 0.05,
+                "immich.library_path": IMMICH_LIBRARY,
+                "api.token": TOKEN,
+                "api.tokens": [
+                    {"name": "reviewer", "token": REVIEW_TOKEN, "scopes": ["review"]},
+                    {"name": "downloader", "token": INTAKE_TOKEN, "scopes": ["intake"]},
+                ],
+                **(settings or {}),
+            }
+            loaded = load_settings(None, env={}, overrides=values)
+            sidecar = await asyncio.to_thread(open_sidecar, loaded)
+            url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+            started.append(LiveSidecar(url, root, sidecar, demo, asyncio.get_running_loop()))
+            ready.set()
+            try:
+                await run(sidecar, listening)
+            finally:
+                await sidecar.close()
+
+    def thread() -> None:
+        try:
+            asyncio.run(main())
+        except BaseException as problem:
+            started.append(problem)
+            ready.set()
+            raise
+
+    worker = threading.Thread(target=thread, name="sidecar", daemon=True)
+    worker.start()
+    assert ready.wait(30)
+    live = started[0]
+    if isinstance(live, BaseException):
+        raise live
+    try:
+        live.wait_for(lambda: live.sidecar.connected, "the connection to Immich")
+        if samples:
+            live.wait_for(lambda: live.all_sorted(samples), "the samples to be sorted")
+        yield live
+    finally:
+        for client in live._clients:
+            client.close()
+        live.loop.call_soon_threadsafe(live.sidecar.stop)
+        worker.join(30)
+        assert not worker.is_alive()

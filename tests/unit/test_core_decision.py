@@ -1,0 +1,465 @@
+"""The decision: every rule by example, and what holds whatever the photo and the policy."""
+
+import dataclasses
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from smartsort.core.decision import RULES, Rule, decide
+from smartsort.core.model import (
+    Box,
+    Category,
+    Confidence,
+    CopyPlace,
+    Decision,
+    Evidence,
+    Face,
+    OtherCopy,
+    Outcome,
+    Person,
+    Reason,
+    Suggestion,
+)
+from smartsort.core.policy import MultipleFaces, OnDuplicate, PersonRef, Policy, Thresholds, WhenUnknown
+from smartsort.core.wording import REASON_CODES, sentence, short
+
+JOHN, SARAH, VICTOR, LUKAS = (
+    Person("p-john", "John Doe"),
+    Person("p-sarah", "Sarah Smith"),
+    Person("p-victor", "Victor Grey"),
+    Person("p-lukas", "Lukas"),
+)
+UNNAMED = Person("p-unnamed", "")
+
+
+def face(person=None, share=0.2, name="f"):
+    """A face that covers so much of a picture of 1000 x 1000."""
+    return Face(f"{name}-{person.id if person else 'nobody'}", Box(0, 0, round(share * 1000), 1000), 1000, 1000, person)
+
+
+def photo(*people, **more):
+    faces = tuple(p if isinstance(p, Face) else face(p, name=f"f{i}") for i, p in enumerate(people))
+    return Evidence(faces=faces, **more)
+
+
+def refs(*names):
+    return tuple(PersonRef(name) for name in names)
+
+
+HOUSEHOLD = Policy(whitelist=refs("john_doe", "Sarah Smith"), blacklist=refs("Victor Grey"))
+ELSEWHERE = OtherCopy(CopyPlace.LEDGER, "faces/john_doe/a.jpg", 7)
+
+
+def sure(evidence, similarity=0.9, margin=0.3, runner_up=None):
+    measured = {f.id: Confidence(similarity, margin, runner_up) for f in evidence.faces}
+    return dataclasses.replace(evidence, confidence=measured)
+
+
+REVIEWED = [
+    # evidence, policy, category, prefix, what the first reason says
+    (Evidence(unreadable="empty"), HOUSEHOLD, "unidentified", "unreadable_", "unreadable: empty"),
+    (photo(JOHN, other_copy=ELSEWHERE), HOUSEHOLD, "duplicates", "duplicate_", "duplicate"),
+    (
+        photo(JOHN, other_copy=OtherCopy(CopyPlace.DOWNLOADS, "/old/a.jpg")),
+        HOUSEHOLD,
+        "duplicates",
+        "duplicate_",
+        "duplicate",
+    ),
+    (
+        photo(JOHN, other_copy=OtherCopy(CopyPlace.IMMICH, asset_id="a")),
+        HOUSEHOLD,
+        "duplicates",
+        "duplicate_",
+        "duplicate",
+    ),
+    (
+        photo(JOHN, other_copy=OtherCopy(CopyPlace.TRASH, "trash/a.jpg", 3)),
+        HOUSEHOLD,
+        "duplicates",
+        "duplicate_",
+        "rejected_before",
+    ),
+    (
+        photo(JOHN, other_copy=OtherCopy(CopyPlace.IMMICH_TRASH, asset_id="a")),
+        HOUSEHOLD,
+        "duplicates",
+        "duplicate_",
+        "duplicate_in_immich_trash",
+    ),
+    (photo(JOHN, near_copy=ELSEWHERE), HOUSEHOLD, "duplicates", "duplicate_", "near_duplicate"),
+    (photo(VICTOR), HOUSEHOLD, "unwanted_person", "unwanted_", "blacklisted_person: Victor Grey"),
+    (photo(JOHN, VICTOR), HOUSEHOLD, "unwanted_person", "unwanted_", "blacklisted_person: Victor Grey"),
+    (Evidence(gave_up="it failed twice"), HOUSEHOLD, "unidentified", "unknown_", "recognition_failed"),
+    (photo(), HOUSEHOLD, "unidentified", "noface_", "no_faces_detected"),
+    (
+        photo(face(JOHN, share=0.01)),
+        dataclasses.replace(HOUSEHOLD, min_face_share=0.05),
+        "unidentified",
+        "noface_",
+        "only_background_faces",
+    ),
+    (photo(JOHN, SARAH), HOUSEHOLD, "multiple_faces", "multi_", "multiple_faces (2 people)"),
+    # Pitfall 16: a stranger counts.
+    (photo(JOHN, None), HOUSEHOLD, "multiple_faces", "multi_", "multiple_faces (2 people)"),
+    (
+        photo(JOHN, None, SARAH),
+        dataclasses.replace(HOUSEHOLD, multiple_faces=MultipleFaces.EACH_PERSON),
+        "multiple_faces",
+        "multi_",
+        "multiple_faces (3 people)",
+    ),
+    (
+        photo(JOHN, LUKAS),
+        dataclasses.replace(HOUSEHOLD, multiple_faces=MultipleFaces.EACH_PERSON),
+        "multiple_faces",
+        "multi_",
+        "multiple_faces (2 people)",
+    ),
+    (
+        photo(face(JOHN, name="left"), face(JOHN, name="right")),
+        dataclasses.replace(HOUSEHOLD, max_faces=2),
+        "multiple_faces",
+        "multi_",
+        "same_person_twice: John Doe",
+    ),
+    (photo(None), HOUSEHOLD, "unidentified", "unknown_", "unknown_face"),
+    (photo(UNNAMED), HOUSEHOLD, "unidentified", "unknown_", "unnamed_person"),
+    (photo(LUKAS), HOUSEHOLD, "unidentified", "notwhitelisted_", "not_in_whitelist: Lukas"),
+    (sure(photo(JOHN), 0.42), HOUSEHOLD, "low_confidence", "lowconf_", "low_confidence: 0.42"),
+    (
+        sure(photo(JOHN), 0.9, 0.01, SARAH),
+        dataclasses.replace(HOUSEHOLD, thresholds=Thresholds(0.6, 0.05)),
+        "low_confidence",
+        "lowconf_",
+        "low_margin: 0.01",
+    ),
+    (
+        photo(JOHN),
+        dataclasses.replace(HOUSEHOLD, when_confidence_unknown=WhenUnknown.REVIEW),
+        "low_confidence",
+        "lowconf_",
+        "confidence_unknown",
+    ),
+    (
+        sure(photo(JOHN), 0.7),
+        dataclasses.replace(HOUSEHOLD, person_thresholds={"john doe": Thresholds(0.8)}),
+        "low_confidence",
+        "lowconf_",
+        "low_confidence: 0.70",
+    ),
+]
+
+
+@pytest.mark.parametrize("case", REVIEWED, ids=[f"{n}-{c[4]}" for n, c in enumerate(REVIEWED)])
+def test_what_a_human_is_asked_about(case):
+    evidence, policy, category, prefix, reason = case
+    decision = decide(evidence, policy)
+    assert decision.outcome is Outcome.REVIEWED
+    assert (decision.category, decision.prefix) == (category, prefix)
+    assert short(decision.reason) == reason
+    assert decision.people == ()
+    assert decision.faces_detected == len(evidence.faces)
+    assert decision.policy_version == policy.version
+
+
+SORTED = [
+    (photo(JOHN), HOUSEHOLD, ["John Doe"]),
+    (photo(LUKAS), Policy(blacklist=refs("Victor Grey")), ["Lukas"]),  # no whitelist: every named person
+    (photo(JOHN, SARAH), dataclasses.replace(HOUSEHOLD, max_faces=2), ["John Doe", "Sarah Smith"]),
+    (
+        photo(SARAH, JOHN),
+        dataclasses.replace(HOUSEHOLD, multiple_faces=MultipleFaces.EACH_PERSON),
+        ["Sarah Smith", "John Doe"],
+    ),
+    (
+        photo(face(JOHN, 0.3), face(None, 0.1)),
+        dataclasses.replace(HOUSEHOLD, multiple_faces=MultipleFaces.MAIN_FACE),
+        ["John Doe"],
+    ),
+    (
+        photo(face(JOHN, 0.3), face(None, 0.01)),
+        dataclasses.replace(HOUSEHOLD, min_face_share=0.05),
+        ["John Doe"],
+    ),
+    (sure(photo(JOHN), 0.6), HOUSEHOLD, ["John Doe"]),  # the threshold itself is enough
+    (
+        sure(photo(JOHN), 0.5),
+        dataclasses.replace(HOUSEHOLD, person_thresholds={"john_doe": Thresholds(0.4)}),
+        ["John Doe"],
+    ),
+    # A known id decides alone, whatever the names say now (pitfall 13).
+    (photo(Person("p-john", "Johnny")), Policy(whitelist=(PersonRef("John Doe", "p-john"),)), ["Johnny"]),
+]
+
+
+@pytest.mark.parametrize("case", SORTED, ids=[f"{n}-{'+'.join(c[2])}" for n, c in enumerate(SORTED)])
+def test_what_is_filed(case):
+    evidence, policy, people = case
+    decision = decide(evidence, policy)
+    assert decision.outcome is Outcome.SORTED
+    assert [p.name for p in decision.people] == people
+    assert (decision.category, decision.prefix) == (None, "")
+    assert decision.reason.code == "face_match_verified"
+    assert decision.reason.names == tuple(people)
+
+
+def test_a_list_entry_with_an_id_is_not_whoever_has_the_name_now():
+    policy = Policy(whitelist=(PersonRef("John Doe", "p-somebody-else"),))
+    assert decide(photo(JOHN), policy).reason.code == "not_in_whitelist"
+
+
+def test_an_unwanted_person_stays_unwanted_when_somebody_takes_their_name_away():
+    policy = Policy(blacklist=(PersonRef("Victor Grey", "p-victor"),), multiple_faces=MultipleFaces.MAIN_FACE)
+    nameless = Person("p-victor", "")
+    decision = decide(photo(face(JOHN, 0.3), face(nameless, 0.1)), policy)
+    assert decision.category is Category.UNWANTED_PERSON
+    assert short(decision.reason) == "blacklisted_person: Victor Grey"
+
+
+def test_two_people_of_one_name_are_never_guessed_at():
+    other = Person("p-other", "john doe")
+    decision = decide(photo(JOHN), HOUSEHOLD, ambiguous={JOHN.id, other.id})
+    assert decision.outcome is Outcome.REVIEWED
+    assert short(decision.reason) == "ambiguous_name: John Doe"
+
+
+# --- duplicates ------------------------------------------------------------------------------
+
+SKIPPING = dataclasses.replace(HOUSEHOLD, on_duplicate=OnDuplicate.SKIP)
+
+
+@pytest.mark.parametrize(
+    ("place", "outcome"),
+    [
+        (CopyPlace.LEDGER, Outcome.SKIPPED),
+        (CopyPlace.DOWNLOADS, Outcome.SKIPPED),
+        (CopyPlace.IMMICH, Outcome.SKIPPED),
+        # Pitfall 1: the only other copy lies in a trash, so this one may be the last.
+        (CopyPlace.TRASH, Outcome.REVIEWED),
+        (CopyPlace.IMMICH_TRASH, Outcome.REVIEWED),
+    ],
+)
+def test_only_a_copy_of_something_alive_is_skipped(place, outcome):
+    decision = decide(photo(JOHN, other_copy=OtherCopy(place, "x", 1)), SKIPPING)
+    assert decision.outcome is outcome
+    assert decision.category is Category.DUPLICATES
+
+
+def test_what_only_looks_alike_is_never_skipped():
+    assert decide(photo(JOHN, near_copy=ELSEWHERE), SKIPPING).outcome is Outcome.REVIEWED
+
+
+# --- confidence ------------------------------------------------------------------------------
+
+
+def test_the_least_certain_face_decides():
+    evidence = photo(JOHN, SARAH)
+    evidence = dataclasses.replace(
+        evidence, confidence={evidence.faces[0].id: Confidence(0.5), evidence.faces[1].id: Confidence(0.3)}
+    )
+    decision = decide(evidence, dataclasses.replace(HOUSEHOLD, max_faces=2))
+    assert short(decision.reason) == "low_confidence: 0.30"
+    assert decision.reason.names == ("Sarah Smith",)
+
+
+@pytest.mark.parametrize("measured", [None, Confidence(why_unknown="no ML service is configured")])
+def test_unknown_confidence_is_accepted_or_asked_about_as_configured(measured):
+    evidence = photo(JOHN)
+    if measured:
+        evidence = dataclasses.replace(evidence, confidence={evidence.faces[0].id: measured})
+    accepted = decide(evidence, HOUSEHOLD)
+    asking = dataclasses.replace(HOUSEHOLD, when_confidence_unknown=WhenUnknown.REVIEW)
+    asked = decide(evidence, asking)
+    assert accepted.outcome is Outcome.SORTED
+    assert "confidence" not in accepted.reason.numbers  # nothing is made up
+    assert asked.category is Category.LOW_CONFIDENCE
+    assert asked.reason.detail == (measured.why_unknown if measured else "nothing measures it")
+
+
+def test_a_filed_photo_says_how_sure_the_weakest_match_was():
+    evidence = sure(photo(JOHN), 0.77)
+    assert decide(evidence, HOUSEHOLD).reason.numbers == {"confidence": 0.77}
+
+
+# --- categories and priority -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("off", [c for c in Category if c is not Category.UNIDENTIFIED])
+def test_a_category_that_is_switched_off_falls_through_to_unidentified(off):
+    for evidence, policy, category, prefix, reason in REVIEWED:
+        quiet = dataclasses.replace(policy, categories=frozenset(Category) - {off})
+        decision = decide(evidence, quiet)
+        assert short(decision.reason) == reason
+        assert decision.prefix == prefix
+        if category == off:
+            assert decision.category is Category.UNIDENTIFIED
+            assert decision.reasons[-1] == Reason("category_off", names=(off.value,))
+        else:
+            assert decision.category == category
+
+
+def test_with_every_category_off_a_photo_still_waits_for_somebody():
+    decision = decide(photo(), dataclasses.replace(HOUSEHOLD, categories=frozenset()))
+    assert (decision.outcome, decision.category) == (Outcome.REVIEWED, Category.UNIDENTIFIED)
+
+
+def test_all_rules_speak_and_the_first_of_the_table_chooses_the_folder():
+    evidence = photo(VICTOR, None, LUKAS, other_copy=ELSEWHERE, near_copy=ELSEWHERE)
+    decision = decide(evidence, HOUSEHOLD)
+    assert [r.code for r in decision.reasons] == [
+        "duplicate",
+        "near_duplicate",
+        "blacklisted_person",
+        "multiple_faces",
+        "unknown_face",
+        "not_in_whitelist",
+    ]
+    assert decision.category is Category.DUPLICATES
+
+
+def test_the_order_of_the_table_is_the_documented_priority():
+    assert [rule.name for rule in RULES] == [
+        "unreadable",
+        "duplicate",
+        "near_duplicate",
+        "blacklisted",
+        "gave_up",
+        "no_face",
+        "too_many",
+        "same_person_twice",
+        "unknown",
+        "ambiguous",
+        "not_wanted",
+        "low_confidence",
+    ]
+
+
+def test_the_order_of_the_rules_alone_makes_the_priority():
+    turned = decide(photo(VICTOR, other_copy=ELSEWHERE), HOUSEHOLD, rules=RULES[::-1])
+    assert turned.category is Category.UNWANTED_PERSON
+
+
+def test_suggestions_are_named_closest_first():
+    stranger = face(None)
+    evidence = Evidence(faces=(stranger,), suggestions={stranger.id: (Suggestion(JOHN), Suggestion(SARAH))})
+    decision = decide(evidence, HOUSEHOLD)
+    assert decision.reason.names == ("John Doe",)
+    assert decision.suggested == JOHN
+
+
+def test_the_person_of_the_largest_face_is_suggested():
+    decision = decide(photo(face(SARAH, 0.1), face(JOHN, 0.3), face(None, 0.5)), HOUSEHOLD)
+    assert decision.suggested == JOHN
+
+
+# --- whatever happens ------------------------------------------------------------------------
+
+NAMES = st.sampled_from(["", "John Doe", "john_doe", "Sarah Smith", "Victor Grey", "..."])
+PEOPLE = st.builds(Person, st.sampled_from(["p-john", "p-sarah", "p-victor"]), NAMES)
+ENTRIES = st.builds(PersonRef, NAMES, st.sampled_from([None, "p-john", "p-victor"]))
+LISTS = st.lists(ENTRIES, max_size=2).map(tuple)
+SHARES = st.sampled_from([0.0, 0.01, 0.2, 0.5])
+SCORES = st.sampled_from([None, -1.0, 0.0, 0.3, 0.6, 0.9, 1.0])
+COPIES = st.none() | st.builds(OtherCopy, st.sampled_from(CopyPlace), st.sampled_from([None, "a.jpg"]))
+POLICIES = st.builds(
+    Policy,
+    whitelist=LISTS,
+    blacklist=LISTS,
+    thresholds=st.builds(Thresholds, st.sampled_from([0.0, 0.5]), st.sampled_from([0.0, 0.1])),
+    person_thresholds=st.dictionaries(NAMES, st.just(Thresholds(0.8)), max_size=1),
+    max_faces=st.integers(0, 3),
+    min_face_share=st.sampled_from([0.0, 0.05]),
+    when_confidence_unknown=st.sampled_from(WhenUnknown),
+    multiple_faces=st.sampled_from(MultipleFaces),
+    on_duplicate=st.sampled_from(OnDuplicate),
+    categories=st.frozensets(st.sampled_from(Category)),
+)
+
+
+@st.composite
+def evidences(draw):
+    people = draw(st.lists(st.none() | PEOPLE, max_size=3))
+    faces = tuple(face(person, draw(SHARES), str(n)) for n, person in enumerate(people))
+    ids = st.sampled_from([f.id for f in faces] + ["of a face that is gone"])
+    measured = st.builds(Confidence, SCORES, SCORES, st.none() | PEOPLE, st.sampled_from([None, "no service"]))
+    closest = st.lists(st.builds(Suggestion, PEOPLE), max_size=2).map(tuple)
+    # Mostly readable and new, else nothing would ever be filed.
+    fresh = draw(st.integers(0, 3)) > 0
+    return Evidence(
+        faces,
+        None if fresh else draw(COPIES),
+        None if fresh else draw(COPIES),
+        draw(st.dictionaries(ids, measured, max_size=3)),
+        draw(st.dictionaries(ids, closest, max_size=1)),
+        None if fresh else draw(st.sampled_from([None, "", "broken"])),
+        None if fresh else draw(st.sampled_from([None, "it failed"])),
+    )
+
+
+AMBIGUOUS = st.frozensets(st.sampled_from(["p-john", "p-victor"]))
+
+
+def _raises(_case):
+    raise KeyError("not what it expected")
+
+
+BROKEN = Rule("broken", Category.LOW_CONFIDENCE, "lowconf_", _raises)
+
+
+@settings(max_examples=400)
+@given(evidences(), POLICIES, AMBIGUOUS)
+def test_whatever_is_seen_there_is_one_decision_with_a_reason(evidence, policy, ambiguous):
+    decision = decide(evidence, policy, ambiguous)
+    assert isinstance(decision, Decision)
+    assert decision == decide(evidence, policy, ambiguous)
+    assert decision.reasons
+    assert {r.code for r in decision.reasons} <= REASON_CODES
+    assert "rule_failed" not in {r.code for r in decision.reasons}
+    for reason in decision.reasons:
+        assert short(reason)
+        assert sentence(reason).endswith(".")
+    if decision.outcome is Outcome.SORTED:
+        assert decision.category is None
+        filed_only_if_wanted(decision, evidence, policy, ambiguous)
+    else:
+        assert decision.people == ()
+        assert decision.category in {*policy.categories, Category.UNIDENTIFIED}
+        assert decision.prefix
+    if decision.outcome is Outcome.SKIPPED:
+        assert evidence.other_copy is not None
+        assert evidence.other_copy.alive
+        assert policy.on_duplicate is OnDuplicate.SKIP
+
+
+def filed_only_if_wanted(decision, evidence, policy, ambiguous):
+    assert (evidence.unreadable, evidence.gave_up) == (None, None)
+    assert (evidence.other_copy, evidence.near_copy) == (None, None)
+    assert not any(f.person is not None and policy.blacklisted(f.person) for f in evidence.faces)
+    counted = [f for f in evidence.faces if f.share >= policy.min_face_share]
+    if policy.multiple_faces is MultipleFaces.MAIN_FACE and len(counted) > policy.max_faces:
+        counted = [max(counted, key=lambda f: f.share)]
+    assert counted
+    for each in counted:
+        assert each.person is not None
+        assert each.person.name
+        assert policy.wanted(each.person)
+        assert each.person.id not in ambiguous
+        assert each.person in decision.people
+    assert len(decision.people) == len(counted)
+    if policy.multiple_faces is not MultipleFaces.MAIN_FACE:
+        # Pitfall 16: a stranger beside them counts.
+        stranger = face(None, 1.0, "one more")
+        more = dataclasses.replace(evidence, faces=(*evidence.faces, stranger))
+        assert decide(more, policy, ambiguous).outcome is Outcome.REVIEWED
+
+
+@given(evidences(), POLICIES, st.integers(0, len(RULES)))
+def test_a_rule_that_raises_asks_a_human(evidence, policy, place):
+    rules = (*RULES[:place], BROKEN, *RULES[place:])
+    decision = decide(evidence, policy, rules=rules)
+    assert decision.outcome is not Outcome.SORTED
+    failed = next(r for r in decision.reasons if r.code == "rule_failed")
+    assert failed.names == ("broken",)
+    assert "not what it expected" in failed.detail

@@ -1,0 +1,5 @@
+"""`python -m smartsort_tui`."""
+
+from smartsort_tui.cli import main
+
+main()

@@ -1,0 +1,388 @@
+"""A typed client of smartsort's HTTP API. It knows nothing of widgets.
+
+Every failure is an `ApiProblem` that says what failed, on what, and what to do:
+
+    ApiProblem
+    ├── Unreachable      nothing answers there, or it stopped in the middle of an answer
+    ├── NotSmartsort     something answers, but it is not smartsort's API
+    ├── TokenRefused     the token is missing or wrong
+    ├── NotAllowed       the token is right but may not do this
+    ├── NotThere         the item, photo or route does not exist
+    ├── DecidedMeanwhile somebody else was faster; `happened` tells what they did
+    └── Refused          the sidecar understood and said no (invalid input, Immich or the disk in the way)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from typing import Any, Literal, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import TypeAdapter, ValidationError
+
+from smartsort.api.schemas import (
+    Approve,
+    BulkApprove,
+    BulkDecided,
+    ConfigPatch,
+    ConfigView,
+    Decided,
+    DoctorReport,
+    EventPage,
+    EventView,
+    ListChange,
+    ListView,
+    PersonView,
+    Problem,
+    ReviewItem,
+    ReviewPage,
+    Selection,
+    Shape,
+    Status,
+    Summary,
+    Undo,
+    WhatIf,
+)
+
+BASE = "/api/smart-download"
+# Larger than any preview Immich makes; a larger answer is not a picture for a terminal.
+MAX_PICTURE_BYTES = 32 * 1024 * 1024
+# Bulk actions answer when all of them are done.
+BULK_TIMEOUT_SECONDS = 300.0
+
+ShapeT = TypeVar("ShapeT", bound=Shape)
+ListName = Literal["whitelist", "blacklist"]
+
+
+class ApiProblem(Exception):
+    """A call that did not work. `title` is a few words, `remedy` what a person can do."""
+
+    title = "That did not work"
+    remedy = ""
+
+    def __init__(self, detail: str, *, remedy: str | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        if remedy is not None:
+            self.remedy = remedy
+
+
+class Unreachable(ApiProblem):
+    """Nothing answers."""
+
+    title = "No answer from smartsort"
+    remedy = "Is the sidecar running, and is this its address? Trying again by itself."
+
+
+class NotSmartsort(ApiProblem):
+    """Something else answers there."""
+
+    title = "This is not smartsort"
+    remedy = "Check --url (or SMARTSORT_URL): scheme, host and port of the sidecar, usually :8484."
+
+
+class TokenRefused(ApiProblem):
+    """401."""
+
+    title = "The token was refused"
+    remedy = (
+        "Give the sidecar's token with --token-file, --token or SMARTSORT_TOKEN; "
+        "it lies in api-token below the sidecar's root."
+    )
+
+
+class NotAllowed(ApiProblem):
+    """403."""
+
+    title = "This token may not do that"
+    remedy = "Use a token with the scope that is named."
+
+
+class NotThere(ApiProblem):
+    """404."""
+
+    title = "Not there any more"
+
+
+class DecidedMeanwhile(ApiProblem):
+    """409."""
+
+    title = "Decided meanwhile"
+
+    def __init__(self, detail: str, happened: EventView | None) -> None:
+        super().__init__(detail)
+        self.happened = happened
+
+
+class Refused(ApiProblem):
+    """Any other error of the sidecar."""
+
+    title = "smartsort said no"
+
+
+def base_url(text: str) -> httpx.URL:
+    """The sidecar's address as typed; `host:port` means http. Raises NotSmartsort for nonsense."""
+    text = text.strip()
+    if "://" not in text:
+        text = f"http://{text}"
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL as error:
+        raise NotSmartsort(f"{text!r} is not an address: {error}") from error
+    if url.scheme not in ("http", "https") or not url.host:
+        raise NotSmartsort(f"{text!r} is not an http or https address")
+    path = url.path.rstrip("/").removesuffix(BASE)
+    return url.copy_with(path=path + "/", query=None, fragment=None)
+
+
+class Client:
+    """The calls the terminal UI makes. Close it with `aclose`."""
+
+    def __init__(
+        self, url: str, token: str | None, *, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        """Raises NotSmartsort or TokenRefused when address or token cannot be sent at all."""
+        self.url = base_url(url)
+        headers = {"Accept": "application/json"}
+        if token:
+            if not token.isascii() or not token.isprintable():
+                raise TokenRefused("the token has characters no HTTP header can carry")
+            headers["Authorization"] = f"Bearer {token}"
+        self._http = httpx.AsyncClient(
+            base_url=self.url,
+            headers=headers,
+            timeout=httpx.Timeout(30.0, connect=5.0),
+            limits=httpx.Limits(max_connections=8, max_keepalive_connections=8),
+            transport=transport,
+            # The sidecar is asked directly; a proxy in the environment is not meant for it.
+            trust_env=False,
+        )
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    # --- review -----------------------------------------------------------------------------
+
+    async def queue(
+        self,
+        *,
+        cursor: str | None = None,
+        category: str | None = None,
+        search: str | None = None,
+        limit: int = 200,
+    ) -> ReviewPage:
+        """One page of the queue, newest first."""
+        path = "/review/queue" + (f"/{category}" if category else "")
+        return await self._get(ReviewPage, path, cursor=cursor, search=search or None, limit=limit)
+
+    async def item(self, item: int) -> ReviewItem:
+        return await self._get(ReviewItem, f"/review/items/{item}")
+
+    async def approve(self, item: int, approve: Approve) -> Decided:
+        return await self._send(Decided, "POST", f"/review/{item}/approve", approve)
+
+    async def reject(self, item: int) -> Decided:
+        return await self._send(Decided, "POST", f"/review/{item}/reject")
+
+    async def skip(self, item: int) -> Decided:
+        return await self._send(Decided, "POST", f"/review/{item}/skip")
+
+    async def bulk_approve(self, selection: BulkApprove) -> BulkDecided:
+        return await self._send(
+            BulkDecided, "POST", "/review/bulk/approve", selection, timeout=BULK_TIMEOUT_SECONDS
+        )
+
+    async def bulk_reject(self, selection: Selection) -> BulkDecided:
+        return await self._send(
+            BulkDecided, "POST", "/review/bulk/reject", selection, timeout=BULK_TIMEOUT_SECONDS
+        )
+
+    async def export(self, kind: str, *, category: str | None, search: str | None) -> AsyncIterator[bytes]:
+        """The queue as a file, in pieces."""
+        params = _given(format=kind, category=category, search=search or None)
+        try:
+            async with self._http.stream("GET", self._path("/review/export"), params=params) as response:
+                if response.is_error:
+                    await response.aread()
+                    raise _problem(response)
+                async for piece in response.aiter_bytes():
+                    yield piece
+        except httpx.HTTPError as error:
+            raise _unreachable(error, self.url) from error
+
+    async def picture(self, path: str) -> bytes:
+        """The bytes of a picture by the path the API gave for it."""
+        target = self.url.join(path) if not path.startswith("/") else self._below_prefix(path)
+        try:
+            async with self._http.stream("GET", target, headers={"Accept": "image/*"}) as response:
+                if response.is_error:
+                    await response.aread()
+                    raise _problem(response)
+                pieces, size = [], 0
+                async for piece in response.aiter_bytes():
+                    size += len(piece)
+                    if size > MAX_PICTURE_BYTES:
+                        raise Refused("the picture is larger than a preview can be")
+                    pieces.append(piece)
+                return b"".join(pieces)
+        except httpx.HTTPError as error:
+            raise _unreachable(error, self.url) from error
+
+    # --- history ----------------------------------------------------------------------------
+
+    async def undo(self, undo: Undo) -> BulkDecided:
+        return await self._send(BulkDecided, "POST", "/undo", undo, timeout=BULK_TIMEOUT_SECONDS)
+
+    async def events(self, *, cursor: str | None = None, limit: int = 100) -> EventPage:
+        return await self._get(EventPage, "/events", cursor=cursor, limit=limit)
+
+    async def history(self, photo: int) -> EventPage:
+        """All that happened to one photo, oldest first."""
+        return await self._get(EventPage, f"/photos/{photo}/history")
+
+    # --- people, settings, statistics -------------------------------------------------------
+
+    async def people(self, *, limit: int = 5000) -> list[PersonView]:
+        response = await self._request("GET", "/people", params={"limit": limit})
+        try:
+            return TypeAdapter(list[PersonView]).validate_json(response.content)
+        except ValidationError as error:
+            raise _not_smartsort(response) from error
+
+    def person_thumbnail(self, person: str) -> str:
+        """Where a person's face is, for `picture`."""
+        return f"{BASE}/people/{quote(person, safe='')}/thumbnail"
+
+    async def change_list(self, name: ListName, change: ListChange) -> ListView:
+        return await self._send(ListView, "PATCH", f"/config/{name}", change)
+
+    async def config(self) -> ConfigView:
+        return await self._get(ConfigView, "/config")
+
+    async def save_config(self, patch: ConfigPatch) -> ConfigView:
+        return await self._send(ConfigView, "PATCH", "/config", patch)
+
+    async def what_if(self, patch: ConfigPatch, last: int) -> WhatIf:
+        return await self._send(WhatIf, "POST", "/config/what-if", patch, params={"last": last})
+
+    async def status(self) -> Status:
+        return await self._get(Status, "/status")
+
+    async def switch(self, *, on: bool) -> Status:
+        """Enable or disable sorting."""
+        return await self._send(Status, "POST", "/enable" if on else "/disable")
+
+    async def summary(self, days: int) -> Summary:
+        return await self._get(Summary, "/stats/summary", days=days)
+
+    async def doctor(self) -> DoctorReport:
+        """The doctor's findings. Raises NotThere from a sidecar without that route."""
+        return await self._get(DoctorReport, "/doctor")
+
+    # --- transport --------------------------------------------------------------------------
+
+    def stream_request(self, last_event: int | None) -> tuple[httpx.AsyncClient, str, dict[str, str]]:
+        """What `smartsort_tui.live` needs to open the event stream."""
+        headers = {"Last-Event-ID": str(last_event)} if last_event is not None else {}
+        return self._http, self._path("/events/stream"), headers
+
+    def _path(self, path: str) -> str:
+        return BASE.lstrip("/") + path
+
+    def _below_prefix(self, path: str) -> str:
+        # Behind a reverse proxy smartsort may live below a prefix its own paths do not name.
+        return path.lstrip("/")
+
+    async def _get(self, shape: type[ShapeT], path: str, **params: str | int | None) -> ShapeT:
+        return _parsed(shape, await self._request("GET", path, params=_given(**params)))
+
+    async def _send(
+        self,
+        shape: type[ShapeT],
+        method: str,
+        path: str,
+        body: Shape | None = None,
+        *,
+        params: dict[str, Any] | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109  (handed to httpx, not awaited here)
+    ) -> ShapeT:
+        content = body.model_dump_json(exclude_none=True) if body is not None else None
+        response = await self._request(method, path, params=params, content=content, timeout=timeout)
+        return _parsed(shape, response)
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: dict[str, Any] | None = None,
+        content: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109  (handed to httpx, not awaited here)
+    ) -> httpx.Response:
+        headers = {"Content-Type": "application/json"} if content is not None else None
+        try:
+            response = await self._http.request(
+                method,
+                self._path(path),
+                params=params,
+                content=content,
+                headers=headers,
+                timeout=timeout if timeout is not None else httpx.USE_CLIENT_DEFAULT,
+            )
+        except httpx.HTTPError as error:
+            raise _unreachable(error, self.url) from error
+        if not response.is_success:
+            raise _problem(response)
+        return response
+
+
+def _given(**params: str | int | None) -> dict[str, str | int]:
+    return {key: value for key, value in params.items() if value is not None}
+
+
+def _parsed(shape: type[ShapeT], response: httpx.Response) -> ShapeT:
+    try:
+        return shape.model_validate_json(response.content)
+    except ValidationError as error:
+        raise _not_smartsort(response) from error
+
+
+def _unreachable(error: httpx.HTTPError, url: httpx.URL) -> ApiProblem:
+    if isinstance(error, httpx.TimeoutException):
+        return Unreachable(f"{url} does not answer in time")
+    if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError):
+        return Unreachable(f"{url} broke off in the middle of an answer")
+    if isinstance(error, httpx.UnsupportedProtocol | httpx.DecodingError | httpx.TooManyRedirects):
+        return NotSmartsort(f"{url}: {error}")
+    reason = error.__cause__ or error
+    text = os.strerror(reason.errno) if isinstance(reason, OSError) and reason.errno else str(reason)
+    return Unreachable(f"{url}: {text or type(error).__name__}")
+
+
+def _not_smartsort(response: httpx.Response) -> NotSmartsort:
+    kind = response.headers.get("content-type", "no content type").partition(";")[0]
+    return NotSmartsort(f"{response.url} answered {response.status_code} with {kind}, not what smartsort says")
+
+
+def _problem(response: httpx.Response) -> ApiProblem:
+    """The error answer as an exception; a body that is no Problem comes from something else."""
+    status = response.status_code
+    try:
+        problem = Problem.model_validate_json(response.content)
+    except ValidationError:
+        if status == httpx.codes.UNAUTHORIZED:
+            return TokenRefused(f"{response.url.host} wants to know who asks")
+        if status in (502, 503, 504):
+            return Unreachable(f"{response.url.host} answers {status}: the sidecar behind it is away")
+        return _not_smartsort(response)
+    if status == httpx.codes.UNAUTHORIZED:
+        return TokenRefused(problem.detail)
+    if status == httpx.codes.FORBIDDEN:
+        return NotAllowed(problem.detail)
+    if status == httpx.codes.NOT_FOUND:
+        return NotThere(problem.detail)
+    if status == httpx.codes.CONFLICT:
+        return DecidedMeanwhile(problem.detail, problem.happened)
+    return Refused(problem.detail)

@@ -1,0 +1,210 @@
+"""The terminal application: areas, connection, keys, themes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.signal import Signal
+
+from smartsort.api.schemas import EventView, Status
+from smartsort_tui import themes
+from smartsort_tui.api import ApiProblem, Client, Unreachable
+from smartsort_tui.clock import Clock, now
+from smartsort_tui.live import Link, happenings
+from smartsort_tui.screens.area import AREAS
+from smartsort_tui.settings import Settings
+from smartsort_tui.terminal import Terminal
+
+if TYPE_CHECKING:
+    import httpx
+
+
+def _screen(name: str) -> Callable[[], Screen[Any]]:
+    """The screen of an area, imported when it is first opened."""
+
+    def make() -> Screen[Any]:
+        if name == "review":
+            from smartsort_tui.screens.review import ReviewScreen
+
+            return ReviewScreen()
+        if name == "statistics":
+            from smartsort_tui.screens.statistics import StatisticsScreen
+
+            return StatisticsScreen()
+        if name == "activity":
+            from smartsort_tui.screens.activity import ActivityScreen
+
+            return ActivityScreen()
+        if name == "people":
+            from smartsort_tui.screens.people import PeopleScreen
+
+            return PeopleScreen()
+        from smartsort_tui.screens.configuration import ConfigurationScreen
+
+        return ConfigurationScreen()
+
+    return make
+
+
+class SmartsortApp(App[None]):
+    """smartsort in a terminal."""
+
+    TITLE = "smartsort"
+    CSS_PATH = "smartsort.tcss"
+    MODES: ClassVar[dict[str, Any]] = {name: _screen(name) for name, _ in AREAS}
+    DEFAULT_MODE = "review"
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(
+            Binding(f"f{number}", f"area('{name}')", title, show=False, id=f"app.{name}")
+            for number, (name, title) in enumerate(AREAS, start=1)
+        ),
+        Binding("right_square_bracket", "next_area(1)", "Next area", show=False, id="app.next_area"),
+        Binding("left_square_bracket", "next_area(-1)", "Previous area", show=False, id="app.previous_area"),
+        Binding("question_mark", "help", "Help", show=False, id="app.help"),
+        Binding("q", "quit", "Quit", show=False, id="app.quit"),
+        Binding("ctrl+t", "toggle_theme", "Light or dark", show=False, id="app.theme"),
+    ]
+
+    def __init__(
+        self,
+        settings: Settings,
+        terminal: Terminal,
+        *,
+        clock: Clock = now,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        super().__init__()
+        self.settings = settings
+        self.terminal = terminal
+        self.clock = clock
+        self.client: Client | None = None
+        self.link = Link("connecting")
+        self.status: Status | None = None
+        self._transport = transport
+        self.link_changed: Signal[Link] = Signal(self, "link")
+        self.status_changed: Signal[Status] = Signal(self, "status")
+        self.happened: Signal[EventView] = Signal(self, "happened")
+        self.register_theme(themes.DARK)
+        self.register_theme(themes.LIGHT)
+        self.theme = settings.theme if settings.theme in self.available_themes else themes.DARK.name
+        self.set_keymap(settings.keys)
+
+    def on_mount(self) -> None:
+        try:
+            self.client = Client(self.settings.url, self.settings.token, transport=self._transport)
+        except ApiProblem as problem:
+            self._link_is(Link("refused", problem))
+            return
+        self.run_worker(partial(self._follow, self.client), group="live", exit_on_error=False)
+
+    async def on_unmount(self) -> None:
+        if self.client is not None:
+            await self.client.aclose()
+
+    # --- the connection ---------------------------------------------------------------------
+
+    async def _follow(self, client: Client) -> None:
+        async for what in happenings(client):
+            if isinstance(what, Link):
+                self._link_is(what)
+            elif isinstance(what, Status):
+                self.status = what
+                self.status_changed.publish(what)
+            else:
+                self.happened.publish(what)
+
+    def _link_is(self, link: Link) -> None:
+        self.link = link
+        self.link_changed.publish(link)
+
+    def is_answering(self) -> None:
+        """A call has worked: that is a connection, before the event stream says so."""
+        if self.link.state == "connecting":
+            self.link = Link("connected")
+
+    def has_problem(self, problem: ApiProblem) -> None:
+        """A call the screen depends on did not work."""
+        if self.link.state == "connecting":
+            self._link_is(Link("lost" if isinstance(problem, Unreachable) else "refused", problem))
+
+    async def fetch_picture(self, path: str) -> bytes:
+        """The bytes of a picture. Raises ApiProblem."""
+        if self.client is None:
+            raise Unreachable("not connected yet")
+        return await self.client.picture(path)
+
+    # --- areas and help ---------------------------------------------------------------------
+
+    def action_area(self, name: str) -> None:
+        if len(self.screen_stack) == 1 and name in self.MODES:
+            self.switch_mode(name)
+
+    def action_next_area(self, step: int) -> None:
+        names = [name for name, _ in AREAS]
+        self.action_area(names[(names.index(self.current_mode) + step) % len(names)])
+
+    def action_help(self) -> None:
+        from smartsort_tui.screens.dialogs import HelpScreen
+
+        title = getattr(self.screen, "HELP_TITLE", "") or "Keys"
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(f"{title}: keys", self.screen))
+
+    def action_toggle_theme(self) -> None:
+        self.theme = themes.LIGHT.name if self.current_theme.dark else themes.DARK.name
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Every key's action that has words is in the palette too."""
+        seen: set[str] = set()
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            words = binding.tooltip or binding.description
+            if not words or not active.enabled or binding.action in seen or binding.system:
+                continue
+            seen.add(binding.action)
+            yield SystemCommand(
+                words[0].upper() + words[1:],
+                f"key {self.get_key_display(binding)}",
+                self._runner(binding.action, active.node),
+            )
+        yield from (
+            command for command in super().get_system_commands(screen) if command.title in ("Theme", "Screenshot")
+        )
+
+    def _runner(self, action: str, node: Any) -> Callable[[], None]:
+        def run() -> None:
+            self.call_later(self.run_action, action, node)
+
+        return run
+
+    # --- export -----------------------------------------------------------------------------
+
+    def export(self, category: str | None, search: str, say: Callable[..., None]) -> None:
+        """Save the queue as CSV: into the export folder, or as a download of the browser."""
+        self.run_worker(partial(self._export, category, search, say), group="export", exclusive=True, exit_on_error=False)
+
+    async def _export(self, category: str | None, search: str, say: Callable[..., None]) -> None:
+        from smartsort_tui.export import export_file
+
+        if self.client is None:
+            return
+        say("exporting …")
+        try:
+            pieces = self.client.export("csv", category=category, search=search)
+            path = await export_file(pieces, self.settings.export_folder, self.clock())
+        except ApiProblem as problem:
+            say(f"{problem.title}: {problem.detail}", "bad")
+        except OSError as problem:
+            say(f"cannot write the export: {problem.strerror}: {problem.filename}", "bad")
+        else:
+            if self.is_web:
+                self.deliver_binary(path, save_filename=path.name, mime_type="text/csv")
+            say(f"exported to {path}", "good")
+
+

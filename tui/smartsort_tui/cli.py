@@ -1,0 +1,87 @@
+"""`smartsort-tui`: the command. What is slow is imported late, while the terminal answers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from smartsort_tui import settings as settings_module
+from smartsort_tui.terminal import Probe, Terminal, quiet_import
+
+if TYPE_CHECKING:
+    from smartsort_tui.settings import Settings
+
+DEFAULT_WEB_PORT = 8485
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--url", metavar="URL", help="The sidecar's address. [SMARTSORT_URL; default http://127.0.0.1:8484]")
+@click.option("--token", metavar="TOKEN", help="The sidecar's token; other users of this machine can see it.")
+@click.option("--token-file", metavar="FILE", help="A file that holds the token. [SMARTSORT_TOKEN_FILE]")
+@click.option(
+    "--images",
+    type=click.Choice(["auto", "kitty", "sixel", "halfblocks", "none"]),
+    help="How pictures are drawn; auto asks the terminal.",
+)
+@click.option("--theme", metavar="NAME", help="smartsort-dark, smartsort-light, or any theme of Textual.")
+@click.option("--config", metavar="FILE", help="The settings file. [~/.config/smartsort/tui.toml]")
+@click.option("--web", is_flag=True, help="Serve the same in a browser, behind the token.")
+@click.option("--web-host", default="127.0.0.1", show_default=True, help="Address to serve on.")
+@click.option("--web-port", default=DEFAULT_WEB_PORT, show_default=True, help="Port to serve on.")
+@click.option("--version", is_flag=True, help="Show the version and stop.")
+def command(**options: Any) -> None:
+    """Review what smartsort could not sort by itself.
+
+    In the sidecar's container nothing has to be given; from elsewhere, give --url and a token.
+    """
+    if options["version"]:
+        from smartsort import __version__
+
+        click.echo(f"smartsort-tui {__version__}")
+        return
+    try:
+        settings = settings_module.load(
+            os.environ,
+            **{key: options[key] for key in ("url", "token", "token_file", "images", "theme", "config")},
+        )
+        if options["web"]:
+            from smartsort_tui.web import serve
+
+            serve(settings, options["web_host"], options["web_port"])
+            return
+        _run(settings)
+    except settings_module.SettingsProblem as problem:
+        click.echo(f"smartsort-tui: {problem}", err=True)
+        sys.exit(2)
+
+
+def _run(settings: Settings) -> None:
+    in_browser = os.environ.get("TEXTUAL_DRIVER", "").startswith("textual.drivers.web_driver")
+    if not in_browser and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise settings_module.SettingsProblem(
+            "this needs a terminal; with Docker use docker exec -it, or serve it with --web"
+        )
+    probe = Probe("halfblocks" if in_browser and settings.images == "auto" else settings.images)
+    try:
+        from smartsort_tui.app import SmartsortApp
+        from smartsort_tui.keys import check_keys
+        from smartsort_tui.screens.review import ReviewScreen  # noqa: F401  (needed at once)
+    finally:
+        terminal = probe.answer()
+    check_keys(settings.keys)
+    _prepare_graphics(terminal)
+    SmartsortApp(settings, terminal).run()
+
+
+def _prepare_graphics(terminal: Terminal) -> None:
+    if terminal.images in ("kitty", "sixel"):
+        with quiet_import(terminal.cell):
+            import textual_image.widget  # noqa: F401  (its import asks the terminal otherwise)
+
+
+def main() -> None:
+    """The entry point."""
+    command(prog_name="smartsort-tui")

@@ -1,0 +1,102 @@
+"""Decisions made here: what is sent for them, how they read, and what can be taken back. Pure."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from smartsort.api.schemas import Approve, BulkApprove, CategoryName, PersonChoice, ReviewItem, Selection
+from smartsort_tui import wording
+from smartsort_tui.queue import Taken
+
+Kind = Literal["approve", "reject", "skip"]
+# As many decisions as a person can take back in a row.
+UNDO_DEPTH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What shall become of an item."""
+
+    kind: Kind
+    approve: Approve | None = None
+    who: str = ""
+
+    def done_text(self, filename: str) -> str:
+        """How it reads when it is done."""
+        if self.kind == "approve":
+            return f"{filename} → {self.who}" if self.who else f"{filename} approved"
+        return f"{filename} rejected" if self.kind == "reject" else f"{filename} skipped"
+
+
+@dataclass(slots=True)
+class Sent:
+    """A decision on its way or done. `event` undoes it, once the sidecar has answered."""
+
+    text: str
+    taken: list[Taken]
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
+    event: int | None = None
+
+
+def approve_as(choices: Sequence[PersonChoice], face: str | None) -> Decision:
+    """File under these people."""
+    who = ", ".join(choice.name or "?" for choice in choices)
+    if len(choices) == 1:
+        return Decision("approve", Approve(person=choices[0], face=face), who)
+    return Decision("approve", Approve(people=list(choices)), who)
+
+
+def suggested(item: ReviewItem, number: int, chosen_face: int | None) -> Decision | None:
+    """File under the suggestion with this number, counted from 1; None when there is none."""
+    if not 1 <= number <= len(item.suggestions):
+        return None
+    person = item.suggestions[number - 1].person
+    choice = PersonChoice(id=person.id, name=person.name)
+    return approve_as([choice], face_for(item, person.id, chosen_face))
+
+
+def face_for(item: ReviewItem, person: str | None, chosen_face: int | None) -> str | None:
+    """Which face is meant: the chosen one, else the one most like the person; None leaves it to smartsort."""
+    if chosen_face is not None:
+        return next((face.id for face in item.faces if face.number == chosen_face), None)
+    if len(item.faces) < 2 or person is None:
+        return None
+    likeness = [
+        (suggestion.similarity or 0.0, face.id)
+        for face in item.faces
+        for suggestion in face.suggestions
+        if suggestion.person.id == person
+    ]
+    return max(likeness)[1] if likeness else None
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What a bulk action is for: items by id, or all that the filter matches."""
+
+    ids: tuple[int, ...]
+    everything: bool
+    category: CategoryName | None
+    search: str
+
+    def rejection(self, *, dry_run: bool) -> Selection:
+        return Selection(**self._fields(), dry_run=dry_run)
+
+    def approval(self, approve: Approve, *, dry_run: bool) -> BulkApprove:
+        return BulkApprove(**self._fields(), dry_run=dry_run, approve=approve)
+
+    def _fields(self) -> dict[str, Any]:
+        if not self.everything:
+            return {"ids": list(self.ids)}
+        unfiltered = self.category is None and not self.search
+        return {"category": self.category, "search": self.search or None, "everything": unfiltered}
+
+
+def marked_text(number: int, *, everything: bool) -> str:
+    """How the marks read in the message line."""
+    if everything:
+        return f"all {number:,} that match are marked: a approves, r rejects, M unmarks"
+    return f"{wording.count(number, 'photo')} marked: a approves, r rejects, P files under a person"

@@ -1,0 +1,150 @@
+"""A waiting photo in words: why it waits, who is on it, what can be done. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+from textual.style import Style
+
+from smartsort.api.schemas import FaceView, PersonView, QueueItem, ReviewItem, SuggestionView
+from smartsort_tui import wording
+from smartsort_tui.differences import differences
+
+MAX_SUGGESTIONS = 9
+
+
+def row_details(
+    row: QueueItem, width: int, refused: str | None = None, *, compact: bool = False
+) -> Content:
+    """What is known from the queue's row alone, shown until the rest has come."""
+    lines = [*_head(row, width, refused), *_section("Why"), *_bullet(row.text, width)]
+    return _joined([line for line in lines if line or not compact])
+
+
+def details(
+    item: ReviewItem,
+    width: int,
+    refused: str | None = None,
+    chosen_face: int | None = None,
+    *,
+    compact: bool = False,
+) -> Content:
+    """Everything about a waiting photo, `width` cells wide, without empty lines when `compact`.
+
+    `chosen_face` is a face's number.
+    """
+    lines = _head(item, width, refused)
+    lines += _section("Why")
+    for text in [reason.text for reason in item.reasons] or [item.text]:
+        lines += _bullet(text, width)
+    if item.suggestions:
+        lines += _section("This is")
+        lines += _suggestions(item.suggestions, width)
+    if item.other_copy is not None:
+        lines += _section("The other copy")
+        lines += _comparison(item, width)
+    if len(item.faces) > 1 or any(face.person for face in item.faces):
+        lines += _section("Faces")
+        for face in item.faces:
+            lines += _face(face, width, chosen=face.number == chosen_face)
+    lines += _section("Photo")
+    lines += _facts(item, width)
+    return _joined([line for line in lines if line or not compact])
+
+
+def name_of(person: PersonView | None) -> str:
+    """A person's name; Immich has people nobody has named."""
+    if person is None:
+        return "nobody Immich knows"
+    return wording.shown(person.name) or "a person without a name"
+
+
+def _head(row: QueueItem, width: int, refused: str | None) -> list[Content]:
+    lines = [
+        Content.styled(wording.cut(row.filename, width), "bold"),
+        Content.styled(
+            wording.cut(f"{wording.TITLES.get(row.category, row.category)} · from {row.source}", width),
+            "$text-muted",
+        ),
+    ]
+    if refused:
+        lines += [Content.styled(line, "bold $error") for line in _wrapped(f"! {refused}", width)]
+    return lines
+
+
+def _section(title: str) -> list[Content]:
+    return [Content(""), Content.styled(title, "bold $accent")]
+
+
+def _bullet(text: str, width: int) -> list[Content]:
+    first, *rest = _wrapped(text, width - 2) or [""]
+    return [Content(f"• {first}"), *(Content(f"  {line}") for line in rest)]
+
+
+def _suggestions(suggestions: Sequence[SuggestionView], width: int) -> list[Content]:
+    lines = []
+    for number, suggestion in enumerate(suggestions[:MAX_SUGGESTIONS], start=1):
+        click = Style.from_meta({"@click": f"screen.suggestion({number})"})
+        close = wording.similarity(suggestion.similarity)
+        name = wording.cut(name_of(suggestion.person), width - 10)
+        lines.append(
+            Content.assemble(
+                Content.styled(f"[{number}] ", "bold $accent"), name, Content.styled(f"  {close}", "$text-muted")
+            ).stylize(click)
+        )
+    return lines
+
+
+def _comparison(item: ReviewItem, width: int) -> list[Content]:
+    assert item.other_copy is not None
+    lines = []
+    for line in differences(item, item.other_copy):
+        differs = line.verdict not in ("same", "")
+        sign = "≠" if differs or line.what == "place" else "="
+        if line.what == "place":
+            lines.append(Content(wording.cut(f"{sign} this   {line.this}", width)))
+            lines.append(Content(wording.cut(f"  other  {line.other}", width)))
+            if line.verdict:
+                lines.append(Content.styled(f"  {line.verdict}", "bold $warning"))
+            continue
+        said = f" this is {line.verdict}" if differs else ""
+        values = line.this if line.this == line.other else f"{line.this} | {line.other}"
+        text = wording.cut(f"{sign} {line.what:<10} {values}{said}", width)
+        lines.append(Content.styled(text, "bold") if differs else Content(text))
+    return lines
+
+
+def _face(face: FaceView, width: int, *, chosen: bool) -> list[Content]:
+    text = f"{'▶' if chosen else ' '}{face.number} {name_of(face.person)}"
+    if face.confidence is not None:
+        text += f" {face.confidence:.2f}"
+    lines = [Content.styled(wording.cut(text, width), "bold" if chosen else "")]
+    if face.runner_up is not None:
+        margin = f", {face.margin:.2f} apart" if face.margin is not None else ""
+        lines.append(Content.styled(wording.cut(f"   or {name_of(face.runner_up)}{margin}", width), "$text-muted"))
+    if face.why_unknown:
+        lines += [Content.styled(f"   {line}", "$text-muted") for line in _wrapped(face.why_unknown, width - 3)]
+    return lines
+
+
+def _facts(item: ReviewItem, width: int) -> list[Content]:
+    resolution = wording.resolution(item.width, item.height)
+    facts = [
+        " · ".join(part for part in (wording.size(item.size), resolution) if part),
+        f"taken   {wording.date(item.taken_at) or 'unknown'}",
+        f"arrived {wording.date(item.created_at)}",
+        item.path,
+    ]
+    if item.origin_url:
+        facts.append(item.origin_url)
+    return [Content.styled(wording.cut(fact, width), "$text-muted") for fact in facts]
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    content = Content(wording.shown(text))
+    return [line.plain.rstrip() for line in content.wrap(max(8, width))]
+
+
+def _joined(lines: list[Content]) -> Content:
+    return Content("\n").join(lines)

@@ -1,0 +1,247 @@
+"""Pictures from bytes to what a terminal draws. Nothing here touches a widget; it runs in a thread."""
+
+from __future__ import annotations
+
+import io
+from collections import OrderedDict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from PIL import Image, ImageDraw, ImageFont
+from rich.color import Color
+from rich.segment import Segment
+from rich.style import Style
+
+# A preview of Immich has 1440 pixels on its long side; a fake one must not fill the memory.
+MAX_PIXELS = 40_000_000
+# More pixels than this are not worth sending through a terminal.
+MAX_DRAWN_PIXELS = 1_600_000
+_INK = (20, 20, 20)
+_PAPER = (255, 214, 10)
+_GAP = 1
+
+ValueT = TypeVar("ValueT")
+
+
+class Undecodable(Exception):
+    """The bytes are no picture this program can draw; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A face to draw: its number and its place as shares of the picture, 0 to 1."""
+
+    number: int
+    left: float
+    top: float
+    right: float
+    bottom: float
+    chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The room for a picture: character cells, and the pixels of one."""
+
+    columns: int
+    rows: int
+    cell: tuple[int, int]
+
+
+def decode(data: bytes, largest: tuple[int, int]) -> Image.Image:
+    """The picture, upright, not much larger than `largest`. Raises Undecodable."""
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            if picture.width * picture.height > MAX_PIXELS:
+                raise Undecodable(f"the picture is too large ({picture.width}×{picture.height})")
+            picture.draft("RGB", (largest[0] * 2, largest[1] * 2))
+            decoded = picture.convert("RGB")
+    except Undecodable:
+        raise
+    # Pillow's decoders raise nearly anything for broken files, warnings turned into errors included.
+    except Exception as error:
+        raise Undecodable(f"the picture does not decode ({type(error).__name__})") from error
+    return decoded
+
+
+def inner_size(size: tuple[int, int], frame: Frame) -> tuple[int, int]:
+    """Columns and rows a picture fills inside a frame, its shape kept; at least one cell."""
+    width, height = frame.columns * frame.cell[0], frame.rows * frame.cell[1]
+    scale = min(width / size[0], height / size[1])
+    columns = round(size[0] * scale / frame.cell[0])
+    rows = round(size[1] * scale / frame.cell[1])
+    return max(1, min(columns, frame.columns)), max(1, min(rows, frame.rows))
+
+
+def drawn(data: Sequence[bytes], boxes: Sequence[Box], frame: Frame) -> Image.Image:
+    """One picture, or two side by side, in the terminal's pixels, with the faces of the first one."""
+    shares = _shares(frame, len(data))
+    pictures = []
+    for number, (piece, share) in enumerate(zip(data, shares, strict=True)):
+        picture = decode(piece, _pixels(share))
+        columns, rows = inner_size(picture.size, share)
+        size = columns * frame.cell[0], rows * frame.cell[1]
+        if size[0] * size[1] > MAX_DRAWN_PIXELS:
+            scale = (MAX_DRAWN_PIXELS / (size[0] * size[1])) ** 0.5
+            size = int(size[0] * scale), int(size[1] * scale)
+        picture = picture.resize(size, Image.Resampling.BILINEAR)
+        if number == 0:
+            _draw_boxes(picture, boxes)
+        pictures.append(picture)
+    return pictures[0] if len(pictures) == 1 else _beside(pictures, frame.cell[0] * _GAP)
+
+
+def half_blocks(data: Sequence[bytes], boxes: Sequence[Box], frame: Frame) -> list[list[Segment]]:
+    """The same as lines of text: two pixels per cell, and the numbers of the faces as letters."""
+    shares = _shares(frame, len(data))
+    lines: list[list[Segment]] = []
+    for number, (piece, share) in enumerate(zip(data, shares, strict=True)):
+        picture = decode(piece, (share.columns * 4, share.rows * 8))
+        columns, rows = inner_size(picture.size, share)
+        picture = picture.resize((columns, rows * 2), Image.Resampling.BOX)
+        labels = _draw_thin(picture, boxes) if number == 0 else {}
+        part = _cells(picture, labels)
+        lines = part if number == 0 else _joined(lines, part)
+    return lines
+
+
+def _shares(frame: Frame, count: int) -> list[Frame]:
+    if count == 1:
+        return [frame]
+    return [Frame(max(1, (frame.columns - _GAP) // 2), frame.rows, frame.cell)] * count
+
+
+def _pixels(frame: Frame) -> tuple[int, int]:
+    return frame.columns * frame.cell[0], frame.rows * frame.cell[1]
+
+
+def _beside(pictures: Sequence[Image.Image], gap: int) -> Image.Image:
+    width = sum(picture.width for picture in pictures) + gap * (len(pictures) - 1)
+    canvas = Image.new("RGB", (width, max(picture.height for picture in pictures)), _INK)
+    left = 0
+    for picture in pictures:
+        canvas.paste(picture, (left, 0))
+        left += picture.width + gap
+    return canvas
+
+
+def _draw_boxes(picture: Image.Image, boxes: Sequence[Box]) -> None:
+    draw = ImageDraw.Draw(picture)
+    height = max(14, min(picture.height // 12, 40))
+    font = ImageFont.load_default(size=height * 0.8)
+    for box in boxes:
+        left, top = box.left * picture.width, box.top * picture.height
+        right, bottom = box.right * picture.width - 1, box.bottom * picture.height - 1
+        if right <= left or bottom <= top:
+            continue
+        # Light inside dark is seen on any picture.
+        draw.rectangle((left - 1, top - 1, right + 1, bottom + 1), outline=_INK, width=3 if box.chosen else 1)
+        draw.rectangle((left, top, right, bottom), outline=_PAPER, width=4 if box.chosen else 2)
+        text = str(box.number)
+        wide = draw.textlength(text, font=font) + height * 0.5
+        draw.rectangle((left, top, left + wide, top + height), fill=_PAPER)
+        draw.text((left + height * 0.25, top), text, fill=_INK, font=font)
+
+
+def _draw_thin(picture: Image.Image, boxes: Sequence[Box]) -> dict[tuple[int, int], str]:
+    """Boxes one pixel wide; returns which cell (column, row) shows which digit."""
+    draw = ImageDraw.Draw(picture)
+    labels: dict[tuple[int, int], str] = {}
+    for box in boxes:
+        left = min(int(box.left * picture.width), picture.width - 1)
+        top = min(int(box.top * picture.height), picture.height - 1)
+        right = min(max(left, int(box.right * picture.width)), picture.width - 1)
+        bottom = min(max(top, int(box.bottom * picture.height)), picture.height - 1)
+        draw.rectangle((left, top, right, bottom), outline=_PAPER)
+        text = f"▸{box.number}" if box.chosen else str(box.number)
+        for offset, char in enumerate(text):
+            labels[(min(left + offset, picture.width - 1), top // 2)] = char
+    return labels
+
+
+def _cells(picture: Image.Image, labels: dict[tuple[int, int], str]) -> list[list[Segment]]:
+    width, height = picture.size
+    pixels = picture.tobytes()
+    styles: dict[bytes, Style] = {}
+    label_style = Style(color=Color.from_rgb(*_INK), bgcolor=Color.from_rgb(*_PAPER), bold=True)
+    stride = width * 3
+    lines = []
+    for row in range(height // 2):
+        upper, lower = row * 2 * stride, (row * 2 + 1) * stride
+        line: list[Segment] = []
+        run, run_style = 0, None
+        for column in range(width):
+            at = column * 3
+            if (char := labels.get((column, row))) is not None:
+                if run and run_style is not None:
+                    line.append(Segment("▀" * run, run_style))
+                run, run_style = 0, None
+                line.append(Segment(char, label_style))
+                continue
+            # Five bits per channel look the same at this size and make far fewer styles.
+            key = bytes(
+                value & 0xF8
+                for value in pixels[upper + at : upper + at + 3] + pixels[lower + at : lower + at + 3]
+            )
+            style = styles.get(key)
+            if style is None:
+                style = styles[key] = Style(color=Color.from_rgb(*key[:3]), bgcolor=Color.from_rgb(*key[3:]))
+            if style is run_style:
+                run += 1
+                continue
+            if run and run_style is not None:
+                line.append(Segment("▀" * run, run_style))
+            run, run_style = 1, style
+        if run and run_style is not None:
+            line.append(Segment("▀" * run, run_style))
+        lines.append(line)
+    return lines
+
+
+def _joined(left: list[list[Segment]], right: list[list[Segment]]) -> list[list[Segment]]:
+    width = sum(segment.cell_length for segment in left[0]) if left else 0
+    rows = max(len(left), len(right))
+    left = left + [[Segment(" " * width)]] * (rows - len(left))
+    right = right + [[]] * (rows - len(right))
+    return [[*mine, Segment(" " * _GAP), *theirs] for mine, theirs in zip(left, right, strict=True)]
+
+
+class BoundedStore(Generic[ValueT]):
+    """Values used last, up to a total weight; the heaviest single value is allowed the whole of it."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._total = 0
+        self._held: OrderedDict[Hashable, tuple[ValueT, int]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    @property
+    def weight(self) -> int:
+        return self._total
+
+    def get(self, key: Hashable) -> ValueT | None:
+        held = self._held.get(key)
+        if held is None:
+            return None
+        self._held.move_to_end(key)
+        return held[0]
+
+    def put(self, key: Hashable, value: ValueT, weight: int = 1) -> None:
+        self.drop(key)
+        self._held[key] = (value, weight)
+        self._total += weight
+        while self._total > self._most and len(self._held) > 1:
+            _, (_, dropped) = self._held.popitem(last=False)
+            self._total -= dropped
+
+    def drop(self, key: Hashable) -> None:
+        held = self._held.pop(key, None)
+        if held is not None:
+            self._total -= held[1]
+
+    def clear(self) -> None:
+        self._held.clear()
+        self._total = 0

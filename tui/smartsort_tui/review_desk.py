@@ -1,0 +1,197 @@
+"""The data behind the review screen: the queue, items at hand, decisions on their way. No widget in sight."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+
+from smartsort.api.schemas import Approve, BulkDecided, CategoryName, PersonView, QueueItem, ReviewItem, Undo
+from smartsort_tui.api import ApiProblem, Client, DecidedMeanwhile, Unreachable
+from smartsort_tui.decisions import UNDO_DEPTH, Decision, Marks, Sent
+from smartsort_tui.queue import PAGE_SIZE, Queue
+
+# Items with everything about them; each has a few kilobytes.
+ITEMS_KEPT = 64
+DECISIONS_AT_ONCE = 4
+
+
+class Desk:
+    """What one person has in front of them while reviewing."""
+
+    def __init__(self, client: Callable[[], Client | None]) -> None:
+        self.queue = Queue()
+        self.people: list[PersonView] = []
+        self.loading = False
+        self._client = client
+        self._category: CategoryName | None = None
+        self._search = ""
+        self._round = 0
+        self._items: OrderedDict[int, ReviewItem] = OrderedDict()
+        self._loading_items: dict[int, asyncio.Task[ReviewItem]] = {}
+        self._sent: list[Sent] = []
+        self._sending = asyncio.Semaphore(DECISIONS_AT_ONCE)
+
+    @property
+    def client(self) -> Client:
+        """The client. Raises Unreachable while there is none."""
+        client = self._client()
+        if client is None:
+            raise Unreachable("not connected yet")
+        return client
+
+    # --- the queue --------------------------------------------------------------------------
+
+    def restart(self, category: CategoryName | None, search: str) -> None:
+        """Begin again with another filter; answers to older questions are dropped."""
+        self._category, self._search = category, search
+        self._round += 1
+        self.queue.restart()
+
+    async def load(self, target: Callable[[], tuple[int, int]]) -> AsyncIterator[None]:
+        """Fetch pages until the rows from `target` are there, one turn per page. Raises ApiProblem."""
+        if self.loading:
+            return
+        self.loading = True
+        try:
+            while (wanted := self.queue.wanted(*target())) is not None:
+                asked = self._round
+                page = await self.client.queue(
+                    cursor=wanted.cursor, category=self._category, search=self._search, limit=PAGE_SIZE
+                )
+                if asked == self._round:
+                    self.queue.accept(wanted, page)
+                    yield
+        finally:
+            self.loading = False
+
+    async def load_head(self, position: int) -> int:
+        """Look for new items at the front and doubt the page around a position; returns how many are new."""
+        asked = self._round
+        page = await self.client.queue(category=self._category, search=self._search, limit=PAGE_SIZE)
+        if asked != self._round:
+            return 0
+        self.queue.distrust(position)
+        return self.queue.merge_head(page)
+
+    # --- items ------------------------------------------------------------------------------
+
+    def item(self, item: int) -> ReviewItem | None:
+        """An item at hand."""
+        return self._items.get(item)
+
+    def forget_answers(self) -> None:
+        """Ask anew for everything but the queue, as after a restart of the sidecar."""
+        self._items.clear()
+        self.people = []
+
+    async def load_item(self, item: int) -> ReviewItem:
+        """An item, asked for once. Raises ApiProblem."""
+        held = self._items.get(item)
+        if held is not None:
+            self._items.move_to_end(item)
+            return held
+        task = self._loading_items.get(item)
+        if task is None:
+            # A task of its own: moving on must not cancel what is nearly there.
+            task = self._loading_items[item] = asyncio.create_task(self._asked_item(item))
+        return await asyncio.shield(task)
+
+    async def _asked_item(self, item: int) -> ReviewItem:
+        try:
+            answer = await self.client.item(item)
+            self._items[item] = answer
+            while len(self._items) > ITEMS_KEPT:
+                self._items.popitem(last=False)
+            return answer
+        finally:
+            self._loading_items.pop(item, None)
+
+    async def load_people(self) -> list[PersonView]:
+        """Everybody Immich knows by name. Raises ApiProblem."""
+        self.people = await self.client.people()
+        return self.people
+
+    # --- decisions --------------------------------------------------------------------------
+
+    def take(self, row: QueueItem, decision: Decision) -> Sent | None:
+        """Take an item out of the queue for a decision; None when it is not there any more."""
+        taken = self.queue.take(row.id)
+        if taken is None:
+            return None
+        sent = Sent(decision.done_text(row.filename), [taken])
+        self._sent.append(sent)
+        del self._sent[:-UNDO_DEPTH]
+        return sent
+
+    async def send(self, item: int, decision: Decision, sent: Sent) -> None:
+        """Send a decision; when it is refused the item is back in the queue. Raises ApiProblem."""
+        try:
+            async with self._sending:
+                if decision.kind == "approve":
+                    done = await self.client.approve(item, decision.approve or Approve())
+                elif decision.kind == "reject":
+                    done = await self.client.reject(item)
+                else:
+                    done = await self.client.skip(item)
+        except DecidedMeanwhile:
+            self.queue.confirm(item)
+            self._forget(sent)
+            raise
+        except ApiProblem:
+            for taken in sent.taken:
+                self.queue.put_back(taken)
+            self._forget(sent)
+            raise
+        else:
+            self.queue.confirm(item)
+            sent.event = done.event
+        finally:
+            self._items.pop(item, None)
+            sent.answered.set()
+
+    def _forget(self, sent: Sent) -> None:
+        if sent in self._sent:
+            self._sent.remove(sent)
+
+    @property
+    def can_undo(self) -> bool:
+        return bool(self._sent)
+
+    async def undo(self) -> tuple[str, int | None]:
+        """Take back the last decision; its text, and the position of its item (None: load anew).
+
+        Raises ApiProblem.
+        """
+        sent = self._sent.pop()
+        await sent.answered.wait()
+        if sent.event is None:
+            raise ApiProblem(f"{sent.text}: the sidecar gave nothing to take it back by")
+        try:
+            await self.client.undo(Undo(event=sent.event))
+        except Unreachable:
+            self._sent.append(sent)
+            raise
+        if not sent.taken:
+            return sent.text, None
+        return sent.text, min(self.queue.put_back(taken) for taken in reversed(sent.taken))
+
+    async def bulk(self, marks: Marks, approve: Approve | None, *, dry_run: bool) -> BulkDecided:
+        """Approve or reject (`approve` None) many, or only look what it would do. Raises ApiProblem."""
+        if approve is not None:
+            done = await self.client.bulk_approve(marks.approval(approve, dry_run=dry_run))
+        else:
+            done = await self.client.bulk_reject(marks.rejection(dry_run=dry_run))
+        if not dry_run:
+            verb = "filed" if approve is not None else "rejected"
+            sent = Sent(f"{done.done:,} photos {verb}", [], event=done.event)
+            sent.answered.set()
+            if done.event is not None:
+                self._sent.append(sent)
+            gone = (one.id for one in done.decided if one.action != "failed")
+            if not marks.everything:
+                for item in gone:
+                    if (taken := self.queue.take(item)) is not None:
+                        self.queue.confirm(item)
+                        sent.taken.append(taken)
+        return done

@@ -1,0 +1,1 @@
+"""A made-up sidecar in memory, for screenshots and tests: same shapes, same answers, no photos needed."""

@@ -1,0 +1,471 @@
+"""The made-up sidecar: state, and answers to the requests the terminal UI makes.
+
+`answer` works without a socket (through `transport`) and behind any server; what it does is a small, honest
+part of what smartsort does: decided items leave the queue, a second decision is a conflict, undo brings back.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import unquote
+
+import httpx
+
+from smartsort.api.schemas import (
+    Approve,
+    BulkApprove,
+    BulkDecided,
+    Check,
+    ConfigPatch,
+    ConfigView,
+    Decided,
+    DoctorReport,
+    EventPage,
+    EventView,
+    InFlight,
+    ListChange,
+    ListView,
+    PersonView,
+    Problem,
+    ReviewPage,
+    Selection,
+    Shape,
+    Status,
+    Undo,
+    WhatIf,
+)
+from smartsort_tui import wording
+from smartsort_tui.sample import data, pictures
+
+BASE = data.BASE
+NOON = datetime(2025, 6, 14, 12, 0, tzinfo=UTC)
+EVENTS_KEPT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back: a status, a media type and bytes."""
+
+    status: int
+    media_type: str
+    body: bytes
+
+
+class _Refusal(Exception):
+    def __init__(self, status: int, code: str, detail: str, happened: EventView | None = None) -> None:
+        self.answer = _json(Problem(detail=detail, code=code, happened=happened), status)
+        super().__init__(detail)
+
+
+@dataclass
+class SampleSidecar:
+    """A sidecar with `count` waiting items, the newest with the highest number."""
+
+    count: int = 40
+    token: str | None = None
+    clock: Callable[[], datetime] = lambda: NOON
+    busy: bool = False
+    """Photos are on their way and Immich has work."""
+    broken_pictures: frozenset[int] = frozenset()
+    enabled: bool = True
+    requests: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.pending = list(range(1, self.count + 1))
+        self.counts = Counter(data.category(item) for item in self.pending)
+        self.decided: dict[int, EventView] = {}
+        self.events: list[EventView] = []
+        self.created: list[PersonView] = []
+        self.listed: dict[str, set[str]] = {"whitelist": set(data.NAMES[:5]), "blacklist": {"Victor Grey"}}
+        self.settings: dict[str, Any] = {
+            "min_confidence": 0.5,
+            "min_margin": 0.05,
+            "max_faces_per_image": 1,
+            "min_face_share": 0.15,
+            "when_confidence_unknown": "accept",
+            "multiple_faces": "review",
+            "action_on_duplicate": "move_to_review",
+            "review_categories": dict.fromkeys(wording.CATEGORIES, True),
+        }
+
+    # --- answering --------------------------------------------------------------------------
+
+    def transport(self) -> httpx.AsyncBaseTransport:
+        """For a client in the same process."""
+        return _Transport(self)
+
+    def answer(
+        self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes
+    ) -> Answer:
+        """The answer to one request; the event stream is not among them (see `status`, `events`)."""
+        self.requests[f"{method} {path.rsplit('/', 1)[-1]}"] += 1
+        if self.token and headers.get("authorization") != f"Bearer {self.token}":
+            return _json(Problem(detail="the token is missing or wrong", code="unauthorised"), 401)
+        if not path.startswith(BASE):
+            return Answer(404, "text/html", b"<html>nothing here</html>")
+        parts = [unquote(part) for part in path.removeprefix(BASE).strip("/").split("/")]
+        try:
+            return self._route(method, parts, query, body)
+        except _Refusal as refusal:
+            return refusal.answer
+
+    def _route(self, method: str, parts: list[str], query: Mapping[str, str], body: bytes) -> Answer:
+        match [method, *parts]:
+            case ["GET", "review", "queue", *rest]:
+                return _json(self._page(rest[0] if rest else query.get("category"), query))
+            case ["GET", "review", "items", item, ("thumbnail" | "preview")]:
+                return self._picture(int(item))
+            case ["GET", "review", "items", item]:
+                return _json(data.whole(self._waiting(int(item)), self.clock()))
+            case ["GET", "photos", photo, ("thumbnail" | "preview")]:
+                return Answer(200, "image/jpeg", pictures.photo(int(photo), 1, (320, 240)))
+            case ["GET", "photos", photo, "history"]:
+                return _json(EventPage(events=self._history(int(photo))))
+            case ["GET", "review", "export"]:
+                rows = [data.row(item, self.clock()).model_dump() for item in reversed(self.pending)]
+                return Answer(200, "application/json", json.dumps(rows).encode())
+            case ["POST", "review", "bulk", "approve"]:
+                bulk = BulkApprove.model_validate_json(body)
+                return _json(self._bulk(bulk, "approved", bulk.approve))
+            case ["POST", "review", "bulk", "reject"]:
+                return _json(self._bulk(Selection.model_validate_json(body), "rejected", None))
+            case ["POST", "review", item, "approve"]:
+                return _json(self._approve(int(item), Approve.model_validate_json(body)))
+            case ["POST", "review", item, ("reject" | "skip") as act]:
+                return _json(self._decide(int(item), "rejected" if act == "reject" else "skipped", None))
+            case ["POST", "undo"]:
+                return _json(self._undo(Undo.model_validate_json(body)))
+            case ["GET", "events"]:
+                return _json(EventPage(events=list(reversed(self.events[-int(query.get("limit", "100")) :]))))
+            case ["GET", "people"]:
+                return Answer(
+                    200, "application/json", json.dumps([who.model_dump() for who in self.people()]).encode()
+                )
+            case ["GET", "people", who, "thumbnail"]:
+                seed = int(who.rsplit("-", 1)[-1]) if who[-1].isdigit() else 3
+                return Answer(200, "image/jpeg", pictures.photo(seed, 1))
+            case [_, "config", *rest]:
+                return self._config(method, rest, body)
+            case ["GET", "stats", "summary"]:
+                days = int(query.get("days", "30"))
+                return _json(data.summary(days, self.clock(), len(self.pending), dict(self.counts)))
+            case ["POST", ("enable" | "disable") as act]:
+                self.enabled = act == "enable"
+                return _json(self.status())
+            case ["GET", "status"]:
+                return _json(self.status())
+            case ["GET", "doctor"]:
+                return _json(_doctor())
+        raise _Refusal(404, "not_found", f"there is no {'/'.join(parts)}")
+
+    # --- reading ----------------------------------------------------------------------------
+
+    def people(self) -> list[PersonView]:
+        everybody = [*data.people(), *self.created]
+        return [who.model_copy(update={"listed": self._list_of(who.name)}) for who in everybody]
+
+    def status(self) -> Status:
+        now = self.clock().isoformat()
+        flying = [
+            InFlight(photo_id=1, filename="IMG_9001.jpg", source="phone", state="hashed", since=now),
+            InFlight(photo_id=2, filename="IMG_9002.jpg", source="phone", state="placed", since=now),
+            InFlight(photo_id=3, filename="家族.jpg", source="instagram", state="known", since=now),
+            InFlight(
+                photo_id=4,
+                filename="broken.jpg",
+                source="whatsapp",
+                state="known",
+                since=now,
+                problem="Immich has not finished its thumbnail; asked again",
+            ),
+        ]
+        return Status(
+            enabled=self.enabled,
+            ready=True,
+            version="0.1.0",
+            immich="connected",
+            immich_version="3.1.0",
+            immich_url="http://immich-server:2283",
+            root="/data",
+            inbox="/data/inbox",
+            in_review=len(self.pending),
+            unfinished={"placed": 1, "known": 2} if self.busy else {},
+            queues={"thumbnailGeneration": 1210, "faceDetection": 1204} if self.busy else {},
+            estimated_wait_seconds=312.0 if self.busy else 4.0,
+            in_flight=flying if self.busy else [],
+            started_at=now,
+        )
+
+    def _list_of(self, name: str) -> Any:
+        return next((which for which, names in self.listed.items() if name in names), None)
+
+    def _page(self, category: str | None, query: Mapping[str, str]) -> ReviewPage:
+        limit = int(query.get("limit", "50"))
+        below = int(query["cursor"]) if "cursor" in query else self.count + 1
+        search = query.get("search", "").casefold()
+        items: list[int] = []
+        total = len(self.pending) if not search else 0
+        if category and not search:
+            total = self.counts[category]
+        if search:
+            total = sum(self._fits(item, category, search) for item in self.pending)
+        more = False
+        for place in range(bisect_left(self.pending, below) - 1, -1, -1):
+            item = self.pending[place]
+            if self._fits(item, category, search):
+                if len(items) == limit:
+                    more = True
+                    break
+                items.append(item)
+        return ReviewPage(
+            items=[data.row(item, self.clock()) for item in items],
+            total=total,
+            counts={name: self.counts[name] for name in wording.CATEGORIES},
+            next_cursor=str(items[-1]) if more else None,
+        )
+
+    def _fits(self, item: int, category: str | None, search: str) -> bool:
+        if category and data.category(item) != category:
+            return False
+        if not search:
+            return True
+        names = [one.person.name.casefold() for one in data.suggestions(item)[:1]]
+        return search in data.filename(item).casefold() or any(search in name for name in names)
+
+    def _picture(self, item: int) -> Answer:
+        if item in self.broken_pictures:
+            return Answer(200, "image/jpeg", b"\xff\xd8\xff not a picture at all")
+        size = (300, 225) if data.category(item) == "duplicates" else pictures.SIZE
+        seed = item - 1000 if item > self.count else item
+        return Answer(200, "image/jpeg", pictures.photo(seed % 48, data.face_count(item), size))
+
+    def _history(self, photo: int) -> list[EventView]:
+        item = photo - 1000
+        events = data.whole(item, self.clock()).history if item >= 1 else []
+        return [*events, *(event for event in self.events if event.photo_id == photo)]
+
+    # --- deciding ---------------------------------------------------------------------------
+
+    def _waiting(self, item: int) -> int:
+        place = bisect_left(self.pending, item)
+        if place < len(self.pending) and self.pending[place] == item:
+            return item
+        if item in self.decided:
+            happened = self.decided[item]
+            raise _Refusal(409, "conflict", f"item {item} was decided already", happened)
+        raise _Refusal(404, "not_found", f"there is no item {item}")
+
+    def decide_as_somebody(self, item: int, kind: str = "approved") -> None:
+        """Somebody else decides an item."""
+        self._decide(item, kind, "John Doe" if kind == "approved" else None, actor="somebody")
+
+    def _approve(self, item: int, approve: Approve) -> Decided:
+        self._waiting(item)
+        choices = approve.people or ([approve.person] if approve.person else [])
+        names = [self._named(choice) for choice in choices]
+        if not names:
+            names = [one.person.name for one in data.suggestions(item)[:1]]
+        if not names:
+            raise _Refusal(422, "invalid", f"nobody is suggested for item {item}: name a person")
+        return self._decide(item, "approved", ", ".join(names))
+
+    def _named(self, choice: Any) -> str:
+        if isinstance(choice, str):
+            return choice
+        for who in self.people():
+            if who.id == choice.id or (choice.id is None and who.name == choice.name):
+                return who.name
+        if choice.name and choice.create:
+            number = len(data.NAMES) + len(self.created)
+            self.created.append(PersonView(id=f"person-{number}", name=choice.name, photos=0))
+            return str(choice.name)
+        raise _Refusal(422, "invalid", f"Immich knows nobody called {choice.name!r}")
+
+    def _decide(
+        self, item: int, kind: str, person: str | None, actor: str = "api", event: int | None = None
+    ) -> Decided:
+        self._waiting(item)
+        self.pending.pop(bisect_left(self.pending, item))
+        self.counts[data.category(item)] -= 1
+        text = f"{data.filename(item)} filed under {person}" if person else f"{data.filename(item)} {kind}"
+        happened = self._happened(kind, item + 1000, text, actor, undoable=True)
+        self.decided[item] = happened
+        return Decided.model_validate(
+            {
+                "id": item,
+                "photo_id": item + 1000,
+                "action": kind,
+                "person": person,
+                "destination": f"faces/{person.lower().replace(' ', '_')}" if person else None,
+                "event": event or happened.id,
+            }
+        )
+
+    def _happened(
+        self, kind: str, photo: int | None, text: str, actor: str = "api", *, undoable: bool = False
+    ) -> EventView:
+        number = self.events[-1].id + 1 if self.events else 100
+        event = EventView(
+            id=number,
+            at=self.clock().isoformat(),
+            actor=actor,
+            kind=kind,
+            photo_id=photo,
+            text=text,
+            undoable=undoable,
+        )
+        self.events.append(event)
+        del self.events[:-EVENTS_KEPT]
+        return event
+
+    def _bulk(self, selection: Selection, kind: str, approve: Approve | None) -> BulkDecided:
+        items = selection.ids or [
+            item
+            for item in reversed(self.pending)
+            if self._fits(item, selection.category, (selection.search or "").casefold())
+        ]
+        decided: list[Decided] = []
+        for item in items:
+            try:
+                decided.append(self._one_of_many(item, kind, approve, dry=selection.dry_run))
+            except _Refusal as refusal:
+                problem = json.loads(refusal.answer.body)["detail"]
+                decided.append(Decided(id=item, photo_id=item + 1000, action="failed", problem=problem))
+        failed = sum(one.action == "failed" for one in decided)
+        event = None
+        if not selection.dry_run and len(decided) > failed:
+            event = self._happened(f"bulk_{kind}", None, f"{len(decided) - failed} photos {kind}").id
+        return BulkDecided(decided=decided, done=len(decided) - failed, failed=failed, event=event)
+
+    def _one_of_many(self, item: int, kind: str, approve: Approve | None, *, dry: bool) -> Decided:
+        if not dry:
+            return self._decide(item, kind, None) if approve is None else self._approve(item, approve)
+        self._waiting(item)
+        if approve is None:
+            return Decided(id=item, photo_id=item + 1000, action="would_reject", destination="trash")
+        first = data.suggestions(item)[:1]
+        if not first and not approve.person and not approve.people:
+            raise _Refusal(422, "invalid", "nobody is suggested")
+        name = first[0].person.name if first else ""
+        if approve.people:
+            name = ", ".join(choice.name or "" for choice in approve.people)
+        return Decided(
+            id=item,
+            photo_id=item + 1000,
+            action="would_approve",
+            person=name,
+            destination=f"faces/{name.lower().replace(' ', '_')}",
+        )
+
+    def _undo(self, undo: Undo) -> BulkDecided:
+        events = {happened.id: item for item, happened in self.decided.items()}
+        bulk = next((event for event in self.events if event.id == undo.event), None)
+        items = [events[undo.event]] if undo.event in events else []
+        if bulk is not None and bulk.kind.startswith("bulk_"):
+            items = [item for number, item in events.items() if number < bulk.id]
+        if not items:
+            raise _Refusal(404, "not_found", f"event {undo.event} cannot be undone")
+        decided = []
+        for item in items:
+            del self.decided[item]
+            self.pending.insert(bisect_left(self.pending, item), item)
+            self.counts[data.category(item)] += 1
+            self._happened("undone", item + 1000, f"{data.filename(item)} is back in review")
+            decided.append(Decided(id=item, photo_id=item + 1000, action="undone"))
+        return BulkDecided(decided=decided, done=len(decided), failed=0, event=self.events[-1].id)
+
+    # --- settings ---------------------------------------------------------------------------
+
+    def _config(self, method: str, rest: list[str], body: bytes) -> Answer:
+        match rest:
+            case ["what-if"]:
+                return _json(self._what_if(ConfigPatch.model_validate_json(body)))
+            case [("whitelist" | "blacklist") as which]:
+                if method != "GET":
+                    change = ListChange.model_validate_json(body)
+                    self.listed[which] |= set(change.add)
+                    self.listed[which] -= set(change.remove)
+                return _json(ListView(names=sorted(self.listed[which])))
+            case _:
+                if method == "PATCH":
+                    patch = ConfigPatch.model_validate_json(body).model_dump(exclude_none=True)
+                    self.settings["review_categories"].update(patch.pop("review_categories", {}))
+                    self.settings.update(patch)
+                return _json(
+                    ConfigView(
+                        config={"smart_download": self.settings},
+                        whitelist=sorted(self.listed["whitelist"]),
+                        blacklist=sorted(self.listed["blacklist"]),
+                    )
+                )
+
+    def _what_if(self, patch: ConfigPatch) -> WhatIf:
+        before = {"faces": 410, "low_confidence": 42, "unidentified": 31, "multiple_faces": 17}
+        moved = 0
+        if patch.min_confidence is not None:
+            moved = round((self.settings["min_confidence"] - patch.min_confidence) * 100)
+        moved = max(-410, min(42, moved))
+        after = {**before, "faces": before["faces"] + moved, "low_confidence": 42 - moved}
+        way = "low_confidence -> faces" if moved > 0 else "faces -> low_confidence"
+        return WhatIf(looked_at=500, before=before, after=after, moves={way: abs(moved)} if moved else {})
+
+
+class _Transport(httpx.AsyncBaseTransport):
+    def __init__(self, sidecar: SampleSidecar) -> None:
+        self._sidecar = sidecar
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/events/stream"):
+            return httpx.Response(
+                200, headers={"content-type": "text/event-stream"}, stream=_Stream(self._sidecar)
+            )
+        answer = self._sidecar.answer(
+            request.method,
+            request.url.path,
+            dict(request.url.params),
+            {key.lower(): value for key, value in request.headers.items()},
+            await request.aread(),
+        )
+        return httpx.Response(
+            answer.status, headers={"content-type": answer.media_type}, content=answer.body
+        )
+
+
+class _Stream(httpx.AsyncByteStream):
+    """The status once, then silence until the client hangs up."""
+
+    def __init__(self, sidecar: SampleSidecar) -> None:
+        self._sidecar = sidecar
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        import asyncio
+
+        yield f"event: status\ndata: {self._sidecar.status().model_dump_json()}\n\n".encode()
+        await asyncio.Event().wait()
+
+
+def _json(shape: Shape, status: int = 200) -> Answer:
+    return Answer(status, "application/json", shape.model_dump_json().encode())
+
+
+def _doctor() -> DoctorReport:
+    return DoctorReport(
+        status="degraded",
+        checks=[
+            Check(name="Immich", verdict="ok", detail="3.1.0 answers in 12 ms"),
+            Check(name="permissions", verdict="ok", detail="all that are needed are there"),
+            Check(name="hard links", verdict="ok", detail="library, faces and review are one file system"),
+            Check(
+                name="confidence",
+                verdict="warning",
+                detail="no machine learning service is configured",
+                remedy="set immich.ml_url to have confidences",
+            ),
+        ],
+    )

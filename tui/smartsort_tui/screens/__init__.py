@@ -1,0 +1,1 @@
+"""The areas of the program and the dialogs over them."""

@@ -1,0 +1,299 @@
+"""Activity: photos on their way, what Immich is busy with, and all that happened, with undo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from smartsort.api.schemas import EventView, InFlight, Status, Undo
+from smartsort_tui import wording
+from smartsort_tui.api import ApiProblem
+from smartsort_tui.clock import Clock
+from smartsort_tui.live import Link
+from smartsort_tui.screens.area import AreaScreen, Dialog, TooSmall
+from smartsort_tui.widgets.bars import KeyBar, MessageBar
+from smartsort_tui.widgets.row_list import Cells, RowList
+
+EVENTS_KEPT = 2000
+EVENTS_PER_PAGE = 100
+FLIGHTS_SHOWN = 5
+# The way of a photo, for a glance at how far it has come.
+STAGES = ("arrived", "claimed", "hashed", "unique", "placed", "known")
+
+
+class EventRows(RowList):
+    """Events, newest first (or, in a photo's history, oldest first)."""
+
+    def __init__(self, clock: Clock, *, id: str) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._clock = clock
+        self.events: list[EventView] = []
+
+    def show(self, events: list[EventView]) -> None:
+        self.events = events
+        self.set_count(len(events))
+
+    @property
+    def current(self) -> EventView | None:
+        return self.events[self.cursor] if self.cursor < len(self.events) else None
+
+    def cells(self, position: int, width: int) -> Cells:
+        event = self.events[position]
+        sign = "u" if event.undoable and event.undone_by is None else " "
+        if event.undone_by is not None:
+            sign = "×"
+        actor = 10 if width >= 60 else 0
+        cells: Cells = [
+            (f"{wording.date(event.at)[-5:]} ", "row--muted"),
+            (f"{sign} ", "row--mark"),
+            (wording.fit(event.kind.replace("_", " "), 11) + " ", "row--plain"),
+            (wording.fit(event.text or str(event.data or ""), max(4, width - 20 - actor)), "row--plain"),
+        ]
+        if actor:
+            cells.append((" " + wording.fit(event.actor, actor - 1), "row--muted"))
+        return cells
+
+
+class ActivityScreen(AreaScreen):
+    """What happens now, and what happened."""
+
+    AREA = "activity"
+    HELP_TITLE = "Activity"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("h", "history", "history", id="activity.history", tooltip="All that happened to this photo (Enter)"),
+        Binding("u", "undo", "undo", id="activity.undo", tooltip="Take back this event"),
+        Binding("j", "move(1)", "Next", show=False, id="activity.next"),
+        Binding("k", "move(-1)", "Previous", show=False, id="activity.previous"),
+    ]
+    DEFAULT_CSS = """
+    ActivityScreen {
+        & #now { height: auto; max-height: 50%; padding: 0 1; border-bottom: solid $panel; }
+        & #events { height: 1fr; }
+    }
+    """
+
+    def content(self) -> Iterable[Widget]:
+        self._cursor: str | None = None
+        self._loading = False
+        self.rows = EventRows(self.smartsort.clock, id="events")
+        yield Static("… loading", id="now")
+        yield Static("What happened  (u: can be undone, ×: was undone)", classes="pane-title")
+        yield self.rows
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.rows.focus()
+        if self.smartsort.status is not None:
+            self.status_is(self.smartsort.status)
+        self.connected()
+
+    def on_screen_resume(self) -> None:
+        self.connected()
+
+    def connected(self) -> None:
+        if self.smartsort.client is not None:
+            self.run_worker(partial(self._load, None), group="events", exclusive=True, exit_on_error=False)
+
+    def disconnected(self, link: Link) -> None:
+        if link.problem is not None:
+            self.say_problem(link.problem)
+            if self.smartsort.status is None:
+                self.query_one("#now", Static).update(Content(f"{link.problem.title}. {link.problem.remedy}"))
+
+    def happened(self, event: EventView) -> None:
+        if any(event.id == known.id for known in self.rows.events[:50]):
+            return
+        self.rows.show([event, *self.rows.events][:EVENTS_KEPT])
+        if self.rows.cursor:
+            self.rows.cursor += 1
+
+    def status_is(self, status: Status) -> None:
+        text = now_text(status, max(30, self.size.width - 4), self.smartsort.clock)
+        self.query_one("#now", Static).update(text)
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        if self.is_mounted and self.smartsort.status is not None:
+            self.status_is(self.smartsort.status)
+
+    def on_row_list_in_sight(self, message: RowList.InSight) -> None:
+        if self._cursor is not None and not self._loading and message.last >= self.rows.count - 20:
+            self.run_worker(partial(self._load, self._cursor), group="events", exit_on_error=False)
+
+    async def _load(self, cursor: str | None) -> None:
+        client = self.smartsort.client
+        if client is None or self._loading:
+            return
+        self._loading = True
+        try:
+            page = await client.events(cursor=cursor, limit=EVENTS_PER_PAGE)
+        except ApiProblem as problem:
+            self.say_problem(problem)
+            return
+        finally:
+            self._loading = False
+        self._cursor = page.next_cursor if len(self.rows.events) < EVENTS_KEPT else None
+        self.rows.show([*self.rows.events, *page.events] if cursor else page.events)
+
+    def on_row_list_chosen(self) -> None:
+        self.action_history()
+
+    def action_move(self, rows: int) -> None:
+        self.rows.action_move(rows)
+
+    def action_history(self) -> None:
+        event = self.rows.current
+        if event is None or event.photo_id is None:
+            self.say("this event is of no single photo", "warn")
+            return
+        self.app.push_screen(HistoryScreen(event.photo_id), lambda _: self.connected())
+
+    def action_undo(self) -> None:
+        event = self.rows.current
+        if event is None or not event.undoable or event.undone_by is not None:
+            self.say("this cannot be taken back", "warn")
+            return
+        self.run_worker(partial(self._undo, event), group="undo", exit_on_error=False)
+
+    async def _undo(self, event: EventView) -> None:
+        client = self.smartsort.client
+        if client is None:
+            return
+        try:
+            done = await client.undo(Undo(event=event.id))
+        except ApiProblem as problem:
+            self.say_problem(problem)
+            return
+        self.say(f"taken back: {wording.count(done.done, 'photo')}", "good")
+        self.connected()
+
+
+class HistoryScreen(Dialog[None]):
+    """All that happened to one photo, with undo at each step."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("u", "undo", "undo this step", id="history.undo", tooltip="Take back this step"),
+        Binding("j", "move(1)", "Next", show=False, id="history.next"),
+        Binding("k", "move(-1)", "Previous", show=False, id="history.previous"),
+    ]
+    DEFAULT_CSS = """
+    HistoryScreen .dialog { width: 100; }
+    HistoryScreen EventRows { height: 1fr; background: $surface; }
+    HistoryScreen VerticalScroll { height: 4; }
+    """
+
+    def __init__(self, photo: int) -> None:
+        super().__init__()
+        self._photo = photo
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog dialog--tall"):
+            yield Static(Content(f"Photo {self._photo}"), classes="dialog-title")
+            yield EventRows(self.smartsort.clock, id="history")
+            with VerticalScroll():
+                yield Static("", id="event-words", markup=False)
+            yield MessageBar(id="message")
+            yield KeyBar()
+        yield TooSmall()
+
+    def on_mount(self) -> None:
+        self.query_one(VerticalScroll).can_focus = False
+        self.query_one(EventRows).focus()
+        self._reload()
+
+    def _reload(self) -> None:
+        self.run_worker(self._load, group="history", exclusive=True, exit_on_error=False)
+
+    async def _load(self) -> None:
+        client = self.smartsort.client
+        if client is None:
+            return
+        try:
+            page = await client.history(self._photo)
+        except ApiProblem as problem:
+            self.query_one(MessageBar).say(f"{problem.title}: {problem.detail}", "bad")
+            return
+        rows = self.query_one(EventRows)
+        rows.show(page.events)
+        rows.cursor = len(page.events) - 1
+        self.on_row_list_moved()
+
+    def on_row_list_moved(self) -> None:
+        event = self.query_one(EventRows).current
+        if event is not None:
+            text = f"{wording.date(event.at)} by {event.actor}\n{wording.shown(event.text)}"
+            self.query_one("#event-words", Static).update(text)
+
+    def action_move(self, rows: int) -> None:
+        self.query_one(EventRows).action_move(rows)
+
+    def action_undo(self) -> None:
+        event = self.query_one(EventRows).current
+        if event is None or not event.undoable or event.undone_by is not None:
+            self.query_one(MessageBar).say("this step cannot be taken back", "warn")
+            return
+        self.run_worker(partial(self._undo, event.id), group="undo", exit_on_error=False)
+
+    async def _undo(self, event: int) -> None:
+        client = self.smartsort.client
+        if client is None:
+            return
+        try:
+            await client.undo(Undo(event=event))
+        except ApiProblem as problem:
+            self.query_one(MessageBar).say(f"{problem.title}: {problem.detail}", "bad")
+            return
+        self.query_one(MessageBar).say("taken back", "good")
+        self._reload()
+
+
+def now_text(status: Status, width: int, clock: Clock) -> Content:
+    """The state of things in a few lines: on or off, Immich, the wait, photos on their way."""
+    lines = [_state_line(status)]
+    queues = {name: jobs for name, jobs in status.queues.items() if jobs}
+    if queues:
+        busy = ", ".join(f"{name} {jobs:,}" for name, jobs in sorted(queues.items()))
+        lines.append(Content(wording.cut(f"Immich works on: {busy}", width)))
+    wait = status.estimated_wait_seconds
+    if wait is not None:
+        lines.append(Content(f"A photo dropped now is sorted in about {wording.duration(wait)}."))
+    for trouble in status.troubles:
+        lines.append(Content.styled(wording.cut(f"! {trouble.message}", width), "bold $warning"))
+    lines.append(Content.styled(_flight_title(status), "bold $accent"))
+    for flight in status.in_flight[:FLIGHTS_SHOWN]:
+        lines.append(_flight(flight, width, clock))
+    if len(status.in_flight) > FLIGHTS_SHOWN:
+        lines.append(Content.styled(f"and {len(status.in_flight) - FLIGHTS_SHOWN} more", "$text-muted"))
+    return Content("\n").join(lines)
+
+
+def _state_line(status: Status) -> Content:
+    sorting = ("● sorting is on", "bold $success") if status.enabled else ("‖ sorting is off", "bold $warning")
+    version = f" {status.immich_version}" if status.immich_version else ""
+    immich = f"Immich{version}: {wording.shown(status.immich)}"
+    return Content.assemble(sorting, f"  {immich}  in review: {status.in_review:,}  smartsort {status.version}")
+
+
+def _flight_title(status: Status) -> str:
+    number = max(len(status.in_flight), sum(status.unfinished.values()))
+    waiting = f", {wording.count(status.inbox_waiting, 'file')} in the inbox" if status.inbox_waiting else ""
+    return f"{wording.count(number, 'photo')} on the way{waiting}" if number or waiting else "No photo is on its way"
+
+
+def _flight(flight: InFlight, width: int, clock: Clock) -> Content:
+    stage = STAGES.index(flight.state) + 1 if flight.state in STAGES else len(STAGES)
+    meter = "■" * stage + "□" * (len(STAGES) - stage)
+    since = wording.age(flight.since, clock())
+    name = wording.fit_name(flight.filename, max(12, min(36, width - 36)))
+    text = f"{meter} {flight.state:<8} {name} {since:>5} "
+    if flight.problem:
+        return Content.assemble(text, (wording.cut(f"! {flight.problem}", max(4, width - len(text))), "bold $warning"))
+    return Content(text)

@@ -1,0 +1,168 @@
+"""What all areas share: the bar of areas, the line of messages, the bar of keys, and the smallest size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen, Screen, ScreenResultType
+from textual.widget import Widget
+from textual.widgets import Static
+
+from smartsort_tui.api import ApiProblem
+from smartsort_tui.live import Link
+from smartsort_tui.widgets.bars import Bar, KeyBar, MessageBar, Part
+
+if TYPE_CHECKING:
+    from smartsort.api.schemas import EventView, Status
+    from smartsort_tui.app import SmartsortApp
+
+AREAS = (
+    ("review", "Review"),
+    ("statistics", "Statistics"),
+    ("activity", "Activity"),
+    ("people", "People"),
+    ("configuration", "Configuration"),
+)
+SMALLEST = (40, 12)
+# Widths and heights from which a class holds; the style sheet says what changes.
+WIDTHS: list[tuple[int, str]] = [(0, "-tiny"), (SMALLEST[0], "-narrow"), (76, "-normal"), (130, "-wide")]
+HEIGHTS: list[tuple[int, str]] = [(0, "-flat"), (SMALLEST[1], "-low"), (22, "-tall")]
+
+
+class TooSmall(Static):
+    """Stands alone when the terminal has no room for more."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"Too small.\nNeeds {SMALLEST[0]}×{SMALLEST[1]}.\nq quits.", markup=False, classes="too-small"
+        )
+
+
+class AreaScreen(Screen[None]):
+    """One area of the program. `content` is what it shows between the bars."""
+
+    HORIZONTAL_BREAKPOINTS: ClassVar = WIDTHS
+    VERTICAL_BREAKPOINTS: ClassVar = HEIGHTS
+    AREA: ClassVar[str] = ""
+    HELP_TITLE: ClassVar[str] = ""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+r,f9", "reload", "Reload", show=False, id="area.reload"),
+    ]
+
+    def content(self) -> Iterable[Widget]:
+        """The widgets between the bars."""
+        raise NotImplementedError
+
+    def compose(self) -> ComposeResult:
+        yield Bar(id="areas")
+        yield from self.content()
+        yield MessageBar(id="message")
+        yield KeyBar(id="keys")
+        yield TooSmall()
+
+    @property
+    def smartsort(self) -> SmartsortApp:
+        return cast("SmartsortApp", self.app)
+
+    def on_mount(self) -> None:
+        app = self.smartsort
+        app.link_changed.subscribe(self, self._link_changed)
+        app.status_changed.subscribe(self, self._status_changed)
+        app.happened.subscribe(self, self.happened)
+        self._draw_areas()
+
+    def on_resize(self) -> None:
+        self._draw_areas()
+
+    def say(self, text: str, tone: str = "plain") -> None:
+        """Show a line of what happened."""
+        self.query_one("#message", MessageBar).say(text, tone)
+
+    def say_problem(self, problem: ApiProblem) -> None:
+        self.say(f"{problem.title}: {problem.detail}", "bad")
+
+    # --- to be said by the areas ------------------------------------------------------------
+
+    def connected(self) -> None:
+        """The sidecar can be asked (again)."""
+
+    def disconnected(self, link: Link) -> None:
+        """The sidecar cannot be asked."""
+
+    def happened(self, event: EventView) -> None:
+        """Something happened in the sidecar."""
+
+    def status_is(self, status: Status) -> None:
+        """The sidecar's status has changed."""
+
+    def action_reload(self) -> None:
+        """Ask everything again."""
+        self.connected()
+
+    # --- the bar of areas -------------------------------------------------------------------
+
+    def _link_changed(self, link: Link) -> None:
+        self._draw_areas()
+        if link.state == "connected":
+            self.connected()
+        elif link.state != "connecting":
+            self.disconnected(link)
+
+    def _status_changed(self, status: Status) -> None:
+        self._draw_areas()
+        self.status_is(status)
+
+    def _draw_areas(self) -> None:
+        if not self.is_mounted:
+            return
+        width = self.size.width
+        parts = [Part(" smartsort ", style="bar--key")] if width >= 110 else []
+        for number, (name, title) in enumerate(AREAS, start=1):
+            is_active = name == self.AREA
+            if width < 62 and not is_active:
+                text = f" F{number} "
+            else:
+                text = f" F{number} {title} " if width >= 100 else f"F{number} {title} "
+            parts.append(Part(text, name, "bar--active" if is_active else "bar--plain"))
+        self.query_one("#areas", Bar).set_parts(parts, [_link_part(self.smartsort, width)])
+
+    def on_bar_pressed(self, message: Bar.Pressed) -> None:
+        if message.bar.id == "areas":
+            message.stop()
+            self.smartsort.action_area(message.key)
+
+
+class Dialog(ModalScreen[ScreenResultType]):
+    """A question over an area."""
+
+    HORIZONTAL_BREAKPOINTS: ClassVar = WIDTHS
+    VERTICAL_BREAKPOINTS: ClassVar = HEIGHTS
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", "Cancel", id="dialog.cancel"),
+    ]
+
+    @property
+    def smartsort(self) -> SmartsortApp:
+        return cast("SmartsortApp", self.app)
+
+    def action_cancel(self) -> None:
+        self.dismiss(None)
+
+
+def _link_part(app: SmartsortApp, width: int) -> Part:
+    link, status = app.link, app.status
+    short = width < 76
+    if link.state == "connected":
+        if status is not None and not status.enabled:
+            return Part(" ‖ off " if short else " ‖ sorting is off ", style="bar--warn")
+        if status is not None and status.immich != "connected":
+            return Part(" ! Immich " if short else " ! Immich is away ", style="bar--warn")
+        return Part(" ● " if short else " ● connected ", style="bar--good")
+    if link.state == "connecting":
+        return Part(" … " if short else " … connecting ", style="bar--muted")
+    if link.state == "lost":
+        return Part(" ○ lost " if short else " ○ reconnecting ", style="bar--bad")
+    return Part(" ✗ no " if short else " ✗ not connected ", style="bar--bad")

@@ -1,0 +1,372 @@
+"""Configuration: what may change at run time, with the effect it would have had before it is saved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any, ClassVar
+
+from pydantic import ValidationError
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Horizontal, VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Checkbox, Input, Label, Select, Static
+
+from smartsort.api.schemas import ConfigPatch, ConfigView, DoctorReport, Status, WhatIf
+from smartsort_tui import wording
+from smartsort_tui.api import ApiProblem, NotThere
+from smartsort_tui.live import Link
+from smartsort_tui.screens.area import AreaScreen
+
+LOOKED_AT = 500
+# Name in ConfigPatch, how it reads, and the values of those that are chosen from a list.
+NUMBERS = (
+    ("min_confidence", "Least confidence (0 to 1)"),
+    ("min_margin", "Least distance to the runner-up"),
+    ("max_faces_per_image", "Most faces on a picture"),
+    ("min_face_share", "Smallest face that counts"),
+)
+CHOICES = (
+    ("when_confidence_unknown", "Confidence unknown", ("accept", "review")),
+    ("multiple_faces", "Several wanted people", ("review", "each_person", "main_face")),
+    ("action_on_duplicate", "A duplicate", ("move_to_review", "skip")),
+)
+SIGNS = {"ok": ("✓", "$success"), "warning": ("!", "$warning"), "broken": ("✗", "$error"), "skipped": ("–", "$text-muted")}
+
+
+class ConfigurationScreen(AreaScreen):
+    """Thresholds, categories, the switch, and how the sidecar is."""
+
+    AREA = "configuration"
+    HELP_TITLE = "Configuration"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+w,f6", "what_if", "what if", id="configuration.what_if", tooltip="What it would have done"),
+        Binding("ctrl+s,f7", "save", "save", id="configuration.save", tooltip="Save what was changed"),
+        Binding("ctrl+e,f8", "switch", "on/off", id="configuration.switch", tooltip="Switch sorting on or off"),
+        Binding("ctrl+x", "discard", "discard", id="configuration.discard", tooltip="Forget what was changed"),
+    ]
+    DEFAULT_CSS = """
+    ConfigurationScreen {
+        & #configuration { layout: horizontal; height: 1fr; }
+        & #form { width: 50; height: 100%; padding: 0 1; scrollbar-size-vertical: 1; }
+        & #effect-scroll { width: 1fr; height: 100%; padding: 0 1; border-left: solid $panel; scrollbar-size-vertical: 1; }
+        & .field { height: 1; width: 100%; }
+        & .field Label { width: 32; height: 1; }
+        & .field Input { width: 1fr; height: 1; border: none; padding: 0 1; background: $surface; }
+        & .field Input:focus { background: $primary; color: $block-cursor-foreground; }
+        & .field Select { width: 1fr; }
+        & .choice Label { width: 23; }
+        & Checkbox { height: 1; border: none; padding: 0; background: $background; }
+        & .form-title { text-style: bold; color: $accent; margin-top: 1; }
+        & Static { height: auto; }
+        &.-narrow #configuration { layout: vertical; }
+        &.-narrow #form { width: 100%; height: 60%; }
+        &.-narrow #effect-scroll { width: 100%; height: 40%; border-left: none; border-top: solid $panel; }
+        &.-normal #form { width: 44; }
+        &.-normal .field Label { width: 31; }
+        &.-normal .choice Label { width: 22; }
+    }
+    """
+
+    def content(self) -> Iterable[Widget]:
+        self._config: ConfigView | None = None
+        self._doctor: DoctorReport | None = None
+        self._effect: WhatIf | None = None
+        yield Container(
+            VerticalScroll(
+                Static("Thresholds", classes="form-title"),
+                *(
+                    Horizontal(Label(title), Input(id=name, compact=True), classes="field")
+                    for name, title in NUMBERS
+                ),
+                *(
+                    Horizontal(
+                        Label(title),
+                        Select[str](
+                            [(value.replace("_", " "), value) for value in values], id=name, compact=True
+                        ),
+                        classes="field choice",
+                    )
+                    for name, title, values in CHOICES
+                ),
+                Static("Review categories", classes="form-title"),
+                *(
+                    Checkbox(wording.TITLES[name], id=f"category-{name}", compact=True)
+                    for name in wording.CATEGORIES
+                ),
+                id="form",
+            ),
+            VerticalScroll(
+                Static("", id="effect"), Static("", id="health"), id="effect-scroll", can_focus=False
+            ),
+            id="configuration",
+        )
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one("#form").can_focus = False
+        self.query_one(f"#{NUMBERS[0][0]}").focus()
+        self.connected()
+
+    def on_screen_resume(self) -> None:
+        if not self._changed():
+            self.connected()
+
+    def connected(self) -> None:
+        if self.smartsort.client is not None:
+            self.run_worker(self._load, group="config", exclusive=True, exit_on_error=False)
+
+    def disconnected(self, link: Link) -> None:
+        if link.problem is not None:
+            self.say_problem(link.problem)
+
+    def status_is(self, status: Status) -> None:
+        self._draw_health()
+
+    async def _load(self) -> None:
+        client = self.smartsort.client
+        if client is None:
+            return
+        try:
+            config = await client.config()
+        except ApiProblem as problem:
+            self.say_problem(problem)
+            return
+        if self._config is None or not self._changed():
+            self._config = config
+            self._fill()
+        try:
+            self._doctor = await client.doctor()
+        except NotThere:
+            self._doctor = None
+        except ApiProblem as problem:
+            self.say_problem(problem)
+        self._draw_health()
+
+    # --- the form ---------------------------------------------------------------------------
+
+    def _in_force(self) -> dict[str, Any]:
+        """The settings in force by their last name; sections do not matter here."""
+        return _flat(self._config.config) if self._config is not None else {}
+
+    def _fill(self) -> None:
+        values = self._in_force()
+        with self.prevent(Input.Changed, Select.Changed, Checkbox.Changed):
+            for name, _ in NUMBERS:
+                value = values.get(name)
+                self.query_one(f"#{name}", Input).value = "" if value is None else f"{value:g}"
+            for name, _, allowed in CHOICES:
+                if values.get(name) in allowed:
+                    self.query_one(f"#{name}", Select).value = values[name]
+            for name in wording.CATEGORIES:
+                on = _categories(values).get(name, True)
+                self.query_one(f"#category-{name}", Checkbox).value = bool(on)
+        self._draw_effect()
+
+    def _changed(self) -> dict[str, Any]:
+        """What the form says otherwise than the settings in force. Raises ValueError for what is no number."""
+        values = self._in_force()
+        if not values:
+            return {}
+        changed: dict[str, Any] = {}
+        for name, title in NUMBERS:
+            text = self.query_one(f"#{name}", Input).value.strip().replace(",", ".")
+            if not text or text == f"{values.get(name, ''):g}" if name in values else not text:
+                continue
+            try:
+                changed[name] = float(text) if "." in text or name != "max_faces_per_image" else int(text)
+            except ValueError:
+                raise ValueError(f"{title}: {text!r} is no number") from None
+        for name, _, _ in CHOICES:
+            value = self.query_one(f"#{name}", Select).value
+            if isinstance(value, str) and value != values.get(name):
+                changed[name] = value
+        switched = {
+            name: self.query_one(f"#category-{name}", Checkbox).value
+            for name in wording.CATEGORIES
+            if self.query_one(f"#category-{name}", Checkbox).value != bool(_categories(values).get(name, True))
+        }
+        if switched:
+            changed["review_categories"] = switched
+        return changed
+
+    def _patch(self) -> ConfigPatch | None:
+        """The change as the API takes it; None and a message when there is none or it cannot be."""
+        try:
+            changed = self._changed()
+            patch = ConfigPatch.model_validate(changed)
+        except ValidationError as error:
+            first = error.errors()[0]
+            self.say(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", "bad")
+            return None
+        except ValueError as error:
+            self.say(str(error), "bad")
+            return None
+        if not changed:
+            self.say("nothing is changed", "warn")
+            return None
+        return patch
+
+    @on(Input.Submitted)
+    def _submitted(self) -> None:
+        self.action_what_if()
+
+    @on(Input.Changed)
+    @on(Select.Changed)
+    @on(Checkbox.Changed)
+    def _edited(self) -> None:
+        self._effect = None
+        self._draw_effect()
+
+    # --- acting -----------------------------------------------------------------------------
+
+    def action_what_if(self) -> None:
+        if (patch := self._patch()) is not None:
+            self.run_worker(partial(self._what_if, patch), group="what-if", exclusive=True, exit_on_error=False)
+
+    async def _what_if(self, patch: ConfigPatch) -> bool:
+        client = self.smartsort.client
+        if client is None:
+            return False
+        self.say("looking at the last photos …")
+        try:
+            self._effect = await client.what_if(patch, LOOKED_AT)
+        except ApiProblem as problem:
+            self.say_problem(problem)
+            return False
+        self._draw_effect()
+        self.say("this is what it would have done; ^s saves it", "good")
+        return True
+
+    def action_save(self) -> None:
+        if (patch := self._patch()) is not None:
+            self.run_worker(partial(self._save, patch), group="save", exclusive=True, exit_on_error=False)
+
+    async def _save(self, patch: ConfigPatch) -> None:
+        """The first time show the effect, the second time save: nothing is saved unseen."""
+        client = self.smartsort.client
+        if client is None:
+            return
+        if self._effect is None:
+            if await self._what_if(patch):
+                self.say("look at the effect first; ^s again saves it", "warn")
+            return
+        try:
+            self._config = await client.save_config(patch)
+        except ApiProblem as problem:
+            self.say_problem(problem)
+            return
+        self._effect = None
+        self._fill()
+        self.say("saved", "good")
+
+    def action_discard(self) -> None:
+        self._effect = None
+        self._fill()
+        self.say("the settings in force")
+
+    def action_switch(self) -> None:
+        self.run_worker(self._switch, group="switch", exclusive=True, exit_on_error=False)
+
+    async def _switch(self) -> None:
+        client, status = self.smartsort.client, self.smartsort.status
+        if client is None or status is None:
+            self.say("not connected", "bad")
+            return
+        try:
+            now = await client.switch(on=not status.enabled)
+        except ApiProblem as problem:
+            self.say_problem(problem)
+            return
+        self.smartsort.status = now
+        self.smartsort.status_changed.publish(now)
+        self.say("sorting is on" if now.enabled else "sorting is off: files are kept waiting", "good")
+
+    # --- drawing ----------------------------------------------------------------------------
+
+    def _draw_effect(self) -> None:
+        width = max(24, self.query_one("#effect-scroll").size.width - 4)
+        self.query_one("#effect", Static).update(effect_text(self._effect, width))
+
+    def _draw_health(self) -> None:
+        if self.is_mounted:
+            width = max(24, self.query_one("#effect-scroll").size.width - 4)
+            text = health_text(self.smartsort.status, self._doctor, self._config, width)
+            self.query_one("#health", Static).update(text)
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        if self.is_mounted:
+            self.call_after_refresh(self._draw_health)
+            self.call_after_refresh(self._draw_effect)
+
+
+def effect_text(effect: WhatIf | None, width: int) -> Content:
+    """What the changed settings would have done."""
+    title = Content.styled("What it would have done", "bold $accent")
+    if effect is None:
+        hint = "Change something, then ^w shows what it would have done to the last photos."
+        return Content("\n").join([title, Content.styled(hint, "$text-muted"), Content("")])
+    lines = [title, Content(f"to the last {wording.count(effect.looked_at, 'photo')}:")]
+    for name in sorted({*effect.before, *effect.after}, key=lambda name: (name != "faces", name)):
+        before, after = effect.before.get(name, 0), effect.after.get(name, 0)
+        change = f"{after - before:+,}" if after != before else "="
+        shown = wording.fit(wording.TITLES.get(name, "Filed" if name == "faces" else name), min(18, width - 22))
+        text = f"{shown} {before:>6,} → {after:>6,} {change:>6}"
+        lines.append(Content.styled(text, "bold") if after != before else Content(text))
+    for way, number in sorted(effect.moves.items(), key=lambda entry: -entry[1]):
+        lines.append(Content.styled(wording.cut(f"{number:>6,}  {way.replace('->', '→')}", width), "$text-muted"))
+    return Content("\n").join([*lines, Content("")])
+
+
+def health_text(
+    status: Status | None, doctor: DoctorReport | None, config: ConfigView | None, width: int
+) -> Content:
+    """How the sidecar and its connection are, and the doctor's findings."""
+    lines = [Content.styled("The sidecar", "bold $accent")]
+    if status is None:
+        return Content("\n").join([*lines, Content("not connected")])
+    lines += [
+        Content.assemble(("● sorting is on", "$success") if status.enabled else ("‖ sorting is off", "bold $warning")),
+        Content(wording.cut(f"Immich: {status.immich} {status.immich_version or ''}", width)),
+        Content(wording.cut(f"{status.immich_url or ''}", width)),
+        Content(wording.cut(f"root {status.root}, smartsort {status.version}", width)),
+    ]
+    if config is not None:
+        lists = f"whitelist {len(config.whitelist)}, blacklist {len(config.blacklist)} (F4)"
+        lines.append(Content(wording.cut(lists, width)))
+        if config.changed:
+            lines.append(Content(wording.cut(f"changed here: {', '.join(config.changed)}", width)))
+    lines += [
+        Content.styled(wording.cut(f"! {trouble.message}", width), "bold $warning") for trouble in status.troubles
+    ]
+    if doctor is not None:
+        lines += [Content(""), Content.styled(f"The doctor says: {doctor.status}", "bold $accent")]
+        for check in doctor.checks:
+            sign, style = SIGNS[check.verdict]
+            lines.append(Content.assemble((f"{sign} ", f"bold {style}"), f"{check.name}: {wording.shown(check.detail)}"))
+            if check.remedy and check.verdict != "ok":
+                lines.append(Content.styled(f"  {wording.shown(check.remedy)}", "$text-muted"))
+    return Content("\n").join(line for line in lines if line or doctor)
+
+
+def _flat(config: dict[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, dict) and key != "review_categories":
+            flat.update(_flat(value))
+        else:
+            flat.setdefault(key, value)
+    return flat
+
+
+def _categories(values: dict[str, Any]) -> dict[str, Any]:
+    """The category switches; the source document writes each as a table with `enabled`."""
+    found = values.get("review_categories")
+    if not isinstance(found, dict):
+        return {}
+    return {
+        name: value.get("enabled", True) if isinstance(value, dict) else value for name, value in found.items()
+    }

@@ -1,0 +1,252 @@
+"""Questions over the review: whom to file under, what a bulk action will do, and help."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Input, Static
+
+from smartsort.api.schemas import BulkDecided, PersonChoice, PersonView
+from smartsort_tui import fuzzy, wording
+from smartsort_tui.screens.area import Dialog, TooSmall
+from smartsort_tui.widgets.bars import KeyBar
+from smartsort_tui.widgets.row_list import Cells, RowList
+
+NAMES_SHOWN = 8
+
+
+class PeopleRows(RowList):
+    """People found, and at the end the offer to create one by the name typed."""
+
+    def __init__(self) -> None:
+        super().__init__(id="people-found")
+        self.found: list[PersonView] = []
+        self.marked: dict[str, PersonView] = {}
+        self.new_name = ""
+        self.likeness: dict[str, float] = {}
+
+    def show(self, found: list[PersonView], new_name: str) -> None:
+        self.found, self.new_name = found, new_name
+        self.set_count(len(found) + bool(new_name))
+        self.cursor = 0
+        self.refresh()
+
+    def cells(self, position: int, width: int) -> Cells:
+        if position >= len(self.found):
+            return [("+ ", "row--good"), (wording.fit(f"new person “{self.new_name}”", width - 2), "row--good")]
+        person = self.found[position]
+        note = {"whitelist": "whitelist", "blacklist": "BLACKLIST", None: ""}[person.listed]
+        like = wording.similarity(self.likeness.get(person.id))
+        photos = f"{person.photos:,}" if person.photos is not None else ""
+        return [
+            ("● " if person.id in self.marked else "  ", "row--mark"),
+            (wording.fit(person.name or "without a name", width - 26), "row--plain"),
+            (f" {like:>4} {photos:>7} {note:<11}", "row--muted"),
+        ]
+
+
+class PersonPicker(Dialog[list[PersonChoice]]):
+    """Whom the photo is filed under: type a few letters, Tab marks several, Enter takes them."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "take", "File", priority=True, id="picker.take"),
+        Binding("tab", "mark", "Mark several", priority=True, id="picker.mark"),
+        Binding("down,ctrl+n", "move(1)", "Next", show=False, priority=True, id="picker.down"),
+        Binding("up,ctrl+p", "move(-1)", "Previous", show=False, priority=True, id="picker.up"),
+    ]
+
+    def __init__(
+        self,
+        people: Sequence[PersonView],
+        *,
+        likeness: dict[str, float],
+        title: str,
+        only_new: bool = False,
+    ) -> None:
+        super().__init__()
+        self._people = people
+        self._likeness = likeness
+        self._title = title
+        self._only_new = only_new
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static(Content(self._title), classes="dialog-title")
+            yield Input(placeholder="name of the new person" if self._only_new else "a few letters of the name")
+            yield PeopleRows()
+            yield Static("", id="picker-note", markup=False)
+            yield KeyBar()
+        yield TooSmall()
+
+    def on_mount(self) -> None:
+        rows = self.query_one(PeopleRows)
+        rows.can_focus = False
+        rows.likeness = self._likeness
+        self._find("")
+        self.query_one(Input).focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self._find(event.value)
+
+    def people_known(self, people: Sequence[PersonView]) -> None:
+        """The people have arrived while the dialog was open."""
+        self._people = people
+        if self.is_mounted:
+            self._find(self.query_one(Input).value)
+
+    def _find(self, query: str) -> None:
+        query = query.strip()
+        same = fuzzy.same_name(query, self._people)
+        found = same if self._only_new else fuzzy.ranked(query, self._people, list(self._likeness))
+        rows = self.query_one(PeopleRows)
+        rows.show(found, query if query and not same else "")
+        note = wording.count(len(found), "person", "people") if not self._only_new else ""
+        if self._only_new and same:
+            note = "This name is taken: Enter files under the one there is."
+        if rows.marked:
+            note = "marked: " + ", ".join(person.name for person in rows.marked.values())
+        self.query_one("#picker-note", Static).update(wording.cut(note, 60))
+
+    def action_move(self, rows: int) -> None:
+        self.query_one(PeopleRows).action_move(rows)
+
+    def action_mark(self) -> None:
+        rows = self.query_one(PeopleRows)
+        if rows.cursor < len(rows.found):
+            person = rows.found[rows.cursor]
+            if rows.marked.pop(person.id, None) is None:
+                rows.marked[person.id] = person
+            rows.refresh()
+            rows.action_move(1)
+            names = ", ".join(person.name for person in rows.marked.values())
+            self.query_one("#picker-note", Static).update(wording.cut(f"marked: {names}", 60))
+
+    def action_take(self) -> None:
+        rows = self.query_one(PeopleRows)
+        if rows.marked:
+            self.dismiss([_choice(person) for person in rows.marked.values()])
+        elif rows.cursor < len(rows.found):
+            self.dismiss([_choice(rows.found[rows.cursor])])
+        elif rows.new_name:
+            self.dismiss([PersonChoice(name=rows.new_name[:300], create=True)])
+
+    def on_row_list_clicked(self) -> None:
+        self.action_take()
+
+
+def _choice(person: PersonView) -> PersonChoice:
+    return PersonChoice(id=person.id, name=person.name)
+
+
+class BulkPreview(Dialog[bool]):
+    """What a bulk action will do, before it does it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,y", "agree", "Do it", id="preview.agree"),
+        Binding("n", "cancel", "Cancel", show=False, id="preview.cancel"),
+    ]
+
+    def __init__(self, verb: str, preview: BulkDecided) -> None:
+        super().__init__()
+        self._verb = verb
+        self._preview = preview
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            number = wording.count(self._preview.done, "photo")
+            yield Static(Content(f"{self._verb} {number}?"), classes="dialog-title")
+            with VerticalScroll():
+                yield Static(preview_text(self._verb, self._preview))
+            yield KeyBar()
+        yield TooSmall()
+
+    def on_mount(self) -> None:
+        self.query_one(VerticalScroll).focus()
+
+    def action_agree(self) -> None:
+        self.dismiss(self._preview.done > 0)
+
+
+def preview_text(verb: str, preview: BulkDecided) -> Content:
+    """Where the photos will go, with counts, and what will not work."""
+    lines: list[Content] = []
+    places = Counter(one.destination or "?" for one in preview.decided if one.action != "failed")
+    for place, number in places.most_common(NAMES_SHOWN):
+        lines.append(Content(f"{number:>7,}  → {wording.cut(place, 44)}"))
+    if len(places) > NAMES_SHOWN:
+        rest = sum(number for _, number in places.most_common()[NAMES_SHOWN:])
+        lines.append(Content(f"{rest:>7,}  → {len(places) - NAMES_SHOWN} other folders"))
+    if preview.failed:
+        lines += [Content(""), Content.styled(f"{preview.failed:,} will stay where they are:", "bold $warning")]
+        problems = Counter(one.problem or "?" for one in preview.decided if one.action == "failed")
+        for problem, number in problems.most_common(NAMES_SHOWN):
+            lines.append(Content(f"{number:>7,}  {wording.cut(problem, 46)}"))
+    if verb == "Reject":
+        lines += [Content(""), Content("Their files go to the trash and are kept there for a while.")]
+    lines.append(Content("One key (u) takes all of it back."))
+    return Content("\n").join(lines)
+
+
+class HelpScreen(Dialog[None]):
+    """The keys that work for what has the focus, and then everywhere."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q,question_mark", "cancel", "Close", show=False, id="help.close"),
+    ]
+
+    def __init__(self, title: str, below: Screen[object]) -> None:
+        super().__init__()
+        self._title = title
+        self._text = help_text(below)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog dialog--tall"):
+            yield Static(Content(self._title), classes="dialog-title")
+            with VerticalScroll():
+                yield Static(self._text)
+            yield KeyBar()
+        yield TooSmall()
+
+    def on_mount(self) -> None:
+        self.query_one(VerticalScroll).focus()
+
+
+def help_text(screen: Screen[object]) -> Content:
+    """All keys of a screen, those of the focused widget first, each with its id for the settings file."""
+    groups: dict[str, dict[str, tuple[str, str]]] = {}
+    for active in screen.active_bindings.values():
+        binding = active.binding
+        if not binding.description or not active.enabled or not binding.id:
+            continue
+        title = "Everywhere" if active.node is screen.app else "Here"
+        if active.node is screen.focused:
+            title = "What has the focus"
+        lines = groups.setdefault(title, {})
+        key = screen.app.get_key_display(binding)
+        keys, _ = lines.get(binding.action, ("", ""))
+        text = binding.tooltip or binding.description
+        lines[binding.action] = (f"{keys}, {key}" if keys else key, f"{text}\0{binding.id or ''}")
+    parts: list[Content] = []
+    for title in ("Here", "What has the focus", "Everywhere"):
+        if title not in groups:
+            continue
+        parts.append(Content.styled(title, "bold $accent"))
+        for keys, described in groups[title].values():
+            text, _, name = described.partition("\0")
+            parts.append(
+                Content.assemble(
+                    (wording.fit(f"  {keys}", 14), "bold"),
+                    (wording.fit(f" {text}", 37), ""),
+                    (f" {name}", "$text-muted"),
+                )
+            )
+        parts.append(Content(""))
+    parts.append(Content.styled("The names at the right are for [keys] in tui.toml.", "$text-muted"))
+    return Content("\n").join(parts)

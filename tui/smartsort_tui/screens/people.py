@@ -1,0 +1,209 @@
+"""People: everybody Immich knows by name, with their face, and whether they are wanted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from functools import partial
+from typing import Any, ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from smartsort.api.schemas import ListChange, PersonView
+from smartsort_tui import fuzzy, wording
+from smartsort_tui.api import ApiProblem, ListName
+from smartsort_tui.live import Link
+from smartsort_tui.screens.area import AreaScreen
+from smartsort_tui.widgets.picture import PicturePane, PictureSource, Request
+from smartsort_tui.widgets.row_list import Cells, RowList
+
+# Holding a key down passes many people; only the face of the one stayed on is fetched.
+FACE_PAUSE_SECONDS = 0.12
+
+
+class PeopleList(RowList):
+    """Name, list and number of photos."""
+
+    people: ClassVar[list[PersonView]] = []
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.shown: list[PersonView] = []
+
+    def show(self, people: list[PersonView]) -> None:
+        self.shown = people
+        self.set_count(len(people))
+
+    def cells(self, position: int, width: int) -> Cells:
+        person = self.shown[position]
+        sign, style = {"whitelist": ("✓", "row--good"), "blacklist": ("✗", "row--bad"), None: (" ", "row--plain")}[
+            person.listed
+        ]
+        photos = "" if person.photos is None else f"{person.photos:,}"
+        return [
+            (f"{sign} ", style),
+            (wording.fit(person.name or "without a name", width - 23), "row--plain"),
+            (f" {person.listed or '':<11}{photos:>9}", "row--muted"),
+        ]
+
+
+class PeopleScreen(AreaScreen):
+    """Who is wanted and who is not."""
+
+    AREA = "people"
+    HELP_TITLE = "People"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("w", "list('whitelist')", "whitelist", id="people.whitelist", tooltip="On or off the whitelist"),
+        Binding("b", "list('blacklist')", "blacklist", id="people.blacklist", tooltip="On or off the blacklist"),
+        Binding("slash", "search", "search", id="people.search", tooltip="Find a person"),
+        Binding("escape", "clear", "Clear search", show=False, id="people.clear"),
+        Binding("n,j", "move(1)", "Next", show=False, id="people.next"),
+        Binding("p,k", "move(-1)", "Previous", show=False, id="people.previous"),
+    ]
+    DEFAULT_CSS = """
+    PeopleScreen {
+        & #people-panes { layout: horizontal; height: 1fr; }
+        & PeopleList { width: 60%; height: 100%; }
+        & #person { width: 1fr; height: 100%; border-left: solid $panel; }
+        & #face { height: 1fr; }
+        & #person-words { height: auto; padding: 0 1; }
+        & #person-search { height: 1; border: none; padding: 0 1; background: $surface; display: none; }
+        &.-narrow PeopleList { width: 100%; }
+        &.-narrow #person { display: none; }
+    }
+    """
+
+    def content(self) -> Iterable[Widget]:
+        self._people: list[PersonView] = []
+        self._pause: asyncio.TimerHandle | None = None
+        self.rows = PeopleList(id="people-list")
+        self.face = PicturePane(self.smartsort.terminal, PictureSource(self.smartsort.fetch_picture), id="face")
+        yield Input(placeholder="a few letters of the name", id="person-search")
+        yield Container(
+            self.rows,
+            Container(self.face, Static("… loading", id="person-words"), id="person"),
+            id="people-panes",
+        )
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.face.display = self.smartsort.terminal.images != "none"
+        self.rows.focus()
+        self.connected()
+
+    def on_screen_resume(self) -> None:
+        self.connected()
+
+    def connected(self) -> None:
+        if self.smartsort.client is not None:
+            self.run_worker(self._load, group="people", exclusive=True, exit_on_error=False)
+
+    def disconnected(self, link: Link) -> None:
+        if link.problem is not None:
+            self.say_problem(link.problem)
+
+    async def _load(self) -> None:
+        client = self.smartsort.client
+        if client is None:
+            return
+        try:
+            self._people = await client.people()
+        except ApiProblem as problem:
+            self.say_problem(problem)
+            return
+        self._find(keep=True)
+
+    @on(Input.Changed, "#person-search")
+    def _typed(self) -> None:
+        self._find()
+
+    @on(Input.Submitted, "#person-search")
+    def _submitted(self) -> None:
+        self.rows.focus()
+
+    def _find(self, *, keep: bool = False) -> None:
+        query = self.query_one("#person-search", Input).value
+        self.rows.show(fuzzy.ranked(query, self._people, limit=10_000))
+        if not keep:
+            self.rows.cursor = 0
+        self._draw_person()
+
+    def on_row_list_moved(self) -> None:
+        self._draw_person()
+
+    def _draw_person(self) -> None:
+        shown = self.rows.shown
+        words = self.query_one("#person-words", Static)
+        if self.rows.cursor >= len(shown):
+            words.update("Nobody of that name." if self._people else "Immich has named nobody yet.")
+            self.face.show(None)
+            return
+        person = shown[self.rows.cursor]
+        words.update(person_text(person))
+        if self._pause is not None:
+            self._pause.cancel()
+        self._pause = asyncio.get_running_loop().call_later(FACE_PAUSE_SECONDS, self._show_face, person.id)
+
+    def _show_face(self, person: str) -> None:
+        if self.is_mounted and self.smartsort.client is not None:
+            self.face.show(Request((self.smartsort.client.person_thumbnail(person),)))
+
+    def action_move(self, rows: int) -> None:
+        self.rows.action_move(rows)
+
+    def action_search(self) -> None:
+        field = self.query_one("#person-search", Input)
+        field.display = True
+        field.focus()
+
+    def action_clear(self) -> None:
+        field = self.query_one("#person-search", Input)
+        field.value = ""
+        field.display = False
+        self.rows.focus()
+
+    def action_list(self, name: Any) -> None:
+        if self.rows.cursor < len(self.rows.shown):
+            person = self.rows.shown[self.rows.cursor]
+            self.run_worker(partial(self._change, person, name), group="lists", exit_on_error=False)
+
+    async def _change(self, person: PersonView, name: ListName) -> None:
+        """Put a person on a list, or take them off it; nobody is on both."""
+        client = self.smartsort.client
+        if client is None:
+            return
+        other: ListName = "blacklist" if name == "whitelist" else "whitelist"
+        leaves = person.listed == name
+        try:
+            if person.listed == other:
+                await client.change_list(other, ListChange(remove=[person.name]))
+            change = ListChange(remove=[person.name]) if leaves else ListChange(add=[person.name])
+            view = await client.change_list(name, change)
+        except ApiProblem as problem:
+            self.say_problem(problem)
+            return
+        self.say(
+            view.warnings[0] if view.warnings else f"{person.name} is {'off' if leaves else 'on'} the {name}",
+            "warn" if view.warnings else "good",
+        )
+        await self._load()
+
+
+def person_text(person: PersonView) -> Content:
+    """A person in words."""
+    listed = {
+        "whitelist": "on the whitelist: photos are filed",
+        "blacklist": "on the blacklist: photos go to review",
+        None: "on neither list",
+    }[person.listed]
+    lines = [Content.styled(wording.shown(person.name), "bold"), Content(listed)]
+    if person.photos is not None:
+        lines.append(Content(f"{wording.count(person.photos, 'photo')} filed"))
+    if person.folder:
+        lines.append(Content.styled(f"faces/{wording.shown(person.folder)}", "$text-muted"))
+    return Content("\n").join(lines)

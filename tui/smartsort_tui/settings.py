@@ -1,0 +1,143 @@
+"""Where the sidecar is and how the screen should look: options, environment, file, defaults, in this order."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args
+
+from smartsort_tui.terminal import Wish
+
+DEFAULT_URL = "http://127.0.0.1:8484"
+DEFAULT_THEME = "smartsort-dark"
+TOKEN_FILE_NAME = "api-token"  # noqa: S105  (a file's name)
+_KNOWN = ("url", "token", "token_file", "theme", "images", "keys", "export_folder")
+
+
+class SettingsProblem(Exception):
+    """A setting is wrong; the message says which one, where, and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the terminal UI is told from outside."""
+
+    url: str = DEFAULT_URL
+    token: str | None = field(default=None, repr=False)
+    token_from: str = "nowhere"  # noqa: S105  (says where it was looked for)
+    theme: str = DEFAULT_THEME
+    images: Wish = "auto"
+    keys: dict[str, str] = field(default_factory=dict)
+    export_folder: str | None = None
+
+
+def config_path(env: Mapping[str, str]) -> Path:
+    """Where the settings file is looked for: SMARTSORT_TUI_CONFIG, else the user's configuration folder."""
+    if named := env.get("SMARTSORT_TUI_CONFIG", "").strip():
+        return Path(named)
+    home = env.get("XDG_CONFIG_HOME", "").strip() or os.path.join(env.get("HOME", "~"), ".config")
+    return Path(home).expanduser() / "smartsort" / "tui.toml"
+
+
+def load(
+    env: Mapping[str, str],
+    *,
+    url: str | None = None,
+    token: str | None = None,
+    token_file: str | None = None,
+    images: str | None = None,
+    theme: str | None = None,
+    config: str | None = None,
+) -> Settings:
+    """The settings in force. Raises SettingsProblem."""
+    path = Path(config) if config else config_path(env)
+    file = _read(path, must_exist=bool(config or env.get("SMARTSORT_TUI_CONFIG", "").strip()))
+    wish = images or env.get("SMARTSORT_IMAGES") or _text(file, "images", path) or "auto"
+    if wish not in get_args(Wish):
+        raise SettingsProblem(f"images = {wish!r}: must be one of {', '.join(get_args(Wish))}")
+    found, origin = _token(env, file, path, token, token_file)
+    return Settings(
+        url=url or env.get("SMARTSORT_URL", "").strip() or _text(file, "url", path) or _loopback(env),
+        token=found,
+        token_from=origin,
+        theme=theme or env.get("SMARTSORT_THEME") or _text(file, "theme", path) or DEFAULT_THEME,
+        images=wish,
+        keys=_keys(file, path),
+        export_folder=_text(file, "export_folder", path),
+    )
+
+
+def _loopback(env: Mapping[str, str]) -> str:
+    # In the container the sidecar may listen on another port; the same variable tells both.
+    port = env.get("SMARTSORT_API__PORT", "").strip()
+    return f"http://127.0.0.1:{port}" if port.isdigit() else DEFAULT_URL
+
+
+def _token(
+    env: Mapping[str, str], file: dict[str, Any], path: Path, token: str | None, token_file: str | None
+) -> tuple[str | None, str]:
+    if token:
+        return token.strip(), "--token"
+    if token_file:
+        return _secret(Path(token_file), "--token-file"), "--token-file"
+    for name in ("SMARTSORT_TOKEN", "SMARTSORT_API__TOKEN"):
+        if value := env.get(name, "").strip():
+            return value, name
+    for name in ("SMARTSORT_TOKEN_FILE", "SMARTSORT_API__TOKEN_FILE"):
+        if value := env.get(name, "").strip():
+            return _secret(Path(value), name), name
+    if value := _text(file, "token", path):
+        return value.strip(), str(path)
+    if value := _text(file, "token_file", path):
+        return _secret(Path(value).expanduser(), f"{path}: token_file"), str(path)
+    if root := env.get("SMARTSORT_ROOT", "").strip():
+        beside = Path(root) / TOKEN_FILE_NAME
+        if beside.is_file():
+            return _secret(beside, "SMARTSORT_ROOT"), str(beside)
+    return None, "nowhere"
+
+
+def _secret(path: Path, origin: str) -> str:
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not text"
+        raise SettingsProblem(f"{origin}: cannot read the token from {path}: {reason}") from error
+    if not text:
+        raise SettingsProblem(f"{origin}: {path} is empty; it should hold the token")
+    return text
+
+
+def _read(path: Path, *, must_exist: bool) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            content = tomllib.load(file)
+    except FileNotFoundError:
+        if must_exist:
+            raise SettingsProblem(f"there is no settings file {path}") from None
+        return {}
+    except OSError as error:
+        raise SettingsProblem(f"cannot read {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsProblem(f"{path} is not TOML: {error}") from error
+    for key in content:
+        if key not in _KNOWN:
+            raise SettingsProblem(f"{path}: unknown setting {key!r}; known are {', '.join(_KNOWN)}")
+    return content
+
+
+def _text(file: dict[str, Any], key: str, path: Path) -> str | None:
+    value = file.get(key)
+    if value is not None and not isinstance(value, str):
+        raise SettingsProblem(f"{path}: {key} must be text")
+    return value or None
+
+
+def _keys(file: dict[str, Any], path: Path) -> dict[str, str]:
+    keys = file.get("keys", {})
+    if not isinstance(keys, dict) or not all(isinstance(value, str) and value for value in keys.values()):
+        raise SettingsProblem(f'{path}: [keys] holds lines such as approve = "a,enter"')
+    return keys

@@ -1,0 +1,1 @@
+"""Widgets: data comes down to them, their own messages go up."""

@@ -1,0 +1,177 @@
+"""Lines with parts that can be clicked: areas, categories, keys, and the line that says what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual import events
+from textual.message import Message
+from textual.screen import Screen
+from textual.strip import Strip
+from textual.widget import Widget
+
+from smartsort_tui import wording
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a bar; `key` says what was clicked."""
+
+    text: str
+    key: str = ""
+    style: str = "bar--plain"
+
+
+class Bar(Widget):
+    """One line of parts. What does not fit is left out at the right."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "bar--plain", "bar--active", "bar--muted", "bar--key", "bar--good", "bar--bad", "bar--warn",
+    }  # fmt: skip
+    DEFAULT_CSS = """
+    Bar {
+        height: 1;
+        width: 100%;
+        background: $panel;
+        color: $foreground;
+        & > .bar--plain { color: $foreground; background: $panel; }
+        & > .bar--active { color: $block-cursor-foreground; background: $primary; text-style: bold; }
+        & > .bar--muted { color: $text-muted; background: $panel; }
+        & > .bar--key { color: $accent; background: $panel; text-style: bold; }
+        & > .bar--good { color: $success; background: $panel; }
+        & > .bar--bad { color: $error; background: $panel; text-style: bold; }
+        & > .bar--warn { color: $warning; background: $panel; text-style: bold; }
+    }
+    """
+
+    class Pressed(Message):
+        """A part was clicked."""
+
+        def __init__(self, bar: Bar, key: str) -> None:
+            super().__init__()
+            self.bar = bar
+            self.key = key
+
+        @property
+        def control(self) -> Bar:
+            return self.bar
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._left: Sequence[Part] = ()
+        self._right: Sequence[Part] = ()
+
+    def set_parts(self, left: Sequence[Part], right: Sequence[Part] = ()) -> None:
+        """Show these; the right ones keep their place when room is short."""
+        if (left, right) != (self._left, self._right):
+            self._left, self._right = left, right
+            self.refresh()
+
+    def _fitting(self, width: int) -> list[Part]:
+        room = width - sum(cell_len(part.text) for part in self._right)
+        parts: list[Part] = []
+        for part in self._left:
+            needed = cell_len(part.text)
+            if needed > room:
+                if not part.key and room > 1:
+                    parts.append(Part(wording.cut(part.text, room), style=part.style))
+                    room -= cell_len(parts[-1].text)
+                # A key without its word, or half of it, says nothing.
+                while parts and part.key and parts[-1].key == part.key:
+                    room += cell_len(parts.pop().text)
+                break
+            parts.append(part)
+            room -= needed
+        return [*parts, Part(" " * max(0, room)), *self._right]
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        plain = self.get_component_rich_style("bar--plain")
+        if y:
+            return Strip.blank(width, plain)
+        segments = [
+            Segment(part.text, self.get_component_rich_style(part.style)) for part in self._fitting(width)
+        ]
+        return Strip(segments).adjust_cell_length(width, plain)
+
+    def on_click(self, event: events.Click) -> None:
+        left = 0
+        for part in self._fitting(self.size.width):
+            left += cell_len(part.text)
+            if event.x < left:
+                if part.key:
+                    self.post_message(self.Pressed(self, part.key))
+                return
+
+
+class CategoryBar(Bar):
+    """The categories with their counts; the names shorten when the line is short."""
+
+    def show(self, counts: dict[str, int], active: str | None, *, search: str = "") -> None:
+        """`active` None stands for all categories."""
+        entries = [("", "All", "All", sum(counts.values()))] + [
+            (name, wording.TITLES[name], wording.SHORT[name], counts.get(name, 0))
+            for name in wording.CATEGORIES
+        ]
+        suffix = [Part(f" /{wording.cut(search, 16)} ", "search", "bar--key")] if search else []
+        for place in (1, 2):
+            parts = []
+            for entry in entries:
+                is_active = (active or "") == entry[0]
+                text = f"{entry[place]} {entry[3]:,}"
+                parts.append(
+                    Part(
+                        f"[{text}]" if is_active else f" {text} ",
+                        entry[0] or "all",
+                        "bar--active" if is_active else "bar--plain",
+                    )
+                )
+            if sum(cell_len(part.text) for part in [*parts, *suffix]) <= self.size.width or place == 2:
+                self.set_parts(parts, suffix)
+                return
+
+
+class KeyBar(Bar):
+    """The keys that work now, most useful first; `?` tells the rest."""
+
+    def on_mount(self) -> None:
+        self.screen.bindings_updated_signal.subscribe(self, self._changed)
+        self.call_after_refresh(self._changed, self.screen)
+
+    def _changed(self, screen: Screen[object]) -> None:
+        if not self.is_attached or screen is not self.screen:
+            return
+        parts: list[Part] = []
+        seen: set[str] = set()
+        for active in self.screen.active_bindings.values():
+            binding = active.binding
+            if not binding.show or not active.enabled or binding.action in seen:
+                continue
+            seen.add(binding.action)
+            key = self.app.get_key_display(binding)
+            parts += [Part(f" {key}", binding.action, "bar--key"), Part(f" {binding.description} ", binding.action)]
+        self.set_parts(parts, [Part(" ?", "app.help", "bar--key"), Part(" help ", "app.help")])
+
+    async def on_bar_pressed(self, message: Bar.Pressed) -> None:
+        message.stop()
+        await self.screen.run_action(message.key)
+
+
+class MessageBar(Bar):
+    """One line: what happened last."""
+
+    DEFAULT_CSS = """
+    MessageBar { background: $background; }
+    MessageBar > .bar--plain, MessageBar > .bar--good, MessageBar > .bar--bad, MessageBar > .bar--warn,
+    MessageBar > .bar--muted { background: $background; }
+    """
+    SYMBOLS: ClassVar[dict[str, str]] = {"good": "✓", "bad": "✗", "warn": "!", "plain": "·"}
+
+    def say(self, text: str, tone: str = "plain") -> None:
+        """`tone` is good, bad, warn or plain; each has its own sign, colour only repeats it."""
+        text = wording.shown(text)
+        self.set_parts([Part(f" {self.SYMBOLS[tone]} {text}", style=f"bar--{tone}")] if text else [])

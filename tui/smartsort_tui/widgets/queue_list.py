@@ -1,0 +1,46 @@
+"""The rows of the review queue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from smartsort_tui import wording
+from smartsort_tui.queue import Queue
+from smartsort_tui.widgets.row_list import Cells, RowList
+
+
+class QueueList(RowList):
+    """Mark, category, name and age of what waits; a row not loaded yet says so."""
+
+    def __init__(self, queue: Queue, clock: Callable[[], datetime], *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._queue = queue
+        self._clock = clock
+        self.marked: set[int] = set()
+        self.all_marked = False
+        self.refused: dict[int, str] = {}
+        """Items whose decision was refused, and why."""
+
+    def reload(self) -> None:
+        """Draw again what the queue now holds."""
+        self.set_count(len(self._queue))
+
+    def cells(self, position: int, width: int) -> Cells:
+        row = self._queue.row(position)
+        if row is None:
+            return [(wording.fit("  … loading", width), "row--muted")]
+        marked = self.all_marked or row.id in self.marked
+        sign = ("!", "row--bad") if row.id in self.refused else ("●" if marked else " ", "row--mark")
+        age = wording.age(row.created_at, self._clock())
+        who = row.suggested_person or ""
+        who_width = min(20, width - 38) if width >= 50 else 0
+        name_width = width - 11 - (who_width + 1 if who_width else 0)
+        cells: Cells = [
+            sign,
+            (f"{wording.SHORT.get(row.category, '???')} ", "row--muted"),
+            (wording.fit_name(row.filename, name_width), "row--plain"),
+        ]
+        if who_width:
+            cells.append((" " + wording.fit(who, who_width), "row--muted"))
+        return [*cells, (f"{age:>6}", "row--muted")]

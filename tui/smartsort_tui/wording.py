@@ -1,0 +1,120 @@
+"""How values read on the screen. Pure; widths are terminal cells."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import datetime
+
+from rich.cells import cell_len, set_cell_size
+
+CATEGORIES = ("duplicates", "unidentified", "low_confidence", "multiple_faces", "unwanted_person")
+TITLES = {
+    "duplicates": "Duplicates",
+    "unidentified": "Unidentified",
+    "low_confidence": "Low confidence",
+    "multiple_faces": "Multiple faces",
+    "unwanted_person": "Unwanted person",
+}
+# Three letters tell categories apart where there is no room, and without colour.
+SHORT = {
+    "duplicates": "dup",
+    "unidentified": "unk",
+    "low_confidence": "low",
+    "multiple_faces": "mul",
+    "unwanted_person": "unw",
+}
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+_SECONDS = ((86400 * 365, "y"), (86400 * 7, "w"), (86400, "d"), (3600, "h"), (60, "min"))
+# Marks that turn the direction of the text after them would reorder the rest of the line.
+_DIRECTION_MARKS = re.compile("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
+
+
+def shown(text: str) -> str:
+    """Text of unknown origin made safe for one line: no control characters, no direction marks."""
+    text = _DIRECTION_MARKS.sub("", text)
+    return "".join("�" if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") else char for char in text)
+
+
+def fit(text: str, width: int) -> str:
+    """Exactly `width` cells: cut with an ellipsis, or filled with spaces."""
+    text = shown(text)
+    if width <= 0:
+        return ""
+    if cell_len(text) <= width:
+        return set_cell_size(text, width)
+    return set_cell_size(set_cell_size(text, width - 1).rstrip() + "…", width)
+
+
+def cut(text: str, width: int) -> str:
+    """At most `width` cells."""
+    return fit(text, width).rstrip()
+
+
+def fit_name(name: str, width: int) -> str:
+    """A file name cut in the middle, so that its end, where names differ, stays readable."""
+    name = shown(name)
+    if cell_len(name) <= width or width < 12:
+        return fit(name, width)
+    tail = ""
+    for char in reversed(name):
+        if cell_len(char + tail) > width // 3:
+            break
+        tail = char + tail
+    head = set_cell_size(name, width - cell_len(tail) - 1)
+    return set_cell_size(f"{head}…{tail}", width)
+
+
+def size(size_bytes: int | None) -> str:
+    if size_bytes is None:
+        return "unknown size"
+    value = float(size_bytes)
+    for unit in _UNITS:
+        if value < 1000 or unit == _UNITS[-1]:
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
+        value /= 1000
+    raise AssertionError
+
+
+def moment(text: str | None) -> datetime | None:
+    """An ISO 8601 time of the API; None when it is none."""
+    if not text:
+        return None
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return when if when.tzinfo else when.astimezone()
+
+
+def age(text: str | None, now: datetime) -> str:
+    """How long ago, in one unit: `3d`."""
+    when = moment(text)
+    return "" if when is None else duration((now - when).total_seconds())
+
+
+def duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "unknown"
+    for length, unit in _SECONDS:
+        if seconds >= length:
+            return f"{seconds / length:.0f}{unit}"
+    return "now" if seconds < 1 else f"{seconds:.0f}s"
+
+
+def date(text: str | None) -> str:
+    """A time to the minute, in the zone of this terminal."""
+    when = moment(text)
+    return "" if when is None else when.astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def similarity(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
+
+
+def resolution(width: int | None, height: int | None) -> str:
+    return f"{width}×{height}" if width and height else ""
