@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 from smartsort.bootstrap import Sidecar, open_sidecar
 from smartsort.config import load_settings
@@ -92,7 +93,7 @@ class Site:
                 await answer(writer, status, body, given)
 
         self.handlers[path] = handle
-        return f"{self.url}{path}"
+        return f"{self.url}{quote(path)}"
 
     def redirect(self, path: str, target: str, status: int = 302) -> str:
         """Answer with a redirect; the URL."""
@@ -125,7 +126,7 @@ class Site:
                 self.busy += 1
                 self.busiest = max(self.busiest, self.busy)
                 try:
-                    handler = self.handlers.get(path.partition("?")[0])
+                    handler = self.handlers.get(unquote(path.partition("?")[0]))
                     if handler is None:
                         await answer(writer, 404, b"no such thing", {"content-type": "text/plain"})
                     else:
@@ -145,7 +146,9 @@ async def answer(
     """Write a whole answer; `content-length` can be overridden by a lie or by "" for none."""
     given = {"content-length": str(len(body)), **{k.lower(): v for k, v in (headers or {}).items()}}
     lines = [f"{name}: {value}" for name, value in given.items() if value]
-    writer.write(f"HTTP/1.1 {status} X\r\n".encode() + "\r\n".join(lines).encode("utf-8") + b"\r\n\r\n" + body)
+    writer.write(
+        f"HTTP/1.1 {status} X\r\n".encode() + "\r\n".join(lines).encode("utf-8") + b"\r\n\r\n" + body
+    )
     await writer.drain()
     if not given["content-length"]:
         writer.close()
@@ -208,13 +211,17 @@ class Intake:
     def photos(self) -> list[tuple[str, str, str]]:
         """(original name, source, origin) of the photos of the ledger."""
         rows = self.context.ledger.read(
-            lambda db: db.conn.execute("SELECT original_name, source, origin FROM photos ORDER BY id").fetchall()
+            lambda db: db.conn.execute(
+                "SELECT original_name, source, origin FROM photos ORDER BY id"
+            ).fetchall()
         )
         return [tuple(row) for row in rows]
 
     def leftovers(self) -> list[str]:
         """Partial files."""
-        return sorted(n for n in os.listdir(self.context.layout.temp_downloads) if n.startswith((".d", ".u", ".g")))
+        return sorted(
+            n for n in os.listdir(self.context.layout.temp_downloads) if n.startswith((".d", ".u", ".g"))
+        )
 
     def claimed(self) -> list[bytes]:
         """Contents of the claimed files."""

@@ -230,6 +230,7 @@ def _bound(entry: PersonRef, people: Sequence[Person]) -> PersonRef:
     if entry.id is not None:
         own = next((person for person in people if person.id == entry.id), None)
         if own is not None:
-            return replace(entry, name=own.name) if own.name else entry
+            renamed = own.name and not same_name(entry.name, own.name)
+            return replace(entry, name=own.name) if renamed else entry
     named = [person for person in people if same_name(entry.name, person.name)]
     return replace(entry, id=named[0].id) if len(named) == 1 else entry

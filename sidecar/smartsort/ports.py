@@ -59,6 +59,14 @@ class UploadCopy:
     trashed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class FaceModel:
+    """The model Immich recognises faces with, and how sure it has to be that something is a face."""
+
+    name: str
+    min_score: float
+
+
 class ThumbnailSize(StrEnum):
     """`thumbnail` is about 250 pixels (webp), `preview` 1440 pixels on its short side (jpeg)."""
 
@@ -131,6 +139,34 @@ class PhotoServer(Protocol):
 
     async def assets_with_people(self, library_id: str, created_after: datetime) -> frozenset[str]:
         """Assets of a library, new since then, that Immich has put people on: a hint, one call per 1,000."""
+        ...
+
+    async def assets_of_person(
+        self, person_id: str, limit: int, created_after: datetime | None = None
+    ) -> Sequence[str]:
+        """At most `limit` assets this person is on, newest first; one call per 1,000."""
+        ...
+
+    async def people_on(
+        self, library_id: str, created_after: datetime, page: int
+    ) -> tuple[Mapping[str, frozenset[str]], bool]:
+        """One page (1,000) of a library's assets new since then: ids of the people on each, named or not, and
+        whether more pages follow. One call.
+        """
+        ...
+
+    async def duplicate_ids(self, library_id: str, created_after: datetime) -> Mapping[str, str]:
+        """Ids of the groups of look-alikes, by asset, of a library's assets new since then; those in none
+        are missing. One call per 1,000.
+        """
+        ...
+
+    async def duplicate_groups(self) -> Mapping[str, Sequence[str]]:
+        """Ids of the assets that look alike, by group; one call."""
+        ...
+
+    async def face_model(self) -> FaceModel | None:
+        """How Immich recognises faces, None when this key may not ask."""
         ...
 
     async def detect_missing_faces(self) -> None:

@@ -80,7 +80,7 @@ def test_a_name_is_bound_to_its_person(ledger: Ledger, tmp_path: Path) -> None:
     settings = configured(tmp_path)
     choices = Choices(settings, ledger)
     assert choices.bind([ANNA, BEN])
-    assert choices.whitelist == (PersonRef("Anna", "a"), PersonRef("Ben Bo", "b"))
+    assert choices.whitelist == (PersonRef("anna", "a"), PersonRef("ben_bo", "b"))
     renamed = Person("a", "Anna Maria")
     for seen in (choices, Choices(settings, ledger)):
         seen.bind([renamed, BEN])

@@ -39,7 +39,7 @@ async def test_a_kill_at_any_step_leaves_exactly_one_photo(tmp_path, step):
         taken = await intake.downloads.submit([(web.file("/a.jpg", body), "x")])
         await intake.downloads._start_due()
         while intake.downloads.handover._task is None:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.005)
         [(_, task)] = intake.downloads._running.values()
         await asyncio.gather(task, intake.downloads.handover._task, return_exceptions=True)
         await intake.downloads._fetcher.aclose()

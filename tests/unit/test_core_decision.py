@@ -408,7 +408,7 @@ def _raises(_case):
 BROKEN = Rule("broken", Category.LOW_CONFIDENCE, "lowconf_", _raises)
 
 
-@settings(max_examples=400)
+@settings(max_examples=150)
 @given(evidences(), POLICIES, AMBIGUOUS)
 def test_whatever_is_seen_there_is_one_decision_with_a_reason(evidence, policy, ambiguous):
     decision = decide(evidence, policy, ambiguous)

@@ -55,7 +55,7 @@ def test_a_long_name_keeps_its_extension_and_fits():
         ("attachment; filename=plain.jpg", "plain.jpg"),
         ("attachment; filename*=UTF-8''%e2%82%ac%20rates.jpg", "€ rates.jpg"),
         ("attachment; filename=\"fallback.jpg\"; filename*=utf-8'en'na%C3%AFve.jpg", "naïve.jpg"),
-        ("inline; FILENAME=\"up.jpg\"", "up.jpg"),
+        ('inline; FILENAME="up.jpg"', "up.jpg"),
         ('attachment; filename="quo\\"te;x.jpg"', 'quo"te;x.jpg'),
         ("attachment; filename*=iso-8859-1''%A3.jpg", "£.jpg"),
         ("attachment; filename*=utf-7''x; filename=ok.jpg", "ok.jpg"),

@@ -10,6 +10,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.signal import Signal
+from textual.worker import Worker, WorkerState
 
 from smartsort.api.schemas import EventView, Status
 from smartsort_tui import themes
@@ -66,7 +67,7 @@ class SmartsortApp(App[None]):
         ),
         Binding("right_square_bracket", "next_area(1)", "Next area", show=False, id="app.next_area"),
         Binding("left_square_bracket", "next_area(-1)", "Previous area", show=False, id="app.previous_area"),
-        Binding("question_mark", "help", "Help", show=False, id="app.help"),
+        Binding("question_mark,f12", "help", "Help", show=False, id="app.help"),
         Binding("q", "quit", "Quit", show=False, id="app.quit"),
         Binding("ctrl+t", "toggle_theme", "Light or dark", show=False, id="app.theme"),
     ]
@@ -86,6 +87,7 @@ class SmartsortApp(App[None]):
         self.client: Client | None = None
         self.link = Link("connecting")
         self.status: Status | None = None
+        self.mishaps: list[BaseException] = []
         self._transport = transport
         self.link_changed: Signal[Link] = Signal(self, "link")
         self.status_changed: Signal[Status] = Signal(self, "status")
@@ -138,6 +140,19 @@ class SmartsortApp(App[None]):
         if self.client is None:
             raise Unreachable("not connected yet")
         return await self.client.picture(path)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """An error nobody foresaw must be seen, and must not end the program."""
+        if event.state is WorkerState.ERROR and event.worker.error is not None:
+            error = event.worker.error
+            self.mishaps.append(error)
+            self.log.error(f"{event.worker.group}: {error!r}")
+            self.notify(
+                f"{type(error).__name__}: {error}"[:200],
+                title="An error in smartsort-tui itself; please report it",
+                severity="error",
+                markup=False,
+            )
 
     # --- areas and help ---------------------------------------------------------------------
 

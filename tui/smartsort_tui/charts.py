@@ -20,13 +20,13 @@ def metrics_text(metrics: Sequence[Metric], width: int) -> Content:
         sign, word, style = {
             True: ("✓", "met", "$success"),
             False: ("✗", "not met", "$error"),
-            None: ("–", "no data yet", "$text-muted"),
+            None: ("–", "no data yet", "$foreground-muted"),
         }[metric.met]
         value = "–" if metric.value is None else f"{metric.value:g}"
         name = wording.fit(metric.name.replace("_", " "), max(12, width - 36))
         lines.append(
             Content.assemble(
-                (f"{sign} ", f"bold {style}"), f"{name} {value:>8}  ", (f"{metric.target:<8} ", "$text-muted"), (word, style)
+                (f"{sign} ", f"bold {style}"), f"{name} {value:>8}  ", (f"{metric.target:<8} ", "$foreground-muted"), (word, style)
             )
         )
     return Content("\n").join(lines or [Content("no targets known")])
@@ -38,7 +38,7 @@ def bars(counts: Mapping[str, int], width: int) -> Content:
     rest = sum(number for _, number in entries[MOST_BARS:])
     entries = entries[:MOST_BARS] + ([(f"{len(entries) - MOST_BARS} others", rest)] if rest else [])
     if not entries:
-        return Content.styled("nothing yet", "$text-muted")
+        return Content.styled("nothing yet", "$foreground-muted")
     name_width = min(24, max(8, width // 3))
     room = max(4, width - name_width - 10)
     top = max(1, *(number for _, number in entries))

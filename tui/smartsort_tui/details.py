@@ -65,7 +65,7 @@ def _head(row: QueueItem, width: int, refused: str | None) -> list[Content]:
         Content.styled(wording.cut(row.filename, width), "bold"),
         Content.styled(
             wording.cut(f"{wording.TITLES.get(row.category, row.category)} · from {row.source}", width),
-            "$text-muted",
+            "$foreground-muted",
         ),
     ]
     if refused:
@@ -90,7 +90,7 @@ def _suggestions(suggestions: Sequence[SuggestionView], width: int) -> list[Cont
         name = wording.cut(name_of(suggestion.person), width - 10)
         lines.append(
             Content.assemble(
-                Content.styled(f"[{number}] ", "bold $accent"), name, Content.styled(f"  {close}", "$text-muted")
+                Content.styled(f"[{number}] ", "bold $accent"), name, Content.styled(f"  {close}", "$foreground-muted")
             ).stylize(click)
         )
     return lines
@@ -108,9 +108,9 @@ def _comparison(item: ReviewItem, width: int) -> list[Content]:
             if line.verdict:
                 lines.append(Content.styled(f"  {line.verdict}", "bold $warning"))
             continue
-        said = f" this is {line.verdict}" if differs else ""
+        said = f"{line.verdict}: " if differs else ""
         values = line.this if line.this == line.other else f"{line.this} | {line.other}"
-        text = wording.cut(f"{sign} {line.what:<10} {values}{said}", width)
+        text = wording.cut(f"{sign} {line.what:<10} {said}{values}", width)
         lines.append(Content.styled(text, "bold") if differs else Content(text))
     return lines
 
@@ -121,10 +121,10 @@ def _face(face: FaceView, width: int, *, chosen: bool) -> list[Content]:
         text += f" {face.confidence:.2f}"
     lines = [Content.styled(wording.cut(text, width), "bold" if chosen else "")]
     if face.runner_up is not None:
-        margin = f", {face.margin:.2f} apart" if face.margin is not None else ""
-        lines.append(Content.styled(wording.cut(f"   or {name_of(face.runner_up)}{margin}", width), "$text-muted"))
+        margin = f"{face.margin:.2f} behind: " if face.margin is not None else "or "
+        lines.append(Content.styled(wording.cut(f"   {margin}{name_of(face.runner_up)}", width), "$foreground-muted"))
     if face.why_unknown:
-        lines += [Content.styled(f"   {line}", "$text-muted") for line in _wrapped(face.why_unknown, width - 3)]
+        lines += [Content.styled(f"   {line}", "$foreground-muted") for line in _wrapped(face.why_unknown, width - 3)]
     return lines
 
 
@@ -138,7 +138,7 @@ def _facts(item: ReviewItem, width: int) -> list[Content]:
     ]
     if item.origin_url:
         facts.append(item.origin_url)
-    return [Content.styled(wording.cut(fact, width), "$text-muted") for fact in facts]
+    return [Content.styled(wording.cut(fact, width), "$foreground-muted") for fact in facts]
 
 
 def _wrapped(text: str, width: int) -> list[str]:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, BinaryIO, Generator, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Generator, TextIO, TypeVar, cast
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
@@ -18,6 +18,7 @@ class AssetSearch:
         library_id (str | Unset):
         original_path (str | Unset):
         created_after (str | Unset): When Immich took the photo in; with a time zone.
+        person_ids (list[str] | Unset): Photos that show all of them.
         with_deleted (bool | Unset): Trashed and offline photos too.
         with_people (bool | Unset): Without it the answer names nobody.
         page (int | Unset):
@@ -27,6 +28,7 @@ class AssetSearch:
     library_id: str | Unset = UNSET
     original_path: str | Unset = UNSET
     created_after: str | Unset = UNSET
+    person_ids: list[str] | Unset = UNSET
     with_deleted: bool | Unset = UNSET
     with_people: bool | Unset = UNSET
     page: int | Unset = UNSET
@@ -39,6 +41,10 @@ class AssetSearch:
         original_path = self.original_path
 
         created_after = self.created_after
+
+        person_ids: list[str] | Unset = UNSET
+        if not isinstance(self.person_ids, Unset):
+            person_ids = self.person_ids
 
         with_deleted = self.with_deleted
 
@@ -57,6 +63,8 @@ class AssetSearch:
             field_dict["originalPath"] = original_path
         if created_after is not UNSET:
             field_dict["createdAfter"] = created_after
+        if person_ids is not UNSET:
+            field_dict["personIds"] = person_ids
         if with_deleted is not UNSET:
             field_dict["withDeleted"] = with_deleted
         if with_people is not UNSET:
@@ -77,6 +85,8 @@ class AssetSearch:
 
         created_after = d.pop("createdAfter", UNSET)
 
+        person_ids = cast(list[str], d.pop("personIds", UNSET))
+
         with_deleted = d.pop("withDeleted", UNSET)
 
         with_people = d.pop("withPeople", UNSET)
@@ -89,6 +99,7 @@ class AssetSearch:
             library_id=library_id,
             original_path=original_path,
             created_after=created_after,
+            person_ids=person_ids,
             with_deleted=with_deleted,
             with_people=with_people,
             page=page,

@@ -40,17 +40,14 @@ def undoable(event: Event) -> bool:
 def in_the_way(db: Database, event: Event) -> Event | None:
     """The first later event of the photo that still counts; None when the photo is as `event` left it.
 
-    A later event and the undo of it cancel each other.
+    What was taken back does not count, nor does the taking back of something that is later itself.
     """
-    counting: list[Event] = []
     for later in events.of_photo(db, event.photo_id or 0):
-        if later.id <= event.id or later.kind not in ACTS:
+        if later.id <= event.id or later.kind not in ACTS or (later.undoes or 0) > event.id:
             continue
-        if counting and later.undoes == counting[-1].id:
-            counting.pop()
-        else:
-            counting.append(later)
-    return counting[0] if counting else None
+        if events.undone(db, later.id) is None:
+            return later
+    return None
 
 
 def members(db: Database, group: Event) -> list[Event]:

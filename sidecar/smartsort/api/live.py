@@ -55,6 +55,8 @@ class Live:
                 while found := await self._events_after(position):
                     for view in found:
                         yield _message(view)
+                        # Without a pause a client that has gone is only noticed at the end of the page.
+                        await asyncio.sleep(0)
                     position = found[-1].id
                 if self._status_number != seen_status and self._last_status is not None:
                     seen_status = self._status_number

@@ -32,6 +32,7 @@ _TOTALS = {
     What.APPROVED: "Photos a human approved.",
     What.REJECTED: "Photos a human rejected.",
 }
+_NAMES = {What.DUPLICATES: "duplicate", What.MISSED: "missed_duplicate"}
 _MAY_SHRINK = frozenset({What.WRONG, What.APPROVED, What.REJECTED})
 """An undo takes from these: gauges, since a counter must not go down."""
 
@@ -106,7 +107,7 @@ class Meter:
             sum(counts.by_state.get(state, 0) for state in IN_FLIGHT),
         )
         for what, text in _TOTALS.items():
-            name = f"smartsort_{what}_photos"
+            name = f"smartsort_{_NAMES.get(what, what)}_photos"
             kind = GaugeMetricFamily if what in _MAY_SHRINK else CounterMetricFamily
             yield kind(name, text, value=counts.ever.get(what, 0))
         waiting = GaugeMetricFamily(

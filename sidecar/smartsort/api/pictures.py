@@ -17,7 +17,7 @@ from sqlite_utils import Database
 from smartsort.api.problems import Refused
 from smartsort.bootstrap import Sidecar
 from smartsort.core.model import Category
-from smartsort.errors import ImmichError
+from smartsort.errors import ImmichError, ImmichRejected
 from smartsort.files.probe import quiet
 from smartsort.files.shown import shown
 from smartsort.ledger import photos
@@ -83,7 +83,10 @@ class Pictures:
         """A person's face. Raises Refused (404) or ImmichError."""
 
         async def ask() -> Picture:
-            found = await self._sidecar.context.server.person_thumbnail(person_id)
+            try:
+                found = await self._sidecar.context.server.person_thumbnail(person_id)
+            except ImmichRejected:
+                found = None  # not even an id to Immich
             if found is None:
                 raise Refused(404, "not_found", f"Immich has no picture of the person {person_id} (yet)")
             return Picture.of(*found)

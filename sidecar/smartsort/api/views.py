@@ -137,7 +137,7 @@ def _names(data: Any) -> str:
 
 
 def _files(data: Any) -> str:
-    return ", ".join(f"{area}/{path}" for area, path in data.get("names") or ())
+    return ", ".join(f"{area}/{path}" for area, path in data.get("names") or () if area == "faces")
 
 
 _SENTENCES: dict[str, Callable[[Any], str]] = {
@@ -176,6 +176,7 @@ def event_text(event: Event) -> str:
 
 def event_view(event: Event, undone_by: int | None = None) -> EventView:
     """An event without what only a machine reads."""
+    hidden = _MACHINE_ONLY if event.kind == "group" else _MACHINE_ONLY | {"act"}
     return EventView(
         id=event.id,
         at=event.at,
@@ -183,7 +184,7 @@ def event_view(event: Event, undone_by: int | None = None) -> EventView:
         kind=event.kind,
         photo_id=event.photo_id,
         text=event_text(event),
-        data={key: value for key, value in event.data.items() if key not in _MACHINE_ONLY},
+        data={key: value for key, value in event.data.items() if key not in hidden},
         undoes=event.undoes,
         undone_by=undone_by,
         undoable=undone_by is None and undoable(event),

@@ -99,8 +99,8 @@ class Audit:
             if root_id is not None:
                 self._layout.check(root_id[0])
             suspects, strangers = self._first_look(db)
-            suspects, strangers = self._look_again(db, suspects, strangers)
-            self._conclude(db, suspects, strangers)
+            wrong, strangers = self._look_again(db, suspects, strangers)
+            self._conclude(db, wrong, strangers)
             report.findings += self._shared
             report.findings += _history(ledger, deep=self._deep)
             if root_id is not None:
@@ -170,7 +170,8 @@ class Audit:
         if stranger.stamp is None:
             return False
         for row in moving:
-            if (row.size, row.mtime_ns) == (stranger.stamp.size, stranger.stamp.mtime_ns):
+            like = {(row.size, row.mtime_ns), *((n.size, n.mtime_ns) for n in row.names)}
+            if (stranger.stamp.size, stranger.stamp.mtime_ns) in like:
                 return True
             if stranger.area is Area.TEMP and stranger.relative.startswith(f"{row.id}-"):
                 return True
@@ -180,15 +181,19 @@ class Audit:
 
     def _conclude(self, db: sqlite3.Connection, wrong: Sequence[Row], strangers: Sequence[Stranger]) -> None:
         findings = self._report.findings
-        open_ids: set[int] = set()
+        half_done = [row for row in wrong if row.intents]
+        open_ids = {row.id for row in half_done}
         for row in wrong:
             if row.intents:
-                open_ids.add(row.id)
                 findings += self._open(row)
             else:
                 findings += self._check.check(row)
         missing = any(f.code in (Code.MISSING, Code.LOST) for f in findings)
         for stranger in strangers:
+            if self._of_moving(stranger, half_done):
+                what = f"{shown(stranger.path)} belongs to a photo that was being moved"
+                findings.append(_of(stranger, Code.LEFTOVER, what))
+                continue
             named = self._named(db, stranger, open_ids, hashing=missing or self._deep)
             if named.code is Code.LEFTOVER and self._report.running:
                 self._report.in_flight += 1
@@ -209,15 +214,7 @@ class Audit:
         self, db: sqlite3.Connection, stranger: Stranger, open_ids: set[int], *, hashing: bool
     ) -> Finding:
         def finding(code: Code, what: str, photo_id: int | None = None, digest: str | None = None) -> Finding:
-            return Finding(
-                code,
-                what,
-                photo_id,
-                stranger.path,
-                stranger.area,
-                stranger.relative,
-                sha256=digest,
-            )
+            return _of(stranger, code, what, photo_id, digest)
 
         if stranger.passing:
             return finding(Code.LEFTOVER, walk.described(stranger))
@@ -225,6 +222,8 @@ class Audit:
             return finding(Code.UNKNOWN, walk.described(stranger))
         if stranger.area is Area.TEMP and _photo_id_of(stranger.relative) is not None:
             return finding(Code.LEFTOVER, f"{shown(stranger.path)}: left by a crash")
+        if stranger.area is Area.LIBRARY and self._on_its_way(db, stranger):
+            return finding(Code.LEFTOVER, f"{shown(stranger.path)}: its photo is on its way there")
         if not hashing and stranger.links < 2:
             return finding(Code.UNKNOWN, walk.described(stranger))
         try:
@@ -232,6 +231,12 @@ class Audit:
         except SmartsortError as problem:
             return finding(Code.UNKNOWN, str(problem))
         return self._related(db, stranger, digest, open_ids, finding)
+
+    def _on_its_way(self, db: sqlite3.Connection, stranger: Stranger) -> bool:
+        """True for a file of a photo that is about to be placed there: placing again finds its own."""
+        prefix = os.path.basename(os.path.dirname(stranger.relative))
+        found = rows.some(db, rows.photos_like(db, prefix)) if prefix else []
+        return self._of_moving(stranger, [row for row in found if row.state is State.UNIQUE])
 
     def _related(
         self,
@@ -248,9 +253,6 @@ class Audit:
                 return finding(
                     Code.LEFTOVER, f"{shown(stranger.path)}: photo {row.id} is under way", row.id, digest
                 )
-            if row.state is State.UNIQUE and stranger.area is Area.LIBRARY:
-                what = f"{shown(stranger.path)}: photo {row.id} is on its way there"
-                return finding(Code.LEFTOVER, what, row.id, digest)
             held = {n: self._look(n) for n in row.names if n.member is Member.PHOTO}
             if any(found is None for found in held.values()):
                 what = f"{shown(stranger.path)} is photo {row.id}, which the ledger has elsewhere"
@@ -270,6 +272,12 @@ class Audit:
         except SmartsortError:
             return None
         return looked[0] if looked else None
+
+
+def _of(
+    stranger: Stranger, code: Code, what: str, photo_id: int | None = None, digest: str | None = None
+) -> Finding:
+    return Finding(code, what, photo_id, stranger.path, stranger.area, stranger.relative, sha256=digest)
 
 
 def _photo_id_of(name: str) -> int | None:

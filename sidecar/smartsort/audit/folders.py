@@ -21,7 +21,7 @@ _OURS = ".smartsort-"
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
-    """Something without a name in the ledger. `stamp` is None for what is no file; `why` then says what it is.
+    """Something without a name in the ledger. `stamp` is None for what is no file; `why` then says why.
 
     `passing`: a temporary file of smartsort itself.
     """

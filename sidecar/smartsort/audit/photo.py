@@ -51,7 +51,7 @@ class PhotoCheck:
         return found
 
     def look(self, name: Name) -> tuple[FileStamp, int] | None:
-        """What lies at a name and how many names it has; None when there is nothing. Raises SmartsortError."""
+        """What lies at a name and how many names it has; None for nothing. Raises SmartsortError."""
         path = self.path(name)
         try:
             status = os.lstat(path)
@@ -177,18 +177,18 @@ class PhotoCheck:
         if strange:
             if same_bytes or (same_bytes is None and same_stamp):
                 what = f"{shown(path)} is a file of its own now, with the same bytes"
-                yield _finding(Code.UNLINKED, what, row, name, path, digest)
+                yield _finding(Code.UNLINKED, what, row, name, path, digest=digest)
             else:
                 what = f"{shown(path)} is another file than photo {row.id}"
-                yield _finding(Code.REPLACED, what, row, name, path, digest)
+                yield _finding(Code.REPLACED, what, row, name, path, digest=digest)
         elif same_stamp and same_bytes is False:
             what = f"{shown(path)} has other bytes, although size and time are the same"
-            yield _finding(Code.CORRUPT, what, row, name, path, digest)
+            yield _finding(Code.CORRUPT, what, row, name, path, digest=digest)
         elif not same_stamp and same_bytes:
-            yield _finding(Code.TOUCHED, f"{shown(path)} has another time", row, name, path, digest)
+            yield _finding(Code.TOUCHED, f"{shown(path)} has another time", row, name, path, digest=digest)
         elif not same_stamp:
             what = f"{shown(path)} was changed: {stamp.size:,} bytes, not {name.size or 0:,}, or another time"
-            yield _finding(Code.EDITED, what, row, name, path, digest)
+            yield _finding(Code.EDITED, what, row, name, path, digest=digest)
 
 
 def _fits(row: Row, places: Counter[Area]) -> bool:
@@ -212,7 +212,7 @@ def _fits(row: Row, places: Counter[Area]) -> bool:
     )
 
 
-def _finding(code: Code, what: str, row: Row, name: Name, path: str, digest: str | None = None) -> Finding:
+def _finding(code: Code, what: str, row: Row, name: Name, path: str, *, digest: str | None = None) -> Finding:
     return Finding(
         code,
         what,

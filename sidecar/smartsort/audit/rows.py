@@ -128,6 +128,12 @@ def photos_with(db: sqlite3.Connection, sha256: str) -> list[int]:
     return [r[0] for r in db.execute("SELECT id FROM photos WHERE sha256 = ? ORDER BY id", (sha256,))]
 
 
+def photos_like(db: sqlite3.Connection, prefix: str) -> list[int]:
+    """Ids of the photos whose digest begins like this (a folder of the library is named so)."""
+    rows = db.execute("SELECT id FROM photos WHERE sha256 >= ? AND sha256 < ?", (prefix, f"{prefix}g"))
+    return [r[0] for r in rows]
+
+
 def parts_under_way(db: sqlite3.Connection) -> set[str]:
     """First components of the paths in `temp_downloads/` that downloads and uploads are using."""
     rows = db.execute(

@@ -14,6 +14,8 @@ COMMANDS = {
     "serve": ("smartsort.cli.serve", "Watch the inbox and sort, beside a running Immich."),
     "demo": ("smartsort.cli.demo", "Try it: sort sample photos with a built-in demo Immich."),
     "add": ("smartsort.cli.add", "Hand in files and folders."),
+    "setup": ("smartsort.cli.setup", "Connect to your Immich: keys, library and configuration file."),
+    "doctor": ("smartsort.cli.doctor", "Say what is wrong, why, and what to do."),
     "config": ("smartsort.cli.config", "Show the settings in force and where they come from."),
 }
 

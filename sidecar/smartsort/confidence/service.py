@@ -18,6 +18,7 @@ import httpx
 from smartsort.core.model import Box
 from smartsort.core.similarity import Vector, unit
 from smartsort.errors import SmartsortError
+from smartsort.ports import FaceModel
 
 FIRST_PAUSE = 10.0
 LONGEST_PAUSE = 300.0
@@ -30,14 +31,6 @@ _TASK = "facial-recognition"
 
 class FaceServiceUnavailable(SmartsortError):
     """The service is not there, too slow, or answered with something else."""
-
-
-@dataclass(frozen=True, slots=True)
-class FaceModel:
-    """The model Immich recognises faces with, and how sure it has to be that something is a face."""
-
-    name: str
-    min_score: float
 
 
 @dataclass(frozen=True, slots=True)

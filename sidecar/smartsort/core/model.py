@@ -154,11 +154,31 @@ class OtherCopy:
 
 
 @dataclass(frozen=True, slots=True)
+class Quality:
+    """What makes one copy of a picture better than another."""
+
+    pixels: int = 0
+    bytes: int = 0
+    has_date: bool = False
+    """It still says when it was taken; copies from messengers and web sites have lost that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A photo beside the near copy of it. `other` is None where only Immich has that copy."""
+
+    own: Quality
+    other: Quality | None = None
+    distance: int | None = None
+    """Differing bits of the two pictures' own hashes; None when Immich found the likeness."""
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything the decision looks at; stored with it so that it can be explained later.
 
     `unreadable` is what the probe said of a file that is no picture; `gave_up` is set when Immich could
-    not recognise the photo within `max_retries`.
+    not recognise the photo within `max_retries`. `comparison` belongs to `near_copy`.
     """
 
     faces: tuple[Face, ...] = ()
@@ -170,6 +190,9 @@ class Evidence:
     """By face id, closest first."""
     unreadable: str | None = None
     gave_up: str | None = None
+    comparison: Comparison | None = None
+    denied: frozenset[str] = frozenset()
+    """Ids of people this photo does not show, by a human's word."""
 
 
 class Outcome(StrEnum):

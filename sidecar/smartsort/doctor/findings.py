@@ -36,8 +36,9 @@ def skipped(name: str, detail: str, remedy: str = "") -> Check:
 def report(checks: Sequence[Check]) -> DoctorReport:
     """All lines and the worst of them."""
     verdicts = {check.verdict for check in checks}
-    status = "broken" if "broken" in verdicts else "degraded" if "warning" in verdicts else "ok"
-    return DoctorReport(checks=list(checks), status=status)
+    if "broken" in verdicts:
+        return DoctorReport(checks=list(checks), status="broken")
+    return DoctorReport(checks=list(checks), status="degraded" if "warning" in verdicts else "ok")
 
 
 def told(error: Exception) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""May the keys do what smartsort needs, and no more?"""
+"""The keys: whether they may do what smartsort needs, and no more."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ async def keys(server: ImmichServer, settings: Settings) -> Rights:
     elif rights.owner is not None:
         _single(rights, own_admin)
     if rights.owner is not None:
-        rights.checks += _lines(needed(settings, Key.OWNER), rights.owner, "the key" if not two else "the owner's key")
+        rights.checks += _lines(
+            needed(settings, Key.OWNER), rights.owner, "the key" if not two else "the owner's key"
+        )
     rights.checks += _admin_lines(settings, rights, two=two)
     if rights.owner is not None:
         used = {Key.OWNER} if two else {Key.OWNER, Key.ADMIN}

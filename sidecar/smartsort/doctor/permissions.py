@@ -185,7 +185,9 @@ def excess(permissions: Collection[str], keys: Collection[Key]) -> tuple[str, ..
     `keys` is what the key is used as: as both when there is only one.
     """
     used = {need.permission for need in NEEDS if need.key in keys} | {*EXTRAS, "user.read"}
-    return tuple(sorted({*permissions} - used, key=lambda name: (name != EVERYTHING, "delete" not in name, name)))
+    return tuple(
+        sorted({*permissions} - used, key=lambda name: (name != EVERYTHING, "delete" not in name, name))
+    )
 
 
 def _value(settings: Settings, key: str) -> bool:

@@ -1,4 +1,4 @@
-"""Is Immich there, which one is it, and is it set up so that photos can be recognised?"""
+"""Immich itself: whether it answers, which one it is, and whether it is set up to recognise photos."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def version(found: Capabilities) -> Check:
         return warned(
             "version",
             f"Immich {number} is newer than what smartsort was tried with ({'.'.join(map(str, NEWEST))})",
-            "See the line `API` below: when it is fine, so is probably the rest. Look for an update of smartsort.",
+            "If the line `API` is fine it will probably work. Look for an update of smartsort.",
         )
     return passed("version", f"Immich {number}")
 
@@ -152,8 +152,8 @@ async def administration(server: ImmichServer, *, allowed: bool) -> list[Check]:
             skipped(
                 "library watcher",
                 "not visible without the permission systemConfig.read, which also shows passwords",
-                "Look yourself: in Immich, Administration, Settings, External Library, the watching should be "
-                "off; with it an undone rejection becomes a new photo in Immich.",
+                "Look yourself: in Immich, Administration, Settings, External Library, the watching should "
+                "be off; with it an undone rejection becomes a new photo in Immich.",
             )
         ]
     try:
@@ -163,8 +163,8 @@ async def administration(server: ImmichServer, *, allowed: bool) -> list[Check]:
     checks = [
         warned(
             "library watcher",
-            "Immich watches its libraries: a rejected photo vanishes there at once, and undoing the rejection "
-            "makes a new one without its albums",
+            "Immich watches its libraries: a rejected photo vanishes there at once, and undoing the "
+            "rejection makes a new one without its albums",
             "Switch it off: Administration, Settings, External Library. smartsort asks for scans itself.",
         )
         if found.watches_libraries
@@ -173,8 +173,8 @@ async def administration(server: ImmichServer, *, allowed: bool) -> list[Check]:
     checks.append(
         passed(
             "recognition settings",
-            f"a person needs {found.min_faces} faces; distance {found.max_distance}, score {found.min_score}, "
-            f"model {found.recognition_model}",
+            f"a person needs {found.min_faces} faces; distance {found.max_distance}, "
+            f"score {found.min_score}, model {found.recognition_model}",
         )
     )
     return checks

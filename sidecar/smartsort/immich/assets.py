@@ -99,9 +99,43 @@ class AssetCalls(Connection):
 
         `created_after` is when Immich took the photo in, and carries a zone.
         """
-        since = created_after.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        body = AssetSearch(library_id=library_id, created_after=since, with_people=True)
+        body = AssetSearch(library_id=library_id, created_after=_zulu(created_after), with_people=True)
         return frozenset([each.id async for each in self._search(body) if known(each.people, [])])
+
+    async def people_on(
+        self, library_id: str, created_after: datetime, page: int
+    ) -> tuple[Mapping[str, frozenset[str]], bool]:
+        """One page of a library's assets new since then: the people on each, and whether more pages follow."""
+        body = AssetSearch(
+            library_id=library_id,
+            created_after=_zulu(created_after),
+            with_people=True,
+            size=ASSETS_PER_CALL,
+            page=page,
+        )
+        call = search_assets.asyncio_detailed(client=self._client, body=body)
+        answer = (await self._read("search_assets", call)).assets
+        found = {each.id: frozenset(p.id for p in known(each.people, [])) for each in answer.items}
+        return found, int(answer.next_page or 0) > page
+
+    async def assets_of_person(
+        self, person_id: str, limit: int, created_after: datetime | None = None
+    ) -> Sequence[str]:
+        """At most `limit` assets this person is on, newest first; one call per 1,000."""
+        body = AssetSearch(person_ids=[person_id])
+        if created_after is not None:
+            body.created_after = _zulu(created_after)
+        found: list[str] = []
+        async for each in self._search(body, min(limit, ASSETS_PER_CALL)):
+            found.append(each.id)
+            if len(found) >= limit:
+                break
+        return found
+
+    async def duplicate_ids(self, library_id: str, created_after: datetime) -> Mapping[str, str]:
+        """Ids of the groups of look-alikes, by asset, of a library's assets new since then."""
+        body = AssetSearch(library_id=library_id, created_after=_zulu(created_after))
+        return {each.id: group async for each in self._search(body) if (group := known(each.duplicate_id, None))}
 
     async def assets_under(self, path_part: str) -> Sequence[AssetDetails]:
         """Assets whose path contains this text exactly, trashed and offline ones included."""
@@ -109,8 +143,8 @@ class AssetCalls(Connection):
         body = AssetSearch(original_path=path_part, with_deleted=True)
         return [_details(each) async for each in self._search(body) if path_part in each.original_path]
 
-    async def _search(self, body: AssetSearch) -> AsyncIterator[Asset]:
-        body.size, body.page = ASSETS_PER_CALL, 1
+    async def _search(self, body: AssetSearch, size: int = ASSETS_PER_CALL) -> AsyncIterator[Asset]:
+        body.size, body.page = size, 1
         while True:
             call = search_assets.asyncio_detailed(client=self._client, body=body)
             page = (await self._read("search_assets", call)).assets
@@ -147,6 +181,10 @@ class AssetCalls(Connection):
             if has_none(error):
                 return None
             raise
+
+
+def _zulu(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def picture(answer: Response[File]) -> tuple[bytes, str]:

@@ -17,11 +17,11 @@ from immich_client.api.server import (
     ping,
 )
 from immich_client.models.user import User
-from smartsort.errors import ImmichError
+from smartsort.errors import ImmichError, ImmichRefused
 from smartsort.immich.capabilities import Capabilities
 from smartsort.immich.connection import Connection
 from smartsort.immich.operations import Operation
-from smartsort.ports import ServerInfo
+from smartsort.ports import FaceModel, ServerInfo
 
 _DESCRIPTION = Operation(
     name="get_description",
@@ -139,6 +139,14 @@ class ServerCalls(Connection):
             min_faces=recognition.min_faces,
             machine_learning_urls=tuple(str(url) for url in urls) if isinstance(urls, list) else (),
         )
+
+    async def face_model(self) -> FaceModel | None:
+        """How Immich recognises faces, None when this key may not ask."""
+        try:
+            found = await self.system_settings()
+        except ImmichRefused:
+            return None
+        return FaceModel(found.recognition_model, found.min_score)
 
     async def description(self) -> Mapping[str, Any]:
         """The server's OpenAPI description, for `smartsort.immich.conformance`; needs no key."""

@@ -36,13 +36,17 @@ def _connect(path: str, *, read_only: bool) -> Database:
         check_same_thread=False,
         timeout=BUSY_TIMEOUT_MS / 1000,
     )
-    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-    if not read_only:
-        connection.execute("PRAGMA journal_mode = WAL")
-        # FULL: a commit that returned survives a power cut; files are dropped on the strength of it.
-        connection.execute("PRAGMA synchronous = FULL")
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        if not read_only:
+            connection.execute("PRAGMA journal_mode = WAL")
+            # FULL: a commit that returned survives a power cut; files are dropped on the strength of it.
+            connection.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        connection.close()
+        raise
     return Database(connection)
 
 
@@ -74,7 +78,11 @@ class Ledger:
         self.path = path
         try:
             self._writer = _connect(path, read_only=False)
-            migrate(self._writer)
+            try:
+                migrate(self._writer)
+            except BaseException:
+                self._writer.close()
+                raise
         except sqlite3.DatabaseError as problem:
             raise LedgerError(
                 f"the ledger {path} cannot be opened: {problem}. "

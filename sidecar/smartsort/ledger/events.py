@@ -111,8 +111,10 @@ def broken_links(db: Database, after: int = 0) -> Iterator[tuple[int, str]]:
     """
     before, previous = GENESIS, 0
     if after:
-        row = db.conn.execute("SELECT id, digest FROM events WHERE id <= ? ORDER BY id DESC LIMIT 1", (after,))
-        previous, before = row.fetchone() or (0, GENESIS)
+        known = db.conn.execute(
+            "SELECT id, digest FROM events WHERE id <= ? ORDER BY id DESC LIMIT 1", (after,)
+        ).fetchone()
+        previous, before = known or (0, GENESIS)
     while True:
         rows = db.conn.execute(
             f"SELECT {_COLUMNS} FROM events WHERE id > ? ORDER BY id LIMIT ?",  # noqa: S608

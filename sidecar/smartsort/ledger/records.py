@@ -11,12 +11,14 @@ from typing import Any
 from smartsort.core.model import (
     Box,
     Category,
+    Comparison,
     Confidence,
     CopyPlace,
     Evidence,
     Face,
     OtherCopy,
     Person,
+    Quality,
     Reason,
     State,
     Suggestion,
@@ -186,6 +188,21 @@ def _copy_from(value: Mapping[str, Any] | None) -> OtherCopy | None:
     )
 
 
+def _comparison(comparison: Comparison | None) -> dict[str, Any] | None:
+    if comparison is None:
+        return None
+    sides = (comparison.own, comparison.other)
+    own, other = (None if q is None else [q.pixels, q.bytes, q.has_date] for q in sides)
+    return {"own": own, "other": other, "distance": comparison.distance}
+
+
+def _comparison_from(value: Mapping[str, Any] | None) -> Comparison | None:
+    if value is None:
+        return None
+    other = value.get("other")
+    return Comparison(Quality(*value["own"]), Quality(*other) if other else None, value.get("distance"))
+
+
 def evidence_to_json(evidence: Evidence) -> str:
     """Everything the decision looked at, as JSON text."""
     return dumps(
@@ -217,6 +234,8 @@ def evidence_to_json(evidence: Evidence) -> str:
             },
             "unreadable": evidence.unreadable,
             "gave_up": evidence.gave_up,
+            "comparison": _comparison(evidence.comparison),
+            "denied": sorted(evidence.denied),
         }
     )
 

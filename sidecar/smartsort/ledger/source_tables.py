@@ -49,15 +49,16 @@ def put_download(db: Database, photo_id: int, download: Download) -> None:
         "auto_sorted": int(download.auto_sorted),
     }
     assignments = ", ".join(f"{column} = ?" for column in values)
+    # OR IGNORE here and below: an older table may hold file hashes or paths unique; a photo then keeps the
+    # row it has, and a second copy has none of its own there.
     changed = execute(
-        f"UPDATE downloads SET {assignments} WHERE photo_id = ?",  # noqa: S608 - our own columns
+        f"UPDATE OR IGNORE downloads SET {assignments} WHERE photo_id = ?",  # noqa: S608 - our own columns
         (*values.values(), photo_id),
     ).rowcount
     if changed:
         return
     values |= {"photo_id": photo_id} | _required_by_others(db)
     marks = ", ".join("?" * len(values))
-    # An older table may hold file hashes or paths unique; a second copy then has no row of its own there.
     execute(
         f"INSERT OR IGNORE INTO downloads ({', '.join(values)}) VALUES ({marks})",  # noqa: S608
         tuple(values.values()),

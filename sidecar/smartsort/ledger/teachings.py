@@ -17,10 +17,10 @@ from smartsort.ledger import events, facts
 from smartsort.ledger.records import Event, evidence_from_json
 
 _UP_TO = "teachings_up_to"
-_KINDS = ("approved", "refiled", "undone")
+_KINDS = ("approved", "refiled", "undone", "taught", "untaught")
 
 CHUNK = 500
-"""Events read in one transaction."""
+"""Events read at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,41 +77,35 @@ def say_not_same(db: Database, photo_id: int, other: str, at: str, event_id: int
 
 
 def behind(db: Database) -> bool:
-    """True when something has happened since `learn` ran last; cheap."""
-    return events.last_id(db) > int(facts.get(db, _UP_TO, 0))
+    """True when humans have done something since `learn` ran last, or Immich was told something; cheap."""
+    return bool(_news(db, int(facts.get(db, _UP_TO, 0)), 1))
+
+
+def _news(db: Database, up_to: int, limit: int) -> list[Event]:
+    found: list[int] = []
+    for kind in _KINDS:
+        rows = db.conn.execute(
+            "SELECT id FROM events WHERE kind = ? AND id > ? ORDER BY id LIMIT ?", (kind, up_to, limit)
+        )
+        found += [int(row[0]) for row in rows]
+    return [event for i in sorted(found)[:limit] if (event := events.get(db, i)) is not None]
 
 
 def learn(db: Database, at: str) -> frozenset[str]:
     """Read what humans did since the last time; ids of the people about whom something was learned.
 
-    Call inside a write transaction, again while `behind`.
+    At most 500 events; call again while `behind`. Inside a write transaction.
     """
-    up_to = int(facts.get(db, _UP_TO, 0))
-    last = int(
-        db.conn.execute(
-            "SELECT max(id) FROM (SELECT id FROM events WHERE id > ? ORDER BY id LIMIT ?)", (up_to, CHUNK)
-        ).fetchone()[0]
-        or up_to
-    )
-    marks = ",".join("?" * len(_KINDS))
-    rows = db.conn.execute(
-        f"SELECT id FROM events WHERE id > ? AND id <= ? AND kind IN ({marks}) ORDER BY id",  # noqa: S608
-        (up_to, last, *_KINDS),
-    ).fetchall()
+    news = _news(db, int(facts.get(db, _UP_TO, 0)), CHUNK)
     touched: set[str] = set()
-    for (event_id,) in rows:
-        event = events.get(db, int(event_id))
-        if event is not None and event.photo_id is not None:
+    for event in news:
+        if event.kind in ("taught", "untaught"):
+            ids = (event.data.get(key) for key in ("person", "was", "from", "to"))
+            touched |= {str(person_id) for person_id in ids if person_id}
+        elif event.photo_id is not None:
             touched |= _learn_from(db, event, event.photo_id, at)
-    for (person_id,) in db.conn.execute(
-        "SELECT json_extract(data, '$.person') FROM events WHERE id > ?1 AND id <= ?2 AND kind = 'taught'"
-        " UNION SELECT json_extract(data, '$.was') FROM events WHERE id > ?1 AND id <= ?2 AND kind = 'taught'"
-        " UNION SELECT json_extract(data, '$.from') FROM events"
-        " WHERE id > ?1 AND id <= ?2 AND kind = 'untaught'",
-        (up_to, last),
-    ):
-        touched |= {str(person_id)} if person_id else set()
-    facts.put(db, _UP_TO, last)
+    if news:
+        facts.put(db, _UP_TO, news[-1].id)
     return frozenset(touched)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from sqlite_utils import Database
 
 from smartsort.ledger import events, facts
 from smartsort.notify.messages import Digest, Message, is_quiet, seconds_until_loud, trouble_message
-from smartsort.notify.senders import NotDelivered, Sender, delivery_id, senders_of
+from smartsort.notify.senders import NotDelivered, Sender, senders_of
 from smartsort.pipeline.context import Context
 from smartsort.pipeline.trouble import Trouble
 
@@ -183,7 +184,7 @@ class Notifier:
         now = self._context.clock.text()
         pending = facts.get(db, _PENDING, [])
         pending += [
-            _Delivery(delivery_id(), name, message, 0, now).as_json()
+            _Delivery(secrets.token_hex(8), name, message, 0, now).as_json()
             for message in messages
             for name in self._senders
         ]

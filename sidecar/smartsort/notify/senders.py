@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
-import secrets
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
@@ -107,10 +106,17 @@ class WebhookSender:
         }
         if self._secret:
             headers["X-Smartsort-Signature"] = signature(self._secret, stamp, body)
+        timeouts = dict.fromkeys(("connect", "read", "write", "pool"), self._timeout)
         try:
-            # No proxy and no netrc from the environment, no redirect: the body goes where it was meant to.
-            with httpx.Client(timeout=self._timeout, trust_env=False, follow_redirects=False) as client:
-                answer = client.post(self._url, content=body, headers=headers)
+            request = httpx.Request(
+                "POST", self._url, content=body, headers=headers, extensions={"timeout": timeouts}
+            )
+            # Without a Client: that writes the address, a secret, to the log, and would take a proxy and a
+            # password from the environment. No redirect either: the body goes where it was meant to.
+            with httpx.HTTPTransport(trust_env=False) as transport:
+                answer = transport.handle_request(request)
+                answer.read()
+                answer.close()
         except (httpx.HTTPError, httpx.InvalidURL) as problem:
             raise NotDelivered(f"notify.webhook failed ({type(problem).__name__})") from None
         if not answer.is_success:
@@ -134,8 +140,3 @@ def senders_of(settings: Notify) -> list[Sender]:
         secret = hook.secret.get_secret_value() if hook.secret else None
         found.append(WebhookSender(hook.url.get_secret_value(), secret, settings.timeout_seconds))
     return found
-
-
-def delivery_id() -> str:
-    """An id for one message to one address."""
-    return secrets.token_hex(8)

@@ -21,7 +21,7 @@ from smartsort.files.problems import FileProblem
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, stamp
 from smartsort.ledger import facts, photos
-from smartsort.ledger.photos import Change, Intent, purged
+from smartsort.ledger.photos import TRASHED, Change, Intent, purged
 from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
 from smartsort.pipeline.accept import photo_id_of
 from smartsort.pipeline.context import Context
@@ -98,10 +98,13 @@ class Recovery:
                     names.append(
                         Name(photo.id, Area.TEMP, name, member, size=found.size, mtime_ns=found.mtime_ns)
                     )
-            if not any(n.member is Member.PHOTO for n in names):
-                # Nothing was taken: the file lies where it was dropped and the next scan finds it.
+            taken = {n.path for n in names}
+            whole = all(name in taken or _stamp(origin) is None for _, name, origin in origins)
+            there = any(m is Member.PHOTO and _stamp(origin) is not None for m, _, origin in origins)
+            if not any(n.member is Member.PHOTO for n in names) or (there and not whole):
+                # Not all was taken: it lies where it was dropped and the next scan takes it together.
                 for _, name, origin in origins:
-                    self._drop(Drop(os.path.join(temp, name), origin))
+                    self._drop(Drop(os.path.join(temp, name), origin, sha256=self._digest(origin)))
                 context.ledger.write(lambda db: photos.forget_unclaimed(db, [photo.id]))
                 self._done.claims_forgotten += 1
                 return
@@ -136,6 +139,7 @@ class Recovery:
         held = context.ledger.read(lambda db: photos.names_of(db, [photo.id]))[photo.id]
         for area_name, folder, _prefix in intent.data["targets"]:
             area = Area(area_name)
+            sweep_temporaries(os.path.join(context.folder(area), folder))
             for source in held:
                 for path in self._twins(area, folder, source):
                     self._drop(Drop(path, context.absolute(source), sha256=source.sha256 or photo.sha256))
@@ -164,14 +168,15 @@ class Recovery:
         self._done.actions_finished += 1
 
     def _purge(self, photo: Photo) -> None:
-        """The photo's own name went last: while it is there, the next purge begins anew."""
+        """The photo's own name goes last: while it is there, the next purge goes on with what is left."""
         held = self._context.ledger.read(lambda db: photos.names_of(db, [photo.id]))[photo.id]
         own = [n for n in held if n.member is Member.PHOTO]
-        gone = all(_stamp(self._context.absolute(n)) is None for n in own)
-        if photo.state in (State.REJECTED, State.SKIPPED) and gone:
+        gone = [n for n in held if _stamp(self._context.absolute(n)) is None]
+        if photo.state in TRASHED and all(n in gone for n in own):
             self._write(purged(photo, held))
         else:
-            self._write(Change(photo.id, intents_done=True))
+            removed = tuple((n.area, n.path) for n in gone if n not in own)
+            self._write(Change(photo.id, names_removed=removed, intents_done=True))
 
     def _twins(self, area: Area, folder: str, source: Name) -> Iterator[str]:
         """Names in a target folder that are the same file as `source` and that no row knows."""

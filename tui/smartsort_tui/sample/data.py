@@ -133,9 +133,9 @@ def reasons(item: int) -> list[ReasonView]:
     ]
 
 
-def row(item: int, now: datetime) -> QueueItem:
+def row(item: int, now: datetime, newest: int) -> QueueItem:
     first = suggestions(item)[:1]
-    when = now - timedelta(minutes=37 * max(1, 10_000 - item % 10_000))
+    when = now - timedelta(minutes=11 + 7 * (newest - item) + (newest - item) ** 2)
     return QueueItem(
         id=item,
         photo_id=item + 1000,
@@ -155,8 +155,8 @@ def row(item: int, now: datetime) -> QueueItem:
     )
 
 
-def whole(item: int, now: datetime, history: Sequence[EventView] = ()) -> ReviewItem:
-    base = row(item, now)
+def whole(item: int, now: datetime, newest: int, history: Sequence[EventView] = ()) -> ReviewItem:
+    base = row(item, now, newest)
     taken = (now - timedelta(days=30 + item % 300)).isoformat()
     faces = []
     for place, box in enumerate(face_boxes(face_count(item))):

@@ -94,6 +94,20 @@ class SampleSidecar:
             "review_categories": dict.fromkeys(wording.CATEGORIES, True),
         }
 
+        if self.busy:
+            self._some_history()
+
+    def _some_history(self) -> None:
+        """A few things that happened before, for the activity."""
+        for place, name in enumerate(("IMG_8001.jpg", "IMG_8002.jpg", "春の庭.jpg", "IMG_8004.jpg")):
+            photo = 90_000 + place
+            self._happened("accepted", photo, f"{name} arrived from phone", "sidecar")
+            self._happened("placed", photo, f"{name} lies in the library", "sidecar")
+            who = data.NAMES[place]
+            self._happened("sorted", photo, f"{name} filed under {who}", "sidecar", undoable=True)
+        self._happened("approved", 90_010, "IMG_7999.jpg filed under Nadia", "tui", undoable=True)
+        self._happened("rejected", 90_011, "blurry.jpg is in the trash", "tui", undoable=True)
+
     # --- answering --------------------------------------------------------------------------
 
     def transport(self) -> httpx.AsyncBaseTransport:
@@ -105,7 +119,7 @@ class SampleSidecar:
     ) -> Answer:
         """The answer to one request; the event stream is not among them (see `status`, `events`)."""
         self.requests[f"{method} {path.rsplit('/', 1)[-1]}"] += 1
-        if self.token and headers.get("authorization") != f"Bearer {self.token}":
+        if not self.is_known(headers):
             return _json(Problem(detail="the token is missing or wrong", code="unauthorised"), 401)
         if not path.startswith(BASE):
             return Answer(404, "text/html", b"<html>nothing here</html>")
@@ -115,6 +129,10 @@ class SampleSidecar:
         except _Refusal as refusal:
             return refusal.answer
 
+    def is_known(self, headers: Mapping[str, str]) -> bool:
+        """Whether the token is right, with the header's names in lower case."""
+        return not self.token or headers.get("authorization") == f"Bearer {self.token}"
+
     def _route(self, method: str, parts: list[str], query: Mapping[str, str], body: bytes) -> Answer:
         match [method, *parts]:
             case ["GET", "review", "queue", *rest]:
@@ -122,13 +140,13 @@ class SampleSidecar:
             case ["GET", "review", "items", item, ("thumbnail" | "preview")]:
                 return self._picture(int(item))
             case ["GET", "review", "items", item]:
-                return _json(data.whole(self._waiting(int(item)), self.clock()))
+                return _json(data.whole(self._waiting(int(item)), self.clock(), self.count))
             case ["GET", "photos", photo, ("thumbnail" | "preview")]:
                 return Answer(200, "image/jpeg", pictures.photo(int(photo), 1, (320, 240)))
             case ["GET", "photos", photo, "history"]:
                 return _json(EventPage(events=self._history(int(photo))))
             case ["GET", "review", "export"]:
-                rows = [data.row(item, self.clock()).model_dump() for item in reversed(self.pending)]
+                rows = [data.row(item, self.clock(), self.count).model_dump() for item in reversed(self.pending)]
                 return Answer(200, "application/json", json.dumps(rows).encode())
             case ["POST", "review", "bulk", "approve"]:
                 bulk = BulkApprove.model_validate_json(body)
@@ -224,7 +242,7 @@ class SampleSidecar:
                     break
                 items.append(item)
         return ReviewPage(
-            items=[data.row(item, self.clock()) for item in items],
+            items=[data.row(item, self.clock(), self.count) for item in items],
             total=total,
             counts={name: self.counts[name] for name in wording.CATEGORIES},
             next_cursor=str(items[-1]) if more else None,
@@ -247,7 +265,7 @@ class SampleSidecar:
 
     def _history(self, photo: int) -> list[EventView]:
         item = photo - 1000
-        events = data.whole(item, self.clock()).history if item >= 1 else []
+        events = data.whole(item, self.clock(), self.count).history if item >= 1 else []
         return [*events, *(event for event in self.events if event.photo_id == photo)]
 
     # --- deciding ---------------------------------------------------------------------------
@@ -421,7 +439,8 @@ class _Transport(httpx.AsyncBaseTransport):
         self._sidecar = sidecar
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if request.url.path.endswith("/events/stream"):
+        headers = {key.lower(): value for key, value in request.headers.items()}
+        if request.url.path.endswith("/events/stream") and self._sidecar.is_known(headers):
             return httpx.Response(
                 200, headers={"content-type": "text/event-stream"}, stream=_Stream(self._sidecar)
             )
@@ -429,7 +448,7 @@ class _Transport(httpx.AsyncBaseTransport):
             request.method,
             request.url.path,
             dict(request.url.params),
-            {key.lower(): value for key, value in request.headers.items()},
+            headers,
             await request.aread(),
         )
         return httpx.Response(

@@ -271,7 +271,7 @@ def now_text(status: Status, width: int, clock: Clock) -> Content:
     for flight in status.in_flight[:FLIGHTS_SHOWN]:
         lines.append(_flight(flight, width, clock))
     if len(status.in_flight) > FLIGHTS_SHOWN:
-        lines.append(Content.styled(f"and {len(status.in_flight) - FLIGHTS_SHOWN} more", "$text-muted"))
+        lines.append(Content.styled(f"and {len(status.in_flight) - FLIGHTS_SHOWN} more", "$foreground-muted"))
     return Content("\n").join(lines)
 
 

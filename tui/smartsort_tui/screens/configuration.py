@@ -33,7 +33,7 @@ CHOICES = (
     ("multiple_faces", "Several wanted people", ("review", "each_person", "main_face")),
     ("action_on_duplicate", "A duplicate", ("move_to_review", "skip")),
 )
-SIGNS = {"ok": ("✓", "$success"), "warning": ("!", "$warning"), "broken": ("✗", "$error"), "skipped": ("–", "$text-muted")}
+SIGNS = {"ok": ("✓", "$success"), "warning": ("!", "$warning"), "broken": ("✗", "$error"), "skipped": ("–", "$foreground-muted")}
 
 
 class ConfigurationScreen(AreaScreen):
@@ -42,10 +42,11 @@ class ConfigurationScreen(AreaScreen):
     AREA = "configuration"
     HELP_TITLE = "Configuration"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+w,f6", "what_if", "what if", id="configuration.what_if", tooltip="What it would have done"),
-        Binding("ctrl+s,f7", "save", "save", id="configuration.save", tooltip="Save what was changed"),
-        Binding("ctrl+e,f8", "switch", "on/off", id="configuration.switch", tooltip="Switch sorting on or off"),
-        Binding("ctrl+x", "discard", "discard", id="configuration.discard", tooltip="Forget what was changed"),
+        Binding("f6", "what_if", "what if", id="configuration.what_if", tooltip="What it would have done"),
+        Binding("f7,ctrl+s", "save", "save", id="configuration.save", tooltip="Save what was changed"),
+        Binding("f8", "switch", "on/off", id="configuration.switch", tooltip="Switch sorting on or off"),
+        Binding("f10", "discard", "discard", id="configuration.discard", tooltip="Forget what was changed"),
+        Binding("escape", "leave", "Leave the field", show=False, id="configuration.leave"),
     ]
     DEFAULT_CSS = """
     ConfigurationScreen {
@@ -237,7 +238,7 @@ class ConfigurationScreen(AreaScreen):
             self.say_problem(problem)
             return False
         self._draw_effect()
-        self.say("this is what it would have done; ^s saves it", "good")
+        self.say("this is what it would have done; F7 saves it", "good")
         return True
 
     def action_save(self) -> None:
@@ -251,7 +252,7 @@ class ConfigurationScreen(AreaScreen):
             return
         if self._effect is None:
             if await self._what_if(patch):
-                self.say("look at the effect first; ^s again saves it", "warn")
+                self.say("look at the effect first; F7 again saves it", "warn")
             return
         try:
             self._config = await client.save_config(patch)
@@ -266,6 +267,9 @@ class ConfigurationScreen(AreaScreen):
         self._effect = None
         self._fill()
         self.say("the settings in force")
+
+    def action_leave(self) -> None:
+        self.set_focus(None)
 
     def action_switch(self) -> None:
         self.run_worker(self._switch, group="switch", exclusive=True, exit_on_error=False)
@@ -292,8 +296,7 @@ class ConfigurationScreen(AreaScreen):
 
     def _draw_health(self) -> None:
         if self.is_mounted:
-            width = max(24, self.query_one("#effect-scroll").size.width - 4)
-            text = health_text(self.smartsort.status, self._doctor, self._config, width)
+            text = health_text(self.smartsort.status, self._doctor, self._config)
             self.query_one("#health", Static).update(text)
 
     def on_resize(self) -> None:
@@ -307,8 +310,8 @@ def effect_text(effect: WhatIf | None, width: int) -> Content:
     """What the changed settings would have done."""
     title = Content.styled("What it would have done", "bold $accent")
     if effect is None:
-        hint = "Change something, then ^w shows what it would have done to the last photos."
-        return Content("\n").join([title, Content.styled(hint, "$text-muted"), Content("")])
+        hint = "Change something, then F6 shows what it would have done to the last photos."
+        return Content("\n").join([title, Content.styled(hint, "$foreground-muted"), Content("")])
     lines = [title, Content(f"to the last {wording.count(effect.looked_at, 'photo')}:")]
     for name in sorted({*effect.before, *effect.after}, key=lambda name: (name != "faces", name)):
         before, after = effect.before.get(name, 0), effect.after.get(name, 0)
@@ -317,12 +320,12 @@ def effect_text(effect: WhatIf | None, width: int) -> Content:
         text = f"{shown} {before:>6,} → {after:>6,} {change:>6}"
         lines.append(Content.styled(text, "bold") if after != before else Content(text))
     for way, number in sorted(effect.moves.items(), key=lambda entry: -entry[1]):
-        lines.append(Content.styled(wording.cut(f"{number:>6,}  {way.replace('->', '→')}", width), "$text-muted"))
+        lines.append(Content.styled(wording.cut(f"{number:>6,}  {way.replace('->', '→')}", width), "$foreground-muted"))
     return Content("\n").join([*lines, Content("")])
 
 
 def health_text(
-    status: Status | None, doctor: DoctorReport | None, config: ConfigView | None, width: int
+    status: Status | None, doctor: DoctorReport | None, config: ConfigView | None
 ) -> Content:
     """How the sidecar and its connection are, and the doctor's findings."""
     lines = [Content.styled("The sidecar", "bold $accent")]
@@ -330,17 +333,16 @@ def health_text(
         return Content("\n").join([*lines, Content("not connected")])
     lines += [
         Content.assemble(("● sorting is on", "$success") if status.enabled else ("‖ sorting is off", "bold $warning")),
-        Content(wording.cut(f"Immich: {status.immich} {status.immich_version or ''}", width)),
-        Content(wording.cut(f"{status.immich_url or ''}", width)),
-        Content(wording.cut(f"root {status.root}, smartsort {status.version}", width)),
+        Content(wording.shown(f"Immich {status.immich_version or ''}: {status.immich} {status.immich_url or ''}")),
+        Content(wording.shown(f"root {status.root}, smartsort {status.version}")),
     ]
     if config is not None:
         lists = f"whitelist {len(config.whitelist)}, blacklist {len(config.blacklist)} (F4)"
-        lines.append(Content(wording.cut(lists, width)))
+        lines.append(Content(lists))
         if config.changed:
-            lines.append(Content(wording.cut(f"changed here: {', '.join(config.changed)}", width)))
+            lines.append(Content(f"changed here: {', '.join(config.changed)}"))
     lines += [
-        Content.styled(wording.cut(f"! {trouble.message}", width), "bold $warning") for trouble in status.troubles
+        Content.styled(wording.shown(f"! {trouble.message}"), "bold $warning") for trouble in status.troubles
     ]
     if doctor is not None:
         lines += [Content(""), Content.styled(f"The doctor says: {doctor.status}", "bold $accent")]
@@ -348,7 +350,7 @@ def health_text(
             sign, style = SIGNS[check.verdict]
             lines.append(Content.assemble((f"{sign} ", f"bold {style}"), f"{check.name}: {wording.shown(check.detail)}"))
             if check.remedy and check.verdict != "ok":
-                lines.append(Content.styled(f"  {wording.shown(check.remedy)}", "$text-muted"))
+                lines.append(Content.styled(f"  {wording.shown(check.remedy)}", "$foreground-muted"))
     return Content("\n").join(line for line in lines if line or doctor)
 
 

@@ -244,9 +244,9 @@ def help_text(screen: Screen[object]) -> Content:
                 Content.assemble(
                     (wording.fit(f"  {keys}", 14), "bold"),
                     (wording.fit(f" {text}", 37), ""),
-                    (f" {name}", "$text-muted"),
+                    (f" {name}", "$foreground-muted"),
                 )
             )
         parts.append(Content(""))
-    parts.append(Content.styled("The names at the right are for [keys] in tui.toml.", "$text-muted"))
+    parts.append(Content.styled("The names at the right are for [keys] in tui.toml.", "$foreground-muted"))
     return Content("\n").join(parts)

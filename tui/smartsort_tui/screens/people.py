@@ -205,5 +205,5 @@ def person_text(person: PersonView) -> Content:
     if person.photos is not None:
         lines.append(Content(f"{wording.count(person.photos, 'photo')} filed"))
     if person.folder:
-        lines.append(Content.styled(f"faces/{wording.shown(person.folder)}", "$text-muted"))
+        lines.append(Content.styled(f"faces/{wording.shown(person.folder)}", "$foreground-muted"))
     return Content("\n").join(lines)

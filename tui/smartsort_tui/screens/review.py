@@ -218,7 +218,7 @@ class ReviewScreen(AreaScreen):
                 (f"✗ {link.problem.title}\n\n", "bold $error"),
                 wording.shown(link.problem.detail),
                 "\n\n",
-                (link.problem.remedy, "$text-muted"),
+                (link.problem.remedy, "$foreground-muted"),
             )
         elif not queue.is_loaded:
             text = Content(f"… asking {self.smartsort.settings.url}")

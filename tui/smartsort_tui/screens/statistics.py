@@ -135,8 +135,10 @@ class StatisticsScreen(AreaScreen):
         plt.clear_figure()
         labels, series, names = charts.day_series(summary.by_day)
         if labels:
-            # Two shades and two fillings: the series are told apart without colour.
-            plt.stacked_bar(labels, series, labels=names, marker="hd", width=0.6)
+            # The whole bar light, the sorted part full over it: told apart without colour.
+            total = [sum(parts) for parts in zip(*series, strict=True)]
+            plt.bar(labels, total, label=names[1], marker="░", width=0.6)
+            plt.bar(labels, series[0], label=names[0], marker="█", width=0.6)
             step = max(1, len(labels) // 8)
             plt.xticks(list(range(1, len(labels) + 1, step)), labels[::step])
         plot.refresh()

@@ -29,13 +29,13 @@ class QueueList(RowList):
     def cells(self, position: int, width: int) -> Cells:
         row = self._queue.row(position)
         if row is None:
-            return [(wording.fit("  … loading", width), "row--muted")]
+            return [(wording.fit("   … loading", width), "row--muted")]
         marked = self.all_marked or row.id in self.marked
-        sign = ("!", "row--bad") if row.id in self.refused else ("●" if marked else " ", "row--mark")
+        sign = ("! ", "row--bad") if row.id in self.refused else ("● " if marked else "  ", "row--mark")
         age = wording.age(row.created_at, self._clock())
         who = row.suggested_person or ""
         who_width = min(20, width - 38) if width >= 50 else 0
-        name_width = width - 11 - (who_width + 1 if who_width else 0)
+        name_width = width - 12 - (who_width + 1 if who_width else 0)
         cells: Cells = [
             sign,
             (f"{wording.SHORT.get(row.category, '???')} ", "row--muted"),

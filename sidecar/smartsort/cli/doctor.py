@@ -1,0 +1,43 @@
+"""`smartsort doctor`: what is wrong, why, and what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import click
+
+from smartsort.cli.common import settings_options
+
+
+@click.command("doctor")
+@settings_options
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.option("--verbose", is_flag=True, help="One line for every permission and every skipped check.")
+def command(config_path: str | None, root: str | None, as_json: bool, verbose: bool) -> None:
+    """Check Immich, the keys, the library and the folders, and name the remedy for what is wrong.
+
+    Changes nothing, and may run beside a sidecar. Exit status: 0 fine, 1 works with warnings, 2 broken.
+    """
+    from rich.console import Console
+
+    from smartsort.config import load_settings
+    from smartsort.doctor.findings import EXIT_STATUS, broken, report
+    from smartsort.errors import ConfigurationError
+
+    try:
+        settings = load_settings(config_path, overrides={"root": root})
+    except ConfigurationError as error:
+        remedy = "Correct them; `smartsort setup` writes a new file."
+        found = report([broken("settings", str(error), remedy)])
+    else:
+        from smartsort.doctor import examine
+
+        found = asyncio.run(examine(settings))
+    if as_json:
+        click.echo(found.model_dump_json(indent=2))
+    else:
+        from smartsort.doctor.table import print_report
+
+        print_report(found, Console(), every=verbose)
+    sys.exit(EXIT_STATUS[found.status])

@@ -1,0 +1,62 @@
+"""`smartsort setup`: from an address and a key to a library and a configuration file."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from dataclasses import dataclass
+
+import click
+
+
+@click.command("setup")
+@click.option("--url", default="", help="Immich's address, with or without /api.")
+@click.option("--key", default="", help="API key; --key-file keeps it out of the list of processes.")
+@click.option("--key-file", default="", metavar="FILE", help="File with the API key of the photos' owner.")
+@click.option(
+    "--admin-key-file", default="", metavar="FILE", help="File with an admin's key, if the owner is no admin."
+)
+@click.option("--root", default="", metavar="DIR", help="Folder that holds everything (SMARTSORT_ROOT).")
+@click.option("--library-path", default="", metavar="PATH", help="Where Immich sees DIR/library.")
+@click.option("--ml-url", default="", help="Immich's machine learning service, for the confidence.")
+@click.option("--yes", is_flag=True, help="Ask nothing: take the options and what is known already.")
+def command(*, yes: bool, **options: str) -> None:
+    """Connect to your Immich: check the keys, make the library, write DIR/smartsort.toml.
+
+    Says which permissions a key needs and what to paste where. An existing file keeps its other settings
+    and is changed only after asking (or with --yes); a copy of it is kept. Ends with the doctor, and with
+    its exit status: 0 fine, 1 works with warnings, 2 broken.
+    """
+    from rich.console import Console
+
+    from smartsort.doctor.findings import EXIT_STATUS
+    from smartsort.doctor.table import print_report
+    from smartsort.setup import Setup, Wishes
+
+    steps = Setup(Wishes(**options), _Terminal(interactive=not yes), os.environ)
+    found = asyncio.run(steps.run())
+    click.echo()
+    print_report(found, Console())
+    sys.exit(EXIT_STATUS[found.status])
+
+
+@dataclass(frozen=True, slots=True)
+class _Terminal:
+    """Questions and answers on the terminal; an end of the input is no answer."""
+
+    interactive: bool
+
+    def say(self, text: str = "") -> None:
+        click.echo(text)
+
+    def ask(self, question: str, default: str = "") -> str:
+        answer: str = click.prompt(question, default=default, show_default=bool(default))
+        return answer
+
+    def ask_secret(self, question: str) -> str:
+        answer: str = click.prompt(question, default="", hide_input=True, show_default=False)
+        return answer
+
+    def confirm(self, question: str, *, default: bool) -> bool:
+        return click.confirm(question, default=default)

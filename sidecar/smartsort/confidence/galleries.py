@@ -1,0 +1,181 @@
+"""What people look like: a few confirmed faces of each, measured once and kept in the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlite_utils import Database
+
+from smartsort.confidence.faces import Faces
+from smartsort.core.model import Person
+from smartsort.core.similarity import Likeness, Vector
+from smartsort.ledger import embeddings, teachings
+from smartsort.ledger.embeddings import BY_HUMAN, BY_IMMICH, BY_SMARTSORT, Embedding, GalleryRow
+from smartsort.pipeline.context import Context
+
+SIZE = 12
+"""Faces of a gallery. More say little more, and each costs a call to the machine learning service once."""
+
+LOOKED_AT = 1000
+"""Assets of a person that are asked for: one call."""
+
+TRUSTED_FOR = timedelta(days=7)
+RETRIED_AFTER = timedelta(minutes=2)
+"""A gallery is put together anew after this time; one that is still small much sooner."""
+
+ENOUGH = 5
+
+SMALLEST_FACE = 32
+"""Pixels of the preview; smaller faces make poor examples."""
+
+
+@dataclass(slots=True)
+class _Loaded:
+    """Everything the ledger knows, in memory."""
+
+    rows: dict[str, GalleryRow] = field(default_factory=dict)
+    faces: dict[str, list[Embedding]] = field(default_factory=dict)
+    denied: dict[str, list[Vector]] = field(default_factory=dict)
+    denied_ids: set[tuple[str, str]] = field(default_factory=set)
+
+
+class Galleries:
+    """The galleries of all people, for one model at a time. `version` changes when any of them does."""
+
+    def __init__(self, context: Context, faces: Faces) -> None:
+        self._context, self._faces = context, faces
+        self._model: str | None = None
+        self._loaded = _Loaded()
+        self._building: dict[str, asyncio.Lock] = {}
+        self.version = 0
+
+    async def use(self, model: str) -> None:
+        """Load what was measured with this model and forget what others have measured."""
+        if model != self._model:
+            await self._context.ledger.awrite(lambda db: embeddings.forget_models(db, model))
+            self._model = model
+            await self._load()
+        elif await self._context.ledger.aread(teachings.behind):
+            await self._learn()
+
+    def likeness(self, person: Person, without_asset: str | None = None) -> Likeness:
+        """A person's gallery; faces of `without_asset`, the photo that is judged, say nothing about it."""
+        faces = self._loaded.faces.get(person.id, ())
+        vectors = tuple(f.vector for f in faces if f.asset_id != without_asset)
+        return Likeness(person, vectors, tuple(self._loaded.denied.get(person.id, ())))
+
+    def likenesses(self, people: Iterable[Person], without_asset: str | None = None) -> list[Likeness]:
+        """The galleries of those who have one."""
+        return [self.likeness(p, without_asset) for p in people if self._loaded.faces.get(p.id)]
+
+    def fresh(self, person: Person) -> bool:
+        """True while a person's gallery need not be put together anew."""
+        row = self._loaded.rows.get(person.id)
+        if row is None or row.stale or row.name != person.name:
+            return False
+        age = self._context.clock.now() - datetime.fromisoformat(row.refreshed_at)
+        small = len(self._loaded.faces.get(person.id, ())) < ENOUGH
+        return age < (RETRIED_AFTER if small else TRUSTED_FOR)
+
+    def is_denied(self, face_id: str, person_id: str) -> bool:
+        """True when a human said that this very face is not that person's."""
+        return (face_id, person_id) in self._loaded.denied_ids
+
+    async def refresh(self, person: Person) -> None:
+        """Put a person's gallery together: human decisions first, then the person's photos in Immich.
+
+        One call for the list; each photo not measured before costs its faces, its preview and one call to the
+        machine learning service. What was measured stays, also when this is broken off.
+        """
+        lock = self._building.setdefault(person.id, asyncio.Lock())
+        async with lock:
+            if not self.fresh(person):
+                await self._refresh(person)
+
+    async def _refresh(self, person: Person) -> None:
+        context, model = self._context, self._model or ""
+        assets = await context.server.assets_of_person(person.id, LOOKED_AT)
+        said = await context.ledger.aread(lambda db: _said_by(db, assets))
+        members: dict[str, int] = {}
+        for asset_id in _in_order(assets, said):
+            if len(members) >= SIZE:
+                break
+            face = await self._faces.of_person(asset_id, person.id, SMALLEST_FACE)
+            if face is None or self.is_denied(face.face_id, person.id):
+                continue
+            members[face.face_id] = said.get(asset_id, BY_IMMICH)
+        at = context.clock.text()
+        await context.ledger.awrite(
+            lambda db: embeddings.set_gallery(db, model, person.id, person.name, members, at)
+        )
+        await self._load(person.id)
+
+    async def _learn(self) -> None:
+        at = self._context.clock.text()
+
+        def learn(db: Database) -> frozenset[str]:
+            touched: frozenset[str] = frozenset()
+            while teachings.behind(db):
+                touched |= teachings.learn(db, at)
+            embeddings.mark_stale(db, touched)
+            return touched
+
+        if await self._context.ledger.awrite(learn):
+            await self._load()
+
+    async def _load(self, person_id: str | None = None) -> None:
+        model = self._model or ""
+
+        def load(db: Database) -> _Loaded:
+            denied = teachings.denied_faces(db)
+            vectors = embeddings.known(db, model, {d.face_id for d in denied})
+            found = _Loaded(
+                rows=embeddings.galleries(db, model),
+                faces=embeddings.gallery_faces(db, model, person_id),
+                denied_ids={(d.face_id, d.person_id) for d in denied},
+            )
+            for one in denied:
+                if one.face_id in vectors:
+                    found.denied.setdefault(one.person_id, []).append(vectors[one.face_id])
+            return found
+
+        found = await self._context.ledger.aread(load)
+        if person_id is not None:
+            found.faces = {k: v for k, v in self._loaded.faces.items() if k != person_id} | found.faces
+        self._loaded = found
+        self.version += 1
+
+
+def _said_by(db: Database, asset_ids: Sequence[str]) -> dict[str, int]:
+    """Who filed these assets, as far as they are ours: a human, or smartsort by itself."""
+    found: dict[str, int] = {}
+    for start in range(0, len(asset_ids), embeddings.CHUNK):
+        part = asset_ids[start : start + embeddings.CHUNK]
+        marks = ",".join("?" * len(part))
+        for asset_id, automatic in db.conn.execute(
+            f"SELECT asset_id, auto_sorted FROM photos WHERE state = 'filed' AND asset_id IN ({marks})",  # noqa: S608
+            list(part),
+        ):
+            found[str(asset_id)] = BY_SMARTSORT if automatic else BY_HUMAN
+    return found
+
+
+def _in_order(assets: Sequence[str], said: Mapping[str, int]) -> list[str]:
+    """Human decisions first, then what was in Immich before, what smartsort filed itself last.
+
+    Among Immich's own the photos are spread over the person's whole time: faces change with the years.
+    """
+    groups: dict[int, list[str]] = {BY_HUMAN: [], BY_IMMICH: [], BY_SMARTSORT: []}
+    for asset_id in assets:
+        groups[said.get(asset_id, BY_IMMICH)].append(asset_id)
+    return [*groups[BY_HUMAN], *_spread(groups[BY_IMMICH]), *groups[BY_SMARTSORT]]
+
+
+def _spread(assets: Sequence[str], count: int = 2 * SIZE) -> list[str]:
+    if len(assets) <= count:
+        return list(assets)
+    step = len(assets) / count
+    return [assets[int(index * step)] for index in range(count)]

@@ -1,0 +1,163 @@
+"""Confidence for the decision: measured where it can change something, and never made up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+from smartsort.confidence.faces import Faces
+from smartsort.confidence.galleries import Galleries
+from smartsort.confidence.service import FaceService, FaceServiceUnavailable
+from smartsort.core import similarity
+from smartsort.core.decision import decide
+from smartsort.core.model import Confidence, Evidence, Face, Outcome, Person, Suggestion
+from smartsort.core.policy import Policy, WhenUnknown
+from smartsort.core.similarity import Vector
+from smartsort.errors import ImmichError
+from smartsort.pipeline.context import Context
+from smartsort.pipeline.people import People
+
+SUGGESTED = 5
+
+RIVALS = 5
+"""People asked of Immich as the closest ones, where not everybody has a gallery yet."""
+
+
+class Measure:
+    """Completes the evidence of a photo with confidence and measured suggestions.
+
+    At most one call to the machine learning service for the photo, and none for one that goes to review
+    anyway. `patience_seconds` bounds the whole: then the confidence is unknown, and says why.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        people: People,
+        service: FaceService,
+        *,
+        model: str = "",
+        patience_seconds: float = 15.0,
+    ) -> None:
+        self._context, self._people, self._service = context, people, service
+        self._faces = Faces(context, service, model)
+        self.galleries = Galleries(context, self._faces)
+        self._patience = patience_seconds
+
+    @property
+    def available(self) -> bool:
+        """False while the machine learning service is left alone after a failure."""
+        return self._service.available
+
+    @property
+    def version(self) -> int:
+        """Changes when a photo judged before might be judged otherwise now."""
+        return self.galleries.version
+
+    async def complete(
+        self, asset_id: str, evidence: Evidence, policy: Policy, ambiguous: Collection[str]
+    ) -> Evidence:
+        """The evidence with what could be measured. Never raises for what Immich or the service does."""
+        measured = _needs_confidence(evidence, policy, ambiguous)
+        if not measured:
+            return await self._suggest_from_memory(evidence)
+        try:
+            async with asyncio.timeout(self._patience):
+                found = await self._confidence(asset_id, evidence, measured, policy)
+        except TimeoutError:
+            found = _unknown(measured, f"measuring took longer than {self._patience:g} s")
+        except (FaceServiceUnavailable, ImmichError) as problem:
+            found = _unknown(measured, str(problem))
+        return replace(evidence, confidence=found)
+
+    async def suggestions(self, asset_id: str, face: Face, faces: Sequence[Face]) -> tuple[Suggestion, ...]:
+        """The people a face is most like, for a human who looks at it: one call unless measured before.
+
+        Empty when nothing can be measured. Never raises for what Immich or the service does.
+        """
+        try:
+            async with asyncio.timeout(self._patience):
+                await self.galleries.use((await self._faces.model()).name)
+                vector = (await self._faces.vectors(asset_id, faces)).get(face.id)
+        except (TimeoutError, FaceServiceUnavailable, ImmichError):
+            return ()
+        return () if vector is None else self._closest(asset_id, face, vector)
+
+    # --- confidence --------------------------------------------------------------------------
+
+    async def _confidence(
+        self, asset_id: str, evidence: Evidence, measured: Sequence[Face], policy: Policy
+    ) -> dict[str, Confidence]:
+        galleries = self.galleries
+        await galleries.use((await self._faces.model()).name)
+        vectors = await self._faces.vectors(asset_id, evidence.faces)
+        found: dict[str, Confidence] = {}
+        for face in measured:
+            person, vector = face.person, vectors.get(face.id)
+            if person is None:
+                continue
+            if vector is None:
+                found[face.id] = Confidence(why_unknown="the machine learning service did not find this face")
+                continue
+            people = await self._ensure(face, person, policy)
+            own = galleries.likeness(person, asset_id)
+            others = galleries.likenesses((p for p in people if p.id != person.id), asset_id)
+            try:
+                found[face.id] = similarity.confidence(vector, own, others)
+            except ValueError:
+                found[face.id] = Confidence(why_unknown="the machine learning service uses another model")
+        return found
+
+    async def _ensure(self, face: Face, person: Person, policy: Policy) -> Sequence[Person]:
+        """Have galleries of the person and of those it could be mistaken for; everybody who has a name.
+
+        A gallery that is only old is used as it is when it cannot be renewed now.
+        """
+        people = [p for p in await self._people.refresh() if p.name]
+        missing = [p for p in people if not self.galleries.fresh(p)]
+        wanted = [person, *(p for p in missing if policy.blacklisted(p) or (policy.whitelist and policy.wanted(p)))]
+        if len(missing) > len(wanted):
+            closest = await self._context.server.closest_people(face.id, RIVALS)
+            wanted += [p for p in closest if p.name]
+        for one in {p.id: p for p in wanted}.values():
+            if not self.galleries.fresh(one):
+                await self.galleries.refresh(one)
+        return people
+
+    # --- suggestions -------------------------------------------------------------------------
+
+    async def _suggest_from_memory(self, evidence: Evidence) -> Evidence:
+        """Order Immich's suggestions by what is known already: no call, and nobody who was denied."""
+        strangers = [f for f in evidence.faces if f.person is None or not f.person.name]
+        if not strangers:
+            return evidence
+        suggestions: dict[str, tuple[Suggestion, ...]] = dict(evidence.suggestions)
+        for face in strangers:
+            if face.id not in suggestions:
+                continue
+            given = suggestions[face.id]
+            suggestions[face.id] = tuple(
+                s for s in given if not self.galleries.is_denied(face.id, s.person.id)
+            )
+        return replace(evidence, suggestions=suggestions)
+
+    def _closest(self, asset_id: str, face: Face, vector: Vector) -> tuple[Suggestion, ...]:
+        people = [p for p in self._people.known if p.name]
+        likenesses = self.galleries.likenesses(people, asset_id)
+        found = similarity.closest(vector, likenesses, SUGGESTED + 1)
+        return tuple(s for s in found if not self.galleries.is_denied(face.id, s.person.id))[:SUGGESTED]
+
+
+def _needs_confidence(evidence: Evidence, policy: Policy, ambiguous: Collection[str]) -> list[Face]:
+    """The faces whose confidence decides: none when the photo goes to review whatever it is."""
+    trusting = replace(policy, when_confidence_unknown=WhenUnknown.ACCEPT)
+    decision = decide(replace(evidence, confidence={}), trusting, ambiguous)
+    if decision.outcome is not Outcome.SORTED:
+        return []
+    filed: Mapping[str, Person] = {p.id: p for p in decision.people}
+    return [f for f in evidence.faces if f.person is not None and f.person.id in filed]
+
+
+def _unknown(faces: Sequence[Face], why: str) -> dict[str, Confidence]:
+    return {face.id: Confidence(why_unknown=why) for face in faces}

@@ -1,0 +1,169 @@
+"""The ledger, the lock beside it and the inbox: looked at without disturbing a sidecar that runs."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from sqlite_utils import Database
+
+from smartsort.api.schemas import Check
+from smartsort.config import Settings
+from smartsort.doctor.findings import broken, passed, warned
+from smartsort.files.filesystem import file_system, why_unheard
+from smartsort.files.shown import shown
+from smartsort.ledger import facts
+from smartsort.ledger.facts import Shard
+from smartsort.lock import LOCK_NAME
+
+RESTORE = "Stop smartsort, put a backup in its place (`smartsort restore`), and start it again."
+
+_IN_NONBLOCK = 0o4000
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerView:
+    """What the doctor needs of the ledger, and the line about it."""
+
+    check: Check
+    root_id: str | None = None
+    shards: Sequence[Shard] = ()
+
+
+def read_ledger(path: str) -> LedgerView:
+    """The ledger's integrity and what it remembers of the root; opens it read-only."""
+    name = "ledger"
+    if not os.path.exists(path):
+        return LedgerView(passed(name, f"{shown(path)} is made at the first start"))
+    try:
+        with closing(_connect(path)) as connection:
+            problems = [str(row[0]) for row in connection.execute("PRAGMA quick_check(5)")]
+            if problems != ["ok"]:
+                said = "; ".join(problems)
+                return LedgerView(broken(name, f"{shown(path)} is damaged: {said}", RESTORE))
+            tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+            if not {"facts", "shards"} <= tables:
+                text = f"{shown(path)} is not smartsort's yet; it is taken over at the first start"
+                return LedgerView(passed(name, text))
+            database = Database(connection)
+            root_id, shards = facts.get(database, "root_id"), facts.shards(database)
+    except sqlite3.DatabaseError as error:
+        return LedgerView(broken(name, f"{shown(path)} cannot be read: {error}", RESTORE))
+    try:
+        found = file_system(path)
+    except OSError:
+        found = None
+    if found is not None and not found.notifies:
+        return LedgerView(
+            warned(
+                name,
+                f"sound, but on a network file system ({found.name}), where SQLite may lose what it wrote",
+                "Put it on a local disk: directories.ledger_file.",
+            ),
+            root_id,
+            shards,
+        )
+    return LedgerView(passed(name, "sound"), root_id, shards)
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    place = quote(os.fsencode(os.path.abspath(path)))
+    connection = sqlite3.connect(f"file:{place}?mode=ro", uri=True, timeout=5)
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        # In a folder that cannot be written the write-ahead log's index cannot be made: nobody writes either.
+        connection.close()
+        connection = sqlite3.connect(f"file:{place}?immutable=1", uri=True)
+    return connection
+
+
+def sidecar_check(root: str, locks: str = "/proc/locks") -> Check:
+    """Whether a sidecar works on the root. The lock itself is not touched: a start meanwhile must succeed."""
+    path = os.path.join(root, LOCK_NAME)
+    try:
+        inode = os.stat(path).st_ino
+        with open(path, encoding="utf-8") as file:
+            who = json.loads(file.read(4096))
+        holder = f"process {who['pid']} on {who['host']} since {who['since']}"
+    except FileNotFoundError:
+        return passed("sidecar", "none has worked here yet")
+    except (OSError, ValueError, KeyError, TypeError):
+        return passed("sidecar", "nobody has written a name into the lock")
+    if inode in _locked_inodes(locks):
+        return passed("sidecar", f"at work: {holder}")
+    return passed("sidecar", f"none seen at work on this machine; last: {holder}")
+
+
+def _locked_inodes(table: str) -> set[int]:
+    """Inodes of all files locked as a whole, as far as the kernel shows them to this process."""
+    found = set()
+    try:
+        with open(table, encoding="ascii", errors="replace") as lines:
+            for line in lines:
+                # "3: FLOCK  ADVISORY  WRITE 1234 00:2f:567890 0 EOF"; a waiter has "->" behind the number.
+                parts = line.split()
+                if len(parts) > 5 and parts[1] == "FLOCK" and parts[5].count(":") == 2:
+                    found.add(int(parts[5].rpartition(":")[2]))
+    except (OSError, ValueError):
+        return set()
+    return found
+
+
+def inbox_check(settings: Settings, limits: str = "/proc/sys/fs/inotify") -> Check:
+    """Whether new files in the inbox are heard of at once, or only in the regular looks."""
+    name, folder = "inbox", os.fspath(settings.directories.inbox_dir)
+    every = settings.intake.scan_interval_seconds
+    if not os.path.isdir(folder):
+        return passed(name, f"{shown(folder)} is made at the first start")
+    if settings.intake.polling == "on":
+        return passed(name, "looked at regularly, as set by intake.polling")
+    unheard = why_unheard(folder)
+    if unheard is not None:
+        if settings.intake.polling == "off":
+            return warned(
+                name,
+                f"{unheard}; new files are found every {every:g} s",
+                "Set intake.polling to auto, or intake.scan_interval_seconds lower.",
+            )
+        return passed(name, f"{unheard}; it is looked at regularly instead")
+    problem = _inotify_problem()
+    if problem is not None:
+        return warned(
+            name,
+            f"the kernel gives no file events ({problem}); new files are found every {every:g} s",
+            "Raise fs.inotify.max_user_instances on the host (sysctl).",
+        )
+    folders = sum(1 for _ in os.walk(folder))
+    most = _number(os.path.join(limits, "max_user_watches"))
+    if most is not None and folders > most:
+        return warned(
+            name,
+            f"{folders} folders are more than the kernel watches ({most}); new files there are found every "
+            f"{every:g} s",
+            "Raise fs.inotify.max_user_watches on the host (sysctl).",
+        )
+    return passed(name, f"watched, and looked at every {every:g} s")
+
+
+def _inotify_problem() -> str | None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    handle = libc.inotify_init1(_IN_NONBLOCK)
+    if handle < 0:
+        return os.strerror(ctypes.get_errno())
+    os.close(handle)
+    return None
+
+
+def _number(path: str) -> int | None:
+    try:
+        with open(path, encoding="ascii") as file:
+            return int(file.read())
+    except (OSError, ValueError):
+        return None

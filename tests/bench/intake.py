@@ -1,0 +1,94 @@
+"""Hashing, duplicate check and placement of many files, against `sha256sum` and `ln` of the same files.
+
+Decoding is left out: it is not what the yardstick does. Everything else is the real path of a photo: claim,
+both digests, the ledger's duplicate check, the library, with every commit and flush.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from unittest import mock
+
+from tests.bench.report import Figure, median
+from tests.bench.sidecar import Bench
+
+from smartsort.files.inbox import scan_inbox
+from smartsort.files.media import Kind
+from smartsort.files.probe import Probe
+from smartsort.pipeline import examine
+from smartsort.pipeline.accept import Offered
+
+RUNS = 3
+
+
+def run(scratch: str, *, quick: bool) -> Iterator[Figure]:
+    """Figures for photo-sized and for small files."""
+    for what, count, size, limit in (
+        ("4 MB files", 20 if quick else 100, 4_000_000, 1.25),
+        ("50 KB files", 1000 if quick else 10_000, 50_000, 2.0),
+    ):
+        ours, theirs, written = [], [], []
+        for number in range(1 if quick else RUNS):
+            folder = os.path.join(scratch, f"intake-{size}-{number}")
+            files = _make(os.path.join(folder, "files"), count, size)
+            theirs.append(_yardstick(files, os.path.join(folder, "links")))
+            seconds, data = asyncio.run(_ours(files, os.path.join(folder, "root")))
+            ours.append(seconds)
+            written.append(data / (count * size))
+            shutil.rmtree(folder)
+        yield Figure("intake", f"{count} {what}, vs sha256sum + ln", median(ours), "s", median(theirs), limit)
+        yield Figure(
+            "intake", f"{count} {what}, new bytes per byte of photo", median(written), "", None, 0.05
+        )
+
+
+def _make(folder: str, count: int, size: int) -> list[str]:
+    os.makedirs(folder)
+    paths = []
+    block = os.urandom(size)
+    for number in range(count):
+        path = os.path.join(folder, f"IMG_{number:05}.jpg")
+        with open(path, "wb") as file:
+            file.write(number.to_bytes(8, "big") + block[8:])
+        paths.append(path)
+    os.sync()
+    return paths
+
+
+def _yardstick(files: list[str], links: str) -> float:
+    os.makedirs(links)
+    names = "\0".join(files).encode()
+    started = time.perf_counter()
+    subprocess.run(["xargs", "-0", "sha256sum"], input=names, stdout=subprocess.DEVNULL, check=True)
+    subprocess.run(["xargs", "-0", "ln", "-t", links], input=names, check=True)
+    return time.perf_counter() - started
+
+
+async def _ours(files: list[str], root: str) -> tuple[float, int]:
+    """Seconds until every file is in the library, and bytes by which the disk's use has grown."""
+    readable = Probe(Kind.IMAGE, "image/jpeg", "jpg", frozenset({"jpg", "jpeg"}))
+    async with Bench(root, max_in_flight=len(files)) as bench:
+        bench.sidecar.shelve.batches.size = len(files)
+        with mock.patch.object(examine, "probe", return_value=readable):
+            before = _used(root)
+            started = time.perf_counter()
+            scan = scan_inbox(os.path.dirname(files[0]))
+            offered = [Offered(e.path, e.stamp, source="bench") for e in scan.entries]
+            await bench.sidecar.accept.claim(offered)
+            for stage in ("examine", "compare", "shelve"):
+                while await bench.step(stage) is True:
+                    pass
+            seconds = time.perf_counter() - started
+            grown = _used(root) - before
+        assert await bench.count("placed") == len(files)
+    return seconds, max(0, grown - bench.ledger_bytes())
+
+
+def _used(folder: str) -> int:
+    status = os.statvfs(folder)
+    return (status.f_blocks - status.f_bfree) * status.f_frsize

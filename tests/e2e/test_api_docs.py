@@ -1,0 +1,154 @@
+"""The documentation of the API: its commands run, its answers have these shapes, nothing is left out."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.live_sidecar import BASE, TOKEN, LiveSidecar, live_sidecar
+
+from smartsort.demo.samples import make_samples
+
+DOCS = Path(__file__).resolve().parents[2] / "sidecar" / "docs" / "api.md"
+
+pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="the transcripts need curl")
+
+
+@dataclass(frozen=True)
+class Transcript:
+    command: str
+    output: str
+
+
+def transcripts(text: str) -> Iterator[Transcript]:
+    """Commands and what follows them, in the order of the page."""
+    for block in re.findall(r"^```console\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, output = part.partition("\n")
+            yield Transcript(command, output.strip())
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSidecar]:
+    with live_sidecar(tmp_path_factory.mktemp("docs") / "root", 40) as running:
+        yield running
+
+
+def variables(live: LiveSidecar) -> dict[str, str]:
+    """What the page's commands need: ids of things that are there."""
+    client = live.client()
+
+    def ids(category: str) -> list[int]:
+        found = client.get(f"{BASE}/review/queue/{category}").json()["items"]
+        return [item["id"] for item in found if not item["reason"].startswith("unreadable")]
+
+    filed = client.get(f"{BASE}/events", params={"kind": "sorted"}).json()["events"]
+    photo = client.get(f"{BASE}/review/queue/duplicates").json()["items"][0]["photo_id"]
+    duplicate = client.get(f"{BASE}/review/items/{ids('duplicates')[0]}").json()
+    assert duplicate["photo_id"] == photo
+    # Neither the photo that is filed elsewhere on the page nor the copy of the rejected duplicate.
+    others = [e for e in filed if e["data"]["people"] != ["Lukas Müller"]]
+    return {
+        "URL": live.url,
+        "TOKEN": TOKEN,
+        "ITEM": str(ids("multiple_faces")[0]),
+        "OTHER": str(ids("unidentified")[0]),
+        "DUPLICATE": str(duplicate["id"]),
+        "SHA256": duplicate["sha256"],
+        "PHOTO": str(others[0]["photo_id"]),
+        "EVENT": str(others[-1]["id"]),
+        "PERSON": client.get(f"{BASE}/people").json()[0]["id"],
+    }
+
+
+def fits(documented: Any, found: Any, place: str = "$") -> None:
+    """The answer has what is documented, of the same type; it may have more, and null may be anything."""
+    if documented is None or found is None:
+        return
+    if isinstance(documented, dict):
+        assert isinstance(found, dict), place
+        is_map = not set(documented) <= set(found)
+        for key, value in documented.items():
+            if not is_map:
+                fits(value, found[key], f"{place}.{key}")
+        names = place.rpartition(".")[2]
+        assert not is_map or names in MAPS, f"{place} lacks {sorted(set(documented) - set(found))}"
+    elif isinstance(documented, list):
+        assert isinstance(found, list), place
+        if documented:
+            assert found, f"{place} is empty"
+            fits(documented[0], found[0], f"{place}[0]")
+    elif isinstance(documented, bool) or isinstance(found, bool):
+        assert type(documented) is type(found), place
+    elif isinstance(documented, int | float):
+        assert isinstance(found, int | float), place
+    else:
+        assert type(documented) is type(found), f"{place}: {documented!r} and {found!r}"
+
+
+MAPS = {"by_person", "by_category", "by_source", "counts", "numbers", "data", "before", "after", "moves"} | {
+    "unfinished",
+    "queues",
+}
+"""Objects whose keys are names of things."""
+
+
+def test_the_transcripts(live: LiveSidecar, tmp_path: Path) -> None:
+    make_samples(str(tmp_path), 2, seed=4711, size=(320, 240))
+    photo = sorted(p for p in tmp_path.rglob("*") if p.suffix in (".jpg", ".jpeg"))[0]
+    shutil.copy(photo, tmp_path / "photo.jpg")
+    environment = {**os.environ, **variables(live), "LC_ALL": "C.UTF-8"}
+    pages = list(transcripts(DOCS.read_text(encoding="utf-8")))
+    assert len(pages) > 40
+    for each in pages:
+        done = subprocess.run(
+            ["bash", "-c", each.command], env=environment, cwd=tmp_path, capture_output=True, timeout=60
+        )
+        output = done.stdout.decode()
+        try:
+            if each.output.startswith(("{", "[")):
+                fits(json.loads(each.output), json.loads(output))
+            else:
+                assert _words(output) == _words(each.output)
+        except (AssertionError, ValueError) as problem:
+            raise AssertionError(f"{each.command}\n{output[:2000]}\n{problem}") from problem
+
+
+def _words(text: str) -> list[str]:
+    """The beginnings of the lines, without numbers: what a table or a stream looks like."""
+    return [re.split(r"[\d,]", line, maxsplit=1)[0] for line in text.strip().splitlines()]
+
+
+def test_every_route_is_documented(live: LiveSidecar) -> None:
+    text = re.sub(r"\s+", " ", DOCS.read_text(encoding="utf-8"))
+    missing = [
+        f"{method.upper()} {path}"
+        for path, methods in live.client().get("/openapi.json").json()["paths"].items()
+        for method in methods
+        if f"{method.upper()} {path}" not in text
+    ]
+    assert missing == []
+
+
+def test_every_documented_route_is_there(live: LiveSidecar) -> None:
+    paths = live.client().get("/openapi.json").json()["paths"]
+    text = DOCS.read_text(encoding="utf-8")
+    for method, path in re.findall(r"^### (GET|POST|PUT|PATCH|DELETE) (\S+)$", text, re.MULTILINE):
+        assert method.lower() in paths[path], f"{method} {path}"
+
+
+def test_every_metric_is_documented(live: LiveSidecar) -> None:
+    client = live.client()
+    text = client.get("/metrics").text
+    names = set(re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE))
+    names = {name for name in names if not name.endswith("_created")}
+    table = set(re.findall(r"^\| `(smartsort_\w+)` \|", DOCS.read_text(encoding="utf-8"), re.MULTILINE))
+    assert table == names

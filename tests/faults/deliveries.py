@@ -1,0 +1,182 @@
+"""What the fault tests drop into the inbox, and where it has to end up."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import shutil
+import sqlite3
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+
+from smartsort.core.naming import folder_name
+from smartsort.demo.samples import PEOPLE, Sample, iter_samples
+from smartsort.files.shown import from_ledger
+
+assert PEOPLE
+
+XMP = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><!-- {} --></x:xmpmeta>\n'
+
+
+def digest(path: str) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@dataclass
+class Delivery:
+    stock: str
+    target: str
+    """Relative to the inbox."""
+    sha256: str
+    folder: str
+    """Where one of these bytes belongs; any further one is a duplicate."""
+    readable: bool = True
+    """What cannot be read is not compared: each copy of it goes to `folder`."""
+    xmp: str | None = None
+    """Digest of the XMP sidecar that travels with it."""
+
+
+@dataclass
+class Stock:
+    """Photos made beforehand. A third have names that collide, every tenth comes twice, every ninth with XMP."""
+
+    folder: str
+    deliveries: list[Delivery] = field(default_factory=list)
+
+    def make(self, photos: int, seed: int = 0) -> None:
+        rng = random.Random(seed)
+        by_path: dict[str, Sample] = {}
+        for sample, _ in iter_samples(self.folder, photos, seed, size=(160, 120), reuse_drawings=True):
+            by_path[sample.path] = sample
+            self._add(sample, by_path, rng)
+
+    def _add(self, sample: Sample, by_path: dict[str, Sample], rng: random.Random) -> None:
+        number = len(self.deliveries)
+        path = os.path.join(self.folder, sample.path)
+        stem, ending = os.path.splitext(sample.path)
+        target = sample.path
+        if number % 3 == 0:
+            target = f"camera{number % 5}/batch{number}/IMG_0001{ending}"
+        xmp = None
+        if os.path.exists(f"{path}.xmp") or number % 9 == 0:
+            if not os.path.exists(f"{path}.xmp"):
+                with open(f"{path}.xmp", "w") as file:
+                    file.write(XMP.format(number))
+            xmp = digest(f"{path}.xmp")
+        original = by_path.get(sample.copy_of or "", sample) if sample.kind == "exact_copy" else sample
+        if sample.kind == "near_copy" and sample.copy_of:
+            original = by_path[sample.copy_of]
+        folder = (
+            f"faces/{folder_name(original.person or '')}"
+            if original.category == "faces"
+            else f"review/{original.category}"
+        )
+        self.deliveries.append(Delivery(path, target, digest(path), folder, sample.is_readable, xmp))
+        if number % 10 == 7:
+            again = f"again{rng.randrange(3)}/{number}/copy of {os.path.basename(stem)}{ending}"
+            self.deliveries.append(Delivery(path, again, digest(path), folder, sample.is_readable))
+
+    def deliver(self, some: list[Delivery], inbox: str) -> None:
+        for each in some:
+            target = os.path.join(inbox, each.target)
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            if each.xmp:
+                shutil.copy2(f"{each.stock}.xmp", f"{target}.xmp.part")
+                os.rename(f"{target}.xmp.part", f"{target}.xmp")
+            shutil.copy2(each.stock, f"{target}.part")
+            os.rename(f"{target}.part", target)
+
+
+@dataclass
+class Verdict:
+    lost: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    stuck: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    destinations: Counter = field(default_factory=Counter)
+
+    @property
+    def good(self) -> bool:
+        return not (self.lost or self.doubled or self.stuck or self.wrong)
+
+    def __str__(self) -> str:
+        text = (
+            f"{len(self.lost)} lost, {len(self.doubled)} doubled, {len(self.stuck)} stuck, "
+            f"{len(self.wrong)} in a wrong place"
+        )
+        for what in ("lost", "doubled", "stuck", "wrong"):
+            text += "".join(f"\n  {what}: {each}" for each in getattr(self, what)[:10])
+        return text
+
+
+def judge(root: str, deliveries: list[Delivery], ledger: str | None = None) -> Verdict:
+    """Every delivery against the ledger and the disk, read without smartsort's own help."""
+    verdict = Verdict()
+    wanted: Counter[str] = Counter(d.sha256 for d in deliveries)
+    readable = {d.sha256 for d in deliveries if d.readable}
+    home = {d.sha256: d.folder for d in deliveries}
+    sidecars: dict[str, Counter[str]] = defaultdict(Counter)
+    for d in deliveries:
+        if d.xmp:
+            sidecars[d.sha256][d.xmp] += 1
+    db = sqlite3.connect(ledger or os.path.join(root, "smartsort.db"))
+    folders: dict[str, Counter[str]] = defaultdict(Counter)
+    rows: Counter[str] = Counter()
+    found_sidecars: dict[str, Counter[str]] = defaultdict(Counter)
+    libraries: Counter[str] = Counter()
+    try:
+        for photo, sha256, state in db.execute("SELECT id, sha256, state FROM photos").fetchall():
+            if state not in ("filed", "review", "skipped", "rejected", "purged"):
+                verdict.stuck.append(f"photo {photo} is {state}")
+                continue
+            rows[sha256] += 1
+            own: Counter[str] = Counter()
+            for area, path, member in db.execute(
+                "SELECT area, path, member FROM names WHERE photo_id = ?", (photo,)
+            ):
+                relative = from_ledger(path)
+                folder = {"temp": "temp_downloads"}.get(area, area)
+                place = os.path.join(root, folder, relative)
+                if not os.path.exists(place):
+                    verdict.lost.append(f"photo {photo}: {place} is not there")
+                    continue
+                held = digest(place)
+                if member == "photo":
+                    if held != sha256:
+                        verdict.lost.append(f"photo {photo}: {place} has other bytes")
+                    if area == "library":
+                        libraries[sha256] += 1
+                    else:
+                        own[f"{area}/{os.path.dirname(relative)}"] += 1
+                elif area != "library":
+                    found_sidecars[sha256][held] += 1
+            folders[sha256] += own
+    finally:
+        db.close()
+    for path in _files(os.path.join(root, "inbox")):
+        verdict.stuck.append(f"{path} is still in the inbox")
+    for sha256, count in wanted.items():
+        if rows[sha256] < count:
+            verdict.lost.append(f"{sha256[:12]}: {count} delivered, {rows[sha256]} in the ledger")
+        if rows[sha256] > count:
+            verdict.doubled.append(f"{sha256[:12]}: {count} delivered, {rows[sha256]} in the ledger")
+        if libraries[sha256] > 1:
+            verdict.doubled.append(f"{sha256[:12]} stands {libraries[sha256]} times in the library")
+        expected = Counter({home[sha256]: 1 if sha256 in readable else count})
+        expected["review/duplicates"] += count - sum(expected.values())
+        if +expected != folders[sha256]:
+            verdict.wrong.append(f"{sha256[:12]}: in {dict(folders[sha256])}, expected {dict(+expected)}")
+        if sidecars[sha256] != found_sidecars[sha256]:
+            verdict.wrong.append(
+                f"{sha256[:12]}: {sidecars[sha256]} sidecars, found {found_sidecars[sha256]}"
+            )
+        verdict.destinations.update({(sha256, f): n for f, n in folders[sha256].items()})
+    for sha256 in rows.keys() - wanted.keys():
+        verdict.doubled.append(f"{sha256} was never delivered")
+    return verdict
+
+
+def _files(folder: str) -> list[str]:
+    return [os.path.join(place, name) for place, _, names in os.walk(folder) for name in names]

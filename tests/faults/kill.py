@@ -1,0 +1,237 @@
+"""The kill test: SIGKILL at every named step and at random moments; nothing may be lost, doubled or stuck.
+
+    python -m tests.faults.kill --kills 500 --photos 2000
+
+After each kill the audit must find no loss in what lies there, and after each restart it must be clean.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shutil
+import sqlite3
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from smartsort.audit import Audit, Code, Report, Weight
+from smartsort.files.layout import Layout
+from tests.faults.deliveries import Delivery, Stock, Verdict, judge
+from tests.faults.running import Immich, Run, Zygote, settings_for
+
+UNFINISHED = ("arrived", "claimed", "hashed", "unique", "placed", "known")
+_AFTER_A_KILL = {Code.INTENT_OPEN, Code.LEFTOVER}
+
+
+@dataclass
+class Outcome:
+    kills: int = 0
+    kills_at: Counter = field(default_factory=Counter)
+    audits: int = 0
+    unclean: list[str] = field(default_factory=list)
+    verdict: Verdict | None = None
+    final: Report | None = None
+    drain_seconds: float = 0.0
+    assets: int = 0
+    in_library: int = 0
+    seconds: float = 0.0
+    steps: Counter = field(default_factory=Counter)
+
+
+class KillTest:
+    def __init__(self, base: str, photos: int, seed: int = 0, other_disk: str | None = None) -> None:
+        self.base, self.photos = base, photos
+        self.rng = random.Random(seed)
+        self.root = os.path.join(base, "root")
+        self.layout = Layout(self.root)
+        self.stock = Stock(os.path.join(base, "stock"))
+        self.stock.make(photos, seed)
+        self.rng.shuffle(self.stock.deliveries)
+        self.outcome = Outcome()
+        os.makedirs(self.root)
+        for name in ("inbox", "review") if other_disk else ():
+            # Between two disks there are no hard links: every step of a copy can be died at too.
+            os.makedirs(os.path.join(other_disk or "", os.path.basename(base), name))
+            os.symlink(
+                os.path.join(other_disk or "", os.path.basename(base), name), os.path.join(self.root, name)
+            )
+
+    def run(self, kills: int, steps: Counter | None = None) -> Outcome:
+        """All deliveries in portions, a kill in each; `steps`: how often a run without kills reaches each."""
+        began = time.monotonic()
+        os.makedirs(self.layout.inbox, exist_ok=True)
+        immich = Immich(self.layout.library)
+        zygote = Zygote(os.path.join(self.base, "sidecar.log"))
+        self.settings = settings_for(self.root, immich.url)
+        self.zygote = zygote
+        try:
+            self._portions(kills, list((steps or {}).items()))
+            self._finish(immich)
+        finally:
+            zygote.close()
+            immich.close()
+        self.outcome.seconds = time.monotonic() - began
+        return self.outcome
+
+    # --- killing -----------------------------------------------------------------------------
+
+    def _portions(self, kills: int, steps: list[tuple[str, int]]) -> None:
+        rest = list(self.stock.deliveries)
+        queue: list[str] = []
+        for number in range(kills):
+            share = len(rest) // (kills - number)
+            portion, rest = rest[:share], rest[share:]
+            if steps and number % 2 == 0:
+                if not queue:
+                    queue = [name for name, _ in steps]
+                    self.rng.shuffle(queue)
+                step = queue.pop()
+                occurrence = self.rng.choice((1, 1, 1, 2, 3, self.rng.randint(1, 8)))
+                self._one(portion, step=step, occurrence=occurrence)
+            else:
+                self._one(portion, after=self.rng.choice((0.05, 0.3, 1.0, 2.0)) * self.rng.random())
+            if number % 50 == 49:
+                print(f"  {number + 1} kills", flush=True)
+        self._left = rest
+
+    def _one(
+        self, portion: list[Delivery], step: str | None = None, occurrence: int = 0, after: float = 0.0
+    ) -> None:
+        ready = os.path.join(self.base, "ready")
+        kill = {"step": step, "occurrence": occurrence} if step else {}
+        run = Run(self.zygote, self.settings, ready, **kill)
+        if run.until(run.is_ready, 20):
+            self._audit("after the restart", allowed=set())
+            self.stock.deliver(portion, self.layout.inbox)
+            run.until(lambda: False, after or 2.5)
+        else:
+            self.stock.deliver(portion, self.layout.inbox)
+        at = "a random moment" if run.alive() else str(step)
+        if run.status not in (None, -9):
+            self.outcome.unclean.append(f"the sidecar ended by itself with status {run.status}, see its log")
+        run.kill()
+        self.outcome.kills += 1
+        self.outcome.kills_at[at] += 1
+        if os.path.exists(self.layout.ledger):
+            self._audit(f"killed at {at} ({occurrence})", allowed=_AFTER_A_KILL)
+
+    def _audit(self, when: str, allowed: set[Code]) -> None:
+        try:
+            report = Audit(self.layout, quick=True).run()
+        except Exception as problem:
+            if "items" in str(problem) or "no such table" in str(problem):
+                return  # killed before the first ledger was made
+            self.outcome.unclean.append(f"kill {self.outcome.kills}, {when}: {problem!r}")
+            return
+        self.outcome.audits += 1
+        for finding in report.findings:
+            if finding.code not in allowed:
+                self.outcome.unclean.append(
+                    f"kill {self.outcome.kills}, {when}: {finding.code} {finding.what}"
+                )
+                print(self.outcome.unclean[-1], flush=True)
+
+    # --- the end -----------------------------------------------------------------------------
+
+    def _finish(self, immich: Immich) -> None:
+        steps = os.path.join(self.base, "steps.json")
+        ready = os.path.join(self.base, "ready")
+        run = Run(self.zygote, self.settings, ready, steps=steps)
+        self.stock.deliver(self._left, self.layout.inbox)
+        run.until(run.is_ready, 20)
+        run.until(self._idle, 60 + len(self.stock.deliveries) / 5)
+        self.outcome.drain_seconds = run.stop()
+        self.outcome.final = Audit(self.layout).run()
+        self.outcome.verdict = judge(self.root, self.stock.deliveries)
+        self.outcome.in_library = sum(
+            not name.endswith((".xmp", ".smartsort-root"))
+            for _, _, names in os.walk(self.layout.library)
+            for name in names
+        )
+        self.outcome.assets = immich.ask("/demo/status")["assets"]
+        if os.path.exists(steps):
+            with open(steps) as file:
+                self.outcome.steps = Counter(json.load(file))
+
+    def _idle(self) -> bool:
+        if any(names for _, _, names in os.walk(self.layout.inbox)):
+            return False
+        marks = ",".join("?" * len(UNFINISHED))
+        with closing(sqlite3.connect(self.layout.ledger, timeout=10)) as db:
+            waiting = db.execute(f"SELECT count(*) FROM photos WHERE state IN ({marks})", UNFINISHED)
+            return not waiting.fetchone()[0]
+
+
+def play(photos: int, kills: int, seed: int = 0, other_disk: str | None = None) -> tuple[Outcome, Outcome]:
+    """(without kills, with kills) over the same photos."""
+    with (
+        tempfile.TemporaryDirectory(prefix="smartsort-kill-") as base,
+        tempfile.TemporaryDirectory(prefix="smartsort-kill-", dir=other_disk) as other,
+    ):
+        elsewhere = other if other_disk else None
+        control = KillTest(os.path.join(base, "control"), photos, seed, elsewhere).run(0)
+        shutil.rmtree(os.path.join(base, "control", "root"))
+        outcome = KillTest(os.path.join(base, "killed"), photos, seed, elsewhere).run(kills, control.steps)
+        with open(os.path.join(base, "killed", "sidecar.log")) as log:
+            lines = [line for line in log if "Error" in line or "Traceback" in line]
+            if lines:
+                print("".join(lines[:20]))
+        return control, outcome
+
+
+def problems(control: Outcome, outcome: Outcome) -> list[str]:
+    found = list(outcome.unclean)
+    for which in (control, outcome):
+        if which.verdict is None or which.final is None:
+            found.append("a run did not come to its end")
+            continue
+        if not which.verdict.good:
+            found.append(str(which.verdict))
+        if which.final.weight is not Weight.CLEAN:
+            found += [f"{f.code}: {f.what}" for f in which.final.findings]
+        if which.assets != which.in_library:
+            found.append(f"{which.in_library} files in the library, {which.assets} assets in Immich")
+    if control.verdict and outcome.verdict and control.verdict.destinations != outcome.verdict.destinations:
+        found.append("the destinations differ from those without kills")
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.kill", description=__doc__)
+    parser.add_argument("--kills", type=int, default=500)
+    parser.add_argument("--photos", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--other-disk", metavar="DIR", help="inbox and review there: copies instead of hard links"
+    )
+    options = parser.parse_args()
+    control, outcome = play(options.photos, options.kills, options.seed, options.other_disk)
+    print(f"without kills: {control.seconds:.0f} s, {control.verdict}")
+    print(f"{len(control.steps)} named steps reached without kills")
+    print(f"{outcome.kills} kills over {outcome.final.photos if outcome.final else 0} photos:")
+    for step, count in sorted(outcome.kills_at.items(), key=lambda item: -item[1]):
+        print(f"  {count:4} at {step}")
+    print(f"{outcome.audits} quick audits, {len(outcome.unclean)} of them not clean")
+    if outcome.final:
+        print(
+            f"full audit at the end: {len(outcome.final.findings)} findings, {outcome.final.photos} photos, "
+            f"{outcome.final.names} names, {outcome.final.seconds:.1f} s"
+        )
+    print(f"library: {outcome.in_library} files, {outcome.assets} assets in Immich")
+    print(f"drained after SIGTERM in {outcome.drain_seconds:.2f} s; {outcome.seconds:.0f} s in all")
+    print(f"result: {outcome.verdict}")
+    found = problems(control, outcome)
+    for each in found[:50]:
+        print(f"PROBLEM {each}")
+    print("FAILED" if found else "PASSED")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""A process that has imported the sidecar once and forks one per order: hundreds of kills are quick.
+
+Orders come as JSON lines on stdin. `{"settings": {...}, "ready": FILE, "step": NAME, "occurrence": N}` forks
+a sidecar, which dies by SIGKILL at the N-th time it reaches that step, and answers its pid; `{"wait": PID}`
+answers how that one ended (`null` while it runs).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import json
+import os
+import signal
+import sys
+import traceback
+from collections import Counter
+
+import smartsort.immich
+from smartsort.bootstrap import open_sidecar
+from smartsort.config import load_settings
+from smartsort.files.disk import Disk
+from smartsort.files.placement import Placer
+from smartsort.ledger.database import Ledger
+
+
+def sidecar(order: dict) -> None:
+    counts: Counter[str] = Counter()
+    steps = order.get("steps")
+
+    def checkpoint(step: str) -> None:
+        counts[step] += 1
+        if step == order.get("step") and counts[step] == order["occurrence"]:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    transact = Ledger._transact
+
+    def watched(self, work):
+        checkpoint("ledger commit")
+        result = transact(self, work)
+        checkpoint("ledger commit done")
+        return result
+
+    Ledger._transact = watched
+    settings = load_settings(None, env={}, overrides=order["settings"])
+
+    async def run() -> None:
+        one = await asyncio.to_thread(
+            open_sidecar,
+            settings,
+            placer=lambda guard: Placer(Disk(checkpoint), guard),
+            checkpoint=checkpoint,
+        )
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, one.stop)
+        if order.get("ready"):
+            os.close(os.open(order["ready"], os.O_WRONLY | os.O_CREAT))
+        await one.run()
+        await one.close()
+
+    asyncio.run(run())
+    if steps:
+        with open(steps, "w") as file:
+            json.dump(counts, file)
+
+
+def main() -> None:
+    gc.freeze()
+    for line in sys.stdin:
+        order = json.loads(line)
+        if "wait" in order:
+            pid, status = os.waitpid(order["wait"], os.WNOHANG)
+            print(json.dumps(os.waitstatus_to_exitcode(status) if pid else None), flush=True)
+            continue
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                null = os.open(os.devnull, os.O_RDWR)
+                os.dup2(null, 0)
+                os.dup2(2, 1)
+                with contextlib.suppress(KeyboardInterrupt):
+                    sidecar(order)
+                status = 0
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                sys.stderr.flush()
+                os._exit(status)
+        print(json.dumps(child), flush=True)
+
+
+assert smartsort.immich
+if __name__ == "__main__":
+    main()

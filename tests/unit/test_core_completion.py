@@ -1,0 +1,113 @@
+"""What a reading of Immich's queues proves, and what it does not."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smartsort.core.completion import (
+    CHAIN,
+    LISTING_LIMIT,
+    RECOGNITION,
+    Listing,
+    Look,
+    QueueCount,
+    paused,
+    pending,
+)
+
+
+def look(**listings):
+    """A look with these listings; all other queues are empty."""
+    return Look(tuple(listings.get(name, Listing(name)) for name in CHAIN))
+
+
+def holding(queue, *ids, **more):
+    return {queue: Listing(queue, frozenset(ids), **more)}
+
+
+def test_the_chain_runs_from_the_library_to_recognition():
+    assert CHAIN[0] == "library"  # facts 11: the row exists before its sidecar job does
+    assert CHAIN[-2:] == ("faceDetection", RECOGNITION)
+    assert LISTING_LIMIT == 1000
+
+
+@pytest.mark.parametrize(
+    "order",
+    [CHAIN[::-1], CHAIN[1:], (*CHAIN, "ocr"), (CHAIN[1], CHAIN[0], *CHAIN[2:]), ()],
+    ids=["backwards", "without library", "one more", "two swapped", "empty"],
+)
+def test_queues_read_in_another_order_prove_nothing(order):
+    with pytest.raises(ValueError, match="only .* proves anything"):
+        Look(tuple(Listing(name) for name in order))
+
+
+def test_a_photo_seen_nowhere_upstream_is_detected():
+    assert look().detected({"a", "b"}) == {"a", "b"}
+    assert look().detected(()) == frozenset()
+
+
+@pytest.mark.parametrize("queue", CHAIN[:-1])
+def test_a_photo_seen_in_any_queue_before_recognition_is_not_detected(queue):
+    assert look(**holding(queue, "a")).detected({"a", "b"}) == {"b"}
+
+
+def test_recognition_lists_face_ids_not_photos():
+    assert look(**holding(RECOGNITION, "a")).detected({"a"}) == {"a"}
+
+
+@pytest.mark.parametrize("queue", CHAIN[:-1])
+@pytest.mark.parametrize("why", ["full", "collective"])
+def test_a_full_listing_or_a_job_for_many_upstream_proves_nothing(queue, why):
+    seen = look(**holding(queue, "x", **{why: True}))
+    assert not seen.conclusive
+    assert seen.detected({"a"}) == frozenset()
+
+
+@pytest.mark.parametrize("why", ["full", "collective"])
+def test_a_busy_recognition_does_not_hide_that_detection_is_over(why):
+    seen = look(**holding(RECOGNITION, "f", **{why: True}))
+    assert seen.conclusive
+    assert seen.detected({"a"}) == {"a"}
+
+
+def test_faces_are_final_when_recognition_has_none_of_them():
+    seen = look(**holding(RECOGNITION, "f1"))
+    assert seen.recognised({"f2"})
+    assert not seen.recognised({"f1", "f2"})
+    assert seen.recognised(())
+
+
+def test_faces_are_not_final_while_all_are_being_queued_or_the_listing_is_cut_off():
+    assert not look(**holding(RECOGNITION, collective=True)).recognised(())
+    assert not look(**holding(RECOGNITION, "f1", full=True)).recognised({"f2"})
+    assert look(**holding(RECOGNITION, "f1", full=True)).recognised(())
+
+
+IDS = st.frozensets(st.sampled_from("abcd"))
+
+
+@given(IDS, st.tuples(*(st.tuples(IDS, st.booleans(), st.booleans()) for _ in CHAIN)))
+def test_nothing_that_was_seen_is_ever_called_detected(assets, parts):
+    seen = Look(
+        tuple(
+            Listing(name, ids, collective=collective, full=full)
+            for name, (ids, collective, full) in zip(CHAIN, parts, strict=True)
+        )
+    )
+    found = seen.detected(assets)
+    assert found <= assets
+    assert not any(found & part.ids for part in seen.listings[:-1])
+    if any(part.full or part.collective for part in seen.listings[:-1]):
+        assert not found
+
+
+def test_pending_counts_the_chain_alone_and_paused_jobs_too():
+    counts = {
+        "faceDetection": QueueCount(active=1, waiting=2, delayed=3, paused=4, is_paused=True),
+        "library": QueueCount(waiting=1),
+        "ocr": QueueCount(waiting=100),
+        "smartSearch": QueueCount(waiting=100, is_paused=True),
+    }
+    assert pending(counts) == 11
+    assert paused(counts) == ("faceDetection",)
+    assert pending({}) == 0

@@ -1,0 +1,70 @@
+"""The policy as a value: who is wanted, and a version that tells two policies apart."""
+
+import dataclasses
+
+import pytest
+
+from smartsort.core.model import Category, Person
+from smartsort.core.policy import MultipleFaces, OnDuplicate, PersonRef, Policy, Thresholds, WhenUnknown
+
+JOHN = Person("p-john", "John Doe")
+
+CHANGES = [
+    {"whitelist": (PersonRef("John Doe"),)},
+    {"whitelist": (PersonRef("John Doe", "p-john"),)},
+    {"blacklist": (PersonRef("John Doe"),)},
+    {"thresholds": Thresholds(0.61)},
+    {"thresholds": Thresholds(0.6, 0.01)},
+    {"person_thresholds": {"John Doe": Thresholds(0.6)}},
+    {"max_faces": 2},
+    {"min_face_share": 0.01},
+    {"when_confidence_unknown": WhenUnknown.REVIEW},
+    {"multiple_faces": MultipleFaces.EACH_PERSON},
+    {"multiple_faces": MultipleFaces.MAIN_FACE},
+    {"on_duplicate": OnDuplicate.SKIP},
+    {"categories": frozenset(Category) - {Category.DUPLICATES}},
+]
+
+
+def test_every_value_is_part_of_the_version():
+    assert {name for change in CHANGES for name in change} == {f.name for f in dataclasses.fields(Policy)}
+    versions = {Policy().version} | {Policy(**change).version for change in CHANGES}
+    assert len(versions) == len(CHANGES) + 1
+    assert all(len(v) == 12 and int(v, 16) >= 0 for v in versions)
+
+
+def test_the_same_policy_has_the_same_version():
+    one = Policy(person_thresholds={"a": Thresholds(), "b": Thresholds()}, categories=frozenset(Category))
+    other = Policy(person_thresholds={"b": Thresholds(), "a": Thresholds()}, categories=frozenset([*Category]))
+    assert one.version == other.version
+
+
+@pytest.mark.parametrize(
+    ("policy", "wanted"),
+    [
+        (Policy(), True),
+        (Policy(whitelist=(PersonRef("john_doe"),)), True),
+        (Policy(whitelist=(PersonRef("JOHN DOE"),)), True),
+        (Policy(whitelist=(PersonRef("Sarah"),)), False),
+        (Policy(whitelist=(PersonRef("Sarah", "p-john"),)), True),
+        (Policy(whitelist=(PersonRef("John Doe", "p-other"),)), False),
+        (Policy(blacklist=(PersonRef("john doe"),)), False),
+        # On both lists: unwanted.
+        (Policy(whitelist=(PersonRef("John Doe"),), blacklist=(PersonRef("John Doe"),)), False),
+    ],
+)
+def test_who_is_wanted(policy, wanted):
+    assert policy.wanted(JOHN) is wanted
+
+
+def test_somebody_without_a_name_gets_no_folder():
+    assert not Policy().wanted(Person("p", ""))
+    assert not Policy(whitelist=(PersonRef("", "p"),)).wanted(Person("p", ""))
+    assert Policy(blacklist=(PersonRef("Victor", "p"),)).blacklisted(Person("p", ""))
+
+
+def test_a_person_s_own_thresholds_are_found_in_any_spelling():
+    own = Thresholds(0.9, 0.1)
+    policy = Policy(person_thresholds={"john_doe": own})
+    assert policy.thresholds_for(JOHN) == own
+    assert policy.thresholds_for(Person("p", "Sarah")) == Thresholds()

@@ -1,0 +1,105 @@
+"""How many photos are handed to Immich at once, and how often it is looked at."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smartsort.pipeline.pace import FIRST_BATCH, SHORTEST_PAUSE, Batches, LookPace
+
+
+def test_a_trickle_goes_straight_through():
+    batches = Batches(limit=120)
+    for in_flight in range(FIRST_BATCH):
+        assert batches.room(in_flight, 1) == 1
+        batches.placed(1, 0)
+
+
+def test_of_a_backlog_the_next_batch_waits_for_the_last():
+    batches = Batches(limit=120)
+    assert batches.room(0, 500) == FIRST_BATCH
+    batches.placed(FIRST_BATCH, 492)
+    assert batches.room(FIRST_BATCH, 492) == 0
+    assert batches.room(1, 492) == 0
+
+
+def test_batches_grow_and_start_small_again_after_the_backlog():
+    batches = Batches(limit=120)
+    sizes = []
+    waiting = 500
+    while waiting:
+        room = batches.room(0, waiting)
+        waiting -= room
+        batches.placed(room, waiting)
+        sizes.append(room)
+    assert sizes == [8, 24, 72, 120, 120, 120, 36]
+    assert batches.room(0, 500) == FIRST_BATCH
+
+
+def test_a_limit_below_the_first_batch_counts():
+    batches = Batches(limit=3)
+    assert batches.room(0, 10) == 3
+    assert batches.room(1, 2) == 2
+    assert batches.room(2, 2) == 0
+
+
+@given(
+    st.integers(1, 300),
+    st.lists(st.tuples(st.integers(0, 400), st.integers(0, 60)), min_size=1, max_size=30),
+)
+def test_the_bound_holds_and_every_photo_has_its_turn(limit, hours):
+    """Each hour some photos arrive and Immich finishes some of those in flight."""
+    batches = Batches(limit)
+    waiting = in_flight = 0
+
+    def place():
+        nonlocal waiting, in_flight
+        room = batches.room(in_flight, waiting)
+        assert 0 <= room <= waiting
+        if room:
+            waiting -= room
+            batches.placed(room, waiting)
+            in_flight += room
+        assert in_flight <= limit
+
+    for arriving, finishing in hours:
+        waiting += arriving
+        place()
+        in_flight -= min(in_flight, finishing)
+        place()
+    rounds = 0
+    while waiting:
+        in_flight = 0
+        place()
+        rounds += 1
+        assert in_flight > 0, "an idle Immich is given nothing although photos wait"
+    assert rounds <= 30 * 400
+
+
+def test_a_look_is_taken_at_half_of_what_the_rest_seems_to_take():
+    pace = LookPace(longest=5.0)
+    assert pace.pause(100.0, 60) == SHORTEST_PAUSE
+    assert pace.pause(110.0, 40) == pytest.approx(5.0)  # 20 s for the rest, but never longer than asked for
+    assert pace.pause(115.0, 5) == pytest.approx(5 * 15 / 55 / 2)
+    assert pace.pause(115.1, 1) == SHORTEST_PAUSE
+
+
+def test_no_progress_makes_looks_rarer_and_more_work_starts_anew():
+    pace = LookPace(longest=5.0)
+    pace.pause(0.0, 10)
+    assert pace.pause(2.0, 10) == 1.0
+    assert pace.pause(60.0, 10) == 5.0
+    assert pace.pause(61.0, 30) == SHORTEST_PAUSE
+    pace.restart()
+    assert pace.pause(62.0, 1) == SHORTEST_PAUSE
+
+
+@given(
+    st.floats(0.3, 60),
+    st.lists(st.tuples(st.floats(0, 1e4), st.integers(0, 10_000)), min_size=1, max_size=30),
+)
+def test_a_pause_is_never_shorter_nor_longer_than_agreed(longest, looks):
+    pace = LookPace(longest)
+    now = 0.0
+    for passed, pending in looks:
+        now += passed
+        assert SHORTEST_PAUSE <= pace.pause(now, pending) <= max(longest, SHORTEST_PAUSE)

@@ -1,0 +1,120 @@
+"""`python -m smartsort_tui.screenshots DIR`: every screen as SVG, from made-up data with the clock stopped.
+
+The same pictures are what the snapshot tests compare, so what the documentation shows stays true.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from smartsort_tui.app import SmartsortApp
+from smartsort_tui.sample.sidecar import NOON, SampleSidecar
+from smartsort_tui.settings import Settings
+from smartsort_tui.terminal import Images, Terminal
+
+SETTLE_ROUNDS = 400
+QUIET_ROUNDS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A picture to take: the keys that lead there and the size of the terminal."""
+
+    name: str
+    keys: tuple[str, ...] = ()
+    size: tuple[int, int] = (80, 24)
+    images: Images = "none"
+    theme: str = "smartsort-dark"
+    count: int = 40
+    url: str = "http://sample"
+    token_wanted: str | None = None
+
+
+SHOTS = (
+    Shot("review", size=(120, 34), images="halfblocks"),
+    Shot("review-duplicate", keys=("n",) * 4, size=(150, 40), images="halfblocks"),
+    Shot("review-80x24"),
+    Shot("review-light", size=(100, 30), theme="smartsort-light"),
+    Shot("review-wide", keys=("n",) * 6, size=(200, 50)),
+    Shot("review-narrow", size=(60, 20)),
+    Shot("review-long-names", keys=("f", "f", "f", "f", "n", "n"), size=(100, 30)),
+    Shot("review-empty", count=0),
+    Shot("review-token-refused", token_wanted="another"),  # noqa: S106  (a made-up token)
+    Shot("picker", keys=("P", "a"), size=(100, 30)),
+    Shot("bulk-preview", keys=("M", "a"), size=(100, 30)),
+    Shot("help", keys=("question_mark",), size=(100, 34)),
+    Shot("statistics", keys=("f2",), size=(120, 46)),
+    Shot("activity", keys=("f3",), size=(110, 30)),
+    Shot("history", keys=("f3", "h"), size=(110, 30)),
+    Shot("people", keys=("f4",), size=(100, 30)),
+    Shot("configuration", keys=("f5",), size=(110, 32)),
+    Shot("too-small", size=(20, 5)),
+)
+# What the documentation shows; the others are for the tests only.
+SHOWN = ("review", "review-duplicate", "picker", "bulk-preview", "statistics", "activity", "people", "configuration")
+
+
+async def take(shot: Shot) -> str:
+    """The picture as SVG text."""
+    sidecar = SampleSidecar(shot.count, token=shot.token_wanted, busy=True)
+    app = SmartsortApp(
+        Settings(url=shot.url, theme=shot.theme),
+        Terminal(shot.images),
+        clock=lambda: NOON,
+        transport=sidecar.transport(),
+    )
+    app.animation_level = "none"
+    async with app.run_test(size=shot.size) as pilot:
+        await _settled(app)
+        for key in shot.keys:
+            await pilot.press(key)
+            await _settled(app)
+        for field in app.screen.query("Input"):
+            field.cursor_blink = False  # type: ignore[attr-defined]
+        await _settled(app)
+        return normalised(app.export_screenshot(title="smartsort"))
+
+
+async def _settled(app: SmartsortApp) -> None:
+    """Until nothing is under way that changes the screen."""
+    quiet = 0
+    for _ in range(SETTLE_ROUNDS):
+        await asyncio.sleep(0.02)
+        busy = any(worker.group != "live" and not worker.is_finished for worker in app.workers)
+        waiting = any(worker.group == "dialog" for worker in app.workers) and len(app.screen_stack) > 1
+        quiet = 0 if busy and not waiting else quiet + 1
+        if quiet >= QUIET_ROUNDS:
+            return
+
+
+def normalised(svg: str) -> str:
+    """The SVG without the number Rich derives from its content, which changes with everything."""
+    return re.sub(r"terminal-\d+", "terminal", svg)
+
+
+async def save(folder: Path, names: Sequence[str]) -> None:
+    """Write the named pictures into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for shot in SHOTS:
+        if shot.name in names:
+            (folder / f"{shot.name}.svg").write_text(await take(shot), encoding="utf-8")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0 when all were written. `--all` writes those of the tests too."""
+    folders = [argument for argument in arguments if not argument.startswith("-")]
+    if len(folders) != 1 or set(arguments) - {*folders, "--all"}:
+        sys.stderr.write("usage: python -m smartsort_tui.screenshots [--all] DIR\n")
+        return 2
+    names = [shot.name for shot in SHOTS] if "--all" in arguments else SHOWN
+    asyncio.run(save(Path(folders[0]), names))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
