@@ -20,6 +20,7 @@ from smartsort.core.completion import CHAIN, Listing, Look, QueueCount, QueueCou
 from smartsort.core.model import AssetRef, Box, Face, Person, State
 from smartsort.errors import ImmichRejected, ImmichUnreachable, SmartsortError
 from smartsort.files.placement import Placer
+from smartsort.files.shown import from_ledger
 from smartsort.files.stamps import stamp
 from smartsort.ledger import photos
 from smartsort.ledger.records import Area, Member, Name, Photo
@@ -59,7 +60,9 @@ class FakeServer:
     every call fail; `forget_gone` plays Immich's own watcher, which removes the row of a file that went.
     """
 
-    def __init__(self, library: str, people: Sequence[str], who: Callable[[str], Sequence[str | None]]) -> None:
+    def __init__(
+        self, library: str, people: Sequence[str], who: Callable[[str], Sequence[str | None]]
+    ) -> None:
         self.library, self.who = library, who
         self.people_by_id: dict[str, Person] = {}
         self.assets: dict[str, FakeAsset] = {}
@@ -417,7 +420,10 @@ class World:
             lambda db: db.conn.execute("SELECT area, path, photo_id, member FROM names").fetchall()
         )
         known = {
-            os.path.relpath(f"{self.context.folder(Area(area))}/{path}", self.root): (photo_id, member)
+            os.path.relpath(f"{self.context.folder(Area(area))}/{from_ledger(path)}", self.root): (
+                photo_id,
+                member,
+            )
             for area, path, photo_id, member in names
         }
         tree = self.tree()

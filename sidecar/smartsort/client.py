@@ -67,6 +67,12 @@ class SmartDownloader:
     ) -> None:
         self.close()
 
+    def __del__(self) -> None:
+        # A script that just ends need not close it; __init__ may have failed before there was anything.
+        http = getattr(self, "_http", None)
+        if http is not None:
+            http.close()
+
     def __repr__(self) -> str:
         return f"SmartDownloader({self._address!r})"
 

@@ -13,7 +13,8 @@ from enum import StrEnum
 from typing import Protocol
 
 from smartsort.core.completion import Listing, Look, QueueCounts
-from smartsort.core.model import AssetRef, Face, Person
+from smartsort.core.model import AssetRef, Evidence, Face, Person
+from smartsort.core.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,4 +232,24 @@ class PhotoServer(Protocol):
 
     async def aclose(self) -> None:
         """Close the connections."""
+        ...
+
+
+class Measuring(Protocol):
+    """Confidence from Immich's machine learning service, as far as the pipeline uses it."""
+
+    @property
+    def available(self) -> bool:
+        """False for a while after the service has failed."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """Changes when a photo judged before might be judged otherwise now."""
+        ...
+
+    async def complete(
+        self, asset_id: str, evidence: Evidence, policy: Policy, ambiguous: Collection[str]
+    ) -> Evidence:
+        """The evidence with what could be measured, in bounded time; unknown says why. Never raises."""
         ...

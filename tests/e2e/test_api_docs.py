@@ -103,7 +103,7 @@ MAPS = {"by_person", "by_category", "by_source", "counts", "numbers", "data", "b
 
 def test_the_transcripts(live: LiveSidecar, tmp_path: Path) -> None:
     make_samples(str(tmp_path), 2, seed=4711, size=(320, 240))
-    photo = sorted(p for p in tmp_path.rglob("*") if p.suffix in (".jpg", ".jpeg"))[0]
+    photo = min(p for p in tmp_path.rglob("*") if p.suffix in (".jpg", ".jpeg"))
     shutil.copy(photo, tmp_path / "photo.jpg")
     environment = {**os.environ, **variables(live), "LC_ALL": "C.UTF-8"}
     pages = list(transcripts(DOCS.read_text(encoding="utf-8")))

@@ -54,6 +54,8 @@ class KillTest:
         self.stock.make(photos, seed)
         self.rng.shuffle(self.stock.deliveries)
         self.outcome = Outcome()
+        self.known: set[str | None] = set()
+        """What was found once is reported once."""
         os.makedirs(self.root)
         for name in ("inbox", "review") if other_disk else ():
             # Between two disks there are no hard links: every step of a copy can be died at too.
@@ -131,7 +133,8 @@ class KillTest:
             return
         self.outcome.audits += 1
         for finding in report.findings:
-            if finding.code not in allowed:
+            if finding.code not in allowed and finding.path not in self.known:
+                self.known.add(finding.path)
                 self.outcome.unclean.append(
                     f"kill {self.outcome.kills}, {when}: {finding.code} {finding.what}"
                 )

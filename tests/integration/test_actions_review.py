@@ -153,9 +153,7 @@ async def test_refiling_an_automatic_filing_counts_as_wrong_and_corrects_immich(
     event = place.ledger.read(lambda db: events.get(db, acted.event))
     assert (event.kind, event.data["wrong"], event.data["was"]) == ("refiled", True, "Anna")
     assert place.server.asset_at("anna_1.jpg").faces[0].person == place.server.person("Bella").id
-    assert place.ledger.read(lambda db: review.denied(db, [photo]))[photo] == {
-        place.server.person("Anna").id
-    }
+    assert place.ledger.read(lambda db: review.denied(db, [photo]))[photo] == {place.server.person("Anna").id}
     [again] = await place.actions.refile([photo], BELLA, "eva")
     assert again.code == "nothing_to_do"
     place.check()

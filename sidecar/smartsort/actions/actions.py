@@ -49,7 +49,7 @@ class Actions:
         self._context, self._people = context, people
         self._rearrange = Rearrange(context)
         self._purge = Purge(context)
-        self._lock = asyncio.Lock()
+        self._lock = context.arranging
 
     # --- review ------------------------------------------------------------------------------
 

@@ -89,7 +89,9 @@ class _Demo:
         demo = DemoImmich(demo_settings(root, self.profile, self.version, self.photos is not None))
         async with demo.serve(port=0) as immich:
             values = sidecar_settings(root, immich.url, demo.key, self.port, self.photos is not None)
-            token = self.token or await asyncio.to_thread(kept_token, root)
+            token = self.token
+            if token is None:
+                token = await asyncio.to_thread(kept_token, root)
             settings = load_settings(None, env={}, overrides={**values, "api.token": token})
             if not self.once:
                 self._say_address(console, listening.getsockname()[1], token)

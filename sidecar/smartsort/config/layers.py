@@ -19,7 +19,7 @@ DEFAULT_FILE = "smartsort.toml"
 COMMAND_LINE = "command line"
 
 # Variables of this name space that are not settings of the sidecar.
-_OTHER_VARIABLES = (CONFIG_VARIABLE, "SMARTSORT_DATA")
+_OTHER_VARIABLES = (CONFIG_VARIABLE, "SMARTSORT_DATA", "SMARTSORT_URL", "SMARTSORT_TOKEN")
 _OTHER_PREFIXES = ("SMARTSORT_TEST_", "SMARTSORT_TUI_")
 
 

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 
 from smartsort.core.model import (
     Category,
+    Comparison,
     CopyPlace,
     Decision,
     Evidence,
     Face,
     Outcome,
     Person,
+    Quality,
     Reason,
     Suggestion,
 )
@@ -82,7 +84,45 @@ def _near_duplicate(case: Case) -> Reason | None:
     copy = case.evidence.near_copy
     if copy is None:
         return None
-    return Reason("near_duplicate", detail=copy.path or copy.asset_id or "")
+    found = case.evidence.comparison
+    return Reason("near_duplicate", numbers=_compared(found), detail=copy.path or copy.asset_id or "")
+
+
+def _compared(found: Comparison | None) -> dict[str, float]:
+    """Both sides in numbers, and in `better` which is the better copy: 1 this, -1 the other, 0 neither."""
+    if found is None or found.other is None:
+        return {}
+    own, other = found.own, found.other
+    return {
+        "better": better_copy(own, other),
+        "pixels": own.pixels,
+        "other_pixels": other.pixels,
+        "has_date": own.has_date,
+        "other_has_date": other.has_date,
+        "bytes": own.bytes,
+        "other_bytes": other.bytes,
+    }
+
+
+_MORE = 1.02
+"""Less of a difference than this is a matter of rounding or of a few bytes of metadata."""
+
+
+def better_copy(own: Quality, other: Quality) -> int:
+    """1 when `own` is the better copy, -1 when `other` is, 0 when neither.
+
+    More pixels win; with as many, the copy that still says when it was taken; then the larger file.
+    """
+    for mine, theirs in (
+        (own.pixels, other.pixels),
+        (int(own.has_date), int(other.has_date)),
+        (own.bytes, other.bytes),
+    ):
+        if mine > theirs * _MORE:
+            return 1
+        if theirs > mine * _MORE:
+            return -1
+    return 0
 
 
 def _blacklisted(case: Case) -> Reason | None:
@@ -149,6 +189,11 @@ def _ambiguous(case: Case) -> Reason | None:
     return Reason("ambiguous_name", names=names) if names else None
 
 
+def _denied(case: Case) -> Reason | None:
+    names = _names(f.person for f in case.counted if f.person and f.person.id in case.evidence.denied)
+    return Reason("denied_person", names=names) if names else None
+
+
 def _not_wanted(case: Case) -> Reason | None:
     if not case.policy.whitelist:
         return None
@@ -210,6 +255,7 @@ RULES = (
     Rule("same_person_twice", Category.MULTIPLE_FACES, "multi_", _same_person_twice),
     Rule("unknown", Category.UNIDENTIFIED, "unknown_", _unknown),
     Rule("ambiguous", Category.UNIDENTIFIED, "unknown_", _ambiguous),
+    Rule("denied", Category.UNIDENTIFIED, "unknown_", _denied),
     Rule("not_wanted", Category.UNIDENTIFIED, "notwhitelisted_", _not_wanted),
     Rule("low_confidence", Category.LOW_CONFIDENCE, "lowconf_", _low_confidence),
 )
@@ -276,12 +322,14 @@ def _verified(case: Case, people: tuple[Person, ...]) -> Reason:
 
 def _suggested(case: Case) -> Person | None:
     """The likeliest person: the assigned one of the largest face, else the closest suggestion."""
+    denied = case.evidence.denied
     for face in sorted(case.evidence.faces, key=lambda f: -f.share):
-        if face.person is not None and face.person.name:
+        if face.person is not None and face.person.name and face.person.id not in denied:
             return face.person
         closest: tuple[Suggestion, ...] = case.evidence.suggestions.get(face.id, ())
-        if closest:
-            return closest[0].person
+        for suggestion in closest:
+            if suggestion.person.id not in denied:
+                return suggestion.person
     return None
 
 

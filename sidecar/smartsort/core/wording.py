@@ -14,6 +14,7 @@ _SHORT: dict[str, Callable[[Reason], str]] = {
     "low_margin": lambda r: f"low_margin: {r.numbers['margin']:.2f}",
     "unreadable": lambda r: f"unreadable: {r.detail}",
     "ambiguous_name": lambda r: f"ambiguous_name: {_list(r.names)}",
+    "denied_person": lambda r: f"denied_person: {_list(r.names)}",
     "same_person_twice": lambda r: f"same_person_twice: {_list(r.names)}",
     "undone_filing": lambda r: f"undone_filing: {_list(r.names)}",
 }
@@ -25,7 +26,7 @@ _SENTENCES: dict[str, Callable[[Reason], str]] = {
     "duplicate_in_immich_trash": lambda _: (
         "The only other copy lies in Immich's trash and may vanish with it."
     ),
-    "near_duplicate": lambda r: f"It looks like another copy of {r.detail}.",
+    "near_duplicate": lambda r: f"It looks like another copy of {r.detail}" + _better(r) + ".",
     "blacklisted_person": lambda r: f"{_list(r.names)} is on the blacklist.",
     "no_faces_detected": lambda _: "Immich finished looking and found no face.",
     "only_background_faces": lambda r: f"{_count(r, 'face')} found, all too small to count.",
@@ -41,6 +42,7 @@ _SENTENCES: dict[str, Callable[[Reason], str]] = {
         f"{_count(r, 'face')} of a person Immich knows but nobody has named" + _closest(r) + "."
     ),
     "ambiguous_name": lambda r: f"More than one person is called {_list(r.names)}.",
+    "denied_person": lambda r: f"Immich says {_list(r.names)}, but somebody said here that it is not.",
     "not_in_whitelist": lambda r: f"{_list(r.names)} is not on the whitelist.",
     "low_confidence": lambda r: (
         f"Perhaps {_list(r.names)}: confidence {r.numbers['confidence']:.2f}"
@@ -90,3 +92,24 @@ def _closest(reason: Reason) -> str:
 
 def _sure(reason: Reason) -> str:
     return f" (confidence {reason.numbers['confidence']:.2f})" if "confidence" in reason.numbers else ""
+
+
+def _better(reason: Reason) -> str:
+    """Which of two look-alikes is the better copy, and why."""
+    numbers = reason.numbers
+    better = numbers.get("better", 0)
+    if not better:
+        return ""
+    mine, theirs = ("", "other_") if better > 0 else ("other_", "")
+    why = []
+    if numbers[f"{mine}pixels"] > numbers[f"{theirs}pixels"]:
+        why.append(f"{_mega(numbers[f'{mine}pixels'])} megapixels against {_mega(numbers[f'{theirs}pixels'])}")
+    if numbers[f"{mine}has_date"] > numbers[f"{theirs}has_date"]:
+        why.append("it still says when it was taken")
+    if numbers[f"{mine}bytes"] > numbers[f"{theirs}bytes"]:
+        why.append("the file is larger")
+    return f"; {'this' if better > 0 else 'the other'} is the better copy: {', '.join(why)}"
+
+
+def _mega(pixels: float) -> str:
+    return f"{pixels / 1e6:.1f}"

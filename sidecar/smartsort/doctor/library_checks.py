@@ -77,10 +77,11 @@ async def library_checks(ground: Ground) -> list[Check]:
         libraries = await ground.server.libraries()
     except ImmichError as error:
         return [path, broken("library", *told(error))]
-    found = [path, *_library(ground, libraries)]
-    found.append(await _import_path(ground, libraries, path))
-    found.append(await _others(ground, libraries))
-    return found
+    if path.verdict == "broken":
+        own = [skipped(name, "the library path is not right") for name in ("library", "import path")]
+    else:
+        own = [*_library(ground, libraries), await _import_path(ground, libraries)]
+    return [path, *own, await _others(ground, libraries)]
 
 
 # --- the same folder on both sides -----------------------------------------------------------
@@ -210,12 +211,10 @@ def _with_path(libraries: Sequence[Library], path: str) -> list[Library]:
     return [each for each in libraries if path in (p.rstrip("/") for p in each.import_paths)]
 
 
-async def _import_path(ground: Ground, libraries: Sequence[Library], above: Check) -> Check:
+async def _import_path(ground: Ground, libraries: Sequence[Library]) -> Check:
     name, path = "import path", ground.path_of(ground.open_shard)
     if not _with_path(libraries, path):
         return skipped(name, "there is no library yet")
-    if above.verdict == "broken":
-        return skipped(name, "the folder above it is not right")
     folder = os.path.join(ground.here, shard_folder(ground.open_shard))
     if not await asyncio.to_thread(os.path.isdir, folder):
         return skipped(name, "smartsort makes the folder at its next start")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -40,7 +40,7 @@ NEEDS = (
     Need(
         "asset.upload",
         Key.OWNER,
-        "asking whether a content or path is known; nothing is ever uploaded",
+        "asking whether a photo is known; nothing is uploaded",
         "photos are not found in Immich, nor copies among its uploads",
         stops=True,
     ),
@@ -167,11 +167,6 @@ def needed(settings: Settings, key: Key | None = None) -> tuple[Need, ...]:
         for need in NEEDS
         if key in (None, need.key) and (not need.setting or _value(settings, need.setting))
     )
-
-
-def names(needs: Iterable[Need]) -> tuple[str, ...]:
-    """The permissions' names."""
-    return tuple(need.permission for need in needs)
 
 
 def holds(permissions: Collection[str], permission: str) -> bool:

@@ -8,7 +8,7 @@ from datetime import datetime
 from smartsort.api.schemas import Check
 from smartsort.core.completion import CHAIN
 from smartsort.doctor.findings import broken, passed, skipped, told, warned
-from smartsort.errors import ImmichError
+from smartsort.errors import ImmichError, ImmichRejected
 from smartsort.immich import Capabilities, ImmichServer
 from smartsort.immich.capabilities import NEWEST, OLDEST
 from smartsort.immich.conformance import Finding, compare
@@ -23,6 +23,9 @@ async def contact(server: ImmichServer) -> tuple[Check, Capabilities | None]:
     """Whether Immich answers, and what its version can do; None when it does not answer."""
     try:
         found = await server.capabilities()
+    except ImmichRejected as error:
+        remedy = "Check the address, and the path in it if Immich has one behind a proxy."
+        return broken("server", f"no Immich at {server.address}: {told(error)[0]}", remedy), None
     except ImmichError as error:
         return broken("server", *told(error)), None
     return passed("server", f"{server.address} answers"), found

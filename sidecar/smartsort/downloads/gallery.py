@@ -77,7 +77,7 @@ class Gallery:
 
     def _gallery_dl(self, target: str) -> list[str]:
         return [
-            "--no-input", "--no-part", "--no-colors", "--quiet",
+            "--no-input", "--no-part", "--no-colors", "--quiet", "--no-postprocessors",
             "--directory", target,
             "--range", f"1-{MOST_FILES}",
             "--filesize-max", str(self._settings.max_bytes),

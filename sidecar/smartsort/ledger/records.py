@@ -271,4 +271,6 @@ def evidence_from_json(text: str) -> Evidence:
         },
         unreadable=value.get("unreadable"),
         gave_up=value.get("gave_up"),
+        comparison=_comparison_from(value.get("comparison")),
+        denied=frozenset(value.get("denied", ())),
     )

@@ -113,6 +113,8 @@ class Context:
     tuning: Tuning = field(default_factory=Tuning)
     clock: Clock = field(default_factory=Clock)
     bells: Bells = field(default_factory=Bells)
+    arranging: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by whoever rearranges photos that are at rest: a human's action, or the stage that judges again."""
     checkpoint: Callable[[str], None] = lambda _: None
     """Called with a step's name before and after it; kill tests die here."""
     _folders: dict[Area, str] = field(init=False, default_factory=dict)

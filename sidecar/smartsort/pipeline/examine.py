@@ -43,6 +43,8 @@ class Examine:
     async def step(self) -> bool:
         """Examine one batch; False when nothing was waiting. Raises StorageError (a folder is at fault)."""
         context = self._context
+        if not context.enabled():
+            return False  # an unreadable file would be routed
         batch = await context.ledger.aread(lambda db: photos.in_state(db, State.CLAIMED, BATCH))
         if not batch:
             return False
@@ -132,6 +134,8 @@ class Compare:
     async def step(self) -> bool:
         """Compare what is waiting; raises ImmichError and leaves the photos waiting."""
         context = self._context
+        if not context.enabled():
+            return False
         batch = await context.ledger.aread(lambda db: photos.in_state(db, State.HASHED, BATCH_OF_CHECKSUMS))
         if not batch:
             self._compared.clear()

@@ -41,6 +41,11 @@ class People:
         return self._people
 
     @property
+    def known(self) -> Sequence[Person]:
+        """The people as last read; empty before."""
+        return self._people
+
+    @property
     def version(self) -> int:
         """A number for the set of named people as last read."""
         return hash(frozenset((p.id, p.name) for p in self._people if p.name))

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from smartsort.core.completion import CHAIN, RECOGNITION, Listing, QueueCounts, pending
-from smartsort.core.model import Evidence, Face, State, Suggestion
+from smartsort.core.model import Evidence, Face, State
 from smartsort.errors import ImmichRejected, ImmichUnreachable
 from smartsort.ledger import photos
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Member, Photo
 from smartsort.pipeline.context import Context
+from smartsort.pipeline.evidence import Gather
 from smartsort.pipeline.pace import SHORTEST_PAUSE, LookPace
 from smartsort.pipeline.people import People
 from smartsort.pipeline.route import Router, Verdict
@@ -25,8 +26,6 @@ from smartsort.pipeline.shelve import Shelve
 
 FACES_AT_ONCE = 8
 """Concurrent requests for faces; more only queue up inside Immich."""
-
-SUGGESTIONS = 5
 
 PORTION = 32
 """Photos whose faces are read between two commits."""
@@ -67,8 +66,11 @@ class Recognise:
 
     takes = (State.PLACED, State.KNOWN)
 
-    def __init__(self, context: Context, router: Router, people: People, shelve: Shelve) -> None:
+    def __init__(
+        self, context: Context, router: Router, people: People, shelve: Shelve, gather: Gather | None = None
+    ) -> None:
         self._context, self._router, self._people, self._shelve = context, router, people, shelve
+        self._gather = gather or Gather(context, people)
         self._pace = LookPace(longest=context.tuning.wait_time_seconds)
         self._recognition_pace = LookPace(longest=min(0.5, context.tuning.wait_time_seconds))
         self._memory = _Waiting()
@@ -236,6 +238,7 @@ class Recognise:
         context, memory = self._context, self._memory
         await self._read_faces(finished, last)
         verdicts: list[Verdict] = []
+        ready: list[tuple[Photo, Sequence[Face]]] = []
         unassigned: list[Photo] = []
         for photo in finished:
             asset_id = photo.asset_id or ""
@@ -250,14 +253,14 @@ class Recognise:
             elif self._worth_another_recognition(faces):
                 unassigned.append(photo)
             else:
-                verdicts.append(Verdict(photo, await self._evidence(faces)))
+                ready.append((photo, faces))
         if unassigned:
             await self._recognise_again(unassigned)
-        return await self._route(verdicts)
+        return await self._route([*verdicts, *await self._gather.verdicts(ready)])
 
     async def _judge_faceless(self, without: Sequence[Photo]) -> int:
         proved = await self._ask_for_missing_faces(without)
-        return await self._route([Verdict(photo, Evidence()) for photo in proved])
+        return await self._route(await self._gather.verdicts([(photo, ()) for photo in proved]))
 
     async def _route(self, verdicts: Sequence[Verdict]) -> int:
         done = set(await self._router.route(verdicts))
@@ -313,18 +316,6 @@ class Recognise:
         if not any(f.person is None for f in faces):
             return False
         return self._recognition_asked_for != self._people.version
-
-    async def _evidence(self, faces: Sequence[Face]) -> Evidence:
-        strangers = [f for f in faces if f.person is None or not f.person.name]
-        if len(faces) > self._context.policy().max_faces:
-            strangers = []  # not what a human is asked first; looked up when the photo is looked at
-        suggestions: dict[str, tuple[Suggestion, ...]] = {}
-        if strangers:
-            # One call a photo: the largest unknown face is the one a human is asked about first.
-            largest = max(strangers, key=lambda f: f.share)
-            closest = await self._context.server.closest_people(largest.id, SUGGESTIONS)
-            suggestions[largest.id] = tuple(Suggestion(p) for p in closest if p.name)
-        return Evidence(faces=tuple(faces), suggestions=suggestions)
 
     # --- no face: not a verdict yet ----------------------------------------------------------
 

@@ -16,6 +16,7 @@ from sqlite_utils import Database
 from smartsort.core.model import State
 from smartsort.errors import SmartsortError
 from smartsort.files.hashing import sha256_of
+from smartsort.files.names import split_extension
 from smartsort.files.placement import Drop, sweep_temporaries
 from smartsort.files.problems import FileProblem
 from smartsort.files.shown import shown
@@ -27,6 +28,9 @@ from smartsort.pipeline.accept import photo_id_of
 from smartsort.pipeline.context import Context
 
 log = logging.getLogger(__name__)
+
+_STEM = 16
+"""Letters of a photo's name that every name made from it begins with, after its prefix."""
 
 
 @dataclass(slots=True)
@@ -141,7 +145,7 @@ class Recovery:
             area = Area(area_name)
             sweep_temporaries(os.path.join(context.folder(area), folder))
             for source in held:
-                for path in self._twins(area, folder, source):
+                for path in self._twins(area, folder, source, photo):
                     self._drop(Drop(path, context.absolute(source), sha256=source.sha256 or photo.sha256))
         self._write(Change(photo.id, intents_done=True))
         self._done.routes_taken_back += 1
@@ -178,7 +182,7 @@ class Recovery:
             removed = tuple((n.area, n.path) for n in gone if n not in own)
             self._write(Change(photo.id, names_removed=removed, intents_done=True))
 
-    def _twins(self, area: Area, folder: str, source: Name) -> Iterator[str]:
+    def _twins(self, area: Area, folder: str, source: Name, photo: Photo) -> Iterator[str]:
         """Names in a target folder that are the same file as `source` and that no row knows."""
         context = self._context
         place = os.path.join(context.folder(area), folder)
@@ -189,8 +193,10 @@ class Recovery:
             entries = list(os.scandir(place))
         except FileNotFoundError:
             return
+        stem = "" if area is Area.LIBRARY else split_extension(photo.original_name)[0][:_STEM]
         for entry in entries:
-            if entry.inode() != original.inode and source.method == "hardlink":
+            # A copy has an inode of its own, but its photo's name; so not every file there is looked at.
+            if entry.inode() != original.inode and stem not in entry.name:
                 continue
             found = _stamp(entry.path)
             if found is None:

@@ -67,7 +67,15 @@ class _Route:
     @property
     def leaving(self) -> list[Name]:
         """Names that go once the new ones are in the ledger."""
-        return [n for n in self.held if n.area is Area.TEMP]
+        return [n for n in self.held if n.area in (Area.TEMP, Area.REVIEW)]
+
+    def successor(self, name: Name) -> Name | None:
+        """Where the bytes of a leaving name live on: in the name made from it, or in the one it was made from."""
+        made = next((n for _, source, n in self.placed if source == name), None)
+        if made is not None:
+            return made
+        stays = [n for n in (*self.held, *(n for *_, n in self.placed)) if n.member is name.member]
+        return next((n for n in stays if n not in self.leaving), None)
 
 
 def targets_of(decision: Decision, at: datetime) -> tuple[Target, ...]:
@@ -153,7 +161,7 @@ class Router:
             companions = [n for n in route.held if n.member is not Member.PHOTO]
             in_library = any(n.area is Area.LIBRARY for n in companions)
             for companion in companions:
-                if in_library and companion.area is not Area.LIBRARY:
+                if companion.area is Area.REVIEW or (in_library and companion.area is not Area.LIBRARY):
                     continue
                 for target, _, placed in list(route.placed):
                     name = companion_name(companion, os.path.basename(placed.path))
@@ -207,7 +215,8 @@ class Router:
         person = decision.people[0] if decision.people else None
         suggested = decision.suggested.name if decision.suggested else None
         now = context.clock.text()
-        copy = route.evidence.other_copy
+        again = photo.state is State.REVIEW
+        copy = route.evidence.other_copy or route.evidence.near_copy
         review = None
         if state is State.REVIEW and decision.category is not None:
             review = ReviewRow(
@@ -235,19 +244,7 @@ class Router:
             },
             names_added=tuple(n for *_, n in route.placed),
             names_removed=tuple((n.area, n.path) for n in route.leaving),
-            events=(
-                NewEvent(
-                    decision.outcome.value,
-                    photo.id,
-                    {
-                        "reason": short(decision.reason),
-                        "category": decision.category.value if decision.category else None,
-                        "people": [p.name for p in decision.people],
-                        "names": [[n.area.value, shown(n.path)] for n in own],
-                        "from": photo.state.value,
-                    },
-                ),
-            ),
+            events=tuple(self._events(route, own)),
             decision=(decision, route.evidence),
             download=Download(
                 file_path=shown(place),
@@ -259,9 +256,25 @@ class Router:
                 auto_sorted=state is State.FILED,
             ),
             review=review,
+            review_closed=("withdrawn", "smartsort") if again and state is not State.REVIEW else None,
             messages=tuple(self._messages(route)),
             intents_done=True,
+            # What is claimed explains itself at the next start; a name under `review/` has to be named here.
+            intent=("drop", {"drops": [list(d) for d in self._drops(route)]}) if again else None,
         )
+
+    def _events(self, route: _Route, own: Sequence[Name]) -> Iterator[NewEvent]:
+        decision, photo = route.decision, route.photo
+        told = {
+            "reason": short(decision.reason),
+            "category": decision.category.value if decision.category else None,
+            "people": [p.name for p in decision.people],
+            "names": [[n.area.value, shown(n.path)] for n in own],
+        }
+        yield NewEvent(decision.outcome.value, photo.id, {**told, "from": photo.state.value})
+        if photo.state is State.REVIEW and decision.outcome is Outcome.SORTED:
+            was = photo.category.value if photo.category else None
+            yield NewEvent("healed", photo.id, {**told, "was": was})
 
     def _messages(self, route: _Route) -> Iterator[tuple[str, dict[str, object]]]:
         """What Immich hears about it. Never tags, descriptions, ratings or dates: those write files."""
@@ -275,22 +288,23 @@ class Router:
                 yield "album_add", {"asset_id": photo.asset_id, "album": person.name}
 
     async def _leave(self, done: list[_Route]) -> None:
-        """Drop the temporary names, whose bytes now live on elsewhere."""
-        drops: list[Drop] = []
-        for route in done:
-            for name in route.leaving:
-                successor = next((n for _, source, n in route.placed if source == name), None)
-                if successor is None:
-                    continue
-                drops.append(
-                    Drop(
-                        self._context.absolute(name),
-                        because_of=self._context.absolute(successor),
-                        sha256=successor.sha256,
-                    )
-                )
+        """Drop the names that were left, whose bytes now live on elsewhere."""
+        drops = [Drop(*drop) for route in done for drop in self._drops(route)]
         if drops:
             await asyncio.to_thread(self._context.placer.drop, drops)
+        again = [r.photo.id for r in done if r.photo.state is State.REVIEW]
+        await self._context.commit([Change(photo_id, intents_done=True) for photo_id in again])
+
+    def _drops(self, route: _Route) -> list[tuple[str, str, str | None]]:
+        """(name that goes, name its bytes live on under, their digest)"""
+        found = []
+        for name in route.leaving:
+            successor = route.successor(name)
+            if successor is not None:
+                own = successor.sha256 or (route.photo.sha256 if name.member is Member.PHOTO else None)
+                absolute = self._context.absolute
+                found.append((absolute(name), absolute(successor), own))
+        return found
 
     async def _note_problems(self, failed: list[_Route]) -> None:
         """Take back what a failed route did get done, and leave the photo where it was."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from smartsort.config import Settings
-from smartsort.doctor.permissions import Key, names, needed
+from smartsort.doctor.permissions import Key, Need, needed
 
 KEYS = "Account Settings, API Keys, New API Key"
 
@@ -14,19 +14,22 @@ KEYS = "Account Settings, API Keys, New API Key"
 def permissions(settings: Settings) -> Iterator[str]:
     """The exact least set, as lines."""
     owner, admin = needed(settings, Key.OWNER), needed(settings, Key.ADMIN)
-    yield f"Make a key in Immich ({KEYS}), as the owner of the photos, with these"
-    yield "permissions and no others:"
+    yield f"Make a key in Immich ({KEYS})"
+    yield "as the owner of the photos, with these permissions and no others:"
     yield ""
-    for need in owner:
-        yield f"  {need.permission:<18} for {need.purpose}"
+    yield from _listed(owner)
     yield ""
     yield "and, if the owner is an administrator, these as well:"
     yield ""
-    for need in admin:
-        yield f"  {need.permission:<18} for {need.purpose}"
+    yield from _listed(admin)
     yield ""
     yield "If the owner is no administrator, an administrator makes a second key with"
-    yield f"user.read and the second list: {', '.join(names(admin))}."
+    yield "user.read and the second list."
+
+
+def _listed(needs: Iterable[Need]) -> Iterator[str]:
+    for need in needs:
+        yield f"  {need.permission:<18}{need.purpose}"
 
 
 def without_admin() -> Iterator[str]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from smartsort.api.schemas import Check, DoctorReport
-from smartsort.config import Settings, load_settings
+from smartsort.config import InvalidSettings, Settings, load_settings
 from smartsort.core.naming import shard_folder
 from smartsort.doctor.examination import connect_briefly, examine
 from smartsort.doctor.key_checks import Rights, keys
@@ -138,6 +138,8 @@ class Setup:
             )
             async with self._connect(settings) as server:
                 line, capabilities = await contact(server)
+        except InvalidSettings as error:
+            return f"The address {url!r} {error.problems[0].message}."
         except ConfigurationError as error:
             return str(error)
         if capabilities is None:

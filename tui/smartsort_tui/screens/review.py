@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import events, on
 from textual.binding import Binding, BindingType
-from textual.containers import Container, VerticalScroll
+from textual.containers import Container
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Static
@@ -23,6 +23,7 @@ from smartsort_tui.live import Link
 from smartsort_tui.review_desk import Desk
 from smartsort_tui.screens.area import AreaScreen
 from smartsort_tui.widgets.bars import Bar, CategoryBar
+from smartsort_tui.widgets.lines import TextPane
 from smartsort_tui.widgets.picture import PicturePane, PictureSource, Request
 from smartsort_tui.widgets.queue_list import QueueList
 from smartsort_tui.widgets.row_list import RowList
@@ -90,21 +91,21 @@ class ReviewScreen(AreaScreen):
         self._searching: asyncio.TimerHandle | None = None
         self.rows = QueueList(self.desk.queue, app.clock, id="queue")
         self.picture = PicturePane(app.terminal, PictureSource(app.fetch_picture), id="picture")
-        self.words = Static("", id="details")
+        self.words = TextPane(id="details")
         self.notice = Static("", id="notice")
         yield CategoryBar(id="categories")
         yield Input(placeholder="search names and people; Enter keeps it, Esc clears", id="search")
         yield self.notice
         yield Container(
             self.rows,
-            Container(self.picture, VerticalScroll(self.words, id="details-scroll"), id="item"),
+            Container(self.picture, self.words, id="item"),
             id="desk",
         )
 
     def on_mount(self) -> None:
         super().on_mount()
         self.set_class(self.smartsort.terminal.images == "none", "-no-images")
-        self.query_one("#details-scroll").can_focus = False
+        self.words.can_focus = False
         self.query_one("#search").display = False
         self.rows.focus()
         self._draw_notice()
@@ -246,7 +247,7 @@ class ReviewScreen(AreaScreen):
             return
         changed = row is None or self._shown is None or row.id != self._shown.id
         self._shown = shown
-        width = max(20, self.query_one("#details-scroll").scrollable_content_region.width)
+        width = max(20, self.words.scrollable_content_region.width)
         if shown is None:
             self.words.update("… loading" if len(self.desk.queue) else "")
             self.picture.show(None)
@@ -260,7 +261,7 @@ class ReviewScreen(AreaScreen):
             self.words.update(row_details(cast("QueueItem", row), width, refused, compact=compact))
             self.picture.show(None)
         if changed:
-            self.query_one("#details-scroll").scroll_home(animate=False)
+            self.words.to_top()
         self._settle_soon()
 
     def _settle_soon(self) -> None:
@@ -609,8 +610,7 @@ class ReviewScreen(AreaScreen):
             self._filter(None)
 
     def action_scroll_details(self, way: int) -> None:
-        scroll = self.query_one("#details-scroll")
-        scroll.scroll_relative(y=way * max(1, scroll.size.height - 2), animate=False)
+        self.words.scroll_relative(y=way * max(1, self.words.size.height - 2), animate=False)
 
     def action_export(self) -> None:
         self.smartsort.export(self._category, self._search, self.say)

@@ -9,11 +9,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rich.segment import Segment
+from rich.style import Style
 from textual.app import ComposeResult
 from textual.containers import Container
+from textual.content import Content
 from textual.strip import Strip
 from textual.widget import Widget
-from textual.widgets import Static
 
 from smartsort_tui.api import ApiProblem, NotThere
 from smartsort_tui.terminal import Terminal
@@ -65,28 +66,44 @@ class PictureSource:
             self._fetching.pop(path, None)
 
 
-class HalfBlocks(Widget):
-    """Lines of half-block characters, drawn before they get here."""
+class Drawing(Widget):
+    """A picture of half-block characters drawn before it gets here, or words; with a caption above it.
 
-    DEFAULT_CSS = "HalfBlocks { width: 100%; height: 100%; }"
+    Neither changes the layout: a new picture costs its own lines and nothing else.
+    """
+
+    DEFAULT_CSS = "Drawing { width: 100%; height: 1fr; color: $foreground-muted; }"
 
     def __init__(self) -> None:
         super().__init__()
         self._lines: list[list[Segment]] = []
+        self._caption = ""
 
-    def set_lines(self, lines: list[list[Segment]]) -> None:
-        self._lines = lines
+    def draw(self, lines: list[list[Segment]], caption: str) -> None:
+        self._lines, self._caption = lines, caption
         self.refresh()
+
+    def write(self, text: str) -> None:
+        """Words in place of a picture, wrapped."""
+        width = max(1, self.size.width - 2)
+        wrapped = [line.plain for line in Content(text).wrap(width)] if text else []
+        self.draw([[Segment(line, self.rich_style)] for line in wrapped], "")
 
     def render_line(self, y: int) -> Strip:
         width, height = self.size
-        top = max(0, (height - len(self._lines)) // 2)
         blank = self.rich_style
+        above = 1 if self._caption else 0
+        if above and y == 0:
+            return _centred(Strip([Segment(self._caption, blank)]), width, blank)
+        top = above + max(0, (height - above - len(self._lines)) // 2)
         if not top <= y < top + len(self._lines):
             return Strip.blank(width, blank)
-        line = Strip(self._lines[y - top])
-        left = max(0, (width - line.cell_length) // 2)
-        return Strip([Segment(" " * left, blank), *line]).adjust_cell_length(width, blank)
+        return _centred(Strip(self._lines[y - top]), width, blank)
+
+
+def _centred(line: Strip, width: int, blank: Style) -> Strip:
+    left = max(0, (width - line.cell_length) // 2)
+    return Strip([Segment(" " * left, blank), *line]).adjust_cell_length(width, blank)
 
 
 class PicturePane(Container):
@@ -95,9 +112,10 @@ class PicturePane(Container):
     DEFAULT_CSS = """
     PicturePane {
         background: $background;
-        & > #picture-caption { height: 1; width: 100%; color: $text-muted; text-align: center; display: none; }
-        & > #picture-note { height: 1fr; width: 100%; content-align: center middle; color: $text-muted; padding: 0 1; }
-        & > #picture-place { height: 1fr; width: 100%; align: center middle; }
+        & > #picture-place { height: 1fr; width: 100%; align: center middle; display: none; }
+        &.-graphics > #picture-place { display: block; }
+        &.-graphics > Drawing { height: auto; max-height: 1; display: none; }
+        &.-graphics.-captioned > Drawing { display: block; height: 1; }
     }
     """
 
@@ -112,16 +130,10 @@ class PicturePane(Container):
         """How often a picture was not ready when it was asked for."""
 
     def compose(self) -> ComposeResult:
-        yield Static("", id="picture-caption", markup=False)
-        yield Static("", id="picture-note", markup=False)
-        with Container(id="picture-place"):
-            if self._terminal.images == "halfblocks":
-                yield HalfBlocks()
-            elif self._terminal.images != "none":
+        yield Drawing()
+        if self._terminal.images in ("kitty", "sixel"):
+            with Container(id="picture-place"):
                 yield _graphics(self._terminal)
-
-    def on_mount(self) -> None:
-        self._note("")
 
     def on_resize(self) -> None:
         if self._request is not None:
@@ -207,31 +219,24 @@ class PicturePane(Container):
 
     def _put(self, request: Request, frame: Frame, ready: Any) -> None:
         self._shown = (request, frame)
-        self._caption(request.caption)
-        self._note(None)
-        place = self.query_one("#picture-place").children[0]
-        if isinstance(place, HalfBlocks):
-            place.set_lines(ready)
+        drawing = self.query_one(Drawing)
+        if self._terminal.images == "halfblocks":
+            drawing.draw(ready, request.caption)
             return
+        drawing.draw([], request.caption)
+        self.set_class(True, "-graphics")
+        self.set_class(bool(request.caption), "-captioned")
+        graphics = self.query_one("#picture-place").children[0]
         columns = max(1, round(ready.width / self._terminal.cell[0]))
         rows = max(1, round(ready.height / self._terminal.cell[1]))
-        place.styles.width, place.styles.height = columns, rows
-        place.image = ready  # type: ignore[attr-defined]
+        graphics.styles.width, graphics.styles.height = columns, rows
+        graphics.image = ready  # type: ignore[attr-defined]
 
     def _clear(self, note: str) -> None:
+        """Words instead of a picture."""
         self._shown = None
-        self._note(note)
-
-    def _note(self, text: str | None) -> None:
-        """Words instead of a picture; None shows the picture."""
-        self.query_one("#picture-note", Static).update(text or "")
-        self.query_one("#picture-note").display = text is not None
-        self.query_one("#picture-place").display = text is None
-
-    def _caption(self, text: str) -> None:
-        caption = self.query_one("#picture-caption", Static)
-        caption.update(text)
-        caption.display = bool(text)
+        self.remove_class("-graphics", "-captioned")
+        self.query_one(Drawing).write(note)
 
 
 def _graphics(terminal: Terminal) -> Widget:

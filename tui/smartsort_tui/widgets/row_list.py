@@ -8,17 +8,17 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
+
+from smartsort_tui.widgets.lines import Lines
 
 Cells = list[tuple[str, str]]
 """A row as texts with the name of a component class each; together as wide as the list."""
 
 
-class RowList(ScrollView, can_focus=True):
+class RowList(Lines, can_focus=True):
     """Rows by number. What stands in a row is said by `cells` of the class built on it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -35,10 +35,6 @@ class RowList(ScrollView, can_focus=True):
     }  # fmt: skip
     DEFAULT_CSS = """
     RowList {
-        background: $background;
-        color: $foreground;
-        overflow-x: hidden;
-        scrollbar-size-vertical: 1;
         & > .row--plain { color: $foreground; }
         & > .row--muted { color: $text-muted; }
         & > .row--mark { color: $accent; text-style: bold; }
@@ -102,10 +98,9 @@ class RowList(ScrollView, can_focus=True):
     def set_count(self, count: int) -> None:
         """Say how many rows there are; the cursor stays on the list."""
         self._count = count
-        self.virtual_size = Size(self.scrollable_content_region.width, count)
         if count and self.cursor >= count:
             self.cursor = count - 1
-        self.refresh()
+        self.set_line_count(count)
 
     def validate_cursor(self, position: int) -> int:
         return max(0, min(position, self._count - 1)) if self._count else 0
@@ -123,7 +118,7 @@ class RowList(ScrollView, can_focus=True):
             self._tell_sight()
 
     def on_resize(self) -> None:
-        self.virtual_size = Size(self.scrollable_content_region.width, self._count)
+        self.set_line_count(self._count)
         self._bring_into_sight(self.cursor)
         self._tell_sight()
 

@@ -1,0 +1,413 @@
+"""Mends drift: what people did to the files by hand. Never deletes, never overwrites, keeps both when in doubt.
+
+Each repair is one exclusive link, or one transaction of the ledger, or that link and then the transaction. So
+a kill in between leaves at most a name that the next audit finds, and it may run beside a working sidecar.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from sqlite_utils import Database
+
+from smartsort.audit.audit import Report
+from smartsort.audit.findings import Code, Finding
+from smartsort.audit.rewrite import download_row, review_row
+from smartsort.core.model import AT_REST, Category, State
+from smartsort.errors import SmartsortError
+from smartsort.files.hashing import digests
+from smartsort.files.names import candidates
+from smartsort.files.placement import Drop, Placed, Placing
+from smartsort.files.problems import FileProblem
+from smartsort.files.shown import shown
+from smartsort.files.stamps import FileStamp, stamp
+from smartsort.ledger import facts, photos
+from smartsort.ledger.filed import person_of_folder
+from smartsort.ledger.photos import Change, NewPhoto, StaleChange
+from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
+from smartsort.pipeline.context import Context
+from smartsort.pipeline.route import companion_name
+
+log = logging.getLogger(__name__)
+
+ACTOR = "audit"
+
+
+class Repair:
+    """Mends what an audit found. Blocking. `accept_loss`: the ledger gives up what is gone for good."""
+
+    def __init__(self, context: Context, *, accept_loss: bool = False) -> None:
+        self._context, self._accept_loss = context, accept_loss
+
+    def run(self, report: Report) -> int:
+        """Mend what can be mended; each finding then says what was done. How many were mended."""
+        order: list[tuple[tuple[Code, ...], Callable[[Finding], str]]] = [
+            ((Code.MOVED,), self._moved),
+            ((Code.EXTRA_LINK,), self._extra_link),
+            ((Code.TOUCHED, Code.EDITED), self._changed),
+            ((Code.REPLACED,), self._replaced),
+            ((Code.UNLINKED,), self._unlinked),
+            ((Code.MISSING,), self._missing),
+            ((Code.LOST, Code.TRASH_EMPTIED), self._gone),
+            ((Code.REVIEW_ROW, Code.DOWNLOAD_ROW), self._rows),
+        ]
+        mended = 0
+        for codes, mend in order:
+            for finding in report.findings:
+                if finding.code not in codes or finding.mended:
+                    continue
+                try:
+                    finding.mended = mend(finding)
+                except (SmartsortError, StaleChange) as problem:
+                    log.warning("%s could not be mended: %s", finding.what, problem)
+                mended += bool(finding.mended)
+        return mended
+
+    # --- what they share ---------------------------------------------------------------------
+
+    def _photo(self, photo_id: int | None) -> tuple[Photo, list[Name]] | None:
+        """A photo at rest and its names; None for one that the pipeline still has in hand."""
+        if photo_id is None:
+            return None
+        ledger = self._context.ledger
+        photo = ledger.read(lambda db: photos.get(db, photo_id))
+        if photo is None or photo.state not in AT_REST:
+            return None
+        return photo, ledger.read(lambda db: photos.names_of(db, [photo_id]))[photo_id]
+
+    def _write(self, change: Change) -> None:
+        at = self._context.clock.text()
+        change = replace(change, expect=change.expect or AT_REST)
+
+        def write(db: Database) -> None:
+            photos.apply(db, [change], at)
+            review_row(db, change.photo_id, self._context, at)
+            download_row(db, change.photo_id, self._context)
+
+        self._context.ledger.write(write)
+
+    def _look(self, name: Name) -> FileStamp | None:
+        try:
+            return stamp(self._context.absolute(name))
+        except FileProblem:
+            return None
+
+    def _alive(self, names: Sequence[Name], member: Member = Member.PHOTO) -> Name | None:
+        own = [n for n in names if n.member is member and self._look(n) is not None]
+        return min(own, key=lambda n: (n.area is not Area.LIBRARY, n.id), default=None)
+
+    def _place(
+        self, source: str, area: Area, folder: str, names: Sequence[str], sha256: str | None
+    ) -> Placed:
+        wish = Placing(source, os.path.join(self._context.folder(area), folder), names, sha256=sha256)
+        [result] = self._context.placer.place([wish])
+        if isinstance(result, SmartsortError):
+            raise result
+        return result
+
+    # --- moved and linked by hand ------------------------------------------------------------
+
+    def _moved(self, finding: Finding) -> str:
+        found = self._photo(finding.photo_id)
+        if found is None or finding.area is None or finding.relative is None or finding.path is None:
+            return ""
+        photo, names = found
+        gone = [n for n in names if n.member is Member.PHOTO and self._look(n) is None]
+        order = (finding.area, Area.REVIEW, Area.FACES)
+        old = min((n for n in gone if n.area in order), key=lambda n: order.index(n.area), default=None)
+        if old is None:
+            return ""
+        if finding.area is Area.LIBRARY:
+            # Immich knows it by its old path; there it goes back to.
+            folder, name = os.path.split(old.path)
+            placed = self._place(finding.path, Area.LIBRARY, folder, [name], photo.sha256)
+            self._context.placer.drop([Drop(finding.path, placed.path, sha256=photo.sha256)])
+            return f"put back to {shown(old.path)}, where Immich knows it"
+        now = stamp(finding.path)
+        new = replace(
+            old,
+            area=finding.area,
+            path=finding.relative,
+            size=now.size,
+            mtime_ns=now.mtime_ns,
+            person_id=None,
+        )
+        change = self._followed(photo, names, old, new)
+        if change is None:
+            return ""
+        self._write(change)
+        return f"the ledger follows: {shown(old.path)} is {shown(new.path)} now"
+
+    def _followed(self, photo: Photo, names: Sequence[Name], old: Name, new: Name) -> Change | None:
+        """A name moved by hand is the user's word: about the name, the person, or both."""
+        values: dict[str, object] = {}
+        folder = os.path.dirname(new.path)
+        closed = None
+        if new.area is Area.FACES:
+            if not folder:
+                return None
+            person_id, person = self._context.ledger.read(lambda db: person_of_folder(db, folder))
+            new = replace(new, person_id=person_id)
+            elsewhere = [n for n in names if n.area is Area.FACES and n.member is Member.PHOTO and n != old]
+            if not elsewhere and os.path.dirname(old.path) != folder:
+                values = {"person_id": person_id, "person_name": person, "auto_sorted": 0}
+            if old.area is Area.REVIEW:
+                values |= {"state": State.FILED.value, "category": None}
+                closed = ("approved", ACTOR)
+        elif new.area is Area.REVIEW:
+            if folder not in set(Category) or (old.area is Area.FACES and photo.state is not State.FILED):
+                return None
+            if sum(n.area is Area.FACES and n.member is Member.PHOTO for n in names) > 1:
+                return None
+            values = {"category": folder}
+            if old.area is Area.FACES:
+                values |= {"state": State.REVIEW.value, "person_id": None, "person_name": None}
+        elif old.area is not new.area:
+            return None
+        removed, added = [(old.area, old.path)], [new]
+        for name in names:
+            beside = os.path.dirname(name.path) == os.path.dirname(old.path) and name.area is old.area
+            if name.member is Member.PHOTO or not beside or self._look(name) is not None:
+                continue
+            follower = companion_name(name, os.path.basename(new.path))
+            there = replace(name, area=new.area, path=os.path.join(folder, follower))
+            if self._look(there) is not None:
+                removed.append((name.area, name.path))
+                added.append(there)
+        data = {"from": [old.area.value, shown(old.path)], "names": [[new.area.value, shown(new.path)]]}
+        return Change(
+            photo.id,
+            values=values,
+            names_removed=tuple(removed),
+            names_added=tuple(added),
+            review_closed=closed,
+            events=(NewEvent("moved_by_hand", photo.id, data, ACTOR),),
+        )
+
+    def _extra_link(self, finding: Finding) -> str:
+        found = self._photo(finding.photo_id)
+        if found is None or finding.area is not Area.FACES or not finding.relative or not finding.path:
+            return ""
+        photo, _ = found
+        folder = os.path.dirname(finding.relative)
+        if photo.state is not State.FILED or not folder:
+            return ""
+        person_id, _name = self._context.ledger.read(lambda db: person_of_folder(db, folder))
+        now = stamp(finding.path)
+        name = Name(
+            photo.id,
+            Area.FACES,
+            finding.relative,
+            person_id=person_id,
+            size=now.size,
+            mtime_ns=now.mtime_ns,
+            sha256=photo.sha256,
+        )
+        data = {"names": [[Area.FACES.value, shown(name.path)]]}
+        event = NewEvent("linked_by_hand", photo.id, data, ACTOR)
+        self._write(Change(photo.id, names_added=(name,), events=(event,)))
+        return f"photo {photo.id} is filed there too"
+
+    # --- other bytes -------------------------------------------------------------------------
+
+    def _changed(self, finding: Finding) -> str:
+        """The file as it is now is what the user wants; all its names are one file."""
+        found = self._photo(finding.photo_id)
+        if found is None or finding.path is None:
+            return ""
+        photo, names = found
+        now = stamp(finding.path)
+        read = digests(finding.path, now)
+        same = [
+            n
+            for n in names
+            if n.member is finding.member and (seen := self._look(n)) is not None and seen.same_file(now)
+        ]
+        if not same:
+            return ""
+        added = tuple(replace(n, size=now.size, mtime_ns=now.mtime_ns, sha256=read.sha256) for n in same)
+        values: dict[str, object] = {}
+        if finding.member is Member.PHOTO:
+            values = {
+                "size": now.size,
+                "mtime_ns": now.mtime_ns,
+                "sha256": read.sha256,
+                "sha1": read.sha1,
+                "problem": None,
+            }
+        was = photo.sha256 if finding.member is Member.PHOTO else same[0].sha256
+        data = {"member": finding.member.value, "was": was, "sha256": read.sha256}
+        event = NewEvent("edited_by_hand", photo.id, data, ACTOR)
+        self._write(Change(photo.id, values=values, names_added=added, events=(event,)))
+        return "the ledger knows the file as it is now"
+
+    def _replaced(self, finding: Finding) -> str:
+        """Keep both: the new file becomes a photo of its own, the old one is linked beside it."""
+        found = self._photo(finding.photo_id)
+        if found is None or finding.path is None or finding.area in (Area.LIBRARY, Area.TEMP, None):
+            return ""
+        photo, names = found
+        own = next((n for n in names if (n.area, n.path) == (finding.area, finding.relative)), None)
+        home = self._alive([n for n in names if n != own], finding.member)
+        if own is None or home is None:
+            return ""
+        now = stamp(finding.path)
+        read = digests(finding.path, now)
+        if own.member is not Member.PHOTO:
+            changed = replace(own, method="copy", size=now.size, mtime_ns=now.mtime_ns, sha256=read.sha256)
+            data = {"member": own.member.value, "was": own.sha256, "sha256": read.sha256}
+            event = NewEvent("edited_by_hand", photo.id, data, ACTOR)
+            self._write(Change(photo.id, names_added=(changed,), events=(event,)))
+            return "the ledger knows the file as it is now; the one in the library stays as it was"
+        folder, base = os.path.split(own.path)
+        moment = self._context.clock.now().astimezone()
+        names_free = (n for n in candidates(base, moment) if n != base)
+        placed = self._place(
+            self._context.absolute(home),
+            own.area,
+            folder,
+            names_free,
+            photo.sha256,  # type: ignore[arg-type]
+        )
+        back = replace(
+            own,
+            path=os.path.join(folder, os.path.basename(placed.path)),
+            method=placed.method.value,
+            size=placed.stamp.size,
+            mtime_ns=placed.stamp.mtime_ns,
+            sha256=photo.sha256,
+        )
+        at = self._context.clock.text()
+
+        def write(db: Database) -> int:
+            new = NewPhoto(photo.source, "rebuild", base, now.size, now.mtime_ns)
+            [row] = photos.add(db, [new], at)
+            event = NewEvent("replaced_by_hand", photo.id, {"became": row.id, "sha256": read.sha256}, ACTOR)
+            first = Change(
+                photo.id,
+                expect=AT_REST,
+                names_removed=((own.area, own.path),),
+                names_added=(back,),
+                events=(event,),
+            )
+            mine = replace(
+                own,
+                photo_id=row.id,
+                method="hardlink",
+                size=now.size,
+                mtime_ns=now.mtime_ns,
+                sha256=read.sha256,
+            )
+            second = Change(
+                row.id,
+                state=photo.state,
+                values={
+                    "sha256": read.sha256,
+                    "sha1": read.sha1,
+                    "extension": photo.extension,
+                    "media_type": photo.media_type,
+                    "media_kind": photo.media_kind,
+                    "category": photo.category.value if photo.category else None,
+                    "person_id": photo.person_id,
+                    "person_name": photo.person_name,
+                    "routed_at": at,
+                },
+                names_added=(mine,),
+                events=(NewEvent("adopted", row.id, {"from": photo.id}, ACTOR),),
+            )
+            photos.apply(db, [first, second], at)
+            for photo_id in (photo.id, row.id):
+                review_row(db, photo_id, self._context, at)
+                download_row(db, photo_id, self._context)
+            return row.id
+
+        new_id = self._context.ledger.write(write)
+        return f"the new file is photo {new_id}; photo {photo.id} is linked at {shown(back.path)}"
+
+    def _unlinked(self, finding: Finding) -> str:
+        found = self._photo(finding.photo_id)
+        if found is None or finding.path is None:
+            return ""
+        photo, names = found
+        own = next((n for n in names if (n.area, n.path) == (finding.area, finding.relative)), None)
+        if own is None:
+            return ""
+        now = stamp(finding.path)
+        self._write(
+            Change(
+                photo.id,
+                names_added=(replace(own, method="copy", size=now.size, mtime_ns=now.mtime_ns),),
+            )
+        )
+        return "the ledger knows it as a copy"
+
+    # --- gone --------------------------------------------------------------------------------
+
+    def _missing(self, finding: Finding) -> str:
+        found = self._photo(finding.photo_id)
+        if found is None:
+            return ""
+        photo, names = found
+        own = next((n for n in names if (n.area, n.path) == (finding.area, finding.relative)), None)
+        if own is None:
+            return "the ledger follows what was moved"
+        if self._look(own) is not None:
+            return "it is there again"
+        home = self._alive(names, own.member)
+        if home is None:
+            return ""
+        folder, base = os.path.split(own.path)
+        digest = own.sha256 or (photo.sha256 if own.member is Member.PHOTO else None)
+        placed = self._place(self._context.absolute(home), own.area, folder, [base], digest)
+        back = replace(
+            own, method=placed.method.value, size=placed.stamp.size, mtime_ns=placed.stamp.mtime_ns
+        )
+        data = {"names": [[own.area.value, shown(own.path)]]}
+        event = NewEvent("linked_again", photo.id, data, ACTOR)
+        self._write(Change(photo.id, names_added=(back,), events=(event,)))
+        if own.area is Area.LIBRARY and photo.shard is not None and self._context.tuning.trigger_scan:
+            at = self._context.clock.text()
+            shard = {"shard": photo.shard}
+            self._context.ledger.write(lambda db: facts.post_once(db, "scan", shard, at))
+        return f"linked again from {shown(self._context.absolute(home))}"
+
+    def _gone(self, finding: Finding) -> str:
+        found = self._photo(finding.photo_id)
+        if found is None:
+            return ""
+        photo, names = found
+        own = [n for n in names if n.member is finding.member]
+        if any(self._look(n) is not None for n in own):
+            return "it is there again"
+        if finding.code is Code.TRASH_EMPTIED and finding.member is Member.PHOTO:
+            self._write(photos.purged(photo, names))
+            return "noted: gone for good, by hand"
+        if not self._accept_loss and finding.code is Code.LOST:
+            return ""
+        left = [n for n in names if n not in own] if finding.member is Member.PHOTO else []
+        data = {"names": [[n.area.value, shown(n.path)] for n in own], "sha256": photo.sha256}
+        whole = finding.member is Member.PHOTO and not any(self._look(n) for n in left)
+        if finding.member is Member.PHOTO and not whole:
+            return ""
+        self._write(
+            Change(
+                photo.id,
+                state=State.PURGED if whole else None,
+                names_removed=tuple((n.area, n.path) for n in (names if whole else own)),
+                review_closed=("withdrawn", ACTOR) if whole and photo.state is State.REVIEW else None,
+                events=(NewEvent("lost", photo.id, data, ACTOR),),
+            )
+        )
+        return "noted as lost; the digest stays known"
+
+    # --- rows --------------------------------------------------------------------------------
+
+    def _rows(self, finding: Finding) -> str:
+        found = self._photo(finding.photo_id)
+        if found is None:
+            return ""
+        self._write(Change(found[0].id))
+        return "written anew"

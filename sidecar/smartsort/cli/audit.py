@@ -1,0 +1,117 @@
+"""`smartsort audit`: the proof that nothing is lost, and mending what people changed by hand."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from smartsort.cli.common import load, settings_options
+
+if TYPE_CHECKING:
+    from smartsort.audit import Report
+    from smartsort.config import Settings
+
+COULD_NOT = 3
+SHOWN = 200
+
+
+@click.command("audit")
+@settings_options
+@click.option("--quick", is_flag=True, help="Sizes, times and inodes only; no byte is read again.")
+@click.option("--repair", is_flag=True, help="Mend what was moved, renamed, edited or deleted by hand.")
+@click.option("--accept-loss", is_flag=True, help="With --repair: note what is gone for good as lost.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def command(config_path: str | None, root: str | None, **options: Any) -> None:
+    """Prove that every photo ever accepted is where the ledger says, with its bytes intact.
+
+    Works beside a running smartsort and without one. Exit status: 0 clean, 1 the files were changed by hand
+    (mended or not), 2 bytes are missing or damaged, 3 it could not be looked at.
+    """
+    from smartsort.errors import SmartsortError
+
+    if options["accept_loss"] and not options["repair"]:
+        raise click.UsageError("--accept-loss goes with --repair")
+    settings = load(config_path, root)
+    try:
+        report = _audit(settings, **options)
+    except SmartsortError as problem:
+        click.echo(f"smartsort: {problem}", err=True)
+        sys.exit(COULD_NOT)
+    if options["as_json"]:
+        click.echo(json.dumps(_plain(report), indent=2))
+    else:
+        _tell(report)
+    sys.exit(int(report.weight))
+
+
+def _audit(settings: Settings, *, quick: bool, repair: bool, accept_loss: bool, **_: Any) -> Report:
+    from smartsort.audit import Audit
+    from smartsort.rescue.workshop import layout_of, workshop
+
+    progress = _progress() if sys.stderr.isatty() else None
+    report = Audit(layout_of(settings), quick=quick, progress=progress).run()
+    if repair and report.findings:
+        from smartsort.audit.repair import Repair
+
+        with workshop(settings) as context:
+            Repair(context, accept_loss=accept_loss).run(report)
+    return report
+
+
+def _progress() -> Any:
+    def told(photos: int) -> None:
+        click.echo(f"\r{photos:,} photos looked at", nl=False, err=True)
+
+    return told
+
+
+def _plain(report: Report) -> dict[str, Any]:
+    return {
+        "status": report.weight.name.lower(),
+        "photos": report.photos,
+        "names": report.names,
+        "bytes_read": report.read_bytes,
+        "deep": report.deep,
+        "running": report.running,
+        "in_flight": report.in_flight,
+        "seconds": round(report.seconds, 3),
+        "findings": [
+            {
+                "code": f.code.value,
+                "weight": f.weight.name.lower(),
+                "photo_id": f.photo_id,
+                "path": _safe(f.path),
+                "what": f.what,
+                "remedy": f.remedy,
+                "mended": f.mended,
+            }
+            for f in report.findings
+        ],
+        "left_out": report.left_out,
+    }
+
+
+def _safe(path: str | None) -> str | None:
+    from smartsort.files.shown import shown
+
+    return None if path is None else shown(path)
+
+
+def _tell(report: Report) -> None:
+    if sys.stderr.isatty():
+        click.echo("\r", nl=False, err=True)
+    for finding in report.findings[:SHOWN]:
+        click.echo(f"{finding.weight.name:5} {finding.code.value:13} {finding.what}")
+        click.echo(f"      {'mended: ' + finding.mended if finding.mended else 'remedy: ' + finding.remedy}")
+    rest = len(report.findings) - SHOWN + report.left_out
+    if rest > 0:
+        click.echo(f"... and {rest:,} more (--json lists them)")
+    how = "sizes, times and inodes" if not report.deep else f"every byte ({report.read_bytes:,})"
+    beside = f"; {report.in_flight} under way in a running smartsort" if report.running else ""
+    click.echo(
+        f"{report.photos:,} photos under {report.names:,} names, {how}, in {report.seconds:.1f} s{beside}: "
+        + {0: "clean", 1: "nothing is lost, but ledger and disk differed", 2: "LOSS"}[int(report.weight)]
+    )

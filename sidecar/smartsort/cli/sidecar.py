@@ -1,0 +1,124 @@
+"""Commands that ask the running sidecar: its address, its token, and one request."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+import click
+
+from smartsort.errors import ConfigurationError, SmartsortError
+
+BASE = "/api/smart-download"
+_TOKEN_FILE = "api-token"  # noqa: S105 - a file's name, below the root
+_ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: S104 - to be replaced
+
+
+def sidecar_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--url`, `--token`, `--config` and `--root`, for commands that ask the running sidecar."""
+    for option in (
+        click.option("--root", metavar="DIR", help="The root folder (SMARTSORT_ROOT)."),
+        click.option("--config", "config_path", metavar="FILE", help="TOML or JSON (SMARTSORT_CONFIG)."),
+        click.option("--token", metavar="TOKEN", envvar="SMARTSORT_TOKEN", help="SMARTSORT_TOKEN."),
+        click.option(
+            "--url", metavar="URL", envvar="SMARTSORT_URL", help="SMARTSORT_URL; from the settings."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """A running sidecar, as seen from outside. `transport` is for tests."""
+
+    url: str
+    token: str
+    transport: Any = None
+
+    def ask(
+        self, method: str, route: str, body: dict[str, Any] | None = None, **query: Any
+    ) -> dict[str, Any]:
+        """The answer's JSON. Raises SmartsortError with what the sidecar said, or that none answers."""
+        import httpx
+
+        parameters = {key: value for key, value in query.items() if value is not None}
+        with httpx.Client(
+            base_url=self.url,
+            headers={"Authorization": f"Bearer {self.token}"},
+            # Bulk actions touch many files before they answer.
+            timeout=httpx.Timeout(10.0, read=600.0),
+            trust_env=False,
+            transport=self.transport,
+        ) as client:
+            try:
+                answer = client.request(method, f"{BASE}{route}", json=body, params=parameters)
+            except httpx.HTTPError as problem:
+                raise SmartsortError(
+                    f"no sidecar answers at {self.url} ({type(problem).__name__}); start it with "
+                    "`smartsort serve`, or say where it is with --url"
+                ) from problem
+        if answer.is_success:
+            return cast("dict[str, Any]", answer.json())
+        raise SmartsortError(_refusal(answer))
+
+
+def _refusal(answer: Any) -> str:
+    try:
+        detail = answer.json()["detail"]
+    except (ValueError, KeyError, TypeError):
+        detail = "no reason given"
+    hint = " (give --token or SMARTSORT_TOKEN)" if answer.status_code == 401 else ""
+    return f"the sidecar refused it: {detail}{hint}"
+
+
+def sidecar_of(config_path: str | None, root: str | None, url: str | None, token: str | None) -> Sidecar:
+    """The sidecar the options and settings mean. Raises ConfigurationError when they do not tell."""
+    if url and token:
+        return Sidecar(url.rstrip("/"), token)
+    from smartsort.cli.common import load
+
+    settings = load(config_path, root)
+    if not url:
+        host = settings.api.host
+        host = _ANY_ADDRESS.get(host, f"[{host}]" if ":" in host else host)
+        if settings.api.port == 0:
+            raise ConfigurationError("api.port is 0, so the sidecar took a free port; say which with --url")
+        url = f"http://{host}:{settings.api.port}"
+    if not token and settings.api.token is not None:
+        token = settings.api.token.get_secret_value()
+    return Sidecar(url.rstrip("/"), token or _kept_token(os.fspath(settings.root)))
+
+
+def _kept_token(root: str) -> str:
+    """The token a sidecar without one in its settings made for itself."""
+    path = os.path.join(root, _TOKEN_FILE)
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read().strip()
+    except OSError as problem:
+        raise ConfigurationError(
+            f"no API token is set and {path} cannot be read ({problem.strerror}); "
+            "give --token, set api.token, or start the sidecar once"
+        ) from problem
+
+
+def tell_decided(answer: dict[str, Any]) -> int:
+    """Print what became of each photo; 1 when something failed."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    table = Table("item", "photo", "what", "where or why not", "event")
+    for one in answer["decided"]:
+        where = one.get("problem") or one.get("destination") or ""
+        event = one.get("event")
+        table.add_row(str(one["id"] or ""), str(one["photo_id"]), one["action"], where, str(event or ""))
+    if answer["decided"]:
+        console.print(table)
+    group = answer.get("event")
+    tell = f"; `smartsort undo {group}` takes all of it back" if group else ""
+    console.print(f"{answer['done']} done, {answer['failed']} failed{tell}", soft_wrap=True)
+    return 1 if answer["failed"] else 0

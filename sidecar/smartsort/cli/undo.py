@@ -1,0 +1,86 @@
+"""`smartsort undo`: take back what was done."""
+
+from __future__ import annotations
+
+import re
+import sys
+from datetime import datetime, timedelta
+from typing import Any
+
+import click
+
+from smartsort.cli.sidecar import sidecar_of, sidecar_options, tell_decided
+
+_AGO = re.compile(r"(\d+)\s*([smhdw])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+@click.command("undo")
+@sidecar_options
+@click.argument("event", required=False)
+@click.option(
+    "--since",
+    metavar="WHEN",
+    help="All that was done since: 2h, 30m, 1d, or a time (2024-05-01T18:00). Automatic filings too.",
+)
+@click.option("--list", "listing", is_flag=True, help="Only list the last events.")
+def command(
+    config_path: str | None,
+    root: str | None,
+    url: str | None,
+    token: str | None,
+    event: str | None,
+    since: str | None,
+    listing: bool,
+) -> None:
+    """Take back EVENT (its number, or `last`), or everything --since.
+
+    Filing, approving, rejecting and bulk actions, files and Immich alike. An undo is an event itself and
+    can be undone. What the retention time has removed for good cannot be had back.
+    """
+    sidecar = sidecar_of(config_path, root, url, token)
+    if listing:
+        _list(sidecar.ask("GET", "/events", limit=30))
+        return
+    if (event is None) == (since is None):
+        raise click.UsageError("give an event's number, `last`, or --since; --list shows the last events")
+    if since is not None:
+        body: dict[str, Any] = {"since": moment(since, datetime.now().astimezone()).isoformat()}
+    elif event == "last":
+        body = {"last": True}
+    elif event is not None and event.isascii() and event.isdigit():
+        body = {"event": int(event)}
+    else:
+        raise click.UsageError(f"{event!r} is no event; give its number or `last`")
+    sys.exit(tell_decided(sidecar.ask("POST", "/undo", body)))
+
+
+def moment(text: str, now: datetime) -> datetime:
+    """The time that `2h` before `now`, or an ISO time, means. Raises click.UsageError."""
+    ago = _AGO.fullmatch(text.strip().lower())
+    if ago is not None:
+        return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError) as problem:
+        raise click.UsageError(
+            f"--since {text!r} is neither a span like 30m, 2h or 1d nor a time like 2024-05-01T18:00"
+        ) from problem
+
+
+def _list(page: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("event", "at", "who", "what", "photo", "undo")
+    for one in page["events"]:
+        state = f"undone by {one['undone_by']}" if one.get("undone_by") else "yes" if one["undoable"] else ""
+        table.add_row(
+            str(one["id"]),
+            one["at"],
+            one["actor"],
+            one.get("text") or one["kind"],
+            str(one.get("photo_id") or ""),
+            state,
+        )
+    Console().print(table)

@@ -1,0 +1,87 @@
+"""From the faces of photos to the evidence their decision rests on. The same for new photos and for waiting ones."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from smartsort.core.model import Evidence, Face, Suggestion
+from smartsort.ledger import teachings
+from smartsort.ledger.records import Photo
+from smartsort.pipeline.context import Context
+from smartsort.pipeline.near import NearDuplicates
+from smartsort.pipeline.people import People
+from smartsort.pipeline.route import Verdict
+from smartsort.ports import Measuring
+
+SUGGESTIONS = 5
+
+AT_ONCE = 4
+"""Photos whose evidence is gathered at the same time."""
+
+
+class Gather:
+    """Gathers the evidence of photos. `near` None: near-duplicates do not matter; `measure` None: nobody tells
+    how sure a match is.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        people: People,
+        near: NearDuplicates | None = None,
+        measure: Measuring | None = None,
+    ) -> None:
+        self._context, self._people = context, people
+        self._near, self.measure = near, measure
+
+    async def verdicts(
+        self,
+        found: Sequence[tuple[Photo, Sequence[Face]]],
+        before: Mapping[int, Evidence] | None = None,
+    ) -> list[Verdict]:
+        """Photos with everything the decision needs to know, in order.
+
+        `before` is older evidence by photo id, whose suggestions count on for the same faces. Raises
+        ImmichError.
+        """
+        if not found:
+            return []
+        ids = [photo.id for photo, _ in found]
+        denied = await self._context.ledger.aread(lambda db: teachings.denied_people(db, ids))
+        near = await self._near.find([photo for photo, _ in found]) if self._near else {}
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def one(photo: Photo, faces: Sequence[Face]) -> Verdict:
+            copy = near.get(photo.id)
+            evidence = Evidence(
+                faces=tuple(faces),
+                near_copy=copy.copy if copy else None,
+                comparison=copy.comparison if copy else None,
+                denied=denied.get(photo.id, frozenset()),
+            )
+            async with gate:
+                if copy is None:
+                    known = (before or {}).get(photo.id, Evidence()).suggestions
+                    evidence = replace(evidence, suggestions=await self._suggestions(faces, known))
+                if self.measure is not None and photo.asset_id is not None:
+                    evidence = await self.measure.complete(
+                        photo.asset_id, evidence, self._context.policy(), self._people.ambiguous
+                    )
+            return Verdict(photo, evidence)
+
+        return list(await asyncio.gather(*(one(photo, faces) for photo, faces in found)))
+
+    async def _suggestions(
+        self, faces: Sequence[Face], known: Mapping[str, tuple[Suggestion, ...]]
+    ) -> dict[str, tuple[Suggestion, ...]]:
+        strangers = [f for f in faces if f.person is None or not f.person.name]
+        if not strangers or len(faces) > self._context.policy().max_faces:
+            return {}  # not what a human is asked first; looked up when the photo is looked at
+        # One call a photo: the largest unknown face is the one a human is asked about first.
+        largest = max(strangers, key=lambda f: f.share)
+        if largest.id in known:
+            return {largest.id: known[largest.id]}
+        closest = await self._context.server.closest_people(largest.id, SUGGESTIONS)
+        return {largest.id: tuple(Suggestion(p) for p in closest if p.name)}

@@ -1,0 +1,208 @@
+"""Near-duplicates: the same picture at another size or saved anew.
+
+Immich's own groups of look-alikes come first: one call tells the groups of all photos of a batch. Where Immich
+has none, our own hash of the picture is compared with those of all older photos.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlite_utils import Database
+
+from smartsort.core.model import Category, Comparison, CopyPlace, OtherCopy, Quality, State
+from smartsort.files.looks import ALIKE, differing_bits, picture_hash
+from smartsort.files.media import Kind
+from smartsort.files.shown import shown
+from smartsort.ledger import facts, looks, photos, teachings
+from smartsort.ledger.records import Area, Member, Name, Photo
+from smartsort.pipeline.context import Context
+
+_CLOCK_SKEW = timedelta(minutes=10)
+
+_LOADED_AT_ONCE = 50_000
+
+_SAME_SHAPE = 0.03
+"""Pictures whose sides differ by more than this share have been cut, or are others."""
+
+_ALIVE = (State.PLACED, State.KNOWN, State.FILED, State.REVIEW)
+
+
+@dataclass(frozen=True, slots=True)
+class NearCopy:
+    """The older photo that one is a near copy of."""
+
+    copy: OtherCopy
+    comparison: Comparison
+
+
+class NearDuplicates:
+    """Finds near copies among the photos of the ledger and in Immich."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._hashes: list[tuple[int, int]] = []
+        """(photo id, hash as a number), by id."""
+
+    async def find(self, batch: Sequence[Photo]) -> Mapping[int, NearCopy]:
+        """The near copies of photos that are about to be judged, by photo id. Raises ImmichError.
+
+        Only older photos count: of two that come together the later one is the copy.
+        """
+        pictures = [p for p in batch if p.media_kind == Kind.IMAGE.value]
+        if not pictures:
+            return {}
+        found = await self._by_immich(pictures)
+        found |= await self._by_looks([p for p in pictures if p.id not in found])
+        return found
+
+    # --- Immich's groups ---------------------------------------------------------------------
+
+    async def _by_immich(self, batch: Sequence[Photo]) -> dict[int, NearCopy]:
+        context = self._context
+        group_of: dict[str, str] = {}
+        for library_id, since in (await self._libraries(batch)).items():
+            group_of |= await context.server.duplicate_ids(library_id, since)
+        grouped = {p.id: group_of[p.asset_id] for p in batch if p.asset_id in group_of}
+        if not grouped:
+            return {}
+        groups = await context.server.duplicate_groups()
+        members = {group: list(groups.get(group, ())) for group in set(grouped.values())}
+        return await context.ledger.aread(lambda db: self._choose(db, batch, grouped, members))
+
+    async def _libraries(self, batch: Sequence[Photo]) -> dict[str, datetime]:
+        """The libraries of these photos, and since when the oldest of them is there."""
+        by_shard: dict[int, list[str]] = {}
+        for photo in batch:
+            if photo.shard is not None and photo.placed_at is not None:
+                by_shard.setdefault(photo.shard, []).append(photo.placed_at)
+        rows = await self._context.ledger.aread(facts.shards)
+        return {
+            row.library_id: datetime.fromisoformat(min(by_shard[row.number])).astimezone(UTC) - _CLOCK_SKEW
+            for row in rows
+            if row.number in by_shard and row.library_id is not None
+        }
+
+    def _choose(
+        self,
+        db: Database,
+        batch: Sequence[Photo],
+        grouped: Mapping[int, str],
+        members: Mapping[str, Sequence[str]],
+    ) -> dict[int, NearCopy]:
+        ours = looks.of_assets(db, [a for assets in members.values() for a in assets])
+        found: dict[int, NearCopy] = {}
+        for photo in batch:
+            assets = [a for a in members.get(grouped.get(photo.id, ""), ()) if a != photo.asset_id]
+            near = self._oldest(db, photo, [(ours[a], None) for a in assets if a in ours])
+            foreign = next((a for a in sorted(assets) if a not in ours), None)
+            if near is None and foreign is not None and not self._told_apart(db, photo, None, foreign):
+                copy = OtherCopy(CopyPlace.IMMICH, asset_id=foreign)
+                near = NearCopy(copy, Comparison(_quality(photo)))
+            if near is not None:
+                found[photo.id] = near
+        return found
+
+    # --- our own hashes ----------------------------------------------------------------------
+
+    async def _by_looks(self, batch: Sequence[Photo]) -> dict[int, NearCopy]:
+        if not batch:
+            return {}
+        own = await self._hash(batch)
+        await self._load()
+        return await asyncio.to_thread(self._compare, batch, own)
+
+    async def _hash(self, batch: Sequence[Photo]) -> Mapping[int, bytes | None]:
+        """The hashes of these photos; those never made are made now, in a thread."""
+        context = self._context
+        ids = [p.id for p in batch]
+        have = await context.ledger.aread(lambda db: looks.hashed(db, ids))
+        missing = [i for i in ids if i not in have]
+        if missing:
+            names = await context.ledger.aread(lambda db: photos.names_of(db, missing))
+            paths = {i: path for i in missing if (path := self._path(names[i])) is not None}
+            made = await asyncio.to_thread(lambda: {i: picture_hash(path) for i, path in paths.items()})
+            await context.ledger.awrite(lambda db: looks.put(db, made))
+            have |= made
+        return have
+
+    def _path(self, names: Iterable[Name]) -> str | None:
+        own = [n for n in names if n.member is Member.PHOTO]
+        best = next((n for n in own if n.area is Area.LIBRARY), own[0] if own else None)
+        return self._context.absolute(best) if best else None
+
+    async def _load(self) -> None:
+        """Hashes the ledger has gained since the last time."""
+        while True:
+            last = self._hashes[-1][0] if self._hashes else 0
+            new = await self._context.ledger.aread(lambda db, i=last: looks.after(db, i, _LOADED_AT_ONCE))  # type: ignore[misc]
+            self._hashes += [(i, int.from_bytes(value, "big")) for i, value in new]
+            if len(new) < _LOADED_AT_ONCE:
+                return
+
+    def _compare(self, batch: Sequence[Photo], own: Mapping[int, bytes | None]) -> dict[int, NearCopy]:
+        """Runs in a worker thread: 100,000 older photos take about 10 ms."""
+        found: dict[int, NearCopy] = {}
+        for photo in batch:
+            value = own.get(photo.id)
+            if value is None:
+                continue
+            mine = int.from_bytes(value, "big")
+            alike = [
+                (photo_id, distance)
+                for photo_id, other in self._hashes
+                if photo_id < photo.id and (distance := differing_bits(mine, other)) <= ALIKE
+            ]
+            if alike:
+                near = self._context.ledger.read(lambda db, p=photo, a=alike: self._oldest(db, p, a))  # type: ignore[misc]
+                if near is not None:
+                    found[photo.id] = near
+        return found
+
+    # --- which of them -----------------------------------------------------------------------
+
+    def _oldest(
+        self, db: Database, photo: Photo, candidates: Sequence[tuple[int, int | None]]
+    ) -> NearCopy | None:
+        """The oldest living candidate, itself no copy if possible, that nobody has told apart from it."""
+        distances = dict(candidates)
+        older = [
+            other
+            for other in photos.by_ids(db, sorted(i for i in distances if i < photo.id))
+            if other.state in _ALIVE
+            and (distances[other.id] is None or _same_shape(photo, other))
+            and not self._told_apart(db, photo, other.id, None)
+        ]
+        if not older:
+            return None
+        chosen = min(older, key=lambda p: (p.category is Category.DUPLICATES, p.id))
+        copy = OtherCopy(CopyPlace.LEDGER, _place(db, chosen), chosen.id, chosen.asset_id)
+        return NearCopy(copy, Comparison(_quality(photo), _quality(chosen), distances[chosen.id]))
+
+    def _told_apart(self, db: Database, photo: Photo, other: int | None, asset_id: str | None) -> bool:
+        return teachings.copy_key(other, asset_id) in teachings.not_the_same(db, photo.id)
+
+
+def _quality(photo: Photo) -> Quality:
+    pixels = (photo.width or 0) * (photo.height or 0)
+    return Quality(pixels, photo.size, photo.taken_at is not None)
+
+
+def _same_shape(one: Photo, other: Photo) -> bool:
+    if not (one.width and one.height and other.width and other.height):
+        return True
+    here, there = one.width / one.height, other.width / other.height
+    return abs(here - there) <= _SAME_SHAPE * max(here, there)
+
+
+_SHOWN_FIRST = {Area.FACES: 0, Area.REVIEW: 1, Area.LIBRARY: 2}
+
+
+def _place(db: Database, photo: Photo) -> str | None:
+    """Where the photo is, for people."""
+    own = [n for n in photos.names_of(db, [photo.id])[photo.id] if n.member is Member.PHOTO]
+    best = min(own, key=lambda n: _SHOWN_FIRST.get(n.area, 3), default=None)
+    return shown(f"{best.area.value}/{best.path}") if best else None

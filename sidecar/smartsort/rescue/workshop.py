@@ -1,0 +1,48 @@
+"""A context without stages, for commands that work on a root outside the sidecar."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import cast
+
+from smartsort.bootstrap import layout_of, tuning_of
+from smartsort.choices import Choices
+from smartsort.config import Settings
+from smartsort.files.placement import Placer
+from smartsort.ledger import facts
+from smartsort.ledger.database import Ledger
+from smartsort.pipeline.context import Clock, Context
+from smartsort.ports import PhotoServer
+
+__all__ = ["backup_folder", "layout_of", "workshop"]
+
+
+def backup_folder(settings: Settings) -> str:
+    """Where copies of the ledger are kept: in the root, also when the ledger lies elsewhere."""
+    return os.path.join(os.path.abspath(settings.root), "backups")
+
+
+@contextmanager
+def workshop(settings: Settings, server: PhotoServer | None = None) -> Iterator[Context]:
+    """The tools of the stages over an existing ledger, beside a running sidecar or without one.
+
+    Without a `server` nothing may be asked of Immich. Raises LedgerError, RootUnavailable.
+    """
+    layout = layout_of(settings)
+    with Ledger(layout.ledger) as ledger:
+        root_id = ledger.read(lambda db: facts.get(db, "root_id"))
+        if root_id is not None:
+            layout.check(root_id)
+        choices = Choices(settings, ledger)
+        yield Context(
+            ledger=ledger,
+            server=cast("PhotoServer", server),
+            layout=layout,
+            placer=Placer(guard=lambda: None if root_id is None else layout.check(root_id)),
+            policy=choices.policy,
+            enabled=lambda: False,
+            tuning=tuning_of(settings),
+            clock=Clock(),
+        )

@@ -1,0 +1,166 @@
+"""An Immich in memory that has bad days, beside the FakeServer of `tests.fakes` that never has one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from smartsort.core.completion import CHAIN, RECOGNITION, Listing, Look, QueueCount, QueueCounts
+from smartsort.core.model import Face
+from smartsort.errors import ImmichError, ImmichRejected
+from smartsort.ledger import photos
+from tests.fakes import FakeAsset, FakeClock, FakeServer, World, by_name
+
+
+class Busy(ImmichRejected):
+    """What starting a queue that is at work gives."""
+
+    retryable = True
+
+    def __init__(self) -> None:
+        super().__init__("Job is already running", 400)
+
+
+class MoodyServer(FakeServer):
+    """Does what a test says, until it is told otherwise; names are endings of paths.
+
+    `at_work` maps queues to photos seen in them (faces of these in recognition); `collective` and `full` are
+    queues whose listing proves nothing. Detection of photos in `undetected` has not finished: it shows no
+    face, and does so still after it was asked for again while `ml_failing`. Faces of photos in `unassigned`
+    get their person when recognition is asked for. `failing` holds errors by call, raised in order.
+    """
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.at_work: dict[str, set[str]] = {}
+        self.collective: set[str] = set()
+        self.full: set[str] = set()
+        self.undetected: set[str] = set()
+        self.unassigned: set[str] = set()
+        self.failing: dict[str, list[Exception]] = {}
+        self.ml_failing = False
+        self.imports = True
+        self.readable = True
+        self.before: dict[str, Callable[[], None]] = {}
+        self._asked_again: set[str] = set()
+
+    def _call(self, name: str) -> None:
+        super()._call(name)
+        if name in self.before:
+            self.before.pop(name)()
+        if self.failing.get(name):
+            raise self.failing[name].pop(0)
+
+    def _import(self, path: str) -> None:
+        if self.imports:
+            super()._import(path)
+
+    def _listing(self, queue: str) -> Listing:
+        return Listing(
+            queue, self._seen_in(queue), collective=queue in self.collective, full=queue in self.full
+        )
+
+    def _seen_in(self, queue: str) -> frozenset[str]:
+        names = self.at_work.get(queue, set())
+        assets = [a for a in self.assets.values() if _among(a, names)]
+        if queue == RECOGNITION:
+            return frozenset(f.id for a in assets for f in a.faces)
+        return frozenset(a.id for a in assets)
+
+    async def queue_counts(self) -> QueueCounts:
+        self._call("queue_counts")
+        return {
+            name: QueueCount(waiting=len(self._seen_in(name)) + (name in self.collective)) for name in CHAIN
+        }
+
+    async def look(self, libraries: Collection[str] | None = None) -> Look:
+        self._call("look")
+        return Look(tuple(self._listing(name) for name in CHAIN))
+
+    async def recognition_jobs(self) -> Listing:
+        self._call("recognition_jobs")
+        return self._listing(RECOGNITION)
+
+    async def detection_jobs(self) -> Listing:
+        self._call("detection_jobs")
+        again, self._asked_again = self._asked_again, set()
+        return Listing("faceDetection", self._seen_in("faceDetection") | again)
+
+    async def detect_missing_faces(self) -> None:
+        self._call("detect_missing_faces")
+        self._asked_again = {a.id for a in self.assets.values() if _among(a, self.undetected)}
+        if not self.ml_failing:
+            self.undetected.clear()
+
+    async def recognise_unassigned_faces(self) -> None:
+        self._call("recognise_unassigned_faces")
+        self.unassigned.clear()
+
+    async def faces(self, asset_id: str) -> Sequence[Face]:
+        found = await super().faces(asset_id)
+        asset = self.assets[asset_id]
+        if _among(asset, self.undetected):
+            return []
+        if _among(asset, self.unassigned):
+            return [Face(f.id, f.box, f.image_width, f.image_height, None) for f in found]
+        return found
+
+    async def assets_with_people(self, library_id: str, created_after: datetime) -> frozenset[str]:
+        found = await super().assets_with_people(library_id, created_after)
+        return frozenset(i for i in found if not _among(self.assets[i], self.unassigned))
+
+    async def validate_import_path(self, library_id: str, import_path: str) -> str | None:
+        self._call("validate_import_path")
+        return None if self.readable else "Path does not exist (ENOENT)"
+
+    def delete(self, name: str) -> FakeAsset:
+        """As a user who deletes an asset for good: the row goes, the file stays, a scan imports it again."""
+        asset = self.asset_at(name)
+        del self.assets[asset.id]
+        return asset
+
+
+def _among(asset: FakeAsset, names: Iterable[str]) -> bool:
+    return any(asset.path.endswith(name) for name in names)
+
+
+class MoodyWorld(World):
+    """A World with a MoodyServer, whose clock is all the time there is. `problems`: what stages raised."""
+
+    server: MoodyServer
+
+    def __init__(self, root: str, *, server: MoodyServer | None = None, **options: Any) -> None:
+        people = options.pop("people", ("Anna", "Bella", "Carl", "Victor"))
+        moody = server or MoodyServer(os.path.join(root, "library"), people, by_name)
+        super().__init__(root, server=moody, clock=options.pop("clock", SteadyClock()), **options)
+        self.problems: list[ImmichError] = []
+
+
+class SteadyClock(FakeClock):
+    """A FakeClock whose monotonic time passes with its other one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.monotonic = lambda: self.at.timestamp()
+
+
+async def rounds(place: MoodyWorld, count: int, seconds: float = 1.0) -> None:
+    """So many turns of every stage, each after a while; errors of Immich leave photos waiting as in the runner."""
+    for _ in range(count):
+        for name in ("examine", "compare", "shelve", "recognise"):
+            try:
+                await place.stage(name)
+            except ImmichError as problem:
+                place.problems.append(problem)
+        place.clock.pass_by(seconds=seconds)
+
+
+async def at_rest(place: MoodyWorld, turns: int = 60) -> None:
+    """Until every photo is at rest; fails when that never happens."""
+    for _ in range(turns):
+        await rounds(place, 1)
+        if not place.ledger.read(photos.unfinished):
+            return
+    raise AssertionError(f"never at rest: {place.ledger.read(photos.unfinished)}")
