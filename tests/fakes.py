@@ -26,7 +26,7 @@ from smartsort.ledger import photos
 from smartsort.ledger.records import Area, Member, Name, Photo
 from smartsort.pipeline.accept import Offered
 from smartsort.pipeline.context import Clock
-from smartsort.ports import AssetDetails, Library, ServerInfo, ThumbnailSize, UploadCopy
+from smartsort.ports import AssetDetails, FaceModel, Library, ServerInfo, ThumbnailSize, UploadCopy
 
 LIBRARY_PATH = "/mnt/library"
 
@@ -69,6 +69,7 @@ class FakeServer:
         self.albums_by_name: dict[str, tuple[str, set[str]]] = {}
         self.libraries_made: list[Library] = []
         self.uploads: dict[str, UploadCopy] = {}
+        self.look_alikes: dict[str, list[str]] = {}
         self.down = False
         self.forget_gone = False
         self.calls_made: Counter[str] = Counter()
@@ -193,6 +194,32 @@ class FakeServer:
         self._call("assets_with_people")
         return frozenset(a.id for a in self.assets.values() if any(f.person for f in a.faces))
 
+    async def people_on(
+        self, library_id: str, created_after: datetime, page: int
+    ) -> tuple[Mapping[str, frozenset[str]], bool]:
+        self._call("people_on")
+        path = next(lib for lib in self.libraries_made if lib.id == library_id).import_paths[0]
+        here = [a for a in self.assets.values() if a.path.startswith(path) and not a.offline]
+        return {a.id: frozenset(f.person for f in a.faces if f.person) for a in here}, False
+
+    async def assets_of_person(
+        self, person_id: str, limit: int, created_after: datetime | None = None
+    ) -> Sequence[str]:
+        self._call("assets_of_person")
+        return [a.id for a in self.assets.values() if any(f.person == person_id for f in a.faces)][:limit]
+
+    async def duplicate_ids(self, library_id: str, created_after: datetime) -> Mapping[str, str]:
+        self._call("duplicate_ids")
+        return {asset: group for group, assets in self.look_alikes.items() for asset in assets}
+
+    async def duplicate_groups(self) -> Mapping[str, Sequence[str]]:
+        self._call("duplicate_groups")
+        return dict(self.look_alikes)
+
+    async def face_model(self) -> FaceModel | None:
+        self._call("face_model")
+        return None
+
     async def detect_missing_faces(self) -> None:
         self._call("detect_missing_faces")
 
@@ -287,6 +314,29 @@ def picture(seed: int, width: int = 16, height: int = 16) -> bytes:
     return out.getvalue()
 
 
+def write(path: str, content: bytes) -> None:
+    """A new file."""
+    with open(path, "xb") as file:
+        file.write(content)
+
+
+def append(path: str, content: bytes) -> None:
+    """Somebody edits a file by hand."""
+    with open(path, "ab") as file:
+        file.write(content)
+
+
+def shorten(path: str, by: int) -> None:
+    """Take `by` bytes off the end."""
+    os.truncate(path, os.path.getsize(path) - by)
+
+
+def content_of(path: str) -> bytes:
+    """A file's bytes."""
+    with open(path, "rb") as file:
+        return file.read()
+
+
 class FakeClock(Clock):
     """Time that passes by a millisecond whenever somebody looks, and by hand."""
 
@@ -309,6 +359,7 @@ class World:
     def __init__(
         self,
         root: str,
+        *,
         people: Sequence[str] = ("Anna", "Bella", "Carl"),
         who: Callable[[str], Sequence[str | None]] | None = None,
         settings: Mapping[str, Any] | None = None,
@@ -346,12 +397,10 @@ class World:
         folder = os.path.join(self.context.layout.inbox, source)
         os.makedirs(folder, exist_ok=True)
         path = os.path.join(folder, name)
-        with open(path, "xb") as file:
-            file.write(content if content is not None else picture(next(self._seeds)))
+        write(path, content if content is not None else picture(next(self._seeds)))
         companions = ()
         if xmp is not None:
-            with open(f"{path}.xmp", "xb") as file:
-                file.write(xmp)
+            write(f"{path}.xmp", xmp)
             companions = ((f"{path}.xmp", Member.XMP, stamp(f"{path}.xmp")),)
         offered = Offered(path, stamp(path), source, companions=companions)
         [taken] = await self.sidecar.accept.claim([offered])
@@ -457,7 +506,7 @@ def close_world(made: World) -> None:
 
 
 def by_name(path: str) -> Sequence[str | None]:
-    """The script of file names: `anna_1.jpg` shows Anna, `anna+stranger.jpg` Anna and somebody nobody knows."""
+    """The script of file names: `anna_1.jpg` shows Anna, `anna+stranger.jpg` Anna and a stranger."""
     stem = os.path.splitext(os.path.basename(path))[0].partition("_")[0]
     if stem in ("", "none"):
         return ()

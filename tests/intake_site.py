@@ -154,6 +154,12 @@ async def answer(
         writer.close()
 
 
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for what no event tells: the disk, another process. The test's own time limit bounds it."""
+    while not condition():  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+
+
 @contextlib.asynccontextmanager
 async def site() -> AsyncIterator[Site]:
     """A site that runs."""

@@ -18,6 +18,7 @@ from smartsort.config import load_settings
 from smartsort.demo.immich import DemoImmich
 from smartsort.demo.run import IMMICH_LIBRARY, demo_settings, sidecar_settings
 from smartsort.demo.samples import make_samples
+from smartsort.demo.settings import Profile
 from smartsort.ledger import photos
 from smartsort.listening import listen
 from smartsort.service import run
@@ -70,7 +71,11 @@ class LiveSidecar:
 
 @contextmanager
 def live_sidecar(
-    root: Path, samples: int = 0, seed: int = 0, settings: Mapping[str, Any] | None = None
+    root: Path,
+    samples: int = 0,
+    seed: int = 0,
+    settings: Mapping[str, Any] | None = None,
+    profile: Profile = "instant",
 ) -> Iterator[LiveSidecar]:
     """A sidecar on `root` that has sorted so many sample photos when it is handed out."""
     if samples:
@@ -80,7 +85,7 @@ def live_sidecar(
     ready = threading.Event()
 
     async def main() -> None:
-        demo = DemoImmich(demo_settings(str(root), "instant", "3.1.0", people_from_regions=False))
+        demo = DemoImmich(demo_settings(str(root), profile, "3.1.0", people_from_regions=False))
         listening = listen("127.0.0.1", 0)
         async with demo.serve(port=0) as immich:
             values = {

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from smartsort.actions import Actions
 from smartsort.actions.purge import Retention
@@ -27,17 +28,25 @@ from smartsort.lock import RootLock
 from smartsort.notify.notifier import Notifier
 from smartsort.pipeline.accept import Accept
 from smartsort.pipeline.context import Clock, Context, Tuning
+from smartsort.pipeline.evidence import Gather
 from smartsort.pipeline.examine import Compare, Examine
+from smartsort.pipeline.heal import Heal
 from smartsort.pipeline.inbox import Inbox
+from smartsort.pipeline.near import NearDuplicates
 from smartsort.pipeline.outbox import Outbox
 from smartsort.pipeline.people import People
 from smartsort.pipeline.recognise import Recognise
+from smartsort.pipeline.reconcile import Reconcile
 from smartsort.pipeline.recover import Recovered, Recovery
 from smartsort.pipeline.route import Router
 from smartsort.pipeline.runner import Runner, Stage
 from smartsort.pipeline.shelve import Shelve
 from smartsort.pipeline.trouble import Trouble, Troubles
+from smartsort.pipeline.upkeep import Backups
 from smartsort.ports import PhotoServer
+
+if TYPE_CHECKING:
+    from smartsort.confidence import Measure
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +87,7 @@ def tuning_of(settings: Settings) -> Tuning:
         trigger_scan=immich.trigger_scan,
         retry_if_no_faces=immich.retry_if_no_faces,
         max_retries=immich.max_retries,
+        look_again_seconds=immich.look_again_seconds,
         max_in_flight=immich.max_in_flight,
         shard_size=immich.shard_size,
         check_hash=settings.deduplication.check_hash,
@@ -107,6 +117,19 @@ def connect(settings: Settings) -> PhotoServer:
     )
 
 
+def measure_with(settings: Settings, context: Context, people: People) -> Measure | None:
+    """What tells how sure a match is, None without a machine learning service."""
+    immich = settings.immich
+    if immich.ml_url is None:
+        return None
+    from smartsort.confidence import FaceService, Measure  # noqa: PLC0415 - httpx only where needed
+
+    service = FaceService(str(immich.ml_url), immich.ml_timeout_seconds)
+    return Measure(
+        context, people, service, model=immich.ml_model or "", patience_seconds=3 * immich.ml_timeout_seconds
+    )
+
+
 @dataclass(slots=True)
 class Sidecar:
     """Everything that runs beside Immich for one root. Made by `open_sidecar`; `close` it."""
@@ -125,6 +148,7 @@ class Sidecar:
     downloads: Downloads
     notifier: Notifier
     actions: Actions
+    measure: Measure | None = None
     connected: bool = False
     _lock: RootLock | None = None
     _workers: ThreadPoolExecutor | None = None
@@ -159,6 +183,8 @@ class Sidecar:
         await self.downloads.close()
         self.notifier.close()
         await self.context.server.aclose()
+        if self.measure is not None:
+            await self.measure.aclose()
         if self._workers is not None:
             self._workers.shutdown(wait=True, cancel_futures=True)
         self.context.ledger.close()
@@ -237,7 +263,11 @@ def _wire(
     accept = Accept(context)
     inbox = Inbox(context, accept)
     shelve = Shelve(context)
-    recognise = Recognise(context, router, people, shelve)
+    measure = measure_with(settings, context, people)
+    near = NearDuplicates(context) if settings.deduplication.near_duplicates else None
+    gather = Gather(context, people, near, measure)
+    recognise = Recognise(context, router, people, shelve, gather)
+    heal = Heal(context, router, people, gather)
     downloads = Downloads(context, accept, settings.api, resolver=resolver)
     downloads.recover()
     notifier = Notifier(context, settings.notify)
@@ -281,9 +311,12 @@ def _wire(
         Stage("compare", compare.takes, compare.step, (*storage, *immich)),
         Stage("shelve", shelve.takes, shelve_step, ()),
         Stage("recognise", recognise.takes, recognise_step, immich),
+        Stage("heal", (State.REVIEW,), heal.step, immich),
         Stage("outbox", (State.FILED, State.REVIEW), outbox.step, ()),
         Stage("downloads", (), downloads.step, ()),
         Stage("notify", (), notifier.step, ()),
+        Stage("reconcile", (), Reconcile(context).step, immich),
+        Stage("backup", (), _backups(settings, context).step, ()),
         Stage("retention", (), retention.step, ()),
         Stage("statistics", (), count_step, ()),
     ]
@@ -302,11 +335,17 @@ def _wire(
         downloads,
         notifier,
         actions,
+        measure=measure,
         _lock=lock,
         _workers=workers,
     )
     stages.insert(0, Stage("connection", (), _connection(sidecar), immich))
     return sidecar
+
+
+def _backups(settings: Settings, context: Context) -> Backups:
+    folder = os.path.join(context.layout.root, "backup")
+    return Backups(context, folder, settings.backup.interval_hours, settings.backup.keep)
 
 
 def _connection(sidecar: Sidecar) -> Callable[[], Awaitable[float]]:

@@ -253,3 +253,10 @@ class Measuring(Protocol):
     ) -> Evidence:
         """The evidence with what could be measured, in bounded time; unknown says why. Never raises."""
         ...
+
+    async def recall(self, asset_id: str, evidence: Evidence) -> Evidence | None:
+        """The evidence with the confidence as it would be measured now, from memory alone.
+
+        None when something would have to be measured first.
+        """
+        ...

@@ -126,8 +126,10 @@ async def test_all_green(tmp_path: Path, version: str) -> None:
         report = await patient.examine()
         assert {c.name: c.verdict for c in report.checks if c.verdict != "ok"} == {}
         assert report.status == "ok"
-        assert {f"permission {name}" for name in (*OWNER_NEEDS, *ADMIN_NEEDS)} < {c.name for c in report.checks}
-        left = [path for path in patient.root.rglob("*.probe")]
+        assert {f"permission {name}" for name in (*OWNER_NEEDS, *ADMIN_NEEDS)} < {
+            c.name for c in report.checks
+        }
+        left = list(patient.root.rglob("*.probe"))
         assert left == []
 
 
@@ -179,15 +181,25 @@ FAULTS: list[tuple[str, Fault, str, str]] = [
         "server",
         "whether a proxy or a log-in page answers",
     ),
-    ("wrong library path", set_("immich.library_path", "/mnt/nowhere"), "library path", "immich.library_path"),
+    (
+        "wrong library path",
+        set_("immich.library_path", "/mnt/nowhere"),
+        "library path",
+        "immich.library_path",
+    ),
     ("read-only root", lambda p: p.failing(errno.EROFS, "create", "mkdir"), "root", "read-write"),
     ("root not ours to write", lambda p: p.failing(errno.EACCES, "create"), "root", "access"),
     ("root gone", lambda p: shutil.rmtree(p.root), "root", "Mount its disk"),
-    ("another disk", lose_sentinel, "root", "is its disk mounted?"),
+    ("another disk", lose_sentinel, "root", "Is its disk mounted?"),
     ("no hard links", lambda p: p.failing(errno.EPERM, "link"), "hard links", "one file system"),
     ("old version", fault("version", "2.3.1"), "version", "Update Immich to 2.5"),
     ("new version", fault("version", "4.0.0"), "version", "update of smartsort"),
-    ("ML down", lambda p: setattr(p.ml.faults, "down", True), "machine learning", "machine learning container"),
+    (
+        "ML down",
+        lambda p: setattr(p.ml.faults, "down", True),
+        "machine learning",
+        "machine learning container",
+    ),
     ("recognition off", fault("face_recognition_off", True), "face recognition", "Switch it on"),
     ("paused", lambda p: p.demo.engine.pause("faceDetection", paused=True), "queues", "Resume"),
     (

@@ -6,13 +6,13 @@ import errno
 import os
 
 import pytest
+from tests.fakes import World, append, close_world, picture
 
 from smartsort.actions import Choice
 from smartsort.core.model import State
 from smartsort.files.disk import Disk
 from smartsort.files.placement import Placer
 from smartsort.ledger import events, photos
-from tests.fakes import World, close_world, picture
 
 BELLA = [Choice("Bella", create=True)]
 
@@ -220,8 +220,7 @@ async def test_the_retention_time_removes_only_what_is_older_and_only_what_was_t
         world.clock.pass_by(days=20)
         await world.actions.reject([young], "eva")
         name = next(n for n in world.names(edited) if n.area == "trash")
-        with open(f"{world.root}/trash/{name.path}", "ab") as file:
-            file.write(b"not what was thrown away")
+        append(f"{world.root}/trash/{name.path}", b"not what was thrown away")
         world.clock.pass_by(days=11)
         acted = {a.photo_id: a for a in await world.actions.purge_expired(30)}
         assert {i: a.action for i, a in acted.items()} == {old: "purged", edited: "failed"}

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from pathlib import Path
 
 import pytest
+from tests.fakes import World, append, close_world, content_of, picture
 
 from smartsort.actions import ActionRefused, AmbiguousName, Choice, NotUndoable, UnknownPerson
 from smartsort.core.model import Person, State
-from smartsort.ledger import events, review
-from tests.fakes import World, close_world, picture
+from smartsort.ledger import events, review, teachings
 
 BELLA = [Choice("Bella")]
 
@@ -153,7 +152,9 @@ async def test_refiling_an_automatic_filing_counts_as_wrong_and_corrects_immich(
     event = place.ledger.read(lambda db: events.get(db, acted.event))
     assert (event.kind, event.data["wrong"], event.data["was"]) == ("refiled", True, "Anna")
     assert place.server.asset_at("anna_1.jpg").faces[0].person == place.server.person("Bella").id
-    assert place.ledger.read(lambda db: review.denied(db, [photo]))[photo] == {place.server.person("Anna").id}
+    assert place.ledger.read(lambda db: teachings.denied_people(db, [photo]))[photo] == {
+        place.server.person("Anna").id
+    }
     [again] = await place.actions.refile([photo], BELLA, "eva")
     assert again.code == "nothing_to_do"
     place.check()
@@ -169,7 +170,7 @@ async def test_rejected_bytes_go_to_the_trash_and_the_asset_offline(place):
     assert sorted(os.listdir(f"{place.root}/trash/2024-05")) == ["stranger_1.jpg", "stranger_1.jpg.xmp"]
     place.check()
     # The same file again is known as rejected.
-    content = Path(place.root, "trash/2024-05/stranger_1.jpg").read_bytes()
+    content = content_of(f"{place.root}/trash/2024-05/stranger_1.jpg")
     again = await one(place, "again_1.jpg", content=content)
     [row] = place.ledger.read(review.page).rows
     assert (row.photo_id, row.reason) == (again, "rejected_before")
@@ -255,8 +256,7 @@ async def test_a_dry_run_tells_the_names_and_does_nothing(place):
 async def test_a_file_changed_by_hand_is_left_alone_and_the_others_go_on(place):
     ids = [await place.deliver(f"stranger_{i}.jpg") for i in range(2)]
     await place.settle()
-    with open(f"{place.root}/review/unidentified/unknown_stranger_0.jpg", "ab") as file:
-        file.write(b"more")
+    append(f"{place.root}/review/unidentified/unknown_stranger_0.jpg", b"more")
     batch = await place.actions.approve(ids, BELLA, "eva")
     assert [(a.action, a.code) for a in batch] == [("failed", "changed_by_hand"), ("approved", "")]
     assert "audit --repair" in batch.acted[0].problem

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from tests.fakes import World, append, close_world, picture, shorten
 
 from smartsort.actions import Choice, NoSuchEvent, NotUndoable
 from smartsort.core.model import State
 from smartsort.errors import ImmichUnreachable
-from smartsort.ledger import arrangement, events, photos, review
-from tests.fakes import World, close_world, picture
+from smartsort.ledger import arrangement, events, photos, review, teachings
 
 BELLA = [Choice("Bella")]
 OPERATIONS = int(os.environ.get("SMARTSORT_TEST_OPERATIONS", "150"))
@@ -68,7 +68,7 @@ async def test_an_undone_filing_waits_and_says_who_it_was_filed_under(place):
     [row] = place.ledger.read(review.page).rows
     assert (row.reason, row.reasons[0].code) == ("undone_filing: Anna", "undone_filing")
     anna = place.server.person("Anna").id
-    assert place.ledger.read(lambda db: review.denied(db, [photo])) == {photo: {anna}}
+    assert place.ledger.read(lambda db: teachings.denied_people(db, [photo])) == {photo: {anna}}
     assert place.server.described()["albums"] == {}
     event = place.ledger.read(lambda db: events.get(db, undone.event))
     assert event.data["wrong"] is True
@@ -178,16 +178,12 @@ async def test_a_bulk_action_is_taken_back_as_one_and_done_again_as_one(place):
     batch = await place.actions.approve(ids, BELLA, "eva")
     assert batch.event is not None
     approved = ledger_state(place, ids), place.tree()
-    with open(f"{place.root}/faces/bella/stranger_2.jpg", "ab") as file:
-        file.write(b"edited")
+    append(f"{place.root}/faces/bella/stranger_2.jpg", b"edited")
     undone = await place.actions.undo(batch.event, "eva")
     assert sorted((a.photo_id, a.code) for a in undone) == [
         (i, "changed_by_hand" if n == 2 else "") for n, i in enumerate(ids)
     ]
-    os.truncate(
-        f"{place.root}/faces/bella/stranger_2.jpg",
-        os.path.getsize(f"{place.root}/faces/bella/stranger_2.jpg") - 6,
-    )
+    shorten(f"{place.root}/faces/bella/stranger_2.jpg", 6)
     name = next(n for n in place.names(ids[2]) if n.area == "faces")
     os.utime(f"{place.root}/faces/{name.path}", ns=(name.mtime_ns, name.mtime_ns))
     await place.actions.undo(last_event(place, ids[2], "approved"), "eva")
@@ -276,8 +272,9 @@ class Operations(RuleBasedStateMachine):
 
     def _deliver(self, name):
         self.serial += 1
-        # Half of them share a name, so that names are taken when somebody wants them back.
-        file = f"{name}_{self.serial // 4}.jpg"
+        # The first ones share names, so that a name is taken when somebody wants it back. What comes later
+        # and stays may not take one of theirs for good: then the name that comes back is rightly another.
+        file = f"{name}_{self.serial // 4 if self.serial <= 2 * len(NAMES) else self.serial}.jpg"
         self.do(self.world.deliver(file, source=f"s{self.serial}"))
 
     def _ids(self):

@@ -4,15 +4,15 @@ import asyncio
 import gzip
 import os
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.intake_site import answer, open_intake, picture, site, until
 
 from smartsort.downloads import queue
 from smartsort.errors import StorageFull
 from smartsort.ledger import events
 from smartsort.ledger.items import ItemState
-from tests.intake_site import answer, open_intake, picture, site
 
 LAST_MODIFIED = "Wed, 21 Oct 2015 07:28:00 GMT"
 BIG = 600_000
@@ -156,8 +156,7 @@ async def test_a_download_goes_on_after_a_restart(tmp_path, web):
     taken = await intake.downloads.submit([(f"{web.url}/a.jpg", "x")])
     step = asyncio.create_task(intake.downloads.step())
     path = os.path.join(intake.context.layout.temp_downloads, f".download-{taken.items[0].id}.part")
-    while not (os.path.exists(path) and os.path.getsize(path) >= 2**20):
-        await asyncio.sleep(0.01)
+    await until(lambda: os.path.exists(path) and os.path.getsize(path) >= 2**20)
     await intake.close()
     step.cancel()
     stopped.set()
@@ -349,9 +348,13 @@ async def test_a_full_disk_makes_downloads_wait_and_says_so(intake, web, monkeyp
     monkeypatch.setattr("smartsort.downloads.fetch.check_room", full)
     monkeypatch.setattr(queue, "_STORAGE_SECONDS", 0.01)
     await intake.downloads.submit([(web.file("/a.jpg", picture(1000)), "x")])
-    with pytest.raises(StorageFull):
+
+    async def steps():
         for _ in range(10):
             await intake.downloads.step()
+
+    with pytest.raises(StorageFull):
+        await steps()
     monkeypatch.setattr("smartsort.downloads.fetch.check_room", lambda folder, wanted: None)
     await intake.work()
     assert len(intake.photos()) == 1
@@ -369,3 +372,23 @@ async def test_a_date_from_the_future_is_not_believed(intake, web):
         lambda db: db.conn.execute("SELECT mtime_ns FROM photos").fetchall()
     )
     assert mtime_ns / 1e9 <= datetime.now(UTC).timestamp()
+
+
+async def test_what_falls_due_while_we_look_is_not_slept_over(intake, web, monkeypatch):
+    """Due a moment after the look for due items, a moment before the look for the next one."""
+    monkeypatch.setattr(queue, "IDLE_SECONDS", 1000.0)
+    real, looked = intake.downloads._start_due, []
+
+    async def slow_look(now):
+        await real(now)
+        if not looked:
+            looked.append(now)
+            await asyncio.sleep(0.05)
+
+    web.file("/a.jpg", picture(600))
+    await intake.downloads.submit([(f"{web.url}/a.jpg", "x")])
+    soon = (datetime.now(UTC) + timedelta(seconds=0.03)).isoformat(timespec="milliseconds")
+    intake.context.ledger.write(lambda db: db.conn.execute("UPDATE items SET not_before = ?", (soon,)))
+    monkeypatch.setattr(intake.downloads, "_start_due", slow_look)
+    await asyncio.wait_for(intake.work(), 60)
+    assert len(intake.photos()) == 1

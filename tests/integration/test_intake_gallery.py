@@ -4,10 +4,10 @@ import os
 import sys
 
 import pytest
+from tests.intake_site import open_intake, picture, site
 
 from smartsort.downloads import gallery, queue
 from smartsort.ledger.items import ItemState
-from tests.intake_site import open_intake, picture, site
 
 PAGE = b"<!doctype html><html><img src=a.jpg></html>"
 

@@ -1,14 +1,15 @@
 """The address that is checked is the one that is connected to: 50 hostile URLs, none fetched."""
 
 import asyncio
+import contextlib
 import ipaddress
 import ssl
 
 import httpcore
 import pytest
+from tests.intake_site import Hosts, open_intake, picture, site
 
 from smartsort.ledger.items import ItemState
-from tests.intake_site import Hosts, open_intake, picture, site
 
 PUBLIC = "93.184.216.34"
 NAMES = {
@@ -29,23 +30,64 @@ NAMES = {
     "printer.local": [["192.168.7.7"]],
     "cgnat.example": [["100.64.3.2"]],
 }
-HOSTILE = """
-http://127.0.0.1/ http://127.0.0.1:2283/api/server/ping http://[::1]/ http://[::]/ http://0.0.0.0/
-http://10.1.2.3/ http://172.20.0.2:3003/predict http://192.168.0.1/ http://169.254.169.254/latest/meta-data/
-http://[fd00:ec2::254]/latest http://100.100.100.200/ http://224.0.0.251/ http://255.255.255.255/
-http://[::ffff:127.0.0.1]/ http://[::ffff:7f00:1]/ http://[::127.0.0.1]/ http://[64:ff9b::7f00:1]/
-http://[2002:7f00:1::]/ http://[2001:0:53aa:64c:0:fbe2:80ff:fffe]/ http://[fe80::1%25eth0]/
-http://[ff02::1]/ http://[fec0::1]/
-http://2130706433/ http://0x7f000001/ http://0x7f.0.0.1/ http://0177.0.0.1/ http://127.1/ http://0/
-http://localhost/ http://localhost./ http://LOCALHOST:8484/ http://loopback.example/ http://private.example/
-http://mapped.example/ http://translated.example/ http://sixtofour.example/ http://linklocal.example/
-http://metadata.google.internal/computeMetadata/v1/ http://mixed.example/ http://mixed6.example/
-http://nonsense.example/ http://empty.example/ http://127.0.0.1.nip.example/ http://printer.local/
-http://cgnat.example/
-file:///etc/passwd gopher://127.0.0.1:6379/_FLUSHALL ftp://127.0.0.1/ dict://127.0.0.1:11211/ data:image/png;base64,AA
-http://photos.example@127.0.0.1/ http://admin:secret@photos.example/ http://127.0.0.1\\@photos.example/
-http://photos.example#@127.0.0.1/../ http://127.0.0.1:80@photos.example/ http:///127.0.0.1/
-""".split()
+HOSTILE = [
+    "http://127.0.0.1/",
+    "http://127.0.0.1:2283/api/server/ping",
+    "http://[::1]/",
+    "http://[::]/",
+    "http://0.0.0.0/",
+    "http://10.1.2.3/",
+    "http://172.20.0.2:3003/predict",
+    "http://192.168.0.1/",
+    "http://169.254.169.254/latest/meta-data/",
+    "http://[fd00:ec2::254]/latest",
+    "http://100.100.100.200/",
+    "http://224.0.0.251/",
+    "http://255.255.255.255/",
+    "http://[::ffff:127.0.0.1]/",
+    "http://[::ffff:7f00:1]/",
+    "http://[::127.0.0.1]/",
+    "http://[64:ff9b::7f00:1]/",
+    "http://[2002:7f00:1::]/",
+    "http://[2001:0:53aa:64c:0:fbe2:80ff:fffe]/",
+    "http://[fe80::1%25eth0]/",
+    "http://[ff02::1]/",
+    "http://[fec0::1]/",
+    "http://2130706433/",
+    "http://0x7f000001/",
+    "http://0x7f.0.0.1/",
+    "http://0177.0.0.1/",
+    "http://127.1/",
+    "http://0/",
+    "http://localhost/",
+    "http://localhost./",
+    "http://LOCALHOST:8484/",
+    "http://loopback.example/",
+    "http://private.example/",
+    "http://mapped.example/",
+    "http://translated.example/",
+    "http://sixtofour.example/",
+    "http://linklocal.example/",
+    "http://metadata.google.internal/computeMetadata/v1/",
+    "http://mixed.example/",
+    "http://mixed6.example/",
+    "http://nonsense.example/",
+    "http://empty.example/",
+    "http://127.0.0.1.nip.example/",
+    "http://printer.local/",
+    "http://cgnat.example/",
+    "file:///etc/passwd",
+    "gopher://127.0.0.1:6379/_FLUSHALL",
+    "ftp://127.0.0.1/",
+    "dict://127.0.0.1:11211/",
+    "data:image/png;base64,AA",
+    "http://photos.example@127.0.0.1/",
+    "http://admin:secret@photos.example/",
+    "http://127.0.0.1\\@photos.example/",
+    "http://photos.example#@127.0.0.1/../",
+    "http://127.0.0.1:80@photos.example/",
+    "http:///127.0.0.1/",
+]
 # A fragment is no authority: this one really is photos.example, and is not hostile at all.
 HOSTILE.remove("http://photos.example#@127.0.0.1/../")
 
@@ -182,10 +224,8 @@ def _server_name(hello: bytes) -> str | None:
     seen = []
     context.sni_callback = lambda _socket, name, _context: seen.append(name)
     incoming.write(hello)
-    try:
+    with contextlib.suppress(ssl.SSLError):
         context.wrap_bio(incoming, outgoing, server_side=True).do_handshake()
-    except ssl.SSLError:
-        pass
     return seen[0] if seen else None
 
 

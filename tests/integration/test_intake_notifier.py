@@ -9,6 +9,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.intake_site import answer, open_intake, site
 
 from smartsort.config.service import Notify
 from smartsort.ledger import events, facts
@@ -18,8 +19,6 @@ from smartsort.notify.notifier import ATTEMPTS, Notifier
 from smartsort.notify.senders import NotDelivered, senders_of
 from smartsort.pipeline.context import Clock
 from smartsort.pipeline.trouble import Trouble
-from tests.intake_site import answer, open_intake, site
-
 
 # Apprise loads all its plugins, one of which uses a module that Python 3.13 drops.
 apprise_is_old = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -43,7 +42,7 @@ class Time:
         self.now = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
     def clock(self):
-        return Clock(now=lambda: self.now, monotonic=lambda: self.now.timestamp())
+        return Clock(now=lambda: self.now, monotonic=lambda: 0.0)
 
     def pass_(self, **span):
         self.now += timedelta(**span)

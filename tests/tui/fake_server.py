@@ -17,11 +17,12 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 
 import uvicorn
-from smartsort_tui.sample.sidecar import BASE, SampleSidecar
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+
+from smartsort_tui.sample.sidecar import BASE, SampleSidecar
 
 
 class FakeServer:
@@ -110,7 +111,12 @@ class RunningServer:
     def start(self) -> None:
         self.fake.stopping = False
         config = uvicorn.Config(
-            self.fake.app, "127.0.0.1", self.port, log_level="error", lifespan="off", timeout_graceful_shutdown=1
+            self.fake.app,
+            "127.0.0.1",
+            self.port,
+            log_level="error",
+            lifespan="off",
+            timeout_graceful_shutdown=1,
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)

@@ -41,7 +41,15 @@ def client(*answers, **options):
 
 
 def row(number, path, **more):
-    return {"id": number, "path": path, "category": "unidentified", "filename": path, "size": 1, "modified": "x", **more}
+    return {
+        "id": number,
+        "path": path,
+        "category": "unidentified",
+        "filename": path,
+        "size": 1,
+        "modified": "x",
+        **more,
+    }
 
 
 def test_the_package_offers_it_without_importing_it_early():
@@ -82,7 +90,8 @@ def test_a_download_that_takes_too_long_is_no_exception():
 
 def test_the_queue_is_read_to_its_end():
     downloader, server = client(
-        (200, {"items": [row(2, "/b")], "next_cursor": "c"}), (200, {"items": [row(1, "/a")], "next_cursor": None})
+        (200, {"items": [row(2, "/b")], "next_cursor": "c"}),
+        (200, {"items": [row(1, "/a")], "next_cursor": None}),
     )
     found = downloader.get_review_queue(category="unidentified")
     assert [item["path"] for item in found] == ["/b", "/a"]
@@ -118,7 +127,8 @@ def test_a_path_that_does_not_wait_is_said_so():
 
 def test_the_statistics_have_the_source_documents_keys():
     summary = {
-        "auto_sorted": 1, "in_review": 2, "by_person": {"ann": 1}, "by_category": {}, "success_rate": 33.3, "days": 7
+        "auto_sorted": 1, "in_review": 2, "by_person": {"ann": 1}, "by_category": {},
+        "success_rate": 33.3, "days": 7,
     }  # fmt: skip
     downloader, server = client((200, summary))
     assert downloader.get_smart_download_stats(days=7) == {k: summary[k] for k in list(summary)[:5]}

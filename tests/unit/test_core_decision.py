@@ -331,6 +331,7 @@ def test_the_order_of_the_table_is_the_documented_priority():
         "same_person_twice",
         "unknown",
         "ambiguous",
+        "denied",
         "not_wanted",
         "low_confidence",
     ]

@@ -131,7 +131,7 @@ def base_url(text: str) -> httpx.URL:
         url = httpx.URL(text)
     except httpx.InvalidURL as error:
         raise NotSmartsort(f"{text!r} is not an address: {error}") from error
-    if url.scheme not in ("http", "https") or not url.host:
+    if url.scheme not in ("http", "https") or not url.host or set(url.host) & set("[] "):
         raise NotSmartsort(f"{text!r} is not an http or https address")
     path = url.path.rstrip("/").removesuffix(BASE)
     return url.copy_with(path=path + "/", query=None, fragment=None)
@@ -356,14 +356,27 @@ def _unreachable(error: httpx.HTTPError, url: httpx.URL) -> ApiProblem:
         return Unreachable(f"{url} broke off in the middle of an answer")
     if isinstance(error, httpx.UnsupportedProtocol | httpx.DecodingError | httpx.TooManyRedirects):
         return NotSmartsort(f"{url}: {error}")
-    reason = error.__cause__ or error
-    text = os.strerror(reason.errno) if isinstance(reason, OSError) and reason.errno else str(reason)
-    return Unreachable(f"{url}: {text or type(error).__name__}")
+    return Unreachable(f"{url}: {_system_reason(error) or str(error) or type(error).__name__}")
+
+
+def _system_reason(error: BaseException) -> str | None:
+    """What the operating system said, found behind the wrappings of the HTTP libraries."""
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, OSError) and one.errno and one.errno > 0:
+            return os.strerror(one.errno)
+        if one is not None:
+            waiting += [one.__cause__, one.__context__]
+            waiting += one.exceptions if isinstance(one, BaseExceptionGroup) else []
+    return None
 
 
 def _not_smartsort(response: httpx.Response) -> NotSmartsort:
     kind = response.headers.get("content-type", "no content type").partition(";")[0]
-    return NotSmartsort(f"{response.url} answered {response.status_code} with {kind}, not what smartsort says")
+    return NotSmartsort(
+        f"{response.url} answered {response.status_code} with {kind}, not what smartsort says"
+    )
 
 
 def _problem(response: httpx.Response) -> ApiProblem:

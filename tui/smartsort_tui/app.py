@@ -1,9 +1,9 @@
 """The terminal application: areas, connection, keys, themes."""
 
+# ruff: noqa: PLC0415  (areas are imported when first opened)
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App, SystemCommand
@@ -15,6 +15,7 @@ from textual.worker import Worker, WorkerState
 from smartsort.api.schemas import EventView, Status
 from smartsort_tui import themes
 from smartsort_tui.api import ApiProblem, Client, Unreachable
+from smartsort_tui.background import work
 from smartsort_tui.clock import Clock, now
 from smartsort_tui.live import Link, happenings
 from smartsort_tui.screens.area import AREAS
@@ -103,7 +104,7 @@ class SmartsortApp(App[None]):
         except ApiProblem as problem:
             self._link_is(Link("refused", problem))
             return
-        self.run_worker(partial(self._follow, self.client), group="live", exit_on_error=False)
+        work(self, "live", self._follow, self.client)
 
     async def on_unmount(self) -> None:
         if self.client is not None:
@@ -146,7 +147,7 @@ class SmartsortApp(App[None]):
         if event.state is WorkerState.ERROR and event.worker.error is not None:
             error = event.worker.error
             self.mishaps.append(error)
-            self.log.error(f"{event.worker.group}: {error!r}")
+            self.log.error(event.worker.group, error)
             self.notify(
                 f"{type(error).__name__}: {error}"[:200],
                 title="An error in smartsort-tui itself; please report it",
@@ -189,7 +190,9 @@ class SmartsortApp(App[None]):
                 self._runner(binding.action, active.node),
             )
         yield from (
-            command for command in super().get_system_commands(screen) if command.title in ("Theme", "Screenshot")
+            command
+            for command in super().get_system_commands(screen)
+            if command.title in ("Theme", "Screenshot")
         )
 
     def _runner(self, action: str, node: Any) -> Callable[[], None]:
@@ -202,7 +205,7 @@ class SmartsortApp(App[None]):
 
     def export(self, category: str | None, search: str, say: Callable[..., None]) -> None:
         """Save the queue as CSV: into the export folder, or as a download of the browser."""
-        self.run_worker(partial(self._export, category, search, say), group="export", exclusive=True, exit_on_error=False)
+        work(self, "export", self._export, category, search, say, latest_only=True)
 
     async def _export(self, category: str | None, search: str, say: Callable[..., None]) -> None:
         from smartsort_tui.export import export_file
@@ -221,5 +224,3 @@ class SmartsortApp(App[None]):
             if self.is_web:
                 self.deliver_binary(path, save_filename=path.name, mime_type="text/csv")
             say(f"exported to {path}", "good")
-
-

@@ -26,7 +26,10 @@ def metrics_text(metrics: Sequence[Metric], width: int) -> Content:
         name = wording.fit(metric.name.replace("_", " "), max(12, width - 36))
         lines.append(
             Content.assemble(
-                (f"{sign} ", f"bold {style}"), f"{name} {value:>8}  ", (f"{metric.target:<8} ", "$foreground-muted"), (word, style)
+                (f"{sign} ", f"bold {style}"),
+                f"{name} {value:>8}  ",
+                (f"{metric.target:<8} ", "$foreground-muted"),
+                (word, style),
             )
         )
     return Content("\n").join(lines or [Content("no targets known")])

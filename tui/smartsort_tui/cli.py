@@ -1,7 +1,9 @@
 """`smartsort-tui`: the command. What is slow is imported late, while the terminal answers."""
 
+# ruff: noqa: PLC0415  (imported while the terminal answers, and --help stays fast)
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,9 @@ DEFAULT_WEB_PORT = 8485
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--url", metavar="URL", help="The sidecar's address. [SMARTSORT_URL; default http://127.0.0.1:8484]")
+@click.option(
+    "--url", metavar="URL", help="The sidecar's address. [SMARTSORT_URL; default http://127.0.0.1:8484]"
+)
 @click.option("--token", metavar="TOKEN", help="The sidecar's token; other users of this machine can see it.")
 @click.option("--token-file", metavar="FILE", help="A file that holds the token. [SMARTSORT_TOKEN_FILE]")
 @click.option(
@@ -73,6 +77,8 @@ def _run(settings: Settings) -> None:
         terminal = probe.answer()
     check_keys(settings.keys)
     _prepare_graphics(terminal)
+    # Everything imported stays; looking through it for garbage again and again costs keys their speed.
+    gc.freeze()
     SmartsortApp(settings, terminal).run()
 
 

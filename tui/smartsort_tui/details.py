@@ -7,16 +7,14 @@ from collections.abc import Sequence
 from textual.content import Content
 from textual.style import Style
 
-from smartsort.api.schemas import FaceView, PersonView, QueueItem, ReviewItem, SuggestionView
+from smartsort.api.schemas import CopyView, FaceView, PersonView, QueueItem, ReviewItem, SuggestionView
 from smartsort_tui import wording
 from smartsort_tui.differences import differences
 
 MAX_SUGGESTIONS = 9
 
 
-def row_details(
-    row: QueueItem, width: int, refused: str | None = None, *, compact: bool = False
-) -> Content:
+def row_details(row: QueueItem, width: int, refused: str | None = None, *, compact: bool = False) -> Content:
     """What is known from the queue's row alone, shown until the rest has come."""
     lines = [*_head(row, width, refused), *_section("Why"), *_bullet(row.text, width)]
     return _joined([line for line in lines if line or not compact])
@@ -43,7 +41,7 @@ def details(
         lines += _suggestions(item.suggestions, width)
     if item.other_copy is not None:
         lines += _section("The other copy")
-        lines += _comparison(item, width)
+        lines += _comparison(item, item.other_copy, width)
     if len(item.faces) > 1 or any(face.person for face in item.faces):
         lines += _section("Faces")
         for face in item.faces:
@@ -90,16 +88,17 @@ def _suggestions(suggestions: Sequence[SuggestionView], width: int) -> list[Cont
         name = wording.cut(name_of(suggestion.person), width - 10)
         lines.append(
             Content.assemble(
-                Content.styled(f"[{number}] ", "bold $accent"), name, Content.styled(f"  {close}", "$foreground-muted")
+                Content.styled(f"[{number}] ", "bold $accent"),
+                name,
+                Content.styled(f"  {close}", "$foreground-muted"),
             ).stylize(click)
         )
     return lines
 
 
-def _comparison(item: ReviewItem, width: int) -> list[Content]:
-    assert item.other_copy is not None
+def _comparison(item: ReviewItem, other: CopyView, width: int) -> list[Content]:
     lines = []
-    for line in differences(item, item.other_copy):
+    for line in differences(item, other):
         differs = line.verdict not in ("same", "")
         sign = "≠" if differs or line.what == "place" else "="
         if line.what == "place":
@@ -122,9 +121,14 @@ def _face(face: FaceView, width: int, *, chosen: bool) -> list[Content]:
     lines = [Content.styled(wording.cut(text, width), "bold" if chosen else "")]
     if face.runner_up is not None:
         margin = f"{face.margin:.2f} behind: " if face.margin is not None else "or "
-        lines.append(Content.styled(wording.cut(f"   {margin}{name_of(face.runner_up)}", width), "$foreground-muted"))
+        lines.append(
+            Content.styled(wording.cut(f"   {margin}{name_of(face.runner_up)}", width), "$foreground-muted")
+        )
     if face.why_unknown:
-        lines += [Content.styled(f"   {line}", "$foreground-muted") for line in _wrapped(face.why_unknown, width - 3)]
+        lines += [
+            Content.styled(f"   {line}", "$foreground-muted")
+            for line in _wrapped(face.why_unknown, width - 3)
+        ]
     return lines
 
 

@@ -20,45 +20,39 @@ class Difference:
 
 def differences(item: ReviewItem, other: CopyView) -> list[Difference]:
     """Size, resolution, date and place of both, in this order; unknown values are said to be unknown."""
+    mine, theirs = _resolution(item.width, item.height), _resolution(other.width, other.height)
     return [
-        _compared("size", _bytes(item.size), _bytes(other.size), item.size, other.size, "smaller", "larger"),
-        _compared(
-            "resolution",
-            wording.resolution(item.width, item.height) or "unknown",
-            wording.resolution(other.width, other.height) or "unknown",
-            _pixels(item.width, item.height),
-            _pixels(other.width, other.height),
-            "smaller",
-            "larger",
+        Difference(
+            "size",
+            _bytes(item.size),
+            _bytes(other.size),
+            _verdict(item.size, other.size, "smaller", "larger"),
         ),
-        _compared(
+        Difference("resolution", mine[0], theirs[0], _verdict(mine[1], theirs[1], "smaller", "larger")),
+        Difference(
             "taken",
             wording.date(item.taken_at) or "unknown",
             wording.date(other.taken_at) or "unknown",
-            _when(item.taken_at),
-            _when(other.taken_at),
-            "earlier",
-            "later",
+            _verdict(_when(item.taken_at), _when(other.taken_at), "earlier", "later"),
         ),
         Difference("place", item.path, other.path or other.place, "" if other.alive else "only in a trash"),
     ]
 
 
-def _compared(
-    what: str, this: str, other: str, mine: float | None, theirs: float | None, less: str, more: str
-) -> Difference:
+def _verdict(mine: float | None, theirs: float | None, less: str, more: str) -> str:
     if mine is None or theirs is None:
-        return Difference(what, this, other, "")
-    verdict = "same" if mine == theirs else less if mine < theirs else more
-    return Difference(what, this, other, verdict)
+        return ""
+    return "same" if mine == theirs else less if mine < theirs else more
 
 
 def _bytes(size: int | None) -> str:
     return "unknown" if size is None else wording.size(size)
 
 
-def _pixels(width: int | None, height: int | None) -> int | None:
-    return width * height if width and height else None
+def _resolution(width: int | None, height: int | None) -> tuple[str, int | None]:
+    if width and height:
+        return wording.resolution(width, height), width * height
+    return "unknown", None
 
 
 def _when(text: str | None) -> float | None:

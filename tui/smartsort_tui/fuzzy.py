@@ -42,7 +42,14 @@ def ranked(
     """People that fit, best first; among equals the suggested ones, then who has most photos."""
     place = {person: number for number, person in enumerate(suggested)}
     found = [
-        (-points, place.get(person.id, len(place)), -(person.photos or 0), folded(person.name), person.id, person)
+        (
+            -points,
+            place.get(person.id, len(place)),
+            -(person.photos or 0),
+            folded(person.name),
+            person.id,
+            person,
+        )
         for person in people
         if person.name and (points := score(query, person.name)) is not None
     ]

@@ -1,5 +1,6 @@
 """The names of all keys that can be set in tui.toml."""
 
+# ruff: noqa: PLC0415  (only needed when keys are set)
 from __future__ import annotations
 
 from textual.binding import Binding

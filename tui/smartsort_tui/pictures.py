@@ -53,15 +53,16 @@ def decode(data: bytes, largest: tuple[int, int]) -> Image.Image:
     """The picture, upright, not much larger than `largest`. Raises Undecodable."""
     try:
         with Image.open(io.BytesIO(data)) as picture:
-            if picture.width * picture.height > MAX_PIXELS:
-                raise Undecodable(f"the picture is too large ({picture.width}×{picture.height})")
-            picture.draft("RGB", (largest[0] * 2, largest[1] * 2))
-            decoded = picture.convert("RGB")
-    except Undecodable:
-        raise
+            size = picture.size
+            decoded = None
+            if size[0] * size[1] <= MAX_PIXELS:
+                picture.draft("RGB", (largest[0] * 2, largest[1] * 2))
+                decoded = picture.convert("RGB")
     # Pillow's decoders raise nearly anything for broken files, warnings turned into errors included.
     except Exception as error:
         raise Undecodable(f"the picture does not decode ({type(error).__name__})") from error
+    if decoded is None:
+        raise Undecodable(f"the picture is too large ({size[0]}×{size[1]})")
     return decoded
 
 

@@ -93,10 +93,6 @@ class Queue:
                 return start + page.ids.index(item)
         return None
 
-    def item_of_photo(self, photo: int) -> int | None:
-        """The item of a photo, when its row is at hand."""
-        return next((row.id for row in self.rows() if row.photo_id == photo), None)
-
     def rows(self) -> Iterator[QueueItem]:
         """All rows at hand, in no order."""
         for rows in self._rows.values():

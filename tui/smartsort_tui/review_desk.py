@@ -6,7 +6,16 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 
-from smartsort.api.schemas import Approve, BulkDecided, CategoryName, PersonView, QueueItem, ReviewItem, Undo
+from smartsort.api.schemas import (
+    Approve,
+    BulkDecided,
+    CategoryName,
+    PersonView,
+    QueueItem,
+    ReviewItem,
+    ReviewPage,
+    Undo,
+)
 from smartsort_tui.api import ApiProblem, Client, DecidedMeanwhile, Unreachable
 from smartsort_tui.decisions import UNDO_DEPTH, Decision, Marks, Sent
 from smartsort_tui.queue import PAGE_SIZE, Queue
@@ -23,6 +32,8 @@ class Desk:
         self.queue = Queue()
         self.people: list[PersonView] = []
         self.loading = False
+        self.own_photos: set[int] = set()
+        """Photos decided here, whose events are no news."""
         self._client = client
         self._category: CategoryName | None = None
         self._search = ""
@@ -65,14 +76,17 @@ class Desk:
         finally:
             self.loading = False
 
-    async def load_head(self, position: int) -> int:
-        """Look for new items at the front and doubt the page around a position; returns how many are new."""
+    async def ask_head(self) -> ReviewPage | None:
+        """The first page as it now is; None when another filter was set meanwhile. Raises ApiProblem."""
         asked = self._round
         page = await self.client.queue(category=self._category, search=self._search, limit=PAGE_SIZE)
-        if asked != self._round:
-            return 0
-        self.queue.distrust(position)
-        return self.queue.merge_head(page)
+        return page if asked == self._round else None
+
+    def take_head(self, page: ReviewPage | None, position: int) -> None:
+        """Put what is new at the front, and doubt the page around a position."""
+        if page is not None:
+            self.queue.distrust(position)
+            self.queue.merge_head(page)
 
     # --- items ------------------------------------------------------------------------------
 
@@ -119,6 +133,7 @@ class Desk:
         taken = self.queue.take(row.id)
         if taken is None:
             return None
+        self.own_photos.add(row.photo_id)
         sent = Sent(decision.done_text(row.filename), [taken])
         self._sent.append(sent)
         del self._sent[:-UNDO_DEPTH]
@@ -141,6 +156,7 @@ class Desk:
         except ApiProblem:
             for taken in sent.taken:
                 self.queue.put_back(taken)
+            self._not_own(sent)
             self._forget(sent)
             raise
         else:
@@ -153,6 +169,10 @@ class Desk:
     def _forget(self, sent: Sent) -> None:
         if sent in self._sent:
             self._sent.remove(sent)
+
+    def _not_own(self, sent: Sent) -> None:
+        """What happens to these photos from now on is news again."""
+        self.own_photos.difference_update(taken.row.photo_id for taken in sent.taken if taken.row is not None)
 
     @property
     def can_undo(self) -> bool:
@@ -172,6 +192,7 @@ class Desk:
         except Unreachable:
             self._sent.append(sent)
             raise
+        self._not_own(sent)
         if not sent.taken:
             return sent.text, None
         return sent.text, min(self.queue.put_back(taken) for taken in reversed(sent.taken))
@@ -188,10 +209,14 @@ class Desk:
             sent.answered.set()
             if done.event is not None:
                 self._sent.append(sent)
-            gone = (one.id for one in done.decided if one.action != "failed")
-            if not marks.everything:
-                for item in gone:
-                    if (taken := self.queue.take(item)) is not None:
-                        self.queue.confirm(item)
-                        sent.taken.append(taken)
+            self.own_photos.update(one.photo_id for one in done.decided)
         return done
+
+    def take_decided(self, done: BulkDecided) -> None:
+        """Take out what a bulk action has decided; undoing it puts all back where they stood."""
+        sent = self._sent[-1] if self._sent and self._sent[-1].event == done.event else None
+        for one in done.decided:
+            if one.action != "failed" and (taken := self.queue.take(one.id)) is not None:
+                self.queue.confirm(one.id)
+                if sent is not None:
+                    sent.taken.append(taken)

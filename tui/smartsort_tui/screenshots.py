@@ -56,7 +56,16 @@ SHOTS = (
     Shot("too-small", size=(20, 5)),
 )
 # What the documentation shows; the others are for the tests only.
-SHOWN = ("review", "review-duplicate", "picker", "bulk-preview", "statistics", "activity", "people", "configuration")
+SHOWN = (
+    "review",
+    "review-duplicate",
+    "picker",
+    "bulk-preview",
+    "statistics",
+    "activity",
+    "people",
+    "configuration",
+)
 
 
 async def take(shot: Shot) -> str:
@@ -99,7 +108,6 @@ def normalised(svg: str) -> str:
 
 async def save(folder: Path, names: Sequence[str]) -> None:
     """Write the named pictures into a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
     for shot in SHOTS:
         if shot.name in names:
             (folder / f"{shot.name}.svg").write_text(await take(shot), encoding="utf-8")
@@ -112,7 +120,9 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write("usage: python -m smartsort_tui.screenshots [--all] DIR\n")
         return 2
     names = [shot.name for shot in SHOTS] if "--all" in arguments else SHOWN
-    asyncio.run(save(Path(folders[0]), names))
+    folder = Path(folders[0])
+    folder.mkdir(parents=True, exist_ok=True)
+    asyncio.run(save(folder, names))
     return 0
 
 

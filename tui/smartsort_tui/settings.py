@@ -1,4 +1,4 @@
-"""Where the sidecar is and how the screen should look: options, environment, file, defaults, in this order."""
+"""Where the sidecar is and how the screen looks: options, environment, file, defaults, in this order."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from smartsort_tui.terminal import Wish
 
@@ -64,7 +64,7 @@ def load(
         token=found,
         token_from=origin,
         theme=theme or env.get("SMARTSORT_THEME") or _text(file, "theme", path) or DEFAULT_THEME,
-        images=wish,
+        images=cast("Wish", wish),
         keys=_keys(file, path),
         export_folder=_text(file, "export_folder", path),
     )
@@ -89,10 +89,10 @@ def _token(
     for name in ("SMARTSORT_TOKEN_FILE", "SMARTSORT_API__TOKEN_FILE"):
         if value := env.get(name, "").strip():
             return _secret(Path(value), name), name
-    if value := _text(file, "token", path):
-        return value.strip(), str(path)
-    if value := _text(file, "token_file", path):
-        return _secret(Path(value).expanduser(), f"{path}: token_file"), str(path)
+    if in_file := _text(file, "token", path):
+        return in_file.strip(), str(path)
+    if beside_file := _text(file, "token_file", path):
+        return _secret(Path(beside_file).expanduser(), f"{path}: token_file"), str(path)
     if root := env.get("SMARTSORT_ROOT", "").strip():
         beside = Path(root) / TOKEN_FILE_NAME
         if beside.is_file():

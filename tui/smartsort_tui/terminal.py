@@ -5,6 +5,7 @@ late and is read as key presses. Here the questions go out first, then the slow 
 the last question, which every terminal knows (DA1), says that no other reply will follow.
 """
 
+# ruff: noqa: PLC0415  (these modules exist on POSIX only)
 from __future__ import annotations
 
 import contextlib

@@ -4,6 +4,7 @@ textual-serve itself lets everybody in. Here every request needs a cookie, which
 cookie is a random word of this process, so the token itself is sent once and stored nowhere.
 """
 
+# ruff: noqa: PLC0415  (aiohttp is an extra)
 from __future__ import annotations
 
 import hmac
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
 COOKIE = "smartsort_tui"
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>smartsort</title>
 <meta name="viewport" content="width=device-width">
-<style>body{{font:16px system-ui;background:#11161a;color:#e6e9ec;display:grid;place-items:center;height:90vh}}
-form{{display:grid;gap:.8em;width:20em}}input,button{{font:inherit;padding:.5em}}p{{margin:0}}</style>
+<style>body{{font:16px system-ui;background:#11161a;color:#e6e9ec}}
+body{{display:grid;place-items:center;height:90vh}}form{{display:grid;gap:.8em;width:20em}}input,button{{font:inherit;padding:.5em}}p{{margin:0}}</style>
 <form method="post" action="login"><h1>smartsort</h1><p>{note}</p>
-<label for="token">Token</label><input id="token" name="token" type="password" autocomplete="current-password" autofocus>
+<label for="token">Token</label>
+<input id="token" name="token" type="password" autocomplete="current-password" autofocus>
 <button>Open</button></form></html>"""
 
 
@@ -55,7 +57,9 @@ class Guard:
 def serve(settings: Settings, host: str, port: int) -> None:
     """Serve until interrupted. Raises SettingsProblem without token or textual-serve."""
     if not settings.token:
-        raise SettingsProblem("--web needs the sidecar's token: give --token-file, --token or SMARTSORT_TOKEN")
+        raise SettingsProblem(
+            "--web needs the sidecar's token: give --token-file, --token or SMARTSORT_TOKEN"
+        )
     try:
         make = _server_class()
     except ImportError as error:
@@ -104,7 +108,7 @@ def _server_class() -> Any:
             answer.set_cookie(COOKIE, word, httponly=True, samesite="Strict", secure=request.secure)
             return answer
 
-        async def on_startup(self, app: web.Application) -> None:
+        async def on_startup(self, app: web.Application) -> None:  # noqa: ARG002  (textual-serve calls it)
             sys.stderr.write(f"smartsort-tui: open {self.public_url} in a browser; Ctrl-C stops\n")
 
     return GuardedServer
@@ -119,11 +123,8 @@ def guarding(guard: Guard) -> Any:
         if not guard.is_expected(request.host, request.headers.get("Origin")):
             return web.Response(status=421, text="smartsort-tui: not served under this name\n")
         known = guard.is_known(request.cookies.get(COOKIE))
-        if request.path == "/login" and request.method == "POST":
+        if known or (request.path == "/login" and request.method == "POST"):
             answer: web.StreamResponse = await handler(request)
-            return answer
-        if known:
-            answer = await handler(request)
             return answer
         if request.method == "GET" and request.path == "/":
             return _page("Give the sidecar's token.", 200)

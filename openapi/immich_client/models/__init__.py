@@ -28,14 +28,12 @@ from .job_data import JobData
 from .library import Library
 from .library_config import LibraryConfig
 from .library_statistics import LibraryStatistics
+from .library_update import LibraryUpdate
 from .machine_learning_config import MachineLearningConfig
 from .metadata_config import MetadataConfig
 from .new_album import NewAlbum
 from .new_library import NewLibrary
 from .new_person import NewPerson
-from .path_verdict import PathVerdict
-from .path_verdicts import PathVerdicts
-from .paths_to_validate import PathsToValidate
 from .people_page import PeoplePage
 from .person import Person
 from .pong import Pong
@@ -79,14 +77,12 @@ __all__ = (
     "Library",
     "LibraryConfig",
     "LibraryStatistics",
+    "LibraryUpdate",
     "MachineLearningConfig",
     "MetadataConfig",
     "NewAlbum",
     "NewLibrary",
     "NewPerson",
-    "PathsToValidate",
-    "PathVerdict",
-    "PathVerdicts",
     "PeoplePage",
     "Person",
     "Pong",

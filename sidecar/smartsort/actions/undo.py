@@ -77,9 +77,11 @@ def since(db: Database, at: str) -> list[Event]:
 def last_of(db: Database, actor: str | None) -> Event | None:
     """The newest action of this actor (None: of any human) that still counts; a group before its members."""
     who, value = ("actor = ?", actor) if actor is not None else ("actor <> ?", AUTOMATIC)
+    # Only smartsort sorts by itself: with nobody named, its million filings need not be looked through.
+    kinds = ("approved", "refiled", "rejected", "deferred", *(("sorted",) if actor is not None else ()))
     by_kind = [
         db.conn.execute(f"SELECT id FROM events WHERE kind = ? AND {who} ORDER BY id DESC", (kind, value))  # noqa: S608
-        for kind in ("approved", "refiled", "rejected", "deferred", "sorted")
+        for kind in kinds
     ]
     for (event_id,) in heapq.merge(*by_kind, reverse=True):
         event = events.get(db, int(event_id))

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 
 from fastapi import Depends, FastAPI
+from fastapi_offline import FastAPIOffline
 
 from smartsort import __version__
 from smartsort.api import control, decisions, health, history, people, problems, review, statistics
@@ -13,7 +14,7 @@ from smartsort.api.guard import Guard
 from smartsort.api.live import Live
 from smartsort.api.metrics import Meter
 from smartsort.api.pictures import Pictures
-from smartsort.api.security import Tokens, scope
+from smartsort.api.security import OPEN_FOLDER, Tokens, scope
 from smartsort.api.serving import Serving
 from smartsort.api.state import StatusReader
 from smartsort.bootstrap import Sidecar
@@ -42,12 +43,14 @@ def create_app(sidecar: Sidecar) -> FastAPI:
     tokens = Tokens.of(sidecar.settings)
     status = StatusReader(sidecar)
     meter = Meter(sidecar, status)
-    app = FastAPI(
+    # The page comes from here: a home server's page must not depend on somebody else's being reachable.
+    app = FastAPIOffline(
         title="smartsort",
         version=__version__,
         description=_DESCRIPTION,
         openapi_tags=_TAGS,
         redoc_url=None,
+        static_url=OPEN_FOLDER.rstrip("/"),
     )
     app.state.sidecar = sidecar
     app.state.serving = Serving(sidecar, status, Pictures(sidecar), Live(sidecar, status), meter)

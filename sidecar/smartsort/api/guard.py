@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from smartsort.api.problems import CODES, problem_response
 from smartsort.api.schemas import Problem
-from smartsort.api.security import OPEN_PATHS, Tokens, unauthorised
+from smartsort.api.security import OPEN_FOLDER, OPEN_PATHS, Tokens, unauthorised
 
 BASE = "/api/smart-download"
 
@@ -56,7 +56,7 @@ class Guard:
 
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
-        if scope["path"] not in OPEN_PATHS:
+        if scope["path"] not in OPEN_PATHS and not scope["path"].startswith(OPEN_FOLDER):
             caller = self._tokens.caller(headers.get("authorization"))
             if caller is None:
                 refused = unauthorised()

@@ -31,6 +31,9 @@ TOKEN_FILE = "api-token"  # noqa: S105 - a file's name
 OPEN_PATHS = frozenset({"/healthz", "/docs", "/docs/oauth2-redirect", "/openapi.json"})
 """Answered without a token; none of them shows data."""
 
+OPEN_FOLDER = "/docs-static/"
+"""Below it lie the scripts and styles of `/docs`."""
+
 _RANK: dict[str, int] = {name: rank for rank, name in enumerate(get_args(Scope))}
 
 

@@ -155,11 +155,13 @@ class Audit:
             wrong = self._still_wrong(db, [row.id for row in wrong])
             strangers = [s for s in strangers if walk.still_there(db, s)]
         if self._report.running:
-            moving = [row for row in wrong if row.intents]
-            self._report.in_flight = len(moving)
+            # Read last: what was at rest at the first look may be under way now.
+            moving = rows.some(db, rows.being_moved(db))
             ids = {row.id for row in moving}
+            self._report.in_flight = len(ids & {row.id for row in wrong})
             wrong = [row for row in wrong if row.id not in ids]
             strangers = [s for s in strangers if not s.passing and not self._of_moving(s, moving)]
+            strangers = [s for s in strangers if walk.still_there(db, s)]
         return wrong, strangers
 
     def _still_wrong(self, db: sqlite3.Connection, ids: Sequence[int]) -> list[Row]:
@@ -249,7 +251,7 @@ class Audit:
         """What a file has to do with the photos of the same content."""
         same_file: int | None = None
         for row in rows.some(db, rows.photos_with(db, digest)):
-            if row.id in open_ids:
+            if row.id in open_ids or row.intents:
                 return finding(
                     Code.LEFTOVER, f"{shown(stranger.path)}: photo {row.id} is under way", row.id, digest
                 )

@@ -72,15 +72,15 @@ class PhotoCheck:
             )
 
     def _rows(self, row: Row) -> Iterator[Finding]:
-        own = [self.path(n) for n in row.names if n.member is Member.PHOTO]
-        places = {shown(path) for path in own}
+        # By its end only: the same root has other paths inside and outside a container.
+        places = tuple(f"/{shown(n.path)}" for n in row.names if n.member is Member.PHOTO)
         wanted = row.state is State.REVIEW
         if len(row.pending) != wanted:
             what = (
                 f"photo {row.id} is {row.state.value} and has {len(row.pending)} pending rows in review_queue"
             )
             yield Finding(Code.REVIEW_ROW, what, row.id)
-        elif wanted and row.pending[0] not in places:
+        elif wanted and not row.pending[0].endswith(places):
             yield Finding(
                 Code.REVIEW_ROW,
                 f"review_queue has photo {row.id} at {row.pending[0]}, where it is not",
@@ -89,7 +89,7 @@ class PhotoCheck:
         if row.state not in (State.FILED, State.REVIEW) or not row.routed or row.download is None:
             return
         path, digest = row.download
-        if path not in places or digest != row.sha256:
+        if not (path or "").endswith(places) or digest != row.sha256:
             yield Finding(
                 Code.DOWNLOAD_ROW, f"downloads has photo {row.id} at {path}, or with another digest", row.id
             )

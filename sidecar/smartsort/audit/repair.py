@@ -1,4 +1,4 @@
-"""Mends drift: what people did to the files by hand. Never deletes, never overwrites, keeps both when in doubt.
+"""Mends drift: what people did to the files by hand. Never deletes nor overwrites; in doubt keeps both.
 
 Each repair is one exclusive link, or one transaction of the ledger, or that link and then the transaction. So
 a kill in between leaves at most a name that the next audit finds, and it may run beside a working sidecar.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from sqlite_utils import Database
@@ -100,7 +100,7 @@ class Repair:
         return min(own, key=lambda n: (n.area is not Area.LIBRARY, n.id), default=None)
 
     def _place(
-        self, source: str, area: Area, folder: str, names: Sequence[str], sha256: str | None
+        self, source: str, area: Area, folder: str, names: Iterable[str], sha256: str | None
     ) -> Placed:
         wish = Placing(source, os.path.join(self._context.folder(area), folder), names, sha256=sha256)
         [result] = self._context.placer.place([wish])
@@ -270,7 +270,7 @@ class Repair:
             own.area,
             folder,
             names_free,
-            photo.sha256,  # type: ignore[arg-type]
+            photo.sha256,
         )
         back = replace(
             own,

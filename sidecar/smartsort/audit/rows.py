@@ -128,6 +128,11 @@ def photos_with(db: sqlite3.Connection, sha256: str) -> list[int]:
     return [r[0] for r in db.execute("SELECT id FROM photos WHERE sha256 = ? ORDER BY id", (sha256,))]
 
 
+def being_moved(db: sqlite3.Connection) -> list[int]:
+    """Ids of the photos with an open intent at this moment."""
+    return [r[0] for r in db.execute("SELECT DISTINCT photo_id FROM intents")]
+
+
 def photos_like(db: sqlite3.Connection, prefix: str) -> list[int]:
     """Ids of the photos whose digest begins like this (a folder of the library is named so)."""
     rows = db.execute("SELECT id FROM photos WHERE sha256 >= ? AND sha256 < ?", (prefix, f"{prefix}g"))

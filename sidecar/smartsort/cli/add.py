@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import secrets
 import shutil
 import sys
+from collections.abc import Iterator
 
 import click
 
@@ -26,7 +28,7 @@ def command(
     name of its own: it is copied under a temporary name, flushed and then renamed.
     """
     from smartsort.bootstrap import layout_of
-    from smartsort.errors import ConfigurationError
+    from smartsort.errors import ConfigurationError, SmartsortError
     from smartsort.files.inbox import scan_inbox
     from smartsort.files.shown import shown
 
@@ -54,11 +56,11 @@ def command(
     with click.progressbar(files, label="adding", file=sys.stderr) as progress:
         for path, relative in progress:
             try:
-                _copy_in(path, _free(os.path.join(target, relative)))
+                _copy_in(path, os.path.join(target, relative), verify=move)
                 added += 1
                 if move:
                     os.unlink(path)
-            except OSError as problem:
+            except (OSError, SmartsortError) as problem:
                 left.append((path, str(problem)))
     click.echo(f"{added} files handed in to {shown(target)}")
     for path, why in left:
@@ -66,22 +68,25 @@ def command(
     sys.exit(1 if left else 0)
 
 
-def _free(path: str) -> str:
-    """A path nobody has; the same name twice is two files."""
-    stem, extension = os.path.splitext(path)
-    count = 1
-    while os.path.lexists(path):
-        count += 1
-        path = f"{stem}_{count}{extension}"
-    return path
+def _names(name: str) -> Iterator[str]:
+    """The name, then with a number: the same name twice is two files."""
+    yield name
+    stem, extension = os.path.splitext(name)
+    for number in itertools.count(2):
+        yield f"{stem}_{number}{extension}"
 
 
-def _copy_in(source: str, target: str) -> None:
+def _copy_in(source: str, target: str, *, verify: bool) -> None:
+    """Copy, flush, claim the name. With `verify` the bytes are read back: the original is about to go."""
+    from smartsort.errors import SmartsortError
+    from smartsort.files.hashing import sha256_of
+    from smartsort.files.placement import Placer, Placing
     from smartsort.files.stamps import stamp
 
-    os.makedirs(os.path.dirname(target), exist_ok=True)
-    # The ignore table leaves `.part` alone until the rename, so no half file is ever taken.
-    temporary = f"{target}.{secrets.token_hex(4)}.part"
+    folder, name = os.path.split(target)
+    os.makedirs(folder, exist_ok=True)
+    # The ignore table leaves this name alone, so no half file is ever taken.
+    temporary = os.path.join(folder, f".smartsort-{secrets.token_hex(8)}.part")
     before = stamp(source)
     try:
         shutil.copy2(source, temporary)
@@ -89,7 +94,11 @@ def _copy_in(source: str, target: str) -> None:
             os.fsync(copy.fileno())
         if stamp(source) != before or os.path.getsize(temporary) != before.size:
             raise OSError("it changed while it was copied")
-        os.link(temporary, target)
+        if verify and sha256_of(temporary) != sha256_of(source):
+            raise OSError("the copy does not hold the same bytes; is that disk failing?")
+        [placed] = Placer().place([Placing(temporary, folder, _names(name))])
+        if isinstance(placed, SmartsortError):
+            raise placed
     finally:
         if os.path.exists(temporary):
             os.unlink(temporary)

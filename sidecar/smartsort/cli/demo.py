@@ -49,8 +49,18 @@ def command(**options: Any) -> None:
     The demo Immich finds faces by the face regions that photo managers write into pictures, so it sorts
     your own face-tagged photos too (--photos DIR; they are copied, DIR is only read).
     """
+    photos, base = options["photos"], options["base"]
+    if photos and _lies_in(base, photos):
+        raise click.UsageError(
+            f"the demo would write into {photos}, which it only reads: give another folder with --dir."
+        )
     configure_logging("info" if options["verbose"] else "error", "text")
     sys.exit(asyncio.run(_Demo(**options).run()))
+
+
+def _lies_in(path: str, folder: str) -> bool:
+    inner, outer = os.path.realpath(path), os.path.realpath(folder)
+    return os.path.commonpath((inner, outer)) == outer
 
 
 @dataclass(slots=True)
@@ -83,6 +93,7 @@ class _Demo:
 
         console = Console()
         listening = listen("127.0.0.1", 0 if self.once else self.port)
+        self.port = listening.getsockname()[1]
         root = fresh_folder(self.base, datetime.now().astimezone())
         os.makedirs(os.path.join(root, "library"))
         await asyncio.to_thread(self._deliver, console, os.path.join(root, "inbox"))
@@ -92,7 +103,10 @@ class _Demo:
             token = self.token
             if token is None:
                 token = await asyncio.to_thread(kept_token, root)
-            settings = load_settings(None, env={}, overrides={**values, "api.token": token})
+            # Folders and Immich are the demo's own; what may be fetched and who is told can be tried out.
+            kept = ("SMARTSORT_API__", "SMARTSORT_NOTIFY__")
+            environment = {k: v for k, v in os.environ.items() if k.startswith(kept) and "TOKEN" not in k}
+            settings = load_settings(None, env=environment, overrides={**values, "api.token": token})
             if not self.once:
                 self._say_address(console, listening.getsockname()[1], token)
             sidecar = await asyncio.to_thread(open_sidecar, settings)
@@ -209,10 +223,13 @@ async def _at_rest(sidecar: Sidecar) -> int:
 
 
 def _in_folder_form(delivery: Delivery) -> Delivery:
-    """The expectation with people's folders as the naming rule writes them."""
+    """The expectation with people's folders as the naming rule writes them, and names as they are shown."""
     from dataclasses import replace
 
     from smartsort.core.naming import folder_name
+    from smartsort.files.shown import shown
 
+    copy_of = None if delivery.copy_of is None else shown(delivery.copy_of)
+    delivery = replace(delivery, path=shown(delivery.path), copy_of=copy_of)
     area, _, name = (delivery.expected or "").partition("/")
     return replace(delivery, expected=f"faces/{folder_name(name)}") if area == "faces" else delivery

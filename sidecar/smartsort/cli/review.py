@@ -53,7 +53,8 @@ def command() -> None:
 @click.option("--search", metavar="TEXT", help="Only those whose name, reason, person or source has TEXT.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON array, for scripts.")
-def list_queue(  # noqa: D417 - click's own parameters
+def list_queue(
+    *,
     config_path: str | None,
     root: str | None,
     url: str | None,
@@ -104,7 +105,7 @@ def list_queue(  # noqa: D417 - click's own parameters
 @click.argument("item", type=int)
 @click.option("--json", "as_json", is_flag=True, help="Everything that is known, as JSON.")
 def show(
-    config_path: str | None, root: str | None, url: str | None, token: str | None, item: int, as_json: bool
+    *, config_path: str | None, root: str | None, url: str | None, token: str | None, item: int, as_json: bool
 ) -> None:
     """Show one ITEM with all its reasons, faces and suggestions."""
     found = sidecar_of(config_path, root, url, token).ask("GET", f"/review/items/{item}")
@@ -133,6 +134,7 @@ def show(
 @click.option("--new", is_flag=True, help="Make a person in Immich where nobody has the name.")
 @click.option("--face", metavar="ID", help="Which face it is, where that is not obvious.")
 def approve(
+    *,
     config_path: str | None,
     root: str | None,
     url: str | None,
@@ -158,6 +160,7 @@ def approve(
 @sidecar_options
 @_selection
 def reject(
+    *,
     config_path: str | None,
     root: str | None,
     url: str | None,
@@ -178,7 +181,7 @@ def reject(
 @sidecar_options
 @click.argument("items", nargs=-1, type=int, required=True)
 def skip(
-    config_path: str | None, root: str | None, url: str | None, token: str | None, items: tuple[int, ...]
+    *, config_path: str | None, root: str | None, url: str | None, token: str | None, items: tuple[int, ...]
 ) -> None:
     """Leave ITEMS for later: they are listed after all others."""
     sidecar = sidecar_of(config_path, root, url, token)

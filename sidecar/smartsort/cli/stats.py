@@ -15,7 +15,7 @@ from smartsort.cli.sidecar import sidecar_of, sidecar_options
 @click.option("--days", type=click.IntRange(1, 3660), default=30, show_default=True, help="How far back.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with the source document's keys.")
 def command(
-    config_path: str | None, root: str | None, url: str | None, token: str | None, days: int, as_json: bool
+    *, config_path: str | None, root: str | None, url: str | None, token: str | None, days: int, as_json: bool
 ) -> None:
     """Show what was sorted, what waits, and whether the goals are met."""
     summary = sidecar_of(config_path, root, url, token).ask("GET", "/stats/summary", days=days)

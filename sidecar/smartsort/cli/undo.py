@@ -25,6 +25,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 )
 @click.option("--list", "listing", is_flag=True, help="Only list the last events.")
 def command(
+    *,
     config_path: str | None,
     root: str | None,
     url: str | None,

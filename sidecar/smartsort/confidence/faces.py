@@ -56,6 +56,7 @@ class Faces:
         if len(have) == len(faces) or not faces:
             return have
         async with self._gate:
+            self.service.check()
             preview = await self._context.server.thumbnail(asset_id, ThumbnailSize.PREVIEW)
             if preview is None:
                 raise FaceServiceUnavailable("Immich has no preview of the photo")

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlite_utils import Database
 
 from smartsort.confidence.faces import Faces
-from smartsort.core.model import Person
+from smartsort.core.model import Person, State
 from smartsort.core.similarity import Likeness, Vector
 from smartsort.ledger import embeddings, teachings
 from smartsort.ledger.embeddings import BY_HUMAN, BY_IMMICH, BY_SMARTSORT, Embedding, GalleryRow
@@ -61,6 +61,11 @@ class Galleries:
         elif await self._context.ledger.aread(teachings.behind):
             await self._learn()
 
+    @property
+    def model(self) -> str | None:
+        """The name of the model in use, None before the first photo was measured."""
+        return self._model
+
     def likeness(self, person: Person, without_asset: str | None = None) -> Likeness:
         """A person's gallery; faces of `without_asset`, the photo that is judged, say nothing about it."""
         faces = self._loaded.faces.get(person.id, ())
@@ -94,6 +99,22 @@ class Galleries:
         async with lock:
             if not self.fresh(person):
                 await self._refresh(person)
+
+    async def grow(self, person: Person, face_id: str) -> None:
+        """Take a face just measured into a gallery that is still small; costs no call."""
+        model, at = self._model or "", self._context.clock.text()
+        have = self._loaded.faces.get(person.id, ())
+        if (
+            len(have) >= ENOUGH
+            or any(f.face_id == face_id for f in have)
+            or self.is_denied(face_id, person.id)
+        ):
+            return
+        members = {f.face_id: f.said_by for f in have} | {face_id: BY_SMARTSORT}
+        await self._context.ledger.awrite(
+            lambda db: embeddings.set_gallery(db, model, person.id, person.name, members, at)
+        )
+        await self._load(person.id)
 
     async def _refresh(self, person: Person) -> None:
         context, model = self._context, self._model or ""
@@ -149,17 +170,22 @@ class Galleries:
         self.version += 1
 
 
+_WAITING = -1
+"""Ours, and nobody has confirmed yet who is on it."""
+
+
 def _said_by(db: Database, asset_ids: Sequence[str]) -> dict[str, int]:
-    """Who filed these assets, as far as they are ours: a human, or smartsort by itself."""
+    """Who filed these assets, as far as they are ours: a human, smartsort by itself, or nobody yet."""
     found: dict[str, int] = {}
     for start in range(0, len(asset_ids), embeddings.CHUNK):
         part = asset_ids[start : start + embeddings.CHUNK]
         marks = ",".join("?" * len(part))
-        for asset_id, automatic in db.conn.execute(
-            f"SELECT asset_id, auto_sorted FROM photos WHERE state = 'filed' AND asset_id IN ({marks})",  # noqa: S608
+        for asset_id, state, automatic in db.conn.execute(
+            f"SELECT asset_id, state, auto_sorted FROM photos WHERE asset_id IN ({marks})",  # noqa: S608
             list(part),
         ):
-            found[str(asset_id)] = BY_SMARTSORT if automatic else BY_HUMAN
+            filed = BY_SMARTSORT if automatic else BY_HUMAN
+            found[str(asset_id)] = filed if state == State.FILED.value else _WAITING
     return found
 
 
@@ -170,7 +196,9 @@ def _in_order(assets: Sequence[str], said: Mapping[str, int]) -> list[str]:
     """
     groups: dict[int, list[str]] = {BY_HUMAN: [], BY_IMMICH: [], BY_SMARTSORT: []}
     for asset_id in assets:
-        groups[said.get(asset_id, BY_IMMICH)].append(asset_id)
+        who = said.get(asset_id, BY_IMMICH)
+        if who != _WAITING:
+            groups[who].append(asset_id)
     return [*groups[BY_HUMAN], *_spread(groups[BY_IMMICH]), *groups[BY_SMARTSORT]]
 
 

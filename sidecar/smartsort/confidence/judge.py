@@ -15,6 +15,7 @@ from smartsort.core.model import Confidence, Evidence, Face, Outcome, Person, Su
 from smartsort.core.policy import Policy, WhenUnknown
 from smartsort.core.similarity import Vector
 from smartsort.errors import ImmichError
+from smartsort.ledger import embeddings
 from smartsort.pipeline.context import Context
 from smartsort.pipeline.people import People
 
@@ -44,6 +45,16 @@ class Measure:
         self._faces = Faces(context, service, model)
         self.galleries = Galleries(context, self._faces)
         self._patience = patience_seconds
+        self._comparing = asyncio.Lock()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._service.aclose()
+
+    @property
+    def calls(self) -> int:
+        """Pictures sent to the machine learning service so far."""
+        return self._service.calls
 
     @property
     def available(self) -> bool:
@@ -84,6 +95,26 @@ class Measure:
             return ()
         return () if vector is None else self._closest(asset_id, face, vector)
 
+    async def recall(self, asset_id: str, evidence: Evidence) -> Evidence | None:
+        """The evidence with the confidence as it would be measured now, from memory alone.
+
+        None when something would have to be measured first.
+        """
+        model = self.galleries.model
+        if model is None or not evidence.confidence:
+            return None
+        ids = list(evidence.confidence)
+        vectors = await self._context.ledger.aread(lambda db: embeddings.known(db, model, ids))
+        if len(vectors) < len(ids):
+            return None
+        people = [p for p in self._people.known if p.name]
+        found = {
+            face.id: self._compare(asset_id, face.person, vectors[face.id], people)
+            for face in evidence.faces
+            if face.id in vectors and face.person is not None
+        }
+        return replace(evidence, confidence=found)
+
     # --- confidence --------------------------------------------------------------------------
 
     async def _confidence(
@@ -101,13 +132,21 @@ class Measure:
                 found[face.id] = Confidence(why_unknown="the machine learning service did not find this face")
                 continue
             people = await self._ensure(face, person, policy)
-            own = galleries.likeness(person, asset_id)
-            others = galleries.likenesses((p for p in people if p.id != person.id), asset_id)
-            try:
-                found[face.id] = similarity.confidence(vector, own, others)
-            except ValueError:
-                found[face.id] = Confidence(why_unknown="the machine learning service uses another model")
+            async with self._comparing:  # so that of several first photos of a person only one has nobody
+                result = self._compare(asset_id, person, vector, people)
+                least = policy.thresholds_for(person).min_confidence
+                if result.similarity is None or result.similarity >= least:
+                    await galleries.grow(person, face.id)
+            found[face.id] = result
         return found
+
+    def _compare(self, asset_id: str, person: Person, vector: Vector, people: Sequence[Person]) -> Confidence:
+        own = self.galleries.likeness(person, asset_id)
+        others = self.galleries.likenesses((p for p in people if p.id != person.id), asset_id)
+        try:
+            return similarity.confidence(vector, own, others)
+        except ValueError:  # vectors of different lengths
+            return Confidence(why_unknown="the machine learning service uses another model")
 
     async def _ensure(self, face: Face, person: Person, policy: Policy) -> Sequence[Person]:
         """Have galleries of the person and of those it could be mistaken for; everybody who has a name.
@@ -116,7 +155,10 @@ class Measure:
         """
         people = [p for p in await self._people.refresh() if p.name]
         missing = [p for p in people if not self.galleries.fresh(p)]
-        wanted = [person, *(p for p in missing if policy.blacklisted(p) or (policy.whitelist and policy.wanted(p)))]
+        wanted = [
+            person,
+            *(p for p in missing if policy.blacklisted(p) or (policy.whitelist and policy.wanted(p))),
+        ]
         if len(missing) > len(wanted):
             closest = await self._context.server.closest_people(face.id, RIVALS)
             wanted += [p for p in closest if p.name]
@@ -128,17 +170,21 @@ class Measure:
     # --- suggestions -------------------------------------------------------------------------
 
     async def _suggest_from_memory(self, evidence: Evidence) -> Evidence:
-        """Order Immich's suggestions by what is known already: no call, and nobody who was denied."""
-        strangers = [f for f in evidence.faces if f.person is None or not f.person.name]
-        if not strangers:
+        """Order Immich's suggestions by what was measured before: no call, and nobody who was denied."""
+        strangers = [f for f in evidence.faces if f.id in evidence.suggestions]
+        model = self.galleries.model
+        if not strangers or model is None:
             return evidence
-        suggestions: dict[str, tuple[Suggestion, ...]] = dict(evidence.suggestions)
+        ids = [f.id for f in strangers]
+        vectors = await self._context.ledger.aread(lambda db: embeddings.known(db, model, ids))
+        suggestions = dict(evidence.suggestions)
         for face in strangers:
-            if face.id not in suggestions:
-                continue
-            given = suggestions[face.id]
+            vector = vectors.get(face.id)
+            measured = self._closest("", face, vector) if vector is not None else ()
+            best = {s.person.id for s in measured}
+            given = [s for s in suggestions[face.id] if s.person.id not in best]
             suggestions[face.id] = tuple(
-                s for s in given if not self.galleries.is_denied(face.id, s.person.id)
+                s for s in (*measured, *given) if not self.galleries.is_denied(face.id, s.person.id)
             )
         return replace(evidence, suggestions=suggestions)
 

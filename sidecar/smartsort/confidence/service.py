@@ -92,10 +92,14 @@ class FaceService:
         """What went wrong last, "" when the last call went well."""
         return self._problem
 
-    async def faces(self, picture: bytes, model: FaceModel) -> Seen:
-        """The faces of a picture as this model sees them. Raises FaceServiceUnavailable."""
+    def check(self) -> None:
+        """Raises FaceServiceUnavailable while the service is left alone."""
         if not self.available:
             raise FaceServiceUnavailable(self._problem)
+
+    async def faces(self, picture: bytes, model: FaceModel) -> Seen:
+        """The faces of a picture as this model sees them. Raises FaceServiceUnavailable."""
+        self.check()
         task = {
             "detection": {"modelName": model.name, "options": {"minScore": model.min_score}},
             "recognition": {"modelName": model.name},

@@ -36,6 +36,21 @@ class Immich(Section):
         "Immich's machine learning service, for the confidence. Not set: confidence is unknown.",
         allowed="a URL such as http://immich-machine-learning:3003",
     )
+    ml_model: str | None = setting(
+        None,
+        "The model Immich recognises faces with. Not set: what Immich says where the key may read its settings "
+        "(`systemConfig.read`), else its default `buffalo_l`.",
+        allowed="a name such as antelopev2",
+    )
+    ml_timeout_seconds: float = setting(
+        5.0, "Longest wait for the machine learning service; then the confidence is unknown.", gt=0, le=600
+    )
+    look_again_seconds: float = setting(
+        60.0,
+        "Pause between two comparisons of the photos in review with what Immich has learned meanwhile.",
+        ge=0.2,
+        le=86_400,
+    )
     wait_time_seconds: float = setting(
         5.0, "Longest pause between two looks at Immich while photos wait for it.", ge=0.1, le=3600
     )

@@ -8,7 +8,7 @@ for 512 numbers.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from smartsort.core.model import Box, Confidence, Face, Person, Suggestion
@@ -125,12 +125,3 @@ def closest(vector: Vector, people: Iterable[Likeness], limit: int) -> tuple[Sug
         and similarity >= LEAST_SUGGESTED
     ]
     return tuple(sorted(measured, key=lambda s: -(s.similarity or 0.0))[:limit])
-
-
-def reordered(
-    given: Sequence[Suggestion], measured: Sequence[Suggestion], denied: Mapping[str, object], limit: int
-) -> tuple[Suggestion, ...]:
-    """Immich's suggestions behind the measured ones, each person once, nobody a human has denied."""
-    best = {s.person.id: s for s in measured}
-    rest = [s for s in given if s.person.id not in best]
-    return tuple(s for s in (*best.values(), *rest) if s.person.id not in denied)[:limit]

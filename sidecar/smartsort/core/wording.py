@@ -13,6 +13,7 @@ _SHORT: dict[str, Callable[[Reason], str]] = {
     "low_confidence": lambda r: f"low_confidence: {r.numbers['confidence']:.2f}",
     "low_margin": lambda r: f"low_margin: {r.numbers['margin']:.2f}",
     "unreadable": lambda r: f"unreadable: {r.detail}",
+    "rebuilt": lambda r: f"rebuilt: {r.detail}",
     "ambiguous_name": lambda r: f"ambiguous_name: {_list(r.names)}",
     "denied_person": lambda r: f"denied_person: {_list(r.names)}",
     "same_person_twice": lambda r: f"same_person_twice: {_list(r.names)}",
@@ -58,6 +59,7 @@ _SENTENCES: dict[str, Callable[[Reason], str]] = {
     "undone_filing": lambda r: f"It was filed under {_list(r.names)}, and somebody took that back.",
     "category_off": lambda r: f"The category {_list(r.names)} is switched off.",
     "rule_failed": lambda r: f"The rule {_list(r.names)} failed ({r.detail}); please report it.",
+    "rebuilt": lambda r: f"The ledger was made anew from the folders; the file's name says: {r.detail}.",
     "download_failed": lambda r: f"The download failed: {r.detail}.",
 }
 
@@ -103,7 +105,9 @@ def _better(reason: Reason) -> str:
     mine, theirs = ("", "other_") if better > 0 else ("other_", "")
     why = []
     if numbers[f"{mine}pixels"] > numbers[f"{theirs}pixels"]:
-        why.append(f"{_mega(numbers[f'{mine}pixels'])} megapixels against {_mega(numbers[f'{theirs}pixels'])}")
+        why.append(
+            f"{_mega(numbers[f'{mine}pixels'])} megapixels against {_mega(numbers[f'{theirs}pixels'])}"
+        )
     if numbers[f"{mine}has_date"] > numbers[f"{theirs}has_date"]:
         why.append("it still says when it was taken")
     if numbers[f"{mine}bytes"] > numbers[f"{theirs}bytes"]:

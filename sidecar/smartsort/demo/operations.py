@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from smartsort.demo.immich import DemoImmich
 
 _UUID = re.compile(UUID_PATTERN)
+EVERYTHING = "all"
+"""The permission of a key without limits."""
+
 _JSON_TYPES = {str: "string", int: "number", bool: "boolean", list: "array", dict: "object"}
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from starlette.responses import Response
 
 from smartsort.demo import shapes
-from smartsort.demo.operations import Call, JsonResponse, Operations, no_content
+from smartsort.demo.errors import ApiError
+from smartsort.demo.operations import EVERYTHING, Call, JsonResponse, Operations, no_content
 from smartsort.demo.state import EXCLUSION_PATTERNS
 
 operations = Operations()
@@ -49,6 +50,9 @@ async def update(call: Call) -> Response:
     if (name := call.field(body, "name", str)) is not None:
         library.name = name
     if (paths := call.field(body, "importPaths", list)) is not None:
+        for verdict in await _verdicts(call, paths):
+            if not verdict["isValid"]:
+                raise ApiError(400, f"Invalid import path: {verdict['message']}")
         library.import_paths = paths
     if (patterns := call.field(body, "exclusionPatterns", list)) is not None:
         library.exclusion_patterns = patterns
@@ -65,13 +69,12 @@ async def delete(call: Call) -> Response:
     return no_content()
 
 
-@route("POST", "/libraries/{id}/validate", admin=True)
+# No permission is named for it, so that only a key with all of them may.
+@route("POST", "/libraries/{id}/validate", EVERYTHING, admin=True)
 async def validate(call: Call) -> Response:
     call.id()  # has to be one, and is not looked up
     paths = call.field(await call.body(), "importPaths", list) or []
-    real = [call.state.real_path(path) for path in paths]
-    checked = await asyncio.to_thread(lambda: [_check(*pair) for pair in zip(paths, real, strict=True)])
-    return JsonResponse({"importPaths": checked})
+    return JsonResponse({"importPaths": await _verdicts(call, paths)})
 
 
 @route("GET", "/libraries/{id}/statistics", "library.statistics", admin=True)
@@ -92,6 +95,11 @@ async def statistics(call: Call) -> Response:
 async def scan(call: Call) -> Response:
     call.demo.scanner.scan(call.library(call.id()))
     return no_content()
+
+
+async def _verdicts(call: Call, paths: list[str]) -> list[dict[str, Any]]:
+    real = [call.state.real_path(path) for path in paths]
+    return await asyncio.to_thread(lambda: [_check(*pair) for pair in zip(paths, real, strict=True)])
 
 
 def _check(path: str, real: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from smartsort.demo.recognition import is_stranger
 from smartsort.demo.regions import face_regions
 from smartsort.demo.samples import BLACKLIST, PEOPLE, WHITELIST, Sample, iter_samples
 from smartsort.demo.settings import DemoSettings, Profile
@@ -117,9 +118,12 @@ def _copy_in(source: str, target: str) -> None:
 def deliver_own(inbox: str, folder: str) -> Iterator[Delivery]:
     """Copy a person's photos into the inbox, sub-folders and all; `folder` itself is only read.
 
-    A photo with one named face region is expected under that name, any other anywhere.
+    A photo whose only face region has a name is expected under that name, any other anywhere.
     """
     base = os.path.abspath(folder)
+    # Its own name would hide all of it from the inbox if that were one the ignore table knows.
+    source = os.path.basename(base)
+    source = "photos" if not source or ignored(source, folder=True) is not None else source
     firsts: dict[str, str] = {}
     for place, folders, names in os.walk(base):
         folders[:] = sorted(f for f in folders if ignored(f, folder=True) is None)
@@ -127,14 +131,15 @@ def deliver_own(inbox: str, folder: str) -> Iterator[Delivery]:
             path = os.path.join(place, name)
             if os.path.islink(path) or not os.path.isfile(path) or ignored(name) is not None:
                 continue
-            relative = os.path.join(os.path.basename(base), os.path.relpath(path, base))
+            relative = os.path.join(source, os.path.relpath(path, base))
             _copy_in(path, os.path.join(inbox, relative))
             if name.lower().endswith(".xmp"):
                 continue  # travels with its photo
             with open(path, "rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
-            people = {region.name for region in face_regions(path) if region.name}
-            expected = f"faces/{people.pop()}" if len(people) == 1 else None
+            names = [region.name for region in face_regions(path)]
+            sure = len(names) == 1 and names[0] != "" and not is_stranger(names[0])
+            expected = f"faces/{names[0]}" if sure else None
             first = firsts.setdefault(digest, relative)
             yield Delivery(relative, expected, first if first != relative else None)
 

@@ -17,7 +17,7 @@ from starlette.types import Message
 from smartsort.demo import shapes
 from smartsort.demo.errors import ApiError
 from smartsort.demo.models import Album, Face
-from smartsort.demo.operations import Call, JsonResponse, Operation
+from smartsort.demo.operations import EVERYTHING, Call, JsonResponse, Operation
 
 if TYPE_CHECKING:
     from smartsort.demo.immich import DemoImmich
@@ -113,7 +113,7 @@ def _entry(operation: Operation, example: Example) -> dict[str, Any]:
         entry["requestBody"] = {"content": {"application/json": {"schema": body}}}
     if not operation.public:
         entry["security"] = [{"api_key": []}]
-    if operation.permission is not None:
+    if operation.permission not in (None, EVERYTHING):
         entry["x-immich-permission"] = operation.permission
     if operation.admin:
         entry["x-immich-admin-only"] = True
@@ -193,6 +193,7 @@ def _examples(demo: "DemoImmich") -> dict[tuple[str, str], Example]:
         "createdAfter": "2000-01-01T00:00:00.000Z",
         "withDeleted": True,
         "withPeople": True,
+        "personIds": [person.id],
         "page": 1,
         "size": 10,
     }

@@ -141,8 +141,11 @@ def _fresh(folder: str) -> None:
 
 
 def _files(target: str, folder: str) -> list[Found]:
-    """Photos and videos, in the order of their names; temporary files, empty ones and links are not taken."""
-    found: list[Found] = []
+    """Photos and videos, in the order of their names, laid side by side; all else in there is removed.
+
+    Temporary files, empty ones and links are not taken.
+    """
+    taken: list[str] = []
     for place, folders, names in os.walk(target):
         folders.sort()
         for name in sorted(names):
@@ -150,8 +153,21 @@ def _files(target: str, folder: str) -> list[Found]:
             if os.path.islink(path) or not os.path.isfile(path) or not os.path.getsize(path):
                 continue
             if ignored(name) is None and _is_medium(path):
-                found.append(Found(os.path.join(folder, os.path.relpath(path, target)), safe_name(name)))
-    return found[:MOST_FILES]
+                taken.append(path)
+    # The marks keep them apart from what the program wrote, whatever that is called.
+    marked = [f".{number}.taken" for number in range(min(len(taken), MOST_FILES))]
+    for path, mark in zip(taken, marked, strict=False):
+        os.rename(path, os.path.join(target, mark))
+    with os.scandir(target) as entries:
+        for entry in list(entries):
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path, ignore_errors=True)
+            elif entry.name not in marked:
+                os.unlink(entry.path)
+    return [
+        Found(os.path.join(folder, mark), safe_name(os.path.basename(path)))
+        for path, mark in zip(taken, marked, strict=False)
+    ]
 
 
 def _is_medium(path: str) -> bool:

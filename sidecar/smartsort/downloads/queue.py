@@ -43,6 +43,7 @@ _FIRST_BACKOFF, _LONGEST_BACKOFF = 1.0, 300.0
 _STORAGE_SECONDS = 30.0
 """How long an item waits when the disk cannot take it; that is no try of the item's own."""
 _KEYS_KEPT = timedelta(days=30)
+_RANDOM = random.SystemRandom()
 _PREFIXES = (".upload-", ".download-", ".gallery-")
 
 
@@ -156,19 +157,20 @@ class Downloads:
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
-        await self._start_due()
-        seconds = await self._seconds_to_next()
+        now = self._context.clock.text()
+        await self._start_due(now)
+        seconds = await self._seconds_to_next(now)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), seconds)
         return 0.0
 
-    async def _start_due(self) -> None:
+    async def _start_due(self, now: str) -> None:
         if self._closed or len(self._running) >= self.settings.concurrency:
             return
-        ledger, now = self._context.ledger, self._context.clock.text()
+        ledger = self._context.ledger
         busy = Counter(host for host, _ in self._running.values())
         hosts = await ledger.aread(items.open_hosts)
-        random.shuffle(hosts)  # with more hosts than slots, none is always the last
+        _RANDOM.shuffle(hosts)  # with more hosts than slots, none is always the last
         for host in hosts:
             room = min(
                 self.settings.concurrency - len(self._running),
@@ -184,13 +186,16 @@ class Downloads:
                 task = asyncio.create_task(self._run(item), name=f"download {item.id}")
                 self._running[item.id] = (item.host, task)
 
-    async def _seconds_to_next(self) -> float:
-        when = await self._context.ledger.aread(items.next_due)
+    async def _seconds_to_next(self, now: str) -> float:
+        """Seconds until something falls due that was not at `now`.
+
+        What was due then has been started or waits for a slot, and a slot that falls free wakes us.
+        """
+        when = await self._context.ledger.aread(lambda db: items.next_due(db, now))
         if when is None:
             return IDLE_SECONDS
         seconds = (datetime.fromisoformat(when) - self._context.clock.now()).total_seconds()
-        # What is due and not started waits for a slot, and a slot that falls free wakes us.
-        return min(IDLE_SECONDS, seconds) if seconds > 0 else IDLE_SECONDS
+        return min(IDLE_SECONDS, max(0.0, seconds))
 
     async def _run(self, item: Item) -> None:
         began = time.monotonic()
@@ -278,7 +283,7 @@ class Downloads:
         again = isinstance(problem, DownloadFailed) and problem.again
         spent += item.spent_seconds
         if again and attempts <= self.settings.max_retries and spent < self.settings.timeout_seconds:
-            backoff = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2**item.attempts) * random.uniform(0.8, 1.2)  # noqa: S311
+            backoff = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2**item.attempts) * _RANDOM.uniform(0.8, 1.2)
             after = problem.after if isinstance(problem, DownloadFailed) else None
             await self._postpone(item, _problem(problem), max(backoff, after or 0.0), attempts, spent)
             return
@@ -296,6 +301,7 @@ class Downloads:
     async def close(self) -> None:
         """Break off what runs; it goes on at the next start where it stopped."""
         self._closed = True
+        self.arrivals.close()
         tasks = [task for _, task in self._running.values()]
         for task in tasks:
             task.cancel()

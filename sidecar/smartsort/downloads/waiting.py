@@ -22,6 +22,12 @@ class Arrivals:
         self._changed = asyncio.Event()
         self._waiting = 0
         self._pump: asyncio.Task[None] | None = None
+        self._closed = False
+
+    def close(self) -> None:
+        """Let nobody wait any longer: requests that wait would hold up the end of the process."""
+        self._closed = True
+        self._changed.set()
 
     def ring(self) -> None:
         """Something changed that no bell of the pipeline tells."""
@@ -41,7 +47,7 @@ class Arrivals:
                 changed = self._changed
                 found = await look()
                 left = end - loop.time()
-                if found is not None or left <= 0:
+                if found is not None or left <= 0 or self._closed:
                     return found
                 with suppress(TimeoutError):
                     await asyncio.wait_for(changed.wait(), left)

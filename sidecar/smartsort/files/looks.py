@@ -27,7 +27,11 @@ def picture_hash(path: str) -> bytes | None:
     """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with warnings.catch_warnings(), os.fdopen(handle, "rb") as file, Image.open(file, formats=_FORMATS) as picture:
+        with (
+            warnings.catch_warnings(),
+            os.fdopen(handle, "rb") as file,
+            Image.open(file, formats=_FORMATS) as picture,
+        ):
             warnings.simplefilter("ignore")
             picture.draft("L", (16 * SIDE, 16 * SIDE))  # JPEG: decoded at an eighth of the size at most
             upright = ImageOps.exif_transpose(picture).convert("L")

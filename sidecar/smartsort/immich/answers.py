@@ -17,6 +17,7 @@ ADMIN = "admin"
 """`ImmichRefused.permission` when no permission is missing, but the key's owner is no administrator."""
 
 _MISSING = re.compile(r"Missing required permission: ([\w.]+)")
+_BAD_PATH = "Invalid import path: "
 _OPENING = {"array": b"[", "object": b"{"}
 
 
@@ -28,6 +29,14 @@ class QueueBusy(ImmichRejected):
     """A queue cannot be started because it is at work; asking again when it is idle helps."""
 
     retryable = True
+
+
+class ImportPathRefused(ImmichRejected):
+    """Immich cannot use an import path; `reason` says which and why, in its own words."""
+
+    def __init__(self, message: str, status: int, reason: str) -> None:
+        super().__init__(message, status)
+        self.reason = reason
 
 
 def check(response: httpx.Response, operation: Operation) -> None:
@@ -98,6 +107,8 @@ def _failure(what: str, response: httpx.Response, operation: Operation) -> Immic
         return UnknownId(f"{message} It does not know the id, or it belongs to somebody else.", status)
     if operation.name == "start_queue" and "already running" in said:
         return QueueBusy(f"{message} Ask again when the queue is idle.", status)
+    if said.startswith(_BAD_PATH):
+        return ImportPathRefused(message, status, said.removeprefix(_BAD_PATH))
     return ImmichRejected(
         f"{message} smartsort may not fit this version of Immich; run `smartsort doctor`.", status
     )

@@ -135,7 +135,9 @@ class AssetCalls(Connection):
     async def duplicate_ids(self, library_id: str, created_after: datetime) -> Mapping[str, str]:
         """Ids of the groups of look-alikes, by asset, of a library's assets new since then."""
         body = AssetSearch(library_id=library_id, created_after=_zulu(created_after))
-        return {each.id: group async for each in self._search(body) if (group := known(each.duplicate_id, None))}
+        return {
+            each.id: group async for each in self._search(body) if (group := known(each.duplicate_id, None))
+        }
 
     async def assets_under(self, path_part: str) -> Sequence[AssetDetails]:
         """Assets whose path contains this text exactly, trashed and offline ones included."""

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from immich_client.api.libraries import (
     create_library,
+    get_library,
     get_library_statistics,
     list_libraries,
     scan_library,
-    validate_library,
+    update_library,
 )
 from immich_client.models.library import Library as LibraryModel
+from immich_client.models.library_update import LibraryUpdate
 from immich_client.models.new_library import NewLibrary
-from immich_client.models.paths_to_validate import PathsToValidate
-from smartsort.immich.connection import known
+from smartsort.errors import ImmichUnreachable
+from smartsort.immich.answers import ImportPathRefused
 from smartsort.immich.server import ServerCalls
 from smartsort.ports import Library
 
-_NO_LIBRARY = "00000000-0000-4000-8000-000000000000"
-"""Seen with 2.5.6 and 3.1.0: the library of the call is never looked at, only the paths are."""
+_NEVER_USABLE = "smartsort-only-asks"
+"""No absolute path, so refused by Immich before anything else is looked at, with the path in its message."""
 
 
 class LibraryCalls(ServerCalls):
@@ -38,23 +40,29 @@ class LibraryCalls(ServerCalls):
         return _library(await self._read("create_library", call))
 
     async def validate_import_path(self, library_id: str, import_path: str) -> str | None:
-        """None when Immich can read the path, else its message."""
-        return (await self.validate_import_paths([import_path], library_id))[import_path]
+        """None when Immich can read the path, else its message.
 
-    async def validate_import_paths(
-        self, import_paths: Sequence[str], library_id: str = _NO_LIBRARY
-    ) -> Mapping[str, str | None]:
-        """As `validate_import_path`, for many at once, by path; Immich does not mind which library it is."""
-        body = PathsToValidate(import_paths=list(import_paths))
-        call = validate_library.asyncio_detailed(library_id, client=self._client, body=body)
-        verdicts = known((await self._read("validate_library", call)).import_paths, [])
-        said = {
-            verdict.import_path: None
-            if verdict.is_valid
-            else known(verdict.message, "") or "Immich cannot read the path"
-            for verdict in verdicts
-        }
-        return {path: said.get(path, "Immich said nothing about the path") for path in import_paths}
+        Immich is asked to use the path for the library, and in the same breath one that it has to refuse:
+        its refusal tells which of the two it did not like, and nothing is changed. The library has to be one
+        of smartsort's own. Its own paths are sent along behind: should an Immich ever agree, they stay, and
+        are put back alone at once.
+        """
+        call = get_library.asyncio_detailed(library_id, client=self._client)
+        own = list((await self._read("get_library", call)).import_paths)
+        try:
+            await self._use_paths(library_id, [import_path, _NEVER_USABLE, *own])
+        except ImportPathRefused as refused:
+            return None if _NEVER_USABLE in refused.reason else refused.reason
+        await self._use_paths(library_id, own)
+        raise ImmichUnreachable(
+            f"Immich took {_NEVER_USABLE!r} for an import path of the library {library_id}; it was taken back. "
+            "Look at the library's import paths in Immich, and update smartsort."
+        )
+
+    async def _use_paths(self, library_id: str, import_paths: Sequence[str]) -> None:
+        body = LibraryUpdate(import_paths=list(import_paths))
+        call = update_library.asyncio_detailed(library_id, client=self._client, body=body)
+        await self._read("update_library", call)
 
     async def scan(self, library_id: str) -> None:
         """Start a scan of one library; returns at once, there is no handle. Not repeated."""

@@ -61,6 +61,17 @@ def _quoted(path: str) -> str:
     return quote(os.fsencode(os.path.abspath(path)))
 
 
+def _keep_a_copy(db: Database, path: str) -> None:
+    """A backup of a ledger (or of a database from before smartsort) that is about to be migrated."""
+    from smartsort.ledger.migrations import migrations  # noqa: PLC0415 - as in Ledger
+
+    pending = migrations.pending(db)
+    if pending and db.table_names():
+        from smartsort.ledger.backup import before_migration  # noqa: PLC0415 - rarely needed
+
+        before_migration(path, pending[0].name)
+
+
 class Ledger:
     """An open ledger. Use as a context manager, or call `close`.
 
@@ -79,6 +90,7 @@ class Ledger:
         try:
             self._writer = _connect(path, read_only=False)
             try:
+                _keep_a_copy(self._writer, path)
                 migrate(self._writer)
             except BaseException:
                 self._writer.close()

@@ -93,7 +93,7 @@ def of_assets(db: Database, model: str, asset_ids: Collection[str]) -> dict[str,
         marks = ",".join("?" * len(part))
         rows = db.conn.execute(
             "SELECT face_id, asset_id, vector, person_id, said_by FROM embeddings"
-            f" WHERE model = ? AND asset_id IN ({marks})",  # noqa: S608
+            f" WHERE model = ? AND asset_id IN ({marks})",
             (model, *part),
         )
         for face_id, asset_id, blob, person_id, said_by in rows:
@@ -119,7 +119,7 @@ def gallery_faces(db: Database, model: str, person_id: str | None = None) -> dic
     found: dict[str, list[Embedding]] = {}
     for row in db.conn.execute(
         "SELECT face_id, asset_id, vector, person_id, said_by FROM embeddings"
-        f" WHERE model = ? AND person_id {where} ORDER BY said_by, at DESC",  # noqa: S608 - one of two texts
+        f" WHERE model = ? AND person_id {where} ORDER BY said_by, at DESC",
         values,
     ):
         one = Embedding(row[0], row[1], from_blob(row[2]), row[3], row[4])

@@ -280,10 +280,11 @@ def due(db: Database, host: str, now: str, limit: int, without: Collection[str] 
     return found
 
 
-def next_due(db: Database) -> str | None:
-    """When the next open item's time comes; None when there is none."""
+def next_due(db: Database, after: str) -> str | None:
+    """When the next open item falls due that was not due at `after`; None when there is none."""
     row = db.conn.execute(
-        "SELECT min(not_before) FROM items WHERE state IN ('downloading', 'received')"
+        "SELECT min(not_before) FROM items WHERE state IN ('downloading', 'received') AND not_before > ?",
+        (after,),
     ).fetchone()
     return str(row[0]) if row and row[0] is not None else None
 

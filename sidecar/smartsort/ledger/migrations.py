@@ -14,7 +14,7 @@ def migrate(db: Database) -> None:
     migrations.apply(db)
 
 
-def _choices(values: type[State] | type[Category]) -> str:
+def _choices(values: type[State | Category]) -> str:
     return ", ".join(f"'{value.value}'" for value in values)
 
 
@@ -195,6 +195,10 @@ def m004_actions(db: Database) -> None:
             f"CREATE INDEX {name} ON review_queue({columns}) WHERE action = 'pending' AND deferred_at IS NULL"
         )
     execute(
+        "CREATE INDEX idx_review_counts ON review_queue(category)"
+        " WHERE action = 'pending' AND photo_id IS NOT NULL"
+    )
+    execute(
         "CREATE INDEX idx_review_deferred ON review_queue(deferred_at, id)"
         " WHERE action = 'pending' AND deferred_at IS NOT NULL"
     )
@@ -306,9 +310,7 @@ def m020_judgement(db: Database) -> None:
         ) STRICT"""
     )
     execute("CREATE INDEX idx_embeddings_asset ON embeddings(asset_id, model)")
-    execute(
-        "CREATE INDEX idx_embeddings_gallery ON embeddings(person_id, model) WHERE person_id IS NOT NULL"
-    )
+    execute("CREATE INDEX idx_embeddings_gallery ON embeddings(person_id, model) WHERE person_id IS NOT NULL")
     execute(
         """CREATE TABLE galleries (
             person_id TEXT NOT NULL,

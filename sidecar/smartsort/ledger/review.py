@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlite_utils import Database
 
 from smartsort.core.model import Category, CopyPlace, Evidence, OtherCopy, Person, Reason
 from smartsort.files.shown import from_ledger
-from smartsort.ledger import events, photos
+from smartsort.ledger import events, photos, teachings
 from smartsort.ledger.records import Event, Name, Photo, evidence_from_json, reasons_from_json
 
 CHUNK = 500
@@ -71,16 +70,6 @@ class QueueEntry:
     denied: frozenset[str]
     history: tuple[Event, ...]
     """Oldest first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ages:
-    """How long photos have been waiting."""
-
-    oldest: str | None
-    median_seconds: float | None
-    by_age: dict[str, int]
-    """`hour`, `day`, `week` and `older`."""
 
 
 # --- the queue -------------------------------------------------------------------------------
@@ -145,7 +134,10 @@ def _newest(db: Database, wanted: _Filter, before: int | None, limit: int) -> li
     if before is not None:
         where.append("r.id < ?")
         values.append(before)
-    return _select(db, [_PENDING, "r.deferred_at IS NULL", *where], values, "r.id DESC", limit)
+    where = [_PENDING, "r.deferred_at IS NULL", *where]
+    # Named, because without statistics SQLite takes the index on `action`, which is no help.
+    index = "idx_review_newest" if wanted.category is None else "idx_review_newest_of"
+    return _select(db, where, values, index=index, order="r.id DESC", limit=limit)
 
 
 def _deferred(db: Database, wanted: _Filter, after: tuple[Any, ...], limit: int) -> list[Sequence[Any]]:
@@ -154,15 +146,17 @@ def _deferred(db: Database, wanted: _Filter, after: tuple[Any, ...], limit: int)
     if after:
         where.append("(r.deferred_at, r.id) > (?, ?)")
         values += after
-    return _select(db, [_PENDING, "r.deferred_at IS NOT NULL", *where], values, "r.deferred_at, r.id", limit)
+    where = [_PENDING, "r.deferred_at IS NOT NULL", *where]
+    return _select(db, where, values, index="idx_review_deferred", order="r.deferred_at, r.id", limit=limit)
 
 
 def _select(
-    db: Database, where: Sequence[str], values: Sequence[Any], order: str, limit: int
+    db: Database, where: Sequence[str], values: Sequence[Any], *, index: str, order: str, limit: int
 ) -> list[Sequence[Any]]:
     # CROSS JOIN keeps SQLite from starting with the photos: the queue is the smaller side and in order.
     return db.conn.execute(
-        f"SELECT {_COLUMNS} FROM review_queue AS r CROSS JOIN photos AS p ON p.id = r.photo_id"  # noqa: S608
+        f"SELECT {_COLUMNS} FROM review_queue AS r INDEXED BY {index}"  # noqa: S608
+        " CROSS JOIN photos AS p ON p.id = r.photo_id"
         f" WHERE {' AND '.join(where)} ORDER BY {order} LIMIT ?",
         (*values, limit),
     ).fetchall()
@@ -189,7 +183,7 @@ def total(db: Database, category: str | None = None, search: str | None = None) 
     if search:
         sql = "SELECT count(*) FROM review_queue AS r CROSS JOIN photos AS p ON p.id = r.photo_id"
     else:
-        sql = "SELECT count(*) FROM review_queue AS r"
+        sql = "SELECT count(*) FROM review_queue AS r INDEXED BY idx_review_counts"
         where.append("r.photo_id IS NOT NULL")
     row = db.conn.execute(f"{sql} WHERE {' AND '.join([_PENDING, *where])}", values).fetchone()
     return int(row[0])
@@ -198,8 +192,8 @@ def total(db: Database, category: str | None = None, search: str | None = None) 
 def counts(db: Database) -> dict[str, int]:
     """Waiting photos by category; categories without any are missing."""
     rows = db.conn.execute(
-        "SELECT category, count(*) FROM review_queue WHERE action = 'pending' AND photo_id IS NOT NULL"
-        " GROUP BY category"
+        "SELECT category, count(*) FROM review_queue INDEXED BY idx_review_counts"
+        " WHERE action = 'pending' AND photo_id IS NOT NULL GROUP BY category"
     )
     return {str(category): int(number) for category, number in rows}
 
@@ -256,7 +250,7 @@ def item(db: Database, row_id: int) -> QueueEntry | None:
         decided_at=decision[5] if decision else None,
         other=other,
         other_photo=other_photo,
-        denied=denied(db, [photo.id])[photo.id],
+        denied=teachings.denied_people(db, [photo.id]).get(photo.id, frozenset()),
         history=tuple(events.of_photo(db, photo.id)),
     )
 
@@ -327,42 +321,6 @@ def suggested_id(name: str | None, evidence: Evidence | None) -> str | None:
     people += [s.person for found in evidence.suggestions.values() for s in found]
     ids = {person.id for person in people if person.name == name}
     return ids.pop() if len(ids) == 1 else None
-
-
-# --- what else is asked about it -------------------------------------------------------------
-
-
-def denied(db: Database, ids: Sequence[int]) -> dict[int, frozenset[str]]:
-    """People a human said these photos do not show, by photo id: nothing may file them there by itself."""
-    found: dict[int, set[str]] = {i: set() for i in ids}
-    for marks, chunk in _chunks(ids):
-        for photo_id, person_id in db.conn.execute(
-            f"SELECT photo_id, person_id FROM denials WHERE photo_id IN ({marks})",  # noqa: S608
-            chunk,
-        ):
-            found[photo_id].add(person_id)
-    return {i: frozenset(people) for i, people in found.items()}
-
-
-_AGES = ((3600, "hour"), (86_400, "day"), (7 * 86_400, "week"))
-
-
-def ages(db: Database, now: datetime) -> Ages:
-    """How long the waiting photos have been waiting."""
-    times = [
-        str(at)
-        for (at,) in db.conn.execute(
-            "SELECT created_at FROM review_queue WHERE action = 'pending' AND photo_id IS NOT NULL"
-            " AND created_at IS NOT NULL ORDER BY created_at"
-        )
-    ]
-    if not times:
-        return Ages(None, None, dict.fromkeys(("hour", "day", "week", "older"), 0))
-    seconds = [(now - datetime.fromisoformat(at)).total_seconds() for at in times]
-    by_age = {"hour": 0, "day": 0, "week": 0, "older": 0}
-    for age in seconds:
-        by_age[next((word for limit, word in _AGES if age < limit), "older")] += 1
-    return Ages(times[0], seconds[len(seconds) // 2], by_age)
 
 
 def _chunks(ids: Sequence[int]) -> Iterator[tuple[str, list[int]]]:

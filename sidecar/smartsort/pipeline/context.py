@@ -36,6 +36,8 @@ class Tuning:
     trigger_scan: bool = True
     retry_if_no_faces: bool = True
     max_retries: int = 2
+    look_again_seconds: float = 60.0
+    """Between two runs that compare the photos in review with what Immich has learned."""
     max_in_flight: int = 120
     shard_size: int = 20_000
     check_hash: bool = True
@@ -86,14 +88,23 @@ class Bells:
         self._listeners.remove(listener)
 
     async def wait(self, states: Iterable[State], timeout: float | None) -> bool:
-        """True when one of the bells rang within `timeout` seconds; the bells heard are silent again."""
+        """True when one of the bells rang within `timeout` seconds; the bells heard are silent again.
+
+        Without states any bell counts.
+        """
         events = [self._events[state] for state in states]
+        listener = None
+        if not events:
+            listener = self.listen()
+            events = [listener]
         waiters = [asyncio.ensure_future(event.wait()) for event in events]
         try:
             done, _ = await asyncio.wait(waiters, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for waiter in waiters:
                 waiter.cancel()
+            if listener is not None:
+                self.forget(listener)
         for event in events:
             event.clear()
         return bool(done)

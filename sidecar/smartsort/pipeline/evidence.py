@@ -40,21 +40,23 @@ class Gather:
         self,
         found: Sequence[tuple[Photo, Sequence[Face]]],
         before: Mapping[int, Evidence] | None = None,
+        *,
+        near: bool = True,
     ) -> list[Verdict]:
         """Photos with everything the decision needs to know, in order.
 
-        `before` is older evidence by photo id, whose suggestions count on for the same faces. Raises
-        ImmichError.
+        `before` is older evidence by photo id, whose suggestions count on for the same faces. Without `near`
+        nobody looks for near-duplicates. Raises ImmichError.
         """
         if not found:
             return []
         ids = [photo.id for photo, _ in found]
         denied = await self._context.ledger.aread(lambda db: teachings.denied_people(db, ids))
-        near = await self._near.find([photo for photo, _ in found]) if self._near else {}
+        copies = await self._near.find([photo for photo, _ in found]) if self._near and near else {}
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(photo: Photo, faces: Sequence[Face]) -> Verdict:
-            copy = near.get(photo.id)
+            copy = copies.get(photo.id)
             evidence = Evidence(
                 faces=tuple(faces),
                 near_copy=copy.copy if copy else None,

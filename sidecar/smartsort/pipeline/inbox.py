@@ -44,6 +44,7 @@ class Inbox:
 
     async def step(self) -> float:
         """Look once and claim what rests; seconds until the next look is due (a hint shortens it)."""
+        await asyncio.to_thread(self._context.placer.guard)  # noticed here also when nothing else goes on
         scan = await asyncio.to_thread(scan_inbox, self._context.layout.inbox, self._ignore)
         self._tell(scan)
         look = self._tracker.look(scan.entries)

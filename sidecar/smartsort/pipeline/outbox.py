@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
@@ -103,6 +104,7 @@ class Outbox:
         rows = await self._context.ledger.aread(facts.shards)
         library_id = next((row.library_id for row in rows if row.number == shard), None)
         if library_id is not None:
+            await asyncio.to_thread(self._context.placer.guard)  # an unmounted library must not be scanned
             await self._context.server.scan(library_id)
 
     async def _about_faces(self, message: Message) -> None:

@@ -172,23 +172,22 @@ class Recognise:
         return [p for p in fresh if p.state is State.KNOWN]
 
     async def _not_imported(self, missing: Sequence[Photo]) -> None:
-        """Immich is idle and has no asset for these: scan again, in the end give up on them."""
+        """Immich is idle and has no asset for these: scan again, in the end give up on them.
+
+        Never without scans of our own: then it is Immich that decides when it looks.
+        """
         context = self._context
-        gave_up: list[Verdict] = []
-        shards: set[int] = set()
-        for photo in missing:
-            looks = self._memory.unresolved[photo.id] = self._memory.unresolved.get(photo.id, 0) + 1
-            if looks > 3 * (context.tuning.max_retries + 1):
-                why = "Immich scanned the library and did not import it"
-                gave_up.append(Verdict(photo, Evidence(gave_up=why)))
-            elif looks % 3 == 0 and photo.shard is not None:
-                # Three looks on an idle server without it: the scan missed it or never ran.
-                shards.add(photo.shard)
-        for shard in shards:
-            library_id = await self._shelve.library_of(shard)
-            if library_id is not None and context.tuning.trigger_scan:
-                await context.server.scan(library_id)
-        await self._router.route(gave_up)
+        if not context.tuning.trigger_scan:
+            return
+        looks = {p.id: self._memory.unresolved.get(p.id, 0) + 1 for p in missing}
+        # Three looks on an idle server without it: the scan missed it or never ran.
+        for shard in sorted({p.shard for p in missing if p.shard is not None and looks[p.id] % 3 == 0}):
+            await self._shelve.check_readable(shard)
+            await self._shelve.scan(shard)
+        self._memory.unresolved |= looks
+        gave_up = [p for p in missing if looks[p.id] > 3 * (context.tuning.max_retries + 1)]
+        why = "Immich scanned the library and did not import it"
+        await self._router.route([Verdict(p, Evidence(gave_up=why)) for p in gave_up])
 
     # --- waiting for recognition -------------------------------------------------------------
 
@@ -222,6 +221,7 @@ class Recognise:
         if not finished:
             return SHORTEST_PAUSE
         await self._people.refresh()
+        self._memory.faceless.clear()  # what an earlier turn left when Immich went away is among these
         done = 0
         for start in range(0, len(finished), PORTION):
             done += await self._judge(finished[start : start + PORTION], last)

@@ -67,7 +67,11 @@ class _Route:
     @property
     def leaving(self) -> list[Name]:
         """Names that go once the new ones are in the ledger."""
-        return [n for n in self.held if n.area in (Area.TEMP, Area.REVIEW)]
+        # A photo that is judged again may find the very name it has; that one stays.
+        kept = {(n.area, n.path) for *_, n in self.placed}
+        return [
+            n for n in self.held if n.area in (Area.TEMP, Area.REVIEW) and (n.area, n.path) not in kept
+        ]
 
     def successor(self, name: Name) -> Name | None:
         """Where the bytes of a leaving name live on: in the name made from it, or in the one it was made from."""
@@ -314,7 +318,7 @@ class Router:
             Drop(self._context.absolute(n), because_of=self._context.absolute(route.source), sha256=n.sha256)
             for route in failed
             for *_, n in route.placed
-            if n.member is Member.PHOTO
+            if n.member is Member.PHOTO and (n.area, n.path) not in {(h.area, h.path) for h in route.held}
         ]
         if drops:
             await asyncio.to_thread(self._context.placer.drop, drops)

@@ -52,9 +52,24 @@ class Stage:
 
 
 class Runner:
-    """One task per stage. `stop` is set to end it; steps under way are finished within a bound."""
+    """One task per stage. `stop` is set to end it; steps under way are finished within a bound.
 
-    def __init__(self, context: Context, stages: list[Stage], troubles: Troubles) -> None:
+    `longest_backoff`: seconds; no trouble that is over is noticed later than after this.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        stages: list[Stage],
+        troubles: Troubles,
+        *,
+        first_backoff: float = FIRST_BACKOFF,
+        longest_backoff: float = LONGEST_BACKOFF,
+        retry_problems: float = RETRY_PROBLEMS_SECONDS,
+        drain: float = DRAIN_SECONDS,
+    ) -> None:
+        self.first_backoff, self.longest_backoff = first_backoff, longest_backoff
+        self.retry_problems, self.drain = retry_problems, drain
         self._context, self._stages, self.troubles = context, stages, troubles
         self.stop = asyncio.Event()
         self._over = asyncio.Event()
@@ -68,12 +83,12 @@ class Runner:
             await asyncio.wait([stopper, *tasks], return_when=asyncio.FIRST_COMPLETED)
             self.stop.set()
             self._context.bells.ring_all()
-            _, late = await asyncio.wait(tasks, timeout=DRAIN_SECONDS)
+            _, late = await asyncio.wait(tasks, timeout=self.drain)
             for task in late:
                 log.warning(
                     "%s did not finish in %s s; it is resumed at the next start",
                     task.get_name(),
-                    DRAIN_SECONDS,
+                    self.drain,
                 )
                 task.cancel()
         finally:
@@ -86,7 +101,7 @@ class Runner:
                 raise result
 
     async def _work(self, stage: Stage) -> None:
-        backoff = FIRST_BACKOFF
+        backoff = self.first_backoff
         while not self.stop.is_set():
             try:
                 result = await stage.step()
@@ -96,9 +111,9 @@ class Runner:
                 self._note(stage, problem)
                 # Jitter keeps several sidecars from knocking at the same instant.
                 await self._sleep(backoff * random.uniform(0.8, 1.2), self._over)  # noqa: S311
-                backoff = min(LONGEST_BACKOFF, backoff * 2)
+                backoff = min(self.longest_backoff, backoff * 2)
                 continue
-            backoff = FIRST_BACKOFF
+            backoff = self.first_backoff
             if result is not None and result is not False and self.troubles.end(*stage.uses):
                 self._over.set()  # whoever backed off because of it need not wait longer
                 self._over = asyncio.Event()
@@ -127,7 +142,7 @@ class Runner:
 
     async def _retry_problems(self) -> None:
         while not self.stop.is_set():
-            await self._sleep(RETRY_PROBLEMS_SECONDS)
+            await self._sleep(self.retry_problems)
             if await self._context.ledger.awrite(photos.retry_problems):
                 self._context.bells.ring_all()
 

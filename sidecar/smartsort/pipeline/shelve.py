@@ -11,7 +11,7 @@ from sqlite_utils import Database
 
 from smartsort.core.model import State
 from smartsort.core.naming import shard_folder
-from smartsort.errors import SmartsortError, StorageFull
+from smartsort.errors import ImmichError, ImmichRejected, SmartsortError, StorageFull
 from smartsort.files.media import acceptable_for
 from smartsort.files.names import candidates, library_name
 from smartsort.files.placement import Drop, Placed, Placing
@@ -22,7 +22,6 @@ from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
 from smartsort.pipeline.context import Context
 from smartsort.pipeline.pace import Batches
 from smartsort.pipeline.route import companion_name
-
 
 _BACKLOG = (State.ARRIVED, State.CLAIMED, State.HASHED, State.UNIQUE)
 
@@ -61,12 +60,12 @@ class Shelve:
         if not batch:
             return False
         shard = await context.ledger.awrite(lambda db: facts.open_shard(db, context.tuning.shard_size))
-        library_id = await self._library(shard)
+        await self._library(shard)
         placed = await self._place(batch, shard)
         counts = await context.ledger.aread(photos.unfinished)
         self.batches.placed(len(batch), sum(counts.get(state, 0) for state in _BACKLOG))
-        if placed and context.tuning.trigger_scan:
-            await context.server.scan(library_id)
+        if placed:
+            await self.scan(shard.number)
         return True
 
     async def room(self, waiting: int) -> int:
@@ -83,6 +82,7 @@ class Shelve:
         context = self._context
         path = context.in_immich(shard_folder(shard.number))
         folder = os.path.join(context.folder(Area.LIBRARY), shard_folder(shard.number))
+        await asyncio.to_thread(context.placer.guard)  # nothing is made in an empty mount point
         await asyncio.to_thread(os.makedirs, folder, exist_ok=True)
         libraries = await context.server.libraries()
         found = next((lib for lib in libraries if path in (p.rstrip("/") for p in lib.import_paths)), None)
@@ -92,9 +92,33 @@ class Shelve:
         self._libraries[shard.number] = found.id
         return found.id
 
-    def forget_libraries(self) -> None:
-        """Look the libraries up again: one has vanished from Immich."""
-        self._libraries.clear()
+    async def scan(self, number: int) -> None:
+        """Have Immich look at a shard again, unless `trigger_scan` leaves that to Immich itself."""
+        context = self._context
+        library_id = await self.library_of(number)
+        if library_id is None or not context.tuning.trigger_scan:
+            return
+        try:
+            await asyncio.to_thread(context.placer.guard)  # an unmounted library must not be scanned
+            await context.server.scan(library_id)
+        except ImmichRejected:
+            # Somebody has deleted the library in Immich: it is found or made again, once.
+            self._libraries.clear()
+            rows = await context.ledger.aread(facts.shards)
+            await context.server.scan(await self._library(next(r for r in rows if r.number == number)))
+
+    async def check_readable(self, number: int) -> None:
+        """Raises ImmichError when Immich cannot read a shard's folder: what it lacks then says nothing."""
+        path = self._context.in_immich(shard_folder(number))
+        library_id = await self.library_of(number)
+        if library_id is None:
+            return
+        problem = await self._context.server.validate_import_path(library_id, path)
+        if problem is not None:
+            raise ImmichError(
+                f"Immich cannot read its library {path}: {problem}. Photos wait; mount library/ there "
+                "(the setting immich.library_path says where Immich sees it)."
+            )
 
     async def library_of(self, shard: int) -> str | None:
         """The library id of a shard, None while it has none."""

@@ -21,7 +21,7 @@ __all__ = ["backup_folder", "layout_of", "workshop"]
 
 def backup_folder(settings: Settings) -> str:
     """Where copies of the ledger are kept: in the root, also when the ledger lies elsewhere."""
-    return os.path.join(os.path.abspath(settings.root), "backups")
+    return os.path.join(os.path.abspath(settings.root), "backup")
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 
 from smartsort.api.schemas import Check, DoctorReport
 from smartsort.config import InvalidSettings, Settings, load_settings
+from smartsort.config.values import masked_url
 from smartsort.core.naming import shard_folder
 from smartsort.doctor.examination import connect_briefly, examine
 from smartsort.doctor.key_checks import Rights, keys
@@ -139,7 +140,7 @@ class Setup:
             async with self._connect(settings) as server:
                 line, capabilities = await contact(server)
         except InvalidSettings as error:
-            return f"The address {url!r} {error.problems[0].message}."
+            return f"The address {masked_url(url)!r} {error.problems[0].message}."
         except ConfigurationError as error:
             return str(error)
         if capabilities is None:

@@ -135,7 +135,8 @@ def reasons(item: int) -> list[ReasonView]:
 
 def row(item: int, now: datetime, newest: int) -> QueueItem:
     first = suggestions(item)[:1]
-    when = now - timedelta(minutes=11 + 7 * (newest - item) + (newest - item) ** 2)
+    place = newest - item
+    when = now - timedelta(minutes=min(11 + 7 * place + place**2, 1_000_000))
     return QueueItem(
         id=item,
         photo_id=item + 1000,

@@ -6,6 +6,7 @@ part of what smartsort does: decided items leave the queue, a second decision is
 
 from __future__ import annotations
 
+import asyncio
 import json
 from bisect import bisect_left
 from collections import Counter
@@ -78,7 +79,7 @@ class SampleSidecar:
 
     def __post_init__(self) -> None:
         self.pending = list(range(1, self.count + 1))
-        self.counts = Counter(data.category(item) for item in self.pending)
+        self.counts: Counter[str] = Counter(data.category(item) for item in self.pending)
         self.decided: dict[int, EventView] = {}
         self.events: list[EventView] = []
         self.created: list[PersonView] = []
@@ -146,8 +147,7 @@ class SampleSidecar:
             case ["GET", "photos", photo, "history"]:
                 return _json(EventPage(events=self._history(int(photo))))
             case ["GET", "review", "export"]:
-                rows = [data.row(item, self.clock(), self.count).model_dump() for item in reversed(self.pending)]
-                return Answer(200, "application/json", json.dumps(rows).encode())
+                return Answer(200, "text/csv", self._export(query.get("category")))
             case ["POST", "review", "bulk", "approve"]:
                 bulk = BulkApprove.model_validate_json(body)
                 return _json(self._bulk(bulk, "approved", bulk.approve))
@@ -263,6 +263,14 @@ class SampleSidecar:
         seed = item - 1000 if item > self.count else item
         return Answer(200, "image/jpeg", pictures.photo(seed % 48, data.face_count(item), size))
 
+    def _export(self, category: str | None) -> bytes:
+        lines = ["id,category,filename,reason"]
+        for item in reversed(self.pending):
+            row = data.row(item, self.clock(), self.count)
+            if category in (None, row.category):
+                lines.append(f"{row.id},{row.category},{row.filename},{row.reason.replace(',', ';')}")
+        return "\r\n".join(lines).encode()
+
     def _history(self, photo: int) -> list[EventView]:
         item = photo - 1000
         events = data.whole(item, self.clock(), self.count).history if item >= 1 else []
@@ -285,7 +293,7 @@ class SampleSidecar:
 
     def _approve(self, item: int, approve: Approve) -> Decided:
         self._waiting(item)
-        choices = approve.people or ([approve.person] if approve.person else [])
+        choices: list[Any] = [*approve.people] or ([approve.person] if approve.person else [])
         names = [self._named(choice) for choice in choices]
         if not names:
             names = [one.person.name for one in data.suggestions(item)[:1]]
@@ -451,9 +459,7 @@ class _Transport(httpx.AsyncBaseTransport):
             headers,
             await request.aread(),
         )
-        return httpx.Response(
-            answer.status, headers={"content-type": answer.media_type}, content=answer.body
-        )
+        return httpx.Response(answer.status, headers={"content-type": answer.media_type}, content=answer.body)
 
 
 class _Stream(httpx.AsyncByteStream):
@@ -463,8 +469,6 @@ class _Stream(httpx.AsyncByteStream):
         self._sidecar = sidecar
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        import asyncio
-
         yield f"event: status\ndata: {self._sidecar.status().model_dump_json()}\n\n".encode()
         await asyncio.Event().wait()
 

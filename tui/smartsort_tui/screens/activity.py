@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -16,6 +15,7 @@ from textual.widgets import Static
 from smartsort.api.schemas import EventView, InFlight, Status, Undo
 from smartsort_tui import wording
 from smartsort_tui.api import ApiProblem
+from smartsort_tui.background import work
 from smartsort_tui.clock import Clock
 from smartsort_tui.live import Link
 from smartsort_tui.screens.area import AreaScreen, Dialog, TooSmall
@@ -68,7 +68,13 @@ class ActivityScreen(AreaScreen):
     AREA = "activity"
     HELP_TITLE = "Activity"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("h", "history", "history", id="activity.history", tooltip="All that happened to this photo (Enter)"),
+        Binding(
+            "h",
+            "history",
+            "history",
+            id="activity.history",
+            tooltip="All that happened to this photo (Enter)",
+        ),
         Binding("u", "undo", "undo", id="activity.undo", tooltip="Take back this event"),
         Binding("j", "move(1)", "Next", show=False, id="activity.next"),
         Binding("k", "move(-1)", "Previous", show=False, id="activity.previous"),
@@ -100,7 +106,7 @@ class ActivityScreen(AreaScreen):
 
     def connected(self) -> None:
         if self.smartsort.client is not None:
-            self.run_worker(partial(self._load, None), group="events", exclusive=True, exit_on_error=False)
+            work(self, "events", self._load, None, latest_only=True)
 
     def disconnected(self, link: Link) -> None:
         if link.problem is not None:
@@ -126,7 +132,7 @@ class ActivityScreen(AreaScreen):
 
     def on_row_list_in_sight(self, message: RowList.InSight) -> None:
         if self._cursor is not None and not self._loading and message.last >= self.rows.count - 20:
-            self.run_worker(partial(self._load, self._cursor), group="events", exit_on_error=False)
+            work(self, "events", self._load, self._cursor)
 
     async def _load(self, cursor: str | None) -> None:
         client = self.smartsort.client
@@ -161,7 +167,7 @@ class ActivityScreen(AreaScreen):
         if event is None or not event.undoable or event.undone_by is not None:
             self.say("this cannot be taken back", "warn")
             return
-        self.run_worker(partial(self._undo, event), group="undo", exit_on_error=False)
+        work(self, "undo", self._undo, event)
 
     async def _undo(self, event: EventView) -> None:
         client = self.smartsort.client
@@ -210,7 +216,7 @@ class HistoryScreen(Dialog[None]):
         self._reload()
 
     def _reload(self) -> None:
-        self.run_worker(self._load, group="history", exclusive=True, exit_on_error=False)
+        work(self, "history", self._load, latest_only=True)
 
     async def _load(self) -> None:
         client = self.smartsort.client
@@ -240,7 +246,7 @@ class HistoryScreen(Dialog[None]):
         if event is None or not event.undoable or event.undone_by is not None:
             self.query_one(MessageBar).say("this step cannot be taken back", "warn")
             return
-        self.run_worker(partial(self._undo, event.id), group="undo", exit_on_error=False)
+        work(self, "undo", self._undo, event.id)
 
     async def _undo(self, event: int) -> None:
         client = self.smartsort.client
@@ -265,27 +271,36 @@ def now_text(status: Status, width: int, clock: Clock) -> Content:
     wait = status.estimated_wait_seconds
     if wait is not None:
         lines.append(Content(f"A photo dropped now is sorted in about {wording.duration(wait)}."))
-    for trouble in status.troubles:
-        lines.append(Content.styled(wording.cut(f"! {trouble.message}", width), "bold $warning"))
+    lines += [
+        Content.styled(wording.cut(f"! {trouble.message}", width), "bold $warning")
+        for trouble in status.troubles
+    ]
     lines.append(Content.styled(_flight_title(status), "bold $accent"))
-    for flight in status.in_flight[:FLIGHTS_SHOWN]:
-        lines.append(_flight(flight, width, clock))
+    lines += [_flight(flight, width, clock) for flight in status.in_flight[:FLIGHTS_SHOWN]]
     if len(status.in_flight) > FLIGHTS_SHOWN:
         lines.append(Content.styled(f"and {len(status.in_flight) - FLIGHTS_SHOWN} more", "$foreground-muted"))
     return Content("\n").join(lines)
 
 
 def _state_line(status: Status) -> Content:
-    sorting = ("● sorting is on", "bold $success") if status.enabled else ("‖ sorting is off", "bold $warning")
+    sorting = (
+        ("● sorting is on", "bold $success") if status.enabled else ("‖ sorting is off", "bold $warning")
+    )
     version = f" {status.immich_version}" if status.immich_version else ""
     immich = f"Immich{version}: {wording.shown(status.immich)}"
-    return Content.assemble(sorting, f"  {immich}  in review: {status.in_review:,}  smartsort {status.version}")
+    return Content.assemble(
+        sorting, f"  {immich}  in review: {status.in_review:,}  smartsort {status.version}"
+    )
 
 
 def _flight_title(status: Status) -> str:
     number = max(len(status.in_flight), sum(status.unfinished.values()))
     waiting = f", {wording.count(status.inbox_waiting, 'file')} in the inbox" if status.inbox_waiting else ""
-    return f"{wording.count(number, 'photo')} on the way{waiting}" if number or waiting else "No photo is on its way"
+    return (
+        f"{wording.count(number, 'photo')} on the way{waiting}"
+        if number or waiting
+        else "No photo is on its way"
+    )
 
 
 def _flight(flight: InFlight, width: int, clock: Clock) -> Content:
@@ -295,5 +310,7 @@ def _flight(flight: InFlight, width: int, clock: Clock) -> Content:
     name = wording.fit_name(flight.filename, max(12, min(36, width - 36)))
     text = f"{meter} {flight.state:<8} {name} {since:>5} "
     if flight.problem:
-        return Content.assemble(text, (wording.cut(f"! {flight.problem}", max(4, width - len(text))), "bold $warning"))
+        return Content.assemble(
+            text, (wording.cut(f"! {flight.problem}", max(4, width - len(text))), "bold $warning")
+        )
     return Content(text)

@@ -44,8 +44,8 @@ class TooSmall(Static):
 class AreaScreen(Screen[None]):
     """One area of the program. `content` is what it shows between the bars."""
 
-    HORIZONTAL_BREAKPOINTS: ClassVar = WIDTHS
-    VERTICAL_BREAKPOINTS: ClassVar = HEIGHTS
+    HORIZONTAL_BREAKPOINTS = WIDTHS
+    VERTICAL_BREAKPOINTS = HEIGHTS
     AREA: ClassVar[str] = ""
     HELP_TITLE: ClassVar[str] = ""
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -138,8 +138,8 @@ class AreaScreen(Screen[None]):
 class Dialog(ModalScreen[ScreenResultType]):
     """A question over an area."""
 
-    HORIZONTAL_BREAKPOINTS: ClassVar = WIDTHS
-    VERTICAL_BREAKPOINTS: ClassVar = HEIGHTS
+    HORIZONTAL_BREAKPOINTS = WIDTHS
+    VERTICAL_BREAKPOINTS = HEIGHTS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Cancel", id="dialog.cancel"),
     ]

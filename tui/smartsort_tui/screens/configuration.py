@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
 from typing import Any, ClassVar
 
 from pydantic import ValidationError
@@ -17,6 +16,7 @@ from textual.widgets import Checkbox, Input, Label, Select, Static
 from smartsort.api.schemas import ConfigPatch, ConfigView, DoctorReport, Status, WhatIf
 from smartsort_tui import wording
 from smartsort_tui.api import ApiProblem, NotThere
+from smartsort_tui.background import work
 from smartsort_tui.live import Link
 from smartsort_tui.screens.area import AreaScreen
 
@@ -33,7 +33,12 @@ CHOICES = (
     ("multiple_faces", "Several wanted people", ("review", "each_person", "main_face")),
     ("action_on_duplicate", "A duplicate", ("move_to_review", "skip")),
 )
-SIGNS = {"ok": ("✓", "$success"), "warning": ("!", "$warning"), "broken": ("✗", "$error"), "skipped": ("–", "$foreground-muted")}
+SIGNS = {
+    "ok": ("✓", "$success"),
+    "warning": ("!", "$warning"),
+    "broken": ("✗", "$error"),
+    "skipped": ("–", "$foreground-muted"),
+}
 
 
 class ConfigurationScreen(AreaScreen):
@@ -52,7 +57,9 @@ class ConfigurationScreen(AreaScreen):
     ConfigurationScreen {
         & #configuration { layout: horizontal; height: 1fr; }
         & #form { width: 50; height: 100%; padding: 0 1; scrollbar-size-vertical: 1; }
-        & #effect-scroll { width: 1fr; height: 100%; padding: 0 1; border-left: solid $panel; scrollbar-size-vertical: 1; }
+        & #effect-scroll {
+            width: 1fr; height: 100%; padding: 0 1; border-left: solid $panel; scrollbar-size-vertical: 1;
+        }
         & .field { height: 1; width: 100%; }
         & .field Label { width: 32; height: 1; }
         & .field Input { width: 1fr; height: 1; border: none; padding: 0 1; background: $surface; }
@@ -112,18 +119,17 @@ class ConfigurationScreen(AreaScreen):
         self.connected()
 
     def on_screen_resume(self) -> None:
-        if not self._changed():
-            self.connected()
+        self.connected()
 
     def connected(self) -> None:
         if self.smartsort.client is not None:
-            self.run_worker(self._load, group="config", exclusive=True, exit_on_error=False)
+            work(self, "config", self._load, latest_only=True)
 
     def disconnected(self, link: Link) -> None:
         if link.problem is not None:
             self.say_problem(link.problem)
 
-    def status_is(self, status: Status) -> None:
+    def status_is(self, status: Status) -> None:  # noqa: ARG002  (drawn with all the rest)
         self._draw_health()
 
     async def _load(self) -> None:
@@ -135,7 +141,7 @@ class ConfigurationScreen(AreaScreen):
         except ApiProblem as problem:
             self.say_problem(problem)
             return
-        if self._config is None or not self._changed():
+        if not self._is_edited():
             self._config = config
             self._fill()
         try:
@@ -156,8 +162,7 @@ class ConfigurationScreen(AreaScreen):
         values = self._in_force()
         with self.prevent(Input.Changed, Select.Changed, Checkbox.Changed):
             for name, _ in NUMBERS:
-                value = values.get(name)
-                self.query_one(f"#{name}", Input).value = "" if value is None else f"{value:g}"
+                self.query_one(f"#{name}", Input).value = _number(values.get(name))
             for name, _, allowed in CHOICES:
                 if values.get(name) in allowed:
                     self.query_one(f"#{name}", Select).value = values[name]
@@ -167,14 +172,14 @@ class ConfigurationScreen(AreaScreen):
         self._draw_effect()
 
     def _changed(self) -> dict[str, Any]:
-        """What the form says otherwise than the settings in force. Raises ValueError for what is no number."""
+        """What the form says otherwise than the settings in force. Raises ValueError for no number."""
         values = self._in_force()
         if not values:
             return {}
         changed: dict[str, Any] = {}
         for name, title in NUMBERS:
             text = self.query_one(f"#{name}", Input).value.strip().replace(",", ".")
-            if not text or text == f"{values.get(name, ''):g}" if name in values else not text:
+            if not text or text == _number(values.get(name)):
                 continue
             try:
                 changed[name] = float(text) if "." in text or name != "max_faces_per_image" else int(text)
@@ -187,11 +192,19 @@ class ConfigurationScreen(AreaScreen):
         switched = {
             name: self.query_one(f"#category-{name}", Checkbox).value
             for name in wording.CATEGORIES
-            if self.query_one(f"#category-{name}", Checkbox).value != bool(_categories(values).get(name, True))
+            if self.query_one(f"#category-{name}", Checkbox).value
+            != bool(_categories(values).get(name, True))
         }
         if switched:
             changed["review_categories"] = switched
         return changed
+
+    def _is_edited(self) -> bool:
+        """Whether the form holds something of the person's that must not be overwritten."""
+        try:
+            return bool(self._changed())
+        except ValueError:
+            return True
 
     def _patch(self) -> ConfigPatch | None:
         """The change as the API takes it; None and a message when there is none or it cannot be."""
@@ -225,7 +238,7 @@ class ConfigurationScreen(AreaScreen):
 
     def action_what_if(self) -> None:
         if (patch := self._patch()) is not None:
-            self.run_worker(partial(self._what_if, patch), group="what-if", exclusive=True, exit_on_error=False)
+            work(self, "what-if", self._what_if, patch, latest_only=True)
 
     async def _what_if(self, patch: ConfigPatch) -> bool:
         client = self.smartsort.client
@@ -243,7 +256,7 @@ class ConfigurationScreen(AreaScreen):
 
     def action_save(self) -> None:
         if (patch := self._patch()) is not None:
-            self.run_worker(partial(self._save, patch), group="save", exclusive=True, exit_on_error=False)
+            work(self, "save", self._save, patch, latest_only=True)
 
     async def _save(self, patch: ConfigPatch) -> None:
         """The first time show the effect, the second time save: nothing is saved unseen."""
@@ -272,7 +285,7 @@ class ConfigurationScreen(AreaScreen):
         self.set_focus(None)
 
     def action_switch(self) -> None:
-        self.run_worker(self._switch, group="switch", exclusive=True, exit_on_error=False)
+        work(self, "switch", self._switch, latest_only=True)
 
     async def _switch(self) -> None:
         client, status = self.smartsort.client, self.smartsort.status
@@ -316,24 +329,30 @@ def effect_text(effect: WhatIf | None, width: int) -> Content:
     for name in sorted({*effect.before, *effect.after}, key=lambda name: (name != "faces", name)):
         before, after = effect.before.get(name, 0), effect.after.get(name, 0)
         change = f"{after - before:+,}" if after != before else "="
-        shown = wording.fit(wording.TITLES.get(name, "Filed" if name == "faces" else name), min(18, width - 22))
+        shown = wording.fit(
+            wording.TITLES.get(name, "Filed" if name == "faces" else name), min(18, width - 22)
+        )
         text = f"{shown} {before:>6,} → {after:>6,} {change:>6}"
         lines.append(Content.styled(text, "bold") if after != before else Content(text))
     for way, number in sorted(effect.moves.items(), key=lambda entry: -entry[1]):
-        lines.append(Content.styled(wording.cut(f"{number:>6,}  {way.replace('->', '→')}", width), "$foreground-muted"))
+        lines.append(
+            Content.styled(wording.cut(f"{number:>6,}  {way.replace('->', '→')}", width), "$foreground-muted")
+        )
     return Content("\n").join([*lines, Content("")])
 
 
-def health_text(
-    status: Status | None, doctor: DoctorReport | None, config: ConfigView | None
-) -> Content:
+def health_text(status: Status | None, doctor: DoctorReport | None, config: ConfigView | None) -> Content:
     """How the sidecar and its connection are, and the doctor's findings."""
     lines = [Content.styled("The sidecar", "bold $accent")]
     if status is None:
         return Content("\n").join([*lines, Content("not connected")])
     lines += [
-        Content.assemble(("● sorting is on", "$success") if status.enabled else ("‖ sorting is off", "bold $warning")),
-        Content(wording.shown(f"Immich {status.immich_version or ''}: {status.immich} {status.immich_url or ''}")),
+        Content.assemble(
+            ("● sorting is on", "$success") if status.enabled else ("‖ sorting is off", "bold $warning")
+        ),
+        Content(
+            wording.shown(f"Immich {status.immich_version or ''}: {status.immich} {status.immich_url or ''}")
+        ),
         Content(wording.shown(f"root {status.root}, smartsort {status.version}")),
     ]
     if config is not None:
@@ -348,10 +367,18 @@ def health_text(
         lines += [Content(""), Content.styled(f"The doctor says: {doctor.status}", "bold $accent")]
         for check in doctor.checks:
             sign, style = SIGNS[check.verdict]
-            lines.append(Content.assemble((f"{sign} ", f"bold {style}"), f"{check.name}: {wording.shown(check.detail)}"))
+            lines.append(
+                Content.assemble(
+                    (f"{sign} ", f"bold {style}"), f"{check.name}: {wording.shown(check.detail)}"
+                )
+            )
             if check.remedy and check.verdict != "ok":
                 lines.append(Content.styled(f"  {wording.shown(check.remedy)}", "$foreground-muted"))
     return Content("\n").join(line for line in lines if line or doctor)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"
 
 
 def _flat(config: dict[str, Any]) -> dict[str, Any]:
@@ -370,5 +397,6 @@ def _categories(values: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(found, dict):
         return {}
     return {
-        name: value.get("enabled", True) if isinstance(value, dict) else value for name, value in found.items()
+        name: value.get("enabled", True) if isinstance(value, dict) else value
+        for name, value in found.items()
     }

@@ -40,7 +40,10 @@ class PeopleRows(RowList):
 
     def cells(self, position: int, width: int) -> Cells:
         if position >= len(self.found):
-            return [("+ ", "row--good"), (wording.fit(f"new person “{self.new_name}”", width - 2), "row--good")]
+            return [
+                ("+ ", "row--good"),
+                (wording.fit(f"new person “{self.new_name}”", width - 2), "row--good"),
+            ]
         person = self.found[position]
         note = {"whitelist": "whitelist", "blacklist": "BLACKLIST", None: ""}[person.listed]
         like = wording.similarity(self.likeness.get(person.id))
@@ -79,7 +82,9 @@ class PersonPicker(Dialog[list[PersonChoice]]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static(Content(self._title), classes="dialog-title")
-            yield Input(placeholder="name of the new person" if self._only_new else "a few letters of the name")
+            yield Input(
+                placeholder="name of the new person" if self._only_new else "a few letters of the name"
+            )
             yield PeopleRows()
             yield Static("", id="picker-note", markup=False)
             yield KeyBar()
@@ -184,7 +189,10 @@ def preview_text(verb: str, preview: BulkDecided) -> Content:
         rest = sum(number for _, number in places.most_common()[NAMES_SHOWN:])
         lines.append(Content(f"{rest:>7,}  → {len(places) - NAMES_SHOWN} other folders"))
     if preview.failed:
-        lines += [Content(""), Content.styled(f"{preview.failed:,} will stay where they are:", "bold $warning")]
+        lines += [
+            Content(""),
+            Content.styled(f"{preview.failed:,} will stay where they are:", "bold $warning"),
+        ]
         problems = Counter(one.problem or "?" for one in preview.decided if one.action == "failed")
         for problem, number in problems.most_common(NAMES_SHOWN):
             lines.append(Content(f"{number:>7,}  {wording.cut(problem, 46)}"))

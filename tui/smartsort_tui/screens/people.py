@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from functools import partial
 from typing import Any, ClassVar
 
 from textual import on
@@ -17,6 +16,7 @@ from textual.widgets import Input, Static
 from smartsort.api.schemas import ListChange, PersonView
 from smartsort_tui import fuzzy, wording
 from smartsort_tui.api import ApiProblem, ListName
+from smartsort_tui.background import work
 from smartsort_tui.live import Link
 from smartsort_tui.screens.area import AreaScreen
 from smartsort_tui.widgets.picture import PicturePane, PictureSource, Request
@@ -41,9 +41,11 @@ class PeopleList(RowList):
 
     def cells(self, position: int, width: int) -> Cells:
         person = self.shown[position]
-        sign, style = {"whitelist": ("✓", "row--good"), "blacklist": ("✗", "row--bad"), None: (" ", "row--plain")}[
-            person.listed
-        ]
+        sign, style = {
+            "whitelist": ("✓", "row--good"),
+            "blacklist": ("✗", "row--bad"),
+            None: (" ", "row--plain"),
+        }[person.listed]
         photos = "" if person.photos is None else f"{person.photos:,}"
         return [
             (f"{sign} ", style),
@@ -58,8 +60,12 @@ class PeopleScreen(AreaScreen):
     AREA = "people"
     HELP_TITLE = "People"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("w", "list('whitelist')", "whitelist", id="people.whitelist", tooltip="On or off the whitelist"),
-        Binding("b", "list('blacklist')", "blacklist", id="people.blacklist", tooltip="On or off the blacklist"),
+        Binding(
+            "w", "list('whitelist')", "whitelist", id="people.whitelist", tooltip="On or off the whitelist"
+        ),
+        Binding(
+            "b", "list('blacklist')", "blacklist", id="people.blacklist", tooltip="On or off the blacklist"
+        ),
         Binding("slash", "search", "search", id="people.search", tooltip="Find a person"),
         Binding("escape", "clear", "Clear search", show=False, id="people.clear"),
         Binding("n,j", "move(1)", "Next", show=False, id="people.next"),
@@ -82,7 +88,9 @@ class PeopleScreen(AreaScreen):
         self._people: list[PersonView] = []
         self._pause: asyncio.TimerHandle | None = None
         self.rows = PeopleList(id="people-list")
-        self.face = PicturePane(self.smartsort.terminal, PictureSource(self.smartsort.fetch_picture), id="face")
+        self.face = PicturePane(
+            self.smartsort.terminal, PictureSource(self.smartsort.fetch_picture), id="face"
+        )
         yield Input(placeholder="a few letters of the name", id="person-search")
         yield Container(
             self.rows,
@@ -101,7 +109,7 @@ class PeopleScreen(AreaScreen):
 
     def connected(self) -> None:
         if self.smartsort.client is not None:
-            self.run_worker(self._load, group="people", exclusive=True, exit_on_error=False)
+            work(self, "people", self._load, latest_only=True)
 
     def disconnected(self, link: Link) -> None:
         if link.problem is not None:
@@ -170,7 +178,7 @@ class PeopleScreen(AreaScreen):
     def action_list(self, name: Any) -> None:
         if self.rows.cursor < len(self.rows.shown):
             person = self.rows.shown[self.rows.cursor]
-            self.run_worker(partial(self._change, person, name), group="lists", exit_on_error=False)
+            work(self, "lists", self._change, person, name)
 
     async def _change(self, person: PersonView, name: ListName) -> None:
         """Put a person on a list, or take them off it; nobody is on both."""

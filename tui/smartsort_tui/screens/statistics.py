@@ -15,6 +15,7 @@ from textual_plotext import PlotextPlot
 from smartsort.api.schemas import Summary
 from smartsort_tui import charts, wording
 from smartsort_tui.api import ApiProblem
+from smartsort_tui.background import work
 from smartsort_tui.live import Link
 from smartsort_tui.screens.area import AreaScreen
 
@@ -82,7 +83,7 @@ class StatisticsScreen(AreaScreen):
 
     def connected(self) -> None:
         if self.smartsort.client is not None:
-            self.run_worker(self._load, group="summary", exclusive=True, exit_on_error=False)
+            work(self, "summary", self._load, latest_only=True)
 
     def disconnected(self, link: Link) -> None:
         if link.problem is not None:
@@ -118,9 +119,7 @@ class StatisticsScreen(AreaScreen):
             return
         inner = max(30, self.query_one("#statistics").scrollable_content_region.width)
         half = inner if self.has_class("-narrow") else inner // 2 - 2
-        by_category = {
-            wording.TITLES.get(name, name): number for name, number in summary.by_category.items()
-        }
+        by_category = {wording.TITLES.get(name, name): number for name, number in summary.by_category.items()}
         self.query_one("#headline", Static).update(charts.headline(summary))
         self.query_one("#metrics", Static).update(charts.metrics_text(summary.metrics, min(inner, 76)))
         self.query_one("#by-category", Static).update(charts.bars(by_category, half))

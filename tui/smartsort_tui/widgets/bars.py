@@ -9,6 +9,7 @@ from typing import ClassVar
 from rich.cells import cell_len
 from rich.segment import Segment
 from textual import events
+from textual.binding import Binding
 from textual.message import Message
 from textual.screen import Screen
 from textual.strip import Strip
@@ -147,13 +148,20 @@ class KeyBar(Bar):
             return
         parts: list[Part] = []
         seen: set[str] = set()
-        for active in self.screen.active_bindings.values():
+        # A key set in tui.toml keeps the place of the one it replaces.
+        order = {one.id: place for place, one in enumerate(self.screen.BINDINGS) if isinstance(one, Binding)}
+        for active in sorted(
+            self.screen.active_bindings.values(), key=lambda one: order.get(one.binding.id, len(order))
+        ):
             binding = active.binding
             if not binding.show or not active.enabled or binding.action in seen:
                 continue
             seen.add(binding.action)
             key = self.app.get_key_display(binding)
-            parts += [Part(f" {key}", binding.action, "bar--key"), Part(f" {binding.description} ", binding.action)]
+            parts += [
+                Part(f" {key}", binding.action, "bar--key"),
+                Part(f" {binding.description} ", binding.action),
+            ]
         self.set_parts(parts, [Part(" ?", "app.help", "bar--key"), Part(" help ", "app.help")])
 
     async def on_bar_pressed(self, message: Bar.Pressed) -> None:

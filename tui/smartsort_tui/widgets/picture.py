@@ -1,11 +1,11 @@
 """The pane that shows the picture: fetched and drawn ahead, off the user interface's thread."""
 
+# ruff: noqa: PLC0415  (Pillow comes after the first picture of the queue)
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rich.segment import Segment
@@ -17,6 +17,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from smartsort_tui.api import ApiProblem, NotThere
+from smartsort_tui.background import work
 from smartsort_tui.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -158,15 +159,13 @@ class PicturePane(Container):
             return
         self.waits += 1
         self._clear("…")
-        self.run_worker(partial(self._load, request, frame), group="picture", exclusive=True, exit_on_error=False)
+        work(self, "picture", self._load, request, frame, latest_only=True)
 
     def prefetch(self, request: Request) -> None:
         """Have this picture ready; a later call takes the place of an unfinished one."""
         frame = self._frame(request)
         if frame is not None and self._store.get((request, frame)) is None:
-            self.run_worker(
-                partial(self._prepared, request, frame), group="picture-ahead", exclusive=True, exit_on_error=False
-            )
+            work(self, "picture-ahead", self._prepared, request, frame, latest_only=True)
 
     @property
     def _store(self) -> BoundedStore[Any]:

@@ -160,7 +160,9 @@ class RowList(Lines, can_focus=True):
             segments = [Segment(text, style) for text, _ in cells]
         else:
             segments = [Segment(text, self._style(name)) for text, name in cells]
-        return Strip(segments).adjust_cell_length(width, self._style("row--cursor" if is_cursor else "row--plain"))
+        return Strip(segments).adjust_cell_length(
+            width, self._style("row--cursor" if is_cursor else "row--plain")
+        )
 
     def _style(self, name: str) -> Style:
         # The focus changes the cursor's style without any notice to this widget.

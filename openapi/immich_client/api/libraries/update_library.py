@@ -6,21 +6,21 @@ import httpx
 
 from ... import errors
 from ...client import AuthenticatedClient, Client
-from ...models.path_verdicts import PathVerdicts
-from ...models.paths_to_validate import PathsToValidate
+from ...models.library import Library
+from ...models.library_update import LibraryUpdate
 from ...types import UNSET, Response
 
 
 def _get_kwargs(
     id: str,
     *,
-    body: PathsToValidate,
+    body: LibraryUpdate,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
 
     _kwargs: dict[str, Any] = {
-        "method": "post",
-        "url": "/libraries/{id}/validate".format(
+        "method": "put",
+        "url": "/libraries/{id}".format(
             id=quote(str(id), safe=""),
         ),
     }
@@ -33,9 +33,9 @@ def _get_kwargs(
     return _kwargs
 
 
-def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> PathVerdicts | None:
+def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Library | None:
     if response.status_code == 200:
-        response_200 = PathVerdicts.from_dict(response.json())
+        response_200 = Library.from_dict(response.json())
 
         return response_200
 
@@ -45,9 +45,7 @@ def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Res
         return None
 
 
-def _build_response(
-    *, client: AuthenticatedClient | Client, response: httpx.Response
-) -> Response[PathVerdicts]:
+def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Response[Library]:
     return Response(
         status_code=HTTPStatus(response.status_code),
         content=response.content,
@@ -60,22 +58,27 @@ def sync_detailed(
     id: str,
     *,
     client: AuthenticatedClient | Client,
-    body: PathsToValidate,
-) -> Response[PathVerdicts]:
-    """Can Immich read these paths
+    body: LibraryUpdate,
+) -> Response[Library]:
+    """Can Immich read a path
 
-     Changes nothing. The library only has to exist; the paths may be others than its own.
+     Used as a question only. Immich looks at the paths in their order and refuses the whole request for
+    the
+    first it cannot use (400, "Invalid import path: ..."); smartsort always sends one behind the path it
+    asks about that no Immich can use, so nothing is ever changed. `POST /libraries/{id}/validate` would
+    be
+    the plain way, but answers only keys with all permissions.
 
     Args:
         id (str):
-        body (PathsToValidate):
+        body (LibraryUpdate):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[PathVerdicts]
+        Response[Library]
     """
 
     kwargs = _get_kwargs(
@@ -94,22 +97,27 @@ def sync(
     id: str,
     *,
     client: AuthenticatedClient | Client,
-    body: PathsToValidate,
-) -> PathVerdicts | None:
-    """Can Immich read these paths
+    body: LibraryUpdate,
+) -> Library | None:
+    """Can Immich read a path
 
-     Changes nothing. The library only has to exist; the paths may be others than its own.
+     Used as a question only. Immich looks at the paths in their order and refuses the whole request for
+    the
+    first it cannot use (400, "Invalid import path: ..."); smartsort always sends one behind the path it
+    asks about that no Immich can use, so nothing is ever changed. `POST /libraries/{id}/validate` would
+    be
+    the plain way, but answers only keys with all permissions.
 
     Args:
         id (str):
-        body (PathsToValidate):
+        body (LibraryUpdate):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        PathVerdicts
+        Library
     """
 
     return sync_detailed(
@@ -123,22 +131,27 @@ async def asyncio_detailed(
     id: str,
     *,
     client: AuthenticatedClient | Client,
-    body: PathsToValidate,
-) -> Response[PathVerdicts]:
-    """Can Immich read these paths
+    body: LibraryUpdate,
+) -> Response[Library]:
+    """Can Immich read a path
 
-     Changes nothing. The library only has to exist; the paths may be others than its own.
+     Used as a question only. Immich looks at the paths in their order and refuses the whole request for
+    the
+    first it cannot use (400, "Invalid import path: ..."); smartsort always sends one behind the path it
+    asks about that no Immich can use, so nothing is ever changed. `POST /libraries/{id}/validate` would
+    be
+    the plain way, but answers only keys with all permissions.
 
     Args:
         id (str):
-        body (PathsToValidate):
+        body (LibraryUpdate):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[PathVerdicts]
+        Response[Library]
     """
 
     kwargs = _get_kwargs(
@@ -155,22 +168,27 @@ async def asyncio(
     id: str,
     *,
     client: AuthenticatedClient | Client,
-    body: PathsToValidate,
-) -> PathVerdicts | None:
-    """Can Immich read these paths
+    body: LibraryUpdate,
+) -> Library | None:
+    """Can Immich read a path
 
-     Changes nothing. The library only has to exist; the paths may be others than its own.
+     Used as a question only. Immich looks at the paths in their order and refuses the whole request for
+    the
+    first it cannot use (400, "Invalid import path: ..."); smartsort always sends one behind the path it
+    asks about that no Immich can use, so nothing is ever changed. `POST /libraries/{id}/validate` would
+    be
+    the plain way, but answers only keys with all permissions.
 
     Args:
         id (str):
-        body (PathsToValidate):
+        body (LibraryUpdate):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        PathVerdicts
+        Library
     """
 
     return (

@@ -8,11 +8,11 @@ from attrs import field as _attrs_field
 
 from ..types import UNSET, Unset
 
-T = TypeVar("T", bound="PathsToValidate")
+T = TypeVar("T", bound="LibraryUpdate")
 
 
 @_attrs_define
-class PathsToValidate:
+class LibraryUpdate:
     """
     Attributes:
         import_paths (list[str]):
@@ -39,12 +39,12 @@ class PathsToValidate:
         d = dict(src_dict)
         import_paths = cast(list[str], d.pop("importPaths"))
 
-        paths_to_validate = cls(
+        library_update = cls(
             import_paths=import_paths,
         )
 
-        paths_to_validate.additional_properties = d
-        return paths_to_validate
+        library_update.additional_properties = d
+        return library_update
 
     @property
     def additional_keys(self) -> list[str]:

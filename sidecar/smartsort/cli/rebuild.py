@@ -1,0 +1,36 @@
+"""`smartsort rebuild`: a new ledger when the old one is lost."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from smartsort.cli.common import load, settings_options
+
+
+@click.command("rebuild")
+@settings_options
+@click.option("--force", is_flag=True, help="Also when there is a ledger; it is moved aside and kept.")
+def command(config_path: str | None, root: str | None, force: bool) -> None:
+    """Make a new ledger from library/, faces/, review/, trash/ and Immich.
+
+    Every file is read once. What people decided stays, because it shows in the folders; who sent a photo and
+    the history do not come back. Refused while smartsort is running.
+    """
+    from smartsort.cli.restore import server_of, tell, told
+    from smartsort.files.shown import shown
+    from smartsort.rescue.rebuild import rebuild
+    from smartsort.rescue.workshop import layout_of
+
+    settings = load(config_path, root)
+    ledger = layout_of(settings).ledger
+    if os.path.exists(ledger) and not force:
+        raise click.UsageError(
+            f"there is a ledger at {shown(ledger)}. If it is damaged, try `smartsort restore` first; --force "
+            "makes a new one and keeps this one beside it"
+        )
+    kept, adopted = rebuild(settings, server_of(settings), told)
+    if kept:
+        click.echo(f"the old ledger is kept as {shown(kept)}")
+    tell(adopted)

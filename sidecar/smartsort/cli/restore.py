@@ -1,0 +1,67 @@
+"""`smartsort restore`: put a backup of the ledger in its place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from smartsort.cli.common import load, settings_options
+
+if TYPE_CHECKING:
+    from smartsort.config import Settings
+    from smartsort.ports import PhotoServer
+    from smartsort.rescue.adopt import Adopted
+
+
+@click.command("restore")
+@settings_options
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False))
+@click.option("--list", "only_list", is_flag=True, help="Show the backups there are.")
+def command(config_path: str | None, root: str | None, file: str | None, only_list: bool) -> None:
+    """Make FILE (default: the newest backup) the ledger, and bring it up to date with the folders.
+
+    The ledger that is replaced is kept beside it. Refused while smartsort is running.
+    """
+    from smartsort.files.shown import shown
+    from smartsort.ledger.backup import backups
+    from smartsort.rescue.rebuild import restore
+    from smartsort.rescue.workshop import backup_folder
+
+    settings = load(config_path, root)
+    if only_list:
+        for path in backups(backup_folder(settings)):
+            click.echo(shown(path))
+        return
+    used, kept, adopted = restore(settings, file, server_of(settings), told)
+    click.echo(f"the ledger is {shown(used)} now")
+    if kept:
+        click.echo(f"the one it replaces is kept as {shown(kept)}")
+    tell(adopted)
+
+
+def server_of(settings: Settings) -> PhotoServer | None:
+    """Immich, or None where the settings do not name one."""
+    from smartsort.bootstrap import connect
+
+    return None if settings.missing_for_immich() else connect(settings)
+
+
+def told(files: int) -> None:
+    """Show how many files were read, on a terminal."""
+    import sys
+
+    if sys.stderr.isatty():
+        click.echo(f"\r{files:,} files read", nl=False, err=True)
+
+
+def tell(adopted: Adopted) -> None:
+    """What became of the files."""
+    click.echo(
+        f"{adopted.files:,} files the ledger had no name for: {adopted.adopted:,} new photos, "
+        f"{adopted.followed:,} photos followed, {adopted.dropped:,} leftovers dropped, "
+        f"{adopted.assets:,} found in Immich"
+    )
+    for path in adopted.unreadable:
+        click.echo(f"left alone: {path}", err=True)
+    click.echo("`smartsort audit` proves that all is accounted for")

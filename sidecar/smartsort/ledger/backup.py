@@ -1,0 +1,155 @@
+"""Copies of the ledger, made while it is in use, and putting one back."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
+
+from smartsort.errors import LedgerError, StorageError, StorageFull
+from smartsort.files.problems import storage_error
+from smartsort.files.shown import shown
+from smartsort.ledger.database import read_only
+
+log = logging.getLogger(__name__)
+
+_NAME = re.compile(r"smartsort-(\d{8}T\d{6}Z)(-before-[\w-]+)?\.db")
+_STAMP = "%Y%m%dT%H%M%SZ"
+
+
+def backup(ledger: str, folder: str, now: datetime, label: str = "") -> str:
+    """Copy a ledger as it is at this instant, check the copy, and return its path.
+
+    Writers go on meanwhile. The copy appears under its name only when it is whole and on the disk. Raises
+    StorageError, StorageFull, LedgerError when the copy (and so perhaps the ledger) is damaged.
+    """
+    name = f"smartsort-{now.astimezone(UTC).strftime(_STAMP)}{label}.db"
+    target = os.path.join(folder, name)
+    temporary = f"{target}.part"
+    with _storage(folder):
+        os.makedirs(folder, exist_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+    try:
+        with closing(read_only(ledger).conn) as source, closing(sqlite3.connect(temporary)) as copy:
+            # All pages in one go: one read transaction, so that no write makes it start anew.
+            source.backup(copy, pages=-1)
+            copy.execute("PRAGMA journal_mode = DELETE")
+            check(copy, temporary)
+        with _storage(folder):
+            _to_the_disk(temporary)
+            os.replace(temporary, target)
+            _to_the_disk(folder)
+    except sqlite3.OperationalError as problem:
+        if "full" in str(problem):
+            raise StorageFull(f"no room for a backup of the ledger in {shown(folder)}") from problem
+        raise StorageError(f"the ledger could not be backed up to {shown(folder)}: {problem}") from problem
+    except sqlite3.DatabaseError as problem:
+        raise LedgerError(f"the ledger {shown(ledger)} could not be copied: {problem}") from problem
+    finally:
+        with suppress(OSError):
+            os.unlink(temporary)
+    return target
+
+
+def check(copy: sqlite3.Connection, path: str) -> None:
+    """Raises LedgerError unless the database is a sound ledger."""
+    try:
+        [(said,), *_] = copy.execute("PRAGMA quick_check(1)").fetchall()
+        tables = {row[0] for row in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except sqlite3.DatabaseError as problem:
+        raise LedgerError(f"{shown(path)} is damaged or no ledger: {problem}") from problem
+    if said != "ok":
+        raise LedgerError(f"{shown(path)} is damaged: {said}")
+    if "downloads" not in tables:
+        raise LedgerError(f"{shown(path)} is no ledger of smartsort")
+
+
+def backups(folder: str) -> list[str]:
+    """Paths of the backups, newest first."""
+    try:
+        names = [name for name in os.listdir(folder) if _NAME.fullmatch(name)]
+    except FileNotFoundError:
+        return []
+    return [os.path.join(folder, name) for name in sorted(names, reverse=True)]
+
+
+def made_at(path: str) -> datetime:
+    """When a backup was made, by its name."""
+    found = _NAME.fullmatch(os.path.basename(path))
+    if found is None:
+        raise ValueError(f"{path} is no backup")
+    return datetime.strptime(found[1], _STAMP).replace(tzinfo=UTC)
+
+
+def thin_out(folder: str, keep: int) -> list[str]:
+    """Remove all but the newest `keep` scheduled backups and the newest three of before a migration."""
+    scheduled = [p for p in backups(folder) if "-before-" not in os.path.basename(p)]
+    before = [p for p in backups(folder) if "-before-" in os.path.basename(p)]
+    removed = [*scheduled[max(keep, 1) :], *before[3:]]
+    for path in removed:
+        with suppress(OSError):
+            os.unlink(path)
+    return removed
+
+
+def before_migration(ledger: str, step: str) -> str:
+    """A backup beside the ledger, before its schema is changed."""
+    folder = os.path.join(os.path.dirname(os.path.abspath(ledger)), "backup")
+    path = backup(ledger, folder, datetime.now(UTC), f"-before-{step}")
+    log.info("the ledger was copied to %s before it is migrated", shown(path))
+    return path
+
+
+def put_in_place(copy: str, ledger: str, now: datetime) -> str | None:
+    """Make a copy of `copy` the ledger; the path the replaced one was moved to, None when there was none.
+
+    Nobody may have the ledger open. Raises LedgerError for a copy that is damaged, StorageError.
+    """
+    with closing(sqlite3.connect(f"file:{_quoted(copy)}?mode=ro&immutable=1", uri=True)) as source:
+        check(source, copy)
+    temporary = f"{ledger}.restoring"
+    kept = None
+    with _storage(os.path.dirname(ledger)):
+        with open(copy, "rb") as reading, open(temporary, "wb") as writing:
+            while block := reading.read(1 << 20):
+                writing.write(block)
+            writing.flush()
+            os.fsync(writing.fileno())
+        if os.path.exists(ledger):
+            kept = f"{ledger}.replaced-{now.astimezone(UTC).strftime(_STAMP)}"
+            # The log first: without its log the old ledger would merely be older, the new one with it wrong.
+            for ending in ("-wal", "-shm"):
+                if os.path.exists(f"{ledger}{ending}"):
+                    os.replace(f"{ledger}{ending}", f"{kept}{ending}")
+            os.replace(ledger, kept)
+        os.replace(temporary, ledger)
+        _to_the_disk(os.path.dirname(ledger))
+    return kept
+
+
+@contextmanager
+def _storage(folder: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise storage_error(error, "write into", folder) from error
+
+
+def _to_the_disk(path: str) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError) if os.path.isdir(path) else _storage(path):
+            os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _quoted(path: str) -> str:
+    from urllib.parse import quote  # noqa: PLC0415 - only here
+
+    return quote(os.fsencode(os.path.abspath(path)))

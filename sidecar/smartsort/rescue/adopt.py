@@ -1,0 +1,386 @@
+"""Makes the ledger follow the disk: files it does not know are adopted, photos it has elsewhere are found.
+
+For a ledger that is older than the files (a backup was put back) and for a new one (the ledger is lost).
+Nothing is deleted but second names of a file whose bytes provably stay.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from sqlite_utils import Database
+
+from smartsort.audit import rows
+from smartsort.audit.audit import open_for_reading
+from smartsort.audit.rewrite import download_row, review_row
+from smartsort.core.model import Category, Decision, Evidence, Outcome, Reason, State
+from smartsort.errors import SmartsortError
+from smartsort.files.media import FORMATS
+from smartsort.files.names import split_extension
+from smartsort.files.placement import Drop, Method, methods_between
+from smartsort.files.shown import shown
+from smartsort.files.stamps import FileStamp, stamp
+from smartsort.ledger import photos
+from smartsort.ledger.filed import person_of_folder
+from smartsort.ledger.photos import Change, NewPhoto
+from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
+from smartsort.pipeline.context import Context
+from smartsort.rescue.inventory import Cluster, Inventory
+
+log = logging.getLogger(__name__)
+
+ACTOR = "rebuild"
+PREFIXES = {
+    "duplicate_": "duplicate",
+    "noface_": "no_faces_detected",
+    "unknown_": "unknown_face",
+    "notwhitelisted_": "not_in_whitelist",
+    "lowconf_": "low_confidence",
+    "multi_": "multiple_faces",
+    "unwanted_": "blacklisted_person",
+    "unreadable_": "unreadable",
+    "failed_": "recognition_failed",
+}
+"""What the beginning of a name in `review/` says about why it is there."""
+
+_SHARD = "shard-"
+
+
+@dataclass(slots=True)
+class Adopted:
+    """What was done."""
+
+    files: int = 0
+    adopted: int = 0
+    followed: int = 0
+    dropped: int = 0
+    assets: int = 0
+    unreadable: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Photo:
+    """What a photo will be: all its names, old and found."""
+
+    names: list[Name]
+    row: Photo | None
+    cluster: Cluster
+
+
+class Adoption:
+    """Runs once, with the root locked. Blocking."""
+
+    def __init__(self, context: Context, progress: Callable[[int], None] = lambda _: None) -> None:
+        self._context, self._progress = context, progress
+        self._folders = {area: context.folder(area) for area in Area}
+        self._done = Adopted()
+        self._linking = (
+            methods_between(context.folder(Area.LIBRARY), context.folder(Area.FACES)) is Method.HARDLINK
+            and methods_between(context.folder(Area.LIBRARY), context.folder(Area.REVIEW)) is Method.HARDLINK
+        )
+
+    def run(self) -> Adopted:
+        """Give every file an owner. Repeating it, or being killed in it, is harmless."""
+        inventory = Inventory(self._folders)
+        ledger = open_for_reading(self._context.ledger.path)
+        try:
+            self._done.files = inventory.read(ledger.conn, self._progress)
+            self._done.unreadable = inventory.unreadable
+            for cluster in inventory.clusters():
+                self._adopt(ledger, cluster, inventory)
+        finally:
+            ledger.close()
+            inventory.close()
+        self._context.ledger.write(_count_shards)
+        return self._done
+
+    # --- one file ----------------------------------------------------------------------------
+
+    def _adopt(self, ledger: Database, cluster: Cluster, inventory: Inventory) -> None:
+        known = self._owner(ledger, cluster)
+        photo = _Photo([], None, cluster)
+        gone: list[Name] = []
+        if known is not None:
+            photo.row = known
+            held = self._context.ledger.read(lambda db: photos.names_of(db, [known.id]))[known.id]
+            gone = [n for n in held if _look(self._context.absolute(n)) is None]
+            photo.names = [n for n in held if n not in gone]
+        home = next((n for n in photo.names if n.member is Member.PHOTO), None)
+        home_stamp = _look(self._context.absolute(home)) if home else None
+        for found in cluster.names:
+            linked = (
+                home_stamp is None or found.member is not Member.PHOTO or found.stamp.same_file(home_stamp)
+            )
+            digest = cluster.sha256 if found.member is Member.PHOTO else inventory.digest(found)
+            photo.names.append(
+                Name(
+                    known.id if known else 0,
+                    found.area,
+                    found.path,
+                    found.member,
+                    Method.HARDLINK.value if linked else Method.COPY.value,
+                    size=found.stamp.size,
+                    mtime_ns=found.stamp.mtime_ns,
+                    sha256=digest,
+                )
+            )
+        state, surplus = _state(photo.names)
+        for name in surplus:
+            photo.names.remove(name)
+        self._write(photo, gone, state)
+        self._drop(photo, surplus)
+
+    def _owner(self, ledger: Database, cluster: Cluster) -> Photo | None:
+        """The photo of the ledger these bytes belong to; None: they are a photo of their own."""
+        ids = rows.photos_with(ledger.conn, cluster.sha256)
+        if not ids:
+            first = cluster.own[0]
+            ids = [
+                r[0]
+                for r in ledger.conn.execute(
+                    "SELECT id FROM photos WHERE sha256 IS NULL AND state IN ('arrived', 'claimed')"
+                    " AND size = ? AND mtime_ns = ?",
+                    (first.stamp.size, first.stamp.mtime_ns),
+                )
+            ]
+        candidates: list[tuple[int, int, Photo]] = []
+        for row in rows.some(ledger.conn, ids):
+            own = [n for n in row.names if n.member is Member.PHOTO]
+            stamps = [_look(self._context.absolute(n)) for n in own]
+            same = any(s is not None and s.same_file(f.stamp) for s in stamps for f in cluster.own)
+            missing = any(s is None for s in stamps) or (not own and row.state is not State.PURGED)
+            joins = not self._linking and self._is_copy_of(row.names, cluster)
+            if not (same or missing or joins):
+                continue
+            if same and not missing and row.state in (State.FILED, State.REVIEW) and _is_extra(row, cluster):
+                continue
+            photo = self._context.ledger.read(lambda db, i=row.id: photos.get(db, i))  # type: ignore[misc]
+            if photo is not None:
+                candidates.append((0 if same else 1, row.id, photo))
+        return min(candidates, key=lambda c: c[:2])[2] if candidates else None
+
+    def _is_copy_of(self, names: Sequence[Name], cluster: Cluster) -> bool:
+        """Without hard links: what lies in faces/ or review/ with these bytes is the library's photo.
+
+        An exact duplicate is a photo of its own.
+        """
+        areas = {n.area for n in names if n.member is Member.PHOTO}
+        if areas != {Area.LIBRARY}:
+            return False
+        return all(
+            f.area in (Area.FACES, Area.REVIEW) and not f.path.startswith(f"{Category.DUPLICATES.value}/")
+            for f in cluster.own
+        )
+
+    def _drop(self, photo: _Photo, surplus: Sequence[Name]) -> None:
+        """Names a crash left between making the new one and dropping the old."""
+        for name in surplus:
+            stays = next((n for n in photo.names if n.member is name.member), None)
+            if stays is None:
+                continue
+            path = self._context.absolute(name)
+            [result] = self._context.placer.drop(
+                [Drop(path, self._context.absolute(stays), sha256=name.sha256)]
+            )
+            if isinstance(result, SmartsortError):
+                log.warning("%s", result)
+            else:
+                self._done.dropped += 1
+
+    # --- the ledger --------------------------------------------------------------------------
+
+    def _write(self, photo: _Photo, gone: Sequence[Name], state: State) -> None:
+        at = self._context.clock.text()
+
+        def write(db: Database) -> None:
+            row = photo.row or self._new(db, photo, at)
+            photo.row = row
+            photo.names = [_owned(db, n, row.id) for n in photo.names]
+            change = self._change(db, photo, row, gone, state, at=at)
+            photos.apply(db, [change], at)
+            db.conn.execute("DELETE FROM intents WHERE photo_id = ?", (row.id,))
+            review_row(db, row.id, self._context, at)
+            download_row(db, row.id, self._context)
+
+        adopted = photo.row is None
+        self._context.ledger.write(write)
+        self._done.adopted += adopted
+        self._done.followed += not adopted
+
+    def _new(self, db: Database, photo: _Photo, at: str) -> Photo:
+        first = _most_telling(photo.names)
+        return photos.add(
+            db,
+            [
+                NewPhoto(
+                    source="rebuild",
+                    origin="rebuild",
+                    original_name=_original_name(first),
+                    size=first.size or 0,
+                    mtime_ns=first.mtime_ns or 0,
+                )
+            ],
+            at,
+        )[0]
+
+    def _change(
+        self, db: Database, photo: _Photo, row: Photo, gone: Sequence[Name], state: State, *, at: str
+    ) -> Change:
+        values: dict[str, object] = {"problem": None}
+        own = [n for n in photo.names if n.member is Member.PHOTO]
+        if state is not State.CLAIMED:
+            values |= self._content(photo, row)
+        library = next((n for n in own if n.area is Area.LIBRARY), None)
+        if library is not None:
+            values |= {"shard": _shard_of(library.path), "placed_at": row.placed_at or at}
+        decision = None
+        if state is State.FILED:
+            filed = next(n for n in own if n.area is Area.FACES)
+            person_id, person = person_of_folder(db, os.path.dirname(filed.path))
+            same = row.person_name is not None and row.state is State.FILED
+            values |= {
+                "person_id": row.person_id if same else person_id,
+                "person_name": row.person_name if same else person,
+                "category": None,
+                "routed_at": row.routed_at or at,
+            }
+        elif state is State.REVIEW:
+            waiting = next(n for n in own if n.area is Area.REVIEW)
+            category = _category(waiting)
+            values |= {"category": category.value, "person_id": None, "person_name": None}
+            values |= {"routed_at": row.routed_at or at}
+            if category is Category.DUPLICATES:
+                values["duplicate_of"] = _first_with(db, photo.cluster.sha256, row.id)
+            decision = None if row.state is State.REVIEW else (_why(waiting, category), Evidence())
+        elif state is State.REJECTED:
+            values |= {"trashed_at": at, "routed_at": row.routed_at or at, "category": None}
+        elif state is State.PLACED:
+            values |= {"asset_id": None, "known_at": None, "category": None}
+        data = {
+            "state": state.value,
+            "was": row.state.value if photo.row is not None else None,
+            "names": [[n.area.value, shown(n.path)] for n in own],
+        }
+        kept = {(n.area, n.path) for n in photo.names}
+        return Change(
+            row.id,
+            state=state,
+            values=values,
+            names_removed=tuple((n.area, n.path) for n in gone if (n.area, n.path) not in kept),
+            names_added=tuple(photo.names),
+            decision=decision,
+            events=(NewEvent("adopted", row.id, data, ACTOR),),
+        )
+
+    def _content(self, photo: _Photo, row: Photo) -> dict[str, object]:
+        values: dict[str, object] = {"sha256": photo.cluster.sha256, "sha1": photo.cluster.sha1}
+        if row.media_type is None:
+            extension = split_extension(_most_telling(photo.names).path)[1].lower()
+            known = next((f for f in FORMATS if extension in f.acceptable), None)
+            if known is not None:
+                values |= {
+                    "media_kind": known.kind.value,
+                    "media_type": known.media_type,
+                    "extension": known.extension,
+                }
+        return values
+
+
+def _look(path: str) -> FileStamp | None:
+    try:
+        return stamp(path)
+    except SmartsortError:
+        return None
+
+
+def _owned(db: Database, name: Name, photo_id: int) -> Name:
+    person = name.person_id
+    if name.area is Area.FACES and person is None:
+        person = person_of_folder(db, os.path.dirname(name.path))[0]
+    return replace(name, photo_id=photo_id, person_id=person)
+
+
+def _state(names: Sequence[Name]) -> tuple[State, list[Name]]:
+    """The state names in these folders mean, and the names that do not belong to it."""
+    areas = {n.area for n in names if n.member is Member.PHOTO}
+    for area, state, beside in (
+        (Area.FACES, State.FILED, {Area.FACES, Area.LIBRARY}),
+        (Area.REVIEW, State.REVIEW, {Area.REVIEW, Area.LIBRARY}),
+        (Area.TRASH, State.REJECTED, {Area.TRASH}),
+        (Area.LIBRARY, State.PLACED, {Area.LIBRARY}),
+        (Area.TEMP, State.CLAIMED, {Area.TEMP}),
+    ):
+        if area in areas:
+            surplus = [n for n in names if n.area not in beside]
+            once = [n for n in names if n.member is Member.PHOTO and n.area is area]
+            if state is not State.FILED:
+                surplus += once[1:]
+            shelved = [n for n in names if n.member is Member.PHOTO and n.area is Area.LIBRARY]
+            surplus += [n for n in shelved[1:] if n not in surplus]
+            return state, surplus
+    raise ValueError("a photo without a name")
+
+
+def _is_extra(row: rows.Row, cluster: Cluster) -> bool:
+    """True for a link somebody made beside a photo whose names are all there."""
+    areas = {f.area for f in cluster.own}
+    own = Area.FACES if row.state is State.FILED else Area.REVIEW
+    return areas <= {own, Area.TRASH, Area.TEMP} and any(n.area is own for n in row.names)
+
+
+def _most_telling(names: Sequence[Name]) -> Name:
+    order = (Area.FACES, Area.TRASH, Area.REVIEW, Area.LIBRARY, Area.TEMP)
+    return min((n for n in names if n.member is Member.PHOTO), key=lambda n: order.index(n.area))
+
+
+def _original_name(name: Name) -> str:
+    base = os.path.basename(name.path)
+    if name.area is Area.REVIEW:
+        prefix = next((p for p in PREFIXES if base.startswith(p)), "")
+        return base[len(prefix) :] or base
+    if name.area is Area.TEMP:
+        return base.partition("-")[2].partition("_")[2] or base
+    return base
+
+
+def _category(name: Name) -> Category:
+    folder = name.path.split("/", 1)[0]
+    return Category(folder) if folder in set(Category) else Category.UNIDENTIFIED
+
+
+def _why(name: Name, category: Category) -> Decision:
+    base = os.path.basename(name.path)
+    code = next((code for prefix, code in PREFIXES.items() if base.startswith(prefix)), "unknown_face")
+    reason = Reason("rebuilt", detail=code)
+    return Decision(Outcome.REVIEWED, (reason,), policy_version="rebuild", category=category)
+
+
+def _first_with(db: Database, sha256: str, other_than: int) -> int | None:
+    row = db.conn.execute(
+        "SELECT id FROM photos WHERE sha256 = ? AND id <> ? AND duplicate_of IS NULL ORDER BY id LIMIT 1",
+        (sha256, other_than),
+    ).fetchone()
+    return int(row[0]) if row else None
+
+
+def _shard_of(path: str) -> int | None:
+    folder = path.split("/", 1)[0]
+    number = folder[len(_SHARD) :]
+    return int(number) if folder.startswith(_SHARD) and number.isdigit() else None
+
+
+def _count_shards(db: Database) -> None:
+    """How full each shard is, from the photos that stand in it."""
+    counted = db.conn.execute(
+        "SELECT p.shard, count(*) FROM photos AS p JOIN names AS n ON n.photo_id = p.id"
+        " WHERE n.area = 'library' AND n.member = 'photo' AND p.shard IS NOT NULL GROUP BY p.shard"
+    ).fetchall()
+    for number, count in counted:
+        db.conn.execute(
+            "INSERT INTO shards (number, photos) VALUES (?, ?)"
+            " ON CONFLICT (number) DO UPDATE SET photos = max(photos, excluded.photos)",
+            (number, count),
+        )

@@ -1,0 +1,153 @@
+"""Confidence, healing and near-duplicates against the demo Immich and its machine learning service."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+
+from smartsort.bootstrap import open_sidecar
+from smartsort.config import load_settings
+from smartsort.core.model import AT_REST, State
+from smartsort.demo.run import IMMICH_LIBRARY
+from smartsort.demo.samples import BLACKLIST, PEOPLE, WHITELIST, make_samples
+from smartsort.demo.server import serve_in_thread
+from smartsort.demo.settings import DEFAULT_KEY, DemoSettings
+from smartsort.ledger import photos, review
+
+
+@asynccontextmanager
+async def running(root, *, demo=None, **more):
+    """A sidecar at work beside a demo Immich: (sidecar, demo server)."""
+    library = os.path.join(root, "library")
+    os.makedirs(library, exist_ok=True)
+    options = {"profile": "instant", "people": PEOPLE, "machine_learning": True} | (demo or {})
+    with serve_in_thread(DemoSettings(mounts={IMMICH_LIBRARY: library}, **options), port=0) as server:
+        values = {
+            "root": root,
+            "immich.url": server.url,
+            "immich.ml_url": server.url.replace("127.0.0.1", "localhost"),  # a name of its own
+            "immich.api_key": DEFAULT_KEY,
+            "immich.library_path": IMMICH_LIBRARY,
+            "immich.look_again_seconds": 0.2,
+            "intake.quiet_seconds": 0.1,
+            "api.token": "token-for-tests",
+            "whitelist": list(WHITELIST),
+            "blacklist": list(BLACKLIST),
+        }
+        settings = load_settings(None, env={}, overrides=values | more)
+        sidecar = await asyncio.to_thread(open_sidecar, settings)
+        task = asyncio.create_task(sidecar.run())
+        try:
+            yield sidecar, server
+        finally:
+            sidecar.stop()
+            await task
+            await sidecar.close()
+
+
+async def until(condition, what):
+    """Wait for something that is bound to happen; the test's own time limit ends it if it does not."""
+    while not await condition():
+        await asyncio.sleep(0.05)
+
+
+async def all_at_rest(sidecar, count):
+    async def condition():
+        counts = await sidecar.context.ledger.aread(photos.count_by_state)
+        return sum(counts.get(state, 0) for state in AT_REST) >= count
+
+    await until(condition, "every photo is at rest")
+
+
+def decisions(db):
+    """(photo, state, reasons, evidence) of every photo's newest decision."""
+    rows = db.conn.execute("SELECT id FROM photos ORDER BY id").fetchall()
+    found = [(photos.get(db, i), photos.last_decision(db, i)) for (i,) in rows]
+    return [(p, last[3], last[4]) for p, last in found if last is not None]
+
+
+async def test_filed_photos_say_how_sure_and_one_call_a_photo_is_enough(tmp_path):
+    root = os.fspath(tmp_path / "root")
+    samples = await asyncio.to_thread(make_samples, os.path.join(root, "inbox"), 40, 0, size=(480, 360))
+    async with running(root) as (sidecar, server):
+        await all_at_rest(sidecar, len(samples))
+        made = await sidecar.context.ledger.aread(decisions)
+        filed = [(p, reasons, evidence) for p, reasons, evidence in made if p.state is State.FILED]
+        known = [r[0].numbers["confidence"] for _, r, _ in filed if "confidence" in r[0].numbers]
+        assert len(known) >= len(filed) - len(WHITELIST)  # the first of each person has nobody to compare with
+        assert min(known) > 0.6
+        assert all(
+            c.known or "compare" in c.why_unknown for *_, evidence in filed for c in evidence.confidence.values()
+        )
+        assert 0 < sidecar.measure.calls <= len(filed)
+        review_rows = [(p, e) for p, _, e in made if p.state is State.REVIEW]
+        assert review_rows
+        assert not any(e.confidence for p, e in review_rows if p.category != "low_confidence")
+
+
+@pytest.mark.parametrize("choice", ["accept", "review"])
+async def test_a_service_that_is_not_there_leaves_the_confidence_unknown(tmp_path, choice):
+    root = os.fspath(tmp_path / "root")
+    samples = await asyncio.to_thread(make_samples, os.path.join(root, "inbox"), 12, 0, size=(320, 240))
+    async with running(
+        root, demo={"machine_learning": False}, when_confidence_unknown=choice
+    ) as (sidecar, _):
+        await all_at_rest(sidecar, len(samples))
+        made = await sidecar.context.ledger.aread(decisions)
+        matched = [
+            (p, r) for p, r, e in made if any(not c.known for c in e.confidence.values())
+        ]
+        assert matched
+        for photo, reasons in matched:
+            assert photo.state is (State.FILED if choice == "accept" else State.REVIEW)
+            assert choice == "accept" or reasons[0].code == "confidence_unknown"
+        rows = (await sidecar.context.ledger.aread(review.page)).rows
+        assert choice == "accept" or any("confidence_unknown" in row.reason for row in rows)
+
+
+@pytest.mark.parametrize("version", ["3.1.0", "2.5.6"])
+async def test_all_photos_of_somebody_named_late_are_filed_at_few_calls(tmp_path, version):
+    """100% within one cycle: ten calls, and one for each photo that changed."""
+    root = os.fspath(tmp_path / "root")
+    samples = await asyncio.to_thread(
+        make_samples, os.path.join(root, "inbox"), 60, 0, size=(320, 240), reuse_drawings=True
+    )
+    late = "John Doe"
+    demo = {"people": tuple(p for p in PEOPLE if p != late), "version": version, "machine_learning": False}
+    more = {"immich.look_again_seconds": 3600, "immich.ml_url": None}
+    async with running(root, demo=demo, **more) as (sidecar, server):
+        await all_at_rest(sidecar, len(samples))
+        theirs = [s for s in samples if s.category == "faces" and s.person == late]
+        assert len(theirs) >= 3
+
+        async def filed():
+            made = await sidecar.context.ledger.aread(decisions)
+            return [p for p, *_ in made if p.state is State.FILED and p.person_name == late]
+
+        assert not await filed()
+        [stage] = [s for s in sidecar.runner._stages if s.name == "heal"]
+        while await stage.step() == 1.0:  # what it does first of all after a start
+            await asyncio.sleep(0.05)
+        with httpx.Client(base_url=f"{server.url}/api", headers={"x-api-key": DEFAULT_KEY}) as immich:
+            names = {os.path.basename(s.path) for s in theirs}
+            made = await sidecar.context.ledger.aread(decisions)
+            asset = next(p.asset_id for p, *_ in made if p.original_name in names and p.asset_id)
+            [face] = immich.get("/faces", params={"id": asset}).json()
+            immich.put(f"/people/{face['person']['id']}", json={"name": late}).raise_for_status()
+        before = dict(sidecar.context.server.calls)
+        runs = 1
+        while await stage.step() == 1.0:
+            runs += 1
+            await asyncio.sleep(0.05)
+        after = sidecar.context.server.calls
+        made = {k: n - before.get(k, 0) for k, n in after.items() if n > before.get(k, 0)}
+        assert {p.original_name for p in await filed()} >= {os.path.basename(s.path) for s in theirs}
+        changed = made.pop("list_faces")
+        assert changed <= 2 * len(theirs) + 5
+        assert sum(made.values()) <= 10 * runs, (runs, made)
+        rows = (await sidecar.context.ledger.aread(lambda db: review.page(db, limit=100))).rows
+        assert late not in {row.suggested_person for row in rows if row.reason.startswith("unnamed")}

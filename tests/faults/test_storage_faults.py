@@ -1,0 +1,162 @@
+"""Full disks, vanished mounts and slow stops: intake pauses loudly, nothing is lost, it goes on by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from contextlib import contextmanager, suppress
+
+import httpx
+import pytest
+
+from smartsort.api.app import create_app
+from smartsort.audit import Audit, Weight
+from smartsort.bootstrap import open_sidecar
+from smartsort.files.layout import SENTINEL, Layout
+from smartsort.lock import RootLocked
+from tests.faults.deliveries import Stock, judge
+from tests.faults.world import world
+
+COUNT = 24
+
+TOKEN = {"authorization": "Bearer a-token-for-tests-only-0123456789"}
+
+needs_mounts = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+
+
+@pytest.fixture(scope="module")
+def stock(tmp_path_factory):
+    made = Stock(str(tmp_path_factory.mktemp("stock")))
+    made.make(COUNT)
+    return made
+
+
+@contextmanager
+def small_disk(folder, megabytes):
+    os.makedirs(folder, exist_ok=True)
+    options = f"size={megabytes}m,mode=0777"
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=False)
+    if mounted.returncode:
+        pytest.skip("this machine lets nobody mount")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def fill(path, leave=0):
+    """Take all space but `leave` bytes."""
+    with open(path, "wb") as file, suppress(OSError):
+        while True:
+            file.write(bytes(65536))
+            file.flush()
+    if leave:
+        os.truncate(path, max(0, os.stat(path).st_size - leave))
+
+
+async def proved(here, stock, ledger=None):
+    await here.sorted(len(stock.deliveries))
+    assert await here.until(lambda: not here.troubles())
+    layout = here.sidecar.context.layout
+    await here.stop()
+    report = await asyncio.to_thread(Audit(layout).run)
+    assert report.weight is Weight.CLEAN, [f.what for f in report.findings]
+    verdict = judge(here.root, stock.deliveries, ledger)
+    assert verdict.good, str(verdict)
+
+
+@needs_mounts
+@pytest.mark.parametrize("leave", [0, 120_000])
+async def test_the_root_is_full(tmp_path, stock, leave):
+    root = str(tmp_path / "root")
+    with small_disk(root, 24):
+        async with world(root) as here:
+            await here.start()
+            stock.deliver(stock.deliveries[:4], here.inbox)
+            await here.sorted(4)
+            stock.deliver(stock.deliveries[4:], here.inbox)
+            fill(f"{root}/filler", leave)
+            assert await here.until(lambda: here.troubles() or leave)
+            await asyncio.sleep(0.5)
+            if not leave:
+                assert "storage" in here.troubles(), here.troubles()
+            os.unlink(f"{root}/filler")
+            await proved(here, stock)
+
+
+@needs_mounts
+async def test_the_ledger_alone_is_full(tmp_path, stock):
+    root, ledger = str(tmp_path / "root"), str(tmp_path / "ledger")
+    with small_disk(ledger, 8):
+        path = f"{ledger}/smartsort.db"
+        async with world(root, **{"directories.ledger_file": path}) as here:
+            await here.start()
+            stock.deliver(stock.deliveries[:4], here.inbox)
+            await here.sorted(4)
+            fill(f"{ledger}/filler")
+            stock.deliver(stock.deliveries[4:], here.inbox)
+            assert await here.until(lambda: "storage" in here.troubles(), 20), here.troubles()
+            os.unlink(f"{ledger}/filler")
+            await proved(here, stock, path)
+
+
+@pytest.mark.parametrize("how", ["unmounted", "another", "missing"])
+@pytest.mark.parametrize("area", ["library", "faces"])
+async def test_a_mount_that_vanishes_pauses_everything(tmp_path, stock, how, area):
+    token = {"api.token": TOKEN["authorization"].removeprefix("Bearer ")}
+    async with world(str(tmp_path / "root"), **token) as here:
+        sidecar = await here.start()
+        stock.deliver(stock.deliveries[:4], here.inbox)
+        await here.sorted(4)
+        folder = os.path.join(here.root, area)
+        os.rename(folder, f"{folder}.away")
+        if how != "missing":
+            os.makedirs(folder)
+        if how == "another":
+            with open(os.path.join(folder, SENTINEL), "w") as file:
+                file.write('{"id": "somebody else\'s"}')
+        stock.deliver(stock.deliveries[4:], here.inbox)
+        assert await here.until(lambda: "root" in here.troubles())
+        assert area in here.troubles()["root"]
+        scans = sidecar.context.server.calls.get("scan_library", 0)
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(create_app(sidecar)), base_url="http://127.0.0.1", headers=TOKEN
+        ) as client:
+            answer = await client.get("/readyz")
+        assert answer.status_code == 503
+        assert any(t["kind"] == "root" for t in answer.json()["troubles"])
+        await asyncio.sleep(0.5)
+        assert sidecar.context.server.calls.get("scan_library", 0) == scans
+        left = [] if how == "missing" else [n for n in os.listdir(folder) if n != SENTINEL]
+        assert left == []
+        assert await here.at_rest() == 4
+        if how != "missing":
+            with suppress(FileNotFoundError):
+                os.unlink(os.path.join(folder, SENTINEL))
+            os.rmdir(folder)
+        os.rename(f"{folder}.away", folder)
+        await proved(here, stock)
+
+
+async def test_a_second_sidecar_is_told_who_is_at_work(tmp_path):
+    async with world(str(tmp_path / "root")) as here:
+        await here.start()
+        with pytest.raises(RootLocked, match=f"process {os.getpid()}"):
+            await asyncio.to_thread(open_sidecar, here.settings)
+
+
+async def test_stopping_does_not_wait_for_an_immich_that_hangs(tmp_path, stock):
+    async with world(str(tmp_path / "root")) as here:
+        sidecar = await here.start()
+        sidecar.runner.drain = 0.2
+        here.demo.faults.add("/api/*", "slow", seconds=60)
+        stock.deliver(stock.deliveries, here.inbox)
+        await asyncio.sleep(0.5)
+        async with asyncio.timeout(15):
+            await here.stop()
+        here.demo.faults.clear()
+        report = await asyncio.to_thread(Audit(Layout(here.root), quick=True).run)
+        assert report.weight is not Weight.LOSS
+        await here.start()
+        await proved(here, stock)

@@ -1,0 +1,188 @@
+"""Photos in review that resolve themselves: late names, late faces, merges; and those that must not."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from smartsort.actions import Choice
+from smartsort.core.model import State
+from smartsort.ledger import events, photos, review, statistics
+from tests.fakes import World, picture
+
+def assign(world: World, name: str, person: str | None, face: int = 0) -> None:
+    """A face named or given to somebody else in Immich's own app."""
+    found = world.server.asset_at(name).faces[face]
+    found.person = world.server.person(person).id if person else None
+
+
+def kinds(world: World, photo_id: int) -> list[str]:
+    return [e.kind for e in world.ledger.read(lambda db: events.of_photo(db, photo_id))]
+
+
+@pytest.fixture
+def world(tmp_path):
+    made = World(os.fspath(tmp_path / "root"), settings={"whitelist": ["Anna", "Bella"], "blacklist": ["Carl"]})
+    yield made
+    made.ledger.close()
+
+
+async def deliver(world: World, *names: str) -> list[int]:
+    ids = [await world.deliver(name) for name in names]
+    await world.settle()
+    return ids
+
+
+async def heal(world: World, runs: int = 3) -> None:
+    for _ in range(runs):
+        await world.stage("heal")
+
+
+async def test_a_face_named_later_files_the_photo_and_says_so(world):
+    [photo_id] = await deliver(world, "stranger_1.jpg")
+    assert world.places(photo_id) == ["review/unidentified/unknown_stranger_1.jpg"]
+    assign(world, "stranger_1.jpg", "Anna")
+    await heal(world)
+    assert world.places(photo_id) == ["faces/anna/stranger_1.jpg"]
+    assert os.listdir(os.path.join(world.root, "review", "unidentified")) == []
+    assert kinds(world, photo_id)[-2:] == ["sorted", "healed"]
+    assert not world.ledger.read(review.page).rows
+    assert world.ledger.read(lambda db: db.conn.execute("SELECT count(*) FROM intents").fetchone())[0] == 0
+    world.ledger.write(statistics.count_chunk)
+    assert world.ledger.read(statistics.totals_ever)["healed"] == 1
+
+
+async def test_what_was_healed_can_be_taken_back_and_stays_so(world):
+    [photo_id] = await deliver(world, "stranger_1.jpg")
+    assign(world, "stranger_1.jpg", "Anna")
+    await heal(world)
+    [sorted_event] = [
+        e for e in world.ledger.read(lambda db: events.of_photo(db, photo_id)) if e.kind == "sorted"
+    ]
+    [undone] = await world.actions.undo(sorted_event.id, "maria")
+    assert undone.ok
+    await heal(world, 5)
+    assert world.photo(photo_id).state is State.REVIEW
+    assign(world, "stranger_1.jpg", "Bella")
+    await heal(world)
+    assert world.places(photo_id) == ["faces/bella/stranger_1.jpg"]
+
+
+async def test_somebody_unnamed_gets_a_name(world):
+    person = world.server._add_person("")
+    [photo_id] = await deliver(world, "stranger_1.jpg")
+    world.server.asset_at("stranger_1.jpg").faces[0].person = person.id
+    await heal(world)
+    assert world.photo(photo_id).state is State.REVIEW
+    world.server.people_by_id[person.id] = type(person)(person.id, "Bella Two")
+    world.sidecar.choices.set_list("whitelist", ())
+    await heal(world)
+    assert world.places(photo_id) == ["faces/bella_two/stranger_1.jpg"]
+
+
+async def test_a_late_face_of_an_unwanted_person_moves_within_review(world):
+    [photo_id] = await deliver(world, "stranger_1.jpg")
+    assign(world, "stranger_1.jpg", "Carl")
+    await heal(world)
+    assert world.places(photo_id) == ["review/unwanted_person/unwanted_stranger_1.jpg"]
+    assert world.ledger.read(review.page).rows[0].reason == "blacklisted_person: Carl"
+    assert "healed" not in kinds(world, photo_id)
+
+
+async def test_recognition_is_started_once_when_somebody_was_named(world):
+    await deliver(world, "stranger_1.jpg", "stranger_2.jpg")
+    asked = world.server.calls["recognise_unassigned_faces"]
+    await heal(world, 4)
+    assert world.server.calls["recognise_unassigned_faces"] <= asked + 1
+    world.server._add_person("Dora")
+    await heal(world, 4)
+    assert world.server.calls["recognise_unassigned_faces"] <= asked + 2
+
+
+async def test_it_costs_a_few_calls_whatever_the_queues_length(world):
+    await deliver(world, *(f"stranger_{n}.jpg" for n in range(40)))
+    await heal(world, 3)
+    before = dict(world.server.calls_made)
+    assign(world, "stranger_7.jpg", "Anna")
+    assign(world, "stranger_8.jpg", "Bella")
+    await world.stage("heal")
+    after = world.server.calls_made
+    made = {name: after[name] - before.get(name, 0) for name in after if after[name] > before.get(name, 0)}
+    assert made.pop("faces") == 2
+    assert sum(made.values()) <= 10, made
+    counts = world.ledger.read(photos.count_by_state)
+    assert counts == {State.FILED: 2, State.REVIEW: 38}
+
+
+async def test_nothing_is_asked_when_nothing_waits(world):
+    await deliver(world, "anna_1.jpg")
+    before = sum(world.server.calls_made.values())
+    assert await world.stage("heal") is None
+    assert sum(world.server.calls_made.values()) == before
+
+
+async def test_the_same_answer_for_another_reason_is_shown_and_no_event(world):
+    [photo_id] = await deliver(world, "stranger+stranger_1.jpg")
+    assert world.photo(photo_id).category == "multiple_faces"
+    before = kinds(world, photo_id)
+    assign(world, "stranger+stranger_1.jpg", "Anna")
+    await heal(world)
+    assert kinds(world, photo_id) == before
+    last = world.ledger.read(lambda db: photos.last_decision(db, photo_id))
+    assert last[3][0].names == ("Anna",)
+    decisions = "SELECT count(*) FROM decisions"
+    counted = world.ledger.read(lambda db: db.conn.execute(decisions).fetchone()[0])
+    await heal(world, 3)
+    assert world.ledger.read(lambda db: db.conn.execute(decisions).fetchone()[0]) == counted
+
+
+async def test_duplicates_and_what_a_human_decided_are_left_alone(world):
+    content = picture(4711)
+    first, second = [await world.deliver(name, content) for name in ("stranger_1.jpg", "copy.jpg")]
+    await world.settle()
+    assert world.photo(second).category == "duplicates"
+    await world.actions.reject([first], "maria")
+    assign(world, "stranger_1.jpg", "Anna")
+    await heal(world)
+    assert world.photo(first).state is State.REJECTED
+    assert world.photo(second).state is State.REVIEW
+
+
+async def test_a_suggestion_passed_over_is_not_filed_later(world):
+    [photo_id] = await deliver(world, "stranger_1.jpg")
+    await world.actions.approve([photo_id], [Choice("Bella")], "maria")
+    [event] = [e for e in world.ledger.read(lambda db: events.of_photo(db, photo_id)) if e.kind == "approved"]
+    await heal(world)
+    rows = world.ledger.read(
+        lambda db: db.conn.execute("SELECT kind, photo_id, person_id FROM teachings").fetchall()
+    )
+    assert rows == [("not_person", photo_id, world.server.person("Anna").id)]
+    await world.actions.undo(event.id, "maria")
+    await deliver(world, "stranger_2.jpg")
+    await heal(world)
+    left = world.ledger.read(lambda db: db.conn.execute("SELECT count(*) FROM teachings").fetchone())
+    assert left[0] == 0
+
+
+async def test_killed_between_ledger_and_drop_the_name_in_review_goes_at_the_next_start(tmp_path):
+    class Killed(BaseException):
+        pass
+
+    def kill(step: str) -> None:
+        if step == "route:committed" and armed:
+            raise Killed
+
+    armed: list[bool] = []
+    world = World(os.fspath(tmp_path / "root"), checkpoint=kill)
+    [photo_id] = await deliver(world, "stranger_1.jpg")
+    assign(world, "stranger_1.jpg", "Anna")
+    armed.append(True)
+    with pytest.raises(Killed):
+        await heal(world)
+    assert os.listdir(os.path.join(world.root, "review", "unidentified")) == ["unknown_stranger_1.jpg"]
+    await world.sidecar.close()
+    again = World(world.root, server=world.server, clock=world.clock)
+    assert again.places(photo_id) == ["faces/anna/stranger_1.jpg"]
+    assert os.listdir(os.path.join(world.root, "review", "unidentified")) == []
+    await again.sidecar.close()

@@ -1,0 +1,492 @@
+"""Knowing when Immich is done: what is waited for, what is concluded, and what never is."""
+
+import os
+
+import pytest
+
+from smartsort.core.completion import CHAIN, RECOGNITION
+from smartsort.core.model import State
+from smartsort.errors import ImmichRefused, ImmichRejected, ImmichUnreachable
+from smartsort.ledger import facts, photos
+from smartsort.pipeline import recognise
+from tests.fakes import close_world, picture
+from tests.moody import Busy, MoodyWorld, at_rest, rounds
+
+DOWN = ImmichUnreachable("the fake Immich is down; wait")
+
+
+@pytest.fixture
+def root(tmp_path):
+    return os.fspath(tmp_path / "root")
+
+
+@pytest.fixture
+def make(root):
+    made = []
+
+    def new(**options):
+        made.append(MoodyWorld(root, **options))
+        return made[-1]
+
+    yield new
+    for world in made:
+        close_world(world)
+
+
+@pytest.fixture
+def place(make):
+    return make()
+
+
+@pytest.fixture
+def server(place):
+    return place.server
+
+
+def state(place, photo):
+    return place.photo(photo).state
+
+
+def reason(place, photo):
+    return place.ledger.read(lambda db: photos.last_decision(db, photo))[3][0]
+
+
+# --- waiting ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("queue", CHAIN[:-1])
+async def test_a_photo_at_work_anywhere_is_waited_for(place, server, queue):
+    server.at_work[queue] = {"anna_1.jpg"}
+    photo = await place.deliver("anna_1.jpg")
+    await rounds(place, 12)
+    assert state(place, photo) in (State.PLACED, State.KNOWN)
+    assert server.calls_made["faces"] == 0
+    server.at_work.clear()
+    await at_rest(place)
+    assert place.places(photo) == ["faces/anna/anna_1.jpg"]
+
+
+async def test_faces_in_recognition_when_first_looked_at_are_read_again(place, server):
+    server.at_work[RECOGNITION] = server.unassigned = {"anna_1.jpg"}
+    photo = await place.deliver("anna_1.jpg")
+    await rounds(place, 12)
+    assert state(place, photo) is State.KNOWN
+    server.at_work, server.unassigned = {}, set()
+    await at_rest(place)
+    assert place.places(photo) == ["faces/anna/anna_1.jpg"]
+
+
+async def test_those_who_are_recognised_first_are_filed_first(place, server):
+    server.at_work[RECOGNITION] = server.unassigned = {"bella_1.jpg"}
+    first, second = await place.deliver("anna_1.jpg"), await place.deliver("bella_1.jpg")
+    await rounds(place, 12)
+    assert state(place, first) is State.FILED
+    assert state(place, second) is State.KNOWN
+    server.at_work, server.unassigned = {}, set()
+    await at_rest(place)
+    assert place.places(second) == ["faces/bella/bella_1.jpg"]
+
+
+@pytest.mark.parametrize("why", ["collective", "full"])
+@pytest.mark.parametrize("queue", ["library", "faceDetection"])
+async def test_a_listing_that_proves_nothing_concludes_nothing(place, server, why, queue):
+    getattr(server, why).add(queue)
+    photo = await place.deliver("none_1.jpg")
+    await rounds(place, 12)
+    assert state(place, photo) in (State.PLACED, State.KNOWN)
+    getattr(server, why).clear()
+    await at_rest(place)
+    assert reason(place, photo).code == "no_faces_detected"
+
+
+async def test_a_failed_listing_proves_nothing(place, server):
+    server.failing["look"] = [DOWN] * 3
+    photo = await place.deliver("anna_1.jpg")
+    await rounds(place, 3)
+    assert state(place, photo) is State.KNOWN
+    await at_rest(place)
+    assert len(place.problems) == 3
+    assert place.places(photo) == ["faces/anna/anna_1.jpg"]
+
+
+async def test_others_photos_at_work_do_not_keep_ours_waiting_for_ever(place, server):
+    """On a busy server the counts never reach zero; then looks are made on the clock."""
+    from smartsort.core.completion import QueueCount
+
+    async def busy():
+        server._call("queue_counts")
+        return {"thumbnailGeneration": QueueCount(active=3, waiting=5000)}
+
+    server.queue_counts = busy
+    photo = await place.deliver("anna_1.jpg")
+    await at_rest(place)
+    assert place.places(photo) == ["faces/anna/anna_1.jpg"]
+
+
+async def test_nothing_is_asked_while_nothing_waits(place, server):
+    await place.deliver("anna_1.jpg")
+    await at_rest(place)
+    before = server.calls_made.total()
+    await rounds(place, 20, seconds=30)
+    assert server.calls_made.total() == before
+
+
+# --- no face ---------------------------------------------------------------------------------
+
+
+async def test_no_face_is_proved_before_it_is_said(place, server):
+    photo = await place.deliver("none_1.jpg")
+    await at_rest(place)
+    assert reason(place, photo).code == "no_faces_detected"
+    assert server.calls_made["detect_missing_faces"] == 1
+
+
+async def test_a_detection_that_failed_is_asked_for_again_and_finds_the_face(place, server):
+    """Pitfall 15: a failed detection looks like no face."""
+    server.undetected = {"anna_1.jpg"}
+    photo = await place.deliver("anna_1.jpg")
+    await at_rest(place)
+    assert place.places(photo) == ["faces/anna/anna_1.jpg"]
+
+
+async def test_a_detection_that_failed_and_then_finds_nobody_is_no_face(place, server):
+    server.undetected = {"none_1.jpg"}
+    photo = await place.deliver("none_1.jpg")
+    await at_rest(place)
+    assert reason(place, photo).code == "no_faces_detected"
+    assert server.calls_made["detect_missing_faces"] == 2
+
+
+@pytest.mark.parametrize("name", ["anna_1.jpg", "none_1.jpg"])
+async def test_while_machine_learning_fails_no_face_is_never_concluded(place, server, name):
+    server.undetected, server.ml_failing = {name}, True
+    photo = await place.deliver(name)
+    await at_rest(place)
+    assert place.places(photo) == [f"review/unidentified/unknown_{name}"]
+    assert reason(place, photo).code == "recognition_failed"
+    assert "failed 3 times" in reason(place, photo).detail
+    assert server.calls_made["detect_missing_faces"] == place.context.tuning.max_retries + 1
+
+
+async def test_one_failed_detection_does_not_hold_up_the_others(place, server):
+    server.undetected, server.ml_failing = {"none_bad.jpg"}, True
+    bad = await place.deliver("none_bad.jpg")
+    good = [await place.deliver(f"none_{n}.jpg") for n in range(3)]
+    await at_rest(place)
+    assert {reason(place, i).code for i in good} == {"no_faces_detected"}
+    assert reason(place, bad).code == "recognition_failed"
+
+
+async def test_a_busy_detection_is_asked_again_later(place, server):
+    server.failing["detect_missing_faces"] = [Busy(), Busy()]
+    photo = await place.deliver("none_1.jpg")
+    await at_rest(place)
+    assert reason(place, photo).code == "no_faces_detected"
+    assert server.calls_made["detect_missing_faces"] == 3
+    assert place.problems == []
+
+
+async def test_while_the_queue_is_filled_nothing_is_proved(place, server, monkeypatch):
+    """The job that queues missing detections is still there: not seen does not mean not queued."""
+    from smartsort.core.completion import Listing
+
+    monkeypatch.setattr(recognise, "_BETWEEN_LISTINGS", 0)
+
+    async def filling():
+        server._call("detection_jobs")
+        return Listing("faceDetection", collective=True)
+
+    server.detection_jobs = filling
+    photo = await place.deliver("none_1.jpg")
+    await rounds(place, 10)
+    assert place.places(photo) != ["review/unidentified/noface_none_1.jpg"]
+
+
+async def test_without_the_retry_no_face_is_taken_at_its_word(make):
+    place = make(settings={"immich.retry_if_no_faces": False})
+    photo = await place.deliver("none_1.jpg")
+    await at_rest(place)
+    assert reason(place, photo).code == "no_faces_detected"
+    assert place.server.calls_made["detect_missing_faces"] == 0
+
+
+async def test_a_key_that_may_not_start_a_queue_keeps_the_photo_waiting(place, server):
+    refused = ImmichRefused("the key lacks job.create", "job.create")
+    server.failing["detect_missing_faces"] = [refused] * 4
+    photo = await place.deliver("none_1.jpg")
+    await rounds(place, 5)
+    assert state(place, photo) is State.KNOWN
+    await at_rest(place)
+    assert reason(place, photo).code == "no_faces_detected"
+    assert refused in place.problems
+
+
+# --- nobody assigned -------------------------------------------------------------------------
+
+
+async def test_a_face_from_before_its_person_is_tried_once_more(place, server):
+    """Facts 16: faces seen before their person existed stay unassigned."""
+    server.unassigned = {"anna_1.jpg"}
+    photo = await place.deliver("anna_1.jpg")
+    await at_rest(place)
+    assert place.places(photo) == ["faces/anna/anna_1.jpg"]
+    assert server.calls_made["recognise_unassigned_faces"] == 1
+
+
+async def test_strangers_are_tried_once_not_for_ever(place, server):
+    photos_ = [await place.deliver(f"stranger_{n}.jpg") for n in range(3)]
+    await at_rest(place)
+    assert {reason(place, i).code for i in photos_} == {"unknown_face"}
+    assert server.calls_made["recognise_unassigned_faces"] == 1
+    photos_.append(await place.deliver("stranger_9.jpg"))
+    await at_rest(place)
+    assert server.calls_made["recognise_unassigned_faces"] == 1
+
+
+async def test_a_person_named_since_makes_them_worth_another_try(place, server):
+    await place.deliver("stranger_1.jpg")
+    await at_rest(place)
+    server._add_person("Dora")
+    # As Immich: a person is listed once a photo shows them.
+    place.clock.pass_by(minutes=1)
+    server.who = lambda path: ("Dora",) if "dora" in path else (None,)
+    await place.deliver("dora_1.jpg")
+    await at_rest(place)
+    place.clock.pass_by(minutes=1)
+    await place.deliver("stranger_2.jpg")
+    await at_rest(place)
+    assert server.calls_made["recognise_unassigned_faces"] == 2
+
+
+async def test_a_busy_recognition_is_asked_again_later(place, server):
+    server.unassigned = {"anna_1.jpg"}
+    server.failing["recognise_unassigned_faces"] = [Busy(), Busy()]
+    photo = await place.deliver("anna_1.jpg")
+    await at_rest(place)
+    assert place.places(photo) == ["faces/anna/anna_1.jpg"]
+    assert place.problems == []
+
+
+# --- assets that change ----------------------------------------------------------------------
+
+
+async def test_an_asset_deleted_and_imported_again_is_found_under_its_new_id(place, server):
+    """Facts 33: the row goes, the file stays, and the next scan imports it under a new id."""
+    server.at_work["faceDetection"] = {"anna_1.jpg"}
+    photo = await place.deliver("anna_1.jpg")
+    other = await place.deliver("bella_1.jpg")
+    # Bella's queue is empty, so the look resolves both.
+    server.queue_counts = _idle(server)
+    await rounds(place, 4)
+    old = place.photo(photo).asset_id
+    assert old is not None
+    server.at_work.clear()
+    server.delete("anna_1.jpg")
+    await at_rest(place)
+    assert place.places(photo) == ["faces/anna/anna_1.jpg"]
+    assert place.photo(photo).asset_id not in (None, old)
+    assert state(place, other) is State.FILED
+
+
+def _idle(server):
+    from smartsort.core.completion import QueueCount
+
+    async def counts():
+        server._call("queue_counts")
+        return {name: QueueCount() for name in CHAIN}
+
+    return counts
+
+
+async def test_a_photo_immich_does_not_import_is_scanned_for_again_and_then_asked_about(place, server):
+    server.imports = False
+    photo = await place.deliver("anna_1.jpg")
+    await at_rest(place)
+    assert place.places(photo) == ["review/unidentified/unknown_anna_1.jpg"]
+    assert reason(place, photo).code == "recognition_failed"
+    assert server.calls_made["scan"] >= 3
+    place.check()
+
+
+async def test_a_scan_that_missed_a_photo_is_repeated(place, server):
+    server.imports = False
+    photo = await place.deliver("anna_1.jpg")
+    await rounds(place, 3)
+    server.imports = True
+    await at_rest(place)
+    assert place.places(photo) == ["faces/anna/anna_1.jpg"]
+
+
+async def test_a_library_immich_cannot_read_concludes_nothing(place, server):
+    """Pitfall 9: its mount is missing there; that says nothing about the photos."""
+    server.imports, server.readable = False, False
+    photo = await place.deliver("anna_1.jpg")
+    await rounds(place, 40, seconds=10)
+    assert state(place, photo) is State.PLACED
+    assert "cannot read" in str(place.problems[-1])
+    assert "shard-0001" in str(place.problems[-1])
+    server.imports = server.readable = True
+    await at_rest(place)
+    assert place.places(photo) == ["faces/anna/anna_1.jpg"]
+
+
+async def test_without_scans_of_our_own_a_photo_waits_for_immich_s(make):
+    place = make(settings={"immich.trigger_scan": False})
+    photo = await place.deliver("anna_1.jpg")
+    await rounds(place, 40, seconds=60)
+    assert state(place, photo) is State.PLACED
+    assert place.server.calls_made["scan"] == 0
+    await place.server.scan(place.server.libraries_made[0].id)  # Immich's own, at midnight
+    await at_rest(place)
+    assert place.places(photo) == ["faces/anna/anna_1.jpg"]
+
+
+# --- Immich comes and goes -------------------------------------------------------------------
+
+
+async def test_immich_down_at_first_and_then_there(place, server):
+    server.down = True
+    photo = await place.deliver("anna_1.jpg")
+    await rounds(place, 5)
+    assert state(place, photo) is State.HASHED
+    assert place.problems
+    server.down = False
+    await at_rest(place)
+    assert place.places(photo) == ["faces/anna/anna_1.jpg"]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "uploads_with_content",
+        "libraries",
+        "create_library",
+        "scan",
+        "queue_counts",
+        "resolve",
+        "look",
+        "faces",
+        "people",
+        "closest_people",
+        "detect_missing_faces",
+        "detection_jobs",
+        "recognise_unassigned_faces",
+    ],
+)
+async def test_immich_gone_in_the_middle_of_any_call_only_makes_photos_wait(place, server, call):
+    server.failing[call] = [DOWN, DOWN]
+    ids = [await place.deliver(n) for n in ("anna_1.jpg", "none_1.jpg", "stranger_1.jpg")]
+    await at_rest(place)
+    assert place.problems.count(DOWN) >= (1 if call == "faces" else 2) or call == "faces"
+    assert [place.places(i) for i in ids] == [
+        ["faces/anna/anna_1.jpg"],
+        ["review/unidentified/noface_none_1.jpg"],
+        ["review/unidentified/unknown_stranger_1.jpg"],
+    ]
+    place.check()
+
+
+async def test_a_scan_that_never_started_is_made_up_for(place, server):
+    """The photo is in the library and the ledger; only Immich has not heard of it."""
+    server.failing["scan"] = [DOWN]
+    photo = await place.deliver("anna_1.jpg")
+    await at_rest(place)
+    assert place.places(photo) == ["faces/anna/anna_1.jpg"]
+    assert server.calls_made["scan"] == 2
+
+
+async def test_a_library_is_found_rather_than_made_twice(place, server, root):
+    await place.deliver("anna_1.jpg")
+    await at_rest(place)
+    assert server.calls_made["create_library"] == 1
+    close_world(place)
+    again = MoodyWorld(root, server=server)
+    try:
+        assert await again.sidecar.shelve.ensure_library() == server.libraries_made[0].id
+        photo = await again.deliver("bella_1.jpg", picture(99))
+        await at_rest(again)
+        assert again.places(photo) == ["faces/bella/bella_1.jpg"]
+        assert server.calls_made["create_library"] == 1
+    finally:
+        close_world(again)
+
+
+async def test_a_library_made_by_hand_for_the_folder_is_used(place, server):
+    from smartsort.ports import Library
+
+    server.libraries_made.append(Library("by-hand", "My photos", ("/elsewhere", "/mnt/library/shard-0001/")))
+    assert await place.sidecar.shelve.ensure_library() == "by-hand"
+    assert server.calls_made["create_library"] == 0
+    assert place.ledger.read(facts.shards)[0].library_id == "by-hand"
+
+
+async def test_a_library_that_was_deleted_in_immich_is_made_anew(place, server):
+    await place.deliver("anna_1.jpg")
+    await at_rest(place)
+    [old] = server.libraries_made
+    server.libraries_made.clear()
+    server.assets.clear()
+    unknown = ImmichRejected("library: Not found or no library.update access", 400)
+    real = server.scan
+
+    async def scan(library_id):
+        if library_id == old.id:
+            server._call("scan")
+            raise unknown
+        await real(library_id)
+
+    server.scan = scan
+    photo = await place.deliver("anna_2.jpg")
+    await at_rest(place)
+    assert place.places(photo) == ["faces/anna/anna_2.jpg"]
+    assert place.ledger.read(facts.shards)[0].library_id != old.id
+
+
+# --- restart ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("after", ["claimed", "examine", "compare", "shelve", "recognise"])
+async def test_a_restart_goes_on_from_every_state(root, after):
+    names = ("anna_1.jpg", "none_1.jpg", "stranger_1.jpg", "anna+bella_1.jpg")
+    first = MoodyWorld(root)
+    server = first.server
+    server.at_work["faceDetection"] = set(names)
+    server.queue_counts = _idle(server)
+    ids = [await first.deliver(n) for n in names]
+    copy = await first.deliver("copy.jpg", _bytes_of(first, ids[0]))
+    stages = ("claimed", "examine", "compare", "shelve", "recognise")
+    for _ in range(3 if after == "recognise" else 1):
+        for name in stages[1 : stages.index(after) + 1]:
+            await first.stage(name)
+    reached = {first.photo(i).state for i in ids}
+    close_world(first)
+
+    server.at_work.clear()
+    second = MoodyWorld(root, server=server)
+    try:
+        assert {second.photo(i).state for i in ids} == reached
+        assert second.sidecar.recovered.unknown == ()
+        await at_rest(second)
+        assert [second.places(i) for i in (*ids, copy)] == [
+            ["faces/anna/anna_1.jpg"],
+            ["review/unidentified/noface_none_1.jpg"],
+            ["review/unidentified/unknown_stranger_1.jpg"],
+            ["review/multiple_faces/multi_anna+bella_1.jpg"],
+            ["review/duplicates/duplicate_copy.jpg"],
+        ]
+        second.check()
+    finally:
+        close_world(second)
+    expected = {
+        "claimed": State.CLAIMED,
+        "examine": State.HASHED,
+        "compare": State.UNIQUE,
+        "shelve": State.PLACED,
+        "recognise": State.KNOWN,
+    }
+    assert reached == {expected[after]}
+
+
+def _bytes_of(place, photo):
+    with open(place.context.absolute(place.names(photo)[0]), "rb") as file:
+        return file.read()

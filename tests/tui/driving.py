@@ -1,0 +1,79 @@
+"""Driving the terminal UI in tests: start it, wait for what must become true, read the screen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from textual.pilot import Pilot
+
+from smartsort_tui.app import SmartsortApp
+from smartsort_tui.sample.sidecar import NOON, SampleSidecar
+from smartsort_tui.screens.review import ReviewScreen
+from smartsort_tui.settings import Settings
+from smartsort_tui.terminal import Images, Terminal
+
+
+@asynccontextmanager
+async def driving(
+    sidecar: SampleSidecar | None = None,
+    *,
+    url: str = "http://sample",
+    token: str | None = None,
+    size: tuple[int, int] = (100, 30),
+    images: Images = "none",
+    keys: dict[str, str] | None = None,
+    folder: str | None = None,
+) -> AsyncIterator[Pilot[None]]:
+    """The application on a sample sidecar without a socket, or on a URL; no error may have gone unseen."""
+    app = SmartsortApp(
+        Settings(url=url, token=token, keys=keys or {}, export_folder=folder),
+        Terminal(images),
+        clock=lambda: NOON,
+        transport=sidecar.transport() if sidecar is not None else None,
+    )
+    app.animation_level = "none"
+    async with app.run_test(size=size) as pilot:
+        yield pilot
+    assert app.mishaps == []
+
+
+async def until(pilot: Pilot[None], so: Callable[[], object], what: str, seconds: float = 30) -> None:
+    """Until it is so; fails, showing the screen, when it never is."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    while not so():
+        assert loop.time() < end, f"waited in vain for {what}; the screen is\n{screen_text(pilot)}"
+        await asyncio.sleep(0.01)
+    await pilot.pause()
+
+
+def review(pilot: Pilot[None]) -> ReviewScreen:
+    """The review screen, whatever lies over it."""
+    return next(screen for screen in pilot.app.screen_stack if isinstance(screen, ReviewScreen))
+
+
+async def loaded(pilot: Pilot[None]) -> ReviewScreen:
+    """The review screen once its first item is shown whole."""
+    await until(pilot, lambda: pilot.app.screen_stack, "a screen")
+    screen = review(pilot)
+    await until(pilot, lambda: screen.is_mounted and screen.desk.queue.is_loaded, "the queue")
+    if len(screen.desk.queue):
+        await until(pilot, lambda: screen.desk.item(current(screen)) is not None, "the first item")
+    return screen
+
+
+def current(screen: ReviewScreen) -> int:
+    """The id of the item the cursor is on."""
+    return screen.desk.queue.id_at(screen.rows.cursor) or 0
+
+
+def screen_text(pilot: Pilot[None]) -> str:
+    """What the terminal shows, as lines of text."""
+    width, height = pilot.app.size
+    lines = []
+    for y in range(height):
+        strips = pilot.app.screen._compositor.render_strips()
+        lines.append("".join(segment.text for segment in strips[y]) if y < len(strips) else "")
+    return "\n".join(line[: width * 2].rstrip() for line in lines)

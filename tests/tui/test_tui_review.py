@@ -1,0 +1,267 @@
+"""Reviewing by keyboard, without a socket."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from pathlib import Path
+
+import pytest
+from tests.tui.driving import current, driving, loaded, screen_text, until
+
+from smartsort_tui.sample import data
+from smartsort_tui.sample.sidecar import SampleSidecar
+from smartsort_tui.screens.dialogs import BulkPreview, HelpScreen, PersonPicker
+
+
+async def test_the_whole_queue_is_reviewed_by_keyboard() -> None:
+    sidecar = SampleSidecar(30)
+    async with driving(sidecar) as pilot:
+        screen = await loaded(pilot)
+        while len(screen.desk.queue):
+            item = current(screen)
+            await until(pilot, lambda item=item: screen.desk.item(item) is not None, "the item")  # type: ignore[misc]
+            whole = screen.desk.item(item)
+            assert whole is not None
+            key = "1" if whole.suggestions else "r" if item % 2 else "s"
+            await pilot.press(key)
+            await until(pilot, lambda item=item: current(screen) != item, "the next item")  # type: ignore[misc]
+        await until(pilot, lambda: not sidecar.pending, "the sidecar to have all decisions")
+        await until(pilot, lambda: "Nothing waits" in screen_text(pilot), "the empty state")
+    kinds = {event.kind for event in sidecar.decided.values()}
+    assert kinds == {"approved", "rejected", "skipped"}
+    assert len(sidecar.decided) == 30
+
+
+async def test_the_next_item_is_there_when_a_decision_is_made() -> None:
+    async with driving(SampleSidecar(23), images="halfblocks") as pilot:
+        screen = await loaded(pilot)
+        await until(pilot, lambda: screen.desk.item(22) and screen.desk.item(21), "the neighbours")
+        await until(pilot, lambda: len(screen.picture._store) >= 2, "the next picture")
+        waits = screen.picture.waits
+        await pilot.press("a")
+        assert current(screen) == 22
+        assert "IMG_000022" in screen.words.text
+        assert "This is" in screen.words.text
+        await pilot.pause()
+        assert screen.picture.waits == waits
+        assert screen.picture._shown is not None
+
+
+async def test_every_way_to_decide_sends_what_was_meant() -> None:
+    sidecar = SampleSidecar(23)
+    async with driving(sidecar) as pilot:
+        screen = await loaded(pilot)
+        await pilot.press("2")
+        await until(pilot, lambda: 23 in sidecar.decided, "the decision")
+        assert sidecar.decided[23].text.endswith(data.suggestions(23)[1].person.name)
+        await until(pilot, lambda: screen.desk.item(22), "the next item")
+        await pilot.press("enter")
+        await until(pilot, lambda: 22 in sidecar.decided, "the decision")
+        assert sidecar.decided[22].text.endswith(data.suggestions(22)[0].person.name)
+
+
+async def test_the_person_picker_files_under_one_or_several() -> None:
+    sidecar = SampleSidecar(20)
+    async with driving(sidecar) as pilot:
+        await loaded(pilot)
+        await pilot.press("P")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PersonPicker), "the picker")
+        await until(pilot, lambda: "Zoë" in screen_text(pilot), "the people")
+        await pilot.press(*"zoe", "enter")
+        await until(pilot, lambda: 20 in sidecar.decided, "the decision")
+        assert sidecar.decided[20].text.endswith("Zoë Żak")
+        await pilot.press("P")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PersonPicker), "the picker")
+        await until(pilot, lambda: "Nadia" in screen_text(pilot), "the people")
+        await pilot.press(*"nadia", "tab", *["backspace"] * 5, *"sarah", "tab", "enter")
+        await until(pilot, lambda: 19 in sidecar.decided, "the decision")
+        assert sidecar.decided[19].text.endswith("Nadia, Sarah Smith")
+
+
+async def test_a_new_person_is_created_once() -> None:
+    sidecar = SampleSidecar(20)
+    async with driving(sidecar) as pilot:
+        screen = await loaded(pilot)
+        for wanted in (20, 19):
+            await pilot.press("N")
+            await until(pilot, lambda: isinstance(pilot.app.screen, PersonPicker), "the dialog")
+            await until(pilot, lambda: screen.desk.people, "the people")
+            await pilot.pause()
+            await pilot.press(*"grete", "enter")
+            await until(pilot, lambda wanted=wanted: wanted in sidecar.decided, "the decision")  # type: ignore[misc]
+    assert [person.name for person in sidecar.created] == ["grete"]
+
+
+async def test_undo_brings_items_back_where_they_stood() -> None:
+    sidecar = SampleSidecar(20)
+    async with driving(sidecar) as pilot:
+        screen = await loaded(pilot)
+        await pilot.press("j", "j", "r", "r")
+        await until(pilot, lambda: len(sidecar.decided) == 2, "the decisions")
+        await pilot.press("u")
+        await until(pilot, lambda: len(sidecar.decided) == 1 and current(screen) == 17, "the first undo")
+        await pilot.press("u")
+        await until(pilot, lambda: not sidecar.decided and current(screen) == 18, "the second undo")
+        assert list(screen.desk.queue.ids()) == list(range(20, 0, -1))
+        await pilot.press("u")
+        await until(pilot, lambda: "nothing decided here" in screen_text(pilot), "the message")
+
+
+async def test_bulk_shows_what_will_happen_and_then_does_it() -> None:
+    sidecar = SampleSidecar(40)
+    async with driving(sidecar) as pilot:
+        screen = await loaded(pilot)
+        await pilot.press("m", "m", "m", "a")
+        await until(pilot, lambda: isinstance(pilot.app.screen, BulkPreview), "the preview")
+        assert "File 3 photos?" in screen_text(pilot)
+        assert "faces/" in screen_text(pilot)
+        assert sidecar.decided == {}
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is screen, "the review")
+        assert sidecar.decided == {}
+        assert len(screen.rows.marked) == 3
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(pilot.app.screen, BulkPreview), "the preview")
+        assert "Reject 3 photos?" in screen_text(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: sorted(sidecar.decided) == [38, 39, 40], "the rejections")
+        await until(pilot, lambda: current(screen) == 37, "the list")
+        await pilot.press("u")
+        await until(pilot, lambda: not sidecar.decided, "the undo")
+        await until(pilot, lambda: len(screen.desk.queue) == 40, "the list")
+
+
+async def test_mark_all_takes_what_the_filter_matches() -> None:
+    sidecar = SampleSidecar(40)
+    async with driving(sidecar) as pilot:
+        screen = await loaded(pilot)
+        await pilot.press("f")
+        await until(pilot, lambda: len(screen.desk.queue) == 5, "the duplicates")
+        await pilot.press("M", "r")
+        await until(pilot, lambda: isinstance(pilot.app.screen, BulkPreview), "the preview")
+        assert "Reject 5 photos?" in screen_text(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: len(sidecar.decided) == 5, "the rejections")
+        assert {data.category(item) for item in sidecar.decided} == {"duplicates"}
+        await until(pilot, lambda: "Nothing matches in Duplicates" in screen_text(pilot), "the empty filter")
+        await pilot.press("escape")
+        await until(pilot, lambda: len(screen.desk.queue) == 35, "the whole queue")
+
+
+async def test_search_narrows_and_escape_widens() -> None:
+    async with driving(SampleSidecar(200)) as pilot:
+        screen = await loaded(pilot)
+        await pilot.press("slash", *"0142", "enter")
+        await until(pilot, lambda: len(screen.desk.queue) == 1 and current(screen) == 142, "the match")
+        await pilot.press("slash", *"zzz")
+        await until(pilot, lambda: "Nothing matches “zzz”" in screen_text(pilot), "the empty search")
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: len(screen.desk.queue) == 200, "the whole queue")
+
+
+async def test_the_list_is_exported(tmp_path: Path) -> None:
+    async with driving(SampleSidecar(20), folder=str(tmp_path)) as pilot:
+        await loaded(pilot)
+        await pilot.press("e")
+        await until(pilot, lambda: "exported to" in screen_text(pilot), "the export")
+    files = sorted(os.listdir(tmp_path))
+    assert files == ["smartsort-review-20250614-120000.csv"]
+    rows = list(csv.DictReader((tmp_path / files[0]).read_text().splitlines()))
+    assert [int(row["id"]) for row in rows] == list(range(20, 0, -1))
+
+
+async def test_keys_can_be_set() -> None:
+    sidecar = SampleSidecar(20)
+    async with driving(sidecar, keys={"review.reject": "x"}) as pilot:
+        await loaded(pilot)
+        assert "x reject" in screen_text(pilot)
+        await pilot.press("r")
+        await pilot.pause()
+        assert sidecar.decided == {}
+        await pilot.press("x")
+        await until(pilot, lambda: 20 in sidecar.decided, "the rejection")
+
+
+async def test_help_names_the_keys_of_what_has_the_focus() -> None:
+    async with driving(SampleSidecar(20), size=(100, 60)) as pilot:
+        await loaded(pilot)
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen), "the help")
+        text = screen_text(pilot)
+        for wanted in ("Review: keys", "Reject: to the trash", "review.reject", "What has the focus"):
+            assert wanted in text
+        await pilot.press("escape")
+        await pilot.press("f2", "question_mark")
+        await until(pilot, lambda: "Statistics: keys" in screen_text(pilot), "the help of the statistics")
+
+
+async def test_the_palette_does_what_keys_do() -> None:
+    sidecar = SampleSidecar(20)
+    async with driving(sidecar) as pilot:
+        await loaded(pilot)
+        await pilot.press("ctrl+p")
+        await pilot.press(*"reject")
+        await until(pilot, lambda: "Reject: to the trash" in screen_text(pilot), "the command")
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: 20 in sidecar.decided, "the rejection")
+
+
+async def test_the_mouse_chooses_rows_categories_areas_and_suggestions() -> None:
+    sidecar = SampleSidecar(40)
+    async with driving(sidecar, size=(100, 40)) as pilot:
+        screen = await loaded(pilot)
+        await pilot.click("#queue", offset=(5, 3))
+        await until(pilot, lambda: current(screen) == 37, "the clicked row")
+        await until(pilot, lambda: screen.desk.item(37), "the item")
+        line = screen.words.text.splitlines().index("[2] " + data.suggestions(37)[1].person.name + "  0.58")
+        await pilot.click("#details", offset=(4, line))
+        await until(pilot, lambda: 37 in sidecar.decided, "the filing")
+        assert sidecar.decided[37].text.endswith(data.suggestions(37)[1].person.name)
+        await pilot.click("#categories", offset=(12, 0))
+        await until(pilot, lambda: len(screen.desk.queue) == 5, "the duplicates")
+        await pilot.click("#areas", offset=(20, 0))
+        await until(pilot, lambda: pilot.app.current_mode == "statistics", "the statistics")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 20), (200, 50), (40, 12), (300, 80)])
+async def test_every_size_shows_list_reasons_and_keys(size: tuple[int, int]) -> None:
+    async with driving(SampleSidecar(40), size=size) as pilot:
+        await loaded(pilot)
+        text = screen_text(pilot)
+        assert "▶" in text
+        assert "IMG_000040" in text
+        assert "Why" in text
+        assert "a approve" in text
+        assert "? help" in text
+
+
+async def test_a_face_can_be_chosen_for_a_group() -> None:
+    sidecar = SampleSidecar(10)
+    async with driving(sidecar, size=(100, 40)) as pilot:
+        screen = await loaded(pilot)
+        assert current(screen) == 10
+        await pilot.press("o", "o")
+        assert "▶2" in screen.words.text
+        await pilot.press("1")
+        await until(pilot, lambda: 10 in sidecar.decided, "the decision")
+
+
+async def test_ten_thousand_items_are_a_list_like_any_other() -> None:
+    async with driving(SampleSidecar(10_000)) as pilot:
+        screen = await loaded(pilot)
+        await pilot.press("G")
+        await until(pilot, lambda: current(screen) == 1, "the last item")
+        await until(pilot, lambda: screen.desk.item(1), "its details")
+        assert len(list(screen.desk.queue.rows())) <= 2000
+        await pilot.press("g")
+        await until(pilot, lambda: screen.desk.queue.row(0) is not None, "the first rows again")
+        assert current(screen) == 10_000
+
+
+async def test_the_sample_is_what_the_api_would_send() -> None:
+    sidecar = SampleSidecar(20)
+    answer = sidecar.answer("GET", f"{data.BASE}/review/queue", {"limit": "3"}, {}, b"")
+    page = json.loads(answer.body)
+    assert (page["total"], len(page["items"]), page["next_cursor"]) == (20, 3, "18")

@@ -1,0 +1,238 @@
+"""Stages side by side: none stops the others, trouble is told once, and the end is bounded."""
+
+import asyncio
+import logging
+from types import SimpleNamespace
+
+import pytest
+
+from smartsort.core.model import State
+from smartsort.errors import (
+    ConfigurationError,
+    ImmichRefused,
+    ImmichRejected,
+    ImmichUnreachable,
+    LedgerError,
+    RootUnavailable,
+    StorageFull,
+)
+from smartsort.pipeline import runner
+from smartsort.pipeline.context import Bells
+from smartsort.pipeline.runner import Runner, Stage, kind_of
+from smartsort.pipeline.trouble import Troubles
+
+DOWN = ImmichUnreachable("Immich cannot be reached")
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(runner, "FIRST_BACKOFF", 0.001)
+    monkeypatch.setattr(runner, "LONGEST_BACKOFF", 0.002)
+
+
+class Place:
+    """A runner with stages that a test scripts, and what was announced."""
+
+    def __init__(self):
+        async def awrite(_work):
+            return 0
+
+        self.context = SimpleNamespace(bells=Bells(), ledger=SimpleNamespace(awrite=awrite))
+        self.told = []
+        self.stages = []
+        times = iter(f"2024-{n}" for n in range(100))
+        self.troubles = Troubles(lambda: next(times), lambda t, began: self.told.append((t.kind, began)))
+        self.runner = Runner(self.context, self.stages, self.troubles)
+
+    def stage(self, name, *answers, takes=(), uses=(), then=None):
+        """Each step gives or raises the next answer; afterwards `then`. Returns the number of steps so far."""
+        script = list(answers)
+        steps = []
+
+        async def step():
+            steps.append(name)
+            answer = script.pop(0) if script else then
+            if isinstance(answer, Exception):
+                raise answer
+            return answer() if callable(answer) else answer
+
+        self.stages.append(Stage(name, takes, step, uses))
+        return steps
+
+    def stop(self):
+        self.runner.stop.set()
+
+
+async def test_a_stage_that_fails_stops_no_other(caplog):
+    place = Place()
+    place.stage("bad", then=ImmichUnreachable("down"))
+    good = place.stage("good", *[True] * 50, then=lambda: place.stop())
+    await asyncio.wait_for(place.runner.run(), 30)
+    assert len(good) == 51
+    assert place.told == [("immich", True)]
+
+
+async def test_trouble_is_told_when_it_begins_and_when_it_ends():
+    place = Place()
+    place.stage("bad", DOWN, DOWN, DOWN, 0.0, then=lambda: place.stop(), uses=("immich",))
+    await asyncio.wait_for(place.runner.run(), 30)
+    assert place.told == [("immich", True), ("immich", False)]
+    assert place.troubles.open == ()
+
+
+async def test_finding_nothing_to_do_is_no_proof_that_immich_is_back():
+    place = Place()
+    place.stage("bad", DOWN, False, takes=(State.HASHED,), uses=("immich",))
+    task = asyncio.create_task(place.runner.run())
+    while not place.told:
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(0.02)
+    assert [t.kind for t in place.troubles.open] == ["immich"]
+    place.stop()
+    await asyncio.wait_for(task, 30)
+
+
+async def test_who_backed_off_goes_on_as_soon_as_another_finds_immich_back(monkeypatch):
+    monkeypatch.setattr(runner, "FIRST_BACKOFF", 3600)
+    monkeypatch.setattr(runner, "LONGEST_BACKOFF", 3600)
+    place = Place()
+    failed = asyncio.Event()
+
+    async def patient():
+        await failed.wait()
+        return 0.0 if not place.told[1:] else place.stop()
+
+    def fail_once():
+        failed.set()
+        raise DOWN
+
+    place.stage("waits", fail_once, then=lambda: place.stop(), uses=("immich",))
+    place.stages.append(Stage("finds it back", (), patient, ("immich",)))
+    await asyncio.wait_for(place.runner.run(), 30)
+    assert place.told == [("immich", True), ("immich", False)]
+
+
+async def test_a_bug_is_logged_with_its_trace_and_tried_again(caplog):
+    place = Place()
+    steps = place.stage("bad", ValueError("what?"), then=lambda: place.stop())
+    with caplog.at_level(logging.ERROR):
+        await asyncio.wait_for(place.runner.run(), 30)
+    assert len(steps) == 2
+    assert place.told == [("bug", True)]
+    assert "stage bad failed" in caplog.text
+    assert "what?" in caplog.text
+
+
+async def test_a_broken_ledger_ends_the_run():
+    place = Place()
+    place.stage("bad", LedgerError("the ledger is gone"))
+    place.stage("other", then=0.001)
+    with pytest.raises(LedgerError, match="is gone"):
+        await asyncio.wait_for(place.runner.run(), 30)
+
+
+async def test_a_stage_sleeps_until_its_bell_rings():
+    place = Place()
+    steps = place.stage("sleeps", None, then=lambda: place.stop(), takes=(State.HASHED,))
+    other = place.stage("other", None, takes=(State.PLACED,))
+    task = asyncio.create_task(place.runner.run())
+    while not steps or not other:
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(0.01)
+    assert len(steps) == 1
+    place.context.bells.ring(State.HASHED)
+    await asyncio.wait_for(task, 30)
+    assert len(steps) == 2
+    assert len(other) == 1
+
+
+@pytest.mark.parametrize("answer", [None, False])
+async def test_a_stage_that_takes_no_photos_may_have_nothing_to_do(answer):
+    place = Place()
+    steps = place.stage("no states", answer, then=lambda: place.stop())
+    task = asyncio.create_task(place.runner.run())
+    while not steps:
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(0.01)
+    assert not task.done()
+    place.context.bells.ring_all()
+    await asyncio.wait_for(task, 30)
+    assert len(steps) == 2
+
+
+async def test_a_bell_that_rang_before_anybody_listened_is_heard():
+    bells = Bells()
+    bells.ring(State.HASHED)
+    assert await bells.wait((State.HASHED,), 0)
+    assert not await bells.wait((State.HASHED,), 0)
+
+
+async def test_a_step_under_way_is_finished_at_the_end():
+    place = Place()
+    begun, go = asyncio.Event(), asyncio.Event()
+    finished = []
+
+    async def step():
+        begun.set()
+        await go.wait()
+        finished.append(True)
+        return 3600.0
+
+    place.stages.append(Stage("slow", (), step, ()))
+    task = asyncio.create_task(place.runner.run())
+    await begun.wait()
+    place.stop()
+    await asyncio.sleep(0.01)
+    assert not task.done()
+    go.set()
+    await asyncio.wait_for(task, 30)
+    assert finished == [True]
+
+
+async def test_a_step_that_does_not_end_is_left_for_the_next_start(monkeypatch, caplog):
+    monkeypatch.setattr(runner, "DRAIN_SECONDS", 0.01)
+    place = Place()
+    begun = asyncio.Event()
+
+    async def step():
+        begun.set()
+        await asyncio.Event().wait()
+
+    place.stages.append(Stage("stuck", (), step, ()))
+    task = asyncio.create_task(place.runner.run())
+    await begun.wait()
+    place.stop()
+    await asyncio.wait_for(task, 30)
+    assert "stage stuck did not finish" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("problem", "kind"),
+    [
+        (DOWN, "immich"),
+        (ImmichRefused("no", "job.create"), "permission"),
+        (ImmichRejected("no", 400), "immich"),
+        (RootUnavailable("gone"), "root"),
+        (StorageFull("full"), "storage"),
+        (ConfigurationError("wrong"), "smartsort"),
+        (ValueError("what?"), "bug"),
+    ],
+)
+def test_what_kind_of_trouble_an_error_is(problem, kind):
+    assert kind_of(problem) == kind
+
+
+def test_trouble_that_goes_on_keeps_its_beginning_and_its_newest_words():
+    told = []
+    times = iter("abcdef")
+    troubles = Troubles(lambda: next(times), lambda t, began: told.append((t.kind, t.message, began)))
+    troubles.begin("immich", "first")
+    troubles.begin("immich", "second")
+    troubles.begin("storage", "full")
+    assert [(t.kind, t.message, t.since) for t in troubles.open] == [
+        ("immich", "second", "a"),
+        ("storage", "full", "b"),
+    ]
+    assert troubles.end("immich", "permission")
+    assert not troubles.end("immich")
+    assert told == [("immich", "first", True), ("storage", "full", True), ("immich", "second", False)]

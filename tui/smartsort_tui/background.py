@@ -1,0 +1,27 @@
+"""Work beside the user interface: in named groups, and an error never ends the program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
+
+from textual.dom import DOMNode
+from textual.worker import Worker
+
+
+def work(
+    node: DOMNode,
+    group: str,
+    function: Callable[..., Coroutine[Any, Any, Any]],
+    *arguments: Any,
+    latest_only: bool = False,
+    **named: Any,
+) -> Worker[Any]:
+    """Run a coroutine function beside the user interface; `latest_only` cancels what the group still does.
+
+    A function, not a coroutine, so that one cancelled before it began leaves nothing behind.
+    """
+    run: Any = partial(function, *arguments, **named)
+    worker: Worker[Any] = node.run_worker(run, group=group, exclusive=latest_only, exit_on_error=False)
+    return worker
