@@ -213,6 +213,7 @@ class Intake:
     async def work(self) -> None:
         while self.context.ledger.read(items.open_items):
             await self.downloads.step()
+        await until(lambda: not self.downloads._running)  # a failed one tidies up after its last word
 
     def photos(self) -> list[tuple[str, str, str]]:
         """(original name, source, origin) of the photos of the ledger."""

@@ -7,11 +7,12 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from tests.fakes import FakeAsset, FakeClock, FakeServer, World, by_name
+
 from smartsort.core.completion import CHAIN, RECOGNITION, Listing, Look, QueueCount, QueueCounts
 from smartsort.core.model import Face
 from smartsort.errors import ImmichError, ImmichRejected
 from smartsort.ledger import photos
-from tests.fakes import FakeAsset, FakeClock, FakeServer, World, by_name
 
 
 class Busy(ImmichRejected):
@@ -143,11 +144,14 @@ class SteadyClock(FakeClock):
 
     def __init__(self) -> None:
         super().__init__()
-        self.monotonic = lambda: self.at.timestamp()
+        self.monotonic = self._seconds
+
+    def _seconds(self) -> float:
+        return self.at.timestamp()
 
 
 async def rounds(place: MoodyWorld, count: int, seconds: float = 1.0) -> None:
-    """So many turns of every stage, each after a while; errors of Immich leave photos waiting as in the runner."""
+    """So many turns of every stage, each after a while; errors of Immich leave photos waiting."""
     for _ in range(count):
         for name in ("examine", "compare", "shelve", "recognise"):
             try:

@@ -38,6 +38,7 @@ from smartsort.pipeline.people import People
 from smartsort.pipeline.recognise import Recognise
 from smartsort.pipeline.reconcile import Reconcile
 from smartsort.pipeline.recover import Recovered, Recovery
+from smartsort.pipeline.renames import Renames
 from smartsort.pipeline.route import Router
 from smartsort.pipeline.runner import Runner, Stage
 from smartsort.pipeline.shelve import Shelve
@@ -284,6 +285,7 @@ def _wire(
         Outbox(context, people),
     )
     actions = Actions(context, people)
+    renames = Renames(context, people, actions.follow if settings.follow_renames else None)
     retention = Retention(actions.purge_expired, settings.trash.retention_days)
     storage, immich = ("storage", "root"), ("immich", "permission")
 
@@ -311,7 +313,8 @@ def _wire(
         Stage("compare", compare.takes, compare.step, (*storage, *immich)),
         Stage("shelve", shelve.takes, shelve_step, ()),
         Stage("recognise", recognise.takes, recognise_step, immich),
-        Stage("heal", (State.REVIEW,), heal.step, immich),
+        Stage("heal", (), heal.step, immich),
+        Stage("renames", (), renames.step, immich),
         Stage("outbox", (State.FILED, State.REVIEW), outbox.step, ()),
         Stage("downloads", (), downloads.step, ()),
         Stage("notify", (), notifier.step, ()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -84,7 +85,6 @@ async def test_says_that_the_key_is_invalid(version: str) -> None:
     ("call", "permission"),
     [
         (ImmichServer.queue_counts, "queue.read"),
-        (ImmichServer.look, "queue.read"),
         (ImmichServer.libraries, "library.read"),
     ],
 )
@@ -107,10 +107,32 @@ async def test_makes_and_lists_libraries(version: str) -> None:
 
 
 async def test_says_why_an_import_path_cannot_be_read(version: str) -> None:
-    server, library = connect(Replay(version, "02")), library_id(version)
-    assert await server.validate_import_path(library, "/mnt/smartsort") is None
-    assert "ENOENT" in (await server.validate_import_path(library, "/nonexistent") or "")
-    assert "absolute" in (await server.validate_import_path(library, "relative/path") or "")
+    """Immich refuses an update in the words of its verdicts, and these were recorded."""
+    verdicts = {
+        verdict["importPath"]: verdict.get("message")
+        for each in recorded(version)
+        if each.path.endswith("/validate") and each.status == 200
+        for verdict in each.response["importPaths"]
+    }
+    relative = next(path for path in verdicts if not path.startswith("/"))
+    library = {**answers(version, "GET", "/libraries")[-1][0], "importPaths": ["/mnt/smartsort"]}
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(200, json=library)
+        paths = json.loads(request.content)["importPaths"]
+        asked.append(paths)
+        guard = (verdicts[relative] or "").replace(relative, paths[1])
+        said = verdicts[paths[0]] or guard
+        return httpx.Response(400, json={"message": f"Invalid import path: {said}"})
+
+    server = connect(answer)
+    assert await server.validate_import_path(library["id"], "/mnt/smartsort") is None
+    assert "ENOENT" in (await server.validate_import_path(library["id"], "/nonexistent") or "")
+    for paths in asked:
+        assert not paths[1].startswith("/"), "without it Immich would take the path over"
+        assert paths[2:] == ["/mnt/smartsort"], "the library's own stay whatever happens"
 
 
 async def test_watches_a_scan_to_its_end(version: str) -> None:
@@ -119,11 +141,13 @@ async def test_watches_a_scan_to_its_end(version: str) -> None:
     server = connect(replay)
     await server.scan(library_id(version))
     assets = {asset["id"] for path, asset in assets_by_path(version).items() if "near_dup" not in path}
+    await server.queue_counts()
     look = await server.look()
     assert look.listings[0].collective, "the library is still being walked"
     assert look.detected(assets) == frozenset()
     looks, seen, detected = 1, set(), set()
     while not replay.ended:
+        counts = await server.queue_counts()
         look = await server.look()
         looks += 1
         busy = frozenset().union(*(part.ids for part in look.listings[:-1])) & assets
@@ -133,13 +157,15 @@ async def test_watches_a_scan_to_its_end(version: str) -> None:
     assert len(seen) > 10
     assert look.detected(assets) == assets
     assert look.recognised(["any face"])
-    assert pending(look.counts) == 0
+    assert pending(counts) == 0
     assert server.calls["list_jobs"] == len(CHAIN) * looks + 1, "one listing failed and was repeated"
 
 
 async def test_reads_the_queues_in_chain_order(version: str) -> None:
     replay = Replay(version, "08")
-    await connect(replay).look()
+    server = connect(replay)
+    await server.queue_counts()
+    await server.look()
     assert replay.asked == [("GET", "/queues"), *(("GET", f"/queues/{name}/jobs") for name in CHAIN)]
 
 

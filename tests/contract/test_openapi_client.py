@@ -67,7 +67,7 @@ def test_words_are_open() -> None:
 
 def test_only_harmless_calls_are_repeated() -> None:
     repeated = {each.name for each in operations().values() if each.repeatable and each.method == "POST"}
-    assert repeated == {"check_uploads", "search_assets", "validate_library"}
+    assert repeated == {"check_uploads", "search_assets"}
 
 
 def test_only_the_adapter_imports_the_client() -> None:

@@ -20,7 +20,7 @@ URL = os.environ.get("SMARTSORT_TEST_IMMICH_URL", "")
 TOP = Path(__file__).resolve().parents[2]
 SUBSET: dict[str, Any] = yaml.safe_load((TOP / "openapi" / "immich-subset.yaml").read_text("utf-8"))
 
-DEPRECATED = {"2.5.6": {"start_queue"}, "3.1.0": {"start_queue", "update_assets"}}
+DEPRECATED = {"2.5.6": {"start_queue"}, "3.1.0": {"start_queue", "update_assets", "update_library"}}
 
 
 def described() -> dict[str, Any]:

@@ -18,7 +18,9 @@ from smartsort.demo.regions import face_regions
 from smartsort.demo.samples import make_samples
 
 SMARTSORT = [sys.executable, "-m", "smartsort.cli.main"]
-PHOTOS = Path(os.environ.get("SMARTSORT_TEST_SHARED") or Path(__file__).resolve().parents[3] / "shared") / "photos"
+PHOTOS = (
+    Path(os.environ.get("SMARTSORT_TEST_SHARED") or Path(__file__).resolve().parents[3] / "shared") / "photos"
+)
 
 
 def demo(folder, *arguments):
@@ -69,7 +71,9 @@ def test_samples_are_sorted_checked_and_left_to_look_at(tmp_path):
 
 def test_each_run_has_a_folder_of_its_own(tmp_path):
     for _ in range(2):
-        assert demo(tmp_path, "--count", "2", "--profile", "instant", "--dir", tmp_path / "runs").returncode == 0
+        assert (
+            demo(tmp_path, "--count", "2", "--profile", "instant", "--dir", tmp_path / "runs").returncode == 0
+        )
     assert len(os.listdir(tmp_path / "runs")) == 2
 
 

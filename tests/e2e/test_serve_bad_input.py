@@ -1,4 +1,4 @@
-"""Whatever lands in the inbox is left where it is or goes to review with the reason; nothing stops the rest."""
+"""Whatever lands in the inbox is left where it is or goes to review with the reason; the rest goes on."""
 
 import os
 import re
@@ -18,7 +18,9 @@ def portraits(tmp_path):
     for seed in range(2):
         folder = tmp_path / f"samples {seed}"
         made = make_samples(folder, 40, seed, size=(160, 120))
-        found += [(folder / s.path).read_bytes() for s in made if s.kind == "single" and s.person == "John Doe"]
+        found += [
+            (folder / s.path).read_bytes() for s in made if s.kind == "single" and s.person == "John Doe"
+        ]
     return found
 
 

@@ -45,11 +45,10 @@ class Process:
 
     def wait_for(self, pattern, seconds=60):
         with self._news:
-            found = self._news.wait_for(
-                lambda: re.search(pattern, self.said) or not self._reader.is_alive(), seconds
-            )
-            assert found and re.search(pattern, self.said), f"never said {pattern!r}:\n{self.said}"
-            return re.search(pattern, self.said)
+            self._news.wait_for(lambda: re.search(pattern, self.said) or not self._reader.is_alive(), seconds)
+            found = re.search(pattern, self.said)
+            assert found is not None, f"never said {pattern!r}:\n{self.said}"
+            return found
 
     def end(self, number=signal.SIGTERM):
         self._process.send_signal(number)

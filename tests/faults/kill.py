@@ -20,10 +20,11 @@ from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from smartsort.audit import Audit, Code, Report, Weight
-from smartsort.files.layout import Layout
 from tests.faults.deliveries import Delivery, Stock, Verdict, judge
 from tests.faults.running import Immich, Run, Zygote, settings_for
+
+from smartsort.audit import Audit, Code, Report, Weight
+from smartsort.files.layout import Layout
 
 UNFINISHED = ("arrived", "claimed", "hashed", "unique", "placed", "known")
 _AFTER_A_KILL = {Code.INTENT_OPEN, Code.LEFTOVER}

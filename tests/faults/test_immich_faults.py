@@ -10,12 +10,12 @@ from collections import Counter
 from contextlib import closing
 
 import pytest
+from tests.faults.deliveries import Stock, judge
+from tests.faults.world import World, world
 
 from smartsort.audit import Audit, Weight
 from smartsort.demo.samples import make_samples
 from smartsort.files.layout import Layout
-from tests.faults.deliveries import Stock, judge
-from tests.faults.world import World, world
 
 COUNT = 24
 

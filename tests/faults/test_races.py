@@ -12,12 +12,12 @@ from collections import Counter
 from contextlib import closing, suppress
 
 import pytest
+from tests.faults.deliveries import digest
+from tests.faults.world import world
 
 from smartsort.audit import Audit, Weight
 from smartsort.demo.samples import make_samples
 from smartsort.files.layout import Layout
-from tests.faults.deliveries import digest
-from tests.faults.world import world
 
 WRITERS = 8
 FILES = 100

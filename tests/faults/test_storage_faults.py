@@ -9,14 +9,14 @@ from contextlib import contextmanager, suppress
 
 import httpx
 import pytest
+from tests.faults.deliveries import Stock, judge
+from tests.faults.world import world
 
 from smartsort.api.app import create_app
 from smartsort.audit import Audit, Weight
 from smartsort.bootstrap import open_sidecar
 from smartsort.files.layout import SENTINEL, Layout
 from smartsort.lock import RootLocked
-from tests.faults.deliveries import Stock, judge
-from tests.faults.world import world
 
 COUNT = 24
 

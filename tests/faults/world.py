@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.faults.running import settings_for
+
 from smartsort.bootstrap import Sidecar, open_sidecar
 from smartsort.config import load_settings
 from smartsort.core.model import AT_REST
@@ -17,7 +19,6 @@ from smartsort.demo.immich import DemoImmich
 from smartsort.demo.run import demo_settings
 from smartsort.immich import ImmichServer
 from smartsort.ledger import photos
-from tests.faults.running import settings_for
 
 
 @dataclass

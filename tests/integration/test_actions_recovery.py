@@ -145,6 +145,8 @@ async def run_until_it_is_through(tmp_path, disk, act, every):
                     gone = photo.state in (State.REJECTED, State.PURGED)
                     assert world.server.assets[photo.asset_id].offline is gone, (step, photo.state)
             if through:
+                if os.environ.get("SMARTSORT_TEST_REPORT"):
+                    print(act.__name__, disk.__name__, "kills:", kills)
                 return kills
         finally:
             close_world(world)

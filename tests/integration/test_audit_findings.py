@@ -10,6 +10,8 @@ from contextlib import closing
 
 import pytest
 from click.testing import CliRunner
+from tests.faults.deliveries import XMP
+from tests.faults.world import world
 
 from smartsort.audit import Audit, Code, Weight
 from smartsort.audit.repair import Repair
@@ -18,8 +20,6 @@ from smartsort.demo.samples import make_samples
 from smartsort.files.layout import Layout
 from smartsort.lock import RootLock, holder_of
 from smartsort.rescue.workshop import workshop
-from tests.faults.deliveries import XMP
-from tests.faults.world import world
 
 COUNT = 40
 

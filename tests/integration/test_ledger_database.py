@@ -84,7 +84,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(path):
     content = b"these are my holiday notes\n" * 100
     with open(path, "wb") as file:
         file.write(content)
-    with pytest.raises(LedgerError, match="cannot be opened.*put a backup in its place"):
+    with pytest.raises(LedgerError, match=r"cannot be opened.*put a backup in its place"):
         Ledger(path)
     with open(path, "rb") as file:
         assert file.read() == content
@@ -169,7 +169,9 @@ def test_a_path_that_is_unique_there_and_taken_stops_nothing(old):
     first, second = add(old), add(old, "b.jpg")
     for photo, path, sha in ((first, "/f/a.jpg", "1" * 64), (second, "/f/b.jpg", "2" * 64)):
         old.write(
-            lambda db, p=photo, f=path, s=sha: source_tables.put_download(db, p, Download(f, "n", s, "phone", AT))
+            lambda db, p=photo, f=path, s=sha: source_tables.put_download(
+                db, p, Download(f, "n", s, "phone", AT)
+            )
         )
     moved = Download("/f/a.jpg", "n", "2" * 64, "phone", AT)
     old.write(lambda db: source_tables.put_download(db, second, moved))
@@ -297,7 +299,9 @@ def test_a_full_disk_is_a_storage_error_and_the_last_commit_stays(ledger):
 def test_the_review_queue_reads_as_the_source_document_wrote_it(ledger):
     photo = add(ledger)
     row = ReviewRow("/r/noface_a.jpg", Category.UNIDENTIFIED, SHA, "no_faces_detected", 0, None)
-    decision = Decision(Outcome.REVIEWED, (Reason("no_faces_detected"),), "v", Category.UNIDENTIFIED, "noface_")
+    decision = Decision(
+        Outcome.REVIEWED, (Reason("no_faces_detected"),), "v", Category.UNIDENTIFIED, "noface_"
+    )
     change = Change(photo, state=State.REVIEW, review=row, decision=(decision, Evidence()))
     ledger.write(lambda db: photos.apply(db, [change], AT))
     ledger.write(lambda db: photos.apply(db, [change], AT))  # repeated after a crash: renewed, not doubled

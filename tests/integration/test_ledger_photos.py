@@ -172,7 +172,10 @@ def test_of_two_equal_files_on_their_way_the_older_is_the_photo(ledger, state):
 @pytest.mark.parametrize("state", [State.UNIQUE, State.PLACED, State.KNOWN, State.FILED, State.REVIEW])
 def test_a_younger_twin_that_has_overtaken_is_the_photo(ledger, state):
     """The older one was held up; it must not push out what is on its way to the library already."""
-    older, younger = add(ledger, state=State.HASHED, sha256=SHA), add(ledger, "b.jpg", state=state, sha256=SHA)
+    older, younger = (
+        add(ledger, state=State.HASHED, sha256=SHA),
+        add(ledger, "b.jpg", state=state, sha256=SHA),
+    )
     found = copies(ledger, older)
     assert found[older].photo_id == younger
 
@@ -256,7 +259,11 @@ def test_a_journalled_act_is_open_until_it_is_done(ledger):
     photo = add(ledger)
     apply(ledger, Change(photo, intent=("route", {"targets": [["faces", "anna", ""]]})))
     [intent] = ledger.read(photos.open_intents)
-    assert (intent.photo_id, intent.act, intent.data) == (photo, "route", {"targets": [["faces", "anna", ""]]})
+    assert (intent.photo_id, intent.act, intent.data) == (
+        photo,
+        "route",
+        {"targets": [["faces", "anna", ""]]},
+    )
     # Done and begun anew in one change: the new one stays.
     apply(ledger, Change(photo, intents_done=True, intent=("drop", {})))
     assert [i.act for i in ledger.read(photos.open_intents)] == ["drop"]
@@ -416,7 +423,10 @@ def test_a_new_shard_is_opened_when_the_last_is_full(ledger):
     assert opened() == 2
     assert opened() == 2
     ledger.write(lambda db: facts.name_library(db, 2, "lib"))
-    assert [(s.number, s.library_id, s.photos) for s in ledger.read(facts.shards)] == [(1, None, 3), (2, "lib", 0)]
+    assert [(s.number, s.library_id, s.photos) for s in ledger.read(facts.shards)] == [
+        (1, None, 3),
+        (2, "lib", 0),
+    ]
 
 
 def post(ledger, kind, photo_id=None, at=AT, **data):

@@ -5,19 +5,17 @@ import shutil
 import threading
 
 import pytest
+from tests.live_sidecar import live_sidecar
 
 from smartsort.core.model import State
 from smartsort.demo.samples import make_samples
 from smartsort.ledger import photos
-from smartsort.pipeline import runner
-from tests.live_sidecar import live_sidecar
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
+def quick(live):
     """Back-off in hundredths of a second; what is tested is that it happens."""
-    monkeypatch.setattr(runner, "FIRST_BACKOFF", 0.02)
-    monkeypatch.setattr(runner, "LONGEST_BACKOFF", 0.1)
+    live.sidecar.runner.first_backoff, live.sidecar.runner.longest_backoff = 0.02, 0.1
+    return live
 
 
 def in_loop(live, work):
@@ -59,7 +57,17 @@ def states(live):
     return live.sidecar.context.ledger.read(photos.count_by_state)
 
 
-KINDS = ("single", "sidecar", "not_whitelisted", "blacklisted", "stranger", "newcomer", "group", "nobody", "text")
+KINDS = (
+    "single",
+    "sidecar",
+    "not_whitelisted",
+    "blacklisted",
+    "stranger",
+    "newcomer",
+    "group",
+    "nobody",
+    "text",
+)
 
 
 def check(live, chosen):
@@ -86,6 +94,7 @@ def test_every_kind_of_photo_finds_its_folder(live, tmp_path):
 
 
 def test_immich_gone_in_the_middle_and_back(live, tmp_path):
+    quick(live)
     in_loop(live, lambda: live.demo.engine.pause("faceDetection", paused=True))
     chosen = drop(live, tmp_path, KINDS)
     live.wait_for(lambda: states(live).get(State.PLACED, 0) + states(live).get(State.KNOWN, 0) >= 7, "photos")
@@ -101,8 +110,8 @@ def test_immich_gone_in_the_middle_and_back(live, tmp_path):
 
 
 def test_a_server_in_a_bad_mood_never_misplaces_a_photo(live, tmp_path):
-    """Listings that fail, answers cut short, web pages, 500s and slow answers, all at random."""
-    faults = live.demo.faults
+    """Listings that fail, answers cut short, web pages and 500s, all at random."""
+    faults = quick(live).demo.faults
     faults.listing_error_rate = 0.2
     faults.extra_fields = True
     for kind in ("status", "truncate", "html", "drop"):
@@ -143,6 +152,7 @@ def test_machine_learning_that_comes_back_finds_the_faces(unhurried, tmp_path):
 
 def test_asset_ids_that_change_are_followed(live, tmp_path):
     """Facts 33: deleted for good in Immich, the file stays and comes back under a new id."""
+    quick(live)
     in_loop(live, lambda: live.demo.engine.pause("faceDetection", paused=True))
     chosen = drop(live, tmp_path, ("single", "nobody", "group"))
     live.wait_for(lambda: len(live.demo.state.assets) == 3, "the assets")

@@ -3,14 +3,14 @@
 import os
 
 import pytest
+from tests.fakes import close_world, picture
+from tests.moody import Busy, MoodyWorld, at_rest, rounds
 
 from smartsort.core.completion import CHAIN, RECOGNITION
 from smartsort.core.model import State
 from smartsort.errors import ImmichRefused, ImmichRejected, ImmichUnreachable
 from smartsort.ledger import facts, photos
 from smartsort.pipeline import recognise
-from tests.fakes import close_world, picture
-from tests.moody import Busy, MoodyWorld, at_rest, rounds
 
 DOWN = ImmichUnreachable("the fake Immich is down; wait")
 

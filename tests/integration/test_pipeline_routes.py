@@ -3,8 +3,11 @@
 import json
 import os
 import re
+import shutil
 
 import pytest
+from tests.fakes import close_world, picture
+from tests.moody import MoodyWorld, at_rest
 
 from smartsort.core.model import State
 from smartsort.errors import RootUnavailable
@@ -15,8 +18,6 @@ from smartsort.lock import RootLocked
 from smartsort.pipeline.accept import photo_id_of, temp_name
 from smartsort.pipeline.route import companion_name
 from smartsort.ports import UploadCopy
-from tests.fakes import close_world, picture
-from tests.moody import MoodyWorld, at_rest
 
 STAMPED = r"_\d{8}_\d{6}"
 
@@ -52,6 +53,24 @@ async def sorted_(place, name, content=None, **more):
 
 def listing(place, *folders):
     return sorted(os.listdir(os.path.join(place.root, *folders)))
+
+
+def bytes_of(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def put(path, content):
+    with open(path, "wb") as file:
+        file.write(content)
+
+
+def same_file(one, other):
+    return os.path.samefile(one, other)
+
+
+def exists(path):
+    return os.path.exists(path)
 
 
 def review_rows(place):
@@ -101,12 +120,11 @@ async def test_a_wanted_person_gets_the_photo_under_its_own_name(place):
     row = place.photo(photo)
     assert (row.state, row.person_name, row.auto_sorted, row.category) == (State.FILED, "Anna", True, None)
     assert review_rows(place) == []
-    with open(f"{place.root}/faces/anna/anna_1.jpg", "rb") as file:
-        assert file.read() == content
+    assert bytes_of(f"{place.root}/faces/anna/anna_1.jpg") == content
     library = next(n for n in place.names(photo) if n.area is Area.LIBRARY)
     assert re.fullmatch(rf"shard-0001/{row.sha256[:2]}/[0-9a-f]+/anna_1\.jpg", library.path)
     # Design 2: another name of the same inode, no second copy; nothing is left behind.
-    assert os.path.samefile(place.context.absolute(library), f"{place.root}/faces/anna/anna_1.jpg")
+    assert same_file(place.context.absolute(library), f"{place.root}/faces/anna/anna_1.jpg")
     assert listing(place, "inbox", "test") == []
     assert [n for n in listing(place, "temp_downloads") if not n.startswith(".")] == []
     place.check()
@@ -140,8 +158,7 @@ async def test_what_is_no_whole_picture_never_enters_the_library(place, content,
     assert reason.code == "unreadable"
     assert why in reason.detail
     assert not any(n.area is Area.LIBRARY for n in place.names(photo))
-    with open(f"{place.root}/review/unidentified/unreadable_anna_1.jpg", "rb") as file:
-        assert file.read() == content
+    assert bytes_of(f"{place.root}/review/unidentified/unreadable_anna_1.jpg") == content
     assert place.server.calls_made["scan"] == 0
     place.check()
 
@@ -152,7 +169,7 @@ async def test_everybody_gets_a_photo_of_wanted_people_if_asked_to(make):
     assert place.places(photo) == ["faces/anna/anna+bella_1.jpg", "faces/bella/anna+bella_1.jpg"]
     assert listing(place, "faces", "bella") == ["anna+bella_1.jpg", "anna+bella_1.jpg.xmp"]
     people = {n.path: n.person_id for n in place.names(photo) if n.area is Area.FACES}
-    assert people["faces/anna/x".split("/")[1] + "/anna+bella_1.jpg"] == place.server.person("Anna").id
+    assert people[["faces", "anna", "x"][1] + "/anna+bella_1.jpg"] == place.server.person("Anna").id
     place.check()
 
 
@@ -187,13 +204,11 @@ async def test_a_taken_name_gets_a_time_stamp_and_then_a_counter(place):
 async def test_a_file_somebody_else_put_there_is_never_overwritten(place):
     """Pitfall 4."""
     os.makedirs(f"{place.root}/faces/anna")
-    with open(f"{place.root}/faces/anna/anna_1.jpg", "wb") as file:
-        file.write(b"mine")
+    put(f"{place.root}/faces/anna/anna_1.jpg", b"mine")
     photo = await sorted_(place, "anna_1.jpg")
     [where] = place.places(photo)
     assert re.fullmatch(rf"faces/anna/anna_1{STAMPED}\.jpg", where)
-    with open(f"{place.root}/faces/anna/anna_1.jpg", "rb") as file:
-        assert file.read() == b"mine"
+    assert bytes_of(f"{place.root}/faces/anna/anna_1.jpg") == b"mine"
 
 
 @pytest.mark.parametrize(
@@ -222,8 +237,7 @@ async def test_strange_names_survive_outside_the_library_and_are_made_safe_insid
     assert safe.isprintable()
     assert safe.lower().endswith((".jpg", ".jpeg"))
     assert len(safe.encode()) <= 200
-    with open(place.context.absolute(library), "rb") as file:
-        assert file.read() == content
+    assert bytes_of(place.context.absolute(library)) == content
     assert json.loads(json.dumps(review_rows(place)[0][0]))
     place.check()
 
@@ -243,8 +257,7 @@ async def test_an_xmp_file_travels_with_its_photo(place):
     assert listing(place, "faces", "anna") == ["anna_1.jpg", "anna_1.jpg.xmp"]
     library = next(n for n in place.names(photo) if n.area is Area.LIBRARY and n.member is Member.XMP)
     assert library.path.endswith("/anna_1.jpg.xmp")
-    with open(f"{place.root}/faces/anna/anna_1.jpg.xmp", "rb") as file:
-        assert file.read() == b"<mine/>"
+    assert bytes_of(f"{place.root}/faces/anna/anna_1.jpg.xmp") == b"<mine/>"
     place.check()
 
 
@@ -256,15 +269,14 @@ async def test_it_takes_the_name_the_photo_got(place):
     [where] = place.places(second)
     name = os.path.basename(where)
     assert re.fullmatch(rf"unknown_stranger_1{STAMPED}\.jpg", name)
-    with open(f"{place.root}/review/unidentified/{name}.xmp", "rb") as file:
-        assert file.read() == b"<two/>"
+    assert bytes_of(f"{place.root}/review/unidentified/{name}.xmp") == b"<two/>"
     place.check()
 
 
 async def test_a_photo_of_the_longest_name_still_carries_its_xmp(place):
     photo = await sorted_(place, "anna_" + "x" * 242 + ".jpg", xmp=b"<long/>")
     [where] = place.places(photo)
-    assert os.path.exists(f"{place.root}/{where}.xmp")
+    assert exists(f"{place.root}/{where}.xmp")
     place.check()
 
 
@@ -428,7 +440,10 @@ async def test_switched_off_everything_is_kept_waiting_and_nothing_is_lost(make)
     states = place.ledger.read(photos.count_by_state)
     assert set(states) <= {State.CLAIMED, State.HASHED}
     assert sum(states.values()) == 3
-    assert listing(place, "review", "duplicates") == [".smartsort-root"] or listing(place, "review", "duplicates") == []
+    assert (
+        listing(place, "review", "duplicates") == [".smartsort-root"]
+        or listing(place, "review", "duplicates") == []
+    )
     assert place.server.calls_made.total() == 0
 
     place.sidecar.set_enabled(True)
@@ -481,7 +496,7 @@ async def test_an_unmounted_library_stops_the_work_and_nothing_is_concluded(plac
     with pytest.raises(RootUnavailable):
         await place.stage("shelve")
     assert place.photo(photo).state is State.UNIQUE
-    os.removedirs(f"{place.root}/library/shard-0001")
+    shutil.rmtree(f"{place.root}/library")
     os.rename(f"{place.root}/away", f"{place.root}/library")
     await at_rest(place)
     assert place.places(photo) == ["faces/anna/anna_1.jpg"]
@@ -512,3 +527,17 @@ async def test_one_photo_that_cannot_be_placed_holds_up_nobody(make):
     assert place.photo(cursed).state is State.KNOWN
     assert place.photo(cursed).problem == "the folder is cursed"
     place.check()
+
+
+# --- what it costs ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("count", "most"), [(60, 2.5), (240, 1.6)])
+async def test_what_a_photo_costs_immich_without_the_waiting(make, count, most):
+    """Calls are counted, not timed: this Immich is done at once, so nothing is asked twice."""
+    kinds = ("anna", "anna", "bella", "anna+bella", "stranger", "none", "anna", "bella", "victor", "carl")
+    place = make(settings={"whitelist": ["anna", "bella"], "blacklist": ["victor"]})
+    for n in range(count):
+        await place.deliver(f"{kinds[n % len(kinds)]}_{n}.jpg")
+    await at_rest(place)
+    assert place.server.calls_made.total() / count <= most

@@ -178,15 +178,17 @@ async def test_a_key_that_may_delete_is_taken_with_a_warning(demo: DemoServer, t
     assert "this key can do more than smartsort needs" in talk.said
 
 
-async def test_a_wrong_library_path_makes_no_library(demo: DemoServer, tmp_path: Path) -> None:
+async def test_a_wrong_library_path(demo: DemoServer, tmp_path: Path) -> None:
     talk = Script()
     report = await setup(talk, tmp_path, url=demo.url, key=KEY, library_path="/mnt/nowhere").run()
     assert red(report) == {"library path"}
-    assert not demo.demo.state.libraries
+    assert "delete it in Immich" in talk.said
     talk = Script([MOUNT, True])
     again = setup(talk, tmp_path, url=demo.url, key=KEY, library_path="/mnt/nowhere")
     assert red(await again.run()) == set()
     assert written(tmp_path)["immich"]["library_path"] == MOUNT
+    paths = [library.import_paths for library in demo.demo.state.libraries.values()]
+    assert paths == [["/mnt/nowhere/shard-0001"], [f"{MOUNT}/shard-0001"]]
 
 
 async def test_a_second_run_changes_nothing_and_finds_the_library(demo: DemoServer, tmp_path: Path) -> None:

@@ -118,6 +118,23 @@ def test_a_refused_decision_puts_the_item_back_where_it_stood() -> None:
     assert queue.row(50).id == 250  # type: ignore[union-attr]
 
 
+def test_an_item_put_off_comes_with_the_last_page() -> None:
+    pages, queue = Pages(range(1, 301)), Queue()
+    pages.fill(queue, 0, 10)
+    early = queue.take(300)
+    assert early is not None
+    queue.defer(early)
+    assert (len(queue), queue.position_of(300)) == (300, None)
+    queue.restart()
+    pages.fill(queue, 0, 299)
+    late = queue.take(299)
+    assert late is not None
+    queue.defer(late)
+    assert ids(queue)[-1] == 299
+    assert queue.put_back(late) == 1
+    assert ids(queue) == list(range(300, 0, -1))
+
+
 def test_counts_follow_decisions() -> None:
     queue = Queue()
     page = Pages([1, 2, 3]).answer(Wanted(None, None))

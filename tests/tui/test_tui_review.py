@@ -19,18 +19,22 @@ async def test_the_whole_queue_is_reviewed_by_keyboard() -> None:
     sidecar = SampleSidecar(30)
     async with driving(sidecar) as pilot:
         screen = await loaded(pilot)
+        later: set[int] = set()
         while len(screen.desk.queue):
             item = current(screen)
             await until(pilot, lambda item=item: screen.desk.item(item) is not None, "the item")  # type: ignore[misc]
             whole = screen.desk.item(item)
             assert whole is not None
-            key = "1" if whole.suggestions else "r" if item % 2 else "s"
+            key = "1" if whole.suggestions else "r" if item in later or len(screen.desk.queue) == 1 else "s"
+            if key == "s":
+                later.add(item)
             await pilot.press(key)
             await until(pilot, lambda item=item: current(screen) != item, "the next item")  # type: ignore[misc]
         await until(pilot, lambda: not sidecar.pending, "the sidecar to have all decisions")
         await until(pilot, lambda: "Nothing waits" in screen_text(pilot), "the empty state")
     kinds = {event.kind for event in sidecar.decided.values()}
-    assert kinds == {"approved", "rejected", "skipped"}
+    assert kinds == {"approved", "rejected"}
+    assert later
     assert len(sidecar.decided) == 30
 
 
@@ -107,6 +111,22 @@ async def test_undo_brings_items_back_where_they_stood() -> None:
         assert list(screen.desk.queue.ids()) == list(range(20, 0, -1))
         await pilot.press("u")
         await until(pilot, lambda: "nothing decided here" in screen_text(pilot), "the message")
+
+
+async def test_what_is_skipped_comes_last_and_back_with_undo() -> None:
+    sidecar = SampleSidecar(20)
+    async with driving(sidecar) as pilot:
+        screen = await loaded(pilot)
+        await pilot.press("s", "s")
+        await until(pilot, lambda: sidecar.deferred == [20, 19], "the skipping")
+        await until(pilot, lambda: len(screen.desk.queue) == 20, "the list")
+        assert list(screen.desk.queue.ids()) == [*range(18, 0, -1), 20, 19]
+        await pilot.press("u")
+        await until(pilot, lambda: sidecar.deferred == [20] and current(screen) == 19, "the undo")
+        assert list(screen.desk.queue.ids()) == [19, *range(18, 0, -1), 20]
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: screen.desk.queue.is_loaded and current(screen) == 19, "the list anew")
+        assert list(screen.desk.queue.ids()) == [19, *range(18, 0, -1), 20]
 
 
 async def test_bulk_shows_what_will_happen_and_then_does_it() -> None:

@@ -141,7 +141,9 @@ def test_links_and_pipes_are_left_with_the_reason(root, mine):
 
 
 @pytest.mark.parametrize(
-    "name", ["x" * 251 + ".jpg", "line\nbreak 🙂.jpg", os.fsdecode(b"caf\xe9.jpg")], ids=["long", "newline", "latin-1"]
+    "name",
+    ["x" * 251 + ".jpg", "line\nbreak 🙂.jpg", os.fsdecode(b"caf\xe9.jpg")],
+    ids=["long", "newline", "latin-1"],
 )
 def test_strange_names_are_handed_in_as_they_are(root, mine, name):
     (mine / "a.jpg").rename(mine / name)

@@ -111,13 +111,13 @@ def test_the_log_is_text_for_people_or_json_for_machines(capsys, logging_as_befo
     assert "not this" not in text
     common.configure_logging("info", "json")
     try:
-        raise ValueError("what?")
+        int("what?")
     except ValueError:
         logging.getLogger("smartsort.x").exception("it failed")
     [line] = capsys.readouterr().err.splitlines()
     said = json.loads(line)
     assert (said["event"], said["level"], said["logger"]) == ("it failed", "error", "smartsort.x")
-    assert "ValueError: what?" in said["exception"]
+    assert "ValueError: invalid literal" in said["exception"]
 
 
 def test_a_request_is_not_worth_a_line_of_the_log(capsys, logging_as_before):

@@ -35,7 +35,13 @@ UNNAMED = Person("p-unnamed", "")
 
 def face(person=None, share=0.2, name="f"):
     """A face that covers so much of a picture of 1000 x 1000."""
-    return Face(f"{name}-{person.id if person else 'nobody'}", Box(0, 0, round(share * 1000), 1000), 1000, 1000, person)
+    return Face(
+        f"{name}-{person.id if person else 'nobody'}",
+        Box(0, 0, round(share * 1000), 1000),
+        1000,
+        1000,
+        person,
+    )
 
 
 def photo(*people, **more):
@@ -384,7 +390,9 @@ def evidences(draw):
     people = draw(st.lists(st.none() | PEOPLE, max_size=3))
     faces = tuple(face(person, draw(SHARES), str(n)) for n, person in enumerate(people))
     ids = st.sampled_from([f.id for f in faces] + ["of a face that is gone"])
-    measured = st.builds(Confidence, SCORES, SCORES, st.none() | PEOPLE, st.sampled_from([None, "no service"]))
+    measured = st.builds(
+        Confidence, SCORES, SCORES, st.none() | PEOPLE, st.sampled_from([None, "no service"])
+    )
     closest = st.lists(st.builds(Suggestion, PEOPLE), max_size=2).map(tuple)
     # Mostly readable and new, else nothing would ever be filed.
     fresh = draw(st.integers(0, 3)) > 0

@@ -35,7 +35,9 @@ def test_every_value_is_part_of_the_version():
 
 def test_the_same_policy_has_the_same_version():
     one = Policy(person_thresholds={"a": Thresholds(), "b": Thresholds()}, categories=frozenset(Category))
-    other = Policy(person_thresholds={"b": Thresholds(), "a": Thresholds()}, categories=frozenset([*Category]))
+    other = Policy(
+        person_thresholds={"b": Thresholds(), "a": Thresholds()}, categories=frozenset([*Category])
+    )
     assert one.version == other.version
 
 

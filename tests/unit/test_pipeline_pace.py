@@ -4,35 +4,48 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smartsort.pipeline.pace import FIRST_BATCH, SHORTEST_PAUSE, Batches, LookPace
+from smartsort.pipeline.pace import BATCH_SECONDS, FIRST_BATCH, SHORTEST_PAUSE, Batches, LookPace
 
 
 def test_a_trickle_goes_straight_through():
     batches = Batches(limit=120)
     for in_flight in range(FIRST_BATCH):
         assert batches.room(in_flight, 1) == 1
-        batches.placed(1, 0)
+        batches.placed(1, 0, 0.0)
 
 
 def test_of_a_backlog_the_next_batch_waits_for_the_last():
     batches = Batches(limit=120)
     assert batches.room(0, 500) == FIRST_BATCH
-    batches.placed(FIRST_BATCH, 492)
+    batches.placed(FIRST_BATCH, 492, 0.0)
     assert batches.room(FIRST_BATCH, 492) == 0
     assert batches.room(1, 492) == 0
 
 
-def test_batches_grow_and_start_small_again_after_the_backlog():
-    batches = Batches(limit=120)
-    sizes = []
-    waiting = 500
+def sizes_of(batches, waiting, seconds_per_photo):
+    """Sizes of the batches in which a backlog goes to a server of this pace."""
+    sizes, now = [], 0.0
     while waiting:
+        batches.through(now)
         room = batches.room(0, waiting)
         waiting -= room
-        batches.placed(room, waiting)
+        batches.placed(room, waiting, now)
+        now += room * seconds_per_photo
         sizes.append(room)
-    assert sizes == [8, 24, 72, 120, 120, 120, 36]
+    return sizes
+
+
+def test_batches_grow_threefold_up_to_the_limit_and_start_small_again_after_the_backlog():
+    batches = Batches(limit=120)
+    assert sizes_of(batches, 500, 0.0) == [8, 24, 72, 120, 120, 120, 36]
     assert batches.room(0, 500) == FIRST_BATCH
+
+
+def test_batches_follow_the_pace_of_the_server():
+    slow = sizes_of(Batches(limit=1000), 1000, BATCH_SECONDS / 50)
+    assert slow[:3] == [8, 24, 50]
+    assert set(slow[2:-1]) == {50}
+    assert max(sizes_of(Batches(limit=1000), 100, 60.0)) == FIRST_BATCH
 
 
 def test_a_limit_below_the_first_batch_counts():
@@ -57,7 +70,7 @@ def test_the_bound_holds_and_every_photo_has_its_turn(limit, hours):
         assert 0 <= room <= waiting
         if room:
             waiting -= room
-            batches.placed(room, waiting)
+            batches.placed(room, waiting, 0.0)
             in_flight += room
         assert in_flight <= limit
 

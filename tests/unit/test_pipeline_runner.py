@@ -16,7 +16,6 @@ from smartsort.errors import (
     RootUnavailable,
     StorageFull,
 )
-from smartsort.pipeline import runner
 from smartsort.pipeline.context import Bells
 from smartsort.pipeline.runner import Runner, Stage, kind_of
 from smartsort.pipeline.trouble import Troubles
@@ -24,16 +23,10 @@ from smartsort.pipeline.trouble import Troubles
 DOWN = ImmichUnreachable("Immich cannot be reached")
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    monkeypatch.setattr(runner, "FIRST_BACKOFF", 0.001)
-    monkeypatch.setattr(runner, "LONGEST_BACKOFF", 0.002)
-
-
 class Place:
     """A runner with stages that a test scripts, and what was announced."""
 
-    def __init__(self):
+    def __init__(self, **waits):
         async def awrite(_work):
             return 0
 
@@ -42,10 +35,12 @@ class Place:
         self.stages = []
         times = iter(f"2024-{n}" for n in range(100))
         self.troubles = Troubles(lambda: next(times), lambda t, began: self.told.append((t.kind, began)))
-        self.runner = Runner(self.context, self.stages, self.troubles)
+        self.runner = Runner(
+            self.context, self.stages, self.troubles, first_backoff=0.001, longest_backoff=0.002, **waits
+        )
 
     def stage(self, name, *answers, takes=(), uses=(), then=None):
-        """Each step gives or raises the next answer; afterwards `then`. Returns the number of steps so far."""
+        """Each step gives or raises the next answer; afterwards `then`. Returns its steps so far."""
         script = list(answers)
         steps = []
 
@@ -63,10 +58,18 @@ class Place:
         self.runner.stop.set()
 
 
+async def soon(ready):
+    for _ in range(20_000):
+        if ready():
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError("it never was so")
+
+
 async def test_a_stage_that_fails_stops_no_other(caplog):
     place = Place()
     place.stage("bad", then=ImmichUnreachable("down"))
-    good = place.stage("good", *[True] * 50, then=lambda: place.stop())
+    good = place.stage("good", *[True] * 50, then=place.stop)
     await asyncio.wait_for(place.runner.run(), 30)
     assert len(good) == 51
     assert place.told == [("immich", True)]
@@ -74,7 +77,7 @@ async def test_a_stage_that_fails_stops_no_other(caplog):
 
 async def test_trouble_is_told_when_it_begins_and_when_it_ends():
     place = Place()
-    place.stage("bad", DOWN, DOWN, DOWN, 0.0, then=lambda: place.stop(), uses=("immich",))
+    place.stage("bad", DOWN, DOWN, DOWN, 0.0, then=place.stop, uses=("immich",))
     await asyncio.wait_for(place.runner.run(), 30)
     assert place.told == [("immich", True), ("immich", False)]
     assert place.troubles.open == ()
@@ -84,18 +87,16 @@ async def test_finding_nothing_to_do_is_no_proof_that_immich_is_back():
     place = Place()
     place.stage("bad", DOWN, False, takes=(State.HASHED,), uses=("immich",))
     task = asyncio.create_task(place.runner.run())
-    while not place.told:
-        await asyncio.sleep(0.001)
+    await soon(lambda: place.told)
     await asyncio.sleep(0.02)
     assert [t.kind for t in place.troubles.open] == ["immich"]
     place.stop()
     await asyncio.wait_for(task, 30)
 
 
-async def test_who_backed_off_goes_on_as_soon_as_another_finds_immich_back(monkeypatch):
-    monkeypatch.setattr(runner, "FIRST_BACKOFF", 3600)
-    monkeypatch.setattr(runner, "LONGEST_BACKOFF", 3600)
+async def test_who_backed_off_goes_on_as_soon_as_another_finds_immich_back():
     place = Place()
+    place.runner.first_backoff = place.runner.longest_backoff = 3600
     failed = asyncio.Event()
 
     async def patient():
@@ -106,7 +107,7 @@ async def test_who_backed_off_goes_on_as_soon_as_another_finds_immich_back(monke
         failed.set()
         raise DOWN
 
-    place.stage("waits", fail_once, then=lambda: place.stop(), uses=("immich",))
+    place.stage("waits", fail_once, then=place.stop, uses=("immich",))
     place.stages.append(Stage("finds it back", (), patient, ("immich",)))
     await asyncio.wait_for(place.runner.run(), 30)
     assert place.told == [("immich", True), ("immich", False)]
@@ -114,7 +115,7 @@ async def test_who_backed_off_goes_on_as_soon_as_another_finds_immich_back(monke
 
 async def test_a_bug_is_logged_with_its_trace_and_tried_again(caplog):
     place = Place()
-    steps = place.stage("bad", ValueError("what?"), then=lambda: place.stop())
+    steps = place.stage("bad", ValueError("what?"), then=place.stop)
     with caplog.at_level(logging.ERROR):
         await asyncio.wait_for(place.runner.run(), 30)
     assert len(steps) == 2
@@ -133,11 +134,10 @@ async def test_a_broken_ledger_ends_the_run():
 
 async def test_a_stage_sleeps_until_its_bell_rings():
     place = Place()
-    steps = place.stage("sleeps", None, then=lambda: place.stop(), takes=(State.HASHED,))
+    steps = place.stage("sleeps", None, then=place.stop, takes=(State.HASHED,))
     other = place.stage("other", None, takes=(State.PLACED,))
     task = asyncio.create_task(place.runner.run())
-    while not steps or not other:
-        await asyncio.sleep(0.001)
+    await soon(lambda: steps and other)
     await asyncio.sleep(0.01)
     assert len(steps) == 1
     place.context.bells.ring(State.HASHED)
@@ -149,10 +149,9 @@ async def test_a_stage_sleeps_until_its_bell_rings():
 @pytest.mark.parametrize("answer", [None, False])
 async def test_a_stage_that_takes_no_photos_may_have_nothing_to_do(answer):
     place = Place()
-    steps = place.stage("no states", answer, then=lambda: place.stop())
+    steps = place.stage("no states", answer, then=place.stop)
     task = asyncio.create_task(place.runner.run())
-    while not steps:
-        await asyncio.sleep(0.001)
+    await soon(lambda: steps)
     await asyncio.sleep(0.01)
     assert not task.done()
     place.context.bells.ring_all()
@@ -189,9 +188,8 @@ async def test_a_step_under_way_is_finished_at_the_end():
     assert finished == [True]
 
 
-async def test_a_step_that_does_not_end_is_left_for_the_next_start(monkeypatch, caplog):
-    monkeypatch.setattr(runner, "DRAIN_SECONDS", 0.01)
-    place = Place()
+async def test_a_step_that_does_not_end_is_left_for_the_next_start(caplog):
+    place = Place(drain=0.01)
     begun = asyncio.Event()
 
     async def step():

@@ -131,7 +131,7 @@ def base_url(text: str) -> httpx.URL:
         url = httpx.URL(text)
     except httpx.InvalidURL as error:
         raise NotSmartsort(f"{text!r} is not an address: {error}") from error
-    if url.scheme not in ("http", "https") or not url.host or set(url.host) & set("[] "):
+    if url.scheme not in ("http", "https") or not url.host or b"%" in url.raw_host:
         raise NotSmartsort(f"{text!r} is not an http or https address")
     path = url.path.rstrip("/").removesuffix(BASE)
     return url.copy_with(path=path + "/", query=None, fragment=None)

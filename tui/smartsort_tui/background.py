@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from typing import Any
 
@@ -25,3 +26,11 @@ def work(
     run: Any = partial(function, *arguments, **named)
     worker: Worker[Any] = node.run_worker(run, group=group, exclusive=latest_only, exit_on_error=False)
     return worker
+
+
+async def ended(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel tasks and wait until they are gone, so that nothing opens a connection after the end."""
+    tasks = list(tasks)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

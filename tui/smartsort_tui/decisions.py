@@ -28,7 +28,7 @@ class Decision:
         """How it reads when it is done."""
         if self.kind == "approve":
             return f"{filename} → {self.who}" if self.who else f"{filename} approved"
-        return f"{filename} rejected" if self.kind == "reject" else f"{filename} skipped"
+        return f"{filename} rejected" if self.kind == "reject" else f"{filename} put off to the end"
 
 
 @dataclass(slots=True)

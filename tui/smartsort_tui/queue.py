@@ -191,15 +191,28 @@ class Queue:
         """The sidecar agrees that the item is gone."""
         self._unconfirmed.discard(item)
 
+    def defer(self, taken: Taken) -> None:
+        """The sidecar has put an item off: it comes last, now if the end is known, else with its page."""
+        self.confirm(taken.item)
+        self._gone.discard(taken.item)
+        self._add(taken)
+        if self._complete and self._pages:
+            last = self._pages[-1]
+            last.ids.append(taken.item)
+            if last in self._rows and taken.row is not None:
+                self._rows[last][taken.item] = taken.row
+            else:
+                self._rows.pop(last, None)
+            self._count()
+
     def put_back(self, taken: Taken) -> int:
         """Put an item back where it stood; returns its position now."""
         self._gone.discard(taken.item)
         self._unconfirmed.discard(taken.item)
         if (position := self.position_of(taken.item)) is not None:
-            return position
-        self._total += 1
-        if taken.row is not None:
-            self.counts[taken.row.category] = self.counts.get(taken.row.category, 0) + 1
+            self._remove(position)
+        else:
+            self._add(taken)
         if not self._pages:
             self._pages.append(Page(None))
             self._count()
@@ -219,6 +232,11 @@ class Queue:
         for item in items:
             if self.take(item) is not None:
                 self.confirm(item)
+
+    def _add(self, taken: Taken) -> None:
+        self._total += 1
+        if taken.row is not None:
+            self.counts[taken.row.category] = self.counts.get(taken.row.category, 0) + 1
 
     # --- the inside -------------------------------------------------------------------------
 

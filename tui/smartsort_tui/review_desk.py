@@ -17,6 +17,7 @@ from smartsort.api.schemas import (
     Undo,
 )
 from smartsort_tui.api import ApiProblem, Client, DecidedMeanwhile, Unreachable
+from smartsort_tui.background import ended
 from smartsort_tui.decisions import UNDO_DEPTH, Decision, Marks, Sent
 from smartsort_tui.queue import PAGE_SIZE, Queue
 
@@ -50,6 +51,10 @@ class Desk:
         if client is None:
             raise Unreachable("not connected yet")
         return client
+
+    async def aclose(self) -> None:
+        """End what is still being asked."""
+        await ended(self._loading_items.values())
 
     # --- the queue --------------------------------------------------------------------------
 
@@ -160,8 +165,12 @@ class Desk:
             self._forget(sent)
             raise
         else:
-            self.queue.confirm(item)
             sent.event = done.event
+            if decision.kind == "skip":
+                for taken in sent.taken:
+                    self.queue.defer(taken)
+            else:
+                self.queue.confirm(item)
         finally:
             self._items.pop(item, None)
             sent.answered.set()

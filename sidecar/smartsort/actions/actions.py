@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from smartsort.actions import follow as following
 from smartsort.actions import undo as undoing
 from smartsort.actions.decide import file_under, put_off, throw_away
 from smartsort.actions.plan import Plan
@@ -23,6 +24,7 @@ from smartsort.ledger.records import Area, Event, NewEvent, Photo
 from smartsort.ledger.review import suggested_id
 from smartsort.pipeline.context import Context
 from smartsort.pipeline.people import People
+from smartsort.pipeline.renames import Renamed
 
 Planner = Callable[[Photo, Arrangement], Plan | Acted]
 
@@ -32,6 +34,7 @@ _WORD = {
     "rejected": "reject",
     "undone": "undo",
     "skipped": "skip",
+    "renamed": "rename",
 }
 
 
@@ -212,6 +215,25 @@ class Actions:
             plan = await self._context.ledger.aread(lambda db, e=event: undoing.plan(db, e))  # type: ignore[misc]
             out.append(plan if isinstance(plan, Acted) else self._would(plan))
         return tuple(out)
+
+    # --- people ------------------------------------------------------------------------------
+
+    async def follow(self, renamed: Renamed, actor: str = "smartsort") -> Batch:
+        """Move a person's photos into the folder of the new name; one event takes it back."""
+        acted: list[Acted] = []
+        group: int | None = None
+        async with self._lock:
+            after = 0
+            while found := await self._context.ledger.aread(
+                lambda db, i=after: following.filed_there(db, renamed, i)  # type: ignore[misc]
+            ):
+                after = found[-1][0].id
+                if group is None:
+                    data = {"what": "renamed", "was": renamed.was, "person": renamed.name}
+                    group = await self._group(data, actor, None)
+                plans = [following.follow(photo, before, renamed) for photo, before in found]
+                acted += await self._rearrange.run(plans, actor, group)
+        return Batch(tuple(acted), group)
 
     # --- retention ---------------------------------------------------------------------------
 

@@ -34,7 +34,10 @@ log = logging.getLogger(__name__)
 BATCH = 100
 """Photos changed between two commits."""
 
-ACTS = ("sorted", "reviewed", "skipped", "approved", "refiled", "rejected", "deferred", "undone", "purged")
+ACTS = (
+    *("sorted", "reviewed", "skipped"),
+    *("approved", "refiled", "rejected", "deferred", "undone", "renamed", "purged"),
+)
 """Events that change a photo's arrangement."""
 
 

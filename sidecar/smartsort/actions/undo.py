@@ -23,11 +23,15 @@ from smartsort.ledger import arrangement, events, photos
 from smartsort.ledger.arrangement import Arrangement
 from smartsort.ledger.records import Area, Event, Member, Name, Photo
 from smartsort.pipeline.accept import temp_name
+from smartsort.pipeline.route import companion_name
 
 AUTOMATIC = "smartsort"
 """The actor of what nobody asked for."""
 
-UNDOABLE = ("sorted", "reviewed", "skipped", "approved", "refiled", "rejected", "deferred", "undone", "group")
+UNDOABLE = (
+    *("sorted", "reviewed", "skipped"),
+    *("approved", "refiled", "rejected", "deferred", "undone", "renamed", "group"),
+)
 
 
 def undoable(event: Event) -> bool:
@@ -272,7 +276,10 @@ def _judge_again(plan: Plan, event: Event) -> Plan | Acted:
         for member in sorted({n.member for n in before.names}, key=lambda m: m is not Member.PHOTO):
             source = source_of(before.names, member)
             if source is not None:
-                name = temp_name(photo.id, member, photo.original_name)
+                own = photo.original_name
+                if member is not Member.PHOTO:
+                    own = companion_name(source, own)
+                name = temp_name(photo.id, member, own)
                 plan.wishes.append(Wish(Area.TEMP, "", source, name))
     plan.removes = [n for n in before.names if n.area in (Area.REVIEW, Area.TRASH)]
     plan.values = {

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from smartsort.cli.sidecar import sidecar_of, sidecar_options, tell_decided
+from smartsort.cli.sidecar import add_row, sidecar_of, sidecar_options, tell_decided
 
 _CATEGORIES = ("duplicates", "unidentified", "low_confidence", "multiple_faces", "unwanted_person")
 
@@ -91,9 +91,8 @@ def list_queue(
     console = Console()
     table = Table("item", "category", "file", "reason", "suggested")
     for row in rows:
-        table.add_row(
-            str(row["id"]), row["category"], row["filename"], row["text"], row.get("suggested_person") or ""
-        )
+        suggested = row.get("suggested_person") or ""
+        add_row(table, row["id"], row["category"], row["filename"], row["text"], suggested)
     if rows:
         console.print(table)
     counts = ", ".join(f"{number} {name}" for name, number in page["counts"].items() if number)

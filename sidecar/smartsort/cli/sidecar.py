@@ -105,6 +105,13 @@ def _kept_token(root: str) -> str:
         ) from problem
 
 
+def add_row(table: Any, *cells: object) -> None:
+    """A row of plain text: a file's name may look like markup, and is none."""
+    from rich.text import Text
+
+    table.add_row(*(Text(str(cell)) for cell in cells))
+
+
 def tell_decided(answer: dict[str, Any]) -> int:
     """Print what became of each photo; 1 when something failed."""
     from rich.console import Console
@@ -115,7 +122,7 @@ def tell_decided(answer: dict[str, Any]) -> int:
     for one in answer["decided"]:
         where = one.get("problem") or one.get("destination") or ""
         event = one.get("event")
-        table.add_row(str(one["id"] or ""), str(one["photo_id"]), one["action"], where, str(event or ""))
+        add_row(table, one["id"] or "", one["photo_id"], one["action"], where, event or "")
     if answer["decided"]:
         console.print(table)
     group = answer.get("event")

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from smartsort.cli.sidecar import sidecar_of, sidecar_options
+from smartsort.cli.sidecar import add_row, sidecar_of, sidecar_options
 
 
 @click.command("stats")
@@ -48,5 +48,5 @@ def _table(console: Any, what: str, counts: dict[str, int]) -> None:
     if counts:
         table = Table(what, "photos")
         for name, number in sorted(counts.items(), key=lambda item: -item[1]):
-            table.add_row(name, str(number))
+            add_row(table, name, number)
         console.print(table)

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from smartsort.cli.sidecar import sidecar_of, sidecar_options, tell_decided
+from smartsort.cli.sidecar import add_row, sidecar_of, sidecar_options, tell_decided
 
 _AGO = re.compile(r"(\d+)\s*([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -76,12 +76,6 @@ def _list(page: dict[str, Any]) -> None:
     table = Table("event", "at", "who", "what", "photo", "undo")
     for one in page["events"]:
         state = f"undone by {one['undone_by']}" if one.get("undone_by") else "yes" if one["undoable"] else ""
-        table.add_row(
-            str(one["id"]),
-            one["at"],
-            one["actor"],
-            one.get("text") or one["kind"],
-            str(one.get("photo_id") or ""),
-            state,
-        )
+        what = one.get("text") or one["kind"]
+        add_row(table, one["id"], one["at"], one["actor"], what, one.get("photo_id") or "", state)
     Console().print(table)

@@ -67,7 +67,10 @@ class Immich(Section):
         20_000, "Files per external library; a full one is followed by the next.", ge=100, le=1_000_000
     )
     max_in_flight: int = setting(
-        120, "Most photos placed and not yet recognised; Immich names nobody while a batch is running.", ge=1
+        1000,
+        "Most photos placed and not yet recognised. Below it the number follows the server's pace: Immich names "
+        "nobody while a batch is running.",
+        ge=1,
     )
     archive_unwanted: bool = setting(False, "Archive photos in Immich that show a person on the blacklist.")
     album_per_person: bool = setting(

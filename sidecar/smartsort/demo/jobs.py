@@ -151,6 +151,8 @@ class JobEngine:
     async def close(self) -> None:
         """Stop: jobs that run are dropped, as with a server that is switched off."""
         self._closed = True
+        # Those just made have to begin first: what a task awaits is left behind when it never began.
+        await asyncio.sleep(0)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

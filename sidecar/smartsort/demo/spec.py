@@ -225,10 +225,10 @@ def _examples(demo: "DemoImmich") -> dict[tuple[str, str], Example]:
     for method in ("PUT", "DELETE"):
         examples[method, "/albums/{id}/assets"] = Example(album_id, body={"ids": [*this["ids"], NOBODY]})
     examples["GET", "/albums/{id}"] = Example(album_id)
+    examples["PUT", "/libraries/{id}"] = Example(of_library, body={"importPaths": ["/"]})
     for method, path, ids in (
         ("GET", "/assets/{id}", one),
         ("GET", "/libraries/{id}", of_library),
-        ("PUT", "/libraries/{id}", of_library),
         ("GET", "/libraries/{id}/statistics", of_library),
         ("POST", "/libraries/{id}/scan", of_library),
         ("GET", "/queues/{name}", of_queue),

@@ -34,6 +34,7 @@ _PAUSE_SECONDS = 0.5
 """A network share may show a new folder to the other side a moment later."""
 
 _OWN = re.compile(r"shard-\d{4,}")
+_OWN_NAME = re.compile(r"smartsort \d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,44 +63,88 @@ class Ground:
         """The shard that takes photos now, or will take the first."""
         return self.shards[-1].number if self.shards else 1
 
+    def own(self, libraries: Sequence[Library]) -> Library | None:
+        """A library of smartsort's, best the one of the open shard, whatever path it has."""
+        remembered = {shard.library_id for shard in self.shards}
+        path = self.path_of(self.open_shard)
+        return next(
+            (
+                library
+                for fits in (
+                    lambda x: path in (p.rstrip("/") for p in x.import_paths),
+                    lambda x: x.id in remembered,
+                    lambda x: _OWN_NAME.fullmatch(x.name) and x.owner_id == self.rights.user_id,
+                )
+                for library in libraries
+                if fits(library)
+            ),
+            None,
+        )
+
     def path_of(self, shard: int) -> str:
         """The import path of a shard, as Immich sees it."""
         return f"{self.inside}/{shard_folder(shard)}"
 
 
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Asks Immich whether it sees a path, by way of one of smartsort's own libraries."""
+
+    ground: Ground
+    library_id: str
+
+    async def sees(self, path: str, *, wanted: bool = True) -> str | None:
+        """None when Immich sees the path, else why not; asked again until it is as wanted, a few times."""
+        for attempt in range(_TRIES):
+            if attempt:
+                await self.ground.sleep(_PAUSE_SECONDS)
+            why = await self.ground.server.validate_import_path(self.library_id, path)
+            if (why is None) is wanted or (wanted and why is not None and "ENOENT" not in why):
+                break
+        return why
+
+    async def all(self, paths: Sequence[str]) -> dict[str, str | None]:
+        """As `sees`, each path once."""
+        ask = self.ground.server.validate_import_path
+        return dict(zip(paths, await asyncio.gather(*(ask(self.library_id, p) for p in paths)), strict=True))
+
+
 async def library_checks(ground: Ground) -> list[Check]:
     """The lines about libraries, in the order people read them."""
-    path = await library_path(ground)
+    lines = ("library path", "library", "import path", "other libraries")
     if not ground.rights.may("library.read"):
         why = ADMIN_NEEDED if not ground.rights.may("") else "needs the permission library.read"
-        return [path, *(skipped(name, why) for name in ("library", "import path", "other libraries"))]
+        return [skipped(name, why) for name in lines]
     try:
         libraries = await ground.server.libraries()
     except ImmichError as error:
-        return [path, broken("library", *told(error))]
+        return [broken("library", *told(error))]
+    own = ground.own(libraries)
+    asker = Asker(ground, own.id) if own and ground.rights.may("library.update") else None
+    path = await library_path(ground, asker)
     if path.verdict == "broken":
-        own = [skipped(name, "the library path is not right") for name in ("library", "import path")]
+        rest = [skipped(name, "the library path is not right") for name in lines[1:3]]
     else:
-        own = [*_library(ground, libraries), await _import_path(ground, libraries)]
-    return [path, *own, await _others(ground, libraries)]
+        rest = [*_library(ground, libraries), await _import_path(ground, libraries, asker)]
+    return [path, *rest, await _others(ground, libraries, asker)]
 
 
 # --- the same folder on both sides -----------------------------------------------------------
 
 
-async def library_path(ground: Ground) -> Check:
+async def library_path(ground: Ground, asker: Asker | None) -> Check:
     """Whether the library folder here is the one Immich sees under its path for it."""
     name = "library path"
-    if not ground.rights.may(""):
-        return skipped(name, ADMIN_NEEDED)
+    if asker is None:
+        return _cannot_ask(ground, name)
     if not ground.writable or not await asyncio.to_thread(os.path.isdir, ground.here):
         return skipped(name, "needs a library folder that can be written")
     try:
         with probe_folder(ground.here) as probe:
-            why = await _sees(ground, f"{ground.inside}/{probe}")
+            why = await asker.sees(f"{ground.inside}/{probe}")
         if why is not None:
-            return broken(name, *await _unseen(ground, why))
-        gone = await _sees(ground, f"{ground.inside}/{probe}", wanted=False)
+            return broken(name, *await _unseen(ground, asker, why))
+        gone = await asker.sees(f"{ground.inside}/{probe}", wanted=False)
     except ImmichError as error:
         return broken(name, *told(error))
     except OSError as error:
@@ -113,18 +158,13 @@ async def library_path(ground: Ground) -> Check:
     return passed(name, f"{shown(ground.here)} is {ground.inside} in Immich")
 
 
-async def _sees(ground: Ground, path: str, *, wanted: bool = True) -> str | None:
-    """None when Immich sees the path, else why not; asked again until it is as wanted, a few times."""
-    for attempt in range(_TRIES):
-        if attempt:
-            await ground.sleep(_PAUSE_SECONDS)
-        why = (await ground.server.validate_import_paths([path]))[path]
-        if (why is None) is wanted or (wanted and why is not None and "ENOENT" not in why):
-            break
-    return why
+def _cannot_ask(ground: Ground, name: str) -> Check:
+    if not ground.rights.may("library.update"):
+        return skipped(name, "needs the permission library.update")
+    return skipped(name, "can be checked once smartsort has a library in Immich")
 
 
-async def _unseen(ground: Ground, why: str) -> tuple[str, str]:
+async def _unseen(ground: Ground, asker: Asker, why: str) -> tuple[str, str]:
     """What is wrong and what to do when Immich does not see the probe folder."""
     inside, here = ground.inside, shown(ground.here)
     mount = f"{here} has to be mounted into immich-server at {inside}"
@@ -133,7 +173,7 @@ async def _unseen(ground: Ground, why: str) -> tuple[str, str]:
         if "media upload folder" in why:
             remedy = f"Choose a place outside Immich's own folders: {mount}; set immich.library_path to it."
         return f"Immich cannot use {inside}: {why}", remedy
-    parent = (await ground.server.validate_import_paths([inside]))[inside]
+    parent = await asker.sees(inside)
     if parent is None:
         return (
             f"Immich sees another folder at {inside} than {here}",
@@ -211,15 +251,17 @@ def _with_path(libraries: Sequence[Library], path: str) -> list[Library]:
     return [each for each in libraries if path in (p.rstrip("/") for p in each.import_paths)]
 
 
-async def _import_path(ground: Ground, libraries: Sequence[Library]) -> Check:
+async def _import_path(ground: Ground, libraries: Sequence[Library], asker: Asker | None) -> Check:
     name, path = "import path", ground.path_of(ground.open_shard)
     if not _with_path(libraries, path):
         return skipped(name, "there is no library yet")
+    if asker is None:
+        return _cannot_ask(ground, name)
     folder = os.path.join(ground.here, shard_folder(ground.open_shard))
     if not await asyncio.to_thread(os.path.isdir, folder):
         return skipped(name, "smartsort makes the folder at its next start")
     try:
-        why = await _sees(ground, path)
+        why = await asker.sees(path)
     except ImmichError as error:
         return broken(name, *told(error))
     if why is not None:
@@ -234,7 +276,7 @@ async def _import_path(ground: Ground, libraries: Sequence[Library]) -> Check:
 # --- nobody else's library over smartsort's folders ------------------------------------------
 
 
-async def _others(ground: Ground, libraries: Sequence[Library]) -> Check:
+async def _others(ground: Ground, libraries: Sequence[Library], asker: Asker | None) -> Check:
     name = "other libraries"
     foreign = [
         (library.name, path.rstrip("/"))
@@ -245,10 +287,12 @@ async def _others(ground: Ground, libraries: Sequence[Library]) -> Check:
     inside = [f"{who} ({path})" for who, path in foreign if path.startswith(f"{ground.inside}/")]
     covers: Mapping[str, list[str]] = {"library": inside} if inside else {}
     if foreign and not inside:
+        if asker is None:
+            return _cannot_ask(ground, name)
         if not ground.writable:
             return skipped(name, "needs folders that can be written")
         try:
-            covers = await _covering(ground, foreign)
+            covers = await _covering(ground, asker, foreign)
         except ImmichError as error:
             return broken(name, *told(error))
     if covers:
@@ -267,7 +311,7 @@ def _is_own(ground: Ground, path: str) -> bool:
     return parent == ground.inside and _OWN.fullmatch(last) is not None
 
 
-async def _covering(ground: Ground, foreign: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+async def _covering(ground: Ground, asker: Asker, foreign: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
     """Which of smartsort's folders can be reached below which foreign import paths, whatever the mounts."""
     places = ground.settings.directories
     folders = {
@@ -290,7 +334,7 @@ async def _covering(ground: Ground, foreign: Sequence[tuple[str, str]]) -> dict[
                     for who, path in foreign
                     for tail in _tails(here)
                 }
-                said = await ground.server.validate_import_paths(list(asked))
+                said = await asker.all(list(asked))
         except OSError:
             continue  # a folder that cannot be written has a line of its own
         found = [asked[path] for path, why in said.items() if why is None]

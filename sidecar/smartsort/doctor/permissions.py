@@ -123,10 +123,9 @@ NEEDS = (
     Need(
         "library.update",
         Key.ADMIN,
-        "having Immich scan the library",
+        "having Immich scan the library and say whether it can read it",
         "new photos are seen only when Immich scans by itself",
         stops=True,
-        setting="immich.trigger_scan",
     ),
     Need(
         "queue.read",

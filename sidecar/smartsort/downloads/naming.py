@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
+import secrets
 import unicodedata
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -124,7 +124,7 @@ def looks_like_page(head: bytes, content_type: str) -> bool:
 
 
 def boot_id() -> str:
-    """Changes when the machine restarts; "" where the system tells none.
+    """Changes when the machine restarts; where the system tells none, with every process.
 
     What a process wrote survives its own end but, until it is flushed, not the machine's.
     """
@@ -132,4 +132,4 @@ def boot_id() -> str:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:
             return stream.read().strip()
     except OSError:
-        return os.environ.get("HOSTNAME", "")
+        return secrets.token_hex(8)

@@ -196,7 +196,7 @@ def _owner_of(
     return ranked[0] if ranked and _rank(ranked[0]) < _NO_MEDIUM else None
 
 
-_NO_MEDIUM = 3
+_RAW, _VIDEO, _NO_MEDIUM = 0, 2, 3
 
 
 def _rank(entry: Entry) -> int:
@@ -220,6 +220,12 @@ def _shots(same_stem: Sequence[Entry]) -> list[tuple[GroupKind, tuple[Entry, ...
     return [(kind, (*image, *raw, *video))]
 
 
+def _has_other_half(entry: Entry) -> bool:
+    """True for files that cameras and telephones mostly write in two; JPEG and MP4 mostly come alone."""
+    extension = split_extension(entry.name)[1].lower()
+    return extension in ("heic", "heif", "mov") or extension in RAW_EXTENSIONS
+
+
 def _may_be_live(image: Entry, video: Entry) -> bool:
     still, moving = (split_extension(each.name)[1].lower() for each in (image, video))
     return still in ("heic", "heif", "jpg", "jpeg") and moving in ("mov", "mp4")
@@ -230,10 +236,17 @@ def _may_be_live(image: Entry, video: Entry) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A photo that is at rest, with the sidecars that travel with it."""
+    """A photo that is at rest, with what travels with it.
+
+    `raw` and `video` are the other half of a shot; `sidecars` are XMP files, `xmp_of_raw` that they are the raw
+    photo's.
+    """
 
     photo: Entry
     sidecars: tuple[Entry, ...] = ()
+    raw: Entry | None = None
+    video: Entry | None = None
+    xmp_of_raw: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +282,9 @@ class SettleTracker:
     than the quiet time: a writer at work would have changed the ctime, which cannot be set back.
 
     A photo waits for sidecars that lie beside it until they are at rest, at most `companion_wait_seconds`;
-    a sidecar waits as long for its photo.
+    a sidecar waits as long for its photo, and so does the lone half of what usually comes in two: a raw photo, a
+    HEIC picture, a MOV. Both halves of a shot settle together. A shot with two sidecars is taken apart: a photo
+    has one at most.
     """
 
     quiet_seconds: float
@@ -301,15 +316,30 @@ class SettleTracker:
         settled: list[Arrival] = []
         waiting = 0
         for group in grouped.groups:
-            for photo in group.members:
-                sidecars = tuple(xmp for xmp, owner in group.sidecars if owner == photo)
+            together = len(group.sidecars) <= 1
+            for photo in group.members[:1] if together else group.members:
+                others = group.members[1:] if together else ()
+                sidecars = tuple(xmp for xmp, owner in group.sidecars if together or owner == photo)
                 at_rest = tuple(xmp for xmp in sidecars if xmp.path in resting)
+                whole = len(at_rest) == len(sidecars) and not (
+                    group.kind is GroupKind.SINGLE and not sidecars and _has_other_half(photo)
+                )
                 patient = self._age(photo, now) < self.quiet_seconds + self.companion_wait_seconds
-                if photo.path not in resting or (len(at_rest) < len(sidecars) and patient):
-                    waiting += 1 + len(sidecars)
-                else:
-                    settled.append(Arrival(photo, at_rest))
-                    waiting += len(sidecars) - len(at_rest)
+                # The other half of a shot is waited for as long as it grows; an XMP file only for a while.
+                moving = any(each.path not in resting for each in (photo, *others))
+                if moving or (not whole and patient):
+                    waiting += 1 + len(others) + len(sidecars)
+                    continue
+                settled.append(
+                    Arrival(
+                        photo,
+                        at_rest,
+                        raw=next((e for e in others if _rank(e) == _RAW), None),
+                        video=next((e for e in others if _rank(e) == _VIDEO), None),
+                        xmp_of_raw=any(_rank(owner) == _RAW and owner != photo for _, owner in group.sidecars),
+                    )
+                )
+                waiting += len(sidecars) - len(at_rest)
         alone = [
             xmp
             for xmp in grouped.orphans

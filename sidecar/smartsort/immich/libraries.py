@@ -55,7 +55,7 @@ class LibraryCalls(ServerCalls):
             return None if _NEVER_USABLE in refused.reason else refused.reason
         await self._use_paths(library_id, own)
         raise ImmichUnreachable(
-            f"Immich took {_NEVER_USABLE!r} for an import path of the library {library_id}; it was taken back. "
+            f"Immich took {_NEVER_USABLE!r} for an import path of library {library_id}; it was taken back. "
             "Look at the library's import paths in Immich, and update smartsort."
         )
 

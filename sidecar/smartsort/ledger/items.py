@@ -297,12 +297,6 @@ def open_items(db: Database) -> list[Item]:
     return [_item(row) for row in rows]
 
 
-def counts(db: Database) -> dict[ItemState, int]:
-    """How many items are in each state."""
-    rows = db.conn.execute("SELECT state, count(*) FROM items GROUP BY state")
-    return {ItemState(state): int(count) for state, count in rows}
-
-
 def photo_from(db: Database, origin_path: str) -> Photo | None:
     """The photo that was claimed from a file handed in over HTTP, None when it never was."""
     row = db.conn.execute(

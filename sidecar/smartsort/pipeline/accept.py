@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from sqlite_utils import Database
 
@@ -43,6 +43,8 @@ class Offered:
     original_name: str = ""
     url: str | None = None
     companions: tuple[tuple[str, Member, FileStamp], ...] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """Names that companions go on under, by path, where that is not their own."""
     keep_origin: bool = False
     """True for files that stay where they are (`smartsort add --copy`); they are linked or copied."""
 
@@ -145,7 +147,7 @@ class Accept:
         wishes: list[tuple[int, Member, Placing]] = []
         for index, (row, offer) in enumerate(zip(rows, batch, strict=True)):
             for path, member, stamp in ((offer.path, Member.PHOTO, offer.stamp), *offer.companions):
-                name = temp_name(row.id, member, os.path.basename(path))
+                name = temp_name(row.id, member, _own_name(offer, path))
                 wishes.append((index, member, Placing(path, temp, [name], expected=stamp)))
         taken: list[list[_Taken]] = [[] for _ in batch]
         problems: dict[int, SmartsortError] = {}
@@ -211,7 +213,11 @@ class Accept:
 def _origins(photo_id: int, offer: Offered) -> list[list[str]]:
     """(member, name in `temp_downloads/`, where it lay) of each file, for the journal."""
     members = [(offer.path, Member.PHOTO), *((path, member) for path, member, _ in offer.companions)]
-    return [[m.value, temp_name(photo_id, m, os.path.basename(path)), path] for path, m in members]
+    return [[m.value, temp_name(photo_id, m, _own_name(offer, path)), path] for path, m in members]
+
+
+def _own_name(offer: Offered, path: str) -> str:
+    return offer.renamed.get(path, os.path.basename(path))
 
 
 def _name(photo_id: int, member: Member, placed: Placed) -> Name:

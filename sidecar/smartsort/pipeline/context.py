@@ -38,7 +38,7 @@ class Tuning:
     max_retries: int = 2
     look_again_seconds: float = 60.0
     """Between two runs that compare the photos in review with what Immich has learned."""
-    max_in_flight: int = 120
+    max_in_flight: int = 1000
     shard_size: int = 20_000
     check_hash: bool = True
     archive_unwanted: bool = False

@@ -84,9 +84,20 @@ class Examine:
                 seen = probe(path, max_pixels=context.tuning.max_pixels)
             else:
                 seen = probe(path)
+            if seen.problem is None:
+                seen = replace(seen, problem=self._problem_of_half(names))
         except SmartsortError as problem:
             return problem
         return _Examined(photo, seen, found, companions)
+
+    def _problem_of_half(self, names: list[Name]) -> str | None:
+        """What is wrong with the raw photo or video that travels along: nothing broken enters the library."""
+        for name in names:
+            if name.member in (Member.RAW, Member.VIDEO):
+                problem = probe(self._context.absolute(name)).problem
+                if problem is not None:
+                    return f"its {name.member.value} half: {problem}"
+        return None
 
     async def _write(self, done: list[_Examined]) -> None:
         context = self._context

@@ -91,19 +91,19 @@ class Heal:
         self._context, self._router, self._people, self._gather = context, router, people, gather
         self._memory = _Memory()
 
-    async def step(self) -> float | None:
-        """One run; seconds until the next. None while nothing waits in review.
+    async def step(self) -> float:
+        """One run; seconds until the next. Immich is asked nothing while nothing waits in review.
 
         At most ten calls to Immich and one for each photo that changed. Raises ImmichError.
         """
         context, memory = self._context, self._memory
         await self._learn()
         if not context.enabled():
-            return None
+            return context.tuning.look_again_seconds
         memory.waiting = await context.ledger.aread(lambda db: _read(db, memory.waiting))
         if not memory.waiting:
             self._memory = _Memory()
-            return None
+            return context.tuning.look_again_seconds
         people = {p.id: p for p in await self._people.refresh(max_age=0)}
         self._notice(_renamed(memory.waiting.values(), people, self._people.ambiguous))
         self._notice(await context.ledger.aread(self._told_apart))

@@ -84,12 +84,22 @@ class Inbox:
                 continue
             if open_for_writing(photo.path):
                 continue  # a slow writer that pauses: quiet, but not done
+            halves = [(arrival.raw, Member.RAW), (arrival.video, Member.VIDEO)]
+            found = [(half, member) for half, member in halves if half is not None]
+            if any(open_for_writing(half.path) for half, _ in found):
+                continue
+            found += [(xmp, Member.XMP) for xmp in arrival.sidecars]
+            raw_xmp = {}
+            if arrival.raw is not None and arrival.xmp_of_raw:
+                # `a.xmp` of a raw photo says whose it is from now on, also beside the picture of that shot.
+                raw_xmp = {xmp.path: f"{arrival.raw.name}.xmp" for xmp in arrival.sidecars}
             offers.append(
                 Offered(
                     photo.path,
                     photo.stamp,
                     source=photo.source or "inbox",
-                    companions=tuple((xmp.path, Member.XMP, xmp.stamp) for xmp in arrival.sidecars),
+                    companions=tuple((each.path, member, each.stamp) for each, member in found),
+                    renamed=raw_xmp,
                 )
             )
         return offers

@@ -9,6 +9,14 @@ FIRST_BATCH = 8
 of a big delivery should not wait for the last."""
 
 GROWTH = 3
+"""A batch is at most this many times as large as the one before."""
+
+BATCH_SECONDS = 10.0
+"""How long a batch should keep Immich busy. Long enough to lose next to nothing between two batches, short
+enough that nobody waits long for a photo that is recognised but whose batch is not through."""
+
+FIRST_LOOK = 0.05
+"""Seconds from placing a batch to the first look at it: a fast server may be done by then."""
 
 SHORTEST_PAUSE = 0.25
 """Seconds between two looks when the end is near."""
@@ -16,13 +24,15 @@ SHORTEST_PAUSE = 0.25
 
 @dataclass(slots=True)
 class Batches:
-    """The bounded number of photos in flight.
+    """The bounded number of photos in flight, found by measuring the server's pace.
 
-    It grows from batch to batch and starts small again once the backlog is gone.
+    It starts small, grows until a batch takes `BATCH_SECONDS` and follows the pace from there, never above
+    `limit`; once the backlog is gone it starts small again. Times are monotonic seconds.
     """
 
     limit: int
     size: int = FIRST_BATCH
+    _batch: tuple[float, int] | None = None
 
     def room(self, in_flight: int, waiting: int) -> int:
         """How many of `waiting` photos may be placed now.
@@ -30,19 +40,27 @@ class Batches:
         A trickle goes straight through. Of a backlog the next batch starts when the last is recognised,
         because photos that keep coming keep recognition from starting.
         """
-        size = min(self.size, self.limit)
         if in_flight == 0:
-            return min(waiting, size)
+            return min(waiting, self.size, self.limit)
         if in_flight + waiting <= min(FIRST_BATCH, self.limit):
             return waiting
         return 0
 
-    def placed(self, count: int, backlog: int) -> None:
-        """Note that `count` photos were placed and `backlog` are still to come."""
+    def placed(self, count: int, backlog: int, now: float) -> None:
+        """Note that `count` photos were placed `now` and `backlog` are still to come."""
         if backlog == 0:
-            self.size = FIRST_BATCH
-        elif count >= self.size:
-            self.size = min(self.limit, self.size * GROWTH)
+            self.size, self._batch = FIRST_BATCH, None
+        elif count >= min(self.size, self.limit):
+            self._batch = (now, count)
+
+    def through(self, now: float) -> None:
+        """Note that nothing is in flight any more: the last batch tells what the next should be."""
+        if self._batch is None:
+            return
+        since, count = self._batch
+        wanted = count * BATCH_SECONDS / max(now - since, 0.001)
+        self.size = max(FIRST_BATCH, min(self.limit, count * GROWTH, round(wanted)))
+        self._batch = None
 
 
 @dataclass(slots=True)

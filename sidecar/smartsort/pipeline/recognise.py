@@ -19,7 +19,7 @@ from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Member, Photo
 from smartsort.pipeline.context import Context
 from smartsort.pipeline.evidence import Gather
-from smartsort.pipeline.pace import SHORTEST_PAUSE, LookPace
+from smartsort.pipeline.pace import FIRST_LOOK, SHORTEST_PAUSE, LookPace
 from smartsort.pipeline.people import People
 from smartsort.pipeline.route import Router, Verdict
 from smartsort.pipeline.shelve import Shelve
@@ -72,7 +72,7 @@ class Recognise:
         self._context, self._router, self._people, self._shelve = context, router, people, shelve
         self._gather = gather or Gather(context, people)
         self._pace = LookPace(longest=context.tuning.wait_time_seconds)
-        self._recognition_pace = LookPace(longest=min(0.5, context.tuning.wait_time_seconds))
+        self._recognition_pace = LookPace(longest=min(0.35, context.tuning.wait_time_seconds))
         self._memory = _Waiting()
         self._looked_at = 0.0
         self._recognition_asked_for: int | None = None
@@ -102,7 +102,7 @@ class Recognise:
         if new:
             self._pace.restart()
             self._recognition_pace.restart()
-            return SHORTEST_PAUSE
+            return FIRST_LOOK
 
         if self._all_detected(waiting):
             return await self._while_recognising(waiting, await context.server.recognition_jobs())

@@ -17,6 +17,7 @@ from smartsort.core.model import Decision, Evidence, Outcome, Person, State
 from smartsort.core.naming import folder_name
 from smartsort.core.wording import short
 from smartsort.errors import SmartsortError, StorageFull
+from smartsort.files.media import RAW_EXTENSIONS
 from smartsort.files.names import NAME_BYTES, candidates, shortened, with_prefix
 from smartsort.files.placement import Drop, Placed, Placing
 from smartsort.files.shown import shown
@@ -331,8 +332,14 @@ class Router:
 
 
 def companion_name(companion: Name, photo_name: str) -> str:
-    """The name of a file that travels with a photo: `IMG.jpg` takes `IMG.jpg.xmp` with it."""
-    if companion.member is Member.XMP:
-        return f"{photo_name}.xmp"
-    stem = os.path.splitext(photo_name)[0]
-    return stem + os.path.splitext(companion.path)[1]
+    """The name of a file that travels with a photo: `IMG.jpg` takes `IMG.jpg.xmp` and `IMG.dng` with it.
+
+    The XMP file of the raw half stays `IMG.dng.xmp`.
+    """
+    stem, own = os.path.splitext(photo_name)
+    if companion.member is not Member.XMP:
+        return stem + os.path.splitext(companion.path)[1]
+    whose = os.path.splitext(os.path.splitext(companion.path)[0])[1]
+    if whose[1:].lower() in RAW_EXTENSIONS and whose.lower() != own.lower():
+        return f"{stem}{whose}.xmp"
+    return f"{photo_name}.xmp"

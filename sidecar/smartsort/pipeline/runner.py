@@ -119,10 +119,12 @@ class Runner:
                 self._over = asyncio.Event()
             if result is True:
                 await asyncio.sleep(0)
-            elif result is None or result is False:
+            elif result is not None and result is not False:
+                await self._sleep(result)
+            elif stage.takes:
                 await self._context.bells.wait(stage.takes, IDLE_SECONDS)
             else:
-                await self._sleep(result)
+                await self._sleep(IDLE_SECONDS)
 
     def _note(self, stage: Stage, problem: Exception) -> None:
         kind = kind_of(problem)

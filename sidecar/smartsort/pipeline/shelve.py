@@ -63,7 +63,8 @@ class Shelve:
         await self._library(shard)
         placed = await self._place(batch, shard)
         counts = await context.ledger.aread(photos.unfinished)
-        self.batches.placed(len(batch), sum(counts.get(state, 0) for state in _BACKLOG))
+        backlog = sum(counts.get(state, 0) for state in _BACKLOG)
+        self.batches.placed(len(batch), backlog, context.clock.monotonic())
         if placed:
             await self.scan(shard.number)
         return True
@@ -72,7 +73,10 @@ class Shelve:
         """How many of `waiting` photos may be placed now; 0 while sorting is switched off."""
         if not self._context.enabled():
             return 0
-        return self.batches.room(await self._context.ledger.aread(photos.in_flight), waiting)
+        in_flight = await self._context.ledger.aread(photos.in_flight)
+        if in_flight == 0:
+            self.batches.through(self._context.clock.monotonic())
+        return self.batches.room(in_flight, waiting)
 
     async def _library(self, shard: Shard) -> str:
         """The external library of a shard: the remembered one, one with its path, or a new one."""

@@ -135,18 +135,18 @@ class Adoption:
 
     def _owner(self, ledger: Database, cluster: Cluster) -> Photo | None:
         """The photo of the ledger these bytes belong to; None: they are a photo of their own."""
+        first = cluster.own[0]
         ids = rows.photos_with(ledger.conn, cluster.sha256)
-        if not ids:
-            first = cluster.own[0]
-            ids = [
-                r[0]
-                for r in ledger.conn.execute(
-                    "SELECT id FROM photos WHERE sha256 IS NULL AND state IN ('arrived', 'claimed')"
-                    " AND size = ? AND mtime_ns = ?",
-                    (first.stamp.size, first.stamp.mtime_ns),
-                )
-            ]
-        candidates: list[tuple[int, int, Photo]] = []
+        # Claimed when the backup was made and not read yet: known by what it looked like.
+        ids += [
+            r[0]
+            for r in ledger.conn.execute(
+                "SELECT id FROM photos WHERE state IN ('arrived', 'claimed') AND sha256 IS NULL"
+                " AND size = ? AND mtime_ns = ?",
+                (first.stamp.size, first.stamp.mtime_ns),
+            )
+        ]
+        candidates: list[tuple[tuple[bool, bool, bool, int], Photo]] = []
         for row in rows.some(ledger.conn, ids):
             own = [n for n in row.names if n.member is Member.PHOTO]
             stamps = [_look(self._context.absolute(n)) for n in own]
@@ -155,12 +155,11 @@ class Adoption:
             joins = not self._linking and self._is_copy_of(row.names, cluster)
             if not (same or missing or joins):
                 continue
-            if same and not missing and row.state in (State.FILED, State.REVIEW) and _is_extra(row, cluster):
-                continue
             photo = self._context.ledger.read(lambda db, i=row.id: photos.get(db, i))  # type: ignore[misc]
             if photo is not None:
-                candidates.append((0 if same else 1, row.id, photo))
-        return min(candidates, key=lambda c: c[:2])[2] if candidates else None
+                named = any(photo.original_name in f.path for f in cluster.own)
+                candidates.append(((not same, row.sha256 is None, not named, row.id), photo))
+        return min(candidates, key=lambda c: c[0])[1] if candidates else None
 
     def _is_copy_of(self, names: Sequence[Name], cluster: Cluster) -> bool:
         """Without hard links: what lies in faces/ or review/ with these bytes is the library's photo.
@@ -322,13 +321,6 @@ def _state(names: Sequence[Name]) -> tuple[State, list[Name]]:
             surplus += [n for n in shelved[1:] if n not in surplus]
             return state, surplus
     raise ValueError("a photo without a name")
-
-
-def _is_extra(row: rows.Row, cluster: Cluster) -> bool:
-    """True for a link somebody made beside a photo whose names are all there."""
-    areas = {f.area for f in cluster.own}
-    own = Area.FACES if row.state is State.FILED else Area.REVIEW
-    return areas <= {own, Area.TRASH, Area.TEMP} and any(n.area is own for n in row.names)
 
 
 def _most_telling(names: Sequence[Name]) -> Name:

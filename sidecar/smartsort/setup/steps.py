@@ -15,10 +15,11 @@ from smartsort.core.naming import shard_folder
 from smartsort.doctor.examination import connect_briefly, examine
 from smartsort.doctor.key_checks import Rights, keys
 from smartsort.doctor.ledger_checks import read_ledger
-from smartsort.doctor.library_checks import Ground, Sleep, library_path
+from smartsort.doctor.library_checks import Asker, Ground, Sleep, library_path
 from smartsort.doctor.server_checks import contact, version
 from smartsort.errors import ConfigurationError, ImmichError
 from smartsort.immich import ImmichServer
+from smartsort.ports import Library
 from smartsort.setup import file, instructions
 from smartsort.setup.conversation import Conversation, Wishes
 
@@ -230,38 +231,60 @@ class Setup:
         )
 
     async def _library(self, settings: Settings, rights: Rights) -> None:
-        """Make the folder, prove that Immich sees it, and find or make the external library."""
+        """Make the folder, find or make the external library, and prove that Immich sees the folder."""
         ledger = await asyncio.to_thread(read_ledger, os.fspath(settings.directories.ledger_file))
         async with self._connect(settings) as server:
             while True:
                 ground = Ground(server, settings, rights, ledger.shards, True, self._sleep)
                 shard = shard_folder(ground.open_shard)
                 await asyncio.to_thread(file.make_folders, os.path.join(ground.here, shard))
-                seen = await library_path(ground)
-                self._tell(seen)
+                if not (rights.may("library.read") and rights.may("library.update")):
+                    return
+                try:
+                    seen = await self._try_library(ground)
+                except ImmichError as error:
+                    self._talk.say(f"  WARNING  library: {error}")
+                    return
                 if seen.verdict != "broken" or not self._talk.interactive:
-                    break
+                    return
                 again = self._talk.ask("Another path, or Enter to go on without a library", "").strip()
                 if not again:
-                    break
+                    return
                 self._values["immich.library_path"] = again
                 settings = self._settings(os.fspath(settings.root))
-            if seen.verdict in ("ok", "warning"):
-                await self._make_library(ground)
 
-    async def _make_library(self, ground: Ground) -> None:
+    async def _try_library(self, ground: Ground) -> Check:
+        """The line about the library's path; when it is fine the library is there afterwards.
+
+        Immich answers only about paths of a library that exists. Where there is none of smartsort's yet it is
+        made first, and stays when the path turns out to be wrong: smartsort deletes nothing.
+        """
         path = ground.path_of(ground.open_shard)
-        try:
-            libraries = await ground.server.libraries()
-            found = next((x for x in libraries if path in (p.rstrip("/") for p in x.import_paths)), None)
-            if found is not None:
-                self._talk.say(f"  ok       library: {found.name} is there, {path}")
-                return
-            made = await ground.server.create_library(f"smartsort {ground.open_shard}", path)
-        except ImmichError as error:
-            self._talk.say(f"  WARNING  library: {error}")
+        own = ground.own(await ground.server.libraries())
+        if own is None:
+            own = await self._make_library(ground, path)
+            made = True
         else:
-            self._talk.say(f"  ok       library: {made.name} made, {path}")
+            made = False
+        seen = await library_path(ground, Asker(ground, own.id))
+        self._tell(seen)
+        if seen.verdict == "broken":
+            if made:
+                self._talk.say(
+                    f"           The library {own.name!r} just made has this path; delete it in Immich."
+                )
+            return seen
+        if path in (each.rstrip("/") for each in own.import_paths):
+            if not made:
+                self._talk.say(f"  ok       library: {own.name} is there, {path}")
+        else:
+            await self._make_library(ground, path)
+        return seen
+
+    async def _make_library(self, ground: Ground, path: str) -> Library:
+        made = await ground.server.create_library(f"smartsort {ground.open_shard}", path)
+        self._talk.say(f"  ok       library: {made.name} made, {path}")
+        return made
 
     # --- the file ----------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import asyncio
 import json
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -80,6 +80,8 @@ class SampleSidecar:
     def __post_init__(self) -> None:
         self.pending = list(range(1, self.count + 1))
         self.counts: Counter[str] = Counter(data.category(item) for item in self.pending)
+        self.deferred: list[int] = []
+        self.put_off: dict[int, int] = {}
         self.decided: dict[int, EventView] = {}
         self.events: list[EventView] = []
         self.created: list[PersonView] = []
@@ -155,8 +157,10 @@ class SampleSidecar:
                 return _json(self._bulk(Selection.model_validate_json(body), "rejected", None))
             case ["POST", "review", item, "approve"]:
                 return _json(self._approve(int(item), Approve.model_validate_json(body)))
-            case ["POST", "review", item, ("reject" | "skip") as act]:
-                return _json(self._decide(int(item), "rejected" if act == "reject" else "skipped", None))
+            case ["POST", "review", item, "reject"]:
+                return _json(self._decide(int(item), "rejected", None))
+            case ["POST", "review", item, "skip"]:
+                return _json(self._put_off(self._waiting(int(item))))
             case ["POST", "undo"]:
                 return _json(self._undo(Undo.model_validate_json(body)))
             case ["GET", "events"]:
@@ -225,7 +229,7 @@ class SampleSidecar:
 
     def _page(self, category: str | None, query: Mapping[str, str]) -> ReviewPage:
         limit = int(query.get("limit", "50"))
-        below = int(query["cursor"]) if "cursor" in query else self.count + 1
+        cursor = query.get("cursor", str(self.count + 1))
         search = query.get("search", "").casefold()
         items: list[int] = []
         total = len(self.pending) if not search else 0
@@ -233,20 +237,34 @@ class SampleSidecar:
             total = self.counts[category]
         if search:
             total = sum(self._fits(item, category, search) for item in self.pending)
-        more = False
-        for place in range(bisect_left(self.pending, below) - 1, -1, -1):
-            item = self.pending[place]
+        following = ""
+        for item, place in self._from(cursor):
             if self._fits(item, category, search):
                 if len(items) == limit:
-                    more = True
                     break
                 items.append(item)
+                following = place
+        else:
+            following = ""
         return ReviewPage(
             items=[data.row(item, self.clock(), self.count) for item in items],
             total=total,
             counts={name: self.counts[name] for name in wording.CATEGORIES},
-            next_cursor=str(items[-1]) if more else None,
+            next_cursor=following or None,
         )
+
+    def _from(self, cursor: str) -> Iterator[tuple[int, str]]:
+        """Items after a cursor, each with the cursor that follows it: newest first, then those put off."""
+        put_off = set(self.deferred)
+        first = 0
+        if cursor.startswith("d"):
+            first = int(cursor[1:])
+        else:
+            for place in range(bisect_left(self.pending, int(cursor)) - 1, -1, -1):
+                if (item := self.pending[place]) not in put_off:
+                    yield item, str(item)
+        for place in range(first, len(self.deferred)):
+            yield self.deferred[place], f"d{place + 1}"
 
     def _fits(self, item: int, category: str | None, search: str) -> bool:
         if category and data.category(item) != category:
@@ -318,6 +336,8 @@ class SampleSidecar:
     ) -> Decided:
         self._waiting(item)
         self.pending.pop(bisect_left(self.pending, item))
+        if item in self.deferred:
+            self.deferred.remove(item)
         self.counts[data.category(item)] -= 1
         text = f"{data.filename(item)} filed under {person}" if person else f"{data.filename(item)} {kind}"
         happened = self._happened(kind, item + 1000, text, actor, undoable=True)
@@ -332,6 +352,15 @@ class SampleSidecar:
                 "event": event or happened.id,
             }
         )
+
+    def _put_off(self, item: int) -> Decided:
+        if item in self.deferred:
+            self.deferred.remove(item)
+        self.deferred.append(item)
+        text = f"{data.filename(item)} is put off"
+        event = self._happened("deferred", item + 1000, text, undoable=True)
+        self.put_off[event.id] = item
+        return Decided(id=item, photo_id=item + 1000, action="skipped", event=event.id)
 
     def _happened(
         self, kind: str, photo: int | None, text: str, actor: str = "api", *, undoable: bool = False
@@ -390,6 +419,11 @@ class SampleSidecar:
         )
 
     def _undo(self, undo: Undo) -> BulkDecided:
+        if undo.event in self.put_off:
+            item = self.put_off.pop(undo.event)
+            self.deferred.remove(item)
+            back = Decided(id=item, photo_id=item + 1000, action="undone")
+            return BulkDecided(decided=[back], done=1, failed=0)
         events = {happened.id: item for item, happened in self.decided.items()}
         bulk = next((event for event in self.events if event.id == undo.event), None)
         items = [events[undo.event]] if undo.event in events else []

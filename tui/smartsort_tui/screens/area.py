@@ -52,6 +52,9 @@ class AreaScreen(Screen[None]):
         Binding("ctrl+r,f9", "reload", "Reload", show=False, id="area.reload"),
     ]
 
+    _told: str | None = None
+    """The problem that was said last."""
+
     def content(self) -> Iterable[Widget]:
         """The widgets between the bars."""
         raise NotImplementedError
@@ -108,7 +111,10 @@ class AreaScreen(Screen[None]):
         self._draw_areas()
         if link.state == "connected":
             self.connected()
-        elif link.state != "connecting":
+            self._told = None
+        elif link.problem is not None and self._told != link.problem.detail:
+            # Once, not with every attempt: what is said to a key pressed meanwhile must stay.
+            self._told = link.problem.detail
             self.disconnected(link)
 
     def _status_changed(self, status: Status) -> None:

@@ -83,6 +83,12 @@ class QueueView(AreaScreen):
         if self.smartsort.client is not None:
             self._load()
 
+    async def on_unmount(self) -> None:
+        for timer in (self._news, self._settle, self._searching):
+            if timer is not None:
+                timer.cancel()
+        await self.desk.aclose()
+
     # --- loading ----------------------------------------------------------------------------
 
     def connected(self) -> None:

@@ -28,7 +28,7 @@ class ReviewScreen(QueueView):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "approve", "approve", id="review.approve", tooltip="File under the first suggestion"),
         Binding("r", "reject", "reject", id="review.reject", tooltip="Reject: to the trash, can be undone"),
-        Binding("s", "skip", "skip", id="review.skip", tooltip="Leave it where it is, out of the queue"),
+        Binding("s", "skip", "skip", id="review.skip", tooltip="Later: put it at the end of the queue"),
         Binding("u", "undo", "undo", id="review.undo", tooltip="Take back the last decision made here"),
         Binding("P", "person", "person", id="review.person", tooltip="Pick one or more people"),
         Binding("N", "new_person", "new", id="review.new_person", tooltip="File under a new person"),
@@ -131,6 +131,8 @@ class ReviewScreen(QueueView):
             self._refused(row, f"{problem.title}: {problem.detail}")
         else:
             self.say(f"{sent.text} · u takes it back", "good")
+            if decision.kind == "skip":
+                self._draw_queue()
             self._draw_notice()
 
     def _refused(self, row: QueueItem, why: str) -> None:

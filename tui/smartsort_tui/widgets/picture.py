@@ -17,7 +17,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from smartsort_tui.api import ApiProblem, NotThere
-from smartsort_tui.background import work
+from smartsort_tui.background import ended, work
 from smartsort_tui.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -57,6 +57,10 @@ class PictureSource:
         if task is None:
             task = self._fetching[path] = asyncio.create_task(self._fetched(path))
         return await asyncio.shield(task)
+
+    async def aclose(self) -> None:
+        """End what is still being fetched."""
+        await ended(self._fetching.values())
 
     async def _fetched(self, path: str) -> bytes:
         try:
@@ -135,6 +139,9 @@ class PicturePane(Container):
         if self._terminal.images in ("kitty", "sixel"):
             with Container(id="picture-place"):
                 yield _graphics(self._terminal)
+
+    async def on_unmount(self) -> None:
+        await self._source.aclose()
 
     def on_resize(self) -> None:
         if self._request is not None:

@@ -1,0 +1,47 @@
+"""A person's folder follows the person's name: every photo filed there moves, as one event that can be undone."""
+
+from __future__ import annotations
+
+import os
+
+from sqlite_utils import Database
+
+from smartsort.actions.plan import Plan, wishes_in
+from smartsort.core.model import State
+from smartsort.core.naming import folder_name
+from smartsort.ledger import arrangement, photos
+from smartsort.ledger.arrangement import Arrangement
+from smartsort.ledger.records import Area, Photo
+from smartsort.pipeline.renames import Renamed
+
+AT_ONCE = 500
+"""Photos planned at the same time."""
+
+
+def filed_there(db: Database, renamed: Renamed, after: int) -> list[tuple[Photo, Arrangement]]:
+    """Photos filed in the person's old folder, with an id above `after`, at most `AT_ONCE`."""
+    start = os.path.join(folder_name(renamed.was), "")
+    rows = db.conn.execute(
+        "SELECT DISTINCT photo_id FROM names WHERE area = 'faces' AND path >= ? AND path < ?"
+        " AND person_id = ? AND photo_id > ? ORDER BY photo_id LIMIT ?",
+        (start, start[:-1] + chr(ord("/") + 1), renamed.person_id, after, AT_ONCE),
+    )
+    ids = [int(row[0]) for row in rows]
+    found = arrangement.read(db, ids)
+    return [(p, found[p.id]) for p in photos.by_ids(db, ids) if p.state is State.FILED]
+
+
+def follow(photo: Photo, before: Arrangement, renamed: Renamed) -> Plan:
+    """The photo leaves the old folder for the new one; nothing else about it changes."""
+    old = folder_name(renamed.was)
+    plan = Plan(photo, before, "renamed", "renamed")
+    leaving = [n for n in before.names if n.area is Area.FACES and os.path.dirname(n.path) == old]
+    plan.wishes = wishes_in(
+        photo, before.names, Area.FACES, folder_name(renamed.name), person_id=renamed.person_id
+    )
+    plan.removes = leaving
+    named = photo.person_name == renamed.was
+    plan.person = renamed.name if named else photo.person_name
+    plan.values = {"person_name": plan.person}
+    plan.data = {"was": renamed.was, "people": [renamed.name]}
+    return plan

@@ -1,0 +1,30 @@
+"""`smartsort chaos` on this machine's own storage."""
+
+from __future__ import annotations
+
+import os
+
+from click.testing import CliRunner
+
+from smartsort.chaos import trials
+from smartsort.chaos.trials import Verdict, try_storage, worst
+from smartsort.cli.main import cli
+
+
+def test_a_storage_that_works(tmp_path):
+    result = CliRunner().invoke(cli, ["chaos", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert "every photo whole each time" in result.output
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_trial_that_fails_is_told_and_cleared_up(tmp_path, monkeypatch):
+    def broken(place):
+        raise OSError(5, "Input/output error")
+        yield
+
+    monkeypatch.setattr(trials, "_TRIALS", (("broken", broken), ("times", trials._times)))
+    found = try_storage(str(tmp_path))
+    assert worst(found) is Verdict.BAD
+    assert "Input/output error" in found[0].said
+    assert os.listdir(tmp_path) == []

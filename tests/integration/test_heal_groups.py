@@ -1,0 +1,195 @@
+"""RAW and JPEG, Live Photos and XMP files: they arrive together, are decided once and filed together."""
+
+from __future__ import annotations
+
+import os
+import struct
+
+import pytest
+
+from smartsort.actions import Choice
+from smartsort.core.model import State
+from smartsort.files.inbox import Entry, SettleTracker
+from smartsort.files.stamps import FileStamp
+from smartsort.ledger import events, photos
+from tests.fakes import World, content_of, picture, write
+
+
+def box(kind: bytes, *content: bytes) -> bytes:
+    body = b"".join(content)
+    return struct.pack(">I", len(body) + 8) + kind + body
+
+
+def movie() -> bytes:
+    track = box(b"tkhd", bytes(76), struct.pack(">II", 640 << 16, 360 << 16))
+    index = box(b"moov", box(b"mvhd", bytes(100)), box(b"trak", track))
+    return box(b"ftyp", b"qt  ", bytes(4), b"qt  ") + box(b"mdat", os.urandom(500)) + index
+
+
+def raw_photo() -> bytes:
+    """As small a TIFF as a raw photo can be."""
+    fields = [(256, 3, 600), (257, 3, 400), (262, 3, 32803), (273, 4, 1000), (279, 4, 2000), (50706, 1, 0x0401)]
+    table = b"".join(
+        struct.pack("<HHI", tag, kind, 4 if kind == 1 else 1) + struct.pack("<I", value)
+        for tag, kind, value in fields
+    )
+    head = b"II*\0" + struct.pack("<I", 8) + struct.pack("<H", len(fields)) + table + bytes(4)
+    return head.ljust(1000, b"\0") + os.urandom(2000)
+
+
+# When they settle.
+
+
+class Watch:
+    def __init__(self, quiet: float = 2.0, companion: float = 5.0) -> None:
+        self.now = 0.0
+        self.tracker = SettleTracker(quiet, companion, clock=lambda: self.now, wall_clock=lambda: 1e9)
+        self.tracker.look([])
+
+    def look(self, now: float, **sizes: int):
+        self.now = now
+        entries = [
+            Entry(f"/inbox/{name.replace('__', '.')}", "", FileStamp(1, 1, size, 1), 1)
+            for name, size in sorted(sizes.items())
+        ]
+        return self.tracker.look(entries)
+
+
+def shown(look):
+    return [
+        (a.photo.name, a.raw.name if a.raw else None, a.video.name if a.video else None) for a in look.settled
+    ]
+
+
+def test_both_halves_settle_together():
+    watch = Watch()
+    watch.look(0, IMG__JPG=1, IMG__CR2=1)
+    assert shown(watch.look(2.1, IMG__JPG=1, IMG__CR2=1)) == [("IMG.JPG", "IMG.CR2", None)]
+
+
+def test_a_half_that_still_grows_is_waited_for_as_long_as_it_grows():
+    watch = Watch()
+    for second in range(30):
+        look = watch.look(second, IMG__HEIC=1, IMG__MOV=second)
+        assert (shown(look), look.waiting) == ([], 2)
+    watch.look(30, IMG__HEIC=1, IMG__MOV=99)
+    assert shown(watch.look(33, IMG__HEIC=1, IMG__MOV=99)) == [("IMG.HEIC", None, "IMG.MOV")]
+
+
+@pytest.mark.parametrize("half", ["IMG__HEIC", "IMG__CR2", "IMG__MOV"])
+def test_a_lone_half_waits_for_the_other_and_then_comes_alone(half):
+    watch = Watch()
+    watch.look(0, **{half: 1})
+    assert shown(watch.look(3, **{half: 1})) == []
+    assert shown(watch.look(8, **{half: 1})) == [(half.replace("__", "."), None, None)]
+
+
+def test_a_jpeg_or_mp4_waits_for_nothing():
+    watch = Watch()
+    watch.look(0, IMG__JPG=1, CLIP__MP4=1)
+    assert len(watch.look(2.1, IMG__JPG=1, CLIP__MP4=1).settled) == 2
+
+
+def test_a_shot_with_two_sidecars_is_taken_apart():
+    watch = Watch()
+    files = {"IMG__JPG": 1, "IMG__CR2": 1, "IMG__JPG__xmp": 1, "IMG__CR2__xmp": 1}
+    watch.look(0, **files)
+    assert sorted(shown(watch.look(9, **files))) == [("IMG.CR2", None, None), ("IMG.JPG", None, None)]
+
+
+# What becomes of them.
+
+
+@pytest.fixture
+def world(tmp_path):
+    made = World(
+        os.fspath(tmp_path / "root"), settings={"intake.quiet_seconds": 0, "intake.companion_wait_seconds": 0}
+    )
+    yield made
+    made.ledger.close()
+
+
+async def drop(world: World, **files: bytes) -> None:
+    """Put files into the inbox and have the inbox stage take them."""
+    for name, content in files.items():
+        write(os.path.join(world.context.layout.inbox, name.replace("__", ".")), content)
+    scan = world.sidecar.inbox
+    scan._hint.set()
+    await scan.step()
+    scan._hint.set()
+    await scan.step()
+    await world.settle()
+
+
+def only_photo(world: World) -> int:
+    rows = world.ledger.read(lambda db: db.conn.execute("SELECT id FROM photos").fetchall())
+    assert len(rows) == 1
+    return rows[0][0]
+
+
+def files(world: World, area: str) -> list[str]:
+    base = os.path.join(world.root, area)
+    return sorted(
+        os.path.relpath(os.path.join(folder, name), base)
+        for folder, _, names in os.walk(base)
+        for name in names
+        if not name.startswith(".smartsort")
+    )
+
+
+async def test_raw_jpeg_and_the_raws_sidecar_are_filed_as_one(world):
+    await drop(world, anna_1__jpg=picture(1), anna_1__dng=raw_photo(), anna_1__xmp=b"<x/>")
+    photo_id = only_photo(world)
+    assert files(world, "faces") == ["anna/anna_1.dng", "anna/anna_1.dng.xmp", "anna/anna_1.jpg"]
+    assert len(files(world, "library")) == 3
+    assert len({os.path.dirname(path) for path in files(world, "library")}) == 1
+    assert files(world, "inbox") == files(world, "temp_downloads") == []
+    assert world.photo(photo_id).state is State.FILED
+    assert len(world.ledger.read(lambda db: db.conn.execute("SELECT id FROM decisions").fetchall())) == 1
+
+
+async def test_a_live_photo_goes_to_review_and_out_of_it_as_one(world):
+    await drop(world, stranger_1__jpg=picture(1), stranger_1__MOV=movie())
+    photo_id = only_photo(world)
+    assert files(world, "review") == [
+        "unidentified/unknown_stranger_1.MOV",
+        "unidentified/unknown_stranger_1.jpg",
+    ]
+    video = content_of(os.path.join(world.root, "review", "unidentified", "unknown_stranger_1.MOV"))
+    world.server.asset_at("stranger_1.jpg").faces[0].person = world.server.person("Anna").id
+    for _ in range(2):
+        await world.stage("heal")
+    assert files(world, "faces") == ["anna/stranger_1.MOV", "anna/stranger_1.jpg"]
+    assert files(world, "review") == []
+    [event] = [e for e in world.ledger.read(lambda db: events.of_photo(db, photo_id)) if e.kind == "sorted"]
+    await world.actions.undo(event.id, "maria")
+    assert files(world, "faces") == []
+    await world.actions.approve([photo_id], [Choice("Bella")], "maria")
+    assert files(world, "faces") == ["bella/stranger_1.MOV", "bella/stranger_1.jpg"]
+    assert content_of(os.path.join(world.root, "faces", "bella", "stranger_1.MOV")) == video
+    await world.actions.reject([photo_id], "maria", expect=(State.FILED,))
+    assert files(world, "faces") == []
+    assert files(world, "library") == []
+    assert [os.path.basename(path) for path in files(world, "trash")] == ["stranger_1.MOV", "stranger_1.jpg"]
+
+
+async def test_a_broken_half_keeps_the_shot_out_of_the_library(world):
+    await drop(world, anna_1__jpg=picture(1), anna_1__MOV=movie()[:300])
+    photo_id = only_photo(world)
+    reason = world.ledger.read(lambda db: photos.last_decision(db, photo_id))[3][0]
+    assert reason.code == "unreadable"
+    assert reason.detail.startswith("its video half")
+    assert files(world, "library") == []
+    assert len(files(world, "review")) == 2
+
+
+async def test_a_duplicate_shot_is_one_duplicate_with_its_raw(world):
+    content, raw = picture(1), raw_photo()
+    await drop(world, anna_1__jpg=content, anna_1__dng=raw)
+    await drop(world, anna_2__jpg=content, anna_2__dng=raw)
+    assert files(world, "review") == ["duplicates/duplicate_anna_2.dng", "duplicates/duplicate_anna_2.jpg"]
+    assert len(world.ledger.read(lambda db: db.conn.execute("SELECT id FROM photos").fetchall())) == 2
+    second = [e for e in world.ledger.read(lambda db: events.of_photo(db, 2)) if e.kind == "reviewed"]
+    await world.actions.undo(second[-1].id, "maria")
+    await world.settle()
+    assert files(world, "review") == ["duplicates/duplicate_anna_2.dng", "duplicates/duplicate_anna_2.jpg"]

@@ -1,0 +1,157 @@
+"""Statistics, activity, people and configuration."""
+
+from __future__ import annotations
+
+from tests.tui.driving import driving, loaded, screen_text, until
+from textual.widgets import Checkbox, Input
+
+from smartsort_tui.sample.sidecar import SampleSidecar
+from smartsort_tui.screens.activity import HistoryScreen
+
+
+async def test_statistics_show_targets_plots_and_counts() -> None:
+    async with driving(SampleSidecar(60), size=(120, 60)) as pilot:
+        await loaded(pilot)
+        await pilot.press("f2")
+        await until(pilot, lambda: "Filed by person" in screen_text(pilot), "the statistics")
+        await until(pilot, lambda: "✗ waiting in review" in screen_text(pilot), "the targets")
+        text = screen_text(pilot)
+        for wanted in (
+            "not met",
+            "✓ duplicates caught",
+            "the last 30 days",
+            "instagram",
+            "under a week",
+            "█",
+        ):
+            assert wanted in text
+        await pilot.press("w")
+        await until(pilot, lambda: "the last 7 days" in screen_text(pilot), "the week")
+
+
+async def test_statistics_of_an_empty_sidecar() -> None:
+    async with driving(SampleSidecar(0), size=(80, 24)) as pilot:
+        await pilot.press("f2")
+        await until(pilot, lambda: "sorted automatically" in screen_text(pilot), "the statistics")
+
+
+async def test_activity_shows_what_is_on_its_way_and_what_happened() -> None:
+    async with driving(SampleSidecar(10, busy=True)) as pilot:
+        await loaded(pilot)
+        await pilot.press("f3")
+        await until(pilot, lambda: "blurry.jpg" in screen_text(pilot), "the events")
+        text = screen_text(pilot)
+        for wanted in (
+            "4 photos on the way",
+            "sorted in about 5min",
+            "faceDetection 1,204",
+            "! Immich has not",
+        ):
+            assert wanted in text
+
+
+async def test_a_photos_history_offers_undo_at_each_step() -> None:
+    sidecar = SampleSidecar(10)
+    async with driving(sidecar) as pilot:
+        await loaded(pilot)
+        await pilot.press("r")
+        await until(pilot, lambda: 10 in sidecar.decided, "the rejection")
+        await pilot.press("f3")
+        await until(pilot, lambda: "rejected" in screen_text(pilot), "the event")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, HistoryScreen), "the history")
+        await until(pilot, lambda: "arrived from" in screen_text(pilot), "its steps")
+        await pilot.press("u")
+        await until(pilot, lambda: not sidecar.decided, "the undo")
+        await until(pilot, lambda: "taken back" in screen_text(pilot), "the message")
+
+
+async def test_people_are_put_on_lists_and_taken_off() -> None:
+    sidecar = SampleSidecar(10)
+    async with driving(sidecar, images="halfblocks") as pilot:
+        await loaded(pilot)
+        await pilot.press("f4")
+        await until(pilot, lambda: "John Doe" in screen_text(pilot), "the people")
+        await until(pilot, lambda: "▀" in screen_text(pilot), "the face")
+        await pilot.press("b")
+        await until(pilot, lambda: "John Doe" in sidecar.listed["blacklist"], "the blacklist")
+        assert "John Doe" not in sidecar.listed["whitelist"]
+        await until(pilot, lambda: "✗ John Doe" in screen_text(pilot), "the sign")
+        await pilot.press("b")
+        await until(pilot, lambda: "John Doe" not in sidecar.listed["blacklist"], "off the list")
+        await pilot.press("slash", *"nad", "enter", "w")
+        await until(pilot, lambda: "Nadia" in sidecar.listed["whitelist"], "the whitelist")
+
+
+async def test_nothing_is_saved_before_its_effect_was_seen() -> None:
+    sidecar = SampleSidecar(10)
+    async with driving(sidecar, size=(110, 34)) as pilot:
+        await loaded(pilot)
+        await pilot.press("f5")
+        await until(pilot, lambda: "0.5" in screen_text(pilot), "the settings")
+        pilot.app.screen.query_one("#min_confidence", Input).value = "0.4"
+        await pilot.pause()
+        await pilot.press("f7")
+        await until(pilot, lambda: "low_confidence → faces" in screen_text(pilot), "the effect")
+        await until(pilot, lambda: "look at the effect first" in screen_text(pilot), "the words")
+        assert sidecar.settings["min_confidence"] == 0.5
+        await pilot.press("f7")
+        await until(pilot, lambda: sidecar.settings["min_confidence"] == 0.4, "the saving")
+
+
+async def test_a_setting_that_cannot_be_is_named() -> None:
+    async with driving(SampleSidecar(10), size=(110, 34)) as pilot:
+        await loaded(pilot)
+        await pilot.press("f5")
+        await until(pilot, lambda: "0.5" in screen_text(pilot), "the settings")
+        field = pilot.app.screen.query_one("#min_confidence", Input)
+        field.value = "often"
+        await pilot.press("f6")
+        await until(pilot, lambda: "'often' is no number" in screen_text(pilot), "the words")
+        field.value = "7"
+        await pilot.press("f6")
+        await until(
+            pilot, lambda: "min_confidence: Input should be less than" in screen_text(pilot), "the words"
+        )
+
+
+async def test_categories_and_the_switch() -> None:
+    sidecar = SampleSidecar(10)
+    async with driving(sidecar, size=(110, 34)) as pilot:
+        await loaded(pilot)
+        await pilot.press("f5")
+        await until(pilot, lambda: "0.5" in screen_text(pilot), "the settings")
+        pilot.app.screen.query_one("#category-duplicates", Checkbox).value = False
+        await pilot.pause()
+        await pilot.press("f6")
+        await until(pilot, lambda: "this is what it would have done" in screen_text(pilot), "the effect")
+        await pilot.press("f7")
+        await until(pilot, lambda: sidecar.settings["review_categories"]["duplicates"] is False, "the saving")
+        await pilot.press("f8")
+        await until(pilot, lambda: not sidecar.enabled, "the switch")
+        await until(pilot, lambda: "‖ sorting is off" in screen_text(pilot), "the bar")
+
+
+async def test_the_doctor_is_shown_where_the_sidecar_has_one() -> None:
+    async with driving(SampleSidecar(10), size=(110, 34)) as pilot:
+        await loaded(pilot)
+        await pilot.press("f5")
+        await until(pilot, lambda: "The doctor says: degraded" in screen_text(pilot), "the doctor")
+
+
+async def test_areas_are_reached_by_brackets_too() -> None:
+    async with driving(SampleSidecar(10)) as pilot:
+        await loaded(pilot)
+        await pilot.press("right_square_bracket", "right_square_bracket")
+        await until(pilot, lambda: pilot.app.current_mode == "activity", "the activity")
+        await pilot.press("left_square_bracket")
+        await until(pilot, lambda: pilot.app.current_mode == "statistics", "the statistics")
+
+
+async def test_light_and_dark() -> None:
+    async with driving(SampleSidecar(10)) as pilot:
+        await loaded(pilot)
+        await pilot.press("ctrl+t")
+        assert pilot.app.theme == "smartsort-light"
+        await pilot.press("ctrl+t")
+        assert pilot.app.theme == "smartsort-dark"

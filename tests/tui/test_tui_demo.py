@@ -1,0 +1,79 @@
+"""The whole way: a sidecar beside the demo Immich, reviewed over HTTP by keyboard from start to empty."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.live_sidecar import REVIEW_TOKEN, TOKEN, live_sidecar
+from tests.tui.driving import current, driving, loaded, screen_text, until
+
+from smartsort_tui.wording import TITLES
+
+SAMPLES = 40
+
+
+async def test_the_demo_queue_is_reviewed_by_keyboard_from_start_to_empty(tmp_path: Path) -> None:
+    with live_sidecar(tmp_path, SAMPLES) as live:
+        async with driving(url=live.url, token=REVIEW_TOKEN, images="halfblocks", size=(120, 40)) as pilot:
+            screen = await loaded(pilot)
+            start = len(screen.desk.queue)
+            assert start >= 10
+            decided = 0
+            later: set[int] = set()
+            while len(screen.desk.queue):
+                item = current(screen)
+                await until(pilot, lambda item=item: screen.desk.item(item) is not None, "the item")  # type: ignore[misc]
+                whole = screen.desk.item(item)
+                assert whole is not None
+                assert TITLES[whole.category] in screen.words.text
+                if whole.suggestions:
+                    await pilot.press("1")
+                elif item not in later and len(screen.desk.queue) > 1:
+                    later.add(item)
+                    await pilot.press("s")
+                else:
+                    await pilot.press("r")
+                decided += 1
+                await until(pilot, lambda item=item: current(screen) != item, "the next item")  # type: ignore[misc]
+                await until(pilot, lambda: not screen.rows.refused, f"no refusal of {whole.filename}")
+            await until(pilot, lambda: "Nothing waits" in screen_text(pilot), "the empty state")
+            # The last answers may still be on their way.
+            await until(
+                pilot,
+                lambda: all(not group.startswith("decisions") for group in _busy(pilot)),
+                "the last decision",
+            )
+            assert screen.rows.refused == {}
+            assert decided == start + len(later)
+            assert later
+        counts = live.client().get("/api/smart-download/review/stats").json()
+        assert counts["total"] == 0
+
+
+def _busy(pilot: object) -> list[str]:
+    return [worker.group for worker in pilot.app.workers if not worker.is_finished]  # type: ignore[attr-defined]
+
+
+async def test_the_areas_of_the_demo(tmp_path: Path) -> None:
+    with live_sidecar(tmp_path, 20) as live:
+        async with driving(url=live.url, token=TOKEN, images="halfblocks", size=(120, 50)) as pilot:
+            screen = await loaded(pilot)
+            await until(pilot, lambda: "● connected" in screen_text(pilot), "the event stream")
+            await pilot.press("r")
+            await until(pilot, lambda: "u takes it back" in screen_text(pilot), "the rejection")
+            before = len(screen.desk.queue)
+            await pilot.press("u")
+            await until(pilot, lambda: len(screen.desk.queue) == before + 1, "the undo")
+            await until(pilot, lambda: "taken back" in screen_text(pilot), "its words")
+            await pilot.press("f2")
+            await until(pilot, lambda: "sorted by themselves" in screen_text(pilot), "the statistics")
+            await pilot.press("f3")
+            await until(pilot, lambda: "undone" in screen_text(pilot), "the activity")
+            await pilot.press("f4")
+            await until(pilot, lambda: "John Doe" in screen_text(pilot), "the people")
+            await pilot.press("f5")
+            await until(pilot, lambda: "sorting is on" in screen_text(pilot), "the configuration")
+            await pilot.press("f6")
+            await until(pilot, lambda: "nothing is changed" in screen_text(pilot), "the form")
+            await pilot.press("f8")
+            await until(pilot, lambda: "sorting is off" in screen_text(pilot), "the switch")

@@ -1,0 +1,207 @@
+"""Bad input and bad luck: each gives a clear state, none a traceback."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from tests.tui.driving import current, driving, loaded, review, screen_text, until
+from tests.tui.fake_server import RunningServer, running
+
+from smartsort_tui import live
+from smartsort_tui.sample import data
+from smartsort_tui.sample.sidecar import SampleSidecar
+from smartsort_tui.screens.dialogs import BulkPreview
+
+
+@pytest.fixture(autouse=True)
+def _quick_reconnect(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "PAUSES_SECONDS", (0.1,))
+
+
+@pytest.fixture
+def server() -> Iterator[RunningServer]:
+    with running(SampleSidecar(40, token="right")) as server:
+        yield server
+
+
+async def test_a_wrong_token(server: RunningServer) -> None:
+    async with driving(url=server.url, token="wrong") as pilot:
+        await until(pilot, lambda: "The token was refused" in screen_text(pilot), "the refusal")
+        assert "--token-file" in screen_text(pilot)
+        await until(pilot, lambda: "✗ not connected" in screen_text(pilot), "the bar")
+        await pilot.press("a", "r", "u", "m", "f2", "f3", "f4", "f5", "f1")
+
+
+async def test_a_token_that_is_put_right_is_taken_up(server: RunningServer) -> None:
+    async with driving(url=server.url, token="wrong") as pilot:
+        await until(pilot, lambda: "The token was refused" in screen_text(pilot), "the refusal")
+        server.fake.sidecar.token = "wrong"
+        await until(pilot, lambda: "IMG_000040" in screen_text(pilot), "the queue")
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("http://127.0.0.1:1", "No answer from smartsort"),
+        ("htp://x", "This is not smartsort"),
+        ("http://nowhere.invalid:8484", "No answer from smartsort"),
+    ],
+)
+async def test_a_wrong_url(url: str, says: str) -> None:
+    async with driving(url=url) as pilot:
+        await until(pilot, lambda: says in screen_text(pilot), "the state")
+        for key in ("a", "s", "P", "escape", "e", "u", "M", "a", "f2", "f3", "f4", "f5", "f6", "f7", "f8"):
+            await pilot.press(key)
+        await pilot.pause()
+
+
+@pytest.mark.parametrize("fault", ["html", "garbage"])
+async def test_something_else_answers(server: RunningServer, fault: str) -> None:
+    server.fake.fault = fault
+    async with driving(url=server.url, token="right") as pilot:
+        await until(pilot, lambda: "This is not smartsort" in screen_text(pilot), "the state")
+        server.fake.fault = ""
+        await until(pilot, lambda: "IMG_000040" in screen_text(pilot), "the queue once it is smartsort")
+
+
+async def test_the_sidecar_restarts(server: RunningServer) -> None:
+    async with driving(url=server.url, token="right") as pilot:
+        screen = await loaded(pilot)
+        await until(pilot, lambda: pilot.app.link.state == "connected", "the connection")  # type: ignore[attr-defined]
+        await pilot.press("j", "j")
+        await asyncio.to_thread(server.stop)
+        await until(pilot, lambda: "○ reconnecting" in screen_text(pilot), "the loss")
+        assert "IMG_000040" in screen_text(pilot)
+        await pilot.press("r")
+        await until(pilot, lambda: "not connected: nothing can be decided" in screen_text(pilot), "the words")
+        server.fake.sidecar.decide_as_somebody(40)
+        await asyncio.to_thread(server.start)
+        await until(pilot, lambda: "● connected" in screen_text(pilot), "the connection")
+        await until(pilot, lambda: 40 not in list(screen.desk.queue.ids()), "what happened meanwhile")
+        assert current(screen) == 38
+        await pilot.press("r")
+        await until(pilot, lambda: 38 in server.fake.sidecar.decided, "the decision")
+
+
+async def test_the_sidecar_stops_in_the_middle_of_a_bulk_action(server: RunningServer) -> None:
+    async with driving(url=server.url, token="right") as pilot:
+        screen = await loaded(pilot)
+        await pilot.press("m", "m", "r")
+        await until(pilot, lambda: isinstance(pilot.app.screen, BulkPreview), "the preview")
+        server.fake.delay = 30
+        await pilot.press("enter")
+        await until(pilot, lambda: "under way" in screen_text(pilot), "the sending")
+        server.fake.sidecar.decide_as_somebody(40, "rejected")
+        await asyncio.to_thread(server.stop)
+        await until(
+            pilot, lambda: "in the middle" in screen_text(pilot) or "No answer" in screen_text(pilot), "words"
+        )
+        server.fake.delay = 0
+        await asyncio.to_thread(server.start)
+        await until(pilot, lambda: "● connected" in screen_text(pilot), "the connection")
+        await until(pilot, lambda: 40 not in list(screen.desk.queue.ids()), "what was done until then")
+        assert 39 in list(screen.desk.queue.ids())
+
+
+async def test_an_item_decided_by_somebody_else(server: RunningServer) -> None:
+    async with driving(url=server.url, token="right") as pilot:
+        screen = await loaded(pilot)
+        await pilot.press("j")
+        await until(pilot, lambda: screen.desk.item(39) is not None, "the item")
+        server.fake.sidecar.decide_as_somebody(39)
+        await pilot.press("r")
+        await until(pilot, lambda: "decided meanwhile by somebody" in screen_text(pilot), "who it was")
+        assert 39 not in list(screen.desk.queue.ids())
+        await until(pilot, lambda: current(screen) == 38, "the next item")
+
+
+async def test_others_decisions_leave_the_list_by_themselves(server: RunningServer) -> None:
+    async with driving(url=server.url, token="right") as pilot:
+        screen = await loaded(pilot)
+        await until(pilot, lambda: pilot.app.status is not None, "the event stream")  # type: ignore[attr-defined]
+        await pilot.press("j", "j", "j")
+        for item in (40, 30, 20):
+            server.fake.sidecar.decide_as_somebody(item)
+        await until(pilot, lambda: len(screen.desk.queue) == 37, "the list to follow")
+        assert current(screen) == 37
+        assert "and 2 more" in screen_text(pilot)
+
+
+async def test_a_refused_decision_comes_back_visibly(server: RunningServer) -> None:
+    server.fake.fail_paths = {"/approve"}
+    async with driving(url=server.url, token="right") as pilot:
+        screen = await loaded(pilot)
+        await pilot.press("j")
+        await until(pilot, lambda: screen.desk.item(39) is not None, "the item")
+        await pilot.press("a")
+        await until(pilot, lambda: "taken back" in screen_text(pilot), "the roll-back")
+        assert current(screen) == 39
+        text = screen_text(pilot)
+        assert "▶! low IMG_000039" in text
+        assert "asset.update is missing" in text
+        assert server.fake.sidecar.decided == {}
+
+
+async def test_pictures_that_do_not_decode(monkeypatch: pytest.MonkeyPatch) -> None:
+    sidecar = SampleSidecar(40, broken_pictures=frozenset({40}))
+    async with driving(sidecar, images="halfblocks") as pilot:
+        await until(pilot, lambda: "does not decode" in screen_text(pilot), "the words")
+        await pilot.press("j")
+        await until(pilot, lambda: "▀" in screen_text(pilot), "the next picture")
+
+
+async def test_long_right_to_left_and_wide_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [
+        "x" * 300,
+        "مريم " * 20 + ".jpg",
+        "家族写真" * 40 + ".jpg",
+        "a\x1b[31mb\nc\u202egpj.exe",
+        "🧑‍🧑‍🧒" * 30,
+    ]
+    monkeypatch.setattr(data, "filename", lambda item: names[item % len(names)])
+    for size in ((80, 24), (200, 50), (40, 12)):
+        async with driving(SampleSidecar(10), size=size) as pilot:
+            await loaded(pilot)
+            for key in ("j", "j", "j", "j", "r", "m", "M", "r", "escape", "P", "escape"):
+                await pilot.press(key)
+                await pilot.pause()
+            text = screen_text(pilot)
+            assert "\x1b" not in text
+            assert "\u202e" not in text
+
+
+@pytest.mark.parametrize("size", [(20, 5), (1, 1), (39, 40), (200, 3)])
+async def test_a_terminal_too_small(size: tuple[int, int]) -> None:
+    async with driving(SampleSidecar(10), size=size, images="halfblocks") as pilot:
+        await until(pilot, lambda: review(pilot).is_mounted, "the screen")
+        await until(
+            pilot, lambda: size[1] < 2 or size[0] < 12 or "Too small" in screen_text(pilot), "the words"
+        )
+        for key in ("j", "f2", "f3", "f4", "f5", "f1", "question_mark", "escape"):
+            await pilot.press(key)
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: "▶" in screen_text(pilot), "the list when there is room again")
+
+
+async def test_growing_and_shrinking_keeps_the_item() -> None:
+    async with driving(SampleSidecar(100), images="halfblocks") as pilot:
+        screen = await loaded(pilot)
+        await pilot.press("G")
+        await until(pilot, lambda: current(screen) == 1, "the last item")
+        for size in ((40, 12), (250, 70), (80, 24)):
+            await pilot.resize_terminal(*size)
+            await until(pilot, lambda: "▶" in screen_text(pilot), "the cursor")
+        assert current(screen) == 1
+
+
+async def test_slow_answers_do_not_hold_up_keys(server: RunningServer) -> None:
+    async with driving(url=server.url, token="right") as pilot:
+        screen = await loaded(pilot)
+        await until(pilot, lambda: screen.desk.item(38) is not None, "the neighbours")
+        server.fake.delay = 5
+        await pilot.press("r", "r", "j")
+        assert current(screen) == 37
+        server.fake.delay = 0
+        await until(pilot, lambda: len(server.fake.sidecar.decided) == 2, "the decisions")
