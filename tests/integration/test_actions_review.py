@@ -83,6 +83,19 @@ async def test_two_new_photos_of_one_new_person_make_one_person(place):
     assert [p.name for p in place.server.people_by_id.values()].count("Dora") == 1
 
 
+async def test_a_new_person_whom_immich_tidied_away_is_made_again(place):
+    photo = await one(place, "stranger_1.jpg")
+    [acted] = await place.actions.approve([photo], [Choice("Dora", create=True)], "eva")
+    await place.tell()
+    [undone] = await place.actions.undo(acted.event, "eva")
+    await place.tell()
+    del place.server.people_by_id[place.server.person("Dora").id]  # the nightly run: no face, no person
+    await place.actions.undo(undone.event, "eva")
+    await place.tell(minutes=1)
+    face = place.server.asset_at("stranger_1.jpg").faces[0]
+    assert face.person == place.server.person("Dora").id
+
+
 async def test_two_people_of_one_name_are_never_guessed(place):
     photo = await one(place, "stranger_1.jpg")
     place.server.people_by_id["person-9"] = Person("person-9", "bella")

@@ -37,7 +37,9 @@ async def look(world: World) -> None:
 
 def folders(world: World) -> dict[str, list[str]]:
     base = os.path.join(world.root, "faces")
-    return {name: sorted(os.listdir(os.path.join(base, name))) for name in sorted(os.listdir(base))}
+    found = {name: os.path.join(base, name) for name in sorted(os.listdir(base)) if not name.startswith(".")}
+    inside = {name: sorted(os.listdir(path)) for name, path in found.items()}
+    return {name: names for name, names in inside.items() if names}
 
 
 async def test_the_folder_follows_and_one_event_takes_it_back(world):

@@ -154,12 +154,10 @@ class Measure:
         A gallery that is only old is used as it is when it cannot be renewed now.
         """
         people = [p for p in await self._people.refresh() if p.name]
+        listed = {p.id for p in people if policy.blacklisted(p) or (policy.whitelist and policy.wanted(p))}
         missing = [p for p in people if not self.galleries.fresh(p)]
-        wanted = [
-            person,
-            *(p for p in missing if policy.blacklisted(p) or (policy.whitelist and policy.wanted(p))),
-        ]
-        if len(missing) > len(wanted):
+        wanted = [person, *(p for p in missing if p.id in listed)]
+        if any(p.id not in listed and p.id != person.id for p in missing):
             closest = await self._context.server.closest_people(face.id, RIVALS)
             wanted += [p for p in closest if p.name]
         for one in {p.id: p for p in wanted}.values():

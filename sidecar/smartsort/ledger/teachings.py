@@ -124,7 +124,12 @@ def _learn_from(db: Database, event: Event, photo_id: int, at: str) -> set[str]:
     if event.kind in ("approved", "refiled"):
         chosen = [str(name) for name in event.data.get("people", ())]
         for face_id, person_id, name in _passed_over(evidence):
-            if not any(same_name(name, each) for each in chosen):
+            if any(same_name(name, each) for each in chosen):
+                db.conn.execute(  # said otherwise before, and this is the last word
+                    "DELETE FROM teachings WHERE photo_id = ? AND person_id = ?", (photo_id, person_id)
+                )
+                touched.add(person_id)
+            else:
                 _add(db, "not_person", photo_id, at, event.id, face_id=face_id, person_id=person_id)
                 touched.add(person_id)
         if event.kind == "approved" and evidence.near_copy is not None:

@@ -121,10 +121,8 @@ class Runner:
                 await asyncio.sleep(0)
             elif result is not None and result is not False:
                 await self._sleep(result)
-            elif stage.takes:
-                await self._context.bells.wait(stage.takes, IDLE_SECONDS)
             else:
-                await self._sleep(IDLE_SECONDS)
+                await self._context.bells.wait(stage.takes, IDLE_SECONDS)
 
     def _note(self, stage: Stage, problem: Exception) -> None:
         kind = kind_of(problem)

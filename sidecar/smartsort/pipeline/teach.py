@@ -80,7 +80,12 @@ class Teach:
             await self._context.ledger.awrite(lambda db: facts.revise(db, message.id, data))
             self._context.checkpoint("teach:chosen")
         chosen = data["chosen"]
-        await self._context.server.assign_face(chosen["face"], data["person"])
+        try:
+            await self._context.server.assign_face(chosen["face"], data["person"])
+        except ImmichRejected:
+            if await self._forgotten(message, data):
+                raise NotYetError(f"{data['name']} is no longer in Immich and is made again") from None
+            raise
         self._context.checkpoint("teach:assigned")
         taught = {k: data[k] for k in ("act", "person", "name")} | chosen
         await self._done(
@@ -91,7 +96,7 @@ class Teach:
 
     async def _known(self, name: str) -> str | None:
         """The one person of this name, or the one made for it; None when there is none or a choice."""
-        found = [p.id for p in await self._people.refresh(max_age=0) if same_name(p.name, name)]
+        found = [p.id for p in await self._people.refresh() if same_name(p.name, name)]
         if len(found) == 1:
             return found[0]
         if found:
@@ -99,6 +104,20 @@ class Teach:
         # Immich lists nobody without a face, so a person just made is known by our own memory only.
         made: str | None = await self._context.ledger.aread(lambda db: facts.get(db, _memory(name)))
         return made
+
+    async def _forgotten(self, message: Message, data: Mapping[str, Any]) -> bool:
+        """True when the person was one we made and Immich has tidied away since, having no face left."""
+        key = _memory(str(data["name"]))
+
+        def write(db: Database) -> bool:
+            if facts.get(db, key) != data["person"]:
+                return False
+            facts.forget(db, key)
+            rest = {k: v for k, v in data.items() if k != "chosen"}
+            facts.revise(db, message.id, {**rest, "person": None})
+            return True
+
+        return await self._context.ledger.awrite(write)
 
     async def _made(self, data: Mapping[str, Any]) -> str | None:
         name = str(data["name"])

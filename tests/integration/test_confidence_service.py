@@ -1,0 +1,322 @@
+"""The machine learning service as it is and as it fails, and the galleries made with it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import os
+
+import httpx
+import pytest
+
+from smartsort.actions import Choice
+from smartsort.confidence import FaceService, FaceServiceUnavailable, Measure
+from smartsort.core.model import State
+from smartsort.ledger import embeddings, photos
+from smartsort.ports import FaceModel, ThumbnailSize
+from tests.fakes import FakeServer, World, by_name
+
+MODEL = FaceModel("buffalo_l", 0.7)
+
+
+def service(handler, timeout=2.0, clock=None):
+    more = {} if clock is None else {"clock": clock}
+    return FaceService("http://ml.test:3003", timeout, transport=httpx.MockTransport(handler), **more)
+
+
+def answer(*faces, width=1440, height=1440):
+    """What the service says: (box, vector) of each face."""
+    return {
+        "facial-recognition": [
+            {
+                "boundingBox": dict(zip(("x1", "y1", "x2", "y2"), map(float, box), strict=True)),
+                "embedding": json.dumps(list(vector)),
+                "score": 0.9,
+            }
+            for box, vector in faces
+        ],
+        "imageWidth": width,
+        "imageHeight": height,
+    }
+
+
+async def test_speaks_the_protocol():
+    seen = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append((request.method, request.url.path, request.read()))
+        return httpx.Response(200, json=answer(((1, 2, 30, 40), (3.0, 4.0))))
+
+    asked = service(handler)
+    found = await asked.faces(b"the picture", MODEL)
+    [(method, path, body)] = seen
+    assert (method, path) == ("POST", "/predict")
+    assert b'name="image"' in body
+    assert b"the picture" in body
+    assert b'"detection": {"modelName": "buffalo_l", "options": {"minScore": 0.7}}' in body
+    assert (found.width, found.height) == (1440, 1440)
+    assert found.faces[0].vector == pytest.approx((0.6, 0.8))  # of length 1, whatever the service sends
+    await asked.aclose()
+
+
+JUNK = {
+    "an HTML page": lambda _: httpx.Response(200, text="<html>log in</html>"),
+    "a status": lambda _: httpx.Response(500, json={"detail": "out of memory"}),
+    "a redirect": lambda _: httpx.Response(302, headers={"location": "http://elsewhere.test"}),
+    "a list": lambda _: httpx.Response(200, json=[1, 2]),
+    "no faces in it": lambda _: httpx.Response(200, json={"imageWidth": 1, "imageHeight": 1}),
+    "no direction": lambda _: httpx.Response(200, json=answer(((0, 0, 1, 1), (0.0, 0.0)))),
+    "no numbers": lambda _: httpx.Response(
+        200, json=answer(((0, 0, 1, 1), (1.0,))) | {"facial-recognition": [{"embedding": "[1,"}]}
+    ),
+    "no size": lambda _: httpx.Response(200, json={"facial-recognition": []}),
+}
+
+
+@pytest.mark.parametrize("junk", JUNK.values(), ids=JUNK)
+async def test_anything_else_is_unavailable_and_never_a_face(junk):
+    with pytest.raises(FaceServiceUnavailable, match="ml.test"):
+        await service(junk).faces(b"", MODEL)
+
+
+async def test_a_slow_answer_is_broken_off_and_the_service_left_alone_for_a_while():
+    now, calls = [0.0], []
+
+    async def handler(_: httpx.Request) -> httpx.Response:
+        calls.append(1)
+        await asyncio.sleep(30)
+        return httpx.Response(200, json=answer())
+
+    asked = service(handler, timeout=0.05, clock=lambda: now[0])
+    for _ in range(5):
+        with pytest.raises(FaceServiceUnavailable, match="did not answer in 0.05 s"):
+            await asked.faces(b"", MODEL)
+    assert (len(calls), asked.available) == (1, False)
+    now[0] = 11.0
+    assert asked.available
+    with pytest.raises(FaceServiceUnavailable):
+        await asked.faces(b"", MODEL)
+    now[0] = 22.0
+    assert not asked.available  # twice as long the second time
+    assert len(calls) == 2
+
+
+# --- with a pipeline -------------------------------------------------------------------------
+
+
+def at(angle: float) -> tuple[float, float, float]:
+    return (math.cos(math.radians(angle)), math.sin(math.radians(angle)), 0.0)
+
+
+class Gallery(FakeServer):
+    """An Immich whose previews are the asset's file name; the angle is in it: `anna_5.jpg` is 5 degrees off."""
+
+    async def thumbnail(self, asset_id, size):
+        self._call("thumbnail")
+        assert size is ThumbnailSize.PREVIEW
+        return os.path.basename(self._asset(asset_id).path).encode(), "image/jpeg"
+
+
+DIRECTIONS = {"anna": 0.0, "bella": 60.0, "carl": 120.0}
+
+
+class Eye:
+    """A service that sees the faces of `Gallery`'s previews."""
+
+    def __init__(self) -> None:
+        self.pictures: list[str] = []
+        self.down = False
+        self.length = 3
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if self.down:
+            raise httpx.ConnectError("refused")
+        body = request.read()
+        start = body.index(b"image/jpeg\r\n\r\n") + len(b"image/jpeg\r\n\r\n")
+        name = body[start : body.index(b"\r\n", start)].decode()
+        self.pictures.append(name)
+        stem, _, rest = os.path.splitext(name)[0].partition("_")
+        off = float(rest.partition("x")[0] or 0)
+        faces = []
+        for number, person in enumerate(stem.split("+")):
+            size = 400 - 50 * number
+            vector = at(DIRECTIONS.get(person, 240.0) + off)[: self.length]
+            faces.append(((100 * number, 0, 100 * number + size, size), vector))
+        return httpx.Response(200, json=answer(*faces))
+
+
+def measured_world(root, eye, **settings) -> World:
+    server = Gallery(os.path.join(root, "library"), ["Anna", "Bella", "Carl"], by_name)
+    world = World(root, server=server, settings={"whitelist": ["Anna", "Bella"], "blacklist": ["Carl"]} | settings)
+    sidecar = world.sidecar
+    measure = Measure(world.context, sidecar.people, service(eye), patience_seconds=5)
+    sidecar.recognise._gather.measure = measure
+    sidecar.measure = measure
+    return world
+
+
+@pytest.fixture
+def eye():
+    return Eye()
+
+
+@pytest.fixture
+def world(tmp_path, eye):
+    made = measured_world(os.fspath(tmp_path / "root"), eye)
+    yield made
+    made.ledger.close()
+
+
+async def deliver(world, *names):
+    ids = [await world.deliver(name) for name in names]
+    await world.settle()
+    return ids
+
+
+def decided(world, photo_id):
+    """(first reason, confidence of the first face)"""
+    last = world.ledger.read(lambda db: photos.last_decision(db, photo_id))
+    found = list(last[4].confidence.values())
+    return last[3][0], found[0] if found else None
+
+
+async def test_a_face_far_from_the_others_goes_to_low_confidence(world):
+    await deliver(world, "anna_0.jpg", "anna_5.jpg", "anna_10.jpg")
+    near, far = await deliver(world, "anna_8.jpg", "anna_62.jpg")
+    reason, found = decided(world, near)
+    assert world.photo(near).state is State.FILED
+    assert found.similarity > 0.98
+    assert reason.numbers["confidence"] == found.similarity
+    reason, found = decided(world, far)
+    assert reason.code == "low_confidence"
+    assert found.similarity < 0.6
+    assert world.places(far) == ["review/low_confidence/lowconf_anna_62.jpg"]
+
+
+async def test_the_first_of_a_person_is_unknown_and_says_why(world):
+    [first] = await deliver(world, "anna_0.jpg")
+    _, found = decided(world, first)
+    assert (found.similarity, world.photo(first).state) == (None, State.FILED)
+    assert "no other face of Anna" in found.why_unknown
+
+
+async def test_the_margin_is_to_the_next_best_also_when_nobody_wants_that_one(tmp_path, eye):
+    DIRECTIONS["dora"] = 45.0
+    try:
+        world = measured_world(os.fspath(tmp_path / "root"), eye, **{"thresholds.min_margin": 0.1})
+        world.server._add_person("Dora")
+        await deliver(world, *(f"anna_{n}.jpg" for n in (0, 5)), *(f"dora_{n}.jpg" for n in (0, 1)))
+        for photo in world.ledger.read(lambda db: photos.in_state(db, State.REVIEW, 10)):
+            await world.actions.approve([photo.id], [Choice("Dora")], "maria")  # neither wanted nor unwanted
+        await world.tell()
+        [between] = await deliver(world, "anna_25.jpg")
+        reason, found = decided(world, between)
+        assert reason.code == "low_margin"
+        assert (reason.names, found.runner_up.name) == (("Anna", "Dora"), "Dora")
+        assert found.margin < 0.1
+        world.ledger.close()
+    finally:
+        del DIRECTIONS["dora"]
+
+
+async def test_no_photo_that_goes_to_review_anyway_is_measured_and_none_twice(world, eye):
+    await deliver(
+        world, "anna_0.jpg", "anna_1.jpg", "carl_0.jpg", "stranger_0.jpg", "anna+bella_0.jpg", "none_1.jpg", "anna_2.jpg"
+    )
+    await deliver(world, "anna_3.jpg", "bella_0.jpg")
+    assert sorted(eye.pictures) == ["anna_0.jpg", "anna_1.jpg", "anna_2.jpg", "anna_3.jpg", "bella_0.jpg"]
+
+
+@pytest.mark.parametrize("choice", ["accept", "review"])
+async def test_a_service_that_is_down_leaves_it_unknown_until_it_is_back(tmp_path, eye, choice):
+    world = measured_world(os.fspath(tmp_path / "root"), eye, when_confidence_unknown=choice)
+    world.sidecar.measure._service._clock = lambda: now[0]
+    now, eye.down = [0.0], True
+    [photo_id] = await deliver(world, "anna_0.jpg")
+    _, found = decided(world, photo_id)
+    assert not found.known
+    assert "cannot be reached" in found.why_unknown
+    assert world.photo(photo_id).state is (State.FILED if choice == "accept" else State.REVIEW)
+    if choice == "review":
+        # Faces confirmed by a human are there by now, and so is the service.
+        eye.down, now[0] = False, 1000.0
+        [other] = await deliver(world, "anna_1.jpg")
+        await world.actions.approve([other], [Choice("Anna")], "maria")
+        await world.tell()
+        for _ in range(3):
+            await world.stage("heal")
+        assert world.photo(photo_id).state is State.FILED
+        assert decided(world, photo_id)[1].known
+    world.ledger.close()
+
+
+async def test_another_model_is_never_compared_with(world, eye):
+    await deliver(world, "anna_0.jpg", "anna_1.jpg")
+    eye.length = 2
+    [photo_id] = await deliver(world, "anna_2.jpg")
+    _, found = decided(world, photo_id)
+    assert (found.similarity, found.why_unknown) == (None, "the machine learning service uses another model")
+
+
+async def test_a_changed_model_name_starts_anew(tmp_path, eye):
+    root = os.fspath(tmp_path / "root")
+    world = measured_world(root, eye)
+    await deliver(world, "anna_0.jpg", "anna_1.jpg")
+    galleries = world.sidecar.measure.galleries
+    await galleries.use("antelopev2")
+    assert not world.ledger.read(lambda db: embeddings.gallery_faces(db, "buffalo_l"))
+    assert not galleries.likenesses(await world.server.people())
+    world.ledger.close()
+
+
+async def test_human_decisions_come_first_in_a_gallery_and_waiting_photos_not_at_all(world):
+    ids = await deliver(world, *(f"anna_{n}.jpg" for n in range(6)), "anna+bella_9.jpg")
+    await world.actions.refile([ids[0]], [Choice("Bella")], "maria")
+    await world.actions.refile([ids[0]], [Choice("Anna")], "maria")
+    await world.tell()
+    galleries = world.sidecar.measure.galleries
+    await galleries.use("buffalo_l")
+    anna = world.server.person("Anna")
+    assert not galleries.fresh(anna)  # a human has said something about her
+    await galleries.refresh(anna)
+    rows = world.ledger.read(lambda db: embeddings.gallery_faces(db, "buffalo_l", anna.id))[anna.id]
+    assert rows[0].asset_id == world.photo(ids[0]).asset_id
+    assert [row.said_by for row in rows] == [embeddings.BY_HUMAN] + [embeddings.BY_SMARTSORT] * 5
+    assert world.photo(ids[6]).asset_id not in {row.asset_id for row in rows}
+
+
+async def test_a_wrong_filing_lowers_what_its_likes_can_reach(world):
+    ids = await deliver(world, "anna_0.jpg", "anna_2.jpg", "anna_4.jpg", "anna_50.jpg")
+    before = decided(world, ids[3])[1].similarity
+    assert world.photo(ids[3]).state is State.FILED
+    await world.actions.refile([ids[3]], [Choice("Bella")], "maria")  # it was her sister
+    await world.tell()
+    [like, far] = await deliver(world, "anna_49.jpg", "anna_3.jpg")
+    reason, found = decided(world, like)
+    assert reason.code == "low_confidence"
+    assert found.similarity < before - 0.2
+    assert decided(world, far)[1].similarity > 0.95
+
+
+async def test_measured_suggestions_for_a_stranger_when_a_human_looks(world, eye):
+    ids = await deliver(world, "anna_0.jpg", "bella_0.jpg", "stranger_0.jpg")
+    DIRECTIONS["stranger"] = 50.0
+    try:
+        photo = world.photo(ids[2])
+        faces = await world.server.faces(photo.asset_id)
+        found = await world.sidecar.measure.suggestions(photo.asset_id, faces[0], faces)
+    finally:
+        del DIRECTIONS["stranger"]
+    assert [s.person.name for s in found] == ["Bella", "Anna"]
+    assert found[0].similarity == pytest.approx(math.cos(math.radians(10)), abs=1e-5)
+    assert eye.pictures.count("stranger_0.jpg") == 1
+
+
+async def test_galleries_survive_a_restart_without_another_call(world, eye):
+    await deliver(world, "anna_0.jpg", "anna_1.jpg", "anna_2.jpg")
+    count = len(eye.pictures)
+    again = Measure(world.context, world.sidecar.people, service(eye))
+    await again.galleries.use("buffalo_l")
+    assert len(again.galleries.likeness(world.server.person("Anna")).faces) == 3
+    assert len(eye.pictures) == count
