@@ -78,8 +78,8 @@ def fill(layout: Layout, count: int) -> None:
         ledger.write(write)
 
 
-def restart(root: str, url: str) -> tuple[float, float]:
-    """Seconds from starting the process until /readyz answers at all, and until it says ready."""
+def restart(root: str, url: str) -> tuple[float, float, float]:
+    """Seconds until /readyz answers at all, until it says ready, and of processor time used by then."""
     port = 18484
     values = settings_for(root, url) | {"api.port": port, "api.token": TOKEN}
     path = os.path.join(root, "bench.json")
@@ -102,7 +102,8 @@ def restart(root: str, url: str) -> tuple[float, float]:
         while time.monotonic() - began < 60:
             try:
                 with urllib.request.urlopen(request, timeout=2):
-                    return answered or time.monotonic() - began, time.monotonic() - began
+                    ready = time.monotonic() - began
+                    return answered or ready, ready, _processor_seconds(process.pid)
             except urllib.error.HTTPError:
                 answered = answered or time.monotonic() - began
             except OSError:
@@ -112,6 +113,12 @@ def restart(root: str, url: str) -> tuple[float, float]:
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
+
+
+def _processor_seconds(pid: int) -> float:
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:
@@ -129,9 +136,10 @@ def main() -> None:
         immich = Immich(layout.library)
         try:
             for number in range(3):
-                answered, ready = restart(layout.root, immich.url)
+                answered, ready, used = restart(layout.root, immich.url)
                 print(
-                    f"start {number + 1} (killed after it): answers after {answered:.2f} s, ready after {ready:.2f} s"
+                    f"start {number + 1} (killed after it): answers after {answered:.2f} s, ready after"
+                    f" {ready:.2f} s ({used:.2f} s of processor time, load {os.getloadavg()[0]:.1f})"
                 )
         finally:
             immich.close()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
+import random
 
 import pytest
+from PIL import Image
 
 from smartsort.actions import Choice
 from smartsort.core.model import State
@@ -186,3 +189,38 @@ async def test_killed_between_ledger_and_drop_the_name_in_review_goes_at_the_nex
     assert again.places(photo_id) == ["faces/anna/stranger_1.jpg"]
     assert os.listdir(os.path.join(world.root, "review", "unidentified")) == []
     await again.sidecar.close()
+
+
+async def test_a_near_copy_stays_one_whoever_is_renamed(tmp_path):
+    world = World(os.fspath(tmp_path / "root"), settings={"deduplication.near_duplicates": True})
+    first, second = [await world.deliver(f"anna_{n}.jpg", noisy(n)) for n in (1, 2)]
+    await world.settle()
+    assert world.places(second) == ["review/duplicates/duplicate_anna_2.jpg"]
+    anna = world.server.person("Anna")
+    world.server.people_by_id[anna.id] = type(anna)(anna.id, "Anna Smith")
+    await heal(world)
+    assert world.places(second) == ["review/duplicates/duplicate_anna_2.jpg"]
+    assert world.photo(second).duplicate_of == first
+    world.ledger.close()
+
+
+async def test_a_face_moved_to_another_person_by_hand_needs_no_measuring(world):
+    """Recognition gives faces to people and never from one to another: only a human does that."""
+    [photo_id] = await deliver(world, "dora_1.jpg")
+    world.sidecar.choices.set_policy({"when_confidence_unknown": "review"})
+    dora = world.server._add_person("Dora")
+    world.server.asset_at("dora_1.jpg").faces[0].person = dora.id
+    await heal(world)
+    assert world.photo(photo_id).state is State.REVIEW  # not on the whitelist
+    assign(world, "dora_1.jpg", "Anna")
+    await heal(world)
+    assert world.places(photo_id) == ["faces/anna/dora_1.jpg"]
+
+
+def noisy(seed: int) -> bytes:
+    """The same picture each time, in another file."""
+    rng = random.Random(1)
+    image = Image.frombytes("L", (20, 20), bytes(rng.randrange(256) for _ in range(400))).resize((200, 200))
+    out = io.BytesIO()
+    image.convert("RGB").save(out, "JPEG", comment=str(seed).encode())
+    return out.getvalue()

@@ -24,6 +24,7 @@ from smartsort.audit.photo import PhotoCheck
 from smartsort.audit.rows import Row
 from smartsort.core.model import State
 from smartsort.errors import LedgerError, SmartsortError
+from smartsort.files.filesystem import file_system
 from smartsort.files.hashing import sha256_of
 from smartsort.files.layout import Layout
 from smartsort.files.shown import shown
@@ -116,7 +117,11 @@ class Audit:
     def _first_look(self, db: sqlite3.Connection) -> tuple[list[int], list[Stranger]]:
         suspects: list[int] = []
         report = self._report
-        with ThreadPoolExecutor(4 if self._deep else 2, thread_name_prefix="audit") as workers:
+        # Threads hide the latency of a network folder and read in parallel; on a local disk a mere look at
+        # names is over before a thread is told of it.
+        local = file_system(self._layout.root).notifies
+        count = 4 if self._deep else (1 if local else 8)
+        with ThreadPoolExecutor(count, thread_name_prefix="audit") as workers:
             for page in rows.pages(db):
                 slices = [page[i : i + _SLICE] for i in range(0, len(page), _SLICE)]
                 for bad in workers.map(self._suspicious, slices):

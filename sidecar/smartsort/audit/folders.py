@@ -39,10 +39,10 @@ def strangers(db: sqlite3.Connection, folders: Mapping[Area, str]) -> Iterator[S
     """All of them, folder by folder; system litter (`Thumbs.db`, `@eaDir`) is passed over."""
     ignore = Ignore()
     for area, folder in folders.items():
+        batch: list[os.DirEntry[str]] = []
         waiting = [folder]
         while waiting:
             place = waiting.pop()
-            batch: list[os.DirEntry[str]] = []
             try:
                 with os.scandir(place) as entries:
                     for entry in entries:
@@ -50,6 +50,7 @@ def strangers(db: sqlite3.Connection, folders: Mapping[Area, str]) -> Iterator[S
                             if ignore.folder(entry.name) is None:
                                 waiting.append(entry.path)
                             continue
+                        # Across folders: in the library nearly every photo has one of its own.
                         batch.append(entry)
                         if len(batch) >= _AT_ONCE:
                             yield from _unaccounted(db, area, folder, batch, ignore)
@@ -59,8 +60,7 @@ def strangers(db: sqlite3.Connection, folders: Mapping[Area, str]) -> Iterator[S
             except OSError as error:
                 why = f"the folder cannot be read: {error.strerror}"
                 yield Stranger(area, os.path.relpath(place, folder), place, None, why=why)
-                continue
-            yield from _unaccounted(db, area, folder, batch, ignore)
+        yield from _unaccounted(db, area, folder, batch, ignore)
 
 
 def still_there(db: sqlite3.Connection, stranger: Stranger) -> bool:
@@ -73,7 +73,8 @@ def still_there(db: sqlite3.Connection, stranger: Stranger) -> bool:
 def _unaccounted(
     db: sqlite3.Connection, area: Area, folder: str, batch: list[os.DirEntry[str]], ignore: Ignore
 ) -> Iterator[Stranger]:
-    relative = {os.path.relpath(entry.path, folder): entry for entry in batch}
+    start = len(folder) + 1
+    relative = {entry.path[start:]: entry for entry in batch}
     known = rows.accounted(db, area, list(relative))
     under_way = rows.parts_under_way(db) if area is Area.TEMP else set()
     for path, entry in relative.items():

@@ -32,10 +32,15 @@ class Faces:
         self._given = model
         self._model: FaceModel | None = None
         self._asked_at: float | None = None
+        self._asking = asyncio.Lock()
         self._gate = asyncio.Semaphore(AT_ONCE)
 
     async def model(self) -> FaceModel:
-        """The model that counts now: the setting's, Immich's own when the key may read it, else the default."""
+        """The model that counts now: the setting's, Immich's own if the key may read it, else the default."""
+        async with self._asking:
+            return await self._current()
+
+    async def _current(self) -> FaceModel:
         now = self._context.clock.monotonic()
         if self._model is None or now - (self._asked_at or 0.0) > MODEL_ASKED_EVERY.total_seconds():
             told = await self._context.server.face_model()

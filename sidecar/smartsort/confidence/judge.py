@@ -200,7 +200,11 @@ def _needs_confidence(evidence: Evidence, policy: Policy, ambiguous: Collection[
     if decision.outcome is not Outcome.SORTED:
         return []
     filed: Mapping[str, Person] = {p.id: p for p in decision.people}
-    return [f for f in evidence.faces if f.person is not None and f.person.id in filed]
+    return [
+        f
+        for f in evidence.faces
+        if f.person is not None and f.person.id in filed and f.id not in evidence.confirmed
+    ]
 
 
 def _unknown(faces: Sequence[Face], why: str) -> dict[str, Confidence]:

@@ -210,7 +210,7 @@ def _low_confidence(case: Case) -> Reason | None:
     """The least certain counted face decides."""
     worst: Reason | None = None
     for face in case.counted:
-        if face.person is None or not face.person.name:
+        if face.person is None or not face.person.name or face.id in case.evidence.confirmed:
             continue
         reason = _confidence_of(case, face, face.person)
         if reason and (worst is None or _severity(reason) < _severity(worst)):

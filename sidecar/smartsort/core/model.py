@@ -193,6 +193,8 @@ class Evidence:
     comparison: Comparison | None = None
     denied: frozenset[str] = frozenset()
     """Ids of people this photo does not show, by a human's word."""
+    confirmed: frozenset[str] = frozenset()
+    """Ids of faces a human has given to their person in Immich: how alike they are does not matter."""
 
 
 class Outcome(StrEnum):

@@ -225,7 +225,7 @@ def _examples(demo: "DemoImmich") -> dict[tuple[str, str], Example]:
     for method in ("PUT", "DELETE"):
         examples[method, "/albums/{id}/assets"] = Example(album_id, body={"ids": [*this["ids"], NOBODY]})
     examples["GET", "/albums/{id}"] = Example(album_id)
-    examples["PUT", "/libraries/{id}"] = Example(of_library, body={"importPaths": ["/"]})
+    examples["PUT", "/libraries/{id}"] = Example(of_library, body={"importPaths": [state.upload_folder()]})
     for method, path, ids in (
         ("GET", "/assets/{id}", one),
         ("GET", "/libraries/{id}", of_library),

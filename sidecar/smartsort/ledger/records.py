@@ -236,6 +236,7 @@ def evidence_to_json(evidence: Evidence) -> str:
             "gave_up": evidence.gave_up,
             "comparison": _comparison(evidence.comparison),
             "denied": sorted(evidence.denied),
+            "confirmed": sorted(evidence.confirmed),
         }
     )
 
@@ -273,4 +274,5 @@ def evidence_from_json(text: str) -> Evidence:
         gave_up=value.get("gave_up"),
         comparison=_comparison_from(value.get("comparison")),
         denied=frozenset(value.get("denied", ())),
+        confirmed=frozenset(value.get("confirmed", ())),
     )

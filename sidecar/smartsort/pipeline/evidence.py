@@ -6,16 +6,19 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from smartsort.core.model import Evidence, Face, Suggestion
+from sqlite_utils import Database
+
+from smartsort.core.model import Comparison, Evidence, Face, Quality, Suggestion
 from smartsort.ledger import teachings
 from smartsort.ledger.records import Photo
 from smartsort.pipeline.context import Context
-from smartsort.pipeline.near import NearDuplicates
+from smartsort.pipeline.near import NearCopy, NearDuplicates
 from smartsort.pipeline.people import People
 from smartsort.pipeline.route import Verdict
 from smartsort.ports import Measuring
 
 SUGGESTIONS = 5
+"""People asked of Immich for an unknown face."""
 
 AT_ONCE = 4
 """Photos whose evidence is gathered at the same time."""
@@ -40,19 +43,21 @@ class Gather:
         self,
         found: Sequence[tuple[Photo, Sequence[Face]]],
         before: Mapping[int, Evidence] | None = None,
-        *,
-        near: bool = True,
     ) -> list[Verdict]:
         """Photos with everything the decision needs to know, in order.
 
-        `before` is older evidence by photo id, whose suggestions count on for the same faces. Without `near`
-        nobody looks for near-duplicates. Raises ImmichError.
+        `before` is older evidence by photo id, of photos that are judged again: suggestions count on for the
+        same faces, a near copy counts on unless a human has told the two apart, and a face that has another
+        person now was given to them by a human. Raises ImmichError.
         """
         if not found:
             return []
         ids = [photo.id for photo, _ in found]
+        before = before or {}
         denied = await self._context.ledger.aread(lambda db: teachings.denied_people(db, ids))
-        copies = await self._near.find([photo for photo, _ in found]) if self._near and near else {}
+        fresh = [photo for photo, _ in found if photo.id not in before]
+        copies = dict(await self._near.find(fresh)) if self._near and fresh else {}
+        copies |= await self._context.ledger.aread(lambda db: _still_copies(db, before))
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(photo: Photo, faces: Sequence[Face]) -> Verdict:
@@ -62,10 +67,11 @@ class Gather:
                 near_copy=copy.copy if copy else None,
                 comparison=copy.comparison if copy else None,
                 denied=denied.get(photo.id, frozenset()),
+                confirmed=self._confirmed(faces, before.get(photo.id)),
             )
             async with gate:
                 if copy is None:
-                    known = (before or {}).get(photo.id, Evidence()).suggestions
+                    known = before.get(photo.id, Evidence()).suggestions
                     evidence = replace(evidence, suggestions=await self._suggestions(faces, known))
                 if self.measure is not None and photo.asset_id is not None:
                     evidence = await self.measure.complete(
@@ -74,6 +80,17 @@ class Gather:
             return Verdict(photo, evidence)
 
         return list(await asyncio.gather(*(one(photo, faces) for photo, faces in found)))
+
+    def _confirmed(self, faces: Sequence[Face], before: Evidence | None) -> frozenset[str]:
+        """Faces that a human has moved from one person to another in Immich; recognition never does that."""
+        if before is None:
+            return frozenset()
+        # A person who is gone was merged or forgotten: then the faces went along and nobody looked at them.
+        there = {p.id for p in self._people.known}
+        was = {f.id: f.person.id for f in before.faces if f.person is not None and f.person.id in there}
+        moved = {f.id for f in faces if f.person is not None and was.get(f.id, f.person.id) != f.person.id}
+        kept = {f.id for f in faces if f.id in before.confirmed and f.person is not None and f.id in was}
+        return frozenset(moved | kept)
 
     async def _suggestions(
         self, faces: Sequence[Face], known: Mapping[str, tuple[Suggestion, ...]]
@@ -87,3 +104,14 @@ class Gather:
             return {largest.id: known[largest.id]}
         closest = await self._context.server.closest_people(largest.id, SUGGESTIONS)
         return {largest.id: tuple(Suggestion(p) for p in closest if p.name)}
+
+
+def _still_copies(db: Database, before: Mapping[int, Evidence]) -> dict[int, NearCopy]:
+    found = {}
+    for photo_id, evidence in before.items():
+        copy, compared = evidence.near_copy, evidence.comparison
+        if copy is None:
+            continue
+        if teachings.copy_key(copy.photo_id, copy.asset_id) not in teachings.not_the_same(db, photo_id):
+            found[photo_id] = NearCopy(copy, compared or Comparison(Quality()))
+    return found

@@ -232,7 +232,7 @@ class Heal:
         faces = await self._faces([p for p in rows if p.state is State.REVIEW])
         before = {i: found[4] for i, found in last.items() if found is not None}
         pairs = [(p, faces[p.id]) for p in rows if p.id in faces]
-        verdicts = await self._gather.verdicts(pairs, before, near=False)
+        verdicts = await self._gather.verdicts(pairs, before)
         moving: list[Verdict] = []
         staying: list[tuple[Verdict, Decision]] = []
         for verdict in verdicts:
