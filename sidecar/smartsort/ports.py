@@ -151,14 +151,16 @@ class PhotoServer(Protocol):
     async def people_on(
         self, library_id: str, created_after: datetime, page: int
     ) -> tuple[Mapping[str, frozenset[str]], bool]:
-        """One page (1,000) of a library's assets new since then: ids of the people on each, named or not, and
-        whether more pages follow. One call.
+        """One page (1,000) of a library's assets new since then, and whether more pages follow; one call.
+
+        By asset: the ids of all people on it, named or not.
         """
         ...
 
     async def duplicate_ids(self, library_id: str, created_after: datetime) -> Mapping[str, str]:
-        """Ids of the groups of look-alikes, by asset, of a library's assets new since then; those in none
-        are missing. One call per 1,000.
+        """Ids of the groups of look-alikes, by asset, of a library's assets new since then.
+
+        Assets in no group are missing. One call per 1,000.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""A restart after a kill, with files on the disk for every row: until /readyz says ready; and the audit of it.
+"""A restart after a kill, with files on the disk for every row: until /readyz says ready; and the audit.
 
 python -m tests.bench.restart --photos 100000
 """
@@ -17,20 +17,21 @@ import time
 import urllib.error
 import urllib.request
 
+from tests.faults.running import Immich, settings_for
+
 from smartsort.audit import Audit
 from smartsort.core.naming import shard_folder
 from smartsort.files.layout import Layout
 from smartsort.ledger import events, facts
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.records import NewEvent
-from tests.faults.running import Immich, settings_for
 
 TOKEN = "a-token-for-measuring-only-0123456789"
 PEOPLE = 40
 
 
 def fill(layout: Layout, count: int) -> None:
-    """Photos filed under forty people: a file in library/ and its link in faces/, as the sidecar makes them."""
+    """Photos filed under forty people: a file in library/ and its link in faces/."""
     root_id = layout.prepare()
     at = "2026-01-01T00:00:00.000+00:00"
     photos, names, downloads = [], [], []
@@ -61,8 +62,8 @@ def fill(layout: Layout, count: int) -> None:
             facts.put(db, "root_id", root_id)
             many = db.conn.executemany
             many(
-                "INSERT INTO photos (id, state, source, origin, original_name, size, mtime_ns, sha256, arrived_at,"
-                " routed_at, person_name) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+                "INSERT INTO photos (id, state, source, origin, original_name, size, mtime_ns, sha256,"
+                " arrived_at, routed_at, person_name) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
                 photos,
             )
             many(

@@ -60,6 +60,9 @@ async def test_a_library_from_its_making_to_its_faces(
     library = await immich.create_library("demo", MOUNT)
     assert [each.id for each in await immich.libraries()] == [library.id]
     assert await immich.validate_import_path(library.id, MOUNT) is None
+    assert await immich.validate_import_path(library.id, "/") is None
+    assert "ENOENT" in (await immich.validate_import_path(library.id, f"{MOUNT}/nowhere") or "")
+    assert [each.import_paths for each in await immich.libraries()] == [(MOUNT,)]
     await immich.scan(library.id)
     await demo.demo.wait_idle(timeout_seconds=30)
     paths = placed(photos)

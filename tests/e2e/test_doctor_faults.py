@@ -129,8 +129,11 @@ async def test_all_green(tmp_path: Path, version: str) -> None:
         assert {f"permission {name}" for name in (*OWNER_NEEDS, *ADMIN_NEEDS)} < {
             c.name for c in report.checks
         }
-        left = list(patient.root.rglob("*.probe"))
-        assert left == []
+        assert list(patient.root.rglob("*.probe")) == []
+        assert patient.demo.state.libraries.popitem()[1].import_paths == [f"{MOUNT}/shard-0001"]
+        documented = (Path(__file__).parents[2] / "sidecar/docs/doctor.md").read_text()
+        for check in report.checks:
+            assert check.name.startswith("permission ") or f"`{check.name}`" in documented, check.name
 
 
 async def test_two_keys_are_green_too(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ async def running(root, *, demo=None, **more):
 
 async def until(condition, what):
     """Wait for something that is bound to happen; the test's own time limit ends it if it does not."""
-    while not await condition():
+    while not await condition():  # noqa: ASYNC110 - nothing rings for it
         await asyncio.sleep(0.05)
 
 
@@ -73,15 +73,19 @@ def decisions(db):
 async def test_filed_photos_say_how_sure_and_one_call_a_photo_is_enough(tmp_path):
     root = os.fspath(tmp_path / "root")
     samples = await asyncio.to_thread(make_samples, os.path.join(root, "inbox"), 40, 0, size=(480, 360))
-    async with running(root) as (sidecar, server):
+    async with running(root) as (sidecar, _):
         await all_at_rest(sidecar, len(samples))
         made = await sidecar.context.ledger.aread(decisions)
         filed = [(p, reasons, evidence) for p, reasons, evidence in made if p.state is State.FILED]
         known = [r[0].numbers["confidence"] for _, r, _ in filed if "confidence" in r[0].numbers]
-        assert len(known) >= len(filed) - len(WHITELIST)  # the first of each person has nobody to compare with
+        assert len(known) >= len(filed) - len(
+            WHITELIST
+        )  # the first of each person has nobody to compare with
         assert min(known) > 0.6
         assert all(
-            c.known or "compare" in c.why_unknown for *_, evidence in filed for c in evidence.confidence.values()
+            c.known or "compare" in c.why_unknown
+            for *_, evidence in filed
+            for c in evidence.confidence.values()
         )
         assert 0 < sidecar.measure.calls <= len(filed)
         review_rows = [(p, e) for p, _, e in made if p.state is State.REVIEW]
@@ -93,14 +97,13 @@ async def test_filed_photos_say_how_sure_and_one_call_a_photo_is_enough(tmp_path
 async def test_a_service_that_is_not_there_leaves_the_confidence_unknown(tmp_path, choice):
     root = os.fspath(tmp_path / "root")
     samples = await asyncio.to_thread(make_samples, os.path.join(root, "inbox"), 12, 0, size=(320, 240))
-    async with running(
-        root, demo={"machine_learning": False}, when_confidence_unknown=choice
-    ) as (sidecar, _):
+    async with running(root, demo={"machine_learning": False}, when_confidence_unknown=choice) as (
+        sidecar,
+        _,
+    ):
         await all_at_rest(sidecar, len(samples))
         made = await sidecar.context.ledger.aread(decisions)
-        matched = [
-            (p, r) for p, r, e in made if any(not c.known for c in e.confidence.values())
-        ]
+        matched = [(p, r) for p, r, e in made if any(not c.known for c in e.confidence.values())]
         assert matched
         for photo, reasons in matched:
             assert photo.state is (State.FILED if choice == "accept" else State.REVIEW)
@@ -130,14 +133,17 @@ async def test_all_photos_of_somebody_named_late_are_filed_at_few_calls(tmp_path
 
         assert not await filed()
         [stage] = [s for s in sidecar.runner._stages if s.name == "heal"]
-        while await stage.step() == 1.0:  # what it does first of all after a start
+        while await stage.step() == 1.0:  # noqa: ASYNC110 - what it does first of all after a start
             await asyncio.sleep(0.05)
-        with httpx.Client(base_url=f"{server.url}/api", headers={"x-api-key": DEFAULT_KEY}) as immich:
+        async with httpx.AsyncClient(
+            base_url=f"{server.url}/api", headers={"x-api-key": DEFAULT_KEY}
+        ) as immich:
             names = {os.path.basename(s.path) for s in theirs}
             made = await sidecar.context.ledger.aread(decisions)
             asset = next(p.asset_id for p, *_ in made if p.original_name in names and p.asset_id)
-            [face] = immich.get("/faces", params={"id": asset}).json()
-            immich.put(f"/people/{face['person']['id']}", json={"name": late}).raise_for_status()
+            [face] = (await immich.get("/faces", params={"id": asset})).json()
+            renamed = await immich.put(f"/people/{face['person']['id']}", json={"name": late})
+            renamed.raise_for_status()
         before = dict(sidecar.context.server.calls)
         runs = 1
         while await stage.step() == 1.0:

@@ -40,7 +40,7 @@ class Delivery:
 
 @dataclass
 class Stock:
-    """Photos made beforehand. A third have names that collide, every tenth comes twice, every ninth with XMP."""
+    """Photos made beforehand: a third with names that collide, each tenth twice, each ninth with XMP."""
 
     folder: str
     deliveries: list[Delivery] = field(default_factory=list)

@@ -55,7 +55,7 @@ class Zygote:
     """Starts sidecars; see `zygote.py`."""
 
     def __init__(self, log: str) -> None:
-        self._log = open(log, "ab")
+        self._log = open(log, "ab")  # noqa: SIM115 - as long as the process
         self._process = subprocess.Popen(
             [sys.executable, os.path.join(HERE, "zygote.py")],
             stdin=subprocess.PIPE,

@@ -101,8 +101,13 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize("when", ["from the start", "in mid-run"])
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda f: f.__name__)
+CASES = [
+    *((fault, "in mid-run") for fault in FAULTS),
+    *((fault, "from the start") for fault in (down, one_in_three, revoked, no_library)),
+]
+
+
+@pytest.mark.parametrize(("fault", "when"), CASES, ids=lambda v: getattr(v, "__name__", v))
 async def test_a_fault_only_makes_photos_wait(tmp_path, stock, fault, when):
     async with world(str(tmp_path / "root")) as here:
         if when == "from the start":

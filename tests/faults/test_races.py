@@ -73,7 +73,7 @@ async def beside(work) -> None:
     threads = [threading.Thread(target=each) for each in work]
     for thread in threads:
         thread.start()
-    while any(thread.is_alive() for thread in threads):
+    while any(thread.is_alive() for thread in threads):  # noqa: ASYNC110
         await asyncio.sleep(0.02)
 
 

@@ -1,5 +1,7 @@
 """Full disks, vanished mounts and slow stops: intake pauses loudly, nothing is lost, it goes on by itself."""
 
+# ruff: noqa: ASYNC230 - small files of the test's own
+
 from __future__ import annotations
 
 import asyncio

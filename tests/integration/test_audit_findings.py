@@ -1,5 +1,7 @@
 """What people do to the files by hand, and what the audit makes of it."""
 
+# ruff: noqa: ASYNC230, ASYNC240 - small files of the test's own
+
 from __future__ import annotations
 
 import json
@@ -273,7 +275,7 @@ def test_a_link_somebody_made_to_another_person_counts(root):
 
 
 def test_two_photos_on_one_file_are_noticed(root):
-    (one, first), (other, second) = filed(root, 0), filed(root, 1)
+    (_, first), (_, second) = filed(root, 0), filed(root, 1)
     os.unlink(second)
     os.link(first, second)
     assert {Code.REPLACED, Code.SHARED} & set(codes(audit(root)))

@@ -1,5 +1,7 @@
 """The ledger damaged, old or gone: backups, restore, rebuild."""
 
+# ruff: noqa: ASYNC230, ASYNC240 - small files of the test's own
+
 from __future__ import annotations
 
 import asyncio

@@ -9,16 +9,16 @@ from typing import ClassVar
 
 import pytest
 from PIL import Image, ImageDraw
+from tests.fakes import FakeServer, World, by_name
 
 from smartsort.actions import Choice
 from smartsort.core.model import State
 from smartsort.core.wording import sentence
 from smartsort.files.looks import ALIKE, differing_bits, picture_hash
 from smartsort.ledger import events, photos
-from tests.fakes import FakeServer, World, by_name
 
 
-def drawing(seed: int, size=(640, 480), quality=90, fmt="JPEG", exif_date=False, flip=False) -> bytes:
+def drawing(seed: int, size=(640, 480), *, quality=90, fmt="JPEG", exif_date=False, flip=False) -> bytes:
     """A picture with something on it; the same seed is the same picture at any size."""
     rng = random.Random(seed)
     image = Image.new("RGB", (640, 480), tuple(rng.randrange(256) for _ in range(3)))
@@ -129,7 +129,11 @@ class Grouping(FakeServer):
 async def test_immichs_groups_come_first_also_for_assets_that_are_not_ours(tmp_path):
     root = os.fspath(tmp_path / "root")
     server = Grouping(os.path.join(root, "library"), ["Anna"], by_name)
-    server.by_name = {"one": ["anna_1.jpg", "anna_2.jpg"], "two": ["anna_3.jpg", "foreign-1"], "three": ["x", "y"]}
+    server.by_name = {
+        "one": ["anna_1.jpg", "anna_2.jpg"],
+        "two": ["anna_3.jpg", "foreign-1"],
+        "three": ["x", "y"],
+    }
     world = World(root, server=server, settings={"deduplication.near_duplicates": True})
     first, second, third = [await world.deliver(f"anna_{n}.jpg", drawing(n)) for n in (1, 2, 3)]
     await world.settle()
@@ -159,7 +163,9 @@ async def test_not_the_same_is_remembered(world):
     await world.deliver("stranger_9.jpg", drawing(9))
     await world.settle()
     await world.stage("heal")  # learns from what was done
-    said = world.ledger.read(lambda db: db.conn.execute("SELECT kind, photo_id, other FROM teachings").fetchall())
+    said = world.ledger.read(
+        lambda db: db.conn.execute("SELECT kind, photo_id, other FROM teachings").fetchall()
+    )
     assert said == [("not_same", second, f"photo:{first}")]
     await world.actions.undo(approved.id, "maria")
     await world.stage("heal")

@@ -9,13 +9,13 @@ import os
 
 import httpx
 import pytest
+from tests.fakes import FakeServer, World, by_name
 
 from smartsort.actions import Choice
 from smartsort.confidence import FaceService, FaceServiceUnavailable, Measure
 from smartsort.core.model import State
 from smartsort.ledger import embeddings, photos
 from smartsort.ports import FaceModel, ThumbnailSize
-from tests.fakes import FakeServer, World, by_name
 
 MODEL = FaceModel("buffalo_l", 0.7)
 
@@ -76,7 +76,7 @@ JUNK = {
 
 @pytest.mark.parametrize("junk", JUNK.values(), ids=JUNK)
 async def test_anything_else_is_unavailable_and_never_a_face(junk):
-    with pytest.raises(FaceServiceUnavailable, match="ml.test"):
+    with pytest.raises(FaceServiceUnavailable, match=r"ml\.test"):
         await service(junk).faces(b"", MODEL)
 
 
@@ -90,7 +90,7 @@ async def test_a_slow_answer_is_broken_off_and_the_service_left_alone_for_a_whil
 
     asked = service(handler, timeout=0.05, clock=lambda: now[0])
     for _ in range(5):
-        with pytest.raises(FaceServiceUnavailable, match="did not answer in 0.05 s"):
+        with pytest.raises(FaceServiceUnavailable, match=r"did not answer in 0\.05 s"):
             await asked.faces(b"", MODEL)
     assert (len(calls), asked.available) == (1, False)
     now[0] = 11.0
@@ -110,7 +110,7 @@ def at(angle: float) -> tuple[float, float, float]:
 
 
 class Gallery(FakeServer):
-    """An Immich whose previews are the asset's file name; the angle is in it: `anna_5.jpg` is 5 degrees off."""
+    """Its previews are file names, and the angle is in the name: `anna_5.jpg` is 5 degrees off."""
 
     async def thumbnail(self, asset_id, size):
         self._call("thumbnail")
@@ -148,7 +148,9 @@ class Eye:
 
 def measured_world(root, eye, **settings) -> World:
     server = Gallery(os.path.join(root, "library"), ["Anna", "Bella", "Carl"], by_name)
-    world = World(root, server=server, settings={"whitelist": ["Anna", "Bella"], "blacklist": ["Carl"]} | settings)
+    world = World(
+        root, server=server, settings={"whitelist": ["Anna", "Bella"], "blacklist": ["Carl"]} | settings
+    )
     sidecar = world.sidecar
     measure = Measure(world.context, sidecar.people, service(eye), patience_seconds=5)
     sidecar.recognise._gather.measure = measure
@@ -222,7 +224,14 @@ async def test_the_margin_is_to_the_next_best_also_when_nobody_wants_that_one(tm
 
 async def test_no_photo_that_goes_to_review_anyway_is_measured_and_none_twice(world, eye):
     await deliver(
-        world, "anna_0.jpg", "anna_1.jpg", "carl_0.jpg", "stranger_0.jpg", "anna+bella_0.jpg", "none_1.jpg", "anna_2.jpg"
+        world,
+        "anna_0.jpg",
+        "anna_1.jpg",
+        "carl_0.jpg",
+        "stranger_0.jpg",
+        "anna+bella_0.jpg",
+        "none_1.jpg",
+        "anna_2.jpg",
     )
     await deliver(world, "anna_3.jpg", "bella_0.jpg")
     assert sorted(eye.pictures) == ["anna_0.jpg", "anna_1.jpg", "anna_2.jpg", "anna_3.jpg", "bella_0.jpg"]

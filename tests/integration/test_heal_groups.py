@@ -6,13 +6,13 @@ import os
 import struct
 
 import pytest
+from tests.fakes import World, content_of, picture, write
 
 from smartsort.actions import Choice
 from smartsort.core.model import State
 from smartsort.files.inbox import Entry, SettleTracker
 from smartsort.files.stamps import FileStamp
 from smartsort.ledger import events, photos
-from tests.fakes import World, content_of, picture, write
 
 
 def box(kind: bytes, *content: bytes) -> bytes:
@@ -28,7 +28,14 @@ def movie() -> bytes:
 
 def raw_photo() -> bytes:
     """As small a TIFF as a raw photo can be."""
-    fields = [(256, 3, 600), (257, 3, 400), (262, 3, 32803), (273, 4, 1000), (279, 4, 2000), (50706, 1, 0x0401)]
+    fields = [
+        (256, 3, 600),
+        (257, 3, 400),
+        (262, 3, 32803),
+        (273, 4, 1000),
+        (279, 4, 2000),
+        (50706, 1, 0x0401),
+    ]
     table = b"".join(
         struct.pack("<HHI", tag, kind, 4 if kind == 1 else 1) + struct.pack("<I", value)
         for tag, kind, value in fields

@@ -1,14 +1,14 @@
-"""People who are renamed, merged or get new ids in Immich: folders follow, and nothing goes to a wrong one."""
+"""People who are renamed, merged or get new ids in Immich: folders follow, nothing goes to a wrong one."""
 
 from __future__ import annotations
 
 import os
 
 import pytest
+from tests.fakes import World
 
 from smartsort.core.model import Person
 from smartsort.ledger import events, statistics
-from tests.fakes import World
 
 
 @pytest.fixture

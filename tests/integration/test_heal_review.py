@@ -8,11 +8,12 @@ import random
 
 import pytest
 from PIL import Image
+from tests.fakes import World, picture
 
 from smartsort.actions import Choice
 from smartsort.core.model import State
 from smartsort.ledger import events, photos, review, statistics
-from tests.fakes import World, picture
+
 
 def assign(world: World, name: str, person: str | None, face: int = 0) -> None:
     """A face named or given to somebody else in Immich's own app."""
@@ -26,7 +27,9 @@ def kinds(world: World, photo_id: int) -> list[str]:
 
 @pytest.fixture
 def world(tmp_path):
-    made = World(os.fspath(tmp_path / "root"), settings={"whitelist": ["Anna", "Bella"], "blacklist": ["Carl"]})
+    made = World(
+        os.fspath(tmp_path / "root"), settings={"whitelist": ["Anna", "Bella"], "blacklist": ["Carl"]}
+    )
     yield made
     made.ledger.close()
 

@@ -532,7 +532,7 @@ async def test_one_photo_that_cannot_be_placed_holds_up_nobody(make):
 # --- what it costs ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("count", "most"), [(60, 2.5), (240, 1.6)])
+@pytest.mark.parametrize(("count", "most"), [(60, 2.5), (150, 1.6)])
 async def test_what_a_photo_costs_immich_without_the_waiting(make, count, most):
     """Calls are counted, not timed: this Immich is done at once, so nothing is asked twice."""
     kinds = ("anna", "anna", "bella", "anna+bella", "stranger", "none", "anna", "bella", "victor", "carl")

@@ -205,3 +205,12 @@ async def test_slow_answers_do_not_hold_up_keys(server: RunningServer) -> None:
         assert current(screen) == 37
         server.fake.delay = 0
         await until(pilot, lambda: len(server.fake.sidecar.decided) == 2, "the decisions")
+
+
+async def test_leaving_waits_for_decisions_on_their_way(server: RunningServer) -> None:
+    async with driving(url=server.url, token="right") as pilot:
+        await loaded(pilot)
+        server.fake.delay = 0.5
+        await pilot.press("r", "r", "q")
+        await until(pilot, lambda: not pilot.app.is_running or pilot.app._exit, "the end")
+    assert sorted(server.fake.sidecar.decided) == [39, 40]

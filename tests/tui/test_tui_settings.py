@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from smartsort import __version__
 from smartsort_tui.cli import command
 from smartsort_tui.keys import check_keys, key_bindings
-from smartsort_tui.settings import Settings, SettingsProblem, load
+from smartsort_tui.settings import KNOWN_SETTINGS, Settings, SettingsProblem, load
 
 
 def env(tmp_path: Path, **more: str) -> dict[str, str]:
@@ -118,3 +118,20 @@ def test_of_smartsort_only_the_shapes_are_imported() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['smartsort', 'smartsort.api', 'smartsort.api.schemas']"
+
+
+def test_the_documentation_names_every_option_and_setting() -> None:
+    text = (Path(__file__).parents[2] / "sidecar" / "docs" / "tui.md").read_text(encoding="utf-8")
+    options = {option for parameter in command.params for option in parameter.opts}
+    assert [name for name in options - {"--version", "--help"} if f"`{name}`" not in text] == []
+    assert [name for name in KNOWN_SETTINGS if f"`{name}`" not in text and f"`[{name}]`" not in text] == []
+
+
+def test_the_documentation_names_every_key_of_the_bar() -> None:
+    text = (Path(__file__).parents[2] / "sidecar" / "docs" / "tui.md").read_text(encoding="utf-8")
+    shown = {"slash": "/", "escape": "Esc", "enter": "Enter", "tab": "Tab"}
+    for name, binding in key_bindings().items():
+        key = binding.key.partition(",")[0]
+        if binding.show and not name.startswith(("dialog.", "picker.", "preview.", "history.")):
+            word = shown.get(key, key.upper() if key.startswith("f") and key[1:].isdigit() else key)
+            assert f"`{word}`" in text, name

@@ -68,7 +68,9 @@ def test_one_wrong_face_in_a_gallery_makes_nobody_certain():
 
 
 def test_margin_is_to_the_best_other_whoever_that_is():
-    found = confidence(at(10), likeness(ANNA, 0), [likeness(BELLA, 60), likeness(CARL, 30), likeness(ANNA, 10)])
+    found = confidence(
+        at(10), likeness(ANNA, 0), [likeness(BELLA, 60), likeness(CARL, 30), likeness(ANNA, 10)]
+    )
     assert found.runner_up == CARL
     assert found.margin == pytest.approx(math.cos(math.radians(10)) - math.cos(math.radians(20)))
 
@@ -100,7 +102,10 @@ def test_suggestions_are_ordered_and_nobody_far_off_is_one():
 
 
 def test_boxes_are_matched_best_first_and_each_once():
-    faces = [Face("a", Box(0, 0, 100, 100), 1000, 1000, None), Face("b", Box(50, 0, 150, 100), 1000, 1000, None)]
+    faces = [
+        Face("a", Box(0, 0, 100, 100), 1000, 1000, None),
+        Face("b", Box(50, 0, 150, 100), 1000, 1000, None),
+    ]
     found = [Box(48, 0, 150, 100), Box(500, 500, 600, 600), Box(2, 0, 101, 100)]
     assert matched(faces, found, 1000, 1000) == {"a": 2, "b": 0}
     assert matched(faces, [Box(2, 0, 101, 100)], 1000, 1000) == {"a": 0}

@@ -39,6 +39,7 @@ EXAMPLES = [
     ("undone_filing", ("A",), {}, "", "undone_filing: A"),
     ("category_off", ("duplicates",), {}, "", "category_off"),
     ("rule_failed", ("too_many",), {}, "KeyError: 'x'", "rule_failed"),
+    ("rebuilt", (), {}, "noface_", "rebuilt: noface_"),
     ("download_failed", (), {}, "the host is unknown", "download_failed"),
 ]
 

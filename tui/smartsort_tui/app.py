@@ -3,6 +3,7 @@
 # ruff: noqa: PLC0415  (areas are imported when first opened)
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -24,6 +25,11 @@ from smartsort_tui.terminal import Terminal
 
 if TYPE_CHECKING:
     import httpx
+
+
+# Groups of work that must not be cut off by leaving.
+UNFINISHED = ("decisions", "undo", "save", "lists", "switch", "export")
+LEAVING_SECONDS = 15.0
 
 
 def _screen(name: str) -> Callable[[], Screen[Any]]:
@@ -89,6 +95,7 @@ class SmartsortApp(App[None]):
         self.link = Link("connecting")
         self.status: Status | None = None
         self.mishaps: list[BaseException] = []
+        self._is_leaving = False
         self._transport = transport
         self.link_changed: Signal[Link] = Signal(self, "link")
         self.status_changed: Signal[Status] = Signal(self, "status")
@@ -171,6 +178,23 @@ class SmartsortApp(App[None]):
         title = getattr(self.screen, "HELP_TITLE", "") or "Keys"
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen(f"{title}: keys", self.screen))
+
+    async def action_quit(self) -> None:
+        """Leave, once the decisions already made have been sent; a second time leave at once."""
+        if not self._is_leaving:
+            self._is_leaving = True
+            work(self, "quit", self._leave)
+        else:
+            self.exit()
+
+    async def _leave(self) -> None:
+        sending = [worker for worker in self.workers if worker.group in UNFINISHED and not worker.is_finished]
+        if sending:
+            self.notify(f"sending {len(sending)} decisions; q again leaves at once", markup=False)
+        waits = [asyncio.ensure_future(worker.wait()) for worker in sending]
+        if waits:
+            await asyncio.wait(waits, timeout=LEAVING_SECONDS)
+        self.exit()
 
     def action_toggle_theme(self) -> None:
         self.theme = themes.LIGHT.name if self.current_theme.dark else themes.DARK.name

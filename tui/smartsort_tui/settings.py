@@ -14,7 +14,7 @@ from smartsort_tui.terminal import Wish
 DEFAULT_URL = "http://127.0.0.1:8484"
 DEFAULT_THEME = "smartsort-dark"
 TOKEN_FILE_NAME = "api-token"  # noqa: S105  (a file's name)
-_KNOWN = ("url", "token", "token_file", "theme", "images", "keys", "export_folder")
+KNOWN_SETTINGS = ("url", "token", "token_file", "theme", "images", "keys", "export_folder")
 
 
 class SettingsProblem(Exception):
@@ -124,8 +124,8 @@ def _read(path: Path, *, must_exist: bool) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsProblem(f"{path} is not TOML: {error}") from error
     for key in content:
-        if key not in _KNOWN:
-            raise SettingsProblem(f"{path}: unknown setting {key!r}; known are {', '.join(_KNOWN)}")
+        if key not in KNOWN_SETTINGS:
+            raise SettingsProblem(f"{path}: unknown setting {key!r}; known are {', '.join(KNOWN_SETTINGS)}")
     return content
 
 

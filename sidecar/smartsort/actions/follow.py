@@ -1,4 +1,4 @@
-"""A person's folder follows the person's name: every photo filed there moves, as one event that can be undone."""
+"""A person's folder follows the person's name: all photos filed there move, as one event with an undo."""
 
 from __future__ import annotations
 

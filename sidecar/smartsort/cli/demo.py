@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +89,7 @@ class _Demo:
         from smartsort.config import load_settings
         from smartsort.demo.immich import DemoImmich
         from smartsort.demo.run import demo_settings, fresh_folder, sidecar_settings
+        from smartsort.doctor.permissions import NEEDS
         from smartsort.listening import listen
         from smartsort.service import run
 
@@ -97,7 +99,8 @@ class _Demo:
         root = fresh_folder(self.base, datetime.now().astimezone())
         os.makedirs(os.path.join(root, "library"))
         await asyncio.to_thread(self._deliver, console, os.path.join(root, "inbox"))
-        demo = DemoImmich(demo_settings(root, self.profile, self.version, self.photos is not None))
+        least = [need.permission for need in NEEDS]
+        demo = DemoImmich(demo_settings(root, self.profile, self.version, self.photos is not None, least))
         async with demo.serve(port=0) as immich:
             values = sidecar_settings(root, immich.url, demo.key, self.port, self.photos is not None)
             token = self.token
@@ -107,6 +110,7 @@ class _Demo:
             kept = ("SMARTSORT_API__", "SMARTSORT_NOTIFY__")
             environment = {k: v for k, v in os.environ.items() if k.startswith(kept) and "TOKEN" not in k}
             settings = load_settings(None, env=environment, overrides={**values, "api.token": token})
+            await asyncio.to_thread(_write_settings, root, {**values, "api.token": token})
             if not self.once:
                 self._say_address(console, listening.getsockname()[1], token)
             sidecar = await asyncio.to_thread(open_sidecar, settings)
@@ -202,9 +206,20 @@ class _Demo:
         console.print(
             f"\nThe sidecar goes on: drop photos into {root}/inbox\n"
             f"Immich    {immich} (the demo)\n"
+            f"Check     smartsort doctor --root {root}\n"
             "Ctrl-C stops both.",
             soft_wrap=True,
         )
+
+
+def _write_settings(root: str, values: Mapping[str, object]) -> None:
+    """Leave the settings in the root, so that other commands need no more than `--root`."""
+    from datetime import datetime
+
+    from smartsort.setup import file
+
+    table = file.with_values({}, {**values, "root": "."})
+    file.write(os.path.join(root, file.NAME), file.as_toml(table), datetime.now().astimezone())
 
 
 def _progress(console: Console) -> Progress:

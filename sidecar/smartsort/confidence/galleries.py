@@ -112,7 +112,9 @@ class Galleries:
             return
         members = {f.face_id: f.said_by for f in have} | {face_id: BY_SMARTSORT}
         await self._context.ledger.awrite(
-            lambda db: embeddings.set_gallery(db, model, person.id, person.name, members, at)
+            lambda db: embeddings.set_gallery(
+                db, model, person_id=person.id, name=person.name, members=members, at=at
+            )
         )
         await self._load(person.id)
 
@@ -130,7 +132,9 @@ class Galleries:
             members[face.face_id] = said.get(asset_id, BY_IMMICH)
         at = context.clock.text()
         await context.ledger.awrite(
-            lambda db: embeddings.set_gallery(db, model, person.id, person.name, members, at)
+            lambda db: embeddings.set_gallery(
+                db, model, person_id=person.id, name=person.name, members=members, at=at
+            )
         )
         await self._load(person.id)
 

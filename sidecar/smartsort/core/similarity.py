@@ -1,8 +1,8 @@
 """How alike two faces are, and how sure that makes a match. Pure arithmetic on embeddings.
 
-Embeddings are made by Immich's model for faces: what is alike points in the same direction. Here they all have
-length 1, so that the cosine of two follows from their distance, which `math.dist` finds in a few microseconds
-for 512 numbers.
+Embeddings are made by Immich's model for faces: what is alike points in the same direction. Here they all
+have length 1, so that the cosine of two follows from their distance, which `math.dist` finds in a few
+microseconds for 512 numbers.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ def unit(values: Iterable[float]) -> Vector:
 
 
 def cosine(one: Vector, other: Vector) -> float:
-    """The cosine of two vectors of length 1: 1 the same, 0 nothing in common. ValueError for other lengths."""
+    """The cosine of two vectors of length 1: 1 the same, 0 nothing in common.
+
+    Raises ValueError for vectors of different dimensions.
+    """
     return 1.0 - math.dist(one, other) ** 2 / 2.0
 
 

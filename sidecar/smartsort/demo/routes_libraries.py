@@ -8,7 +8,7 @@ from typing import Any
 from starlette.responses import Response
 
 from smartsort.demo import shapes
-from smartsort.demo.errors import ApiError
+from smartsort.demo.errors import ApiError, invalid
 from smartsort.demo.operations import EVERYTHING, Call, JsonResponse, Operations, no_content
 from smartsort.demo.state import EXCLUSION_PATTERNS
 
@@ -50,6 +50,8 @@ async def update(call: Call) -> Response:
     if (name := call.field(body, "name", str)) is not None:
         library.name = name
     if (paths := call.field(body, "importPaths", list)) is not None:
+        if len(set(paths)) < len(paths):
+            raise invalid(call.state.version, "importPaths", "without the same item twice")
         for verdict in await _verdicts(call, paths):
             if not verdict["isValid"]:
                 raise ApiError(400, f"Invalid import path: {verdict['message']}")

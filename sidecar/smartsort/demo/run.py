@@ -17,7 +17,7 @@ from datetime import datetime
 from smartsort.demo.recognition import is_stranger
 from smartsort.demo.regions import face_regions
 from smartsort.demo.samples import BLACKLIST, PEOPLE, WHITELIST, Sample, iter_samples
-from smartsort.demo.settings import DemoSettings, Profile
+from smartsort.demo.settings import DemoKey, DemoSettings, Profile
 from smartsort.files.ignore import ignored
 
 IMMICH_LIBRARY = "/mnt/smartsort/library"
@@ -37,12 +37,19 @@ def fresh_folder(base: str, now: datetime) -> str:
         return folder if count == 1 else f"{folder}_{count}"
 
 
-def demo_settings(root: str, profile: Profile, version: str, people_from_regions: bool) -> DemoSettings:
-    """A demo Immich that sees the library of `root` read-only under another path."""
+def demo_settings(
+    root: str,
+    profile: Profile,
+    version: str,
+    people_from_regions: bool,
+    permissions: Sequence[str] = ("all",),
+) -> DemoSettings:
+    """A demo Immich that sees the library of `root` read-only under another path, with one key to it."""
     return DemoSettings(
         version=version,
         profile=profile,
         mounts={IMMICH_LIBRARY: os.path.join(root, "library")},
+        keys=(DemoKey(permissions=tuple(permissions)),),
         people=() if people_from_regions else PEOPLE,
         people_from_regions=people_from_regions,
     )

@@ -238,8 +238,8 @@ def _may_be_live(image: Entry, video: Entry) -> bool:
 class Arrival:
     """A photo that is at rest, with what travels with it.
 
-    `raw` and `video` are the other half of a shot; `sidecars` are XMP files, `xmp_of_raw` that they are the raw
-    photo's.
+    `raw` and `video` are the other half of a shot; `sidecars` are XMP files, `xmp_of_raw` tells that they are
+    the raw photo's.
     """
 
     photo: Entry
@@ -282,9 +282,9 @@ class SettleTracker:
     than the quiet time: a writer at work would have changed the ctime, which cannot be set back.
 
     A photo waits for sidecars that lie beside it until they are at rest, at most `companion_wait_seconds`;
-    a sidecar waits as long for its photo, and so does the lone half of what usually comes in two: a raw photo, a
-    HEIC picture, a MOV. Both halves of a shot settle together. A shot with two sidecars is taken apart: a photo
-    has one at most.
+    a sidecar waits as long for its photo, and so does the lone half of what usually comes in two: a raw
+    photo, a HEIC picture, a MOV. Both halves of a shot settle together. A shot with two sidecars is taken
+    apart: a photo has one at most.
     """
 
     quiet_seconds: float
@@ -336,7 +336,9 @@ class SettleTracker:
                         at_rest,
                         raw=next((e for e in others if _rank(e) == _RAW), None),
                         video=next((e for e in others if _rank(e) == _VIDEO), None),
-                        xmp_of_raw=any(_rank(owner) == _RAW and owner != photo for _, owner in group.sidecars),
+                        xmp_of_raw=any(
+                            _rank(owner) == _RAW and owner != photo for _, owner in group.sidecars
+                        ),
                     )
                 )
                 waiting += len(sidecars) - len(at_rest)

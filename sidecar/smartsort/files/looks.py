@@ -12,8 +12,8 @@ SIDE = 16
 """The hash says of 16 x 16 places whether it gets darker to the right."""
 
 ALIKE = 15
-"""Pictures that differ in no more bits are copies of one another. Measured: copies at half the size or of poor
-JPEG quality differ in up to 13, a picture with a part painted over in 17 and more, two shots in 55 and more."""
+"""Pictures that differ in no more bits are copies of one another. Measured: copies at half the size or of
+poor JPEG quality differ in up to 13, a picture with a part painted over in 17 and more, two shots in 55."""
 
 _FLAT = 3.0
 """Grey levels of deviation below which a picture has nothing to be recognised by."""

@@ -105,7 +105,7 @@ class AssetCalls(Connection):
     async def people_on(
         self, library_id: str, created_after: datetime, page: int
     ) -> tuple[Mapping[str, frozenset[str]], bool]:
-        """One page of a library's assets new since then: the people on each, and whether more pages follow."""
+        """One page of a library's assets new since then: who is on each, and whether more pages follow."""
         body = AssetSearch(
             library_id=library_id,
             created_after=_zulu(created_after),

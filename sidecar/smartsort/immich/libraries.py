@@ -50,7 +50,9 @@ class LibraryCalls(ServerCalls):
         call = get_library.asyncio_detailed(library_id, client=self._client)
         own = list((await self._read("get_library", call)).import_paths)
         try:
-            await self._use_paths(library_id, [import_path, _NEVER_USABLE, *own])
+            # Immich refuses a list that names a path twice.
+            rest = [path for path in own if path != import_path]
+            await self._use_paths(library_id, [import_path, _NEVER_USABLE, *rest])
         except ImportPathRefused as refused:
             return None if _NEVER_USABLE in refused.reason else refused.reason
         await self._use_paths(library_id, own)

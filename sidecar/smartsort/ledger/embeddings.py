@@ -20,6 +20,8 @@ BY_HUMAN, BY_IMMICH, BY_SMARTSORT = 0, 1, 2
 
 Vector = tuple[float, ...]
 
+_COLUMNS = "face_id, asset_id, vector, person_id, said_by"
+
 
 @dataclass(frozen=True, slots=True)
 class Embedding:
@@ -92,8 +94,7 @@ def of_assets(db: Database, model: str, asset_ids: Collection[str]) -> dict[str,
         part = ids[start : start + CHUNK]
         marks = ",".join("?" * len(part))
         rows = db.conn.execute(
-            "SELECT face_id, asset_id, vector, person_id, said_by FROM embeddings"
-            f" WHERE model = ? AND asset_id IN ({marks})",
+            f"SELECT {_COLUMNS} FROM embeddings WHERE model = ? AND asset_id IN ({marks})",  # noqa: S608
             (model, *part),
         )
         for face_id, asset_id, blob, person_id, said_by in rows:
@@ -118,8 +119,8 @@ def gallery_faces(db: Database, model: str, person_id: str | None = None) -> dic
     where, values = ("= ?", (model, person_id)) if person_id is not None else ("IS NOT NULL", (model,))
     found: dict[str, list[Embedding]] = {}
     for row in db.conn.execute(
-        "SELECT face_id, asset_id, vector, person_id, said_by FROM embeddings"
-        f" WHERE model = ? AND person_id {where} ORDER BY said_by, at DESC",
+        f"SELECT {_COLUMNS} FROM embeddings WHERE model = ? AND person_id {where}"  # noqa: S608
+        " ORDER BY said_by, at DESC",
         values,
     ):
         one = Embedding(row[0], row[1], from_blob(row[2]), row[3], row[4])
@@ -128,7 +129,7 @@ def gallery_faces(db: Database, model: str, person_id: str | None = None) -> dic
 
 
 def set_gallery(
-    db: Database, model: str, person_id: str, name: str, members: Mapping[str, int], at: str
+    db: Database, model: str, *, person_id: str, name: str, members: Mapping[str, int], at: str
 ) -> None:
     """Replace a person's gallery by these faces (face id: who said so), all of them measured before."""
     execute = db.conn.execute

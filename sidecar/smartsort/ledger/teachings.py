@@ -57,7 +57,8 @@ def not_the_same(db: Database, photo_id: int) -> frozenset[str]:
     """Keys (`copy_key`) of the photos this one only resembles, by a human's word."""
     rows = db.conn.execute(
         "SELECT other FROM teachings WHERE kind = 'not_same' AND photo_id = ?1"
-        " UNION SELECT 'photo:' || photo_id FROM teachings WHERE kind = 'not_same' AND other = 'photo:' || ?1",
+        " UNION SELECT 'photo:' || photo_id FROM teachings"
+        " WHERE kind = 'not_same' AND other = 'photo:' || ?1",
         (photo_id,),
     )
     return frozenset(str(row[0]) for row in rows)

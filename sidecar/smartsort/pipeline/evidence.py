@@ -1,4 +1,4 @@
-"""From the faces of photos to the evidence their decision rests on. The same for new photos and for waiting ones."""
+"""From the faces of photos to the evidence their decision rests on, for new photos and for waiting ones."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ AT_ONCE = 4
 
 
 class Gather:
-    """Gathers the evidence of photos. `near` None: near-duplicates do not matter; `measure` None: nobody tells
-    how sure a match is.
+    """Gathers the evidence of photos.
+
+    `near` None: near-duplicates do not matter. `measure` None: nobody tells how sure a match is.
     """
 
     def __init__(

@@ -1,9 +1,9 @@
 """Judges photos in review again when Immich has learned, at the cost of a few calls however many wait.
 
 Immich tells nobody that a face was named or given to somebody else: neither the asset nor the person looks
-changed (measured on 3.1.0). But a page of a search names the people on a thousand photos, so that comparing it
-with what the decisions rest on finds the photos that changed; only their faces are read again. Who was named
-or renamed needs no call at all: the decisions hold the person's id.
+changed (measured on 3.1.0). But a page of a search names the people on a thousand photos, so that comparing
+it with what the decisions rest on finds the photos that changed; only their faces are read again. Who was
+named or renamed needs no call at all: the decisions hold the person's id.
 """
 
 from __future__ import annotations
@@ -308,7 +308,7 @@ class Heal:
 
 
 def _read(db: Database, known: Mapping[int, Waiting]) -> dict[int, Waiting]:
-    """The photos in review that Immich knows, but for duplicates; decisions read before are not read again."""
+    """The photos in review that Immich knows, duplicates left out; what was read before is not read again."""
     rows = db.conn.execute(
         "SELECT p.id, p.asset_id, p.shard, p.placed_at, (SELECT max(d.id) FROM decisions AS d"
         " WHERE d.photo_id = p.id) FROM photos AS p WHERE p.state = 'review' AND p.asset_id IS NOT NULL"

@@ -1,7 +1,7 @@
 """Near-duplicates: the same picture at another size or saved anew.
 
-Immich's own groups of look-alikes come first: one call tells the groups of all photos of a batch. Where Immich
-has none, our own hash of the picture is compared with those of all older photos.
+Immich's own groups of look-alikes come first: one call tells the groups of all photos of a batch. Where
+Immich has none, our own hash of the picture is compared with those of all older photos.
 """
 
 from __future__ import annotations

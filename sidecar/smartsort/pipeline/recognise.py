@@ -235,7 +235,7 @@ class Recognise:
 
         `last` is the recognition queue, read after the proof and before the faces.
         """
-        context, memory = self._context, self._memory
+        memory = self._memory
         await self._read_faces(finished, last)
         verdicts: list[Verdict] = []
         ready: list[tuple[Photo, Sequence[Face]]] = []

@@ -1,7 +1,7 @@
-"""Once after each start: is every photo of the library still the asset in Immich that the ledger has?
+"""Once after each start: compares the library with Immich, by path.
 
 Somebody may have deleted assets, or the library, while smartsort was away; a scan brings the files back under
-other ids. Asked by path, a thousand photos a call; nothing is concluded from an id alone.
+other ids. A thousand photos are asked for in a call; nothing is concluded from an id alone.
 """
 
 from __future__ import annotations

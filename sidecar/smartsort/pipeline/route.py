@@ -70,12 +70,10 @@ class _Route:
         """Names that go once the new ones are in the ledger."""
         # A photo that is judged again may find the very name it has; that one stays.
         kept = {(n.area, n.path) for *_, n in self.placed}
-        return [
-            n for n in self.held if n.area in (Area.TEMP, Area.REVIEW) and (n.area, n.path) not in kept
-        ]
+        return [n for n in self.held if n.area in (Area.TEMP, Area.REVIEW) and (n.area, n.path) not in kept]
 
     def successor(self, name: Name) -> Name | None:
-        """Where the bytes of a leaving name live on: in the name made from it, or in the one it was made from."""
+        """Where the bytes of a leaving name live on: in the name made from it, or in one that stays."""
         made = next((n for _, source, n in self.placed if source == name), None)
         if made is not None:
             return made
@@ -301,7 +299,7 @@ class Router:
         await self._context.commit([Change(photo_id, intents_done=True) for photo_id in again])
 
     def _drops(self, route: _Route) -> list[tuple[str, str, str | None]]:
-        """(name that goes, name its bytes live on under, their digest)"""
+        """Each name that goes, with the name its bytes live on under, and their digest."""
         found = []
         for name in route.leaving:
             successor = route.successor(name)

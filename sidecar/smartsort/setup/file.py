@@ -31,7 +31,7 @@ def read_table(path: str) -> dict[str, Any]:
         ) from None
 
 
-def with_values(table: Mapping[str, Any], values: Mapping[str, str | None]) -> dict[str, Any]:
+def with_values(table: Mapping[str, Any], values: Mapping[str, object]) -> dict[str, Any]:
     """The table with these dotted keys set, or taken away for None; everything else is as it was."""
     changed: dict[str, Any] = json.loads(json.dumps(table, default=str))
     inner = changed[WRAPPER] if isinstance(changed.get(WRAPPER), dict) else changed

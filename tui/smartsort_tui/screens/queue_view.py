@@ -40,6 +40,8 @@ AHEAD = 120
 SEARCH_PAUSE_SECONDS = 0.25
 # Holding a key down passes many items; only the one stayed on is asked for.
 SETTLE_SECONDS = 0.06
+# Two frames of Textual.
+PAINT_SECONDS = 0.03
 NEWS_PAUSE_SECONDS = 0.4
 # Lines of the terminal below which the reasons are set without empty lines.
 COMPACT_BELOW = 34
@@ -268,8 +270,8 @@ class QueueView(AreaScreen):
         if self._settle is not None:
             self._settle.cancel()
         loop = asyncio.get_running_loop()
-        # After a decision the next item is at hand; then nothing has to settle before the one after it is.
-        pause = 0.0 if isinstance(self._shown, ReviewItem) else SETTLE_SECONDS
+        # What is at hand is painted first; fetching its neighbours must not hold that up.
+        pause = PAINT_SECONDS if isinstance(self._shown, ReviewItem) else SETTLE_SECONDS
         self._settle = loop.call_later(pause, self._settled)
 
     def _settled(self) -> None:

@@ -3,6 +3,7 @@
 # ruff: noqa: PLC0415  (dialogs and Pillow come after the first picture of the queue)
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import on
@@ -13,7 +14,7 @@ from smartsort_tui import wording
 from smartsort_tui.api import ApiProblem, DecidedMeanwhile
 from smartsort_tui.background import work
 from smartsort_tui.decisions import Decision, Marks, approve_as, face_for, marked_text, suggested
-from smartsort_tui.screens.queue_view import QueueView
+from smartsort_tui.screens.queue_view import PAINT_SECONDS, QueueView
 from smartsort_tui.widgets.row_list import RowList
 
 if TYPE_CHECKING:
@@ -123,6 +124,8 @@ class ReviewScreen(QueueView):
         work(self, "decisions", self._send, row, decision, sent)
 
     async def _send(self, row: QueueItem, decision: Decision, sent: Any) -> None:
+        # The next item is painted before this one is sent.
+        await asyncio.sleep(PAINT_SECONDS)
         try:
             await self.desk.send(row.id, decision, sent)
         except DecidedMeanwhile as problem:
