@@ -294,7 +294,8 @@ def report(title: str, result: Result, should: int) -> None:
         print(f"  {kind:12} {result.filed[kind]:6} {result.wrong[kind]:9} {result.missed[kind]:10}")
     print(
         f"  wrongly filed {result.wrongly():.2%}, in review {result.in_review(should):.2%};"
-        f" strangers accepted beside a wanted person: {result.beside}; unwanted people filed: {result.unwanted}"
+        f" strangers accepted beside a wanted person: {result.beside};"
+        f" unwanted people filed: {result.unwanted}"
     )
     print("  reasons: " + ", ".join(f"{code} {count}" for code, count in result.reasons.most_common()))
 

@@ -48,8 +48,8 @@ def _fill(db: Database, first: int, last: int, count: int) -> None:
         [(f"/data/{r[-1]}/{r[2]}", r[2], r[4], r[9], r[7], r[8], r[0]) for r in rows],
     )
     execute(
-        "INSERT INTO review_queue (file_path, category, file_hash, reason, faces_detected, created_at, action,"
-        " photo_id) VALUES (?,?,?,'no_faces_detected',0,?,'pending',?)",
+        "INSERT INTO review_queue (file_path, category, file_hash, reason, faces_detected, created_at,"
+        " action, photo_id) VALUES (?,?,?,'no_faces_detected',0,?,'pending',?)",
         [(f"/data/review/{r[2]}", r[6], r[4], r[9], r[0]) for r in rows if r[1] == "review"],
     )
     execute(

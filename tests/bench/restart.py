@@ -132,7 +132,8 @@ def main() -> None:
         began = time.monotonic()
         fill(layout, options.photos)
         print(
-            f"{options.photos:,} photos under {2 * options.photos:,} names made in {time.monotonic() - began:.0f} s"
+            f"{options.photos:,} photos under {2 * options.photos:,} names made"
+            f" in {time.monotonic() - began:.0f} s"
         )
         immich = Immich(layout.library)
         try:

@@ -157,3 +157,23 @@ async def test_all_photos_of_somebody_named_late_are_filed_at_few_calls(tmp_path
         assert sum(made.values()) <= 10 * runs, (runs, made)
         rows = (await sidecar.context.ledger.aread(lambda db: review.page(db, limit=100))).rows
         assert late not in {row.suggested_person for row in rows if row.reason.startswith("unnamed")}
+
+
+async def test_near_copies_among_the_samples_are_found_and_nothing_else_is(tmp_path):
+    root = os.fspath(tmp_path / "root")
+    samples = await asyncio.to_thread(make_samples, os.path.join(root, "inbox"), 60, 0)
+    demo = {"duplicates": True, "machine_learning": False}
+    more = {"deduplication.near_duplicates": True, "immich.ml_url": None}
+    async with running(root, demo=demo, **more) as (sidecar, _):
+        await all_at_rest(sidecar, len(samples))
+        made = await sidecar.context.ledger.aread(decisions)
+    found = {p.origin_path for p, reasons, _ in made if reasons[0].code == "near_duplicate"}
+    pairs = {
+        frozenset(os.path.join(root, "inbox", path) for path in (s.path, s.copy_of))
+        for s in samples
+        if s.kind == "near_copy"
+    }
+    # Of two that come together the one taken first is the original.
+    assert pairs
+    assert all(len(pair & found) == 1 for pair in pairs)
+    assert len(found) == len(pairs)

@@ -126,7 +126,13 @@ def judge(root: str, deliveries: list[Delivery], ledger: str | None = None) -> V
     rows: Counter[str] = Counter()
     found_sidecars: dict[str, Counter[str]] = defaultdict(Counter)
     libraries: Counter[str] = Counter()
+    whys: dict[str, list[str]] = defaultdict(list)
     try:
+        for sha256, why, evidence, at in db.execute(
+            "SELECT p.sha256, d.reasons, d.evidence, d.at FROM decisions AS d JOIN photos AS p"
+            " ON p.id = d.photo_id ORDER BY d.id"
+        ):
+            whys[sha256].append(f"{at} {why} {evidence}")
         for photo, sha256, state in db.execute("SELECT id, sha256, state FROM photos").fetchall():
             if state not in ("filed", "review", "skipped", "rejected", "purged"):
                 verdict.stuck.append(f"photo {photo} is {state}")
@@ -167,7 +173,9 @@ def judge(root: str, deliveries: list[Delivery], ledger: str | None = None) -> V
         expected = Counter({home[sha256]: 1 if sha256 in readable else count})
         expected["review/duplicates"] += count - sum(expected.values())
         if +expected != folders[sha256]:
-            verdict.wrong.append(f"{sha256[:12]}: in {dict(folders[sha256])}, expected {dict(+expected)}")
+            verdict.wrong.append(
+                f"{sha256[:12]}: in {dict(folders[sha256])}, expected {dict(+expected)}; {whys[sha256]}"
+            )
         if sidecars[sha256] != found_sidecars[sha256]:
             verdict.wrong.append(
                 f"{sha256[:12]}: {sidecars[sha256]} sidecars, found {found_sidecars[sha256]}"

@@ -38,8 +38,8 @@ class Immich(Section):
     )
     ml_model: str | None = setting(
         None,
-        "The model Immich recognises faces with. Not set: what Immich says where the key may read its settings "
-        "(`systemConfig.read`), else its default `buffalo_l`.",
+        "The model Immich recognises faces with. Not set: what Immich says where the key may read its "
+        "settings (`systemConfig.read`), else its default `buffalo_l`.",
         allowed="a name such as antelopev2",
     )
     ml_timeout_seconds: float = setting(
@@ -68,8 +68,8 @@ class Immich(Section):
     )
     max_in_flight: int = setting(
         1000,
-        "Most photos placed and not yet recognised. Below it the number follows the server's pace: Immich names "
-        "nobody while a batch is running.",
+        "Most photos placed and not yet recognised. Below it the number follows the server's pace: Immich "
+        "names nobody while a batch is running.",
         ge=1,
     )
     archive_unwanted: bool = setting(False, "Archive photos in Immich that show a person on the blacklist.")

@@ -1,4 +1,7 @@
-"""Names of folders: a person's, and a photo's in the library. Pure functions; file names: `smartsort.files.names`."""
+"""Names of folders: a person's, and a shard's of the library.
+
+Pure functions; names of files: `smartsort.files.names`.
+"""
 
 from __future__ import annotations
 

@@ -144,9 +144,9 @@ def deliver_own(inbox: str, folder: str) -> Iterator[Delivery]:
                 continue  # travels with its photo
             with open(path, "rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
-            names = [region.name for region in face_regions(path)]
-            sure = len(names) == 1 and names[0] != "" and not is_stranger(names[0])
-            expected = f"faces/{names[0]}" if sure else None
+            tagged = [region.name for region in face_regions(path)]
+            sure = len(tagged) == 1 and tagged[0] != "" and not is_stranger(tagged[0])
+            expected = f"faces/{tagged[0]}" if sure else None
             first = firsts.setdefault(digest, relative)
             yield Delivery(relative, expected, first if first != relative else None)
 

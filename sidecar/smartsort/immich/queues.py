@@ -45,7 +45,7 @@ class QueueCalls(Connection):
         }
 
     async def look(self, libraries: Collection[str] | None = None) -> Look:
-        """The queues of the chain, one after the other, upstream first; `queue_counts` is the caller's to ask.
+        """The queues of the chain, one after the other, upstream first; `queue_counts` are asked apart.
 
         A listing that fails is repeated before the next one is read, and raises when it keeps failing: a look
         is whole or there is none. `libraries` narrows which libraries' scans make it inconclusive: a long

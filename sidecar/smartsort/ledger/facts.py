@@ -21,7 +21,8 @@ def get(db: Database, name: str, default: Any = None) -> Any:
 def put(db: Database, name: str, value: Any) -> None:
     """Remember a JSON value."""
     db.conn.execute(
-        "INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        "INSERT INTO facts (name, value) VALUES (?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         (name, dumps(value)),
     )
 

@@ -101,7 +101,8 @@ class StaleChange(RuntimeError):
     def __init__(self, photo_id: int, expected: Iterable[State], found: State | None) -> None:
         self.photo_id, self.found = photo_id, found
         super().__init__(
-            f"photo {photo_id} is {found.value if found else 'unknown'}, not {'/'.join(s.value for s in expected)}"
+            f"photo {photo_id} is {found.value if found else 'unknown'},"
+            f" not {'/'.join(s.value for s in expected)}"
         )
 
 

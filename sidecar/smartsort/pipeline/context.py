@@ -87,8 +87,8 @@ class Bells:
         """No longer set an event that `listen` gave."""
         self._listeners.remove(listener)
 
-    async def wait(self, states: Iterable[State], timeout: float | None) -> bool:
-        """True when one of the bells rang within `timeout` seconds; the bells heard are silent again.
+    async def wait(self, states: Iterable[State], seconds: float | None) -> bool:
+        """True when one of the bells rang within `seconds`; the bells heard are silent again.
 
         Without states any bell counts.
         """
@@ -99,7 +99,7 @@ class Bells:
             events = [listener]
         waiters = [asyncio.ensure_future(event.wait()) for event in events]
         try:
-            done, _ = await asyncio.wait(waiters, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(waiters, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for waiter in waiters:
                 waiter.cancel()
@@ -125,7 +125,7 @@ class Context:
     clock: Clock = field(default_factory=Clock)
     bells: Bells = field(default_factory=Bells)
     arranging: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held by whoever rearranges photos that are at rest: a human's action, or the stage that judges again."""
+    """Held by whoever rearranges photos at rest: a human's action, or the stage that judges again."""
     checkpoint: Callable[[str], None] = lambda _: None
     """Called with a step's name before and after it; kill tests die here."""
     _folders: dict[Area, str] = field(init=False, default_factory=dict)

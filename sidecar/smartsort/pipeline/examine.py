@@ -130,7 +130,7 @@ class Examine:
 
 
 class Compare:
-    """hashed -> unique: is the content known to the ledger, or to Immich as an upload?
+    """hashed -> unique: holds the content against the ledger and against Immich's uploads.
 
     `wanted` tells how many photos could be placed now: Immich is asked, in one call for all, only when the
     answer is of use. Duplicates the ledger knows are routed at once.

@@ -259,8 +259,24 @@ class Recognise:
         return await self._route([*verdicts, *await self._gather.verdicts(ready)])
 
     async def _judge_faceless(self, without: Sequence[Photo]) -> int:
-        proved = await self._ask_for_missing_faces(without)
+        proved = await self._still_faceless(await self._ask_for_missing_faces(without))
         return await self._route(await self._gather.verdicts([(photo, ()) for photo in proved]))
+
+    async def _still_faceless(self, unseen: Sequence[Photo]) -> list[Photo]:
+        """Those that have no face even now: a detection may be queued and over between two listings."""
+        gate = asyncio.Semaphore(FACES_AT_ONCE)
+
+        async def faceless(photo: Photo) -> bool:
+            async with gate:
+                return not await self._context.server.faces(photo.asset_id or "")
+
+        answers = await asyncio.gather(*(faceless(p) for p in unseen))
+        for photo, none in zip(unseen, answers, strict=True):
+            if not none:
+                # Faces after all: it goes through the whole proof once more.
+                self._memory.detected.discard(photo.asset_id or "")
+                self._memory.faces.pop(photo.asset_id or "", None)
+        return [p for p, none in zip(unseen, answers, strict=True) if none]
 
     async def _route(self, verdicts: Sequence[Verdict]) -> int:
         done = set(await self._router.route(verdicts))
@@ -330,7 +346,7 @@ class Recognise:
         """Have Immich queue exactly the photos whose detection never finished; the photos it did not queue.
 
         For these it is proved that there is no face. The others go on waiting. The queue is read in
-        quick succession until the job that fills it is gone: a detection that fails at once is gone soon after.
+        quick succession until the job that fills it is gone: a detection that fails at once is soon gone too.
         """
         context, memory = self._context, self._memory
         assets = {p.asset_id for p in without if p.asset_id}

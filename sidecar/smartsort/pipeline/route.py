@@ -152,10 +152,11 @@ class Router:
 
     async def _place(self, routes: list[_Route], at: datetime) -> None:
         """Photos first; what travels with them takes its name from theirs."""
-        wishes: list[tuple[_Route, Target, Name, Placing]] = []
-        for route in routes:
-            for target in route.targets:
-                wishes.append((route, target, route.source, self._placing(route, target, route.source, at)))
+        wishes = [
+            (route, target, route.source, self._placing(route, target, route.source, at))
+            for route in routes
+            for target in route.targets
+        ]
         await asyncio.to_thread(self._carry_out, wishes)
         followers: list[tuple[_Route, Target, Name, Placing]] = []
         for route in routes:
