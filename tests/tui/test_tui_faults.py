@@ -80,7 +80,7 @@ async def test_the_sidecar_restarts(server: RunningServer) -> None:
         await asyncio.to_thread(server.start)
         await until(pilot, lambda: "● connected" in screen_text(pilot), "the connection")
         await until(pilot, lambda: 40 not in list(screen.desk.queue.ids()), "what happened meanwhile")
-        assert current(screen) == 38
+        await until(pilot, lambda: current(screen) == 38, "the photo that was looked at")
         await pilot.press("r")
         await until(pilot, lambda: 38 in server.fake.sidecar.decided, "the decision")
 

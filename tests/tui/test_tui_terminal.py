@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -66,13 +67,14 @@ def ask(replies: bytes, *, timeout: float, after: bytes = b"") -> tuple[str, flo
     os.close(device)
     output, answered, begun, typed = b"", False, 0.0, False
     end = time.monotonic() + 30
-    while time.monotonic() < end and b"LEFT" not in output:
+    # Whole lines only: a terminal hands output over in pieces, and echoes what is typed between them.
+    while time.monotonic() < end and not re.search(rb"LEFT [^\n]*\n", output):
         if select.select([controller], [], [], 0.1)[0]:
             output += os.read(controller, 4096)
         if not answered and QUESTIONS.encode() in output and b"ASKED" in output:
             answered, begun = True, time.monotonic()
             os.write(controller, replies)
-        if not typed and b"FOUND" in output:
+        if not typed and re.search(rb"FOUND [^\n]*\n", output):
             typed, took = True, time.monotonic() - begun
             os.write(controller, after + b"typed\n")
     process.wait(10)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager
 
 from smartsort.api.schemas import (
     Approve,
@@ -64,8 +65,13 @@ class Desk:
         self._round += 1
         self.queue.restart()
 
-    async def load(self, target: Callable[[], tuple[int, int]]) -> AsyncIterator[None]:
-        """Fetch pages until the rows from `target` are there, one turn per page. Raises ApiProblem."""
+    async def load(
+        self, target: Callable[[], tuple[int, int]], changing: Callable[[], AbstractContextManager[None]]
+    ) -> AsyncIterator[None]:
+        """Fetch pages until the rows from `target` are there, one turn per page. Raises ApiProblem.
+
+        The queue changes within `changing`: a page that comes again may lack what others have decided.
+        """
         if self.loading:
             return
         self.loading = True
@@ -76,7 +82,8 @@ class Desk:
                     cursor=wanted.cursor, category=self._category, search=self._search, limit=PAGE_SIZE
                 )
                 if asked == self._round:
-                    self.queue.accept(wanted, page)
+                    with changing():
+                        self.queue.accept(wanted, page)
                     yield
         finally:
             self.loading = False

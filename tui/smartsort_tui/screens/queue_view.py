@@ -134,7 +134,7 @@ class QueueView(AreaScreen):
             return min(first, self.rows.cursor), max(last, self.rows.cursor) + AHEAD
 
         try:
-            async for _ in self.desk.load(target):
+            async for _ in self.desk.load(target, self.keeping_place):
                 self.smartsort.is_answering()
                 self._draw_queue()
         except ApiProblem as problem:
