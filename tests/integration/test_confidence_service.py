@@ -329,3 +329,22 @@ async def test_galleries_survive_a_restart_without_another_call(world, eye):
     await again.galleries.use("buffalo_l")
     assert len(again.galleries.likeness(world.server.person("Anna")).faces) == 3
     assert len(eye.pictures) == count
+
+
+async def test_old_vectors_nobody_needs_are_dropped_and_the_others_kept(world):
+    ids = await deliver(world, *(f"anna_{n}.jpg" for n in range(8)))
+    await world.actions.refile([ids[7]], [Choice("Bella")], "maria")
+    await world.settle()
+    await world.sidecar.measure.galleries.use("buffalo_l")  # learns that this face is not Anna's
+
+    def faces(db):
+        rows = db.conn.execute("SELECT asset_id FROM embeddings").fetchall()
+        return {asset_id for (asset_id,) in rows}
+
+    before = world.ledger.read(faces)
+    world.ledger.write(lambda db: embeddings.prune(db, keep=0))
+    left = world.ledger.read(faces)
+    members = world.ledger.read(lambda db: embeddings.gallery_faces(db, "buffalo_l"))
+    assert left < before
+    assert {f.asset_id for found in members.values() for f in found} <= left
+    assert world.photo(ids[7]).asset_id in left

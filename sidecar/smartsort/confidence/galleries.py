@@ -131,11 +131,12 @@ class Galleries:
                 continue
             members[face.face_id] = said.get(asset_id, BY_IMMICH)
         at = context.clock.text()
-        await context.ledger.awrite(
-            lambda db: embeddings.set_gallery(
-                db, model, person_id=person.id, name=person.name, members=members, at=at
-            )
-        )
+
+        def write(db: Database) -> None:
+            embeddings.set_gallery(db, model, person_id=person.id, name=person.name, members=members, at=at)
+            embeddings.prune(db)
+
+        await context.ledger.awrite(write)
         await self._load(person.id)
 
     async def _learn(self) -> None:
