@@ -47,6 +47,7 @@ async def test_the_folder_follows_and_one_event_takes_it_back(world):
     rename(world, "Anna", "Anna Smith")
     await look(world)
     assert folders(world)["anna_smith"] == ["anna_1.jpg", "anna_2.jpg"]
+    assert "anna" not in folders(world)
     assert folders(world)["bella"] == ["bella_1.jpg"]
     assert world.photo(first).person_name == "Anna Smith"
     assert world.photo(other).person_name == "Bella"
