@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+import pty
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -138,7 +140,7 @@ def test_without_once_it_goes_on_and_says_where(tmp_path):
     def read():
         for line in process.stdout:
             lines.append(line)
-            if "Ctrl-C stops both" in line:
+            if "Ctrl-C stops all" in line:
                 done.set()
         done.set()
 
@@ -167,3 +169,39 @@ def test_without_once_it_goes_on_and_says_where(tmp_path):
         process.stderr.close()
     assert code == 0, errors
     assert "Traceback" not in errors
+
+
+def test_review_opens_the_terminal_ui_and_leaving_it_ends_the_demo(tmp_path):
+    controller, device = pty.openpty()
+    process = subprocess.Popen(
+        [*SMARTSORT, "demo", "--review", "--count", "6", "--profile", "instant", "--port", "0"],
+        cwd=tmp_path,
+        stdin=device,
+        stdout=device,
+        stderr=device,
+        env=os.environ | {"TERM": "xterm-256color", "LINES": "30", "COLUMNS": "100"},
+    )
+    os.close(device)
+    shown = b""
+    try:
+        end = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < end:
+            if select.select([controller], [], [], 0.2)[0]:
+                try:
+                    shown += os.read(controller, 65536)
+                except OSError:  # the last program on the terminal has left
+                    break
+            if b"connected" in shown and b"approve" in shown:
+                os.write(controller, b"q")
+        assert process.wait(20) == 0, shown[-2000:]
+    finally:
+        process.kill()
+        os.close(controller)
+    assert b"photos are accounted for and where they were expected" in shown
+
+
+def test_review_and_once_contradict_each_other(tmp_path):
+    ran = demo(tmp_path, "--review")
+    assert ran.returncode == 2
+    assert "leave it out to review them" in ran.stderr
+    assert not (tmp_path / "smartsort-demo").exists()

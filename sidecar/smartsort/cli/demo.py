@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,14 @@ from smartsort.cli.common import configure_logging
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
+    from rich.table import Table
 
     from smartsort.bootstrap import Sidecar
+    from smartsort.cli.outcome import OutcomeRow
     from smartsort.demo.immich import DemoImmich
     from smartsort.demo.run import Delivery
+
+DEFAULT_PORT = 8484
 
 
 @click.command("demo")
@@ -28,9 +33,12 @@ if TYPE_CHECKING:
 @click.option(
     "--photos", metavar="DIR", type=click.Path(exists=True, file_okay=False), help="Your own photos."
 )
+@click.option("--review", is_flag=True, help="Open the terminal UI once the photos are sorted.")
 @click.option("--count", default=60, show_default=True, help="How many sample photos to make.")
 @click.option("--dir", "base", default="smartsort-demo", show_default=True, help="Where runs are kept.")
-@click.option("--port", default=8484, show_default=True, help="Port of the HTTP API; 0 takes a free one.")
+@click.option(
+    "--port", default=DEFAULT_PORT, show_default=True, help="Port of the HTTP API; 0 takes a free one."
+)
 @click.option("--token", help="Token of the HTTP API; without it one is made and printed.")
 @click.option(
     "--profile",
@@ -51,6 +59,8 @@ def command(**options: Any) -> None:
     your own face-tagged photos too (--photos DIR; they are copied, DIR is only read).
     """
     photos, base = options["photos"], options["base"]
+    if options["review"] and options["once"]:
+        raise click.UsageError("--once stops when the photos are sorted; leave it out to review them.")
     if photos and _lies_in(base, photos):
         raise click.UsageError(
             f"the demo would write into {photos}, which it only reads: give another folder with --dir."
@@ -68,6 +78,7 @@ def _lies_in(path: str, folder: str) -> bool:
 class _Demo:
     once: bool
     photos: str | None
+    review: bool
     count: int
     base: str
     port: int
@@ -122,8 +133,11 @@ class _Demo:
                 complete = await self._sort(console, sidecar, task)
                 status = await self._report(console, sidecar, demo, complete)
                 if not self.once and not task.done():
-                    self._say_where(console, root, immich.url)
-                    await task
+                    if self.review:
+                        await self._open_terminal_ui(token)
+                    else:
+                        self._say_where(console, root, immich.url)
+                        await task
             finally:
                 sidecar.stop()
                 await task
@@ -166,19 +180,19 @@ class _Demo:
         from smartsort.demo.run import IMMICH_LIBRARY, latency, unmet
 
         rows = await sidecar.context.ledger.aread(lambda db: outcomes(db, sidecar.context.layout.inbox))
-        table = Table("photo", "destination", "reason", title="What became of each photo")
+        table = Table(box=None, title="What became of each photo", title_justify="left", pad_edge=False)
+        for heading in ("photo", "now in", "reason"):
+            table.add_column(heading, overflow="fold")
         for row in rows:
-            table.add_row(row.delivered, ", ".join(row.places), row.reason)
+            # A file keeps its name, behind the prefix of its category; the folder is what there is to see.
+            table.add_row(row.delivered, ", ".join(f"{f}/" for f in row.folders), row.reason)
         console.print(table)
 
         problems = [] if complete else ["stopped before every photo was sorted"]
         problems += unmet(
             [_in_folder_form(d) for d in self.deliveries], {r.delivered: r.folders for r in rows}
         )
-        totals = Table("", "photos", title="Totals")
-        for folder in sorted({f for r in rows for f in r.folders}):
-            totals.add_row(folder, str(sum(folder in r.folders for r in rows)))
-        console.print(totals)
+        console.print(_totals(rows))
         requests = sum(count for (_, path), count in demo.requests.items() if not path.startswith("/demo"))
         console.print(f"{requests} calls to Immich, {requests / max(1, len(rows)):.2f} per photo")
         if self.verbose:
@@ -202,14 +216,47 @@ class _Demo:
             f"HTTP API  http://127.0.0.1:{port}/docs\nToken     {token}", markup=False, soft_wrap=True
         )
 
+    async def _open_terminal_ui(self, token: str) -> None:
+        """Run `smartsort-tui` in this terminal until the person leaves it."""
+        environment = os.environ | {
+            "SMARTSORT_URL": f"http://127.0.0.1:{self.port}",
+            "SMARTSORT_TOKEN": token,
+        }
+        screen = await asyncio.create_subprocess_exec(sys.executable, "-m", "smartsort_tui", env=environment)
+        await screen.wait()
+
     def _say_where(self, console: Console, root: str, immich: str) -> None:
+        from smartsort.api.security import TOKEN_FILE
+
+        token_file = os.path.join(root, TOKEN_FILE) if self.token is None else None
+        token = f"--token-file {shlex.quote(token_file)}" if token_file else "--token TOKEN"
+        address = "" if self.port == DEFAULT_PORT else f" --url http://127.0.0.1:{self.port}"
         console.print(
             f"\nThe sidecar goes on: drop photos into {root}/inbox\n"
+            f"Review    uv run smartsort-tui {token}{address}   (in another terminal)\n"
+            f"Check     uv run smartsort doctor --root {shlex.quote(root)}\n"
             f"Immich    {immich} (the demo)\n"
-            f"Check     smartsort doctor --root {root}\n"
-            "Ctrl-C stops both.",
+            "Ctrl-C stops all.",
             soft_wrap=True,
+            markup=False,
+            highlight=False,
         )
+
+
+def _totals(rows: Sequence[OutcomeRow]) -> Table:
+    """How many photos each folder got, as bars."""
+    from collections import Counter
+
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+
+    counts = Counter(folder for row in rows for folder in row.folders)
+    table = Table(box=None, title="Totals", title_justify="left", pad_edge=False, show_header=False)
+    for folder, count in sorted(counts.items()):
+        style = "green" if folder.startswith("faces/") else "yellow"
+        bar = ProgressBar(total=max(counts.values()), completed=count, width=30, complete_style=style)
+        table.add_row(f"{folder}/", str(count), bar)
+    return table
 
 
 def _write_settings(root: str, values: Mapping[str, object]) -> None:
