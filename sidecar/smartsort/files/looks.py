@@ -15,6 +15,11 @@ ALIKE = 15
 """Pictures that differ in no more bits are copies of one another. Measured: copies at half the size or of
 poor JPEG quality differ in up to 13, a picture with a part painted over in 17 and more, two shots in 55."""
 
+_PARTS = 8
+_PART_BITS = SIDE * SIDE // _PARTS
+# Of ALIKE differing bits in so many parts, one part gets at most one: that makes likeness an index's work.
+assert ALIKE // _PARTS <= 1  # noqa: S101 - a wrong constant would lose near-duplicates silently
+
 _FLAT = 3.0
 """Grey levels of deviation below which a picture has nothing to be recognised by."""
 
@@ -56,3 +61,17 @@ def _know_heif() -> None:
 def differing_bits(one: int, other: int) -> int:
     """How many bits of two hashes (as numbers) differ, 0 to 256."""
     return (one ^ other).bit_count()
+
+
+def parts(value: int) -> list[int]:
+    """Eight keys of a hash (as a number). Two hashes that are ALIKE share a key, but for one bit of it.
+
+    Each part takes places from all over the picture: an even sky alone makes no two keys equal.
+    """
+    bits = f"{value:0{SIDE * SIDE}b}"
+    return [part << _PART_BITS | int(bits[part::_PARTS], 2) for part in range(_PARTS)]
+
+
+def keys_alike(value: int) -> list[int]:
+    """The 264 keys one of which every hash that is ALIKE has: each part, and each with one bit flipped."""
+    return [key ^ flip for key in parts(value) for flip in (0, *(1 << bit for bit in range(_PART_BITS)))]

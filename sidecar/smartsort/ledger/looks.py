@@ -6,16 +6,26 @@ from collections.abc import Mapping, Sequence
 
 from sqlite_utils import Database
 
+from smartsort.files.looks import ALIKE, differing_bits, keys_alike, parts
+
+_COMPARED_AT_MOST = 5_000
+"""Pictures with as much in common with thousands, such as scanned pages, are not held against all of them."""
+
 CHUNK = 500
 """Values in one IN (...) list."""
 
 
 def put(db: Database, hashes: Mapping[int, bytes | None]) -> None:
-    """Remember hashes by photo id; None for a picture that has none."""
+    """Remember hashes by photo id; None for a picture that has none. A photo's first hash stays."""
+    db.conn.executemany("INSERT OR IGNORE INTO looks (photo_id, hash) VALUES (?, ?)", list(hashes.items()))
     db.conn.executemany(
-        "INSERT INTO looks (photo_id, hash) VALUES (?, ?)"
-        " ON CONFLICT (photo_id) DO UPDATE SET hash = excluded.hash",
-        list(hashes.items()),
+        "INSERT OR IGNORE INTO look_parts (part, photo_id) VALUES (?, ?)",
+        [
+            (part, photo_id)
+            for photo_id, value in hashes.items()
+            if value is not None
+            for part in parts(int.from_bytes(value, "big"))
+        ],
     )
 
 
@@ -30,13 +40,21 @@ def hashed(db: Database, photo_ids: Sequence[int]) -> dict[int, bytes | None]:
     return found
 
 
-def after(db: Database, photo_id: int, limit: int) -> list[tuple[int, bytes]]:
-    """Hashes of photos with an id above `photo_id`, in that order."""
+def alike(db: Database, value: bytes, before: int) -> list[tuple[int, int]]:
+    """(photo id, differing bits) of the photos with an id below `before` that are ALIKE, by id.
+
+    Reads a few hundred entries of an index, however many photos there are.
+    """
+    mine = int.from_bytes(value, "big")
+    keys = keys_alike(mine)
+    marks = ",".join("?" * len(keys))
     rows = db.conn.execute(
-        "SELECT photo_id, hash FROM looks WHERE photo_id > ? AND hash IS NOT NULL ORDER BY photo_id LIMIT ?",
-        (photo_id, limit),
+        f"SELECT photo_id, hash FROM looks WHERE photo_id IN (SELECT DISTINCT photo_id FROM look_parts"  # noqa: S608
+        f" WHERE part IN ({marks}) AND photo_id < ? LIMIT ?) ORDER BY photo_id",
+        (*keys, before, _COMPARED_AT_MOST),
     )
-    return [(int(i), value) for i, value in rows]
+    found = [(int(i), differing_bits(mine, int.from_bytes(other, "big"))) for i, other in rows]
+    return [(photo_id, distance) for photo_id, distance in found if distance <= ALIKE]
 
 
 def of_assets(db: Database, asset_ids: Sequence[str]) -> dict[str, int]:

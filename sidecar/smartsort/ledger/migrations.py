@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlite_utils import Database, Migrations
 
 from smartsort.core.model import Category, State
+from smartsort.files.looks import parts
 
 migrations = Migrations("smartsort")
 
@@ -345,4 +346,21 @@ def m020_judgement(db: Database) -> None:
             photo_id INTEGER PRIMARY KEY REFERENCES photos(id),
             hash BLOB
         ) STRICT"""
+    )
+
+
+@migrations()
+def m030_look_parts(db: Database) -> None:
+    """The index near-duplicates are found by, filled for the pictures that are hashed already."""
+    db.conn.execute(
+        """CREATE TABLE look_parts (
+            part INTEGER NOT NULL,
+            photo_id INTEGER NOT NULL REFERENCES photos(id),
+            PRIMARY KEY (part, photo_id)
+        ) STRICT, WITHOUT ROWID"""
+    )
+    rows = db.conn.execute("SELECT photo_id, hash FROM looks WHERE hash IS NOT NULL").fetchall()
+    db.conn.executemany(
+        "INSERT INTO look_parts (part, photo_id) VALUES (?, ?)",
+        ((part, photo_id) for photo_id, value in rows for part in parts(int.from_bytes(value, "big"))),
     )
