@@ -19,6 +19,7 @@ from smartsort.demo.immich import DemoImmich
 from smartsort.demo.run import IMMICH_LIBRARY, demo_settings, sidecar_settings
 from smartsort.demo.samples import make_samples
 from smartsort.demo.settings import Profile
+from smartsort.downloads.guard import Resolver, system_resolver
 from smartsort.ledger import photos
 from smartsort.listening import listen
 from smartsort.service import run
@@ -76,6 +77,8 @@ def live_sidecar(
     seed: int = 0,
     settings: Mapping[str, Any] | None = None,
     profile: Profile = "instant",
+    *,
+    resolver: Resolver = system_resolver,
 ) -> Iterator[LiveSidecar]:
     """A sidecar on `root` that has sorted so many sample photos when it is handed out."""
     if samples:
@@ -100,7 +103,7 @@ def live_sidecar(
                 **(settings or {}),
             }
             loaded = load_settings(None, env={}, overrides=values)
-            sidecar = await asyncio.to_thread(open_sidecar, loaded)
+            sidecar = await asyncio.to_thread(open_sidecar, loaded, resolver=resolver)
             url = f"http://127.0.0.1:{listening.getsockname()[1]}"
             started.append(LiveSidecar(url, root, sidecar, demo, asyncio.get_running_loop()))
             ready.set()

@@ -17,7 +17,7 @@ from smartsort.ledger.records import Event
 
 _STATUSES = {
     "not_found": (404, "not_found"),
-    "no_suggestion": (422, "invalid"),
+    "no_suggestion": (422, "no_suggestion"),
     "storage": (503, "storage"),
     "file": (503, "storage"),
 }

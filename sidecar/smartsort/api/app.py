@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 
 from smartsort import __version__
-from smartsort.api import control, decisions, health, history, people, problems, review, statistics
+from smartsort.api import (
+    control,
+    decisions,
+    health,
+    history,
+    intake,
+    people,
+    problems,
+    review,
+    statistics,
+)
 from smartsort.api.guard import Guard
 from smartsort.api.live import Live
 from smartsort.api.metrics import Meter
 from smartsort.api.pictures import Pictures
-from smartsort.api.security import OPEN_FOLDER, Tokens, scope
+from smartsort.api.security import OPEN_FOLDER, Tokens
 from smartsort.api.serving import Serving
 from smartsort.api.state import StatusReader
 from smartsort.bootstrap import Sidecar
@@ -37,6 +45,9 @@ _TAGS = [
     {"name": "health", "description": "For machines that watch over smartsort."},
 ]
 
+_MODULES = (intake, review, decisions, people, history, control, statistics, health)
+"""In the order of the page."""
+
 
 def create_app(sidecar: Sidecar) -> FastAPI:
     """The application for one sidecar. Raises ConfigurationError when there is no token and none is made."""
@@ -54,11 +65,14 @@ def create_app(sidecar: Sidecar) -> FastAPI:
     )
     app.state.sidecar = sidecar
     app.state.serving = Serving(sidecar, status, Pictures(sidecar), Live(sidecar, status), meter)
-    problems.install(app)
-    for module in (review, decisions, people, history, control, statistics, health):
-        app.include_router(module.router)
-    if importlib.util.find_spec("smartsort.api.intake") is not None:
-        intake = importlib.import_module("smartsort.api.intake")
-        app.include_router(intake.router, dependencies=[Depends(scope("intake"))], responses=problems.GUARDED)
-    app.add_middleware(Guard, tokens=tokens, observe=meter.observe)
+    routers = [module.router for module in _MODULES]
+    for router in routers:
+        app.include_router(router)
+    problems.install(app, [route for one in routers for route in one.routes if isinstance(route, APIRoute)])
+    app.add_middleware(
+        Guard,
+        tokens=tokens,
+        observe=meter.observe,
+        body_seconds=sidecar.settings.api.upload_stall_seconds,
+    )
     return app

@@ -12,7 +12,16 @@ from sqlite_utils import Database
 
 from smartsort.api.guard import BASE
 from smartsort.api.problems import GUARDED, Refused
-from smartsort.api.schemas import ConfigPatch, ConfigView, ListChange, ListView, Status, WhatIf
+from smartsort.api.schemas import (
+    ConfigPatch,
+    ConfigView,
+    ListChange,
+    ListReplace,
+    ListView,
+    MessagesTested,
+    Status,
+    WhatIf,
+)
 from smartsort.api.security import Admin, Intaker, Reviewer
 from smartsort.api.serving import Here, Serving
 from smartsort.choices import POLICY_KEYS
@@ -56,6 +65,13 @@ async def _switch(here: Serving, enabled: bool, actor: str) -> Status:
     return await here.status.read()
 
 
+@router.post("/notify/test")
+async def send_test_message(here: Here, _: Admin) -> MessagesTested:
+    """Send a message to every address of `notify` now, and say which did not take it."""
+    notifier = here.sidecar.notifier
+    return MessagesTested(addresses=notifier.addresses, problems=await notifier.test())
+
+
 # --- settings --------------------------------------------------------------------------------
 
 
@@ -79,11 +95,9 @@ async def change_config(
 
     Photos decided before stay where they are; `config/what-if` tells what would have become of them.
     """
-    values = change.model_dump(exclude_none=True)
-    if not values:
-        raise Refused(422, "invalid", f"name at least one of {', '.join(POLICY_KEYS)}")
-    async with here.changing:
-        await asyncio.to_thread(here.sidecar.choices.set_policy, values, caller.name)
+    if values := change.model_dump(exclude_none=True):
+        async with here.changing:
+            await asyncio.to_thread(here.sidecar.choices.set_policy, values, caller.name)
     return _config_view(here)
 
 
@@ -187,10 +201,8 @@ def _routes_of(which: ListName, meaning: str) -> None:
         description=f"Replace the {which} by `names`. Names unknown to Immich are accepted with a warning.",
     )
     async def replace(
-        here: Here, caller: Admin, change: Annotated[ListChange, Body(openapi_examples=_PUT_EXAMPLES)]
+        here: Here, caller: Admin, change: Annotated[ListReplace, Body(openapi_examples=_PUT_EXAMPLES)]
     ) -> ListView:
-        if change.names is None or change.add or change.remove:
-            raise Refused(422, "invalid", "PUT takes `names`, the whole list; PATCH takes `add` and `remove`")
         async with here.changing:
             await _store(here, which, change.names, caller.name)
         return await _list_view(here, which)
@@ -203,8 +215,6 @@ def _routes_of(which: ListName, meaning: str) -> None:
     async def change(
         here: Here, caller: Admin, change: Annotated[ListChange, Body(openapi_examples=_LIST_EXAMPLES)]
     ) -> ListView:
-        if change.names is not None or not (change.add or change.remove):
-            raise Refused(422, "invalid", "PATCH takes `add` and `remove`; PUT takes `names`, the whole list")
         async with here.changing:
             kept = [
                 entry.name

@@ -11,7 +11,7 @@ from smartsort.api.acted import bulk_decided, choices_of, only, pending_photo
 from smartsort.api.guard import BASE
 from smartsort.api.history import RowId
 from smartsort.api.problems import GUARDED, Refused, answers
-from smartsort.api.schemas import Approve, BulkApprove, BulkDecided, Decided, Selection
+from smartsort.api.schemas import Approve, BulkApprove, BulkDecided, Decided, Refile, Selection
 from smartsort.api.security import Reviewer
 from smartsort.api.serving import Here, Serving
 from smartsort.ledger import review
@@ -22,8 +22,9 @@ _APPROVE_EXAMPLES: dict[str, Mapping[str, Any]] = {
     "suggested": {"summary": "The suggested person", "value": {}},
     "name": {"summary": "Somebody by name", "value": {"person": "john_doe"}},
     "new": {"summary": "A new person", "value": {"person": {"name": "Aunt May", "create": True}}},
-    "both": {"summary": "Two people", "value": {"people": [{"name": "john_doe"}, {"name": "Sarah Smith"}]}},
+    "both": {"summary": "Two people", "value": {"people": ["john_doe", "Sarah Smith"]}},
 }
+_REFILE_EXAMPLES = {name: example for name, example in _APPROVE_EXAMPLES.items() if name != "suggested"}
 _SELECTION_EXAMPLES: dict[str, Mapping[str, Any]] = {
     "ids": {"summary": "These", "value": {"ids": [7, 8, 9]}},
     "preview": {
@@ -125,7 +126,7 @@ async def refile(
     here: Here,
     caller: Reviewer,
     photo_id: RowId,
-    wanted: Annotated[Approve, Body(openapi_examples=_APPROVE_EXAMPLES)],
+    wanted: Annotated[Refile, Body(openapi_examples=_REFILE_EXAMPLES)],
 ) -> Decided:
     """File a photo that is filed already under somebody else."""
     if wanted.person is None and not wanted.people:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
@@ -28,12 +29,13 @@ Observe = Callable[[str, str, int, float], None]
 class Guard:
     """Refuses requests without a known token before anything of them is read.
 
-    The caller is left in `request.state.caller`. Bodies are bound except uploads to the intake, which
-    bounds its own.
+    The caller is left in `request.state.caller`. Bodies are bound in length and time except uploads to the
+    intake, which bounds its own.
     """
 
-    def __init__(self, app: ASGIApp, tokens: Tokens, observe: Observe) -> None:
+    def __init__(self, app: ASGIApp, tokens: Tokens, observe: Observe, body_seconds: float) -> None:
         self._app, self._tokens, self._observe = app, tokens, observe
+        self._body_seconds = body_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -70,7 +72,7 @@ class Guard:
         if length.isascii() and length.isdigit() and int(length) > BODY_BYTES:
             await problem_response(413, _too_large())(scope, receive, send)
             return
-        await self._app(scope, _bounded(receive), send)
+        await self._app(scope, _bounded(receive, self._body_seconds), send)
 
 
 def _is_upload(scope: Scope, headers: Headers) -> bool:
@@ -81,13 +83,23 @@ def _too_large() -> Problem:
     return Problem(detail=f"the body is longer than {BODY_BYTES} bytes", code=CODES[413])
 
 
-def _bounded(receive: Receive) -> Receive:
-    """Reading that ends with a 413 once a body without a true length has become too long."""
-    read = 0
+def _bounded(receive: Receive, seconds: float) -> Receive:
+    """Reading that ends with a 413 once a body is too long, and with a 408 once it has taken too long."""
+    read, whole = 0, False
+    until: float | None = None
 
     async def bounded() -> Message:
-        nonlocal read
-        message = await receive()
+        nonlocal read, whole, until
+        if whole:
+            return await receive()  # waits for the client to leave, however long it stays
+        until = until or asyncio.get_running_loop().time() + seconds
+        try:
+            async with asyncio.timeout_at(until):
+                message = await receive()
+        except TimeoutError as problem:
+            words = f"the body did not come within {seconds:g} s (api.upload_stall_seconds)"
+            raise HTTPException(408, words, headers={"Connection": "close"}) from problem
+        whole = not message.get("more_body", False)
         read += len(message.get("body", b""))
         if read > BODY_BYTES:
             raise HTTPException(413, _too_large().detail)

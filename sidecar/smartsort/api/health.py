@@ -6,12 +6,14 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from smartsort import __version__
+from smartsort.api.guard import BASE
 from smartsort.api.problems import GUARDED, Answers
-from smartsort.api.schemas import Health, Ready
-from smartsort.api.security import Intaker
+from smartsort.api.schemas import DoctorReport, Health, Ready
+from smartsort.api.security import Intaker, Reviewer
 from smartsort.api.serving import Here
 from smartsort.api.views import trouble_views
 from smartsort.bootstrap import unfinished
+from smartsort.doctor import examine
 
 router = APIRouter(tags=["health"])
 
@@ -43,6 +45,16 @@ async def readyz(here: Here, response: Response, _: Intaker) -> Ready:
         troubles=trouble_views(sidecar.runner.troubles.open),
         unfinished={state.value: count for state, count in waiting.items()},
     )
+
+
+@router.get(f"{BASE}/doctor", responses=GUARDED)
+async def doctor(here: Here, _: Reviewer) -> DoctorReport:
+    """What is wrong with folders, keys, library and Immich, and the remedy: as `smartsort doctor` says it.
+
+    Takes seconds when Immich does not answer. Nothing is changed.
+    """
+    async with here.examining:
+        return await examine(here.sidecar.settings)
 
 
 @router.get("/metrics", response_class=Response, responses={**GUARDED, **_METRICS})

@@ -14,7 +14,7 @@ from smartsort.api.acted import bulk_decided
 from smartsort.api.guard import BASE
 from smartsort.api.live import HEARTBEAT_SECONDS
 from smartsort.api.people import IMAGE
-from smartsort.api.pictures import answer
+from smartsort.api.pictures import SIZE, answer
 from smartsort.api.problems import GUARDED, Answers, Refused, answers
 from smartsort.api.schemas import BulkDecided, EventPage, Undo
 from smartsort.api.security import Reviewer
@@ -25,12 +25,24 @@ from smartsort.ports import ThumbnailSize
 
 router = APIRouter(prefix=BASE, tags=["history"], responses=GUARDED)
 
-LARGEST = 2**63 - 1
+LARGEST = 2**53 - 1
+"""What every JSON reader holds exactly."""
 RowId = Annotated[int, Path(ge=1, le=LARGEST)]
 
+_MESSAGE: dict[str, Any] = {
+    "title": "Message",
+    "description": "One of the messages the stream goes on sending.",
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "id": {"type": "string", "description": "The event's; `status` messages have none."},
+        "event": {"type": "string", "description": "The kind of the event, or `status`."},
+        "data": {"type": "string", "description": "An EventView or a Status, as JSON."},
+    },
+}
 _STREAM: Answers = {
     200: {
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {"schema": _MESSAGE}},
         "description": "Events with their ids, and `status` messages without.",
     }
 }
@@ -73,7 +85,7 @@ async def of_photo(here: Here, _: Reviewer, photo_id: RowId) -> EventPage:
     return page
 
 
-@router.get("/photos/{photo_id}/{size}", response_class=Response, responses={**IMAGE, **answers(404)})
+@router.get(f"/photos/{{photo_id}}/{SIZE}", response_class=Response, responses={**IMAGE, **answers(404)})
 async def picture(
     here: Here, _: Reviewer, request: Request, photo_id: RowId, size: ThumbnailSize
 ) -> Response:

@@ -16,10 +16,21 @@ from sqlite_utils import Database
 from smartsort.api.guard import BASE, BODY_BYTES
 from smartsort.api.intake_results import accepted, views
 from smartsort.api.intake_upload import Form, UploadLimits, paced, receive
-from smartsort.api.problems import Refused, answers
-from smartsort.api.schemas import Have, Item, ItemAccepted, ItemPage, Problem, Result, UrlIntake
-from smartsort.api.security import Intaker
+from smartsort.api.problems import GUARDED, Refused, answers
+from smartsort.api.schemas import (
+    SOURCE_PATTERN,
+    Have,
+    Item,
+    ItemAccepted,
+    ItemPage,
+    Problem,
+    Result,
+    UrlIntake,
+)
+from smartsort.api.security import Intaker, scope
 from smartsort.bootstrap import Sidecar
+from smartsort.downloads.addresses import UrlRefused
+from smartsort.downloads.queue import NotRetried
 from smartsort.ledger import items, photos
 from smartsort.ledger.items import ItemState, Key, KeyReused, NewItem, Taken
 from smartsort.ledger.records import Area
@@ -57,7 +68,12 @@ _BODY: dict[str, Any] = {
                     "required": ["file"],
                     "properties": {
                         "file": {"type": "string", "format": "binary"},
-                        "source": {"type": "string", "default": "upload", "maxLength": 100},
+                        "source": {
+                            "type": "string",
+                            "default": "upload",
+                            "maxLength": 100,
+                            "pattern": SOURCE_PATTERN,
+                        },
                         "url": {"type": "string", "description": "Where it came from; only kept."},
                     },
                 },
@@ -69,8 +85,7 @@ _BODY: dict[str, Any] = {
 _ITEM_ID = r"^[0-9a-f]{20}$"
 _SHA256 = r"^[0-9a-fA-F]{64}$"
 _CURSOR = r"^[0-9]{1,18}$"
-_TOO_SLOW: dict[int | str, dict[str, Any]] = {
-    408: {"model": Problem, "description": "The body came too slowly (`too_slow`)."},
+_NO_FORM: dict[int | str, dict[str, Any]] = {
     415: {"model": Problem, "description": "The body is neither JSON nor multipart/form-data (`invalid`)."},
 }
 
@@ -185,6 +200,18 @@ class _Intake:
                 return done
         return await self._context.ledger.aread(read)
 
+    async def retry(self, item_id: str, actor: str) -> items.Item:
+        """The item, under way again. Raises Refused (404, 409, 422)."""
+        try:
+            item = await self._sidecar.downloads.retry(item_id, actor)
+        except NotRetried as problem:
+            raise Refused(409, "conflict", str(problem)) from problem
+        except UrlRefused as problem:
+            raise Refused(422, "invalid", str(problem)) from problem
+        if item is None:
+            raise _unknown(item_id)
+        return item
+
     async def page(self, cursor: str | None, limit: int, state: str | None) -> ItemPage:
         """A page of items, newest first."""
         wanted = ItemState(state) if state else None
@@ -209,7 +236,7 @@ def _of(request: Request) -> _Intake:
 
 Intake = Annotated[_Intake, Depends(_of)]
 
-router = APIRouter(prefix=BASE, tags=["intake"])
+router = APIRouter(prefix=BASE, tags=["intake"], dependencies=[Depends(scope("intake"))], responses=GUARDED)
 """The routes of the intake; the application's `state.sidecar` is their sidecar."""
 
 
@@ -222,7 +249,7 @@ router = APIRouter(prefix=BASE, tags=["intake"])
             "model": Result | list[Result],
             "description": "With `wait`: what became of it, in the order handed in.",
         },
-        **_TOO_SLOW,
+        **_NO_FORM,
         **answers(413, 422, 503),
     },
     openapi_extra=_BODY,
@@ -270,8 +297,25 @@ async def item(intake: Intake, item_id: Annotated[str, Path(pattern=_ITEM_ID)], 
     """One item; `result` is set once it is filed, in review, skipped or failed."""
     found = await intake.look_or_wait([item_id], wait)
     if not found:
-        raise Refused(404, "not_found", f"there is no item {item_id}")
+        raise _unknown(item_id)
     return found[0]
+
+
+@router.post(
+    "/items/{item_id}/retry",
+    status_code=202,
+    response_model=ItemAccepted,
+    responses={200: {"model": Result, "description": "With `wait`: what became of it."}, **answers(404, 409)},
+    summary="Download a failed item again",
+)
+async def retry(
+    intake: Intake, caller: Intaker, item_id: Annotated[str, Path(pattern=_ITEM_ID)], wait: Wait = None
+) -> Response:
+    """Fetch an item's URL anew, with all its tries, as if it had just been handed in; its id stays.
+
+    409 for one that has not failed, and for an upload whose file is gone.
+    """
+    return await intake.answer([await intake.retry(item_id, caller.name)], False, wait)
 
 
 @router.get("/have/{sha256}", responses=answers(422), summary="Is this content known?")
@@ -289,6 +333,10 @@ def _have(db: Database, sha256: str) -> Have:
     if copy is None:
         return Have(known=False)
     return Have(known=True, alive=copy.alive, place=copy.place.value, photo_id=copy.photo_id)
+
+
+def _unknown(item_id: str) -> Refused:
+    return Refused(404, "not_found", f"there is no item {item_id}")
 
 
 def _key(actor: str, key: str | None, digest: str) -> Key | None:

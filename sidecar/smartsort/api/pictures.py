@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fastapi import Request, Response
 from PIL import Image, ImageOps
 from sqlite_utils import Database
+from starlette.convertors import Convertor, register_url_convertor
 
 from smartsort.api.problems import Refused
 from smartsort.bootstrap import Sidecar
@@ -33,6 +34,23 @@ _SHORT_SIDE = {ThumbnailSize.THUMBNAIL: 250, ThumbnailSize.PREVIEW: 1440}
 """As Immich makes them."""
 
 _AREAS = (Area.LIBRARY, Area.REVIEW, Area.FACES, Area.TEMP, Area.TRASH)
+
+
+class _Size(Convertor[str]):
+    """Keeps a picture's address from catching those of other things below a photo."""
+
+    regex = "|".join(ThumbnailSize)
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("picture", _Size())
+SIZE = "{size:picture}"
+"""The part of a route's path that names the size."""
 
 
 @dataclass(frozen=True, slots=True)

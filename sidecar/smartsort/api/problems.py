@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from smartsort.actions import ActionRefused
@@ -29,6 +31,7 @@ _MEANINGS = {
     401: "No token, or one that is not known (`unauthorised`).",
     403: "The token lacks a scope (`forbidden`).",
     404: "There is no such thing (`not_found`).",
+    408: "The body came too slowly (`too_slow`).",
     409: "Somebody or something was faster (`conflict`); `happened` tells what.",
     413: "The body is longer than allowed (`too_large`).",
     422: "The request does not fit (`invalid`).",
@@ -41,6 +44,7 @@ CODES = {
     403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
+    408: "too_slow",
     409: "conflict",
     413: "too_large",
     415: "invalid",
@@ -70,7 +74,7 @@ def answers(*statuses: int) -> Answers:
     return {status: {"model": Problem, "description": _MEANINGS[status]} for status in statuses}
 
 
-GUARDED = answers(401, 403, 413, 422, 503)
+GUARDED = answers(401, 403, 408, 413, 422, 503)
 """What every route behind a token may answer."""
 
 
@@ -104,8 +108,14 @@ def _status_of(problem: SmartsortError) -> tuple[int, str]:
     return next(((status, code) for kind, status, code in table if isinstance(problem, kind)), (503, "error"))
 
 
-def install(app: FastAPI) -> None:
-    """Have the application answer every error with a Problem."""
+def _allowed(routes: Sequence[APIRoute], path: str) -> str | None:
+    """The methods a path has, for `Allow`: the framework names those of the first route that fits only."""
+    found = {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
+    return ", ".join(sorted(found)) or None
+
+
+def install(app: FastAPI, routes: Sequence[APIRoute]) -> None:
+    """Have the application answer every error with a Problem. `routes` are those of the API."""
 
     @app.exception_handler(Refused)
     async def refused(_: Request, problem: Refused) -> Response:
@@ -123,7 +133,10 @@ def install(app: FastAPI) -> None:
             detail = f"there is nothing at {shown(request.url.path)}; see /docs"
         elif status == 405:
             detail = f"{request.method} is not for {shown(request.url.path)}; see /docs"
-        headers = dict(problem.headers) if problem.headers else None
+        headers = dict(problem.headers) if problem.headers else {}
+        if status == 405 and (allowed := _allowed(routes, request.url.path)):
+            headers = {name: value for name, value in headers.items() if name.lower() != "allow"}
+            headers["Allow"] = allowed
         return problem_response(status, Problem(detail=detail, code=CODES.get(status, "error")), headers)
 
     @app.exception_handler(SmartsortError)

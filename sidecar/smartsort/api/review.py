@@ -14,7 +14,7 @@ from sqlite_utils import Database
 from smartsort.api.guard import BASE
 from smartsort.api.history import RowId
 from smartsort.api.people import IMAGE
-from smartsort.api.pictures import answer
+from smartsort.api.pictures import SIZE, answer
 from smartsort.api.problems import GUARDED, Answers, Refused, answers
 from smartsort.api.review_views import other_picture as copy_picture
 from smartsort.api.review_views import queue_item, review_item
@@ -28,7 +28,8 @@ router = APIRouter(prefix=f"{BASE}/review", tags=["review"], responses=GUARDED)
 
 _EXPORT_PAGE = 500
 
-Cursor = Annotated[str | None, Query(max_length=200, description="`next_cursor` of the last page.")]
+_CURSOR = r"^(new|later:[0-9T:.+-]{20,40}):[0-9]{1,18}$"
+Cursor = Annotated[str | None, Query(pattern=_CURSOR, description="`next_cursor` of the last page.")]
 Limit = Annotated[int, Query(ge=1, le=500)]
 Search = Annotated[
     str | None,
@@ -190,7 +191,7 @@ def _unknown(row_id: int) -> Refused:
     return Refused(404, "not_found", f"there is no item {row_id} in the queue")
 
 
-@router.get("/items/{id}/{size}", response_class=Response, responses={**IMAGE, **answers(404)})
+@router.get(f"/items/{{id}}/{SIZE}", response_class=Response, responses={**IMAGE, **answers(404)})
 async def picture(
     here: Here,
     _: Reviewer,
@@ -205,7 +206,7 @@ async def picture(
     return answer(await here.pictures.of_photo(found[0], size), request)
 
 
-@router.get("/items/{id}/other/{size}", response_class=Response, responses={**IMAGE, **answers(404)})
+@router.get(f"/items/{{id}}/other/{SIZE}", response_class=Response, responses={**IMAGE, **answers(404)})
 async def other_picture(
     here: Here,
     _: Reviewer,

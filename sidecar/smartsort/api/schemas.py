@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, field_validator
 
 CategoryName = Literal["duplicates", "unidentified", "low_confidence", "multiple_faces", "unwanted_person"]
 StateName = Literal[
@@ -17,7 +17,19 @@ StateName = Literal[
     "filed", "review", "skipped", "rejected", "purged",
 ]  # fmt: skip
 Scope = Literal["intake", "review", "admin"]
-RowId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+
+SOURCE_PATTERN = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$"
+"""A source is one line of text."""
+
+
+def _number(value: object) -> object:
+    """Neither text that reads like a number nor true and false: whoever sends those means something else."""
+    if isinstance(value, str | bool):
+        raise ValueError("has to be a number")  # noqa: TRY004 - the error pydantic reports
+    return value
+
+
+RowId = Annotated[int, Field(ge=1, le=2**53 - 1), BeforeValidator(_number)]
 ListedName = Annotated[str, Field(min_length=1, max_length=300)]
 
 
@@ -25,6 +37,17 @@ class Shape(BaseModel):
     """Answers may gain fields; a client ignores those it does not know."""
 
     model_config = ConfigDict(extra="ignore")
+
+
+class Ask(Shape):
+    """What a client sends. Unknown keys are refused: a typing error must not mean something else."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def _asking(*, any_of: list[Any]) -> ConfigDict:
+    """A configuration whose description says which keys belong together."""
+    return ConfigDict(extra="forbid", json_schema_extra={"anyOf": any_of})
 
 
 def _example(**values: Any) -> ConfigDict:
@@ -47,11 +70,11 @@ class Problem(Shape):
 # --- intake ----------------------------------------------------------------------------------
 
 
-class UrlIntake(Shape):
+class UrlIntake(Ask):
     """A URL to download, and the source to file it as coming from."""
 
     url: str = Field(max_length=8192)
-    source: str = Field(default="url", max_length=100)
+    source: str = Field(default="url", max_length=100, json_schema_extra={"pattern": SOURCE_PATTERN})
 
 
 class Result(Shape):
@@ -60,7 +83,7 @@ class Result(Shape):
     model_config = _example(
         status="success",
         action="sorted",
-        destination="faces/john_doe/IMG_1.jpg",
+        destination="/data/faces/john_doe/IMG_1.jpg",
         reason="face_match_verified",
         person="John Doe",
         hash="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
@@ -256,37 +279,80 @@ class ReviewItem(QueueItem):
     history: list[EventView] = []
 
 
-class PersonChoice(Shape):
+class PersonChoice(Ask):
     """Whom to file under: an id of Immich, or a name; `create` makes a person of a name nobody has."""
+
+    model_config = _asking(
+        any_of=[{"required": [key], "properties": {key: {"type": "string"}}} for key in ("id", "name")]
+    )
 
     id: str | None = Field(default=None, max_length=100)
     name: str | None = Field(default=None, max_length=300)
-    create: bool = False
+    create: StrictBool = False
 
 
-class Approve(Shape):
+def _named(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
+NamedPerson = Annotated[
+    PersonChoice, BeforeValidator(_named, json_schema_input_type=ListedName | PersonChoice)
+]
+"""A name stands for a choice by that name."""
+
+
+class Approve(Ask):
     """File under one person, or under several. `face` names the face to assign when it is not obvious.
 
     With neither `person` nor `people` the suggested person of each photo is taken.
     """
 
     person: ListedName | PersonChoice | None = None
-    people: list[PersonChoice] = Field(default=[], max_length=50)
+    people: list[NamedPerson] = Field(default=[], max_length=50)
     face: str | None = Field(default=None, max_length=100)
 
 
-class Selection(Shape):
+class Refile(Approve):
+    """As `Approve`; `person` or `people` has to be given."""
+
+    model_config = _asking(
+        any_of=[
+            {"required": ["person"], "properties": {"person": {"type": ["string", "object"]}}},
+            {"required": ["people"], "properties": {"people": {"minItems": 1}}},
+        ]
+    )
+
+
+_NOTHING_ELSE = {"category": {"type": "null"}, "search": {"enum": ["", None]}, "everything": {"const": False}}
+_SELECTIONS: list[Any] = [
+    {"required": ["ids"], "properties": {"ids": {"minItems": 1}, **_NOTHING_ELSE}},
+    *(
+        {"required": [key], "properties": {"ids": {"maxItems": 0}, key: said}}
+        for key, said in (
+            ("category", {"type": "string"}),
+            ("search", {"type": "string", "minLength": 1}),
+            ("everything", {"const": True}),
+        )
+    ),
+]
+
+
+class Selection(Ask):
     """Items by id, or all that a filter matches. `dry_run` only tells what would happen."""
+
+    model_config = _asking(any_of=_SELECTIONS)
 
     ids: list[RowId] = Field(default=[], max_length=10_000)
     category: CategoryName | None = None
     search: str | None = Field(default=None, max_length=300)
-    everything: bool = False
+    everything: StrictBool = False
     """Needed to act on the whole queue without any other filter."""
-    dry_run: bool = False
+    dry_run: StrictBool = False
 
 
 class BulkApprove(Selection):
+    """A `face` belongs to one photo, so it goes with one id alone."""
+
     approve: Approve = Approve()
 
 
@@ -366,12 +432,24 @@ class EventPage(Shape):
     next_cursor: str | None = None
 
 
-class Undo(Shape):
+_GIVEN: dict[str, Any] = {
+    "event": {"type": "integer"},
+    "last": {"const": True},
+    "since": {"type": "string"},
+}
+_NOT_GIVEN: dict[str, Any] = {"event": {"type": "null"}, "last": {"const": False}, "since": {"type": "null"}}
+
+
+class Undo(Ask):
     """Take back one event, the last action (`last`), or all actions since a time."""
 
+    model_config = _asking(
+        any_of=[{"required": [key], "properties": {**_NOT_GIVEN, key: _GIVEN[key]}} for key in _GIVEN]
+    )
+
     event: RowId | None = None
-    last: bool = False
-    since: str | None = Field(default=None, max_length=40)
+    last: StrictBool = False
+    since: str | None = Field(default=None, max_length=40, json_schema_extra={"format": "date-time"})
     """ISO 8601; without a zone it is the server's."""
 
 
@@ -434,10 +512,15 @@ class Ready(Shape):
     unfinished: dict[str, int] = {}
 
 
-class ListChange(Shape):
-    """PUT replaces the list by `names`; PATCH adds and removes."""
+class ListReplace(Ask):
+    """The whole list."""
 
-    names: list[ListedName] | None = Field(default=None, max_length=10_000)
+    names: list[ListedName] = Field(max_length=10_000)
+
+
+class ListChange(Ask):
+    """Names to add and to remove; what is so already is no error."""
+
     add: list[ListedName] = Field(default=[], max_length=10_000)
     remove: list[ListedName] = Field(default=[], max_length=10_000)
 
@@ -458,6 +541,13 @@ class ListView(Shape):
     warnings: list[str] = []
 
 
+class MessagesTested(Shape):
+    """How many addresses a test message went to, and what was wrong with those that did not take it."""
+
+    addresses: int
+    problems: list[str] = []
+
+
 class ConfigView(Shape):
     """The settings in force, secrets masked. `changed` are keys changed at run time."""
 
@@ -467,7 +557,7 @@ class ConfigView(Shape):
     changed: list[str] = []
 
 
-class ConfigPatch(Shape):
+class ConfigPatch(Ask):
     """Settings that may change at run time; a key that is None stays as it is."""
 
     min_confidence: float | None = Field(default=None, ge=-1, le=1)
@@ -477,7 +567,11 @@ class ConfigPatch(Shape):
     when_confidence_unknown: Literal["accept", "review"] | None = None
     multiple_faces: Literal["review", "each_person", "main_face"] | None = None
     action_on_duplicate: Literal["move_to_review", "skip"] | None = None
-    review_categories: dict[CategoryName, bool] | None = None
+    review_categories: dict[CategoryName, StrictBool] | None = None
+
+    _numbers = field_validator(
+        "min_confidence", "min_margin", "max_faces_per_image", "min_face_share", mode="before"
+    )(_number)
 
 
 class WhatIf(Shape):

@@ -26,6 +26,8 @@ class Serving:
     meter: Meter
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while settings are read, changed and written."""
+    examining: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while the doctor looks: it makes probe files, and one look at a time is enough."""
 
 
 def serving(request: Request) -> Serving:

@@ -160,6 +160,7 @@ _SENTENCES: dict[str, Callable[[Any], str]] = {
     "disabled": lambda _: "Sorting was switched off; what arrives waits",
     "listed": lambda d: f"The {d.get('list')} is now: {', '.join(d.get('names', ())) or 'empty'}",
     "configured": lambda d: "Settings were changed: " + (", ".join(d.get("values", d.get("forgotten", ())))),
+    "download_retried": lambda d: f"A download from {d.get('host')} is tried again",
     "download_failed": lambda d: f"The download failed: {d.get('reason')}",
 }
 

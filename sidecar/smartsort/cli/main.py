@@ -14,6 +14,7 @@ COMMANDS = {
     "serve": ("smartsort.cli.serve", "Watch the inbox and sort, beside a running Immich."),
     "demo": ("smartsort.cli.demo", "Try it: sort sample photos with a built-in demo Immich."),
     "add": ("smartsort.cli.add", "Hand in files and folders."),
+    "items": ("smartsort.cli.items", "List what was handed in over HTTP, and retry what failed."),
     "review": ("smartsort.cli.review", "List, approve, reject and skip what waits for a human."),
     "undo": ("smartsort.cli.undo", "Take back what was done."),
     "stats": ("smartsort.cli.stats", "Show how well the sorting goes."),

@@ -34,6 +34,8 @@ from smartsort.pipeline.accept import Accept
 from smartsort.pipeline.context import Context
 
 if TYPE_CHECKING:
+    from sqlite_utils import Database
+
     from smartsort.config.service import Api
 
 log = logging.getLogger(__name__)
@@ -50,6 +52,10 @@ _PREFIXES = (".upload-", ".download-", ".gallery-")
 def new_id() -> str:
     """An id nobody can guess."""
     return secrets.token_hex(10)
+
+
+class NotRetried(SmartsortError):
+    """There is nothing to download again."""
 
 
 class Downloads:
@@ -88,6 +94,25 @@ class Downloads:
         except UrlRefused as problem:
             return NewItem(new_id(), source, url, problem=_problem(problem))
         return NewItem(new_id(), source, url, host=host)
+
+    async def retry(self, item_id: str, actor: str) -> Item | None:
+        """Download a failed item's URL again; the item as it is now, None for an unknown id.
+
+        Raises NotRetried when it has not failed or has no URL of its own, UrlRefused when its URL may not be
+        fetched.
+        """
+
+        def change(db: Database) -> Item | None:
+            item = items.get(db, item_id)
+            if item is None:
+                return None
+            url = _url_to_retry(item)
+            items.reopen(db, item.id, checked_url(url).host, actor, self._context.clock.text())
+            return items.get(db, item.id)
+
+        item = await self._context.ledger.awrite(change)
+        self.wake()
+        return item
 
     async def hand_over(self, received: Sequence[Item]) -> None:
         """Give uploaded files to the pipeline. One it cannot take now is tried again by `step`."""
@@ -311,6 +336,18 @@ class Downloads:
             await self._fetcher.aclose()
             self._fetcher = None
         self.wake()
+
+
+def _url_to_retry(item: Item) -> str:
+    if item.state is not ItemState.FAILED:
+        state = "a photo already" if item.state is ItemState.ACCEPTED else "still on its way"
+        raise NotRetried(f"the item {item.id} has not failed, it is {state}")
+    if item.parent is not None:
+        raise NotRetried(f"the item {item.id} came with the page of another item; hand the page in again")
+    # An upload may name where its file came from; nobody asked to fetch that.
+    if item.url is None or (item.name is not None and not item.host):
+        raise NotRetried(f"the file of the item {item.id} was uploaded and is lost; hand it in again")
+    return item.url
 
 
 def _problem(problem: Exception) -> str:

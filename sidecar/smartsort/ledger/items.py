@@ -222,6 +222,20 @@ def postpone(
     )
 
 
+def reopen(db: Database, item_id: str, host: str, actor: str, at: str) -> None:
+    """Let a failed item be downloaded anew, from its first byte and with all its tries."""
+    item = get(db, item_id)
+    if item is None or item.state is not ItemState.FAILED:
+        return
+    db.conn.execute(
+        "UPDATE items SET state = 'downloading', host = ?, resume = '{}', attempts = 0, spent_seconds = 0,"
+        " not_before = ?, problem = NULL, finished_at = NULL WHERE id = ?",
+        (host, at, item_id),
+    )
+    data = {"item": item.id, "source": item.source, "host": host}
+    events.append(db, [NewEvent("download_retried", data=data, actor=actor)], at)
+
+
 def forget_keys(db: Database, before: str) -> int:
     """Forget idempotency keys older than a time; how many."""
     return int(db.conn.execute("DELETE FROM idempotency WHERE at < ?", (before,)).rowcount)

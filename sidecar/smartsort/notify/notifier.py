@@ -86,6 +86,11 @@ class Notifier:
         """False when there is nobody to tell."""
         return bool(self._senders)
 
+    @property
+    def addresses(self) -> int:
+        """How many are told."""
+        return len(self._senders)
+
     def trouble(self, trouble: Trouble, *, began: bool) -> None:
         """Tell at once that something is wrong, and later that it is over if it was told."""
         if not self.active or "trouble" not in self._settings.events:
