@@ -13,10 +13,12 @@ import httpx
 import pytest
 from tests.live_sidecar import BASE, LiveSidecar, live_sidecar
 
+from smartsort.api.review import _cell, _csv_lines
 from smartsort.api.schemas import (
     BulkDecided,
     ConfigView,
     Decided,
+    DoctorReport,
     EventPage,
     ListView,
     PersonView,
@@ -244,6 +246,14 @@ def test_export(client: httpx.Client) -> None:
     assert answer(none) == []
 
 
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
+def test_no_name_of_a_file_becomes_a_formula(start: str) -> None:
+    """A spreadsheet would run `=HYPERLINK(...)` of a stranger's file name."""
+    name = f"{start}cmd|' /C calc'!A0.jpg"
+    [row] = csv.reader(io.StringIO(_csv_lines([[_cell(name), _cell(7), _cell(None), _cell("a=b.jpg")]])))
+    assert row == [f"'{name}", "7", "", "a=b.jpg"]
+
+
 # --- one item, and deciding ------------------------------------------------------------------
 
 
@@ -423,8 +433,9 @@ def test_config_patch_and_reset(live: LiveSidecar, client: httpx.Client) -> None
     assert view.config["review_categories"]["duplicates"] is True
     assert {"thresholds.min_confidence", "review_categories"} <= set(view.changed)
     assert live.sidecar.context.policy().thresholds.min_confidence == 0.8
-    assert answer(client.patch(f"{BASE}/config", json={}), 422)["code"] == "invalid"
-    assert answer(client.patch(f"{BASE}/config", json={"min_confidence": 2}), 422)["code"] == "invalid"
+    for wrong in ({"min_confidence": 2}, {"min_confidence": "0.5"}, {"min_confidance": 0.5}):
+        assert answer(client.patch(f"{BASE}/config", json=wrong), 422)["code"] == "invalid"
+    assert answer(client.patch(f"{BASE}/config", json={}))["config"] == view.config
     reset = ConfigView.model_validate(answer(client.delete(f"{BASE}/config")))
     assert reset.changed == []
     assert reset.config["thresholds"]["min_confidence"] == 0.6
@@ -454,7 +465,9 @@ def test_what_if(client: httpx.Client) -> None:
     ("call", "status", "code"),
     [
         (lambda c: c.get("/nothing/here"), 404, "not_found"),
+        (lambda c: c.get(f"{BASE}/photos/1/nonsense"), 404, "not_found"),
         (lambda c: c.put(f"{BASE}/status"), 405, "method_not_allowed"),
+        (lambda c: c.post(f"{BASE}/review/1/approve", json={"persn": "Zoë"}), 422, "invalid"),
         (lambda c: c.get(f"{BASE}/review/items/seven"), 422, "invalid"),
         (lambda c: c.get(f"{BASE}/review/items/{2**64}"), 422, "invalid"),
         (lambda c: c.get(f"{BASE}/stats/summary?days=0"), 422, "invalid"),
@@ -471,6 +484,52 @@ def test_every_error_is_a_problem(
     assert set(problem) == {"detail", "code", "happened"}
     assert problem["code"] == code
     assert problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/config", "DELETE, GET, PATCH"),
+        ("/config/whitelist", "GET, PATCH, PUT"),
+        ("/photos/1/refile", "POST"),
+        ("/photos/1/thumbnail", "GET"),
+        ("/review/bulk/approve", "POST"),
+    ],
+)
+def test_an_undeclared_method_is_told_the_declared_ones(
+    client: httpx.Client, path: str, methods: str
+) -> None:
+    response = client.request("TRACE", f"{BASE}{path}")
+    assert answer(response, 405)["code"] == "method_not_allowed"
+    assert response.headers["allow"] == methods
+
+
+def test_a_body_that_is_not_said_to_be_json_is_told_how(client: httpx.Client) -> None:
+    """What `curl -d` does when nobody tells it."""
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    problem = answer(client.post(f"{BASE}/undo", content=b'{"last": true}', headers=form), 422)
+    assert "Content-Type: application/json" in problem["detail"]
+
+
+def test_several_people_may_be_named_by_name(client: httpx.Client) -> None:
+    item = first(client, "multiple_faces")
+    body = {"ids": [item.id], "dry_run": True, "approve": {"people": ["john_doe", {"name": "Zoë"}]}}
+    would = answer(client.post(f"{BASE}/review/bulk/approve", json=body))
+    assert would["done"] == 1
+    assert would["decided"][0]["destination"].count("faces/") == 2
+
+
+def test_the_doctor(live: LiveSidecar, client: httpx.Client) -> None:
+    report = DoctorReport.model_validate(answer(client.get(f"{BASE}/doctor")))
+    verdicts = {check.name: check.verdict for check in report.checks}
+    assert len(verdicts) > 5
+    assert verdicts["settings"] in ("ok", "warning")
+    assert report.status in ("ok", "degraded")
+    assert live.demo.key not in report.model_dump_json()
+
+
+def test_a_test_message_tells_what_did_not_arrive(client: httpx.Client) -> None:
+    assert answer(client.post(f"{BASE}/notify/test")) == {"addresses": 0, "problems": []}
 
 
 def test_health(live: LiveSidecar, client: httpx.Client) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
@@ -18,6 +21,7 @@ from smartsort.api import (
     review,
     statistics,
 )
+from smartsort.api.examples import add_examples
 from smartsort.api.guard import Guard
 from smartsort.api.live import Live
 from smartsort.api.metrics import Meter
@@ -49,6 +53,19 @@ _MODULES = (intake, review, decisions, people, history, control, statistics, hea
 """In the order of the page."""
 
 
+def _operation_id(route: APIRoute) -> str:
+    """What a generated client calls a route: `review_item`, `intake_item`."""
+    return f"{route.endpoint.__module__.rpartition('.')[2]}_{route.name}"
+
+
+def _completed(description: dict[str, Any]) -> dict[str, Any]:
+    """The description with examples, and with the beginning of each route's text as its title."""
+    for methods in description["paths"].values():
+        for operation in methods.values():
+            operation["summary"] = re.split(r"[.;:](?:\s|$)", operation["description"], maxsplit=1)[0]
+    return add_examples(description)
+
+
 def create_app(sidecar: Sidecar) -> FastAPI:
     """The application for one sidecar. Raises ConfigurationError when there is no token and none is made."""
     tokens = Tokens.of(sidecar.settings)
@@ -61,6 +78,7 @@ def create_app(sidecar: Sidecar) -> FastAPI:
         description=_DESCRIPTION,
         openapi_tags=_TAGS,
         redoc_url=None,
+        generate_unique_id_function=_operation_id,
         static_url=OPEN_FOLDER.rstrip("/"),
     )
     app.state.sidecar = sidecar
@@ -69,6 +87,8 @@ def create_app(sidecar: Sidecar) -> FastAPI:
     for router in routers:
         app.include_router(router)
     problems.install(app, [route for one in routers for route in one.routes if isinstance(route, APIRoute)])
+    describe = app.openapi
+    app.openapi = lambda: _completed(describe())  # type: ignore[method-assign]
     app.add_middleware(
         Guard,
         tokens=tokens,

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from smartsort import __version__
+from smartsort.api.examples import METRICS
 from smartsort.api.guard import BASE
 from smartsort.api.problems import GUARDED, Answers
 from smartsort.api.schemas import DoctorReport, Health, Ready
@@ -18,7 +19,10 @@ from smartsort.doctor import examine
 router = APIRouter(tags=["health"])
 
 _METRICS: Answers = {
-    200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "The metrics."}
+    200: {
+        "content": {"text/plain": {"schema": {"type": "string"}, "example": METRICS}},
+        "description": "The metrics.",
+    }
 }
 
 

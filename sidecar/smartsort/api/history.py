@@ -11,6 +11,7 @@ from sqlite_utils import Database
 from sse_starlette import EventSourceResponse
 
 from smartsort.api.acted import bulk_decided
+from smartsort.api.examples import MESSAGE
 from smartsort.api.guard import BASE
 from smartsort.api.live import HEARTBEAT_SECONDS
 from smartsort.api.people import IMAGE
@@ -27,7 +28,7 @@ router = APIRouter(prefix=BASE, tags=["history"], responses=GUARDED)
 
 LARGEST = 2**53 - 1
 """What every JSON reader holds exactly."""
-RowId = Annotated[int, Path(ge=1, le=LARGEST)]
+RowId = Annotated[int, Path(ge=1, le=LARGEST, examples=[7])]
 
 _MESSAGE: dict[str, Any] = {
     "title": "Message",
@@ -42,7 +43,7 @@ _MESSAGE: dict[str, Any] = {
 }
 _STREAM: Answers = {
     200: {
-        "content": {"text/event-stream": {"schema": _MESSAGE}},
+        "content": {"text/event-stream": {"schema": _MESSAGE, "example": MESSAGE}},
         "description": "Events with their ids, and `status` messages without.",
     }
 }

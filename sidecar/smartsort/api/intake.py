@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from pydantic import TypeAdapter, ValidationError
 from sqlite_utils import Database
 
+from smartsort.api.examples import EXAMPLES
 from smartsort.api.guard import BASE, BODY_BYTES
 from smartsort.api.intake_results import accepted, views
 from smartsort.api.intake_upload import Form, UploadLimits, paced, receive
@@ -82,9 +83,16 @@ _BODY: dict[str, Any] = {
     }
 }
 
-_ITEM_ID = r"^[0-9a-f]{20}$"
-_SHA256 = r"^[0-9a-fA-F]{64}$"
+_ItemId = Annotated[str, Path(pattern=r"^[0-9a-f]{20}$", examples=[EXAMPLES["Item"]["id"]])]
+_Sha256 = Annotated[str, Path(pattern=r"^[0-9a-fA-F]{64}$", examples=[EXAMPLES["Item"]["result"]["hash"]])]
 _CURSOR = r"^[0-9]{1,18}$"
+
+
+def _one_or_several(example: Any) -> dict[str, Any]:
+    examples = {"one": {"value": example}, "several": {"value": [example]}}
+    return {"content": {"application/json": {"examples": examples}}}
+
+
 _NO_FORM: dict[int | str, dict[str, Any]] = {
     415: {"model": Problem, "description": "The body is neither JSON nor multipart/form-data (`invalid`)."},
 }
@@ -248,21 +256,23 @@ router = APIRouter(prefix=BASE, tags=["intake"], dependencies=[Depends(scope("in
         200: {
             "model": Result | list[Result],
             "description": "With `wait`: what became of it, in the order handed in.",
+            **_one_or_several(EXAMPLES["Item"]["result"]),
         },
+        202: _one_or_several(EXAMPLES["ItemAccepted"]),
         **_NO_FORM,
         **answers(413, 422, 503),
     },
     openapi_extra=_BODY,
-    summary="Hand in a photo by URL or by upload",
 )
 async def hand_in(
     request: Request, intake: Intake, caller: Intaker, wait: Wait = None, key: IdempotencyKey = None
 ) -> Response:
-    """Take URLs or files in. The answer comes when they are safe from a crash, not when they are filed.
+    """Hand in photos by URL or by upload.
 
-    A list is answered by a list, in its order. `Location` leads to the (first) item. The same
-    `Idempotency-Key` with the same body gives the same items again; with another body it is refused.
-    A URL that may not be fetched becomes an item that has failed and says why.
+    The answer comes when they are safe from a crash, not when they are filed. A list is answered by a list,
+    in its order; `Location` leads to the (first) item. The same `Idempotency-Key` with the same body gives
+    the same items again; with another body it is refused. A URL that may not be fetched becomes an item that
+    has failed and says why.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
@@ -279,7 +289,7 @@ async def hand_in(
     return await intake.answer(taken.items, several, wait)
 
 
-@router.get("/items", responses=answers(422), summary="Items handed in over HTTP, newest first")
+@router.get("/items", responses=answers(422))
 async def item_page(
     intake: Intake,
     cursor: Annotated[str | None, Query(pattern=_CURSOR, description="`next_cursor` of a page.")] = None,
@@ -288,13 +298,13 @@ async def item_page(
         Literal["downloading", "failed"] | None, Query(description="Only these; all when not given.")
     ] = None,
 ) -> ItemPage:
-    """A page of items."""
+    """Items handed in over HTTP, newest first."""
     return await intake.page(cursor, limit, state)
 
 
-@router.get("/items/{item_id}", responses=answers(404, 422), summary="What became of an item")
-async def item(intake: Intake, item_id: Annotated[str, Path(pattern=_ITEM_ID)], wait: Wait = None) -> Item:
-    """One item; `result` is set once it is filed, in review, skipped or failed."""
+@router.get("/items/{item_id}", responses=answers(404, 422))
+async def item(intake: Intake, item_id: _ItemId, wait: Wait = None) -> Item:
+    """What became of an item; its `result` is set once it is filed, in review, skipped or failed."""
     found = await intake.look_or_wait([item_id], wait)
     if not found:
         raise _unknown(item_id)
@@ -306,21 +316,18 @@ async def item(intake: Intake, item_id: Annotated[str, Path(pattern=_ITEM_ID)], 
     status_code=202,
     response_model=ItemAccepted,
     responses={200: {"model": Result, "description": "With `wait`: what became of it."}, **answers(404, 409)},
-    summary="Download a failed item again",
 )
-async def retry(
-    intake: Intake, caller: Intaker, item_id: Annotated[str, Path(pattern=_ITEM_ID)], wait: Wait = None
-) -> Response:
-    """Fetch an item's URL anew, with all its tries, as if it had just been handed in; its id stays.
+async def retry(intake: Intake, caller: Intaker, item_id: _ItemId, wait: Wait = None) -> Response:
+    """Download a failed item again, with all its tries, as if it had just been handed in. Its id stays.
 
     409 for one that has not failed, and for an upload whose file is gone.
     """
     return await intake.answer([await intake.retry(item_id, caller.name)], False, wait)
 
 
-@router.get("/have/{sha256}", responses=answers(422), summary="Is this content known?")
-async def have(intake: Intake, sha256: Annotated[str, Path(pattern=_SHA256)]) -> Have:
-    """Ask before a download.
+@router.get("/have/{sha256}", responses=answers(422))
+async def have(intake: Intake, sha256: _Sha256) -> Have:
+    """Whether content is known, asked before a download.
 
     Content that is being taken in at this moment may not be known yet, and uploads that only Immich
     holds are recognised when the photo arrives.

@@ -53,7 +53,9 @@ def _plain(text: str) -> str:
     return "".join(letter for letter in decomposed if not unicodedata.combining(letter)).strip()
 
 
-PersonId = Annotated[str, Path(pattern=r"^[A-Za-z0-9-]{1,64}$")]
+PersonId = Annotated[
+    str, Path(pattern=r"^[A-Za-z0-9-]{1,64}$", examples=["1846d424-c17c-4279-a3c6-612f48268673"])
+]
 
 
 @router.get("/{id}/thumbnail", response_class=Response, responses={**IMAGE, **answers(404)})

@@ -108,6 +108,11 @@ def _status_of(problem: SmartsortError) -> tuple[int, str]:
     return next(((status, code) for kind, status, code in table if isinstance(problem, kind)), (503, "error"))
 
 
+def _is_json(request: Request) -> bool:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == "application/json" or kind.endswith("+json")
+
+
 def _allowed(routes: Sequence[APIRoute], path: str) -> str | None:
     """The methods a path has, for `Allow`: the framework names those of the first route that fits only."""
     found = {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
@@ -122,8 +127,12 @@ def install(app: FastAPI, routes: Sequence[APIRoute]) -> None:
         return problem_response(problem.status, problem.problem, problem.headers)
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, problem: RequestValidationError) -> Response:
-        return problem_response(422, _validation(problem))
+    async def invalid(request: Request, problem: RequestValidationError) -> Response:
+        found = _validation(problem)
+        if any(error["loc"] == ("body",) for error in problem.errors()) and not _is_json(request):
+            # What curl sends with -d alone; what else is wrong with it says nothing then.
+            found.detail = "send the body as JSON, with the header `Content-Type: application/json`"
+        return problem_response(422, found)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, problem: HTTPException) -> Response:

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from sqlite_utils import Database
 
+from smartsort.api.examples import CSV
 from smartsort.api.guard import BASE
 from smartsort.api.history import RowId
 from smartsort.api.people import IMAGE
@@ -106,7 +107,7 @@ _COLUMNS = (
 _EXPORT: Answers = {
     200: {
         "content": {
-            "text/csv": {"schema": {"type": "string"}},
+            "text/csv": {"schema": {"type": "string"}, "example": CSV},
             "application/json": {"schema": {"type": "array", "items": QueueItem.model_json_schema()}},
         },
         "description": "The whole queue.",
@@ -167,9 +168,13 @@ def _csv_lines(rows: Sequence[Sequence[object]]) -> str:
     return out.getvalue()
 
 
+_FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
+"""What makes a formula of a cell; some spreadsheets take the wide forms for the plain ones."""
+
+
 def _cell(value: object) -> object:
     """A cell that no spreadsheet takes for a formula: names of files come from strangers."""
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+    if isinstance(value, str) and value[:1] in _FORMULA:
         return f"'{value}"
     return "" if value is None else value
 
