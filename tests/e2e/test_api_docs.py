@@ -7,8 +7,11 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +41,39 @@ def transcripts(text: str) -> Iterator[Transcript]:
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSidecar]:
-    with live_sidecar(tmp_path_factory.mktemp("docs") / "root", 40) as running:
+    with live_sidecar(
+        tmp_path_factory.mktemp("docs") / "root",
+        40,
+        settings={
+            "api.allow_private_urls": ["127.0.0.1"],
+            # Nobody listens there; the page shows what is said of that.
+            "notify.webhook.url": "http://127.0.0.1:9/hook",
+            "notify.events": ["trouble"],
+        },
+    ) as running:
         yield running
 
 
-def variables(live: LiveSidecar) -> dict[str, str]:
+@pytest.fixture
+def pictures(tmp_path: Path) -> Iterator[str]:
+    """The address of a web server with `photo.jpg`, which lies in `tmp_path`, too."""
+    make_samples(str(tmp_path), 2, seed=4711, size=(320, 240))
+    photo = min(p for p in tmp_path.rglob("*") if p.suffix in (".jpg", ".jpeg"))
+    shutil.copy(photo, tmp_path / "photo.jpg")
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path))) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        serving.join()
+
+
+def variables(live: LiveSidecar, pictures: str) -> dict[str, str]:
     """What the page's commands need: ids of things that are there."""
     client = live.client()
 
@@ -50,6 +81,8 @@ def variables(live: LiveSidecar) -> dict[str, str]:
         found = client.get(f"{BASE}/review/queue/{category}").json()["items"]
         return [item["id"] for item in found if not item["reason"].startswith("unreadable")]
 
+    gone = [{"url": f"{pictures}/gone.jpg", "source": "blog"}]
+    client.post(BASE, json=gone, params={"wait": 30})
     filed = client.get(f"{BASE}/events", params={"kind": "sorted"}).json()["events"]
     photo = client.get(f"{BASE}/review/queue/duplicates").json()["items"][0]["photo_id"]
     duplicate = client.get(f"{BASE}/review/items/{ids('duplicates')[0]}").json()
@@ -65,6 +98,8 @@ def variables(live: LiveSidecar) -> dict[str, str]:
         "SHA256": duplicate["sha256"],
         "PHOTO": str(others[0]["photo_id"]),
         "EVENT": str(others[-1]["id"]),
+        "FAILED": client.get(f"{BASE}/items").json()["items"][0]["id"],
+        "PHOTO_URL": f"{pictures}/photo.jpg",
         "PERSON": client.get(f"{BASE}/people").json()[0]["id"],
     }
 
@@ -101,11 +136,8 @@ MAPS = {"by_person", "by_category", "by_source", "counts", "numbers", "data", "b
 """Objects whose keys are names of things."""
 
 
-def test_the_transcripts(live: LiveSidecar, tmp_path: Path) -> None:
-    make_samples(str(tmp_path), 2, seed=4711, size=(320, 240))
-    photo = min(p for p in tmp_path.rglob("*") if p.suffix in (".jpg", ".jpeg"))
-    shutil.copy(photo, tmp_path / "photo.jpg")
-    environment = {**os.environ, **variables(live), "LC_ALL": "C.UTF-8"}
+def test_the_transcripts(live: LiveSidecar, pictures: str, tmp_path: Path) -> None:
+    environment = {**os.environ, **variables(live, pictures), "LC_ALL": "C.UTF-8"}
     pages = list(transcripts(DOCS.read_text(encoding="utf-8")))
     assert len(pages) > 40
     for each in pages:

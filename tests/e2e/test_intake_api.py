@@ -16,6 +16,8 @@ from tests.intake_site import BASE, TOKEN, picture, running, site, until
 from smartsort.core.naming import folder_name
 from smartsort.demo.samples import make_samples
 from smartsort.downloads import queue
+from smartsort.ledger import items
+from smartsort.ledger.items import NewItem
 
 WAIT = {"wait": "60"}
 
@@ -130,6 +132,63 @@ async def test_items_are_listed_newest_first_by_pages(client, web):
     assert (await client.get(f"{BASE}/items", params={"state": "downloading"})).json()["items"] == []
 
 
+async def test_a_failed_download_can_be_retried(sidecar, client, web, samples):
+    name, body, _ = sorted_sample(samples)
+    url = f"{web.url}/{name}"
+    failed = (await client.post(BASE, json={"url": url, "source": "blog"}, params=WAIT)).json()
+    assert failed["reason"] == "download_failed: the server answered 404"
+    [item] = (await client.get(f"{BASE}/items", params={"state": "failed"})).json()["items"]
+    web.file(f"/{name}", body)
+    retry = f"{BASE}/items/{item['id']}/retry"
+    answer = await client.post(retry, params=WAIT)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["location"] == f"{BASE}/items/{item['id']}"
+    assert (answer.json()["status"], answer.json()["action"]) == ("success", "sorted")
+    again = (await client.get(f"{BASE}/items/{item['id']}")).json()
+    assert (again["state"], again["problem"], again["source"]) == ("filed", None, "blog")
+    assert temp_files(sidecar) == []
+    second = await client.post(retry)
+    assert (second.status_code, second.json()["code"]) == (409, "conflict")
+    assert "a photo already" in second.json()["detail"]
+    history = (await client.get(f"{BASE}/events", params={"kind": "download_retried"})).json()["events"]
+    assert [(e["actor"], e["data"]["item"]) for e in history] == [("admin", item["id"])]
+
+
+async def test_a_retried_download_has_all_its_tries_again(sidecar, client, web):
+    url = web.file("/down.jpg", b"", status=503)
+    settings = sidecar.sidecar.downloads.settings
+    first = (await client.post(BASE, json={"url": url})).json()
+    for tries in (1, 2):
+        item = (await client.get(first["link"], params=WAIT)).json()
+        assert item["state"] == "failed"
+        assert web.counts()["/down.jpg"] == tries * (1 + settings.max_retries)
+        if tries == 1:
+            assert (await client.post(f"{first['link']}/retry")).json()["state"] == "downloading"
+
+
+async def test_what_cannot_be_retried_says_why(sidecar, client, web):
+    unknown = await client.post(f"{BASE}/items/{'0' * 20}/retry")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found")
+    refused = (await client.post(BASE, json={"url": "http://user:secret@a.example/"}, params=WAIT)).json()
+    assert refused["status"] == "error"
+    [item] = (await client.get(f"{BASE}/items", params={"state": "failed"})).json()["items"]
+    answer = await client.post(f"{BASE}/items/{item['id']}/retry")
+    assert answer.status_code == 422
+    assert "user name" in answer.json()["detail"]
+    assert "secret" not in answer.text
+
+    gone = {"problem": "download_failed: its file was lost before it was filed"}
+    lost = NewItem("a" * 20, "phone", "http://127.0.0.1/kept", name="a.jpg", **gone)
+    child = NewItem("b" * 20, "blog", web.url, "127.0.0.1", name="b.jpg", parent=item["id"], **gone)
+    context = sidecar.sidecar.context
+    await context.ledger.awrite(lambda db: items.add(db, [lost, child], context.clock.text()))
+    for one, why in ((lost, "hand it in again"), (child, "hand the page in again")):
+        answer = await client.post(f"{BASE}/items/{one.id}/retry")
+        assert answer.status_code == 409
+        assert why in answer.json()["detail"]
+    assert not web.requests
+
+
 async def test_have_tells_whether_content_is_known(client, web, samples):
     name, body, _ = sorted_sample(samples)
     digest = hashlib.sha256(body).hexdigest()
@@ -151,9 +210,9 @@ async def test_uploads_of_one_and_of_several_files(sidecar, client, samples):
     files = [("file", (n, content)) for n, content, _ in samples[:4]]
     several = await client.post(BASE, files=files, params=WAIT)
     assert len(several.json()) == 4
-    items = (await client.get(f"{BASE}/items")).json()["items"]
-    assert [i["source"] for i in items] == ["upload"] * 4 + ["phone"]
-    assert items[-1]["url"] == "https://a/b"
+    listed = (await client.get(f"{BASE}/items")).json()["items"]
+    assert [i["source"] for i in listed] == ["upload"] * 4 + ["phone"]
+    assert listed[-1]["url"] == "https://a/b"
     assert temp_files(sidecar) == []
 
 
@@ -212,6 +271,7 @@ BODIES = [
     (b"{}", "application/json", 422),
     (b"null", "application/json", 422),
     (b'{"url": 1}', "application/json", 422),
+    (b'{"url": "http://a/", "sorce": "instagram"}', "application/json", 422),
     (b'{"url": "http://a/"}, {"url": "http://b/"}', "application/json", 422),
     (b'{"url": "http://a/\\ud800"}', "application/json", 422),
     (b'{"url": "http://a/", "source": "a\\u0000b"}', "application/json", 422),
@@ -249,11 +309,11 @@ async def test_without_a_token_nothing_is_read(sidecar, client):
     assert (await client.get(f"{BASE}/items/../../etc")).status_code == 404
 
 
-async def raw(sidecar, head, *chunks, pause=0.0):
+async def raw(sidecar, head, *chunks, pause=0.0, path=BASE):
     """Speaks HTTP by hand: the status of the answer, or None when the connection was just closed."""
     host, port = sidecar.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    lines = [f"POST {BASE} HTTP/1.1", f"Host: {host}:{port}", f"Authorization: Bearer {TOKEN}", *head]
+    lines = [f"POST {path} HTTP/1.1", f"Host: {host}:{port}", f"Authorization: Bearer {TOKEN}", *head]
     writer.write("\r\n".join(lines).encode() + b"\r\n\r\n")
     answer = asyncio.create_task(reader.read())
     try:
@@ -279,7 +339,9 @@ async def test_a_slow_body_is_cut_off(sidecar):
     head = [MULTIPART, "Content-Length: 100000"]
     assert await raw(sidecar, head, PART) == 408
     assert await raw(sidecar, head, PART, *[b"x"] * 200, pause=0.05) == 408
-    assert await raw(sidecar, ["Content-Type: application/json", "Content-Length: 100"], b'{"url"') == 408
+    as_json = ["Content-Type: application/json", "Content-Length: 100"]
+    assert await raw(sidecar, as_json, b'{"url"') == 408
+    assert await raw(sidecar, as_json, *[b" "] * 90, pause=0.05, path=f"{BASE}/undo") == 408
     assert temp_files(sidecar) == []
 
 
