@@ -74,6 +74,9 @@ class FakeServer:
         self.forget_gone = False
         self.calls_made: Counter[str] = Counter()
         self._ids = itertools.count(1)
+        self._detection_numbers = itertools.count(1)
+        self._question: int | None = None
+        self._queued: dict[str, int] = {}
         for name in people:
             self._add_person(name)
 
@@ -188,7 +191,15 @@ class FakeServer:
 
     async def detection_jobs(self) -> Listing:
         self._call("detection_jobs")
-        return Listing("faceDetection")
+        return self._detection_listing()
+
+    def _detection_listing(self) -> Listing:
+        """As the queue: the question that was put last, once, and then what it has queued, once."""
+        if self._question is not None:
+            numbers, self._question = frozenset({self._question}), None
+            return Listing("faceDetection", collective=True, collective_numbers=numbers)
+        queued, self._queued = self._queued, {}
+        return Listing("faceDetection", frozenset(queued), numbers=frozenset(queued.values()))
 
     async def assets_with_people(self, library_id: str, created_after: datetime) -> frozenset[str]:
         self._call("assets_with_people")
@@ -220,8 +231,19 @@ class FakeServer:
         self._call("face_model")
         return None
 
+    async def detects_faces(self) -> bool:
+        self._call("detects_faces")
+        return True
+
     async def detect_missing_faces(self) -> None:
         self._call("detect_missing_faces")
+        self._ask_for(())
+
+    def _ask_for(self, unfinished: Collection[str], *, question_seen: bool = True) -> None:
+        """Put a question that queues detection for these assets."""
+        number = next(self._detection_numbers)
+        self._question = number if question_seen else None
+        self._queued = {asset_id: next(self._detection_numbers) for asset_id in unfinished}
 
     async def recognise_unassigned_faces(self) -> None:
         self._call("recognise_unassigned_faces")

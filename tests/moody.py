@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -30,7 +31,9 @@ class MoodyServer(FakeServer):
     `at_work` maps queues to photos seen in them (faces of these in recognition); `collective` and `full` are
     queues whose listing proves nothing. Detection of photos in `undetected` has not finished: it shows no
     face, and does so still after it was asked for again while `ml_failing`. Faces of photos in `unassigned`
-    get their person when recognition is asked for. `failing` holds errors by call, raised in order.
+    get their person when recognition is asked for. With `fails_unseen` a repeated detection is gone before
+    the queue can be listed, and so are the next `questions_unseen` questions. `failing` holds errors by call,
+    raised in order.
     """
 
     def __init__(self, *arguments: Any) -> None:
@@ -45,7 +48,9 @@ class MoodyServer(FakeServer):
         self.imports = True
         self.readable = True
         self.before: dict[str, Callable[[], None]] = {}
-        self._asked_again: set[str] = set()
+        self.fails_unseen = False
+        self.questions_unseen = 0
+        self.recognition_off = False
 
     def _call(self, name: str) -> None:
         super()._call(name)
@@ -86,14 +91,23 @@ class MoodyServer(FakeServer):
 
     async def detection_jobs(self) -> Listing:
         self._call("detection_jobs")
-        again, self._asked_again = self._asked_again, set()
-        return Listing("faceDetection", self._seen_in("faceDetection") | again)
+        found = self._detection_listing()
+        return replace(found, ids=found.ids | self._seen_in("faceDetection"))
 
     async def detect_missing_faces(self) -> None:
         self._call("detect_missing_faces")
-        self._asked_again = {a.id for a in self.assets.values() if _among(a, self.undetected)}
+        unfinished = [a.id for a in self.assets.values() if _among(a, self.undetected)]
+        self._ask_for(unfinished, question_seen=not self.questions_unseen)
+        if self.questions_unseen:
+            self.questions_unseen -= 1
+        if self.fails_unseen:
+            self._queued = {}
         if not self.ml_failing:
             self.undetected.clear()
+
+    async def detects_faces(self) -> bool:
+        self._call("detects_faces")
+        return not self.recognition_off
 
     async def recognise_unassigned_faces(self) -> None:
         self._call("recognise_unassigned_faces")

@@ -28,6 +28,7 @@ from smartsort.lock import RootLock
 from smartsort.notify.notifier import Notifier
 from smartsort.pipeline.accept import Accept
 from smartsort.pipeline.context import Clock, Context, Tuning
+from smartsort.pipeline.detection import Detections
 from smartsort.pipeline.evidence import Gather
 from smartsort.pipeline.examine import Compare, Examine
 from smartsort.pipeline.heal import Heal
@@ -267,8 +268,9 @@ def _wire(
     measure = measure_with(settings, context, people)
     near = NearDuplicates(context) if settings.deduplication.near_duplicates else None
     gather = Gather(context, people, near, measure)
-    recognise = Recognise(context, router, people, shelve, gather)
-    heal = Heal(context, router, people, gather)
+    detections = Detections(context, gather)
+    recognise = Recognise(context, router, people, shelve, gather, detections=detections)
+    heal = Heal(context, router, people, gather, detections)
     downloads = Downloads(context, accept, settings.api, resolver=resolver)
     downloads.recover()
     notifier = Notifier(context, settings.notify)

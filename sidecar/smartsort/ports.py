@@ -172,6 +172,10 @@ class PhotoServer(Protocol):
         """How Immich recognises faces, None when this key may not ask."""
         ...
 
+    async def detects_faces(self) -> bool:
+        """False while face recognition is switched off in Immich: then no photo gets a face."""
+        ...
+
     async def detect_missing_faces(self) -> None:
         """Queue face detection for exactly the photos whose detection never finished (`force: false`)."""
         ...
@@ -254,6 +258,10 @@ class Measuring(Protocol):
         self, asset_id: str, evidence: Evidence, policy: Policy, ambiguous: Collection[str]
     ) -> Evidence:
         """The evidence with what could be measured, in bounded time; unknown says why. Never raises."""
+        ...
+
+    async def sees_faces(self, asset_id: str) -> bool | None:
+        """Whether the service finds a face on this photo; None when it cannot be asked. Never raises."""
         ...
 
     async def recall(self, asset_id: str, evidence: Evidence) -> Evidence | None:

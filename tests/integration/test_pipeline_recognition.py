@@ -10,7 +10,7 @@ from smartsort.core.completion import CHAIN, RECOGNITION
 from smartsort.core.model import State
 from smartsort.errors import ImmichRefused, ImmichRejected, ImmichUnreachable
 from smartsort.ledger import facts, photos
-from smartsort.pipeline import recognise
+from smartsort.pipeline import detection
 
 DOWN = ImmichUnreachable("the fake Immich is down; wait")
 
@@ -138,7 +138,8 @@ async def test_no_face_is_proved_before_it_is_said(place, server):
     photo = await place.deliver("none_1.jpg")
     await at_rest(place)
     assert reason(place, photo).code == "no_faces_detected"
-    assert server.calls_made["detect_missing_faces"] == 1
+    assert server.calls_made["detect_missing_faces"] == 2
+    assert server.calls_made["faces"] == 2, "once more, after the proof"
 
 
 async def test_a_detection_that_failed_is_asked_for_again_and_finds_the_face(place, server):
@@ -154,7 +155,7 @@ async def test_a_detection_that_failed_and_then_finds_nobody_is_no_face(place, s
     photo = await place.deliver("none_1.jpg")
     await at_rest(place)
     assert reason(place, photo).code == "no_faces_detected"
-    assert server.calls_made["detect_missing_faces"] == 2
+    assert server.calls_made["detect_missing_faces"] == 3
 
 
 @pytest.mark.parametrize("name", ["anna_1.jpg", "none_1.jpg"])
@@ -177,12 +178,116 @@ async def test_one_failed_detection_does_not_hold_up_the_others(place, server):
     assert reason(place, bad).code == "recognition_failed"
 
 
+@pytest.mark.parametrize("name", ["anna_1.jpg", "none_1.jpg"])
+async def test_a_detection_that_fails_before_anybody_sees_it_is_not_no_face(place, server, name):
+    """Measured on 3.1.0 with machine learning down: the jobs are gone before the queue can be listed."""
+    server.undetected, server.ml_failing, server.fails_unseen = {name}, True, True
+    photo = await place.deliver(name)
+    await at_rest(place)
+    assert reason(place, photo).code == "recognition_failed"
+    assert "could not be proved" in reason(place, photo).detail
+
+
+async def test_others_unfinished_photos_that_fail_unseen_leave_it_open(place, server):
+    """A number is missing and nobody knows whose it is."""
+    server.undetected, server.ml_failing, server.fails_unseen = {"none_bad.jpg"}, True, True
+    bad, good = await place.deliver("none_bad.jpg"), await place.deliver("none_1.jpg")
+    await rounds(place, 8)
+    assert {state(place, bad), state(place, good)} == {State.KNOWN}
+    server.fails_unseen = False
+    await at_rest(place)
+    assert reason(place, good).code == "no_faces_detected"
+    assert reason(place, bad).code == "recognition_failed"
+
+
+async def test_a_question_nobody_saw_is_put_again(place, server):
+    server.questions_unseen = 3
+    photo = await place.deliver("none_1.jpg")
+    await at_rest(place)
+    assert reason(place, photo).code == "no_faces_detected"
+    assert server.calls_made["detect_missing_faces"] == 5
+
+
+async def test_without_numbers_nothing_is_proved(place, server):
+    server.questions_unseen = 1000
+    photo = await place.deliver("none_1.jpg")
+    await at_rest(place)
+    assert reason(place, photo).code == "recognition_failed"
+
+
+async def test_while_face_recognition_is_switched_off_nothing_is_no_face(place, server):
+    server.recognition_off = True
+    photo = await place.deliver("none_1.jpg")
+    await at_rest(place)
+    assert reason(place, photo).code == "recognition_failed"
+    assert "switched off" in reason(place, photo).detail
+    assert server.calls_made["detect_missing_faces"] == 0
+
+
+async def test_photos_that_rest_cost_nothing_and_hold_nobody_up(place, server):
+    server.undetected, server.ml_failing = {"none_bad.jpg"}, True
+    await place.deliver("none_bad.jpg")
+    for _ in range(100):
+        await rounds(place, 1, seconds=0.1)
+        if server.calls_made["detect_missing_faces"]:
+            break
+    before = server.calls_made.total()
+    await rounds(place, 5, seconds=0.5)
+    assert server.calls_made.total() == before
+    other = await place.deliver("anna_1.jpg")
+    await rounds(place, 4, seconds=0.3)
+    assert place.places(other) == ["faces/anna/anna_1.jpg"]
+
+
+async def test_the_machine_learning_service_decides_what_the_queue_leaves_open(place, server):
+    """Its answer for the very preview: no face is no face, and a face means that detection has failed."""
+    server.undetected, server.ml_failing, server.fails_unseen = {"none_1.jpg", "anna_1.jpg"}, True, True
+    service = Service({"none_1.jpg": False, "anna_1.jpg": True}, server)
+    place.sidecar.recognise._gather.measure = service
+    none, anna = await place.deliver("none_1.jpg"), await place.deliver("anna_1.jpg")
+    await at_rest(place)
+    assert reason(place, none).code == "no_faces_detected"
+    assert reason(place, anna).code == "recognition_failed"
+    assert "failed 3 times" in reason(place, anna).detail
+
+
+async def test_a_machine_learning_service_that_is_down_is_asked_once(place, server):
+    server.undetected, server.ml_failing, server.fails_unseen = {"none_"}, True, True
+    server.undetected = {f"none_{n}.jpg" for n in range(5)}
+    service = Service({}, server)
+    place.sidecar.recognise._gather.measure = service
+    ids = [await place.deliver(f"none_{n}.jpg") for n in range(5)]
+    await at_rest(place)
+    assert {reason(place, i).code for i in ids} == {"recognition_failed"}
+    assert service.calls == 1
+
+
+class Service:
+    """A machine learning service that sees faces as scripted, by the end of the path; else it is down."""
+
+    def __init__(self, sees, server):
+        self.sees, self.server, self.calls, self.available, self.version = sees, server, 0, True, 0
+
+    async def sees_faces(self, asset_id):
+        self.calls += 1
+        path = self.server.assets[asset_id].path
+        found = next((sees for name, sees in self.sees.items() if path.endswith(name)), None)
+        self.available = found is not None
+        return found
+
+    async def complete(self, asset_id, evidence, policy, ambiguous):
+        return evidence
+
+    async def recall(self, asset_id, evidence):
+        return None
+
+
 async def test_a_busy_detection_is_asked_again_later(place, server):
     server.failing["detect_missing_faces"] = [Busy(), Busy()]
     photo = await place.deliver("none_1.jpg")
     await at_rest(place)
     assert reason(place, photo).code == "no_faces_detected"
-    assert server.calls_made["detect_missing_faces"] == 3
+    assert server.calls_made["detect_missing_faces"] == 4
     assert place.problems == []
 
 
@@ -190,7 +295,7 @@ async def test_while_the_queue_is_filled_nothing_is_proved(place, server, monkey
     """The job that queues missing detections is still there: not seen does not mean not queued."""
     from smartsort.core.completion import Listing
 
-    monkeypatch.setattr(recognise, "_BETWEEN_LISTINGS", 0)
+    monkeypatch.setattr(detection, "BETWEEN_LISTINGS", 0)
 
     async def filling():
         server._call("detection_jobs")

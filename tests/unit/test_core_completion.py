@@ -10,6 +10,7 @@ from smartsort.core.completion import (
     RECOGNITION,
     Listing,
     Look,
+    Questions,
     QueueCount,
     paused,
     pending,
@@ -111,3 +112,79 @@ def test_pending_counts_the_chain_alone_and_paused_jobs_too():
     assert pending(counts) == 11
     assert paused(counts) == ("faceDetection",)
     assert pending({}) == 0
+
+
+# --- what the numbers of a queue's jobs tell -------------------------------------------------
+
+
+def asked(*steps):
+    """Questions with what was listed after each: the question's number or None, then {number: asset}."""
+    made = Questions()
+    for number, jobs in steps:
+        made.asked()
+        seen = frozenset() if number is None else frozenset({number})
+        made.listed(Listing("faceDetection", collective=bool(seen), collective_numbers=seen))
+        made.listed(Listing("faceDetection", frozenset(jobs.values()), numbers=frozenset(jobs)))
+    return made
+
+
+def test_two_questions_that_follow_one_another_prove_that_nothing_was_unfinished():
+    made = asked((7, {}), (8, {}))
+    assert made.answered
+    assert made.unfinished == set()
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (),
+        ((7, {}),),
+        ((7, {}), (9, {})),  # one that nobody saw
+        ((7, {8: "a"}), (10, {})),  # one was seen, one was not
+        ((None, {}), (8, {})),
+        ((7, {}), (None, {})),
+        ((7, {}), (None, {}), (10, {})),
+        ((7, {}), (3, {})),  # the queue was emptied and counts anew
+    ],
+    ids=repr,
+)
+def test_a_number_that_nobody_accounts_for_leaves_it_open(steps):
+    assert not asked(*steps).answered
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        ((7, {8: "a"}), (9, {})),
+        ((7, {8: "a", 9: "b"}), (10, {11: "a"})),
+        ((7, {}), (None, {}), (9, {})),  # a question nobody saw took a number too
+        ((None, {}), (8, {}), (9, {})),
+        ((7, {}), (9, {}), (10, {})),
+    ],
+    ids=repr,
+)
+def test_numbers_that_are_all_accounted_for_are_an_answer(steps):
+    assert asked(*steps).answered
+
+
+unfinished_then = st.lists(st.sets(st.integers(0, 5), max_size=4), min_size=1, max_size=6)
+
+
+@given(unfinished_then, st.data())
+def test_an_answer_is_never_wrong(before, data):
+    """A queue as Immich's, seen through any gaps: who is not found unfinished was finished when asked."""
+    number, made, truth = data.draw(st.integers(0, 100)), Questions(), []
+    for unfinished in before:
+        made.asked()
+        question, number = number, number + 1
+        queued = {number + place: f"photo-{one}" for place, one in enumerate(sorted(unfinished))}
+        number += len(queued) + data.draw(st.integers(0, 2))  # and perhaps somebody else's
+        truth.append(set(queued.values()))
+        if data.draw(st.booleans()):
+            made.listed(Listing("faceDetection", collective=True, collective_numbers=frozenset({question})))
+        seen = {n: photo for n, photo in queued.items() if data.draw(st.booleans())}
+        made.listed(Listing("faceDetection", frozenset(seen.values()), numbers=frozenset(seen)))
+        if made.answered:
+            # Asked before the last question: one of those before it found all that was unfinished then.
+            assert any(then <= made.unfinished for then in truth[:-1])
+            return

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from smartsort.confidence.service import FaceService, FaceServiceUnavailable
+from smartsort.confidence.service import FaceService, FaceServiceUnavailable, Seen
 from smartsort.core.model import Face
 from smartsort.core.similarity import Vector, matched
 from smartsort.errors import ImmichRejected
@@ -60,18 +60,28 @@ class Faces:
         have = await self._context.ledger.aread(lambda db: embeddings.known(db, model.name, ids))
         if len(have) == len(faces) or not faces:
             return have
-        async with self._gate:
-            self.service.check()
-            preview = await self._context.server.thumbnail(asset_id, ThumbnailSize.PREVIEW)
-            if preview is None:
-                raise FaceServiceUnavailable("Immich has no preview of the photo")
-            seen = await self.service.faces(preview[0], model)
+        seen = await self._look_at(asset_id, model)
         places = matched(faces, [face.box for face in seen.faces], seen.width, seen.height)
         found = {face_id: seen.faces[index].vector for face_id, index in places.items()}
         at = self._context.clock.text()
         rows = [Embedding(face_id, asset_id, vector) for face_id, vector in found.items()]
         await self._context.ledger.awrite(lambda db: embeddings.put(db, model.name, rows, at))
         return {**have, **found}
+
+    async def any_on(self, asset_id: str) -> bool:
+        """Whether the service finds a face on an asset, in the preview that Immich itself has sent it.
+
+        Raises FaceServiceUnavailable, ImmichError.
+        """
+        return bool((await self._look_at(asset_id, await self.model())).faces)
+
+    async def _look_at(self, asset_id: str, model: FaceModel) -> Seen:
+        async with self._gate:
+            self.service.check()
+            preview = await self._context.server.thumbnail(asset_id, ThumbnailSize.PREVIEW)
+            if preview is None:
+                raise FaceServiceUnavailable("Immich has no preview of the photo")
+            return await self.service.faces(preview[0], model)
 
     async def of_person(self, asset_id: str, person_id: str, smallest: int) -> Embedding | None:
         """The face of a person on an asset, None when it is not there, too small or not found again.

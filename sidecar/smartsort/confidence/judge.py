@@ -95,6 +95,14 @@ class Measure:
             return ()
         return () if vector is None else self._closest(asset_id, face, vector)
 
+    async def sees_faces(self, asset_id: str) -> bool | None:
+        """Whether the service finds a face on this photo: one call. None when it cannot tell now."""
+        try:
+            async with asyncio.timeout(self._patience):
+                return await self._faces.any_on(asset_id)
+        except (TimeoutError, FaceServiceUnavailable, ImmichError):
+            return None
+
     async def recall(self, asset_id: str, evidence: Evidence) -> Evidence | None:
         """The evidence with the confidence as it would be measured now, from memory alone.
 

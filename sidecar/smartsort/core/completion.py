@@ -4,12 +4,17 @@ Measured on 2.5.6 and 3.1.0: a photo moves through the queues of `CHAIN` in that
 next queue before it leaves the last. So a reader that lists the queues in chain order and meets the
 photo in none of them knows that it has left the last one. Under `facialRecognition` the jobs carry
 face ids, not asset ids.
+
+A job that has ended leaves no trace in a listing, whether it went well or badly, and one that fails at once
+is gone before anybody can list it. What stays is its number: a queue numbers its jobs one by one.
+`Questions` reads from the numbers what a question has queued, seen or not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 
 CHAIN = (
     "library",
@@ -57,6 +62,10 @@ class Listing:
     """A job that stands for many photos was there: a queue-all, or a library still being walked."""
     full: bool = False
     """As long as a listing can be: there may be more jobs than were shown."""
+    numbers: frozenset[int] = frozenset()
+    """The numbers of the jobs with an id, as far as they are numbers."""
+    collective_numbers: frozenset[int] = frozenset()
+    """The numbers of the jobs that stand for many photos."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +104,48 @@ class Look:
         if last.full:
             return not face_ids
         return not (last.ids & frozenset(face_ids))
+
+
+@dataclass(slots=True)
+class Questions:
+    """A row of questions to `faceDetection`, each "queue every photo whose detection never finished".
+
+    A question is a job of that queue itself and has a number. When its job is gone it has queued all that
+    was unfinished, and each of those took the next number. So two questions whose numbers follow one another
+    prove that the first queued nothing: no photo on the whole server was unfinished. Numbers in between that
+    were seen in a listing, with the photo they belong to, are accounted for; any other may be anybody's photo
+    whose detection failed at once. It makes no difference whether machine learning works meanwhile.
+    """
+
+    _numbers: list[int | None] = field(default_factory=list)
+    """The number of each question, None while its job has not been seen."""
+    _seen: set[int] = field(default_factory=set)
+    unfinished: set[str] = field(default_factory=set)
+    """Assets that were seen to be queued."""
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def asked(self) -> None:
+        """Note that a question was put. The one before must have been seen to be gone from the queue."""
+        self._numbers.append(None)
+
+    def listed(self, listing: Listing) -> None:
+        """Note a listing of the queue, read after the last question was put or while it was."""
+        self._seen |= listing.numbers
+        self.unfinished |= listing.ids
+        if self._numbers and self._numbers[-1] is None:
+            last = max((n for n in self._numbers if n is not None), default=-1)
+            self._numbers[-1] = min((n for n in listing.collective_numbers if n > last), default=None)
+
+    @property
+    def answered(self) -> bool:
+        """True when it is known of every photo whether it was unfinished: those in `unfinished`, no other."""
+        asked = [(place, n) for place, n in enumerate(self._numbers) if n is not None]
+        return any(
+            last - first - (there - here) == sum(first < n < last for n in self._seen)
+            for (here, first), (there, last) in pairwise(asked)
+        )
 
 
 def pending(counts: QueueCounts) -> int:

@@ -45,6 +45,7 @@ class PhotoChain:
             }
         )
         engine.gates["FacialRecognitionQueueAll"] = self._nothing_blocks
+        engine.refused = lambda job: faults.refuses(job.name)
 
     def start(self, asset: Asset) -> None:
         """Let a new or changed photo run through everything."""
@@ -119,6 +120,8 @@ class PhotoChain:
         asset = self._state.assets.get(job.data["id"])
         if asset is None:
             return
+        if self._faults.refuses(job.name):
+            raise JobFailedError(f"machine learning did not answer for {asset.path}")
         if self._state.settings.finds_duplicates and not asset.undecodable:
             with contextlib.suppress(Exception):  # a picture that went away meanwhile has no copies
                 asset.fingerprint = await asyncio.to_thread(fingerprint, asset.real_path)
@@ -150,7 +153,7 @@ class PhotoChain:
         asset = self._state.assets.get(job.data["id"])
         if asset is None or self._faults.face_recognition_off or asset.thumbhash is None:
             return
-        if self._faults.ml_failing:
+        if self._faults.ml_failing or self._faults.refuses(job.name):
             raise JobFailedError(f"machine learning did not answer for {asset.path}")
         self._recognition.detect(asset)
 

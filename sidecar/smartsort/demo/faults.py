@@ -40,15 +40,19 @@ class Faults:
     """All faults of one server; everything is off at first.
 
     `down` closes every connection without a word (but those to `/demo/...`, which switch it off again);
-    `ml_failing` makes face detection fail; `face_recognition_off` is the switch of Immich's own settings;
-    `listing_error_rate` is how often a queue listing answers 500; `library_gone` hides every library;
-    `extra_fields` adds unknown fields to every object of every answer; `version` is what the server says it
-    is, "" for the truth.
+    `ml_failing` makes face detection fail after its usual time; `ml_refused` is a machine learning service
+    that cannot be reached: face detection and smart search fail within milliseconds; `ml_faces_refused` is
+    the same for the faces alone, as when only their model cannot be loaded; `face_recognition_off` is the
+    switch of Immich's own settings; `listing_error_rate` is how often a queue listing answers 500;
+    `library_gone` hides every library; `extra_fields` adds unknown fields to every object of every answer;
+    `version` is what the server says it is, "" for the truth.
     """
 
     seed: int = 0
     down: bool = False
     ml_failing: bool = False
+    ml_refused: bool = False
+    ml_faces_refused: bool = False
     face_recognition_off: bool = False
     library_gone: bool = False
     extra_fields: bool = False
@@ -87,6 +91,12 @@ class Faults:
         shown = asdict(self)
         del shown["_rng"]
         return shown
+
+    def refuses(self, job_name: str) -> bool:
+        """True for a job that machine learning does not even begin."""
+        if job_name == "AssetDetectFaces":
+            return self.ml_refused or self.ml_faces_refused
+        return job_name == "SmartSearch" and self.ml_refused
 
     def listing_fails(self) -> bool:
         return self.listing_error_rate > 0 and self._rng.random() < self.listing_error_rate

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from smartsort.demo.timing import CONCURRENCY, Timing
+from smartsort.demo.timing import CONCURRENCY, REFUSED_SECONDS, Timing
 
 log = logging.getLogger(__name__)
 # Immich asks its queue for the jobs 0 to 1000, both included.
@@ -73,12 +73,14 @@ class JobEngine:
 
     A job's handler runs at the end of its time and adds what follows before the job leaves its queue, so that
     a photo is always to be seen somewhere. A job whose name has a gate waits, active, until the gate opens.
+    One that is `refused` ends within milliseconds, so that hardly anybody ever sees it.
     """
 
     def __init__(self, queue_names: Iterable[str], timing: Timing, rng: random.Random) -> None:
         self.queues = {name: Queue(name, CONCURRENCY.get(name, 1)) for name in queue_names}
         self.handlers: dict[str, Handler] = {}
         self.gates: dict[str, Gate] = {}
+        self.refused: Gate = lambda _: False
         self.failures: list[tuple[str, dict[str, Any], str]] = []
         self._timing = timing
         self._rng = rng
@@ -171,6 +173,8 @@ class JobEngine:
             identifier, job = queue.waiting.popitem(last=False)
             queue.active[identifier] = job
             seconds = self._timing.of(job.name, len(queue.active) - 1, self._rng)
+            if self.refused(job):
+                seconds = min(seconds, REFUSED_SECONDS)
             if seconds > 0:
                 loop.call_later(seconds, self._end, job)
             else:

@@ -21,7 +21,7 @@ from smartsort.core.completion import (
     QueueCount,
     QueueCounts,
 )
-from smartsort.immich.connection import Connection
+from smartsort.immich.connection import Connection, known
 
 LIBRARY = "library"
 DETECTION = "faceDetection"
@@ -92,13 +92,25 @@ def listing(queue: str, jobs: Sequence[Job], libraries: Collection[str] | None =
     """
     ids = set()
     collective = False
+    numbers: dict[bool, set[int]] = {True: set(), False: set()}
     for job in jobs:
         own = job.data.additional_properties.get("id")
+        one = queue != LIBRARY and isinstance(own, str) and not job.name.endswith("QueueAll")
+        number = known(job.id, "")
+        if number.isascii() and number.isdigit():
+            numbers[one].add(int(number))
         if queue == LIBRARY:
             library = job.data.additional_properties.get("libraryId", own)
             collective |= libraries is None or not isinstance(library, str) or library in libraries
-        elif job.name.endswith("QueueAll") or not isinstance(own, str):
-            collective = True
+        elif one:
+            ids.add(str(own))
         else:
-            ids.add(own)
-    return Listing(queue=queue, ids=frozenset(ids), collective=collective, full=len(jobs) >= LISTING_LIMIT)
+            collective = True
+    return Listing(
+        queue=queue,
+        ids=frozenset(ids),
+        collective=collective,
+        full=len(jobs) >= LISTING_LIMIT,
+        numbers=frozenset(numbers[True]),
+        collective_numbers=frozenset(numbers[False]),
+    )

@@ -124,6 +124,10 @@ class ServerCalls(Connection):
             trash=found.trash,
         )
 
+    async def detects_faces(self) -> bool:
+        """False while face recognition is switched off in Immich: then no photo gets a face."""
+        return (await self.features()).facial_recognition
+
     async def system_settings(self) -> SystemSettings:
         """The administrator's settings; needs a permission that smartsort does not ask for otherwise."""
         found = await self._read("get_system_config", get_system_config.asyncio_detailed(client=self._client))

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from math import inf
 
 from sqlite_utils import Database
 
@@ -25,6 +26,7 @@ from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Photo, evidence_from_json, reasons_from_json
 from smartsort.ledger.source_tables import ReviewRow
 from smartsort.pipeline.context import Context
+from smartsort.pipeline.detection import Detections
 from smartsort.pipeline.evidence import Gather
 from smartsort.pipeline.people import People
 from smartsort.pipeline.route import Router, Verdict
@@ -78,6 +80,10 @@ class _Memory:
     asked_for: int | None = None
     """The version of the people recognition was last started for."""
     recognising: bool = False
+    ask_detection_at: float = -inf
+    """When it is asked again about photos whose detection had failed (monotonic)."""
+    detecting: bool = False
+    """Detection was started again for some of them and is at work."""
     measured: int | None = None
     """The version of the galleries the waiting photos were last held against."""
     vain: dict[int, frozenset[str]] = field(default_factory=dict)
@@ -87,14 +93,18 @@ class _Memory:
 class Heal:
     """The stage that judges waiting photos again."""
 
-    def __init__(self, context: Context, router: Router, people: People, gather: Gather) -> None:
-        self._context, self._router, self._people, self._gather = context, router, people, gather
+    def __init__(
+        self, context: Context, router: Router, people: People, gather: Gather, detections: Detections
+    ) -> None:
+        self._context, self._router, self._people = context, router, people
+        self._gather, self._detections = gather, detections
         self._memory = _Memory()
 
     async def step(self) -> float:
         """One run; seconds until the next. Immich is asked nothing while nothing waits in review.
 
-        At most ten calls to Immich and one for each photo that changed. Raises ImmichError.
+        At most ten calls to Immich, as many while a failed detection is repeated, and one for each photo that
+        changed. Raises ImmichError.
         """
         context, memory = self._context, self._memory
         await self._learn()
@@ -108,6 +118,8 @@ class Heal:
         self._notice(_renamed(memory.waiting.values(), people, self._people.ambiguous))
         self._notice(await context.ledger.aread(self._told_apart))
         self._notice(await self._measured_anew())
+        if await self._detecting():
+            return SHORT_PAUSE
         if await self._recognising():
             return SHORT_PAUSE
         self._notice(await self._compared())
@@ -165,6 +177,32 @@ class Heal:
                 found.append(photo_id)
         memory.measured = measure.version
         return found
+
+    async def _detecting(self) -> bool:
+        """Have detection repeated where it had failed, once a turn; True while Immich is at it.
+
+        Immich never does so by itself. Photos that it has looked at now are judged again, face or none.
+        """
+        memory = self._memory
+        failed = {w.asset_id: w.photo_id for w in memory.waiting.values() if w.code == "recognition_failed"}
+        now = self._context.clock.monotonic()
+        if memory.detecting:
+            left = await self._context.server.detection_jobs()
+            if left.ids or left.collective:
+                return True
+        elif now < memory.ask_detection_at:
+            return False
+        if not failed:
+            memory.detecting = False
+            return False
+        answer = await self._detections.ask(failed)
+        if answer.finished:
+            self._notice(failed[asset_id] for asset_id in answer.finished)
+            memory.recognising = True  # their faces may not be assigned yet
+        # Once more when that is done; what fails again then waits for the next turn.
+        memory.detecting = bool(answer.unfinished) and not memory.detecting
+        memory.ask_detection_at = now + self._context.tuning.look_again_seconds
+        return memory.detecting
 
     async def _recognising(self) -> bool:
         """Have Immich try its unassigned faces again when people were named; True while it is at it."""
@@ -231,7 +269,7 @@ class Heal:
         last = {i: await context.ledger.aread(lambda db, i=i: photos.last_decision(db, i)) for i in photo_ids}  # type: ignore[misc]
         faces = await self._faces([p for p in rows if p.state is State.REVIEW])
         before = {i: found[4] for i, found in last.items() if found is not None}
-        pairs = [(p, faces[p.id]) for p in rows if p.id in faces]
+        pairs = await self._proved([(p, faces[p.id]) for p in rows if p.id in faces], before)
         verdicts = await self._gather.verdicts(pairs, before)
         moving: list[Verdict] = []
         staying: list[tuple[Verdict, Decision]] = []
@@ -249,6 +287,26 @@ class Heal:
             await self._renew([pair for pair in staying if pair[0].photo.id in still])
         for photo_id in photo_ids:
             self._memory.changed.pop(photo_id, None)
+
+    async def _proved(
+        self, pairs: Sequence[tuple[Photo, tuple[Face, ...]]], before: Mapping[int, Evidence]
+    ) -> list[tuple[Photo, tuple[Face, ...]]]:
+        """Those whose faces may be believed: all but photos that had a face and show none.
+
+        Somebody may have had all faces detected anew; until that is done, or when it fails, there are none.
+        """
+        lost = {
+            p.asset_id or "": p.id
+            for p, faces in pairs
+            if not faces and p.id in before and before[p.id].faces
+        }
+        if not lost:
+            return list(pairs)
+        answer = await self._detections.ask(lost)
+        doubtful = {photo_id for asset_id, photo_id in lost.items() if asset_id not in answer.finished}
+        for photo_id in doubtful:
+            self._memory.vain.pop(photo_id, None)  # so that it is noticed once more
+        return [(p, faces) for p, faces in pairs if p.id not in doubtful]
 
     async def _faces(self, waiting: Sequence[Photo]) -> dict[int, tuple[Face, ...]]:
         """Faces by photo id, one call each; photos Immich does not know any more are missing."""

@@ -18,6 +18,7 @@ from smartsort.ledger import photos
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Member, Photo
 from smartsort.pipeline.context import Context
+from smartsort.pipeline.detection import Detection, Detections
 from smartsort.pipeline.evidence import Gather
 from smartsort.pipeline.pace import FIRST_LOOK, SHORTEST_PAUSE, LookPace
 from smartsort.pipeline.people import People
@@ -36,9 +37,6 @@ looks are made on the clock instead."""
 
 _CLOCK_SKEW = timedelta(minutes=10)
 
-_LISTINGS_PER_QUESTION = 200
-_BETWEEN_LISTINGS = 0.01
-
 
 @dataclass(slots=True)
 class _Waiting:
@@ -52,10 +50,12 @@ class _Waiting:
     """Of those, the faces recognition still had when they were read."""
     faceless: list[Photo] = field(default_factory=list)
     """Photos without a face that have to be asked for once more."""
-    unfinished_detection: set[str] = field(default_factory=set)
-    """Assets that `detect_missing_faces` was seen to queue."""
     asked: dict[str, int] = field(default_factory=dict)
-    """How often missing faces were asked for, by asset."""
+    """How often it was asked in vain whether detection is over, by asset."""
+    doubt: dict[str, str] = field(default_factory=dict)
+    """Of those, why it could not be found out; "" where it is known that detection had failed."""
+    rest_until: dict[str, float] = field(default_factory=dict)
+    """Of those, when they are looked at again (monotonic)."""
     seen_in_recognition: int | None = None
     unresolved: dict[int, int] = field(default_factory=dict)
     """Looks that did not find an asset for a placed photo, by photo id."""
@@ -67,10 +67,17 @@ class Recognise:
     takes = (State.PLACED, State.KNOWN)
 
     def __init__(
-        self, context: Context, router: Router, people: People, shelve: Shelve, gather: Gather | None = None
+        self,
+        context: Context,
+        router: Router,
+        people: People,
+        shelve: Shelve,
+        gather: Gather,
+        *,
+        detections: Detections,
     ) -> None:
         self._context, self._router, self._people, self._shelve = context, router, people, shelve
-        self._gather = gather or Gather(context, people)
+        self._gather, self._detections = gather, detections
         self._pace = LookPace(longest=context.tuning.wait_time_seconds)
         self._recognition_pace = LookPace(longest=min(0.35, context.tuning.wait_time_seconds))
         self._memory = _Waiting()
@@ -104,6 +111,12 @@ class Recognise:
             self._recognition_pace.restart()
             return FIRST_LOOK
 
+        now = context.clock.monotonic()
+        resting = self._memory.rest_until
+        awake = [p for p in waiting if resting.get(p.asset_id or "", now) <= now]
+        if not awake:
+            return max(SHORTEST_PAUSE, min(resting[p.asset_id or ""] for p in waiting) - now)
+        waiting = awake
         if self._all_detected(waiting):
             return await self._while_recognising(waiting, await context.server.recognition_jobs())
         self.counts = await context.server.queue_counts()
@@ -235,7 +248,7 @@ class Recognise:
 
         `last` is the recognition queue, read after the proof and before the faces.
         """
-        memory = self._memory
+        context, memory = self._context, self._memory
         await self._read_faces(finished, last)
         verdicts: list[Verdict] = []
         ready: list[tuple[Photo, Sequence[Face]]] = []
@@ -247,9 +260,8 @@ class Recognise:
                 continue
             if not faces and self._must_ask(photo):
                 memory.faceless.append(photo)
-            elif not faces and asset_id in memory.unfinished_detection:
-                why = f"face detection failed {memory.asked.get(asset_id, 0)} times"
-                verdicts.append(Verdict(photo, Evidence(gave_up=why)))
+            elif not faces and context.tuning.retry_if_no_faces:
+                verdicts.append(Verdict(photo, Evidence(gave_up=self._why_in_vain(photo))))
             elif self._worth_another_recognition(faces):
                 unassigned.append(photo)
             else:
@@ -259,24 +271,32 @@ class Recognise:
         return await self._route([*verdicts, *await self._gather.verdicts(ready)])
 
     async def _judge_faceless(self, without: Sequence[Photo]) -> int:
-        proved = await self._still_faceless(await self._ask_for_missing_faces(without))
+        """Route those photos without a face whose detection is proved to be over; how many."""
+        answer = await self._detections.ask({p.asset_id for p in without if p.asset_id})
+        if not answer.asked:
+            return 0  # the next look comes back to these
+        await self._rest([p for p in without if p.asset_id not in answer.finished], answer)
+        proved = await self._still_faceless([p for p in without if p.asset_id in answer.finished])
         return await self._route(await self._gather.verdicts([(photo, ()) for photo in proved]))
 
-    async def _still_faceless(self, unseen: Sequence[Photo]) -> list[Photo]:
+    async def _still_faceless(self, finished: Sequence[Photo]) -> list[Photo]:
         """Those that have no face even now: a detection may be queued and over between two listings."""
         gate = asyncio.Semaphore(FACES_AT_ONCE)
 
         async def faceless(photo: Photo) -> bool:
             async with gate:
-                return not await self._context.server.faces(photo.asset_id or "")
+                try:
+                    return not await self._context.server.faces(photo.asset_id or "")
+                except ImmichRejected:
+                    return False  # gone since; found out when its faces are read again
 
-        answers = await asyncio.gather(*(faceless(p) for p in unseen))
-        for photo, none in zip(unseen, answers, strict=True):
+        answers = await asyncio.gather(*(faceless(p) for p in finished))
+        for photo, none in zip(finished, answers, strict=True):
             if not none:
                 # Faces after all: it goes through the whole proof once more.
                 self._memory.detected.discard(photo.asset_id or "")
                 self._memory.faces.pop(photo.asset_id or "", None)
-        return [p for p, none in zip(unseen, answers, strict=True) if none]
+        return [p for p, none in zip(finished, answers, strict=True) if none]
 
     async def _route(self, verdicts: Sequence[Verdict]) -> int:
         done = set(await self._router.route(verdicts))
@@ -336,51 +356,37 @@ class Recognise:
     # --- no face: not a verdict yet ----------------------------------------------------------
 
     def _must_ask(self, photo: Photo) -> bool:
-        """True while it is not proved that detection ran: a failed detection looks like no face."""
+        """True while it is to be found out whether detection ran: a failed one looks like no face."""
         tuning = self._context.tuning
         if not tuning.retry_if_no_faces:
             return False
         return self._memory.asked.get(photo.asset_id or "", 0) <= tuning.max_retries
 
-    async def _ask_for_missing_faces(self, without: Sequence[Photo]) -> list[Photo]:
-        """Have Immich queue exactly the photos whose detection never finished; the photos it did not queue.
-
-        For these it is proved that there is no face. The others go on waiting. The queue is read in
-        quick succession until the job that fills it is gone: a detection that fails at once is soon gone too.
-        """
+    async def _rest(self, unproved: Sequence[Photo], answer: Detection) -> None:
+        """Leave photos alone for a while whose detection was started again or could not be judged."""
         context, memory = self._context, self._memory
-        assets = {p.asset_id for p in without if p.asset_id}
-        try:
-            await context.server.detect_missing_faces()
-        except ImmichRejected as busy:
-            if not busy.retryable:
-                raise
-            return []  # detection is at work for somebody else; the next look comes back to these
-        seen: set[str] = set()
-        for _ in range(_LISTINGS_PER_QUESTION):
-            listing = await context.server.detection_jobs()
-            seen |= listing.ids
-            if not listing.collective:
-                break
-            await asyncio.sleep(_BETWEEN_LISTINGS)
-        else:
-            # Still filling the queue: nothing is proved, the next look asks again.
-            seen |= assets
-        for asset_id in assets:
+        until = context.clock.monotonic() + context.tuning.wait_time_seconds
+        for photo in unproved:
+            asset_id = photo.asset_id or ""
             memory.asked[asset_id] = memory.asked.get(asset_id, 0) + 1
-        memory.unfinished_detection |= seen & assets
-        memory.detected -= seen
-        for asset_id in seen & assets:
+            memory.rest_until[asset_id] = until
+            memory.doubt[asset_id] = "" if asset_id in answer.unfinished else answer.doubt
+            memory.detected.discard(asset_id)
             memory.faces.pop(asset_id, None)
         now = context.clock.text()
-        queued = [p for p in without if p.asset_id in seen]
         await context.commit(
             [
                 Change(p.id, values={"detection_asked_at": now, "retries": memory.asked[p.asset_id or ""]})
-                for p in queued
+                for p in unproved
             ]
         )
-        return [p for p in without if p.asset_id not in seen]
+
+    def _why_in_vain(self, photo: Photo) -> str:
+        asset_id = photo.asset_id or ""
+        times, doubt = self._memory.asked.get(asset_id, 0), self._memory.doubt.get(asset_id, "")
+        if doubt:
+            return f"asked {times} times, it could not be proved that it was looked at: {doubt}"
+        return f"face detection failed {times} times"
 
     def _forget(self, done: Sequence[Photo]) -> None:
         for photo in done:
@@ -389,7 +395,8 @@ class Recognise:
             self._memory.faces.pop(asset_id, None)
             self._memory.open_faces.pop(asset_id, None)
             self._memory.asked.pop(asset_id, None)
-            self._memory.unfinished_detection.discard(asset_id)
+            self._memory.rest_until.pop(asset_id, None)
+            self._memory.doubt.pop(asset_id, None)
             self._memory.unresolved.pop(photo.id, None)
 
 

@@ -1,0 +1,121 @@
+"""Has Immich looked for faces on these photos? "No face" is a verdict only when it has.
+
+A detection that failed looks like a photo without a face, and nothing in Immich's answers tells the two
+apart. The proof is made of questions to its queue (`smartsort.core.completion.Questions`) and, where these
+leave it open, of the machine learning service's own answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from smartsort.core.completion import Questions
+from smartsort.errors import ImmichRejected
+from smartsort.pipeline.context import Context
+from smartsort.pipeline.evidence import Gather
+
+MOST_QUESTIONS = 10
+"""Questions in one go. Mostly two are enough; the job of one that is done before it can be listed tells
+nothing, and another has to be put."""
+
+LISTINGS_PER_QUESTION = 200
+BETWEEN_LISTINGS = 0.01
+"""Seconds between two listings of a queue that is still being filled."""
+
+BUSY_TRIES = 10
+BUSY_SECONDS = 0.1
+"""How often a question is put again, and after how long, while the queue works on the last one's photos."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """What is known of the photos that were asked about; of those in neither set it is not known."""
+
+    finished: frozenset[str] = frozenset()
+    """Detection is over: the faces that Immich shows from now on are all there are."""
+    unfinished: frozenset[str] = frozenset()
+    """Detection had failed and was started once more."""
+    asked: bool = True
+    """False when Immich would not be asked now."""
+    doubt: str = ""
+    """Why it could not be found out, of the photos in neither set; "" when there are none."""
+
+
+class Detections:
+    """Asks about photos without a face; one row of questions at a time, whoever asks.
+
+    `gather` knows the machine learning service, if there is one, for what Immich's queue leaves open.
+    """
+
+    def __init__(self, context: Context, gather: Gather) -> None:
+        self._context, self._gather = context, gather
+        self._turn = asyncio.Lock()
+
+    async def ask(self, asset_ids: Collection[str]) -> Detection:
+        """Find out whose detection is over, and have it started again where it failed.
+
+        Nothing that is at work for these photos may be left in the chain's queues. Read the faces afterwards,
+        not before: a photo may have been finished in between. Some ten calls, however many photos. Raises
+        ImmichError.
+        """
+        if not await self._context.server.detects_faces():
+            return Detection(doubt="face recognition is switched off in Immich")
+        wanted = frozenset(asset_ids)
+        questions = Questions()
+        async with self._turn:
+            while len(questions) < MOST_QUESTIONS and not questions.answered:
+                if not await self._question(questions):
+                    break
+                if wanted <= questions.unfinished:
+                    break
+        if not len(questions):
+            return Detection(asked=False, doubt="Immich is detecting faces for somebody else")
+        unfinished = wanted & questions.unfinished
+        if questions.answered:
+            return Detection(wanted - unfinished, unfinished)
+        seen, unseen = await self._ask_the_service(wanted - unfinished)
+        unfinished |= seen
+        left = wanted - unfinished - unseen
+        return Detection(unseen, unfinished, doubt="its detection may have failed unseen" if left else "")
+
+    async def _question(self, questions: Questions) -> bool:
+        """Put one question and follow it until its job is gone; False when that could not be seen."""
+        server = self._context.server
+        for attempt in range(BUSY_TRIES if len(questions) else 1):
+            if attempt:
+                await asyncio.sleep(BUSY_SECONDS)
+            try:
+                await server.detect_missing_faces()
+                break
+            except ImmichRejected as busy:
+                if not busy.retryable:
+                    raise
+                if len(questions):
+                    questions.listed(await server.detection_jobs())
+        else:
+            return False
+        questions.asked()
+        for _ in range(LISTINGS_PER_QUESTION):
+            listing = await server.detection_jobs()
+            questions.listed(listing)
+            if listing.full:
+                return False
+            if not listing.collective or questions.answered:
+                return True
+            await asyncio.sleep(BETWEEN_LISTINGS)
+        return False
+
+    async def _ask_the_service(self, asset_ids: Collection[str]) -> tuple[frozenset[str], frozenset[str]]:
+        """The photos on which the machine learning service sees a face, and those where it sees none."""
+        measure = self._gather.measure
+        faces: dict[str, bool | None] = {}
+        for asset_id in sorted(asset_ids):
+            if measure is None or not measure.available:
+                break
+            faces[asset_id] = await measure.sees_faces(asset_id)
+        return (
+            frozenset(i for i, found in faces.items() if found),
+            frozenset(i for i, found in faces.items() if found is False),
+        )
