@@ -357,9 +357,11 @@ async def test_asks_for_what_was_missed(version: str) -> None:
             break
     assert listing.collective, "the job that looks for what is missing"
     assert not listing.ids
+    [question] = listing.collective_numbers
     listing = await server.detection_jobs()
     assert len(listing.ids) == 1
     assert not listing.collective
+    assert listing.numbers == {question + 1}, "jobs are numbered one by one"
     await server.detect_missing_faces()
     await server.recognise_unassigned_faces()
     assert (await server.recognition_jobs()).collective in (True, False)
