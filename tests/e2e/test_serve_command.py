@@ -1,5 +1,6 @@
 """`smartsort serve` with nothing but environment variables, beside a demo Immich in a process of its own."""
 
+import json
 import os
 import re
 import shutil
@@ -193,3 +194,42 @@ def test_a_wrong_key_is_said_once_and_photos_wait(root, samples):
         assert healthz(sidecar).status_code == 200
         assert sidecar.end() == 0
         assert sidecar.said.count("trouble (permission)") == 1
+
+
+@pytest.mark.parametrize("from_file", [True, False])
+def test_the_environment_says_where_the_api_listens_and_for_whom(root, tmp_path, from_file):
+    """And the log is JSON, line by line, without token, key or the query of a URL."""
+    token = "a-token-of-the-environment"
+    (tmp_path / "token").write_text(f"{token}\n")
+    with socket.create_server(("127.0.0.2", 0)) as reserved:
+        port = reserved.getsockname()[1]
+    environment = {
+        "SMARTSORT_ROOT": os.fspath(root),
+        "SMARTSORT_IMMICH__LIBRARY_PATH": "/mnt/photos",
+        "SMARTSORT_IMMICH__API_KEY": DEFAULT_KEY,
+        "SMARTSORT_API__HOST": "127.0.0.2",
+        "SMARTSORT_API__PORT": str(port),
+        "SMARTSORT_LOG__FORMAT": "json",
+    }
+    if from_file:
+        environment["SMARTSORT_API__TOKEN_FILE"] = os.fspath(tmp_path / "token")
+    else:
+        environment["SMARTSORT_API__TOKEN"] = token
+    with (
+        demo_immich(root) as url,
+        running("smartsort.cli.main", "serve", SMARTSORT_IMMICH__URL=url, **environment) as sidecar,
+    ):
+        sidecar.wait_for("connected to Immich")
+        api = f"http://127.0.0.2:{port}/api/smart-download"
+        allowed = {"Authorization": f"Bearer {token}"}
+        assert httpx.get(f"{api}/status", headers=allowed, timeout=10).json()["ready"]
+        assert httpx.get(f"{api}/status", timeout=10).status_code == 401
+        assert not (root / "api-token").exists()
+        refused = {"url": "http://127.0.0.1:9/a.jpg?key=secret"}
+        httpx.post(f"{api}?wait=30", json=refused, headers=allowed, timeout=60)
+        sidecar.wait_for("given up")
+        assert sidecar.end() == 0
+    lines = [json.loads(line) for line in sidecar.said.splitlines()]
+    assert {"event", "level", "logger", "timestamp"} <= set.intersection(*map(set, lines))
+    for secret in (token, DEFAULT_KEY, "secret"):
+        assert secret not in sidecar.said
