@@ -137,6 +137,7 @@ def test_immich_gone(live: LiveSidecar) -> None:
             response = client.get(path)
             assert response.status_code == 503, path
             assert response.json()["code"] == "immich"
+            assert int(response.headers["retry-after"]) > 0
         assert client.get(f"{BASE}/review/queue").status_code == 200
         assert client.get(f"{BASE}/status").status_code == 200
         listed = client.put(f"{BASE}/config/blacklist", json={"names": ["Victor Grey"]})

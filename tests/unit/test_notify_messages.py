@@ -2,7 +2,10 @@
 
 import hashlib
 import hmac
+import re
+import time as clock
 from datetime import UTC, datetime, time
+from pathlib import Path
 
 import pytest
 
@@ -103,3 +106,21 @@ def test_the_signature_covers_time_and_body():
     digest = hmac.new(b"key", b"123." + body, hashlib.sha256).hexdigest()
     assert signature("key", "123", body) == f"sha256={digest}"
     assert signature("key", "124", body) != signature("key", "123", body) != signature("other", "123", body)
+
+
+def test_a_receiver_that_checks_as_the_page_says_takes_ours_and_no_other():
+    page = (Path(__file__).parents[2] / "sidecar" / "docs" / "notifications.md").read_text(encoding="utf-8")
+    [code] = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    namespace = {}
+    exec(code, namespace)
+    is_genuine = namespace["is_genuine"]
+    body, now = canonical(Message("test", "t", "b", "now")), str(int(clock.time()))
+
+    def headers(stamp, given):
+        return {"X-Smartsort-Timestamp": stamp, "X-Smartsort-Signature": given}
+
+    assert is_genuine(headers(now, signature("key", now, body)), body, "key")
+    assert not is_genuine(headers(now, signature("other", now, body)), body, "key")
+    assert not is_genuine(headers(now, signature("key", now, body)), body + b" ", "key")
+    old = str(int(now) - 3600)
+    assert not is_genuine(headers(old, signature("key", old, body)), body, "key"), "sent again by somebody"

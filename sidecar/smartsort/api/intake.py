@@ -209,13 +209,11 @@ class _Intake:
         return await self._context.ledger.aread(read)
 
     async def retry(self, item_id: str, actor: str) -> items.Item:
-        """The item, under way again. Raises Refused (404, 409, 422)."""
+        """The item, under way again. Raises Refused (404, 409)."""
         try:
             item = await self._sidecar.downloads.retry(item_id, actor)
-        except NotRetried as problem:
+        except (NotRetried, UrlRefused) as problem:
             raise Refused(409, "conflict", str(problem)) from problem
-        except UrlRefused as problem:
-            raise Refused(422, "invalid", str(problem)) from problem
         if item is None:
             raise _unknown(item_id)
         return item
@@ -320,7 +318,7 @@ async def item(intake: Intake, item_id: _ItemId, wait: Wait = None) -> Item:
 async def retry(intake: Intake, caller: Intaker, item_id: _ItemId, wait: Wait = None) -> Response:
     """Download a failed item again, with all its tries, as if it had just been handed in. Its id stays.
 
-    409 for one that has not failed, and for an upload whose file is gone.
+    409 for one that has not failed, a URL that may not be fetched, and an upload whose file is gone.
     """
     return await intake.answer([await intake.retry(item_id, caller.name)], False, wait)
 

@@ -52,6 +52,10 @@ CODES = {
 }
 
 
+RETRY_SECONDS = "30"
+"""When to ask again after a 503; about how often smartsort itself looks for Immich and the disk."""
+
+
 class Refused(Exception):
     """A request that is answered with a Problem."""
 
@@ -151,7 +155,8 @@ def install(app: FastAPI, routes: Sequence[APIRoute]) -> None:
     @app.exception_handler(SmartsortError)
     async def ours(_: Request, problem: SmartsortError) -> Response:
         status, code = _status_of(problem)
-        return problem_response(status, Problem(detail=shown(str(problem)), code=code))
+        headers = {"Retry-After": RETRY_SECONDS} if status == 503 else None
+        return problem_response(status, Problem(detail=shown(str(problem)), code=code), headers)
 
     @app.exception_handler(Exception)
     async def bug(request: Request, problem: Exception) -> Response:
