@@ -22,7 +22,7 @@ from smartsort.errors import ConfigurationError
 from smartsort.files.layout import Layout
 from smartsort.files.placement import Placer
 from smartsort.files.shown import shown
-from smartsort.ledger import facts, photos, statistics
+from smartsort.ledger import facts, photos, spot_checks, statistics
 from smartsort.ledger.database import Ledger
 from smartsort.lock import RootLock
 from smartsort.notify.notifier import Notifier
@@ -305,6 +305,7 @@ def _wire(
 
     async def count_step() -> bool | float:
         """Keeps the daily totals near, so that nobody who asks for statistics waits for them."""
+        await spot_checks.catch_up(context.ledger, settings.spot_check_share)
         if await context.ledger.aread(statistics.uncounted) == 0:
             return COUNT_SECONDS
         return await context.ledger.awrite(statistics.count_chunk) == statistics.CHUNK or COUNT_SECONDS

@@ -45,6 +45,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSidecar]:
         tmp_path_factory.mktemp("docs") / "root",
         40,
         settings={
+            "spot_check_share": 1,
             "api.allow_private_urls": ["127.0.0.1"],
             # Nobody listens there; the page shows what is said of that.
             "notify.webhook.url": "http://127.0.0.1:9/hook",
@@ -87,6 +88,8 @@ def variables(live: LiveSidecar, pictures: str) -> dict[str, str]:
     photo = client.get(f"{BASE}/review/queue/duplicates").json()["items"][0]["photo_id"]
     duplicate = client.get(f"{BASE}/review/items/{ids('duplicates')[0]}").json()
     assert duplicate["photo_id"] == photo
+    waiting = client.get(f"{BASE}/review/queue/unidentified").json()["items"]
+    strangers = [item for item in waiting if item["reason"] == "unknown_face" and item["suggested_person"]]
     # Neither the photo that is filed elsewhere on the page nor the copy of the rejected duplicate.
     others = [e for e in filed if e["data"]["people"] != ["Lukas Müller"]]
     return {
@@ -94,12 +97,15 @@ def variables(live: LiveSidecar, pictures: str) -> dict[str, str]:
         "TOKEN": TOKEN,
         "ITEM": str(ids("multiple_faces")[0]),
         "OTHER": str(ids("unidentified")[0]),
+        "STRANGER": str(strangers[0]["id"]),
         "DUPLICATE": str(duplicate["id"]),
         "SHA256": duplicate["sha256"],
         "PHOTO": str(others[0]["photo_id"]),
         "EVENT": str(others[-1]["id"]),
         "FAILED": client.get(f"{BASE}/items").json()["items"][0]["id"],
         "PHOTO_URL": f"{pictures}/photo.jpg",
+        "CHECK": str(others[1]["photo_id"]),
+        "WRONG": str(others[2]["photo_id"]),
         "PERSON": client.get(f"{BASE}/people").json()[0]["id"],
     }
 

@@ -9,13 +9,24 @@ from typing import Any
 from sqlite_utils import Database
 
 from smartsort.actions import follow as following
+from smartsort.actions import judgement
 from smartsort.actions import undo as undoing
 from smartsort.actions.decide import file_under, put_off, throw_away
 from smartsort.actions.plan import Plan
 from smartsort.actions.purge import Purge
 from smartsort.actions.rearrange import Rearrange, conflict
-from smartsort.actions.values import Acted, ActionRefused, Batch, Choice, NoSuchEvent, NotUndoable
+from smartsort.actions.values import (
+    Acted,
+    ActionRefused,
+    AmbiguousName,
+    Batch,
+    Choice,
+    NoSuchEvent,
+    NotUndoable,
+    UnknownPerson,
+)
 from smartsort.actions.whom import Whom, known_people, resolve
+from smartsort.core.decision import decide
 from smartsort.core.model import Evidence, Person, State
 from smartsort.files.shown import shown
 from smartsort.ledger import arrangement, events, photos
@@ -35,6 +46,8 @@ _WORD = {
     "undone": "undo",
     "skipped": "skip",
     "renamed": "rename",
+    "confirmed": "confirm",
+    "denied": "deny",
 }
 
 
@@ -118,6 +131,50 @@ class Actions:
         """Leave photos for later: they are listed after all others."""
         async with self._lock:
             return await self._act(photo_ids, put_off, actor, (State.REVIEW,), dry_run=False)
+
+    async def confirm(self, photo_ids: Sequence[int], actor: str) -> Batch:
+        """Say that automatic filings are right: nothing moves, and the faces teach from now on."""
+        async with self._lock:
+            return await self._act(photo_ids, judgement.confirm, actor, (State.FILED,), dry_run=False)
+
+    async def deny(
+        self, photo_id: int, person: Choice | None, actor: str, *, face_id: str | None = None
+    ) -> Batch:
+        """Say whom a waiting photo does not show (None: whoever is suggested).
+
+        They are never suggested for it again and it is never filed under them; faces like it reach less for
+        them. Immich is told nothing. Raises UnknownPerson, AmbiguousName, ActionRefused.
+        """
+        known = await known_people(self._people) or ()
+        async with self._lock:
+            last = await self._context.ledger.aread(lambda db: photos.last_decision(db, photo_id))
+            evidence: Evidence = last[4] if last else Evidence()
+            found = judgement.denial(evidence, self._whom(person, evidence, known), face_id)
+            if isinstance(found, str):
+                raise ActionRefused(f"photo {photo_id}: {found}")
+            after = judgement.without(evidence, found)
+            decision = decide(after, self._context.policy(), self._people.ambiguous)
+
+            def plan(photo: Photo, before: Arrangement) -> Plan | Acted:
+                return judgement.deny(photo, before, found, after, decision)
+
+            return await self._act([photo_id], plan, actor, (State.REVIEW,), dry_run=False)
+
+    def _whom(self, choice: Choice | None, evidence: Evidence, known: Sequence[Person]) -> Person | None:
+        """The person a denial means: those on the photo or suggested for it first, then everybody."""
+        if choice is None:
+            return None
+        close = [f.person for f in evidence.faces if f.person is not None]
+        close += [s.person for each in evidence.suggestions.values() for s in each]
+        for people in (close, known):
+            found = {p.id: p for p in judgement.one_of(people, choice.name, choice.id)}
+            if len(found) > 1:
+                ids = {i: p.name for i, p in found.items()}
+                listed = ", ".join(f"{p.name} ({i})" for i, p in found.items())
+                raise AmbiguousName(f"{len(ids)} people are called {choice.name}: {listed}; give an id", ids)
+            if found:
+                return next(iter(found.values()))
+        raise UnknownPerson(f"Immich knows nobody called {choice.name or choice.id}; check the spelling")
 
     # --- undo --------------------------------------------------------------------------------
 

@@ -36,7 +36,7 @@ BATCH = 100
 
 ACTS = (
     *("sorted", "reviewed", "skipped"),
-    *("approved", "refiled", "rejected", "deferred", "undone", "renamed", "purged"),
+    *("approved", "refiled", "rejected", "deferred", "denied", "undone", "renamed", "purged"),
 )
 """Events that change a photo's arrangement."""
 

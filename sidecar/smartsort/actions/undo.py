@@ -30,7 +30,7 @@ AUTOMATIC = "smartsort"
 
 UNDOABLE = (
     *("sorted", "reviewed", "skipped"),
-    *("approved", "refiled", "rejected", "deferred", "undone", "renamed", "group"),
+    *("approved", "refiled", "rejected", "deferred", "confirmed", "denied", "undone", "renamed", "group"),
 )
 
 
@@ -82,7 +82,10 @@ def last_of(db: Database, actor: str | None) -> Event | None:
     """The newest action of this actor (None: of any human) that still counts; a group before its members."""
     who, value = ("actor = ?", actor) if actor is not None else ("actor <> ?", AUTOMATIC)
     # Only smartsort sorts by itself: with nobody named, its million filings need not be looked through.
-    kinds = ("approved", "refiled", "rejected", "deferred", *(("sorted",) if actor is not None else ()))
+    kinds = (
+        *("approved", "refiled", "rejected", "deferred", "confirmed", "denied"),
+        *(("sorted",) if actor is not None else ()),
+    )
     by_kind = [
         db.conn.execute(f"SELECT id FROM events WHERE kind = ? AND {who} ORDER BY id DESC", (kind, value))  # noqa: S608
         for kind in kinds

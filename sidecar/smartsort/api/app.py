@@ -13,12 +13,14 @@ from smartsort import __version__
 from smartsort.api import (
     control,
     decisions,
+    denials,
     health,
     history,
     intake,
     people,
     problems,
     review,
+    spot_checks,
     statistics,
 )
 from smartsort.api.examples import add_examples
@@ -49,7 +51,18 @@ _TAGS = [
     {"name": "health", "description": "For machines that watch over smartsort."},
 ]
 
-_MODULES = (intake, review, decisions, people, history, control, statistics, health)
+_MODULES = (
+    intake,
+    review,
+    decisions,
+    denials,
+    spot_checks,
+    people,
+    history,
+    control,
+    statistics,
+    health,
+)
 """In the order of the page."""
 
 

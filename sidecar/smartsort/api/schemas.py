@@ -374,7 +374,7 @@ class Decided(Shape):
     """Of the queue's row; 0 for a photo that has none."""
     photo_id: int
     action: Literal[
-        "approved", "refiled", "rejected", "skipped", "undone", "failed",
+        "approved", "refiled", "rejected", "skipped", "confirmed", "denied", "rejudged", "undone", "failed",
         "would_approve", "would_refile", "would_reject", "would_undo",
     ]  # fmt: skip
     destination: str | None = None
@@ -597,6 +597,24 @@ class Metric(Shape):
     met: bool | None
 
 
+class SpotCheckShare(Shape):
+    """What the spot checks say of all automatic filings; shares in per cent.
+
+    `share` is wrong of checked, and the true share lies from `low` to `high` 95 times of 100 (Wilson's score
+    interval). All are null while nothing is checked; `met` is null while the answers leave it open.
+    """
+
+    checked: int
+    wrong: int
+    open: int
+    """Drawn and not answered yet."""
+    share: float | None = None
+    low: float | None = None
+    high: float | None = None
+    target: str = "< 5 %"
+    met: bool | None = None
+
+
 class Summary(Shape):
     """Statistics over some days, with the source document's keys first."""
 
@@ -626,6 +644,7 @@ class Summary(Shape):
     by_source: dict[str, int] = {}
     by_day: list[DayCount] = []
     metrics: list[Metric] = []
+    spot_checks: SpotCheckShare | None = None
     queue_total: int = 0
     queue_age: dict[str, int] = {}
     """Waiting photos by age: `hour`, `day`, `week`, `older`."""

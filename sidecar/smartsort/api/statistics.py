@@ -13,6 +13,7 @@ from smartsort.api.problems import GUARDED
 from smartsort.api.schemas import DayCount, Metric, Summary
 from smartsort.api.security import Reviewer
 from smartsort.api.serving import Here, Serving
+from smartsort.api.spot_checks import share_of_wrong
 from smartsort.ledger import statistics
 from smartsort.ledger.statistics import Totals, Waiting, What
 
@@ -53,7 +54,9 @@ async def _summary(here: Serving, days: int) -> Summary:
             statistics.waiting_by_category(db, since),
         )
     )
-    return summarised(totals, waiting, came, days)
+    summary = summarised(totals, waiting, came, days)
+    summary.spot_checks = await share_of_wrong(here, since)
+    return summary
 
 
 def summarised(totals: Totals, waiting: Waiting, came: Mapping[str, int], days: int) -> Summary:

@@ -149,6 +149,8 @@ _SENTENCES: dict[str, Callable[[Any], str]] = {
     "approved": lambda d: f"Approved as {_names(d)}",
     "refiled": lambda d: f"Filed under {_names(d)} instead",
     "rejected": lambda _: "Rejected; its file is in the trash",
+    "confirmed": lambda d: f"Confirmed: this is {_names(d)}",
+    "denied": lambda d: f"This is not {_names(d)}",
     "deferred": lambda _: "Put off; it is listed after the others",
     "undone": lambda d: f"Taken back: {d.get('of', 'an action')}",
     "purged": lambda _: "Deleted for good: its time in the trash has ended",

@@ -186,3 +186,27 @@ def skip(
     sidecar = sidecar_of(config_path, root, url, token)
     decided = [sidecar.ask("POST", f"/review/{item}/skip") for item in items]
     sys.exit(tell_decided({"decided": decided, "done": len(decided), "failed": 0}))
+
+
+@command.command("deny")
+@sidecar_options
+@click.argument("item", type=int)
+@click.option("--person", metavar="NAME", help="Who it is not; without it the suggested person.")
+@click.option("--face", metavar="ID", help="Only this face.")
+def deny(
+    *,
+    config_path: str | None,
+    root: str | None,
+    url: str | None,
+    token: str | None,
+    item: int,
+    person: str | None,
+    face: str | None,
+) -> None:
+    """Say that ITEM does not show a person: they are not suggested for it again.
+
+    It goes on waiting, and faces like it reach less for that person.
+    """
+    sidecar = sidecar_of(config_path, root, url, token)
+    one = sidecar.ask("POST", f"/review/{item}/deny", {"person": person, "face": face})
+    click.echo(f"item {item} is not {one['person']}; `smartsort undo {one['event']}` takes that back")

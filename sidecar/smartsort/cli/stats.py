@@ -40,6 +40,19 @@ def command(
         goals.add_row(metric["name"], value, metric["target"], met)
     if goals.row_count:
         console.print(goals)
+    console.print(spot_check_line(summary["spot_checks"]), soft_wrap=True)
+
+
+def spot_check_line(share: dict[str, Any]) -> str:
+    """What the spot checks say, in one line."""
+    left = f"; {share['open']} more wait (`smartsort spot-check`)" if share["open"] else ""
+    if not share["checked"]:
+        return f"wrongly sorted: nothing is checked yet{left}"
+    verdict = {True: "met", False: "missed", None: "not decided yet"}[share["met"]]
+    return (
+        f"wrongly sorted, by spot checks: {share['wrong']} of {share['checked']}, {share['share']:g}%, "
+        f"95% interval {share['low']:g}% to {share['high']:g}% (target {share['target']}: {verdict}){left}"
+    )
 
 
 def _table(console: Any, what: str, counts: dict[str, int]) -> None:

@@ -40,6 +40,8 @@ class _Loaded:
     faces: dict[str, list[Embedding]] = field(default_factory=dict)
     denied: dict[str, list[Vector]] = field(default_factory=dict)
     denied_ids: set[tuple[str, str]] = field(default_factory=set)
+    learned: int = 0
+    """`teachings.learned` at that time."""
 
 
 class Galleries:
@@ -60,6 +62,8 @@ class Galleries:
             await self._load()
         elif await self._context.ledger.aread(teachings.behind):
             await self._learn()
+        elif await self._context.ledger.aread(teachings.learned) != self._loaded.learned:
+            await self._load()  # somebody else has read what humans said
 
     @property
     def model(self) -> str | None:
@@ -162,6 +166,7 @@ class Galleries:
                 rows=embeddings.galleries(db, model),
                 faces=embeddings.gallery_faces(db, model, person_id),
                 denied_ids={(d.face_id, d.person_id) for d in denied},
+                learned=teachings.learned(db),
             )
             for one in denied:
                 if one.face_id in vectors:
@@ -185,11 +190,13 @@ def _said_by(db: Database, asset_ids: Sequence[str]) -> dict[str, int]:
     for start in range(0, len(asset_ids), embeddings.CHUNK):
         part = asset_ids[start : start + embeddings.CHUNK]
         marks = ",".join("?" * len(part))
-        for asset_id, state, automatic in db.conn.execute(
-            f"SELECT asset_id, state, auto_sorted FROM photos WHERE asset_id IN ({marks})",  # noqa: S608
+        for asset_id, state, unseen in db.conn.execute(
+            "SELECT asset_id, state, auto_sorted AND NOT EXISTS (SELECT 1 FROM spot_checks AS s"  # noqa: S608
+            " WHERE s.photo_id = photos.id AND s.verdict = 'right')"
+            f" FROM photos WHERE asset_id IN ({marks})",
             list(part),
         ):
-            filed = BY_SMARTSORT if automatic else BY_HUMAN
+            filed = BY_SMARTSORT if unseen else BY_HUMAN
             found[str(asset_id)] = filed if state == State.FILED.value else _WAITING
     return found
 

@@ -49,6 +49,13 @@ class Settings(Section):
         "More faces than allowed: `review`; `each_person` files under each person when all of them are "
         "wanted; `main_face` decides by the largest face.",
     )
+    spot_check_share: float = setting(
+        0.05,
+        "Share of the automatic filings that is offered for a check, so that the share of wrong ones can be "
+        "told. 0 offers none.",
+        ge=0,
+        le=1,
+    )
     immich: Immich = section(Immich, "Where Immich is and how it is asked.")
     deduplication: Deduplication = section(Deduplication, "Photos that are known already.")
     review_categories: ReviewCategories = section(ReviewCategories, "Which review folders are used.")

@@ -364,3 +364,20 @@ def m030_look_parts(db: Database) -> None:
         "INSERT INTO look_parts (part, photo_id) VALUES (?, ?)",
         ((part, photo_id) for photo_id, value in rows for part in parts(int.from_bytes(value, "big"))),
     )
+
+
+@migrations()
+def m040_spot_checks(db: Database) -> None:
+    """Automatic filings that are offered for a check (smartsort.ledger.spot_checks)."""
+    execute = db.conn.execute
+    execute(
+        """CREATE TABLE spot_checks (
+            event_id INTEGER PRIMARY KEY REFERENCES events(id),
+            photo_id INTEGER NOT NULL REFERENCES photos(id),
+            filed_at TEXT NOT NULL,
+            verdict TEXT CHECK (verdict IN ('right', 'wrong', 'gone'))
+        ) STRICT"""
+    )
+    execute("CREATE INDEX idx_spot_checks_photo ON spot_checks(photo_id, event_id)")
+    execute("CREATE INDEX idx_spot_checks_open ON spot_checks(event_id) WHERE verdict IS NULL")
+    execute("CREATE INDEX idx_spot_checks_filed ON spot_checks(filed_at, verdict)")

@@ -8,7 +8,7 @@ are small whatever the ledger holds, so reading them costs the same for a thousa
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
@@ -66,11 +66,8 @@ def tally(history: Sequence[Event], older_copy: bool = False) -> Tally:
 
     `older_copy` tells that a photo accepted before it has the same content.
     """
-    taken_back: set[int] = set()
-    for event in reversed(history):
-        if event.undoes is not None and event.id not in taken_back:
-            taken_back.add(event.undoes)
-    wrong = _wrongly_sorted(history, taken_back)
+    gone = taken_back(history)
+    wrong = wrongly_sorted(history, gone)
     found: Tally = Counter()
     waited = False
     for event in history:
@@ -91,13 +88,22 @@ def tally(history: Sequence[Event], older_copy: bool = False) -> Tally:
             found[day, What.SKIPPED, ""] += event.kind == "skipped"
             found[day, What.DUPLICATES, ""] += category == "duplicates"
             waited = event.kind == "reviewed"
-        elif event.kind in ("approved", "rejected") and event.id not in taken_back:
+        elif event.kind in ("approved", "rejected") and event.id not in gone:
             found[day, event.kind, ""] += 1
             waited = False
     return Counter({key: count for key, count in found.items() if count})
 
 
-def _wrongly_sorted(history: Sequence[Event], taken_back: set[int]) -> set[int]:
+def taken_back(history: Sequence[Event]) -> set[int]:
+    """Ids of a photo's events that were undone and are not done again."""
+    found: set[int] = set()
+    for event in reversed(history):
+        if event.undoes is not None and event.id not in found:
+            found.add(event.undoes)
+    return found
+
+
+def wrongly_sorted(history: Sequence[Event], taken_back: Collection[int]) -> set[int]:
     """Ids of automatic filings that a human undid or filed elsewhere, as things stand now."""
     wrong: set[int] = set()
     last_sorted: int | None = None

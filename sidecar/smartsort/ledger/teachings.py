@@ -1,7 +1,7 @@
 """What humans said that photos and faces are not: not this person, not the same picture.
 
-It follows from what they did: an undone or re-filed photo, a suggestion passed over when a photo was
-approved, a near-duplicate filed all the same. What they take back is no longer said.
+It follows from what they did: a person denied, an undone or re-filed photo, a suggestion passed over when a
+photo was approved, a near-duplicate filed all the same. What they take back is no longer said.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from smartsort.ledger import events, facts
 from smartsort.ledger.records import Event, evidence_from_json
 
 _UP_TO = "teachings_up_to"
-_KINDS = ("approved", "refiled", "undone", "taught", "untaught")
+_KINDS = ("approved", "refiled", "denied", "confirmed", "undone", "taught", "untaught")
 
 CHUNK = 500
 """Events read at once."""
@@ -79,7 +79,12 @@ def say_not_same(db: Database, photo_id: int, other: str, at: str, event_id: int
 
 def behind(db: Database) -> bool:
     """True when humans have done something since `learn` ran last, or Immich was told something; cheap."""
-    return bool(_news(db, int(facts.get(db, _UP_TO, 0)), 1))
+    return bool(_news(db, learned(db), 1))
+
+
+def learned(db: Database) -> int:
+    """The event up to which `learn` has read; changes whenever something may have been learned."""
+    return int(facts.get(db, _UP_TO, 0))
 
 
 def _news(db: Database, up_to: int, limit: int) -> list[Event]:
@@ -97,7 +102,7 @@ def learn(db: Database, at: str) -> frozenset[str]:
 
     At most 500 events; call again while `behind`. Inside a write transaction.
     """
-    news = _news(db, int(facts.get(db, _UP_TO, 0)), CHUNK)
+    news = _news(db, learned(db), CHUNK)
     touched: set[str] = set()
     for event in news:
         if event.kind in ("taught", "untaught"):
@@ -119,9 +124,17 @@ def _learn_from(db: Database, event: Event, photo_id: int, at: str) -> set[str]:
         first = events.get(db, undone.undoes) if undone is not None and undone.undoes is not None else None
         if first is not None:  # an undo was taken back: what was done first counts again
             return touched | _learn_from(db, first, photo_id, at)
+    if event.kind == "denied":
+        person_id = str(event.data["person_id"])
+        for face_id in event.data["faces"]:
+            _add(db, "not_person", photo_id, at, event.id, face_id=str(face_id), person_id=person_id)
+        return touched | {person_id}
     evidence = _evidence_before(db, photo_id, event)
     if evidence is None:
         return touched
+    if event.kind == "confirmed":
+        # Their galleries take the face in as one that a human has seen.
+        return touched | {f.person.id for f in evidence.faces if f.person is not None and f.person.name}
     if event.kind in ("approved", "refiled"):
         chosen = [str(name) for name in event.data.get("people", ())]
         for face_id, person_id, name in _passed_over(evidence):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from sqlite_utils import Database
@@ -73,7 +73,8 @@ class Gather:
             async with gate:
                 if copy is None:
                     known = before.get(photo.id, Evidence()).suggestions
-                    evidence = replace(evidence, suggestions=await self._suggestions(faces, known))
+                    found = await self._suggestions(faces, known)
+                    evidence = replace(evidence, suggestions=_not_denied(found, evidence.denied))
                 if self.measure is not None and photo.asset_id is not None:
                     evidence = await self.measure.complete(
                         photo.asset_id, evidence, self._context.policy(), self._people.ambiguous
@@ -105,6 +106,16 @@ class Gather:
             return {largest.id: known[largest.id]}
         closest = await self._context.server.closest_people(largest.id, SUGGESTIONS)
         return {largest.id: tuple(Suggestion(p) for p in closest if p.name)}
+
+
+def _not_denied(
+    suggestions: Mapping[str, tuple[Suggestion, ...]], denied: Collection[str]
+) -> dict[str, tuple[Suggestion, ...]]:
+    """Nobody a human has denied is suggested again."""
+    return {
+        face_id: tuple(s for s in found if s.person.id not in denied)
+        for face_id, found in suggestions.items()
+    }
 
 
 def _still_copies(db: Database, before: Mapping[int, Evidence]) -> dict[int, NearCopy]:

@@ -1,0 +1,124 @@
+"""What humans say about a judgement: this filing is right, this is not that person."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from smartsort.actions.plan import Plan, Waiting, wishes_in
+from smartsort.actions.values import Acted
+from smartsort.core.model import Decision, Evidence, Face, Outcome, Person
+from smartsort.core.naming import same_name
+from smartsort.ledger.arrangement import Arrangement
+from smartsort.ledger.records import Area, Member, Photo
+
+
+def confirm(photo: Photo, before: Arrangement) -> Plan | Acted:
+    """An automatic filing is right. Nothing moves; the face counts as confirmed from now on."""
+    plan = Plan(photo, before, "confirmed", "confirmed", filed=False, person=photo.person_name)
+    if not photo.auto_sorted:
+        return plan.failed("nothing_to_do", f"photo {photo.id} was filed by a human already")
+    plan.data = {"people": [photo.person_name] if photo.person_name else []}
+    return plan
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """Somebody who is not on a photo, and the faces that were taken, or could be taken, for them."""
+
+    person: Person
+    faces: tuple[Face, ...]
+
+
+def denial(evidence: Evidence, person: Person | None, face_id: str | None) -> Denial | str:
+    """Whom and what a human means, or why that cannot be told.
+
+    `person` None: whoever is suggested. Without `face_id` it is about all faces that Immich gives to the
+    person or that they are suggested for; where there is none of these, about a lone face.
+    """
+    faces = tuple(f for f in evidence.faces if face_id is None or f.id == face_id)
+    if not faces:
+        return "it has no face" if face_id is None else f"it has no face {face_id}"
+    if person is None:
+        person = _first_suggested(evidence, faces)
+        if person is None:
+            return "nobody is suggested for it; say who it is not"
+    meant = tuple(f for f in faces if _could_be(evidence, f, person))
+    if not meant and len(faces) == 1:
+        meant = faces
+    return Denial(person, meant)
+
+
+def _first_suggested(evidence: Evidence, faces: Iterable[Face]) -> Person | None:
+    for face in sorted(faces, key=lambda f: -f.share):
+        found = [face.person] if face.person is not None and face.person.name else []
+        found += [s.person for s in evidence.suggestions.get(face.id, ())]
+        for person in found:
+            if person.id not in evidence.denied:
+                return person
+    return None
+
+
+def _could_be(evidence: Evidence, face: Face, person: Person) -> bool:
+    if face.person is not None and face.person.id == person.id:
+        return True
+    return any(s.person.id == person.id for s in evidence.suggestions.get(face.id, ()))
+
+
+def without(evidence: Evidence, denial: Denial) -> Evidence:
+    """The evidence once somebody was denied: they are suggested for none of its faces any more."""
+    person_id = denial.person.id
+    return replace(
+        evidence,
+        denied=evidence.denied | {person_id},
+        suggestions={
+            face_id: tuple(s for s in found if s.person.id != person_id)
+            for face_id, found in evidence.suggestions.items()
+        },
+    )
+
+
+def deny(
+    photo: Photo, before: Arrangement, denial: Denial, evidence: Evidence, decision: Decision
+) -> Plan | Acted:
+    """A waiting photo does not show somebody. It goes on waiting, for the reason that is left.
+
+    `evidence` and `decision` are those after the denial (`without`).
+    """
+    person = denial.person
+    plan = Plan(photo, before, "denied", "denied", filed=False, person=person.name)
+    if person.id in before.denied:
+        return plan.failed("nothing_to_do", f"that photo {photo.id} does not show {person.name} is known")
+    plan.denied = {**before.denied, person.id: person.name}
+    plan.data = {
+        "person_id": person.id,
+        "people": [person.name],
+        "faces": [face.id for face in denial.faces],
+    }
+    if decision.outcome is Outcome.REVIEWED and decision.category is not None:
+        plan.waiting = Waiting(decision, evidence)
+        _move_within_review(plan, decision)
+    return plan
+
+
+def _move_within_review(plan: Plan, decision: Decision) -> None:
+    """Another reason may mean another folder and another prefix."""
+    if decision.category is None:
+        return
+    photo, here = plan.photo, [n for n in plan.before.names if n.area is Area.REVIEW]
+    wanted = os.path.join(decision.category.value, decision.prefix)
+    if all(n.path.startswith(wanted) for n in here if n.member is Member.PHOTO):
+        return
+    plan.wishes = wishes_in(
+        photo, plan.before.names, Area.REVIEW, decision.category.value, prefix=decision.prefix
+    )
+    plan.removes = here
+    plan.values["category"] = decision.category.value
+
+
+def one_of(people: Iterable[Person], name: str | None, person_id: str | None) -> list[Person]:
+    """The people an id or a name means; several when a name is shared."""
+    if person_id:
+        return [p for p in people if p.id == person_id]
+    return [p for p in people if name and same_name(p.name, name)]

@@ -1,0 +1,65 @@
+"""Saying over HTTP who an item does not show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body
+
+from smartsort.actions import Choice
+from smartsort.api.acted import only, pending_photo
+from smartsort.api.guard import BASE
+from smartsort.api.history import RowId
+from smartsort.api.judgement_schemas import Deny
+from smartsort.api.problems import GUARDED, answers
+from smartsort.api.schemas import Decided
+from smartsort.api.security import Reviewer
+from smartsort.api.serving import Here, Serving
+from smartsort.core.model import Evidence
+from smartsort.ledger import photos
+
+router = APIRouter(prefix=BASE, tags=["review"], responses=GUARDED)
+
+_EXAMPLES: dict[str, Mapping[str, Any]] = {
+    "suggested": {"summary": "Not the suggested person", "value": {}},
+    "name": {"summary": "Not John", "value": {"person": "john_doe"}},
+}
+
+
+@router.post("/review/{id}/deny", responses=answers(404, 409))
+async def deny(
+    here: Here,
+    caller: Reviewer,
+    id: RowId,  # noqa: A002
+    denied: Annotated[Deny, Body(openapi_examples=_EXAMPLES)],
+) -> Decided:
+    """Say who an item does not show. It goes on waiting, and they are not suggested for it again.
+
+    Faces that are like its face reach less for that person from then on. Immich is told nothing. `undo`
+    takes it back.
+    """
+    photo_id = await pending_photo(here, id)
+    await _measured(here, photo_id)
+    choice = None
+    if isinstance(denied.person, str):
+        choice = Choice(name=denied.person)
+    elif denied.person is not None:
+        choice = Choice(name=denied.person.name, id=denied.person.id)
+    return only(
+        await here.sidecar.actions.deny(photo_id, choice, caller.name, face_id=denied.face),
+        id,
+    )
+
+
+async def _measured(here: Serving, photo_id: int) -> None:
+    """Have the faces measured, so that others can be held against them: at most one call for the photo."""
+    measure, ledger = here.sidecar.measure, here.sidecar.context.ledger
+    if measure is None:
+        return
+    photo, last = await ledger.aread(
+        lambda db: (photos.get(db, photo_id), photos.last_decision(db, photo_id))
+    )
+    evidence: Evidence | None = last[4] if last else None
+    if photo is not None and photo.asset_id is not None and evidence is not None and evidence.faces:
+        await measure.suggestions(photo.asset_id, evidence.faces[0], evidence.faces)

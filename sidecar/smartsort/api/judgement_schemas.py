@@ -1,0 +1,52 @@
+"""Shapes of the routes about judging: denials, spot checks, explanations, other settings on past photos.
+
+The terminal UI may import this module beside `smartsort.api.schemas`.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from smartsort.api.schemas import FaceView, ListedName, PersonChoice, Shape, SpotCheckShare
+
+
+class Deny(Shape):
+    """Whom an item does not show; without `person` whoever is suggested. `face`: only this face."""
+
+    person: ListedName | PersonChoice | None = None
+    face: str | None = Field(default=None, max_length=100)
+
+
+class SpotCheck(Shape):
+    """An automatic filing that was drawn for a check, to be confirmed or called wrong."""
+
+    photo_id: int
+    event: int
+    """Of the filing."""
+    filename: str
+    path: str
+    people: list[str]
+    """Under whom it is filed."""
+    confidence: float | None = None
+    text: str
+    """Why it was filed there."""
+    filed_at: str
+    faces: list[FaceView] = Field(default=[])
+    thumbnail: str
+    preview: str
+
+
+class SpotCheckPage(Shape):
+    """Filings that wait for an answer, newest first, and what the answers so far say."""
+
+    items: list[SpotCheck]
+    share: SpotCheckShare
+    next_cursor: str | None = None
+
+
+class WrongFiling(Shape):
+    """Whose photo it really is; with nobody named it goes to review."""
+
+    person: ListedName | PersonChoice | None = None
+    people: list[PersonChoice] = Field(default=[], max_length=50)
+    face: str | None = Field(default=None, max_length=100)

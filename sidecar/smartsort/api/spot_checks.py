@@ -1,0 +1,151 @@
+"""Spot checks over HTTP: a random share of the automatic filings is offered for confirmation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Query
+from sqlite_utils import Database
+
+from smartsort.api.acted import choices_of, only
+from smartsort.api.guard import BASE
+from smartsort.api.history import LARGEST, RowId
+from smartsort.api.judgement_schemas import SpotCheck, SpotCheckPage, WrongFiling
+from smartsort.api.problems import GUARDED, Refused, answers
+from smartsort.api.schemas import Approve, Decided, SpotCheckShare
+from smartsort.api.security import Reviewer
+from smartsort.api.serving import Here, Serving
+from smartsort.api.views import face_views, picture_path
+from smartsort.core.model import Evidence
+from smartsort.core.policy import Policy
+from smartsort.core.spot_checks import estimate
+from smartsort.core.wording import sentence
+from smartsort.files.shown import shown
+from smartsort.ledger import photos, spot_checks
+from smartsort.ledger.records import Area, Member
+from smartsort.ledger.spot_checks import Drawn
+
+router = APIRouter(prefix=f"{BASE}/spot-checks", tags=["review"], responses=GUARDED)
+
+_WRONG_EXAMPLES: dict[str, Mapping[str, Any]] = {
+    "person": {"summary": "It is somebody else", "value": {"person": "Sarah Smith"}},
+    "unknown": {"summary": "It is not that person; ask later who it is", "value": {}},
+}
+
+
+@router.get("")
+async def waiting(
+    here: Here,
+    _: Reviewer,
+    cursor: Annotated[
+        int | None, Query(ge=1, le=LARGEST, description="`next_cursor` of the last page.")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> SpotCheckPage:
+    """Automatic filings that were drawn for a check and wait for an answer, newest first.
+
+    The draw is random (`spot_check_share`), so the answers tell how many of all filings are wrong.
+    """
+    await _catch_up(here)
+    policy = here.sidecar.choices.policy()
+
+    def read(db: Database) -> tuple[list[SpotCheck], str | None]:
+        found = spot_checks.waiting(db, cursor, limit + 1)
+        views = [view for one in found[:limit] if (view := _view(db, one, here, policy)) is not None]
+        return views, str(found[limit - 1].event_id) if len(found) > limit else None
+
+    items, next_cursor = await here.sidecar.context.ledger.aread(read)
+    return SpotCheckPage(items=items, share=await share_of_wrong(here), next_cursor=next_cursor)
+
+
+@router.post("/{photo_id}/confirm", responses=answers(404, 409))
+async def confirm(here: Here, caller: Reviewer, photo_id: RowId) -> Decided:
+    """It is who smartsort says it is. The face counts among the confirmed ones from now on."""
+    await _drawn(here, photo_id)
+    return only(await here.sidecar.actions.confirm([photo_id], caller.name), 0)
+
+
+@router.post("/{photo_id}/wrong", responses=answers(404, 409))
+async def wrong(
+    here: Here,
+    caller: Reviewer,
+    photo_id: RowId,
+    really: Annotated[WrongFiling, Body(openapi_examples=_WRONG_EXAMPLES)],
+) -> Decided:
+    """It is somebody else: filed under them, or with nobody named put into review.
+
+    Counts as wrongly sorted; who it is not is remembered.
+    """
+    filing = await _drawn(here, photo_id)
+    actions = here.sidecar.actions
+    if really.person is None and not really.people:
+        return only(await actions.undo(filing, caller.name), 0)
+    choices = choices_of(Approve(person=really.person, people=really.people))
+    return only(await actions.refile([photo_id], choices, caller.name, face_id=really.face), 0)
+
+
+async def _drawn(here: Serving, photo_id: int) -> int:
+    """The event of the filing that is to be checked. Raises Refused."""
+    await _catch_up(here)
+    found = await here.sidecar.context.ledger.aread(lambda db: spot_checks.drawn_filing(db, photo_id))
+    if found is None:
+        raise Refused(
+            404,
+            "not_found",
+            f"photo {photo_id} was not drawn for a spot check; one that is filed wrongly goes elsewhere with "
+            f"{BASE}/photos/{photo_id}/refile",
+        )
+    event_id, verdict = found
+    if verdict is not None:
+        said = {spot_checks.RIGHT: "confirmed", spot_checks.WRONG: "found to be wrong"}
+        raise Refused(
+            409, "conflict", f"the filing of photo {photo_id} was {said.get(verdict, 'replaced')} already"
+        )
+    return event_id
+
+
+async def _catch_up(here: Serving) -> None:
+    sidecar = here.sidecar
+    await spot_checks.catch_up(sidecar.context.ledger, sidecar.settings.spot_check_share)
+
+
+async def share_of_wrong(here: Serving, since: str = "") -> SpotCheckShare:
+    """What the answers about filings since then say."""
+    await _catch_up(here)
+    counts = await here.sidecar.context.ledger.aread(lambda db: spot_checks.counts(db, since))
+    found = estimate(counts.wrong, counts.checked)
+    share = SpotCheckShare(checked=counts.checked, wrong=counts.wrong, open=counts.open)
+    if found is not None:
+        share.share, share.low, share.high = (
+            round(100 * part, 2) for part in (found.share, found.low, found.high)
+        )
+        share.met = found.meets_target
+    return share
+
+
+def _view(db: Database, one: Drawn, here: Serving, policy: Policy) -> SpotCheck | None:
+    photo = photos.get(db, one.photo_id)
+    last = photos.last_decision(db, one.photo_id)
+    if photo is None or last is None:
+        return None
+    evidence: Evidence = last[4]
+    context = here.sidecar.context
+    names = [
+        n
+        for n in photos.names_of(db, [photo.id])[photo.id]
+        if n.area is Area.FACES and n.member is Member.PHOTO
+    ]
+    return SpotCheck(
+        photo_id=photo.id,
+        event=one.event_id,
+        filename=shown(photo.original_name),
+        path=shown(context.absolute(names[0])) if names else "",
+        people=list(last[3][0].names) or ([photo.person_name] if photo.person_name else []),
+        confidence=last[3][0].numbers.get("confidence"),
+        text=sentence(last[3][0]),
+        filed_at=one.filed_at,
+        faces=face_views(evidence, policy),
+        thumbnail=picture_path(photo.id),
+        preview=picture_path(photo.id, "preview"),
+    )

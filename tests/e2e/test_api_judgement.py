@@ -1,0 +1,142 @@
+"""Spot checks, denials, explanations and other settings on past photos, by HTTP and by command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from click.testing import CliRunner
+from tests.live_sidecar import BASE, TOKEN, LiveSidecar, live_sidecar
+
+from smartsort.api.judgement_schemas import SpotCheckPage
+from smartsort.api.schemas import Decided, ReviewItem, Summary
+from smartsort.cli.main import cli
+
+SAMPLES = 40
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSidecar]:
+    root = tmp_path_factory.mktemp("judgement") / "root"
+    with live_sidecar(root, SAMPLES, settings={"spot_check_share": 1}) as running:
+        yield running
+
+
+@pytest.fixture
+def client(live: LiveSidecar) -> httpx.Client:
+    return live.client()
+
+
+def answer(response: httpx.Response, status: int = 200) -> Any:
+    assert response.status_code == status, response.text
+    return response.json()
+
+
+def command(live: LiveSidecar, *arguments: object, status: int = 0) -> str:
+    """What a command prints."""
+    where = ["--url", live.url, "--token", TOKEN]
+    done = CliRunner().invoke(cli, [*map(str, arguments), *where], env={"COLUMNS": "160"})
+    assert done.exit_code == status, done.output
+    return done.output
+
+
+# --- spot checks -----------------------------------------------------------------------------
+
+
+def page(client: httpx.Client, **query: Any) -> SpotCheckPage:
+    return SpotCheckPage.model_validate(answer(client.get(f"{BASE}/spot-checks", params=query)))
+
+
+def test_all_filings_are_offered_page_by_page(client: httpx.Client) -> None:
+    whole = page(client, limit=200)
+    filed = answer(client.get(f"{BASE}/events", params={"kind": "sorted", "limit": 500}))["events"]
+    assert {one.event for one in whole.items} == {event["id"] for event in filed}
+    first = page(client, limit=3)
+    second = page(client, limit=3, cursor=first.next_cursor)
+    assert [one.event for one in (*first.items, *second.items)] == [one.event for one in whole.items[:6]]
+    one = first.items[0]
+    assert one.people
+    assert one.people[0] in one.text
+    assert len(one.faces) == 1
+    assert client.get(one.thumbnail).headers["content-type"].startswith("image/")
+
+
+def test_confirming_counts_in_the_statistics(client: httpx.Client) -> None:
+    one = page(client).items[0]
+    decided = Decided.model_validate(answer(client.post(f"{BASE}/spot-checks/{one.photo_id}/confirm")))
+    assert (decided.action, decided.person) == ("confirmed", one.people[0])
+    share = Summary.model_validate(answer(client.get(f"{BASE}/stats/summary"))).spot_checks
+    assert share is not None
+    assert share.checked >= 1
+    assert share.low is not None
+    assert share.high is not None
+    assert share.low <= (share.share or 0.0) <= share.high
+    assert one.photo_id not in {other.photo_id for other in page(client, limit=200).items}
+    again = answer(client.post(f"{BASE}/spot-checks/{one.photo_id}/confirm"), 409)
+    assert "confirmed already" in again["detail"]
+
+
+def test_wrong_files_elsewhere_or_into_review(client: httpx.Client) -> None:
+    one = next(i for i in page(client).items if i.people == ["John Doe"])
+    path = f"{BASE}/spot-checks/{one.photo_id}/wrong"
+    before = answer(client.get(f"{BASE}/stats/today"))["spot_checks"]["wrong"]
+    moved = Decided.model_validate(answer(client.post(path, json={"person": "Sarah Smith"})))
+    assert (moved.action, moved.destination) == ("refiled", f"faces/sarah_smith/{one.filename}")
+    other = page(client).items[0]
+    asked = answer(client.post(f"{BASE}/spot-checks/{other.photo_id}/wrong", json={}))
+    assert asked["destination"].startswith("review/unidentified/undone_")
+    assert answer(client.get(f"{BASE}/stats/today"))["spot_checks"]["wrong"] == before + 2
+    unknown = answer(client.post(f"{BASE}/spot-checks/999999/confirm"), 404)
+    assert "not drawn" in unknown["detail"]
+
+
+def test_spot_checks_from_the_command_line(live: LiveSidecar, client: httpx.Client) -> None:
+    first, second = page(client).items[:2]
+    assert str(first.photo_id) in command(live, "spot-check", "list")
+    assert "confirmed" in command(live, "spot-check", "confirm", first.photo_id)
+    assert "review/unidentified" in command(live, "spot-check", "wrong", second.photo_id)
+    told = command(live, "stats")
+    assert "wrongly sorted, by spot checks" in told
+    assert "95% interval" in told
+
+
+# --- not this person -------------------------------------------------------------------------
+
+
+def stranger(client: httpx.Client, number: int = 0) -> ReviewItem:
+    """A waiting item somebody is suggested for."""
+    items = answer(client.get(f"{BASE}/review/queue/unidentified"))["items"]
+    found = [i for i in items if i["reason"] == "unknown_face" and i["suggested_person"]]
+    return ReviewItem.model_validate(answer(client.get(f"{BASE}/review/items/{found[number]['id']}")))
+
+
+def test_not_this_person(client: httpx.Client) -> None:
+    item = stranger(client)
+    denied = Decided.model_validate(answer(client.post(f"{BASE}/review/{item.id}/deny", json={})))
+    assert (denied.action, denied.person) == ("denied", item.suggested_person)
+    after = ReviewItem.model_validate(answer(client.get(f"{BASE}/review/items/{item.id}")))
+    assert after.action == "pending"
+    assert after.suggested_person != item.suggested_person
+    assert denied.person not in [s.person.name for s in after.suggestions]
+    assert denied.person not in [s.person.name for face in after.faces for s in face.suggestions]
+    back = answer(client.post(f"{BASE}/undo", json={"event": denied.event}))
+    assert back["done"] == 1
+    again = ReviewItem.model_validate(answer(client.get(f"{BASE}/review/items/{item.id}")))
+    assert again.suggested_person == item.suggested_person
+
+
+def test_not_this_person_says_what_is_wrong(client: httpx.Client) -> None:
+    item = stranger(client)
+    assert answer(client.post(f"{BASE}/review/999999/deny", json={}), 404)["code"] == "not_found"
+    nobody = answer(client.post(f"{BASE}/review/{item.id}/deny", json={"person": "Nobody At All"}), 422)
+    assert "Nobody At All" in nobody["detail"]
+    face = answer(client.post(f"{BASE}/review/{item.id}/deny", json={"face": "no-such-face"}), 422)
+    assert "no-such-face" in face["detail"]
+
+
+def test_denying_from_the_command_line(live: LiveSidecar, client: httpx.Client) -> None:
+    item = stranger(client, 1)
+    told = command(live, "review", "deny", item.id, "--person", item.suggested_person)
+    assert f"item {item.id} is not {item.suggested_person}" in told
