@@ -2,29 +2,29 @@
 
 Everything below was set before a figure was looked at, and is not to be changed for the sake of one:
 
-- A face is 512 numbers of length 1, as Immich's default model (buffalo_l) makes them. A person is a direction; a
-  face of theirs is `distance` (1 - cosine) away from it, into a random direction. Two people have directions that
-  are drawn independently: about 1.0 apart, give or take 0.04.
-- **Distances are 0 to 0.6**, triangular with the peak at 0.2: two photos of one person are then mostly 0.5 to 0.8
-  alike, which is what two photos of one person mostly are with that model; the worst (dark, from the side, years
-  apart) are at 0.6, where one photo is only 0.4 like the person and 0.3 like another photo.
+- A face is 512 numbers of length 1, as Immich's default model (buffalo_l) makes them. A person is a
+  direction; a face of theirs is `distance` (1 - cosine) away from it, into a random direction. Two people
+  have directions that are drawn independently: about 1.0 apart, give or take 0.04.
+- **Distances are 0 to 0.6**, triangular with the peak at 0.2: two photos of one person are then mostly 0.5
+  to 0.8 alike, which is what two photos of one person mostly are with that model; the worst (dark, from the
+  side, years apart) are at 0.6, where one photo is only 0.4 like the person and 0.3 like another photo.
 - **Small faces** (about 120 to 160 pixels of the preview) have fewer details: 0.2 to 0.6, peak at 0.4.
-- **Faces in the background** cover 0.1% of the picture and belong to strangers; the policy lets faces below 0.5%
-  not count.
-- **Siblings** have directions 0.35 apart (two unrelated people: 1.0), four pairs: two wanted pairs, one wanted and
-  unwanted, one wanted and not on the list. An ordinary photo of one is then 0.42 like one of the other, nearly
-  what Immich takes for the same person (0.5). Most real siblings are further apart; twins are nearer, and
-  nothing that sees faces alone can tell those.
+- **Faces in the background** cover 0.1% of the picture and belong to strangers; the policy lets faces below
+  0.5% not count.
+- **Siblings** have directions 0.35 apart (two unrelated people: 1.0), four pairs: two wanted pairs, one
+  wanted and unwanted, one wanted and not on the list. An ordinary photo of one is then 0.42 like one of the
+  other, nearly what Immich takes for the same person (0.5). Most real siblings are further apart; twins are
+  nearer, and nothing that sees faces alone can tell those.
 - **Strangers** are random directions, one face each. **Look-alikes** are strangers 0.45 to 0.65 from a wanted
   person: nearer than that person's own worst photos.
 - **Unwanted people** are alone on a photo, or (30%) beside a wanted person.
 - **Late persons** are wanted and unknown to Immich at the start: their first photos find nobody.
-- In the **harder household** (`hard`) one of the late persons is a sibling (0.35) of a wanted person, so that until
-  the late one is founded Immich gives the nearest of their photos to the sibling it knows.
-- **Immich** gives a face to the person of the nearest face within 0.5 (`maxDistance`), and founds a person when
-  three faces lie within that reach of each other; when all photos are there it tries the unassigned ones once more
-  (what smartsort has it do when a person was named). It begins with 15 photos of everybody but the late persons,
-  0 to 0.45 from the person (peak 0.15), that a human has looked through.
+- In the **harder household** (`hard`) one of the late persons is a sibling (0.35) of a wanted person, so
+  that until the late one is founded Immich gives the nearest of their photos to the sibling it knows.
+- **Immich** gives a face to the person of the nearest face within 0.5 (`maxDistance`), and founds a person
+  when three faces lie within that reach of each other; when all photos are there it tries the unassigned
+  ones once more (what smartsort has it do when a person was named). It begins with 15 photos of everybody
+  but the late persons, 0 to 0.45 from the person (peak 0.15), that a human has looked through.
 
 The kinds of photos by weight: one wanted person 58, one small wanted person 4, a wanted person and background
 faces 5, somebody not on the list 6, unwanted 5, a stranger 5, a look-alike 2, a wanted person and a stranger
@@ -164,9 +164,7 @@ class _World:
         side = math.sqrt(1 - cos * cos)
         return unit([cos * c + side * a for c, a in zip(centre, across, strict=True)])
 
-    def face(
-        self, who: str, distances: tuple[float, float, float] = ORDINARY, share: float = FACE
-    ) -> Seen:
+    def face(self, who: str, distances: tuple[float, float, float] = ORDINARY, share: float = FACE) -> Seen:
         return Seen(who, self.away(self.centres[who], self.rng.triangular(*distances)), share)
 
     def stranger(self, share: float = FACE) -> Seen:

@@ -1,308 +1,235 @@
 """How well are photos judged? Made-up photos with known truth, by Immich's assignment and with confidence.
 
-    python -m tests.bench.judgement [--photos 3000] [--seed 1]
+    python -m tests.bench.judgement [--photos 3000] [--seeds 11-15] [--hard] [--min-margin 0.05]
 
-Embeddings are drawn as Immich's model makes them: 512 numbers, every person has a direction, a face is 0 to
-0.6 (cosine distance) away from it. Immich's own assignment is played as it works: a face goes to the person
-of the nearest face within 0.5, three faces that are near each other found a person. Among the people are
-siblings whose directions are close, strangers who look like somebody, groups, small faces in the background,
-unwanted people, and people nobody has named when their first photos come. Everything from the galleries on is
-smartsort's own code.
+The households are those of `tests.bench.household`; everything from the galleries on is smartsort's own
+code. A gallery holds at most twelve faces: for people known from the start those a human has looked
+through, for the others the first that Immich gave to them, wrong ones included. The photo that is judged
+never confirms itself.
+
+Printed are, for each threshold, the share of wrongly filed photos among the filed ones and the share sent
+to review of those that should be filed, as mean and worst of the seeds, beside Immich's assignment alone;
+then the confusion table of the default settings, all seeds together. The exit status is 1 when the defaults
+miss the goal.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
-import random
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from tests.bench.household import Household, Seen, Shot, make_household, unwanted_people, wanted_people
+
+from smartsort.config.sorting import PRESETS
 from smartsort.core.decision import decide
 from smartsort.core.model import Box, Evidence, Face, Outcome, Person
 from smartsort.core.policy import PersonRef, Policy, Thresholds
-from smartsort.core.similarity import Likeness, Vector, confidence, cosine, unit
+from smartsort.core.similarity import Likeness, Vector, agreement, confidence
 
-NEAR = 0.5
-"""Immich's `maxDistance`."""
-
-FOUND_A_PERSON = 3
 GALLERY = 12
-WANTED, UNWANTED, OTHERS, LATE = 10, 3, 5, 2
-SIBLINGS = ((0, 1), (2, 3), (4, 10), (5, 13))
-"""Pairs by number: both wanted twice, one of them unwanted, one of them not on the list."""
+MOST_WRONG, MOST_IN_REVIEW = 0.002, 0.15
+CURVE = (0.40, 0.45, 0.50, 0.52, 0.54, 0.55, 0.56, 0.58, 0.60, 0.62, 0.65, 0.70, 0.75)
+SIDE = 1440
 
-SIBLINGS_APART = 0.35
-LOOKALIKES_APART = (0.45, 0.65)
-
-
-@dataclass
-class Seen:
-    """A face on a photo, who it really is, and whom Immich takes it for."""
-
-    truth: str
-    vector: Vector
-    share: float = 0.05
-    person: str | None = None
-
-
-@dataclass
-class Shot:
-    kind: str
-    faces: list[Seen]
-    truth: str | None
-    """Under whom it should be filed; None: under nobody."""
-
-
-@dataclass
-class World:
-    rng: random.Random
-    centres: dict[str, Vector] = field(default_factory=dict)
-
-    def direction(self) -> Vector:
-        return unit([self.rng.gauss(0, 1) for _ in range(512)])
-
-    def away(self, centre: Vector, distance: float) -> Vector:
-        noise = self.direction()
-        along = cosine(noise, centre)
-        across = unit([n - along * c for n, c in zip(noise, centre, strict=True)])
-        cos = 1 - distance
-        side = math.sqrt(1 - cos * cos)
-        return unit([cos * c + side * a for c, a in zip(centre, across, strict=True)])
-
-    def face(self, who: str, share: float = 0.05) -> Seen:
-        # Most photos are ordinary ones; the worst (dark, from the side, as a child) are 0.6 away.
-        return Seen(who, self.away(self.centres[who], self.rng.triangular(0.0, 0.6, 0.2)), share)
-
-    def stranger(self, share: float = 0.05) -> Seen:
-        return Seen("stranger", self.direction(), share)
-
-    def lookalike(self, of: str) -> Seen:
-        return Seen("stranger", self.away(self.centres[of], self.rng.uniform(*LOOKALIKES_APART)), 0.05)
-
-
-def people() -> tuple[list[str], list[str], list[str], list[str]]:
-    return (
-        [f"wanted-{n}" for n in range(WANTED)],
-        [f"unwanted-{n}" for n in range(UNWANTED)],
-        [f"other-{n}" for n in range(OTHERS)],
-        [f"late-{n}" for n in range(LATE)],
-    )
-
-
-def make_world(seed: int, *, hard: bool) -> World:
-    world = World(random.Random(seed))
-    wanted, unwanted, others, late = people()
-    numbered = [*wanted, *unwanted, *others]
-    for who in (*numbered, *late):
-        world.centres[who] = world.direction()
-    for one, other in SIBLINGS:
-        world.centres[numbered[other]] = world.away(world.centres[numbered[one]], SIBLINGS_APART)
-    if hard:
-        # A sibling whom Immich does not know yet: the first faces go to the one it knows.
-        world.centres[late[0]] = world.away(world.centres[wanted[6]], SIBLINGS_APART)
-    return world
-
-
-def make_shots(world: World, count: int) -> list[Shot]:
-    rng = world.rng
-    wanted, unwanted, others, late = people()
-    shots = []
-    for _ in range(count):
-        kind = rng.choices(
-            ["single", "background", "other", "unwanted", "stranger", "lookalike", "beside", "group", "late"],
-            [62, 5, 6, 5, 5, 2, 5, 5, 5],
-        )[0]
-        who = rng.choice(wanted)
-        if kind == "single":
-            shots.append(Shot(kind, [world.face(who)], who))
-        elif kind == "background":
-            shots.append(Shot(kind, [world.face(who), world.stranger(0.001)], who))
-        elif kind == "other":
-            shots.append(Shot(kind, [world.face(rng.choice(others))], None))
-        elif kind == "unwanted":
-            faces = [world.face(rng.choice(unwanted))] + ([world.face(who)] if rng.random() < 0.3 else [])
-            shots.append(Shot(kind, faces, None))
-        elif kind == "stranger":
-            shots.append(Shot(kind, [world.stranger()], None))
-        elif kind == "lookalike":
-            shots.append(Shot(kind, [world.lookalike(who)], None))
-        elif kind == "beside":
-            shots.append(Shot(kind, [world.face(who), world.stranger(0.03)], None))
-        elif kind == "group":
-            shots.append(Shot(kind, [world.face(w, 0.03) for w in rng.sample(wanted, 3)], None))
-        else:
-            who = rng.choice(late)
-            shots.append(Shot(kind, [world.face(who)], who))
-    return shots
-
-
-class Immich:
-    """Who is who by Immich's rule: the person of the nearest face within reach."""
-
-    def __init__(self) -> None:
-        self.faces: list[Seen] = []
-        self.founded: dict[str, str] = {}
-        """Identity of the face that founded a person; that is the name a human gives."""
-
-    def add(self, face: Seen) -> None:
-        self.faces.append(face)
-        self.recognise(face)
-
-    def recognise(self, face: Seen) -> None:
-        reach = math.sqrt(2 * NEAR)  # a cosine distance as the distance of two unit vectors
-        near = [
-            (distance, other)
-            for other in self.faces
-            if (distance := math.dist(face.vector, other.vector)) <= reach
-        ]
-        assigned = [pair for pair in near if pair[1].person is not None]
-        if assigned:
-            face.person = min(assigned, key=lambda pair: pair[0])[1].person
-        elif len(near) >= FOUND_A_PERSON:
-            face.person = f"id-{len(self.founded)}"
-            self.founded[face.person] = face.truth
-
-    def again(self) -> None:
-        """Recognition of the faces nobody was assigned to."""
-        for face in self.faces:
-            if face.person is None:
-                self.recognise(face)
+POLICY = Policy(
+    whitelist=tuple(PersonRef(who) for who in wanted_people()),
+    blacklist=tuple(PersonRef(who) for who in unwanted_people()),
+    min_face_share=0.005,
+)
 
 
 @dataclass
 class Result:
-    """What became of the photos."""
+    """What became of the photos of one household, or of several."""
 
-    filed: Counter[str] = field(default_factory=Counter)
-    wrong: Counter[str] = field(default_factory=Counter)
-    missed: Counter[str] = field(default_factory=Counter)
-    reasons: Counter[str] = field(default_factory=Counter)
+    filed: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By kind of photo and `right` or `wrong`."""
+    review: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By kind of photo and the reason's code."""
+    missed: int = 0
+    """Photos in review that should have been filed."""
+    to_file: int = 0
     beside: int = 0
+    """Photos filed although a counted stranger stands beside."""
     unwanted: int = 0
 
-    def wrongly(self) -> float:
-        total = sum(self.filed.values())
-        return sum(self.wrong.values()) / total if total else 0.0
+    @property
+    def wrong(self) -> int:
+        """Photos filed under the wrong person."""
+        return sum(count for (_, verdict), count in self.filed.items() if verdict == "wrong")
 
-    def in_review(self, should: int) -> float:
-        return sum(self.missed.values()) / should
+    @property
+    def wrong_share(self) -> float:
+        """Of all filed photos."""
+        return self.wrong / max(1, self.filed.total())
+
+    @property
+    def review_share(self) -> float:
+        """Of all photos that should be filed."""
+        return self.missed / self.to_file
+
+    @property
+    def reaches_the_goal(self) -> bool:
+        """At most 0.2% wrongly filed at no more than 15% in review, nobody unwanted, no stranger beside."""
+        good = self.wrong_share <= MOST_WRONG and self.review_share <= MOST_IN_REVIEW
+        return good and not self.beside and not self.unwanted
+
+
+def measured(household: Household) -> list[Evidence]:
+    """The evidence of every photo, as smartsort would measure it."""
+    galleries: dict[str, list[Vector]] = {p: list(v[:GALLERY]) for p, v in household.confirmed.items()}
+    for shot in household.shots:
+        for face in shot.faces:
+            if face.person is not None and face.person not in household.confirmed:
+                own = galleries.setdefault(face.person, [])
+                if len(own) < GALLERY:
+                    own.append(face.vector)
+    # A person founded by a stranger's face stays without a name.
+    names = {i: "" if who == "stranger" else who for i, who in household.names.items()}
+    likes = {i: Likeness.of(Person(i, names[i]), vectors) for i, vectors in galleries.items() if names.get(i)}
+    return [_evidence(shot, number, names, likes) for number, shot in enumerate(household.shots)]
+
+
+def _evidence(shot: Shot, number: int, names: dict[str, str], likes: dict[str, Likeness]) -> Evidence:
+    faces, found = [], {}
+    for index, seen in enumerate(shot.faces):
+        side = math.ceil(math.sqrt(seen.share) * SIDE)
+        person = Person(seen.person, names[seen.person]) if seen.person is not None else None
+        face = Face(f"{number}-{index}", Box(0, 0, side, side), SIDE, SIDE, person)
+        faces.append(face)
+        if person is not None and person.name:
+            own = _without(likes[person.id], seen)
+            found[face.id] = confidence(seen.vector, own, likes.values())
+    return Evidence(tuple(faces), confidence=found)
+
+
+def _without(own: Likeness, seen: Seen) -> Likeness:
+    return replace(own, faces=tuple(v for v in own.faces if v is not seen.vector))
+
+
+def judged(household: Household, evidence: Sequence[Evidence], policy: Policy) -> Result:
+    """What a policy makes of the photos."""
+    result = Result(to_file=household.to_file)
+    for shot, each in zip(household.shots, evidence, strict=True):
+        decision = decide(each, policy)
+        if decision.outcome is not Outcome.SORTED:
+            result.review[shot.kind, decision.reason.code] += 1
+            result.missed += shot.truth is not None
+            continue
+        right = [person.name for person in decision.people] == [shot.truth]
+        result.filed[shot.kind, "right" if right else "wrong"] += 1
+        strangers = [f for f in shot.faces if f.truth == "stranger" and f.share >= policy.min_face_share]
+        result.beside += bool(strangers) and len(shot.faces) > 1
+        result.unwanted += any(f.truth in unwanted_people() for f in shot.faces)
+    return result
+
+
+def together(results: Sequence[Result]) -> Result:
+    """Several households as one."""
+    whole = Result()
+    for one in results:
+        whole.filed.update(one.filed)
+        whole.review.update(one.review)
+        for name in ("missed", "to_file", "beside", "unwanted"):
+            setattr(whole, name, getattr(whole, name) + getattr(one, name))
+    return whole
+
+
+def with_thresholds(min_confidence: float, min_margin: float) -> Policy:
+    """The household's policy with these thresholds."""
+    return replace(POLICY, thresholds=Thresholds(min_confidence, min_margin))
+
+
+def line(title: str, results: Sequence[Result]) -> str:
+    """Mean and worst of the seeds."""
+    wrong, review = [r.wrong_share for r in results], [r.review_share for r in results]
+    good = "  yes" if all(r.reaches_the_goal for r in results) else "  no"
+    return (
+        f"{title:22} {sum(wrong) / len(wrong):8.3%} {max(wrong):8.3%}"
+        f"   {sum(review) / len(review):8.2%} {max(review):8.2%}  {good}"
+    )
+
+
+def table(result: Result) -> str:
+    """The confusion table: where the photos of each kind went, and how many of them belong there."""
+    codes = [code for code, _ in Counter(_by_code(result)).most_common()]
+    head = ["filed right", "filed wrong", *codes]
+    kinds = sorted({kind for kind, _ in (*result.filed, *result.review)})
+    rows = [f"  {'':11}" + "".join(f"{name:>{len(name) + 2}}" for name in head)]
+    for kind in kinds:
+        counts = [result.filed[kind, "right"], result.filed[kind, "wrong"]]
+        counts += [result.review[kind, code] for code in codes]
+        cells = (f"{count:{len(name) + 2}}" for count, name in zip(counts, head, strict=True))
+        rows.append(f"  {kind:11}" + "".join(cells))
+    return "\n".join(rows)
+
+
+def _by_code(result: Result) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for (_, code), count in result.review.items():
+        found[code] += count
+    return found
+
+
+def seeds_of(text: str) -> list[int]:
+    """`11-15` or `1,4,7`."""
+    first, dash, last = text.partition("-")
+    return list(range(int(first), int(last) + 1)) if dash else [int(part) for part in text.split(",")]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--photos", type=int, default=3000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--hard", action="store_true", help="One of the late people is a sibling as well.")
+    parser.add_argument("--seeds", type=seeds_of, default=seeds_of("11-15"), help="such as 11-15 or 1,4,7")
+    parser.add_argument("--hard", action="store_true", help="one of the late people is a sibling as well")
+    parser.add_argument("--min-margin", type=float, default=PRESETS["balanced"]["thresholds.min_margin"])
     options = parser.parse_args()
-    started = time.monotonic()
-    world = make_world(options.seed, hard=options.hard)
-    wanted, unwanted, others, late = people()
-    immich = Immich()
-    galleries: dict[str, list[Vector]] = {}
-    # What the household had in Immich before: fifteen photos of everybody but the late ones, and a human has
-    # looked through them, so that everybody is one person with the right name.
-    for who in (*wanted, *unwanted, *others):
-        person = f"id-{len(immich.founded)}"
-        immich.founded[person] = who
-        for _ in range(15):
-            vector = world.away(world.centres[who], world.rng.triangular(0.0, 0.45, 0.15))
-            immich.faces.append(Seen(who, vector, person=person))
-    shots = make_shots(world, options.photos)
-    for shot in shots:
-        for face in shot.faces:
-            immich.add(face)
-    immich.again()
-    names = {i: Person(i, who) for i, who in immich.founded.items() if who != "stranger"}
-    for face in immich.faces:
-        if face.person in names and len(galleries.setdefault(face.person, [])) < GALLERY:
-            galleries[face.person].append(face.vector)
-    print(
-        f"{len(shots)} photos, {len(immich.faces)} faces, {len(immich.founded)} people found by Immich,"
-        f" made in {time.monotonic() - started:.0f} s"
-    )
-
-    policy = Policy(
-        whitelist=tuple(PersonRef(w) for w in (*wanted, *late)),
-        blacklist=tuple(PersonRef(u) for u in unwanted),
-        min_face_share=0.005,
-    )
-    evidence = [gather(shot, number, names, galleries) for number, shot in enumerate(shots)]
-    should = sum(shot.truth is not None for shot in shots)
-    alone = judge(shots, [replace(e, confidence={}) for e in evidence], policy)
-    print(f"{should} photos should be filed, {len(shots) - should} should not.\n")
-    report("Immich's assignment alone", alone, should)
-
-    print("\nwith confidence (margin 0.05):")
-    print("min_confidence   wrongly filed   in review (of those that should be filed)")
-    best: tuple[float, Result] | None = None
-    for least in (0.3, 0.4, 0.45, 0.5, 0.51, 0.52, 0.53, 0.54, 0.55, 0.6, 0.65, 0.7):
-        result = judge(shots, evidence, replace(policy, thresholds=Thresholds(least, 0.05)))
+    started, cpu = time.monotonic(), time.process_time()
+    worlds = []
+    for seed in options.seeds:
+        household = make_household(seed, options.photos, hard=options.hard)
+        worlds.append((household, measured(household)))
+        agreements = [agreement(v[:GALLERY]) for v in household.confirmed.values()]
         print(
-            f"     {least:4.2f}          {result.wrongly():7.2%}            {result.in_review(should):7.2%}"
+            f"seed {seed}: {len(household.shots)} photos, {household.to_file} of them to be filed,"
+            f" {len(household.names)} people in Immich, galleries agree"
+            f" {min(agreements):.2f} to {max(agreements):.2f}",
+            flush=True,
         )
-        good = result.wrongly() <= 0.002 and result.in_review(should) <= 0.15
-        if good and (best is None or result.in_review(should) < best[1].in_review(should)):
-            best = (least, result)
-    print(f"Immich alone         {alone.wrongly():7.2%}            {alone.in_review(should):7.2%}\n")
-    if best is None:
-        print("NOT REACHED: at most 0.2% wrongly filed at no more than 15% in review")
+    print(f"{time.monotonic() - started:.0f} s, {time.process_time() - cpu:.0f} s of them computing\n")
+
+    def run(policy: Policy) -> list[Result]:
+        return [judged(household, evidence, policy) for household, evidence in worlds]
+
+    alone = [judged(h, [replace(e, confidence={}) for e in evidence], POLICY) for h, evidence in worlds]
+    print("                          wrongly filed            in review      goal in")
+    print("                           mean    worst       mean    worst   every seed")
+    print(line("Immich alone", alone))
+    for least in CURVE:
+        print(line(f"min_confidence {least:.2f}", run(with_thresholds(least, options.min_margin))))
+    print()
+    for name, values in PRESETS.items():
+        policy = with_thresholds(values["thresholds.min_confidence"], values["thresholds.min_margin"])
+        print(line(name, run(policy)))
+    balanced = PRESETS["balanced"]
+    least, margin = balanced["thresholds.min_confidence"], balanced["thresholds.min_margin"]
+    results = run(with_thresholds(least, margin))
+    for title, found in (("Immich alone", alone), (f"the defaults ({least:g}, {margin:g})", results)):
+        whole = together(found)
+        print(f"\n{title}, all seeds together:\n{table(whole)}")
+        print(
+            f"  strangers accepted beside a wanted person: {whole.beside};"
+            f" photos of unwanted people filed: {whole.unwanted}"
+        )
+    if not all(result.reaches_the_goal for result in results):
+        print("\nMISSED: at most 0.2% wrongly filed at no more than 15% in review, in every seed")
         sys.exit(1)
-    report(f"min_confidence {best[0]:.2f}, min_margin 0.05", best[1], should)
-    if best[1].beside or best[1].unwanted:
-        sys.exit(1)
-
-
-def gather(shot: Shot, number: int, names: dict[str, Person], galleries: dict[str, list[Vector]]) -> Evidence:
-    faces, measured = [], {}
-    likes = [(person, galleries.get(i, [])) for i, person in names.items()]
-    for index, seen in enumerate(shot.faces):
-        side = round(math.sqrt(seen.share) * 1000)
-        person = names.get(seen.person or "") or (Person(seen.person, "") if seen.person else None)
-        face = Face(f"{number}-{index}", Box(0, 0, side, side), 1000, 1000, person)
-        faces.append(face)
-        if person is not None and person.name:
-            known = [
-                Likeness(each, tuple(v for v in vectors if v is not seen.vector)) for each, vectors in likes
-            ]
-            own = next(each for each in known if each.person.id == person.id)
-            measured[face.id] = confidence(seen.vector, own, known)
-    return Evidence(tuple(faces), confidence=measured)
-
-
-def judge(shots: list[Shot], evidence: list[Evidence], policy: Policy) -> Result:
-    result = Result()
-    for shot, each in zip(shots, evidence, strict=True):
-        decision = decide(each, policy)
-        if decision.outcome is Outcome.SORTED:
-            result.filed[shot.kind] += 1
-            if decision.people[0].name != shot.truth:
-                result.wrong[shot.kind] += 1
-            strangers = [f for f in shot.faces if f.truth == "stranger" and f.share >= policy.min_face_share]
-            result.beside += bool(strangers) and len(shot.faces) > 1
-            result.unwanted += any(f.truth.startswith("unwanted") for f in shot.faces)
-        else:
-            result.missed[shot.kind] += shot.truth is not None
-            result.reasons[decision.reason.code] += 1
-    return result
-
-
-def report(title: str, result: Result, should: int) -> None:
-    print(title)
-    print("  kind          filed   wrongly   sent to review though it should be filed")
-    kinds = sorted(result.filed.keys() | {k for k, n in result.missed.items() if n})
-    for kind in kinds:
-        print(f"  {kind:12} {result.filed[kind]:6} {result.wrong[kind]:9} {result.missed[kind]:10}")
-    print(
-        f"  wrongly filed {result.wrongly():.2%}, in review {result.in_review(should):.2%};"
-        f" strangers accepted beside a wanted person: {result.beside};"
-        f" unwanted people filed: {result.unwanted}"
-    )
-    print("  reasons: " + ", ".join(f"{code} {count}" for code, count in result.reasons.most_common()))
 
 
 if __name__ == "__main__":
-    assert abs(cosine((1.0, 0.0), (0.0, 1.0))) < 1e-9
     main()

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from smartsort.core.model import Box, Face, Person
 from smartsort.core.similarity import (
+    LEAST_AGREEMENT,
     Likeness,
+    agreement,
     closest,
     confidence,
     cosine,
@@ -59,6 +61,54 @@ def test_similarity_is_the_mean_of_the_nearest_three():
     anna = likeness(ANNA, 10, 20, 30, 180)
     expected = sum(math.cos(math.radians(a)) for a in (10, 20, 30)) / 3
     assert anna.similarity(at(0)) == pytest.approx(expected)
+
+
+def away(rng, centre, distance):
+    """A vector of 512 numbers so far (cosine distance) from another."""
+    noise = unit([rng.gauss(0, 1) for _ in range(512)])
+    along = sum(a * b for a, b in zip(noise, centre, strict=True))
+    across = unit([n - along * c for n, c in zip(noise, centre, strict=True)])
+    cos = 1 - distance
+    return unit([cos * c + math.sqrt(1 - cos * cos) * a for c, a in zip(centre, across, strict=True)])
+
+
+@pytest.mark.parametrize("scatter", [0.1, 0.2, 0.3])
+@pytest.mark.parametrize("distance", [0.1, 0.3, 0.4, 0.5])
+def test_similarity_is_the_cosine_to_the_person_however_much_the_gallery_scatters(scatter, distance):
+    """0.6 means the same for people whose photos differ a lot and for those whose photos are all alike."""
+    rng = random.Random(11)
+    centre = unit([rng.gauss(0, 1) for _ in range(512)])
+    anna = Likeness.of(ANNA, [away(rng, centre, scatter) for _ in range(12)])
+    found = [anna.similarity(away(rng, centre, distance)) for _ in range(20)]
+    # A little above it: the nearest few are those whose noise happens to agree.
+    assert sum(found) / len(found) == pytest.approx(1 - distance + 0.01, abs=0.03)
+    plain = Likeness(ANNA, anna.faces).similarity(centre)
+    assert plain < 1 - scatter + 0.1  # without the correction even a perfect photo falls short
+
+
+def test_a_gallery_of_several_people_makes_nothing_easier():
+    rng = random.Random(3)
+    strangers = [unit([rng.gauss(0, 1) for _ in range(512)]) for _ in range(12)]
+    assert agreement(strangers) == LEAST_AGREEMENT
+    assert Likeness.of(ANNA, strangers).similarity(strangers[0]) < 0.6
+
+
+def test_a_small_gallery_does_not_know_itself_yet():
+    def regular(count):
+        """Vectors that are all 0.6 alike."""
+        return [
+            unit([math.sqrt(0.6), *(math.sqrt(0.4) * (i == n) for i in range(count))]) for n in range(count)
+        ]
+
+    assert agreement(()) == agreement(regular(1)) == 1
+    assert [agreement(regular(n)) for n in (2, 3, 4, 5, 9)] == pytest.approx([0.9, 0.8, 0.7, 0.6, 0.6])
+
+
+@given(st.lists(vectors, min_size=1, max_size=8), vectors)
+def test_similarity_stays_between_nothing_and_the_same(gallery, face):
+    likes = Likeness.of(ANNA, [unit(v) for v in gallery])
+    assert LEAST_AGREEMENT <= likes.agreement <= 1
+    assert 0 <= likes.similarity(unit(face)) <= 1
 
 
 def test_one_wrong_face_in_a_gallery_makes_nobody_certain():

@@ -11,7 +11,7 @@ from sqlite_utils import Database
 
 from smartsort.confidence.faces import Faces
 from smartsort.core.model import Person, State
-from smartsort.core.similarity import Likeness, Vector
+from smartsort.core.similarity import Likeness, Vector, agreement
 from smartsort.ledger import embeddings, teachings
 from smartsort.ledger.embeddings import BY_HUMAN, BY_IMMICH, BY_SMARTSORT, Embedding, GalleryRow
 from smartsort.pipeline.context import Context
@@ -40,6 +40,8 @@ class _Loaded:
     faces: dict[str, list[Embedding]] = field(default_factory=dict)
     denied: dict[str, list[Vector]] = field(default_factory=dict)
     denied_ids: set[tuple[str, str]] = field(default_factory=set)
+    agreement: dict[str, float] = field(default_factory=dict)
+    """Of galleries compared so far: it takes far longer than one comparison."""
     learned: int = 0
     """`teachings.learned` at that time."""
 
@@ -72,9 +74,12 @@ class Galleries:
 
     def likeness(self, person: Person, without_asset: str | None = None) -> Likeness:
         """A person's gallery; faces of `without_asset`, the photo that is judged, say nothing about it."""
-        faces = self._loaded.faces.get(person.id, ())
+        loaded = self._loaded
+        faces = loaded.faces.get(person.id, ())
         vectors = tuple(f.vector for f in faces if f.asset_id != without_asset)
-        return Likeness(person, vectors, tuple(self._loaded.denied.get(person.id, ())))
+        if person.id not in loaded.agreement:
+            loaded.agreement[person.id] = agreement([f.vector for f in faces])
+        return Likeness(person, vectors, tuple(loaded.denied.get(person.id, ())), loaded.agreement[person.id])
 
     def likenesses(self, people: Iterable[Person], without_asset: str | None = None) -> list[Likeness]:
         """The galleries of those who have one."""

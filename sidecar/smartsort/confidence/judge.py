@@ -143,15 +143,16 @@ class Measure:
             async with self._comparing:  # so that of several first photos of a person only one has nobody
                 result = self._compare(asset_id, person, vector, people)
                 least = policy.thresholds_for(person).min_confidence
-                if result.similarity is None or result.similarity >= least:
+                first = not galleries.likeness(person, asset_id).faces
+                if first or (result.similarity is not None and result.similarity >= least):
                     await galleries.grow(person, face.id)
             found[face.id] = result
         return found
 
     def _compare(self, asset_id: str, person: Person, vector: Vector, people: Sequence[Person]) -> Confidence:
-        own = self.galleries.likeness(person, asset_id)
-        others = self.galleries.likenesses((p for p in people if p.id != person.id), asset_id)
         try:
+            own = self.galleries.likeness(person, asset_id)
+            others = self.galleries.likenesses((p for p in people if p.id != person.id), asset_id)
             return similarity.confidence(vector, own, others)
         except ValueError:  # vectors of different lengths
             return Confidence(why_unknown="the machine learning service uses another model")

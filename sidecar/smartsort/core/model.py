@@ -107,9 +107,9 @@ class Suggestion:
 class Confidence:
     """How sure the match of one face is.
 
-    `similarity` is the mean cosine to the nearest confirmed faces of the assigned person, `margin` the
-    distance to the best other person; both None when nothing could be measured, and then `why_unknown`
-    says why. Nothing is ever made up.
+    `similarity` is the cosine to the assigned person as their nearest confirmed faces tell it
+    (`smartsort.core.similarity`), `margin` the distance to the best other person; both None when nothing
+    could be measured, and then `why_unknown` says why. Nothing is ever made up.
     """
 
     similarity: float | None = None

@@ -8,6 +8,7 @@ microseconds for 512 numbers.
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,13 @@ Vector = tuple[float, ...]
 NEAREST = 3
 """How many of a person's confirmed faces a new one is held against: the nearest ones. One alone may itself be
 a mistake; all of them would punish a person who has been photographed at many ages."""
+
+KNOWS_ITSELF = 5
+"""Faces from which on a gallery's own agreement counts in full."""
+
+LEAST_AGREEMENT = 0.5
+"""Less alike than this Immich itself would not take two faces for one person (its `maxDistance` is 0.5): a
+gallery that agrees less is of several people, and must not make a threshold easier to reach."""
 
 SAME_PLACE = 0.5
 """Two boxes that share more than this part of their common area show the same face."""
@@ -77,28 +85,65 @@ def scaled(box: Box, width: int, height: int, new_width: int, new_height: int) -
     return Box(round(box.x1 * x), round(box.y1 * y), round(box.x2 * x), round(box.y2 * y))
 
 
+def nearest_mean(vector: Vector, faces: Iterable[Vector]) -> float:
+    """The mean cosine to the nearest few of some faces, of which there is at least one."""
+    cosines = sorted((cosine(vector, face) for face in faces), reverse=True)[:NEAREST]
+    return math.fsum(cosines) / len(cosines)
+
+
+def agreement(faces: Sequence[Vector]) -> float:
+    """How alike the faces of one gallery are among each other, `LEAST_AGREEMENT` to 1.
+
+    The median over the faces of what each reaches when it is held against the others. A gallery with few
+    faces does not know that yet: its value moves from 1 to the measured one as it fills.
+    """
+    if len(faces) < 2:
+        return 1.0
+    reached = statistics.median(
+        nearest_mean(face, (*faces[:index], *faces[index + 1 :])) for index, face in enumerate(faces)
+    )
+    known = min(1.0, (len(faces) - 1) / (KNOWS_ITSELF - 1))
+    return min(1.0, max(LEAST_AGREEMENT, 1.0 - known * (1.0 - reached)))
+
+
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """What is known of a person's face: confirmed faces, and faces a human said are not theirs."""
+    """What is known of a person's face: confirmed faces, and faces a human said are not theirs.
+
+    `agreement` is that of the faces (`Likeness.of` measures it); 1 leaves the cosines as they are.
+    """
 
     person: Person
     faces: tuple[Vector, ...]
     denied: tuple[Vector, ...] = ()
+    agreement: float = 1.0
+
+    @classmethod
+    def of(cls, person: Person, faces: Sequence[Vector], denied: Sequence[Vector] = ()) -> Likeness:
+        """The likeness of a gallery that was not measured before."""
+        return cls(person, tuple(faces), tuple(denied), agreement(faces))
 
     def similarity(self, vector: Vector) -> float | None:
-        """How much this face is like the person, None without a face to compare with.
+        """How much this face is like the person, 0 to 1, None without a face to compare with.
 
-        The mean cosine to the nearest few confirmed faces. A face that is even more like one of those a
-        human has denied loses as much as it is more like that one; the denied face itself reaches 0.
+        The cosine between the face and the person, as far as the gallery tells. A cosine between two photos
+        is smaller than that, because the other photo is off as well: if one is `a` like the person and the
+        other `b`, the two are about `a * b` alike, and two photos of the gallery `b * b`. So the mean
+        cosine to the nearest few confirmed faces is divided by the root of the gallery's agreement (the
+        correction for attenuation of Spearman, 1904). Without it a threshold would ask more of people whose
+        photos differ, which says nothing about the photo at hand.
+
+        A face that is even more like one of those a human has denied loses as much as it is more like that
+        one; the denied face itself reaches 0.
         """
         if not self.faces:
             return None
-        cosines = sorted((cosine(vector, face) for face in self.faces), reverse=True)[:NEAREST]
-        similarity = math.fsum(cosines) / len(cosines)
+        similarity = nearest_mean(vector, self.faces)
         denied = max((cosine(vector, face) for face in self.denied), default=-1.0)
         if denied > 0.999:  # the very face, up to rounding
             return 0.0
-        return max(0.0, similarity - max(0.0, denied - similarity))
+        similarity -= max(0.0, denied - similarity)
+        return min(1.0, max(0.0, similarity / math.sqrt(self.agreement)))
 
 
 def confidence(vector: Vector, own: Likeness, others: Iterable[Likeness]) -> Confidence:
