@@ -286,7 +286,7 @@ def _wire(
         Compare(context, router, wanted),
         Outbox(context, people),
     )
-    actions = Actions(context, people)
+    actions = Actions(context, people, choices, measure)
     renames = Renames(context, people, actions.follow if settings.follow_renames else None)
     retention = Retention(actions.purge_expired, settings.trash.retention_days)
     storage, immich = ("storage", "root"), ("immich", "permission")

@@ -12,7 +12,7 @@ from sqlite_utils import Database
 from smartsort.core.model import Category, Person
 from smartsort.core.naming import same_name
 from smartsort.core.policy import MultipleFaces, OnDuplicate, PersonRef, Policy, Thresholds, WhenUnknown
-from smartsort.ledger import events, facts
+from smartsort.ledger import events, facts, past
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.records import NewEvent
 
@@ -64,7 +64,7 @@ class Choices:
                 if entries is None
                 else tuple(PersonRef(str(entry["name"]), entry.get("id")) for entry in entries)
             )
-        self._policy = self._build(self._overrides)
+        self._take(self._build(self._overrides))
 
     @property
     def enabled(self) -> bool:
@@ -90,9 +90,57 @@ class Choices:
         """The policy of this moment."""
         return self._policy
 
-    def policy_with(self, values: Mapping[str, Any]) -> Policy:
-        """The policy as it would be with other values (keys of `POLICY_KEYS`); nothing is changed."""
-        return self._build(_merged(self._overrides, values))
+    def policy_with(
+        self, values: Mapping[str, Any], lists: Mapping[str, Sequence[PersonRef]] | None = None
+    ) -> Policy:
+        """The policy as it would be with other values (keys of `POLICY_KEYS`) or lists.
+
+        Nothing is changed.
+        """
+        policy, lists = self._build(_merged(self._overrides, values)), lists or {}
+        return replace(
+            policy,
+            whitelist=tuple(lists.get("whitelist", policy.whitelist)),
+            blacklist=tuple(lists.get("blacklist", policy.blacklist)),
+        )
+
+    def snapshot(self) -> dict[str, Any]:
+        """What was changed at run time, as plain values that `restore` takes."""
+        names = [name for name in LISTS if name in self._changed]
+        return {"policy": dict(self._overrides), **{name: _plain(self._lists[name]) for name in names}}
+
+    def matches(self, snapshot: Mapping[str, Any]) -> bool:
+        """True when nobody has changed anything since the snapshot; ids that were bound are no change."""
+
+        def said(found: Mapping[str, Any]) -> dict[str, Any]:
+            return {
+                name: value if name == "policy" else [entry["name"] for entry in value]
+                for name, value in found.items()
+            }
+
+        return said(self.snapshot()) == said(snapshot)
+
+    def restore(self, snapshot: Mapping[str, Any], actor: str = "smartsort") -> None:
+        """Make policy and lists what they were when the snapshot was taken; the main switch stays."""
+        before = self.changed
+
+        def write(db: Database) -> None:
+            for name in ("policy", *LISTS):
+                if snapshot.get(name) is None:
+                    facts.forget(db, name)
+                else:
+                    facts.put(db, name, snapshot[name])
+            keys = sorted({*before, *(POLICY_KEYS[name] for name in snapshot["policy"])} - {"enabled"})
+            events.append(db, [NewEvent("configured", data={"values": keys}, actor=actor)], _now())
+
+        self._ledger.write(write)
+        self._load()
+
+    def _take(self, policy: Policy) -> None:
+        """The policy in force from now on; decisions name its version, so that it has to be kept."""
+        self._policy = policy
+        if self._ledger.read(lambda db: past.policy_of(db, policy.version)) is None:
+            self._ledger.write(lambda db: past.remember_policy(db, policy, _now()))
 
     def set_enabled(self, enabled: bool, actor: str = "smartsort") -> None:
         """Switch sorting on or off, for good."""
@@ -110,7 +158,16 @@ class Choices:
         self._write({name: _plain(entries)}, NewEvent("listed", data=data, actor=actor))
         self._lists[name] = tuple(entries)
         self._changed.add(name)
-        self._policy = self._build(self._overrides)
+        self._take(self._build(self._overrides))
+
+    def change(
+        self, values: Mapping[str, Any], lists: Mapping[str, Sequence[PersonRef]], actor: str = "smartsort"
+    ) -> None:
+        """Change values of the policy and whole lists, for good."""
+        for name, entries in lists.items():
+            self.set_list(name, entries, actor)
+        if values:
+            self.set_policy(values, actor)
 
     def set_policy(self, values: Mapping[str, Any], actor: str = "smartsort") -> None:
         """Change some values of the policy (keys of `POLICY_KEYS`), for good."""
@@ -118,7 +175,8 @@ class Choices:
         policy = self._build(overrides)
         data = {"values": dict(values), "policy": policy.version}
         self._write({"policy": overrides}, NewEvent("configured", data=data, actor=actor))
-        self._overrides, self._policy = overrides, policy
+        self._overrides = overrides
+        self._take(policy)
 
     def forget(self, actor: str = "smartsort") -> None:
         """Make the configuration count again for everything that was changed at run time."""
@@ -157,7 +215,7 @@ class Choices:
 
         self._ledger.write(remember)
         self._lists.update(news)
-        self._policy = self._build(self._overrides)
+        self._take(self._build(self._overrides))
         return True
 
     def _write(self, values: Mapping[str, Any], event: NewEvent) -> None:

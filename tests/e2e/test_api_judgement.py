@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 from click.testing import CliRunner
-from tests.live_sidecar import BASE, TOKEN, LiveSidecar, live_sidecar
+from tests.live_sidecar import BASE, REVIEW_TOKEN, TOKEN, LiveSidecar, live_sidecar
 
-from smartsort.api.judgement_schemas import SpotCheckPage
-from smartsort.api.schemas import Decided, ReviewItem, Summary
+from smartsort.api.judgement_schemas import SpotCheckPage, WhatIfReport
+from smartsort.api.schemas import BulkDecided, Decided, ReviewItem, Summary
 from smartsort.cli.main import cli
 
 SAMPLES = 40
@@ -140,3 +141,62 @@ def test_denying_from_the_command_line(live: LiveSidecar, client: httpx.Client) 
     item = stranger(client, 1)
     told = command(live, "review", "deny", item.id, "--person", item.suggested_person)
     assert f"item {item.id} is not {item.suggested_person}" in told
+
+
+# --- other settings on past photos -----------------------------------------------------------
+
+
+def test_what_if_lists_and_applies_and_undo_takes_it_back(live: LiveSidecar, client: httpx.Client) -> None:
+    change = {"blacklist": ["Amara Okafor"], "max_faces_per_image": 20}
+    report = WhatIfReport.model_validate(answer(client.post(f"{BASE}/what-if", json=change)))
+    assert report.looked_at == SAMPLES
+    assert report.moves["faces -> unwanted_person"] > 0
+    assert sum(report.moves.values()) == len(report.photos) + report.not_listed
+    short = WhatIfReport.model_validate(answer(client.post(f"{BASE}/what-if?limit=1", json=change)))
+    assert (len(short.photos), short.not_listed) == (1, len(report.photos) - 1)
+    assert "faces/amara_okafor" in {one.before for one in report.photos}
+    before = tree(live)
+    done = BulkDecided.model_validate(answer(client.post(f"{BASE}/what-if/apply", json=change)))
+    assert done.failed == 0
+    assert done.event is not None
+    assert {one.action for one in done.decided} == {"rejudged"}
+    assert tree(live) != before
+    assert answer(client.get(f"{BASE}/config/blacklist"))["names"] == ["Amara Okafor"]
+    undone = BulkDecided.model_validate(answer(client.post(f"{BASE}/undo", json={"event": done.event})))
+    assert undone.failed == 0
+    assert tree(live) == before
+    assert answer(client.get(f"{BASE}/config/blacklist"))["names"] == ["Victor Grey"]
+
+
+def tree(live: LiveSidecar) -> set[str]:
+    """All names of photos below `faces/` and `review/`."""
+    return {
+        str(path.relative_to(live.root))
+        for area in ("faces", "review")
+        for path in (live.root / area).rglob("*")
+        if path.is_file() and not path.name.startswith(".")
+    }
+
+
+def test_what_if_needs_a_change_and_applying_an_admin(live: LiveSidecar, client: httpx.Client) -> None:
+    assert "at least one" in answer(client.post(f"{BASE}/what-if", json={}), 422)["detail"]
+    assert answer(client.post(f"{BASE}/what-if", json={"min_confidence": 7}), 422)["code"] == "invalid"
+    reviewer = live.client(REVIEW_TOKEN)
+    assert answer(reviewer.post(f"{BASE}/what-if", json={"min_confidence": 0.7}))["looked_at"] == SAMPLES
+    refused = reviewer.post(f"{BASE}/what-if/apply", json={"min_confidence": 0.7})
+    assert answer(refused, 403)["code"] == "forbidden"
+
+
+def test_what_if_from_the_command_line(live: LiveSidecar, client: httpx.Client) -> None:
+    told = command(live, "what-if", "--max-faces", "20", "--days", "30")
+    assert "multiple_faces -> " in told
+    assert f"of {SAMPLES} photos of the last 30 days" in told
+    applied = command(live, "what-if", "--max-faces", "20", "--apply")
+    event = re.search(r"`smartsort undo (\d+)` takes all of it back", applied)
+    assert event is not None, applied
+    command(live, "undo", event[1])
+    assert answer(client.get(f"{BASE}/config"))["config"]["thresholds"]["max_faces_per_image"] == 1
+    nothing = command(live, "what-if", "--min-margin", "0.04", "--apply")
+    assert "no photo moves; the settings are changed" in nothing
+    command(live, "undo", "last")
+    assert "name a setting" in command(live, "what-if", status=2)

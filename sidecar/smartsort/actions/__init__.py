@@ -4,6 +4,7 @@ Every action is an event that carries its own inverse.
 """
 
 from smartsort.actions.actions import Actions
+from smartsort.actions.rejudge import Wanted
 from smartsort.actions.undo import undoable
 from smartsort.actions.values import (
     Acted,
@@ -26,5 +27,6 @@ __all__ = [
     "NoSuchEvent",
     "NotUndoable",
     "UnknownPerson",
+    "Wanted",
     "undoable",
 ]

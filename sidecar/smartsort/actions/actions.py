@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from smartsort.actions.decide import file_under, put_off, throw_away
 from smartsort.actions.plan import Plan
 from smartsort.actions.purge import Purge
 from smartsort.actions.rearrange import Rearrange, conflict
+from smartsort.actions.rejudge import Adjustable, Rejudge, Wanted, planner
 from smartsort.actions.values import (
     Acted,
     ActionRefused,
@@ -36,6 +38,7 @@ from smartsort.ledger.review import suggested_id
 from smartsort.pipeline.context import Context
 from smartsort.pipeline.people import People
 from smartsort.pipeline.renames import Renamed
+from smartsort.ports import Measuring
 
 Planner = Callable[[Photo, Arrangement], Plan | Acted]
 
@@ -48,6 +51,7 @@ _WORD = {
     "renamed": "rename",
     "confirmed": "confirm",
     "denied": "deny",
+    "rejudged": "judge again",
 }
 
 
@@ -60,8 +64,15 @@ class Actions:
     RootUnavailable when the folders are not there.
     """
 
-    def __init__(self, context: Context, people: People) -> None:
-        self._context, self._people = context, people
+    def __init__(
+        self,
+        context: Context,
+        people: People,
+        settings: Adjustable | None = None,
+        measure: Measuring | None = None,
+    ) -> None:
+        self._context, self._people, self._settings = context, people, settings
+        self.past = Rejudge(context, people, measure)
         self._rearrange = Rearrange(context)
         self._purge = Purge(context)
         self._lock = context.arranging
@@ -225,7 +236,7 @@ class Actions:
             return await self._undo_all([event], actor, None, dry_run=dry_run)
         found = await ledger.aread(lambda db: undoing.members(db, event))
         open_ones = [e for e in found if await ledger.aread(lambda db, i=e.id: events.undone(db, i)) is None]  # type: ignore[misc]
-        if not open_ones:
+        if not open_ones and "settings" not in event.data:
             raise NotUndoable(f"all {len(found)} parts of event {event.id} are taken back already")
         return await self._undo_all(open_ones, actor, event, dry_run=dry_run)
 
@@ -241,7 +252,12 @@ class Actions:
             return Batch(await self._foresee_undo(found))
         group = None
         if len(found) > 1 or group_of is not None:
-            what = {"what": "undone", "photos": len({e.photo_id for e in found})}
+            what: dict[str, Any] = {"what": "undone", "photos": len({e.photo_id for e in found})}
+            settings = group_of.data.get("settings") if group_of else None
+            if settings is not None:
+                # Undoing the undo puts them back again. First, so that nothing is judged by them meanwhile.
+                what["settings"] = {"before": settings["after"], "after": settings["before"]}
+                await self._restore_settings(settings, actor)
             group = await self._group(what, actor, group_of.id if group_of else None)
         acted: list[Acted] = []
         wave: list[Plan] = []
@@ -272,6 +288,38 @@ class Actions:
             plan = await self._context.ledger.aread(lambda db, e=event: undoing.plan(db, e))  # type: ignore[misc]
             out.append(plan if isinstance(plan, Acted) else self._would(plan))
         return tuple(out)
+
+    # --- other settings ----------------------------------------------------------------------
+
+    async def rejudge(self, wanted: Wanted, since: str, actor: str) -> Batch:
+        """Change settings for good and move the past photos they are about; one event takes back both.
+
+        `since` is a ledger time. What a human has decided stays. A photo that would be filed and was never
+        measured costs one call to the machine learning service.
+        """
+        if self._settings is None:
+            raise ActionRefused("these settings cannot be changed at run time")
+        async with self._lock:
+            found = await self.past.effect(wanted.policy, since)
+            moves = await self.past.measured(found.moves, wanted.policy)
+            before = self._settings.snapshot()
+            await asyncio.to_thread(self._settings.change, wanted.values, wanted.lists, actor)
+            settings = {"before": before, "after": self._settings.snapshot()}
+            data = {"what": "rejudged", "photos": len(moves), "settings": settings}
+            group = await self._group(data, actor, None)
+            ids = [move.photo_id for move in moves]
+            plan = planner(self._context, moves)
+            states = (State.FILED, State.REVIEW)
+            batch = await self._act(ids, plan, actor, states, dry_run=False, group=group)
+            self._context.bells.ring_all()
+            return Batch(batch.acted, group)
+
+    async def _restore_settings(self, settings: Mapping[str, Any], actor: str) -> None:
+        """Settings as they were before, unless somebody has changed them since: theirs is the last word."""
+        if self._settings is None or not self._settings.matches(settings["after"]):
+            return
+        await asyncio.to_thread(self._settings.restore, settings["before"], actor)
+        self._context.bells.ring_all()
 
     # --- people ------------------------------------------------------------------------------
 
@@ -349,6 +397,7 @@ class Actions:
         expect: Sequence[State],
         *,
         dry_run: bool,
+        group: int | None = None,
     ) -> Batch:
         ids = list(dict.fromkeys(photo_ids))
         ledger = self._context.ledger
@@ -368,8 +417,7 @@ class Actions:
                 answers[photo_id] = self._would(plan)
             else:
                 plans.append(plan)
-        group = None
-        if plans and len(ids) > 1:
+        if plans and len(ids) > 1 and group is None:
             group = await self._group({"what": plans[0].kind, "photos": len(plans)}, actor, None)
         for acted in await self._rearrange.run(plans, actor, group):
             answers[acted.photo_id] = acted

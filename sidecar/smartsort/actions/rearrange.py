@@ -36,7 +36,7 @@ BATCH = 100
 
 ACTS = (
     *("sorted", "reviewed", "skipped"),
-    *("approved", "refiled", "rejected", "deferred", "denied", "undone", "renamed", "purged"),
+    *("approved", "refiled", "rejected", "deferred", "denied", "rejudged", "undone", "renamed", "purged"),
 )
 """Events that change a photo's arrangement."""
 
@@ -205,6 +205,7 @@ class Rearrange:
                 source=photo.source,
                 download_date=photo.arrived_at,
                 person_name=plan.values.get("person_name"),
+                auto_sorted=bool(plan.values.get("auto_sorted")),
             )
         review = None
         if plan.waiting is not None and place is not None and plan.waiting.decision.category is not None:

@@ -30,7 +30,18 @@ AUTOMATIC = "smartsort"
 
 UNDOABLE = (
     *("sorted", "reviewed", "skipped"),
-    *("approved", "refiled", "rejected", "deferred", "confirmed", "denied", "undone", "renamed", "group"),
+    *(
+        "approved",
+        "refiled",
+        "rejected",
+        "deferred",
+        "confirmed",
+        "denied",
+        "rejudged",
+        "undone",
+        "renamed",
+        "group",
+    ),
 )
 
 
@@ -83,7 +94,7 @@ def last_of(db: Database, actor: str | None) -> Event | None:
     who, value = ("actor = ?", actor) if actor is not None else ("actor <> ?", AUTOMATIC)
     # Only smartsort sorts by itself: with nobody named, its million filings need not be looked through.
     kinds = (
-        *("approved", "refiled", "rejected", "deferred", "confirmed", "denied"),
+        *("approved", "refiled", "rejected", "deferred", "confirmed", "denied", "rejudged"),
         *(("sorted",) if actor is not None else ()),
     )
     by_kind = [

@@ -22,6 +22,7 @@ from smartsort.api import (
     review,
     spot_checks,
     statistics,
+    what_if,
 )
 from smartsort.api.examples import add_examples
 from smartsort.api.guard import Guard
@@ -60,6 +61,7 @@ _MODULES = (
     people,
     history,
     control,
+    what_if,
     statistics,
     health,
 )

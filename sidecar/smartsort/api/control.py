@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
@@ -25,12 +24,12 @@ from smartsort.api.schemas import (
 from smartsort.api.security import Admin, Intaker, Reviewer
 from smartsort.api.serving import Here, Serving
 from smartsort.choices import POLICY_KEYS
-from smartsort.core.decision import decide
-from smartsort.core.model import Decision, Outcome, Person
+from smartsort.core.model import Person
 from smartsort.core.naming import same_name
 from smartsort.core.policy import PersonRef
+from smartsort.core.what_if import effect
 from smartsort.errors import ImmichError
-from smartsort.ledger import statistics
+from smartsort.ledger import past
 
 router = APIRouter(prefix=BASE, tags=["control"], responses=GUARDED)
 
@@ -152,28 +151,15 @@ async def what_if(
     today, other = choices.policy(), choices.policy_with(change.model_dump(exclude_none=True))
 
     def compare(db: Database) -> WhatIf:
-        before: Counter[str] = Counter()
-        after: Counter[str] = Counter()
-        moves: Counter[str] = Counter()
-        looked_at = 0
-        for evidence in statistics.last_evidence(db, last):
-            one, two = (_folder_kind(decide(evidence, p, ambiguous)) for p in (today, other))
-            before[one] += 1
-            after[two] += 1
-            looked_at += 1
-            if one != two:
-                moves[f"{one} -> {two}"] += 1
-        return WhatIf(looked_at=looked_at, before=before, after=after, moves=dict(moves.most_common()))
+        found = effect(past.newest(db, last), other, ambiguous, instead_of=today)
+        return WhatIf(
+            looked_at=found.looked_at,
+            before=dict(found.before),
+            after=dict(found.after),
+            moves=found.ways,
+        )
 
     return await here.sidecar.context.ledger.aread(compare)
-
-
-def _folder_kind(decision: Decision) -> str:
-    if decision.outcome is Outcome.SORTED:
-        return "faces"
-    if decision.outcome is Outcome.SKIPPED or decision.category is None:
-        return "skipped"
-    return decision.category.value
 
 
 # --- lists -----------------------------------------------------------------------------------

@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from smartsort.api.schemas import FaceView, ListedName, PersonChoice, Shape, SpotCheckShare
+from smartsort.api.schemas import (
+    ConfigPatch,
+    FaceView,
+    ListedName,
+    PersonChoice,
+    Shape,
+    SpotCheckShare,
+)
 
 
 class Deny(Shape):
@@ -50,3 +57,40 @@ class WrongFiling(Shape):
     person: ListedName | PersonChoice | None = None
     people: list[PersonChoice] = Field(default=[], max_length=50)
     face: str | None = Field(default=None, max_length=100)
+
+
+class OtherSettings(ConfigPatch):
+    """Settings that might be changed; what is None stays as it is. A list replaces the whole list."""
+
+    whitelist: list[ListedName] | None = Field(default=None, max_length=10_000)
+    blacklist: list[ListedName] | None = Field(default=None, max_length=10_000)
+
+
+class PhotoMove(Shape):
+    """A past photo that would go elsewhere."""
+
+    photo_id: int
+    filename: str
+    before: str
+    """`faces/john_doe`, a review category or `skipped`."""
+    after: str
+    text: str
+    """Why it would be there."""
+    unmeasured: bool = False
+    """It would be filed and nobody has measured how sure that is; applying measures it first."""
+
+
+class WhatIfReport(Shape):
+    """What other settings would do to the photos of some days, compared with where they are now."""
+
+    days: int
+    looked_at: int
+    kept: int
+    """Of these, photos a human has decided about: they stay where they are."""
+    before: dict[str, int]
+    after: dict[str, int]
+    moves: dict[str, int]
+    """By "from -> to"."""
+    photos: list[PhotoMove]
+    not_listed: int = 0
+    """Moves beyond those in `photos`."""

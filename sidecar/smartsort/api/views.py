@@ -150,6 +150,7 @@ _SENTENCES: dict[str, Callable[[Any], str]] = {
     "refiled": lambda d: f"Filed under {_names(d)} instead",
     "rejected": lambda _: "Rejected; its file is in the trash",
     "confirmed": lambda d: f"Confirmed: this is {_names(d)}",
+    "rejudged": lambda d: f"Judged again with other settings: {d.get('way')}",
     "denied": lambda d: f"This is not {_names(d)}",
     "deferred": lambda _: "Put off; it is listed after the others",
     "undone": lambda d: f"Taken back: {d.get('of', 'an action')}",

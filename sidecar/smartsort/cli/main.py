@@ -19,6 +19,7 @@ COMMANDS = {
     "spot-check": ("smartsort.cli.spot_check", "Answer whether a few automatic filings are right."),
     "undo": ("smartsort.cli.undo", "Take back what was done."),
     "stats": ("smartsort.cli.stats", "Show how well the sorting goes."),
+    "what-if": ("smartsort.cli.what_if", "Show what other settings would do to past photos."),
     "setup": ("smartsort.cli.setup", "Connect to your Immich: keys, library and configuration file."),
     "doctor": ("smartsort.cli.doctor", "Say what is wrong, why, and what to do."),
     "audit": ("smartsort.cli.audit", "Prove that nothing is lost; mend what was changed by hand."),

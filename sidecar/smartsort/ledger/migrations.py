@@ -381,3 +381,15 @@ def m040_spot_checks(db: Database) -> None:
     execute("CREATE INDEX idx_spot_checks_photo ON spot_checks(photo_id, event_id)")
     execute("CREATE INDEX idx_spot_checks_open ON spot_checks(event_id) WHERE verdict IS NULL")
     execute("CREATE INDEX idx_spot_checks_filed ON spot_checks(filed_at, verdict)")
+
+
+@migrations()
+def m041_policies(db: Database) -> None:
+    """The settings decisions rest on, by version: with the evidence they are all that a decision looks at."""
+    db.conn.execute(
+        """CREATE TABLE policies (
+            version TEXT PRIMARY KEY,
+            policy TEXT NOT NULL CHECK (json_valid(policy)),
+            at TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID"""
+    )

@@ -23,6 +23,14 @@ from smartsort.core.model import (
     State,
     Suggestion,
 )
+from smartsort.core.policy import (
+    MultipleFaces,
+    OnDuplicate,
+    PersonRef,
+    Policy,
+    Thresholds,
+    WhenUnknown,
+)
 
 
 class Area(StrEnum):
@@ -127,6 +135,48 @@ class Event:
 def dumps(value: object) -> str:
     """Canonical JSON: the same value is always the same text (the event chain depends on it)."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+# --- settings --------------------------------------------------------------------------------
+
+
+def policy_to_json(policy: Policy) -> str:
+    """The settings a decision rests on, as JSON text."""
+
+    def limits(value: Thresholds) -> list[float]:
+        return [value.min_confidence, value.min_margin]
+
+    return dumps(
+        {
+            "whitelist": [[entry.name, entry.id] for entry in policy.whitelist],
+            "blacklist": [[entry.name, entry.id] for entry in policy.blacklist],
+            "thresholds": limits(policy.thresholds),
+            "person_thresholds": {name: limits(own) for name, own in policy.person_thresholds.items()},
+            "max_faces": policy.max_faces,
+            "min_face_share": policy.min_face_share,
+            "when_confidence_unknown": policy.when_confidence_unknown.value,
+            "multiple_faces": policy.multiple_faces.value,
+            "on_duplicate": policy.on_duplicate.value,
+            "categories": sorted(policy.categories),
+        }
+    )
+
+
+def policy_from_json(text: str) -> Policy:
+    """The settings of `policy_to_json`."""
+    value = json.loads(text)
+    return Policy(
+        whitelist=tuple(PersonRef(name, person_id) for name, person_id in value["whitelist"]),
+        blacklist=tuple(PersonRef(name, person_id) for name, person_id in value["blacklist"]),
+        thresholds=Thresholds(*value["thresholds"]),
+        person_thresholds={name: Thresholds(*own) for name, own in value["person_thresholds"].items()},
+        max_faces=value["max_faces"],
+        min_face_share=value["min_face_share"],
+        when_confidence_unknown=WhenUnknown(value["when_confidence_unknown"]),
+        multiple_faces=MultipleFaces(value["multiple_faces"]),
+        on_duplicate=OnDuplicate(value["on_duplicate"]),
+        categories=frozenset(Category(name) for name in value["categories"]),
+    )
 
 
 # --- evidence and reasons --------------------------------------------------------------------

@@ -8,17 +8,17 @@ are small whatever the ledger holds, so reading them costs the same for a thousa
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 from sqlite_utils import Database
 
-from smartsort.core.model import UNFINISHED, Evidence
+from smartsort.core.model import UNFINISHED
 from smartsort.core.naming import folder_name
 from smartsort.ledger import events, facts, photos
 from smartsort.ledger.database import Ledger
-from smartsort.ledger.records import Event, Photo, evidence_from_json
+from smartsort.ledger.records import Event, Photo
 
 _UP_TO = "daily_totals_up_to"
 
@@ -68,14 +68,17 @@ def tally(history: Sequence[Event], older_copy: bool = False) -> Tally:
     """
     gone = taken_back(history)
     wrong = wrongly_sorted(history, gone)
+    replaced = _replaced(history, gone)
     found: Tally = Counter()
     waited = False
     for event in history:
         day, data = local_day(event.at), event.data
         category = str(data.get("category") or "")
+        if event.id in replaced:
+            continue
         if event.kind == "accepted":
             found[day, What.ACCEPTED, str(data.get("source", ""))] += 1
-        elif event.kind == "sorted":
+        elif _outcome(event) == "sorted":
             found[day, What.SORTED, ""] += 1
             found[day, What.HEALED, ""] += waited
             found[day, What.MISSED, ""] += older_copy
@@ -83,15 +86,39 @@ def tally(history: Sequence[Event], older_copy: bool = False) -> Tally:
             for person in data.get("people", ()) if event.id not in wrong else ():
                 found[day, What.PERSON, folder_name(str(person))] += 1
             waited = False
-        elif event.kind in ("reviewed", "skipped"):
-            found[day, What.REVIEWED, category] += event.kind == "reviewed"
+        elif _outcome(event) in ("reviewed", "skipped"):
+            found[day, What.REVIEWED, category] += _outcome(event) == "reviewed"
             found[day, What.SKIPPED, ""] += event.kind == "skipped"
             found[day, What.DUPLICATES, ""] += category == "duplicates"
-            waited = event.kind == "reviewed"
+            waited = _outcome(event) == "reviewed"
         elif event.kind in ("approved", "rejected") and event.id not in gone:
             found[day, event.kind, ""] += 1
             waited = False
     return Counter({key: count for key, count in found.items() if count})
+
+
+def _outcome(event: Event) -> str:
+    """`sorted`, `reviewed` or `skipped` for an automatic decision, of photos judged again as well."""
+    return str(event.data.get("outcome", "")) if event.kind == "rejudged" else event.kind
+
+
+def _replaced(history: Sequence[Event], gone: Collection[int]) -> set[int]:
+    """Ids of automatic decisions that count no more: other settings have replaced them, or were taken back.
+
+    Of a photo judged again the new decision counts in place of the old one, on the new one's day.
+    """
+    found: set[int] = set()
+    last: int | None = None
+    for event in history:
+        if event.kind == "rejudged" and event.id in gone:
+            found.add(event.id)
+        elif event.kind in ("sorted", "reviewed", "skipped", "rejudged"):
+            if event.kind == "rejudged" and last is not None:
+                found.add(last)
+            last = event.id
+        elif event.kind in ("approved", "rejected", "refiled"):
+            last = None
+    return found
 
 
 def taken_back(history: Sequence[Event]) -> set[int]:
@@ -112,6 +139,8 @@ def wrongly_sorted(history: Sequence[Event], taken_back: Collection[int]) -> set
             last_sorted = event.id
             if event.id in taken_back:
                 wrong.add(event.id)
+        elif event.kind == "rejudged" and event.id not in taken_back:
+            last_sorted = event.id if _outcome(event) == "sorted" else None
         elif event.kind in ("approved", "rejected", "reviewed"):
             last_sorted = None
         elif event.kind == "refiled" and event.id not in taken_back and last_sorted is not None:
@@ -318,14 +347,3 @@ def on_their_way(db: Database, limit: int) -> list[Photo]:
         (*(state.value for state in UNFINISHED), limit),
     )
     return photos.by_ids(db, [int(row[0]) for row in rows])
-
-
-def last_evidence(db: Database, limit: int) -> Iterator[Evidence]:
-    """What was seen of the photos decided last, newest first; of each photo its last decision."""
-    rows = db.conn.execute(
-        "SELECT evidence FROM decisions AS one WHERE NOT EXISTS (SELECT 1 FROM decisions AS other"
-        " WHERE other.photo_id = one.photo_id AND other.id > one.id) ORDER BY id DESC LIMIT ?",
-        (limit,),
-    )
-    for (text,) in rows:
-        yield evidence_from_json(text)

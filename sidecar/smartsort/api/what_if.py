@@ -1,0 +1,140 @@
+"""Other settings on past photos over HTTP: what they would do, and doing it as one event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Query
+from sqlite_utils import Database
+
+from smartsort.actions import Wanted
+from smartsort.api.acted import bulk_decided
+from smartsort.api.guard import BASE
+from smartsort.api.judgement_schemas import OtherSettings, PhotoMove, WhatIfReport
+from smartsort.api.problems import GUARDED, Refused, answers
+from smartsort.api.schemas import BulkDecided
+from smartsort.api.security import Admin, Reviewer
+from smartsort.api.serving import Here, Serving
+from smartsort.choices import LISTS
+from smartsort.core.naming import same_name
+from smartsort.core.policy import PersonRef
+from smartsort.core.what_if import FACES, Effect, Move, Place
+from smartsort.core.wording import sentence
+from smartsort.errors import ImmichError
+from smartsort.files.shown import shown
+from smartsort.ledger import photos
+
+router = APIRouter(prefix=f"{BASE}/what-if", tags=["control"], responses=GUARDED)
+
+_EXAMPLES: dict[str, Mapping[str, Any]] = {
+    "stricter": {"summary": "Ask more often", "value": {"min_confidence": 0.7}},
+    "list": {"summary": "Only these two", "value": {"whitelist": ["john_doe", "Sarah Smith"]}},
+}
+
+Days = Annotated[int, Query(ge=1, le=3660, description="How far back.")]
+Settings = Annotated[OtherSettings, Body(openapi_examples=_EXAMPLES)]
+
+
+@router.post("")
+async def what_if(
+    here: Here,
+    _: Reviewer,
+    settings: Settings,
+    days: Days = 90,
+    limit: Annotated[int, Query(ge=1, le=5000, description="How many photos to list.")] = 500,
+) -> WhatIfReport:
+    """Which past photos would go elsewhere with other settings. Nothing is changed.
+
+    Decided anew from what was seen then, and compared with where the photos are now.
+    """
+    wanted = _wanted(here, settings)
+    await _know_people(here)
+    found = await here.sidecar.actions.past.effect(wanted.policy, _since(here, days))
+    listed = found.moves[:limit]
+    names = await here.sidecar.context.ledger.aread(lambda db: _names(db, listed))
+    return report(found, listed, names, days)
+
+
+@router.post("/apply", responses=answers(409))
+async def apply(here: Here, caller: Admin, settings: Settings, days: Days = 90) -> BulkDecided:
+    """Change the settings for good and move those photos. `event` takes back both, settings and photos.
+
+    What a human has decided stays where it is, and so do duplicates. A photo that would be filed and was
+    never measured is measured first.
+    """
+    async with here.changing:
+        wanted = _wanted(here, settings)
+        await _know_people(here)
+        batch = await here.sidecar.actions.rejudge(wanted, _since(here, days), caller.name)
+    return await bulk_decided(here, batch)
+
+
+def _wanted(here: Serving, settings: OtherSettings) -> Wanted:
+    given = settings.model_dump(exclude_none=True)
+    if not given:
+        raise Refused(422, "invalid", "name at least one setting that is to be another")
+    names = {name: given.pop(name) for name in LISTS if name in given}
+    choices = here.sidecar.choices
+    lists = {name: _entries(names[name], getattr(choices, name)) for name in names}
+    return Wanted(choices.policy_with(given, lists), given, lists)
+
+
+def _entries(names: Sequence[str], there: Sequence[PersonRef]) -> tuple[PersonRef, ...]:
+    """The list; people who are on it already keep the ids they were bound to."""
+    found: list[PersonRef] = []
+    for name in (" ".join(name.split()) for name in names):
+        if not name or not name.isprintable():
+            raise Refused(422, "invalid", "a name has to have printable letters")
+        if not any(same_name(name, entry.name) for entry in found):
+            known = next((entry for entry in there if same_name(entry.name, name)), None)
+            found.append(known or PersonRef(name))
+    return tuple(found)
+
+
+async def _know_people(here: Serving) -> None:
+    """Names of today, so that nobody who was renamed seems to move; without Immich those last known."""
+    try:
+        await here.sidecar.people.refresh(max_age=60)
+    except ImmichError:
+        return
+
+
+def _since(here: Serving, days: int) -> str:
+    now = here.sidecar.context.clock.now()
+    return (now - timedelta(days=days)).astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def report(found: Effect, listed: Sequence[Move], names: Mapping[int, str], days: int) -> WhatIfReport:
+    """An effect as what goes over the wire."""
+    return WhatIfReport(
+        days=days,
+        looked_at=found.looked_at,
+        kept=found.kept,
+        before=dict(found.before),
+        after=dict(found.after),
+        moves=found.ways,
+        photos=[
+            PhotoMove(
+                photo_id=move.photo_id,
+                filename=names.get(move.photo_id, ""),
+                before=_told(move.before),
+                after=_told(move.after),
+                text=sentence(move.decision.reason),
+                unmeasured=move.unmeasured,
+            )
+            for move in listed
+        ],
+        not_listed=len(found.moves) - len(listed),
+    )
+
+
+def _told(place: Place) -> str:
+    if place.kind != FACES:
+        return place.kind
+    return ", ".join(f"{FACES}/{folder}" for folder in sorted(place.folders))
+
+
+def _names(db: Database, moves: Sequence[Move]) -> dict[int, str]:
+    return {p.id: shown(p.original_name) for p in photos.by_ids(db, [move.photo_id for move in moves])}

@@ -1,0 +1,132 @@
+"""What another policy makes of photos that were judged before."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from smartsort.core.decision import decide
+from smartsort.core.model import Decision, Evidence, Outcome, Person
+from smartsort.core.naming import folder_name
+from smartsort.core.policy import Policy
+
+FACES, SKIPPED = "faces", "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a photo is: `kind` is `faces`, `skipped` or a review category, `folders` those below `faces/`."""
+
+    kind: str
+    folders: frozenset[str] = frozenset()
+
+    def told(self, apart_from: Place) -> str:
+        """Its name; with the folders where it is about which of them."""
+        if self.kind == FACES and apart_from.kind == FACES:
+            return ", ".join(f"{FACES}/{folder}" for folder in sorted(self.folders))
+        return self.kind
+
+
+def place_of(decision: Decision) -> Place:
+    """Where a decision puts a photo."""
+    if decision.outcome is Outcome.SORTED:
+        return Place(FACES, frozenset(folder_name(person.name) for person in decision.people))
+    if decision.outcome is Outcome.SKIPPED or decision.category is None:
+        return Place(SKIPPED)
+    return Place(decision.category.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A photo that was judged before: where it is now and what was seen on it."""
+
+    photo_id: int
+    place: Place
+    evidence: Evidence
+    by_human: bool = False
+    """A human has decided about it: it stays where it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A photo that would go elsewhere."""
+
+    photo_id: int
+    before: Place
+    after: Place
+    evidence: Evidence
+    decision: Decision
+
+    @property
+    def way(self) -> str:
+        """`faces -> low_confidence`."""
+        return f"{self.before.told(self.after)} -> {self.after.told(self.before)}"
+
+    @property
+    def unmeasured(self) -> bool:
+        """It would be filed, and nobody has measured yet how sure that is."""
+        faces = {f.id for f in self.evidence.faces if f.person is not None} - self.evidence.confirmed
+        return self.after.kind == FACES and not faces <= self.evidence.confidence.keys()
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a policy would do to past photos. `before` and `after` count all that were looked at, by kind."""
+
+    looked_at: int
+    kept: int
+    """Photos a human has decided about."""
+    before: Mapping[str, int]
+    after: Mapping[str, int]
+    moves: tuple[Move, ...]
+
+    @property
+    def ways(self) -> dict[str, int]:
+        """Moves by way, the most frequent first."""
+        return dict(Counter(move.way for move in self.moves).most_common())
+
+
+def effect(
+    photos: Iterable[Past],
+    policy: Policy,
+    ambiguous: Collection[str] = frozenset(),
+    *,
+    instead_of: Policy | None = None,
+) -> Effect:
+    """What `policy` would do.
+
+    Compared with where the photos are, and then what a human has decided stays; or, `instead_of` another
+    policy, with what that one makes of all of them.
+    """
+    before: Counter[str] = Counter()
+    after: Counter[str] = Counter()
+    moves: list[Move] = []
+    kept = 0
+    for one in photos:
+        here = one.place
+        if instead_of is not None:
+            here = place_of(decide(one.evidence, instead_of, ambiguous))
+        elif one.by_human:
+            kept += 1
+            before[here.kind] += 1
+            after[here.kind] += 1
+            continue
+        decision = decide(one.evidence, policy, ambiguous)
+        there = place_of(decision)
+        before[here.kind] += 1
+        after[there.kind] += 1
+        if here != there:
+            moves.append(Move(one.photo_id, here, there, one.evidence, decision))
+    return Effect(before.total(), kept, before, after, tuple(moves))
+
+
+def renewed(evidence: Evidence, people: Mapping[str, Person]) -> Evidence:
+    """The evidence with everybody's name of today (by id); who is gone keeps the old one."""
+    return replace(
+        evidence,
+        faces=tuple(
+            replace(face, person=people.get(face.person.id, face.person)) if face.person is not None else face
+            for face in evidence.faces
+        ),
+    )
