@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 from tests.live_sidecar import BASE, REVIEW_TOKEN, TOKEN, LiveSidecar, live_sidecar
 
-from smartsort.api.judgement_schemas import SpotCheckPage, WhatIfReport
+from smartsort.api.judgement_schemas import Explained, SpotCheckPage, WhatIfReport
 from smartsort.api.schemas import BulkDecided, Decided, ReviewItem, Summary
 from smartsort.cli.main import cli
 
@@ -200,3 +202,75 @@ def test_what_if_from_the_command_line(live: LiveSidecar, client: httpx.Client) 
     assert "no photo moves; the settings are changed" in nothing
     command(live, "undo", "last")
     assert "name a setting" in command(live, "what-if", status=2)
+
+
+# --- explanations ----------------------------------------------------------------------------
+
+
+def explanation(client: httpx.Client, photo_id: int) -> Explained:
+    return Explained.model_validate(answer(client.get(f"{BASE}/photos/{photo_id}/explain")))
+
+
+def test_every_decision_of_the_demo_can_be_explained_in_words(client: httpx.Client) -> None:
+    """All of them, whatever became of the photo: what was seen, what each rule said, what would change it."""
+    places = set()
+    for photo_id in range(1, SAMPLES + 1):
+        found = explanation(client, photo_id)
+        places.add(found.places[0].split("/")[0 if found.state == "filed" else 1])
+        assert found.settings_of_then
+        assert found.decided_at
+        assert found.seen
+        assert found.rules
+        assert found.changes
+        decided = [rule for rule in found.rules if rule.verdict == "decided"]
+        by_no_rule = found.summary.startswith("It was filed") or "took that back" in found.summary
+        assert len(decided) == (0 if by_no_rule else 1)
+        parts = [r.text for r in found.rules] + [c.text for c in found.changes]
+        for text in (found.summary, *found.seen, *parts):
+            assert text.endswith("."), text
+            assert "None" not in text
+            assert len(text.split()) > 2
+    # The demo has photos of every kind.
+    assert places >= {"faces", "duplicates", "unidentified", "multiple_faces", "unwanted_person"}
+
+
+def test_what_a_human_did_since_is_told(client: httpx.Client) -> None:
+    item = answer(client.get(f"{BASE}/review/queue/multiple_faces"))["items"][0]
+    answer(client.post(f"{BASE}/review/{item['id']}/approve", json={"person": "john_doe"}))
+    found = explanation(client, item["photo_id"])
+    assert found.by_human is not None
+    assert "Approved as John Doe" in found.by_human
+    assert found.places[0].startswith("faces/john_doe/")
+    assert found.summary.startswith("It was put into review/multiple_faces")
+
+
+def test_a_filing_that_was_taken_back_is_explained_by_that(client: httpx.Client) -> None:
+    one = page(client).items[0]
+    answer(client.post(f"{BASE}/undo", json={"event": one.event}))
+    found = explanation(client, one.photo_id)
+    why = f"It was filed under {one.people[0]}, and somebody took that back."
+    assert found.summary == f"It was put into review/unidentified: {why}"
+    answer(client.post(f"{BASE}/undo", json={"last": True}))
+
+
+def test_explaining_a_file(live: LiveSidecar, client: httpx.Client) -> None:
+    item = answer(client.get(f"{BASE}/review/queue"))["items"][0]
+    inside = str(Path(item["path"]).relative_to(live.root))
+    for name in (item["path"], inside, f"./{inside}"):
+        found = Explained.model_validate(answer(client.get(f"{BASE}/explain", params={"file": name})))
+        assert found.photo_id == item["photo_id"], name
+    assert answer(client.get(f"{BASE}/explain?file=/etc/passwd"), 404)["code"] == "not_found"
+    assert answer(client.get(f"{BASE}/explain?file=nothing-like-it.jpg"), 404)["code"] == "not_found"
+    assert answer(client.get(f"{BASE}/photos/999999/explain"), 404)["code"] == "not_found"
+
+
+def test_explaining_from_the_command_line(live: LiveSidecar, client: httpx.Client) -> None:
+    item = answer(client.get(f"{BASE}/review/queue/unwanted_person"))["items"][0]
+    for what in (item["photo_id"], item["path"], item["filename"]):
+        told = command(live, "explain", what)
+        assert "It was put into review/unwanted_person: Victor Grey is on the blacklist." in told
+        assert "What would change it:" in told
+        assert "If Victor Grey were not on the blacklist" in told
+    assert json.loads(command(live, "explain", item["photo_id"], "--json"))["photo_id"] == item["photo_id"]
+    refused = CliRunner().invoke(cli, ["explain", "nobody.jpg", "--url", live.url, "--token", TOKEN])
+    assert "no photo has the name nobody.jpg" in str(refused.exception)

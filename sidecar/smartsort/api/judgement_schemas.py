@@ -5,6 +5,8 @@ The terminal UI may import this module beside `smartsort.api.schemas`.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from smartsort.api.schemas import (
@@ -94,3 +96,42 @@ class WhatIfReport(Shape):
     photos: list[PhotoMove]
     not_listed: int = 0
     """Moves beyond those in `photos`."""
+
+
+class RuleView(Shape):
+    """What one rule said about the photo."""
+
+    rule: str
+    verdict: Literal["passed", "against", "decided"]
+    """`decided` chose the folder; `against` would have, had nothing before it."""
+    text: str
+
+
+class ChangeView(Shape):
+    """What would have led elsewhere. `to` is a folder kind: `faces`, a review category or `skipped`."""
+
+    text: str
+    to: str
+    changes: list[str]
+    """Codes, such as `min_confidence`; several have to come together."""
+
+
+class Explained(Shape):
+    """How a photo was judged, in words."""
+
+    photo_id: int
+    filename: str
+    state: str
+    places: list[str]
+    """Where it is now, such as `faces/john_doe/IMG_1.jpg`."""
+    summary: str
+    decided_at: str | None = None
+    """None while it is on its way."""
+    by_human: str | None = None
+    """What a human did about it since, if anything."""
+    seen: list[str] = Field(default=[])
+    rules: list[RuleView] = Field(default=[])
+    changes: list[ChangeView] = Field(default=[])
+    policy_version: str = ""
+    settings_of_then: bool = True
+    """False: the settings of that time are not stored, and today's were taken instead."""

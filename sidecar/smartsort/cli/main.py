@@ -16,6 +16,7 @@ COMMANDS = {
     "add": ("smartsort.cli.add", "Hand in files and folders."),
     "items": ("smartsort.cli.items", "List what was handed in over HTTP, and retry what failed."),
     "review": ("smartsort.cli.review", "List, approve, reject and skip what waits for a human."),
+    "explain": ("smartsort.cli.explain", "Tell how a photo was judged, and what would change it."),
     "spot-check": ("smartsort.cli.spot_check", "Answer whether a few automatic filings are right."),
     "undo": ("smartsort.cli.undo", "Take back what was done."),
     "stats": ("smartsort.cli.stats", "Show how well the sorting goes."),

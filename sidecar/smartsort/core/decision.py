@@ -44,8 +44,9 @@ class Case:
 
     @property
     def recognisable(self) -> bool:
-        """False when the faces say nothing because nobody could look for them."""
-        return self.evidence.unreadable is None and self.evidence.gave_up is None
+        """False when the faces say nothing: nobody could look for them, or, of a known file, nobody did."""
+        evidence = self.evidence
+        return evidence.unreadable is None and evidence.gave_up is None and evidence.other_copy is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,141 @@
+"""Explaining a decision over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from sqlite_utils import Database
+
+from smartsort.api.guard import BASE
+from smartsort.api.history import RowId
+from smartsort.api.judgement_schemas import ChangeView, Explained, RuleView
+from smartsort.api.problems import GUARDED, Refused, answers
+from smartsort.api.security import Reviewer
+from smartsort.api.serving import Here
+from smartsort.api.views import event_text
+from smartsort.core.explain import Explanation, explain
+from smartsort.core.policy import Policy
+from smartsort.core.what_if import place_of
+from smartsort.core.wording import sentence
+from smartsort.core.wording_explained import alternative, rules, seen, summary
+from smartsort.files.shown import shown
+from smartsort.ledger import events, find, past, photos
+from smartsort.ledger.past import Decided
+from smartsort.ledger.records import Area, Event, Member, Photo
+
+router = APIRouter(prefix=BASE, tags=["review"], responses=GUARDED)
+
+_BY_HUMANS = frozenset({"approved", "refiled", "rejected", "confirmed", "denied", "undone", "rejudged"})
+
+
+@router.get("/photos/{photo_id}/explain", responses=answers(404))
+async def of_photo(here: Here, _: Reviewer, photo_id: RowId) -> Explained:
+    """How a photo was judged, rule by rule and in words, and the nearest changes that lead elsewhere."""
+    policy = here.sidecar.choices.policy()
+    found = await here.sidecar.context.ledger.aread(lambda db: explained(db, photo_id, policy))
+    if found is None:
+        raise Refused(404, "not_found", f"there is no photo {photo_id}")
+    return found
+
+
+@router.get("/explain", responses=answers(404, 409))
+async def of_file(
+    here: Here,
+    _: Reviewer,
+    file: Annotated[
+        str,
+        Query(min_length=1, max_length=4096, description="A path on the sidecar's machine, or a file name."),
+    ],
+) -> Explained:
+    """As `photos/{photo_id}/explain`, for the photo of a file.
+
+    Where several photos have the name the answer is 409 and tells their ids.
+    """
+    policy, folder = here.sidecar.choices.policy(), here.sidecar.context.folder
+
+    def read(db: Database) -> Explained | list[int]:
+        ids = find.by_path(db, file, folder)
+        if len(ids) != 1:
+            return ids
+        found = explained(db, ids[0], policy)
+        return ids if found is None else found
+
+    found = await here.sidecar.context.ledger.aread(read)
+    if isinstance(found, Explained):
+        return found
+    if not found:
+        raise Refused(404, "not_found", f"no photo has the name {shown(file)}")
+    listed = ", ".join(map(str, found))
+    raise Refused(409, "conflict", f"several photos are called {shown(file)}: {listed}; give one of the ids")
+
+
+def explained(db: Database, photo_id: int, today: Policy) -> Explained | None:
+    """The explanation of a photo's newest decision, None for an unknown photo."""
+    photo = photos.get(db, photo_id)
+    if photo is None:
+        return None
+    own = [n for n in photos.names_of(db, [photo_id])[photo_id] if n.member is Member.PHOTO]
+    outside = [n for n in own if n.area is not Area.LIBRARY] or own
+    plain: dict[str, Any] = {
+        "photo_id": photo.id,
+        "filename": shown(photo.original_name),
+        "state": photo.state.value,
+        "places": [shown(f"{n.area.value}/{n.path}") for n in outside],
+    }
+    decided = past.last_decided(db, photo_id)
+    if decided is None:
+        return Explained(**plain, summary=_on_its_way(photo))
+    found = explain(decided.evidence, decided.policy or today, decided.ambiguous)
+    return Explained(
+        **plain,
+        summary=_summary(decided, found),
+        decided_at=decided.at,
+        by_human=_by_human(events.of_photo(db, photo_id)),
+        seen=seen(found),
+        rules=[
+            RuleView(
+                rule=verdict.rule,
+                verdict="decided" if verdict.decided else "passed" if verdict.reason is None else "against",
+                text=text,
+            )
+            for verdict, text in rules(found)
+        ],
+        changes=[
+            ChangeView(
+                text=alternative(one),
+                to=place_of(one.decision).kind,
+                changes=[each.code for each in one.changes],
+            )
+            for one in found.alternatives
+        ],
+        policy_version=decided.policy_version,
+        settings_of_then=decided.policy is not None,
+    )
+
+
+def _summary(decided: Decided, found: Explanation) -> str:
+    # A human may have put it there: then no rule tells why.
+    reason = decided.reasons[0]
+    if reason.code == found.decision.reason.code:
+        return summary(found)
+    where = f"put into review/{decided.category.value}" if decided.category else "filed"
+    return f"It was {where}: {sentence(reason)}"
+
+
+def _on_its_way(photo: Photo) -> str:
+    if photo.problem:
+        return (
+            f"It is not decided yet; it is {photo.state.value}, and something is in the way: {photo.problem}"
+        )
+    return f"It is not decided yet; it is {photo.state.value}."
+
+
+def _by_human(history: Sequence[Event]) -> str | None:
+    for event in reversed(history):
+        if event.kind in _BY_HUMANS and event.actor != "smartsort":
+            return f"{event_text(event)} (by {event.actor} at {event.at}, event {event.id})"
+        if event.kind in ("sorted", "reviewed"):
+            return None
+    return None

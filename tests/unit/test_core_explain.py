@@ -1,0 +1,213 @@
+"""Explanations: what is told is what the decision did, and every change that is told leads where it says."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.test_core_decision import (
+    ELSEWHERE,
+    HOUSEHOLD,
+    JOHN,
+    LUKAS,
+    REVIEWED,
+    SARAH,
+    SORTED,
+    UNNAMED,
+    VICTOR,
+    face,
+    photo,
+    refs,
+    sure,
+)
+
+from smartsort.core.changes import Inputs, tries_of
+from smartsort.core.decision import decide
+from smartsort.core.explain import explain
+from smartsort.core.model import Category, Confidence, Evidence, Outcome, Suggestion
+from smartsort.core.policy import MultipleFaces, OnDuplicate, Policy, Thresholds, WhenUnknown
+from smartsort.core.what_if import place_of
+from smartsort.core.wording_explained import CHANGE_CODES, alternative, change, rules, seen, summary
+
+CASES = [case[:2] for case in (*REVIEWED, *SORTED)]
+
+
+def words(evidence, policy, ambiguous=frozenset()):
+    found = explain(evidence, policy, ambiguous)
+    return [
+        summary(found),
+        *seen(found),
+        *(text for _, text in rules(found)),
+        *(alternative(one) for one in found.alternatives),
+    ]
+
+
+def told(evidence, policy, ambiguous=frozenset()):
+    """What would change it, in words."""
+    return [alternative(one) for one in explain(evidence, policy, ambiguous).alternatives]
+
+
+@pytest.mark.parametrize("case", CASES, ids=range(len(CASES)))
+def test_every_kind_of_decision_is_explained_in_words(case):
+    found = explain(*case)
+    assert found.decision == decide(*case)
+    lines = words(*case)
+    for line in lines:
+        assert line.endswith("."), line
+        assert line[0].isupper() or line[0].isdigit(), line
+    assert not any("{" in line or "None" in line for line in lines)
+    deciding = [verdict for verdict in found.verdicts if verdict.decided]
+    if found.decision.outcome is Outcome.SORTED:
+        assert deciding == []
+    else:
+        assert [verdict.reason for verdict in deciding] == [found.decision.reason]
+    assert found.alternatives, "something would always change it"
+
+
+@pytest.mark.parametrize("case", CASES, ids=range(len(CASES)))
+def test_what_is_said_to_lead_elsewhere_does(case):
+    found = explain(*case)
+    here = place_of(found.decision)
+    for one in found.alternatives:
+        assert one.open or place_of(one.decision) != here
+        [first, *rest] = one.changes
+        then = [t.then for t in tries_of(Inputs(*case, frozenset())) if t.change == first]
+        for second in rest:
+            then = [t.then for inputs in then for t in tries_of(inputs) if t.change == second]
+        assert one.decision in [inputs.decide() for inputs in then]
+
+
+@pytest.mark.parametrize("case", [c[:2] for c in REVIEWED], ids=range(len(REVIEWED)))
+def test_for_every_photo_in_review_something_is_told_that_would_file_it_or_have_it_looked_at(case):
+    found = explain(*case)
+    assert any(a.open or a.decision.outcome is Outcome.SORTED for a in found.alternatives)
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_a_threshold_that_is_told_is_enough_and_hardly_more(similarity, least):
+    policy = dataclasses.replace(HOUSEHOLD, thresholds=Thresholds(round(least, 2)))
+    evidence = sure(photo(JOHN), similarity)
+    [one] = [a for a in explain(evidence, policy).alternatives if a.changes[0].code == "min_confidence"] or [
+        None
+    ]
+    if one is None:
+        assert round(least, 2) == 0.0 or similarity >= 1  # nothing further to go
+        return
+    value = one.changes[0].value
+    assert abs(value - similarity) <= 0.01 + 1e-9
+    was_filed = decide(evidence, policy).outcome is Outcome.SORTED
+    assert (one.decision.outcome is Outcome.SORTED) is not was_filed
+
+
+def test_low_confidence():
+    lines = told(sure(photo(JOHN), 0.583, 0.2, SARAH), HOUSEHOLD)
+    lower = "If `thresholds.min_confidence` were 0.58 or less for John Doe (now 0.60)"
+    assert f"{lower}, it would be filed under John Doe." in lines
+    assert "If somebody confirmed in Immich that it is John Doe, it would be filed under John Doe." in lines
+
+
+def test_a_person_with_own_thresholds_is_told_those():
+    policy = dataclasses.replace(HOUSEHOLD, person_thresholds={"john_doe": Thresholds(0.8, 0.1)})
+    lines = told(sure(photo(JOHN), 0.7, 0.3, SARAH), policy)
+    assert any("0.70 or less for John Doe (now 0.80)" in line for line in lines)
+
+
+def test_margin():
+    policy = dataclasses.replace(HOUSEHOLD, thresholds=Thresholds(0.6, 0.05))
+    lines = told(sure(photo(JOHN), 0.8, 0.031, SARAH), policy)
+    assert any("`thresholds.min_margin` were 0.03 or less" in line and "filed" in line for line in lines)
+
+
+def test_a_stranger_beside():
+    lines = told(sure(photo(face(JOHN, 0.3), face(None, 0.01))), HOUSEHOLD)
+    assert "If the stranger were not on it, it would be filed under John Doe." in lines
+    assert any("`thresholds.min_face_share` were 0.0101 (now 0)" in line for line in lines)
+    assert any("`multiple_faces` were main_face" in line and "John Doe" in line for line in lines)
+
+
+def test_two_things_at_once_when_one_is_not_enough():
+    lines = told(sure(photo(LUKAS), 0.5), HOUSEHOLD)
+    assert not any(line.count(" and ") == 0 and "filed" in line for line in lines)
+    assert any(
+        "whitelist" in line and "min_confidence" in line and "filed under Lukas" in line for line in lines
+    )
+    unwanted = told(photo(VICTOR), HOUSEHOLD)
+    assert any("not on the blacklist and Victor Grey were on the whitelist" in line for line in unwanted)
+
+
+def test_an_unknown_face_is_told_who_it_might_be():
+    evidence = photo(None)
+    evidence = dataclasses.replace(
+        evidence, suggestions={evidence.faces[0].id: (Suggestion(VICTOR, 0.4), Suggestion(SARAH, 0.31))}
+    )
+    assert told(evidence, HOUSEHOLD)[0].startswith("If the unknown face were Sarah Smith, it would be filed")
+    assert "Closest: Victor Grey (0.40) and Sarah Smith (0.31)." in seen(explain(evidence, HOUSEHOLD))[0]
+
+
+def test_nothing_is_said_about_faces_nobody_looked_for():
+    for evidence in (photo(other_copy=ELSEWHERE), Evidence(unreadable="empty")):
+        found = explain(evidence, HOUSEHOLD)
+        assert "not asked" in seen(found)[0]
+        assert {v.rule for v, _ in rules(found)} <= {"unreadable", "duplicate"}
+        assert any(a.open for a in found.alternatives)
+        assert all(r.code != "no_faces_detected" for r in found.decision.reasons)
+
+
+def test_names_denials_and_twins():
+    shared = told(photo(JOHN), HOUSEHOLD, {JOHN.id})
+    assert any(line.startswith("If only one person were called John Doe") for line in shared)
+    denied = told(dataclasses.replace(photo(JOHN), denied=frozenset({JOHN.id})), HOUSEHOLD)
+    assert any("nobody had said that it is not John Doe" in line for line in denied)
+    twice = told(photo(JOHN, JOHN), dataclasses.replace(HOUSEHOLD, max_faces=2))
+    assert any("only one of the faces were John Doe" in line for line in twice)
+
+
+def test_every_change_has_words_and_every_word_is_used():
+    switched_off = dataclasses.replace(HOUSEHOLD, categories=frozenset(Category) - {Category.LOW_CONFIDENCE})
+    inputs = [
+        *CASES,
+        (photo(face(JOHN, 0.3), face(None, 0.01)), dataclasses.replace(HOUSEHOLD, min_face_share=0.05)),
+        (photo(JOHN, JOHN), dataclasses.replace(HOUSEHOLD, max_faces=2)),
+        (dataclasses.replace(photo(JOHN), denied=frozenset({JOHN.id})), HOUSEHOLD),
+        (sure(photo(JOHN), 0.3), switched_off),
+        (photo(UNNAMED), HOUSEHOLD),
+    ]
+    found = [t.change for case in inputs for t in tries_of(Inputs(*case, frozenset({JOHN.id})))]
+    assert {one.code for one in found} == CHANGE_CODES
+    assert all(change(one) for one in found)
+
+
+people = st.sampled_from([None, JOHN, SARAH, VICTOR, LUKAS, UNNAMED])
+policies = st.builds(
+    Policy,
+    whitelist=st.sampled_from([(), refs("john_doe"), refs("John Doe", "Sarah Smith")]),
+    blacklist=st.sampled_from([(), refs("Victor Grey")]),
+    thresholds=st.builds(Thresholds, st.floats(0, 1), st.floats(0, 0.3)),
+    max_faces=st.integers(1, 3),
+    min_face_share=st.sampled_from([0.0, 0.05, 0.3]),
+    when_confidence_unknown=st.sampled_from(WhenUnknown),
+    multiple_faces=st.sampled_from(MultipleFaces),
+    on_duplicate=st.sampled_from(OnDuplicate),
+    categories=st.frozensets(st.sampled_from(Category)),
+)
+
+
+@given(st.lists(st.tuples(people, st.floats(0.001, 0.5)), max_size=4), st.data(), policies)
+def test_it_never_fails_and_never_contradicts_the_decision(on_it, data, policy):
+    faces = tuple(face(person, share, name=f"f{n}") for n, (person, share) in enumerate(on_it))
+    measured = {
+        f.id: Confidence(data.draw(st.floats(0, 1)), data.draw(st.floats(-1, 1)), SARAH)
+        for f in faces
+        if data.draw(st.booleans())
+    }
+    evidence = Evidence(
+        faces=faces,
+        confidence=measured,
+        denied=data.draw(st.sampled_from([frozenset(), frozenset({JOHN.id})])),
+        other_copy=data.draw(st.sampled_from([None, ELSEWHERE])),
+    )
+    found = explain(evidence, policy, {LUKAS.id})
+    assert found.decision == decide(evidence, policy, {LUKAS.id})
+    assert all(words(evidence, policy, {LUKAS.id}))
