@@ -5,21 +5,43 @@ The terminal UI may import this module beside `smartsort.api.schemas`.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from smartsort.api.schemas import (
+    Ask,
     ConfigPatch,
     FaceView,
     ListedName,
+    NamedPerson,
     PersonChoice,
     Shape,
     SpotCheckShare,
 )
 
 
-class Deny(Shape):
+def _example(**values: Any) -> ConfigDict:
+    """A configuration whose description shows this value."""
+    return ConfigDict(extra="ignore", json_schema_extra={"examples": [values]})
+
+
+_CHECK = {
+    "photo_id": 31,
+    "event": 118,
+    "filename": "IMG_31.jpg",
+    "path": "/data/faces/john_doe/IMG_31.jpg",
+    "people": ["John Doe"],
+    "confidence": 0.71,
+    "text": "This is John Doe (confidence 0.71).",
+    "filed_at": "2026-05-01T12:00:09.470+00:00",
+    "thumbnail": "/api/smart-download/photos/31/thumbnail",
+    "preview": "/api/smart-download/photos/31/preview",
+}
+_SHARE = {"checked": 40, "wrong": 1, "open": 6, "share": 2.5, "low": 0.44, "high": 12.88}
+
+
+class Deny(Ask):
     """Whom an item does not show; without `person` whoever is suggested. `face`: only this face."""
 
     person: ListedName | PersonChoice | None = None
@@ -48,16 +70,18 @@ class SpotCheck(Shape):
 class SpotCheckPage(Shape):
     """Filings that wait for an answer, newest first, and what the answers so far say."""
 
+    model_config = _example(items=[_CHECK], share=_SHARE, next_cursor="118")
+
     items: list[SpotCheck]
     share: SpotCheckShare
     next_cursor: str | None = None
 
 
-class WrongFiling(Shape):
+class WrongFiling(Ask):
     """Whose photo it really is; with nobody named it goes to review."""
 
     person: ListedName | PersonChoice | None = None
-    people: list[PersonChoice] = Field(default=[], max_length=50)
+    people: list[NamedPerson] = Field(default=[], max_length=50)
     face: str | None = Field(default=None, max_length=100)
 
 
@@ -84,6 +108,26 @@ class PhotoMove(Shape):
 
 class WhatIfReport(Shape):
     """What other settings would do to the photos of some days, compared with where they are now."""
+
+    model_config = _example(
+        days=90,
+        looked_at=500,
+        kept=35,
+        before={"faces": 430, "low_confidence": 20, "unidentified": 50},
+        after={"faces": 429, "low_confidence": 21, "unidentified": 50},
+        moves={"faces -> low_confidence": 1},
+        photos=[
+            {
+                "photo_id": 31,
+                "filename": "IMG_31.jpg",
+                "before": "faces/john_doe",
+                "after": "low_confidence",
+                "text": "Perhaps John Doe: confidence 0.66 is below 0.70.",
+                "unmeasured": False,
+            }
+        ],
+        not_listed=0,
+    )
 
     days: int
     looked_at: int
@@ -118,6 +162,33 @@ class ChangeView(Shape):
 
 class Explained(Shape):
     """How a photo was judged, in words."""
+
+    model_config = _example(
+        photo_id=31,
+        filename="IMG_31.jpg",
+        state="review",
+        places=["review/low_confidence/lowconf_IMG_31.jpg"],
+        summary="It was put into review/low_confidence: Perhaps John Doe: confidence 0.58 is below 0.60.",
+        decided_at="2026-05-01T12:00:09.470+00:00",
+        by_human=None,
+        seen=["Face 1 covers 12% of the picture, Immich says it is John Doe, confidence 0.58."],
+        rules=[
+            {
+                "rule": "duplicate",
+                "verdict": "passed",
+                "text": "Nobody on it is on the blacklist.",
+            }
+        ],
+        changes=[
+            {
+                "text": "If somebody confirmed in Immich that it is John Doe, it would be filed.",
+                "to": "faces",
+                "changes": ["confirmed"],
+            }
+        ],
+        policy_version="0a1b2c3d4e5f",
+        settings_of_then=True,
+    )
 
     photo_id: int
     filename: str

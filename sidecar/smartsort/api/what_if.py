@@ -47,7 +47,8 @@ async def what_if(
 ) -> WhatIfReport:
     """Which past photos would go elsewhere with other settings. Nothing is changed.
 
-    Decided anew from what was seen then, and compared with where the photos are now.
+    Decided anew from what was seen then, and compared with where the photos are now. With no other setting:
+    what the settings in force would do to photos that were decided by others.
     """
     wanted = _wanted(here, settings)
     await _know_people(here)
@@ -73,8 +74,6 @@ async def apply(here: Here, caller: Admin, settings: Settings, days: Days = 90) 
 
 def _wanted(here: Serving, settings: OtherSettings) -> Wanted:
     given = settings.model_dump(exclude_none=True)
-    if not given:
-        raise Refused(422, "invalid", "name at least one setting that is to be another")
     names = {name: given.pop(name) for name in LISTS if name in given}
     choices = here.sidecar.choices
     lists = {name: _entries(names[name], getattr(choices, name)) for name in names}

@@ -49,12 +49,12 @@ def command(
 ) -> None:
     """Show which past photos would go elsewhere with other settings.
 
-    They are judged anew from what was seen then. Photos a human has decided about stay where they are.
+    They are judged anew from what was seen then; without a setting by those in force. Photos a human has
+    decided about stay where they are.
+
     --apply changes the settings for good and moves the photos, as one event that `smartsort undo` takes back.
     """
     body = _body(settings)
-    if not body:
-        raise click.UsageError("name a setting that is to be another, such as --min-confidence 0.7")
     sidecar = sidecar_of(config_path, root, url, token)
     if applied:
         done = sidecar.ask("POST", "/what-if/apply", body, days=days)
