@@ -78,6 +78,8 @@ def test_everything_is_described(description: dict[str, Any]) -> None:
             if int(status) >= 400 and (path, status) != ("/readyz", "503"):
                 schema = response["content"]["application/json"]["schema"]
                 assert schema == {"$ref": "#/components/schemas/Problem"}, (name, status)
+                example = response["content"]["application/json"].get("example", {"code": "invalid"})
+                assert f"`{example['code']}`" in response["description"], (name, status)
 
 
 def test_every_route_has_a_title_and_an_id_of_its_own(description: dict[str, Any]) -> None:

@@ -38,6 +38,17 @@ _MEANINGS = {
     503: "Immich (`immich`), a folder (`storage`) or the ledger (`ledger`) cannot be used just now.",
 }
 
+_SAID = {
+    401: ("this needs a token: send the header `Authorization: Bearer TOKEN`", "unauthorised"),
+    403: ("this needs a token with the scope review; downloader has intake", "forbidden"),
+    404: ("there is no item 7 in the queue", "not_found"),
+    408: ("the body did not come within 30 s (api.upload_stall_seconds)", "too_slow"),
+    409: ("the item 7 was approved already by admin at 2026-05-01T12:00:09.470+00:00", "conflict"),
+    413: ("the body is longer than 1048576 bytes", "too_large"),
+    422: ("body.min_confidence: Input should be less than or equal to 1", "invalid"),
+    503: ("Immich at http://immich:2283 does not answer", "immich"),
+}
+
 CODES = {
     400: "invalid",
     401: "unauthorised",
@@ -75,7 +86,13 @@ class Refused(Exception):
 
 def answers(*statuses: int) -> Answers:
     """The `responses` of a route: these statuses with a Problem as their body."""
-    return {status: {"model": Problem, "description": _MEANINGS[status]} for status in statuses}
+    return {status: _answer(status) for status in statuses}
+
+
+def _answer(status: int) -> dict[str, Any]:
+    detail, code = _SAID[status]
+    example = {"application/json": {"example": {"detail": detail, "code": code, "happened": None}}}
+    return {"model": Problem, "description": _MEANINGS[status], "content": example}
 
 
 GUARDED = answers(401, 403, 408, 413, 422, 503)
