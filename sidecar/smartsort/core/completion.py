@@ -130,8 +130,12 @@ class Questions:
         """Note that a question was put. The one before must have been seen to be gone from the queue."""
         self._numbers.append(None)
 
+    def withdrawn(self) -> None:
+        """Note that the last question was refused: there is no job of it."""
+        self._numbers.pop()
+
     def listed(self, listing: Listing) -> None:
-        """Note a listing of the queue, read after the last question was put or while it was."""
+        """Note a listing of the queue, read after the last question was put or at the same time."""
         self._seen |= listing.numbers
         self.unfinished |= listing.ids
         if self._numbers and self._numbers[-1] is None:

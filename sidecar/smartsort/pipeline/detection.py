@@ -82,30 +82,38 @@ class Detections:
 
     async def _question(self, questions: Questions) -> bool:
         """Put one question and follow it until its job is gone; False when that could not be seen."""
-        server = self._context.server
         for attempt in range(BUSY_TRIES if len(questions) else 1):
             if attempt:
                 await asyncio.sleep(BUSY_SECONDS)
+            questions.asked()
             try:
-                await server.detect_missing_faces()
-                break
+                return await self._follow(questions)
             except ImmichRejected as busy:
+                questions.withdrawn()
                 if not busy.retryable:
                     raise
-                if len(questions):
-                    questions.listed(await server.detection_jobs())
-        else:
-            return False
-        questions.asked()
-        for _ in range(LISTINGS_PER_QUESTION):
-            listing = await server.detection_jobs()
-            questions.listed(listing)
-            if listing.full:
-                return False
-            if not listing.collective or questions.answered:
-                return True
-            await asyncio.sleep(BETWEEN_LISTINGS)
         return False
+
+    async def _follow(self, questions: Questions) -> bool:
+        """Have it put and list the queue meanwhile: its job may be over before the answer is there."""
+        server = self._context.server
+        put = asyncio.ensure_future(server.detect_missing_faces())
+        try:
+            for _ in range(LISTINGS_PER_QUESTION):
+                there = put.done()
+                listing = await server.detection_jobs()
+                questions.listed(listing)
+                if there:
+                    put.result()
+                    if listing.full:
+                        return False
+                    if not listing.collective or questions.answered:
+                        return True
+                await asyncio.sleep(BETWEEN_LISTINGS if there else 0)
+            return False
+        finally:
+            put.cancel()
+            await asyncio.gather(put, return_exceptions=True)
 
     async def _ask_the_service(self, asset_ids: Collection[str]) -> tuple[frozenset[str], frozenset[str]]:
         """The photos on which the machine learning service sees a face, and those where it sees none."""

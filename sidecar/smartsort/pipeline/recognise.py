@@ -250,7 +250,6 @@ class Recognise:
         """
         context, memory = self._context, self._memory
         await self._read_faces(finished, last)
-        verdicts: list[Verdict] = []
         ready: list[tuple[Photo, Sequence[Face]]] = []
         unassigned: list[Photo] = []
         for photo in finished:
@@ -258,26 +257,29 @@ class Recognise:
             faces = memory.faces.get(asset_id)
             if faces is None or _in_recognition(last, faces):
                 continue
-            if not faces and self._must_ask(photo):
+            if not faces and context.tuning.retry_if_no_faces:
                 memory.faceless.append(photo)
-            elif not faces and context.tuning.retry_if_no_faces:
-                verdicts.append(Verdict(photo, Evidence(gave_up=self._why_in_vain(photo))))
             elif self._worth_another_recognition(faces):
                 unassigned.append(photo)
             else:
                 ready.append((photo, faces))
         if unassigned:
             await self._recognise_again(unassigned)
-        return await self._route([*verdicts, *await self._gather.verdicts(ready)])
+        return await self._route(await self._gather.verdicts(ready))
 
     async def _judge_faceless(self, without: Sequence[Photo]) -> int:
         """Route those photos without a face whose detection is proved to be over; how many."""
         answer = await self._detections.ask({p.asset_id for p in without if p.asset_id})
         if not answer.asked:
             return 0  # the next look comes back to these
-        await self._rest([p for p in without if p.asset_id not in answer.finished], answer)
+        unproved = [p for p in without if p.asset_id not in answer.finished]
+        await self._rest(unproved, answer)
+        most = self._context.tuning.max_retries
+        in_vain = [p for p in unproved if self._memory.asked.get(p.asset_id or "", 0) > most]
+        verdicts = [Verdict(p, Evidence(gave_up=self._why_in_vain(p))) for p in in_vain]
         proved = await self._still_faceless([p for p in without if p.asset_id in answer.finished])
-        return await self._route(await self._gather.verdicts([(photo, ()) for photo in proved]))
+        verdicts += await self._gather.verdicts([(photo, ()) for photo in proved])
+        return await self._route(verdicts)
 
     async def _still_faceless(self, finished: Sequence[Photo]) -> list[Photo]:
         """Those that have no face even now: a detection may be queued and over between two listings."""
@@ -354,13 +356,6 @@ class Recognise:
         return self._recognition_asked_for != self._people.version
 
     # --- no face: not a verdict yet ----------------------------------------------------------
-
-    def _must_ask(self, photo: Photo) -> bool:
-        """True while it is to be found out whether detection ran: a failed one looks like no face."""
-        tuning = self._context.tuning
-        if not tuning.retry_if_no_faces:
-            return False
-        return self._memory.asked.get(photo.asset_id or "", 0) <= tuning.max_retries
 
     async def _rest(self, unproved: Sequence[Photo], answer: Detection) -> None:
         """Leave photos alone for a while whose detection was started again or could not be judged."""
