@@ -21,7 +21,7 @@ MOST_QUESTIONS = 10
 nothing, and another has to be put."""
 
 LISTINGS_PER_QUESTION = 200
-BETWEEN_LISTINGS = 0.01
+BETWEEN_LISTINGS = 0.03
 """Seconds between two listings of a queue that is still being filled."""
 
 BUSY_TRIES = 10
@@ -103,13 +103,11 @@ class Detections:
                 there = put.done()
                 listing = await server.detection_jobs()
                 questions.listed(listing)
-                if there:
-                    put.result()
-                    if listing.full:
-                        return False
-                    if not listing.collective or questions.answered:
-                        return True
-                await asyncio.sleep(BETWEEN_LISTINGS if there else 0)
+                if listing.collective or there:
+                    await put
+                    if listing.full or questions.answered or not listing.collective:
+                        return not listing.full
+                await asyncio.sleep(BETWEEN_LISTINGS if listing.collective else 0)
             return False
         finally:
             put.cancel()
