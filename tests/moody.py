@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -125,6 +125,15 @@ class MoodyServer(FakeServer):
     async def assets_with_people(self, library_id: str, created_after: datetime) -> frozenset[str]:
         found = await super().assets_with_people(library_id, created_after)
         return frozenset(i for i in found if not _among(self.assets[i], self.unassigned))
+
+    async def people_on(
+        self, library_id: str, created_after: datetime, page: int
+    ) -> tuple[Mapping[str, frozenset[str]], bool]:
+        found, more = await super().people_on(library_id, created_after, page)
+        nobody: frozenset[str] = frozenset()
+        return {
+            i: nobody if _among(self.assets[i], self.undetected) else who for i, who in found.items()
+        }, more
 
     async def validate_import_path(self, library_id: str, import_path: str) -> str | None:
         self._call("validate_import_path")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.recordings import VERSIONS
 
-from smartsort.core.completion import pending
+from smartsort.core.completion import Questions, pending
 from smartsort.demo.immich import DemoImmich
 from smartsort.demo.samples import PEOPLE, make_samples
 from smartsort.demo.server import DemoServer
@@ -81,6 +81,39 @@ async def test_a_library_from_its_making_to_its_faces(
     picture = await immich.thumbnail(found[paths[0]].id, ThumbnailSize.PREVIEW)
     assert picture is not None
     assert picture[1] == "image/jpeg"
+
+
+async def numbers(immich: ImmichServer) -> Questions:
+    """Two questions as the sidecar puts them, each followed until it is gone."""
+    made = Questions()
+    while len(made) < 20 and not made.answered:
+        made.asked()
+        await immich.detect_missing_faces()
+        while True:
+            listing = await immich.detection_jobs()
+            made.listed(listing)
+            if not (listing.collective or listing.ids):
+                break
+    return made
+
+
+async def test_failed_detections_leave_their_numbers_and_nothing_else(
+    demo: DemoServer, immich: ImmichServer, photos: Path
+) -> None:
+    """As measured on both versions: a job that is refused is not seen, and the next question tells of it."""
+    demo.demo.faults.ml_refused = True
+    library = await immich.create_library("demo", MOUNT)
+    await immich.scan(library.id)
+    await demo.demo.wait_idle(timeout_seconds=30)
+    made = await numbers(immich)
+    failed = {data["id"] for name, data, _ in demo.demo.engine.failures if name == "AssetDetectFaces"}
+    assert not made.answered or made.unfinished == failed
+    demo.demo.faults.ml_refused = False
+    await immich.detect_missing_faces()
+    await demo.demo.wait_idle(timeout_seconds=30)
+    made = await numbers(immich)
+    assert made.answered
+    assert made.unfinished == set()
 
 
 async def test_the_demo_has_every_operation_with_its_permission(immich: ImmichServer) -> None:

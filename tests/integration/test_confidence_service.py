@@ -126,7 +126,7 @@ class Eye:
 
     def __init__(self) -> None:
         self.pictures: list[str] = []
-        self.down = False
+        self.down = self.blind = False
         self.length = 3
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -143,7 +143,7 @@ class Eye:
             size = 400 - 50 * number
             vector = at(DIRECTIONS.get(person, 240.0) + off)[: self.length]
             faces.append(((100 * number, 0, 100 * number + size, size), vector))
-        return httpx.Response(200, json=answer(*faces))
+        return httpx.Response(200, json=answer(*([] if self.blind else faces)))
 
 
 def measured_world(root, eye, **settings) -> World:
@@ -168,6 +168,19 @@ def world(tmp_path, eye):
     made = measured_world(os.fspath(tmp_path / "root"), eye)
     yield made
     made.ledger.close()
+
+
+async def test_it_tells_whether_there_is_a_face_at_all(world, eye):
+    [photo_id] = await deliver(world, "anna_5.jpg")
+    asset_id = world.photo(photo_id).asset_id
+    measure = world.sidecar.measure
+    assert await measure.sees_faces(asset_id) is True
+    eye.blind = True
+    assert await measure.sees_faces(asset_id) is False
+    assert await measure.sees_faces("nobody's") is None
+    eye.down = True
+    assert await measure.sees_faces(asset_id) is None
+    assert not measure.available
 
 
 async def deliver(world, *names):

@@ -84,6 +84,8 @@ class _Memory:
     """When it is asked again about photos whose detection had failed (monotonic)."""
     detecting: bool = False
     """Detection was started again for some of them and is at work."""
+    finished: set[int] = field(default_factory=set)
+    """Of these photos, those whose detection is over now; they are about to be judged."""
     measured: int | None = None
     """The version of the galleries the waiting photos were last held against."""
     vain: dict[int, frozenset[str]] = field(default_factory=dict)
@@ -197,7 +199,8 @@ class Heal:
             return False
         answer = await self._detections.ask(failed)
         if answer.finished:
-            self._notice(failed[asset_id] for asset_id in answer.finished)
+            memory.finished |= {failed[asset_id] for asset_id in answer.finished}
+            self._notice(memory.finished)
             memory.recognising = True  # their faces may not be assigned yet
         # Once more when that is done; what fails again then waits for the next turn.
         memory.detecting = bool(answer.unfinished) and not memory.detecting
@@ -269,7 +272,9 @@ class Heal:
         last = {i: await context.ledger.aread(lambda db, i=i: photos.last_decision(db, i)) for i in photo_ids}  # type: ignore[misc]
         faces = await self._faces([p for p in rows if p.state is State.REVIEW])
         before = {i: found[4] for i, found in last.items() if found is not None}
-        pairs = await self._proved([(p, faces[p.id]) for p in rows if p.id in faces], before)
+        pairs = [(p, faces[p.id]) for p in rows if p.id in faces]
+        believed = await self._proved(pairs)
+        pairs = [(p, found) for p, found in pairs if p.id in believed]
         verdicts = await self._gather.verdicts(pairs, before)
         moving: list[Verdict] = []
         staying: list[tuple[Verdict, Decision]] = []
@@ -287,26 +292,26 @@ class Heal:
             await self._renew([pair for pair in staying if pair[0].photo.id in still])
         for photo_id in photo_ids:
             self._memory.changed.pop(photo_id, None)
+            self._memory.finished.discard(photo_id)
 
-    async def _proved(
-        self, pairs: Sequence[tuple[Photo, tuple[Face, ...]]], before: Mapping[int, Evidence]
-    ) -> list[tuple[Photo, tuple[Face, ...]]]:
-        """Those whose faces may be believed: all but photos that had a face and show none.
+    async def _proved(self, pairs: Sequence[tuple[Photo, tuple[Face, ...]]]) -> list[int]:
+        """The ids of those whose faces may be believed: no face only where it is proved that there is none.
 
         Somebody may have had all faces detected anew; until that is done, or when it fails, there are none.
         """
-        lost = {
-            p.asset_id or "": p.id
-            for p, faces in pairs
-            if not faces and p.id in before and before[p.id].faces
-        }
-        if not lost:
-            return list(pairs)
-        answer = await self._detections.ask(lost)
-        doubtful = {photo_id for asset_id, photo_id in lost.items() if asset_id not in answer.finished}
-        for photo_id in doubtful:
-            self._memory.vain.pop(photo_id, None)  # so that it is noticed once more
-        return [(p, faces) for p, faces in pairs if p.id not in doubtful]
+        memory = self._memory
+        believed = [p.id for p, faces in pairs if faces or p.id in memory.finished or self._is_faceless(p.id)]
+        doubtful = {p.asset_id or "": p.id for p, _ in pairs if p.id not in believed}
+        if doubtful:
+            answer = await self._detections.ask(doubtful)
+            believed += [doubtful[asset_id] for asset_id in answer.finished]
+            for asset_id in doubtful.keys() - answer.finished:
+                memory.vain.pop(doubtful[asset_id], None)  # so that it is noticed once more
+        return believed
+
+    def _is_faceless(self, photo_id: int) -> bool:
+        one = self._memory.waiting.get(photo_id)
+        return one is not None and one.code == "no_faces_detected"
 
     async def _faces(self, waiting: Sequence[Photo]) -> dict[int, tuple[Face, ...]]:
         """Faces by photo id, one call each; photos Immich does not know any more are missing."""
