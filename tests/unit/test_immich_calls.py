@@ -247,6 +247,19 @@ async def test_a_long_listing_is_full(count: int, full: bool) -> None:
     assert look.conclusive is not full
 
 
+async def test_reads_the_numbers_of_jobs() -> None:
+    jobs = [
+        job("AssetDetectFacesQueueAll") | {"id": "41"},
+        job("AssetDetectFaces", id="a") | {"id": "42"},
+        job("AssetDetectFaces", id="b") | {"id": "a-text"},
+        {key: value for key, value in job("AssetDetectFaces", id="c").items() if key != "id"},
+    ]
+    listing = await queues(faceDetection=jobs).server().detection_jobs()
+    assert listing.collective_numbers == {41}
+    assert listing.numbers == {42}
+    assert listing.ids == {"a", "b", "c"}
+
+
 async def test_reads_single_queues() -> None:
     immich = queues(faceDetection=[job("AssetDetectFaces", id="a")], facialRecognition=[job("X", id="f")])
     server = immich.server()

@@ -17,14 +17,16 @@ T = TypeVar("T", bound="Job")
 
 @_attrs_define
 class Job:
-    """
-    Attributes:
-        name (str):
-        data (JobData): What the job works on. `id` is a photo in most queues, a face in `facialRecognition`, a library
-            or a
-            person elsewhere; the jobs of a library name it in `libraryId` instead. A job that stands for many
-            photos has neither, or is in the queue `library`.
-        id (str | Unset):
+    """A job that waits or runs. `id` is its number: a queue counts its jobs up one by one, those that nobody
+    ever saw included. Jobs of some other queues have a text instead.
+
+        Attributes:
+            name (str):
+            data (JobData): What the job works on. `id` is a photo in most queues, a face in `facialRecognition`, a library
+                or a
+                person elsewhere; the jobs of a library name it in `libraryId` instead. A job that stands for many
+                photos has neither, or is in the queue `library`.
+            id (str | Unset):
     """
 
     name: str
