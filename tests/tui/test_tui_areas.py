@@ -44,7 +44,7 @@ async def test_activity_shows_what_is_on_its_way_and_what_happened() -> None:
         for wanted in (
             "4 photos on the way",
             "sorted in about 5min",
-            "faceDetection 1,204",
+            "face detection 1,204",
             "! Immich has not",
         ):
             assert wanted in text
@@ -60,7 +60,7 @@ async def test_a_photos_history_offers_undo_at_each_step() -> None:
         await until(pilot, lambda: "rejected" in screen_text(pilot), "the event")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, HistoryScreen), "the history")
-        await until(pilot, lambda: "arrived from" in screen_text(pilot), "its steps")
+        await until(pilot, lambda: "Taken in from" in screen_text(pilot), "its steps")
         await pilot.press("u")
         await until(pilot, lambda: not sidecar.decided, "the undo")
         await until(pilot, lambda: "taken back" in screen_text(pilot), "the message")
@@ -113,6 +113,15 @@ async def test_a_setting_that_cannot_be_is_named() -> None:
         await until(
             pilot, lambda: "min_confidence: Input should be less than" in screen_text(pilot), "the words"
         )
+
+
+async def test_a_category_tells_without_colour_whether_it_is_on() -> None:
+    async with driving(SampleSidecar(5)) as pilot:
+        await loaded(pilot)
+        await pilot.press("f5")
+        await until(pilot, lambda: "[✓] Duplicates" in screen_text(pilot), "the form")
+        pilot.app.screen.query_one("#category-duplicates", Checkbox).toggle()
+        await until(pilot, lambda: "[ ] Duplicates" in screen_text(pilot), "the change")
 
 
 async def test_categories_and_the_switch() -> None:

@@ -214,3 +214,30 @@ async def test_leaving_waits_for_decisions_on_their_way(server: RunningServer) -
         await pilot.press("r", "r", "q")
         await until(pilot, lambda: not pilot.app.is_running or pilot.app._exit, "the end")
     assert sorted(server.fake.sidecar.decided) == [39, 40]
+
+
+async def test_keys_reach_the_list_although_the_queue_came_late(server: RunningServer) -> None:
+    # What is shown until the first answer must not take the focus away from the list.
+    server.fake.fault = "503"
+    async with driving(url=server.url, token="right", size=(80, 24)) as pilot:
+        await until(pilot, lambda: "No answer" in screen_text(pilot), "the first words")
+        await pilot.press("M", "j")
+        server.fake.fault = ""
+        await until(pilot, lambda: "IMG_000040" in screen_text(pilot), "the queue")
+        screen = review(pilot)
+        await pilot.press("j", "j")
+        await until(pilot, lambda: current(screen) == 38, "the cursor moved by the keys")
+        assert pilot.app.focused is screen.rows
+        assert not screen.rows.all_marked
+        assert "3 of 40" in screen_text(pilot)
+
+
+async def test_a_search_that_found_nothing_leaves_the_words_their_width(server: RunningServer) -> None:
+    async with driving(url=server.url, token="right", size=(80, 24)) as pilot:
+        screen = await loaded(pilot)
+        await pilot.press("slash", *"zzz", "enter")
+        await until(pilot, lambda: "Nothing matches" in screen_text(pilot), "the empty state")
+        await pilot.press("escape")
+        await until(pilot, lambda: "1 of 40" in screen_text(pilot), "the queue")
+        assert screen.words.text.splitlines()[1] == "Unidentified · from phone"
+        assert pilot.app.focused is screen.rows

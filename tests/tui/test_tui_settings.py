@@ -97,7 +97,7 @@ def test_every_key_has_a_name_of_its_own() -> None:
 def test_the_version_and_the_help_start_nothing() -> None:
     assert CliRunner().invoke(command, ["--version"]).output == f"smartsort-tui {__version__}\n"
     program = "import sys; from smartsort_tui import cli; print([m for m in sys.modules if m in %r])"
-    heavy = ["textual", "httpx", "pydantic", "PIL", "plotext", "smartsort.api.schemas"]
+    heavy = ["textual", "httpx", "pydantic", "PIL", "smartsort.api.schemas"]
     done = subprocess.run([sys.executable, "-c", program % heavy], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

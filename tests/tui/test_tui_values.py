@@ -7,13 +7,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from smartsort.api.schemas import CopyView, Metric, PersonView, ReviewItem
-from smartsort_tui import charts, details, fuzzy, wording
+from smartsort.api.schemas import (
+    BulkDecided,
+    CopyView,
+    DayCount,
+    Decided,
+    EventView,
+    Metric,
+    PersonView,
+    ReviewItem,
+)
+from smartsort_tui import charts, details, event_words, fuzzy, wording
 from smartsort_tui.decisions import face_for, suggested
 from smartsort_tui.differences import differences
 from smartsort_tui.live import pause_seconds
 from smartsort_tui.sample import data
 from smartsort_tui.sample.sidecar import NOON
+from smartsort_tui.screens import dialogs
 
 
 def item(number: int) -> ReviewItem:
@@ -82,7 +92,10 @@ def test_a_folder_name_is_the_same_name() -> None:
 
 
 def test_what_differs_between_copies() -> None:
-    lines = {line.what: line for line in differences(item(4), item(4).other_copy or CopyView(place="faces"))}
+    lines = {
+        line.what: line
+        for line in differences(item(4), item(4).other_copy or CopyView(place="faces"), "review")
+    }
     assert lines["size"].verdict == "smaller"
     assert lines["resolution"].verdict == "smaller"
     assert lines["taken"].verdict == "same"
@@ -90,7 +103,7 @@ def test_what_differs_between_copies() -> None:
 
 
 def test_an_unknown_copy_is_said_to_be_unknown() -> None:
-    lines = {line.what: line for line in differences(item(4), CopyView(place="trash", alive=False))}
+    lines = {line.what: line for line in differences(item(4), CopyView(place="trash", alive=False), "review")}
     assert lines["size"].other == "unknown"
     assert lines["place"].verdict == "only in a trash"
 
@@ -159,3 +172,117 @@ def test_pauses_grow_and_stay_bounded() -> None:
 def test_a_person_without_a_name_is_said_so() -> None:
     assert details.name_of(PersonView(id="1", name="")) == "a person without a name"
     assert details.name_of(None) == "nobody Immich knows"
+
+
+def days(*numbers: tuple[int, int]) -> list[DayCount]:
+    return [
+        DayCount(day=f"2025-01-{place:02}", sorted=done, reviewed=waits)
+        for place, (done, waits) in enumerate(numbers, start=1)
+    ]
+
+
+@pytest.mark.parametrize(("most", "top"), [(0, 2), (2, 2), (3, 4), (11, 20), (41, 60), (1001, 2000)])
+def test_an_axis_ends_at_a_number_that_reads_well(most: int, top: int) -> None:
+    assert charts.ceiling(most) == top
+
+
+def test_the_plot_tells_sorted_from_reviewed_without_colour() -> None:
+    lines = charts.plot(days((4, 4), (8, 0), (0, 2)), 40, 11).plain.splitlines()
+    columns = [line[4:].ljust(40) for line in lines[1:9]]
+    first = "".join(line[0] for line in columns)
+    assert first.strip() == "░░░░████"
+    assert "".join(line[8] for line in columns).strip() == "████████"
+    assert "".join(line[16] for line in columns).strip() == "░░"
+    assert lines[1].startswith(" 8 ┤") or lines[1].startswith("8 ┤")
+    assert lines[-1].split() == ["01-01", "01-02", "01-03"]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 5000)), max_size=28),
+    st.integers(30, 200),
+    st.integers(6, 20),
+)
+def test_a_plot_stays_within_its_room(numbers: list[tuple[int, int]], width: int, height: int) -> None:
+    lines = charts.plot(days(*numbers), width, height).plain.splitlines()
+    assert len(lines) <= height
+    assert max(map(len, lines)) <= width
+
+
+@given(st.integers(1, 400), st.integers(1, 120))
+def test_columns_hold_every_day_once(number: int, most: int) -> None:
+    counted = [DayCount(day=f"2025-{place:05}", sorted=1, reviewed=2) for place in range(number)]
+    found = charts.columns_of(counted, most)
+    assert len(found) <= most
+    assert sum(column.sorted for column in found) == number
+    assert sum(column.reviewed for column in found) == 2 * number
+
+
+def test_a_year_says_what_a_column_is() -> None:
+    year = [DayCount(day=f"2025-{1 + n // 28:02}-{1 + n % 28:02}", sorted=1) for n in range(336)]
+    assert "a column is" in charts.plot(year, 70, 11).plain.splitlines()[0]
+
+
+def event(kind: str, text: str, **data: object) -> EventView:
+    return EventView(id=1, at="2025-06-14T12:00:00+00:00", actor="smartsort", kind=kind, text=text, data=data)
+
+
+@pytest.mark.parametrize(
+    ("seen", "name", "words"),
+    [
+        (
+            event("accepted", "Taken in from phone: a.jpg", name="a.jpg"),
+            "a.jpg",
+            "Taken in from phone",
+        ),
+        (
+            event("placed", "Put into the library", library="shard-0001/ab/0123/a.jpg"),
+            "a.jpg",
+            "Put into the library",
+        ),
+        (
+            event(
+                "reviewed",
+                "Waits in unidentified: unknown_face",
+                category="unidentified",
+                reason="unknown_face",
+                names=[["review", "unidentified/unknown_unknown_a.jpg"]],
+            ),
+            "unknown_a.jpg",
+            "Unidentified: unknown face",
+        ),
+        (
+            event("sorted", "Filed under Zoë: faces/zoë/a.jpg", names=[["faces", "zoë/a.jpg"]]),
+            "a.jpg",
+            "Filed under Zoë: faces/zoë/a.jpg",
+        ),
+        (event("enabled", "Sorting was switched on"), "", "Sorting was switched on"),
+        (event("novel", "", names="odd"), "", "{'names': 'odd'}"),
+    ],
+)
+def test_an_event_names_its_photo_and_says_what_became_of_it(seen: EventView, name: str, words: str) -> None:
+    assert event_words.subject(seen) == name
+    assert event_words.what_happened(seen) == words
+
+
+def test_a_bulk_preview_counts_folders_and_reasons_not_files() -> None:
+    decided = [
+        Decided(id=1, photo_id=11, action="would_approve", destination="faces/zoë/a, b.jpg"),
+        Decided(id=2, photo_id=12, action="would_approve", destination="faces/zoë/c.jpg"),
+        Decided(id=3, photo_id=13, action="would_approve", destination="faces/zoë/d.jpg, faces/li/d.jpg"),
+        Decided(id=4, photo_id=14, action="failed", problem="photo 14 has no suggested person"),
+        Decided(id=5, photo_id=15, action="failed", problem="photo 15 has no suggested person"),
+    ]
+    text = dialogs.preview_text("File", BulkDecided(decided=decided, done=3, failed=2)).plain
+    assert "2  → faces/zoë/\n" in text
+    assert "1  → faces/zoë/, faces/li/\n" in text
+    assert "2  has no suggested person" in text
+
+
+def test_a_suggestion_names_its_face_when_there_are_several() -> None:
+    text = details.details(item(2), 60).plain
+    assert "face 1" in text.split("This is")[1].split("Faces")[0]
+    assert "face 1" not in details.details(item(1), 60).plain
+
+
+def test_where_nobody_is_suggested_it_says_what_to_do() -> None:
+    assert "P picks" in details.details(item(4), 60, nobody="P picks a person").plain

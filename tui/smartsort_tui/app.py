@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 # Groups of work that must not be cut off by leaving.
 UNFINISHED = ("decisions", "undo", "save", "lists", "switch", "export")
 LEAVING_SECONDS = 15.0
+_FUNCTION_KEY = re.compile(r"f\d{1,2}")
 
 
 def _screen(name: str) -> Callable[[], Screen[Any]]:
@@ -195,6 +197,11 @@ class SmartsortApp(App[None]):
         if waits:
             await asyncio.wait(waits, timeout=LEAVING_SECONDS)
         self.exit()
+
+    def get_key_display(self, binding: Binding) -> str:
+        """Function keys as they stand on the keyboard: F6, not f6."""
+        shown = super().get_key_display(binding)
+        return shown.upper() if _FUNCTION_KEY.fullmatch(shown) else shown
 
     def action_toggle_theme(self) -> None:
         self.theme = themes.LIGHT.name if self.current_theme.dark else themes.DARK.name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -95,8 +95,12 @@ class Marks:
         return {"category": self.category, "search": self.search or None, "everything": unfiltered}
 
 
-def marked_text(number: int, *, everything: bool) -> str:
-    """How the marks read in the message line."""
+def marked_text(number: int, key: Callable[[str], str], *, everything: bool) -> str:
+    """How the marks read in the message line; `key` tells the key of a binding."""
+    approve, reject = key("review.approve"), key("review.reject")
     if everything:
-        return f"all {number:,} that match are marked: a approves, r rejects, M unmarks"
-    return f"{wording.count(number, 'photo')} marked: a approves, r rejects, P files under a person"
+        unmark = key("review.mark_all")
+        return f"all {number:,} that match are marked: {approve} approves, {reject} rejects, {unmark} unmarks"
+    person = key("review.person")
+    photos = wording.count(number, "photo")
+    return f"{photos} marked: {approve} approves, {reject} rejects, {person} files under a person"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from textual.content import Content
 from textual.style import Style
 
@@ -27,18 +25,24 @@ def details(
     chosen_face: int | None = None,
     *,
     compact: bool = False,
+    nobody: str = "",
 ) -> Content:
     """Everything about a waiting photo, `width` cells wide, without empty lines when `compact`.
 
-    `chosen_face` is a face's number.
+    `chosen_face` is a face's number; `nobody` is said where no person is suggested.
     """
     lines = _head(item, width, refused)
     lines += _section("Why")
     for text in [reason.text for reason in item.reasons] or [item.text]:
         lines += _bullet(text, width)
+    lines += _section("This is")
     if item.suggestions:
-        lines += _section("This is")
-        lines += _suggestions(item.suggestions, width)
+        lines += _suggestions(item, width)
+    else:
+        lines += [
+            Content.styled(line, "$foreground-muted")
+            for line in _wrapped(nobody or "Nobody is suggested.", width)
+        ]
     if item.other_copy is not None:
         lines += _section("The other copy")
         lines += _comparison(item, item.other_copy, width)
@@ -60,7 +64,7 @@ def name_of(person: PersonView | None) -> str:
 
 def _head(row: QueueItem, width: int, refused: str | None) -> list[Content]:
     lines = [
-        Content.styled(wording.cut(row.filename, width), "bold"),
+        Content.styled(wording.fit_name(row.filename, width).rstrip(), "bold"),
         Content.styled(
             wording.cut(f"{wording.TITLES.get(row.category, row.category)} · from {row.source}", width),
             "$foreground-muted",
@@ -80,12 +84,14 @@ def _bullet(text: str, width: int) -> list[Content]:
     return [Content(f"• {first}"), *(Content(f"  {line}") for line in rest)]
 
 
-def _suggestions(suggestions: Sequence[SuggestionView], width: int) -> list[Content]:
+def _suggestions(item: ReviewItem, width: int) -> list[Content]:
     lines = []
-    for number, suggestion in enumerate(suggestions[:MAX_SUGGESTIONS], start=1):
+    for number, suggestion in enumerate(item.suggestions[:MAX_SUGGESTIONS], start=1):
         click = Style.from_meta({"@click": f"screen.suggestion({number})"})
         close = wording.similarity(suggestion.similarity)
-        name = wording.cut(name_of(suggestion.person), width - 10)
+        if (face := _face_of(item, suggestion)) is not None:
+            close = f"{close}  face {face}".strip()
+        name = wording.cut(name_of(suggestion.person), width - 6 - len(close))
         lines.append(
             Content.assemble(
                 Content.styled(f"[{number}] ", "bold $accent"),
@@ -96,20 +102,41 @@ def _suggestions(suggestions: Sequence[SuggestionView], width: int) -> list[Cont
     return lines
 
 
+def _face_of(item: ReviewItem, suggestion: SuggestionView) -> int | None:
+    """Which of several faces a suggestion is about; None when there is one, or when it is not known."""
+    if len(item.faces) < 2:
+        return None
+    for face in item.faces:
+        if face.person is not None and face.person.id == suggestion.person.id:
+            return face.number
+    near = [
+        (other.similarity or 0.0, -face.number)
+        for face in item.faces
+        for other in face.suggestions
+        if other.person.id == suggestion.person.id
+    ]
+    return -max(near)[1] if near else None
+
+
+def place_of(item: ReviewItem) -> str:
+    """Where the photo waits, below the sidecar's root where that is known."""
+    return next((place for place in item.places if place.startswith("review/")), item.path)
+
+
 def _comparison(item: ReviewItem, other: CopyView, width: int) -> list[Content]:
     lines = []
-    for line in differences(item, other):
+    for line in differences(item, other, place_of(item)):
         differs = line.verdict not in ("same", "")
         sign = "≠" if differs or line.what == "place" else "="
         if line.what == "place":
-            lines.append(Content(wording.cut(f"{sign} this   {line.this}", width)))
-            lines.append(Content(wording.cut(f"  other  {line.other}", width)))
+            lines.append(Content(f"{sign} this   {wording.fit_name(line.this, width - 9).rstrip()}"))
+            lines.append(Content(f"  other  {wording.fit_name(line.other, width - 9).rstrip()}"))
             if line.verdict:
                 lines.append(Content.styled(f"  {line.verdict}", "bold $warning"))
             continue
         said = f"{line.verdict}: " if differs else ""
         values = line.this if line.this == line.other else f"{line.this} | {line.other}"
-        text = wording.cut(f"{sign} {line.what:<10} {said}{values}", width)
+        text = wording.cut(f"{sign} {line.what:<11}{said}{values}", width)
         lines.append(Content.styled(text, "bold") if differs else Content(text))
     return lines
 
@@ -138,11 +165,12 @@ def _facts(item: ReviewItem, width: int) -> list[Content]:
         " · ".join(part for part in (wording.size(item.size), resolution) if part),
         f"taken   {wording.date(item.taken_at) or 'unknown'}",
         f"arrived {wording.date(item.created_at)}",
-        item.path,
     ]
     if item.origin_url:
         facts.append(item.origin_url)
-    return [Content.styled(wording.cut(fact, width), "$foreground-muted") for fact in facts]
+    lines = [wording.cut(fact, width) for fact in facts if fact]
+    lines.append(wording.fit_name(place_of(item), width).rstrip())
+    return [Content.styled(line, "$foreground-muted") for line in lines]
 
 
 def _wrapped(text: str, width: int) -> list[str]:

@@ -18,8 +18,11 @@ class Difference:
     verdict: str
 
 
-def differences(item: ReviewItem, other: CopyView) -> list[Difference]:
-    """Size, resolution, date and place of both, in this order; unknown values are said to be unknown."""
+def differences(item: ReviewItem, other: CopyView, place: str) -> list[Difference]:
+    """Size, resolution, date and place of both, in this order; unknown values are said to be unknown.
+
+    `place` is where the photo waits.
+    """
     mine, theirs = _resolution(item.width, item.height), _resolution(other.width, other.height)
     return [
         Difference(
@@ -35,7 +38,7 @@ def differences(item: ReviewItem, other: CopyView) -> list[Difference]:
             wording.date(other.taken_at) or "unknown",
             _verdict(_when(item.taken_at), _when(other.taken_at), "earlier", "later"),
         ),
-        Difference("place", item.path, other.path or other.place, "" if other.alive else "only in a trash"),
+        Difference("place", place, other.path or other.place, "" if other.alive else "only in a trash"),
     ]
 
 

@@ -17,6 +17,8 @@ from rich.style import Style
 MAX_PIXELS = 40_000_000
 # More pixels than this are not worth sending through a terminal.
 MAX_DRAWN_PIXELS = 1_600_000
+# Half-block pixels of a face from which a whole box leaves something of it to see.
+WHOLE_BOX_PIXELS = 14
 _INK = (20, 20, 20)
 _PAPER = (255, 214, 10)
 _GAP = 1
@@ -154,11 +156,24 @@ def _draw_thin(picture: Image.Image, boxes: Sequence[Box]) -> dict[tuple[int, in
         top = min(int(box.top * picture.height), picture.height - 1)
         right = min(max(left, int(box.right * picture.width)), picture.width - 1)
         bottom = min(max(top, int(box.bottom * picture.height)), picture.height - 1)
-        draw.rectangle((left, top, right, bottom), outline=_PAPER)
+        _outline(draw, (left, top, right, bottom))
         text = f"▸{box.number}" if box.chosen else str(box.number)
         for offset, char in enumerate(text):
             labels[(min(left + offset, picture.width - 1), top // 2)] = char
     return labels
+
+
+def _outline(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int]) -> None:
+    """A box around a face; of a face of few pixels only the corners, or nothing of it would be seen."""
+    left, top, right, bottom = box
+    if min(right - left, bottom - top) >= WHOLE_BOX_PIXELS:
+        draw.rectangle(box, outline=_PAPER)
+        return
+    arm = max(1, min(right - left, bottom - top) // 4)
+    for x, inwards in ((left, arm), (right, -arm)):
+        for y, down in ((top, arm), (bottom, -arm)):
+            draw.line((x, y, x + inwards, y), fill=_PAPER)
+            draw.line((x, y, x, y + down), fill=_PAPER)
 
 
 def _cells(picture: Image.Image, labels: dict[tuple[int, int], str]) -> list[list[Segment]]:

@@ -6,7 +6,6 @@ The same pictures are what the snapshot tests compare, so what the documentation
 from __future__ import annotations
 
 import asyncio
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from smartsort_tui.app import SmartsortApp
 from smartsort_tui.sample.sidecar import NOON, SampleSidecar
 from smartsort_tui.settings import Settings
+from smartsort_tui.svg import finished
 from smartsort_tui.terminal import Images, Terminal
 
 SETTLE_ROUNDS = 400
@@ -36,8 +36,8 @@ class Shot:
 
 
 SHOTS = (
-    Shot("review", size=(120, 34), images="halfblocks"),
-    Shot("review-duplicate", keys=("n",) * 4, size=(150, 40), images="halfblocks"),
+    Shot("review", keys=("n",) * 6, size=(120, 34), images="halfblocks"),
+    Shot("review-duplicate", keys=("n",) * 4, size=(150, 34), images="halfblocks"),
     Shot("review-80x24"),
     Shot("review-light", size=(100, 30), theme="smartsort-light"),
     Shot("review-wide", keys=("n",) * 6, size=(200, 50)),
@@ -45,10 +45,10 @@ SHOTS = (
     Shot("review-long-names", keys=("f", "f", "f", "f", "n", "n"), size=(100, 30)),
     Shot("review-empty", count=0),
     Shot("review-token-refused", token_wanted="another"),  # noqa: S106  (a made-up token)
-    Shot("picker", keys=("P", "a"), size=(100, 30)),
+    Shot("picker", keys=("n", "P", "a"), size=(120, 34), images="halfblocks"),
     Shot("bulk-preview", keys=("M", "a"), size=(100, 30)),
     Shot("help", keys=("question_mark",), size=(100, 34)),
-    Shot("statistics", keys=("f2",), size=(120, 46)),
+    Shot("statistics", keys=("f2",), size=(120, 40)),
     Shot("activity", keys=("f3",), size=(110, 30)),
     Shot("history", keys=("f3", "h"), size=(110, 30)),
     Shot("people", keys=("f4",), size=(100, 30)),
@@ -86,7 +86,7 @@ async def take(shot: Shot) -> str:
         for field in app.screen.query("Input"):
             field.cursor_blink = False  # type: ignore[attr-defined]
         await _settled(app)
-        return normalised(app.export_screenshot(title="smartsort"))
+        return finished(app.export_screenshot(title="smartsort"))
 
 
 async def _settled(app: SmartsortApp) -> None:
@@ -99,11 +99,6 @@ async def _settled(app: SmartsortApp) -> None:
         quiet = 0 if busy and not waiting else quiet + 1
         if quiet >= QUIET_ROUNDS:
             return
-
-
-def normalised(svg: str) -> str:
-    """The SVG without the number Rich derives from its content, which changes with everything."""
-    return re.sub(r"terminal-\d+", "terminal", svg)
 
 
 async def save(folder: Path, names: Sequence[str]) -> None:

@@ -24,6 +24,13 @@ SHORT = {
     "multiple_faces": "mul",
     "unwanted_person": "unw",
 }
+LABELS = {
+    "duplicates": "duplicate",
+    "unidentified": "unidentified",
+    "low_confidence": "low conf.",
+    "multiple_faces": "multiple",
+    "unwanted_person": "unwanted",
+}
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _SECONDS = ((86400 * 365, "y"), (86400 * 7, "w"), (86400, "d"), (3600, "h"), (60, "min"))
 # Marks that turn the direction of the text after them would reorder the rest of the line.

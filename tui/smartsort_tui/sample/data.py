@@ -49,6 +49,11 @@ _ROUND: tuple[CategoryName, ...] = (
 )
 
 
+def folder(name: str) -> str:
+    """The folder of a person."""
+    return name.lower().replace(" ", "_")
+
+
 def person(number: int) -> PersonView:
     name = NAMES[number % len(NAMES)]
     listed: Literal["whitelist", "blacklist"] | None = "blacklist" if name == "Victor Grey" else None
@@ -57,7 +62,7 @@ def person(number: int) -> PersonView:
     return PersonView(
         id=f"person-{number}",
         name=name,
-        folder=name.lower().replace(" ", "_"),
+        folder=folder(name),
         listed=listed,
         photos=max(0, 85 - 9 * number),
     )
@@ -77,6 +82,17 @@ def filename(item: int) -> str:
     if item % 32 == 18:
         return f"{'holiday_' * 12}{item:06}.jpg"
     return f"IMG_{item:06}.jpg"
+
+
+def review_name(item: int) -> str:
+    """The name of its file while it waits."""
+    prefix = {
+        "duplicates": "duplicate",
+        "low_confidence": "lowconf",
+        "multiple_faces": "multi",
+        "unwanted_person": "unwanted",
+    }.get(category(item), "unknown" if face_count(item) else "noface")
+    return f"{prefix}_{filename(item)}"
 
 
 def face_count(item: int) -> int:
@@ -142,7 +158,7 @@ def row(item: int, now: datetime, newest: int) -> QueueItem:
         photo_id=item + 1000,
         category=category(item),
         filename=filename(item),
-        path=f"review/{category(item)}/{filename(item)}",
+        path=f"/data/review/{category(item)}/{review_name(item)}",
         size=1_240_000 + 7919 * (item % 500),
         modified=when.isoformat(),
         reason=reasons(item)[0].short,
@@ -205,14 +221,16 @@ def whole(item: int, now: datetime, newest: int, history: Sequence[EventView] = 
         origin="inbox",
         preview=f"{BASE}/review/items/{item}/preview",
         policy_version="1",
+        places=[f"review/{category(item)}/{review_name(item)}"],
         history=[
             EventView(
                 id=1,
                 at=base.created_at,
-                actor="sidecar",
+                actor="smartsort",
                 kind="accepted",
                 photo_id=base.photo_id,
-                text=f"{base.filename} arrived from {base.source}",
+                text=f"Taken in from {base.source}: {base.filename}",
+                data={"name": base.filename, "source": base.source, "origin": "inbox"},
             ),
             *history,
         ],
@@ -250,10 +268,10 @@ def summary(days: int, now: datetime, waiting: int, by_category: dict[str, int])
         by_source={"instagram": 181, "phone": 122, "whatsapp": 64},
         by_day=by_day,
         metrics=[
-            Metric(name="sorted automatically", value=rate, target="> 80 %", met=rate > 80),
-            Metric(name="duplicates caught", value=100.0, target="100 %", met=True),
-            Metric(name="wrongly sorted", value=0.7, target="< 5 %", met=True),
-            Metric(name="waiting in review", value=float(waiting), target="< 50", met=waiting < 50),
+            Metric(name="auto_sort_rate", value=rate, target="> 80 %", met=rate > 80),
+            Metric(name="duplicate_catch_rate", value=100.0, target="100 %", met=True),
+            Metric(name="wrongly_sorted_share", value=0.7, target="< 5 %", met=True),
+            Metric(name="waiting_in_review", value=float(waiting), target="< 50", met=waiting < 50),
         ],
         queue_total=waiting,
         queue_age={"hour": waiting // 8, "day": waiting // 4, "week": waiting // 2, "older": waiting // 8},

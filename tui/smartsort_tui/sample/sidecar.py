@@ -104,12 +104,25 @@ class SampleSidecar:
         """A few things that happened before, for the activity."""
         for place, name in enumerate(("IMG_8001.jpg", "IMG_8002.jpg", "春の庭.jpg", "IMG_8004.jpg")):
             photo = 90_000 + place
-            self._happened("accepted", photo, f"{name} arrived from phone", "sidecar")
-            self._happened("placed", photo, f"{name} lies in the library", "sidecar")
-            who = data.NAMES[place]
-            self._happened("sorted", photo, f"{name} filed under {who}", "sidecar", undoable=True)
-        self._happened("approved", 90_010, "IMG_7999.jpg filed under Nadia", "tui", undoable=True)
-        self._happened("rejected", 90_011, "blurry.jpg is in the trash", "tui", undoable=True)
+            arrived = {"name": name, "source": "phone", "origin": "inbox"}
+            self._happened("accepted", photo, f"Taken in from phone: {name}", "smartsort", arrived)
+            placed = {"library": f"shard-0001/ab/0123456789abcdef/{name}"}
+            self._happened("placed", photo, "Put into the library for Immich to look at", "smartsort", placed)
+            self._filed("sorted", photo, name, data.NAMES[place], "smartsort")
+        self._filed("approved", 90_010, "IMG_7999.jpg", "Nadia", "tui")
+        self._rejected(90_011, "blurry.jpg", "tui")
+
+    def _filed(self, kind: str, photo: int, name: str, person: str, actor: str) -> EventView:
+        place = f"{data.folder(person)}/{name}"
+        verb = {"sorted": "Filed under", "approved": "Approved as"}[kind]
+        details = {"people": [person], "names": [["faces", place]]}
+        return self._happened(kind, photo, f"{verb} {person}: faces/{place}", actor, details, undoable=True)
+
+    def _rejected(self, photo: int, name: str, actor: str) -> EventView:
+        details = {"names": [["trash", f"2025-06/{name}"]]}
+        return self._happened(
+            "rejected", photo, "Rejected; its file is in the trash", actor, details, undoable=True
+        )
 
     # --- answering --------------------------------------------------------------------------
 
@@ -339,8 +352,11 @@ class SampleSidecar:
         if item in self.deferred:
             self.deferred.remove(item)
         self.counts[data.category(item)] -= 1
-        text = f"{data.filename(item)} filed under {person}" if person else f"{data.filename(item)} {kind}"
-        happened = self._happened(kind, item + 1000, text, actor, undoable=True)
+        name = data.filename(item)
+        if kind == "approved":
+            happened = self._filed(kind, item + 1000, name, person or "nobody", actor)
+        else:
+            happened = self._rejected(item + 1000, name, actor)
         self.decided[item] = happened
         return Decided.model_validate(
             {
@@ -348,7 +364,7 @@ class SampleSidecar:
                 "photo_id": item + 1000,
                 "action": kind,
                 "person": person,
-                "destination": f"faces/{person.lower().replace(' ', '_')}" if person else None,
+                "destination": f"faces/{data.folder(person)}/{name}" if person else f"trash/2025-06/{name}",
                 "event": event or happened.id,
             }
         )
@@ -357,13 +373,22 @@ class SampleSidecar:
         if item in self.deferred:
             self.deferred.remove(item)
         self.deferred.append(item)
-        text = f"{data.filename(item)} is put off"
-        event = self._happened("deferred", item + 1000, text, undoable=True)
+        where = {"names": [["review", f"{data.category(item)}/{data.review_name(item)}"]]}
+        event = self._happened(
+            "deferred", item + 1000, "Put off; it is listed after the others", "api", where, undoable=True
+        )
         self.put_off[event.id] = item
         return Decided(id=item, photo_id=item + 1000, action="skipped", event=event.id)
 
     def _happened(
-        self, kind: str, photo: int | None, text: str, actor: str = "api", *, undoable: bool = False
+        self,
+        kind: str,
+        photo: int | None,
+        text: str,
+        actor: str = "api",
+        details: dict[str, Any] | None = None,
+        *,
+        undoable: bool = False,
     ) -> EventView:
         number = self.events[-1].id + 1 if self.events else 100
         event = EventView(
@@ -373,6 +398,7 @@ class SampleSidecar:
             kind=kind,
             photo_id=photo,
             text=text,
+            data=details or {},
             undoable=undoable,
         )
         self.events.append(event)
@@ -403,10 +429,15 @@ class SampleSidecar:
             return self._decide(item, kind, None) if approve is None else self._approve(item, approve)
         self._waiting(item)
         if approve is None:
-            return Decided(id=item, photo_id=item + 1000, action="would_reject", destination="trash")
+            return Decided(
+                id=item,
+                photo_id=item + 1000,
+                action="would_reject",
+                destination=f"trash/2025-06/{data.filename(item)}",
+            )
         first = data.suggestions(item)[:1]
         if not first and not approve.person and not approve.people:
-            raise _Refusal(422, "invalid", "nobody is suggested")
+            raise _Refusal(422, "invalid", f"photo {item + 1000} has no suggested person; say whose it is")
         name = first[0].person.name if first else ""
         if approve.people:
             name = ", ".join(choice.name or "" for choice in approve.people)
@@ -415,7 +446,7 @@ class SampleSidecar:
             photo_id=item + 1000,
             action="would_approve",
             person=name,
-            destination=f"faces/{name.lower().replace(' ', '_')}",
+            destination=f"faces/{data.folder(name)}/{data.filename(item)}",
         )
 
     def _undo(self, undo: Undo) -> BulkDecided:
@@ -436,7 +467,7 @@ class SampleSidecar:
             del self.decided[item]
             self.pending.insert(bisect_left(self.pending, item), item)
             self.counts[data.category(item)] += 1
-            self._happened("undone", item + 1000, f"{data.filename(item)} is back in review")
+            self._happened("undone", item + 1000, "Taken back: it is in review again")
             decided.append(Decided(id=item, photo_id=item + 1000, action="undone"))
         return BulkDecided(decided=decided, done=len(decided), failed=0, event=self.events[-1].id)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -17,6 +18,7 @@ from smartsort_tui import wording
 from smartsort_tui.api import ApiProblem
 from smartsort_tui.background import work
 from smartsort_tui.clock import Clock
+from smartsort_tui.event_words import kind_text, subject, what_happened
 from smartsort_tui.live import Link
 from smartsort_tui.screens.area import AreaScreen, Dialog, TooSmall
 from smartsort_tui.widgets.bars import KeyBar, MessageBar
@@ -32,14 +34,25 @@ STAGES = ("arrived", "claimed", "hashed", "unique", "placed", "known")
 class EventRows(RowList):
     """Events, newest first (or, in a photo's history, oldest first)."""
 
-    def __init__(self, clock: Clock, *, id: str) -> None:  # noqa: A002
+    def __init__(self, clock: Clock, *, id: str, with_names: bool = True) -> None:  # noqa: A002
         super().__init__(id=id)
         self._clock = clock
+        self._with_names = with_names
         self.events: list[EventView] = []
+        self._names: dict[int, str] = {}
 
     def show(self, events: list[EventView]) -> None:
         self.events = events
+        for event in events:
+            if event.photo_id is not None and (name := subject(event)):
+                self._names.setdefault(event.photo_id, name)
         self.set_count(len(events))
+
+    def name_of(self, event: EventView) -> str:
+        """The name of its photo, from this event or from another of the same photo."""
+        if event.photo_id is None:
+            return ""
+        return subject(event) or self._names.get(event.photo_id, f"photo {event.photo_id}")
 
     @property
     def current(self) -> EventView | None:
@@ -50,16 +63,27 @@ class EventRows(RowList):
         sign = "u" if event.undoable and event.undone_by is None else " "
         if event.undone_by is not None:
             sign = "×"
-        actor = 10 if width >= 60 else 0
+        actor = 11 if width >= 96 else 0
+        name = max(12, min(30, width // 4)) if self._with_names else 0
         cells: Cells = [
-            (f"{wording.date(event.at)[-5:]} ", "row--muted"),
+            (f"{when(event.at, self._clock())} ", "row--muted"),
             (f"{sign} ", "row--mark"),
-            (wording.fit(event.kind.replace("_", " "), 11) + " ", "row--plain"),
-            (wording.fit(event.text or str(event.data or ""), max(4, width - 20 - actor)), "row--plain"),
+            (wording.fit(kind_text(event), 10) + " ", "row--plain"),
+            (wording.fit_name(self.name_of(event), name) + " ", "row--plain") if name else ("", "row--plain"),
+            (wording.fit(what_happened(event), max(4, width - 20 - name - actor - bool(name))), "row--muted"),
         ]
         if actor:
             cells.append((" " + wording.fit(event.actor, actor - 1), "row--muted"))
         return cells
+
+
+def when(at: str, now: datetime) -> str:
+    """Six cells: the time of day for today, else the day."""
+    text, moment = wording.date(at), wording.moment(at)
+    if moment is None:
+        return " " * 6
+    is_today = moment.astimezone().date() == now.astimezone().date()
+    return f"{text[-5:] if is_today else text[5:10]:<6}"
 
 
 class ActivityScreen(AreaScreen):
@@ -91,7 +115,7 @@ class ActivityScreen(AreaScreen):
         self._loading = False
         self.rows = EventRows(self.smartsort.clock, id="events")
         yield Static("… loading", id="now")
-        yield Static("What happened  (u: can be undone, ×: was undone)", classes="pane-title")
+        yield Static("What happened   u can be undone   × was undone", classes="pane-title")
         yield self.rows
 
     def on_mount(self) -> None:
@@ -158,7 +182,8 @@ class ActivityScreen(AreaScreen):
     def action_history(self) -> None:
         event = self.rows.current
         if event is None or event.photo_id is None:
-            self.say("this event is of no single photo", "warn")
+            why = "nothing has happened yet" if event is None else "this event is of no single photo"
+            self.say(why, "warn")
             return
         self.app.push_screen(HistoryScreen(event.photo_id), lambda _: self.connected())
 
@@ -186,14 +211,13 @@ class HistoryScreen(Dialog[None]):
     """All that happened to one photo, with undo at each step."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", "close", id="dialog.cancel"),
         Binding("u", "undo", "undo this step", id="history.undo", tooltip="Take back this step"),
         Binding("j", "move(1)", "Next", show=False, id="history.next"),
         Binding("k", "move(-1)", "Previous", show=False, id="history.previous"),
     ]
     DEFAULT_CSS = """
-    HistoryScreen .dialog { width: 100; }
-    HistoryScreen EventRows { height: 1fr; background: $surface; }
-    HistoryScreen VerticalScroll { height: 4; }
+    HistoryScreen .dialog EventRows { height: 1fr; background: $surface; margin-top: 0; }
     """
 
     def __init__(self, photo: int) -> None:
@@ -203,7 +227,7 @@ class HistoryScreen(Dialog[None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog dialog--tall"):
             yield Static(Content(f"Photo {self._photo}"), classes="dialog-title")
-            yield EventRows(self.smartsort.clock, id="history")
+            yield EventRows(self.smartsort.clock, id="history", with_names=False)
             with VerticalScroll():
                 yield Static("", id="event-words", markup=False)
             yield MessageBar(id="message")
@@ -236,6 +260,8 @@ class HistoryScreen(Dialog[None]):
         event = self.query_one(EventRows).current
         if event is not None:
             text = f"{wording.date(event.at)} by {event.actor}\n{wording.shown(event.text)}"
+            name = wording.cut(self.query_one(EventRows).name_of(event), 80)
+            self.query_one(".dialog-title", Static).update(Content(f"Everything that happened to {name}"))
             self.query_one("#event-words", Static).update(text)
 
     def action_move(self, rows: int) -> None:
@@ -265,8 +291,9 @@ def now_text(status: Status, width: int, clock: Clock) -> Content:
     """The state of things in a few lines: on or off, Immich, the wait, photos on their way."""
     lines = [_state_line(status)]
     queues = {name: jobs for name, jobs in status.queues.items() if jobs}
-    if queues:
-        busy = ", ".join(f"{name} {jobs:,}" for name, jobs in sorted(queues.items()))
+    # The counts are from when smartsort last looked, and it looks only while photos are on their way.
+    if queues and (status.in_flight or any(status.unfinished.values())):
+        busy = ", ".join(f"{queue_title(name)} {jobs:,}" for name, jobs in sorted(queues.items()))
         lines.append(Content(wording.cut(f"Immich works on: {busy}", width)))
     wait = status.estimated_wait_seconds
     if wait is not None:
@@ -280,6 +307,11 @@ def now_text(status: Status, width: int, clock: Clock) -> Content:
     if len(status.in_flight) > FLIGHTS_SHOWN:
         lines.append(Content.styled(f"and {len(status.in_flight) - FLIGHTS_SHOWN} more", "$foreground-muted"))
     return Content("\n").join(lines)
+
+
+def queue_title(name: str) -> str:
+    """A queue of Immich as words: `faceDetection` reads face detection."""
+    return "".join(f" {char.lower()}" if char.isupper() else char for char in name)
 
 
 def _state_line(status: Status) -> Content:

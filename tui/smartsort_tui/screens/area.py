@@ -28,7 +28,13 @@ AREAS = (
 )
 SMALLEST = (40, 12)
 # Widths and heights from which a class holds; the style sheet says what changes.
-WIDTHS: list[tuple[int, str]] = [(0, "-tiny"), (SMALLEST[0], "-narrow"), (76, "-normal"), (130, "-wide")]
+WIDTHS: list[tuple[int, str]] = [
+    (0, "-tiny"),
+    (SMALLEST[0], "-narrow"),
+    (76, "-normal"),
+    (110, "-wide"),
+    (150, "-vast"),
+]
 HEIGHTS: list[tuple[int, str]] = [(0, "-flat"), (SMALLEST[1], "-low"), (22, "-tall")]
 
 
@@ -83,6 +89,13 @@ class AreaScreen(Screen[None]):
     def say(self, text: str, tone: str = "plain") -> None:
         """Show a line of what happened."""
         self.query_one("#message", MessageBar).say(text, tone)
+
+    def key(self, name: str) -> str:
+        """The key that is set for a binding, as it is shown; for words that tell what can be pressed."""
+        for active in self.active_bindings.values():
+            if active.binding.id == name:
+                return self.app.get_key_display(active.binding)
+        return "?"
 
     def say_problem(self, problem: ApiProblem) -> None:
         self.say(f"{problem.title}: {problem.detail}", "bad")
@@ -147,7 +160,7 @@ class Dialog(ModalScreen[ScreenResultType]):
     HORIZONTAL_BREAKPOINTS = WIDTHS
     VERTICAL_BREAKPOINTS = HEIGHTS
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "cancel", "Cancel", id="dialog.cancel"),
+        Binding("escape", "cancel", "cancel", id="dialog.cancel"),
     ]
 
     @property

@@ -23,10 +23,10 @@ from smartsort_tui.screens.area import AreaScreen
 LOOKED_AT = 500
 # Name in ConfigPatch, how it reads, and the values of those that are chosen from a list.
 NUMBERS = (
-    ("min_confidence", "Least confidence (0 to 1)"),
-    ("min_margin", "Least distance to the runner-up"),
-    ("max_faces_per_image", "Most faces on a picture"),
-    ("min_face_share", "Smallest face that counts"),
+    ("min_confidence", "Confidence at least (0 to 1)"),
+    ("min_margin", "Ahead of the next person by"),
+    ("max_faces_per_image", "Faces on a picture at most"),
+    ("min_face_share", "Share of picture a face needs"),
 )
 CHOICES = (
     ("when_confidence_unknown", "Confidence unknown", ("accept", "review")),
@@ -39,6 +39,14 @@ SIGNS = {
     "broken": ("✗", "$error"),
     "skipped": ("–", "$foreground-muted"),
 }
+
+
+class Switch(Checkbox):
+    """A box with a tick or nothing in it: Textual's own has a cross in both states and tells by colour."""
+
+    def render(self) -> Content:
+        box = f"[{'✓' if self.value else ' '}]"
+        return Content(f"{box} {self.label}").stylize_before(self.get_visual_style("toggle--label"))
 
 
 class ConfigurationScreen(AreaScreen):
@@ -56,25 +64,25 @@ class ConfigurationScreen(AreaScreen):
     DEFAULT_CSS = """
     ConfigurationScreen {
         & #configuration { layout: horizontal; height: 1fr; }
-        & #form { width: 50; height: 100%; padding: 0 1; scrollbar-size-vertical: 1; }
+        & #form { width: 52; height: 100%; padding: 0 1; scrollbar-size-vertical: 1; }
         & #effect-scroll {
             width: 1fr; height: 100%; padding: 0 1; border-left: solid $panel; scrollbar-size-vertical: 1;
         }
         & .field { height: 1; width: 100%; }
-        & .field Label { width: 32; height: 1; }
+        & .field Label { width: 31; height: 1; }
         & .field Input { width: 1fr; height: 1; border: none; padding: 0 1; background: $surface; }
         & .field Input:focus { background: $primary; color: $block-cursor-foreground; }
         & .field Select { width: 1fr; }
-        & .choice Label { width: 23; }
         & Checkbox { height: 1; border: none; padding: 0; background: $background; }
         & .form-title { text-style: bold; color: $accent; margin-top: 1; }
+        & .form-title:first-child { margin-top: 0; }
+        & SelectCurrent { padding: 0 1; }
         & Static { height: auto; }
         &.-narrow #configuration { layout: vertical; }
         &.-narrow #form { width: 100%; height: 60%; }
         &.-narrow #effect-scroll { width: 100%; height: 40%; border-left: none; border-top: solid $panel; }
-        &.-normal #form { width: 44; }
-        &.-normal .field Label { width: 31; }
-        &.-normal .choice Label { width: 22; }
+        &.-normal #form { width: 50; }
+        & .hint { color: $text-muted; }
     }
     """
 
@@ -82,6 +90,7 @@ class ConfigurationScreen(AreaScreen):
         self._config: ConfigView | None = None
         self._doctor: DoctorReport | None = None
         self._effect: WhatIf | None = None
+        self._examining = False
         yield Container(
             VerticalScroll(
                 Static("Thresholds", classes="form-title"),
@@ -95,15 +104,16 @@ class ConfigurationScreen(AreaScreen):
                         Select[str](
                             [(value.replace("_", " "), value) for value in values], id=name, compact=True
                         ),
-                        classes="field choice",
+                        classes="field",
                     )
                     for name, title, values in CHOICES
                 ),
                 Static("Review categories", classes="form-title"),
                 *(
-                    Checkbox(wording.TITLES[name], id=f"category-{name}", compact=True)
+                    Switch(wording.TITLES[name], id=f"category-{name}", compact=True)
                     for name in wording.CATEGORIES
                 ),
+                Static("What is off goes to Unidentified instead.", classes="hint"),
                 id="form",
             ),
             VerticalScroll(
@@ -144,12 +154,15 @@ class ConfigurationScreen(AreaScreen):
         if not self._is_edited():
             self._config = config
             self._fill()
+        self._examining = self._doctor is None
+        self._draw_health()
         try:
             self._doctor = await client.doctor()
         except NotThere:
             self._doctor = None
         except ApiProblem as problem:
             self.say_problem(problem)
+        self._examining = False
         self._draw_health()
 
     # --- the form ---------------------------------------------------------------------------
@@ -251,7 +264,7 @@ class ConfigurationScreen(AreaScreen):
             self.say_problem(problem)
             return False
         self._draw_effect()
-        self.say("this is what it would have done; F7 saves it", "good")
+        self.say(f"this is what it would have done; {self.key('configuration.save')} saves it", "good")
         return True
 
     def action_save(self) -> None:
@@ -265,7 +278,7 @@ class ConfigurationScreen(AreaScreen):
             return
         if self._effect is None:
             if await self._what_if(patch):
-                self.say("look at the effect first; F7 again saves it", "warn")
+                self.say(f"look at the effect first; {self.key('configuration.save')} again saves it", "warn")
             return
         try:
             self._config = await client.save_config(patch)
@@ -309,7 +322,9 @@ class ConfigurationScreen(AreaScreen):
 
     def _draw_health(self) -> None:
         if self.is_mounted:
-            text = health_text(self.smartsort.status, self._doctor, self._config)
+            text = health_text(
+                self.smartsort.status, self._doctor, self._config, is_examining=self._examining
+            )
             self.query_one("#health", Static).update(text)
 
     def on_resize(self) -> None:
@@ -341,7 +356,9 @@ def effect_text(effect: WhatIf | None, width: int) -> Content:
     return Content("\n").join([*lines, Content("")])
 
 
-def health_text(status: Status | None, doctor: DoctorReport | None, config: ConfigView | None) -> Content:
+def health_text(
+    status: Status | None, doctor: DoctorReport | None, config: ConfigView | None, *, is_examining: bool
+) -> Content:
     """How the sidecar and its connection are, and the doctor's findings."""
     lines = [Content.styled("The sidecar", "bold $accent")]
     if status is None:
@@ -363,6 +380,8 @@ def health_text(status: Status | None, doctor: DoctorReport | None, config: Conf
     lines += [
         Content.styled(wording.shown(f"! {trouble.message}"), "bold $warning") for trouble in status.troubles
     ]
+    if is_examining:
+        lines += [Content(""), Content.styled("… the doctor is looking", "$foreground-muted")]
     if doctor is not None:
         lines += [Content(""), Content.styled(f"The doctor says: {doctor.status}", "bold $accent")]
         for check in doctor.checks:
@@ -374,7 +393,7 @@ def health_text(status: Status | None, doctor: DoctorReport | None, config: Conf
             )
             if check.remedy and check.verdict != "ok":
                 lines.append(Content.styled(f"  {wording.shown(check.remedy)}", "$foreground-muted"))
-    return Content("\n").join(line for line in lines if line or doctor)
+    return Content("\n").join(lines)
 
 
 def _number(value: float | None) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -13,13 +15,18 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from smartsort.api.schemas import BulkDecided, PersonChoice, PersonView
+from smartsort.api.schemas import BulkDecided, Decided, PersonChoice, PersonView
 from smartsort_tui import fuzzy, wording
 from smartsort_tui.screens.area import Dialog, TooSmall
 from smartsort_tui.widgets.bars import KeyBar
 from smartsort_tui.widgets.row_list import Cells, RowList
 
 NAMES_SHOWN = 8
+_NUMBERED = re.compile(r"(.+)_\d")
+# From this width on a row has room for what is known of a person.
+ROOMY = 48
+# A photo filed under two people has two places, and a name may have a comma of its own.
+_BETWEEN_PLACES = re.compile(", (?=(?:faces|review|trash)/)")
 
 
 class PeopleRows(RowList):
@@ -45,13 +52,17 @@ class PeopleRows(RowList):
                 (wording.fit(f"new person “{self.new_name}”", width - 2), "row--good"),
             ]
         person = self.found[position]
-        note = {"whitelist": "whitelist", "blacklist": "BLACKLIST", None: ""}[person.listed]
         like = wording.similarity(self.likeness.get(person.id))
-        photos = f"{person.photos:,}" if person.photos is not None else ""
+        known: Cells = []
+        if width >= ROOMY:
+            photos = wording.count(person.photos, "photo") if person.photos else ""
+            known = [(f"{photos:>14} {person.listed or '':<10} ", "row--muted")]
+        name_width = width - 7 - sum(len(text) for text, _ in known)
         return [
             ("● " if person.id in self.marked else "  ", "row--mark"),
-            (wording.fit(person.name or "without a name", width - 26), "row--plain"),
-            (f" {like:>4} {photos:>7} {note:<11}", "row--muted"),
+            (wording.fit(person.name or "without a name", name_width), "row--plain"),
+            (f" {like:>4}", "row--muted"),
+            *known,
         ]
 
 
@@ -59,8 +70,8 @@ class PersonPicker(Dialog[list[PersonChoice]]):
     """Whom the photo is filed under: type a few letters, Tab marks several, Enter takes them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "take", "File", priority=True, id="picker.take"),
-        Binding("tab", "mark", "Mark several", priority=True, id="picker.mark"),
+        Binding("enter", "take", "file", priority=True, id="picker.take"),
+        Binding("tab", "mark", "mark", priority=True, id="picker.mark"),
         Binding("down,ctrl+n", "move(1)", "Next", show=False, priority=True, id="picker.down"),
         Binding("up,ctrl+p", "move(-1)", "Previous", show=False, priority=True, id="picker.up"),
     ]
@@ -179,10 +190,21 @@ class BulkPreview(Dialog[bool]):
         self.dismiss(self._preview.done > 0)
 
 
+def folder_of(destination: str | None) -> str:
+    """The folder, or folders, of the file names a decision leads to."""
+    places = _BETWEEN_PLACES.split(destination or "?/")
+    return ", ".join(place.rpartition("/")[0] + "/" for place in places)
+
+
+def problem_of(one: Decided) -> str:
+    """Why a decision will not work, without the number of its photo: the same reasons count together."""
+    return (one.problem or "unknown").removeprefix(f"photo {one.photo_id} ")
+
+
 def preview_text(verb: str, preview: BulkDecided) -> Content:
     """Where the photos will go, with counts, and what will not work."""
     lines: list[Content] = []
-    places = Counter(one.destination or "?" for one in preview.decided if one.action != "failed")
+    places = Counter(folder_of(one.destination) for one in preview.decided if one.action != "failed")
     for place, number in places.most_common(NAMES_SHOWN):
         lines.append(Content(f"{number:>7,}  → {wording.cut(place, 44)}"))
     if len(places) > NAMES_SHOWN:
@@ -193,12 +215,13 @@ def preview_text(verb: str, preview: BulkDecided) -> Content:
             Content(""),
             Content.styled(f"{preview.failed:,} will stay where they are:", "bold $warning"),
         ]
-        problems = Counter(one.problem or "?" for one in preview.decided if one.action == "failed")
+        problems = Counter(problem_of(one) for one in preview.decided if one.action == "failed")
         for problem, number in problems.most_common(NAMES_SHOWN):
             lines.append(Content(f"{number:>7,}  {wording.cut(problem, 46)}"))
     if verb == "Reject":
         lines += [Content(""), Content("Their files go to the trash and are kept there for a while.")]
-    lines.append(Content("One key (u) takes all of it back."))
+    lines += [Content("")] if verb != "Reject" else []
+    lines.append(Content("Undo takes all of it back at once."))
     return Content("\n").join(lines)
 
 
@@ -206,6 +229,7 @@ class HelpScreen(Dialog[None]):
     """The keys that work for what has the focus, and then everywhere."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", "Close", id="dialog.cancel"),
         Binding("q,question_mark", "cancel", "Close", show=False, id="help.close"),
     ]
 
@@ -226,35 +250,52 @@ class HelpScreen(Dialog[None]):
         self.query_one(VerticalScroll).focus()
 
 
+@dataclass(slots=True)
+class HelpLine:
+    """One action: its keys, what it does, and the names of its bindings."""
+
+    keys: list[str]
+    text: str
+    names: list[str]
+
+
 def help_text(screen: Screen[object]) -> Content:
-    """All keys of a screen, those of the focused widget first, each with its id for the settings file."""
-    groups: dict[str, dict[str, tuple[str, str]]] = {}
+    """All keys of a screen, those of the focused widget apart, each with its name for the settings file."""
+    groups: dict[str, dict[str, HelpLine]] = {}
+    own = {binding.id for binding in type(screen).BINDINGS if isinstance(binding, Binding)}
     for active in screen.active_bindings.values():
         binding = active.binding
         if not binding.description or not active.enabled or not binding.id:
             continue
-        title = "Everywhere" if active.node is screen.app else "Here"
+        title = "Here" if binding.id in own else "Everywhere"
         if active.node is screen.focused:
             title = "What has the focus"
-        lines = groups.setdefault(title, {})
-        key = screen.app.get_key_display(binding)
-        keys, _ = lines.get(binding.action, ("", ""))
-        text = binding.tooltip or binding.description
-        lines[binding.action] = (f"{keys}, {key}" if keys else key, f"{text}\0{binding.id or ''}")
+        # The keys 1 to 9 do the same with another number: one line for all of them.
+        numbered = _NUMBERED.fullmatch(binding.id)
+        line = groups.setdefault(title, {}).setdefault(
+            numbered[1] if numbered else binding.action,
+            HelpLine([], binding.tooltip or binding.description, []),
+        )
+        line.keys.append(screen.app.get_key_display(binding))
+        if binding.id not in line.names:
+            line.names.append(binding.id)
     parts: list[Content] = []
     for title in ("Here", "What has the focus", "Everywhere"):
         if title not in groups:
             continue
         parts.append(Content.styled(title, "bold $accent"))
-        for keys, described in groups[title].values():
-            text, _, name = described.partition("\0")
-            parts.append(
-                Content.assemble(
-                    (wording.fit(f"  {keys}", 14), "bold"),
-                    (wording.fit(f" {text}", 37), ""),
-                    (f" {name}", "$foreground-muted"),
-                )
-            )
+        parts += [_help_line(line) for line in groups[title].values()]
         parts.append(Content(""))
     parts.append(Content.styled("The names at the right are for [keys] in tui.toml.", "$foreground-muted"))
     return Content("\n").join(parts)
+
+
+def _help_line(line: HelpLine) -> Content:
+    several = len(line.names) > 1
+    keys = f"{line.keys[0]} … {line.keys[-1]}" if several else ", ".join(line.keys)
+    name = f"{line.names[0]} … {line.names[-1].rpartition('_')[2]}" if several else line.names[0]
+    return Content.assemble(
+        (wording.fit(f"  {keys}", 13), "bold"),
+        (wording.fit(f" {line.text}", 36), ""),
+        (f" {name}", "$foreground-muted"),
+    )

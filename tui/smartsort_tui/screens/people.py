@@ -46,11 +46,11 @@ class PeopleList(RowList):
             "blacklist": ("✗", "row--bad"),
             None: (" ", "row--plain"),
         }[person.listed]
-        photos = "" if person.photos is None else f"{person.photos:,}"
+        photos = wording.count(person.photos, "photo") if person.photos else ""
         return [
             (f"{sign} ", style),
-            (wording.fit(person.name or "without a name", width - 23), "row--plain"),
-            (f" {person.listed or '':<11}{photos:>9}", "row--muted"),
+            (wording.fit(person.name or "without a name", width - 29), "row--plain"),
+            (f" {person.listed or '':<11}{photos:>14} ", "row--muted"),
         ]
 
 

@@ -22,7 +22,7 @@ from smartsort_tui.details import details, row_details
 from smartsort_tui.live import Link
 from smartsort_tui.review_desk import Desk
 from smartsort_tui.screens.area import AreaScreen
-from smartsort_tui.widgets.bars import Bar, CategoryBar
+from smartsort_tui.widgets.bars import Bar, CategoryBar, MessageBar
 from smartsort_tui.widgets.lines import TextPane
 from smartsort_tui.widgets.picture import PicturePane, PictureSource, Request
 from smartsort_tui.widgets.queue_list import QueueList
@@ -57,6 +57,7 @@ class QueueView(AreaScreen):
         self._search = ""
         self._chosen_face: int | None = None
         self._shown: ReviewItem | QueueItem | None = None
+        self._nobody: str | None = None
         self._left: dict[int, EventView] = {}
         self._has_news = False
         self._news: asyncio.TimerHandle | None = None
@@ -68,12 +69,8 @@ class QueueView(AreaScreen):
         self.notice = Static("", id="notice")
         yield CategoryBar(id="categories")
         yield Input(placeholder="search names and people; Enter keeps it, Esc clears", id="search")
-        yield self.notice
-        yield Container(
-            self.rows,
-            Container(self.picture, self.words, id="item"),
-            id="desk",
-        )
+        desk = Container(self.rows, Container(self.picture, self.words, id="item"), id="desk")
+        yield Container(desk, self.notice, id="floor")
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -245,6 +242,7 @@ class QueueView(AreaScreen):
         row = self.desk.queue.row(position)
         item = self.desk.item(row.id) if row is not None else None
         shown = item or row
+        self._draw_place()
         if shown is self._shown and not again:
             return
         changed = row is None or self._shown is None or row.id != self._shown.id
@@ -257,7 +255,11 @@ class QueueView(AreaScreen):
         refused = self.rows.refused.get(shown.id)
         compact = self.size.height < COMPACT_BELOW
         if item is not None:
-            self.words.update(details(item, width, refused, self._chosen_face, compact=compact))
+            self.words.update(
+                details(
+                    item, width, refused, self._chosen_face, compact=compact, nobody=self._nobody_suggested()
+                )
+            )
             self.picture.show(picture_of(item, self._chosen_face))
         else:
             self.words.update(row_details(cast("QueueItem", row), width, refused, compact=compact))
@@ -265,6 +267,23 @@ class QueueView(AreaScreen):
         if changed:
             self.words.to_top()
         self._settle_soon()
+
+    def _nobody_suggested(self) -> str:
+        """What can be done with a photo nobody is suggested for."""
+        if self._nobody is None:
+            pick, new, reject = map(self.key, ("review.person", "review.new_person", "review.reject"))
+            self._nobody = (
+                f"Nobody is suggested: {pick} picks a person, {new} names a new one, {reject} rejects."
+            )
+        return self._nobody
+
+    def _draw_place(self) -> None:
+        """`4 of 27`, and how many are marked."""
+        total, marked = len(self.desk.queue), self._mark_count()
+        text = f"{self.rows.cursor + 1:,} of {total:,}" if total else ""
+        if marked and total:
+            text = f"● {marked:,} marked   {text}"
+        self.query_one("#message", MessageBar).place(text)
 
     def _settle_soon(self) -> None:
         if self._settle is not None:
@@ -377,6 +396,7 @@ class QueueView(AreaScreen):
             self.rows.marked.clear()
             self.rows.all_marked = False
             self.rows.refresh()
+            self._draw_place()
             self.say("nothing is marked")
         elif self._search or self._category:
             self._search = ""

@@ -29,8 +29,8 @@ class ReviewScreen(QueueView):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "approve", "approve", id="review.approve", tooltip="File under the first suggestion"),
         Binding("r", "reject", "reject", id="review.reject", tooltip="Reject: to the trash, can be undone"),
-        Binding("s", "skip", "skip", id="review.skip", tooltip="Later: put it at the end of the queue"),
-        Binding("u", "undo", "undo", id="review.undo", tooltip="Take back the last decision made here"),
+        Binding("s", "skip", "skip", id="review.skip", tooltip="Later: to the end of the queue"),
+        Binding("u", "undo", "undo", id="review.undo", tooltip="Take back the last decision"),
         Binding("P", "person", "person", id="review.person", tooltip="Pick one or more people"),
         Binding("N", "new_person", "new", id="review.new_person", tooltip="File under a new person"),
         Binding("slash", "search", "search", id="review.search", tooltip="Search names and people"),
@@ -48,6 +48,7 @@ class ReviewScreen(QueueView):
                 f"File under suggestion {number}",
                 show=False,
                 id=f"review.suggestion_{number}",
+                tooltip="File under that suggestion",
             )
             for number in range(1, 10)
         ),
@@ -103,7 +104,7 @@ class ReviewScreen(QueueView):
 
     def action_skip(self) -> None:
         if self._marks():
-            self.say("skip is for one photo at a time: Esc unmarks", "warn")
+            self.say(f"skip is for one photo at a time: {self.key('review.clear')} unmarks", "warn")
         elif (row := self._row()) is not None:
             self._decide(row, Decision("skip"))
 
@@ -133,7 +134,7 @@ class ReviewScreen(QueueView):
         except ApiProblem as problem:
             self._refused(row, f"{problem.title}: {problem.detail}")
         else:
-            self.say(f"{sent.text} · u takes it back", "good")
+            self.say(f"{sent.text} · {self.key('review.undo')} takes it back", "good")
             if decision.kind == "skip":
                 self._draw_queue()
             self._draw_notice()
@@ -154,7 +155,10 @@ class ReviewScreen(QueueView):
 
     async def _undo(self) -> None:
         if not self.desk.can_undo:
-            self.say("nothing decided here to take back; Activity (F3) has the history", "warn")
+            self.say(
+                f"nothing decided here to take back; Activity ({self.key('app.activity')}) has the history",
+                "warn",
+            )
             return
         self.say("taking back …")
         try:
@@ -235,14 +239,19 @@ class ReviewScreen(QueueView):
         self._say_marks()
 
     def action_mark_all(self) -> None:
+        if not len(self.desk.queue):
+            return
         self.rows.all_marked = not self.rows.all_marked
         self.rows.marked.clear()
         self.rows.refresh()
         self._say_marks()
 
     def _say_marks(self) -> None:
+        self._draw_place()
         number = self._mark_count()
-        self.say(marked_text(number, everything=self.rows.all_marked) if number else "nothing is marked")
+        self.say(
+            marked_text(number, self.key, everything=self.rows.all_marked) if number else "nothing is marked"
+        )
 
     def _marks(self) -> Marks | None:
         if not self._mark_count():
@@ -260,7 +269,7 @@ class ReviewScreen(QueueView):
             preview = await self.desk.bulk(marks, approve, dry_run=True)
             self.say("")
             if not await self.app.push_screen_wait(BulkPreview(verb, preview)):
-                self.say("nothing was done; the marks are still there (Esc unmarks)")
+                self.say(f"nothing was done; the marks are still there ({self.key('review.clear')} unmarks)")
                 return
             self.say(f"{wording.count(preview.done, 'photo')} under way …")
             done = await self.desk.bulk(marks, approve, dry_run=False)
@@ -290,7 +299,7 @@ class ReviewScreen(QueueView):
         past = "filed" if verb == "File" else "rejected"
         failed = f", {done.failed:,} refused (marked !)" if done.failed else ""
         self.say(
-            f"{wording.count(done.done, 'photo')} {past}{failed} · u takes it back",
+            f"{wording.count(done.done, 'photo')} {past}{failed} · {self.key('review.undo')} takes it back",
             "warn" if done.failed else "good",
         )
 

@@ -10,7 +10,6 @@ from textual.containers import Container, VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
-from textual_plotext import PlotextPlot
 
 from smartsort.api.schemas import Summary
 from smartsort_tui import charts, wording
@@ -20,6 +19,12 @@ from smartsort_tui.live import Link
 from smartsort_tui.screens.area import AreaScreen
 
 REFRESH_SECONDS = 30.0
+# Columns of the terminal from which targets and ages stand side by side, as the style sheet has it.
+WIDE = 110
+# Lines of the terminal from which the plot may be higher, and how high it is below and above that.
+HIGH = 44
+PLOT_LINES = 11
+HIGH_PLOT_LINES = 17
 
 
 class StatisticsScreen(AreaScreen):
@@ -36,13 +41,11 @@ class StatisticsScreen(AreaScreen):
     DEFAULT_CSS = """
     StatisticsScreen {
         & #statistics { height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; }
-        & #halves { layout: horizontal; height: auto; }
+        & .halves { layout: vertical; height: auto; }
         & .half { width: 1fr; height: auto; padding-right: 2; }
         & Static { height: auto; }
         & .chart-title { text-style: bold; color: $accent; margin-top: 1; }
-        & PlotextPlot { height: 12; }
-        &.-narrow #halves { layout: vertical; }
-        &.-wide PlotextPlot { height: 18; }
+        &.-normal #below, &.-wide .halves, &.-vast .halves { layout: horizontal; }
     }
     """
 
@@ -51,26 +54,13 @@ class StatisticsScreen(AreaScreen):
         self._summary: Summary | None = None
         yield VerticalScroll(
             Static("… loading", id="headline"),
-            Static("Targets", classes="chart-title"),
-            Static("", id="metrics"),
-            Static("Each day", classes="chart-title"),
-            PlotextPlot(id="each-day"),
+            Container(_half("Targets", "metrics"), _half("Waiting by age", "by-age"), classes="halves"),
+            *_titled("Each day", "each-day"),
             Container(
-                Container(
-                    Static("Waiting by category", classes="chart-title"),
-                    Static("", id="by-category"),
-                    Static("Waiting by age", classes="chart-title"),
-                    Static("", id="by-age"),
-                    classes="half",
-                ),
-                Container(
-                    Static("Filed by person", classes="chart-title"),
-                    Static("", id="by-person"),
-                    Static("By source", classes="chart-title"),
-                    Static("", id="by-source"),
-                    classes="half",
-                ),
-                id="halves",
+                _half("Waiting by category", "by-category", "By source", "by-source"),
+                _half("Filed by person", "by-person"),
+                classes="halves",
+                id="below",
             ),
             id="statistics",
         )
@@ -118,26 +108,26 @@ class StatisticsScreen(AreaScreen):
         if summary is None:
             return
         inner = max(30, self.query_one("#statistics").scrollable_content_region.width)
-        half = inner if self.has_class("-narrow") else inner // 2 - 2
+        above = inner if self.size.width < WIDE else inner // 2 - 2
+        below = inner if self.has_class("-narrow") else inner // 2 - 2
         by_category = {wording.TITLES.get(name, name): number for name, number in summary.by_category.items()}
-        self.query_one("#headline", Static).update(charts.headline(summary))
-        self.query_one("#metrics", Static).update(charts.metrics_text(summary.metrics, min(inner, 76)))
-        self.query_one("#by-category", Static).update(charts.bars(by_category, half))
-        self.query_one("#by-age", Static).update(charts.by_age(summary.queue_age, half))
-        self.query_one("#by-person", Static).update(charts.bars(summary.by_person, half))
-        self.query_one("#by-source", Static).update(charts.bars(summary.by_source, half))
-        self._plot(summary)
+        days = charts.plot(summary.by_day, inner, PLOT_LINES if self.size.height < HIGH else HIGH_PLOT_LINES)
+        for name, text in {
+            "headline": charts.headline(summary),
+            "metrics": charts.metrics_text(summary.metrics, min(above, 60)),
+            "by-age": charts.by_age(summary.queue_age, min(above, 70)),
+            "each-day": days,
+            "by-category": charts.bars(by_category, below),
+            "by-source": charts.bars(summary.by_source, below),
+            "by-person": charts.bars(summary.by_person, below),
+        }.items():
+            self.query_one(f"#{name}", Static).update(text)
 
-    def _plot(self, summary: Summary) -> None:
-        plot = self.query_one(PlotextPlot)
-        plt = plot.plt
-        plt.clear_figure()
-        labels, series, names = charts.day_series(summary.by_day)
-        if labels:
-            # The whole bar light, the sorted part full over it: told apart without colour.
-            total = [sum(parts) for parts in zip(*series, strict=True)]
-            plt.bar(labels, total, label=names[1], marker="░", width=0.6)
-            plt.bar(labels, series[0], label=names[0], marker="█", width=0.6)
-            step = max(1, len(labels) // 8)
-            plt.xticks(list(range(1, len(labels) + 1, step)), labels[::step])
-        plot.refresh()
+
+def _titled(title: str, name: str) -> tuple[Static, Static]:
+    return Static(title, classes="chart-title"), Static("", id=name)
+
+
+def _half(*titles_and_names: str) -> Container:
+    pairs = zip(titles_and_names[::2], titles_and_names[1::2], strict=True)
+    return Container(*(part for pair in pairs for part in _titled(*pair)), classes="half")

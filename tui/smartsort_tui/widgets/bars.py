@@ -170,7 +170,7 @@ class KeyBar(Bar):
 
 
 class MessageBar(Bar):
-    """One line: what happened last."""
+    """One line: what happened last, and at its right end where one is."""
 
     DEFAULT_CSS = """
     MessageBar { background: $background; }
@@ -182,4 +182,9 @@ class MessageBar(Bar):
     def say(self, text: str, tone: str = "plain") -> None:
         """`tone` is good, bad, warn or plain; each has its own sign, colour only repeats it."""
         text = wording.shown(text)
-        self.set_parts([Part(f" {self.SYMBOLS[tone]} {text}", style=f"bar--{tone}")] if text else [])
+        said = [Part(f" {self.SYMBOLS[tone]} {text}", style=f"bar--{tone}")] if text else []
+        self.set_parts(said, self._right)
+
+    def place(self, text: str) -> None:
+        """Where one is, at the right end; messages leave it alone."""
+        self.set_parts(self._left, [Part(f" {text} ", style="bar--muted")] if text else [])

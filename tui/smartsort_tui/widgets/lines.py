@@ -28,7 +28,7 @@ class Lines(ScrollView):
         scrollbar-background: $background;
         scrollbar-background-hover: $background;
         scrollbar-background-active: $background;
-        scrollbar-color: $panel-lighten-2;
+        scrollbar-color: $secondary;
     }
     """
 

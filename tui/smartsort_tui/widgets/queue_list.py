@@ -9,6 +9,10 @@ from smartsort_tui import wording
 from smartsort_tui.queue import Queue
 from smartsort_tui.widgets.row_list import Cells, RowList
 
+# From this width on a row has room for the category as a word and for the person it could be.
+ROOMY = 54
+LABEL_WIDTH = max(map(len, wording.LABELS.values()))
+
 
 class QueueList(RowList):
     """Mark, category, name and age of what waits; a row not loaded yet says so."""
@@ -33,12 +37,15 @@ class QueueList(RowList):
         marked = self.all_marked or row.id in self.marked
         sign = ("! ", "row--bad") if row.id in self.refused else ("● " if marked else "  ", "row--mark")
         age = wording.age(row.created_at, self._clock())
-        who = row.suggested_person or ""
-        who_width = min(20, width - 38) if width >= 50 else 0
-        name_width = width - 12 - (who_width + 1 if who_width else 0)
+        who = f"→ {row.suggested_person}" if row.suggested_person else ""
+        has_room = width >= ROOMY
+        category = (wording.LABELS if has_room else wording.SHORT).get(row.category, "???")
+        category_width = LABEL_WIDTH if has_room else 3
+        who_width = min(24, width - 40) if has_room else 0
+        name_width = width - 9 - category_width - (who_width + 1 if who_width else 0)
         cells: Cells = [
             sign,
-            (f"{wording.SHORT.get(row.category, '???')} ", "row--muted"),
+            (wording.fit(category, category_width) + " ", "row--muted"),
             (wording.fit_name(row.filename, name_width), "row--plain"),
         ]
         if who_width:
