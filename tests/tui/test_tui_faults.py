@@ -30,6 +30,7 @@ async def test_a_wrong_token(server: RunningServer) -> None:
     async with driving(url=server.url, token="wrong") as pilot:
         await until(pilot, lambda: "The token was refused" in screen_text(pilot), "the refusal")
         assert "--token-file" in screen_text(pilot)
+        assert "does not know the token" in screen_text(pilot)
         await until(pilot, lambda: "✗ not connected" in screen_text(pilot), "the bar")
         await pilot.press("a", "r", "u", "m", "f2", "f3", "f4", "f5", "f1")
 

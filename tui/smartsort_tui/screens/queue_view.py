@@ -16,7 +16,7 @@ from textual.widgets import Input, Static
 
 from smartsort.api.schemas import EventView, QueueItem, ReviewItem
 from smartsort_tui import wording
-from smartsort_tui.api import ApiProblem, DecidedMeanwhile
+from smartsort_tui.api import ApiProblem, DecidedMeanwhile, TokenRefused
 from smartsort_tui.background import work
 from smartsort_tui.details import details, row_details
 from smartsort_tui.live import Link
@@ -204,7 +204,9 @@ class QueueView(AreaScreen):
         self._draw_item()
 
     def _draw_counts(self) -> None:
-        self.query_one(CategoryBar).show(self.desk.queue.counts, self._category, search=self._search)
+        queue = self.desk.queue
+        counts = queue.counts if queue.is_loaded or queue.counts else None
+        self.query_one(CategoryBar).show(counts, self._category, search=self._search)
 
     def _draw_notice(self) -> None:
         """Words in place of the queue while it is empty, and why."""
@@ -214,9 +216,10 @@ class QueueView(AreaScreen):
         if not empty:
             return
         if link.problem is not None and (not queue.is_loaded or link.state == "refused"):
+            title, detail = self._problem_words(link.problem)
             text = Content.assemble(
-                (f"✗ {link.problem.title}\n\n", "bold $error"),
-                wording.shown(link.problem.detail),
+                (f"✗ {title}\n\n", "bold $error"),
+                wording.shown(detail),
                 "\n\n",
                 (link.problem.remedy, "$foreground-muted"),
             )
@@ -229,6 +232,15 @@ class QueueView(AreaScreen):
         else:
             text = Content("✓ Nothing waits for review.\n\nNew photos appear here by themselves.")
         self.notice.update(text)
+
+    def _problem_words(self, problem: ApiProblem) -> tuple[str, str]:
+        """Title and detail; of a token, where it was found matters more than what HTTP says of it."""
+        if not isinstance(problem, TokenRefused):
+            return problem.title, problem.detail
+        settings = self.smartsort.settings
+        if settings.token is None:
+            return "A token is needed", f"{settings.url} wants to know who asks, and no token was found."
+        return problem.title, f"{settings.url} does not know the token from {settings.token_from}."
 
     @on(RowList.Moved, "#queue")
     def _moved(self) -> None:

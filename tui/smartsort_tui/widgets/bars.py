@@ -112,10 +112,11 @@ class Bar(Widget):
 class CategoryBar(Bar):
     """The categories with their counts; the names shorten when the line is short."""
 
-    def show(self, counts: dict[str, int], active: str | None, *, search: str = "") -> None:
-        """`active` None stands for all categories."""
-        entries = [("", "All", "All", sum(counts.values()))] + [
-            (name, wording.TITLES[name], wording.SHORT[name], counts.get(name, 0))
+    def show(self, counts: dict[str, int] | None, active: str | None, *, search: str = "") -> None:
+        """`active` None stands for all categories, `counts` None for not known yet."""
+        known = counts or {}
+        entries = [("", "All", "All", sum(known.values()))] + [
+            (name, wording.TITLES[name], wording.SHORT[name], known.get(name, 0))
             for name in wording.CATEGORIES
         ]
         suffix = [Part(f" /{wording.cut(search, 16)} ", "search", "bar--key")] if search else []
@@ -123,7 +124,7 @@ class CategoryBar(Bar):
             parts = []
             for entry in entries:
                 is_active = (active or "") == entry[0]
-                text = f"{entry[place]} {entry[3]:,}"
+                text = f"{entry[place]} {entry[3]:,}" if counts is not None else entry[place]
                 parts.append(
                     Part(
                         f"[{text}]" if is_active else f" {text} ",
