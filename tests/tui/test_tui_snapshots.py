@@ -45,3 +45,20 @@ def test_nothing_is_kept_that_no_screen_makes() -> None:
 def test_every_picture_is_shown_in_the_documentation() -> None:
     text = (IMAGES.parent / "tui.md").read_text(encoding="utf-8")
     assert [name for name in SHOWN if f"images/{name}.svg" not in text] == []
+
+
+def test_the_readme_shows_pictures_that_are_there() -> None:
+    root = IMAGES.parents[2]
+    shown = re.findall(
+        r"!\[[^\]]+\]\((sidecar/docs/images/[^)]+)\)", (root / "README.md").read_text(encoding="utf-8")
+    )
+    assert len(shown) >= 3
+    assert [path for path in shown if not (root / path).is_file()] == []
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_a_picture_loads_nothing_from_elsewhere(name: str) -> None:
+    svg = (IMAGES / f"{name}.svg").read_text(encoding="utf-8")
+    links = set(re.findall(r"https?://[^\s\"']+", svg))
+    assert links <= {"http://www.w3.org/2000/svg", "https://www.textualize.io"}
+    assert set(re.findall(r"url\(([^)]*)\)", svg)) <= set(re.findall(r"url\((#[^)]*)\)", svg))
