@@ -12,11 +12,12 @@ Every failure is an `ApiProblem` that says what failed, on what, and what to do:
     └── Refused          the sidecar understood and said no (invalid input, Immich or the disk in the way)
 """
 
+# ruff: noqa: PLC0415  (shapes that are not needed for the first picture are built later)
 from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -45,6 +46,9 @@ from smartsort.api.schemas import (
     Undo,
     WhatIf,
 )
+
+if TYPE_CHECKING:
+    from smartsort.api.judgement_schemas import Deny, Explained, SpotCheckPage, WrongFiling
 
 BASE = "/api/smart-download"
 # Larger than any preview Immich makes; a larger answer is not a picture for a terminal.
@@ -188,6 +192,30 @@ class Client:
 
     async def skip(self, item: int) -> Decided:
         return await self._send(Decided, "POST", f"/review/{item}/skip")
+
+    async def deny(self, item: int, deny: Deny) -> Decided:
+        """Say whom an item does not show; it goes on waiting."""
+        return await self._send(Decided, "POST", f"/review/{item}/deny", deny)
+
+    async def explain(self, photo: int) -> Explained:
+        """How a photo was judged. Raises NotThere from a sidecar without that route."""
+        from smartsort.api.judgement_schemas import Explained
+
+        return await self._get(Explained, f"/photos/{photo}/explain")
+
+    async def spot_checks(self, *, cursor: str | None = None, limit: int = 50) -> SpotCheckPage:
+        """Automatic filings to check, newest first. Raises NotThere from a sidecar without them."""
+        from smartsort.api.judgement_schemas import SpotCheckPage
+
+        return await self._get(SpotCheckPage, "/spot-checks", cursor=cursor, limit=limit)
+
+    async def confirm(self, photo: int) -> Decided:
+        """The filing of a photo is right."""
+        return await self._send(Decided, "POST", f"/spot-checks/{photo}/confirm")
+
+    async def call_wrong(self, photo: int, really: WrongFiling) -> Decided:
+        """The filing of a photo is wrong."""
+        return await self._send(Decided, "POST", f"/spot-checks/{photo}/wrong", really)
 
     async def bulk_approve(self, selection: BulkApprove) -> BulkDecided:
         return await self._send(

@@ -54,6 +54,10 @@ def _screen(name: str) -> Callable[[], Screen[Any]]:
             from smartsort_tui.screens.people import PeopleScreen
 
             return PeopleScreen()
+        if name == "checks":
+            from smartsort_tui.screens.spot_checks import SpotCheckScreen
+
+            return SpotCheckScreen()
         from smartsort_tui.screens.configuration import ConfigurationScreen
 
         return ConfigurationScreen()
@@ -66,7 +70,7 @@ class SmartsortApp(App[None]):
 
     TITLE = "smartsort"
     CSS_PATH = "smartsort.tcss"
-    MODES: ClassVar[dict[str, Any]] = {name: _screen(name) for name, _ in AREAS}
+    MODES: ClassVar[dict[str, Any]] = {name: _screen(name) for name in (*dict(AREAS), "checks")}
     DEFAULT_MODE = "review"
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -172,7 +176,8 @@ class SmartsortApp(App[None]):
 
     def action_next_area(self, step: int) -> None:
         names = [name for name, _ in AREAS]
-        self.action_area(names[(names.index(self.current_mode) + step) % len(names)])
+        here = self.current_mode if self.current_mode in names else "review"
+        self.action_area(names[(names.index(here) + step) % len(names)])
 
     def action_help(self) -> None:
         from smartsort_tui.screens.dialogs import HelpScreen

@@ -39,6 +39,8 @@ class Sent:
     taken: list[Taken]
     answered: asyncio.Event = field(default_factory=asyncio.Event)
     event: int | None = None
+    item: int | None = None
+    """An item that stays in the queue all the same."""
 
 
 def approve_as(choices: Sequence[PersonChoice], face: str | None) -> Decision:

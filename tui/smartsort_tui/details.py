@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.content import Content
 from textual.style import Style
 
@@ -10,11 +12,12 @@ from smartsort_tui import wording
 from smartsort_tui.differences import differences
 
 MAX_SUGGESTIONS = 9
+MAX_CHANGES = 3
 
 
 def row_details(row: QueueItem, width: int, refused: str | None = None, *, compact: bool = False) -> Content:
     """What is known from the queue's row alone, shown until the rest has come."""
-    lines = [*_head(row, width, refused), *_section("Why"), *_bullet(row.text, width)]
+    lines = [*_head(row, width, refused), *section("Why"), *bullet(row.text, width)]
     return _joined([line for line in lines if line or not compact])
 
 
@@ -26,16 +29,18 @@ def details(
     *,
     compact: bool = False,
     nobody: str = "",
+    changes: Sequence[str] = (),
 ) -> Content:
     """Everything about a waiting photo, `width` cells wide, without empty lines when `compact`.
 
-    `chosen_face` is a face's number; `nobody` is said where no person is suggested.
+    `chosen_face` is a face's number; `nobody` is said where no person is suggested;
+    `changes` are what would have led elsewhere.
     """
     lines = _head(item, width, refused)
-    lines += _section("Why")
+    lines += section("Why")
     for text in [reason.text for reason in item.reasons] or [item.text]:
-        lines += _bullet(text, width)
-    lines += _section("This is")
+        lines += bullet(text, width)
+    lines += section("This is")
     if item.suggestions:
         lines += _suggestions(item, width)
     else:
@@ -44,13 +49,17 @@ def details(
             for line in _wrapped(nobody or "Nobody is suggested.", width)
         ]
     if item.other_copy is not None:
-        lines += _section("The other copy")
+        lines += section("The other copy")
         lines += _comparison(item, item.other_copy, width)
     if len(item.faces) > 1 or any(face.person for face in item.faces):
-        lines += _section("Faces")
+        lines += section("Faces")
         for face in item.faces:
             lines += _face(face, width, chosen=face.number == chosen_face)
-    lines += _section("Photo")
+    if changes:
+        lines += section("What would change it")
+        for text in changes[:MAX_CHANGES]:
+            lines += bullet(text, width)
+    lines += section("Photo")
     lines += _facts(item, width)
     return _joined([line for line in lines if line or not compact])
 
@@ -75,11 +84,13 @@ def _head(row: QueueItem, width: int, refused: str | None) -> list[Content]:
     return lines
 
 
-def _section(title: str) -> list[Content]:
+def section(title: str) -> list[Content]:
+    """An empty line and a title."""
     return [Content(""), Content.styled(title, "bold $accent")]
 
 
-def _bullet(text: str, width: int) -> list[Content]:
+def bullet(text: str, width: int) -> list[Content]:
+    """Wrapped text behind a dot."""
     first, *rest = _wrapped(text, width - 2) or [""]
     return [Content(f"• {first}"), *(Content(f"  {line}") for line in rest)]
 

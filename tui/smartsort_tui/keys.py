@@ -17,12 +17,14 @@ def key_bindings() -> dict[str, Binding]:
     from smartsort_tui.screens.dialogs import BulkPreview, HelpScreen, PersonPicker
     from smartsort_tui.screens.people import PeopleScreen
     from smartsort_tui.screens.review import ReviewScreen
+    from smartsort_tui.screens.spot_checks import SpotCheckScreen
     from smartsort_tui.screens.statistics import StatisticsScreen
     from smartsort_tui.widgets.row_list import RowList
 
     owners = (
         SmartsortApp, AreaScreen, ReviewScreen, StatisticsScreen, ActivityScreen, PeopleScreen,
-        ConfigurationScreen, Dialog, PersonPicker, BulkPreview, HistoryScreen, HelpScreen, RowList,
+        ConfigurationScreen, SpotCheckScreen, Dialog, PersonPicker, BulkPreview, HistoryScreen,
+        HelpScreen, RowList,
     )  # fmt: skip
     return {
         binding.id: binding

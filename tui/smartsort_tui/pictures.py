@@ -13,6 +13,8 @@ from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 
+from smartsort.api.schemas import FaceView
+
 # A preview of Immich has 1440 pixels on its long side; a fake one must not fill the memory.
 MAX_PIXELS = 40_000_000
 # More pixels than this are not worth sending through a terminal.
@@ -40,6 +42,22 @@ class Box:
     right: float
     bottom: float
     chosen: bool = False
+
+
+def boxes_of(faces: Sequence[FaceView], chosen_face: int | None = None) -> tuple[Box, ...]:
+    """The faces the API names as boxes to draw; one without the size of its picture is left out."""
+    return tuple(
+        Box(
+            face.number,
+            face.box[0] / face.image_width,
+            face.box[1] / face.image_height,
+            face.box[2] / face.image_width,
+            face.box[3] / face.image_height,
+            chosen=face.number == chosen_face,
+        )
+        for face in faces
+        if face.image_width > 0 and face.image_height > 0
+    )
 
 
 @dataclass(frozen=True, slots=True)

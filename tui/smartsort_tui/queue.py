@@ -161,6 +161,14 @@ class Queue:
         self._count()
         return len(fresh)
 
+    def replace(self, row: QueueItem) -> None:
+        """Show a row as it now is."""
+        position = self.position_of(row.id)
+        if position is not None and (found := self._locate(position)) is not None:
+            rows = self._rows.get(found[0])
+            if rows is not None:
+                rows[row.id] = row
+
     def distrust(self, position: int) -> None:
         """Have the page around a position fetched again, because it may have changed."""
         if (found := self._locate(position)) is not None:

@@ -6,6 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 from smartsort.api.schemas import (
     Approve,
@@ -21,6 +22,9 @@ from smartsort_tui.api import ApiProblem, Client, DecidedMeanwhile, Unreachable
 from smartsort_tui.background import ended
 from smartsort_tui.decisions import UNDO_DEPTH, Decision, Marks, Sent
 from smartsort_tui.queue import PAGE_SIZE, Queue
+
+if TYPE_CHECKING:
+    from smartsort.api.judgement_schemas import Deny, Explained
 
 # Items with everything about them; each has a few kilobytes.
 ITEMS_KEPT = 64
@@ -41,6 +45,7 @@ class Desk:
         self._search = ""
         self._round = 0
         self._items: OrderedDict[int, ReviewItem] = OrderedDict()
+        self._explained: OrderedDict[int, Explained] = OrderedDict()
         self._loading_items: dict[int, asyncio.Task[ReviewItem]] = {}
         self._sent: list[Sent] = []
         self._sending = asyncio.Semaphore(DECISIONS_AT_ONCE)
@@ -109,6 +114,7 @@ class Desk:
     def forget_answers(self) -> None:
         """Ask anew for everything but the queue, as after a restart of the sidecar."""
         self._items.clear()
+        self._explained.clear()
         self.people = []
 
     async def load_item(self, item: int) -> ReviewItem:
@@ -132,6 +138,19 @@ class Desk:
             return answer
         finally:
             self._loading_items.pop(item, None)
+
+    def explained(self, photo: int) -> Explained | None:
+        """An explanation at hand."""
+        return self._explained.get(photo)
+
+    async def load_explained(self, photo: int) -> Explained:
+        """How a photo was judged. Raises ApiProblem; NotThere from a sidecar that does not explain."""
+        held = self._explained.get(photo)
+        if held is None:
+            held = self._explained[photo] = await self.client.explain(photo)
+            while len(self._explained) > ITEMS_KEPT:
+                self._explained.popitem(last=False)
+        return held
 
     async def load_people(self) -> list[PersonView]:
         """Everybody Immich knows by name. Raises ApiProblem."""
@@ -182,6 +201,21 @@ class Desk:
             self._items.pop(item, None)
             sent.answered.set()
 
+    async def deny(self, row: QueueItem, deny: Deny, text: str) -> None:
+        """Say whom an item does not show; it stays, and is asked for anew. Raises ApiProblem."""
+        done = await self.client.deny(row.id, deny)
+        sent = Sent(text, [], event=done.event, item=row.id)
+        sent.answered.set()
+        self._sent.append(sent)
+        await self._ask_again(row.id)
+
+    async def _ask_again(self, item: int) -> None:
+        """Have an item and its row as they now are. Raises ApiProblem."""
+        if (held := self._items.pop(item, None)) is not None:
+            self._explained.pop(held.photo_id, None)
+        fresh = await self.load_item(item)
+        self.queue.replace(fresh)
+
     def _forget(self, sent: Sent) -> None:
         if sent in self._sent:
             self._sent.remove(sent)
@@ -209,6 +243,9 @@ class Desk:
             self._sent.append(sent)
             raise
         self._not_own(sent)
+        if sent.item is not None:
+            await self._ask_again(sent.item)
+            return sent.text, self.queue.position_of(sent.item)
         if not sent.taken:
             return sent.text, None
         return sent.text, min(self.queue.put_back(taken) for taken in reversed(sent.taken))

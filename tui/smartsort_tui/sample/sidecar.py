@@ -18,6 +18,7 @@ from urllib.parse import unquote
 
 import httpx
 
+from smartsort.api.judgement_schemas import Deny, WrongFiling
 from smartsort.api.schemas import (
     Approve,
     BulkApprove,
@@ -32,6 +33,7 @@ from smartsort.api.schemas import (
     InFlight,
     ListChange,
     ListView,
+    PersonChoice,
     PersonView,
     Problem,
     ReviewPage,
@@ -42,7 +44,7 @@ from smartsort.api.schemas import (
     WhatIf,
 )
 from smartsort_tui import wording
-from smartsort_tui.sample import data, pictures
+from smartsort_tui.sample import data, judgement, pictures
 
 BASE = data.BASE
 NOON = datetime(2025, 6, 14, 12, 0, tzinfo=UTC)
@@ -85,6 +87,10 @@ class SampleSidecar:
         self.decided: dict[int, EventView] = {}
         self.events: list[EventView] = []
         self.created: list[PersonView] = []
+        self.denied: dict[int, set[str]] = {}
+        self.unchecked = list(range(judgement.FIRST, judgement.FIRST + judgement.CHECKS))
+        self.checked: dict[int, bool] = {}
+        self.take_back: dict[int, Callable[[], None]] = {}
         self.listed: dict[str, set[str]] = {"whitelist": set(data.NAMES[:5]), "blacklist": {"Victor Grey"}}
         self.settings: dict[str, Any] = {
             "min_confidence": 0.5,
@@ -156,7 +162,14 @@ class SampleSidecar:
             case ["GET", "review", "items", item, ("thumbnail" | "preview")]:
                 return self._picture(int(item))
             case ["GET", "review", "items", item]:
-                return _json(data.whole(self._waiting(int(item)), self.clock(), self.count))
+                whole = data.whole(self._waiting(int(item)), self.clock(), self.count)
+                return _json(judgement.without(whole, self.denied.get(int(item), set())))
+            case ["GET", "photos", photo, "explain"] if 0 < int(photo) - 1000 <= self.count:
+                return _json(judgement.explained(int(photo) - 1000, self.clock(), self.count))
+            case [_, "spot-checks", *rest]:
+                return _json(self._spot_checks(rest, body))
+            case ["POST", "review", item, "deny"]:
+                return _json(self._deny(int(item), Deny.model_validate_json(body)))
             case ["GET", "photos", photo, ("thumbnail" | "preview")]:
                 return Answer(200, "image/jpeg", pictures.photo(int(photo), 1, (320, 240)))
             case ["GET", "photos", photo, "history"]:
@@ -449,7 +462,48 @@ class SampleSidecar:
             destination=f"faces/{data.folder(name)}/{data.filename(item)}",
         )
 
+    def _deny(self, item: int, deny: Deny) -> Decided:
+        waiting = judgement.without(
+            data.whole(self._waiting(item), self.clock(), self.count), self.denied.get(item, set())
+        )
+        named = deny.person.id if isinstance(deny.person, PersonChoice) else None
+        person = next((one.person for one in waiting.suggestions if named in (None, one.person.id)), None)
+        if person is None:
+            raise _Refusal(409, "conflict", "nobody is suggested who could be ruled out")
+        self.denied.setdefault(item, set()).add(person.id)
+        text = f"It is not {person.name}"
+        event = self._happened("denied", item + 1000, text, undoable=True)
+        self.take_back[event.id] = lambda: self.denied[item].discard(person.id)
+        return Decided(id=item, photo_id=item + 1000, action="denied", event=event.id)
+
+    def _spot_checks(self, rest: list[str], body: bytes) -> Shape:
+        if not rest:
+            return judgement.page(self.unchecked, self.checked, self.clock())
+        photo, answer = int(rest[0]), rest[1]
+        if photo not in self.unchecked:
+            raise _Refusal(409, "conflict", f"the filing of photo {photo} was answered already")
+        name = judgement.check(photo, self.clock()).filename
+        place = self.unchecked.index(photo)
+        self.unchecked.remove(photo)
+        self.checked[photo] = answer == "confirm"
+        kind, text = "confirmed", "The filing was confirmed"
+        if answer != "confirm":
+            people = WrongFiling.model_validate_json(body).people
+            names = ", ".join(str(getattr(one, "name", one)) for one in people)
+            kind, text = ("refiled", f"Filed under {names} instead") if people else ("undone", "To review")
+        event = self._happened(kind, photo, text, details={"name": name}, undoable=True)
+
+        def back() -> None:
+            self.unchecked.insert(place, photo)
+            del self.checked[photo]
+
+        self.take_back[event.id] = back
+        return Decided(id=0, photo_id=photo, action="confirmed", event=event.id)
+
     def _undo(self, undo: Undo) -> BulkDecided:
+        if undo.event in self.take_back:
+            self.take_back.pop(undo.event)()
+            return BulkDecided(decided=[], done=1, failed=0)
         if undo.event in self.put_off:
             item = self.put_off.pop(undo.event)
             self.deferred.remove(item)

@@ -90,6 +90,10 @@ class AreaScreen(Screen[None]):
         """Show a line of what happened."""
         self.query_one("#message", MessageBar).say(text, tone)
 
+    def say_place(self, text: str) -> None:
+        """Show at the right end of that line where one is."""
+        self.query_one("#message", MessageBar).place(text)
+
     def key(self, name: str) -> str:
         """The key that is set for a binding, as it is shown; for words that tell what can be pressed."""
         for active in self.active_bindings.values():

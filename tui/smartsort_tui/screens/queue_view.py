@@ -16,13 +16,13 @@ from textual.widgets import Input, Static
 
 from smartsort.api.schemas import EventView, QueueItem, ReviewItem
 from smartsort_tui import wording
-from smartsort_tui.api import ApiProblem, DecidedMeanwhile, TokenRefused
+from smartsort_tui.api import ApiProblem, DecidedMeanwhile, NotThere, TokenRefused
 from smartsort_tui.background import work
 from smartsort_tui.details import details, row_details
 from smartsort_tui.live import Link
 from smartsort_tui.review_desk import Desk
 from smartsort_tui.screens.area import AreaScreen
-from smartsort_tui.widgets.bars import Bar, CategoryBar, MessageBar
+from smartsort_tui.widgets.bars import Bar, CategoryBar
 from smartsort_tui.widgets.lines import TextPane
 from smartsort_tui.widgets.picture import PicturePane, PictureSource, Request
 from smartsort_tui.widgets.queue_list import QueueList
@@ -58,6 +58,7 @@ class QueueView(AreaScreen):
         self._chosen_face: int | None = None
         self._shown: ReviewItem | QueueItem | None = None
         self._nobody: str | None = None
+        self._explains = True
         self._left: dict[int, EventView] = {}
         self._has_news = False
         self._news: asyncio.TimerHandle | None = None
@@ -230,7 +231,8 @@ class QueueView(AreaScreen):
             where = f" in {wording.TITLES[self._category]}" if self._category else ""
             text = Content(f"Nothing matches{what}{where}.\n\nEsc shows everything again.")
         else:
-            text = Content("✓ Nothing waits for review.\n\nNew photos appear here by themselves.")
+            checks = f"{self.key('review.checks')} shows automatic filings to check."
+            text = Content(f"✓ Nothing waits for review.\n\nNew photos appear here by themselves. {checks}")
         self.notice.update(text)
 
     def _problem_words(self, problem: ApiProblem) -> tuple[str, str]:
@@ -267,11 +269,17 @@ class QueueView(AreaScreen):
         refused = self.rows.refused.get(shown.id)
         compact = self.size.height < COMPACT_BELOW
         if item is not None:
-            self.words.update(
-                details(
-                    item, width, refused, self._chosen_face, compact=compact, nobody=self._nobody_suggested()
-                )
+            explained = self.desk.explained(item.photo_id)
+            text = details(
+                item,
+                width,
+                refused,
+                self._chosen_face,
+                compact=compact,
+                nobody=self._nobody_suggested(),
+                changes=[change.text for change in explained.changes] if explained is not None else (),
             )
+            self.words.update(text)
             self.picture.show(picture_of(item, self._chosen_face))
         else:
             self.words.update(row_details(cast("QueueItem", row), width, refused, compact=compact))
@@ -295,7 +303,7 @@ class QueueView(AreaScreen):
         text = f"{self.rows.cursor + 1:,} of {total:,}" if total else ""
         if marked and total:
             text = f"● {marked:,} marked   {text}"
-        self.query_one("#message", MessageBar).place(text)
+        self.say_place(text)
 
     def _settle_soon(self) -> None:
         if self._settle is not None:
@@ -330,6 +338,25 @@ class QueueView(AreaScreen):
                 self._draw_item()
             elif place == position + 1:
                 self.picture.prefetch(picture_of(item))
+        await self._load_explained()
+
+    async def _load_explained(self) -> None:
+        """What would have changed the decision, last of all that is fetched for an item."""
+        shown = self._shown
+        if not isinstance(shown, ReviewItem) or not self._explains:
+            return
+        if self.desk.explained(shown.photo_id) is not None:
+            return
+        try:
+            await self.desk.load_explained(shown.photo_id)
+        except NotThere:
+            # An older sidecar, or a photo that has just gone: neither is worth a word.
+            self._explains = self.desk.item(shown.id) is None
+        except ApiProblem:
+            return
+        else:
+            if self._shown is shown:
+                self._draw_item(again=True)
 
     def on_resize(self) -> None:
         super().on_resize()
@@ -425,20 +452,9 @@ class QueueView(AreaScreen):
 
 def picture_of(item: ReviewItem, chosen_face: int | None = None) -> Request:
     """What to draw for an item: its preview with the faces, beside the other copy of a duplicate."""
-    from smartsort_tui.pictures import Box
+    from smartsort_tui.pictures import boxes_of
 
-    boxes = tuple(
-        Box(
-            face.number,
-            face.box[0] / face.image_width,
-            face.box[1] / face.image_height,
-            face.box[2] / face.image_width,
-            face.box[3] / face.image_height,
-            chosen=face.number == chosen_face,
-        )
-        for face in item.faces
-        if face.image_width > 0 and face.image_height > 0
-    )
+    boxes = boxes_of(item.faces, chosen_face)
     path = item.preview or item.thumbnail
     other = item.other_copy.thumbnail if item.other_copy is not None else None
     if other:

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 
 from smartsort.api.schemas import Approve, PersonChoice, PersonView, QueueItem, ReviewItem
 from smartsort_tui import wording
-from smartsort_tui.api import ApiProblem, DecidedMeanwhile
+from smartsort_tui.api import ApiProblem, DecidedMeanwhile, NotThere
 from smartsort_tui.background import work
 from smartsort_tui.decisions import Decision, Marks, approve_as, face_for, marked_text, suggested
 from smartsort_tui.screens.queue_view import PAINT_SECONDS, QueueView
@@ -33,11 +33,14 @@ class ReviewScreen(QueueView):
         Binding("u", "undo", "undo", id="review.undo", tooltip="Take back the last decision"),
         Binding("P", "person", "person", id="review.person", tooltip="Pick one or more people"),
         Binding("N", "new_person", "new", id="review.new_person", tooltip="File under a new person"),
+        Binding("x", "deny", "not them", id="review.deny", tooltip="It is not the first suggestion"),
         Binding("slash", "search", "search", id="review.search", tooltip="Search names and people"),
         Binding("f", "filter(1)", "filter", id="review.filter", tooltip="Next category"),
         Binding("F", "filter(-1)", "Previous category", show=False, id="review.filter_back"),
         Binding("m", "mark", "mark", id="review.mark", tooltip="Mark this one for a bulk action"),
         Binding("M", "mark_all", "all", id="review.mark_all", tooltip="Mark or unmark all that match"),
+        Binding("w", "why", "why", id="review.why", tooltip="Every rule, and what would change it"),
+        Binding("c", "checks", "checks", id="review.checks", tooltip="Spot checks of what was filed"),
         Binding("e", "export", "export", id="review.export", tooltip="Save the list as CSV"),
         Binding("n,j", "move(1)", "Next", show=False, id="review.next"),
         Binding("p,k", "move(-1)", "Previous", show=False, id="review.previous"),
@@ -173,6 +176,59 @@ class ReviewScreen(QueueView):
             self.rows.cursor = position
             self._draw_queue()
         self.say(f"taken back: {text}", "good")
+
+    # --- judgement --------------------------------------------------------------------------
+
+    def action_checks(self) -> None:
+        self.smartsort.action_area("checks")
+
+    def action_deny(self) -> None:
+        """Rule out the first suggestion; the photo goes on waiting without it."""
+        row = self._row()
+        item = self.desk.item(row.id) if row is not None else None
+        if row is None or item is None:
+            return
+        if self._marks():
+            self.say(f"one photo at a time: {self.key('review.clear')} unmarks", "warn")
+        elif not item.suggestions:
+            self.say("nobody is suggested who could be ruled out", "warn")
+        else:
+            person = item.suggestions[0].person
+            face = face_for(item, person.id, self._chosen_face)
+            work(self, "decisions", self._deny, row, person, face)
+
+    async def _deny(self, row: QueueItem, person: PersonView, face: str | None) -> None:
+        from smartsort.api.judgement_schemas import Deny
+
+        text = f"{row.filename} is not {person.name or 'that person'}"
+        self.say(f"{text} …")
+        denied = Deny(person=PersonChoice(id=person.id, name=person.name or None), face=face)
+        try:
+            await self.desk.deny(row, denied, text)
+        except DecidedMeanwhile as problem:
+            self._decided_by_somebody(row.id, problem)
+        except ApiProblem as problem:
+            self.say_problem(problem)
+        else:
+            self._draw_queue()
+            self._load()
+            self.say(f"{text} · {self.key('review.undo')} takes it back", "good")
+
+    def action_why(self) -> None:
+        if (row := self._row()) is not None:
+            work(self, "why", self._why, row, latest_only=True)
+
+    async def _why(self, row: QueueItem) -> None:
+        from smartsort_tui.screens.why import WhyScreen
+
+        try:
+            explained = await self.desk.load_explained(row.photo_id)
+        except NotThere:
+            self.say("this sidecar is older than its explanations", "warn")
+        except ApiProblem as problem:
+            self.say_problem(problem)
+        else:
+            self.app.push_screen(WhyScreen(explained))
 
     # --- people -----------------------------------------------------------------------------
 

@@ -1,0 +1,302 @@
+"""Spot checks: automatic filings drawn at random, to be confirmed or called wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from smartsort.api.judgement_schemas import SpotCheck, WrongFiling
+from smartsort.api.schemas import Decided, PersonChoice, SpotCheckShare, Undo
+from smartsort_tui import wording
+from smartsort_tui.api import ApiProblem, DecidedMeanwhile, NotThere
+from smartsort_tui.background import work
+from smartsort_tui.clock import Clock
+from smartsort_tui.details import bullet, section
+from smartsort_tui.live import Link
+from smartsort_tui.pictures import boxes_of
+from smartsort_tui.screens.area import AreaScreen
+from smartsort_tui.widgets.lines import TextPane
+from smartsort_tui.widgets.picture import PicturePane, PictureSource, Request
+from smartsort_tui.widgets.row_list import Cells, RowList
+
+# Rows before the end of what is loaded from which the next page is asked for.
+AHEAD = 20
+
+
+class CheckRows(RowList):
+    """The filing's person, the name of its photo and its age."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(id="checks")
+        self._clock = clock
+        self.checks: list[SpotCheck] = []
+
+    def show(self, checks: list[SpotCheck]) -> None:
+        self.checks = checks
+        self.set_count(len(checks))
+
+    @property
+    def current(self) -> SpotCheck | None:
+        return self.checks[self.cursor] if self.cursor < len(self.checks) else None
+
+    def cells(self, position: int, width: int) -> Cells:
+        check = self.checks[position]
+        age = wording.age(check.filed_at, self._clock())
+        name = max(8, (width - 7) // 2)
+        return [
+            (" " + wording.fit_name(check.filename, name - 1), "row--plain"),
+            (" → " + wording.fit(", ".join(check.people), width - name - 9), "row--muted"),
+            (f"{age:>6}", "row--muted"),
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer given here: which filing, where it stood, what it says, and the event that undoes it."""
+
+    check: SpotCheck
+    position: int
+    text: str
+    event: int | None = None
+
+
+class SpotCheckScreen(AreaScreen):
+    """Is it really them? The answers tell how many of all filings are wrong."""
+
+    AREA = "checks"
+    HELP_TITLE = "Spot checks"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "confirm", "it is them", id="checks.confirm", tooltip="The filing is right (Enter)"),
+        Binding("x", "wrong", "it is not", id="checks.wrong", tooltip="Wrong: the photo goes to review"),
+        Binding("P", "person", "it is …", id="checks.person", tooltip="Wrong: pick who it really is"),
+        Binding("u", "undo", "undo", id="checks.undo", tooltip="Take back the last answer"),
+        Binding("escape", "back", "back", id="checks.back", tooltip="Back to the review"),
+        Binding("n,j", "move(1)", "Next", show=False, id="checks.next"),
+        Binding("p,k", "move(-1)", "Previous", show=False, id="checks.previous"),
+    ]
+    DEFAULT_CSS = """
+    SpotCheckScreen {
+        & #check-panes { layout: horizontal; height: 1fr; }
+        & CheckRows { width: 45%; height: 100%; }
+        & #check { width: 1fr; height: 100%; border-left: solid $panel; }
+        & #check-picture { height: 1fr; }
+        & #check-words { height: 8; padding: 0 1; }
+        &.-narrow #check-panes { layout: vertical; }
+        &.-narrow CheckRows { width: 100%; height: 1fr; }
+        &.-narrow #check { width: 100%; height: 8; border-left: none; border-top: solid $panel; }
+        &.-narrow #check-picture, &.-low #check-picture { display: none; }
+    }
+    """
+
+    def content(self) -> Iterable[Widget]:
+        self._cursor: str | None = None
+        self._share: SpotCheckShare | None = None
+        self._answers: list[Answer] = []
+        self.rows = CheckRows(self.smartsort.clock)
+        self.picture = PicturePane(
+            self.smartsort.terminal, PictureSource(self.smartsort.fetch_picture), id="check-picture"
+        )
+        self.words = TextPane(id="check-words")
+        yield Static("Spot checks", classes="pane-title", id="check-share")
+        yield Container(self.rows, Container(self.picture, self.words, id="check"), id="check-panes")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.picture.display = self.smartsort.terminal.images != "none"
+        self.words.can_focus = False
+        self.words.update("… loading")
+        self.rows.focus()
+        self.connected()
+
+    def on_screen_resume(self) -> None:
+        self.connected()
+
+    def connected(self) -> None:
+        if self.smartsort.client is not None:
+            work(self, "checks", self._load, None, latest_only=True)
+
+    def disconnected(self, link: Link) -> None:
+        if link.problem is not None:
+            self.say_problem(link.problem)
+
+    async def _load(self, cursor: str | None) -> None:
+        client = self.smartsort.client
+        if client is None:
+            return
+        try:
+            page = await client.spot_checks(cursor=cursor)
+        except NotThere:
+            self.words.update("This sidecar is older than spot checks.")
+            return
+        except ApiProblem as problem:
+            self.say_problem(problem)
+            return
+        self._cursor, self._share = page.next_cursor, page.share
+        self.rows.show([*self.rows.checks, *page.items] if cursor else page.items)
+        self._draw()
+
+    def on_row_list_in_sight(self, message: RowList.InSight) -> None:
+        if self._cursor is not None and message.last >= self.rows.count - AHEAD:
+            work(self, "checks", self._load, self._cursor, latest_only=True)
+
+    def on_row_list_moved(self) -> None:
+        self._draw()
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        if self.is_mounted:
+            self.call_after_refresh(self._draw)
+
+    def _draw(self) -> None:
+        check = self.rows.current
+        self.query_one("#check-share", Static).update(Content(share_text(self._share)))
+        position = f"{self.rows.cursor + 1:,} of {self.rows.count:,}" if check else ""
+        self.say_place(position if self._cursor is None else f"{position}+" if position else "")
+        if check is None:
+            if self._share is not None:
+                self.words.update("✓ Nothing waits for a check.")
+            self.picture.show(None)
+            return
+        width = max(20, self.words.scrollable_content_region.width)
+        self.words.update(check_text(check, width))
+        self.picture.show(Request((check.preview or check.thumbnail,), boxes_of(check.faces)))
+
+    # --- answering --------------------------------------------------------------------------
+
+    def action_move(self, rows: int) -> None:
+        self.rows.action_move(rows)
+
+    def action_back(self) -> None:
+        self.smartsort.action_area("review")
+
+    def on_row_list_chosen(self) -> None:
+        self.action_confirm()
+
+    def action_confirm(self) -> None:
+        if (check := self.rows.current) is not None:
+            self._answer(check, f"{check.filename} is {', '.join(check.people)}", None)
+
+    def action_wrong(self) -> None:
+        if (check := self.rows.current) is not None:
+            people = ", ".join(check.people)
+            self._answer(check, f"{check.filename} is not {people}: to review", WrongFiling())
+
+    def action_person(self) -> None:
+        if (check := self.rows.current) is not None:
+            work(self, "dialog", self._asked_person, check)
+
+    async def _asked_person(self, check: SpotCheck) -> None:
+        from smartsort_tui.screens.dialogs import PersonPicker  # noqa: PLC0415  (after the first picture)
+
+        client = self.smartsort.client
+        if client is None:
+            return
+        try:
+            people = await client.people()
+        except ApiProblem as problem:
+            self.say_problem(problem)
+            return
+        picker = PersonPicker(people, likeness={}, title="Who is it really?")
+        choices: list[PersonChoice] | None = await self.app.push_screen_wait(picker)
+        if choices:
+            who = ", ".join(choice.name or "?" for choice in choices)
+            really = WrongFiling.model_validate({"people": [choice.model_dump() for choice in choices]})
+            self._answer(check, f"{check.filename} → {who}", really)
+
+    def _answer(self, check: SpotCheck, text: str, really: WrongFiling | None) -> None:
+        """Take the filing out at once; `really` None confirms it. What is refused comes back."""
+        if self.smartsort.link.state in ("lost", "refused"):
+            self.say("not connected: nothing can be answered now", "bad")
+            return
+        checks = list(self.rows.checks)
+        if check not in checks:
+            return
+        answer = Answer(check, checks.index(check), text)
+        checks.remove(check)
+        self.rows.show(checks)
+        self.say(f"{text} …")
+        self._draw()
+        work(self, "decisions", self._send, answer, really)
+
+    async def _send(self, answer: Answer, really: WrongFiling | None) -> None:
+        client = self.smartsort.client
+        if client is None:
+            return
+        photo = answer.check.photo_id
+        try:
+            done: Decided = await (
+                client.confirm(photo) if really is None else client.call_wrong(photo, really)
+            )
+        except DecidedMeanwhile as problem:
+            self.say(f"answered meanwhile: {problem.detail}", "warn")
+            return
+        except ApiProblem as problem:
+            self._put_back(answer)
+            self.say(f"taken back: {answer.check.filename}: {problem.title}: {problem.detail}", "bad")
+            return
+        self._answers.append(Answer(answer.check, answer.position, answer.text, done.event))
+        self.say(f"{answer.text} · {self.key('checks.undo')} takes it back", "good")
+        if not self.rows.count:
+            self.connected()
+
+    def _put_back(self, answer: Answer) -> None:
+        checks = list(self.rows.checks)
+        if all(answer.check.photo_id != other.photo_id for other in checks):
+            checks.insert(min(answer.position, len(checks)), answer.check)
+        self.rows.show(checks)
+        self.rows.cursor = next(
+            place for place, other in enumerate(checks) if other.photo_id == answer.check.photo_id
+        )
+        self._draw()
+
+    def action_undo(self) -> None:
+        work(self, "undo", self._undo)
+
+    async def _undo(self) -> None:
+        client: Any = self.smartsort.client
+        if not self._answers or client is None:
+            self.say("nothing answered here to take back", "warn")
+            return
+        answer = self._answers.pop()
+        if answer.event is None:
+            self.say(f"{answer.text}: the sidecar gave nothing to take it back by", "warn")
+            return
+        try:
+            await client.undo(Undo(event=answer.event))
+        except ApiProblem as problem:
+            self.say_problem(problem)
+            return
+        self._put_back(answer)
+        self.say(f"taken back: {answer.text}", "good")
+
+
+def share_text(share: SpotCheckShare | None) -> str:
+    """What the answers so far say of all automatic filings."""
+    if share is None:
+        return "Spot checks"
+    text = f"Spot checks: {share.open:,} wait, {share.checked:,} answered"
+    if share.share is None:
+        return text
+    met = {True: "met", False: "not met", None: "still open"}[share.met]
+    between = (
+        f" ({share.low:g} to {share.high:g} %)" if share.low is not None and share.high is not None else ""
+    )
+    return f"{text}, wrong {share.share:g} %{between}, target {share.target}: {met}"
+
+
+def check_text(check: SpotCheck, width: int) -> Content:
+    """One filing in words."""
+    lines = [
+        Content.styled(wording.fit_name(check.filename, width).rstrip(), "bold"),
+        *section(f"Is this {', '.join(check.people)}?")[1:],
+        *bullet(check.text, width),
+        Content.styled(f"filed {wording.date(check.filed_at)}", "$foreground-muted"),
+    ]
+    return Content("\n").join(lines)

@@ -1,0 +1,62 @@
+"""Why a photo went where it is: what was seen, what each rule said, and what would have changed it."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from smartsort.api.judgement_schemas import Explained
+from smartsort_tui import wording
+from smartsort_tui.screens.area import Dialog, TooSmall
+from smartsort_tui.widgets.bars import KeyBar
+
+# Signs and styles of what a rule said; the sign alone tells it.
+VERDICTS = {"decided": ("✗", "bold $error"), "against": ("!", "$warning"), "passed": ("✓", "$success")}
+
+
+class WhyScreen(Dialog[None]):
+    """The explanation of one decision."""
+
+    def __init__(self, explained: Explained) -> None:
+        super().__init__()
+        self._explained = explained
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog dialog--tall"):
+            name = wording.cut(self._explained.filename, 70)
+            yield Static(Content(f"Why {name} is where it is"), classes="dialog-title")
+            with VerticalScroll():
+                yield Static(why_text(self._explained))
+            yield KeyBar()
+        yield TooSmall()
+
+    def on_mount(self) -> None:
+        self.query_one(VerticalScroll).focus()
+
+
+def why_text(explained: Explained) -> Content:
+    """The whole explanation."""
+    parts = [Content(wording.shown(explained.summary))]
+    if explained.by_human:
+        parts.append(Content.styled(wording.shown(explained.by_human), "bold"))
+    if explained.seen:
+        parts += [Content(""), Content.styled("What was seen", "bold $accent")]
+        parts += [Content(f"• {wording.shown(text)}") for text in explained.seen]
+    if explained.rules:
+        parts += [
+            Content(""),
+            Content.styled("The rules", "bold $accent"),
+            Content.styled("✗ decided   ! against it too   ✓ nothing to say against it", "$foreground-muted"),
+        ]
+        for rule in explained.rules:
+            sign, style = VERDICTS[rule.verdict]
+            parts.append(Content.assemble((f"{sign} ", style), wording.shown(rule.text)))
+    if explained.changes:
+        parts += [Content(""), Content.styled("What would change it", "bold $accent")]
+        parts += [Content(f"• {wording.shown(change.text)}") for change in explained.changes]
+    if not explained.settings_of_then:
+        note = "The settings of that time are not known; today's were taken."
+        parts += [Content(""), Content.styled(note, "$foreground-muted")]
+    return Content("\n").join(parts)
