@@ -38,7 +38,7 @@ from smartsort.pipeline.outbox import Outbox
 from smartsort.pipeline.people import People
 from smartsort.pipeline.recognise import Recognise
 from smartsort.pipeline.reconcile import Reconcile
-from smartsort.pipeline.recover import Recovered, Recovery
+from smartsort.pipeline.recover import Recovered, Recovery, Tidy
 from smartsort.pipeline.renames import Renames
 from smartsort.pipeline.route import Router
 from smartsort.pipeline.runner import Runner, Stage
@@ -262,7 +262,7 @@ def _wire(
     people = People(context)
     people.noticed.append(choices.bind)
     router = Router(context, people)
-    accept = Accept(context)
+    accept = Accept(context, recovered)
     inbox = Inbox(context, accept)
     shelve = Shelve(context)
     measure = measure_with(settings, context, people)
@@ -322,6 +322,7 @@ def _wire(
         Stage("downloads", (), downloads.step, ()),
         Stage("notify", (), notifier.step, ()),
         Stage("reconcile", (), Reconcile(context).step, immich),
+        Stage("tidy", (), Tidy(context).step, ()),
         Stage("backup", (), _backups(settings, context).step, ()),
         Stage("retention", (), retention.step, ()),
         Stage("statistics", (), count_step, ()),

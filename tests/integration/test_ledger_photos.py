@@ -265,9 +265,9 @@ def test_a_journalled_act_is_open_until_it_is_done(ledger):
         {"targets": [["faces", "anna", ""]]},
     )
     # Done and begun anew in one change: the new one stays.
-    apply(ledger, Change(photo, intents_done=True, intent=("drop", {})))
+    apply(ledger, Change(photo, intents_done=("route",), intent=("drop", {})))
     assert [i.act for i in ledger.read(photos.open_intents)] == ["drop"]
-    apply(ledger, Change(photo, intents_done=True))
+    apply(ledger, Change(photo, intents_done=("drop",)))
     assert ledger.read(photos.open_intents) == []
 
 

@@ -15,7 +15,7 @@ from smartsort.files.placement import Placer
 from smartsort.ledger import events, photos
 from smartsort.ledger.records import Area, Member
 from smartsort.lock import RootLocked
-from smartsort.pipeline.accept import photo_id_of, temp_name
+from smartsort.pipeline.claimed import photo_id_of, temp_name
 from smartsort.pipeline.route import companion_name
 from smartsort.ports import UploadCopy
 

@@ -80,7 +80,8 @@ class Purge:
     ) -> Acted:
         if problem is not None:
             log.warning("photo %s stays in the trash: %s", photo.id, problem)
-            photos.apply(db, [Change(photo.id, values={"problem": str(problem)}, intents_done=True)], at)
+            kept = Change(photo.id, values={"problem": str(problem)}, intents_done=("purge",))
+            photos.apply(db, [kept], at)
             return Acted(photo.id, "failed", problem=str(problem), code="changed_by_hand")
         now = photos.get(db, photo.id)
         if now is None or now.state not in photos.TRASHED:

@@ -19,8 +19,8 @@ from smartsort.actions.plan import Plan, Wish, places, source_of
 from smartsort.actions.values import Acted
 from smartsort.core.model import State
 from smartsort.errors import SmartsortError, StorageError
-from smartsort.files.placement import Drop, Placed, Placing
-from smartsort.files.problems import FileChanged, FileProblem, FileVanished
+from smartsort.files.placement import Drop, Dropped, Placed, Placing
+from smartsort.files.problems import FileChanged, FileVanished, NameKept
 from smartsort.files.shown import shown
 from smartsort.files.stamps import stamp
 from smartsort.ledger import arrangement, events, facts, photos, source_tables
@@ -28,6 +28,7 @@ from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Event, Member, Name, NewEvent
 from smartsort.ledger.source_tables import Download, ReviewRow
 from smartsort.pipeline.context import Context
+from smartsort.pipeline.recover import Recovery
 
 log = logging.getLogger(__name__)
 
@@ -59,18 +60,23 @@ class Rearrange:
         await asyncio.to_thread(self._look, plans)
         good = [p for p in plans if p.problem is None]
         moving = [p for p in good if p.wishes or p.removes]
-        context.checkpoint("act:intent")
-        await context.commit([Change(p.photo.id, intent=("arrange", _targets(p))) for p in moving])
         try:
-            await asyncio.to_thread(self._place, good)
-        except SmartsortError as problem:  # the root went away: what was made is taken back at the next start
-            for plan in good:
-                plan.problem = problem
-        context.checkpoint("act:placed")
-        results = await self._commit([p for p in good if p.problem is None], actor, group)
+            context.checkpoint("act:intent")
+            await context.commit([Change(p.photo.id, intent=("arrange", _targets(p))) for p in moving])
+            try:
+                await asyncio.to_thread(self._place, good)
+            except SmartsortError as problem:  # the root went away
+                for plan in good:
+                    plan.problem = problem
+            context.checkpoint("act:placed")
+            results = await self._commit([p for p in good if p.problem is None], actor, group)
+        except BaseException:
+            # Whatever of it happened: the journal knows, and the next act looks there first.
+            context.unsettled.update(p.photo.id for p in moving)
+            raise
         context.checkpoint("act:committed")
         await self._drop([p for p in good if results.get(p.photo.id, _NOTHING).ok])
-        await self._take_back([p for p in good if not results.get(p.photo.id, _NOTHING).ok])
+        await self._take_back([p for p in moving if not results.get(p.photo.id, _NOTHING).ok])
         context.checkpoint("act:dropped")
         context.bells.ring(State.FILED, State.REVIEW)  # the outbox listens to these
         return [results.get(p.photo.id) or _problem(p) for p in plans]
@@ -79,7 +85,14 @@ class Rearrange:
 
     def _look(self, plans: Sequence[Plan]) -> None:
         """Runs in a worker thread: files that are not as the ledger knows them are left to a human."""
+        ids = [plan.photo.id for plan in plans]
+        Recovery(self._context).settle(ids)
         for plan in plans:
+            if plan.photo.id in self._context.unsettled:
+                plan.problem = StorageError(
+                    f"what an act on photo {plan.photo.id} left behind cannot be cleared up yet; see the log "
+                    "for the folder that refuses it"
+                )
             if plan.problem is not None or not (plan.wishes or plan.removes):
                 continue
             for name in plan.before.names:
@@ -123,8 +136,11 @@ class Rearrange:
             ]
             if not todo:
                 continue
+            for plan, _ in todo:
+                plan.placing = True
             results = self._context.placer.place([self._placing(plan, wish) for plan, wish in todo])
             for (plan, wish), result in zip(todo, results, strict=True):
+                plan.placing = False
                 if isinstance(result, Placed):
                     plan.placed.append((wish, _name(plan, wish, result)))
                 elif plan.problem is None:
@@ -231,7 +247,7 @@ class Rearrange:
             review=review,
             review_closed=closed,
             messages=tuple(plan.messages),
-            intents_done=True,
+            intents_done=("arrange",),
             intent=("drop", self._leaving(plan)) if plan.removes or plan.touches_library else None,
         )
 
@@ -291,28 +307,33 @@ class Rearrange:
         drops = [(plan, drop) for plan in plans for drop in self._drops(plan)]
         held: set[int] = set()
         if drops:
+            results: Sequence[Dropped | SmartsortError]
             try:
                 results = await asyncio.to_thread(context.placer.drop, [drop for _, drop in drops])
             except StorageError as problem:
-                log.warning("names that are no longer needed stay until the next start: %s", problem)
-                return
+                results = [problem] * len(drops)
             for (plan, _), result in zip(drops, results, strict=True):
                 if isinstance(result, SmartsortError):
                     log.warning("%s", result)
-                    # A folder that fails is tried again at the next start; a changed file is a human's.
-                    if not isinstance(result, FileProblem):
+                    # A folder that fails is tried again; a changed file is a human's.
+                    if isinstance(result, StorageError) and not isinstance(result, NameKept):
                         held.add(plan.photo.id)
+        context.unsettled |= held
         shards = {p.photo.shard for p in plans if p.touches_library and p.photo.shard is not None}
         at = context.clock.text()
 
         def finish(db: Database) -> None:
-            changes = [Change(p.photo.id, intents_done=True) for p in plans if p.photo.id not in held]
+            changes = [Change(p.photo.id, intents_done=("drop",)) for p in plans if p.photo.id not in held]
             photos.apply(db, changes, at)
             if context.tuning.trigger_scan:
                 for shard in sorted(shards):
                     facts.post_once(db, "scan", {"shard": shard}, at)
 
-        await context.ledger.awrite(finish)
+        try:
+            await context.ledger.awrite(finish)
+        except StorageError as problem:  # it is done all the same; only the journal does not know yet
+            log.warning("%s", problem)
+            context.unsettled.update(p.photo.id for p in plans)
 
     async def _take_back(self, plans: Sequence[Plan]) -> None:
         """Names that were made for plans which came to nothing."""
@@ -320,21 +341,27 @@ class Rearrange:
             return
         context = self._context
         drops = [
-            Drop(
-                context.absolute(n),
-                because_of=context.absolute(wish.source),
-                sha256=_digest(plan, wish.source),
+            (
+                plan.photo.id,
+                Drop(
+                    context.absolute(n),
+                    because_of=context.absolute(wish.source),
+                    sha256=_digest(plan, wish.source),
+                ),
             )
             for plan in plans
             for wish, n in plan.placed
         ]
+        left = {p.photo.id for p in plans if p.placing}
         try:
-            if drops:
-                await asyncio.to_thread(context.placer.drop, drops)
+            results = await asyncio.to_thread(context.placer.drop, [drop for _, drop in drops])
+            left |= {i for (i, _), r in zip(drops, results, strict=True) if isinstance(r, StorageError)}
+            back = [p.photo.id for p in plans if p.photo.id not in left]
+            await context.commit([Change(i, intents_done=("arrange",)) for i in back])
         except StorageError as problem:
-            log.warning("names made in vain stay until the next start: %s", problem)
-            return
-        await context.commit([Change(p.photo.id, intents_done=True) for p in plans])
+            log.warning("names made in vain are taken back later: %s", problem)
+            left = {p.photo.id for p in plans}
+        context.unsettled |= left
 
 
 _NOTHING = Acted(0, "failed")

@@ -22,7 +22,7 @@ from smartsort.core.model import Category, Decision, Evidence, Outcome, Person, 
 from smartsort.ledger import arrangement, events, photos
 from smartsort.ledger.arrangement import Arrangement
 from smartsort.ledger.records import Area, Event, Member, Name, Photo
-from smartsort.pipeline.accept import temp_name
+from smartsort.pipeline.claimed import temp_name
 from smartsort.pipeline.route import companion_name
 
 AUTOMATIC = "smartsort"

@@ -33,6 +33,7 @@ from smartsort.ledger import events
 from smartsort.ledger.database import read_only
 from smartsort.ledger.records import Area, Member
 from smartsort.lock import holder_of
+from smartsort.pipeline.claimed import photo_id_of
 
 MOST_FINDINGS = 20_000
 """More than this is not drift but another root; the rest is counted."""
@@ -227,7 +228,7 @@ class Audit:
             return finding(Code.LEFTOVER, walk.described(stranger))
         if stranger.stamp is None:
             return finding(Code.UNKNOWN, walk.described(stranger))
-        if stranger.area is Area.TEMP and _photo_id_of(stranger.relative) is not None:
+        if stranger.area is Area.TEMP and photo_id_of(stranger.relative) is not None:
             return finding(Code.LEFTOVER, f"{shown(stranger.path)}: left by a crash")
         if stranger.area is Area.LIBRARY and self._on_its_way(db, stranger):
             return finding(Code.LEFTOVER, f"{shown(stranger.path)}: its photo is on its way there")
@@ -285,11 +286,6 @@ def _of(
     stranger: Stranger, code: Code, what: str, photo_id: int | None = None, digest: str | None = None
 ) -> Finding:
     return Finding(code, what, photo_id, stranger.path, stranger.area, stranger.relative, sha256=digest)
-
-
-def _photo_id_of(name: str) -> int | None:
-    head, _, rest = name.partition("-")
-    return int(head) if rest and head.isascii() and head.isdigit() else None
 
 
 def open_for_reading(path: str) -> Database:

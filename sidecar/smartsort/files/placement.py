@@ -31,11 +31,11 @@ from itertools import islice
 
 from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.disk import Disk
-from smartsort.files.durable import Pending
+from smartsort.files.durable import Failed, Pending
 from smartsort.files.filling import Filling
 from smartsort.files.hashing import sha256_of
 from smartsort.files.names import NAME_BYTES, shortened
-from smartsort.files.problems import FileChanged, FileProblem, FileVanished, storage_error
+from smartsort.files.problems import FileChanged, FileProblem, FileVanished, NameKept, storage_error
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, check_unchanged, regular
 from smartsort.files.temporary import methods_between, sweep_temporaries
@@ -86,7 +86,19 @@ class Placer:
         results = [self._placed_or_error(wish, pending) for wish in batch]
         failed = pending.wait()
         self.guard()
-        return [failed.of(result) if isinstance(result, Placed) else result for result in results]
+        return [
+            self._kept_or_error(wish, result, failed) if isinstance(result, Placed) else result
+            for wish, result in zip(batch, results, strict=True)
+        ]
+
+    def _kept_or_error(self, wish: Placing, placed: Placed, failed: Failed) -> Placed | SmartsortError:
+        """A name that may not survive a power cut is none: it goes again, as far as the disk lets it."""
+        result = failed.of(placed)
+        if not isinstance(result, Placed):
+            undo = _undoing(wish, placed)
+            if undo is not None:
+                self._dropped_or_error(undo, Pending(self.disk))
+        return result
 
     def drop(self, batch: Sequence[Drop]) -> list[Dropped | SmartsortError]:
         """Take each name away if its bytes provably live under the other name; in order.
@@ -200,7 +212,7 @@ class Placer:
         if leaving.same_file(staying):
             check_unchanged(wish.path, leaving, wish.expected)
             if status.st_nlink < 2 or self._same_entry(wish.path, wish.because_of):
-                raise StorageError(
+                raise NameKept(
                     f"{shown(wish.path)} is kept: {shown(wish.because_of)} is the same name and not another"
                 )
         else:
@@ -220,7 +232,7 @@ class Placer:
         if leaving.size != staying.size or (
             staying != wish.kept and sha256_of(wish.because_of, staying) != wish.sha256
         ):
-            raise StorageError(
+            raise NameKept(
                 f"{shown(wish.path)} is kept: {shown(wish.because_of)} does not hold the same bytes; "
                 "compare the two by hand"
             )
@@ -272,19 +284,7 @@ class Move:
 
     def undo(self) -> list[Dropped | SmartsortError]:
         """Drop the names that this move made; those that were there before stay. In order."""
-        return self._drop_each(
-            lambda wish, placed: (
-                None
-                if placed.already
-                else Drop(
-                    placed.path,
-                    because_of=placed.source,
-                    sha256=wish.sha256 or _UNREAD,
-                    kept=placed.source_stamp,
-                    expected=placed.stamp,
-                )
-            )
-        )
+        return self._drop_each(_undoing)
 
     def _drop_each(
         self, wish_for: Callable[[Placing, Placed], Drop | None]
@@ -306,8 +306,21 @@ class Move:
         return [next(dropped) if answer is None else answer for answer in answers]
 
 
-def _not_there(wish: Drop) -> StorageError:
-    return StorageError(
+def _undoing(wish: Placing, placed: Placed) -> Drop | None:
+    """What takes a name away that was made just now; None for one that was there before."""
+    if placed.already:
+        return None
+    return Drop(
+        placed.path,
+        because_of=placed.source,
+        sha256=wish.sha256 or _UNREAD,
+        kept=placed.source_stamp,
+        expected=placed.stamp,
+    )
+
+
+def _not_there(wish: Drop) -> NameKept:
+    return NameKept(
         f"{shown(wish.path)} is kept: its bytes should live on at {shown(wish.because_of)}, which is not "
         "there; is its folder mounted?"
     )

@@ -7,6 +7,7 @@ SmartsortError
 │   ├── FileUnreadable it may not be read, or the disk fails on it
 │   └── NotAFile       a folder, a symbolic link, a pipe, a device
 └── StorageError ...   a whole folder cannot (see `smartsort.errors`)
+    └── NameKept       a name stays, because its bytes are not proved to live elsewhere
 """
 
 from __future__ import annotations
@@ -40,6 +41,10 @@ class FileUnreadable(FileProblem):
 
 class NotAFile(FileProblem):
     """Something that is no regular file; it is never followed nor opened."""
+
+
+class NameKept(StorageError):
+    """A name that stays, because its bytes are not proved to live under another. Waiting does not help."""
 
 
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})

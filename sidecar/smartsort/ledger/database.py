@@ -14,7 +14,7 @@ from typing import Self, TypeVar
 
 from sqlite_utils import Database
 
-from smartsort.errors import LedgerError, StorageFull
+from smartsort.errors import LedgerError, StorageError, StorageFull
 
 T = TypeVar("T")
 Work = Callable[[Database], T]
@@ -24,7 +24,13 @@ BUSY_TIMEOUT_MS = 10_000
 
 _CACHE_KIB = 8 * 1024
 
-_FULL = ("database or disk is full", "disk I/O error")
+_NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
+"""A full disk is an I/O error to SQLite where its shared memory cannot grow."""
+
+_NOT_NOW = frozenset(
+    {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
+)
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
 def _connect(path: str, *, read_only: bool) -> Database:
@@ -79,8 +85,8 @@ class Ledger:
     committed, or nothing. `read` runs one on a read-only connection of the calling thread. The `a...`
     forms do the same for asyncio without blocking the event loop.
 
-    Raises LedgerError when the file cannot be opened or is no ledger, StorageFull when a commit finds
-    no space; both leave the last committed state.
+    Raises LedgerError when the file cannot be opened, is damaged or no ledger, StorageFull when a commit
+    finds no space, StorageError when it may not write; all leave the last committed state.
     """
 
     def __init__(self, path: str) -> None:
@@ -165,20 +171,38 @@ class Ledger:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
-        except sqlite3.OperationalError as problem:
-            text = str(problem)
-            if any(sign in text for sign in _FULL):
-                raise StorageFull(
-                    f"the ledger {self.path} cannot grow: {text}. Free space there; work goes on by itself."
-                ) from problem
-            raise
+        except sqlite3.DatabaseError as problem:
+            raise self._meant(problem) from problem
         return result
+
+    def _meant(self, problem: sqlite3.DatabaseError) -> Exception:
+        """What an error of SQLite means to a person; itself where only we can be at fault."""
+        # Extended codes carry the plain one in their lowest byte.
+        code = getattr(problem, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        if code in _NO_ROOM:
+            return StorageFull(
+                f"the ledger {self.path} cannot grow: {problem}. Free space there; work goes on by itself."
+            )
+        if code in _NOT_NOW:
+            return StorageError(
+                f"the ledger {self.path} cannot be used: {problem}. Is its disk mounted read-write, and does "
+                "no other program hold it? Work goes on by itself."
+            )
+        if code in _DAMAGED:
+            return LedgerError(
+                f"the ledger {self.path} is damaged: {problem}. Stop smartsort and put a backup in its place "
+                "(smartsort restore)."
+            )
+        return problem
 
     # --- reading -----------------------------------------------------------------------------
 
     def read(self, work: Work[T]) -> T:
         """What `work(db)` returned, on this thread's own read-only connection."""
-        return work(self._reader())
+        try:
+            return work(self._reader())
+        except sqlite3.DatabaseError as problem:
+            raise self._meant(problem) from problem
 
     async def aread(self, work: Work[T]) -> T:
         """As `read`, in a thread of the default pool."""

@@ -91,8 +91,8 @@ class Change:
     """What Immich has to be told: kind and data, into the outbox."""
     intent: tuple[str, Mapping[str, Any]] | None = None
     """Journal that this act is about to happen."""
-    intents_done: bool = False
-    """The acts journalled for this photo have happened."""
+    intents_done: tuple[str, ...] = ()
+    """Acts journalled for this photo that have happened."""
 
 
 class StaleChange(RuntimeError):
@@ -188,8 +188,8 @@ def _apply_one(db: Database, change: Change, at: str) -> None:
         source_tables.open_review(db, change.photo_id, change.review, at)
     for kind, data in change.messages:
         facts.post(db, kind, change.photo_id, data, at)
-    if change.intents_done:
-        execute("DELETE FROM intents WHERE photo_id = ?", (change.photo_id,))
+    for act in change.intents_done:
+        execute("DELETE FROM intents WHERE photo_id = ? AND act = ?", (change.photo_id, act))
     if change.intent is not None:
         act, data = change.intent
         execute(
@@ -245,7 +245,7 @@ def purged(photo: Photo, names: Sequence[Name]) -> Change:
         expect=TRASHED,
         names_removed=tuple((n.area, n.path) for n in names),
         events=(NewEvent("purged", photo.id, data),),
-        intents_done=True,
+        intents_done=("purge",),
     )
 
 

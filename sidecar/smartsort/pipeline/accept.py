@@ -17,14 +17,15 @@ from sqlite_utils import Database
 
 from smartsort.core.model import State
 from smartsort.errors import SmartsortError, StorageError
-from smartsort.files.names import NAME_BYTES, shortened
-from smartsort.files.placement import Drop, Placed, Placing
+from smartsort.files.placement import Drop, Dropped, Placed, Placing
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp
 from smartsort.ledger import photos
 from smartsort.ledger.photos import Change, NewPhoto
 from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
+from smartsort.pipeline.claimed import temp_name
 from smartsort.pipeline.context import Context
+from smartsort.pipeline.recover import Recovered, Recovery
 
 log = logging.getLogger(__name__)
 
@@ -57,28 +58,23 @@ class _Taken:
     placed: Placed
 
 
+SETTLE_SECONDS = 60.0
+"""Between two tries to remove what could not be removed from where it lay."""
+
 UNREAD = "not read yet"
 """Equal to no digest: a verified copy may replace its source by its stamps alone."""
-
-
-def temp_name(photo_id: int, member: Member, original_name: str) -> str:
-    """The claimed file's name in `temp_downloads/`: the id first, so that it explains itself."""
-    return shortened(f"{photo_id}-{member.value}_{original_name}", NAME_BYTES)
-
-
-def photo_id_of(name: str) -> int | None:
-    """The photo a claimed file belongs to, None for a name that is not ours."""
-    head, _, rest = name.partition("-")
-    return int(head) if rest and head.isascii() and head.isdigit() else None
 
 
 class Accept:
     """Claims offered files, many at a time."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, recovered: Recovered | None = None) -> None:
         self._context = context
         self._lock = asyncio.Lock()
-        self.stuck: set[tuple[str, int, int]] = set()
+        self._open: set[int] = set(recovered.open_claims if recovered else ())
+        """Photos whose claim is not over; after an error they are settled before the next claim."""
+        self._settle_at = 0.0
+        self.stuck: set[tuple[str, int, int]] = set(recovered.stuck if recovered else ())
         """(path, inode, mtime) of files that are claimed but could not be removed from where they lay."""
 
     async def claim(self, offered: Sequence[Offered]) -> list[Photo | SmartsortError]:
@@ -88,9 +84,30 @@ class Accept:
         """
         results: list[Photo | SmartsortError] = []
         async with self._lock:
+            await self._settle()
             for start in range(0, len(offered), BATCH):
-                results += await self._claim(offered[start : start + BATCH])
+                try:
+                    results += await self._claim(offered[start : start + BATCH])
+                except BaseException:
+                    self._settle_at = 0.0
+                    raise
         return results
+
+    async def settle(self) -> None:
+        """Take back, or finish, claims that met an error; tried again now and then while it fails."""
+        async with self._lock:
+            await self._settle()
+
+    async def _settle(self) -> None:
+        # What is offered again must not become a second photo.
+        context = self._context
+        now = context.clock.monotonic()
+        if not self._open or now < self._settle_at:
+            return
+        found = await asyncio.to_thread(Recovery(context).settle_claims, set(self._open))
+        self.stuck, self._open = found.stuck, found.open_claims
+        self._settle_at = now + SETTLE_SECONDS
+        context.bells.ring(State.CLAIMED)
 
     async def _claim(self, batch: Sequence[Offered]) -> list[Photo | SmartsortError]:
         context = self._context
@@ -118,6 +135,7 @@ class Accept:
             return rows
 
         rows = await context.ledger.awrite(write_intents)
+        self._open |= {row.id for row in rows}
         context.checkpoint("claim:intent")
         placed = await asyncio.to_thread(self._place, rows, batch)
         context.checkpoint("claim:placed")
@@ -136,7 +154,8 @@ class Accept:
             await context.ledger.awrite(lambda db: photos.forget_unclaimed(db, refused))
         await context.commit([self._claimed(row, offer, taken) for row, offer, taken in good])
         context.checkpoint("claim:committed")
-        await self._drop(good)
+        held = await self._drop(good)
+        self._open -= {row.id for row in rows} - held
         context.checkpoint("claim:dropped")
         return results
 
@@ -175,11 +194,14 @@ class Accept:
                     {"name": shown(row.original_name), "source": row.source, "origin": row.origin},
                 ),
             ),
-            intents_done=offer.keep_origin,
+            intents_done=("claim",) if offer.keep_origin else (),
         )
 
-    async def _drop(self, good: Sequence[tuple[Photo, Offered, list[_Taken]]]) -> None:
-        """The names in the inbox go; what cannot go is remembered, so that it is not taken twice."""
+    async def _drop(self, good: Sequence[tuple[Photo, Offered, list[_Taken]]]) -> set[int]:
+        """The names in the inbox go; what cannot go is remembered, so that it is not taken twice.
+
+        Ids of photos of which a name stays.
+        """
         context = self._context
         drops = [
             (
@@ -198,16 +220,25 @@ class Accept:
             for t in taken
         ]
         if not drops:
-            return
-        results = await asyncio.to_thread(context.placer.drop, [d for *_, d in drops])
+            return set()
+        results: Sequence[Dropped | SmartsortError]
+        try:
+            results = await asyncio.to_thread(context.placer.drop, [d for *_, d in drops])
+        except StorageError as problem:  # they are claimed all the same
+            results = [problem] * len(drops)
         held: set[int] = set()
         for (row, stamp, drop), result in zip(drops, results, strict=True):
             if isinstance(result, StorageError):
                 held.add(row.id)
                 self.stuck.add((drop.path, stamp.inode, stamp.mtime_ns))
-                log.warning("%s is claimed but stays in the inbox: %s", shown(drop.path), result)
+                log.warning("%s is claimed but stays where it lay: %s", shown(drop.path), result)
         done = sorted({row.id for row, *_ in drops} - held)
-        await context.commit([Change(i, intents_done=True) for i in done])
+        try:
+            await context.commit([Change(i, intents_done=("claim",)) for i in done])
+        except StorageError as problem:
+            log.warning("%s", problem)
+            held.update(done)
+        return held
 
 
 def _origins(photo_id: int, offer: Offered) -> list[list[str]]:

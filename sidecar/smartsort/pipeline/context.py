@@ -126,6 +126,9 @@ class Context:
     bells: Bells = field(default_factory=Bells)
     arranging: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held by whoever rearranges photos at rest: a human's action, or the stage that judges again."""
+    unsettled: set[int] = field(default_factory=set)
+    """Photos whose last act met an error. What it left is finished or taken back before the next act, as it
+    would be at the next start."""
     checkpoint: Callable[[str], None] = lambda _: None
     """Called with a step's name before and after it; kill tests die here."""
     _folders: dict[Area, str] = field(init=False, default_factory=dict)

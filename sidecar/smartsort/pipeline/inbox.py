@@ -50,6 +50,7 @@ class Inbox:
         look = self._tracker.look(scan.entries)
         for orphan in look.orphans:
             log.warning("%s stays in the inbox: the photo it belongs to never came", shown(orphan.path))
+        await self._accept.settle()
         offered = await asyncio.to_thread(self._offers, look.settled)
         results = await self._accept.claim(offered) if offered else []
         refused = sum(isinstance(r, SmartsortError) for r in results)

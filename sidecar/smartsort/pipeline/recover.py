@@ -1,33 +1,43 @@
-"""Start-up: finish or take back what a crash left open, by comparing journal, ledger and disk.
+"""Finish or take back what a crash or an error left open, by comparing journal, ledger and disk.
 
 Nothing here decides anything: a photo ends up in the state it was in before the act, or after it, and the
-stages go on from there.
+stages go on from there. What cannot be done now (a folder that may not be written) stays in the journal.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from sqlite_utils import Database
 
-from smartsort.core.model import State
-from smartsort.errors import SmartsortError
+from smartsort.core.model import AT_REST, State
+from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.hashing import sha256_of
 from smartsort.files.names import split_extension
 from smartsort.files.placement import Drop, sweep_temporaries
-from smartsort.files.problems import FileProblem
+from smartsort.files.problems import FileProblem, NameKept
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, stamp
 from smartsort.ledger import facts, photos
 from smartsort.ledger.photos import TRASHED, Change, Intent, purged
 from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
-from smartsort.pipeline.accept import photo_id_of
+from smartsort.pipeline.claimed import photo_id_of
 from smartsort.pipeline.context import Context
 
 log = logging.getLogger(__name__)
+
+TIDY_SECONDS = 60.0
+"""Between two looks at what acts that met an error left behind."""
+
+_TAKEN_BACK = ("route", "arrange")
+"""Acts whose new names are taken back when the ledger never heard of them."""
+
+_FINISHED = ("drop", "purge")
+"""Acts the ledger knows of, whose old names go."""
 
 _STEM = 16
 """Letters of a photo's name that every name made from it begins with, after its prefix."""
@@ -44,33 +54,75 @@ class Recovered:
     leftovers_dropped: int = 0
     unknown: tuple[str, ...] = ()
     """Files in `temp_downloads/` that no photo of the ledger accounts for; they are left alone."""
+    stuck: set[tuple[str, int, int]] = field(default_factory=set)
+    """(path, inode, mtime) of files that are claimed and could not be removed from where they lay."""
+    open_claims: set[int] = field(default_factory=set)
+    """Photos whose claim could not be finished."""
 
 
 class Recovery:
-    """Runs once, before any stage; blocking, call it in a thread."""
+    """Blocking, call it in a thread. `run` goes before any stage, `settle` before the next act of a photo."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._done = Recovered()
+        self._offered_again = False
 
     def run(self) -> Recovered:
         """Bring ledger and disk together again. Repeating it, or being killed in it, is harmless."""
+        unsettled = self._context.unsettled
         self._sweep()
         for intent in self._context.ledger.read(photos.open_intents):
-            photo = self._context.ledger.read(lambda db, i=intent.photo_id: photos.get(db, i))  # type: ignore[misc]
-            if photo is None:
-                continue
-            if intent.act == "claim":
-                self._claim(intent, photo)
-            elif intent.act in ("route", "arrange"):
-                self._route(intent, photo)
-            elif intent.act == "drop":
-                self._finish(intent, photo)
-            elif intent.act == "purge":
-                self._purge(photo)
-        self._leftovers()
+            if not self._settle(intent):
+                (self._done.open_claims if intent.act == "claim" else unsettled).add(intent.photo_id)
+        unsettled |= self._leftovers()
         self._context.ledger.write(photos.retry_problems)
         return self._done
+
+    def settle(self, photo_ids: Collection[int], *, making: bool = True) -> None:
+        """As `run` for those of these photos whose last act met an error; nobody may be moving them.
+
+        What cannot be settled stays noted as unsettled. `making` False: names that were made are left,
+        somebody may be about to use them; only old ones go.
+        """
+        unsettled = self._context.unsettled
+        wanted = unsettled.intersection(photo_ids)
+        if wanted:
+            acts = (*_TAKEN_BACK, *_FINISHED) if making else _FINISHED
+            unsettled -= wanted - self._settle_acts(wanted, acts) - self._leftovers(wanted)
+
+    def settle_claims(self, photo_ids: Collection[int]) -> Recovered:
+        """As `run` for these claims, which nobody may be working on; `open_claims` are those that stay open.
+
+        What still lies where it was offered will be offered again: its claim is taken back.
+        """
+        self._offered_again = True
+        self._done.open_claims = self._settle_acts(photo_ids, ("claim",))
+        return self._done
+
+    def _settle_acts(self, photo_ids: Collection[int], acts: Sequence[str]) -> set[int]:
+        """Ids of the photos with one of these acts still open."""
+        found = self._context.ledger.read(photos.open_intents)
+        return {
+            intent.photo_id
+            for intent in found
+            if intent.photo_id in photo_ids and intent.act in acts and not self._settle(intent)
+        }
+
+    def _settle(self, intent: Intent) -> bool:
+        """False when something of it is still open."""
+        photo = self._context.ledger.read(lambda db: photos.get(db, intent.photo_id))
+        if photo is None:
+            return True
+        if intent.act == "claim":
+            return self._claim(intent, photo)
+        if intent.act in _TAKEN_BACK:
+            return self._route(intent, photo)
+        if intent.act == "drop":
+            return self._finish(intent, photo)
+        if intent.act == "purge":
+            self._purge(photo)
+        return True
 
     # --- temporary files of copies -----------------------------------------------------------
 
@@ -90,7 +142,7 @@ class Recovery:
 
     # --- claims ------------------------------------------------------------------------------
 
-    def _claim(self, intent: Intent, photo: Photo) -> None:
+    def _claim(self, intent: Intent, photo: Photo) -> bool:
         context = self._context
         temp = context.folder(Area.TEMP)
         origins = [(Member(m), name, origin) for m, name, origin in intent.data["origins"]]
@@ -105,13 +157,18 @@ class Recovery:
             taken = {n.path for n in names}
             whole = all(name in taken or _stamp(origin) is None for _, name, origin in origins)
             there = any(m is Member.PHOTO and _stamp(origin) is not None for m, _, origin in origins)
-            if not any(n.member is Member.PHOTO for n in names) or (there and not whole):
-                # Not all was taken: it lies where it was dropped and the next scan takes it together.
-                for _, name, origin in origins:
-                    self._drop(Drop(os.path.join(temp, name), origin, sha256=self._digest(origin)))
+            offered = self._offered_again and all(_stamp(origin) is not None for *_, origin in origins)
+            if not any(n.member is Member.PHOTO for n in names) or (there and not whole) or offered:
+                # Not all was taken, or not for good: it lies where it was dropped, and is taken together.
+                drops = [
+                    Drop(os.path.join(temp, name), origin, sha256=self._digest(origin))
+                    for _, name, origin in origins
+                ]
+                if not self._drop_all(drops):
+                    return False
                 context.ledger.write(lambda db: photos.forget_unclaimed(db, [photo.id]))
                 self._done.claims_forgotten += 1
-                return
+                return True
             data = {"name": shown(photo.original_name), "source": photo.source, "origin": photo.origin}
             self._write(
                 Change(
@@ -129,47 +186,64 @@ class Recovery:
                 home = next(
                     (n for n in held if n.path == name), next((n for n in held if n.member is member), None)
                 )
-                if home is not None:
-                    self._drop(
-                        Drop(origin, context.absolute(home), sha256=self._digest(context.absolute(home)))
-                    )
-        self._write(Change(photo.id, intents_done=True))
+                if home is None:
+                    continue
+                place = context.absolute(home)
+                if not self._drop(Drop(origin, place, sha256=self._digest(place))):
+                    lying = _stamp(origin)
+                    if lying is not None:
+                        self._done.stuck.add((origin, lying.inode, lying.mtime_ns))
+            if {path for path, *_ in self._done.stuck}.intersection(origin for *_, origin in origins):
+                return False
+        self._write(Change(photo.id, intents_done=("claim",)))
+        return True
 
     # --- routes ------------------------------------------------------------------------------
 
-    def _route(self, intent: Intent, photo: Photo) -> None:
+    def _route(self, intent: Intent, photo: Photo) -> bool:
         """Take back names that were made and never written down; the photo is routed anew."""
         context = self._context
         held = context.ledger.read(lambda db: photos.names_of(db, [photo.id]))[photo.id]
+        drops: list[Drop] = []
         for area_name, folder, _prefix in intent.data["targets"]:
             area = Area(area_name)
             sweep_temporaries(os.path.join(context.folder(area), folder))
-            for source in held:
-                for path in self._twins(area, folder, source, photo):
-                    self._drop(Drop(path, context.absolute(source), sha256=source.sha256 or photo.sha256))
-        self._write(Change(photo.id, intents_done=True))
+            drops += [
+                Drop(path, context.absolute(source), sha256=source.sha256 or photo.sha256)
+                for source in held
+                for path in self._twins(area, folder, source, photo)
+            ]
+        if not self._drop_all(drops):
+            return False
+        self._write(Change(photo.id, intents_done=(intent.act,)))
         self._done.routes_taken_back += 1
+        return True
 
     # --- actions -----------------------------------------------------------------------------
 
-    def _finish(self, intent: Intent, photo: Photo) -> None:
+    def _finish(self, intent: Intent, photo: Photo) -> bool:
         """The ledger knows the new names: the old ones go, and Immich looks at the shard again."""
         context = self._context
         held = context.ledger.read(lambda db: photos.names_of(db, [photo.id]))[photo.id]
         known = {context.absolute(n) for n in held}
-        for path, because_of, sha256 in intent.data["drops"]:
-            if path not in known:
-                self._drop(Drop(path, because_of, sha256=sha256))
+        drops = [
+            Drop(path, because_of, sha256=sha256)
+            for path, because_of, sha256 in intent.data["drops"]
+            if path not in known
+        ]
+        if not self._drop_all(drops):
+            return False
         at = context.clock.text()
 
         def write(db: Database) -> None:
-            photos.apply(db, [Change(photo.id, intents_done=True)], at)
+            photos.apply(db, [Change(photo.id, intents_done=("drop",))], at)
             shard = intent.data.get("scan")
             if shard is not None and context.tuning.trigger_scan:
                 facts.post_once(db, "scan", {"shard": shard}, at)
 
         context.ledger.write(write)
         self._done.actions_finished += 1
+        return True
 
     def _purge(self, photo: Photo) -> None:
         """The photo's own name goes last: while it is there, the next purge goes on with what is left."""
@@ -180,7 +254,7 @@ class Recovery:
             self._write(purged(photo, held))
         else:
             removed = tuple((n.area, n.path) for n in gone if n not in own)
-            self._write(Change(photo.id, names_removed=removed, intents_done=True))
+            self._write(Change(photo.id, names_removed=removed, intents_done=("purge",)))
 
     def _twins(self, area: Area, folder: str, source: Name, photo: Photo) -> Iterator[str]:
         """Names in a target folder that are the same file as `source` and that no row knows."""
@@ -210,42 +284,54 @@ class Recovery:
 
     # --- what is left in temp_downloads ------------------------------------------------------
 
-    def _leftovers(self) -> None:
-        """Temporary names whose photo has moved on: drop them once the bytes are proved to be elsewhere."""
+    def _leftovers(self, photo_ids: Collection[int] | None = None) -> set[int]:
+        """Temporary names whose photo has moved on go once the bytes are proved to be elsewhere.
+
+        Of these photos, or of all. Ids of photos of which one could not go.
+        """
         context = self._context
         temp = context.folder(Area.TEMP)
         unknown: list[str] = []
+        left: set[int] = set()
         for entry in os.scandir(temp):
             photo_id = photo_id_of(entry.name)
-            if photo_id is None:
+            if photo_id is None or (photo_ids is not None and photo_id not in photo_ids):
                 continue
             if context.ledger.read(lambda db, n=entry.name: photos.name_at(db, Area.TEMP, n)):  # type: ignore[misc]
                 continue
             held = context.ledger.read(lambda db, i=photo_id: photos.names_of(db, [i]))[photo_id]  # type: ignore[misc]
-            if not any(self._drop_if_same(entry.path, context.absolute(n)) for n in held):
-                unknown.append(entry.path)
-                log.warning("%s belongs to no photo of the ledger; it is left alone", shown(entry.path))
+            home = next((n for n in held if self._same(entry.path, context.absolute(n))), None)
+            if home is not None:
+                there = context.absolute(home)
+                if not self._drop(Drop(entry.path, there, sha256=self._digest(there))):
+                    left.add(photo_id)
+                continue
+            unknown.append(entry.path)
+            log.warning("%s belongs to no photo of the ledger; it is left alone", shown(entry.path))
         self._done.unknown = tuple(unknown)
+        return left
 
-    def _drop_if_same(self, path: str, home: str) -> bool:
+    def _same(self, path: str, home: str) -> bool:
         one, other = _stamp(path), _stamp(home)
         if one is None or other is None or one.size != other.size:
             return False
-        if not one.same_file(other) and sha256_of(path) != sha256_of(home):
-            return False
-        return self._drop(Drop(path, home, sha256=self._digest(home)))
+        return one.same_file(other) or sha256_of(path) == sha256_of(home)
 
     # --- the acts ----------------------------------------------------------------------------
 
     def _drop(self, drop: Drop) -> bool:
-        [result] = self._context.placer.drop([drop])
-        if isinstance(result, FileProblem):
-            return False
-        if isinstance(result, SmartsortError):
-            log.warning("%s", result)
-            return False
-        self._done.leftovers_dropped += not result.already
-        return True
+        """False when the name could not go now. What is another file by now is somebody's and stays."""
+        return self._drop_all([drop])
+
+    def _drop_all(self, drops: Sequence[Drop]) -> bool:
+        done = True
+        for result in self._context.placer.drop(drops):
+            if isinstance(result, StorageError):
+                log.warning("%s", result)
+                done &= isinstance(result, NameKept)
+            elif not isinstance(result, SmartsortError):
+                self._done.leftovers_dropped += not result.already
+        return done
 
     def _digest(self, path: str) -> str | None:
         try:
@@ -256,6 +342,29 @@ class Recovery:
     def _write(self, change: Change) -> None:
         at = self._context.clock.text()
         self._context.ledger.write(lambda db: photos.apply(db, [change], at))
+
+
+class Tidy:
+    """The maintenance step that clears up after acts that met an error and are not tried again."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def step(self) -> float:
+        """Settle what can be; seconds until the next look. Raises RootUnavailable."""
+        context = self._context
+        if not context.unsettled:
+            return TIDY_SECONDS
+        async with context.arranging:
+            ids = set(context.unsettled)
+            rows = await context.ledger.aread(lambda db: photos.by_ids(db, list(ids)))
+            # The stages may be using a photo on its way, so there only old names are dropped.
+            resting = {photo.id for photo in rows if photo.state in AT_REST}
+            gone = ids - {photo.id for photo in rows}
+            context.unsettled -= gone
+            await asyncio.to_thread(Recovery(context).settle, resting)
+            await asyncio.to_thread(lambda: Recovery(context).settle(ids - resting, making=False))
+        return TIDY_SECONDS
 
 
 def _stamp(path: str) -> FileStamp | None:

@@ -16,10 +16,11 @@ from smartsort.core.decision import decide
 from smartsort.core.model import Decision, Evidence, Outcome, Person, State
 from smartsort.core.naming import folder_name
 from smartsort.core.wording import short
-from smartsort.errors import SmartsortError, StorageFull
+from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.media import RAW_EXTENSIONS
 from smartsort.files.names import NAME_BYTES, candidates, shortened, with_prefix
-from smartsort.files.placement import Drop, Placed, Placing
+from smartsort.files.placement import Drop, Dropped, Placed, Placing
+from smartsort.files.problems import NameKept
 from smartsort.files.shown import shown
 from smartsort.ledger import photos
 from smartsort.ledger.photos import Change
@@ -27,6 +28,7 @@ from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
 from smartsort.ledger.source_tables import Download, ReviewRow
 from smartsort.pipeline.context import Context
 from smartsort.pipeline.people import People
+from smartsort.pipeline.recover import Recovery
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +108,25 @@ class Router:
     async def route(self, verdicts: Sequence[Verdict]) -> list[int]:
         """Decide and route photos; the ids of those that arrived.
 
-        A photo that cannot be routed keeps its state and notes the problem. Raises StorageFull when there
-        is no room for another name.
+        A photo that cannot be routed keeps its state and notes the problem. Raises StorageError when a folder
+        or the ledger takes nothing, after routing what could be.
         """
         if not verdicts:
             return []
+        ids = [v.photo.id for v in verdicts]
+        if self._context.unsettled.intersection(ids):
+            await asyncio.to_thread(Recovery(self._context).settle, ids)
+        try:
+            return await self._route(verdicts, ids)
+        except BaseException:
+            # Whatever of it happened: the journal knows, and the next turn looks there first.
+            self._context.unsettled.update(ids)
+            raise
+
+    async def _route(self, verdicts: Sequence[Verdict], ids: Sequence[int]) -> list[int]:
         context = self._context
         at = context.clock.now().astimezone()
         policy = context.policy()
-        ids = [v.photo.id for v in verdicts]
         names = await context.ledger.aread(lambda db: photos.names_of(db, ids))
         routes = []
         for verdict in verdicts:
@@ -262,7 +274,7 @@ class Router:
             review=review,
             review_closed=("withdrawn", "smartsort") if again and state is not State.REVIEW else None,
             messages=tuple(self._messages(route)),
-            intents_done=True,
+            intents_done=("route",),
             # What is claimed explains itself at the next start; a name under `review/` has to be named here.
             intent=("drop", {"drops": [list(d) for d in self._drops(route)]}) if again else None,
         )
@@ -293,11 +305,20 @@ class Router:
 
     async def _leave(self, done: list[_Route]) -> None:
         """Drop the names that were left, whose bytes now live on elsewhere."""
-        drops = [Drop(*drop) for route in done for drop in self._drops(route)]
-        if drops:
-            await asyncio.to_thread(self._context.placer.drop, drops)
-        again = [r.photo.id for r in done if r.photo.state is State.REVIEW]
-        await self._context.commit([Change(photo_id, intents_done=True) for photo_id in again])
+        drops = [(route.photo.id, Drop(*drop)) for route in done for drop in self._drops(route)]
+        results: Sequence[Dropped | SmartsortError]
+        try:
+            results = await asyncio.to_thread(self._context.placer.drop, [drop for _, drop in drops])
+        except StorageError as problem:  # they are routed all the same
+            results = [problem] * len(drops)
+        stay = {
+            photo_id
+            for (photo_id, _), result in zip(drops, results, strict=True)
+            if isinstance(result, StorageError) and not isinstance(result, NameKept)
+        }
+        self._context.unsettled |= stay
+        again = [r.photo.id for r in done if r.photo.state is State.REVIEW and r.photo.id not in stay]
+        await self._context.commit([Change(photo_id, intents_done=("drop",)) for photo_id in again])
 
     def _drops(self, route: _Route) -> list[tuple[str, str, str | None]]:
         """Each name that goes, with the name its bytes live on under, and their digest."""
@@ -314,19 +335,23 @@ class Router:
         """Take back what a failed route did get done, and leave the photo where it was."""
         if not failed:
             return
+        context = self._context
         drops = [
-            Drop(self._context.absolute(n), because_of=self._context.absolute(route.source), sha256=n.sha256)
+            (route.photo.id, Drop(context.absolute(n), because_of=context.absolute(source), sha256=n.sha256))
             for route in failed
-            for *_, n in route.placed
-            if n.member is Member.PHOTO and (n.area, n.path) not in {(h.area, h.path) for h in route.held}
+            for _, source, n in route.placed
+            if (n.area, n.path) not in {(h.area, h.path) for h in route.held}
         ]
-        if drops:
-            await asyncio.to_thread(self._context.placer.drop, drops)
-        await self._context.commit(
-            [Change(r.photo.id, values={"problem": str(r.problem)}, intents_done=True) for r in failed]
-        )
+        results = await asyncio.to_thread(context.placer.drop, [drop for _, drop in drops])
+        left = {i for (i, _), result in zip(drops, results, strict=True) if isinstance(result, StorageError)}
+        context.unsettled |= left
+        back = [Change(r.photo.id, intents_done=("route",)) for r in failed if r.photo.id not in left]
+        await context.commit(back)
+        # A folder's trouble is the folder's: it is told as such, and the photo tries again as soon as others.
+        of_files = [r for r in failed if not isinstance(r.problem, StorageError)]
+        await context.commit([Change(r.photo.id, values={"problem": str(r.problem)}) for r in of_files])
         for route in failed:
-            if isinstance(route.problem, StorageFull):
+            if isinstance(route.problem, StorageError):
                 raise route.problem
 
 

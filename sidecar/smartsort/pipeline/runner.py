@@ -41,8 +41,8 @@ class Stage:
     """A stage as the runner sees it.
 
     `step` does a batch and tells how it went: True for "there may be more", False for "nothing to do", a
-    number for "again in so many seconds", None for "nothing to do until a bell rings". `uses` names what a
-    failure means: the kinds of trouble that end when a step succeeds.
+    number for "again in so many seconds", None for "nothing to do until a bell rings". `uses` names the
+    kinds of trouble about which a step that did something proves that they need not go on.
     """
 
     name: str
@@ -76,8 +76,8 @@ class Runner:
 
     async def run(self) -> None:
         """Work until `stop` is set. Raises only what no stage can wait out (a broken ledger)."""
-        tasks = [asyncio.create_task(self._work(stage), name=f"stage {stage.name}") for stage in self._stages]
-        tasks.append(asyncio.create_task(self._retry_problems(), name="retry problems"))
+        stages = [*self._stages, Stage("retries", (), self._retry_problems)]
+        tasks = [asyncio.create_task(self._work(stage), name=f"stage {stage.name}") for stage in stages]
         stopper = asyncio.create_task(self.stop.wait(), name="stop")
         try:
             await asyncio.wait([stopper, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -114,7 +114,9 @@ class Runner:
                 backoff = min(self.longest_backoff, backoff * 2)
                 continue
             backoff = self.first_backoff
-            if result is not None and result is not False and self.troubles.end(*stage.uses):
+            if result is None or result is False:
+                self.troubles.idle(stage.name)
+            elif self.troubles.well(stage.name, *stage.uses):
                 self._over.set()  # whoever backed off because of it need not wait longer
                 self._over = asyncio.Event()
             if result is True:
@@ -128,7 +130,7 @@ class Runner:
         kind = kind_of(problem)
         if kind == "bug":
             log.error("stage %s failed; it tries again", stage.name, exc_info=problem)
-        self.troubles.begin(kind, str(problem) or type(problem).__name__)
+        self.troubles.begin(kind, str(problem) or type(problem).__name__, stage.name)
 
     async def _sleep(self, seconds: float, sooner: asyncio.Event | None = None) -> None:
         """Wait, but not beyond `stop`, nor beyond `sooner`."""
@@ -140,11 +142,10 @@ class Runner:
             for waiter in waiters:
                 waiter.cancel()
 
-    async def _retry_problems(self) -> None:
-        while not self.stop.is_set():
-            await self._sleep(self.retry_problems)
-            if await self._context.ledger.awrite(photos.retry_problems):
-                self._context.bells.ring_all()
+    async def _retry_problems(self) -> float:
+        if await self._context.ledger.awrite(photos.retry_problems):
+            self._context.bells.ring_all()
+        return self.retry_problems
 
 
 def kind_of(problem: BaseException) -> str:

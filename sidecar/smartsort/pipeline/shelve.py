@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,10 +12,10 @@ from sqlite_utils import Database
 
 from smartsort.core.model import State
 from smartsort.core.naming import shard_folder
-from smartsort.errors import ImmichError, ImmichRejected, SmartsortError, StorageFull
+from smartsort.errors import ImmichError, ImmichRejected, SmartsortError, StorageError
 from smartsort.files.media import acceptable_for
 from smartsort.files.names import candidates, library_name
-from smartsort.files.placement import Drop, Placed, Placing
+from smartsort.files.placement import Drop, Dropped, Placed, Placing
 from smartsort.ledger import facts, photos
 from smartsort.ledger.facts import Shard
 from smartsort.ledger.photos import Change, apply
@@ -47,7 +48,8 @@ class Shelve:
     async def step(self) -> bool:
         """Place as many as the bound allows; False when there is nothing to place or no room.
 
-        Raises ImmichError while the library cannot be made sure of: then nothing is placed.
+        Raises ImmichError while the library cannot be made sure of: then nothing is placed. Raises
+        StorageError for what the library did not take, after everything else is placed.
         """
         context = self._context
         if not context.enabled():
@@ -61,12 +63,14 @@ class Shelve:
             return False
         shard = await context.ledger.awrite(lambda db: facts.open_shard(db, context.tuning.shard_size))
         await self._library(shard)
-        placed = await self._place(batch, shard)
+        placed, problem = await self._place(batch, shard)
         counts = await context.ledger.aread(photos.unfinished)
         backlog = sum(counts.get(state, 0) for state in _BACKLOG)
         self.batches.placed(len(batch), backlog, context.clock.monotonic())
         if placed:
             await self.scan(shard.number)
+        if problem is not None:
+            raise problem
         return True
 
     async def room(self, waiting: int) -> int:
@@ -137,7 +141,8 @@ class Shelve:
         shard = await context.ledger.awrite(lambda db: facts.open_shard(db, context.tuning.shard_size))
         return await self._library(shard)
 
-    async def _place(self, batch: list[Photo], shard: Shard) -> int:
+    async def _place(self, batch: list[Photo], shard: Shard) -> tuple[int, StorageError | None]:
+        """How many were placed, and what the library refused to take."""
         context = self._context
         ids = [p.id for p in batch]
         names = await context.ledger.aread(lambda db: photos.names_of(db, ids))
@@ -169,7 +174,7 @@ class Shelve:
                 )
             )
             drops += [
-                Drop(context.absolute(s.source), context.absolute(s.name), sha256=s.name.sha256)
+                (photo.id, Drop(context.absolute(s.source), context.absolute(s.name), sha256=s.name.sha256))
                 for s in result
             ]
 
@@ -180,12 +185,24 @@ class Shelve:
         await context.ledger.awrite(write)
         context.bells.ring(State.PLACED)
         context.checkpoint("shelve:committed")
-        await asyncio.to_thread(context.placer.drop, drops)
-        await context.commit([Change(p.id, values={"problem": str(problem)}) for p, problem in failed])
-        for _, problem in failed:
-            if isinstance(problem, StorageFull):
-                raise problem
-        return len(changes)
+        await self._leave(drops)
+        of_files = [(p, problem) for p, problem in failed if not isinstance(problem, StorageError)]
+        await context.commit([Change(p.id, values={"problem": str(problem)}) for p, problem in of_files])
+        refused = next((problem for _, problem in failed if isinstance(problem, StorageError)), None)
+        return len(changes), refused
+
+    async def _leave(self, drops: list[tuple[int, Drop]]) -> None:
+        """The names in `temp_downloads/` go; what cannot go now explains itself and goes later."""
+        results: Sequence[Dropped | SmartsortError]
+        try:
+            results = await asyncio.to_thread(self._context.placer.drop, [drop for _, drop in drops])
+        except StorageError as problem:
+            results = [problem] * len(drops)
+        self._context.unsettled.update(
+            photo_id
+            for (photo_id, _), result in zip(drops, results, strict=True)
+            if isinstance(result, StorageError)
+        )
 
     def _carry_out(
         self, batch: list[Photo], names: dict[int, list[Name]], shard: Shard, at: datetime

@@ -15,26 +15,63 @@ class Trouble:
     since: str
 
 
+@dataclass(slots=True)
+class _Share:
+    """One stage's part in a trouble."""
+
+    doubtful: bool = False
+    """Another stage got through since; if this one has nothing to do now, the trouble is over for it."""
+    retried: bool = False
+    """It was woken once because another stage got through."""
+
+
 class Troubles:
-    """The troubles of this moment, by kind. `announce(trouble, began)` is called when one begins or ends."""
+    """The troubles of this moment, by kind. `announce(trouble, began)` is called when one begins or ends.
+
+    A trouble belongs to the stages that met it, and is over when it is over for each of them: an inbox that
+    can be read says nothing about a library that is full.
+    """
 
     def __init__(self, now: Callable[[], str], announce: Callable[[Trouble, bool], None]) -> None:
         self._now, self._announce = now, announce
         self._open: dict[str, Trouble] = {}
+        self._shares: dict[str, dict[str, _Share]] = {}
 
-    def begin(self, kind: str, message: str) -> None:
-        """Note a trouble; announced when it is new."""
+    def begin(self, kind: str, message: str, stage: str = "") -> None:
+        """Note that a stage met a trouble; announced when it is new."""
         known = self._open.get(kind)
         self._open[kind] = Trouble(kind, message, known.since if known else self._now())
+        self._shares.setdefault(kind, {}).setdefault(stage, _Share()).doubtful = False
         if known is None:
             self._announce(self._open[kind], True)
 
-    def end(self, *kinds: str) -> bool:
-        """Note that these are over; True when one of them had been open."""
-        ended = [trouble for kind in kinds if (trouble := self._open.pop(kind, None)) is not None]
-        for trouble in ended:
-            self._announce(trouble, False)
-        return bool(ended)
+    def well(self, stage: str, *uses: str) -> bool:
+        """A stage got through, using what these kinds are about: its own troubles are over.
+
+        True when stages that wait because of these kinds had better try again at once.
+        """
+        ended = self._end(stage)
+        news = False
+        for kind in uses:
+            for share in self._shares.get(kind, {}).values():
+                news |= not share.retried
+                share.doubtful = share.retried = True
+        return ended or news
+
+    def idle(self, stage: str) -> None:
+        """A stage has nothing to do: that ends its troubles only if others got through meanwhile."""
+        self._end(stage, doubtful_only=True)
+
+    def _end(self, stage: str, *, doubtful_only: bool = False) -> bool:
+        ended = False
+        for kind, shares in list(self._shares.items()):
+            if stage in shares and (shares[stage].doubtful or not doubtful_only):
+                del shares[stage]
+                ended = True
+            if not shares:
+                del self._shares[kind]
+                self._announce(self._open.pop(kind), False)
+        return ended
 
     @property
     def open(self) -> tuple[Trouble, ...]:

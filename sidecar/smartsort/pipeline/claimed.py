@@ -1,0 +1,17 @@
+"""The names of claimed files in `temp_downloads/`: the photo's id first, so that each explains itself."""
+
+from __future__ import annotations
+
+from smartsort.files.names import NAME_BYTES, shortened
+from smartsort.ledger.records import Member
+
+
+def temp_name(photo_id: int, member: Member, original_name: str) -> str:
+    """The claimed file's name in `temp_downloads/`."""
+    return shortened(f"{photo_id}-{member.value}_{original_name}", NAME_BYTES)
+
+
+def photo_id_of(name: str) -> int | None:
+    """The photo a claimed file belongs to, None for a name that is not ours."""
+    head, _, rest = name.partition("-")
+    return int(head) if rest and head.isascii() and head.isdigit() else None

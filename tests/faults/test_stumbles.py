@@ -1,0 +1,114 @@
+"""A step that fails now and then, at any system call or commit, without the process ever ending.
+
+A kill is followed by a start that clears up. An error is not: what was begun has to be finished, or taken
+back, by the same process.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+
+import pytest
+from tests.faults.deliveries import Stock
+from tests.faults.test_storage_faults import proved
+from tests.faults.world import world
+
+from smartsort.errors import RootUnavailable, StorageFull
+from smartsort.files.disk import Disk
+from smartsort.files.placement import Placer
+from smartsort.ledger.database import Ledger
+from smartsort.pipeline import accept, recover
+
+COUNT = 24
+SEEDS = range(int(os.environ.get("SMARTSORT_TEST_SEEDS", "1")))
+
+
+@pytest.fixture(scope="module")
+def stock(tmp_path_factory):
+    made = Stock(str(tmp_path_factory.mktemp("stock")))
+    made.make(COUNT)
+    return made
+
+
+class Stumbling:
+    """Raises with this chance while `on`; `times` counts how often it did."""
+
+    def __init__(self, chance, seed):
+        self._chance, self._rng = chance, random.Random(seed)
+        self.on, self.times = True, 0
+
+    def __call__(self, problem):
+        if self.on and self._rng.random() < self._chance:
+            self.times += 1
+            raise problem
+
+
+class Copying(Disk):
+    """A disk without hard links."""
+
+    def link(self, source, target):
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM), target, None, source)
+
+
+def fails_at_commits(stumbling, monkeypatch, disk):
+    transact = Ledger._transact
+
+    def stumble(self, work):
+        def or_not(db):
+            result = work(db)
+            stumbling(StorageFull("the ledger cannot grow"))
+            return result
+
+        return transact(self, or_not)
+
+    monkeypatch.setattr(Ledger, "_transact", stumble)
+    return lambda guard: Placer(disk(), guard)
+
+
+def fails_at_system_calls(stumbling, monkeypatch, disk):
+    def checkpoint(step):
+        number = stumbling._rng.choice((errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES))
+        stumbling(OSError(number, os.strerror(number), step))
+
+    return lambda guard: Placer(disk(checkpoint), guard)
+
+
+def fails_at_guards(stumbling, monkeypatch, disk):
+    def guarded(guard):
+        def check():
+            guard()
+            stumbling(RootUnavailable("library/ is missing"))
+
+        return Placer(disk(), check)
+
+    return guarded
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("disk", [Disk, Copying])
+@pytest.mark.parametrize(
+    ("faults", "chance"), [(fails_at_commits, 0.2), (fails_at_system_calls, 0.02), (fails_at_guards, 0.1)]
+)
+async def test_what_fails_on_the_way_is_done_in_the_end(
+    *, tmp_path, stock, monkeypatch, faults, chance, disk, seed
+):
+    monkeypatch.setattr(recover, "TIDY_SECONDS", 0.1)
+    monkeypatch.setattr(accept, "SETTLE_SECONDS", 0.1)
+    stumbling = Stumbling(chance, seed)
+    placer = faults(stumbling, monkeypatch, disk)
+    async with world(str(tmp_path / "root")) as here:
+        stumbling.on = False
+        await here.start(placer=placer)
+        stumbling.on = True
+        stock.deliver(stock.deliveries, here.inbox)
+
+        async def enough():
+            return stumbling.times >= 12 or await here.at_rest() == len(stock.deliveries)
+
+        assert await here.until(enough)
+        assert stumbling.times
+        stumbling.on = False
+        assert await here.until(lambda: not here.sidecar.context.unsettled)
+        await proved(here, stock)
