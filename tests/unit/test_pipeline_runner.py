@@ -224,13 +224,56 @@ def test_trouble_that_goes_on_keeps_its_beginning_and_its_newest_words():
     told = []
     times = iter("abcdef")
     troubles = Troubles(lambda: next(times), lambda t, began: told.append((t.kind, t.message, began)))
-    troubles.begin("immich", "first")
-    troubles.begin("immich", "second")
-    troubles.begin("storage", "full")
+    troubles.begin("immich", "first", "one")
+    troubles.begin("immich", "second", "one")
+    troubles.begin("storage", "full", "two")
     assert [(t.kind, t.message, t.since) for t in troubles.open] == [
         ("immich", "second", "a"),
         ("storage", "full", "b"),
     ]
-    assert troubles.end("immich", "permission")
-    assert not troubles.end("immich")
+    assert troubles.well("one", "immich")
+    assert not troubles.well("one", "immich")
     assert told == [("immich", "first", True), ("storage", "full", True), ("immich", "second", False)]
+
+
+def test_trouble_is_over_when_it_is_over_for_everybody_who_met_it():
+    """An inbox that can be read says nothing about a library that is full."""
+    told = []
+    troubles = Troubles(lambda: "now", lambda t, began: told.append((t.kind, began)))
+    troubles.begin("storage", "the library is full", "shelve")
+    assert troubles.well("inbox", "storage")  # worth one more try at once
+    assert not troubles.well("inbox", "storage")  # but not one each time
+    troubles.begin("storage", "the library is full", "shelve")
+    troubles.idle("other")
+    assert told == [("storage", True)]
+    troubles.idle("shelve")  # nothing got through since it failed: it may only have nothing to try with
+    assert told == [("storage", True)]
+    assert troubles.well("shelve", "storage")
+    assert told == [("storage", True), ("storage", False)]
+
+
+def test_trouble_of_a_stage_with_nothing_left_to_do_ends_when_others_get_through():
+    told = []
+    troubles = Troubles(lambda: "now", lambda t, began: told.append((t.kind, began)))
+    troubles.begin("immich", "down", "heal")
+    troubles.idle("heal")
+    troubles.well("connection", "immich")
+    assert told == [("immich", True)]
+    troubles.idle("heal")
+    assert told == [("immich", True), ("immich", False)]
+
+
+async def test_a_ledger_that_cannot_grow_does_not_end_the_run():
+    place = Place(retry_problems=0.001)
+    full = [StorageFull("the ledger cannot grow")] * 3
+
+    async def awrite(_work):
+        if full:
+            raise full.pop()
+        place.stop()
+        return 0
+
+    place.context.ledger.awrite = awrite
+    place.stage("other", then=0.001)
+    await asyncio.wait_for(place.runner.run(), 30)
+    assert place.told == [("storage", True), ("storage", False)]

@@ -32,6 +32,8 @@ class Disk:
 
     def __init__(self, checkpoint: Callable[[str], None] = _nothing) -> None:
         self.checkpoint = checkpoint
+        self.strays: set[str] = set()
+        """Temporary files of our own that could not be removed."""
 
     def lstat(self, path: str) -> os.stat_result:
         """What is at `path`, a symbolic link itself and not its target."""

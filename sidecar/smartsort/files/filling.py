@@ -39,8 +39,12 @@ class Filling:
     def __exit__(self, *_error: object) -> None:
         # Only ever the temporary file of our own making; whatever failed, the source was not touched.
         if self.temporary is not None:
-            with suppress(OSError):
+            try:
                 self.disk.unlink(self.temporary)
+            except FileNotFoundError:
+                pass
+            except OSError:
+                self.disk.strays.add(self.temporary)
 
     def claim(self, target: str) -> Placed:
         """Make the name; `FileExistsError` when it is taken, other `OSError` as the kernel says."""

@@ -26,6 +26,7 @@ import os
 import stat
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -110,6 +111,15 @@ class Placer:
         results = [self._dropped_or_error(wish, pending) for wish in batch]
         failed = pending.wait()
         return [failed.of(result) if isinstance(result, Dropped) else result for result in results]
+
+    def sweep_strays(self) -> None:
+        """Remove temporary files that could not be removed at the time. Raises RootUnavailable."""
+        self.guard()
+        for path in list(self.disk.strays):
+            with suppress(OSError):
+                with suppress(FileNotFoundError):
+                    self.disk.unlink(path)
+                self.disk.strays.discard(path)
 
     def move(self, batch: Sequence[Placing]) -> Move:
         """Place a batch that is meant to leave its sources: commit the ledger, then `finish`."""

@@ -172,28 +172,28 @@ class Ledger:
                     connection.execute("ROLLBACK")
                 raise
         except sqlite3.DatabaseError as problem:
-            raise self._meant(problem) from problem
+            self._explain(problem)
+            raise
         return result
 
-    def _meant(self, problem: sqlite3.DatabaseError) -> Exception:
-        """What an error of SQLite means to a person; itself where only we can be at fault."""
+    def _explain(self, problem: sqlite3.DatabaseError) -> None:
+        """Raises what an error of SQLite means to a person; nothing where only we can be at fault."""
         # Extended codes carry the plain one in their lowest byte.
         code = getattr(problem, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
         if code in _NO_ROOM:
-            return StorageFull(
+            raise StorageFull(
                 f"the ledger {self.path} cannot grow: {problem}. Free space there; work goes on by itself."
-            )
+            ) from problem
         if code in _NOT_NOW:
-            return StorageError(
+            raise StorageError(
                 f"the ledger {self.path} cannot be used: {problem}. Is its disk mounted read-write, and does "
                 "no other program hold it? Work goes on by itself."
-            )
+            ) from problem
         if code in _DAMAGED:
-            return LedgerError(
+            raise LedgerError(
                 f"the ledger {self.path} is damaged: {problem}. Stop smartsort and put a backup in its place "
                 "(smartsort restore)."
-            )
-        return problem
+            ) from problem
 
     # --- reading -----------------------------------------------------------------------------
 
@@ -202,7 +202,9 @@ class Ledger:
         try:
             return work(self._reader())
         except sqlite3.DatabaseError as problem:
-            raise self._meant(problem) from problem
+            if problem.sqlite_errorcode != sqlite3.SQLITE_READONLY:  # a reader that writes is our own fault
+                self._explain(problem)
+            raise
 
     async def aread(self, work: Work[T]) -> T:
         """As `read`, in a thread of the default pool."""

@@ -151,11 +151,13 @@ class Accept:
                 good.append((row, offer, outcome))
                 results.append(row)
         if refused:
-            await context.ledger.awrite(lambda db: photos.forget_unclaimed(db, refused))
+            # A name that stays in `temp_downloads/` keeps its row, or the next photo would get its number.
+            left = await asyncio.to_thread(Recovery(context).settle_claims, set(refused))
+            self._open -= set(refused) - left.open_claims
         await context.commit([self._claimed(row, offer, taken) for row, offer, taken in good])
         context.checkpoint("claim:committed")
         held = await self._drop(good)
-        self._open -= {row.id for row in rows} - held
+        self._open -= {row.id for row, *_ in good} - held
         context.checkpoint("claim:dropped")
         return results
 
@@ -176,9 +178,6 @@ class Accept:
                 taken[index].append(_Taken(_name(rows[index].id, member, result), result))
             else:
                 problems.setdefault(index, result)
-        undo = [Drop(t.placed.path, because_of=t.placed.source) for i in problems for t in taken[i]]
-        if undo:
-            context.placer.drop(undo)
         return [problems.get(index, those) for index, those in enumerate(taken)]
 
     def _claimed(self, row: Photo, offer: Offered, taken: list[_Taken]) -> Change:
@@ -227,11 +226,14 @@ class Accept:
         except StorageError as problem:  # they are claimed all the same
             results = [problem] * len(drops)
         held: set[int] = set()
+        told: set[str] = set()
         for (row, stamp, drop), result in zip(drops, results, strict=True):
             if isinstance(result, StorageError):
                 held.add(row.id)
                 self.stuck.add((drop.path, stamp.inode, stamp.mtime_ns))
-                log.warning("%s is claimed but stays where it lay: %s", shown(drop.path), result)
+                if str(result) not in told:
+                    log.warning("%s is claimed but stays where it lay: %s", shown(drop.path), result)
+                told.add(str(result))
         done = sorted({row.id for row, *_ in drops} - held)
         try:
             await context.commit([Change(i, intents_done=("claim",)) for i in done])

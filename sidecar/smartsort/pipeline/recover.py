@@ -88,8 +88,9 @@ class Recovery:
         unsettled = self._context.unsettled
         wanted = unsettled.intersection(photo_ids)
         if wanted:
-            acts = (*_TAKEN_BACK, *_FINISHED) if making else _FINISHED
-            unsettled -= wanted - self._settle_acts(wanted, acts) - self._leftovers(wanted)
+            acts = (*_TAKEN_BACK, *_FINISHED)
+            left = self._settle_acts(wanted, acts if making else _FINISHED, acts)
+            unsettled -= wanted - left - self._leftovers(wanted)
 
     def settle_claims(self, photo_ids: Collection[int]) -> Recovered:
         """As `run` for these claims, which nobody may be working on; `open_claims` are those that stay open.
@@ -97,16 +98,20 @@ class Recovery:
         What still lies where it was offered will be offered again: its claim is taken back.
         """
         self._offered_again = True
-        self._done.open_claims = self._settle_acts(photo_ids, ("claim",))
+        self._done.open_claims = self._settle_acts(photo_ids, ("claim",), ("claim",))
         return self._done
 
-    def _settle_acts(self, photo_ids: Collection[int], acts: Sequence[str]) -> set[int]:
-        """Ids of the photos with one of these acts still open."""
+    def _settle_acts(
+        self, photo_ids: Collection[int], acts: Sequence[str], concerning: Sequence[str]
+    ) -> set[int]:
+        """Settle these acts; ids of the photos of which one of those `concerning` stays open."""
         found = self._context.ledger.read(photos.open_intents)
         return {
             intent.photo_id
             for intent in found
-            if intent.photo_id in photo_ids and intent.act in acts and not self._settle(intent)
+            if intent.photo_id in photo_ids
+            and intent.act in concerning
+            and not (intent.act in acts and self._settle(intent))
         }
 
     def _settle(self, intent: Intent) -> bool:
@@ -157,7 +162,9 @@ class Recovery:
             taken = {n.path for n in names}
             whole = all(name in taken or _stamp(origin) is None for _, name, origin in origins)
             there = any(m is Member.PHOTO and _stamp(origin) is not None for m, _, origin in origins)
-            offered = self._offered_again and all(_stamp(origin) is not None for *_, origin in origins)
+            offered = self._offered_again and all(
+                _stamp(origin) is not None for _, name, origin in origins if name in taken
+            )
             if not any(n.member is Member.PHOTO for n in names) or (there and not whole) or offered:
                 # Not all was taken, or not for good: it lies where it was dropped, and is taken together.
                 drops = [
@@ -264,7 +271,8 @@ class Recovery:
         if original is None:
             return
         try:
-            entries = list(os.scandir(place))
+            with os.scandir(place) as found:
+                entries = list(found)
         except FileNotFoundError:
             return
         stem = "" if area is Area.LIBRARY else split_extension(photo.original_name)[0][:_STEM]
@@ -272,11 +280,8 @@ class Recovery:
             # A copy has an inode of its own, but its photo's name; so not every file there is looked at.
             if entry.inode() != original.inode and stem not in entry.name:
                 continue
-            found = _stamp(entry.path)
-            if found is None:
-                continue
-            copied = found.same_content(original)
-            if not (found.same_file(original) or copied):
+            seen = _stamp(entry.path)
+            if seen is None or not (seen.same_file(original) or seen.same_content(original)):
                 continue
             relative = os.path.join(folder, entry.name)
             if context.ledger.read(lambda db, r=relative: photos.name_at(db, area, r)) is None:  # type: ignore[misc]
@@ -293,7 +298,9 @@ class Recovery:
         temp = context.folder(Area.TEMP)
         unknown: list[str] = []
         left: set[int] = set()
-        for entry in os.scandir(temp):
+        with os.scandir(temp) as found:
+            entries = list(found)
+        for entry in entries:
             photo_id = photo_id_of(entry.name)
             if photo_id is None or (photo_ids is not None and photo_id not in photo_ids):
                 continue
@@ -353,6 +360,8 @@ class Tidy:
     async def step(self) -> float:
         """Settle what can be; seconds until the next look. Raises RootUnavailable."""
         context = self._context
+        if context.placer.disk.strays:
+            await asyncio.to_thread(context.placer.sweep_strays)
         if not context.unsettled:
             return TIDY_SECONDS
         async with context.arranging:
