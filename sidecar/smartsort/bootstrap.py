@@ -18,12 +18,13 @@ from smartsort.config import Settings
 from smartsort.core.model import State
 from smartsort.downloads.guard import Resolver, system_resolver
 from smartsort.downloads.queue import Downloads
-from smartsort.errors import ConfigurationError
+from smartsort.errors import ConfigurationError, LedgerError
 from smartsort.files.layout import Layout
 from smartsort.files.placement import Placer
 from smartsort.files.shown import shown
 from smartsort.ledger import facts, photos, spot_checks, statistics
 from smartsort.ledger.database import Ledger
+from smartsort.ledger.facts import CATCHING_UP
 from smartsort.lock import RootLock
 from smartsort.notify.notifier import Notifier
 from smartsort.pipeline.accept import Accept
@@ -214,6 +215,7 @@ def open_sidecar(
     os.makedirs(layout.root, exist_ok=True)
     lock = RootLock(layout.root, clock.text())
     try:
+        _no_ledger_lost(layout)
         os.makedirs(os.path.dirname(layout.ledger), exist_ok=True)
         ledger = Ledger(layout.ledger)
     except BaseException:
@@ -241,7 +243,27 @@ def open_sidecar(
         raise
 
 
+def _no_ledger_lost(layout: Layout) -> None:
+    """Raises LedgerError when a root that holds photos has no ledger: a new one would forget them all."""
+    if os.path.exists(layout.ledger):
+        return
+    found = layout.in_use()
+    if found is not None:
+        raise LedgerError(
+            f"there is no ledger at {shown(layout.ledger)}, but {shown(layout.root)} has been in use: "
+            f"{shown(found)} lies there. Is the ledger's disk mounted (directories.ledger_file)? If it is "
+            "lost, `smartsort restore` puts a backup in its place and `smartsort rebuild` makes a new one "
+            "from the folders."
+        )
+
+
 def _prepare(layout: Layout, ledger: Ledger) -> str:
+    half_done = ledger.read(lambda db: facts.get(db, CATCHING_UP))
+    if half_done is not None:
+        raise LedgerError(
+            f"`smartsort {half_done}` was interrupted before the ledger knew all files. Run it again "
+            "(`smartsort restore`, or `smartsort rebuild --force`)."
+        )
     known: str | None = ledger.read(lambda db: facts.get(db, "root_id"))
     root_id = layout.prepare(known)
     if known is None:

@@ -94,6 +94,13 @@ REVIEWED = [
         "duplicate_",
         "duplicate_in_immich_trash",
     ),
+    (
+        photo(JOHN, other_copy=OtherCopy(CopyPlace.MISSING, "faces/john_doe/a.jpg", 3)),
+        HOUSEHOLD,
+        "duplicates",
+        "duplicate_",
+        "duplicate_of_missing",
+    ),
     (photo(JOHN, near_copy=ELSEWHERE), HOUSEHOLD, "duplicates", "duplicate_", "near_duplicate"),
     (photo(VICTOR), HOUSEHOLD, "unwanted_person", "unwanted_", "blacklisted_person: Victor Grey"),
     (photo(JOHN, VICTOR), HOUSEHOLD, "unwanted_person", "unwanted_", "blacklisted_person: Victor Grey"),
@@ -245,6 +252,7 @@ SKIPPING = dataclasses.replace(HOUSEHOLD, on_duplicate=OnDuplicate.SKIP)
         # Pitfall 1: the only other copy lies in a trash, so this one may be the last.
         (CopyPlace.TRASH, Outcome.REVIEWED),
         (CopyPlace.IMMICH_TRASH, Outcome.REVIEWED),
+        (CopyPlace.MISSING, Outcome.REVIEWED),
     ],
 )
 def test_only_a_copy_of_something_alive_is_skipped(place, outcome):

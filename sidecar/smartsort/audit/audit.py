@@ -103,7 +103,8 @@ class Audit:
             suspects, strangers = self._first_look(db)
             wrong, strangers = self._look_again(db, suspects, strangers)
             self._conclude(db, wrong, strangers)
-            report.findings += self._shared
+            # Hard links of one file, dropped into the inbox as two: a photo and its duplicate.
+            report.findings += [f for f in self._shared if not rows.same_content(db, (f.photo_id, *f.others))]
             report.findings += _history(ledger, deep=self._deep)
             if root_id is not None:
                 self._layout.check(root_id[0])
@@ -138,7 +139,7 @@ class Audit:
         return [row.id for row in page if row.intents or self._check.check(row, self._crowd)]
 
     def _crowd(self, key: tuple[int, int], photo_id: int) -> None:
-        """Two photos must not be one file: it would be counted twice and dropped with either."""
+        """Two photos of different content must not be one file: then one of them is not there."""
         if len(self._crowded) >= _MOST_CROWDED:
             return
         first = self._crowded.setdefault(key, photo_id)

@@ -128,6 +128,13 @@ def photos_with(db: sqlite3.Connection, sha256: str) -> list[int]:
     return [r[0] for r in db.execute("SELECT id FROM photos WHERE sha256 = ? ORDER BY id", (sha256,))]
 
 
+def same_content(db: sqlite3.Connection, ids: Sequence[int | None]) -> bool:
+    """True when the ledger has one digest for all of these photos."""
+    marks = ",".join("?" * len(ids))
+    found = db.execute(f"SELECT DISTINCT sha256 FROM photos WHERE id IN ({marks})", ids).fetchall()  # noqa: S608
+    return len(found) == 1 and found[0][0] is not None
+
+
 def being_moved(db: sqlite3.Connection) -> list[int]:
     """Ids of the photos with an open intent at this moment."""
     return [r[0] for r in db.execute("SELECT DISTINCT photo_id FROM intents")]

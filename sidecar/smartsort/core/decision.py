@@ -71,6 +71,7 @@ _COPY_CODES = {
     CopyPlace.IMMICH: "duplicate",
     CopyPlace.TRASH: "rejected_before",
     CopyPlace.IMMICH_TRASH: "duplicate_in_immich_trash",
+    CopyPlace.MISSING: "duplicate_of_missing",
 }
 
 

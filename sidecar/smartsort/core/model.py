@@ -136,6 +136,8 @@ class CopyPlace(StrEnum):
     """An upload in Immich."""
     IMMICH_TRASH = "immich_trash"
     """An upload that lies in Immich's trash and will vanish with it."""
+    MISSING = "missing"
+    """Where it should be nothing is: somebody removed it by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +151,8 @@ class OtherCopy:
 
     @property
     def alive(self) -> bool:
-        """False when the other copy is only in a trash, so that this one may be the last."""
-        return self.place not in (CopyPlace.TRASH, CopyPlace.IMMICH_TRASH)
+        """False when the other copy is gone or only in a trash, so that this one may be the last."""
+        return self.place not in (CopyPlace.TRASH, CopyPlace.IMMICH_TRASH, CopyPlace.MISSING)
 
 
 @dataclass(frozen=True, slots=True)

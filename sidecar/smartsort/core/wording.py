@@ -27,6 +27,10 @@ _SENTENCES: dict[str, Callable[[Reason], str]] = {
     "duplicate_in_immich_trash": lambda _: (
         "The only other copy lies in Immich's trash and may vanish with it."
     ),
+    "duplicate_of_missing": lambda r: (
+        f"The same file was here before as {r.detail}, but it is not there any more; "
+        "this may be the last copy."
+    ),
     "near_duplicate": lambda r: f"It looks like another copy of {r.detail}" + _better(r) + ".",
     "blacklisted_person": lambda r: f"{_list(r.names)} is on the blacklist.",
     "no_faces_detected": lambda _: "Immich finished looking and found no face.",

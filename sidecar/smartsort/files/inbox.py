@@ -112,11 +112,17 @@ def _look_at(
         left.append(Left(item.path, f"it is {kind_of_entry(status.st_mode)}, not a file"))
     elif (why := ignore.file(item.name)) is not None:
         left.append(Left(item.path, why, temporary=True))
+    elif abs(status.st_mtime_ns) > _LAST_TIME_NS:
+        left.append(Left(item.path, "its time lies beyond the year 2262; give it another (touch)"))
     elif not os.access(item.path, os.R_OK):
         left.append(Left(item.path, "it may not be read; give smartsort's user read access"))
     else:
         entries.append(Entry(item.path, source, FileStamp.of(status), status.st_ctime_ns))
     return None
+
+
+_LAST_TIME_NS = 2**63 - 1
+"""Nanoseconds in 64 bits, which is all that databases and most programs keep."""
 
 
 # Files that belong together.

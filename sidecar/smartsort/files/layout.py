@@ -109,6 +109,17 @@ class Layout:
         self.check(root_id)
         return root_id
 
+    def in_use(self) -> str | None:
+        """A file in the folders of a root that was prepared before, None when there is none."""
+        if _read_sentinel(self.root) is None:
+            return None
+        for folder in (self.library, self.faces, self.review, self.trash, self.temp_downloads):
+            for place, _, names in os.walk(folder):
+                found = next((name for name in names if not name.startswith(SENTINEL)), None)
+                if found is not None:
+                    return os.path.join(place, found)
+        return None
+
     def check(self, expected_id: str) -> None:
         """Raises RootUnavailable unless every guarded folder is there and is the prepared one."""
         for folder in self.guarded:

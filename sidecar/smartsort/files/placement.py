@@ -112,6 +112,14 @@ class Placer:
         failed = pending.wait()
         return [failed.of(result) if isinstance(result, Dropped) else result for result in results]
 
+    def make_folder(self, folder: str) -> None:
+        """Create a folder, and what is missing above it, for good. Raises StorageError, RootUnavailable."""
+        self.guard()
+        pending = Pending(self.disk)
+        pending.make_folder(folder)
+        for error in pending.wait().errors.values():
+            raise error
+
     def sweep_strays(self) -> None:
         """Remove temporary files that could not be removed at the time. Raises RootUnavailable."""
         self.guard()

@@ -105,10 +105,11 @@ def before_migration(ledger: str, step: str) -> str:
     return path
 
 
-def put_in_place(copy: str, ledger: str, now: datetime) -> str | None:
+def put_in_place(copy: str, ledger: str, now: datetime, mark: str | None = None) -> str | None:
     """Make a copy of `copy` the ledger; the path the replaced one was moved to, None when there was none.
 
-    Nobody may have the ledger open. Raises LedgerError for a copy that is damaged, StorageError.
+    `mark`: a statement carried out on the copy first, where it has the tables for it. Nobody may have the
+    ledger open. Raises LedgerError for a copy that is damaged, StorageError.
     """
     with closing(sqlite3.connect(f"file:{_quoted(copy)}?mode=ro&immutable=1", uri=True)) as source:
         check(source, copy)
@@ -120,6 +121,10 @@ def put_in_place(copy: str, ledger: str, now: datetime) -> str | None:
                 writing.write(block)
             writing.flush()
             os.fsync(writing.fileno())
+        if mark is not None:
+            with closing(sqlite3.connect(temporary)) as marking, suppress(sqlite3.OperationalError):
+                marking.execute(mark)
+                marking.commit()
         if os.path.exists(ledger):
             kept = f"{ledger}.replaced-{now.astimezone(UTC).strftime(_STAMP)}"
             # The log first: without its log the old ledger would merely be older, the new one with it wrong.

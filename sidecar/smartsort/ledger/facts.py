@@ -11,6 +11,9 @@ from sqlite_utils import Database
 
 from smartsort.ledger.records import dumps
 
+CATCHING_UP = "catching_up"
+"""The command that is making the ledger know all files; a sidecar would take them for new ones meanwhile."""
+
 
 def get(db: Database, name: str, default: Any = None) -> Any:
     """The value remembered under a name."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.hashing import digests
 from smartsort.files.media import Kind
 from smartsort.files.probe import Probe, probe
+from smartsort.files.stamps import stamp
 from smartsort.ledger import photos
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Member, Name, Photo
@@ -29,7 +31,13 @@ class _Examined:
     photo: Photo
     probe: Probe
     digests: Digests
-    companions: tuple[Name, ...]
+    names: tuple[Name, ...]
+    """All its names as they were read: digest, size and time."""
+
+    @property
+    def own(self) -> Name:
+        """The photo's own."""
+        return next(n for n in self.names if n.member is Member.PHOTO)
 
 
 class Examine:
@@ -72,11 +80,13 @@ class Examine:
         context = self._context
         path = context.absolute(next(n for n in names if n.member is Member.PHOTO))
         try:
-            found = digests(path)
-            companions = tuple(
-                replace(n, sha256=digests(context.absolute(n)).sha256)
+            now = stamp(path)
+            found = digests(path, now)
+            read = tuple(
+                replace(n, size=now.size, mtime_ns=now.mtime_ns)
+                if n.member is Member.PHOTO
+                else self._read(n)
                 for n in names
-                if n.member is not Member.PHOTO
             )
             if context.tuning.max_file_bytes and photo.size > context.tuning.max_file_bytes:
                 seen = Probe(Kind.OTHER, "", problem=f"larger than {context.tuning.max_file_bytes:,} bytes")
@@ -88,7 +98,12 @@ class Examine:
                 seen = replace(seen, problem=self._problem_of_half(names))
         except SmartsortError as problem:
             return problem
-        return _Examined(photo, seen, found, companions)
+        return _Examined(photo, seen, found, read)
+
+    def _read(self, companion: Name) -> Name:
+        path = self._context.absolute(companion)
+        now = stamp(path)
+        return replace(companion, size=now.size, mtime_ns=now.mtime_ns, sha256=digests(path, now).sha256)
 
     def _problem_of_half(self, names: list[Name]) -> str | None:
         """What is wrong with the raw photo or video that travels along: nothing broken enters the library."""
@@ -107,6 +122,9 @@ class Examine:
                 expect=(State.CLAIMED,),
                 state=State.HASHED if item.probe.problem is None else None,
                 values={
+                    # A slow writer may have gone on since the file was claimed.
+                    "size": item.own.size,
+                    "mtime_ns": item.own.mtime_ns,
                     "sha256": item.digests.sha256,
                     "sha1": item.digests.sha1,
                     "media_kind": item.probe.kind.value,
@@ -116,7 +134,7 @@ class Examine:
                     "height": item.probe.height,
                     "taken_at": item.probe.taken.isoformat() if item.probe.taken else None,
                 },
-                names_added=item.companions,
+                names_added=item.names,
             )
             for item in done
         ]
@@ -175,11 +193,31 @@ class Compare:
         if not wanted:
             return batch
         copies = await self._context.ledger.aread(lambda db: photos.copies_of(db, wanted))
+        copies = await asyncio.to_thread(self._looked_for, copies)
         self._compared |= wanted.keys()
         await self._router.route(
             [Verdict(p, Evidence(other_copy=copies[p.id])) for p in batch if p.id in copies]
         )
         return [p for p in batch if p.id not in copies]
+
+    def _looked_for(self, copies: dict[int, OtherCopy]) -> dict[int, OtherCopy]:
+        """Runs in a worker thread: a copy that the ledger knows and that is not there is no copy."""
+        self._context.placer.guard()
+        return {
+            photo_id: copy if self._is_there(copy) else replace(copy, place=CopyPlace.MISSING)
+            for photo_id, copy in copies.items()
+        }
+
+    def _is_there(self, copy: OtherCopy) -> bool:
+        context = self._context
+        if copy.place is CopyPlace.DOWNLOADS:
+            return copy.path is not None and os.path.isfile(copy.path)
+        if copy.place is not CopyPlace.LEDGER or copy.photo_id is None:
+            return True
+        other = copy.photo_id
+        held = context.ledger.read(lambda db: photos.names_of(db, [other]))[other]
+        own = [context.absolute(n) for n in held if n.member is Member.PHOTO]
+        return not own or any(os.path.isfile(path) for path in own)
 
     async def _uploads(self, rest: list[Photo]) -> dict[int, OtherCopy]:
         if not rest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from smartsort.errors import ImmichError, ImmichRejected, SmartsortError, Storag
 from smartsort.files.media import acceptable_for
 from smartsort.files.names import candidates, library_name
 from smartsort.files.placement import Drop, Dropped, Placed, Placing
+from smartsort.files.shown import shown
+from smartsort.files.stamps import stamp
 from smartsort.ledger import facts, photos
 from smartsort.ledger.facts import Shard
 from smartsort.ledger.photos import Change, apply
@@ -23,6 +26,8 @@ from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
 from smartsort.pipeline.context import Context
 from smartsort.pipeline.pace import Batches
 from smartsort.pipeline.route import companion_name
+
+log = logging.getLogger(__name__)
 
 _BACKLOG = (State.ARRIVED, State.CLAIMED, State.HASHED, State.UNIQUE)
 
@@ -90,8 +95,7 @@ class Shelve:
         context = self._context
         path = context.in_immich(shard_folder(shard.number))
         folder = os.path.join(context.folder(Area.LIBRARY), shard_folder(shard.number))
-        await asyncio.to_thread(context.placer.guard)  # nothing is made in an empty mount point
-        await asyncio.to_thread(os.makedirs, folder, exist_ok=True)
+        await asyncio.to_thread(context.placer.make_folder, folder)
         libraries = await context.server.libraries()
         found = next((lib for lib in libraries if path in (p.rstrip("/") for p in lib.import_paths)), None)
         if found is None:
@@ -146,6 +150,11 @@ class Shelve:
         context = self._context
         ids = [p.id for p in batch]
         names = await context.ledger.aread(lambda db: photos.names_of(db, ids))
+        changed = await asyncio.to_thread(self._changed, names)
+        if changed:
+            again = [Change(i, state=State.CLAIMED, expect=(State.UNIQUE,)) for i in sorted(changed)]
+            await context.commit(again)
+            batch = [p for p in batch if p.id not in changed]
         at = context.clock.now().astimezone()
         context.checkpoint("shelve:start")
 
@@ -203,6 +212,24 @@ class Shelve:
             for (photo_id, _), result in zip(drops, results, strict=True)
             if isinstance(result, StorageError)
         )
+
+    def _changed(self, names: dict[int, list[Name]]) -> set[int]:
+        """Runs in a worker thread: photos that were written to since they were read, and are read again.
+
+        Somebody may still hold the file open, or have another hard link to it.
+        """
+        found: set[int] = set()
+        for photo_id, held in names.items():
+            for name in held:
+                path = self._context.absolute(name)
+                try:
+                    now = stamp(path)
+                except SmartsortError:
+                    continue  # placing says what is wrong
+                if (now.size, now.mtime_ns) != (name.size, name.mtime_ns):
+                    log.warning("%s has changed since it was read; it is read again", shown(path))
+                    found.add(photo_id)
+        return found
 
     def _carry_out(
         self, batch: list[Photo], names: dict[int, list[Name]], shard: Shard, at: datetime

@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 
 _AT_ONCE = 1000
 
+_MARK = "INSERT OR REPLACE INTO facts (name, value) VALUES ('catching_up', '\"restore\"')"
+"""A ledger that is put back is marked before it has its name: from then on no sidecar takes it as it is."""
+
 
 def restore(
     settings: Settings, file: str | None, server: PhotoServer | None, progress: Callable[[int], None]
@@ -50,8 +53,8 @@ def restore(
             )
         file = found[0]
     with _alone(layout.root):
-        kept = put_in_place(os.path.abspath(file), layout.ledger, datetime.now(UTC))
-        adopted = _catch_up(settings, server, progress)
+        kept = put_in_place(os.path.abspath(file), layout.ledger, datetime.now(UTC), _MARK)
+        adopted = _catch_up(settings, server, progress, "restore")
     return file, kept, adopted
 
 
@@ -72,9 +75,14 @@ def rebuild(
                     os.replace(f"{layout.ledger}{ending}", f"{kept}{ending}")
         root_id = layout.prepare()
         with Ledger(layout.ledger) as ledger:
-            ledger.write(lambda db: facts.put(db, "root_id", root_id))
-        adopted = _catch_up(settings, server, progress)
+            ledger.write(lambda db: _begin(db, root_id))
+        adopted = _catch_up(settings, server, progress, "rebuild")
     return kept, adopted
+
+
+def _begin(db: Database, root_id: str) -> None:
+    facts.put(db, "root_id", root_id)
+    facts.put(db, facts.CATCHING_UP, "rebuild")
 
 
 @contextmanager
@@ -86,10 +94,14 @@ def _alone(root: str) -> Iterator[None]:
         lock.close()
 
 
-def _catch_up(settings: Settings, server: PhotoServer | None, progress: Callable[[int], None]) -> Adopted:
+def _catch_up(
+    settings: Settings, server: PhotoServer | None, progress: Callable[[int], None], command: str
+) -> Adopted:
     with workshop(settings, server) as context:
+        context.ledger.write(lambda db: facts.put(db, facts.CATCHING_UP, command))
         Recovery(context).run()
         adopted = Adoption(context, progress).run()
+        context.ledger.write(lambda db: facts.put(db, facts.CATCHING_UP, None))
         if server is not None:
             try:
                 adopted.assets = asyncio.run(_ask_immich(context, server))
