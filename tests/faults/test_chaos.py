@@ -1,7 +1,8 @@
-"""`smartsort chaos` on this machine's own storage."""
+"""`smartsort doctor --chaos DIR` on this machine's own storage."""
 
 from __future__ import annotations
 
+import json
 import os
 
 from click.testing import CliRunner
@@ -12,10 +13,17 @@ from smartsort.cli.main import cli
 
 
 def test_a_storage_that_works(tmp_path):
-    result = CliRunner().invoke(cli, ["chaos", str(tmp_path)])
+    result = CliRunner().invoke(cli, ["doctor", "--chaos", str(tmp_path)])
     assert result.exit_code == 0, result.output
     assert "every photo whole each time" in result.output
     assert os.listdir(tmp_path) == []
+
+
+def test_for_machines(tmp_path, monkeypatch):
+    monkeypatch.setattr(trials, "_TRIALS", (("times", trials._times),))
+    result = CliRunner().invoke(cli, ["doctor", "--json", "--chaos", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert [t["name"] for t in json.loads(result.output)["trials"]] == ["times"]
 
 
 def test_a_trial_that_fails_is_told_and_cleared_up(tmp_path, monkeypatch):

@@ -1,32 +1,31 @@
-"""`smartsort chaos`: what a storage really does."""
+"""`smartsort doctor --chaos DIR`: what a storage really does."""
 
 from __future__ import annotations
 
-import sys
+import json
 
 import click
 
 
-@click.command("chaos")
-@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False))
-def command(folder: str) -> None:
-    """Try links, names, times, locks, the ledger and kills in a scratch folder inside DIR.
-
-    Nothing else in DIR is touched and the scratch folder is removed. Exit status: 0 when smartsort works
-    there, 1 when it does not.
-    """
+def try_storage_at(folder: str, *, as_json: bool) -> int:
+    """Try the storage and tell; the exit status: 0 when smartsort works there, 2 when it does not."""
     from smartsort.chaos import Verdict, try_storage
     from smartsort.chaos.trials import line, worst
     from smartsort.files.shown import shown
 
-    click.echo(f"trying {shown(folder)}")
-    trials = try_storage(folder, lambda trial: click.echo(line(trial)))
+    if not as_json:
+        click.echo(f"trying {shown(folder)}")
+    trials = try_storage(folder, lambda trial: None if as_json else click.echo(line(trial)))
     verdict = worst(trials)
-    click.echo(
-        {
-            Verdict.GOOD: "smartsort works here, in every respect.",
-            Verdict.NOTE: "smartsort works here; the notes say how.",
-            Verdict.BAD: "smartsort must not be used here; see above.",
-        }[verdict]
-    )
-    sys.exit(1 if verdict is Verdict.BAD else 0)
+    if as_json:
+        told = [{"name": t.name, "verdict": t.verdict.value, "said": shown(t.said)} for t in trials]
+        click.echo(json.dumps({"folder": shown(folder), "verdict": verdict.value, "trials": told}, indent=2))
+    else:
+        click.echo(
+            {
+                Verdict.GOOD: "smartsort works here, in every respect.",
+                Verdict.NOTE: "smartsort works here; the notes say how.",
+                Verdict.BAD: "smartsort must not be used here; see above.",
+            }[verdict]
+        )
+    return 2 if verdict is Verdict.BAD else 0

@@ -26,7 +26,6 @@ COMMANDS = {
     "audit": ("smartsort.cli.audit", "Prove that nothing is lost; mend what was changed by hand."),
     "restore": ("smartsort.cli.restore", "Put a backup of the ledger in its place."),
     "rebuild": ("smartsort.cli.rebuild", "Make a new ledger from the folders and Immich."),
-    "chaos": ("smartsort.cli.chaos", "Try what a storage really does, in a scratch folder on it."),
     "config": ("smartsort.cli.config", "Show the settings in force and where they come from."),
 }
 
