@@ -103,6 +103,46 @@ async def test_the_ledger_alone_is_full(tmp_path, stock):
             await proved(here, stock, path)
 
 
+@needs_mounts
+@pytest.mark.parametrize("how", ["full", "read-only"])
+@pytest.mark.parametrize("area", ["faces", "library"])
+async def test_one_folder_takes_nothing(tmp_path, stock, how, area):
+    """The trouble stays told, although the inbox goes well; nothing is lost, and it goes on by itself."""
+    root = str(tmp_path / "root")
+    disk = os.path.join(root, area)
+
+    def remount(option):
+        subprocess.run(["mount", "-o", f"remount,{option}", disk], check=True)
+
+    with small_disk(disk, 8):
+        async with world(root) as here:
+            sidecar = await here.start()
+            told = []
+            announce = sidecar.runner.troubles._announce
+            sidecar.runner.troubles._announce = lambda t, began: (
+                told.append((t.kind, began)),
+                announce(t, began),
+            )
+            stock.deliver(stock.deliveries[:4], here.inbox)
+            await here.sorted(4)
+            if how == "full":
+                fill(f"{disk}/filler")
+            else:
+                remount("ro")
+            stock.deliver(stock.deliveries[4:], here.inbox)
+            assert await here.until(lambda: "storage" in here.troubles(), 20), here.troubles()
+            assert await here.until(lambda: not any(names for _, _, names in os.walk(here.inbox)))
+            before = told.count(("storage", True))
+            await asyncio.sleep(2.5)  # several looks at the inbox, several tries
+            assert told.count(("storage", True)) == before == 1
+            assert "storage" in here.troubles()
+            if how == "full":
+                os.unlink(f"{disk}/filler")
+            else:
+                remount("rw")
+            await proved(here, stock)
+
+
 @pytest.mark.parametrize("how", ["unmounted", "another", "missing"])
 @pytest.mark.parametrize("area", ["library", "faces"])
 async def test_a_mount_that_vanishes_pauses_everything(tmp_path, stock, how, area):
