@@ -8,13 +8,17 @@ import shutil
 import sqlite3
 from collections import Counter
 from contextlib import closing
+from urllib.parse import urlsplit
 
 import pytest
 from tests.faults.deliveries import Stock, judge
 from tests.faults.world import World, world
 
 from smartsort.audit import Audit, Weight
+from smartsort.demo.immich import DemoImmich
+from smartsort.demo.run import demo_settings
 from smartsort.demo.samples import make_samples
+from smartsort.demo.server import DemoServer
 from smartsort.files.layout import Layout
 
 COUNT = 24
@@ -184,6 +188,26 @@ async def test_people_wiped_by_a_forced_recognition(tmp_path, stock):
         await here.stop()
         report = await asyncio.to_thread(Audit(Layout(here.root)).run)
         assert report.weight is Weight.CLEAN, [f.what for f in report.findings]
+
+
+@pytest.mark.parametrize("forgets", [False, True])
+async def test_immich_is_restarted_in_mid_run(tmp_path, stock, forgets):
+    """It goes away and comes back: with what it knew, or without (somebody put an old backup back)."""
+    root = str(tmp_path / "root")
+    os.makedirs(os.path.join(root, "library"))
+    os.makedirs(os.path.join(root, "inbox"))
+    settings = demo_settings(root, "instant", "3.1.0", people_from_regions=False)
+    before, after = DemoImmich(settings), DemoImmich(settings)
+    async with before.running(), after.running():
+        async with DemoServer(before, "127.0.0.1", 0) as server:
+            here = World(root, before, server.url)
+            await here.start()
+            stock.deliver(stock.deliveries[: COUNT // 2], here.inbox)
+            await here.sorted(COUNT // 4)
+        stock.deliver(stock.deliveries[COUNT // 2 :], here.inbox)
+        assert await here.until(lambda: "immich" in here.troubles(), 20)
+        async with DemoServer(after if forgets else before, "127.0.0.1", urlsplit(server.url).port):
+            await proved(here, stock)
 
 
 async def test_assets_that_were_deleted_and_imported_again(tmp_path, stock):

@@ -114,10 +114,13 @@ class Shelve:
             await asyncio.to_thread(context.placer.guard)  # an unmounted library must not be scanned
             await context.server.scan(library_id)
         except ImmichRejected:
-            # Somebody has deleted the library in Immich: it is found or made again, once.
-            self._libraries.clear()
-            rows = await context.ledger.aread(facts.shards)
-            await context.server.scan(await self._library(next(r for r in rows if r.number == number)))
+            await context.server.scan(await self._library_again(number))
+
+    async def _library_again(self, number: int) -> str:
+        """Somebody has deleted the library in Immich: it is found or made again."""
+        self._libraries.clear()
+        rows = await self._context.ledger.aread(facts.shards)
+        return await self._library(next(r for r in rows if r.number == number))
 
     async def check_readable(self, number: int) -> None:
         """Raises ImmichError when Immich cannot read a shard's folder: what it lacks then says nothing."""
@@ -125,7 +128,11 @@ class Shelve:
         library_id = await self.library_of(number)
         if library_id is None:
             return
-        problem = await self._context.server.validate_import_path(library_id, path)
+        try:
+            problem = await self._context.server.validate_import_path(library_id, path)
+        except ImmichRejected:
+            found = await self._library_again(number)
+            problem = await self._context.server.validate_import_path(found, path)
         if problem is not None:
             raise ImmichError(
                 f"Immich cannot read its library {path}: {problem}. Photos wait; mount library/ there "
