@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import sqlite3
+import time
 from collections import Counter
 from contextlib import closing
 from urllib.parse import urlsplit
@@ -125,7 +126,16 @@ async def test_a_fault_only_makes_photos_wait(tmp_path, stock, fault, when):
             fault(here)
         await asyncio.sleep(0.6)
         over(here)
+        await told_of_recovery(here, f"{fault.__name__} {when}")
         await proved(here, stock)
+
+
+async def told_of_recovery(here: World, what: str) -> None:
+    """For the report: how long until nothing is in the way any more; tries are at most 0.5 s apart here."""
+    began = time.monotonic()
+    assert await here.until(lambda: not here.troubles() and here.sidecar.connected)
+    if os.environ.get("SMARTSORT_TEST_REPORT"):
+        print(f"{what}: nothing in the way {time.monotonic() - began:.2f} s after it was over")
 
 
 async def test_trouble_is_told_and_ends(tmp_path, stock):
