@@ -9,15 +9,21 @@ from __future__ import annotations
 import errno
 import os
 import random
+from contextlib import suppress
 
 import pytest
+from tests import fakes
 from tests.faults.deliveries import Stock
 from tests.faults.test_storage_faults import proved
 from tests.faults.world import world
 
-from smartsort.errors import RootUnavailable, StorageFull
+from smartsort.actions import Choice
+from smartsort.audit import Audit, Weight
+from smartsort.core.model import State
+from smartsort.errors import RootUnavailable, SmartsortError, StorageFull
 from smartsort.files.disk import Disk
 from smartsort.files.placement import Placer
+from smartsort.ledger import events, photos
 from smartsort.ledger.database import Ledger
 from smartsort.pipeline import accept, recover
 
@@ -114,3 +120,50 @@ async def test_what_fails_on_the_way_is_done_in_the_end(
         context = here.sidecar.context
         assert await here.until(lambda: not (context.unsettled or context.placer.disk.strays))
         await proved(here, stock)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("disk", [Disk, Copying])
+@pytest.mark.parametrize(
+    ("faults", "chance"), [(fails_at_commits, 0.15), (fails_at_system_calls, 0.05), (fails_at_guards, 0.1)]
+)
+async def test_actions_that_fail_leave_nothing_behind(*, tmp_path, monkeypatch, faults, chance, disk, seed):
+    """Decisions of humans, and taking them back, while folders and ledger fail now and then."""
+    stumbling = Stumbling(chance, seed)
+    placer = faults(stumbling, monkeypatch, disk)
+    stumbling.on = False
+    here = fakes.World(os.fspath(tmp_path / "root"), placer=placer)
+    try:
+        for n in range(4):
+            await here.deliver(f"stranger_{n}.jpg", xmp=b"<x/>" if n % 2 else None)
+            await here.deliver(f"anna_{n}.jpg")
+        await here.settle()
+        ids = list(range(1, 9))
+        stumbling.on = True
+        chances = random.Random(seed)
+        for _ in range(60):
+            some = chances.sample(ids, 3)
+            last = here.ledger.read(events.last_id)
+            act = chances.choice(
+                (
+                    lambda some=some: here.actions.approve(some, [Choice("Bella")], "eva"),
+                    lambda some=some: here.actions.refile(some, [Choice("Carl")], "eva"),
+                    lambda some=some: here.actions.reject(some, "eva", expect=(State.REVIEW, State.FILED)),
+                    lambda last=last: here.actions.undo(last, "eva"),
+                    lambda: here.actions.undo_last(actor="eva"),
+                )
+            )
+            with suppress(SmartsortError):
+                await act()
+        assert stumbling.times > 5
+        stumbling.on = False
+        await here.stage("tidy")
+        assert not here.context.unsettled
+        await here.settle()
+        here.check()
+        report = Audit(here.context.layout).run()
+        assert report.weight is Weight.CLEAN, [f.what for f in report.findings]
+        assert len(here.ledger.read(lambda db: photos.by_ids(db, ids))) == len(ids)
+    finally:
+        stumbling.on = False
+        fakes.close_world(here)

@@ -82,7 +82,7 @@ class Plan:
     """False for photos that leave the collection, whose `downloads` row stays as it is."""
     denied: dict[str, str] | None = None
     placing: bool = False
-    """True from before names are made until it is known which: an error in between leaves that open."""
+    """True from before names are made until it is known which; an error may leave that open."""
     placed: list[tuple[Wish, Name]] = field(default_factory=list)
     problem: SmartsortError | None = None
 

@@ -20,7 +20,7 @@ from smartsort.actions.values import Acted
 from smartsort.core.model import State
 from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.placement import Drop, Dropped, Placed, Placing
-from smartsort.files.problems import FileChanged, FileVanished, NameKept
+from smartsort.files.problems import FileChanged, FileVanished, NameKept, NameLeft
 from smartsort.files.shown import shown
 from smartsort.files.stamps import stamp
 from smartsort.ledger import arrangement, events, facts, photos, source_tables
@@ -139,12 +139,14 @@ class Rearrange:
             for plan, _ in todo:
                 plan.placing = True
             results = self._context.placer.place([self._placing(plan, wish) for plan, wish in todo])
-            for (plan, wish), result in zip(todo, results, strict=True):
+            for plan, _ in todo:
                 plan.placing = False
+            for (plan, wish), result in zip(todo, results, strict=True):
                 if isinstance(result, Placed):
                     plan.placed.append((wish, _name(plan, wish, result)))
-                elif plan.problem is None:
-                    plan.problem = result
+                else:
+                    plan.placing |= isinstance(result, NameLeft)
+                    plan.problem = plan.problem or result
 
     def _placing(self, plan: Plan, wish: Wish) -> Placing:
         context = self._context

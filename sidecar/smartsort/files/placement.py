@@ -36,7 +36,7 @@ from smartsort.files.durable import Failed, Pending
 from smartsort.files.filling import Filling
 from smartsort.files.hashing import sha256_of
 from smartsort.files.names import NAME_BYTES, shortened
-from smartsort.files.problems import FileChanged, FileProblem, FileVanished, NameKept, storage_error
+from smartsort.files.problems import FileChanged, FileProblem, FileVanished, NameKept, NameLeft, storage_error
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, check_unchanged, regular
 from smartsort.files.temporary import methods_between, sweep_temporaries
@@ -97,8 +97,8 @@ class Placer:
         result = failed.of(placed)
         if not isinstance(result, Placed):
             undo = _undoing(wish, placed)
-            if undo is not None:
-                self._dropped_or_error(undo, Pending(self.disk))
+            if undo is not None and not isinstance(self._dropped_or_error(undo, Pending(self.disk)), Dropped):
+                return NameLeft(str(result))
         return result
 
     def drop(self, batch: Sequence[Drop]) -> list[Dropped | SmartsortError]:

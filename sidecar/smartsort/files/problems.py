@@ -7,7 +7,8 @@ SmartsortError
 │   ├── FileUnreadable it may not be read, or the disk fails on it
 │   └── NotAFile       a folder, a symbolic link, a pipe, a device
 └── StorageError ...   a whole folder cannot (see `smartsort.errors`)
-    └── NameKept       a name stays, because its bytes are not proved to live elsewhere
+    ├── NameKept       a name stays, because its bytes are not proved to live elsewhere
+    └── NameLeft       a name was made, is not safe, and could not be taken away again
 """
 
 from __future__ import annotations
@@ -45,6 +46,10 @@ class NotAFile(FileProblem):
 
 class NameKept(StorageError):
     """A name that stays, because its bytes are not proved to live under another. Waiting does not help."""
+
+
+class NameLeft(StorageError):
+    """A new name that may not survive a power cut, and could not be taken away again."""
 
 
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})

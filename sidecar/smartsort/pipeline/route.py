@@ -20,7 +20,7 @@ from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.media import RAW_EXTENSIONS
 from smartsort.files.names import NAME_BYTES, candidates, shortened, with_prefix
 from smartsort.files.placement import Drop, Dropped, Placed, Placing
-from smartsort.files.problems import NameKept
+from smartsort.files.problems import NameKept, NameLeft
 from smartsort.files.shown import shown
 from smartsort.ledger import photos
 from smartsort.ledger.photos import Change
@@ -59,6 +59,8 @@ class _Route:
     placed: list[tuple[Target, Name, Name]]
     """(where, the name it was linked from, the new name)"""
     problem: SmartsortError | None = None
+    left: bool = False
+    """A name was made for it that nobody accounts for; the journal tells where to look."""
 
     @property
     def source(self) -> Name:
@@ -220,8 +222,9 @@ class Router:
                     sha256=source.sha256 if source.member is not Member.PHOTO else route.photo.sha256,
                 )
                 route.placed.append((target, source, name))
-            elif route.problem is None:
-                route.problem = result
+            else:
+                route.left |= isinstance(result, NameLeft)
+                route.problem = route.problem or result
 
     def _change(self, route: _Route) -> Change:
         context, decision, photo = self._context, route.decision, route.photo
@@ -344,6 +347,7 @@ class Router:
         ]
         results = await asyncio.to_thread(context.placer.drop, [drop for _, drop in drops])
         left = {i for (i, _), result in zip(drops, results, strict=True) if isinstance(result, StorageError)}
+        left.update(route.photo.id for route in failed if route.left)
         context.unsettled |= left
         back = [Change(r.photo.id, intents_done=("route",)) for r in failed if r.photo.id not in left]
         await context.commit(back)
