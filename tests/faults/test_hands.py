@@ -18,7 +18,9 @@ from smartsort.audit.repair import Repair
 from smartsort.bootstrap import open_sidecar
 from smartsort.core.model import State
 from smartsort.errors import LedgerError
+from smartsort.files.media import IMAGE_EXTENSIONS, RAW_EXTENSIONS, VIDEO_EXTENSIONS
 from smartsort.files.stamps import stamp
+from smartsort.files.temporary import temporary_in
 from smartsort.ledger import facts, review
 from smartsort.pipeline.accept import Offered
 from smartsort.rescue.adopt import Adoption
@@ -196,6 +198,28 @@ async def test_an_absurd_time_holds_up_nobody(place):
     scan = scan_inbox(inbox)
     assert [os.path.basename(e.path) for e in scan.entries] == ["anna_2.jpg"]
     assert [left.why for left in scan.left] == ["its time lies beyond the year 2262; give it another (touch)"]
+
+
+async def test_same_name_size_and_time_are_still_two_photos(place):
+    one, other = picture(21), picture(22)
+    size = max(len(one), len(other))  # data after a picture does no harm
+    ids = []
+    for source, content in (("a", one), ("b", other)):
+        path = f"{place.context.layout.inbox}/{source}/anna_1.jpg"
+        os.makedirs(os.path.dirname(path))
+        write(path, content.ljust(size, b"\0"))
+        os.utime(path, ns=(10**18, 10**18))
+        [taken] = await place.sidecar.accept.claim([Offered(path, stamp(path), source)])
+        ids.append(taken.id)
+    await place.settle()
+    assert [place.photo(i).state for i in ids] == [State.FILED, State.FILED]
+    assert len({place.places(i)[0] for i in ids}) == 2
+
+
+def test_immich_takes_no_notice_of_temporary_files():
+    """What is being copied into `library/` has a name that is no medium's."""
+    ending = os.path.splitext(temporary_in("library"))[1].removeprefix(".")
+    assert ending not in IMAGE_EXTENSIONS | RAW_EXTENSIONS | VIDEO_EXTENSIONS
 
 
 # --- the trash -------------------------------------------------------------------------------
