@@ -350,6 +350,19 @@ def test_bulk_with_a_dry_run(client: httpx.Client) -> None:
     assert queue(client).counts == waiting.counts
 
 
+def test_bulk_skip_puts_many_last(client: httpx.Client) -> None:
+    chosen = [item.id for item in queue(client, category="unidentified").items][:2]
+    would = answer(client.post(f"{BASE}/review/bulk/skip", json={"ids": chosen, "dry_run": True}))
+    assert {one["action"] for one in would["decided"]} == {"would_skip"}
+    done = BulkDecided.model_validate(answer(client.post(f"{BASE}/review/bulk/skip", json={"ids": chosen})))
+    assert (done.done, done.failed) == (2, 0)
+    assert {item.id for item in queue(client).items[-2:]} == set(chosen)
+    foreseen = answer(client.post(f"{BASE}/undo", json={"event": done.event, "dry_run": True}))
+    assert {one["action"] for one in foreseen["decided"]} == {"would_undo"}
+    assert {item.id for item in queue(client).items[-2:]} == set(chosen)
+    assert answer(client.post(f"{BASE}/undo", json={"event": done.event}))["done"] == 2
+
+
 def test_bulk_approve_takes_each_suggestion(client: httpx.Client) -> None:
     body = {"category": "multiple_faces", "dry_run": True}
     would = BulkDecided.model_validate(answer(client.post(f"{BASE}/review/bulk/approve", json=body)))

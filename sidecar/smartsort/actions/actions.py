@@ -138,10 +138,10 @@ class Actions:
         async with self._lock:
             return await self._act(photo_ids, plan, actor, expect, dry_run=dry_run)
 
-    async def skip(self, photo_ids: Sequence[int], actor: str) -> Batch:
+    async def skip(self, photo_ids: Sequence[int], actor: str, *, dry_run: bool = False) -> Batch:
         """Leave photos for later: they are listed after all others."""
         async with self._lock:
-            return await self._act(photo_ids, put_off, actor, (State.REVIEW,), dry_run=False)
+            return await self._act(photo_ids, put_off, actor, (State.REVIEW,), dry_run=dry_run)
 
     async def confirm(self, photo_ids: Sequence[int], actor: str) -> Batch:
         """Say that automatic filings are right: nothing moves, and the faces teach from now on."""
@@ -202,7 +202,7 @@ class Actions:
                 )
             return await self._undo(event, actor, dry_run=dry_run)
 
-    async def undo_last(self, actor_of: str | None = None, *, actor: str) -> Batch:
+    async def undo_last(self, actor_of: str | None = None, *, actor: str, dry_run: bool = False) -> Batch:
         """Take back the newest action of `actor_of`, or of any human, that still counts.
 
         Automatic filings are taken back by their own event or by `undo_since`. Raises NotUndoable.
@@ -211,7 +211,7 @@ class Actions:
             event = await self._context.ledger.aread(lambda db: undoing.last_of(db, actor_of))
             if event is None:
                 raise NotUndoable("there is no action left that could be taken back")
-            return await self._undo(event, actor, dry_run=False)
+            return await self._undo(event, actor, dry_run=dry_run)
 
     async def undo_since(self, at: datetime, actor: str, *, dry_run: bool = False) -> Batch:
         """Take back all that was done since `at`, newest first: human actions, undos, automatic filings.

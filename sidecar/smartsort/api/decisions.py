@@ -67,6 +67,16 @@ async def reject_many(
     return await bulk_decided(here, batch, rows)
 
 
+@router.post("/review/bulk/skip", responses=answers(404, 409))
+async def skip_many(
+    here: Here, caller: Reviewer, chosen: Annotated[Selection, Body(openapi_examples=_SELECTION_EXAMPLES)]
+) -> BulkDecided:
+    """Leave many items for later: they are listed after all others."""
+    rows = await _selected(here, chosen)
+    batch = await here.sidecar.actions.skip(list(rows), caller.name, dry_run=chosen.dry_run)
+    return await bulk_decided(here, batch, rows)
+
+
 async def _selected(here: Serving, chosen: Selection) -> dict[int, int]:
     """Row ids by photo id. Raises Refused for a selection that says nothing, or two things."""
     filtered = chosen.category is not None or bool(chosen.search) or chosen.everything

@@ -120,6 +120,10 @@ async def stream(
 _UNDO_EXAMPLES: dict[str, Mapping[str, Any]] = {
     "event": {"summary": "One event", "value": {"event": 4711}},
     "last": {"summary": "The last action of whoever asks", "value": {"last": True}},
+    "foresee": {
+        "summary": "What that would do",
+        "value": {"since": "2026-05-01T18:00:00+02:00", "dry_run": True},
+    },
     "since": {"summary": "Everything since", "value": {"since": "2026-05-01T18:00:00+02:00"}},
 }
 
@@ -137,13 +141,13 @@ async def undo(
         raise Refused(422, "invalid", "give exactly one of `event`, `last` and `since`")
     actions = here.sidecar.actions
     if what.event is not None:
-        batch = await actions.undo(what.event, caller.name)
+        batch = await actions.undo(what.event, caller.name, dry_run=what.dry_run)
     elif what.last:
-        batch = await actions.undo_last(caller.name, actor=caller.name)
+        batch = await actions.undo_last(caller.name, actor=caller.name, dry_run=what.dry_run)
     else:
         try:
             since = datetime.fromisoformat(what.since or "").astimezone()
         except (ValueError, OverflowError, OSError) as problem:
             raise Refused(422, "invalid", f"`since` is no ISO 8601 time: {problem}") from problem
-        batch = await actions.undo_since(since, caller.name)
+        batch = await actions.undo_since(since, caller.name, dry_run=what.dry_run)
     return await bulk_decided(here, batch)

@@ -375,7 +375,7 @@ class Decided(Shape):
     photo_id: int
     action: Literal[
         "approved", "refiled", "rejected", "skipped", "confirmed", "denied", "rejudged", "undone", "failed",
-        "would_approve", "would_refile", "would_reject", "would_undo",
+        "would_approve", "would_refile", "would_reject", "would_skip", "would_undo",
     ]  # fmt: skip
     destination: str | None = None
     path: str | None = None
@@ -441,7 +441,10 @@ _NOT_GIVEN: dict[str, Any] = {"event": {"type": "null"}, "last": {"const": False
 
 
 class Undo(Ask):
-    """Take back one event, the last action (`last`), or all actions since a time."""
+    """Take back one event, the last action (`last`), or all actions since a time.
+
+    `dry_run` only tells what would happen.
+    """
 
     model_config = _asking(
         any_of=[{"required": [key], "properties": {**_NOT_GIVEN, key: _GIVEN[key]}} for key in _GIVEN]
@@ -451,6 +454,7 @@ class Undo(Ask):
     last: StrictBool = False
     since: str | None = Field(default=None, max_length=40, json_schema_extra={"format": "date-time"})
     """ISO 8601; without a zone it is the server's."""
+    dry_run: StrictBool = False
 
 
 class TroubleView(Shape):

@@ -178,14 +178,23 @@ def reject(
 
 @command.command("skip")
 @sidecar_options
-@click.argument("items", nargs=-1, type=int, required=True)
+@_selection
 def skip(
-    *, config_path: str | None, root: str | None, url: str | None, token: str | None, items: tuple[int, ...]
+    *,
+    config_path: str | None,
+    root: str | None,
+    url: str | None,
+    token: str | None,
+    items: tuple[int, ...],
+    category: str | None,
+    search: str | None,
+    everything: bool,
+    dry_run: bool,
 ) -> None:
     """Leave ITEMS for later: they are listed after all others."""
+    chosen = _chosen(items, category, search, everything=everything, dry_run=dry_run)
     sidecar = sidecar_of(config_path, root, url, token)
-    decided = [sidecar.ask("POST", f"/review/{item}/skip") for item in items]
-    sys.exit(tell_decided({"decided": decided, "done": len(decided), "failed": 0}))
+    sys.exit(tell_decided(sidecar.ask("POST", "/review/bulk/skip", chosen)))
 
 
 @command.command("deny")

@@ -23,6 +23,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
     metavar="WHEN",
     help="All that was done since: 2h, 30m, 1d, or a time (2024-05-01T18:00). Automatic filings too.",
 )
+@click.option("--dry-run", is_flag=True, help="Only tell what would happen.")
 @click.option("--list", "listing", is_flag=True, help="Only list the last events.")
 def command(
     *,
@@ -32,6 +33,7 @@ def command(
     token: str | None,
     event: str | None,
     since: str | None,
+    dry_run: bool,
     listing: bool,
 ) -> None:
     """Take back EVENT (its number, or `last`), or everything --since.
@@ -53,7 +55,7 @@ def command(
         body = {"event": int(event)}
     else:
         raise click.UsageError(f"{event!r} is no event; give its number or `last`")
-    sys.exit(tell_decided(sidecar.ask("POST", "/undo", body)))
+    sys.exit(tell_decided(sidecar.ask("POST", "/undo", body | {"dry_run": dry_run})))
 
 
 def moment(text: str, now: datetime) -> datetime:
