@@ -7,10 +7,11 @@ from pathlib import Path
 from tests.live_sidecar import REVIEW_TOKEN, live_sidecar
 from tests.tui.driving import current, driving, loaded, screen_text, until
 
+from smartsort_tui.charts import share_text
 from smartsort_tui.sample import data
 from smartsort_tui.sample.sidecar import SampleSidecar
 from smartsort_tui.screens.dialogs import PersonPicker
-from smartsort_tui.screens.spot_checks import SpotCheckScreen, share_text
+from smartsort_tui.screens.spot_checks import SpotCheckScreen
 from smartsort_tui.screens.why import WhyScreen
 
 
@@ -56,7 +57,7 @@ async def test_spot_checks_are_confirmed_called_wrong_and_taken_back() -> None:
         await loaded(pilot)
         await pilot.press("c")
         await until(pilot, lambda: "Is this John Doe?" in screen_text(pilot), "the first check")
-        assert "5 wait, 40 answered, wrong 2.5 % (0.4 to 12.9 %), target < 5 %: still open" in screen_text(
+        assert "5 wait, 40 answered, 2.5 % wrong (0.4 to 12.9), target < 5 %: still open" in screen_text(
             pilot
         )
         await until(pilot, lambda: "▀" in screen_text(pilot), "its picture")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
-from smartsort.api.schemas import DayCount, Metric, Summary
+from smartsort.api.schemas import DayCount, Metric, SpotCheckShare, Summary
 from smartsort_tui import wording
 
 AGES = (("hour", "under an hour"), ("day", "under a day"), ("week", "under a week"), ("older", "older"))
@@ -44,6 +44,20 @@ def metrics_text(metrics: Sequence[Metric], width: int) -> Content:
             )
         )
     return Content("\n").join(lines or [Content("no targets known")])
+
+
+def share_text(share: SpotCheckShare | None) -> str:
+    """What the answers to spot checks so far say of all automatic filings."""
+    if share is None:
+        return "Spot checks"
+    text = f"Spot checks: {share.open:,} wait, {share.checked:,} answered"
+    if share.share is None:
+        return text
+    met = {True: "met", False: "not met", None: "still open"}[share.met]
+    between = ""
+    if share.low is not None and share.high is not None:
+        between = f" ({share.low:.1f} to {share.high:.1f})"
+    return f"{text}, {share.share:.1f} % wrong{between}, target {share.target}: {met}"
 
 
 def bars(counts: Mapping[str, int], width: int) -> Content:

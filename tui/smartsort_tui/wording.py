@@ -64,8 +64,10 @@ def fit_name(name: str, width: int) -> str:
     if cell_len(name) <= width or width < 12:
         return fit(name, width)
     tail = ""
+    # The extension and the figures before it, which tell names apart, in a narrow column too.
+    room = max(width // 3, min(width // 2 + 1, 9))
     for char in reversed(name):
-        if cell_len(char + tail) > width // 3:
+        if cell_len(char + tail) > room:
             break
         tail = char + tail
     head = set_cell_size(name, width - cell_len(tail) - 1)

@@ -202,7 +202,9 @@ class SampleSidecar:
                 return self._config(method, rest, body)
             case ["GET", "stats", "summary"]:
                 days = int(query.get("days", "30"))
-                return _json(data.summary(days, self.clock(), len(self.pending), dict(self.counts)))
+                summary = data.summary(days, self.clock(), len(self.pending), dict(self.counts))
+                share = judgement.page(self.unchecked, self.checked, self.clock()).share
+                return _json(summary.model_copy(update={"spot_checks": share}))
             case ["POST", ("enable" | "disable") as act]:
                 self.enabled = act == "enable"
                 return _json(self.status())

@@ -17,6 +17,7 @@ from smartsort.api.schemas import Decided, PersonChoice, SpotCheckShare, Undo
 from smartsort_tui import wording
 from smartsort_tui.api import ApiProblem, DecidedMeanwhile, NotThere
 from smartsort_tui.background import work
+from smartsort_tui.charts import share_text
 from smartsort_tui.clock import Clock
 from smartsort_tui.details import bullet, section
 from smartsort_tui.live import Link
@@ -86,6 +87,7 @@ class SpotCheckScreen(AreaScreen):
         & #check-panes { layout: horizontal; height: 1fr; }
         & CheckRows { width: 45%; height: 100%; }
         & #check { width: 1fr; height: 100%; border-left: solid $panel; }
+        & #check-share { height: auto; }
         & #check-picture { height: 1fr; }
         & #check-words { height: 8; padding: 0 1; }
         &.-narrow #check-panes { layout: vertical; }
@@ -275,20 +277,6 @@ class SpotCheckScreen(AreaScreen):
             return
         self._put_back(answer)
         self.say(f"taken back: {answer.text}", "good")
-
-
-def share_text(share: SpotCheckShare | None) -> str:
-    """What the answers so far say of all automatic filings."""
-    if share is None:
-        return "Spot checks"
-    text = f"Spot checks: {share.open:,} wait, {share.checked:,} answered"
-    if share.share is None:
-        return text
-    met = {True: "met", False: "not met", None: "still open"}[share.met]
-    between = (
-        f" ({share.low:g} to {share.high:g} %)" if share.low is not None and share.high is not None else ""
-    )
-    return f"{text}, wrong {share.share:g} %{between}, target {share.target}: {met}"
 
 
 def check_text(check: SpotCheck, width: int) -> Content:

@@ -37,6 +37,7 @@ class StatisticsScreen(AreaScreen):
         Binding("w", "days(7)", "week", id="statistics.week", tooltip="The last 7 days"),
         Binding("m", "days(30)", "month", id="statistics.month", tooltip="The last 30 days"),
         Binding("y", "days(365)", "year", id="statistics.year", tooltip="The last 365 days"),
+        Binding("c", "checks", "checks", id="statistics.checks", tooltip="Spot checks of what was filed"),
     ]
     DEFAULT_CSS = """
     StatisticsScreen {
@@ -55,6 +56,7 @@ class StatisticsScreen(AreaScreen):
         yield VerticalScroll(
             Static("… loading", id="headline"),
             Container(_half("Targets", "metrics"), _half("Waiting by age", "by-age"), classes="halves"),
+            Static("", id="spot-checks"),
             *_titled("Each day", "each-day"),
             Container(
                 _half("Waiting by category", "by-category", "By source", "by-source"),
@@ -86,6 +88,9 @@ class StatisticsScreen(AreaScreen):
         self._days = days
         self.connected()
 
+    def action_checks(self) -> None:
+        self.smartsort.action_area("checks")
+
     async def _load(self) -> None:
         client = self.smartsort.client
         if client is None:
@@ -115,6 +120,7 @@ class StatisticsScreen(AreaScreen):
         for name, text in {
             "headline": charts.headline(summary),
             "metrics": charts.metrics_text(summary.metrics, min(above, 60)),
+            "spot-checks": self._spot_checks(summary),
             "by-age": charts.by_age(summary.queue_age, min(above, 70)),
             "each-day": days,
             "by-category": charts.bars(by_category, below),
@@ -122,6 +128,12 @@ class StatisticsScreen(AreaScreen):
             "by-person": charts.bars(summary.by_person, below),
         }.items():
             self.query_one(f"#{name}", Static).update(text)
+
+    def _spot_checks(self, summary: Summary) -> Content:
+        if summary.spot_checks is None:
+            return Content("")
+        text = f"{charts.share_text(summary.spot_checks)}   {self.key('statistics.checks')} answers them"
+        return Content.styled(text, "$foreground-muted")
 
 
 def _titled(title: str, name: str) -> tuple[Static, Static]:

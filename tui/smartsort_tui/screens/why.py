@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
@@ -18,6 +21,10 @@ VERDICTS = {"decided": ("✗", "bold $error"), "against": ("!", "$warning"), "pa
 
 class WhyScreen(Dialog[None]):
     """The explanation of one decision."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", "close", id="dialog.cancel"),
+    ]
 
     def __init__(self, explained: Explained) -> None:
         super().__init__()
