@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import secrets
+import stat
 from contextlib import suppress
 
 from smartsort.files.disk import NOT_OFFERED, Disk
@@ -32,15 +33,12 @@ def sweep_temporaries(folder: str, disk: Disk | None = None) -> list[str]:
     disk = disk or Disk()
     removed = []
     try:
-        with os.scandir(folder) as entries:
-            stale = [
-                entry.path
-                for entry in entries
-                if _TEMPORARY.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
-            ]
-        for path in stale:
-            disk.unlink(path)
-            removed.append(path)
+        # By the beginning of the name first: a person's folder may hold a hundred thousand others.
+        ours = [name for name in os.listdir(folder) if name.startswith(".smartsort-")]
+        for path in (os.path.join(folder, name) for name in ours if _TEMPORARY.fullmatch(name)):
+            if stat.S_ISREG(os.lstat(path).st_mode):
+                disk.unlink(path)
+                removed.append(path)
     except FileNotFoundError:
         return removed
     except OSError as error:
