@@ -33,7 +33,7 @@ class ReviewScreen(QueueView):
         Binding("u", "undo", "undo", id="review.undo", tooltip="Take back the last decision"),
         Binding("P", "person", "person", id="review.person", tooltip="Pick one or more people"),
         Binding("N", "new_person", "new", id="review.new_person", tooltip="File under a new person"),
-        Binding("x", "deny", "not them", id="review.deny", tooltip="It is not the first suggestion"),
+        Binding("x", "deny", "deny", id="review.deny", tooltip="It is not the first suggestion"),
         Binding("slash", "search", "search", id="review.search", tooltip="Search names and people"),
         Binding("f", "filter(1)", "filter", id="review.filter", tooltip="Next category"),
         Binding("F", "filter(-1)", "Previous category", show=False, id="review.filter_back"),
