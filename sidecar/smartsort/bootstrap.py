@@ -56,6 +56,9 @@ log = logging.getLogger(__name__)
 HEALTH_SECONDS = 60.0
 """The only call an idle sidecar makes to Immich, and how often."""
 
+PEOPLE_SECONDS = 900.0
+"""How old the people may get; then that call reads them."""
+
 COUNT_SECONDS = 30.0
 """Between two looks at what is new for the statistics."""
 
@@ -378,7 +381,10 @@ def _backups(settings: Settings, context: Context) -> Backups:
 
 
 def _connection(sidecar: Sidecar) -> Callable[[], Awaitable[float]]:
-    """Find Immich and make sure of the library once; afterwards one small call a minute."""
+    """Find Immich and make sure of the library once; afterwards one small call a minute.
+
+    Now and then that call is for the people, so that a folder follows a name although no photo comes.
+    """
 
     async def step() -> float:
         server = sidecar.context.server
@@ -388,6 +394,8 @@ def _connection(sidecar: Sidecar) -> Callable[[], Awaitable[float]]:
             sidecar.connected = True
             log.info("connected to Immich %s as user %s; library %s", info.version, info.user_id, library)
             sidecar.context.bells.ring_all()
+        elif sidecar.people.age > PEOPLE_SECONDS:
+            await sidecar.people.refresh()
         elif not await server.ping():
             sidecar.connected = False
             await server.info()  # raises what is wrong

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 
 import pytest
 from tests.fakes import World
 
+from smartsort.bootstrap import PEOPLE_SECONDS
 from smartsort.core.model import Person
 from smartsort.ledger import events, statistics
 
@@ -38,8 +40,7 @@ async def look(world: World) -> None:
 def folders(world: World) -> dict[str, list[str]]:
     base = os.path.join(world.root, "faces")
     found = {name: os.path.join(base, name) for name in sorted(os.listdir(base)) if not name.startswith(".")}
-    inside = {name: sorted(os.listdir(path)) for name, path in found.items()}
-    return {name: names for name, names in inside.items() if names}
+    return {name: sorted(os.listdir(path)) for name, path in found.items()}
 
 
 async def test_the_folder_follows_and_one_event_takes_it_back(world):
@@ -61,6 +62,20 @@ async def test_the_folder_follows_and_one_event_takes_it_back(world):
     while world.ledger.write(statistics.count_chunk):
         pass
     assert world.ledger.read(statistics.totals_ever).get("wrong", 0) == 0
+
+
+async def test_a_rename_is_heard_of_although_no_photo_comes(world):
+    await filed(world, "anna_1.jpg")
+    rename(world, "Anna", "Anna Smith")
+    await world.stage("connection")
+    await world.stage("renames")
+    assert "anna" in folders(world)
+    world.sidecar.people._read_at -= PEOPLE_SECONDS
+    before = Counter(world.server.calls_made)
+    await world.stage("connection")
+    assert Counter(world.server.calls_made) - before == {"people": 1}
+    await world.stage("renames")
+    assert list(folders(world)) == ["anna_smith"]
 
 
 async def test_switched_off_the_folder_stays(tmp_path):

@@ -310,8 +310,12 @@ class Rearrange:
         held: set[int] = set()
         if drops:
             results: Sequence[Dropped | SmartsortError]
+            people = {
+                os.path.dirname(context.absolute(n)) for p in plans for n in p.removes if n.area is Area.FACES
+            }
             try:
                 results = await asyncio.to_thread(context.placer.drop, [drop for _, drop in drops])
+                await asyncio.to_thread(context.placer.leave_folders, people)
             except StorageError as problem:
                 results = [problem] * len(drops)
             for (plan, _), result in zip(drops, results, strict=True):

@@ -1,8 +1,8 @@
 """What goes over the wire: the shapes of the HTTP API, for the server, the terminal UI and other programs.
 
 Times are ISO 8601 with a zone, sizes bytes, boxes pixels of the upright preview. The keys of `Result` and
-`Summary` are those of the source document. The terminal UI imports this module and nothing else of
-smartsort.
+`Summary` are those of the source document. The terminal UI imports this module, `judgement_schemas` and
+nothing else of smartsort.
 """
 
 from __future__ import annotations

@@ -63,6 +63,12 @@ class Disk:
         os.unlink(path)
         self.checkpoint("unlink done")
 
+    def rmdir(self, path: str) -> None:
+        """Remove a folder, which has to be empty. It need not stay away after a power cut."""
+        self.checkpoint("rmdir")
+        os.rmdir(path)
+        self.checkpoint("rmdir done")
+
     def mkdir(self, path: str) -> None:
         """Make one folder; its parent exists."""
         self.checkpoint("mkdir")

@@ -25,7 +25,7 @@ import errno
 import os
 import stat
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -119,6 +119,13 @@ class Placer:
         pending.make_folder(folder)
         for error in pending.wait().errors.values():
             raise error
+
+    def leave_folders(self, folders: Iterable[str]) -> None:
+        """Remove those of the folders that have become empty. One that is not, or cannot go, stays."""
+        self.guard()
+        for folder in folders:
+            with suppress(OSError):
+                self.disk.rmdir(folder)
 
     def sweep_strays(self) -> None:
         """Remove temporary files that could not be removed at the time. Raises RootUnavailable."""

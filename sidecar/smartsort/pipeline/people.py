@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 
 from smartsort.core.model import Person
@@ -29,8 +30,7 @@ class People:
 
     async def refresh(self, max_age: float = FRESH_SECONDS) -> Sequence[Person]:
         """The people, not older than `max_age` seconds."""
-        now = self._context.clock.monotonic()
-        if self._read_at is None or now - self._read_at > max_age:
+        if self.age > max_age:
             before = None if self._read_at is None else self.version
             self._people = tuple(await self._context.server.people())
             self._read_at = self._context.clock.monotonic()
@@ -39,6 +39,11 @@ class People:
                 for listener in self.noticed:
                     await asyncio.to_thread(listener, self._people)
         return self._people
+
+    @property
+    def age(self) -> float:
+        """Seconds since the people were read; infinite before."""
+        return math.inf if self._read_at is None else self._context.clock.monotonic() - self._read_at
 
     @property
     def known(self) -> Sequence[Person]:
