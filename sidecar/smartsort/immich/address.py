@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from urllib.parse import urlsplit, urlunsplit
 
-import httpx
-
 from smartsort.errors import ConfigurationError
-from smartsort.immich.transport import errand
 
 KEY_HEADER = "x-api-key"
 
@@ -44,11 +40,11 @@ def api_address(url: str) -> str:
     return urlunsplit((parts.scheme.lower(), place, f"{path}/api", "", ""))
 
 
-class KeyAuth(httpx.Auth):
-    """Adds an API key to each request: the administrator's for what only administrators may do.
+class ApiKeys:
+    """The API key, and the administrator's for what only administrators may do.
 
-    The keys are kept here and not in a client or its headers, so that no repr shows them. An empty
-    administrator's key means that there is one key for everything.
+    Kept here and not in a client or its headers, so that no repr shows them. An empty administrator's key
+    means that there is one key for everything.
     """
 
     def __init__(self, key: str, admin_key: str) -> None:
@@ -56,12 +52,11 @@ class KeyAuth(httpx.Auth):
         self._admin_key = _clean(admin_key) if admin_key.strip() else self._key
 
     def __repr__(self) -> str:
-        return "KeyAuth(...)"
+        return "ApiKeys(...)"
 
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Send the request with the key that fits its errand."""
-        request.headers[KEY_HEADER] = self._admin_key if errand.get().as_admin else self._key
-        yield request
+    def of(self, *, as_admin: bool) -> str:
+        """The key to send."""
+        return self._admin_key if as_admin else self._key
 
 
 def _clean(key: str) -> str:

@@ -6,7 +6,6 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import MappingProxyType
 from typing import Any, Self, TypeVar
 
@@ -14,10 +13,12 @@ import httpx
 
 from immich_client.client import Client
 from immich_client.types import Response, Unset
-from smartsort.immich.address import KeyAuth, api_address
-from smartsort.immich.answers import check, unanswered, unreadable
+from smartsort.immich.address import ApiKeys, api_address
+from smartsort.immich.answers import unanswered, unreadable
+from smartsort.immich.direct import DirectClient
 from smartsort.immich.operations import Operation, operations
 from smartsort.immich.transport import Errand, PatientTransport, Traffic, errand
+from smartsort.immich.wire import Wire
 
 T = TypeVar("T")
 
@@ -49,20 +50,16 @@ class Connection:
         self.address = api_address(url)
         self._retries = retries
         self._traffic = Traffic()
-        self._http = httpx.AsyncClient(
-            auth=KeyAuth(api_key, admin_api_key),
-            base_url=self.address,
-            # A client that keeps a session cookie acts as that session, not as the key.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            event_hooks={"response": [_check]},
-            follow_redirects=False,
-            timeout=httpx.Timeout(timeout_seconds, connect=connect_timeout_seconds),
-            transport=PatientTransport(
-                transport or httpx.AsyncHTTPTransport(limits=_LIMITS, verify=verify_tls),
+        self._http = DirectClient(
+            self.address,
+            ApiKeys(api_key, admin_api_key),
+            PatientTransport(
+                transport or Wire(CONNECTIONS, KEEP_ALIVE_SECONDS, verify=verify_tls),
                 self._traffic,
                 sleep=sleep,
                 jitter=jitter,
             ),
+            httpx.Timeout(timeout_seconds, connect=connect_timeout_seconds),
         )
         self._client = Client(base_url=self.address).set_async_httpx_client(self._http)
 
@@ -109,7 +106,7 @@ class Connection:
     async def _get_json(self, operation: Operation) -> Any:
         """As `_ask`, for a GET that the generated client does not know: the JSON of the answer."""
         with self._errand(Errand(operation, self._retries, operation.admin)):
-            return (await self._http.get(operation.path)).json()
+            return (await self._http.request("GET", operation.path)).json()
 
     @contextmanager
     def _errand(self, current: Errand) -> Iterator[None]:
@@ -140,18 +137,6 @@ class Connection:
             asked = operations()[operation]
             raise unreadable(f"{asked.method} {asked.path}", ValueError("nothing in it"))
         return parsed
-
-
-_LIMITS = httpx.Limits(
-    max_connections=CONNECTIONS,
-    max_keepalive_connections=CONNECTIONS,
-    keepalive_expiry=KEEP_ALIVE_SECONDS,
-)
-
-
-async def _check(response: httpx.Response) -> None:
-    await response.aread()
-    check(response, errand.get().operation)
 
 
 def known(value: T | Unset, default: T) -> T:

@@ -1,0 +1,59 @@
+"""The HTTP client that the generated client is given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from smartsort.immich.address import KEY_HEADER, ApiKeys
+from smartsort.immich.answers import check
+from smartsort.immich.transport import errand
+
+
+class DirectClient(httpx.AsyncClient):
+    """An `httpx.AsyncClient` whose requests go straight to its transport, and whose answers are checked.
+
+    What httpx does in between costs as much again as the transport: it keeps cookies, follows redirects and
+    merges addresses, none of which Immich may see (a client that keeps a session cookie acts as that session
+    and not as the key; a redirect would carry the key elsewhere). So the key is the only thing a request gets
+    here. Raises `httpx.HTTPError`, and `smartsort.errors.ImmichError` for a bad answer.
+    """
+
+    def __init__(
+        self, address: str, keys: ApiKeys, transport: httpx.AsyncBaseTransport, timeout: httpx.Timeout
+    ) -> None:
+        super().__init__(transport=transport, timeout=timeout, follow_redirects=False, trust_env=False)
+        self._address, self._keys, self._wire = address, keys, transport
+        self._extensions = {"timeout": timeout.as_dict()}
+
+    async def request(  # type: ignore[override]  # the arguments that the generated client passes
+        self,
+        method: str,
+        url: str,
+        *,
+        params: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+        json: Any = None,
+        **_: Any,
+    ) -> httpx.Response:
+        """The answer, read to its end and checked against the errand it is for. `url`: below the address."""
+        current = errand.get()
+        query = f"?{httpx.QueryParams(params)}" if params else ""
+        request = httpx.Request(
+            method,
+            f"{self._address}{url}{query}",
+            headers={
+                "accept": "*/*",
+                "accept-encoding": "gzip, deflate",
+                **(headers or {}),
+                KEY_HEADER: self._keys.of(as_admin=current.as_admin),
+            },
+            json=json,
+            extensions=self._extensions,
+        )
+        response = await self._wire.handle_async_request(request)
+        response.request = request
+        await response.aread()
+        check(response, current.operation)
+        return response
