@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import Any
 
 from sqlite_utils import Database
 
@@ -14,18 +16,25 @@ from smartsort.ledger.records import NewEvent
 WAITING = 200
 """Photos in review, whatever the size: a queue is worked off, a collection grows."""
 
+LATELY = 800
+"""Photos of the last thirty days, whatever the size: what grows with a collection is its past, and what is
+shown of the present should not cost more for it."""
+
 CHUNK = 20_000
 END = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
-def fill(ledger: Ledger, count: int) -> None:
-    """`count` photos at rest, evenly over five years, the newest `WAITING` of them in review."""
+def fill(ledger: Ledger, count: int, root: str = "/data") -> None:
+    """`count` photos at rest below `root`, the newest `WAITING` of them in review.
+
+    `LATELY` of them came in the last thirty days, the others evenly over the five years before.
+    """
     for start in range(1, count + 1, CHUNK):
         last = min(count, start + CHUNK - 1)
-        ledger.write(lambda db, a=start, b=last: _fill(db, a, b, count))  # type: ignore[misc]
+        ledger.write(lambda db, a=start, b=last: _fill(db, a, b, count, root))  # type: ignore[misc]
 
 
-def _fill(db: Database, first: int, last: int, count: int) -> None:
+def _fill(db: Database, first: int, last: int, count: int, root: str) -> None:
     rows = list(_rows(first, last, count))
     execute = db.conn.executemany
     execute(
@@ -40,34 +49,50 @@ def _fill(db: Database, first: int, last: int, count: int) -> None:
     )
     execute(
         "INSERT INTO names (photo_id, area, path, size, mtime_ns, sha256) VALUES (?,?,?,4000000,?,?)",
-        [(r[0], "faces" if r[1] == "filed" else "review", f"{r[-1]}/{r[2]}", r[3], r[4]) for r in rows],
+        [(r[0], _area(r), f"{r[-1]}/{r[2]}", r[3], r[4]) for r in rows],
     )
     execute(
         "INSERT INTO downloads (file_path, filename, file_hash, source, download_date, person_name,"
         " auto_sorted, photo_id) VALUES (?,?,?,'phone',?,?,?,?)",
-        [(f"/data/{r[-1]}/{r[2]}", r[2], r[4], r[9], r[7], r[8], r[0]) for r in rows],
+        [(f"{root}/{_area(r)}/{r[-1]}/{r[2]}", r[2], r[4], r[9], r[7], r[8], r[0]) for r in rows],
     )
     execute(
         "INSERT INTO review_queue (file_path, category, file_hash, reason, faces_detected, created_at,"
         " action, photo_id) VALUES (?,?,?,'no_faces_detected',0,?,'pending',?)",
-        [(f"/data/review/{r[2]}", r[6], r[4], r[9], r[0]) for r in rows if r[1] == "review"],
+        [(f"{root}/review/{r[-1]}/{r[2]}", r[6], r[4], r[9], r[0]) for r in rows if r[1] == "review"],
     )
     execute(
         "INSERT INTO decisions (photo_id, at, outcome, category, policy_version, reasons, evidence)"
         " VALUES (?,?,?,?,'bench','[{\"code\":\"no_faces_detected\"}]','{}')",
         [(r[0], r[9], "sorted" if r[1] == "filed" else "reviewed", r[6]) for r in rows],
     )
-    for r in rows:
-        kind = "sorted" if r[1] == "filed" else "reviewed"
-        happened = [NewEvent("accepted", r[0], {"source": "phone"}), NewEvent(kind, r[0], {"people": [r[7]]})]
-        events.append(db, happened, r[9])
+    for at, same in groupby(rows, key=lambda r: str(r[9])):
+        events.append(db, (event for r in same for event in _history(r)), at)
 
 
-def _rows(first: int, last: int, count: int) -> Iterator[tuple[object, ...]]:
-    step = timedelta(days=5 * 365) / count
+def _history(row: tuple[Any, ...]) -> Iterator[NewEvent]:
+    yield NewEvent("accepted", row[0], {"source": "phone"})
+    if row[1] == "filed":
+        yield NewEvent("sorted", row[0], {"people": [row[7]]})
+    else:
+        yield NewEvent("reviewed", row[0], {"category": row[6]})
+
+
+def _area(row: tuple[Any, ...]) -> str:
+    return "faces" if row[1] == "filed" else "review"
+
+
+def _rows(first: int, last: int, count: int) -> Iterator[tuple[Any, ...]]:
+    lately = min(LATELY, count - 1)
     for number in range(first, last + 1):
         waiting = number > count - min(WAITING, count // 5)
-        at = (END - step * (count - number)).isoformat(timespec="milliseconds")
+        age = count - number
+        if age < lately:
+            moment = END - timedelta(days=30) * age / lately
+        else:
+            # Whole days: photos of one day share a time, as those of one delivery nearly do.
+            moment = END - timedelta(days=30 + 5 * 365 * (age - lately) // (count - lately))
+        at = moment.isoformat(timespec="milliseconds")
         person = f"Person {number % 40}"
         yield (
             number,
