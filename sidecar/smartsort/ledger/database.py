@@ -22,7 +22,10 @@ Work = Callable[[Database], T]
 BUSY_TIMEOUT_MS = 10_000
 """How long a statement waits for a lock that a backup or another program holds."""
 
-_CACHE_KIB = 8 * 1024
+_WRITER_CACHE_KIB = 4 * 1024
+_READER_CACHE_KIB = 1024
+"""Every thread that reads has a cache of its own; what they miss is in the system's. Seven caches of 8 MB
+were 45 MB of an idle sidecar with 100,000 photos."""
 
 _NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
 """A full disk is an I/O error to SQLite where its shared memory cannot grow."""
@@ -45,7 +48,7 @@ def _connect(path: str, *, read_only: bool) -> Database:
     try:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        connection.execute(f"PRAGMA cache_size = -{_READER_CACHE_KIB if read_only else _WRITER_CACHE_KIB}")
         if not read_only:
             connection.execute("PRAGMA journal_mode = WAL")
             # FULL: a commit that returned survives a power cut; files are dropped on the strength of it.

@@ -1,12 +1,15 @@
-"""Work that no photo waits for: a backup of the ledger now and then."""
+"""Work that no photo waits for: a backup of the ledger now and then, and memory given back."""
 
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 
 from smartsort.files.shown import shown
+from smartsort.ledger import photos
 from smartsort.ledger.backup import backup, backups, made_at, thin_out
 from smartsort.pipeline.context import Context
 
@@ -35,3 +38,28 @@ class Backups:
             log.info("the ledger is backed up to %s", shown(path))
             due = now + self._interval
         return min(LONGEST_PAUSE, max(1.0, (due - now).total_seconds()))
+
+
+TRIM_SECONDS = 20.0
+
+MALLOC_TRIM: Callable[[int], object] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)
+"""Only the GNU C library has it."""
+
+
+class Memory:
+    """Gives memory back to the system while nothing is on its way.
+
+    The C library keeps what was freed in the middle of its heap: 5 MB of 90 after starting, for as
+    long as the process lives.
+    """
+
+    def __init__(self, context: Context, trim: Callable[[int], object] | None = MALLOC_TRIM) -> None:
+        self._context, self._trim = context, trim
+
+    async def step(self) -> float | None:
+        """Trim if nothing is on its way; seconds until the next time, None where it cannot be done."""
+        if self._trim is None:
+            return None
+        if not await self._context.ledger.aread(photos.unfinished):
+            await asyncio.to_thread(self._trim, 0)
+        return TRIM_SECONDS
