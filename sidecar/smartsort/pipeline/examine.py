@@ -193,7 +193,8 @@ class Compare:
         if not wanted:
             return batch
         copies = await self._context.ledger.aread(lambda db: photos.copies_of(db, wanted))
-        copies = await asyncio.to_thread(self._looked_for, copies)
+        if copies:
+            copies = await asyncio.to_thread(self._looked_for, copies)
         self._compared |= wanted.keys()
         await self._router.route(
             [Verdict(p, Evidence(other_copy=copies[p.id])) for p in batch if p.id in copies]
