@@ -45,7 +45,7 @@ from smartsort.pipeline.route import Router
 from smartsort.pipeline.runner import Runner, Stage
 from smartsort.pipeline.shelve import Shelve
 from smartsort.pipeline.trouble import Trouble, Troubles
-from smartsort.pipeline.upkeep import Backups
+from smartsort.pipeline.upkeep import Backups, Memory
 from smartsort.ports import PhotoServer
 
 if TYPE_CHECKING:
@@ -322,12 +322,6 @@ def _wire(
             context.bells.ring(State.PLACED)
         return placed
 
-    async def recognise_step() -> float | None:
-        seconds = await recognise.step()
-        if seconds is not None:
-            context.bells.ring(State.HASHED, State.UNIQUE)  # photos may have left the bounded flight
-        return seconds
-
     async def count_step() -> bool | float:
         """Keeps the daily totals near, so that nobody who asks for statistics waits for them."""
         await spot_checks.catch_up(context.ledger, settings.spot_check_share)
@@ -340,7 +334,7 @@ def _wire(
         Stage("examine", examine.takes, examine.step, storage),
         Stage("compare", compare.takes, compare.step, (*storage, *immich)),
         Stage("shelve", shelve.takes, shelve_step, ()),
-        Stage("recognise", recognise.takes, recognise_step, immich),
+        Stage("recognise", recognise.takes, recognise.step, immich),
         Stage("heal", (), heal.step, immich),
         Stage("renames", (), renames.step, immich),
         Stage("outbox", (State.FILED, State.REVIEW), outbox.step, ()),
@@ -349,6 +343,7 @@ def _wire(
         Stage("reconcile", (), Reconcile(context).step, immich),
         Stage("tidy", (), Tidy(context).step, ()),
         Stage("backup", (), _backups(settings, context).step, ()),
+        Stage("memory", (), Memory(context).step, ()),
         Stage("retention", (), retention.step, ()),
         Stage("statistics", (), count_step, ()),
     ]

@@ -10,7 +10,8 @@ from smartsort.core.completion import CHAIN, RECOGNITION
 from smartsort.core.model import State
 from smartsort.errors import ImmichRefused, ImmichRejected, ImmichUnreachable
 from smartsort.ledger import facts, photos
-from smartsort.pipeline import detection
+from smartsort.pipeline import detection, recognise
+from smartsort.pipeline.pace import FIRST_BATCH
 
 DOWN = ImmichUnreachable("the fake Immich is down; wait")
 
@@ -382,7 +383,7 @@ async def test_an_asset_deleted_and_imported_again_is_found_under_its_new_id(pla
     other = await place.deliver("bella_1.jpg")
     # Bella's queue is empty, so the look resolves both.
     server.queue_counts = _idle(server)
-    await rounds(place, 4)
+    await rounds(place, 8)
     old = place.photo(photo).asset_id
     assert old is not None
     server.at_work.clear()
@@ -595,3 +596,89 @@ async def test_a_restart_goes_on_from_every_state(root, after):
 def _bytes_of(place, photo):
     with open(place.context.absolute(place.names(photo)[0]), "rb") as file:
         return file.read()
+
+
+# --- one batch after the other ---------------------------------------------------------------
+
+
+async def waiting_in(place, state):
+    return sorted(p.original_name for p in place.ledger.read(lambda db: photos.in_state(db, state, 100)))
+
+
+async def backlog(place, *names):
+    """Photos ready to be handed to Immich, in this order."""
+    found = [await place.deliver(name) for name in names]
+    while place.ledger.read(photos.unfinished).get(State.CLAIMED):
+        await place.stage("examine")
+    return found
+
+
+async def test_the_next_batch_follows_as_soon_as_recognition_of_the_last_has_begun(place, server):
+    first = [f"anna_{n}.jpg" for n in range(FIRST_BATCH)]
+    await backlog(place, *first, "bella_1.jpg")
+    server.at_work[RECOGNITION], server.unassigned = set(first), set(first)
+    server.collective.add(RECOGNITION)
+    await rounds(place, 12)
+    assert await waiting_in(place, State.UNIQUE) == ["bella_1.jpg"], "it would keep the queue-all waiting"
+    server.collective.clear()
+    await rounds(place, 3)
+    assert await waiting_in(place, State.UNIQUE) == []
+    assert place.ledger.read(photos.count_by_state)[State.KNOWN] == FIRST_BATCH + 1
+    server.at_work, server.unassigned = {}, set()
+    await at_rest(place)
+    assert place.ledger.read(photos.count_by_state) == {State.FILED: FIRST_BATCH + 1}
+
+
+async def test_a_stranger_is_not_kept_waiting_by_the_queue_all_of_later_photos(place, server):
+    await place.deliver("stranger_0.jpg")
+    await at_rest(place)  # for these people recognition was started once; it would not be again
+    server.at_work[RECOGNITION] = {"stranger_1.jpg", "anna_1.jpg"}
+    stranger = await place.deliver("stranger_1.jpg")
+    await rounds(place, 6)
+    assert state(place, stranger) is State.KNOWN
+    server.at_work = {"thumbnailGeneration": {"bella_1.jpg"}}
+    server.collective.add(RECOGNITION)
+    later = await place.deliver("bella_1.jpg")
+    await rounds(place, 6)
+    assert reason(place, stranger).code == "unknown_face"
+    assert state(place, later) is not State.FILED
+
+
+async def test_a_stranger_behind_a_queue_all_is_waited_for(place, server):
+    server.collective.add(RECOGNITION)
+    stranger = await place.deliver("stranger_1.jpg")
+    await rounds(place, 12)
+    assert state(place, stranger) is State.KNOWN
+    server.collective.clear()
+    server.full.add(RECOGNITION)
+    await rounds(place, 12)
+    assert state(place, stranger) is State.KNOWN
+    server.full.clear()
+    await at_rest(place)
+    assert reason(place, stranger).code == "unknown_face"
+
+
+async def test_photos_without_a_face_are_asked_about_together_when_nothing_else_is_to_come(place, server):
+    """The question costs calls and needs detection at rest; every batch of a backlog would ask it."""
+    names = [name for n in range(20) for name in (f"anna_{n}.jpg", f"none_{n}.jpg")]
+    await backlog(place, *names)
+    await at_rest(place)
+    assert place.ledger.read(photos.count_by_state) == {State.FILED: 20, State.REVIEW: 20}
+    assert server.calls_made["detects_faces"] == 1
+
+
+async def test_photos_without_a_face_do_not_wait_for_the_end_of_a_long_backlog(place, server):
+    await backlog(place, "none_1.jpg", *(f"anna_{n}.jpg" for n in range(FIRST_BATCH + 20)))
+    slow = [f"anna_{n}.jpg" for n in range(FIRST_BATCH - 1)]
+    server.at_work[RECOGNITION], server.unassigned = set(slow), set(slow)
+    server.collective.add(RECOGNITION)
+    await rounds(place, 12)
+    server.collective.clear()  # the next batch is handed over and stays in detection
+    server.at_work["faceDetection"] = {f"anna_{n}.jpg" for n in range(FIRST_BATCH, FIRST_BATCH + 20)}
+    await rounds(place, 6, seconds=recognise.FACELESS_SECONDS / 3)
+    assert server.calls_made["detects_faces"] == 0, "detection is at work"
+    server.at_work.pop("faceDetection")
+    server.at_work[RECOGNITION], server.unassigned = set(), set()
+    await rounds(place, 8)
+    assert server.calls_made["detects_faces"] == 1
+    await at_rest(place)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smartsort.pipeline.pace import BATCH_SECONDS, FIRST_BATCH, SHORTEST_PAUSE, Batches, LookPace
+from smartsort.pipeline.pace import BATCH_SECONDS, FIRST_BATCH, FIRST_LOOK, SHORTEST_PAUSE, Batches, LookPace
 
 
 def test_a_trickle_goes_straight_through():
@@ -90,7 +90,7 @@ def test_the_bound_holds_and_every_photo_has_its_turn(limit, hours):
 
 def test_a_look_is_taken_at_half_of_what_the_rest_seems_to_take():
     pace = LookPace(longest=5.0)
-    assert pace.pause(100.0, 60) == SHORTEST_PAUSE
+    assert pace.pause(100.0, 60) == FIRST_LOOK
     assert pace.pause(110.0, 40) == pytest.approx(5.0)  # 20 s for the rest, but never longer than asked for
     assert pace.pause(115.0, 5) == pytest.approx(5 * 15 / 55 / 2)
     assert pace.pause(115.1, 1) == SHORTEST_PAUSE
@@ -101,9 +101,24 @@ def test_no_progress_makes_looks_rarer_and_more_work_starts_anew():
     pace.pause(0.0, 10)
     assert pace.pause(2.0, 10) == 1.0
     assert pace.pause(60.0, 10) == 5.0
-    assert pace.pause(61.0, 30) == SHORTEST_PAUSE
+    assert pace.pause(61.0, 30) == FIRST_LOOK
     pace.restart()
-    assert pace.pause(62.0, 1) == SHORTEST_PAUSE
+    assert pace.pause(62.0, 1) == FIRST_LOOK
+
+
+def test_the_first_looks_follow_each_other_fast_and_then_no_faster_than_agreed():
+    pace, now, pauses = LookPace(longest=5.0), 10.0, []
+    for pending in (50, 49, 48, 47, 2, 1):
+        pauses.append(pace.pause(now, pending))
+        now += pauses[-1]
+    assert pauses[:2] == [FIRST_LOOK, pytest.approx(1.225)]
+    fast, now, pauses = LookPace(longest=5.0), 10.0, []
+    for pending in (50, 5, 4, 3, 2, 1):
+        pauses.append(fast.pause(now, pending))
+        now += pauses[-1]
+    assert pauses == pytest.approx([0.05, 0.05, 0.1, 0.2, 0.25, 0.25])
+    calm = LookPace(longest=5.0, soonest=SHORTEST_PAUSE)
+    assert [calm.pause(10.0, 9), calm.pause(10.25, 1)] == [SHORTEST_PAUSE, SHORTEST_PAUSE]
 
 
 @given(
@@ -115,4 +130,4 @@ def test_a_pause_is_never_shorter_nor_longer_than_agreed(longest, looks):
     now = 0.0
     for passed, pending in looks:
         now += passed
-        assert SHORTEST_PAUSE <= pace.pause(now, pending) <= max(longest, SHORTEST_PAUSE)
+        assert FIRST_LOOK <= pace.pause(now, pending) <= max(longest, SHORTEST_PAUSE)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 from smartsort.core.model import Category, Person
 from smartsort.core.naming import folder_name, same_name
@@ -58,7 +59,7 @@ class Thresholds:
     min_margin: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, for the cached version: every decision names it
 class Policy:
     """All that the decision depends on besides the photo itself."""
 
@@ -77,7 +78,7 @@ class Policy:
     categories: frozenset[Category] = frozenset(Category)
     """The review categories that are switched on; the others fall through to `unidentified`."""
 
-    @property
+    @cached_property
     def version(self) -> str:
         """Twelve hex digits that change when any of the values does."""
         plain = asdict(self)

@@ -66,11 +66,14 @@ async def list_people(call: Call) -> Response:
     size, page = call.number("size", DEFAULT_PAGE), call.number("page", 1)
     if not 1 <= size <= LARGEST_PAGE:
         raise invalid(call.state.version, "size", f"between 1 and {LARGEST_PAGE}")
+    # Who is asked for by closeness is not ordered by number: then it is enough to know that there are some.
+    by_closeness = "closestAssetId" in call.request.query_params
+    at_most = max(1, call.state.settings.min_faces) if by_closeness else None
     # Somebody on no photo of the timeline is in no count and on no list.
     counted = [
         (person, count)
         for person in call.state.people.values()
-        if person.owner_id == call.user.id and (count := call.state.photo_count(person))
+        if person.owner_id == call.user.id and (count := call.state.photo_count(person, at_most))
     ]
     shown = [
         (person, count)

@@ -39,6 +39,7 @@ class DemoServer:
             lifespan="off",
             log_config=None,
             access_log=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=1,
         )
         self._server = _QuietServer(config)

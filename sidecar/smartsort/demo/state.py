@@ -255,11 +255,16 @@ class DemoState:
             heir.anchor = heir.anchor or person.anchor
         person.anchor = None
 
-    def photo_count(self, person: Person) -> int:
-        """How many photos in the timeline show this person."""
-        shown = {face.asset_id for face in self.faces_of_person(person.id)}
-        count = sum(1 for asset_id in shown if self.assets[asset_id].in_timeline)
-        return count + (ANCHOR_PHOTOS if person.anchor is not None else 0)
+    def photo_count(self, person: Person, at_most: int | None = None) -> int:
+        """How many photos in the timeline show this person; counted no further than `at_most`."""
+        before = ANCHOR_PHOTOS if person.anchor is not None else 0
+        shown: set[str] = set()
+        for face in self.faces_of_person(person.id):
+            if at_most is not None and before + len(shown) >= at_most:
+                break
+            if self.assets[face.asset_id].in_timeline:
+                shown.add(face.asset_id)
+        return before + len(shown)
 
 
 def path_checksum(path: str) -> bytes:

@@ -42,15 +42,20 @@ _CHUNK = 500
 """Values in one IN (...) list; well below SQLite's limit on variables."""
 
 
+_STATE, _CATEGORY, _AUTO_SORTED, _NAME, _ORIGIN_PATH = (
+    _FIELDS.index(name) for name in ("state", "category", "auto_sorted", "original_name", "origin_path")
+)
+
+
 def _photo(row: Sequence[Any]) -> Photo:
-    values = dict(zip(_FIELDS, row, strict=True))
-    values["state"] = State(values["state"])
-    values["category"] = Category(values["category"]) if values["category"] else None
-    values["auto_sorted"] = bool(values["auto_sorted"])
-    values["original_name"] = from_ledger(values["original_name"])
-    if values["origin_path"] is not None:
-        values["origin_path"] = from_ledger(values["origin_path"])
-    return Photo(**values)
+    values = list(row)
+    values[_STATE] = State(values[_STATE])
+    values[_CATEGORY] = Category(values[_CATEGORY]) if values[_CATEGORY] else None
+    values[_AUTO_SORTED] = bool(values[_AUTO_SORTED])
+    values[_NAME] = from_ledger(values[_NAME])
+    if values[_ORIGIN_PATH] is not None:
+        values[_ORIGIN_PATH] = from_ledger(values[_ORIGIN_PATH])
+    return Photo(*values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +299,14 @@ def in_state(db: Database, states: State | Sequence[State], limit: int, after: i
     return [_photo(row) for row in rows]
 
 
+def ids_in_state(db: Database, state: State, limit: int) -> list[int]:
+    """As `in_state`, the ids alone."""
+    rows = db.conn.execute(
+        "SELECT id FROM photos WHERE state = ? AND problem IS NULL ORDER BY id LIMIT ?", (state.value, limit)
+    )
+    return [row[0] for row in rows]
+
+
 def count_by_state(db: Database) -> dict[State, int]:
     """How many photos are in each state; states without photos are missing."""
     rows = db.conn.execute("SELECT state, count(*) FROM photos GROUP BY state")
@@ -310,14 +323,14 @@ def unfinished(db: Database) -> dict[State, int]:
     return {State(state): int(count) for state, count in rows}
 
 
-def in_flight(db: Database) -> int:
-    """How many photos are in the library and not decided yet, those waiting for proof of no face left out."""
+def in_flight(db: Database) -> set[int]:
+    """Ids of photos in the library and not decided yet, those waiting for proof of no face left out."""
     marks = ",".join("?" * len(IN_FLIGHT))
-    row = db.conn.execute(
-        f"SELECT count(*) FROM photos WHERE state IN ({marks}) AND detection_asked_at IS NULL",  # noqa: S608
+    rows = db.conn.execute(
+        f"SELECT id FROM photos WHERE state IN ({marks}) AND detection_asked_at IS NULL",  # noqa: S608
         [s.value for s in IN_FLIGHT],
-    ).fetchone()
-    return int(row[0])
+    )
+    return {row[0] for row in rows}
 
 
 _NAME_COLUMNS = "photo_id, area, path, member, method, person_id, size, mtime_ns, sha256, id"

@@ -132,9 +132,13 @@ class Event:
     digest: str
 
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+"""Made once: `json.dumps` with such options makes one for every call."""
+
+
 def dumps(value: object) -> str:
     """Canonical JSON: the same value is always the same text (the event chain depends on it)."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return _ENCODER.encode(value)
 
 
 # --- settings --------------------------------------------------------------------------------

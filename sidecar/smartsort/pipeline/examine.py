@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -22,6 +22,10 @@ from smartsort.pipeline.route import Router, Verdict
 
 BATCH = 256
 """Photos examined between two commits."""
+
+SLICE_BYTES = 8_000_000
+SLICE_PHOTOS = 32
+"""What one worker thread is given in one go: handing over a small file takes longer than reading it."""
 
 BATCH_OF_CHECKSUMS = 1000
 
@@ -58,9 +62,10 @@ class Examine:
             return False
         names = await context.ledger.aread(lambda db: photos.names_of(db, [p.id for p in batch]))
         loop = asyncio.get_running_loop()
-        results = await asyncio.gather(
-            *(loop.run_in_executor(self._workers, self._examine, p, names[p.id]) for p in batch)
+        answers = await asyncio.gather(
+            *(loop.run_in_executor(self._workers, self._examine_all, part, names) for part in slices(batch))
         )
+        results = [result for answer in answers for result in answer]
         problems: list[Change] = []
         done: list[_Examined] = []
         for photo, result in zip(batch, results, strict=True):
@@ -74,6 +79,11 @@ class Examine:
         await self._write(done)
         await context.commit(problems)
         return True
+
+    def _examine_all(
+        self, part: list[Photo], names: dict[int, list[Name]]
+    ) -> list[_Examined | SmartsortError]:
+        return [self._examine(photo, names[photo.id]) for photo in part]
 
     def _examine(self, photo: Photo, names: list[Name]) -> _Examined | SmartsortError:
         """Runs in a worker thread."""
@@ -147,6 +157,18 @@ class Examine:
             )
 
 
+def slices(batch: Sequence[Photo]) -> Iterator[list[Photo]]:
+    """The photos in order, in portions that are worth a thread's while."""
+    part: list[Photo] = []
+    for photo in batch:
+        part.append(photo)
+        if len(part) == SLICE_PHOTOS or sum(p.size for p in part) >= SLICE_BYTES:
+            yield part
+            part = []
+    if part:
+        yield part
+
+
 class Compare:
     """hashed -> unique: holds the content against the ledger and against Immich's uploads.
 
@@ -165,16 +187,18 @@ class Compare:
         context = self._context
         if not context.enabled():
             return False
-        batch = await context.ledger.aread(lambda db: photos.in_state(db, State.HASHED, BATCH_OF_CHECKSUMS))
-        if not batch:
+        ids = await context.ledger.aread(lambda db: photos.ids_in_state(db, State.HASHED, BATCH_OF_CHECKSUMS))
+        if not ids:
             self._compared.clear()
             return False
-        if context.tuning.check_hash:
-            batch = await self._without_known(batch)
-        if not batch or await self._wanted(len(batch)) == 0:
+        fresh = [i for i in ids if i not in self._compared] if context.tuning.check_hash else []
+        if fresh:
+            await self._without_known(await context.ledger.aread(lambda db: photos.by_ids(db, fresh)))
+        if await self._wanted(len(ids)) == 0:
             return False
         # Once more: what was looked up before may have gained an older twin meanwhile.
         self._compared.clear()
+        batch = await context.ledger.aread(lambda db: photos.in_state(db, State.HASHED, BATCH_OF_CHECKSUMS))
         uploads: dict[int, OtherCopy] = {}
         if context.tuning.check_hash:
             batch = await self._without_known(batch)

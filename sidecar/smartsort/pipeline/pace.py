@@ -11,7 +11,7 @@ of a big delivery should not wait for the last."""
 GROWTH = 3
 """A batch is at most this many times as large as the one before."""
 
-BATCH_SECONDS = 10.0
+BATCH_SECONDS = 30.0
 """How long a batch should keep Immich busy. Long enough to lose next to nothing between two batches, short
 enough that nobody waits long for a photo that is recognised but whose batch is not through."""
 
@@ -32,6 +32,8 @@ class Batches:
 
     limit: int
     size: int = FIRST_BATCH
+    backlog: int = 0
+    """Photos that were still to come when the last batch was placed."""
     _batch: tuple[float, int] | None = None
 
     def room(self, in_flight: int, waiting: int) -> int:
@@ -48,6 +50,7 @@ class Batches:
 
     def placed(self, count: int, backlog: int, now: float) -> None:
         """Note that `count` photos were placed `now` and `backlog` are still to come."""
+        self.backlog = backlog
         if backlog == 0:
             self.size, self._batch = FIRST_BATCH, None
         elif count >= min(self.size, self.limit):
@@ -68,10 +71,13 @@ class LookPace:
     """When to look at Immich's queues next, from how fast they empty.
 
     Half of what the rest seems to take at the pace seen so far, never more than `longest` seconds and never
-    less than `SHORTEST_PAUSE`. So a long wait costs few calls and its end is noticed at once.
+    less than `SHORTEST_PAUSE`; less than that, but not than `soonest`, only in the first moments, because a
+    fast server is through with a small batch by then. So a long wait costs few calls and its end is noticed
+    at once.
     """
 
     longest: float
+    soonest: float = FIRST_LOOK
     _first: tuple[float, int] | None = None
 
     def restart(self) -> None:
@@ -82,8 +88,9 @@ class LookPace:
         """Seconds until the next look, given the jobs pending `now` (monotonic)."""
         if self._first is None or pending > self._first[1]:
             self._first = (now, pending)
-            return SHORTEST_PAUSE
+            return self.soonest
         since, at_first = self._first
         done = at_first - pending
         remaining = pending * (now - since) / done if done > 0 else now - since
-        return min(self.longest, max(SHORTEST_PAUSE, remaining / 2))
+        shortest = min(SHORTEST_PAUSE, max(self.soonest, now - since))
+        return min(self.longest, max(shortest, remaining / 2))

@@ -7,7 +7,8 @@ upstream to downstream, is the proof (`smartsort.core.completion`). Then each ph
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -28,14 +29,37 @@ from smartsort.pipeline.shelve import Shelve
 FACES_AT_ONCE = 8
 """Concurrent requests for faces; more only queue up inside Immich."""
 
-PORTION = 32
-"""Photos whose faces are read between two commits."""
+FIRST_PORTION = 32
+LARGEST_PORTION = 256
+"""Photos routed in one commit; doubled from the first to the largest, so that the first photos are filed
+soon and the many are cheap: each portion costs two commits and two flushes whatever its size."""
 
 _OTHERS_TRAFFIC = 3
 """More pending jobs than this many per waiting photo are somebody else's: then counts never reach zero and
 looks are made on the clock instead."""
 
+FACELESS_SECONDS = 60.0
+"""How long photos without a face are gathered, while others follow, before it is asked about all of them: the
+proof costs some ten calls, and detection has to be idle for it."""
+
 _CLOCK_SKEW = timedelta(minutes=10)
+
+
+_NOTHING = Listing(RECOGNITION)
+"""What recognition has left for photos whose own faces it is through with."""
+
+
+@dataclass(slots=True)
+class _Cohort:
+    """Photos whose faces were in recognition, or past it, when no queue-all was, and the faces it still had.
+
+    Immich assigns nobody before a queue-all has been let through, and then one face after the other. Once
+    none of `open_faces` is left, all of these are final, whatever a later queue-all (of other photos) holds.
+    """
+
+    assets: dict[str, int]
+    """Their photos' ids, by asset."""
+    open_faces: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -48,14 +72,17 @@ class _Waiting:
     """Faces of those, read after the proof."""
     open_faces: dict[str, frozenset[str]] = field(default_factory=dict)
     """Of those, the faces recognition still had when they were read."""
-    faceless: list[Photo] = field(default_factory=list)
-    """Photos without a face that have to be asked for once more."""
+    faceless: dict[int, Photo] = field(default_factory=dict)
+    """Photos without a face, by id, until it is asked whether detection is over for them."""
+    faceless_since: float = 0.0
+    """Since when the oldest of them waits (monotonic)."""
     asked: dict[str, int] = field(default_factory=dict)
     """How often it was asked in vain whether detection is over, by asset."""
     doubt: dict[str, str] = field(default_factory=dict)
     """Of those, why it could not be found out; "" where it is known that detection had failed."""
     rest_until: dict[str, float] = field(default_factory=dict)
     """Of those, when they are looked at again (monotonic)."""
+    cohorts: list[_Cohort] = field(default_factory=list)
     seen_in_recognition: int | None = None
     unresolved: dict[int, int] = field(default_factory=dict)
     """Looks that did not find an asset for a placed photo, by photo id."""
@@ -79,9 +106,12 @@ class Recognise:
         self._context, self._router, self._people, self._shelve = context, router, people, shelve
         self._gather, self._detections = gather, detections
         self._pace = LookPace(longest=context.tuning.wait_time_seconds)
-        self._recognition_pace = LookPace(longest=min(0.35, context.tuning.wait_time_seconds))
+        self._recognition_pace = LookPace(
+            longest=min(1.0, context.tuning.wait_time_seconds), soonest=SHORTEST_PAUSE
+        )
         self._memory = _Waiting()
         self._looked_at = 0.0
+        self._counts_due = self._recognition_due = 0.0
         self._recognition_asked_for: int | None = None
         self._batch: frozenset[int] = frozenset()
         self.counts: QueueCounts = {}
@@ -101,6 +131,7 @@ class Recognise:
         if not waiting:
             self._memory = _Waiting()
             self._batch = frozenset()
+            self._shelve.let_through = frozenset()
             self._pace.restart()
             return None
         ids = frozenset(p.id for p in waiting)
@@ -109,6 +140,7 @@ class Recognise:
         if new:
             self._pace.restart()
             self._recognition_pace.restart()
+            self._counts_due = 0.0
             return FIRST_LOOK
 
         now = context.clock.monotonic()
@@ -116,36 +148,53 @@ class Recognise:
         awake = [p for p in waiting if resting.get(p.asset_id or "", now) <= now]
         if not awake:
             return max(SHORTEST_PAUSE, min(resting[p.asset_id or ""] for p in waiting) - now)
-        waiting = awake
-        if self._all_detected(waiting):
-            return await self._while_recognising(waiting, await context.server.recognition_jobs())
+        return await self._look(awake)
+
+    async def _look(self, waiting: Sequence[Photo]) -> float:
+        """Look at whatever it is time for; seconds until the next look."""
+        context, memory = self._context, self._memory
+        detected = [p for p in waiting if p.asset_id in memory.detected and p.id not in memory.faceless]
+        others = [p for p in waiting if p.asset_id not in memory.detected]
+        due: list[float] = []
+        asking = bool(memory.faceless) and self._may_ask(more=bool(others))
+        if detected or asking:
+            if asking or context.clock.monotonic() >= self._recognition_due:
+                last = await context.server.recognition_jobs()
+                await self._while_recognising(detected, last, more=bool(others))
+            due.append(self._recognition_due)
+        if others:
+            if context.clock.monotonic() >= self._counts_due:
+                self._counts_due = context.clock.monotonic() + await self._while_detecting(others)
+            due.append(self._counts_due)
+        # None due: photos without a face alone are left, and others about to follow.
+        return max(0.0, min(due) - context.clock.monotonic()) if due else SHORTEST_PAUSE
+
+    async def _while_detecting(self, waiting: Sequence[Photo]) -> float:
+        """See whether detection is over for some of these; seconds until it is worth another look."""
+        context = self._context
         self.counts = await context.server.queue_counts()
         upstream = pending(self.counts) - self._recognition_pending()
         if upstream > 0 and not self._overdue(upstream, len(waiting)):
             return self._pace.pause(context.clock.monotonic(), upstream)
 
         known = await self._resolve(waiting, idle=upstream == 0)
-        if not known:
-            return self._pace.pause(context.clock.monotonic(), max(upstream, 1))
-        look = await context.server.look(await self._libraries(waiting))
-        self._looked_at = context.clock.monotonic()
-        self._memory.detected |= look.detected({p.asset_id for p in known if p.asset_id})
-        finished = [p for p in known if p.asset_id in self._memory.detected]
-        last = look.listings[-1]
-        if not finished:
-            return self._pace.pause(context.clock.monotonic(), max(upstream, 1))
-        if last.ids or last.collective:
-            return await self._while_recognising(finished, last)
-        return await self._conclude(finished, last, len(waiting))
+        if known:
+            look = await context.server.look(await self._libraries(waiting))
+            self._looked_at = context.clock.monotonic()
+            self._memory.detected |= look.detected({p.asset_id for p in known if p.asset_id})
+            finished = [p for p in known if p.asset_id in self._memory.detected]
+            if finished:
+                more = len(finished) < len(waiting)
+                await self._while_recognising(finished, look.listings[-1], more=more)
+                if not more:
+                    return max(0.0, self._recognition_due - context.clock.monotonic())
+        return self._pace.pause(context.clock.monotonic(), max(upstream, 1))
 
     # --- waiting for detection ---------------------------------------------------------------
 
     def _recognition_pending(self) -> int:
         count = self.counts.get(RECOGNITION)
         return count.pending if count else 0
-
-    def _all_detected(self, waiting: Sequence[Photo]) -> bool:
-        return all(p.asset_id is not None and p.asset_id in self._memory.detected for p in waiting)
 
     def _overdue(self, upstream: int, waiting: int) -> bool:
         """True when the counts cannot tell about our photos, because others' jobs are among them."""
@@ -178,7 +227,8 @@ class Recognise:
                 if p.id in paths and paths[p.id] in found
             ]
             await context.commit(changes)
-            missing = [p for p in placed if p.id not in {c.photo_id for c in changes}]
+            resolved = {change.photo_id for change in changes}
+            missing = [p for p in placed if p.id not in resolved]
             if missing and idle:
                 await self._not_imported(missing)
         fresh = await context.ledger.aread(lambda db: photos.by_ids(db, [p.id for p in waiting]))
@@ -210,46 +260,103 @@ class Recognise:
         found = [await self._shelve.library_of(shard) for shard in sorted(shards)]
         return {library_id for library_id in found if library_id is not None}
 
-    async def _while_recognising(self, detected: Sequence[Photo], last: Listing) -> float | None:
+    async def _while_recognising(self, detected: Sequence[Photo], last: Listing, *, more: bool) -> None:
         """Detection is over for these: file those whose faces are assigned while the rest goes on.
 
-        `last` is what recognition has to do; Immich runs one job at a time.
+        `last` is what recognition has to do, read after the proof; Immich runs one job at a time. `more`
+        tells that detection has other photos of ours.
         """
-        context = self._context
+        context, memory = self._context, self._memory
+        final = self._final(detected, last)
+        asking = self._may_ask(more=more)
+        if not asking:
+            self._let_through()
+        finished = [p for p in detected if p.asset_id in final]
+        others = [p for p in detected if p.asset_id not in final]
+        await self._conclude(finished, _NOTHING)
+        if memory.faceless and (asking or self._may_ask(more=more)):
+            await self._judge_faceless(list(memory.faceless.values()))
+            memory.faceless.clear()
+        self._let_through()
+        if not others:
+            left_over = [p for p in finished if p.asset_id in memory.detected and p.id not in memory.faceless]
+            self._recognition_due = context.clock.monotonic() + (SHORTEST_PAUSE if left_over else 0.0)
+            return
         left = len(last.ids)
-        if left == 0 and not last.collective:
-            return await self._conclude(list(detected), last, len(detected))
-        if left != self._memory.seen_in_recognition:
-            self._memory.seen_in_recognition = left
+        if left != memory.seen_in_recognition:
+            memory.seen_in_recognition = left
             assigned: set[str] = set()
-            for library_id in await self._libraries(detected):
-                placed = [p.placed_at for p in detected if p.placed_at]
+            for library_id in await self._libraries(others):
+                placed = [p.placed_at for p in others if p.placed_at]
                 since = datetime.fromisoformat(min(placed)).astimezone(UTC) - _CLOCK_SKEW
                 assigned |= await context.server.assets_with_people(library_id, since)
-            await self._conclude([p for p in detected if p.asset_id in assigned], last, len(detected))
-        return self._recognition_pace.pause(context.clock.monotonic(), left)
+            await self._conclude([p for p in others if p.asset_id in assigned], last)
+        now = context.clock.monotonic()
+        self._recognition_due = now + self._recognition_pace.pause(now, left)
 
-    async def _conclude(self, finished: list[Photo], last: Listing, known: int) -> float | None:
-        """As `_judge`, in portions, so that the first photos are filed before the last is read."""
+    def _may_ask(self, *, more: bool) -> bool:
+        """Whether now is the time for the question about photos without a face.
+
+        Detection has to be idle for it, so the next batch is held back for that moment.
+        """
+        if not more and self._shelve.batches.backlog == 0:
+            return True
+        waited = self._context.clock.monotonic() - self._memory.faceless_since
+        return bool(self._memory.faceless) and not more and waited >= FACELESS_SECONDS
+
+    def _let_through(self) -> None:
+        """Tell the shelves which photos no longer keep recognition from starting: others may follow."""
+        through = frozenset(i for cohort in self._memory.cohorts for i in cohort.assets.values())
+        if through - self._shelve.let_through:
+            self._ring_for_more()
+        self._shelve.let_through = through
+
+    def _final(self, detected: Sequence[Photo], last: Listing) -> set[str]:
+        """Assets whose own faces recognition is through with."""
+        memory = self._memory
+        for cohort in memory.cohorts:
+            cohort.assets = {a: i for a, i in cohort.assets.items() if a in memory.detected}
+            if not last.full:
+                cohort.open_faces &= last.ids
+        memory.cohorts = [cohort for cohort in memory.cohorts if cohort.assets]
+        if not last.collective and not last.full:
+            known = {asset for cohort in memory.cohorts for asset in cohort.assets}
+            fresh = {p.asset_id: p.id for p in detected if p.asset_id and p.asset_id not in known}
+            if fresh:
+                self._recognition_pace.restart()  # what went before was waiting for the queue-all
+                memory.cohorts.append(_Cohort(fresh, last.ids))
+        return {asset for cohort in memory.cohorts if not cohort.open_faces for asset in cohort.assets}
+
+    async def _conclude(self, finished: list[Photo], last: Listing) -> int:
+        """As `_judge`, in portions, so that the first photos are filed before the last is read.
+
+        The faces of a portion are read while the one before is being filed.
+        """
         if not finished:
-            return SHORTEST_PAUSE
+            return 0
         await self._people.refresh()
-        self._memory.faceless.clear()  # what an earlier turn left when Immich went away is among these
         done = 0
-        for start in range(0, len(finished), PORTION):
-            done += await self._judge(finished[start : start + PORTION], last)
-        if self._memory.faceless:
-            faceless, self._memory.faceless = self._memory.faceless, []
-            done += await self._judge_faceless(faceless)
-        return SHORTEST_PAUSE if known > done else 0.0
+        portions = list(_portions(finished))
+        reading = asyncio.ensure_future(self._read_faces(portions[0], last))
+        try:
+            for portion, following in zip(portions, [*portions[1:], []], strict=True):
+                await reading
+                reading = asyncio.ensure_future(self._read_faces(following, last))
+                done += await self._judge(portion, last)
+            await reading
+        finally:
+            if not reading.done():
+                reading.cancel()
+                with suppress(asyncio.CancelledError):
+                    await reading
+        return done
 
     async def _judge(self, finished: Sequence[Photo], last: Listing) -> int:
-        """Read the faces of photos whose detection is over and route those that are final; how many.
+        """Route those of the photos whose faces, read already, are final; how many.
 
         `last` is the recognition queue, read after the proof and before the faces.
         """
         context, memory = self._context, self._memory
-        await self._read_faces(finished, last)
         ready: list[tuple[Photo, Sequence[Face]]] = []
         unassigned: list[Photo] = []
         for photo in finished:
@@ -258,7 +365,9 @@ class Recognise:
             if faces is None or _in_recognition(last, faces):
                 continue
             if not faces and context.tuning.retry_if_no_faces:
-                memory.faceless.append(photo)
+                if not memory.faceless:
+                    memory.faceless_since = context.clock.monotonic()
+                memory.faceless[photo.id] = photo
             elif self._worth_another_recognition(faces):
                 unassigned.append(photo)
             else:
@@ -302,8 +411,14 @@ class Recognise:
 
     async def _route(self, verdicts: Sequence[Verdict]) -> int:
         done = set(await self._router.route(verdicts))
+        if done:
+            self._ring_for_more()
         self._forget([v.photo for v in verdicts if v.photo.id in done])
         return len(done)
+
+    def _ring_for_more(self) -> None:
+        """Photos have left the bounded flight."""
+        self._context.bells.ring(State.HASHED, State.UNIQUE)
 
     async def _recognise_again(self, unassigned: Sequence[Photo]) -> None:
         """Have Immich try the faces that nobody was assigned to once more, now that people have changed."""
@@ -314,8 +429,11 @@ class Recognise:
                 raise
             return
         self._recognition_asked_for = self._people.version
-        for photo in unassigned:
-            self._memory.faces.pop(photo.asset_id or "", None)
+        again = {p.asset_id or "" for p in unassigned}
+        for asset_id in again:
+            self._memory.faces.pop(asset_id, None)
+        for cohort in self._memory.cohorts:
+            cohort.assets = {a: i for a, i in cohort.assets.items() if a not in again}
 
     async def _read_faces(self, finished: Sequence[Photo], last: Listing) -> None:
         """Faces not read yet, and those read while recognition still had one of them."""
@@ -393,6 +511,13 @@ class Recognise:
             self._memory.rest_until.pop(asset_id, None)
             self._memory.doubt.pop(asset_id, None)
             self._memory.unresolved.pop(photo.id, None)
+
+
+def _portions(finished: Sequence[Photo]) -> Iterator[Sequence[Photo]]:
+    start, size = 0, FIRST_PORTION
+    while start < len(finished):
+        yield finished[start : start + size]
+        start, size = start + size, min(2 * size, LARGEST_PORTION)
 
 
 def _in_recognition(last: Listing, faces: Sequence[Face]) -> bool:

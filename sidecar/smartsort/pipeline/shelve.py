@@ -48,6 +48,8 @@ class Shelve:
     def __init__(self, context: Context) -> None:
         self._context = context
         self.batches = Batches(limit=context.tuning.max_in_flight)
+        self.let_through: frozenset[int] = frozenset()
+        """Photos in flight that recognition has begun with: they do not keep the next batch waiting."""
         self._libraries: dict[int, str] = {}
 
     async def step(self) -> bool:
@@ -82,7 +84,7 @@ class Shelve:
         """How many of `waiting` photos may be placed now; 0 while sorting is switched off."""
         if not self._context.enabled():
             return 0
-        in_flight = await self._context.ledger.aread(photos.in_flight)
+        in_flight = len(await self._context.ledger.aread(photos.in_flight) - self.let_through)
         if in_flight == 0:
             self.batches.through(self._context.clock.monotonic())
         return self.batches.room(in_flight, waiting)
