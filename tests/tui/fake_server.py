@@ -18,7 +18,7 @@ from datetime import datetime
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
@@ -51,12 +51,17 @@ class FakeServer:
             return Response(json.dumps(self.first_request))
         if (broken := self._broken(request)) is not None:
             return broken
+        try:
+            body = await request.body()
+        except ClientDisconnect:
+            # The program has moved on to another item: nobody waits for this one.
+            return Response(status_code=400)
         answer = self.sidecar.answer(
             request.method,
             request.url.path,
             dict(request.query_params),
             {key.lower(): value for key, value in request.headers.items()},
-            await request.body(),
+            body,
         )
         return Response(answer.body, answer.status, media_type=answer.media_type)
 

@@ -146,6 +146,9 @@ async def test_the_doctor_is_shown_where_the_sidecar_has_one() -> None:
         await loaded(pilot)
         await pilot.press("f5")
         await until(pilot, lambda: "The doctor says: degraded" in screen_text(pilot), "the doctor")
+        text = screen_text(pilot)
+        assert "fine: Immich, permissions, hard links" in text
+        assert text.index("! confidence") < text.index("fine: Immich")
 
 
 async def test_areas_are_reached_by_brackets_too() -> None:

@@ -77,3 +77,4 @@ async def test_the_areas_of_the_demo(tmp_path: Path) -> None:
             await until(pilot, lambda: "nothing is changed" in screen_text(pilot), "the form")
             await pilot.press("f8")
             await until(pilot, lambda: "sorting is off" in screen_text(pilot), "the switch")
+            await until(pilot, lambda: "The doctor says" in screen_text(pilot), "the doctor")

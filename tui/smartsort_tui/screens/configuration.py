@@ -33,11 +33,12 @@ CHOICES = (
     ("multiple_faces", "Several wanted people", ("review", "each_person", "main_face")),
     ("action_on_duplicate", "A duplicate", ("move_to_review", "skip")),
 )
+# What needs somebody first.
 SIGNS = {
-    "ok": ("✓", "$success"),
-    "warning": ("!", "$warning"),
     "broken": ("✗", "$error"),
+    "warning": ("!", "$warning"),
     "skipped": ("–", "$foreground-muted"),
+    "ok": ("✓", "$success"),
 }
 
 
@@ -384,15 +385,20 @@ def health_text(
         lines += [Content(""), Content.styled("… the doctor is looking", "$foreground-muted")]
     if doctor is not None:
         lines += [Content(""), Content.styled(f"The doctor says: {doctor.status}", "bold $accent")]
-        for check in doctor.checks:
+        for check in sorted(doctor.checks, key=lambda check: list(SIGNS).index(check.verdict)):
+            if check.verdict == "ok":
+                continue
             sign, style = SIGNS[check.verdict]
             lines.append(
                 Content.assemble(
                     (f"{sign} ", f"bold {style}"), f"{check.name}: {wording.shown(check.detail)}"
                 )
             )
-            if check.remedy and check.verdict != "ok":
+            if check.remedy:
                 lines.append(Content.styled(f"  {wording.shown(check.remedy)}", "$foreground-muted"))
+        fine = [wording.shown(check.name) for check in doctor.checks if check.verdict == "ok"]
+        if fine:
+            lines.append(Content.assemble(("✓ ", "bold $success"), f"fine: {', '.join(fine)}"))
     return Content("\n").join(lines)
 
 

@@ -11,6 +11,8 @@ from smartsort_tui.widgets.row_list import Cells, RowList
 
 # From this width on a row has room for the category as a word and for the person it could be.
 ROOMY = 54
+# Ages are of one moment for all rows, however few of them are drawn again, and are never older than this.
+AGES_SECONDS = 20.0
 LABEL_WIDTH = max(map(len, wording.LABELS.values()))
 
 
@@ -25,9 +27,14 @@ class QueueList(RowList):
         self.all_marked = False
         self.refused: dict[int, str] = {}
         """Items whose decision was refused, and why."""
+        self._now = clock()
+
+    def on_mount(self) -> None:
+        self.set_interval(AGES_SECONDS, self.reload)
 
     def reload(self) -> None:
         """Draw again what the queue now holds."""
+        self._now = self._clock()
         self.set_count(len(self._queue))
 
     def cells(self, position: int, width: int) -> Cells:
@@ -36,7 +43,7 @@ class QueueList(RowList):
             return [(wording.fit("   … loading", width), "row--muted")]
         marked = self.all_marked or row.id in self.marked
         sign = ("! ", "row--bad") if row.id in self.refused else ("● " if marked else "  ", "row--mark")
-        age = wording.age(row.created_at, self._clock())
+        age = wording.age(row.created_at, self._now)
         who = f"→ {row.suggested_person}" if row.suggested_person else ""
         has_room = width >= ROOMY
         category = (wording.LABELS if has_room else wording.SHORT).get(row.category, "???")
