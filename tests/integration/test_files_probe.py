@@ -117,6 +117,16 @@ def test_jpegs_without_colour_or_with_four_are_fine(mode, probed):
     assert probed(picture("JPEG", noise(mode="RGB").convert(mode))).problem is None
 
 
+@pytest.mark.parametrize("size", [(1, 1), (7, 300), (300, 7), (8, 8)])
+def test_the_smallest_jpegs_are_pictures(size, probed):
+    """An eighth of seven pixels is none, which a decoder must not be asked for."""
+    written = io.BytesIO()
+    Image.new("RGB", size, "red").save(written, "JPEG")
+    seen = probed(written.getvalue())
+    assert seen.problem is None
+    assert (seen.width, seen.height) == size
+
+
 def test_several_pictures_in_one_file_are_checked_to_the_end(probed):
     frames = [noise() for _ in range(4)]
     for form in ("GIF", "WEBP", "PNG", "TIFF"):

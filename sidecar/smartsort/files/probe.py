@@ -370,10 +370,10 @@ def _decode(reader: Reader, found: Format, facts: Facts, max_pixels: int) -> Non
             facts.width, facts.height = image.size
             if image.width * image.height > max_pixels:
                 raise Broken(f"too many pixels ({image.width:,} x {image.height:,})")
-            if found is media.JPEG:
-                # An eighth of the size: all data is read, an eighth of the memory and time is taken.
-                image.draft(image.mode, (image.width // 8, image.height // 8))
             try:
+                if found is media.JPEG:
+                    # An eighth of the size: all data is read, an eighth of the memory and time is taken.
+                    image.draft(image.mode, (max(1, image.width // 8), max(1, image.height // 8)))
                 image.load()
             except Exception as error:
                 _raise_if_disk(error)
