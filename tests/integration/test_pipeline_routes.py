@@ -12,6 +12,7 @@ from tests.moody import MoodyWorld, at_rest
 from smartsort.core.model import State
 from smartsort.errors import RootUnavailable, StorageError
 from smartsort.files.placement import Placer
+from smartsort.files.probe import probe
 from smartsort.ledger import events, photos
 from smartsort.ledger.records import Area, Member
 from smartsort.lock import RootLocked
@@ -160,6 +161,21 @@ async def test_what_is_no_whole_picture_never_enters_the_library(place, content,
     assert not any(n.area is Area.LIBRARY for n in place.names(photo))
     assert bytes_of(f"{place.root}/review/unidentified/unreadable_anna_1.jpg") == content
     assert place.server.calls_made["scan"] == 0
+    place.check()
+
+
+async def test_a_file_no_decoder_was_prepared_for_holds_up_no_other(place, monkeypatch):
+    def failing(path, **more):
+        if "anna_1" in path:
+            raise ZeroDivisionError("division by zero")
+        return probe(path, **more)
+
+    monkeypatch.setattr("smartsort.pipeline.examine.probe", failing)
+    odd = await place.deliver("anna_1.jpg")
+    fine = await sorted_(place, "anna_2.jpg")
+    assert place.places(odd) == ["review/unidentified/unreadable_anna_1.jpg"]
+    assert "ZeroDivisionError" in reason_of(place, odd).detail
+    assert place.places(fine) == ["faces/anna/anna_2.jpg"]
     place.check()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,12 +14,15 @@ from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.hashing import digests
 from smartsort.files.media import Kind
 from smartsort.files.probe import Probe, probe
+from smartsort.files.shown import shown
 from smartsort.files.stamps import stamp
 from smartsort.ledger import photos
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Member, Name, Photo
 from smartsort.pipeline.context import Context
 from smartsort.pipeline.route import Router, Verdict
+
+log = logging.getLogger(__name__)
 
 BATCH = 256
 """Photos examined between two commits."""
@@ -98,17 +102,27 @@ class Examine:
                 else self._read(n)
                 for n in names
             )
-            if context.tuning.max_file_bytes and photo.size > context.tuning.max_file_bytes:
-                seen = Probe(Kind.OTHER, "", problem=f"larger than {context.tuning.max_file_bytes:,} bytes")
-            elif context.tuning.max_pixels:
-                seen = probe(path, max_pixels=context.tuning.max_pixels)
-            else:
-                seen = probe(path)
-            if seen.problem is None:
-                seen = replace(seen, problem=self._problem_of_half(names))
+            seen = self._probed(photo, path, names)
         except SmartsortError as problem:
             return problem
         return _Examined(photo, seen, found, read)
+
+    def _probed(self, photo: Photo, path: str, names: list[Name]) -> Probe:
+        """What the file is. A file that no decoder was prepared for must not hold up the others."""
+        most_bytes, most_pixels = self._context.tuning.max_file_bytes, self._context.tuning.max_pixels
+        if most_bytes and photo.size > most_bytes:
+            return Probe(Kind.OTHER, "", problem=f"larger than {most_bytes:,} bytes")
+        try:
+            seen = probe(path, max_pixels=most_pixels) if most_pixels else probe(path)
+            if seen.problem is None:
+                seen = replace(seen, problem=self._problem_of_half(names))
+        except SmartsortError:
+            raise
+        except Exception as error:
+            log.exception("examining %s failed", shown(path))
+            why = f"examining it failed ({type(error).__name__}: {error}); please report it"
+            return Probe(Kind.OTHER, "", problem=why)
+        return seen
 
     def _read(self, companion: Name) -> Name:
         path = self._context.absolute(companion)
