@@ -1,10 +1,11 @@
 """What people, their other programs and their file systems do to files while smartsort has them."""
 
-# ruff: noqa: ASYNC230 - small files of the test's own
+# ruff: noqa: ASYNC230, ASYNC240 - small files of the test's own
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 from datetime import timedelta
@@ -18,7 +19,9 @@ from smartsort.audit.repair import Repair
 from smartsort.bootstrap import open_sidecar
 from smartsort.core.model import State
 from smartsort.errors import LedgerError
+from smartsort.files.disk import Disk
 from smartsort.files.media import IMAGE_EXTENSIONS, RAW_EXTENSIONS, VIDEO_EXTENSIONS
+from smartsort.files.placement import Placer
 from smartsort.files.stamps import stamp
 from smartsort.files.temporary import temporary_in
 from smartsort.ledger import facts, review
@@ -220,6 +223,40 @@ def test_immich_takes_no_notice_of_temporary_files():
     """What is being copied into `library/` has a name that is no medium's."""
     ending = os.path.splitext(temporary_in("library"))[1].removeprefix(".")
     assert ending not in IMAGE_EXTENSIONS | RAW_EXTENSIONS | VIDEO_EXTENSIONS
+
+
+class Stubborn(Disk):
+    """An inbox that nothing may be removed from."""
+
+    allowed = False
+
+    def unlink(self, path):
+        if "/inbox/" in path and not Stubborn.allowed:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        super().unlink(path)
+
+
+async def test_what_may_not_be_removed_from_the_inbox_is_not_taken_twice(tmp_path, monkeypatch):
+    root = os.fspath(tmp_path / "root")
+    options = {"placer": lambda guard: Placer(Stubborn(), guard)}
+    world = World(root, **options)
+    await sorted_one(world)
+    lying = f"{root}/inbox/test/anna_1.jpg"
+    server, clock = world.server, world.clock
+    for _ in range(2):  # not before a restart, not after it
+        accept = world.sidecar.accept
+        now = stamp(lying)
+        assert accept.stuck == {(lying, now.inode, now.mtime_ns)}
+        assert audit(world).weight is Weight.CLEAN or found(audit(world)) == {Code.INTENT_OPEN}
+        close_world(world)
+        world = World(root, server=server, clock=clock, **options)
+    monkeypatch.setattr(Stubborn, "allowed", True)
+    await world.sidecar.accept.settle()
+    assert not os.path.exists(lying)
+    assert not world.sidecar.accept.stuck
+    world.check()
+    assert audit(world).weight is Weight.CLEAN
+    close_world(world)
 
 
 # --- the trash -------------------------------------------------------------------------------
