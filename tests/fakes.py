@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import itertools
 import os
@@ -440,6 +441,7 @@ class World:
                 await self.stage(name)
             if not self.ledger.read(photos.unfinished):
                 break
+            await asyncio.sleep(0.01)  # a step that is taken too soon does not look at Immich
         else:
             raise AssertionError(f"never at rest: {self.ledger.read(photos.unfinished)}")
         await self.tell()

@@ -32,8 +32,6 @@ class Batches:
 
     limit: int
     size: int = FIRST_BATCH
-    backlog: int = 0
-    """Photos that were still to come when the last batch was placed."""
     _batch: tuple[float, int] | None = None
 
     def room(self, in_flight: int, waiting: int) -> int:
@@ -50,7 +48,6 @@ class Batches:
 
     def placed(self, count: int, backlog: int, now: float) -> None:
         """Note that `count` photos were placed `now` and `backlog` are still to come."""
-        self.backlog = backlog
         if backlog == 0:
             self.size, self._batch = FIRST_BATCH, None
         elif count >= min(self.size, self.limit):

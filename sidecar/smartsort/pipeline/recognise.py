@@ -24,7 +24,7 @@ from smartsort.pipeline.evidence import Gather
 from smartsort.pipeline.pace import FIRST_LOOK, SHORTEST_PAUSE, LookPace
 from smartsort.pipeline.people import People
 from smartsort.pipeline.route import Router, Verdict
-from smartsort.pipeline.shelve import Shelve
+from smartsort.pipeline.shelve import BACKLOG, Shelve
 
 FACES_AT_ONCE = 8
 """Concurrent requests for faces; more only queue up inside Immich."""
@@ -156,7 +156,7 @@ class Recognise:
         detected = [p for p in waiting if p.asset_id in memory.detected and p.id not in memory.faceless]
         others = [p for p in waiting if p.asset_id not in memory.detected]
         due: list[float] = []
-        asking = bool(memory.faceless) and self._may_ask(more=bool(others))
+        asking = bool(memory.faceless) and await self._may_ask(more=bool(others))
         if detected or asking:
             if asking or context.clock.monotonic() >= self._recognition_due:
                 last = await context.server.recognition_jobs()
@@ -268,13 +268,13 @@ class Recognise:
         """
         context, memory = self._context, self._memory
         final = self._final(detected, last)
-        asking = self._may_ask(more=more)
+        asking = await self._may_ask(more=more)
         if not asking:
             self._let_through()
         finished = [p for p in detected if p.asset_id in final]
         others = [p for p in detected if p.asset_id not in final]
         await self._conclude(finished, _NOTHING)
-        if memory.faceless and (asking or self._may_ask(more=more)):
+        if memory.faceless and (asking or await self._may_ask(more=more)):
             await self._judge_faceless(list(memory.faceless.values()))
             memory.faceless.clear()
         self._let_through()
@@ -294,15 +294,18 @@ class Recognise:
         now = context.clock.monotonic()
         self._recognition_due = now + self._recognition_pace.pause(now, left)
 
-    def _may_ask(self, *, more: bool) -> bool:
+    async def _may_ask(self, *, more: bool) -> bool:
         """Whether now is the time for the question about photos without a face.
 
         Detection has to be idle for it, so the next batch is held back for that moment.
         """
-        if not more and self._shelve.batches.backlog == 0:
+        if more:
+            return False
+        counts = await self._context.ledger.aread(photos.unfinished)
+        if not any(counts.get(state) for state in BACKLOG):
             return True
         waited = self._context.clock.monotonic() - self._memory.faceless_since
-        return bool(self._memory.faceless) and not more and waited >= FACELESS_SECONDS
+        return bool(self._memory.faceless) and waited >= FACELESS_SECONDS
 
     def _let_through(self) -> None:
         """Tell the shelves which photos no longer keep recognition from starting: others may follow."""

@@ -29,7 +29,7 @@ from smartsort.pipeline.route import companion_name
 
 log = logging.getLogger(__name__)
 
-_BACKLOG = (State.ARRIVED, State.CLAIMED, State.HASHED, State.UNIQUE)
+BACKLOG = (State.ARRIVED, State.CLAIMED, State.HASHED, State.UNIQUE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Shelve:
         await self._library(shard)
         placed, problem = await self._place(batch, shard)
         counts = await context.ledger.aread(photos.unfinished)
-        backlog = sum(counts.get(state, 0) for state in _BACKLOG)
+        backlog = sum(counts.get(state, 0) for state in BACKLOG)
         self.batches.placed(len(batch), backlog, context.clock.monotonic())
         if placed:
             await self.scan(shard.number)
