@@ -112,6 +112,8 @@ class Recognise:
         self._memory = _Waiting()
         self._looked_at = 0.0
         self._counts_due = self._recognition_due = 0.0
+        self._stuck = False
+        """The last attempt to file photos failed."""
         self._recognition_asked_for: int | None = None
         self._batch: frozenset[int] = frozenset()
         self.counts: QueueCounts = {}
@@ -269,14 +271,18 @@ class Recognise:
         context, memory = self._context, self._memory
         final = self._final(detected, last)
         asking = await self._may_ask(more=more)
-        if not asking:
+        if self._stuck:
+            self._shelve.let_through = frozenset()  # nothing more is handed over while nothing can be filed
+        elif not asking:
             self._let_through()
+        self._stuck = True
         finished = [p for p in detected if p.asset_id in final]
         others = [p for p in detected if p.asset_id not in final]
         await self._conclude(finished, _NOTHING)
         if memory.faceless and (asking or await self._may_ask(more=more)):
             await self._judge_faceless(list(memory.faceless.values()))
             memory.faceless.clear()
+        self._stuck = False
         self._let_through()
         if not others:
             left_over = [p for p in finished if p.asset_id in memory.detected and p.id not in memory.faceless]
