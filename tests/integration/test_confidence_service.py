@@ -309,10 +309,11 @@ async def test_human_decisions_come_first_in_a_gallery_and_waiting_photos_not_at
 
 
 async def test_a_wrong_filing_lowers_what_its_likes_can_reach(world):
-    ids = await deliver(world, "anna_0.jpg", "anna_2.jpg", "anna_4.jpg", "anna_50.jpg")
-    before = decided(world, ids[3])[1].similarity
-    assert world.photo(ids[3]).state is State.FILED
-    await world.actions.refile([ids[3]], [Choice("Bella")], "maria")  # it was her sister
+    await deliver(world, "anna_0.jpg", "anna_2.jpg", "anna_4.jpg")
+    [sister] = await deliver(world, "anna_50.jpg")
+    before = decided(world, sister)[1].similarity
+    assert world.photo(sister).state is State.FILED
+    await world.actions.refile([sister], [Choice("Bella")], "maria")
     await world.tell()
     [like, far] = await deliver(world, "anna_49.jpg", "anna_3.jpg")
     reason, found = decided(world, like)

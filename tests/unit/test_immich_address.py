@@ -6,7 +6,7 @@ import pytest
 
 from smartsort.errors import ConfigurationError
 from smartsort.immich import Capabilities, ImmichServer
-from smartsort.immich.address import KeyAuth, api_address
+from smartsort.immich.address import ApiKeys, api_address
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_refuses_what_is_no_address(typed: str) -> None:
 @pytest.mark.parametrize("key", ["", "  ", "schlüssel", "two\nlines"])
 def test_refuses_what_is_no_key_without_showing_it(key: str) -> None:
     with pytest.raises(ConfigurationError) as error:
-        KeyAuth(key, "")
+        ApiKeys(key, "")
     assert not key.strip() or key not in str(error.value)
 
 

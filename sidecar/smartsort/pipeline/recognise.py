@@ -24,6 +24,7 @@ from smartsort.pipeline.evidence import Gather
 from smartsort.pipeline.pace import FIRST_LOOK, SHORTEST_PAUSE, LookPace
 from smartsort.pipeline.people import People
 from smartsort.pipeline.route import Router, Verdict
+from smartsort.pipeline.runner import NothingProved
 from smartsort.pipeline.shelve import BACKLOG, Shelve
 
 FACES_AT_ONCE = 8
@@ -124,6 +125,11 @@ class Recognise:
 
         Raises ImmichError; the photos go on waiting.
         """
+        pause = await self._step()
+        # A look without an attempt to file says nothing about whether that works again.
+        return NothingProved(pause) if pause is not None and self._stuck else pause
+
+    async def _step(self) -> float | None:
         context = self._context
         if not context.enabled():
             return None
@@ -134,6 +140,7 @@ class Recognise:
             self._memory = _Waiting()
             self._batch = frozenset()
             self._shelve.let_through = frozenset()
+            self._stuck = False
             self._pace.restart()
             return None
         ids = frozenset(p.id for p in waiting)
@@ -271,7 +278,8 @@ class Recognise:
         context, memory = self._context, self._memory
         final = self._final(detected, last)
         asking = await self._may_ask(more=more)
-        if self._stuck:
+        stuck = self._stuck
+        if stuck:
             self._shelve.let_through = frozenset()  # nothing more is handed over while nothing can be filed
         elif not asking:
             self._let_through()
@@ -282,8 +290,9 @@ class Recognise:
         if memory.faceless and (asking or await self._may_ask(more=more)):
             await self._judge_faceless(list(memory.faceless.values()))
             memory.faceless.clear()
-        self._stuck = False
-        self._let_through()
+        self._stuck = stuck and not finished
+        if not self._stuck:
+            self._let_through()
         if not others:
             left_over = [p for p in finished if p.asset_id in memory.detected and p.id not in memory.faceless]
             self._recognition_due = context.clock.monotonic() + (SHORTEST_PAUSE if left_over else 0.0)

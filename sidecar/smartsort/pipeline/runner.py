@@ -36,12 +36,17 @@ DRAIN_SECONDS = 8.0
 """How long a step that is under way may take to finish after SIGTERM; Docker kills after 10."""
 
 
+class NothingProved(float):
+    """Seconds until a step wants to try again what failed; until then its troubles go on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """A stage as the runner sees it.
 
     `step` does a batch and tells how it went: True for "there may be more", False for "nothing to do", a
-    number for "again in so many seconds", None for "nothing to do until a bell rings". `uses` names the
+    number for "again in so many seconds", None for "nothing to do until a bell rings". A number that is
+    `NothingProved` ends no trouble. `uses` names the
     kinds of trouble about which a step that did something proves that they need not go on.
     """
 
@@ -116,6 +121,8 @@ class Runner:
             backoff = self.first_backoff
             if result is None or result is False:
                 self.troubles.idle(stage.name)
+            elif isinstance(result, NothingProved):
+                pass
             elif self.troubles.well(stage.name, *stage.uses):
                 self._over.set()  # whoever backed off because of it need not wait longer
                 self._over = asyncio.Event()
