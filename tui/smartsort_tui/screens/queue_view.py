@@ -280,13 +280,18 @@ class QueueView(AreaScreen):
                 changes=[change.text for change in explained.changes] if explained is not None else (),
             )
             self.words.update(text)
-            self.picture.show(picture_of(item, self._chosen_face))
+            # The words are painted first: a picture costs a thousand coloured cells.
+            self.call_after_refresh(self._draw_picture, item)
         else:
             self.words.update(row_details(cast("QueueItem", row), width, refused, compact=compact))
             self.picture.show(None)
         if changed:
             self.words.to_top()
         self._settle_soon()
+
+    def _draw_picture(self, item: ReviewItem) -> None:
+        if self._shown is item:
+            self.picture.show(picture_of(item, self._chosen_face))
 
     def _nobody_suggested(self) -> str:
         """What can be done with a photo nobody is suggested for."""
