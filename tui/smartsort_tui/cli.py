@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from smartsort_tui.settings import Settings
 
 DEFAULT_WEB_PORT = 8485
+FRAMES_A_SECOND = "120"
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -68,6 +69,8 @@ def _run(settings: Settings) -> None:
         raise settings_module.SettingsProblem(
             "this needs a terminal; with Docker use docker exec -it, or serve it with --web"
         )
+    # Read by Textual when it is imported. A key waits for the next frame: shorter frames answer it sooner.
+    os.environ.setdefault("TEXTUAL_FPS", FRAMES_A_SECOND)
     probe = Probe("halfblocks" if in_browser and settings.images == "auto" else settings.images)
     try:
         from smartsort_tui.app import SmartsortApp

@@ -40,7 +40,7 @@ AHEAD = 120
 SEARCH_PAUSE_SECONDS = 0.25
 # Holding a key down passes many items; only the one stayed on is asked for.
 SETTLE_SECONDS = 0.06
-# Two frames of Textual.
+# A few frames of Textual.
 PAINT_SECONDS = 0.03
 NEWS_PAUSE_SECONDS = 0.4
 # Lines of the terminal below which the reasons are set without empty lines.
