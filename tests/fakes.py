@@ -51,6 +51,7 @@ class FakeAsset:
     trashed_by_user: bool = False
     visibility: str = "timeline"
     faces: list[FakeFace] = field(default_factory=list)
+    has_preview: bool = True
 
 
 class FakeServer:
@@ -260,7 +261,9 @@ class FakeServer:
         if found is None:
             return None
         trashed = found.offline or found.trashed_by_user
-        return AssetDetails(found.id, found.path, found.offline, trashed, found.visibility, None, True)
+        return AssetDetails(
+            found.id, found.path, found.offline, trashed, found.visibility, None, found.has_preview
+        )
 
     async def faces(self, asset_id: str) -> Sequence[Face]:
         self._call("faces")

@@ -143,6 +143,17 @@ async def test_no_face_is_proved_before_it_is_said(place, server):
     assert server.calls_made["faces"] == 2, "once more, after the proof"
 
 
+async def test_a_photo_without_a_preview_was_never_looked_at(place, server):
+    """Immich leaves it out of the question, so the question proves nothing about it."""
+    photo = await place.deliver("none_1.jpg")
+    await rounds(place, 1)
+    for asset in server.assets.values():
+        asset.has_preview = False
+    await at_rest(place)
+    assert reason(place, photo).code == "recognition_failed"
+    assert "no preview" in reason(place, photo).detail
+
+
 async def test_a_detection_that_failed_is_asked_for_again_and_finds_the_face(place, server):
     """Pitfall 15: a failed detection looks like no face."""
     server.undetected = {"anna_1.jpg"}

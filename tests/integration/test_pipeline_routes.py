@@ -550,9 +550,12 @@ async def test_one_photo_that_cannot_be_placed_holds_up_nobody(make):
 # --- what it costs ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("count", "most"), [(60, 2.5), (150, 1.6)])
+@pytest.mark.parametrize(("count", "most"), [(60, 2.5), (150, 1.7)])
 async def test_what_a_photo_costs_immich_without_the_waiting(make, count, most):
-    """Calls are counted, not timed: this Immich is done at once, so nothing is asked twice."""
+    """Calls are counted, not timed: this Immich is done at once, so nothing is asked twice.
+
+    A tenth of the photos has no face; the proof of that is two calls more for each of them.
+    """
     kinds = ("anna", "anna", "bella", "anna+bella", "stranger", "none", "anna", "bella", "victor", "carl")
     place = make(settings={"whitelist": ["anna", "bella"], "blacklist": ["victor"]})
     for n in range(count):

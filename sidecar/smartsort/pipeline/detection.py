@@ -28,6 +28,11 @@ BUSY_TRIES = 10
 BUSY_SECONDS = 0.1
 """How often a question is put again, and after how long, while the queue works on the last one's photos."""
 
+AT_ONCE = 8
+"""Concurrent requests; more only queue up inside Immich."""
+
+_LEFT_OUT = "Immich has no preview of it, or its file was gone"
+
 
 @dataclass(frozen=True, slots=True)
 class Detection:
@@ -74,7 +79,9 @@ class Detections:
             return Detection(asked=False, doubt="Immich is detecting faces for somebody else")
         unfinished = wanted & questions.unfinished
         if questions.answered:
-            return Detection(wanted - unfinished, unfinished)
+            left_out = await self._left_out(wanted - unfinished)
+            finished = wanted - unfinished - left_out
+            return Detection(finished, unfinished, doubt=_LEFT_OUT if left_out else "")
         seen, unseen = await self._ask_the_service(wanted - unfinished)
         unfinished |= seen
         left = wanted - unfinished - unseen
@@ -112,6 +119,19 @@ class Detections:
         finally:
             put.cancel()
             await asyncio.gather(put, return_exceptions=True)
+
+    async def _left_out(self, asset_ids: Collection[str]) -> frozenset[str]:
+        """Those a question does not reach: without a preview, in the trash, or gone since."""
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def reached(asset_id: str) -> bool:
+            async with gate:
+                found = await self._context.server.asset(asset_id)
+                return found is not None and found.has_thumbnail and not found.trashed
+
+        ids = sorted(asset_ids)
+        answers = await asyncio.gather(*(reached(i) for i in ids))
+        return frozenset(i for i, there in zip(ids, answers, strict=True) if not there)
 
     async def _ask_the_service(self, asset_ids: Collection[str]) -> tuple[frozenset[str], frozenset[str]]:
         """The photos on which the machine learning service sees a face, and those where it sees none."""
