@@ -315,7 +315,8 @@ async def test_a_wrong_filing_lowers_what_its_likes_can_reach(world):
     assert world.photo(sister).state is State.FILED
     await world.actions.refile([sister], [Choice("Bella")], "maria")
     await world.tell()
-    [like, far] = await deliver(world, "anna_49.jpg", "anna_3.jpg")
+    [like] = await deliver(world, "anna_49.jpg")
+    [far] = await deliver(world, "anna_3.jpg")
     reason, found = decided(world, like)
     assert reason.code == "low_confidence"
     assert found.similarity < before - 0.2

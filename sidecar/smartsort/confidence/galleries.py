@@ -54,18 +54,20 @@ class Galleries:
         self._model: str | None = None
         self._loaded = _Loaded()
         self._building: dict[str, asyncio.Lock] = {}
+        self._using = asyncio.Lock()
         self.version = 0
 
     async def use(self, model: str) -> None:
         """Load what was measured with this model and forget what others have measured."""
-        if model != self._model:
-            await self._context.ledger.awrite(lambda db: embeddings.forget_models(db, model))
-            self._model = model
-            await self._load()
-        elif await self._context.ledger.aread(teachings.behind):
-            await self._learn()
-        elif await self._context.ledger.aread(teachings.learned) != self._loaded.learned:
-            await self._load()  # somebody else has read what humans said
+        async with self._using:  # who comes while it is loaded must not compare with what was there before
+            if model != self._model:
+                await self._context.ledger.awrite(lambda db: embeddings.forget_models(db, model))
+                self._model = model
+                await self._load()
+            elif await self._context.ledger.aread(teachings.behind):
+                await self._learn()
+            elif await self._context.ledger.aread(teachings.learned) != self._loaded.learned:
+                await self._load()  # somebody else has read what humans said
 
     @property
     def model(self) -> str | None:
