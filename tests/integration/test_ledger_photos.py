@@ -142,7 +142,14 @@ def test_photos_waiting_for_proof_of_no_face_do_not_count_as_in_flight(ledger):
     add(ledger, "b.jpg", state=State.KNOWN)
     add(ledger, "c.jpg", state=State.KNOWN, detection_asked_at=AT)
     add(ledger, "d.jpg", state=State.UNIQUE)
-    assert len(ledger.read(photos.in_flight)) == 2
+    assert ledger.read(photos.in_flight) == 2
+
+
+def test_photos_that_are_let_through_do_not_count_as_in_flight(ledger):
+    ids = [add(ledger, f"{n}.jpg", state=State.PLACED) for n in range(3)]
+    elsewhere = add(ledger, "d.jpg", state=State.UNIQUE)
+    unknown = range(1000, 2000)
+    assert ledger.read(lambda db: photos.in_flight(db, {ids[1], elsewhere, *unknown})) == 2
 
 
 def test_more_ids_than_sqlite_takes_variables(ledger):

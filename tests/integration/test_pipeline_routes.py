@@ -405,7 +405,7 @@ async def test_a_backlog_goes_in_bounded_batches_and_all_of_it_arrives(make):
     for _ in range(60):
         for name in ("examine", "compare", "shelve"):
             await place.stage(name)
-        most = max(most, len(place.ledger.read(photos.in_flight)))
+        most = max(most, place.ledger.read(photos.in_flight))
         await place.stage("recognise")
     assert 1 < most <= 10
     assert place.ledger.read(photos.count_by_state) == {State.FILED: 25}

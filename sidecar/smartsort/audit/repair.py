@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 
 from sqlite_utils import Database
 
@@ -80,7 +79,7 @@ class Repair:
 
     def _write(self, change: Change) -> None:
         at = self._context.clock.text()
-        change = replace(change, expect=change.expect or AT_REST)
+        change = change._replace(expect=change.expect or AT_REST)
 
         def write(db: Database) -> None:
             photos.apply(db, [change], at)
@@ -127,8 +126,7 @@ class Repair:
             self._context.placer.drop([Drop(finding.path, placed.path, sha256=photo.sha256)])
             return f"put back to {shown(old.path)}, where Immich knows it"
         now = stamp(finding.path)
-        new = replace(
-            old,
+        new = old._replace(
             area=finding.area,
             path=finding.relative,
             size=now.size,
@@ -150,7 +148,7 @@ class Repair:
             if not folder:
                 return None
             person_id, person = self._context.ledger.read(lambda db: person_of_folder(db, folder))
-            new = replace(new, person_id=person_id)
+            new = new._replace(person_id=person_id)
             elsewhere = [n for n in names if n.area is Area.FACES and n.member is Member.PHOTO and n != old]
             if not elsewhere and os.path.dirname(old.path) != folder:
                 values = {"person_id": person_id, "person_name": person, "auto_sorted": 0}
@@ -173,7 +171,7 @@ class Repair:
             if name.member is Member.PHOTO or not beside or self._look(name) is not None:
                 continue
             follower = companion_name(name, os.path.basename(new.path))
-            there = replace(name, area=new.area, path=os.path.join(folder, follower))
+            there = name._replace(area=new.area, path=os.path.join(folder, follower))
             if self._look(there) is not None:
                 removed.append((name.area, name.path))
                 added.append(there)
@@ -228,7 +226,7 @@ class Repair:
         ]
         if not same:
             return ""
-        added = tuple(replace(n, size=now.size, mtime_ns=now.mtime_ns, sha256=read.sha256) for n in same)
+        added = tuple(n._replace(size=now.size, mtime_ns=now.mtime_ns, sha256=read.sha256) for n in same)
         values: dict[str, object] = {}
         if finding.member is Member.PHOTO:
             values = {
@@ -257,7 +255,7 @@ class Repair:
         now = stamp(finding.path)
         read = digests(finding.path, now)
         if own.member is not Member.PHOTO:
-            changed = replace(own, method="copy", size=now.size, mtime_ns=now.mtime_ns, sha256=read.sha256)
+            changed = own._replace(method="copy", size=now.size, mtime_ns=now.mtime_ns, sha256=read.sha256)
             data = {"member": own.member.value, "was": own.sha256, "sha256": read.sha256}
             event = NewEvent("edited_by_hand", photo.id, data, ACTOR)
             self._write(Change(photo.id, names_added=(changed,), events=(event,)))
@@ -272,8 +270,7 @@ class Repair:
             names_free,
             photo.sha256,
         )
-        back = replace(
-            own,
+        back = own._replace(
             path=os.path.join(folder, os.path.basename(placed.path)),
             method=placed.method.value,
             size=placed.stamp.size,
@@ -293,8 +290,7 @@ class Repair:
                 names_added=(back,),
                 events=(event,),
             )
-            mine = replace(
-                own,
+            mine = own._replace(
                 photo_id=row.id,
                 method="hardlink",
                 size=now.size,
@@ -339,7 +335,7 @@ class Repair:
         self._write(
             Change(
                 photo.id,
-                names_added=(replace(own, method="copy", size=now.size, mtime_ns=now.mtime_ns),),
+                names_added=(own._replace(method="copy", size=now.size, mtime_ns=now.mtime_ns),),
             )
         )
         return "the ledger knows it as a copy"
@@ -362,8 +358,8 @@ class Repair:
         folder, base = os.path.split(own.path)
         digest = own.sha256 or (photo.sha256 if own.member is Member.PHOTO else None)
         placed = self._place(self._context.absolute(home), own.area, folder, [base], digest)
-        back = replace(
-            own, method=placed.method.value, size=placed.stamp.size, mtime_ns=placed.stamp.mtime_ns
+        back = own._replace(
+            method=placed.method.value, size=placed.stamp.size, mtime_ns=placed.stamp.mtime_ns
         )
         data = {"names": [[own.area.value, shown(own.path)]]}
         event = NewEvent("linked_again", photo.id, data, ACTOR)

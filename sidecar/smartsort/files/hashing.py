@@ -7,7 +7,6 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 from smartsort.core.model import Digests
 from smartsort.errors import SmartsortError
@@ -85,7 +84,7 @@ def _blocks(path: str, expected: FileStamp | None) -> Iterator[memoryview]:
             read += count
             yield buffer[:count]
         after = FileStamp.of(os.fstat(handle))
-        check_unchanged(path, after if read == before.size else replace(after, size=read), before)
+        check_unchanged(path, after if read == before.size else after._replace(size=read), before)
     except OSError as error:
         raise unreadable(error, path) from error
     finally:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from smartsort.files.problems import FileChanged, FileVanished, NotAFile, storage_error
 from smartsort.files.shown import shown
 
 
-@dataclass(frozen=True, slots=True)
-class FileStamp:
+class FileStamp(NamedTuple):
     """One file at one moment. A write, a replacement or a changed time gives another stamp."""
 
     device: int

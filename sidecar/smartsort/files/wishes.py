@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from smartsort.files.stamps import FileStamp
 
@@ -17,8 +17,7 @@ class Method(StrEnum):
     COPY = "copy"
 
 
-@dataclass(frozen=True, slots=True)
-class Placing:
+class Placing(NamedTuple):
     """A wish: `source` shall also be found in `folder`, under the first of `names` that is free.
 
     `names` are single names, tried in order and lazily. `expected` is the stamp the caller looked at,
@@ -35,8 +34,7 @@ class Placing:
     adopt: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """The name exists, and its bytes and the name itself are on the disk.
 
     `stamp` is the new name's, `source_stamp` the source's when it was placed. `already`: the name was there
@@ -51,8 +49,7 @@ class Placed:
     already: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Drop:
+class Drop(NamedTuple):
     """A wish: the name `path` shall go, because the bytes live on at `because_of`.
 
     Names of one inode need nothing more. For a copy, `sha256` is needed: `because_of` is read again and
@@ -67,8 +64,7 @@ class Drop:
     expected: FileStamp | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Dropped:
+class Dropped(NamedTuple):
     """The name is gone, on the disk too. `already`: it was gone before."""
 
     path: str

@@ -17,6 +17,8 @@ from smartsort.ledger.records import Event, NewEvent, dumps
 
 GENESIS = "0" * 64
 
+_COLUMNS = "id, at, actor, kind, photo_id, data, undoes, digest"
+
 
 def _digest(before: str, at: str, event: NewEvent, data: str) -> str:
     text = dumps([before, at, event.actor, event.kind, event.photo_id, data, event.undoes])
@@ -28,23 +30,20 @@ def append(db: Database, events: Iterable[NewEvent], at: str) -> list[int]:
     execute = db.conn.execute
     row = execute("SELECT digest FROM events ORDER BY id DESC LIMIT 1").fetchone()
     before = row[0] if row else GENESIS
-    ids: list[int] = []
-    for event in events:
+    # The number AUTOINCREMENT would give, known beforehand so that all rows are written as one.
+    counted = execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
+    first = 1 + (counted[0] if counted else 0)
+    rows: list[tuple[Any, ...]] = []
+    for number, event in enumerate(events, first):
         data = dumps(dict(event.data))
         before = _digest(before, at, event, data)
-        cursor = execute(
-            "INSERT INTO events (at, actor, kind, photo_id, data, undoes, digest) VALUES (?,?,?,?,?,?,?)",
-            (at, event.actor, event.kind, event.photo_id, data, event.undoes, before),
-        )
-        ids.append(int(cursor.lastrowid or 0))
-    return ids
+        rows.append((number, at, event.actor, event.kind, event.photo_id, data, event.undoes, before))
+    db.conn.executemany(f"INSERT INTO events ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?)", rows)  # noqa: S608
+    return [row[0] for row in rows]
 
 
 def _event(row: Sequence[Any]) -> Event:
     return Event(row[0], row[1], row[2], row[3], row[4], json.loads(row[5]), row[6], row[7])
-
-
-_COLUMNS = "id, at, actor, kind, photo_id, data, undoes, digest"
 
 
 def after(db: Database, event_id: int, limit: int) -> list[Event]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from smartsort.core.model import (
     Box,
@@ -52,8 +53,7 @@ class Member(StrEnum):
     VIDEO = "video"
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(NamedTuple):
     """One name on disk that belongs to a photo. `path` is relative to the folder of `area`."""
 
     photo_id: int
@@ -68,8 +68,7 @@ class Name:
     id: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Photo:
+class Photo(NamedTuple):
     """One row of `photos`. Times are ISO 8601 texts with a zone, sizes bytes."""
 
     id: int
@@ -107,13 +106,12 @@ class Photo:
     routed_at: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NewEvent:
+class NewEvent(NamedTuple):
     """Something that happened. `data` holds what an undo needs; `undoes` the event it takes back."""
 
     kind: str
     photo_id: int | None = None
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = MappingProxyType({})
     actor: str = "smartsort"
     undoes: int | None = None
 

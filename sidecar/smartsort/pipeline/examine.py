@@ -7,7 +7,8 @@ import logging
 import os
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from smartsort.core.model import CopyPlace, Digests, Evidence, OtherCopy, State
 from smartsort.errors import SmartsortError, StorageError
@@ -15,7 +16,7 @@ from smartsort.files.hashing import digests
 from smartsort.files.media import Kind
 from smartsort.files.probe import Probe, probe
 from smartsort.files.shown import shown
-from smartsort.files.stamps import stamp
+from smartsort.files.stamps import FileStamp, stamp
 from smartsort.ledger import photos
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Member, Name, Photo
@@ -34,18 +35,14 @@ SLICE_PHOTOS = 32
 BATCH_OF_CHECKSUMS = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class _Examined:
+class _Examined(NamedTuple):
     photo: Photo
     probe: Probe
     digests: Digests
+    stamp: FileStamp
+    """Of the photo as it was read: a slow writer may have gone on since it was claimed."""
     names: tuple[Name, ...]
-    """All its names as they were read: digest, size and time."""
-
-    @property
-    def own(self) -> Name:
-        """The photo's own."""
-        return next(n for n in self.names if n.member is Member.PHOTO)
+    """Those of its names of which digest, size or time are new."""
 
 
 class Examine:
@@ -96,16 +93,17 @@ class Examine:
         try:
             now = stamp(path)
             found = digests(path, now)
-            read = tuple(
-                replace(n, size=now.size, mtime_ns=now.mtime_ns)
+            read = (
+                n._replace(size=now.size, mtime_ns=now.mtime_ns)
                 if n.member is Member.PHOTO
                 else self._read(n)
                 for n in names
             )
+            changed = tuple(new for new, old in zip(read, names, strict=True) if new != old)
             seen = self._probed(photo, path, names)
         except SmartsortError as problem:
             return problem
-        return _Examined(photo, seen, found, read)
+        return _Examined(photo, seen, found, now, changed)
 
     def _probed(self, photo: Photo, path: str, names: list[Name]) -> Probe:
         """What the file is. A file that no decoder was prepared for must not hold up the others."""
@@ -127,7 +125,7 @@ class Examine:
     def _read(self, companion: Name) -> Name:
         path = self._context.absolute(companion)
         now = stamp(path)
-        return replace(companion, size=now.size, mtime_ns=now.mtime_ns, sha256=digests(path, now).sha256)
+        return companion._replace(size=now.size, mtime_ns=now.mtime_ns, sha256=digests(path, now).sha256)
 
     def _problem_of_half(self, names: list[Name]) -> str | None:
         """What is wrong with the raw photo or video that travels along: nothing broken enters the library."""
@@ -146,9 +144,8 @@ class Examine:
                 expect=(State.CLAIMED,),
                 state=State.HASHED if item.probe.problem is None else None,
                 values={
-                    # A slow writer may have gone on since the file was claimed.
-                    "size": item.own.size,
-                    "mtime_ns": item.own.mtime_ns,
+                    "size": item.stamp.size,
+                    "mtime_ns": item.stamp.mtime_ns,
                     "sha256": item.digests.sha256,
                     "sha1": item.digests.sha1,
                     "media_kind": item.probe.kind.value,
@@ -205,10 +202,10 @@ class Compare:
         if not ids:
             self._compared.clear()
             return False
-        fresh = [i for i in ids if i not in self._compared] if context.tuning.check_hash else []
-        if fresh:
-            await self._without_known(await context.ledger.aread(lambda db: photos.by_ids(db, fresh)))
         if await self._wanted(len(ids)) == 0:
+            fresh = [i for i in ids if i not in self._compared] if context.tuning.check_hash else []
+            if fresh:
+                await self._without_known(await context.ledger.aread(lambda db: photos.by_ids(db, fresh)))
             return False
         # Once more: what was looked up before may have gained an older twin meanwhile.
         self._compared.clear()

@@ -84,7 +84,8 @@ class Shelve:
         """How many of `waiting` photos may be placed now; 0 while sorting is switched off."""
         if not self._context.enabled():
             return 0
-        in_flight = len(await self._context.ledger.aread(photos.in_flight) - self.let_through)
+        let_through = self.let_through
+        in_flight = await self._context.ledger.aread(lambda db: photos.in_flight(db, let_through))
         if in_flight == 0:
             self.batches.through(self._context.clock.monotonic())
         return self.batches.room(in_flight, waiting)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from sqlite_utils import Database
 
@@ -299,7 +299,7 @@ def _owned(db: Database, name: Name, photo_id: int) -> Name:
     person = name.person_id
     if name.area is Area.FACES and person is None:
         person = person_of_folder(db, os.path.dirname(name.path))[0]
-    return replace(name, photo_id=photo_id, person_id=person)
+    return name._replace(photo_id=photo_id, person_id=person)
 
 
 def _state(names: Sequence[Name]) -> tuple[State, list[Name]]:
