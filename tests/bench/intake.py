@@ -76,27 +76,23 @@ async def _ours(files: list[str], root: str) -> tuple[float, int, int]:
 
     The stages run side by side, as in the sidecar.
     """
-    readable = Probe(Kind.IMAGE, "image/jpeg", "jpg", frozenset({"jpg", "jpeg"}))
     dropped = {os.stat(path).st_ino for path in files}
     async with Bench(root, max_in_flight=len(files)) as bench:
         # Nothing is recognised here, so nothing may wait for it: whatever is ready is placed.
         no_bound = mock.patch.object(Batches, "room", lambda _self, _in_flight, waiting: waiting)
-        with no_bound, mock.patch.object(examine, "probe", return_value=readable):
+        with no_bound, mock.patch.object(examine, "probe", _readable):
             before = _used(root)
             started = time.perf_counter()
             scan = scan_inbox(os.path.dirname(files[0]))
             offered = [Offered(e.path, e.stamp, source="bench") for e in scan.entries]
             claiming = asyncio.create_task(bench.sidecar.accept.claim(offered))
-            stages = [asyncio.create_task(_keep_on(bench, name)) for name in ("examine", "compare", "shelve")]
-            placed = 0
-            while placed < len(files):
-                await asyncio.sleep(0.01)
-                placed = await bench.count("placed")
-            seconds = time.perf_counter() - started
+            async with bench.running("examine", "compare", "shelve"):
+                rung = bench.sidecar.context.bells.listen()
+                while await bench.count("placed") < len(files):
+                    await rung.wait()
+                    rung.clear()
+                seconds = time.perf_counter() - started
             await claiming
-            for stage in stages:
-                stage.cancel()
-            await asyncio.gather(*stages, return_exceptions=True)
             grown = _used(root) - before
         found = {
             os.stat(os.path.join(folder, name)).st_ino
@@ -107,10 +103,9 @@ async def _ours(files: list[str], root: str) -> tuple[float, int, int]:
     return seconds, len(found - dropped), max(0, grown - bench.ledger_bytes())
 
 
-async def _keep_on(bench: Bench, stage: str) -> None:
-    while True:
-        if await bench.step(stage) is not True:
-            await asyncio.sleep(0.005)
+def _readable(_path: str, **_limits: int) -> Probe:
+    """Instead of decoding: no mock, whose calls would take as long as the hashing."""
+    return Probe(Kind.IMAGE, "image/jpeg", "jpg", frozenset({"jpg", "jpeg"}))
 
 
 def _used(folder: str) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Self
 
 from tests.fakes import FakeServer, by_name
@@ -16,6 +17,7 @@ from smartsort.config import load_settings
 from smartsort.core.model import State
 from smartsort.demo.samples import BLACKLIST, PEOPLE, WHITELIST
 from smartsort.ledger import photos
+from smartsort.pipeline.runner import Runner
 from smartsort.ports import PhotoServer
 
 IMMICH_LIBRARY = "/mnt/bench"
@@ -55,6 +57,19 @@ class Bench:
         """One step of a stage."""
         stage = next(s for s in self.sidecar.runner._stages if s.name == name)
         return await stage.step()
+
+    @contextlib.asynccontextmanager
+    async def running(self, *names: str) -> AsyncIterator[None]:
+        """These stages run side by side meanwhile, as in the sidecar."""
+        whole = self.sidecar.runner
+        stages = [stage for stage in whole._stages if stage.name in names]
+        runner = Runner(self.sidecar.context, stages, whole.troubles)
+        running = asyncio.create_task(runner.run())
+        try:
+            yield
+        finally:
+            runner.stop.set()
+            await running
 
     async def count(self, state: str) -> int:
         """Photos in a state."""

@@ -28,7 +28,8 @@ def test_everything_lies_under_the_root_unless_said_otherwise(tmp_path):
     assert layout.ledger == "/data/smartsort.db"
     assert layout.review_folder(Category.LOW_CONFIDENCE) == "/data/sorted/review/low_confidence"
     assert layout.person_folder("john_doe") == "/mnt/faces/john_doe"
-    assert layout.library_folder("0001", "abcdef" * 10) == "/data/library/0001/ab/abcdefabcdefabcd"
+    assert layout.library_folder("0001", "abcdef" * 10) == "/data/library/0001/ab"
+    assert layout.own_library_folder("0001", "abcdef" * 10) == "/data/library/0001/ab/abcdefabcdefabcd"
 
 
 def test_preparing_creates_the_folders_and_signs_them(layout):

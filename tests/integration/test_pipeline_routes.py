@@ -1,5 +1,6 @@
 """From the inbox to the right folder, on a real ledger and real folders, with an Immich in memory."""
 
+import hashlib
 import json
 import os
 import re
@@ -123,7 +124,7 @@ async def test_a_wanted_person_gets_the_photo_under_its_own_name(place):
     assert review_rows(place) == []
     assert bytes_of(f"{place.root}/faces/anna/anna_1.jpg") == content
     library = next(n for n in place.names(photo) if n.area is Area.LIBRARY)
-    assert re.fullmatch(rf"shard-0001/{row.sha256[:2]}/[0-9a-f]+/anna_1\.jpg", library.path)
+    assert library.path == f"shard-0001/{row.sha256[:2]}/anna_1.jpg"
     # Design 2: another name of the same inode, no second copy; nothing is left behind.
     assert same_file(place.context.absolute(library), f"{place.root}/faces/anna/anna_1.jpg")
     assert listing(place, "inbox", "test") == []
@@ -266,6 +267,28 @@ async def test_a_name_with_a_traversal_in_the_person_stays_inside(make):
 
 
 # --- what travels along ----------------------------------------------------------------------
+
+
+async def test_two_photos_of_one_name_both_keep_it_in_the_library(place):
+    def begins(content):
+        return hashlib.sha256(content).hexdigest()[:2]
+
+    first = picture(1)
+    second = next(p for n in range(2, 5000) if begins(p := picture(n)) == begins(first))
+    ids = [await sorted_(place, "anna_1.jpg", content) for content in (first, second)]
+    names = [n.path for i in ids for n in place.names(i) if n.area is Area.LIBRARY]
+    digest = hashlib.sha256(second).hexdigest()
+    folder = f"shard-0001/{begins(first)}"
+    assert names == [f"{folder}/anna_1.jpg", f"{folder}/{digest[:16]}/anna_1.jpg"]
+    place.check()
+
+
+async def test_a_photo_with_an_xmp_file_has_a_folder_of_its_own(place):
+    # Immich would take IMG.xmp for the one of a neighbour of that stem as well.
+    photo = await sorted_(place, "anna_1.jpg", xmp=b"<mine/>")
+    folder = f"shard-0001/{place.photo(photo).sha256[:2]}/{place.photo(photo).sha256[:16]}"
+    names = sorted(n.path for n in place.names(photo) if n.area is Area.LIBRARY)
+    assert names == [f"{folder}/anna_1.jpg", f"{folder}/anna_1.jpg.xmp"]
 
 
 async def test_an_xmp_file_travels_with_its_photo(place):

@@ -40,8 +40,9 @@ class Pending:
             self._there.clear()
         if folder in self._there or not folder:
             return
-        if not os.path.isdir(folder):
-            parent = os.path.dirname(folder)
+        parent = os.path.dirname(folder)
+        # Below a folder that was made or seen just now most are new: making it tells whether it is.
+        if parent in self._there or not os.path.isdir(folder):
             if parent != folder:
                 self.make_folder(parent)
             try:

@@ -21,6 +21,7 @@ SENTINEL = ".smartsort-root"
 """Without a media extension, so that Immich takes no notice of it."""
 
 _SENTINEL_BYTES = 65536
+_SHARED_DIGITS = 2
 _PREFIX_DIGITS = 16
 
 
@@ -52,8 +53,12 @@ class Layout:
         return os.path.join(self.faces, folder_name)
 
     def library_folder(self, shard: str, sha256: str) -> str:
-        """Where a photo with this digest stands in a shard: a pure function of its content."""
-        return os.path.join(self.library, shard, sha256[:2], sha256[:_PREFIX_DIGITS])
+        """Where a photo with this digest stands in a shard, beside others whose digest begins alike."""
+        return f"{self.library}/{shard}/{sha256[:_SHARED_DIGITS]}"
+
+    def own_library_folder(self, shard: str, sha256: str) -> str:
+        """Where it stands by itself: with files that travel with it, or when its name is another's there."""
+        return f"{self.library_folder(shard, sha256)}/{sha256[:_PREFIX_DIGITS]}"
 
     @property
     def guarded(self) -> tuple[str, ...]:

@@ -61,6 +61,8 @@ def library_name(original: str, extension: str, acceptable: Collection[str] = ()
 
 
 def _readable(name: str) -> str:
+    if name.isascii() and name.isprintable() and "\\" not in name:
+        return name  # as almost all are; letter by letter is slow
     text = os.fsencode(name).decode("utf-8", "replace").replace("\ufffd", "_")
     return "".join("_" if _unreadable(letter) else letter for letter in text)
 
@@ -74,6 +76,8 @@ def shortened(name: str, limit: int = NAME_BYTES) -> str:
 
     Characters are never cut in two. `limit` is at least 24.
     """
+    if name.isascii() and len(name) <= limit:
+        return name
     raw = os.fsencode(name)
     if len(raw) <= limit:
         return name

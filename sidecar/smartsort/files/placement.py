@@ -30,13 +30,21 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 
-from smartsort.errors import SmartsortError, StorageError
+from smartsort.errors import SmartsortError
 from smartsort.files.disk import Disk
 from smartsort.files.durable import Failed, Pending
 from smartsort.files.filling import Filling
 from smartsort.files.hashing import sha256_of
 from smartsort.files.names import NAME_BYTES, shortened
-from smartsort.files.problems import FileChanged, FileProblem, FileVanished, NameKept, NameLeft, storage_error
+from smartsort.files.problems import (
+    FileChanged,
+    FileProblem,
+    FileVanished,
+    NameKept,
+    NameLeft,
+    NameTaken,
+    storage_error,
+)
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, check_unchanged, regular
 from smartsort.files.temporary import methods_between, sweep_temporaries
@@ -162,7 +170,7 @@ class Placer:
                 if placed is not None:
                     pending.add(placed)
                     return placed
-        raise StorageError(
+        raise NameTaken(
             f"no free name for {shown(wish.source)} in {shown(wish.folder)}: "
             f"all {tried:,} that were tried are taken; clear up that folder"
         )
@@ -352,12 +360,12 @@ def _not_there(wish: Drop) -> NameKept:
 
 
 def _checked(name: str, source: str) -> str:
-    try:
-        os.fsencode(name)
-    except UnicodeEncodeError:
-        usable = False
-    else:
-        usable = name not in ("", ".", "..") and "/" not in name and "\0" not in name
+    usable = name not in ("", ".", "..") and "/" not in name and "\0" not in name
+    if usable and not name.isascii():
+        try:
+            os.fsencode(name)
+        except UnicodeEncodeError:
+            usable = False
     if not usable:
         raise FileProblem(f"{shown(name)} cannot be the name of {shown(source)}", source)
     return name

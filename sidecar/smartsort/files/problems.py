@@ -7,6 +7,7 @@ SmartsortError
 │   ├── FileUnreadable it may not be read, or the disk fails on it
 │   └── NotAFile       a folder, a symbolic link, a pipe, a device
 └── StorageError ...   a whole folder cannot (see `smartsort.errors`)
+    ├── NameTaken      every name that was allowed is another file's
     ├── NameKept       a name stays, because its bytes are not proved to live elsewhere
     └── NameLeft       a name was made, is not safe, and could not be taken away again
 """
@@ -42,6 +43,10 @@ class FileUnreadable(FileProblem):
 
 class NotAFile(FileProblem):
     """Something that is no regular file; it is never followed nor opened."""
+
+
+class NameTaken(StorageError):
+    """Every name that a file was allowed to have is another's."""
 
 
 class NameKept(StorageError):

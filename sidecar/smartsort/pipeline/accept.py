@@ -29,7 +29,7 @@ from smartsort.pipeline.recover import Recovered, Recovery
 
 log = logging.getLogger(__name__)
 
-BATCH = 200
+BATCH = 400
 """Files claimed between two commits."""
 
 

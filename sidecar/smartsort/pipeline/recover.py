@@ -136,12 +136,10 @@ class Recovery:
         for area in (Area.FACES, Area.REVIEW, Area.TRASH):
             folders += _folders_in(self._context.folder(area))
         waiting = self._context.ledger.read(lambda db: photos.in_state(db, State.UNIQUE, 100_000))
-        for photo in waiting:
-            library = self._context.folder(Area.LIBRARY)
-            for shard in _folders_in(library):
-                folders.append(
-                    self._context.layout.library_folder(os.path.basename(shard), photo.sha256 or "")
-                )
+        shards = [os.path.basename(folder) for folder in _folders_in(self._context.folder(Area.LIBRARY))]
+        layout = self._context.layout
+        for folder_of in (layout.library_folder, layout.own_library_folder):
+            folders += sorted({folder_of(shard, p.sha256 or "") for shard in shards for p in waiting})
         for folder in folders:
             sweep_temporaries(folder)
 

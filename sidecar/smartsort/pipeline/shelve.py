@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlite_utils import Database
 
@@ -17,6 +17,7 @@ from smartsort.errors import ImmichError, ImmichRejected, SmartsortError, Storag
 from smartsort.files.media import acceptable_for
 from smartsort.files.names import candidates, library_name
 from smartsort.files.placement import Drop, Dropped, Placed, Placing
+from smartsort.files.problems import NameTaken
 from smartsort.files.shown import shown
 from smartsort.files.stamps import stamp
 from smartsort.ledger import facts, photos
@@ -32,12 +33,20 @@ log = logging.getLogger(__name__)
 BACKLOG = (State.ARRIVED, State.CLAIMED, State.HASHED, State.UNIQUE)
 
 
-@dataclass(frozen=True, slots=True)
-class _Shelved:
+class _Shelved(NamedTuple):
     """A name in `library/` and the temporary one it was made from."""
 
     source: Name
     name: Name
+
+
+class _Wish(NamedTuple):
+    """A file of a photo, the folder in `library/` it shall have a name in, and the names to try."""
+
+    photo: Photo
+    source: Name
+    folder: str
+    names: Iterable[str]
 
 
 class Shelve:
@@ -244,55 +253,79 @@ class Shelve:
     def _carry_out(
         self, batch: list[Photo], names: dict[int, list[Name]], shard: Shard, at: datetime
     ) -> dict[int, list[_Shelved] | SmartsortError]:
-        """Runs in a worker thread: photos first, then what travels with them under their names."""
-        context = self._context
-        base = context.folder(Area.LIBRARY)
-        results: dict[int, list[_Shelved] | SmartsortError] = {}
+        """Runs in a worker thread: photos first, then what travels with them under their names.
 
-        def wish(photo: Photo, source: Name, name: str) -> Placing:
-            return Placing(
-                source=context.absolute(source),
-                folder=context.layout.library_folder(shard_folder(shard.number), photo.sha256 or ""),
-                names=candidates(name, at),
-                sha256=source.sha256 if source.member is not Member.PHOTO else photo.sha256,
-                adopt=context.tuning.check_hash,  # with it no other photo can have these bytes here
-            )
-
-        def record(photo: Photo, source: Name, result: Placed) -> _Shelved:
-            name = Name(
-                photo.id,
-                Area.LIBRARY,
-                os.path.relpath(result.path, base),
-                source.member,
-                result.method.value,
-                size=result.stamp.size,
-                mtime_ns=result.stamp.mtime_ns,
-                sha256=source.sha256 if source.member is not Member.PHOTO else photo.sha256,
-            )
-            return _Shelved(source, name)
-
+        A photo that comes alone stands beside others, for a folder costs more than all else about a photo.
+        With companions it has one of its own: Immich takes a neighbour's `IMG.xmp` for that of `IMG.png` too.
+        """
+        shared, own = self._folders(shard)
         firsts = [(p, next(n for n in names[p.id] if n.member is Member.PHOTO)) for p in batch]
-        wishes = [
-            wish(p, n, library_name(p.original_name, p.extension or "", acceptable_for(p.media_type)))
+        alone = [_Wish(p, n, shared(p), (self._library_name(p),)) for p, n in firsts if len(names[p.id]) == 1]
+        results = self._place_all(alone)
+        apart = [
+            _Wish(p, n, own(p), candidates(self._library_name(p), at))
             for p, n in firsts
+            if p.id not in results or isinstance(results[p.id], NameTaken)
         ]
-        for (photo, name), result in zip(firsts, context.placer.place(wishes), strict=True):
-            results[photo.id] = [record(photo, name, result)] if isinstance(result, Placed) else result
-
+        results |= self._place_all(apart)
         followers = [
-            (p, n, placed[0])
+            _Wish(p, n, own(p), candidates(companion_name(n, os.path.basename(placed[0].name.path)), at))
             for p in batch
             for n in names[p.id]
             if n.member is not Member.PHOTO and isinstance(placed := results[p.id], list)
         ]
-        wishes = [
-            wish(p, n, companion_name(n, os.path.basename(first.name.path))) for p, n, first in followers
-        ]
-        for (photo, name, _), result in zip(followers, context.placer.place(wishes), strict=True):
-            so_far = results[photo.id]
-            if isinstance(so_far, list):
-                if isinstance(result, Placed):
-                    so_far.append(record(photo, name, result))
-                else:
-                    results[photo.id] = result
+        self._place_all(followers, results)
         return results
+
+    def _folders(self, shard: Shard) -> tuple[Callable[[Photo], str], Callable[[Photo], str]]:
+        layout, number = self._context.layout, shard_folder(shard.number)
+        return (
+            lambda photo: layout.library_folder(number, photo.sha256 or ""),
+            lambda photo: layout.own_library_folder(number, photo.sha256 or ""),
+        )
+
+    def _library_name(self, photo: Photo) -> str:
+        return library_name(photo.original_name, photo.extension or "", acceptable_for(photo.media_type))
+
+    def _place_all(
+        self, wishes: Sequence[_Wish], results: dict[int, list[_Shelved] | SmartsortError] | None = None
+    ) -> dict[int, list[_Shelved] | SmartsortError]:
+        """What was placed of each photo, added to `results`; an error of one of its files stands for all."""
+        results = {} if results is None else results
+        if not wishes:
+            return results
+        context = self._context
+        placings = [
+            Placing(
+                source=context.absolute(source),
+                folder=folder,
+                names=names,
+                sha256=_digest(photo, source),
+                adopt=context.tuning.check_hash,  # with it no other photo can have these bytes here
+            )
+            for photo, source, folder, names in wishes
+        ]
+        base = f"{context.folder(Area.LIBRARY)}/"
+        for (photo, source, *_), result in zip(wishes, context.placer.place(placings), strict=True):
+            so_far = results.setdefault(photo.id, [])
+            if not isinstance(so_far, list):
+                continue
+            if not isinstance(result, Placed):
+                results[photo.id] = result
+                continue
+            name = Name(
+                photo.id,
+                Area.LIBRARY,
+                result.path.removeprefix(base),
+                source.member,
+                result.method.value,
+                size=result.stamp.size,
+                mtime_ns=result.stamp.mtime_ns,
+                sha256=_digest(photo, source),
+            )
+            so_far.append(_Shelved(source, name))
+        return results
+
+
+def _digest(photo: Photo, source: Name) -> str | None:
+    return photo.sha256 if source.member is Member.PHOTO else source.sha256
