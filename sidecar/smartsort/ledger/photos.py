@@ -207,15 +207,13 @@ def _apply_together(db: Database, changes: Sequence[Change], at: str) -> None:
             if change.decision is not None
         ],
     )
+    source_tables.put_downloads(db, [(c.photo_id, c.download) for c in changes if c.download is not None])
     for change in changes:
-        if change.download is not None:
-            source_tables.put_download(db, change.photo_id, change.download)
         if change.review_closed is not None:
             _close_review(db, change.photo_id, *change.review_closed, at)
-        if change.review is not None:
-            source_tables.open_review(db, change.photo_id, change.review, at)
         for kind, data in change.messages:
             facts.post(db, kind, change.photo_id, data, at)
+    source_tables.open_reviews(db, [(c.photo_id, c.review) for c in changes if c.review is not None], at)
     many(
         "DELETE FROM intents WHERE photo_id = ? AND act = ?",
         [(change.photo_id, act) for change in changes for act in change.intents_done],

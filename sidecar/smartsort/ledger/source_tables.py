@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlite_utils import Database
 
 from smartsort.core.model import Category
+
+_CHUNK = 500
+"""Values in one IN (...) list; well below SQLite's limit on variables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,31 +41,61 @@ class ReviewRow:
 
 def put_download(db: Database, photo_id: int, download: Download) -> None:
     """Write or renew the row of a photo."""
-    execute = db.conn.execute
-    values: dict[str, Any] = {
-        "file_path": download.file_path,
-        "filename": download.filename,
-        "file_hash": download.file_hash,
-        "source": download.source,
-        "download_date": download.download_date,
-        "person_name": download.person_name,
-        "auto_sorted": int(download.auto_sorted),
+    put_downloads(db, [(photo_id, download)])
+
+
+def put_downloads(db: Database, downloads: Sequence[tuple[int, Download]]) -> None:
+    """Write or renew the rows of different photos."""
+    if not downloads:
+        return
+    many = db.conn.executemany
+    known = _with_a_row(db, "downloads", [photo_id for photo_id, _ in downloads])
+    columns: tuple[str, ...] = (
+        "file_path",
+        "filename",
+        "file_hash",
+        "source",
+        "download_date",
+        "person_name",
+        "auto_sorted",
+    )
+    rows = {
+        photo_id: (
+            d.file_path,
+            d.filename,
+            d.file_hash,
+            d.source,
+            d.download_date,
+            d.person_name,
+            int(d.auto_sorted),
+        )
+        for photo_id, d in downloads
     }
-    assignments = ", ".join(f"{column} = ?" for column in values)
     # OR IGNORE here and below: an older table may hold file hashes or paths unique; a photo then keeps the
     # row it has, and a second copy has none of its own there.
-    changed = execute(
+    assignments = ", ".join(f"{column} = ?" for column in columns)
+    many(
         f"UPDATE OR IGNORE downloads SET {assignments} WHERE photo_id = ?",  # noqa: S608 - our own columns
-        (*values.values(), photo_id),
-    ).rowcount
-    if changed:
-        return
-    values |= {"photo_id": photo_id} | _required_by_others(db)
-    marks = ", ".join("?" * len(values))
-    execute(
-        f"INSERT OR IGNORE INTO downloads ({', '.join(values)}) VALUES ({marks})",  # noqa: S608
-        tuple(values.values()),
+        [(*row, photo_id) for photo_id, row in rows.items() if photo_id in known],
     )
+    required = _required_by_others(db)
+    columns += ("photo_id", *required)
+    marks = ", ".join("?" * len(columns))
+    many(
+        f"INSERT OR IGNORE INTO downloads ({', '.join(columns)}) VALUES ({marks})",  # noqa: S608
+        [(*row, photo_id, *required.values()) for photo_id, row in rows.items() if photo_id not in known],
+    )
+
+
+def _with_a_row(db: Database, table: str, photo_ids: Sequence[int], more: str = "") -> set[int]:
+    """Those of the photos that have a row in the table (for which `more` holds)."""
+    found: set[int] = set()
+    for start in range(0, len(photo_ids), _CHUNK):
+        chunk = photo_ids[start : start + _CHUNK]
+        marks = ",".join("?" * len(chunk))
+        rows = db.conn.execute(f"SELECT photo_id FROM {table} WHERE photo_id IN ({marks}){more}", chunk)  # noqa: S608
+        found.update(row[0] for row in rows)
+    return found
 
 
 _OURS = frozenset({*Download.__dataclass_fields__, "photo_id"})
@@ -80,26 +113,30 @@ def _required_by_others(db: Database) -> dict[str, Any]:
 
 def open_review(db: Database, photo_id: int, row: ReviewRow, at: str) -> None:
     """Put a photo into the queue; a pending row it already has is renewed."""
-    execute = db.conn.execute
-    values = (
-        row.file_path,
-        row.category.value,
-        row.file_hash,
-        row.reason,
-        row.faces_detected,
-        row.suggested_person,
-    )
-    changed = execute(
+    open_reviews(db, [(photo_id, row)], at)
+
+
+def open_reviews(db: Database, reviews: Sequence[tuple[int, ReviewRow]], at: str) -> None:
+    """Put different photos into the queue; pending rows they already have are renewed."""
+    if not reviews:
+        return
+    many = db.conn.executemany
+    pending = " AND action = 'pending'"
+    known = _with_a_row(db, "review_queue", [photo_id for photo_id, _ in reviews], pending)
+    rows = {
+        photo_id: (r.file_path, r.category.value, r.file_hash, r.reason, r.faces_detected, r.suggested_person)
+        for photo_id, r in reviews
+    }
+    many(
         "UPDATE review_queue SET file_path = ?, category = ?, file_hash = ?, reason = ?, faces_detected = ?,"
         " suggested_person = ? WHERE photo_id = ? AND action = 'pending'",
-        (*values, photo_id),
-    ).rowcount
-    if not changed:
-        execute(
-            "INSERT INTO review_queue (file_path, category, file_hash, reason, faces_detected,"
-            " suggested_person, created_at, action, photo_id) VALUES (?,?,?,?,?,?,?,'pending',?)",
-            (*values, at, photo_id),
-        )
+        [(*row, photo_id) for photo_id, row in rows.items() if photo_id in known],
+    )
+    many(
+        "INSERT INTO review_queue (file_path, category, file_hash, reason, faces_detected,"
+        " suggested_person, created_at, action, photo_id) VALUES (?,?,?,?,?,?,?,'pending',?)",
+        [(*row, at, photo_id) for photo_id, row in rows.items() if photo_id not in known],
+    )
 
 
 def close_review(db: Database, photo_id: int, action: str, by: str, at: str) -> None:
