@@ -79,8 +79,8 @@ def _blocks(path: str, expected: FileStamp | None) -> Iterator[memoryview]:
         check_unchanged(path, before, expected)
         buffer = _buffer()
         read = 0
-        # A file that grows faster than it is read would otherwise never end.
-        while read <= before.size and (count := os.readv(handle, (buffer,))):
+        # Not beyond its size: one that grows faster than it is read would never end, and is seen to have grown.
+        while read < before.size and (count := os.readv(handle, (buffer,))):
             read += count
             yield buffer[:count]
         after = FileStamp.of(os.fstat(handle))
