@@ -1,10 +1,12 @@
 """From the inbox to the right folder, on a real ledger and real folders, with an Immich in memory."""
 
+import asyncio
 import hashlib
 import json
 import os
 import re
 import shutil
+import threading
 
 import pytest
 from tests.fakes import close_world, picture
@@ -17,6 +19,7 @@ from smartsort.files.probe import probe
 from smartsort.ledger import events, photos
 from smartsort.ledger.records import Area, Member
 from smartsort.lock import RootLocked
+from smartsort.pipeline import examine
 from smartsort.pipeline.claimed import photo_id_of, temp_name
 from smartsort.pipeline.route import companion_name
 from smartsort.ports import UploadCopy
@@ -433,6 +436,30 @@ async def test_a_backlog_goes_in_bounded_batches_and_all_of_it_arrives(make):
     assert 1 < most <= 10
     assert place.ledger.read(photos.count_by_state) == {State.FILED: 25}
     place.check()
+
+
+async def test_the_first_of_a_delivery_do_not_wait_until_the_last_is_decoded(place, monkeypatch):
+    monkeypatch.setattr(examine, "LONGEST_UNWRITTEN", 0.0)
+    monkeypatch.setattr(examine, "SLICE_PHOTOS", 1)
+    first, second = [await place.deliver(f"anna_{n}.jpg") for n in (1, 2)]
+    decoding = threading.Event()
+
+    def slow(path, **limits):
+        assert not path.endswith("anna_2.jpg") or decoding.wait(60)
+        return probe(path, **limits)
+
+    monkeypatch.setattr(examine, "probe", slow)
+    step = asyncio.create_task(place.stage("examine"))
+    rung = place.context.bells.listen()
+    try:
+        while place.photo(first).state is State.CLAIMED:
+            await asyncio.wait_for(rung.wait(), 60)
+            rung.clear()
+        assert place.photo(second).state is State.CLAIMED
+    finally:
+        decoding.set()
+        await step
+    assert [place.photo(p).state for p in (first, second)] == [State.HASHED, State.HASHED]
 
 
 async def test_one_photo_does_not_wait_for_another_to_be_finished(place):

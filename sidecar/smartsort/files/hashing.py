@@ -79,7 +79,7 @@ def _blocks(path: str, expected: FileStamp | None) -> Iterator[memoryview]:
         check_unchanged(path, before, expected)
         buffer = _buffer()
         read = 0
-        # Not beyond its size: one that grows faster than it is read would never end, and is seen to have grown.
+        # Not beyond its size: what grows faster than it is read would never end, and is found out below.
         while read < before.size and (count := os.readv(handle, (buffer,))):
             read += count
             yield buffer[:count]

@@ -26,7 +26,10 @@ from smartsort.pipeline.route import Router, Verdict
 log = logging.getLogger(__name__)
 
 BATCH = 256
-"""Photos examined between two commits."""
+"""Photos examined together, and written together if that takes no longer than `LONGEST_UNWRITTEN`."""
+
+LONGEST_UNWRITTEN = 0.5
+"""Seconds: large photos take long to decode, and the first of a delivery should not wait for 255 others."""
 
 SLICE_BYTES = 8_000_000
 SLICE_PHOTOS = 32
@@ -63,23 +66,35 @@ class Examine:
             return False
         names = await context.ledger.aread(lambda db: photos.names_of(db, [p.id for p in batch]))
         loop = asyncio.get_running_loop()
-        answers = await asyncio.gather(
-            *(loop.run_in_executor(self._workers, self._examine_all, part, names) for part in slices(batch))
-        )
-        results = [result for answer in answers for result in answer]
-        problems: list[Change] = []
-        done: list[_Examined] = []
-        for photo, result in zip(batch, results, strict=True):
-            if isinstance(result, _Examined):
-                done.append(result)
-            elif isinstance(result, StorageError):
-                raise result
-            else:
-                problems.append(Change(photo.id, values={"problem": str(result)}))
-        context.checkpoint("examine:read")
-        await self._write(done)
-        await context.commit(problems)
+        started = [
+            (part, loop.run_in_executor(self._workers, self._examine_all, part, names))
+            for part in slices(batch)
+        ]
+        results: list[tuple[Photo, _Examined | SmartsortError]] = []
+        written = loop.time()
+        for part, answer in started:  # in order: of two equal files the older one is the photo
+            results += zip(part, await answer, strict=True)
+            if loop.time() - written >= LONGEST_UNWRITTEN:
+                await self._note(results)
+                results, written = [], loop.time()
+        await self._note(results)
         return True
+
+    async def _note(self, results: Sequence[tuple[Photo, _Examined | SmartsortError]]) -> None:
+        """Write what was found out; raises StorageError afterwards where a folder is at fault."""
+        self._context.checkpoint("examine:read")
+        await self._write([result for _, result in results if isinstance(result, _Examined)])
+        errors = [(photo, result) for photo, result in results if isinstance(result, SmartsortError)]
+        await self._context.commit(
+            [
+                Change(photo.id, values={"problem": str(error)})
+                for photo, error in errors
+                if not isinstance(error, StorageError)
+            ]
+        )
+        for _, error in errors:
+            if isinstance(error, StorageError):
+                raise error
 
     def _examine_all(
         self, part: list[Photo], names: dict[int, list[Name]]
