@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import Any
 
 from PIL import Image
@@ -27,7 +28,7 @@ from smartsort.ledger import photos
 from smartsort.ledger.records import Area, Member, Name, Photo
 from smartsort.pipeline.accept import Offered
 from smartsort.pipeline.context import Clock
-from smartsort.ports import AssetDetails, FaceModel, Library, ServerInfo, ThumbnailSize, UploadCopy
+from smartsort.ports import AssetDetails, FaceModel, Library, Listed, ServerInfo, ThumbnailSize, UploadCopy
 
 LIBRARY_PATH = "/mnt/library"
 
@@ -73,6 +74,7 @@ class FakeServer:
         self.uploads: dict[str, UploadCopy] = {}
         self.look_alikes: dict[str, list[str]] = {}
         self.down = False
+        self.silent = inf
         self.forget_gone = False
         self.calls_made: Counter[str] = Counter()
         self._ids = itertools.count(1)
@@ -119,6 +121,10 @@ class FakeServer:
         self.calls_made[name] += 1
         if self.down:
             raise ImmichUnreachable(f"{name}: the fake Immich is down; wait")
+
+    @property
+    def silent_seconds(self) -> float:
+        return self.silent
 
     async def info(self) -> ServerInfo:
         self._call("info")
@@ -203,17 +209,22 @@ class FakeServer:
         queued, self._queued = self._queued, {}
         return Listing("faceDetection", frozenset(queued), numbers=frozenset(queued.values()))
 
-    async def assets_with_people(self, library_id: str, created_after: datetime) -> frozenset[str]:
-        self._call("assets_with_people")
-        return frozenset(a.id for a in self.assets.values() if any(f.person for f in a.faces))
+    async def listed(self, library_id: str, placed_after: datetime) -> Mapping[str, Listed]:
+        self._call("listed")
+        return {
+            a.id: Listed(frozenset(f.person for f in a.faces if f.person), a.has_preview)
+            for a in self.assets.values()
+            if not a.offline and not a.trashed_by_user
+        }
 
     async def people_on(
         self, library_id: str, created_after: datetime, page: int
-    ) -> tuple[Mapping[str, frozenset[str]], bool]:
+    ) -> tuple[Mapping[str, Mapping[str, str]], bool]:
         self._call("people_on")
         path = next(lib for lib in self.libraries_made if lib.id == library_id).import_paths[0]
         here = [a for a in self.assets.values() if a.path.startswith(path) and not a.offline]
-        return {a.id: frozenset(f.person for f in a.faces if f.person) for a in here}, False
+        names = {i: p.name for i, p in self.people_by_id.items()}
+        return {a.id: {f.person: names.get(f.person, "") for f in a.faces if f.person} for a in here}, False
 
     async def assets_of_person(
         self, person_id: str, limit: int, created_after: datetime | None = None

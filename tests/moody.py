@@ -14,6 +14,7 @@ from smartsort.core.completion import CHAIN, RECOGNITION, Listing, Look, QueueCo
 from smartsort.core.model import Face
 from smartsort.errors import ImmichError, ImmichRejected
 from smartsort.ledger import photos
+from smartsort.ports import Listed
 
 
 class Busy(ImmichRejected):
@@ -122,15 +123,19 @@ class MoodyServer(FakeServer):
             return [Face(f.id, f.box, f.image_width, f.image_height, None) for f in found]
         return found
 
-    async def assets_with_people(self, library_id: str, created_after: datetime) -> frozenset[str]:
-        found = await super().assets_with_people(library_id, created_after)
-        return frozenset(i for i in found if not _among(self.assets[i], self.unassigned))
+    async def listed(self, library_id: str, placed_after: datetime) -> Mapping[str, Listed]:
+        found = await super().listed(library_id, placed_after)
+        nobody = (*self.unassigned, *self.undetected)
+        return {
+            i: replace(one, people=frozenset()) if _among(self.assets[i], nobody) else one
+            for i, one in found.items()
+        }
 
     async def people_on(
         self, library_id: str, created_after: datetime, page: int
-    ) -> tuple[Mapping[str, frozenset[str]], bool]:
+    ) -> tuple[Mapping[str, Mapping[str, str]], bool]:
         found, more = await super().people_on(library_id, created_after, page)
-        nobody: frozenset[str] = frozenset()
+        nobody: Mapping[str, str] = {}
         return {
             i: nobody if _among(self.assets[i], self.undetected) else who for i, who in found.items()
         }, more

@@ -29,6 +29,7 @@ from smartsort.lock import RootLock
 from smartsort.notify.notifier import Notifier
 from smartsort.pipeline.accept import Accept
 from smartsort.pipeline.context import Clock, Context, Tuning
+from smartsort.pipeline.detected import Detected
 from smartsort.pipeline.detection import Detections
 from smartsort.pipeline.evidence import Gather
 from smartsort.pipeline.examine import Compare, Examine
@@ -42,9 +43,10 @@ from smartsort.pipeline.reconcile import Reconcile
 from smartsort.pipeline.recover import Recovered, Recovery, Tidy
 from smartsort.pipeline.renames import Renames
 from smartsort.pipeline.route import Router
-from smartsort.pipeline.runner import Runner, Stage
+from smartsort.pipeline.runner import NothingProved, Runner, Stage
 from smartsort.pipeline.shelve import Shelve
 from smartsort.pipeline.trouble import Trouble, Troubles
+from smartsort.pipeline.unassigned import Unassigned
 from smartsort.pipeline.upkeep import Backups, Memory
 from smartsort.ports import PhotoServer
 
@@ -54,10 +56,20 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 HEALTH_SECONDS = 60.0
-"""The only call an idle sidecar makes to Immich, and how often."""
+"""How long Immich may be silent before it is asked whether it is there. Any good answer counts, so an idle
+sidecar makes one call a minute: this one, or the one about photos in review."""
+
+GRACE_SECONDS = 5.0
+"""How much later than that, so that whoever asks every minute anyway comes first."""
 
 PEOPLE_SECONDS = 900.0
 """How old the people may get; then that call reads them."""
+
+STOCK = 64
+"""Photos read ahead that are enough for the batch after a delivery's first."""
+
+MAKE_WAY_SECONDS = 0.1
+"""Between two looks at whether that first batch is through."""
 
 COUNT_SECONDS = 30.0
 """Between two looks at what is new for the statistics."""
@@ -294,8 +306,10 @@ def _wire(
     near = NearDuplicates(context) if settings.deduplication.near_duplicates else None
     gather = Gather(context, people, near, measure)
     detections = Detections(context, gather)
-    recognise = Recognise(context, router, people, shelve, gather, detections=detections)
-    heal = Heal(context, router, people, gather, detections)
+    unassigned = Unassigned(context, people)
+    detected = Detected(context, router, people, shelve, gather, detections=detections, unassigned=unassigned)
+    recognise = Recognise(context, shelve, detected)
+    heal = Heal(context, router, people, gather, detections=detections, unassigned=unassigned)
     downloads = Downloads(context, accept, settings.api, resolver=resolver)
     downloads.recover()
     notifier = Notifier(context, settings.notify)
@@ -304,7 +318,10 @@ def _wire(
     async def wanted(hashed: int) -> int:
         waiting = (await context.ledger.aread(photos.unfinished)).get(State.UNIQUE, 0)
         room = await shelve.room(waiting + hashed)
-        return room if room > waiting else 0
+        if room > waiting:
+            return room
+        # Of a backlog enough is compared ahead, or the next batch would be what is left of the last thousand.
+        return max(0, shelve.batches.next_at_most - waiting) if hashed >= STOCK else 0
 
     examine, compare, outbox = (
         Examine(context, router, workers),
@@ -315,6 +332,14 @@ def _wire(
     renames = Renames(context, people, actions.follow if settings.follow_renames else None)
     retention = Retention(actions.purge_expired, settings.trash.retention_days)
     storage, immich = ("storage", "root"), ("immich", "permission")
+
+    async def examine_step() -> bool | float:
+        """Reading the next thousands makes way for the first photos: it would keep all cores busy."""
+        if shelve.batches.first_under_way(context.clock.monotonic()):
+            counts = await context.ledger.aread(photos.unfinished)
+            if counts.get(State.HASHED, 0) + counts.get(State.UNIQUE, 0) >= STOCK:
+                return NothingProved(MAKE_WAY_SECONDS)
+        return await examine.step()
 
     async def shelve_step() -> bool:
         placed = await shelve.step()
@@ -331,7 +356,7 @@ def _wire(
 
     stages = [
         Stage("inbox", (), inbox.step, storage),
-        Stage("examine", examine.takes, examine.step, storage),
+        Stage("examine", examine.takes, examine_step, storage),
         Stage("compare", compare.takes, compare.step, (*storage, *immich)),
         Stage("shelve", shelve.takes, shelve_step, ()),
         Stage("recognise", recognise.takes, recognise.step, immich),
@@ -389,6 +414,8 @@ def _connection(sidecar: Sidecar) -> Callable[[], Awaitable[float]]:
             sidecar.connected = True
             log.info("connected to Immich %s as user %s; library %s", info.version, info.user_id, library)
             sidecar.context.bells.ring_all()
+        elif (silent := server.silent_seconds) < HEALTH_SECONDS:
+            return HEALTH_SECONDS - silent + GRACE_SECONDS
         elif sidecar.people.age > PEOPLE_SECONDS:
             await sidecar.people.refresh()
         elif not await server.ping():

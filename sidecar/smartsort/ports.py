@@ -53,6 +53,15 @@ class AssetDetails:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """An asset as a search shows it: nothing about faces that belong to nobody."""
+
+    people: frozenset[str]
+    """Ids of the people on it, unnamed ones included."""
+    has_preview: bool
+
+
+@dataclass(frozen=True, slots=True)
 class UploadCopy:
     """An upload of Immich with the content that was asked for."""
 
@@ -81,6 +90,11 @@ class PhotoServer(Protocol):
     @property
     def calls(self) -> Mapping[str, int]:
         """HTTP requests made so far, retries included, by operation name."""
+        ...
+
+    @property
+    def silent_seconds(self) -> float:
+        """Seconds since the last good answer; infinite before one and after a call that failed."""
         ...
 
     async def info(self) -> ServerInfo:
@@ -138,8 +152,11 @@ class PhotoServer(Protocol):
         """The `faceDetection` queue alone; shows what `detect_missing_faces` has queued."""
         ...
 
-    async def assets_with_people(self, library_id: str, created_after: datetime) -> frozenset[str]:
-        """Assets of a library, new since then, that Immich has put people on: a hint, one call per 1,000."""
+    async def listed(self, library_id: str, placed_after: datetime) -> Mapping[str, Listed]:
+        """What a search shows of a library's assets placed since then, by asset; one call per 1,000.
+
+        A hint: what is archived, in the trash, or not read yet may be missing, and older ones may be there.
+        """
         ...
 
     async def assets_of_person(
@@ -150,10 +167,10 @@ class PhotoServer(Protocol):
 
     async def people_on(
         self, library_id: str, created_after: datetime, page: int
-    ) -> tuple[Mapping[str, frozenset[str]], bool]:
+    ) -> tuple[Mapping[str, Mapping[str, str]], bool]:
         """One page (1,000) of a library's assets new since then, and whether more pages follow; one call.
 
-        By asset: the ids of all people on it, named or not.
+        By asset: the names of all people on it by their ids, "" for somebody unnamed.
         """
         ...
 

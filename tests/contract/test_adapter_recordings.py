@@ -249,12 +249,15 @@ async def test_reads_faces(version: str) -> None:
     assert await server.faces(recorded_id(version, "no_face.jpg")) == []
 
 
-async def test_finds_photos_with_people(version: str) -> None:
+async def test_lists_photos_with_their_people_and_previews(version: str) -> None:
     server = connect(Replay(version, "04"))
-    found = await server.assets_with_people(library_id(version), datetime(2026, 1, 1, tzinfo=UTC))
-    assert recorded_id(version, "p1/0.jpg") in found
-    assert recorded_id(version, "stranger.jpg") not in found
-    assert len(found) == 13
+    found = await server.listed(library_id(version), datetime(2026, 1, 1, tzinfo=UTC))
+    [person] = found[recorded_id(version, "p1/0.jpg")].people
+    assert person
+    assert not found[recorded_id(version, "stranger.jpg")].people
+    assert sum(bool(one.people) for one in found.values()) == 13
+    assert found[recorded_id(version, "p1/0.jpg")].has_preview
+    assert not found[recorded_id(version, "junk.jpg")].has_preview
 
 
 async def test_fetches_thumbnails(version: str) -> None:

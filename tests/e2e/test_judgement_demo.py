@@ -87,7 +87,9 @@ async def test_filed_photos_say_how_sure_and_one_call_a_photo_is_enough(tmp_path
             for *_, evidence in filed
             for c in evidence.confidence.values()
         )
-        assert 0 < sidecar.measure.calls <= len(filed)
+        # Somebody's gallery may take in a photo that waits for another reason; none is measured twice.
+        shown = [p for p, _, evidence in made if any(f.person for f in evidence.faces)]
+        assert 0 < sidecar.measure.calls <= len(shown)
         review_rows = [(p, e) for p, _, e in made if p.state is State.REVIEW]
         assert review_rows
         assert not any(e.confidence for p, e in review_rows if p.category != "low_confidence")

@@ -8,6 +8,7 @@ from tests.moody import MoodyServer, MoodyWorld, at_rest
 
 from smartsort.errors import ImmichUnreachable
 from smartsort.ledger import photos
+from smartsort.pipeline.detection import FEW
 
 
 @pytest.fixture
@@ -115,3 +116,28 @@ async def test_faces_that_are_detected_anew_do_not_make_a_photo_faceless(place, 
     for _ in range(3):
         await turn(place)
     assert place.places(photo) == ["faces/anna/anna+bella_1.jpg"]
+
+
+async def test_many_photos_that_fail_cost_no_call_each_until_their_detection_is_over(place, server):
+    names = [f"none_{n}.jpg" for n in range(FEW + 4)]
+    ids = await fail(place, *names)
+    before = server.calls_made["asset"]
+    for _ in range(3):
+        await turn(place)
+    assert server.calls_made["asset"] == before
+    server.ml_failing = server.fails_unseen = False
+    await turn(place)
+    await turn(place)
+    assert {code(place, i) for i in ids} == {"no_faces_detected"}
+    assert server.calls_made["asset"] - before == len(names)
+
+
+async def test_of_many_one_without_a_preview_is_left_out_of_the_proof(place, server):
+    names = [f"none_{n}.jpg" for n in range(FEW + 4)]
+    ids = await fail(place, *names)
+    server.asset_at("none_3.jpg").has_preview = False
+    server.ml_failing = server.fails_unseen = False
+    for _ in range(3):
+        await turn(place)
+    assert {code(place, i) for i in ids} - {code(place, ids[3])} == {"no_faces_detected"}
+    assert code(place, ids[3]) == "recognition_failed"

@@ -10,8 +10,8 @@ from smartsort.core.completion import CHAIN, RECOGNITION
 from smartsort.core.model import State
 from smartsort.errors import ImmichRefused, ImmichRejected, ImmichUnreachable
 from smartsort.ledger import facts, photos
-from smartsort.pipeline import detection, recognise
-from smartsort.pipeline.pace import FIRST_BATCH
+from smartsort.pipeline import detection, faceless
+from smartsort.pipeline.pace import FIRST_BATCH, TRICKLE
 
 DOWN = ImmichUnreachable("the fake Immich is down; wait")
 
@@ -255,7 +255,7 @@ async def test_the_machine_learning_service_decides_what_the_queue_leaves_open(p
     """Its answer for the very preview: no face is no face, and a face means that detection has failed."""
     server.undetected, server.ml_failing, server.fails_unseen = {"none_1.jpg", "anna_1.jpg"}, True, True
     service = Service({"none_1.jpg": False, "anna_1.jpg": True}, server)
-    place.sidecar.recognise._gather.measure = service
+    place.sidecar.recognise._detected._gather.measure = service
     none, anna = await place.deliver("none_1.jpg"), await place.deliver("anna_1.jpg")
     await at_rest(place)
     assert reason(place, none).code == "no_faces_detected"
@@ -267,7 +267,7 @@ async def test_a_machine_learning_service_that_is_down_is_asked_once(place, serv
     server.undetected, server.ml_failing, server.fails_unseen = {"none_"}, True, True
     server.undetected = {f"none_{n}.jpg" for n in range(5)}
     service = Service({}, server)
-    place.sidecar.recognise._gather.measure = service
+    place.sidecar.recognise._detected._gather.measure = service
     ids = [await place.deliver(f"none_{n}.jpg") for n in range(5)]
     await at_rest(place)
     assert {reason(place, i).code for i in ids} == {"recognition_failed"}
@@ -626,18 +626,19 @@ async def backlog(place, *names):
 
 async def test_the_next_batch_follows_as_soon_as_recognition_of_the_last_has_begun(place, server):
     first = [f"anna_{n}.jpg" for n in range(FIRST_BATCH)]
-    await backlog(place, *first, "bella_1.jpg")
+    others = [f"bella_{n}.jpg" for n in range(TRICKLE)]
+    await backlog(place, *first, *others)
     server.at_work[RECOGNITION], server.unassigned = set(first), set(first)
     server.collective.add(RECOGNITION)
     await rounds(place, 12)
-    assert await waiting_in(place, State.UNIQUE) == ["bella_1.jpg"], "it would keep the queue-all waiting"
+    assert await waiting_in(place, State.UNIQUE) == others, "they would keep the queue-all waiting"
     server.collective.clear()
     await rounds(place, 3)
     assert await waiting_in(place, State.UNIQUE) == []
-    assert place.ledger.read(photos.count_by_state)[State.KNOWN] == FIRST_BATCH + 1
+    assert place.ledger.read(photos.count_by_state)[State.KNOWN] == FIRST_BATCH + TRICKLE
     server.at_work, server.unassigned = {}, set()
     await at_rest(place)
-    assert place.ledger.read(photos.count_by_state) == {State.FILED: FIRST_BATCH + 1}
+    assert place.ledger.read(photos.count_by_state) == {State.FILED: FIRST_BATCH + TRICKLE}
 
 
 async def test_a_stranger_is_not_kept_waiting_by_the_queue_all_of_later_photos(place, server):
@@ -686,7 +687,7 @@ async def test_photos_without_a_face_do_not_wait_for_the_end_of_a_long_backlog(p
     await rounds(place, 12)
     server.collective.clear()  # the next batch is handed over and stays in detection
     server.at_work["faceDetection"] = {f"anna_{n}.jpg" for n in range(FIRST_BATCH, FIRST_BATCH + 20)}
-    await rounds(place, 6, seconds=recognise.FACELESS_SECONDS / 3)
+    await rounds(place, 6, seconds=faceless.FACELESS_SECONDS / 3)
     assert server.calls_made["detects_faces"] == 0, "detection is at work"
     server.at_work.pop("faceDetection")
     server.at_work[RECOGNITION], server.unassigned = set(), set()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from math import inf
 
 import httpx
 import pytest
 
-from smartsort.errors import ImmichRejected, ImmichUnreachable
+from smartsort.errors import ImmichRefused, ImmichRejected, ImmichUnreachable
 from smartsort.immich import ImmichServer
-from smartsort.immich.transport import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, retry_after
+from smartsort.immich.transport import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Traffic, retry_after
 
 Answer = httpx.Response | Exception
 NO_FACES = httpx.Response(200, json=[])
@@ -136,6 +139,62 @@ def test_reads_retry_after() -> None:
     assert retry_after("Fri, 01 May 2026 11:00:00 GMT", now) == 0.0
     assert retry_after("", now) is None
     assert retry_after("-5", now) is None
+
+
+async def test_tells_how_long_there_was_no_good_answer() -> None:
+    script = Script(NO_FACES, failure(400), failure(403), NO_FACES, httpx.ReadError("gone"))
+    server = script.server(retries=0)
+    assert server.silent_seconds == inf
+    await server.faces("a")
+    assert 0 <= server.silent_seconds < 60
+    with pytest.raises(ImmichRejected):
+        await server.faces("unknown")
+    assert server.silent_seconds < 60, "not to know an id is an answer"
+    with pytest.raises(ImmichRefused):
+        await server.faces("a")
+    assert server.silent_seconds == inf, "a key that is refused is none"
+    await server.faces("a")
+    assert server.silent_seconds < 60
+    with pytest.raises(ImmichUnreachable):
+        await server.faces("a")
+    assert server.silent_seconds == inf
+
+
+async def test_a_server_that_falls_silent_is_so_for_as_long_as_it_is() -> None:
+    traffic = Traffic()
+    traffic.answered(200, "", 100.0)
+    assert traffic.silent_seconds(130.0) == 30.0
+    traffic.answered(503, "", 140.0)
+    assert traffic.silent_seconds(140.0) == inf
+
+
+@pytest.mark.parametrize("ahead", [timedelta(0), timedelta(hours=-3), timedelta(days=2)])
+async def test_photos_placed_since_are_listed_by_immich_s_own_clock(ahead: timedelta) -> None:
+    """A photo placed at noon by our clock is listed whatever Immich's clock says."""
+    then = datetime.now(UTC) + ahead
+    page = {"assets": {"items": [], "nextPage": None, "total": 0, "count": 0}}
+    script = Script(httpx.Response(200, json=page, headers={"date": format_datetime(then, usegmt=True)}))
+    server = script.server()
+    placed = datetime.now(UTC) - timedelta(seconds=5)
+    await server.listed("library", placed)
+    await server.listed("library", placed)
+    before, after = (json.loads(request.content)["createdAfter"] for request in script.requests)
+    assert placed - datetime.fromisoformat(before) == pytest.approx(
+        timedelta(minutes=10), abs=timedelta(seconds=1)
+    )
+    margin = placed + ahead - datetime.fromisoformat(after)
+    assert timedelta(seconds=30) < margin < timedelta(seconds=90)
+
+
+async def test_a_server_that_does_not_tell_the_time_is_given_ten_minutes() -> None:
+    page = {"assets": {"items": [], "nextPage": None, "total": 0, "count": 0}}
+    script = Script(httpx.Response(200, json=page, headers={"date": "soon"}))
+    server = script.server()
+    placed = datetime.now(UTC)
+    for _ in range(2):
+        await server.listed("library", placed)
+        asked = datetime.fromisoformat(json.loads(script.requests[-1].content)["createdAfter"])
+        assert placed - asked >= timedelta(minutes=9)
 
 
 async def test_counts_bytes() -> None:

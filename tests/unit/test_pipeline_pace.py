@@ -4,14 +4,44 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smartsort.pipeline.pace import BATCH_SECONDS, FIRST_BATCH, FIRST_LOOK, SHORTEST_PAUSE, Batches, LookPace
+from smartsort.pipeline.pace import (
+    BATCH_SECONDS,
+    FIRST_BATCH,
+    FIRST_BATCH_SECONDS,
+    FIRST_LOOK,
+    SHORTEST_PAUSE,
+    TRICKLE,
+    WORTH_EXPECTING,
+    Batches,
+    Experience,
+    LookPace,
+)
 
 
 def test_a_trickle_goes_straight_through():
     batches = Batches(limit=120)
-    for in_flight in range(FIRST_BATCH):
+    for in_flight in range(TRICKLE):
         assert batches.room(in_flight, 1) == 1
         batches.placed(1, 0, 0.0)
+
+
+def test_what_is_no_more_than_a_trickle_goes_at_once():
+    assert Batches(limit=120).room(0, TRICKLE) == TRICKLE
+    assert Batches(limit=120).room(0, TRICKLE + 1) == FIRST_BATCH
+
+
+def test_the_first_batch_of_a_backlog_has_the_way_to_itself_for_a_while():
+    batches = Batches(limit=120)
+    assert not batches.first_under_way(0.0)
+    batches.placed(FIRST_BATCH, 400, 0.0)
+    assert batches.first_under_way(1.0)
+    assert not batches.first_under_way(FIRST_BATCH_SECONDS)
+    batches.through(2.0)
+    assert not batches.first_under_way(2.1)
+    batches.placed(batches.size, 380, 2.2)
+    assert not batches.first_under_way(2.3)
+    batches.placed(5, 0, 3.0)
+    assert not batches.first_under_way(3.1), "nothing is left to make way"
 
 
 def test_of_a_backlog_the_next_batch_waits_for_the_last():
@@ -37,15 +67,27 @@ def sizes_of(batches, waiting, seconds_per_photo):
 
 def test_batches_grow_threefold_up_to_the_limit_and_start_small_again_after_the_backlog():
     batches = Batches(limit=120)
-    assert sizes_of(batches, 500, 0.0) == [8, 24, 72, 120, 120, 120, 36]
+    assert sizes_of(batches, 500, 0.0) == [4, 12, 36, 108, 120, 120, 100]
     assert batches.room(0, 500) == FIRST_BATCH
+
+
+@given(st.integers(1, 300), st.lists(st.floats(0, 100), max_size=12))
+def test_no_batch_is_larger_than_was_foretold(limit, seconds):
+    batches, now = Batches(limit), 0.0
+    for each in seconds:
+        foretold = batches.next_at_most
+        batches.through(now)
+        room = batches.room(0, 10_000)
+        assert room <= max(foretold, min(FIRST_BATCH, limit))
+        batches.placed(room, 10_000, now)
+        now += each
 
 
 def test_batches_follow_the_pace_of_the_server():
     slow = sizes_of(Batches(limit=1000), 1000, BATCH_SECONDS / 50)
-    assert slow[:3] == [8, 24, 50]
-    assert set(slow[2:-1]) == {50}
-    assert max(sizes_of(Batches(limit=1000), 100, 60.0)) == FIRST_BATCH
+    assert slow[:4] == [4, 12, 36, 50]
+    assert set(slow[3:-1]) == {50}
+    assert max(sizes_of(Batches(limit=1000), 100, 60.0)) <= TRICKLE, "only the last few go together"
 
 
 def test_a_limit_below_the_first_batch_counts():
@@ -131,3 +173,50 @@ def test_a_pause_is_never_shorter_nor_longer_than_agreed(longest, looks):
     for passed, pending in looks:
         now += passed
         assert FIRST_LOOK <= pace.pause(now, pending) <= max(longest, SHORTEST_PAUSE)
+
+
+def test_where_it_is_known_how_long_it_should_take_the_first_pause_is_half_of_it():
+    pace = LookPace(longest=5.0)
+    pace.restart(expected=8.0, shortest=0.8)
+    assert pace.pause(0.0, 300) == 4.0
+    assert pace.pause(4.0, 150) == 2.0  # what was seen since says four seconds more
+    assert pace.pause(7.5, 10) == 0.8
+    pace.restart(expected=80.0)
+    assert pace.pause(8.0, 300) == 5.0
+    pace.restart()
+    assert pace.pause(8.0, 300) == FIRST_LOOK
+
+
+def test_the_next_batch_should_take_as_long_for_each_as_the_last():
+    took = Experience()
+    assert took.begin(100, 0.0) == 0.0, "nobody knows yet"
+    assert took.left(0, 20.0) == 20.0
+    assert took.begin(200, 20.0) == 40.0
+    assert took.left(0, 40.0) == 20.0
+    assert took.begin(100, 50.0) == 10.0
+    assert took.begin(10_000, 50.0) == BATCH_SECONDS
+    took.each = 60.0
+    assert took.begin(TRICKLE - 1, 60.0) == 0.0, "a few are looked at as if nobody knew"
+
+
+def test_a_few_photos_say_nothing_about_the_pace_and_short_waits_are_not_foretold():
+    took = Experience()
+    took.begin(TRICKLE - 1, 0.0)
+    took.left(0, 50.0)
+    assert took.each == 0.0
+    assert took.left(0, 60.0) == 0.0, "nothing was on its way"
+    took.begin(10, 60.0)
+    took.left(0, 61.0)
+    assert took.begin(10, 61.0) == 0.0
+    assert took.begin(100, 61.0) >= WORTH_EXPECTING
+
+
+def test_half_of_it_tells_the_pace_whatever_keeps_the_rest():
+    took = Experience()
+    took.begin(100, 0.0)
+    assert took.left(60, 4.0) == 4.0
+    assert took.each == 0.0
+    took.left(40, 6.0)
+    assert took.begin(50, 6.0) == 5.0
+    took.left(1, 1000.0)
+    assert took.each == pytest.approx(994 / 49)

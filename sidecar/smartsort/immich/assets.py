@@ -29,7 +29,7 @@ from smartsort.core.model import AssetRef
 from smartsort.errors import ImmichRejected
 from smartsort.immich.answers import UnknownId, media_type
 from smartsort.immich.connection import Connection, chunks, known
-from smartsort.ports import AssetDetails, ThumbnailSize, UploadCopy
+from smartsort.ports import AssetDetails, Listed, ThumbnailSize, UploadCopy
 
 PATHS_PER_CALL = 1000
 DIGESTS_PER_CALL = 5000
@@ -94,18 +94,28 @@ class AssetCalls(Connection):
             return None
         return _details(found)
 
-    async def assets_with_people(self, library_id: str, created_after: datetime) -> frozenset[str]:
-        """Assets of a library, new since then, that Immich has put people on: a hint, one call per 1,000.
+    async def listed(self, library_id: str, placed_after: datetime) -> Mapping[str, Listed]:
+        """What a search shows of a library's assets placed since then, by asset; one call per 1,000.
 
-        `created_after` is when Immich took the photo in, and carries a zone.
+        `placed_after` is by our own clock and carries a zone. A photo is taken in after it was placed, by
+        Immich's clock, whose answers tell how far the two are apart.
         """
-        body = AssetSearch(library_id=library_id, created_after=_zulu(created_after), with_people=True)
-        return frozenset([each.id async for each in self._search(body) if known(each.people, [])])
+        since = _zulu(self._in_its_time(placed_after))
+        body = AssetSearch(library_id=library_id, created_after=since, with_people=True)
+        return {
+            each.id: Listed(
+                frozenset(p.id for p in known(each.people, [])), has_preview=each.thumbhash is not None
+            )
+            async for each in self._search(body)
+        }
 
     async def people_on(
         self, library_id: str, created_after: datetime, page: int
-    ) -> tuple[Mapping[str, frozenset[str]], bool]:
-        """One page of a library's assets new since then: who is on each, and whether more pages follow."""
+    ) -> tuple[Mapping[str, Mapping[str, str]], bool]:
+        """One page of a library's assets new since then: who is on each, and whether more pages follow.
+
+        `created_after` is by Immich's clock and carries a zone.
+        """
         body = AssetSearch(
             library_id=library_id,
             created_after=_zulu(created_after),
@@ -115,7 +125,7 @@ class AssetCalls(Connection):
         )
         call = search_assets.asyncio_detailed(client=self._client, body=body)
         answer = (await self._read("search_assets", call)).assets
-        found = {each.id: frozenset(p.id for p in known(each.people, [])) for each in answer.items}
+        found = {each.id: {p.id: p.name or "" for p in known(each.people, [])} for each in answer.items}
         return found, int(answer.next_page or 0) > page
 
     async def assets_of_person(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Self, TypeVar
 
@@ -21,6 +23,10 @@ from smartsort.immich.transport import Errand, PatientTransport, Traffic, errand
 from smartsort.immich.wire import Wire
 
 T = TypeVar("T")
+
+_UNKNOWN_SKEW = timedelta(minutes=10)
+_KNOWN_SKEW = timedelta(minutes=1)
+"""What is allowed for between the clock of Immich's answers and the one of its database."""
 
 CONNECTIONS = 8
 """At once; Immich has work of its own to do."""
@@ -81,6 +87,16 @@ class Connection:
     def received_bytes(self) -> int:
         """Bytes of all answers so far, decompressed."""
         return self._traffic.received_bytes
+
+    @property
+    def silent_seconds(self) -> float:
+        """Seconds since the last good answer; infinite before one and after a call that failed."""
+        return self._traffic.silent_seconds(time.monotonic())
+
+    def _in_its_time(self, moment: datetime) -> datetime:
+        """The moment by Immich's clock, rather too early than too late."""
+        ahead = self._traffic.clock_ahead
+        return moment - _UNKNOWN_SKEW if ahead is None else moment + ahead - _KNOWN_SKEW
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import email.utils
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from math import inf
 
 import httpx
 
@@ -20,6 +23,9 @@ queue that is busy and for a photo that is just being read in."""
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 30.0
 """However long Retry-After asks for: the photos wait in the ledger, not in a request."""
+
+_REFUSED = 300
+_GOOD_REFUSALS = frozenset({400, 404})
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _NEVER = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.ProxyError)
@@ -44,6 +50,29 @@ class Traffic:
 
     calls: Counter[str] = field(default_factory=Counter)
     received_bytes: int = 0
+    clock_ahead: timedelta | None = None
+    """How far the clock of the other side is ahead of ours; None before it told the time."""
+    _answered_at: float = -inf
+    _date: str = ""
+
+    def silent_seconds(self, now: float) -> float:
+        """Seconds between the last good answer and `now` (monotonic); infinite after a failure."""
+        return now - self._answered_at
+
+    def failed(self) -> None:
+        """Note that a request got no answer."""
+        self._answered_at = -inf
+
+    def answered(self, status: int, date: str, now: float) -> None:
+        """Note an answer; that Immich does not know an id, or is at work, is a good one."""
+        self._answered_at = now if status < _REFUSED or status in _GOOD_REFUSALS else -inf
+        if date == self._date:
+            return  # nothing new within a second
+        self._date = date
+        with suppress(ValueError):
+            moment = email.utils.parsedate_to_datetime(date)
+            if moment.tzinfo is not None:
+                self.clock_ahead = moment - datetime.now(UTC)
 
 
 class PatientTransport(httpx.AsyncBaseTransport):
@@ -90,12 +119,17 @@ class PatientTransport(httpx.AsyncBaseTransport):
 
     async def _exchange(self, request: httpx.Request) -> httpx.Response:
         """One request, its answer read here so that one cut short counts as a failed attempt."""
-        response = await self._inner.handle_async_request(request)
         try:
-            await response.aread()
-        finally:
-            await response.aclose()
+            response = await self._inner.handle_async_request(request)
+            try:
+                await response.aread()
+            finally:
+                await response.aclose()
+        except httpx.TransportError:
+            self._traffic.failed()
+            raise
         self._traffic.received_bytes += len(response.content)
+        self._traffic.answered(response.status_code, response.headers.get("date", ""), time.monotonic())
         return response
 
     def _pause(self, attempt: int, asked: float | None) -> float:

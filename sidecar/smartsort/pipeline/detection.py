@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from smartsort.core.completion import Questions
 from smartsort.errors import ImmichRejected
@@ -27,6 +27,10 @@ BETWEEN_LISTINGS = 0.03
 BUSY_TRIES = 10
 BUSY_SECONDS = 0.1
 """How often a question is put again, and after how long, while the queue works on the last one's photos."""
+
+FEW = 8
+"""So many photos are looked at before each question; as long as detection fails, more would cost a call each
+every time for nothing."""
 
 AT_ONCE = 8
 """Concurrent requests; more only queue up inside Immich."""
@@ -58,16 +62,29 @@ class Detections:
         self._context, self._gather = context, gather
         self._turn = asyncio.Lock()
 
-    async def ask(self, asset_ids: Collection[str]) -> Detection:
+    async def ask(self, asset_ids: Collection[str], reached: Collection[str] = ()) -> Detection:
         """Find out whose detection is over, and have it started again where it failed.
 
         Nothing that is at work for these photos may be left in the chain's queues. Read the faces afterwards,
-        not before: a photo may have been finished in between. Some ten calls, however many photos. Raises
-        ImmichError.
+        not before: a photo may have been finished in between. `reached` are those just seen with a preview
+        and not in the trash; each of the others may cost a call, the rest some eight, however many photos.
+        Raises ImmichError.
         """
         if not await self._context.server.detects_faces():
             return Detection(doubt="face recognition is switched off in Immich")
-        wanted = frozenset(asset_ids)
+        wanted, unsure = frozenset(asset_ids), frozenset(asset_ids) - frozenset(reached)
+        # Before the question: one that gets its preview after it was not reached by it.
+        left_out = await self._left_out(unsure) if len(unsure) <= FEW else frozenset()
+        known = await self._ask(wanted - left_out)
+        if len(unsure) > FEW and known.finished & unsure:
+            # Of many only those are looked at that it depends on, and then it is asked once more.
+            left_out = await self._left_out(known.finished & unsure)
+            known = await self._ask(wanted - left_out)
+        return replace(known, doubt=known.doubt or _LEFT_OUT) if left_out else known
+
+    async def _ask(self, wanted: frozenset[str]) -> Detection:
+        if not wanted:
+            return Detection()
         questions = Questions()
         async with self._turn:
             while len(questions) < MOST_QUESTIONS and not questions.answered:
@@ -79,9 +96,7 @@ class Detections:
             return Detection(asked=False, doubt="Immich is detecting faces for somebody else")
         unfinished = wanted & questions.unfinished
         if questions.answered:
-            left_out = await self._left_out(wanted - unfinished)
-            finished = wanted - unfinished - left_out
-            return Detection(finished, unfinished, doubt=_LEFT_OUT if left_out else "")
+            return Detection(wanted - unfinished, unfinished)
         seen, unseen = await self._ask_the_service(wanted - unfinished)
         unfinished |= seen
         left = wanted - unfinished - unseen

@@ -1,38 +1,35 @@
-"""Judges photos in review again when Immich has learned, at the cost of a few calls however many wait.
+"""Judges photos in review again when Immich has learned, at the cost of a call a minute however many wait.
 
-Immich tells nobody that a face was named or given to somebody else: neither the asset nor the person looks
-changed (measured on 3.1.0). But a page of a search names the people on a thousand photos, so that comparing
-it with what the decisions rest on finds the photos that changed; only their faces are read again. Who was
-named or renamed needs no call at all: the decisions hold the person's id.
+That call is also what tells that Immich is there (`smartsort.pipeline.changed_people`); only of photos that
+changed the faces are read again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from math import inf
 
 from sqlite_utils import Database
 
 from smartsort.core.decision import decide
-from smartsort.core.model import Category, Decision, Evidence, Face, Outcome, Person, Reason, State
+from smartsort.core.model import Decision, Evidence, Face, Outcome, Reason, State
 from smartsort.core.wording import short
 from smartsort.errors import ImmichRejected
 from smartsort.files.shown import shown
-from smartsort.ledger import embeddings, facts, photos, teachings
+from smartsort.ledger import embeddings, photos, teachings
 from smartsort.ledger.photos import Change
-from smartsort.ledger.records import Area, Photo, evidence_from_json, reasons_from_json
+from smartsort.ledger.records import Area, Photo
 from smartsort.ledger.source_tables import ReviewRow
+from smartsort.pipeline.changed_people import ChangedPeople
 from smartsort.pipeline.context import Context
 from smartsort.pipeline.detection import Detections
 from smartsort.pipeline.evidence import Gather
 from smartsort.pipeline.people import People
 from smartsort.pipeline.route import Router, Verdict
-
-PAGES_PER_RUN = 3
-"""Pages of a thousand photos that one run compares; a longer library is gone through in several."""
+from smartsort.pipeline.unassigned import Unassigned
+from smartsort.pipeline.waiting import Waiting, read, told_apart
 
 PORTION = 100
 """Photos judged again in one run; the next run follows at once while more are known to have changed."""
@@ -42,33 +39,8 @@ MEASURED_PER_RUN = 20
 
 FACES_AT_ONCE = 8
 SHORT_PAUSE = 1.0
-_CLOCK_SKEW = timedelta(minutes=10)
 
 _ABOUT_CONFIDENCE = frozenset({"low_confidence", "low_margin", "confidence_unknown"})
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A photo in review, as far as its decision tells: who was on it, and why it waits."""
-
-    photo_id: int
-    asset_id: str
-    shard: int
-    placed_at: str
-    decision_id: int
-    code: str
-    people: Mapping[str, str]
-    """Names by id, as they were."""
-    unassigned: bool
-    """A face on it belongs to nobody."""
-
-
-@dataclass(slots=True)
-class _Sweep:
-    """How far the library has been gone through."""
-
-    shard: int = 0
-    page: int = 1
 
 
 @dataclass(slots=True)
@@ -76,10 +48,10 @@ class _Memory:
     waiting: dict[int, Waiting] = field(default_factory=dict)
     changed: dict[int, None] = field(default_factory=dict)
     """Photos to be judged again, in the order they were noticed."""
-    sweep: _Sweep = field(default_factory=_Sweep)
-    asked_for: int | None = None
-    """The version of the people recognition was last started for."""
     recognising: bool = False
+    """Recognition may still assign faces of these photos."""
+    recognised: bool = False
+    """It is done, and what it has found is not known yet."""
     ask_detection_at: float = -inf
     """When it is asked again about photos whose detection had failed (monotonic)."""
     detecting: bool = False
@@ -88,43 +60,54 @@ class _Memory:
     """Of these photos, those whose detection is over now; they are about to be judged."""
     measured: int | None = None
     """The version of the galleries the waiting photos were last held against."""
-    vain: dict[int, frozenset[str]] = field(default_factory=dict)
-    """People seen on photos that could not be read or whose decision stayed the same."""
 
 
 class Heal:
     """The stage that judges waiting photos again."""
 
     def __init__(
-        self, context: Context, router: Router, people: People, gather: Gather, detections: Detections
+        self,
+        context: Context,
+        router: Router,
+        people: People,
+        gather: Gather,
+        *,
+        detections: Detections,
+        unassigned: Unassigned,
     ) -> None:
         self._context, self._router, self._people = context, router, people
-        self._gather, self._detections = gather, detections
+        self._gather, self._detections, self._unassigned = gather, detections, unassigned
         self._memory = _Memory()
+        self._changed_people = ChangedPeople(context, people)
 
     async def step(self) -> float:
         """One run; seconds until the next. Immich is asked nothing while nothing waits in review.
 
-        At most ten calls to Immich, as many while a failed detection is repeated, and one for each photo that
-        changed. Raises ImmichError.
+        One call to Immich while nothing changed, some ten while a failed detection or recognition is
+        repeated, and one for each photo that changed. Raises ImmichError.
         """
         context, memory = self._context, self._memory
         await self._learn()
         if not context.enabled():
             return context.tuning.look_again_seconds
-        memory.waiting = await context.ledger.aread(lambda db: _read(db, memory.waiting))
+        memory.waiting = await context.ledger.aread(lambda db: read(db, memory.waiting))
         if not memory.waiting:
             self._memory = _Memory()
+            self._changed_people = ChangedPeople(context, self._people)
             return context.tuning.look_again_seconds
-        people = {p.id: p for p in await self._people.refresh(max_age=0)}
-        self._notice(_renamed(memory.waiting.values(), people, self._people.ambiguous))
-        self._notice(await context.ledger.aread(self._told_apart))
+        memory.changed = {i: None for i in memory.changed if i in memory.waiting}
+        self._notice(await context.ledger.aread(lambda db: told_apart(db, memory.waiting)))
         self._notice(await self._measured_anew())
+        if not (memory.changed or memory.detecting or memory.recognising):
+            self._notice(await self._changed_people.look(memory.waiting))
         if await self._detecting():
             return SHORT_PAUSE
         if await self._recognising():
             return SHORT_PAUSE
-        self._notice(await self._compared())
+        if memory.recognised:
+            memory.recognised = False
+            self._changed_people.start_over()
+            self._notice(await self._changed_people.look(memory.waiting))
         await self._judge([i for i in memory.changed if i in memory.waiting][:PORTION])
         return SHORT_PAUSE if memory.changed else context.tuning.look_again_seconds
 
@@ -145,19 +128,6 @@ class Heal:
         await ledger.awrite(learn)
 
     # --- who changed -------------------------------------------------------------------------
-
-    def _told_apart(self, db: Database) -> list[int]:
-        """Near-duplicates that are two pictures by a human's word."""
-        found = []
-        for one in self._memory.waiting.values():
-            if one.code == "near_duplicate" and teachings.not_the_same(db, one.photo_id):
-                last = photos.last_decision(db, one.photo_id)
-                copy = last[4].near_copy if last else None
-                if copy and teachings.copy_key(copy.photo_id, copy.asset_id) in teachings.not_the_same(
-                    db, one.photo_id
-                ):
-                    found.append(one.photo_id)
-        return found
 
     async def _measured_anew(self) -> list[int]:
         """Photos about whose confidence more is known now; found without asking Immich."""
@@ -208,58 +178,17 @@ class Heal:
         return memory.detecting
 
     async def _recognising(self) -> bool:
-        """Have Immich try its unassigned faces again when people were named; True while it is at it."""
-        memory, server = self._memory, self._context.server
-        if memory.asked_for != self._people.version and any(w.unassigned for w in memory.waiting.values()):
-            try:
-                await server.recognise_unassigned_faces()
-            except ImmichRejected as busy:
-                if not busy.retryable:
-                    raise
-            else:
-                memory.asked_for = self._people.version
-            memory.recognising = True
-        if memory.recognising:
-            left = await server.recognition_jobs()
-            memory.recognising = bool(left.ids) or left.collective
-            if not memory.recognising:
-                memory.sweep = _Sweep()  # what it has found is compared from the start
-        return memory.recognising
-
-    async def _compared(self) -> list[int]:
-        """Go on comparing who is on the waiting photos; those on whom it is somebody else now."""
+        """Have Immich try its unassigned faces again when that may help; True while it is at it."""
         memory = self._memory
-        libraries = await self._context.ledger.aread(
-            lambda db: {s.number: s.library_id for s in facts.shards(db) if s.library_id is not None}
-        )
-        shards = sorted({w.shard for w in memory.waiting.values()} & libraries.keys())
-        found: list[int] = []
-        for _ in range(PAGES_PER_RUN if shards else 0):
-            sweep = memory.sweep
-            shard = next((s for s in shards if s >= sweep.shard), None)
-            if shard is None:
-                memory.sweep = _Sweep()
-                break
-            if shard != sweep.shard:
-                memory.sweep = sweep = _Sweep(shard)
-            found += await self._page(shard, libraries[shard] or "", sweep)
-        return found
-
-    async def _page(self, shard: int, library_id: str, sweep: _Sweep) -> list[int]:
-        here = {w.asset_id: w for w in self._memory.waiting.values() if w.shard == shard}
-        since = min(w.placed_at for w in here.values())
-        after = datetime.fromisoformat(since).astimezone(UTC) - _CLOCK_SKEW
-        shows, more = await self._context.server.people_on(library_id, after, sweep.page)
-        self._memory.sweep = _Sweep(shard, sweep.page + 1) if more else _Sweep(shard + 1)
-        found = []
-        for asset_id, people in shows.items():
-            one = here.get(asset_id)
-            if one is None or people == one.people.keys():
-                continue
-            if self._memory.vain.get(one.photo_id) != people:
-                self._memory.vain[one.photo_id] = people
-                found.append(one.photo_id)
-        return found
+        unnamed = {i for w in memory.waiting.values() for i, name in w.people.items() if not name}
+        if self._unassigned.worth_trying(unnamed) and any(w.unassigned for w in memory.waiting.values()):
+            # Refused while it is at work, which it may be for long: then it is asked in the next turn.
+            memory.recognising |= await self._unassigned.try_again(unnamed)
+        if memory.recognising:
+            left = await self._context.server.recognition_jobs()
+            memory.recognising = bool(left.ids) or left.collective
+            memory.recognised = not memory.recognising
+        return memory.recognising
 
     # --- judging -----------------------------------------------------------------------------
 
@@ -306,7 +235,7 @@ class Heal:
             answer = await self._detections.ask(doubtful)
             believed += [doubtful[asset_id] for asset_id in answer.finished]
             for asset_id in doubtful.keys() - answer.finished:
-                memory.vain.pop(doubtful[asset_id], None)  # so that it is noticed once more
+                self._changed_people.doubt(doubtful[asset_id])  # so that it is noticed once more
         return believed
 
     def _is_faceless(self, photo_id: int) -> bool:
@@ -368,50 +297,3 @@ class Heal:
                 )
             )
         await context.commit(changes)
-
-
-def _read(db: Database, known: Mapping[int, Waiting]) -> dict[int, Waiting]:
-    """The photos in review that Immich knows, duplicates left out; what was read before is not read again."""
-    rows = db.conn.execute(
-        "SELECT p.id, p.asset_id, p.shard, p.placed_at, (SELECT max(d.id) FROM decisions AS d"
-        " WHERE d.photo_id = p.id) FROM photos AS p WHERE p.state = 'review' AND p.asset_id IS NOT NULL"
-        " AND p.shard IS NOT NULL AND p.placed_at IS NOT NULL"
-    ).fetchall()
-    found: dict[int, Waiting] = {}
-    for photo_id, asset_id, shard, placed_at, decision_id in rows:
-        before = known.get(photo_id)
-        if before is not None and (before.decision_id, before.asset_id) == (decision_id, asset_id):
-            found[photo_id] = before
-            continue
-        row = db.conn.execute(
-            "SELECT reasons, evidence, category FROM decisions WHERE id = ?", (decision_id,)
-        ).fetchone()
-        if row is None:
-            continue
-        reasons, evidence = reasons_from_json(row[0]), evidence_from_json(row[1])
-        if row[2] == Category.DUPLICATES.value and reasons[0].code != "near_duplicate":
-            continue
-        found[photo_id] = Waiting(
-            photo_id,
-            asset_id,
-            shard,
-            placed_at,
-            decision_id,
-            reasons[0].code,
-            {f.person.id: f.person.name for f in evidence.faces if f.person is not None},
-            any(f.person is None for f in evidence.faces),
-        )
-    return found
-
-
-def _renamed(
-    waiting: Iterable[Waiting], people: Mapping[str, Person], ambiguous: Collection[str]
-) -> list[int]:
-    """Photos with a person who has another name now, or shares their name with nobody any more."""
-    found = []
-    for one in waiting:
-        renamed = any(i in people and people[i].name != name for i, name in one.people.items())
-        unique = one.code == "ambiguous_name" and not any(i in ambiguous for i in one.people)
-        if renamed or unique:
-            found.append(one.photo_id)
-    return found

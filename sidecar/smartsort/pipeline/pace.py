@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-FIRST_BATCH = 8
+FIRST_BATCH = 4
 """Small, because Immich assigns nobody while any thumbnail or detection job is active: the first photos
 of a big delivery should not wait for the last."""
+
+FIRST_BATCH_SECONDS = 10.0
+"""How long everything else makes way for it at most."""
+
+TRICKLE = 8
+"""So many photos are no batch: they are handed over as they come, at once."""
 
 GROWTH = 3
 """A batch is at most this many times as large as the one before."""
 
-BATCH_SECONDS = 30.0
-"""How long a batch should keep Immich busy. Long enough to lose next to nothing between two batches, short
-enough that nobody waits long for a photo that is recognised but whose batch is not through."""
+BATCH_SECONDS = 45.0
+"""How long a batch should keep Immich busy. Long enough to lose next to nothing between two batches and to
+make a look at its queues, some twenty calls, cheap; short enough that nobody waits long for a photo that is
+detected but whose batch is not through."""
 
 FIRST_LOOK = 0.05
 """Seconds from placing a batch to the first look at it: a fast server may be done by then."""
@@ -40,10 +47,10 @@ class Batches:
         A trickle goes straight through. Of a backlog the next batch starts when the last is recognised,
         because photos that keep coming keep recognition from starting.
         """
+        if in_flight + waiting <= min(TRICKLE, self.limit):
+            return waiting
         if in_flight == 0:
             return min(waiting, self.size, self.limit)
-        if in_flight + waiting <= min(FIRST_BATCH, self.limit):
-            return waiting
         return 0
 
     def placed(self, count: int, backlog: int, now: float) -> None:
@@ -53,6 +60,22 @@ class Batches:
         elif count >= min(self.size, self.limit):
             self._batch = (now, count)
 
+    @property
+    def next_at_most(self) -> int:
+        """The most photos that the next batch may take."""
+        return min(self.limit, self.size * GROWTH)
+
+    def first_under_way(self, now: float) -> bool:
+        """True while Immich has the first few photos of a backlog: somebody may be waiting for just these.
+
+        Not for long: a server that is away or at work for others holds up nothing but its own photos.
+        """
+        return (
+            self._batch is not None
+            and self.size == FIRST_BATCH
+            and now - self._batch[0] < FIRST_BATCH_SECONDS
+        )
+
     def through(self, now: float) -> None:
         """Note that nothing is in flight any more: the last batch tells what the next should be."""
         if self._batch is None:
@@ -61,6 +84,21 @@ class Batches:
         wanted = count * BATCH_SECONDS / max(now - since, 0.001)
         self.size = max(FIRST_BATCH, min(self.limit, count * GROWTH, round(wanted)))
         self._batch = None
+
+
+EXPECTED_SHARE = 0.7
+"""Of the time a batch should take, how much passes before the first look."""
+
+WORTH_EXPECTING = 2.0
+"""Seconds; what should be done sooner is looked at as if nobody knew."""
+
+PATIENCE_SHARE = 0.02
+"""Of the time a batch was on its way, how long its end may go unnoticed; at least `SHORTEST_PAUSE`."""
+
+FOLLOWING_SHARE = 0.035
+FOLLOWING_SECONDS = 0.6
+"""As many seconds, or this share of the time a batch was in detection, may pass between two looks at its
+recognition: photos become final one by one then, and whoever waited long can wait for a moment more."""
 
 
 @dataclass(slots=True)
@@ -75,19 +113,57 @@ class LookPace:
 
     longest: float
     soonest: float = FIRST_LOOK
+    shortest: float = SHORTEST_PAUSE
+    _expected: float = 0.0
     _first: tuple[float, int] | None = None
 
-    def restart(self) -> None:
-        """A new batch is on its way: forget the pace of the last."""
-        self._first = None
+    def restart(self, expected: float = 0.0, shortest: float = SHORTEST_PAUSE) -> None:
+        """A new batch is on its way: forget the pace of the last.
+
+        `expected` is how many seconds should be left at the first look, 0 when nobody knows.
+        """
+        self._first, self._expected, self.shortest = None, expected, shortest
 
     def pause(self, now: float, pending: int) -> float:
         """Seconds until the next look, given the jobs pending `now` (monotonic)."""
         if self._first is None or pending > self._first[1]:
             self._first = (now, pending)
-            return self.soonest
+            expected, self._expected = self._expected, 0.0
+            return max(self.soonest, min(self.longest, expected / 2))
         since, at_first = self._first
         done = at_first - pending
         remaining = pending * (now - since) / done if done > 0 else now - since
-        shortest = min(SHORTEST_PAUSE, max(self.soonest, now - since))
-        return min(self.longest, max(shortest, remaining / 2))
+        shortest = min(self.shortest, max(self.soonest, now - since))
+        return min(max(self.longest, shortest), max(shortest, remaining / 2))
+
+
+@dataclass(slots=True)
+class Experience:
+    """What a batch took, for what the next will take. Times are monotonic seconds."""
+
+    each: float = 0.0
+    """Seconds per piece of the last batch; 0 before one is through."""
+    _begun: tuple[float, int] | None = None
+
+    def begin(self, count: int, now: float) -> float:
+        """So many are on their way from now on: the seconds this should take, 0 when nobody knows.
+
+        Never more than a batch may take: the server was at work for others, and may not be any more.
+        """
+        self._begun = (now, count)
+        expected = self.each * count if count >= TRICKLE else 0.0
+        return min(expected, BATCH_SECONDS) if expected >= WORTH_EXPECTING else 0.0
+
+    def left(self, count: int, now: float) -> float:
+        """So many are left of what began: the seconds it took so far, 0 when nothing was on its way.
+
+        Half of it tells what a piece takes, because the last few may be kept waiting by something else.
+        """
+        if self._begun is None:
+            return 0.0
+        since, began = self._begun
+        if 2 * count <= began:
+            if began >= TRICKLE:  # fewer say more about our looking than about the server
+                self.each = (now - since) / (began - count)
+            self._begun = None
+        return now - since

@@ -1,16 +1,18 @@
-"""Immich's people, asked for once per batch and remembered for a moment."""
+"""Immich's people, asked for when something hints at a change and remembered for a while."""
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from smartsort.core.model import Person
 from smartsort.core.policy import names_shared
 from smartsort.pipeline.context import Context
 
-FRESH_SECONDS = 5.0
+FRESH_SECONDS = 60.0
+"""How old the people may be for new photos. Whoever is on one and not listed, or not under that name, has
+them read at once; so this is only about people on none of the photos, who share a name since."""
 
 
 class People:
@@ -24,13 +26,15 @@ class People:
         self._context = context
         self._people: tuple[Person, ...] = ()
         self._read_at: float | None = None
+        self._unlisted: frozenset[tuple[str, str]] = frozenset()
+        """People on photos, by id and name, that the list lacked although it was just read."""
         self.ambiguous: frozenset[str] = frozenset()
         self.noticed: list[Callable[[Sequence[Person]], object]] = []
         """Called, in a worker thread, with the people whenever somebody was added, named or renamed."""
 
     async def refresh(self, max_age: float = FRESH_SECONDS) -> Sequence[Person]:
         """The people, not older than `max_age` seconds."""
-        if self.age > max_age:
+        if self.age >= max_age:
             before = None if self._read_at is None else self.version
             self._people = tuple(await self._context.server.people())
             self._read_at = self._context.clock.monotonic()
@@ -39,6 +43,20 @@ class People:
                 for listener in self.noticed:
                     await asyncio.to_thread(listener, self._people)
         return self._people
+
+    async def keep_up(self, seen: Iterable[Person]) -> None:
+        """Read the people anew when one of these, just seen on a photo, is missing or has another name.
+
+        Who stays missing is no news again: Immich leaves out those with archived photos only.
+        """
+        named = {(p.id, p.name) for p in seen if p.name}
+        if named <= self._listed() | self._unlisted:
+            return
+        await self.refresh(max_age=0)
+        self._unlisted |= named - self._listed()
+
+    def _listed(self) -> frozenset[tuple[str, str]]:
+        return frozenset((p.id, p.name) for p in self._people if p.name)
 
     @property
     def age(self) -> float:
@@ -53,4 +71,4 @@ class People:
     @property
     def version(self) -> int:
         """A number for the set of named people as last read."""
-        return hash(frozenset((p.id, p.name) for p in self._people if p.name))
+        return hash(self._listed())

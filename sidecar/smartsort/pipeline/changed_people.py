@@ -1,0 +1,110 @@
+"""Which photos in review show somebody else now? One question to Immich at a time.
+
+Immich tells nobody that a face was named or given to somebody else: neither the asset nor the person looks
+changed (measured on 3.1.0). Two answers show it. A page of a search names the people on a thousand photos:
+whoever came, went or got another name on a photo that waits. The list of people shows who was named or
+renamed anywhere. They are asked for by turns, so that nothing new costs one call. A difference is followed up
+at once, and changes come in bursts: after one the whole library is gone through in a hurry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+
+from smartsort.core.model import Person
+from smartsort.ledger import facts
+from smartsort.pipeline.context import Context
+from smartsort.pipeline.people import People
+from smartsort.pipeline.waiting import Waiting
+
+PAGES_IN_A_HURRY = 3
+"""Pages of a turn while something is known to have changed; one otherwise."""
+
+_CLOCK_SKEW = timedelta(minutes=10)
+
+
+class ChangedPeople:
+    """Goes through the people and the library by turns, comparing both with what decisions rest on."""
+
+    def __init__(self, context: Context, people: People) -> None:
+        self._context, self._people = context, people
+        self._shard, self._page = 0, 1
+        self._people_next = True
+        self._hurry = False
+        self._vain: dict[int, Mapping[str, str]] = {}
+        """People seen on photos that could not be read or whose decision stayed the same."""
+
+    def start_over(self) -> None:
+        """Recognition was at work: the library is gone through from its beginning, and at once."""
+        self._shard, self._page, self._hurry = 0, 1, True
+
+    def doubt(self, photo_id: int) -> None:
+        """What was seen on this photo was not believed; let it be noticed once more."""
+        self._vain.pop(photo_id, None)
+
+    async def look(self, waiting: Mapping[int, Waiting]) -> list[int]:
+        """The photos that changed, as far as this turn tells; one call while nothing did.
+
+        Raises ImmichError; the turn is then over.
+        """
+        turn_of_people = self._people_next and not self._hurry
+        self._people_next = not turn_of_people
+        before = self._people.version
+        if turn_of_people:
+            await self._people.refresh(max_age=0)
+            self._hurry = self._people.version != before
+        found = [] if turn_of_people and not self._hurry else await self._some_pages(waiting)
+        if found and not turn_of_people:
+            await self._people.refresh(max_age=0)
+        people = {p.id: p for p in self._people.known}
+        return [*found, *renamed(waiting.values(), people, self._people.ambiguous)]
+
+    async def _some_pages(self, waiting: Mapping[int, Waiting]) -> list[int]:
+        """Compare the next page of the library, or the next few; from its beginning after its end."""
+        libraries = await self._context.ledger.aread(
+            lambda db: {s.number: s.library_id for s in facts.shards(db) if s.library_id is not None}
+        )
+        shards = sorted({w.shard for w in waiting.values()} & libraries.keys())
+        found: list[int] = []
+        for _ in range((PAGES_IN_A_HURRY if self._hurry else 1) if shards else 0):
+            shard = next((s for s in shards if s >= self._shard), shards[0])
+            if shard != self._shard:
+                self._shard, self._page = shard, 1
+            here = {w.asset_id: w for w in waiting.values() if w.shard == shard}
+            found += await self._next_page(libraries[shard] or "", here)
+            if self._shard > shards[-1]:
+                self._hurry = bool(found)
+                break
+        self._hurry |= bool(found)
+        return found
+
+    async def _next_page(self, library_id: str, here: Mapping[str, Waiting]) -> list[int]:
+        since = min(w.placed_at for w in here.values())
+        after = datetime.fromisoformat(since).astimezone(UTC) - _CLOCK_SKEW
+        shows, more = await self._context.server.people_on(library_id, after, self._page)
+        if more:
+            self._page += 1
+        else:
+            self._shard, self._page = self._shard + 1, 1
+        found = []
+        for asset_id, people in shows.items():
+            one = here.get(asset_id)
+            if one is None or people == one.people or self._vain.get(one.photo_id) == people:
+                continue
+            self._vain[one.photo_id] = people
+            found.append(one.photo_id)
+        return found
+
+
+def renamed(
+    waiting: Iterable[Waiting], people: Mapping[str, Person], ambiguous: Collection[str]
+) -> list[int]:
+    """Photos with a person who has another name now, or shares their name with nobody any more."""
+    found = []
+    for one in waiting:
+        other_name = any(i in people and people[i].name != name for i, name in one.people.items())
+        unique = one.code == "ambiguous_name" and not any(i in ambiguous for i in one.people)
+        if other_name or unique:
+            found.append(one.photo_id)
+    return found

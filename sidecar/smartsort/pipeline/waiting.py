@@ -1,0 +1,76 @@
+"""The photos in review that Immich may still resolve, as far as their decisions tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlite_utils import Database
+
+from smartsort.core.model import Category
+from smartsort.ledger import photos, teachings
+from smartsort.ledger.records import evidence_from_json, reasons_from_json
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A photo in review, as far as its decision tells: who was on it, and why it waits."""
+
+    photo_id: int
+    asset_id: str
+    shard: int
+    placed_at: str
+    decision_id: int
+    code: str
+    people: Mapping[str, str]
+    """Names by id, as they were."""
+    unassigned: bool
+    """A face on it belongs to nobody."""
+
+
+def read(db: Database, known: Mapping[int, Waiting]) -> dict[int, Waiting]:
+    """The photos in review that Immich knows, duplicates left out; what was read before is not read again."""
+    rows = db.conn.execute(
+        "SELECT p.id, p.asset_id, p.shard, p.placed_at, (SELECT max(d.id) FROM decisions AS d"
+        " WHERE d.photo_id = p.id) FROM photos AS p WHERE p.state = 'review' AND p.asset_id IS NOT NULL"
+        " AND p.shard IS NOT NULL AND p.placed_at IS NOT NULL"
+    ).fetchall()
+    found: dict[int, Waiting] = {}
+    for photo_id, asset_id, shard, placed_at, decision_id in rows:
+        before = known.get(photo_id)
+        if before is not None and (before.decision_id, before.asset_id) == (decision_id, asset_id):
+            found[photo_id] = before
+            continue
+        row = db.conn.execute(
+            "SELECT reasons, evidence, category FROM decisions WHERE id = ?", (decision_id,)
+        ).fetchone()
+        if row is None:
+            continue
+        reasons, evidence = reasons_from_json(row[0]), evidence_from_json(row[1])
+        if row[2] == Category.DUPLICATES.value and reasons[0].code != "near_duplicate":
+            continue
+        found[photo_id] = Waiting(
+            photo_id,
+            asset_id,
+            shard,
+            placed_at,
+            decision_id,
+            reasons[0].code,
+            {f.person.id: f.person.name for f in evidence.faces if f.person is not None},
+            any(f.person is None for f in evidence.faces),
+        )
+    return found
+
+
+def told_apart(db: Database, waiting: Mapping[int, Waiting]) -> list[int]:
+    """Near-duplicates that are two pictures by a human's word."""
+    found = []
+    for one in waiting.values():
+        if one.code == "near_duplicate" and teachings.not_the_same(db, one.photo_id):
+            last = photos.last_decision(db, one.photo_id)
+            copy = last[4].near_copy if last else None
+            if copy and teachings.copy_key(copy.photo_id, copy.asset_id) in teachings.not_the_same(
+                db, one.photo_id
+            ):
+                found.append(one.photo_id)
+    return found

@@ -1,0 +1,458 @@
+"""How often Immich is asked: as rarely as the proof allows, and never instead of it."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+
+import pytest
+from tests.fakes import World, close_world
+from tests.moody import Busy, MoodyWorld, at_rest, rounds
+
+from smartsort.bootstrap import HEALTH_SECONDS
+from smartsort.core.completion import RECOGNITION
+from smartsort.core.model import Category, State
+from smartsort.ledger import photos
+from smartsort.pipeline.changed_people import PAGES_IN_A_HURRY, ChangedPeople
+from smartsort.pipeline.detected import FEW
+from smartsort.pipeline.faceless import FACELESS_SECONDS
+from smartsort.pipeline.pace import FIRST_BATCH
+from smartsort.pipeline.waiting import Waiting
+
+
+@pytest.fixture
+def make(tmp_path):
+    made = []
+
+    def new(**options):
+        made.append(MoodyWorld(os.fspath(tmp_path / f"root-{len(made)}"), **options))
+        return made[-1]
+
+    yield new
+    for world in made:
+        close_world(world)
+
+
+@pytest.fixture
+def place(make):
+    return make()
+
+
+@pytest.fixture
+def server(place):
+    return place.server
+
+
+def reason(place, photo):
+    return place.ledger.read(lambda db: photos.last_decision(db, photo))[3][0]
+
+
+async def deliver(place, *names):
+    return [await place.deliver(name) for name in names]
+
+
+MANY = 3 * FEW
+
+
+def several(kind, count=MANY):
+    return [f"{kind}_{n}.jpg" for n in range(count)]
+
+
+# --- photos that show nobody -----------------------------------------------------------------
+
+
+async def test_of_many_photos_those_that_show_nobody_are_read_once(place, server):
+    """Only those of small batches are read before it is asked about them, and once more after it."""
+    faceless = await deliver(place, *several("none"))
+    await at_rest(place)
+    assert {reason(place, i).code for i in faceless} == {"no_faces_detected"}
+    assert server.calls_made["faces"] <= MANY + FIRST_BATCH + FEW
+    assert server.calls_made["asset"] == 0, "a listing tells of all that they have a preview"
+
+
+async def test_strangers_among_them_are_told_apart_by_the_same_reading(place, server):
+    await deliver(place, "stranger_0.jpg")
+    await at_rest(place)  # recognition was started for these people
+    before = server.calls_made["faces"]
+    strangers = await deliver(place, *several("stranger"))
+    faceless = await deliver(place, *several("none"))
+    await at_rest(place)
+    assert {reason(place, i).code for i in strangers} == {"unknown_face"}
+    assert {reason(place, i).code for i in faceless} == {"no_faces_detected"}
+    assert server.calls_made["faces"] - before == 2 * MANY
+
+
+async def test_a_photo_without_a_preview_is_no_photo_without_a_face_among_many_either(place, server):
+    good, bad = await deliver(place, *several("none")), await place.deliver("none_bad.jpg")
+
+    def no_preview():
+        server.asset_at("none_bad.jpg").has_preview = False
+
+    real = server._import
+
+    def imported(path):
+        real(path)
+        if path.endswith("none_bad.jpg"):
+            no_preview()
+
+    server._import = imported
+    await at_rest(place)
+    assert reason(place, bad).code == "recognition_failed"
+    assert "no preview" in reason(place, bad).detail
+    assert {reason(place, i).code for i in good} == {"no_faces_detected"}
+
+
+async def test_a_photo_that_gets_its_preview_only_after_the_question_was_not_reached_by_it(place, server):
+    photo, other = await deliver(place, "none_1.jpg", "none_2.jpg")
+    await rounds(place, 1)
+    asset = server.asset_at("none_1.jpg")
+    asset.has_preview = False
+
+    def preview():
+        asset.has_preview = True
+
+    server.before["detect_missing_faces"] = preview
+    await rounds(place, 5)
+    assert reason(place, other).code == "no_faces_detected"
+    assert place.photo(photo).state is State.KNOWN
+    await at_rest(place)
+    assert reason(place, photo).code == "no_faces_detected", "the next question reached it"
+
+
+async def test_a_photo_in_immich_s_trash_is_not_called_faceless(place, server):
+    good, bad = await deliver(place, *several("none")), await place.deliver("none_bad.jpg")
+    real = server._import
+
+    def imported(path):
+        real(path)
+        if path.endswith("none_bad.jpg"):
+            server.asset_at("none_bad.jpg").trashed_by_user = True
+
+    server._import = imported
+    await at_rest(place)
+    assert reason(place, bad).code == "recognition_failed"
+    assert {reason(place, i).code for i in good} == {"no_faces_detected"}
+
+
+async def test_what_a_search_does_not_show_is_read_at_once(place, server):
+    """Archived photos, for instance: their absence says nothing about who is on them."""
+
+    async def nothing(library_id, placed_after):
+        server._call("listed")
+        return {}
+
+    server.listed = nothing
+    ids = await deliver(place, *several("anna"))
+    await at_rest(place)
+    assert {place.photo(i).state for i in ids} == {State.FILED}
+    assert server.calls_made["detects_faces"] == 0
+
+
+async def test_a_face_that_comes_while_it_is_asked_goes_through_the_whole_proof(place, server):
+    """Somebody had its detection repeated: it was read without a face, and has one after the question."""
+    photo = await place.deliver("anna_1.jpg")
+    server.undetected = {"anna_1.jpg"}
+
+    def repeated():
+        server.undetected.clear()
+        server.at_work[RECOGNITION] = server.unassigned = {"anna_1.jpg"}
+
+    server.before["detect_missing_faces"] = repeated
+    await rounds(place, 8)
+    assert place.photo(photo).state is State.KNOWN, "nobody is assigned yet"
+    server.at_work, server.unassigned = {}, set()
+    await at_rest(place)
+    assert place.places(photo) == ["faces/anna/anna_1.jpg"]
+
+
+async def test_a_refused_question_keeps_nobody_waiting_who_has_a_face(place, server):
+    await deliver(place, "stranger_0.jpg")
+    await at_rest(place)
+    server.failing["detect_missing_faces"] = [Busy()] * 100
+    strangers = await deliver(place, *several("stranger"))
+    faceless = await deliver(place, *several("none"))
+    await rounds(place, 12)
+    assert {reason(place, i).code for i in strangers} == {"unknown_face"}
+    assert {place.photo(i).state for i in faceless} == {State.KNOWN}
+    faces = server.calls_made["faces"]
+    await rounds(place, 12)
+    assert server.calls_made["faces"] == faces, "nothing is read again before a question is answered"
+    server.failing.clear()
+    await at_rest(place)
+    assert {reason(place, i).code for i in faceless} == {"no_faces_detected"}
+
+
+async def test_a_refused_question_is_not_put_again_at_every_look(place, server):
+    server.failing["detect_missing_faces"] = [Busy()] * 100
+    await place.deliver("none_1.jpg")
+    await rounds(place, 8)
+    before = server.calls_made["detect_missing_faces"]
+    await rounds(place, 20, seconds=0.05)
+    assert server.calls_made["detect_missing_faces"] - before <= 2
+
+
+# --- while recognition is at work ------------------------------------------------------------
+
+
+async def test_a_stranger_in_recognition_does_not_have_a_photo_read_at_every_look(place, server):
+    """On many photos somebody known is assigned already and a stranger is still looked for."""
+    names = several("anna+stranger", FEW + 4)
+    server.at_work[RECOGNITION] = set(names)
+    server.who = lambda path: ("Anna", None)
+    ids = await deliver(place, *names)
+    await rounds(place, 10)
+    for done in range(1, FEW):
+        server.at_work[RECOGNITION] = set(names[done:])
+        await rounds(place, 2)
+    assert server.calls_made["faces"] <= 2 * len(names)
+    server.at_work.clear()
+    await at_rest(place)
+    assert {place.photo(i).category for i in ids} == {Category.MULTIPLE_FACES}
+    assert server.calls_made["faces"] <= 2 * len(names) + len(names)
+
+
+async def test_faces_behind_the_queue_all_of_the_next_photos_are_not_looked_at_until_that_is_over(
+    place, server
+):
+    """Strangers are looked up once more behind all others, and so behind the next batch's detection."""
+    await deliver(place, "stranger_0.jpg")
+    await at_rest(place)
+    server.at_work[RECOGNITION] = {"stranger_1.jpg"}
+    stranger = await place.deliver("stranger_1.jpg")
+    await rounds(place, 6)
+    server.collective.add(RECOGNITION)
+    server.at_work["thumbnailGeneration"] = {"bella_1.jpg"}
+    await place.deliver("bella_1.jpg")
+    await rounds(place, 8)
+    before = server.calls_made["recognition_jobs"]
+    await rounds(place, 20, seconds=0.25)
+    assert server.calls_made["recognition_jobs"] - before <= 2
+    server.at_work, server.collective = {}, set()
+    await at_rest(place)
+    assert reason(place, stranger).code == "unknown_face"
+
+
+# --- people ----------------------------------------------------------------------------------
+
+
+async def test_people_are_read_once_for_a_delivery(place, server):
+    ids = await deliver(place, *(f"anna_{n}.jpg" for n in range(150)))
+    await at_rest(place)
+    assert {place.photo(i).state for i in ids} == {State.FILED}
+    assert server.calls_made["people"] == 1
+
+
+async def test_somebody_new_on_a_photo_has_them_read_at_once(place, server):
+    await deliver(place, "anna_1.jpg")
+    await at_rest(place)
+    before = server.calls_made["people"]
+    dora = server._add_person("Dora")
+    twin = server._add_person("Dora")
+    server.who = lambda path: ("Dora",) if "dora" in path else (None,)
+    [photo] = await deliver(place, "dora_1.jpg")
+    shown = server.person("Dora")
+    assert shown is server.people_by_id[dora.id]
+    server.assets["elsewhere"] = type(next(iter(server.assets.values())))("elsewhere", "/elsewhere/twin.jpg")
+    server.assets["elsewhere"].faces = [
+        type(server.asset_at("anna_1.jpg").faces[0])(
+            "face-of-twin", server.asset_at("anna_1.jpg").faces[0].box, twin.id
+        )
+    ]
+    await at_rest(place)
+    assert server.calls_made["people"] == before + 1
+    assert reason(place, photo).code == "ambiguous_name", "that there are two is known before it is filed"
+
+
+async def test_a_person_immich_does_not_list_is_looked_for_once(place, server):
+    """Facts 24: a person with only archived photos leaves the list and stays on the photos."""
+    await deliver(place, "anna_0.jpg")
+    await at_rest(place)
+    real = server.people
+
+    async def people():
+        return [p for p in await real() if p.name != "Bella"]
+
+    server.people = people
+    place.sidecar.people._read_at = None
+    before = server.calls_made["people"]
+    for n in range(5):
+        await deliver(place, f"bella_{n}.jpg")
+        await at_rest(place)
+    assert server.calls_made["people"] - before == 2
+
+
+async def test_recognition_is_started_for_unassigned_faces_once_whoever_wants_it(place, server):
+    await deliver(place, "stranger_1.jpg")
+    await at_rest(place)
+    assert server.calls_made["recognise_unassigned_faces"] == 1
+    for _ in range(4):
+        await place.stage("heal")
+    assert server.calls_made["recognise_unassigned_faces"] == 1
+    server._add_person("Dora")
+    for _ in range(4):
+        await place.stage("heal")
+    await deliver(place, "stranger_2.jpg")
+    await at_rest(place)
+    assert server.calls_made["recognise_unassigned_faces"] == 2
+
+
+async def test_somebody_unnamed_met_on_photos_in_review_has_it_started_once_more(place, server):
+    """Facts 16: the first two faces of somebody stay unassigned when the third makes a person."""
+    await deliver(place, "stranger_1.jpg", "stranger_2.jpg")
+    await at_rest(place)
+    asked = server.calls_made["recognise_unassigned_faces"]
+    server._add_person("")
+    new = server._add_person("")
+    server.who = lambda path: (None,)
+    third = await place.deliver("stranger_3.jpg")
+    await at_rest(place)
+    server.asset_at("stranger_3.jpg").faces[0].person = new.id
+    for _ in range(6):
+        await place.stage("heal")
+    assert reason(place, third).code == "unnamed_person"
+    assert server.calls_made["recognise_unassigned_faces"] == asked + 1
+    for _ in range(6):
+        await place.stage("heal")
+    assert server.calls_made["recognise_unassigned_faces"] == asked + 1
+
+
+async def test_a_recognition_that_is_at_work_is_asked_once_a_turn(place, server):
+    await deliver(place, "stranger_1.jpg")
+    await at_rest(place)
+    server._add_person("Dora")
+    server.failing["recognise_unassigned_faces"] = [Busy()] * 50
+    before = server.calls_made["recognise_unassigned_faces"]
+    for _ in range(3):
+        assert await place.stage("heal") == place.context.tuning.look_again_seconds
+    assert server.calls_made["recognise_unassigned_faces"] - before <= 3
+
+
+# --- idle ------------------------------------------------------------------------------------
+
+
+async def test_an_idle_minute_costs_one_call_while_photos_wait_in_review(place, server):
+    await deliver(place, "anna_1.jpg", "stranger_1.jpg", "none_1.jpg", "anna+bella_1.jpg")
+    await at_rest(place)
+    await place.stage("heal")
+    before = Counter(server.calls_made)
+    for turn in range(1, 7):
+        assert await place.stage("heal") == place.context.tuning.look_again_seconds
+        assert sum((Counter(server.calls_made) - before).values()) == turn
+    assert Counter(server.calls_made) - before == {"people": 3, "people_on": 3}
+
+
+async def test_while_immich_answers_others_it_is_not_asked_whether_it_is_there(make):
+    place = make()
+    pings = []
+
+    async def ping():
+        pings.append(1)
+        return True
+
+    place.server.ping = ping
+    place.sidecar.connected = True
+    await place.sidecar.people.refresh()
+    place.server.silent = 20.0
+    pause = await place.stage("connection")
+    assert pings == []
+    assert HEALTH_SECONDS - 20 < pause <= HEALTH_SECONDS
+    place.server.silent = HEALTH_SECONDS
+    assert await place.stage("connection") == HEALTH_SECONDS
+    assert pings == [1]
+
+
+async def test_a_call_that_failed_has_it_asked_at_the_next_turn(make):
+    place = make()
+    place.sidecar.connected = True
+    await place.sidecar.people.refresh()
+    place.server.down = True
+    with pytest.raises(Exception, match="down"):
+        await place.stage("connection")
+    assert not place.sidecar.connected
+
+
+# --- who changed -----------------------------------------------------------------------------
+
+
+class Pages:
+    """A library of several pages, each with one waiting photo; which pages were read."""
+
+    def __init__(self, count):
+        self.people = [{"p1": "Anna"} for _ in range(count)]
+        self.read = []
+        self.names = ["Anna"]
+
+    async def people_on(self, library_id, created_after, page):
+        self.read.append(page)
+        return {f"asset-{page}": self.people[page - 1]}, page < len(self.people)
+
+
+@pytest.fixture
+def world(tmp_path):
+    made = World(os.fspath(tmp_path / "root"))
+    yield made
+    made.ledger.close()
+
+
+async def pages_of(world, count):
+    """What goes through a library of so many pages, and what waits in it."""
+    await world.sidecar.shelve.ensure_library()
+    pages = Pages(count)
+    world.server.people_on = pages.people_on
+    waiting = {
+        n: Waiting(
+            n, f"asset-{n}", 1, "2024-05-01T12:00:00.000+00:00", n, "unknown_face", {"p1": "Anna"}, False
+        )
+        for n in range(1, count + 1)
+    }
+    return ChangedPeople(world.context, world.sidecar.people), pages, waiting
+
+
+async def test_a_long_library_is_gone_through_a_page_at_a_time_by_turns_with_the_people(world):
+    looks, pages, waiting = await pages_of(world, 4)
+    before = world.server.calls_made["people"]
+    await looks.look(waiting)
+    pages.read.clear()
+    for _ in range(10):
+        assert await looks.look(waiting) == []
+    assert pages.read[:5] == [*pages.read[:1], *range(pages.read[0] + 1, 5), *range(1, pages.read[0] + 1)][:5]
+    assert world.server.calls_made["people"] - before <= 6
+    assert len(pages.read) <= 5 + PAGES_IN_A_HURRY
+
+
+async def test_after_a_change_the_rest_is_gone_through_in_a_hurry(world):
+    looks, pages, waiting = await pages_of(world, 7)
+    for _ in range(20):
+        await looks.look(waiting)
+    pages.people[2] = {"p2": "Bella"}
+    pages.read.clear()
+    found = []
+    while not found:
+        found = await looks.look(waiting)
+    assert found == [3]
+    pages.read.clear()
+    await looks.look(waiting)
+    assert pages.read == [4, 5, 6]
+    await looks.look(waiting)
+    assert pages.read == [4, 5, 6, 7]
+    for _ in range(4):
+        assert await looks.look(waiting) == [], "it is noticed once"
+
+
+async def test_another_name_on_a_photo_is_noticed_by_its_page(world):
+    looks, pages, waiting = await pages_of(world, 1)
+    for _ in range(2):
+        await looks.look(waiting)
+    pages.people[0] = {"p1": "Anna Smith"}
+    assert 1 in [*await looks.look(waiting), *await looks.look(waiting)]
+
+
+async def test_faceless_photos_are_overdue_after_a_while(place):
+    faceless = place.sidecar.recognise._detected.faceless
+    [photo_id] = await deliver(place, "none_1.jpg")
+    assert not faceless.overdue
+    faceless.gather([place.photo(photo_id)])
+    place.clock.pass_by(seconds=FACELESS_SECONDS - 1)
+    assert not faceless.overdue
+    place.clock.pass_by(seconds=1)
+    assert faceless.overdue
