@@ -64,9 +64,15 @@ def run(scratch: str, *, quick: bool) -> Iterator[Figure]:
         )
         made = idle.result()
         minutes = (10 if quick else IDLE_SECONDS) / 60
-        pings = made.pop("GET /api/server/ping", 0)
-        yield Figure("frugality", "health checks a minute when idle", pings / minutes, "calls", None, 1.5)
-        yield Figure("frugality", "other calls when idle", float(sum(made.values())), "calls", None, 0)
+        # Whatever they are for: the health check is whichever call there is a minute.
+        yield Figure(
+            "frugality",
+            "calls a minute when idle, photos in review",
+            sum(made.values()) / minutes,
+            "calls",
+            None,
+            1.0,
+        )
         total = many.result()
         yield Figure(
             "throughput",
