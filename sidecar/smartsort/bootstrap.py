@@ -47,7 +47,7 @@ from smartsort.pipeline.runner import NothingProved, Runner, Stage
 from smartsort.pipeline.shelve import Shelve
 from smartsort.pipeline.trouble import Trouble, Troubles
 from smartsort.pipeline.unassigned import Unassigned
-from smartsort.pipeline.upkeep import Backups, Memory
+from smartsort.pipeline.upkeep import Backups, Memory, later
 from smartsort.ports import PhotoServer
 
 if TYPE_CHECKING:
@@ -365,12 +365,12 @@ def _wire(
         Stage("outbox", (State.FILED, State.REVIEW), outbox.step, ()),
         Stage("downloads", (), downloads.step, ()),
         Stage("notify", (), notifier.step, ()),
-        Stage("reconcile", (), Reconcile(context).step, immich),
+        Stage("reconcile", (), later(Reconcile(context).step), immich),
         Stage("tidy", (), Tidy(context).step, ()),
-        Stage("backup", (), _backups(settings, context).step, ()),
+        Stage("backup", (), later(_backups(settings, context).step), ()),
         Stage("memory", (), Memory(context).step, ()),
         Stage("retention", (), retention.step, ()),
-        Stage("statistics", (), count_step, ()),
+        Stage("statistics", (), later(count_step), ()),
     ]
     sidecar = Sidecar(
         settings,

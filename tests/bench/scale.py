@@ -8,7 +8,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import date, timedelta
+from typing import Any
 
 from sqlite_utils import Database
 from tests.bench.ledgers import fill
@@ -18,34 +20,41 @@ from tests.bench.sidecar import resident_mb
 from smartsort.ledger import photos, review, statistics
 from smartsort.ledger.database import Ledger
 
-REPEATS = 200
+ROUNDS = 100
+WARM_UP = 5
+TIMES = 5
+"""So often an operation is done for one sample: some take no longer than the clock takes to be read."""
 
 
 def run(scratch: str, *, quick: bool) -> Iterator[Figure]:
-    """Each operation's cost at the largest size against its cost at the smallest."""
+    """Each operation's cost at the larger sizes against its cost at the smallest."""
     sizes = (1_000, 20_000) if quick else (1_000, 100_000, 1_000_000)
-    costs: dict[str, list[float]] = {}
-    for size in sizes:
-        path = os.path.join(scratch, f"ledger-{size}.db")
+    paths = {size: os.path.join(scratch, f"ledger-{size}.db") for size in sizes}
+    for size, path in paths.items():
         with Ledger(path) as ledger:
             fill(ledger, size)
-        answer = subprocess.run(
-            [sys.executable, "-m", "tests.bench.scale", path, str(size)], stdout=subprocess.PIPE, check=True
-        )
-        measured = json.loads(answer.stdout)
-        yield Figure(
-            "memory", f"a process that did all of it at {size:,}", measured.pop("memory"), "MB", None, 150
-        )
-        for name, seconds in measured.items():
-            costs.setdefault(name, []).append(seconds * 1000)
-    for name, values in costs.items():
+            while ledger.read(statistics.uncounted):
+                ledger.write(statistics.count_chunk)
+    for size, path in paths.items():
+        memory = _in_a_process("memory", {size: path})["memory"]
+        yield Figure("memory", f"a process that did all of it at {size:,}", memory, "MB", None, 150)
+    for name, values in _in_a_process("costs", paths).items():
         for size, cost in zip(sizes[1:], values[1:], strict=True):
-            yield Figure("flat cost", f"{name} at {size:,}, vs at {sizes[0]:,}", cost, "ms", values[0], 1.5)
-    for size in sizes:
-        os.unlink(os.path.join(scratch, f"ledger-{size}.db"))
+            what = f"{name} at {size:,}, vs at {sizes[0]:,}"
+            yield Figure("flat cost", what, cost * 1000, "ms", values[0] * 1000, 1.5)
+    for path in paths.values():
+        os.unlink(path)
 
 
-def _operations(size: int) -> dict[str, Callable[[Database], object]]:
+def _in_a_process(what: str, paths: dict[int, str]) -> dict[str, Any]:
+    """The answer of `memory` or `costs` in a process of its own."""
+    command = [sys.executable, "-m", "tests.bench.scale", what, json.dumps(paths)]
+    answer: dict[str, Any] = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    return answer
+
+
+def operations(size: int) -> dict[str, Callable[[Database], object]]:
+    """What is asked of a ledger with so many photos, by name."""
     today = date(2026, 11, 22)
     shas = {10**9 + n: f"{n * 7919 % size + 1:064x}" for n in range(50)}
     return {
@@ -56,24 +65,36 @@ def _operations(size: int) -> dict[str, Callable[[Database], object]]:
     }
 
 
-def measure(path: str, size: int) -> dict[str, float]:
-    """Median seconds of each operation, and this process's memory in MB afterwards."""
-    results: dict[str, float] = {}
-    with Ledger(path) as ledger:
-        while ledger.read(statistics.uncounted):
-            ledger.write(statistics.count_chunk)
-        operations = _operations(size)
-        times: dict[str, list[float]] = {name: [] for name in operations}
-        for _ in range(REPEATS):
-            for name, operation in operations.items():
-                # Processor time: what else runs on this machine is not this operation's cost.
-                started = time.process_time()
-                ledger.read(operation)
-                times[name].append(time.process_time() - started)
-        results |= {name: median(each) for name, each in times.items()}
-        results["memory"] = resident_mb()
-    return results
+def memory(paths: dict[int, str]) -> dict[str, float]:
+    """This process's memory in MB after everything was done several times."""
+    for size, path in paths.items():
+        with Ledger(path) as ledger:
+            for operation in operations(size).values():
+                for _ in range(WARM_UP):
+                    ledger.read(operation)
+            return {"memory": resident_mb()}
+    raise ValueError("no ledger")
+
+
+def costs(paths: dict[int, str]) -> dict[str, list[float]]:
+    """By operation: median seconds of processor time for each ledger.
+
+    The ledgers take turns, so that whatever else runs on this machine meets all of them alike.
+    """
+    with ExitStack() as stack:
+        ledgers = {size: stack.enter_context(Ledger(path)) for size, path in paths.items()}
+        samples: dict[str, dict[int, list[float]]] = {name: {s: [] for s in paths} for name in operations(1)}
+        for turn in range(WARM_UP + ROUNDS):
+            for size, ledger in ledgers.items():
+                for name, operation in operations(size).items():
+                    started = time.process_time()
+                    for _ in range(TIMES):
+                        ledger.read(operation)
+                    if turn >= WARM_UP:
+                        samples[name][size].append((time.process_time() - started) / TIMES)
+    return {name: [median(each) for each in by_size.values()] for name, by_size in samples.items()}
 
 
 if __name__ == "__main__":
-    json.dump(measure(sys.argv[1], int(sys.argv[2])), sys.stdout)
+    ledgers_at = {int(size): path for size, path in json.loads(sys.argv[2]).items()}
+    json.dump({"memory": memory, "costs": costs}[sys.argv[1]](ledgers_at), sys.stdout)

@@ -270,6 +270,41 @@ async def test_a_cancelled_caller_does_not_cancel_the_transaction(ledger):
     assert await ledger.aread(lambda db: facts.get(db, "x")) == 1
 
 
+def test_shrinking_forgets_what_was_read_and_disturbs_nobody(ledger):
+    """In the middle of a transaction and beside other readers, as it comes."""
+    half, go, through = threading.Event(), threading.Event(), threading.Event()
+
+    def slow(db):
+        facts.put(db, "x", 1)
+        half.set()
+        go.wait(10)
+        facts.put(db, "y", 2)
+
+    def reads(db):
+        rows = db.conn.execute(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n"
+        )
+        first = next(rows)
+        through.set()
+        go.wait(10)
+        return first, next(rows)
+
+    found = []
+    reader = threading.Thread(target=lambda: found.append(ledger.read(reads)))
+    reader.start()
+    writing = ledger._submit(slow)
+    assert half.wait(10)
+    assert through.wait(10)
+    ledger.shrink()
+    go.set()
+    writing.result(10)
+    reader.join()
+    assert found == [((1,), (2,))]
+    assert ledger.read(lambda db: (facts.get(db, "x"), facts.get(db, "y"))) == (1, 2)
+    ledger.close()
+    ledger.shrink()
+
+
 def test_closing_finishes_what_is_queued_and_twice_is_harmless(path):
     ledger = Ledger(path)
     futures = [ledger._submit(lambda db, n=n: facts.put(db, f"f{n}", n)) for n in range(20)]

@@ -111,6 +111,37 @@ def test_the_help_comes_without_what_it_does_not_need(arguments):
     assert ran.stdout.splitlines()[-1] == "loaded: []"
 
 
+def test_the_sidecar_runs_without_what_it_does_not_need():
+    """What `serve` has loaded once it listens is what it keeps in memory for as long as it runs."""
+    needless = (
+        "PIL",
+        "apprise",
+        "httpx._main",
+        "pydantic.v1",
+        "pygments",
+        "rich",
+        "smartsort.audit",
+        "smartsort.demo",
+        "smartsort.doctor",
+        "smartsort.rescue",
+        "smartsort_tui",
+        "textual",
+    )
+    script = (
+        "import sys\n"
+        "from smartsort.cli.main import main\n"
+        "try:\n"
+        "    main(['serve', '--help'])\n"
+        "except SystemExit:\n"
+        "    pass\n"
+        "import smartsort.api.app, smartsort.immich, smartsort.confidence, smartsort.service, uvicorn\n"
+        f"print('loaded:', [name for name in {needless!r} if sys.modules.get(name) is not None])\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.splitlines()[-1] == "loaded: []"
+
+
 def test_schemas_come_without_the_server():
     """What the terminal UI imports must not pull the sidecar in."""
     script = (

@@ -14,7 +14,6 @@ from smartsort.api.security import Intaker, Reviewer
 from smartsort.api.serving import Here
 from smartsort.api.views import trouble_views
 from smartsort.bootstrap import unfinished
-from smartsort.doctor import examine
 
 router = APIRouter(tags=["health"])
 
@@ -57,6 +56,8 @@ async def doctor(here: Here, _: Reviewer) -> DoctorReport:
 
     Takes seconds when Immich does not answer. Nothing is changed.
     """
+    from smartsort.doctor import examine  # noqa: PLC0415 - only when somebody asks
+
     async with here.examining:
         return await examine(here.sidecar.settings)
 

@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from fastapi import Request, Response
-from PIL import Image, ImageOps
 from sqlite_utils import Database
 from starlette.convertors import Convertor, register_url_convertor
 
@@ -25,7 +24,9 @@ from smartsort.ledger import photos
 from smartsort.ledger.records import Area, Member, Name, Photo
 from smartsort.ports import ThumbnailSize
 
-CACHE_BYTES = 64 * 1024 * 1024
+CACHE_BYTES = 8 * 1024 * 1024
+"""Some twenty previews, enough for those before and after the one that is looked at. It stays when nobody
+looks any more, so it is part of what an idle sidecar takes."""
 
 _DRAWN_AT_ONCE = 2
 """A picture of 250 megapixels takes 750 MB while it is drawn."""
@@ -203,6 +204,8 @@ _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "JPEG2000", "AVIF", "HE
 
 def draw(path: str, size: ThumbnailSize, max_pixels: int) -> Picture | str:
     """An upright picture of the file as JPEG, or a short text saying why there is none. Blocks."""
+    from PIL import Image, ImageOps  # noqa: PLC0415 - only when something is drawn
+
     short_side = _SHORT_SIDE[size]
     _know_heif()
     try:
@@ -229,9 +232,10 @@ def draw(path: str, size: ThumbnailSize, max_pixels: int) -> Picture | str:
 
 
 def _know_heif() -> None:
-    if "HEIF" not in Image.OPEN:
-        import pillow_heif  # noqa: PLC0415 - loads libheif; only when something is drawn
+    import pillow_heif  # noqa: PLC0415 - loads libheif; only when something is drawn
+    from PIL import Image  # noqa: PLC0415 - as in `draw`
 
+    if "HEIF" not in Image.OPEN:
         pillow_heif.register_heif_opener()
 
 

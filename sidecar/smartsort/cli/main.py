@@ -30,6 +30,17 @@ COMMANDS = {
 }
 
 
+_UNUSED = ("httpx._main", "pydantic.v1")
+"""What libraries load unasked and do without where it is missing: httpx its own command line, with rich and
+pygments, and FastAPI the pydantic of old, to see that nothing is of it. 8 MB and 120 ms of `serve`."""
+
+
+def _leave_out_unused() -> None:
+    for name in _UNUSED:
+        # Python's own way to say that there is no such module.
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]
+
+
 class LateGroup(click.Group):
     """A group whose commands are imported when they are called; the help needs none of them."""
 
@@ -61,6 +72,7 @@ def main(arguments: list[str] | None = None) -> Any:
     """Run the command line; errors that smartsort raises on purpose become one clear line and status 2."""
     from smartsort.errors import SmartsortError
 
+    _leave_out_unused()
     try:
         return cli.main(args=arguments, standalone_mode=True)
     except SmartsortError as problem:

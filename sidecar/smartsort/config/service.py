@@ -46,7 +46,7 @@ class Trash(Section):
 class ApiToken(Section):
     """One named token. `intake` hands in photos, `review` decides, `admin` does everything."""
 
-    name: str = setting(..., "What the token is called in the activity list.", pattern=r"^[\w.-]{1,64}$")
+    name: str = setting(..., "What the token is called in the activity list.", pattern=r"^[\w.-]{1,64}\Z")
     token: SecretStr | None = setting(None, "The token itself.")
     token_file: UserPath | None = setting(None, "File that holds the token.")
     scopes: tuple[Scope, ...] = setting(("intake",), "What it may do.", min_length=1)

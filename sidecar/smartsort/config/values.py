@@ -80,6 +80,8 @@ class Section(BaseModel):
         hide_input_in_errors=True,
         allow_inf_nan=False,
         str_strip_whitespace=True,
+        # pydantic's own engine makes 7 MB of "up to 64 letters of any alphabet".
+        regex_engine="python-re",
     )
 
     @field_validator("*", mode="before")

@@ -6,8 +6,6 @@ import os
 import warnings
 from functools import cache
 
-from PIL import Image, ImageOps, ImageStat
-
 SIDE = 16
 """The hash says of 16 x 16 places whether it gets darker to the right."""
 
@@ -29,6 +27,8 @@ def picture_hash(path: str) -> bytes | None:
 
     Never raises: what cannot be hashed is compared with nothing.
     """
+    from PIL import Image, ImageOps, ImageStat  # noqa: PLC0415 - only where pictures are hashed
+
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         _know_heif()

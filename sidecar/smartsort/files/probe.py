@@ -15,9 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from io import BufferedReader, FileIO
-from typing import Any
-
-from PIL import Image, ImageFile
+from typing import TYPE_CHECKING, Any
 
 from smartsort.files import media, structure
 from smartsort.files.media import Format, Kind
@@ -25,6 +23,9 @@ from smartsort.files.problems import FileVanished, NotAFile, unreadable
 from smartsort.files.shown import shown
 from smartsort.files.stamps import regular
 from smartsort.files.structure import Broken, Facts, Reader
+
+if TYPE_CHECKING:
+    from PIL import Image, ImageFile
 
 MAX_PIXELS = 250_000_000
 """The largest picture that is decoded: phones make 200 million, and 250 million take 750 MB."""

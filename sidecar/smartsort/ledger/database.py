@@ -198,6 +198,15 @@ class Ledger:
                 "(smartsort restore)."
             ) from problem
 
+    def shrink(self) -> None:
+        """Forget what the connections keep of the file in memory; they read it again when it is needed.
+
+        What a transaction at work needs stays. May be called from any thread.
+        """
+        with self._reader_lock:
+            for database in () if self._closed else (self._writer, *self._open_readers):
+                database.conn.execute("PRAGMA shrink_memory")
+
     # --- reading -----------------------------------------------------------------------------
 
     def read(self, work: Work[T]) -> T:

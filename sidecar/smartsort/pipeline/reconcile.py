@@ -43,7 +43,7 @@ class Reconcile:
         if self._over:
             return _DONE_SECONDS
         context = self._context
-        rows = await context.ledger.aread(lambda db: _shelved(db, self._after))
+        rows = await context.ledger.aread(lambda db: shelved(db, self._after))
         if not rows:
             self._over = True
             if self.changed or self.missing:
@@ -83,10 +83,14 @@ class Reconcile:
         await self._context.ledger.awrite(write)
 
 
-def _shelved(db: Database, after: int) -> list[_Row]:
-    return db.conn.execute(
-        "SELECT p.id, n.path, p.asset_id, p.shard FROM photos AS p"
-        " JOIN names AS n ON n.photo_id = p.id AND n.area = 'library' AND n.member = 'photo'"
-        " WHERE p.id > ? AND p.state IN ('filed', 'review') ORDER BY p.id LIMIT ?",
-        (after, BATCH),
-    ).fetchall()
+# CROSS and + keep SQLite from reading and sorting all names for every batch.
+_SHELVED = (
+    "SELECT p.id, n.path, p.asset_id, p.shard FROM photos AS p"
+    " CROSS JOIN names AS n ON n.photo_id = p.id AND n.area = 'library' AND n.member = 'photo'"
+    " WHERE p.id > ? AND +p.state IN ('filed', 'review') ORDER BY p.id LIMIT ?"
+)
+
+
+def shelved(db: Database, after: int) -> list[_Row]:
+    """The next batch of photos in the library, by id."""
+    return db.conn.execute(_SHELVED, (after, BATCH)).fetchall()

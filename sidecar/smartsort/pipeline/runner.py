@@ -36,6 +36,10 @@ DRAIN_SECONDS = 8.0
 """How long a step that is under way may take to finish after SIGTERM; Docker kills after 10."""
 
 
+Step = Callable[[], Awaitable[bool | float | None]]
+"""A batch of work; `Stage` says what it answers."""
+
+
 class NothingProved(float):
     """Seconds until a step wants to try again what failed; until then its troubles go on."""
 
@@ -52,7 +56,7 @@ class Stage:
 
     name: str
     takes: tuple[State, ...]
-    step: Callable[[], Awaitable[bool | float | None]]
+    step: Step
     uses: tuple[str, ...] = ()
 
 

@@ -12,10 +12,28 @@ from smartsort.files.shown import shown
 from smartsort.ledger import photos
 from smartsort.ledger.backup import backup, backups, made_at, thin_out
 from smartsort.pipeline.context import Context
+from smartsort.pipeline.runner import NothingProved, Step
 
 log = logging.getLogger(__name__)
 
 LONGEST_PAUSE = 3600.0
+
+LATER_SECONDS = 10.0
+"""Until work begins that nobody waits for: copying or counting a large ledger would hold up the start."""
+
+
+def later(step: Step) -> Step:
+    """The step, put off for `LATER_SECONDS` the first time."""
+    begun = False
+
+    async def put_off() -> bool | float | None:
+        nonlocal begun
+        if begun:
+            return await step()
+        begun = True
+        return NothingProved(LATER_SECONDS)
+
+    return put_off
 
 
 class Backups:
@@ -49,8 +67,8 @@ MALLOC_TRIM: Callable[[int], object] | None = getattr(ctypes.CDLL(None), "malloc
 class Memory:
     """Gives memory back to the system while nothing is on its way.
 
-    The C library keeps what was freed in the middle of its heap: 5 MB of 90 after starting, for as
-    long as the process lives.
+    The ledger's connections keep what they have read, 8 MB with a large ledger, and the C library what was
+    freed in the middle of its heap, for as long as the process lives.
     """
 
     def __init__(self, context: Context, trim: Callable[[int], object] | None = MALLOC_TRIM) -> None:
@@ -61,5 +79,9 @@ class Memory:
         if self._trim is None:
             return None
         if not await self._context.ledger.aread(photos.unfinished):
-            await asyncio.to_thread(self._trim, 0)
+            await asyncio.to_thread(self._give_back, self._trim)
         return TRIM_SECONDS
+
+    def _give_back(self, trim: Callable[[int], object]) -> None:
+        self._context.ledger.shrink()
+        trim(0)
