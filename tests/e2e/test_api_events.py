@@ -13,7 +13,8 @@ import pytest
 from httpx_sse import ServerSentEvent, connect_sse
 from tests.live_sidecar import BASE, LiveSidecar, live_sidecar
 
-from smartsort.api.schemas import EventPage, EventView, Status
+from smartsort.api.schemas.history import EventPage, EventView
+from smartsort.api.schemas.state import Status
 
 STREAM = f"{BASE}/events/stream"
 

@@ -13,8 +13,10 @@ import pytest
 from click.testing import CliRunner
 from tests.live_sidecar import BASE, REVIEW_TOKEN, TOKEN, LiveSidecar, live_sidecar
 
-from smartsort.api.judgement_schemas import Explained, SpotCheckPage, WhatIfReport
-from smartsort.api.schemas import BulkDecided, Decided, ReviewItem, Summary
+from smartsort.api.schemas.decisions import BulkDecided, Decided
+from smartsort.api.schemas.judgement import Explained, SpotCheckPage, WhatIfReport
+from smartsort.api.schemas.review import ReviewItem
+from smartsort.api.schemas.statistics import Summary
 from smartsort.cli.main import cli
 
 SAMPLES = 40

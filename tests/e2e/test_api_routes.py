@@ -14,22 +14,13 @@ import pytest
 from tests.live_sidecar import BASE, LiveSidecar, live_sidecar
 
 from smartsort.api.review import _cell, _csv_lines
-from smartsort.api.schemas import (
-    BulkDecided,
-    ConfigView,
-    Decided,
-    DoctorReport,
-    EventPage,
-    ListView,
-    PersonView,
-    QueueItem,
-    ReviewItem,
-    ReviewPage,
-    ReviewStats,
-    Status,
-    Summary,
-    WhatIf,
-)
+from smartsort.api.schemas.control import ConfigView, ListView, WhatIf
+from smartsort.api.schemas.decisions import BulkDecided, Decided
+from smartsort.api.schemas.history import EventPage
+from smartsort.api.schemas.people import PersonView
+from smartsort.api.schemas.review import QueueItem, ReviewItem, ReviewPage, ReviewStats
+from smartsort.api.schemas.state import DoctorReport, Status
+from smartsort.api.schemas.statistics import Summary
 from smartsort.demo.samples import BLACKLIST, WHITELIST
 
 SAMPLES = 40

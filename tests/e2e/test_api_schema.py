@@ -7,7 +7,9 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 import httpx
@@ -15,7 +17,7 @@ import pytest
 from tests.live_sidecar import TOKEN, LiveSidecar, live_sidecar
 from tests.sidecar_process import sidecar_in_a_process
 
-from smartsort.api import judgement_schemas, schemas
+from smartsort.api import schemas
 from smartsort.api.examples import EXAMPLES
 
 TRIES = os.environ.get("SMARTSORT_TEST_EXAMPLES", "4")
@@ -120,8 +122,9 @@ def test_the_examples_are_examples_of_their_shapes(description: dict[str, Any]) 
     assert set(EXAMPLES) <= set(description["components"]["schemas"]), "no example is left over"
     beside = ("Problem", "QueueItem", "Decided", "ReviewStats", "Summary", "ListView", "Result")
     judging = ("SpotCheckPage", "WhatIfReport", "Explained")
+    themes = [import_module(m.name) for m in iter_modules(schemas.__path__, f"{schemas.__name__}.")]
     for name in (*EXAMPLES, *beside, *judging):
-        shape = getattr(judgement_schemas if name in judging else schemas, name)
+        shape = next(getattr(theme, name) for theme in themes if hasattr(theme, name))
         for example in description["components"]["schemas"][name]["examples"]:
             assert set(example) <= set(shape.model_fields), name
             seen = shape.model_validate(example).model_dump(mode="json")

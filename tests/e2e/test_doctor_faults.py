@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from smartsort.api.schemas import DoctorReport
+from smartsort.api.schemas.state import DoctorReport
 from smartsort.bootstrap import open_sidecar
 from smartsort.config import Settings, load_settings
 from smartsort.demo.immich import DemoImmich

@@ -16,7 +16,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from smartsort.api.schemas import DoctorReport
+from smartsort.api.schemas.state import DoctorReport
 from smartsort.cli.main import cli
 from smartsort.config import Settings
 from smartsort.demo.immich import DemoImmich

@@ -10,7 +10,9 @@ from contextlib import aclosing, asynccontextmanager
 import pytest
 from tests.tui.fake_server import RunningServer, running
 
-from smartsort.api.schemas import Approve, EventView, Status
+from smartsort.api.schemas.decisions import Approve
+from smartsort.api.schemas.history import EventView
+from smartsort.api.schemas.state import Status
 from smartsort_tui import live
 from smartsort_tui.api import (
     ApiProblem,

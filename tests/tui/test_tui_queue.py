@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smartsort.api.schemas import ReviewPage
+from smartsort.api.schemas.review import ReviewPage
 from smartsort_tui.queue import PAGE_SIZE, PAGES_KEPT, Queue, Wanted
 from smartsort_tui.sample import data
 from smartsort_tui.sample.sidecar import NOON

@@ -7,16 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from smartsort.api.schemas import (
-    BulkDecided,
-    CopyView,
-    DayCount,
-    Decided,
-    EventView,
-    Metric,
-    PersonView,
-    ReviewItem,
-)
+from smartsort.api.schemas.decisions import BulkDecided, Decided
+from smartsort.api.schemas.history import EventView
+from smartsort.api.schemas.people import PersonView
+from smartsort.api.schemas.review import CopyView, ReviewItem
+from smartsort.api.schemas.statistics import DayCount, Metric
 from smartsort_tui import charts, details, event_words, fuzzy, wording
 from smartsort_tui.decisions import face_for, suggested
 from smartsort_tui.differences import differences

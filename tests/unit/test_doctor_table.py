@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from smartsort.api.schemas import Check
+from smartsort.api.schemas.state import Check
 from smartsort.doctor.findings import EXIT_STATUS, broken, passed, report, skipped, told, warned
 from smartsort.doctor.table import print_report
 from smartsort.errors import ImmichUnreachable

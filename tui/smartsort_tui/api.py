@@ -23,32 +23,18 @@ from urllib.parse import quote
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
-from smartsort.api.schemas import (
-    Approve,
-    BulkApprove,
-    BulkDecided,
-    ConfigPatch,
-    ConfigView,
-    Decided,
-    DoctorReport,
-    EventPage,
-    EventView,
-    ListChange,
-    ListView,
-    PersonView,
-    Problem,
-    ReviewItem,
-    ReviewPage,
-    Selection,
-    Shape,
-    Status,
-    Summary,
-    Undo,
-    WhatIf,
-)
+from smartsort.api.schemas.control import ConfigPatch, ConfigView, ListChange, ListView, WhatIf
+from smartsort.api.schemas.decisions import Approve, BulkApprove, BulkDecided, Decided, Selection
+from smartsort.api.schemas.history import EventPage, EventView, Undo
+from smartsort.api.schemas.people import PersonView
+from smartsort.api.schemas.problems import Problem
+from smartsort.api.schemas.review import ReviewItem, ReviewPage
+from smartsort.api.schemas.shapes import Shape
+from smartsort.api.schemas.state import DoctorReport, Status
+from smartsort.api.schemas.statistics import Summary
 
 if TYPE_CHECKING:
-    from smartsort.api.judgement_schemas import Deny, Explained, SpotCheckPage, WrongFiling
+    from smartsort.api.schemas.judgement import Deny, Explained, SpotCheckPage, WrongFiling
 
 BASE = "/api/smart-download"
 # Larger than any preview Immich makes; a larger answer is not a picture for a terminal.
@@ -199,13 +185,13 @@ class Client:
 
     async def explain(self, photo: int) -> Explained:
         """How a photo was judged. Raises NotThere from a sidecar without that route."""
-        from smartsort.api.judgement_schemas import Explained
+        from smartsort.api.schemas.judgement import Explained
 
         return await self._get(Explained, f"/photos/{photo}/explain")
 
     async def spot_checks(self, *, cursor: str | None = None, limit: int = 50) -> SpotCheckPage:
         """Automatic filings to check, newest first. Raises NotThere from a sidecar without them."""
-        from smartsort.api.judgement_schemas import SpotCheckPage
+        from smartsort.api.schemas.judgement import SpotCheckPage
 
         return await self._get(SpotCheckPage, "/spot-checks", cursor=cursor, limit=limit)
 

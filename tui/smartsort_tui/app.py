@@ -14,7 +14,8 @@ from textual.screen import Screen
 from textual.signal import Signal
 from textual.worker import Worker, WorkerState
 
-from smartsort.api.schemas import EventView, Status
+from smartsort.api.schemas.history import EventView
+from smartsort.api.schemas.state import Status
 from smartsort_tui import themes
 from smartsort_tui.api import ApiProblem, Client, Unreachable
 from smartsort_tui.background import work

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
-from smartsort.api.schemas import DayCount, Metric, SpotCheckShare, Summary
+from smartsort.api.schemas.statistics import DayCount, Metric, SpotCheckShare, Summary
 from smartsort_tui import wording
 
 AGES = (("hour", "under an hour"), ("day", "under a day"), ("week", "under a week"), ("older", "older"))

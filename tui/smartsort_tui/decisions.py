@@ -7,7 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from smartsort.api.schemas import Approve, BulkApprove, CategoryName, PersonChoice, ReviewItem, Selection
+from smartsort.api.schemas.decisions import Approve, BulkApprove, Selection
+from smartsort.api.schemas.people import PersonChoice
+from smartsort.api.schemas.review import ReviewItem
+from smartsort.api.schemas.shapes import CategoryName
 from smartsort_tui import wording
 from smartsort_tui.queue import Taken
 

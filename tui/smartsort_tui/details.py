@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from textual.content import Content
 from textual.style import Style
 
-from smartsort.api.schemas import CopyView, FaceView, PersonView, QueueItem, ReviewItem, SuggestionView
+from smartsort.api.schemas.people import FaceView, PersonView, SuggestionView
+from smartsort.api.schemas.review import CopyView, QueueItem, ReviewItem
 from smartsort_tui import wording
 from smartsort_tui.differences import differences
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from smartsort.api.schemas import CopyView, ReviewItem
+from smartsort.api.schemas.review import CopyView, ReviewItem
 from smartsort_tui import wording
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from smartsort.api.schemas import EventView
+from smartsort.api.schemas.history import EventView
 from smartsort_tui import wording
 
 # What smartsort puts before a name while its photo waits in review.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from smartsort.api.schemas import PersonView
+from smartsort.api.schemas.people import PersonView
 
 
 def folded(text: str) -> str:

@@ -11,7 +11,8 @@ import httpx
 from httpx_sse import EventSource, SSEError
 from pydantic import ValidationError
 
-from smartsort.api.schemas import EventView, Status
+from smartsort.api.schemas.history import EventView
+from smartsort.api.schemas.state import Status
 from smartsort_tui.api import ApiProblem, Client, NotSmartsort, NotThere, _problem, _unreachable
 
 # The sidecar sends a comment every 15 s; silence for three of them means the line is dead.

@@ -13,7 +13,7 @@ from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 
-from smartsort.api.schemas import FaceView
+from smartsort.api.schemas.people import FaceView
 
 # A preview of Immich has 1440 pixels on its long side; a fake one must not fill the memory.
 MAX_PIXELS = 40_000_000

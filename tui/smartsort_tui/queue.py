@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from smartsort.api.schemas import QueueItem, ReviewPage
+from smartsort.api.schemas.review import QueueItem, ReviewPage
 
 PAGE_SIZE = 200
 PAGES_KEPT = 10

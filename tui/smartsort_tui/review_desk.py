@@ -8,23 +8,18 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from smartsort.api.schemas import (
-    Approve,
-    BulkDecided,
-    CategoryName,
-    PersonView,
-    QueueItem,
-    ReviewItem,
-    ReviewPage,
-    Undo,
-)
+from smartsort.api.schemas.decisions import Approve, BulkDecided
+from smartsort.api.schemas.history import Undo
+from smartsort.api.schemas.people import PersonView
+from smartsort.api.schemas.review import QueueItem, ReviewItem, ReviewPage
+from smartsort.api.schemas.shapes import CategoryName
 from smartsort_tui.api import ApiProblem, Client, DecidedMeanwhile, Unreachable
 from smartsort_tui.background import ended
 from smartsort_tui.decisions import UNDO_DEPTH, Decision, Marks, Sent
 from smartsort_tui.queue import PAGE_SIZE, Queue
 
 if TYPE_CHECKING:
-    from smartsort.api.judgement_schemas import Deny, Explained
+    from smartsort.api.schemas.judgement import Deny, Explained
 
 # Items with everything about them; each has a few kilobytes.
 ITEMS_KEPT = 64

@@ -9,7 +9,8 @@ from sqlite_utils import Database
 
 from smartsort.actions import Acted, Batch, Choice
 from smartsort.api.problems import Refused
-from smartsort.api.schemas import Approve, BulkDecided, Decided, PersonChoice
+from smartsort.api.schemas.decisions import Approve, BulkDecided, Decided
+from smartsort.api.schemas.people import PersonChoice
 from smartsort.api.serving import Serving
 from smartsort.api.views import event_view
 from smartsort.ledger import events, review

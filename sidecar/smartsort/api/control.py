@@ -11,16 +11,8 @@ from sqlite_utils import Database
 
 from smartsort.api.guard import BASE
 from smartsort.api.problems import GUARDED, Refused
-from smartsort.api.schemas import (
-    ConfigPatch,
-    ConfigView,
-    ListChange,
-    ListReplace,
-    ListView,
-    MessagesTested,
-    Status,
-    WhatIf,
-)
+from smartsort.api.schemas.control import ConfigPatch, ConfigView, ListChange, ListReplace, ListView, WhatIf
+from smartsort.api.schemas.state import MessagesTested, Status
 from smartsort.api.security import Admin, Intaker, Reviewer
 from smartsort.api.serving import Here, Serving
 from smartsort.choices import POLICY_KEYS

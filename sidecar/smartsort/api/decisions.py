@@ -11,7 +11,7 @@ from smartsort.api.acted import bulk_decided, choices_of, only, pending_photo
 from smartsort.api.guard import BASE
 from smartsort.api.history import RowId
 from smartsort.api.problems import GUARDED, Refused, answers
-from smartsort.api.schemas import Approve, BulkApprove, BulkDecided, Decided, Refile, Selection
+from smartsort.api.schemas.decisions import Approve, BulkApprove, BulkDecided, Decided, Refile, Selection
 from smartsort.api.security import Reviewer
 from smartsort.api.serving import Here, Serving
 from smartsort.ledger import review

@@ -11,9 +11,9 @@ from smartsort.actions import Choice
 from smartsort.api.acted import only, pending_photo
 from smartsort.api.guard import BASE
 from smartsort.api.history import RowId
-from smartsort.api.judgement_schemas import Deny
 from smartsort.api.problems import GUARDED, answers
-from smartsort.api.schemas import Decided
+from smartsort.api.schemas.decisions import Decided
+from smartsort.api.schemas.judgement import Deny
 from smartsort.api.security import Reviewer
 from smartsort.api.serving import Here, Serving
 from smartsort.core.model import Evidence

@@ -10,8 +10,8 @@ from sqlite_utils import Database
 
 from smartsort.api.guard import BASE
 from smartsort.api.history import RowId
-from smartsort.api.judgement_schemas import ChangeView, Explained, RuleView
 from smartsort.api.problems import GUARDED, Refused, answers
+from smartsort.api.schemas.judgement import ChangeView, Explained, RuleView
 from smartsort.api.security import Reviewer
 from smartsort.api.serving import Here
 from smartsort.api.views import event_text

@@ -12,7 +12,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from smartsort.api.problems import CODES, problem_response
-from smartsort.api.schemas import Problem
+from smartsort.api.schemas.problems import Problem
 from smartsort.api.security import OPEN_FOLDER, OPEN_PATHS, Tokens, unauthorised
 
 BASE = "/api/smart-download"

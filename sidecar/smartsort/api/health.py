@@ -9,7 +9,7 @@ from smartsort import __version__
 from smartsort.api.examples import METRICS
 from smartsort.api.guard import BASE
 from smartsort.api.problems import GUARDED, Answers
-from smartsort.api.schemas import DoctorReport, Health, Ready
+from smartsort.api.schemas.state import DoctorReport, Health, Ready
 from smartsort.api.security import Intaker, Reviewer
 from smartsort.api.serving import Here
 from smartsort.api.views import trouble_views

@@ -17,7 +17,8 @@ from smartsort.api.live import HEARTBEAT_SECONDS
 from smartsort.api.people import IMAGE
 from smartsort.api.pictures import SIZE, answer
 from smartsort.api.problems import GUARDED, Answers, Refused, answers
-from smartsort.api.schemas import BulkDecided, EventPage, Undo
+from smartsort.api.schemas.decisions import BulkDecided
+from smartsort.api.schemas.history import EventPage, Undo
 from smartsort.api.security import Reviewer
 from smartsort.api.serving import Here
 from smartsort.api.views import event_views

@@ -18,16 +18,8 @@ from smartsort.api.guard import BASE, BODY_BYTES
 from smartsort.api.intake_results import accepted, views
 from smartsort.api.intake_upload import Form, UploadLimits, paced, receive
 from smartsort.api.problems import GUARDED, Refused, answers
-from smartsort.api.schemas import (
-    SOURCE_PATTERN,
-    Have,
-    Item,
-    ItemAccepted,
-    ItemPage,
-    Problem,
-    Result,
-    UrlIntake,
-)
+from smartsort.api.schemas.intake import SOURCE_PATTERN, Have, Item, ItemAccepted, ItemPage, Result, UrlIntake
+from smartsort.api.schemas.problems import Problem
 from smartsort.api.security import Intaker, scope
 from smartsort.bootstrap import Sidecar
 from smartsort.downloads.addresses import UrlRefused

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from sqlite_utils import Database
 
-from smartsort.api.schemas import Item as ItemView
-from smartsort.api.schemas import ItemAccepted, Result
+from smartsort.api.schemas.intake import Item as ItemView
+from smartsort.api.schemas.intake import ItemAccepted, Result
 from smartsort.core.model import State
 from smartsort.core.wording import short
 from smartsort.files.shown import shown

@@ -11,7 +11,8 @@ from functools import partial
 
 from sse_starlette import ServerSentEvent
 
-from smartsort.api.schemas import EventView, Status
+from smartsort.api.schemas.history import EventView
+from smartsort.api.schemas.state import Status
 from smartsort.api.state import StatusReader
 from smartsort.api.views import event_views
 from smartsort.bootstrap import Sidecar

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from smartsort.api.guard import BASE
 from smartsort.api.pictures import answer
 from smartsort.api.problems import GUARDED, Answers, answers
-from smartsort.api.schemas import PersonView
+from smartsort.api.schemas.people import PersonView
 from smartsort.api.security import Reviewer
 from smartsort.api.serving import Here
 from smartsort.api.views import person_view

@@ -13,7 +13,8 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from smartsort.actions import ActionRefused
-from smartsort.api.schemas import EventView, Problem
+from smartsort.api.schemas.history import EventView
+from smartsort.api.schemas.problems import Problem
 from smartsort.errors import (
     ConfigurationError,
     ImmichError,

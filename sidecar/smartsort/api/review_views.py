@@ -9,7 +9,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from smartsort.api.guard import BASE
-from smartsort.api.schemas import CopyView, QueueItem, ReviewItem
+from smartsort.api.schemas.review import CopyView, QueueItem, ReviewItem
 from smartsort.api.views import closest, event_views, face_views, moment, reason_views, suggestion_views
 from smartsort.core.policy import Policy
 from smartsort.core.wording import sentence

@@ -19,7 +19,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer
 
 from smartsort.api.problems import Refused
-from smartsort.api.schemas import Scope
+from smartsort.api.schemas.control import Scope
 from smartsort.config import Settings
 from smartsort.errors import ConfigurationError
 

@@ -11,9 +11,10 @@ from sqlite_utils import Database
 from smartsort.api.acted import choices_of, only
 from smartsort.api.guard import BASE
 from smartsort.api.history import LARGEST, RowId
-from smartsort.api.judgement_schemas import SpotCheck, SpotCheckPage, WrongFiling
 from smartsort.api.problems import GUARDED, Refused, answers
-from smartsort.api.schemas import Approve, Decided, SpotCheckShare
+from smartsort.api.schemas.decisions import Approve, Decided
+from smartsort.api.schemas.judgement import SpotCheck, SpotCheckPage, WrongFiling
+from smartsort.api.schemas.statistics import SpotCheckShare
 from smartsort.api.security import Reviewer
 from smartsort.api.serving import Here, Serving
 from smartsort.api.views import face_views, picture_path

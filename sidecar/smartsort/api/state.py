@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from smartsort import __version__
-from smartsort.api.schemas import Status
+from smartsort.api.schemas.state import Status
 from smartsort.api.views import in_flight_view, trouble_views
 from smartsort.bootstrap import Sidecar
 from smartsort.core.model import UNFINISHED, State

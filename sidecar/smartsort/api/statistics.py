@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 
 from smartsort.api.guard import BASE
 from smartsort.api.problems import GUARDED
-from smartsort.api.schemas import DayCount, Metric, Summary
+from smartsort.api.schemas.statistics import DayCount, Metric, Summary
 from smartsort.api.security import Reviewer
 from smartsort.api.serving import Here, Serving
 from smartsort.api.spot_checks import share_of_wrong

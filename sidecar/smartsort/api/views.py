@@ -10,15 +10,10 @@ from sqlite_utils import Database
 
 from smartsort.actions import undoable
 from smartsort.api.guard import BASE
-from smartsort.api.schemas import (
-    EventView,
-    FaceView,
-    InFlight,
-    PersonView,
-    ReasonView,
-    SuggestionView,
-    TroubleView,
-)
+from smartsort.api.schemas.history import EventView
+from smartsort.api.schemas.people import FaceView, PersonView, SuggestionView
+from smartsort.api.schemas.review import ReasonView
+from smartsort.api.schemas.state import InFlight, TroubleView
 from smartsort.core.model import Evidence, Face, Person, Reason, State, Suggestion
 from smartsort.core.naming import folder_name
 from smartsort.core.policy import Policy

@@ -12,9 +12,9 @@ from sqlite_utils import Database
 from smartsort.actions import Wanted
 from smartsort.api.acted import bulk_decided
 from smartsort.api.guard import BASE
-from smartsort.api.judgement_schemas import OtherSettings, PhotoMove, WhatIfReport
 from smartsort.api.problems import GUARDED, Refused, answers
-from smartsort.api.schemas import BulkDecided
+from smartsort.api.schemas.decisions import BulkDecided
+from smartsort.api.schemas.judgement import OtherSettings, PhotoMove, WhatIfReport
 from smartsort.api.security import Admin, Reviewer
 from smartsort.api.serving import Here, Serving
 from smartsort.choices import LISTS

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import httpx
 
-from smartsort.api.schemas import Check, DoctorReport
+from smartsort.api.schemas.state import Check, DoctorReport
 from smartsort.bootstrap import layout_of
 from smartsort.config import Settings
 from smartsort.doctor import server_checks

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from smartsort.api.schemas import Check, DoctorReport
+from smartsort.api.schemas.state import Check, DoctorReport
 
 EXIT_STATUS = {"ok": 0, "degraded": 1, "broken": 2}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from smartsort.api.schemas import Check
+from smartsort.api.schemas.state import Check
 from smartsort.doctor.findings import broken, passed, skipped, told, warned
 from smartsort.doctor.ledger_checks import LedgerView
 from smartsort.errors import StorageError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from smartsort.api.schemas import Check
+from smartsort.api.schemas.state import Check
 from smartsort.config import Settings
 from smartsort.doctor.findings import broken, passed, skipped, told, warned
 from smartsort.doctor.permissions import EVERYTHING, Key, Need, excess, holds, needed

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from sqlite_utils import Database
 
-from smartsort.api.schemas import Check
+from smartsort.api.schemas.state import Check
 from smartsort.config import Settings
 from smartsort.doctor.findings import broken, passed, warned
 from smartsort.files.filesystem import file_system, why_unheard

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from smartsort.api.schemas import Check
+from smartsort.api.schemas.state import Check
 from smartsort.config import Settings
 from smartsort.core.naming import shard_folder
 from smartsort.doctor.findings import broken, passed, skipped, told, warned

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from smartsort.api.schemas import Check
+from smartsort.api.schemas.state import Check
 from smartsort.core.completion import CHAIN
 from smartsort.doctor.findings import broken, passed, skipped, told, warned
 from smartsort.errors import ImmichError, ImmichRejected

@@ -8,7 +8,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from smartsort.api.schemas import Check, DoctorReport
+from smartsort.api.schemas.state import Check, DoctorReport
 
 _WORDS = {"ok": "ok", "warning": "WARNING", "broken": "BROKEN", "skipped": "skipped"}
 _STYLES = {"ok": "green", "warning": "bold yellow", "broken": "bold red", "skipped": "dim"}

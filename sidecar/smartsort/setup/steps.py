@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from smartsort.api.schemas import Check, DoctorReport
+from smartsort.api.schemas.state import Check, DoctorReport
 from smartsort.config import InvalidSettings, Settings, load_settings
 from smartsort.config.values import masked_url
 from smartsort.core.naming import shard_folder

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from smartsort.api.judgement_schemas import ChangeView, Explained, RuleView, SpotCheck, SpotCheckPage
-from smartsort.api.schemas import FaceView, ReviewItem, SpotCheckShare
+from smartsort.api.schemas.judgement import ChangeView, Explained, RuleView, SpotCheck, SpotCheckPage
+from smartsort.api.schemas.people import FaceView
+from smartsort.api.schemas.review import ReviewItem
+from smartsort.api.schemas.statistics import SpotCheckShare
 from smartsort_tui.sample import data
 from smartsort_tui.sample.pictures import SIZE, face_boxes
 

@@ -18,31 +18,15 @@ from urllib.parse import unquote
 
 import httpx
 
-from smartsort.api.judgement_schemas import Deny, WrongFiling
-from smartsort.api.schemas import (
-    Approve,
-    BulkApprove,
-    BulkDecided,
-    Check,
-    ConfigPatch,
-    ConfigView,
-    Decided,
-    DoctorReport,
-    EventPage,
-    EventView,
-    InFlight,
-    ListChange,
-    ListView,
-    PersonChoice,
-    PersonView,
-    Problem,
-    ReviewPage,
-    Selection,
-    Shape,
-    Status,
-    Undo,
-    WhatIf,
-)
+from smartsort.api.schemas.control import ConfigPatch, ConfigView, ListChange, ListView, WhatIf
+from smartsort.api.schemas.decisions import Approve, BulkApprove, BulkDecided, Decided, Selection
+from smartsort.api.schemas.history import EventPage, EventView, Undo
+from smartsort.api.schemas.judgement import Deny, WrongFiling
+from smartsort.api.schemas.people import PersonChoice, PersonView
+from smartsort.api.schemas.problems import Problem
+from smartsort.api.schemas.review import ReviewPage
+from smartsort.api.schemas.shapes import Shape
+from smartsort.api.schemas.state import Check, DoctorReport, InFlight, Status
 from smartsort_tui import wording
 from smartsort_tui.sample import data, judgement, pictures
 

@@ -13,7 +13,8 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from smartsort.api.schemas import EventView, InFlight, Status, Undo
+from smartsort.api.schemas.history import EventView, Undo
+from smartsort.api.schemas.state import InFlight, Status
 from smartsort_tui import wording
 from smartsort_tui.api import ApiProblem
 from smartsort_tui.background import work

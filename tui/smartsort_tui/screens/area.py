@@ -16,7 +16,8 @@ from smartsort_tui.live import Link
 from smartsort_tui.widgets.bars import Bar, KeyBar, MessageBar, Part
 
 if TYPE_CHECKING:
-    from smartsort.api.schemas import EventView, Status
+    from smartsort.api.schemas.history import EventView
+    from smartsort.api.schemas.state import Status
     from smartsort_tui.app import SmartsortApp
 
 AREAS = (

@@ -13,7 +13,8 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Label, Select, Static
 
-from smartsort.api.schemas import ConfigPatch, ConfigView, DoctorReport, Status, WhatIf
+from smartsort.api.schemas.control import ConfigPatch, ConfigView, WhatIf
+from smartsort.api.schemas.state import DoctorReport, Status
 from smartsort_tui import wording
 from smartsort_tui.api import ApiProblem, NotThere
 from smartsort_tui.background import work

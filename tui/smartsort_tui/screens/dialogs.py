@@ -15,7 +15,8 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from smartsort.api.schemas import BulkDecided, Decided, PersonChoice, PersonView
+from smartsort.api.schemas.decisions import BulkDecided, Decided
+from smartsort.api.schemas.people import PersonChoice, PersonView
 from smartsort_tui import fuzzy, wording
 from smartsort_tui.screens.area import Dialog, TooSmall
 from smartsort_tui.widgets.bars import KeyBar

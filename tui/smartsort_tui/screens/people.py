@@ -13,7 +13,8 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from smartsort.api.schemas import ListChange, PersonView
+from smartsort.api.schemas.control import ListChange
+from smartsort.api.schemas.people import PersonView
 from smartsort_tui import fuzzy, wording
 from smartsort_tui.api import ApiProblem, ListName
 from smartsort_tui.background import work

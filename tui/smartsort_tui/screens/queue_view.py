@@ -14,7 +14,8 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from smartsort.api.schemas import EventView, QueueItem, ReviewItem
+from smartsort.api.schemas.history import EventView
+from smartsort.api.schemas.review import QueueItem, ReviewItem
 from smartsort_tui import wording
 from smartsort_tui.api import ApiProblem, DecidedMeanwhile, NotThere, TokenRefused
 from smartsort_tui.background import work
@@ -29,7 +30,7 @@ from smartsort_tui.widgets.queue_list import QueueList
 from smartsort_tui.widgets.row_list import RowList
 
 if TYPE_CHECKING:
-    from smartsort.api.schemas import CategoryName
+    from smartsort.api.schemas.shapes import CategoryName
 
 # Events after which a photo no longer waits.
 LEFT = frozenset({"approved", "rejected", "skipped", "sorted", "refiled", "healed"})

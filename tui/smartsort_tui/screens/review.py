@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from textual import on
 from textual.binding import Binding, BindingType
 
-from smartsort.api.schemas import Approve, PersonChoice, PersonView, QueueItem, ReviewItem
+from smartsort.api.schemas.decisions import Approve
+from smartsort.api.schemas.people import PersonChoice, PersonView
+from smartsort.api.schemas.review import QueueItem, ReviewItem
 from smartsort_tui import wording
 from smartsort_tui.api import ApiProblem, DecidedMeanwhile, NotThere
 from smartsort_tui.background import work
@@ -18,7 +20,7 @@ from smartsort_tui.screens.queue_view import PAINT_SECONDS, QueueView
 from smartsort_tui.widgets.row_list import RowList
 
 if TYPE_CHECKING:
-    from smartsort.api.schemas import BulkDecided
+    from smartsort.api.schemas.decisions import BulkDecided
 
 
 class ReviewScreen(QueueView):
@@ -198,7 +200,7 @@ class ReviewScreen(QueueView):
             work(self, "decisions", self._deny, row, person, face)
 
     async def _deny(self, row: QueueItem, person: PersonView, face: str | None) -> None:
-        from smartsort.api.judgement_schemas import Deny
+        from smartsort.api.schemas.judgement import Deny
 
         text = f"{row.filename} is not {person.name or 'that person'}"
         self.say(f"{text} …")

@@ -12,8 +12,11 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from smartsort.api.judgement_schemas import SpotCheck, WrongFiling
-from smartsort.api.schemas import Decided, PersonChoice, SpotCheckShare, Undo
+from smartsort.api.schemas.decisions import Decided
+from smartsort.api.schemas.history import Undo
+from smartsort.api.schemas.judgement import SpotCheck, WrongFiling
+from smartsort.api.schemas.people import PersonChoice
+from smartsort.api.schemas.statistics import SpotCheckShare
 from smartsort_tui import wording
 from smartsort_tui.api import ApiProblem, DecidedMeanwhile, NotThere
 from smartsort_tui.background import work

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from smartsort.api.schemas import Summary
+from smartsort.api.schemas.statistics import Summary
 from smartsort_tui import charts, wording
 from smartsort_tui.api import ApiProblem
 from smartsort_tui.background import work

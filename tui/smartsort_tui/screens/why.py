@@ -10,7 +10,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from smartsort.api.judgement_schemas import Explained
+from smartsort.api.schemas.judgement import Explained
 from smartsort_tui import wording
 from smartsort_tui.screens.area import Dialog, TooSmall
 from smartsort_tui.widgets.bars import KeyBar

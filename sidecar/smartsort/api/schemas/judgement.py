@@ -1,30 +1,15 @@
-"""Shapes of the routes about judging: denials, spot checks, explanations, other settings on past photos.
-
-The terminal UI may import this module beside `smartsort.api.schemas`.
-"""
+"""Judging: spot checks, denials, explanations, other settings on past photos."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from smartsort.api.schemas import (
-    Ask,
-    ConfigPatch,
-    FaceView,
-    ListedName,
-    NamedPerson,
-    PersonChoice,
-    Shape,
-    SpotCheckShare,
-)
-
-
-def _example(**values: Any) -> ConfigDict:
-    """A configuration whose description shows this value."""
-    return ConfigDict(extra="ignore", json_schema_extra={"examples": [values]})
-
+from smartsort.api.schemas.control import ConfigPatch
+from smartsort.api.schemas.people import FaceView, NamedPerson, PersonChoice
+from smartsort.api.schemas.shapes import Ask, ListedName, Shape, example
+from smartsort.api.schemas.statistics import SpotCheckShare
 
 _CHECK = {
     "photo_id": 31,
@@ -70,7 +55,7 @@ class SpotCheck(Shape):
 class SpotCheckPage(Shape):
     """Filings that wait for an answer, newest first, and what the answers so far say."""
 
-    model_config = _example(items=[_CHECK], share=_SHARE, next_cursor="118")
+    model_config = example(items=[_CHECK], share=_SHARE, next_cursor="118")
 
     items: list[SpotCheck]
     share: SpotCheckShare
@@ -109,7 +94,7 @@ class PhotoMove(Shape):
 class WhatIfReport(Shape):
     """What other settings would do to the photos of some days, compared with where they are now."""
 
-    model_config = _example(
+    model_config = example(
         days=90,
         looked_at=500,
         kept=35,
@@ -163,7 +148,7 @@ class ChangeView(Shape):
 class Explained(Shape):
     """How a photo was judged, in words."""
 
-    model_config = _example(
+    model_config = example(
         photo_id=31,
         filename="IMG_31.jpg",
         state="review",

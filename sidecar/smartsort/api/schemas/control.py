@@ -1,0 +1,77 @@
+"""Lists and settings."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, StrictBool, field_validator
+
+from smartsort.api.schemas.shapes import Ask, CategoryName, ListedName, Shape, example, number
+
+Scope = Literal["intake", "review", "admin"]
+
+
+class ListReplace(Ask):
+    """The whole list."""
+
+    names: list[ListedName] = Field(max_length=10_000)
+
+
+class ListChange(Ask):
+    """Names to add and to remove; what is so already is no error."""
+
+    add: list[ListedName] = Field(default=[], max_length=10_000)
+    remove: list[ListedName] = Field(default=[], max_length=10_000)
+
+
+class ListView(Shape):
+    """A list as it now is, and names on it that Immich does not know (accepted, with a warning)."""
+
+    model_config = example(
+        names=["john_doe", "Sarah Smith"],
+        unknown=["Sarah Smith"],
+        ambiguous=[],
+        warnings=["Immich knows nobody called Sarah Smith; the names count once somebody has them."],
+    )
+
+    names: list[str]
+    unknown: list[str] = []
+    ambiguous: list[str] = []
+    warnings: list[str] = []
+
+
+class ConfigView(Shape):
+    """The settings in force, secrets masked. `changed` are keys changed at run time."""
+
+    config: dict[str, Any]
+    whitelist: list[str]
+    blacklist: list[str]
+    changed: list[str] = []
+
+
+class ConfigPatch(Ask):
+    """Settings that may change at run time; a key that is None stays as it is."""
+
+    min_confidence: float | None = Field(default=None, ge=-1, le=1)
+    min_margin: float | None = Field(default=None, ge=0, le=2)
+    max_faces_per_image: int | None = Field(default=None, ge=1, le=1000)
+    min_face_share: float | None = Field(default=None, ge=0, le=1)
+    when_confidence_unknown: Literal["accept", "review"] | None = None
+    multiple_faces: Literal["review", "each_person", "main_face"] | None = None
+    action_on_duplicate: Literal["move_to_review", "skip"] | None = None
+    review_categories: dict[CategoryName, StrictBool] | None = None
+
+    _numbers = field_validator(
+        "min_confidence", "min_margin", "max_faces_per_image", "min_face_share", mode="before"
+    )(number)
+
+
+class WhatIf(Shape):
+    """What other settings would have done to the last photos."""
+
+    looked_at: int
+    before: dict[str, int]
+    after: dict[str, int]
+    """Photos by folder kind: `faces` and the categories."""
+    moves: dict[str, int]
+    """By "from -> to"."""

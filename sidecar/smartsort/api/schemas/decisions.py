@@ -1,0 +1,103 @@
+"""Deciding what waits."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, StrictBool
+
+from smartsort.api.schemas.people import NamedPerson, PersonChoice
+from smartsort.api.schemas.shapes import Ask, CategoryName, ListedName, RowId, Shape, asking, example
+
+
+class Approve(Ask):
+    """File under one person, or under several. `face` names the face to assign when it is not obvious.
+
+    With neither `person` nor `people` the suggested person of each photo is taken.
+    """
+
+    person: ListedName | PersonChoice | None = None
+    people: list[NamedPerson] = Field(default=[], max_length=50)
+    face: str | None = Field(default=None, max_length=100)
+
+
+class Refile(Approve):
+    """As `Approve`; `person` or `people` has to be given."""
+
+    model_config = asking(
+        any_of=[
+            {"required": ["person"], "properties": {"person": {"type": ["string", "object"]}}},
+            {"required": ["people"], "properties": {"people": {"minItems": 1}}},
+        ]
+    )
+
+
+_NOTHING_ELSE = {"category": {"type": "null"}, "search": {"enum": ["", None]}, "everything": {"const": False}}
+
+_SELECTIONS: list[Any] = [
+    {"required": ["ids"], "properties": {"ids": {"minItems": 1}, **_NOTHING_ELSE}},
+    *(
+        {"required": [key], "properties": {"ids": {"maxItems": 0}, key: said}}
+        for key, said in (
+            ("category", {"type": "string"}),
+            ("search", {"type": "string", "minLength": 1}),
+            ("everything", {"const": True}),
+        )
+    ),
+]
+
+
+class Selection(Ask):
+    """Items by id, or all that a filter matches. `dry_run` only tells what would happen."""
+
+    model_config = asking(any_of=_SELECTIONS)
+
+    ids: list[RowId] = Field(default=[], max_length=10_000)
+    category: CategoryName | None = None
+    search: str | None = Field(default=None, max_length=300)
+    everything: StrictBool = False
+    """Needed to act on the whole queue without any other filter."""
+    dry_run: StrictBool = False
+
+
+class BulkApprove(Selection):
+    """A `face` belongs to one photo, so it goes with one id alone."""
+
+    approve: Approve = Approve()
+
+
+class Decided(Shape):
+    """What an action did to one item. `event` undoes it."""
+
+    model_config = example(
+        id=7,
+        photo_id=23,
+        action="approved",
+        destination="faces/john_doe/IMG_1.jpg",
+        path="/data/faces/john_doe/IMG_1.jpg",
+        person="John Doe",
+        event=4711,
+        problem=None,
+    )
+
+    id: int
+    """Of the queue's row; 0 for a photo that has none."""
+    photo_id: int
+    action: Literal[
+        "approved", "refiled", "rejected", "skipped", "confirmed", "denied", "rejudged", "undone", "failed",
+        "would_approve", "would_refile", "would_reject", "would_skip", "would_undo",
+    ]  # fmt: skip
+    destination: str | None = None
+    path: str | None = None
+    person: str | None = None
+    event: int | None = None
+    problem: str | None = None
+
+
+class BulkDecided(Shape):
+    """What a bulk action did (or, in a dry run, would do); `event` undoes all of it."""
+
+    decided: list[Decided]
+    done: int
+    failed: int
+    event: int | None = None

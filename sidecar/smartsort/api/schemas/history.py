@@ -1,0 +1,55 @@
+"""What happened, and taking it back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, StrictBool
+
+from smartsort.api.schemas.shapes import Ask, RowId, Shape, asking
+
+
+class EventView(Shape):
+    """Something that happened; `undoable` events can be given to undo."""
+
+    id: int
+    at: str
+    actor: str
+    kind: str
+    photo_id: int | None = None
+    text: str = ""
+    data: dict[str, Any] = {}
+    undoes: int | None = None
+    undone_by: int | None = None
+    undoable: bool = False
+
+
+class EventPage(Shape):
+    events: list[EventView]
+    next_cursor: str | None = None
+
+
+_GIVEN: dict[str, Any] = {
+    "event": {"type": "integer"},
+    "last": {"const": True},
+    "since": {"type": "string"},
+}
+
+_NOT_GIVEN: dict[str, Any] = {"event": {"type": "null"}, "last": {"const": False}, "since": {"type": "null"}}
+
+
+class Undo(Ask):
+    """Take back one event, the last action (`last`), or all actions since a time.
+
+    `dry_run` only tells what would happen.
+    """
+
+    model_config = asking(
+        any_of=[{"required": [key], "properties": {**_NOT_GIVEN, key: _GIVEN[key]}} for key in _GIVEN]
+    )
+
+    event: RowId | None = None
+    last: StrictBool = False
+    since: str | None = Field(default=None, max_length=40, json_schema_extra={"format": "date-time"})
+    """ISO 8601; without a zone it is the server's."""
+    dry_run: StrictBool = False

@@ -1,0 +1,81 @@
+"""Handing photos over."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from smartsort.api.schemas.shapes import Ask, Shape, example
+
+SOURCE_PATTERN = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$"
+"""A source is one line of text."""
+
+
+class UrlIntake(Ask):
+    """A URL to download, and the source to file it as coming from."""
+
+    url: str = Field(max_length=8192)
+    source: str = Field(default="url", max_length=100, json_schema_extra={"pattern": SOURCE_PATTERN})
+
+
+class Result(Shape):
+    """What became of a photo, in the source document's words."""
+
+    model_config = example(
+        status="success",
+        action="sorted",
+        destination="/data/faces/john_doe/IMG_1.jpg",
+        reason="face_match_verified",
+        person="John Doe",
+        hash="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        category=None,
+    )
+
+    status: Literal["success", "error"]
+    action: Literal["sorted", "reviewed", "skipped"] | None = None
+    destination: str | None = None
+    reason: str = ""
+    person: str | None = None
+    hash: str | None = None
+    category: str | None = None
+
+
+class ItemAccepted(Shape):
+    """An item was taken in; ask `link` what became of it."""
+
+    id: str
+    link: str
+    state: str
+    result: Result | None = None
+    """With `?wait=`: set once the item has arrived."""
+
+
+class Item(Shape):
+    """An item handed in over HTTP: a download under way or a photo."""
+
+    id: str
+    """Of the intake, not of the photo."""
+    photo_id: int | None
+    url: str | None
+    source: str
+    state: str
+    """`downloading`, `failed`, or a photo's state."""
+    problem: str | None = None
+    created_at: str
+    result: Result | None = None
+
+
+class ItemPage(Shape):
+    items: list[Item]
+    next_cursor: str | None = None
+
+
+class Have(Shape):
+    """Whether content is known, asked before a download."""
+
+    known: bool
+    alive: bool = False
+    """False when the only copy is in a trash."""
+    place: str | None = None
+    photo_id: int | None = None

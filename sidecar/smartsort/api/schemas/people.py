@@ -1,0 +1,65 @@
+"""People, faces and whom they could be."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, StrictBool
+
+from smartsort.api.schemas.shapes import Ask, ListedName, Shape, asking
+
+
+class PersonView(Shape):
+    """A person of Immich."""
+
+    id: str
+    name: str
+    folder: str = ""
+    hidden: bool = False
+    favourite: bool = False
+    listed: Literal["whitelist", "blacklist"] | None = None
+    photos: int | None = None
+    """Photos smartsort has filed under this person."""
+
+
+class SuggestionView(Shape):
+    person: PersonView
+    similarity: float | None = None
+
+
+class FaceView(Shape):
+    """A face; `number` counts from 1, left to right, and is what is drawn on the picture."""
+
+    id: str
+    number: int
+    box: tuple[int, int, int, int]
+    image_width: int
+    image_height: int
+    person: PersonView | None = None
+    confidence: float | None = None
+    margin: float | None = None
+    runner_up: PersonView | None = None
+    why_unknown: str | None = None
+    suggestions: list[SuggestionView] = []
+
+
+class PersonChoice(Ask):
+    """Whom to file under: an id of Immich, or a name; `create` makes a person of a name nobody has."""
+
+    model_config = asking(
+        any_of=[{"required": [key], "properties": {key: {"type": "string"}}} for key in ("id", "name")]
+    )
+
+    id: str | None = Field(default=None, max_length=100)
+    name: str | None = Field(default=None, max_length=300)
+    create: StrictBool = False
+
+
+def _named(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
+NamedPerson = Annotated[
+    PersonChoice, BeforeValidator(_named, json_schema_input_type=ListedName | PersonChoice)
+]
+"""A name stands for a choice by that name."""

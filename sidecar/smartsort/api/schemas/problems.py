@@ -1,0 +1,18 @@
+"""Errors."""
+
+from __future__ import annotations
+
+from smartsort.api.schemas.history import EventView
+from smartsort.api.schemas.shapes import Shape, example
+
+
+class Problem(Shape):
+    """Every error's body: what failed, on what, and what to do."""
+
+    model_config = example(detail="there is no item 7 in the queue", code="not_found", happened=None)
+
+    detail: str
+    code: str = "error"
+    """Stable: `not_found`, `conflict`, `invalid`, `unauthorised`, `forbidden`, `immich`, `storage`, ..."""
+    happened: EventView | None = None
+    """With `conflict`: what somebody else did to the item meanwhile."""

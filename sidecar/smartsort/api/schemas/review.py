@@ -1,0 +1,128 @@
+"""The queue: what waits, and everything known about one photo."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from smartsort.api.schemas.history import EventView
+from smartsort.api.schemas.people import FaceView, SuggestionView
+from smartsort.api.schemas.shapes import CategoryName, Shape, StateName, example
+
+
+class ReasonView(Shape):
+    """Why: machine-readable, in the source document's short form, and as a sentence."""
+
+    code: str
+    short: str
+    text: str
+    names: list[str] = []
+    numbers: dict[str, float] = {}
+    detail: str = ""
+
+
+class CopyView(Shape):
+    """The other copy of a duplicate and what is known of it."""
+
+    place: str
+    path: str | None = None
+    photo_id: int | None = None
+    asset_id: str | None = None
+    alive: bool = True
+    size: int | None = None
+    width: int | None = None
+    height: int | None = None
+    taken_at: str | None = None
+    thumbnail: str | None = None
+    """Path of its picture below this API."""
+
+
+class QueueItem(Shape):
+    """A photo that waits, as a row of the queue. `id` is the row's, used by all review calls."""
+
+    model_config = example(
+        id=7,
+        photo_id=23,
+        category="low_confidence",
+        filename="IMG_1.jpg",
+        path="/data/review/low_confidence/lowconf_IMG_1.jpg",
+        size=2481153,
+        modified="2026-05-01T12:00:00+00:00",
+        reason="low_confidence: 0.51",
+        text="Perhaps John Doe: confidence 0.51 is below 0.60.",
+        faces_detected=1,
+        suggested_person="John Doe",
+        suggested_person_id="1846d424-c17c-4279-a3c6-612f48268673",
+        source="instagram",
+        created_at="2026-05-01T12:00:09.470+00:00",
+        thumbnail="/api/smart-download/review/items/7/thumbnail",
+    )
+
+    id: int
+    photo_id: int
+    category: CategoryName
+    filename: str
+    path: str
+    size: int
+    modified: str
+    reason: str
+    text: str
+    """The deciding reason as a sentence."""
+    faces_detected: int = 0
+    suggested_person: str | None = None
+    suggested_person_id: str | None = None
+    source: str
+    created_at: str
+    thumbnail: str
+    """Path of its small picture below this API."""
+
+
+class ReviewPage(Shape):
+    """A page of the queue, newest first. `total` counts everything the filter matches."""
+
+    items: list[QueueItem]
+    total: int
+    counts: dict[str, int]
+    """By category, without the filter."""
+    next_cursor: str | None = None
+
+
+class ReviewItem(QueueItem):
+    """One waiting photo with everything known about it."""
+
+    reasons: list[ReasonView] = []
+    faces: list[FaceView] = []
+    suggestions: list[SuggestionView] = []
+    """Closest first, over all faces; the keys 1 to 9 of the terminal UI."""
+    other_copy: CopyView | None = None
+    width: int | None = None
+    height: int | None = None
+    taken_at: str | None = None
+    media_type: str | None = None
+    sha256: str | None = None
+    asset_id: str | None = None
+    origin: str = ""
+    origin_url: str | None = None
+    preview: str = ""
+    policy_version: str = ""
+    action: Literal["pending", "approved", "rejected"] = "pending"
+    """What became of it; an item that was decided can still be looked at and undone."""
+    state: StateName | None = None
+    places: list[str] = []
+    """All places of the photo now, such as `review/unidentified/noface_IMG.jpg`."""
+    history: list[EventView] = []
+
+
+class ReviewStats(Shape):
+    """Counts of the queue."""
+
+    model_config = example(
+        total=23,
+        by_category={"unidentified": 15, "duplicates": 8},
+        oldest="2026-05-01T12:00:09.470+00:00",
+        median_age_seconds=5400.0,
+    )
+
+    total: int
+    by_category: dict[str, int]
+    oldest: str | None = None
+    median_age_seconds: float | None = None

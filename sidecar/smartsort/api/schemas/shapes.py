@@ -1,0 +1,51 @@
+"""What all shapes are made of.
+
+Answers may gain fields; what is asked may hold no key we do not know.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+CategoryName = Literal["duplicates", "unidentified", "low_confidence", "multiple_faces", "unwanted_person"]
+
+StateName = Literal[
+    "arrived", "claimed", "hashed", "unique", "placed", "known",
+    "filed", "review", "skipped", "rejected", "purged",
+]  # fmt: skip
+
+
+def number(value: object) -> object:
+    """Neither text that reads like a number nor true and false: whoever sends those means something else."""
+    if isinstance(value, str | bool):
+        raise ValueError("has to be a number")  # noqa: TRY004 - the error pydantic reports
+    return value
+
+
+RowId = Annotated[int, Field(ge=1, le=2**53 - 1), BeforeValidator(number)]
+
+ListedName = Annotated[str, Field(min_length=1, max_length=300)]
+
+
+class Shape(BaseModel):
+    """Answers may gain fields; a client ignores those it does not know."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Ask(Shape):
+    """What a client sends. Unknown keys are refused: a typing error must not mean something else."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def asking(*, any_of: list[Any]) -> ConfigDict:
+    """A configuration whose description says which keys belong together."""
+    return ConfigDict(extra="forbid", json_schema_extra={"anyOf": any_of})
+
+
+def example(**values: Any) -> ConfigDict:
+    """A configuration whose description shows this value."""
+    return ConfigDict(extra="ignore", json_schema_extra={"examples": [values]})

@@ -1,0 +1,87 @@
+"""Is it on, how is it, and what is wrong with it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from smartsort.api.schemas.shapes import Shape, StateName
+
+
+class TroubleView(Shape):
+    kind: str
+    message: str
+    since: str
+
+
+class InFlight(Shape):
+    """A photo on its way."""
+
+    photo_id: int
+    filename: str
+    source: str
+    state: StateName
+    since: str
+    problem: str | None = None
+
+
+class Status(Shape):
+    """Is it on, how is it."""
+
+    enabled: bool
+    ready: bool
+    version: str
+    immich: str
+    """`connected` or what is wrong."""
+    immich_version: str | None = None
+    immich_url: str | None = None
+    root: str
+    inbox: str
+    inbox_waiting: int = 0
+    unfinished: dict[str, int] = {}
+    in_review: int = 0
+    queues: dict[str, int] = {}
+    """Jobs pending in Immich's queues as last seen."""
+    estimated_wait_seconds: float | None = None
+    """For a photo dropped now; None when unknown."""
+    troubles: list[TroubleView] = []
+    in_flight: list[InFlight] = []
+    calls_to_immich: int = 0
+    started_at: str = ""
+
+
+class Health(Shape):
+    """The process is alive."""
+
+    status: Literal["ok"] = "ok"
+    version: str
+
+
+class Ready(Shape):
+    """Whether it can sort: Immich is connected and nothing is in the way."""
+
+    status: Literal["ready", "waiting"]
+    enabled: bool
+    immich: str
+    troubles: list[TroubleView] = []
+    unfinished: dict[str, int] = {}
+
+
+class MessagesTested(Shape):
+    """How many addresses a test message went to, and what was wrong with those that did not take it."""
+
+    addresses: int
+    problems: list[str] = []
+
+
+class Check(Shape):
+    """One line of the doctor."""
+
+    name: str
+    verdict: Literal["ok", "warning", "broken", "skipped"]
+    detail: str = ""
+    remedy: str = ""
+
+
+class DoctorReport(Shape):
+    checks: list[Check]
+    status: Literal["ok", "degraded", "broken"]

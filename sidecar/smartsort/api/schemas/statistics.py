@@ -1,0 +1,77 @@
+"""How well it goes."""
+
+from __future__ import annotations
+
+from smartsort.api.schemas.shapes import Shape, example
+
+
+class Metric(Shape):
+    """A success metric of the source document and whether it is met."""
+
+    name: str
+    value: float | None
+    target: str
+    met: bool | None
+
+
+class SpotCheckShare(Shape):
+    """What the spot checks say of all automatic filings; shares in per cent.
+
+    `share` is wrong of checked, and the true share lies from `low` to `high` 95 times of 100 (Wilson's score
+    interval). All are null while nothing is checked; `met` is null while the answers leave it open.
+    """
+
+    checked: int
+    wrong: int
+    open: int
+    """Drawn and not answered yet."""
+    share: float | None = None
+    low: float | None = None
+    high: float | None = None
+    target: str = "< 5 %"
+    met: bool | None = None
+
+
+class DayCount(Shape):
+    """One day of the time series, in the server's zone."""
+
+    day: str
+    sorted: int = 0
+    reviewed: int = 0
+    approved: int = 0
+    rejected: int = 0
+
+
+class Summary(Shape):
+    """Statistics over some days, with the source document's keys first."""
+
+    model_config = example(
+        auto_sorted=145,
+        in_review=23,
+        by_person={"john_doe": 85, "sarah_smith": 60},
+        by_category={"unidentified": 15, "duplicates": 8},
+        success_rate=86.3,
+        days=30,
+    )
+
+    auto_sorted: int
+    in_review: int
+    by_person: dict[str, int]
+    by_category: dict[str, int]
+    success_rate: float
+    days: int = 1
+    accepted: int = 0
+    approved: int = 0
+    rejected: int = 0
+    skipped: int = 0
+    duplicates: int = 0
+    healed: int = 0
+    wrong: int = 0
+    """Automatic filings that a human undid or filed elsewhere."""
+    by_source: dict[str, int] = {}
+    by_day: list[DayCount] = []
+    metrics: list[Metric] = []
+    spot_checks: SpotCheckShare | None = None
+    queue_total: int = 0
+    queue_age: dict[str, int] = {}
+    """Waiting photos by age: `hour`, `day`, `week`, `older`."""
