@@ -47,7 +47,7 @@ from smartsort.pipeline.runner import NothingProved, Runner, Stage
 from smartsort.pipeline.shelve import Shelve
 from smartsort.pipeline.trouble import Trouble, Troubles
 from smartsort.pipeline.unassigned import Unassigned
-from smartsort.pipeline.upkeep import Backups, Memory, later
+from smartsort.pipeline.upkeep import Backups, Memory
 from smartsort.ports import PhotoServer
 
 if TYPE_CHECKING:
@@ -73,6 +73,9 @@ MAKE_WAY_SECONDS = 0.1
 
 COUNT_SECONDS = 30.0
 """Between two looks at what is new for the statistics."""
+
+LATER_SECONDS = 10.0
+"""Until work begins that nobody waits for: copying or counting a large ledger would hold up the start."""
 
 
 def layout_of(settings: Settings) -> Layout:
@@ -349,7 +352,10 @@ def _wire(
 
     async def count_step() -> bool | float:
         """Keeps the daily totals near, so that nobody who asks for statistics waits for them."""
-        await spot_checks.catch_up(context.ledger, settings.spot_check_share)
+        if await context.ledger.aread(spot_checks.behind):
+            share = settings.spot_check_share
+            await context.ledger.awrite(lambda db: spot_checks.draw_chunk(db, share))
+            return True
         if await context.ledger.aread(statistics.uncounted) == 0:
             return COUNT_SECONDS
         return await context.ledger.awrite(statistics.count_chunk) == statistics.CHUNK or COUNT_SECONDS
@@ -365,12 +371,11 @@ def _wire(
         Stage("outbox", (State.FILED, State.REVIEW), outbox.step, ()),
         Stage("downloads", (), downloads.step, ()),
         Stage("notify", (), notifier.step, ()),
-        Stage("reconcile", (), later(Reconcile(context).step), immich),
+        Stage("reconcile", (), Reconcile(context).step, immich, LATER_SECONDS),
         Stage("tidy", (), Tidy(context).step, ()),
-        Stage("backup", (), later(_backups(settings, context).step), ()),
         Stage("memory", (), Memory(context).step, ()),
         Stage("retention", (), retention.step, ()),
-        Stage("statistics", (), later(count_step), ()),
+        Stage("statistics", (), count_step, (), LATER_SECONDS),
     ]
     sidecar = Sidecar(
         settings,
@@ -392,12 +397,13 @@ def _wire(
         _workers=workers,
     )
     stages.insert(0, Stage("connection", (), _connection(sidecar), immich))
+    stages.append(Stage("backup", (), _backups(settings, context, sidecar.runner).step, (), LATER_SECONDS))
     return sidecar
 
 
-def _backups(settings: Settings, context: Context) -> Backups:
-    folder = os.path.join(context.layout.root, "backup")
-    return Backups(context, folder, settings.backup.interval_hours, settings.backup.keep)
+def _backups(settings: Settings, context: Context, runner: Runner) -> Backups:
+    folder, when = os.path.join(context.layout.root, "backup"), settings.backup
+    return Backups(context, folder, when.interval_hours, when.keep, runner.stop.is_set)
 
 
 def _connection(sidecar: Sidecar) -> Callable[[], Awaitable[float]]:

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from tests.faults.deliveries import Stock, judge
 from tests.faults.world import world
 
+from smartsort import bootstrap
 from smartsort.actions import Choice
 from smartsort.audit import Audit, Weight
 from smartsort.cli.main import cli
@@ -23,7 +24,8 @@ from smartsort.config import load_settings
 from smartsort.errors import LedgerError
 from smartsort.files.layout import Layout
 from smartsort.immich import ImmichServer
-from smartsort.ledger.backup import backup, backups, made_at, thin_out
+from smartsort.ledger import backup as ledger_backup
+from smartsort.ledger.backup import GivenUp, backup, backups, check, made_at, thin_out
 from smartsort.ledger.database import Ledger
 from smartsort.pipeline.upkeep import Backups
 from smartsort.rescue.rebuild import rebuild, restore
@@ -78,7 +80,50 @@ def test_a_backup_is_whole_beside_a_writer_and_old_ones_go(tmp_path):
     assert os.listdir(tmp_path / "backup") != []
 
 
-async def test_the_schedule(tmp_path):
+def test_a_backup_is_of_one_instant_although_writes_come_in_its_middle(tmp_path, monkeypatch):
+    monkeypatch.setattr(ledger_backup, "_PAGES", 1)
+    with Ledger(str(tmp_path / "l.db")) as ledger:
+
+        def write_on():
+            ledger.write(lambda db: db.conn.execute("INSERT INTO facts VALUES (hex(randomblob(8)), '1')"))
+            return False
+
+        write_on()
+        path = backup(ledger.path, str(tmp_path / "backup"), NOW, give_up=write_on)
+        assert ledger.read(lambda db: db.conn.execute("SELECT count(*) FROM facts").fetchone()[0]) > 20
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT count(*) FROM facts").fetchone()[0] == 1
+
+
+@pytest.mark.parametrize("asked", [1, 10, "in the check"])
+def test_a_backup_that_is_given_up_leaves_nothing(tmp_path, monkeypatch, asked):
+    monkeypatch.setattr(ledger_backup, "_PAGES", 1)
+    checking = []
+    monkeypatch.setattr(ledger_backup, "check", lambda *a: checking.append(1) or check(*a))
+    times = []
+
+    def give_up():
+        times.append(1)
+        return bool(checking) if asked == "in the check" else len(times) >= asked
+
+    with Ledger(str(tmp_path / "l.db")) as ledger:
+        rows = [(f"f{n}", '"x"') for n in range(50_000)]
+        ledger.write(lambda db: db.conn.executemany("INSERT INTO facts VALUES (?, ?)", rows))
+        with pytest.raises(GivenUp):
+            backup(ledger.path, str(tmp_path / "backup"), NOW, give_up=give_up)
+    assert os.listdir(tmp_path / "backup") == []
+
+
+async def test_a_stop_does_not_wait_for_a_backup(tmp_path):
+    async with world(str(tmp_path / "root")) as here:
+        sidecar = await here.start()
+        folder = str(tmp_path / "backup")
+        await Backups(sidecar.context, folder, 1.0, 2, stopping=lambda: True).step()
+        assert os.listdir(folder) == []
+
+
+async def test_the_schedule(tmp_path, monkeypatch):
+    monkeypatch.setattr(bootstrap, "LATER_SECONDS", 0.1)
     async with world(str(tmp_path / "root")) as here:
         sidecar = await here.start()
         folder = os.path.join(here.root, "backup")

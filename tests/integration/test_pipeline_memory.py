@@ -6,8 +6,7 @@ import pytest
 from tests.fakes import close_world
 from tests.moody import MoodyWorld, at_rest
 
-from smartsort.pipeline.runner import NothingProved
-from smartsort.pipeline.upkeep import LATER_SECONDS, TRIM_SECONDS, Memory, later
+from smartsort.pipeline.upkeep import TRIM_SECONDS, Memory
 
 
 @pytest.fixture
@@ -30,18 +29,3 @@ async def test_it_is_given_back_only_while_nothing_is_on_its_way(place):
 
 async def test_where_it_cannot_be_given_back_nothing_is_tried(place):
     assert await Memory(place.context, trim=None).step() is None
-
-
-async def test_what_nobody_waits_for_begins_after_the_start_and_then_goes_on():
-    done = []
-
-    async def step():
-        done.append(len(done))
-        return True
-
-    put_off = later(step)
-    first = await put_off()
-    assert (first, done) == (LATER_SECONDS, [])
-    assert isinstance(first, NothingProved), "having done nothing ends no trouble"
-    assert [await put_off(), await put_off()] == [True, True]
-    assert done == [0, 1]

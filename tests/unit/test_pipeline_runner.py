@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -277,3 +278,17 @@ async def test_a_ledger_that_cannot_grow_does_not_end_the_run():
     place.stage("other", then=0.001)
     await asyncio.wait_for(place.runner.run(), 30)
     assert place.told == [("storage", True), ("storage", False)]
+
+
+async def test_a_stage_may_begin_later_and_holds_up_no_end():
+    place = Place()
+    first = place.stage("first", then=0.001)
+    late = place.stage("late")
+    soon_after = place.stage("soon after", then=0.001)
+    place.stages[1] = replace(place.stages[1], after_seconds=1000.0)
+    place.stages[2] = replace(place.stages[2], after_seconds=0.001)
+    running = asyncio.create_task(place.runner.run())
+    await soon(lambda: len(first) > 3 and soon_after)
+    place.stop()
+    await asyncio.wait_for(running, 10)
+    assert late == []

@@ -6,7 +6,7 @@ import logging
 import os
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 
@@ -20,13 +20,28 @@ log = logging.getLogger(__name__)
 _NAME = re.compile(r"smartsort-(\d{8}T\d{6}Z)(-before-[\w-]+)?\.db")
 _STAMP = "%Y%m%dT%H%M%SZ"
 
+_PAGES = 4096
+"""Copied at a time: 16 MB, a moment."""
 
-def backup(ledger: str, folder: str, now: datetime, label: str = "") -> str:
+
+class GivenUp(Exception):
+    """The backup was not wanted any more; nothing of it is left."""
+
+
+def backup(
+    ledger: str, folder: str, now: datetime, label: str = "", give_up: Callable[[], bool] = lambda: False
+) -> str:
     """Copy a ledger as it is at this instant, check the copy, and return its path.
 
-    Writers go on meanwhile. The copy appears under its name only when it is whole and on the disk. Raises
-    StorageError, StorageFull, LedgerError when the copy (and so perhaps the ledger) is damaged.
+    Writers go on meanwhile. The copy appears under its name only when it is whole and on the disk. `give_up`
+    is asked again and again; once it is true, GivenUp is raised. Raises StorageError, StorageFull,
+    LedgerError when the copy (and so perhaps the ledger) is damaged.
     """
+
+    def go_on(*_: object) -> None:
+        if give_up():
+            raise GivenUp
+
     name = f"smartsort-{now.astimezone(UTC).strftime(_STAMP)}{label}.db"
     target = os.path.join(folder, name)
     temporary = f"{target}.part"
@@ -36,20 +51,28 @@ def backup(ledger: str, folder: str, now: datetime, label: str = "") -> str:
             os.unlink(temporary)
     try:
         with closing(read_only(ledger).conn) as source, closing(sqlite3.connect(temporary)) as copy:
-            # All pages in one go: one read transaction, so that no write makes it start anew.
-            source.backup(copy, pages=-1)
+            # A read transaction around it all, so that no write makes it start anew.
+            source.execute("BEGIN")
+            source.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            source.backup(copy, pages=_PAGES, progress=go_on)
             copy.execute("PRAGMA journal_mode = DELETE")
+            copy.set_progress_handler(give_up, 100_000)
             check(copy, temporary)
+        go_on()
         with _storage(folder):
             _to_the_disk(temporary)
             os.replace(temporary, target)
             _to_the_disk(folder)
     except sqlite3.OperationalError as problem:
+        go_on()
         if "full" in str(problem):
             raise StorageFull(f"no room for a backup of the ledger in {shown(folder)}") from problem
         raise StorageError(f"the ledger could not be backed up to {shown(folder)}: {problem}") from problem
     except sqlite3.DatabaseError as problem:
         raise LedgerError(f"the ledger {shown(ledger)} could not be copied: {problem}") from problem
+    except LedgerError:
+        go_on()  # a check that was broken off found nothing
+        raise
     finally:
         with suppress(OSError):
             os.unlink(temporary)

@@ -36,10 +36,6 @@ DRAIN_SECONDS = 8.0
 """How long a step that is under way may take to finish after SIGTERM; Docker kills after 10."""
 
 
-Step = Callable[[], Awaitable[bool | float | None]]
-"""A batch of work; `Stage` says what it answers."""
-
-
 class NothingProved(float):
     """Seconds until a step wants to try again what failed; until then its troubles go on."""
 
@@ -52,12 +48,14 @@ class Stage:
     number for "again in so many seconds", None for "nothing to do until a bell rings". A number that is
     `NothingProved` ends no trouble. `uses` names the
     kinds of trouble about which a step that did something proves that they need not go on.
+    `after_seconds`: from the start until the first step.
     """
 
     name: str
     takes: tuple[State, ...]
-    step: Step
+    step: Callable[[], Awaitable[bool | float | None]]
     uses: tuple[str, ...] = ()
+    after_seconds: float = 0.0
 
 
 class Runner:
@@ -111,6 +109,8 @@ class Runner:
 
     async def _work(self, stage: Stage) -> None:
         backoff = self.first_backoff
+        if stage.after_seconds:
+            await self._sleep(stage.after_seconds)
         while not self.stop.is_set():
             try:
                 result = await stage.step()

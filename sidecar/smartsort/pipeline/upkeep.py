@@ -10,37 +10,26 @@ from datetime import timedelta
 
 from smartsort.files.shown import shown
 from smartsort.ledger import photos
-from smartsort.ledger.backup import backup, backups, made_at, thin_out
+from smartsort.ledger.backup import GivenUp, backup, backups, made_at, thin_out
 from smartsort.pipeline.context import Context
-from smartsort.pipeline.runner import NothingProved, Step
 
 log = logging.getLogger(__name__)
 
 LONGEST_PAUSE = 3600.0
 
-LATER_SECONDS = 10.0
-"""Until work begins that nobody waits for: copying or counting a large ledger would hold up the start."""
-
-
-def later(step: Step) -> Step:
-    """The step, put off for `LATER_SECONDS` the first time."""
-    begun = False
-
-    async def put_off() -> bool | float | None:
-        nonlocal begun
-        if begun:
-            return await step()
-        begun = True
-        return NothingProved(LATER_SECONDS)
-
-    return put_off
-
 
 class Backups:
     """Copies the ledger on a schedule and keeps the newest few."""
 
-    def __init__(self, context: Context, folder: str, interval_hours: float, keep: int) -> None:
-        self._context, self._folder = context, folder
+    def __init__(
+        self,
+        context: Context,
+        folder: str,
+        interval_hours: float,
+        keep: int,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._context, self._folder, self._stopping = context, folder, stopping
         self._interval, self._keep = timedelta(hours=interval_hours), keep
 
     async def step(self) -> float:
@@ -51,7 +40,11 @@ class Backups:
         done = [p for p in await asyncio.to_thread(backups, self._folder) if "-before-" not in p]
         due = made_at(done[0]) + self._interval if done else now
         if due <= now:
-            path = await asyncio.to_thread(backup, self._context.ledger.path, self._folder, now)
+            ledger = self._context.ledger.path
+            try:
+                path = await asyncio.to_thread(backup, ledger, self._folder, now, give_up=self._stopping)
+            except GivenUp:
+                return LONGEST_PAUSE
             await asyncio.to_thread(thin_out, self._folder, self._keep)
             log.info("the ledger is backed up to %s", shown(path))
             due = now + self._interval
