@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from smartsort.ledger import events
+from smartsort.ledger import events, spot_checks, statistics
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.records import NewEvent
 
@@ -32,6 +32,14 @@ def fill(ledger: Ledger, count: int, root: str = "/data") -> None:
     for start in range(1, count + 1, CHUNK):
         last = min(count, start + CHUNK - 1)
         ledger.write(lambda db, a=start, b=last: _fill(db, a, b, count, root))  # type: ignore[misc]
+
+
+def count(ledger: Ledger) -> None:
+    """What a sidecar does with a history while it grows: daily totals, and the draw of spot checks."""
+    while ledger.read(statistics.uncounted):
+        ledger.write(statistics.count_chunk)
+    while ledger.read(spot_checks.behind):
+        ledger.write(lambda db: spot_checks.draw_chunk(db, 0.05))
 
 
 def _fill(db: Database, first: int, last: int, count: int, root: str) -> None:

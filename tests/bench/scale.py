@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from sqlite_utils import Database
-from tests.bench.ledgers import fill
+from tests.bench.ledgers import count, fill
 from tests.bench.report import Figure, median
 from tests.bench.sidecar import resident_mb
 
@@ -33,8 +33,7 @@ def run(scratch: str, *, quick: bool) -> Iterator[Figure]:
     for size, path in paths.items():
         with Ledger(path) as ledger:
             fill(ledger, size)
-            while ledger.read(statistics.uncounted):
-                ledger.write(statistics.count_chunk)
+            count(ledger)
     for size, path in paths.items():
         memory = _in_a_process("memory", {size: path})["memory"]
         yield Figure("memory", f"a process that did all of it at {size:,}", memory, "MB", None, 150)

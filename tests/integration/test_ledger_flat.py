@@ -1,10 +1,10 @@
 """What a question costs does not grow with the ledger: counted in steps of SQLite, never in time."""
 
 import pytest
-from tests.bench.ledgers import fill
+from tests.bench.ledgers import count, fill
 from tests.bench.scale import operations
 
-from smartsort.ledger import photos, statistics
+from smartsort.ledger import photos
 from smartsort.ledger.database import Ledger
 from smartsort.pipeline import reconcile
 
@@ -18,8 +18,7 @@ def ledgers(tmp_path_factory):
     for size in (SMALL, LARGE):
         opened[size] = Ledger(f"{folder}/{size}.db")
         fill(opened[size], size)
-        while opened[size].read(statistics.uncounted):
-            opened[size].write(statistics.count_chunk)
+        count(opened[size])
     yield opened
     for ledger in opened.values():
         ledger.close()
