@@ -120,6 +120,19 @@ def test_the_log_is_text_for_people_or_json_for_machines(capsys, logging_as_befo
     assert "ValueError: invalid literal" in said["exception"]
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_an_error_in_the_log_tells_no_values_of_variables(capsys, logging_as_before, form):
+    common.configure_logging("info", form)
+    secret = "not-for-the-log"
+    try:
+        int(secret[:4])
+    except ValueError:
+        logging.getLogger("smartsort.x").exception("it failed")
+    said = capsys.readouterr().err
+    assert "ValueError" in said
+    assert secret not in said
+
+
 def test_a_request_is_not_worth_a_line_of_the_log(capsys, logging_as_before):
     common.configure_logging("info", "text")
     logging.getLogger("httpx").info("HTTP Request: GET /api/people")

@@ -135,6 +135,8 @@ def test_the_sidecar_runs_without_what_it_does_not_need():
         "    main(['serve', '--help'])\n"
         "except SystemExit:\n"
         "    pass\n"
+        "from smartsort.cli.common import configure_logging\n"
+        "configure_logging('info', 'text')\n"
         "import smartsort.api.app, smartsort.immich, smartsort.confidence, smartsort.service, uvicorn\n"
         f"print('loaded:', [name for name in {needless!r} if sys.modules.get(name) is not None])\n"
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,9 +34,24 @@ def load(config_path: str | None, root: str | None, overrides: Mapping[str, Any]
     return settings
 
 
+@contextmanager
+def _missing(name: str) -> Iterator[None]:
+    """Meanwhile there is no such module for whoever could do with it, unless it is loaded already."""
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+
+
 def configure_logging(level: str, form: str) -> None:
     """Log to standard error, as text for people or as one JSON object a line."""
-    import structlog
+    with _missing("rich"):
+        # structlog would load rich for tracebacks with all local variables, and one of them may be a token.
+        import structlog
 
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
@@ -43,7 +59,9 @@ def configure_logging(level: str, form: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]
-    renderer: Any = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    renderer: Any = structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )
     if form == "json":
         shared.append(structlog.processors.format_exc_info)
         renderer = structlog.processors.JSONRenderer()
