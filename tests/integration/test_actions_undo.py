@@ -241,6 +241,37 @@ async def test_a_name_taken_meanwhile_becomes_another_and_is_still_undone(place)
     place.check()
 
 
+async def test_what_was_taken_back_since_is_not_done_and_taken_back_again(place):
+    """It changes nothing any more; each further undo would double the history else."""
+    photo_id = await one(place, "stranger_1.jpg")
+    since = place.clock.now()
+    [approved] = await place.actions.approve([photo_id], BELLA, "eva")
+    [undone] = await place.actions.undo(approved.event, "eva")
+    assert list(await place.actions.undo_since(since, "eva")) == []
+    [redone] = await place.actions.undo(undone.event, "eva")
+    await place.actions.refile([photo_id], [Choice("Carl", create=True)], "eva")
+    taken = [a.event for a in await place.actions.undo_since(since, "eva")]
+    of = place.ledger.read(lambda db: [events.get(db, i).undoes for i in taken])
+    assert len(of) == 2
+    assert of[1] == approved.event, "the approval itself, not its redoing"
+    assert redone.event not in of
+    assert place.places(photo_id) == ["review/unidentified/unknown_stranger_1.jpg"]
+    assert list(await place.actions.undo_since(since, "eva")) == []
+    place.check()
+
+
+async def test_the_undo_of_what_was_done_before_then_is_taken_back(place):
+    photo_id = await one(place, "stranger_1.jpg")
+    [approved] = await place.actions.approve([photo_id], BELLA, "eva")
+    await place.tell(minutes=1)
+    since = place.clock.now()
+    await place.actions.undo(approved.event, "eva")
+    [redone] = await place.actions.undo_since(since, "eva")
+    assert redone.ok
+    assert place.places(photo_id) == ["faces/bella/stranger_1.jpg"]
+    place.check()
+
+
 # --- a thousand operations -------------------------------------------------------------------
 
 NAMES = ("anna", "bella", "stranger", "none", "anna+bella", "anna+stranger", "nobody")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from smartsort.actions import undo as undoing
 from smartsort.actions.decide import file_under, put_off, throw_away
 from smartsort.actions.plan import Plan
 from smartsort.actions.purge import Purge
-from smartsort.actions.rearrange import Rearrange, conflict
+from smartsort.actions.rearrange import BATCH, Rearrange, conflict
 from smartsort.actions.rejudge import Adjustable, Rejudge, Wanted, planner
 from smartsort.actions.values import (
     Acted,
@@ -235,7 +235,7 @@ class Actions:
         if event.photo_id is not None:
             return await self._undo_all([event], actor, None, dry_run=dry_run)
         found = await ledger.aread(lambda db: undoing.members(db, event))
-        open_ones = [e for e in found if await ledger.aread(lambda db, i=e.id: events.undone(db, i)) is None]  # type: ignore[misc]
+        open_ones = await ledger.aread(lambda db: undoing.standing(db, found))
         if not open_ones and "settings" not in event.data:
             raise NotUndoable(f"all {len(found)} parts of event {event.id} are taken back already")
         return await self._undo_all(open_ones, actor, event, dry_run=dry_run)
@@ -243,11 +243,7 @@ class Actions:
     async def _undo_all(
         self, found: Sequence[Event], actor: str, group_of: Event | None, *, dry_run: bool
     ) -> Batch:
-        """In waves, newest first.
-
-        A photo's older event can be planned only when its newer one is taken back, and a name can be given
-        back only when its holder has left it.
-        """
+        """In waves, newest first."""
         if dry_run:
             return Batch(await self._foresee_undo(found))
         group = None
@@ -260,34 +256,31 @@ class Actions:
                 await self._restore_settings(settings, actor)
             group = await self._group(what, actor, group_of.id if group_of else None)
         acted: list[Acted] = []
-        wave: list[Plan] = []
-        for event in found:
-            if any(p.photo.id == event.photo_id for p in wave):
-                acted += await self._rearrange.run(wave, actor, group)
-                wave = []
-            plan = await self._context.ledger.aread(lambda db, e=event: undoing.plan(db, e))  # type: ignore[misc]
-            if isinstance(plan, Acted):
-                acted.append(plan)
-                continue
-            if _wants_a_name_of(plan, wave):
-                acted += await self._rearrange.run(wave, actor, group)
-                wave = []
-            wave.append(plan)
-        acted += await self._rearrange.run(wave, actor, group)
+        done = 0
+        while done < len(found):
+            rest = found[done : done + BATCH]
+            wave = await self._context.ledger.aread(lambda db, rest=rest: undoing.wave(db, rest))  # type: ignore[misc]
+            acted += [one for one in wave if isinstance(one, Acted)]
+            acted += await self._rearrange.run([one for one in wave if isinstance(one, Plan)], actor, group)
+            done += len(wave)
         return Batch(tuple(acted), group)
 
     async def _foresee_undo(self, found: Sequence[Event]) -> tuple[Acted, ...]:
         """What would happen; of several events of one photo only the newest can be foreseen in full."""
-        seen: set[int | None] = set()
-        out: list[Acted] = []
-        for event in found:
-            if event.photo_id in seen:
-                out.append(Acted(event.photo_id or 0, "would_undo"))
-                continue
-            seen.add(event.photo_id)
-            plan = await self._context.ledger.aread(lambda db, e=event: undoing.plan(db, e))  # type: ignore[misc]
-            out.append(plan if isinstance(plan, Acted) else self._would(plan))
-        return tuple(out)
+
+        def foresee(db: Database) -> tuple[Acted, ...]:
+            seen: set[int | None] = set()
+            out: list[Acted] = []
+            for event in found:
+                if event.photo_id in seen:
+                    out.append(Acted(event.photo_id or 0, "would_undo"))
+                    continue
+                seen.add(event.photo_id)
+                plan = undoing.plan(db, event)
+                out.append(plan if isinstance(plan, Acted) else self._would(plan))
+            return tuple(out)
+
+        return await self._context.ledger.aread(foresee)
 
     # --- other settings ----------------------------------------------------------------------
 
@@ -438,11 +431,6 @@ class Actions:
             area, _, rest = first.partition("/")
             path = f"{shown(self._context.folder(Area(area)))}/{rest}"
         return Acted(plan.photo.id, f"would_{_WORD[plan.done]}", person=plan.person, names=names, path=path)
-
-
-def _wants_a_name_of(plan: Plan, wave: Iterable[Plan]) -> bool:
-    wanted = {(w.area, f"{w.folder}/{w.wanted}") for w in plan.wishes}
-    return any((n.area, n.path) in wanted for other in wave for n in other.removes)
 
 
 def _not_expected(db: Database, photo_id: int, expect: Sequence[State]) -> Acted:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import heapq
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlite_utils import Database
 
 from smartsort.actions.plan import Message, Plan, Waiting, Wish, in_library, source_of, wishes_in
-from smartsort.actions.rearrange import ACTS
+from smartsort.actions.rearrange import ACTS, BATCH
 from smartsort.actions.values import Acted
 from smartsort.core.model import Category, Decision, Evidence, Outcome, Person, Reason, State
 from smartsort.ledger import arrangement, events, photos
@@ -57,12 +57,23 @@ def in_the_way(db: Database, event: Event) -> Event | None:
 
     What was taken back does not count, nor does the taking back of something that is later itself.
     """
-    for later in events.of_photo(db, event.photo_id or 0):
+    history = events.of_photo(db, event.photo_id or 0)
+    taken_back = _taken_back(reversed(history))
+    for later in history:
         if later.id <= event.id or later.kind not in ACTS or (later.undoes or 0) > event.id:
             continue
-        if events.undone(db, later.id) is None:
+        if later.id not in taken_back:
             return later
     return None
+
+
+def _taken_back(newest_first: Iterable[Event]) -> set[int]:
+    """Ids of the events that one of these takes back, what was taken back itself left out."""
+    found: set[int] = set()
+    for event in newest_first:
+        if event.undoes is not None and event.id not in found:
+            found.add(event.undoes)
+    return found
 
 
 def members(db: Database, group: Event) -> list[Event]:
@@ -77,7 +88,7 @@ def since(db: Database, at: str) -> list[Event]:
     """What can be taken back of everything since `at`, newest first.
 
     Automatic reviews are left out: taken back, the photo would only be judged again. So are groups, whose
-    members are here themselves.
+    members are here themselves, and what was done and taken back since: it changes nothing any more.
     """
     kinds = tuple(k for k in UNDOABLE if k not in ("group", "reviewed", "skipped"))
     marks = ",".join("?" * len(kinds))
@@ -86,7 +97,14 @@ def since(db: Database, at: str) -> list[Event]:
         " ORDER BY id DESC",
         (at, *kinds),
     ).fetchall()
-    return [found for (i,) in rows if (found := events.get(db, int(i))) is not None]
+    found = [event for (i,) in rows if (event := events.get(db, int(i))) is not None]
+    ids, taken_back = {event.id for event in found}, _taken_back(found)
+    return [event for event in found if event.id not in taken_back and event.undoes not in ids]
+
+
+def standing(db: Database, found: Iterable[Event]) -> list[Event]:
+    """Those that are not taken back."""
+    return [event for event in found if events.undone(db, event.id) is None]
 
 
 def last_of(db: Database, actor: str | None) -> Event | None:
@@ -108,6 +126,28 @@ def last_of(db: Database, actor: str | None) -> Event | None:
         group = event.data.get("group")
         return (events.get(db, int(group)) if group is not None else None) or event
     return None
+
+
+def wave(db: Database, found: Sequence[Event]) -> list[Plan | Acted]:
+    """What becomes of the first of these events: as many as can be taken back side by side, one at least.
+
+    A photo's older event can be planned only when its newer one is taken back, and a name can be given back
+    only when its holder has left it.
+    """
+    planned: list[Plan | Acted] = []
+    under_way: set[int] = set()
+    being_left: set[tuple[Area, str]] = set()
+    for event in found[:BATCH]:
+        if event.photo_id in under_way:
+            break
+        next_one = plan(db, event)
+        if isinstance(next_one, Plan):
+            if any((w.area, f"{w.folder}/{w.wanted}") in being_left for w in next_one.wishes):
+                break
+            under_way.add(next_one.photo.id)
+            being_left |= {(n.area, n.path) for n in next_one.removes}
+        planned.append(next_one)
+    return planned
 
 
 def plan(db: Database, event: Event) -> Plan | Acted:
