@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -9,6 +10,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from smartsort.core.naming import shard_folder
 from smartsort.ledger import events, spot_checks, statistics
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.records import NewEvent
@@ -19,6 +21,9 @@ WAITING = 200
 LATELY = 800
 """Photos of the last thirty days, whatever the size: what grows with a collection is its past, and what is
 shown of the present should not cost more for it."""
+
+SHARD = 20_000
+"""Photos in one library of Immich, as `immich.shard_size` has it."""
 
 CHUNK = 20_000
 END = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -48,12 +53,12 @@ def _fill(db: Database, first: int, last: int, count: int, root: str) -> None:
     execute(
         "INSERT INTO photos (id, state, source, origin, original_name, size, mtime_ns, sha256, sha1, shard,"
         " category, person_name, auto_sorted, media_kind, media_type, extension, arrived_at, routed_at)"
-        " VALUES (?,?,'phone','inbox',?,4000000,?,?,?,1,?,?,?,'image','image/jpeg','jpg',?,?)",
-        [r[:-1] for r in rows],
+        " VALUES (?,?,'phone','inbox',?,4000000,?,?,?,?,?,?,?,'image','image/jpeg','jpg',?,?)",
+        [(*r[:6], _shard(r[0]), *r[6:-1]) for r in rows],
     )
     execute(
         "INSERT INTO names (photo_id, area, path, size, mtime_ns, sha256) VALUES (?,'library',?,4000000,?,?)",
-        [(r[0], f"shard-0001/{r[4][:2]}/{r[4][:16]}/{r[2]}", r[3], r[4]) for r in rows],
+        [(r[0], f"{shard_folder(_shard(r[0]))}/{r[4][:2]}/{r[4][:16]}/{r[2]}", r[3], r[4]) for r in rows],
     )
     execute(
         "INSERT INTO names (photo_id, area, path, size, mtime_ns, sha256) VALUES (?,?,?,4000000,?,?)",
@@ -86,6 +91,15 @@ def _history(row: tuple[Any, ...]) -> Iterator[NewEvent]:
         yield NewEvent("reviewed", row[0], {"category": row[6]})
 
 
+def digest(number: int) -> str:
+    """What stands for the SHA-256 of a photo: as far from that of the next photo as a real one."""
+    return hashlib.sha256(str(number).encode()).hexdigest()
+
+
+def _shard(photo_id: int) -> int:
+    return (photo_id - 1) // SHARD + 1
+
+
 def _area(row: tuple[Any, ...]) -> str:
     return "faces" if row[1] == "filed" else "review"
 
@@ -107,8 +121,8 @@ def _rows(first: int, last: int, count: int) -> Iterator[tuple[Any, ...]]:
             "review" if waiting else "filed",
             f"IMG_{number:07}.jpg",
             1_700_000_000_000_000_000 + number,
-            f"{number:064x}",
-            f"{number:040x}",
+            digest(number),
+            digest(number)[:40],
             "unidentified" if waiting else None,
             None if waiting else person,
             0 if waiting else 1,

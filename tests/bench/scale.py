@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from sqlite_utils import Database
-from tests.bench.ledgers import count, fill
+from tests.bench.ledgers import count, digest, fill
 from tests.bench.report import Figure, median
 from tests.bench.sidecar import resident_mb
 
@@ -52,10 +52,10 @@ def _in_a_process(what: str, paths: dict[int, str]) -> dict[str, Any]:
     return answer
 
 
-def operations(size: int) -> dict[str, Callable[[Database], object]]:
-    """What is asked of a ledger with so many photos, by name."""
+def operations(size: int, turn: int = 0) -> dict[str, Callable[[Database], object]]:
+    """What is asked of a ledger with so many photos, by name. Each turn is about other photos."""
     today = date(2026, 11, 22)
-    shas = {10**9 + n: f"{n * 7919 % size + 1:064x}" for n in range(50)}
+    shas = {10**9 + n: digest((turn * 50 + n) * 7919 % size + 1) for n in range(50)}
     return {
         "duplicate check of 50": lambda db: photos.copies_of(db, shas),
         "review page of 50": lambda db: review.page(db, limit=50),
@@ -85,7 +85,7 @@ def costs(paths: dict[int, str]) -> dict[str, list[float]]:
         samples: dict[str, dict[int, list[float]]] = {name: {s: [] for s in paths} for name in operations(1)}
         for turn in range(WARM_UP + ROUNDS):
             for size, ledger in ledgers.items():
-                for name, operation in operations(size).items():
+                for name, operation in operations(size, turn).items():
                     started = time.process_time()
                     for _ in range(TIMES):
                         ledger.read(operation)
