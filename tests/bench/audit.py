@@ -75,12 +75,10 @@ def _make_files(layout: Layout, names: Iterable[tuple[str, str, str, int, int]])
     there: set[str] = set()
     for own, area, other, length, mtime_ns in names:
         first, second = f"{layout.library}/{own}", f"{areas[area]}/{other}"
-        # Each photo has a folder of its own in the library; those above it are few.
-        for folder in (os.path.dirname(os.path.dirname(first)), os.path.dirname(second)):
+        for folder in (os.path.dirname(first), os.path.dirname(second)):
             if folder not in there:
                 os.makedirs(folder, exist_ok=True)
                 there.add(folder)
-        os.mkdir(os.path.dirname(first))
         with open(first, "wb") as file:
             file.truncate(length)
         os.utime(first, ns=(mtime_ns, mtime_ns))

@@ -58,7 +58,7 @@ def _fill(db: Database, first: int, last: int, count: int, root: str) -> None:
     )
     execute(
         "INSERT INTO names (photo_id, area, path, size, mtime_ns, sha256) VALUES (?,'library',?,4000000,?,?)",
-        [(r[0], f"{shard_folder(_shard(r[0]))}/{r[4][:2]}/{r[4][:16]}/{r[2]}", r[3], r[4]) for r in rows],
+        [(r[0], f"{shard_folder(_shard(r[0]))}/{r[4][:2]}/{r[2]}", r[3], r[4]) for r in rows],
     )
     execute(
         "INSERT INTO names (photo_id, area, path, size, mtime_ns, sha256) VALUES (?,?,?,4000000,?,?)",
