@@ -32,7 +32,7 @@ ListedName = Annotated[str, Field(min_length=1, max_length=300)]
 class Shape(BaseModel):
     """Answers may gain fields; a client ignores those it does not know."""
 
-    model_config = ConfigDict(extra="ignore", defer_build=True)
+    model_config = ConfigDict(extra="ignore")
 
 
 class Ask(Shape):
