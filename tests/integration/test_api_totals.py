@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smartsort.api.statistics import percentage, summarised
-from smartsort.ledger import events, statistics
+from smartsort.ledger import events, facts, statistics
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.records import Event, NewEvent
 from smartsort.ledger.statistics import What, local_day, tally
@@ -87,12 +87,46 @@ def test_a_decision_taken_back_does_not_count() -> None:
 
 def test_healed() -> None:
     later = event(3, "sorted", {"people": ["John Doe"]})
-    assert counts(REVIEWED, later) == {
-        "reviewed:unidentified": 1,
-        "sorted": 1,
-        "healed": 1,
-        "person:john_doe": 1,
+    assert counts(REVIEWED, later) == {"sorted": 1, "healed": 1, "person:john_doe": 1}
+
+
+def test_a_photo_judged_again_counts_once() -> None:
+    """In review for another reason, filed after that, or with other settings: as it stands in the end."""
+    elsewhere = event(3, "reviewed", {"category": "low_confidence"})
+    assert counts(ACCEPTED, REVIEWED, elsewhere) == {"accepted:phone": 1, "reviewed:low_confidence": 1}
+    filed = event(4, "sorted", {"people": ["John Doe"]})
+    assert counts(ACCEPTED, REVIEWED, elsewhere, filed) == FILED | {"healed": 1}
+    told = {"outcome": "reviewed", "category": "multiple_faces"}
+    with_other_settings = event(3, "rejudged", told)
+    assert counts(ACCEPTED, SORTED, with_other_settings) == {
+        "accepted:phone": 1,
+        "reviewed:multiple_faces": 1,
     }
+    assert counts(ACCEPTED, SORTED, with_other_settings, event(4, "undone", undoes=3)) == FILED
+
+
+def test_a_review_that_was_taken_back_counts_as_what_follows() -> None:
+    again = (REVIEWED, event(3, "undone", undoes=2))
+    assert counts(ACCEPTED, *again) == {"accepted:phone": 1}
+    same = event(4, "reviewed", {"category": "unidentified"})
+    assert counts(ACCEPTED, *again, same) == {"accepted:phone": 1, "reviewed:unidentified": 1}
+    assert counts(ACCEPTED, *again, event(4, "sorted", {"people": ["John Doe"]})) == FILED
+
+
+def test_a_mistake_that_was_corrected_in_immich_stays_one() -> None:
+    undone, anew = event(3, "undone", undoes=2), event(4, "sorted", {"people": ["Zoë"]})
+    assert counts(ACCEPTED, SORTED, undone, anew) == WRONG
+
+
+def test_a_photo_filed_by_hand_again_and_again_counts_once() -> None:
+    expected = {"accepted:phone": 1, "reviewed:unidentified": 1, "approved": 1}
+    approved, back = event(3, "approved", {"people": ["Zoë"]}), event(4, "undone", undoes=3)
+    again = event(5, "approved", {"people": ["John Doe"]})
+    moved = (event(6, "refiled", {"people": ["Zoë"]}), event(7, "refiled", {"people": ["Ana"]}))
+    assert counts(ACCEPTED, REVIEWED, approved, back, again, *moved) == expected
+    assert counts(ACCEPTED, SORTED, *moved) == WRONG
+    rejected = (event(3, "rejected"), event(4, "undone", undoes=3), event(5, "approved", {"people": ["Zoë"]}))
+    assert counts(ACCEPTED, REVIEWED, *rejected) == expected
 
 
 def test_duplicates_caught_and_missed() -> None:
@@ -127,7 +161,10 @@ def stored(ledger: Ledger) -> dict[tuple[str, str, str], int]:
     return {(day, what, name): count for day, what, name, count in rows if count}
 
 
-KINDS = ("accepted", "sorted", "reviewed", "skipped", "approved", "refiled", "rejected", "deferred", "undone")
+KINDS = (
+    *("accepted", "sorted", "reviewed", "skipped", "rejudged"),
+    *("approved", "refiled", "rejected", "deferred", "undone"),
+)
 STEPS = st.lists(
     st.tuples(st.integers(1, 4), st.sampled_from(KINDS), st.integers(0, 30), st.integers(0, 3)), max_size=30
 )
@@ -146,7 +183,8 @@ def test_totals_are_what_the_whole_history_says(
         ids: list[int] = []
         for photo_id, kind, which, day in steps:
             undoes = ids[which % len(ids)] if kind == "undone" and ids else None
-            data = {"people": ["John Doe"], "category": "duplicates", "source": "phone"}
+            outcome = "reviewed" if which % 2 else "sorted"
+            data = {"people": ["John Doe"], "category": "duplicates", "source": "phone", "outcome": outcome}
             ids += happen(
                 ledger,
                 NewEvent(kind, photo_id, data, undoes=undoes),
@@ -161,6 +199,43 @@ def test_totals_are_what_the_whole_history_says(
             history = ledger.read(lambda db, p=photo_id: events.of_photo(db, p))
             expected.update(tally(history, older_copy=photo_id == 4))
         assert stored(ledger) == dict(expected)
+        found: Counter[str] = Counter()
+        for (_, what, _), count in stored(ledger).items():
+            found[what] += count
+        assert found[What.SORTED] + found[What.REVIEWED] + found[What.SKIPPED] <= 4, "each photo once"
+        assert found[What.APPROVED] + found[What.REJECTED] <= 4, "each photo once"
+        assert found[What.WRONG] <= found[What.SORTED]
+
+
+def test_totals_by_other_rules_are_counted_anew(ledger: Ledger) -> None:
+    add_photo(ledger, 1)
+    happen(ledger, NewEvent("reviewed", 1, {"category": "unidentified"}), NewEvent("sorted", 1))
+    asyncio.run(statistics.catch_up(ledger))
+    right = stored(ledger)
+
+    def as_an_older_version_left_it(db: Any) -> None:
+        db.conn.execute("UPDATE daily_totals SET photos = photos + 1")
+        db.conn.execute("INSERT INTO daily_totals VALUES ('2026-05-04', 'reviewed', 'unidentified', 1)")
+        facts.forget(db, statistics._RULES)
+
+    ledger.write(as_an_older_version_left_it)
+    assert stored(ledger) != right
+    assert ledger.read(statistics.uncounted) == 2
+    asyncio.run(statistics.catch_up(ledger))
+    assert stored(ledger) == right
+
+
+def test_days_that_saw_only_the_healing_count_no_more_than_was_decided(ledger: Ledger) -> None:
+    """A photo reviewed long ago and filed today is one of today's, so no rate passes a hundred."""
+    add_photo(ledger, 1)
+    happen(ledger, NewEvent("reviewed", 1, {"category": "unidentified"}), at="2026-01-04T12:00:00.000+00:00")
+    happen(ledger, NewEvent("sorted", 1, {"people": ["Zoë"]}))
+    asyncio.run(statistics.catch_up(ledger))
+    may = ledger.read(lambda db: statistics.totals(db, date(2026, 5, 1), date(2026, 5, 31)))
+    january = ledger.read(lambda db: statistics.totals(db, date(2026, 1, 1), date(2026, 1, 31)))
+    assert (may[What.SORTED], may[What.HEALED], january[What.REVIEWED]) == (1, 1, 0)
+    [rate, *_] = summarised(may, statistics.Waiting(), {}, 31).metrics
+    assert (rate.name, rate.value) == ("auto_sort_rate", 100.0)
 
 
 def test_catching_up_twice_counts_once(ledger: Ledger) -> None:
@@ -272,7 +347,7 @@ def test_the_success_metrics() -> None:
     what = {
         What.SORTED: 90,
         What.WRONG: 6,
-        What.REVIEWED: 20,
+        What.REVIEWED: 10,
         What.HEALED: 10,
         What.DUPLICATES: 5,
         What.MISSED: 1,

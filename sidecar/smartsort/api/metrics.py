@@ -22,10 +22,10 @@ _BUCKETS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0)
 
 _TOTALS = {
     What.ACCEPTED: "Photos taken in.",
-    What.SORTED: "Photos filed without a human.",
+    What.SORTED: "Photos whose last automatic decision filed them.",
     What.WRONG: "Of the sorted ones those that a human undid or filed elsewhere.",
-    What.REVIEWED: "Photos sent to review.",
-    What.HEALED: "Photos that waited in review and were then filed without a human.",
+    What.REVIEWED: "Photos whose last automatic decision sent them to review, answered ones included.",
+    What.HEALED: "Of the sorted ones those that had waited in review.",
     What.SKIPPED: "Duplicates put away as configured.",
     What.DUPLICATES: "Duplicates noticed.",
     What.MISSED: "Photos filed although the same content had been accepted before.",
@@ -33,8 +33,8 @@ _TOTALS = {
     What.REJECTED: "Photos a human rejected.",
 }
 _NAMES = {What.DUPLICATES: "duplicate", What.MISSED: "missed_duplicate"}
-_MAY_SHRINK = frozenset({What.WRONG, What.APPROVED, What.REJECTED})
-"""An undo takes from these: gauges, since a counter must not go down."""
+_ONLY_GROWS = frozenset({What.ACCEPTED})
+"""A photo that is judged again, or an undo, takes from all others: a counter must not go down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Meter:
         )
         for what, text in _TOTALS.items():
             name = f"smartsort_{_NAMES.get(what, what)}_photos"
-            kind = GaugeMetricFamily if what in _MAY_SHRINK else CounterMetricFamily
+            kind = CounterMetricFamily if what in _ONLY_GROWS else GaugeMetricFamily
             yield kind(name, text, value=counts.ever.get(what, 0))
         waiting = GaugeMetricFamily(
             "smartsort_review_photos", "Photos waiting in review, by category.", labels=["category"]

@@ -101,9 +101,7 @@ def percentage(part: int, whole: int) -> float | None:
 
 def _metrics(totals: Totals, standing: int, waiting: Waiting) -> list[Metric]:
     """The success metrics of the source document."""
-    # A photo that waited and then healed was decided twice and counts once.
-    decided = totals[What.SORTED] + totals[What.REVIEWED] - totals[What.HEALED]
-    rate = percentage(standing, decided)
+    rate = percentage(standing, totals[What.SORTED] + totals[What.REVIEWED])
     caught = percentage(totals[What.DUPLICATES], totals[What.DUPLICATES] + totals[What.MISSED])
     wrong = percentage(totals[What.WRONG], totals[What.SORTED])
     return [

@@ -1,8 +1,9 @@
 """Statistics: daily totals kept up to date from the history, and counts of the queue.
 
-A photo counts on the day something happened to it, in the zone of this machine. What a human takes back is
-taken back in the totals of the day it happened, so a total is always what the history says now. The totals
-are small whatever the ledger holds, so reading them costs the same for a thousand photos and a million.
+A photo counts once, as it stands: on the day of the last automatic decision about it, in the zone of this
+machine, however often it was judged again. What a human takes back is taken back in the totals of the day it
+happened, so a total is always what the history says now. The totals are small whatever the ledger holds, so
+reading them costs the same for a thousand photos and a million.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from smartsort.ledger.database import Ledger
 from smartsort.ledger.records import Event, Photo
 
 _UP_TO = "daily_totals_up_to"
+_RULES = "daily_totals_rules"
+RULES = 2
+"""The number of the rules in `tally`; totals that were counted by other ones are counted anew."""
 
 CHUNK = 2000
 """Events counted in one transaction: other writers get their turn in between."""
@@ -35,15 +39,15 @@ class What:
     ACCEPTED = "accepted"
     """Photos taken in [source]."""
     SORTED = "sorted"
-    """Photos filed without a human."""
+    """Photos whose last automatic decision filed them."""
     WRONG = "wrong"
     """Of these, those that a human undid or filed elsewhere."""
     PERSON = "person"
     """Standing automatic filings [folder of the person]; a photo under two people counts for both."""
     REVIEWED = "reviewed"
-    """Photos sent to review [category]."""
+    """Photos whose last automatic decision sent them to review [category], a human's answer or none."""
     HEALED = "healed"
-    """Photos that waited in review and were then filed without a human."""
+    """Of the sorted photos, those that had waited in review."""
     SKIPPED = "skipped"
     """Duplicates that were put away as configured."""
     DUPLICATES = "duplicates"
@@ -64,36 +68,33 @@ def local_day(at: str) -> str:
 def tally(history: Sequence[Event], older_copy: bool = False) -> Tally:
     """What one photo's history, oldest event first, adds to the totals.
 
-    `older_copy` tells that a photo accepted before it has the same content.
+    A photo counts once: by the automatic decision that counts, and by the last decision of a human that
+    stands, each on its day. `older_copy` tells that a photo accepted before it has the same content.
     """
     gone = taken_back(history)
     wrong = wrongly_sorted(history, gone)
-    replaced = _replaced(history, gone)
     found: Tally = Counter()
-    waited = False
     for event in history:
-        day, data = local_day(event.at), event.data
-        category = str(data.get("category") or "")
-        if event.id in replaced:
-            continue
         if event.kind == "accepted":
-            found[day, What.ACCEPTED, str(data.get("source", ""))] += 1
-        elif _outcome(event) == "sorted":
-            found[day, What.SORTED, ""] += 1
-            found[day, What.HEALED, ""] += waited
-            found[day, What.MISSED, ""] += older_copy
-            found[day, What.WRONG, ""] += event.id in wrong
-            for person in data.get("people", ()) if event.id not in wrong else ():
-                found[day, What.PERSON, folder_name(str(person))] += 1
-            waited = False
-        elif _outcome(event) in ("reviewed", "skipped"):
-            found[day, What.REVIEWED, category] += _outcome(event) == "reviewed"
-            found[day, What.SKIPPED, ""] += event.kind == "skipped"
-            found[day, What.DUPLICATES, ""] += category == "duplicates"
-            waited = _outcome(event) == "reviewed"
-        elif event.kind in ("approved", "rejected") and event.id not in gone:
-            found[day, event.kind, ""] += 1
-            waited = False
+            found[local_day(event.at), What.ACCEPTED, str(event.data.get("source", ""))] += 1
+    for event in [e for e in history if e.kind in ("approved", "rejected") and e.id not in gone][-1:]:
+        found[local_day(event.at), event.kind, ""] += 1
+    decided, healed = _automatic(history, gone, wrong)
+    if decided is None:
+        return found
+    day, outcome = local_day(decided.at), _outcome(decided)
+    category = str(decided.data.get("category") or "")
+    if outcome == "sorted":
+        found[day, What.SORTED, ""] += 1
+        found[day, What.HEALED, ""] += healed
+        found[day, What.MISSED, ""] += older_copy
+        found[day, What.WRONG, ""] += decided.id in wrong
+        for person in decided.data.get("people", ()) if decided.id not in wrong else ():
+            found[day, What.PERSON, folder_name(str(person))] += 1
+    else:
+        found[day, What.REVIEWED, category] += outcome == "reviewed"
+        found[day, What.SKIPPED, ""] += outcome == "skipped"
+        found[day, What.DUPLICATES, ""] += category == "duplicates"
     return Counter({key: count for key, count in found.items() if count})
 
 
@@ -102,23 +103,28 @@ def _outcome(event: Event) -> str:
     return str(event.data.get("outcome", "")) if event.kind == "rejudged" else event.kind
 
 
-def _replaced(history: Sequence[Event], gone: Collection[int]) -> set[int]:
-    """Ids of automatic decisions that count no more: other settings have replaced them, or were taken back.
+def _automatic(
+    history: Sequence[Event], gone: Collection[int], wrong: Collection[int]
+) -> tuple[Event | None, bool]:
+    """The automatic decision about a photo that counts, and whether it filed one that had waited in review.
 
-    Of a photo judged again the new decision counts in place of the old one, on the new one's day.
+    It is the last one: what Immich has learned since, or other settings, take the place of what was decided
+    before. Only a filing that a human found wrong keeps its place, whatever became of the photo: that it was
+    corrected in Immich and then filed anew makes the mistake no smaller.
     """
-    found: set[int] = set()
-    last: int | None = None
+    last: Event | None = None
+    healed = False
     for event in history:
-        if event.kind == "rejudged" and event.id in gone:
-            found.add(event.id)
-        elif event.kind in ("sorted", "reviewed", "skipped", "rejudged"):
-            if event.kind == "rejudged" and last is not None:
-                found.add(last)
-            last = event.id
-        elif event.kind in ("approved", "rejected", "refiled"):
-            last = None
-    return found
+        if event.kind not in ("sorted", "reviewed", "skipped", "rejudged"):
+            continue
+        # Taken back, all but a filing mean that the photo is judged anew, or as it was before.
+        if event.kind != "sorted" and event.id in gone:
+            continue
+        if last is not None and last.id in wrong:
+            break
+        healed = event.kind == "sorted" and last is not None and _outcome(last) == "reviewed"
+        last = event
+    return last, healed
 
 
 def taken_back(history: Sequence[Event]) -> set[int]:
@@ -153,7 +159,10 @@ def wrongly_sorted(history: Sequence[Event], taken_back: Collection[int]) -> set
 
 def count_chunk(db: Database, limit: int = CHUNK) -> int:
     """Bring the totals forward by up to `limit` events; how many there were. Inside a write transaction."""
-    up_to: int = facts.get(db, _UP_TO, 0)
+    up_to = _counted_up_to(db)
+    if up_to == 0:
+        db.conn.execute("DELETE FROM daily_totals")
+        facts.put(db, _RULES, RULES)
     rows = db.conn.execute(
         "SELECT id, photo_id FROM events WHERE id > ? ORDER BY id LIMIT ?", (up_to, limit)
     ).fetchall()
@@ -187,7 +196,12 @@ def _has_older_copy(db: Database, photo_id: int) -> bool:
 
 def uncounted(db: Database) -> int:
     """Events that are not in the totals yet."""
-    return events.last_id(db) - int(facts.get(db, _UP_TO, 0))
+    return events.last_id(db) - _counted_up_to(db)
+
+
+def _counted_up_to(db: Database) -> int:
+    """The last event in the totals, 0 when they are to be counted from the start."""
+    return int(facts.get(db, _UP_TO, 0)) if facts.get(db, _RULES) == RULES else 0
 
 
 async def catch_up(ledger: Ledger) -> None:
