@@ -48,6 +48,7 @@ def test_replay_after_an_event(live: LiveSidecar) -> None:
         views = [EventView.model_validate(json.loads(m.data)) for m in found]
         assert views == sorted(newest, key=lambda e: e.id)
         assert [m.event for m in found] == [v.kind for v in views]
+        assert all(v.filename for v in views if v.photo_id is not None)
 
 
 def test_replay_of_everything_is_complete(live: LiveSidecar) -> None:

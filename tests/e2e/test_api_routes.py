@@ -303,6 +303,7 @@ def test_the_second_of_two_learns_what_happened(live: LiveSidecar, client: httpx
     assert problem["code"] == "conflict"
     assert problem["happened"]["kind"] == "approved"
     assert problem["happened"]["actor"] == "admin"
+    assert problem["happened"]["filename"] == item.filename
     assert "before" not in problem["happened"]["data"]
     again = ReviewItem.model_validate(answer(client.get(f"{BASE}/review/items/{item.id}")))
     assert again.action == "approved"
@@ -336,8 +337,21 @@ def test_bulk_with_a_dry_run(client: httpx.Client) -> None:
     assert [one.id for one in done.decided] == ids
     assert done.done == 2
     assert done.event is not None
+    [event] = answer(client.get(f"{BASE}/events", params={"kind": "group", "limit": 1}))["events"]
+    assert (event["id"], event["text"], event["filename"]) == (done.event, "Rejected: 2 photos", None)
     undone = BulkDecided.model_validate(answer(client.post(f"{BASE}/undo", json={"event": done.event})))
     assert undone.done == 2
+    assert queue(client).counts == waiting.counts
+
+
+def test_bulk_of_one_is_taken_back_by_its_event_too(client: httpx.Client) -> None:
+    waiting = queue(client)
+    [chosen] = [item.id for item in waiting.items][:1]
+    done = BulkDecided.model_validate(
+        answer(client.post(f"{BASE}/review/bulk/reject", json={"ids": [chosen]}))
+    )
+    assert done.event == done.decided[0].event is not None
+    assert answer(client.post(f"{BASE}/undo", json={"event": done.event}))["done"] == 1
     assert queue(client).counts == waiting.counts
 
 

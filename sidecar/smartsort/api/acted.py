@@ -10,9 +10,10 @@ from sqlite_utils import Database
 from smartsort.actions import Acted, Batch, Choice
 from smartsort.api.problems import Refused
 from smartsort.api.schemas.decisions import Approve, BulkDecided, Decided
+from smartsort.api.schemas.history import EventView
 from smartsort.api.schemas.people import PersonChoice
 from smartsort.api.serving import Serving
-from smartsort.api.views import event_view
+from smartsort.api.views import event_views
 from smartsort.ledger import events, review
 from smartsort.ledger.records import Event
 
@@ -52,13 +53,13 @@ def decided(one: Acted, row_id: int) -> Decided:
     )
 
 
-def only(batch: Batch, row_id: int) -> Decided:
+async def only(here: Serving, batch: Batch, row_id: int) -> Decided:
     """The answer for an action on one item. Raises Refused when it failed."""
     one = batch.acted[0]
     if one.ok:
         return decided(one, row_id)
     status, code = _STATUSES.get(one.code, (409, "conflict"))
-    happened = event_view(one.happened) if one.happened else None
+    happened = await _view(here, one.happened)
     raise Refused(status, code, one.problem or "it could not be done", happened=happened)
 
 
@@ -67,11 +68,13 @@ async def bulk_decided(here: Serving, batch: Batch, rows: Mapping[int, int] | No
     if rows is None:
         ids = [one.photo_id for one in batch]
         rows = await here.sidecar.context.ledger.aread(lambda db: _newest_rows(db, ids))
+    # What is done to one photo alone is a group of nobody: its own event takes it back.
+    event = batch.acted[0].event if len(batch) == 1 and batch.event is None else batch.event
     return BulkDecided(
         decided=[decided(one, rows.get(one.photo_id, 0)) for one in batch],
         done=batch.done,
         failed=batch.failed,
-        event=batch.event,
+        event=event,
     )
 
 
@@ -104,9 +107,16 @@ async def pending_photo(here: Serving, row_id: int) -> int:
             "conflict",
             f"the item {row_id} was {action} already"
             + (f" by {event.actor} at {event.at}" if event is not None else ""),
-            happened=event_view(event) if event is not None else None,
+            happened=await _view(here, event),
         )
     return photo_id
+
+
+async def _view(here: Serving, event: Event | None) -> EventView | None:
+    """One event for an answer, None of none."""
+    if event is None:
+        return None
+    return (await here.sidecar.context.ledger.aread(lambda db: event_views(db, [event])))[0]
 
 
 def _decision(db: Database, photo_id: int) -> Event | None:

@@ -114,21 +114,21 @@ async def approve(
     batch = await here.sidecar.actions.approve(
         [photo_id], choices_of(wanted), caller.name, face_id=wanted.face
     )
-    return only(batch, id)
+    return await only(here, batch, id)
 
 
 @router.post("/review/{id}/reject", responses=answers(404, 409))
 async def reject(here: Here, caller: Reviewer, id: RowId) -> Decided:  # noqa: A002
     """Put an item into the trash; `undo` brings it back until the trash's time has passed."""
     photo_id = await pending_photo(here, id)
-    return only(await here.sidecar.actions.reject([photo_id], caller.name), id)
+    return await only(here, await here.sidecar.actions.reject([photo_id], caller.name), id)
 
 
 @router.post("/review/{id}/skip", responses=answers(404, 409))
 async def skip(here: Here, caller: Reviewer, id: RowId) -> Decided:  # noqa: A002
     """Leave an item for later: it is listed after all others."""
     photo_id = await pending_photo(here, id)
-    return only(await here.sidecar.actions.skip([photo_id], caller.name), id)
+    return await only(here, await here.sidecar.actions.skip([photo_id], caller.name), id)
 
 
 @router.post("/photos/{photo_id}/refile", responses=answers(404, 409))
@@ -144,4 +144,4 @@ async def refile(
     batch = await here.sidecar.actions.refile(
         [photo_id], choices_of(wanted), caller.name, face_id=wanted.face
     )
-    return only(batch, 0)
+    return await only(here, batch, 0)

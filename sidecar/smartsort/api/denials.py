@@ -46,7 +46,8 @@ async def deny(
         choice = Choice(name=denied.person)
     elif denied.person is not None:
         choice = Choice(name=denied.person.name, id=denied.person.id)
-    return only(
+    return await only(
+        here,
         await here.sidecar.actions.deny(photo_id, choice, caller.name, face_id=denied.face),
         id,
     )

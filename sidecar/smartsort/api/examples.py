@@ -46,6 +46,7 @@ _EVENT = {
     "actor": "admin",
     "kind": "approved",
     "photo_id": 23,
+    "filename": "IMG_1.jpg",
     "text": "Approved as John Doe: faces/john_doe/IMG_1.jpg",
     "data": {"people": ["John Doe"], "names": [["faces", "john_doe/IMG_1.jpg"]]},
     "undoes": None,
@@ -218,9 +219,9 @@ id,photo_id,category,filename,path,size,modified,reason,text,faces_detected,sugg
 duplicate,The same file is here already: faces/john_doe/IMG_1.jpg.,0,,instagram,2026-05-01T12:00:09.470+00:00
 """
 METRICS = """\
-# HELP smartsort_sorted_photos_total Photos filed without a human.
-# TYPE smartsort_sorted_photos_total counter
-smartsort_sorted_photos_total 145.0
+# HELP smartsort_sorted_photos Photos whose last automatic decision filed them.
+# TYPE smartsort_sorted_photos gauge
+smartsort_sorted_photos 145.0
 """
 MESSAGE = {"id": "4711", "event": "approved", "data": '{"id": 4711, "kind": "approved", "photo_id": 23}'}
 

@@ -19,12 +19,12 @@ from smartsort.core.naming import folder_name
 from smartsort.core.policy import Policy
 from smartsort.core.wording import sentence, short
 from smartsort.files.shown import shown
-from smartsort.ledger import events
+from smartsort.ledger import events, photos
 from smartsort.ledger.records import Event, Photo
 from smartsort.pipeline.trouble import Trouble
 
-_MACHINE_ONLY = frozenset({"before", "after", "teach", "taught"})
-"""Snapshots an undo works from; they are of no use to a reader and may be long."""
+_MACHINE_ONLY = frozenset({"before", "after", "teach", "taught", "act"})
+"""What an undo works from: of no use to a reader, and some of it long."""
 
 
 def moment(mtime_ns: int) -> str:
@@ -135,6 +135,25 @@ def _files(data: Any) -> str:
     return ", ".join(f"{area}/{path}" for area, path in data.get("names") or () if area == "faces")
 
 
+_TOGETHER = {
+    "approved": "Approved",
+    "refiled": "Filed under somebody else",
+    "rejected": "Rejected",
+    "deferred": "Put off",
+    "undone": "Taken back",
+    "rejudged": "Settings were changed and photos judged again",
+}
+
+
+def _together(data: Any) -> str:
+    """A bulk action, which names its photos' number; that of a person's new name does not know it."""
+    if data.get("what") == "renamed":
+        return f"{data.get('was')} is called {data.get('person')} now; their photos follow"
+    number = int(data.get("photos", 0))
+    done = _TOGETHER.get(str(data.get("what")), "Changed")
+    return f"{done}: {number} photo{'' if number == 1 else 's'}"
+
+
 _SENTENCES: dict[str, Callable[[Any], str]] = {
     "accepted": lambda d: f"Taken in from {d.get('source')}: {d.get('name')}",
     "placed": lambda _: "Put into the library for Immich to look at",
@@ -150,7 +169,7 @@ _SENTENCES: dict[str, Callable[[Any], str]] = {
     "deferred": lambda _: "Put off; it is listed after the others",
     "undone": lambda d: f"Taken back: {d.get('of', 'an action')}",
     "purged": lambda _: "Deleted for good: its time in the trash has ended",
-    "group": lambda d: f"{str(d.get('act', 'changed')).capitalize()}: {d.get('count', 0)} photos",
+    "group": _together,
     "taught": lambda d: f"Immich was told that this is {_names(d)}",
     "untaught": lambda d: f"Immich was told that this is not {_names(d)}",
     "not_taught": lambda d: f"Immich could not be told: {d.get('reason') or d.get('problem')}",
@@ -173,26 +192,30 @@ def event_text(event: Event) -> str:
     return f"{text}: {files}" if files else text
 
 
-def event_view(event: Event, undone_by: int | None = None) -> EventView:
+def _event_view(event: Event, filename: str | None, undone_by: int | None) -> EventView:
     """An event without what only a machine reads."""
-    hidden = _MACHINE_ONLY if event.kind == "group" else _MACHINE_ONLY | {"act"}
     return EventView(
         id=event.id,
         at=event.at,
         actor=event.actor,
         kind=event.kind,
         photo_id=event.photo_id,
+        filename=filename,
         text=event_text(event),
-        data={key: value for key, value in event.data.items() if key not in hidden},
+        data={key: value for key, value in event.data.items() if key not in _MACHINE_ONLY},
         undoes=event.undoes,
         undone_by=undone_by,
         undoable=undone_by is None and undoable(event),
     )
 
 
-def event_views(db: Database, found: Iterable[Event]) -> list[EventView]:
-    """Events with what has become of them since."""
-    return [event_view(event, events.undone(db, event.id)) for event in found]
+def event_views(db: Database, found: Sequence[Event]) -> list[EventView]:
+    """Events with the names of their photos, read at once, and what has become of them since."""
+    ids = sorted({event.photo_id for event in found if event.photo_id is not None})
+    names = {photo.id: shown(photo.original_name) for photo in photos.by_ids(db, ids)}
+    return [
+        _event_view(event, names.get(event.photo_id or 0), events.undone(db, event.id)) for event in found
+    ]
 
 
 # --- photos on their way ---------------------------------------------------------------------

@@ -79,5 +79,5 @@ def _list(page: dict[str, Any]) -> None:
     for one in page["events"]:
         state = f"undone by {one['undone_by']}" if one.get("undone_by") else "yes" if one["undoable"] else ""
         what = one.get("text") or one["kind"]
-        add_row(table, one["id"], one["at"], one["actor"], what, one.get("photo_id") or "", state)
+        add_row(table, one["id"], one["at"], one["actor"], what, one.get("filename") or "", state)
     Console().print(table)

@@ -10,13 +10,17 @@ from smartsort.api.schemas.shapes import Ask, RowId, Shape, asking
 
 
 class EventView(Shape):
-    """Something that happened; `undoable` events can be given to undo."""
+    """Something that happened; `undoable` events can be given to undo.
+
+    `filename` is the photo's own name, null for what is of no single photo.
+    """
 
     id: int
     at: str
     actor: str
     kind: str
     photo_id: int | None = None
+    filename: str | None = None
     text: str = ""
     data: dict[str, Any] = {}
     undoes: int | None = None
