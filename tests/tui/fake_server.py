@@ -35,6 +35,8 @@ class FakeServer:
         """`html`, `503`, `garbage`, `drop_bulk` or nothing."""
         self.fail_paths: set[str] = set()
         self.stopping = False
+        self.waiting = 0
+        """Requests whose answer is held back."""
         self.first_request = 0.0
         self.app = Starlette(
             routes=[
@@ -46,7 +48,11 @@ class FakeServer:
     async def _answer(self, request: Request) -> Response:
         self.first_request = self.first_request or time.time()
         if self.delay:
-            await asyncio.sleep(self.delay)
+            self.waiting += 1
+            try:
+                await asyncio.sleep(self.delay)
+            finally:
+                self.waiting -= 1
         if request.url.path == "/first-request":
             return Response(json.dumps(self.first_request))
         if (broken := self._broken(request)) is not None:
@@ -128,6 +134,11 @@ class RunningServer:
         self._thread.start()
         while not self._server.started:
             time.sleep(0.01)
+
+    @property
+    def connections(self) -> int:
+        """How many clients' connections are open."""
+        return len(self._server.server_state.connections) if self._server is not None else 0
 
     def stop(self) -> None:
         self.fake.stopping = True

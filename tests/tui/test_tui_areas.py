@@ -7,6 +7,7 @@ from textual.widgets import Checkbox, Input
 
 from smartsort_tui.sample.sidecar import SampleSidecar
 from smartsort_tui.screens.activity import HistoryScreen
+from smartsort_tui.screens.preview import Preview
 
 
 async def test_statistics_show_targets_plots_and_counts() -> None:
@@ -62,8 +63,36 @@ async def test_a_photos_history_offers_undo_at_each_step() -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, HistoryScreen), "the history")
         await until(pilot, lambda: "Taken in from" in screen_text(pilot), "its steps")
         await pilot.press("u")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Preview), "what would be taken back")
+        assert "IMG_000010.jpg: Rejected" in screen_text(pilot)
+        await pilot.press("enter")
         await until(pilot, lambda: not sidecar.decided, "the undo")
         await until(pilot, lambda: "taken back" in screen_text(pilot), "the message")
+
+
+async def test_an_event_is_taken_back_once_it_was_shown_what_that_does() -> None:
+    sidecar = SampleSidecar(10)
+    async with driving(sidecar, size=(110, 30)) as pilot:
+        await loaded(pilot)
+        await pilot.press("m", "m", "r")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Preview), "the preview")
+        await pilot.press("enter")
+        await until(pilot, lambda: len(sidecar.decided) == 2, "the rejections")
+        await pilot.press("f3")
+        await until(pilot, lambda: "Rejected: 2 photos" in screen_text(pilot), "the bulk action")
+        assert "IMG_000010.jpg" in screen_text(pilot)
+        await pilot.press("u")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Preview), "what would be taken back")
+        assert "Take back 2 photos?" in screen_text(pilot)
+        assert "→ review/" in screen_text(pilot)
+        await pilot.press("escape")
+        await until(pilot, lambda: "nothing was taken back" in screen_text(pilot), "the words")
+        assert len(sidecar.decided) == 2
+        await pilot.press("u")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Preview), "the question again")
+        await pilot.press("enter")
+        await until(pilot, lambda: not sidecar.decided, "the undo")
+        await until(pilot, lambda: "taken back: 2 photos" in screen_text(pilot), "the message")
 
 
 async def test_people_are_put_on_lists_and_taken_off() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -10,9 +11,10 @@ from tests.tui.driving import current, driving, loaded, review, screen_text, unt
 from tests.tui.fake_server import RunningServer, running
 
 from smartsort_tui import live
+from smartsort_tui.background import work
 from smartsort_tui.sample import data
 from smartsort_tui.sample.sidecar import SampleSidecar
-from smartsort_tui.screens.dialogs import BulkPreview
+from smartsort_tui.screens.preview import Preview
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +92,7 @@ async def test_the_sidecar_stops_in_the_middle_of_a_bulk_action(server: RunningS
     async with driving(url=server.url, token="right") as pilot:
         screen = await loaded(pilot)
         await pilot.press("m", "m", "r")
-        await until(pilot, lambda: isinstance(pilot.app.screen, BulkPreview), "the preview")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Preview), "the preview")
         server.fake.delay = 30
         await pilot.press("enter")
         await until(pilot, lambda: "under way" in screen_text(pilot), "the sending")
@@ -215,6 +217,49 @@ async def test_leaving_waits_for_decisions_on_their_way(server: RunningServer) -
         await pilot.press("r", "r", "q")
         await until(pilot, lambda: not pilot.app.is_running or pilot.app._exit, "the end")
     assert sorted(server.fake.sidecar.decided) == [39, 40]
+
+
+@pytest.mark.parametrize("keys", [["q"], ["e", "q", "q"], ["f2", "f3", "f4", "q"], ["w", "q"]])
+async def test_leaving_closes_what_is_still_being_asked(server: RunningServer, keys: list[str]) -> None:
+    """Whatever the sidecar has not answered yet, no connection outlives the program."""
+    async with driving(url=server.url, token="right", images="halfblocks") as pilot:
+        await loaded(pilot)
+        server.fake.delay = 60
+        await pilot.press("G")
+        for key in keys:
+            await until(pilot, lambda: server.fake.waiting, "a request that is not answered")
+            await pilot.press(key)
+        await until(pilot, lambda: pilot.app._exit, "the end")
+    end = time.monotonic() + 30
+    while server.connections:
+        assert time.monotonic() < end, f"{server.connections} connections are still open"
+        await asyncio.sleep(0.01)
+
+
+async def test_the_client_is_closed_when_nothing_asks_any_more(server: RunningServer) -> None:
+    """A request that takes its time to end is waited for: one that goes on would open a connection anew."""
+    order: list[str] = []
+
+    async def stubborn() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.05)
+            order.append("the request has ended")
+
+    async with driving(url=server.url, token="right") as pilot:
+        await loaded(pilot)
+        client = pilot.app.client  # type: ignore[attr-defined]
+        aclose = client.aclose
+
+        async def closing() -> None:
+            order.append("the client is closed")
+            await aclose()
+
+        client.aclose = closing
+        worker = work(pilot.app, "pages", stubborn)
+        await until(pilot, lambda: worker.is_running, "the request")
+    assert order == ["the request has ended", "the client is closed"]
 
 
 async def test_keys_reach_the_list_although_the_queue_came_late(server: RunningServer) -> None:

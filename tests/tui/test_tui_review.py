@@ -12,7 +12,8 @@ from tests.tui.driving import current, driving, loaded, screen_text, until
 
 from smartsort_tui.sample import data
 from smartsort_tui.sample.sidecar import SampleSidecar
-from smartsort_tui.screens.dialogs import BulkPreview, HelpScreen, PersonPicker
+from smartsort_tui.screens.dialogs import HelpScreen, PersonPicker
+from smartsort_tui.screens.preview import Preview
 
 
 async def test_the_whole_queue_is_reviewed_by_keyboard() -> None:
@@ -134,7 +135,7 @@ async def test_bulk_shows_what_will_happen_and_then_does_it() -> None:
     async with driving(sidecar) as pilot:
         screen = await loaded(pilot)
         await pilot.press("m", "m", "m", "a")
-        await until(pilot, lambda: isinstance(pilot.app.screen, BulkPreview), "the preview")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Preview), "the preview")
         assert "File 3 photos?" in screen_text(pilot)
         assert "faces/" in screen_text(pilot)
         assert sidecar.decided == {}
@@ -143,14 +144,100 @@ async def test_bulk_shows_what_will_happen_and_then_does_it() -> None:
         assert sidecar.decided == {}
         assert len(screen.rows.marked) == 3
         await pilot.press("r")
-        await until(pilot, lambda: isinstance(pilot.app.screen, BulkPreview), "the preview")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Preview), "the preview")
         assert "Reject 3 photos?" in screen_text(pilot)
         await pilot.press("enter")
         await until(pilot, lambda: sorted(sidecar.decided) == [38, 39, 40], "the rejections")
         await until(pilot, lambda: current(screen) == 37, "the list")
         await pilot.press("u")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Preview), "what would be taken back")
+        assert "Take back 3 photos?" in screen_text(pilot)
+        assert "3 photos rejected" in screen_text(pilot)
+        assert "→ review/" in screen_text(pilot)
+        await pilot.press("escape")
+        await until(pilot, lambda: "nothing was taken back" in screen_text(pilot), "the words")
+        assert sorted(sidecar.decided) == [38, 39, 40]
+        await pilot.press("u")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Preview), "the question again")
+        await pilot.press("enter")
         await until(pilot, lambda: not sidecar.decided, "the undo")
         await until(pilot, lambda: len(screen.desk.queue) == 40, "the list")
+
+
+async def test_many_are_put_off_at_once_and_back_with_one_undo() -> None:
+    sidecar = SampleSidecar(20)
+    async with driving(sidecar, size=(80, 24)) as pilot:
+        screen = await loaded(pilot)
+        await pilot.press("j", "m", "m", "m", "s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Preview), "the preview")
+        text = screen_text(pilot)
+        for wanted in (
+            "Put off 3 photos?",
+            "1  in review/",
+            "after all others; no file moves",
+            "Undo takes all of it back at once",
+        ):
+            assert wanted in text
+        assert sidecar.deferred == []
+        await pilot.press("escape")
+        await until(pilot, lambda: "nothing was done" in screen_text(pilot), "the words")
+        assert sidecar.deferred == []
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Preview), "the preview")
+        await pilot.press("enter")
+        await until(pilot, lambda: len(sidecar.deferred) == 3, "the putting off")
+        await until(
+            pilot, lambda: "3 photos put off to the end · u takes it back" in screen_text(pilot), "the words"
+        )
+        put_off = sidecar.deferred
+        assert sorted(put_off) == [17, 18, 19]
+        assert list(screen.desk.queue.ids()) == [20, *range(16, 0, -1), *put_off]
+        assert not screen.rows.marked
+        assert [event.kind for event in sidecar.events] == ["deferred"] * 3 + ["group"]
+        await pilot.press("u")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Preview), "what would be taken back")
+        assert "3 photos put off to the end" in screen_text(pilot)
+        await pilot.press("y")
+        await until(pilot, lambda: not sidecar.deferred, "the undo")
+        await until(pilot, lambda: list(screen.desk.queue.ids()) == list(range(20, 0, -1)), "the list")
+
+
+async def test_one_marked_photo_is_taken_back_without_a_question() -> None:
+    sidecar = SampleSidecar(20)
+    async with driving(sidecar) as pilot:
+        screen = await loaded(pilot)
+        await pilot.press("m", "r")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Preview), "the preview")
+        await pilot.press("enter")
+        await until(pilot, lambda: 20 in sidecar.decided, "the rejection")
+        await until(pilot, lambda: len(screen.desk.queue) == 19, "the list")
+        await pilot.press("u")
+        await until(pilot, lambda: not sidecar.decided, "the undo")
+        await until(pilot, lambda: current(screen) == 20, "the list")
+
+
+async def test_a_key_pressed_twice_asks_once() -> None:
+    async with driving(SampleSidecar(20)) as pilot:
+        screen = await loaded(pilot)
+        await pilot.press("m", "m", "s", "s", "s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Preview), "the preview")
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is screen, "the review")
+
+
+async def test_what_cannot_be_taken_back_any_more_is_said() -> None:
+    sidecar = SampleSidecar(20)
+    async with driving(sidecar) as pilot:
+        await loaded(pilot)
+        await pilot.press("m", "m", "s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Preview), "the preview")
+        await pilot.press("enter")
+        await until(pilot, lambda: len(sidecar.deferred) == 2, "the putting off")
+        await until(pilot, lambda: "u takes it back" in screen_text(pilot), "the words")
+        sidecar.undoing.clear()
+        await pilot.press("u")
+        await until(pilot, lambda: "cannot be undone" in screen_text(pilot), "the words")
+        assert not isinstance(pilot.app.screen, Preview)
 
 
 async def test_mark_all_takes_what_the_filter_matches() -> None:
@@ -160,7 +247,7 @@ async def test_mark_all_takes_what_the_filter_matches() -> None:
         await pilot.press("f")
         await until(pilot, lambda: len(screen.desk.queue) == 5, "the duplicates")
         await pilot.press("M", "r")
-        await until(pilot, lambda: isinstance(pilot.app.screen, BulkPreview), "the preview")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Preview), "the preview")
         assert "Reject 5 photos?" in screen_text(pilot)
         await pilot.press("enter")
         await until(pilot, lambda: len(sidecar.decided) == 5, "the rejections")

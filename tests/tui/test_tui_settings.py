@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -119,6 +120,26 @@ def test_of_smartsort_only_the_shapes_are_imported() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str(["smartsort", "smartsort.api", "smartsort.api.schemas"])
+
+
+KEY_NAMES = {
+    "slash": "/", "question_mark": "?", "left_square_bracket": "[", "right_square_bracket": "]",
+    "escape": "Esc", "pagedown": "PgDn", "pageup": "PgUp",
+}  # fmt: skip
+
+
+def test_the_documentation_names_a_key_of_every_binding() -> None:
+    text = (Path(__file__).parents[2] / "sidecar" / "docs" / "tui.md").read_text(encoding="utf-8")
+    shown = {name for code in re.findall(r"`([^`\n]+)`", text) for name in code.split()}
+    shown |= {"down", "up", *re.findall(r"\((F\d)\)", text)}
+    missing = []
+    for name, binding in key_bindings().items():
+        keys = {KEY_NAMES.get(key, key) for key in binding.key.split(",")}
+        keys |= {key.title() for key in keys if len(key) > 1}
+        # The nine suggestions are a row: `1` to `9`.
+        if not keys & shown and not re.fullmatch(r"review\.suggestion_[2-8]", name):
+            missing.append(name)
+    assert missing == []
 
 
 def test_the_documentation_names_every_option_and_setting() -> None:

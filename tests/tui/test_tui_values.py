@@ -18,7 +18,7 @@ from smartsort_tui.differences import differences
 from smartsort_tui.live import pause_seconds
 from smartsort_tui.sample import data
 from smartsort_tui.sample.sidecar import NOON
-from smartsort_tui.screens import dialogs
+from smartsort_tui.screens import preview
 
 
 def item(number: int) -> ReviewItem:
@@ -217,46 +217,38 @@ def test_a_year_says_what_a_column_is() -> None:
     assert "a column is" in charts.plot(year, 70, 11).plain.splitlines()[0]
 
 
-def event(kind: str, text: str, **data: object) -> EventView:
-    return EventView(id=1, at="2025-06-14T12:00:00+00:00", actor="smartsort", kind=kind, text=text, data=data)
+def event(kind: str, text: str, filename: str | None = None, **data: object) -> EventView:
+    return EventView(
+        id=1, at="2025-06-14T12:00:00+00:00", actor="smartsort", kind=kind, text=text, data=data,
+        filename=filename, photo_id=7 if filename is not None else None,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("seen", "name", "words"),
+    ("seen", "line"),
     [
-        (
-            event("accepted", "Taken in from phone: a.jpg", name="a.jpg"),
-            "a.jpg",
-            "Taken in from phone",
-        ),
-        (
-            event("placed", "Put into the library", library="shard-0001/ab/0123/a.jpg"),
-            "a.jpg",
-            "Put into the library",
-        ),
+        (event("accepted", "Taken in from phone: a.jpg", "a.jpg"), "a.jpg: Taken in from phone"),
         (
             event(
                 "reviewed",
                 "Waits in unidentified: unknown_face",
+                "unknown_a.jpg",
                 category="unidentified",
                 reason="unknown_face",
-                names=[["review", "unidentified/unknown_unknown_a.jpg"]],
             ),
-            "unknown_a.jpg",
-            "Unidentified: unknown face",
+            "unknown_a.jpg: Unidentified: unknown face",
         ),
         (
-            event("sorted", "Filed under Zoë: faces/zoë/a.jpg", names=[["faces", "zoë/a.jpg"]]),
-            "a.jpg",
-            "Filed under Zoë: faces/zoë/a.jpg",
+            event("sorted", "Filed under Zoë: faces/zoë/a.jpg", "a.jpg"),
+            "a.jpg: Filed under Zoë: faces/zoë/a.jpg",
         ),
-        (event("enabled", "Sorting was switched on"), "", "Sorting was switched on"),
-        (event("novel", "", names="odd"), "", "{'names': 'odd'}"),
+        (event("enabled", "Sorting was switched on"), "Sorting was switched on"),
+        (event("novel", "", names="odd"), "{'names': 'odd'}"),
+        (event("placed", "Put into the library", ""), "photo 7: Put into the library"),
     ],
 )
-def test_an_event_names_its_photo_and_says_what_became_of_it(seen: EventView, name: str, words: str) -> None:
-    assert event_words.subject(seen) == name
-    assert event_words.what_happened(seen) == words
+def test_an_event_names_its_photo_and_says_what_became_of_it(seen: EventView, line: str) -> None:
+    assert event_words.event_line(seen) == line
 
 
 def test_a_bulk_preview_counts_folders_and_reasons_not_files() -> None:
@@ -267,10 +259,22 @@ def test_a_bulk_preview_counts_folders_and_reasons_not_files() -> None:
         Decided(id=4, photo_id=14, action="failed", problem="photo 14 has no suggested person"),
         Decided(id=5, photo_id=15, action="failed", problem="photo 15 has no suggested person"),
     ]
-    text = dialogs.preview_text("File", BulkDecided(decided=decided, done=3, failed=2)).plain
-    assert "2  → faces/zoë/\n" in text
-    assert "1  → faces/zoë/, faces/li/\n" in text
-    assert "2  has no suggested person" in text
+    foreseen = BulkDecided(decided=decided, done=3, failed=2)
+    for text in (preview.bulk_text("approve", foreseen).plain, preview.undo_text("5 filed", foreseen).plain):
+        assert "2  → faces/zoë/\n" in text
+        assert "1  → faces/zoë/, faces/li/\n" in text
+        assert "2  has no suggested person" in text
+        assert "2 will stay where they are" in text
+
+
+def test_a_preview_says_what_is_special_about_its_action() -> None:
+    waits = Decided(id=1, photo_id=11, action="would_skip", destination="review/unidentified/noface_a.jpg")
+    foreseen = BulkDecided(decided=[waits], done=1, failed=0)
+    assert "1  in review/unidentified/\n" in preview.bulk_text("skip", foreseen).plain
+    assert "after all others; no file moves" in preview.bulk_text("skip", foreseen).plain
+    assert "go to the trash" in preview.bulk_text("reject", foreseen).plain
+    assert "Undo takes all of it back" in preview.bulk_text("skip", foreseen).plain
+    assert preview.undo_text("1 photo put off", foreseen).plain.startswith("1 photo put off\n")
 
 
 def test_a_suggestion_names_its_face_when_there_are_several() -> None:

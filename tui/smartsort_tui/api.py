@@ -215,6 +215,11 @@ class Client:
             BulkDecided, "POST", "/review/bulk/reject", selection, timeout=BULK_TIMEOUT_SECONDS
         )
 
+    async def bulk_skip(self, selection: Selection) -> BulkDecided:
+        return await self._send(
+            BulkDecided, "POST", "/review/bulk/skip", selection, timeout=BULK_TIMEOUT_SECONDS
+        )
+
     async def export(self, kind: str, *, category: str | None, search: str | None) -> AsyncIterator[bytes]:
         """The queue as a file, in pieces."""
         params = _given(format=kind, category=category, search=search or None)

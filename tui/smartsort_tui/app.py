@@ -18,7 +18,7 @@ from smartsort.api.schemas.history import EventView
 from smartsort.api.schemas.state import Status
 from smartsort_tui import themes
 from smartsort_tui.api import ApiProblem, Client, Unreachable
-from smartsort_tui.background import work
+from smartsort_tui.background import stopped, work
 from smartsort_tui.clock import Clock, now
 from smartsort_tui.live import Link, happenings
 from smartsort_tui.screens.area import AREAS
@@ -121,6 +121,8 @@ class SmartsortApp(App[None]):
         work(self, "live", self._follow, self.client)
 
     async def on_unmount(self) -> None:
+        # What was cancelled but has not ended may open a connection when the client is closed already.
+        await stopped(self.workers)
         if self.client is not None:
             await self.client.aclose()
 

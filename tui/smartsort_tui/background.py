@@ -28,9 +28,26 @@ def work(
     return worker
 
 
+async def stopped(workers: Iterable[Worker[Any]]) -> None:
+    """Cancel work and wait until it is gone, whatever comes of it."""
+    workers = [worker for worker in workers if not worker.is_finished]
+    for worker in workers:
+        worker.cancel()
+    await asyncio.gather(*(worker.wait() for worker in workers), return_exceptions=True)
+
+
 async def ended(tasks: Iterable[asyncio.Task[Any]]) -> None:
     """Cancel tasks and wait until they are gone, so that nothing opens a connection after the end."""
     tasks = list(tasks)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def ask(
+    node: DOMNode, question: Callable[..., Coroutine[Any, Any, None]], *arguments: Any
+) -> Worker[Any] | None:
+    """Run a coroutine function that opens a dialog, one at a time: a key pressed twice must not open two."""
+    if any(worker.group == "question" and not worker.is_finished for worker in node.app.workers):
+        return None
+    return work(node, "question", question, *arguments)

@@ -19,6 +19,9 @@ Kind = Literal["approve", "reject", "skip"]
 UNDO_DEPTH = 500
 
 
+_DONE: dict[Kind, str] = {"approve": "filed", "reject": "rejected", "skip": "put off to the end"}
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What shall become of an item."""
@@ -31,7 +34,7 @@ class Decision:
         """How it reads when it is done."""
         if self.kind == "approve":
             return f"{filename} → {self.who}" if self.who else f"{filename} approved"
-        return f"{filename} rejected" if self.kind == "reject" else f"{filename} put off to the end"
+        return f"{filename} {_DONE[self.kind]}"
 
 
 @dataclass(slots=True)
@@ -44,6 +47,8 @@ class Sent:
     event: int | None = None
     item: int | None = None
     """An item that stays in the queue all the same."""
+    many: bool = False
+    """Taking it back is asked about first: it is more than what one key has just done."""
 
 
 def approve_as(choices: Sequence[PersonChoice], face: str | None) -> Decision:
@@ -87,7 +92,7 @@ class Marks:
     category: CategoryName | None
     search: str
 
-    def rejection(self, *, dry_run: bool) -> Selection:
+    def selection(self, *, dry_run: bool) -> Selection:
         return Selection(**self._fields(), dry_run=dry_run)
 
     def approval(self, approve: Approve, *, dry_run: bool) -> BulkApprove:
@@ -100,12 +105,18 @@ class Marks:
         return {"category": self.category, "search": self.search or None, "everything": unfiltered}
 
 
+def bulk_text(number: int, kind: Kind) -> str:
+    """How a bulk action reads when it is done."""
+    return f"{wording.count(number, 'photo')} {_DONE[kind]}"
+
+
 def marked_text(number: int, key: Callable[[str], str], *, everything: bool) -> str:
     """How the marks read in the message line; `key` tells the key of a binding."""
-    approve, reject = key("review.approve"), key("review.reject")
+    approve, reject, skip = key("review.approve"), key("review.reject"), key("review.skip")
     if everything:
         unmark = key("review.mark_all")
-        return f"all {number:,} that match are marked: {approve} approves, {reject} rejects, {unmark} unmarks"
+        what = f"{approve} approves, {reject} rejects, {skip} puts off, {unmark} unmarks"
+        return f"all {number:,} that match are marked: {what}"
     person = key("review.person")
     photos = wording.count(number, "photo")
-    return f"{photos} marked: {approve} approves, {reject} rejects, {person} files under a person"
+    return f"{photos} marked: {approve} approves, {reject} rejects, {skip} puts off, {person} files under one"

@@ -1,17 +1,10 @@
-"""What happened, in words for a line: the photo it is about, and what became of it. Pure."""
+"""What happened, in words for a line. Pure."""
 
 from __future__ import annotations
-
-import re
-from typing import Any
 
 from smartsort.api.schemas.history import EventView
 from smartsort_tui import wording
 
-# What smartsort puts before a name while its photo waits in review.
-_REVIEW_PREFIX = re.compile(
-    "^(duplicate|noface|unknown|notwhitelisted|lowconf|multi|unwanted|unreadable)_(?=.)"
-)
 _KINDS = {
     "accepted": "arrived",
     "placed": "placed",
@@ -21,6 +14,7 @@ _KINDS = {
     "taught": "taught",
     "not_taught": "not taught",
     "download_failed": "not loaded",
+    "group": "together",
 }
 
 
@@ -29,38 +23,24 @@ def kind_text(event: EventView) -> str:
     return _KINDS.get(event.kind, event.kind.replace("_", " "))
 
 
-def subject(event: EventView) -> str:
-    """The name of the photo an event is about, as far as the event tells it; else empty."""
-    data = event.data
-    if isinstance(name := data.get("name"), str):
-        return name
-    if isinstance(placed := data.get("library"), str):
-        return placed.rpartition("/")[2]
-    places = _places(data.get("names"))
-    for wanted in ("library", "faces"):
-        if wanted in places:
-            return places[wanted].rpartition("/")[2]
-    if places:
-        area, place = next(iter(places.items()))
-        name = place.rpartition("/")[2]
-        return _REVIEW_PREFIX.sub("", name) if area == "review" else name
-    return ""
-
-
-def _places(names: Any) -> dict[str, str]:
-    """The places in an event, by area: pairs of an area and a path below it."""
-    if not isinstance(names, list):
-        return {}
-    pairs = (pair for pair in names if isinstance(pair, list | tuple) and len(pair) == 2)
-    return {area: place for area, place in pairs if isinstance(area, str) and isinstance(place, str)}
-
-
 def what_happened(event: EventView) -> str:
     """What became of the photo, without its name, which stands beside it."""
     data = event.data
     category, reason = data.get("category"), data.get("reason")
     if event.kind == "reviewed" and category in wording.TITLES and isinstance(reason, str):
         return f"{wording.TITLES[category]}: {reason.replace('_', ' ')}"
-    name = subject(event)
-    text = event.text.removesuffix(f": {name}") if name else event.text
+    text = event.text.removesuffix(f": {event.filename}") if event.filename else event.text
     return text or str(data or "")
+
+
+def photo_name(event: EventView) -> str:
+    """The name of the photo an event is about, its number where a sidecar gives no name, empty for none."""
+    if event.filename:
+        return event.filename
+    return f"photo {event.photo_id}" if event.photo_id is not None else ""
+
+
+def event_line(event: EventView) -> str:
+    """The photo and what became of it, in one line."""
+    name = photo_name(event)
+    return f"{name}: {what_happened(event)}" if name else what_happened(event)

@@ -14,8 +14,9 @@ def key_bindings() -> dict[str, Binding]:
     from smartsort_tui.screens.activity import ActivityScreen, HistoryScreen
     from smartsort_tui.screens.area import AreaScreen, Dialog
     from smartsort_tui.screens.configuration import ConfigurationScreen
-    from smartsort_tui.screens.dialogs import BulkPreview, HelpScreen, PersonPicker
+    from smartsort_tui.screens.dialogs import HelpScreen, PersonPicker
     from smartsort_tui.screens.people import PeopleScreen
+    from smartsort_tui.screens.preview import Preview
     from smartsort_tui.screens.review import ReviewScreen
     from smartsort_tui.screens.spot_checks import SpotCheckScreen
     from smartsort_tui.screens.statistics import StatisticsScreen
@@ -23,7 +24,7 @@ def key_bindings() -> dict[str, Binding]:
 
     owners = (
         SmartsortApp, AreaScreen, ReviewScreen, StatisticsScreen, ActivityScreen, PeopleScreen,
-        ConfigurationScreen, SpotCheckScreen, Dialog, PersonPicker, BulkPreview, HistoryScreen,
+        ConfigurationScreen, SpotCheckScreen, Dialog, PersonPicker, Preview, HistoryScreen,
         HelpScreen, RowList,
     )  # fmt: skip
     return {

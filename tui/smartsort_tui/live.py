@@ -13,7 +13,15 @@ from pydantic import ValidationError
 
 from smartsort.api.schemas.history import EventView
 from smartsort.api.schemas.state import Status
-from smartsort_tui.api import ApiProblem, Client, NotSmartsort, NotThere, _problem, _unreachable
+from smartsort_tui.api import (
+    ApiProblem,
+    Client,
+    NotSmartsort,
+    NotThere,
+    Unreachable,
+    _problem,
+    _unreachable,
+)
 
 # The sidecar sends a comment every 15 s; silence for three of them means the line is dead.
 SILENCE_SECONDS = 45.0
@@ -50,18 +58,14 @@ async def happenings(client: Client) -> AsyncIterator[Happening]:
                 if isinstance(what, EventView):
                     last_event = what.id
                 yield what
-            problem = ApiProblem("the sidecar closed the line")
+            problem = Unreachable(f"{client.url} closed the line")
         except ApiProblem as error:
             problem = error
         pause = pause_seconds(attempt)
         attempt += 1
-        state: Literal["lost", "refused"] = "lost" if _mends_itself(problem) else "refused"
+        state: Literal["lost", "refused"] = "lost" if isinstance(problem, Unreachable) else "refused"
         yield Link(state, problem, pause)
         await asyncio.sleep(pause)
-
-
-def _mends_itself(problem: ApiProblem) -> bool:
-    return problem.title in ("No answer from smartsort", ApiProblem.title)
 
 
 async def _connected(client: Client, last_event: int | None) -> AsyncIterator[Happening]:

@@ -15,7 +15,7 @@ from smartsort.api.schemas.review import QueueItem, ReviewItem, ReviewPage
 from smartsort.api.schemas.shapes import CategoryName
 from smartsort_tui.api import ApiProblem, Client, DecidedMeanwhile, Unreachable
 from smartsort_tui.background import ended
-from smartsort_tui.decisions import UNDO_DEPTH, Decision, Marks, Sent
+from smartsort_tui.decisions import UNDO_DEPTH, Decision, Marks, Sent, bulk_text
 from smartsort_tui.queue import PAGE_SIZE, Queue
 
 if TYPE_CHECKING:
@@ -220,8 +220,9 @@ class Desk:
         self.own_photos.difference_update(taken.row.photo_id for taken in sent.taken if taken.row is not None)
 
     @property
-    def can_undo(self) -> bool:
-        return bool(self._sent)
+    def last(self) -> Sent | None:
+        """The decision that would be taken back next."""
+        return self._sent[-1] if self._sent else None
 
     async def undo(self) -> tuple[str, int | None]:
         """Take back the last decision; its text, and the position of its item (None: load anew).
@@ -245,26 +246,32 @@ class Desk:
             return sent.text, None
         return sent.text, min(self.queue.put_back(taken) for taken in reversed(sent.taken))
 
-    async def bulk(self, marks: Marks, approve: Approve | None, *, dry_run: bool) -> BulkDecided:
-        """Approve or reject (`approve` None) many, or only look what it would do. Raises ApiProblem."""
-        if approve is not None:
+    async def bulk(self, marks: Marks, decision: Decision, *, dry_run: bool) -> BulkDecided:
+        """Decide about many at once, or only look what it would do. Raises ApiProblem."""
+        if decision.kind == "approve":
+            approve = decision.approve or Approve()
             done = await self.client.bulk_approve(marks.approval(approve, dry_run=dry_run))
+        elif decision.kind == "reject":
+            done = await self.client.bulk_reject(marks.selection(dry_run=dry_run))
         else:
-            done = await self.client.bulk_reject(marks.rejection(dry_run=dry_run))
-        if not dry_run:
-            verb = "filed" if approve is not None else "rejected"
-            sent = Sent(f"{done.done:,} photos {verb}", [], event=done.event)
+            done = await self.client.bulk_skip(marks.selection(dry_run=dry_run))
+        if not dry_run and done.event is not None:
+            text = bulk_text(done.done, decision.kind)
+            sent = Sent(text, [], event=done.event, many=len(done.decided) > 1)
             sent.answered.set()
-            if done.event is not None:
-                self._sent.append(sent)
-            self.own_photos.update(one.photo_id for one in done.decided)
+            self._sent.append(sent)
+            self.own_photos.update(one.photo_id for one in done.decided if one.action != "failed")
         return done
 
     def take_decided(self, done: BulkDecided) -> None:
         """Take out what a bulk action has decided; undoing it puts all back where they stood."""
         sent = self._sent[-1] if self._sent and self._sent[-1].event == done.event else None
         for one in done.decided:
-            if one.action != "failed" and (taken := self.queue.take(one.id)) is not None:
+            if one.action == "failed" or (taken := self.queue.take(one.id)) is None:
+                continue
+            if one.action == "skipped":
+                self.queue.defer(taken)
+            else:
                 self.queue.confirm(one.id)
-                if sent is not None:
-                    sent.taken.append(taken)
+            if sent is not None:
+                sent.taken.append(taken)

@@ -47,6 +47,8 @@ SHOTS = (
     Shot("review-token-refused", token_wanted="another"),  # noqa: S106  (a made-up token)
     Shot("picker", keys=("n", "P", "a"), size=(120, 34), images="halfblocks"),
     Shot("bulk-preview", keys=("M", "a"), size=(100, 30)),
+    Shot("bulk-skip", keys=("m", "m", "m", "s")),
+    Shot("undo-preview", keys=("m", "m", "m", "r", "enter", "u"), size=(100, 30), theme="smartsort-light"),
     Shot("help", keys=("question_mark",), size=(100, 34)),
     Shot("why", keys=("n", "w"), size=(100, 30)),
     Shot("spot-checks", keys=("c",), size=(110, 30), images="halfblocks"),
@@ -99,7 +101,10 @@ async def _settled(app: SmartsortApp) -> None:
     for _ in range(SETTLE_ROUNDS):
         await asyncio.sleep(0.02)
         busy = any(worker.group != "live" and not worker.is_finished for worker in app.workers)
-        waiting = any(worker.group == "dialog" for worker in app.workers) and len(app.screen_stack) > 1
+        waiting = (
+            any(worker.group in ("dialog", "question") for worker in app.workers)
+            and len(app.screen_stack) > 1
+        )
         quiet = 0 if busy and not waiting else quiet + 1
         if quiet >= QUIET_ROUNDS:
             return

@@ -220,6 +220,7 @@ def whole(item: int, now: datetime, newest: int, history: Sequence[EventView] = 
                 actor="smartsort",
                 kind="accepted",
                 photo_id=base.photo_id,
+                filename=base.filename,
                 text=f"Taken in from {base.source}: {base.filename}",
                 data={"name": base.filename, "source": base.source, "origin": "inbox"},
             ),

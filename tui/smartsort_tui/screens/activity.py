@@ -17,11 +17,12 @@ from smartsort.api.schemas.history import EventView, Undo
 from smartsort.api.schemas.state import InFlight, Status
 from smartsort_tui import wording
 from smartsort_tui.api import ApiProblem
-from smartsort_tui.background import work
+from smartsort_tui.background import ask, work
 from smartsort_tui.clock import Clock
-from smartsort_tui.event_words import kind_text, subject, what_happened
+from smartsort_tui.event_words import event_line, kind_text, photo_name, what_happened
 from smartsort_tui.live import Link
 from smartsort_tui.screens.area import AreaScreen, Dialog, TooSmall
+from smartsort_tui.screens.preview import undo_agreed
 from smartsort_tui.widgets.bars import KeyBar, MessageBar
 from smartsort_tui.widgets.row_list import Cells, RowList
 
@@ -40,20 +41,10 @@ class EventRows(RowList):
         self._clock = clock
         self._with_names = with_names
         self.events: list[EventView] = []
-        self._names: dict[int, str] = {}
 
     def show(self, events: list[EventView]) -> None:
         self.events = events
-        for event in events:
-            if event.photo_id is not None and (name := subject(event)):
-                self._names.setdefault(event.photo_id, name)
         self.set_count(len(events))
-
-    def name_of(self, event: EventView) -> str:
-        """The name of its photo, from this event or from another of the same photo."""
-        if event.photo_id is None:
-            return ""
-        return subject(event) or self._names.get(event.photo_id, f"photo {event.photo_id}")
 
     @property
     def current(self) -> EventView | None:
@@ -70,7 +61,7 @@ class EventRows(RowList):
             (f"{when(event.at, self._clock())} ", "row--muted"),
             (f"{sign} ", "row--mark"),
             (wording.fit(kind_text(event), 10) + " ", "row--plain"),
-            (wording.fit_name(self.name_of(event), name) + " ", "row--plain") if name else ("", "row--plain"),
+            (wording.fit_name(photo_name(event), name) + " ", "row--plain") if name else ("", "row--plain"),
             (wording.fit(what_happened(event), max(4, width - 20 - name - actor - bool(name))), "row--muted"),
         ]
         if actor:
@@ -193,7 +184,16 @@ class ActivityScreen(AreaScreen):
         if event is None or not event.undoable or event.undone_by is not None:
             self.say("this cannot be taken back", "warn")
             return
-        work(self, "undo", self._undo, event)
+        ask(self, self._undo_asked, event)
+
+    async def _undo_asked(self, event: EventView) -> None:
+        try:
+            agreed = await undo_agreed(self.smartsort, event.id, event_line(event), self.say)
+        except ApiProblem as problem:
+            self.say_problem(problem)
+            return
+        if agreed:
+            work(self, "undo", self._undo, event)
 
     async def _undo(self, event: EventView) -> None:
         client = self.smartsort.client
@@ -204,7 +204,9 @@ class ActivityScreen(AreaScreen):
         except ApiProblem as problem:
             self.say_problem(problem)
             return
-        self.say(f"taken back: {wording.count(done.done, 'photo')}", "good")
+        failed = f", {done.failed:,} stay as they are" if done.failed else ""
+        text = f"taken back: {wording.count(done.done, 'photo')}{failed}"
+        self.say(text, "warn" if done.failed else "good")
         self.connected()
 
 
@@ -261,7 +263,7 @@ class HistoryScreen(Dialog[None]):
         event = self.query_one(EventRows).current
         if event is not None:
             text = f"{wording.date(event.at)} by {event.actor}\n{wording.shown(event.text)}"
-            name = wording.cut(self.query_one(EventRows).name_of(event), 80)
+            name = wording.cut(photo_name(event), 80)
             self.query_one(".dialog-title", Static).update(Content(f"Everything that happened to {name}"))
             self.query_one("#event-words", Static).update(text)
 
@@ -273,14 +275,24 @@ class HistoryScreen(Dialog[None]):
         if event is None or not event.undoable or event.undone_by is not None:
             self.query_one(MessageBar).say("this step cannot be taken back", "warn")
             return
-        work(self, "undo", self._undo, event.id)
+        ask(self, self._undo_asked, event)
 
-    async def _undo(self, event: int) -> None:
+    async def _undo_asked(self, event: EventView) -> None:
+        say = self.query_one(MessageBar).say
+        try:
+            agreed = await undo_agreed(self.smartsort, event.id, event_line(event), say)
+        except ApiProblem as problem:
+            say(f"{problem.title}: {problem.detail}", "bad")
+            return
+        if agreed:
+            work(self, "undo", self._undo, event)
+
+    async def _undo(self, event: EventView) -> None:
         client = self.smartsort.client
         if client is None:
             return
         try:
-            await client.undo(Undo(event=event))
+            await client.undo(Undo(event=event.id))
         except ApiProblem as problem:
             self.query_one(MessageBar).say(f"{problem.title}: {problem.detail}", "bad")
             return

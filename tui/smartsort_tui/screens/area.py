@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
 from textual.screen import ModalScreen, Screen, ScreenResultType
 from textual.widget import Widget
 from textual.widgets import Static
@@ -60,7 +62,7 @@ class AreaScreen(Screen[None]):
     ]
 
     _told: str | None = None
-    """The problem that was said last."""
+    """What of the connection was said last: that it is lost, or why it is refused."""
 
     def content(self) -> Iterable[Widget]:
         """The widgets between the bars."""
@@ -130,10 +132,13 @@ class AreaScreen(Screen[None]):
         if link.state == "connected":
             self.connected()
             self._told = None
-        elif link.problem is not None and self._told != link.problem.detail:
-            # Once, not with every attempt: what is said to a key pressed meanwhile must stay.
-            self._told = link.problem.detail
-            self.disconnected(link)
+        elif link.problem is not None:
+            # A loss is told once, not with every attempt to mend it, which may fail for another reason: what
+            # is said to a key pressed meanwhile must stay.
+            told = link.state if link.state == "lost" else link.problem.detail
+            if told != self._told:
+                self._told = told
+                self.disconnected(link)
 
     def _status_changed(self, status: Status) -> None:
         self._draw_areas()
@@ -174,6 +179,27 @@ class Dialog(ModalScreen[ScreenResultType]):
 
     def action_cancel(self) -> None:
         self.dismiss(None)
+
+
+class Reading(Dialog[ScreenResultType]):
+    """A dialog to read: a title, words that scroll, and the keys. `tall` takes all of the height."""
+
+    def __init__(self, title: str, text: Content, *, tall: bool = True) -> None:
+        super().__init__()
+        self._title = title
+        self._text = text
+        self._tall = tall
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog dialog--tall" if self._tall else "dialog"):
+            yield Static(Content(self._title), classes="dialog-title")
+            with VerticalScroll():
+                yield Static(self._text)
+            yield KeyBar()
+        yield TooSmall()
+
+    def on_mount(self) -> None:
+        self.query_one(VerticalScroll).focus()
 
 
 def _link_part(app: SmartsortApp, width: int) -> Part:

@@ -1,33 +1,28 @@
-"""Questions over the review: whom to file under, what a bulk action will do, and help."""
+"""Questions over the review: whom to file under; and help."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from smartsort.api.schemas.decisions import BulkDecided, Decided
 from smartsort.api.schemas.people import PersonChoice, PersonView
 from smartsort_tui import fuzzy, wording
-from smartsort_tui.screens.area import Dialog, TooSmall
+from smartsort_tui.screens.area import Dialog, Reading, TooSmall
 from smartsort_tui.widgets.bars import KeyBar
 from smartsort_tui.widgets.row_list import Cells, RowList
 
-NAMES_SHOWN = 8
 _NUMBERED = re.compile(r"(.+)_\d")
 # From this width on a row has room for what is known of a person.
 ROOMY = 48
-# A photo filed under two people has two places, and a name may have a comma of its own.
-_BETWEEN_PLACES = re.compile(", (?=(?:faces|review|trash)/)")
 
 
 class PeopleRows(RowList):
@@ -162,71 +157,7 @@ def _choice(person: PersonView) -> PersonChoice:
     return PersonChoice(id=person.id, name=person.name)
 
 
-class BulkPreview(Dialog[bool]):
-    """What a bulk action will do, before it does it."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,y", "agree", "Do it", id="preview.agree"),
-        Binding("n", "cancel", "Cancel", show=False, id="preview.cancel"),
-    ]
-
-    def __init__(self, verb: str, preview: BulkDecided) -> None:
-        super().__init__()
-        self._verb = verb
-        self._preview = preview
-
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog"):
-            number = wording.count(self._preview.done, "photo")
-            yield Static(Content(f"{self._verb} {number}?"), classes="dialog-title")
-            with VerticalScroll():
-                yield Static(preview_text(self._verb, self._preview))
-            yield KeyBar()
-        yield TooSmall()
-
-    def on_mount(self) -> None:
-        self.query_one(VerticalScroll).focus()
-
-    def action_agree(self) -> None:
-        self.dismiss(self._preview.done > 0)
-
-
-def folder_of(destination: str | None) -> str:
-    """The folder, or folders, of the file names a decision leads to."""
-    places = _BETWEEN_PLACES.split(destination or "?/")
-    return ", ".join(place.rpartition("/")[0] + "/" for place in places)
-
-
-def problem_of(one: Decided) -> str:
-    """Why a decision will not work, without the number of its photo: the same reasons count together."""
-    return (one.problem or "unknown").removeprefix(f"photo {one.photo_id} ")
-
-
-def preview_text(verb: str, preview: BulkDecided) -> Content:
-    """Where the photos will go, with counts, and what will not work."""
-    lines: list[Content] = []
-    places = Counter(folder_of(one.destination) for one in preview.decided if one.action != "failed")
-    for place, number in places.most_common(NAMES_SHOWN):
-        lines.append(Content(f"{number:>7,}  → {wording.cut(place, 44)}"))
-    if len(places) > NAMES_SHOWN:
-        rest = sum(number for _, number in places.most_common()[NAMES_SHOWN:])
-        lines.append(Content(f"{rest:>7,}  → {len(places) - NAMES_SHOWN} other folders"))
-    if preview.failed:
-        lines += [
-            Content(""),
-            Content.styled(f"{preview.failed:,} will stay where they are:", "bold $warning"),
-        ]
-        problems = Counter(problem_of(one) for one in preview.decided if one.action == "failed")
-        for problem, number in problems.most_common(NAMES_SHOWN):
-            lines.append(Content(f"{number:>7,}  {wording.cut(problem, 46)}"))
-    if verb == "Reject":
-        lines += [Content(""), Content("Their files go to the trash and are kept there for a while.")]
-    lines += [Content("")] if verb != "Reject" else []
-    lines.append(Content("Undo takes all of it back at once."))
-    return Content("\n").join(lines)
-
-
-class HelpScreen(Dialog[None]):
+class HelpScreen(Reading[None]):
     """The keys that work for what has the focus, and then everywhere."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -235,20 +166,7 @@ class HelpScreen(Dialog[None]):
     ]
 
     def __init__(self, title: str, below: Screen[object]) -> None:
-        super().__init__()
-        self._title = title
-        self._text = help_text(below)
-
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog dialog--tall"):
-            yield Static(Content(self._title), classes="dialog-title")
-            with VerticalScroll():
-                yield Static(self._text)
-            yield KeyBar()
-        yield TooSmall()
-
-    def on_mount(self) -> None:
-        self.query_one(VerticalScroll).focus()
+        super().__init__(title, help_text(below))
 
 
 @dataclass(slots=True)

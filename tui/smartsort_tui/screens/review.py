@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
@@ -14,8 +14,17 @@ from smartsort.api.schemas.people import PersonChoice, PersonView
 from smartsort.api.schemas.review import QueueItem, ReviewItem
 from smartsort_tui import wording
 from smartsort_tui.api import ApiProblem, DecidedMeanwhile, NotThere
-from smartsort_tui.background import work
-from smartsort_tui.decisions import Decision, Marks, approve_as, face_for, marked_text, suggested
+from smartsort_tui.background import ask, work
+from smartsort_tui.decisions import (
+    Decision,
+    Marks,
+    Sent,
+    approve_as,
+    bulk_text,
+    face_for,
+    marked_text,
+    suggested,
+)
 from smartsort_tui.screens.queue_view import PAINT_SECONDS, QueueView
 from smartsort_tui.widgets.row_list import RowList
 
@@ -73,7 +82,7 @@ class ReviewScreen(QueueView):
 
     def action_approve(self) -> None:
         if marks := self._marks():
-            self._bulk("File", marks, Approve())
+            self._bulk(marks, Decision("approve", Approve()))
             return
         row = self._row()
         if row is None:
@@ -97,19 +106,19 @@ class ReviewScreen(QueueView):
         if decision is None:
             self.say(f"there is no suggestion {number}", "warn")
         elif marks := self._marks():
-            self._bulk("File", marks, cast("Approve", decision.approve))
+            self._bulk(marks, decision)
         else:
             self._decide(row, decision)
 
     def action_reject(self) -> None:
         if marks := self._marks():
-            self._bulk("Reject", marks, None)
+            self._bulk(marks, Decision("reject"))
         elif (row := self._row()) is not None:
             self._decide(row, Decision("reject"))
 
     def action_skip(self) -> None:
-        if self._marks():
-            self.say(f"skip is for one photo at a time: {self.key('review.clear')} unmarks", "warn")
+        if marks := self._marks():
+            self._bulk(marks, Decision("skip"))
         elif (row := self._row()) is not None:
             self._decide(row, Decision("skip"))
 
@@ -156,14 +165,34 @@ class ReviewScreen(QueueView):
         self.say(f"taken back: {wording.cut(row.filename, 40)}: {why}", "bad")
 
     def action_undo(self) -> None:
-        work(self, "undo", self._undo)
-
-    async def _undo(self) -> None:
-        if not self.desk.can_undo:
+        last = self.desk.last
+        if last is None:
             self.say(
                 f"nothing decided here to take back; Activity ({self.key('app.activity')}) has the history",
                 "warn",
             )
+        else:
+            work(self, "undo", self._undo)
+
+    async def _undo_asked(self, last: Sent) -> None:
+        from smartsort_tui.screens.preview import undo_agreed
+
+        try:
+            agreed = last.event is not None and await undo_agreed(
+                self.smartsort, last.event, last.text, self.say
+            )
+        except ApiProblem as problem:
+            self.say_problem(problem)
+            return
+        if agreed:
+            work(self, "undo", self._undo, last)
+
+    async def _undo(self, agreed: Sent | None = None) -> None:
+        last = self.desk.last
+        if last is None or (agreed is not None and agreed is not last):
+            return
+        if last.many and agreed is None:
+            ask(self, self._undo_asked, last)
             return
         self.say("taking back …")
         try:
@@ -260,7 +289,7 @@ class ReviewScreen(QueueView):
             return
         decision = approve_as(choices, None)
         if marks:
-            self._bulk("File", marks, cast("Approve", decision.approve))
+            self._bulk(marks, decision)
             return
         face = face_for(item, choices[0].id, self._chosen_face) if item and len(choices) == 1 else None
         self._decide(row, approve_as(choices, face))
@@ -316,21 +345,28 @@ class ReviewScreen(QueueView):
             return None
         return Marks(tuple(self.rows.marked), self.rows.all_marked, self._category, self._search)
 
-    def _bulk(self, verb: str, marks: Marks, approve: Approve | None) -> None:
-        work(self, "dialog", self._bulk_asked, verb, marks, approve)
+    def _bulk(self, marks: Marks, decision: Decision) -> None:
+        ask(self, self._bulk_asked, marks, decision)
 
-    async def _bulk_asked(self, verb: str, marks: Marks, approve: Approve | None) -> None:
-        from smartsort_tui.screens.dialogs import BulkPreview
+    async def _bulk_asked(self, marks: Marks, decision: Decision) -> None:
+        from smartsort_tui.screens.preview import bulk_preview
 
         self.say("looking what would happen …")
         try:
-            preview = await self.desk.bulk(marks, approve, dry_run=True)
-            self.say("")
-            if not await self.app.push_screen_wait(BulkPreview(verb, preview)):
-                self.say(f"nothing was done; the marks are still there ({self.key('review.clear')} unmarks)")
-                return
-            self.say(f"{wording.count(preview.done, 'photo')} under way …")
-            done = await self.desk.bulk(marks, approve, dry_run=False)
+            foreseen = await self.desk.bulk(marks, decision, dry_run=True)
+        except ApiProblem as problem:
+            self.say_problem(problem)
+            return
+        self.say("")
+        if await self.app.push_screen_wait(bulk_preview(decision.kind, foreseen)):
+            self.say(f"{wording.count(foreseen.done, 'photo')} under way …")
+            work(self, "decisions", self._bulk_send, marks, decision)
+        else:
+            self.say(f"nothing was done; the marks are still there ({self.key('review.clear')} unmarks)")
+
+    async def _bulk_send(self, marks: Marks, decision: Decision) -> None:
+        try:
+            done = await self.desk.bulk(marks, decision, dry_run=False)
         except ApiProblem as problem:
             self.say(
                 f"{problem.title} in the middle: what was done until then is done. "
@@ -339,9 +375,9 @@ class ReviewScreen(QueueView):
             )
             self._refresh_head()
             return
-        self._bulk_done(verb, marks, done)
+        self._bulk_done(marks, decision, done)
 
-    def _bulk_done(self, verb: str, marks: Marks, done: BulkDecided) -> None:
+    def _bulk_done(self, marks: Marks, decision: Decision, done: BulkDecided) -> None:
         self.rows.marked.clear()
         self.rows.all_marked = False
         for one in done.decided:
@@ -354,10 +390,9 @@ class ReviewScreen(QueueView):
                 self.desk.take_decided(done)
             self._draw_queue()
             self._load()
-        past = "filed" if verb == "File" else "rejected"
         failed = f", {done.failed:,} refused (marked !)" if done.failed else ""
         self.say(
-            f"{wording.count(done.done, 'photo')} {past}{failed} · {self.key('review.undo')} takes it back",
+            f"{bulk_text(done.done, decision.kind)}{failed} · {self.key('review.undo')} takes it back",
             "warn" if done.failed else "good",
         )
 

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.widgets import Static
 
 from smartsort.api.schemas.judgement import Explained
 from smartsort_tui import wording
-from smartsort_tui.screens.area import Dialog, TooSmall
-from smartsort_tui.widgets.bars import KeyBar
+from smartsort_tui.screens.area import Reading
 
 # Signs and styles of what a rule said; the sign alone tells it.
 VERDICTS = {"decided": ("✗", "bold $error"), "against": ("!", "$warning"), "passed": ("✓", "$success")}
 
 
-class WhyScreen(Dialog[None]):
+class WhyScreen(Reading[None]):
     """The explanation of one decision."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -27,20 +23,7 @@ class WhyScreen(Dialog[None]):
     ]
 
     def __init__(self, explained: Explained) -> None:
-        super().__init__()
-        self._explained = explained
-
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog dialog--tall"):
-            name = wording.cut(self._explained.filename, 70)
-            yield Static(Content(f"Why {name} is where it is"), classes="dialog-title")
-            with VerticalScroll():
-                yield Static(why_text(self._explained))
-            yield KeyBar()
-        yield TooSmall()
-
-    def on_mount(self) -> None:
-        self.query_one(VerticalScroll).focus()
+        super().__init__(f"Why {wording.cut(explained.filename, 70)} is where it is", why_text(explained))
 
 
 def why_text(explained: Explained) -> Content:

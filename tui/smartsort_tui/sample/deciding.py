@@ -1,0 +1,228 @@
+"""What the made-up sidecar does when told to: decided items leave the queue, and undo brings them back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from smartsort.api.schemas.decisions import Approve, BulkDecided, Decided, Selection
+from smartsort.api.schemas.history import Undo
+from smartsort.api.schemas.judgement import Deny, WrongFiling
+from smartsort.api.schemas.people import PersonChoice, PersonView
+from smartsort.api.schemas.shapes import Shape
+from smartsort_tui.sample import data, judgement
+from smartsort_tui.sample.answers import Refusal
+from smartsort_tui.sample.waiting import SampleQueue
+
+_WOULD = {"approved": "would_approve", "rejected": "would_reject", "deferred": "would_skip"}
+_TOGETHER = {"approved": "Approved", "rejected": "Rejected", "deferred": "Put off"}
+
+
+class SampleDesk(SampleQueue):
+    """The queue with all that is decided about it."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.created: list[PersonView] = []
+        self.denied: dict[int, set[str]] = {}
+        self.unchecked = list(range(judgement.FIRST, judgement.FIRST + judgement.CHECKS))
+        self.checked: dict[int, bool] = {}
+        self.listed: dict[str, set[str]] = {"whitelist": set(data.NAMES[:5]), "blacklist": {"Victor Grey"}}
+
+    def people(self) -> list[PersonView]:
+        """Everybody Immich knows by name."""
+        everybody = [*data.people(), *self.created]
+        return [who.model_copy(update={"listed": self._list_of(who.name)}) for who in everybody]
+
+    def _list_of(self, name: str) -> Any:
+        return next((which for which, names in self.listed.items() if name in names), None)
+
+    # --- one item ---------------------------------------------------------------------------
+
+    def decide_as_somebody(self, item: int, kind: str = "approved") -> None:
+        """Somebody else decides an item."""
+        self.decide(item, kind, "John Doe" if kind == "approved" else None, actor="somebody")
+
+    def approve(self, item: int, approve: Approve) -> Decided:
+        """File an item. Raises Refusal."""
+        self.waiting(item)
+        choices: list[Any] = [*approve.people] or ([approve.person] if approve.person else [])
+        names = [self._named(choice) for choice in choices]
+        if not names:
+            names = [one.person.name for one in data.suggestions(item)[:1]]
+        if not names:
+            raise Refusal(422, "invalid", f"nobody is suggested for item {item}: name a person")
+        return self.decide(item, "approved", ", ".join(names))
+
+    def _named(self, choice: Any) -> str:
+        if isinstance(choice, str):
+            return choice
+        for who in self.people():
+            if who.id == choice.id or (choice.id is None and who.name == choice.name):
+                return who.name
+        if choice.name and choice.create:
+            number = len(data.NAMES) + len(self.created)
+            self.created.append(PersonView(id=f"person-{number}", name=choice.name, photos=0))
+            return str(choice.name)
+        raise Refusal(422, "invalid", f"Immich knows nobody called {choice.name!r}")
+
+    def decide(self, item: int, kind: str, person: str | None, actor: str = "api") -> Decided:
+        """Approve or reject an item. Raises Refusal."""
+        self.take_out(self.waiting(item))
+        name = data.filename(item)
+
+        def back() -> None:
+            self.put_back(item)
+
+        if kind == "approved":
+            event = self.filed(kind, item + 1000, name, person or "nobody", actor=actor, back=back)
+        else:
+            event = self.rejected(item + 1000, name, actor=actor, back=back)
+        self.decided[item] = event
+        destination = f"faces/{data.folder(person)}/{name}" if person else f"trash/2025-06/{name}"
+        return _decided(item, kind, person=person, destination=destination, event=event.id)
+
+    def put_off(self, item: int) -> Decided:
+        """List an item after the others. Raises Refusal."""
+        self.waiting(item)
+        stood = self.deferred.index(item) if item in self.deferred else None
+        if stood is not None:
+            self.deferred.remove(item)
+        self.deferred.append(item)
+
+        def back() -> None:
+            self.deferred.remove(item)
+            if stood is not None:
+                self.deferred.insert(stood, item)
+
+        undoing = [self.undoing_of(item + 1000, data.filename(item), back)]
+        text = "Put off; it is listed after the others"
+        event = self.happened("deferred", item + 1000, text, undoing=undoing)
+        return _decided(item, "skipped", event=event.id)
+
+    def deny(self, item: int, deny: Deny) -> Decided:
+        """Rule a person out. Raises Refusal."""
+        waiting = judgement.without(
+            data.whole(self.waiting(item), self.clock(), self.count), self.denied.get(item, set())
+        )
+        named = deny.person.id if isinstance(deny.person, PersonChoice) else None
+        person = next((one.person for one in waiting.suggestions if named in (None, one.person.id)), None)
+        if person is None:
+            raise Refusal(409, "conflict", "nobody is suggested who could be ruled out")
+        self.denied.setdefault(item, set()).add(person.id)
+
+        def back() -> None:
+            self.denied[item].discard(person.id)
+
+        undoing = [self.undoing_of(item + 1000, data.filename(item), back)]
+        event = self.happened("denied", item + 1000, f"It is not {person.name}", undoing=undoing)
+        return _decided(item, "denied", event=event.id)
+
+    # --- many -------------------------------------------------------------------------------
+
+    def bulk(self, selection: Selection, kind: str, approve: Approve | None = None) -> BulkDecided:
+        """Approve, reject or put off many items, or tell what that would do."""
+        items = selection.ids or [
+            item
+            for item in reversed(self.pending)
+            if self.fits(item, selection.category, (selection.search or "").casefold())
+        ]
+        decided: list[Decided] = []
+        for item in items:
+            try:
+                one = self._foreseen if selection.dry_run else self._one
+                decided.append(one(item, kind, approve))
+            except Refusal as refusal:
+                decided.append(_decided(item, "failed", problem=refusal.detail))
+        done = [one.event for one in decided if one.event is not None]
+        failed = sum(one.action == "failed" for one in decided)
+        event = done[0] if done else None
+        if len(items) > 1 and done:
+            text = f"{_TOGETHER[kind]}: {len(done)} photos"
+            undoing = [one for event_id in done for one in self.undoing[event_id]]
+            details = {"what": kind, "photos": len(done)}
+            event = self.happened("group", None, text, details=details, undoing=undoing).id
+        return BulkDecided(decided=decided, done=len(decided) - failed, failed=failed, event=event)
+
+    def _one(self, item: int, kind: str, approve: Approve | None) -> Decided:
+        if kind == "deferred":
+            return self.put_off(item)
+        return self.decide(item, kind, None) if approve is None else self.approve(item, approve)
+
+    def _foreseen(self, item: int, kind: str, approve: Approve | None) -> Decided:
+        self.waiting(item)
+        name, person = data.filename(item), ""
+        destination = f"trash/2025-06/{name}"
+        if kind == "deferred":
+            destination = f"review/{data.category(item)}/{data.review_name(item)}"
+        elif approve is not None:
+            person = self._whom(item, approve)
+            destination = f"faces/{data.folder(person)}/{name}"
+        return _decided(item, _WOULD[kind], person=person or None, destination=destination)
+
+    def _whom(self, item: int, approve: Approve) -> str:
+        if approve.people:
+            return ", ".join(choice.name or "" for choice in approve.people)
+        first = data.suggestions(item)[:1]
+        if not first and not approve.person:
+            raise Refusal(422, "invalid", f"photo {item + 1000} has no suggested person; say whose it is")
+        return first[0].person.name if first else ""
+
+    # --- spot checks ------------------------------------------------------------------------
+
+    def spot_checks(self, rest: list[str], body: bytes) -> Shape:
+        """The checks, or the answer to one. Raises Refusal."""
+        if not rest:
+            return judgement.page(self.unchecked, self.checked, self.clock())
+        photo, answer = int(rest[0]), rest[1]
+        if photo not in self.unchecked:
+            raise Refusal(409, "conflict", f"the filing of photo {photo} was answered already")
+        name = judgement.check(photo, self.clock()).filename
+        place = self.unchecked.index(photo)
+        self.unchecked.remove(photo)
+        self.checked[photo] = answer == "confirm"
+        kind, text = "confirmed", "The filing was confirmed"
+        if answer != "confirm":
+            people = WrongFiling.model_validate_json(body).people
+            names = ", ".join(str(getattr(one, "name", one)) for one in people)
+            kind, text = ("refiled", f"Filed under {names} instead") if people else ("undone", "To review")
+
+        def back() -> None:
+            self.unchecked.insert(place, photo)
+            del self.checked[photo]
+
+        undoing = [self.undoing_of(photo, name, back)]
+        event = self.happened(kind, photo, text, filename=name, undoing=undoing)
+        return Decided(id=0, photo_id=photo, action="confirmed", event=event.id)
+
+    # --- taking back ------------------------------------------------------------------------
+
+    def undo(self, undo: Undo) -> BulkDecided:
+        """Take an event back, or tell what that would do. Raises Refusal."""
+        undoing = self.undoing.get(undo.event or 0)
+        event = next((event for event in self.events if event.id == undo.event), None)
+        if undoing is None or event is None:
+            raise Refusal(404, "not_found", f"event {undo.event} cannot be undone")
+        if undo.dry_run:
+            return BulkDecided(decided=[one.would for one in undoing], done=len(undoing), failed=0)
+        for one in undoing:
+            one.back()
+            name = event.filename if event.photo_id is not None else None
+            self.happened("undone", one.would.photo_id, "Taken back: it is in review again", filename=name)
+        self._is_undone(undoing, by=self.events[-1].id)
+        decided = [one.would.model_copy(update={"action": "undone"}) for one in undoing]
+        return BulkDecided(decided=decided, done=len(decided), failed=0, event=self.events[-1].id)
+
+    def _is_undone(self, undoing: Any, by: int) -> None:
+        """Nothing that was taken back can be taken back again, neither as a part nor as a whole."""
+        parts = {id(one) for one in undoing}
+        gone = {number for number, held in self.undoing.items() if any(id(one) in parts for one in held)}
+        for number in gone:
+            del self.undoing[number]
+        self.events = [
+            event.model_copy(update={"undone_by": by, "undoable": False}) if event.id in gone else event
+            for event in self.events
+        ]
+
+
+def _decided(item: int, action: Any, **more: Any) -> Decided:
+    return Decided(id=item, photo_id=item + 1000, action=action, **more)

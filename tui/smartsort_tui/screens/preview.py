@@ -1,0 +1,128 @@
+"""What a bulk action or an undo will do, shown before it is done."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.content import Content
+
+from smartsort.api.schemas.decisions import BulkDecided, Decided
+from smartsort.api.schemas.history import Undo
+from smartsort_tui import wording
+from smartsort_tui.api import DecidedMeanwhile, Unreachable
+from smartsort_tui.decisions import Kind
+from smartsort_tui.screens.area import Reading
+
+if TYPE_CHECKING:
+    from smartsort_tui.app import SmartsortApp
+
+NAMES_SHOWN = 8
+_VERBS: dict[Kind, str] = {"approve": "File", "reject": "Reject", "skip": "Put off"}
+_NOTES: dict[Kind, tuple[str, ...]] = {
+    "approve": (),
+    "reject": ("Their files go to the trash and are kept there for a while.",),
+    "skip": ("They are listed after all others; no file moves.",),
+}
+# A photo filed under two people has two places, and a name may have a comma of its own.
+_BETWEEN_PLACES = re.compile(", (?=(?:faces|review|trash)/)")
+
+
+class Preview(Reading[bool]):
+    """A question with what a yes would do. `doable` False: there is nothing to say yes to."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,y", "agree", "Do it", id="preview.agree"),
+        Binding("n", "cancel", "Cancel", show=False, id="preview.cancel"),
+    ]
+
+    def __init__(self, question: str, text: Content, *, doable: bool = True) -> None:
+        super().__init__(question, text, tall=False)
+        self._doable = doable
+
+    def action_agree(self) -> None:
+        self.dismiss(self._doable)
+
+
+def bulk_preview(kind: Kind, foreseen: BulkDecided) -> Preview:
+    """Whether all of it shall be done."""
+    question = f"{_VERBS[kind]} {wording.count(foreseen.done, 'photo')}?"
+    return Preview(question, bulk_text(kind, foreseen), doable=foreseen.done > 0)
+
+
+async def undo_agreed(app: SmartsortApp, event: int, what: str, say: Callable[[str], None]) -> bool:
+    """Show what taking an event back would do, and ask. `what` is the event in words, `say` shows a line.
+
+    Raises ApiProblem, also when nothing of it can be taken back.
+    """
+    if app.client is None:
+        raise Unreachable("not connected yet")
+    say("looking what would be taken back …")
+    foreseen = await app.client.undo(Undo(event=event, dry_run=True))
+    say("")
+    if foreseen.failed and not foreseen.done:
+        raise DecidedMeanwhile(problem_of(foreseen.decided[0]), None)
+    question = f"Take back {wording.count(foreseen.done, 'photo')}?"
+    agreed = await app.push_screen_wait(Preview(question, undo_text(what, foreseen)))
+    if not agreed:
+        say("nothing was taken back")
+    return agreed is True
+
+
+# --- words -----------------------------------------------------------------------------------
+
+
+def folder_of(destination: str | None) -> str:
+    """The folder, or folders, of the file names a decision leads to."""
+    places = _BETWEEN_PLACES.split(destination or "?/")
+    return ", ".join(place.rpartition("/")[0] + "/" for place in places)
+
+
+def problem_of(one: Decided) -> str:
+    """Why a decision will not work, without the number of its photo: the same reasons count together."""
+    return (one.problem or "unknown").removeprefix(f"photo {one.photo_id} ")
+
+
+def bulk_text(kind: Kind, foreseen: BulkDecided) -> Content:
+    """Where the photos will go, with counts, and what will not work."""
+    sign = "in" if kind == "skip" else "→"
+    lines = [*_places(foreseen.decided, sign), *_problems(foreseen), Content("")]
+    lines += [Content(note) for note in (*_NOTES[kind], "Undo takes all of it back at once.")]
+    return Content("\n").join(lines)
+
+
+def undo_text(what: str, foreseen: BulkDecided) -> Content:
+    """What is taken back, where the photos will be then, and what cannot be taken back."""
+    lines = [Content(wording.cut(what, 56)), Content(""), *_places(foreseen.decided, "→")]
+    lines += [*_problems(foreseen), Content(""), Content("Taking back can be taken back too.")]
+    return Content("\n").join(lines)
+
+
+def _places(decided: Sequence[Decided], sign: str) -> list[Content]:
+    places = Counter(folder_of(one.destination) for one in decided if one.action != "failed")
+    lines = [
+        Content(f"{number:>7,}  {sign} {wording.cut(place, 44)}")
+        for place, number in places.most_common(NAMES_SHOWN)
+    ]
+    if len(places) > NAMES_SHOWN:
+        rest = sum(number for _, number in places.most_common()[NAMES_SHOWN:])
+        lines.append(Content(f"{rest:>7,}  {sign} {len(places) - NAMES_SHOWN} other folders"))
+    return lines
+
+
+def _problems(foreseen: BulkDecided) -> list[Content]:
+    if not foreseen.failed:
+        return []
+    head = f"{foreseen.failed:,} will stay where they are:"
+    problems = Counter(problem_of(one) for one in foreseen.decided if one.action == "failed")
+    return [
+        Content(""),
+        Content.styled(head, "bold $warning"),
+        *(
+            Content(f"{number:>7,}  {wording.cut(problem, 46)}")
+            for problem, number in problems.most_common(NAMES_SHOWN)
+        ),
+    ]
