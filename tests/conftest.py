@@ -1,13 +1,42 @@
 """What all tests share: how hypothesis looks for examples, and a sidecar beside a demo Immich."""
 
+import os
+import sys
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
+
+if sys.dont_write_bytecode:
+    # A third of the time would go into compiling the same modules again, in each of the many processes that
+    # tests start. Whoever wants no bytecode beside the sources gets it beside pytest's own cache.
+    sys.pycache_prefix = str(Path(__file__).parents[1] / ".pytest_cache" / "bytecode")
+    sys.dont_write_bytecode = False
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # The same examples in every run and no stop-watch: a test passes or fails for what it says, not for where
 # it runs. `pytest --hypothesis-profile=search` looks for new ones.
 settings.register_profile("smartsort", derandomize=True, deadline=None, database=None)
 settings.register_profile("search", deadline=None, max_examples=2000)
 settings.load_profile("smartsort")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_xdist_auto_num_workers(config):
+    """Two processes more than cores: much of a test's time is waiting for what goes on beside it."""
+    number = yield
+    return number if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else number + 2
+
+
+LONGEST_FIRST = ("e2e", "tui", "faults", "integration", "contract", "unit")
+
+
+def pytest_collection_modifyitems(items):
+    """Files with long tests are handed out first, so that all processes end at about the same time."""
+    places = {folder: place for place, folder in enumerate(LONGEST_FIRST)}
+    here = Path(__file__).parent
+    items.sort(key=lambda item: places.get(item.path.relative_to(here).parts[0], -1))
 
 
 @pytest.fixture

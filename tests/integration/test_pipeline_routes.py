@@ -9,7 +9,7 @@ import shutil
 import threading
 
 import pytest
-from tests.fakes import close_world, picture
+from tests.fakes import picture
 from tests.moody import MoodyWorld, at_rest
 
 from smartsort.core.model import State
@@ -25,24 +25,6 @@ from smartsort.pipeline.route import companion_name
 from smartsort.ports import UploadCopy
 
 STAMPED = r"_\d{8}_\d{6}"
-
-
-@pytest.fixture
-def root(tmp_path):
-    return os.fspath(tmp_path / "root")
-
-
-@pytest.fixture
-def make(root):
-    made = []
-
-    def new(**options):
-        made.append(MoodyWorld(root, **options))
-        return made[-1]
-
-    yield new
-    for world in made:
-        close_world(world)
 
 
 @pytest.fixture

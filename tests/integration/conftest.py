@@ -1,0 +1,25 @@
+"""Worlds with an Immich in memory that has its moods, closed when their test is over."""
+
+import os
+
+import pytest
+from tests.fakes import close_world
+from tests.moody import MoodyWorld
+
+
+@pytest.fixture
+def root(tmp_path):
+    return os.fspath(tmp_path / "root")
+
+
+@pytest.fixture
+def make(root):
+    made = []
+
+    def new(**options):
+        made.append(MoodyWorld(root, **options))
+        return made[-1]
+
+    yield new
+    for world in made:
+        close_world(world)
