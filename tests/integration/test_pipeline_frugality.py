@@ -456,3 +456,21 @@ async def test_faceless_photos_are_overdue_after_a_while(place):
     assert not faceless.overdue
     place.clock.pass_by(seconds=1)
     assert faceless.overdue
+
+
+async def test_after_a_start_only_photos_from_before_it_are_compared_with_immich(tmp_path):
+    root = os.fspath(tmp_path / "root")
+    first = MoodyWorld(root)
+    await deliver(first, "anna_1.jpg")
+    await at_rest(first)
+    before = first.server.calls_made["resolve"]
+    await first.stage("reconcile")
+    assert first.server.calls_made["resolve"] == before
+    close_world(first)
+    second = MoodyWorld(root, server=first.server)
+    try:
+        for _ in range(3):
+            await second.stage("reconcile")
+        assert second.server.calls_made["resolve"] == before + 1
+    finally:
+        close_world(second)

@@ -1,7 +1,8 @@
 """Once after each start: compares the library with Immich, by path.
 
 Somebody may have deleted assets, or the library, while smartsort was away; a scan brings the files back under
-other ids. A thousand photos are asked for in a call; nothing is concluded from an id alone.
+other ids. A thousand photos are asked for in a call; nothing is concluded from an id alone. Photos that came
+since the start were with Immich a moment ago and are left out.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Reconcile:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._after = 0
+        self._last = context.ledger.read(_newest)
         self._over = False
         self.changed = 0
         """Photos whose asset has another id now."""
@@ -43,7 +45,8 @@ class Reconcile:
         if self._over:
             return _DONE_SECONDS
         context = self._context
-        rows = await context.ledger.aread(lambda db: shelved(db, self._after))
+        found_rows = await context.ledger.aread(lambda db: shelved(db, self._after))
+        rows = [row for row in found_rows if row[0] <= self._last]
         if not rows:
             self._over = True
             if self.changed or self.missing:
@@ -89,6 +92,10 @@ _SHELVED = (
     " CROSS JOIN names AS n ON n.photo_id = p.id AND n.area = 'library' AND n.member = 'photo'"
     " WHERE p.id > ? AND +p.state IN ('filed', 'review') ORDER BY p.id LIMIT ?"
 )
+
+
+def _newest(db: Database) -> int:
+    return int(db.conn.execute("SELECT coalesce(max(id), 0) FROM photos").fetchone()[0])
 
 
 def shelved(db: Database, after: int) -> list[_Row]:
