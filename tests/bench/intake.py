@@ -79,7 +79,11 @@ async def _ours(files: list[str], root: str) -> tuple[float, int, int]:
     dropped = {os.stat(path).st_ino for path in files}
     async with Bench(root, max_in_flight=len(files)) as bench:
         # Nothing is recognised here, so nothing may wait for it: whatever is ready is placed.
-        no_bound = mock.patch.object(Batches, "room", lambda _self, _in_flight, waiting: waiting)
+        no_bound = mock.patch.multiple(
+            Batches,
+            room=lambda _self, _in_flight, waiting: waiting,
+            first_under_way=lambda _self, _now: False,
+        )
         with no_bound, mock.patch.object(examine, "probe", _readable):
             before = _used(root)
             started = time.perf_counter()
