@@ -14,6 +14,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from smartsort.ledger.records import Event, NewEvent, dumps
+from smartsort.ledger.rows import insert
 
 GENESIS = "0" * 64
 
@@ -38,7 +39,7 @@ def append(db: Database, events: Iterable[NewEvent], at: str) -> list[int]:
         data = dumps(dict(event.data))
         before = _digest(before, at, event, data)
         rows.append((number, at, event.actor, event.kind, event.photo_id, data, event.undoes, before))
-    db.conn.executemany(f"INSERT INTO events ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?)", rows)  # noqa: S608
+    insert(db, "INTO events", _COLUMNS.split(", "), rows)
     return [row[0] for row in rows]
 
 

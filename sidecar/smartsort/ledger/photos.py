@@ -34,6 +34,7 @@ from smartsort.ledger.records import (
     reasons_from_json,
     reasons_to_json,
 )
+from smartsort.ledger.rows import delete, insert, update
 from smartsort.ledger.source_tables import Download, ReviewRow
 
 _FIELDS = Photo._fields
@@ -119,6 +120,12 @@ class StaleChange(RuntimeError):
 # --- writing ---------------------------------------------------------------------------------
 
 
+_NEW_VALUES = (
+    *("id", "state", "source", "origin", "original_name", "origin_path", "origin_url"),
+    *("size", "mtime_ns", "arrived_at"),
+)
+
+
 def add(db: Database, arrivals: Sequence[NewPhoto], at: str) -> list[Photo]:
     """Rows for files about to be claimed, in state `arrived`."""
     # The number SQLite would give: known beforehand, the rows are written as one and not read back.
@@ -138,9 +145,10 @@ def add(db: Database, arrivals: Sequence[NewPhoto], at: str) -> list[Photo]:
         )
         for index, new in enumerate(arrivals)
     ]
-    db.conn.executemany(
-        "INSERT INTO photos (id, state, source, origin, original_name, origin_path, origin_url, size,"
-        " mtime_ns, arrived_at) VALUES (?,?,?,?,?,?,?,?,?,?)",
+    insert(
+        db,
+        "INTO photos",
+        _NEW_VALUES,
         [
             (
                 row.id,
@@ -189,23 +197,16 @@ def _each_photo_once(changes: Iterable[Change]) -> Iterator[list[Change]]:
 
 
 def _apply_together(db: Database, changes: Sequence[Change], at: str) -> None:
-    """Changes of different photos: one statement for all rows of a kind costs a third of one for each."""
-    many = db.conn.executemany
+    """Changes of different photos, kind by kind."""
     _check_states(db, changes)
     _set_columns(db, changes)
-    many(
-        "DELETE FROM names WHERE area = ? AND path = ?",
-        [(area.value, to_ledger(path)) for change in changes for area, path in change.names_removed],
-    )
+    _remove_names(db, [name for change in changes for name in change.names_removed])
     _add_names(db, [name for change in changes for name in change.names_added])
-    many(
-        "INSERT INTO decisions (photo_id, at, outcome, category, policy_version, reasons, evidence)"
-        " VALUES (?,?,?,?,?,?,?)",
-        [
-            (change.photo_id, at, *_decision_row(*change.decision))
-            for change in changes
-            if change.decision is not None
-        ],
+    insert(
+        db,
+        "INTO decisions",
+        ("photo_id", "at", "outcome", "category", "policy_version", "reasons", "evidence"),
+        [(c.photo_id, at, *_decision_row(*c.decision)) for c in changes if c.decision is not None],
     )
     source_tables.put_downloads(db, [(c.photo_id, c.download) for c in changes if c.download is not None])
     for change in changes:
@@ -214,17 +215,17 @@ def _apply_together(db: Database, changes: Sequence[Change], at: str) -> None:
         for kind, data in change.messages:
             facts.post(db, kind, change.photo_id, data, at)
     source_tables.open_reviews(db, [(c.photo_id, c.review) for c in changes if c.review is not None], at)
-    many(
-        "DELETE FROM intents WHERE photo_id = ? AND act = ?",
-        [(change.photo_id, act) for change in changes for act in change.intents_done],
-    )
-    many(
-        "INSERT INTO intents (photo_id, act, data, at) VALUES (?,?,?,?)",
-        [
-            (change.photo_id, change.intent[0], dumps(dict(change.intent[1])), at)
-            for change in changes
-            if change.intent is not None
-        ],
+    done: dict[str, list[int]] = {}
+    for change in changes:
+        for act in change.intents_done:
+            done.setdefault(act, []).append(change.photo_id)
+    for act, photo_ids in done.items():
+        delete(db, "intents", "photo_id", photo_ids, act=act)
+    insert(
+        db,
+        "INTO intents",
+        ("photo_id", "act", "data", "at"),
+        [(c.photo_id, c.intent[0], dumps(dict(c.intent[1])), at) for c in changes if c.intent is not None],
     )
 
 
@@ -249,13 +250,9 @@ def _set_columns(db: Database, changes: Sequence[Change]) -> None:
         if change.state is not None:
             values["state"] = change.state.value
         if values:
-            rows.setdefault(tuple(values), []).append((*values.values(), change.photo_id))
+            rows.setdefault(tuple(values), []).append((change.photo_id, *values.values()))
     for columns, those in rows.items():
-        assignments = ", ".join(f"{column} = ?" for column in columns)
-        db.conn.executemany(
-            f"UPDATE photos SET {assignments} WHERE id = ?",  # noqa: S608 - columns are named in our code
-            those,
-        )
+        update(db, "photos", columns, those)
 
 
 def _decision_row(decision: Decision, evidence: Evidence) -> tuple[Any, ...]:
@@ -275,28 +272,37 @@ def _close_review(db: Database, photo_id: int, action: str, by: str, at: str) ->
         source_tables.close_review(db, photo_id, action, by, at)
 
 
+_NAME_VALUES = ("photo_id", "area", "path", "member", "method", "person_id", "size", "mtime_ns", "sha256")
+_NAME_AGAIN = "ON CONFLICT (area, path) DO UPDATE SET " + ", ".join(
+    f"{column} = excluded.{column}" for column in _NAME_VALUES if column not in ("area", "path")
+)
+"""Repeating a step after a crash writes the same name again."""
+
+
 def _add_names(db: Database, names: Sequence[Name]) -> None:
-    # OR REPLACE: repeating a step after a crash writes the same name again.
-    db.conn.executemany(
-        "INSERT INTO names (photo_id, area, path, member, method, person_id, size, mtime_ns, sha256)"
-        " VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (area, path) DO UPDATE SET photo_id = excluded.photo_id,"
-        " member = excluded.member, method = excluded.method, person_id = excluded.person_id,"
-        " size = excluded.size, mtime_ns = excluded.mtime_ns, sha256 = excluded.sha256",
-        [
-            (
-                name.photo_id,
-                name.area.value,
-                to_ledger(name.path),
-                name.member.value,
-                name.method,
-                name.person_id,
-                name.size,
-                name.mtime_ns,
-                name.sha256,
-            )
-            for name in names
-        ],
-    )
+    rows = [
+        (
+            name.photo_id,
+            name.area.value,
+            to_ledger(name.path),
+            name.member.value,
+            name.method,
+            name.person_id,
+            name.size,
+            name.mtime_ns,
+            name.sha256,
+        )
+        for name in names
+    ]
+    insert(db, "INTO names", _NAME_VALUES, rows, _NAME_AGAIN)
+
+
+def _remove_names(db: Database, names: Sequence[tuple[Area, str]]) -> None:
+    paths: dict[Area, list[str | bytes]] = {}
+    for area, path in names:
+        paths.setdefault(area, []).append(to_ledger(path))
+    for area, those in paths.items():
+        delete(db, "names", "path", those, area=area.value)
 
 
 def forget_unclaimed(db: Database, ids: Sequence[int]) -> None:

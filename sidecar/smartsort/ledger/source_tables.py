@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 from sqlite_utils import Database
 
 from smartsort.core.model import Category
+from smartsort.ledger.rows import insert
 
 _CHUNK = 500
 """Values in one IN (...) list; well below SQLite's limit on variables."""
@@ -48,41 +49,21 @@ def put_downloads(db: Database, downloads: Sequence[tuple[int, Download]]) -> No
     """Write or renew the rows of different photos."""
     if not downloads:
         return
-    many = db.conn.executemany
     known = _with_a_row(db, "downloads", [photo_id for photo_id, _ in downloads])
-    columns: tuple[str, ...] = (
-        "file_path",
-        "filename",
-        "file_hash",
-        "source",
-        "download_date",
-        "person_name",
-        "auto_sorted",
-    )
-    rows = {
-        photo_id: (
-            d.file_path,
-            d.filename,
-            d.file_hash,
-            d.source,
-            d.download_date,
-            d.person_name,
-            int(d.auto_sorted),
-        )
-        for photo_id, d in downloads
-    }
+    columns = tuple(Download.__dataclass_fields__)
+    rows = {photo_id: astuple(download) for photo_id, download in downloads}
     # OR IGNORE here and below: an older table may hold file hashes or paths unique; a photo then keeps the
     # row it has, and a second copy has none of its own there.
     assignments = ", ".join(f"{column} = ?" for column in columns)
-    many(
+    db.conn.executemany(
         f"UPDATE OR IGNORE downloads SET {assignments} WHERE photo_id = ?",  # noqa: S608 - our own columns
         [(*row, photo_id) for photo_id, row in rows.items() if photo_id in known],
     )
     required = _required_by_others(db)
-    columns += ("photo_id", *required)
-    marks = ", ".join("?" * len(columns))
-    many(
-        f"INSERT OR IGNORE INTO downloads ({', '.join(columns)}) VALUES ({marks})",  # noqa: S608
+    insert(
+        db,
+        "OR IGNORE INTO downloads",
+        (*columns, "photo_id", *required),
         [(*row, photo_id, *required.values()) for photo_id, row in rows.items() if photo_id not in known],
     )
 
@@ -111,6 +92,9 @@ def _required_by_others(db: Database) -> dict[str, Any]:
     return values
 
 
+_REVIEW_VALUES = ("file_path", "category", "file_hash", "reason", "faces_detected", "suggested_person")
+
+
 def open_review(db: Database, photo_id: int, row: ReviewRow, at: str) -> None:
     """Put a photo into the queue; a pending row it already has is renewed."""
     open_reviews(db, [(photo_id, row)], at)
@@ -120,22 +104,22 @@ def open_reviews(db: Database, reviews: Sequence[tuple[int, ReviewRow]], at: str
     """Put different photos into the queue; pending rows they already have are renewed."""
     if not reviews:
         return
-    many = db.conn.executemany
     pending = " AND action = 'pending'"
     known = _with_a_row(db, "review_queue", [photo_id for photo_id, _ in reviews], pending)
     rows = {
         photo_id: (r.file_path, r.category.value, r.file_hash, r.reason, r.faces_detected, r.suggested_person)
         for photo_id, r in reviews
     }
-    many(
-        "UPDATE review_queue SET file_path = ?, category = ?, file_hash = ?, reason = ?, faces_detected = ?,"
-        " suggested_person = ? WHERE photo_id = ? AND action = 'pending'",
+    assignments = ", ".join(f"{column} = ?" for column in _REVIEW_VALUES)
+    db.conn.executemany(
+        f"UPDATE review_queue SET {assignments} WHERE photo_id = ? AND action = 'pending'",  # noqa: S608
         [(*row, photo_id) for photo_id, row in rows.items() if photo_id in known],
     )
-    many(
-        "INSERT INTO review_queue (file_path, category, file_hash, reason, faces_detected,"
-        " suggested_person, created_at, action, photo_id) VALUES (?,?,?,?,?,?,?,'pending',?)",
-        [(*row, at, photo_id) for photo_id, row in rows.items() if photo_id not in known],
+    insert(
+        db,
+        "INTO review_queue",
+        (*_REVIEW_VALUES, "created_at", "action", "photo_id"),
+        [(*row, at, "pending", photo_id) for photo_id, row in rows.items() if photo_id not in known],
     )
 
 
