@@ -11,7 +11,7 @@ from typing import Any
 from tests.fakes import FakeAsset, FakeClock, FakeServer, World, by_name
 
 from smartsort.core.completion import CHAIN, RECOGNITION, Listing, Look, QueueCount, QueueCounts
-from smartsort.core.model import Face
+from smartsort.core.model import Face, Reason, State
 from smartsort.errors import ImmichError, ImmichRejected
 from smartsort.ledger import photos
 from smartsort.ports import Listed
@@ -196,3 +196,15 @@ async def at_rest(place: MoodyWorld, turns: int = 60) -> None:
         if not place.ledger.read(photos.unfinished):
             return
     raise AssertionError(f"never at rest: {place.ledger.read(photos.unfinished)}")
+
+
+def state(place: MoodyWorld, photo: int) -> State:
+    """Where a photo is on its way."""
+    return place.photo(photo).state
+
+
+def reason_of(place: MoodyWorld, photo: int) -> Reason:
+    """Why a photo is where it is: the deciding reason of its newest decision."""
+    found = place.ledger.read(lambda db: photos.last_decision(db, photo))
+    assert found is not None
+    return found[3][0]

@@ -23,3 +23,13 @@ def make(root):
     yield new
     for world in made:
         close_world(world)
+
+
+@pytest.fixture
+def place(make):
+    return make()
+
+
+@pytest.fixture
+def server(place):
+    return place.server

@@ -2,32 +2,14 @@
 
 import pytest
 from tests.fakes import close_world, picture
-from tests.moody import MoodyWorld, at_rest, rounds
+from tests.moody import MoodyWorld, at_rest, reason_of, rounds, state
 
 from smartsort.core.completion import CHAIN
 from smartsort.core.model import State
 from smartsort.errors import ImmichRejected, ImmichUnreachable
-from smartsort.ledger import facts, photos
+from smartsort.ledger import facts
 
 DOWN = ImmichUnreachable("the fake Immich is down; wait")
-
-
-@pytest.fixture
-def place(make):
-    return make()
-
-
-@pytest.fixture
-def server(place):
-    return place.server
-
-
-def state(place, photo):
-    return place.photo(photo).state
-
-
-def reason(place, photo):
-    return place.ledger.read(lambda db: photos.last_decision(db, photo))[3][0]
 
 
 # --- assets that change ----------------------------------------------------------------------
@@ -66,7 +48,7 @@ async def test_a_photo_immich_does_not_import_is_scanned_for_again_and_then_aske
     photo = await place.deliver("anna_1.jpg")
     await at_rest(place)
     assert place.places(photo) == ["review/unidentified/unknown_anna_1.jpg"]
-    assert reason(place, photo).code == "recognition_failed"
+    assert reason_of(place, photo).code == "recognition_failed"
     assert server.calls_made["scan"] >= 3
     place.check()
 

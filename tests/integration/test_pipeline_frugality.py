@@ -7,44 +7,16 @@ from collections import Counter
 
 import pytest
 from tests.fakes import World, close_world
-from tests.moody import Busy, MoodyWorld, at_rest, rounds
+from tests.moody import Busy, MoodyWorld, at_rest, reason_of, rounds
 
 from smartsort.bootstrap import HEALTH_SECONDS
 from smartsort.core.completion import RECOGNITION
 from smartsort.core.model import Category, State
-from smartsort.ledger import photos
 from smartsort.pipeline.changed_people import PAGES_IN_A_HURRY, ChangedPeople
 from smartsort.pipeline.detected import FEW
 from smartsort.pipeline.faceless import FACELESS_SECONDS
 from smartsort.pipeline.pace import FIRST_BATCH
 from smartsort.pipeline.waiting import Waiting
-
-
-@pytest.fixture
-def make(tmp_path):
-    made = []
-
-    def new(**options):
-        made.append(MoodyWorld(os.fspath(tmp_path / f"root-{len(made)}"), **options))
-        return made[-1]
-
-    yield new
-    for world in made:
-        close_world(world)
-
-
-@pytest.fixture
-def place(make):
-    return make()
-
-
-@pytest.fixture
-def server(place):
-    return place.server
-
-
-def reason(place, photo):
-    return place.ledger.read(lambda db: photos.last_decision(db, photo))[3][0]
 
 
 async def deliver(place, *names):
@@ -65,7 +37,7 @@ async def test_of_many_photos_those_that_show_nobody_are_read_once(place, server
     """Only those of small batches are read before it is asked about them, and once more after it."""
     faceless = await deliver(place, *several("none"))
     await at_rest(place)
-    assert {reason(place, i).code for i in faceless} == {"no_faces_detected"}
+    assert {reason_of(place, i).code for i in faceless} == {"no_faces_detected"}
     assert server.calls_made["faces"] <= MANY + FIRST_BATCH + FEW
     assert server.calls_made["asset"] == 0, "a listing tells of all that they have a preview"
 
@@ -77,8 +49,8 @@ async def test_strangers_among_them_are_told_apart_by_the_same_reading(place, se
     strangers = await deliver(place, *several("stranger"))
     faceless = await deliver(place, *several("none"))
     await at_rest(place)
-    assert {reason(place, i).code for i in strangers} == {"unknown_face"}
-    assert {reason(place, i).code for i in faceless} == {"no_faces_detected"}
+    assert {reason_of(place, i).code for i in strangers} == {"unknown_face"}
+    assert {reason_of(place, i).code for i in faceless} == {"no_faces_detected"}
     assert server.calls_made["faces"] - before == 2 * MANY
 
 
@@ -97,9 +69,9 @@ async def test_a_photo_without_a_preview_is_no_photo_without_a_face_among_many_e
 
     server._import = imported
     await at_rest(place)
-    assert reason(place, bad).code == "recognition_failed"
-    assert "no preview" in reason(place, bad).detail
-    assert {reason(place, i).code for i in good} == {"no_faces_detected"}
+    assert reason_of(place, bad).code == "recognition_failed"
+    assert "no preview" in reason_of(place, bad).detail
+    assert {reason_of(place, i).code for i in good} == {"no_faces_detected"}
 
 
 async def test_a_photo_that_gets_its_preview_only_after_the_question_was_not_reached_by_it(place, server):
@@ -113,10 +85,10 @@ async def test_a_photo_that_gets_its_preview_only_after_the_question_was_not_rea
 
     server.before["detect_missing_faces"] = preview
     await rounds(place, 5)
-    assert reason(place, other).code == "no_faces_detected"
+    assert reason_of(place, other).code == "no_faces_detected"
     assert place.photo(photo).state is State.KNOWN
     await at_rest(place)
-    assert reason(place, photo).code == "no_faces_detected", "the next question reached it"
+    assert reason_of(place, photo).code == "no_faces_detected", "the next question reached it"
 
 
 async def test_a_photo_in_immich_s_trash_is_not_called_faceless(place, server):
@@ -130,8 +102,8 @@ async def test_a_photo_in_immich_s_trash_is_not_called_faceless(place, server):
 
     server._import = imported
     await at_rest(place)
-    assert reason(place, bad).code == "recognition_failed"
-    assert {reason(place, i).code for i in good} == {"no_faces_detected"}
+    assert reason_of(place, bad).code == "recognition_failed"
+    assert {reason_of(place, i).code for i in good} == {"no_faces_detected"}
 
 
 async def test_what_a_search_does_not_show_is_read_at_once(place, server):
@@ -172,14 +144,14 @@ async def test_a_refused_question_keeps_nobody_waiting_who_has_a_face(place, ser
     strangers = await deliver(place, *several("stranger"))
     faceless = await deliver(place, *several("none"))
     await rounds(place, 12)
-    assert {reason(place, i).code for i in strangers} == {"unknown_face"}
+    assert {reason_of(place, i).code for i in strangers} == {"unknown_face"}
     assert {place.photo(i).state for i in faceless} == {State.KNOWN}
     faces = server.calls_made["faces"]
     await rounds(place, 12)
     assert server.calls_made["faces"] == faces, "nothing is read again before a question is answered"
     server.failing.clear()
     await at_rest(place)
-    assert {reason(place, i).code for i in faceless} == {"no_faces_detected"}
+    assert {reason_of(place, i).code for i in faceless} == {"no_faces_detected"}
 
 
 async def test_a_refused_question_is_not_put_again_at_every_look(place, server):
@@ -229,7 +201,7 @@ async def test_faces_behind_the_queue_all_of_the_next_photos_are_not_looked_at_u
     assert server.calls_made["recognition_jobs"] - before <= 2
     server.at_work, server.collective = {}, set()
     await at_rest(place)
-    assert reason(place, stranger).code == "unknown_face"
+    assert reason_of(place, stranger).code == "unknown_face"
 
 
 # --- people ----------------------------------------------------------------------------------
@@ -260,7 +232,7 @@ async def test_somebody_new_on_a_photo_has_them_read_at_once(place, server):
     ]
     await at_rest(place)
     assert server.calls_made["people"] == before + 1
-    assert reason(place, photo).code == "ambiguous_name", "that there are two is known before it is filed"
+    assert reason_of(place, photo).code == "ambiguous_name", "that there are two is known before it is filed"
 
 
 async def test_a_person_immich_does_not_list_is_looked_for_once(place, server):
@@ -309,7 +281,7 @@ async def test_somebody_unnamed_met_on_photos_in_review_has_it_started_once_more
     server.asset_at("stranger_3.jpg").faces[0].person = new.id
     for _ in range(6):
         await place.stage("heal")
-    assert reason(place, third).code == "unnamed_person"
+    assert reason_of(place, third).code == "unnamed_person"
     assert server.calls_made["recognise_unassigned_faces"] == asked + 1
     for _ in range(6):
         await place.stage("heal")

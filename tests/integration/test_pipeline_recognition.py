@@ -1,7 +1,7 @@
 """Knowing when Immich is done: what is waited for, what is concluded, and what never is."""
 
 import pytest
-from tests.moody import Busy, at_rest, rounds
+from tests.moody import Busy, at_rest, reason_of, rounds, state
 
 from smartsort.core.completion import CHAIN, RECOGNITION
 from smartsort.core.model import State
@@ -11,24 +11,6 @@ from smartsort.pipeline import detection, faceless
 from smartsort.pipeline.pace import FIRST_BATCH, TRICKLE
 
 DOWN = ImmichUnreachable("the fake Immich is down; wait")
-
-
-@pytest.fixture
-def place(make):
-    return make()
-
-
-@pytest.fixture
-def server(place):
-    return place.server
-
-
-def state(place, photo):
-    return place.photo(photo).state
-
-
-def reason(place, photo):
-    return place.ledger.read(lambda db: photos.last_decision(db, photo))[3][0]
 
 
 # --- waiting ---------------------------------------------------------------------------------
@@ -76,7 +58,7 @@ async def test_a_listing_that_proves_nothing_concludes_nothing(place, server, wh
     assert state(place, photo) in (State.PLACED, State.KNOWN)
     getattr(server, why).clear()
     await at_rest(place)
-    assert reason(place, photo).code == "no_faces_detected"
+    assert reason_of(place, photo).code == "no_faces_detected"
 
 
 async def test_a_failed_listing_proves_nothing(place, server):
@@ -117,7 +99,7 @@ async def test_nothing_is_asked_while_nothing_waits(place, server):
 async def test_no_face_is_proved_before_it_is_said(place, server):
     photo = await place.deliver("none_1.jpg")
     await at_rest(place)
-    assert reason(place, photo).code == "no_faces_detected"
+    assert reason_of(place, photo).code == "no_faces_detected"
     assert server.calls_made["detect_missing_faces"] == 2
     assert server.calls_made["faces"] == 2, "once more, after the proof"
 
@@ -129,8 +111,8 @@ async def test_a_photo_without_a_preview_was_never_looked_at(place, server):
     for asset in server.assets.values():
         asset.has_preview = False
     await at_rest(place)
-    assert reason(place, photo).code == "recognition_failed"
-    assert "no preview" in reason(place, photo).detail
+    assert reason_of(place, photo).code == "recognition_failed"
+    assert "no preview" in reason_of(place, photo).detail
 
 
 async def test_a_detection_that_failed_is_asked_for_again_and_finds_the_face(place, server):
@@ -145,7 +127,7 @@ async def test_a_detection_that_failed_and_then_finds_nobody_is_no_face(place, s
     server.undetected = {"none_1.jpg"}
     photo = await place.deliver("none_1.jpg")
     await at_rest(place)
-    assert reason(place, photo).code == "no_faces_detected"
+    assert reason_of(place, photo).code == "no_faces_detected"
     assert server.calls_made["detect_missing_faces"] == 3
 
 
@@ -155,8 +137,8 @@ async def test_while_machine_learning_fails_no_face_is_never_concluded(place, se
     photo = await place.deliver(name)
     await at_rest(place)
     assert place.places(photo) == [f"review/unidentified/unknown_{name}"]
-    assert reason(place, photo).code == "recognition_failed"
-    assert "failed 3 times" in reason(place, photo).detail
+    assert reason_of(place, photo).code == "recognition_failed"
+    assert "failed 3 times" in reason_of(place, photo).detail
     assert server.calls_made["detect_missing_faces"] == place.context.tuning.max_retries + 1
 
 
@@ -165,8 +147,8 @@ async def test_one_failed_detection_does_not_hold_up_the_others(place, server):
     bad = await place.deliver("none_bad.jpg")
     good = [await place.deliver(f"none_{n}.jpg") for n in range(3)]
     await at_rest(place)
-    assert {reason(place, i).code for i in good} == {"no_faces_detected"}
-    assert reason(place, bad).code == "recognition_failed"
+    assert {reason_of(place, i).code for i in good} == {"no_faces_detected"}
+    assert reason_of(place, bad).code == "recognition_failed"
 
 
 @pytest.mark.parametrize("name", ["anna_1.jpg", "none_1.jpg"])
@@ -175,8 +157,8 @@ async def test_a_detection_that_fails_before_anybody_sees_it_is_not_no_face(plac
     server.undetected, server.ml_failing, server.fails_unseen = {name}, True, True
     photo = await place.deliver(name)
     await at_rest(place)
-    assert reason(place, photo).code == "recognition_failed"
-    assert "could not be proved" in reason(place, photo).detail
+    assert reason_of(place, photo).code == "recognition_failed"
+    assert "could not be proved" in reason_of(place, photo).detail
 
 
 async def test_others_unfinished_photos_that_fail_unseen_leave_it_open(place, server):
@@ -187,15 +169,15 @@ async def test_others_unfinished_photos_that_fail_unseen_leave_it_open(place, se
     assert {state(place, bad), state(place, good)} == {State.KNOWN}
     server.fails_unseen = False
     await at_rest(place)
-    assert reason(place, good).code == "no_faces_detected"
-    assert reason(place, bad).code == "recognition_failed"
+    assert reason_of(place, good).code == "no_faces_detected"
+    assert reason_of(place, bad).code == "recognition_failed"
 
 
 async def test_a_question_nobody_saw_is_put_again(place, server):
     server.questions_unseen = 3
     photo = await place.deliver("none_1.jpg")
     await at_rest(place)
-    assert reason(place, photo).code == "no_faces_detected"
+    assert reason_of(place, photo).code == "no_faces_detected"
     assert server.calls_made["detect_missing_faces"] == 5
 
 
@@ -203,15 +185,15 @@ async def test_without_numbers_nothing_is_proved(place, server):
     server.questions_unseen = 1000
     photo = await place.deliver("none_1.jpg")
     await at_rest(place)
-    assert reason(place, photo).code == "recognition_failed"
+    assert reason_of(place, photo).code == "recognition_failed"
 
 
 async def test_while_face_recognition_is_switched_off_nothing_is_no_face(place, server):
     server.recognition_off = True
     photo = await place.deliver("none_1.jpg")
     await at_rest(place)
-    assert reason(place, photo).code == "recognition_failed"
-    assert "switched off" in reason(place, photo).detail
+    assert reason_of(place, photo).code == "recognition_failed"
+    assert "switched off" in reason_of(place, photo).detail
     assert server.calls_made["detect_missing_faces"] == 0
 
 
@@ -237,9 +219,9 @@ async def test_the_machine_learning_service_decides_what_the_queue_leaves_open(p
     place.sidecar.recognise._detected._gather.measure = service
     none, anna = await place.deliver("none_1.jpg"), await place.deliver("anna_1.jpg")
     await at_rest(place)
-    assert reason(place, none).code == "no_faces_detected"
-    assert reason(place, anna).code == "recognition_failed"
-    assert "failed 3 times" in reason(place, anna).detail
+    assert reason_of(place, none).code == "no_faces_detected"
+    assert reason_of(place, anna).code == "recognition_failed"
+    assert "failed 3 times" in reason_of(place, anna).detail
 
 
 async def test_a_machine_learning_service_that_is_down_is_asked_once(place, server):
@@ -249,7 +231,7 @@ async def test_a_machine_learning_service_that_is_down_is_asked_once(place, serv
     place.sidecar.recognise._detected._gather.measure = service
     ids = [await place.deliver(f"none_{n}.jpg") for n in range(5)]
     await at_rest(place)
-    assert {reason(place, i).code for i in ids} == {"recognition_failed"}
+    assert {reason_of(place, i).code for i in ids} == {"recognition_failed"}
     assert service.calls == 1
 
 
@@ -277,7 +259,7 @@ async def test_a_busy_detection_is_asked_again_later(place, server):
     server.failing["detect_missing_faces"] = [Busy(), Busy()]
     photo = await place.deliver("none_1.jpg")
     await at_rest(place)
-    assert reason(place, photo).code == "no_faces_detected"
+    assert reason_of(place, photo).code == "no_faces_detected"
     assert server.calls_made["detect_missing_faces"] == 4
     assert place.problems == []
 
@@ -302,7 +284,7 @@ async def test_without_the_retry_no_face_is_taken_at_its_word(make):
     place = make(settings={"immich.retry_if_no_faces": False})
     photo = await place.deliver("none_1.jpg")
     await at_rest(place)
-    assert reason(place, photo).code == "no_faces_detected"
+    assert reason_of(place, photo).code == "no_faces_detected"
     assert place.server.calls_made["detect_missing_faces"] == 0
 
 
@@ -313,7 +295,7 @@ async def test_a_key_that_may_not_start_a_queue_keeps_the_photo_waiting(place, s
     await rounds(place, 5)
     assert state(place, photo) is State.KNOWN
     await at_rest(place)
-    assert reason(place, photo).code == "no_faces_detected"
+    assert reason_of(place, photo).code == "no_faces_detected"
     assert refused in place.problems
 
 
@@ -332,7 +314,7 @@ async def test_a_face_from_before_its_person_is_tried_once_more(place, server):
 async def test_strangers_are_tried_once_not_for_ever(place, server):
     photos_ = [await place.deliver(f"stranger_{n}.jpg") for n in range(3)]
     await at_rest(place)
-    assert {reason(place, i).code for i in photos_} == {"unknown_face"}
+    assert {reason_of(place, i).code for i in photos_} == {"unknown_face"}
     assert server.calls_made["recognise_unassigned_faces"] == 1
     photos_.append(await place.deliver("stranger_9.jpg"))
     await at_rest(place)
@@ -406,7 +388,7 @@ async def test_a_stranger_is_not_kept_waiting_by_the_queue_all_of_later_photos(p
     server.collective.add(RECOGNITION)
     later = await place.deliver("bella_1.jpg")
     await rounds(place, 6)
-    assert reason(place, stranger).code == "unknown_face"
+    assert reason_of(place, stranger).code == "unknown_face"
     assert state(place, later) is not State.FILED
 
 
@@ -421,7 +403,7 @@ async def test_a_stranger_behind_a_queue_all_is_waited_for(place, server):
     assert state(place, stranger) is State.KNOWN
     server.full.clear()
     await at_rest(place)
-    assert reason(place, stranger).code == "unknown_face"
+    assert reason_of(place, stranger).code == "unknown_face"
 
 
 async def test_photos_without_a_face_are_asked_about_together_when_nothing_else_is_to_come(place, server):

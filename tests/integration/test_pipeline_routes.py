@@ -10,7 +10,7 @@ import threading
 
 import pytest
 from tests.fakes import picture
-from tests.moody import MoodyWorld, at_rest
+from tests.moody import MoodyWorld, at_rest, reason_of
 
 from smartsort.core.model import State
 from smartsort.errors import RootUnavailable, StorageError
@@ -66,10 +66,6 @@ def review_rows(place):
             "SELECT file_path, category, reason, action FROM review_queue ORDER BY id"
         ).fetchall()
     )
-
-
-def reason_of(place, photo):
-    return place.ledger.read(lambda db: photos.last_decision(db, photo))[3][0]
 
 
 # --- where photos go -------------------------------------------------------------------------
