@@ -51,6 +51,8 @@ from smartsort.pipeline.upkeep import Backups, Memory
 from smartsort.ports import PhotoServer
 
 if TYPE_CHECKING:
+    from sqlite_utils import Database
+
     from smartsort.confidence import Measure
 
 log = logging.getLogger(__name__)
@@ -319,7 +321,7 @@ def _wire(
     troubles = Troubles(context.clock.text, _announcer(notifier))
 
     async def wanted(hashed: int) -> int:
-        waiting = (await context.ledger.aread(photos.unfinished)).get(State.UNIQUE, 0)
+        waiting = await context.ledger.aread(lambda db: photos.count_in(db, State.UNIQUE))
         room = await shelve.room(waiting + hashed)
         if room > waiting:
             return room
@@ -336,12 +338,14 @@ def _wire(
     retention = Retention(actions.purge_expired, settings.trash.retention_days)
     storage, immich = ("storage", "root"), ("immich", "permission")
 
+    def ahead(db: Database) -> int:
+        return photos.count_in(db, State.HASHED, State.UNIQUE)
+
     async def examine_step() -> bool | float:
         """Reading the next thousands makes way for the first photos: it would keep all cores busy."""
-        if shelve.batches.first_under_way(context.clock.monotonic()):
-            counts = await context.ledger.aread(photos.unfinished)
-            if counts.get(State.HASHED, 0) + counts.get(State.UNIQUE, 0) >= STOCK:
-                return NothingProved(MAKE_WAY_SECONDS)
+        under_way = shelve.batches.first_under_way(context.clock.monotonic())
+        if under_way and await context.ledger.aread(ahead) >= STOCK:
+            return NothingProved(MAKE_WAY_SECONDS)
         return await examine.step()
 
     async def shelve_step() -> bool:

@@ -17,12 +17,14 @@ from unittest import mock
 from tests.bench.report import Figure, median
 from tests.bench.sidecar import Bench
 
+from smartsort.core.model import State
 from smartsort.files.inbox import scan_inbox
 from smartsort.files.media import Kind
 from smartsort.files.probe import Probe
 from smartsort.pipeline import examine
 from smartsort.pipeline.accept import Offered
 from smartsort.pipeline.pace import Batches
+from smartsort.pipeline.shelve import Shelve
 
 RUNS = 3
 
@@ -79,22 +81,17 @@ async def _ours(files: list[str], root: str) -> tuple[float, int, int]:
     dropped = {os.stat(path).st_ino for path in files}
     async with Bench(root, max_in_flight=len(files)) as bench:
         # Nothing is recognised here, so nothing may wait for it: whatever is ready is placed.
-        no_bound = mock.patch.multiple(
-            Batches,
-            room=lambda _self, _in_flight, waiting: waiting,
-            first_under_way=lambda _self, _now: False,
-        )
-        with no_bound, mock.patch.object(examine, "probe", _readable):
+        no_bound = mock.patch.object(Shelve, "room", _all_of_them)
+        no_first = mock.patch.object(Batches, "first_under_way", return_value=False)
+        with no_bound, no_first, mock.patch.object(examine, "probe", _readable):
             before = _used(root)
             started = time.perf_counter()
             scan = scan_inbox(os.path.dirname(files[0]))
             offered = [Offered(e.path, e.stamp, source="bench") for e in scan.entries]
             claiming = asyncio.create_task(bench.sidecar.accept.claim(offered))
             async with bench.running("examine", "compare", "shelve"):
-                rung = bench.sidecar.context.bells.listen()
                 while await bench.count("placed") < len(files):
-                    await rung.wait()
-                    rung.clear()
+                    await bench.sidecar.context.bells.wait((State.PLACED,), 60.0)
                 seconds = time.perf_counter() - started
             await claiming
             grown = _used(root) - before
@@ -105,6 +102,10 @@ async def _ours(files: list[str], root: str) -> tuple[float, int, int]:
             if name.endswith(".jpg")
         }
     return seconds, len(found - dropped), max(0, grown - bench.ledger_bytes())
+
+
+async def _all_of_them(_shelve: Shelve, waiting: int) -> int:
+    return waiting
 
 
 def _readable(_path: str, **_limits: int) -> Probe:

@@ -397,6 +397,13 @@ def unfinished(db: Database) -> dict[State, int]:
     return {State(state): int(count) for state, count in rows}
 
 
+def count_in(db: Database, *states: State) -> int:
+    """How many photos are in these states."""
+    marks = ",".join("?" * len(states))
+    counted = f"SELECT count(*) FROM photos WHERE state IN ({marks})"  # noqa: S608
+    return int(db.conn.execute(counted, [s.value for s in states]).fetchone()[0])
+
+
 def in_flight(db: Database, without: Collection[int] = ()) -> int:
     """How many photos are in the library and not decided yet.
 

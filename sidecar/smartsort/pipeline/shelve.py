@@ -70,7 +70,7 @@ class Shelve:
         context = self._context
         if not context.enabled():
             return False
-        waiting = (await context.ledger.aread(photos.unfinished)).get(State.UNIQUE, 0)
+        waiting = await context.ledger.aread(lambda db: photos.count_in(db, State.UNIQUE))
         room = await self.room(waiting)
         if room == 0:
             return False
@@ -80,8 +80,7 @@ class Shelve:
         shard = await context.ledger.awrite(lambda db: facts.open_shard(db, context.tuning.shard_size))
         await self._library(shard)
         placed, problem = await self._place(batch, shard)
-        counts = await context.ledger.aread(photos.unfinished)
-        backlog = sum(counts.get(state, 0) for state in BACKLOG)
+        backlog = await context.ledger.aread(lambda db: photos.count_in(db, *BACKLOG))
         self.batches.placed(len(batch), backlog, context.clock.monotonic())
         if placed:
             await self.scan(shard.number)
