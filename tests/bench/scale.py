@@ -18,6 +18,7 @@ from tests.bench.report import Figure, median
 from tests.bench.sidecar import resident_mb
 
 from smartsort.ledger import photos, review, statistics
+from smartsort.ledger.copies import copies_of
 from smartsort.ledger.database import Ledger
 
 ROUNDS = 100
@@ -57,7 +58,7 @@ def operations(size: int, turn: int = 0) -> dict[str, Callable[[Database], objec
     today = date(2026, 11, 22)
     shas = {10**9 + n: digest((turn * 50 + n) * 7919 % size + 1) for n in range(50)}
     return {
-        "duplicate check of 50": lambda db: photos.copies_of(db, shas),
+        "duplicate check of 50": lambda db: copies_of(db, shas),
         "review page of 50": lambda db: review.page(db, limit=50),
         "statistics of 30 days": lambda db: statistics.totals(db, today - timedelta(days=30), today),
         "photos on their way": photos.unfinished,

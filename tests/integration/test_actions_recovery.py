@@ -12,7 +12,8 @@ from smartsort.actions import Choice
 from smartsort.core.model import State
 from smartsort.files.disk import Disk
 from smartsort.files.placement import Placer
-from smartsort.ledger import events, photos
+from smartsort.ledger import events
+from smartsort.ledger.copies import copies_of
 
 BELLA = [Choice("Bella", create=True)]
 
@@ -239,7 +240,7 @@ async def test_the_retention_time_removes_only_what_is_older_and_only_what_was_t
         rejected = world.ledger.read(lambda db: [e for e in events.of_photo(db, old) if e.kind == "rejected"])
         [refused] = await world.actions.undo(rejected[0].id, "eva")
         assert "removed for good" in refused.problem
-        copy = world.ledger.read(lambda db: photos.copies_of(db, {kept: world.photo(old).sha256}))[kept]
+        copy = world.ledger.read(lambda db: copies_of(db, {kept: world.photo(old).sha256}))[kept]
         assert (copy.photo_id, copy.alive) == (old, False)
     finally:
         close_world(world)

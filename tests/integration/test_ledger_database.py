@@ -10,6 +10,7 @@ import pytest
 from smartsort.core.model import Category, CopyPlace, Decision, Evidence, Outcome, Reason, State
 from smartsort.errors import LedgerError, StorageFull
 from smartsort.ledger import facts, photos, source_tables
+from smartsort.ledger.copies import copies_of
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.migrations import migrate
 from smartsort.ledger.photos import Change, NewPhoto
@@ -137,7 +138,7 @@ def test_an_older_downloads_table_keeps_every_row_and_column(old):
 
 def test_its_hashes_count_as_duplicates(old):
     photo = add(old)
-    found = old.read(lambda db: photos.copies_of(db, {photo: SHA}))
+    found = old.read(lambda db: copies_of(db, {photo: SHA}))
     assert found[photo].place is CopyPlace.DOWNLOADS
     assert found[photo].path == "/old/x.jpg"
     assert found[photo].alive
@@ -189,7 +190,7 @@ def test_the_poorest_downloads_table_is_taken_over_too(path):
         photo = add(ledger)
         row = Download("/new/a.jpg", "a.jpg", "cd" * 32, "phone", AT)
         ledger.write(lambda db: source_tables.put_download(db, photo, row))
-        assert ledger.read(lambda db: photos.copies_of(db, {photo: SHA}))[photo].path == "/old/x.jpg"
+        assert ledger.read(lambda db: copies_of(db, {photo: SHA}))[photo].path == "/old/x.jpg"
         assert ledger.read(lambda db: source_tables.download_of(db, photo)) == row
 
 

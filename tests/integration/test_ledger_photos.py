@@ -21,6 +21,7 @@ from smartsort.core.model import (
     Suggestion,
 )
 from smartsort.ledger import events, facts, photos
+from smartsort.ledger.copies import copies_of
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.photos import Change, NewPhoto, StaleChange
 from smartsort.ledger.records import (
@@ -61,7 +62,7 @@ def get(ledger, photo_id):
 
 
 def copies(ledger, *ids, sha=SHA):
-    return ledger.read(lambda db: photos.copies_of(db, dict.fromkeys(ids, sha)))
+    return ledger.read(lambda db: copies_of(db, dict.fromkeys(ids, sha)))
 
 
 # --- changes ---------------------------------------------------------------------------------

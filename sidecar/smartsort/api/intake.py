@@ -24,7 +24,8 @@ from smartsort.api.security import Intaker, scope
 from smartsort.bootstrap import Sidecar
 from smartsort.downloads.addresses import UrlRefused
 from smartsort.downloads.queue import NotRetried
-from smartsort.ledger import items, photos
+from smartsort.ledger import items
+from smartsort.ledger.copies import copies_of
 from smartsort.ledger.items import ItemState, Key, KeyReused, NewItem, Taken
 from smartsort.ledger.records import Area
 
@@ -326,7 +327,7 @@ async def have(intake: Intake, sha256: _Sha256) -> Have:
 
 
 def _have(db: Database, sha256: str) -> Have:
-    copy = photos.copies_of(db, {_NO_PHOTO: sha256}).get(_NO_PHOTO)
+    copy = copies_of(db, {_NO_PHOTO: sha256}).get(_NO_PHOTO)
     if copy is None:
         return Have(known=False)
     return Have(known=True, alive=copy.alive, place=copy.place.value, photo_id=copy.photo_id)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from sqlite_utils import Database
 
@@ -14,10 +14,8 @@ from smartsort.core.model import (
     IN_FLIGHT,
     UNFINISHED,
     Category,
-    CopyPlace,
     Decision,
     Evidence,
-    OtherCopy,
     State,
 )
 from smartsort.files.shown import from_ledger, shown, to_ledger
@@ -34,15 +32,11 @@ from smartsort.ledger.records import (
     reasons_from_json,
     reasons_to_json,
 )
-from smartsort.ledger.rows import delete, insert, update
+from smartsort.ledger.rows import chunks, delete, insert, update
 from smartsort.ledger.source_tables import Download, ReviewRow
 
 _FIELDS = Photo._fields
 _COLUMNS = ", ".join(_FIELDS)
-_Value = TypeVar("_Value", int, str)
-
-_CHUNK = 500
-"""Values in one IN (...) list; well below SQLite's limit on variables."""
 
 
 _STATE, _CATEGORY, _AUTO_SORTED, _NAME, _ORIGIN_PATH = (
@@ -233,7 +227,7 @@ def _check_states(db: Database, changes: Sequence[Change]) -> None:
     """Raises StaleChange for the first photo that is not in a state its change expects."""
     guarded = [change for change in changes if change.expect]
     found: dict[int, str] = {}
-    for chunk in _chunks([change.photo_id for change in guarded]):
+    for chunk in chunks([change.photo_id for change in guarded]):
         marks = ",".join("?" * len(chunk))
         found.update(db.conn.execute(f"SELECT id, state FROM photos WHERE id IN ({marks})", chunk))  # noqa: S608
     for change in guarded:
@@ -345,7 +339,7 @@ def retry_problems(db: Database) -> int:
 def by_ids(db: Database, ids: Sequence[int]) -> list[Photo]:
     """These photos, in the order of the ids; unknown ids are missing."""
     found: dict[int, Photo] = {}
-    for chunk in _chunks(ids):
+    for chunk in chunks(ids):
         marks = ",".join("?" * len(chunk))
         for row in db.conn.execute(f"SELECT {_COLUMNS} FROM photos WHERE id IN ({marks})", chunk):  # noqa: S608
             found[row[0]] = _photo(row)
@@ -413,7 +407,7 @@ def in_flight(db: Database, without: Collection[int] = ()) -> int:
     counted = f"SELECT count(*) FROM photos WHERE state IN ({marks}) AND detection_asked_at IS NULL"  # noqa: S608
     states = [s.value for s in IN_FLIGHT]
     total = int(db.conn.execute(counted, states).fetchone()[0])
-    for chunk in _chunks(list(without)):
+    for chunk in chunks(list(without)):
         # `+state`: by their ids, of which there are few, and not by the index on states.
         of_these = counted.replace("state IN", "+state IN") + f" AND id IN ({','.join('?' * len(chunk))})"
         total -= db.conn.execute(of_these, (*states, *chunk)).fetchone()[0]
@@ -430,7 +424,7 @@ def _name(row: Sequence[Any]) -> Name:
 def names_of(db: Database, ids: Sequence[int]) -> dict[int, list[Name]]:
     """All names of these photos, by photo id, in the order they were given."""
     found: dict[int, list[Name]] = {i: [] for i in ids}
-    for chunk in _chunks(ids):
+    for chunk in chunks(ids):
         marks = ",".join("?" * len(chunk))
         for row in db.conn.execute(
             f"SELECT {_NAME_COLUMNS} FROM names WHERE photo_id IN ({marks}) ORDER BY id",  # noqa: S608
@@ -461,73 +455,6 @@ def last_decision(db: Database, photo_id: int) -> tuple[Any, ...] | None:
     return (row[0], row[1], row[2], reasons_from_json(row[3]), evidence_from_json(row[4]), row[5])
 
 
-_DEAD = (State.REJECTED, State.SKIPPED, State.PURGED)
-
-
-def copies_of(db: Database, digests: Mapping[int, str]) -> dict[int, OtherCopy]:
-    """For each photo id the other copy of its SHA-256, where there is one.
-
-    A living copy is preferred to one in the trash, a photo of ours to a row of an older `downloads`.
-    The photo's own row never counts, so a step repeated after a crash does not see itself.
-    """
-    found: dict[int, OtherCopy] = {}
-    elsewhere = _elsewhere(db, digests)
-    for photo_id, sha256 in digests.items():
-        copy = _copy_of(db, photo_id, sha256) if photo_id in elsewhere else None
-        if copy is not None:
-            found[photo_id] = copy
-    return found
-
-
-def _elsewhere(db: Database, digests: Mapping[int, str]) -> set[int]:
-    """Those whose digest another row has as well: most have none, and two questions tell it of all."""
-    rows: dict[str, set[int | None]] = {}
-    for chunk in _chunks(sorted(set(digests.values()))):
-        marks = ",".join("?" * len(chunk))
-        for query in (
-            f"SELECT sha256, id FROM photos WHERE sha256 IN ({marks})",  # noqa: S608
-            f"SELECT file_hash, NULL FROM downloads WHERE file_hash IN ({marks}) AND photo_id IS NULL",  # noqa: S608
-        ):
-            for sha256, photo_id in db.conn.execute(query, chunk):
-                rows.setdefault(sha256, set()).add(photo_id)
-    return {photo_id for photo_id, sha256 in digests.items() if rows.get(sha256, set()) - {photo_id}}
-
-
-def _copy_of(db: Database, photo_id: int, sha256: str) -> OtherCopy | None:
-    # Of two equal files on their way together the older row is the photo, the younger its duplicate.
-    rows = db.conn.execute(
-        "SELECT id, state FROM photos WHERE sha256 = ?1 AND id <> ?2"
-        " AND (id < ?2 OR state NOT IN ('arrived', 'claimed', 'hashed'))"
-        # What was filed as a duplicate of this very photo says nothing about it.
-        " AND (duplicate_of IS NULL OR duplicate_of <> ?2) ORDER BY duplicate_of IS NOT NULL, id",
-        (sha256, photo_id),
-    ).fetchall()
-    living = [row for row in rows if State(row[1]) not in _DEAD]
-    if living:
-        return OtherCopy(CopyPlace.LEDGER, _best_path(db, living[0][0]), living[0][0])
-    older = db.conn.execute(
-        "SELECT file_path FROM downloads WHERE file_hash = ? AND photo_id IS NULL LIMIT 1", (sha256,)
-    ).fetchone()
-    if older is not None:
-        return OtherCopy(CopyPlace.DOWNLOADS, older[0])
-    if rows:
-        rejected = [row for row in rows if State(row[1]) is not State.SKIPPED]
-        chosen = (rejected or rows)[0]
-        return OtherCopy(CopyPlace.TRASH, _best_path(db, chosen[0]), chosen[0])
-    return None
-
-
-_AREA_ORDER = {Area.FACES: 0, Area.REVIEW: 1, Area.LIBRARY: 2, Area.TRASH: 3, Area.TEMP: 4}
-
-
-def _best_path(db: Database, photo_id: int) -> str | None:
-    names = [n for n in names_of(db, [photo_id])[photo_id] if n.member is Member.PHOTO]
-    if not names:
-        return None
-    best = min(names, key=lambda n: (_AREA_ORDER[n.area], n.id))
-    return f"{best.area.value}/{best.path}"
-
-
 @dataclass(frozen=True, slots=True)
 class Intent:
     """An act that was about to happen when the journal was written."""
@@ -543,8 +470,3 @@ def open_intents(db: Database) -> list[Intent]:
     """What a crash left open, oldest first; empty after a clean stop."""
     rows = db.conn.execute("SELECT id, photo_id, act, data, at FROM intents ORDER BY id")
     return [Intent(row[0], row[1], row[2], json.loads(row[3]), row[4]) for row in rows]
-
-
-def _chunks(ids: Sequence[_Value]) -> Iterable[Sequence[_Value]]:
-    for start in range(0, len(ids), _CHUNK):
-        yield list(ids[start : start + _CHUNK])

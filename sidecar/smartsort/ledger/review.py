@@ -15,6 +15,7 @@ from sqlite_utils import Database
 from smartsort.core.model import Category, CopyPlace, Evidence, OtherCopy, Person, Reason
 from smartsort.files.shown import from_ledger
 from smartsort.ledger import events, photos, teachings
+from smartsort.ledger.copies import copies_of
 from smartsort.ledger.records import Event, Name, Photo, evidence_from_json, reasons_from_json
 
 CHUNK = 500
@@ -270,7 +271,7 @@ def _other_copy(db: Database, photo: Photo, evidence: Evidence) -> tuple[OtherCo
             CopyPlace.TRASH,
         )
     ):
-        known = photos.copies_of(db, {photo.id: photo.sha256}).get(photo.id, known)
+        known = copies_of(db, {photo.id: photo.sha256}).get(photo.id, known)
         other = photos.get(db, known.photo_id) if known.photo_id is not None else other
     return known, other
 

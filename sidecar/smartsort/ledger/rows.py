@@ -14,6 +14,9 @@ from sqlite_utils import Database
 TOGETHER = 64
 """Rows of one statement; with 30 columns still far below SQLite's limit on variables."""
 
+VALUES = 500
+"""Values in one IN (...) list; well below SQLite's limit on variables."""
+
 Row = Sequence[Any]
 _Value = TypeVar("_Value")
 
@@ -21,7 +24,7 @@ _Value = TypeVar("_Value")
 def insert(db: Database, into: str, columns: Sequence[str], rows: Sequence[Row], otherwise: str = "") -> None:
     """`INSERT INTO` a table, or `OR IGNORE INTO` it; `otherwise` is an `ON CONFLICT` clause."""
     mark = f"({','.join('?' * len(columns))})"
-    for chunk in _chunks(rows):
+    for chunk in chunks(rows, TOGETHER):
         db.conn.execute(
             f"INSERT {into} ({','.join(columns)}) VALUES {','.join([mark] * len(chunk))} {otherwise}",  # noqa: S608
             [value for row in chunk for value in row],
@@ -32,7 +35,7 @@ def update(db: Database, table: str, columns: Sequence[str], rows: Sequence[Row]
     """Set these columns of rows; each of `rows` is an id and the values, no id comes twice."""
     names = ", ".join(f"{column} = new.column{number}" for number, column in enumerate(columns, 2))
     mark = f"({','.join('?' * (len(columns) + 1))})"
-    for chunk in _chunks(rows):
+    for chunk in chunks(rows, TOGETHER):
         db.conn.execute(
             f"UPDATE {table} SET {names} FROM (VALUES {','.join([mark] * len(chunk))}) AS new"  # noqa: S608
             f" WHERE {table}.id = new.column1",
@@ -43,13 +46,14 @@ def update(db: Database, table: str, columns: Sequence[str], rows: Sequence[Row]
 def delete(db: Database, table: str, column: str, values: Sequence[Any], **where: str) -> None:
     """Remove the rows of which `column` is one of `values`, and other columns are as given."""
     given = "".join(f" AND {name} = ?" for name in where)
-    for chunk in _chunks(values):
+    for chunk in chunks(values):
         db.conn.execute(
             f"DELETE FROM {table} WHERE {column} IN ({','.join('?' * len(chunk))}){given}",  # noqa: S608
             [*chunk, *where.values()],
         )
 
 
-def _chunks(values: Sequence[_Value]) -> Iterator[Sequence[_Value]]:
-    for start in range(0, len(values), TOGETHER):
-        yield values[start : start + TOGETHER]
+def chunks(values: Sequence[_Value], size: int = VALUES) -> Iterator[Sequence[_Value]]:
+    """The values in order, as many at a time as an `IN (...)` may list."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]

@@ -9,10 +9,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from smartsort.core.model import Category
-from smartsort.ledger.rows import insert
-
-_CHUNK = 500
-"""Values in one IN (...) list; well below SQLite's limit on variables."""
+from smartsort.ledger.rows import chunks, insert
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +68,7 @@ def put_downloads(db: Database, downloads: Sequence[tuple[int, Download]]) -> No
 def _with_a_row(db: Database, table: str, photo_ids: Sequence[int], more: str = "") -> set[int]:
     """Those of the photos that have a row in the table (for which `more` holds)."""
     found: set[int] = set()
-    for start in range(0, len(photo_ids), _CHUNK):
-        chunk = photo_ids[start : start + _CHUNK]
+    for chunk in chunks(photo_ids):
         marks = ",".join("?" * len(chunk))
         rows = db.conn.execute(f"SELECT photo_id FROM {table} WHERE photo_id IN ({marks}){more}", chunk)  # noqa: S608
         found.update(row[0] for row in rows)

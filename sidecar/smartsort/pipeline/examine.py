@@ -18,6 +18,7 @@ from smartsort.files.probe import Probe, probe
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, stamp
 from smartsort.ledger import photos
+from smartsort.ledger.copies import copies_of
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Member, Name, Photo
 from smartsort.pipeline.context import Context
@@ -242,7 +243,7 @@ class Compare:
         wanted = {p.id: p.sha256 for p in batch if p.sha256 and p.id not in self._compared}
         if not wanted:
             return batch
-        copies = await self._context.ledger.aread(lambda db: photos.copies_of(db, wanted))
+        copies = await self._context.ledger.aread(lambda db: copies_of(db, wanted))
         if copies:
             copies = await asyncio.to_thread(self._looked_for, copies)
         self._compared |= wanted.keys()

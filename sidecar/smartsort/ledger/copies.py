@@ -1,0 +1,78 @@
+"""Has another photo the same bytes? Asked about every new photo, answered with two questions for a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlite_utils import Database
+
+from smartsort.core.model import CopyPlace, OtherCopy, State
+from smartsort.ledger import photos
+from smartsort.ledger.records import Area, Member
+from smartsort.ledger.rows import chunks
+
+_DEAD = (State.REJECTED, State.SKIPPED, State.PURGED)
+
+
+def copies_of(db: Database, digests: Mapping[int, str]) -> dict[int, OtherCopy]:
+    """For each photo id the other copy of its SHA-256, where there is one.
+
+    A living copy is preferred to one in the trash, a photo of ours to a row of an older `downloads`.
+    The photo's own row never counts, so a step repeated after a crash does not see itself.
+    """
+    found: dict[int, OtherCopy] = {}
+    elsewhere = _elsewhere(db, digests)
+    for photo_id, sha256 in digests.items():
+        copy = _copy_of(db, photo_id, sha256) if photo_id in elsewhere else None
+        if copy is not None:
+            found[photo_id] = copy
+    return found
+
+
+def _elsewhere(db: Database, digests: Mapping[int, str]) -> set[int]:
+    """Those whose digest another row has as well: most have none, and two questions tell it of all."""
+    rows: dict[str, set[int | None]] = {}
+    for chunk in chunks(sorted(set(digests.values()))):
+        marks = ",".join("?" * len(chunk))
+        for query in (
+            f"SELECT sha256, id FROM photos WHERE sha256 IN ({marks})",  # noqa: S608
+            f"SELECT file_hash, NULL FROM downloads WHERE file_hash IN ({marks}) AND photo_id IS NULL",  # noqa: S608
+        ):
+            for sha256, photo_id in db.conn.execute(query, chunk):
+                rows.setdefault(sha256, set()).add(photo_id)
+    return {photo_id for photo_id, sha256 in digests.items() if rows.get(sha256, set()) - {photo_id}}
+
+
+def _copy_of(db: Database, photo_id: int, sha256: str) -> OtherCopy | None:
+    # Of two equal files on their way together the older row is the photo, the younger its duplicate.
+    rows = db.conn.execute(
+        "SELECT id, state FROM photos WHERE sha256 = ?1 AND id <> ?2"
+        " AND (id < ?2 OR state NOT IN ('arrived', 'claimed', 'hashed'))"
+        # What was filed as a duplicate of this very photo says nothing about it.
+        " AND (duplicate_of IS NULL OR duplicate_of <> ?2) ORDER BY duplicate_of IS NOT NULL, id",
+        (sha256, photo_id),
+    ).fetchall()
+    living = [row for row in rows if State(row[1]) not in _DEAD]
+    if living:
+        return OtherCopy(CopyPlace.LEDGER, _best_path(db, living[0][0]), living[0][0])
+    older = db.conn.execute(
+        "SELECT file_path FROM downloads WHERE file_hash = ? AND photo_id IS NULL LIMIT 1", (sha256,)
+    ).fetchone()
+    if older is not None:
+        return OtherCopy(CopyPlace.DOWNLOADS, older[0])
+    if rows:
+        rejected = [row for row in rows if State(row[1]) is not State.SKIPPED]
+        chosen = (rejected or rows)[0]
+        return OtherCopy(CopyPlace.TRASH, _best_path(db, chosen[0]), chosen[0])
+    return None
+
+
+_AREA_ORDER = {Area.FACES: 0, Area.REVIEW: 1, Area.LIBRARY: 2, Area.TRASH: 3, Area.TEMP: 4}
+
+
+def _best_path(db: Database, photo_id: int) -> str | None:
+    names = [n for n in photos.names_of(db, [photo_id])[photo_id] if n.member is Member.PHOTO]
+    if not names:
+        return None
+    best = min(names, key=lambda n: (_AREA_ORDER[n.area], n.id))
+    return f"{best.area.value}/{best.path}"
