@@ -68,7 +68,7 @@ def test_runtime_and_development_are_apart():
         ("pyproject.toml", ("click==", "click==0."), "constraints are not those of the locks"),
         ("requirements.lock", ("click==", "click==0."), "constraints are not those of the locks"),
         ("requirements.lock", ("click==", "click>="), "click has no exact version"),
-        ("requirements.lock", ("click==", "--index-url x://y\nclick=="), "holds an address"),
+        ("requirements.lock", ("click==", "--find-links x://y\nclick=="), "holds an address"),
         ("tools/dev.lock", ("pytest==", "lonely==1\npytest=="), "lonely has no hash"),
     ],
 )

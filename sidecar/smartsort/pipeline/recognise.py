@@ -215,5 +215,5 @@ class Recognise:
         """
         if more:
             return False
-        counts = await self._context.ledger.aread(photos.unfinished)
-        return not any(counts.get(state) for state in BACKLOG) or self._detected.faceless.overdue
+        backlog = await self._context.ledger.aread(lambda db: photos.count_in(db, *BACKLOG))
+        return backlog == 0 or self._detected.faceless.overdue
