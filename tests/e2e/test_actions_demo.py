@@ -173,7 +173,7 @@ def test_the_commands_review_undo_and_count(tmp_path):
         rows = served.sidecar.context.ledger.read(review.page).rows
         assert f"{len(rows)} of {len(rows)} shown" in listed
         assert smartsort("review", "list", "--json").startswith("[")
-        item = str(rows[0].id)
+        item = str(rows[0].photo_id)
         assert rows[0].filename in smartsort("review", "show", item)
         assert '"history"' in smartsort("review", "show", item, "--json")
 
@@ -181,7 +181,7 @@ def test_the_commands_review_undo_and_count(tmp_path):
         assert "approved" in smartsort("review", "approve", item, "--person", "Grandma", "--new")
         assert "undone" in smartsort("undo", "last")
         assert "skipped" in smartsort("review", "skip", item)
-        bulk = smartsort("review", "reject", item, str(rows[1].id))
+        bulk = smartsort("review", "reject", item, str(rows[1].photo_id))
         assert "takes all of it back" in bulk
         listed = smartsort("undo", "--list")
         assert "token" in listed or "admin" in listed

@@ -144,7 +144,7 @@ def test_not_this_person_says_what_is_wrong(client: httpx.Client) -> None:
 def test_denying_from_the_command_line(live: LiveSidecar, client: httpx.Client) -> None:
     item = stranger(client, 1)
     told = command(live, "review", "deny", item.id, "--person", item.suggested_person)
-    assert f"item {item.id} is not {item.suggested_person}" in told
+    assert f"photo {item.id} is not {item.suggested_person}" in told
 
 
 # --- other settings on past photos -----------------------------------------------------------
@@ -197,9 +197,9 @@ def test_what_if_from_the_command_line(live: LiveSidecar, client: httpx.Client) 
     assert "multiple_faces -> " in told
     assert f"of {SAMPLES} photos of the last 30 days" in told
     applied = command(live, "what-if", "--max-faces", "20", "--apply")
-    event = re.search(r"`smartsort undo (\d+)` takes all of it back", applied)
+    event = re.search(r"`smartsort undo --event (\d+)` takes all of it back", applied)
     assert event is not None, applied
-    command(live, "undo", event[1])
+    command(live, "undo", "--event", event[1])
     assert answer(client.get(f"{BASE}/config"))["config"]["thresholds"]["max_faces_per_image"] == 1
     nothing = command(live, "what-if", "--min-margin", "0.04", "--apply")
     assert "no photo moves; the settings are changed" in nothing
@@ -240,7 +240,7 @@ def test_every_decision_of_the_demo_can_be_explained_in_words(client: httpx.Clie
 def test_what_a_human_did_since_is_told(client: httpx.Client) -> None:
     item = answer(client.get(f"{BASE}/review/queue/multiple_faces"))["items"][0]
     answer(client.post(f"{BASE}/review/{item['id']}/approve", json={"person": "john_doe"}))
-    found = explanation(client, item["photo_id"])
+    found = explanation(client, item["id"])
     assert found.by_human is not None
     assert "Approved as John Doe" in found.by_human
     assert found.places[0].startswith("faces/john_doe/")
@@ -261,7 +261,7 @@ def test_explaining_a_file(live: LiveSidecar, client: httpx.Client) -> None:
     inside = str(Path(item["path"]).relative_to(live.root))
     for name in (item["path"], inside, f"./{inside}"):
         found = Explained.model_validate(answer(client.get(f"{BASE}/explain", params={"file": name})))
-        assert found.photo_id == item["photo_id"], name
+        assert found.photo_id == item["id"], name
     assert answer(client.get(f"{BASE}/explain?file=/etc/passwd"), 404)["code"] == "not_found"
     assert answer(client.get(f"{BASE}/explain?file=nothing-like-it.jpg"), 404)["code"] == "not_found"
     assert answer(client.get(f"{BASE}/photos/999999/explain"), 404)["code"] == "not_found"
@@ -269,11 +269,11 @@ def test_explaining_a_file(live: LiveSidecar, client: httpx.Client) -> None:
 
 def test_explaining_from_the_command_line(live: LiveSidecar, client: httpx.Client) -> None:
     item = answer(client.get(f"{BASE}/review/queue/unwanted_person"))["items"][0]
-    for what in (item["photo_id"], item["path"], item["filename"]):
+    for what in (item["id"], item["path"], item["filename"]):
         told = command(live, "explain", what)
         assert "It was put into review/unwanted_person: Victor Grey is on the blacklist." in told
         assert "What would change it:" in told
         assert "If Victor Grey were not on the blacklist" in told
-    assert json.loads(command(live, "explain", item["photo_id"], "--json"))["photo_id"] == item["photo_id"]
+    assert json.loads(command(live, "explain", item["id"], "--json"))["photo_id"] == item["id"]
     refused = CliRunner().invoke(cli, ["explain", "nobody.jpg", "--url", live.url, "--token", TOKEN])
     assert "no photo has the name nobody.jpg" in str(refused.exception)

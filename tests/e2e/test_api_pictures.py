@@ -64,7 +64,7 @@ def test_a_preview_is_larger_and_has_a_tag(live: LiveSidecar) -> None:
 
 
 def test_a_picture_is_asked_for_once(live: LiveSidecar) -> None:
-    photo = items(live, "multiple_faces")[-1]["photo_id"]
+    photo = items(live, "multiple_faces")[-1]["id"]
     pictures = Pictures(live.sidecar)
     before = live.sidecar.context.server.calls.get("view_thumbnail", 0) + sum(
         count for name, count in live.sidecar.context.server.calls.items() if "thumbnail" in name
@@ -96,7 +96,7 @@ def test_the_cache_is_bound(live: LiveSidecar) -> None:
 
 def test_immich_gone_the_file_is_drawn(live: LiveSidecar) -> None:
     """A photo whose file is here can be looked at without Immich."""
-    photo = items(live, "multiple_faces")[0]["photo_id"]
+    photo = items(live, "multiple_faces")[0]["id"]
     live.demo.faults.down = True
     try:
         picture = live.run(Pictures(live.sidecar).of_photo(int(str(photo)), ThumbnailSize.PREVIEW))

@@ -56,9 +56,9 @@ def first(client: httpx.Client, category: str | None = None) -> QueueItem:
 
 def test_review_queue(client: httpx.Client) -> None:
     page = queue(client)
-    ids = [item.id for item in page.items]
-    assert ids == sorted(ids, reverse=True)
-    assert page.total == len(ids) == sum(page.counts.values()) > 5
+    since = [item.created_at for item in page.items]
+    assert since == sorted(since, reverse=True)
+    assert page.total == len(since) == sum(page.counts.values()) > 5
     assert page.next_cursor is None
     for item in page.items:
         assert Path(item.path).name.endswith(item.filename)
@@ -414,7 +414,35 @@ def test_undo_last_is_ones_own(live: LiveSidecar, client: httpx.Client) -> None:
     item = first(client)
     answer(client.post(f"{BASE}/review/{item.id}/reject"))
     undone = answer(client.post(f"{BASE}/undo", json={"last": True}))
-    assert [one["photo_id"] for one in undone["decided"]] == [item.photo_id]
+    assert [one["id"] for one in undone["decided"]] == [item.id]
+
+
+def test_the_photo_id_is_the_only_id_of_a_photo(client: httpx.Client) -> None:
+    items = queue(client).items
+    # A photo that went through the queue before has more rows there than photos have ids.
+    again = items[0]
+    answer(client.post(f"{BASE}/review/{again.id}/approve", json={"person": "Zoë"}))
+    answer(client.post(f"{BASE}/undo", json={"photo": again.id}))
+    for item in queue(client).items:
+        explained = answer(client.get(f"{BASE}/photos/{item.id}/explain"))
+        assert (explained["photo_id"], explained["filename"]) == (item.id, item.filename)
+        full = ReviewItem.model_validate(answer(client.get(f"{BASE}/review/items/{item.id}")))
+        assert (full.id, full.filename, full.action) == (item.id, item.filename, "pending")
+        assert {event.photo_id for event in full.history} == {item.id}
+
+
+def test_undo_of_a_photo_leaves_the_rest_of_a_bulk_action(client: httpx.Client) -> None:
+    one, other = [item.id for item in queue(client).items][:2]
+    done = BulkDecided.model_validate(
+        answer(client.post(f"{BASE}/review/bulk/reject", json={"ids": [one, other]}))
+    )
+    undone = BulkDecided.model_validate(answer(client.post(f"{BASE}/undo", json={"photo": one})))
+    assert [(d.id, d.action) for d in undone.decided] == [(one, "undone")]
+    waiting = {item.id for item in queue(client).items}
+    assert one in waiting
+    assert other not in waiting
+    answer(client.post(f"{BASE}/undo", json={"event": done.event}))
+    assert answer(client.post(f"{BASE}/undo", json={"photo": 999999}), 409)["code"] == "not_undoable"
 
 
 def test_refile(client: httpx.Client) -> None:

@@ -84,16 +84,16 @@ async def test_one_item_with_everything(place):
     await place.deliver("copy_1.jpg", picture(5))
     await place.settle()
     copy, stranger = place.ledger.read(review.page).rows
-    entry = place.ledger.read(lambda db: review.item(db, copy.id))
+    entry = place.ledger.read(lambda db: review.item(db, copy.photo_id))
     assert entry.other.photo_id == stranger.photo_id == entry.other_photo.id
     assert entry.row.reasons[0].code == "duplicate"
     assert [e.kind for e in entry.history] == ["accepted", "reviewed"]
     await place.actions.reject([stranger.photo_id], "eva")
-    entry = place.ledger.read(lambda db: review.item(db, copy.id))
+    entry = place.ledger.read(lambda db: review.item(db, copy.photo_id))
     assert not entry.other.alive  # as it is now, not as it was when the copy came
     assert place.ledger.read(lambda db: review.item(db, 4711)) is None
-    found = place.ledger.read(lambda db: review.photo_ids(db, [copy.id, stranger.id, 99]))
-    assert found == {copy.id: (copy.photo_id, "pending"), stranger.id: (stranger.photo_id, "rejected")}
+    found = place.ledger.read(lambda db: review.conditions(db, [copy.photo_id, stranger.photo_id, 99]))
+    assert found == {copy.photo_id: "pending", stranger.photo_id: "rejected"}
 
 
 async def test_names_that_are_no_utf_8_are_read_and_approved(place):

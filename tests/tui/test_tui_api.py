@@ -148,11 +148,11 @@ async def test_events_go_on_without_a_gap_after_a_restart(
             kinds = [type(one).__name__ for one in seen]
             if isinstance(what, Status) and kinds.count("Status") == 1:
                 sidecar.decide_as_somebody(20)
-            if isinstance(what, EventView) and what.photo_id == 1020:
+            if isinstance(what, EventView) and what.photo_id == 20:
                 await asyncio.to_thread(server.stop)
                 sidecar.decide_as_somebody(17)
                 await asyncio.to_thread(server.start)
-            if isinstance(what, EventView) and what.photo_id == 1017:
+            if isinstance(what, EventView) and what.photo_id == 17:
                 break
     states = [one.state for one in seen if isinstance(one, Link)]
     assert states[0] == states[-1] == "connected"

@@ -94,6 +94,15 @@ def test_new_items_come_first_and_only_once() -> None:
     assert ids(queue) == pages.items
 
 
+def test_a_new_item_may_be_an_older_photo() -> None:
+    """The queue is ordered by when a photo came into it; the ids are those of the photos."""
+    pages, queue = Pages([300, 200, 100]), Queue()
+    pages.fill(queue, 0, 2)
+    pages.items = [150, *pages.items]
+    assert queue.merge_head(pages.answer(Wanted(None, None))) == 1
+    assert ids(queue) == [150, 300, 200, 100]
+
+
 def test_a_decided_item_does_not_come_back_with_an_older_answer() -> None:
     pages, queue = Pages(range(1, 301)), Queue()
     stale = pages.answer(Wanted(None, None))

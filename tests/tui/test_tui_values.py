@@ -253,11 +253,11 @@ def test_an_event_names_its_photo_and_says_what_became_of_it(seen: EventView, li
 
 def test_a_bulk_preview_counts_folders_and_reasons_not_files() -> None:
     decided = [
-        Decided(id=1, photo_id=11, action="would_approve", destination="faces/zoë/a, b.jpg"),
-        Decided(id=2, photo_id=12, action="would_approve", destination="faces/zoë/c.jpg"),
-        Decided(id=3, photo_id=13, action="would_approve", destination="faces/zoë/d.jpg, faces/li/d.jpg"),
-        Decided(id=4, photo_id=14, action="failed", problem="photo 14 has no suggested person"),
-        Decided(id=5, photo_id=15, action="failed", problem="photo 15 has no suggested person"),
+        Decided(id=11, action="would_approve", destination="faces/zoë/a, b.jpg"),
+        Decided(id=12, action="would_approve", destination="faces/zoë/c.jpg"),
+        Decided(id=13, action="would_approve", destination="faces/zoë/d.jpg, faces/li/d.jpg"),
+        Decided(id=14, action="failed", problem="photo 14 has no suggested person"),
+        Decided(id=15, action="failed", problem="photo 15 has no suggested person"),
     ]
     foreseen = BulkDecided(decided=decided, done=3, failed=2)
     for text in (preview.bulk_text("approve", foreseen).plain, preview.undo_text("5 filed", foreseen).plain):
@@ -268,7 +268,7 @@ def test_a_bulk_preview_counts_folders_and_reasons_not_files() -> None:
 
 
 def test_a_preview_says_what_is_special_about_its_action() -> None:
-    waits = Decided(id=1, photo_id=11, action="would_skip", destination="review/unidentified/noface_a.jpg")
+    waits = Decided(id=11, action="would_skip", destination="review/unidentified/noface_a.jpg")
     foreseen = BulkDecided(decided=[waits], done=1, failed=0)
     assert "1  in review/unidentified/\n" in preview.bulk_text("skip", foreseen).plain
     assert "after all others; no file moves" in preview.bulk_text("skip", foreseen).plain

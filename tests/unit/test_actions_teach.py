@@ -100,11 +100,11 @@ def test_since_that_means_nothing(text):
 
 
 def test_a_name_that_looks_like_markup_is_shown_as_it_is(capsys):
-    one = {"id": 1, "photo_id": 2, "action": "approved", "destination": "faces/a/[bold]x[/].jpg"}
+    one = {"id": 2, "action": "approved", "destination": "faces/a/[bold]x[/].jpg"}
     assert tell_decided({"decided": [one], "done": 1, "failed": 0, "event": 7}) == 0
     shown = capsys.readouterr().out
     assert "[bold]x[/].jpg" in shown
-    assert "smartsort undo 7" in shown
+    assert "smartsort undo --event 7" in shown
 
 
 def test_a_batch_counts():

@@ -102,7 +102,7 @@ def test_the_queue_is_read_to_its_end():
 
 def test_approving_and_rejecting_go_by_path():
     queue = (200, {"items": [row(1, "/a"), row(2, "/b")], "next_cursor": None})
-    decided = {"id": 2, "photo_id": 2, "action": "approved", "path": "/faces/ann/b", "person": "Ann"}
+    decided = {"id": 2, "action": "approved", "path": "/faces/ann/b", "person": "Ann"}
     downloader, server = client(queue, (200, decided), queue, (200, {**decided, "action": "rejected"}))
     approved = downloader.approve_review_item("/b", "Ann")
     assert approved == {

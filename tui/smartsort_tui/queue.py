@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, takewhile
 
 from smartsort.api.schemas.review import QueueItem, ReviewPage
 
@@ -145,13 +145,9 @@ class Queue:
         if not self._pages:
             self.accept(Wanted(None, None), answer)
             return self.known
-        known = set(self._pages[0].ids)
-        if len(self._pages) > 1:
-            known.update(self._pages[1].ids)
-        fresh = [row for row in answer.items if row.id not in known and row.id not in self._gone]
-        # The head stays one page: a page further back than the first answer reaches is not new.
-        newest = max(known, default=-1)
-        fresh = [row for row in fresh if row.id > newest]
+        # The answer is newest first, so what stands before the first known item is new.
+        above = takewhile(lambda row: self.position_of(row.id) is None, answer.items)
+        fresh = [row for row in above if row.id not in self._gone]
         if fresh:
             page = self._pages[0]
             page.ids = array("q", [row.id for row in fresh]) + page.ids

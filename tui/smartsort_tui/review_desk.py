@@ -159,7 +159,7 @@ class Desk:
         taken = self.queue.take(row.id)
         if taken is None:
             return None
-        self.own_photos.add(row.photo_id)
+        self.own_photos.add(row.id)
         sent = Sent(decision.done_text(row.filename), [taken])
         self._sent.append(sent)
         del self._sent[:-UNDO_DEPTH]
@@ -207,7 +207,7 @@ class Desk:
     async def _ask_again(self, item: int) -> None:
         """Have an item and its row as they now are. Raises ApiProblem."""
         if (held := self._items.pop(item, None)) is not None:
-            self._explained.pop(held.photo_id, None)
+            self._explained.pop(held.id, None)
         fresh = await self.load_item(item)
         self.queue.replace(fresh)
 
@@ -217,7 +217,7 @@ class Desk:
 
     def _not_own(self, sent: Sent) -> None:
         """What happens to these photos from now on is news again."""
-        self.own_photos.difference_update(taken.row.photo_id for taken in sent.taken if taken.row is not None)
+        self.own_photos.difference_update(taken.row.id for taken in sent.taken if taken.row is not None)
 
     @property
     def last(self) -> Sent | None:
@@ -260,7 +260,7 @@ class Desk:
             sent = Sent(text, [], event=done.event, many=len(done.decided) > 1)
             sent.answered.set()
             self._sent.append(sent)
-            self.own_photos.update(one.photo_id for one in done.decided if one.action != "failed")
+            self.own_photos.update(one.id for one in done.decided if one.action != "failed")
         return done
 
     def take_decided(self, done: BulkDecided) -> None:

@@ -202,6 +202,14 @@ class Actions:
                 )
             return await self._undo(event, actor, dry_run=dry_run)
 
+    async def undo_photo(self, photo_id: int, actor: str, *, dry_run: bool = False) -> Batch:
+        """Undo the newest decision about one photo, a human's or an automatic filing. Raises NotUndoable."""
+        async with self._lock:
+            event = await self._context.ledger.aread(lambda db: undoing.last_of_photo(db, photo_id))
+            if event is None:
+                raise NotUndoable(f"photo {photo_id} has no decision that could be undone")
+            return await self._undo(event, actor, dry_run=dry_run)
+
     async def undo_last(self, actor_of: str | None = None, *, actor: str, dry_run: bool = False) -> Batch:
         """Take back the newest action of `actor_of`, or of any human, that still counts.
 

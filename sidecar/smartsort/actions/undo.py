@@ -28,21 +28,10 @@ from smartsort.pipeline.route import companion_name
 AUTOMATIC = "smartsort"
 """The actor of what nobody asked for."""
 
-UNDOABLE = (
-    *("sorted", "reviewed", "skipped"),
-    *(
-        "approved",
-        "refiled",
-        "rejected",
-        "deferred",
-        "confirmed",
-        "denied",
-        "rejudged",
-        "undone",
-        "renamed",
-        "group",
-    ),
-)
+_DECISIONS = ("approved", "refiled", "rejected", "deferred", "confirmed", "denied", "rejudged")
+"""What humans do to photos."""
+
+UNDOABLE = ("sorted", "reviewed", "skipped", *_DECISIONS, "undone", "renamed", "group")
 
 
 def undoable(event: Event) -> bool:
@@ -107,12 +96,19 @@ def standing(db: Database, found: Iterable[Event]) -> list[Event]:
     return [event for event in found if events.undone(db, event.id) is None]
 
 
+def last_of_photo(db: Database, photo_id: int) -> Event | None:
+    """The newest decision about a photo that still counts, an automatic filing too."""
+    history = reversed(events.of_photo(db, photo_id))
+    decisions = (event for event in history if event.kind in (*_DECISIONS, "sorted"))
+    return next((event for event in decisions if events.undone(db, event.id) is None), None)
+
+
 def last_of(db: Database, actor: str | None) -> Event | None:
     """The newest action of this actor (None: of any human) that still counts; a group before its members."""
     who, value = ("actor = ?", actor) if actor is not None else ("actor <> ?", AUTOMATIC)
     # Only smartsort sorts by itself: with nobody named, its million filings need not be looked through.
     kinds = (
-        *("approved", "refiled", "rejected", "deferred", "confirmed", "denied", "rejudged"),
+        *_DECISIONS,
         *(("sorted",) if actor is not None else ()),
     )
     by_kind = [

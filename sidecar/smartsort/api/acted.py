@@ -1,8 +1,7 @@
-"""What actions did, as answers: one item or many."""
+"""What actions did, as answers: one photo or many."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlite_utils import Database
@@ -38,12 +37,11 @@ def choices_of(wanted: Approve) -> list[Choice]:
     ]
 
 
-def decided(one: Acted, row_id: int) -> Decided:
-    """What became of one item."""
+def decided(one: Acted) -> Decided:
+    """What became of one photo."""
     action: Any = one.action
     return Decided(
-        id=row_id,
-        photo_id=one.photo_id,
+        id=one.photo_id,
         action=action,
         destination=", ".join(one.names) or None,
         path=one.path,
@@ -53,63 +51,46 @@ def decided(one: Acted, row_id: int) -> Decided:
     )
 
 
-async def only(here: Serving, batch: Batch, row_id: int) -> Decided:
-    """The answer for an action on one item. Raises Refused when it failed."""
+async def only(here: Serving, batch: Batch) -> Decided:
+    """The answer for an action on one photo. Raises Refused when it failed."""
     one = batch.acted[0]
     if one.ok:
-        return decided(one, row_id)
+        return decided(one)
     status, code = _STATUSES.get(one.code, (409, "conflict"))
     happened = await _view(here, one.happened)
     raise Refused(status, code, one.problem or "it could not be done", happened=happened)
 
 
-async def bulk_decided(here: Serving, batch: Batch, rows: Mapping[int, int] | None = None) -> BulkDecided:
-    """The answer for an action on many items; `rows` are the ids of their rows by photo id, if known."""
-    if rows is None:
-        ids = [one.photo_id for one in batch]
-        rows = await here.sidecar.context.ledger.aread(lambda db: _newest_rows(db, ids))
+def bulk_decided(batch: Batch) -> BulkDecided:
+    """The answer for an action on many photos."""
     # What is done to one photo alone is a group of nobody: its own event takes it back.
     event = batch.acted[0].event if len(batch) == 1 and batch.event is None else batch.event
     return BulkDecided(
-        decided=[decided(one, rows.get(one.photo_id, 0)) for one in batch],
+        decided=[decided(one) for one in batch],
         done=batch.done,
         failed=batch.failed,
         event=event,
     )
 
 
-def _newest_rows(db: Database, photo_ids: Sequence[int]) -> dict[int, int]:
-    found: dict[int, int] = {}
-    for photo_id in photo_ids:
-        row = db.conn.execute("SELECT max(id) FROM review_queue WHERE photo_id = ?", (photo_id,)).fetchone()
-        if row[0] is not None:
-            found[photo_id] = int(row[0])
-    return found
+async def check_pending(here: Serving, photo_id: int) -> None:
+    """Check that a photo waits.
 
-
-async def pending_photo(here: Serving, row_id: int) -> int:
-    """The photo of a waiting item.
-
-    Raises Refused: 404 for an unknown item, 409 with what happened for one that was decided.
+    Raises Refused: 404 for one that was never in review, 409 with what happened for one that was decided.
     """
-
-    def look(db: Database) -> tuple[int, str] | None:
-        return review.photo_ids(db, [row_id]).get(row_id)
-
-    found = await here.sidecar.context.ledger.aread(look)
-    if found is None:
-        raise Refused(404, "not_found", f"there is no item {row_id} in the queue")
-    photo_id, action = found
+    found = await here.sidecar.context.ledger.aread(lambda db: review.conditions(db, [photo_id]))
+    action = found.get(photo_id)
+    if action is None:
+        raise Refused(404, "not_found", f"photo {photo_id} is not in the review queue")
     if action != "pending":
         event = await here.sidecar.context.ledger.aread(lambda db: _decision(db, photo_id))
         raise Refused(
             409,
             "conflict",
-            f"the item {row_id} was {action} already"
+            f"photo {photo_id} was {action} already"
             + (f" by {event.actor} at {event.at}" if event is not None else ""),
             happened=await _view(here, event),
         )
-    return photo_id
 
 
 async def _view(here: Serving, event: Event | None) -> EventView | None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
 
-from smartsort.api.acted import bulk_decided, choices_of, only, pending_photo
+from smartsort.api.acted import bulk_decided, check_pending, choices_of, only
 from smartsort.api.guard import BASE
 from smartsort.api.history import RowId
 from smartsort.api.problems import GUARDED, Refused, answers
@@ -46,15 +46,14 @@ async def approve_many(
     here: Here, caller: Reviewer, chosen: Annotated[BulkApprove, Body(openapi_examples=_BULK_EXAMPLES)]
 ) -> BulkDecided:
     """Approve many items. What fails for one leaves the others alone; `event` takes all of it back."""
-    rows = await _selected(here, chosen)
     batch = await here.sidecar.actions.approve(
-        list(rows),
+        await _selected(here, chosen),
         choices_of(chosen.approve),
         caller.name,
         face_id=chosen.approve.face,
         dry_run=chosen.dry_run,
     )
-    return await bulk_decided(here, batch, rows)
+    return bulk_decided(batch)
 
 
 @router.post("/review/bulk/reject", responses=answers(404, 409))
@@ -62,9 +61,9 @@ async def reject_many(
     here: Here, caller: Reviewer, chosen: Annotated[Selection, Body(openapi_examples=_SELECTION_EXAMPLES)]
 ) -> BulkDecided:
     """Reject many items: their files go to the trash and can be had back until its time has passed."""
-    rows = await _selected(here, chosen)
-    batch = await here.sidecar.actions.reject(list(rows), caller.name, dry_run=chosen.dry_run)
-    return await bulk_decided(here, batch, rows)
+    photo_ids = await _selected(here, chosen)
+    batch = await here.sidecar.actions.reject(photo_ids, caller.name, dry_run=chosen.dry_run)
+    return bulk_decided(batch)
 
 
 @router.post("/review/bulk/skip", responses=answers(404, 409))
@@ -72,13 +71,13 @@ async def skip_many(
     here: Here, caller: Reviewer, chosen: Annotated[Selection, Body(openapi_examples=_SELECTION_EXAMPLES)]
 ) -> BulkDecided:
     """Leave many items for later: they are listed after all others."""
-    rows = await _selected(here, chosen)
-    batch = await here.sidecar.actions.skip(list(rows), caller.name, dry_run=chosen.dry_run)
-    return await bulk_decided(here, batch, rows)
+    photo_ids = await _selected(here, chosen)
+    batch = await here.sidecar.actions.skip(photo_ids, caller.name, dry_run=chosen.dry_run)
+    return bulk_decided(batch)
 
 
-async def _selected(here: Serving, chosen: Selection) -> dict[int, int]:
-    """Row ids by photo id. Raises Refused for a selection that says nothing, or two things."""
+async def _selected(here: Serving, chosen: Selection) -> list[int]:
+    """The photos of a selection. Raises Refused for a selection that says nothing, or two things."""
     filtered = chosen.category is not None or bool(chosen.search) or chosen.everything
     if bool(chosen.ids) == filtered:
         raise Refused(
@@ -88,15 +87,12 @@ async def _selected(here: Serving, chosen: Selection) -> dict[int, int]:
         )
     ledger = here.sidecar.context.ledger
     if filtered:
-        found = await ledger.aread(lambda db: review.matching(db, chosen.category, chosen.search))
-        return {photo_id: row_id for row_id, photo_id in found}
-    known = await ledger.aread(lambda db: review.photo_ids(db, chosen.ids))
-    missing = [row_id for row_id in chosen.ids if row_id not in known]
+        return await ledger.aread(lambda db: review.matching(db, chosen.category, chosen.search))
+    known = await ledger.aread(lambda db: review.conditions(db, chosen.ids))
+    missing = [photo_id for photo_id in chosen.ids if photo_id not in known]
     if missing:
-        raise Refused(
-            404, "not_found", f"there are no items {', '.join(map(str, missing[:20]))} in the queue"
-        )
-    return {known[row_id][0]: row_id for row_id in chosen.ids}
+        raise Refused(404, "not_found", f"not in the review queue: {', '.join(map(str, missing[:20]))}")
+    return list(dict.fromkeys(chosen.ids))
 
 
 @router.post("/review/{id}/approve", responses=answers(404, 409))
@@ -110,25 +106,23 @@ async def approve(
 
     A name nobody has is refused unless `create` is set.
     """
-    photo_id = await pending_photo(here, id)
-    batch = await here.sidecar.actions.approve(
-        [photo_id], choices_of(wanted), caller.name, face_id=wanted.face
-    )
-    return await only(here, batch, id)
+    await check_pending(here, id)
+    batch = await here.sidecar.actions.approve([id], choices_of(wanted), caller.name, face_id=wanted.face)
+    return await only(here, batch)
 
 
 @router.post("/review/{id}/reject", responses=answers(404, 409))
 async def reject(here: Here, caller: Reviewer, id: RowId) -> Decided:  # noqa: A002
     """Put an item into the trash; `undo` brings it back until the trash's time has passed."""
-    photo_id = await pending_photo(here, id)
-    return await only(here, await here.sidecar.actions.reject([photo_id], caller.name), id)
+    await check_pending(here, id)
+    return await only(here, await here.sidecar.actions.reject([id], caller.name))
 
 
 @router.post("/review/{id}/skip", responses=answers(404, 409))
 async def skip(here: Here, caller: Reviewer, id: RowId) -> Decided:  # noqa: A002
     """Leave an item for later: it is listed after all others."""
-    photo_id = await pending_photo(here, id)
-    return await only(here, await here.sidecar.actions.skip([photo_id], caller.name), id)
+    await check_pending(here, id)
+    return await only(here, await here.sidecar.actions.skip([id], caller.name))
 
 
 @router.post("/photos/{photo_id}/refile", responses=answers(404, 409))
@@ -144,4 +138,4 @@ async def refile(
     batch = await here.sidecar.actions.refile(
         [photo_id], choices_of(wanted), caller.name, face_id=wanted.face
     )
-    return await only(here, batch, 0)
+    return await only(here, batch)

@@ -1,4 +1,4 @@
-"""Saying over HTTP who an item does not show."""
+"""Saying over HTTP who a photo does not show."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body
 
 from smartsort.actions import Choice
-from smartsort.api.acted import only, pending_photo
+from smartsort.api.acted import check_pending, only
 from smartsort.api.guard import BASE
 from smartsort.api.history import RowId
 from smartsort.api.problems import GUARDED, answers
@@ -34,23 +34,19 @@ async def deny(
     id: RowId,  # noqa: A002
     denied: Annotated[Deny, Body(openapi_examples=_EXAMPLES)],
 ) -> Decided:
-    """Say who an item does not show. It goes on waiting, and they are not suggested for it again.
+    """Say who a photo does not show. It goes on waiting, and they are not suggested for it again.
 
     Faces that are like its face reach less for that person from then on. Immich is told nothing. `undo`
     takes it back.
     """
-    photo_id = await pending_photo(here, id)
-    await _measured(here, photo_id)
+    await check_pending(here, id)
+    await _measured(here, id)
     choice = None
     if isinstance(denied.person, str):
         choice = Choice(name=denied.person)
     elif denied.person is not None:
         choice = Choice(name=denied.person.name, id=denied.person.id)
-    return await only(
-        here,
-        await here.sidecar.actions.deny(photo_id, choice, caller.name, face_id=denied.face),
-        id,
-    )
+    return await only(here, await here.sidecar.actions.deny(id, choice, caller.name, face_id=denied.face))
 
 
 async def _measured(here: Serving, photo_id: int) -> None:

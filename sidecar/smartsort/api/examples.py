@@ -73,8 +73,7 @@ _ITEM = {
     "result": _RESULT,
 }
 _QUEUE_ITEM = {
-    "id": 7,
-    "photo_id": 23,
+    "id": 23,
     "category": "low_confidence",
     "filename": "IMG_1.jpg",
     "path": "/data/review/low_confidence/lowconf_IMG_1.jpg",
@@ -87,11 +86,10 @@ _QUEUE_ITEM = {
     "suggested_person_id": _JOHN["id"],
     "source": "instagram",
     "created_at": _AT,
-    "thumbnail": f"{_BASE}/review/items/7/thumbnail",
+    "thumbnail": f"{_BASE}/review/items/23/thumbnail",
 }
 _DECIDED = {
-    "id": 7,
-    "photo_id": 23,
+    "id": 23,
     "action": "approved",
     "destination": "faces/john_doe/IMG_1.jpg",
     "path": "/data/faces/john_doe/IMG_1.jpg",
@@ -160,7 +158,7 @@ EXAMPLES: dict[str, Any] = {
         "asset_id": "c470f0e7-f76f-4fb8-b412-fc12ac322c12",
         "origin": "url",
         "origin_url": _ITEM["url"],
-        "preview": f"{_BASE}/review/items/7/preview",
+        "preview": f"{_BASE}/review/items/23/preview",
         "policy_version": "2a3aca414b52",
         "action": "pending",
         "state": "review",
@@ -214,8 +212,8 @@ EXAMPLES: dict[str, Any] = {
 """By the name of the shape; those that are not here have theirs beside their fields."""
 
 CSV = """\
-id,photo_id,category,filename,path,size,modified,reason,text,faces_detected,suggested_person,source,created_at
-7,23,duplicates,IMG_1.jpg,/data/review/duplicates/duplicate_IMG_1.jpg,2481153,2026-05-01T12:00:00+00:00,\
+id,category,filename,path,size,modified,reason,text,faces_detected,suggested_person,source,created_at
+23,duplicates,IMG_1.jpg,/data/review/duplicates/duplicate_IMG_1.jpg,2481153,2026-05-01T12:00:00+00:00,\
 duplicate,The same file is here already: faces/john_doe/IMG_1.jpg.,0,,instagram,2026-05-01T12:00:09.470+00:00
 """
 METRICS = """\

@@ -119,6 +119,7 @@ async def stream(
 
 
 _UNDO_EXAMPLES: dict[str, Mapping[str, Any]] = {
+    "photo": {"summary": "The last decision about a photo", "value": {"photo": 23}},
     "event": {"summary": "One event", "value": {"event": 4711}},
     "last": {"summary": "The last action of whoever asks", "value": {"last": True}},
     "foresee": {
@@ -133,15 +134,17 @@ _UNDO_EXAMPLES: dict[str, Mapping[str, Any]] = {
 async def undo(
     here: Here, caller: Reviewer, what: Annotated[Undo, Body(openapi_examples=_UNDO_EXAMPLES)]
 ) -> BulkDecided:
-    """Take back one event, the last action, or all actions since a time. An undo can be undone.
+    """Undo the last decision about a photo, one event, the last action, or all since a time.
 
-    `event` may be an automatic filing, a human's decision or a whole group. `last` is the last action that
-    was made with the same token.
+    An undo can be undone. `event` may be an automatic filing, a human's decision or a whole group. `last` is
+    the last action that was made with the same token.
     """
-    if (what.event is not None) + what.last + (what.since is not None) != 1:
-        raise Refused(422, "invalid", "give exactly one of `event`, `last` and `since`")
+    if sum(given is not None for given in (what.photo, what.event, what.since)) + what.last != 1:
+        raise Refused(422, "invalid", "give exactly one of `photo`, `event`, `last` and `since`")
     actions = here.sidecar.actions
-    if what.event is not None:
+    if what.photo is not None:
+        batch = await actions.undo_photo(what.photo, caller.name, dry_run=what.dry_run)
+    elif what.event is not None:
         batch = await actions.undo(what.event, caller.name, dry_run=what.dry_run)
     elif what.last:
         batch = await actions.undo_last(caller.name, actor=caller.name, dry_run=what.dry_run)
@@ -151,4 +154,4 @@ async def undo(
         except (ValueError, OverflowError, OSError) as problem:
             raise Refused(422, "invalid", f"`since` is no ISO 8601 time: {problem}") from problem
         batch = await actions.undo_since(since, caller.name, dry_run=what.dry_run)
-    return await bulk_decided(here, batch)
+    return bulk_decided(batch)

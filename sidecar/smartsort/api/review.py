@@ -101,7 +101,7 @@ async def stats(here: Here, _: Reviewer) -> ReviewStats:
 # --- export ----------------------------------------------------------------------------------
 
 _COLUMNS = (
-    "id", "photo_id", "category", "filename", "path", "size", "modified", "reason", "text", "faces_detected",
+    "id", "category", "filename", "path", "size", "modified", "reason", "text", "faces_detected",
     "suggested_person", "source", "created_at",
 )  # fmt: skip
 
@@ -185,7 +185,7 @@ def _cell(value: object) -> object:
 
 @router.get("/items/{id}", responses=answers(404))
 async def item(here: Here, _: Reviewer, id: RowId) -> ReviewItem:  # noqa: A002
-    """One item with everything known about it, and what became of it if it was decided already."""
+    """One photo of the queue with everything known about it, and what became of it if it was decided."""
     policy = here.sidecar.choices.policy()
     found = await here.sidecar.context.ledger.aread(lambda db: review_item(db, id, policy))
     if found is None:
@@ -193,8 +193,8 @@ async def item(here: Here, _: Reviewer, id: RowId) -> ReviewItem:  # noqa: A002
     return found
 
 
-def _unknown(row_id: int) -> Refused:
-    return Refused(404, "not_found", f"there is no item {row_id} in the queue")
+def _unknown(photo_id: int) -> Refused:
+    return Refused(404, "not_found", f"photo {photo_id} is not in the review queue")
 
 
 @router.get(f"/items/{{id}}/{SIZE}", response_class=Response, responses={**IMAGE, **answers(404)})
@@ -205,11 +205,10 @@ async def picture(
     id: RowId,  # noqa: A002
     size: ThumbnailSize,
 ) -> Response:
-    """An item's picture, upright: `thumbnail` (about 250 pixels) or `preview` (1440)."""
-    found = await here.sidecar.context.ledger.aread(lambda db: review.photo_ids(db, [id]).get(id))
-    if found is None:
+    """A photo's picture, upright: `thumbnail` (about 250 pixels) or `preview` (1440)."""
+    if not await here.sidecar.context.ledger.aread(lambda db: review.conditions(db, [id])):
         raise _unknown(id)
-    return answer(await here.pictures.of_photo(found[0], size), request)
+    return answer(await here.pictures.of_photo(id, size), request)
 
 
 @router.get(f"/items/{{id}}/other/{SIZE}", response_class=Response, responses={**IMAGE, **answers(404)})
@@ -223,7 +222,7 @@ async def other_picture(
     """The picture of the copy that a duplicate duplicates."""
     found = await here.sidecar.context.ledger.aread(lambda db: copy_picture(db, id))
     if found is None:
-        raise Refused(404, "not_found", f"there is no item {id} with another copy that can be shown")
+        raise Refused(404, "not_found", f"photo {id} has no other copy that can be shown")
     photo_id, asset_id = found
     if photo_id is not None:
         return answer(await here.pictures.of_photo(photo_id, size), request)

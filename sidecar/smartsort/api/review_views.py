@@ -26,8 +26,7 @@ def queue_item(row: QueueRow) -> QueueItem:
 
 def _plain(row: QueueRow) -> Mapping[str, Any]:
     return {
-        "id": row.id,
-        "photo_id": row.photo_id,
+        "id": row.photo_id,
         "category": row.category.value,
         "filename": shown(row.filename),
         "path": row.path,
@@ -40,17 +39,17 @@ def _plain(row: QueueRow) -> Mapping[str, Any]:
         "suggested_person_id": row.suggested_person_id,
         "source": row.source,
         "created_at": row.created_at,
-        "thumbnail": f"{BASE}/review/items/{row.id}/thumbnail",
+        "thumbnail": f"{BASE}/review/items/{row.photo_id}/thumbnail",
     }
 
 
-def review_item(db: Database, row_id: int, policy: Policy) -> ReviewItem | None:
-    """One item with everything known about it, None for an unknown id."""
-    entry = review.item(db, row_id)
+def review_item(db: Database, photo_id: int, policy: Policy) -> ReviewItem | None:
+    """A photo of the queue with everything known about it, None for one that was never there."""
+    entry = review.item(db, photo_id)
     if entry is None:
         return None
     row, photo = entry.row, entry.photo
-    action: Any = review.photo_ids(db, [row_id])[row_id][1]
+    action: Any = review.conditions(db, [photo_id])[photo_id]
     suggested = [s for s in closest(entry.evidence) if s.person.id not in entry.denied]
     return ReviewItem(
         **_plain(row),
@@ -66,7 +65,7 @@ def review_item(db: Database, row_id: int, policy: Policy) -> ReviewItem | None:
         asset_id=photo.asset_id,
         origin=photo.origin,
         origin_url=photo.origin_url,
-        preview=f"{BASE}/review/items/{row_id}/preview",
+        preview=f"{BASE}/review/items/{photo_id}/preview",
         policy_version=entry.policy_version,
         action=action,
         state=photo.state.value,
@@ -93,13 +92,13 @@ def _copy_view(entry: QueueEntry) -> CopyView | None:
         width=other.width if other else None,
         height=other.height if other else None,
         taken_at=other.taken_at if other else None,
-        thumbnail=f"{BASE}/review/items/{entry.row.id}/other/thumbnail" if can_be_shown else None,
+        thumbnail=f"{BASE}/review/items/{entry.photo.id}/other/thumbnail" if can_be_shown else None,
     )
 
 
-def other_picture(db: Database, row_id: int) -> tuple[int | None, str | None] | None:
-    """(photo id, asset id) of the copy an item duplicates, one of them set; None when there is none."""
-    entry = review.item(db, row_id)
+def other_picture(db: Database, photo_id: int) -> tuple[int | None, str | None] | None:
+    """(photo id, asset id) of the copy a photo duplicates, one of them set; None when there is none."""
+    entry = review.item(db, photo_id)
     if entry is None or entry.other is None:
         return None
     if entry.other_photo is not None:

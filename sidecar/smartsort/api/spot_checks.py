@@ -64,7 +64,7 @@ async def waiting(
 async def confirm(here: Here, caller: Reviewer, photo_id: RowId) -> Decided:
     """It is who smartsort says it is. The face counts among the confirmed ones from now on."""
     await _drawn(here, photo_id)
-    return await only(here, await here.sidecar.actions.confirm([photo_id], caller.name), 0)
+    return await only(here, await here.sidecar.actions.confirm([photo_id], caller.name))
 
 
 @router.post("/{photo_id}/wrong", responses=answers(404, 409))
@@ -81,9 +81,9 @@ async def wrong(
     filing = await _drawn(here, photo_id)
     actions = here.sidecar.actions
     if really.person is None and not really.people:
-        return await only(here, await actions.undo(filing, caller.name), 0)
+        return await only(here, await actions.undo(filing, caller.name))
     choices = choices_of(Approve(person=really.person, people=really.people))
-    return await only(here, await actions.refile([photo_id], choices, caller.name, face_id=really.face), 0)
+    return await only(here, await actions.refile([photo_id], choices, caller.name, face_id=really.face))
 
 
 async def _drawn(here: Serving, photo_id: int) -> int:

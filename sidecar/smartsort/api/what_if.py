@@ -69,7 +69,7 @@ async def apply(here: Here, caller: Admin, settings: Settings, days: Days = 90) 
         wanted = _wanted(here, settings)
         await _know_people(here)
         batch = await here.sidecar.actions.rejudge(wanted, _since(here, days), caller.name)
-    return await bulk_decided(here, batch)
+    return bulk_decided(batch)
 
 
 def _wanted(here: Serving, settings: OtherSettings) -> Wanted:

@@ -15,7 +15,7 @@ _CATEGORIES = ("duplicates", "unidentified", "low_confidence", "multiple_faces",
 
 def _selection(command: Any) -> Any:
     for option in (
-        click.argument("items", nargs=-1, type=int),
+        click.argument("photos", nargs=-1, type=int),
         click.option("--category", type=click.Choice(_CATEGORIES), help="All waiting photos of a category."),
         click.option("--search", metavar="TEXT", help="All whose name, reason, person or source has TEXT."),
         click.option("--all", "everything", is_flag=True, help="The whole queue."),
@@ -26,12 +26,12 @@ def _selection(command: Any) -> Any:
 
 
 def _chosen(
-    items: tuple[int, ...], category: str | None, search: str | None, *, everything: bool, dry_run: bool
+    photos: tuple[int, ...], category: str | None, search: str | None, *, everything: bool, dry_run: bool
 ) -> dict[str, Any]:
-    if bool(items) == bool(category or search or everything):
-        raise click.UsageError("give the numbers of items, or --category, --search or --all")
+    if bool(photos) == bool(category or search or everything):
+        raise click.UsageError("give the numbers of photos, or --category, --search or --all")
     return {
-        "ids": list(items),
+        "ids": list(photos),
         "category": category,
         "search": search,
         "everything": everything,
@@ -89,7 +89,7 @@ def list_queue(
     from rich.table import Table
 
     console = Console()
-    table = Table("item", "category", "file", "reason", "suggested")
+    table = Table("photo", "category", "file", "reason", "suggested")
     for row in rows:
         suggested = row.get("suggested_person") or ""
         add_row(table, row["id"], row["category"], row["filename"], row["text"], suggested)
@@ -101,13 +101,19 @@ def list_queue(
 
 @command.command("show")
 @sidecar_options
-@click.argument("item", type=int)
+@click.argument("photo", type=int)
 @click.option("--json", "as_json", is_flag=True, help="Everything that is known, as JSON.")
 def show(
-    *, config_path: str | None, root: str | None, url: str | None, token: str | None, item: int, as_json: bool
+    *,
+    config_path: str | None,
+    root: str | None,
+    url: str | None,
+    token: str | None,
+    photo: int,
+    as_json: bool,
 ) -> None:
-    """Show one ITEM with all its reasons, faces and suggestions."""
-    found = sidecar_of(config_path, root, url, token).ask("GET", f"/review/items/{item}")
+    """Show one PHOTO with all its reasons, faces and suggestions."""
+    found = sidecar_of(config_path, root, url, token).ask("GET", f"/review/items/{photo}")
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False, indent=2))
         return
@@ -138,7 +144,7 @@ def approve(
     root: str | None,
     url: str | None,
     token: str | None,
-    items: tuple[int, ...],
+    photos: tuple[int, ...],
     category: str | None,
     search: str | None,
     everything: bool,
@@ -147,8 +153,8 @@ def approve(
     new: bool,
     face: str | None,
 ) -> None:
-    """File ITEMS under --person, or each under its suggested person, and teach Immich."""
-    chosen = _chosen(items, category, search, everything=everything, dry_run=dry_run)
+    """File PHOTOS under --person, or each under its suggested person, and teach Immich."""
+    chosen = _chosen(photos, category, search, everything=everything, dry_run=dry_run)
     wanted = {"people": [{"name": name, "create": new} for name in people], "face": face}
     sidecar = sidecar_of(config_path, root, url, token)
     answer = sidecar.ask("POST", "/review/bulk/approve", chosen | {"approve": wanted})
@@ -164,14 +170,14 @@ def reject(
     root: str | None,
     url: str | None,
     token: str | None,
-    items: tuple[int, ...],
+    photos: tuple[int, ...],
     category: str | None,
     search: str | None,
     everything: bool,
     dry_run: bool,
 ) -> None:
-    """Move ITEMS to the trash, where they stay for the retention time."""
-    chosen = _chosen(items, category, search, everything=everything, dry_run=dry_run)
+    """Move PHOTOS to the trash, where they stay for the retention time."""
+    chosen = _chosen(photos, category, search, everything=everything, dry_run=dry_run)
     sidecar = sidecar_of(config_path, root, url, token)
     sys.exit(tell_decided(sidecar.ask("POST", "/review/bulk/reject", chosen)))
 
@@ -185,21 +191,21 @@ def skip(
     root: str | None,
     url: str | None,
     token: str | None,
-    items: tuple[int, ...],
+    photos: tuple[int, ...],
     category: str | None,
     search: str | None,
     everything: bool,
     dry_run: bool,
 ) -> None:
-    """Leave ITEMS for later: they are listed after all others."""
-    chosen = _chosen(items, category, search, everything=everything, dry_run=dry_run)
+    """Leave PHOTOS for later: they are listed after all others."""
+    chosen = _chosen(photos, category, search, everything=everything, dry_run=dry_run)
     sidecar = sidecar_of(config_path, root, url, token)
     sys.exit(tell_decided(sidecar.ask("POST", "/review/bulk/skip", chosen)))
 
 
 @command.command("deny")
 @sidecar_options
-@click.argument("item", type=int)
+@click.argument("photo", type=int)
 @click.option("--person", metavar="NAME", help="Who it is not; without it the suggested person.")
 @click.option("--face", metavar="ID", help="Only this face.")
 def deny(
@@ -208,14 +214,14 @@ def deny(
     root: str | None,
     url: str | None,
     token: str | None,
-    item: int,
+    photo: int,
     person: str | None,
     face: str | None,
 ) -> None:
-    """Say that ITEM does not show a person: they are not suggested for it again.
+    """Say that PHOTO does not show a person: they are not suggested for it again.
 
     It goes on waiting, and faces like it reach less for that person.
     """
     sidecar = sidecar_of(config_path, root, url, token)
-    one = sidecar.ask("POST", f"/review/{item}/deny", {"person": person, "face": face})
-    click.echo(f"item {item} is not {one['person']}; `smartsort undo {one['event']}` takes that back")
+    one = sidecar.ask("POST", f"/review/{photo}/deny", {"person": person, "face": face})
+    click.echo(f"photo {photo} is not {one['person']}; `smartsort undo {photo}` takes that back")

@@ -118,14 +118,14 @@ def tell_decided(answer: dict[str, Any]) -> int:
     from rich.table import Table
 
     console = Console()
-    table = Table("item", "photo", "what", "where or why not", "event")
+    table = Table("photo", "what", "where or why not", "event")
     for one in answer["decided"]:
         where = one.get("problem") or one.get("destination") or ""
         event = one.get("event")
-        add_row(table, one["id"] or "", one["photo_id"], one["action"], where, event or "")
+        add_row(table, one["id"], one["action"], where, event or "")
     if answer["decided"]:
         console.print(table)
     group = answer.get("event")
-    tell = f"; `smartsort undo {group}` takes all of it back" if group else ""
+    tell = f"; `smartsort undo --event {group}` takes all of it back" if group else ""
     console.print(f"{answer['done']} done, {answer['failed']} failed{tell}", soft_wrap=True)
     return 1 if answer["failed"] else 0

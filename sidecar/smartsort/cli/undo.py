@@ -17,7 +17,8 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 
 @click.command("undo")
 @sidecar_options
-@click.argument("event", required=False)
+@click.argument("photo", required=False, metavar="[PHOTO|last]")
+@click.option("--event", metavar="ID", type=click.IntRange(1), help="One event: see --list.")
 @click.option(
     "--since",
     metavar="WHEN",
@@ -31,12 +32,13 @@ def command(
     root: str | None,
     url: str | None,
     token: str | None,
-    event: str | None,
+    photo: str | None,
+    event: int | None,
     since: str | None,
     dry_run: bool,
     listing: bool,
 ) -> None:
-    """Take back EVENT (its number, or `last`), or everything --since.
+    """Undo the last decision about PHOTO (its number), your `last` action, an --event, or all --since.
 
     Filing, approving, rejecting and bulk actions, files and Immich alike. An undo is an event itself and
     can be undone. What the retention time has removed for good cannot be had back.
@@ -45,16 +47,18 @@ def command(
     if listing:
         _list(sidecar.ask("GET", "/events", limit=30))
         return
-    if (event is None) == (since is None):
-        raise click.UsageError("give an event's number, `last`, or --since; --list shows the last events")
+    if sum(given is not None for given in (photo, event, since)) != 1:
+        raise click.UsageError("Give a photo's number, `last`, --event or --since. --list shows the events.")
     if since is not None:
         body: dict[str, Any] = {"since": moment(since, datetime.now().astimezone()).isoformat()}
-    elif event == "last":
+    elif event is not None:
+        body = {"event": event}
+    elif photo == "last":
         body = {"last": True}
-    elif event is not None and event.isascii() and event.isdigit():
-        body = {"event": int(event)}
+    elif photo is not None and photo.isascii() and photo.isdigit():
+        body = {"photo": int(photo)}
     else:
-        raise click.UsageError(f"{event!r} is no event; give its number or `last`")
+        raise click.UsageError(f"{photo!r} is not a photo's number. Give the number, or `last`.")
     sys.exit(tell_decided(sidecar.ask("POST", "/undo", body | {"dry_run": dry_run})))
 
 
@@ -75,9 +79,10 @@ def _list(page: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("event", "at", "who", "what", "photo", "undo")
+    table = Table("event", "at", "who", "what", "photo", "file", "undo")
     for one in page["events"]:
         state = f"undone by {one['undone_by']}" if one.get("undone_by") else "yes" if one["undoable"] else ""
         what = one.get("text") or one["kind"]
-        add_row(table, one["id"], one["at"], one["actor"], what, one.get("filename") or "", state)
+        photo, file = one.get("photo_id") or "", one.get("filename") or ""
+        add_row(table, one["id"], one["at"], one["actor"], what, photo, file, state)
     Console().print(table)

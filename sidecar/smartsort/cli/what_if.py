@@ -63,9 +63,8 @@ def command(
             sys.exit(1 if done["failed"] else 0)
         status = tell_decided(done)
         if not done["decided"]:
-            click.echo(
-                f"no photo moves; the settings are changed, `smartsort undo {done['event']}` takes it back"
-            )
+            click.echo("no photo moves; the settings are changed")
+            click.echo(f"`smartsort undo --event {done['event']}` takes it back")
         sys.exit(status)
     report = sidecar.ask("POST", "/what-if", body, days=days)
     if as_json:

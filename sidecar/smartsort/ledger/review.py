@@ -24,7 +24,9 @@ CHUNK = 500
 
 @dataclass(frozen=True, slots=True)
 class QueueRow:
-    """A photo that waits. `id` is the row's; `path` absolute, as shown to people; `mtime_ns` of the file.
+    """A photo that waits. `id` is the row's and stays in here: everybody else goes by the photo's.
+
+    `path` absolute, as shown to people; `mtime_ns` of the file.
 
     `reasons` are those of the newest decision, the deciding one first; none for rows from before smartsort.
     """
@@ -201,41 +203,46 @@ def counts(db: Database) -> dict[str, int]:
 
 def matching(
     db: Database, category: str | None = None, search: str | None = None, limit: int = 100_000
-) -> list[tuple[int, int]]:
-    """(row id, photo id) of all waiting photos that match, newest first."""
+) -> list[int]:
+    """Photo ids of all waiting photos that match, newest first."""
     where, values = _Filter(category, search).clauses()
     rows = db.conn.execute(
-        "SELECT r.id, r.photo_id FROM review_queue AS r CROSS JOIN photos AS p ON p.id = r.photo_id"  # noqa: S608
+        "SELECT r.photo_id FROM review_queue AS r CROSS JOIN photos AS p ON p.id = r.photo_id"  # noqa: S608
         f" WHERE {' AND '.join([_PENDING, *where])} ORDER BY r.id DESC LIMIT ?",
         (*values, limit),
     )
-    return [(int(row_id), int(photo_id)) for row_id, photo_id in rows]
+    return [int(photo_id) for (photo_id,) in rows]
 
 
-def photo_ids(db: Database, row_ids: Sequence[int]) -> dict[int, tuple[int, str]]:
-    """(photo id, `pending`, `approved` or `rejected`) of rows, by row id; unknown ones are missing."""
-    found: dict[int, tuple[int, str]] = {}
-    for marks, chunk in _chunks(row_ids):
+_NEWEST = "ORDER BY action = 'pending', id"
+"""The last of a photo's rows: the one that waits, where one does."""
+
+
+def conditions(db: Database, photo_ids: Sequence[int]) -> dict[int, str]:
+    """`pending`, `approved` or `rejected` by photo id; photos that were never in review are missing."""
+    found: dict[int, str] = {}
+    for marks, chunk in _chunks(photo_ids):
         rows = db.conn.execute(
-            f"SELECT id, photo_id, action FROM review_queue WHERE id IN ({marks}) AND photo_id IS NOT NULL",  # noqa: S608
+            f"SELECT photo_id, action FROM review_queue WHERE photo_id IN ({marks}) {_NEWEST}",  # noqa: S608
             chunk,
         )
-        found |= {int(i): (int(photo_id), str(action)) for i, photo_id, action in rows}
+        found |= {int(photo_id): str(action) for photo_id, action in rows}
     return found
 
 
-def row(db: Database, row_id: int) -> QueueRow | None:
-    """One row, pending or closed; None when there is none."""
+def row(db: Database, photo_id: int) -> QueueRow | None:
+    """The newest row of a photo, pending or closed; None when there is none."""
     found = db.conn.execute(
-        f"SELECT {_COLUMNS} FROM review_queue AS r JOIN photos AS p ON p.id = r.photo_id WHERE r.id = ?",  # noqa: S608
-        (row_id,),
+        f"SELECT {_COLUMNS} FROM review_queue AS r JOIN photos AS p ON p.id = r.photo_id WHERE r.id ="  # noqa: S608
+        " (SELECT id FROM review_queue WHERE photo_id = ? ORDER BY action = 'pending' DESC, id DESC LIMIT 1)",
+        (photo_id,),
     ).fetchall()
     return next(_rows(db, found), None)
 
 
-def item(db: Database, row_id: int) -> QueueEntry | None:
-    """One row with everything known about its photo; None when there is none."""
-    found = row(db, row_id)
+def item(db: Database, photo_id: int) -> QueueEntry | None:
+    """The newest row of a photo with everything known about it; None when there is none."""
+    found = row(db, photo_id)
     photo = photos.get(db, found.photo_id) if found else None
     if found is None or photo is None:
         return None

@@ -146,7 +146,6 @@ def row(item: int, now: datetime, newest: int) -> QueueItem:
     when = now - timedelta(minutes=min(11 + 7 * place + place**2, 1_000_000))
     return QueueItem(
         id=item,
-        photo_id=item + 1000,
         category=category(item),
         filename=filename(item),
         path=f"/data/review/{category(item)}/{review_name(item)}",
@@ -219,7 +218,7 @@ def whole(item: int, now: datetime, newest: int, history: Sequence[EventView] = 
                 at=base.created_at,
                 actor="smartsort",
                 kind="accepted",
-                photo_id=base.photo_id,
+                photo_id=base.id,
                 filename=base.filename,
                 text=f"Taken in from {base.source}: {base.filename}",
                 data={"name": base.filename, "source": base.source, "origin": "inbox"},

@@ -74,9 +74,9 @@ class SampleDesk(SampleQueue):
             self.put_back(item)
 
         if kind == "approved":
-            event = self.filed(kind, item + 1000, name, person or "nobody", actor=actor, back=back)
+            event = self.filed(kind, item, name, person or "nobody", actor=actor, back=back)
         else:
-            event = self.rejected(item + 1000, name, actor=actor, back=back)
+            event = self.rejected(item, name, actor=actor, back=back)
         self.decided[item] = event
         destination = f"faces/{data.folder(person)}/{name}" if person else f"trash/2025-06/{name}"
         return _decided(item, kind, person=person, destination=destination, event=event.id)
@@ -94,9 +94,9 @@ class SampleDesk(SampleQueue):
             if stood is not None:
                 self.deferred.insert(stood, item)
 
-        undoing = [self.undoing_of(item + 1000, data.filename(item), back)]
+        undoing = [self.undoing_of(item, data.filename(item), back)]
         text = "Put off; it is listed after the others"
-        event = self.happened("deferred", item + 1000, text, undoing=undoing)
+        event = self.happened("deferred", item, text, undoing=undoing)
         return _decided(item, "skipped", event=event.id)
 
     def deny(self, item: int, deny: Deny) -> Decided:
@@ -113,8 +113,8 @@ class SampleDesk(SampleQueue):
         def back() -> None:
             self.denied[item].discard(person.id)
 
-        undoing = [self.undoing_of(item + 1000, data.filename(item), back)]
-        event = self.happened("denied", item + 1000, f"It is not {person.name}", undoing=undoing)
+        undoing = [self.undoing_of(item, data.filename(item), back)]
+        event = self.happened("denied", item, f"It is not {person.name}", undoing=undoing)
         return _decided(item, "denied", event=event.id)
 
     # --- many -------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ class SampleDesk(SampleQueue):
             return ", ".join(choice.name or "" for choice in approve.people)
         first = data.suggestions(item)[:1]
         if not first and not approve.person:
-            raise Refusal(422, "invalid", f"photo {item + 1000} has no suggested person; say whose it is")
+            raise Refusal(422, "invalid", f"photo {item} has no suggested person; say whose it is")
         return first[0].person.name if first else ""
 
     # --- spot checks ------------------------------------------------------------------------
@@ -192,7 +192,7 @@ class SampleDesk(SampleQueue):
 
         undoing = [self.undoing_of(photo, name, back)]
         event = self.happened(kind, photo, text, filename=name, undoing=undoing)
-        return Decided(id=0, photo_id=photo, action="confirmed", event=event.id)
+        return Decided(id=photo, action="confirmed", event=event.id)
 
     # --- taking back ------------------------------------------------------------------------
 
@@ -207,7 +207,7 @@ class SampleDesk(SampleQueue):
         for one in undoing:
             one.back()
             name = event.filename if event.photo_id is not None else None
-            self.happened("undone", one.would.photo_id, "Taken back: it is in review again", filename=name)
+            self.happened("undone", one.would.id, "Taken back: it is in review again", filename=name)
         self._is_undone(undoing, by=self.events[-1].id)
         decided = [one.would.model_copy(update={"action": "undone"}) for one in undoing]
         return BulkDecided(decided=decided, done=len(decided), failed=0, event=self.events[-1].id)
@@ -225,4 +225,4 @@ class SampleDesk(SampleQueue):
 
 
 def _decided(item: int, action: Any, **more: Any) -> Decided:
-    return Decided(id=item, photo_id=item + 1000, action=action, **more)
+    return Decided(id=item, action=action, **more)

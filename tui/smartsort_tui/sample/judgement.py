@@ -28,7 +28,7 @@ def explained(item: int, now: datetime, newest: int) -> Explained:
         text = f"If somebody confirmed in Immich that it is {who}, it would be filed."
         changes.append(ChangeView(text=text, to="faces", changes=["confirmed"]))
     return Explained(
-        photo_id=whole.photo_id,
+        photo_id=whole.id,
         filename=whole.filename,
         state="review",
         places=whole.places,

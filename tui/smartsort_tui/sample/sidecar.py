@@ -83,8 +83,8 @@ class SampleSidecar(SampleDesk):
             case ["GET", "review", "items", item]:
                 whole = data.whole(self.waiting(int(item)), self.clock(), self.count)
                 return json_answer(judgement.without(whole, self.denied.get(int(item), set())))
-            case ["GET", "photos", photo, "explain"] if 0 < int(photo) - 1000 <= self.count:
-                return json_answer(judgement.explained(int(photo) - 1000, self.clock(), self.count))
+            case ["GET", "photos", photo, "explain"] if 0 < int(photo) <= self.count:
+                return json_answer(judgement.explained(int(photo), self.clock(), self.count))
             case [_, "spot-checks", *rest]:
                 return json_answer(self.spot_checks(rest, body))
             case ["POST", "review", item, "deny"]:

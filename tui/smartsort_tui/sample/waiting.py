@@ -30,7 +30,7 @@ class Undoing:
 
 @dataclass
 class SampleQueue:
-    """`count` waiting items, the newest with the highest number; item 7 is photo 1007."""
+    """`count` waiting items, the newest with the highest number."""
 
     count: int = 40
     token: str | None = None
@@ -148,7 +148,7 @@ class SampleQueue:
         """Note an event; `undoing` is what taking it back does, None for what cannot be taken back."""
         number = self.events[-1].id + 1 if self.events else 100
         if filename is None and photo is not None:
-            filename = data.filename(photo - 1000)
+            filename = data.filename(photo)
         event = EventView(
             id=number,
             at=self.clock().isoformat(),
@@ -195,11 +195,10 @@ class SampleQueue:
 
     def undoing_of(self, photo: int, name: str, back: Callable[[], None]) -> Undoing:
         """A photo's way back into the queue."""
-        item = photo - 1000
         place = f"review/unidentified/undone_{name}"
-        if 1 <= item <= self.count:
-            place = f"review/{data.category(item)}/{data.review_name(item)}"
-        return Undoing(Decided(id=max(item, 0), photo_id=photo, action="would_undo", destination=place), back)
+        if photo <= self.count:
+            place = f"review/{data.category(photo)}/{data.review_name(photo)}"
+        return Undoing(Decided(id=photo, action="would_undo", destination=place), back)
 
     def some_history(self) -> None:
         """A few things that happened before, for the activity."""
@@ -215,6 +214,5 @@ class SampleQueue:
 
     def history(self, photo: int) -> list[EventView]:
         """All that happened to one photo."""
-        item = photo - 1000
-        events = data.whole(item, self.clock(), self.count).history if item >= 1 else []
+        events = data.whole(photo, self.clock(), self.count).history
         return [*events, *(event for event in self.events if event.photo_id == photo)]

@@ -83,7 +83,7 @@ def folder_of(destination: str | None) -> str:
 
 def problem_of(one: Decided) -> str:
     """Why a decision will not work, without the number of its photo: the same reasons count together."""
-    return (one.problem or "unknown").removeprefix(f"photo {one.photo_id} ")
+    return (one.problem or "unknown").removeprefix(f"photo {one.id} ")
 
 
 def bulk_text(kind: Kind, foreseen: BulkDecided) -> Content:

@@ -173,12 +173,12 @@ class QueueView(AreaScreen):
         if not self.is_mounted:
             return
         left, self._left = self._left, {}
-        gone = [row for row in self.desk.queue.rows() if row.photo_id in left]
+        gone = [row for row in self.desk.queue.rows() if row.id in left]
         if gone:
             with self.keeping_place():
                 self.desk.queue.drop(row.id for row in gone)
             self.rows.marked.difference_update(row.id for row in gone)
-            last = left[gone[-1].photo_id]
+            last = left[gone[-1].id]
             more = f" and {len(gone) - 1:,} more" if len(gone) > 1 else ""
             self.say(f"{last.actor}: {last.text or last.kind}{more}", "warn")
             self._draw_queue()
@@ -270,7 +270,7 @@ class QueueView(AreaScreen):
         refused = self.rows.refused.get(shown.id)
         compact = self.size.height < COMPACT_BELOW
         if item is not None:
-            explained = self.desk.explained(item.photo_id)
+            explained = self.desk.explained(item.id)
             text = details(
                 item,
                 width,
@@ -351,10 +351,10 @@ class QueueView(AreaScreen):
         shown = self._shown
         if not isinstance(shown, ReviewItem) or not self._explains:
             return
-        if self.desk.explained(shown.photo_id) is not None:
+        if self.desk.explained(shown.id) is not None:
             return
         try:
-            await self.desk.load_explained(shown.photo_id)
+            await self.desk.load_explained(shown.id)
         except NotThere:
             # An older sidecar, or a photo that has just gone: neither is worth a word.
             self._explains = self.desk.item(shown.id) is None

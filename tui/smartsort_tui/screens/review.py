@@ -253,7 +253,7 @@ class ReviewScreen(QueueView):
         from smartsort_tui.screens.why import WhyScreen
 
         try:
-            explained = await self.desk.load_explained(row.photo_id)
+            explained = await self.desk.load_explained(row.id)
         except NotThere:
             self.say("this sidecar is older than its explanations", "warn")
         except ApiProblem as problem:

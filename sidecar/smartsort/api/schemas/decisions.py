@@ -48,7 +48,7 @@ _SELECTIONS: list[Any] = [
 
 
 class Selection(Ask):
-    """Items by id, or all that a filter matches. `dry_run` only tells what would happen."""
+    """Photos by id, or all that a filter matches. `dry_run` only tells what would happen."""
 
     model_config = asking(any_of=_SELECTIONS)
 
@@ -67,11 +67,10 @@ class BulkApprove(Selection):
 
 
 class Decided(Shape):
-    """What an action did to one item. `event` undoes it."""
+    """What an action did to one photo; `id` is the photo's. `event` undoes it."""
 
     model_config = example(
-        id=7,
-        photo_id=23,
+        id=23,
         action="approved",
         destination="faces/john_doe/IMG_1.jpg",
         path="/data/faces/john_doe/IMG_1.jpg",
@@ -81,8 +80,6 @@ class Decided(Shape):
     )
 
     id: int
-    """Of the queue's row; 0 for a photo that has none."""
-    photo_id: int
     action: Literal[
         "approved", "refiled", "rejected", "skipped", "confirmed", "denied", "rejudged", "undone", "failed",
         "would_approve", "would_refile", "would_reject", "would_skip", "would_undo",

@@ -10,7 +10,7 @@ from smartsort.api.schemas.shapes import Ask, RowId, Shape, asking
 
 
 class EventView(Shape):
-    """Something that happened; `undoable` events can be given to undo.
+    """Something that happened; `undoable` events can be given to undo. `id` is the event's.
 
     `filename` is the photo's own name, null for what is of no single photo.
     """
@@ -34,16 +34,22 @@ class EventPage(Shape):
 
 
 _GIVEN: dict[str, Any] = {
+    "photo": {"type": "integer"},
     "event": {"type": "integer"},
     "last": {"const": True},
     "since": {"type": "string"},
 }
 
-_NOT_GIVEN: dict[str, Any] = {"event": {"type": "null"}, "last": {"const": False}, "since": {"type": "null"}}
+_NOT_GIVEN: dict[str, Any] = {
+    "photo": {"type": "null"},
+    "event": {"type": "null"},
+    "last": {"const": False},
+    "since": {"type": "null"},
+}
 
 
 class Undo(Ask):
-    """Take back one event, the last action (`last`), or all actions since a time.
+    """Undo the newest decision about a photo, one event, the last action (`last`), or all since a time.
 
     `dry_run` only tells what would happen.
     """
@@ -52,6 +58,8 @@ class Undo(Ask):
         any_of=[{"required": [key], "properties": {**_NOT_GIVEN, key: _GIVEN[key]}} for key in _GIVEN]
     )
 
+    photo: RowId | None = None
+    """Its id, as in the review queue; of a bulk action only this photo's part is undone."""
     event: RowId | None = None
     last: StrictBool = False
     since: str | None = Field(default=None, max_length=40, json_schema_extra={"format": "date-time"})

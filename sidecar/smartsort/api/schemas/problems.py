@@ -9,7 +9,7 @@ from smartsort.api.schemas.shapes import Shape, example
 class Problem(Shape):
     """Every error's body: what failed, on what, and what to do."""
 
-    model_config = example(detail="there is no item 7 in the queue", code="not_found", happened=None)
+    model_config = example(detail="photo 7 is not in the review queue", code="not_found", happened=None)
 
     detail: str
     code: str = "error"

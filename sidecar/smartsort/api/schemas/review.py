@@ -37,11 +37,10 @@ class CopyView(Shape):
 
 
 class QueueItem(Shape):
-    """A photo that waits, as a row of the queue. `id` is the row's, used by all review calls."""
+    """A photo that waits, as a row of the queue. `id` is the photo's, as everywhere."""
 
     model_config = example(
-        id=7,
-        photo_id=23,
+        id=23,
         category="low_confidence",
         filename="IMG_1.jpg",
         path="/data/review/low_confidence/lowconf_IMG_1.jpg",
@@ -54,11 +53,10 @@ class QueueItem(Shape):
         suggested_person_id="1846d424-c17c-4279-a3c6-612f48268673",
         source="instagram",
         created_at="2026-05-01T12:00:09.470+00:00",
-        thumbnail="/api/smart-download/review/items/7/thumbnail",
+        thumbnail="/api/smart-download/review/items/23/thumbnail",
     )
 
     id: int
-    photo_id: int
     category: CategoryName
     filename: str
     path: str
