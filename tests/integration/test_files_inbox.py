@@ -10,9 +10,10 @@ import pytest
 from smartsort.errors import RootUnavailable
 from smartsort.files import inbox as inbox_module
 from smartsort.files.ignore import Ignore
-from smartsort.files.inbox import open_for_writing, scan_inbox
+from smartsort.files.inbox import scan_inbox
 from smartsort.files.placement import Placer, Placing
 from smartsort.files.stamps import stamp
+from smartsort.files.writers import is_finished, open_for_writing
 
 
 @pytest.fixture
@@ -181,3 +182,36 @@ def test_looking_for_writers_never_ends_the_process_and_never_blocks_one(inbox):
             answers.add(open_for_writing(path))
         assert writer.returncode == 0
     assert answers <= {True, False, None}
+
+
+def movie_boxes(*kinds):
+    return b"".join((16).to_bytes(4, "big") + kind + bytes(8) for kind in kinds)
+
+
+WHOLE = {
+    "a.jpg": b"\xff\xd8\xff\xe0" + bytes(40) + b"\xff\xd9",
+    "a.png": b"\x89PNG\r\n\x1a\n" + bytes(40) + b"IEND\xaeB`\x82",
+    "a.gif": b"GIF89a" + bytes(40) + b";",
+    "a.webp": b"RIFF" + (36).to_bytes(4, "little") + b"WEBP" + bytes(32),
+    "a.heic": movie_boxes(b"ftyp", b"meta", b"mdat"),
+    "a.mov": movie_boxes(b"ftyp", b"mdat", b"moov"),
+    "large.mp4": movie_boxes(b"ftyp") + b"\0\0\0\1moov" + (24).to_bytes(8, "big") + bytes(8),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_closed_file_with_its_end_is_finished_and_none_without(inbox, name):
+    path = put(inbox / name, WHOLE[name])
+    if open_for_writing(path) is None:
+        pytest.skip("this file system gives no leases")
+    assert is_finished(path) is True
+    for end in range(0, len(WHOLE[name]), 3):
+        assert is_finished(put(inbox / f"{end}-{name}", WHOLE[name][:end])) is None, end
+    with open(path, "ab"):
+        assert is_finished(path) is False
+    assert is_finished(str(inbox / "missing")) is None
+
+
+def test_a_file_that_has_no_end_of_its_own_is_never_known_to_be_finished(inbox):
+    for content in (b"", b"text", b"II*\0" + bytes(100), bytes(1000), movie_boxes(b"ftyp", b"mdat")):
+        assert is_finished(put(inbox / "a.dng", content)) is None

@@ -10,7 +10,8 @@ from tests.fakes import World, content_of, picture, write
 
 from smartsort.actions import Choice
 from smartsort.core.model import State
-from smartsort.files.inbox import Entry, SettleTracker
+from smartsort.files.inbox import Entry
+from smartsort.files.settling import SettleTracker
 from smartsort.files.stamps import FileStamp
 from smartsort.ledger import events, photos
 

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smartsort.files.inbox import Entry, GroupKind, SettleTracker, groups
+from smartsort.files.grouping import GroupKind, groups
+from smartsort.files.inbox import Entry
+from smartsort.files.settling import SettleTracker
 from smartsort.files.stamps import FileStamp
 
 WALL = 1_700_000_000.0
@@ -234,3 +236,80 @@ def test_a_sidecar_of_a_shot_belongs_to_the_raw_photo_unless_it_names_another():
 
 def test_a_changed_entry_is_another_entry():
     assert entry("a.jpg") != replace(entry("a.jpg"), changed_ns=5)
+
+
+# Files that are seen to be finished.
+
+
+class Writers:
+    """What the kernel says about each file's writers."""
+
+    def __init__(self, clock, says=True, quiet=10.0):
+        self.says = says
+        self.tracker = clock.tracker(quiet=quiet)
+        self.tracker.is_finished = lambda _path: self.says
+        self.tracker.look([])
+
+
+def test_a_finished_file_rests_for_half_a_second():
+    clock = Clock()
+    tracker = Writers(clock).tracker
+    for now, settled in ((1, []), (1.4, []), (1.5, ["a.jpg"]), (1.6, ["a.jpg"])):
+        clock.now = now
+        assert names(tracker.look([entry("a.jpg")])) == settled
+
+
+@pytest.mark.parametrize("says", [None, False])
+def test_a_file_nothing_is_known_of_needs_the_whole_quiet_time(says):
+    clock = Clock()
+    tracker = Writers(clock, says).tracker
+    for now, settled in ((1, []), (2, []), (10.9, []), (11, ["a.jpg"])):
+        clock.now = now
+        assert names(tracker.look([entry("a.jpg")])) == settled
+
+
+def test_the_half_second_begins_when_the_writer_is_gone():
+    clock = Clock()
+    writers = Writers(clock, says=False)
+    for now, says, settled in ((1, False, []), (2, False, []), (3, True, []), (3.5, True, ["a.jpg"])):
+        clock.now, writers.says = now, says
+        assert names(writers.tracker.look([entry("a.jpg")])) == settled
+
+
+@pytest.mark.parametrize("again", [{"size": 200}, {"changed": WALL + 1}, {"inode": 7}], ids=str)
+def test_a_writer_that_closes_and_goes_on_needs_the_whole_quiet_time(again):
+    clock = Clock()
+    tracker = Writers(clock).tracker
+    clock.now = 1
+    tracker.look([entry("a.jpg")])
+    for now, settled in ((1.3, []), (1.8, []), (5, []), (11.2, []), (11.3, ["a.jpg"])):
+        clock.now = now
+        assert names(tracker.look([entry("a.jpg", **again)])) == settled
+
+
+def test_a_writer_that_opens_again_without_writing_yet_is_noticed():
+    clock = Clock()
+    writers = Writers(clock)
+    for now, says, settled in ((1, True, []), (1.3, False, []), (2, True, []), (9, True, []), (11, True, 1)):
+        clock.now, writers.says = now, says
+        assert len(names(writers.tracker.look([entry("a.jpg")]))) == bool(settled)
+
+
+@given(st.lists(st.tuples(st.sampled_from("wco"), st.floats(0.05, 3)), min_size=1, max_size=25))
+def test_whoever_was_seen_to_go_on_is_given_the_whole_quiet_time(steps):
+    """A writer writes (w), closes (c) or opens again (o); after each step somebody looks."""
+    clock = Clock()
+    writers = Writers(clock, quiet=2.0)
+    size, is_open, was_closed, went_on, since = 1, True, False, False, 0.0
+    for step, pause in steps:
+        went_on |= was_closed and step != "c"
+        if step == "w":
+            size, since, is_open = size + 1, clock.now, True
+        else:
+            is_open = step == "o"
+        was_closed |= not is_open
+        writers.says = not is_open
+        look = writers.tracker.look([entry("a.jpg", size=size)])
+        if look.settled:
+            assert clock.now - since >= (2.0 if went_on or is_open else 0.5)
+        clock.now += pause

@@ -131,7 +131,11 @@ class Intake(Section):
     """How files from the inbox are picked up."""
 
     quiet_seconds: float = setting(
-        2.0, "A file is taken when its size and time have not changed for so long.", ge=0, le=3600
+        2.0,
+        "A file is taken when its size and time have not changed for so long. Half a second is enough for "
+        "a whole picture or video that no program has open for writing.",
+        ge=0,
+        le=3600,
     )
     scan_interval_seconds: float = setting(
         30.0, "Seconds between two full looks at the inbox; file system events only make it faster.", ge=0.2

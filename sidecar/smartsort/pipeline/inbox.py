@@ -7,9 +7,11 @@ import logging
 
 from smartsort.errors import SmartsortError
 from smartsort.files.ignore import Ignore
-from smartsort.files.inbox import Arrival, InboxScan, SettleTracker, open_for_writing, scan_inbox
+from smartsort.files.inbox import InboxScan, scan_inbox
+from smartsort.files.settling import REST_SECONDS, Arrival, SettleTracker
 from smartsort.files.shown import shown
 from smartsort.files.watch import hints
+from smartsort.files.writers import is_finished, open_for_writing
 from smartsort.ledger.records import Member
 from smartsort.pipeline.accept import Accept, Offered
 from smartsort.pipeline.context import Context
@@ -17,7 +19,7 @@ from smartsort.pipeline.context import Context
 log = logging.getLogger(__name__)
 
 _RECHECK_SHARE = 2
-"""While files settle they are looked at this often per quiet time."""
+"""While files settle they are looked at this often per quiet time, or more often."""
 
 
 class Inbox:
@@ -31,6 +33,7 @@ class Inbox:
             quiet_seconds=tuning.quiet_seconds,
             companion_wait_seconds=tuning.companion_wait_seconds,
             second_look_seconds=min(1.0, tuning.quiet_seconds),
+            is_finished=is_finished,
         )
         self._hint = asyncio.Event()
         self._told: set[str] = set()
@@ -47,22 +50,20 @@ class Inbox:
         await asyncio.to_thread(self._context.placer.guard)  # noticed here also when nothing else goes on
         scan = await asyncio.to_thread(scan_inbox, self._context.layout.inbox, self._ignore)
         self._tell(scan)
-        look = self._tracker.look(scan.entries)
+        look = await asyncio.to_thread(self._tracker.look, scan.entries)
         for orphan in look.orphans:
             log.warning("%s stays in the inbox: the photo it belongs to never came", shown(orphan.path))
         await self._accept.settle()
-        offered = await asyncio.to_thread(self._offers, look.settled)
+        offered, held = await asyncio.to_thread(self._offers, look.settled)
         results = await self._accept.claim(offered) if offered else []
         refused = sum(isinstance(r, SmartsortError) for r in results)
         for result in results:
             if isinstance(result, SmartsortError):
                 log.info("left in the inbox for now: %s", result)
-        self.waiting = look.waiting + refused
+        self.waiting = look.waiting + refused + held
         tuning = self._context.tuning
-        pause = (
-            tuning.quiet_seconds / _RECHECK_SHARE if self.waiting or offered else tuning.scan_interval_seconds
-        )
-        return await self._pause(pause)
+        settling = min(REST_SECONDS, tuning.quiet_seconds / _RECHECK_SHARE)
+        return await self._pause(settling if self.waiting or offered else tuning.scan_interval_seconds)
 
     async def _pause(self, seconds: float) -> float:
         """Wait for a hint here, so that a file that comes meanwhile is seen at once."""
@@ -77,17 +78,18 @@ class Inbox:
         """Look at once."""
         self._hint.set()
 
-    def _offers(self, settled: tuple[Arrival, ...]) -> list[Offered]:
+    def _offers(self, settled: tuple[Arrival, ...]) -> tuple[list[Offered], int]:
+        """What can be claimed, and the number of photos that a slow writer still has open."""
         offers: list[Offered] = []
+        held = 0
         for arrival in settled:
             photo = arrival.photo
             if (photo.path, photo.stamp.inode, photo.stamp.mtime_ns) in self._accept.stuck:
                 continue
-            if open_for_writing(photo.path):
-                continue  # a slow writer that pauses: quiet, but not done
             halves = [(arrival.raw, Member.RAW), (arrival.video, Member.VIDEO)]
             found = [(half, member) for half, member in halves if half is not None]
-            if any(open_for_writing(half.path) for half, _ in found):
+            if any(open_for_writing(each.path) for each in (photo, *(half for half, _ in found))):
+                held += 1  # quiet, but not done
                 continue
             found += [(xmp, Member.XMP) for xmp in arrival.sidecars]
             raw_xmp = {}
@@ -103,7 +105,7 @@ class Inbox:
                     renamed=raw_xmp,
                 )
             )
-        return offers
+        return offers, held
 
     def _tell(self, scan: InboxScan) -> None:
         """Say once what is left alone and will not go away by itself."""
