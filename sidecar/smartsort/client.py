@@ -13,6 +13,7 @@ from urllib.parse import quote
 import httpx
 
 from smartsort.errors import SmartsortError
+from smartsort.files.shown import well_formed
 
 BASE = "/api/smart-download"
 DEFAULT_URL = "http://127.0.0.1:8484"
@@ -173,7 +174,7 @@ class SmartDownloader:
     def _call(self, method: str, route: str, *, again: bool = False, **options: Any) -> dict[str, Any]:
         for tries_left in reversed(range(_TRANSPORT_TRIES if again else 1)):
             try:
-                answer = self._http.request(method, f"{BASE}{route}", **options)
+                answer = self._http.request(method, f"{BASE}{route}", **well_formed(options))
             except httpx.HTTPError as problem:
                 if tries_left:
                     time.sleep(0.2)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from smartsort.files.shown import one_line
 
 if TYPE_CHECKING:
     from smartsort.config import Settings
@@ -47,6 +49,15 @@ def _missing(name: str) -> Iterator[None]:
         del sys.modules[name]
 
 
+def _plain(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """No name, address or answer of somebody else's starts a line or steers the terminal."""
+    event["event"] = one_line(str(event.get("event", "")))
+    if "exception" in event:
+        lines = event["exception"].split("\n")
+        event["exception"] = "\n".join(f"  {one_line(line)}" for line in lines)
+    return event
+
+
 def configure_logging(level: str, form: str) -> None:
     """Log to standard error, as text for people or as one JSON object a line."""
     with _missing("rich"):
@@ -58,12 +69,13 @@ def configure_logging(level: str, form: str) -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+        _plain,
     ]
     renderer: Any = structlog.dev.ConsoleRenderer(
         colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
     )
     if form == "json":
-        shared.append(structlog.processors.format_exc_info)
         renderer = structlog.processors.JSONRenderer()
     handler = logging.StreamHandler()
     handler.setFormatter(

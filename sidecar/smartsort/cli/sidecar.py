@@ -10,6 +10,7 @@ from typing import Any, cast
 import click
 
 from smartsort.errors import ConfigurationError, SmartsortError
+from smartsort.files.shown import each_text, one_line, well_formed
 
 BASE = "/api/smart-download"
 _TOKEN_FILE = "api-token"  # noqa: S105 - a file's name, below the root
@@ -54,14 +55,17 @@ class Sidecar:
             transport=self.transport,
         ) as client:
             try:
-                answer = client.request(method, f"{BASE}{route}", json=body, params=parameters)
+                answer = client.request(
+                    method, f"{BASE}{route}", json=well_formed(body), params=well_formed(parameters)
+                )
             except httpx.HTTPError as problem:
                 raise SmartsortError(
                     f"no sidecar answers at {self.url} ({type(problem).__name__}); start it with "
                     "`smartsort serve`, or say where it is with --url"
                 ) from problem
         if answer.is_success:
-            return cast("dict[str, Any]", answer.json())
+            # People and files may be called anything; printed, it must not steer the terminal.
+            return cast("dict[str, Any]", each_text(answer.json(), one_line))
         raise SmartsortError(_refusal(answer))
 
 

@@ -1,13 +1,21 @@
-"""Paths for people and for the ledger."""
+"""Text from outside: from a file system, a client, Immich or the environment.
+
+Each kind of text passes one function before it reaches SQLite, JSON, a log or a terminal: `shown` for paths
+and names, `well_formed` for values, `one_line` for messages that may hold shown paths already.
+"""
 
 from __future__ import annotations
 
 import os
 import unicodedata
+from collections.abc import Callable
+from typing import TypeVar
 
 # Both join letters in emoji and in Persian, and neither can turn a line around.
 _HARMLESS_FORMAT = frozenset("\u200c\u200d")
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
+
+_Value = TypeVar("_Value")
 
 
 def shown(path: str | bytes) -> str:
@@ -34,6 +42,42 @@ def _shown(letter: str) -> str:
         return letter
     # Unlike the bytes above, `\u` with four or `\U` with eight digits is a character.
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def one_line(message: str) -> str:
+    """The message with its control and direction characters written out; backslashes stay as they are."""
+    if message.isascii() and message.isprintable():
+        return message
+    return "".join(letter if letter == "\\" else _shown(letter) for letter in message)
+
+
+def well_formed(value: _Value) -> _Value:
+    r"""The value with each text in it fit for UTF-8: SQLite and JSON take no other.
+
+    Lone surrogates stand for bytes that are no UTF-8, or for half a character of somebody's JSON. They are
+    written `\xff` and `\ud800`. Everything else stays, control characters included.
+    """
+    return each_text(value, _as_utf8)
+
+
+def each_text(value: _Value, change: Callable[[str], str]) -> _Value:
+    """The value with `change` made to each text in its lists, tuples and mappings."""
+    changed: object = value
+    if isinstance(value, str):
+        changed = change(value)
+    elif isinstance(value, dict):
+        changed = {each_text(key, change): each_text(each, change) for key, each in value.items()}
+    elif type(value) in (list, tuple):
+        changed = type(value)(each_text(each, change) for each in value)  # type: ignore[call-arg, attr-defined]
+    return changed  # type: ignore[return-value]
+
+
+def _as_utf8(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "".join(_shown(letter) if "\ud800" <= letter <= "\udfff" else letter for letter in text)
+    return text
 
 
 def to_ledger(path: str) -> str | bytes:

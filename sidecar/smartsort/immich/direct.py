@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import json as jsonlib
+import re
 from typing import Any
 
 import httpx
 
+from smartsort.files.shown import well_formed
 from smartsort.immich.address import KEY_HEADER, ApiKeys
 from smartsort.immich.answers import check
 from smartsort.immich.transport import errand
+
+_HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
+
+
+def _whole_characters(response: httpx.Response) -> httpx.Response:
+    """JSON may hold half characters, which neither the ledger nor a client of ours would take."""
+    if "json" not in response.headers.get("content-type", "") or not _HALF_CHARACTER.search(response.content):
+        return response
+    try:
+        content = jsonlib.dumps(well_formed(jsonlib.loads(response.content))).encode()
+    except ValueError:
+        return response
+    headers = {"content-type": response.headers["content-type"]}
+    return httpx.Response(response.status_code, headers=headers, content=content, request=response.request)
 
 
 class DirectClient(httpx.AsyncClient):
@@ -55,5 +72,6 @@ class DirectClient(httpx.AsyncClient):
         response = await self._wire.handle_async_request(request)
         response.request = request
         await response.aread()
+        response = _whole_characters(response)
         check(response, current.operation)
         return response

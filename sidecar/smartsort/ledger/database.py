@@ -10,11 +10,12 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from sqlite_utils import Database
 
 from smartsort.errors import LedgerError, StorageError, StorageFull
+from smartsort.files.shown import well_formed
 
 T = TypeVar("T")
 Work = Callable[[Database], T]
@@ -36,11 +37,22 @@ _NOT_NOW = frozenset(
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
+class _Connection(sqlite3.Connection):
+    """Takes every text: SQLite refuses half characters, and one such name must not stop the others."""
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        try:
+            return super().execute(sql, parameters)
+        except UnicodeEncodeError:
+            return super().execute(sql, well_formed(parameters))
+
+
 def _connect(path: str, *, read_only: bool) -> Database:
     uri = f"file:{_quoted(path)}?mode={'ro' if read_only else 'rwc'}"
     connection = sqlite3.connect(
         uri,
         uri=True,
+        factory=_Connection,
         isolation_level=None,  # transactions are begun by us, as IMMEDIATE
         check_same_thread=False,
         timeout=BUSY_TIMEOUT_MS / 1000,

@@ -100,7 +100,7 @@ class Inbox:
                 Offered(
                     photo.path,
                     photo.stamp,
-                    source=photo.source or "inbox",
+                    source=shown(photo.source) or "inbox",
                     companions=tuple((each.path, member, each.stamp) for each, member in found),
                     renamed=raw_xmp,
                 )
