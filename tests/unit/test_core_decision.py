@@ -101,6 +101,13 @@ REVIEWED = [
         "duplicate_",
         "duplicate_of_missing",
     ),
+    (
+        photo(JOHN, other_copy=OtherCopy(CopyPlace.DAMAGED, "faces/john_doe/a.jpg", 3, problem="is empty")),
+        HOUSEHOLD,
+        "duplicates",
+        "duplicate_",
+        "duplicate_of_damaged",
+    ),
     (photo(JOHN, near_copy=ELSEWHERE), HOUSEHOLD, "duplicates", "duplicate_", "near_duplicate"),
     (photo(VICTOR), HOUSEHOLD, "unwanted_person", "unwanted_", "blacklisted_person: Victor Grey"),
     (photo(JOHN, VICTOR), HOUSEHOLD, "unwanted_person", "unwanted_", "blacklisted_person: Victor Grey"),
@@ -253,6 +260,7 @@ SKIPPING = dataclasses.replace(HOUSEHOLD, on_duplicate=OnDuplicate.SKIP)
         (CopyPlace.TRASH, Outcome.REVIEWED),
         (CopyPlace.IMMICH_TRASH, Outcome.REVIEWED),
         (CopyPlace.MISSING, Outcome.REVIEWED),
+        (CopyPlace.DAMAGED, Outcome.REVIEWED),
     ],
 )
 def test_only_a_copy_of_something_alive_is_skipped(place, outcome):

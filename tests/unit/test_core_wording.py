@@ -13,6 +13,7 @@ EXAMPLES = [
     ("rejected_before", (), {}, "trash/2024-01/a.jpg", "rejected_before"),
     ("duplicate_in_immich_trash", (), {}, "asset", "duplicate_in_immich_trash"),
     ("duplicate_of_missing", (), {}, "faces/john_doe/a.jpg", "duplicate_of_missing"),
+    ("duplicate_of_damaged", (), {}, "faces/john_doe/a.jpg is empty", "duplicate_of_damaged"),
     ("near_duplicate", (), {}, "faces/john_doe/a.jpg", "near_duplicate"),
     ("blacklisted_person", ("Victor Grey",), {}, "", "blacklisted_person: Victor Grey"),
     ("no_faces_detected", (), {}, "", "no_faces_detected"),

@@ -12,6 +12,7 @@ from sqlite_utils import Database
 from smartsort.actions import follow as following
 from smartsort.actions import judgement
 from smartsort.actions import undo as undoing
+from smartsort.actions.copies import LAST_COPY, last_copies
 from smartsort.actions.decide import file_under, put_off, throw_away
 from smartsort.actions.plan import Plan
 from smartsort.actions.purge import Purge
@@ -30,6 +31,7 @@ from smartsort.actions.values import (
 from smartsort.actions.whom import Whom, known_people, resolve
 from smartsort.core.decision import decide
 from smartsort.core.model import Evidence, Person, State
+from smartsort.core.wording import sentence
 from smartsort.files.shown import shown
 from smartsort.ledger import arrangement, events, photos
 from smartsort.ledger.arrangement import Arrangement
@@ -128,14 +130,25 @@ class Actions:
         expect: Sequence[State] = (State.REVIEW,),
         dry_run: bool = False,
     ) -> Batch:
-        """Move photos to the trash, where they stay for the retention time; Immich takes them offline."""
+        """Move photos to the trash, where they stay for the retention time; Immich takes them offline.
+
+        A duplicate whose other copy is gone or damaged by now is left waiting for that reason.
+        """
         now = self._context.clock.now().astimezone()
         at = self._context.clock.text()
 
-        def plan(photo: Photo, before: Arrangement) -> Plan | Acted:
-            return throw_away(photo, before, actor, now=now, at=at)
-
         async with self._lock:
+            ambiguous = self._people.ambiguous
+            last = await asyncio.to_thread(last_copies, self._context, photo_ids, ambiguous)
+
+            def plan(photo: Photo, before: Arrangement) -> Plan | Acted:
+                if photo.id not in last:
+                    return throw_away(photo, before, actor, now=now, at=at)
+                why = f"photo {photo.id} may be the last copy: {sentence(last[photo.id][1].reason)}"
+                return Acted(photo.id, "failed", problem=why, code="changed_by_hand")
+
+            if not dry_run:
+                await self._context.commit([change for change, _ in last.values()])
             return await self._act(photo_ids, plan, actor, expect, dry_run=dry_run)
 
     async def skip(self, photo_ids: Sequence[int], actor: str, *, dry_run: bool = False) -> Batch:
@@ -349,10 +362,16 @@ class Actions:
         """Remove for good what has been in the trash for longer than `retention_days`. Not undoable.
 
         The digests stay known, so that the same file is recognised when it comes again. At most `limit`
-        photos; call again while it returns as many.
+        photos; call again while it returns as many. What turns out to be the last copy goes back to where
+        it was: it was put away because of another copy, which is gone or damaged by now.
         """
         async with self._lock:
-            return await self._purge.run(retention_days, now or self._context.clock.now(), limit)
+            acted = await self._purge.run(retention_days, now or self._context.clock.now(), limit)
+            kept = [one.photo_id for one in acted if one.code == LAST_COPY]
+            found = await self._context.ledger.aread(lambda db: undoing.put_away(db, kept))
+            if found:
+                await self._undo_all(found, undoing.AUTOMATIC, None, dry_run=False)
+            return acted
 
     # --- what they share ---------------------------------------------------------------------
 

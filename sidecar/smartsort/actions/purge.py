@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlite_utils import Database
 
+from smartsort.actions.copies import LAST_COPY, kept_copies
 from smartsort.actions.rearrange import conflict
 from smartsort.actions.values import Acted
 from smartsort.errors import SmartsortError
@@ -61,6 +62,12 @@ class Purge:
 
     async def _batch(self, batch: Sequence[Photo]) -> list[Acted]:
         context = self._context
+        kept = await kept_copies(context, batch)
+        for one in kept.values():
+            log.warning("photo %s stays in the trash: %s", one.photo_id, one.problem)
+        last = [one for one in kept.values() if one.code == LAST_COPY]
+        await context.commit([Change(one.photo_id, values={"problem": one.problem}) for one in last])
+        batch = [photo for photo in batch if photo.id not in kept]
         names = await context.ledger.aread(lambda db: photos.names_of(db, [p.id for p in batch]))
         context.checkpoint("purge:intent")
         await context.commit([Change(p.id, intent=("purge", {})) for p in batch])
@@ -73,7 +80,7 @@ class Purge:
 
         results = await context.ledger.awrite(write)
         context.checkpoint("purge:committed")
-        return results
+        return [*kept.values(), *results]
 
     def _write(
         self, db: Database, photo: Photo, names: Sequence[Name], problem: SmartsortError | None, at: str

@@ -91,6 +91,15 @@ def since(db: Database, at: str) -> list[Event]:
     return [event for event in found if event.id not in taken_back and event.undoes not in ids]
 
 
+def put_away(db: Database, photo_ids: Iterable[int]) -> list[Event]:
+    """The events that put these photos into the trash, newest first."""
+    found = []
+    for photo_id in photo_ids:
+        thrown = [e for e in events.of_photo(db, photo_id) if e.kind in ("skipped", "rejected")]
+        found += [e for e in thrown[-1:] if events.undone(db, e.id) is None]
+    return sorted(found, key=lambda e: -e.id)
+
+
 def standing(db: Database, found: Iterable[Event]) -> list[Event]:
     """Those that are not taken back."""
     return [event for event in found if events.undone(db, event.id) is None]

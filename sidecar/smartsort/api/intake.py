@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 import unicodedata
@@ -25,9 +26,9 @@ from smartsort.bootstrap import Sidecar
 from smartsort.downloads.addresses import UrlRefused
 from smartsort.downloads.queue import NotRetried
 from smartsort.ledger import items
-from smartsort.ledger.copies import copies_of
 from smartsort.ledger.items import ItemState, Key, KeyReused, NewItem, Taken
 from smartsort.ledger.records import Area
+from smartsort.pipeline.intact import Intact
 
 MOST_URLS = 1000
 """URLs in one request."""
@@ -226,7 +227,10 @@ class _Intake:
 
     async def have(self, sha256: str) -> Have:
         """Whether content is known."""
-        return await self._context.ledger.aread(lambda db: _have(db, sha256))
+        copy = await asyncio.to_thread(Intact(self._context).copy_of, _NO_PHOTO, sha256)
+        if copy is None:
+            return Have(known=False)
+        return Have(known=True, alive=copy.alive, place=copy.place.value, photo_id=copy.photo_id)
 
 
 def _of(request: Request) -> _Intake:
@@ -324,13 +328,6 @@ async def have(intake: Intake, sha256: _Sha256) -> Have:
     holds are recognised when the photo arrives.
     """
     return await intake.have(sha256.lower())
-
-
-def _have(db: Database, sha256: str) -> Have:
-    copy = copies_of(db, {_NO_PHOTO: sha256}).get(_NO_PHOTO)
-    if copy is None:
-        return Have(known=False)
-    return Have(known=True, alive=copy.alive, place=copy.place.value, photo_id=copy.photo_id)
 
 
 def _unknown(item_id: str) -> Refused:

@@ -16,6 +16,7 @@ from smartsort.core.model import (
     Decision,
     Evidence,
     Face,
+    OtherCopy,
     Outcome,
     Person,
     Quality,
@@ -72,14 +73,19 @@ _COPY_CODES = {
     CopyPlace.TRASH: "rejected_before",
     CopyPlace.IMMICH_TRASH: "duplicate_in_immich_trash",
     CopyPlace.MISSING: "duplicate_of_missing",
+    CopyPlace.DAMAGED: "duplicate_of_damaged",
 }
+
+
+def _where(copy: OtherCopy) -> str:
+    return " ".join(filter(None, (copy.path or copy.asset_id, copy.problem)))
 
 
 def _duplicate(case: Case) -> Reason | None:
     copy = case.evidence.other_copy
     if copy is None:
         return None
-    return Reason(_COPY_CODES[copy.place], detail=copy.path or copy.asset_id or "")
+    return Reason(_COPY_CODES[copy.place], detail=_where(copy))
 
 
 def _near_duplicate(case: Case) -> Reason | None:
@@ -87,7 +93,7 @@ def _near_duplicate(case: Case) -> Reason | None:
     if copy is None:
         return None
     found = case.evidence.comparison
-    return Reason("near_duplicate", numbers=_compared(found), detail=copy.path or copy.asset_id or "")
+    return Reason("near_duplicate", numbers=_compared(found), detail=_where(copy))
 
 
 def _compared(found: Comparison | None) -> dict[str, float]:

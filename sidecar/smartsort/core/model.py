@@ -138,6 +138,8 @@ class CopyPlace(StrEnum):
     """An upload that lies in Immich's trash and will vanish with it."""
     MISSING = "missing"
     """Where it should be nothing is: somebody removed it by hand."""
+    DAMAGED = "damaged"
+    """Its file does not hold these bytes any more, or lacks what travels with this photo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +150,13 @@ class OtherCopy:
     path: str | None = None
     photo_id: int | None = None
     asset_id: str | None = None
+    problem: str | None = None
+    """What is wrong with a damaged copy, as the rest of a sentence: "is empty"."""
 
     @property
     def alive(self) -> bool:
-        """False when the other copy is gone or only in a trash, so that this one may be the last."""
-        return self.place not in (CopyPlace.TRASH, CopyPlace.IMMICH_TRASH, CopyPlace.MISSING)
+        """False when the other copy is gone, damaged or only in a trash: then this may be the last one."""
+        return self.place in (CopyPlace.LEDGER, CopyPlace.DOWNLOADS, CopyPlace.IMMICH)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ _SENTENCES: dict[str, Callable[[Reason], str]] = {
         f"The same file was here before as {r.detail}, but it is not there any more; "
         "this may be the last copy."
     ),
+    "duplicate_of_damaged": lambda r: f"The copy {r.detail}. This may be the last intact one.",
     "near_duplicate": lambda r: f"It looks like another copy of {r.detail}" + _better(r) + ".",
     "blacklisted_person": lambda r: f"{_list(r.names)} is on the blacklist.",
     "no_faces_detected": lambda _: "Immich finished looking and found no face.",

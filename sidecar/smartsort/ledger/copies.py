@@ -11,6 +11,9 @@ from smartsort.ledger import photos
 from smartsort.ledger.records import Area, Member
 from smartsort.ledger.rows import chunks
 
+MOST = 8
+"""Copies of each kind that are looked at: a photo may have thousands, and one intact copy is enough."""
+
 _DEAD = (State.REJECTED, State.SKIPPED, State.PURGED)
 
 
@@ -23,9 +26,9 @@ def copies_of(db: Database, digests: Mapping[int, str]) -> dict[int, OtherCopy]:
     found: dict[int, OtherCopy] = {}
     elsewhere = _elsewhere(db, digests)
     for photo_id, sha256 in digests.items():
-        copy = _copy_of(db, photo_id, sha256) if photo_id in elsewhere else None
-        if copy is not None:
-            found[photo_id] = copy
+        copies = candidates(db, photo_id, sha256) if photo_id in elsewhere else []
+        if copies:
+            found[photo_id] = copies[0]
     return found
 
 
@@ -43,7 +46,8 @@ def _elsewhere(db: Database, digests: Mapping[int, str]) -> set[int]:
     return {photo_id for photo_id, sha256 in digests.items() if rows.get(sha256, set()) - {photo_id}}
 
 
-def _copy_of(db: Database, photo_id: int, sha256: str) -> OtherCopy | None:
+def candidates(db: Database, photo_id: int, sha256: str) -> list[OtherCopy]:
+    """All other copies of a SHA-256 the ledger knows of, as in `copies_of`, the preferred one first."""
     # Of two equal files on their way together the older row is the photo, the younger its duplicate.
     rows = db.conn.execute(
         "SELECT id, state FROM photos WHERE sha256 = ?1 AND id <> ?2"
@@ -53,18 +57,15 @@ def _copy_of(db: Database, photo_id: int, sha256: str) -> OtherCopy | None:
         (sha256, photo_id),
     ).fetchall()
     living = [row for row in rows if State(row[1]) not in _DEAD]
-    if living:
-        return OtherCopy(CopyPlace.LEDGER, _best_path(db, living[0][0]), living[0][0])
     older = db.conn.execute(
-        "SELECT file_path FROM downloads WHERE file_hash = ? AND photo_id IS NULL LIMIT 1", (sha256,)
-    ).fetchone()
-    if older is not None:
-        return OtherCopy(CopyPlace.DOWNLOADS, older[0])
-    if rows:
-        rejected = [row for row in rows if State(row[1]) is not State.SKIPPED]
-        chosen = (rejected or rows)[0]
-        return OtherCopy(CopyPlace.TRASH, _best_path(db, chosen[0]), chosen[0])
-    return None
+        "SELECT file_path FROM downloads WHERE file_hash = ? AND photo_id IS NULL LIMIT ?", (sha256, MOST)
+    ).fetchall()
+    dead = sorted((row for row in rows if row not in living), key=lambda r: State(r[1]) is State.SKIPPED)
+    return [
+        *(OtherCopy(CopyPlace.LEDGER, _best_path(db, row[0]), row[0]) for row in living[:MOST]),
+        *(OtherCopy(CopyPlace.DOWNLOADS, row[0]) for row in older),
+        *(OtherCopy(CopyPlace.TRASH, _best_path(db, row[0]), row[0]) for row in dead[:MOST]),
+    ]
 
 
 _AREA_ORDER = {Area.FACES: 0, Area.REVIEW: 1, Area.LIBRARY: 2, Area.TRASH: 3, Area.TEMP: 4}

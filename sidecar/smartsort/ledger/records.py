@@ -229,6 +229,7 @@ def _copy(copy: OtherCopy | None) -> dict[str, Any] | None:
         "path": copy.path,
         "photo_id": copy.photo_id,
         "asset_id": copy.asset_id,
+        **({"problem": copy.problem} if copy.problem else {}),
     }
 
 
@@ -236,7 +237,8 @@ def _copy_from(value: Mapping[str, Any] | None) -> OtherCopy | None:
     if value is None:
         return None
     return OtherCopy(
-        CopyPlace(value["place"]), value.get("path"), value.get("photo_id"), value.get("asset_id")
+        CopyPlace(value["place"]),
+        *(value.get(key) for key in ("path", "photo_id", "asset_id", "problem")),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -22,6 +21,7 @@ from smartsort.ledger.copies import copies_of
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Member, Name, Photo
 from smartsort.pipeline.context import Context
+from smartsort.pipeline.intact import Intact
 from smartsort.pipeline.route import Router, Verdict
 
 log = logging.getLogger(__name__)
@@ -245,31 +245,18 @@ class Compare:
             return batch
         copies = await self._context.ledger.aread(lambda db: copies_of(db, wanted))
         if copies:
-            copies = await asyncio.to_thread(self._looked_for, copies)
+            copies = await asyncio.to_thread(self._intact, {i: wanted[i] for i in copies})
         self._compared |= wanted.keys()
         await self._router.route(
             [Verdict(p, Evidence(other_copy=copies[p.id])) for p in batch if p.id in copies]
         )
         return [p for p in batch if p.id not in copies]
 
-    def _looked_for(self, copies: dict[int, OtherCopy]) -> dict[int, OtherCopy]:
-        """Runs in a worker thread: a copy that the ledger knows and that is not there is no copy."""
-        self._context.placer.guard()
-        return {
-            photo_id: copy if self._is_there(copy) else replace(copy, place=CopyPlace.MISSING)
-            for photo_id, copy in copies.items()
-        }
-
-    def _is_there(self, copy: OtherCopy) -> bool:
-        context = self._context
-        if copy.place is CopyPlace.DOWNLOADS:
-            return copy.path is not None and os.path.isfile(copy.path)
-        if copy.place is not CopyPlace.LEDGER or copy.photo_id is None:
-            return True
-        other = copy.photo_id
-        held = context.ledger.read(lambda db: photos.names_of(db, [other]))[other]
-        own = [context.absolute(n) for n in held if n.member is Member.PHOTO]
-        return not own or any(os.path.isfile(path) for path in own)
+    def _intact(self, digests: dict[int, str]) -> dict[int, OtherCopy]:
+        """Runs in a worker thread: what is known of the others' files counts only while it is true."""
+        intact = Intact(self._context)
+        found = {photo_id: intact.copy_of(photo_id, sha256) for photo_id, sha256 in digests.items()}
+        return {photo_id: copy for photo_id, copy in found.items() if copy is not None}
 
     async def _uploads(self, rest: list[Photo]) -> dict[int, OtherCopy]:
         if not rest:

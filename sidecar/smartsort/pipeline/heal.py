@@ -14,7 +14,7 @@ from math import inf
 from sqlite_utils import Database
 
 from smartsort.core.decision import decide
-from smartsort.core.model import Decision, Evidence, Face, Outcome, Reason, State
+from smartsort.core.model import Category, Decision, Evidence, Face, Outcome, Reason, State
 from smartsort.core.wording import short
 from smartsort.errors import ImmichRejected
 from smartsort.files.shown import shown
@@ -275,25 +275,26 @@ class Heal:
         names = await context.ledger.aread(lambda db: photos.names_of(db, ids))
         changes = []
         for verdict, decision in staying:
-            photo = verdict.photo
-            place = next((n for n in names[photo.id] if n.area is Area.REVIEW), None)
-            if place is None or decision.category is None:
-                continue
-            suggested = decision.suggested.name if decision.suggested else None
-            changes.append(
-                Change(
-                    photo.id,
-                    expect=(State.REVIEW,),
-                    values={"faces_detected": decision.faces_detected},
-                    decision=(decision, verdict.evidence),
-                    review=ReviewRow(
-                        shown(context.absolute(place)),
-                        decision.category,
-                        photo.sha256,
-                        short(decision.reason),
-                        decision.faces_detected,
-                        suggested,
-                    ),
-                )
-            )
+            place = next((n for n in names[verdict.photo.id] if n.area is Area.REVIEW), None)
+            if place is not None:
+                changes.append(renewed(verdict, decision, shown(context.absolute(place))))
         await context.commit(changes)
+
+
+def renewed(verdict: Verdict, decision: Decision, place: str) -> Change:
+    """A waiting photo stays where it is, at `place`, and waits for a new reason."""
+    photo, suggested = verdict.photo, decision.suggested
+    return Change(
+        photo.id,
+        expect=(State.REVIEW,),
+        values={"faces_detected": decision.faces_detected},
+        decision=(decision, verdict.evidence),
+        review=ReviewRow(
+            place,
+            photo.category or Category.UNIDENTIFIED,
+            photo.sha256,
+            short(decision.reason),
+            decision.faces_detected,
+            suggested.name if suggested else None,
+        ),
+    )

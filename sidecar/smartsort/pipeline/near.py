@@ -20,6 +20,7 @@ from smartsort.files.shown import shown
 from smartsort.ledger import facts, looks, photos, teachings
 from smartsort.ledger.records import Area, Member, Name, Photo
 from smartsort.pipeline.context import Context
+from smartsort.pipeline.intact import Intact
 
 _CLOCK_SKEW = timedelta(minutes=10)
 
@@ -148,18 +149,20 @@ class NearDuplicates:
     ) -> NearCopy | None:
         """The oldest living candidate, itself no copy if possible, that nobody has told apart from it."""
         distances = dict(candidates)
-        older = [
+        older = (
             other
             for other in photos.by_ids(db, sorted(i for i in distances if i < photo.id))
             if other.state in _ALIVE
             and (distances[other.id] is None or _same_shape(photo, other))
             and not self._told_apart(db, photo, other.id, None)
-        ]
-        if not older:
-            return None
-        chosen = min(older, key=lambda p: (p.category is Category.DUPLICATES, p.id))
-        copy = OtherCopy(CopyPlace.LEDGER, _place(db, chosen), chosen.id, chosen.asset_id)
-        return NearCopy(copy, Comparison(_quality(photo), _quality(chosen), distances[chosen.id]))
+        )
+        intact = Intact(self._context)
+        for other in sorted(older, key=lambda p: (p.category is Category.DUPLICATES, p.id)):
+            copy = OtherCopy(CopyPlace.LEDGER, _place(db, other), other.id, other.asset_id)
+            # A picture that is damaged is no better copy, nor any.
+            if intact.looked_at(copy, other.sha256 or "").alive:
+                return NearCopy(copy, Comparison(_quality(photo), _quality(other), distances[other.id]))
+        return None
 
     def _told_apart(self, db: Database, photo: Photo, other: int | None, asset_id: str | None) -> bool:
         return teachings.copy_key(other, asset_id) in teachings.not_the_same(db, photo.id)
