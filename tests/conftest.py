@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from tests.checkout import pytest_sessionfinish, pytest_sessionstart  # noqa: F401  (hooks)
 
 if sys.dont_write_bytecode:
     # A third of the time would go into compiling the same modules again, in each of the many processes that
@@ -37,6 +38,12 @@ def pytest_collection_modifyitems(items):
     places = {folder: place for place, folder in enumerate(LONGEST_FIRST)}
     here = Path(__file__).parent
     items.sort(key=lambda item: places.get(item.path.relative_to(here).parts[0], -1))
+
+
+@pytest.fixture(autouse=True)
+def _away_from_the_checkout(tmp_path, monkeypatch):
+    """What a test writes to a relative path lands in its temporary folder (`tests/checkout.py`)."""
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
