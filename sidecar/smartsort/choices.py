@@ -11,7 +11,15 @@ from sqlite_utils import Database
 
 from smartsort.core.model import Category, Person
 from smartsort.core.naming import same_name
-from smartsort.core.policy import MultipleFaces, OnDuplicate, PersonRef, Policy, Thresholds, WhenUnknown
+from smartsort.core.policy import (
+    MultipleFaces,
+    OnDuplicate,
+    PersonRef,
+    Policy,
+    Thresholds,
+    WhenUnknown,
+    called,
+)
 from smartsort.ledger import events, facts, past
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.records import NewEvent
@@ -290,5 +298,5 @@ def _bound(entry: PersonRef, people: Sequence[Person]) -> PersonRef:
         if own is not None:
             renamed = own.name and not same_name(entry.name, own.name)
             return replace(entry, name=own.name) if renamed else entry
-    named = [person for person in people if same_name(entry.name, person.name)]
+    named = called(entry.name, people)
     return replace(entry, id=named[0].id) if len(named) == 1 else entry

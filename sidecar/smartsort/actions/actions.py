@@ -97,7 +97,7 @@ class Actions:
         person's, where that is not obvious. Raises UnknownPerson, AmbiguousName.
         """
         known = await known_people(self._people)
-        whoms = resolve(people, known, self._context.ledger) if people else None
+        whoms = resolve(people, known, self._context) if people else None
         async with self._lock:
             return await self._file(
                 photo_ids, whoms, actor, expect, known=known, face_id=face_id, dry_run=dry_run
@@ -401,7 +401,7 @@ class Actions:
                     why = f"photo {photo.id} has no suggested person; say whose it is"
                     return Acted(photo.id, "failed", problem=why, code="no_suggestion")
                 try:
-                    people = resolve([choice], known, context.ledger)
+                    people = resolve([choice], known, context)
                 except ActionRefused as problem:
                     return Acted(photo.id, "failed", problem=str(problem), code=problem.code)
             albums = context.tuning.album_per_person

@@ -8,9 +8,9 @@ from sqlite_utils import Database
 
 from smartsort.actions.plan import Plan, wishes_in
 from smartsort.core.model import State
-from smartsort.core.naming import folder_name
 from smartsort.ledger import arrangement, photos
 from smartsort.ledger.arrangement import Arrangement
+from smartsort.ledger.filed import below
 from smartsort.ledger.records import Area, Photo
 from smartsort.pipeline.renames import Renamed
 
@@ -19,12 +19,13 @@ AT_ONCE = 500
 
 
 def filed_there(db: Database, renamed: Renamed, after: int) -> list[tuple[Photo, Arrangement]]:
-    """Photos filed in the person's old folder, with an id above `after`, at most `AT_ONCE`."""
-    start = os.path.join(folder_name(renamed.was), "")
+    """Photos filed in the person's old folders, with an id above `after`, at most `AT_ONCE`."""
+    places = [below(folder) for folder in renamed.left]
+    where = " OR ".join(["path >= ? AND path < ?"] * len(places))
     rows = db.conn.execute(
-        "SELECT DISTINCT photo_id FROM names WHERE area = 'faces' AND path >= ? AND path < ?"
+        f"SELECT DISTINCT photo_id FROM names WHERE area = 'faces' AND ({where})"  # noqa: S608
         " AND person_id = ? AND photo_id > ? ORDER BY photo_id LIMIT ?",
-        (start, start[:-1] + chr(ord("/") + 1), renamed.person_id, after, AT_ONCE),
+        (*(edge for place in places for edge in place), renamed.person_id, after, AT_ONCE),
     )
     ids = [int(row[0]) for row in rows]
     found = arrangement.read(db, ids)
@@ -33,12 +34,15 @@ def filed_there(db: Database, renamed: Renamed, after: int) -> list[tuple[Photo,
 
 def follow(photo: Photo, before: Arrangement, renamed: Renamed) -> Plan:
     """The photo leaves the old folder for the new one; nothing else about it changes."""
-    old = folder_name(renamed.was)
     plan = Plan(photo, before, "renamed", "renamed")
-    leaving = [n for n in before.names if n.area is Area.FACES and os.path.dirname(n.path) == old]
-    plan.wishes = wishes_in(
-        photo, before.names, Area.FACES, folder_name(renamed.name), person_id=renamed.person_id
-    )
+    leaving = [
+        n
+        for n in before.names
+        if n.area is Area.FACES
+        and n.person_id in (renamed.person_id, None)
+        and os.path.dirname(n.path) in renamed.left
+    ]
+    plan.wishes = wishes_in(photo, before.names, Area.FACES, renamed.folder, person_id=renamed.person_id)
     plan.removes = leaving
     named = photo.person_name == renamed.was
     plan.person = renamed.name if named else photo.person_name

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from smartsort.actions.plan import Plan, Waiting, wishes_in
 from smartsort.actions.values import Acted
 from smartsort.core.model import Decision, Evidence, Face, Outcome, Person
-from smartsort.core.naming import same_name
+from smartsort.core.policy import called
 from smartsort.ledger.arrangement import Arrangement
 from smartsort.ledger.records import Area, Member, Photo
 
@@ -121,4 +121,4 @@ def one_of(people: Iterable[Person], name: str | None, person_id: str | None) ->
     """The people an id or a name means; several when a name is shared."""
     if person_id:
         return [p for p in people if p.id == person_id]
-    return [p for p in people if name and same_name(p.name, name)]
+    return called(name or "", people)

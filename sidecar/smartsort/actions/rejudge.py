@@ -16,9 +16,8 @@ from smartsort.actions.undo import album_messages
 from smartsort.actions.values import Acted
 from smartsort.core.decision import decide
 from smartsort.core.model import Decision, Outcome, State
-from smartsort.core.naming import folder_name
 from smartsort.core.policy import PersonRef, Policy
-from smartsort.core.what_if import SKIPPED, Effect, Move, effect, place_of
+from smartsort.core.what_if import SKIPPED, Effect, FolderOf, Move, effect, place_of
 from smartsort.core.wording import short
 from smartsort.errors import SmartsortError
 from smartsort.ledger import past
@@ -69,7 +68,9 @@ class Rejudge:
         people = {p.id: p for p in self._people.known}
         ambiguous = self._people.ambiguous
         return await self._context.ledger.aread(
-            lambda db: effect(past.since(db, since, people), policy, ambiguous)
+            lambda db: effect(
+                past.since(db, since, people), policy, ambiguous, folder_of=self._context.person_folder
+            )
         )
 
     async def measured(self, moves: Sequence[Move], policy: Policy) -> list[Move]:
@@ -95,9 +96,10 @@ class Rejudge:
             return move
         evidence = await self._measure.complete(row[0], move.evidence, policy, self._people.ambiguous)
         decision = decide(evidence, policy, self._people.ambiguous)
-        if place_of(decision) == move.before:
+        after = place_of(decision, self._context.person_folder)
+        if after == move.before:
             return None
-        return replace(move, evidence=evidence, decision=decision, after=place_of(decision))
+        return replace(move, evidence=evidence, decision=decision, after=after)
 
 
 def planner(context: Context, moves: Sequence[Move]) -> Callable[[Photo, Arrangement], Plan | Acted]:
@@ -126,16 +128,16 @@ def rejudged(photo: Photo, before: Arrangement, move: Move, context: Context) ->
         "way": move.way,
     }
     if decision.outcome is Outcome.SORTED:
-        _file(plan, decision)
+        _file(plan, decision, context.person_folder)
     else:
         _ask(plan, decision)
     _tell_immich(plan, decision, context)
     return plan
 
 
-def _file(plan: Plan, decision: Decision) -> None:
+def _file(plan: Plan, decision: Decision, folder_of: FolderOf) -> None:
     photo, before = plan.photo, plan.before
-    people = {folder_name(person.name): person for person in decision.people}
+    people = {folder_of(person): person for person in decision.people}
     filed = [n for n in before.names if n.area is Area.FACES]
     there = {os.path.dirname(n.path) for n in filed if n.member is Member.PHOTO}
     for folder, person in people.items():

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlite_utils import Database
 
 from smartsort.actions.values import AmbiguousName, Choice, UnknownPerson
 from smartsort.core.model import Person
-from smartsort.core.naming import folder_name, same_name
+from smartsort.core.naming import folder_key, folder_name, spelled
+from smartsort.core.policy import called
 from smartsort.errors import ImmichError
 from smartsort.ledger.database import Ledger
+from smartsort.ledger.filed import below
+from smartsort.pipeline.context import Context
 from smartsort.pipeline.people import People
 
 LONGEST_NAME = 300
@@ -25,11 +27,13 @@ class Whom:
     name: str
     id: str | None = None
     create: bool = False
+    apart: bool = False
+    """Another person's name has the same folder form."""
 
     @property
     def folder(self) -> str:
         """The folder below `faces/`."""
-        return folder_name(self.name)
+        return folder_name(self.name, apart=self.apart)
 
 
 async def known_people(people: People) -> Sequence[Person] | None:
@@ -43,12 +47,13 @@ async def known_people(people: People) -> Sequence[Person] | None:
             return None
 
 
-def resolve(choices: Sequence[Choice], known: Sequence[Person] | None, ledger: Ledger) -> tuple[Whom, ...]:
+def resolve(choices: Sequence[Choice], known: Sequence[Person] | None, context: Context) -> tuple[Whom, ...]:
     """The people that are meant, each once.
 
     `known` None: Immich cannot be asked; a name is then taken as typed. Raises UnknownPerson, AmbiguousName.
     """
-    found = [_one(choice, known, ledger) for choice in choices]
+    found = [_one(choice, known, context.ledger) for choice in choices]
+    found = [replace(whom, apart=_is_apart(whom, known or (), context)) for whom in found]
     return tuple({whom.folder: whom for whom in found}.values())
 
 
@@ -60,11 +65,15 @@ def _one(choice: Choice, known: Sequence[Person] | None, ledger: Ledger) -> Whom
         raise UnknownPerson(
             f"{choice.name!r} is no name; give 1 to {LONGEST_NAME} printable characters, or a person's id"
         )
-    same = [person for person in known or () if same_name(person.name, name)]
+    same = called(name, known or ())
+    exactly = any(spelled(person.name) == spelled(name) for person in same)
+    if choice.create and not exactly and name != folder_name(name):
+        return Whom(name, create=True)  # it only has the folder form of another name
     if len(same) > 1:
         ids = {person.id: person.name for person in same}
         listed = ", ".join(f"{person.name} ({person.id})" for person in same)
-        raise AmbiguousName(f"{len(same)} people are called {name}: {listed}; say which one by its id", ids)
+        what = f"are called {name}" if exactly else f"have the folder name {folder_name(name)}"
+        raise AmbiguousName(f"{len(same)} people {what}: {listed}; say which one by its id", ids)
     if same:
         return Whom(same[0].name, same[0].id)
     if choice.create:
@@ -89,11 +98,17 @@ def _by_id(person_id: str, name: str, known: Sequence[Person] | None) -> Whom:
     )
 
 
+def _is_apart(whom: Whom, known: Sequence[Person], context: Context) -> bool:
+    """Whether the folder's name carries a digest. People who are in Immich already come first."""
+    if whom.id is not None:
+        return whom.id in context.apart
+    key, name = folder_key(whom.name), spelled(whom.name)
+    return any(p.name and folder_key(p.name) == key and spelled(p.name) != name for p in known)
+
+
 def _has_folder(db: Database, folder: str) -> bool:
     """True when photos are filed in this folder: a person only smartsort knows, with no face to show."""
-    start = os.path.join(folder, "")
     row = db.conn.execute(
-        "SELECT 1 FROM names WHERE area = 'faces' AND path >= ? AND path < ? LIMIT 1",
-        (start, start[:-1] + chr(ord("/") + 1)),
+        "SELECT 1 FROM names WHERE area = 'faces' AND path >= ? AND path < ? LIMIT 1", below(folder)
     ).fetchone()
     return row is not None

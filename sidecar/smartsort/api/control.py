@@ -18,7 +18,7 @@ from smartsort.api.serving import Here, Serving
 from smartsort.choices import POLICY_KEYS
 from smartsort.core.model import Person
 from smartsort.core.naming import same_name
-from smartsort.core.policy import PersonRef
+from smartsort.core.policy import PersonRef, called
 from smartsort.core.what_if import effect
 from smartsort.errors import ImmichError
 from smartsort.ledger import past
@@ -194,11 +194,9 @@ def _routes_of(which: ListName, meaning: str) -> None:
         here: Here, caller: Admin, change: Annotated[ListChange, Body(openapi_examples=_LIST_EXAMPLES)]
     ) -> ListView:
         async with here.changing:
-            kept = [
-                entry.name
-                for entry in _entries(here, which)
-                if not any(same_name(entry.name, name) for name in change.remove)
-            ]
+            there = _entries(here, which)
+            removed = [entry for name in change.remove for entry in called(name, there)]
+            kept = [entry.name for entry in there if entry not in removed]
             await _store(here, which, [*kept, *change.add], caller.name)
         return await _list_view(here, which)
 
@@ -254,6 +252,13 @@ async def _list_view(here: Serving, which: ListName) -> ListView:
                 f"More than one person is called {', '.join(ambiguous)}; their photos go to review until "
                 "they are merged or renamed in Immich."
             )
+        context = here.sidecar.context
+        warnings += [
+            f"Photos of {person.name} go to the folder {context.person_folder(person)}, because another "
+            "person's name has the same folder form."
+            for person in people
+            if person.id in context.apart and any(entry.means(person) for entry in _entries(here, which))
+        ]
     both = [
         entry.name
         for entry in choices.whitelist

@@ -44,7 +44,8 @@ async def people(
     policy, wanted = sidecar.choices.policy(), _plain(search)
     matching = [p for p in found if (p.name or not named) and wanted in _plain(p.name)]
     matching.sort(key=lambda p: (-counts.get(p.id, 0), not p.name, _plain(p.name), p.id))
-    return [person_view(p, policy, counts.get(p.id, 0)) for p in matching[:limit]]
+    folder_of = sidecar.context.person_folder
+    return [person_view(p, policy, counts.get(p.id, 0), folder_of(p)) for p in matching[:limit]]
 
 
 def _plain(text: str) -> str:

@@ -36,8 +36,10 @@ def moment(mtime_ns: int) -> str:
 # --- people and faces ------------------------------------------------------------------------
 
 
-def person_view(person: Person, policy: Policy, photos: int | None = None) -> PersonView:
-    """A person and the list they are on, if any."""
+def person_view(
+    person: Person, policy: Policy, photos: int | None = None, folder: str | None = None
+) -> PersonView:
+    """A person and the list they are on, if any. `folder` is the one below `faces/`, if it is known."""
     listed: Any = None
     if policy.blacklisted(person):
         listed = "blacklist"
@@ -46,7 +48,7 @@ def person_view(person: Person, policy: Policy, photos: int | None = None) -> Pe
     return PersonView(
         id=person.id,
         name=person.name,
-        folder=folder_name(person.name) if person.name else "",
+        folder=(folder or folder_name(person.name)) if person.name else "",
         hidden=person.hidden,
         favourite=person.favourite,
         listed=listed,

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 from smartsort.core.decision import Case, decide
 from smartsort.core.model import Box, Category, Confidence, Decision, Evidence, Face, Person
-from smartsort.core.naming import same_name
 from smartsort.core.policy import (
     MultipleFaces,
     OnDuplicate,
@@ -16,6 +15,7 @@ from smartsort.core.policy import (
     Policy,
     Thresholds,
     WhenUnknown,
+    called,
 )
 
 
@@ -143,7 +143,8 @@ def _up(value: float) -> float:
 
 def _with_limits(policy: Policy, person: Person, limits: Thresholds) -> Policy:
     """The person's own limits where they have some, else everybody's."""
-    own = next((name for name in policy.person_thresholds if same_name(name, person.name)), None)
+    meant = called(person.name, [PersonRef(name) for name in policy.person_thresholds])
+    own = meant[0].name if meant else None
     if own is None:
         return replace(policy, thresholds=limits)
     return replace(policy, person_thresholds={**policy.person_thresholds, own: limits})

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from typing import TypeVar
 
 from smartsort.core.model import Category, Person
-from smartsort.core.naming import folder_name, same_name
+from smartsort.core.naming import folder_name, folder_names, same_name, spelled
 
 
 class WhenUnknown(StrEnum):
@@ -49,6 +50,9 @@ class PersonRef:
         if self.id is not None:
             return self.id == person.id
         return same_name(self.name, person.name)
+
+
+_Named = TypeVar("_Named", Person, PersonRef)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,21 +102,30 @@ class Policy:
 
     def thresholds_for(self, person: Person) -> Thresholds:
         """The person's own thresholds, or the common ones."""
-        for name, own in self.person_thresholds.items():
-            if same_name(name, person.name):
-                return own
-        return self.thresholds
+        if not self.person_thresholds:
+            return self.thresholds
+        meant = called(person.name, [PersonRef(name) for name in self.person_thresholds])
+        return self.person_thresholds[meant[0].name] if meant else self.thresholds
 
 
 def names_shared(people: Sequence[Person]) -> frozenset[str]:
-    """Ids of named people whose name, in any spelling, somebody else has too.
+    """Ids of named people whose name, as people read it, another person has too.
 
-    Their photos would land in one folder, so nobody may guess.
+    Who is meant cannot be told then. Names that only have the same folder form are kept apart by the folder.
     """
-    # The two spellings `same_name` compares, kept apart: a folder's name is no person's name.
-    spelled: dict[tuple[str, str], list[Person]] = {}
+    by_name: dict[str, list[Person]] = {}
     for person in people:
         if person.name:
-            spelled.setdefault(("typed", person.name.casefold()), []).append(person)
-            spelled.setdefault(("folder", folder_name(person.name)), []).append(person)
-    return frozenset(p.id for same in spelled.values() if len(same) > 1 for p in same)
+            by_name.setdefault(spelled(person.name), []).append(person)
+    return frozenset(p.id for same in by_name.values() if len(same) > 1 for p in same)
+
+
+def called(name: str, known: Iterable[_Named]) -> list[_Named]:
+    """Those that a name means: who is spelled so, else who has this folder or the same folder form."""
+    known = [one for one in known if one.name]
+    wanted = spelled(name)
+    exactly = [one for one in known if spelled(one.name) == wanted]
+    if exactly or not name:
+        return exactly
+    forms = {wanted, spelled(folder_name(name))}
+    return [one for one in known if not forms.isdisjoint(map(spelled, folder_names(one.name)))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from smartsort.core.decision import decide
@@ -28,10 +28,18 @@ class Place:
         return self.kind
 
 
-def place_of(decision: Decision) -> Place:
+FolderOf = Callable[[Person], str]
+"""The folder below `faces/` of a person; who is kept apart from whom is not in a name."""
+
+
+def _by_name(person: Person) -> str:
+    return folder_name(person.name)
+
+
+def place_of(decision: Decision, folder_of: FolderOf = _by_name) -> Place:
     """Where a decision puts a photo."""
     if decision.outcome is Outcome.SORTED:
-        return Place(FACES, frozenset(folder_name(person.name) for person in decision.people))
+        return Place(FACES, frozenset(map(folder_of, decision.people)))
     if decision.outcome is Outcome.SKIPPED or decision.category is None:
         return Place(SKIPPED)
     return Place(decision.category.value)
@@ -93,6 +101,7 @@ def effect(
     ambiguous: Collection[str] = frozenset(),
     *,
     instead_of: Policy | None = None,
+    folder_of: FolderOf = _by_name,
 ) -> Effect:
     """What `policy` would do.
 
@@ -106,14 +115,14 @@ def effect(
     for one in photos:
         here = one.place
         if instead_of is not None:
-            here = place_of(decide(one.evidence, instead_of, ambiguous))
+            here = place_of(decide(one.evidence, instead_of, ambiguous), folder_of)
         elif one.by_human:
             kept += 1
             before[here.kind] += 1
             after[here.kind] += 1
             continue
         decision = decide(one.evidence, policy, ambiguous)
-        there = place_of(decision)
+        there = place_of(decision, folder_of)
         before[here.kind] += 1
         after[there.kind] += 1
         if here != there:

@@ -3,22 +3,72 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlite_utils import Database
 
-from smartsort.core.naming import folder_name
+from smartsort.core.model import Person
+from smartsort.core.naming import folder_key, folder_name, folder_names, spelled
+from smartsort.ledger import facts
+
+_APART = "people_apart"
+
+
+def below(folder: str) -> tuple[str, str]:
+    """The first path below a folder of `faces/`, and the first after all of them."""
+    start = os.path.join(folder, "")
+    return start, start[:-1] + chr(ord("/") + 1)
 
 
 def person_of_folder(db: Database, folder: str) -> tuple[str | None, str]:
     """(person id, name) of the photos filed there; (None, the folder's name) for a folder nobody knows."""
-    start = os.path.join(folder, "")
     rows = db.conn.execute(
         "SELECT n.person_id, p.person_name FROM names AS n JOIN photos AS p ON p.id = n.photo_id"
         " WHERE n.area = 'faces' AND n.path >= ? AND n.path < ? AND p.person_name IS NOT NULL"
         " ORDER BY n.person_id IS NULL, n.id LIMIT 200",
-        (start, start[:-1] + chr(ord("/") + 1)),
+        below(folder),
     )
     for person_id, name in rows:
-        if folder_name(name) == folder:
+        if folder in folder_names(name):
             return person_id, name
     return None, folder
+
+
+def kept_apart(db: Database) -> frozenset[str]:
+    """Ids of people whose folder's name carries a digest, as last written by `keep_apart`."""
+    return frozenset(facts.get(db, _APART, {}))
+
+
+def keep_apart(db: Database, people: Iterable[Person]) -> frozenset[str]:
+    """Find out and remember whose folder needs a digest: another name has the same folder form.
+
+    The person whose photos came to the folder first keeps it. Without photos there the smallest id does, so
+    that the answer is the same after a restart. Whoever is kept apart stays so under that name.
+    """
+    before: Mapping[str, str] = facts.get(db, _APART, {})
+    by_folder: dict[str, list[Person]] = defaultdict(list)
+    for person in people:
+        if person.name:
+            by_folder[folder_key(person.name)].append(person)
+    apart: dict[str, str] = {}
+    for key, those in by_folder.items():
+        apart |= {p.id: key for p in those if before.get(p.id) == key}
+        others = [p for p in those if p.id not in apart]
+        if len({spelled(p.name) for p in others}) > 1:
+            first = _first(db, others)
+            apart |= {p.id: key for p in others if spelled(p.name) != spelled(first.name)}
+    if apart != before:
+        facts.put(db, _APART, apart)
+    return frozenset(apart)
+
+
+def _first(db: Database, people: Sequence[Person]) -> Person:
+    filed = {}
+    for person in people:
+        row = db.conn.execute(
+            "SELECT min(id) FROM names WHERE area = 'faces' AND person_id = ? AND path >= ? AND path < ?",
+            (person.id, *below(folder_name(person.name))),
+        ).fetchone()
+        filed[person.id] = row[0]
+    return min(people, key=lambda p: (filed[p.id] is None, filed[p.id] or 0, p.id))

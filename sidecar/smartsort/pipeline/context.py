@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from smartsort.core.model import State
+from smartsort.core.model import Person, State
+from smartsort.core.naming import folder_name
 from smartsort.core.policy import Policy
 from smartsort.files.layout import Layout
 from smartsort.files.placement import Placer
@@ -129,6 +130,8 @@ class Context:
     unsettled: set[int] = field(default_factory=set)
     """Photos whose last act met an error. What it left is finished or taken back before the next act, as it
     would be at the next start."""
+    apart: frozenset[str] = frozenset()
+    """Ids of people whose folder's name carries a digest: another name has the same folder form."""
     checkpoint: Callable[[str], None] = lambda _: None
     """Called with a step's name before and after it; kill tests die here."""
     _folders: dict[Area, str] = field(init=False, default_factory=dict)
@@ -154,6 +157,10 @@ class Context:
     def folder(self, area: Area) -> str:
         """The absolute folder that names of an area are relative to."""
         return self._folders[area]
+
+    def person_folder(self, person: Person) -> str:
+        """The folder below `faces/` that a person's photos go to."""
+        return folder_name(person.name, apart=person.id in self.apart)
 
     def absolute(self, name: Name) -> str:
         """Where a name lies on this machine."""

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from collections.abc import Callable, Iterable, Sequence
 
 from smartsort.core.model import Person
+from smartsort.core.naming import folder_name
 from smartsort.core.policy import names_shared
+from smartsort.ledger.filed import keep_apart, kept_apart
 from smartsort.pipeline.context import Context
+
+log = logging.getLogger(__name__)
 
 FRESH_SECONDS = 60.0
 """How old the people may be for new photos. Whoever is on one and not listed, or not under that name, has
@@ -24,6 +29,7 @@ class People:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        context.apart = context.ledger.read(kept_apart)
         self._people: tuple[Person, ...] = ()
         self._read_at: float | None = None
         self._unlisted: frozenset[tuple[str, str]] = frozenset()
@@ -40,9 +46,23 @@ class People:
             self._read_at = self._context.clock.monotonic()
             self.ambiguous = names_shared(self._people)
             if self.version != before:
+                await self._keep_apart()
                 for listener in self.noticed:
                     await asyncio.to_thread(listener, self._people)
         return self._people
+
+    async def _keep_apart(self) -> None:
+        context = self._context
+        before = context.apart
+        context.apart = await context.ledger.awrite(lambda db: keep_apart(db, self._people))
+        for person in self._people:
+            if person.id in context.apart - before:
+                log.info(
+                    "photos of %s go to the folder %s: another person's name has the same folder form, %s",
+                    person.name,
+                    context.person_folder(person),
+                    folder_name(person.name),
+                )
 
     async def keep_up(self, seen: Iterable[Person]) -> None:
         """Read the people anew when one of these, just seen on a photo, is missing or has another name.

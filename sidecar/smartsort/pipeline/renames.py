@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from sqlite_utils import Database
 
 from smartsort.core.model import Person
-from smartsort.core.naming import folder_name, same_name
+from smartsort.core.naming import folder_name, folder_names, former_folder_name
+from smartsort.core.policy import called
 from smartsort.errors import ImmichRejected
 from smartsort.ledger import facts
 from smartsort.pipeline.context import Context
@@ -34,11 +35,13 @@ _GONE = "people_gone"
 
 @dataclass(frozen=True, slots=True)
 class Renamed:
-    """A person whose folder has another name now."""
+    """A person whose folder has another name now. `left` are the folders that the photos may lie in."""
 
     person_id: str
     was: str
     name: str
+    folder: str
+    left: tuple[str, ...]
 
 
 class Renames:
@@ -72,10 +75,10 @@ class Renames:
                 continue
             await ledger.awrite(lambda db, old=person_id, new=found.id: _rebind(db, old, new))  # type: ignore[misc]
             log.info("%s has a new id in Immich; photos filed under the old one follow", found.name)
-            await self._move(Renamed(found.id, known[person_id], found.name))
+            await self._move(found, known[person_id])
         for person_id, person in people.items():
             if person_id in filed and person_id in known:
-                await self._move(Renamed(person_id, known[person_id], person.name))
+                await self._move(person, known[person_id])
         names = {i: p.name for i, p in people.items()}
         kept = {i: name for i, name in known.items() if i in filed and i not in names}
         still = [i for i in (*gone, *missing) if i in kept]
@@ -87,18 +90,23 @@ class Renames:
         await ledger.awrite(remember)
         self._seen = version
 
-    async def _move(self, renamed: Renamed) -> None:
-        if self._follow is None or folder_name(renamed.was) == folder_name(renamed.name):
+    async def _move(self, person: Person, was: str) -> None:
+        folder = self._context.person_folder(person)
+        before = folder_name(was, apart=person.id in self._context.apart)
+        # What cannot be seen of a name was once part of its folder, and several people shared that.
+        moved = folder != before or former_folder_name(was) not in ("", folder_name(was))
+        left = tuple(name for name in folder_names(was) if name != folder)
+        if self._follow is None or not moved:
             return
-        if renamed.person_id in self._people.ambiguous:
+        if person.id in self._people.ambiguous:
             log.warning(
-                "%s is called %s now, as somebody else is; the photos stay in the folder %s",
-                renamed.was,
-                renamed.name,
-                folder_name(renamed.was),
+                "%s is called %s now, as another person is. The photos stay in the folder %s",
+                was,
+                person.name,
+                folder_name(was),
             )
             return
-        await self._follow(renamed)
+        await self._follow(Renamed(person.id, was, person.name, folder, left))
 
     async def _found_again(self, person_id: str, name: str, people: Mapping[str, Person]) -> Person | None:
         """Who is on the photos filed under an id that is gone: the one person most of them show now.
@@ -118,7 +126,7 @@ class Renames:
         if seen:
             best, count = seen.most_common(1)[0]
             return people[best] if 2 * count > len(assets) else None
-        same = [p for p in people.values() if same_name(p.name, name)]
+        same = called(name, people.values())
         return same[0] if len(same) == 1 else None
 
 

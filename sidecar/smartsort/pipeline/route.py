@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from smartsort.core.decision import decide
 from smartsort.core.model import Decision, Evidence, Outcome, Person, State
-from smartsort.core.naming import folder_name
 from smartsort.core.wording import short
 from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.media import RAW_EXTENSIONS
@@ -85,10 +84,10 @@ class _Route:
         return next((n for n in stays if n not in self.leaving), None)
 
 
-def targets_of(decision: Decision, at: datetime) -> tuple[Target, ...]:
+def targets_of(decision: Decision, at: datetime, folder_of: Callable[[Person], str]) -> tuple[Target, ...]:
     """Where a decision puts a photo."""
     if decision.outcome is Outcome.SORTED:
-        return tuple(Target(Area.FACES, folder_name(p.name), person=p) for p in decision.people)
+        return tuple(Target(Area.FACES, folder_of(p), person=p) for p in decision.people)
     if decision.outcome is Outcome.SKIPPED or decision.category is None:
         return (Target(Area.TRASH, at.strftime("%Y-%m")),)
     return (Target(Area.REVIEW, decision.category.value, decision.prefix),)
@@ -138,7 +137,7 @@ class Router:
                     verdict.photo,
                     verdict.evidence,
                     decision,
-                    targets_of(decision, at),
+                    targets_of(decision, at, context.person_folder),
                     names[verdict.photo.id],
                     [],
                 )

@@ -7,17 +7,18 @@ stranger again. What was changed is in the history (`taught`, `untaught`), so th
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlite_utils import Database
 
 from smartsort.core.model import Face, State
-from smartsort.core.naming import folder_name, same_name
+from smartsort.core.naming import folder_names, spelled
+from smartsort.core.policy import called
 from smartsort.errors import ImmichRejected
 from smartsort.ledger import events, facts, photos
 from smartsort.ledger.facts import Message
+from smartsort.ledger.filed import below
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Member, NewEvent, Photo
 from smartsort.pipeline.context import Context
@@ -61,7 +62,7 @@ class Teach:
             faces = await self._faces(photo)
             if not faces and data.get("wait"):
                 raise NotYetError("Immich has not found the faces yet")
-            data["person"] = data["person"] or await self._known(data["name"])
+            data["person"] = data["person"] or await self._known(data)
             face = face_to_teach(faces, data)
             if face is None:
                 await self._done(message, ())
@@ -94,9 +95,12 @@ class Teach:
             person=(data["person"], data["name"]),
         )
 
-    async def _known(self, name: str) -> str | None:
+    async def _known(self, data: Mapping[str, Any]) -> str | None:
         """The one person of this name, or the one made for it; None when there is none or a choice."""
-        found = [p.id for p in await self._people.refresh() if same_name(p.name, name)]
+        name = str(data["name"])
+        found = [p.id for p in called(name, await self._people.refresh())]
+        if data.get("create"):  # a new person may have the folder form of another's name
+            found = [p.id for p in self._people.known if spelled(p.name) == spelled(name)]
         if len(found) == 1:
             return found[0]
         if found:
@@ -121,7 +125,8 @@ class Teach:
 
     async def _made(self, data: Mapping[str, Any]) -> str | None:
         name = str(data["name"])
-        if not data.get("create") or any(same_name(p.name, name) for p in await self._people.refresh()):
+        there = {spelled(person.name) for person in await self._people.refresh()}
+        if not data.get("create") or spelled(name) in there:
             return None
         person = await self._context.server.create_person(name)
         await self._context.ledger.awrite(lambda db: facts.put(db, _memory(name), person.id))
@@ -281,7 +286,7 @@ def _is(face: Face, person_id: str | None) -> bool:
 
 
 def _memory(name: str) -> str:
-    return f"person_made:{folder_name(name)}"
+    return f"person_made:{spelled(name)}"
 
 
 def _taught(db: Database, photo_id: int, act: str) -> list[Mapping[str, Any]]:
@@ -303,9 +308,9 @@ def _note_person(db: Database, photo_id: int, person_id: str, name: str) -> None
         "UPDATE photos SET person_id = ? WHERE id = ? AND person_id IS NULL AND person_name = ?",
         (person_id, photo_id, name),
     )
-    start = os.path.join(folder_name(name), "")
-    db.conn.execute(
-        "UPDATE names SET person_id = ? WHERE photo_id = ? AND area = 'faces' AND person_id IS NULL"
-        " AND path >= ? AND path < ?",
-        (person_id, photo_id, start, start[:-1] + chr(ord("/") + 1)),
-    )
+    for folder in folder_names(name):
+        db.conn.execute(
+            "UPDATE names SET person_id = ? WHERE photo_id = ? AND area = 'faces' AND person_id IS NULL"
+            " AND path >= ? AND path < ?",
+            (person_id, photo_id, *below(folder)),
+        )

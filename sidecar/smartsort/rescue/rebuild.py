@@ -14,7 +14,7 @@ from sqlite_utils import Database
 
 from smartsort.config import Settings
 from smartsort.core.model import Person
-from smartsort.core.naming import folder_name
+from smartsort.core.naming import folder_names
 from smartsort.errors import ConfigurationError, ImmichError
 from smartsort.files.shown import from_ledger, shown
 from smartsort.ledger import facts
@@ -153,7 +153,8 @@ async def _people(context: Context, server: PhotoServer) -> None:
     by_folder: dict[str, list[Person]] = defaultdict(list)
     for person in await server.people():
         if person.name:
-            by_folder[folder_name(person.name)].append(person)
+            for folder in folder_names(person.name):
+                by_folder[folder].append(person)
     for folder, asset_id in context.ledger.read(_folders_without_person):
         people = by_folder.get(folder, [])
         if len(people) > 1 and asset_id is not None:
