@@ -21,8 +21,10 @@ from smartsort.downloads.queue import Downloads
 from smartsort.errors import ConfigurationError, LedgerError
 from smartsort.files.layout import Layout
 from smartsort.files.placement import Placer
+from smartsort.files.private import keep_private
 from smartsort.files.shown import shown
 from smartsort.ledger import facts, photos, spot_checks, statistics
+from smartsort.ledger.backup import files_kept
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.facts import CATCHING_UP
 from smartsort.lock import RootLock
@@ -237,6 +239,7 @@ def open_sidecar(
     try:
         _no_ledger_lost(layout)
         os.makedirs(os.path.dirname(layout.ledger), exist_ok=True)
+        keep_private(files_kept(layout.ledger, os.path.join(layout.root, "backup")))
         ledger = Ledger(layout.ledger)
     except BaseException:
         lock.close()

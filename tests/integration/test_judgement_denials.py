@@ -9,7 +9,9 @@ from tests.fakes import World
 from tests.integration.test_confidence_service import DIRECTIONS, Eye, measured_world
 
 from smartsort.actions import ActionRefused, AmbiguousName, Choice, UnknownPerson
+from smartsort.audit import Audit, Weight
 from smartsort.core.model import Person, State
+from smartsort.core.policy import PersonRef
 from smartsort.ledger import photos, review, teachings
 
 
@@ -43,6 +45,21 @@ def assign(world, name, person):
 async def heal(world, runs=3):
     for _ in range(runs):
         await world.stage("heal")
+
+
+async def test_what_moves_because_of_a_denial_is_found_in_the_older_tables_too(world):
+    """Another reason, another name: its row in `downloads` follows."""
+    world.sidecar.choices.set_list("whitelist", [PersonRef("Anna")])
+    [photo_id] = await deliver(world, "bella_1.jpg")
+    assert world.places(photo_id) == ["review/unidentified/notwhitelisted_bella_1.jpg"]
+    [acted] = await world.actions.deny(photo_id, Choice("Bella"), "maria")
+    assert world.places(photo_id) == ["review/unidentified/unknown_bella_1.jpg"]
+    sql = "SELECT file_path FROM downloads WHERE photo_id = ?"
+    [(path,)] = world.ledger.read(lambda db: db.conn.execute(sql, (photo_id,)).fetchall())
+    assert path == os.path.join(world.root, "review/unidentified/unknown_bella_1.jpg")
+    assert Audit(world.context.layout).run().weight is Weight.CLEAN
+    await world.actions.undo(acted.event, "maria")
+    assert Audit(world.context.layout).run().weight is Weight.CLEAN
 
 
 async def test_the_next_one_is_suggested_and_the_denied_one_never_again(world):

@@ -183,6 +183,38 @@ async def test_settings_alone_can_be_taken_back_as_well(world):
     assert world.sidecar.choices.policy().thresholds.min_confidence == 0.6
 
 
+@pytest.mark.parametrize("more", [0, 1])
+async def test_taking_back_all_since_then_takes_back_the_settings_too(world, more):
+    ids = await deliver(world, "anna_1.jpg", "bella_1.jpg")
+    since, before = world.clock.now(), world.sidecar.choices.policy()
+    await world.actions.rejudge(other(world, {"blacklist": ["Anna"]}), EVER, "maria")
+    for _ in range(more):
+        await world.actions.rejudge(other(world, min_confidence=0.9), EVER, "maria")
+    changed = world.sidecar.choices.policy()
+    back = await world.actions.undo_since(since, "tom")
+    assert world.sidecar.choices.policy() == before
+    assert world.places(ids[0]) == ["faces/anna/anna_1.jpg"]
+    assert list(await world.actions.undo_since(since, "tom")) == []
+    assert world.sidecar.choices.policy() == before
+    await world.actions.undo(back.event, "tom")
+    assert world.sidecar.choices.policy() == changed
+    assert world.places(ids[0]) == ["review/unwanted_person/unwanted_anna_1.jpg"]
+    world.check()
+
+
+async def test_settings_changed_by_hand_since_then_stay_when_all_is_taken_back(world):
+    [photo] = await deliver(world, "anna_1.jpg")
+    since = world.clock.now()
+    await world.actions.rejudge(other(world, {"blacklist": ["Anna"]}), EVER, "maria")
+    world.sidecar.choices.set_policy({"max_faces_per_image": 3}, "tom")
+    await world.actions.rejudge(other(world, min_confidence=0.9), EVER, "maria")
+    await world.actions.undo_since(since, "maria")
+    policy = world.sidecar.choices.policy()
+    assert (policy.max_faces, policy.thresholds.min_confidence) == (3, 0.6)
+    assert [entry.name for entry in world.sidecar.choices.blacklist] == ["Anna"]
+    assert world.places(photo) == ["faces/anna/anna_1.jpg"]
+
+
 async def test_measured_numbers_are_used_and_what_was_never_measured_is_measured_first(measured, eye):
     ids = await deliver(
         measured, "anna_0.jpg", "anna_5.jpg", "anna_10.jpg", "anna_40.jpg", "carl_0.jpg", "anna+bella_3.jpg"

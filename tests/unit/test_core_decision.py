@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smartsort.core.decision import RULES, Rule, decide
+from smartsort.core.decision import RULES, Rule, decide, rules_of
 from smartsort.core.model import (
     Box,
     Category,
@@ -243,6 +243,33 @@ def test_two_people_of_one_name_are_never_guessed_at():
     decision = decide(photo(JOHN), HOUSEHOLD, ambiguous={JOHN.id, other.id})
     assert decision.outcome is Outcome.REVIEWED
     assert short(decision.reason) == "ambiguous_name: John Doe"
+
+
+# --- names of waiting files ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "category", "prefix", "rules"),
+    [
+        ("noface_IMG.jpg", "unidentified", "noface_", ("no_face",)),
+        ("unknown_IMG.jpg", "unidentified", "unknown_", ("gave_up", "unknown", "ambiguous", "denied")),
+        ("duplicate_IMG.jpg", "duplicates", "duplicate_", ("duplicate", "near_duplicate")),
+        # A folder that is switched off.
+        ("multi_IMG.jpg", "unidentified", "multi_", ("too_many", "same_person_twice")),
+        ("undone_IMG.jpg", "unidentified", "undone_", ("undone_filing",)),
+        # No rule of this folder gives this prefix: it is the file's own name.
+        ("unknown_IMG.jpg", "duplicates", "", ()),
+        ("failed_IMG.jpg", "unidentified", "", ()),
+    ],
+)
+def test_the_name_of_a_waiting_file_tells_its_rules(name, category, prefix, rules):
+    assert rules_of(name, Category(category)) == (prefix, rules)
+
+
+def test_every_rule_is_found_by_the_names_it_gives():
+    for rule in RULES:
+        prefix, names = rules_of(f"{rule.prefix}a.jpg", rule.category)
+        assert (prefix, rule.name in names) == (rule.prefix, True)
 
 
 # --- duplicates ------------------------------------------------------------------------------

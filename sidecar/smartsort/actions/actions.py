@@ -242,7 +242,8 @@ class Actions:
         text = at.astimezone(UTC).isoformat(timespec="milliseconds")
         async with self._lock:
             found = await self._context.ledger.aread(lambda db: undoing.since(db, text))
-            return await self._undo_all(found, actor, None, dry_run=dry_run)
+            settings = await self._context.ledger.aread(lambda db: undoing.settings_since(db, text))
+            return await self._undo_all(found, actor, settings, dry_run=dry_run)
 
     async def _undo(self, event: Event, actor: str, *, dry_run: bool) -> Batch:
         ledger = self._context.ledger
@@ -262,20 +263,21 @@ class Actions:
         return await self._undo_all(open_ones, actor, event, dry_run=dry_run)
 
     async def _undo_all(
-        self, found: Sequence[Event], actor: str, group_of: Event | None, *, dry_run: bool
+        self, found: Sequence[Event], actor: str, groups: Event | Sequence[Event] | None, *, dry_run: bool
     ) -> Batch:
-        """In waves, newest first."""
+        """In waves, newest first. `groups` are taken back with them, for the settings they changed."""
         if dry_run:
             return Batch(await self._foresee_undo(found))
         group = None
-        if len(found) > 1 or group_of is not None:
+        groups = [groups] if isinstance(groups, Event) else groups or ()
+        if len(found) > 1 or groups:
             what: dict[str, Any] = {"what": "undone", "photos": len({e.photo_id for e in found})}
-            settings = group_of.data.get("settings") if group_of else None
+            settings = undoing.settings_before(groups)
             if settings is not None:
                 # Undoing the undo puts them back again. First, so that nothing is judged by them meanwhile.
                 what["settings"] = {"before": settings["after"], "after": settings["before"]}
                 await self._restore_settings(settings, actor)
-            group = await self._group(what, actor, group_of.id if group_of else None)
+            group = await self._group(what, actor, groups[0].id if len(groups) == 1 else None)
         acted: list[Acted] = []
         done = 0
         while done < len(found):

@@ -115,6 +115,7 @@ def _move_within_review(plan: Plan, decision: Decision) -> None:
     )
     plan.removes = here
     plan.values["category"] = decision.category.value
+    plan.filed = True  # its row in `downloads` follows
 
 
 def one_of(people: Iterable[Person], name: str | None, person_id: str | None) -> list[Person]:

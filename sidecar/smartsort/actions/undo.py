@@ -18,6 +18,7 @@ from sqlite_utils import Database
 from smartsort.actions.plan import Message, Plan, Waiting, Wish, in_library, source_of, wishes_in
 from smartsort.actions.rearrange import ACTS, BATCH
 from smartsort.actions.values import Acted
+from smartsort.core.decision import UNDONE_PREFIX
 from smartsort.core.model import Category, Decision, Evidence, Outcome, Person, Reason, State
 from smartsort.ledger import arrangement, events, photos
 from smartsort.ledger.arrangement import Arrangement
@@ -86,9 +87,39 @@ def since(db: Database, at: str) -> list[Event]:
         " ORDER BY id DESC",
         (at, *kinds),
     ).fetchall()
-    found = [event for (i,) in rows if (event := events.get(db, int(i))) is not None]
-    ids, taken_back = {event.id for event in found}, _taken_back(found)
-    return [event for event in found if event.id not in taken_back and event.undoes not in ids]
+    return _standing_alone([event for (i,) in rows if (event := events.get(db, int(i))) is not None])
+
+
+def _standing_alone(newest_first: Sequence[Event]) -> list[Event]:
+    """Those of the events that none of them takes back, and that take none of them back."""
+    ids, taken_back = {event.id for event in newest_first}, _taken_back(newest_first)
+    return [e for e in newest_first if e.id not in taken_back and e.undoes not in ids]
+
+
+def settings_since(db: Database, at: str) -> list[Event]:
+    """Groups since `at` that changed settings, newest first, without those taken back since."""
+    rows = db.conn.execute(
+        "SELECT id FROM events WHERE at >= ? AND kind = 'group'"
+        " AND json_extract(data, '$.settings') IS NOT NULL ORDER BY id DESC",
+        (at,),
+    ).fetchall()
+    return _standing_alone([event for (i,) in rows if (event := events.get(db, int(i))) is not None])
+
+
+def settings_before(groups: Sequence[Event]) -> dict[str, Any] | None:
+    """`before` and `after` of what these groups (newest first) did to the settings together; None: nothing.
+
+    What somebody changed between two of them is their word: the older ones stay as they are.
+    """
+    changed: dict[str, Any] | None = None
+    for each in (group.data["settings"] for group in groups if "settings" in group.data):
+        if changed is None:
+            changed = dict(each)
+        elif changed["before"] == each["after"]:
+            changed["before"] = each["before"]
+        else:
+            break
+    return changed if changed is not None and changed["before"] != changed["after"] else None
 
 
 def put_away(db: Database, photo_ids: Iterable[int]) -> list[Event]:
@@ -294,7 +325,7 @@ def _unfile(db: Database, plan: Plan) -> Plan:
         (Reason("undone_filing", names=names),),
         policy_version=last[2] if last else "",
         category=Category.UNIDENTIFIED,
-        prefix="undone_",
+        prefix=UNDONE_PREFIX,
         faces_detected=photo.faces_detected,
     )
     plan.wishes = wishes_in(

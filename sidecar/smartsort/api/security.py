@@ -22,11 +22,9 @@ from smartsort.api.problems import Refused
 from smartsort.api.schemas.control import Scope
 from smartsort.config import Settings
 from smartsort.errors import ConfigurationError
+from smartsort.files.private import TOKEN_FILE, keep_private
 
 log = logging.getLogger(__name__)
-
-TOKEN_FILE = "api-token"  # noqa: S105 - a file's name
-"""Below the root; holds the token that was made because none was set."""
 
 OPEN_PATHS = frozenset({"/healthz", "/docs", "/docs/oauth2-redirect", "/openapi.json"})
 """Answered without a token; none of them shows data."""
@@ -101,6 +99,7 @@ def kept_token(root: str) -> str:
             with open(path, encoding="ascii") as file:
                 token = file.read().strip()
             if token:
+                keep_private([path])
                 return token
             os.unlink(path)  # a crash came between making and filling it
         except FileNotFoundError:

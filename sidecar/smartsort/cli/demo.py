@@ -226,7 +226,7 @@ class _Demo:
         await screen.wait()
 
     def _say_where(self, console: Console, root: str, immich: str) -> None:
-        from smartsort.api.security import TOKEN_FILE
+        from smartsort.files.private import TOKEN_FILE
 
         token_file = os.path.join(root, TOKEN_FILE) if self.token is None else None
         token = f"--token-file {shlex.quote(token_file)}" if token_file else "--token TOKEN"

@@ -269,6 +269,21 @@ RULES = (
 )
 """In order of priority for the folder."""
 
+UNDONE_PREFIX = "undone_"
+"""Of a photo that was filed by mistake and waits for a human."""
+
+
+def rules_of(name: str, category: Category) -> tuple[str, tuple[str, ...]]:
+    """(prefix, names of the rules) that the name of a waiting file tells; ("", ()) for one without a prefix.
+
+    A folder may be switched off, so that its photos wait in `unidentified`.
+    """
+    possible = (r for r in RULES if category in (r.category, Category.UNIDENTIFIED))
+    found = tuple(rule.name for rule in possible if name.startswith(rule.prefix))
+    if found:
+        return next(rule.prefix for rule in RULES if rule.name == found[0]), found
+    return (UNDONE_PREFIX, ("undone_filing",)) if name.startswith(UNDONE_PREFIX) else ("", ())
+
 
 def decide(
     evidence: Evidence,

@@ -22,7 +22,13 @@ from smartsort.doctor.folder_checks import (
     space_check,
 )
 from smartsort.doctor.key_checks import Rights, keys
-from smartsort.doctor.ledger_checks import LedgerView, inbox_check, read_ledger, sidecar_check
+from smartsort.doctor.ledger_checks import (
+    LedgerView,
+    inbox_check,
+    privacy_check,
+    read_ledger,
+    sidecar_check,
+)
 from smartsort.doctor.library_checks import Ground, Sleep, library_checks
 from smartsort.errors import ConfigurationError
 from smartsort.files.disk import Disk
@@ -117,6 +123,7 @@ def _folders(settings: Settings, ledger: LedgerView, disk: Disk) -> tuple[list[C
         *found,
         space_check(layout),
         ledger.check,
+        privacy_check(layout.root, layout.ledger),
         sidecar_check(layout.root),
         inbox_check(settings),
     ], writable

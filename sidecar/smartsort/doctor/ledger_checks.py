@@ -17,8 +17,10 @@ from smartsort.api.schemas.state import Check
 from smartsort.config import Settings
 from smartsort.doctor.findings import broken, passed, warned
 from smartsort.files.filesystem import file_system, why_unheard
+from smartsort.files.private import TOKEN_FILE, open_to_others
 from smartsort.files.shown import shown
 from smartsort.ledger import facts
+from smartsort.ledger.backup import files_kept
 from smartsort.ledger.facts import Shard
 from smartsort.lock import LOCK_NAME
 
@@ -72,6 +74,22 @@ def read_ledger(path: str) -> LedgerView:
     return LedgerView(passed(name, "sound"), root_id, shards)
 
 
+def privacy_check(root: str, ledger: str) -> Check:
+    """Whether other users may read the ledger, its backups or the API token."""
+    name = "private files"
+    paths = [*files_kept(ledger, os.path.join(root, "backup")), os.path.join(root, TOKEN_FILE)]
+    found = open_to_others(paths)
+    if not found:
+        return passed(name, "the ledger, its backups and the API token are readable for their owner alone")
+    first = f"{shown(found[0])}" + (f" and {len(found) - 1} more files" if len(found) > 1 else "")
+    return warned(
+        name,
+        f"{first} can be read by other users",
+        f"Restart smartsort, which takes them from others, or run `chmod 600` as their owner (smartsort runs "
+        f"as user {os.geteuid()}).",
+    )
+
+
 def _connect(path: str) -> sqlite3.Connection:
     place = quote(os.fsencode(os.path.abspath(path)))
     connection = sqlite3.connect(f"file:{place}?mode=ro", uri=True, timeout=5)
@@ -87,16 +105,21 @@ def _connect(path: str) -> sqlite3.Connection:
 def sidecar_check(root: str, locks: str = "/proc/locks") -> Check:
     """Whether a sidecar works on the root. The lock itself is not touched: a start meanwhile must succeed."""
     path = os.path.join(root, LOCK_NAME)
+    locked = _locked_inodes(locks)
+    at_work = any(os.path.exists(place) and os.stat(place).st_ino in locked for place in (root, path))
     try:
-        inode = os.stat(path).st_ino
         with open(path, encoding="utf-8") as file:
             who = json.loads(file.read(4096))
         holder = f"process {who['pid']} on {who['host']} since {who['since']}"
     except FileNotFoundError:
-        return passed("sidecar", "none has worked here yet")
+        if not at_work:
+            return passed("sidecar", "none has worked here yet")
+        holder = "its lock file was deleted"
     except (OSError, ValueError, KeyError, TypeError):
-        return passed("sidecar", "nobody has written a name into the lock")
-    if inode in _locked_inodes(locks):
+        if not at_work:
+            return passed("sidecar", "nobody has written a name into the lock")
+        holder = "its lock file does not say which"
+    if at_work:
         return passed("sidecar", f"at work: {holder}")
     return passed("sidecar", f"none seen at work on this machine; last: {holder}")
 

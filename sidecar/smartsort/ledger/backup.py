@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import logging
 import os
 import re
@@ -9,11 +10,13 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import chain, count
 
 from smartsort.errors import LedgerError, StorageError, StorageFull
+from smartsort.files.private import keep_private, make_private
 from smartsort.files.problems import storage_error
 from smartsort.files.shown import shown
-from smartsort.ledger.database import read_only
+from smartsort.ledger.database import files_of, read_only
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +52,7 @@ def backup(
         os.makedirs(folder, exist_ok=True)
         with suppress(FileNotFoundError):
             os.unlink(temporary)
+        make_private(temporary)
     try:
         with closing(read_only(ledger).conn) as source, closing(sqlite3.connect(temporary)) as copy:
             # A read transaction around it all, so that no write makes it start anew.
@@ -101,6 +105,14 @@ def backups(folder: str) -> list[str]:
     return [os.path.join(folder, name) for name in sorted(names, reverse=True)]
 
 
+def files_kept(ledger: str, folder: str) -> list[str]:
+    """The ledger with its logs, its backups in `folder` and beside it, and ledgers that were replaced."""
+    beside = os.path.dirname(os.path.abspath(ledger))
+    replaced = glob.glob(f"{glob.escape(ledger)}.replaced-*")
+    places = dict.fromkeys((folder, os.path.join(beside, "backup")))
+    return [*files_of(ledger), *replaced, *(path for place in places for path in backups(place))]
+
+
 def made_at(path: str) -> datetime:
     """When a backup was made, by its name."""
     found = _NAME.fullmatch(os.path.basename(path))
@@ -137,8 +149,8 @@ def put_in_place(copy: str, ledger: str, now: datetime, mark: str | None = None)
     with closing(sqlite3.connect(f"file:{_quoted(copy)}?mode=ro&immutable=1", uri=True)) as source:
         check(source, copy)
     temporary = f"{ledger}.restoring"
-    kept = None
     with _storage(os.path.dirname(ledger)):
+        make_private(temporary)
         with open(copy, "rb") as reading, open(temporary, "wb") as writing:
             while block := reading.read(1 << 20):
                 writing.write(block)
@@ -148,15 +160,25 @@ def put_in_place(copy: str, ledger: str, now: datetime, mark: str | None = None)
             with closing(sqlite3.connect(temporary)) as marking, suppress(sqlite3.OperationalError):
                 marking.execute(mark)
                 marking.commit()
-        if os.path.exists(ledger):
-            kept = f"{ledger}.replaced-{now.astimezone(UTC).strftime(_STAMP)}"
-            # The log first: without its log the old ledger would merely be older, the new one with it wrong.
-            for ending in ("-wal", "-shm"):
-                if os.path.exists(f"{ledger}{ending}"):
-                    os.replace(f"{ledger}{ending}", f"{kept}{ending}")
-            os.replace(ledger, kept)
+        kept = set_aside(ledger, now)
         os.replace(temporary, ledger)
         _to_the_disk(os.path.dirname(ledger))
+    return kept
+
+
+def set_aside(ledger: str, now: datetime) -> str | None:
+    """Rename a ledger that is to be replaced; its new path, None when there was none. Raises OSError."""
+    if not os.path.exists(ledger):
+        return None
+    keep_private(files_of(ledger))
+    first = f"{ledger}.replaced-{now.astimezone(UTC).strftime(_STAMP)}"
+    kept = next(
+        name for name in chain([first], (f"{first}-{n}" for n in count(2))) if not os.path.exists(name)
+    )
+    # The log first: without its log the old ledger would merely be older, the new one with it wrong.
+    for ending in ("-wal", "-shm", ""):
+        if os.path.exists(f"{ledger}{ending}"):
+            os.replace(f"{ledger}{ending}", f"{kept}{ending}")
     return kept
 
 

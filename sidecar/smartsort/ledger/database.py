@@ -15,6 +15,7 @@ from typing import Any, Self, TypeVar
 from sqlite_utils import Database
 
 from smartsort.errors import LedgerError, StorageError, StorageFull
+from smartsort.files.private import keep_private, make_private
 from smartsort.files.shown import well_formed
 
 T = TypeVar("T")
@@ -45,6 +46,11 @@ class _Connection(sqlite3.Connection):
             return super().execute(sql, parameters)
         except UnicodeEncodeError:
             return super().execute(sql, well_formed(parameters))
+
+
+def files_of(path: str) -> tuple[str, ...]:
+    """A ledger and what SQLite keeps beside it."""
+    return path, f"{path}-wal", f"{path}-shm", f"{path}-journal"
 
 
 def _connect(path: str, *, read_only: bool) -> Database:
@@ -109,6 +115,9 @@ class Ledger:
 
         self.path = path
         try:
+            with suppress(OSError):  # SQLite says what is wrong
+                make_private(path)
+                keep_private(files_of(path))
             self._writer = _connect(path, read_only=False)
             try:
                 _keep_a_copy(self._writer, path)

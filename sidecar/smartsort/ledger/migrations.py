@@ -1,11 +1,12 @@
-"""The schema, as numbered migrations that also take over a database from before smartsort."""
+"""The schema, as numbered migrations that also take over a database from before smartsort.
+
+A migration says for ever what it said when it was released: it uses no name of other modules, whose meaning
+changes. Else a new ledger and an upgraded one would differ. A new state needs a migration of its own.
+"""
 
 from __future__ import annotations
 
 from sqlite_utils import Database, Migrations
-
-from smartsort.core.model import Category, State
-from smartsort.files.looks import parts
 
 migrations = Migrations("smartsort")
 
@@ -13,10 +14,6 @@ migrations = Migrations("smartsort")
 def migrate(db: Database) -> None:
     """Bring a new, an older or a foreign database with a `downloads` table to today's schema."""
     migrations.apply(db)
-
-
-def _choices(values: type[State | Category]) -> str:
-    return ", ".join(f"'{value.value}'" for value in values)
 
 
 @migrations()
@@ -66,9 +63,10 @@ def m002_photos(db: Database) -> None:
     execute = db.conn.execute
     # ANY: text where a name is UTF-8, else its bytes (smartsort.files.shown.to_ledger).
     execute(
-        f"""CREATE TABLE photos (
+        """CREATE TABLE photos (
             id INTEGER PRIMARY KEY,
-            state TEXT NOT NULL CHECK (state IN ({_choices(State)})),
+            state TEXT NOT NULL CHECK (state IN ('arrived', 'claimed', 'hashed', 'unique', 'placed', 'known',
+                'filed', 'review', 'skipped', 'rejected', 'purged')),
             source TEXT NOT NULL,
             origin TEXT NOT NULL CHECK (origin IN ('inbox', 'add', 'upload', 'url', 'rebuild')),
             original_name ANY NOT NULL,
@@ -359,6 +357,11 @@ def m030_look_parts(db: Database) -> None:
             PRIMARY KEY (part, photo_id)
         ) STRICT, WITHOUT ROWID"""
     )
+
+    def parts(value: int) -> list[int]:
+        bits = f"{value:0256b}"
+        return [part << 32 | int(bits[part::8], 2) for part in range(8)]
+
     rows = db.conn.execute("SELECT photo_id, hash FROM looks WHERE hash IS NOT NULL").fetchall()
     db.conn.executemany(
         "INSERT INTO look_parts (part, photo_id) VALUES (?, ?)",

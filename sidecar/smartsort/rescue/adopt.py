@@ -16,6 +16,7 @@ from sqlite_utils import Database
 from smartsort.audit import rows
 from smartsort.audit.audit import open_for_reading
 from smartsort.audit.rewrite import download_row, review_row
+from smartsort.core.decision import rules_of
 from smartsort.core.model import Category, Decision, Evidence, Outcome, Reason, State
 from smartsort.errors import SmartsortError
 from smartsort.files.media import FORMATS
@@ -33,18 +34,6 @@ from smartsort.rescue.inventory import Cluster, Inventory
 log = logging.getLogger(__name__)
 
 ACTOR = "rebuild"
-PREFIXES = {
-    "duplicate_": "duplicate",
-    "noface_": "no_faces_detected",
-    "unknown_": "unknown_face",
-    "notwhitelisted_": "not_in_whitelist",
-    "lowconf_": "low_confidence",
-    "multi_": "multiple_faces",
-    "unwanted_": "blacklisted_person",
-    "unreadable_": "unreadable",
-    "failed_": "recognition_failed",
-}
-"""What the beginning of a name in `review/` says about why it is there."""
 
 _SHARD = "shard-"
 
@@ -331,8 +320,7 @@ def _most_telling(names: Sequence[Name]) -> Name:
 def _original_name(name: Name) -> str:
     base = os.path.basename(name.path)
     if name.area is Area.REVIEW:
-        prefix = next((p for p in PREFIXES if base.startswith(p)), "")
-        return base[len(prefix) :] or base
+        return base.removeprefix(rules_of(base, _category(name))[0]) or base
     if name.area is Area.TEMP:
         return base.partition("-")[2].partition("_")[2] or base
     return base
@@ -344,9 +332,8 @@ def _category(name: Name) -> Category:
 
 
 def _why(name: Name, category: Category) -> Decision:
-    base = os.path.basename(name.path)
-    code = next((code for prefix, code in PREFIXES.items() if base.startswith(prefix)), "unknown_face")
-    reason = Reason("rebuilt", detail=code)
+    _, rules = rules_of(os.path.basename(name.path), category)
+    reason = Reason("rebuilt", detail=" or ".join(rules) or "nothing")
     return Decision(Outcome.REVIEWED, (reason,), policy_version="rebuild", category=category)
 
 

@@ -18,7 +18,7 @@ from smartsort.core.naming import folder_names
 from smartsort.errors import ConfigurationError, ImmichError
 from smartsort.files.shown import from_ledger, shown
 from smartsort.ledger import facts
-from smartsort.ledger.backup import backups, put_in_place
+from smartsort.ledger.backup import backups, put_in_place, set_aside
 from smartsort.ledger.database import Ledger
 from smartsort.lock import RootLock
 from smartsort.pipeline.context import Context
@@ -67,12 +67,7 @@ def rebuild(
     """
     layout = layout_of(settings)
     with _alone(layout.root):
-        kept = None
-        if os.path.exists(layout.ledger):
-            kept = f"{layout.ledger}.replaced-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-            for ending in ("-wal", "-shm", ""):
-                if os.path.exists(f"{layout.ledger}{ending}"):
-                    os.replace(f"{layout.ledger}{ending}", f"{kept}{ending}")
+        kept = set_aside(layout.ledger, datetime.now(UTC))
         root_id = layout.prepare()
         with Ledger(layout.ledger) as ledger:
             ledger.write(lambda db: _begin(db, root_id))
