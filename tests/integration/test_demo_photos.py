@@ -2,16 +2,19 @@
 
 import asyncio
 import io
+import itertools
 import json
 import os
+import statistics
 
 import httpx
 import pytest
 from PIL import Image
 
+from smartsort.demo.embeddings import TWINS, distance, identity_of_name, of_face, of_identity
 from smartsort.demo.immich import DemoImmich
 from smartsort.demo.regions import Region, write_regions
-from smartsort.demo.samples import make_samples
+from smartsort.demo.samples import PEOPLE, make_samples
 from smartsort.demo.settings import DemoKey, DemoSettings
 from smartsort.demo.state import path_checksum
 
@@ -420,6 +423,35 @@ async def test_machine_learning_sees_in_a_preview_what_immich_saw(immich):
     assert close > 0.6
     assert far < 0.3
     assert (await immich.client.get("http://demo/ping")).text == "pong"
+
+
+@pytest.mark.parametrize("immich", [{"machine_learning": True, "people": PEOPLE}], indirect=True)
+async def test_recognition_goes_by_what_machine_learning_would_measure(immich):
+    """Whoever has a person is near one of their faces and nearer to none of somebody else; others are far."""
+    make_samples(immich.folder, 60, size=(320, 240))
+    await immich.scan()
+    state, recognition = immich.demo.state, immich.demo.recognition
+    known = [face for face in state.faces.values() if face.person_id is not None]
+    assert len(known) > 3 * len(PEOPLE)
+    for face in state.faces.values():
+        others = [(distance(*map(recognition.embedding, (face, o))), o) for o in known if o is not face]
+        near = [(far, other.person_id) for far, other in others if far <= 0.5]
+        assert near if face.person_id is not None else not near, face
+        if near:
+            assert min(near)[1] == face.person_id, face
+
+
+def test_embeddings_are_spread_like_those_of_real_faces():
+    twins = [of_identity(identity_of_name(name)) for name in TWINS]
+    assert distance(*twins) == pytest.approx(0.035)
+    people = [of_identity(f"name:{number}") for number in range(60)]
+    apart = [1 - distance(a, b) for a, b in itertools.combinations(people, 2)]
+    assert statistics.mean(apart) == pytest.approx(0, abs=0.01)
+    assert statistics.stdev(apart) == pytest.approx(0.09, abs=0.01)
+    faces = [of_face("name:1", str(pose), 0.4) for pose in range(60)]
+    alike = [1 - distance(a, b) for a, b in itertools.combinations(faces, 2)]
+    assert 0.5 < min(alike) < 0.65 < statistics.mean(alike) < 0.8 < max(alike) < 0.95
+    assert distance(of_face("name:1", "x", 0.1), people[1]) > distance(of_face("name:1", "x", 0.3), people[1])
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,11 @@ from collections import Counter
 import pytest
 from PIL import Image
 
+from smartsort.demo.embeddings import TWINS
 from smartsort.demo.pictures import are_copies, fingerprint, read_facts
 from smartsort.demo.portraits import portrait_jpeg
 from smartsort.demo.regions import face_regions
-from smartsort.demo.samples import BLACKLIST, PATTERN, SOURCES, WHITELIST, make_samples
+from smartsort.demo.samples import BLACKLIST, FAMILY, PATTERN, SOURCES, make_samples
 
 SIZE = (160, 120)
 
@@ -40,11 +41,13 @@ def test_one_round_holds_every_case(made):
         "duplicates",
         "unwanted_person",
         "unidentified",
+        "low_confidence",
         "multiple_faces",
     }
     assert kinds["newcomer"] >= 3
     assert min(kinds.values()) >= 1
-    assert {sample.person for sample in samples if sample.category == "faces"} == set(WHITELIST)
+    assert {sample.person for sample in samples if sample.category == "faces"} == set(FAMILY)
+    assert {sample.person for sample in samples if sample.kind == "twin"} == set(TWINS)
 
 
 def test_the_same_arguments_write_the_same_bytes(made, tmp_path):
@@ -102,6 +105,8 @@ def test_reasons_and_prefixes_belong_together(made):
         "multiple_faces": "multi_",
         "unknown_person": "unknown_",
         "not_in_whitelist": "notwhitelisted_",
+        "low_confidence": "lowconf_",
+        "low_margin": "lowconf_",
         "face_match_verified": "",
         "unreadable": "",
     }

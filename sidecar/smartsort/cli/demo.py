@@ -100,6 +100,7 @@ class _Demo:
         from smartsort.config import load_settings
         from smartsort.demo.immich import DemoImmich
         from smartsort.demo.run import demo_settings, fresh_folder, sidecar_settings
+        from smartsort.demo.server import DemoServer
         from smartsort.doctor.permissions import NEEDS
         from smartsort.listening import listen
         from smartsort.service import run
@@ -111,9 +112,14 @@ class _Demo:
         os.makedirs(os.path.join(root, "library"))
         await asyncio.to_thread(self._deliver, console, os.path.join(root, "inbox"))
         least = [need.permission for need in NEEDS]
-        demo = DemoImmich(demo_settings(root, self.profile, self.version, self.photos is not None, least))
-        async with demo.serve(port=0) as immich:
-            values = sidecar_settings(root, immich.url, demo.key, self.port, self.photos is not None)
+        own = self.photos is not None
+        # Similarities are measured on drawn faces only: of a real face the demo knows nothing but its name.
+        made = demo_settings(root, self.profile, self.version, own, least, machine_learning=not own)
+        demo = DemoImmich(made)
+        # The machine learning service has a port of its own, as beside a real Immich.
+        async with demo.serve() as immich, DemoServer(demo) as learning:
+            ml_url = None if own else learning.url
+            values = sidecar_settings(root, immich.url, demo.key, self.port, own, ml_url=ml_url)
             token = self.token
             if token is None:
                 token = await asyncio.to_thread(kept_token, root)

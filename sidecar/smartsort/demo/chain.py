@@ -47,6 +47,32 @@ class PhotoChain:
         engine.gates["FacialRecognitionQueueAll"] = self._nothing_blocks
         engine.refused = lambda job: faults.refuses(job.name)
 
+    def remember(self, path: str) -> None:
+        """Take in a photo that Immich has had for long: nothing is left to do, and its people have names."""
+        now = time.time()
+        with open(path, "rb") as file:
+            checksum = hashlib.file_digest(file, "sha1").digest()
+        owner_id = self._state.users[self._state.settings.library_owner].id
+        name = os.path.basename(path)
+        asset = self._state.add_asset(
+            Asset(
+                self._state.new_id(),
+                owner_id,
+                None,
+                f"/data/upload/{owner_id}/{name}",
+                path,
+                checksum,
+                os.stat(path).st_mtime_ns,
+                now,
+                now,
+                original_name=name,
+                thumbhash=base64.b64encode(checksum).decode(),
+                detection_finished_at=now,
+            )
+        )
+        self._read(asset)
+        self._recognition.take_names(asset, "machine-learning")
+
     def start(self, asset: Asset) -> None:
         """Let a new or changed photo run through everything."""
         asset.finished_at = None
@@ -61,6 +87,17 @@ class PhotoChain:
         asset = self._state.assets.get(job.data["id"])
         if asset is None:
             return
+        facts = self._read(asset)
+        if self._state.settings.people_from_regions and facts.size is not None:
+            self._recognition.import_faces(asset)
+        self._engine.add(
+            "storageTemplateMigration",
+            "StorageTemplateMigrationSingle",
+            {**_source(job), "id": asset.id},
+            job_id=asset.id,
+        )
+
+    def _read(self, asset: Asset) -> PictureFacts:
         facts = PictureFacts(None)
         with contextlib.suppress(OSError):
             if asset.kind == "IMAGE":
@@ -75,14 +112,7 @@ class PhotoChain:
         asset.regions = facts.regions
         asset.has_metadata = True
         asset.updated_at = time.time()
-        if self._state.settings.people_from_regions and facts.size is not None:
-            self._recognition.import_faces(asset)
-        self._engine.add(
-            "storageTemplateMigration",
-            "StorageTemplateMigrationSingle",
-            {**_source(job), "id": asset.id},
-            job_id=asset.id,
-        )
+        return facts
 
     def _migrate(self, job: Job) -> None:
         if job.data.get("source") in {"upload", "copy"}:

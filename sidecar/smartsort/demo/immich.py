@@ -16,6 +16,7 @@ from smartsort.demo.jobs import JobEngine
 from smartsort.demo.ml import MachineLearning
 from smartsort.demo.previews import Previews
 from smartsort.demo.recognition import Recognition
+from smartsort.demo.samples import make_album
 from smartsort.demo.scanning import LibraryScanner
 from smartsort.demo.settings import DemoSettings
 from smartsort.demo.state import DemoState
@@ -74,6 +75,10 @@ class DemoImmich:
     @asynccontextmanager
     async def running(self) -> AsyncIterator["DemoImmich"]:
         """Run what goes on without requests (the watcher), and put everything away at the end."""
+        if self.settings.machine_learning:
+            folder = self.state.upload_folder()
+            for path in await asyncio.to_thread(make_album, folder, self.settings.people):
+                self.chain.remember(path)
         watcher = asyncio.create_task(self.scanner.watch()) if self.settings.watch_libraries else None
         try:
             yield self

@@ -46,7 +46,10 @@ class Library:
 
 @dataclass(slots=True)
 class Face:
-    """A face on an asset. `identity` is whose face it really is, which the API never tells."""
+    """A face on an asset. `identity` is whose face it really is, which the API never tells.
+
+    `pose` says how it was photographed: the same for every copy of a picture.
+    """
 
     id: str
     asset_id: str
@@ -55,6 +58,7 @@ class Face:
     identity: str
     source_type: SourceType = "machine-learning"
     person_id: str | None = None
+    pose: str = ""
 
 
 @dataclass(slots=True)

@@ -68,6 +68,8 @@ _KNOWN_LOOKS = {
     "Amara Okafor": Look(SKINS[5], HAIRS[0], "curly", EYES[3], earrings=True),
     "Lukas Müller": Look(SKINS[0], HAIRS[3], "short", EYES[0], glasses=True, round_face=True),
     "Victor Grey": Look(SKINS[2], HAIRS[5], "bald", EYES[3], beard=True, glasses=True),
+    "Lina Berg": Look(SKINS[1], HAIRS[2], "long", EYES[1], freckles=True, round_face=True),
+    "Mira Berg": Look(SKINS[1], HAIRS[2], "long", EYES[1], freckles=True, round_face=True),
     "Nadia": Look(SKINS[3], HAIRS[0], "bun", EYES[2], earrings=True),
 }
 

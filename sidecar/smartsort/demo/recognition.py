@@ -1,16 +1,15 @@
 """Who is who: faces from regions, and Immich's clustering of faces into people."""
 
-import hashlib
 import logging
 import time
 from collections.abc import Iterable
 
 from smartsort.demo import embeddings
 from smartsort.demo.jobs import Job, JobEngine
-from smartsort.demo.models import Asset, Box, Face, Person
+from smartsort.demo.models import Asset, Box, Face, Person, SourceType
 from smartsort.demo.pictures import preview_size
 from smartsort.demo.regions import Region
-from smartsort.demo.state import DemoState, Likes, identity_of_name
+from smartsort.demo.state import DemoState
 
 log = logging.getLogger(__name__)
 # Two boxes that share more than this part of their common area are one face.
@@ -28,13 +27,17 @@ class Recognition:
         """Make faces and people of the named regions, as Immich's face import does."""
         for face_id in [f for f in asset.face_ids if self._state.faces[f].source_type == "exif"]:
             self._state.remove_face(face_id)
+        self.take_names(asset, "exif")
+
+    def take_names(self, asset: Asset, source_type: SourceType) -> None:
+        """Give each region of a photo that has a name a face and the person of that name."""
         for region in asset.regions:
             if not region.name or is_stranger(region.name):
                 continue
             person = self._state.person_named(asset.owner_id, region.name)
             if person is None:
                 person = self._state.add_person(asset.owner_id, region.name)
-            face = self._face(asset, region, "exif")
+            face = self._face(asset, region, source_type)
             face.person_id = person.id
             self._state.add_face(face)
             if person.feature_face_id is None and person.anchor is None:
@@ -55,7 +58,7 @@ class Recognition:
                 fresh.append(face)
             else:
                 kept.add(match.id)
-                self._state.reidentify(match, face.identity)
+                self._state.reidentify(match, face)
         for face in old:
             if face.id not in kept and face.source_type == "machine-learning":
                 self._state.remove_face(face.id)
@@ -126,9 +129,8 @@ class Recognition:
                 asset.finished_at = asset.last_face_job_at
 
     def embedding(self, face: Face) -> tuple[float, ...]:
-        return embeddings.of_face(
-            face.identity, f"{self._state.assets[face.asset_id].checksum.hex()}:{face.box}"
-        )
+        height = (face.box[3] - face.box[1]) / max(1, face.image_size[1])
+        return embeddings.of_face(face.identity, face.pose, height)
 
     def feature_embedding(self, person: Person) -> tuple[float, ...] | None:
         """The embedding of the face a person is shown with, which Immich orders people by."""
@@ -147,14 +149,9 @@ class Recognition:
 
     def _look_up(self, face: Face, asset: Asset, *, deferred: bool) -> bool:
         state = self._state
-        anchored = state.anchored_person(asset.owner_id, face.identity)
-        likes = state.likes(face)
-        alike = len(likes.face_ids)
-        person_id = self._closest(face, likes) or (anchored.id if anchored is not None else None)
-        is_core = (
-            alike >= state.settings.min_faces or anchored is not None
-        ) and asset.visibility == "timeline"
-        if state.settings.min_faces > 1 and alike == 1 and anchored is None:
+        alike, person_id = self._near(face)
+        is_core = alike >= state.settings.min_faces and asset.visibility == "timeline"
+        if state.settings.min_faces > 1 and alike == 1:
             return False
         if not is_core and not deferred:
             self._engine.add("facialRecognition", "FacialRecognition", {"id": face.id, "deferred": True})
@@ -167,20 +164,34 @@ class Recognition:
             state.assign(face, person_id)
         return False
 
-    def _closest(self, face: Face, likes: Likes) -> str | None:
-        """The person of the nearest face of this identity that has one."""
-        if len(likes.people) <= 1:
-            return next(iter(likes.people), None)
-        mine = self.embedding(face)
-        assigned = (f for f in map(self._state.faces.__getitem__, likes.face_ids) if f.person_id is not None)
-        nearest = min(assigned, key=lambda other: embeddings.distance(mine, self.embedding(other)))
-        return nearest.person_id
+    def _near(self, face: Face) -> tuple[int, str | None]:
+        """How many faces are near enough to a face, itself included, and the person of the nearest.
+
+        Counts no further than it matters while all of them are one person's.
+        """
+        state, mine = self._state, self.embedding(face)
+        likes, enough = state.likes(face), state.settings.min_faces
+        count, nearest, person_id = 0, embeddings.MAX_DISTANCE, None
+        for identity, person in state.anchored(face):
+            far = embeddings.distance(mine, embeddings.of_identity(identity))
+            if far <= nearest:
+                count, nearest, person_id = enough, far, person.id
+        for other in map(state.faces.__getitem__, likes.face_ids):
+            far = embeddings.distance(mine, self.embedding(other))
+            if far > embeddings.MAX_DISTANCE:
+                continue
+            count += 1
+            if other.person_id is not None and far <= nearest:
+                nearest, person_id = far, other.person_id
+            if count >= enough and len(likes.people) <= 1 and (person_id is not None or not likes.people):
+                break
+        return count, person_id
 
     def _feature(self, person: Person, face: Face) -> None:
         person.feature_face_id = face.id
         self._engine.add("thumbnailGeneration", "PersonGenerateThumbnail", {"id": person.id}, first=True)
 
-    def _face(self, asset: Asset, region: Region, source_type: str) -> Face:
+    def _face(self, asset: Asset, region: Region, source_type: SourceType) -> Face:
         size = upright_preview_size(asset)
         upright = region.upright(asset.orientation)
         box = (
@@ -195,7 +206,8 @@ class Recognition:
             box,
             size,
             region_identity(region, asset),
-            "exif" if source_type == "exif" else "machine-learning",
+            source_type,
+            pose=_place(region),
         )
 
 
@@ -207,9 +219,12 @@ def upright_preview_size(asset: Asset) -> tuple[int, int]:
 def region_identity(region: Region, asset: Asset) -> str:
     """Whose face a region shows; without a name somebody's who is on this picture and its copies only."""
     if region.name:
-        return identity_of_name(region.name)
-    place = f"{region.left:.4f} {region.top:.4f} {region.width:.4f} {asset.size}"
-    return "nobody:" + hashlib.sha1(place.encode(), usedforsecurity=False).hexdigest()
+        return embeddings.identity_of_name(region.name)
+    return f"nobody:{_place(region)} {asset.size}"
+
+
+def _place(region: Region) -> str:
+    return f"{region.left:.4f} {region.top:.4f} {region.width:.4f} {region.height:.4f}"
 
 
 def is_stranger(name: str) -> bool:

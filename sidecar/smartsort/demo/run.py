@@ -43,6 +43,8 @@ def demo_settings(
     version: str,
     people_from_regions: bool,
     permissions: Sequence[str] = ("all",),
+    *,
+    machine_learning: bool = False,
 ) -> DemoSettings:
     """A demo Immich that sees the library of `root` read-only under another path, with one key to it."""
     return DemoSettings(
@@ -52,11 +54,17 @@ def demo_settings(
         keys=(DemoKey(permissions=tuple(permissions)),),
         people=() if people_from_regions else PEOPLE,
         people_from_regions=people_from_regions,
+        machine_learning=machine_learning,
     )
 
 
-def sidecar_settings(root: str, url: str, key: str, port: int, own_photos: bool) -> dict[str, object]:
-    """Settings of the sidecar for the demo. People's own photos are sorted for everybody on them."""
+def sidecar_settings(
+    root: str, url: str, key: str, port: int, own_photos: bool, *, ml_url: str | None = None
+) -> dict[str, object]:
+    """Settings of the sidecar for the demo. People's own photos are sorted for everybody on them.
+
+    With `ml_url`, the address of the demo's machine learning service, it measures and looks for near copies.
+    """
     values: dict[str, object] = {
         "root": root,
         "immich.url": url,
@@ -68,6 +76,8 @@ def sidecar_settings(root: str, url: str, key: str, port: int, own_photos: bool)
     }
     if not own_photos:
         values |= {"whitelist": list(WHITELIST), "blacklist": list(BLACKLIST)}
+    if ml_url is not None:
+        values |= {"immich.ml_url": ml_url, "deduplication.near_duplicates": True}
     return values
 
 
@@ -75,7 +85,7 @@ def sidecar_settings(root: str, url: str, key: str, port: int, own_photos: bool)
 class Delivery:
     """A file put into the inbox, and where it should end up; `expected` None means: anywhere but lost.
 
-    Of a photo and its exact copy (`copy_of`) whichever is accepted second is the duplicate.
+    Of a photo and its copy (`copy_of`) whichever is accepted second is the duplicate.
     """
 
     path: str
@@ -101,10 +111,7 @@ def deliver_samples(inbox: str, count: int, seed: int) -> Iterator[Delivery]:
 
 def _delivery(sample: Sample, by_path: Mapping[str, Sample]) -> Delivery:
     original = by_path.get(sample.copy_of or "")
-    if sample.kind == "near_copy" and original is not None:
-        # Another file with the same face on it: only a comparison of pictures could tell.
-        return Delivery(sample.path, _folder(original))
-    if sample.kind == "exact_copy" and original is not None:
+    if original is not None:
         return Delivery(sample.path, _folder(original), original.path)
     return Delivery(sample.path, _folder(sample))
 

@@ -3,7 +3,7 @@
 import io
 import os
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -11,11 +11,13 @@ from typing import Literal
 from PIL import ExifTags, Image, ImageDraw
 
 from smartsort.demo import jpeg
+from smartsort.demo.embeddings import TWINS
 from smartsort.demo.portraits import MOODS, SHIRTS, draw_person, look_of
 from smartsort.demo.regions import Region, region_xmp
 from smartsort.demo.scenes import draw_scene
 
-WHITELIST = ("John Doe", "Sarah Smith", "Zoë", "李雷", "Amara Okafor")
+FAMILY = ("John Doe", "Sarah Smith", "Zoë", "李雷", "Amara Okafor")
+WHITELIST = (*FAMILY, *TWINS)
 NOT_WHITELISTED = "Lukas Müller"
 BLACKLIST = ("Victor Grey",)
 # Named in the demo Immich beforehand.
@@ -23,9 +25,12 @@ PEOPLE = (*WHITELIST, NOT_WHITELISTED, *BLACKLIST)
 NEWCOMER = "Nadia"
 SOURCES = ("instagram", "phone", "whatsapp")
 SIZE = (800, 600)
+_ALBUM_SIZE = (400, 300)
 
 Kind = Literal[
     "single",
+    "far",
+    "twin",
     "sidecar",
     "not_whitelisted",
     "blacklisted",
@@ -41,7 +46,9 @@ Kind = Literal[
     "truncated",
     "text",
 ]
-Category = Literal["faces", "duplicates", "unwanted_person", "unidentified", "multiple_faces"]
+Category = Literal[
+    "faces", "duplicates", "unwanted_person", "unidentified", "low_confidence", "multiple_faces"
+]
 
 # One round of sixty. Copies are of photos earlier in the same round.
 PATTERN: tuple[Kind, ...] = (
@@ -57,18 +64,23 @@ PATTERN: tuple[Kind, ...] = (
     "newcomer",
     "near_copy",
     "group",
-    *("single",) * 5,
+    *("single",) * 3,
+    "far",
+    "twin",
     "sidecar",
     "stranger",
     "empty",
     "nobody",
     "stranger_group",
-    *("single",) * 5,
+    *("single",) * 4,
+    "twin",
     "not_whitelisted",
     "newcomer",
     "truncated",
     "blacklisted_group",
-    *("single",) * 5,
+    *("single",) * 3,
+    "far",
+    "twin",
     "stranger",
     "exact_copy",
     "near_copy",
@@ -84,6 +96,13 @@ PATTERN: tuple[Kind, ...] = (
 )
 
 
+_Range = tuple[float, float]
+# Heights of heads, as shares of the picture.
+_PORTRAIT: _Range = (0.72, 0.78)
+_HEAD: _Range = (0.42, 0.56)
+_HEADS: dict[Kind, _Range] = {"far": (0.07, 0.085), "twin": _PORTRAIT}
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """A sample photo and its way.
@@ -91,8 +110,8 @@ class Sample:
     `path` is relative to the folder. With `WHITELIST`, `BLACKLIST`, one face allowed, and `PEOPLE` known to
     Immich it belongs into `category` (`faces` means `faces/<person>/`), there with `prefix` before its name,
     for `reason`. `people` are the names on it, "" for somebody without one. `copy_of` is the path of the
-    photo this one repeats: whichever of the two comes second is the duplicate. Near copies are found by
-    Immich only, so not with the demo's `instant` profile, where they end up as their original does.
+    photo this one repeats: whichever of the two comes second is the duplicate. Without machine learning to
+    measure them, photos of low confidence are filed under `person`.
     """
 
     path: str
@@ -146,6 +165,26 @@ def iter_samples(
         yield sample, os.path.join(folder, sample.path)
 
 
+def make_album(folder: str | os.PathLike[str], people: Iterable[str]) -> list[str]:
+    """Write photos of each of these people alone, a close portrait first, and return their paths.
+
+    Twins have nothing but close portraits, so that smartsort knows both of them equally well.
+    """
+    made = []
+    for name in people:
+        other = _PORTRAIT if name in TWINS else _HEAD
+        for number, head in enumerate((_PORTRAIT, other, other)):
+            rng = random.Random(f"album:{name}:{number}")
+            drawing = _drawing([name], _ALBUM_SIZE, rng, head)
+            packet = region_xmp([Region(name, *box) for box in drawing.boxes], *_ALBUM_SIZE)
+            taken = datetime(2019 + number, rng.randint(1, 12), rng.randint(1, 28), 15, tzinfo=UTC)
+            path = os.path.join(folder, f"{name} {number + 1}.jpg")
+            with open(path, "wb") as file:
+                file.write(jpeg.with_xmp(_with_exif(drawing.content, taken), packet))
+            made.append(path)
+    return made
+
+
 @dataclass(frozen=True, slots=True)
 class _Drawing:
     """A picture's JPEG bytes without metadata, and where the faces on it are."""
@@ -186,7 +225,7 @@ class _Studio:
 
     def _photo(self, index: int, kind: Kind, path: str) -> Sample:
         people, names = _cast(index, kind, random.Random(f"cast:{self._seed}:{self._drawn_as(index)}"))
-        drawing = self._draw(index, people)
+        drawing = self._draw(index, people, _HEADS.get(kind, _HEAD))
         regions = [Region(name, *box) for name, box in zip(names, drawing.boxes, strict=True)]
         taken = datetime(2024, 1, 1, 9, tzinfo=UTC) + timedelta(hours=7 * index, seconds=self._seed % 3600)
         content = _with_exif(drawing.content, taken)
@@ -229,10 +268,10 @@ class _Studio:
         self._write(path, content, taken)
         return Sample(path, kind, "unidentified", "unreadable")
 
-    def _draw(self, index: int, people: Sequence[str]) -> _Drawing:
+    def _draw(self, index: int, people: Sequence[str], head: _Range = _HEAD) -> _Drawing:
         key = self._drawn_as(index)
         if key not in self._drawings:
-            drawing = _drawing(people, self._size, random.Random(f"drawing:{self._seed}:{key}"))
+            drawing = _drawing(people, self._size, random.Random(f"drawing:{self._seed}:{key}"), head)
             if not self._reuse:
                 return drawing
             self._drawings[key] = drawing
@@ -254,8 +293,10 @@ def _cast(index: int, kind: Kind, rng: random.Random) -> tuple[list[str], list[s
     """Who is drawn, and what their regions are called."""
     turn = index // len(PATTERN)
     stranger = f"stranger {index}"
-    if kind == "single":
-        people = [WHITELIST[index % len(WHITELIST)]]
+    if kind in ("single", "far"):
+        people = [FAMILY[index % len(FAMILY)]]
+    elif kind == "twin":
+        people = [TWINS[index % len(TWINS)]]
     elif kind == "sidecar":
         people = [WHITELIST[0]]
     elif kind == "not_whitelisted":
@@ -272,7 +313,7 @@ def _cast(index: int, kind: Kind, rng: random.Random) -> tuple[list[str], list[s
     elif kind == "stranger_group":
         people = [WHITELIST[2], stranger]
     elif kind == "group":
-        people = rng.sample(WHITELIST, rng.randint(2, 4))
+        people = rng.sample(FAMILY, rng.randint(2, 4))
     else:
         people = []
     return people, list(people)
@@ -288,12 +329,17 @@ def _verdict(path: str, kind: Kind, people: list[str], names: list[str]) -> Samp
         return Sample(path, kind, "multiple_faces", "multiple_faces", "multi_", None, shown)
     if people[0] == NOT_WHITELISTED:
         return Sample(path, kind, "unidentified", "not_in_whitelist", "notwhitelisted_", people[0], shown)
+    if kind in ("far", "twin"):
+        reason = "low_confidence" if kind == "far" else "low_margin"
+        return Sample(path, kind, "low_confidence", reason, "lowconf_", people[0], shown)
     if people[0] in WHITELIST:
         return Sample(path, kind, "faces", "face_match_verified", "", people[0], shown)
     return Sample(path, kind, "unidentified", "unknown_person", "unknown_", None, shown)
 
 
-def _drawing(people: Sequence[str], size: tuple[int, int], rng: random.Random) -> _Drawing:
+def _drawing(
+    people: Sequence[str], size: tuple[int, int], rng: random.Random, head_height: _Range = _HEAD
+) -> _Drawing:
     """Draw at twice the size, which smooths every edge when it is scaled down."""
     width, height = size[0] * 2, size[1] * 2
     canvas = draw_scene((width, height), rng)
@@ -301,7 +347,7 @@ def _drawing(people: Sequence[str], size: tuple[int, int], rng: random.Random) -
     boxes: list[tuple[float, float, float, float]] = []
     for number, name in enumerate(people):
         share = width / len(people)
-        head = min(height * rng.uniform(0.42, 0.56), share * 0.62)
+        head = min(height * rng.uniform(*head_height), share * 0.62)
         middle_x = round(share * (number + 0.5 + rng.uniform(-0.12, 0.12)))
         middle_y = round(height * rng.uniform(0.42, 0.56))
         left, top, right, bottom = draw_person(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class DemoServer:
     """A demo Immich that listens. `url` is its address without `/api`."""
 
-    def __init__(self, demo: DemoImmich, host: str, port: int) -> None:
+    def __init__(self, demo: DemoImmich, host: str = "127.0.0.1", port: int = 0) -> None:
         self.demo = demo
         self._socket = listen(host, port)
         shown = host if host not in ("", "0.0.0.0") else "127.0.0.1"

@@ -29,7 +29,8 @@ class DemoSettings:
     whose region carries one of these names is recognised at once, any other name has to gather `min_faces`
     faces first. With `people_from_regions` every name in a region becomes a person, as with Immich's face
     import. `library_read_only` means that deleting an asset for good leaves its file. `duplicates` None means
-    that they are looked for in every profile but `instant`.
+    that they are looked for in every profile but `instant`. With `machine_learning` it answers as that
+    service too, and `people` have photos from before the demo began for others to be compared with.
     """
 
     version: str = "3.1.0"

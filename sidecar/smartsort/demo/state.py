@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from smartsort.demo.embeddings import identity_of_name, relatives
 from smartsort.demo.models import Album, ApiKey, Asset, Face, Library, Person, User
 from smartsort.demo.settings import DemoKey, DemoSettings
 from smartsort.demo.versions import VERSIONS
@@ -29,7 +30,7 @@ EXCLUSION_PATTERNS = (
 
 @dataclass(slots=True)
 class Likes:
-    """The faces of one identity, and how many of them each person has."""
+    """The faces of one identity and its relatives, and how many of them each person has."""
 
     face_ids: dict[str, None] = field(default_factory=dict)
     people: Counter[str] = field(default_factory=Counter)
@@ -51,7 +52,7 @@ class DemoState:
         self.albums: dict[str, Album] = {}
         self._by_checksum: dict[tuple[str, bytes], str] = {}
         self._by_path: dict[tuple[str, str], str] = {}
-        self._likes: defaultdict[tuple[str, str], Likes] = defaultdict(Likes)
+        self._likes: defaultdict[tuple[str, tuple[str, ...]], Likes] = defaultdict(Likes)
         self._by_person: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self._anchors: dict[tuple[str, str], str] = {}
         self._upload_folder: tempfile.TemporaryDirectory[str] | None = None
@@ -59,7 +60,7 @@ class DemoState:
             self._add_user(role)
         for key in settings.keys:
             self.add_key(key)
-        for name in settings.people:
+        for name in () if settings.machine_learning else settings.people:
             self.add_person(self.users[settings.library_owner].id, name, anchored=True)
         if settings.import_paths:
             self.add_library(
@@ -197,23 +198,24 @@ class DemoState:
             self._by_person[person_id][face.id] = None
             people[person_id] += 1
 
-    def reidentify(self, face: Face, identity: str) -> None:
-        """The picture under a face changed: somebody else is to be seen at its place."""
-        if face.identity == identity:
+    def reidentify(self, face: Face, seen: Face) -> None:
+        """The picture under a face changed: `seen` is at its place now, maybe somebody else."""
+        face.pose = seen.pose
+        if face.identity == seen.identity:
             return
         person_id = face.person_id
         self.assign(face, None)
         self._likes[self._like_key(face)].face_ids.pop(face.id, None)
-        face.identity = identity
+        face.identity = seen.identity
         self._likes[self._like_key(face)].face_ids[face.id] = None
         self.assign(face, person_id)
 
     def likes(self, face: Face) -> Likes:
-        """The faces of the same identity and owner, this one included."""
+        """The faces of the same owner that can be near this one, itself included."""
         return self._likes[self._like_key(face)]
 
-    def _like_key(self, face: Face) -> tuple[str, str]:
-        return self.assets[face.asset_id].owner_id, face.identity
+    def _like_key(self, face: Face) -> tuple[str, tuple[str, ...]]:
+        return self.assets[face.asset_id].owner_id, relatives(face.identity)
 
     def faces_of_person(self, person_id: str) -> Iterator[Face]:
         return (self.faces[face_id] for face_id in self._by_person[person_id])
@@ -228,8 +230,13 @@ class DemoState:
             self._anchors[owner_id, person.anchor] = person.id
         return person
 
-    def anchored_person(self, owner_id: str, identity: str) -> Person | None:
-        return self.people.get(self._anchors.get((owner_id, identity), ""))
+    def anchored(self, face: Face) -> Iterator[tuple[str, Person]]:
+        """The people Immich knew before who can be near a face, each with the identity it knew."""
+        owner_id, identities = self._like_key(face)
+        for identity in identities:
+            person = self.people.get(self._anchors.get((owner_id, identity), ""))
+            if person is not None:
+                yield identity, person
 
     def person_named(self, owner_id: str, name: str) -> Person | None:
         """The oldest person of that name, compared without case as Immich's face import does."""
@@ -270,7 +277,3 @@ class DemoState:
 def path_checksum(path: str) -> bytes:
     """The checksum of an external asset: of its path, never of its content."""
     return hashlib.sha1(b"path:" + os.fsencode(path), usedforsecurity=False).digest()
-
-
-def identity_of_name(name: str) -> str:
-    return "name:" + " ".join(name.casefold().split())
