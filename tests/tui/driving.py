@@ -36,7 +36,7 @@ async def driving(
     app.animation_level = "none"
     async with app.run_test(size=size) as pilot:
         yield pilot
-    assert app.mishaps == []
+    assert not app.mishaps, app.mishaps
 
 
 async def until(pilot: Pilot[None], so: Callable[[], object], what: str, seconds: float = 30) -> None:

@@ -34,6 +34,8 @@ class FakeServer:
         self.fault = ""
         """`html`, `503`, `garbage`, `drop_bulk` or nothing."""
         self.fail_paths: set[str] = set()
+        self.arriving = False
+        """A photo comes into the queue twenty times a second."""
         self.stopping = False
         self.waiting = 0
         """Requests whose answer is held back."""
@@ -100,6 +102,8 @@ class FakeServer:
             last = sidecar.events[-1].id if sidecar.events else 0
         yield f"event: status\ndata: {sidecar.status().model_dump_json()}\n\n".encode()
         while not self.stopping:
+            if self.arriving:
+                sidecar.arrive()
             for event in [event for event in sidecar.events if event.id > last]:
                 last = event.id
                 yield f"id: {event.id}\nevent: {event.kind}\ndata: {event.model_dump_json()}\n\n".encode()

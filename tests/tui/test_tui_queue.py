@@ -180,3 +180,38 @@ def test_positions_and_ids_always_agree(steps: list[tuple[int, bool]], look: int
         row = queue.row(look)
         assert row is not None
         assert queue.position_of(row.id) == look
+
+
+def test_more_new_items_than_one_answer_holds_leave_no_gap() -> None:
+    pages, queue = Pages(range(1, 301)), Queue()
+    pages.fill(queue, 0, 299)
+    pages.items = sorted([*pages.items, *range(301, 301 + 3 * PAGE_SIZE)], reverse=True)
+    queue.merge_head(pages.answer(Wanted(None, None)))
+    assert queue.total == len(pages.items)
+    pages.fill(queue, 0, len(pages.items) - 1)
+    assert ids(queue) == pages.items
+
+
+def test_counts_leave_out_what_is_on_its_way_in_every_number() -> None:
+    queue = Queue()
+    page = Pages([1, 2, 3]).answer(Wanted(None, None))
+    page.counts = {"unidentified": 3}
+    queue.accept(Wanted(None, None), page)
+    row = queue.row(0)
+    assert row is not None
+    page.counts = {row.category: 3}
+    queue.take(row.id)
+    queue.merge_head(page)
+    assert (queue.total, queue.counts) == (2, {row.category: 2})
+
+
+def test_an_item_brought_back_by_somebody_is_listed_again() -> None:
+    pages, queue = Pages([1, 2, 3]), Queue()
+    pages.fill(queue, 0, 2)
+    queue.take(3)
+    queue.confirm(3)
+    queue.merge_head(pages.answer(Wanted(None, None)))
+    assert ids(queue) == [2, 1]
+    queue.is_back(3)
+    queue.merge_head(pages.answer(Wanted(None, None)))
+    assert ids(queue) == [3, 2, 1]

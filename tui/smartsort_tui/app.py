@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -20,6 +21,7 @@ from smartsort_tui import themes
 from smartsort_tui.api import ApiProblem, Client, Unreachable
 from smartsort_tui.background import stopped, work
 from smartsort_tui.clock import Clock, now
+from smartsort_tui.keyboard import Keyboard
 from smartsort_tui.live import Link, happenings
 from smartsort_tui.screens.area import AREAS
 from smartsort_tui.settings import Settings
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
 
 # Groups of work that must not be cut off by leaving.
-UNFINISHED = ("decisions", "undo", "save", "lists", "switch", "export")
+UNFINISHED = ("decisions", "undo", "undo-many", "save", "lists", "switch", "export")
 LEAVING_SECONDS = 15.0
 _FUNCTION_KEY = re.compile(r"f\d{1,2}")
 
@@ -102,6 +104,7 @@ class SmartsortApp(App[None]):
         self.link = Link("connecting")
         self.status: Status | None = None
         self.mishaps: list[BaseException] = []
+        self.keyboard = Keyboard(self)
         self._is_leaving = False
         self._transport = transport
         self.link_changed: Signal[Link] = Signal(self, "link")
@@ -125,6 +128,12 @@ class SmartsortApp(App[None]):
         await stopped(self.workers)
         if self.client is not None:
             await self.client.aclose()
+
+    async def on_event(self, event: events.Event) -> None:
+        """Take in what a person does one at a time; see `smartsort_tui.keyboard`."""
+        comes_in = isinstance(event, (events.InputEvent, events.Paste)) and not event.is_forwarded
+        if not comes_in or self.keyboard.admits(event):
+            await super().on_event(event)
 
     # --- the connection ---------------------------------------------------------------------
 
@@ -236,7 +245,10 @@ class SmartsortApp(App[None]):
 
     def _runner(self, action: str, node: Any) -> Callable[[], None]:
         def run() -> None:
-            self.call_later(self.run_action, action, node)
+            # The palette lay over what the command is for: it counts when the palette itself was seen.
+            if self.keyboard.has_seen():
+                self.keyboard.is_meant()
+                self.call_later(self.run_action, action, node)
 
         return run
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from smartsort.api.schemas.decisions import Approve, BulkApprove, Selection
 from smartsort.api.schemas.people import PersonChoice
-from smartsort.api.schemas.review import ReviewItem
+from smartsort.api.schemas.review import QueueItem, ReviewItem
 from smartsort.api.schemas.shapes import CategoryName
 from smartsort_tui import wording
 from smartsort_tui.queue import Taken
@@ -57,6 +57,13 @@ def approve_as(choices: Sequence[PersonChoice], face: str | None) -> Decision:
     if len(choices) == 1:
         return Decision("approve", Approve(person=choices[0], face=face), who)
     return Decision("approve", Approve(people=list(choices)), who)
+
+
+def suggested_id(shown: QueueItem) -> str | None:
+    """The person the photo is filed under without a choice; None when it has to be chosen."""
+    if isinstance(shown, ReviewItem):
+        return shown.suggestions[0].person.id if shown.suggestions else None
+    return shown.suggested_person_id
 
 
 def suggested(item: ReviewItem, number: int, chosen_face: int | None) -> Decision | None:

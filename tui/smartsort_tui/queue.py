@@ -56,13 +56,18 @@ class Queue:
         self._complete = False
         self._total = 0
         self._gone: set[int] = set()
-        self._unconfirmed: set[int] = set()
+        self._unconfirmed: dict[int, str | None] = {}
 
     # --- reading ----------------------------------------------------------------------------
 
     def __len__(self) -> int:
         known = self._starts[-1]
         return known if self._complete else max(known, self._total)
+
+    @property
+    def total(self) -> int:
+        """How many wait as far as is known: the one number that is shown anywhere."""
+        return self._total
 
     @property
     def is_loaded(self) -> bool:
@@ -124,8 +129,7 @@ class Queue:
 
     def accept(self, wanted: Wanted, answer: ReviewPage) -> None:
         """Take in a page that was fetched because it was wanted."""
-        self.counts = dict(answer.counts)
-        self._total = max(0, answer.total - len(self._unconfirmed))
+        self._take_counts(answer)
         rows = {row.id: row for row in answer.items if row.id not in self._gone}
         if wanted.page is not None:
             self._accept_again(wanted.page, rows, answer.next_cursor)
@@ -141,21 +145,31 @@ class Queue:
 
     def merge_head(self, answer: ReviewPage) -> int:
         """Put items that are new since at the front; returns how many."""
-        self.counts = dict(answer.counts)
         if not self._pages:
             self.accept(Wanted(None, None), answer)
             return self.known
+        self._take_counts(answer)
         # The answer is newest first, so what stands before the first known item is new.
-        above = takewhile(lambda row: self.position_of(row.id) is None, answer.items)
+        above = list(takewhile(lambda row: self.position_of(row.id) is None, answer.items))
         fresh = [row for row in above if row.id not in self._gone]
+        if len(above) == len(answer.items) and answer.next_cursor is not None:
+            # More have come than an answer holds: those between are asked for when they are in sight.
+            first = self._pages[0]
+            first.cursor = answer.next_cursor
+            self._rows.pop(first, None)
+            self._pages.insert(0, Page(None))
+            self._rows[self._pages[0]] = {}
         if fresh:
             page = self._pages[0]
             page.ids = array("q", [row.id for row in fresh]) + page.ids
             if page in self._rows:
                 self._rows[page].update({row.id: row for row in fresh})
-        self._total = max(0, answer.total - len(self._unconfirmed))
         self._count()
         return len(fresh)
+
+    def set_total(self, total: int) -> None:
+        """Take over a newer count of what the filter matches."""
+        self._total = total
 
     def replace(self, row: QueueItem) -> None:
         """Show a row as it now is."""
@@ -185,15 +199,14 @@ class Queue:
         row = self.row(position)
         self._remove(position)
         self._gone.add(item)
-        self._unconfirmed.add(item)
+        self._unconfirmed[item] = row.category if row is not None else None
         self._total = max(0, self._total - 1)
-        if row is not None and row.category in self.counts:
-            self.counts[row.category] = max(0, self.counts[row.category] - 1)
+        self._less(self._unconfirmed[item])
         return Taken(item, row, position)
 
     def confirm(self, item: int) -> None:
         """The sidecar agrees that the item is gone."""
-        self._unconfirmed.discard(item)
+        self._unconfirmed.pop(item, None)
 
     def defer(self, taken: Taken) -> None:
         """The sidecar has put an item off: it comes last, now if the end is known, else with its page."""
@@ -209,10 +222,14 @@ class Queue:
                 self._rows.pop(last, None)
             self._count()
 
+    def is_back(self, item: int) -> None:
+        """Somebody has brought an item back that was decided here: it may be listed again."""
+        self._gone.discard(item)
+
     def put_back(self, taken: Taken) -> int:
         """Put an item back where it stood; returns its position now."""
         self._gone.discard(taken.item)
-        self._unconfirmed.discard(taken.item)
+        self._unconfirmed.pop(taken.item, None)
         if (position := self.position_of(taken.item)) is not None:
             self._remove(position)
         else:
@@ -242,6 +259,17 @@ class Queue:
         if taken.row is not None:
             self.counts[taken.row.category] = self.counts.get(taken.row.category, 0) + 1
 
+    def _take_counts(self, answer: ReviewPage) -> None:
+        """The sidecar's counts, without what is decided here and on its way."""
+        self.counts = dict(answer.counts)
+        self._total = max(0, answer.total - len(self._unconfirmed))
+        for category in self._unconfirmed.values():
+            self._less(category)
+
+    def _less(self, category: str | None) -> None:
+        if category in self.counts:
+            self.counts[category] = max(0, self.counts[category] - 1)
+
     # --- the inside -------------------------------------------------------------------------
 
     def _locate(self, position: int) -> tuple[Page, int] | None:
@@ -266,6 +294,9 @@ class Queue:
         old = set(page.ids)
         order = list(rows)
         covered = max((place for place, item in enumerate(order) if item in old), default=-1)
+        if covered < 0 and next_cursor is not None:
+            # A gap: all of the answer lies before what is known.
+            covered = len(order) - 1
         later: list[int] = []
         if next_cursor is not None:
             # The page has grown beyond one answer: the rest becomes a page of its own.

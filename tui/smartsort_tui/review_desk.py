@@ -100,6 +100,11 @@ class Desk:
             self.queue.distrust(position)
             self.queue.merge_head(page)
 
+    def is_back(self, photo: int) -> None:
+        """A photo decided here was brought back, whoever did it."""
+        self.own_photos.discard(photo)
+        self.queue.is_back(photo)
+
     # --- items ------------------------------------------------------------------------------
 
     def item(self, item: int) -> ReviewItem | None:

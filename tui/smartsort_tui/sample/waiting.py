@@ -49,6 +49,13 @@ class SampleQueue:
         self.events: list[EventView] = []
         self.undoing: dict[int, list[Undoing]] = {}
 
+    def arrive(self) -> None:
+        """One more photo comes into the queue."""
+        self.count += 1
+        self.pending.append(self.count)
+        self.counts[data.category(self.count)] += 1
+        self.happened("reviewed", self.count, "To review", "smartsort")
+
     # --- the queue --------------------------------------------------------------------------
 
     def page(self, category: str | None, query: Mapping[str, str]) -> ReviewPage:

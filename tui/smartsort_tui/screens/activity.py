@@ -193,7 +193,7 @@ class ActivityScreen(AreaScreen):
             self.say_problem(problem)
             return
         if agreed:
-            work(self, "undo", self._undo, event)
+            work(self, "undo-many", self._undo, event)
 
     async def _undo(self, event: EventView) -> None:
         client = self.smartsort.client
@@ -285,7 +285,7 @@ class HistoryScreen(Dialog[None]):
             say(f"{problem.title}: {problem.detail}", "bad")
             return
         if agreed:
-            work(self, "undo", self._undo, event)
+            work(self, "undo-many", self._undo, event)
 
     async def _undo(self, event: EventView) -> None:
         client = self.smartsort.client

@@ -18,6 +18,7 @@ from smartsort.api.schemas.state import DoctorReport, Status
 from smartsort_tui import wording
 from smartsort_tui.api import ApiProblem, NotThere
 from smartsort_tui.background import work
+from smartsort_tui.keyboard import Sight
 from smartsort_tui.live import Link
 from smartsort_tui.screens.area import AreaScreen
 
@@ -92,6 +93,7 @@ class ConfigurationScreen(AreaScreen):
         self._config: ConfigView | None = None
         self._doctor: DoctorReport | None = None
         self._effect: WhatIf | None = None
+        self.sight = Sight(self.smartsort.keyboard)
         self._examining = False
         yield Container(
             VerticalScroll(
@@ -278,7 +280,7 @@ class ConfigurationScreen(AreaScreen):
         client = self.smartsort.client
         if client is None:
             return
-        if self._effect is None:
+        if self._effect is None or not self.sight.is_seen:
             if await self._what_if(patch):
                 self.say(f"look at the effect first; {self.key('configuration.save')} again saves it", "warn")
             return
@@ -321,6 +323,7 @@ class ConfigurationScreen(AreaScreen):
     def _draw_effect(self) -> None:
         width = max(24, self.query_one("#effect-scroll").size.width - 4)
         self.query_one("#effect", Static).update(effect_text(self._effect, width))
+        self.sight.shows(self._effect)
 
     def _draw_health(self) -> None:
         if self.is_mounted:

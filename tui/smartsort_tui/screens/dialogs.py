@@ -16,6 +16,7 @@ from textual.widgets import Input, Static
 
 from smartsort.api.schemas.people import PersonChoice, PersonView
 from smartsort_tui import fuzzy, wording
+from smartsort_tui.keyboard import Sight
 from smartsort_tui.screens.area import Dialog, Reading, TooSmall
 from smartsort_tui.widgets.bars import KeyBar
 from smartsort_tui.widgets.row_list import Cells, RowList
@@ -74,12 +75,13 @@ class PersonPicker(Dialog[list[PersonChoice]]):
 
     def __init__(
         self,
-        people: Sequence[PersonView],
+        people: Sequence[PersonView] | None,
         *,
         likeness: dict[str, float],
         title: str,
         only_new: bool = False,
     ) -> None:
+        """`people` None: they are on their way, see `people_known`."""
         super().__init__()
         self._people = people
         self._likeness = likeness
@@ -98,6 +100,7 @@ class PersonPicker(Dialog[list[PersonChoice]]):
         yield TooSmall()
 
     def on_mount(self) -> None:
+        self.sight = Sight(self.smartsort.keyboard)
         rows = self.query_one(PeopleRows)
         rows.can_focus = False
         rows.likeness = self._likeness
@@ -115,19 +118,30 @@ class PersonPicker(Dialog[list[PersonChoice]]):
 
     def _find(self, query: str) -> None:
         query = query.strip()
-        same = fuzzy.same_name(query, self._people)
-        found = same if self._only_new else fuzzy.ranked(query, self._people, list(self._likeness))
+        people = self._people or ()
+        same = fuzzy.same_name(query, people)
+        found = same if self._only_new else fuzzy.ranked(query, people, list(self._likeness))
         rows = self.query_one(PeopleRows)
-        rows.show(found, query if query and not same else "")
+        # Who is there already has to be known before somebody new is.
+        rows.show(found, query if query and not same and self._people is not None else "")
+        self._seen()
         note = wording.count(len(found), "person", "people") if not self._only_new else ""
+        if self._people is None:
+            note = "… loading the people"
         if self._only_new and same:
             note = "This name is taken: Enter files under the one there is."
         if rows.marked:
             note = "marked: " + ", ".join(person.name for person in rows.marked.values())
         self.query_one("#picker-note", Static).update(wording.cut(note, 60))
 
+    def _seen(self) -> None:
+        rows = self.query_one(PeopleRows)
+        at = rows.cursor
+        self.sight.shows(rows.found[at].id if at < len(rows.found) else rows.new_name or None)
+
     def action_move(self, rows: int) -> None:
         self.query_one(PeopleRows).action_move(rows)
+        self._seen()
 
     def action_mark(self) -> None:
         rows = self.query_one(PeopleRows)
@@ -137,12 +151,15 @@ class PersonPicker(Dialog[list[PersonChoice]]):
                 rows.marked[person.id] = person
             rows.refresh()
             rows.action_move(1)
+            self._seen()
             names = ", ".join(person.name for person in rows.marked.values())
             self.query_one("#picker-note", Static).update(wording.cut(f"marked: {names}", 60))
 
     def action_take(self) -> None:
         rows = self.query_one(PeopleRows)
-        if rows.marked:
+        if not self.sight.is_seen:
+            self.query_one("#picker-note", Static).update("typed faster than shown: look, then Enter again")
+        elif rows.marked:
             self.dismiss([_choice(person) for person in rows.marked.values()])
         elif rows.cursor < len(rows.found):
             self.dismiss([_choice(rows.found[rows.cursor])])

@@ -18,6 +18,7 @@ from smartsort.api.schemas.people import PersonView
 from smartsort_tui import fuzzy, wording
 from smartsort_tui.api import ApiProblem, ListName
 from smartsort_tui.background import work
+from smartsort_tui.keyboard import Sight
 from smartsort_tui.live import Link
 from smartsort_tui.screens.area import AreaScreen
 from smartsort_tui.widgets.picture import PicturePane, PictureSource, Request
@@ -87,6 +88,7 @@ class PeopleScreen(AreaScreen):
 
     def content(self) -> Iterable[Widget]:
         self._people: list[PersonView] = []
+        self.sight = Sight(self.smartsort.keyboard)
         self._pause: asyncio.TimerHandle | None = None
         self.rows = PeopleList(id="people-list")
         self.face = PicturePane(
@@ -151,8 +153,10 @@ class PeopleScreen(AreaScreen):
         if self.rows.cursor >= len(shown):
             words.update("Nobody of that name." if self._people else "Immich has named nobody yet.")
             self.face.show(None)
+            self.sight.shows(None)
             return
         person = shown[self.rows.cursor]
+        self.sight.shows((person.id, person.listed))
         words.update(person_text(person))
         if self._pause is not None:
             self._pause.cancel()
@@ -177,7 +181,7 @@ class PeopleScreen(AreaScreen):
         self.rows.focus()
 
     def action_list(self, name: Any) -> None:
-        if self.rows.cursor < len(self.rows.shown):
+        if self.rows.cursor < len(self.rows.shown) and self.sight.is_seen:
             person = self.rows.shown[self.rows.cursor]
             work(self, "lists", self._change, person, name)
 

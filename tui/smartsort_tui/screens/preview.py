@@ -44,7 +44,9 @@ class Preview(Reading[bool]):
         self._doable = doable
 
     def action_agree(self) -> None:
-        self.dismiss(self._doable)
+        # A key typed before the question was on the screen is no answer to it.
+        if self.smartsort.keyboard.has_seen():
+            self.dismiss(self._doable)
 
 
 def bulk_preview(kind: Kind, foreseen: BulkDecided) -> Preview:

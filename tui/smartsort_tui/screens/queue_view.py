@@ -1,14 +1,13 @@
-"""The queue on the screen: the list, the picture, the reasons; loading, following and finding."""
+"""The queue on the screen: the list, the picture, the reasons; loading and following."""
 
-# ruff: noqa: PLC0415  (dialogs and Pillow come after the first picture of the queue)
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
-from textual import events, on
+from textual import on
 from textual.containers import Container
 from textual.content import Content
 from textual.widget import Widget
@@ -17,15 +16,15 @@ from textual.widgets import Input, Static
 from smartsort.api.schemas.history import EventView
 from smartsort.api.schemas.review import QueueItem, ReviewItem
 from smartsort_tui import wording
-from smartsort_tui.api import ApiProblem, DecidedMeanwhile, NotThere, TokenRefused
+from smartsort_tui.api import ApiProblem, DecidedMeanwhile, TokenRefused
 from smartsort_tui.background import work
-from smartsort_tui.details import details, row_details
+from smartsort_tui.keyboard import Sight
 from smartsort_tui.live import Link
 from smartsort_tui.review_desk import Desk
 from smartsort_tui.screens.area import AreaScreen
-from smartsort_tui.widgets.bars import Bar, CategoryBar
+from smartsort_tui.widgets.bars import CategoryBar
 from smartsort_tui.widgets.lines import TextPane
-from smartsort_tui.widgets.picture import PicturePane, PictureSource, Request
+from smartsort_tui.widgets.picture import PicturePane, PictureSource
 from smartsort_tui.widgets.queue_list import QueueList
 from smartsort_tui.widgets.row_list import RowList
 
@@ -35,21 +34,17 @@ if TYPE_CHECKING:
 # Events after which a photo no longer waits.
 LEFT = frozenset({"approved", "rejected", "skipped", "sorted", "refiled", "healed"})
 # Events after which one may have come.
-CAME = frozenset({"reviewed", "undone", "revived"})
+BACK = frozenset({"undone", "revived"})
+CAME = BACK | {"reviewed"}
 # Rows asked for beyond those in sight, so that scrolling meets loaded rows.
 AHEAD = 120
-SEARCH_PAUSE_SECONDS = 0.25
-# Holding a key down passes many items; only the one stayed on is asked for.
-SETTLE_SECONDS = 0.06
 # A few frames of Textual.
 PAINT_SECONDS = 0.03
 NEWS_PAUSE_SECONDS = 0.4
-# Lines of the terminal below which the reasons are set without empty lines.
-COMPACT_BELOW = 34
 
 
 class QueueView(AreaScreen):
-    """What waits, and everything about the item the cursor is on. Deciding is the review's."""
+    """What waits. The classes built on it show the item the cursor is on, find, mark and decide."""
 
     def content(self) -> Iterable[Widget]:
         app = self.smartsort
@@ -58,6 +53,7 @@ class QueueView(AreaScreen):
         self._search = ""
         self._chosen_face: int | None = None
         self._shown: ReviewItem | QueueItem | None = None
+        self.sight = Sight(app.keyboard)
         self._nobody: str | None = None
         self._explains = True
         self._left: dict[int, EventView] = {}
@@ -148,14 +144,16 @@ class QueueView(AreaScreen):
             page = await self.desk.ask_head()
         except ApiProblem:
             return
-        # The photo looked at stays under the cursor; at the very top one wants to see what is new.
-        with self.keeping_place(unless_first=True):
+        # The photo looked at stays under the cursor: the key that is about to be pressed is meant for it.
+        with self.keeping_place():
             self.desk.take_head(page, self.rows.cursor)
         self._draw_queue()
         self._load()
 
     def happened(self, event: EventView) -> None:
         """Somebody decided an item, or a photo has come: the list follows, many events in one go."""
+        if event.photo_id is not None and event.kind in BACK:
+            self.desk.is_back(event.photo_id)
         if event.photo_id in self.desk.own_photos:
             return
         if event.photo_id is not None and event.kind in LEFT:
@@ -170,7 +168,8 @@ class QueueView(AreaScreen):
 
     def _hear_news(self) -> None:
         self._news = None
-        if not self.is_mounted:
+        if not self.is_mounted or not self.is_current:
+            # Under a question the numbers stay those it was asked with; coming back to the list, it follows.
             return
         left, self._left = self._left, {}
         gone = [row for row in self.desk.queue.rows() if row.id in left]
@@ -186,15 +185,18 @@ class QueueView(AreaScreen):
             self._has_news = False
             self._refresh_head()
 
+    def on_screen_resume(self) -> None:
+        if (self._left or self._has_news) and self._news is None:
+            self._hear_news()
+
     @contextmanager
-    def keeping_place(self, *, unless_first: bool = False) -> Iterator[None]:
+    def keeping_place(self) -> Iterator[None]:
         """While the queue changes around it, the cursor stays on its item, as long as that is there."""
         rows, queue = self.rows, self.desk.queue
         item = queue.id_at(rows.cursor)
-        keep = item is not None and not (unless_first and rows.cursor == 0)
         yield
         rows.set_count(len(queue))
-        if keep and item is not None and (position := queue.position_of(item)) is not None:
+        if item is not None and (position := queue.position_of(item)) is not None:
             rows.cursor = position
 
     # --- drawing ----------------------------------------------------------------------------
@@ -208,7 +210,8 @@ class QueueView(AreaScreen):
     def _draw_counts(self) -> None:
         queue = self.desk.queue
         counts = queue.counts if queue.is_loaded or queue.counts else None
-        self.query_one(CategoryBar).show(counts, self._category, search=self._search)
+        self.query_one(CategoryBar).show(counts, self._category, queue.total, search=self._search)
+        self._draw_place()
 
     def _draw_notice(self) -> None:
         """Words in place of the queue while it is empty, and why."""
@@ -245,125 +248,6 @@ class QueueView(AreaScreen):
             return "A token is needed", f"{settings.url} wants to know who asks, and no token was found."
         return problem.title, f"{settings.url} does not know the token from {settings.token_from}."
 
-    @on(RowList.Moved, "#queue")
-    def _moved(self) -> None:
-        self._chosen_face = None
-        self._draw_item()
-        self._load()
-
-    def _draw_item(self, *, again: bool = False) -> None:
-        """Show the item the cursor is on: at once what is at hand, the rest when it comes."""
-        position = self.rows.cursor
-        row = self.desk.queue.row(position)
-        item = self.desk.item(row.id) if row is not None else None
-        shown = item or row
-        self._draw_place()
-        if shown is self._shown and not again:
-            return
-        changed = row is None or self._shown is None or row.id != self._shown.id
-        self._shown = shown
-        width = max(20, self.words.scrollable_content_region.width)
-        if shown is None:
-            self.words.update("… loading" if len(self.desk.queue) else "")
-            self.picture.show(None)
-            return
-        refused = self.rows.refused.get(shown.id)
-        compact = self.size.height < COMPACT_BELOW
-        if item is not None:
-            explained = self.desk.explained(item.id)
-            text = details(
-                item,
-                width,
-                refused,
-                self._chosen_face,
-                compact=compact,
-                nobody=self._nobody_suggested(),
-                changes=[change.text for change in explained.changes] if explained is not None else (),
-            )
-            self.words.update(text)
-            # The words are painted first: a picture costs a thousand coloured cells.
-            self.call_after_refresh(self._draw_picture, item)
-        else:
-            self.words.update(row_details(cast("QueueItem", row), width, refused, compact=compact))
-            self.picture.show(None)
-        if changed:
-            self.words.to_top()
-        self._settle_soon()
-
-    def _draw_picture(self, item: ReviewItem) -> None:
-        if self._shown is item:
-            self.picture.show(picture_of(item, self._chosen_face))
-
-    def _nobody_suggested(self) -> str:
-        """What can be done with a photo nobody is suggested for."""
-        if self._nobody is None:
-            pick, new, reject = map(self.key, ("review.person", "review.new_person", "review.reject"))
-            self._nobody = (
-                f"Nobody is suggested: {pick} picks a person, {new} names a new one, {reject} rejects."
-            )
-        return self._nobody
-
-    def _draw_place(self) -> None:
-        """`4 of 27`, and how many are marked."""
-        total, marked = len(self.desk.queue), self._mark_count()
-        text = f"{self.rows.cursor + 1:,} of {total:,}" if total else ""
-        if marked and total:
-            text = f"● {marked:,} marked   {text}"
-        self.say_place(text)
-
-    def _settle_soon(self) -> None:
-        if self._settle is not None:
-            self._settle.cancel()
-        loop = asyncio.get_running_loop()
-        # What is at hand is painted first; fetching its neighbours must not hold that up.
-        pause = PAINT_SECONDS if isinstance(self._shown, ReviewItem) else SETTLE_SECONDS
-        self._settle = loop.call_later(pause, self._settled)
-
-    def _settled(self) -> None:
-        self._settle = None
-        if self.is_mounted:
-            work(self, "item", self._load_item, latest_only=True)
-
-    async def _load_item(self) -> None:
-        """Load the item in sight, then its neighbours and the picture of the next."""
-        position = self.rows.cursor
-        for place in (position, position + 1, position + 2, position - 1):
-            row = self.desk.queue.row(place)
-            if row is None:
-                continue
-            try:
-                item = await self.desk.load_item(row.id)
-            except DecidedMeanwhile as problem:
-                self._decided_by_somebody(row.id, problem)
-                return
-            except ApiProblem as problem:
-                if place == position:
-                    self.say_problem(problem)
-                return
-            if place == position and self._shown is not None and self._shown.id == item.id:
-                self._draw_item()
-            elif place == position + 1:
-                self.picture.prefetch(picture_of(item))
-        await self._load_explained()
-
-    async def _load_explained(self) -> None:
-        """What would have changed the decision, last of all that is fetched for an item."""
-        shown = self._shown
-        if not isinstance(shown, ReviewItem) or not self._explains:
-            return
-        if self.desk.explained(shown.id) is not None:
-            return
-        try:
-            await self.desk.load_explained(shown.id)
-        except NotThere:
-            # An older sidecar, or a photo that has just gone: neither is worth a word.
-            self._explains = self.desk.item(shown.id) is None
-        except ApiProblem:
-            return
-        else:
-            if self._shown is shown:
-                self._draw_item(again=True)
-
     def on_resize(self) -> None:
         super().on_resize()
         if self.is_mounted:
@@ -378,91 +262,20 @@ class QueueView(AreaScreen):
         self.say(f"decided meanwhile by {text}", "warn")
         self._draw_queue()
 
+    def _draw_item(self, *, again: bool = False) -> None:
+        """Show the item the cursor is on."""
+        raise NotImplementedError
+
+    def _draw_place(self) -> None:
+        """`4 of 27`, and how many are marked."""
+        total, marked = self.desk.queue.total, self._mark_count()
+        text = f"{self.rows.cursor + 1:,} of {total:,}" if total else ""
+        if marked and total:
+            text = f"● {marked:,} marked   {text}"
+        self.say_place(text)
+
     def _row(self) -> QueueItem | None:
         return self.desk.queue.row(self.rows.cursor)
 
     def _mark_count(self) -> int:
-        return len(self.desk.queue) if self.rows.all_marked else len(self.rows.marked)
-
-    # --- finding ----------------------------------------------------------------------------
-
-    def action_move(self, rows: int) -> None:
-        self.rows.action_move(rows)
-
-    def action_filter(self, step: int) -> None:
-        order: list[Any] = [None, *wording.CATEGORIES]
-        self._filter(order[(order.index(self._category) + step) % len(order)])
-
-    def _filter(self, category: CategoryName | None) -> None:
-        self._category = category
-        self.rows.marked.clear()
-        self.rows.all_marked = False
-        self._restart()
-
-    @on(Bar.Pressed, "#categories")
-    def _category_pressed(self, message: Bar.Pressed) -> None:
-        message.stop()
-        if message.key == "search":
-            self.action_search()
-        else:
-            self._filter(None if message.key == "all" else cast("CategoryName", message.key))
-
-    def action_search(self) -> None:
-        field = self.query_one("#search", Input)
-        field.display = True
-        field.focus()
-
-    @on(Input.Changed, "#search")
-    def _search_typed(self, message: Input.Changed) -> None:
-        if self._searching is not None:
-            self._searching.cancel()
-        loop = asyncio.get_running_loop()
-        self._searching = loop.call_later(SEARCH_PAUSE_SECONDS, self._search_for, message.value)
-
-    @on(Input.Submitted, "#search")
-    def _search_kept(self, message: Input.Submitted) -> None:
-        self._search_for(message.value)
-        self.query_one("#search").display = False
-        self.rows.focus()
-
-    def _search_for(self, text: str) -> None:
-        text = text.strip()[:300]
-        if text != self._search and self.is_mounted:
-            self._search = text
-            self.rows.all_marked = False
-            self._restart()
-
-    def action_clear(self) -> None:
-        field = self.query_one("#search", Input)
-        field.value = ""
-        field.display = False
-        self.rows.focus()
-        if self._mark_count():
-            self.rows.marked.clear()
-            self.rows.all_marked = False
-            self.rows.refresh()
-            self._draw_place()
-            self.say("nothing is marked")
-        elif self._search or self._category:
-            self._search = ""
-            self._filter(None)
-
-    def action_scroll_details(self, way: int) -> None:
-        self.words.scroll_relative(y=way * max(1, self.words.size.height - 2), animate=False)
-
-    def on_key(self, event: events.Key) -> None:
-        if event.key == "escape" and self.query_one("#search").has_focus:
-            event.stop()
-            self.action_clear()
-
-
-def picture_of(item: ReviewItem, chosen_face: int | None = None) -> Request:
-    """What to draw for an item: its preview with the faces, beside the other copy of a duplicate."""
-    from smartsort_tui.pictures import boxes_of
-
-    boxes = boxes_of(item.faces, chosen_face)
-    path = item.preview or item.thumbnail
-    other = item.other_copy.thumbnail if item.other_copy is not None else None
-    if other:
-        return Request((path, other), boxes, "◧ this one   ◨ the other copy")
-    return Request((path,), boxes)
+        return self.desk.queue.total if self.rows.all_marked else len(self.rows.marked)

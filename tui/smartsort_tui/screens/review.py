@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
@@ -14,25 +14,19 @@ from smartsort.api.schemas.people import PersonChoice, PersonView
 from smartsort.api.schemas.review import QueueItem, ReviewItem
 from smartsort_tui import wording
 from smartsort_tui.api import ApiProblem, DecidedMeanwhile, NotThere
-from smartsort_tui.background import ask, work
+from smartsort_tui.background import work
 from smartsort_tui.decisions import (
     Decision,
-    Marks,
-    Sent,
     approve_as,
-    bulk_text,
     face_for,
-    marked_text,
     suggested,
 )
-from smartsort_tui.screens.queue_view import PAINT_SECONDS, QueueView
+from smartsort_tui.screens.marking import MarkingView
+from smartsort_tui.screens.queue_view import PAINT_SECONDS
 from smartsort_tui.widgets.row_list import RowList
 
-if TYPE_CHECKING:
-    from smartsort.api.schemas.decisions import BulkDecided
 
-
-class ReviewScreen(QueueView):
+class ReviewScreen(MarkingView):
     """The screen where a person spends time."""
 
     AREA = "review"
@@ -84,7 +78,7 @@ class ReviewScreen(QueueView):
         if marks := self._marks():
             self._bulk(marks, Decision("approve", Approve()))
             return
-        row = self._row()
+        row = self._row_seen()
         if row is None:
             return
         item = self.desk.item(row.id)
@@ -98,29 +92,40 @@ class ReviewScreen(QueueView):
             self.action_person()
 
     def action_suggestion(self, number: int) -> None:
-        row = self._row()
+        marks = self._marks()
+        row = self._row() if marks else self._row_seen()
         item = self.desk.item(row.id) if row is not None else None
         if row is None or item is None:
             return
         decision = suggested(item, number, self._chosen_face)
         if decision is None:
             self.say(f"there is no suggestion {number}", "warn")
-        elif marks := self._marks():
+        elif marks:
             self._bulk(marks, decision)
         else:
             self._decide(row, decision)
 
     def action_reject(self) -> None:
-        if marks := self._marks():
-            self._bulk(marks, Decision("reject"))
-        elif (row := self._row()) is not None:
-            self._decide(row, Decision("reject"))
+        self._decide_all(Decision("reject"))
 
     def action_skip(self) -> None:
+        self._decide_all(Decision("skip"))
+
+    def _decide_all(self, decision: Decision) -> None:
         if marks := self._marks():
-            self._bulk(marks, Decision("skip"))
-        elif (row := self._row()) is not None:
-            self._decide(row, Decision("skip"))
+            self._bulk(marks, decision)
+        elif (row := self._row_seen()) is not None:
+            self._decide(row, decision)
+
+    def _row_seen(self) -> QueueItem | None:
+        """The row a key decides about; None, and words, when another one stood there as it was pressed."""
+        row = self._row()
+        if row is not None and not self.sight.is_seen:
+            self.say(
+                f"look first: {wording.cut(row.filename, 40)} has only just come; nothing is decided", "warn"
+            )
+            return None
+        return row
 
     def _decide(self, row: QueueItem, decision: Decision) -> None:
         """Take the item out at once and send the decision; if it is refused, the item comes back marked."""
@@ -164,50 +169,6 @@ class ReviewScreen(QueueView):
         self._draw_item(again=True)
         self.say(f"taken back: {wording.cut(row.filename, 40)}: {why}", "bad")
 
-    def action_undo(self) -> None:
-        last = self.desk.last
-        if last is None:
-            self.say(
-                f"nothing decided here to take back; Activity ({self.key('app.activity')}) has the history",
-                "warn",
-            )
-        else:
-            work(self, "undo", self._undo)
-
-    async def _undo_asked(self, last: Sent) -> None:
-        from smartsort_tui.screens.preview import undo_agreed
-
-        try:
-            agreed = last.event is not None and await undo_agreed(
-                self.smartsort, last.event, last.text, self.say
-            )
-        except ApiProblem as problem:
-            self.say_problem(problem)
-            return
-        if agreed:
-            work(self, "undo", self._undo, last)
-
-    async def _undo(self, agreed: Sent | None = None) -> None:
-        last = self.desk.last
-        if last is None or (agreed is not None and agreed is not last):
-            return
-        if last.many and agreed is None:
-            ask(self, self._undo_asked, last)
-            return
-        self.say("taking back …")
-        try:
-            text, position = await self.desk.undo()
-        except ApiProblem as problem:
-            self.say_problem(problem)
-            return
-        self.rows.reload()
-        if position is None:
-            self._restart()
-        else:
-            self.rows.cursor = position
-            self._draw_queue()
-        self.say(f"taken back: {text}", "good")
-
     # --- judgement --------------------------------------------------------------------------
 
     def action_checks(self) -> None:
@@ -215,7 +176,7 @@ class ReviewScreen(QueueView):
 
     def action_deny(self) -> None:
         """Rule out the first suggestion; the photo goes on waiting without it."""
-        row = self._row()
+        row = self._row_seen()
         item = self.desk.item(row.id) if row is not None else None
         if row is None or item is None:
             return
@@ -247,6 +208,7 @@ class ReviewScreen(QueueView):
 
     def action_why(self) -> None:
         if (row := self._row()) is not None:
+            self.say("looking why …")
             work(self, "why", self._why, row, latest_only=True)
 
     async def _why(self, row: QueueItem) -> None:
@@ -259,6 +221,7 @@ class ReviewScreen(QueueView):
         except ApiProblem as problem:
             self.say_problem(problem)
         else:
+            self.say("")
             self.app.push_screen(WhyScreen(explained))
 
     # --- people -----------------------------------------------------------------------------
@@ -282,7 +245,7 @@ class ReviewScreen(QueueView):
         likeness = {s.person.id: s.similarity or 0.0 for s in item.suggestions} if item else {}
         number = self._mark_count() if marks else 1
         title = "Who is this?" if not marks else f"Who is on these {wording.count(number, 'photo')}?"
-        picker = PersonPicker(self.desk.people, likeness=likeness, title=title, only_new=only_new)
+        picker = PersonPicker(self.desk.people or None, likeness=likeness, title=title, only_new=only_new)
         work(self, "people", self._load_people, picker, latest_only=True)
         choices = await self.app.push_screen_wait(picker)
         if not choices:
@@ -312,89 +275,6 @@ class ReviewScreen(QueueView):
         which = f"face {self._chosen_face} is meant" if self._chosen_face else "smartsort finds the face"
         self.say(which)
         self._draw_item(again=True)
-
-    # --- many at once -----------------------------------------------------------------------
-
-    def action_mark(self) -> None:
-        item = self.desk.queue.id_at(self.rows.cursor)
-        if item is None:
-            return
-        self.rows.all_marked = False
-        self.rows.marked ^= {item}
-        self.rows.refresh()
-        self.rows.action_move(1)
-        self._say_marks()
-
-    def action_mark_all(self) -> None:
-        if not len(self.desk.queue):
-            return
-        self.rows.all_marked = not self.rows.all_marked
-        self.rows.marked.clear()
-        self.rows.refresh()
-        self._say_marks()
-
-    def _say_marks(self) -> None:
-        self._draw_place()
-        number = self._mark_count()
-        self.say(
-            marked_text(number, self.key, everything=self.rows.all_marked) if number else "nothing is marked"
-        )
-
-    def _marks(self) -> Marks | None:
-        if not self._mark_count():
-            return None
-        return Marks(tuple(self.rows.marked), self.rows.all_marked, self._category, self._search)
-
-    def _bulk(self, marks: Marks, decision: Decision) -> None:
-        ask(self, self._bulk_asked, marks, decision)
-
-    async def _bulk_asked(self, marks: Marks, decision: Decision) -> None:
-        from smartsort_tui.screens.preview import bulk_preview
-
-        self.say("looking what would happen …")
-        try:
-            foreseen = await self.desk.bulk(marks, decision, dry_run=True)
-        except ApiProblem as problem:
-            self.say_problem(problem)
-            return
-        self.say("")
-        if await self.app.push_screen_wait(bulk_preview(decision.kind, foreseen)):
-            self.say(f"{wording.count(foreseen.done, 'photo')} under way …")
-            work(self, "decisions", self._bulk_send, marks, decision)
-        else:
-            self.say(f"nothing was done; the marks are still there ({self.key('review.clear')} unmarks)")
-
-    async def _bulk_send(self, marks: Marks, decision: Decision) -> None:
-        try:
-            done = await self.desk.bulk(marks, decision, dry_run=False)
-        except ApiProblem as problem:
-            self.say(
-                f"{problem.title} in the middle: what was done until then is done. "
-                "The list shows what is left when it answers again.",
-                "bad",
-            )
-            self._refresh_head()
-            return
-        self._bulk_done(marks, decision, done)
-
-    def _bulk_done(self, marks: Marks, decision: Decision, done: BulkDecided) -> None:
-        self.rows.marked.clear()
-        self.rows.all_marked = False
-        for one in done.decided:
-            if one.action == "failed":
-                self.rows.refused[one.id] = one.problem or "refused"
-        if marks.everything:
-            self._restart()
-        else:
-            with self.keeping_place():
-                self.desk.take_decided(done)
-            self._draw_queue()
-            self._load()
-        failed = f", {done.failed:,} refused (marked !)" if done.failed else ""
-        self.say(
-            f"{bulk_text(done.done, decision.kind)}{failed} · {self.key('review.undo')} takes it back",
-            "warn" if done.failed else "good",
-        )
 
     def action_export(self) -> None:
         self.smartsort.export(self._category, self._search, self.say)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Container
@@ -23,12 +23,16 @@ from smartsort_tui.background import work
 from smartsort_tui.charts import share_text
 from smartsort_tui.clock import Clock
 from smartsort_tui.details import bullet, section
+from smartsort_tui.keyboard import Sight
 from smartsort_tui.live import Link
 from smartsort_tui.pictures import boxes_of
 from smartsort_tui.screens.area import AreaScreen
 from smartsort_tui.widgets.lines import TextPane
 from smartsort_tui.widgets.picture import PicturePane, PictureSource, Request
 from smartsort_tui.widgets.row_list import Cells, RowList
+
+if TYPE_CHECKING:
+    from smartsort_tui.screens.dialogs import PersonPicker
 
 # Rows before the end of what is loaded from which the next page is asked for.
 AHEAD = 20
@@ -104,6 +108,7 @@ class SpotCheckScreen(AreaScreen):
         self._cursor: str | None = None
         self._share: SpotCheckShare | None = None
         self._answers: list[Answer] = []
+        self.sight = Sight(self.smartsort.keyboard)
         self.rows = CheckRows(self.smartsort.clock)
         self.picture = PicturePane(
             self.smartsort.terminal, PictureSource(self.smartsort.fetch_picture), id="check-picture"
@@ -161,6 +166,7 @@ class SpotCheckScreen(AreaScreen):
 
     def _draw(self) -> None:
         check = self.rows.current
+        self.sight.shows(check.photo_id if check is not None else None)
         self.query_one("#check-share", Static).update(Content(share_text(self._share)))
         position = f"{self.rows.cursor + 1:,} of {self.rows.count:,}" if check else ""
         self.say_place(position if self._cursor is None else f"{position}+" if position else "")
@@ -184,12 +190,20 @@ class SpotCheckScreen(AreaScreen):
     def on_row_list_chosen(self) -> None:
         self.action_confirm()
 
+    def _check_seen(self) -> SpotCheck | None:
+        """The filing a key answers for; None, and words, when another one stood there as it was pressed."""
+        check = self.rows.current
+        if check is not None and not self.sight.is_seen:
+            self.say(f"look first: {wording.cut(check.filename, 40)} has only just come", "warn")
+            return None
+        return check
+
     def action_confirm(self) -> None:
-        if (check := self.rows.current) is not None:
+        if (check := self._check_seen()) is not None:
             self._answer(check, f"{check.filename} is {', '.join(check.people)}", None)
 
     def action_wrong(self) -> None:
-        if (check := self.rows.current) is not None:
+        if (check := self._check_seen()) is not None:
             people = ", ".join(check.people)
             self._answer(check, f"{check.filename} is not {people}: to review", WrongFiling())
 
@@ -200,20 +214,22 @@ class SpotCheckScreen(AreaScreen):
     async def _asked_person(self, check: SpotCheck) -> None:
         from smartsort_tui.screens.dialogs import PersonPicker  # noqa: PLC0415  (after the first picture)
 
-        client = self.smartsort.client
-        if client is None:
-            return
-        try:
-            people = await client.people()
-        except ApiProblem as problem:
-            self.say_problem(problem)
-            return
-        picker = PersonPicker(people, likeness={}, title="Who is it really?")
+        picker = PersonPicker(None, likeness={}, title="Who is it really?")
+        work(self, "people", self._load_people, picker, latest_only=True)
         choices: list[PersonChoice] | None = await self.app.push_screen_wait(picker)
         if choices:
             who = ", ".join(choice.name or "?" for choice in choices)
             really = WrongFiling.model_validate({"people": [choice.model_dump() for choice in choices]})
             self._answer(check, f"{check.filename} → {who}", really)
+
+    async def _load_people(self, picker: PersonPicker) -> None:
+        client = self.smartsort.client
+        if client is None:
+            return
+        try:
+            picker.people_known(await client.people())
+        except ApiProblem as problem:
+            self.say_problem(problem)
 
     def _answer(self, check: SpotCheck, text: str, really: WrongFiling | None) -> None:
         """Take the filing out at once; `really` None confirms it. What is refused comes back."""

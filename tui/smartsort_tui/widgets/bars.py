@@ -112,19 +112,25 @@ class Bar(Widget):
 class CategoryBar(Bar):
     """The categories with their counts; the names shorten when the line is short."""
 
-    def show(self, counts: dict[str, int] | None, active: str | None, *, search: str = "") -> None:
-        """`active` None stands for all categories, `counts` None for not known yet."""
+    def show(
+        self, counts: dict[str, int] | None, active: str | None, total: int, *, search: str = ""
+    ) -> None:
+        """`active` None stands for all categories, `counts` None for not known yet.
+
+        `total` is how many the filter matches.
+        """
         known = counts or {}
         entries = [("", "All", "All", sum(known.values()))] + [
             (name, wording.TITLES[name], wording.SHORT[name], known.get(name, 0))
             for name in wording.CATEGORIES
         ]
-        suffix = [Part(f" /{wording.cut(search, 16)} ", "search", "bar--key")] if search else []
+        suffix = [Part(f" /{wording.cut(search, 16)} {total:,} ", "search", "bar--key")] if search else []
         for place in (1, 2):
             parts = []
             for entry in entries:
                 is_active = (active or "") == entry[0]
-                text = f"{entry[place]} {entry[3]:,}" if counts is not None else entry[place]
+                number = total if is_active and not search else entry[3]
+                text = f"{entry[place]} {number:,}" if counts is not None else entry[place]
                 parts.append(
                     Part(
                         f"[{text}]" if is_active else f" {text} ",

@@ -1,0 +1,176 @@
+"""Keys that come all at once, as from a macro, a paste or a slow line: none of them decides unseen."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.tui.driving import current, driving, loaded, screen_text, until
+from tests.tui.fake_server import RunningServer, running
+from tests.tui.pseudo_terminal import ESCAPE, PseudoTerminal, terminal
+
+from smartsort_tui.sample.sidecar import SampleSidecar
+from smartsort_tui.screens.dialogs import PersonPicker
+from smartsort_tui.screens.preview import Preview
+
+F2, F3, F4, F5 = b"\x1bOQ", b"\x1bOR", b"\x1bOS", b"\x1b[15~"
+# Every key that opens something, and behind it, in the same write, keys that decide.
+BURSTS = {
+    "search": b"/rob",
+    "search kept": b"/rob\rars",
+    "picker": b"Psar",
+    "picker, a person and Enter": b"Psar\rrs",
+    "new person": b"Nras\rx",
+    "help": b"?rasx",
+    "help closed": b"?qr",
+    "why": b"wras",
+    "spot checks": b"caxaP",
+    "palette": b"\x10reject\rrs",
+    "filter": b"fras1",
+    "mark and preview": b"mr\ry",
+    "all and preview": b"Ms\ry\r",
+    "all and approve": b"Ma\ryr",
+    "the next photo": b"jrsa",
+    "the last photo": b"Gr1a",
+    "statistics": F2 + b"ras",
+    "activity": F3 + b"u\ryr",
+    "people": F4 + b"wbra",
+    "people, search": F4 + b"/wbra",
+    "configuration": F5 + b"ras1",
+    "next area": b"]rasu\r",
+    "theme": b"\x14jr",
+    "pasted": b"\x1b[200~rasx1M\rr\x1b[201~",
+    "pasted into the search": b"/\x1b[200~rasx1M\rr\x1b[201~rs",
+    "pasted into the picker": b"P\x1b[200~sar\x1b[201~\r",
+}
+ROUNDS = 5
+# Items in the queue, photos arriving meanwhile, seconds to each answer.
+QUEUES = {
+    "ten": (10, False, 0.0),
+    "ten thousand": (10_000, False, 0.0),
+    "arriving": (4_002, True, 0.0),
+    "slow": (40, False, 0.2),
+}
+
+
+def decided(sidecar: SampleSidecar) -> dict[str, Any]:
+    """All that a key can have changed in the sidecar."""
+    return copy.deepcopy(
+        {
+            "decided": {item: event.kind for item, event in sidecar.decided.items()},
+            "put off": sidecar.deferred,
+            "denied": {item: who for item, who in sidecar.denied.items() if who},
+            "checked": sidecar.checked,
+            "lists": sidecar.listed,
+            "created": [who.name for who in sidecar.created],
+            "settings": sidecar.settings,
+            "undone": [event.id for event in sidecar.events if event.kind == "undone"],
+            "enabled": sidecar.enabled,
+        }
+    )
+
+
+@pytest.fixture(params=QUEUES.values(), ids=QUEUES.keys())
+def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
+    count, arriving, delay = request.param
+    with running(SampleSidecar(count, busy=True), delay) as server:
+        server.fake.arriving = arriving
+        yield server
+
+
+def back_to_review(screen: PseudoTerminal) -> None:
+    for keys in (ESCAPE, ESCAPE, b"\x1bOP", ESCAPE, ESCAPE, b"g"):
+        screen.write(keys)
+        screen.settle(0.01)
+
+
+def test_no_burst_decides_about_a_photo(server: RunningServer, tmp_path: Path) -> None:
+    sidecar = server.fake.sidecar
+    with terminal(server.url, tmp_path) as screen:
+        screen.wait_for("approve")
+        screen.settle(0.5)
+        before = decided(sidecar)
+        for _ in range(ROUNDS):
+            for name, burst in BURSTS.items():
+                screen.write(burst)
+                screen.settle()
+                back_to_review(screen)
+                assert decided(sidecar) == before, name
+        screen.settle(1.0)
+        assert decided(sidecar) == before
+
+
+def test_a_burst_is_text_for_what_its_first_key_opens(server: RunningServer, tmp_path: Path) -> None:
+    sidecar = server.fake.sidecar
+    server.fake.arriving = False
+    with terminal(server.url, tmp_path) as screen:
+        screen.wait_for("approve")
+        screen.settle(0.5)
+        screen.write(b"/sarah")
+        screen.wait_for("/sarah ")
+        screen.write(ESCAPE)
+        screen.settle(0.6)
+        first = sidecar.pending[-1]
+        screen.write(b"Psara")
+        screen.wait_for("1 person")
+        screen.settle(0.6)
+        screen.write(b"\r")
+        screen.wait_for("takes it back")
+    assert sidecar.decided[first].data["people"] == ["Sarah Smith"]
+    assert len(sidecar.decided) == 1
+
+
+async def test_a_photo_that_arrives_leaves_the_one_looked_at_under_the_cursor() -> None:
+    with running(SampleSidecar(20)) as server:
+        async with driving(url=server.url) as pilot:
+            screen = await loaded(pilot)
+            server.fake.sidecar.arrive()
+            await until(pilot, lambda: "2 of 21" in screen_text(pilot), "the arrival")
+            assert current(screen) == 20
+            await pilot.press("r")
+            await until(pilot, lambda: 20 in server.fake.sidecar.decided, "the rejection")
+
+
+async def test_a_key_pressed_as_the_photo_vanishes_is_not_meant_for_the_next() -> None:
+    with running(SampleSidecar(20)) as server:
+        sidecar = server.fake.sidecar
+        async with driving(url=server.url) as pilot:
+            screen = await loaded(pilot)
+            await until(pilot, lambda: pilot.app.status is not None, "the event stream")  # type: ignore[attr-defined]
+            sidecar.decide_as_somebody(20)
+            while current(screen) == 20:
+                await pilot.pause()
+            await pilot.press("r")
+            assert "look first" in screen_text(pilot)
+            assert list(sidecar.decided) == [20]
+            await pilot.pause(0.5)
+            await pilot.press("r")
+            await until(pilot, lambda: 19 in sidecar.decided, "the rejection")
+
+
+async def test_escape_gives_up_a_question_the_sidecar_does_not_answer() -> None:
+    with running(SampleSidecar(20)) as server:
+        async with driving(url=server.url) as pilot:
+            screen = await loaded(pilot)
+            server.fake.delay = 60
+            await pilot.press("m", "r", "y", "r", "j")
+            assert current(screen) == 19
+            await pilot.press("escape", "j")
+            await until(pilot, lambda: current(screen) == 18, "the list to follow again")
+            assert not isinstance(pilot.app.screen, Preview)
+            assert server.fake.sidecar.decided == {}
+
+
+async def test_a_new_person_is_offered_only_when_the_others_are_known() -> None:
+    with running(SampleSidecar(20)) as server:
+        async with driving(url=server.url) as pilot:
+            await loaded(pilot)
+            server.fake.delay = 4
+            await pilot.press("P", *"sarah smith", "enter")
+            assert isinstance(pilot.app.screen, PersonPicker)
+            assert "new person" not in screen_text(pilot)
+            await until(pilot, lambda: "Sarah" in screen_text(pilot), "the people")
+    assert server.fake.sidecar.created == []

@@ -1,0 +1,149 @@
+"""Many at once: marks, bulk actions that are previewed, and taking back what was decided here."""
+
+# ruff: noqa: PLC0415  (dialogs come after the first picture of the queue)
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from smartsort_tui import wording
+from smartsort_tui.api import ApiProblem
+from smartsort_tui.background import ask, work
+from smartsort_tui.decisions import Decision, Marks, Sent, bulk_text, marked_text
+from smartsort_tui.screens.finding import FindingView
+
+if TYPE_CHECKING:
+    from smartsort.api.schemas.decisions import BulkDecided
+
+
+class MarkingView(FindingView):
+    """The queue with marks for bulk actions, and the undo."""
+
+    def action_mark(self) -> None:
+        item = self.desk.queue.id_at(self.rows.cursor)
+        if item is None:
+            return
+        self.rows.all_marked = False
+        self.rows.marked ^= {item}
+        self.rows.refresh()
+        self.rows.action_move(1)
+        self._say_marks()
+
+    def action_mark_all(self) -> None:
+        if not len(self.desk.queue):
+            return
+        self.rows.all_marked = not self.rows.all_marked
+        self.rows.marked.clear()
+        self.rows.refresh()
+        self._say_marks()
+
+    def _say_marks(self) -> None:
+        self._draw_place()
+        number = self._mark_count()
+        self.say(
+            marked_text(number, self.key, everything=self.rows.all_marked) if number else "nothing is marked"
+        )
+
+    def _marks(self) -> Marks | None:
+        if not self._mark_count():
+            return None
+        return Marks(tuple(self.rows.marked), self.rows.all_marked, self._category, self._search)
+
+    def _bulk(self, marks: Marks, decision: Decision) -> None:
+        ask(self, self._bulk_asked, marks, decision)
+
+    async def _bulk_asked(self, marks: Marks, decision: Decision) -> None:
+        from smartsort_tui.screens.preview import bulk_preview
+
+        self.say("looking what would happen …")
+        try:
+            foreseen = await self.desk.bulk(marks, decision, dry_run=True)
+        except ApiProblem as problem:
+            self.say_problem(problem)
+            return
+        self.say("")
+        if marks.everything:
+            self.desk.queue.set_total(foreseen.done + foreseen.failed)
+            self._draw_counts()
+        if await self.app.push_screen_wait(bulk_preview(decision.kind, foreseen)):
+            self.say(f"{wording.count(foreseen.done, 'photo')} under way …")
+            work(self, "decisions", self._bulk_send, marks, decision)
+        else:
+            self.say(f"nothing was done; the marks are still there ({self.key('review.clear')} unmarks)")
+
+    async def _bulk_send(self, marks: Marks, decision: Decision) -> None:
+        try:
+            done = await self.desk.bulk(marks, decision, dry_run=False)
+        except ApiProblem as problem:
+            self.say(
+                f"{problem.title} in the middle: what was done until then is done. "
+                "The list shows what is left when it answers again.",
+                "bad",
+            )
+            self._refresh_head()
+            return
+        self._bulk_done(marks, decision, done)
+
+    def _bulk_done(self, marks: Marks, decision: Decision, done: BulkDecided) -> None:
+        self.rows.marked.clear()
+        self.rows.all_marked = False
+        for one in done.decided:
+            if one.action == "failed":
+                self.rows.refused[one.id] = one.problem or "refused"
+        if marks.everything:
+            self._restart()
+        else:
+            with self.keeping_place():
+                self.desk.take_decided(done)
+            self._draw_queue()
+            self._load()
+        failed = f", {done.failed:,} refused (marked !)" if done.failed else ""
+        self.say(
+            f"{bulk_text(done.done, decision.kind)}{failed} · {self.key('review.undo')} takes it back",
+            "warn" if done.failed else "good",
+        )
+
+    # --- undo -------------------------------------------------------------------------------
+
+    def action_undo(self) -> None:
+        last = self.desk.last
+        if last is None:
+            self.say(
+                f"nothing decided here to take back; Activity ({self.key('app.activity')}) has the history",
+                "warn",
+            )
+        else:
+            work(self, "undo", self._undo)
+
+    async def _undo_asked(self, last: Sent) -> None:
+        from smartsort_tui.screens.preview import undo_agreed
+
+        try:
+            agreed = last.event is not None and await undo_agreed(
+                self.smartsort, last.event, last.text, self.say
+            )
+        except ApiProblem as problem:
+            self.say_problem(problem)
+            return
+        if agreed:
+            work(self, "undo-many", self._undo, last)
+
+    async def _undo(self, agreed: Sent | None = None) -> None:
+        last = self.desk.last
+        if last is None or (agreed is not None and agreed is not last):
+            return
+        if last.many and agreed is None:
+            ask(self, self._undo_asked, last)
+            return
+        self.say("taking back …")
+        try:
+            text, position = await self.desk.undo()
+        except ApiProblem as problem:
+            self.say_problem(problem)
+            return
+        self.rows.reload()
+        if position is None:
+            self._restart()
+        else:
+            self.rows.cursor = position
+            self._draw_queue()
+        self.say(f"taken back: {text}", "good")
