@@ -111,7 +111,7 @@ def test_events_name_the_token(live: LiveSidecar) -> None:
     reviewer = live.client(REVIEW_TOKEN)
     item = reviewer.get(f"{BASE}/review/queue").json()["items"][0]
     decided = reviewer.post(f"{BASE}/review/{item['id']}/reject").json()
-    events = reviewer.get(f"{BASE}/photos/{item['photo_id']}/history").json()["events"]
+    events = reviewer.get(f"{BASE}/photos/{item['id']}/history").json()["events"]
     assert next(e for e in events if e["id"] == decided["event"])["actor"] == "reviewer"
     assert reviewer.post(f"{BASE}/undo", json={"last": True}).status_code == 200
 

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-
-from smartsort.files.shown import well_formed
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 CategoryName = Literal["duplicates", "unidentified", "low_confidence", "multiple_faces", "unwanted_person"]
 
@@ -35,12 +33,6 @@ class Shape(BaseModel):
     """Answers may gain fields; a client ignores those it does not know."""
 
     model_config = ConfigDict(extra="ignore")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _as_utf8(cls, values: object) -> object:
-        """What a client sends and what it is told: JSON in UTF-8 has no half characters."""
-        return well_formed(values)
 
 
 class Ask(Shape):
