@@ -63,6 +63,8 @@ def test_samples_are_sorted_checked_and_left_to_look_at(tmp_path):
     assert "Traceback" not in ran.stderr
     run = run_folder(tmp_path)
     assert f"the folders: {run}" in ran.stdout
+    assert "uv run smartsort demo --review" in ran.stdout
+    assert "uv run smartsort setup" in ran.stdout
     assert files(run / "inbox") == {}
     assert files(run / "temp_downloads") == {}
     placed = files(run / "faces") | files(run / "review")
@@ -90,7 +92,10 @@ def test_people_s_own_photos_are_sorted_by_the_names_on_them_and_never_touched(t
 
     ran = demo(tmp_path, "--photos", own, "--profile", "instant")
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "photos are accounted for and where they were expected" in ran.stdout
+    assert "With face regions: " in ran.stdout
+    assert "It does not recognise faces" in ran.stdout
+    assert "smartsort setup" in ran.stdout
+    assert "where they were expected" not in ran.stdout
     assert files(own) == before
     run = run_folder(tmp_path)
     digests = {digest: path.decode("utf-8", "replace") for path, (digest, _) in files(run / "faces").items()}
@@ -154,6 +159,8 @@ def test_without_once_it_goes_on_and_says_where(tmp_path):
         assert httpx.get(f"{address[1]}/healthz", timeout=10).status_code == 200
         run = run_folder(tmp_path)
         assert f"{run}/inbox" in said
+        assert f"uv run smartsort-tui --url {address[1]} --token-file {run}/api-token" in said
+        assert "uv run smartsort setup" in said
         samples = make_samples(tmp_path / "more", 1, seed=5, size=(320, 240))
         shutil.copy2(tmp_path / "more" / samples[0].path, run / "inbox" / "later.jpg")
         until = time.monotonic() + 60

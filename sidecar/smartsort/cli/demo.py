@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from smartsort.demo.run import Delivery
 
 DEFAULT_PORT = 8484
+_YOUR_OWN = "Your own  uv run smartsort setup   (connects smartsort to your Immich)"
 
 
 @click.command("demo")
@@ -34,10 +35,20 @@ DEFAULT_PORT = 8484
     "--photos", metavar="DIR", type=click.Path(exists=True, file_okay=False), help="Your own photos."
 )
 @click.option("--review", is_flag=True, help="Open the terminal UI once the photos are sorted.")
-@click.option("--count", default=60, show_default=True, help="How many sample photos to make.")
+@click.option(
+    "--count",
+    type=click.IntRange(min=1),
+    default=60,
+    show_default=True,
+    help="How many sample photos to make.",
+)
 @click.option("--dir", "base", default="smartsort-demo", show_default=True, help="Where runs are kept.")
 @click.option(
-    "--port", default=DEFAULT_PORT, show_default=True, help="Port of the HTTP API; 0 takes a free one."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=DEFAULT_PORT,
+    show_default=True,
+    help="Port of the HTTP API; 0 takes a free one.",
 )
 @click.option("--token", help="Token of the HTTP API; without it one is made and printed.")
 @click.option(
@@ -55,12 +66,16 @@ DEFAULT_PORT = 8484
 def command(**options: Any) -> None:
     """Sort sample photos with a built-in demo Immich and leave the folders to look at.
 
-    The demo Immich finds faces by the face regions that photo managers write into pictures, so it sorts
-    your own face-tagged photos too (--photos DIR; they are copied, DIR is only read).
+    The demo recognises no faces: it reads the face regions that photo managers write into pictures. So it
+    sorts your own face-tagged photos too (--photos DIR; they are copied, DIR is only read).
     """
     photos, base = options["photos"], options["base"]
     if options["review"] and options["once"]:
         raise click.UsageError("--once stops when the photos are sorted; leave it out to review them.")
+    from smartsort.demo.run import holds_photos
+
+    if photos and not holds_photos(photos):
+        raise click.UsageError(f"there are no photos in {photos}: give another folder with --photos.")
     if photos and _lies_in(base, photos):
         raise click.UsageError(
             f"the demo would write into {photos}, which it only reads: give another folder with --dir."
@@ -142,8 +157,10 @@ class _Demo:
                     if self.review:
                         await self._open_terminal_ui(token)
                     else:
-                        self._say_where(console, root, immich.url)
+                        self._say_where(console, root, immich.url, token)
                         await task
+                if self.once or self.review:
+                    self._say_next(console)
             finally:
                 sidecar.stop()
                 await task
@@ -183,7 +200,7 @@ class _Demo:
         from rich.table import Table
 
         from smartsort.cli.outcome import outcomes
-        from smartsort.demo.run import IMMICH_LIBRARY, latency, unmet
+        from smartsort.demo.run import IMMICH_LIBRARY, latency, own_photos_in_words, unmet
 
         rows = await sidecar.context.ledger.aread(lambda db: outcomes(db, sidecar.context.layout.inbox))
         table = Table(box=None, title="What became of each photo", title_justify="left", pad_edge=False)
@@ -194,10 +211,10 @@ class _Demo:
             table.add_row(row.delivered, ", ".join(f"{f}/" for f in row.folders), row.reason)
         console.print(table)
 
+        root = sidecar.context.layout.root
+        deliveries = [_in_folder_form(d) for d in self.deliveries]
         problems = [] if complete else ["stopped before every photo was sorted"]
-        problems += unmet(
-            [_in_folder_form(d) for d in self.deliveries], {r.delivered: r.folders for r in rows}
-        )
+        problems += await asyncio.to_thread(unmet, deliveries, {r.delivered: r.folders for r in rows}, root)
         console.print(_totals(rows))
         requests = sum(count for (_, path), count in demo.requests.items() if not path.startswith("/demo"))
         console.print(f"{requests} calls to Immich, {requests / max(1, len(rows)):.2f} per photo")
@@ -210,10 +227,12 @@ class _Demo:
             console.print(
                 f"from Immich finished to filed: median {waits[0]:.2f} s, 95% within {waits[1]:.2f} s"
             )
-        console.print(f"the folders: {sidecar.context.layout.root}", soft_wrap=True)
+        console.print(f"the folders: {root}", soft_wrap=True)
         for problem in problems:
             console.print(f"[bold]wrong:[/bold] {problem}", style="red")
-        if not problems:
+        if not problems and self.photos:
+            console.print(own_photos_in_words(deliveries, len(rows)), soft_wrap=True)
+        elif not problems:
             console.print(f"all {len(rows)} photos are accounted for and where they were expected")
         return 1 if problems else 0
 
@@ -231,22 +250,32 @@ class _Demo:
         screen = await asyncio.create_subprocess_exec(sys.executable, "-m", "smartsort_tui", env=environment)
         await screen.wait()
 
-    def _say_where(self, console: Console, root: str, immich: str) -> None:
+    def _say_where(self, console: Console, root: str, immich: str, token: str) -> None:
         from smartsort.files.private import TOKEN_FILE
 
-        token_file = os.path.join(root, TOKEN_FILE) if self.token is None else None
-        token = f"--token-file {shlex.quote(token_file)}" if token_file else "--token TOKEN"
-        address = "" if self.port == DEFAULT_PORT else f" --url http://127.0.0.1:{self.port}"
+        given = f"--token {shlex.quote(token)}"
+        if self.token is None:
+            given = f"--token-file {shlex.quote(os.path.join(root, TOKEN_FILE))}"
         console.print(
             f"\nThe sidecar goes on: drop photos into {root}/inbox\n"
-            f"Review    uv run smartsort-tui {token}{address}   (in another terminal)\n"
+            f"Review    uv run smartsort-tui --url http://127.0.0.1:{self.port} {given}"
+            "   (in another terminal)\n"
             f"Check     uv run smartsort doctor --root {shlex.quote(root)}\n"
             f"Immich    {immich} (the demo)\n"
+            f"{_YOUR_OWN}\n"
             "Ctrl-C stops all.",
             soft_wrap=True,
             markup=False,
             highlight=False,
         )
+
+    def _say_next(self, console: Console) -> None:
+        photos = f" --photos {shlex.quote(self.photos)}" if self.photos else ""
+        again = (
+            f"Review    uv run smartsort demo --review{photos}   (sorts them anew and opens the terminal UI)"
+        )
+        said = _YOUR_OWN if self.review else f"{again}\n{_YOUR_OWN}"
+        console.print(f"\n{said}", soft_wrap=True, markup=False, highlight=False)
 
 
 def _totals(rows: Sequence[OutcomeRow]) -> Table:

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from PIL import ExifTags, Image, ImageDraw
+from PIL import ExifTags, Image
 
 from smartsort.demo import jpeg
 from smartsort.demo.embeddings import TWINS
-from smartsort.demo.portraits import MOODS, SHIRTS, draw_person, look_of
 from smartsort.demo.regions import Region, region_xmp
-from smartsort.demo.scenes import draw_scene
+from smartsort.demo.scenes import FAR, HEAD, PORTRAIT, Drawing, Heads, draw_people, encoded
 
 FAMILY = ("John Doe", "Sarah Smith", "Zoë", "李雷", "Amara Okafor")
 WHITELIST = (*FAMILY, *TWINS)
@@ -96,11 +95,7 @@ PATTERN: tuple[Kind, ...] = (
 )
 
 
-_Range = tuple[float, float]
-# Heights of heads, as shares of the picture.
-_PORTRAIT: _Range = (0.72, 0.78)
-_HEAD: _Range = (0.42, 0.56)
-_HEADS: dict[Kind, _Range] = {"far": (0.07, 0.085), "twin": _PORTRAIT}
+_HEADS_OF: dict[Kind, Heads] = {"far": FAR, "twin": PORTRAIT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +167,10 @@ def make_album(folder: str | os.PathLike[str], people: Iterable[str]) -> list[st
     """
     made = []
     for name in people:
-        other = _PORTRAIT if name in TWINS else _HEAD
-        for number, head in enumerate((_PORTRAIT, other, other)):
+        other = PORTRAIT if name in TWINS else HEAD
+        for number, head in enumerate((PORTRAIT, other, other)):
             rng = random.Random(f"album:{name}:{number}")
-            drawing = _drawing([name], _ALBUM_SIZE, rng, head)
+            drawing = draw_people([name], _ALBUM_SIZE, rng, head)
             packet = region_xmp([Region(name, *box) for box in drawing.boxes], *_ALBUM_SIZE)
             taken = datetime(2019 + number, rng.randint(1, 12), rng.randint(1, 28), 15, tzinfo=UTC)
             path = os.path.join(folder, f"{name} {number + 1}.jpg")
@@ -183,14 +178,6 @@ def make_album(folder: str | os.PathLike[str], people: Iterable[str]) -> list[st
                 file.write(jpeg.with_xmp(_with_exif(drawing.content, taken), packet))
             made.append(path)
     return made
-
-
-@dataclass(frozen=True, slots=True)
-class _Drawing:
-    """A picture's JPEG bytes without metadata, and where the faces on it are."""
-
-    content: bytes
-    boxes: tuple[tuple[float, float, float, float], ...]
 
 
 class _Studio:
@@ -201,7 +188,7 @@ class _Studio:
         self._seed = seed
         self._size = size
         self._reuse = reuse_drawings
-        self._drawings: dict[int, _Drawing] = {}
+        self._drawings: dict[int, Drawing] = {}
         self._originals: list[Sample] = []
         self._copies = 0
 
@@ -225,7 +212,7 @@ class _Studio:
 
     def _photo(self, index: int, kind: Kind, path: str) -> Sample:
         people, names = _cast(index, kind, random.Random(f"cast:{self._seed}:{self._drawn_as(index)}"))
-        drawing = self._draw(index, people, _HEADS.get(kind, _HEAD))
+        drawing = self._draw(index, people, _HEADS_OF.get(kind, HEAD))
         regions = [Region(name, *box) for name, box in zip(names, drawing.boxes, strict=True)]
         taken = datetime(2024, 1, 1, 9, tzinfo=UTC) + timedelta(hours=7 * index, seconds=self._seed % 3600)
         content = _with_exif(drawing.content, taken)
@@ -250,7 +237,7 @@ class _Studio:
             with Image.open(io.BytesIO(content)) as image:
                 smaller = image.resize((self._size[0] * 3 // 4, self._size[1] * 3 // 4), Image.Resampling.BOX)
                 smaller.info.clear()
-                content = jpeg.with_xmp(_with_exif(_encoded(smaller, 72), taken), header.xmp or b"")
+                content = jpeg.with_xmp(_with_exif(encoded(smaller, 72), taken), header.xmp or b"")
         self._write(path, content, taken)
         return Sample(
             path, kind, "duplicates", "duplicate", "duplicate_", None, original.people, original.path
@@ -268,10 +255,10 @@ class _Studio:
         self._write(path, content, taken)
         return Sample(path, kind, "unidentified", "unreadable")
 
-    def _draw(self, index: int, people: Sequence[str], head: _Range = _HEAD) -> _Drawing:
+    def _draw(self, index: int, people: Sequence[str], head: Heads = HEAD) -> Drawing:
         key = self._drawn_as(index)
         if key not in self._drawings:
-            drawing = _drawing(people, self._size, random.Random(f"drawing:{self._seed}:{key}"), head)
+            drawing = draw_people(people, self._size, random.Random(f"drawing:{self._seed}:{key}"), head)
             if not self._reuse:
                 return drawing
             self._drawings[key] = drawing
@@ -335,37 +322,6 @@ def _verdict(path: str, kind: Kind, people: list[str], names: list[str]) -> Samp
     if people[0] in WHITELIST:
         return Sample(path, kind, "faces", "face_match_verified", "", people[0], shown)
     return Sample(path, kind, "unidentified", "unknown_person", "unknown_", None, shown)
-
-
-def _drawing(
-    people: Sequence[str], size: tuple[int, int], rng: random.Random, head_height: _Range = _HEAD
-) -> _Drawing:
-    """Draw at twice the size, which smooths every edge when it is scaled down."""
-    width, height = size[0] * 2, size[1] * 2
-    canvas = draw_scene((width, height), rng)
-    draw = ImageDraw.Draw(canvas)
-    boxes: list[tuple[float, float, float, float]] = []
-    for number, name in enumerate(people):
-        share = width / len(people)
-        head = min(height * rng.uniform(*head_height), share * 0.62)
-        middle_x = round(share * (number + 0.5 + rng.uniform(-0.12, 0.12)))
-        middle_y = round(height * rng.uniform(0.42, 0.56))
-        left, top, right, bottom = draw_person(
-            draw,
-            (middle_x, middle_y),
-            round(head),
-            look_of(name),
-            mood=rng.choice(MOODS),
-            shirt=rng.choice(SHIRTS),
-        )
-        boxes.append((left / width, top / height, (right - left) / width, (bottom - top) / height))
-    return _Drawing(_encoded(canvas.reduce(2), 88), tuple(boxes))
-
-
-def _encoded(image: Image.Image, quality: int) -> bytes:
-    out = io.BytesIO()
-    image.save(out, "JPEG", quality=quality)
-    return out.getvalue()
 
 
 def _with_exif(content: bytes, taken: datetime) -> bytes:
