@@ -18,7 +18,7 @@ from smartsort.config import Settings
 from smartsort.core.model import State
 from smartsort.downloads.guard import Resolver, system_resolver
 from smartsort.downloads.queue import Downloads
-from smartsort.errors import ConfigurationError, LedgerError
+from smartsort.errors import ConfigurationError, LedgerError, SmartsortError
 from smartsort.files.layout import Layout
 from smartsort.files.placement import Placer
 from smartsort.files.private import keep_private
@@ -29,6 +29,7 @@ from smartsort.ledger.database import Ledger
 from smartsort.ledger.facts import CATCHING_UP
 from smartsort.lock import RootLock
 from smartsort.notify.notifier import Notifier
+from smartsort.pipeline import suspects
 from smartsort.pipeline.accept import Accept
 from smartsort.pipeline.context import Clock, Context, Tuning
 from smartsort.pipeline.detected import Detected
@@ -212,6 +213,9 @@ class Sidecar:
             await self.measure.aclose()
         if self._workers is not None:
             self._workers.shutdown(wait=True, cancel_futures=True)
+        self.context.decoders.release()
+        with suppress(SmartsortError):
+            self.context.ledger.write(suspects.clear)
         self.context.ledger.close()
         if self._lock is not None:
             self._lock.close()
@@ -332,7 +336,7 @@ def _wire(
         return max(0, shelve.batches.next_at_most - waiting) if hashed >= STOCK else 0
 
     examine, compare, outbox = (
-        Examine(context, router, workers),
+        Examine(context, router, workers, look=near is not None),
         Compare(context, router, wanted),
         Outbox(context, people),
     )

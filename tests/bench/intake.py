@@ -11,17 +11,17 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from unittest import mock
 
 from tests.bench.report import Figure, median
 from tests.bench.sidecar import Bench
 
 from smartsort.core.model import State
+from smartsort.files.decoders import Decoders
 from smartsort.files.inbox import scan_inbox
 from smartsort.files.media import Kind
 from smartsort.files.probe import Probe
-from smartsort.pipeline import examine
 from smartsort.pipeline.accept import Offered
 from smartsort.pipeline.pace import Batches
 from smartsort.pipeline.shelve import Shelve
@@ -83,7 +83,7 @@ async def _ours(files: list[str], root: str) -> tuple[float, int, int]:
         # Nothing is recognised here, so nothing may wait for it: whatever is ready is placed.
         no_bound = mock.patch.object(Shelve, "room", _all_of_them)
         no_first = mock.patch.object(Batches, "first_under_way", return_value=False)
-        with no_bound, no_first, mock.patch.object(examine, "probe", _readable):
+        with no_bound, no_first, mock.patch.object(Decoders, "probe", _readable):
             before = _used(root)
             started = time.perf_counter()
             scan = scan_inbox(os.path.dirname(files[0]))
@@ -108,9 +108,9 @@ async def _all_of_them(_shelve: Shelve, waiting: int) -> int:
     return waiting
 
 
-def _readable(_path: str, **_limits: int) -> Probe:
+def _readable(_decoders: Decoders, paths: Sequence[str], _max_pixels: int) -> list[Probe]:
     """Instead of decoding: no mock, whose calls would take as long as the hashing."""
-    return Probe(Kind.IMAGE, "image/jpeg", "jpg", frozenset({"jpg", "jpeg"}))
+    return [Probe(Kind.IMAGE, "image/jpeg", "jpg", frozenset({"jpg", "jpeg"})) for _ in paths]
 
 
 def _used(folder: str) -> int:

@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 from tests.live_sidecar import BASE, LiveSidecar, live_sidecar
 
-from smartsort.api.pictures import Picture, Pictures, draw
+from smartsort.api.pictures import Picture, Pictures
 from smartsort.core.model import Category
+from smartsort.files.decoder import draw
 from smartsort.ports import ThumbnailSize
 
 MAX_PIXELS = 10_000_000
@@ -138,17 +139,17 @@ def test_drawn_upright(tmp_path: Path) -> None:
     exif = image.getexif()
     exif[0x0112] = 6
     image.save(file, exif=exif)
-    drawn = draw(str(file), ThumbnailSize.THUMBNAIL, MAX_PIXELS)
-    assert isinstance(drawn, Picture)
-    assert opened(drawn.content).size == (250, 500)
+    drawn = draw(str(file), 250, MAX_PIXELS)
+    assert isinstance(drawn, bytes)
+    assert opened(drawn).size == (250, 500)
 
 
 def test_small_pictures_are_not_enlarged(tmp_path: Path) -> None:
     file = tmp_path / "small.png"
     Image.new("RGBA", (40, 30), (255, 0, 0, 0)).save(file)
-    drawn = draw(str(file), ThumbnailSize.PREVIEW, MAX_PIXELS)
-    assert isinstance(drawn, Picture)
-    shown = opened(drawn.content)
+    drawn = draw(str(file), 1440, MAX_PIXELS)
+    assert isinstance(drawn, bytes)
+    shown = opened(drawn)
     assert shown.size == (40, 30)
     assert shown.getpixel((3, 3)) == (255, 255, 255), "what is transparent is white"
 
@@ -157,7 +158,7 @@ def test_small_pictures_are_not_enlarged(tmp_path: Path) -> None:
 def test_junk_is_said(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "junk.jpg"
     file.write_bytes(content)
-    drawn = draw(str(file), ThumbnailSize.PREVIEW, MAX_PIXELS)
+    drawn = draw(str(file), 1440, MAX_PIXELS)
     assert isinstance(drawn, str)
     assert drawn.startswith("it is no picture")
 
@@ -165,10 +166,10 @@ def test_junk_is_said(tmp_path: Path, content: bytes) -> None:
 def test_too_many_pixels(tmp_path: Path) -> None:
     file = tmp_path / "large.png"
     Image.new("1", (2000, 2000)).save(file)
-    assert draw(str(file), ThumbnailSize.PREVIEW, 1_000_000) == "it has too many pixels (2000 x 2000)"
+    assert draw(str(file), 1440, 1_000_000) == "it has too many pixels (2,000 x 2,000)"
 
 
 def test_a_name_that_is_no_utf8(tmp_path: Path) -> None:
     file = tmp_path / "caf\udce9.jpg"
     Image.new("RGB", (20, 20)).save(file)
-    assert isinstance(draw(str(file), ThumbnailSize.THUMBNAIL, MAX_PIXELS), Picture)
+    assert isinstance(draw(str(file), 250, MAX_PIXELS), bytes)

@@ -14,7 +14,8 @@ from tests.fakes import FakeServer, World, by_name
 from smartsort.actions import Choice
 from smartsort.core.model import State
 from smartsort.core.wording import sentence
-from smartsort.files.looks import ALIKE, differing_bits, picture_hash
+from smartsort.files.looks import ALIKE, differing_bits
+from smartsort.files.probe import probe
 from smartsort.ledger import events, photos
 
 
@@ -41,7 +42,7 @@ def drawing(seed: int, size=(640, 480), *, quality=90, fmt="JPEG", exif_date=Fal
 def hash_of(tmp_path, content: bytes) -> int | None:
     path = tmp_path / f"{len(os.listdir(tmp_path))}.bin"
     path.write_bytes(content)
-    value = picture_hash(os.fspath(path))
+    value = probe(os.fspath(path)).look
     return None if value is None else int.from_bytes(value, "big")
 
 
@@ -65,7 +66,6 @@ def test_what_cannot_be_hashed_is_compared_with_nothing(tmp_path):
     Image.new("RGB", (200, 200), (10, 20, 30)).save(flat, "PNG")
     for content in (b"", b"no picture", drawing(1)[:300], flat.getvalue()):
         assert hash_of(tmp_path, content) is None
-    assert picture_hash(os.fspath(tmp_path / "missing.jpg")) is None
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import struct
 
 import pytest
 from tests.fakes import World, content_of, picture, write
+from tests.footage import footage
 
 from smartsort.actions import Choice
 from smartsort.core.model import State
@@ -14,17 +15,6 @@ from smartsort.files.inbox import Entry
 from smartsort.files.settling import SettleTracker
 from smartsort.files.stamps import FileStamp
 from smartsort.ledger import events, photos
-
-
-def box(kind: bytes, *content: bytes) -> bytes:
-    body = b"".join(content)
-    return struct.pack(">I", len(body) + 8) + kind + body
-
-
-def movie() -> bytes:
-    track = box(b"tkhd", bytes(76), struct.pack(">II", 640 << 16, 360 << 16))
-    index = box(b"moov", box(b"mvhd", bytes(100)), box(b"trak", track))
-    return box(b"ftyp", b"qt  ", bytes(4), b"qt  ") + box(b"mdat", os.urandom(500)) + index
 
 
 def raw_photo() -> bytes:
@@ -157,7 +147,7 @@ async def test_raw_jpeg_and_the_raws_sidecar_are_filed_as_one(world):
 
 
 async def test_a_live_photo_goes_to_review_and_out_of_it_as_one(world):
-    await drop(world, stranger_1__jpg=picture(1), stranger_1__MOV=movie())
+    await drop(world, stranger_1__jpg=picture(1), stranger_1__MOV=footage())
     photo_id = only_photo(world)
     assert files(world, "review") == [
         "unidentified/unknown_stranger_1.MOV",
@@ -182,7 +172,7 @@ async def test_a_live_photo_goes_to_review_and_out_of_it_as_one(world):
 
 
 async def test_a_broken_half_keeps_the_shot_out_of_the_library(world):
-    await drop(world, anna_1__jpg=picture(1), anna_1__MOV=movie()[:300])
+    await drop(world, anna_1__jpg=picture(1), anna_1__MOV=footage()[:300])
     photo_id = only_photo(world)
     reason = world.ledger.read(lambda db: photos.last_decision(db, photo_id))[3][0]
     assert reason.code == "unreadable"

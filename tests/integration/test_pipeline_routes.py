@@ -14,6 +14,8 @@ from tests.moody import MoodyWorld, at_rest, reason_of
 
 from smartsort.core.model import State
 from smartsort.errors import RootUnavailable, StorageError
+from smartsort.files import decoder
+from smartsort.files.decoders import Decoders
 from smartsort.files.placement import Placer
 from smartsort.files.probe import probe
 from smartsort.ledger import events, photos
@@ -147,12 +149,16 @@ async def test_what_is_no_whole_picture_never_enters_the_library(place, content,
 
 
 async def test_a_file_no_decoder_was_prepared_for_holds_up_no_other(place, monkeypatch):
-    def failing(path, **more):
+    def failing(path, max_pixels):
         if "anna_1" in path:
             raise ZeroDivisionError("division by zero")
-        return probe(path, **more)
+        return probe(path, max_pixels)
 
-    monkeypatch.setattr("smartsort.pipeline.examine.probe", failing)
+    def here(_self, task, paths, arguments, **_more):
+        return [decoder.answer(task, path, arguments) for path in paths]
+
+    monkeypatch.setitem(decoder.TASKS, "probe", failing)
+    monkeypatch.setattr(Decoders, "_ask", here)
     odd = await place.deliver("anna_1.jpg")
     fine = await sorted_(place, "anna_2.jpg")
     assert place.places(odd) == ["review/unidentified/unreadable_anna_1.jpg"]
@@ -422,11 +428,11 @@ async def test_the_first_of_a_delivery_do_not_wait_until_the_last_is_decoded(pla
     first, second = [await place.deliver(f"anna_{n}.jpg") for n in (1, 2)]
     decoding = threading.Event()
 
-    def slow(path, **limits):
-        assert not path.endswith("anna_2.jpg") or decoding.wait(60)
-        return probe(path, **limits)
+    def slow(_self, paths, _max_pixels):
+        assert not paths[0].endswith("anna_2.jpg") or decoding.wait(60)
+        return [probe(path) for path in paths]
 
-    monkeypatch.setattr(examine, "probe", slow)
+    monkeypatch.setattr(Decoders, "probe", slow)
     step = asyncio.create_task(place.stage("examine"))
     rung = place.context.bells.listen()
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import io
 import os
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
@@ -18,7 +17,6 @@ from smartsort.api.problems import Refused
 from smartsort.bootstrap import Sidecar
 from smartsort.core.model import Category
 from smartsort.errors import ImmichError, ImmichRejected
-from smartsort.files.probe import quiet
 from smartsort.files.shown import shown
 from smartsort.ledger import photos
 from smartsort.ledger.records import Area, Member, Name, Photo
@@ -29,7 +27,7 @@ CACHE_BYTES = 8 * 1024 * 1024
 looks any more, so it is part of what an idle sidecar takes."""
 
 _DRAWN_AT_ONCE = 2
-"""A picture of 250 megapixels takes 750 MB while it is drawn."""
+"""More would keep photos from being read: they are drawn by the same decoders."""
 
 _SHORT_SIDE = {ThumbnailSize.THUMBNAIL: 250, ThumbnailSize.PREVIEW: 1440}
 """As Immich makes them."""
@@ -191,52 +189,12 @@ class Pictures:
             path = self._sidecar.context.absolute(name)
             if not os.path.lexists(path):
                 continue
-            drawn = draw(path, size, self._sidecar.settings.intake.max_pixels)
-            if isinstance(drawn, Picture):
-                return drawn
+            context = self._sidecar.context
+            drawn = context.decoders.draw(path, _SHORT_SIDE[size], context.tuning.max_pixels)
+            if isinstance(drawn, bytes):
+                return Picture.of(drawn, "image/jpeg")
             why = drawn
         return why
-
-
-_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "JPEG2000", "AVIF", "HEIF", "MPO")
-"""What is drawn here; the exotic decoders of Pillow never see a stranger's file."""
-
-
-def draw(path: str, size: ThumbnailSize, max_pixels: int) -> Picture | str:
-    """An upright picture of the file as JPEG, or a short text saying why there is none. Blocks."""
-    from PIL import Image, ImageOps  # noqa: PLC0415 - only when something is drawn
-
-    short_side = _SHORT_SIDE[size]
-    _know_heif()
-    try:
-        with quiet(), open(path, "rb") as file, Image.open(file, formats=_FORMATS) as image:
-            if image.width * image.height > max_pixels:
-                return f"it has too many pixels ({image.width} x {image.height})"
-            image.draft("RGB", (short_side * 2, short_side * 2))
-            upright = ImageOps.exif_transpose(image)
-            scale = short_side / max(1, min(upright.size))
-            if scale < 1:
-                target = tuple(max(1, round(side * scale)) for side in upright.size)
-                upright = upright.resize(target, Image.Resampling.LANCZOS, reducing_gap=2.0)
-            if upright.mode != "RGB":
-                alpha = upright.convert("RGBA")
-                upright = Image.new("RGB", alpha.size, "white")
-                upright.paste(alpha, mask=alpha.getchannel("A"))
-            out = io.BytesIO()
-            upright.save(out, "JPEG", quality=82)
-    except Exception as problem:  # noqa: BLE001 - decoders raise anything on junk
-        return (
-            f"it is no picture that can be read here ({shown(str(problem))[:200] or type(problem).__name__})"
-        )
-    return Picture.of(out.getvalue(), "image/jpeg")
-
-
-def _know_heif() -> None:
-    import pillow_heif  # noqa: PLC0415 - loads libheif; only when something is drawn
-    from PIL import Image  # noqa: PLC0415 - as in `draw`
-
-    if "HEIF" not in Image.OPEN:
-        pillow_heif.register_heif_opener()
 
 
 def answer(picture: Picture, request: Request) -> Response:

@@ -22,7 +22,7 @@ from smartsort.downloads.fetch import DownloadFailed
 from smartsort.downloads.naming import safe_name
 from smartsort.files.ignore import ignored
 from smartsort.files.media import Kind
-from smartsort.files.probe import format_of
+from smartsort.files.signatures import format_of
 
 if TYPE_CHECKING:
     from smartsort.config.service import Downloads as Settings

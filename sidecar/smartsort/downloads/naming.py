@@ -11,7 +11,7 @@ from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from smartsort.files.media import ALL_EXTENSIONS
 from smartsort.files.names import LIBRARY_NAME_BYTES, shortened, split_extension
-from smartsort.files.probe import format_of
+from smartsort.files.signatures import format_of
 
 _PARAMETER = re.compile(
     r";\s*(?P<name>[\w!#$%&'*+.^`|~-]+)\s*=\s*(?:\"(?P<quoted>(?:\\.|[^\"\\])*)\"|(?P<token>[^;\"]*))"

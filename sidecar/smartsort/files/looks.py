@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import warnings
-from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 SIDE = 16
 """The hash says of 16 x 16 places whether it gets darker to the right."""
@@ -21,41 +22,26 @@ assert ALIKE // _PARTS <= 1  # noqa: S101 - a wrong constant would lose near-dup
 _FLAT = 3.0
 """Grey levels of deviation below which a picture has nothing to be recognised by."""
 
+_CONTRAST_PER_STEP = 28
+"""A picture of strong contrast has to get darker by a grey level for so many of deviation: in its even parts
+the smallest differences are noise of the encoder."""
 
-def picture_hash(path: str) -> bytes | None:
-    """The 32 bytes of a picture's hash, None for what cannot be decoded here or is all of one colour.
 
-    Never raises: what cannot be hashed is compared with nothing.
-    """
-    from PIL import Image, ImageOps, ImageStat  # noqa: PLC0415 - only where pictures are hashed
+def picture_hash(picture: Image) -> bytes | None:
+    """The 32 bytes of an upright picture's hash, None for one that is all of one colour."""
+    from PIL import Image, ImageStat  # noqa: PLC0415 - only in a decoder process
 
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        _know_heif()
-        with warnings.catch_warnings(), os.fdopen(handle, "rb") as file, Image.open(file) as picture:
-            warnings.simplefilter("ignore")
-            picture.draft("L", (16 * SIDE, 16 * SIDE))  # JPEG: decoded at an eighth of the size at most
-            upright = ImageOps.exif_transpose(picture).convert("L")
-            small = upright.resize((SIDE + 1, SIDE), Image.Resampling.BOX, reducing_gap=None)
-    except Exception:  # noqa: BLE001 - decoders raise anything, and the probe has judged the file already
+    small = picture.convert("L").resize((SIDE + 1, SIDE), Image.Resampling.BOX)
+    contrast = ImageStat.Stat(small).stddev[0]
+    if contrast < _FLAT:
         return None
-    if ImageStat.Stat(small).stddev[0] < _FLAT:
-        return None
-    pixels = small.tobytes()
+    pixels, least = small.tobytes(), int(contrast / _CONTRAST_PER_STEP)
     bits = 0
     for row in range(SIDE):
         start = row * (SIDE + 1)
         for column in range(SIDE):
-            bits = bits << 1 | (pixels[start + column] > pixels[start + column + 1])
+            bits = bits << 1 | (pixels[start + column] > pixels[start + column + 1] + least)
     return bits.to_bytes(SIDE * SIDE // 8, "big")
-
-
-@cache
-def _know_heif() -> None:
-    """Teach Pillow the pictures of iPhones, once and only where pictures are hashed."""
-    from pillow_heif import register_heif_opener  # noqa: PLC0415 - loads a large library
-
-    register_heif_opener(thumbnails=False)
 
 
 def differing_bits(one: int, other: int) -> int:

@@ -28,6 +28,10 @@ class FileProblem(SmartsortError):
         super().__init__(message)
         self.path = path
 
+    def __reduce__(self) -> tuple[type[FileProblem], tuple[str, str]]:
+        """Problems come from decoder processes, too."""
+        return type(self), (str(self), self.path)
+
 
 class FileVanished(FileProblem):
     """The file is gone."""

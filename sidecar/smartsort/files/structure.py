@@ -1,4 +1,4 @@
-"""Whether a container is complete, by walking its structure and not by decoding it.
+"""Whether a file that no decoder here can judge is complete, by walking its structure.
 
 Each walker raises `Broken` with a short text for people, or returns what it learned on the way. They read
 with `pread` in small pieces, never beyond the end, and never loop: offsets and counts in a file are claims.
@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
+
+from smartsort.files.metadata import NOTHING, Metadata, exif_time
 
 _MAX_ENTRIES = 4096
 _MAX_FOLDERS = 256
@@ -49,23 +51,10 @@ class Facts:
 
     width: int = 0
     height: int = 0
-    taken: datetime | None = None
+    metadata: Metadata = NOTHING
     make: str = ""
     raw: bool = False
     dng: bool = False
-
-
-def exif_time(text: str, offset: str = "") -> datetime | None:
-    """An EXIF time. The camera's zone if it wrote one, else UTC: its clock has no zone."""
-    zone: timezone = UTC
-    if len(offset) == 6 and offset[0] in "+-" and offset[1:3].isdigit() and offset[4:6].isdigit():
-        distance = timedelta(hours=int(offset[1:3]), minutes=int(offset[4:6]))
-        if distance < timedelta(hours=24):
-            zone = timezone(distance if offset[0] == "+" else -distance)
-    try:
-        return datetime.strptime(text.strip("\0 ")[:19], "%Y:%m:%d %H:%M:%S").replace(tzinfo=zone)
-    except ValueError:
-        return None
 
 
 # TIFF and the raw formats built like it.
@@ -73,7 +62,7 @@ def exif_time(text: str, offset: str = "") -> datetime | None:
 _TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _TYPE_SIZES_BIG = {**_TYPE_SIZES, 16: 8, 17: 8, 18: 8}
 
-_WIDTH, _HEIGHT, _COMPRESSION, _PHOTOMETRIC, _MAKE = 256, 257, 259, 262, 271
+_WIDTH, _HEIGHT, _COMPRESSION, _PHOTOMETRIC, _MAKE, _MODEL = 256, 257, 259, 262, 271, 272
 _STRIPS, _STRIP_SIZES, _TILES, _TILE_SIZES = 273, 279, 324, 325
 _SUB_FOLDERS, _EXIF, _GPS, _JPEG, _JPEG_SIZE = 330, 34665, 34853, 513, 514
 _RAW_OFFSET, _DNG_VERSION, _TIME, _TAKEN, _TAKEN_OFFSET = 280, 50706, 306, 36867, 36881
@@ -95,6 +84,7 @@ class _Tiff:
     facts: Facts = field(default_factory=Facts)
     taken: tuple[str, str] = ("", "")
     changed: str = ""
+    model: str = ""
 
     def number(self, raw: bytes) -> int:
         return int.from_bytes(raw, "little" if self.order == "<" else "big")
@@ -115,7 +105,9 @@ class _Tiff:
             if len(seen) > _MAX_FOLDERS:
                 raise Broken(f"{self.name} has a damaged directory")
             waiting.extend(self.directory(at, is_image=is_image))
-        self.facts.taken = exif_time(*self.taken) or exif_time(self.changed)
+        taken = exif_time(*self.taken) or exif_time(self.changed)
+        camera = " ".join(filter(None, (self.facts.make, self.model))) or None
+        self.facts.metadata = Metadata(taken, bool(self.taken[1]), camera)
         return self.facts
 
     def directory(self, at: int, *, is_image: bool) -> Iterator[tuple[int, bool]]:
@@ -162,6 +154,8 @@ class _Tiff:
     def text(self, tag: int, said: str) -> None:
         if tag == _MAKE:
             self.facts.make = self.facts.make or said
+        elif tag == _MODEL:
+            self.model = self.model or said
         elif tag == _TAKEN:
             self.taken = (self.taken[0] or said, self.taken[1])
         elif tag == _TAKEN_OFFSET:
@@ -171,6 +165,13 @@ class _Tiff:
 
     def image(self, values: dict[int, list[int]]) -> None:
         """One image of the file: its data must lie inside."""
+        width, height = (max(values.get(tag, [0]), default=0) for tag in (_WIDTH, _HEIGHT))
+        if width * height > self.facts.width * self.facts.height:
+            self.facts.width, self.facts.height = width, height
+        if {_CFA, _LINEAR_RAW} & set(values.get(_PHOTOMETRIC, ())):
+            self.facts.raw = True
+        if _RAW_COMPRESSIONS & set(values.get(_COMPRESSION, ())):
+            self.facts.raw = True
         for offsets_tag, sizes_tag in _OFFSETS_WITH_SIZES:
             offsets, sizes = values.get(offsets_tag, []), values.get(sizes_tag, [])
             for offset, size in zip(offsets, sizes, strict=False):
@@ -179,17 +180,10 @@ class _Tiff:
         for offset in values.get(_RAW_OFFSET, []) if self.name == "RW2" else ():
             if offset >= self.reader.size:
                 raise Broken(f"{self.name} ends in the middle")
-        width, height = (max(values.get(tag, [0]), default=0) for tag in (_WIDTH, _HEIGHT))
-        if width * height > self.facts.width * self.facts.height:
-            self.facts.width, self.facts.height = width, height
-        if {_CFA, _LINEAR_RAW} & set(values.get(_PHOTOMETRIC, ())):
-            self.facts.raw = True
-        if _RAW_COMPRESSIONS & set(values.get(_COMPRESSION, ())):
-            self.facts.raw = True
 
 
 _WHOLE = frozenset({1, 3, 4, 13, 16, 18})
-_TEXTS = frozenset({_MAKE, _TIME, _TAKEN, _TAKEN_OFFSET})
+_TEXTS = frozenset({_MAKE, _MODEL, _TIME, _TAKEN, _TAKEN_OFFSET})
 _NUMBERS = frozenset(
     {
         *(_WIDTH, _HEIGHT, _COMPRESSION, _PHOTOMETRIC, _STRIPS, _STRIP_SIZES, _TILES, _TILE_SIZES),
@@ -198,12 +192,15 @@ _NUMBERS = frozenset(
 )
 
 
-def tiff(reader: Reader, name: str) -> Facts:
-    """Walk every directory of a TIFF, a BigTIFF or a raw photo built like one."""
+def tiff(reader: Reader, name: str, facts: Facts | None = None) -> Facts:
+    """Walk every directory of a TIFF, a BigTIFF or a raw photo built like one.
+
+    `facts` are filled in as far as the walk comes.
+    """
     head = reader.exactly(0, 8, name)
     order = "<" if head[:2] == b"II" else ">"
     big = head[2:4] in (b"+\0", b"\0+")
-    return _Tiff(reader, name, order, big).walk()
+    return _Tiff(reader, name, order, big, facts or Facts()).walk()
 
 
 # ISO base media: MP4, QuickTime, 3GP, HEIF, AVIF, CR3, JPEG 2000, JPEG XL.
@@ -279,7 +276,7 @@ def _movie(reader: Reader, start: int, end: int, name: str, facts: Facts) -> Non
             head = reader.at(content, 12)
             seconds = int.from_bytes(head[4:12] if head[:1] == b"\1" else head[4:8], "big")
             if 0 < seconds < 2**33:
-                facts.taken = _EPOCH_1904 + timedelta(seconds=seconds)
+                facts.metadata = Metadata(_EPOCH_1904 + timedelta(seconds=seconds))
         elif kind == b"trak":
             for inner, _, inner_stop in boxes(reader, content, stop, name):
                 if inner == b"tkhd":
@@ -289,17 +286,22 @@ def _movie(reader: Reader, start: int, end: int, name: str, facts: Facts) -> Non
                         facts.width, facts.height = width >> 16, height >> 16
 
 
-def unwritten_end(reader: Reader, name: str) -> None:
+def unwritten_end(reader: Reader, name: str, closed: Callable[[bytes], bool] = lambda _: False) -> None:
     """Broken when a file of compressed data ends in zeros: room was made for it and never filled.
 
-    The decoders of these formats take zeros for a grey picture and say nothing.
+    The decoders of these formats take zeros for a grey picture and say nothing. Zeros behind a picture that
+    is `closed`, given all bytes, are padding.
     """
-    tail = reader.at(max(0, reader.size - 256), 256)
-    if not any(tail):
+    tail = reader.at(max(0, reader.size - _UNWRITTEN), _UNWRITTEN)
+    if not any(tail) and not closed(reader.at(0, reader.size)):
         raise Broken(f"{name} ends in zeros, it was never written to its end")
 
 
-# RIFF: AVI and WebP.
+_UNWRITTEN = 256
+"""So many zeros at the end are no chance."""
+
+
+# RIFF: AVI.
 
 
 def riff(reader: Reader, name: str) -> None:
@@ -353,66 +355,27 @@ def _ebml_size(reader: Reader, at: int, name: str) -> tuple[int, int]:
     return int.from_bytes(raw, "big") & ((1 << (7 * length)) - 1), at + length
 
 
-# Pictures whose end can be told without decoding.
-
-
-def jpeg(reader: Reader) -> None:
-    """Segments up to the picture data, and an end marker after it.
-
-    Decoders fill a missing end with grey, and zeros (a file system's unwritten blocks) decode as grey too.
-    """
-    at = 2
-    while True:
-        marker = reader.exactly(at, 4, "JPEG")
-        if marker[0] != 0xFF:
-            raise Broken(f"JPEG is damaged at byte {at:,}")
-        if marker[1] == 0xFF:  # fill byte
-            at += 1
-            continue
-        if 0xD0 <= marker[1] <= 0xD7 or marker[1] == 0x01:
-            at += 2
-            continue
-        at += 2 + int.from_bytes(marker[2:4], "big")
-        if marker[1] == 0xDA:
-            break
-    tail = b""
-    while block := reader.at(at, _CHUNK):
-        # In picture data 0xFF is always followed by something else, so this is the end of the picture.
-        if b"\xff\xd9" in tail + block:
-            return
-        tail = block[-1:]
-        at += len(block)
-    raise Broken("JPEG ends in the middle")
+# Pictures of several frames. Immich shows the first; decoders say nothing about others that are not there.
 
 
 def png(reader: Reader) -> None:
-    """Chunks up to the end chunk."""
-    at = 8
-    while True:
-        head = reader.exactly(at, 8, "PNG")
+    """The chunks of an animation up to the end of the last that there is."""
+    at, animated = 8, False
+    while head := reader.at(at, 8):
         at += 12 + int.from_bytes(head[:4], "big")
-        if not head[4:8].isalpha():
-            raise Broken(f"PNG is damaged at byte {at:,}")
-        if at > reader.size:
-            raise Broken("PNG ends in the middle")
-        if head[4:8] == b"IEND":
+        animated |= head[4:8] == b"acTL"
+        if head[4:8] == b"IEND" or not head[4:8].isalpha():
             return
+        if animated and at > reader.size:
+            raise Broken("PNG ends in the middle")
 
 
 def gif(reader: Reader) -> None:
-    """Blocks up to the trailer."""
+    """The blocks up to the trailer, or to the end of a block: some writers leave the trailer out."""
     head = reader.exactly(0, 13, "GIF")
     at = 13 + _colours(head[10])
-    while True:
-        kind = reader.exactly(at, 1, "GIF")[0]
-        if kind == 0x3B:
-            return
-        if kind == 0x21:
-            at += 2
-        elif kind == 0x2C:
-            at += 10 + _colours(reader.exactly(at + 9, 1, "GIF")[0]) + 1
-        else:
-            raise Broken(f"GIF is damaged at byte {at:,}")
+    while (kind := reader.at(at, 1)) in (b"!", b","):
+        at += 2 if kind == b"!" else 10 + _colours(reader.exactly(at + 9, 1, "GIF")[0]) + 1
         while length := reader.exactly(at, 1, "GIF")[0]:
             at += 1 + length
         at += 1

@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from sqlite_utils import Database
+
 from smartsort.core.model import Person, State
 from smartsort.core.naming import folder_name
 from smartsort.core.policy import Policy
+from smartsort.files.decoders import Decoders
 from smartsort.files.layout import Layout
 from smartsort.files.placement import Placer
 from smartsort.ledger.database import Ledger
@@ -132,6 +135,7 @@ class Context:
     would be at the next start."""
     apart: frozenset[str] = frozenset()
     """Ids of people whose folder's name carries a digest: another name has the same folder form."""
+    decoders: Decoders = field(default_factory=Decoders)
     checkpoint: Callable[[str], None] = lambda _: None
     """Called with a step's name before and after it; kill tests die here."""
     _folders: dict[Area, str] = field(init=False, default_factory=dict)
@@ -145,12 +149,19 @@ class Context:
             Area.TRASH: self.layout.trash,
         }
 
-    async def commit(self, changes: Sequence[Change]) -> list[int]:
-        """Write changes in one transaction and ring the bells of the states they lead to."""
+    async def commit(
+        self, changes: Sequence[Change], also: Callable[[Database], None] = lambda _: None
+    ) -> list[int]:
+        """Write changes, and what `also` writes, in one transaction; ring the bells of the new states."""
         if not changes:
             return []
         at = self.clock.text()
-        ids = await self.ledger.awrite(lambda db: apply(db, changes, at))
+
+        def write(db: Database) -> list[int]:
+            also(db)
+            return apply(db, changes, at)
+
+        ids = await self.ledger.awrite(write)
         self.bells.ring(*{change.state for change in changes if change.state is not None})
         return ids
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -13,18 +12,16 @@ from smartsort.core.model import CopyPlace, Digests, Evidence, OtherCopy, State
 from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.hashing import digests
 from smartsort.files.media import Kind
-from smartsort.files.probe import Probe, probe
-from smartsort.files.shown import shown
+from smartsort.files.probe import Probe, recognise
 from smartsort.files.stamps import FileStamp, stamp
-from smartsort.ledger import photos
+from smartsort.ledger import looks, photos
 from smartsort.ledger.copies import copies_of
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Member, Name, Photo
 from smartsort.pipeline.context import Context
 from smartsort.pipeline.intact import Intact
 from smartsort.pipeline.route import Router, Verdict
-
-log = logging.getLogger(__name__)
+from smartsort.pipeline.suspects import DEADLY, Suspects
 
 BATCH = 256
 """Photos examined together, and written together if that takes no longer than `LONGEST_UNWRITTEN`."""
@@ -38,24 +35,33 @@ SLICE_PHOTOS = 32
 
 BATCH_OF_CHECKSUMS = 1000
 
+_UNREAD = Probe(Kind.OTHER, "")
+"""Of a file that is still to be decoded."""
+
 
 class _Examined(NamedTuple):
     photo: Photo
-    probe: Probe
     digests: Digests
     stamp: FileStamp
     """Of the photo as it was read: a slow writer may have gone on since it was claimed."""
     names: tuple[Name, ...]
     """Those of its names of which digest, size or time are new."""
+    probe: Probe
 
 
 class Examine:
-    """Reads every claimed file for both digests and decodes it, off the event loop."""
+    """Reads every claimed file for both digests, and has it decoded, off the event loop.
+
+    `look` says whether the hash of what pictures look like is wanted.
+    """
 
     takes = (State.CLAIMED,)
 
-    def __init__(self, context: Context, router: Router, workers: ThreadPoolExecutor) -> None:
-        self._context, self._router, self._workers = context, router, workers
+    def __init__(
+        self, context: Context, router: Router, workers: ThreadPoolExecutor, *, look: bool = True
+    ) -> None:
+        self._context, self._router, self._workers, self._look = context, router, workers, look
+        self._suspects = Suspects(context.ledger)
 
     async def step(self) -> bool:
         """Examine one batch; False when nothing was waiting. Raises StorageError (a folder is at fault)."""
@@ -65,16 +71,23 @@ class Examine:
         batch = await context.ledger.aread(lambda db: photos.in_state(db, State.CLAIMED, BATCH))
         if not batch:
             return False
+        deaths = await self._suspects.deaths()
+        suspect = next((photo for photo in batch if photo.id in deaths), None)
+        if suspect is not None:
+            batch = [suspect]
+        await self._suspects.begin([photo.id for photo in batch])
         names = await context.ledger.aread(lambda db: photos.names_of(db, [p.id for p in batch]))
         loop = asyncio.get_running_loop()
         started = [
-            (part, loop.run_in_executor(self._workers, self._examine_all, part, names))
+            (part, loop.run_in_executor(self._workers, self._examine_all, part, names, deaths))
             for part in slices(batch)
         ]
         results: list[tuple[Photo, _Examined | SmartsortError]] = []
         written = loop.time()
         for part, answer in started:  # in order: of two equal files the older one is the photo
             results += zip(part, await answer, strict=True)
+            if suspect is not None:
+                await self._suspects.end(suspect.id)
             if loop.time() - written >= LONGEST_UNWRITTEN:
                 await self._note(results)
                 results, written = [], loop.time()
@@ -98,14 +111,33 @@ class Examine:
                 raise error
 
     def _examine_all(
-        self, part: list[Photo], names: dict[int, list[Name]]
+        self, part: list[Photo], names: dict[int, list[Name]], deaths: dict[int, int]
     ) -> list[_Examined | SmartsortError]:
-        return [self._examine(photo, names[photo.id]) for photo in part]
-
-    def _examine(self, photo: Photo, names: list[Name]) -> _Examined | SmartsortError:
         """Runs in a worker thread."""
-        context = self._context
-        path = context.absolute(next(n for n in names if n.member is Member.PHOTO))
+        read = [self._digest(photo, names[photo.id], deaths.get(photo.id, 0)) for photo in part]
+        unread = [item for item in read if isinstance(item, _Examined) and item.probe is _UNREAD]
+        wanted = [
+            (item, name)
+            for item in unread
+            for name in names[item.photo.id]
+            if name.member in (Member.PHOTO, Member.RAW, Member.VIDEO)
+        ]
+        paths = [self._context.absolute(name) for _, name in wanted]
+        seen: dict[int, list[tuple[Member, Probe | SmartsortError]]] = {}
+        probes = self._context.decoders.probe(paths, self._context.tuning.max_pixels)
+        for (item, name), found in zip(wanted, probes, strict=True):
+            seen.setdefault(item.photo.id, []).append((name.member, found))
+        return [
+            _judged(item, seen[item.photo.id])
+            if isinstance(item, _Examined) and item.photo.id in seen
+            else item
+            for item in read
+        ]
+
+    def _digest(self, photo: Photo, names: list[Name], deaths: int) -> _Examined | SmartsortError:
+        """The digests of a photo and what travels with it, and why it is not to be decoded."""
+        path = self._context.absolute(next(n for n in names if n.member is Member.PHOTO))
+        most_bytes = self._context.tuning.max_file_bytes
         try:
             now = stamp(path)
             found = digests(path, now)
@@ -116,41 +148,21 @@ class Examine:
                 for n in names
             )
             changed = tuple(new for new, old in zip(read, names, strict=True) if new != old)
-            seen = self._probed(photo, path, names)
+            if deaths >= DEADLY:
+                why = f"smartsort was ended {deaths} times while it read the file, maybe for want of memory"
+                probe = replace(recognise(path), problem=why)
+            elif most_bytes and photo.size > most_bytes:
+                probe = replace(recognise(path), problem=f"larger than {most_bytes:,} bytes")
+            else:
+                probe = _UNREAD
         except SmartsortError as problem:
             return problem
-        return _Examined(photo, seen, found, now, changed)
-
-    def _probed(self, photo: Photo, path: str, names: list[Name]) -> Probe:
-        """What the file is. A file that no decoder was prepared for must not hold up the others."""
-        most_bytes, most_pixels = self._context.tuning.max_file_bytes, self._context.tuning.max_pixels
-        if most_bytes and photo.size > most_bytes:
-            return Probe(Kind.OTHER, "", problem=f"larger than {most_bytes:,} bytes")
-        try:
-            seen = probe(path, max_pixels=most_pixels) if most_pixels else probe(path)
-            if seen.problem is None:
-                seen = replace(seen, problem=self._problem_of_half(names))
-        except SmartsortError:
-            raise
-        except Exception as error:
-            log.exception("examining %s failed", shown(path))
-            why = f"examining it failed ({type(error).__name__}: {error}); please report it"
-            return Probe(Kind.OTHER, "", problem=why)
-        return seen
+        return _Examined(photo, found, now, changed, probe)
 
     def _read(self, companion: Name) -> Name:
         path = self._context.absolute(companion)
         now = stamp(path)
         return companion._replace(size=now.size, mtime_ns=now.mtime_ns, sha256=digests(path, now).sha256)
-
-    def _problem_of_half(self, names: list[Name]) -> str | None:
-        """What is wrong with the raw photo or video that travels along: nothing broken enters the library."""
-        for name in names:
-            if name.member in (Member.RAW, Member.VIDEO):
-                problem = probe(self._context.absolute(name)).problem
-                if problem is not None:
-                    return f"its {name.member.value} half: {problem}"
-        return None
 
     async def _write(self, done: list[_Examined]) -> None:
         context = self._context
@@ -169,19 +181,38 @@ class Examine:
                     "extension": item.probe.extension,
                     "width": item.probe.width,
                     "height": item.probe.height,
-                    "taken_at": item.probe.taken.isoformat() if item.probe.taken else None,
+                    "taken_at": taken.isoformat() if (taken := item.probe.metadata.taken) else None,
                 },
                 names_added=item.names,
             )
             for item in done
         ]
-        await context.commit(changes)
+        hashes = {
+            i.photo.id: i.probe.look
+            for i in done
+            if self._look and i.probe.kind is Kind.IMAGE and i.probe.problem is None
+        }
+        await context.commit(changes, lambda db: looks.put(db, hashes))
         unreadable = {i.photo.id: i.probe.problem for i in done if i.probe.problem is not None}
         if unreadable:
             fresh = await context.ledger.aread(lambda db: photos.by_ids(db, list(unreadable)))
             await self._router.route(
                 [Verdict(photo, Evidence(unreadable=unreadable[photo.id])) for photo in fresh]
             )
+
+
+def _judged(item: _Examined, seen: list[tuple[Member, Probe | SmartsortError]]) -> _Examined | SmartsortError:
+    """With what its files are: nothing broken enters the library, be it the half that travels along."""
+    probes: dict[Member, Probe] = {}
+    for member, found in seen:
+        if isinstance(found, SmartsortError):
+            return found
+        probes[member] = found
+    probe = probes.pop(Member.PHOTO)
+    for member, half in probes.items():
+        if probe.problem is None and half.problem is not None:
+            probe = replace(probe, problem=f"its {member.value} half: {half.problem}")
+    return item._replace(probe=probe)
 
 
 def slices(batch: Sequence[Photo]) -> Iterator[list[Photo]]:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from sqlite_utils import Database
 
 from smartsort.core.model import Category, Comparison, CopyPlace, OtherCopy, Quality, State
-from smartsort.files.looks import picture_hash
+from smartsort.errors import SmartsortError
 from smartsort.files.media import Kind
 from smartsort.files.shown import shown
 from smartsort.ledger import facts, looks, photos, teachings
@@ -120,10 +120,17 @@ class NearDuplicates:
         if missing:
             names = await context.ledger.aread(lambda db: photos.names_of(db, missing))
             paths = {i: path for i in missing if (path := self._path(names[i])) is not None}
-            made = await asyncio.to_thread(lambda: {i: picture_hash(path) for i, path in paths.items()})
+            made = await asyncio.to_thread(self._made, paths)
             await context.ledger.awrite(lambda db: looks.put(db, made))
             have |= made
         return have
+
+    def _made(self, paths: Mapping[int, str]) -> dict[int, bytes | None]:
+        probes = self._context.decoders.probe(list(paths.values()), self._context.tuning.max_pixels)
+        return {
+            photo_id: None if isinstance(found, SmartsortError) else found.look
+            for photo_id, found in zip(paths, probes, strict=True)
+        }
 
     def _path(self, names: Iterable[Name]) -> str | None:
         own = [n for n in names if n.member is Member.PHOTO]

@@ -60,21 +60,21 @@ MALLOC_TRIM: Callable[[int], object] | None = getattr(ctypes.CDLL(None), "malloc
 class Memory:
     """Gives memory back to the system while nothing is on its way.
 
-    The ledger's connections keep what they have read, 8 MB with a large ledger, and the C library what was
-    freed in the middle of its heap, for as long as the process lives.
+    Decoders end. The ledger's connections keep what they have read, 8 MB with a large ledger, and the C
+    library what was freed in the middle of its heap, for as long as the process lives.
     """
 
     def __init__(self, context: Context, trim: Callable[[int], object] | None = MALLOC_TRIM) -> None:
         self._context, self._trim = context, trim
 
-    async def step(self) -> float | None:
-        """Trim if nothing is on its way; seconds until the next time, None where it cannot be done."""
-        if self._trim is None:
-            return None
+    async def step(self) -> float:
+        """Trim if nothing is on its way; seconds until the next time."""
         if not await self._context.ledger.aread(photos.unfinished):
-            await asyncio.to_thread(self._give_back, self._trim)
+            await asyncio.to_thread(self._give_back)
         return TRIM_SECONDS
 
-    def _give_back(self, trim: Callable[[int], object]) -> None:
+    def _give_back(self) -> None:
+        self._context.decoders.release()
         self._context.ledger.shrink()
-        trim(0)
+        if self._trim is not None:
+            self._trim(0)

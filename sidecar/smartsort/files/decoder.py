@@ -1,0 +1,110 @@
+"""A decoder process: reads files for the sidecar, and may die of one without taking the sidecar along.
+
+Run as `python -m smartsort.files.decoder SOCKET BYTES SECONDS` by `smartsort.files.decoders`. It takes
+batches of tasks from the socket and answers each by itself, so that the sidecar knows which one it died of.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from typing import Any
+
+from smartsort.errors import SmartsortError
+from smartsort.files import pictures
+from smartsort.files.probe import opened, probe, read_metadata
+from smartsort.files.shown import shown
+from smartsort.files.signatures import HEAD_BYTES, format_of
+from smartsort.files.structure import Broken, Reader
+
+OUT_OF_MEMORY = 77
+"""The exit code of a decoder that asked for more memory than it may have."""
+
+SLOWEST_BYTES_A_SECOND = 1_000_000
+"""What a slow file server gives."""
+
+
+def draw(path: str, short_side: int, max_pixels: int) -> bytes | str:
+    """An upright picture of the file as JPEG, or a short text saying why there is none."""
+    from PIL import Image  # noqa: PLC0415 - only when something is drawn
+
+    with opened(path) as file:
+        found = format_of(Reader(file.fileno()).at(0, HEAD_BYTES))
+        try:
+            upright = None
+            if found is not None and found in pictures.DECODED:
+                upright = pictures.opened(file, found, max_pixels).shrunk(short_side)
+        except pictures.TooManyPixels as problem:
+            return f"it has {problem}"
+        except Broken as problem:
+            return f"it is no picture that can be read here ({problem})"
+    if upright is None:
+        return "it is no picture that can be read here"
+    scale = short_side / max(1, min(upright.size))
+    if scale < 1:
+        sides = max(1, round(upright.width * scale)), max(1, round(upright.height * scale))
+        upright = upright.resize(sides, Image.Resampling.LANCZOS)
+    if upright.mode == "RGBA":
+        flat = Image.new("RGB", upright.size, "white")
+        flat.paste(upright, mask=upright.getchannel("A"))
+        upright = flat
+    out = io.BytesIO()
+    upright.save(out, "JPEG", quality=82)
+    return out.getvalue()
+
+
+TASKS: dict[str, Callable[..., Any]] = {"probe": probe, "metadata": read_metadata, "draw": draw}
+
+
+def answer(task: str, path: str, arguments: tuple[Any, ...]) -> Any:
+    """What a task returns, or the problem it met. Raises MemoryError."""
+    try:
+        return TASKS[task](path, *arguments)
+    except MemoryError:
+        raise
+    except SmartsortError as problem:
+        return problem
+    except Exception as error:  # noqa: BLE001 - one file never stops the others
+        return f"reading it failed ({type(error).__name__}: {shown(str(error))[:200]}); please report it"
+
+
+def time_limit(path: str, seconds: int) -> int:
+    """The seconds a file may take: `seconds` and the time it takes to read it."""
+    try:
+        return seconds + os.stat(path).st_size // SLOWEST_BYTES_A_SECOND
+    except OSError:
+        return seconds
+
+
+def _confine(most_bytes: int) -> None:
+    """Let the kernel take this process rather than the sidecar, and bound what it may take itself."""
+    resource.setrlimit(resource.RLIMIT_DATA, (most_bytes, most_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        file.write("1000")
+
+
+def main(socket: int, most_bytes: int, seconds: int) -> None:
+    """Answer until the sidecar closes the socket. Memory and time are bounded by the kernel."""
+    _confine(most_bytes)
+    connection = Connection(socket)
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            task, paths, arguments = connection.recv()
+            for path in paths:
+                signal.alarm(time_limit(path, seconds))
+                try:
+                    connection.send(answer(task, path, arguments))
+                except MemoryError:
+                    os._exit(OUT_OF_MEMORY)
+            signal.alarm(0)
+
+
+if __name__ == "__main__":
+    main(*(int(argument) for argument in sys.argv[1:]))

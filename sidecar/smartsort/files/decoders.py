@@ -1,0 +1,201 @@
+"""The decoder processes of the sidecar: files are decoded where a limit of memory and of time applies.
+
+A decoder starts when it is needed and ends when nothing is on its way. One that dies of a file takes nothing
+else along: the file is read once more, alone and with all the memory there is for decoding, and if that fails
+too it is a problem of the file.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from multiprocessing.connection import Connection
+from typing import Any
+
+from smartsort.errors import SmartsortError
+from smartsort.files.decoder import OUT_OF_MEMORY, time_limit
+from smartsort.files.metadata import Metadata
+from smartsort.files.probe import MAX_PIXELS, Probe, recognise
+from smartsort.files.resources import Budget, budget
+
+SECONDS = 60
+"""For one file, beside the time it takes to read it: the largest takes a tenth."""
+
+
+class _Died(Exception):
+    """A decoder died of a file; the text says why, for people."""
+
+
+class _Decoder:
+    """One process and the socket to it."""
+
+    def __init__(self, most_bytes: int, seconds: int) -> None:
+        self._seconds, self._most_bytes = seconds, most_bytes
+        ours, theirs = socket.socketpair()
+        with theirs:
+            number = theirs.fileno()
+            self._process = subprocess.Popen(
+                (
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "smartsort.files.decoder",
+                    *map(str, (number, most_bytes, seconds)),
+                ),
+                pass_fds=(number,),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, "VIPS_CONCURRENCY": "1", "MALLOC_ARENA_MAX": "1"},
+            )
+        self._connection = Connection(ours.detach())
+        self.close = weakref.finalize(self, _end, self._connection, self._process)
+        """End it, whatever it does."""
+
+    def answers(self, task: str, paths: Sequence[str], arguments: tuple[Any, ...]) -> Iterator[Any]:
+        """The answers to a batch, one after the other. Raises _Died at the file it died of."""
+        for number, path in enumerate(paths):
+            try:
+                if number == 0:
+                    self._connection.send((task, list(paths), arguments))
+                yield self._connection.recv()
+            except (EOFError, OSError) as error:
+                raise _Died(self._why(path)) from error
+
+    def _why(self, path: str) -> str:
+        self.close()
+        code = self._process.returncode
+        if code == -signal.SIGALRM:
+            return f"took longer than {time_limit(path, self._seconds):,} s to decode"
+        if code in _MEMORY:
+            return f"too large to decode here: needs more than {self._most_bytes >> 20:,} MiB of memory"
+        name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return f"ended the process that decoded it ({name})"
+
+
+def _end(connection: Connection, process: subprocess.Popen[bytes]) -> None:
+    connection.close()
+    try:
+        process.wait(_END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+_END_SECONDS = 0.5
+
+_MEMORY = frozenset({OUT_OF_MEMORY, -signal.SIGKILL, -signal.SIGABRT, -signal.SIGTRAP})
+"""How a decoder ends that gets no more memory: by itself, by the kernel, or by its C libraries."""
+
+
+class Decoders:
+    """Hands out files to decoder processes; for any number of threads. Nothing runs until it is needed."""
+
+    def __init__(self, limits: Budget | None = None, seconds: int = SECONDS) -> None:
+        self._limits, self._seconds = limits, seconds
+        self._idle: list[_Decoder] = []
+        self._busy = 0
+        self._exclusive = False
+        self._changed = threading.Condition()
+
+    @property
+    def limits(self) -> Budget:
+        """What they may take."""
+        if self._limits is None:
+            self._limits = budget()
+        return self._limits
+
+    def probe(
+        self, paths: Sequence[str], max_pixels: int = 0, *, alone: bool = False
+    ) -> list[Probe | SmartsortError]:
+        """What files are and whether they are whole, in order; one file's error stands in its place.
+
+        `alone`: one after the other, each with all memory, and nothing else meanwhile.
+        """
+        answers = self._ask("probe", paths, (max_pixels or MAX_PIXELS,), alone=alone)
+        return [
+            _unread(path, answer) if isinstance(answer, str) else answer
+            for path, answer in zip(paths, answers, strict=True)
+        ]
+
+    def metadata(self, paths: Sequence[str]) -> list[Metadata]:
+        """What cameras wrote into files, in order, without decoding them; nothing for what cannot be read."""
+        answers = self._ask("metadata", paths, ())
+        return [answer if isinstance(answer, Metadata) else Metadata() for answer in answers]
+
+    def draw(self, path: str, short_side: int, max_pixels: int) -> bytes | str:
+        """An upright picture of the file as JPEG, or a short text saying why there is none."""
+        drawn = self._ask("draw", [path], (short_side, max_pixels or MAX_PIXELS))[0]
+        return drawn if isinstance(drawn, bytes) else str(drawn)
+
+    def release(self) -> None:
+        """End the decoders that have nothing to do."""
+        with self._changed:
+            idle, self._idle = self._idle, []
+        for decoder in idle:
+            decoder.close()
+
+    def _ask(
+        self, task: str, paths: Sequence[str], arguments: tuple[Any, ...], *, alone: bool = False
+    ) -> list[Any]:
+        """The answers in order; a text for what a decoder died of twice."""
+        answers: list[Any] = []
+        while len(answers) < len(paths):
+            rest = paths[len(answers) :]
+            try:
+                with self._decoder(alone=alone) as decoder:
+                    for answer in decoder.answers(task, rest, arguments):
+                        answers.append(answer)  # noqa: PERF402 - those before a death count
+            except _Died as died:
+                fatal = paths[len(answers)]
+                answers += [str(died)] if alone else self._ask(task, [fatal], arguments, alone=True)
+        return answers
+
+    @contextmanager
+    def _decoder(self, *, alone: bool) -> Iterator[_Decoder]:
+        """A decoder for one batch. Waits until there is room; `alone`, until no other is at work."""
+        with self._changed:
+            if alone:
+                self._changed.wait_for(lambda: not self._exclusive)
+                self._exclusive = True
+                self._changed.wait_for(lambda: not self._busy)
+            else:
+                self._changed.wait_for(lambda: not self._exclusive and self._busy < self.limits.decoders)
+            self._busy += 1
+            decoder = self._idle.pop() if self._idle and not alone else None
+        try:
+            if alone:
+                self.release()
+            most_bytes = self.limits.bytes_alone if alone else self.limits.bytes_each
+            decoder = decoder or _Decoder(most_bytes, self._seconds)
+            yield decoder
+        except BaseException:
+            if decoder is not None:
+                decoder.close()
+            raise
+        else:
+            with self._changed:
+                self._idle.append(decoder)
+        finally:
+            with self._changed:
+                self._busy -= 1
+                self._exclusive &= not alone
+                self._changed.notify_all()
+            if alone:
+                self.release()
+
+
+def _unread(path: str, why: str) -> Probe | SmartsortError:
+    """What is known of a file that no decoder comes to the end of."""
+    try:
+        return replace(recognise(path), problem=why)
+    except SmartsortError as problem:
+        return problem

@@ -1,0 +1,142 @@
+"""What cameras and phones write into their files: the time, themselves, and which files belong together.
+
+Read without decoding a picture or a frame, in a decoder process (`smartsort.files.decoders`).
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+_MAKE, _MODEL, _ORIENTATION, _TIME, _EXIF = 0x010F, 0x0110, 0x0112, 0x0132, 0x8769
+_TAKEN, _TAKEN_OFFSET, _MAKER_NOTE = 0x9003, 0x9011, 0x927C
+_APPLE_CONTENT_ID = 0x0011
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a file says about itself; None where it says nothing.
+
+    `taken` is in UTC where `zoned` is False: the clock of most cameras has no zone, that of a video has UTC.
+    `content_id` is Apple's: both halves of a Live Photo carry the same. `motion_photo` says that Google's
+    or Samsung's metadata promise a video inside the picture or beside it.
+    """
+
+    taken: datetime | None = None
+    zoned: bool = False
+    camera: str | None = None
+    duration_seconds: float | None = None
+    content_id: str | None = None
+    motion_photo: bool = False
+    orientation: int = 1
+
+
+NOTHING = Metadata()
+
+
+def exif_time(text: str, offset: str = "") -> datetime | None:
+    """An EXIF time. The camera's zone if it wrote one, else UTC: its clock has no zone."""
+    try:
+        return datetime.strptime(text.strip("\0 ")[:19], "%Y:%m:%d %H:%M:%S").replace(
+            tzinfo=_zone(offset) or UTC
+        )
+    except ValueError:
+        return None
+
+
+def of_picture(exif: bytes | None, xmp: bytes | None) -> Metadata:
+    """The metadata of a picture, from the blocks a decoder found in it. Damaged blocks say nothing."""
+    from PIL.Image import Exif  # noqa: PLC0415 - only in a decoder process
+
+    tags: Mapping[int, Any] = {}
+    details: Mapping[int, Any] = {}
+    with suppress(Exception):
+        read = Exif()
+        read.load(exif or b"")
+        tags, details = read, read.get_ifd(_EXIF)
+    offset = _text(details.get(_TAKEN_OFFSET))
+    taken = exif_time(_text(details.get(_TAKEN)), offset) or exif_time(_text(tags.get(_TIME)))
+    zoned = taken is not None and _zone(offset) is not None and bool(details.get(_TAKEN))
+    if taken is None:
+        taken, zoned = _xmp_time(xmp or b"")
+    orientation = tags.get(_ORIENTATION, 1)
+    return Metadata(
+        taken,
+        zoned,
+        camera=" ".join(filter(None, (_text(tags.get(_MAKE)), _text(tags.get(_MODEL))))) or None,
+        content_id=_apple_content_id(details.get(_MAKER_NOTE)),
+        motion_photo=_MOTION_PHOTO.search(xmp or b"") is not None,
+        orientation=orientation if orientation in range(1, 9) else 1,
+    )
+
+
+def of_video(container: Mapping[str, str], duration_seconds: float | None) -> Metadata:
+    """The metadata of a video, from its container's as FFmpeg names them."""
+    taken, zoned = _iso_time(container.get("com.apple.quicktime.creationdate", ""))
+    if taken is None:
+        taken, zoned = _iso_time(container.get("creation_time", ""))
+    if taken is not None and taken.year <= _NEVER_SET:
+        taken, zoned = None, False
+    make, model = (container.get(f"com.apple.quicktime.{key}", "") for key in ("make", "model"))
+    return Metadata(
+        taken,
+        zoned,
+        camera=" ".join(filter(None, (make.strip(), model.strip()))) or None,
+        duration_seconds=duration_seconds,
+        content_id=container.get("com.apple.quicktime.content.identifier") or None,
+    )
+
+
+_NEVER_SET = 1904
+"""QuickTime counts from here, and a clock that was never set says zero."""
+
+_MOTION_PHOTO = re.compile(rb"""(?:MotionPhoto|MicroVideo)(?:=["']|>)\s*1\s*["'<]""")
+_XMP_TIME = re.compile(
+    rb"""(?:exif:DateTimeOriginal|photoshop:DateCreated|xmp:CreateDate)(?:=["']|>)\s*([0-9T:.+Zz-]{10,35})"""
+)
+
+
+def _zone(offset: str) -> timezone | None:
+    if len(offset) != 6 or offset[0] not in "+-" or not (offset[1:3] + offset[4:6]).isdigit():
+        return None
+    distance = timedelta(hours=int(offset[1:3]), minutes=int(offset[4:6]))
+    if distance >= timedelta(hours=24):
+        return None
+    return timezone(distance if offset[0] == "+" else -distance)
+
+
+def _iso_time(text: str) -> tuple[datetime | None, bool]:
+    """A time, and whether it says its zone."""
+    try:
+        read = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None, False
+    return (read, True) if read.tzinfo else (read.replace(tzinfo=UTC), False)
+
+
+def _xmp_time(xmp: bytes) -> tuple[datetime | None, bool]:
+    found = _XMP_TIME.search(xmp)
+    return _iso_time(found[1].decode("ascii")) if found else (None, False)
+
+
+def _text(value: object) -> str:
+    return value.strip("\0 ") if isinstance(value, str) else ""
+
+
+def _apple_content_id(note: object) -> str | None:
+    """The identifier in an iPhone's maker note, which is a directory of its own."""
+    if not isinstance(note, bytes) or not note.startswith(b"Apple iOS\0"):
+        return None
+    with suppress(struct.error, UnicodeDecodeError):
+        order = "<" if note[12:14] == b"II" else ">"
+        (count,) = struct.unpack_from(order + "H", note, 14)
+        for at in range(16, 16 + 12 * min(count, 200), 12):
+            tag, kind, length, offset = struct.unpack_from(order + "HHII", note, at)
+            if (tag, kind) == (_APPLE_CONTENT_ID, 2) and offset + length <= len(note):
+                return note[offset : offset + length].rstrip(b"\0").decode("ascii") or None
+    return None

@@ -1,0 +1,108 @@
+"""Videos, read as Immich reads them: by FFmpeg, every packet and one frame.
+
+FFmpeg is silent about a Matroska, AVI or Windows Media file that ends early; `smartsort.files.structure` is
+not. Runs in a decoder process only.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from io import BufferedReader
+from typing import TYPE_CHECKING
+
+from smartsort.files import media, metadata
+from smartsort.files.media import Format
+from smartsort.files.shown import shown
+from smartsort.files.structure import Broken
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+_DEMUXERS = {
+    **dict.fromkeys((media.MP4, media.MOV, media.THREEGP), "mov"),
+    **dict.fromkeys((media.MATROSKA, media.WEBM), "matroska"),
+    media.AVI: "avi",
+    media.TRANSPORT_STREAM: "mpegts",
+    media.MPEG: "mpeg",
+    media.WMV: "asf",
+    media.FLV: "flv",
+    media.MXF: "mxf",
+}
+"""Named, because what FFmpeg recognises by itself includes playlists that lead to other files."""
+
+_BARE_STREAM = b"\0\0\x01\xb3"
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A video with something to see: its upright size, 0 if FFmpeg cannot decode its kind."""
+
+    width: int
+    height: int
+    metadata: metadata.Metadata
+
+
+class NothingToSee(Exception):
+    """A container without a video; the text says what is in it."""
+
+
+def watch(file: BufferedReader, found: Format, *, whole: bool = True) -> Watched:
+    """Read the video in an open file to its end, or only its head.
+
+    Raises NothingToSee, Broken, MemoryError.
+    """
+    import av  # noqa: PLC0415 - only in a decoder process
+
+    bare = found is media.MPEG and file.peek(4).startswith(_BARE_STREAM)
+    try:
+        # The open file itself, whatever is put in its place meanwhile.
+        name = f"/proc/self/fd/{file.fileno()}"
+        with av.open(name, format="mpegvideo" if bare else _DEMUXERS[found]) as container:
+            stream = _video_of(container)
+            frame = _read(container, stream, found) if whole and stream.codec_context else None
+            return _watched(container, stream, frame)
+    except av.MemoryError as error:
+        raise MemoryError(str(error)) from error
+    except av.FFmpegError as error:
+        raise Broken(f"{found.name} is damaged ({shown(str(error.strerror)[:120])})") from error
+
+
+def _video_of(container: InputContainer) -> VideoStream:
+    """The first video; the picture on the cover of a record is none."""
+    from av.stream import Disposition  # noqa: PLC0415 - only in a decoder process
+
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            return stream
+    raise NothingToSee("sound" if container.streams.audio else "no video in it")
+
+
+def _read(container: InputContainer, stream: VideoStream, found: Format) -> VideoFrame:
+    """The first frame that can be decoded, which Immich shows; then the packets to the end."""
+    from av import FFmpegError  # noqa: PLC0415 - only in a decoder process
+
+    frame, last_is_cut = None, False
+    for packet in container.demux():
+        if packet.size:
+            last_is_cut = packet.is_corrupt
+        if frame is None and packet.stream is stream:
+            with suppress(FFmpegError):
+                frame = next(iter(stream.decode(packet)), None)
+    if last_is_cut and found is not media.TRANSPORT_STREAM:
+        raise Broken(f"{found.name} ends in the middle")
+    if frame is None:
+        raise Broken(f"{found.name} is damaged (none of its pictures can be decoded)")
+    return frame
+
+
+def _watched(container: InputContainer, stream: VideoStream, frame: VideoFrame | None) -> Watched:
+    seconds = container.duration / 1_000_000 if container.duration else None
+    read = metadata.of_video({**stream.metadata, **container.metadata}, seconds)
+    context = stream.codec_context
+    width, height = (context.width, context.height) if context else (0, 0)
+    if frame is not None and frame.rotation % 180:
+        width, height = height, width
+    return Watched(width, height, read)
