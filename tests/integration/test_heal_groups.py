@@ -3,37 +3,19 @@
 from __future__ import annotations
 
 import os
-import struct
+from datetime import datetime
 
 import pytest
-from tests.fakes import World, content_of, picture, write
-from tests.footage import footage
+from tests.fakes import World, content_of, write
+from tests.shots import clip, photo, raw_photo
 
 from smartsort.actions import Choice
 from smartsort.core.model import State
 from smartsort.files.inbox import Entry
 from smartsort.files.settling import SettleTracker
+from smartsort.files.shots import Moment, Shot
 from smartsort.files.stamps import FileStamp
 from smartsort.ledger import events, photos
-
-
-def raw_photo() -> bytes:
-    """As small a TIFF as a raw photo can be."""
-    fields = [
-        (256, 3, 600),
-        (257, 3, 400),
-        (262, 3, 32803),
-        (273, 4, 1000),
-        (279, 4, 2000),
-        (50706, 1, 0x0401),
-    ]
-    table = b"".join(
-        struct.pack("<HHI", tag, kind, 4 if kind == 1 else 1) + struct.pack("<I", value)
-        for tag, kind, value in fields
-    )
-    head = b"II*\0" + struct.pack("<I", 8) + struct.pack("<H", len(fields)) + table + bytes(4)
-    return head.ljust(1000, b"\0") + os.urandom(2000)
-
 
 # When they settle.
 
@@ -42,6 +24,7 @@ class Watch:
     def __init__(self, quiet: float = 2.0, companion: float = 5.0) -> None:
         self.now = 0.0
         self.tracker = SettleTracker(quiet, companion, clock=lambda: self.now, wall_clock=lambda: 1e9)
+        self.tracker.read_shot = lambda path: Shot("id", Moment(datetime(2024, 5, 1)), ("one", "camera"))
         self.tracker.look([])
 
     def look(self, now: float, **sizes: int):
@@ -136,7 +119,7 @@ def files(world: World, area: str) -> list[str]:
 
 
 async def test_raw_jpeg_and_the_raws_sidecar_are_filed_as_one(world):
-    await drop(world, anna_1__jpg=picture(1), anna_1__dng=raw_photo(), anna_1__xmp=b"<x/>")
+    await drop(world, anna_1__jpg=photo(), anna_1__dng=raw_photo(), anna_1__xmp=b"<x/>")
     photo_id = only_photo(world)
     assert files(world, "faces") == ["anna/anna_1.dng", "anna/anna_1.dng.xmp", "anna/anna_1.jpg"]
     assert len(files(world, "library")) == 3
@@ -147,7 +130,7 @@ async def test_raw_jpeg_and_the_raws_sidecar_are_filed_as_one(world):
 
 
 async def test_a_live_photo_goes_to_review_and_out_of_it_as_one(world):
-    await drop(world, stranger_1__jpg=picture(1), stranger_1__MOV=footage())
+    await drop(world, stranger_1__jpg=photo(content_id="A"), stranger_1__MOV=clip(content_id="A"))
     photo_id = only_photo(world)
     assert files(world, "review") == [
         "unidentified/unknown_stranger_1.MOV",
@@ -171,18 +154,80 @@ async def test_a_live_photo_goes_to_review_and_out_of_it_as_one(world):
     assert [os.path.basename(path) for path in files(world, "trash")] == ["stranger_1.MOV", "stranger_1.jpg"]
 
 
-async def test_a_broken_half_keeps_the_shot_out_of_the_library(world):
-    await drop(world, anna_1__jpg=picture(1), anna_1__MOV=footage()[:300])
-    photo_id = only_photo(world)
-    reason = world.ledger.read(lambda db: photos.last_decision(db, photo_id))[3][0]
-    assert reason.code == "unreadable"
-    assert reason.detail.startswith("its video half")
-    assert files(world, "library") == []
-    assert len(files(world, "review")) == 2
+def reasons(world: World) -> dict[str, tuple[str, str]]:
+    """Code and detail of why each photo is where it is, by its name."""
+    rows = world.ledger.read(lambda db: db.conn.execute("SELECT id, original_name FROM photos").fetchall())
+    found = {name: world.ledger.read(lambda db, i=i: photos.last_decision(db, i)) for i, name in rows}
+    return {name: (last[3][0].code, last[3][0].detail) for name, last in found.items()}
+
+
+@pytest.mark.parametrize(
+    "half",
+    [b"", clip(content_id="A")[:-300], clip(content_id="A", faststart=True)[:-300]],
+    ids=["empty", "cut", "cut behind its index"],
+)
+async def test_a_broken_clip_does_not_take_its_picture_with_it(world, half):
+    await drop(world, anna_1__jpg=photo(content_id="A"), anna_1__MOV=half)
+    assert files(world, "faces") == ["anna/anna_1.jpg"]
+    assert files(world, "review") == ["unidentified/unreadable_anna_1.MOV"]
+    code, detail = reasons(world)["anna_1.MOV"]
+    assert code == "unreadable"
+    assert "empty" in detail or "ends in the middle" in detail
+    world.check()
+
+
+async def test_a_broken_raw_photo_does_not_take_its_picture_with_it(world):
+    broken = raw_photo()[:-10]
+    await drop(world, anna_1__jpg=photo(), anna_1__dng=broken)
+    assert files(world, "faces") == ["anna/anna_1.jpg"]
+    assert files(world, "review") == ["unidentified/unreadable_anna_1.dng"]
+    world.check()
+
+
+async def test_a_broken_picture_does_not_take_its_halves_with_it(world):
+    files_of_it = {"anna_1__jpg": photo(content_id="A")[:-60], "anna_1__MOV": clip(content_id="A")}
+    await drop(world, **files_of_it, anna_1__jpg__xmp=b"<x/>")
+    assert files(world, "faces") == ["anna/anna_1.MOV"]
+    assert files(world, "review") == [
+        "unidentified/unreadable_anna_1.jpg",
+        "unidentified/unreadable_anna_1.jpg.xmp",
+    ]
+    world.check()
+
+
+async def test_the_history_says_what_was_split_and_why(world):
+    await drop(
+        world, anna_1__jpg=photo(content_id="A"), anna_1__MOV=clip(content_id="A", faststart=True)[:-300]
+    )
+    first, second = (world.ledger.read(lambda db, i=i: events.of_photo(db, i)) for i in (1, 2))
+    [split] = [e for e in first if e.kind == "split"]
+    assert split.data["name"] == "anna_1.MOV"
+    assert split.data["photo"] == 2
+    assert "ends in the middle" in split.data["reason"]
+    [accepted] = [e for e in second if e.kind == "accepted"]
+    assert accepted.data["split_from"] == 1
+
+
+async def test_pairs_without_evidence_are_two_photos(world):
+    bare = {"taken": None, "camera": None}
+    await drop(
+        world,
+        anna_1__jpg=photo(**bare),
+        anna_1__MOV=clip(),
+        bella_1__jpg=photo(2),
+        bella_1__dng=raw_photo(**bare),
+    )
+    assert files(world, "faces") == [
+        "anna/anna_1.MOV",
+        "anna/anna_1.jpg",
+        "bella/bella_1.dng",
+        "bella/bella_1.jpg",
+    ]
+    assert len(reasons(world)) == 4
 
 
 async def test_a_duplicate_shot_is_one_duplicate_with_its_raw(world):
-    content, raw = picture(1), raw_photo()
+    content, raw = photo(), raw_photo()
     await drop(world, anna_1__jpg=content, anna_1__dng=raw)
     await drop(world, anna_2__jpg=content, anna_2__dng=raw)
     assert files(world, "review") == ["duplicates/duplicate_anna_2.dng", "duplicates/duplicate_anna_2.jpg"]

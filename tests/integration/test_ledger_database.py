@@ -6,14 +6,16 @@ import sqlite3
 import threading
 
 import pytest
+from sqlite_utils import Database
 
 from smartsort.core.model import Category, CopyPlace, Decision, Evidence, Outcome, Reason, State
 from smartsort.errors import LedgerError, StorageFull
 from smartsort.ledger import facts, photos, source_tables
 from smartsort.ledger.copies import copies_of
 from smartsort.ledger.database import Ledger
-from smartsort.ledger.migrations import migrate
+from smartsort.ledger.migrations import migrate, migrations
 from smartsort.ledger.photos import Change, NewPhoto
+from smartsort.ledger.records import Area, Member, Name
 from smartsort.ledger.source_tables import Download, ReviewRow
 
 AT = "2024-05-01T12:00:00.000+00:00"
@@ -209,6 +211,42 @@ def test_a_migration_that_fails_leaves_the_old_database_as_it_was(path, monkeypa
         assert database.execute("SELECT count(*) FROM downloads").fetchone() == (0,)
     finally:
         database.close()
+
+
+def test_names_survive_the_migration_that_lets_side_files_travel(path):
+    """The table is written anew, for SQLite cannot change a CHECK."""
+    before = Database(path)
+    migrations.apply(before, stop_before="m051_companions")
+    [photo] = photos.add(before, [NewPhoto("phone", "inbox", "a.jpg", 3, 4)], AT)
+    names = [
+        Name(photo.id, Area.LIBRARY, "aa/a.jpg", size=3, mtime_ns=4, sha256=SHA),
+        Name(
+            photo.id, Area.FACES, f"anna/{chr(0xDC80 + 70)}.jpg.xmp", Member.XMP, "copy", "person", 5, 6, None
+        ),
+        Name(photo.id, Area.FACES, "anna/a.MOV", Member.VIDEO),
+    ]
+    photos.apply(before, [Change(photo.id, names_added=tuple(names))], AT)
+    with pytest.raises(sqlite3.IntegrityError):
+        photos.apply(
+            before, [Change(photo.id, names_added=(Name(photo.id, Area.FACES, "x", Member.AAE),))], AT
+        )
+    held = photos.names_of(before, [photo.id])
+    before.conn.commit()
+    before.close()
+    with Ledger(path) as ledger:
+        assert ledger.read(lambda db: photos.names_of(db, [photo.id])) == held
+        every = tuple(Name(photo.id, Area.FACES, f"anna/{member}", member) for member in Member)
+        ledger.write(lambda db: photos.apply(db, [Change(photo.id, names_added=every)], AT))
+        assert len(ledger.read(lambda db: photos.names_of(db, [photo.id]))[photo.id]) == 3 + len(Member)
+        found = ledger.read(
+            lambda db: {
+                row[0] for row in db.conn.execute("SELECT name FROM sqlite_master WHERE tbl_name = 'names'")
+            }
+        )
+        assert found == {"names", "idx_names_photo", "sqlite_autoindex_names_1"}
+        with pytest.raises(sqlite3.IntegrityError):
+            ledger.write(lambda db: db.conn.execute("UPDATE names SET member = 'nonsense'"))
+        assert ledger.read(lambda db: db.conn.execute("PRAGMA foreign_key_check").fetchall()) == []
 
 
 def test_migrating_twice_is_harmless(ledger):

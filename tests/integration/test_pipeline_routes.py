@@ -23,7 +23,7 @@ from smartsort.ledger.records import Area, Member
 from smartsort.lock import RootLocked
 from smartsort.pipeline import examine
 from smartsort.pipeline.claimed import photo_id_of, temp_name
-from smartsort.pipeline.route import companion_name
+from smartsort.ledger.shots import companion_name
 from smartsort.ports import UploadCopy
 
 STAMPED = r"_\d{8}_\d{6}"

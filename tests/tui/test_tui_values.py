@@ -267,6 +267,35 @@ def test_a_bulk_preview_counts_folders_and_reasons_not_files() -> None:
         assert "2 will stay where they are" in text
 
 
+def test_a_preview_names_the_files_that_go_the_same_way() -> None:
+    with_clip = Decided(
+        id=1, photo_id=11, action="would_reject", destination="trash/a.jpg", companions=["a.MOV"]
+    )
+    many = Decided(
+        id=2,
+        photo_id=12,
+        action="would_reject",
+        destination="trash/b.jpg",
+        companions=[f"b{number}.json" for number in range(9)],
+    )
+    failed = Decided(id=3, photo_id=13, action="failed", problem="no", companions=["c.MOV"])
+    foreseen = BulkDecided(decided=[with_clip, many, failed], done=2, failed=1)
+    for text in (
+        preview.bulk_text("reject", foreseen).plain,
+        preview.undo_text("2 rejected", foreseen).plain,
+    ):
+        assert "10 files with them: a.MOV, b0.json" in text
+        assert text.replace("\n", " ").count("and 2 more") == 1
+        assert "c.MOV" not in text
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_the_pane_names_the_files_that_go_the_same_way(whole: bool) -> None:
+    shot = item(10).model_copy(update={"companions": ["IMG_1.MOV", "IMG_1.AAE"]})
+    text = (details.details if whole else details.row_details)(shot, 60).plain
+    assert "with IMG_1.MOV, IMG_1.AAE\n" in text
+
+
 def test_a_preview_says_what_is_special_about_its_action() -> None:
     waits = Decided(id=11, action="would_skip", destination="review/unidentified/noface_a.jpg")
     foreseen = BulkDecided(decided=[waits], done=1, failed=0)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smartsort.files.grouping import GroupKind, groups
 from smartsort.files.inbox import Entry
 from smartsort.files.settling import SettleTracker
+from smartsort.files.shots import Shot
 from smartsort.files.stamps import FileStamp
 
 WALL = 1_700_000_000.0
@@ -26,6 +26,10 @@ class Clock:
 
     def tracker(self, quiet=10.0, companion=60.0):
         return SettleTracker(quiet, companion, clock=lambda: self.now, wall_clock=lambda: WALL + self.now)
+
+
+def sides(arrival):
+    return [entry.name for entry, *_ in arrival.sides]
 
 
 def names(look):
@@ -112,7 +116,7 @@ def test_an_xmp_travels_with_its_photo():
     tracker.look(files)
     clock.now = 10
     look = tracker.look(files)
-    assert [(each.photo.name, [xmp.name for xmp in each.sidecars]) for each in look.settled] == [
+    assert [(each.photo.name, sides(each)) for each in look.settled] == [
         ("a.jpg", ["a.jpg.xmp"]),
         ("b.dng", ["b.xmp"]),
     ]
@@ -130,7 +134,7 @@ def test_a_photo_waits_for_its_unfinished_xmp_but_not_for_ever():
     clock.now = 30
     look = tracker.look([entry("a.jpg"), entry("a.jpg.xmp", size=99)])
     assert names(look) == ["a.jpg"]
-    assert look.settled[0].sidecars == ()
+    assert look.settled[0].sides == ()
     assert look.waiting == 1
 
 
@@ -143,12 +147,13 @@ def test_an_orphaned_xmp_waits_for_its_photo_then_is_told_once():
         clock.now = float(now)
         look = tracker.look([xmp])
         assert look.settled == ()
-        told += [(now, orphan.name) for orphan in look.orphans]
+        told += [(now, orphan.name) for orphan in look.news]
+        assert [orphan.name for orphan in look.orphans] == (["a.jpg.xmp"] if now >= 60 else [])
     assert told == [(60, "a.jpg.xmp")]
     clock.now = 210
     tracker.look([xmp, entry("a.jpg")])
     clock.now = 220
-    assert [xmp.name for xmp in tracker.look([xmp, entry("a.jpg")]).settled[0].sidecars] == ["a.jpg.xmp"]
+    assert sides(tracker.look([xmp, entry("a.jpg")]).settled[0]) == ["a.jpg.xmp"]
 
 
 sizes = st.lists(st.integers(0, 3), min_size=1, max_size=30)
@@ -191,47 +196,61 @@ def test_every_stable_file_settles(plan):
     assert look.waiting == 0
 
 
-def kinds(*files):
-    found = groups([entry(name) for name in files])
-    return [(group.kind, [each.name for each in group.members]) for group in found.groups]
+ONE = Shot(content_id="1")
+CLIP = Shot(content_id="1", seconds=2)
 
 
-def test_shots_are_recognised_by_their_names():
-    assert kinds("a.HEIC", "a.MOV") == [(GroupKind.LIVE_PHOTO, ["a.HEIC", "a.MOV"])]
-    assert kinds("a.mov", "a.jpg") == [(GroupKind.LIVE_PHOTO, ["a.jpg", "a.mov"])]
-    assert kinds("a.CR2", "a.JPG") == [(GroupKind.RAW_AND_IMAGE, ["a.JPG", "a.CR2"])]
-    assert kinds("a.dng", "a.heic", "a.mov") == [(GroupKind.LIVE_PHOTO, ["a.heic", "a.dng", "a.mov"])]
+def test_the_halves_of_a_shot_wait_for_each_other_and_are_read_once():
+    clock = Clock()
+    tracker = clock.tracker()
+    read = []
+    tracker.read_shot = lambda path: read.append(path) or (CLIP if path.endswith("MOV") else ONE)
+    tracker.look([])
+    for now in (1, 2, 11):
+        clock.now = now
+        files = [entry("a.HEIC"), entry("a.MOV", size=now)]
+        assert tracker.look(files).settled == ()
+    assert read == []
+    for now in (21, 22):
+        clock.now = now
+        [arrival] = tracker.look(files).settled
+        assert (arrival.photo.name, arrival.video.name, arrival.why) == (
+            "a.HEIC",
+            "a.MOV",
+            "content identifier",
+        )
+    assert sorted(read) == ["/inbox/a.HEIC", "/inbox/a.MOV"]
 
 
-@pytest.mark.parametrize(
-    "files",
-    [
-        ("a.jpg", "a.png"),
-        ("a.jpg", "b.mov"),
-        ("a.png", "a.mov"),
-        ("a.jpg", "a.mov", "a.mp4"),
-        ("a.mov", "a.cr2"),
-    ],
-    ids=str,
-)
-def test_other_files_stay_single(files):
-    assert kinds(*files) == [(GroupKind.SINGLE, [name]) for name in files]
+def test_single_files_are_never_read():
+    tracker = Clock().tracker(quiet=0)
+    tracker.read_shot = pytest.fail
+    files = [
+        entry(name) for name in ("a.jpg", "b.mov", "c.jpg", "c.png", "d.cr2", "d.mov", "e.jpg", "e.json")
+    ]
+    tracker.look(files)
+    tracker.look(files)
 
 
-def test_files_of_two_folders_are_never_a_group():
-    found = groups([entry("a.heic"), entry("a.mov", folder="/inbox/b"), entry("a.xmp", folder="/inbox/c")])
-    assert [group.kind for group in found.groups] == [GroupKind.SINGLE] * 2
-    assert [each.path for each in found.orphans] == ["/inbox/c/a.xmp"]
+def test_files_of_two_folders_are_never_a_shot():
+    clock = Clock()
+    tracker = clock.tracker()
+    tracker.read_shot = lambda path: CLIP
+    files = [entry("a.jpg"), entry("a.mov", folder="/inbox/b"), entry("a.xmp", folder="/inbox/c")]
+    tracker.look(files)
+    clock.now = 100
+    look = tracker.look(files)
+    assert [arrival.video for arrival in look.settled] == [None, None]
+    assert [each.path for each in look.orphans] == ["/inbox/c/a.xmp"]
 
 
-def test_a_sidecar_of_a_shot_belongs_to_the_raw_photo_unless_it_names_another():
-    found = groups([entry(name) for name in ("a.jpg", "a.dng", "a.xmp", "a.jpg.xmp", "a.txt.xmp")])
-    (group,) = found.groups
-    assert {(xmp.name, owner.name) for xmp, owner in group.sidecars} == {
-        ("a.xmp", "a.dng"),
-        ("a.jpg.xmp", "a.jpg"),
-    }
-    assert [each.name for each in found.orphans] == ["a.txt.xmp"]
+def test_two_side_files_of_a_kind_for_one_photo_do_not_both_travel():
+    tracker = Clock().tracker(quiet=0, companion=0)
+    files = [entry("a.jpg"), entry("a.jpg.xmp"), entry("a.xmp")]
+    tracker.look(files)
+    look = tracker.look(files)
+    assert [sides(arrival) for arrival in look.settled] == [["a.jpg.xmp"]]
+    assert [each.name for each in look.orphans] == ["a.xmp"]
 
 
 def test_a_changed_entry_is_another_entry():

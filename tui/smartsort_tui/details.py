@@ -80,9 +80,17 @@ def _head(row: QueueItem, width: int, refused: str | None) -> list[Content]:
             "$foreground-muted",
         ),
     ]
+    lines += _company(row.companions, width)
     if refused:
         lines += [Content.styled(line, "bold $error") for line in _wrapped(f"! {refused}", width)]
     return lines
+
+
+def _company(companions: Sequence[str], width: int) -> list[Content]:
+    """The files that go the same way as the photo."""
+    if not companions:
+        return []
+    return [Content.styled(line, "bold") for line in _wrapped(f"with {', '.join(companions)}", width)]
 
 
 def section(title: str) -> list[Content]:

@@ -459,7 +459,14 @@ class Actions:
         if first is not None:
             area, _, rest = first.partition("/")
             path = f"{shown(self._context.folder(Area(area)))}/{rest}"
-        return Acted(plan.photo.id, f"would_{_WORD[plan.done]}", person=plan.person, names=names, path=path)
+        return Acted(
+            plan.photo.id,
+            f"would_{_WORD[plan.done]}",
+            person=plan.person,
+            names=names,
+            path=path,
+            companions=plan.companions,
+        )
 
 
 def _not_expected(db: Database, photo_id: int, expect: Sequence[State]) -> Acted:

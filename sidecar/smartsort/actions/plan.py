@@ -14,9 +14,10 @@ from smartsort.core.wording import short
 from smartsort.errors import SmartsortError
 from smartsort.files.names import NAME_BYTES, candidates, shortened, with_prefix
 from smartsort.files.shown import shown
+from smartsort.files.sides import LONGEST_ENDING
 from smartsort.ledger.arrangement import Arrangement
 from smartsort.ledger.records import Area, Member, Name, Photo
-from smartsort.pipeline.route import companion_name
+from smartsort.ledger.shots import companion_name, companions_of
 
 _SOURCES = (Area.LIBRARY, Area.TEMP, Area.TRASH, Area.REVIEW, Area.FACES)
 """Where the bytes of a new name are taken from: the name that stays for ever first."""
@@ -87,6 +88,11 @@ class Plan:
     problem: SmartsortError | None = None
 
     @property
+    def companions(self) -> tuple[str, ...]:
+        """The files that travel with the photo, by name."""
+        return tuple(companions_of(self.photo.original_name, self.before.names))
+
+    @property
     def kept(self) -> list[Name]:
         """Names it has before and after."""
         gone = {(n.area, n.path) for n in self.removes}
@@ -106,7 +112,7 @@ class Plan:
 
     def failed(self, code: str, problem: str) -> Acted:
         """The answer for a photo that stays as it was."""
-        return Acted(self.photo.id, "failed", problem=problem, code=code)
+        return Acted(self.photo.id, "failed", problem=problem, code=code, companions=self.companions)
 
     def foreseen(self) -> tuple[str, ...]:
         """The names it would have, as far as nobody else takes them first."""
@@ -152,7 +158,7 @@ def wishes_in(
         if member is Member.PHOTO:
             wanted = with_prefix(prefix, photo.original_name)
             if len(members) > 1:
-                wanted = shortened(wanted, NAME_BYTES - len(".xmp"))
+                wanted = shortened(wanted, NAME_BYTES - LONGEST_ENDING)
         wishes.append(Wish(area, folder, source, wanted, person_id))
     return wishes
 

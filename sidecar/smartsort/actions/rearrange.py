@@ -196,6 +196,7 @@ class Rearrange:
             **plan.data,
             "person": plan.person,
             "names": [[n.area.value, shown(n.path)] for n in plan.after if n.member is Member.PHOTO],
+            **({"companions": list(plan.companions)} if plan.companions else {}),
             "before": arrangement.to_json(plan.before),
             "after": arrangement.to_json(after),
             **({"group": group} if group is not None else {}),
@@ -209,6 +210,7 @@ class Rearrange:
             names=tuple(shown(path) for path in found),
             path=self._path(plan),
             event=event,
+            companions=plan.companions,
         )
 
     def _change(self, plan: Plan, actor: str) -> Change:

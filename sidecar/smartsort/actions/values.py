@@ -37,6 +37,8 @@ class Acted:
     problem: str | None = None
     code: str = ""
     happened: Event | None = None
+    companions: tuple[str, ...] = ()
+    """Names of the files that travel with the photo."""
 
     @property
     def ok(self) -> bool:

@@ -48,6 +48,7 @@ def decided(one: Acted) -> Decided:
         person=one.person,
         event=one.event,
         problem=one.problem,
+        companions=list(one.companions),
     )
 
 

@@ -87,6 +87,7 @@ _QUEUE_ITEM = {
     "source": "instagram",
     "created_at": _AT,
     "thumbnail": f"{_BASE}/review/items/23/thumbnail",
+    "companions": ["IMG_1.MOV"],
 }
 _DECIDED = {
     "id": 23,
@@ -96,6 +97,7 @@ _DECIDED = {
     "person": "John Doe",
     "event": 4711,
     "problem": None,
+    "companions": ["IMG_1.MOV"],
 }
 _TROUBLE = {"kind": "immich", "message": "Immich at http://immich:2283 does not answer.", "since": _AT}
 _LISTS = {"whitelist": ["john_doe", "Sarah Smith"], "blacklist": ["stranger"]}
@@ -184,6 +186,7 @@ EXAMPLES: dict[str, Any] = {
         "root": "/data",
         "inbox": "/data/inbox",
         "inbox_waiting": 0,
+        "inbox_left": ["/data/inbox/takeout/metadata.json"],
         "unfinished": {"known": 1},
         "in_review": 23,
         "queues": {"thumbnailGeneration": 0, "faceDetection": 1, "facialRecognition": 0},

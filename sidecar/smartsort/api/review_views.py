@@ -40,6 +40,7 @@ def _plain(row: QueueRow) -> Mapping[str, Any]:
         "source": row.source,
         "created_at": row.created_at,
         "thumbnail": f"{BASE}/review/items/{row.photo_id}/thumbnail",
+        "companions": list(row.companions),
     }
 
 

@@ -25,6 +25,7 @@ from smartsort.core.wording import sentence
 from smartsort.files.shown import shown
 from smartsort.ledger import photos, spot_checks
 from smartsort.ledger.records import Area, Member
+from smartsort.ledger.shots import companions_of
 from smartsort.ledger.spot_checks import Drawn
 
 router = APIRouter(prefix=f"{BASE}/spot-checks", tags=["review"], responses=GUARDED)
@@ -132,11 +133,8 @@ def _view(db: Database, one: Drawn, here: Serving, policy: Policy) -> SpotCheck 
         return None
     evidence: Evidence = last[4]
     context = here.sidecar.context
-    names = [
-        n
-        for n in photos.names_of(db, [photo.id])[photo.id]
-        if n.area is Area.FACES and n.member is Member.PHOTO
-    ]
+    held = photos.names_of(db, [photo.id])[photo.id]
+    names = [n for n in held if n.area is Area.FACES and n.member is Member.PHOTO]
     return SpotCheck(
         photo_id=photo.id,
         event=one.event_id,
@@ -149,4 +147,5 @@ def _view(db: Database, one: Drawn, here: Serving, policy: Policy) -> SpotCheck 
         faces=face_views(evidence, policy),
         thumbnail=picture_path(photo.id),
         preview=picture_path(photo.id, "preview"),
+        companions=companions_of(photo.original_name, held),
     )

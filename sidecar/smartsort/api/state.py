@@ -22,6 +22,9 @@ from smartsort.pipeline.estimate import SAMPLE, estimated_wait_seconds
 IN_FLIGHT_SHOWN = 100
 """Photos on their way that the status lists, oldest first."""
 
+LEFT_SHOWN = 100
+"""Side files left in the inbox that the status lists."""
+
 _VERSION_SECONDS = 60.0
 _VERSION_TIMEOUT = 3.0
 
@@ -95,6 +98,7 @@ class StatusReader:
             root=shown(context.layout.root),
             inbox=shown(context.layout.inbox),
             inbox_waiting=sidecar.inbox.waiting,
+            inbox_left=list(sidecar.inbox.left_over[:LEFT_SHOWN]),
             unfinished={state.value: unfinished[state] for state in UNFINISHED if state in unfinished},
             in_review=in_review,
             queues={name: count.pending for name, count in sidecar.recognise.counts.items()},

@@ -158,6 +158,7 @@ def _together(data: Any) -> str:
 
 _SENTENCES: dict[str, Callable[[Any], str]] = {
     "accepted": lambda d: f"Taken in from {d.get('source')}: {d.get('name')}",
+    "split": lambda d: f"{d.get('name')} goes on by itself: {d.get('reason')}",
     "placed": lambda _: "Put into the library for Immich to look at",
     "sorted": lambda d: f"Filed under {_names(d)}",
     "reviewed": lambda d: f"Waits in {d.get('category')}: {d.get('reason')}",
@@ -191,7 +192,9 @@ def event_text(event: Event) -> str:
         return event.kind.replace("_", " ").capitalize()
     text = words(event.data)
     files = _files(event.data) if event.kind in ("sorted", "approved", "refiled") else ""
-    return f"{text}: {files}" if files else text
+    text = f"{text}: {files}" if files else text
+    company = event.data.get("companions")
+    return f"{text} (with {', '.join(company)})" if company else text
 
 
 def _event_view(event: Event, filename: str | None, undone_by: int | None) -> EventView:

@@ -27,8 +27,8 @@ from smartsort.ledger import facts, photos
 from smartsort.ledger.filed import person_of_folder
 from smartsort.ledger.photos import Change, NewPhoto, StaleChange
 from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
+from smartsort.ledger.shots import companion_name
 from smartsort.pipeline.context import Context
-from smartsort.pipeline.route import companion_name
 
 log = logging.getLogger(__name__)
 

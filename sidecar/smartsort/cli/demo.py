@@ -208,13 +208,15 @@ class _Demo:
             table.add_column(heading, overflow="fold")
         for row in rows:
             # A file keeps its name, behind the prefix of its category; the folder is what there is to see.
-            table.add_row(row.delivered, ", ".join(f"{f}/" for f in row.folders), row.reason)
+            delivered = ", ".join((row.delivered, *map(os.path.basename, row.companions)))
+            table.add_row(delivered, ", ".join(f"{f}/" for f in row.folders), row.reason)
         console.print(table)
 
         root = sidecar.context.layout.root
         deliveries = [_in_folder_form(d) for d in self.deliveries]
         problems = [] if complete else ["stopped before every photo was sorted"]
-        problems += await asyncio.to_thread(unmet, deliveries, {r.delivered: r.folders for r in rows}, root)
+        found = {path: row.folders for row in rows for path in (row.delivered, *row.companions)}
+        problems += await asyncio.to_thread(unmet, deliveries, found, root)
         console.print(_totals(rows))
         requests = sum(count for (_, path), count in demo.requests.items() if not path.startswith("/demo"))
         console.print(f"{requests} calls to Immich, {requests / max(1, len(rows)):.2f} per photo")
@@ -312,11 +314,10 @@ def _progress(console: Console) -> Progress:
 
 
 async def _at_rest(sidecar: Sidecar) -> int:
-    from smartsort.core.model import AT_REST
-    from smartsort.ledger import photos
+    """Files that came to rest: photos, and the raw photos and clips that travel with them."""
+    from smartsort.ledger import shots
 
-    counts = await sidecar.context.ledger.aread(photos.count_by_state)
-    return sum(counts.get(state, 0) for state in AT_REST)
+    return await sidecar.context.ledger.aread(shots.files_at_rest)
 
 
 def _in_folder_form(delivery: Delivery) -> Delivery:

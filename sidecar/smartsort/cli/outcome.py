@@ -10,7 +10,7 @@ from sqlite_utils import Database
 
 from smartsort.core.wording import short
 from smartsort.files.shown import shown
-from smartsort.ledger import photos
+from smartsort.ledger import events, photos
 from smartsort.ledger.records import Area, Member
 
 
@@ -19,6 +19,8 @@ class OutcomeRow:
     """One photo: how it was delivered (relative to the inbox), where it is, why, and since when."""
 
     delivered: str
+    companions: tuple[str, ...]
+    """How the files were delivered that travel with it."""
     places: tuple[str, ...]
     folders: tuple[str, ...]
     reason: str
@@ -36,11 +38,13 @@ def outcomes(db: Database, inbox: str) -> list[OutcomeRow]:
         places = [n for n in own if n.area in (Area.FACES, Area.REVIEW, Area.TRASH)]
         decision = photos.last_decision(db, photo.id)
         origin = photo.origin_path or photo.original_name
+        delivered = shown(os.path.relpath(origin, inbox)) if origin.startswith(inbox) else shown(origin)
         rows.append(
             OutcomeRow(
-                delivered=shown(os.path.relpath(origin, inbox))
-                if origin.startswith(inbox)
-                else shown(origin),
+                delivered=delivered,
+                companions=tuple(
+                    os.path.join(os.path.dirname(delivered), name) for name in _companions(db, photo.id)
+                ),
                 places=tuple(shown(f"{n.area.value}/{n.path}") for n in places),
                 folders=tuple(f"{n.area.value}/{os.path.dirname(n.path)}" for n in places),
                 reason=short(decision[3][0]) if decision else photo.state.value,
@@ -49,3 +53,14 @@ def outcomes(db: Database, inbox: str) -> list[OutcomeRow]:
             )
         )
     return rows
+
+
+def _companions(db: Database, photo_id: int) -> list[str]:
+    """The names that the files which travel with a photo came under."""
+    found: list[str] = []
+    for event in events.of_photo(db, photo_id):
+        if event.kind in ("accepted", "joined"):
+            found += event.data.get("companions", ())
+        elif event.kind == "split":
+            found = [name for name in found if name != event.data["name"]]
+    return found

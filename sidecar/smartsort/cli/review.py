@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from smartsort.cli.sidecar import add_row, sidecar_of, sidecar_options, tell_decided
+from smartsort.cli.sidecar import add_row, sidecar_of, sidecar_options, tell_decided, with_companions
 
 _CATEGORIES = ("duplicates", "unidentified", "low_confidence", "multiple_faces", "unwanted_person")
 
@@ -92,7 +92,9 @@ def list_queue(
     table = Table("photo", "category", "file", "reason", "suggested")
     for row in rows:
         suggested = row.get("suggested_person") or ""
-        add_row(table, row["id"], row["category"], row["filename"], row["text"], suggested)
+        add_row(
+            table, row["id"], row["category"], with_companions(row["filename"], row), row["text"], suggested
+        )
     if rows:
         console.print(table)
     counts = ", ".join(f"{number} {name}" for name, number in page["counts"].items() if number)
@@ -118,7 +120,7 @@ def show(
         click.echo(json.dumps(found, ensure_ascii=False, indent=2))
         return
     click.echo(f"{found['filename']}  ({found['category']}, {found['size']:,} bytes, from {found['source']})")
-    click.echo(f"  {found['path']}")
+    click.echo(f"  {with_companions(found['path'], found)}")
     for reason in found["reasons"]:
         click.echo(f"  - {reason['text']}")
     for face in found["faces"]:

@@ -116,6 +116,12 @@ def add_row(table: Any, *cells: object) -> None:
     table.add_row(*(Text(str(cell)) for cell in cells))
 
 
+def with_companions(text: str, one: dict[str, Any]) -> str:
+    """The text with the files that go the same way."""
+    company = one.get("companions")
+    return f"{text} (with {', '.join(company)})" if company else text
+
+
 def tell_decided(answer: dict[str, Any]) -> int:
     """Print what became of each photo; 1 when something failed."""
     from rich.console import Console
@@ -124,7 +130,7 @@ def tell_decided(answer: dict[str, Any]) -> int:
     console = Console()
     table = Table("photo", "what", "where or why not", "event")
     for one in answer["decided"]:
-        where = one.get("problem") or one.get("destination") or ""
+        where = with_companions(one.get("problem") or one.get("destination") or "", one)
         event = one.get("event")
         add_row(table, one["id"], one["action"], where, event or "")
     if answer["decided"]:

@@ -19,6 +19,7 @@ from smartsort.demo.regions import face_regions
 from smartsort.demo.samples import BLACKLIST, PEOPLE, WHITELIST, Sample, iter_samples
 from smartsort.demo.settings import DemoKey, DemoSettings, Profile
 from smartsort.files.ignore import ignored
+from smartsort.files.sides import side_of
 
 IMMICH_LIBRARY = "/mnt/smartsort/library"
 """Where the demo Immich sees `library/`: another path than here, as with containers."""
@@ -171,8 +172,8 @@ def _files(base: str) -> Iterator[str]:
 
 
 def _travels(path: str) -> bool:
-    """Metadata beside a photo goes where the photo goes."""
-    return path.lower().endswith(".xmp")
+    """A file beside a photo goes where the photo goes, or stays."""
+    return side_of(os.path.basename(path)) is not None
 
 
 def _digest(path: str) -> str:

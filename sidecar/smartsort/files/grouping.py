@@ -1,18 +1,27 @@
-"""Which files of the inbox belong together."""
+"""Which files of the inbox are one shot, and which side files belong to it.
+
+Equal names only make candidates. What makes two files one shot is what they say themselves
+(`smartsort.files.shots`). Without evidence they are two photos.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from smartsort.files.inbox import Entry
 from smartsort.files.media import IMAGE_EXTENSIONS, RAW_EXTENSIONS, VIDEO_EXTENSIONS
 from smartsort.files.names import split_extension
+from smartsort.files.shots import Shot, why_live, why_same_shot
+from smartsort.files.sides import Side, side_of
+
+ShotOf = Callable[[Entry], Shot]
 
 
 class GroupKind(StrEnum):
-    """Why files belong together, beside their sidecars."""
+    """Why files belong together, beside their side files."""
 
     SINGLE = "single"
     RAW_AND_IMAGE = "raw_and_image"
@@ -21,100 +30,188 @@ class GroupKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Files of one moment. `members` has the picture to look at first; `sidecars` are (XMP, whose) pairs."""
+    """Files of one moment. `members` has the picture first; `why` tells what proves they are one shot."""
 
     kind: GroupKind
     members: tuple[Entry, ...]
-    sidecars: tuple[tuple[Entry, Entry], ...] = ()
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Groups:
-    """All entries, grouped. `orphans` are sidecars whose photo is not there."""
+class Cluster:
+    """Files of one folder whose names make them candidates for one shot, in the order of their paths."""
 
-    groups: tuple[Group, ...]
-    orphans: tuple[Entry, ...]
+    media: tuple[Entry, ...]
 
-
-def groups(entries: Iterable[Entry]) -> Groups:
-    """What belongs together, by name alone and within one folder; the order of the entries is kept.
-
-    - `a.jpg.xmp` belongs to `a.jpg`; `a.xmp` to the photos `a.*`: to the raw photo if there is one (raw
-      developers write this form), else to the picture, else to the video.
-    - a raw photo and a picture of one stem are one shot; a HEIC or JPEG and a MOV or MP4 of one stem are a
-      Live Photo, and with a raw photo too all three are one group.
-
-    Extensions are compared without case, stems as written. Two pictures of one stem (`a.jpg`, `a.png`) are
-    two photos: each stays single, and so do the others of that stem.
-    """
-    photos: dict[tuple[str, str], list[Entry]] = {}
-    by_path: dict[tuple[str, str], Entry] = {}
-    sidecars: list[Entry] = []
-    for entry in entries:
-        stem, extension = split_extension(entry.name)
-        if extension.lower() == "xmp":
-            sidecars.append(entry)
-        else:
-            photos.setdefault((entry.folder, stem), []).append(entry)
-            by_path[entry.folder, entry.name] = entry
-    owned: dict[str, list[Entry]] = {}
-    orphans: list[Entry] = []
-    for sidecar in sidecars:
-        owner = _owner_of(sidecar, photos, by_path)
-        if owner is None:
-            orphans.append(sidecar)
-        else:
-            owned.setdefault(owner.path, []).append(sidecar)
-    found = [
-        Group(kind, members, tuple((xmp, member) for member in members for xmp in owned.get(member.path, ())))
-        for same_stem in photos.values()
-        for kind, members in _shots(same_stem)
-    ]
-    return Groups(tuple(found), tuple(orphans))
+    @property
+    def may_be_shots(self) -> bool:
+        """True when two of them could be halves of one shot."""
+        ranks = {rank_of(entry) for entry in self.media}
+        return IMAGE in ranks and bool(ranks & {RAW, VIDEO})
 
 
-def _owner_of(
-    sidecar: Entry, photos: dict[tuple[str, str], list[Entry]], by_path: dict[tuple[str, str], Entry]
-) -> Entry | None:
-    stem, _ = split_extension(sidecar.name)
-    whole = by_path.get((sidecar.folder, stem))
-    if whole is not None:
-        return whole
-    # Ranks 0 to 2 can have a sidecar of this form, anything else cannot.
-    ranked = sorted(photos.get((sidecar.folder, stem), ()), key=lambda entry: (rank_of(entry), entry.path))
-    return ranked[0] if ranked and rank_of(ranked[0]) < _NO_MEDIUM else None
+RAW, IMAGE, VIDEO, _NO_MEDIUM = 0, 1, 2, 3
 
+_EXTENSIONS = {
+    **dict.fromkeys(VIDEO_EXTENSIONS, VIDEO),
+    **dict.fromkeys(IMAGE_EXTENSIONS, IMAGE),
+    **dict.fromkeys(RAW_EXTENSIONS, RAW),
+    "mp": VIDEO,  # Google's name for the clip of a motion photo
+}
 
-RAW, VIDEO, _NO_MEDIUM = 0, 2, 3
+_NUMBER = re.compile(r"\s?\(\d+\)$")
+_ICLOUDPD = re.compile(r"_(?:hevc|heic)$", re.IGNORECASE)
+_GOOGLE = ".mp"
+_TAKEOUT_CUTS_AT = 46
 
 
 def rank_of(entry: Entry) -> int:
-    extension = split_extension(entry.name)[1].lower()
-    for rank, extensions in enumerate((RAW_EXTENSIONS, IMAGE_EXTENSIONS, VIDEO_EXTENSIONS)):
-        if extension in extensions:
-            return rank
-    return _NO_MEDIUM
+    """RAW, IMAGE or VIDEO by the extension, or something larger."""
+    return _EXTENSIONS.get(split_extension(entry.name)[1].lower(), _NO_MEDIUM)
 
 
-def _shots(same_stem: Sequence[Entry]) -> list[tuple[GroupKind, tuple[Entry, ...]]]:
-    single: list[tuple[GroupKind, tuple[Entry, ...]]] = [(GroupKind.SINGLE, (entry,)) for entry in same_stem]
-    if len(same_stem) == 1:
-        return single
-    raw, image, video, other = ([each for each in same_stem if rank_of(each) == rank] for rank in range(4))
-    if other or len(image) != 1 or len(raw) > 1 or len(video) > 1:
-        return single
-    if video and not _may_be_live(image[0], video[0]):
-        return single
-    kind = GroupKind.LIVE_PHOTO if video else GroupKind.RAW_AND_IMAGE
-    return [(kind, (*image, *raw, *video))]
+def clusters(media: Iterable[Entry]) -> list[Cluster]:
+    """The candidates for one shot; the order of the entries is kept.
+
+    Names are compared without case, extension and number of a repeated name (`IMG_1(1).MOV`). icloudpd's
+    `IMG_1_HEVC.MOV` goes with `IMG_1.JPG`, Google's `PXL_1.MP` with `PXL_1.MP.jpg`.
+    """
+    found: dict[tuple[str, str], list[Entry]] = {}
+    for entry in media:
+        found.setdefault((entry.folder, shot_stem(entry.name)), []).append(entry)
+    return [Cluster(tuple(entries)) for entries in found.values()]
+
+
+def shot_stem(name: str) -> str:
+    """What the names of the halves of one shot have in common."""
+    stem, extension = split_extension(name)
+    stem = stem.casefold()
+    if _EXTENSIONS.get(extension.lower()) is VIDEO:
+        stem = _ICLOUDPD.sub("", stem)
+    return _NUMBER.sub("", stem.removesuffix(_GOOGLE))
+
+
+def _names_a_half(clip: Entry, picture: Entry) -> bool:
+    """True for names that a program gives to the moving halves of shots alone."""
+    stem, extension = split_extension(clip.name.casefold())
+    still = split_extension(picture.name.casefold())[0]
+    if extension == "mp":
+        return still == f"{stem}{_GOOGLE}"
+    return _ICLOUDPD.search(stem) is not None and _ICLOUDPD.sub("", stem) == still
+
+
+def half_name(half: str, picture: str) -> str:
+    """The name of a raw photo or clip beside a picture of this name; what icloudpd and Google add is kept."""
+    stem, extension = split_extension(half)
+    own = split_extension(picture)[0]
+    if extension.lower() == "mp" and own.lower().endswith(_GOOGLE):
+        return own
+    mark = _ICLOUDPD.search(stem)
+    return f"{own}{mark[0] if mark else ''}.{extension}" if extension else own
+
+
+def shots(cluster: Cluster, shot_of: ShotOf) -> list[Group]:
+    """The shots of a cluster, by what its files say; everything else is single.
+
+    A picture takes one raw photo and one clip at most. Of several that fit, the identifier counts more than
+    the time, and then the name that is most alike.
+    """
+    pictures = [entry for entry in cluster.media if rank_of(entry) == IMAGE]
+    whole: dict[str, tuple[dict[int, Entry], list[str]]] = {each.path: ({}, []) for each in pictures}
+    taken: set[str] = set()
+    for *_, why, picture, half in sorted(_pairs(cluster, pictures, shot_of), key=lambda pair: pair[:2]):
+        halves, reasons = whole[picture.path]
+        if half.path not in taken and rank_of(half) not in halves:
+            taken.add(half.path)
+            halves[rank_of(half)] = half
+            reasons.append(why)
+    found = []
+    for entry in cluster.media:
+        halves, reasons = whole.get(entry.path, ({}, []))
+        if entry.path in taken:
+            continue
+        kind = (
+            GroupKind.LIVE_PHOTO
+            if VIDEO in halves
+            else GroupKind.RAW_AND_IMAGE
+            if halves
+            else GroupKind.SINGLE
+        )
+        members = (entry, *(halves[rank] for rank in (RAW, VIDEO) if rank in halves))
+        found.append(Group(kind, members, ", ".join(dict.fromkeys(reasons))))
+    return found
+
+
+def _pairs(
+    cluster: Cluster, pictures: Sequence[Entry], shot_of: ShotOf
+) -> Iterator[tuple[bool, bool, str, Entry, Entry]]:
+    """(not by identifier, named otherwise, why, picture, its half) of all that could be paired."""
+    for half in cluster.media:
+        rank = rank_of(half)
+        if rank not in (RAW, VIDEO):
+            continue
+        for picture in pictures:
+            if rank == VIDEO:
+                named = _names_a_half(half, picture)
+                why = why_live(shot_of(picture), shot_of(half), named=named)
+            else:
+                why = why_same_shot(shot_of(picture), shot_of(half))
+            if why is not None:
+                other = split_extension(half.name)[0] != split_extension(picture.name)[0]
+                yield why != "content identifier", other, why, picture, half
+
+
+def owner_of(side: Side, folder: str, media: dict[tuple[str, str], list[Entry]]) -> Entry | None:
+    """The medium that a side file's name means, None where it means none or several.
+
+    `media` has the entries by folder and name, and by folder and name without extension. Of the halves of
+    one stem a raw developer's settings mean the raw photo, anything else the picture.
+    """
+    named = media.get((folder, side.base), ())
+    whole = [entry for entry in named if entry.name == side.base]
+    if whole:
+        return whole[0]
+    order = (RAW, IMAGE, VIDEO) if side.of_raw else (IMAGE, VIDEO, RAW)
+    found = sorted(
+        (each for each in named if rank_of(each) != _NO_MEDIUM),
+        key=lambda e: (order.index(rank_of(e)), e.path),
+    )
+    # `a.json` beside `a.jpg` and `a.png` means neither; `a.xmp` of raw developers has always meant the first.
+    if len(found) > 1 and rank_of(found[0]) == rank_of(found[1]) and not side.of_raw:
+        return None
+    return found[0] if found else None
+
+
+def cut_name(entry: Entry, side: Side, media: Iterable[Entry]) -> Entry | None:
+    """The one photo of the folder that a name means which Takeout has cut, None where that is not sure."""
+    if len(entry.name) < _TAKEOUT_CUTS_AT:
+        return None
+    found = [m for m in media if m.folder == entry.folder and m.name.startswith(side.base)]
+    return found[0] if len(found) == 1 else None
+
+
+def by_name(media: Iterable[Entry]) -> dict[tuple[str, str], list[Entry]]:
+    """Entries by folder and name, and by folder and name without extension, for `owner_of`."""
+    found: dict[tuple[str, str], list[Entry]] = {}
+    for entry in media:
+        for name in {entry.name, split_extension(entry.name)[0]}:
+            found.setdefault((entry.folder, name), []).append(entry)
+    return found
+
+
+def sorted_out(entries: Iterable[Entry]) -> tuple[list[Entry], list[tuple[Entry, Side]]]:
+    """The media, and the side files with what their names say."""
+    media, sides = [], []
+    for entry in entries:
+        side = side_of(entry.name)
+        if side is None:
+            media.append(entry)
+        else:
+            sides.append((entry, side))
+    return media, sides
 
 
 def has_other_half(entry: Entry) -> bool:
     """True for files that cameras and telephones mostly write in two; JPEG and MP4 mostly come alone."""
     extension = split_extension(entry.name)[1].lower()
-    return extension in ("heic", "heif", "mov") or extension in RAW_EXTENSIONS
-
-
-def _may_be_live(image: Entry, video: Entry) -> bool:
-    still, moving = (split_extension(each.name)[1].lower() for each in (image, video))
-    return still in ("heic", "heif", "jpg", "jpeg") and moving in ("mov", "mp4")
+    return extension in ("heic", "heif", "mov", "mp") or extension in RAW_EXTENSIONS

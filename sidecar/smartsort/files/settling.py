@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
-from smartsort.files.grouping import RAW, VIDEO, GroupKind, groups, has_other_half, rank_of
+from smartsort.files.grouping import (
+    RAW,
+    VIDEO,
+    Group,
+    GroupKind,
+    by_name,
+    clusters,
+    cut_name,
+    has_other_half,
+    owner_of,
+    rank_of,
+    shots,
+    sorted_out,
+)
 from smartsort.files.inbox import Entry
+from smartsort.files.shots import Shot
+from smartsort.files.sides import TAKEOUT, Side, titled
 from smartsort.files.stamps import FileStamp
+
+T = TypeVar("T")
+_Owned = tuple[Entry, Side, Entry]
+"""A side file, what its name says, and the medium it means."""
 
 REST_SECONDS = 0.5
 """How long a finished file rests. The quiet time is for files of which nothing tells that."""
@@ -18,15 +39,15 @@ REST_SECONDS = 0.5
 class Arrival:
     """A photo that is at rest, with what travels with it.
 
-    `raw` and `video` are the other half of a shot; `sidecars` are XMP files, `xmp_of_raw` tells that they are
-    the raw photo's.
+    `raw` and `video` are the other half of a shot and `why` tells what proves it. `sides` are its side files,
+    each with what its name says and the half it means.
     """
 
     photo: Entry
-    sidecars: tuple[Entry, ...] = ()
     raw: Entry | None = None
     video: Entry | None = None
-    xmp_of_raw: bool = False
+    sides: tuple[tuple[Entry, Side, Entry], ...] = ()
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +55,14 @@ class Look:
     """What one look at the inbox found.
 
     `settled` is everything at rest, again in every look while it lies there. `waiting` is the number of
-    files that are not. `orphans` are sidecars that waited in vain; each is told once and stays where it is.
+    files that are not. `orphans` are side files that waited in vain for their photo; `news` are those of
+    them that no look before has told.
     """
 
     settled: tuple[Arrival, ...]
     waiting: int
-    orphans: tuple[Entry, ...]
+    orphans: tuple[Entry, ...] = ()
+    news: tuple[Entry, ...] = ()
 
 
 @dataclass(slots=True)
@@ -67,10 +90,10 @@ class SettleTracker:
     mtime and its ctime are older than the quiet time: a writer at work would have changed the ctime, which
     cannot be set back.
 
-    A photo waits for sidecars that lie beside it until they are at rest, at most `companion_wait_seconds`;
-    a sidecar waits as long for its photo, and so does the lone half of what usually comes in two: a raw
-    photo, a HEIC picture, a MOV. Both halves of a shot settle together. A shot with two sidecars is taken
-    apart: a photo has one at most.
+    A photo waits for side files that lie beside it until they are at rest, at most
+    `companion_wait_seconds`. A side file waits as long for its photo, and so does the lone half of what
+    usually comes in two: a raw photo, a HEIC picture, a MOV. Candidates for one shot settle together. A shot
+    with two side files of one kind is taken apart: a photo has one at most.
     """
 
     quiet_seconds: float
@@ -80,12 +103,18 @@ class SettleTracker:
     wall_clock: Callable[[], float] = time.time
     is_finished: Callable[[str], bool | None] = lambda _path: None
     """Whether no process writes a file and its end is there; None when nothing can tell."""
+    read_shot: Callable[[str], Shot] = lambda _path: Shot()
+    """What a file says about its shot; called for candidates at rest."""
+    read_title: Callable[[str], str | None] = lambda _path: None
+    """The photo that a Takeout JSON names inside."""
     _seen: dict[str, _Seen] = field(default_factory=dict, init=False)
     _looked: bool = field(default=False, init=False)
     _told: set[str] = field(default_factory=set, init=False)
+    _read: dict[str, tuple[FileStamp, Any]] = field(default_factory=dict, init=False)
+    """What was read of files that lie there."""
 
     def look(self, entries: Sequence[Entry]) -> Look:
-        """Feed one scan's entries; files that are not among them are forgotten."""
+        """Feed one scan's entries; files that are not among them are forgotten. Reads files: blocking."""
         now, wall = self.clock(), self.wall_clock()
         self._seen = {entry.path: self._seen_now(entry, now, wall) for entry in entries}
         self._looked = True
@@ -112,47 +141,83 @@ class SettleTracker:
         return seen
 
     def _judge(self, entries: Sequence[Entry], now: float, wall: float) -> Look:
+        self._read = {path: read for path, read in self._read.items() if path in self._seen}
         resting = {entry.path for entry in entries if self._rests(entry, now, wall)}
-        grouped = groups(entries)
+        media, sides = sorted_out(entries)
+        owned, orphans = self._owned(media, sides, resting)
         settled: list[Arrival] = []
         waiting = 0
-        for group in grouped.groups:
-            together = len(group.sidecars) <= 1
-            for photo in group.members[:1] if together else group.members:
-                others = group.members[1:] if together else ()
-                sidecars = tuple(xmp for xmp, owner in group.sidecars if together or owner == photo)
-                at_rest = tuple(xmp for xmp in sidecars if xmp.path in resting)
-                whole = len(at_rest) == len(sidecars) and not (
-                    group.kind is GroupKind.SINGLE and not sidecars and has_other_half(photo)
-                )
-                patient = self._age(photo, now) < self.quiet_seconds + self.companion_wait_seconds
-                # The other half of a shot is waited for as long as it grows; an XMP file only for a while.
-                moving = any(each.path not in resting for each in (photo, *others))
-                if moving or (not whole and patient):
-                    waiting += 1 + len(others) + len(sidecars)
-                    continue
-                settled.append(
-                    Arrival(
-                        photo,
-                        at_rest,
-                        raw=next((e for e in others if rank_of(e) == RAW), None),
-                        video=next((e for e in others if rank_of(e) == VIDEO), None),
-                        xmp_of_raw=any(
-                            rank_of(owner) == RAW and owner != photo for _, owner in group.sidecars
-                        ),
-                    )
-                )
-                waiting += len(sidecars) - len(at_rest)
-        alone = [
-            xmp
-            for xmp in grouped.orphans
-            if xmp.path in resting and self._age(xmp, now) >= self.companion_wait_seconds
-        ]
-        waiting += len(grouped.orphans) - len(alone)
-        told = {xmp.path for xmp in alone}
-        news = tuple(xmp for xmp in alone if xmp.path not in self._told)
-        self._told = told
-        return Look(tuple(settled), waiting, news)
+        for cluster in clusters(media):
+            if not cluster.may_be_shots:
+                found = [Group(GroupKind.SINGLE, (entry,)) for entry in cluster.media]
+            elif all(entry.path in resting for entry in cluster.media):
+                found = shots(cluster, self._shot)
+            else:
+                # A half is waited for as long as it grows: before, nothing tells whether it is one.
+                waiting += sum(1 + len(owned.get(entry.path, ())) for entry in cluster.media)
+                continue
+            for group in found:
+                arrivals, held = self._arrivals(group, owned, resting, now)
+                settled += arrivals
+                waiting += held
+        lying = [e for e in orphans if e.path in resting and self._age(e, now) >= self.companion_wait_seconds]
+        waiting += len(orphans) - len(lying)
+        news = tuple(entry for entry in lying if entry.path not in self._told)
+        self._told = {entry.path for entry in lying}
+        return Look(tuple(settled), waiting, tuple(lying), news)
+
+    def _arrivals(
+        self, group: Group, owned: dict[str, list[_Owned]], resting: set[str], now: float
+    ) -> tuple[list[Arrival], int]:
+        """What of a group can be taken now, and how many of its files are not at rest."""
+        kinds = Counter(side.kind for member in group.members for _, side, _ in owned.get(member.path, ()))
+        apart = any(count > 1 for count in kinds.values())
+        parts = [(member,) for member in group.members] if apart else [group.members]
+        arrivals, waiting = [], 0
+        for members in parts:
+            photo, *others = members
+            sides = [each for member in members for each in owned.get(member.path, ())]
+            at_rest = tuple(each for each in sides if each[0].path in resting)
+            lone = group.kind is GroupKind.SINGLE and not sides and has_other_half(photo)
+            whole = len(at_rest) == len(sides) and not lone
+            patient = self._age(photo, now) < self.quiet_seconds + self.companion_wait_seconds
+            if photo.path not in resting or (not whole and patient):
+                waiting += len(members) + len(sides)
+                continue
+            halves = {rank_of(other): other for other in others}
+            arrivals.append(Arrival(photo, halves.get(RAW), halves.get(VIDEO), at_rest, group.why))
+            waiting += len(sides) - len(at_rest)
+        return arrivals, waiting
+
+    def _owned(
+        self, media: Sequence[Entry], sides: Sequence[tuple[Entry, Side]], resting: set[str]
+    ) -> tuple[dict[str, list[_Owned]], list[Entry]]:
+        """Side files by the path of the medium they mean, one of a kind each, and those that mean none."""
+        owned: dict[str, list[_Owned]] = {}
+        orphans: list[Entry] = []
+        names = by_name(media) if sides else {}
+        for entry, side in sides:
+            owner = owner_of(side, entry.folder, names)
+            if owner is None and side.kind == TAKEOUT and entry.path in resting:
+                title = self._remembered(entry, self.read_title)
+                owner = owner_of(titled(side, title), entry.folder, names) if title else None
+                owner = owner or cut_name(entry, side, media)
+            theirs = owned.setdefault(owner.path, []) if owner else []
+            if owner is None or any(side.kind == other.kind for _, other, _ in theirs):
+                orphans.append(entry)
+            else:
+                theirs.append((entry, side, owner))
+        return owned, orphans
+
+    def _shot(self, entry: Entry) -> Shot:
+        return self._remembered(entry, self.read_shot)
+
+    def _remembered(self, entry: Entry, read: Callable[[str], T]) -> T:
+        known = self._read.get(entry.path)
+        if known is None or known[0] != entry.stamp:
+            known = self._read[entry.path] = (entry.stamp, read(entry.path))
+        found: T = known[1]
+        return found
 
     def _age(self, entry: Entry, now: float) -> float:
         return now - self._seen[entry.path].since

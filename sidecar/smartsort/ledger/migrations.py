@@ -396,3 +396,42 @@ def m041_policies(db: Database) -> None:
             at TEXT NOT NULL
         ) STRICT, WITHOUT ROWID"""
     )
+
+
+@migrations()
+def m051_companions(db: Database) -> None:
+    """Side files travel with their photo; what Takeout says about it; photos are found by their name."""
+    execute = db.conn.execute
+    # SQLite cannot change a CHECK. No table refers to this one, so it is written anew.
+    execute("ALTER TABLE names RENAME TO names_before_m051")
+    execute(
+        """CREATE TABLE names (
+            id INTEGER PRIMARY KEY,
+            photo_id INTEGER NOT NULL REFERENCES photos(id),
+            area TEXT NOT NULL CHECK (area IN ('temp', 'library', 'faces', 'review', 'trash')),
+            path ANY NOT NULL,
+            member TEXT NOT NULL DEFAULT 'photo' CHECK (member IN (
+                'photo', 'raw', 'video', 'xmp', 'json', 'info', 'pp3', 'dop', 'zone', 'md5', 'sha1', 'sha256',
+                'sha512', 'sfv', 'crc32', 'txt', 'aae', 'on1', 'srt', 'vtt', 'description', 'nfo', 'url',
+                'webloc', 'thm')),
+            method TEXT NOT NULL DEFAULT 'hardlink',
+            person_id TEXT,
+            size INTEGER, mtime_ns INTEGER, sha256 TEXT,
+            UNIQUE (area, path)
+        ) STRICT"""
+    )
+    execute(
+        "INSERT INTO names (id, photo_id, area, path, member, method, person_id, size, mtime_ns, sha256)"
+        " SELECT id, photo_id, area, path, member, method, person_id, size, mtime_ns, sha256"
+        " FROM names_before_m051"
+    )
+    execute("DROP TABLE names_before_m051")
+    execute("CREATE INDEX idx_names_photo ON names(photo_id)")
+    execute("CREATE INDEX idx_photos_original_name ON photos(original_name)")
+    execute(
+        """CREATE TABLE takeout (
+            photo_id INTEGER PRIMARY KEY REFERENCES photos(id),
+            people TEXT NOT NULL CHECK (json_valid(people)),
+            taken_at TEXT
+        ) STRICT"""
+    )

@@ -45,12 +45,36 @@ class Area(StrEnum):
 
 
 class Member(StrEnum):
-    """What a file is to its photo."""
+    """What a file is to its photo. A photo has one of each at most.
+
+    The halves of a shot come first; the others are the side files of `smartsort.files.sides`.
+    """
 
     PHOTO = "photo"
-    XMP = "xmp"
     RAW = "raw"
     VIDEO = "video"
+    XMP = "xmp"
+    TAKEOUT = "json"
+    INFO = "info"
+    PP3 = "pp3"
+    DOP = "dop"
+    ZONE = "zone"
+    MD5 = "md5"
+    SHA1 = "sha1"
+    SHA256 = "sha256"
+    SHA512 = "sha512"
+    SFV = "sfv"
+    CRC32 = "crc32"
+    TXT = "txt"
+    AAE = "aae"
+    ON1 = "on1"
+    SRT = "srt"
+    VTT = "vtt"
+    DESCRIPTION = "description"
+    NFO = "nfo"
+    URL = "url"
+    WEBLOC = "webloc"
+    THM = "thm"
 
 
 class Name(NamedTuple):

@@ -17,6 +17,7 @@ from smartsort.files.shown import from_ledger
 from smartsort.ledger import events, photos, teachings
 from smartsort.ledger.copies import copies_of
 from smartsort.ledger.records import Event, Name, Photo, evidence_from_json, reasons_from_json
+from smartsort.ledger.shots import companions_of
 
 CHUNK = 500
 """Values in one IN (...) list."""
@@ -47,6 +48,8 @@ class QueueRow:
     created_at: str
     deferred_at: str | None
     asset_id: str | None
+    companions: tuple[str, ...]
+    """Names of the files that travel with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +288,9 @@ def _other_copy(db: Database, photo: Photo, evidence: Evidence) -> tuple[OtherCo
 
 def _rows(db: Database, found: Iterable[Sequence[Any]]) -> Iterator[QueueRow]:
     found = list(found)
-    decisions = _decisions(db, [r[1] for r in found])
+    ids = [r[1] for r in found]
+    decisions = _decisions(db, ids)
+    names = photos.names_of(db, ids)
     for r in found:
         reasons, evidence = decisions.get(r[1], ((), None))
         yield QueueRow(
@@ -305,6 +310,7 @@ def _rows(db: Database, found: Iterable[Sequence[Any]]) -> Iterator[QueueRow]:
             created_at=r[11] or "",
             deferred_at=r[12],
             asset_id=r[13],
+            companions=tuple(companions_of(from_ledger(r[3]), names[r[1]])),
         )
 
 

@@ -46,6 +46,8 @@ class Offered:
     companions: tuple[tuple[str, Member, FileStamp], ...] = ()
     renamed: Mapping[str, str] = field(default_factory=dict)
     """Names that companions go on under, by path, where that is not their own."""
+    why: str = ""
+    """What proves that the halves of a shot belong together."""
     keep_origin: bool = False
     """True for files that stay where they are (`smartsort add --copy`); they are linked or copied."""
 
@@ -190,7 +192,12 @@ class Accept:
                 NewEvent(
                     "accepted",
                     row.id,
-                    {"name": shown(row.original_name), "source": row.source, "origin": row.origin},
+                    {
+                        "name": shown(row.original_name),
+                        "source": row.source,
+                        "origin": row.origin,
+                        **_company(offer),
+                    },
                 ),
             ),
             intents_done=("claim",) if offer.keep_origin else (),
@@ -247,6 +254,14 @@ def _origins(photo_id: int, offer: Offered) -> list[list[str]]:
     """(member, name in `temp_downloads/`, where it lay) of each file, for the journal."""
     members = [(offer.path, Member.PHOTO), *((path, member) for path, member, _ in offer.companions)]
     return [[m.value, temp_name(photo_id, m, _own_name(offer, path)), path] for path, m in members]
+
+
+def _company(offer: Offered) -> dict[str, object]:
+    """What came along with a photo, and why, for its history."""
+    if not offer.companions:
+        return {}
+    names = [shown(os.path.basename(path)) for path, *_ in offer.companions]
+    return {"companions": names, **({"together_by": offer.why} if offer.why else {})}
 
 
 def _own_name(offer: Offered, path: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from smartsort.files.names import NAME_BYTES, shortened
-from smartsort.ledger.records import Member
+from smartsort.ledger.records import Member, Name
 
 
 def temp_name(photo_id: int, member: Member, original_name: str) -> str:
@@ -15,3 +15,8 @@ def photo_id_of(name: str) -> int | None:
     """The photo a claimed file belongs to, None for a name that is not ours."""
     head, _, rest = name.partition("-")
     return int(head) if rest and head.isascii() and head.isdigit() else None
+
+
+def own_name(name: Name) -> str:
+    """The name a file in `temp_downloads/` had before it was claimed."""
+    return name.path.removeprefix(f"{name.photo_id}-{name.member.value}_")

@@ -17,7 +17,9 @@ from smartsort.files.stamps import FileStamp, stamp
 from smartsort.ledger import looks, photos
 from smartsort.ledger.copies import copies_of
 from smartsort.ledger.photos import Change
-from smartsort.ledger.records import Member, Name, Photo
+from smartsort.ledger.records import Area, Member, Name, Photo
+from smartsort.ledger.shots import Split, split_off
+from smartsort.pipeline.claimed import own_name
 from smartsort.pipeline.context import Context
 from smartsort.pipeline.intact import Intact
 from smartsort.pipeline.route import Router, Verdict
@@ -47,6 +49,8 @@ class _Examined(NamedTuple):
     names: tuple[Name, ...]
     """Those of its names of which digest, size or time are new."""
     probe: Probe
+    splits: tuple[Split, ...] = ()
+    """Halves that go on by themselves, because they or the photo are broken."""
 
 
 class Examine:
@@ -123,10 +127,10 @@ class Examine:
             if name.member in (Member.PHOTO, Member.RAW, Member.VIDEO)
         ]
         paths = [self._context.absolute(name) for _, name in wanted]
-        seen: dict[int, list[tuple[Member, Probe | SmartsortError]]] = {}
+        seen: dict[int, list[tuple[Name, Probe | SmartsortError]]] = {}
         probes = self._context.decoders.probe(paths, self._context.tuning.max_pixels)
         for (item, name), found in zip(wanted, probes, strict=True):
-            seen.setdefault(item.photo.id, []).append((name.member, found))
+            seen.setdefault(item.photo.id, []).append((name, found))
         return [
             _judged(item, seen[item.photo.id])
             if isinstance(item, _Examined) and item.photo.id in seen
@@ -187,6 +191,11 @@ class Examine:
             )
             for item in done
         ]
+        splits = [split for item in done for split in item.splits]
+        if splits:
+            at = context.clock.text()
+            await context.ledger.awrite(lambda db: split_off(db, splits, at))
+            context.bells.ring(State.CLAIMED)
         hashes = {
             i.photo.id: i.probe.look
             for i in done
@@ -201,18 +210,26 @@ class Examine:
             )
 
 
-def _judged(item: _Examined, seen: list[tuple[Member, Probe | SmartsortError]]) -> _Examined | SmartsortError:
-    """With what its files are: nothing broken enters the library, be it the half that travels along."""
-    probes: dict[Member, Probe] = {}
-    for member, found in seen:
+def _judged(item: _Examined, seen: list[tuple[Name, Probe | SmartsortError]]) -> _Examined | SmartsortError:
+    """With what its files are. Of a good photo the broken halves go, of a broken one the good halves."""
+    halves: list[tuple[Name, Probe]] = []
+    own = item.probe
+    for name, found in seen:
         if isinstance(found, SmartsortError):
             return found
-        probes[member] = found
-    probe = probes.pop(Member.PHOTO)
-    for member, half in probes.items():
-        if probe.problem is None and half.problem is not None:
-            probe = replace(probe, problem=f"its {member.value} half: {half.problem}")
-    return item._replace(probe=probe)
+        if name.member is Member.PHOTO:
+            own = found
+        elif name.area is Area.TEMP:
+            halves.append((name, found))
+    whole = own.problem is None
+    splits = tuple(
+        Split(item.photo, name, own_name(name), half.problem or f"{item.photo.original_name}: {own.problem}")
+        for name, half in halves
+        if (half.problem is None) is not whole
+    )
+    leaving = {split.half.path for split in splits}
+    kept = tuple(name for name in item.names if name.path not in leaving)
+    return item._replace(probe=own, names=kept, splits=splits)
 
 
 def slices(batch: Sequence[Photo]) -> Iterator[list[Photo]]:

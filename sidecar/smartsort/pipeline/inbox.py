@@ -9,7 +9,9 @@ from smartsort.errors import SmartsortError
 from smartsort.files.ignore import Ignore
 from smartsort.files.inbox import InboxScan, scan_inbox
 from smartsort.files.settling import REST_SECONDS, Arrival, SettleTracker
+from smartsort.files.shots import read_shot
 from smartsort.files.shown import shown
+from smartsort.files.takeout import title_of
 from smartsort.files.watch import hints
 from smartsort.files.writers import is_finished, open_for_writing
 from smartsort.ledger.records import Member
@@ -34,11 +36,15 @@ class Inbox:
             companion_wait_seconds=tuning.companion_wait_seconds,
             second_look_seconds=min(1.0, tuning.quiet_seconds),
             is_finished=is_finished,
+            read_shot=read_shot,
+            read_title=title_of,
         )
         self._hint = asyncio.Event()
         self._told: set[str] = set()
         self.waiting = 0
         """Files that are not at rest yet, as of the last look."""
+        self.left_over: tuple[str, ...] = ()
+        """Side files without a photo, which stay in the inbox."""
 
     async def listen(self, stop: asyncio.Event) -> None:
         """Turn the file system's events into hints until `stop` is set."""
@@ -51,8 +57,11 @@ class Inbox:
         scan = await asyncio.to_thread(scan_inbox, self._context.layout.inbox, self._ignore)
         self._tell(scan)
         look = await asyncio.to_thread(self._tracker.look, scan.entries)
-        for orphan in look.orphans:
-            log.warning("%s stays in the inbox: the photo it belongs to never came", shown(orphan.path))
+        for orphan in look.news:
+            log.warning(
+                "%s is no photo, and none of this name is there: it stays in the inbox", shown(orphan.path)
+            )
+        self.left_over = tuple(shown(orphan.path) for orphan in look.orphans)
         await self._accept.settle()
         offered, held = await asyncio.to_thread(self._offers, look.settled)
         results = await self._accept.claim(offered) if offered else []
@@ -91,18 +100,20 @@ class Inbox:
             if any(open_for_writing(each.path) for each in (photo, *(half for half, _ in found))):
                 held += 1  # quiet, but not done
                 continue
-            found += [(xmp, Member.XMP) for xmp in arrival.sidecars]
-            raw_xmp = {}
-            if arrival.raw is not None and arrival.xmp_of_raw:
-                # `a.xmp` of a raw photo says whose it is from now on, also beside the picture of that shot.
-                raw_xmp = {xmp.path: f"{arrival.raw.name}.xmp" for xmp in arrival.sidecars}
+            found += [(entry, Member(side.kind)) for entry, side, _ in arrival.sides]
             offers.append(
                 Offered(
                     photo.path,
                     photo.stamp,
                     source=shown(photo.source) or "inbox",
                     companions=tuple((each.path, member, each.stamp) for each, member in found),
-                    renamed=raw_xmp,
+                    # `a.xmp` of a raw photo says whose it is from now on, also beside the picture.
+                    renamed={
+                        entry.path: f"{owner.name}{side.ending}"
+                        for entry, side, owner in arrival.sides
+                        if owner is not photo and side.whole
+                    },
+                    why=arrival.why,
                 )
             )
         return offers, held

@@ -16,14 +16,15 @@ from smartsort.core.decision import decide
 from smartsort.core.model import Decision, Evidence, Outcome, Person, State
 from smartsort.core.wording import short
 from smartsort.errors import SmartsortError, StorageError
-from smartsort.files.media import RAW_EXTENSIONS
 from smartsort.files.names import NAME_BYTES, candidates, shortened, with_prefix
 from smartsort.files.placement import Drop, Dropped, Placed, Placing
 from smartsort.files.problems import NameKept, NameLeft
 from smartsort.files.shown import shown
+from smartsort.files.sides import LONGEST_ENDING
 from smartsort.ledger import photos
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
+from smartsort.ledger.shots import companion_name, companions_of
 from smartsort.ledger.source_tables import Download, ReviewRow
 from smartsort.pipeline.context import Context
 from smartsort.pipeline.people import People
@@ -196,7 +197,7 @@ class Router:
         name = with_prefix(target.prefix, route.photo.original_name)
         if len(route.held) > 1:
             # What travels with the photo appends to its name.
-            name = shortened(name, NAME_BYTES - len(".xmp"))
+            name = shortened(name, NAME_BYTES - LONGEST_ENDING)
         return Placing(
             source=self._context.absolute(source),
             folder=os.path.join(self._context.folder(target.area), target.folder),
@@ -289,6 +290,9 @@ class Router:
             "people": [p.name for p in decision.people],
             "names": [[n.area.value, shown(n.path)] for n in own],
         }
+        company = companions_of(photo.original_name, route.held)
+        if company:
+            told["companions"] = company
         yield NewEvent(decision.outcome.value, photo.id, {**told, "from": photo.state.value})
         if photo.state is State.REVIEW and decision.outcome is Outcome.SORTED:
             was = photo.category.value if photo.category else None
@@ -356,17 +360,3 @@ class Router:
         for route in failed:
             if isinstance(route.problem, StorageError):
                 raise route.problem
-
-
-def companion_name(companion: Name, photo_name: str) -> str:
-    """The name of a file that travels with a photo: `IMG.jpg` takes `IMG.jpg.xmp` and `IMG.dng` with it.
-
-    The XMP file of the raw half stays `IMG.dng.xmp`.
-    """
-    stem, own = os.path.splitext(photo_name)
-    if companion.member is not Member.XMP:
-        return stem + os.path.splitext(companion.path)[1]
-    whose = os.path.splitext(os.path.splitext(companion.path)[0])[1]
-    if whose[1:].lower() in RAW_EXTENSIONS and whose.lower() != own.lower():
-        return f"{stem}{whose}.xmp"
-    return f"{photo_name}.xmp"

@@ -24,9 +24,9 @@ from smartsort.ledger import facts, photos
 from smartsort.ledger.facts import Shard
 from smartsort.ledger.photos import Change, apply
 from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
+from smartsort.ledger.shots import companion_name
 from smartsort.pipeline.context import Context
 from smartsort.pipeline.pace import Batches
-from smartsort.pipeline.route import companion_name
 
 log = logging.getLogger(__name__)
 

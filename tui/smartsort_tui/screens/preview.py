@@ -91,7 +91,7 @@ def problem_of(one: Decided) -> str:
 def bulk_text(kind: Kind, foreseen: BulkDecided) -> Content:
     """Where the photos will go, with counts, and what will not work."""
     sign = "in" if kind == "skip" else "→"
-    lines = [*_places(foreseen.decided, sign), *_problems(foreseen), Content("")]
+    lines = [*_places(foreseen.decided, sign), *_company(foreseen), *_problems(foreseen), Content("")]
     lines += [Content(note) for note in (*_NOTES[kind], "Undo takes all of it back at once.")]
     return Content("\n").join(lines)
 
@@ -99,6 +99,7 @@ def bulk_text(kind: Kind, foreseen: BulkDecided) -> Content:
 def undo_text(what: str, foreseen: BulkDecided) -> Content:
     """What is taken back, where the photos will be then, and what cannot be taken back."""
     lines = [Content(wording.cut(what, 56)), Content(""), *_places(foreseen.decided, "→")]
+    lines += _company(foreseen)
     lines += [*_problems(foreseen), Content(""), Content("Taking back can be taken back too.")]
     return Content("\n").join(lines)
 
@@ -113,6 +114,16 @@ def _places(decided: Sequence[Decided], sign: str) -> list[Content]:
         rest = sum(number for _, number in places.most_common()[NAMES_SHOWN:])
         lines.append(Content(f"{rest:>7,}  {sign} {len(places) - NAMES_SHOWN} other folders"))
     return lines
+
+
+def _company(foreseen: BulkDecided) -> list[Content]:
+    """The files that go the same way as their photos."""
+    names = [name for one in foreseen.decided if one.action != "failed" for name in one.companions]
+    if not names:
+        return []
+    more = f" and {len(names) - NAMES_SHOWN:,} more" if len(names) > NAMES_SHOWN else ""
+    text = f"{wording.count(len(names), 'file')} with them: {', '.join(names[:NAMES_SHOWN])}{more}"
+    return [Content(line.plain.rstrip()) for line in Content(wording.shown(text)).wrap(56)]
 
 
 def _problems(foreseen: BulkDecided) -> list[Content]:

@@ -77,6 +77,7 @@ class Decided(Shape):
         person="John Doe",
         event=4711,
         problem=None,
+        companions=["IMG_1.MOV"],
     )
 
     id: int
@@ -89,6 +90,8 @@ class Decided(Shape):
     person: str | None = None
     event: int | None = None
     problem: str | None = None
+    companions: list[str] = []
+    """Files that go the same way: the raw photo, the clip of a Live Photo, side files."""
 
 
 class BulkDecided(Shape):

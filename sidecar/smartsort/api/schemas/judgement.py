@@ -50,6 +50,8 @@ class SpotCheck(Shape):
     faces: list[FaceView] = Field(default=[])
     thumbnail: str
     preview: str
+    companions: list[str] = []
+    """Files that are filed with it."""
 
 
 class SpotCheckPage(Shape):

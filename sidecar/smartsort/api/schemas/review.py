@@ -54,6 +54,7 @@ class QueueItem(Shape):
         source="instagram",
         created_at="2026-05-01T12:00:09.470+00:00",
         thumbnail="/api/smart-download/review/items/23/thumbnail",
+        companions=["IMG_1.MOV"],
     )
 
     id: int
@@ -72,6 +73,8 @@ class QueueItem(Shape):
     created_at: str
     thumbnail: str
     """Path of its small picture below this API."""
+    companions: list[str] = []
+    """Files that travel with it: the raw photo, the clip of a Live Photo, side files."""
 
 
 class ReviewPage(Shape):

@@ -37,6 +37,8 @@ class Status(Shape):
     root: str
     inbox: str
     inbox_waiting: int = 0
+    inbox_left: list[str] = []
+    """Side files of no photo, such as the JSON of an album: they stay in the inbox. The first of them."""
     unfinished: dict[str, int] = {}
     in_review: int = 0
     queues: dict[str, int] = {}

@@ -1,0 +1,97 @@
+"""Shots in the ledger: a photo and its other half are one row with a name for each, until they are split.
+
+A half that is split off gets a row of its own, and its file keeps the name it has.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlite_utils import Database
+
+from smartsort.core.model import AT_REST, State
+from smartsort.files.grouping import half_name
+from smartsort.files.shown import shown
+from smartsort.files.sides import side_name, side_of
+from smartsort.ledger import photos
+from smartsort.ledger.photos import Change, NewPhoto
+from smartsort.ledger.records import Member, Name, NewEvent, Photo
+
+
+def companion_name(companion: Name, photo_name: str) -> str:
+    """The name of a file that travels with a photo: `IMG.jpg` takes `IMG.jpg.xmp` and `IMG.dng` with it.
+
+    The XMP file of the raw half stays `IMG.dng.xmp`, and a clip keeps what icloudpd or Google adds.
+    """
+    side = side_of(companion.path) if companion.member not in (Member.RAW, Member.VIDEO) else None
+    if side is None:
+        return half_name(os.path.basename(companion.path), photo_name)
+    return side_name(side, photo_name)
+
+
+def companions_of(original_name: str, names: Sequence[Name]) -> list[str]:
+    """The names of the files that travel with a photo, beside its own, as shown to people."""
+    by_member = {name.member: name for name in names if name.member is not Member.PHOTO}
+    found = [companion_name(by_member[member], original_name) for member in Member if member in by_member]
+    return [shown(name) for name in found]
+
+
+def files_at_rest(db: Database) -> int:
+    """Photos at rest together with their raw photos and clips."""
+    marks = ",".join(f"'{state.value}'" for state in AT_REST)
+    [(count,)] = db.conn.execute(
+        "SELECT count(DISTINCT names.photo_id || names.member) FROM names JOIN photos ON photos.id = photo_id"  # noqa: S608
+        f" WHERE photos.state IN ({marks}) AND member IN ('photo', 'raw', 'video')"
+    ).fetchall()
+    return int(count)
+
+
+class Split(NamedTuple):
+    """A half in `temp_downloads/` that becomes a photo of its own, and why."""
+
+    photo: Photo
+    half: Name
+    own_name: str
+    reason: str
+
+
+def split_off(db: Database, splits: list[Split], at: str, actor: str = "smartsort") -> list[int]:
+    """Make each half a claimed photo of its own; their ids. The photo it came with keeps everything else."""
+    new = [
+        NewPhoto(
+            source=split.photo.source,
+            origin=split.photo.origin,
+            original_name=split.own_name,
+            size=split.half.size or 0,
+            mtime_ns=split.half.mtime_ns or 0,
+            origin_path=_beside(split.photo.origin_path, split.own_name),
+        )
+        for split in splits
+    ]
+    rows = photos.add(db, new, at)
+    changes = []
+    for row, split in zip(rows, splits, strict=True):
+        told = {"name": shown(split.own_name), "reason": split.reason}
+        accepted = {"source": row.source, "origin": row.origin, "split_from": split.photo.id}
+        changes += [
+            Change(
+                split.photo.id,
+                events=(NewEvent("split", split.photo.id, {**told, "photo": row.id}, actor),),
+            ),
+            Change(
+                row.id,
+                state=State.CLAIMED,
+                expect=(State.ARRIVED,),
+                # The row of this name changes hands.
+                names_added=(split.half._replace(photo_id=row.id, member=Member.PHOTO),),
+                events=(NewEvent("accepted", row.id, {**told, **accepted}, actor),),
+            ),
+        ]
+    photos.apply(db, changes, at)
+    return [row.id for row in rows]
+
+
+def _beside(origin_path: str | None, name: str) -> str | None:
+    return os.path.join(os.path.dirname(origin_path), name) if origin_path else None

@@ -1,0 +1,90 @@
+"""Every list, answer, preview and undo names the files that go the same way as a photo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.live_sidecar import BASE, LiveSidecar, live_sidecar
+from tests.shots import clip, photo, put, raw_photo
+
+from smartsort.cli.sidecar import tell_decided
+
+COMPANY = ["IMG_1.MOV", "IMG_1.jpg.supplemental-metadata.json", "IMG_1.AAE"]
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[LiveSidecar]:
+    root = tmp_path / "root"
+    (root / "inbox").mkdir(parents=True)
+    put(
+        root / "inbox",
+        IMG_1__jpg=photo(1, content_id="A"),
+        IMG_1__MOV=clip(content_id="A"),
+        IMG_1__AAE=b"<plist/>",
+        IMG_1__jpg__supplemental_metadata__json=b"{}",
+        IMG_2__jpg=photo(2),
+        IMG_2__dng=raw_photo(2),
+        metadata__json=b"{}",
+    )
+    inbox = root / "inbox"
+    (inbox / "IMG_1.jpg.supplemental_metadata.json").rename(inbox / COMPANY[1])
+    with live_sidecar(root, settings={"intake.companion_wait_seconds": 0.2}) as running:
+        running.wait_for(lambda: running.all_sorted(2), "two photos")
+        yield running
+
+
+def ask(client: httpx.Client, method: str, path: str, body: Any = None) -> Any:
+    answer = client.request(method, f"{BASE}{path}", json=body)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_companions_are_named_wherever_their_photo_is(live: LiveSidecar, capsys: Any) -> None:
+    client = live.client()
+    company = {
+        item["filename"]: (item["id"], item["companions"])
+        for item in ask(client, "GET", "/review/queue")["items"]
+    }
+    row, named = company["IMG_1.jpg"]
+    assert named == COMPANY
+    assert company["IMG_2.jpg"][1] == ["IMG_2.dng"]
+    assert ask(client, "GET", f"/review/items/{row}")["companions"] == COMPANY
+    foreseen = ask(client, "POST", "/review/bulk/reject", {"everything": True, "dry_run": True})
+    assert {one["id"]: one["companions"] for one in foreseen["decided"]} == {
+        row: COMPANY,
+        company["IMG_2.jpg"][0]: ["IMG_2.dng"],
+    }
+    tell_decided(foreseen)
+    told = capsys.readouterr().out
+    assert "IMG_1.MOV" in told.replace("\n", "")
+    assert "IMG_2.dng" in told.replace("\n", "")
+
+    rejected = ask(client, "POST", f"/review/{row}/reject")
+    assert rejected["companions"] == COMPANY
+    trash = sorted(path.name for path in (live.root / "trash").rglob("IMG_1*"))
+    assert trash == sorted(["IMG_1.jpg", *COMPANY])
+    history = ask(client, "GET", f"/photos/{rejected['photo_id']}/history")["events"]
+    texts = {event["kind"]: event["text"] for event in history}
+    company_text = f"(with {', '.join(COMPANY)})"
+    assert texts["rejected"] == f"Rejected; its file is in the trash {company_text}"
+    assert texts["reviewed"].endswith(company_text)
+    assert {name for name in COMPANY if name in texts["accepted"]} == set(COMPANY)
+
+    undo = {"event": rejected["event"], "dry_run": True}
+    assert ask(client, "POST", "/undo", undo)["decided"][0]["companions"] == COMPANY
+    undone = ask(client, "POST", "/undo", {"event": rejected["event"]})
+    assert undone["decided"][0]["companions"] == COMPANY
+    back = ask(client, "GET", "/review/queue")["items"]
+    assert {item["filename"]: item["companions"] for item in back}["IMG_1.jpg"] == COMPANY
+
+
+def test_what_belongs_to_no_photo_stays_and_is_named_in_the_status(live: LiveSidecar) -> None:
+    client = live.client()
+    live.wait_for(lambda: bool(live.sidecar.inbox.left_over), "the JSON of an album")
+    assert ask(client, "GET", "/status")["inbox_left"] == [str(live.root / "inbox" / "metadata.json")]
+    assert [path.name for path in (live.root / "inbox").iterdir() if path.is_file()] == ["metadata.json"]
+    assert ask(client, "GET", "/status")["inbox_waiting"] == 0
