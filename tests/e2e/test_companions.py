@@ -67,7 +67,7 @@ def test_companions_are_named_wherever_their_photo_is(live: LiveSidecar, capsys:
     assert rejected["companions"] == COMPANY
     trash = sorted(path.name for path in (live.root / "trash").rglob("IMG_1*"))
     assert trash == sorted(["IMG_1.jpg", *COMPANY])
-    history = ask(client, "GET", f"/photos/{rejected['photo_id']}/history")["events"]
+    history = ask(client, "GET", f"/photos/{rejected['id']}/history")["events"]
     texts = {event["kind"]: event["text"] for event in history}
     company_text = f"(with {', '.join(COMPANY)})"
     assert texts["rejected"] == f"Rejected; its file is in the trash {company_text}"

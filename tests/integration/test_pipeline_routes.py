@@ -20,10 +20,10 @@ from smartsort.files.placement import Placer
 from smartsort.files.probe import probe
 from smartsort.ledger import events, photos
 from smartsort.ledger.records import Area, Member
+from smartsort.ledger.shots import companion_name
 from smartsort.lock import RootLocked
 from smartsort.pipeline import examine
 from smartsort.pipeline.claimed import photo_id_of, temp_name
-from smartsort.ledger.shots import companion_name
 from smartsort.ports import UploadCopy
 
 STAMPED = r"_\d{8}_\d{6}"
