@@ -12,8 +12,8 @@ from tests.shots import clip, photo, raw_photo
 from smartsort.actions import Choice
 from smartsort.core.model import State
 from smartsort.files.inbox import Entry
+from smartsort.files.metadata import Metadata
 from smartsort.files.settling import SettleTracker
-from smartsort.files.shots import Moment, Shot
 from smartsort.files.stamps import FileStamp
 from smartsort.ledger import events, photos
 
@@ -24,7 +24,9 @@ class Watch:
     def __init__(self, quiet: float = 2.0, companion: float = 5.0) -> None:
         self.now = 0.0
         self.tracker = SettleTracker(quiet, companion, clock=lambda: self.now, wall_clock=lambda: 1e9)
-        self.tracker.read_shot = lambda path: Shot("id", Moment(datetime(2024, 5, 1)), ("one", "camera"))
+        self.tracker.read_metadata = lambda path: Metadata(
+            datetime(2024, 5, 1), camera="one", content_id="id"
+        )
         self.tracker.look([])
 
     def look(self, now: float, **sizes: int):

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartsort.files.inbox import Entry
+from smartsort.files.metadata import Metadata
 from smartsort.files.settling import SettleTracker
-from smartsort.files.shots import Shot
 from smartsort.files.stamps import FileStamp
 
 WALL = 1_700_000_000.0
@@ -196,15 +196,15 @@ def test_every_stable_file_settles(plan):
     assert look.waiting == 0
 
 
-ONE = Shot(content_id="1")
-CLIP = Shot(content_id="1", seconds=2)
+ONE = Metadata(content_id="1")
+CLIP = Metadata(content_id="1", duration_seconds=2)
 
 
 def test_the_halves_of_a_shot_wait_for_each_other_and_are_read_once():
     clock = Clock()
     tracker = clock.tracker()
     read = []
-    tracker.read_shot = lambda path: read.append(path) or (CLIP if path.endswith("MOV") else ONE)
+    tracker.read_metadata = lambda path: read.append(path) or (CLIP if path.endswith("MOV") else ONE)
     tracker.look([])
     for now in (1, 2, 11):
         clock.now = now
@@ -224,7 +224,7 @@ def test_the_halves_of_a_shot_wait_for_each_other_and_are_read_once():
 
 def test_single_files_are_never_read():
     tracker = Clock().tracker(quiet=0)
-    tracker.read_shot = pytest.fail
+    tracker.read_metadata = pytest.fail
     files = [
         entry(name) for name in ("a.jpg", "b.mov", "c.jpg", "c.png", "d.cr2", "d.mov", "e.jpg", "e.json")
     ]
@@ -235,7 +235,7 @@ def test_single_files_are_never_read():
 def test_files_of_two_folders_are_never_a_shot():
     clock = Clock()
     tracker = clock.tracker()
-    tracker.read_shot = lambda path: CLIP
+    tracker.read_metadata = lambda path: CLIP
     files = [entry("a.jpg"), entry("a.mov", folder="/inbox/b"), entry("a.xmp", folder="/inbox/c")]
     tracker.look(files)
     clock.now = 100

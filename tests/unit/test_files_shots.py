@@ -1,20 +1,23 @@
 """What makes two files one shot: what they say themselves, never their names."""
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import pytest
 from tests.shots import CAMERA, MOTION_XMP, TAKEN, clip, photo, put, raw_photo
 
 from smartsort.files.grouping import GroupKind, clusters, half_name, shots
 from smartsort.files.inbox import Entry
-from smartsort.files.shots import Shot, read_shot
+from smartsort.files.metadata import Metadata
+from smartsort.files.probe import read_metadata
 from smartsort.files.stamps import stamp
 
 
 def groups(folder, **files):
     """(kind, names of the members, why) of what these files are, `__` for a dot in their names."""
     entries = [Entry(path, "", stamp(path), 1) for path in put(folder, **files)]
-    found = [group for cluster in clusters(entries) for group in shots(cluster, lambda e: read_shot(e.path))]
+    found = [
+        group for cluster in clusters(entries) for group in shots(cluster, lambda e: read_metadata(e.path))
+    ]
     return [(group.kind.value, [each.name for each in group.members], group.why) for group in found]
 
 
@@ -201,8 +204,8 @@ def test_a_raw_photo_and_a_clip_without_a_picture_are_two(tmp_path):
 @pytest.mark.parametrize("start", [b"IIRO", b"IIU\0", b"II*\0"])
 def test_makers_with_a_magic_number_of_their_own_are_read(tmp_path, start):
     [path] = put(tmp_path, a__orf=start + raw_photo(serial="S1")[4:])
-    assert read_shot(path).camera == tuple(name.casefold() for name in CAMERA)
-    assert read_shot(path).serial == "S1"
+    assert read_metadata(path).camera == " ".join(CAMERA)
+    assert read_metadata(path).serial == "S1"
 
 
 def test_fuji_and_canon_keep_it_elsewhere(tmp_path):
@@ -217,10 +220,9 @@ def test_fuji_and_canon_keep_it_elsewhere(tmp_path):
     boxes = b"".join((len(body) + 8).to_bytes(4, "big") + kind + body for kind, body in parts)
     cr3 = (24).to_bytes(4, "big") + b"ftypcrx " + bytes(4) + b"crx isom" + boxes
     for path in put(tmp_path, a__raf=raf.ljust(200, b"\0") + inside, b__cr3=cr3):
-        found = read_shot(path)
-        assert (found.camera, found.serial) == (("apple", "iphone 15"), "S1"), path
-        assert found.taken is not None, path
-        assert (found.taken.wall, found.taken.fine) == (TAKEN + timedelta(seconds=0.5), True), path
+        found = read_metadata(path)
+        assert (found.camera, found.serial) == ("Apple iPhone 15", "S1"), path
+        assert found.taken == (TAKEN + timedelta(seconds=0.5)).replace(tzinfo=UTC), path
 
 
 @pytest.mark.parametrize("end", [0, 1, 12, 100, 300, 500])
@@ -234,10 +236,9 @@ def test_what_cannot_be_read_says_nothing_and_breaks_nothing(tmp_path, end):
         "a__raf": b"FUJIFILMCCD-RAW ".ljust(200, b"\xff"),
     }
     for path in put(tmp_path, **{name: content[:end] for name, content in whole.items()}):
-        assert isinstance(read_shot(path), Shot)
-    assert read_shot(str(tmp_path / "missing.jpg")) == Shot()
+        assert isinstance(read_metadata(path), Metadata)
     note = photo(content_id="A").replace(b"Apple iOS\0\0\x01MM\0\x02", b"Apple iOS\0\0\x01MM\xff\xff")
-    assert read_shot(put(tmp_path, note__jpg=note)[0]).content_id == "A"
+    assert read_metadata(put(tmp_path, note__jpg=note)[0]).content_id == "A"
 
 
 @pytest.mark.parametrize(

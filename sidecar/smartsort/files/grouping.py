@@ -13,11 +13,12 @@ from enum import StrEnum
 
 from smartsort.files.inbox import Entry
 from smartsort.files.media import IMAGE_EXTENSIONS, RAW_EXTENSIONS, VIDEO_EXTENSIONS
+from smartsort.files.metadata import Metadata
 from smartsort.files.names import split_extension
-from smartsort.files.shots import Shot, why_live, why_same_shot
+from smartsort.files.shots import why_live, why_same_shot
 from smartsort.files.sides import Side, side_of
 
-ShotOf = Callable[[Entry], Shot]
+MetadataOf = Callable[[Entry], Metadata]
 
 
 class GroupKind(StrEnum):
@@ -110,7 +111,7 @@ def half_name(half: str, picture: str) -> str:
     return f"{own}{mark[0] if mark else ''}.{extension}" if extension else own
 
 
-def shots(cluster: Cluster, shot_of: ShotOf) -> list[Group]:
+def shots(cluster: Cluster, metadata_of: MetadataOf) -> list[Group]:
     """The shots of a cluster, by what its files say; everything else is single.
 
     A picture takes one raw photo and one clip at most. Of several that fit, the identifier counts more than
@@ -119,7 +120,7 @@ def shots(cluster: Cluster, shot_of: ShotOf) -> list[Group]:
     pictures = [entry for entry in cluster.media if rank_of(entry) == IMAGE]
     whole: dict[str, tuple[dict[int, Entry], list[str]]] = {each.path: ({}, []) for each in pictures}
     taken: set[str] = set()
-    for *_, why, picture, half in sorted(_pairs(cluster, pictures, shot_of), key=lambda pair: pair[:2]):
+    for *_, why, picture, half in sorted(_pairs(cluster, pictures, metadata_of), key=lambda pair: pair[:2]):
         halves, reasons = whole[picture.path]
         if half.path not in taken and rank_of(half) not in halves:
             taken.add(half.path)
@@ -143,7 +144,7 @@ def shots(cluster: Cluster, shot_of: ShotOf) -> list[Group]:
 
 
 def _pairs(
-    cluster: Cluster, pictures: Sequence[Entry], shot_of: ShotOf
+    cluster: Cluster, pictures: Sequence[Entry], metadata_of: MetadataOf
 ) -> Iterator[tuple[bool, bool, str, Entry, Entry]]:
     """(not by identifier, named otherwise, why, picture, its half) of all that could be paired."""
     for half in cluster.media:
@@ -153,9 +154,9 @@ def _pairs(
         for picture in pictures:
             if rank == VIDEO:
                 named = _names_a_half(half, picture)
-                why = why_live(shot_of(picture), shot_of(half), named=named)
+                why = why_live(metadata_of(picture), metadata_of(half), named=named)
             else:
-                why = why_same_shot(shot_of(picture), shot_of(half))
+                why = why_same_shot(metadata_of(picture), metadata_of(half))
             if why is not None:
                 other = split_extension(half.name)[0] != split_extension(picture.name)[0]
                 yield why != "content identifier", other, why, picture, half

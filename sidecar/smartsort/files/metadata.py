@@ -11,10 +11,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, BinaryIO
+
+from smartsort.files import media
+from smartsort.files.media import Format
 
 _MAKE, _MODEL, _ORIENTATION, _TIME, _EXIF = 0x010F, 0x0110, 0x0112, 0x0132, 0x8769
-_TAKEN, _TAKEN_OFFSET, _MAKER_NOTE = 0x9003, 0x9011, 0x927C
+_TAKEN, _TAKEN_OFFSET, _TAKEN_FINE, _MAKER_NOTE, _SERIAL = 0x9003, 0x9011, 0x9291, 0x927C, 0xA431
 _APPLE_CONTENT_ID = 0x0011
 
 
@@ -33,10 +36,15 @@ class Metadata:
     duration_seconds: float | None = None
     content_id: str | None = None
     motion_photo: bool = False
+    serial: str | None = None
+    """Of the camera."""
+    vague: bool = False
+    """`taken` is QuickTime's own time, which should be UTC and which some cameras set to local time."""
     orientation: int = 1
 
 
 NOTHING = Metadata()
+_HEAD_BYTES = 1 << 20
 
 
 def exif_time(text: str, offset: str = "") -> datetime | None:
@@ -53,17 +61,54 @@ def of_picture(exif: bytes | None, xmp: bytes | None) -> Metadata:
     """The metadata of a picture, from the blocks a decoder found in it. Damaged blocks say nothing."""
     from PIL.Image import Exif  # noqa: PLC0415 - only in a decoder process
 
-    tags: Mapping[int, Any] = {}
+    read = Exif()
     details: Mapping[int, Any] = {}
     with suppress(Exception):
-        read = Exif()
         read.load(exif or b"")
-        tags, details = read, read.get_ifd(_EXIF)
+        details = read.get_ifd(_EXIF)
+    return _of_tags(read, details, xmp)
+
+
+def of_raw(file: BinaryIO, found: Format) -> Metadata:
+    """The metadata of a raw photo, or of another TIFF. Raises what Pillow raises for a damaged one."""
+    from PIL.Image import Exif  # noqa: PLC0415 - as above
+
+    read = Exif()
+    if found is media.RAF:
+        # A whole JPEG, whose place stands at byte 84.
+        file.seek(84)
+        start, length = struct.unpack(">II", file.read(8))
+        file.seek(start)
+        inside = file.read(min(length, _HEAD_BYTES))
+        read.load(inside[inside.index(b"Exif\0\0") :])
+    elif found is media.CR3:
+        # The main directory and the details are boxes of their own.
+        head, details = file.read(_HEAD_BYTES), Exif()
+        read.load(_box(head, b"CMT1"))
+        details.load(_box(head, b"CMT2"))
+        return _of_tags(read, details, None)
+    elif found in (media.ORF, media.RW2):
+        # An ordinary TIFF but for its magic number.
+        head = file.read(_HEAD_BYTES)
+        read.load((b"MM\0*" if head[:2] == b"MM" else b"II*\0") + head[4:])
+    else:
+        read.load_from_fp(file)
+    return _of_tags(read, read.get_ifd(_EXIF), None)
+
+
+def _box(head: bytes, kind: bytes) -> bytes:
+    at = head.index(kind)
+    return head[at + 4 : at - 4 + int.from_bytes(head[at - 4 : at], "big")]
+
+
+def _of_tags(tags: Mapping[int, Any], details: Mapping[int, Any], xmp: bytes | None) -> Metadata:
     offset = _text(details.get(_TAKEN_OFFSET))
     taken = exif_time(_text(details.get(_TAKEN)), offset) or exif_time(_text(tags.get(_TIME)))
     zoned = taken is not None and _zone(offset) is not None and bool(details.get(_TAKEN))
     if taken is None:
         taken, zoned = _xmp_time(xmp or b"")
+    elif (fine := _text(details.get(_TAKEN_FINE))).isdecimal():
+        taken += timedelta(seconds=float(f"0.{fine}"))
     orientation = tags.get(_ORIENTATION, 1)
     return Metadata(
         taken,
@@ -71,6 +116,7 @@ def of_picture(exif: bytes | None, xmp: bytes | None) -> Metadata:
         camera=" ".join(filter(None, (_text(tags.get(_MAKE)), _text(tags.get(_MODEL))))) or None,
         content_id=_apple_content_id(details.get(_MAKER_NOTE)),
         motion_photo=_MOTION_PHOTO.search(xmp or b"") is not None,
+        serial=_text(details.get(_SERIAL)) or None,
         orientation=orientation if orientation in range(1, 9) else 1,
     )
 
@@ -78,6 +124,7 @@ def of_picture(exif: bytes | None, xmp: bytes | None) -> Metadata:
 def of_video(container: Mapping[str, str], duration_seconds: float | None) -> Metadata:
     """The metadata of a video, from its container's as FFmpeg names them."""
     taken, zoned = _iso_time(container.get("com.apple.quicktime.creationdate", ""))
+    vague = taken is None
     if taken is None:
         taken, zoned = _iso_time(container.get("creation_time", ""))
     if taken is not None and taken.year <= _NEVER_SET:
@@ -89,6 +136,7 @@ def of_video(container: Mapping[str, str], duration_seconds: float | None) -> Me
         camera=" ".join(filter(None, (make.strip(), model.strip()))) or None,
         duration_seconds=duration_seconds,
         content_id=container.get("com.apple.quicktime.content.identifier") or None,
+        vague=vague,
     )
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from io import BufferedReader
 
-from smartsort.files import media, pictures, structure, videos
+from smartsort.files import media, metadata, pictures, structure, videos
 from smartsort.files.media import Format, Kind
 from smartsort.files.metadata import NOTHING, Metadata
 from smartsort.files.problems import FileVanished, NotAFile, unreadable
@@ -87,14 +87,19 @@ def read_metadata(path: str) -> Metadata:
         reader = Reader(file.fileno())
         found = format_of(reader.at(0, HEAD_BYTES))
         try:
+            if found is not None and (found.kind is Kind.RAW or found is media.TIFF):
+                return metadata.of_raw(file, found)
             if found in pictures.DECODED:
                 return pictures.opened(file, found, sys.maxsize).metadata
             if found is not None and found.kind is Kind.VIDEO:
                 return videos.watch(file, found, whole=False).metadata
-            facts = _CHECKS[found](reader) if found in _CHECKS else Facts()
-        except (Broken, videos.NothingToSee):
-            return Metadata()
-        return facts.metadata
+        except MemoryError:
+            raise
+        except Exception as error:
+            # Decoders raise anything on junk. An error of the disk has a number.
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+        return Metadata()
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from smartsort.files.grouping import (
     sorted_out,
 )
 from smartsort.files.inbox import Entry
-from smartsort.files.shots import Shot
+from smartsort.files.metadata import Metadata
 from smartsort.files.sides import TAKEOUT, Side, titled
 from smartsort.files.stamps import FileStamp
 
@@ -103,8 +103,8 @@ class SettleTracker:
     wall_clock: Callable[[], float] = time.time
     is_finished: Callable[[str], bool | None] = lambda _path: None
     """Whether no process writes a file and its end is there; None when nothing can tell."""
-    read_shot: Callable[[str], Shot] = lambda _path: Shot()
-    """What a file says about its shot; called for candidates at rest."""
+    read_metadata: Callable[[str], Metadata] = lambda _path: Metadata()
+    """What a camera wrote into a file; called for candidates for one shot that are at rest."""
     read_title: Callable[[str], str | None] = lambda _path: None
     """The photo that a Takeout JSON names inside."""
     _seen: dict[str, _Seen] = field(default_factory=dict, init=False)
@@ -151,7 +151,7 @@ class SettleTracker:
             if not cluster.may_be_shots:
                 found = [Group(GroupKind.SINGLE, (entry,)) for entry in cluster.media]
             elif all(entry.path in resting for entry in cluster.media):
-                found = shots(cluster, self._shot)
+                found = shots(cluster, self._metadata)
             else:
                 # A half is waited for as long as it grows: before, nothing tells whether it is one.
                 waiting += sum(1 + len(owned.get(entry.path, ())) for entry in cluster.media)
@@ -209,8 +209,8 @@ class SettleTracker:
                 theirs.append((entry, side, owner))
         return owned, orphans
 
-    def _shot(self, entry: Entry) -> Shot:
-        return self._remembered(entry, self.read_shot)
+    def _metadata(self, entry: Entry) -> Metadata:
+        return self._remembered(entry, self.read_metadata)
 
     def _remembered(self, entry: Entry, read: Callable[[str], T]) -> T:
         known = self._read.get(entry.path)

@@ -9,7 +9,6 @@ from smartsort.errors import SmartsortError
 from smartsort.files.ignore import Ignore
 from smartsort.files.inbox import InboxScan, scan_inbox
 from smartsort.files.settling import REST_SECONDS, Arrival, SettleTracker
-from smartsort.files.shots import read_shot
 from smartsort.files.shown import shown
 from smartsort.files.takeout import title_of
 from smartsort.files.watch import hints
@@ -36,7 +35,7 @@ class Inbox:
             companion_wait_seconds=tuning.companion_wait_seconds,
             second_look_seconds=min(1.0, tuning.quiet_seconds),
             is_finished=is_finished,
-            read_shot=read_shot,
+            read_metadata=lambda path: context.decoders.metadata([path])[0],
             read_title=title_of,
         )
         self._hint = asyncio.Event()
