@@ -31,6 +31,7 @@ async def running(root, *, demo=None, **more):
             "root": root,
             "immich.url": server.url,
             "immich.ml_url": server.url.replace("127.0.0.1", "localhost"),  # a name of its own
+            "immich.ml_timeout_seconds": 60.0,
             "immich.api_key": DEFAULT_KEY,
             "immich.library_path": IMMICH_LIBRARY,
             "immich.look_again_seconds": 0.2,

@@ -78,7 +78,9 @@ def sidecar_settings(
     if not own_photos:
         values |= {"whitelist": list(WHITELIST), "blacklist": list(BLACKLIST)}
     if ml_url is not None:
-        values |= {"immich.ml_url": ml_url, "deduplication.near_duplicates": True}
+        # One process does it all here: on a busy machine that takes its time and is no reason to guess.
+        values |= {"immich.ml_url": ml_url, "immich.ml_timeout_seconds": 60.0}
+        values |= {"deduplication.near_duplicates": True}
     return values
 
 
