@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from tests.e2e.test_api_demo import picture_server
 from tests.live_sidecar import BASE, LiveSidecar, live_sidecar
 from tests.shots import clip, photo, put, raw_photo
 
@@ -32,7 +34,9 @@ def live(tmp_path: Path) -> Iterator[LiveSidecar]:
     )
     inbox = root / "inbox"
     (inbox / "IMG_1.jpg.supplemental_metadata.json").rename(inbox / COMPANY[1])
-    with live_sidecar(root, settings={"intake.companion_wait_seconds": 0.2}) as running:
+    with live_sidecar(
+        root, settings={"intake.companion_wait_seconds": 0.2, "api.allow_private_urls": ["127.0.0.1"]}
+    ) as running:
         running.wait_for(lambda: running.all_sorted(2), "two photos")
         yield running
 
@@ -88,3 +92,38 @@ def test_what_belongs_to_no_photo_stays_and_is_named_in_the_status(live: LiveSid
     assert ask(client, "GET", "/status")["inbox_left"] == [str(live.root / "inbox" / "metadata.json")]
     assert [path.name for path in (live.root / "inbox").iterdir() if path.is_file()] == ["metadata.json"]
     assert ask(client, "GET", "/status")["inbox_waiting"] == 0
+
+
+TAKEOUT = {"people": [{"name": "Ann Bird"}, {"name": "Zoë"}], "photoTakenTime": {"timestamp": "1714557600"}}
+
+
+def test_what_takeout_says_is_evidence_that_explain_shows(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "inbox").mkdir(parents=True)
+    put(root / "inbox", IMG_3__jpg=photo(3), IMG_3__jpg__json=json.dumps(TAKEOUT).encode())
+    with live_sidecar(root) as live:
+        live.wait_for(lambda: live.all_sorted(1), "a photo")
+        seen = ask(live.client(), "GET", "/photos/1/explain")["seen"]
+    assert "Google Takeout names Ann Bird, Zoë." in seen
+    assert "Google Takeout says that it was taken at 2024-05-01 10:00:00 UTC." in seen
+
+
+@pytest.mark.parametrize(
+    "name", ["IMG_9.jpg.supplemental-metadata.json", "IMG_9.AAE", "IMG_9.xmp", "SHA256SUMS"]
+)
+def test_a_side_file_is_refused_where_files_are_handed_in_one_by_one(live: LiveSidecar, name: str) -> None:
+    client = live.client()
+    answer = client.post(BASE, files={"file": (name, b"{}")})
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith(f"{name} is no photo but belongs to one")
+    assert not list((live.root / "temp_downloads").glob(".[du]*"))
+    photo_of_that_name = client.post(f"{BASE}?wait=30", files={"file": (name, photo(99))})
+    assert photo_of_that_name.status_code == 200, photo_of_that_name.text
+
+
+def test_a_side_file_behind_a_url_is_refused(live: LiveSidecar) -> None:
+    with picture_server(b'{"title": "IMG_9.jpg"}') as site:
+        body = {"url": f"{site}/IMG_9.jpg.json", "source": "web"}
+        answer = live.client().post(f"{BASE}?wait=30", json=body)
+    assert answer.status_code == 200, answer.text
+    assert "IMG_9.jpg.json is no photo" in answer.json()["reason"]

@@ -172,3 +172,15 @@ def test_a_root_that_was_never_prepared_is_named(tmp_path, mine, monkeypatch):
     with pytest.raises(Exception, match="start the sidecar once"):
         hand_in(mine)
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_side_file_without_its_photo_is_refused_and_one_with_it_is_not(root, mine):
+    (mine / "metadata.json").write_text("{}")
+    (mine / "sub" / "a.AAE").write_text("<plist/>")
+    (mine / "sub" / "b.jpg.json").write_text("{}")
+    said = hand_in(mine)
+    assert said.exit_code == 1
+    assert "4 files handed in" in said.output
+    assert "metadata.json: it is no photo but belongs to one" in said.output
+    assert "b.jpg.json: it is no photo" in said.output
+    assert {"a.jpg", "a.jpg.xmp", "sub/a.jpg", "sub/a.AAE"} == set(tree(root / "inbox" / "cli"))

@@ -21,7 +21,7 @@ from smartsort.core.what_if import place_of
 from smartsort.core.wording import sentence
 from smartsort.core.wording_explained import alternative, rules, seen, summary
 from smartsort.files.shown import shown
-from smartsort.ledger import events, find, past, photos
+from smartsort.ledger import events, find, past, photos, takeout
 from smartsort.ledger.past import Decided
 from smartsort.ledger.records import Area, Event, Member, Photo
 
@@ -84,16 +84,17 @@ def explained(db: Database, photo_id: int, today: Policy) -> Explained | None:
         "state": photo.state.value,
         "places": [shown(f"{n.area.value}/{n.path}") for n in outside],
     }
+    beside = _said_beside(db, photo_id)
     decided = past.last_decided(db, photo_id)
     if decided is None:
-        return Explained(**plain, summary=_on_its_way(photo))
+        return Explained(**plain, summary=_on_its_way(photo), seen=beside)
     found = explain(decided.evidence, decided.policy or today, decided.ambiguous)
     return Explained(
         **plain,
         summary=_summary(decided, found),
         decided_at=decided.at,
         by_human=_by_human(events.of_photo(db, photo_id)),
-        seen=seen(found),
+        seen=[*seen(found), *beside],
         rules=[
             RuleView(
                 rule=verdict.rule,
@@ -122,6 +123,18 @@ def _summary(decided: Decided, found: Explanation) -> str:
         return summary(found)
     where = f"put into review/{decided.category.value}" if decided.category else "filed"
     return f"It was {where}: {sentence(reason)}"
+
+
+def _said_beside(db: Database, photo_id: int) -> list[str]:
+    """What the JSON file of Google Takeout says, which no rule looks at."""
+    said = takeout.get(db, photo_id)
+    if said is None:
+        return []
+    people = f"Google Takeout names {', '.join(map(shown, said.people))}." if said.people else ""
+    taken = (
+        f"Google Takeout says that it was taken at {said.taken:%Y-%m-%d %H:%M:%S} UTC." if said.taken else ""
+    )
+    return [text for text in (people, taken) if text]
 
 
 def _on_its_way(photo: Photo) -> str:

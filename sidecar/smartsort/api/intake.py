@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -25,6 +26,8 @@ from smartsort.api.security import Intaker, scope
 from smartsort.bootstrap import Sidecar
 from smartsort.downloads.addresses import UrlRefused
 from smartsort.downloads.queue import NotRetried
+from smartsort.files.sides import refusal
+from smartsort.files.signatures import HEAD_BYTES
 from smartsort.ledger import items
 from smartsort.ledger.items import ItemState, Key, KeyReused, NewItem, Taken
 from smartsort.ledger.records import Area
@@ -147,6 +150,7 @@ class _Intake:
             digest=key is not None,
         )
         try:
+            await asyncio.to_thread(self._refuse_side_files, form)
             taken = await self._write(form, actor, key)
         except Exception:
             # Not when cancelled: the row may be written all the same. What nobody owns is swept at a start.
@@ -157,6 +161,13 @@ class _Intake:
         else:
             await self._sidecar.downloads.hand_over(taken.items)
         return taken, len(taken.items) > 1
+
+    def _refuse_side_files(self, form: Form) -> None:
+        for file in form.files:
+            with open(os.path.join(self._context.folder(Area.TEMP), file.part), "rb") as stream:
+                problem = refusal(file.name, stream.read(HEAD_BYTES))
+            if problem is not None:
+                raise Refused(422, "invalid", problem)
 
     async def _write(self, form: Form, actor: str, key: str | None) -> Taken:
         source = _source(form.fields.get("source", ""), "upload")

@@ -52,6 +52,8 @@ def command(
             files.append((path, os.path.basename(path)))
         else:
             left.append((path, "it is no regular file"))
+    files, alone = _without_lone_side_files(files)
+    left += alone
     added = 0
     with click.progressbar(files, label="adding", file=sys.stderr) as progress:
         for path, relative in progress:
@@ -66,6 +68,30 @@ def command(
     for path, why in left:
         click.echo(f"left: {shown(path)}: {why}", err=True)
     sys.exit(1 if left else 0)
+
+
+def _without_lone_side_files(
+    files: list[tuple[str, str]],
+) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """The files without the side files that come without their photo, and those with the reason."""
+    from smartsort.files.grouping import by_name, owner_of, sorted_out
+    from smartsort.files.inbox import Entry
+    from smartsort.files.sides import titled
+    from smartsort.files.stamps import FileStamp
+    from smartsort.files.takeout import title_of
+
+    unseen = FileStamp(0, 0, 0, 0)
+    paths = {Entry(relative, "", unseen, number): path for number, (path, relative) in enumerate(files)}
+    media, sides = sorted_out(paths)
+    names = by_name(media)
+    alone = set()
+    for entry, side in sides:
+        title = title_of(paths[entry])
+        readings = [side, titled(side, title)] if title else [side]
+        if not any(owner_of(reading, entry.folder, names) for reading in readings):
+            alone.add(paths[entry])
+    why = "it is no photo but belongs to one, which is not added with it"
+    return [pair for pair in files if pair[0] not in alone], [(path, why) for path in sorted(alone)]
 
 
 def _names(name: str) -> Iterator[str]:

@@ -20,6 +20,7 @@ from smartsort.downloads.guard import CONNECT_SECONDS
 from smartsort.downloads.naming import boot_id, download_name, looks_like_page, modified_ns
 from smartsort.downloads.partial import PartialFile, TooLarge, check_room
 from smartsort.errors import SmartsortError
+from smartsort.files.sides import refusal
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -180,6 +181,8 @@ class Fetcher:
         head = b"" if start else await _head(body)
         if not start and looks_like_page(head, headers.get("content-type", "")):
             raise PageInstead("the server sent a web page, not a photo")
+        if not start and (problem := refusal(name, head)) is not None:
+            raise DownloadFailed(problem)
         if total is None or total >= _RESUME_FROM:
             await remember(self._how_to_resume(headers, total))
         async with PartialFile(path, self._limits.max_bytes, keep=start > 0) as part:

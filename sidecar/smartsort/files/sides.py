@@ -9,8 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from smartsort.files import media
 from smartsort.files.media import ALL_EXTENSIONS, IMAGE_EXTENSIONS, RAW_EXTENSIONS, VIDEO_EXTENSIONS
 from smartsort.files.names import split_extension
+from smartsort.files.shown import shown
+from smartsort.files.signatures import format_of
 
 XMP, TAKEOUT = "xmp", "json"
 
@@ -102,6 +105,19 @@ def titled(side: Side, title: str) -> Side:
 def _numbered(base: str, number: str) -> str:
     stem, extension = split_extension(base)
     return f"{stem}{number}.{extension}" if number and extension else f"{base}{number}"
+
+
+def refusal(name: str, head: bytes) -> str | None:
+    """Why a file is refused where files are handed in one by one; None for photos, whatever their names.
+
+    `head` are its first bytes (`smartsort.files.signatures.HEAD_BYTES`).
+    """
+    if side_of(name) is None or format_of(head) not in (None, media.XMP):
+        return None
+    return (
+        f"{shown(name)} is no photo but belongs to one; put it into the inbox beside its photo, "
+        "and it travels with it"
+    )
 
 
 def side_name(side: Side, photo_name: str) -> str:

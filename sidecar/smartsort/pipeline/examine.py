@@ -8,13 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import NamedTuple
 
+from sqlite_utils import Database
+
 from smartsort.core.model import CopyPlace, Digests, Evidence, OtherCopy, State
 from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.hashing import digests
 from smartsort.files.media import Kind
 from smartsort.files.probe import Probe, recognise
 from smartsort.files.stamps import FileStamp, stamp
-from smartsort.ledger import looks, photos
+from smartsort.files.takeout import Takeout, read_takeout
+from smartsort.ledger import looks, photos, takeout
 from smartsort.ledger.copies import copies_of
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Member, Name, Photo
@@ -51,6 +54,8 @@ class _Examined(NamedTuple):
     probe: Probe
     splits: tuple[Split, ...] = ()
     """Halves that go on by themselves, because they or the photo are broken."""
+    takeout: Takeout | None = None
+    """What Google Takeout says about the photo."""
 
 
 class Examine:
@@ -151,6 +156,7 @@ class Examine:
                 else self._read(n)
                 for n in names
             )
+            said = self._takeout(names)
             changed = tuple(new for new, old in zip(read, names, strict=True) if new != old)
             if deaths >= DEADLY:
                 why = f"smartsort was ended {deaths} times while it read the file, maybe for want of memory"
@@ -161,7 +167,11 @@ class Examine:
                 probe = _UNREAD
         except SmartsortError as problem:
             return problem
-        return _Examined(photo, found, now, changed, probe)
+        return _Examined(photo, found, now, changed, probe, takeout=said)
+
+    def _takeout(self, names: Sequence[Name]) -> Takeout | None:
+        beside = next((n for n in names if n.member is Member.TAKEOUT), None)
+        return read_takeout(self._context.absolute(beside)) if beside else None
 
     def _read(self, companion: Name) -> Name:
         path = self._context.absolute(companion)
@@ -201,7 +211,13 @@ class Examine:
             for i in done
             if self._look and i.probe.kind is Kind.IMAGE and i.probe.problem is None
         }
-        await context.commit(changes, lambda db: looks.put(db, hashes))
+        said = {item.photo.id: item.takeout for item in done if item.takeout is not None}
+
+        def write_more(db: Database) -> None:
+            looks.put(db, hashes)
+            takeout.put(db, said)
+
+        await context.commit(changes, write_more)
         unreadable = {i.photo.id: i.probe.problem for i in done if i.probe.problem is not None}
         if unreadable:
             fresh = await context.ledger.aread(lambda db: photos.by_ids(db, list(unreadable)))

@@ -22,7 +22,7 @@ from smartsort.ledger.copies import candidates
 from smartsort.ledger.records import Area, Member, Name, Photo
 from smartsort.pipeline.context import Context
 
-_TRAVELS = (Member.RAW, Member.VIDEO, Member.XMP)
+_TRAVELS = tuple(member for member in Member if member is not Member.PHOTO)
 """What is lost with a photo that is put away, unless the other copy has it too."""
 
 _RELIES = ("duplicate", "near_duplicate")
