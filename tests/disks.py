@@ -116,3 +116,67 @@ def nfs_over_devices():
 
 
 ALL_DISKS = [Disk, without_links, without_anything, nfs_over_devices]
+
+
+class Picky(Disk):
+    """Takes no names that Windows does not, as exFAT, NTFS and most SMB shares. `error`: what it answers.
+
+    `taking`: it takes them and makes other names of them, as some shares do.
+    """
+
+    def __init__(self, error=errno.EINVAL, longest=255, *, taking=False):
+        super().__init__()
+        self.error, self.longest, self.taking = error, longest, taking
+
+    def _named(self, path):
+        folder, name = os.path.split(path)
+        if len(os.fsencode(name)) > self.longest:
+            raise OSError(errno.ENAMETOOLONG, "too long", path)
+        if set(name) & set(':?*"<>|\\') or name[-1] in ". " or name.split(".")[0].lower() == "con":
+            if not self.taking:
+                raise OSError(self.error, os.strerror(self.error), path)
+            name = "".join("\uf000" if c in ':?*"<>|\\' else c for c in name.rstrip(". "))
+        return os.path.join(folder, name)
+
+    def link(self, source, target):
+        super().link(source, self._named(target))
+
+    def create(self, path):
+        return super().create(self._named(path))
+
+    def rename_exclusive(self, source, target):
+        super().rename_exclusive(source, self._named(target))
+
+    def rename_over(self, source, target):
+        super().rename_over(source, self._named(target))
+
+    def mkdir(self, path):
+        super().mkdir(self._named(path))
+
+
+class Renumbering(Disk):
+    """Shows another inode for each name of a file, as FUSE file systems without stable inode numbers.
+
+    `one_for_all`: it shows the same for every file instead.
+    """
+
+    def __init__(self, *, one_for_all=False):
+        super().__init__()
+        self.one_for_all = one_for_all
+
+    def lstat(self, path):
+        found = os.lstat(path)
+        if found.st_nlink == 1 and not self.one_for_all:
+            return found
+        number = (
+            1 if self.one_for_all else int.from_bytes(hashlib.sha256(os.fsencode(path)).digest()[:4], "big")
+        )
+        fields = list(found)
+        fields[1] = number
+        return os.stat_result(
+            fields,
+            {
+                key: getattr(found, key)
+                for key in ("st_atime_ns", "st_mtime_ns", "st_ctime_ns", "st_blksize", "st_blocks", "st_rdev")
+            },
+        )

@@ -18,7 +18,7 @@ from smartsort.config import Settings
 from smartsort.core.model import State
 from smartsort.downloads.guard import Resolver, system_resolver
 from smartsort.downloads.queue import Downloads
-from smartsort.errors import ConfigurationError, LedgerError, SmartsortError
+from smartsort.errors import ConfigurationError, LedgerError, SmartsortError, StorageError
 from smartsort.files.layout import Layout
 from smartsort.files.placement import Placer
 from smartsort.files.private import keep_private
@@ -262,6 +262,9 @@ def open_sidecar(
             clock=clock,
             checkpoint=checkpoint,
         )
+        for folder in layout.guarded:
+            with suppress(StorageError):  # whoever places there says what is wrong
+                context.placer.capabilities(folder)
         recovered = Recovery(context).run()
         return _wire(settings, context, choices, recovered=recovered, lock=lock, resolver=resolver)
     except BaseException:

@@ -17,6 +17,7 @@ from smartsort.doctor.findings import broken, passed, report, skipped, told, war
 from smartsort.doctor.folder_checks import (
     folders_check,
     links_check,
+    names_check,
     root_check,
     skipped_folders,
     space_check,
@@ -116,9 +117,14 @@ def _folders(settings: Settings, ledger: LedgerView, disk: Disk) -> tuple[list[C
             if writable
             else skipped("hard links", "needs folders that can be written")
         )
-        found += [folders, links]
+        names = (
+            names_check(layout, disk)
+            if writable
+            else skipped("file names", "needs folders that can be written")
+        )
+        found += [folders, links, names]
     else:
-        found += skipped_folders(("folders", "hard links"), "the root is not right")
+        found += skipped_folders(("folders", "hard links", "file names"), "the root is not right")
     return [
         *found,
         space_check(layout),

@@ -9,6 +9,7 @@ from smartsort.api.schemas.state import Check
 from smartsort.doctor.findings import broken, passed, skipped, told, warned
 from smartsort.doctor.ledger_checks import LedgerView
 from smartsort.errors import StorageError
+from smartsort.files.capabilities import Capabilities, capabilities_of
 from smartsort.files.disk import Disk
 from smartsort.files.layout import Layout
 from smartsort.files.placement import Method, methods_between
@@ -71,6 +72,19 @@ def folders_check(layout: Layout, disk: Disk) -> Check:
 
 def links_check(layout: Layout, disk: Disk) -> Check:
     """How photos get from one folder to the next: by a second name at best."""
+    try:
+        strange = [place for place, able in _capabilities(layout, disk) if not able.numbers]
+    except StorageError as error:
+        return skipped("hard links", _parted(error)[0])
+    if strange:
+        places = ", ".join(map(shown, strange))
+        return warned(
+            "hard links",
+            f"two names of one file show different inode numbers in {places}: smartsort cannot tell that it "
+            "is one file and makes copies, so every photo takes its space twice",
+            "Mount it so that inode numbers are those of the files (mergerfs: inodecalc=hybrid-hash), or put "
+            "the root on a local disk.",
+        )
     pairs = (
         ("temp_downloads", layout.temp_downloads, "library", layout.library),
         ("library", layout.library, "faces", layout.faces),
@@ -95,6 +109,27 @@ def links_check(layout: Layout, disk: Disk) -> Check:
             "Put the whole root on one file system that knows hard links, in a container by one mount.",
         )
     return passed("hard links", "possible between temp_downloads, library, faces, review and trash")
+
+
+def names_check(layout: Layout, disk: Disk) -> Check:
+    """Which names the folders take; others are changed, and stay in the ledger as they were."""
+    try:
+        told = [
+            f"{shown(place)} takes no {words}"
+            for place, able in _capabilities(layout, disk)
+            if (words := able.names.told())
+        ]
+    except StorageError as error:
+        return skipped("file names", _parted(error)[0])
+    if told:
+        return passed("file names", f"{'. '.join(told)}. Photos get _ there; the ledger keeps their names")
+    return passed("file names", "any name can be used")
+
+
+def _capabilities(layout: Layout, disk: Disk) -> list[tuple[str, Capabilities]]:
+    """What each file system below the guarded folders can do, by a folder on it. Raises StorageError."""
+    places = {os.stat(place).st_dev: place for place in map(standing, reversed(layout.guarded))}
+    return [(place, capabilities_of(place, disk)) for place in reversed(places.values())]
 
 
 def space_check(layout: Layout) -> Check:

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from smartsort.errors import SmartsortError
+from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.disk import Disk
 from smartsort.files.filesystem import file_system
 from smartsort.files.problems import storage_error, unreadable
+from smartsort.files.temporary import methods_between
 from smartsort.files.wishes import Dropped, Placed
 
 _SYNC_AS_A_WHOLE = 4
@@ -27,6 +28,7 @@ class Pending:
         self.folders: dict[str, int | None] = {}
         self.files: list[tuple[str, int]] = []
         self._there: set[str] = set()
+        self._refusing: dict[str, bool] = {}
 
     def add(self, placed: Placed) -> None:
         """A file that was placed: its bytes, its folder."""
@@ -56,6 +58,17 @@ class Pending:
                 raise storage_error(error, "create", folder) from error
             self.folders.setdefault(parent)
         self._there.add(folder)
+
+    def refuses(self, folder: str) -> bool:
+        """Whether a folder takes no file at all: then an error in it is not about a single file."""
+        if folder not in self._refusing:
+            try:
+                methods_between(folder, folder, self.disk)
+            except StorageError:
+                self._refusing[folder] = True
+            else:
+                self._refusing[folder] = False
+        return self._refusing[folder]
 
     def wait(self) -> Failed:
         """Wait until all of it is on the disk; what could not be written."""

@@ -26,12 +26,12 @@ _COPY_BYTES = 1 << 20
 class Filling:
     """One source on its way to a name: first by hard link, then through a temporary file that it owns."""
 
-    def __init__(self, disk: Disk, wish: Placing, source: FileStamp) -> None:
+    def __init__(self, disk: Disk, wish: Placing, source: FileStamp, *, links: bool = True) -> None:
         self.disk = disk
         self.wish = wish
         self.source = source
         self.temporary: str | None = None
-        self.method = Method.HARDLINK
+        self.method = Method.HARDLINK if links else Method.COPY
 
     def __enter__(self) -> Self:
         return self
@@ -48,6 +48,8 @@ class Filling:
 
     def claim(self, target: str) -> Placed:
         """Make the name; `FileExistsError` when it is taken, other `OSError` as the kernel says."""
+        if self.method is not Method.HARDLINK and self.temporary is None:
+            self._fill()
         if self.method is Method.HARDLINK:
             try:
                 self.disk.link(self.wish.source, target)

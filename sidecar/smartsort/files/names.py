@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
+from typing import Literal
 
 from smartsort.files.media import ALL_EXTENSIONS
 
@@ -96,6 +98,75 @@ def shortened(name: str, limit: int = NAME_BYTES) -> str:
 
 def _is_inside_character(raw: bytes, at: int) -> bool:
     return 0 < at < len(raw) and raw[at] & 0xC0 == 0x80
+
+
+Form = Literal["NFC", "NFD"]
+
+
+@dataclass(frozen=True, slots=True)
+class NameRules:
+    """Which names a file system takes. Without arguments: all that Linux does."""
+
+    refused: frozenset[str] = frozenset()
+    """Characters that a name cannot hold."""
+    ends: frozenset[str] = frozenset()
+    """Characters that a name cannot end with."""
+    reserved: bool = False
+    """Names of Windows' devices cannot be used."""
+    any_bytes: bool = True
+    """Names need not be UTF-8."""
+    emoji: bool = True
+    """Characters beyond U+FFFF can be used."""
+    form: Form | None = None
+    """The Unicode form that all names get."""
+    longest: int = NAME_BYTES
+
+    def fitted(self, name: str) -> str:
+        """The name, changed as little as it has to be. A name that fits stays; the result fits."""
+        if not self.any_bytes:
+            name = os.fsencode(name).decode("utf-8", "replace").replace("\ufffd", "_")
+        if self.form is not None:
+            name = unicodedata.normalize(self.form, name)
+        name = "".join("_" if self._refuses(letter) else letter for letter in name)
+        name = shortened(name, self.longest)
+        if self.ends:
+            kept = name.rstrip("".join(self.ends))
+            name = kept + "_" * (len(name) - len(kept))
+        if self.reserved and name.partition(".")[0].strip().lower() in _RESERVED:
+            name = shortened(f"_{name}", self.longest)
+        return name
+
+    def _refuses(self, letter: str) -> bool:
+        # Of the control characters two were tried.
+        tried = "\x01" if letter < " " else letter
+        return tried in self.refused or (letter > "\uffff" and not self.emoji)
+
+    def told(self) -> str:
+        """What it refuses, for people; "" when that is nothing."""
+        letters = " ".join(sorted(c for c in self.refused if c.isprintable()))
+        parts = (
+            (letters, f"the characters {letters}"),
+            (any(not c.isprintable() for c in self.refused), "control characters"),
+            (self.ends, "a dot or a space at the end"),
+            (self.reserved, "names of Windows' devices (con, nul)"),
+            (not self.any_bytes, "bytes that are no UTF-8"),
+            (not self.emoji, "emoji"),
+            (self.form, f"names in another Unicode form than {self.form}"),
+            (self.longest < NAME_BYTES, f"more than {self.longest} bytes"),
+        )
+        return ", ".join(words for holds, words in parts if holds)
+
+
+ANY_NAME = NameRules()
+
+PORTABLE = NameRules(
+    refused=frozenset(':?*"<>|\\\x01\x7f'),
+    ends=frozenset(". "),
+    reserved=True,
+    any_bytes=False,
+    longest=96,
+)
+"""What every file system takes."""
 
 
 def with_prefix(prefix: str, name: str) -> str:

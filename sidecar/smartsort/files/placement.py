@@ -27,18 +27,21 @@ import stat
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from smartsort.errors import SmartsortError
+from smartsort.errors import SmartsortError, StorageError
+from smartsort.files.capabilities import Capabilities, capabilities_of
 from smartsort.files.disk import Disk
 from smartsort.files.durable import Failed, Pending
 from smartsort.files.filling import Filling
 from smartsort.files.hashing import sha256_of
-from smartsort.files.names import NAME_BYTES, shortened
+from smartsort.files.names import NAME_BYTES, NameRules, shortened
 from smartsort.files.problems import (
+    NO_SPACE,
     FileChanged,
     FileProblem,
+    FileRefused,
     FileVanished,
     NameKept,
     NameLeft,
@@ -47,7 +50,7 @@ from smartsort.files.problems import (
 )
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, check_unchanged, regular
-from smartsort.files.temporary import methods_between, sweep_temporaries
+from smartsort.files.temporary import clear_playground, methods_between, sweep_temporaries, temporary_in
 from smartsort.files.wishes import Drop, Dropped, Method, Placed, Placing
 
 __all__ = [
@@ -65,6 +68,8 @@ __all__ = [
 _CANDIDATES_TRIED = 10_000
 _SHORTER = (200, 143, 96, 48)
 """Name lengths tried when a name is too long: 143 is what eCryptfs leaves."""
+
+_UNTRIED = Capabilities()
 
 _UNREAD = "digest never computed"
 """Equal to no digest: a copy without a known digest may go by its stamps alone, never by its bytes."""
@@ -84,6 +89,36 @@ class Placer:
     def __init__(self, disk: Disk | None = None, guard: Callable[[], None] = _no_guard) -> None:
         self.disk = disk or Disk()
         self.guard = guard
+        self._found: dict[int, Capabilities] = {}
+        """What the file systems can do, by device."""
+
+    def capabilities(self, folder: str, *, again: bool = False) -> Capabilities:
+        """What the file system of an existing folder can do; tried once for each. Raises StorageError."""
+        try:
+            device = os.stat(folder or ".").st_dev
+        except OSError as error:
+            raise storage_error(error, "look at", folder) from error
+        if again or device not in self._found:
+            self._found[device] = capabilities_of(folder, self.disk)
+        return self._found[device]
+
+    def distrust_numbers(self, device: int) -> None:
+        """Note that inode numbers of a device change: from now on only bytes tell what is one file."""
+        known = self._found.get(device, Capabilities())
+        self._found[device] = replace(known, numbers=False)
+
+    def names_in(self, folder: str) -> NameRules:
+        """Which names a folder takes; all where that cannot be found out."""
+        return self._able(folder).names
+
+    def _able(self, folder: str) -> Capabilities:
+        try:
+            return self.capabilities(folder)
+        except StorageError:
+            return _UNTRIED  # placing says what is wrong
+
+    def _numbers_of(self, device: int) -> bool:
+        return self._found.get(device, _UNTRIED).numbers
 
     def place(self, batch: Sequence[Placing]) -> list[Placed | SmartsortError]:
         """Place each file; its place or its error, in order. Folders that are missing are created.
@@ -139,6 +174,9 @@ class Placer:
         """Remove temporary files that could not be removed at the time. Raises RootUnavailable."""
         self.guard()
         for path in list(self.disk.strays):
+            if os.path.isdir(path):
+                clear_playground(path, self.disk)
+                continue
             with suppress(OSError):
                 with suppress(FileNotFoundError):
                     self.disk.unlink(path)
@@ -156,23 +194,29 @@ class Placer:
         except SmartsortError as error:
             return error
         except OSError as error:
-            return storage_error(error, "place a file in", wish.folder)
+            said = storage_error(error, "place a file in", wish.folder)
+            if error.errno in NO_SPACE or pending.refuses(wish.folder):
+                return said
+            return FileRefused(f"{shown(wish.source)}: {said}, which takes other files", wish.source)
 
     def _place(self, wish: Placing, pending: Pending) -> Placed:
         source = self._look(wish.source)
         check_unchanged(wish.source, source, wish.expected)
         pending.make_folder(wish.folder)
-        with Filling(self.disk, wish, source) as filling:
+        able = self._able(wish.folder)
+        with Filling(self.disk, wish, source, links=able.numbers) as filling:
             tried = 0
             for name in islice(wish.names, _CANDIDATES_TRIED):
                 tried += 1
-                placed = self._claim(filling, _checked(name, wish.source), pending)
+                fitted = able.names.fitted(_checked(name, wish.source))
+                placed = self._claim(filling, fitted, pending)
                 if placed is not None:
                     pending.add(placed)
                     return placed
         raise NameTaken(
             f"no free name for {shown(wish.source)} in {shown(wish.folder)}: "
-            f"all {tried:,} that were tried are taken; clear up that folder"
+            f"all {tried:,} that were tried are taken; clear up that folder",
+            wish.source,
         )
 
     def _claim(self, filling: Filling, name: str, pending: Pending) -> Placed | None:
@@ -209,7 +253,7 @@ class Placer:
         if not stat.S_ISREG(status.st_mode):
             return None
         found = FileStamp.of(status)
-        if found.same_file(source):
+        if self._numbers_of(found.device) and found.same_file(source):
             check_unchanged(wish.source, found, source)
             return Placed(wish.source, target, Method.HARDLINK, found, source, already=True)
         if not wish.adopt or wish.sha256 is None:
@@ -242,12 +286,16 @@ class Placer:
             staying = regular(status, wish.because_of)
         except (OSError, FileProblem) as error:
             raise _not_there(wish) from error
-        if leaving.same_file(staying):
-            check_unchanged(wish.path, leaving, wish.expected)
-            if status.st_nlink < 2 or self._same_entry(wish.path, wish.because_of):
+        reliable = self._numbers_of(leaving.device)
+        one_file = reliable and leaving.same_file(staying)
+        if one_file or not reliable:
+            known_once = one_file and status.st_nlink < 2
+            if known_once or self._same_entry(wish.path, wish.because_of, reliable=reliable):
                 raise NameKept(
                     f"{shown(wish.path)} is kept: {shown(wish.because_of)} is the same name and not another"
                 )
+        if one_file:
+            check_unchanged(wish.path, leaving, wish.expected)
         else:
             self._compare(wish, leaving, staying)
             check_unchanged(wish.path, self._look(wish.path), leaving)
@@ -272,15 +320,28 @@ class Placer:
         if wish.expected is None and sha256_of(wish.path, leaving) != wish.sha256:
             raise FileChanged(f"{shown(wish.path)} is kept: it has other bytes than expected", wish.path)
 
-    def _same_entry(self, one: str, other: str) -> bool:
+    def _same_entry(self, one: str, other: str, *, reliable: bool = True) -> bool:
         """True when two paths are one name: the same folder, and names that differ in spelling at most."""
         first, second = os.path.split(one), os.path.split(other)
         if _folded(first[1]) != _folded(second[1]):
             return False
-        if not os.path.samestat(os.stat(first[0] or "."), os.stat(second[0] or ".")):
+        if reliable:
+            same = os.path.samestat(os.stat(first[0] or "."), os.stat(second[0] or "."))
+        else:
+            same = self._is_seen_in(first[0], second[0])
+        if not same:
             return False
         # On a file system that tells the spellings apart, both stand in the folder.
         return first[1] == second[1] or not {first[1], second[1]} <= set(os.listdir(first[0] or "."))
+
+    def _is_seen_in(self, one: str, other: str) -> bool:
+        """Whether two folders are one: a file made in the first stands in the second."""
+        probe = temporary_in(one, "probe")
+        os.close(self.disk.create(probe))
+        try:
+            return os.path.lexists(os.path.join(other, os.path.basename(probe)))
+        finally:
+            self.disk.unlink(probe)
 
     def _look(self, path: str) -> FileStamp:
         try:

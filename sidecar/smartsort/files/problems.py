@@ -5,9 +5,10 @@ SmartsortError
 │   ├── FileVanished   it is gone
 │   ├── FileChanged    it is not the file that was looked at
 │   ├── FileUnreadable it may not be read, or the disk fails on it
+│   ├── FileRefused    its folder takes other files, but not this one
+│   │   └── NameTaken  every name that was allowed is another file's
 │   └── NotAFile       a folder, a symbolic link, a pipe, a device
 └── StorageError ...   a whole folder cannot (see `smartsort.errors`)
-    ├── NameTaken      every name that was allowed is another file's
     ├── NameKept       a name stays, because its bytes are not proved to live elsewhere
     └── NameLeft       a name was made, is not safe, and could not be taken away again
 """
@@ -45,12 +46,16 @@ class FileUnreadable(FileProblem):
     """The file may not be read, or the disk fails on just this one."""
 
 
+class FileRefused(FileProblem):
+    """The folder takes other files, but not this one. It holds up no other photo."""
+
+
+class NameTaken(FileRefused):
+    """Every name that a file was allowed to have is another's."""
+
+
 class NotAFile(FileProblem):
     """Something that is no regular file; it is never followed nor opened."""
-
-
-class NameTaken(StorageError):
-    """Every name that a file was allowed to have is another's."""
 
 
 class NameKept(StorageError):

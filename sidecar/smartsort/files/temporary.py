@@ -7,10 +7,10 @@ import os
 import re
 import secrets
 import stat
-from contextlib import suppress
 
 from smartsort.files.disk import NOT_OFFERED, Disk
 from smartsort.files.problems import storage_error
+from smartsort.files.stamps import FileStamp
 from smartsort.files.wishes import Method
 
 NO_LINK = NOT_OFFERED | {errno.EXDEV, errno.EMLINK, errno.EPERM}
@@ -36,14 +36,39 @@ def sweep_temporaries(folder: str, disk: Disk | None = None) -> list[str]:
         # By the beginning of the name first: a person's folder may hold a hundred thousand others.
         ours = [name for name in os.listdir(folder) if name.startswith(".smartsort-")]
         for path in (os.path.join(folder, name) for name in ours if _TEMPORARY.fullmatch(name)):
-            if stat.S_ISREG(os.lstat(path).st_mode):
+            mode = os.lstat(path).st_mode
+            if stat.S_ISREG(mode):
                 disk.unlink(path)
                 removed.append(path)
+            elif stat.S_ISDIR(mode) and path.endswith(".probe"):
+                clear_playground(path, disk)
     except FileNotFoundError:
         return removed
     except OSError as error:
         raise storage_error(error, "tidy up", folder) from error
     return removed
+
+
+def clear_playground(place: str, disk: Disk) -> None:
+    """Remove a folder that names were tried in, also one that a crash left."""
+    try:
+        for name in os.listdir(place):
+            disk.unlink(os.path.join(place, name))
+        disk.rmdir(place)
+        disk.strays.discard(place)
+    except FileNotFoundError:
+        disk.strays.discard(place)
+    except OSError:
+        disk.strays.add(place)
+
+
+def _remove(path: str, disk: Disk) -> None:
+    try:
+        disk.unlink(path)
+    except FileNotFoundError:
+        pass
+    except OSError:
+        disk.strays.add(path)
 
 
 def methods_between(source_folder: str, target_folder: str, disk: Disk | None = None) -> Method:
@@ -59,14 +84,16 @@ def methods_between(source_folder: str, target_folder: str, disk: Disk | None = 
     except OSError as error:
         raise storage_error(error, "write into", source_folder) from error
     try:
-        os.write(reading, b"smartsort tries what this file system can do\n")
-        os.fsync(reading)
+        try:
+            os.write(reading, b"smartsort tries what this file system can do\n")
+            os.fsync(reading)
+        except OSError as error:
+            raise storage_error(error, "write into", source_folder) from error
         return _try_methods(disk, source, target, target_folder)
     finally:
         os.close(reading)
         for path in (source, target):
-            with suppress(OSError):
-                disk.unlink(path)
+            _remove(path, disk)
 
 
 def _try_methods(disk: Disk, source: str, target: str, folder: str) -> Method:
@@ -76,7 +103,9 @@ def _try_methods(disk: Disk, source: str, target: str, folder: str) -> Method:
         if error.errno not in NO_LINK:
             raise storage_error(error, "write into", folder) from error
     else:
-        return Method.HARDLINK
+        if FileStamp.of(disk.lstat(source)).same_file(FileStamp.of(disk.lstat(target))):
+            return Method.HARDLINK
+        disk.unlink(target)  # by its number it is another file: what was linked could not be recognised
     try:
         writing = disk.create(target)
     except OSError as error:

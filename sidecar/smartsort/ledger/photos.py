@@ -392,19 +392,22 @@ def unfinished(db: Database) -> dict[State, int]:
 
 
 def count_in(db: Database, *states: State) -> int:
-    """How many photos are in these states."""
+    """How many photos are in these states and may go on: those with a problem hold up no others."""
     marks = ",".join("?" * len(states))
-    counted = f"SELECT count(*) FROM photos WHERE state IN ({marks})"  # noqa: S608
+    counted = f"SELECT count(*) FROM photos WHERE state IN ({marks}) AND problem IS NULL"  # noqa: S608
     return int(db.conn.execute(counted, [s.value for s in states]).fetchone()[0])
 
 
 def in_flight(db: Database, without: Collection[int] = ()) -> int:
     """How many photos are in the library and not decided yet.
 
-    Those waiting for proof of no face are left out, and so are those of the ids `without`.
+    Those waiting for proof of no face or with a problem are left out, and so are those of the ids `without`.
     """
     marks = ",".join("?" * len(IN_FLIGHT))
-    counted = f"SELECT count(*) FROM photos WHERE state IN ({marks}) AND detection_asked_at IS NULL"  # noqa: S608
+    counted = (
+        f"SELECT count(*) FROM photos WHERE state IN ({marks})"  # noqa: S608
+        " AND detection_asked_at IS NULL AND problem IS NULL"
+    )
     states = [s.value for s in IN_FLIGHT]
     total = int(db.conn.execute(counted, states).fetchone()[0])
     for chunk in chunks(list(without)):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from smartsort.files.names import NAME_BYTES, shortened
+from smartsort.files.names import PORTABLE
 from smartsort.ledger.records import Member, Name
 
 
 def temp_name(photo_id: int, member: Member, original_name: str) -> str:
-    """The claimed file's name in `temp_downloads/`."""
-    return shortened(f"{photo_id}-{member.value}_{original_name}", NAME_BYTES)
+    """The claimed file's name in `temp_downloads/`.
+
+    Every file system takes it: the journal has it before the file is there.
+    """
+    return PORTABLE.fitted(f"{photo_id}-{member.value}_{original_name}")
 
 
 def photo_id_of(name: str) -> int | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
-from smartsort.errors import SmartsortError
+from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.ignore import Ignore
 from smartsort.files.inbox import InboxScan, scan_inbox
 from smartsort.files.settling import REST_SECONDS, Arrival, SettleTracker
@@ -13,9 +14,10 @@ from smartsort.files.shown import shown
 from smartsort.files.takeout import title_of
 from smartsort.files.watch import hints
 from smartsort.files.writers import is_finished, open_for_writing
-from smartsort.ledger.records import Member
+from smartsort.ledger.records import Member, Photo
 from smartsort.pipeline.accept import Accept, Offered
 from smartsort.pipeline.context import Context
+from smartsort.pipeline.refusals import Refusals
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +42,7 @@ class Inbox:
         )
         self._hint = asyncio.Event()
         self._told: set[str] = set()
+        self._refusals = Refusals()
         self.waiting = 0
         """Files that are not at rest yet, as of the last look."""
         self.left_over: tuple[str, ...] = ()
@@ -51,7 +54,10 @@ class Inbox:
             self._hint.set()
 
     async def step(self) -> float:
-        """Look once and claim what rests; seconds until the next look is due (a hint shortens it)."""
+        """Look once and claim what rests; seconds until the next look is due (a hint shortens it).
+
+        Raises StorageError for a folder that takes nothing.
+        """
         await asyncio.to_thread(self._context.placer.guard)  # noticed here also when nothing else goes on
         scan = await asyncio.to_thread(scan_inbox, self._context.layout.inbox, self._ignore)
         self._tell(scan)
@@ -64,14 +70,28 @@ class Inbox:
         await self._accept.settle()
         offered, held = await asyncio.to_thread(self._offers, look.settled)
         results = await self._accept.claim(offered) if offered else []
-        refused = sum(isinstance(r, SmartsortError) for r in results)
-        for result in results:
-            if isinstance(result, SmartsortError):
-                log.info("left in the inbox for now: %s", result)
-        self.waiting = look.waiting + refused + held
+        refused = self._note(offered, results)
+        soon = look.waiting + held
+        self.waiting = soon + len(self._refusals)
+        if refused is not None:
+            raise refused
         tuning = self._context.tuning
         settling = min(REST_SECONDS, tuning.quiet_seconds / _RECHECK_SHARE)
-        return await self._pause(settling if self.waiting or offered else tuning.scan_interval_seconds)
+        again = min(tuning.scan_interval_seconds, self._refusals.pause(self._context.clock.monotonic()))
+        return await self._pause(settling if soon or offered else again)
+
+    def _note(
+        self, offered: Sequence[Offered], results: Sequence[Photo | SmartsortError]
+    ) -> StorageError | None:
+        """Remember the files that were refused; the error of a folder that takes nothing."""
+        now = self._context.clock.monotonic()
+        folder: StorageError | None = None
+        for offer, result in zip(offered, results, strict=True):
+            if isinstance(result, StorageError):
+                folder = folder or result
+            elif isinstance(result, SmartsortError) and self._refusals.note(offer.path, str(result), now):
+                log.warning("left in the inbox for now: %s", result)
+        return folder
 
     async def _pause(self, seconds: float) -> float:
         """Wait for a hint here, so that a file that comes meanwhile is seen at once."""
@@ -90,8 +110,12 @@ class Inbox:
         """What can be claimed, and the number of photos that a slow writer still has open."""
         offers: list[Offered] = []
         held = 0
+        now = self._context.clock.monotonic()
+        self._refusals.keep({arrival.photo.path for arrival in settled})
         for arrival in settled:
             photo = arrival.photo
+            if self._refusals.waits(photo.path, now):
+                continue
             if (photo.path, photo.stamp.inode, photo.stamp.mtime_ns) in self._accept.stuck:
                 continue
             halves = [(arrival.raw, Member.RAW), (arrival.video, Member.VIDEO)]

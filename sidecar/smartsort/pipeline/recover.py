@@ -274,9 +274,10 @@ class Recovery:
         except FileNotFoundError:
             return
         stem = "" if area is Area.LIBRARY else split_extension(photo.original_name)[0][:_STEM]
+        fitted = context.placer.names_in(place).fitted(stem).rstrip("_")
         for entry in entries:
             # A copy has an inode of its own, but its photo's name; so not every file there is looked at.
-            if entry.inode() != original.inode and stem not in entry.name:
+            if entry.inode() != original.inode and stem not in entry.name and fitted not in entry.name:
                 continue
             seen = _stamp(entry.path)
             if seen is None or not (seen.same_file(original) or seen.same_content(original)):

@@ -32,7 +32,7 @@ from smartsort.files.placement import (
     Placer,
     Placing,
 )
-from smartsort.files.problems import FileChanged, FileProblem, FileVanished, NotAFile
+from smartsort.files.problems import FileChanged, FileProblem, FileVanished, NameTaken, NotAFile
 from smartsort.files.stamps import stamp
 
 
@@ -153,7 +153,7 @@ def test_no_free_name_is_an_error_and_not_a_loop(photo, library):
     library.mkdir()
     written(library / "a.jpg", b"another")
     result = place(Placing(photo, str(library), repeat("a.jpg")))
-    assert isinstance(result, StorageError)
+    assert isinstance(result, NameTaken)
     assert "no free name" in str(result)
 
 
@@ -328,7 +328,7 @@ def test_a_folder_that_somebody_tidied_away_is_made_again(inbox, library):
         done = False
 
         def link(self, source, target):
-            if not self.done:
+            if not self.done and ".probe/" not in target:
                 self.done = True
                 os.rmdir(os.path.dirname(target))
             super().link(source, target)
