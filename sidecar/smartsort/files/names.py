@@ -164,7 +164,7 @@ PORTABLE = NameRules(
     ends=frozenset(". "),
     reserved=True,
     any_bytes=False,
-    longest=96,
+    longest=143,
 )
 """What every file system takes."""
 
