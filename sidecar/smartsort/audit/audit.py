@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -87,6 +88,8 @@ class Audit:
         self._report = Report(deep=self._deep)
         self._crowded: dict[tuple[int, int], int] = {}
         self._shared: list[Finding] = []
+        self._moved: Counter[int] = Counter()
+        self._companions: dict[str, list[int]] | None = None
 
     def run(self) -> Report:
         """Look at everything. Raises LedgerError without a ledger, RootUnavailable without the folders."""
@@ -197,7 +200,7 @@ class Audit:
                 findings += self._open(row)
             else:
                 findings += self._check.check(row)
-        missing = any(f.code in (Code.MISSING, Code.LOST) for f in findings)
+        missing = any(f.code in (Code.MISSING, Code.LOST, Code.TRASH_EMPTIED) for f in findings)
         for stranger in strangers:
             if self._of_moving(stranger, half_done):
                 what = f"{shown(stranger.path)} belongs to a photo that was being moved"
@@ -208,6 +211,11 @@ class Audit:
                 self._report.in_flight += 1
             else:
                 findings.append(named)
+        moved = {(f.photo_id, f.member) for f in findings if f.code is Code.MOVED}
+        for found in findings:
+            if found.code in (Code.LOST, Code.TRASH_EMPTIED) and (found.photo_id, found.member) in moved:
+                found.code = Code.MISSING  # no bytes are: they were moved
+                found.what = f"{shown(found.path or '')} is gone; its bytes lie elsewhere in the folders"
 
     def _open(self, row: Row) -> Iterator[Finding]:
         """A photo a crash left in the middle of an act: it counts as safe while its bytes are somewhere."""
@@ -257,6 +265,7 @@ class Audit:
     ) -> Finding:
         """What a file has to do with the photos of the same content."""
         same_file: int | None = None
+        elsewhere: list[int] = []
         for row in rows.some(db, rows.photos_with(db, digest)):
             if row.id in open_ids or row.intents:
                 return finding(
@@ -264,16 +273,36 @@ class Audit:
                 )
             held = {n: self._look(n) for n in row.names if n.member is Member.PHOTO}
             if any(found is None for found in held.values()):
-                what = f"{shown(stranger.path)} is photo {row.id}, which the ledger has elsewhere"
-                return finding(Code.MOVED, what, row.id, digest)
+                elsewhere.append(row.id)
             if stranger.stamp is not None and any(
                 found is not None and found.same_file(stranger.stamp) for found in held.values()
             ):
                 same_file = row.id
+        if elsewhere:
+            # Of equal photos each was moved once, before one was moved twice.
+            moved = min(elsewhere, key=lambda i: (self._moved[i], i))
+            self._moved[moved] += 1
+            what = f"{shown(stranger.path)} is photo {moved}, which the ledger has elsewhere"
+            return finding(Code.MOVED, what, moved, digest)
         if same_file is not None:
             what = f"{shown(stranger.path)} is another name of photo {same_file}"
             return finding(Code.EXTRA_LINK, what, same_file, digest)
+        for row in rows.some(db, self._travelling(db).get(digest, ())):
+            gone = next((n for n in row.names if n.sha256 == digest and self._look(n) is None), None)
+            if gone is not None and row.id not in open_ids:
+                what = f"{shown(stranger.path)} is the {gone.member.value} of photo {row.id}"
+                found: Finding = finding(
+                    Code.MOVED, f"{what}, which the ledger has elsewhere", row.id, digest
+                )
+                found.member = gone.member
+                return found
         return finding(Code.UNKNOWN, walk.described(stranger), None, digest)
+
+    def _travelling(self, db: sqlite3.Connection) -> dict[str, list[int]]:
+        """Ids of photos by the digests of what travels with them; read once there is something to explain."""
+        if self._companions is None:
+            self._companions = rows.companions(db)
+        return self._companions
 
     def _look(self, name: object) -> FileStamp | None:
         try:

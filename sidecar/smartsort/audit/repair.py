@@ -14,12 +14,13 @@ from sqlite_utils import Database
 
 from smartsort.audit.audit import Report
 from smartsort.audit.findings import Code, Finding
+from smartsort.audit.follow import ACTOR, Follow, write
 from smartsort.audit.rewrite import download_row, review_row
-from smartsort.core.model import AT_REST, Category, State
+from smartsort.core.model import AT_REST, State
 from smartsort.errors import SmartsortError
 from smartsort.files.hashing import digests
 from smartsort.files.names import candidates
-from smartsort.files.placement import Drop, Placed, Placing
+from smartsort.files.placement import Placed, Placing
 from smartsort.files.problems import FileProblem
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, stamp
@@ -27,12 +28,9 @@ from smartsort.ledger import facts, photos
 from smartsort.ledger.filed import person_of_folder
 from smartsort.ledger.photos import Change, NewPhoto, StaleChange
 from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
-from smartsort.ledger.shots import companion_name
 from smartsort.pipeline.context import Context
 
 log = logging.getLogger(__name__)
-
-ACTOR = "audit"
 
 
 class Repair:
@@ -40,6 +38,7 @@ class Repair:
 
     def __init__(self, context: Context, *, accept_loss: bool = False) -> None:
         self._context, self._accept_loss = context, accept_loss
+        self._follow = Follow(context)
 
     def run(self, report: Report) -> int:
         """Mend what can be mended; each finding then says what was done. How many were mended."""
@@ -54,8 +53,10 @@ class Repair:
             ((Code.REVIEW_ROW, Code.DOWNLOAD_ROW), self._rows),
         ]
         mended = 0
+        # Photos first: what travels with one follows it.
+        findings = sorted(report.findings, key=lambda f: f.member is not Member.PHOTO)
         for codes, mend in order:
-            for finding in report.findings:
+            for finding in findings:
                 if finding.code not in codes or finding.mended:
                     continue
                 try:
@@ -78,15 +79,7 @@ class Repair:
         return photo, ledger.read(lambda db: photos.names_of(db, [photo_id]))[photo_id]
 
     def _write(self, change: Change) -> None:
-        at = self._context.clock.text()
-        change = change._replace(expect=change.expect or AT_REST)
-
-        def write(db: Database) -> None:
-            photos.apply(db, [change], at)
-            review_row(db, change.photo_id, self._context, at)
-            download_row(db, change.photo_id, self._context)
-
-        self._context.ledger.write(write)
+        write(self._context, change)
 
     def _look(self, name: Name) -> FileStamp | None:
         try:
@@ -110,80 +103,7 @@ class Repair:
     # --- moved and linked by hand ------------------------------------------------------------
 
     def _moved(self, finding: Finding) -> str:
-        found = self._photo(finding.photo_id)
-        if found is None or finding.area is None or finding.relative is None or finding.path is None:
-            return ""
-        photo, names = found
-        gone = [n for n in names if n.member is Member.PHOTO and self._look(n) is None]
-        order = (finding.area, Area.REVIEW, Area.FACES)
-        old = min((n for n in gone if n.area in order), key=lambda n: order.index(n.area), default=None)
-        if old is None:
-            return ""
-        if finding.area is Area.LIBRARY:
-            # Immich knows it by its old path; there it goes back to.
-            folder, name = os.path.split(old.path)
-            placed = self._place(finding.path, Area.LIBRARY, folder, [name], photo.sha256)
-            self._context.placer.drop([Drop(finding.path, placed.path, sha256=photo.sha256)])
-            return f"put back to {shown(old.path)}, where Immich knows it"
-        now = stamp(finding.path)
-        new = old._replace(
-            area=finding.area,
-            path=finding.relative,
-            size=now.size,
-            mtime_ns=now.mtime_ns,
-            person_id=None,
-        )
-        change = self._followed(photo, names, old, new)
-        if change is None:
-            return ""
-        self._write(change)
-        return f"the ledger follows: {shown(old.path)} is {shown(new.path)} now"
-
-    def _followed(self, photo: Photo, names: Sequence[Name], old: Name, new: Name) -> Change | None:
-        """A name moved by hand is the user's word: about the name, the person, or both."""
-        values: dict[str, object] = {}
-        folder = os.path.dirname(new.path)
-        closed = None
-        if new.area is Area.FACES:
-            if not folder:
-                return None
-            person_id, person = self._context.ledger.read(lambda db: person_of_folder(db, folder))
-            new = new._replace(person_id=person_id)
-            elsewhere = [n for n in names if n.area is Area.FACES and n.member is Member.PHOTO and n != old]
-            if not elsewhere and os.path.dirname(old.path) != folder:
-                values = {"person_id": person_id, "person_name": person, "auto_sorted": 0}
-            if old.area is Area.REVIEW:
-                values |= {"state": State.FILED.value, "category": None}
-                closed = ("approved", ACTOR)
-        elif new.area is Area.REVIEW:
-            if folder not in set(Category) or (old.area is Area.FACES and photo.state is not State.FILED):
-                return None
-            if sum(n.area is Area.FACES and n.member is Member.PHOTO for n in names) > 1:
-                return None
-            values = {"category": folder}
-            if old.area is Area.FACES:
-                values |= {"state": State.REVIEW.value, "person_id": None, "person_name": None}
-        elif old.area is not new.area:
-            return None
-        removed, added = [(old.area, old.path)], [new]
-        for name in names:
-            beside = os.path.dirname(name.path) == os.path.dirname(old.path) and name.area is old.area
-            if name.member is Member.PHOTO or not beside or self._look(name) is not None:
-                continue
-            follower = companion_name(name, os.path.basename(new.path))
-            there = name._replace(area=new.area, path=os.path.join(folder, follower))
-            if self._look(there) is not None:
-                removed.append((name.area, name.path))
-                added.append(there)
-        data = {"from": [old.area.value, shown(old.path)], "names": [[new.area.value, shown(new.path)]]}
-        return Change(
-            photo.id,
-            values=values,
-            names_removed=tuple(removed),
-            names_added=tuple(added),
-            review_closed=closed,
-            events=(NewEvent("moved_by_hand", photo.id, data, ACTOR),),
-        )
+        return self._follow.moved(finding)
 
     def _extra_link(self, finding: Finding) -> str:
         found = self._photo(finding.photo_id)
@@ -347,11 +267,16 @@ class Repair:
         if found is None:
             return ""
         photo, names = found
-        own = next((n for n in names if (n.area, n.path) == (finding.area, finding.relative)), None)
-        if own is None:
-            return "the ledger follows what was moved"
-        if self._look(own) is not None:
-            return "it is there again"
+        gone = [n for n in names if n.member is finding.member and self._look(n) is None]
+        if not any((n.area, n.path) == (finding.area, finding.relative) for n in names):
+            done = "the ledger follows what was moved"
+        else:
+            done = "" if gone else "it is there again"
+        for name in gone:
+            done = self._link_again(photo, names, name) or done
+        return done
+
+    def _link_again(self, photo: Photo, names: Sequence[Name], own: Name) -> str:
         home = self._alive(names, own.member)
         if home is None:
             return ""

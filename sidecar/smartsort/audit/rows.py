@@ -128,6 +128,15 @@ def photos_with(db: sqlite3.Connection, sha256: str) -> list[int]:
     return [r[0] for r in db.execute("SELECT id FROM photos WHERE sha256 = ? ORDER BY id", (sha256,))]
 
 
+def companions(db: sqlite3.Connection) -> dict[str, list[int]]:
+    """Ids of the photos that XMP files, raw photos and videos travel with, by the digest of these."""
+    found: dict[str, list[int]] = {}
+    sql = "SELECT DISTINCT sha256, photo_id FROM names WHERE member <> 'photo' AND sha256 IS NOT NULL"
+    for digest, photo_id in db.execute(sql):
+        found.setdefault(digest, []).append(photo_id)
+    return found
+
+
 def same_content(db: sqlite3.Connection, ids: Sequence[int | None]) -> bool:
     """True when the ledger has one digest for all of these photos."""
     marks = ",".join("?" * len(ids))
