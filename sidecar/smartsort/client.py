@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 from urllib.parse import quote
 
 import httpx
@@ -21,6 +21,8 @@ DEFAULT_URL = "http://127.0.0.1:8484"
 _WAIT_SECONDS = 30.0
 """One request waits so long; a longer wait is several requests."""
 _TRANSPORT_TRIES = 3
+_BULK_SECONDS = 600.0
+"""Ten thousand photos take minutes."""
 _RESULT_KEYS = ("status", "action", "destination", "reason", "person")
 _RESULT_KEYS_WHERE_THEY_APPLY = ("hash", "category")
 
@@ -112,7 +114,7 @@ class SmartDownloader:
     def get_review_queue(self, category: str | None = None) -> list[dict[str, Any]]:
         """All photos that wait for a human, newest first: category, filename, path, size, modified.
 
-        Each also has its `id`, `reason` and `suggested_person`.
+        Each also has its `id`, `reason` and `suggested_person`, whose similarity was measured.
         """
         keys = ("category", "filename", "path", "size", "modified", "id", "reason", "suggested_person")
         return [{key: row.get(key) for key in keys} for row in self._queue(category)]
@@ -140,6 +142,40 @@ class SmartDownloader:
         row = self._find(path)
         self._call("POST", f"/review/{row['id']}/reject")
         return {"status": "success", "action": "deleted", "path": path}
+
+    def preview_review(
+        self,
+        action: Literal["approve", "reject", "skip"],
+        *,
+        ids: Sequence[int] = (),
+        category: str | None = None,
+        search: str | None = None,
+        everything: bool = False,
+        people: Sequence[str] = (),
+        include: Sequence[str] = (),
+    ) -> dict[str, Any]:
+        """What an action would do to waiting photos: `decided`, `counts`, `excluded`. Nothing is changed.
+
+        `people` and `include` are for approvals. Give the answer to `carry_out` to do exactly this.
+        """
+        asked: dict[str, Any] = {
+            "ids": list(ids), "category": category, "search": search, "everything": everything,
+        }  # fmt: skip
+        if action == "approve":
+            asked |= {"approve": {"people": list(people)}, "include": list(include)}
+        answer = self._call("POST", f"/review/bulk/{action}", json=asked | {"dry_run": True}, again=True)
+        return answer | {"of": action}
+
+    def carry_out(self, preview: Mapping[str, Any]) -> dict[str, Any]:
+        """Do what `preview_review` has shown. Photos that changed or came since are in `changed`, untouched.
+
+        A preview can be carried out once, within an hour. Raises SidecarError (409) after that.
+        """
+        # A second request after a lost answer gets the answer of the first one.
+        route = f"/review/bulk/{preview['of']}"
+        return self._call(
+            "POST", route, json={"preview": preview["preview"]}, again=True, timeout=_BULK_SECONDS
+        )
 
     def get_smart_download_stats(self, days: int = 30) -> dict[str, Any]:
         """auto_sorted, in_review, by_person, by_category and success_rate over some days."""

@@ -177,7 +177,13 @@ def test_the_commands_review_undo_and_count(tmp_path):
         assert rows[0].filename in smartsort("review", "show", item)
         assert '"history"' in smartsort("review", "show", item, "--json")
 
-        assert "would_reject" in smartsort("review", "reject", "--all", "--dry-run")
+        assert "would_reject" in (told := smartsort("review", "reject", "--all", "--dry-run"))
+        assert "would be done" in told
+        assert "Add --yes" in smartsort("review", "reject", "--all", status=2)
+        assert "unmeasured" in listed
+        strangers = smartsort("review", "approve", "--category", "unidentified", "--dry-run")
+        assert "would be done: 0" in strangers
+        assert "would_approve" not in strangers
         assert "approved" in smartsort("review", "approve", item, "--person", "Grandma", "--new")
         assert "undone" in smartsort("undo", "last")
         assert "skipped" in smartsort("review", "skip", item)
@@ -187,7 +193,8 @@ def test_the_commands_review_undo_and_count(tmp_path):
         assert "token" in listed or "admin" in listed
         assert "yes" in listed
         assert "2 done, 0 failed" in smartsort("undo", "last")
-        assert "0 failed" in smartsort("undo", "--since", "1h")
+        assert "0 failed" in smartsort("undo", "--since", "1h", "--yes")
+        assert "would_undo" in smartsort("undo", "--since", "1h", "--automatic", "--dry-run")
         assert "success rate" in smartsort("stats", "--days", "7")
         assert '"auto_sorted"' in smartsort("stats", "--json")
 

@@ -369,12 +369,31 @@ def test_bulk_skip_puts_many_last(client: httpx.Client) -> None:
     assert answer(client.post(f"{BASE}/undo", json={"event": done.event}))["done"] == 2
 
 
-def test_bulk_approve_takes_each_suggestion(client: httpx.Client) -> None:
-    body = {"category": "multiple_faces", "dry_run": True}
+def test_bulk_approve_files_nobody_on_a_guess(client: httpx.Client) -> None:
+    """The demo measures no similarity, so all that Immich gives is an order of people."""
+    body: dict[str, Any] = {"everything": True, "dry_run": True}
     would = BulkDecided.model_validate(answer(client.post(f"{BASE}/review/bulk/approve", json=body)))
-    assert would.done > 0
-    assert {one.action for one in would.decided} == {"would_approve"}
-    assert all(one.person for one in would.decided)
+    assert would.done == 0
+    assert would.excluded > 0
+    assert would.counts["groups"] >= 1
+    everybody = body | {"include": list(would.counts)}
+    would = BulkDecided.model_validate(answer(client.post(f"{BASE}/review/bulk/approve", json=everybody)))
+    assert (would.done, would.excluded) == (0, 0)
+    assert any("unmeasured guess" in (one.problem or "") for one in would.decided)
+    named = body | {"category": "multiple_faces", "everything": False, "approve": {"person": "john_doe"}}
+    left = BulkDecided.model_validate(answer(client.post(f"{BASE}/review/bulk/approve", json=named)))
+    assert left.done == 0
+    named["include"] = ["groups"]
+    some = BulkDecided.model_validate(answer(client.post(f"{BASE}/review/bulk/approve", json=named)))
+    assert {one.person for one in some.decided if one.action == "would_approve"} == {"John Doe"}
+
+
+def test_an_approval_without_a_person_needs_a_measurement(client: httpx.Client) -> None:
+    items = queue(client).items
+    item = next(i for i in items if i.suggestion and not i.suggestion.measured)
+    problem = answer(client.post(f"{BASE}/review/{item.id}/approve", json={}), 422)
+    assert problem["code"] == "no_suggestion"
+    assert "unmeasured guess" in problem["detail"]
 
 
 @pytest.mark.parametrize("selection", [{}, {"ids": [1], "category": "duplicates"}, {"dry_run": True}])

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
 
 import pytest
 from tests.fakes import World, append, close_world, content_of, picture
 
 from smartsort.actions import ActionRefused, AmbiguousName, Choice, NotUndoable, UnknownPerson
-from smartsort.core.model import Person, State
-from smartsort.ledger import events, review, teachings
+from smartsort.core.model import Decision, Outcome, Person, State
+from smartsort.core.policy import PersonRef
+from smartsort.ledger import events, photos, review, teachings
+from smartsort.ledger.photos import Change
 
 BELLA = [Choice("Bella")]
 
@@ -122,14 +125,61 @@ async def test_immich_down_moves_the_file_and_keeps_the_rest_for_later(place):
     assert place.photo(photo).person_id == place.server.person("Bella").id
 
 
-async def test_without_a_choice_the_suggested_person_is_taken(place):
-    known, unknown = await place.deliver("anna+bella_1.jpg"), await place.deliver("none_1.jpg")
+def measured(world, photo_id, similarity):
+    """The photo is judged again as the same, its suggestions measured."""
+    _, _, version, reasons, evidence, _ = world.ledger.read(lambda db: photos.last_decision(db, photo_id))
+    suggestions = {
+        face: tuple(replace(one, similarity=similarity) for one in found)
+        for face, found in evidence.suggestions.items()
+    }
+    category = world.photo(photo_id).category
+    decision = Decision(Outcome.REVIEWED, reasons, version, category)
+    change = Change(photo_id, decision=(decision, replace(evidence, suggestions=suggestions)))
+    world.ledger.write(lambda db: photos.apply(db, [change], world.clock.text()))
+
+
+async def test_without_a_choice_the_suggested_person_is_taken_when_it_was_measured(place):
+    ids = [await place.deliver(f"stranger_{n}.jpg") for n in range(3)]
+    ids.append(await place.deliver("none_1.jpg"))
+    ids.append(await place.deliver("anna+bella_1.jpg"))
     await place.settle()
-    batch = await place.actions.approve([known, unknown], [], "eva")
-    assert [(a.action, a.person, a.code) for a in batch] == [
-        ("approved", "Anna", ""),
-        ("failed", None, "no_suggestion"),
+    measured(place, ids[0], 0.55)
+    measured(place, ids[1], 0.31)
+    batch = await place.actions.approve(ids, [], "eva")
+    assert [(a.action, a.person) for a in batch] == [("approved", "Anna"), *[("failed", None)] * 4]
+    said = [a.problem for a in batch if not a.ok]
+    assert "Anna is too unlike (similarity 0.31)" in said[0]
+    assert "Anna is an unmeasured guess" in said[1]
+    assert "no suggested person. Name" in said[2]
+    assert "Anna is an unmeasured guess" in said[3]
+
+
+async def test_only_what_was_measured_is_called_suggested_in_the_queue_s_table(place):
+    photo_id = await one(place, "stranger_1.jpg")
+    row = place.ledger.read(
+        lambda db: db.conn.execute("SELECT suggested_person, photo_id FROM review_queue").fetchone()
+    )
+    assert row == (None, photo_id)
+
+
+async def test_a_bulk_approval_leaves_out_what_it_was_not_asked_for(place):
+    place.sidecar.choices.set_list("blacklist", [PersonRef("Carl")], "eva")
+    names = ("stranger_1.jpg", "anna+bella_1.jpg", "carl_1.jpg", "none_1.jpg")
+    ids = [await place.deliver(name) for name in names]
+    ids.append(await place.deliver("broken_1.jpg", b"no picture"))
+    await place.settle()
+    batch = await place.actions.approve(ids, BELLA, "eva", include=[], dry_run=True)
+    kinds = {a.photo_id: (a.action, *sorted(a.kinds)) for a in batch}
+    assert [kinds[i] for i in ids] == [
+        ("excluded", "strangers"),
+        ("excluded", "groups"),
+        ("excluded", "blacklisted"),
+        ("would_approve",),
+        ("excluded", "not_pictures"),
     ]
+    assert (batch.done, batch.failed) == (1, 0)
+    batch = await place.actions.approve(ids, BELLA, "eva", include=["strangers", "groups"], dry_run=True)
+    assert batch.done == 3
 
 
 async def test_several_people_get_a_name_each(place):

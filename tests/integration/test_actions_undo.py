@@ -272,6 +272,20 @@ async def test_the_undo_of_what_was_done_before_then_is_taken_back(place):
     place.check()
 
 
+async def test_automatic_filings_are_taken_back_only_when_they_are_asked_for(place):
+    since = place.clock.now()
+    filed, asked = await one(place, "anna_1.jpg"), await one(place, "stranger_1.jpg")
+    await place.actions.reject([asked], "eva")
+    would = await place.actions.undo_since(since, "eva", dry_run=True)
+    assert [(a.photo_id, a.action) for a in would] == [(asked, "would_undo")]
+    await place.actions.undo_since(since, "eva")
+    assert place.places(filed) == ["faces/anna/anna_1.jpg"]
+    assert place.places(asked) == ["review/unidentified/unknown_stranger_1.jpg"]
+    await place.actions.undo_since(since, "eva", automatic=True)
+    assert place.places(filed) == ["review/unidentified/undone_anna_1.jpg"]
+    place.check()
+
+
 # --- a thousand operations -------------------------------------------------------------------
 
 NAMES = ("anna", "bella", "stranger", "none", "anna+bella", "anna+stranger", "nobody")
@@ -420,7 +434,7 @@ class Operations(RuleBasedStateMachine):
             self.world.check()
             if os.environ.get("SMARTSORT_TEST_REPORT"):
                 print(self._done())
-            batch = self.do(self.world.actions.undo_since(self.since, "eva"))
+            batch = self.do(self.world.actions.undo_since(self.since, "eva", automatic=True))
             assert [(a.photo_id, a.problem) for a in batch if not a.ok] == []
             self.do(self.world.settle())
             self.world.check()

@@ -12,6 +12,7 @@ from smartsort.actions import ActionRefused, AmbiguousName, Choice, UnknownPerso
 from smartsort.audit import Audit, Weight
 from smartsort.core.model import Person, State
 from smartsort.core.policy import PersonRef
+from smartsort.core.suggestion import likeliest
 from smartsort.ledger import photos, review, teachings
 
 
@@ -31,11 +32,12 @@ async def deliver(world, *names):
 
 
 def suggested(world, photo_id):
-    """Names suggested for the photo's faces, and the one in the queue's row."""
+    """Names suggested for the photo's faces, and the likeliest one."""
     evidence = world.ledger.read(lambda db: photos.last_decision(db, photo_id))[4]
     names = [s.person.name for found in evidence.suggestions.values() for s in found]
     row = next(r for r in world.ledger.read(review.page).rows if r.photo_id == photo_id)
-    return names, row.suggested_person
+    guess = likeliest(row.evidence, row.denied)
+    return names, guess.person.name if guess else None
 
 
 def assign(world, name, person):

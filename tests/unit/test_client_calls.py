@@ -118,6 +118,20 @@ def test_approving_and_rejecting_go_by_path():
     assert server.requests[3].url.path == f"{BASE}/review/2/reject"
 
 
+def test_a_bulk_action_is_previewed_and_carried_out_by_its_token():
+    shown = {"decided": [], "done": 2, "failed": 0, "counts": {"groups": 1}, "preview": "token"}
+    downloader, server = client((200, shown), (200, {**shown, "changed": [{"id": 3, "reason": "came"}]}))
+    plan = downloader.preview_review("approve", category="unidentified", people=["Ann"])
+    assert plan["counts"] == {"groups": 1}
+    done = downloader.carry_out(plan)
+    assert done["changed"] == [{"id": 3, "reason": "came"}]
+    first, second = (json.loads(request.content) for request in server.requests)
+    assert (first["category"], first["dry_run"]) == ("unidentified", True)
+    assert first["approve"] == {"people": ["Ann"]}
+    assert second == {"preview": "token"}
+    assert [r.url.path for r in server.requests] == [f"{BASE}/review/bulk/approve"] * 2
+
+
 def test_a_path_that_does_not_wait_is_said_so():
     downloader, _ = client((200, {"items": [], "next_cursor": None}))
     with pytest.raises(SidecarError, match="nothing waits") as error:

@@ -22,6 +22,7 @@ from smartsort.core.model import (
     Suggestion,
 )
 from smartsort.core.policy import MultipleFaces, OnDuplicate, PersonRef, Policy, Thresholds, WhenUnknown
+from smartsort.core.suggestion import likeliest
 from smartsort.core.wording import REASON_CODES, sentence, short
 
 JOHN, SARAH, VICTOR, LUKAS = (
@@ -396,12 +397,28 @@ def test_suggestions_are_named_closest_first():
     evidence = Evidence(faces=(stranger,), suggestions={stranger.id: (Suggestion(JOHN), Suggestion(SARAH))})
     decision = decide(evidence, HOUSEHOLD)
     assert decision.reason.names == ("John Doe",)
-    assert decision.suggested == JOHN
+    assert likeliest(evidence) == Suggestion(JOHN)
+    assert decision.suggested is None, "an unmeasured guess is no suggestion"
 
 
-def test_the_person_of_the_largest_face_is_suggested():
-    decision = decide(photo(face(SARAH, 0.1), face(JOHN, 0.3), face(None, 0.5)), HOUSEHOLD)
-    assert decision.suggested == JOHN
+def test_the_person_of_the_largest_face_is_the_likeliest():
+    evidence = photo(face(SARAH, 0.1), face(JOHN, 0.3), face(None, 0.5))
+    assert likeliest(evidence) == Suggestion(JOHN)
+    assert likeliest(evidence, {JOHN.id}) == Suggestion(SARAH)
+
+
+@pytest.mark.parametrize(
+    ("similarity", "min_confidence", "suggested"),
+    [(None, 0.6, None), (0.49, 0.6, None), (0.5, 0.6, JOHN), (0.45, 0.4, JOHN), (0.39, 0.4, None)],
+)
+def test_a_suggestion_is_measured_and_as_alike_as_two_faces_of_one_person(
+    similarity, min_confidence, suggested
+):
+    """Less than `min_confidence`, or nothing could be suggested: what reaches that is filed already."""
+    stranger = face(None)
+    evidence = Evidence(faces=(stranger,), suggestions={stranger.id: (Suggestion(JOHN, similarity),)})
+    policy = dataclasses.replace(HOUSEHOLD, thresholds=Thresholds(min_confidence))
+    assert decide(evidence, policy).suggested == suggested
 
 
 # --- whatever happens ------------------------------------------------------------------------

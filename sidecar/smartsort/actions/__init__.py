@@ -3,6 +3,7 @@
 Every action is an event that carries its own inverse.
 """
 
+from smartsort.actions.acting import Agreed
 from smartsort.actions.actions import Actions
 from smartsort.actions.rejudge import Wanted
 from smartsort.actions.undo import undoable
@@ -12,6 +13,7 @@ from smartsort.actions.values import (
     AmbiguousName,
     Batch,
     Choice,
+    Kind,
     NoSuchEvent,
     NotUndoable,
     UnknownPerson,
@@ -21,9 +23,11 @@ __all__ = [
     "Acted",
     "ActionRefused",
     "Actions",
+    "Agreed",
     "AmbiguousName",
     "Batch",
     "Choice",
+    "Kind",
     "NoSuchEvent",
     "NotUndoable",
     "UnknownPerson",

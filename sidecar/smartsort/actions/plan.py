@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from smartsort.errors import SmartsortError
 from smartsort.files.names import NAME_BYTES, candidates, shortened, with_prefix
 from smartsort.files.shown import shown
 from smartsort.files.sides import LONGEST_ENDING
-from smartsort.ledger.arrangement import Arrangement
+from smartsort.ledger.arrangement import Arrangement, version
 from smartsort.ledger.records import Area, Member, Name, Photo
 from smartsort.ledger.shots import companion_name, companions_of
 
@@ -109,6 +110,13 @@ class Plan:
         return any(w.area is Area.LIBRARY for w in self.wishes) or any(
             n.area is Area.LIBRARY for n in self.removes
         )
+
+    @property
+    def version(self) -> str:
+        """What the photo is and what becomes of it. In the trash folders are months, which do not matter."""
+        names = [name for name in self.foreseen() if not name.startswith(Area.TRASH.value)]
+        becomes = [self.kind, self.person, self.values.get("person_id"), names]
+        return f"{version(self.before)}:{json.dumps(becomes)}"
 
     def failed(self, code: str, problem: str) -> Acted:
         """The answer for a photo that stays as it was."""

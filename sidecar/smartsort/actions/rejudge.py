@@ -17,7 +17,7 @@ from smartsort.actions.values import Acted
 from smartsort.core.decision import decide
 from smartsort.core.model import Decision, Outcome, State
 from smartsort.core.policy import PersonRef, Policy
-from smartsort.core.what_if import SKIPPED, Effect, FolderOf, Move, effect, place_of
+from smartsort.core.what_if import Effect, FolderOf, Move, effect, place_of
 from smartsort.core.wording import short
 from smartsort.errors import SmartsortError
 from smartsort.ledger import past
@@ -74,13 +74,10 @@ class Rejudge:
         )
 
     async def measured(self, moves: Sequence[Move], policy: Policy) -> list[Move]:
-        """The moves that are left once those that would be filed unmeasured are measured: one call each.
-
-        Duplicates stay where they are: whether they are put away is asked when they arrive.
-        """
+        """The moves that are left once those that would be filed unmeasured are measured: one call each."""
         found: list[Move] = []
         for move in moves:
-            if SKIPPED in (move.after.kind, move.before.kind):
+            if not move.moves:
                 continue
             one = await self._measured_one(move, policy) if move.unmeasured else move
             if one is not None:
@@ -107,7 +104,11 @@ def planner(context: Context, moves: Sequence[Move]) -> Callable[[Photo, Arrange
     by_photo = {move.photo_id: move for move in moves}
 
     def plan(photo: Photo, before: Arrangement) -> Plan | Acted:
-        return rejudged(photo, before, by_photo[photo.id], context)
+        move = by_photo.get(photo.id)
+        if move is None:
+            why = f"photo {photo.id} stays where it is, now that it was measured"
+            return Acted(photo.id, "failed", problem=why, code="nothing_to_do")
+        return rejudged(photo, before, move, context)
 
     return plan
 

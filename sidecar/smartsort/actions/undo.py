@@ -11,6 +11,7 @@ import heapq
 import os
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlite_utils import Database
@@ -74,8 +75,8 @@ def members(db: Database, group: Event) -> list[Event]:
     return [found for (i,) in rows if (found := events.get(db, int(i))) is not None]
 
 
-def since(db: Database, at: str) -> list[Event]:
-    """What can be taken back of everything since `at`, newest first.
+def since(db: Database, at: str, *, automatic: bool) -> list[Event]:
+    """What can be taken back of everything since `at`, newest first; with `automatic` filings, too.
 
     Automatic reviews are left out: taken back, the photo would only be judged again. So are groups, whose
     members are here themselves, and what was done and taken back since: it changes nothing any more.
@@ -84,8 +85,8 @@ def since(db: Database, at: str) -> list[Event]:
     marks = ",".join("?" * len(kinds))
     rows = db.conn.execute(
         f"SELECT id FROM events WHERE at >= ? AND kind IN ({marks}) AND photo_id IS NOT NULL"  # noqa: S608
-        " ORDER BY id DESC",
-        (at, *kinds),
+        " AND (? OR actor <> ?) ORDER BY id DESC",
+        (at, *kinds, automatic, AUTOMATIC),
     ).fetchall()
     return _standing_alone([event for (i,) in rows if (event := events.get(db, int(i))) is not None])
 
@@ -129,6 +130,27 @@ def put_away(db: Database, photo_ids: Iterable[int]) -> list[Event]:
         thrown = [e for e in events.of_photo(db, photo_id) if e.kind in ("skipped", "rejected")]
         found += [e for e in thrown[-1:] if events.undone(db, e.id) is None]
     return sorted(found, key=lambda e: -e.id)
+
+
+def versions(db: Database, found: Iterable[Event]) -> dict[int, str]:
+    """By photo, what an undo of these events starts from: the photo as it is, and which events they are."""
+    by_photo: dict[int, list[int]] = {}
+    for event in found:
+        by_photo.setdefault(event.photo_id or 0, []).append(event.id)
+    now = arrangement.read(db, list(by_photo))
+    return {i: f"{arrangement.version(now[i])}:{ids}" for i, ids in by_photo.items() if i in now}
+
+
+def admins_own(db: Database, found: Iterable[Event]) -> set[int]:
+    """Ids of those of the events that only an administrator could cause, or undo, or do again."""
+    return {event.id for event in found if _origin(db, event).kind == "rejudged"}
+
+
+def _origin(db: Database, event: Event) -> Event:
+    """What was done in the first place, before it was undone and redone. A group counts as its members."""
+    while event.undoes is not None and (before := events.get(db, event.undoes)) is not None:
+        event = before
+    return replace(event, kind=event.data["what"]) if event.kind == "group" else event
 
 
 def standing(db: Database, found: Iterable[Event]) -> list[Event]:

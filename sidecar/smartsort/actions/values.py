@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from smartsort.errors import SmartsortError
 from smartsort.ledger.records import Event
@@ -18,14 +19,27 @@ class Choice:
     create: bool = False
 
 
+Kind = Literal["strangers", "groups", "blacklisted", "not_whitelisted", "not_pictures"]
+"""Photos that are approved in bulk only when they are asked for."""
+
+NOT_TO_BE_DONE = ""
+"""The version of a photo that a dry run showed as not to be touched."""
+
+SETTINGS = 0
+"""Where the versions of a dry run have the events whose settings an undo takes back: no photo's id."""
+
+LEFT = frozenset({"failed", "changed", "excluded"})
+"""Actions of photos that stay as they were: not possible, not as previewed, not asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Acted:
     """What became of one photo.
 
     `action` is approved, refiled, rejected, skipped, undone or purged, in a dry run `would_approve` and the
-    like, or failed: then `problem` is a sentence and `code` is conflict (with `happened`), not_found,
-    no_suggestion, nothing_to_do, changed_by_hand, not_undoable, already_undone, storage or file.
-    `path` and `names` are as shown to people.
+    like, or one of `LEFT`: then `problem` is a sentence. `code` of what failed is conflict (with `happened`),
+    not_found, no_suggestion, nothing_to_do, changed_by_hand, not_undoable, already_undone, forbidden, storage
+    or file. `path` and `names` are as shown to people. `kinds` are those of `Kind`, of an approval.
     """
 
     photo_id: int
@@ -39,19 +53,40 @@ class Acted:
     happened: Event | None = None
     companions: tuple[str, ...] = ()
     """Names of the files that travel with the photo."""
+    kinds: frozenset[Kind] = frozenset()
+    version: str = ""
+    """In a dry run: what the photo is and what would become of it. Another version means another preview."""
 
     @property
     def ok(self) -> bool:
         """False when nothing was done to the photo."""
-        return self.action != "failed"
+        return self.action not in LEFT
+
+
+def changed(photo_id: int, problem: str) -> Acted:
+    """The answer for a photo that is left alone because it is not as it was in the preview."""
+    return Acted(photo_id, "changed", problem=problem, code="conflict")
+
+
+def unless_storage(one: Acted) -> Acted:
+    """What stands in the way of a previewed photo has come since, unless storage is out of order."""
+    if one.ok or one.code in ("storage", "file", "forbidden"):
+        return one
+    return replace(one, action="changed")
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one call did, in the order of the photos asked for; `event` takes all of it back at once."""
+    """What one call did, in the order of the photos asked for; `event` takes all of it back at once.
+
+    `undoes` is the event that an undo means, where it means one; `settings` are events whose settings it
+    takes back.
+    """
 
     acted: tuple[Acted, ...] = field(default=())
     event: int | None = None
+    undoes: int | None = None
+    settings: tuple[int, ...] = ()
 
     def __iter__(self) -> Iterator[Acted]:
         return iter(self.acted)
@@ -66,8 +101,14 @@ class Batch:
 
     @property
     def failed(self) -> int:
-        """Photos that stay as they were."""
-        return len(self.acted) - self.done
+        """Photos that an action was not possible for."""
+        return sum(one.action == "failed" for one in self.acted)
+
+    @property
+    def versions(self) -> dict[int, str]:
+        """What a dry run showed: versions by photo, to be given to the action as `agreed`."""
+        found = {one.photo_id: one.version if one.ok else NOT_TO_BE_DONE for one in self.acted}
+        return found | ({SETTINGS: " ".join(map(str, self.settings))} if self.settings else {})
 
 
 class ActionRefused(SmartsortError):
@@ -96,6 +137,12 @@ class NoSuchEvent(ActionRefused):
     """There is no event of this id."""
 
     code = "not_found"
+
+
+class NeedsAdmin(ActionRefused):
+    """What is to be undone changed settings, which only an administrator may do."""
+
+    code = "forbidden"
 
 
 class NotUndoable(ActionRefused):

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
-from smartsort.actions import Acted, Batch, Choice
+from smartsort.actions import Acted, Agreed, Batch, Choice
 from smartsort.api.problems import Refused
-from smartsort.api.schemas.decisions import Approve, BulkDecided, Decided
-from smartsort.api.schemas.history import EventView
+from smartsort.api.schemas.decisions import (
+    Approve,
+    BulkApprove,
+    BulkDecided,
+    Decided,
+    LeftAlone,
+    Selection,
+)
+from smartsort.api.schemas.history import EventView, Undo
 from smartsort.api.schemas.people import PersonChoice
+from smartsort.api.security import Caller
 from smartsort.api.serving import Serving
 from smartsort.api.views import event_views
 from smartsort.ledger import events, review
 from smartsort.ledger.records import Event
+
+Previewable = TypeVar("Previewable", Selection, BulkApprove, Undo)
+Act = Callable[[Previewable, Agreed | None], Awaitable[Batch]]
 
 _STATUSES = {
     "not_found": (404, "not_found"),
@@ -67,11 +80,44 @@ def bulk_decided(batch: Batch) -> BulkDecided:
     # What is done to one photo alone is a group of nobody: its own event takes it back.
     event = batch.acted[0].event if len(batch) == 1 and batch.event is None else batch.event
     return BulkDecided(
-        decided=[decided(one) for one in batch],
+        decided=[decided(one) for one in batch if one.action != "changed"],
         done=batch.done,
         failed=batch.failed,
         event=event,
+        excluded=sum(one.action == "excluded" for one in batch),
+        counts=dict(Counter(kind for one in batch for kind in sorted(one.kinds))),
+        changed=[
+            LeftAlone(id=one.photo_id, reason=one.problem or "it has changed")
+            for one in batch
+            if one.action == "changed"
+        ],
     )
+
+
+async def carry_out(
+    here: Serving, caller: Caller, action: str, asked: Previewable, act: Act[Previewable]
+) -> BulkDecided:
+    """Do a bulk action, preview it, or redeem a preview. `act` does it, or tells what it would do.
+
+    Raises Refused.
+    """
+
+    async def redeemed(again: Previewable, agreed: Agreed) -> BulkDecided:
+        return bulk_decided(await act(again.model_copy(update={"dry_run": False}), agreed))
+
+    if asked.preview is not None:
+        fields = type(asked).model_fields
+        if {name for name, value in asked if value and value != fields[name].default} != {"preview"}:
+            raise Refused(422, "invalid", "`preview` stands for the whole action: give nothing else with it")
+        return await here.previews.redeem(asked.preview, action, caller, redeemed)
+    batch = await act(asked, None)
+    answer = bulk_decided(batch)
+    if asked.dry_run:
+        # What is undone by name stays that event, whatever is done until then.
+        meant = {"event": batch.undoes, "last": False, "photo": None} if batch.undoes else {}
+        asked = asked.model_copy(update=meant)
+        answer.preview = here.previews.keep(action, caller, asked, batch.versions)
+    return answer
 
 
 async def check_pending(here: Serving, photo_id: int) -> None:

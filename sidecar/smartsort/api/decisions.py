@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
 
-from smartsort.api.acted import bulk_decided, check_pending, choices_of, only
+from smartsort.actions import Agreed, Batch
+from smartsort.api.acted import carry_out, check_pending, choices_of, only
 from smartsort.api.guard import BASE
 from smartsort.api.history import RowId
 from smartsort.api.problems import GUARDED, Refused, answers
@@ -27,6 +28,7 @@ _APPROVE_EXAMPLES: dict[str, Mapping[str, Any]] = {
 _REFILE_EXAMPLES = {name: example for name, example in _APPROVE_EXAMPLES.items() if name != "suggested"}
 _SELECTION_EXAMPLES: dict[str, Mapping[str, Any]] = {
     "ids": {"summary": "These", "value": {"ids": [7, 8, 9]}},
+    "redeem": {"summary": "What a dry run has shown", "value": {"preview": "vX3kT0yGm6Zk2mE0xqPz1w"}},
     "preview": {
         "summary": "What would happen to all duplicates",
         "value": {"category": "duplicates", "dry_run": True},
@@ -34,6 +36,7 @@ _SELECTION_EXAMPLES: dict[str, Mapping[str, Any]] = {
 }
 _BULK_EXAMPLES: dict[str, Mapping[str, Any]] = {
     "ids": {"summary": "These, as John", "value": {"ids": [7, 8], "approve": {"person": "john_doe"}}},
+    "preview": {"summary": "What a dry run has shown", "value": {"preview": "vX3kT0yGm6Zk2mE0xqPz1w"}},
     "suggested": {
         "summary": "A category, each as suggested; only tell what would happen",
         "value": {"category": "low_confidence", "dry_run": True},
@@ -45,39 +48,54 @@ _BULK_EXAMPLES: dict[str, Mapping[str, Any]] = {
 async def approve_many(
     here: Here, caller: Reviewer, chosen: Annotated[BulkApprove, Body(openapi_examples=_BULK_EXAMPLES)]
 ) -> BulkDecided:
-    """Approve many items. What fails for one leaves the others alone; `event` takes all of it back."""
-    batch = await here.sidecar.actions.approve(
-        await _selected(here, chosen),
-        choices_of(chosen.approve),
-        caller.name,
-        face_id=chosen.approve.face,
-        dry_run=chosen.dry_run,
-    )
-    return bulk_decided(batch)
+    """Approve many photos. What fails for one leaves the others alone; `event` takes all of it back."""
+
+    async def act(chosen: BulkApprove, agreed: Agreed | None) -> Batch:
+        people = choices_of(chosen.approve)
+        named = bool(chosen.ids and people)
+        return await here.sidecar.actions.approve(
+            await _selected(here, chosen, agreed),
+            people,
+            caller.name,
+            face_id=chosen.approve.face,
+            include=None if named else chosen.include,
+            dry_run=chosen.dry_run,
+            agreed=agreed,
+        )
+
+    return await carry_out(here, caller, "approve", chosen, act)
 
 
 @router.post("/review/bulk/reject", responses=answers(404, 409))
 async def reject_many(
     here: Here, caller: Reviewer, chosen: Annotated[Selection, Body(openapi_examples=_SELECTION_EXAMPLES)]
 ) -> BulkDecided:
-    """Reject many items: their files go to the trash and can be had back until its time has passed."""
-    photo_ids = await _selected(here, chosen)
-    batch = await here.sidecar.actions.reject(photo_ids, caller.name, dry_run=chosen.dry_run)
-    return bulk_decided(batch)
+    """Reject many photos: their files go to the trash and can be had back until its time has passed."""
+
+    async def act(chosen: Selection, agreed: Agreed | None) -> Batch:
+        photo_ids = await _selected(here, chosen, agreed)
+        return await here.sidecar.actions.reject(
+            photo_ids, caller.name, dry_run=chosen.dry_run, agreed=agreed
+        )
+
+    return await carry_out(here, caller, "reject", chosen, act)
 
 
 @router.post("/review/bulk/skip", responses=answers(404, 409))
 async def skip_many(
     here: Here, caller: Reviewer, chosen: Annotated[Selection, Body(openapi_examples=_SELECTION_EXAMPLES)]
 ) -> BulkDecided:
-    """Leave many items for later: they are listed after all others."""
-    photo_ids = await _selected(here, chosen)
-    batch = await here.sidecar.actions.skip(photo_ids, caller.name, dry_run=chosen.dry_run)
-    return bulk_decided(batch)
+    """Leave many photos for later: they are listed after all others."""
+
+    async def act(chosen: Selection, agreed: Agreed | None) -> Batch:
+        photo_ids = await _selected(here, chosen, agreed)
+        return await here.sidecar.actions.skip(photo_ids, caller.name, dry_run=chosen.dry_run, agreed=agreed)
+
+    return await carry_out(here, caller, "skip", chosen, act)
 
 
-async def _selected(here: Serving, chosen: Selection) -> list[int]:
-    """The photos of a selection. Raises Refused for a selection that says nothing, or two things."""
+async def _selected(here: Serving, chosen: Selection, agreed: Agreed | None) -> list[int]:
+    """The photos of a selection. Raises Refused for one that says nothing, or two things, or too much."""
     filtered = chosen.category is not None or bool(chosen.search) or chosen.everything
     if bool(chosen.ids) == filtered:
         raise Refused(
@@ -85,9 +103,17 @@ async def _selected(here: Serving, chosen: Selection) -> list[int]:
             "invalid",
             "choose by `ids`, or by `category` and `search`, or `everything`; not by both and not by nothing",
         )
+    if filtered and not chosen.dry_run and agreed is None:
+        raise Refused(
+            422,
+            "invalid",
+            "preview first: ask with `dry_run`, then give the `preview` of its answer and nothing else",
+        )
     ledger = here.sidecar.context.ledger
     if filtered:
         return await ledger.aread(lambda db: review.matching(db, chosen.category, chosen.search))
+    if agreed is not None:
+        return []  # all that were named were in the preview
     known = await ledger.aread(lambda db: review.conditions(db, chosen.ids))
     missing = [photo_id for photo_id in chosen.ids if photo_id not in known]
     if missing:

@@ -18,7 +18,7 @@ _JOHN = {
     "listed": "whitelist",
     "photos": 85,
 }
-_SUGGESTED = {"person": _JOHN, "similarity": 0.51}
+_SUGGESTED = {"person": _JOHN, "similarity": 0.51, "measured": True, "accepted": True}
 _REASON = {
     "code": "low_confidence",
     "short": "low_confidence: 0.51",
@@ -82,6 +82,13 @@ _QUEUE_ITEM = {
     "reason": "low_confidence: 0.51",
     "text": "Perhaps John Doe: confidence 0.51 is below 0.60.",
     "faces_detected": 1,
+    "suggestion": {
+        "person": "John Doe",
+        "person_id": _JOHN["id"],
+        "similarity": 0.51,
+        "measured": True,
+        "accepted": True,
+    },
     "suggested_person": "John Doe",
     "suggested_person_id": _JOHN["id"],
     "source": "instagram",
@@ -103,7 +110,16 @@ _TROUBLE = {"kind": "immich", "message": "Immich at http://immich:2283 does not 
 _LISTS = {"whitelist": ["john_doe", "Sarah Smith"], "blacklist": ["stranger"]}
 
 EXAMPLES: dict[str, Any] = {
-    "BulkDecided": {"decided": [_DECIDED], "done": 1, "failed": 0, "event": 4712},
+    "BulkDecided": {
+        "decided": [_DECIDED],
+        "done": 1,
+        "failed": 0,
+        "event": 4712,
+        "excluded": 0,
+        "counts": {},
+        "changed": [{"id": 24, "reason": "photo 24 is not as it was in the preview"}],
+        "preview": None,
+    },
     "ConfigView": {
         "config": {
             "enabled": True,

@@ -10,7 +10,8 @@ from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
 from sqlite_utils import Database
 from sse_starlette import EventSourceResponse
 
-from smartsort.api.acted import bulk_decided
+from smartsort.actions import Agreed, Batch
+from smartsort.api.acted import carry_out
 from smartsort.api.examples import MESSAGE
 from smartsort.api.guard import BASE
 from smartsort.api.live import HEARTBEAT_SECONDS
@@ -19,8 +20,8 @@ from smartsort.api.pictures import SIZE, answer
 from smartsort.api.problems import GUARDED, Answers, Refused, answers
 from smartsort.api.schemas.decisions import BulkDecided
 from smartsort.api.schemas.history import EventPage, Undo
-from smartsort.api.security import Reviewer
-from smartsort.api.serving import Here
+from smartsort.api.security import Caller, Reviewer
+from smartsort.api.serving import Here, Serving
 from smartsort.api.views import event_views
 from smartsort.ledger import events, photos
 from smartsort.ports import ThumbnailSize
@@ -126,7 +127,7 @@ _UNDO_EXAMPLES: dict[str, Mapping[str, Any]] = {
         "summary": "What that would do",
         "value": {"since": "2026-05-01T18:00:00+02:00", "dry_run": True},
     },
-    "since": {"summary": "Everything since", "value": {"since": "2026-05-01T18:00:00+02:00"}},
+    "redeem": {"summary": "What a dry run has shown", "value": {"preview": "vX3kT0yGm6Zk2mE0xqPz1w"}},
 }
 
 
@@ -139,19 +140,33 @@ async def undo(
     An undo can be undone. `event` may be an automatic filing, a human's decision or a whole group. `last` is
     the last action that was made with the same token.
     """
+
+    async def act(what: Undo, agreed: Agreed | None) -> Batch:
+        return await _undo(here, caller, what, agreed)
+
+    return await carry_out(here, caller, "undo", what, act)
+
+
+async def _undo(here: Serving, caller: Caller, what: Undo, agreed: Agreed | None) -> Batch:
     if sum(given is not None for given in (what.photo, what.event, what.since)) + what.last != 1:
         raise Refused(422, "invalid", "give exactly one of `photo`, `event`, `last` and `since`")
-    actions = here.sidecar.actions
+    actions, admin = here.sidecar.actions, caller.may("admin")
     if what.photo is not None:
-        batch = await actions.undo_photo(what.photo, caller.name, dry_run=what.dry_run)
-    elif what.event is not None:
-        batch = await actions.undo(what.event, caller.name, dry_run=what.dry_run)
-    elif what.last:
-        batch = await actions.undo_last(caller.name, actor=caller.name, dry_run=what.dry_run)
-    else:
-        try:
-            since = datetime.fromisoformat(what.since or "").astimezone()
-        except (ValueError, OverflowError, OSError) as problem:
-            raise Refused(422, "invalid", f"`since` is no ISO 8601 time: {problem}") from problem
-        batch = await actions.undo_since(since, caller.name, dry_run=what.dry_run)
-    return bulk_decided(batch)
+        return await actions.undo_photo(what.photo, caller.name, admin=admin, dry_run=what.dry_run)
+    if what.event is not None:
+        return await actions.undo(what.event, caller.name, admin=admin, dry_run=what.dry_run, agreed=agreed)
+    if what.last:
+        return await actions.undo_last(caller.name, actor=caller.name, admin=admin, dry_run=what.dry_run)
+    if not what.dry_run and agreed is None:
+        raise Refused(
+            422,
+            "invalid",
+            "preview first: ask with `dry_run`, then give the `preview` of its answer and nothing else",
+        )
+    try:
+        since = datetime.fromisoformat(what.since or "").astimezone()
+    except (ValueError, OverflowError, OSError) as problem:
+        raise Refused(422, "invalid", f"`since` is no ISO 8601 time: {problem}") from problem
+    return await actions.undo_since(
+        since, caller.name, automatic=what.automatic, admin=admin, dry_run=what.dry_run, agreed=agreed
+    )

@@ -68,12 +68,14 @@ async def queue_of_category(
 async def _page(
     here: Serving, category: CategoryName | None, search: str | None, cursor: str | None, limit: int
 ) -> ReviewPage:
+    policy = here.sidecar.choices.policy()
+
     def read(db: Database) -> ReviewPage:
         page = review.page(db, category, search, cursor, limit)
         counts = review.counts(db)
         whole = sum(counts.values()) if category is None else counts.get(category, 0)
         return ReviewPage(
-            items=[queue_item(row) for row in page.rows],
+            items=[queue_item(row, policy) for row in page.rows],
             total=review.total(db, category, search) if search else whole,
             counts=counts,
             next_cursor=page.next_cursor,
@@ -109,7 +111,9 @@ _EXPORT: Answers = {
     200: {
         "content": {
             "text/csv": {"schema": {"type": "string"}, "example": CSV},
-            "application/json": {"schema": {"type": "array", "items": QueueItem.model_json_schema()}},
+            "application/json": {
+                "schema": {"type": "array", "items": {"$ref": "#/components/schemas/QueueItem"}}
+            },
         },
         "description": "The whole queue.",
     }
@@ -135,13 +139,14 @@ async def export(
 async def _all_pages(
     here: Serving, category: CategoryName | None, search: str | None
 ) -> AsyncIterator[list[QueueItem]]:
+    policy = here.sidecar.choices.policy()
     cursor: str | None = None
     while True:
         at = cursor
         page = await here.sidecar.context.ledger.aread(
             lambda db, at=at: review.page(db, category, search, at, _EXPORT_PAGE)  # type: ignore[misc]
         )
-        yield [queue_item(row) for row in page.rows]
+        yield [queue_item(row, policy) for row in page.rows]
         cursor = page.next_cursor
         if cursor is None:
             return

@@ -9,9 +9,11 @@ from typing import Any
 from sqlite_utils import Database
 
 from smartsort.api.guard import BASE
-from smartsort.api.schemas.review import CopyView, QueueItem, ReviewItem
+from smartsort.api.schemas.review import CopyView, QueueItem, ReviewItem, Suggested
 from smartsort.api.views import closest, event_views, face_views, moment, reason_views, suggestion_views
+from smartsort.core.model import Suggestion
 from smartsort.core.policy import Policy
+from smartsort.core.suggestion import accepted, likeliest
 from smartsort.core.wording import sentence
 from smartsort.files.shown import shown
 from smartsort.ledger import review
@@ -19,12 +21,15 @@ from smartsort.ledger.records import Member
 from smartsort.ledger.review import QueueEntry, QueueRow
 
 
-def queue_item(row: QueueRow) -> QueueItem:
+def queue_item(row: QueueRow, policy: Policy) -> QueueItem:
     """A row of the queue."""
-    return QueueItem(**_plain(row))
+    return QueueItem(**_plain(row, policy))
 
 
-def _plain(row: QueueRow) -> Mapping[str, Any]:
+def _plain(row: QueueRow, policy: Policy) -> Mapping[str, Any]:
+    found = likeliest(row.evidence, row.denied)
+    suggestion = suggested(found, policy) if found is not None else None
+    person = suggestion if suggestion is not None and suggestion.accepted else None
     return {
         "id": row.photo_id,
         "category": row.category.value,
@@ -35,8 +40,9 @@ def _plain(row: QueueRow) -> Mapping[str, Any]:
         "reason": row.reason,
         "text": sentence(row.reasons[0]) if row.reasons else row.reason,
         "faces_detected": row.faces_detected,
-        "suggested_person": row.suggested_person,
-        "suggested_person_id": row.suggested_person_id,
+        "suggestion": suggestion,
+        "suggested_person": person.person if person else None,
+        "suggested_person_id": person.person_id if person else None,
         "source": row.source,
         "created_at": row.created_at,
         "thumbnail": f"{BASE}/review/items/{row.photo_id}/thumbnail",
@@ -51,11 +57,11 @@ def review_item(db: Database, photo_id: int, policy: Policy) -> ReviewItem | Non
         return None
     row, photo = entry.row, entry.photo
     action: Any = review.conditions(db, [photo_id])[photo_id]
-    suggested = [s for s in closest(entry.evidence) if s.person.id not in entry.denied]
+    suggested = [s for s in closest(row.evidence) if s.person.id not in row.denied]
     return ReviewItem(
-        **_plain(row),
+        **_plain(row, policy),
         reasons=reason_views(row.reasons),
-        faces=face_views(entry.evidence, policy),
+        faces=face_views(row.evidence, policy),
         suggestions=suggestion_views(suggested, policy),
         other_copy=_copy_view(entry),
         width=photo.width,
@@ -72,6 +78,17 @@ def review_item(db: Database, photo_id: int, policy: Policy) -> ReviewItem | Non
         state=photo.state.value,
         places=[shown(f"{n.area.value}/{n.path}") for n in entry.names if n.member is Member.PHOTO],
         history=event_views(db, entry.history),
+    )
+
+
+def suggested(found: Suggestion, policy: Policy) -> Suggested:
+    """The likeliest person of a photo, and whether that is more than a guess."""
+    return Suggested(
+        person=found.person.name,
+        person_id=found.person.id,
+        similarity=found.similarity,
+        measured=found.similarity is not None,
+        accepted=accepted(found, policy),
     )
 
 

@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from smartsort.api.live import Live
 from smartsort.api.metrics import Meter
 from smartsort.api.pictures import Pictures
+from smartsort.api.previews import Previews
 from smartsort.api.state import StatusReader
 from smartsort.bootstrap import Sidecar
 
@@ -24,6 +25,7 @@ class Serving:
     pictures: Pictures
     live: Live
     meter: Meter
+    previews: Previews = field(default_factory=Previews)
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while settings are read, changed and written."""
     examining: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -17,6 +17,7 @@ from smartsort.api.schemas.state import InFlight, TroubleView
 from smartsort.core.model import Evidence, Face, Person, Reason, State, Suggestion
 from smartsort.core.naming import folder_name
 from smartsort.core.policy import Policy
+from smartsort.core.suggestion import accepted
 from smartsort.core.wording import sentence, short
 from smartsort.files.shown import shown
 from smartsort.ledger import events, photos
@@ -58,7 +59,15 @@ def person_view(
 
 def suggestion_views(found: Iterable[Suggestion], policy: Policy) -> list[SuggestionView]:
     """Suggestions, in the order given."""
-    return [SuggestionView(person=person_view(s.person, policy), similarity=s.similarity) for s in found]
+    return [
+        SuggestionView(
+            person=person_view(s.person, policy),
+            similarity=s.similarity,
+            measured=s.similarity is not None,
+            accepted=accepted(s, policy),
+        )
+        for s in found
+    ]
 
 
 def face_views(evidence: Evidence, policy: Policy) -> list[FaceView]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query
 from sqlite_utils import Database
 
-from smartsort.actions import Wanted
+from smartsort.actions import Agreed, Wanted
 from smartsort.api.acted import bulk_decided
 from smartsort.api.guard import BASE
 from smartsort.api.problems import GUARDED, Refused, answers
 from smartsort.api.schemas.decisions import BulkDecided
-from smartsort.api.schemas.judgement import OtherSettings, PhotoMove, WhatIfReport
+from smartsort.api.schemas.judgement import OtherSettings, PhotoMove, Redeem, WhatIfReport
 from smartsort.api.security import Admin, Reviewer
 from smartsort.api.serving import Here, Serving
 from smartsort.choices import LISTS
@@ -40,7 +41,7 @@ Settings = Annotated[OtherSettings, Body(openapi_examples=_EXAMPLES)]
 @router.post("")
 async def what_if(
     here: Here,
-    _: Reviewer,
+    caller: Reviewer,
     settings: Settings,
     days: Days = 90,
     limit: Annotated[int, Query(ge=1, le=5000, description="How many photos to list.")] = 500,
@@ -52,24 +53,43 @@ async def what_if(
     """
     wanted = _wanted(here, settings)
     await _know_people(here)
-    found = await here.sidecar.actions.past.effect(wanted.policy, _since(here, days))
+    since = _since(here, days)
+    found = await here.sidecar.actions.past.effect(wanted.policy, since)
     listed = found.moves[:limit]
     names = await here.sidecar.context.ledger.aread(lambda db: _names(db, listed))
-    return report(found, listed, names, days)
+    shown = report(found, listed, names, days)
+    if caller.may("admin"):
+        batch = await here.sidecar.actions.foresee(found.moves, caller.name)
+        asked = _Asked(settings, since, wanted.policy.version)
+        shown.preview = here.previews.keep("what-if", caller, asked, batch.versions)
+    return shown
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    settings: OtherSettings
+    since: str
+    policy_version: str
 
 
 @router.post("/apply", responses=answers(409))
-async def apply(here: Here, caller: Admin, settings: Settings, days: Days = 90) -> BulkDecided:
-    """Change the settings for good and move those photos. `event` takes back both, settings and photos.
+async def apply(here: Here, caller: Admin, asked: Redeem) -> BulkDecided:
+    """Change the settings for good and move the photos that the `preview` of `what-if` is about.
 
-    What a human has decided stays where it is, and so do duplicates. A photo that would be filed and was
-    never measured is measured first.
+    `event` takes back both, settings and photos. What a human has decided stays where it is, and so do
+    duplicates. A photo that would be filed and was never measured is measured first; what it then would go
+    elsewhere for, and what has changed or come since the preview, is left alone.
     """
-    async with here.changing:
-        wanted = _wanted(here, settings)
-        await _know_people(here)
-        batch = await here.sidecar.actions.rejudge(wanted, _since(here, days), caller.name)
-    return bulk_decided(batch)
+
+    async def act(asked: _Asked, agreed: Agreed) -> BulkDecided:
+        async with here.changing:
+            wanted = _wanted(here, asked.settings)
+            if wanted.policy.version != asked.policy_version:
+                raise Refused(409, "conflict", "the settings have changed since the preview; preview again")
+            await _know_people(here)
+            return bulk_decided(await here.sidecar.actions.rejudge(wanted, asked.since, caller.name, agreed))
+
+    return await here.previews.redeem(asked.preview, "what-if", caller, act)
 
 
 def _wanted(here: Serving, settings: OtherSettings) -> Wanted:

@@ -8,8 +8,17 @@ from typing import Any
 
 import click
 
-from smartsort.cli.sidecar import add_row, sidecar_of, sidecar_options, tell_decided, with_companions
+from smartsort.cli.sidecar import (
+    Sidecar,
+    add_row,
+    preview_and_do,
+    sidecar_of,
+    sidecar_options,
+    tell_decided,
+    with_companions,
+)
 
+_KINDS = ("strangers", "groups", "blacklisted", "not_whitelisted", "not_pictures")
 _CATEGORIES = ("duplicates", "unidentified", "low_confidence", "multiple_faces", "unwanted_person")
 
 
@@ -20,23 +29,30 @@ def _selection(command: Any) -> Any:
         click.option("--search", metavar="TEXT", help="All whose name, reason, person or source has TEXT."),
         click.option("--all", "everything", is_flag=True, help="The whole queue."),
         click.option("--dry-run", is_flag=True, help="Only tell what would happen."),
+        click.option("--yes", is_flag=True, help="Do not ask, for scripts."),
     ):
         command = option(command)
     return command
 
 
-def _chosen(
-    photos: tuple[int, ...], category: str | None, search: str | None, *, everything: bool, dry_run: bool
-) -> dict[str, Any]:
-    if bool(photos) == bool(category or search or everything):
+def _decide(
+    sidecar: Sidecar,
+    action: str,
+    photos: tuple[int, ...],
+    filters: dict[str, Any],
+    more: dict[str, Any] | None = None,
+    *,
+    dry_run: bool,
+    yes: bool,
+) -> int:
+    """Photos that are named are decided at once; what a filter finds is shown first."""
+    if bool(photos) == any(filters.values()):
         raise click.UsageError("give the numbers of photos, or --category, --search or --all")
-    return {
-        "ids": list(photos),
-        "category": category,
-        "search": search,
-        "everything": everything,
-        "dry_run": dry_run,
-    }
+    route, asked = f"/review/bulk/{action}", {"ids": list(photos), **filters, **(more or {})}
+    if photos and not dry_run:
+        return tell_decided(sidecar.ask("POST", route, asked))
+    question = f"{action.capitalize()} {{}} photos?"
+    return preview_and_do(sidecar, route, asked, question, dry_run=dry_run, yes=yes)
 
 
 @click.group("review")
@@ -91,14 +107,24 @@ def list_queue(
     console = Console()
     table = Table("photo", "category", "file", "reason", "suggested")
     for row in rows:
-        suggested = row.get("suggested_person") or ""
-        add_row(
-            table, row["id"], row["category"], with_companions(row["filename"], row), row["text"], suggested
-        )
+        file = with_companions(row["filename"], row)
+        add_row(table, row["id"], row["category"], file, row["text"], _suggested(row))
     if rows:
         console.print(table)
     counts = ", ".join(f"{number} {name}" for name, number in page["counts"].items() if number)
     console.print(f"{len(rows)} of {page['total']} shown" + (f"; waiting: {counts}" if counts else ""))
+
+
+def _suggested(row: dict[str, Any]) -> str:
+    """Who it may be, and how sure that is."""
+    found = row.get("suggestion")
+    if not found:
+        return ""
+    return f"{found['person']}, {_how_sure(found)}" + ("" if found["accepted"] else ", not sure enough")
+
+
+def _how_sure(found: dict[str, Any]) -> str:
+    return f"similarity {found['similarity']:.2f}" if found["measured"] else "unmeasured"
 
 
 @command.command("show")
@@ -128,7 +154,7 @@ def show(
         sure = f", confidence {face['confidence']:.2f}" if face.get("confidence") is not None else ""
         click.echo(f"  face {face['number']}: {person.get('name') or 'nobody knows'}{sure}")
     for number, suggestion in enumerate(found["suggestions"], 1):
-        click.echo(f"  {number}. {suggestion['person']['name']}")
+        click.echo(f"  {number}. {suggestion['person']['name']} ({_how_sure(suggestion)})")
     copy = found.get("other_copy")
     if copy:
         click.echo(f"  other copy: {copy.get('path') or copy.get('asset_id')} ({copy['place']})")
@@ -140,6 +166,12 @@ def show(
 @click.option("--person", "people", multiple=True, metavar="NAME", help="Whose photo it is; may be repeated.")
 @click.option("--new", is_flag=True, help="Make a person in Immich where nobody has the name.")
 @click.option("--face", metavar="ID", help="Which face it is, where that is not obvious.")
+@click.option(
+    "--include",
+    multiple=True,
+    type=click.Choice(_KINDS),
+    help="Also approve this kind; may be repeated.",
+)
 def approve(
     *,
     config_path: str | None,
@@ -151,16 +183,22 @@ def approve(
     search: str | None,
     everything: bool,
     dry_run: bool,
+    yes: bool,
     people: tuple[str, ...],
     new: bool,
     face: str | None,
+    include: tuple[str, ...],
 ) -> None:
-    """File PHOTOS under --person, or each under its suggested person, and teach Immich."""
-    chosen = _chosen(photos, category, search, everything=everything, dry_run=dry_run)
+    """File PHOTOS under --person, or each under its suggested person, and teach Immich.
+
+    A suggestion counts when its similarity was measured. Strangers, groups, unwanted people and files that
+    are no pictures are left out unless you --include them, or name both the photos and the person.
+    """
+    filters = {"category": category, "search": search, "everything": everything}
     wanted = {"people": [{"name": name, "create": new} for name in people], "face": face}
+    more = {"approve": wanted, "include": list(include)}
     sidecar = sidecar_of(config_path, root, url, token)
-    answer = sidecar.ask("POST", "/review/bulk/approve", chosen | {"approve": wanted})
-    sys.exit(tell_decided(answer))
+    sys.exit(_decide(sidecar, "approve", photos, filters, more, dry_run=dry_run, yes=yes))
 
 
 @command.command("reject")
@@ -177,11 +215,12 @@ def reject(
     search: str | None,
     everything: bool,
     dry_run: bool,
+    yes: bool,
 ) -> None:
     """Move PHOTOS to the trash, where they stay for the retention time."""
-    chosen = _chosen(photos, category, search, everything=everything, dry_run=dry_run)
+    filters = {"category": category, "search": search, "everything": everything}
     sidecar = sidecar_of(config_path, root, url, token)
-    sys.exit(tell_decided(sidecar.ask("POST", "/review/bulk/reject", chosen)))
+    sys.exit(_decide(sidecar, "reject", photos, filters, dry_run=dry_run, yes=yes))
 
 
 @command.command("skip")
@@ -198,11 +237,12 @@ def skip(
     search: str | None,
     everything: bool,
     dry_run: bool,
+    yes: bool,
 ) -> None:
     """Leave PHOTOS for later: they are listed after all others."""
-    chosen = _chosen(photos, category, search, everything=everything, dry_run=dry_run)
+    filters = {"category": category, "search": search, "everything": everything}
     sidecar = sidecar_of(config_path, root, url, token)
-    sys.exit(tell_decided(sidecar.ask("POST", "/review/bulk/skip", chosen)))
+    sys.exit(_decide(sidecar, "skip", photos, filters, dry_run=dry_run, yes=yes))
 
 
 @command.command("deny")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -123,7 +124,7 @@ def with_companions(text: str, one: dict[str, Any]) -> str:
 
 
 def tell_decided(answer: dict[str, Any]) -> int:
-    """Print what became of each photo; 1 when something failed."""
+    """Print what became, or in a dry run would become, of each photo; 1 when something failed."""
     from rich.console import Console
     from rich.table import Table
 
@@ -133,9 +134,53 @@ def tell_decided(answer: dict[str, Any]) -> int:
         where = with_companions(one.get("problem") or one.get("destination") or "", one)
         event = one.get("event")
         add_row(table, one["id"], one["action"], where, event or "")
-    if answer["decided"]:
+    for one in answer.get("changed", ()):
+        add_row(table, one["id"], "left alone", one["reason"], "")
+    if table.rows:
         console.print(table)
-    group = answer.get("event")
-    tell = f"; `smartsort undo --event {group}` takes all of it back" if group else ""
-    console.print(f"{answer['done']} done, {answer['failed']} failed{tell}", soft_wrap=True)
+    for line in _totals(answer):
+        console.print(line, soft_wrap=True)
     return 1 if answer["failed"] else 0
+
+
+def _totals(answer: dict[str, Any]) -> Iterator[str]:
+    done, failed, group = answer["done"], answer["failed"], answer.get("event")
+    if answer.get("preview"):
+        yield f"would be done: {done}, not possible: {failed}; nothing is changed yet"
+    else:
+        tell = f"; `smartsort undo --event {group}` takes all of it back" if group else ""
+        yield f"{done} done, {failed} failed{tell}"
+    if answer.get("excluded"):
+        kinds = ", ".join(f"{number} {kind}" for kind, number in answer["counts"].items())
+        yield f"{answer['excluded']} left out ({kinds}); add them with --include"
+    if answer.get("changed"):
+        yield f"{len(answer['changed'])} left alone: changed or new since the preview"
+
+
+def preview_and_do(
+    sidecar: Sidecar, route: str, asked: dict[str, Any], question: str, *, dry_run: bool, yes: bool
+) -> int:
+    """Show what an action would do, ask on a terminal, and do exactly what was shown.
+
+    Returns the exit status. Raises click.UsageError when there is no terminal to ask on.
+    """
+    plan = sidecar.ask("POST", route, asked | {"dry_run": True})
+    status = 0 if yes else tell_decided(plan)
+    if dry_run or not (plan["done"] or yes):
+        return tell_decided(plan) if yes else status
+    confirm(question.format(plan["done"]), yes=yes)
+    return tell_decided(sidecar.ask("POST", route, {"preview": plan["preview"]}))
+
+
+def on_a_terminal() -> bool:
+    """True when somebody can answer a question."""
+    return sys.stdin.isatty()
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask on a terminal. Raises click.Abort for no, click.UsageError where nobody can answer."""
+    if yes:
+        return
+    if not on_a_terminal():
+        raise click.UsageError("There is no terminal to ask on. Add --yes to do it, --dry-run to look only.")
+    click.confirm(question, abort=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from smartsort.cli.sidecar import add_row, sidecar_of, sidecar_options, tell_decided
+from smartsort.cli.sidecar import add_row, preview_and_do, sidecar_of, sidecar_options, tell_decided
 
 _AGO = re.compile(r"(\d+)\s*([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -22,8 +22,10 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 @click.option(
     "--since",
     metavar="WHEN",
-    help="All that was done since: 2h, 30m, 1d, or a time (2024-05-01T18:00). Automatic filings too.",
+    help="All that people did since: 2h, 30m, 1d, or a time (2024-05-01T18:00).",
 )
+@click.option("--automatic", is_flag=True, help="With --since: automatic filings, too.")
+@click.option("--yes", is_flag=True, help="Do not ask, for scripts.")
 @click.option("--dry-run", is_flag=True, help="Only tell what would happen.")
 @click.option("--list", "listing", is_flag=True, help="Only list the last events.")
 def command(
@@ -35,13 +37,16 @@ def command(
     photo: str | None,
     event: int | None,
     since: str | None,
+    automatic: bool,
+    yes: bool,
     dry_run: bool,
     listing: bool,
 ) -> None:
     """Undo the last decision about PHOTO (its number), your `last` action, an --event, or all --since.
 
     Filing, approving, rejecting and bulk actions, files and Immich alike. An undo is an event itself and
-    can be undone. What the retention time has removed for good cannot be had back.
+    can be undone. With --since you see first what would be undone. Photos that the retention time has
+    removed cannot be restored.
     """
     sidecar = sidecar_of(config_path, root, url, token)
     if listing:
@@ -50,9 +55,12 @@ def command(
     if sum(given is not None for given in (photo, event, since)) != 1:
         raise click.UsageError("Give a photo's number, `last`, --event or --since. --list shows the events.")
     if since is not None:
-        body: dict[str, Any] = {"since": moment(since, datetime.now().astimezone()).isoformat()}
-    elif event is not None:
-        body = {"event": event}
+        at = moment(since, datetime.now().astimezone()).isoformat()
+        asked = {"since": at, "automatic": automatic}
+        question = "Undo {} actions?"
+        sys.exit(preview_and_do(sidecar, "/undo", asked, question, dry_run=dry_run, yes=yes))
+    if event is not None:
+        body: dict[str, Any] = {"event": event}
     elif photo == "last":
         body = {"last": True}
     elif photo is not None and photo.isascii() and photo.isdigit():

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from smartsort.cli.sidecar import add_row, sidecar_of, sidecar_options, tell_decided
+from smartsort.cli.sidecar import add_row, confirm, sidecar_of, sidecar_options, tell_decided
 
 _SHARE = click.FloatRange(0, 1)
 
@@ -34,6 +34,7 @@ def _settings(command: Any) -> Any:
 @_settings
 @click.option("--days", type=click.IntRange(1, 3660), default=90, show_default=True, help="How far back.")
 @click.option("--apply", "applied", is_flag=True, help="Change the settings and move the photos.")
+@click.option("--yes", is_flag=True, help="Do not ask before --apply, for scripts.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @sidecar_options
 def command(
@@ -44,6 +45,7 @@ def command(
     token: str | None,
     days: int,
     applied: bool,
+    yes: bool,
     as_json: bool,
     **settings: Any,
 ) -> None:
@@ -52,25 +54,27 @@ def command(
     They are judged anew from what was seen then; without a setting by those in force. Photos a human has
     decided about stay where they are.
 
-    --apply changes the settings for good and moves the photos, as one event that `smartsort undo` takes back.
+    --apply changes the settings for good and moves exactly the photos that were shown, as one event that
+    `smartsort undo` takes back.
     """
     body = _body(settings)
     sidecar = sidecar_of(config_path, root, url, token)
-    if applied:
-        done = sidecar.ask("POST", "/what-if/apply", body, days=days)
-        if as_json:
-            click.echo(json.dumps(done, ensure_ascii=False, indent=2))
-            sys.exit(1 if done["failed"] else 0)
-        status = tell_decided(done)
-        if not done["decided"]:
-            click.echo("no photo moves; the settings are changed")
-            click.echo(f"`smartsort undo --event {done['event']}` takes it back")
-        sys.exit(status)
     report = sidecar.ask("POST", "/what-if", body, days=days)
-    if as_json:
-        click.echo(json.dumps(report, ensure_ascii=False, indent=2))
+    if not applied or not as_json:
+        click.echo(json.dumps(report, ensure_ascii=False, indent=2)) if as_json else _show(report)
+    if not applied:
         return
-    _show(report)
+    if report.get("preview") is None:
+        raise click.UsageError("Changing settings needs a token with the scope admin.")
+    confirm(f"Change the settings and move {sum(report['moves'].values())} photos?", yes=yes)
+    done = sidecar.ask("POST", "/what-if/apply", {"preview": report["preview"]})
+    if as_json:
+        click.echo(json.dumps(done, ensure_ascii=False, indent=2))
+        sys.exit(1 if done["failed"] else 0)
+    status = tell_decided(done)
+    if not done["decided"]:
+        click.echo("no photo moves; the settings are changed")
+    sys.exit(status)
 
 
 def _body(settings: dict[str, Any]) -> dict[str, Any]:

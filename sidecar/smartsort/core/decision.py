@@ -21,9 +21,9 @@ from smartsort.core.model import (
     Person,
     Quality,
     Reason,
-    Suggestion,
 )
 from smartsort.core.policy import MultipleFaces, OnDuplicate, Policy, WhenUnknown
+from smartsort.core.suggestion import accepted, likeliest
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,16 +344,9 @@ def _verified(case: Case, people: tuple[Person, ...]) -> Reason:
 
 
 def _suggested(case: Case) -> Person | None:
-    """The likeliest person: the assigned one of the largest face, else the closest suggestion."""
-    denied = case.evidence.denied
-    for face in sorted(case.evidence.faces, key=lambda f: -f.share):
-        if face.person is not None and face.person.name and face.person.id not in denied:
-            return face.person
-        closest: tuple[Suggestion, ...] = case.evidence.suggestions.get(face.id, ())
-        for suggestion in closest:
-            if suggestion.person.id not in denied:
-                return suggestion.person
-    return None
+    """The likeliest person, when that is sure enough to be acted on."""
+    found = likeliest(case.evidence)
+    return found.person if found is not None and accepted(found, case.policy) else None
 
 
 def _distinct(faces: tuple[Face, ...]) -> tuple[Person, ...]:

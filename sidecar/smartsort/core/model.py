@@ -228,6 +228,7 @@ class Reason:
 class Decision:
     """What becomes of a photo.
 
+    `suggested` is set when a measurement backs it (`smartsort.core.suggestion`).
     `people` are those it is filed under (one, or several with `multiple_faces = each_person`), empty
     unless `outcome` is SORTED. `category` and `prefix` are set unless it is SORTED. `reasons` holds
     every rule that had something to say, the deciding one first.

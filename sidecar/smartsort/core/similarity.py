@@ -23,9 +23,11 @@ a mistake; all of them would punish a person who has been photographed at many a
 KNOWS_ITSELF = 5
 """Faces from which on a gallery's own agreement counts in full."""
 
-LEAST_AGREEMENT = 0.5
-"""Less alike than this Immich itself would not take two faces for one person (its `maxDistance` is 0.5): a
-gallery that agrees less is of several people, and must not make a threshold easier to reach."""
+SAME_PERSON = 0.5
+"""Less alike than this Immich itself would not take two faces for one person: its `maxDistance` is 0.5."""
+
+LEAST_AGREEMENT = SAME_PERSON
+"""A gallery that agrees less is of several people, and must not make a threshold easier to reach."""
 
 SAME_PLACE = 0.5
 """Two boxes that share more than this part of their common area show the same face."""

@@ -72,6 +72,11 @@ class Move:
         return f"{self.before.told(self.after)} -> {self.after.told(self.before)}"
 
     @property
+    def moves(self) -> bool:
+        """Duplicates stay where they are: whether they are put away is asked when they arrive."""
+        return SKIPPED not in (self.after.kind, self.before.kind)
+
+    @property
     def unmeasured(self) -> bool:
         """It would be filed, and nobody has measured yet how sure that is."""
         faces = {f.id for f in self.evidence.faces if f.person is not None} - self.evidence.confirmed

@@ -6,6 +6,8 @@ Events of actions carry the arrangement before and after; an undo makes one out 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -70,6 +72,16 @@ class Arrangement:
         return all(
             self.values[c] == other.values[c] for c in ("state", "category", "person_name")
         ) and Counter(_place(n) for n in self.names) == Counter(_place(n) for n in other.names)
+
+
+def version(value: Arrangement) -> str:
+    """Changes whenever the photo's files, decision, suggestion or state do.
+
+    What Immich was told does not count: messages are delivered later, and change nothing here.
+    """
+    plain = {key: part for key, part in to_json(value).items() if key != "told"}
+    text = json.dumps(plain, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _place(name: Name) -> tuple[Area, str, Member]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from smartsort.core.model import Category, CopyPlace, Evidence, OtherCopy, Person, Reason
+from smartsort.core.model import Category, CopyPlace, Evidence, OtherCopy, Reason
 from smartsort.files.shown import from_ledger
 from smartsort.ledger import events, photos, teachings
 from smartsort.ledger.copies import copies_of
@@ -29,7 +29,8 @@ class QueueRow:
 
     `path` absolute, as shown to people; `mtime_ns` of the file.
 
-    `reasons` are those of the newest decision, the deciding one first; none for rows from before smartsort.
+    `reasons` and `evidence` are those of the newest decision, the deciding reason first; none for rows from
+    before smartsort.
     """
 
     id: int
@@ -42,8 +43,9 @@ class QueueRow:
     reason: str
     reasons: tuple[Reason, ...]
     faces_detected: int
-    suggested_person: str | None
-    suggested_person_id: str | None
+    evidence: Evidence
+    denied: frozenset[str]
+    """Ids of people a human said it does not show."""
     source: str
     created_at: str
     deferred_at: str | None
@@ -67,13 +69,11 @@ class QueueEntry:
     row: QueueRow
     photo: Photo
     names: tuple[Name, ...]
-    evidence: Evidence
     policy_version: str
     decided_at: str | None
     other: OtherCopy | None
     """The copy a duplicate duplicates, where it is now."""
     other_photo: Photo | None
-    denied: frozenset[str]
     history: tuple[Event, ...]
     """Oldest first."""
 
@@ -83,7 +83,7 @@ class QueueEntry:
 _PENDING = "r.action = 'pending'"
 _COLUMNS = (
     "r.id, r.photo_id, r.category, p.original_name, r.file_path, p.size, p.mtime_ns, r.reason,"
-    " r.faces_detected, r.suggested_person, p.source, r.created_at, r.deferred_at, p.asset_id"
+    " r.faces_detected, p.source, r.created_at, r.deferred_at, p.asset_id"
 )
 
 
@@ -217,16 +217,12 @@ def matching(
     return [int(photo_id) for (photo_id,) in rows]
 
 
-_NEWEST = "ORDER BY action = 'pending', id"
-"""The last of a photo's rows: the one that waits, where one does."""
-
-
 def conditions(db: Database, photo_ids: Sequence[int]) -> dict[int, str]:
     """`pending`, `approved` or `rejected` by photo id; photos that were never in review are missing."""
     found: dict[int, str] = {}
     for marks, chunk in _chunks(photo_ids):
         rows = db.conn.execute(
-            f"SELECT photo_id, action FROM review_queue WHERE photo_id IN ({marks}) {_NEWEST}",  # noqa: S608
+            f"SELECT photo_id, action FROM review_queue WHERE photo_id IN ({marks}) ORDER BY id",  # noqa: S608
             chunk,
         )
         found |= {int(photo_id): str(action) for photo_id, action in rows}
@@ -237,7 +233,7 @@ def row(db: Database, photo_id: int) -> QueueRow | None:
     """The newest row of a photo, pending or closed; None when there is none."""
     found = db.conn.execute(
         f"SELECT {_COLUMNS} FROM review_queue AS r JOIN photos AS p ON p.id = r.photo_id WHERE r.id ="  # noqa: S608
-        " (SELECT id FROM review_queue WHERE photo_id = ? ORDER BY action = 'pending' DESC, id DESC LIMIT 1)",
+        " (SELECT id FROM review_queue WHERE photo_id = ? ORDER BY id DESC LIMIT 1)",
         (photo_id,),
     ).fetchall()
     return next(_rows(db, found), None)
@@ -250,18 +246,15 @@ def item(db: Database, photo_id: int) -> QueueEntry | None:
     if found is None or photo is None:
         return None
     decision = photos.last_decision(db, photo.id)
-    evidence: Evidence = decision[4] if decision else Evidence()
-    other, other_photo = _other_copy(db, photo, evidence)
+    other, other_photo = _other_copy(db, photo, found.evidence)
     return QueueEntry(
         row=found,
         photo=photo,
         names=tuple(photos.names_of(db, [photo.id])[photo.id]),
-        evidence=evidence,
         policy_version=decision[2] if decision else "",
         decided_at=decision[5] if decision else None,
         other=other,
         other_photo=other_photo,
-        denied=teachings.denied_people(db, [photo.id]).get(photo.id, frozenset()),
         history=tuple(events.of_photo(db, photo.id)),
     )
 
@@ -289,10 +282,10 @@ def _other_copy(db: Database, photo: Photo, evidence: Evidence) -> tuple[OtherCo
 def _rows(db: Database, found: Iterable[Sequence[Any]]) -> Iterator[QueueRow]:
     found = list(found)
     ids = [r[1] for r in found]
-    decisions = _decisions(db, ids)
+    decisions, denied = _decisions(db, ids), teachings.denied_people(db, ids)
     names = photos.names_of(db, ids)
     for r in found:
-        reasons, evidence = decisions.get(r[1], ((), None))
+        reasons, evidence = decisions.get(r[1], ((), Evidence()))
         yield QueueRow(
             id=r[0],
             photo_id=r[1],
@@ -304,18 +297,18 @@ def _rows(db: Database, found: Iterable[Sequence[Any]]) -> Iterator[QueueRow]:
             reason=r[7] or "",
             reasons=reasons,
             faces_detected=r[8] or 0,
-            suggested_person=r[9],
-            suggested_person_id=suggested_id(r[9], evidence),
-            source=r[10],
-            created_at=r[11] or "",
-            deferred_at=r[12],
-            asset_id=r[13],
+            evidence=evidence,
+            denied=denied.get(r[1], frozenset()),
+            source=r[9],
+            created_at=r[10] or "",
+            deferred_at=r[11],
+            asset_id=r[12],
             companions=tuple(companions_of(from_ledger(r[3]), names[r[1]])),
         )
 
 
-def _decisions(db: Database, ids: Sequence[int]) -> dict[int, tuple[tuple[Reason, ...], Evidence | None]]:
-    found: dict[int, tuple[tuple[Reason, ...], Evidence | None]] = {}
+def _decisions(db: Database, ids: Sequence[int]) -> dict[int, tuple[tuple[Reason, ...], Evidence]]:
+    found: dict[int, tuple[tuple[Reason, ...], Evidence]] = {}
     for marks, chunk in _chunks(ids):
         rows = db.conn.execute(
             "SELECT photo_id, reasons, evidence FROM decisions WHERE id IN"  # noqa: S608
@@ -325,16 +318,6 @@ def _decisions(db: Database, ids: Sequence[int]) -> dict[int, tuple[tuple[Reason
         for photo_id, reasons, evidence in rows:
             found[photo_id] = reasons_from_json(reasons), evidence_from_json(evidence)
     return found
-
-
-def suggested_id(name: str | None, evidence: Evidence | None) -> str | None:
-    """The id of the suggested person, where the evidence leaves no doubt."""
-    if not name or evidence is None:
-        return None
-    people: list[Person] = [f.person for f in evidence.faces if f.person is not None]
-    people += [s.person for found in evidence.suggestions.values() for s in found]
-    ids = {person.id for person in people if person.name == name}
-    return ids.pop() if len(ids) == 1 else None
 
 
 def _chunks(ids: Sequence[int]) -> Iterator[tuple[str, list[int]]]:

@@ -32,12 +32,32 @@ class Refile(Approve):
     )
 
 
-_NOTHING_ELSE = {"category": {"type": "null"}, "search": {"enum": ["", None]}, "everything": {"const": False}}
+_NO_FILTER = {"category": {"type": "null"}, "search": {"enum": ["", None]}, "everything": {"const": False}}
+_NO_PREVIEW = {"preview": {"type": "null"}}
+_NO_APPROVAL = {
+    "include": {"maxItems": 0},
+    "approve": {
+        "properties": {"person": {"type": "null"}, "people": {"maxItems": 0}, "face": {"type": "null"}}
+    },
+}
 
 _SELECTIONS: list[Any] = [
-    {"required": ["ids"], "properties": {"ids": {"minItems": 1}, **_NOTHING_ELSE}},
+    {"required": ["ids"], "properties": {"ids": {"minItems": 1}, **_NO_FILTER, **_NO_PREVIEW}},
+    {
+        "required": ["preview"],
+        "properties": {
+            "preview": {"type": "string"},
+            "ids": {"maxItems": 0},
+            "dry_run": {"const": False},
+            **_NO_FILTER,
+            **_NO_APPROVAL,
+        },
+    },
     *(
-        {"required": [key], "properties": {"ids": {"maxItems": 0}, key: said}}
+        {
+            "required": [key, "dry_run"],
+            "properties": {"ids": {"maxItems": 0}, "dry_run": {"const": True}, key: said, **_NO_PREVIEW},
+        }
         for key, said in (
             ("category", {"type": "string"}),
             ("search", {"type": "string", "minLength": 1}),
@@ -48,7 +68,11 @@ _SELECTIONS: list[Any] = [
 
 
 class Selection(Ask):
-    """Photos by id, or all that a filter matches. `dry_run` only tells what would happen."""
+    """Photos by id, or all that a filter matches, or what a `preview` showed.
+
+    `dry_run` only tells what would happen; its answer has a `preview` token. A filter needs a dry run first.
+    The action is then asked for with the token alone, and touches exactly what was shown.
+    """
 
     model_config = asking(any_of=_SELECTIONS)
 
@@ -58,12 +82,22 @@ class Selection(Ask):
     everything: StrictBool = False
     """Needed to act on the whole queue without any other filter."""
     dry_run: StrictBool = False
+    preview: str | None = Field(default=None, min_length=1, max_length=100)
+    """The token of a dry run; nothing else is given with it."""
+
+
+KindName = Literal["strangers", "groups", "blacklisted", "not_whitelisted", "not_pictures"]
 
 
 class BulkApprove(Selection):
-    """A `face` belongs to one photo, so it goes with one id alone."""
+    """A `face` belongs to one photo, so it goes with one id alone.
+
+    Photos of strangers and groups, of blacklisted people and people who are not on the whitelist, and files
+    that are no pictures are left out, unless `include` names them, or both photos and people are named.
+    """
 
     approve: Approve = Approve()
+    include: list[KindName] = Field(default=[], max_length=5)
 
 
 class Decided(Shape):
@@ -83,7 +117,7 @@ class Decided(Shape):
     id: int
     action: Literal[
         "approved", "refiled", "rejected", "skipped", "confirmed", "denied", "rejudged", "undone", "failed",
-        "would_approve", "would_refile", "would_reject", "would_skip", "would_undo",
+        "would_approve", "would_refile", "would_reject", "would_skip", "would_undo", "excluded",
     ]  # fmt: skip
     destination: str | None = None
     path: str | None = None
@@ -94,6 +128,13 @@ class Decided(Shape):
     """Files that go the same way: the raw photo, the clip of a Live Photo, side files."""
 
 
+class LeftAlone(Shape):
+    """A photo that was not touched, because it is not as the preview showed it or came after it."""
+
+    id: int
+    reason: str
+
+
 class BulkDecided(Shape):
     """What a bulk action did (or, in a dry run, would do); `event` undoes all of it."""
 
@@ -101,3 +142,11 @@ class BulkDecided(Shape):
     done: int
     failed: int
     event: int | None = None
+    excluded: int = 0
+    """Photos left out of an approval because their kind was not included."""
+    counts: dict[str, int] = {}
+    """Of an approval: all photos by what would leave them out (`strangers`, `groups` and so on)."""
+    changed: list[LeftAlone] = []
+    """With a preview: what was left alone, and why."""
+    preview: str | None = None
+    """Of a dry run: the token that does exactly this. It holds for an hour, for this caller, once."""

@@ -37,10 +37,10 @@ _GIVEN: dict[str, Any] = {
     "photo": {"type": "integer"},
     "event": {"type": "integer"},
     "last": {"const": True},
-    "since": {"type": "string"},
 }
 
 _NOT_GIVEN: dict[str, Any] = {
+    "preview": {"type": "null"},
     "photo": {"type": "null"},
     "event": {"type": "null"},
     "last": {"const": False},
@@ -48,15 +48,32 @@ _NOT_GIVEN: dict[str, Any] = {
 }
 
 
+_UNDOS: list[Any] = [
+    *({"required": [key], "properties": {**_NOT_GIVEN, key: said}} for key, said in _GIVEN.items()),
+    {
+        "required": ["since", "dry_run"],
+        "properties": {**_NOT_GIVEN, "since": {"type": "string"}, "dry_run": {"const": True}},
+    },
+    {
+        "required": ["preview"],
+        "properties": {
+            **_NOT_GIVEN,
+            "preview": {"type": "string"},
+            "automatic": {"const": False},
+            "dry_run": {"const": False},
+        },
+    },
+]
+
+
 class Undo(Ask):
     """Undo the newest decision about a photo, one event, the last action (`last`), or all since a time.
 
-    `dry_run` only tells what would happen.
+    `dry_run` only tells what would happen; its answer has a `preview` token. `since` needs a dry run first,
+    and is then asked for with the token alone.
     """
 
-    model_config = asking(
-        any_of=[{"required": [key], "properties": {**_NOT_GIVEN, key: _GIVEN[key]}} for key in _GIVEN]
-    )
+    model_config = asking(any_of=_UNDOS)
 
     photo: RowId | None = None
     """Its id, as in the review queue; of a bulk action only this photo's part is undone."""
@@ -64,4 +81,8 @@ class Undo(Ask):
     last: StrictBool = False
     since: str | None = Field(default=None, max_length=40, json_schema_extra={"format": "date-time"})
     """ISO 8601; without a zone it is the server's."""
+    automatic: StrictBool = False
+    """With `since`: automatic filings, too."""
     dry_run: StrictBool = False
+    preview: str | None = Field(default=None, min_length=1, max_length=100)
+    """The token of a dry run; nothing else is given with it."""

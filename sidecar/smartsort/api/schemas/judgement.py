@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from smartsort.api.schemas.control import ConfigPatch
 from smartsort.api.schemas.people import FaceView, NamedPerson, PersonChoice
@@ -127,6 +127,18 @@ class WhatIfReport(Shape):
     photos: list[PhotoMove]
     not_listed: int = 0
     """Moves beyond those in `photos`."""
+    preview: str | None = None
+    """The token that makes these settings count and moves exactly these photos: see `apply`."""
+
+
+class Redeem(Ask):
+    """The `preview` of a report."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"preview": "vX3kT0yGm6Zk2mE0xqPz1w"}]}
+    )
+
+    preview: str = Field(min_length=1, max_length=100)
 
 
 class RuleView(Shape):

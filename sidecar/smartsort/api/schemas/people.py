@@ -23,8 +23,13 @@ class PersonView(Shape):
 
 
 class SuggestionView(Shape):
+    """Whom a face may be. Where `measured` is false it is Immich's order of people: a guess."""
+
     person: PersonView
     similarity: float | None = None
+    measured: bool = False
+    accepted: bool = False
+    """Sure enough to be acted on without naming the person."""
 
 
 class FaceView(Shape):

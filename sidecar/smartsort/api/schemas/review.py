@@ -36,6 +36,19 @@ class CopyView(Shape):
     """Path of its picture below this API."""
 
 
+class Suggested(Shape):
+    """Whom a photo probably shows. `accepted`: sure enough to approve it without naming the person.
+
+    Where `measured` is false, it is Immich's order of people, which tells no distance: a guess.
+    """
+
+    person: str
+    person_id: str
+    similarity: float | None = None
+    measured: bool = False
+    accepted: bool = False
+
+
 class QueueItem(Shape):
     """A photo that waits, as a row of the queue. `id` is the photo's, as everywhere."""
 
@@ -49,6 +62,13 @@ class QueueItem(Shape):
         reason="low_confidence: 0.51",
         text="Perhaps John Doe: confidence 0.51 is below 0.60.",
         faces_detected=1,
+        suggestion={
+            "person": "John Doe",
+            "person_id": "1846d424-c17c-4279-a3c6-612f48268673",
+            "similarity": 0.51,
+            "measured": True,
+            "accepted": True,
+        },
         suggested_person="John Doe",
         suggested_person_id="1846d424-c17c-4279-a3c6-612f48268673",
         source="instagram",
@@ -67,7 +87,9 @@ class QueueItem(Shape):
     text: str
     """The deciding reason as a sentence."""
     faces_detected: int = 0
+    suggestion: Suggested | None = None
     suggested_person: str | None = None
+    """The suggestion, when it is accepted: whom approving without a person files it under."""
     suggested_person_id: str | None = None
     source: str
     created_at: str

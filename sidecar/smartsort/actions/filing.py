@@ -1,0 +1,102 @@
+"""Filing as a plan for each of many photos: whom it is taken for, and whether it was asked for at all."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from smartsort.actions.decide import file_under
+from smartsort.actions.plan import Plan
+from smartsort.actions.values import Acted, ActionRefused, Choice, Kind
+from smartsort.actions.whom import Whom, resolve
+from smartsort.core.decision import decide
+from smartsort.core.model import Evidence, Person
+from smartsort.core.policy import Policy
+from smartsort.core.suggestion import accepted, likeliest
+from smartsort.ledger.arrangement import Arrangement
+from smartsort.ledger.records import Photo
+from smartsort.pipeline.context import Context
+from smartsort.pipeline.people import People
+
+_KINDS: Mapping[str, Kind] = {
+    "unknown_face": "strangers",
+    "unnamed_person": "strangers",
+    "multiple_faces": "groups",
+    "same_person_twice": "groups",
+    "blacklisted_person": "blacklisted",
+    "not_in_whitelist": "not_whitelisted",
+    "unreadable": "not_pictures",
+}
+"""By the code of the reason for which a photo waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """An approval of photos. `whoms` None: each under its suggested person; `include` None: all kinds."""
+
+    context: Context
+    people: People
+    actor: str
+    known: Sequence[Person] | None
+    whoms: tuple[Whom, ...] | None
+    evidence: Mapping[int, Evidence]
+    face_id: str | None
+    include: Collection[Kind] | None
+
+    def plan(self, photo: Photo, before: Arrangement) -> Plan | Acted:
+        """What becomes of one photo, or why it is left as it is."""
+        left_out = sorted(self.kinds(photo.id) - set(self.include)) if self.include is not None else ()
+        if left_out:
+            why = f"photo {photo.id} is left out; include {' and '.join(left_out)} to approve it too"
+            return Acted(photo.id, "excluded", problem=why, code="excluded")
+        whoms = self.whoms if self.whoms is not None else self._suggested(photo, before)
+        if isinstance(whoms, Acted):
+            return whoms
+        context = self.context
+        return file_under(
+            photo,
+            before,
+            whoms,
+            self.actor,
+            at=context.clock.text(),
+            face_id=self.face_id,
+            albums=context.tuning.album_per_person,
+        )
+
+    def kinds(self, photo_id: int) -> frozenset[Kind]:
+        """What makes a photo one of those that are not approved unless they are asked for."""
+        policy = self.context.policy()
+        evidence = self.evidence.get(photo_id)
+        reasons = decide(evidence, policy, self.people.ambiguous).reasons if evidence is not None else ()
+        found = {_KINDS[reason.code] for reason in reasons if reason.code in _KINDS}
+        return frozenset(found | set(_targets(self.whoms or (), policy)))
+
+    def with_kinds(self, one: Acted) -> Acted:
+        """The answer with the photo's kinds, for the counts of a preview."""
+        return replace(one, kinds=self.kinds(one.photo_id))
+
+    def _suggested(self, photo: Photo, before: Arrangement) -> tuple[Whom, ...] | Acted:
+        evidence = self.evidence.get(photo.id, Evidence())
+        found = likeliest(evidence, before.denied)
+        if found is None or not accepted(found, self.context.policy()):
+            guess = "" if found is None else f"; {found.person.name} is {_how_sure(found.similarity)}"
+            why = f"photo {photo.id} has no suggested person{guess}. Name the person."
+            return Acted(photo.id, "failed", problem=why, code="no_suggestion")
+        try:
+            choice = Choice(name=found.person.name, id=found.person.id)
+            return resolve([choice], self.known, self.context)
+        except ActionRefused as problem:
+            return Acted(photo.id, "failed", problem=str(problem), code=problem.code)
+
+
+def _how_sure(similarity: float | None) -> str:
+    return "an unmeasured guess" if similarity is None else f"too unlike (similarity {similarity:.2f})"
+
+
+def _targets(whoms: Iterable[Whom], policy: Policy) -> Iterable[Kind]:
+    for whom in whoms:
+        person = Person(whom.id or "", whom.name)
+        if policy.blacklisted(person):
+            yield "blacklisted"
+        elif policy.whitelist and not policy.wanted(person):
+            yield "not_whitelisted"

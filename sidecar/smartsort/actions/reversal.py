@@ -1,0 +1,210 @@
+"""Undoing over events: which of them are meant, who may undo them, and in which order they go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlite_utils import Database
+
+from smartsort.actions import undo as undoing
+from smartsort.actions.acting import Acting, Agreed
+from smartsort.actions.plan import Plan
+from smartsort.actions.rearrange import BATCH
+from smartsort.actions.values import (
+    NOT_TO_BE_DONE,
+    SETTINGS,
+    Acted,
+    Batch,
+    NeedsAdmin,
+    NoSuchEvent,
+    NotUndoable,
+    changed,
+)
+from smartsort.ledger import events
+from smartsort.ledger.records import Event
+
+_ADMINS = "event {} belongs to a change of settings; undoing it needs a token with the scope admin"
+
+
+class Reversing(Acting):
+    """The undo of everything the other actions do."""
+
+    async def undo(
+        self,
+        event_id: int,
+        actor: str,
+        *,
+        admin: bool = True,
+        dry_run: bool = False,
+        agreed: Agreed | None = None,
+    ) -> Batch:
+        """Take back one event, or all of a bulk action; the undo of an undo does it again.
+
+        Without `admin` what only an administrator could do stays done. Raises NoSuchEvent, NotUndoable,
+        NeedsAdmin.
+        """
+        async with self._lock:
+            event = await self._context.ledger.aread(lambda db: events.get(db, event_id))
+            if event is None:
+                raise NoSuchEvent(
+                    f"there is no event {event_id}; `smartsort undo --list` shows the last ones"
+                )
+            return await self._undo(event, actor, admin=admin, dry_run=dry_run, agreed=agreed)
+
+    async def undo_photo(
+        self, photo_id: int, actor: str, *, admin: bool = True, dry_run: bool = False
+    ) -> Batch:
+        """Undo the newest decision about one photo, a human's or an automatic filing.
+
+        Raises NotUndoable, NeedsAdmin.
+        """
+        async with self._lock:
+            event = await self._context.ledger.aread(lambda db: undoing.last_of_photo(db, photo_id))
+            if event is None:
+                raise NotUndoable(f"photo {photo_id} has no decision that could be undone")
+            return await self._undo(event, actor, admin=admin, dry_run=dry_run)
+
+    async def undo_last(
+        self, actor_of: str | None = None, *, actor: str, admin: bool = True, dry_run: bool = False
+    ) -> Batch:
+        """Take back the newest action of `actor_of`, or of any human, that still counts.
+
+        Automatic filings are taken back by their own event or by `undo_since`. Raises NotUndoable,
+        NeedsAdmin.
+        """
+        async with self._lock:
+            event = await self._context.ledger.aread(lambda db: undoing.last_of(db, actor_of))
+            if event is None:
+                raise NotUndoable("there is no action left that could be taken back")
+            return await self._undo(event, actor, admin=admin, dry_run=dry_run)
+
+    async def undo_since(
+        self,
+        at: datetime,
+        actor: str,
+        *,
+        automatic: bool = False,
+        admin: bool = True,
+        dry_run: bool = False,
+        agreed: Agreed | None = None,
+    ) -> Batch:
+        """Take back what humans did since `at`, newest first; with `automatic` what smartsort did, too.
+
+        Every file gets the very name back that it had then. Without `admin` what only an administrator could
+        do is left alone and said so.
+        """
+        text = at.astimezone(UTC).isoformat(timespec="milliseconds")
+        async with self._lock:
+            found = await self._context.ledger.aread(lambda db: undoing.since(db, text, automatic=automatic))
+            groups = await self._context.ledger.aread(lambda db: undoing.settings_since(db, text))
+            if agreed is not None:
+                groups = [group for group in groups if str(group.id) in agreed.get(SETTINGS, "").split()]
+            refused: list[Acted] = []
+            if not admin:
+                needs = await self._context.ledger.aread(lambda db: undoing.admins_own(db, found))
+                refused = [
+                    Acted(event.photo_id or 0, "failed", problem=_ADMINS.format(event.id), code="forbidden")
+                    for event in found
+                    if event.id in needs
+                ]
+                found, groups = [event for event in found if event.id not in needs], []
+            batch = await self._undo_all(found, actor, groups, dry_run=dry_run, agreed=agreed)
+        settings = tuple(group.id for group in groups)
+        return replace(batch, acted=(*batch.acted, *refused), settings=settings)
+
+    async def _undo(
+        self, event: Event, actor: str, *, admin: bool, dry_run: bool, agreed: Agreed | None = None
+    ) -> Batch:
+        ledger = self._context.ledger
+        if not admin and await ledger.aread(lambda db: bool(undoing.admins_own(db, [event]))):
+            raise NeedsAdmin(_ADMINS.format(event.id))
+        if not undoing.undoable(event):
+            raise NotUndoable(f"event {event.id} ({event.kind}) is nothing that can be taken back")
+        taken_back = await ledger.aread(lambda db: events.undone(db, event.id))
+        if taken_back is not None:
+            raise NotUndoable(
+                f"event {event.id} is taken back already, by event {taken_back}; undo that one to redo it"
+            )
+        if event.photo_id is not None:
+            batch = await self._undo_all([event], actor, (), dry_run=dry_run, agreed=agreed)
+            return replace(batch, undoes=event.id)
+        found = await ledger.aread(lambda db: undoing.members(db, event))
+        open_ones = await ledger.aread(lambda db: undoing.standing(db, found))
+        if not admin and await ledger.aread(lambda db: bool(undoing.admins_own(db, open_ones))):
+            raise NeedsAdmin(_ADMINS.format(event.id))
+        if not open_ones and "settings" not in event.data:
+            raise NotUndoable(f"all {len(found)} parts of event {event.id} are taken back already")
+        batch = await self._undo_all(open_ones, actor, [event], dry_run=dry_run, agreed=agreed)
+        return replace(batch, undoes=event.id)
+
+    async def _undo_all(
+        self,
+        found: Sequence[Event],
+        actor: str,
+        groups: Sequence[Event],
+        *,
+        dry_run: bool = False,
+        agreed: Agreed | None = None,
+    ) -> Batch:
+        """In waves, newest first. `groups` are taken back with them, for the settings they changed."""
+        versions = await self._context.ledger.aread(lambda db: undoing.versions(db, found))
+        if dry_run:
+            return Batch(await self._foresee_undo(found, versions))
+        left: list[Acted] = []
+        if agreed is not None:
+            agreed = {i: version for i, version in agreed.items() if i != SETTINGS}
+            idle = {i for i, version in agreed.items() if version == NOT_TO_BE_DONE}
+            as_shown = {i for i, version in versions.items() if agreed.get(i) == version}
+            left = [
+                changed(i, f"photo {i} is not as it was in the preview")
+                for i in dict.fromkeys((*versions, *agreed))
+                if i not in as_shown and i not in idle
+            ]
+            found = [event for event in found if event.photo_id in as_shown]
+        group = None
+        if len(found) > 1 or groups:
+            what: dict[str, Any] = {"what": "undone", "photos": len({e.photo_id for e in found})}
+            settings = undoing.settings_before(groups)
+            if settings is not None:
+                # Undoing the undo puts them back again. First, so that nothing is judged by them meanwhile.
+                what["settings"] = {"before": settings["after"], "after": settings["before"]}
+                await self._restore_settings(settings, actor)
+            group = await self._group(what, actor, groups[0].id if len(groups) == 1 else None)
+        acted: list[Acted] = []
+        done = 0
+        while done < len(found):
+            rest = found[done : done + BATCH]
+            wave = await self._context.ledger.aread(lambda db, rest=rest: undoing.wave(db, rest))  # type: ignore[misc]
+            acted += [one for one in wave if isinstance(one, Acted)]
+            acted += await self._rearrange.run([one for one in wave if isinstance(one, Plan)], actor, group)
+            done += len(wave)
+        return Batch((*acted, *left), group)
+
+    async def _foresee_undo(self, found: Sequence[Event], versions: Mapping[int, str]) -> tuple[Acted, ...]:
+        """What would happen; of several events of one photo only the newest can be foreseen in full."""
+
+        def foresee(db: Database) -> tuple[Acted, ...]:
+            seen: set[int] = set()
+            out: list[Acted] = []
+            for event in found:
+                photo_id = event.photo_id or 0
+                one = Acted(photo_id, "would_undo")
+                if photo_id not in seen:
+                    plan = undoing.plan(db, event)
+                    one = plan if isinstance(plan, Acted) else self._would(plan)
+                seen.add(photo_id)
+                out.append(replace(one, version=versions.get(photo_id, "")))
+            return tuple(out)
+
+        return await self._context.ledger.aread(foresee)
+
+    async def _restore_settings(self, settings: Mapping[str, Any], actor: str) -> None:
+        """Settings as they were before, unless somebody has changed them since: theirs is the last word."""
+        if self._settings is None or not self._settings.matches(settings["after"]):
+            return
+        await asyncio.to_thread(self._settings.restore, settings["before"], actor)
+        self._context.bells.ring_all()
