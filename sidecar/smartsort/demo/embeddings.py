@@ -19,9 +19,9 @@ _TWINS_ALIKE = 0.965
 
 # How much a face is like its person, by its height as a share of the picture: a close portrait, an ordinary
 # one, and one so far away that Immich knows it only where it has a close portrait to compare with.
-_CLOSE, _CLOSE_HEIGHT = 0.95, 0.7
+_CLOSE, _CLOSE_HEIGHT = 0.97, 0.7
 _ORDINARY, _ORDINARY_HEIGHT = (0.76, 0.93), 0.18
-_FAR, _FAR_HEIGHT = 0.555, 0.09
+_FAR, _FAR_HEIGHT = 0.54, 0.09
 
 Vector = tuple[float, ...]
 

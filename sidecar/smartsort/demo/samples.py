@@ -161,18 +161,18 @@ def iter_samples(
 
 
 def make_album(folder: str | os.PathLike[str], people: Iterable[str]) -> list[str]:
-    """Write photos of each of these people alone, a close portrait first, and return their paths.
+    """Write photos of each of these people alone, close portraits first, and return their paths.
 
-    Twins have nothing but close portraits, so that smartsort knows both of them equally well.
+    Twins have nothing but close portraits, and enough of them that smartsort knows both equally well.
     """
     made = []
     for name in people:
-        other = PORTRAIT if name in TWINS else HEAD
-        for number, head in enumerate((PORTRAIT, other, other)):
+        heads = (PORTRAIT,) * 5 if name in TWINS else (PORTRAIT, PORTRAIT, HEAD)
+        for number, head in enumerate(heads):
             rng = random.Random(f"album:{name}:{number}")
             drawing = draw_people([name], _ALBUM_SIZE, rng, head)
             packet = region_xmp([Region(name, *box) for box in drawing.boxes], *_ALBUM_SIZE)
-            taken = datetime(2019 + number, rng.randint(1, 12), rng.randint(1, 28), 15, tzinfo=UTC)
+            taken = datetime(2018 + number, rng.randint(1, 12), rng.randint(1, 28), 15, tzinfo=UTC)
             path = os.path.join(folder, f"{name} {number + 1}.jpg")
             with open(path, "wb") as file:
                 file.write(jpeg.with_xmp(_with_exif(drawing.content, taken), packet))
