@@ -15,7 +15,7 @@ from smartsort.actions import undo as undoing
 from smartsort.actions.acting import Agreed
 from smartsort.actions.copies import LAST_COPY, last_copies
 from smartsort.actions.decide import put_off, throw_away
-from smartsort.actions.filing import Filing
+from smartsort.actions.filing import Filing, open_shelf
 from smartsort.actions.plan import Plan
 from smartsort.actions.rejudge import Wanted, planner
 from smartsort.actions.reversal import Reversing
@@ -76,7 +76,10 @@ class Actions(Reversing):
             evidence = await self._context.ledger.aread(lambda db: _evidence(db, ids))
             if face_id is not None:
                 _check_face(ids, evidence, face_id)
-            filing = Filing(self._context, self._people, actor, known, whoms, evidence, face_id, include)
+            shard = await open_shelf(self._context, evidence)
+            filing = Filing(
+                self._context, self._people, actor, known, whoms, evidence, face_id, include, shard
+            )
             batch = await self._act(photo_ids, filing.plan, actor, expect, dry_run=dry_run, agreed=agreed)
         return replace(batch, acted=tuple(filing.with_kinds(one) for one in batch))
 

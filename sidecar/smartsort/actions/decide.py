@@ -7,11 +7,12 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime
 
-from smartsort.actions.plan import Plan, wishes_in
+from smartsort.actions.plan import Plan, Shelf, wishes_in, wishes_on
 from smartsort.actions.undo import album_messages
 from smartsort.actions.values import Acted
 from smartsort.actions.whom import Whom
 from smartsort.core.model import State
+from smartsort.files.media import Kind
 from smartsort.ledger.arrangement import Arrangement
 from smartsort.ledger.records import Area, Member, Photo
 
@@ -25,20 +26,27 @@ def file_under(
     at: str,
     face_id: str | None,
     albums: bool,
+    shelf: Shelf | None = None,
 ) -> Plan | Acted:
     """File a photo under people, from the review queue or from other people's folders.
 
-    A photo that never got into the library (a duplicate, a file Immich cannot read) is filed as a file of its
-    own: Immich would make a second asset of a second copy, and linking the first copy would tie two photos
-    together that may be rejected one by one.
+    A photo that smartsort could not read gets its place on a `shelf` in the library, as all others have: a
+    human knows better. A duplicate is filed as a file of its own: Immich would make a second asset of a
+    second copy, and linking the first copy would tie two photos together that may be rejected one by one.
     """
+    if shelf is not None and photo.media_kind not in _SHOWN_BY_IMMICH:
+        problem = before.review["reason"] if before.review else "it is neither"
+        why = f"photo {photo.id} cannot be filed, for Immich takes pictures and videos only: {problem}"
+        return Acted(photo.id, "failed", problem=why, code="not_a_photo")
     again = photo.state is State.FILED
     plan = Plan(photo, before, "refiled" if again else "approved", "refiled" if again else "approved")
     folders = {whom.folder for whom in people}
     filed = [n for n in before.names if n.area is Area.FACES]
     there = {os.path.dirname(n.path) for n in filed if n.member is Member.PHOTO}
-    if again and there == folders:
+    if again and there == folders and shelf is None:
         return plan.failed("nothing_to_do", f"photo {photo.id} is filed there already")
+    if shelf is not None:
+        plan.wishes += wishes_on(shelf, photo, before.names)
     for whom in people:
         if whom.folder not in there:
             plan.wishes += wishes_in(photo, before.names, Area.FACES, whom.folder, person_id=whom.id)
@@ -55,6 +63,9 @@ def file_under(
         "routed_at": at,
         "problem": None,
     }
+    if shelf is not None:
+        plan.values |= {"shard": shelf.number, "placed_at": at}
+        plan.messages.append(("revive", {}))
     if not again:
         plan.closed = ("approved", actor)
     chosen = {whom.id for whom in people if whom.id}
@@ -74,12 +85,16 @@ def file_under(
     return plan
 
 
+_SHOWN_BY_IMMICH = frozenset({Kind.IMAGE, Kind.RAW, Kind.VIDEO})
+
+
 def _teach(
     plan: Plan, people: Sequence[Whom], instead: list[str], *, face_id: str | None, albums: bool
 ) -> None:
     """What Immich shall learn from it."""
     photo, before = plan.photo, plan.before
-    if photo.asset_id is None:
+    new = "shard" in plan.values
+    if photo.asset_id is None and not new:
         return
     names = frozenset(whom.name for whom in people)
     plan.messages += album_messages(photo.asset_id, before, names if albums else before.albums & names)
@@ -94,6 +109,7 @@ def _teach(
             "create": whom.create,
             "instead": instead,
             "people": [each.id for each in people],
+            **({"wait": True} if new else {}),
         }
         for number, whom in enumerate(people)
     ]

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from sqlite_utils import Database
+
 from smartsort.actions.decide import file_under
-from smartsort.actions.plan import Plan
+from smartsort.actions.plan import Plan, Shelf, in_library
 from smartsort.actions.values import Acted, ActionRefused, Choice, Kind
 from smartsort.actions.whom import Whom, resolve
 from smartsort.core.decision import decide
 from smartsort.core.model import Evidence, Person
+from smartsort.core.naming import shard_folder
 from smartsort.core.policy import Policy
 from smartsort.core.suggestion import accepted, likeliest
+from smartsort.ledger import facts
 from smartsort.ledger.arrangement import Arrangement
 from smartsort.ledger.records import Photo
 from smartsort.pipeline.context import Context
@@ -42,6 +47,8 @@ class Filing:
     evidence: Mapping[int, Evidence]
     face_id: str | None
     include: Collection[Kind] | None
+    shard: int | None
+    """Where photos that were never shelved get their place (`open_shelf`)."""
 
     def plan(self, photo: Photo, before: Arrangement) -> Plan | Acted:
         """What becomes of one photo, or why it is left as it is."""
@@ -61,7 +68,18 @@ class Filing:
             at=context.clock.text(),
             face_id=self.face_id,
             albums=context.tuning.album_per_person,
+            shelf=self._shelf(photo, before),
         )
+
+    def _shelf(self, photo: Photo, before: Arrangement) -> Shelf | None:
+        """The place of a photo that is kept from Immich only because smartsort could not read it."""
+        evidence = self.evidence.get(photo.id)
+        never_shelved = photo.sha256 is not None and not in_library(before.names)
+        if self.shard is None or evidence is None or evidence.unreadable is None or not never_shelved:
+            return None
+        layout = self.context.layout
+        folder = layout.own_library_folder(shard_folder(self.shard), photo.sha256 or "")
+        return Shelf(self.shard, os.path.relpath(folder, layout.library))
 
     def kinds(self, photo_id: int) -> frozenset[Kind]:
         """What makes a photo one of those that are not approved unless they are asked for."""
@@ -100,3 +118,18 @@ def _targets(whoms: Iterable[Whom], policy: Policy) -> Iterable[Kind]:
             yield "blacklisted"
         elif policy.whitelist and not policy.wanted(person):
             yield "not_whitelisted"
+
+
+async def open_shelf(context: Context, evidence: Mapping[int, Evidence]) -> int | None:
+    """The shard for photos of which one could not be read; None where all could.
+
+    It is the newest that Immich has a library for, and the open one before Immich has any.
+    """
+    if all(found.unreadable is None for found in evidence.values()):
+        return None
+
+    def number(db: Database) -> int:
+        known = [shard.number for shard in facts.shards(db) if shard.library_id is not None]
+        return known[-1] if known else facts.open_shard(db, context.tuning.shard_size).number
+
+    return await context.ledger.awrite(number)

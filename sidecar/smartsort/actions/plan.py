@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,8 @@ from smartsort.actions.values import Acted
 from smartsort.core.model import Decision, Evidence
 from smartsort.core.wording import short
 from smartsort.errors import SmartsortError
-from smartsort.files.names import NAME_BYTES, candidates, shortened, with_prefix
+from smartsort.files.media import acceptable_for
+from smartsort.files.names import NAME_BYTES, candidates, library_name, shortened, with_prefix
 from smartsort.files.shown import shown
 from smartsort.files.sides import LONGEST_ENDING
 from smartsort.ledger.arrangement import Arrangement, version
@@ -105,6 +106,12 @@ class Plan:
         return [*self.kept, *(name for _, name in self.placed)]
 
     @property
+    def shard(self) -> int | None:
+        """The shard of the library it is in, or will be."""
+        number: int | None = self.values.get("shard", self.photo.shard)
+        return number
+
+    @property
     def touches_library(self) -> bool:
         """True when Immich has to look at the shard again."""
         return any(w.area is Area.LIBRARY for w in self.wishes) or any(
@@ -169,6 +176,23 @@ def wishes_in(
                 wanted = shortened(wanted, NAME_BYTES - LONGEST_ENDING)
         wishes.append(Wish(area, folder, source, wanted, person_id))
     return wishes
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A shard of the library and the photo's own folder in it, relative to `library/`."""
+
+    number: int
+    folder: str
+
+
+def wishes_on(shelf: Shelf, photo: Photo, names: Sequence[Name]) -> list[Wish]:
+    """The photo and what travels with it, in the library, under names that Immich reads."""
+    name = library_name(photo.original_name, photo.extension or "", acceptable_for(photo.media_type))
+    return [
+        replace(wish, wanted=name) if wish.source.member is Member.PHOTO else wish
+        for wish in wishes_in(photo, names, Area.LIBRARY, shelf.folder)
+    ]
 
 
 def in_library(names: Sequence[Name]) -> bool:

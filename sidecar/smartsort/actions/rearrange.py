@@ -259,6 +259,8 @@ class Rearrange:
         photo_id = plan.photo.id
         if plan.deferred:
             source_tables.defer_review(db, photo_id, at)
+        if "shard" in plan.values:
+            facts.grow_shard(db, plan.values["shard"], 1)
         if plan.restore is not None:
             arrangement.put_back(db, photo_id, self._where_it_lies(plan, plan.restore), at)
         elif plan.denied is not None:
@@ -279,7 +281,7 @@ class Rearrange:
         """What recovery needs to finish: names to go, each with the name its bytes live on under."""
         return {
             "drops": [[d.path, d.because_of, d.sha256] for d in self._drops(plan)],
-            "scan": plan.photo.shard if plan.touches_library else None,
+            "scan": plan.shard if plan.touches_library else None,
         }
 
     def _path(self, plan: Plan) -> str | None:
@@ -327,7 +329,7 @@ class Rearrange:
                     if isinstance(result, StorageError) and not isinstance(result, NameKept):
                         held.add(plan.photo.id)
         context.unsettled |= held
-        shards = {p.photo.shard for p in plans if p.touches_library and p.photo.shard is not None}
+        shards = {p.shard for p in plans if p.touches_library and p.shard is not None}
         at = context.clock.text()
 
         def finish(db: Database) -> None:

@@ -318,7 +318,7 @@ def _tell_immich(plan: Plan, event: Event) -> None:
         plan.data["teach"] = list(again)
 
 
-def album_messages(asset_id: str, now: Arrangement, wanted: frozenset[str]) -> list[Message]:
+def album_messages(asset_id: str | None, now: Arrangement, wanted: frozenset[str]) -> list[Message]:
     """What takes a photo out of the albums it should not be in, and puts it into those it should."""
     out: list[Message] = [
         ("album_remove", {"asset_id": asset_id, "album": a}) for a in sorted(now.albums - wanted)

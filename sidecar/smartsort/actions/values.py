@@ -38,8 +38,9 @@ class Acted:
 
     `action` is approved, refiled, rejected, skipped, undone or purged, in a dry run `would_approve` and the
     like, or one of `LEFT`: then `problem` is a sentence. `code` of what failed is conflict (with `happened`),
-    not_found, no_suggestion, nothing_to_do, changed_by_hand, not_undoable, already_undone, forbidden, storage
-    or file. `path` and `names` are as shown to people. `kinds` are those of `Kind`, of an approval.
+    not_found, no_suggestion, not_a_photo, nothing_to_do, changed_by_hand, not_undoable, already_undone,
+    forbidden, storage or file. `path` and `names` are as shown to people. `kinds` are those of `Kind`, of an
+    approval.
     """
 
     photo_id: int

@@ -32,6 +32,7 @@ Act = Callable[[Previewable, Agreed | None], Awaitable[Batch]]
 _STATUSES = {
     "not_found": (404, "not_found"),
     "no_suggestion": (422, "no_suggestion"),
+    "not_a_photo": (422, "not_a_photo"),
     "storage": (503, "storage"),
     "file": (503, "storage"),
 }

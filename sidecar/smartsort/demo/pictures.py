@@ -13,6 +13,10 @@ from PIL import ExifTags, Image, ImageOps
 
 from smartsort.demo import jpeg
 from smartsort.demo.regions import HEADER_BYTES, Region, face_regions, parse_regions, sidecar_of
+from smartsort.errors import SmartsortError
+from smartsort.files.decoders import Decoders
+from smartsort.files.media import Kind
+from smartsort.files.shown import shown
 
 PREVIEW_SHORT_SIDE = 1440
 THUMBNAIL_SHORT_SIDE = 250
@@ -51,8 +55,7 @@ def read_facts(path: str) -> PictureFacts:
 
 def render(path: str, short_side: int, image_format: str) -> bytes:
     """The photo upright, its short side scaled down to `short_side` (never up), as JPEG or WEBP bytes."""
-    _register_heif()
-    with Image.open(path) as image:
+    with _opened(path, short_side) as image:
         # JPEG decodes at a half, a quarter or an eighth of its size for next to nothing.
         image.draft("RGB", _fitted(image.size, short_side))
         upright = ImageOps.exif_transpose(image)
@@ -67,8 +70,7 @@ def render(path: str, short_side: int, image_format: str) -> bytes:
 
 def fingerprint(path: str) -> bytes:
     """A picture's colours on a coarse grid, upright: alike for copies that were re-encoded or resized."""
-    _register_heif()
-    with Image.open(path) as image:
+    with _opened(path, 160) as image:
         image.draft("RGB", (160, 160))
         upright = ImageOps.exif_transpose(image).convert("RGB")
         return upright.resize((_FINGERPRINT_SIDE, _FINGERPRINT_SIDE), Image.Resampling.BOX).tobytes()
@@ -109,10 +111,10 @@ def _jpeg_facts(path: str, head: bytes, tail: bytes) -> PictureFacts:
     try:
         header = jpeg.read_header(head)
     except jpeg.NotAJpegError:
-        return PictureFacts(None)
+        return _other_facts(path)
     # A file with something behind its picture (a motion photo) is decoded to be sure; nearly none is.
-    if b"\xff\xd9" not in tail and not _decodes(path):
-        return PictureFacts(None)
+    if b"\xff\xd9" not in tail:
+        return _other_facts(path)
     exif = Image.Exif()
     if header.exif:
         with contextlib.suppress(Exception):  # broken Exif is no broken photo
@@ -122,11 +124,15 @@ def _jpeg_facts(path: str, head: bytes, tail: bytes) -> PictureFacts:
 
 
 def _other_facts(path: str) -> PictureFacts:
-    _register_heif()
-    if not _decodes(path):
+    """Of what libvips decodes, as Immich does; Pillow may know less of it."""
+    seen = _decoders().probe([path])[0]
+    if isinstance(seen, SmartsortError) or seen.problem is not None or seen.kind is not Kind.IMAGE:
         return PictureFacts(None)
-    with Image.open(path) as image:
-        return _with_exif(path, PictureFacts(image.size, regions=tuple(face_regions(path))), image.getexif())
+    facts = PictureFacts((seen.width, seen.height), regions=tuple(face_regions(path)))
+    _register_heif()
+    with contextlib.suppress(Exception), Image.open(path) as image:
+        return _with_exif(path, replace(facts, size=image.size), image.getexif())
+    return facts
 
 
 def _with_exif(path: str, facts: PictureFacts, exif: Image.Exif) -> PictureFacts:
@@ -145,15 +151,6 @@ def _with_exif(path: str, facts: PictureFacts, exif: Image.Exif) -> PictureFacts
         make=_text(exif.get(ExifTags.Base.Make)),
         model=_text(exif.get(ExifTags.Base.Model)),
     )
-
-
-def _decodes(path: str) -> bool:
-    try:
-        with Image.open(path) as image:
-            image.load()
-    except Exception:  # noqa: BLE001  Pillow raises nearly everything on broken files
-        return False
-    return True
 
 
 def _exif_time(value: Any) -> float | None:
@@ -177,6 +174,29 @@ def _fitted(size: tuple[int, int], short_side: int) -> tuple[int, int]:
     if short <= short_side:
         return size
     return max(1, round(size[0] * short_side / short)), max(1, round(size[1] * short_side / short))
+
+
+_LARGE = 30_000_000
+"""Pixels from which a picture is decoded where it cannot take all memory: Immich has its own container."""
+
+
+def _opened(path: str, short_side: int) -> Image.Image:
+    """A picture of which only the head is read yet, or a small one of what is too much for Pillow."""
+    _register_heif()
+    with contextlib.suppress(Exception):
+        image = Image.open(path)
+        if image.width * image.height <= _LARGE:
+            return image
+        image.close()
+    drawn = _decoders().draw(path, short_side, 0)
+    if isinstance(drawn, str):
+        raise OSError(f"{shown(path)}: {drawn}")
+    return Image.open(io.BytesIO(drawn))
+
+
+@functools.cache
+def _decoders() -> Decoders:
+    return Decoders()
 
 
 @functools.cache
