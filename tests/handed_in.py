@@ -29,12 +29,17 @@ def shot(seed: int, kind: str = "live") -> dict[str, bytes]:
     return {**picture, "dng": raw_photo(seed, taken=taken), "jpg.xmp": b"<x>%d</x>" % seed}
 
 
-async def deliver_shot(world: World, stem: str, kind: str = "live", content: bytes | None = None) -> int:
-    """A photo with its video (`live`), with its raw photo and an XMP file (`raw`), or `alone`; its id."""
+async def deliver_shot(
+    world: World, stem: str, kind: str = "live", content: bytes | None = None, seed: int | None = None
+) -> int:
+    """A photo with its video (`live`), with its raw photo and an XMP file (`raw`), or `alone`; its id.
+
+    The same `seed` and kind: the same bytes.
+    """
     folder = os.path.join(world.context.layout.inbox, "shots")
     os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, f"{stem}.jpg")
-    seed = next(world._seeds)
+    seed = next(world._seeds) if seed is None else seed
     write(path, content if content is not None else shot(seed, kind)["jpg"])
     members = {"MOV": Member.VIDEO, "dng": Member.RAW, "jpg.xmp": Member.XMP}
     more = [(f"{stem}.{e}", data, members[e]) for e, data in shot(seed, kind).items() if e != "jpg"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sqlite_utils import Database
@@ -18,6 +18,7 @@ from smartsort.audit.audit import open_for_reading
 from smartsort.audit.rewrite import download_row, review_row
 from smartsort.core.decision import rules_of
 from smartsort.core.model import Category, Decision, Evidence, Outcome, Reason, State
+from smartsort.core.naming import folder_names
 from smartsort.errors import SmartsortError
 from smartsort.files.media import FORMATS
 from smartsort.files.names import split_extension
@@ -29,7 +30,7 @@ from smartsort.ledger.filed import person_of_folder
 from smartsort.ledger.photos import Change, NewPhoto
 from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
 from smartsort.pipeline.context import Context
-from smartsort.rescue.inventory import Cluster, Inventory
+from smartsort.rescue.inventory import Cluster, Found, Inventory
 
 log = logging.getLogger(__name__)
 
@@ -73,13 +74,17 @@ class Adoption:
 
     def run(self) -> Adopted:
         """Give every file an owner. Repeating it, or being killed in it, is harmless."""
-        inventory = Inventory(self._folders)
+        inventory = Inventory(self._folders, self._context.decoders)
         ledger = open_for_reading(self._context.ledger.path)
         try:
             self._done.files = inventory.read(ledger.conn, self._progress)
             self._done.unreadable = inventory.unreadable
-            for cluster in inventory.clusters():
-                self._adopt(ledger, cluster, inventory)
+            for clusters in inventory.contents():
+                owners = self._owners(ledger, clusters)
+                for cluster, owner in zip(clusters, owners, strict=True):
+                    self._adopt(ledger, cluster, inventory, owner)
+            for photo_id in inventory.joined():
+                self._join(photo_id, inventory)
         finally:
             ledger.close()
             inventory.close()
@@ -88,42 +93,92 @@ class Adoption:
 
     # --- one file ----------------------------------------------------------------------------
 
-    def _adopt(self, ledger: Database, cluster: Cluster, inventory: Inventory) -> None:
-        known = self._owner(ledger, cluster)
+    def _adopt(self, ledger: Database, cluster: Cluster, inventory: Inventory, owner: Photo | None) -> None:
+        known = owner or self._copied(ledger, cluster)
         photo = _Photo([], None, cluster)
         gone: list[Name] = []
+        found = list(cluster.names)
         if known is not None:
             photo.row = known
             held = self._context.ledger.read(lambda db: photos.names_of(db, [known.id]))[known.id]
             gone = [n for n in held if _look(self._context.absolute(n)) is None]
             photo.names = [n for n in held if n not in gone]
-        home = next((n for n in photo.names if n.member is Member.PHOTO), None)
-        home_stamp = _look(self._context.absolute(home)) if home else None
-        for found in cluster.names:
-            linked = (
-                home_stamp is None or found.member is not Member.PHOTO or found.stamp.same_file(home_stamp)
-            )
-            digest = cluster.sha256 if found.member is Member.PHOTO else inventory.digest(found)
-            photo.names.append(
-                Name(
-                    known.id if known else 0,
-                    found.area,
-                    found.path,
-                    found.member,
-                    Method.HARDLINK.value if linked else Method.COPY.value,
-                    size=found.stamp.size,
-                    mtime_ns=found.stamp.mtime_ns,
-                    sha256=digest,
-                )
-            )
+            found += inventory.travelling_with(known.id)
+        photo.names += self._named(found, photo.names, known.id if known else 0)
         state, surplus = _state(photo.names)
         for name in surplus:
             photo.names.remove(name)
         self._write(photo, gone, state)
         self._drop(photo, surplus)
 
-    def _owner(self, ledger: Database, cluster: Cluster) -> Photo | None:
-        """The photo of the ledger these bytes belong to; None: they are a photo of their own."""
+    def _named(self, found: Sequence[Found], held: Sequence[Name], photo_id: int) -> list[Name]:
+        """Names for files that were found: links of what the photo has, or of one another, or copies."""
+        homes = {n.member: _look(self._context.absolute(n)) for n in reversed(held)}
+        names = []
+        for each in found:
+            home = homes.setdefault(each.member, each.stamp)
+            linked = home is None or each.stamp.same_file(home)
+            names.append(
+                Name(
+                    photo_id,
+                    each.area,
+                    each.path,
+                    each.member,
+                    Method.HARDLINK.value if linked else Method.COPY.value,
+                    size=each.stamp.size,
+                    mtime_ns=each.stamp.mtime_ns,
+                    sha256=each.sha256,
+                )
+            )
+        return names
+
+    def _join(self, photo_id: int, inventory: Inventory) -> None:
+        """Files that came to a photo later, whose own names the ledger has."""
+        ledger = self._context.ledger
+        held = ledger.read(lambda db: photos.names_of(db, [photo_id]))[photo_id]
+        known = {(n.area, n.path) for n in held}
+        found = [f for f in inventory.travelling_with(photo_id) if (f.area, f.path) not in known]
+        if not found:
+            return
+        names, at = self._named(found, held, photo_id), self._context.clock.text()
+        gone = [n for n in held if n.member in {f.member for f in found}]
+        gone = [n for n in gone if _look(self._context.absolute(n)) is None]
+        data = {"names": [[n.area.value, shown(n.path)] for n in names]}
+
+        def write(db: Database) -> None:
+            change = Change(
+                photo_id,
+                names_removed=tuple((n.area, n.path) for n in gone),
+                names_added=tuple(_owned(db, n, photo_id) for n in names),
+                events=(NewEvent("adopted", photo_id, data, ACTOR),),
+            )
+            photos.apply(db, [change], at)
+
+        ledger.write(write)
+        self._done.followed += 1
+
+    # --- whose it is -------------------------------------------------------------------------
+
+    def _owners(self, ledger: Database, clusters: Sequence[Cluster]) -> list[Photo | None]:
+        """The photos of the ledger that files of the same bytes are; None: it is a photo of its own.
+
+        Assigned all at once, the surest first: a duplicate's file must not become the other photo's.
+        """
+        fits: list[tuple[tuple[object, ...], int, Photo]] = []
+        for number, cluster in enumerate(clusters):
+            fits += [(how, number, photo) for how, photo in self._candidates(ledger, cluster)]
+        owners: list[Photo | None] = [None] * len(clusters)
+        taken: set[int] = set()
+        for _, number, photo in sorted(fits, key=lambda fit: (*fit[0], fit[1])):
+            if owners[number] is None and photo.id not in taken:
+                owners[number] = photo
+                taken.add(photo.id)
+        return owners
+
+    def _candidates(
+        self, ledger: Database, cluster: Cluster
+    ) -> Iterator[tuple[tuple[bool, bool, bool, bool, bool, int], Photo]]:
+        """Photos that a file may be, and how little speaks for it."""
         first = cluster.own[0]
         ids = rows.photos_with(ledger.conn, cluster.sha256)
         # Claimed when the backup was made and not read yet: known by what it looked like.
@@ -135,20 +190,36 @@ class Adoption:
                 (first.stamp.size, first.stamp.mtime_ns),
             )
         ]
-        candidates: list[tuple[tuple[bool, bool, bool, int], Photo]] = []
+        duplicate = all(_is_duplicate(f.area, f.path) for f in cluster.own)
         for row in rows.some(ledger.conn, ids):
             own = [n for n in row.names if n.member is Member.PHOTO]
-            stamps = [_look(self._context.absolute(n)) for n in own]
-            same = any(s is not None and s.same_file(f.stamp) for s in stamps for f in cluster.own)
-            missing = any(s is None for s in stamps) or (not own and row.state is not State.PURGED)
-            joins = not self._linking and self._is_copy_of(row.names, cluster)
-            if not (same or missing or joins):
+            alive = [(n, s) for n in own if (s := _look(self._context.absolute(n))) is not None]
+            same = any(s.same_file(f.stamp) for _, s in alive for f in cluster.own)
+            lost = not alive and (bool(own) or row.state is not State.PURGED)
+            if not (same or lost or (not self._linking and self._is_copy_of([n for n, _ in alive], cluster))):
                 continue
             photo = self._context.ledger.read(lambda db, i=row.id: photos.get(db, i))  # type: ignore[misc]
-            if photo is not None:
-                named = any(photo.original_name in f.path for f in cluster.own)
-                candidates.append(((not same, row.sha256 is None, not named, row.id), photo))
-        return min(candidates, key=lambda c: c[0])[1] if candidates else None
+            if photo is None:
+                continue
+            times = {photo.mtime_ns, *(n.mtime_ns for n in own)}
+            how = (
+                not same,
+                duplicate != (photo.duplicate_of is not None),
+                first.stamp.mtime_ns not in times,
+                row.sha256 is None,
+                not any(photo.original_name in f.path for f in cluster.own),
+                row.id,
+            )
+            yield how, photo
+
+    def _copied(self, ledger: Database, cluster: Cluster) -> Photo | None:
+        """Without hard links: the photo of the library, found just now, that a file is the copy of."""
+        if self._linking:
+            return None
+        for row in rows.some(ledger.conn, rows.photos_with(ledger.conn, cluster.sha256)):
+            if self._is_copy_of(row.names, cluster):
+                return self._context.ledger.read(lambda db, i=row.id: photos.get(db, i))  # type: ignore[misc]
+        return None
 
     def _is_copy_of(self, names: Sequence[Name], cluster: Cluster) -> bool:
         """Without hard links: what lies in faces/ or review/ with these bytes is the library's photo.
@@ -159,8 +230,7 @@ class Adoption:
         if areas != {Area.LIBRARY}:
             return False
         return all(
-            f.area in (Area.FACES, Area.REVIEW) and not f.path.startswith(f"{Category.DUPLICATES.value}/")
-            for f in cluster.own
+            f.area in (Area.FACES, Area.REVIEW) and not _is_duplicate(f.area, f.path) for f in cluster.own
         )
 
     def _drop(self, photo: _Photo, surplus: Sequence[Name]) -> None:
@@ -227,8 +297,9 @@ class Adoption:
         decision = None
         if state is State.FILED:
             filed = next(n for n in own if n.area is Area.FACES)
-            person_id, person = person_of_folder(db, os.path.dirname(filed.path))
-            same = row.person_name is not None and row.state is State.FILED
+            folder = os.path.dirname(filed.path)
+            person_id, person = person_of_folder(db, folder)
+            same = row.state is State.FILED and folder in folder_names(row.person_name or "")
             values |= {
                 "person_id": row.person_id if same else person_id,
                 "person_name": row.person_name if same else person,
@@ -245,6 +316,7 @@ class Adoption:
             decision = None if row.state is State.REVIEW else (_why(waiting, category), Evidence())
         elif state is State.REJECTED:
             values |= {"trashed_at": at, "routed_at": row.routed_at or at, "category": None}
+            values |= {"person_id": None, "person_name": None, "auto_sorted": 0}
         elif state is State.PLACED:
             values |= {"asset_id": None, "known_at": None, "category": None}
         data = {
@@ -275,6 +347,10 @@ class Adoption:
                     "extension": known.extension,
                 }
         return values
+
+
+def _is_duplicate(area: Area, path: str) -> bool:
+    return area is Area.REVIEW and path.startswith(f"{Category.DUPLICATES.value}/")
 
 
 def _look(path: str) -> FileStamp | None:

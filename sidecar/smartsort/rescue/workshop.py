@@ -36,7 +36,7 @@ def workshop(settings: Settings, server: PhotoServer | None = None) -> Iterator[
         if root_id is not None:
             layout.check(root_id)
         choices = Choices(settings, ledger)
-        yield Context(
+        context = Context(
             ledger=ledger,
             server=cast("PhotoServer", server),
             layout=layout,
@@ -46,3 +46,7 @@ def workshop(settings: Settings, server: PhotoServer | None = None) -> Iterator[
             tuning=tuning_of(settings),
             clock=Clock(),
         )
+        try:
+            yield context
+        finally:
+            context.decoders.release()

@@ -1,0 +1,235 @@
+"""Restore and rebuild keep shots together, and give every photo its own file."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from datetime import UTC, datetime
+
+import pytest
+from tests.fakes import World, close_world, content_of
+from tests.handed_in import KINDS, deliver_shot, shot
+from tests.shots import TAKEN, clip, photo
+
+from smartsort.actions import Choice
+from smartsort.audit import Audit, Weight
+from smartsort.core.model import State
+from smartsort.files.layout import Layout
+from smartsort.files.placement import Method
+from smartsort.ledger.backup import backup
+from smartsort.ledger.records import Area
+from smartsort.rescue import adopt
+from smartsort.rescue.rebuild import rebuild, restore
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def described(root):
+    """Every photo: where it stands, and its files with their bytes, whatever its number."""
+    with closing(sqlite3.connect(f"{root}/smartsort.db")) as db:
+        found = {}
+        for i, state, category, person in db.execute("SELECT id, state, category, person_name FROM photos"):
+            if state != "purged":
+                found[i] = [state, category, (person or "").lower(), []]
+        for i, area, path, member in db.execute("SELECT photo_id, area, path, member FROM names"):
+            folder = {"temp": "temp_downloads"}.get(area, area)
+            held = hashlib.sha256(content_of(f"{root}/{folder}/{path}")).hexdigest()[:12]
+            found[i][3].append((area, path, member, held))
+    return Counter((s, c, p, tuple(sorted(names))) for s, c, p, names in found.values())
+
+
+def by_number(ledger):
+    """Where the files of each photo lie."""
+    with closing(sqlite3.connect(ledger)) as db:
+        found = {i: set() for (i,) in db.execute("SELECT id FROM photos")}
+        for i, *name in db.execute("SELECT photo_id, area, path, member FROM names"):
+            found[i].add(tuple(name))
+        return found
+
+
+def clean(root):
+    report = Audit(Layout(root)).run()
+    assert report.weight is Weight.CLEAN, [(f.code, f.what) for f in report.findings]
+
+
+async def everywhere(world):
+    """Shots of each kind in each state a photo can rest in."""
+    ids = {}
+    for kind in KINDS:
+        first = 100 * KINDS.index(kind)
+        for number, stem in enumerate(("anna_1", "stranger_1", "anna_2", "bella_3", "anna_4")):
+            name = f"{stem}{kind}"
+            ids[name] = await deliver_shot(world, name, kind, seed=first + number)
+        await world.settle()
+        # Exact duplicates: one waits, one is filed for itself, one is rejected.
+        for number, stem in enumerate(("first", "second", "third"), 5):
+            name = f"anna_{number}{kind}{stem}"
+            ids[name] = await deliver_shot(world, name, kind, seed=first)
+            await world.settle()
+        await world.actions.approve([ids[f"anna_6{kind}second"]], [Choice("Bella")], "eva")
+        await world.actions.reject([ids[f"anna_7{kind}third"]], "eva")
+        await world.actions.reject([ids[f"anna_2{kind}"]], "eva", expect=(State.FILED,))
+        await world.actions.refile([ids[f"bella_3{kind}"]], [Choice("Anna"), Choice("Carl")], "eva")
+    await world.settle()
+    return ids
+
+
+@pytest.fixture
+def world(root):
+    made = World(root)
+    yield made
+    close_world(made)
+
+
+def settings_of(world):
+    return world.sidecar.settings
+
+
+async def test_a_rebuilt_ledger_has_every_shot_as_one(world, root):
+    await everywhere(world)
+    settings = settings_of(world)
+    close_world(world)
+    clean(root)
+    before = described(root)
+    assert sum(before.values()) == 24
+    await asyncio.to_thread(rebuild, settings, None, lambda _: None)
+    assert described(root) == before
+    clean(root)
+
+
+@pytest.mark.parametrize("moment", ["empty", "claimed", "placed", "waiting", "settled"])
+async def test_an_older_ledger_catches_up_with_shots_and_duplicates(world, root, moment, tmp_path):
+    path = ""
+    ids = {}
+    for kind in KINDS:
+        if moment == "empty" and not path:
+            path = backup(world.ledger.path, f"{tmp_path}/kept", NOW)
+        seed = 100 * KINDS.index(kind)
+        for number, stem in enumerate(("anna_1", "stranger_1", "anna_2")):
+            ids[stem + kind] = await deliver_shot(world, stem + kind, kind, seed=seed + number)
+        if moment == "claimed":
+            path = backup(world.ledger.path, f"{tmp_path}/kept", NOW)
+        await world.sidecar.shelve.ensure_library()
+        for name in ("examine", "compare", "shelve"):
+            await world.stage(name)
+        if moment == "placed":
+            path = backup(world.ledger.path, f"{tmp_path}/kept", NOW)
+        await world.settle()
+        if moment == "waiting":
+            path = backup(world.ledger.path, f"{tmp_path}/kept", NOW)
+        again = await deliver_shot(world, f"anna_5{kind}", kind, seed=seed)
+        await world.settle()
+        if moment == "settled":
+            path = backup(world.ledger.path, f"{tmp_path}/kept", NOW)
+        # The photo itself is rejected, and its duplicate becomes the one that is filed.
+        await world.actions.reject([ids[f"anna_1{kind}"]], "eva", expect=(State.FILED,))
+        await world.actions.approve([again], [Choice("Anna")], "eva")
+        await world.actions.refile([ids[f"anna_2{kind}"]], [Choice("Bella")], "eva")
+        await world.actions.approve([ids[f"stranger_1{kind}"]], [Choice("Carl")], "eva")
+    await world.settle()
+    was = by_number(world.ledger.path)
+    settings = settings_of(world)
+    close_world(world)
+    before = described(root)
+    await asyncio.to_thread(restore, settings, path, None, lambda _: None)
+    assert described(root) == before
+    clean(root)
+    # What the backup knew is the very photo it was: its history and decisions are its own.
+    now, known = by_number(f"{root}/smartsort.db"), by_number(path).keys()
+    assert {i: now[i] for i in known} == {i: was[i] for i in known}
+    with closing(sqlite3.connect(f"{root}/smartsort.db")) as db:
+        assert db.execute("SELECT count(*) FROM intents").fetchone() == (0,)
+
+
+async def test_a_duplicate_is_never_given_the_row_of_the_photo_in_the_library(world, root, tmp_path):
+    """Both lie elsewhere than the ledger has them; then rejecting the duplicate moved the library's file."""
+    content = shot(1, "alone")["jpg"]
+    first = await deliver_shot(world, "anna_1", "alone", content)
+    await world.settle()
+    path = backup(world.ledger.path, f"{tmp_path}/kept", NOW)
+    again = await deliver_shot(world, "anna_2", "alone", content)
+    await world.settle()
+    assert world.photo(again).category == "duplicates"
+    await world.actions.refile([first], [Choice("Bella")], "eva")
+    library = next(n for n in world.names(first) if n.area is Area.LIBRARY)
+    settings, server, clock = settings_of(world), world.server, world.clock
+    close_world(world)
+    before = described(root)
+    await asyncio.to_thread(restore, settings, path, None, lambda _: None)
+    assert described(root) == before
+    world = World(root, server=server, clock=clock)
+    assert world.places(first) == ["faces/bella/anna_1.jpg"]
+    [waiting] = world.ledger.read(lambda db: db.conn.execute("SELECT photo_id FROM review_queue").fetchall())
+    await world.actions.reject([waiting[0]], "eva")
+    assert content_of(world.context.absolute(library)) == content
+    assert world.photo(first).state is State.FILED
+    clean(root)
+    close_world(world)
+
+
+async def test_a_half_that_came_after_the_backup_joins_its_photo(world, root, tmp_path):
+    """The ledger knows the photo under all its names, and nothing of the clip beside it."""
+    one = await deliver_shot(world, "anna_1", "live")
+    await world.settle()
+    video = [n for n in world.names(one) if n.member.value == "video"]
+    settings = settings_of(world)
+    close_world(world)
+    before = described(root)
+    path = backup(f"{root}/smartsort.db", f"{tmp_path}/kept", NOW)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("DELETE FROM names WHERE member = 'video'")
+        db.commit()
+    await asyncio.to_thread(restore, settings, path, None, lambda _: None)
+    assert len(video) == 2
+    assert described(root) == before
+    clean(root)
+
+
+async def test_equal_names_alone_make_no_shot(world, root):
+    """A photo and a video that happen to be called the same, side by side in the trash and in review/."""
+    ids = []
+    for name, content in (
+        ("anna_1.jpg", photo(1)),
+        ("anna_1.mov", clip(6.0, taken=TAKEN.replace(year=2021))),
+    ):
+        ids.append(await world.deliver(name, content, source=name))
+    await world.settle()
+    await world.actions.reject(ids, "eva", expect=(State.FILED, State.REVIEW))
+    settings = settings_of(world)
+    close_world(world)
+    before = described(root)
+    assert sum(before.values()) == 2
+    await asyncio.to_thread(rebuild, settings, None, lambda _: None)
+    assert described(root) == before
+    clean(root)
+
+
+async def test_copies_instead_of_links_keep_shots_together_too(world, root, monkeypatch, tmp_path):
+    """faces/ and review/ on another disk: every name is a file of its own."""
+    from smartsort.files import filling
+
+    def no_links(*_, **__):
+        raise OSError(18, "Invalid cross-device link")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "link", no_links)
+        patch.setattr(filling.os, "link", no_links)
+        for kind in KINDS:
+            for stem in ("anna_1", "stranger_1"):
+                await deliver_shot(world, stem + kind, kind)
+        await world.settle()
+    settings = settings_of(world)
+    close_world(world)
+    before = described(root)
+    inodes = [
+        len({os.stat(f"{root}/{a}/{p}").st_ino for a, p, *_ in names}) == len(names) for *_, names in before
+    ]
+    assert all(inodes)
+    monkeypatch.setattr(adopt, "methods_between", lambda *_: Method.COPY)
+    await asyncio.to_thread(rebuild, settings, None, lambda _: None)
+    assert described(root) == before
+    clean(root)
