@@ -7,23 +7,41 @@ modules, hypothesis reads constants), Python 3.11 may fail with "AST constructor
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+from smartsort.cli.common import configure_logging
 
 
 @contextmanager
 def sidecar_in_a_process(
-    root: Path, samples: int = 0, settings: Mapping[str, Any] | None = None
+    root: Path,
+    samples: int = 0,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    files: int | None = None,
+    log: IO[bytes] | None = None,
 ) -> Iterator[str]:
-    """The address of a sidecar as `live_sidecar` makes it, which looks no name up."""
-    wanted = json.dumps({"root": str(root), "samples": samples, "settings": dict(settings or {})})
+    """The address of a sidecar as `live_sidecar` makes it, which looks no name up.
+
+    It may have so many files open (`files`), and writes its log to `log`.
+    """
+    wanted = json.dumps(
+        {"root": str(root), "samples": samples, "settings": dict(settings or {}), "files": files}
+    )
     command = [sys.executable, "-m", "tests.sidecar_process", wanted]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1]
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        text=True,
+        cwd=Path(__file__).parents[1],
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -45,6 +63,9 @@ def main(wanted: Mapping[str, Any]) -> None:
     """Run until standard input ends."""
     from tests.live_sidecar import live_sidecar
 
+    if wanted["files"] is not None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted["files"], wanted["files"]))
+        configure_logging("info", "text")
     with live_sidecar(
         Path(wanted["root"]), wanted["samples"], settings=wanted["settings"], resolver=nowhere
     ) as live:

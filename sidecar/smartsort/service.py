@@ -27,6 +27,7 @@ def http_server(sidecar: Sidecar) -> uvicorn.Server:
     import uvicorn as web  # noqa: PLC0415
 
     from smartsort.api.app import create_app  # noqa: PLC0415
+    from smartsort.api.connections import ACCEPTED_AT_ONCE, LimitedProtocol  # noqa: PLC0415
 
     class Server(web.Server):
         @contextlib.contextmanager
@@ -35,6 +36,9 @@ def http_server(sidecar: Sidecar) -> uvicorn.Server:
 
     config = web.Config(
         create_app(sidecar),
+        http=LimitedProtocol,
+        ws="none",
+        backlog=ACCEPTED_AT_ONCE,
         log_config=None,
         access_log=False,
         lifespan="off",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from smartsort.cli.logged import LimitedHandler
 from smartsort.files.shown import one_line
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def configure_logging(level: str, form: str) -> None:
     )
     if form == "json":
         renderer = structlog.processors.JSONRenderer()
-    handler = logging.StreamHandler()
+    handler = LimitedHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
