@@ -36,6 +36,8 @@ class FakeServer:
         self.fail_paths: set[str] = set()
         self.arriving = False
         """A photo comes into the queue twenty times a second."""
+        self.held_back = ""
+        """Requests whose path has this in it are not answered for now."""
         self.stopping = False
         self.waiting = 0
         """Requests whose answer is held back."""
@@ -55,6 +57,8 @@ class FakeServer:
                 await asyncio.sleep(self.delay)
             finally:
                 self.waiting -= 1
+        if self.held_back and self.held_back in request.url.path:
+            await self._let_go()
         if request.url.path == "/first-request":
             return Response(json.dumps(self.first_request))
         if (broken := self._broken(request)) is not None:
@@ -72,6 +76,10 @@ class FakeServer:
             body,
         )
         return Response(answer.body, answer.status, media_type=answer.media_type)
+
+    async def _let_go(self) -> None:
+        while self.held_back:  # noqa: ASYNC110  (set from another thread)
+            await asyncio.sleep(0.01)
 
     def _broken(self, request: Request) -> Response | None:
         if self.fault == "html":

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 BASE = "/api/smart-download"
 # Larger than any preview Immich makes; a larger answer is not a picture for a terminal.
 MAX_PICTURE_BYTES = 32 * 1024 * 1024
-# Bulk actions answer when all of them are done.
-BULK_TIMEOUT_SECONDS = 300.0
+# Bulk actions answer when all of them are done, which takes minutes for thousands.
+BULK_TIMEOUT_SECONDS = 3600.0
 
 ShapeT = TypeVar("ShapeT", bound=Shape)
 ListName = Literal["whitelist", "blacklist"]

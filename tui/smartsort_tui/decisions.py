@@ -19,6 +19,7 @@ Kind = Literal["approve", "reject", "skip"]
 UNDO_DEPTH = 500
 
 
+_DOING: dict[Kind, str] = {"approve": "filing", "reject": "rejecting", "skip": "putting off"}
 _DONE: dict[Kind, str] = {"approve": "filed", "reject": "rejected", "skip": "put off to the end"}
 
 
@@ -110,6 +111,22 @@ class Marks:
             return {"ids": list(self.ids)}
         unfiltered = self.category is None and not self.search
         return {"category": self.category, "search": self.search or None, "everything": unfiltered}
+
+
+@dataclass(slots=True)
+class BulkUnderWay:
+    """A bulk action that the sidecar is working on, and how far it has come."""
+
+    kind: Kind
+    left: set[int]
+    total: int
+
+    def is_done(self, photo: int) -> None:
+        """The sidecar has told of one of its photos."""
+        self.left.discard(photo)
+
+    def __str__(self) -> str:
+        return f"{_DOING[self.kind]} {self.total - len(self.left):,} of {self.total:,}"
 
 
 def bulk_text(number: int, kind: Kind) -> str:

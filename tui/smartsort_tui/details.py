@@ -19,6 +19,9 @@ MAX_CHANGES = 3
 def row_details(row: QueueItem, width: int, refused: str | None = None, *, compact: bool = False) -> Content:
     """What is known from the queue's row alone, shown until the rest has come."""
     lines = [*_head(row, width, refused), *section("Why"), *bullet(row.text, width)]
+    if row.suggested_person_id:
+        # The key that approves means this person before the rest has come.
+        lines += [*section("This is"), Content(wording.cut(f"[1] {row.suggested_person}", width))]
     return _joined([line for line in lines if line or not compact])
 
 

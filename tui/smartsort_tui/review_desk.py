@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING
 
 from smartsort.api.schemas.decisions import Approve, BulkDecided
@@ -15,7 +15,7 @@ from smartsort.api.schemas.review import QueueItem, ReviewItem, ReviewPage
 from smartsort.api.schemas.shapes import CategoryName
 from smartsort_tui.api import ApiProblem, Client, DecidedMeanwhile, Unreachable
 from smartsort_tui.background import ended
-from smartsort_tui.decisions import UNDO_DEPTH, Decision, Marks, Sent, bulk_text
+from smartsort_tui.decisions import UNDO_DEPTH, BulkUnderWay, Decision, Kind, Marks, Sent, bulk_text
 from smartsort_tui.queue import PAGE_SIZE, Queue
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Desk:
         self.queue = Queue()
         self.people: list[PersonView] = []
         self.loading = False
+        self.under_way: BulkUnderWay | None = None
         self.own_photos: set[int] = set()
         """Photos decided here, whose events are no news."""
         self._client = client
@@ -207,14 +208,15 @@ class Desk:
         sent = Sent(text, [], event=done.event, item=row.id)
         sent.answered.set()
         self._sent.append(sent)
+        self.queue.replace(row.model_copy(update={"suggested_person": None, "suggested_person_id": None}))
         await self._ask_again(row.id)
 
     async def _ask_again(self, item: int) -> None:
-        """Have an item and its row as they now are. Raises ApiProblem."""
+        """Have an item and its row as they now are; if that fails, it is asked for when it is shown."""
         if (held := self._items.pop(item, None)) is not None:
             self._explained.pop(held.id, None)
-        fresh = await self.load_item(item)
-        self.queue.replace(fresh)
+        with suppress(ApiProblem):
+            self.queue.replace(await self.load_item(item))
 
     def _forget(self, sent: Sent) -> None:
         if sent in self._sent:
@@ -250,6 +252,18 @@ class Desk:
         if not sent.taken:
             return sent.text, None
         return sent.text, min(self.queue.put_back(taken) for taken in reversed(sent.taken))
+
+    def begins(self, kind: Kind, foreseen: BulkDecided) -> None:
+        """A bulk action is sent: what is heard of its photos from now on is its progress, no news."""
+        photos = {one.id for one in foreseen.decided if one.action != "failed"}
+        self.under_way = BulkUnderWay(kind, photos, len(photos))
+        self.own_photos |= photos
+
+    def ends(self) -> None:
+        """The bulk action is over; photos it has not come to are anybody's again."""
+        if self.under_way is not None:
+            self.own_photos -= self.under_way.left
+            self.under_way = None
 
     async def bulk(self, marks: Marks, decision: Decision, *, dry_run: bool) -> BulkDecided:
         """Decide about many at once, or only look what it would do. Raises ApiProblem."""

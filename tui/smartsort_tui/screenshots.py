@@ -85,17 +85,17 @@ async def take(shot: Shot) -> str:
     )
     app.animation_level = "none"
     async with app.run_test(size=shot.size) as pilot:
-        await _settled(app)
+        await settled(app)
         for key in shot.keys:
             await pilot.press(key)
-            await _settled(app)
+            await settled(app)
         for field in app.screen.query("Input"):
             field.cursor_blink = False  # type: ignore[attr-defined]
-        await _settled(app)
+        await settled(app)
         return finished(app.export_screenshot(title="smartsort"))
 
 
-async def _settled(app: SmartsortApp) -> None:
+async def settled(app: SmartsortApp) -> None:
     """Until nothing is under way that changes the screen."""
     quiet = 0
     for _ in range(SETTLE_ROUNDS):

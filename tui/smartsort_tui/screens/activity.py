@@ -21,9 +21,10 @@ from smartsort_tui.background import ask, work
 from smartsort_tui.clock import Clock
 from smartsort_tui.event_words import event_line, kind_text, photo_name, what_happened
 from smartsort_tui.live import Link
-from smartsort_tui.screens.area import AreaScreen, Dialog, TooSmall
+from smartsort_tui.screens.area import AreaScreen, Dialog, TooSmall, link_words
 from smartsort_tui.screens.preview import undo_agreed
 from smartsort_tui.widgets.bars import KeyBar, MessageBar
+from smartsort_tui.widgets.lines import Fitted
 from smartsort_tui.widgets.row_list import Cells, RowList
 
 EVENTS_KEPT = 2000
@@ -82,6 +83,8 @@ class ActivityScreen(AreaScreen):
     """What happens now, and what happened."""
 
     AREA = "activity"
+    AUTO_FOCUS = "#events"
+    FOLLOWS = True
     HELP_TITLE = "Activity"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -106,29 +109,28 @@ class ActivityScreen(AreaScreen):
         self._cursor: str | None = None
         self._loading = False
         self.rows = EventRows(self.smartsort.clock, id="events")
-        yield Static("… loading", id="now")
+        yield Fitted("… loading", id="now")
         yield Static("What happened   u can be undone   × was undone", classes="pane-title")
         yield self.rows
 
     def on_mount(self) -> None:
         super().on_mount()
         self.rows.focus()
-        if self.smartsort.status is not None:
-            self.status_is(self.smartsort.status)
+        self._draw_now()
         self.connected()
 
     def on_screen_resume(self) -> None:
         self.connected()
 
     def connected(self) -> None:
+        self._draw_now()
         if self.smartsort.client is not None:
             work(self, "events", self._load, None, latest_only=True)
 
     def disconnected(self, link: Link) -> None:
         if link.problem is not None:
             self.say_problem(link.problem)
-            if self.smartsort.status is None:
-                self.query_one("#now", Static).update(Content(f"{link.problem.title}. {link.problem.remedy}"))
+            self._draw_now()
 
     def happened(self, event: EventView) -> None:
         if any(event.id == known.id for known in self.rows.events[:50]):
@@ -137,20 +139,22 @@ class ActivityScreen(AreaScreen):
         if self.rows.cursor:
             self.rows.cursor += 1
 
-    def status_is(self, status: Status) -> None:
-        text = now_text(status, max(30, self.size.width - 4), self.smartsort.clock)
-        self.query_one("#now", Static).update(text)
+    def status_is(self, status: Status) -> None:  # noqa: ARG002  (drawn with the connection)
+        self._draw_now()
 
-    def on_resize(self) -> None:
-        super().on_resize()
-        if self.is_mounted and self.smartsort.status is not None:
-            self.status_is(self.smartsort.status)
+    def _draw_now(self) -> None:
+        app = self.smartsort
+        now, lost = self.query_one("#now", Fitted), link_words(app)
+        if lost:
+            now.fit(lambda _: lost)
+        elif (status := app.status) is not None:
+            now.fit(lambda width: now_text(status, width, app.clock))
 
     def on_row_list_in_sight(self, message: RowList.InSight) -> None:
         if self._cursor is not None and not self._loading and message.last >= self.rows.count - 20:
             work(self, "events", self._load, self._cursor)
 
-    async def _load(self, cursor: str | None) -> None:
+    async def _load(self, cursor: str | None, *, said: bool = False) -> None:
         client = self.smartsort.client
         if client is None or self._loading:
             return
@@ -158,10 +162,13 @@ class ActivityScreen(AreaScreen):
         try:
             page = await client.events(cursor=cursor, limit=EVENTS_PER_PAGE)
         except ApiProblem as problem:
-            self.say_problem(problem)
+            self.is_stale()
+            if not said:
+                self.say_problem(problem)
             return
         finally:
             self._loading = False
+        self.is_fresh()
         self._cursor = page.next_cursor if len(self.rows.events) < EVENTS_KEPT else None
         self.rows.show([*self.rows.events, *page.events] if cursor else page.events)
 
@@ -207,7 +214,7 @@ class ActivityScreen(AreaScreen):
         failed = f", {done.failed:,} stay as they are" if done.failed else ""
         text = f"taken back: {wording.count(done.done, 'photo')}{failed}"
         self.say(text, "warn" if done.failed else "good")
-        self.connected()
+        await self._load(None, said=True)
 
 
 class HistoryScreen(Dialog[None]):
@@ -245,14 +252,15 @@ class HistoryScreen(Dialog[None]):
     def _reload(self) -> None:
         work(self, "history", self._load, latest_only=True)
 
-    async def _load(self) -> None:
+    async def _load(self, *, said: bool = False) -> None:
         client = self.smartsort.client
         if client is None:
             return
         try:
             page = await client.history(self._photo)
         except ApiProblem as problem:
-            self.query_one(MessageBar).say(f"{problem.title}: {problem.detail}", "bad")
+            what = "taken back, but its history does not come anew: " if said else ""
+            self.query_one(MessageBar).say(f"{what}{problem.title}: {problem.detail}", "bad")
             return
         rows = self.query_one(EventRows)
         rows.show(page.events)
@@ -297,7 +305,7 @@ class HistoryScreen(Dialog[None]):
             self.query_one(MessageBar).say(f"{problem.title}: {problem.detail}", "bad")
             return
         self.query_one(MessageBar).say("taken back", "good")
-        self._reload()
+        await self._load(said=True)
 
 
 def now_text(status: Status, width: int, clock: Clock) -> Content:

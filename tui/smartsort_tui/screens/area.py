@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar, cast
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -13,7 +14,8 @@ from textual.screen import ModalScreen, Screen, ScreenResultType
 from textual.widget import Widget
 from textual.widgets import Static
 
-from smartsort_tui.api import ApiProblem
+from smartsort_tui import wording
+from smartsort_tui.api import ApiProblem, TokenRefused
 from smartsort_tui.live import Link
 from smartsort_tui.widgets.bars import Bar, KeyBar, MessageBar, Part
 
@@ -30,6 +32,7 @@ AREAS = (
     ("configuration", "Configuration"),
 )
 SMALLEST = (40, 12)
+AGE_SECONDS = 20.0
 # Widths and heights from which a class holds; the style sheet says what changes.
 WIDTHS: list[tuple[int, str]] = [
     (0, "-tiny"),
@@ -56,6 +59,8 @@ class AreaScreen(Screen[None]):
     HORIZONTAL_BREAKPOINTS = WIDTHS
     VERTICAL_BREAKPOINTS = HEIGHTS
     AREA: ClassVar[str] = ""
+    FOLLOWS: ClassVar[bool] = False
+    """Whether it hears of every change while there is a connection."""
     HELP_TITLE: ClassVar[str] = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r,f9", "reload", "Reload", show=False, id="area.reload"),
@@ -63,6 +68,10 @@ class AreaScreen(Screen[None]):
 
     _told: str | None = None
     """What of the connection was said last: that it is lost, or why it is refused."""
+    _place = ""
+    _as_of: datetime | None = None
+    """When what is shown was fetched."""
+    _is_stale = False
 
     def content(self) -> Iterable[Widget]:
         """The widgets between the bars."""
@@ -84,10 +93,12 @@ class AreaScreen(Screen[None]):
         app.link_changed.subscribe(self, self._link_changed)
         app.status_changed.subscribe(self, self._status_changed)
         app.happened.subscribe(self, self.happened)
+        self.set_interval(AGE_SECONDS, self._draw_place_line)
         self._draw_areas()
 
     def on_resize(self) -> None:
         self._draw_areas()
+        refocus(self)
 
     def say(self, text: str, tone: str = "plain") -> None:
         """Show a line of what happened."""
@@ -95,7 +106,26 @@ class AreaScreen(Screen[None]):
 
     def say_place(self, text: str) -> None:
         """Show at the right end of that line where one is."""
-        self.query_one("#message", MessageBar).place(text)
+        self._place = text
+        self._draw_place_line()
+
+    def is_fresh(self) -> None:
+        """What is shown is what the sidecar has just said."""
+        self._as_of, self._is_stale = self.smartsort.clock(), False
+        self._draw_place_line()
+
+    def is_stale(self) -> None:
+        """What is shown could not be fetched anew: from now on its age stands beside it."""
+        self._is_stale = True
+        self._draw_place_line()
+
+    def _draw_place_line(self) -> None:
+        if not self.is_mounted:
+            return
+        is_old = self._is_stale or self.smartsort.link.state in ("lost", "refused")
+        age = wording.duration((self.smartsort.clock() - self._as_of).total_seconds()) if self._as_of else ""
+        stale = (f"! {age} old" if age != "now" else "! not up to date") if is_old and age else ""
+        self.query_one("#message", MessageBar).place(self._place, stale)
 
     def key(self, name: str) -> str:
         """The key that is set for a binding, as it is shown; for words that tell what can be pressed."""
@@ -129,6 +159,11 @@ class AreaScreen(Screen[None]):
 
     def _link_changed(self, link: Link) -> None:
         self._draw_areas()
+        if self.FOLLOWS and self._as_of is not None and link.state != "connecting":
+            # Every change came by itself until the line broke, and comes again now.
+            self.is_fresh() if self._told is None else self._draw_place_line()
+        else:
+            self._draw_place_line()
         if link.state == "connected":
             self.connected()
             self._told = None
@@ -173,6 +208,9 @@ class Dialog(ModalScreen[ScreenResultType]):
         Binding("escape", "cancel", "cancel", id="dialog.cancel"),
     ]
 
+    def on_resize(self) -> None:
+        refocus(self)
+
     @property
     def smartsort(self) -> SmartsortApp:
         return cast("SmartsortApp", self.app)
@@ -200,6 +238,33 @@ class Reading(Dialog[ScreenResultType]):
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()
+
+
+def refocus(screen: Screen[Any]) -> None:
+    """Give the focus back that was lost while the terminal was too small to show anything."""
+
+    def again() -> None:
+        is_hidden = screen.has_class("-tiny") or screen.has_class("-flat")
+        if screen.focused is None and not is_hidden:
+            nodes = screen.query(screen.AUTO_FOCUS or "*")
+            screen.set_focus(next((node for node in nodes if node.focusable), None))
+
+    screen.call_after_refresh(again)
+
+
+def link_words(app: SmartsortApp) -> Content:
+    """Why there is no connection, to which address, and what to do; empty while there is one."""
+    link = app.link
+    if link.state not in ("lost", "refused") or link.problem is None:
+        return Content("")
+    title, detail = link.problem.title, link.problem.detail
+    if isinstance(link.problem, TokenRefused):
+        detail = f"{app.settings.url}: {detail}; the token is from {app.settings.token_from}"
+    return Content.assemble(
+        (f"○ {title}\n", "bold $error"),
+        wording.shown(detail),
+        (f"\n{link.problem.remedy}" if link.problem.remedy else "", "$foreground-muted"),
+    )
 
 
 def _link_part(app: SmartsortApp, width: int) -> Part:

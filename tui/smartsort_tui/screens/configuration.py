@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, ClassVar
 
 from pydantic import ValidationError
-from textual import on
+from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, VerticalScroll
 from textual.content import Content
@@ -20,9 +21,12 @@ from smartsort_tui.api import ApiProblem, NotThere
 from smartsort_tui.background import work
 from smartsort_tui.keyboard import Sight
 from smartsort_tui.live import Link
-from smartsort_tui.screens.area import AreaScreen
+from smartsort_tui.screens.area import AreaScreen, link_words
+from smartsort_tui.widgets.lines import Fitted
 
 LOOKED_AT = 500
+# Cells for the name of a folder or category.
+NAME_WIDTH = 18
 # Name in ConfigPatch, how it reads, and the values of those that are chosen from a list.
 NUMBERS = (
     ("min_confidence", "Confidence at least (0 to 1)"),
@@ -52,10 +56,26 @@ class Switch(Checkbox):
         return Content(f"{box} {self.label}").stylize_before(self.get_visual_style("toggle--label"))
 
 
+class NumberField(Input):
+    """A field for a number: other characters stay keys, so that `?` shows the help."""
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        return super().check_consume_key(key, character) and _is_of_number(character)
+
+    def on_key(self, event: events.Key) -> None:
+        if event.is_printable and not _is_of_number(event.character):
+            event.prevent_default()
+
+
+def _is_of_number(character: str | None) -> bool:
+    return character is not None and character in "0123456789.,"
+
+
 class ConfigurationScreen(AreaScreen):
     """Thresholds, categories, the switch, and how the sidecar is."""
 
     AREA = "configuration"
+    AUTO_FOCUS = f"#{NUMBERS[0][0]}"
     HELP_TITLE = "Configuration"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f6", "what_if", "what if", id="configuration.what_if", tooltip="What it would have done"),
@@ -69,7 +89,8 @@ class ConfigurationScreen(AreaScreen):
         & #configuration { layout: horizontal; height: 1fr; }
         & #form { width: 52; height: 100%; padding: 0 1; scrollbar-size-vertical: 1; }
         & #effect-scroll {
-            width: 1fr; height: 100%; padding: 0 1; border-left: solid $panel; scrollbar-size-vertical: 1;
+            width: 1fr; height: 100%; padding: 0 1; border-left: solid $panel;
+            scrollbar-size-vertical: 1; scrollbar-gutter: stable;
         }
         & .field { height: 1; width: 100%; }
         & .field Label { width: 31; height: 1; }
@@ -99,7 +120,7 @@ class ConfigurationScreen(AreaScreen):
             VerticalScroll(
                 Static("Thresholds", classes="form-title"),
                 *(
-                    Horizontal(Label(title), Input(id=name, compact=True), classes="field")
+                    Horizontal(Label(title), NumberField(id=name, compact=True), classes="field")
                     for name, title in NUMBERS
                 ),
                 *(
@@ -121,7 +142,7 @@ class ConfigurationScreen(AreaScreen):
                 id="form",
             ),
             VerticalScroll(
-                Static("", id="effect"), Static("", id="health"), id="effect-scroll", can_focus=False
+                Fitted("", id="effect"), Static("", id="health"), id="effect-scroll", can_focus=False
             ),
             id="configuration",
         )
@@ -142,6 +163,7 @@ class ConfigurationScreen(AreaScreen):
     def disconnected(self, link: Link) -> None:
         if link.problem is not None:
             self.say_problem(link.problem)
+            self._draw_health()
 
     def status_is(self, status: Status) -> None:  # noqa: ARG002  (drawn with all the rest)
         self._draw_health()
@@ -153,8 +175,10 @@ class ConfigurationScreen(AreaScreen):
         try:
             config = await client.config()
         except ApiProblem as problem:
+            self.is_stale()
             self.say_problem(problem)
             return
+        self.is_fresh()
         if not self._is_edited():
             self._config = config
             self._fill()
@@ -321,22 +345,19 @@ class ConfigurationScreen(AreaScreen):
     # --- drawing ----------------------------------------------------------------------------
 
     def _draw_effect(self) -> None:
-        width = max(24, self.query_one("#effect-scroll").size.width - 4)
-        self.query_one("#effect", Static).update(effect_text(self._effect, width))
+        self.query_one("#effect", Fitted).fit(partial(effect_text, self._effect))
         self.sight.shows(self._effect)
 
     def _draw_health(self) -> None:
         if self.is_mounted:
             text = health_text(
-                self.smartsort.status, self._doctor, self._config, is_examining=self._examining
+                self.smartsort.status,
+                self._doctor,
+                self._config,
+                is_examining=self._examining,
+                lost=link_words(self.smartsort),
             )
             self.query_one("#health", Static).update(text)
-
-    def on_resize(self) -> None:
-        super().on_resize()
-        if self.is_mounted:
-            self.call_after_refresh(self._draw_health)
-            self.call_after_refresh(self._draw_effect)
 
 
 def effect_text(effect: WhatIf | None, width: int) -> Content:
@@ -346,28 +367,36 @@ def effect_text(effect: WhatIf | None, width: int) -> Content:
         hint = "Change something, then F6 shows what it would have done to the last photos."
         return Content("\n").join([title, Content.styled(hint, "$foreground-muted"), Content("")])
     lines = [title, Content(f"to the last {wording.count(effect.looked_at, 'photo')}:")]
-    for name in sorted({*effect.before, *effect.after}, key=lambda name: (name != "faces", name)):
-        before, after = effect.before.get(name, 0), effect.after.get(name, 0)
+    for category in sorted({*effect.before, *effect.after}, key=lambda name: (name != "faces", name)):
+        before, after = effect.before.get(category, 0), effect.after.get(category, 0)
         change = f"{after - before:+,}" if after != before else "="
-        shown = wording.fit(
-            wording.TITLES.get(name, "Filed" if name == "faces" else name), min(18, width - 22)
-        )
-        text = f"{shown} {before:>6,} → {after:>6,} {change:>6}"
+        folder = wording.TITLES.get(category, "Filed" if category == "faces" else category)
+        numbers = f" {before:>6,} → {after:>6,} {change:>6}"
+        # Where there is no room for both, the name has a line of its own.
+        room = width - len(numbers)
+        name = f"{folder}\n" if room < NAME_WIDTH else wording.fit(folder, NAME_WIDTH)
+        text = f"{name}{numbers}"
         lines.append(Content.styled(text, "bold") if after != before else Content(text))
     for way, number in sorted(effect.moves.items(), key=lambda entry: -entry[1]):
-        lines.append(
-            Content.styled(wording.cut(f"{number:>6,}  {way.replace('->', '→')}", width), "$foreground-muted")
-        )
+        text = f"{number:>6,}  {way.replace('->', '→').replace('_', ' ')}"
+        lines.append(Content.styled(text, "$foreground-muted"))
     return Content("\n").join([*lines, Content("")])
 
 
 def health_text(
-    status: Status | None, doctor: DoctorReport | None, config: ConfigView | None, *, is_examining: bool
+    status: Status | None,
+    doctor: DoctorReport | None,
+    config: ConfigView | None,
+    *,
+    is_examining: bool,
+    lost: Content | None = None,
 ) -> Content:
-    """How the sidecar and its connection are, and the doctor's findings."""
+    """How the sidecar and its connection are, and the doctor's findings; `lost` says why there is none."""
     lines = [Content.styled("The sidecar", "bold $accent")]
+    if lost:
+        return Content("\n").join([*lines, lost])
     if status is None:
-        return Content("\n").join([*lines, Content("not connected")])
+        return Content("\n").join([*lines, Content("… connecting")])
     lines += [
         Content.assemble(
             ("● sorting is on", "$success") if status.enabled else ("‖ sorting is off", "bold $warning")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import cast
 
 from textual import on
+from textual.content import Content
 
 from smartsort.api.schemas.review import QueueItem, ReviewItem
 from smartsort_tui.api import ApiProblem, DecidedMeanwhile, NotThere
@@ -42,33 +44,40 @@ class ItemView(QueueView):
             return
         changed = row is None or self._shown is None or row.id != self._shown.id
         self._shown = shown
-        width = max(20, self.words.scrollable_content_region.width)
         if shown is None:
             self.words.update("… loading" if len(self.desk.queue) else "")
             self.picture.show(None)
             return
         refused = self.rows.refused.get(shown.id)
-        compact = self.size.height < COMPACT_BELOW
         if item is not None:
-            explained = self.desk.explained(item.id)
-            text = details(
-                item,
-                width,
-                refused,
-                self._chosen_face,
-                compact=compact,
-                nobody=self._nobody_suggested(),
-                changes=[change.text for change in explained.changes] if explained is not None else (),
-            )
-            self.words.update(text)
+            self.words.update(partial(self._details, item, refused))
             # The words are painted first: a picture costs a thousand coloured cells.
             self.call_after_refresh(self._draw_picture, item)
         else:
-            self.words.update(row_details(cast("QueueItem", row), width, refused, compact=compact))
+            self.words.update(partial(self._row_details, cast("QueueItem", row), refused))
             self.picture.show(None)
         if changed:
             self.words.to_top()
         self._settle_soon()
+
+    def _row_details(self, row: QueueItem, refused: str | None, width: int) -> Content:
+        return row_details(row, width, refused, compact=self._is_compact)
+
+    def _details(self, item: ReviewItem, refused: str | None, width: int) -> Content:
+        explained = self.desk.explained(item.id)
+        return details(
+            item,
+            width,
+            refused,
+            self._chosen_face,
+            compact=self._is_compact,
+            nobody=self._nobody_suggested(),
+            changes=[change.text for change in explained.changes] if explained is not None else (),
+        )
+
+    @property
+    def _is_compact(self) -> bool:
+        return self.size.height < COMPACT_BELOW
 
     def _draw_picture(self, item: ReviewItem) -> None:
         if self._shown is item:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from smartsort_tui import wording
 from smartsort_tui.api import ApiProblem
 from smartsort_tui.background import ask, work
 from smartsort_tui.decisions import Decision, Marks, Sent, bulk_text, marked_text
@@ -65,7 +64,9 @@ class MarkingView(FindingView):
             self.desk.queue.set_total(foreseen.done + foreseen.failed)
             self._draw_counts()
         if await self.app.push_screen_wait(bulk_preview(decision.kind, foreseen)):
-            self.say(f"{wording.count(foreseen.done, 'photo')} under way …")
+            self.say("")
+            self.desk.begins(decision.kind, foreseen)
+            self._draw_place()
             work(self, "decisions", self._bulk_send, marks, decision)
         else:
             self.say(f"nothing was done; the marks are still there ({self.key('review.clear')} unmarks)")
@@ -81,6 +82,9 @@ class MarkingView(FindingView):
             )
             self._refresh_head()
             return
+        finally:
+            self.desk.ends()
+            self._draw_place()
         self._bulk_done(marks, decision, done)
 
     def _bulk_done(self, marks: Marks, decision: Decision, done: BulkDecided) -> None:

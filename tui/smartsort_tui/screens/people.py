@@ -20,7 +20,7 @@ from smartsort_tui.api import ApiProblem, ListName
 from smartsort_tui.background import work
 from smartsort_tui.keyboard import Sight
 from smartsort_tui.live import Link
-from smartsort_tui.screens.area import AreaScreen
+from smartsort_tui.screens.area import AreaScreen, link_words
 from smartsort_tui.widgets.picture import PicturePane, PictureSource, Request
 from smartsort_tui.widgets.row_list import Cells, RowList
 
@@ -60,6 +60,7 @@ class PeopleScreen(AreaScreen):
     """Who is wanted and who is not."""
 
     AREA = "people"
+    AUTO_FOCUS = "#people-list"
     HELP_TITLE = "People"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -117,16 +118,22 @@ class PeopleScreen(AreaScreen):
     def disconnected(self, link: Link) -> None:
         if link.problem is not None:
             self.say_problem(link.problem)
+            self._draw_person()
 
-    async def _load(self) -> None:
+    async def _load(self, *, said: bool = False) -> None:
+        """Ask for everybody; `said`: the line of messages already tells something that matters more."""
         client = self.smartsort.client
         if client is None:
             return
         try:
             self._people = await client.people()
         except ApiProblem as problem:
-            self.say_problem(problem)
+            self.is_stale()
+            if not said:
+                self.say_problem(problem)
+            self._draw_person()
             return
+        self.is_fresh()
         self._find(keep=True)
 
     @on(Input.Changed, "#person-search")
@@ -151,7 +158,7 @@ class PeopleScreen(AreaScreen):
         shown = self.rows.shown
         words = self.query_one("#person-words", Static)
         if self.rows.cursor >= len(shown):
-            words.update("Nobody of that name." if self._people else "Immich has named nobody yet.")
+            words.update(self._why_nobody())
             self.face.show(None)
             self.sight.shows(None)
             return
@@ -161,6 +168,13 @@ class PeopleScreen(AreaScreen):
         if self._pause is not None:
             self._pause.cancel()
         self._pause = asyncio.get_running_loop().call_later(FACE_PAUSE_SECONDS, self._show_face, person.id)
+
+    def _why_nobody(self) -> Content:
+        if self._people:
+            return Content("Nobody of that name.")
+        if self._as_of is None:
+            return link_words(self.smartsort) or Content("… loading")
+        return Content("Immich has named nobody yet.")
 
     def _show_face(self, person: str) -> None:
         if self.is_mounted and self.smartsort.client is not None:
@@ -195,16 +209,26 @@ class PeopleScreen(AreaScreen):
         try:
             if person.listed == other:
                 await client.change_list(other, ListChange(remove=[person.name]))
+                self._is_listed(person, None)
             change = ListChange(remove=[person.name]) if leaves else ListChange(add=[person.name])
             view = await client.change_list(name, change)
         except ApiProblem as problem:
             self.say_problem(problem)
             return
+        is_on = any(fuzzy.same_name(listed, [person]) for listed in view.names)
+        self._is_listed(person, name if is_on else None)
+        warnings = "".join(f". {warning}" for warning in view.warnings)
         self.say(
-            view.warnings[0] if view.warnings else f"{person.name} is {'off' if leaves else 'on'} the {name}",
-            "warn" if view.warnings else "good",
+            f"{person.name} is {'on' if is_on else 'off'} the {name}{warnings}",
+            "warn" if warnings or is_on == leaves else "good",
         )
-        await self._load()
+        await self._load(said=True)
+
+    def _is_listed(self, person: PersonView, listed: ListName | None) -> None:
+        """Show what the sidecar has answered, whether or not everybody can be asked for again."""
+        changed = person.model_copy(update={"listed": listed})
+        self._people = [changed if one.id == person.id else one for one in self._people]
+        self._find(keep=True)
 
 
 def person_text(person: PersonView) -> Content:

@@ -46,6 +46,9 @@ NEWS_PAUSE_SECONDS = 0.4
 class QueueView(AreaScreen):
     """What waits. The classes built on it show the item the cursor is on, find, mark and decide."""
 
+    AUTO_FOCUS = "#queue"
+    FOLLOWS = True
+
     def content(self) -> Iterable[Widget]:
         app = self.smartsort
         self.desk = Desk(lambda: app.client)
@@ -115,7 +118,7 @@ class QueueView(AreaScreen):
         self._load()
 
     def _load(self) -> None:
-        if self.desk.loading or not self.is_mounted:
+        if self.desk.loading or not self.is_mounted or self.smartsort.client is None:
             return
         first, last = self.rows.sight
         if self.desk.queue.wanted(first, last + AHEAD) is not None:
@@ -131,6 +134,7 @@ class QueueView(AreaScreen):
         try:
             async for _ in self.desk.load(target, self.keeping_place):
                 self.smartsort.is_answering()
+                self.is_fresh()
                 self._draw_queue()
         except ApiProblem as problem:
             self.smartsort.has_problem(problem)
@@ -144,6 +148,7 @@ class QueueView(AreaScreen):
             page = await self.desk.ask_head()
         except ApiProblem:
             return
+        self.is_fresh()
         # The photo looked at stays under the cursor: the key that is about to be pressed is meant for it.
         with self.keeping_place():
             self.desk.take_head(page, self.rows.cursor)
@@ -155,6 +160,7 @@ class QueueView(AreaScreen):
         if event.photo_id is not None and event.kind in BACK:
             self.desk.is_back(event.photo_id)
         if event.photo_id in self.desk.own_photos:
+            self._follow_own(event.photo_id)
             return
         if event.photo_id is not None and event.kind in LEFT:
             self._left[event.photo_id] = event
@@ -162,14 +168,22 @@ class QueueView(AreaScreen):
             self._has_news = True
         else:
             return
+        self._hear_soon()
+
+    def _hear_soon(self) -> None:
         if self._news is None:
             loop = asyncio.get_running_loop()
             self._news = loop.call_later(NEWS_PAUSE_SECONDS, self._hear_news)
 
+    def _follow_own(self, photo: int | None) -> None:
+        """An own bulk action takes minutes for thousands of photos: show how far it has come."""
+        if photo is not None and self.desk.under_way is not None:
+            self.desk.under_way.is_done(photo)
+            self._hear_soon()
+
     def _hear_news(self) -> None:
         self._news = None
-        if not self.is_mounted or not self.is_current:
-            # Under a question the numbers stay those it was asked with; coming back to the list, it follows.
+        if not self.is_mounted or not self.is_active:
             return
         left, self._left = self._left, {}
         gone = [row for row in self.desk.queue.rows() if row.id in left]
@@ -181,11 +195,14 @@ class QueueView(AreaScreen):
             more = f" and {len(gone) - 1:,} more" if len(gone) > 1 else ""
             self.say(f"{last.actor}: {last.text or last.kind}{more}", "warn")
             self._draw_queue()
+        if self.desk.under_way is not None:
+            self._draw_place()
         if self._has_news or len(gone) < len(left):
             self._has_news = False
             self._refresh_head()
 
     def on_screen_resume(self) -> None:
+        self._draw_counts()
         if (self._left or self._has_news) and self._news is None:
             self._hear_news()
 
@@ -208,6 +225,9 @@ class QueueView(AreaScreen):
         self._draw_item()
 
     def _draw_counts(self) -> None:
+        if not self.is_active:
+            # Under a question the numbers stay those it was asked with.
+            return
         queue = self.desk.queue
         counts = queue.counts if queue.is_loaded or queue.counts else None
         self.query_one(CategoryBar).show(counts, self._category, queue.total, search=self._search)
@@ -248,12 +268,6 @@ class QueueView(AreaScreen):
             return "A token is needed", f"{settings.url} wants to know who asks, and no token was found."
         return problem.title, f"{settings.url} does not know the token from {settings.token_from}."
 
-    def on_resize(self) -> None:
-        super().on_resize()
-        if self.is_mounted:
-            self.call_after_refresh(self._draw_counts)
-            self.call_after_refresh(self._draw_item, again=True)
-
     def _decided_by_somebody(self, item: int, problem: DecidedMeanwhile) -> None:
         self.desk.queue.drop([item])
         self.rows.marked.discard(item)
@@ -268,10 +282,14 @@ class QueueView(AreaScreen):
 
     def _draw_place(self) -> None:
         """`4 of 27`, and how many are marked."""
+        if not self.is_active:
+            return
         total, marked = self.desk.queue.total, self._mark_count()
         text = f"{self.rows.cursor + 1:,} of {total:,}" if total else ""
         if marked and total:
             text = f"● {marked:,} marked   {text}"
+        if self.desk.under_way is not None:
+            text = f"… {self.desk.under_way}   {text}"
         self.say_place(text)
 
     def _row(self) -> QueueItem | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -26,7 +27,7 @@ from smartsort_tui.details import bullet, section
 from smartsort_tui.keyboard import Sight
 from smartsort_tui.live import Link
 from smartsort_tui.pictures import boxes_of
-from smartsort_tui.screens.area import AreaScreen
+from smartsort_tui.screens.area import AreaScreen, link_words
 from smartsort_tui.widgets.lines import TextPane
 from smartsort_tui.widgets.picture import PicturePane, PictureSource, Request
 from smartsort_tui.widgets.row_list import Cells, RowList
@@ -79,6 +80,7 @@ class SpotCheckScreen(AreaScreen):
     """Is it really them? The answers tell how many of all filings are wrong."""
 
     AREA = "checks"
+    AUTO_FOCUS = "#checks"
     HELP_TITLE = "Spot checks"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "confirm", "it is them", id="checks.confirm", tooltip="The filing is right (Enter)"),
@@ -135,6 +137,8 @@ class SpotCheckScreen(AreaScreen):
     def disconnected(self, link: Link) -> None:
         if link.problem is not None:
             self.say_problem(link.problem)
+            if self._share is None:
+                self.words.update(link_words(self.smartsort))
 
     async def _load(self, cursor: str | None) -> None:
         client = self.smartsort.client
@@ -146,8 +150,12 @@ class SpotCheckScreen(AreaScreen):
             self.words.update("This sidecar is older than spot checks.")
             return
         except ApiProblem as problem:
+            self.is_stale()
             self.say_problem(problem)
+            if self._share is None:
+                self.words.update(link_words(self.smartsort) or Content(f"{problem.title}. {problem.remedy}"))
             return
+        self.is_fresh()
         self._cursor, self._share = page.next_cursor, page.share
         self.rows.show([*self.rows.checks, *page.items] if cursor else page.items)
         self._draw()
@@ -158,11 +166,6 @@ class SpotCheckScreen(AreaScreen):
 
     def on_row_list_moved(self) -> None:
         self._draw()
-
-    def on_resize(self) -> None:
-        super().on_resize()
-        if self.is_mounted:
-            self.call_after_refresh(self._draw)
 
     def _draw(self) -> None:
         check = self.rows.current
@@ -175,8 +178,7 @@ class SpotCheckScreen(AreaScreen):
                 self.words.update("✓ Nothing waits for a check.")
             self.picture.show(None)
             return
-        width = max(20, self.words.scrollable_content_region.width)
-        self.words.update(check_text(check, width))
+        self.words.update(partial(check_text, check))
         self.picture.show(Request((check.preview or check.thumbnail,), boxes_of(check.faces)))
 
     # --- answering --------------------------------------------------------------------------

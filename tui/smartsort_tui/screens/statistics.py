@@ -16,11 +16,10 @@ from smartsort_tui import charts, wording
 from smartsort_tui.api import ApiProblem
 from smartsort_tui.background import work
 from smartsort_tui.live import Link
-from smartsort_tui.screens.area import AreaScreen
+from smartsort_tui.screens.area import AreaScreen, link_words
+from smartsort_tui.widgets.lines import Fitted, Maker
 
 REFRESH_SECONDS = 30.0
-# Columns of the terminal from which targets and ages stand side by side, as the style sheet has it.
-WIDE = 110
 # Lines of the terminal from which the plot may be higher, and how high it is below and above that.
 HIGH = 44
 PLOT_LINES = 11
@@ -31,6 +30,7 @@ class StatisticsScreen(AreaScreen):
     """Numbers over some days."""
 
     AREA = "statistics"
+    AUTO_FOCUS = "#statistics"
     HELP_TITLE = "Statistics"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("t", "days(1)", "today", id="statistics.today", tooltip="Today"),
@@ -54,9 +54,9 @@ class StatisticsScreen(AreaScreen):
         self._days = 30
         self._summary: Summary | None = None
         yield VerticalScroll(
-            Static("… loading", id="headline"),
+            Fitted("… loading", id="headline"),
             Container(_half("Targets", "metrics"), _half("Waiting by age", "by-age"), classes="halves"),
-            Static("", id="spot-checks"),
+            Fitted("", id="spot-checks"),
             *_titled("Each day", "each-day"),
             Container(
                 _half("Waiting by category", "by-category", "By source", "by-source"),
@@ -80,6 +80,8 @@ class StatisticsScreen(AreaScreen):
     def disconnected(self, link: Link) -> None:
         if link.problem is not None:
             self.say_problem(link.problem)
+            if self._summary is None:
+                self.query_one("#headline", Static).update(link_words(self.smartsort))
 
     def on_screen_resume(self) -> None:
         self.connected()
@@ -98,36 +100,38 @@ class StatisticsScreen(AreaScreen):
         try:
             self._summary = await client.summary(self._days)
         except ApiProblem as problem:
+            self.is_stale()
             self.say_problem(problem)
             if self._summary is None:
-                self.query_one("#headline", Static).update(Content(f"{problem.title}. {problem.remedy}"))
+                self.query_one("#headline", Static).update(
+                    link_words(self.smartsort)
+                    or Content(f"{problem.title}: {wording.shown(problem.detail)}\n{problem.remedy}")
+                )
             return
+        self.is_fresh()
         self._draw()
-
-    def on_resize(self) -> None:
-        super().on_resize()
-        self.call_after_refresh(self._draw)
 
     def _draw(self) -> None:
         summary = self._summary
         if summary is None:
             return
-        inner = max(30, self.query_one("#statistics").scrollable_content_region.width)
-        above = inner if self.size.width < WIDE else inner // 2 - 2
-        below = inner if self.has_class("-narrow") else inner // 2 - 2
         by_category = {wording.TITLES.get(name, name): number for name, number in summary.by_category.items()}
-        days = charts.plot(summary.by_day, inner, PLOT_LINES if self.size.height < HIGH else HIGH_PLOT_LINES)
-        for name, text in {
-            "headline": charts.headline(summary),
-            "metrics": charts.metrics_text(summary.metrics, min(above, 60)),
-            "spot-checks": self._spot_checks(summary),
-            "by-age": charts.by_age(summary.queue_age, min(above, 70)),
-            "each-day": days,
-            "by-category": charts.bars(by_category, below),
-            "by-source": charts.bars(summary.by_source, below),
-            "by-person": charts.bars(summary.by_person, below),
-        }.items():
-            self.query_one(f"#{name}", Static).update(text)
+        texts: dict[str, Maker] = {
+            "headline": lambda _: charts.headline(summary),
+            "metrics": lambda width: charts.metrics_text(summary.metrics, min(width, 60)),
+            "spot-checks": lambda _: self._spot_checks(summary),
+            "by-age": lambda width: charts.by_age(summary.queue_age, min(width, 70)),
+            "each-day": lambda width: charts.plot(summary.by_day, width, self._plot_lines),
+            "by-category": lambda width: charts.bars(by_category, width),
+            "by-source": lambda width: charts.bars(summary.by_source, width),
+            "by-person": lambda width: charts.bars(summary.by_person, width),
+        }
+        for name, make in texts.items():
+            self.query_one(f"#{name}", Fitted).fit(make)
+
+    @property
+    def _plot_lines(self) -> int:
+        return PLOT_LINES if self.size.height < HIGH else HIGH_PLOT_LINES
 
     def _spot_checks(self, summary: Summary) -> Content:
         if summary.spot_checks is None:
@@ -136,8 +140,8 @@ class StatisticsScreen(AreaScreen):
         return Content.styled(text, "$foreground-muted")
 
 
-def _titled(title: str, name: str) -> tuple[Static, Static]:
-    return Static(title, classes="chart-title"), Static("", id=name)
+def _titled(title: str, name: str) -> tuple[Static, Fitted]:
+    return Static(title, classes="chart-title"), Fitted("", id=name)
 
 
 def _half(*titles_and_names: str) -> Container:

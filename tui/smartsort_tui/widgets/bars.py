@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -13,9 +14,13 @@ from textual.binding import Binding
 from textual.message import Message
 from textual.screen import Screen
 from textual.strip import Strip
+from textual.timer import Timer
 from textual.widget import Widget
 
 from smartsort_tui import wording
+
+# How long a message stays, by its tone.
+STAYS_SECONDS = {"good": 8.0, "plain": 8.0, "warn": 15.0, "bad": 30.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,11 @@ class Bar(Widget):
 class CategoryBar(Bar):
     """The categories with their counts; the names shorten when the line is short."""
 
+    _asked: Callable[[], None] = staticmethod(lambda: None)
+
+    def on_resize(self) -> None:
+        self._asked()
+
     def show(
         self, counts: dict[str, int] | None, active: str | None, total: int, *, search: str = ""
     ) -> None:
@@ -119,6 +129,7 @@ class CategoryBar(Bar):
 
         `total` is how many the filter matches.
         """
+        self._asked = partial(self.show, counts, active, total, search=search)
         known = counts or {}
         entries = [("", "All", "All", sum(known.values()))] + [
             (name, wording.TITLES[name], wording.SHORT[name], known.get(name, 0))
@@ -184,14 +195,26 @@ class MessageBar(Bar):
     MessageBar > .bar--plain, MessageBar > .bar--good, MessageBar > .bar--bad, MessageBar > .bar--warn,
     MessageBar > .bar--muted { background: $background; }
     """
+    _going: Timer | None = None
     SYMBOLS: ClassVar[dict[str, str]] = {"good": "✓", "bad": "✗", "warn": "!", "plain": "·"}
 
     def say(self, text: str, tone: str = "plain") -> None:
-        """`tone` is good, bad, warn or plain; each has its own sign, colour only repeats it."""
+        """`tone` is good, bad, warn or plain; each has its own sign, colour only repeats it.
+
+        It goes by itself, a fault later than a success, and what is still under way stays.
+        """
         text = wording.shown(text)
         said = [Part(f" {self.SYMBOLS[tone]} {text}", style=f"bar--{tone}")] if text else []
         self.set_parts(said, self._right)
+        if self._going is not None:
+            self._going.stop()
+        under_way = text.endswith("…")
+        self._going = None if under_way or not text else self.set_timer(STAYS_SECONDS[tone], self._gone)
 
-    def place(self, text: str) -> None:
-        """Where one is, at the right end; messages leave it alone."""
-        self.set_parts(self._left, [Part(f" {text} ", style="bar--muted")] if text else [])
+    def place(self, text: str, stale: str = "") -> None:
+        """Where one is, at the right end, and how old what is shown is; messages leave it alone."""
+        parts = [Part(f" {stale} ", style="bar--warn")] if stale else []
+        self.set_parts(self._left, [*parts, Part(f" {text} ", style="bar--muted")] if text else parts)
+
+    def _gone(self) -> None:
+        self.set_parts([], self._right)

@@ -6,6 +6,8 @@ screen arranged and drawn again; only their own lines are.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rich.style import Style
 from textual.content import Content
 from textual.geometry import Size
@@ -13,6 +15,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.visual import Visual
 from textual.widget import Widget
+from textual.widgets import Static
 
 
 class Lines(ScrollView):
@@ -46,11 +49,35 @@ class Lines(ScrollView):
         self.refresh()
 
 
+Maker = Callable[[int], Content]
+"""Makes a text for a width in cells."""
+NARROWEST = 20
+
+
+class Fitted(Static):
+    """Text made anew for every width it gets."""
+
+    _make: Maker | None = None
+    _made_for = 0
+
+    def fit(self, make: Maker) -> None:
+        """Show another text."""
+        self._make, self._made_for = make, 0
+        self.on_resize()
+
+    def on_resize(self) -> None:
+        width = self.size.width
+        if self._make is not None and width and width != self._made_for:
+            self._made_for = width
+            self.update(self._make(max(NARROWEST, width)))
+
+
 class TextPane(Lines):
     """Text that is wrapped, scrolled, and can be clicked."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
+        self._make: Maker = lambda _: Content("")
         self._content = Content("")
         self._strips: list[Strip] | None = None
 
@@ -59,9 +86,14 @@ class TextPane(Lines):
         """What is shown, without styles."""
         return self._content.plain
 
-    def update(self, content: Content | str) -> None:
+    def update(self, text: Maker | Content | str) -> None:
         """Show another text; the view stays where it is."""
-        content = Content(content) if isinstance(content, str) else content
+        fixed = Content(text) if isinstance(text, str) else text
+        self._make = fixed if callable(fixed) else lambda _: fixed
+        self._remake()
+
+    def _remake(self) -> None:
+        content = self._make(max(NARROWEST, self.scrollable_content_region.width))
         if content != self._content or content.spans != self._content.spans:
             self._content = content
             self._forget()
@@ -70,6 +102,7 @@ class TextPane(Lines):
         self.scroll_to(y=0, animate=False, force=True)
 
     def on_resize(self) -> None:
+        self._remake()
         self._forget()
 
     def notify_style_update(self) -> None:
