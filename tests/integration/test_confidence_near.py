@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pytest
 from PIL import Image, ImageDraw
-from tests.fakes import FakeServer, World, by_name
+from tests.fakes import LIBRARY_PATH, FakeAsset, FakeServer, World, by_name
 
 from smartsort.actions import Choice
 from smartsort.core.model import State
@@ -123,7 +123,7 @@ class Grouping(FakeServer):
     async def duplicate_ids(self, library_id, created_after):
         groups = await self.duplicate_groups()
         self._call("duplicate_ids")
-        return {asset: group for group, assets in groups.items() for asset in assets}
+        return {asset: group for group, assets in groups.items() for asset in assets if asset in self.assets}
 
 
 async def test_immichs_groups_come_first_also_for_assets_that_are_not_ours(tmp_path):
@@ -141,6 +141,18 @@ async def test_immichs_groups_come_first_also_for_assets_that_are_not_ours(tmp_p
     assert (reason(world, second).code, world.photo(second).duplicate_of) == ("near_duplicate", first)
     assert (reason(world, third).code, reason(world, third).detail) == ("near_duplicate", "foreign-1")
     assert server.calls["duplicate_ids"] == 1
+    world.ledger.close()
+
+
+async def test_an_asset_of_our_own_that_the_ledger_does_not_know_yet_is_no_copy_elsewhere(tmp_path):
+    root = os.fspath(tmp_path / "root")
+    server = Grouping(os.path.join(root, "library"), ["Anna"], by_name)
+    server.by_name = {"one": ["anna_1.jpg", "late.jpg"]}
+    world = World(root, server=server, settings={"deduplication.near_duplicates": True})
+    server.assets["late"] = FakeAsset("late", f"{LIBRARY_PATH}/shard-0001/late.jpg")
+    first = await world.deliver("anna_1.jpg", drawing(1))
+    await world.settle()
+    assert world.photo(first).state is State.FILED
     world.ledger.close()
 
 

@@ -7,7 +7,7 @@ Immich has none, our own hash of the picture is compared with those of all older
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -68,7 +68,7 @@ class NearDuplicates:
             return {}
         groups = await context.server.duplicate_groups()
         members = {group: list(groups.get(group, ())) for group in set(grouped.values())}
-        return await context.ledger.aread(lambda db: self._choose(db, batch, grouped, members))
+        return await context.ledger.aread(lambda db: self._choose(db, batch, grouped, members, group_of))
 
     async def _libraries(self, batch: Sequence[Photo]) -> dict[str, datetime]:
         """The libraries of these photos, and since when the oldest of them is there."""
@@ -89,13 +89,15 @@ class NearDuplicates:
         batch: Sequence[Photo],
         grouped: Mapping[int, str],
         members: Mapping[str, Sequence[str]],
+        new: Container[str],
     ) -> dict[int, NearCopy]:
+        """`new` are assets of our own library, of which the ledger may not know some yet."""
         ours = looks.of_assets(db, [a for assets in members.values() for a in assets])
         found: dict[int, NearCopy] = {}
         for photo in batch:
             assets = [a for a in members.get(grouped.get(photo.id, ""), ()) if a != photo.asset_id]
             near = self._oldest(db, photo, [(ours[a], None) for a in assets if a in ours])
-            foreign = next((a for a in sorted(assets) if a not in ours), None)
+            foreign = next((a for a in sorted(assets) if a not in ours and a not in new), None)
             if near is None and foreign is not None and not self._told_apart(db, photo, None, foreign):
                 copy = OtherCopy(CopyPlace.IMMICH, asset_id=foreign)
                 near = NearCopy(copy, Comparison(_quality(photo)))
