@@ -19,7 +19,7 @@ from smartsort.doctor.folder_checks import links_check, names_check
 from smartsort.errors import StorageFull
 from smartsort.files.capabilities import capabilities_of
 from smartsort.files.disk import Disk
-from smartsort.files.names import ANY_NAME, NAME_BYTES, PORTABLE, NameRules
+from smartsort.files.names import ANY_NAME, NAME_BYTES, NameRules
 from smartsort.files.placement import Drop, Method, Placer
 from smartsort.files.problems import FileRefused, NameKept
 from smartsort.files.shown import shown
@@ -118,7 +118,6 @@ def test_a_fitted_name_fits_and_stays(rules, name):
     assert len(os.fsencode(fitted)) <= rules.longest
     if rules == ANY_NAME and len(os.fsencode(name)) <= NAME_BYTES:
         assert fitted == name
-    assert PORTABLE.fitted(fitted) == PORTABLE.fitted(PORTABLE.fitted(fitted))
 
 
 # --- names -----------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from smartsort.actions.rearrange import ACTS, BATCH
 from smartsort.actions.values import Acted
 from smartsort.core.decision import UNDONE_PREFIX
 from smartsort.core.model import Category, Decision, Evidence, Outcome, Person, Reason, State
+from smartsort.files.names import ANY_NAME
 from smartsort.ledger import arrangement, events, photos
 from smartsort.ledger.arrangement import Arrangement
 from smartsort.ledger.records import Area, Event, Member, Name, Photo
@@ -391,7 +392,7 @@ def _judge_again(plan: Plan, event: Event) -> Plan | Acted:
                 own = photo.original_name
                 if member is not Member.PHOTO:
                     own = companion_name(source, own)
-                name = temp_name(photo.id, member, own)
+                name = temp_name(photo.id, member, own, ANY_NAME)
                 plan.wishes.append(Wish(Area.TEMP, "", source, name))
     plan.removes = [n for n in before.names if n.area in (Area.REVIEW, Area.TRASH)]
     plan.values = {

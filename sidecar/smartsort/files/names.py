@@ -159,15 +159,6 @@ class NameRules:
 
 ANY_NAME = NameRules()
 
-PORTABLE = NameRules(
-    refused=frozenset(':?*"<>|\\\x01\x7f'),
-    ends=frozenset(". "),
-    reserved=True,
-    any_bytes=False,
-    longest=143,
-)
-"""What every file system takes."""
-
 
 def with_prefix(prefix: str, name: str) -> str:
     """`duplicate_` + name, shortened where the two together are too long."""

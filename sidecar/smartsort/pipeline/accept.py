@@ -17,6 +17,7 @@ from sqlite_utils import Database
 
 from smartsort.core.model import State
 from smartsort.errors import SmartsortError, StorageError
+from smartsort.files.names import NameRules
 from smartsort.files.placement import Drop, Dropped, Placed, Placing
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp
@@ -127,10 +128,14 @@ class Accept:
             for o in batch
         ]
 
+        rules = await asyncio.to_thread(context.placer.names_in, context.folder(Area.TEMP))
+
         def write_intents(db: Database) -> list[Photo]:
             rows = photos.add(db, new, at)
             intents = [
-                Change(row.id, intent=("claim", {"keep": o.keep_origin, "origins": _origins(row.id, o)}))
+                Change(
+                    row.id, intent=("claim", {"keep": o.keep_origin, "origins": _origins(row.id, o, rules)})
+                )
                 for row, o in zip(rows, batch, strict=True)
             ]
             photos.apply(db, intents, at)
@@ -139,7 +144,7 @@ class Accept:
         rows = await context.ledger.awrite(write_intents)
         self._open |= {row.id for row in rows}
         context.checkpoint("claim:intent")
-        placed = await asyncio.to_thread(self._place, rows, batch)
+        placed = await asyncio.to_thread(self._place, rows, batch, rules)
         context.checkpoint("claim:placed")
 
         good: list[tuple[Photo, Offered, list[_Taken]]] = []
@@ -163,14 +168,16 @@ class Accept:
         context.checkpoint("claim:dropped")
         return results
 
-    def _place(self, rows: Sequence[Photo], batch: Sequence[Offered]) -> list[list[_Taken] | SmartsortError]:
+    def _place(
+        self, rows: Sequence[Photo], batch: Sequence[Offered], rules: NameRules
+    ) -> list[list[_Taken] | SmartsortError]:
         """Runs in a worker thread. A photo whose companion cannot be taken stays with it."""
         context = self._context
         temp = context.folder(Area.TEMP)
         wishes: list[tuple[int, Member, Placing]] = []
         for index, (row, offer) in enumerate(zip(rows, batch, strict=True)):
             for path, member, stamp in ((offer.path, Member.PHOTO, offer.stamp), *offer.companions):
-                name = temp_name(row.id, member, _own_name(offer, path))
+                name = temp_name(row.id, member, _own_name(offer, path), rules)
                 wishes.append((index, member, Placing(path, temp, [name], expected=stamp)))
         taken: list[list[_Taken]] = [[] for _ in batch]
         problems: dict[int, SmartsortError] = {}
@@ -250,10 +257,10 @@ class Accept:
         return held
 
 
-def _origins(photo_id: int, offer: Offered) -> list[list[str]]:
+def _origins(photo_id: int, offer: Offered, rules: NameRules) -> list[list[str]]:
     """(member, name in `temp_downloads/`, where it lay) of each file, for the journal."""
     members = [(offer.path, Member.PHOTO), *((path, member) for path, member, _ in offer.companions)]
-    return [[m.value, temp_name(photo_id, m, _own_name(offer, path)), path] for path, m in members]
+    return [[m.value, temp_name(photo_id, m, _own_name(offer, path), rules), path] for path, m in members]
 
 
 def _company(offer: Offered) -> dict[str, object]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from smartsort.files.names import PORTABLE
+from smartsort.files.names import NameRules
 from smartsort.ledger.records import Member, Name
 
 
-def temp_name(photo_id: int, member: Member, original_name: str) -> str:
-    """The claimed file's name in `temp_downloads/`.
+def temp_name(photo_id: int, member: Member, original_name: str, rules: NameRules) -> str:
+    """The claimed file's name in `temp_downloads/`, which takes names of these rules.
 
-    Every file system takes it: the journal has it before the file is there.
+    It fits before it is tried: the journal has it before the file is there.
     """
-    return PORTABLE.fitted(f"{photo_id}-{member.value}_{original_name}")
+    return rules.fitted(f"{photo_id}-{member.value}_{original_name}")
 
 
 def photo_id_of(name: str) -> int | None:
