@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from smartsort.actions import Actions
+from smartsort.actions.late import JoinLate
 from smartsort.actions.purge import Retention
 from smartsort.choices import Choices
 from smartsort.config import Settings
@@ -380,6 +381,7 @@ def _wire(
         Stage("compare", compare.takes, compare.step, (*storage, *immich)),
         Stage("shelve", shelve.takes, shelve_step, ()),
         Stage("recognise", recognise.takes, recognise.step, immich),
+        Stage("join", (State.FILED, State.REVIEW), JoinLate(context).step, storage),
         Stage("heal", (), heal.step, immich),
         Stage("renames", (), renames.step, immich),
         Stage("outbox", (State.FILED, State.REVIEW), outbox.step, ()),

@@ -40,7 +40,8 @@ class Wish:
     def names(self, companion_of: str | None, at: datetime) -> Iterable[str]:
         """The names to try, in order. Inside the library only the one Immich knows will do."""
         name = self.wanted if self.wanted is not None else companion_name(self.source, companion_of or "")
-        return [name] if self.area in (Area.LIBRARY, Area.TEMP) else candidates(name, at)
+        exact = self.area is Area.TEMP or (self.area is Area.LIBRARY and self.wanted is not None)
+        return [name] if exact else candidates(name, at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,8 @@ class Plan:
     filed: bool = True
     """False for photos that leave the collection, whose `downloads` row stays as it is."""
     denied: dict[str, str] | None = None
+    splits: bool = False
+    """What is placed in `temp_downloads/` becomes photos of their own."""
     placing: bool = False
     """True from before names are made until it is known which; an error may leave that open."""
     placed: list[tuple[Wish, Name]] = field(default_factory=list)

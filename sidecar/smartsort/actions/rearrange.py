@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from smartsort.actions.join import splits_of
 from smartsort.actions.plan import Plan, Wish, places, source_of
 from smartsort.actions.values import Acted
 from smartsort.core.model import State
@@ -26,6 +27,7 @@ from smartsort.files.stamps import stamp
 from smartsort.ledger import arrangement, events, facts, photos, source_tables
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Event, Member, Name, NewEvent
+from smartsort.ledger.shots import split_off
 from smartsort.ledger.source_tables import Download, ReviewRow
 from smartsort.pipeline.context import Context
 from smartsort.pipeline.recover import Recovery
@@ -153,8 +155,8 @@ class Rearrange:
         leader = next(
             (
                 os.path.basename(n.path)
-                for w, n in plan.placed
-                if (w.area, w.folder) == (wish.area, wish.folder)
+                for n in plan.after
+                if n.member is Member.PHOTO and (n.area, os.path.dirname(n.path)) == (wish.area, wish.folder)
             ),
             plan.photo.original_name,
         )
@@ -181,6 +183,8 @@ class Rearrange:
 
         results = await context.ledger.awrite(write)
         context.bells.ring(*{State(p.values["state"]) for p in plans if "state" in p.values})
+        if any(p.splits for p in plans):
+            context.bells.ring(State.CLAIMED)
         return results
 
     def _write(self, db: Database, plan: Plan, actor: str, group: int | None, at: str) -> Acted:
@@ -190,7 +194,7 @@ class Rearrange:
         if now is None or not (now.same_as(plan.before) and _paths(now.names) == _paths(plan.before.names)):
             return conflict(db, photo_id)
         photos.apply(db, [self._change(plan, actor)], at)
-        self._extras(db, plan, at)
+        self._extras(db, plan, actor, at)
         after = arrangement.read(db, [photo_id])[photo_id]
         data = {
             **plan.data,
@@ -255,8 +259,10 @@ class Rearrange:
             intent=("drop", self._leaving(plan)) if plan.removes or plan.touches_library else None,
         )
 
-    def _extras(self, db: Database, plan: Plan, at: str) -> None:
+    def _extras(self, db: Database, plan: Plan, actor: str, at: str) -> None:
         photo_id = plan.photo.id
+        if plan.splits:
+            split_off(db, splits_of(plan), at, actor)
         if plan.deferred:
             source_tables.defer_review(db, photo_id, at)
         if "shard" in plan.values:

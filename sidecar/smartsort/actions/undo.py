@@ -16,11 +16,12 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from smartsort.actions import join as joining
 from smartsort.actions.plan import Message, Plan, Waiting, Wish, in_library, source_of, wishes_in
 from smartsort.actions.rearrange import ACTS, BATCH
 from smartsort.actions.values import Acted
 from smartsort.core.decision import UNDONE_PREFIX
-from smartsort.core.model import Category, Decision, Evidence, Outcome, Person, Reason, State
+from smartsort.core.model import AT_REST, Category, Decision, Evidence, Outcome, Person, Reason, State
 from smartsort.files.names import ANY_NAME
 from smartsort.ledger import arrangement, events, photos
 from smartsort.ledger.arrangement import Arrangement
@@ -34,13 +35,15 @@ AUTOMATIC = "smartsort"
 _DECISIONS = ("approved", "refiled", "rejected", "deferred", "confirmed", "denied", "rejudged")
 """What humans do to photos."""
 
-UNDOABLE = ("sorted", "reviewed", "skipped", *_DECISIONS, "undone", "renamed", "group")
+UNDOABLE = ("sorted", "reviewed", "skipped", *_DECISIONS, "undone", "renamed", "joined", "group")
 
 
 def undoable(event: Event) -> bool:
     """True for events of a kind that can be taken back; whether this one still can, `undo` tells."""
     if event.kind == "undone":
-        return "before" in event.data or event.photo_id is None
+        return "split" not in event.data and ("before" in event.data or event.photo_id is None)
+    if event.kind == "joined":
+        return any(member.value in event.data["members"] for member in joining.HALVES)
     return event.kind in UNDOABLE
 
 
@@ -82,7 +85,7 @@ def since(db: Database, at: str, *, automatic: bool) -> list[Event]:
     Automatic reviews are left out: taken back, the photo would only be judged again. So are groups, whose
     members are here themselves, and what was done and taken back since: it changes nothing any more.
     """
-    kinds = tuple(k for k in UNDOABLE if k not in ("group", "reviewed", "skipped"))
+    kinds = tuple(k for k in UNDOABLE if k not in ("group", "reviewed", "skipped", "joined"))
     marks = ",".join("?" * len(kinds))
     rows = db.conn.execute(
         f"SELECT id FROM events WHERE at >= ? AND kind IN ({marks}) AND photo_id IS NOT NULL"  # noqa: S608
@@ -217,10 +220,14 @@ def plan(db: Database, event: Event) -> Plan | Acted:
         return Acted(event.photo_id or 0, "failed", problem=refusal, code="not_undoable")
     taken_back = events.undone(db, event.id)
     if taken_back is not None:
-        by = f"event {event.id} is taken back already, by event {taken_back}; undo that one to redo it"
+        by = f"event {event.id} is taken back already, by event {taken_back}"
+        if event.kind != "joined":
+            by += "; undo that one to redo it"
         return Acted(
             photo.id, "failed", problem=by, code="already_undone", happened=events.get(db, taken_back)
         )
+    if event.kind == "joined":
+        return _apart(db, event, photo)
     later = in_the_way(db, event)
     if later is not None:
         why = (
@@ -242,6 +249,15 @@ def plan(db: Database, event: Event) -> Plan | Acted:
     if event.kind == "sorted":
         return _unfile(db, plan)
     return _judge_again(plan, event)
+
+
+def _apart(db: Database, event: Event, photo: Photo) -> Plan | Acted:
+    now = arrangement.read(db, [photo.id])[photo.id]
+    found = joining.apart(photo, now, event) if photo.state in AT_REST else None
+    if found is not None:
+        return found
+    why = f"what joined photo {photo.id} in event {event.id} is no part of it now, or it is being judged"
+    return Acted(photo.id, "failed", problem=why, code="not_undoable")
 
 
 def _refusal(db: Database, event: Event, photo: Photo | None) -> str | None:
@@ -279,6 +295,13 @@ def _lead_back(plan: Plan, wanted: Arrangement) -> None:
         source = source_of(plan.before.names, name.member)
         if source is not None:
             plan.wishes.append(Wish(name.area, folder, source, wish_name, name.person_id))
+    # What joined the photo since stays with it.
+    places = {(n.area, os.path.dirname(n.path)) for n in wanted.names if n.member is Member.PHOTO}
+    for member in {n.member for n in held} - {n.member for n in wanted.names}:
+        source = source_of(plan.before.names, member)
+        if source is not None:
+            plan.wishes += joining.beside(plan.before, wanted.names, source)
+        held = [n for n in held if n.member is not member or (n.area, os.path.dirname(n.path)) not in places]
     plan.removes = held
 
 

@@ -59,7 +59,8 @@ def _companions(db: Database, photo_id: int) -> list[str]:
     """The names that the files which travel with a photo came under."""
     found: list[str] = []
     for event in events.of_photo(db, photo_id):
-        if event.kind in ("accepted", "joined"):
+        if event.kind in ("accepted", "late"):
+            found += [event.data["name"]] if event.kind == "late" else []
             found += event.data.get("companions", ())
         elif event.kind == "split":
             found = [name for name in found if name != event.data["name"]]

@@ -66,9 +66,14 @@ _GOOGLE = ".mp"
 _TAKEOUT_CUTS_AT = 46
 
 
-def rank_of(entry: Entry) -> int:
+def rank_of_name(name: str) -> int:
     """RAW, IMAGE or VIDEO by the extension, or something larger."""
-    return _EXTENSIONS.get(split_extension(entry.name)[1].lower(), _NO_MEDIUM)
+    return _EXTENSIONS.get(split_extension(name)[1].lower(), _NO_MEDIUM)
+
+
+def rank_of(entry: Entry) -> int:
+    """As `rank_of_name`."""
+    return rank_of_name(entry.name)
 
 
 def clusters(media: Iterable[Entry]) -> list[Cluster]:

@@ -67,11 +67,13 @@ class Arrangement:
     def same_as(self, other: Arrangement) -> bool:
         """True when both mean the same: state, person and folders.
 
-        A file's own name may differ: one that was taken meanwhile got a time stamp.
+        A file's own name may differ: one that was taken meanwhile got a time stamp. What joined the photo
+        between the two, or became a photo of its own, makes no difference.
         """
-        return all(
-            self.values[c] == other.values[c] for c in ("state", "category", "person_name")
-        ) and Counter(_place(n) for n in self.names) == Counter(_place(n) for n in other.names)
+        both = {n.member for n in self.names} & {n.member for n in other.names}
+        mine, theirs = (Counter(_place(n) for n in each.names if n.member in both) for each in (self, other))
+        values = ("state", "category", "person_name")
+        return mine == theirs and all(self.values[c] == other.values[c] for c in values)
 
 
 def version(value: Arrangement) -> str:

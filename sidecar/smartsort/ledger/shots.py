@@ -12,8 +12,8 @@ from typing import NamedTuple
 from sqlite_utils import Database
 
 from smartsort.core.model import AT_REST, State
-from smartsort.files.grouping import half_name
-from smartsort.files.shown import shown
+from smartsort.files.grouping import half_name, shot_stem
+from smartsort.files.shown import shown, to_ledger
 from smartsort.files.sides import side_name, side_of
 from smartsort.ledger import photos
 from smartsort.ledger.photos import Change, NewPhoto
@@ -46,6 +46,39 @@ def files_at_rest(db: Database) -> int:
         f" WHERE photos.state IN ({marks}) AND member IN ('photo', 'raw', 'video')"
     ).fetchall()
     return int(count)
+
+
+MOST_NAMED = 50
+"""Photos of one name that are looked at: phones begin to count anew every ten thousand."""
+
+
+def stem_of(name: str) -> str:
+    """What the names of all halves of a shot begin with, as written."""
+    return name[: len(shot_stem(name))]
+
+
+def named(db: Database, stem: str) -> list[Photo]:
+    """The newest photos whose names are this stem, with an extension or a number as halves may have them."""
+    found: dict[int, Photo] = {}
+    # The letter after `.` is `/`, the one after `(` is `)`.
+    ranges = ((stem, stem), (f"{stem}.", f"{stem}/"), (f"{stem}(", f"{stem})"), (f"{stem} (", f"{stem} )"))
+    for first, last in ranges:
+        rows = db.conn.execute(
+            "SELECT id FROM photos WHERE original_name BETWEEN ? AND ? ORDER BY id DESC LIMIT ?",
+            (to_ledger(first), to_ledger(last), MOST_NAMED),
+        ).fetchall()
+        found |= {photo.id: photo for photo in photos.by_ids(db, [row[0] for row in rows])}
+    return sorted(found.values(), key=lambda photo: -photo.id)[:MOST_NAMED]
+
+
+def to_be_joined(db: Database) -> list[int]:
+    """Photos at rest with something in `temp_downloads/` that came later and belongs to them."""
+    marks = ",".join(f"'{state.value}'" for state in AT_REST)
+    rows = db.conn.execute(
+        "SELECT DISTINCT photo_id FROM names JOIN photos ON photos.id = photo_id"  # noqa: S608
+        f" WHERE area = 'temp' AND member <> 'photo' AND photos.state IN ({marks})"
+    )
+    return [row[0] for row in rows]
 
 
 class Split(NamedTuple):

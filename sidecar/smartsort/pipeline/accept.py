@@ -49,6 +49,9 @@ class Offered:
     """Names that companions go on under, by path, where that is not their own."""
     why: str = ""
     """What proves that the halves of a shot belong together."""
+    joins: Photo | None = None
+    """A photo at rest that this belongs to, as its `member`; None for a new photo."""
+    member: Member = Member.PHOTO
     keep_origin: bool = False
     """True for files that stay where they are (`smartsort add --copy`); they are linked or copied."""
 
@@ -115,6 +118,7 @@ class Accept:
     async def _claim(self, batch: Sequence[Offered]) -> list[Photo | SmartsortError]:
         context = self._context
         at = context.clock.text()
+        fresh = [o for o in batch if o.joins is None]
         new = [
             NewPhoto(
                 source=o.source,
@@ -125,13 +129,14 @@ class Accept:
                 origin_path=o.path,
                 origin_url=o.url,
             )
-            for o in batch
+            for o in fresh
         ]
 
         rules = await asyncio.to_thread(context.placer.names_in, context.folder(Area.TEMP))
 
         def write_intents(db: Database) -> list[Photo]:
-            rows = photos.add(db, new, at)
+            added = iter(photos.add(db, new, at))
+            rows = [o.joins or next(added) for o in batch]
             intents = [
                 Change(
                     row.id, intent=("claim", {"keep": o.keep_origin, "origins": _origins(row.id, o, rules)})
@@ -176,7 +181,7 @@ class Accept:
         temp = context.folder(Area.TEMP)
         wishes: list[tuple[int, Member, Placing]] = []
         for index, (row, offer) in enumerate(zip(rows, batch, strict=True)):
-            for path, member, stamp in ((offer.path, Member.PHOTO, offer.stamp), *offer.companions):
+            for path, member, stamp in ((offer.path, offer.member, offer.stamp), *offer.companions):
                 name = temp_name(row.id, member, _own_name(offer, path), rules)
                 wishes.append((index, member, Placing(path, temp, [name], expected=stamp)))
         taken: list[list[_Taken]] = [[] for _ in batch]
@@ -190,6 +195,14 @@ class Accept:
         return [problems.get(index, those) for index, those in enumerate(taken)]
 
     def _claimed(self, row: Photo, offer: Offered, taken: list[_Taken]) -> Change:
+        if offer.joins is not None:
+            told = {"name": shown(os.path.basename(offer.path)), "together_by": offer.why, **_company(offer)}
+            return Change(
+                row.id,
+                expect=(row.state,),
+                names_added=tuple(t.name for t in taken),
+                events=(NewEvent("late", row.id, told),),
+            )
         return Change(
             row.id,
             state=State.CLAIMED,
@@ -259,7 +272,7 @@ class Accept:
 
 def _origins(photo_id: int, offer: Offered, rules: NameRules) -> list[list[str]]:
     """(member, name in `temp_downloads/`, where it lay) of each file, for the journal."""
-    members = [(offer.path, Member.PHOTO), *((path, member) for path, member, _ in offer.companions)]
+    members = [(offer.path, offer.member), *((path, member) for path, member, _ in offer.companions)]
     return [[m.value, temp_name(photo_id, m, _own_name(offer, path), rules), path] for path, m in members]
 
 

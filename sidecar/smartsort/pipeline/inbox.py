@@ -6,9 +6,10 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
+from smartsort.core.model import State
 from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.ignore import Ignore
-from smartsort.files.inbox import InboxScan, scan_inbox
+from smartsort.files.inbox import Entry, InboxScan, scan_inbox
 from smartsort.files.settling import REST_SECONDS, Arrival, SettleTracker
 from smartsort.files.shown import shown
 from smartsort.files.takeout import title_of
@@ -17,12 +18,16 @@ from smartsort.files.writers import is_finished, open_for_writing
 from smartsort.ledger.records import Member, Photo
 from smartsort.pipeline.accept import Accept, Offered
 from smartsort.pipeline.context import Context
+from smartsort.pipeline.late import Latecomers
 from smartsort.pipeline.refusals import Refusals
 
 log = logging.getLogger(__name__)
 
 _RECHECK_SHARE = 2
 """While files settle they are looked at this often per quiet time, or more often."""
+
+_LATER_SECONDS = 2.0
+"""Between two looks while the photo is on its way that something in the inbox belongs to."""
 
 
 class Inbox:
@@ -40,6 +45,7 @@ class Inbox:
             read_metadata=lambda path: context.decoders.metadata([path])[0],
             read_title=title_of,
         )
+        self._late = Latecomers(context)
         self._hint = asyncio.Event()
         self._told: set[str] = set()
         self._refusals = Refusals()
@@ -62,22 +68,24 @@ class Inbox:
         scan = await asyncio.to_thread(scan_inbox, self._context.layout.inbox, self._ignore)
         self._tell(scan)
         look = await asyncio.to_thread(self._tracker.look, scan.entries)
-        for orphan in look.news:
-            log.warning(
-                "%s is no photo, and none of this name is there: it stays in the inbox", shown(orphan.path)
-            )
-        self.left_over = tuple(shown(orphan.path) for orphan in look.orphans)
+        there = (*(arrival.photo for arrival in look.settled), *look.orphans)
+        self._refusals.keep({entry.path for entry in there})
         await self._accept.settle()
-        offered, held = await asyncio.to_thread(self._offers, look.settled)
+        late = await asyncio.to_thread(self._late.sort, look.settled, look.orphans, look.news)
+        self._tell_left(late.left, look.news)
+        offered, held = await asyncio.to_thread(self._offers, late.own)
         results = await self._accept.claim(offered) if offered else []
         refused = self._note(offered, results)
-        soon = look.waiting + held
-        self.waiting = soon + len(self._refusals)
+        joining = await self._join(late.joining)
+        soon = look.waiting + held + joining
+        self.waiting = soon + late.later + len(self._refusals)
         if refused is not None:
             raise refused
         tuning = self._context.tuning
         settling = min(REST_SECONDS, tuning.quiet_seconds / _RECHECK_SHARE)
         again = min(tuning.scan_interval_seconds, self._refusals.pause(self._context.clock.monotonic()))
+        if late.later:
+            again = min(again, _LATER_SECONDS)
         return await self._pause(settling if soon or offered else again)
 
     def _note(
@@ -93,6 +101,30 @@ class Inbox:
                 log.warning("left in the inbox for now: %s", result)
         return folder
 
+    async def _join(self, offered: Sequence[Offered]) -> int:
+        """Take over what belongs to photos that are there already; how many files may follow soon."""
+        now = self._context.clock.monotonic()
+        soon = 0
+        for one in offered:
+            stuck = (one.path, one.stamp.inode, one.stamp.mtime_ns) in self._accept.stuck
+            if stuck or self._refusals.waits(one.path, now):
+                continue
+            if open_for_writing(one.path) or not await asyncio.to_thread(self._late.is_whole, one):
+                soon += 1
+                continue
+            try:
+                results = await self._accept.claim([one])
+            except StorageError:
+                raise
+            except SmartsortError as problem:  # somebody was faster with that photo
+                results = [problem]
+            refused = self._note([one], results)
+            if refused is not None:
+                raise refused
+            if isinstance(results[0], Photo):
+                self._context.bells.ring(State.FILED, State.REVIEW)
+        return soon
+
     async def _pause(self, seconds: float) -> float:
         """Wait for a hint here, so that a file that comes meanwhile is seen at once."""
         try:
@@ -106,12 +138,11 @@ class Inbox:
         """Look at once."""
         self._hint.set()
 
-    def _offers(self, settled: tuple[Arrival, ...]) -> tuple[list[Offered], int]:
+    def _offers(self, settled: Sequence[Arrival]) -> tuple[list[Offered], int]:
         """What can be claimed, and the number of photos that a slow writer still has open."""
         offers: list[Offered] = []
         held = 0
         now = self._context.clock.monotonic()
-        self._refusals.keep({arrival.photo.path for arrival in settled})
         for arrival in settled:
             photo = arrival.photo
             if self._refusals.waits(photo.path, now):
@@ -140,6 +171,13 @@ class Inbox:
                 )
             )
         return offers, held
+
+    def _tell_left(self, left: Sequence[Entry], news: Sequence[Entry]) -> None:
+        """Say once which side files stay."""
+        for orphan in left:
+            if orphan in news:
+                log.warning("%s is no photo and belongs to none: it stays in the inbox", shown(orphan.path))
+        self.left_over = tuple(shown(orphan.path) for orphan in left)
 
     def _tell(self, scan: InboxScan) -> None:
         """Say once what is left alone and will not go away by itself."""

@@ -185,6 +185,8 @@ class Recovery:
                 )
             )
             self._done.claims_finished += 1
+        elif photo.state in AT_REST and not self._not_joined(photo, origins):
+            return False
         if not intent.data.get("keep"):
             held = context.ledger.read(lambda db: photos.names_of(db, [photo.id]))[photo.id]
             for member, name, origin in origins:
@@ -202,6 +204,17 @@ class Recovery:
                 return False
         self._write(Change(photo.id, intents_done=("claim",)))
         return True
+
+    def _not_joined(self, photo: Photo, origins: Sequence[tuple[Member, str, str]]) -> bool:
+        """What was to join a photo at rest, and is not in the ledger, goes back to be offered again."""
+        context = self._context
+        held = {n.path for n in context.ledger.read(lambda db: photos.names_of(db, [photo.id]))[photo.id]}
+        drops = [
+            Drop(os.path.join(context.folder(Area.TEMP), name), origin, sha256=self._digest(origin))
+            for _, name, origin in origins
+            if name not in held and _stamp(origin) is not None
+        ]
+        return self._drop_all(drops)
 
     # --- routes ------------------------------------------------------------------------------
 
