@@ -136,6 +136,18 @@ async def test_a_second_clip_does_not_join(world):
     world.check()
 
 
+@pytest.mark.parametrize("half", ["MOV", "dng"])
+async def test_the_same_half_once_more_is_a_duplicate(world, half):
+    content = {"MOV": clip(content_id="A"), "dng": raw_photo()}[half]
+    await drop(world, anna_1__jpg=photo(content_id="A"), **{f"anna_1__{half}": content})
+    assert count(world) == 1
+    await late(world, **{f"bella_1__{half}": content})
+    assert reasons(world)[f"bella_1.{half}"][0] == "duplicate"
+    assert files(world, "review") == [f"duplicates/duplicate_bella_1.{half}"]
+    assert world.photo(2).duplicate_of == 1
+    world.check()
+
+
 async def test_a_joining_is_taken_back_and_the_half_goes_on_by_itself(world):
     await drop(world, anna_1__jpg=photo(content_id="A"))
     await late(world, anna_1__MOV=clip(content_id="A"))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlite_utils import Database
 
 from smartsort.core.model import CopyPlace, OtherCopy, State
 from smartsort.ledger import photos
-from smartsort.ledger.records import Area, Member
+from smartsort.ledger.records import Area, Member, Name
 from smartsort.ledger.rows import chunks
 
 MOST = 8
@@ -39,6 +39,7 @@ def _elsewhere(db: Database, digests: Mapping[int, str]) -> set[int]:
         marks = ",".join("?" * len(chunk))
         for query in (
             f"SELECT sha256, id FROM photos WHERE sha256 IN ({marks})",  # noqa: S608
+            f"SELECT sha256, photo_id FROM names WHERE {_HALVES} AND sha256 IN ({marks})",  # noqa: S608
             f"SELECT file_hash, NULL FROM downloads WHERE file_hash IN ({marks}) AND photo_id IS NULL",  # noqa: S608
         ):
             for sha256, photo_id in db.conn.execute(query, chunk):
@@ -56,23 +57,39 @@ def candidates(db: Database, photo_id: int, sha256: str) -> list[OtherCopy]:
         " AND (duplicate_of IS NULL OR duplicate_of <> ?2) ORDER BY duplicate_of IS NOT NULL, id",
         (sha256, photo_id),
     ).fetchall()
+    rows += db.conn.execute(
+        "SELECT DISTINCT photos.id, state FROM names JOIN photos ON photos.id = photo_id"  # noqa: S608
+        f" WHERE {_HALVES} AND names.sha256 = ?1 AND photos.id <> ?2"
+        " AND (photos.id < ?2 OR state NOT IN ('arrived', 'claimed', 'hashed'))",
+        (sha256, photo_id),
+    ).fetchall()
     living = [row for row in rows if State(row[1]) not in _DEAD]
     older = db.conn.execute(
         "SELECT file_path FROM downloads WHERE file_hash = ? AND photo_id IS NULL LIMIT ?", (sha256, MOST)
     ).fetchall()
     dead = sorted((row for row in rows if row not in living), key=lambda r: State(r[1]) is State.SKIPPED)
     return [
-        *(OtherCopy(CopyPlace.LEDGER, _best_path(db, row[0]), row[0]) for row in living[:MOST]),
+        *(OtherCopy(CopyPlace.LEDGER, _best_path(db, row[0], sha256), row[0]) for row in living[:MOST]),
         *(OtherCopy(CopyPlace.DOWNLOADS, row[0]) for row in older),
-        *(OtherCopy(CopyPlace.TRASH, _best_path(db, row[0]), row[0]) for row in dead[:MOST]),
+        *(OtherCopy(CopyPlace.TRASH, _best_path(db, row[0], sha256), row[0]) for row in dead[:MOST]),
     ]
 
 
 _AREA_ORDER = {Area.FACES: 0, Area.REVIEW: 1, Area.LIBRARY: 2, Area.TRASH: 3, Area.TEMP: 4}
 
 
-def _best_path(db: Database, photo_id: int) -> str | None:
-    names = [n for n in photos.names_of(db, [photo_id])[photo_id] if n.member is Member.PHOTO]
+_HALVES = "member IN ('raw', 'video')"
+"""A raw photo or clip that travels with its picture is a copy too."""
+
+
+def holding(names: Sequence[Name], sha256: str) -> list[Name]:
+    """Those of a photo's names that should hold these bytes: its raw photo's or clip's, or its own."""
+    halves = [n for n in names if n.member in (Member.RAW, Member.VIDEO) and n.sha256 == sha256]
+    return halves or [n for n in names if n.member is Member.PHOTO]
+
+
+def _best_path(db: Database, photo_id: int, sha256: str) -> str | None:
+    names = holding(photos.names_of(db, [photo_id])[photo_id], sha256)
     if not names:
         return None
     best = min(names, key=lambda n: (_AREA_ORDER[n.area], n.id))

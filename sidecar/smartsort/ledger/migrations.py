@@ -427,6 +427,10 @@ def m051_companions(db: Database) -> None:
     )
     execute("DROP TABLE names_before_m051")
     execute("CREATE INDEX idx_names_photo ON names(photo_id)")
+    execute(
+        "CREATE INDEX idx_names_halves ON names(sha256)"
+        " WHERE member IN ('raw', 'video') AND sha256 IS NOT NULL"
+    )
     execute("CREATE INDEX idx_photos_original_name ON photos(original_name)")
     execute(
         """CREATE TABLE takeout (

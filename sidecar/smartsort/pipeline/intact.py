@@ -18,7 +18,7 @@ from smartsort.files.problems import FileVanished
 from smartsort.files.shown import from_ledger
 from smartsort.files.stamps import FileStamp, stamp
 from smartsort.ledger import photos, source_tables
-from smartsort.ledger.copies import candidates
+from smartsort.ledger.copies import candidates, holding
 from smartsort.ledger.records import Area, Member, Name, Photo
 from smartsort.pipeline.context import Context
 
@@ -75,7 +75,7 @@ class Intact:
         while (names := self._names(copy)) != known:  # a photo under way may have moved on meanwhile
             known = names
             problems: list[str] = []
-            for name in (n for n in names if n.member is Member.PHOTO):
+            for name in holding(names, sha256):
                 problem = self._problem(self._context.absolute(name), sha256, name.size)
                 if problem is None:
                     lacking = self._lacking(names, needed)
