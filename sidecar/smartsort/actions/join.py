@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from smartsort.actions.plan import Plan, Wish, source_of
+from smartsort.files.names import ANY_NAME
 from smartsort.ledger.arrangement import Arrangement
 from smartsort.ledger.records import Area, Event, Member, Name, Photo
 from smartsort.ledger.shots import Split, companions_of
@@ -55,7 +56,7 @@ def apart(photo: Photo, now: Arrangement, event: Event) -> Plan | None:
         if source is None:
             continue
         own = os.path.basename(source.path) if source.area is not Area.TEMP else own_name(source)
-        plan.wishes.append(Wish(Area.TEMP, "", source, temp_name(photo.id, member, own)))
+        plan.wishes.append(Wish(Area.TEMP, "", source, temp_name(photo.id, member, own, ANY_NAME)))
         plan.removes += [n for n in now.names if n.member is member and n.area is not Area.TEMP]
     if not plan.wishes:
         return None
