@@ -1,7 +1,11 @@
-"""Metrics for Prometheus. Totals come from the ledger, so they go on counting after a restart."""
+"""Metrics for Prometheus. Totals come from the ledger, so they go on counting after a restart.
+
+Only requests to this API and the figures of the process are those of this process.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +19,7 @@ from smartsort import __version__
 from smartsort.api.state import StatusReader
 from smartsort.bootstrap import Sidecar
 from smartsort.core.model import IN_FLIGHT, UNFINISHED, Category, State
-from smartsort.ledger import photos, statistics
+from smartsort.ledger import facts, photos, statistics
 from smartsort.ledger.statistics import Waiting, What
 
 _BUCKETS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0)
@@ -33,6 +37,7 @@ _TOTALS = {
     What.REJECTED: "Photos a human rejected.",
 }
 _NAMES = {What.DUPLICATES: "duplicate", What.MISSED: "missed_duplicate"}
+_CALLS = "calls_to_immich"
 _ONLY_GROWS = frozenset({What.ACCEPTED})
 """A photo that is judged again, or an undo, takes from all others: a counter must not go down."""
 
@@ -70,6 +75,9 @@ class Meter:
             buckets=_BUCKETS,
         )
 
+        self._calls_before: Counter[str] | None = None
+        """Calls to Immich of earlier processes, by operation."""
+
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Note a request."""
         known = method if method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS") else "other"
@@ -91,10 +99,24 @@ class Meter:
 
         counts = await context.ledger.aread(read)
         version = await self._status.immich_version()
-        families = [*self._of_photos(counts, now), *self._of_immich(version), *self._of_sidecar(listeners)]
+        calls = await self._calls_ever()
+        families = [
+            *self._of_photos(counts, now),
+            *self._of_immich(version, calls),
+            *self._of_sidecar(listeners),
+        ]
         snapshot = CollectorRegistry()
         snapshot.register(_Snapshot(families))
         return generate_latest(snapshot) + generate_latest(self._registry)
+
+    async def _calls_ever(self) -> Counter[str]:
+        """Calls to Immich by operation. What is told is kept first, so that no restart tells less."""
+        ledger = self._sidecar.context.ledger
+        if self._calls_before is None:
+            self._calls_before = Counter(await ledger.aread(lambda db: facts.get(db, _CALLS, {})))
+        calls = self._calls_before + Counter(self._sidecar.context.server.calls)
+        await ledger.awrite(lambda db: facts.put(db, _CALLS, dict(calls)))
+        return calls
 
     def _of_photos(self, counts: _Counts, now: datetime) -> Iterator[Metric]:
         states = GaugeMetricFamily("smartsort_photos", "Photos by state.", labels=["state"])
@@ -130,8 +152,7 @@ class Meter:
             oldest.add_metric([state.value], _age(counts.oldest.get(state.value), now))
         yield oldest
 
-    def _of_immich(self, version: str | None) -> Iterator[Metric]:
-        server = self._sidecar.context.server
+    def _of_immich(self, version: str | None, counted: Counter[str]) -> Iterator[Metric]:
         yield GaugeMetricFamily(
             "smartsort_immich_connected", "1 while Immich is connected.", int(self._sidecar.connected)
         )
@@ -140,14 +161,16 @@ class Meter:
             "HTTP requests made to Immich, retries included.",
             labels=["operation"],
         )
-        for operation, count in sorted(server.calls.items()):
+        for operation, count in sorted(counted.items()):
             calls.add_metric([operation], count)
         yield calls
         jobs = GaugeMetricFamily(
-            "smartsort_immich_jobs", "Jobs pending in Immich's queues as last seen.", labels=["queue"]
+            "smartsort_immich_jobs",
+            "Jobs in Immich's queues that photos wait for; none while no photo waits.",
+            labels=["queue"],
         )
-        for queue, jobs_there in self._sidecar.recognise.counts.items():
-            jobs.add_metric([queue], jobs_there.pending)
+        for queue, pending in self._status.queues.items():
+            jobs.add_metric([queue], pending)
         yield jobs
         yield InfoMetricFamily(
             "smartsort_build", "Versions.", {"version": __version__, "immich": version or "unknown"}

@@ -53,6 +53,12 @@ class StatusReader:
                 return shown(trouble.message)
         return "not connected yet"
 
+    @property
+    def queues(self) -> dict[str, int]:
+        """Jobs in Immich that photos wait for; nothing is known of them while Immich does not answer."""
+        counts = self._sidecar.recognise.counts if self._sidecar.connected else {}
+        return {name: count.pending for name, count in counts.items()}
+
     async def immich_version(self) -> str | None:
         """Immich's version as it said when it was connected, None when it cannot be asked."""
         if not self._sidecar.connected:
@@ -87,6 +93,7 @@ class StatusReader:
                 [(datetime.fromisoformat(a), datetime.fromisoformat(r)) for a, r in waits],
                 sum(unfinished.values()),
                 context.clock.now(),
+                datetime.fromisoformat(moving[0].arrived_at) if moving else None,
             )
         return Status(
             enabled=sidecar.choices.enabled,
@@ -101,7 +108,7 @@ class StatusReader:
             inbox_left=list(sidecar.inbox.left_over[:LEFT_SHOWN]),
             unfinished={state.value: unfinished[state] for state in UNFINISHED if state in unfinished},
             in_review=in_review,
-            queues={name: count.pending for name, count in sidecar.recognise.counts.items()},
+            queues=self.queues,
             estimated_wait_seconds=None if estimate is None else round(estimate, 1),
             troubles=trouble_views(sidecar.runner.troubles.open),
             in_flight=[in_flight_view(photo) for photo in moving],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from smartsort.core.completion import CHAIN, RECOGNITION, Listing, QueueCounts, pending
+from smartsort.core.completion import CHAIN, RECOGNITION, Listing, QueueCount, QueueCounts, pending
 from smartsort.core.model import State
 from smartsort.ledger import photos
 from smartsort.ledger.records import Photo
@@ -53,7 +53,7 @@ class Recognise:
         """The last attempt to file photos failed."""
         self._batch: frozenset[int] = frozenset()
         self.counts: QueueCounts = {}
-        """The queue counts last seen; what people are told about the wait."""
+        """The queue counts last seen while photos wait; what people are told about the wait."""
 
     async def step(self) -> float | None:
         """Look once. Seconds until the next look, None when no photo is waiting.
@@ -67,6 +67,7 @@ class Recognise:
     async def _step(self) -> float | None:
         context = self._context
         if not context.enabled():
+            self.counts = {}
             return None
         waiting = await context.ledger.aread(
             lambda db: photos.in_state(db, (State.PLACED, State.KNOWN), 4 * context.tuning.max_in_flight)
@@ -77,6 +78,7 @@ class Recognise:
             self._batch = frozenset()
             self._shelve.let_through = frozenset()
             self._stuck = False
+            self.counts = {}
             self._pace.restart()
             self._recognition_pace = LookPace(longest=FOLLOWING_SECONDS, soonest=SHORTEST_PAUSE)
             return None
@@ -166,6 +168,9 @@ class Recognise:
         tells that detection has other photos of ours.
         """
         ours, now = self._detected, self._context.clock.monotonic()
+        if not last.full:
+            jobs = QueueCount(waiting=len(last.ids) + last.collective)
+            self.counts = {**(self.counts if more else {}), RECOGNITION: jobs}
         if ours.cohorts.note(ours.assets, last):
             # What went before was waiting for the queue-all.
             expected = self._recognising.begin(len(last.ids), now)

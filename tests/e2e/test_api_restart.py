@@ -1,0 +1,50 @@
+"""What the monitoring says after the work is done, and after a restart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+from tests.live_sidecar import BASE, live_sidecar
+
+from smartsort.demo.samples import make_samples
+
+
+def metrics(client: httpx.Client) -> dict[str, float]:
+    """By name and labels, without what is of the process alone and what grows by itself."""
+    lines = [line for line in client.get("/metrics").text.splitlines() if line.startswith("smartsort_")]
+    own = ("smartsort_process_", "smartsort_http_request_", "smartsort_review_oldest_seconds")
+    pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith(own))
+    return {name: float(value) for name, value in pairs}
+
+
+def test_metrics_survive_a_restart(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    with live_sidecar(root, 20) as live:
+        client = live.client()
+        item = client.get(f"{BASE}/review/queue").json()["items"][0]["id"]
+        client.post(f"{BASE}/review/{item}/approve", json={"person": "john_doe"}).raise_for_status()
+        before = metrics(client)
+    with live_sidecar(root) as live:
+        after = metrics(live.client())
+    calls = {name for name in before if name.startswith("smartsort_immich_calls_total")}
+    assert {'smartsort_immich_calls_total{operation="list_faces"}'} <= calls
+    for name, value in before.items():
+        # Starting costs calls, and Immich may still have heard of the approval.
+        assert after[name] >= value if name in calls else after[name] == value, name
+
+
+def test_no_jobs_are_told_of_when_no_photo_waits(tmp_path: Path) -> None:
+    with live_sidecar(tmp_path / "root", profile="real") as live:
+        client = live.client()
+        seen: list[dict[str, int]] = []
+
+        def done() -> bool:
+            status = client.get(f"{BASE}/status").json()
+            seen.append(status["queues"])
+            return live.all_sorted(8) and status["queues"] == {}
+
+        make_samples(str(live.root / "inbox"), 8, 3, size=(320, 240))
+        live.wait_for(done, "empty queues")
+        assert any(sum(queues.values()) for queues in seen), "jobs are told of while photos wait"
+        assert "smartsort_immich_jobs{" not in client.get("/metrics").text
