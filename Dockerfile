@@ -40,6 +40,7 @@ ENV PATH=/opt/smartsort/bin:$PATH \
     HOME=/tmp \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
+    TERM=xterm-256color \
     SMARTSORT_ROOT=/data \
     SMARTSORT_API__HOST=0.0.0.0
 VOLUME /data

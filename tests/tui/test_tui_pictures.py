@@ -6,7 +6,8 @@ import asyncio
 import io
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageStat
+from rich.color import ColorSystem
 from rich.segment import Segment
 
 from smartsort_tui.api import NotThere
@@ -16,11 +17,13 @@ from smartsort_tui.pictures import (
     Frame,
     Undecodable,
     decode,
+    dithered,
     drawn,
     half_blocks,
     inner_size,
 )
 from smartsort_tui.sample.pictures import photo
+from smartsort_tui.terminal import Colours
 from smartsort_tui.widgets.picture import PictureSource
 
 FRAME = Frame(40, 12, (10, 20))
@@ -110,3 +113,27 @@ async def test_a_picture_is_fetched_once_while_it_is_remembered() -> None:
         with pytest.raises(NotThere):
             await source.get("missing")
     assert asked.count("missing") == 2
+
+
+@pytest.mark.parametrize(("colours", "most"), [("truecolor", 10**6), ("256", 240), ("16", 16)])
+def test_a_face_keeps_its_shades_in_fewer_colours(colours: Colours, most: int) -> None:
+    """Each patch of a soft slope comes out near its own brightness; the nearest colour would not."""
+    slope = Image.linear_gradient("L").resize((64, 64)).convert("RGB").point(lambda value: 60 + value // 3)
+    mixed = dithered(slope, colours)
+    assert len(mixed.getcolors(4096) or ()) <= most
+    for row in range(0, 64, 16):
+        patch = (0, row, 64, row + 16)
+        wanted = ImageStat.Stat(slope.crop(patch).convert("L")).mean[0]
+        assert abs(ImageStat.Stat(mixed.crop(patch).convert("L")).mean[0] - wanted) < 9
+
+
+@pytest.mark.parametrize(
+    ("colours", "system"), [("256", ColorSystem.EIGHT_BIT), ("16", ColorSystem.STANDARD)]
+)
+def test_the_mixed_colours_are_the_terminals_own(colours: Colours, system: ColorSystem) -> None:
+    frame = Frame(30, 10, (10, 20), colours)
+    styles = [segment.style for line in half_blocks([photo(1, 1)], (), frame) for segment in line]
+    used = {style.color for style in styles if style is not None and style.color is not None}
+    shown = {colour.downgrade(system).get_truecolor() for colour in used}
+    assert len(used) > 3
+    assert len(shown) >= len(used) * 0.8

@@ -208,7 +208,7 @@ async def test_header_marks_and_preview_are_one_number_while_photos_arrive(serve
             number = text.partition("Reject ")[2].partition(" photos?")[0]
             assert f"[All {number}]" in text
             assert f"● {number} marked" in text
-            assert f"of {number} " in text
+            assert f"of {number}" in text
             await pilot.press("escape", "escape")
             await until(pilot, lambda n=number: f"[All {n}]" not in screen_text(pilot), "more arrivals")  # type: ignore[misc]
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,10 @@ from click.testing import CliRunner
 
 from smartsort import __version__
 from smartsort_tui.cli import command
-from smartsort_tui.keys import check_keys, key_bindings
-from smartsort_tui.settings import KNOWN_SETTINGS, Settings, SettingsProblem, load
+from smartsort_tui.export import export_file
+from smartsort_tui.keys import check_keys, check_theme, key_bindings
+from smartsort_tui.sample.waiting import NOON
+from smartsort_tui.settings import KNOWN_SETTINGS, Settings, SettingsProblem, export_places, load
 
 
 def env(tmp_path: Path, **more: str) -> dict[str, str]:
@@ -85,8 +89,8 @@ def test_a_named_file_must_be_there(tmp_path: Path) -> None:
 
 def test_an_unknown_key_name_is_refused_with_a_hint() -> None:
     with pytest.raises(SettingsProblem, match=r"did you mean review\.reject\?"):
-        check_keys({"reject": "x"})
-    check_keys({"review.reject": "x"})
+        check_keys({"reject": "d"})
+    check_keys({"review.reject": "d"})
 
 
 def test_every_key_has_a_name_of_its_own() -> None:
@@ -157,3 +161,74 @@ def test_the_documentation_names_every_key_of_the_bar() -> None:
         if binding.show and not name.startswith(("dialog.", "picker.", "preview.", "history.")):
             word = shown.get(key, key.upper() if key.startswith("f") and key[1:].isdigit() else key)
             assert f"`{word}`" in text, name
+
+
+def test_settings_below_the_root_stay_when_the_container_is_made_anew(tmp_path: Path) -> None:
+    root, home = tmp_path / "data", tmp_path / "home"
+    root.mkdir()
+    (root / "tui.toml").write_text('theme = "nord"')
+    in_container = env(home, SMARTSORT_ROOT=str(root))
+    assert load(in_container).theme == "nord"
+    write(home, 'theme = "dracula"')
+    assert load(in_container).theme == "dracula"
+
+
+async def pieces() -> AsyncIterator[bytes]:
+    yield b"id"
+
+
+async def test_an_export_goes_where_it_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, home = tmp_path / "data", tmp_path / "home"
+    for folder in (root, home):
+        folder.mkdir()
+    container = env(home, SMARTSORT_ROOT=str(root))
+    monkeypatch.chdir("/")
+    assert export_places(None, container) == [root / "exports", home]
+    path = await export_file(pieces(), export_places(None, container), NOON)
+    assert path == root / "exports" / "smartsort-review-20250614-120000.csv"
+    monkeypatch.chdir(home)
+    assert export_places(None, container)[0] == home
+    # A file in the way cannot be written below, whoever runs the test.
+    (tmp_path / "file").write_text("")
+    path = await export_file(pieces(), [tmp_path / "file", home], NOON)
+    assert path.parent == home
+    with pytest.raises(OSError, match="file"):
+        await export_file(pieces(), export_places(str(tmp_path / "file"), container), NOON)
+    assert sorted(os.listdir(home)) == [path.name]
+
+
+def test_an_unknown_theme_is_refused_in_one_line() -> None:
+    check_theme("smartsort-light")
+    check_theme("nord")
+    with pytest.raises(
+        SettingsProblem, match="theme = 'solarised': must be one of smartsort-dark, "
+    ) as caught:
+        check_theme("solarised")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("keys", "says"),
+    [
+        ({"review.reject": "x"}, "'x' is bound twice, to review.reject and review.deny"),
+        ({"review.reject": "y,q"}, "'q' is bound twice, to app.quit and review.reject"),
+        ({"review.skip": "d", "review.deny": "d"}, "'d' is bound twice"),
+        ({"review.skip": "/"}, "'slash' is bound twice"),
+        ({"people.search": "home"}, "'home' is bound twice, to people.search and list.first"),
+    ],
+)
+def test_a_key_bound_twice_is_refused_in_one_line(keys: dict[str, str], says: str) -> None:
+    with pytest.raises(SettingsProblem, match=says) as caught:
+        check_keys(keys)
+    assert "\n" not in str(caught.value)
+
+
+def test_keys_that_change_places_are_bound_once() -> None:
+    check_keys({"review.reject": "x", "review.deny": "r"})
+    check_keys({"review.approve": "a,space", "checks.confirm": "y"})
+
+
+def test_as_shipped_no_key_is_bound_twice() -> None:
+    check_keys({name: binding.key for name, binding in key_bindings().items()})

@@ -11,8 +11,9 @@ import sys
 import time
 
 import pytest
+from rich.console import Console
 
-from smartsort_tui.terminal import QUESTIONS, Terminal, choose
+from smartsort_tui.terminal import QUESTIONS, Colours, Terminal, choose, tell
 
 KITTY = b"\x1b_Gi=4242;OK\x1b\\"
 CELL = b"\x1b[6;32;15t"
@@ -34,15 +35,15 @@ print("LEFT", repr(sys.stdin.readline()), flush=True)
 @pytest.mark.parametrize(
     ("replies", "env", "expected"),
     [
-        (KITTY + CELL + PLAIN, XTERM, Terminal("kitty", (15, 32))),
-        (CELL + SIXEL, XTERM, Terminal("sixel", (15, 32))),
-        (KITTY + SIXEL, XTERM, Terminal("sixel", (8, 16))),
-        (PLAIN, XTERM, Terminal("halfblocks", (8, 16))),
-        (b"", XTERM, Terminal("halfblocks", (8, 16))),
-        (b"", {"TERM": "dumb"}, Terminal("none", (8, 16))),
-        (PLAIN, {**XTERM, "NO_COLOR": "1"}, Terminal("none", (8, 16))),
-        (b"\x1b_Gi=4242;ENOTSUPPORTED\x1b\\" + PLAIN, XTERM, Terminal("halfblocks", (8, 16))),
-        (b"\x1b[6;0;0t" + PLAIN, XTERM, Terminal("halfblocks", (8, 16))),
+        (KITTY + CELL + PLAIN, XTERM, Terminal("kitty", (15, 32), "256")),
+        (CELL + SIXEL, XTERM, Terminal("sixel", (15, 32), "256")),
+        (KITTY + SIXEL, XTERM, Terminal("sixel", (8, 16), "256")),
+        (PLAIN, XTERM, Terminal("halfblocks", (8, 16), "256")),
+        (b"", XTERM, Terminal("halfblocks", (8, 16), "256")),
+        (b"", {"TERM": "dumb"}, Terminal("none", (8, 16), "16")),
+        (PLAIN, {**XTERM, "NO_COLOR": "1"}, Terminal("none", (8, 16), "256")),
+        (b"\x1b_Gi=4242;ENOTSUPPORTED\x1b\\" + PLAIN, XTERM, Terminal("halfblocks", (8, 16), "256")),
+        (b"\x1b[6;0;0t" + PLAIN, XTERM, Terminal("halfblocks", (8, 16), "256")),
     ],
 )
 def test_the_way_is_chosen_by_what_the_terminal_says(
@@ -53,7 +54,42 @@ def test_the_way_is_chosen_by_what_the_terminal_says(
 
 def test_a_wish_wins_over_the_terminal() -> None:
     assert choose("halfblocks", KITTY + SIXEL, XTERM, None).images == "halfblocks"
-    assert choose("kitty", b"", {"TERM": "dumb"}, None) == Terminal("kitty")
+    assert choose("kitty", b"", {"TERM": "dumb"}, None).images == "kitty"
+    assert choose("auto", b"", {"TERM": "xterm", "COLORTERM": "truecolor"}, None, "16").colours == "16"
+
+
+@pytest.mark.parametrize(
+    ("replies", "env", "colours"),
+    [
+        (b"\x1bP1$r0;48:2:1:2:3m\x1b\\", {"TERM": "xterm"}, "truecolor"),
+        (b"\x1bP1$r0;48:2::1:2:3m\x1b\\", {"TERM": "xterm"}, "truecolor"),
+        (b"\x1bP1$r48;2;1;2;3m\x1b\\", {"TERM": "xterm"}, "truecolor"),
+        (b"\x1bP1$r0;48:5:16m\x1b\\", {"TERM": "xterm"}, "256"),
+        (b"\x1bP0$r\x1b\\", {"TERM": "xterm"}, "256"),
+        (b"\x1bP1+r524742=38\x1b\\", {"TERM": "xterm"}, "truecolor"),
+        (b"\x1bP1+r5463\x1b\\", {"TERM": "xterm"}, "truecolor"),
+        (b"\x1bP0+r524742\x1b\\\x1bP1+r436f=323536\x1b\\", {"TERM": "xterm"}, "256"),
+        (b"\x1bP0+r5463\x1b\\\x1bP1+r436F=38\x1b\\", {"TERM": "xterm"}, "16"),
+        (b"\x1bP>|tmux 3.3a\x1b\\\x1b[?1;2c", {"TERM": "xterm"}, "truecolor"),
+        (b"\x1bP>|XTerm(379)\x1b\\", {"TERM": "xterm"}, "256"),
+        (b"", {"TERM": "xterm", "COLORTERM": "truecolor"}, "truecolor"),
+        (b"", {"TERM": "xterm-direct"}, "truecolor"),
+        (b"", {"TERM": "linux"}, "16"),
+        (b"", {"TERM": "xterm-16color"}, "16"),
+        (b"", {"TERM": "xterm", "TEXTUAL_COLOR_SYSTEM": "standard"}, "16"),
+        (b"\x1bP1+r436f=zz\x1b\\", {"TERM": "xterm"}, "256"),
+    ],
+)
+def test_the_colours_are_what_the_terminal_says(replies: bytes, env: dict[str, str], colours: str) -> None:
+    assert choose("auto", replies, env, None).colours == colours
+
+
+@pytest.mark.parametrize("colours", ["truecolor", "256", "16"])
+def test_the_libraries_draw_in_the_colours_that_were_found(colours: Colours) -> None:
+    env = {"TERM": "xterm", "COLORTERM": "truecolor"}
+    tell(colours, env)
+    system = Console(force_terminal=True, _environ=env).color_system
+    assert system == {"16": "standard"}.get(colours, colours)
 
 
 def ask(replies: bytes, *, timeout: float, after: bytes = b"") -> tuple[str, float]:

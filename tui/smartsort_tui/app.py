@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -24,7 +25,7 @@ from smartsort_tui.clock import Clock, now
 from smartsort_tui.keyboard import Keyboard
 from smartsort_tui.live import Link, happenings
 from smartsort_tui.screens.area import AREAS
-from smartsort_tui.settings import Settings
+from smartsort_tui.settings import Settings, export_places
 from smartsort_tui.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -266,11 +267,16 @@ class SmartsortApp(App[None]):
         say("exporting …")
         try:
             pieces = self.client.export("csv", category=category, search=search)
-            path = await export_file(pieces, self.settings.export_folder, self.clock())
+            places = export_places(self.settings.export_folder, os.environ)
+            path = await export_file(pieces, places, self.clock())
         except ApiProblem as problem:
             say(f"{problem.title}: {problem.detail}", "bad")
         except OSError as problem:
-            say(f"cannot write the export: {problem.strerror}: {problem.filename}", "bad")
+            say(
+                f"cannot write the export: {problem.strerror}: {problem.filename}; "
+                "set export_folder in tui.toml",
+                "bad",
+            )
         else:
             if self.is_web:
                 self.deliver_binary(path, save_filename=path.name, mime_type="text/csv")

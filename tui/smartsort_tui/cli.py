@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from smartsort_tui import settings as settings_module
-from smartsort_tui.terminal import Probe, Terminal, quiet_import
+from smartsort_tui.terminal import Probe, Terminal, quiet_import, tell
 
 if TYPE_CHECKING:
     from smartsort_tui.settings import Settings
@@ -30,6 +30,11 @@ FRAMES_A_SECOND = "120"
     "--images",
     type=click.Choice(["auto", "kitty", "sixel", "halfblocks", "none"]),
     help="How pictures are drawn; auto asks the terminal.",
+)
+@click.option(
+    "--colors",
+    type=click.Choice(["auto", "truecolor", "256", "16"]),
+    help="How many colours are drawn; auto asks the terminal.",
 )
 @click.option("--theme", metavar="NAME", help="smartsort-dark, smartsort-light, or any theme of Textual.")
 @click.option("--config", metavar="FILE", help="The settings file. [~/.config/smartsort/tui.toml]")
@@ -50,7 +55,10 @@ def command(**options: Any) -> None:
     try:
         settings = settings_module.load(
             os.environ,
-            **{key: options[key] for key in ("url", "token", "token_file", "images", "theme", "config")},
+            **{
+                key: options[key]
+                for key in ("url", "token", "token_file", "images", "colors", "theme", "config")
+            },
         )
         if options["web"]:
             from smartsort_tui.web import serve
@@ -70,17 +78,25 @@ def _run(settings: Settings) -> None:
             "this needs a terminal; with Docker use docker exec -it, or serve it with --web"
         )
     _leave_out_unneeded()
+    if settings.colours != "auto":
+        os.environ.pop("TEXTUAL_COLOR_SYSTEM", None)
     # Read by Textual when it is imported. A key waits for the next frame: shorter frames answer it sooner.
     os.environ.setdefault("TEXTUAL_FPS", FRAMES_A_SECOND)
     # What is imported stays: a search for garbage meanwhile finds nothing and takes a tenth of the time.
     gc.disable()
-    probe = Probe("halfblocks" if in_browser and settings.images == "auto" else settings.images)
+    if in_browser:
+        # A browser draws every colour, and has nobody who answers questions.
+        probe = Probe("halfblocks" if settings.images == "auto" else settings.images, "truecolor")
+    else:
+        probe = Probe(settings.images, settings.colours)
     try:
         from smartsort_tui.app import SmartsortApp
-        from smartsort_tui.keys import check_keys
+        from smartsort_tui.keys import check_keys, check_theme
         from smartsort_tui.screens.review import ReviewScreen  # noqa: F401  (needed at once)
     finally:
         terminal = probe.answer()
+    tell(terminal.colours, os.environ)
+    check_theme(settings.theme)
     check_keys(settings.keys)
     _prepare_graphics(terminal)
     # Everything imported stays; looking through it for garbage again and again costs keys their speed.

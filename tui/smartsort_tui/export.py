@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
 
-async def export_file(pieces: AsyncIterator[bytes], folder: str | None, at: datetime) -> Path:
-    """The path of a new file with the pieces; a file of that name is never replaced. Raises OSError."""
-    place = Path(folder).expanduser() if folder else Path.cwd()  # noqa: ASYNC240  (no I/O that blocks)
+async def export_file(pieces: AsyncIterator[bytes], places: Sequence[Path], at: datetime) -> Path:
+    """The path of a new file with the pieces, in the first place that takes it. Raises OSError.
+
+    A file of that name is never replaced.
+    """
     stem = f"smartsort-review-{at:%Y%m%d-%H%M%S}"
-    path, file = await asyncio.to_thread(_new_file, place, stem)
+    path, file = await asyncio.to_thread(_new_file, places, stem)
     try:
         async for piece in pieces:
             await asyncio.to_thread(file.write, piece)
@@ -25,7 +27,17 @@ async def export_file(pieces: AsyncIterator[bytes], folder: str | None, at: date
     return path
 
 
-def _new_file(place: Path, stem: str) -> tuple[Path, BinaryIO]:
+def _new_file(places: Sequence[Path], stem: str) -> tuple[Path, BinaryIO]:
+    refused: list[OSError] = []
+    for place in places:
+        try:
+            return _new_file_in(place, stem)
+        except OSError as problem:
+            refused.append(problem)
+    raise refused[0]
+
+
+def _new_file_in(place: Path, stem: str) -> tuple[Path, BinaryIO]:
     place.mkdir(parents=True, exist_ok=True)
     number = 1
     while True:

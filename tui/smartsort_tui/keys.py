@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 from textual.binding import Binding
+from textual.keys import _character_to_key
 
+from smartsort_tui import themes
 from smartsort_tui.settings import SettingsProblem
 
 
@@ -35,8 +37,17 @@ def key_bindings() -> dict[str, Binding]:
     }
 
 
+def check_theme(name: str) -> None:
+    """Raises SettingsProblem for a theme that is not there."""
+    from textual.theme import BUILTIN_THEMES
+
+    known = [themes.DARK.name, themes.LIGHT.name, *sorted(BUILTIN_THEMES)]
+    if name not in known:
+        raise SettingsProblem(f"theme = {name!r}: must be one of {', '.join(known)}")
+
+
 def check_keys(keys: dict[str, str]) -> None:
-    """Raises SettingsProblem for a name in [keys] that nothing has."""
+    """Raises SettingsProblem for a name in [keys] that nothing has, and for a key that is bound twice."""
     if not keys:
         return
     known = key_bindings()
@@ -45,3 +56,33 @@ def check_keys(keys: dict[str, str]) -> None:
             near = [other for other in known if other.endswith(name.rpartition(".")[2])]
             hint = f"; did you mean {' or '.join(near)}?" if near else "; see the help (?) for the names"
             raise SettingsProblem(f"[keys]: unknown key name {name!r}{hint}")
+    _check_twice(keys, known)
+
+
+def _check_twice(keys: dict[str, str], known: dict[str, Binding]) -> None:
+    """Raises SettingsProblem for a key that means two things where one of them was set by hand."""
+    meanings: dict[tuple[str, str], str] = {}
+    for name, binding in known.items():
+        for key in _normal(keys.get(name, binding.key)):
+            # A key of the program or of a list works on every screen, one of a screen on that alone.
+            for where in _together(name, known):
+                other = meanings.setdefault((where, key), name)
+                if other != name and (name in keys or other in keys):
+                    raise SettingsProblem(
+                        f"[keys]: {key!r} is bound twice, to {other} and {name}; give one of them another key"
+                    )
+
+
+def _normal(keys: str) -> list[str]:
+    return [
+        _character_to_key(key) if len(key) == 1 else key for key in map(str.strip, keys.split(",")) if key
+    ]
+
+
+def _together(name: str, known: dict[str, Binding]) -> set[str]:
+    """The screens on which a binding works."""
+    owner = name.partition(".")[0]
+    dialogs = {"dialog", "picker", "preview", "history", "help"}
+    if owner in ("app", "list", "area"):
+        return {other.partition(".")[0] for other in known} - dialogs - {"app", "list", "area"}
+    return {owner}

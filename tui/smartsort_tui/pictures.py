@@ -14,6 +14,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from smartsort.api.schemas.people import FaceView
+from smartsort_tui.terminal import Colours
 
 # A preview of Immich has 1440 pixels on its long side; a fake one must not fill the memory.
 MAX_PIXELS = 40_000_000
@@ -67,6 +68,7 @@ class Frame:
     columns: int
     rows: int
     cell: tuple[int, int]
+    colours: Colours = "truecolor"
 
 
 def decode(data: bytes, largest: tuple[int, int]) -> Image.Image:
@@ -121,8 +123,9 @@ def half_blocks(data: Sequence[bytes], boxes: Sequence[Box], frame: Frame) -> li
         picture = decode(piece, (share.columns * 4, share.rows * 8))
         columns, rows = inner_size(picture.size, share)
         picture = picture.resize((columns, rows * 2), Image.Resampling.BOX)
+        picture = dithered(picture, frame.colours)
         labels = _draw_thin(picture, boxes) if number == 0 else {}
-        part = _cells(picture, labels)
+        part = _cells(picture, labels, 0xF8 if frame.colours == "truecolor" else 0xFF)
         lines = part if number == 0 else _joined(lines, part)
     return lines
 
@@ -194,7 +197,32 @@ def _outline(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int]) -> None:
             draw.line((x, y, x, y + down), fill=_PAPER)
 
 
-def _cells(picture: Image.Image, labels: dict[tuple[int, int], str]) -> list[list[Segment]]:
+def dithered(picture: Image.Image, colours: Colours) -> Image.Image:
+    """The picture in the colours of a terminal with few of them, mixed so that a face keeps its shades."""
+    if colours == "truecolor":
+        return picture
+    values = _sixteen() if colours == "16" else _cube_and_greys()
+    palette = Image.new("P", (1, 1))
+    palette.putpalette((values * 48)[: 256 * 3] if colours == "16" else values)
+    return picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG).convert("RGB")
+
+
+def _sixteen() -> list[int]:
+    low = [
+        value for code in range(8) for value in (170 * (code & 1), 170 * (code >> 1 & 1), 170 * (code >> 2))
+    ]
+    low[10] = 85  # brown, the dark one of yellow
+    return low + [255 if value else 85 for value in [*low[:10], 170, *low[11:]]]
+
+
+def _cube_and_greys() -> list[int]:
+    """The colours 16 to 255 of a terminal with 256; the first 16 are of its theme."""
+    steps = (0, 95, 135, 175, 215, 255)
+    cube = [value for red in steps for green in steps for blue in steps for value in (red, green, blue)]
+    return cube + [8 + 10 * grey for grey in range(24) for _ in range(3)]
+
+
+def _cells(picture: Image.Image, labels: dict[tuple[int, int], str], kept_bits: int) -> list[list[Segment]]:
     width, height = picture.size
     pixels = picture.tobytes()
     styles: dict[bytes, Style] = {}
@@ -215,7 +243,7 @@ def _cells(picture: Image.Image, labels: dict[tuple[int, int], str]) -> list[lis
                 continue
             # Five bits per channel look the same at this size and make far fewer styles.
             key = bytes(
-                value & 0xF8
+                value & kept_bits
                 for value in pixels[upper + at : upper + at + 3] + pixels[lower + at : lower + at + 3]
             )
             style = styles.get(key)

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from smartsort_tui.terminal import Wish
+from smartsort_tui.terminal import ColourWish, Wish
 
 DEFAULT_URL = "http://127.0.0.1:8484"
 DEFAULT_THEME = "smartsort-dark"
+SETTINGS_FILE_NAME = "tui.toml"
 TOKEN_FILE_NAME = "api-token"  # noqa: S105  (a file's name)
-KNOWN_SETTINGS = ("url", "token", "token_file", "theme", "images", "keys", "export_folder")
+KNOWN_SETTINGS = ("url", "token", "token_file", "theme", "images", "colors", "keys", "export_folder")
 
 
 class SettingsProblem(Exception):
@@ -30,16 +31,36 @@ class Settings:
     token_from: str = "nowhere"  # noqa: S105  (says where it was looked for)
     theme: str = DEFAULT_THEME
     images: Wish = "auto"
+    colours: ColourWish = "auto"
     keys: dict[str, str] = field(default_factory=dict)
     export_folder: str | None = None
 
 
 def config_path(env: Mapping[str, str]) -> Path:
-    """Where the settings file is looked for: SMARTSORT_TUI_CONFIG, else the user's configuration folder."""
+    """Where the settings file is: SMARTSORT_TUI_CONFIG, else the user's configuration folder, else the root.
+
+    In the container the user's folder goes with the container; what lies below SMARTSORT_ROOT stays.
+    """
     if named := env.get("SMARTSORT_TUI_CONFIG", "").strip():
         return Path(named)
     home = env.get("XDG_CONFIG_HOME", "").strip() or os.path.join(env.get("HOME", "~"), ".config")
-    return Path(home).expanduser() / "smartsort" / "tui.toml"
+    own = Path(home).expanduser() / "smartsort" / SETTINGS_FILE_NAME
+    root = env.get("SMARTSORT_ROOT", "").strip()
+    return Path(root) / SETTINGS_FILE_NAME if root and not own.is_file() else own
+
+
+def export_places(folder: str | None, env: Mapping[str, str]) -> list[Path]:
+    """Where an export may go, best first: the folder that is set, or the first that can be written.
+
+    The container starts in `/`, which goes with it; what lies below SMARTSORT_ROOT stays.
+    """
+    if folder:
+        return [Path(folder).expanduser()]
+    here, root = Path.cwd(), env.get("SMARTSORT_ROOT", "").strip()
+    places = [] if here == Path(here.anchor) else [here]
+    if root:
+        places.append(Path(root) / "exports")
+    return [*places, Path(env.get("HOME", "~")).expanduser()]
 
 
 def load(
@@ -49,6 +70,7 @@ def load(
     token: str | None = None,
     token_file: str | None = None,
     images: str | None = None,
+    colors: str | None = None,
     theme: str | None = None,
     config: str | None = None,
 ) -> Settings:
@@ -58,6 +80,9 @@ def load(
     wish = images or env.get("SMARTSORT_IMAGES") or _text(file, "images", path) or "auto"
     if wish not in get_args(Wish):
         raise SettingsProblem(f"images = {wish!r}: must be one of {', '.join(get_args(Wish))}")
+    depth = colors or env.get("SMARTSORT_COLORS") or _text(file, "colors", path) or "auto"
+    if depth not in get_args(ColourWish):
+        raise SettingsProblem(f"colors = {depth!r}: must be one of {', '.join(get_args(ColourWish))}")
     found, origin = _token(env, file, path, token, token_file)
     return Settings(
         url=url or env.get("SMARTSORT_URL", "").strip() or _text(file, "url", path) or _loopback(env),
@@ -65,6 +90,7 @@ def load(
         token_from=origin,
         theme=theme or env.get("SMARTSORT_THEME") or _text(file, "theme", path) or DEFAULT_THEME,
         images=cast("Wish", wish),
+        colours=cast("ColourWish", depth),
         keys=_keys(file, path),
         export_folder=_text(file, "export_folder", path),
     )

@@ -13,23 +13,39 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+Colours = Literal["truecolor", "256", "16"]
+ColourWish = Literal["auto", "truecolor", "256", "16"]
 Images = Literal["kitty", "sixel", "halfblocks", "none"]
 Wish = Literal["auto", "kitty", "sixel", "halfblocks", "none"]
 
 _GRAPHICS_QUERY = "\x1b_Gi=4242,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\"
 _CELL_SIZE_QUERY = "\x1b[16t"
 _ATTRIBUTES_QUERY = "\x1b[c"
-QUESTIONS = _GRAPHICS_QUERY + _CELL_SIZE_QUERY + _ATTRIBUTES_QUERY
+# Capabilities RGB, Tc and Co (XTGETTCAP); the colour that was set (DECRQSS); name and version (XTVERSION).
+_COLOUR_QUERIES = "".join(f"\x1bP+q{name}\x1b\\" for name in ("524742", "5463", "436f"))
+_SET_COLOUR_QUERY = "\x1b[48:2:1:2:3m\x1bP$qm\x1b\\\x1b[0m"
+_VERSION_QUERY = "\x1b[>q"
+QUESTIONS = (
+    _COLOUR_QUERIES + _SET_COLOUR_QUERY + _VERSION_QUERY
+    + _GRAPHICS_QUERY + _CELL_SIZE_QUERY + _ATTRIBUTES_QUERY
+)  # fmt: skip
+# These show questions they do not know as letters, or have no colours to ask for.
+SIMPLE_TERMINALS = ("", "dumb", "linux", "vt100", "vt220")
 
 _ATTRIBUTES = re.compile(rb"\x1b\[\?([0-9;]*)c")
 _CELL_SIZE = re.compile(rb"\x1b\[6;(\d+);(\d+)t")
 _GRAPHICS = re.compile(rb"\x1b_Gi=4242;([^\x1b]*)\x1b\\")
+_TRUE_COLOUR = re.compile(rb"\x1bP1\+r(?:524742|5463)|\x1bP1\$r[0-9;:]*48[:;]2[:;]+(?:0?[:;])?1[:;]2[:;]3")
+_COLOUR_COUNT = re.compile(rb"\x1bP1\+r436f=((?:[0-9a-f]{2})+)", re.IGNORECASE)
+_TMUX = re.compile(rb"\x1bP>\|tmux ")
 # Attribute 4 of DA1: the terminal draws sixels.
 _SIXEL = b"4"
+# Textual's names.
+_SYSTEMS: dict[str, Colours] = {"truecolor": "truecolor", "256": "256", "standard": "16"}
 DEFAULT_CELL = (10, 20)
 
 
@@ -39,6 +55,7 @@ class Terminal:
 
     images: Images
     cell: tuple[int, int] = DEFAULT_CELL
+    colours: Colours = "truecolor"
 
 
 def understood(replies: bytes) -> tuple[bool, bool, tuple[int, int] | None]:
@@ -50,29 +67,66 @@ def understood(replies: bytes) -> tuple[bool, bool, tuple[int, int] | None]:
     return kitty, sixel, cell if cell and all(cell) else None
 
 
-def choose(wish: Wish, replies: bytes, env: Mapping[str, str], cell: tuple[int, int] | None) -> Terminal:
+def choose(
+    wish: Wish,
+    replies: bytes,
+    env: Mapping[str, str],
+    cell: tuple[int, int] | None,
+    colours: ColourWish = "auto",
+) -> Terminal:
     """The way to draw pictures. Pure; `cell` is what the system says, the terminal's own reply wins."""
     kitty, sixel, replied = understood(replies)
     size = replied or cell or DEFAULT_CELL
+    depth = colours_of(replies, env) if colours == "auto" else colours
     if wish != "auto":
-        return Terminal(wish, size)
+        return Terminal(wish, size, depth)
     # Konsole and WezTerm claim Kitty graphics but lack its Unicode placeholders; both know sixel.
     if sixel:
-        return Terminal("sixel", size)
+        return Terminal("sixel", size, depth)
     if kitty:
-        return Terminal("kitty", size)
-    colourless = bool(env.get("NO_COLOR")) or env.get("TERM", "") in ("", "dumb", "linux", "vt100", "vt220")
-    return Terminal("none" if colourless else "halfblocks", size)
+        return Terminal("kitty", size, depth)
+    colourless = bool(env.get("NO_COLOR")) or env.get("TERM", "") in SIMPLE_TERMINALS
+    return Terminal("none" if colourless else "halfblocks", size, depth)
+
+
+def colours_of(replies: bytes, env: Mapping[str, str]) -> Colours:
+    """How many colours the terminal shows. Pure.
+
+    Its own reply counts more than TERM: `docker exec` makes it xterm, and SSH leaves COLORTERM out.
+    """
+    if (said := _SYSTEMS.get(env.get("TEXTUAL_COLOR_SYSTEM", ""))) is not None:
+        return said
+    term = env.get("TERM", "")
+    if env.get("COLORTERM", "").lower() in ("truecolor", "24bit") or term.endswith("-direct"):
+        return "truecolor"
+    # tmux answers none of these questions. It takes every colour and shows the nearest its own terminal has.
+    if _TRUE_COLOUR.search(replies) or _TMUX.search(replies):
+        return "truecolor"
+    if (count := _COLOUR_COUNT.search(replies)) is not None:
+        number = bytes.fromhex(count[1].decode())
+        return "256" if number.isdigit() and int(number) >= 256 else "16"
+    return "16" if term in SIMPLE_TERMINALS or term.endswith("-16color") else "256"
+
+
+def tell(colours: Colours, env: MutableMapping[str, str]) -> None:
+    """Have the libraries draw in so many colours: they ask the environment, once, when they start."""
+    env.pop("COLORTERM", None)
+    if colours == "truecolor":
+        env["COLORTERM"] = "truecolor"
+    else:
+        env["TERM"] = f"xterm-{colours}color"
 
 
 class Probe:
     """Asks at once, answers later: what is imported in between costs no waiting."""
 
-    def __init__(self, wish: Wish) -> None:
+    def __init__(self, wish: Wish, colours: ColourWish = "auto") -> None:
         self._wish = wish
+        self._colours = colours
         self._descriptor: int | None = None
         self._saved: list[Any] | None = None
-        if wish not in ("halfblocks", "none") and _is_terminal():
+        has_question = wish not in ("halfblocks", "none") or (colours == "auto" and wish != "none")
+        if has_question and os.environ.get("TERM", "") not in SIMPLE_TERMINALS and _is_terminal():
             self._ask()
 
     def _ask(self) -> None:
@@ -91,7 +145,7 @@ class Probe:
     def answer(self, timeout_seconds: float = 1.0) -> Terminal:
         """What the terminal can do; waits at most the time-out, and drops a reply that is later still."""
         replies = self._replies(timeout_seconds)
-        return choose(self._wish, replies, os.environ, _cell_of_system())
+        return choose(self._wish, replies, os.environ, _cell_of_system(), self._colours)
 
     def _replies(self, timeout_seconds: float) -> bytes:
         if self._descriptor is None:

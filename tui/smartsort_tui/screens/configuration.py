@@ -378,7 +378,7 @@ def effect_text(effect: WhatIf | None, width: int) -> Content:
         text = f"{name}{numbers}"
         lines.append(Content.styled(text, "bold") if after != before else Content(text))
     for way, number in sorted(effect.moves.items(), key=lambda entry: -entry[1]):
-        text = f"{number:>6,}  {way.replace('->', '→').replace('_', ' ')}"
+        text = f"{number:>6,}  {way.replace('->', '→')}"
         lines.append(Content.styled(text, "$foreground-muted"))
     return Content("\n").join([*lines, Content("")])
 

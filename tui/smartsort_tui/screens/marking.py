@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from smartsort_tui import wording
 from smartsort_tui.api import ApiProblem
 from smartsort_tui.background import ask, work
 from smartsort_tui.decisions import Decision, Marks, Sent, bulk_text, marked_text
@@ -64,7 +65,7 @@ class MarkingView(FindingView):
             self.desk.queue.set_total(foreseen.done + foreseen.failed)
             self._draw_counts()
         if await self.app.push_screen_wait(bulk_preview(decision.kind, foreseen)):
-            self.say("")
+            self.say(f"{wording.count(foreseen.done, 'photo')} under way …")
             self.desk.begins(decision.kind, foreseen)
             self._draw_place()
             work(self, "decisions", self._bulk_send, marks, decision)

@@ -190,7 +190,7 @@ class PicturePane(Container):
         height -= 1 if request.caption else 0
         if self._terminal.images == "none" or width < 4 or height < 2:
             return None
-        return Frame(width, height, self._terminal.cell)
+        return Frame(width, height, self._terminal.cell, self._terminal.colours)
 
     async def _load(self, request: Request, frame: Frame) -> None:
         from smartsort_tui.pictures import Undecodable
