@@ -18,6 +18,7 @@ from smartsort.config import load_settings
 from smartsort.demo.immich import DemoImmich
 from smartsort.demo.run import IMMICH_LIBRARY, demo_settings, sidecar_settings
 from smartsort.demo.samples import make_samples
+from smartsort.demo.server import DemoServer
 from smartsort.demo.settings import Profile
 from smartsort.downloads.guard import Resolver, system_resolver
 from smartsort.ledger import photos
@@ -79,8 +80,12 @@ def live_sidecar(
     profile: Profile = "instant",
     *,
     resolver: Resolver = system_resolver,
+    machine_learning: bool = False,
 ) -> Iterator[LiveSidecar]:
-    """A sidecar on `root` that has sorted so many sample photos when it is handed out."""
+    """A sidecar on `root` that has sorted so many sample photos when it is handed out.
+
+    With `machine_learning` it measures faces, as `smartsort demo` does.
+    """
     if samples:
         make_samples(str(root / "inbox"), samples, seed, size=(320, 240))
     (root / "library").mkdir(parents=True, exist_ok=True)
@@ -88,11 +93,16 @@ def live_sidecar(
     ready = threading.Event()
 
     async def main() -> None:
-        demo = DemoImmich(demo_settings(str(root), profile, "3.1.0", people_from_regions=False))
+        demo = DemoImmich(
+            demo_settings(
+                str(root), profile, "3.1.0", people_from_regions=False, machine_learning=machine_learning
+            )
+        )
         listening = listen("127.0.0.1", 0)
-        async with demo.serve(port=0) as immich:
+        async with demo.serve() as immich, DemoServer(demo) as learning:
+            ml_url = learning.url if machine_learning else None
             values = {
-                **sidecar_settings(str(root), immich.url, demo.key, 0, own_photos=False),
+                **sidecar_settings(str(root), immich.url, demo.key, 0, own_photos=False, ml_url=ml_url),
                 "intake.quiet_seconds": 0.05,
                 "immich.library_path": IMMICH_LIBRARY,
                 "api.token": TOKEN,

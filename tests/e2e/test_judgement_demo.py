@@ -13,6 +13,7 @@ import pytest
 from smartsort.bootstrap import open_sidecar
 from smartsort.config import load_settings
 from smartsort.core.model import AT_REST, Category, State
+from smartsort.core.suggestion import accepted, likeliest
 from smartsort.demo.embeddings import TWINS
 from smartsort.demo.run import IMMICH_LIBRARY
 from smartsort.demo.samples import BLACKLIST, PEOPLE, WHITELIST, make_samples
@@ -101,14 +102,17 @@ async def test_doubtful_samples_suggest_the_right_person_measured_and_strangers_
         assert {p.category for p, *_ in made if p.state is State.REVIEW} == set(Category)
         doubtful = [(p, r, e) for p, r, e in made if p.category == Category.LOW_CONFIDENCE]
         assert Counter(by_name[p.original_name].kind for p, *_ in doubtful) == {"far": 2, "twin": 3}
-        rows = (await sidecar.context.ledger.aread(lambda db: review.page(db, limit=100))).rows
-        suggested = {row.photo_id: row.suggested_person for row in rows}
         for photo, reasons, evidence in doubtful:
             sample = by_name[photo.original_name]
-            assert (reasons[0].code, suggested[photo.id]) == (sample.reason, sample.person)
+            assert (reasons[0].code, likeliest(evidence).person.name) == (sample.reason, sample.person)
             [measured] = evidence.confidence.values()
             assert measured.similarity > 0.45
             assert sample.kind == "far" or 0 < measured.margin < 0.05
+        # Whom "approve" would take without a name: exactly these.
+        policy = sidecar.context.policy()
+        waiting = [(p, likeliest(e)) for p, _, e in made if p.state is State.REVIEW]
+        approved = {p.id for p, someone in waiting if someone and accepted(someone, policy)}
+        assert approved == {p.id for p, *_ in doubtful}
         strangers = [(p, e) for p, _, e in made if by_name[p.original_name].kind in ("stranger", "newcomer")]
         assert len(strangers) >= 7
         for photo, evidence in strangers:
@@ -182,7 +186,8 @@ async def test_all_photos_of_somebody_named_late_are_filed_at_few_calls(tmp_path
         assert made.pop("list_faces") == len(changed) >= len(theirs)
         assert sum(made.values()) <= 10 * runs, (runs, made)
         rows = (await sidecar.context.ledger.aread(lambda db: review.page(db, limit=100))).rows
-        assert late not in {row.suggested_person for row in rows if row.reason.startswith("unnamed")}
+        unnamed = [likeliest(row.evidence) for row in rows if row.reason.startswith("unnamed")]
+        assert late not in {someone.person.name for someone in unnamed if someone}
 
 
 async def test_near_copies_among_the_samples_are_found_and_nothing_else_is(tmp_path):

@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
+import statistics
 from pathlib import Path
+from time import monotonic
 
 from tests.live_sidecar import REVIEW_TOKEN, TOKEN, live_sidecar
 from tests.tui.driving import current, driving, loaded, screen_text, until
+from textual.pilot import Pilot
 
+from smartsort.core.naming import folder_name
+from smartsort.demo.samples import Sample, make_samples
+from smartsort_tui.screens.review import ReviewScreen
 from smartsort_tui.wording import TITLES
 
-SAMPLES = 40
+SAMPLES = 60
+
+
+def keys_for(sample: Sample, named: set[str]) -> list[str]:
+    """What a person presses who knows what is on a sample photo; `named` are the people Immich got by now."""
+    if sample.category == "low_confidence":
+        return ["a"]
+    if sample.category == "multiple_faces":
+        return ["1"]
+    if sample.kind != "newcomer":
+        return ["r"]
+    [name] = sample.people
+    if name in named:
+        return ["P", *name[:2].lower(), "enter"]
+    named.add(name)
+    return ["N", *name, "enter"]
 
 
 async def test_the_demo_queue_is_reviewed_by_keyboard_from_start_to_empty(tmp_path: Path) -> None:
-    with live_sidecar(tmp_path, SAMPLES) as live:
+    """Each photo as it is right, with one key mostly, and four for a person who is not suggested."""
+    samples = {Path(s.path).name: s for s in make_samples(tmp_path / "same", SAMPLES, size=(320, 240))}
+    pressed: dict[str, list[str]] = {}
+    named: set[str] = set()
+    with live_sidecar(tmp_path / "root", SAMPLES, machine_learning=True) as live:
         async with driving(url=live.url, token=REVIEW_TOKEN, images="halfblocks", size=(120, 40)) as pilot:
             screen = await loaded(pilot)
             start = len(screen.desk.queue)
@@ -26,13 +51,13 @@ async def test_the_demo_queue_is_reviewed_by_keyboard_from_start_to_empty(tmp_pa
                 whole = screen.desk.item(item)
                 assert whole is not None
                 assert TITLES[whole.category] in screen.words.text
-                if whole.suggestions:
-                    await pilot.press("1")
-                elif item not in later and len(screen.desk.queue) > 1:
+                await looked(pilot, screen)
+                if not later:
                     later.add(item)
                     await pilot.press("s")
                 else:
-                    await pilot.press("r")
+                    pressed[whole.filename] = keys_for(samples[whole.filename], named)
+                    await pilot.press(*pressed[whole.filename])
                 decided += 1
                 await until(pilot, lambda item=item: current(screen) != item, "the next item")  # type: ignore[misc]
                 await until(pilot, lambda: not screen.rows.refused, f"no refusal of {whole.filename}")
@@ -48,6 +73,19 @@ async def test_the_demo_queue_is_reviewed_by_keyboard_from_start_to_empty(tmp_pa
             assert later
         counts = live.client().get("/api/smart-download/review/stats").json()
         assert counts["total"] == 0
+        for filename, sample in samples.items():
+            if sample.kind in ("far", "twin", "newcomer"):
+                [name] = sample.people
+                assert (live.root / "faces" / folder_name(name) / filename).exists(), filename
+    assert statistics.median(map(len, pressed.values())) == 1
+    picked = [keys for keys in pressed.values() if keys[0] == "P"]
+    assert picked
+    assert max(map(len, picked)) <= 4
+
+
+async def looked(pilot: Pilot[None], screen: ReviewScreen) -> None:
+    """Until a person can have seen what is shown; keys before that decide nothing."""
+    await until(pilot, lambda: monotonic() > screen.sight._since, "a look")
 
 
 def _busy(pilot: object) -> list[str]:
@@ -59,6 +97,7 @@ async def test_the_areas_of_the_demo(tmp_path: Path) -> None:
         async with driving(url=live.url, token=TOKEN, images="halfblocks", size=(120, 50)) as pilot:
             screen = await loaded(pilot)
             await until(pilot, lambda: "● connected" in screen_text(pilot), "the event stream")
+            await looked(pilot, screen)
             await pilot.press("r")
             await until(pilot, lambda: "u takes it back" in screen_text(pilot), "the rejection")
             before = len(screen.desk.queue)

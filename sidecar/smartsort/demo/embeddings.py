@@ -21,7 +21,7 @@ _TWINS_ALIKE = 0.965
 # one, and one so far away that Immich knows it only where it has a close portrait to compare with.
 _CLOSE, _CLOSE_HEIGHT = 0.97, 0.7
 _ORDINARY, _ORDINARY_HEIGHT = (0.76, 0.93), 0.18
-_FAR, _FAR_HEIGHT = 0.54, 0.09
+_FAR, _FAR_HEIGHT = 0.55, 0.09
 
 Vector = tuple[float, ...]
 
