@@ -21,7 +21,7 @@ from smartsort.files.problems import FileVanished, NotAFile, unreadable
 from smartsort.files.shown import shown
 from smartsort.files.signatures import HEAD_BYTES, format_of, what_else
 from smartsort.files.stamps import regular
-from smartsort.files.structure import Broken, Facts, Reader
+from smartsort.files.structure import Broken, Cut, Facts, Reader
 
 MAX_PIXELS = 250_000_000
 """The largest picture that is decoded: phones make 200 million."""
@@ -132,48 +132,51 @@ def _found(found: Format) -> Probe:
 
 
 def _judge(file: BufferedReader, reader: Reader, found: Format, max_pixels: int) -> Probe:
-    broken = None
-    if found is media.TIFF:
-        found, facts, broken = _tiff(reader)
-    else:
-        facts = _CHECKS[found](reader) if found in _CHECKS else Facts()
-    if found is media.MATROSKA and facts.make == "webm":
-        found = media.WEBM
+    found, facts, doubt = _by_structure(reader, found)
     seen = _found(found)
-    if found in pictures.DECODED:
-        try:
+    try:
+        if found in pictures.DECODED:
             picture = pictures.decode(file, found, max_pixels)
-        except pictures.TooManyPixels:
-            raise
-        except Broken as error:
-            raise broken or error from error
-        if found in _FRAMES and (picture.pages > 1 or found is media.PNG):
-            _FRAMES[found](reader)
-        return replace(
-            seen, width=picture.width, height=picture.height, metadata=picture.metadata, look=picture.look
-        )
-    if found.kind is Kind.VIDEO:
-        video = videos.watch(file, found)
-        return replace(seen, width=video.width, height=video.height, metadata=video.metadata)
+            if found in _FRAMES and (picture.pages > 1 or found is media.PNG):
+                _FRAMES[found](reader)
+            return replace(
+                seen, width=picture.width, height=picture.height, metadata=picture.metadata, look=picture.look
+            )
+        if found.kind is Kind.VIDEO:
+            video = videos.watch(file, found)
+            return replace(seen, width=video.width, height=video.height, metadata=video.metadata)
+    except pictures.TooManyPixels:
+        raise
+    except Broken as error:
+        raise doubt or error from error
     return replace(seen, width=facts.width, height=facts.height, metadata=facts.metadata)
 
 
-def _tiff(reader: Reader) -> tuple[Format, Facts, Broken | None]:
-    """Whether a TIFF is a raw photo or a picture, and what is wrong with a picture's structure.
+def _by_structure(reader: Reader, found: Format) -> tuple[Format, Facts, Broken | None]:
+    """The format more closely, what its structure says, and what is odd about it for a decoder to judge.
 
-    Raises Broken for a photo that is cut; a picture is libvips' to judge.
+    Raises Broken for what no decoder would notice.
     """
-    facts = Facts()
-    broken = None
+    facts, doubt = Facts(), None
     try:
-        structure.tiff(reader, "TIFF", facts)
+        if found is media.TIFF:
+            structure.tiff(reader, "TIFF", facts)
+        elif found in _CHECKS:
+            facts = _CHECKS[found](reader)
     except Broken as error:
-        # What makes it a raw photo may have been cut off.
-        if facts.raw or facts.make:
+        if found is media.TIFF:
+            # The part may be missing that makes it a raw photo.
+            judged = not (facts.raw or facts.make)
+        else:
+            judged = found.kind is Kind.VIDEO and not isinstance(error, Cut)
+        if not judged:
             raise
-        broken = error
-    found = media.DNG if facts.dng else media.maker_raw(facts.make) if facts.raw else media.TIFF
-    return found, facts, broken
+        doubt = error
+    if found is media.TIFF and facts.raw:
+        found = media.DNG if facts.dng else media.maker_raw(facts.make)
+    elif found is media.MATROSKA and facts.make == "webm":
+        found = media.WEBM
+    return found, facts, doubt
 
 
 # Whether it is whole, by structure.

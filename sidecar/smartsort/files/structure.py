@@ -24,6 +24,10 @@ class Broken(Exception):
     """The structure does not hold; the text says how."""
 
 
+class Cut(Broken):
+    """There was more, or was going to be."""
+
+
 class Reader:
     """Random access to an open file of known size."""
 
@@ -41,7 +45,7 @@ class Reader:
         """`count` bytes at `offset`, or Broken."""
         found = self.at(offset, count)
         if len(found) < count:
-            raise Broken(f"{what} ends in the middle")
+            raise Cut(f"{what} ends in the middle")
         return found
 
 
@@ -95,7 +99,7 @@ class _Tiff:
         else:
             first = self.number(self.reader.exactly(4, 4, self.name))
         if first == 0:
-            raise Broken(f"{self.name} was never finished")
+            raise Cut(f"{self.name} was never finished")
         waiting, seen = [(first, True)], set[int]()
         while waiting:
             at, is_image = waiting.pop(0)
@@ -140,7 +144,7 @@ class _Tiff:
         else:
             where = self.number(raw[4 + word :])
             if where + length > self.reader.size:
-                raise Broken(f"{self.name} ends in the middle")
+                raise Cut(f"{self.name} ends in the middle")
             wanted = tag in _NUMBERS or tag in _TEXTS
             data = self.reader.at(where, min(length, _CHUNK * 4)) if wanted else b""
         if tag in _TEXTS and kind == 2:
@@ -168,18 +172,19 @@ class _Tiff:
         width, height = (max(values.get(tag, [0]), default=0) for tag in (_WIDTH, _HEIGHT))
         if width * height > self.facts.width * self.facts.height:
             self.facts.width, self.facts.height = width, height
-        if {_CFA, _LINEAR_RAW} & set(values.get(_PHOTOMETRIC, ())):
+        # Both have one value; a damaged count would make numbers of what follows.
+        if {_CFA, _LINEAR_RAW} & set(values.get(_PHOTOMETRIC, ())[:1]):
             self.facts.raw = True
-        if _RAW_COMPRESSIONS & set(values.get(_COMPRESSION, ())):
+        if _RAW_COMPRESSIONS & set(values.get(_COMPRESSION, ())[:1]):
             self.facts.raw = True
         for offsets_tag, sizes_tag in _OFFSETS_WITH_SIZES:
             offsets, sizes = values.get(offsets_tag, []), values.get(sizes_tag, [])
             for offset, size in zip(offsets, sizes, strict=False):
                 if offset != _UNKNOWN_OFFSET and size and offset + size > self.reader.size:
-                    raise Broken(f"{self.name} ends in the middle")
+                    raise Cut(f"{self.name} ends in the middle")
         for offset in values.get(_RAW_OFFSET, []) if self.name == "RW2" else ():
             if offset >= self.reader.size:
-                raise Broken(f"{self.name} ends in the middle")
+                raise Cut(f"{self.name} ends in the middle")
 
 
 _WHOLE = frozenset({1, 3, 4, 13, 16, 18})
@@ -234,7 +239,7 @@ def boxes(reader: Reader, start: int, end: int, name: str) -> Iterator[tuple[byt
         if at + size > end:
             if start == 0 and kind not in _TOP_LEVEL:
                 return
-            raise Broken(f"{name} ends in the middle ({_parts(end, at + size)})")
+            raise Cut(f"{name} ends in the middle ({_parts(end, at + size)})")
         yield kind, content, at + size
         at += size
 
@@ -257,12 +262,12 @@ def iso_media(reader: Reader, name: str, required: tuple[frozenset[bytes], ...])
             _movie(reader, content, end, name, facts)
     if b"moof" in found and (kind == b"moof" or end < reader.size):
         # A movie in fragments may end after any of them, so every byte has to belong to one.
-        raise Broken(f"{name} ends in the middle")
+        raise Cut(f"{name} ends in the middle")
     missing = [alternatives for alternatives in required if not alternatives & found]
     if missing:
         if end + 8 > reader.size or b"mdat" in found:
             # A camera or a phone writes the index last: without it nothing can be played.
-            raise Broken(f"{name} ends in the middle, its index is missing")
+            raise Cut(f"{name} ends in the middle, its index is missing")
         raise Broken(f"{name} is damaged at byte {end:,}")
     return facts
 
@@ -294,7 +299,7 @@ def unwritten_end(reader: Reader, name: str, closed: Callable[[bytes], bool] = l
     """
     tail = reader.at(max(0, reader.size - _UNWRITTEN), _UNWRITTEN)
     if not any(tail) and not closed(reader.at(0, reader.size)):
-        raise Broken(f"{name} ends in zeros, it was never written to its end")
+        raise Cut(f"{name} ends in zeros, it was never written to its end")
 
 
 _UNWRITTEN = 256
@@ -313,10 +318,10 @@ def riff(reader: Reader, name: str) -> None:
             return
         size = int.from_bytes(head[4:8], "little")
         if size in (0, 0xFFFFFFFF):
-            raise Broken(f"{name} was never finished")
+            raise Cut(f"{name} was never finished")
         end = at + 8 + size
         if end > reader.size:
-            raise Broken(f"{name} ends in the middle ({_parts(reader.size, end)})")
+            raise Cut(f"{name} ends in the middle ({_parts(reader.size, end)})")
         at = end + size % 2
 
 
@@ -340,9 +345,9 @@ def ebml(reader: Reader, name: str) -> str:
         raise Broken(f"{name} is damaged at byte {at:,}")
     size, at = _ebml_size(reader, at + 4, name)
     if size not in _UNTIL_THE_END and at + size > reader.size:
-        raise Broken(f"{name} ends in the middle ({_parts(reader.size, at + size)})")
+        raise Cut(f"{name} ends in the middle ({_parts(reader.size, at + size)})")
     if at >= reader.size:
-        raise Broken(f"{name} ends in the middle")
+        raise Cut(f"{name} ends in the middle")
     return kind
 
 
@@ -367,7 +372,7 @@ def png(reader: Reader) -> None:
         if head[4:8] == b"IEND" or not head[4:8].isalpha():
             return
         if animated and at > reader.size:
-            raise Broken("PNG ends in the middle")
+            raise Cut("PNG ends in the middle")
 
 
 def gif(reader: Reader) -> None:
@@ -394,20 +399,20 @@ def raf(reader: Reader) -> None:
     for at in (0, 8, 16):
         offset, length = struct.unpack(">II", head[at : at + 8])
         if offset + length > reader.size:
-            raise Broken("RAF ends in the middle")
+            raise Cut("RAF ends in the middle")
 
 
 def mrw(reader: Reader) -> None:
     """Minolta: the picture follows the head."""
     if int.from_bytes(reader.exactly(4, 4, "MRW"), "big") + 8 >= reader.size:
-        raise Broken("MRW ends in the middle")
+        raise Cut("MRW ends in the middle")
 
 
 def x3f(reader: Reader) -> None:
     """Sigma: the last word points to the directory."""
     where = int.from_bytes(reader.exactly(reader.size - 4, 4, "X3F"), "little")
     if reader.at(where, 4) != b"SECd":
-        raise Broken("X3F ends in the middle")
+        raise Cut("X3F ends in the middle")
 
 
 def crw(reader: Reader) -> None:
@@ -416,7 +421,7 @@ def crw(reader: Reader) -> None:
     where = heap + int.from_bytes(reader.exactly(reader.size - 4, 4, "CRW"), "little")
     entries = int.from_bytes(reader.at(where, 2), "little")
     if where >= reader.size - 4 or not 0 < entries < _MAX_ENTRIES:
-        raise Broken("CRW ends in the middle")
+        raise Cut("CRW ends in the middle")
 
 
 # Streams.
@@ -427,7 +432,7 @@ def transport_stream(reader: Reader) -> None:
     packet, lead = (192, 4) if reader.at(0, 1) != b"G" else (188, 0)
     packets, rest = divmod(reader.size, packet)
     if rest:
-        raise Broken("MPEG transport stream ends in the middle of a packet")
+        raise Cut("MPEG transport stream ends in the middle of a packet")
     for index in (0, packets // 2, max(0, packets - 1)):
         if reader.at(index * packet + lead, 1) != b"G":
             raise Broken("MPEG transport stream is damaged")
@@ -439,9 +444,9 @@ def asf(reader: Reader) -> None:
     while at + 24 <= reader.size:
         size = int.from_bytes(reader.exactly(at + 16, 8, "Windows Media"), "little")
         if size < 24:
-            raise Broken("Windows Media was never finished" if at else "Windows Media is damaged")
+            raise Cut("Windows Media was never finished" if at else "Windows Media is damaged")
         at += size
     if at == 0:
-        raise Broken("Windows Media ends in the middle")
+        raise Cut("Windows Media ends in the middle")
     if at > reader.size:
-        raise Broken(f"Windows Media ends in the middle ({_parts(reader.size, at)})")
+        raise Cut(f"Windows Media ends in the middle ({_parts(reader.size, at)})")

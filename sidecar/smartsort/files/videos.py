@@ -38,7 +38,7 @@ _BARE_STREAM = b"\0\0\x01\xb3"
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A video with something to see: its upright size, 0 if FFmpeg cannot decode its kind."""
+    """A video with something to see, and its upright size."""
 
     width: int
     height: int
@@ -62,7 +62,7 @@ def watch(file: BufferedReader, found: Format, *, whole: bool = True) -> Watched
         name = f"/proc/self/fd/{file.fileno()}"
         with av.open(name, format="mpegvideo" if bare else _DEMUXERS[found]) as container:
             stream = _video_of(container)
-            frame = _read(container, stream, found) if whole and stream.codec_context else None
+            frame = _read(container, stream, found) if whole else None
             return _watched(container, stream, frame)
     except av.MemoryError as error:
         raise MemoryError(str(error)) from error
@@ -84,6 +84,8 @@ def _read(container: InputContainer, stream: VideoStream, found: Format) -> Vide
     """The first frame that can be decoded, which Immich shows; then the packets to the end."""
     from av import FFmpegError  # noqa: PLC0415 - only in a decoder process
 
+    if stream.codec_context is None:
+        raise Broken(f"{found.name} is of a kind that FFmpeg cannot decode, and Immich neither")
     frame, last_is_cut = None, False
     for packet in container.demux():
         if packet.size:
