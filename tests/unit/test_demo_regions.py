@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from smartsort.demo import jpeg
+from smartsort.demo.pictures import read_facts
 from smartsort.demo.recognition import overlap
 from smartsort.demo.regions import Region, face_regions, parse_regions, region_xmp, write_regions
 
@@ -90,6 +91,17 @@ def test_the_file_beside_wins(tmp_path, name):
     write_regions(path, [Region("inside", 0.1, 0.1, 0.2, 0.2)])
     (tmp_path / name).write_bytes(region_xmp([Region("beside", 0.1, 0.1, 0.2, 0.2)], 64, 48))
     assert [r.name for r in face_regions(path)] == ["beside"]
+
+
+def test_junk_between_segments_hides_no_region(tmp_path):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(picture())
+    write_regions(path, [Region("Zoë", 0.2, 0.2, 0.3, 0.4)])
+    data = path.read_bytes()
+    tables = data.index(b"\xff\xdb")
+    path.write_bytes(data[:tables] + b"\n" * 9 + data[tables:])
+    assert [region.name for region in face_regions(path)] == ["Zoë"]
+    assert [region.name for region in read_facts(str(path)).regions] == ["Zoë"]
 
 
 def test_a_file_that_is_no_jpeg_is_refused(tmp_path):

@@ -6,6 +6,7 @@ import functools
 import io
 import os
 import re
+import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -119,7 +120,7 @@ def _jpeg_facts(path: str, head: bytes, tail: bytes) -> PictureFacts:
     if header.exif:
         with contextlib.suppress(Exception):  # broken Exif is no broken photo
             exif.load(header.exif)
-    regions = parse_regions(header.xmp) if header.xmp else []
+    regions = parse_regions(header.xmp) if header.xmp else face_regions(path)
     return _with_exif(path, PictureFacts((header.width, header.height), regions=tuple(regions)), exif)
 
 
@@ -202,6 +203,7 @@ def _decoders() -> Decoders:
 @functools.cache
 def _register_heif() -> None:
     """Teach Pillow HEIC, where that is installed, the first time a picture that is no JPEG comes."""
+    warnings.filterwarnings("ignore", module="PIL")  # about odd metadata, into the demo's own output
     with contextlib.suppress(ImportError):
         from pillow_heif import register_heif_opener  # noqa: PLC0415  the demo runs without it
 
