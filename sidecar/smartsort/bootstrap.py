@@ -381,7 +381,7 @@ def _wire(
         Stage("compare", compare.takes, compare.step, (*storage, *immich)),
         Stage("shelve", shelve.takes, shelve_step, ()),
         Stage("recognise", recognise.takes, recognise.step, immich),
-        Stage("join", (State.FILED, State.REVIEW), JoinLate(context).step, storage),
+        Stage("join", (State.FILED, State.REVIEW), JoinLate(context, accept).step, storage),
         Stage("heal", (), heal.step, immich),
         Stage("renames", (), renames.step, immich),
         Stage("outbox", (State.FILED, State.REVIEW), outbox.step, ()),

@@ -12,7 +12,7 @@ from tests.shots import clip, photo, raw_photo
 from smartsort.actions import Choice
 from smartsort.actions.values import NotUndoable
 from smartsort.core.model import State
-from smartsort.ledger import events, photos, takeout
+from smartsort.ledger import events, photos, shots, takeout
 from smartsort.ledger.records import Member
 
 
@@ -136,6 +136,49 @@ async def test_a_second_clip_does_not_join(world):
     world.check()
 
 
+HALVES = {"MOV": clip(content_id="A"), "dng": raw_photo(content_id="A")}
+
+
+@pytest.mark.parametrize("half", HALVES)
+async def test_a_picture_that_comes_after_its_half_takes_it_in(world, half):
+    await drop(world, **{f"stranger_1__{half}": HALVES[half]})
+    assert files(world, "review") == [f"unidentified/unknown_stranger_1.{half}"]
+    await late(world, stranger_1__jpg=photo(content_id="A"))
+    assert files(world, "review") == sorted(
+        [f"unidentified/unknown_stranger_1.{half}", "unidentified/unknown_stranger_1.jpg"]
+    )
+    assert len(files(world, "library")) == 2
+    assert files(world, "temp_downloads") == []
+    assert (world.photo(1).state, world.photo(2).state) == (State.PURGED, State.REVIEW)
+    assert kinds(world, 1)[-1] == "folded"
+    assert event_of(world, "folded", 1).data["into"] == 2
+    assert event_of(world, "joined", 2).data["joined"] == [f"stranger_1.{half}"]
+    pending = world.ledger.read(
+        lambda db: db.conn.execute("SELECT photo_id FROM review_queue WHERE action = 'pending'").fetchall()
+    )
+    assert pending == [(2,)]
+    assert world.ledger.read(shots.older_halves) == []
+    world.check()
+    [approved] = await world.actions.approve([2], [Choice("Bella")], "maria")
+    assert approved.companions == (f"stranger_1.{half}",)
+    assert files(world, "faces") == sorted([f"bella/stranger_1.{half}", "bella/stranger_1.jpg"])
+    await world.actions.undo(event_of(world, "joined", 2).id, "maria")
+    await world.settle()
+    assert count(world) == 3
+    assert files(world, "review") == [f"unidentified/unknown_stranger_1.{half}"]
+    world.check()
+
+
+async def test_a_picture_does_not_take_in_what_is_not_its_half(world):
+    await drop(world, anna_1__MOV=clip(content_id="B"), bella_1__MOV=clip(content_id="C"))
+    await world.actions.reject([2], "maria", expect=(State.FILED,))
+    await late(world, anna_1__jpg=photo(content_id="A"), bella_1__jpg=photo(2, content_id="C"))
+    assert count(world) == 4
+    assert world.ledger.read(shots.older_halves) == []
+    assert files(world, "faces") == ["anna/anna_1.MOV", "anna/anna_1.jpg", "bella/bella_1.jpg"]
+    world.check()
+
+
 @pytest.mark.parametrize("half", ["MOV", "dng"])
 async def test_the_same_half_once_more_is_a_duplicate(world, half):
     content = {"MOV": clip(content_id="A"), "dng": raw_photo()}[half]
@@ -223,7 +266,8 @@ async def test_side_files_join_the_photo_of_their_name_that_came_from_their_fold
 @pytest.mark.parametrize(
     "step", ["claim:intent", "claim:placed", "claim:committed", "act:intent", "act:placed", "act:committed"]
 )
-async def test_a_death_at_any_step_of_a_joining_loses_and_doubles_nothing(tmp_path, step):
+@pytest.mark.parametrize("picture_first", [True, False])
+async def test_a_death_at_any_step_of_a_joining_loses_and_doubles_nothing(tmp_path, step, picture_first):
     class Died(BaseException):
         pass
 
@@ -236,10 +280,14 @@ async def test_a_death_at_any_step_of_a_joining_loses_and_doubles_nothing(tmp_pa
 
     settings = {"intake.quiet_seconds": 0, "intake.companion_wait_seconds": 0}
     first = World(root, settings=settings, checkpoint=checkpoint)
-    await drop(first, anna_1__jpg=photo(content_id="A"))
-    armed = True
+    pair = {"anna_1__jpg": photo(content_id="A"), "anna_1__MOV": clip(content_id="A")}
+    before, after = pair if picture_first else reversed(pair)
+    await drop(first, **{before: pair[before]})
     try:
-        await late(first, anna_1__MOV=clip(content_id="A"))
+        if not picture_first:
+            await drop(first, **{after: pair[after]})
+        armed = True
+        await late(first, **({after: pair[after]} if picture_first else {}))
     except Died:
         pass
     else:
@@ -251,7 +299,7 @@ async def test_a_death_at_any_step_of_a_joining_loses_and_doubles_nothing(tmp_pa
         await late(second)
         assert files(second, "faces") == ["anna/anna_1.MOV", "anna/anna_1.jpg"]
         assert files(second, "inbox") == files(second, "temp_downloads") == []
-        assert count(second) == 1
+        assert count(second) == 2 - picture_first
         second.check()
     finally:
         close_world(second)

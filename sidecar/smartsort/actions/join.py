@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 
 from smartsort.actions.plan import Plan, Wish, source_of
+from smartsort.core.model import State
 from smartsort.files.names import ANY_NAME
+from smartsort.files.shown import shown
 from smartsort.ledger.arrangement import Arrangement
 from smartsort.ledger.records import Area, Event, Member, Name, Photo
 from smartsort.ledger.shots import Split, companions_of
@@ -32,6 +34,16 @@ def join(photo: Photo, before: Arrangement) -> Plan:
         "joined": companions_of(photo.original_name, late),
         "members": [name.member.value for name in late],
     }
+    return plan
+
+
+def fold(half: Photo, before: Arrangement, picture: Photo, heir: Name) -> Plan:
+    """End a half that is part of its picture now; its bytes live on there."""
+    plan = Plan(half, before, "folded", "folded", filed=False, withdrawn=True, heir=heir)
+    plan.removes = list(before.names)
+    # Its digest is that of the half of the picture now, and says nothing about a photo that is gone.
+    plan.values = {"state": State.PURGED.value, "category": None, "problem": None, "sha256": None}
+    plan.data = {"into": picture.id, "name": shown(picture.original_name)}
     return plan
 
 

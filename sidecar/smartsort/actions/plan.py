@@ -85,6 +85,8 @@ class Plan:
     filed: bool = True
     """False for photos that leave the collection, whose `downloads` row stays as it is."""
     denied: dict[str, str] | None = None
+    heir: Name | None = None
+    """Another photo's name that the bytes of all that is removed live on under."""
     splits: bool = False
     """What is placed in `temp_downloads/` becomes photos of their own."""
     placing: bool = False

@@ -302,7 +302,7 @@ class Rearrange:
     def _drops(self, plan: Plan) -> list[Drop]:
         drops = []
         for name in plan.removes:
-            stays = source_of(plan.after, name.member)
+            stays = source_of(plan.after, name.member) or plan.heir
             if stays is not None:
                 drops.append(
                     Drop(

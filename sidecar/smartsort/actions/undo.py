@@ -264,6 +264,9 @@ def _refusal(db: Database, event: Event, photo: Photo | None) -> str | None:
     if photo is None or not undoable(event):
         return f"event {event.id} ({event.kind}) is nothing that can be taken back"
     if photo.state is State.PURGED:
+        for folded in reversed(events.of_photo(db, photo.id)):
+            if folded.kind == "folded":
+                return f"photo {photo.id} is part of photo {folded.data['into']} since that came"
         return f"photo {photo.id} was removed for good when its time in the trash had ended"
     if event.kind == "sorted" and photo.state is not State.FILED and in_the_way(db, event) is None:
         return f"photo {photo.id} is {photo.state.value}, no longer filed"

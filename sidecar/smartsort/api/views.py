@@ -169,6 +169,7 @@ _SENTENCES: dict[str, Callable[[Any], str]] = {
     "accepted": lambda d: f"Taken in from {d.get('source')}: {d.get('name')}",
     "late": lambda d: f"{d.get('name')} came later and belongs to it: {d.get('together_by')}",
     "joined": lambda d: f"Joined by {', '.join(d.get('joined', ()))}",
+    "folded": lambda d: f"It is part of {d.get('name')} (photo {d.get('into')}) now, which came later",
     "split": lambda d: f"{d.get('name')} goes on by itself: {d.get('reason')}",
     "placed": lambda _: "Put into the library for Immich to look at",
     "sorted": lambda d: f"Filed under {_names(d)}",

@@ -6,16 +6,16 @@ A half that is split off gets a row of its own, and its file keeps the name it h
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from sqlite_utils import Database
 
 from smartsort.core.model import AT_REST, State
-from smartsort.files.grouping import half_name, shot_stem
-from smartsort.files.shown import shown, to_ledger
+from smartsort.files.grouping import RAW, VIDEO, half_name, rank_of_name, shot_stem
+from smartsort.files.shown import from_ledger, shown, to_ledger
 from smartsort.files.sides import side_name, side_of
-from smartsort.ledger import photos
+from smartsort.ledger import facts, photos
 from smartsort.ledger.photos import Change, NewPhoto
 from smartsort.ledger.records import Member, Name, NewEvent, Photo
 
@@ -69,6 +69,41 @@ def named(db: Database, stem: str) -> list[Photo]:
         ).fetchall()
         found |= {photo.id: photo for photo in photos.by_ids(db, [row[0] for row in rows])}
     return sorted(found.values(), key=lambda photo: -photo.id)[:MOST_NAMED]
+
+
+_OLDER = "older_halves"
+
+
+def older_halves(db: Database) -> list[tuple[int, int]]:
+    """(picture, its half that came before it) of those that are still photos of their own."""
+    return [(picture, half) for picture, half in facts.get(db, _OLDER, [])]
+
+
+def remember_older(db: Database, pairs: Sequence[tuple[int, int]]) -> None:
+    """Remember halves that came before their picture, until both are at rest."""
+    if pairs:
+        facts.put(db, _OLDER, [*older_halves(db), *pairs])
+
+
+def forget_older(db: Database, pairs: Collection[tuple[int, int]]) -> None:
+    """These pairs are dealt with."""
+    facts.put(db, _OLDER, [pair for pair in older_halves(db) if pair not in pairs])
+
+
+def lone_halves(db: Database, stem: str) -> list[Photo]:
+    """The newest raw photos and clips whose names are this stem, as `named`; for every picture that comes."""
+    ranges = ((f"{stem}.", f"{stem}/"), (f"{stem}_HE", f"{stem}_HF"))
+    found = [
+        int(row[0])
+        for first, last in ranges
+        for row in db.conn.execute(
+            "SELECT id, original_name FROM photos WHERE original_name BETWEEN ? AND ?"
+            " ORDER BY id DESC LIMIT ?",
+            (to_ledger(first), to_ledger(last), MOST_NAMED),
+        )
+        if rank_of_name(from_ledger(row[1])) in (RAW, VIDEO)
+    ]
+    return photos.by_ids(db, found) if found else []
 
 
 def to_be_joined(db: Database) -> list[int]:

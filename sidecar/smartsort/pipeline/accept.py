@@ -21,7 +21,7 @@ from smartsort.files.names import NameRules
 from smartsort.files.placement import Drop, Dropped, Placed, Placing
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp
-from smartsort.ledger import photos
+from smartsort.ledger import photos, shots
 from smartsort.ledger.photos import Change, NewPhoto
 from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
 from smartsort.pipeline.claimed import temp_name
@@ -49,6 +49,8 @@ class Offered:
     """Names that companions go on under, by path, where that is not their own."""
     why: str = ""
     """What proves that the halves of a shot belong together."""
+    older: tuple[int, ...] = ()
+    """Photos that prove to be halves of this one and came before it."""
     joins: Photo | None = None
     """A photo at rest that this belongs to, as its `member`; None for a new photo."""
     member: Member = Member.PHOTO
@@ -166,7 +168,11 @@ class Accept:
             # A name that stays in `temp_downloads/` keeps its row, or the next photo would get its number.
             left = await asyncio.to_thread(Recovery(context).settle_claims, set(refused))
             self._open -= set(refused) - left.open_claims
-        await context.commit([self._claimed(row, offer, taken) for row, offer, taken in good])
+        older = [(row.id, half) for row, offer, _ in good for half in offer.older]
+        await context.commit(
+            [self._claimed(row, offer, taken) for row, offer, taken in good],
+            lambda db: shots.remember_older(db, older),
+        )
         context.checkpoint("claim:committed")
         held = await self._drop(good)
         self._open -= {row.id for row, *_ in good} - held
@@ -202,6 +208,7 @@ class Accept:
                 expect=(row.state,),
                 names_added=tuple(t.name for t in taken),
                 events=(NewEvent("late", row.id, told),),
+                intents_done=("claim",) if offer.keep_origin else (),
             )
         return Change(
             row.id,

@@ -10,7 +10,7 @@ from smartsort.core.model import State
 from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.ignore import Ignore
 from smartsort.files.inbox import Entry, InboxScan, scan_inbox
-from smartsort.files.settling import REST_SECONDS, Arrival, SettleTracker
+from smartsort.files.settling import REST_SECONDS, SettleTracker
 from smartsort.files.shown import shown
 from smartsort.files.takeout import title_of
 from smartsort.files.watch import hints
@@ -18,7 +18,7 @@ from smartsort.files.writers import is_finished, open_for_writing
 from smartsort.ledger.records import Member, Photo
 from smartsort.pipeline.accept import Accept, Offered
 from smartsort.pipeline.context import Context
-from smartsort.pipeline.late import Latecomers
+from smartsort.pipeline.late import Latecomers, Sorted
 from smartsort.pipeline.refusals import Refusals
 
 log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ class Inbox:
         await self._accept.settle()
         late = await asyncio.to_thread(self._late.sort, look.settled, look.orphans, look.news)
         self._tell_left(late.left, look.news)
-        offered, held = await asyncio.to_thread(self._offers, late.own)
+        offered, held = await asyncio.to_thread(self._offers, late)
         results = await self._accept.claim(offered) if offered else []
         refused = self._note(offered, results)
         joining = await self._join(late.joining)
@@ -138,12 +138,12 @@ class Inbox:
         """Look at once."""
         self._hint.set()
 
-    def _offers(self, settled: Sequence[Arrival]) -> tuple[list[Offered], int]:
+    def _offers(self, late: Sorted) -> tuple[list[Offered], int]:
         """What can be claimed, and the number of photos that a slow writer still has open."""
         offers: list[Offered] = []
         held = 0
         now = self._context.clock.monotonic()
-        for arrival in settled:
+        for arrival in late.own:
             photo = arrival.photo
             if self._refusals.waits(photo.path, now):
                 continue
@@ -168,6 +168,7 @@ class Inbox:
                         if owner is not photo and side.whole
                     },
                     why=arrival.why,
+                    older=late.older.get(photo.path, ()),
                 )
             )
         return offers, held

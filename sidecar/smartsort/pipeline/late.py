@@ -33,6 +33,8 @@ class Sorted:
     """What becomes of arrivals and side files: photos of their own, joined to a photo, or looked at again."""
 
     own: list[Arrival] = field(default_factory=list)
+    older: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """Halves in the ledger, by the path of the picture among `own` that came after them."""
     joining: list[Offered] = field(default_factory=list)
     later: int = 0
     """Files whose photo is still on its way."""
@@ -75,6 +77,8 @@ class Latecomers:
         entry, member = arrival.photo, _MEMBERS.get(rank_of_name(arrival.photo.name))
         lone = arrival.raw is None and arrival.video is None and (entry.path, entry.stamp) not in self._broken
         members = {member, *(Member(side.kind) for _, side, _ in arrival.sides)}
+        if lone and rank_of_name(entry.name) == IMAGE:
+            found.older[entry.path] = self._older_halves(entry)
         match = self._picture_of(entry, member, members) if lone and member else None
         if match is None or member is None:
             found.own.append(arrival)
@@ -108,6 +112,28 @@ class Latecomers:
         proved.sort(key=lambda match: match[0])
         return (proved[0][1], proved[0][2]) if proved else None
 
+    def _older_halves(self, entry: Entry) -> tuple[int, ...]:
+        """Lone raw photos and clips in the ledger that prove to belong to a picture which comes now."""
+        rows = self._context.ledger.read(lambda db: shots.lone_halves(db, shots.stem_of(entry.name)))
+        open_ones = self._with_names(rows)
+        lone = [
+            (photo, names)
+            for photo, names in open_ones
+            if shot_stem(photo.original_name) == shot_stem(entry.name)
+            and all(name.member is Member.PHOTO for name in names)
+        ]
+        if not lone:
+            return ()
+        paths = [self._context.absolute(_own(names)) for _, names in lone]
+        picture, *halves = self._context.decoders.metadata([entry.path, *paths])
+        found: dict[int, int] = {}
+        for (photo, _), half in zip(lone, halves, strict=True):
+            rank = rank_of_name(photo.original_name)
+            why = why_live(picture, half) if rank == VIDEO else why_same_shot(picture, half)
+            if why is not None:
+                found.setdefault(rank, photo.id)
+        return tuple(found.values())
+
     def _side_file(self, entry: Entry, found: Sorted) -> bool:
         """Whether the side file has a photo, which takes it or is still on its way."""
         side = side_of(entry.name)
@@ -133,7 +159,11 @@ class Latecomers:
 
     def _known(self, stem: str) -> list[tuple[Photo, list[Name]]]:
         """Photos of a name that can be joined now or soon, with their names; newest first."""
-        rows = self._context.ledger.read(lambda db: shots.named(db, stem))
+        return self._with_names(self._context.ledger.read(lambda db: shots.named(db, stem)))
+
+    def _with_names(self, rows: Sequence[Photo]) -> list[tuple[Photo, list[Name]]]:
+        if not rows:
+            return []
         open_ones = [p for p in rows if p.state in _TAKES or (p.state in UNFINISHED and p.problem is None)]
         names = self._context.ledger.read(lambda db: photos.names_of(db, [p.id for p in open_ones]))
         return [(p, names[p.id]) for p in open_ones if any(n.member is Member.PHOTO for n in names[p.id])]
