@@ -11,7 +11,9 @@ from tests.shots import clip, photo, raw_photo
 
 from smartsort.actions import Choice
 from smartsort.actions.values import NotUndoable
+from smartsort.audit import Audit
 from smartsort.core.model import State
+from smartsort.files.layout import Layout
 from smartsort.ledger import events, photos, shots, takeout
 from smartsort.ledger.records import Member
 
@@ -157,6 +159,7 @@ async def test_a_picture_that_comes_after_its_half_takes_it_in(world, half):
         lambda db: db.conn.execute("SELECT photo_id FROM review_queue WHERE action = 'pending'").fetchall()
     )
     assert pending == [(2,)]
+    assert Audit(Layout(world.root)).run().findings == []
     assert world.ledger.read(shots.older_halves) == []
     world.check()
     [approved] = await world.actions.approve([2], [Choice("Bella")], "maria")
