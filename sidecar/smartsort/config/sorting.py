@@ -149,7 +149,10 @@ class Intake(Section):
         allowed='a list of patterns such as "*.txt"',
     )
     companion_wait_seconds: float = setting(
-        2.0, "How long a lone XMP file waits for its photo.", ge=0, le=3600
+        2.0,
+        "How long a side file waits for its photo, and a lone raw photo, HEIC or MOV for its other half.",
+        ge=0,
+        le=3600,
     )
     max_file_bytes: int = setting(
         17_179_869_184, "Larger files go to review unread. The default is 16 GiB.", ge=1024

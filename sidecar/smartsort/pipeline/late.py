@@ -10,6 +10,8 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from sqlite_utils import Database
+
 from smartsort.core.model import UNFINISHED, State
 from smartsort.errors import SmartsortError
 from smartsort.files.grouping import IMAGE, RAW, VIDEO, rank_of_name, shot_stem
@@ -56,6 +58,15 @@ class Latecomers:
         found = Sorted()
         for arrival in settled:
             self._half(arrival, found)
+        pictures = [a.photo for a in found.own if a.raw is None and a.video is None]
+        pictures = [entry for entry in pictures if rank_of_name(entry.name) == IMAGE]
+
+        def older(db: Database) -> list[tuple[Entry, list[Photo]]]:
+            return [(entry, shots.lone_halves(db, shots.stem_of(entry.name))) for entry in pictures]
+
+        for entry, rows in self._context.ledger.read(older) if pictures else ():
+            if rows:
+                found.older[entry.path] = self._older_halves(entry, rows)
         fresh = {entry.path for entry in news} | self._open
         self._open = set()
         for entry in orphans:
@@ -77,8 +88,6 @@ class Latecomers:
         entry, member = arrival.photo, _MEMBERS.get(rank_of_name(arrival.photo.name))
         lone = arrival.raw is None and arrival.video is None and (entry.path, entry.stamp) not in self._broken
         members = {member, *(Member(side.kind) for _, side, _ in arrival.sides)}
-        if lone and rank_of_name(entry.name) == IMAGE:
-            found.older[entry.path] = self._older_halves(entry)
         match = self._picture_of(entry, member, members) if lone and member else None
         if match is None or member is None:
             found.own.append(arrival)
@@ -112,9 +121,8 @@ class Latecomers:
         proved.sort(key=lambda match: match[0])
         return (proved[0][1], proved[0][2]) if proved else None
 
-    def _older_halves(self, entry: Entry) -> tuple[int, ...]:
-        """Lone raw photos and clips in the ledger that prove to belong to a picture which comes now."""
-        rows = self._context.ledger.read(lambda db: shots.lone_halves(db, shots.stem_of(entry.name)))
+    def _older_halves(self, entry: Entry, rows: Sequence[Photo]) -> tuple[int, ...]:
+        """Those raw photos and clips in the ledger that prove to belong to a picture which comes now."""
         open_ones = self._with_names(rows)
         lone = [
             (photo, names)
