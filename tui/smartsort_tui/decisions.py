@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from smartsort.api.schemas.decisions import Approve, BulkApprove, Selection
+from smartsort.api.schemas.decisions import Approve, BulkApprove, BulkDecided, KindName, Selection
 from smartsort.api.schemas.people import PersonChoice
 from smartsort.api.schemas.review import QueueItem, ReviewItem
 from smartsort.api.schemas.shapes import CategoryName
@@ -60,11 +61,13 @@ def approve_as(choices: Sequence[PersonChoice], face: str | None) -> Decision:
     return Decision("approve", Approve(people=list(choices)), who)
 
 
-def suggested_id(shown: QueueItem) -> str | None:
-    """The person the photo is filed under without a choice; None when it has to be chosen."""
-    if isinstance(shown, ReviewItem):
-        return shown.suggestions[0].person.id if shown.suggestions else None
-    return shown.suggested_person_id
+def accepted(shown: QueueItem, chosen_face: int | None) -> Decision | None:
+    """File under the person who is sure enough to need no choice; None when one has to be chosen."""
+    if shown.suggested_person_id is None:
+        return None
+    choice = PersonChoice(id=shown.suggested_person_id, name=shown.suggested_person)
+    face = face_for(shown, choice.id, chosen_face) if isinstance(shown, ReviewItem) else None
+    return approve_as([choice], face)
 
 
 def suggested(item: ReviewItem, number: int, chosen_face: int | None) -> Decision | None:
@@ -83,10 +86,10 @@ def face_for(item: ReviewItem, person: str | None, chosen_face: int | None) -> s
     if len(item.faces) < 2 or person is None:
         return None
     likeness = [
-        (suggestion.similarity or 0.0, face.id)
+        (suggestion.similarity, face.id)
         for face in item.faces
         for suggestion in face.suggestions
-        if suggestion.person.id == person
+        if suggestion.person.id == person and suggestion.similarity is not None
     ]
     return max(likeness)[1] if likeness else None
 
@@ -100,11 +103,13 @@ class Marks:
     category: CategoryName | None
     search: str
 
-    def selection(self, *, dry_run: bool) -> Selection:
-        return Selection(**self._fields(), dry_run=dry_run)
+    def selection(self) -> Selection:
+        """The question what would happen."""
+        return Selection(**self._fields(), dry_run=True)
 
-    def approval(self, approve: Approve, *, dry_run: bool) -> BulkApprove:
-        return BulkApprove(**self._fields(), dry_run=dry_run, approve=approve)
+    def approval(self, approve: Approve, include: Sequence[KindName] = ()) -> BulkApprove:
+        """The same for an approval; `include` names the kinds of photos that are left out otherwise."""
+        return BulkApprove(**self._fields(), dry_run=True, approve=approve, include=list(include))
 
     def _fields(self) -> dict[str, Any]:
         if not self.everything:
@@ -132,6 +137,14 @@ class BulkUnderWay:
 def bulk_text(number: int, kind: Kind) -> str:
     """How a bulk action reads when it is done."""
     return f"{wording.count(number, 'photo')} {_DONE[kind]}"
+
+
+def left_text(done: BulkDecided) -> str:
+    """What a bulk action has left alone, and why; empty for nothing."""
+    if not done.changed:
+        return ""
+    reasons = Counter(one.reason for one in done.changed)
+    return f", {len(done.changed):,} left alone ({reasons.most_common(1)[0][0]})"
 
 
 def marked_text(number: int, key: Callable[[str], str], *, everything: bool) -> str:

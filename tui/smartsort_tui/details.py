@@ -111,7 +111,7 @@ def _suggestions(item: ReviewItem, width: int) -> list[Content]:
     lines = []
     for number, suggestion in enumerate(item.suggestions[:MAX_SUGGESTIONS], start=1):
         click = Style.from_meta({"@click": f"screen.suggestion({number})"})
-        close = wording.similarity(suggestion.similarity)
+        close = wording.likeness(suggestion.similarity)
         if (face := _face_of(item, suggestion)) is not None:
             close = f"{close}  face {face}".strip()
         name = wording.cut(name_of(suggestion.person), width - 6 - len(close))
@@ -133,10 +133,10 @@ def _face_of(item: ReviewItem, suggestion: SuggestionView) -> int | None:
         if face.person is not None and face.person.id == suggestion.person.id:
             return face.number
     near = [
-        (other.similarity or 0.0, -face.number)
+        (other.similarity, -face.number)
         for face in item.faces
         for other in face.suggestions
-        if other.person.id == suggestion.person.id
+        if other.person.id == suggestion.person.id and other.similarity is not None
     ]
     return -max(near)[1] if near else None
 

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING
 
-from smartsort.api.schemas.decisions import Approve, BulkDecided
+from smartsort.api.schemas.decisions import Approve, BulkApprove, BulkDecided, KindName, Selection
 from smartsort.api.schemas.history import Undo
 from smartsort.api.schemas.people import PersonView
 from smartsort.api.schemas.review import QueueItem, ReviewItem, ReviewPage
 from smartsort.api.schemas.shapes import CategoryName
 from smartsort_tui.api import ApiProblem, Client, DecidedMeanwhile, Unreachable
 from smartsort_tui.background import ended
-from smartsort_tui.decisions import UNDO_DEPTH, BulkUnderWay, Decision, Kind, Marks, Sent, bulk_text
+from smartsort_tui.decisions import (
+    UNDO_DEPTH,
+    BulkUnderWay,
+    Decision,
+    Kind,
+    Marks,
+    Sent,
+    bulk_text,
+    left_text,
+)
 from smartsort_tui.queue import PAGE_SIZE, Queue
 
 if TYPE_CHECKING:
@@ -24,6 +33,8 @@ if TYPE_CHECKING:
 # Items with everything about them; each has a few kilobytes.
 ITEMS_KEPT = 64
 DECISIONS_AT_ONCE = 4
+# What becomes of a photo that a bulk action does not touch.
+LEFT_AS_IT_WAS = ("failed", "excluded")
 
 
 class Desk:
@@ -231,31 +242,32 @@ class Desk:
         """The decision that would be taken back next."""
         return self._sent[-1] if self._sent else None
 
-    async def undo(self) -> tuple[str, int | None]:
+    async def undo(self, token: str | None = None) -> tuple[str, int | None]:
         """Take back the last decision; its text, and the position of its item (None: load anew).
 
-        Raises ApiProblem.
+        `token` takes back exactly what a preview of it showed. Raises ApiProblem.
         """
         sent = self._sent.pop()
         await sent.answered.wait()
         if sent.event is None:
             raise ApiProblem(f"{sent.text}: the sidecar gave nothing to take it back by")
         try:
-            await self.client.undo(Undo(event=sent.event))
+            done = await self.client.undo(Undo(preview=token) if token else Undo(event=sent.event))
         except Unreachable:
             self._sent.append(sent)
             raise
         self._not_own(sent)
+        text = f"{sent.text}{left_text(done)}"
         if sent.item is not None:
             await self._ask_again(sent.item)
-            return sent.text, self.queue.position_of(sent.item)
-        if not sent.taken:
-            return sent.text, None
-        return sent.text, min(self.queue.put_back(taken) for taken in reversed(sent.taken))
+            return text, self.queue.position_of(sent.item)
+        if not sent.taken or done.failed or done.changed:
+            return text, None
+        return text, min(self.queue.put_back(taken) for taken in reversed(sent.taken))
 
     def begins(self, kind: Kind, foreseen: BulkDecided) -> None:
         """A bulk action is sent: what is heard of its photos from now on is its progress, no news."""
-        photos = {one.id for one in foreseen.decided if one.action != "failed"}
+        photos = {one.id for one in foreseen.decided if one.action not in LEFT_AS_IT_WAS}
         self.under_way = BulkUnderWay(kind, photos, len(photos))
         self.own_photos |= photos
 
@@ -265,28 +277,38 @@ class Desk:
             self.own_photos -= self.under_way.left
             self.under_way = None
 
-    async def bulk(self, marks: Marks, decision: Decision, *, dry_run: bool) -> BulkDecided:
-        """Decide about many at once, or only look what it would do. Raises ApiProblem."""
+    async def foresee(
+        self, marks: Marks, decision: Decision, include: Sequence[KindName] = ()
+    ) -> BulkDecided:
+        """What deciding about many would do, with the token that does exactly that. Raises ApiProblem."""
         if decision.kind == "approve":
-            approve = decision.approve or Approve()
-            done = await self.client.bulk_approve(marks.approval(approve, dry_run=dry_run))
-        elif decision.kind == "reject":
-            done = await self.client.bulk_reject(marks.selection(dry_run=dry_run))
+            approval = marks.approval(decision.approve or Approve(), include)
+            return await self.client.bulk_approve(approval)
+        if decision.kind == "reject":
+            return await self.client.bulk_reject(marks.selection())
+        return await self.client.bulk_skip(marks.selection())
+
+    async def redeem(self, kind: Kind, token: str | None) -> BulkDecided:
+        """Do what was foreseen, and nothing that has changed or come since. Raises ApiProblem."""
+        if kind == "approve":
+            done = await self.client.bulk_approve(BulkApprove(preview=token))
+        elif kind == "reject":
+            done = await self.client.bulk_reject(Selection(preview=token))
         else:
-            done = await self.client.bulk_skip(marks.selection(dry_run=dry_run))
-        if not dry_run and done.event is not None:
-            text = bulk_text(done.done, decision.kind)
+            done = await self.client.bulk_skip(Selection(preview=token))
+        if done.event is not None:
+            text = bulk_text(done.done, kind)
             sent = Sent(text, [], event=done.event, many=len(done.decided) > 1)
             sent.answered.set()
             self._sent.append(sent)
-            self.own_photos.update(one.id for one in done.decided if one.action != "failed")
+            self.own_photos.update(one.id for one in done.decided if one.action not in LEFT_AS_IT_WAS)
         return done
 
     def take_decided(self, done: BulkDecided) -> None:
         """Take out what a bulk action has decided; undoing it puts all back where they stood."""
         sent = self._sent[-1] if self._sent and self._sent[-1].event == done.event else None
         for one in done.decided:
-            if one.action == "failed" or (taken := self.queue.take(one.id)) is None:
+            if one.action in LEFT_AS_IT_WAS or (taken := self.queue.take(one.id)) is None:
                 continue
             if one.action == "skipped":
                 self.queue.defer(taken)

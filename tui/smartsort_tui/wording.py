@@ -125,5 +125,10 @@ def similarity(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
 
 
+def likeness(value: float | None) -> str:
+    """How alike a face and a person are; what Immich only puts in an order is not measured."""
+    return "not measured" if value is None else similarity(value)
+
+
 def resolution(width: int | None, height: int | None) -> str:
     return f"{width}×{height}" if width and height else ""

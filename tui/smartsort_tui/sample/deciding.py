@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from smartsort.api.schemas.decisions import Approve, BulkDecided, Decided, Selection
+from smartsort.api.schemas.decisions import Approve, BulkDecided, Decided, LeftAlone, Selection
 from smartsort.api.schemas.history import Undo
 from smartsort.api.schemas.judgement import Deny, WrongFiling
 from smartsort.api.schemas.people import PersonChoice, PersonView
@@ -26,6 +27,7 @@ class SampleDesk(SampleQueue):
         self.denied: dict[int, set[str]] = {}
         self.unchecked = list(range(judgement.FIRST, judgement.FIRST + judgement.CHECKS))
         self.checked: dict[int, bool] = {}
+        self.previews: dict[str, tuple[list[int], Callable[[list[int]], BulkDecided]]] = {}
         self.listed: dict[str, set[str]] = {"whitelist": set(data.NAMES[:5]), "blacklist": {"Victor Grey"}}
 
     def people(self) -> list[PersonView]:
@@ -121,15 +123,45 @@ class SampleDesk(SampleQueue):
 
     def bulk(self, selection: Selection, kind: str, approve: Approve | None = None) -> BulkDecided:
         """Approve, reject or put off many items, or tell what that would do."""
+        if selection.preview is not None:
+            return self._redeemed(selection.preview)
         items = selection.ids or [
             item
             for item in reversed(self.pending)
             if self.fits(item, selection.category, (selection.search or "").casefold())
         ]
+        if not selection.dry_run and not selection.ids:
+            raise Refusal(422, "invalid", "a filter needs a dry run first")
+        done = self._bulk(items, kind, approve, dry_run=selection.dry_run)
+        if not selection.dry_run:
+            return done
+        seen = [one.id for one in done.decided if one.action != "failed"]
+        return self._previewed(done, seen, lambda left: self._bulk(left, kind, approve, dry_run=False))
+
+    def _previewed(
+        self, would: BulkDecided, seen: list[int], act: Callable[[list[int]], BulkDecided]
+    ) -> BulkDecided:
+        token = f"preview-{len(self.previews)}"
+        self.previews[token] = (seen, act)
+        return would.model_copy(update={"preview": token})
+
+    def _redeemed(self, token: str) -> BulkDecided:
+        """What a preview showed; what is not as it was then is left alone. Raises Refusal."""
+        if token not in self.previews:
+            raise Refusal(409, "conflict", "this preview was used already")
+        seen, act = self.previews.pop(token)
+        there = set(self.pending)
+        changed = [
+            LeftAlone(id=item, reason="it was decided meanwhile") for item in seen if item not in there
+        ]
+        done = act([item for item in seen if item in there])
+        return done.model_copy(update={"changed": changed})
+
+    def _bulk(self, items: list[int], kind: str, approve: Approve | None, *, dry_run: bool) -> BulkDecided:
         decided: list[Decided] = []
         for item in items:
             try:
-                one = self._foreseen if selection.dry_run else self._one
+                one = self._foreseen if dry_run else self._one
                 decided.append(one(item, kind, approve))
             except Refusal as refusal:
                 decided.append(_decided(item, "failed", problem=refusal.detail))
@@ -198,12 +230,17 @@ class SampleDesk(SampleQueue):
 
     def undo(self, undo: Undo) -> BulkDecided:
         """Take an event back, or tell what that would do. Raises Refusal."""
+        if undo.preview is not None:
+            _, act = self.previews.pop(undo.preview)
+            return act([])
         undoing = self.undoing.get(undo.event or 0)
         event = next((event for event in self.events if event.id == undo.event), None)
         if undoing is None or event is None:
             raise Refusal(404, "not_found", f"event {undo.event} cannot be undone")
         if undo.dry_run:
-            return BulkDecided(decided=[one.would for one in undoing], done=len(undoing), failed=0)
+            would = BulkDecided(decided=[one.would for one in undoing], done=len(undoing), failed=0)
+            now = undo.model_copy(update={"dry_run": False})
+            return self._previewed(would, [], lambda _: self.undo(now))
         for one in undoing:
             one.back()
             name = event.filename if event.photo_id is not None else None

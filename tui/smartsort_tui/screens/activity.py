@@ -19,6 +19,7 @@ from smartsort_tui import wording
 from smartsort_tui.api import ApiProblem
 from smartsort_tui.background import ask, work
 from smartsort_tui.clock import Clock
+from smartsort_tui.decisions import left_text
 from smartsort_tui.event_words import event_line, kind_text, photo_name, what_happened
 from smartsort_tui.live import Link
 from smartsort_tui.screens.area import AreaScreen, Dialog, TooSmall, link_words
@@ -195,25 +196,25 @@ class ActivityScreen(AreaScreen):
 
     async def _undo_asked(self, event: EventView) -> None:
         try:
-            agreed = await undo_agreed(self.smartsort, event.id, event_line(event), self.say)
+            token = await undo_agreed(self.smartsort, event.id, event_line(event), self.say)
         except ApiProblem as problem:
             self.say_problem(problem)
             return
-        if agreed:
-            work(self, "undo-many", self._undo, event)
+        if token is not None:
+            work(self, "undo-many", self._undo, token)
 
-    async def _undo(self, event: EventView) -> None:
+    async def _undo(self, token: str) -> None:
         client = self.smartsort.client
         if client is None:
             return
         try:
-            done = await client.undo(Undo(event=event.id))
+            done = await client.undo(Undo(preview=token))
         except ApiProblem as problem:
             self.say_problem(problem)
             return
         failed = f", {done.failed:,} stay as they are" if done.failed else ""
-        text = f"taken back: {wording.count(done.done, 'photo')}{failed}"
-        self.say(text, "warn" if done.failed else "good")
+        text = f"taken back: {wording.count(done.done, 'photo')}{failed}{left_text(done)}"
+        self.say(text, "warn" if done.failed or done.changed else "good")
         await self._load(None, said=True)
 
 
@@ -288,19 +289,19 @@ class HistoryScreen(Dialog[None]):
     async def _undo_asked(self, event: EventView) -> None:
         say = self.query_one(MessageBar).say
         try:
-            agreed = await undo_agreed(self.smartsort, event.id, event_line(event), say)
+            token = await undo_agreed(self.smartsort, event.id, event_line(event), say)
         except ApiProblem as problem:
             say(f"{problem.title}: {problem.detail}", "bad")
             return
-        if agreed:
-            work(self, "undo-many", self._undo, event)
+        if token is not None:
+            work(self, "undo-many", self._undo, token)
 
-    async def _undo(self, event: EventView) -> None:
+    async def _undo(self, token: str) -> None:
         client = self.smartsort.client
         if client is None:
             return
         try:
-            await client.undo(Undo(event=event.id))
+            await client.undo(Undo(preview=token))
         except ApiProblem as problem:
             self.query_one(MessageBar).say(f"{problem.title}: {problem.detail}", "bad")
             return

@@ -34,7 +34,7 @@ class PeopleRows(RowList):
         self.found: list[PersonView] = []
         self.marked: dict[str, PersonView] = {}
         self.new_name = ""
-        self.likeness: dict[str, float] = {}
+        self.likeness: dict[str, float | None] = {}
 
     def show(self, found: list[PersonView], new_name: str) -> None:
         self.found, self.new_name = found, new_name
@@ -49,16 +49,17 @@ class PeopleRows(RowList):
                 (wording.fit(f"new person “{self.new_name}”", width - 2), "row--good"),
             ]
         person = self.found[position]
-        like = wording.similarity(self.likeness.get(person.id))
+        like = wording.likeness(self.likeness[person.id]) if person.id in self.likeness else ""
+        like_width = 1 + max((len(wording.likeness(value)) for value in self.likeness.values()), default=4)
         known: Cells = []
         if width >= ROOMY:
             photos = wording.count(person.photos, "photo") if person.photos else ""
             known = [(f"{photos:>14} {person.listed or '':<10} ", "row--muted")]
-        name_width = width - 7 - sum(len(text) for text, _ in known)
+        name_width = width - 2 - like_width - sum(len(text) for text, _ in known)
         return [
             ("● " if person.id in self.marked else "  ", "row--mark"),
             (wording.fit(person.name or "without a name", name_width), "row--plain"),
-            (f" {like:>4}", "row--muted"),
+            (f"{like:>{like_width}}", "row--muted"),
             *known,
         ]
 
@@ -77,7 +78,7 @@ class PersonPicker(Dialog[list[PersonChoice]]):
         self,
         people: Sequence[PersonView] | None,
         *,
-        likeness: dict[str, float],
+        likeness: dict[str, float | None],
         title: str,
         only_new: bool = False,
     ) -> None:

@@ -12,7 +12,6 @@ from textual.content import Content
 from smartsort.api.schemas.review import QueueItem, ReviewItem
 from smartsort_tui.api import ApiProblem, DecidedMeanwhile, NotThere
 from smartsort_tui.background import work
-from smartsort_tui.decisions import suggested_id
 from smartsort_tui.details import details, row_details
 from smartsort_tui.screens.queue_view import PAINT_SECONDS, QueueView
 from smartsort_tui.widgets.picture import Request
@@ -38,7 +37,7 @@ class ItemView(QueueView):
         row = self.desk.queue.row(self.rows.cursor)
         item = self.desk.item(row.id) if row is not None else None
         shown = item or row
-        self.sight.shows((shown.id, suggested_id(shown)) if shown is not None else None)
+        self.sight.shows((shown.id, shown.suggested_person_id) if shown is not None else None)
         self._draw_place()
         if shown is self._shown and not again:
             return

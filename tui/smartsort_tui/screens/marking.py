@@ -3,12 +3,13 @@
 # ruff: noqa: PLC0415  (dialogs come after the first picture of the queue)
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
+from smartsort.api.schemas.decisions import KindName
 from smartsort_tui import wording
-from smartsort_tui.api import ApiProblem
+from smartsort_tui.api import ApiProblem, Unreachable
 from smartsort_tui.background import ask, work
-from smartsort_tui.decisions import Decision, Marks, Sent, bulk_text, marked_text
+from smartsort_tui.decisions import Decision, Marks, Sent, bulk_text, left_text, marked_text
 from smartsort_tui.screens.finding import FindingView
 
 if TYPE_CHECKING:
@@ -52,30 +53,36 @@ class MarkingView(FindingView):
         ask(self, self._bulk_asked, marks, decision)
 
     async def _bulk_asked(self, marks: Marks, decision: Decision) -> None:
-        from smartsort_tui.screens.preview import bulk_preview
+        from smartsort_tui.screens.preview import INCLUDE, bulk_preview
 
-        self.say("looking what would happen …")
-        try:
-            foreseen = await self.desk.bulk(marks, decision, dry_run=True)
-        except ApiProblem as problem:
-            self.say_problem(problem)
-            return
-        self.say("")
-        if marks.everything:
-            self.desk.queue.set_total(foreseen.done + foreseen.failed)
-            self._draw_counts()
-        if await self.app.push_screen_wait(bulk_preview(decision.kind, foreseen)):
+        include: list[KindName] = []
+        while True:
+            self.say("looking what would happen …")
+            try:
+                foreseen = await self.desk.foresee(marks, decision, include)
+            except ApiProblem as problem:
+                self.say_problem(problem)
+                return
+            self.say("")
+            if marks.everything:
+                self.desk.queue.set_total(len(foreseen.decided))
+                self._draw_counts()
+            answer = await self.app.push_screen_wait(bulk_preview(decision.kind, foreseen))
+            if answer != INCLUDE:
+                break
+            include = [kind for kind in get_args(KindName) if foreseen.counts.get(kind)]
+        if answer:
             self.say(f"{wording.count(foreseen.done, 'photo')} under way …")
             self.desk.begins(decision.kind, foreseen)
             self._draw_place()
-            work(self, "decisions", self._bulk_send, marks, decision)
+            work(self, "decisions", self._bulk_send, decision, foreseen.preview, everything=marks.everything)
         else:
             self.say(f"nothing was done; the marks are still there ({self.key('review.clear')} unmarks)")
 
-    async def _bulk_send(self, marks: Marks, decision: Decision) -> None:
+    async def _bulk_send(self, decision: Decision, token: str | None, *, everything: bool) -> None:
         try:
-            done = await self.desk.bulk(marks, decision, dry_run=False)
-        except ApiProblem as problem:
+            done = await self.desk.redeem(decision.kind, token)
+        except Unreachable as problem:
             self.say(
                 f"{problem.title} in the middle: what was done until then is done. "
                 "The list shows what is left when it answers again.",
@@ -83,18 +90,22 @@ class MarkingView(FindingView):
             )
             self._refresh_head()
             return
+        except ApiProblem as problem:
+            self.say_problem(problem)
+            self._refresh_head()
+            return
         finally:
             self.desk.ends()
             self._draw_place()
-        self._bulk_done(marks, decision, done)
+        self._bulk_done(decision, done, everything=everything)
 
-    def _bulk_done(self, marks: Marks, decision: Decision, done: BulkDecided) -> None:
+    def _bulk_done(self, decision: Decision, done: BulkDecided, *, everything: bool) -> None:
         self.rows.marked.clear()
         self.rows.all_marked = False
         for one in done.decided:
             if one.action == "failed":
                 self.rows.refused[one.id] = one.problem or "refused"
-        if marks.everything:
+        if everything or done.changed:
             self._restart()
         else:
             with self.keeping_place():
@@ -103,8 +114,9 @@ class MarkingView(FindingView):
             self._load()
         failed = f", {done.failed:,} refused (marked !)" if done.failed else ""
         self.say(
-            f"{bulk_text(done.done, decision.kind)}{failed} · {self.key('review.undo')} takes it back",
-            "warn" if done.failed else "good",
+            f"{bulk_text(done.done, decision.kind)}{failed}{left_text(done)} · "
+            f"{self.key('review.undo')} takes it back",
+            "warn" if done.failed or done.changed else "good",
         )
 
     # --- undo -------------------------------------------------------------------------------
@@ -123,16 +135,16 @@ class MarkingView(FindingView):
         from smartsort_tui.screens.preview import undo_agreed
 
         try:
-            agreed = last.event is not None and await undo_agreed(
-                self.smartsort, last.event, last.text, self.say
+            agreed = (
+                await undo_agreed(self.smartsort, last.event, last.text, self.say) if last.event else None
             )
         except ApiProblem as problem:
             self.say_problem(problem)
             return
-        if agreed:
-            work(self, "undo-many", self._undo, last)
+        if agreed is not None:
+            work(self, "undo-many", self._undo, last, agreed)
 
-    async def _undo(self, agreed: Sent | None = None) -> None:
+    async def _undo(self, agreed: Sent | None = None, token: str | None = None) -> None:
         last = self.desk.last
         if last is None or (agreed is not None and agreed is not last):
             return
@@ -141,7 +153,7 @@ class MarkingView(FindingView):
             return
         self.say("taking back …")
         try:
-            text, position = await self.desk.undo()
+            text, position = await self.desk.undo(token)
         except ApiProblem as problem:
             self.say_problem(problem)
             return

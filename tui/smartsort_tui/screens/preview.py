@@ -31,17 +31,40 @@ _NOTES: dict[Kind, tuple[str, ...]] = {
 _BETWEEN_PLACES = re.compile(", (?=(?:faces|review|trash)/)")
 
 
-class Preview(Reading[bool]):
-    """A question with what a yes would do. `doable` False: there is nothing to say yes to."""
+INCLUDE = "include"
+_KINDS: dict[str, tuple[str, str]] = {
+    "strangers": ("of strangers", "nobody on them is surely known"),
+    "groups": ("of groups", "more than one person is on them"),
+    "blacklisted": ("of blacklisted people", ""),
+    "not_whitelisted": ("of people not on the whitelist", ""),
+    "not_pictures": ("that are no pictures", ""),
+}
+
+
+class Preview(Reading[bool | str]):
+    """A question with what a yes would do. `doable` False: there is nothing to say yes to.
+
+    The answer is a yes, a no, or that what is left out shall be included.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,y", "agree", "Do it", id="preview.agree"),
+        Binding("i", "include", "Include them", id="preview.include"),
         Binding("n", "cancel", "Cancel", show=False, id="preview.cancel"),
     ]
 
-    def __init__(self, question: str, text: Content, *, doable: bool = True) -> None:
+    def __init__(self, question: str, text: Content, *, doable: bool = True, excluded: int = 0) -> None:
         super().__init__(question, text, tall=False)
         self._doable = doable
+        self._excluded = excluded
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """Nothing can be included where nothing is left out."""
+        return action != "include" or self._excluded > 0
+
+    def action_include(self) -> None:
+        if self.smartsort.keyboard.has_seen():
+            self.dismiss(INCLUDE)
 
     def action_agree(self) -> None:
         # A key typed before the question was on the screen is no answer to it.
@@ -52,13 +75,14 @@ class Preview(Reading[bool]):
 def bulk_preview(kind: Kind, foreseen: BulkDecided) -> Preview:
     """Whether all of it shall be done."""
     question = f"{_VERBS[kind]} {wording.count(foreseen.done, 'photo')}?"
-    return Preview(question, bulk_text(kind, foreseen), doable=foreseen.done > 0)
+    return Preview(question, bulk_text(kind, foreseen), doable=foreseen.done > 0, excluded=foreseen.excluded)
 
 
-async def undo_agreed(app: SmartsortApp, event: int, what: str, say: Callable[[str], None]) -> bool:
-    """Show what taking an event back would do, and ask. `what` is the event in words, `say` shows a line.
+async def undo_agreed(app: SmartsortApp, event: int, what: str, say: Callable[[str], None]) -> str | None:
+    """Show what taking an event back would do, and ask; the token that does exactly this, None for a no.
 
-    Raises ApiProblem, also when nothing of it can be taken back.
+    `what` is the event in words, `say` shows a line. Raises ApiProblem, also when nothing of it can be taken
+    back.
     """
     if app.client is None:
         raise Unreachable("not connected yet")
@@ -71,7 +95,7 @@ async def undo_agreed(app: SmartsortApp, event: int, what: str, say: Callable[[s
     agreed = await app.push_screen_wait(Preview(question, undo_text(what, foreseen)))
     if not agreed:
         say("nothing was taken back")
-    return agreed is True
+    return foreseen.preview if agreed else None
 
 
 # --- words -----------------------------------------------------------------------------------
@@ -91,7 +115,8 @@ def problem_of(one: Decided) -> str:
 def bulk_text(kind: Kind, foreseen: BulkDecided) -> Content:
     """Where the photos will go, with counts, and what will not work."""
     sign = "in" if kind == "skip" else "→"
-    lines = [*_places(foreseen.decided, sign), *_company(foreseen), *_problems(foreseen), Content("")]
+    lines = [*_places(foreseen.decided, sign), *_company(foreseen), *_excluded(foreseen)]
+    lines += [*_problems(foreseen), Content("")]
     lines += [Content(note) for note in (*_NOTES[kind], "Undo takes all of it back at once.")]
     return Content("\n").join(lines)
 
@@ -105,7 +130,9 @@ def undo_text(what: str, foreseen: BulkDecided) -> Content:
 
 
 def _places(decided: Sequence[Decided], sign: str) -> list[Content]:
-    places = Counter(folder_of(one.destination) for one in decided if one.action != "failed")
+    places = Counter(
+        folder_of(one.destination) for one in decided if one.action not in ("failed", "excluded")
+    )
     lines = [
         Content(f"{number:>7,}  {sign} {wording.cut(place, 44)}")
         for place, number in places.most_common(NAMES_SHOWN)
@@ -124,6 +151,18 @@ def _company(foreseen: BulkDecided) -> list[Content]:
     more = f" and {len(names) - NAMES_SHOWN:,} more" if len(names) > NAMES_SHOWN else ""
     text = f"{wording.count(len(names), 'file')} with them: {', '.join(names[:NAMES_SHOWN])}{more}"
     return [Content(line.plain.rstrip()) for line in Content(wording.shown(text)).wrap(56)]
+
+
+def _excluded(foreseen: BulkDecided) -> list[Content]:
+    """What an approval leaves out, by its kind; a photo can be of several."""
+    if not foreseen.excluded:
+        return []
+    head = f"{wording.count(foreseen.excluded, 'photo')} left out (i includes them):"
+    lines = [Content(""), Content.styled(head, "bold $warning")]
+    for kind, (words, why) in _KINDS.items():
+        if number := foreseen.counts.get(kind):
+            lines.append(Content(f"{number:>7,}  {words}{f': {why}' if why else ''}"))
+    return lines
 
 
 def _problems(foreseen: BulkDecided) -> list[Content]:

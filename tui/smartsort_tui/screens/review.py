@@ -17,6 +17,7 @@ from smartsort_tui.api import ApiProblem, DecidedMeanwhile, NotThere
 from smartsort_tui.background import work
 from smartsort_tui.decisions import (
     Decision,
+    accepted,
     approve_as,
     face_for,
     suggested,
@@ -82,13 +83,13 @@ class ReviewScreen(MarkingView):
         if row is None:
             return
         item = self.desk.item(row.id)
-        if item is not None and (decision := suggested(item, 1, self._chosen_face)) is not None:
+        if (decision := accepted(item or row, self._chosen_face)) is not None:
             self._decide(row, decision)
-        elif item is None and row.suggested_person_id:
-            choice = PersonChoice(id=row.suggested_person_id, name=row.suggested_person)
-            self._decide(row, approve_as([choice], None))
         else:
-            self.say("nobody is suggested: choose whom this is", "warn")
+            guess = item.suggestions[0].person.name if item and item.suggestions else ""
+            first = self.key("review.suggestion_1")
+            hint = f"; {first} files under {wording.cut(guess, 24)}, a guess" if guess else ""
+            self.say(f"nobody is surely suggested: choose whom this is{hint}", "warn")
             self.action_person()
 
     def action_suggestion(self, number: int) -> None:
@@ -242,7 +243,7 @@ class ReviewScreen(MarkingView):
 
         marks = self._marks()
         item = self.desk.item(row.id)
-        likeness = {s.person.id: s.similarity or 0.0 for s in item.suggestions} if item else {}
+        likeness = {s.person.id: s.similarity for s in item.suggestions} if item else {}
         number = self._mark_count() if marks else 1
         title = "Who is this?" if not marks else f"Who is on these {wording.count(number, 'photo')}?"
         picker = PersonPicker(self.desk.people or None, likeness=likeness, title=title, only_new=only_new)
