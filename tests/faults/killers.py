@@ -70,29 +70,19 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def one_tile_tiff(side: int) -> bytes:
-    """A TIFF whose only tile is the whole picture, in red, green and blue."""
-    data = zeros_deflated(3 * side * side)
-    fields = [(256, 4, side), (257, 4, side), (258, 3, 8), (259, 3, 8), (262, 3, 2), (277, 3, 3)]
-    fields += [(322, 4, side), (323, 4, side), (324, 4, 8), (325, 4, len(data))]
-    table = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in fields)
-    head = b"II*\0" + struct.pack("<I", 8 + len(data))
-    return head + data + struct.pack("<H", len(fields)) + table + bytes(4)
-
-
-def flat(form: str, width: int, height: int) -> bytes:
+def flat(form: str, width: int, height: int, **options: bool) -> bytes:
     """A picture of one colour in a format whose decoder holds all of it."""
     with io.BytesIO() as out:
         image = Image.new("P" if form == "GIF" else "RGB", (width, height))
-        image.save(out, form, quality=0, method=0, lossless=True)
+        image.save(out, form, quality=5, **options)
         return out.getvalue()
 
 
 KILLERS: dict[str, Callable[[], bytes]] = {
     "interlaced_248_megapixels.png": lambda: interlaced_png(15_500, 16_000),
-    "one_tile_of_244_megapixels.tif": lambda: one_tile_tiff(15_616),
+    "progressive_144_megapixels.jpg": lambda: flat("JPEG", 12_000, 12_000, progressive=True),
     "flat_240_megapixels.gif": lambda: flat("GIF", 15_500, 15_500),
-    "flat_100_megapixels.webp": lambda: flat("WEBP", 10_000, 10_000),
+    "flat_100_megapixels.webp": lambda: flat("WEBP", 10_000, 10_000, lossless=True),
     "bomb.png": lambda: png_bomb(200_000, 200_000),
 }
 

@@ -125,6 +125,8 @@ def test_idle_decoders_end(decoders, files):
     pool = decoders()
     pool.probe(files(picture(1)))
     (decoder,) = pool._idle
+    pool.release(60.0)
+    assert pool._idle == [decoder], "it was at work a moment ago"
     pool.release()
     assert decoder._process.returncode == 0
     assert pool._idle == []

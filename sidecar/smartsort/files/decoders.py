@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -39,6 +40,8 @@ class _Decoder:
 
     def __init__(self, most_bytes: int, seconds: int) -> None:
         self._seconds, self._most_bytes = seconds, most_bytes
+        self.used = 0.0
+        """When it had something to do, by the monotonic clock."""
         ours, theirs = socket.socketpair()
         with theirs:
             number = theirs.fileno()
@@ -136,10 +139,12 @@ class Decoders:
         drawn = self._ask("draw", [path], (short_side, max_pixels or MAX_PIXELS))[0]
         return drawn if isinstance(drawn, bytes) else str(drawn)
 
-    def release(self) -> None:
-        """End the decoders that have nothing to do."""
+    def release(self, idle_seconds: float = 0.0) -> None:
+        """End the decoders that have had nothing to do for so long."""
+        latest = time.monotonic() - idle_seconds
         with self._changed:
-            idle, self._idle = self._idle, []
+            idle = [decoder for decoder in self._idle if decoder.used <= latest]
+            self._idle = [decoder for decoder in self._idle if decoder.used > latest]
         for decoder in idle:
             decoder.close()
 
@@ -182,6 +187,7 @@ class Decoders:
                 decoder.close()
             raise
         else:
+            decoder.used = time.monotonic()
             with self._changed:
                 self._idle.append(decoder)
         finally:

@@ -130,7 +130,14 @@ def _problem(found: Format, error: Exception) -> Exception:
     return Broken(f"{found.name} is damaged ({shown(lines[-1].strip()[:120])})")
 
 
-_OUT_OF_MEMORY = ("out of memory", "cannot allocate", "alloc failed", "bad_alloc", "memory allocation")
+_OUT_OF_MEMORY = (
+    "out of memory",
+    "insufficient memory",
+    "cannot allocate",
+    "alloc failed",
+    "bad_alloc",
+    "memory allocation",
+)
 _CUT = re.compile(
     r"truncat|end of|premature|incomplete|not enough|got \d+ bytes, expected|bad seek|seek error|outside of",
     re.IGNORECASE,

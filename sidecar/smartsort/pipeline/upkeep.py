@@ -60,8 +60,8 @@ MALLOC_TRIM: Callable[[int], object] | None = getattr(ctypes.CDLL(None), "malloc
 class Memory:
     """Gives memory back to the system while nothing is on its way.
 
-    Decoders end. The ledger's connections keep what they have read, 8 MB with a large ledger, and the C
-    library what was freed in the middle of its heap, for as long as the process lives.
+    The ledger's connections keep what they have read, 8 MB with a large ledger, and the C library what was
+    freed in the middle of its heap, for as long as the process lives. Idle decoders end in any case.
     """
 
     def __init__(self, context: Context, trim: Callable[[int], object] | None = MALLOC_TRIM) -> None:
@@ -69,12 +69,12 @@ class Memory:
 
     async def step(self) -> float:
         """Trim if nothing is on its way; seconds until the next time."""
+        await asyncio.to_thread(self._context.decoders.release, TRIM_SECONDS / 2)
         if not await self._context.ledger.aread(photos.unfinished):
             await asyncio.to_thread(self._give_back)
         return TRIM_SECONDS
 
     def _give_back(self) -> None:
-        self._context.decoders.release()
         self._context.ledger.shrink()
         if self._trim is not None:
             self._trim(0)
