@@ -216,7 +216,7 @@ class _Demo:
         deliveries = [_in_folder_form(d) for d in self.deliveries]
         problems = [] if complete else ["stopped before every photo was sorted"]
         found = {path: row.folders for row in rows for path in (row.delivered, *row.companions)}
-        problems += await asyncio.to_thread(unmet, deliveries, found, root)
+        problems += unmet(deliveries, found)
         console.print(_totals(rows))
         requests = sum(count for (_, path), count in demo.requests.items() if not path.startswith("/demo"))
         console.print(f"{requests} calls to Immich, {requests / max(1, len(rows)):.2f} per photo")

@@ -96,8 +96,6 @@ class Delivery:
     copy_of: str | None = None
     faces: int = 0
     """Face regions, of a person's own photo."""
-    digest: str | None = None
-    """Of a person's own file, which may go with another photo and have no name of its own in the ledger."""
 
 
 def deliver_samples(inbox: str, count: int, seed: int) -> Iterator[Delivery]:
@@ -151,13 +149,14 @@ def deliver_own(inbox: str, folder: str) -> Iterator[Delivery]:
         _copy_in(path, os.path.join(inbox, relative))
         if _travels(path):
             continue
-        digest = _digest(path)
+        with open(path, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
         tagged = [region.name for region in face_regions(path)]
         sure = len(tagged) == 1 and tagged[0] != "" and not is_stranger(tagged[0])
         expected = f"faces/{tagged[0]}" if sure else None
         first = firsts.setdefault(digest, relative)
         copy_of = first if first != relative else None
-        yield Delivery(relative, expected, copy_of, len(tagged), digest)
+        yield Delivery(relative, expected, copy_of, len(tagged))
 
 
 def holds_photos(folder: str) -> bool:
@@ -178,11 +177,6 @@ def _travels(path: str) -> bool:
     return side_of(os.path.basename(path)) is not None
 
 
-def _digest(path: str) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def latency(finished: Mapping[str, float], filed: Mapping[str, float]) -> tuple[float, float] | None:
     """Median and 95th percentile of the seconds from "Immich finished" to "filed", by library path."""
     waits = sorted(max(0.0, filed[path] - finished[path]) for path in filed.keys() & finished.keys())
@@ -191,18 +185,14 @@ def latency(finished: Mapping[str, float], filed: Mapping[str, float]) -> tuple[
     return statistics.median(waits), waits[min(len(waits) - 1, int(len(waits) * 0.95))]
 
 
-def unmet(deliveries: Sequence[Delivery], destinations: Mapping[str, Sequence[str]], root: str) -> list[str]:
-    """What is wrong, in sentences: files that are gone, photos in a wrong place, copies filed twice.
+def unmet(deliveries: Sequence[Delivery], destinations: Mapping[str, Sequence[str]]) -> list[str]:
+    """What is wrong, in sentences: photos without a place, photos in a wrong place, copies filed twice.
 
-    `destinations` maps a photo's delivered path to the folders it is in now. A file that is no photo of its
-    own (the video of a Live Photo, the raw half of a pair) has none: then its bytes are looked for in `root`.
+    `destinations` maps a delivered path to the folders it is in now.
     """
-    photos = [d for d in deliveries if destinations.get(d.path)]
-    others = [d for d in deliveries if not destinations.get(d.path)]
-    there = _digests(root) if any(d.digest for d in others) else frozenset()
-    wrong = [f"{d.path} is not accounted for" for d in others if d.digest not in there]
+    wrong = [f"{d.path} is not accounted for" for d in deliveries if not destinations.get(d.path)]
     families: dict[str, list[Delivery]] = {}
-    for delivery in photos:
+    for delivery in deliveries:
         families.setdefault(delivery.copy_of or delivery.path, []).append(delivery)
     for members in families.values():
         expected = members[0].expected
@@ -229,8 +219,3 @@ def own_photos_in_words(deliveries: Sequence[Delivery], photos: int) -> str:
         f"all {photos} photos are accounted for. {found}\nThe demo reads the face regions that photo managers"
         " write into pictures. It does not recognise faces; your own Immich does."
     )
-
-
-def _digests(root: str) -> frozenset[str]:
-    paths = (os.path.join(place, name) for place, _, names in os.walk(root) for name in names)
-    return frozenset(_digest(path) for path in paths if os.path.isfile(path))
