@@ -94,7 +94,7 @@ async def test_filed_photos_say_how_sure_and_one_call_a_photo_is_enough(tmp_path
 
 async def test_doubtful_samples_suggest_the_right_person_measured_and_strangers_nobody(tmp_path):
     root = os.fspath(tmp_path / "root")
-    samples = await asyncio.to_thread(make_samples, os.path.join(root, "inbox"), 60, 0)
+    samples = await asyncio.to_thread(make_samples, os.path.join(root, "inbox"), 60, 0, size=(320, 240))
     by_name = {os.path.basename(s.path): s for s in samples}
     async with running(root) as (sidecar, _):
         await all_at_rest(sidecar, len(samples))

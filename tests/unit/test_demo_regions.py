@@ -7,7 +7,6 @@ from PIL import Image
 
 from smartsort.demo import jpeg
 from smartsort.demo.pictures import read_facts
-from smartsort.demo.recognition import overlap
 from smartsort.demo.regions import Region, face_regions, parse_regions, region_xmp, write_regions
 
 HEAD = (
@@ -147,9 +146,3 @@ def test_regions_turn_as_pillow_turns_the_picture(orientation, tmp_path):
         (turned.top + turned.height) * upright.height,
     )
     assert upright.getbbox() == pytest.approx(box)
-
-
-def test_overlap_of_boxes():
-    assert overlap((0, 0, 10, 10), (0, 0, 10, 10)) == 1.0
-    assert overlap((0, 0, 10, 10), (10, 0, 20, 10)) == 0.0
-    assert overlap((0, 0, 10, 10), (0, 0, 10, 20)) == 0.5

@@ -4,16 +4,16 @@ import logging
 import time
 from collections.abc import Iterable
 
+from smartsort.core.model import Box
+from smartsort.core.similarity import SAME_PLACE, overlap
 from smartsort.demo import embeddings
 from smartsort.demo.jobs import Job, JobEngine
-from smartsort.demo.models import Asset, Box, Face, Person, SourceType
+from smartsort.demo.models import Asset, Face, Person, SourceType
 from smartsort.demo.pictures import preview_size
 from smartsort.demo.regions import Region
 from smartsort.demo.state import DemoState
 
 log = logging.getLogger(__name__)
-# Two boxes that share more than this part of their common area are one face.
-SAME_PLACE = 0.5
 
 
 class Recognition:
@@ -53,7 +53,7 @@ class Recognition:
         kept: set[str] = set()
         fresh: list[Face] = []
         for face in found:
-            match = next((o for o in old if overlap(o.box, face.box) > SAME_PLACE), None)
+            match = next((o for o in old if overlap(Box(*o.box), Box(*face.box)) > SAME_PLACE), None)
             if match is None:
                 fresh.append(face)
             else:
@@ -229,14 +229,3 @@ def _place(region: Region) -> str:
 
 def is_stranger(name: str) -> bool:
     return name.casefold().startswith("stranger")
-
-
-def overlap(one: Box, other: Box) -> float:
-    """The shared part of two boxes' common area, 0 to 1."""
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    shared = width * height
-    both = (one[2] - one[0]) * (one[3] - one[1]) + (other[2] - other[0]) * (other[3] - other[1]) - shared
-    return shared / both
