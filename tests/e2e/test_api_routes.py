@@ -274,6 +274,8 @@ def test_a_duplicate_shows_its_other_copy(client: httpx.Client) -> None:
     assert full.other_copy.alive
     assert full.other_copy.path is not None
     assert full.other_copy.path.split("/")[0] in ("faces", "review", "library")
+    for text in (item.text, full.text, full.reasons[0].text):
+        assert full.other_copy.path in text, "the reason names the place where it is now"
     assert full.other_copy.size == item.size
     assert full.other_copy.thumbnail is not None
     picture = client.get(full.other_copy.thumbnail)

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from smartsort.api.schemas.statistics import SpotCheckShare
 from smartsort.api.statistics import percentage, summarised
 from smartsort.ledger import events, facts, statistics
 from smartsort.ledger.database import Ledger
@@ -327,9 +328,11 @@ def test_counting_reads_an_index_alone(ledger: Ledger, statement: str) -> None:
 # --- the summary -----------------------------------------------------------------------------
 
 
-def summary(what: dict[str, int], came: dict[str, int], waiting: int) -> Any:
+def summary(
+    what: dict[str, int], came: dict[str, int], waiting: int, checks: SpotCheckShare | None = None
+) -> Any:
     totals = statistics.Totals(date(2026, 5, 4), date(2026, 5, 4), what, {}, {"2026-05-04": what})
-    return summarised(totals, statistics.Waiting(waiting), came, 1)
+    return summarised(totals, statistics.Waiting(waiting), came, 1, checks)
 
 
 def test_the_example_of_the_source_document() -> None:
@@ -341,6 +344,7 @@ def test_nothing_at_all() -> None:
     found = summary({}, {}, 0)
     assert (found.auto_sorted, found.in_review, found.success_rate) == (0, 0, 0.0)
     assert [m.met for m in found.metrics] == [None, None, None, True]
+    assert [m.value for m in found.metrics] == [None, None, None, 0]
 
 
 def test_the_success_metrics() -> None:
@@ -354,9 +358,54 @@ def test_the_success_metrics() -> None:
     }
     found = {m.name: (m.value, m.met) for m in summary(what, {"unidentified": 10}, 50).metrics}
     assert found == {
-        "auto_sort_rate": (84.0, True),
+        "auto_sort_rate": (89.4, True),
         "duplicate_catch_rate": (83.3, False),
         "wrongly_sorted_share": (6.7, False),
         "waiting_in_review": (50, False),
     }
     assert percentage(1, 3) == 33.3
+
+
+def metric(name: str, what: dict[str, int], came: int = 0, checks: SpotCheckShare | None = None) -> Any:
+    """(value, met) of a goal, and the summary it stands in."""
+    found = summary(what, {"unidentified": came} if came else {}, came, checks)
+    [one] = [m for m in found.metrics if m.name == name]
+    return (one.value, one.met), found
+
+
+def test_how_many_are_wrong_is_not_known_before_a_spot_check_was_answered() -> None:
+    """That nobody came upon a wrong one proves nothing; that many did proves that the goal is missed."""
+    name, open_checks = "wrongly_sorted_share", SpotCheckShare(checked=0, wrong=0, open=7)
+    for wrong in (0, 1, 4):
+        found, _ = metric(name, {What.SORTED: 100, What.WRONG: wrong}, checks=open_checks)
+        assert found == (None, None)
+    found, _ = metric(name, {What.SORTED: 100, What.WRONG: 5}, checks=open_checks)
+    assert found == (5.0, False)
+    answered = SpotCheckShare(checked=100, wrong=1, open=0, share=1.0, low=0.18, high=5.45, met=None)
+    for wrong, expected in ((0, (1.0, None)), (4, (1.0, None)), (30, (30.0, False))):
+        found, _ = metric(name, {What.SORTED: 100, What.WRONG: wrong}, checks=answered)
+        assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("standing", "waiting", "value", "met"),
+    [
+        (17, 12, 58.6, False),
+        (80, 20, 80.0, False),
+        (80_004, 19_996, 80.004, True),
+        (79_996, 20_004, 79.996, False),
+    ],
+)
+def test_one_figure_has_one_formula(standing: int, waiting: int, value: float, met: bool) -> None:
+    """The rate of the headline is the rate of the goal, with the digits that tell it from the goal."""
+    what = {What.SORTED: standing, What.REVIEWED: waiting + 5}
+    found, whole = metric("auto_sort_rate", what, waiting)
+    assert found == (value, met)
+    assert whole.success_rate == value
+
+
+def test_a_rate_is_told_from_its_goal() -> None:
+    found, _ = metric("duplicate_catch_rate", {What.DUPLICATES: 9_999, What.MISSED: 1})
+    assert found == (99.99, False)
+    found, _ = metric("wrongly_sorted_share", {What.SORTED: 100_000, What.WRONG: 4_999})
+    assert found == (None, None)

@@ -16,7 +16,7 @@ from smartsort.core.model import State
 from smartsort.core.wording import sentence
 from smartsort.files.looks import ALIKE, differing_bits
 from smartsort.files.probe import probe
-from smartsort.ledger import events, photos
+from smartsort.ledger import events, past
 
 
 def drawing(seed: int, size=(640, 480), *, quality=90, fmt="JPEG", exif_date=False, flip=False) -> bytes:
@@ -76,7 +76,7 @@ def world(tmp_path):
 
 
 def reason(world, photo_id):
-    return world.ledger.read(lambda db: photos.last_decision(db, photo_id))[3][0]
+    return world.ledger.read(lambda db: past.last_decided(db, photo_id)).reasons[0]
 
 
 async def test_a_smaller_copy_goes_to_duplicates_and_the_better_one_is_named(world):
@@ -139,7 +139,10 @@ async def test_immichs_groups_come_first_also_for_assets_that_are_not_ours(tmp_p
     await world.settle()
     assert world.photo(first).state is State.FILED
     assert (reason(world, second).code, world.photo(second).duplicate_of) == ("near_duplicate", first)
-    assert (reason(world, third).code, reason(world, third).detail) == ("near_duplicate", "foreign-1")
+    assert (reason(world, third).code, reason(world, third).detail) == (
+        "near_duplicate",
+        "asset foreign-1 in Immich",
+    )
     assert server.calls["duplicate_ids"] == 1
     world.ledger.close()
 

@@ -21,7 +21,7 @@ from smartsort.core.model import (
     Suggestion,
 )
 from smartsort.ledger import events, facts, photos
-from smartsort.ledger.copies import copies_of
+from smartsort.ledger.copies import copies_of, located
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.photos import Change, NewPhoto, StaleChange
 from smartsort.ledger.records import (
@@ -242,7 +242,10 @@ def test_a_copy_is_named_where_people_find_it(ledger):
         ),
     )
     again = add(ledger, "b.jpg", state=State.HASHED, sha256=SHA)
-    assert copies(ledger, again)[again].path == "faces/anna/a.jpg"
+    found = copies(ledger, again)[again]
+    assert (found.photo_id, found.path) == (photo, None), "a path is looked up when it is shown"
+    evidence = {again: Evidence(other_copy=found)}
+    assert ledger.read(lambda db: located(db, evidence))[again].other_copy.path == "faces/anna/a.jpg"
 
 
 def test_other_content_is_no_copy(ledger):

@@ -114,6 +114,22 @@ def test_a_person_with_own_thresholds_is_told_those():
     assert any("0.70 or less for John Doe (now 0.80)" in line for line in lines)
 
 
+def test_digits_tell_why_it_passed():
+    """Whose match is nearest to its own threshold, with the digits that show on which side it is."""
+    own = Policy(
+        person_thresholds={"Sarah Smith": Thresholds(0.5, 0.0)}, thresholds=Thresholds(0.6, 0.05), max_faces=2
+    )
+    john, sarah = photo(JOHN, SARAH).faces
+    confidence = {john.id: Confidence(0.9, 0.3), sarah.id: Confidence(0.5004, 0.3)}
+    found = words(dataclasses.replace(photo(JOHN, SARAH), confidence=confidence), own)
+    assert "The match is sure enough: 0.5004, 0.5000 is needed, and 0 of margin." in found
+
+
+def test_a_small_face_tells_how_large_it_has_to_be():
+    [line] = seen(explain(photo(face(JOHN, share=0.009)), Policy(min_face_share=0.0095)))
+    assert "covers 0.90% of the picture, too small to count (0.95% is needed)" in line
+
+
 def test_margin():
     policy = dataclasses.replace(HOUSEHOLD, thresholds=Thresholds(0.6, 0.05))
     lines = told(sure(photo(JOHN), 0.8, 0.031, SARAH), policy)

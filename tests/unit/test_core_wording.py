@@ -1,6 +1,11 @@
 """Reasons in words: every code has a short form and a sentence, with the numbers in them."""
 
+import math
+import re
+
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from smartsort.core.model import Reason
 from smartsort.core.wording import REASON_CODES, sentence, short
@@ -73,3 +78,41 @@ def test_one_face_and_several():
 
 def test_a_code_from_a_newer_ledger_is_shown_as_it_is():
     assert short(Reason("sunburnt")) == sentence(Reason("sunburnt")) == "sunburnt"
+
+
+def numbers_in(text):
+    return [float(found) for found in re.findall(r"-?\d+\.\d+", text)]
+
+
+SHARES = st.floats(0, 1)
+
+
+@given(SHARES, SHARES)
+@example(0.597, 0.6)
+@example(0.5999999999999999, 0.6)
+@example(math.nextafter(0.6, 0), 0.6)
+@example(0.0, 5e-324)
+def test_a_value_and_its_limit_are_told_apart(value, limit):
+    """What is below a limit is below it in the text as well; no more digits than that takes."""
+    low, high = sorted((value, limit))
+    if low == high or high < 1e-15:
+        return
+    confidence = {"confidence": low, "min_confidence": high}
+    margin = {"confidence": 0.9, "margin": low, "min_margin": high}
+    for reason in (Reason("low_confidence", ("A",), confidence), Reason("low_margin", ("A", "B"), margin)):
+        shown, needed = numbers_in(sentence(reason))
+        assert shown < needed
+        assert short(reason).endswith(f": {re.search(r'[0-9]+[.][0-9]+', sentence(reason))[0]}")
+
+
+def test_two_digits_are_enough_where_they_differ():
+    reason = Reason("low_confidence", ("A",), {"confidence": 0.4249, "min_confidence": 0.6})
+    assert sentence(reason) == "Perhaps A: confidence 0.42 is below 0.60."
+    reason = Reason("low_confidence", ("A",), {"confidence": 0.5971, "min_confidence": 0.6})
+    assert sentence(reason) == "Perhaps A: confidence 0.597 is below 0.600."
+
+
+def test_pixels_are_told_apart():
+    numbers = {"better": 1, "pixels": 12_030_000, "other_pixels": 12_010_000}
+    numbers |= dict.fromkeys(("has_date", "other_has_date", "bytes", "other_bytes"), 1)
+    assert "12.03 megapixels against 12.01" in sentence(Reason("near_duplicate", numbers=numbers, detail="x"))

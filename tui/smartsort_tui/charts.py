@@ -30,7 +30,7 @@ def metrics_text(metrics: Sequence[Metric], width: int) -> Content:
         sign, word, style = {
             True: ("✓", "met", "$success"),
             False: ("✗", "not met", "$error"),
-            None: ("–", "no data yet", "$foreground-muted"),
+            None: ("–", "not known yet", "$foreground-muted"),
         }[metric.met]
         unit = " %" if metric.target.endswith("%") else ""
         value = "–" if metric.value is None else f"{metric.value:g}{unit}"
@@ -56,8 +56,8 @@ def share_text(share: SpotCheckShare | None) -> str:
     met = {True: "met", False: "not met", None: "still open"}[share.met]
     between = ""
     if share.low is not None and share.high is not None:
-        between = f" ({share.low:.1f} to {share.high:.1f})"
-    return f"{text}, {share.share:.1f} % wrong{between}, target {share.target}: {met}"
+        between = f" ({share.low:g} to {share.high:g})"
+    return f"{text}, {share.share:g} % wrong{between}, target {share.target}: {met}"
 
 
 def bars(counts: Mapping[str, int], width: int) -> Content:
@@ -101,7 +101,7 @@ def headline(summary: Summary) -> Content:
         (summary.healed, "healed"),
     ]
     return Content.assemble(
-        (f"{summary.success_rate:.1f} %", "bold $accent"),
+        (f"{summary.success_rate:g} %", "bold $accent"),
         (f" sorted by themselves {days}\n", "bold"),
         (" · ".join(f"{number:,} {what}" for number, what in counts), "$foreground-muted"),
     )

@@ -7,10 +7,11 @@ from collections.abc import Collection, Sequence
 
 from smartsort.actions.values import Acted
 from smartsort.core.decision import decide
-from smartsort.core.model import CopyPlace, Decision, OtherCopy, State
+from smartsort.core.model import CopyPlace, Decision, Evidence, OtherCopy, State
 from smartsort.errors import ImmichError
 from smartsort.files.shown import shown
 from smartsort.ledger import photos
+from smartsort.ledger.copies import located
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Photo
 from smartsort.pipeline.context import Context
@@ -63,7 +64,7 @@ async def kept_copies(context: Context, batch: Sequence[Photo]) -> dict[int, Act
 
 
 def _kept(photo_id: int, copy: OtherCopy) -> Acted:
-    why = f"its other copy {copy.path} {copy.problem or 'is gone'}, and this may be the last one"
+    why = f"its other copy {copy.called} {copy.problem or 'is gone'}, and this may be the last one"
     return Acted(photo_id, "failed", problem=why, code=LAST_COPY)
 
 
@@ -82,4 +83,6 @@ def _relying(context: Context, batch: Sequence[Photo]) -> tuple[dict[int, OtherC
             in_immich.append(photo)
         elif not copy.alive and not context.ledger.read(lambda db, i=other: rejected_for_itself(db, i)):  # type: ignore[misc]
             lost[photo.id] = copy
-    return lost, in_immich
+    seen = {photo_id: Evidence(other_copy=copy) for photo_id, copy in lost.items()}
+    now = context.ledger.read(lambda db: located(db, seen))
+    return {photo_id: one.other_copy for photo_id, one in now.items() if one.other_copy}, in_immich

@@ -20,8 +20,9 @@ from smartsort.api.serving import Here, Serving
 from smartsort.api.views import face_views, picture_path
 from smartsort.core.model import Evidence
 from smartsort.core.policy import Policy
-from smartsort.core.spot_checks import estimate
+from smartsort.core.spot_checks import TARGET, estimate
 from smartsort.core.wording import sentence
+from smartsort.core.wording_numbers import digits_apart
 from smartsort.files.shown import shown
 from smartsort.ledger import photos, spot_checks
 from smartsort.ledger.records import Area, Member
@@ -120,7 +121,8 @@ async def share_of_wrong(here: Serving, since: str = "") -> SpotCheckShare:
     share = SpotCheckShare(checked=counts.checked, wrong=counts.wrong, open=counts.open)
     if found is not None:
         share.share, share.low, share.high = (
-            round(100 * part, 2) for part in (found.share, found.low, found.high)
+            round(100 * part, digits_apart(100 * part, 100 * TARGET))
+            for part in (found.share, found.low, found.high)
         )
         share.met = found.meets_target
     return share

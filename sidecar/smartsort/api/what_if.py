@@ -19,13 +19,14 @@ from smartsort.api.schemas.judgement import OtherSettings, PhotoMove, Redeem, Wh
 from smartsort.api.security import Admin, Reviewer
 from smartsort.api.serving import Here, Serving
 from smartsort.choices import LISTS
+from smartsort.core.decision import located
 from smartsort.core.naming import same_name
 from smartsort.core.policy import PersonRef
 from smartsort.core.what_if import FACES, Effect, Move, Place
 from smartsort.core.wording import sentence
 from smartsort.errors import ImmichError
 from smartsort.files.shown import shown
-from smartsort.ledger import photos
+from smartsort.ledger import copies, photos
 
 router = APIRouter(prefix=f"{BASE}/what-if", tags=["control"], responses=GUARDED)
 
@@ -56,8 +57,8 @@ async def what_if(
     since = _since(here, days)
     found = await here.sidecar.actions.past.effect(wanted.policy, since)
     listed = found.moves[:limit]
-    names = await here.sidecar.context.ledger.aread(lambda db: _names(db, listed))
-    shown = report(found, listed, names, days)
+    moves = await here.sidecar.context.ledger.aread(lambda db: _photo_moves(db, listed))
+    shown = report(found, moves, days)
     if caller.may("admin"):
         batch = await here.sidecar.actions.foresee(found.moves, caller.name)
         asked = _Asked(settings, since, wanted.policy.version)
@@ -125,7 +126,7 @@ def _since(here: Serving, days: int) -> str:
     return (now - timedelta(days=days)).astimezone(UTC).isoformat(timespec="milliseconds")
 
 
-def report(found: Effect, listed: Sequence[Move], names: Mapping[int, str], days: int) -> WhatIfReport:
+def report(found: Effect, listed: list[PhotoMove], days: int) -> WhatIfReport:
     """An effect as what goes over the wire."""
     return WhatIfReport(
         days=days,
@@ -134,17 +135,7 @@ def report(found: Effect, listed: Sequence[Move], names: Mapping[int, str], days
         before=dict(found.before),
         after=dict(found.after),
         moves=found.ways,
-        photos=[
-            PhotoMove(
-                photo_id=move.photo_id,
-                filename=names.get(move.photo_id, ""),
-                before=_told(move.before),
-                after=_told(move.after),
-                text=sentence(move.decision.reason),
-                unmeasured=move.unmeasured,
-            )
-            for move in listed
-        ],
+        photos=listed,
         not_listed=len(found.moves) - len(listed),
     )
 
@@ -155,5 +146,17 @@ def _told(place: Place) -> str:
     return ", ".join(f"{FACES}/{folder}" for folder in sorted(place.folders))
 
 
-def _names(db: Database, moves: Sequence[Move]) -> dict[int, str]:
-    return {p.id: shown(p.original_name) for p in photos.by_ids(db, [move.photo_id for move in moves])}
+def _photo_moves(db: Database, moves: Sequence[Move]) -> list[PhotoMove]:
+    names = {p.id: shown(p.original_name) for p in photos.by_ids(db, [move.photo_id for move in moves])}
+    evidence = copies.located(db, {move.photo_id: move.evidence for move in moves})
+    return [
+        PhotoMove(
+            photo_id=move.photo_id,
+            filename=names.get(move.photo_id, ""),
+            before=_told(move.before),
+            after=_told(move.after),
+            text=sentence(located(move.decision.reasons, evidence[move.photo_id])[0]),
+            unmeasured=move.unmeasured,
+        )
+        for move in moves
+    ]

@@ -28,7 +28,7 @@ def command(
     console = Console()
     console.print(
         f"last {days} days: {summary['auto_sorted']} sorted by themselves, {summary['in_review']} in review, "
-        f"success rate {summary['success_rate']:.1f}%",
+        f"success rate {summary['success_rate']:g}%",
         soft_wrap=True,
     )
     _table(console, "person", summary["by_person"])
@@ -36,7 +36,7 @@ def command(
     goals = Table("goal", "value", "target", "met")
     for metric in summary.get("metrics", ()):
         value = "-" if metric["value"] is None else f"{metric['value']:g}"
-        met = {True: "yes", False: "no", None: "-"}[metric["met"]]
+        met = {True: "yes", False: "no", None: "not known yet"}[metric["met"]]
         goals.add_row(metric["name"], value, metric["target"], met)
     if goals.row_count:
         console.print(goals)

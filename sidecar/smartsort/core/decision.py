@@ -7,7 +7,7 @@ that stands first in the table chooses the folder. A rule that raises sends the 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from smartsort.core.model import (
     Category,
@@ -78,14 +78,12 @@ _COPY_CODES = {
 
 
 def _where(copy: OtherCopy) -> str:
-    return " ".join(filter(None, (copy.path or copy.asset_id, copy.problem)))
+    return " ".join(filter(None, (copy.called, copy.problem)))
 
 
 def _duplicate(case: Case) -> Reason | None:
     copy = case.evidence.other_copy
-    if copy is None:
-        return None
-    return Reason(_COPY_CODES[copy.place], detail=_where(copy))
+    return None if copy is None else Reason(_COPY_CODES[copy.place], detail=_where(copy))
 
 
 def _near_duplicate(case: Case) -> Reason | None:
@@ -94,6 +92,12 @@ def _near_duplicate(case: Case) -> Reason | None:
         return None
     found = case.evidence.comparison
     return Reason("near_duplicate", numbers=_compared(found), detail=_where(copy))
+
+
+def located(reasons: Iterable[Reason], evidence: Evidence) -> tuple[Reason, ...]:
+    """Reasons that name the other copy, with the place where `evidence` knows it to be now."""
+    copies = dict.fromkeys(_COPY_CODES.values(), evidence.other_copy) | {"near_duplicate": evidence.near_copy}
+    return tuple(replace(r, detail=_where(copy)) if (copy := copies.get(r.code)) else r for r in reasons)
 
 
 def _compared(found: Comparison | None) -> dict[str, float]:

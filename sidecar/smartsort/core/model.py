@@ -144,7 +144,11 @@ class CopyPlace(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OtherCopy:
-    """The photo a duplicate duplicates."""
+    """The photo a duplicate duplicates.
+
+    `path` is where the copy is. One that smartsort holds is known by `photo_id`: its path is looked up when
+    it is shown (`ledger.copies.located`), because the photo may have moved since.
+    """
 
     place: CopyPlace
     path: str | None = None
@@ -152,6 +156,15 @@ class OtherCopy:
     asset_id: str | None = None
     problem: str | None = None
     """What is wrong with a damaged copy, as the rest of a sentence: "is empty"."""
+    name: str = ""
+    """What to call a photo that has no path of its own now, such as `IMG_1.jpg (photo 3), in the trash`."""
+
+    @property
+    def called(self) -> str:
+        """Its path for people, or else its name."""
+        if self.path is not None or self.name:
+            return self.path or self.name
+        return f"photo {self.photo_id}" if self.photo_id is not None else f"asset {self.asset_id} in Immich"
 
     @property
     def alive(self) -> bool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from smartsort.core.model import Reason
+from smartsort.core.wording_numbers import side_by_side
 
 _SHORT: dict[str, Callable[[Reason], str]] = {
     "multiple_faces": lambda r: f"multiple_faces ({r.numbers['faces']:.0f} people)",
     "blacklisted_person": lambda r: f"blacklisted_person: {_list(r.names)}",
     "not_in_whitelist": lambda r: f"not_in_whitelist: {_list(r.names)}",
-    "low_confidence": lambda r: f"low_confidence: {r.numbers['confidence']:.2f}",
-    "low_margin": lambda r: f"low_margin: {r.numbers['margin']:.2f}",
+    "low_confidence": lambda r: f"low_confidence: {_measured(r, 'confidence')[0]}",
+    "low_margin": lambda r: f"low_margin: {_measured(r, 'margin')[0]}",
     "unreadable": lambda r: f"unreadable: {r.detail}",
     "rebuilt": lambda r: f"rebuilt: {r.detail}",
     "ambiguous_name": lambda r: f"ambiguous_name: {_list(r.names)}",
@@ -51,12 +52,10 @@ _SENTENCES: dict[str, Callable[[Reason], str]] = {
     "denied_person": lambda r: f"Immich says {_list(r.names)}, but somebody said here that it is not.",
     "not_in_whitelist": lambda r: f"{_list(r.names)} is not on the whitelist.",
     "low_confidence": lambda r: (
-        f"Perhaps {_list(r.names)}: confidence {r.numbers['confidence']:.2f}"
-        f" is below {r.numbers['min_confidence']:.2f}."
+        f"Perhaps {_list(r.names)}: confidence {' is below '.join(_measured(r, 'confidence'))}."
     ),
     "low_margin": lambda r: (
-        f"Torn between {' and '.join(r.names)}: they are {r.numbers['margin']:.2f} apart,"
-        f" {r.numbers['min_margin']:.2f} is needed."
+        f"Torn between {' and '.join(r.names)}: they are {' apart, '.join(_measured(r, 'margin'))} is needed."
     ),
     "confidence_unknown": lambda r: f"Perhaps {_list(r.names)}, but nobody knows how sure: {r.detail}.",
     "unreadable": lambda r: f"Not a picture Immich could read: {r.detail}.",
@@ -97,6 +96,12 @@ def _closest(reason: Reason) -> str:
     return f"; closest: {_list(reason.names)}" if reason.names else ""
 
 
+def _measured(reason: Reason, name: str) -> tuple[str, str]:
+    """What was measured, and what was needed."""
+    value = reason.numbers[name]
+    return side_by_side(value, reason.numbers.get(f"min_{name}", value))
+
+
 def _sure(reason: Reason) -> str:
     return f" (confidence {reason.numbers['confidence']:.2f})" if "confidence" in reason.numbers else ""
 
@@ -110,15 +115,10 @@ def _better(reason: Reason) -> str:
     mine, theirs = ("", "other_") if better > 0 else ("other_", "")
     why = []
     if numbers[f"{mine}pixels"] > numbers[f"{theirs}pixels"]:
-        why.append(
-            f"{_mega(numbers[f'{mine}pixels'])} megapixels against {_mega(numbers[f'{theirs}pixels'])}"
-        )
+        more, fewer = side_by_side(numbers[f"{mine}pixels"] / 1e6, numbers[f"{theirs}pixels"] / 1e6, 1)
+        why.append(f"{more} megapixels against {fewer}")
     if numbers[f"{mine}has_date"] > numbers[f"{theirs}has_date"]:
         why.append("it still says when it was taken")
     if numbers[f"{mine}bytes"] > numbers[f"{theirs}bytes"]:
         why.append("the file is larger")
     return f"; {'this' if better > 0 else 'the other'} is the better copy: {', '.join(why)}"
-
-
-def _mega(pixels: float) -> str:
-    return f"{pixels / 1e6:.1f}"

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from smartsort.core.changes import Change
+from smartsort.core.decision import Case
 from smartsort.core.explain import Alternative, Explanation, Verdict
-from smartsort.core.model import Decision, Face, Outcome, Suggestion
+from smartsort.core.model import Decision, Face, Outcome, Person, Suggestion
 from smartsort.core.wording import sentence
+from smartsort.core.wording_numbers import side_by_side
 
 # --- where it is -----------------------------------------------------------------------------
 
@@ -44,24 +46,21 @@ def seen(found: Explanation) -> list[str]:
 
 def _face(number: int, face: Face, found: Explanation) -> str:
     evidence = found.evidence
-    parts = [f"Face {number} covers {_percent(face.share)} of the picture"]
+    share, needed = _percent(face.share, found.policy.min_face_share)
+    parts = [f"Face {number} covers {share} of the picture"]
     if face.share < found.policy.min_face_share:
-        parts.append("too small to count")
+        parts.append(f"too small to count ({needed} is needed)")
     if face.person is None:
         parts.append("Immich knows nobody it belongs to")
     elif not face.person.name:
         parts.append("Immich knows the person, but nobody has named them")
     else:
         parts.append(f"Immich says it is {face.person.name}")
-        parts += _sureness(face, found)
+        parts += _sureness(face, face.person, found)
     text = ", ".join(parts) + "."
     suggestions = evidence.suggestions.get(face.id, ())
     if suggestions:
-        likest = _and(
-            s.person.name + (f" ({s.similarity:.2f})" if s.similarity is not None else "")
-            for s in suggestions
-        )
-        text += f" Closest: {likest}."
+        text += f" Closest: {_and(map(_suggested, suggestions))}."
     return text
 
 
@@ -69,7 +68,7 @@ def _suggested(one: Suggestion) -> str:
     return one.person.name if one.similarity is None else f"{one.person.name} ({one.similarity:.2f})"
 
 
-def _sureness(face: Face, found: Explanation) -> list[str]:
+def _sureness(face: Face, person: Person, found: Explanation) -> list[str]:
     evidence = found.evidence
     if face.id in evidence.confirmed:
         return ["and a human gave it to them there"]
@@ -80,10 +79,12 @@ def _sureness(face: Face, found: Explanation) -> list[str]:
         return []  # it would have changed nothing
     if measured.similarity is None:
         return [f"how sure that is nobody knows: {measured.why_unknown}"]
-    parts = [f"confidence {measured.similarity:.2f}"]
+    limits = found.policy.thresholds_for(person)
+    parts = [f"confidence {side_by_side(measured.similarity, limits.min_confidence)[0]}"]
     if measured.margin is not None and measured.runner_up is not None:
         nearer = "nearer" if measured.margin >= 0 else "further away"
-        parts.append(f"{abs(measured.margin):.2f} {nearer} than {measured.runner_up.name}")
+        margin, _ = side_by_side(abs(measured.margin), limits.min_margin)
+        parts.append(f"{margin} {nearer} than {measured.runner_up.name}")
     return parts
 
 
@@ -103,18 +104,28 @@ def _not_too_many(found: Explanation) -> str:
 
 
 def _sure_enough(found: Explanation) -> str:
-    people = [f for f in found.evidence.faces if f.person is not None and f.person.name]
+    evidence, policy = found.evidence, found.policy
+    people = [(f.id, f.person) for f in Case(evidence, policy, ()).counted if f.person and f.person.name]
     if not people:
         return "There is nobody to be sure about."
-    measured = [found.evidence.confidence.get(f.id) for f in people]
-    known = [c.similarity for c in measured if c is not None and c.similarity is not None]
+    known = [
+        (face_id, measured.similarity, policy.thresholds_for(person))
+        for face_id, person in people
+        if (measured := evidence.confidence.get(face_id)) and measured.similarity is not None
+    ]
+    judged = [
+        (similarity, limits) for face_id, similarity, limits in known if face_id not in evidence.confirmed
+    ]
     if not known and found.decision.outcome is Outcome.SORTED:
         return "How sure the match is was not measured, and the settings accept that."
     if not known:
         return "How sure the match is was not measured: it would have changed nothing."
-    limits = [found.policy.thresholds_for(f.person) for f in people if f.person is not None]
-    least, margin = (max(limit.min_confidence for limit in limits), max(limit.min_margin for limit in limits))
-    return f"The match is sure enough: {min(known):.2f}, {least:.2f} is needed, and {margin:.2f} of margin."
+    if not judged:
+        return "A human gave every face on it to its person."
+    # Of several people the one who came closest to being refused: each may have a threshold of their own.
+    similarity, limits = min(judged, key=lambda one: one[0] - one[1].min_confidence)
+    value, least = side_by_side(similarity, limits.min_confidence)
+    return f"The match is sure enough: {value}, {least} is needed, and {limits.min_margin:g} of margin."
 
 
 _PASSED: dict[str, Callable[[Explanation], str]] = {
@@ -206,7 +217,8 @@ def alternative(one: Alternative) -> str:
 def _threshold(key: str, one: Change) -> str:
     value, now = float(one.value), float(one.now)
     more = "or less" if value <= now else "or more"
-    return f"`{key}` were {value:.2f} {more} for {_and(one.names)} (now {now:.2f})"
+    wanted, there = side_by_side(value, now)
+    return f"`{key}` were {wanted} {more} for {_and(one.names)} (now {there})"
 
 
 # --- shared ----------------------------------------------------------------------------------
@@ -223,5 +235,6 @@ def _faces(count: int) -> str:
     return f"{count} face" if count == 1 else f"{count} faces"
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}%" if share < 0.1 else f"{100 * share:.0f}%"
+def _percent(share: float, limit: float) -> tuple[str, str]:
+    value, least = side_by_side(100 * share, 100 * limit, 1 if share < 0.1 else 0)
+    return f"{value}%", f"{least}%"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from sqlite_utils import Database
 
-from smartsort.core.model import CopyPlace, OtherCopy, State
+from smartsort.core.model import UNFINISHED, CopyPlace, Evidence, OtherCopy, State
+from smartsort.files.shown import shown
 from smartsort.ledger import photos
-from smartsort.ledger.records import Area, Member, Name
+from smartsort.ledger.records import Area, Member, Name, Photo
 from smartsort.ledger.rows import chunks
 
 MOST = 8
@@ -69,13 +71,10 @@ def candidates(db: Database, photo_id: int, sha256: str) -> list[OtherCopy]:
     ).fetchall()
     dead = sorted((row for row in rows if row not in living), key=lambda r: State(r[1]) is State.SKIPPED)
     return [
-        *(OtherCopy(CopyPlace.LEDGER, _best_path(db, row[0], sha256), row[0]) for row in living[:MOST]),
+        *(OtherCopy(CopyPlace.LEDGER, photo_id=row[0]) for row in living[:MOST]),
         *(OtherCopy(CopyPlace.DOWNLOADS, row[0]) for row in older),
-        *(OtherCopy(CopyPlace.TRASH, _best_path(db, row[0], sha256), row[0]) for row in dead[:MOST]),
+        *(OtherCopy(CopyPlace.TRASH, photo_id=row[0]) for row in dead[:MOST]),
     ]
-
-
-_AREA_ORDER = {Area.FACES: 0, Area.REVIEW: 1, Area.LIBRARY: 2, Area.TRASH: 3, Area.TEMP: 4}
 
 
 _HALVES = "member IN ('raw', 'video')"
@@ -88,9 +87,44 @@ def holding(names: Sequence[Name], sha256: str) -> list[Name]:
     return halves or [n for n in names if n.member is Member.PHOTO]
 
 
-def _best_path(db: Database, photo_id: int, sha256: str) -> str | None:
-    names = holding(photos.names_of(db, [photo_id])[photo_id], sha256)
-    if not names:
-        return None
-    best = min(names, key=lambda n: (_AREA_ORDER[n.area], n.id))
-    return f"{best.area.value}/{best.path}"
+# --- where they are now ----------------------------------------------------------------------
+
+_SHOWN_FIRST = {Area.FACES: 0, Area.REVIEW: 1, Area.LIBRARY: 2}
+
+_WITHOUT_A_PATH = {
+    State.REJECTED: ", in the trash",
+    State.SKIPPED: ", in the trash",
+    State.PURGED: ", deleted since",
+    **dict.fromkeys(UNFINISHED, ", not sorted yet"),
+}
+
+
+def located(db: Database, evidence: Mapping[int, Evidence]) -> dict[int, Evidence]:
+    """The evidence of photos, by their ids, with the copies in it where they are at this moment."""
+    copies = [copy for one in evidence.values() for copy in (one.other_copy, one.near_copy)]
+    others = {copy.photo_id for copy in copies if copy is not None and copy.photo_id is not None}
+    names = photos.names_of(db, sorted(others))
+    rows = {
+        photo.id: photo for photo in photos.by_ids(db, sorted(others | evidence.keys() if others else ()))
+    }
+
+    def now(photo_id: int, copy: OtherCopy | None) -> OtherCopy | None:
+        other = rows.get(copy.photo_id or 0) if copy is not None else None
+        if copy is None or other is None:
+            return copy
+        own = holding(names[other.id], (rows[photo_id].sha256 or "") if photo_id in rows else "")
+        path, name = _here(other, own)
+        return replace(copy, path=path, name=name)
+
+    return {
+        i: replace(one, other_copy=now(i, one.other_copy), near_copy=now(i, one.near_copy))
+        for i, one in evidence.items()
+    }
+
+
+def _here(photo: Photo, names: Sequence[Name]) -> tuple[str | None, str]:
+    """Its path for people; in the trash and on its way it has only one that means nothing to them."""
+    name = f"{shown(photo.original_name)} (photo {photo.id}){_WITHOUT_A_PATH.get(photo.state, '')}"
+    own = [n for n in names if n.area in _SHOWN_FIRST]
+    best = min(own, key=lambda n: (_SHOWN_FIRST[n.area], n.id), default=None)
+    return shown(f"{best.area.value}/{best.path}") if best else None, name

@@ -9,11 +9,13 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from smartsort.core.decision import located as placed
 from smartsort.core.model import Category, Evidence, Outcome, Person, Reason, State
 from smartsort.core.policy import Policy
 from smartsort.core.what_if import FACES, SKIPPED, Past, Place, renewed
 from smartsort.files.shown import from_ledger
 from smartsort.ledger import teachings
+from smartsort.ledger.copies import located
 from smartsort.ledger.records import (
     evidence_from_json,
     policy_from_json,
@@ -66,7 +68,7 @@ class Decided:
 
 
 def last_decided(db: Database, photo_id: int) -> Decided | None:
-    """The newest decision about a photo, None before the first."""
+    """The newest decision about a photo, with other copies where they are now; None before the first."""
     row = db.conn.execute(
         "SELECT at, outcome, category, reasons, evidence, policy_version FROM decisions WHERE photo_id = ?"
         " ORDER BY id DESC LIMIT 1",
@@ -74,12 +76,13 @@ def last_decided(db: Database, photo_id: int) -> Decided | None:
     ).fetchone()
     if row is None:
         return None
+    evidence = located(db, {photo_id: evidence_from_json(row[4])})[photo_id]
     return Decided(
         at=row[0],
         outcome=Outcome(row[1]),
         category=Category(row[2]) if row[2] else None,
-        reasons=reasons_from_json(row[3]),
-        evidence=evidence_from_json(row[4]),
+        reasons=placed(reasons_from_json(row[3]), evidence),
+        evidence=evidence,
         policy_version=row[5],
         policy=policy_of(db, row[5]),
     )

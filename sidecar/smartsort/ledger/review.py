@@ -7,15 +7,16 @@ page costs the same in a queue of ten and of a hundred thousand.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlite_utils import Database
 
+from smartsort.core.decision import located as placed
 from smartsort.core.model import Category, CopyPlace, Evidence, OtherCopy, Reason
 from smartsort.files.shown import from_ledger
 from smartsort.ledger import events, photos, teachings
-from smartsort.ledger.copies import copies_of
+from smartsort.ledger.copies import copies_of, located
 from smartsort.ledger.records import Event, Name, Photo, evidence_from_json, reasons_from_json
 from smartsort.ledger.shots import companions_of
 
@@ -261,22 +262,15 @@ def item(db: Database, photo_id: int) -> QueueEntry | None:
 
 def _other_copy(db: Database, photo: Photo, evidence: Evidence) -> tuple[OtherCopy | None, Photo | None]:
     """Where the other copy is now, which need not be where it was when the photo was judged."""
-    known = evidence.other_copy or evidence.near_copy
-    if known is None:
-        return None, None
-    other = photos.get(db, known.photo_id) if known.photo_id is not None else None
-    if (
-        known is evidence.other_copy
-        and photo.sha256 is not None
-        and known.place
-        in (
-            CopyPlace.LEDGER,
-            CopyPlace.TRASH,
+    held = (CopyPlace.LEDGER, CopyPlace.TRASH)
+    if photo.sha256 is not None and evidence.other_copy is not None and evidence.other_copy.place in held:
+        evidence = replace(
+            evidence, other_copy=copies_of(db, {photo.id: photo.sha256}).get(photo.id, evidence.other_copy)
         )
-    ):
-        known = copies_of(db, {photo.id: photo.sha256}).get(photo.id, known)
-        other = photos.get(db, known.photo_id) if known.photo_id is not None else other
-    return known, other
+    evidence = located(db, {photo.id: evidence})[photo.id]
+    known = evidence.other_copy or evidence.near_copy
+    known_id = known.photo_id if known else None
+    return known, photos.get(db, known_id) if known_id is not None else None
 
 
 def _rows(db: Database, found: Iterable[Sequence[Any]]) -> Iterator[QueueRow]:
@@ -314,9 +308,10 @@ def _decisions(db: Database, ids: Sequence[int]) -> dict[int, tuple[tuple[Reason
             "SELECT photo_id, reasons, evidence FROM decisions WHERE id IN"  # noqa: S608
             f" (SELECT max(id) FROM decisions WHERE photo_id IN ({marks}) GROUP BY photo_id)",
             chunk,
-        )
-        for photo_id, reasons, evidence in rows:
-            found[photo_id] = reasons_from_json(reasons), evidence_from_json(evidence)
+        ).fetchall()
+        told = {photo_id: reasons_from_json(reasons) for photo_id, reasons, _ in rows}
+        seen = located(db, {photo_id: evidence_from_json(evidence) for photo_id, _, evidence in rows})
+        found |= {i: (placed(reasons, seen[i]), seen[i]) for i, reasons in told.items()}
     return found
 
 

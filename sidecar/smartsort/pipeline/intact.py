@@ -80,7 +80,7 @@ class Intact:
                 if problem is None:
                     lacking = self._lacking(names, needed)
                     if lacking is None:
-                        return replace(copy, path=f"{name.area.value}/{name.path}")
+                        return copy
                     problem = f"lacks the {lacking} of this one"
                 problems.append(problem)
         told = next((p for p in problems if p != _GONE), None) if known else None

@@ -16,7 +16,6 @@ from sqlite_utils import Database
 from smartsort.core.model import Category, Comparison, CopyPlace, OtherCopy, Quality, State
 from smartsort.errors import SmartsortError
 from smartsort.files.media import Kind
-from smartsort.files.shown import shown
 from smartsort.ledger import facts, looks, photos, teachings
 from smartsort.ledger.records import Area, Member, Name, Photo
 from smartsort.pipeline.context import Context
@@ -167,7 +166,7 @@ class NearDuplicates:
         )
         intact = Intact(self._context)
         for other in sorted(older, key=lambda p: (p.category is Category.DUPLICATES, p.id)):
-            copy = OtherCopy(CopyPlace.LEDGER, _place(db, other), other.id, other.asset_id)
+            copy = OtherCopy(CopyPlace.LEDGER, photo_id=other.id, asset_id=other.asset_id)
             # A picture that is damaged is no better copy, nor any.
             if intact.looked_at(copy, other.sha256 or "").alive:
                 return NearCopy(copy, Comparison(_quality(photo), _quality(other), distances[other.id]))
@@ -187,13 +186,3 @@ def _same_shape(one: Photo, other: Photo) -> bool:
         return True
     here, there = one.width / one.height, other.width / other.height
     return abs(here - there) <= _SAME_SHAPE * max(here, there)
-
-
-_SHOWN_FIRST = {Area.FACES: 0, Area.REVIEW: 1, Area.LIBRARY: 2}
-
-
-def _place(db: Database, photo: Photo) -> str | None:
-    """Where the photo is, for people."""
-    own = [n for n in photos.names_of(db, [photo.id])[photo.id] if n.member is Member.PHOTO]
-    best = min(own, key=lambda n: _SHOWN_FIRST.get(n.area, 3), default=None)
-    return shown(f"{best.area.value}/{best.path}") if best else None

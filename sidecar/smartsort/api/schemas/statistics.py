@@ -6,7 +6,7 @@ from smartsort.api.schemas.shapes import Shape, example
 
 
 class Metric(Shape):
-    """A success metric of the source document and whether it is met."""
+    """A success metric of the source document; `value` and `met` are null while they are not known yet."""
 
     name: str
     value: float | None
