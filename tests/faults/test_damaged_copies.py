@@ -12,7 +12,7 @@ from smartsort.actions import Choice
 from smartsort.audit import Audit, Weight
 from smartsort.core.model import State
 from smartsort.files.stamps import stamp
-from smartsort.ledger import photos, review
+from smartsort.ledger import past, photos, review
 from smartsort.pipeline.accept import Offered
 from smartsort.ports import UploadCopy
 
@@ -108,7 +108,7 @@ def reason(world, photo):
 
 
 def detail(world, photo):
-    return world.ledger.read(lambda db: photos.last_decision(db, photo))[3][0].detail
+    return world.ledger.read(lambda db: past.last_decided(db, photo)).reasons[0].detail
 
 
 # --- what arrives ----------------------------------------------------------------------------

@@ -39,7 +39,7 @@ def shown(world, photo_id):
 
     def read(db):
         row = next(row for row in review.page(db).rows if row.photo_id == photo_id)
-        item = review_item(db, row.id, Policy())
+        item = review_item(db, photo_id, Policy())
         explanation = explained(db, photo_id, Policy())
         texts = [queue_item(row).text, item.text, item.reasons[0].text, explanation.summary]
         texts += [rule.text for rule in explanation.rules if rule.verdict == "decided"]
