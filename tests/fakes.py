@@ -20,11 +20,12 @@ from smartsort.bootstrap import Sidecar, open_sidecar
 from smartsort.config import load_settings
 from smartsort.core.completion import CHAIN, Listing, Look, QueueCount, QueueCounts
 from smartsort.core.model import AssetRef, Box, Face, Person, State
+from smartsort.core.wording_events import EVENT_KINDS
 from smartsort.errors import ImmichRejected, ImmichUnreachable, SmartsortError
 from smartsort.files.placement import Placer
 from smartsort.files.shown import from_ledger
 from smartsort.files.stamps import stamp
-from smartsort.ledger import photos
+from smartsort.ledger import events, photos
 from smartsort.ledger.records import Area, Member, Name, Photo
 from smartsort.pipeline.accept import Offered
 from smartsort.pipeline.context import Clock
@@ -519,6 +520,20 @@ class World:
         rows = self.ledger.read(lambda db: db.conn.execute("SELECT id, state FROM photos").fetchall())
         assert held == {i for i, state in rows if state != State.PURGED.value}
         assert not self.ledger.read(photos.open_intents)
+        self._check_sentences()
+
+    def _check_sentences(self) -> None:
+        """Every event is told in words, with names and never with ids."""
+        from smartsort.api.views import event_views
+
+        history = self.ledger.read(lambda db: event_views(db, events.after(db, 0, 10_000)))
+        ids = [*self.server.people_by_id, *(asset.id for asset in self.server.assets.values())]
+        for event in history:
+            assert event.kind in EVENT_KINDS
+            assert event.text.startswith(event.filename or event.text[0].upper())
+            told = event.text.removeprefix(event.filename or "")
+            assert "None" not in told, event
+            assert not [one for one in ids if one in told], event
 
     async def close(self) -> None:
         await self.sidecar.close()

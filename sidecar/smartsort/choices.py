@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlite_utils import Database
 
+from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import Category, Person
 from smartsort.core.naming import same_name
 from smartsort.core.policy import (
@@ -139,7 +140,7 @@ class Choices:
                 else:
                     facts.put(db, name, snapshot[name])
             keys = sorted({*before, *(POLICY_KEYS[name] for name in snapshot["policy"])} - {"enabled"})
-            events.append(db, [NewEvent("configured", data={"values": keys}, actor=actor)], _now())
+            events.append(db, [NewEvent(EventKind.CONFIGURED, data={"values": keys}, actor=actor)], _now())
 
         self._ledger.write(write)
         self._load()
@@ -152,7 +153,9 @@ class Choices:
 
     def set_enabled(self, enabled: bool, actor: str = "smartsort") -> None:
         """Switch sorting on or off, for good."""
-        self._write({"enabled": enabled}, NewEvent("enabled" if enabled else "disabled", actor=actor))
+        self._write(
+            {"enabled": enabled}, NewEvent(EventKind.ENABLED if enabled else EventKind.DISABLED, actor=actor)
+        )
         self._enabled = enabled
         self._changed.add("enabled")
 
@@ -163,7 +166,7 @@ class Choices:
             "names": [e.name for e in entries],
             "before": [e.name for e in self._lists[name]],
         }
-        self._write({name: _plain(entries)}, NewEvent("listed", data=data, actor=actor))
+        self._write({name: _plain(entries)}, NewEvent(EventKind.LISTED, data=data, actor=actor))
         self._lists[name] = tuple(entries)
         self._changed.add(name)
         self._take(self._build(self._overrides))
@@ -182,7 +185,7 @@ class Choices:
         overrides = _merged(self._overrides, values)
         policy = self._build(overrides)
         data = {"values": dict(values), "policy": policy.version}
-        self._write({"policy": overrides}, NewEvent("configured", data=data, actor=actor))
+        self._write({"policy": overrides}, NewEvent(EventKind.CONFIGURED, data=data, actor=actor))
         self._overrides = overrides
         self._take(policy)
 
@@ -193,7 +196,7 @@ class Choices:
             for name in ("enabled", "policy", *LISTS):
                 facts.forget(db, name)
             data = {"forgotten": list(self.changed)}
-            events.append(db, [NewEvent("configured", data=data, actor=actor)], _now())
+            events.append(db, [NewEvent(EventKind.CONFIGURED, data=data, actor=actor)], _now())
 
         self._ledger.write(clear)
         self._load()

@@ -249,7 +249,7 @@ def test_what_a_human_did_since_is_told(client: httpx.Client) -> None:
     answer(client.post(f"{BASE}/review/{item['id']}/approve", json={"person": "john_doe"}))
     found = explanation(client, item["id"])
     assert found.by_human is not None
-    assert "Approved as John Doe" in found.by_human
+    assert "was approved as John Doe" in found.by_human
     assert found.places[0].startswith("faces/john_doe/")
     assert found.summary.startswith("It was put into review/multiple_faces")
 

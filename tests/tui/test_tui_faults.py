@@ -129,7 +129,7 @@ async def test_others_decisions_leave_the_list_by_themselves(server: RunningServ
             server.fake.sidecar.decide_as_somebody(item)
         await until(pilot, lambda: len(screen.desk.queue) == 37, "the list to follow")
         assert current(screen) == 37
-        assert "and 2 more" in screen_text(pilot)
+        assert "3 photos left the queue" in screen_text(pilot)
 
 
 async def test_a_refused_decision_comes_back_visibly(server: RunningServer) -> None:

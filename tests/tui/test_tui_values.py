@@ -12,13 +12,14 @@ from smartsort.api.schemas.history import EventView
 from smartsort.api.schemas.people import PersonView
 from smartsort.api.schemas.review import CopyView, ReviewItem
 from smartsort.api.schemas.statistics import DayCount, Metric
+from smartsort.core.event_kinds import EventKind
 from smartsort_tui import charts, details, event_words, fuzzy, wording
 from smartsort_tui.decisions import face_for, suggested
 from smartsort_tui.differences import differences
 from smartsort_tui.live import pause_seconds
 from smartsort_tui.sample import data
 from smartsort_tui.sample.sidecar import NOON
-from smartsort_tui.screens import preview
+from smartsort_tui.screens import preview, queue_view
 
 
 def item(number: int) -> ReviewItem:
@@ -227,28 +228,23 @@ def event(kind: str, text: str, filename: str | None = None, **data: object) -> 
 @pytest.mark.parametrize(
     ("seen", "line"),
     [
-        (event("accepted", "Taken in from phone: a.jpg", "a.jpg"), "a.jpg: Taken in from phone"),
-        (
-            event(
-                "reviewed",
-                "Waits in unidentified: unknown_face",
-                "unknown_a.jpg",
-                category="unidentified",
-                reason="unknown_face",
-            ),
-            "unknown_a.jpg: Unidentified: unknown face",
-        ),
-        (
-            event("sorted", "Filed under Zoë: faces/zoë/a.jpg", "a.jpg"),
-            "a.jpg: Filed under Zoë: faces/zoë/a.jpg",
-        ),
+        (event("accepted", "a.jpg arrived from phone", "a.jpg"), "a.jpg arrived from phone"),
         (event("enabled", "Sorting was switched on"), "Sorting was switched on"),
-        (event("novel", "", names="odd"), "{'names': 'odd'}"),
-        (event("placed", "Put into the library", ""), "photo 7: Put into the library"),
+        (event("placed", "A photo was placed", ""), "photo 7: A photo was placed"),
     ],
 )
 def test_an_event_names_its_photo_and_says_what_became_of_it(seen: EventView, line: str) -> None:
     assert event_words.event_line(seen) == line
+
+
+def test_the_kinds_the_screens_know_are_kinds() -> None:
+    assert {*queue_view.LEFT, *queue_view.CAME, *event_words._KINDS} <= {kind.value for kind in EventKind}
+
+
+def test_the_name_that_stands_beside_it_is_not_said_twice() -> None:
+    seen = event("sorted", "a.jpg was filed under Zoë: faces/zoë/a.jpg", "a.jpg")
+    assert event_words.photo_name(seen) == "a.jpg"
+    assert event_words.what_happened(seen) == "was filed under Zoë: faces/zoë/a.jpg"
 
 
 def test_a_bulk_preview_counts_folders_and_reasons_not_files() -> None:

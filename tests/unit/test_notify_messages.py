@@ -49,7 +49,7 @@ def test_a_thousand_photos_are_one_short_message():
     assert message.body.splitlines() == [
         "Sorted: John Doe 900",
         "Waiting for you: unidentified 100",
-        *(f"- IMG_{n}.jpg: John Doe, in faces/john_doe" for n in range(1, 6)),
+        *(f"- IMG_{n}.jpg was filed under John Doe: faces/john_doe/IMG_{n}.jpg" for n in range(1, 6)),
         "and 996 more",
     ]
     assert message.data == {"sorted": {"John Doe": 900}, "needs_review": {"unidentified": 100}, "failed": 1}
@@ -58,10 +58,10 @@ def test_a_thousand_photos_are_one_short_message():
 def test_one_photo_says_to_whom_and_where_or_why():
     digest = Digest(ALL)
     digest.add([filed(7)])
-    assert "IMG_7.jpg: John Doe, in faces/john_doe" in digest.message("now").body
+    assert "IMG_7.jpg was filed under John Doe: faces/john_doe/IMG_7.jpg" in digest.message("now").body
     digest = Digest(ALL)
     digest.add([waiting(8)])
-    assert "noface_IMG_8.jpg: no_faces_detected, in review/unidentified" in digest.message("now").body
+    assert "noface_IMG_8.jpg waits in review/unidentified: no faces detected" in digest.message("now").body
 
 
 @pytest.mark.parametrize(("wanted", "empty"), [(("trouble",), True), (("sorted",), False)])

@@ -1,21 +1,18 @@
-"""What happened, in words for a line. Pure."""
+"""An event in the columns of a line. The sentence is the sidecar's. Pure."""
 
 from __future__ import annotations
 
 from smartsort.api.schemas.history import EventView
-from smartsort_tui import wording
 
 _KINDS = {
     "accepted": "arrived",
-    "placed": "placed",
     "reviewed": "to review",
     "deferred": "put off",
     "undone": "taken back",
-    "taught": "taught",
-    "not_taught": "not taught",
     "download_failed": "not loaded",
     "group": "together",
 }
+"""Kinds whose own name says less in a narrow column, or is longer than it."""
 
 
 def kind_text(event: EventView) -> str:
@@ -24,13 +21,8 @@ def kind_text(event: EventView) -> str:
 
 
 def what_happened(event: EventView) -> str:
-    """What became of the photo, without its name, which stands beside it."""
-    data = event.data
-    category, reason = data.get("category"), data.get("reason")
-    if event.kind == "reviewed" and category in wording.TITLES and isinstance(reason, str):
-        return f"{wording.TITLES[category]}: {reason.replace('_', ' ')}"
-    text = event.text.removesuffix(f": {event.filename}") if event.filename else event.text
-    return text or str(data or "")
+    """The sidecar's sentence without the name of the photo, which stands beside it."""
+    return event.text.removeprefix(f"{event.filename} ") if event.filename else event.text
 
 
 def photo_name(event: EventView) -> str:
@@ -41,6 +33,6 @@ def photo_name(event: EventView) -> str:
 
 
 def event_line(event: EventView) -> str:
-    """The photo and what became of it, in one line."""
+    """The sentence, with the name of the photo where it is about one."""
     name = photo_name(event)
-    return f"{name}: {what_happened(event)}" if name else what_happened(event)
+    return event.text if event.text.startswith(name) else f"{name}: {event.text}"

@@ -12,6 +12,7 @@ from smartsort.actions.purge import Purge
 from smartsort.actions.rearrange import Rearrange, conflict
 from smartsort.actions.rejudge import Adjustable, Rejudge
 from smartsort.actions.values import NOT_TO_BE_DONE, Acted, Batch, changed, unless_storage
+from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import State
 from smartsort.files.shown import shown
 from smartsort.ledger import arrangement, events, photos
@@ -101,7 +102,7 @@ class Acting:
     async def _group(self, data: dict[str, Any], actor: str, undoes: int | None) -> int:
         """The event that stands for a bulk action; written first, so that a crash leaves it undoable."""
         at = self._context.clock.text()
-        event = NewEvent("group", None, data, actor, undoes)
+        event = NewEvent(EventKind.GROUP, None, data, actor, undoes)
         [group] = await self._context.ledger.awrite(lambda db: events.append(db, [event], at))
         return group
 

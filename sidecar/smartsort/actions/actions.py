@@ -30,6 +30,7 @@ from smartsort.actions.values import (
 )
 from smartsort.actions.whom import known_people, resolve
 from smartsort.core.decision import decide
+from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import Evidence, Person, State
 from smartsort.core.what_if import Move
 from smartsort.core.wording import sentence
@@ -207,7 +208,7 @@ class Actions(Reversing):
             before = self._settings.snapshot()
             await asyncio.to_thread(self._settings.change, wanted.values, wanted.lists, actor)
             settings = {"before": before, "after": self._settings.snapshot()}
-            data = {"what": "rejudged", "photos": len(moves), "settings": settings}
+            data = {"what": EventKind.REJUDGED, "photos": len(moves), "settings": settings}
             group = await self._group(data, actor, None)
             ids = [move.photo_id for move in moves]
             plan = planner(self._context, moves)
@@ -229,7 +230,7 @@ class Actions(Reversing):
             ):
                 after = found[-1][0].id
                 if group is None:
-                    data = {"what": "renamed", "was": renamed.was, "person": renamed.name}
+                    data = {"what": EventKind.RENAMED, "was": renamed.was, "person": renamed.name}
                     group = await self._group(data, actor, None)
                 plans = [following.follow(photo, before, renamed) for photo, before in found]
                 acted += await self._rearrange.run(plans, actor, group)

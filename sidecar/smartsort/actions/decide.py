@@ -11,6 +11,7 @@ from smartsort.actions.plan import Plan, Shelf, wishes_in, wishes_on
 from smartsort.actions.undo import album_messages
 from smartsort.actions.values import Acted
 from smartsort.actions.whom import Whom
+from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import State
 from smartsort.files.media import Kind
 from smartsort.ledger.arrangement import Arrangement
@@ -39,7 +40,8 @@ def file_under(
         why = f"photo {photo.id} cannot be filed, for Immich takes pictures and videos only: {problem}"
         return Acted(photo.id, "failed", problem=why, code="not_a_photo")
     again = photo.state is State.FILED
-    plan = Plan(photo, before, "refiled" if again else "approved", "refiled" if again else "approved")
+    kind = EventKind.REFILED if again else EventKind.APPROVED
+    plan = Plan(photo, before, kind, kind.value)
     folders = {whom.folder for whom in people}
     filed = [n for n in before.names if n.area is Area.FACES]
     there = {os.path.dirname(n.path) for n in filed if n.member is Member.PHOTO}
@@ -119,7 +121,7 @@ def _teach(
 
 def throw_away(photo: Photo, before: Arrangement, actor: str, *, now: datetime, at: str) -> Plan:
     """The bytes go to the trash, out of Immich's sight; every other name goes."""
-    plan = Plan(photo, before, "rejected", "rejected")
+    plan = Plan(photo, before, EventKind.REJECTED, "rejected")
     plan.wishes = wishes_in(photo, before.names, Area.TRASH, now.strftime("%Y-%m"))
     plan.removes = [n for n in before.names if n.area is not Area.TRASH]
     plan.values = {
@@ -144,4 +146,4 @@ def throw_away(photo: Photo, before: Arrangement, actor: str, *, now: datetime, 
 
 def put_off(photo: Photo, before: Arrangement) -> Plan:
     """Nothing changes but the place in the queue: after all others."""
-    return Plan(photo, before, "deferred", "skipped", deferred=True, filed=False)
+    return Plan(photo, before, EventKind.DEFERRED, "skipped", deferred=True, filed=False)

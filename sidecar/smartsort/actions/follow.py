@@ -7,6 +7,7 @@ import os
 from sqlite_utils import Database
 
 from smartsort.actions.plan import Plan, wishes_in
+from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import State
 from smartsort.ledger import arrangement, photos
 from smartsort.ledger.arrangement import Arrangement
@@ -34,7 +35,7 @@ def filed_there(db: Database, renamed: Renamed, after: int) -> list[tuple[Photo,
 
 def follow(photo: Photo, before: Arrangement, renamed: Renamed) -> Plan:
     """The photo leaves the old folder for the new one; nothing else about it changes."""
-    plan = Plan(photo, before, "renamed", "renamed")
+    plan = Plan(photo, before, EventKind.RENAMED, "renamed")
     leaving = [
         n
         for n in before.names

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from smartsort.actions.plan import Plan, Wish, source_of
+from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import State
 from smartsort.files.names import ANY_NAME
 from smartsort.files.shown import shown
@@ -28,7 +29,7 @@ def waiting(before: Arrangement) -> list[Name]:
 def join(photo: Photo, before: Arrangement) -> Plan:
     """Give what came later a name wherever the photo has one."""
     late = waiting(before)
-    plan = Plan(photo, before, "joined", "joined", filed=False, removes=late)
+    plan = Plan(photo, before, EventKind.JOINED, "joined", filed=False, removes=late)
     plan.wishes = [wish for name in late for wish in beside(before, before.names, name)]
     plan.data = {
         "joined": companions_of(photo.original_name, late),
@@ -39,7 +40,7 @@ def join(photo: Photo, before: Arrangement) -> Plan:
 
 def fold(half: Photo, before: Arrangement, picture: Photo, heir: Name) -> Plan:
     """End a half that is part of its picture now; its bytes live on there."""
-    plan = Plan(half, before, "folded", "folded", filed=False, withdrawn=True, heir=heir)
+    plan = Plan(half, before, EventKind.FOLDED, "folded", filed=False, withdrawn=True, heir=heir)
     plan.removes = list(before.names)
     # Its digest is that of the half of the picture now, and says nothing about a photo that is gone.
     plan.values = {"state": State.PURGED.value, "category": None, "problem": None, "sha256": None}
@@ -62,7 +63,7 @@ def beside(before: Arrangement, wanted: tuple[Name, ...], companion: Name) -> li
 def apart(photo: Photo, now: Arrangement, event: Event) -> Plan | None:
     """Take a joining back: each half goes on as a photo of its own. None when it is no part any more."""
     members = [member for member in HALVES if member.value in event.data["members"]]
-    plan = Plan(photo, now, "undone", "undone", filed=False, undoes=event.id, data={"of": event.kind})
+    plan = Plan(photo, now, EventKind.UNDONE, "undone", filed=False, undoes=event.id, data={"of": event.kind})
     for member in members:
         source = source_of(now.names, member)
         if source is None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from smartsort.actions.plan import Plan, Waiting, wishes_in
 from smartsort.actions.values import Acted
+from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import Decision, Evidence, Face, Outcome, Person
 from smartsort.core.policy import called
 from smartsort.ledger.arrangement import Arrangement
@@ -16,7 +17,7 @@ from smartsort.ledger.records import Area, Member, Photo
 
 def confirm(photo: Photo, before: Arrangement) -> Plan | Acted:
     """An automatic filing is right. Nothing moves; the face counts as confirmed from now on."""
-    plan = Plan(photo, before, "confirmed", "confirmed", filed=False, person=photo.person_name)
+    plan = Plan(photo, before, EventKind.CONFIRMED, "confirmed", filed=False, person=photo.person_name)
     if not photo.auto_sorted:
         return plan.failed("nothing_to_do", f"photo {photo.id} was filed by a human already")
     plan.data = {"people": [photo.person_name] if photo.person_name else []}
@@ -87,7 +88,7 @@ def deny(
     `evidence` and `decision` are those after the denial (`without`).
     """
     person = denial.person
-    plan = Plan(photo, before, "denied", "denied", filed=False, person=person.name)
+    plan = Plan(photo, before, EventKind.DENIED, "denied", filed=False, person=person.name)
     if person.id in before.denied:
         return plan.failed("nothing_to_do", f"that photo {photo.id} does not show {person.name} is known")
     plan.denied = {**before.denied, person.id: person.name}

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from smartsort.actions.values import Acted
+from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import Decision, Evidence
 from smartsort.core.wording import short
 from smartsort.errors import SmartsortError
@@ -66,7 +67,7 @@ class Plan:
 
     photo: Photo
     before: Arrangement
-    kind: str
+    kind: EventKind
     done: str
     """The `action` of its `Acted`."""
     wishes: list[Wish] = field(default_factory=list)

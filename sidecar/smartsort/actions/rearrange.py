@@ -18,6 +18,7 @@ from sqlite_utils import Database
 from smartsort.actions.join import splits_of
 from smartsort.actions.plan import Plan, Wish, places, source_of
 from smartsort.actions.values import Acted
+from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import State
 from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.placement import Drop, Dropped, Placed, Placing
@@ -38,8 +39,9 @@ BATCH = 100
 """Photos changed between two commits."""
 
 ACTS = (
-    *("sorted", "reviewed", "skipped"),
-    *("approved", "refiled", "rejected", "deferred", "denied", "rejudged", "undone", "renamed", "purged"),
+    *(EventKind.SORTED, EventKind.REVIEWED, EventKind.SKIPPED),
+    *(EventKind.APPROVED, EventKind.REFILED, EventKind.REJECTED, EventKind.DEFERRED, EventKind.DENIED),
+    *(EventKind.REJUDGED, EventKind.UNDONE, EventKind.RENAMED, EventKind.PURGED),
 )
 """Events that change a photo's arrangement."""
 

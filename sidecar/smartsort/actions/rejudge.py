@@ -15,6 +15,7 @@ from smartsort.actions.plan import Plan, Waiting, wishes_in
 from smartsort.actions.undo import album_messages
 from smartsort.actions.values import Acted
 from smartsort.core.decision import decide
+from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import Decision, Outcome, State
 from smartsort.core.policy import PersonRef, Policy
 from smartsort.core.what_if import Effect, FolderOf, Move, effect, place_of
@@ -116,7 +117,7 @@ def planner(context: Context, moves: Sequence[Move]) -> Callable[[Photo, Arrange
 def rejudged(photo: Photo, before: Arrangement, move: Move, context: Context) -> Plan | Acted:
     """The photo gets the names its new decision asks for and loses the others."""
     decision = move.decision
-    plan = Plan(photo, before, "rejudged", "rejudged")
+    plan = Plan(photo, before, EventKind.REJUDGED, "rejudged")
     if decision.outcome is Outcome.SKIPPED:
         return plan.failed("nothing_to_do", f"photo {photo.id} is a duplicate and stays where it is")
     plan.waiting = Waiting(decision, move.evidence)

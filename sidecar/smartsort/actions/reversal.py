@@ -24,6 +24,7 @@ from smartsort.actions.values import (
     NotUndoable,
     changed,
 )
+from smartsort.core.event_kinds import EventKind
 from smartsort.ledger import events
 from smartsort.ledger.records import Event
 
@@ -167,7 +168,7 @@ class Reversing(Acting):
             found = [event for event in found if event.photo_id in as_shown]
         group = None
         if len(found) > 1 or groups:
-            what: dict[str, Any] = {"what": "undone", "photos": len({e.photo_id for e in found})}
+            what: dict[str, Any] = {"what": EventKind.UNDONE, "photos": len({e.photo_id for e in found})}
             settings = undoing.settings_before(groups)
             if settings is not None:
                 # Undoing the undo puts them back again. First, so that nothing is judged by them meanwhile.

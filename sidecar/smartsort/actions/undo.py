@@ -21,6 +21,7 @@ from smartsort.actions.plan import Message, Plan, Waiting, Wish, in_library, sou
 from smartsort.actions.rearrange import ACTS, BATCH
 from smartsort.actions.values import Acted
 from smartsort.core.decision import UNDONE_PREFIX
+from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import AT_REST, Category, Decision, Evidence, Outcome, Person, Reason, State
 from smartsort.files.names import ANY_NAME
 from smartsort.ledger import arrangement, events, photos
@@ -32,17 +33,23 @@ from smartsort.pipeline.claimed import temp_name
 AUTOMATIC = "smartsort"
 """The actor of what nobody asked for."""
 
-_DECISIONS = ("approved", "refiled", "rejected", "deferred", "confirmed", "denied", "rejudged")
+_DECISIONS = (
+    *(EventKind.APPROVED, EventKind.REFILED, EventKind.REJECTED, EventKind.DEFERRED),
+    *(EventKind.CONFIRMED, EventKind.DENIED, EventKind.REJUDGED),
+)
 """What humans do to photos."""
 
-UNDOABLE = ("sorted", "reviewed", "skipped", *_DECISIONS, "undone", "renamed", "joined", "group")
+UNDOABLE = (
+    *(EventKind.SORTED, EventKind.REVIEWED, EventKind.SKIPPED, *_DECISIONS),
+    *(EventKind.UNDONE, EventKind.RENAMED, EventKind.JOINED, EventKind.GROUP),
+)
 
 
 def undoable(event: Event) -> bool:
     """True for events of a kind that can be taken back; whether this one still can, `undo` tells."""
-    if event.kind == "undone":
+    if event.kind == EventKind.UNDONE:
         return "split" not in event.data and ("before" in event.data or event.photo_id is None)
-    if event.kind == "joined":
+    if event.kind == EventKind.JOINED:
         return any(member.value in event.data["members"] for member in joining.HALVES)
     return event.kind in UNDOABLE
 
@@ -85,7 +92,8 @@ def since(db: Database, at: str, *, automatic: bool) -> list[Event]:
     Automatic reviews are left out: taken back, the photo would only be judged again. So are groups, whose
     members are here themselves, and what was done and taken back since: it changes nothing any more.
     """
-    kinds = tuple(k for k in UNDOABLE if k not in ("group", "reviewed", "skipped", "joined"))
+    without = (EventKind.GROUP, EventKind.REVIEWED, EventKind.SKIPPED, EventKind.JOINED)
+    kinds = tuple(k for k in UNDOABLE if k not in without)
     marks = ",".join("?" * len(kinds))
     rows = db.conn.execute(
         f"SELECT id FROM events WHERE at >= ? AND kind IN ({marks}) AND photo_id IS NOT NULL"  # noqa: S608
@@ -131,7 +139,9 @@ def put_away(db: Database, photo_ids: Iterable[int]) -> list[Event]:
     """The events that put these photos into the trash, newest first."""
     found = []
     for photo_id in photo_ids:
-        thrown = [e for e in events.of_photo(db, photo_id) if e.kind in ("skipped", "rejected")]
+        thrown = [
+            e for e in events.of_photo(db, photo_id) if e.kind in (EventKind.SKIPPED, EventKind.REJECTED)
+        ]
         found += [e for e in thrown[-1:] if events.undone(db, e.id) is None]
     return sorted(found, key=lambda e: -e.id)
 
@@ -147,14 +157,14 @@ def versions(db: Database, found: Iterable[Event]) -> dict[int, str]:
 
 def admins_own(db: Database, found: Iterable[Event]) -> set[int]:
     """Ids of those of the events that only an administrator could cause, or undo, or do again."""
-    return {event.id for event in found if _origin(db, event).kind == "rejudged"}
+    return {event.id for event in found if _origin(db, event).kind == EventKind.REJUDGED}
 
 
 def _origin(db: Database, event: Event) -> Event:
     """What was done in the first place, before it was undone and redone. A group counts as its members."""
     while event.undoes is not None and (before := events.get(db, event.undoes)) is not None:
         event = before
-    return replace(event, kind=event.data["what"]) if event.kind == "group" else event
+    return replace(event, kind=event.data["what"]) if event.kind == EventKind.GROUP else event
 
 
 def standing(db: Database, found: Iterable[Event]) -> list[Event]:
@@ -173,10 +183,7 @@ def last_of(db: Database, actor: str | None) -> Event | None:
     """The newest action of this actor (None: of any human) that still counts; a group before its members."""
     who, value = ("actor = ?", actor) if actor is not None else ("actor <> ?", AUTOMATIC)
     # Only smartsort sorts by itself: with nobody named, its million filings need not be looked through.
-    kinds = (
-        *_DECISIONS,
-        *(("sorted",) if actor is not None else ()),
-    )
+    kinds = (*_DECISIONS, *((EventKind.SORTED,) if actor is not None else ()))
     by_kind = [
         db.conn.execute(f"SELECT id FROM events WHERE kind = ? AND {who} ORDER BY id DESC", (kind, value))  # noqa: S608
         for kind in kinds
@@ -221,12 +228,12 @@ def plan(db: Database, event: Event) -> Plan | Acted:
     taken_back = events.undone(db, event.id)
     if taken_back is not None:
         by = f"event {event.id} is taken back already, by event {taken_back}"
-        if event.kind != "joined":
+        if event.kind != EventKind.JOINED:
             by += "; undo that one to redo it"
         return Acted(
             photo.id, "failed", problem=by, code="already_undone", happened=events.get(db, taken_back)
         )
-    if event.kind == "joined":
+    if event.kind == EventKind.JOINED:
         return _apart(db, event, photo)
     later = in_the_way(db, event)
     if later is not None:
@@ -236,7 +243,7 @@ def plan(db: Database, event: Event) -> Plan | Acted:
         )
         return Acted(photo.id, "failed", problem=why, code="conflict", happened=later)
     now = arrangement.read(db, [photo.id])[photo.id]
-    plan = Plan(photo, now, "undone", "undone", undoes=event.id, data={"of": event.kind})
+    plan = Plan(photo, now, EventKind.UNDONE, "undone", undoes=event.id, data={"of": event.kind})
     if "before" in event.data:
         if not now.same_as(arrangement.from_json(photo.id, event.data["after"])):
             return plan.failed(
@@ -246,7 +253,7 @@ def plan(db: Database, event: Event) -> Plan | Acted:
         _lead_back(plan, arrangement.from_json(photo.id, event.data["before"]))
         _tell_immich(plan, event)
         return plan
-    if event.kind == "sorted":
+    if event.kind == EventKind.SORTED:
         return _unfile(db, plan)
     return _judge_again(plan, event)
 
@@ -265,10 +272,10 @@ def _refusal(db: Database, event: Event, photo: Photo | None) -> str | None:
         return f"event {event.id} ({event.kind}) is nothing that can be taken back"
     if photo.state is State.PURGED:
         for folded in reversed(events.of_photo(db, photo.id)):
-            if folded.kind == "folded":
+            if folded.kind == EventKind.FOLDED:
                 return f"photo {photo.id} is part of photo {folded.data['into']} since that came"
         return f"photo {photo.id} was removed for good when its time in the trash had ended"
-    if event.kind == "sorted" and photo.state is not State.FILED and in_the_way(db, event) is None:
+    if event.kind == EventKind.SORTED and photo.state is not State.FILED and in_the_way(db, event) is None:
         return f"photo {photo.id} is {photo.state.value}, no longer filed"
     return None
 

@@ -23,6 +23,7 @@ from smartsort.api.schemas.people import PersonChoice
 from smartsort.api.security import Caller
 from smartsort.api.serving import Serving
 from smartsort.api.views import event_views
+from smartsort.core.event_kinds import EventKind
 from smartsort.ledger import events, review
 from smartsort.ledger.records import Event
 
@@ -151,4 +152,5 @@ async def _view(here: Serving, event: Event | None) -> EventView | None:
 def _decision(db: Database, photo_id: int) -> Event | None:
     """What took the photo out of the queue last."""
     history = events.before(db, None, 100, photo_id=photo_id)
-    return next((event for event in history if event.kind in ("approved", "rejected", "sorted")), None)
+    closing = (EventKind.APPROVED, EventKind.REJECTED, EventKind.SORTED)
+    return next((event for event in history if event.kind in closing), None)

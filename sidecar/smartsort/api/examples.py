@@ -47,7 +47,7 @@ _EVENT = {
     "kind": "approved",
     "photo_id": 23,
     "filename": "IMG_1.jpg",
-    "text": "Approved as John Doe: faces/john_doe/IMG_1.jpg",
+    "text": "IMG_1.jpg was approved as John Doe: faces/john_doe/IMG_1.jpg",
     "data": {"people": ["John Doe"], "names": [["faces", "john_doe/IMG_1.jpg"]]},
     "undoes": None,
     "undone_by": None,

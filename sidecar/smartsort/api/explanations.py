@@ -14,11 +14,12 @@ from smartsort.api.problems import GUARDED, Refused, answers
 from smartsort.api.schemas.judgement import ChangeView, Explained, RuleView
 from smartsort.api.security import Reviewer
 from smartsort.api.serving import Here
-from smartsort.api.views import event_text
+from smartsort.core.event_kinds import EventKind
 from smartsort.core.explain import Explanation, explain
 from smartsort.core.policy import Policy
 from smartsort.core.what_if import place_of
 from smartsort.core.wording import sentence
+from smartsort.core.wording_events import event_sentence
 from smartsort.core.wording_explained import alternative, rules, seen, summary
 from smartsort.files.shown import shown
 from smartsort.ledger import events, find, past, photos, takeout
@@ -27,7 +28,12 @@ from smartsort.ledger.records import Area, Event, Member, Photo
 
 router = APIRouter(prefix=BASE, tags=["review"], responses=GUARDED)
 
-_BY_HUMANS = frozenset({"approved", "refiled", "rejected", "confirmed", "denied", "undone", "rejudged"})
+_BY_HUMANS = frozenset(
+    {
+        *(EventKind.APPROVED, EventKind.REFILED, EventKind.REJECTED, EventKind.CONFIRMED, EventKind.DENIED),
+        *(EventKind.UNDONE, EventKind.REJUDGED),
+    }
+)
 
 
 @router.get("/photos/{photo_id}/explain", responses=answers(404))
@@ -93,7 +99,7 @@ def explained(db: Database, photo_id: int, today: Policy) -> Explained | None:
         **plain,
         summary=_summary(decided, found),
         decided_at=decided.at,
-        by_human=_by_human(events.of_photo(db, photo_id)),
+        by_human=_by_human(events.of_photo(db, photo_id), plain["filename"]),
         seen=[*seen(found), *beside],
         rules=[
             RuleView(
@@ -145,10 +151,11 @@ def _on_its_way(photo: Photo) -> str:
     return f"It is not decided yet; it is {photo.state.value}."
 
 
-def _by_human(history: Sequence[Event]) -> str | None:
+def _by_human(history: Sequence[Event], filename: str) -> str | None:
     for event in reversed(history):
         if event.kind in _BY_HUMANS and event.actor != "smartsort":
-            return f"{event_text(event)} (by {event.actor} at {event.at}, event {event.id})"
-        if event.kind in ("sorted", "reviewed"):
+            said = event_sentence(event.kind, event.data, filename)
+            return f"{said} (by {event.actor} at {event.at}, event {event.id})"
+        if event.kind in (EventKind.SORTED, EventKind.REVIEWED):
             return None
     return None

@@ -23,6 +23,7 @@ from smartsort.api.schemas.history import EventPage, Undo
 from smartsort.api.security import Caller, Reviewer
 from smartsort.api.serving import Here, Serving
 from smartsort.api.views import event_views
+from smartsort.core.event_kinds import EventKind
 from smartsort.ledger import events, photos
 from smartsort.ports import ThumbnailSize
 
@@ -60,7 +61,7 @@ async def history(
     ] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     photo_id: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
-    kind: Annotated[str | None, Query(max_length=50, description="Only events of this kind.")] = None,
+    kind: Annotated[EventKind | None, Query(description="Only events of this kind.")] = None,
 ) -> EventPage:
     """What happened, newest first."""
 

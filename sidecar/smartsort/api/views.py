@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from smartsort.core.naming import folder_name
 from smartsort.core.policy import Policy
 from smartsort.core.suggestion import accepted
 from smartsort.core.wording import sentence, short
+from smartsort.core.wording_events import event_sentence
 from smartsort.files.shown import shown
 from smartsort.ledger import events, photos
 from smartsort.ledger.records import Event, Photo
@@ -136,79 +137,6 @@ def reason_views(reasons: Sequence[Reason]) -> list[ReasonView]:
 # --- events ----------------------------------------------------------------------------------
 
 
-def _names(data: Any) -> str:
-    return ", ".join(
-        str(name) for name in data.get("people") or ([data["person"]] if data.get("person") else [])
-    )
-
-
-def _files(data: Any) -> str:
-    return ", ".join(f"{area}/{path}" for area, path in data.get("names") or () if area == "faces")
-
-
-_TOGETHER = {
-    "approved": "Approved",
-    "refiled": "Filed under somebody else",
-    "rejected": "Rejected",
-    "deferred": "Put off",
-    "undone": "Taken back",
-    "rejudged": "Settings were changed and photos judged again",
-}
-
-
-def _together(data: Any) -> str:
-    """A bulk action, which names its photos' number; that of a person's new name does not know it."""
-    if data.get("what") == "renamed":
-        return f"{data.get('was')} is called {data.get('person')} now; their photos follow"
-    number = int(data.get("photos", 0))
-    done = _TOGETHER.get(str(data.get("what")), "Changed")
-    return f"{done}: {number} photo{'' if number == 1 else 's'}"
-
-
-_SENTENCES: dict[str, Callable[[Any], str]] = {
-    "accepted": lambda d: f"Taken in from {d.get('source')}: {d.get('name')}",
-    "late": lambda d: f"{d.get('name')} came later and belongs to it: {d.get('together_by')}",
-    "joined": lambda d: f"Joined by {', '.join(d.get('joined', ()))}",
-    "folded": lambda d: f"It is part of {d.get('name')} (photo {d.get('into')}) now, which came later",
-    "split": lambda d: f"{d.get('name')} goes on by itself: {d.get('reason')}",
-    "placed": lambda _: "Put into the library for Immich to look at",
-    "sorted": lambda d: f"Filed under {_names(d)}",
-    "reviewed": lambda d: f"Waits in {d.get('category')}: {d.get('reason')}",
-    "skipped": lambda d: f"Put away: {d.get('reason')}",
-    "approved": lambda d: f"Approved as {_names(d)}",
-    "refiled": lambda d: f"Filed under {_names(d)} instead",
-    "rejected": lambda _: "Rejected; its file is in the trash",
-    "confirmed": lambda d: f"Confirmed: this is {_names(d)}",
-    "rejudged": lambda d: f"Judged again with other settings: {d.get('way')}",
-    "denied": lambda d: f"This is not {_names(d)}",
-    "deferred": lambda _: "Put off; it is listed after the others",
-    "undone": lambda d: f"Taken back: {d.get('of', 'an action')}",
-    "purged": lambda _: "Deleted for good: its time in the trash has ended",
-    "group": _together,
-    "taught": lambda d: f"Immich was told that this is {_names(d)}",
-    "untaught": lambda d: f"Immich was told that this is not {_names(d)}",
-    "not_taught": lambda d: f"Immich could not be told: {d.get('reason') or d.get('problem')}",
-    "enabled": lambda _: "Sorting was switched on",
-    "disabled": lambda _: "Sorting was switched off; what arrives waits",
-    "listed": lambda d: f"The {d.get('list')} is now: {', '.join(d.get('names', ())) or 'empty'}",
-    "configured": lambda d: "Settings were changed: " + (", ".join(d.get("values", d.get("forgotten", ())))),
-    "download_retried": lambda d: f"A download from {d.get('host')} is tried again",
-    "download_failed": lambda d: f"The download failed: {d.get('reason')}",
-}
-
-
-def event_text(event: Event) -> str:
-    """One sentence about an event; a kind that is not known is named."""
-    words = _SENTENCES.get(event.kind)
-    if words is None:
-        return event.kind.replace("_", " ").capitalize()
-    text = words(event.data)
-    files = _files(event.data) if event.kind in ("sorted", "approved", "refiled") else ""
-    text = f"{text}: {files}" if files else text
-    company = event.data.get("companions")
-    return f"{text} (with {', '.join(company)})" if company else text
-
-
 def _event_view(event: Event, filename: str | None, undone_by: int | None) -> EventView:
     """An event without what only a machine reads."""
     return EventView(
@@ -218,7 +146,7 @@ def _event_view(event: Event, filename: str | None, undone_by: int | None) -> Ev
         kind=event.kind,
         photo_id=event.photo_id,
         filename=filename,
-        text=event_text(event),
+        text=event_sentence(event.kind, event.data, filename or ""),
         data={key: value for key, value in event.data.items() if key not in _MACHINE_ONLY},
         undoes=event.undoes,
         undone_by=undone_by,

@@ -16,6 +16,7 @@ from smartsort.audit.audit import Report
 from smartsort.audit.findings import Code, Finding
 from smartsort.audit.follow import ACTOR, Follow, write
 from smartsort.audit.rewrite import download_row, review_row
+from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import AT_REST, State
 from smartsort.errors import SmartsortError
 from smartsort.files.hashing import digests
@@ -125,7 +126,7 @@ class Repair:
             sha256=photo.sha256,
         )
         data = {"names": [[Area.FACES.value, shown(name.path)]]}
-        event = NewEvent("linked_by_hand", photo.id, data, ACTOR)
+        event = NewEvent(EventKind.LINKED_BY_HAND, photo.id, data, ACTOR)
         self._write(Change(photo.id, names_added=(name,), events=(event,)))
         return f"photo {photo.id} is filed there too"
 
@@ -158,7 +159,7 @@ class Repair:
             }
         was = photo.sha256 if finding.member is Member.PHOTO else same[0].sha256
         data = {"member": finding.member.value, "was": was, "sha256": read.sha256}
-        event = NewEvent("edited_by_hand", photo.id, data, ACTOR)
+        event = NewEvent(EventKind.EDITED_BY_HAND, photo.id, data, ACTOR)
         self._write(Change(photo.id, values=values, names_added=added, events=(event,)))
         return "the ledger knows the file as it is now"
 
@@ -177,7 +178,7 @@ class Repair:
         if own.member is not Member.PHOTO:
             changed = own._replace(method="copy", size=now.size, mtime_ns=now.mtime_ns, sha256=read.sha256)
             data = {"member": own.member.value, "was": own.sha256, "sha256": read.sha256}
-            event = NewEvent("edited_by_hand", photo.id, data, ACTOR)
+            event = NewEvent(EventKind.EDITED_BY_HAND, photo.id, data, ACTOR)
             self._write(Change(photo.id, names_added=(changed,), events=(event,)))
             return "the ledger knows the file as it is now; the one in the library stays as it was"
         folder, base = os.path.split(own.path)
@@ -202,7 +203,9 @@ class Repair:
         def write(db: Database) -> int:
             new = NewPhoto(photo.source, "rebuild", base, now.size, now.mtime_ns)
             [row] = photos.add(db, [new], at)
-            event = NewEvent("replaced_by_hand", photo.id, {"became": row.id, "sha256": read.sha256}, ACTOR)
+            event = NewEvent(
+                EventKind.REPLACED_BY_HAND, photo.id, {"became": row.id, "sha256": read.sha256}, ACTOR
+            )
             first = Change(
                 photo.id,
                 expect=AT_REST,
@@ -232,7 +235,7 @@ class Repair:
                     "routed_at": at,
                 },
                 names_added=(mine,),
-                events=(NewEvent("adopted", row.id, {"from": photo.id}, ACTOR),),
+                events=(NewEvent(EventKind.ADOPTED, row.id, {"from": photo.id}, ACTOR),),
             )
             photos.apply(db, [first, second], at)
             for photo_id in (photo.id, row.id):
@@ -287,7 +290,7 @@ class Repair:
             method=placed.method.value, size=placed.stamp.size, mtime_ns=placed.stamp.mtime_ns
         )
         data = {"names": [[own.area.value, shown(own.path)]]}
-        event = NewEvent("linked_again", photo.id, data, ACTOR)
+        event = NewEvent(EventKind.LINKED_AGAIN, photo.id, data, ACTOR)
         self._write(Change(photo.id, names_added=(back,), events=(event,)))
         if own.area is Area.LIBRARY and photo.shard is not None and self._context.tuning.trigger_scan:
             at = self._context.clock.text()
@@ -319,7 +322,7 @@ class Repair:
                 state=State.PURGED if whole else None,
                 names_removed=tuple((n.area, n.path) for n in (names if whole else own)),
                 review_closed=("withdrawn", ACTOR) if whole and photo.state is State.REVIEW else None,
-                events=(NewEvent("lost", photo.id, data, ACTOR),),
+                events=(NewEvent(EventKind.LOST, photo.id, data, ACTOR),),
             )
         )
         return "noted as lost; the digest stays known"

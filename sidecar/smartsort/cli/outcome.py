@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
+from smartsort.core.event_kinds import EventKind
 from smartsort.core.wording import short
 from smartsort.files.shown import shown
 from smartsort.ledger import events, photos
@@ -59,9 +60,9 @@ def _companions(db: Database, photo_id: int) -> list[str]:
     """The names that the files which travel with a photo came under."""
     found: list[str] = []
     for event in events.of_photo(db, photo_id):
-        if event.kind in ("accepted", "late"):
-            found += [event.data["name"]] if event.kind == "late" else []
+        if event.kind in (EventKind.ACCEPTED, EventKind.LATE):
+            found += [event.data["name"]] if event.kind == EventKind.LATE else []
             found += event.data.get("companions", ())
-        elif event.kind == "split":
+        elif event.kind == EventKind.SPLIT:
             found = [name for name in found if name != event.data["name"]]
     return found

@@ -21,7 +21,7 @@ GENESIS = "0" * 64
 _COLUMNS = "id, at, actor, kind, photo_id, data, undoes, digest"
 
 
-def _digest(before: str, at: str, event: NewEvent, data: str) -> str:
+def _digest(before: str, at: str, event: NewEvent | Event, data: str) -> str:
     text = dumps([before, at, event.actor, event.kind, event.photo_id, data, event.undoes])
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -124,10 +124,9 @@ def broken_links(db: Database, after: int = 0) -> Iterator[tuple[int, str]]:
             break
         for row in rows:
             event = _event(row)
-            plain = NewEvent(event.kind, event.photo_id, event.data, event.actor, event.undoes)
             if event.id != previous + 1:
                 yield event.id, f"events {previous + 1} to {event.id - 1} are missing"
-            if _digest(before, event.at, plain, row[5]) != event.digest:
+            if _digest(before, event.at, event, row[5]) != event.digest:
                 yield event.id, "its digest does not follow from the event before it"
             before, previous = event.digest, event.id
     counted = db.conn.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from smartsort.core.event_kinds import EventKind
 from smartsort.files.shown import from_ledger, to_ledger
 from smartsort.ledger import events, photos
 from smartsort.ledger.records import NewEvent, Photo, dumps
@@ -154,7 +155,7 @@ def _insert(db: Database, item: NewItem, at: str) -> None:
 def _tell_failures(db: Database, failed: Iterable[NewItem | Item], at: str, problem: str = "") -> None:
     happened = [
         NewEvent(
-            "download_failed",
+            EventKind.DOWNLOAD_FAILED,
             data={"item": f.id, "source": f.source, "reason": problem or f.problem or "", "host": f.host},
         )
         for f in failed
@@ -233,7 +234,7 @@ def reopen(db: Database, item_id: str, host: str, actor: str, at: str) -> None:
         (host, at, item_id),
     )
     data = {"item": item.id, "source": item.source, "host": host}
-    events.append(db, [NewEvent("download_retried", data=data, actor=actor)], at)
+    events.append(db, [NewEvent(EventKind.DOWNLOAD_RETRIED, data=data, actor=actor)], at)
 
 
 def forget_keys(db: Database, before: str) -> int:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from sqlite_utils import Database
 
+from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import (
     IN_FLIGHT,
     UNFINISHED,
@@ -317,7 +318,7 @@ def purged(photo: Photo, names: Sequence[Name]) -> Change:
         state=State.PURGED,
         expect=TRASHED,
         names_removed=tuple((n.area, n.path) for n in names),
-        events=(NewEvent("purged", photo.id, data),),
+        events=(NewEvent(EventKind.PURGED, photo.id, data),),
         intents_done=("purge",),
     )
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import (
     Box,
     Category,
@@ -133,7 +134,7 @@ class Photo(NamedTuple):
 class NewEvent(NamedTuple):
     """Something that happened. `data` holds what an undo needs; `undoes` the event it takes back."""
 
-    kind: str
+    kind: EventKind
     photo_id: int | None = None
     data: Mapping[str, Any] = MappingProxyType({})
     actor: str = "smartsort"
@@ -148,6 +149,7 @@ class Event:
     at: str
     actor: str
     kind: str
+    """An `EventKind`, or what a newer version wrote."""
     photo_id: int | None
     data: Mapping[str, Any]
     undoes: int | None
@@ -262,7 +264,10 @@ def _copy_from(value: Mapping[str, Any] | None) -> OtherCopy | None:
         return None
     return OtherCopy(
         CopyPlace(value["place"]),
-        *(value.get(key) for key in ("path", "photo_id", "asset_id", "problem")),
+        path=value.get("path"),
+        photo_id=value.get("photo_id"),
+        asset_id=value.get("asset_id"),
+        problem=value.get("problem"),
     )
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from sqlite_utils import Database
 
+from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import AT_REST, State
 from smartsort.files.grouping import RAW, VIDEO, half_name, rank_of_name, shot_stem
 from smartsort.files.shown import from_ledger, shown, to_ledger
@@ -146,7 +147,7 @@ def split_off(db: Database, splits: list[Split], at: str, actor: str = "smartsor
         changes += [
             Change(
                 split.photo.id,
-                events=(NewEvent("split", split.photo.id, {**told, "photo": row.id}, actor),),
+                events=(NewEvent(EventKind.SPLIT, split.photo.id, {**told, "photo": row.id}, actor),),
             ),
             Change(
                 row.id,
@@ -154,7 +155,7 @@ def split_off(db: Database, splits: list[Split], at: str, actor: str = "smartsor
                 expect=(State.ARRIVED,),
                 # The row of this name changes hands.
                 names_added=(split.half._replace(photo_id=row.id, member=Member.PHOTO),),
-                events=(NewEvent("accepted", row.id, {**told, **accepted}, actor),),
+                events=(NewEvent(EventKind.ACCEPTED, row.id, {**told, **accepted}, actor),),
             ),
         ]
     photos.apply(db, changes, at)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sqlite_utils import Database
 
+from smartsort.core.event_kinds import EventKind
 from smartsort.core.spot_checks import drawn
 from smartsort.ledger import events, facts, statistics
 from smartsort.ledger.database import Ledger
@@ -23,7 +24,12 @@ CHUNK = 2000
 RIGHT, WRONG, GONE = "right", "wrong", "gone"
 """Verdicts. `gone`: the filing was replaced before anybody checked it, and nobody said that it was wrong."""
 
-_REPLACED = frozenset({"sorted", "approved", "rejected", "reviewed", "rejudged", "purged"})
+_REPLACED = frozenset(
+    {
+        *(EventKind.SORTED, EventKind.APPROVED, EventKind.REJECTED, EventKind.REVIEWED),
+        *(EventKind.REJUDGED, EventKind.PURGED),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,7 @@ def draw_chunk(db: Database, share: float, limit: int = CHUNK) -> int:
     for event_id, kind, photo_id, at in rows:
         if photo_id is None:
             continue
-        if kind == "sorted" and drawn(key, photo_id, share):
+        if kind == EventKind.SORTED and drawn(key, photo_id, share):
             db.conn.execute(
                 "INSERT OR IGNORE INTO spot_checks (event_id, photo_id, filed_at) VALUES (?, ?, ?)",
                 (event_id, photo_id, at),
@@ -99,7 +105,7 @@ def verdict(history: Sequence[Event], filing: int) -> str | None:
     for event in history:
         if event.id <= filing or event.id in taken_back:
             continue
-        if event.kind == "confirmed":
+        if event.kind == EventKind.CONFIRMED:
             return RIGHT
         if event.kind in _REPLACED:
             return GONE

@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from sqlite_utils import Database
 
+from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import UNFINISHED
 from smartsort.core.naming import folder_name
 from smartsort.ledger import events, facts, photos
@@ -60,6 +61,9 @@ class What:
     """Photos a human rejected."""
 
 
+_DECIDED = (EventKind.SORTED, EventKind.REVIEWED, EventKind.SKIPPED, EventKind.REJUDGED)
+
+
 def local_day(at: str) -> str:
     """The day of a ledger time in this machine's zone, as YYYY-MM-DD."""
     return datetime.fromisoformat(at).astimezone().date().isoformat()
@@ -75,9 +79,10 @@ def tally(history: Sequence[Event], older_copy: bool = False) -> Tally:
     wrong = wrongly_sorted(history, gone)
     found: Tally = Counter()
     for event in history:
-        if event.kind == "accepted":
+        if event.kind == EventKind.ACCEPTED:
             found[local_day(event.at), What.ACCEPTED, str(event.data.get("source", ""))] += 1
-    for event in [e for e in history if e.kind in ("approved", "rejected") and e.id not in gone][-1:]:
+    answers = (EventKind.APPROVED, EventKind.REJECTED)
+    for event in [e for e in history if e.kind in answers and e.id not in gone][-1:]:
         found[local_day(event.at), event.kind, ""] += 1
     decided, healed = _automatic(history, gone, wrong)
     if decided is None:
@@ -100,7 +105,7 @@ def tally(history: Sequence[Event], older_copy: bool = False) -> Tally:
 
 def _outcome(event: Event) -> str:
     """`sorted`, `reviewed` or `skipped` for an automatic decision, of photos judged again as well."""
-    return str(event.data.get("outcome", "")) if event.kind == "rejudged" else event.kind
+    return str(event.data.get("outcome", "")) if event.kind == EventKind.REJUDGED else event.kind
 
 
 def _automatic(
@@ -115,14 +120,14 @@ def _automatic(
     last: Event | None = None
     healed = False
     for event in history:
-        if event.kind not in ("sorted", "reviewed", "skipped", "rejudged"):
+        if event.kind not in _DECIDED:
             continue
         # Taken back, all but a filing mean that the photo is judged anew, or as it was before.
-        if event.kind != "sorted" and event.id in gone:
+        if event.kind != EventKind.SORTED and event.id in gone:
             continue
         if last is not None and last.id in wrong:
             break
-        healed = event.kind == "sorted" and last is not None and _outcome(last) == "reviewed"
+        healed = event.kind == EventKind.SORTED and last is not None and _outcome(last) == "reviewed"
         last = event
     return last, healed
 
@@ -141,15 +146,15 @@ def wrongly_sorted(history: Sequence[Event], taken_back: Collection[int]) -> set
     wrong: set[int] = set()
     last_sorted: int | None = None
     for event in history:
-        if event.kind == "sorted":
+        if event.kind == EventKind.SORTED:
             last_sorted = event.id
             if event.id in taken_back:
                 wrong.add(event.id)
-        elif event.kind == "rejudged" and event.id not in taken_back:
+        elif event.kind == EventKind.REJUDGED and event.id not in taken_back:
             last_sorted = event.id if _outcome(event) == "sorted" else None
-        elif event.kind in ("approved", "rejected", "reviewed"):
+        elif event.kind in (EventKind.APPROVED, EventKind.REJECTED, EventKind.REVIEWED):
             last_sorted = None
-        elif event.kind == "refiled" and event.id not in taken_back and last_sorted is not None:
+        elif event.kind == EventKind.REFILED and event.id not in taken_back and last_sorted is not None:
             wrong.add(last_sorted)
     return wrong
 

@@ -11,13 +11,17 @@ from dataclasses import dataclass
 
 from sqlite_utils import Database
 
+from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import Evidence
 from smartsort.core.naming import same_name
 from smartsort.ledger import events, facts
 from smartsort.ledger.records import Event, evidence_from_json
 
 _UP_TO = "teachings_up_to"
-_KINDS = ("approved", "refiled", "denied", "confirmed", "undone", "taught", "untaught")
+_KINDS = (
+    *(EventKind.APPROVED, EventKind.REFILED, EventKind.DENIED, EventKind.CONFIRMED),
+    *(EventKind.UNDONE, EventKind.TAUGHT, EventKind.UNTAUGHT),
+)
 
 CHUNK = 500
 """Events read at once."""
@@ -105,7 +109,7 @@ def learn(db: Database, at: str) -> frozenset[str]:
     news = _news(db, learned(db), CHUNK)
     touched: set[str] = set()
     for event in news:
-        if event.kind in ("taught", "untaught"):
+        if event.kind in (EventKind.TAUGHT, EventKind.UNTAUGHT):
             ids = (event.data.get(key) for key in ("person", "was", "from", "to"))
             touched |= {str(person_id) for person_id in ids if person_id}
         elif event.photo_id is not None:
@@ -124,7 +128,7 @@ def _learn_from(db: Database, event: Event, photo_id: int, at: str) -> set[str]:
         first = events.get(db, undone.undoes) if undone is not None and undone.undoes is not None else None
         if first is not None:  # an undo was taken back: what was done first counts again
             return touched | _learn_from(db, first, photo_id, at)
-    if event.kind == "denied":
+    if event.kind == EventKind.DENIED:
         person_id = str(event.data["person_id"])
         for face_id in event.data["faces"]:
             _add(db, "not_person", photo_id, at, event.id, face_id=str(face_id), person_id=person_id)
@@ -132,10 +136,10 @@ def _learn_from(db: Database, event: Event, photo_id: int, at: str) -> set[str]:
     evidence = _evidence_before(db, photo_id, event)
     if evidence is None:
         return touched
-    if event.kind == "confirmed":
+    if event.kind == EventKind.CONFIRMED:
         # Their galleries take the face in as one that a human has seen.
         return touched | {f.person.id for f in evidence.faces if f.person is not None and f.person.name}
-    if event.kind in ("approved", "refiled"):
+    if event.kind in (EventKind.APPROVED, EventKind.REFILED):
         chosen = [str(name) for name in event.data.get("people", ())]
         for face_id, person_id, name in _passed_over(evidence):
             if any(same_name(name, each) for each in chosen):
@@ -146,7 +150,7 @@ def _learn_from(db: Database, event: Event, photo_id: int, at: str) -> set[str]:
             else:
                 _add(db, "not_person", photo_id, at, event.id, face_id=face_id, person_id=person_id)
                 touched.add(person_id)
-        if event.kind == "approved" and evidence.near_copy is not None:
+        if event.kind == EventKind.APPROVED and evidence.near_copy is not None:
             other = copy_key(evidence.near_copy.photo_id, evidence.near_copy.asset_id)
             say_not_same(db, photo_id, other, at, event.id)
     elif event.data.get("wrong"):

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from typing import Any
 
+from smartsort.core.event_kinds import EventKind
+from smartsort.core.wording_events import event_sentence
 from smartsort.ledger.records import Event
 
 EXAMPLES = 5
@@ -67,17 +69,15 @@ class Digest:
 
     def _count(self, event: Event) -> str | None:
         data = event.data
-        if event.kind == "sorted" and "sorted" in self.wanted:
-            people = [str(name) for name in data.get("people", ())] or ["?"]
-            self.sorted.update(people)
-            return f"{_name(data)}: {', '.join(people)}, in {_place(data)}"
-        if event.kind == "reviewed" and "needs_review" in self.wanted:
+        if event.kind == EventKind.SORTED and "sorted" in self.wanted:
+            self.sorted.update([str(name) for name in data.get("people", ())] or ["?"])
+        elif event.kind == EventKind.REVIEWED and "needs_review" in self.wanted:
             self.reviewed[str(data.get("category") or "?")] += 1
-            return f"{_name(data)}: {data.get('reason', '')}, in {_place(data)}"
-        if event.kind == "download_failed" and "needs_review" in self.wanted:
+        elif event.kind == EventKind.DOWNLOAD_FAILED and "needs_review" in self.wanted:
             self.failed += 1
-            return f"{data.get('host') or 'a download'}: {data.get('reason', '')}"
-        return None
+        else:
+            return None
+        return event_sentence(event.kind, data, _name(data))
 
     @property
     def empty(self) -> bool:
@@ -109,11 +109,6 @@ def _counts(counter: Counter[str]) -> str:
     most = counter.most_common(10)
     text = ", ".join(f"{name} {count}" for name, count in most)
     return text + (f" and {len(counter) - len(most)} others" if len(counter) > len(most) else "")
-
-
-def _place(data: Mapping[str, Any]) -> str:
-    names = data.get("names") or [["?", ""]]
-    return "/".join([str(names[0][0]), *str(names[0][1]).split("/")[:-1]])
 
 
 def _name(data: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from sqlite_utils import Database
 
+from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import State
 from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.names import NameRules
@@ -207,7 +208,7 @@ class Accept:
                 row.id,
                 expect=(row.state,),
                 names_added=tuple(t.name for t in taken),
-                events=(NewEvent("late", row.id, told),),
+                events=(NewEvent(EventKind.LATE, row.id, told),),
                 intents_done=("claim",) if offer.keep_origin else (),
             )
         return Change(
@@ -217,7 +218,7 @@ class Accept:
             names_added=tuple(t.name for t in taken),
             events=(
                 NewEvent(
-                    "accepted",
+                    EventKind.ACCEPTED,
                     row.id,
                     {
                         "name": shown(row.original_name),

@@ -11,6 +11,7 @@ import logging
 
 from sqlite_utils import Database
 
+from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import AssetRef
 from smartsort.files.shown import from_ledger
 from smartsort.ledger import facts, photos
@@ -78,7 +79,7 @@ class Reconcile:
                     # The outbox takes the new id over and says again what the old asset had been told.
                     facts.post(db, "revive", row[0], {}, at)
                     continue
-                event = NewEvent("revived", row[0], {"asset": asset_id, "was": None})
+                event = NewEvent(EventKind.REVIVED, row[0], {"asset": asset_id, "was": None})
                 photos.apply(db, [Change(row[0], values={"asset_id": asset_id}, events=(event,))], at)
             for shard in shards if self._context.tuning.trigger_scan else ():
                 facts.post_once(db, "scan", {"shard": shard}, at)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from sqlite_utils import Database
 
+from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import AT_REST, State
 from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.hashing import sha256_of
@@ -181,7 +182,7 @@ class Recovery:
                     state=State.CLAIMED,
                     expect=(State.ARRIVED,),
                     names_added=tuple(names),
-                    events=(NewEvent("accepted", photo.id, data | {"recovered": True}),),
+                    events=(NewEvent(EventKind.ACCEPTED, photo.id, data | {"recovered": True}),),
                 )
             )
             self._done.claims_finished += 1

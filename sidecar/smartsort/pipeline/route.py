@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from smartsort.core.decision import decide
+from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import Decision, Evidence, Outcome, Person, State
 from smartsort.core.wording import short
 from smartsort.errors import SmartsortError, StorageError
@@ -294,10 +295,10 @@ class Router:
         company = companions_of(photo.original_name, route.held)
         if company:
             told["companions"] = company
-        yield NewEvent(decision.outcome.value, photo.id, {**told, "from": photo.state.value})
+        yield NewEvent(EventKind(decision.outcome.value), photo.id, {**told, "from": photo.state.value})
         if photo.state is State.REVIEW and decision.outcome is Outcome.SORTED:
             was = photo.category.value if photo.category else None
-            yield NewEvent("healed", photo.id, {**told, "was": was})
+            yield NewEvent(EventKind.HEALED, photo.id, {**told, "was": was})
 
     def _messages(self, route: _Route) -> Iterator[tuple[str, dict[str, object]]]:
         """What Immich hears about it. Never tags, descriptions, ratings or dates: those write files."""

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from sqlite_utils import Database
 
+from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import State
 from smartsort.core.naming import shard_folder
 from smartsort.errors import ImmichError, ImmichRejected, SmartsortError, StorageError
@@ -197,7 +198,7 @@ class Shelve:
                     values={"shard": shard.number, "placed_at": now, "problem": None},
                     names_added=tuple(shelved.name for shelved in result),
                     names_removed=tuple((n.area, n.path) for n in leaving),
-                    events=(NewEvent("placed", photo.id, {"library": result[0].name.path}),),
+                    events=(NewEvent(EventKind.PLACED, photo.id, {"library": result[0].name.path}),),
                 )
             )
             drops += [

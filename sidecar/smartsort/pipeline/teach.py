@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import Face, State
 from smartsort.core.naming import folder_names, spelled
 from smartsort.core.policy import called
@@ -91,7 +92,7 @@ class Teach:
         taught = {k: data[k] for k in ("act", "person", "name")} | chosen
         await self._done(
             message,
-            [NewEvent("taught", photo.id, taught)],
+            [NewEvent(EventKind.TAUGHT, photo.id, taught)],
             person=(data["person"], data["name"]),
         )
 
@@ -152,9 +153,10 @@ class Teach:
                 back = (await server.create_person("")).id
             await server.assign_face(face.id, back)
             told = {"act": act, "face": face.id, "from": was["person"], "to": was["was"], "stranger": back}
+            told |= {"name": was.get("name"), "was_name": was.get("was_name")}
             if was["was"] is not None:
                 told.pop("stranger")
-            happened.append(NewEvent("untaught", photo.id, told))
+            happened.append(NewEvent(EventKind.UNTAUGHT, photo.id, told))
         await self._done(message, happened)
 
     # --- an asset that came back -------------------------------------------------------------
@@ -202,7 +204,7 @@ class Teach:
                 )
                 for person_id, name in people
             ]
-            event = NewEvent("revived", photo.id, {k: told[k] for k in ("asset", "was")})
+            event = NewEvent(EventKind.REVIVED, photo.id, {k: told[k] for k in ("asset", "was")})
             change = Change(
                 photo.id, values={"asset_id": asset_id}, events=(event,), messages=tuple(messages)
             )
@@ -250,8 +252,8 @@ class Teach:
         await self._context.ledger.awrite(write)
 
     async def _failed(self, message: Message, why: str) -> None:
-        data = {"act": message.data["act"], "why": why}
-        await self._done(message, [NewEvent("not_taught", message.photo_id, data)])
+        data = {"act": message.data["act"], "name": message.data.get("name"), "why": why}
+        await self._done(message, [NewEvent(EventKind.NOT_TAUGHT, message.photo_id, data)])
 
 
 def face_to_teach(faces: Sequence[Face], message: Mapping[str, Any]) -> Face | None:
@@ -290,7 +292,11 @@ def _memory(name: str) -> str:
 
 
 def _taught(db: Database, photo_id: int, act: str) -> list[Mapping[str, Any]]:
-    return [e.data for e in events.of_photo(db, photo_id) if e.kind == "taught" and e.data.get("act") == act]
+    return [
+        e.data
+        for e in events.of_photo(db, photo_id)
+        if e.kind == EventKind.TAUGHT and e.data.get("act") == act
+    ]
 
 
 def _filed_under(db: Database, photo: Photo) -> list[tuple[str, str]]:

@@ -17,6 +17,7 @@ from smartsort.audit import rows
 from smartsort.audit.audit import open_for_reading
 from smartsort.audit.rewrite import download_row, review_row
 from smartsort.core.decision import rules_of
+from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import Category, Decision, Evidence, Outcome, Reason, State
 from smartsort.core.naming import folder_names
 from smartsort.errors import SmartsortError
@@ -150,7 +151,7 @@ class Adoption:
                 photo_id,
                 names_removed=tuple((n.area, n.path) for n in gone),
                 names_added=tuple(_owned(db, n, photo_id) for n in names),
-                events=(NewEvent("adopted", photo_id, data, ACTOR),),
+                events=(NewEvent(EventKind.ADOPTED, photo_id, data, ACTOR),),
             )
             photos.apply(db, [change], at)
 
@@ -332,7 +333,7 @@ class Adoption:
             names_removed=tuple((n.area, n.path) for n in gone if (n.area, n.path) not in kept),
             names_added=tuple(photo.names),
             decision=decision,
-            events=(NewEvent("adopted", row.id, data, ACTOR),),
+            events=(NewEvent(EventKind.ADOPTED, row.id, data, ACTOR),),
         )
 
     def _content(self, photo: _Photo, row: Photo) -> dict[str, object]:

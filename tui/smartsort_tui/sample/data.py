@@ -220,7 +220,7 @@ def whole(item: int, now: datetime, newest: int, history: Sequence[EventView] = 
                 kind="accepted",
                 photo_id=base.id,
                 filename=base.filename,
-                text=f"Taken in from {base.source}: {base.filename}",
+                text=f"{base.filename} arrived from {base.source}",
                 data={"name": base.filename, "source": base.source, "origin": "inbox"},
             ),
             *history,

@@ -15,7 +15,7 @@ from smartsort_tui.sample.answers import Refusal
 from smartsort_tui.sample.waiting import SampleQueue
 
 _WOULD = {"approved": "would_approve", "rejected": "would_reject", "deferred": "would_skip"}
-_TOGETHER = {"approved": "Approved", "rejected": "Rejected", "deferred": "Put off"}
+_TOGETHER = {"approved": "Approved", "rejected": "Rejected", "deferred": "Skipped"}
 
 
 class SampleDesk(SampleQueue):
@@ -97,7 +97,7 @@ class SampleDesk(SampleQueue):
                 self.deferred.insert(stood, item)
 
         undoing = [self.undoing_of(item, data.filename(item), back)]
-        text = "Put off; it is listed after the others"
+        text = f"{data.filename(item)} was skipped and is listed after the others"
         event = self.happened("deferred", item, text, undoing=undoing)
         return _decided(item, "skipped", event=event.id)
 
@@ -116,7 +116,8 @@ class SampleDesk(SampleQueue):
             self.denied[item].discard(person.id)
 
         undoing = [self.undoing_of(item, data.filename(item), back)]
-        event = self.happened("denied", item, f"It is not {person.name}", undoing=undoing)
+        text = f"{data.filename(item)} does not show {person.name}, a user said"
+        event = self.happened("denied", item, text, undoing=undoing)
         return _decided(item, "denied", event=event.id)
 
     # --- many -------------------------------------------------------------------------------
@@ -212,11 +213,15 @@ class SampleDesk(SampleQueue):
         place = self.unchecked.index(photo)
         self.unchecked.remove(photo)
         self.checked[photo] = answer == "confirm"
-        kind, text = "confirmed", "The filing was confirmed"
+        kind, text = "confirmed", f"{name} was confirmed"
         if answer != "confirm":
             people = WrongFiling.model_validate_json(body).people
             names = ", ".join(str(getattr(one, "name", one)) for one in people)
-            kind, text = ("refiled", f"Filed under {names} instead") if people else ("undone", "To review")
+            kind, text = (
+                ("refiled", f"{name} was filed under {names} instead")
+                if people
+                else ("undone", f"{name} had its filing undone")
+            )
 
         def back() -> None:
             self.unchecked.insert(place, photo)
@@ -244,7 +249,8 @@ class SampleDesk(SampleQueue):
         for one in undoing:
             one.back()
             name = event.filename if event.photo_id is not None else None
-            self.happened("undone", one.would.id, "Taken back: it is in review again", filename=name)
+            text = f"{name or 'A photo'} is in review again"
+            self.happened("undone", one.would.id, text, filename=name)
         self._is_undone(undoing, by=self.events[-1].id)
         decided = [one.would.model_copy(update={"action": "undone"}) for one in undoing]
         return BulkDecided(decided=decided, done=len(decided), failed=0, event=self.events[-1].id)

@@ -185,9 +185,9 @@ class SampleQueue:
     ) -> EventView:
         """Note that a photo was filed, by itself (`sorted`) or by a human (`approved`)."""
         place = f"{data.folder(person)}/{name}"
-        verb = {"sorted": "Filed under", "approved": "Approved as"}[kind]
+        verb = {"sorted": "was filed under", "approved": "was approved as"}[kind]
         details = {"people": [person], "names": [["faces", place]]}
-        text = f"{verb} {person}: faces/{place}"
+        text = f"{name} {verb} {person}: faces/{place}"
         undoing = [self.undoing_of(photo, name, back)]
         return self.happened(kind, photo, text, actor, details, filename=name, undoing=undoing)
 
@@ -196,7 +196,7 @@ class SampleQueue:
     ) -> EventView:
         """Note that a photo was rejected."""
         details = {"names": [["trash", f"2025-06/{name}"]]}
-        text = "Rejected; its file is in the trash"
+        text = f"{name} was rejected and is in the trash"
         undoing = [self.undoing_of(photo, name, back)]
         return self.happened("rejected", photo, text, actor, details, filename=name, undoing=undoing)
 
@@ -211,9 +211,9 @@ class SampleQueue:
         """A few things that happened before, for the activity."""
         for place, name in enumerate(("IMG_8001.jpg", "IMG_8002.jpg", "春の庭.jpg", "IMG_8004.jpg")):
             photo = 90_000 + place
-            text = f"Taken in from phone: {name}"
+            text = f"{name} arrived from phone"
             self.happened("accepted", photo, text, "smartsort", {"source": "phone"}, filename=name)
-            text = "Put into the library for Immich to look at"
+            text = f"{name} was put into the library for Immich to look at"
             self.happened("placed", photo, text, "smartsort", filename=name)
             self.filed("sorted", photo, name, data.NAMES[place], actor="smartsort")
         self.filed("approved", 90_010, "IMG_7999.jpg", "Nadia", actor="tui")

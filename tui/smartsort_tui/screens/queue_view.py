@@ -192,8 +192,8 @@ class QueueView(AreaScreen):
                 self.desk.queue.drop(row.id for row in gone)
             self.rows.marked.difference_update(row.id for row in gone)
             last = left[gone[-1].id]
-            more = f" and {len(gone) - 1:,} more" if len(gone) > 1 else ""
-            self.say(f"{last.actor}: {last.text or last.kind}{more}", "warn")
+            several = f"{len(gone):,} photos left the queue, at last by " if len(gone) > 1 else ""
+            self.say(f"{several}{last.actor}: {last.text or last.kind}", "warn")
             self._draw_queue()
         if self.desk.under_way is not None:
             self._draw_place()

@@ -12,7 +12,8 @@ from smartsort.api.schemas.shapes import Ask, RowId, Shape, asking
 class EventView(Shape):
     """Something that happened; `undoable` events can be given to undo. `id` is the event's.
 
-    `filename` is the photo's own name, null for what is of no single photo.
+    `filename` is the photo's own name, null for what is of no single photo. `text` is a sentence; one about a
+    photo begins with that name.
     """
 
     id: int

@@ -1,0 +1,200 @@
+"""Every kind of event has a sentence with names and without ids, and no kind is written as a bare string."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from smartsort.core.event_kinds import EventKind
+from smartsort.core.wording_events import EVENT_KINDS, event_sentence
+
+REPOSITORY = Path(__file__).parents[2]
+ANNA, BELLA = "23a7711a-7d0f-4f0e-a1b5-6f1a4a4a0001", "23a7711a-7d0f-4f0e-a1b5-6f1a4a4a0002"
+FACES = {"names": [["library", "shard-0001/ab/a.jpg"], ["faces", "anna/a.jpg"]]}
+TAUGHT = {"act": "x1", "person": ANNA, "name": "Anna", "face": "f-1", "was": BELLA, "was_name": "Bella"}
+STRANGER = TAUGHT | {"was": None, "was_name": None}
+
+EXAMPLES = [
+    # kind, data as it is written, the sentence about a.jpg
+    ("accepted", {"name": "a.jpg", "source": "phone", "origin": "inbox"}, "a.jpg arrived from phone"),
+    (
+        "late",
+        {"name": "a.mov", "together_by": "name", "companions": []},
+        "a.jpg is joined by a.mov, which came later: name",
+    ),
+    ("joined", {"joined": ["a.mov"], "members": ["video"]}, "a.jpg has a.mov with it now"),
+    ("folded", {"name": "a.heic", "into": 9}, "a.jpg is part of a.heic now, which came later"),
+    (
+        "split",
+        {"name": "a.mov", "reason": "it says it belongs to another photo", "photo": 8},
+        "a.jpg lost a.mov, which goes on by itself: it says it belongs to another photo",
+    ),
+    ("placed", {"library": "shard/a.jpg"}, "a.jpg was put into the library for Immich to look at"),
+    ("sorted", FACES | {"people": ["Anna"]}, "a.jpg was filed under Anna: faces/anna/a.jpg"),
+    (
+        "reviewed",
+        {"category": "low_confidence", "reason": "low_confidence: 0.44", "people": []},
+        "a.jpg waits in review/low_confidence: low confidence: 0.44",
+    ),
+    (
+        "reviewed",
+        {"category": "unidentified", "reason": "not_in_whitelist: jan_van_eyck"},
+        "a.jpg waits in review/unidentified: not in whitelist: jan_van_eyck",
+    ),
+    ("skipped", {"reason": "duplicate"}, "a.jpg was put into the trash: duplicate"),
+    (
+        "healed",
+        FACES | {"people": ["Anna"], "was": "unidentified"},
+        "a.jpg left review by itself and was filed under Anna: faces/anna/a.jpg",
+    ),
+    ("approved", FACES | {"person": "Anna"}, "a.jpg was approved as Anna: faces/anna/a.jpg"),
+    ("refiled", FACES | {"people": ["Anna"]}, "a.jpg was filed under Anna: faces/anna/a.jpg instead"),
+    ("rejected", {"person": None}, "a.jpg was rejected and is in the trash"),
+    (
+        "rejected",
+        {"companions": ["a.mov", "a.xmp"]},
+        "a.jpg was rejected and is in the trash (with a.mov, a.xmp)",
+    ),
+    ("deferred", {}, "a.jpg was skipped and is listed after the others"),
+    ("confirmed", {"person": "Anna"}, "a.jpg was confirmed to show Anna"),
+    (
+        "denied",
+        {"person_id": ANNA, "people": ["Anna"], "faces": ["f-1"]},
+        "a.jpg does not show Anna, a user said",
+    ),
+    (
+        "rejudged",
+        FACES | {"outcome": "sorted", "people": ["Anna"], "way": "low_confidence -> faces"},
+        "a.jpg was judged again with other settings and was filed under Anna: faces/anna/a.jpg",
+    ),
+    (
+        "rejudged",
+        {"outcome": "reviewed", "category": "low_confidence", "reason": "low_confidence: 0.44"},
+        "a.jpg was judged again with other settings and waits in review/low_confidence: low confidence: 0.44",
+    ),
+    ("renamed", {"was": "Ana", "people": ["Anna"]}, "a.jpg follows Ana, who is called Anna now"),
+    (
+        "undone",
+        {"of": "approved", "names": [["review", "unidentified/unknown_a.jpg"]]},
+        "a.jpg had its approval undone: review/unidentified/unknown_a.jpg",
+    ),
+    ("group", {"what": "approved", "photos": 3}, "Approved: 3 photos"),
+    ("group", {"what": "undone", "photos": 1}, "Undone: 1 photo"),
+    (
+        "group",
+        {"what": "renamed", "was": "Ana", "person": "Anna"},
+        "Ana is called Anna now; their photos follow",
+    ),
+    ("purged", FACES, "a.jpg was deleted for good from the trash"),
+    ("taught", TAUGHT, "a.jpg was reported to Immich as Anna instead of Bella"),
+    ("taught", STRANGER, "a.jpg was reported to Immich as Anna"),
+    (
+        "untaught",
+        {"act": "x1", "face": "f-1", "from": ANNA, "to": BELLA, "name": "Anna", "was_name": "Bella"},
+        "a.jpg is no longer Anna in Immich, but Bella again",
+    ),
+    ("untaught", {"from": ANNA, "to": None, "stranger": BELLA}, "a.jpg is no longer that person in Immich"),
+    (
+        "not_taught",
+        {"act": "x1", "name": "Anna", "why": "Immich knows nobody called Anna"},
+        "a.jpg could not be reported to Immich as Anna: Immich knows nobody called Anna",
+    ),
+    ("revived", {"asset": ANNA, "was": BELLA}, "a.jpg is in Immich again"),
+    ("enabled", {}, "Sorting was switched on"),
+    ("disabled", {}, "Sorting was switched off; what arrives waits"),
+    ("listed", {"list": "whitelist", "names": ["Anna", "Bella"]}, "The whitelist is now: Anna, Bella"),
+    ("listed", {"list": "blacklist", "names": []}, "The blacklist is now: empty"),
+    ("configured", {"values": {"min_confidence": 0.7}}, "Settings were changed: min_confidence = 0.7"),
+    ("configured", {"values": ["whitelist"]}, "Settings were changed: whitelist"),
+    ("configured", {"forgotten": ["whitelist"]}, "Settings were reset: whitelist"),
+    (
+        "download_failed",
+        {"item": ANNA, "host": "photos.example", "reason": "404 Not Found"},
+        "The download from photos.example failed: 404 Not Found",
+    ),
+    (
+        "download_retried",
+        {"item": ANNA, "host": "photos.example"},
+        "The download from photos.example is tried again",
+    ),
+    (
+        "adopted",
+        {"state": "filed", "was": None, "names": [["faces", "anna/a.jpg"]]},
+        "a.jpg was found on the disk and taken in: faces/anna/a.jpg",
+    ),
+    ("adopted", {"from": 7}, "a.jpg was found on the disk and taken in"),
+    (
+        "moved_by_hand",
+        {"from": ["faces", "bella/a.jpg"], "names": [["faces", "anna/a.jpg"]]},
+        "a.jpg was moved by hand from faces/bella/a.jpg to faces/anna/a.jpg",
+    ),
+    (
+        "linked_by_hand",
+        {"names": [["faces", "anna/a.jpg"]]},
+        "a.jpg was filed by hand as well: faces/anna/a.jpg",
+    ),
+    ("edited_by_hand", {"member": "photo", "was": "0" * 64}, "a.jpg was edited by hand"),
+    ("edited_by_hand", {"member": "xmp", "was": "0" * 64}, "a.jpg has another xmp file now"),
+    ("replaced_by_hand", {"became": 8}, "a.jpg was replaced by hand; both files are kept"),
+    (
+        "linked_again",
+        {"names": [["faces", "anna/a.jpg"]]},
+        "a.jpg was missing and is there again: faces/anna/a.jpg",
+    ),
+    ("lost", {"names": [["trash", "2026-05/a.jpg"]]}, "a.jpg is lost: trash/2026-05/a.jpg"),
+]
+
+
+def test_every_kind_has_a_sentence_and_an_example():
+    assert set(EventKind) == EVENT_KINDS == {kind for kind, *_ in EXAMPLES}
+
+
+@pytest.mark.parametrize(("kind", "data", "expected"), EXAMPLES, ids=[kind for kind, *_ in EXAMPLES])
+def test_the_sentence_of_an_event(kind, data, expected):
+    assert event_sentence(kind, data, "a.jpg") == expected
+    assert not re.search(r"[0-9a-f]{8}-[0-9a-f]{4}|None|[{}]", expected)
+
+
+@pytest.mark.parametrize("kind", EventKind)
+def test_an_event_that_says_little_still_has_a_sentence(kind):
+    """Events of older versions lack what was added to them since."""
+    words = event_sentence(kind, {})
+    assert words[0].isupper()
+    assert "{" not in words
+
+
+def test_the_kind_of_a_newer_version_is_named():
+    assert event_sentence("sun_burnt", {"person": ANNA}, "a.jpg") == "a.jpg sun burnt"
+
+
+def written_kinds():
+    """Where a kind is given to an event: (file, line, the expression)."""
+    for path in sorted((REPOSITORY / "sidecar" / "smartsort").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                place = {"NewEvent": 0, "Plan": 2}.get(node.func.id)
+                if place is not None and len(node.args) > place:
+                    yield path.name, node.lineno, node.args[place]
+
+
+def test_no_kind_is_a_bare_string():
+    """A new kind has to be put into `EventKind`, and from there into the table of sentences."""
+    found = list(written_kinds())
+    assert len(found) > 30
+    bare = [place for *place, kind in found for part in ast.walk(kind) if isinstance(part, ast.Constant)]
+    assert bare == []
+    named = {part.attr for *_, kind in found for part in ast.walk(kind) if isinstance(part, ast.Attribute)}
+    chosen = {"SORTED", "REVIEWED", "SKIPPED", "APPROVED", "REFILED"}
+    assert {kind.name for kind in EventKind} - named <= chosen, "the others are written by their names"
+
+
+def test_every_kind_stands_in_the_documentation():
+    page = (REPOSITORY / "sidecar" / "docs" / "api.md").read_text()
+    section = page.split("### Kinds of events")[1].split("\n###")[0]
+    rows = re.findall(r"^\| `([a-z_]+)` \| (.+) \|$", section, re.MULTILINE)
+    assert [kind for kind, _ in rows] == [kind.value for kind in EventKind]
+    sentences = {(kind, expected) for kind, _, expected in EXAMPLES}
+    assert {(kind, text) for kind, text in rows} <= sentences
