@@ -372,7 +372,9 @@ def test_the_commands_from_beginning_to_end(tmp_path: Path) -> None:
         sick = run(cli, ["doctor", "--root", str(root)])
         assert sick.exit_code == 2
         assert "BROKEN" in sick.output
-        assert max(len(line) for line in sick.output.splitlines()) <= 80
+        *checks, verdict = sick.output.splitlines()
+        assert {line.count("\t") for line in checks} == {3}, "in a pipe each check is a whole line"
+        assert "repaired" in verdict
         machine = run(cli, ["doctor", "--root", str(root), "--json"])
         assert machine.exit_code == 2
         report = DoctorReport.model_validate_json(machine.output)

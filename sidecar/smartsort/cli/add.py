@@ -12,22 +12,45 @@ from collections.abc import Iterator
 import click
 
 from smartsort.cli.common import load, settings_options
+from smartsort.cli.output import counting, examples
+from smartsort.cli.sidecar import Sidecar
 
 
-@click.command("add")
+@click.command(
+    "add",
+    epilog=examples(
+        "smartsort add ~/Pictures/holiday --source camera", "smartsort add IMG_1234.jpg --move --wait"
+    ),
+)
 @settings_options
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True))
 @click.option("--source", default="cli", show_default=True, help="What the photos are filed as coming from.")
 @click.option("--move", is_flag=True, help="Remove the originals once they are copied and verified.")
+@click.option("--wait", is_flag=True, help="Wait until each photo is filed or in review, and say where.")
+@click.option("--url", metavar="URL", envvar="SMARTSORT_URL", help="With --wait: SMARTSORT_URL.")
+@click.option("--token", metavar="TOKEN", envvar="SMARTSORT_TOKEN", help="With --wait: SMARTSORT_TOKEN.")
+@click.option("--json", "as_json", is_flag=True, help="With --wait: print JSON, for programs.")
 def command(
-    config_path: str | None, root: str | None, paths: tuple[str, ...], source: str, move: bool
+    config_path: str | None,
+    root: str | None,
+    paths: tuple[str, ...],
+    source: str,
+    *,
+    move: bool,
+    wait: bool,
+    url: str | None,
+    token: str | None,
+    as_json: bool,
 ) -> None:
     """Put FILES and FOLDERS into the inbox, where the running sidecar takes them.
 
     Originals stay where they are unless --move is given. Each file appears in the inbox whole and under a
     name of its own: it is copied under a temporary name, flushed and then renamed.
+
+    --wait asks the running sidecar, so that it needs its address and token as `smartsort status` does.
     """
     from smartsort.bootstrap import layout_of
+    from smartsort.cli.arrivals import Arrivals
     from smartsort.errors import ConfigurationError, SmartsortError
     from smartsort.files.inbox import scan_inbox
     from smartsort.files.shown import shown
@@ -39,6 +62,7 @@ def command(
         raise ConfigurationError(
             f"{shown(layout.inbox)} is not there; start the sidecar once (smartsort serve), or check --root"
         )
+    arrivals = Arrivals(Sidecar(config_path, root, url, token), layout.inbox) if wait else None
     target = os.path.join(layout.inbox, source)
     os.makedirs(target, exist_ok=True)
     files: list[tuple[str, str]] = []
@@ -54,17 +78,19 @@ def command(
             left.append((path, "it is no regular file"))
     files, alone = _without_lone_side_files(files)
     left += alone
-    added = 0
-    with click.progressbar(files, label="adding", file=sys.stderr) as progress:
-        for path, relative in progress:
+    added: list[str] = []
+    with counting(f"of {len(files):,} files copied") as count:
+        for path, relative in files:
             try:
-                _copy_in(path, os.path.join(target, relative), verify=move)
-                added += 1
+                added.append(_copy_in(path, os.path.join(target, relative), verify=move))
+                count(len(added))
                 if move:
                     os.unlink(path)
             except (OSError, SmartsortError) as problem:
                 left.append((path, str(problem)))
-    click.echo(f"{added} files handed in to {shown(target)}")
+    click.echo(f"{len(added)} files handed in to {shown(target)}", err=as_json)
+    if arrivals is not None:
+        left += arrivals.wait_for(added, as_json=as_json)
     for path, why in left:
         click.echo(f"left: {shown(path)}: {why}", err=True)
     sys.exit(1 if left else 0)
@@ -102,8 +128,8 @@ def _names(name: str) -> Iterator[str]:
         yield f"{stem}_{number}{extension}"
 
 
-def _copy_in(source: str, target: str, *, verify: bool) -> None:
-    """Copy, flush, claim the name. With `verify` the bytes are read back: the original is about to go."""
+def _copy_in(source: str, target: str, *, verify: bool) -> str:
+    """Copy, flush, claim the name; the path. With `verify` the bytes are read back: the original will go."""
     from smartsort.errors import SmartsortError
     from smartsort.files.hashing import sha256_of
     from smartsort.files.placement import Placer, Placing
@@ -125,6 +151,7 @@ def _copy_in(source: str, target: str, *, verify: bool) -> None:
         [placed] = Placer().place([Placing(temporary, folder, _names(name))])
         if isinstance(placed, SmartsortError):
             raise placed
+        return placed.path
     finally:
         if os.path.exists(temporary):
             os.unlink(temporary)

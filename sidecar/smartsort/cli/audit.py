@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from smartsort.cli.common import load, settings_options
+from smartsort.cli.output import counting, examples, json_option, print_json
 
 if TYPE_CHECKING:
     from smartsort.audit import Report
@@ -18,12 +18,14 @@ COULD_NOT = 3
 SHOWN = 200
 
 
-@click.command("audit")
+@click.command(
+    "audit", epilog=examples("smartsort audit", "smartsort audit --quick --json", "smartsort audit --repair")
+)
 @settings_options
 @click.option("--quick", is_flag=True, help="Sizes, times and inodes only; no byte is read again.")
 @click.option("--repair", is_flag=True, help="Mend what was moved, renamed, edited or deleted by hand.")
 @click.option("--accept-loss", is_flag=True, help="With --repair: note what is gone for good as lost.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+@json_option
 def command(config_path: str | None, root: str | None, **options: Any) -> None:
     """Prove that every photo ever accepted is where the ledger says, with its bytes intact.
 
@@ -41,7 +43,7 @@ def command(config_path: str | None, root: str | None, **options: Any) -> None:
         click.echo(f"smartsort: {problem}", err=True)
         sys.exit(COULD_NOT)
     if options["as_json"]:
-        click.echo(json.dumps(_plain(report), indent=2))
+        print_json(_plain(report))
     else:
         _tell(report)
     sys.exit(int(report.weight))
@@ -51,21 +53,14 @@ def _audit(settings: Settings, *, quick: bool, repair: bool, accept_loss: bool, 
     from smartsort.audit import Audit
     from smartsort.rescue.workshop import layout_of, workshop
 
-    progress = _progress() if sys.stderr.isatty() else None
-    report = Audit(layout_of(settings), quick=quick, progress=progress).run()
+    with counting("photos looked at") as count:
+        report = Audit(layout_of(settings), quick=quick, progress=count).run()
     if repair and report.findings:
         from smartsort.audit.repair import Repair
 
         with workshop(settings) as context:
             Repair(context, accept_loss=accept_loss).run(report)
     return report
-
-
-def _progress() -> Any:
-    def told(photos: int) -> None:
-        click.echo(f"\r{photos:,} photos looked at", nl=False, err=True)
-
-    return told
 
 
 def _plain(report: Report) -> dict[str, Any]:
@@ -101,8 +96,6 @@ def _safe(path: str | None) -> str | None:
 
 
 def _tell(report: Report) -> None:
-    if sys.stderr.isatty():
-        click.echo("\r", nl=False, err=True)
     for finding in report.findings[:SHOWN]:
         click.echo(f"{finding.weight.name:5} {finding.code.value:13} {finding.what}")
         click.echo(f"      {'mended: ' + finding.mended if finding.mended else 'remedy: ' + finding.remedy}")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import click
+
+from smartsort.cli.output import print_json
 
 
 def try_storage_at(folder: str, *, as_json: bool) -> int:
@@ -19,7 +19,7 @@ def try_storage_at(folder: str, *, as_json: bool) -> int:
     verdict = worst(trials)
     if as_json:
         told = [{"name": t.name, "verdict": t.verdict.value, "said": shown(t.said)} for t in trials]
-        click.echo(json.dumps({"folder": shown(folder), "verdict": verdict.value, "trials": told}, indent=2))
+        print_json({"folder": shown(folder), "verdict": verdict.value, "trials": told})
     else:
         click.echo(
             {

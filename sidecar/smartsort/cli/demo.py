@@ -7,29 +7,32 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from smartsort.cli.common import configure_logging
+from smartsort.cli.output import counting, examples, print_json, print_table
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.progress import Progress
-    from rich.table import Table
-
     from smartsort.bootstrap import Sidecar
-    from smartsort.cli.outcome import OutcomeRow
     from smartsort.demo.immich import DemoImmich
     from smartsort.demo.run import Delivery
 
 DEFAULT_PORT = 8484
+_BAR = 30
+"""Characters of the longest bar."""
 _YOUR_OWN = "Your own  uv run smartsort setup   (connects smartsort to your Immich)"
 
 
-@click.command("demo")
+@click.command(
+    "demo",
+    epilog=examples(
+        "smartsort demo", "smartsort demo --once --count 20", "smartsort demo --photos ~/Pictures --review"
+    ),
+)
 @click.option("--once", is_flag=True, help="Sort, show the result, check it and stop.")
 @click.option(
     "--photos", metavar="DIR", type=click.Path(exists=True, file_okay=False), help="Your own photos."
@@ -63,6 +66,7 @@ _YOUR_OWN = "Your own  uv run smartsort setup   (connects smartsort to your Immi
 )
 @click.option("--seed", default=0, show_default=True, help="Other sample photos.")
 @click.option("--verbose", is_flag=True, help="Log what the sidecar does.")
+@click.option("--json", "as_json", is_flag=True, help="With --once: print JSON, for programs.")
 def command(**options: Any) -> None:
     """Sort sample photos with a built-in demo Immich and leave the folders to look at.
 
@@ -72,6 +76,8 @@ def command(**options: Any) -> None:
     photos, base = options["photos"], options["base"]
     if options["review"] and options["once"]:
         raise click.UsageError("--once stops when the photos are sorted; leave it out to review them.")
+    if options["as_json"] and not options["once"]:
+        raise click.UsageError("--json goes with --once.")
     from smartsort.demo.run import holds_photos
 
     if photos and not holds_photos(photos):
@@ -102,13 +108,12 @@ class _Demo:
     version: str
     seed: int
     verbose: bool
+    as_json: bool
     deliveries: list[Delivery] = field(default_factory=list)
 
     async def run(self) -> int:
         """0 when every photo is accounted for and where it was expected."""
         from datetime import datetime
-
-        from rich.console import Console
 
         from smartsort.api.security import kept_token
         from smartsort.bootstrap import open_sidecar
@@ -120,12 +125,11 @@ class _Demo:
         from smartsort.listening import listen
         from smartsort.service import run
 
-        console = Console()
         listening = listen("127.0.0.1", 0 if self.once else self.port)
         self.port = listening.getsockname()[1]
         root = fresh_folder(self.base, datetime.now().astimezone())
         os.makedirs(os.path.join(root, "library"))
-        await asyncio.to_thread(self._deliver, console, os.path.join(root, "inbox"))
+        await asyncio.to_thread(self._deliver, os.path.join(root, "inbox"))
         least = [need.permission for need in NEEDS]
         own = self.photos is not None
         # Similarities are measured on drawn faces only: of a real face the demo knows nothing but its name.
@@ -144,104 +148,109 @@ class _Demo:
             settings = load_settings(None, env=environment, overrides={**values, "api.token": token})
             await asyncio.to_thread(_write_settings, root, {**values, "api.token": token})
             if not self.once:
-                self._say_address(console, listening.getsockname()[1], token)
+                self._say_address(listening.getsockname()[1], token)
             sidecar = await asyncio.to_thread(open_sidecar, settings)
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, sidecar.stop)
             task = asyncio.create_task(run(sidecar, listening))
             try:
-                complete = await self._sort(console, sidecar, task)
-                status = await self._report(console, sidecar, demo, complete)
+                complete = await self._sort(sidecar, task)
+                status = await self._report(sidecar, demo, complete)
                 if not self.once and not task.done():
                     if self.review:
                         await self._open_terminal_ui(token)
                     else:
-                        self._say_where(console, root, immich.url, token)
+                        self._say_where(root, immich.url, token)
                         await task
                 if self.once or self.review:
-                    self._say_next(console)
+                    self._say_next()
             finally:
                 sidecar.stop()
                 await task
                 await sidecar.close()
         return status
 
-    def _deliver(self, console: Console, inbox: str) -> None:
+    def _deliver(self, inbox: str) -> None:
         """Fill the inbox, before anybody watches it."""
         from smartsort.demo.run import deliver_own, deliver_samples
 
         os.makedirs(inbox)
-        with _progress(console) as progress:
-            if self.photos:
-                task = progress.add_task("photos copied", total=None)
-                source = deliver_own(inbox, self.photos)
-            else:
-                task = progress.add_task("photos drawn", total=self.count)
-                source = deliver_samples(inbox, self.count, self.seed)
+        if self.photos:
+            source, what = deliver_own(inbox, self.photos), "photos copied"
+        else:
+            source, what = deliver_samples(inbox, self.count, self.seed), f"of {self.count:,} photos drawn"
+        with counting(what) as count:
             for delivery in source:
                 self.deliveries.append(delivery)
-                progress.update(task, completed=len(self.deliveries))
-            progress.update(task, total=len(self.deliveries))
+                count(len(self.deliveries))
 
-    async def _sort(self, console: Console, sidecar: Sidecar, task: asyncio.Task[None]) -> bool:
+    async def _sort(self, sidecar: Sidecar, task: asyncio.Task[None]) -> bool:
         """Watch the photos go; False when stopped before the end."""
-        with _progress(console) as progress:
-            sorting = progress.add_task("photos sorted", total=len(self.deliveries))
+        with counting(f"of {len(self.deliveries):,} photos sorted") as count:
             while not task.done():
                 rest = await _at_rest(sidecar)
-                progress.update(sorting, completed=rest)
+                count(rest)
                 if rest >= len(self.deliveries):
                     return True
                 await asyncio.sleep(0.1)
         return False
 
-    async def _report(self, console: Console, sidecar: Sidecar, demo: DemoImmich, complete: bool) -> int:
-        from rich.table import Table
+    async def _report(self, sidecar: Sidecar, demo: DemoImmich, complete: bool) -> int:
+        from collections import Counter
+        from dataclasses import asdict
 
         from smartsort.cli.outcome import outcomes
         from smartsort.demo.run import IMMICH_LIBRARY, latency, own_photos_in_words, unmet
 
         rows = await sidecar.context.ledger.aread(lambda db: outcomes(db, sidecar.context.layout.inbox))
-        table = Table(box=None, title="What became of each photo", title_justify="left", pad_edge=False)
-        for heading in ("photo", "now in", "reason"):
-            table.add_column(heading, overflow="fold")
-        for row in rows:
-            # A file keeps its name, behind the prefix of its category; the folder is what there is to see.
-            delivered = ", ".join((row.delivered, *map(os.path.basename, row.companions)))
-            table.add_row(delivered, ", ".join(f"{f}/" for f in row.folders), row.reason)
-        console.print(table)
-
         root = sidecar.context.layout.root
         deliveries = [_in_folder_form(d) for d in self.deliveries]
         problems = [] if complete else ["stopped before every photo was sorted"]
         found = {path: row.folders for row in rows for path in (row.delivered, *row.companions)}
         problems += unmet(deliveries, found)
-        console.print(_totals(rows))
+        totals = sorted(Counter(folder for row in rows for folder in row.folders).items())
+        if self.as_json:
+            print_json({"photos": list(map(asdict, rows)), "totals": dict(totals), "problems": problems})
+            return 1 if problems else 0
+        print_table(
+            ("photo", "now in", "reason"),
+            (
+                # A file keeps its name, behind the prefix of its category: the folder is what matters.
+                (
+                    [row.delivered, *map(os.path.basename, row.companions)],
+                    [f"{folder}/" for folder in row.folders],
+                    row.reason,
+                )
+                for row in rows
+            ),
+        )
+        click.echo("\nTotals")
+        most = max((count for _, count in totals), default=1)
+        print_table(
+            ("folder", "photos", ""),
+            ((f"{folder}/", count, "━" * -(-_BAR * count // most)) for folder, count in totals),
+        )
         requests = sum(count for (_, path), count in demo.requests.items() if not path.startswith("/demo"))
-        console.print(f"{requests} calls to Immich, {requests / max(1, len(rows)):.2f} per photo")
+        click.echo(f"{requests} calls to Immich, {requests / max(1, len(rows)):.2f} per photo")
         if self.verbose:
             for (method, path), count in demo.requests.most_common():
-                console.print(f"  {count:5} {method} {path}")
+                click.echo(f"  {count:5} {method} {path}")
         filed = {f"{IMMICH_LIBRARY}/{r.library}": r.routed_at for r in rows if r.library and r.routed_at}
         waits = latency(demo.finished, filed)
         if waits:
-            console.print(
-                f"from Immich finished to filed: median {waits[0]:.2f} s, 95% within {waits[1]:.2f} s"
-            )
-        console.print(f"the folders: {root}", soft_wrap=True)
+            click.echo(f"from Immich finished to filed: median {waits[0]:.2f} s, 95% within {waits[1]:.2f} s")
+        click.echo(f"the folders: {root}")
         for problem in problems:
-            console.print(f"[bold]wrong:[/bold] {problem}", style="red")
+            click.secho(f"wrong: {problem}", fg="red")
         if not problems and self.photos:
-            console.print(own_photos_in_words(deliveries, len(rows)), soft_wrap=True)
+            click.echo(own_photos_in_words(deliveries, len(rows)))
         elif not problems:
-            console.print(f"all {len(rows)} photos are accounted for and where they were expected")
+            click.echo(f"all {len(rows)} photos are accounted for and where they were expected")
         return 1 if problems else 0
 
-    def _say_address(self, console: Console, port: int, token: str) -> None:
-        console.print(
-            f"HTTP API  http://127.0.0.1:{port}/docs\nToken     {token}", markup=False, soft_wrap=True
-        )
+    def _say_address(self, port: int, token: str) -> None:
+        click.echo(f"HTTP API  http://127.0.0.1:{port}/docs\nToken     {token}")
 
     async def _open_terminal_ui(self, token: str) -> None:
         """Run `smartsort-tui` in this terminal until the person leaves it."""
@@ -252,13 +261,13 @@ class _Demo:
         screen = await asyncio.create_subprocess_exec(sys.executable, "-m", "smartsort_tui", env=environment)
         await screen.wait()
 
-    def _say_where(self, console: Console, root: str, immich: str, token: str) -> None:
+    def _say_where(self, root: str, immich: str, token: str) -> None:
         from smartsort.files.private import TOKEN_FILE
 
         given = f"--token {shlex.quote(token)}"
         if self.token is None:
             given = f"--token-file {shlex.quote(os.path.join(root, TOKEN_FILE))}"
-        console.print(
+        click.echo(
             f"\nThe sidecar goes on: drop photos into {root}/inbox\n"
             f"Review    uv run smartsort-tui --url http://127.0.0.1:{self.port} {given}"
             "   (in another terminal)\n"
@@ -266,34 +275,15 @@ class _Demo:
             f"Immich    {immich} (the demo)\n"
             f"{_YOUR_OWN}\n"
             "Ctrl-C stops all.",
-            soft_wrap=True,
-            markup=False,
-            highlight=False,
         )
 
-    def _say_next(self, console: Console) -> None:
+    def _say_next(self) -> None:
         photos = f" --photos {shlex.quote(self.photos)}" if self.photos else ""
         again = (
             f"Review    uv run smartsort demo --review{photos}   (sorts them anew and opens the terminal UI)"
         )
         said = _YOUR_OWN if self.review else f"{again}\n{_YOUR_OWN}"
-        console.print(f"\n{said}", soft_wrap=True, markup=False, highlight=False)
-
-
-def _totals(rows: Sequence[OutcomeRow]) -> Table:
-    """How many photos each folder got, as bars."""
-    from collections import Counter
-
-    from rich.progress_bar import ProgressBar
-    from rich.table import Table
-
-    counts = Counter(folder for row in rows for folder in row.folders)
-    table = Table(box=None, title="Totals", title_justify="left", pad_edge=False, show_header=False)
-    for folder, count in sorted(counts.items()):
-        style = "green" if folder.startswith("faces/") else "yellow"
-        bar = ProgressBar(total=max(counts.values()), completed=count, width=30, complete_style=style)
-        table.add_row(f"{folder}/", str(count), bar)
-    return table
+        click.echo(f"\n{said}")
 
 
 def _write_settings(root: str, values: Mapping[str, object]) -> None:
@@ -304,13 +294,6 @@ def _write_settings(root: str, values: Mapping[str, object]) -> None:
 
     table = file.with_values({}, {**values, "root": "."})
     file.write(os.path.join(root, file.NAME), file.as_toml(table), datetime.now().astimezone())
-
-
-def _progress(console: Console) -> Progress:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=console)
 
 
 async def _at_rest(sidecar: Sidecar) -> int:

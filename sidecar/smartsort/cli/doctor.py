@@ -8,11 +8,12 @@ import sys
 import click
 
 from smartsort.cli.common import settings_options
+from smartsort.cli.output import examples, json_option, print_json, print_table
 
 
-@click.command("doctor")
+@click.command("doctor", epilog=examples("smartsort doctor", "smartsort doctor --chaos /mnt/photos"))
 @settings_options
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@json_option
 @click.option("--verbose", is_flag=True, help="One line for every permission and every skipped check.")
 @click.option(
     "--chaos",
@@ -47,10 +48,16 @@ def command(
         from smartsort.doctor import examine
 
         found = asyncio.run(examine(settings))
-    if as_json:
-        click.echo(found.model_dump_json(indent=2))
-    else:
-        from smartsort.doctor.table import print_report
+    from smartsort.doctor.table import VERDICTS, print_report
 
+    if as_json:
+        print_json(found.model_dump())
+    elif sys.stdout.isatty():
         print_report(found, Console(), every=verbose)
+    else:
+        print_table(
+            ("verdict", "check", "detail", "remedy"),
+            ((one.verdict, one.name, one.detail, one.remedy) for one in found.checks),
+        )
+        click.echo(VERDICTS[found.status])
     sys.exit(EXIT_STATUS[found.status])

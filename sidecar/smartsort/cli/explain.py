@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any
 
 import click
 
-from smartsort.cli.sidecar import sidecar_of, sidecar_options
+from smartsort.cli.output import examples, json_option, print_json
+from smartsort.cli.sidecar import Sidecar, with_sidecar
 from smartsort.files.shown import shown
 
 _MARKS = {"passed": "  ok  ", "against": "  also", "decided": "  ->  "}
 
 
-@click.command("explain")
+@click.command("explain", epilog=examples("smartsort explain IMG_1234.jpg", "smartsort explain 12 --json"))
 @click.argument("photo", metavar="FILE|ID")
-@click.option("--json", "as_json", is_flag=True, help="As the API answers.")
-@sidecar_options
+@json_option
+@with_sidecar
 def command(
+    sidecar: Sidecar,
     *,
-    config_path: str | None,
-    root: str | None,
-    url: str | None,
-    token: str | None,
     photo: str,
     as_json: bool,
 ) -> None:
@@ -32,7 +29,6 @@ def command(
     FILE is any of its names (faces/john_doe/IMG_1.jpg, or just IMG_1.jpg), ID its number in the history. A
     file whose name is a number is given with its folder: ./123.
     """
-    sidecar = sidecar_of(config_path, root, url, token)
     if photo.isascii() and photo.isdigit():
         found = sidecar.ask("GET", f"/photos/{photo}/explain")
     else:
@@ -40,7 +36,7 @@ def command(
         if not path.isprintable():
             raise click.UsageError(f"{shown(path)} cannot be asked for by name; give the photo's number")
         found = sidecar.ask("GET", "/explain", file=path)
-    click.echo(json.dumps(found, ensure_ascii=False, indent=2) if as_json else "\n".join(told(found)))
+    print_json(found) if as_json else click.echo("\n".join(told(found)))
 
 
 def told(found: dict[str, Any]) -> list[str]:

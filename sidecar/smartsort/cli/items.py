@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import itertools
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -10,13 +10,16 @@ from urllib.parse import quote
 
 import click
 
-from smartsort.cli.sidecar import Sidecar, add_row, sidecar_of, sidecar_options
+from smartsort.cli.output import NearChoice, examples, json_option, print_json, print_table
+from smartsort.cli.sidecar import Sidecar, with_companions, with_sidecar
 from smartsort.errors import SmartsortError
 
 _STATES = ("downloading", "failed")
 
 
-@click.group("items")
+@click.group(
+    "items", epilog=examples("smartsort items list --state failed", "smartsort items retry --failed")
+)
 def command() -> None:
     """Look at URLs and uploads that were handed in over HTTP, and retry downloads that failed.
 
@@ -24,60 +27,39 @@ def command() -> None:
     """
 
 
-@command.command("list")
-@sidecar_options
-@click.option("--state", type=click.Choice(_STATES), help="Only those on their way, or given up.")
+@command.command("list", epilog=examples("smartsort items list --state failed --json"))
+@with_sidecar
+@click.option("--state", type=NearChoice(_STATES), help="Only those on their way, or given up.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="One JSON array, for scripts.")
-def list_items(
-    *,
-    config_path: str | None,
-    root: str | None,
-    url: str | None,
-    token: str | None,
-    state: str | None,
-    limit: int,
-    as_json: bool,
-) -> None:
+@json_option
+def list_items(sidecar: Sidecar, *, state: str | None, limit: int, as_json: bool) -> None:
     """List items, newest first."""
-    rows = []
-    for row in _items(sidecar_of(config_path, root, url, token), state):
-        rows.append(row)
-        if len(rows) == limit:
-            break
+    rows = list(itertools.islice(_items(sidecar, state), limit))
     if as_json:
-        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        print_json(rows)
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("item", "state", "source", "url", "where or why not")
-    for row in rows:
-        result = row.get("result") or {}
-        where = row.get("problem") or result.get("destination") or result.get("reason") or ""
-        add_row(table, row["id"], row["state"], row["source"], row.get("url") or "", where)
-    if rows:
-        Console().print(table)
+    print_table(
+        ("item", "state", "source", "url", "where or why not"),
+        ((one["id"], one["state"], one["source"], one.get("url"), _where(one)) for one in rows),
+    )
     click.echo(f"{len(rows)} shown")
 
 
-@command.command("retry")
-@sidecar_options
+def _where(item: dict[str, Any]) -> str:
+    result = item.get("result") or {}
+    return with_companions(
+        item.get("problem") or result.get("destination") or result.get("reason") or "", result
+    )
+
+
+@command.command("retry", epilog=examples("smartsort items retry --failed"))
+@with_sidecar
 @click.argument("items", nargs=-1)
 @click.option("--failed", is_flag=True, help="All that failed and can be downloaded again.")
-def retry(
-    *,
-    config_path: str | None,
-    root: str | None,
-    url: str | None,
-    token: str | None,
-    items: tuple[str, ...],
-    failed: bool,
-) -> None:
-    """Download ITEMS again that failed, with all their tries."""
+def retry(sidecar: Sidecar, *, items: tuple[str, ...], failed: bool) -> None:
+    """Retry the failed downloads ITEMS. Their counts of tries start again."""
     if bool(items) == failed:
         raise click.UsageError("give the ids of items, or --failed; `smartsort items list` shows them")
-    sidecar = sidecar_of(config_path, root, url, token)
     # Read to the end first: what is retried leaves the list.
     wanted = [row["id"] for row in _items(sidecar, "failed")] if failed else items
     refused = 0

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections import UserDict
+from collections.abc import Iterator
 from typing import Any
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from smartsort import __version__
+from smartsort.cli.output import examples
 
 COMMANDS = {
     "serve": ("smartsort.cli.serve", "Watch the inbox and sort, beside a running Immich."),
     "demo": ("smartsort.cli.demo", "Try it: sort sample photos with a built-in demo Immich."),
     "add": ("smartsort.cli.add", "Hand in files and folders."),
     "items": ("smartsort.cli.items", "List what was handed in over HTTP, and retry what failed."),
+    "status": ("smartsort.cli.status", "Show what smartsort does now and what is in the way."),
     "review": ("smartsort.cli.review", "List, approve, reject and skip what waits for a human."),
     "explain": ("smartsort.cli.explain", "Tell how a photo was judged, and what would change it."),
     "spot-check": ("smartsort.cli.spot_check", "Answer whether a few automatic filings are right."),
     "undo": ("smartsort.cli.undo", "Take back what was done."),
+    "people": ("smartsort.cli.people", "List Immich's people, and change the whitelist and the blacklist."),
+    "enable": ("smartsort.cli.enable", "Switch sorting on."),
+    "disable": ("smartsort.cli.disable", "Switch sorting off; what arrives waits."),
     "stats": ("smartsort.cli.stats", "Show how well the sorting goes."),
     "what-if": ("smartsort.cli.what_if", "Show what other settings would do to past photos."),
     "setup": ("smartsort.cli.setup", "Connect to your Immich: keys, library and configuration file."),
@@ -26,7 +34,10 @@ COMMANDS = {
     "audit": ("smartsort.cli.audit", "Prove that nothing is lost; mend what was changed by hand."),
     "restore": ("smartsort.cli.restore", "Put a backup of the ledger in its place."),
     "rebuild": ("smartsort.cli.rebuild", "Make a new ledger from the folders and Immich."),
-    "config": ("smartsort.cli.config", "Show the settings in force and where they come from."),
+    "config": (
+        "smartsort.cli.config",
+        "Show the settings, and change those of a running smartsort.",
+    ),
 }
 
 
@@ -41,20 +52,55 @@ def _leave_out_unused() -> None:
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]
 
 
+class _Late(UserDict[str, click.Command]):
+    """Commands by name, imported when they are asked for: the help needs none of them."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name not in self.data:
+            self.data[name] = importlib.import_module(COMMANDS[name][0]).command
+        return self.data[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+    def __contains__(self, name: object) -> bool:
+        return name in COMMANDS
+
+
 class LateGroup(click.Group):
-    """A group whose commands are imported when they are called; the help needs none of them."""
+    """A group whose commands are imported when they are called."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.commands = _Late()
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """As click's, but wrong usage is one line."""
+        run: Any = super().main
+        if not standalone_mode:
+            return run(*args, standalone_mode=False, **extra)
+        try:
+            status = run(*args, standalone_mode=False, **extra)
+        except click.UsageError as problem:
+            if isinstance(problem, NoArgsIsHelpError):
+                problem.show()
+            else:
+                where = problem.ctx.command_path if problem.ctx else "smartsort"
+                click.echo(f"{where}: {problem.format_message()} See `{where} --help`.", err=True)
+            sys.exit(problem.exit_code)
+        except click.ClickException as problem:
+            problem.show()
+            sys.exit(problem.exit_code)
+        except click.Abort:
+            sys.exit(1)
+        sys.exit(status if isinstance(status, int) else 0)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """The names, in the order people meet them."""
         return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """The command of this name, None when there is none."""
-        if cmd_name not in COMMANDS:
-            return None
-        module, _ = COMMANDS[cmd_name]
-        command: click.Command = importlib.import_module(module).command
-        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The list of commands in the help, without importing one."""
@@ -62,7 +108,12 @@ class LateGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
-@click.group(cls=LateGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    "smartsort",
+    cls=LateGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples("smartsort demo", "smartsort add ~/Pictures --wait", "smartsort review list"),
+)
 @click.version_option(__version__, prog_name="smartsort")
 def cli() -> None:
     """Files photos under the people on them, beside Immich, and never loses one."""

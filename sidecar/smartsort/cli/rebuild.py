@@ -7,9 +7,10 @@ import os
 import click
 
 from smartsort.cli.common import load, settings_options
+from smartsort.cli.output import counting, examples
 
 
-@click.command("rebuild")
+@click.command("rebuild", epilog=examples("smartsort rebuild --root /data"))
 @settings_options
 @click.option("--force", is_flag=True, help="Also when there is a ledger; it is moved aside and kept.")
 def command(config_path: str | None, root: str | None, force: bool) -> None:
@@ -18,7 +19,7 @@ def command(config_path: str | None, root: str | None, force: bool) -> None:
     Every file is read once. What people decided stays, because it shows in the folders; who sent a photo and
     the history do not come back. Refused while smartsort is running.
     """
-    from smartsort.cli.restore import server_of, tell, told
+    from smartsort.cli.restore import server_of, tell
     from smartsort.files.shown import shown
     from smartsort.rescue.rebuild import rebuild
     from smartsort.rescue.workshop import layout_of
@@ -30,7 +31,8 @@ def command(config_path: str | None, root: str | None, force: bool) -> None:
             f"there is a ledger at {shown(ledger)}. If it is damaged, try `smartsort restore` first; --force "
             "makes a new one and keeps this one beside it"
         )
-    kept, adopted = rebuild(settings, server_of(settings), told)
+    with counting("files read") as count:
+        kept, adopted = rebuild(settings, server_of(settings), count)
     if kept:
         click.echo(f"the old ledger is kept as {shown(kept)}")
     tell(adopted)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from smartsort.cli.common import load, settings_options
+from smartsort.cli.output import counting, examples
 
 if TYPE_CHECKING:
     from smartsort.config import Settings
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
     from smartsort.rescue.adopt import Adopted
 
 
-@click.command("restore")
+@click.command(
+    "restore",
+    epilog=examples("smartsort restore --list", "smartsort restore /data/backups/smartsort-2026-05-04.db"),
+)
 @settings_options
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False))
 @click.option("--list", "only_list", is_flag=True, help="Show the backups there are.")
@@ -33,7 +37,8 @@ def command(config_path: str | None, root: str | None, file: str | None, only_li
         for path in backups(backup_folder(settings)):
             click.echo(shown(path))
         return
-    used, kept, adopted = restore(settings, file, server_of(settings), told)
+    with counting("files read") as count:
+        used, kept, adopted = restore(settings, file, server_of(settings), count)
     click.echo(f"the ledger is {shown(used)} now")
     if kept:
         click.echo(f"the one it replaces is kept as {shown(kept)}")
@@ -45,14 +50,6 @@ def server_of(settings: Settings) -> PhotoServer | None:
     from smartsort.bootstrap import connect
 
     return None if settings.missing_for_immich() else connect(settings)
-
-
-def told(files: int) -> None:
-    """Show how many files were read, on a terminal."""
-    import sys
-
-    if sys.stderr.isatty():
-        click.echo(f"\r{files:,} files read", nl=False, err=True)
 
 
 def tell(adopted: Adopted) -> None:

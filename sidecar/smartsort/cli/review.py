@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Any
 
 import click
 
-from smartsort.cli.sidecar import (
-    Sidecar,
-    add_row,
-    preview_and_do,
-    sidecar_of,
-    sidecar_options,
-    tell_decided,
-    with_companions,
-)
+from smartsort.cli.output import NearChoice, examples, json_option, print_json, print_table
+from smartsort.cli.sidecar import Sidecar, preview_and_do, tell_decided, with_companions, with_sidecar
 
 _KINDS = ("strangers", "groups", "blacklisted", "not_whitelisted", "not_pictures")
 _CATEGORIES = ("duplicates", "unidentified", "low_confidence", "multiple_faces", "unwanted_person")
@@ -25,11 +17,12 @@ _CATEGORIES = ("duplicates", "unidentified", "low_confidence", "multiple_faces",
 def _selection(command: Any) -> Any:
     for option in (
         click.argument("photos", nargs=-1, type=int),
-        click.option("--category", type=click.Choice(_CATEGORIES), help="All waiting photos of a category."),
+        click.option("--category", type=NearChoice(_CATEGORIES), help="All waiting photos of a category."),
         click.option("--search", metavar="TEXT", help="All whose name, reason, person or source has TEXT."),
         click.option("--all", "everything", is_flag=True, help="The whole queue."),
         click.option("--dry-run", is_flag=True, help="Only tell what would happen."),
         click.option("--yes", is_flag=True, help="Do not ask, for scripts."),
+        json_option,
     ):
         command = option(command)
     return command
@@ -43,19 +36,22 @@ def _decide(
     more: dict[str, Any] | None = None,
     *,
     dry_run: bool,
-    yes: bool,
+    **how: bool,
 ) -> int:
     """Photos that are named are decided at once; what a filter finds is shown first."""
     if bool(photos) == any(filters.values()):
         raise click.UsageError("give the numbers of photos, or --category, --search or --all")
     route, asked = f"/review/bulk/{action}", {"ids": list(photos), **filters, **(more or {})}
     if photos and not dry_run:
-        return tell_decided(sidecar.ask("POST", route, asked))
+        return tell_decided(sidecar.ask("POST", route, asked), as_json=how["as_json"])
     question = f"{action.capitalize()} {{}} photos?"
-    return preview_and_do(sidecar, route, asked, question, dry_run=dry_run, yes=yes)
+    return preview_and_do(sidecar, route, asked, question, dry_run=dry_run, **how)
 
 
-@click.group("review")
+@click.group(
+    "review",
+    epilog=examples("smartsort review list", "smartsort review approve --category low_confidence --dry-run"),
+)
 def command() -> None:
     """Look at the photos that wait for a human, and decide about them.
 
@@ -63,25 +59,23 @@ def command() -> None:
     """
 
 
-@command.command("list")
-@sidecar_options
-@click.option("--category", type=click.Choice(_CATEGORIES), help="Only this category.")
+@command.command(
+    "list", epilog=examples("smartsort review list --category unidentified", "smartsort review list --json")
+)
+@with_sidecar
+@click.option("--category", type=NearChoice(_CATEGORIES), help="Only this category.")
 @click.option("--search", metavar="TEXT", help="Only those whose name, reason, person or source has TEXT.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="One JSON array, for scripts.")
+@json_option
 def list_queue(
+    sidecar: Sidecar,
     *,
-    config_path: str | None,
-    root: str | None,
-    url: str | None,
-    token: str | None,
     category: str | None,
     search: str | None,
     limit: int,
     as_json: bool,
 ) -> None:
     """List what waits, newest first."""
-    sidecar = sidecar_of(config_path, root, url, token)
     rows: list[dict[str, Any]] = []
     cursor: str | None = None
     page: dict[str, Any] = {}
@@ -99,20 +93,17 @@ def list_queue(
         if cursor is None:
             break
     if as_json:
-        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        print_json(rows)
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console()
-    table = Table("photo", "category", "file", "reason", "suggested")
-    for row in rows:
-        file = with_companions(row["filename"], row)
-        add_row(table, row["id"], row["category"], file, row["text"], _suggested(row))
-    if rows:
-        console.print(table)
+    print_table(
+        ("photo", "category", "file", "reason", "suggested"),
+        (
+            (row["id"], row["category"], with_companions(row["filename"], row), row["text"], _suggested(row))
+            for row in rows
+        ),
+    )
     counts = ", ".join(f"{number} {name}" for name, number in page["counts"].items() if number)
-    console.print(f"{len(rows)} of {page['total']} shown" + (f"; waiting: {counts}" if counts else ""))
+    click.echo(f"{len(rows)} of {page['total']} shown" + (f"; waiting: {counts}" if counts else ""))
 
 
 def _suggested(row: dict[str, Any]) -> str:
@@ -127,23 +118,20 @@ def _how_sure(found: dict[str, Any]) -> str:
     return f"similarity {found['similarity']:.2f}" if found["measured"] else "unmeasured"
 
 
-@command.command("show")
-@sidecar_options
+@command.command("show", epilog=examples("smartsort review show 12"))
+@with_sidecar
 @click.argument("photo", type=int)
-@click.option("--json", "as_json", is_flag=True, help="Everything that is known, as JSON.")
+@json_option
 def show(
+    sidecar: Sidecar,
     *,
-    config_path: str | None,
-    root: str | None,
-    url: str | None,
-    token: str | None,
     photo: int,
     as_json: bool,
 ) -> None:
     """Show one PHOTO with all its reasons, faces and suggestions."""
-    found = sidecar_of(config_path, root, url, token).ask("GET", f"/review/items/{photo}")
+    found = sidecar.ask("GET", f"/review/items/{photo}")
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False, indent=2))
+        print_json(found)
         return
     click.echo(f"{found['filename']}  ({found['category']}, {found['size']:,} bytes, from {found['source']})")
     click.echo(f"  {with_companions(found['path'], found)}")
@@ -160,8 +148,14 @@ def show(
         click.echo(f"  other copy: {copy.get('path') or copy.get('asset_id')} ({copy['place']})")
 
 
-@command.command("approve")
-@sidecar_options
+@command.command(
+    "approve",
+    epilog=examples(
+        'smartsort review approve 12 15 --person "Anna Smith"',
+        "smartsort review approve --category low_confidence --dry-run",
+    ),
+)
+@with_sidecar
 @_selection
 @click.option("--person", "people", multiple=True, metavar="NAME", help="Whose photo it is; may be repeated.")
 @click.option("--new", is_flag=True, help="Make a person in Immich where nobody has the name.")
@@ -169,21 +163,19 @@ def show(
 @click.option(
     "--include",
     multiple=True,
-    type=click.Choice(_KINDS),
+    type=NearChoice(_KINDS),
     help="Also approve this kind; may be repeated.",
 )
 def approve(
+    sidecar: Sidecar,
     *,
-    config_path: str | None,
-    root: str | None,
-    url: str | None,
-    token: str | None,
     photos: tuple[int, ...],
     category: str | None,
     search: str | None,
     everything: bool,
     dry_run: bool,
     yes: bool,
+    as_json: bool,
     people: tuple[str, ...],
     new: bool,
     face: str | None,
@@ -197,65 +189,57 @@ def approve(
     filters = {"category": category, "search": search, "everything": everything}
     wanted = {"people": [{"name": name, "create": new} for name in people], "face": face}
     more = {"approve": wanted, "include": list(include)}
-    sidecar = sidecar_of(config_path, root, url, token)
-    sys.exit(_decide(sidecar, "approve", photos, filters, more, dry_run=dry_run, yes=yes))
+    sys.exit(_decide(sidecar, "approve", photos, filters, more, dry_run=dry_run, yes=yes, as_json=as_json))
 
 
-@command.command("reject")
-@sidecar_options
+@command.command(
+    "reject", epilog=examples("smartsort review reject 12 15", "smartsort review reject --search screenshot")
+)
+@with_sidecar
 @_selection
 def reject(
+    sidecar: Sidecar,
     *,
-    config_path: str | None,
-    root: str | None,
-    url: str | None,
-    token: str | None,
     photos: tuple[int, ...],
     category: str | None,
     search: str | None,
     everything: bool,
     dry_run: bool,
     yes: bool,
+    as_json: bool,
 ) -> None:
     """Move PHOTOS to the trash, where they stay for the retention time."""
     filters = {"category": category, "search": search, "everything": everything}
-    sidecar = sidecar_of(config_path, root, url, token)
-    sys.exit(_decide(sidecar, "reject", photos, filters, dry_run=dry_run, yes=yes))
+    sys.exit(_decide(sidecar, "reject", photos, filters, dry_run=dry_run, yes=yes, as_json=as_json))
 
 
-@command.command("skip")
-@sidecar_options
+@command.command("skip", epilog=examples("smartsort review skip 12"))
+@with_sidecar
 @_selection
 def skip(
+    sidecar: Sidecar,
     *,
-    config_path: str | None,
-    root: str | None,
-    url: str | None,
-    token: str | None,
     photos: tuple[int, ...],
     category: str | None,
     search: str | None,
     everything: bool,
     dry_run: bool,
     yes: bool,
+    as_json: bool,
 ) -> None:
     """Leave PHOTOS for later: they are listed after all others."""
     filters = {"category": category, "search": search, "everything": everything}
-    sidecar = sidecar_of(config_path, root, url, token)
-    sys.exit(_decide(sidecar, "skip", photos, filters, dry_run=dry_run, yes=yes))
+    sys.exit(_decide(sidecar, "skip", photos, filters, dry_run=dry_run, yes=yes, as_json=as_json))
 
 
-@command.command("deny")
-@sidecar_options
+@command.command("deny", epilog=examples('smartsort review deny 12 --person "Anna Smith"'))
+@with_sidecar
 @click.argument("photo", type=int)
 @click.option("--person", metavar="NAME", help="Who it is not; without it the suggested person.")
 @click.option("--face", metavar="ID", help="Only this face.")
 def deny(
+    sidecar: Sidecar,
     *,
-    config_path: str | None,
-    root: str | None,
-    url: str | None,
-    token: str | None,
     photo: int,
     person: str | None,
     face: str | None,
@@ -264,6 +248,5 @@ def deny(
 
     It goes on waiting, and faces like it reach less for that person.
     """
-    sidecar = sidecar_of(config_path, root, url, token)
     one = sidecar.ask("POST", f"/review/{photo}/deny", {"person": person, "face": face})
     click.echo(f"photo {photo} is not {one['person']}; `smartsort undo {photo}` takes that back")

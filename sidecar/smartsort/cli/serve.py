@@ -7,9 +7,13 @@ import asyncio
 import click
 
 from smartsort.cli.common import configure_logging, load, settings_options
+from smartsort.cli.output import examples
 
 
-@click.command("serve")
+@click.command(
+    "serve",
+    epilog=examples("smartsort serve --root /data", "smartsort serve --config smartsort.toml --port 8484"),
+)
 @settings_options
 @click.option("--host", help="Address to listen on (SMARTSORT_API__HOST; 127.0.0.1).")
 @click.option("--port", type=int, help="Port to listen on (SMARTSORT_API__PORT; 8484).")

@@ -9,8 +9,16 @@ from dataclasses import dataclass
 
 import click
 
+from smartsort.cli.output import examples
 
-@click.command("setup")
+
+@click.command(
+    "setup",
+    epilog=examples(
+        "smartsort setup --root /data",
+        "smartsort setup --url http://immich:2283 --key-file key.txt --root /data --yes",
+    ),
+)
 @click.option("--url", default="", help="Immich's address, with or without /api.")
 @click.option("--key", default="", help="API key; --key-file keeps it out of the list of processes.")
 @click.option("--key-file", default="", metavar="FILE", help="File with the API key of the photos' owner.")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import click
 
+from smartsort.cli.output import print_json, print_table
 from smartsort.errors import ConfigurationError, SmartsortError
 from smartsort.files.shown import each_text, one_line, well_formed
 
@@ -32,28 +34,44 @@ def sidecar_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@dataclass(frozen=True, slots=True)
+def with_sidecar(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The command gets a `sidecar`; its options say which. It is looked for when it is asked first."""
+
+    @functools.wraps(command)
+    def called(
+        *,
+        config_path: str | None = None,
+        root: str | None = None,
+        url: str | None = None,
+        token: str | None = None,
+        **options: Any,
+    ) -> Any:
+        return command(sidecar=Sidecar(config_path, root, url, token), **options)
+
+    return sidecar_options(called)
+
+
+@dataclass(slots=True)
 class Sidecar:
-    """A running sidecar, as seen from outside. `transport` is for tests."""
+    """A running sidecar, as seen from outside: where the options and settings say it is."""
 
-    url: str
-    token: str
-    transport: Any = None
+    config_path: str | None
+    root: str | None
+    url: str | None
+    token: str | None
 
-    def ask(
-        self, method: str, route: str, body: dict[str, Any] | None = None, **query: Any
-    ) -> dict[str, Any]:
+    def ask(self, method: str, route: str, body: dict[str, Any] | None = None, **query: Any) -> Any:
         """The answer's JSON. Raises SmartsortError with what the sidecar said, or that none answers."""
         import httpx
 
+        url, token = self._address()
         parameters = {key: value for key, value in query.items() if value is not None}
         with httpx.Client(
-            base_url=self.url,
-            headers={"Authorization": f"Bearer {self.token}"},
+            base_url=url,
+            headers={"Authorization": f"Bearer {token}"},
             # Bulk actions touch many files before they answer.
             timeout=httpx.Timeout(10.0, read=600.0),
             trust_env=False,
-            transport=self.transport,
         ) as client:
             try:
                 answer = client.request(
@@ -61,13 +79,44 @@ class Sidecar:
                 )
             except httpx.HTTPError as problem:
                 raise SmartsortError(
-                    f"no sidecar answers at {self.url} ({type(problem).__name__}); start it with "
+                    f"no sidecar answers at {url} ({type(problem).__name__}); start it with "
                     "`smartsort serve`, or say where it is with --url"
                 ) from problem
         if answer.is_success:
             # People and files may be called anything; printed, it must not steer the terminal.
-            return cast("dict[str, Any]", each_text(answer.json(), one_line))
+            return each_text(answer.json(), one_line)
         raise SmartsortError(_refusal(answer))
+
+    def _address(self) -> tuple[str, str]:
+        """URL and token. Raises ConfigurationError when options and settings do not tell."""
+        if not (self.url and self.token):
+            self.url, self.token = self._from_settings()
+        return self.url, self.token
+
+    def _from_settings(self) -> tuple[str, str]:
+        from smartsort.cli.common import load
+
+        try:
+            settings = load(self.config_path, self.root)
+        except ConfigurationError as problem:
+            if self.url and not (self.config_path or self.root):
+                raise ConfigurationError(
+                    f"there is no token for {self.url}; give --token or set SMARTSORT_TOKEN"
+                ) from problem
+            raise
+        url = self.url
+        if not url:
+            host = settings.api.host
+            host = _ANY_ADDRESS.get(host, f"[{host}]" if ":" in host else host)
+            if settings.api.port == 0:
+                raise ConfigurationError(
+                    "api.port is 0, so the sidecar took a free port; say which with --url"
+                )
+            url = f"http://{host}:{settings.api.port}"
+        token = self.token
+        if not token and settings.api.token is not None:
+            token = settings.api.token.get_secret_value()
+        return url.rstrip("/"), token or _kept_token(os.fspath(settings.root))
 
 
 def _refusal(answer: Any) -> str:
@@ -77,24 +126,6 @@ def _refusal(answer: Any) -> str:
         detail = "no reason given"
     hint = " (give --token or SMARTSORT_TOKEN)" if answer.status_code == 401 else ""
     return f"the sidecar refused it: {detail}{hint}"
-
-
-def sidecar_of(config_path: str | None, root: str | None, url: str | None, token: str | None) -> Sidecar:
-    """The sidecar the options and settings mean. Raises ConfigurationError when they do not tell."""
-    if url and token:
-        return Sidecar(url.rstrip("/"), token)
-    from smartsort.cli.common import load
-
-    settings = load(config_path, root)
-    if not url:
-        host = settings.api.host
-        host = _ANY_ADDRESS.get(host, f"[{host}]" if ":" in host else host)
-        if settings.api.port == 0:
-            raise ConfigurationError("api.port is 0, so the sidecar took a free port; say which with --url")
-        url = f"http://{host}:{settings.api.port}"
-    if not token and settings.api.token is not None:
-        token = settings.api.token.get_secret_value()
-    return Sidecar(url.rstrip("/"), token or _kept_token(os.fspath(settings.root)))
 
 
 def _kept_token(root: str) -> str:
@@ -110,37 +141,29 @@ def _kept_token(root: str) -> str:
         ) from problem
 
 
-def add_row(table: Any, *cells: object) -> None:
-    """A row of plain text: a file's name may look like markup, and is none."""
-    from rich.text import Text
-
-    table.add_row(*(Text(str(cell)) for cell in cells))
-
-
 def with_companions(text: str, one: dict[str, Any]) -> str:
     """The text with the files that go the same way."""
     company = one.get("companions")
     return f"{text} (with {', '.join(company)})" if company else text
 
 
-def tell_decided(answer: dict[str, Any]) -> int:
+def tell_decided(answer: dict[str, Any], *, as_json: bool = False) -> int:
     """Print what became, or in a dry run would become, of each photo; 1 when something failed."""
-    from rich.console import Console
-    from rich.table import Table
+    if as_json:
+        print_json(answer)
+    else:
+        print_table(("photo", "what", "where or why not", "event"), _decided(answer))
+        for line in _totals(answer):
+            click.echo(line)
+    return 1 if answer["failed"] else 0
 
-    console = Console()
-    table = Table("photo", "what", "where or why not", "event")
+
+def _decided(answer: dict[str, Any]) -> Iterator[tuple[object, ...]]:
     for one in answer["decided"]:
         where = with_companions(one.get("problem") or one.get("destination") or "", one)
-        event = one.get("event")
-        add_row(table, one["id"], one["action"], where, event or "")
+        yield one["id"], one["action"], where, one.get("event")
     for one in answer.get("changed", ()):
-        add_row(table, one["id"], "left alone", one["reason"], "")
-    if table.rows:
-        console.print(table)
-    for line in _totals(answer):
-        console.print(line, soft_wrap=True)
-    return 1 if answer["failed"] else 0
+        yield one["id"], "left alone", one["reason"], None
 
 
 def _totals(answer: dict[str, Any]) -> Iterator[str]:
@@ -158,18 +181,26 @@ def _totals(answer: dict[str, Any]) -> Iterator[str]:
 
 
 def preview_and_do(
-    sidecar: Sidecar, route: str, asked: dict[str, Any], question: str, *, dry_run: bool, yes: bool
+    sidecar: Sidecar,
+    route: str,
+    asked: dict[str, Any],
+    question: str,
+    *,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool = False,
 ) -> int:
     """Show what an action would do, ask on a terminal, and do exactly what was shown.
 
     Returns the exit status. Raises click.UsageError when there is no terminal to ask on.
     """
     plan = sidecar.ask("POST", route, asked | {"dry_run": True})
-    status = 0 if yes else tell_decided(plan)
     if dry_run or not (plan["done"] or yes):
-        return tell_decided(plan) if yes else status
+        return tell_decided(plan, as_json=as_json)
+    if not (yes or as_json):
+        tell_decided(plan)
     confirm(question.format(plan["done"]), yes=yes)
-    return tell_decided(sidecar.ask("POST", route, {"preview": plan["preview"]}))
+    return tell_decided(sidecar.ask("POST", route, {"preview": plan["preview"]}), as_json=as_json)
 
 
 def on_a_terminal() -> bool:
@@ -183,4 +214,4 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not on_a_terminal():
         raise click.UsageError("There is no terminal to ask on. Add --yes to do it, --dry-run to look only.")
-    click.confirm(question, abort=True)
+    click.confirm(question, abort=True, err=True)

@@ -2,85 +2,79 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
 import click
 
-from smartsort.cli.sidecar import add_row, sidecar_of, sidecar_options, tell_decided
+from smartsort.cli.output import examples, json_option, local_time, print_json, print_table
+from smartsort.cli.sidecar import Sidecar, tell_decided, with_sidecar
 from smartsort.cli.stats import spot_check_line
 
 
-@click.group("spot-check", invoke_without_command=True)
+@click.group(
+    "spot-check",
+    invoke_without_command=True,
+    epilog=examples(
+        "smartsort spot-check",
+        "smartsort spot-check confirm 12 15",
+        'smartsort spot-check wrong 17 --person "Anna Smith"',
+    ),
+)
 @click.pass_context
 def command(context: click.Context) -> None:
-    """Say of a few automatic filings whether they are right; so it is known how many are wrong.
+    """Check a random sample of the filed photos, so that the share of wrong ones is known.
 
     They are drawn at random (`spot_check_share`). Without a command: list them.
     """
     if context.invoked_subcommand is None:
-        context.invoke(list_waiting, config_path=None, root=None, url=None, token=None)
+        # Parsed, because an option may come from the environment.
+        list_waiting.main([], context.command_path, standalone_mode=False)
 
 
-@command.command("list")
-@sidecar_options
+@command.command("list", epilog=examples("smartsort spot-check list --limit 10"))
+@with_sidecar
 @click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="As the API answers.")
-def list_waiting(
-    *,
-    config_path: str | None,
-    root: str | None,
-    url: str | None,
-    token: str | None,
-    limit: int = 50,
-    as_json: bool = False,
-) -> None:
+@json_option
+def list_waiting(sidecar: Sidecar, *, limit: int = 50, as_json: bool = False) -> None:
     """List the filings that wait for an answer."""
-    page = sidecar_of(config_path, root, url, token).ask("GET", "/spot-checks", limit=limit)
+    page = sidecar.ask("GET", "/spot-checks", limit=limit)
     if as_json:
-        click.echo(json.dumps(page, ensure_ascii=False, indent=2))
+        print_json(page)
         return
-    from rich.console import Console
-    from rich.table import Table
+    print_table(
+        ("photo", "filed under", "sure", "file", "filed at"),
+        (
+            (
+                one["photo_id"],
+                one["people"],
+                "-" if one["confidence"] is None else f"{one['confidence']:.2f}",
+                one["path"],
+                local_time(one["filed_at"]),
+            )
+            for one in page["items"]
+        ),
+    )
+    click.echo(spot_check_line(page["share"]))
 
-    console = Console()
-    table = Table("photo", "filed under", "sure", "file", "filed at")
-    for one in page["items"]:
-        sure = "-" if one["confidence"] is None else f"{one['confidence']:.2f}"
-        add_row(table, one["photo_id"], ", ".join(one["people"]), sure, one["path"], one["filed_at"])
-    if page["items"]:
-        console.print(table)
-    console.print(spot_check_line(page["share"]), soft_wrap=True)
 
-
-@command.command("confirm")
-@sidecar_options
+@command.command("confirm", epilog=examples("smartsort spot-check confirm 12 15"))
+@with_sidecar
 @click.argument("photos", nargs=-1, type=int, required=True)
-def confirm(
-    *, config_path: str | None, root: str | None, url: str | None, token: str | None, photos: tuple[int, ...]
-) -> None:
+@json_option
+def confirm(sidecar: Sidecar, *, photos: tuple[int, ...], as_json: bool) -> None:
     """The filings of PHOTOS are right."""
-    sidecar = sidecar_of(config_path, root, url, token)
     decided = [sidecar.ask("POST", f"/spot-checks/{photo}/confirm") for photo in photos]
-    sys.exit(tell_decided({"decided": decided, "done": len(decided), "failed": 0}))
+    sys.exit(tell_decided({"decided": decided, "done": len(decided), "failed": 0}, as_json=as_json))
 
 
-@command.command("wrong")
-@sidecar_options
+@command.command("wrong", epilog=examples('smartsort spot-check wrong 17 --person "Anna Smith"'))
+@with_sidecar
 @click.argument("photo", type=int)
 @click.option("--person", "people", multiple=True, metavar="NAME", help="Who it is; may be repeated.")
 @click.option("--new", is_flag=True, help="Make a person in Immich where nobody has the name.")
-def wrong(
-    *,
-    config_path: str | None,
-    root: str | None,
-    url: str | None,
-    token: str | None,
-    photo: int,
-    people: tuple[str, ...],
-    new: bool,
-) -> None:
+@json_option
+def wrong(sidecar: Sidecar, *, photo: int, people: tuple[str, ...], new: bool, as_json: bool) -> None:
     """The filing of PHOTO is wrong: file it under --person, or put it into review."""
     body = {"people": [{"name": name, "create": new} for name in people]}
-    one = sidecar_of(config_path, root, url, token).ask("POST", f"/spot-checks/{photo}/wrong", body)
-    sys.exit(tell_decided({"decided": [one], "done": 1, "failed": 0}))
+    one = sidecar.ask("POST", f"/spot-checks/{photo}/wrong", body)
+    sys.exit(tell_decided({"decided": [one], "done": 1, "failed": 0}, as_json=as_json))

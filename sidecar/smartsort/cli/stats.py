@@ -2,64 +2,61 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from typing import Any
 
 import click
 
-from smartsort.cli.sidecar import add_row, sidecar_of, sidecar_options
+from smartsort.cli.output import examples, json_option, print_json, print_table
+from smartsort.cli.sidecar import Sidecar, with_sidecar
 
 
-@click.command("stats")
-@sidecar_options
+@click.command(
+    "stats", epilog=examples("smartsort stats --days 7", "smartsort stats --json | jq .success_rate")
+)
+@with_sidecar
 @click.option("--days", type=click.IntRange(1, 3660), default=30, show_default=True, help="How far back.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON, with the source document's keys.")
-def command(
-    *, config_path: str | None, root: str | None, url: str | None, token: str | None, days: int, as_json: bool
-) -> None:
+@json_option
+def command(sidecar: Sidecar, *, days: int, as_json: bool) -> None:
     """Show what was sorted, what waits, and whether the goals are met."""
-    summary = sidecar_of(config_path, root, url, token).ask("GET", "/stats/summary", days=days)
+    summary = sidecar.ask("GET", "/stats/summary", days=days)
     if as_json:
-        click.echo(json.dumps(summary, ensure_ascii=False, indent=2))
+        print_json(summary)
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console()
-    console.print(
+    click.echo(
         f"last {days} days: {summary['auto_sorted']} sorted by themselves, {summary['in_review']} in review, "
-        f"success rate {summary['success_rate']:g}%",
-        soft_wrap=True,
+        f"success rate {summary['success_rate']:g}%"
     )
-    _table(console, "person", summary["by_person"])
-    _table(console, "category", summary["by_category"])
-    goals = Table("goal", "value", "target", "met")
-    for metric in summary.get("metrics", ()):
-        value = "-" if metric["value"] is None else f"{metric['value']:g}"
-        met = {True: "yes", False: "no", None: "not known yet"}[metric["met"]]
-        goals.add_row(metric["name"], value, metric["target"], met)
-    if goals.row_count:
-        console.print(goals)
-    console.print(spot_check_line(summary["spot_checks"]), soft_wrap=True)
+    for what in ("person", "category"):
+        counts: dict[str, int] = summary[f"by_{what}"]
+        print_table((what, "photos"), [(name, counts[name]) for name in sorted(counts, key=_most(counts))])
+    met = {True: "yes", False: "no", None: "not known yet"}
+    print_table(
+        ("goal", "value", "target", "met"),
+        (
+            (
+                one["name"],
+                "-" if one["value"] is None else f"{one['value']:g}",
+                one["target"],
+                met[one["met"]],
+            )
+            for one in summary["metrics"]
+        ),
+    )
+    click.echo(spot_check_line(summary["spot_checks"]))
+
+
+def _most(counts: dict[str, int]) -> Callable[[str], tuple[int, str]]:
+    return lambda name: (-counts[name], name)
 
 
 def spot_check_line(share: dict[str, Any]) -> str:
     """What the spot checks say, in one line."""
     left = f"; {share['open']} more wait (`smartsort spot-check`)" if share["open"] else ""
     if not share["checked"]:
-        return f"wrongly sorted: nothing is checked yet{left}"
-    verdict = {True: "met", False: "missed", None: "not decided yet"}[share["met"]]
+        return f"wrongly sorted: not known yet, nothing is checked{left}"
+    verdict = {True: "met", False: "missed", None: "not known yet"}[share["met"]]
     return (
         f"wrongly sorted, by spot checks: {share['wrong']} of {share['checked']}, {share['share']:g}%, "
         f"95% interval {share['low']:g}% to {share['high']:g}% (target {share['target']}: {verdict}){left}"
     )
-
-
-def _table(console: Any, what: str, counts: dict[str, int]) -> None:
-    from rich.table import Table
-
-    if counts:
-        table = Table(what, "photos")
-        for name, number in sorted(counts.items(), key=lambda item: -item[1]):
-            add_row(table, name, number)
-        console.print(table)

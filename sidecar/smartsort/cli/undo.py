@@ -9,14 +9,23 @@ from typing import Any
 
 import click
 
-from smartsort.cli.sidecar import add_row, preview_and_do, sidecar_of, sidecar_options, tell_decided
+from smartsort.cli.output import examples, json_option, local_time, print_json, print_table
+from smartsort.cli.sidecar import Sidecar, preview_and_do, tell_decided, with_sidecar
 
 _AGO = re.compile(r"(\d+)\s*([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-@click.command("undo")
-@sidecar_options
+@click.command(
+    "undo",
+    epilog=examples(
+        "smartsort undo last",
+        "smartsort undo 12",
+        "smartsort undo --since 2h --dry-run",
+        "smartsort undo --list",
+    ),
+)
+@with_sidecar
 @click.argument("photo", required=False, metavar="[PHOTO|last]")
 @click.option("--event", metavar="ID", type=click.IntRange(1), help="One event: see --list.")
 @click.option(
@@ -28,12 +37,10 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 @click.option("--yes", is_flag=True, help="Do not ask, for scripts.")
 @click.option("--dry-run", is_flag=True, help="Only tell what would happen.")
 @click.option("--list", "listing", is_flag=True, help="Only list the last events.")
+@json_option
 def command(
+    sidecar: Sidecar,
     *,
-    config_path: str | None,
-    root: str | None,
-    url: str | None,
-    token: str | None,
     photo: str | None,
     event: int | None,
     since: str | None,
@@ -41,6 +48,7 @@ def command(
     yes: bool,
     dry_run: bool,
     listing: bool,
+    as_json: bool,
 ) -> None:
     """Undo the last decision about PHOTO (its number), your `last` action, an --event, or all --since.
 
@@ -48,9 +56,9 @@ def command(
     can be undone. With --since you see first what would be undone. Photos that the retention time has
     removed cannot be restored.
     """
-    sidecar = sidecar_of(config_path, root, url, token)
     if listing:
-        _list(sidecar.ask("GET", "/events", limit=30))
+        page = sidecar.ask("GET", "/events", limit=30)
+        print_json(page["events"]) if as_json else _list(page)
         return
     if sum(given is not None for given in (photo, event, since)) != 1:
         raise click.UsageError("Give a photo's number, `last`, --event or --since. --list shows the events.")
@@ -58,7 +66,7 @@ def command(
         at = moment(since, datetime.now().astimezone()).isoformat()
         asked = {"since": at, "automatic": automatic}
         question = "Undo {} actions?"
-        sys.exit(preview_and_do(sidecar, "/undo", asked, question, dry_run=dry_run, yes=yes))
+        sys.exit(preview_and_do(sidecar, "/undo", asked, question, dry_run=dry_run, yes=yes, as_json=as_json))
     if event is not None:
         body: dict[str, Any] = {"event": event}
     elif photo == "last":
@@ -67,7 +75,7 @@ def command(
         body = {"photo": int(photo)}
     else:
         raise click.UsageError(f"{photo!r} is not a photo's number. Give the number, or `last`.")
-    sys.exit(tell_decided(sidecar.ask("POST", "/undo", body | {"dry_run": dry_run})))
+    sys.exit(tell_decided(sidecar.ask("POST", "/undo", body | {"dry_run": dry_run}), as_json=as_json))
 
 
 def moment(text: str, now: datetime) -> datetime:
@@ -84,13 +92,13 @@ def moment(text: str, now: datetime) -> datetime:
 
 
 def _list(page: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    def undo_of(one: dict[str, Any]) -> str:
+        return f"undone by {one['undone_by']}" if one.get("undone_by") else "yes" if one["undoable"] else ""
 
-    table = Table("event", "at", "who", "what", "photo", "file", "undo")
-    for one in page["events"]:
-        state = f"undone by {one['undone_by']}" if one.get("undone_by") else "yes" if one["undoable"] else ""
-        what = one.get("text") or one["kind"]
-        photo, file = one.get("photo_id") or "", one.get("filename") or ""
-        add_row(table, one["id"], one["at"], one["actor"], what, photo, file, state)
-    Console().print(table)
+    print_table(
+        ("event", "at", "who", "what", "photo", "undo"),
+        (
+            (one["id"], local_time(one["at"]), one["actor"], one["text"], one.get("photo_id"), undo_of(one))
+            for one in page["events"]
+        ),
+    )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Any
 
 import click
 
-from smartsort.cli.sidecar import add_row, confirm, sidecar_of, sidecar_options, tell_decided
+from smartsort.cli.output import NearChoice, examples, json_option, print_json, print_table
+from smartsort.cli.sidecar import Sidecar, confirm, tell_decided, with_sidecar
 
 _SHARE = click.FloatRange(0, 1)
 
@@ -19,8 +19,8 @@ def _settings(command: Any) -> Any:
         click.option(
             "--whitelist", metavar="NAME,NAME", help='People to file; "" for everybody with a name.'
         ),
-        click.option("--multiple-faces", type=click.Choice(["review", "each_person", "main_face"])),
-        click.option("--when-unknown", type=click.Choice(["accept", "review"]), help="Confidence unknown."),
+        click.option("--multiple-faces", type=NearChoice(["review", "each_person", "main_face"])),
+        click.option("--when-unknown", type=NearChoice(["accept", "review"]), help="Confidence unknown."),
         click.option("--min-face-share", type=_SHARE),
         click.option("--max-faces", type=click.IntRange(1)),
         click.option("--min-margin", type=_SHARE),
@@ -30,19 +30,21 @@ def _settings(command: Any) -> Any:
     return command
 
 
-@click.command("what-if")
+@click.command(
+    "what-if",
+    epilog=examples(
+        "smartsort what-if --min-confidence 0.7", "smartsort what-if --min-confidence 0.7 --days 30 --apply"
+    ),
+)
 @_settings
 @click.option("--days", type=click.IntRange(1, 3660), default=90, show_default=True, help="How far back.")
 @click.option("--apply", "applied", is_flag=True, help="Change the settings and move the photos.")
 @click.option("--yes", is_flag=True, help="Do not ask before --apply, for scripts.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-@sidecar_options
+@json_option
+@with_sidecar
 def command(
+    sidecar: Sidecar,
     *,
-    config_path: str | None,
-    root: str | None,
-    url: str | None,
-    token: str | None,
     days: int,
     applied: bool,
     yes: bool,
@@ -58,21 +60,17 @@ def command(
     `smartsort undo` takes back.
     """
     body = _body(settings)
-    sidecar = sidecar_of(config_path, root, url, token)
     report = sidecar.ask("POST", "/what-if", body, days=days)
     if not applied or not as_json:
-        click.echo(json.dumps(report, ensure_ascii=False, indent=2)) if as_json else _show(report)
+        print_json(report) if as_json else _show(report)
     if not applied:
         return
     if report.get("preview") is None:
         raise click.UsageError("Changing settings needs a token with the scope admin.")
     confirm(f"Change the settings and move {sum(report['moves'].values())} photos?", yes=yes)
     done = sidecar.ask("POST", "/what-if/apply", {"preview": report["preview"]})
-    if as_json:
-        click.echo(json.dumps(done, ensure_ascii=False, indent=2))
-        sys.exit(1 if done["failed"] else 0)
-    status = tell_decided(done)
-    if not done["decided"]:
+    status = tell_decided(done, as_json=as_json)
+    if not (done["decided"] or as_json):
         click.echo("no photo moves; the settings are changed")
     sys.exit(status)
 
@@ -87,25 +85,23 @@ def _body(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _show(report: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console()
-    ways = Table("from -> to", "photos")
-    for way, count in report["moves"].items():
-        add_row(ways, way, count)
-    table = Table("photo", "file", "from", "to", "why")
-    for one in report["photos"]:
-        why = one["text"] + (" Not measured yet; --apply measures it first." if one["unmeasured"] else "")
-        add_row(table, one["photo_id"], one["filename"], one["before"], one["after"], why)
-    moved = sum(report["moves"].values())
-    if moved:
-        console.print(ways)
-        console.print(table)
+    print_table(("from -> to", "photos"), report["moves"].items())
+    print_table(
+        ("photo", "file", "from", "to", "why"),
+        (
+            (
+                one["photo_id"],
+                one["filename"],
+                one["before"],
+                one["after"],
+                one["text"] + (" Not measured yet; --apply measures it first." if one["unmeasured"] else ""),
+            )
+            for one in report["photos"]
+        ),
+    )
     if report["not_listed"]:
-        console.print(f"and {report['not_listed']} more")
-    console.print(
-        f"of {report['looked_at']} photos of the last {report['days']} days {moved} would go elsewhere; "
-        f"{report['kept']} that a human has decided about stay",
-        soft_wrap=True,
+        click.echo(f"and {report['not_listed']} more")
+    click.echo(
+        f"of {report['looked_at']} photos of the last {report['days']} days {sum(report['moves'].values())} "
+        f"would go elsewhere; {report['kept']} that a human has decided about stay"
     )

@@ -12,7 +12,7 @@ from smartsort.api.schemas.state import Check, DoctorReport
 
 _WORDS = {"ok": "ok", "warning": "WARNING", "broken": "BROKEN", "skipped": "skipped"}
 _STYLES = {"ok": "green", "warning": "bold yellow", "broken": "bold red", "skipped": "dim"}
-_VERDICTS = {
+VERDICTS = {
     "ok": "Everything is fine.",
     "degraded": "It works, with the warnings above.",
     "broken": "Photos are not sorted until what is BROKEN above is repaired.",
@@ -30,7 +30,7 @@ def print_report(report: DoctorReport, console: Console, *, every: bool = False)
         said = Group(detail, Text(f"-> {check.remedy}", style="italic")) if check.remedy else detail
         table.add_row(Text(_WORDS[check.verdict], style=_STYLES[check.verdict]), Text(check.name), said)
     console.print(table)
-    console.print(Text(_VERDICTS[report.status], style="bold"))
+    console.print(Text(VERDICTS[report.status], style="bold"))
 
 
 def _shortened(checks: Sequence[Check]) -> Iterator[Check]:

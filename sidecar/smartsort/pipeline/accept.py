@@ -25,7 +25,7 @@ from smartsort.files.stamps import FileStamp
 from smartsort.ledger import photos, shots
 from smartsort.ledger.photos import Change, NewPhoto
 from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
-from smartsort.pipeline.claimed import temp_name
+from smartsort.pipeline.claimed import acceptance, temp_name
 from smartsort.pipeline.context import Context
 from smartsort.pipeline.recover import Recovered, Recovery
 
@@ -216,18 +216,7 @@ class Accept:
             state=State.CLAIMED,
             expect=(State.ARRIVED,),
             names_added=tuple(t.name for t in taken),
-            events=(
-                NewEvent(
-                    EventKind.ACCEPTED,
-                    row.id,
-                    {
-                        "name": shown(row.original_name),
-                        "source": row.source,
-                        "origin": row.origin,
-                        **_company(offer),
-                    },
-                ),
-            ),
+            events=(acceptance(row, self._context.layout.inbox, **_company(offer)),),
             intents_done=("claim",) if offer.keep_origin else (),
         )
 

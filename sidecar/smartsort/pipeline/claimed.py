@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from typing import Any
+
+from smartsort.core.event_kinds import EventKind
 from smartsort.files.names import NameRules
-from smartsort.ledger.records import Member, Name
+from smartsort.files.shown import shown
+from smartsort.ledger.records import Member, Name, NewEvent, Photo
 
 
 def temp_name(photo_id: int, member: Member, original_name: str, rules: NameRules) -> str:
@@ -23,3 +28,11 @@ def photo_id_of(name: str) -> int | None:
 def own_name(name: Name) -> str:
     """The name a file in `temp_downloads/` had before it was claimed."""
     return name.path.removeprefix(f"{name.photo_id}-{name.member.value}_")
+
+
+def acceptance(photo: Photo, inbox: str, **more: Any) -> NewEvent:
+    """The event of a file that was taken in; of one from the inbox with its path there."""
+    data = {"name": shown(photo.original_name), "source": photo.source, "origin": photo.origin, **more}
+    if photo.origin == "inbox" and photo.origin_path is not None:
+        data["path"] = shown(os.path.relpath(photo.origin_path, inbox))
+    return NewEvent(EventKind.ACCEPTED, photo.id, data)

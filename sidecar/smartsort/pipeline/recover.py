@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 
 from sqlite_utils import Database
 
-from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import AT_REST, State
 from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.hashing import sha256_of
@@ -25,8 +24,8 @@ from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, stamp
 from smartsort.ledger import facts, photos
 from smartsort.ledger.photos import TRASHED, Change, Intent, purged
-from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
-from smartsort.pipeline.claimed import photo_id_of
+from smartsort.ledger.records import Area, Member, Name, Photo
+from smartsort.pipeline.claimed import acceptance, photo_id_of
 from smartsort.pipeline.context import Context
 
 log = logging.getLogger(__name__)
@@ -175,14 +174,13 @@ class Recovery:
                 context.ledger.write(lambda db: photos.forget_unclaimed(db, [photo.id]))
                 self._done.claims_forgotten += 1
                 return True
-            data = {"name": shown(photo.original_name), "source": photo.source, "origin": photo.origin}
             self._write(
                 Change(
                     photo.id,
                     state=State.CLAIMED,
                     expect=(State.ARRIVED,),
                     names_added=tuple(names),
-                    events=(NewEvent(EventKind.ACCEPTED, photo.id, data | {"recovered": True}),),
+                    events=(acceptance(photo, context.layout.inbox, recovered=True),),
                 )
             )
             self._done.claims_finished += 1

@@ -1,0 +1,16 @@
+"""`smartsort enable`: sorting goes on."""
+
+from __future__ import annotations
+
+import click
+
+from smartsort.cli.output import examples
+from smartsort.cli.sidecar import Sidecar, with_sidecar
+
+
+@click.command("enable", epilog=examples("smartsort enable"))
+@with_sidecar
+def command(sidecar: Sidecar) -> None:
+    """Switch sorting on. What waited goes on at once."""
+    waiting = sum(sidecar.ask("POST", "/enable")["unfinished"].values())
+    click.echo(f"sorting is on; {waiting:,} photos on their way")

@@ -1,0 +1,74 @@
+"""`smartsort people`: whom Immich knows, and the lists that say who gets a folder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from smartsort.cli.output import examples, json_option, print_json, print_table
+from smartsort.cli.sidecar import Sidecar, with_sidecar
+
+
+@click.group(
+    "people", epilog=examples("smartsort people list", 'smartsort people whitelist add "Anna Smith"')
+)
+def command() -> None:
+    """List Immich's people, and change who gets a folder and who never does."""
+
+
+@command.command("list", epilog=examples("smartsort people list --search anna"))
+@with_sidecar
+@click.option("--search", default="", metavar="TEXT", help="Only names with TEXT in them.")
+@json_option
+def list_people(sidecar: Sidecar, *, search: str, as_json: bool) -> None:
+    """List the people with a name in Immich, those with most photos first."""
+    found: Any = sidecar.ask("GET", "/people", search=search)
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        ("name", "photos", "folder", "list"),
+        ((one["name"], one["photos"], f"faces/{one['folder']}", one["listed"]) for one in found),
+    )
+    click.echo(f"{len(found):,} people")
+
+
+def _list_commands(name: str, meaning: str) -> None:
+    """Both lists have the same three commands."""
+
+    @command.group(name, help=meaning, epilog=examples(f"smartsort people {name} list"))
+    def group() -> None: ...
+
+    @group.command("list", help=f"Show the {name}.", epilog=examples(f"smartsort people {name} list"))
+    @with_sidecar
+    @json_option
+    def read(sidecar: Sidecar, *, as_json: bool) -> None:
+        _tell(name, sidecar.ask("GET", f"/config/{name}"), as_json=as_json)
+
+    def changes(verb: str, text: str) -> None:
+        @group.command(verb, help=text, epilog=examples(f'smartsort people {name} {verb} "Anna Smith" bob'))
+        @with_sidecar
+        @click.argument("names", nargs=-1, required=True)
+        @json_option
+        def change(sidecar: Sidecar, *, names: tuple[str, ...], as_json: bool) -> None:
+            answer = sidecar.ask("PATCH", f"/config/{name}", {verb: list(names)})
+            _tell(name, answer, as_json=as_json)
+
+    changes("add", f"Add NAMES to the {name}. A name that Immich does not know counts once it does.")
+    changes("remove", f"Take NAMES off the {name}.")
+
+
+_list_commands("whitelist", "People who get a folder. An empty list means everybody with a name.")
+_list_commands("blacklist", "People whose photos never go into a folder.")
+
+
+def _tell(name: str, answer: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(answer)
+        return
+    for each in answer["names"]:
+        click.echo(each)
+    click.echo(f"{len(answer['names']):,} on the {name}", err=True)
+    for warning in answer["warnings"]:
+        click.echo(f"note: {warning}", err=True)
