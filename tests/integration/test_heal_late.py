@@ -84,6 +84,30 @@ async def test_a_raw_photo_joins_its_jpeg_in_review_with_its_xmp(world):
     world.check()
 
 
+BARE = {"taken": None, "camera": None}
+
+
+@pytest.mark.parametrize("picture_first", [True, False])
+@pytest.mark.parametrize("names", [("anna_1__JPG", "anna_1_HEVC__MOV"), ("anna_1__MP__jpg", "anna_1__MP")])
+async def test_names_that_programs_give_to_such_clips_alone_count_late_too(world, names, picture_first):
+    shot = {names[0]: photo(**BARE), names[1]: clip(1.0)}
+    first, second = names if picture_first else reversed(names)
+    await drop(world, **{first: shot[first]})
+    await late(world, **{second: shot[second]})
+    assert len(files(world, "faces")) == 2
+    assert world.ledger.read(lambda db: photos.count_in(db, State.FILED)) == 1
+    world.check()
+
+
+async def test_a_clip_joins_the_picture_and_not_its_duplicate(world):
+    picture_of_it = photo(content_id="A")
+    await drop(world, anna_1__jpg=picture_of_it)
+    await drop(world, **{"anna_1(1)__jpg": picture_of_it})
+    await late(world, anna_1__MOV=clip(content_id="A"))
+    assert files(world, "faces") == ["anna/anna_1.MOV", "anna/anna_1.jpg"]
+    world.check()
+
+
 @pytest.mark.parametrize(
     "half",
     [clip(content_id="B"), clip(), clip(9.0, local="2024-05-01T10:00:00+02:00")],

@@ -97,10 +97,10 @@ def shot_stem(name: str) -> str:
     return _NUMBER.sub("", stem.removesuffix(_GOOGLE))
 
 
-def _names_a_half(clip: Entry, picture: Entry) -> bool:
+def names_a_half(clip: str, picture: str) -> bool:
     """True for names that a program gives to the moving halves of shots alone."""
-    stem, extension = split_extension(clip.name.casefold())
-    still = split_extension(picture.name.casefold())[0]
+    stem, extension = split_extension(clip.casefold())
+    still = split_extension(picture.casefold())[0]
     if extension == "mp":
         return still == f"{stem}{_GOOGLE}"
     return _ICLOUDPD.search(stem) is not None and _ICLOUDPD.sub("", stem) == still
@@ -158,7 +158,7 @@ def _pairs(
             continue
         for picture in pictures:
             if rank == VIDEO:
-                named = _names_a_half(half, picture)
+                named = names_a_half(half.name, picture.name)
                 why = why_live(metadata_of(picture), metadata_of(half), named=named)
             else:
                 why = why_same_shot(metadata_of(picture), metadata_of(half))

@@ -14,8 +14,9 @@ from sqlite_utils import Database
 
 from smartsort.core.model import UNFINISHED, State
 from smartsort.errors import SmartsortError
-from smartsort.files.grouping import IMAGE, RAW, VIDEO, rank_of_name, shot_stem
+from smartsort.files.grouping import IMAGE, RAW, VIDEO, names_a_half, rank_of_name, shot_stem
 from smartsort.files.inbox import Entry
+from smartsort.files.metadata import Metadata
 from smartsort.files.settling import Arrival
 from smartsort.files.shots import why_live, why_same_shot
 from smartsort.files.sides import Side, side_of
@@ -88,7 +89,7 @@ class Latecomers:
         entry, member = arrival.photo, _MEMBERS.get(rank_of_name(arrival.photo.name))
         lone = arrival.raw is None and arrival.video is None and (entry.path, entry.stamp) not in self._broken
         members = {member, *(Member(side.kind) for _, side, _ in arrival.sides)}
-        match = self._picture_of(entry, member, members) if lone and member else None
+        match = self._picture_of(entry, members) if lone and member else None
         if match is None or member is None:
             found.own.append(arrival)
             return
@@ -98,9 +99,7 @@ class Latecomers:
             return
         found.joining.append(_joining(entry, member, photo, why, arrival.sides))
 
-    def _picture_of(
-        self, entry: Entry, member: Member, members: set[Member | None]
-    ) -> tuple[Photo, str] | None:
+    def _picture_of(self, entry: Entry, members: set[Member | None]) -> tuple[Photo, str] | None:
         """The picture in the ledger that a raw photo or clip proves to belong to, and what proves it."""
         rows = [
             (photo, names)
@@ -115,11 +114,12 @@ class Latecomers:
         half, *pictures = self._context.decoders.metadata([entry.path, *paths])
         proved = []
         for (photo, _), picture in zip(rows, pictures, strict=True):
-            why = why_live(picture, half) if member is Member.VIDEO else why_same_shot(picture, half)
+            why = _why(picture, half, photo.original_name, entry.name, together=_beside(photo, entry))
             if why is not None:
-                proved.append((why != "content identifier", photo, why))
-        proved.sort(key=lambda match: match[0])
-        return (proved[0][1], proved[0][2]) if proved else None
+                # A picture before its duplicates, and of equal ones the newest.
+                proved.append((why != "content identifier", photo.duplicate_of is not None, photo, why))
+        proved.sort(key=lambda match: match[:2])
+        return proved[0][2:] if proved else None
 
     def _older_halves(self, entry: Entry, rows: Sequence[Photo]) -> tuple[int, ...]:
         """Those raw photos and clips in the ledger that prove to belong to a picture which comes now."""
@@ -136,10 +136,9 @@ class Latecomers:
         picture, *halves = self._context.decoders.metadata([entry.path, *paths])
         found: dict[int, int] = {}
         for (photo, _), half in zip(lone, halves, strict=True):
-            rank = rank_of_name(photo.original_name)
-            why = why_live(picture, half) if rank == VIDEO else why_same_shot(picture, half)
+            why = _why(picture, half, entry.name, photo.original_name, together=_beside(photo, entry))
             if why is not None:
-                found.setdefault(rank, photo.id)
+                found.setdefault(rank_of_name(photo.original_name), photo.id)
         return tuple(found.values())
 
     def _side_file(self, entry: Entry, found: Sorted) -> bool:
@@ -151,8 +150,7 @@ class Latecomers:
         rows = [
             (photo, names)
             for photo, names in self._known(side.base)
-            if photo.origin_path is not None
-            and os.path.dirname(photo.origin_path) == entry.folder
+            if _beside(photo, entry)
             and side.base in (photo.original_name, os.path.splitext(photo.original_name)[0])
         ]
         if len(rows) != 1 or any(name.member is member for name in rows[0][1]):
@@ -175,6 +173,19 @@ class Latecomers:
         open_ones = [p for p in rows if p.state in _TAKES or (p.state in UNFINISHED and p.problem is None)]
         names = self._context.ledger.read(lambda db: photos.names_of(db, [p.id for p in open_ones]))
         return [(p, names[p.id]) for p in open_ones if any(n.member is Member.PHOTO for n in names[p.id])]
+
+
+def _beside(photo: Photo, entry: Entry) -> bool:
+    """True when the photo came from the folder the file lies in."""
+    return photo.origin_path is not None and os.path.dirname(photo.origin_path) == entry.folder
+
+
+def _why(picture: Metadata, half: Metadata, name: str, half_name: str, *, together: bool) -> str | None:
+    """What proves that two files are one shot. What rests on names needs files of one folder."""
+    if rank_of_name(half_name) == RAW:
+        return why_same_shot(picture, half)
+    why = why_live(picture, half, named=names_a_half(half_name, name))
+    return why if together or why in ("content identifier", "capture time") else None
 
 
 def _own(names: Sequence[Name]) -> Name:
