@@ -25,10 +25,11 @@ async def driving(
     images: Images = "none",
     keys: dict[str, str] | None = None,
     folder: str | None = None,
+    immich_url: str | None = None,
 ) -> AsyncIterator[Pilot[None]]:
     """The application on a sample sidecar without a socket, or on a URL; no error may have gone unseen."""
     app = SmartsortApp(
-        Settings(url=url, token=token, keys=keys or {}, export_folder=folder),
+        Settings(url=url, token=token, keys=keys or {}, export_folder=folder, immich_url=immich_url),
         Terminal(images),
         clock=lambda: NOON,
         transport=sidecar.transport() if sidecar is not None else None,

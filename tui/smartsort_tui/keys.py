@@ -17,6 +17,7 @@ def key_bindings() -> dict[str, Binding]:
     from smartsort_tui.screens.area import AreaScreen, Dialog
     from smartsort_tui.screens.configuration import ConfigurationScreen
     from smartsort_tui.screens.dialogs import HelpScreen, PersonPicker
+    from smartsort_tui.screens.looking import LookScreen
     from smartsort_tui.screens.people import PeopleScreen
     from smartsort_tui.screens.preview import Preview
     from smartsort_tui.screens.review import ReviewScreen
@@ -27,7 +28,7 @@ def key_bindings() -> dict[str, Binding]:
     owners = (
         SmartsortApp, AreaScreen, ReviewScreen, StatisticsScreen, ActivityScreen, PeopleScreen,
         ConfigurationScreen, SpotCheckScreen, Dialog, PersonPicker, Preview, HistoryScreen,
-        HelpScreen, RowList,
+        HelpScreen, LookScreen, RowList,
     )  # fmt: skip
     return {
         binding.id: binding
@@ -82,7 +83,7 @@ def _normal(keys: str) -> list[str]:
 def _together(name: str, known: dict[str, Binding]) -> set[str]:
     """The screens on which a binding works."""
     owner = name.partition(".")[0]
-    dialogs = {"dialog", "picker", "preview", "history", "help"}
+    dialogs = {"dialog", "look", "picker", "preview", "history", "help"}
     if owner in ("app", "list", "area"):
         return {other.partition(".")[0] for other in known} - dialogs - {"app", "list", "area"}
     return {owner}

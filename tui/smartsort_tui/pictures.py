@@ -22,6 +22,8 @@ MAX_PIXELS = 40_000_000
 MAX_DRAWN_PIXELS = 1_600_000
 # Half-block pixels of a face from which a whole box leaves something of it to see.
 WHOLE_BOX_PIXELS = 14
+# Share of a face's size that is shown around it.
+MARGIN_OF_FACE = 0.35
 _INK = (20, 20, 20)
 _PAPER = (255, 214, 10)
 _GAP = 1
@@ -97,12 +99,30 @@ def inner_size(size: tuple[int, int], frame: Frame) -> tuple[int, int]:
     return max(1, min(columns, frame.columns)), max(1, min(rows, frame.rows))
 
 
-def drawn(data: Sequence[bytes], boxes: Sequence[Box], frame: Frame) -> Image.Image:
+def close_up(picture: Image.Image, face: Box) -> Image.Image:
+    """The face and some of what is around it."""
+    across, down = (face.right - face.left) * MARGIN_OF_FACE, (face.bottom - face.top) * MARGIN_OF_FACE
+    left, top = max(0.0, face.left - across) * picture.width, max(0.0, face.top - down) * picture.height
+    right, bottom = (
+        min(1.0, face.right + across) * picture.width,
+        min(1.0, face.bottom + down) * picture.height,
+    )
+    return picture.crop((int(left), int(top), max(int(left) + 1, int(right)), max(int(top) + 1, int(bottom))))
+
+
+def _opened(data: bytes, largest: tuple[int, int], crop: Box | None) -> Image.Image:
+    """The picture, or the face of it that is wanted, for which all of its pixels count."""
+    if crop is None:
+        return decode(data, largest)
+    return close_up(decode(data, (MAX_PIXELS, MAX_PIXELS)), crop)
+
+
+def drawn(data: Sequence[bytes], boxes: Sequence[Box], frame: Frame, crop: Box | None = None) -> Image.Image:
     """One picture, or two side by side, in the terminal's pixels, with the faces of the first one."""
     shares = _shares(frame, len(data))
     pictures = []
     for number, (piece, share) in enumerate(zip(data, shares, strict=True)):
-        picture = decode(piece, _pixels(share))
+        picture = _opened(piece, _pixels(share), crop if number == 0 else None)
         columns, rows = inner_size(picture.size, share)
         size = columns * frame.cell[0], rows * frame.cell[1]
         if size[0] * size[1] > MAX_DRAWN_PIXELS:
@@ -115,12 +135,14 @@ def drawn(data: Sequence[bytes], boxes: Sequence[Box], frame: Frame) -> Image.Im
     return pictures[0] if len(pictures) == 1 else _beside(pictures, frame.cell[0] * _GAP)
 
 
-def half_blocks(data: Sequence[bytes], boxes: Sequence[Box], frame: Frame) -> list[list[Segment]]:
+def half_blocks(
+    data: Sequence[bytes], boxes: Sequence[Box], frame: Frame, crop: Box | None = None
+) -> list[list[Segment]]:
     """The same as lines of text: two pixels per cell, and the numbers of the faces as letters."""
     shares = _shares(frame, len(data))
     lines: list[list[Segment]] = []
     for number, (piece, share) in enumerate(zip(data, shares, strict=True)):
-        picture = decode(piece, (share.columns * 4, share.rows * 8))
+        picture = _opened(piece, (share.columns * 4, share.rows * 8), crop if number == 0 else None)
         columns, rows = inner_size(picture.size, share)
         picture = picture.resize((columns, rows * 2), Image.Resampling.BOX)
         picture = dithered(picture, frame.colours)

@@ -15,7 +15,17 @@ DEFAULT_URL = "http://127.0.0.1:8484"
 DEFAULT_THEME = "smartsort-dark"
 SETTINGS_FILE_NAME = "tui.toml"
 TOKEN_FILE_NAME = "api-token"  # noqa: S105  (a file's name)
-KNOWN_SETTINGS = ("url", "token", "token_file", "theme", "images", "colors", "keys", "export_folder")
+KNOWN_SETTINGS = (
+    "url",
+    "token",
+    "token_file",
+    "theme",
+    "images",
+    "colors",
+    "keys",
+    "export_folder",
+    "immich_url",
+)
 
 
 class SettingsProblem(Exception):
@@ -34,6 +44,8 @@ class Settings:
     colours: ColourWish = "auto"
     keys: dict[str, str] = field(default_factory=dict)
     export_folder: str | None = None
+    immich_url: str | None = None
+    """Immich's address for a browser, where it is not the one the sidecar uses."""
 
 
 def config_path(env: Mapping[str, str]) -> Path:
@@ -93,6 +105,7 @@ def load(
         colours=cast("ColourWish", depth),
         keys=_keys(file, path),
         export_folder=_text(file, "export_folder", path),
+        immich_url=env.get("SMARTSORT_IMMICH_PAGE", "").strip() or _text(file, "immich_url", path),
     )
 
 

@@ -46,6 +46,9 @@ class ReviewScreen(MarkingView):
         Binding("m", "mark", "mark", id="review.mark", tooltip="Mark this one for a bulk action"),
         Binding("M", "mark_all", "all", id="review.mark_all", tooltip="Mark or unmark all that match"),
         Binding("w", "why", "why", id="review.why", tooltip="Every rule, and what would change it"),
+        Binding("z", "look(False)", "photo", id="review.look", tooltip="The photo over the whole screen"),
+        Binding("Z", "look(True)", "face", id="review.close_up", tooltip="The face beside a portrait"),
+        Binding("O", "page", "Immich", show=False, id="review.page", tooltip="The photo's page in Immich"),
         Binding("c", "checks", "checks", id="review.checks", tooltip="Spot checks of what was filed"),
         Binding("e", "export", "export", id="review.export", tooltip="Save the list as CSV"),
         Binding("n,j", "move(1)", "Next", show=False, id="review.next"),
@@ -224,6 +227,37 @@ class ReviewScreen(MarkingView):
         else:
             self.say("")
             self.app.push_screen(WhyScreen(explained))
+
+    # --- a closer look ----------------------------------------------------------------------
+
+    def action_look(self, is_close: bool) -> None:
+        from smartsort_tui.screens.looking import LookScreen, face_in_question
+
+        item, client = self._shown, self.smartsort.client
+        if not isinstance(item, ReviewItem) or client is None:
+            return
+        if self.smartsort.terminal.images == "none":
+            self.say("this terminal shows no pictures; see --images", "warn")
+            return
+        face = face_in_question(item, self._chosen_face)
+        if is_close and face is None:
+            self.say("there is no face on this photo", "warn")
+            return
+        self.app.push_screen(LookScreen(item, client, face, is_close=is_close))
+
+    def action_page(self) -> None:
+        from smartsort_tui.screens.looking import PageScreen, immich_page
+
+        item, status = self._shown, self.smartsort.status
+        own = self.smartsort.settings.immich_url
+        base = own or (status.immich_url if status is not None else None)
+        if not isinstance(item, ReviewItem) or not item.asset_id or not base:
+            self.say("Immich has no page of this photo", "warn")
+            return
+        url = immich_page(base, item.asset_id)
+        if self.app.is_web:
+            self.app.open_url(url)
+        self.app.push_screen(PageScreen(url, is_of_sidecar=not own))
 
     # --- people -----------------------------------------------------------------------------
 

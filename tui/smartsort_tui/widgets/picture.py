@@ -36,6 +36,8 @@ class Request:
     paths: tuple[str, ...]
     boxes: tuple[Box, ...] = ()
     caption: str = ""
+    crop: Box | None = None
+    """The face to show of the first one, instead of all of it."""
 
 
 class PictureSource:
@@ -219,7 +221,7 @@ class PicturePane(Container):
         if ready is None:
             data = await asyncio.gather(*(self._source.get(path) for path in request.paths))
             draw = pictures.half_blocks if self._terminal.images == "halfblocks" else pictures.drawn
-            ready = await asyncio.to_thread(draw, data, request.boxes, frame)
+            ready = await asyncio.to_thread(draw, data, request.boxes, frame, request.crop)
             self._store.put(key, ready, _weight(ready))
         return ready
 
