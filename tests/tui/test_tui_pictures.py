@@ -137,3 +137,13 @@ def test_the_mixed_colours_are_the_terminals_own(colours: Colours, system: Color
     shown = {colour.downgrade(system).get_truecolor() for colour in used}
     assert len(used) > 3
     assert len(shown) >= len(used) * 0.8
+
+
+def test_pictures_of_unequal_height_stand_side_by_side() -> None:
+    tall, wide = io.BytesIO(), io.BytesIO()
+    Image.new("RGB", (300, 400), (200, 0, 0)).save(tall, "PNG")
+    Image.new("RGB", (400, 200), (0, 0, 200)).save(wide, "PNG")
+    for pair in ((tall, wide), (wide, tall)):
+        lines = half_blocks([one.getvalue() for one in pair], (), FRAME)
+        assert len({len(text(line)) for line in lines}) == 1
+        assert len(lines) > 3

@@ -284,11 +284,19 @@ def _cells(picture: Image.Image, labels: dict[tuple[int, int], str], kept_bits: 
 
 
 def _joined(left: list[list[Segment]], right: list[list[Segment]]) -> list[list[Segment]]:
-    width = sum(segment.cell_length for segment in left[0]) if left else 0
+    """Two pictures side by side; the lower one stands in the middle, and every line is as wide."""
     rows = max(len(left), len(right))
-    left = left + [[Segment(" " * width)]] * (rows - len(left))
-    right = right + [[]] * (rows - len(right))
-    return [[*mine, Segment(" " * _GAP), *theirs] for mine, theirs in zip(left, right, strict=True)]
+    gap = Segment(" " * _GAP)
+    return [
+        [*mine, gap, *theirs]
+        for mine, theirs in zip(_as_high(left, rows), _as_high(right, rows), strict=True)
+    ]
+
+
+def _as_high(lines: list[list[Segment]], rows: int) -> list[list[Segment]]:
+    blank = [Segment(" " * sum(segment.cell_length for segment in lines[0]))] if lines else []
+    above = (rows - len(lines)) // 2
+    return [[*blank] for _ in range(above)] + lines + [[*blank] for _ in range(rows - len(lines) - above)]
 
 
 class BoundedStore(Generic[ValueT]):

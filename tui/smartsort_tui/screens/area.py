@@ -259,7 +259,8 @@ def link_words(app: SmartsortApp) -> Content:
         return Content("")
     title, detail = link.problem.title, link.problem.detail
     if isinstance(link.problem, TokenRefused):
-        detail = f"{app.settings.url}: {detail}; the token is from {app.settings.token_from}"
+        origin = f"the token is from {app.settings.token_from}" if app.settings.token else "none was found"
+        detail = f"{app.settings.url}: {detail}; {origin}"
     return Content.assemble(
         (f"○ {title}\n", "bold $error"),
         wording.shown(detail),

@@ -110,7 +110,9 @@ class Drawing(Widget):
 
 def _centred(line: Strip, width: int, blank: Style) -> Strip:
     left = max(0, (width - line.cell_length) // 2)
-    return Strip([Segment(" " * left, blank), *line]).adjust_cell_length(width, blank)
+    # What has no colour of its own is background, in a light theme too.
+    coloured = [segment if segment.style else Segment(segment.text, blank) for segment in line]
+    return Strip([Segment(" " * left, blank), *coloured]).adjust_cell_length(width, blank)
 
 
 class PicturePane(Container):
