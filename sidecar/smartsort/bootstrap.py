@@ -28,6 +28,7 @@ from smartsort.ledger import facts, photos, spot_checks, statistics
 from smartsort.ledger.backup import files_kept
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.facts import CATCHING_UP
+from smartsort.ledger.integrity import damaged, is_empty, quick_problem
 from smartsort.lock import RootLock
 from smartsort.notify.notifier import Notifier
 from smartsort.pipeline import suspects
@@ -51,7 +52,7 @@ from smartsort.pipeline.runner import NothingProved, Runner, Stage
 from smartsort.pipeline.shelve import Shelve
 from smartsort.pipeline.trouble import Trouble, Troubles
 from smartsort.pipeline.unassigned import Unassigned
-from smartsort.pipeline.upkeep import Backups, Memory
+from smartsort.pipeline.upkeep import Backups, Integrity, Memory
 from smartsort.ports import PhotoServer
 
 if TYPE_CHECKING:
@@ -245,6 +246,7 @@ def open_sidecar(
         _no_ledger_lost(layout)
         os.makedirs(os.path.dirname(layout.ledger), exist_ok=True)
         keep_private(files_kept(layout.ledger, os.path.join(layout.root, "backup")))
+        _sound(layout)
         ledger = Ledger(layout.ledger)
     except BaseException:
         lock.close()
@@ -276,7 +278,7 @@ def open_sidecar(
 
 def _no_ledger_lost(layout: Layout) -> None:
     """Raises LedgerError when a root that holds photos has no ledger: a new one would forget them all."""
-    if os.path.exists(layout.ledger):
+    if os.path.exists(layout.ledger) and not is_empty(layout.ledger):
         return
     found = layout.in_use()
     if found is not None:
@@ -286,6 +288,15 @@ def _no_ledger_lost(layout: Layout) -> None:
             "lost, `smartsort restore` puts a backup in its place and `smartsort rebuild` makes a new one "
             "from the folders."
         )
+
+
+def _sound(layout: Layout) -> None:
+    """Raises LedgerError for a damaged ledger, as far as a quick check finds out."""
+    if not os.path.exists(layout.ledger):
+        return
+    problem = quick_problem(layout.ledger)
+    if problem is not None:
+        raise damaged(layout.ledger, problem, os.path.join(layout.root, "backup"))
 
 
 def _prepare(layout: Layout, ledger: Ledger) -> str:
@@ -413,6 +424,8 @@ def _wire(
         _workers=workers,
     )
     stages.insert(0, Stage("connection", (), _connection(sidecar), immich))
+    checked = Integrity(context, os.path.join(context.layout.root, "backup"), sidecar.runner.stop.is_set)
+    stages.append(Stage("integrity", (), checked.step, (), LATER_SECONDS))
     stages.append(Stage("backup", (), _backups(settings, context, sidecar.runner).step, (), LATER_SECONDS))
     return sidecar
 

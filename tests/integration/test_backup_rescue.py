@@ -25,8 +25,9 @@ from smartsort.errors import LedgerError
 from smartsort.files.layout import Layout
 from smartsort.immich import ImmichServer
 from smartsort.ledger import backup as ledger_backup
-from smartsort.ledger.backup import GivenUp, backup, backups, check, made_at, thin_out
+from smartsort.ledger.backup import GivenUp, backup, backups, made_at, thin_out
 from smartsort.ledger.database import Ledger
+from smartsort.ledger.integrity import full_problem
 from smartsort.pipeline.upkeep import Backups
 from smartsort.rescue.rebuild import rebuild, restore
 
@@ -99,7 +100,10 @@ def test_a_backup_is_of_one_instant_although_writes_come_in_its_middle(tmp_path,
 def test_a_backup_that_is_given_up_leaves_nothing(tmp_path, monkeypatch, asked):
     monkeypatch.setattr(ledger_backup, "_PAGES", 1)
     checking = []
-    monkeypatch.setattr(ledger_backup, "check", lambda *a: checking.append(1) or check(*a))
+    checked = full_problem
+    monkeypatch.setattr(
+        ledger_backup, "full_problem", lambda *a, **more: checking.append(1) or checked(*a, **more)
+    )
     times = []
 
     def give_up():

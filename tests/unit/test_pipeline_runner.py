@@ -31,7 +31,8 @@ class Place:
         async def awrite(_work):
             return 0
 
-        self.context = SimpleNamespace(bells=Bells(), ledger=SimpleNamespace(awrite=awrite))
+        ledger = SimpleNamespace(awrite=awrite, damaged=None)
+        self.context = SimpleNamespace(bells=Bells(), ledger=ledger)
         self.told = []
         self.stages = []
         times = iter(f"2024-{n}" for n in range(100))

@@ -32,12 +32,16 @@ from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp
 from smartsort.ledger import events
 from smartsort.ledger.database import read_only
+from smartsort.ledger.integrity import damaged, full_problem, quick_problem
 from smartsort.ledger.records import Area, Member
 from smartsort.lock import holder_of
 from smartsort.pipeline.claimed import photo_id_of
 
 MOST_FINDINGS = 20_000
 """More than this is not drift but another root; the rest is counted."""
+
+_QUICK_SECONDS = 10.0
+"""The longest a quick audit waits for the ledger's own check."""
 
 _MOST_CROWDED = 200_000
 _SLICE = 200
@@ -92,7 +96,22 @@ class Audit:
         self._companions: dict[str, list[int]] | None = None
 
     def run(self) -> Report:
-        """Look at everything. Raises LedgerError without a ledger, RootUnavailable without the folders."""
+        """Look at everything.
+
+        Raises LedgerError without a ledger and for a damaged one, RootUnavailable without the folders.
+        """
+        path, folder = self._layout.ledger, os.path.join(self._layout.root, "backup")
+        try:
+            problem = None
+            if os.path.exists(path):
+                problem = full_problem(path) if self._deep else quick_problem(path, _QUICK_SECONDS)
+            if problem is not None:
+                raise damaged(path, problem, folder)
+            return self._run()
+        except sqlite3.DatabaseError as error:
+            raise damaged(path, str(error), folder) from error
+
+    def _run(self) -> Report:
         began = time.monotonic()
         report = self._report
         report.running = holder_of(self._layout.root)

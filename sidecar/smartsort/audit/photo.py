@@ -154,6 +154,11 @@ class PhotoCheck:
             linked = anchor.name.area is Area.LIBRARY or anchor.name.method == "hardlink"
             strange = linked and name.method == "hardlink" and not stamp.same_file(anchor.stamp)
             if key in done and not strange:
+                if None not in (name.sha256, anchor.name.sha256) and name.sha256 != anchor.name.sha256:
+                    what = (
+                        f"the ledger has another digest for {shown(each.path)} than for {shown(anchor.path)}"
+                    )
+                    yield _finding(Code.EDITED, what, row, name, each.path)
                 continue
             done.add(key)
             yield from self._content(row, member, each, strange=strange)

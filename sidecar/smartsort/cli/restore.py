@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False))
 @click.option("--list", "only_list", is_flag=True, help="Show the backups there are.")
 def command(config_path: str | None, root: str | None, file: str | None, only_list: bool) -> None:
-    """Make FILE (default: the newest backup) the ledger, and bring it up to date with the folders.
+    """Make FILE (default: the newest sound backup) the ledger, and bring it up to date with the folders.
 
     The ledger that is replaced is kept beside it. Refused while smartsort is running.
     """

@@ -17,6 +17,7 @@ from smartsort.files.private import keep_private, make_private
 from smartsort.files.problems import storage_error
 from smartsort.files.shown import shown
 from smartsort.ledger.database import files_of, read_only
+from smartsort.ledger.integrity import full_problem
 
 log = logging.getLogger(__name__)
 
@@ -60,8 +61,7 @@ def backup(
             source.execute("SELECT count(*) FROM sqlite_master").fetchone()
             source.backup(copy, pages=_PAGES, progress=go_on)
             copy.execute("PRAGMA journal_mode = DELETE")
-            copy.set_progress_handler(give_up, 100_000)
-            check(copy, temporary)
+        check(temporary, give_up)
         go_on()
         with _storage(folder):
             _to_the_disk(temporary)
@@ -83,17 +83,30 @@ def backup(
     return target
 
 
-def check(copy: sqlite3.Connection, path: str) -> None:
-    """Raises LedgerError unless the database is a sound ledger."""
+def check(path: str, give_up: Callable[[], bool] = lambda: False) -> None:
+    """Raises LedgerError unless the file is a sound ledger."""
+    problem = full_problem(path, give_up, immutable=True)
+    if problem is not None:
+        raise LedgerError(f"{shown(path)} is damaged or no ledger: {problem}")
     try:
-        [(said,), *_] = copy.execute("PRAGMA quick_check(1)").fetchall()
-        tables = {row[0] for row in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    except sqlite3.DatabaseError as problem:
-        raise LedgerError(f"{shown(path)} is damaged or no ledger: {problem}") from problem
-    if said != "ok":
-        raise LedgerError(f"{shown(path)} is damaged: {said}")
+        with closing(read_only(path, immutable=True).conn) as copy:
+            tables = {row[0] for row in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except sqlite3.DatabaseError as error:
+        raise LedgerError(f"{shown(path)} is damaged or no ledger: {error}") from error
     if "downloads" not in tables:
         raise LedgerError(f"{shown(path)} is no ledger of smartsort")
+
+
+def newest_sound(folder: str) -> str | None:
+    """The newest backup that is whole; None when there is none."""
+    for path in backups(folder):
+        try:
+            check(path)
+        except LedgerError as problem:
+            log.warning("%s", problem)
+        else:
+            return path
+    return None
 
 
 def backups(folder: str) -> list[str]:
@@ -146,8 +159,7 @@ def put_in_place(copy: str, ledger: str, now: datetime, mark: str | None = None)
     `mark`: a statement carried out on the copy first, where it has the tables for it. Nobody may have the
     ledger open. Raises LedgerError for a copy that is damaged, StorageError.
     """
-    with closing(sqlite3.connect(f"file:{_quoted(copy)}?mode=ro&immutable=1", uri=True)) as source:
-        check(source, copy)
+    check(copy)
     temporary = f"{ledger}.restoring"
     with _storage(os.path.dirname(ledger)):
         make_private(temporary)
@@ -197,9 +209,3 @@ def _to_the_disk(path: str) -> None:
             os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _quoted(path: str) -> str:
-    from urllib.parse import quote  # noqa: PLC0415 - only here
-
-    return quote(os.fsencode(os.path.abspath(path)))

@@ -53,8 +53,8 @@ def files_of(path: str) -> tuple[str, ...]:
     return path, f"{path}-wal", f"{path}-shm", f"{path}-journal"
 
 
-def _connect(path: str, *, read_only: bool) -> Database:
-    uri = f"file:{_quoted(path)}?mode={'ro' if read_only else 'rwc'}"
+def _connect(path: str, *, read_only: bool, immutable: bool = False) -> Database:
+    uri = f"file:{_quoted(path)}?mode={'ro' if read_only else 'rwc'}{'&immutable=1' if immutable else ''}"
     connection = sqlite3.connect(
         uri,
         uri=True,
@@ -77,9 +77,12 @@ def _connect(path: str, *, read_only: bool) -> Database:
     return Database(connection)
 
 
-def read_only(path: str) -> Database:
-    """A connection that can only read, beside a running sidecar too. Raises sqlite3.Error."""
-    return _connect(path, read_only=True)
+def read_only(path: str, *, immutable: bool = False) -> Database:
+    """A connection that can only read, beside a running sidecar too. Raises sqlite3.Error.
+
+    `immutable`: nobody writes the file meanwhile, and nothing is made beside it.
+    """
+    return _connect(path, read_only=True, immutable=immutable)
 
 
 def _quoted(path: str) -> str:
@@ -114,6 +117,8 @@ class Ledger:
         from smartsort.ledger.migrations import migrate  # noqa: PLC0415 - imports the schema only here
 
         self.path = path
+        self.damaged: str | None = None
+        """What is wrong with it; from then on nothing is written any more."""
         try:
             with suppress(OSError):  # SQLite says what is wrong
                 make_private(path)
@@ -155,8 +160,9 @@ class Ledger:
             for reader in self._open_readers:
                 reader.close()
             self._open_readers.clear()
-        with suppress(sqlite3.Error):
-            self._writer.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if self.damaged is None:
+            with suppress(sqlite3.Error):
+                self._writer.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._writer.close()
 
     # --- writing -----------------------------------------------------------------------------
@@ -172,6 +178,8 @@ class Ledger:
     def _submit(self, work: Work[T]) -> Future[T]:
         if self._closed:
             raise LedgerError(f"the ledger {self.path} is closed")
+        if self.damaged is not None:
+            raise LedgerError(self.damaged)
         future: Future[T] = Future()
         self._jobs.put((work, future))  # type: ignore[arg-type]
         return future
@@ -214,10 +222,11 @@ class Ledger:
                 "no other program hold it? Work goes on by itself."
             ) from problem
         if code in _DAMAGED:
-            raise LedgerError(
-                f"the ledger {self.path} is damaged: {problem}. Stop smartsort and put a backup in its place "
-                "(smartsort restore)."
-            ) from problem
+            self.damaged = self.damaged or (
+                f"the ledger {self.path} is damaged: {problem}. Photos are left alone. Stop smartsort and "
+                "run `smartsort restore`, which puts a backup in its place."
+            )
+            raise LedgerError(self.damaged) from problem
 
     def shrink(self) -> None:
         """Forget what the connections keep of the file in memory; they read it again when it is needed.

@@ -112,11 +112,17 @@ class Runner:
         if stage.after_seconds:
             await self._sleep(stage.after_seconds)
         while not self.stop.is_set():
+            if self._context.ledger.damaged is not None:
+                await self._give_up(stage)
+                return
             try:
                 result = await stage.step()
             except Exception as problem:
                 if isinstance(problem, LedgerError):
-                    raise
+                    if self._context.ledger.damaged is None:
+                        raise
+                    await self._give_up(stage)
+                    return
                 self._note(stage, problem)
                 # Jitter keeps several sidecars from knocking at the same instant.
                 await self._sleep(backoff * random.uniform(0.8, 1.2), self._over)  # noqa: S311
@@ -136,6 +142,11 @@ class Runner:
                 await self._sleep(result)
             else:
                 await self._context.bells.wait(stage.takes, IDLE_SECONDS)
+
+    async def _give_up(self, stage: Stage) -> None:
+        """With a damaged ledger nothing is begun any more; smartsort stays, to say so."""
+        self.troubles.begin("ledger", self._context.ledger.damaged or "", stage.name)
+        await self.stop.wait()
 
     def _note(self, stage: Stage, problem: Exception) -> None:
         kind = kind_of(problem)

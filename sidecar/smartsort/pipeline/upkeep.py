@@ -11,6 +11,7 @@ from datetime import timedelta
 from smartsort.files.shown import shown
 from smartsort.ledger import photos
 from smartsort.ledger.backup import GivenUp, backup, backups, made_at, thin_out
+from smartsort.ledger.integrity import damaged, full_problem
 from smartsort.pipeline.context import Context
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,28 @@ class Backups:
             log.info("the ledger is backed up to %s", shown(path))
             due = now + self._interval
         return min(LONGEST_PAUSE, max(1.0, (due - now).total_seconds()))
+
+
+CHECK_SECONDS = 24 * 3600.0
+"""Between two full checks of the ledger."""
+
+
+class Integrity:
+    """Reads the ledger in full now and then: what is damaged is noticed before it is needed."""
+
+    def __init__(self, context: Context, folder: str, stopping: Callable[[], bool] = lambda: False) -> None:
+        self._context, self._folder, self._stopping = context, folder, stopping
+
+    async def step(self) -> float:
+        """Check the ledger; seconds until the next time. Raises LedgerError for a damaged one."""
+        ledger = self._context.ledger
+        problem = await asyncio.to_thread(full_problem, ledger.path, self._stopping)
+        if problem is not None:
+            error = await asyncio.to_thread(damaged, ledger.path, problem, self._folder)
+            ledger.damaged = str(error)
+            self._context.bells.ring_all()
+            raise error
+        return CHECK_SECONDS
 
 
 TRIM_SECONDS = 20.0

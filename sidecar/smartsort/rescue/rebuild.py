@@ -18,7 +18,7 @@ from smartsort.core.naming import folder_names
 from smartsort.errors import ConfigurationError, ImmichError
 from smartsort.files.shown import from_ledger, shown
 from smartsort.ledger import facts
-from smartsort.ledger.backup import backups, put_in_place, set_aside
+from smartsort.ledger.backup import newest_sound, put_in_place, set_aside
 from smartsort.ledger.database import Ledger
 from smartsort.lock import RootLock
 from smartsort.pipeline.context import Context
@@ -38,20 +38,19 @@ _MARK = "INSERT OR REPLACE INTO facts (name, value) VALUES ('catching_up', '\"re
 def restore(
     settings: Settings, file: str | None, server: PhotoServer | None, progress: Callable[[int], None]
 ) -> tuple[str, str | None, Adopted]:
-    """Put a backup (None: the newest) in the ledger's place and bring it up to date with the disk.
+    """Put a backup (None: the newest sound one) in the ledger's place and bring it up to date with the disk.
 
     Returns the backup, where the replaced ledger was moved to, and what was adopted. Raises RootLocked while
     a sidecar is at work, LedgerError for a damaged backup; then nothing is changed.
     """
     layout = layout_of(settings)
     if file is None:
-        found = backups(backup_folder(settings))
-        if not found:
+        file = newest_sound(backup_folder(settings))
+        if file is None:
             raise ConfigurationError(
-                f"there is no backup in {shown(backup_folder(settings))}; name a file, or run "
+                f"there is no sound backup in {shown(backup_folder(settings))}; name a file, or run "
                 "`smartsort rebuild` to make a new ledger from the folders"
             )
-        file = found[0]
     with _alone(layout.root):
         kept = put_in_place(os.path.abspath(file), layout.ledger, datetime.now(UTC), _MARK)
         adopted = _catch_up(settings, server, progress, "restore")
