@@ -357,7 +357,7 @@ def _wire(
     )
     actions = Actions(context, people, choices, measure)
     renames = Renames(context, people, actions.follow if settings.follow_renames else None)
-    retention = Retention(actions.purge_expired, settings.trash.retention_days)
+    retention = Retention(context, actions.purge_expired, settings.trash.retention_days)
     storage, immich = ("storage", "root"), ("immich", "permission")
 
     def ahead(db: Database) -> int:

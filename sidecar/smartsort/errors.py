@@ -9,6 +9,7 @@
     ├── StorageError              a folder cannot take or give photos; intake pauses
     │   ├── StorageFull           no space, quota or inodes left
     │   └── RootUnavailable       the root is missing, empty or another one
+    ├── ClockJumped               the clock moved by far more or less than the time that passed
     └── LedgerError               the ledger cannot be opened, written or migrated
 
 Every message says what failed, on what, and what to do.
@@ -63,6 +64,10 @@ class StorageFull(StorageError):
 
 class RootUnavailable(StorageError):
     """The root is missing, empty or not the one that was prepared."""
+
+
+class ClockJumped(SmartsortError):
+    """The clock of this machine moved by far more or less than the time that passed."""
 
 
 class LedgerError(SmartsortError):

@@ -239,16 +239,23 @@ class Actions(Reversing):
     # --- retention ---------------------------------------------------------------------------
 
     async def purge_expired(
-        self, retention_days: float, now: datetime | None = None, limit: int = 500
+        self,
+        retention_days: float,
+        now: datetime | None = None,
+        limit: int = 500,
+        *,
+        ran_before: float | None = None,
     ) -> list[Acted]:
         """Remove for good what has been in the trash for longer than `retention_days`. Not undoable.
 
         The digests stay known, so that the same file is recognised when it comes again. At most `limit`
         photos; call again while it returns as many. What turns out to be the last copy goes back to where
-        it was: it was put away because of another copy, which is gone or damaged by now.
+        it was: it was put away because of another copy, which is gone or damaged by now. `ran_before` leaves
+        out photos that came when smartsort had run for longer, in seconds.
         """
         async with self._lock:
-            acted = await self._purge.run(retention_days, now or self._context.clock.now(), limit)
+            now = now or self._context.clock.now()
+            acted = await self._purge.run(retention_days, now, limit, ran_before)
             kept = [one.photo_id for one in acted if one.code == LAST_COPY]
             found = await self._context.ledger.aread(lambda db: undoing.put_away(db, kept))
             if found:

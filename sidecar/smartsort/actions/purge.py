@@ -8,23 +8,26 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable, Sequence
+import time
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
 
 from sqlite_utils import Database
 
 from smartsort.actions.copies import LAST_COPY, kept_copies
 from smartsort.actions.rearrange import conflict
 from smartsort.actions.values import Acted
-from smartsort.errors import SmartsortError
+from smartsort.errors import ClockJumped, SmartsortError
 from smartsort.files.hashing import sha256_of
 from smartsort.files.problems import FileChanged, FileVanished, storage_error
 from smartsort.files.shown import shown
 from smartsort.files.stamps import stamp
-from smartsort.ledger import photos
+from smartsort.ledger import facts, photos
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Member, Name, Photo
 from smartsort.pipeline.context import Context
+from smartsort.pipeline.runner import NothingProved
 
 log = logging.getLogger(__name__)
 
@@ -34,12 +37,17 @@ LONGEST_PAUSE = 3600.0
 """Seconds between two looks at the trash."""
 
 
-def expired(db: Database, before: str, limit: int) -> list[Photo]:
-    """Photos that have been in the trash since before then, oldest first; those with a problem left out."""
+def expired(db: Database, before: str, limit: int, ran_before: float | None = None) -> list[Photo]:
+    """Photos that have been in the trash since before then, oldest first; those with a problem left out.
+
+    `ran_before`: only those that were there when smartsort had run for so many seconds.
+    """
     rows = db.conn.execute(
-        "SELECT id FROM photos WHERE state IN ('rejected', 'skipped') AND coalesce(trashed_at, routed_at) < ?"
-        " AND problem IS NULL ORDER BY coalesce(trashed_at, routed_at), id LIMIT ?",
-        (before, limit),
+        "SELECT id FROM photos WHERE state IN ('rejected', 'skipped')"
+        " AND coalesce(trashed_at, routed_at) < ?1 AND problem IS NULL"
+        " AND (?2 IS NULL OR coalesce(trashed_ran, 0) <= ?2)"
+        " ORDER BY coalesce(trashed_at, routed_at), id LIMIT ?3",
+        (before, ran_before, limit),
     ).fetchall()
     return photos.by_ids(db, [int(i) for (i,) in rows])
 
@@ -50,11 +58,13 @@ class Purge:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    async def run(self, retention_days: float, now: datetime, limit: int) -> list[Acted]:
+    async def run(
+        self, retention_days: float, now: datetime, limit: int, ran_before: float | None = None
+    ) -> list[Acted]:
         """What became of each expired photo, oldest first. Raises RootUnavailable before it begins."""
         context = self._context
         before = (now.astimezone(UTC) - timedelta(days=retention_days)).isoformat(timespec="milliseconds")
-        found = await context.ledger.aread(lambda db: expired(db, before, limit))
+        found = await context.ledger.aread(lambda db: expired(db, before, limit, ran_before))
         acted: list[Acted] = []
         for start in range(0, len(found), BATCH):
             acted += await self._batch(found[start : start + BATCH])
@@ -145,17 +155,90 @@ class Purge:
         folders.add(os.path.dirname(path))
 
 
-class Retention:
-    """The maintenance step that keeps the promise of the retention time."""
+class Expire(Protocol):
+    """Removes what has expired (`Actions.purge_expired`)."""
 
-    def __init__(self, purge: Callable[[float], Awaitable[Sequence[Acted]]], retention_days: float) -> None:
-        self._purge, self._days = purge, retention_days
+    def __call__(self, retention_days: float, *, ran_before: float | None) -> Awaitable[Sequence[Acted]]:
+        """What became of each expired photo."""
+        ...
+
+
+class Retention:
+    """The maintenance step that keeps the promise of the retention time.
+
+    A photo goes when the clock says so and smartsort has run for as long since it came into the trash. So a
+    clock that is wrong for one start costs no photo. While smartsort does not run, no time passes.
+    """
+
+    def __init__(self, context: Context, purge: Expire, retention_days: float) -> None:
+        self._context, self._purge, self._days = context, purge, retention_days
+        self._noted = context.clock.monotonic()
+        self._jumped: float | None = None
 
     async def step(self) -> bool | float:
-        """Purge what has expired; True while there may be more, else seconds until the next look."""
-        done = await self._purge(self._days)
+        """Purge what has expired; True while there may be more, else seconds until the next look.
+
+        Raises ClockJumped once for each jump of the clock.
+        """
+        ran = await self._observe()
+        done = await self._purge(self._days, ran_before=ran - self._days * 86400)
         if done:
             gone = sum(one.ok for one in done)
             log.info("%s photos were removed from the trash for good after %s days", gone, self._days)
+        if any(one.ok for one in done):
+            return True
         # A short retention is looked after more often, so that "at once" means within a minute.
-        return True if any(one.ok for one in done) else min(LONGEST_PAUSE, max(60.0, self._days * 3600))
+        pause = min(LONGEST_PAUSE, max(60.0, self._days * 3600))
+        shown = self._jumped is not None and self._context.clock.monotonic() - self._jumped < LONGEST_PAUSE
+        return NothingProved(pause) if shown else pause
+
+    async def _observe(self) -> float:
+        """Write down how long smartsort has run by now, in seconds, and what the clock says."""
+        context = self._context
+        now = context.clock.monotonic()
+        passed, self._noted = now - self._noted, now
+        seen = {
+            "wall": context.clock.text(),
+            "boot": _boot_id(),
+            "up": time.clock_gettime(time.CLOCK_BOOTTIME),
+        }
+
+        def write(db: Database) -> tuple[float, dict[str, Any] | None]:
+            ran = facts.get(db, facts.RAN, 0.0) + max(0.0, passed)
+            before = facts.get(db, _SEEN)
+            facts.put(db, facts.RAN, ran)
+            facts.put(db, _SEEN, seen)
+            return ran, before
+
+        ran, before = await context.ledger.awrite(write)
+        jump = _jump(before, seen) if before else 0.0
+        if abs(jump) > JUMP_SECONDS:
+            self._jumped = now
+            raise ClockJumped(
+                f"the clock of this machine jumped by {timedelta(seconds=round(jump))} to {seen['wall']}. "
+                "Check its date and its time server (NTP). Photos in the trash stay until smartsort has run "
+                "for the retention time."
+            )
+        return ran
+
+
+_SEEN = "clock_seen"
+
+JUMP_SECONDS = 600.0
+"""Clocks that are set right by a time server move by less, but for the first time after a cold start."""
+
+
+def _jump(before: Mapping[str, Any], now: Mapping[str, Any]) -> float:
+    """By how many seconds the clock moved too far; after another boot of the machine only backwards."""
+    wall = (datetime.fromisoformat(now["wall"]) - datetime.fromisoformat(before["wall"])).total_seconds()
+    if before["boot"] and before["boot"] == now["boot"]:
+        return float(wall - (now["up"] - before["up"]))
+    return min(0.0, wall)
+
+
+def _boot_id() -> str:
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return ""

@@ -108,7 +108,7 @@ class Audit:
             if problem is not None:
                 raise damaged(path, problem, folder)
             return self._run()
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the latter in SQLite's own messages
             raise damaged(path, str(error), folder) from error
 
     def _run(self) -> Report:
@@ -347,7 +347,7 @@ def open_for_reading(path: str) -> Database:
     try:
         db = read_only(path)
         db.conn.execute("SELECT 1 FROM items LIMIT 1").fetchone()
-    except sqlite3.Error as problem:
+    except (sqlite3.Error, UnicodeDecodeError) as problem:
         raise LedgerError(
             f"the ledger {shown(path)} cannot be read: {problem}. If it is of an older version, start "
             "smartsort once; if it is damaged, `smartsort restore` puts a backup in its place."

@@ -91,7 +91,7 @@ def check(path: str, give_up: Callable[[], bool] = lambda: False) -> None:
     try:
         with closing(read_only(path, immutable=True).conn) as copy:
             tables = {row[0] for row in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise LedgerError(f"{shown(path)} is damaged or no ledger: {error}") from error
     if "downloads" not in tables:
         raise LedgerError(f"{shown(path)} is no ledger of smartsort")

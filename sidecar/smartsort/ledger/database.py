@@ -130,7 +130,7 @@ class Ledger:
             except BaseException:
                 self._writer.close()
                 raise
-        except sqlite3.DatabaseError as problem:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as problem:
             raise LedgerError(
                 f"the ledger {path} cannot be opened: {problem}. "
                 "If the file is damaged, put a backup in its place (smartsort restore)."
@@ -244,7 +244,9 @@ class Ledger:
         try:
             return work(self._reader())
         except sqlite3.DatabaseError as problem:
-            if problem.sqlite_errorcode != sqlite3.SQLITE_READONLY:  # a reader that writes is our own fault
+            if (
+                getattr(problem, "sqlite_errorcode", 0) != sqlite3.SQLITE_READONLY
+            ):  # a reader that writes is our own fault
                 self._explain(problem)
             raise
 

@@ -11,6 +11,9 @@ from sqlite_utils import Database
 
 from smartsort.ledger.records import dumps
 
+RAN = "ran_seconds"
+"""How long smartsort has run on this root in all, as last written down."""
+
 CATCHING_UP = "catching_up"
 """The command that is making the ledger know all files; a sidecar would take them for new ones meanwhile."""
 

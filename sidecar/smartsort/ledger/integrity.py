@@ -65,7 +65,7 @@ def _checked(path: str, check: str, give_up: Callable[[], bool], *, immutable: b
             return None if give_up() else found
     except sqlite3.OperationalError as problem:
         return None if give_up() or not _damage(problem) else str(problem)
-    except sqlite3.DatabaseError as problem:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as problem:  # the latter in SQLite's own messages
         return str(problem)
 
 

@@ -439,3 +439,12 @@ def m051_companions(db: Database) -> None:
             taken_at TEXT
         ) STRICT"""
     )
+
+
+@migrations()
+def m052_running_time(db: Database) -> None:
+    """How long smartsort had run when a photo came into the trash: the retention time does not trust clocks.
+
+    For photos that are there already the time begins now.
+    """
+    db.conn.execute("ALTER TABLE photos ADD COLUMN trashed_ran REAL")

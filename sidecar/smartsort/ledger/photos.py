@@ -248,6 +248,12 @@ def _set_columns(db: Database, changes: Sequence[Change]) -> None:
             rows.setdefault(tuple(values), []).append((change.photo_id, *values.values()))
     for columns, those in rows.items():
         update(db, "photos", columns, those)
+    trashed = [
+        change.photo_id for change in changes if (change.state or change.values.get("state")) in TRASHED
+    ]
+    if trashed:
+        ran = facts.get(db, facts.RAN, 0.0)
+        update(db, "photos", ("trashed_ran",), [(photo_id, ran) for photo_id in trashed])
 
 
 def _decision_row(decision: Decision, evidence: Evidence) -> tuple[Any, ...]:

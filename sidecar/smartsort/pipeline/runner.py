@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from smartsort.core.model import State
 from smartsort.errors import (
+    ClockJumped,
     ImmichError,
     ImmichRefused,
     ImmichUnreachable,
@@ -178,6 +179,7 @@ def kind_of(problem: BaseException) -> str:
         (ImmichError, "immich"),
         (RootUnavailable, "root"),
         (StorageError, "storage"),
+        (ClockJumped, "clock"),
         (SmartsortError, "smartsort"),
     )
     return next((name for kind, name in kinds if isinstance(problem, kind)), "bug")

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """One thing that is wrong: `kind` is stable ("immich", "permission", "storage", "root", "ledger")."""
+    """One thing that is wrong.
+
+    `kind` is stable: "immich", "permission", "storage", "root", "clock", "ledger", "smartsort" or "bug".
+    """
 
     kind: str
     message: str
