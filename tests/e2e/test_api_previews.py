@@ -131,7 +131,7 @@ def test_what_changed_since_is_left_alone(
     reasons = {one["id"]: one["reason"] for one in done["changed"]}
     assert set(reasons) == {rejected, skipped}
     assert "rejected by admin" in reasons[rejected]
-    assert "not as it was in the preview" in reasons[skipped]
+    assert "not as it was when you saw it" in reasons[skipped]
     assert waiting(live) == {skipped}
 
 
@@ -237,3 +237,43 @@ def test_what_if_moves_exactly_what_was_listed_and_not_with_other_settings(
     client.patch(f"{BASE}/config", json={"min_margin": 0.07}).raise_for_status()
     assert "have changed" in post(client, "/what-if/apply", {"preview": report["preview"]}, 409)["detail"]
     client.delete(f"{BASE}/config").raise_for_status()
+
+
+def test_photos_that_are_named_can_be_named_with_their_versions(
+    live: LiveSidecar, client: httpx.Client, arrive: Callable[[int], None]
+) -> None:
+    arrive(3)
+    one, other, third = sorted(waiting(live))[-3:]
+    seen = {i: client.get(f"{BASE}/review/items/{i}").json()["version"] for i in (one, other)}
+    post(client, f"/review/{other}/skip", {})
+    named = {"ids": [one, other, third], "versions": seen}
+    would = post(client, "/review/bulk/reject", {**named, "dry_run": True})
+    assert {d["id"] for d in would["decided"]} == {one, third}
+    done = post(client, "/review/bulk/reject", named)
+    assert {d["id"] for d in done["decided"]} == {one, third}
+    assert [c["id"] for c in done["changed"]] == [other]
+    assert post(client, "/review/bulk/reject", {"everything": True, "dry_run": True, "versions": seen}, 422)
+
+
+def test_undo_since_asks_on_a_terminal(
+    live: LiveSidecar,
+    client: httpx.Client,
+    arrive: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    arrive(1)
+    photo = max(waiting(live))
+    since = live.sidecar.context.clock.text()
+    post(client, f"/review/{photo}/reject", {})
+    where = ["--url", live.url, "--token", TOKEN]
+    monkeypatch.setattr("smartsort.cli.sidecar.on_a_terminal", lambda: True)
+    runner = CliRunner()
+    declined = runner.invoke(cli, ["undo", "--since", since, *where], input="n\n", env={"COLUMNS": "200"})
+    assert declined.exit_code == 1
+    assert "would_undo" in declined.output
+    assert "nothing is changed yet" in declined.output
+    assert "Undo 1 actions?" in declined.output
+    assert photo not in waiting(live)
+    agreed = runner.invoke(cli, ["undo", "--since", since, *where], input="y\n", env={"COLUMNS": "200"})
+    assert (agreed.exit_code, "1 done" in agreed.output) == (0, True), agreed.output
+    assert photo in waiting(live)

@@ -8,6 +8,7 @@ from smartsort.actions.actions import Actions
 from smartsort.actions.rejudge import Wanted
 from smartsort.actions.undo import undoable
 from smartsort.actions.values import (
+    ANY_VERSION,
     Acted,
     ActionRefused,
     AmbiguousName,
@@ -20,6 +21,7 @@ from smartsort.actions.values import (
 )
 
 __all__ = [
+    "ANY_VERSION",
     "Acted",
     "ActionRefused",
     "Actions",

@@ -23,7 +23,7 @@ from smartsort.pipeline.people import People
 from smartsort.ports import Measuring
 
 Agreed = Mapping[int, str]
-"""Versions of a dry run (`Batch.versions`), by photo."""
+"""Versions of a dry run (`Batch.versions`) or of the photos (`arrangement.version`), by photo."""
 
 Planner = Callable[[Photo, Arrangement], Plan | Acted]
 
@@ -86,8 +86,8 @@ class Acting:
             plan = planner(photo, before[photo_id])
             if isinstance(plan, Acted):
                 answers[photo_id] = plan
-            elif agreed is not None and plan.version != agreed[photo_id]:
-                answers[photo_id] = changed(photo_id, f"photo {photo_id} is not as it was in the preview")
+            elif agreed is not None and not plan.is_as(agreed[photo_id]):
+                answers[photo_id] = changed(photo_id, f"photo {photo_id} is not as it was when you saw it")
             elif dry_run:
                 answers[photo_id] = self._would(plan)
             else:

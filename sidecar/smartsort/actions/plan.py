@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from smartsort.actions.values import Acted
+from smartsort.actions.values import ANY_VERSION, Acted
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import Decision, Evidence
 from smartsort.core.wording import short
@@ -130,6 +130,10 @@ class Plan:
         names = [name for name in self.foreseen() if not name.startswith(Area.TRASH.value)]
         becomes = [self.kind, self.person, self.values.get("person_id"), names]
         return f"{version(self.before)}:{json.dumps(becomes)}"
+
+    def is_as(self, seen: str) -> bool:
+        """True for the version of a preview, for that of the photo alone, and for any."""
+        return seen in (ANY_VERSION, self.version, version(self.before))
 
     def failed(self, code: str, problem: str) -> Acted:
         """The answer for a photo that stays as it was."""

@@ -161,7 +161,7 @@ class Reversing(Acting):
             idle = {i for i, version in agreed.items() if version == NOT_TO_BE_DONE}
             as_shown = {i for i, version in versions.items() if agreed.get(i) == version}
             left = [
-                changed(i, f"photo {i} is not as it was in the preview")
+                changed(i, f"photo {i} is not as it was when you saw it")
                 for i in dict.fromkeys((*versions, *agreed))
                 if i not in as_shown and i not in idle
             ]

@@ -25,6 +25,9 @@ Kind = Literal["strangers", "groups", "blacklisted", "not_whitelisted", "not_pic
 NOT_TO_BE_DONE = ""
 """The version of a photo that a dry run showed as not to be touched."""
 
+ANY_VERSION = "*"
+"""The version of a photo that may have changed since it was seen."""
+
 SETTINGS = 0
 """Where the versions of a dry run have the events whose settings an undo takes back: no photo's id."""
 

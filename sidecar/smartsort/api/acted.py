@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
-from smartsort.actions import Acted, Agreed, Batch, Choice
+from smartsort.actions import ANY_VERSION, Acted, Agreed, Batch, Choice
 from smartsort.api.problems import Refused
 from smartsort.api.schemas.decisions import (
     Approve,
@@ -112,7 +112,7 @@ async def carry_out(
         if {name for name, value in asked if value and value != fields[name].default} != {"preview"}:
             raise Refused(422, "invalid", "`preview` stands for the whole action: give nothing else with it")
         return await here.previews.redeem(asked.preview, action, caller, redeemed)
-    batch = await act(asked, None)
+    batch = await act(asked, _seen(asked))
     answer = bulk_decided(batch)
     if asked.dry_run:
         # What is undone by name stays that event, whatever is done until then.
@@ -120,6 +120,13 @@ async def carry_out(
         asked = asked.model_copy(update=meant)
         answer.preview = here.previews.keep(action, caller, asked, batch.versions)
     return answer
+
+
+def _seen(asked: Selection | Undo) -> Agreed | None:
+    """The versions of photos that are named, None where none is given."""
+    if isinstance(asked, Undo) or not asked.versions:
+        return None
+    return {photo_id: asked.versions.get(photo_id, ANY_VERSION) for photo_id in asked.ids}
 
 
 async def check_pending(here: Serving, photo_id: int) -> None:

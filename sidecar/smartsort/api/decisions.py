@@ -52,7 +52,8 @@ async def approve_many(
 
     async def act(chosen: BulkApprove, agreed: Agreed | None) -> Batch:
         people = choices_of(chosen.approve)
-        named = bool(chosen.ids and people)
+        # Whoever names a photo and a person, or one photo alone, has looked at it.
+        named = bool(chosen.ids and people) or len(set(chosen.ids)) == 1
         return await here.sidecar.actions.approve(
             await _selected(here, chosen, agreed),
             people,
@@ -103,6 +104,8 @@ async def _selected(here: Serving, chosen: Selection, agreed: Agreed | None) -> 
             "invalid",
             "choose by `ids`, or by `category` and `search`, or `everything`; not by both and not by nothing",
         )
+    if chosen.versions and not chosen.ids:
+        raise Refused(422, "invalid", "`versions` are those of `ids`")
     if filtered and not chosen.dry_run and agreed is None:
         raise Refused(
             422,
@@ -113,7 +116,7 @@ async def _selected(here: Serving, chosen: Selection, agreed: Agreed | None) -> 
     if filtered:
         return await ledger.aread(lambda db: review.matching(db, chosen.category, chosen.search))
     if agreed is not None:
-        return []  # all that were named were in the preview
+        return []  # all that were named have a version
     known = await ledger.aread(lambda db: review.conditions(db, chosen.ids))
     missing = [photo_id for photo_id in chosen.ids if photo_id not in known]
     if missing:

@@ -117,7 +117,7 @@ EXAMPLES: dict[str, Any] = {
         "event": 4712,
         "excluded": 0,
         "counts": {},
-        "changed": [{"id": 24, "reason": "photo 24 is not as it was in the preview"}],
+        "changed": [{"id": 24, "reason": "photo 24 is not as it was when you saw it"}],
         "preview": None,
     },
     "ConfigView": {
@@ -178,6 +178,7 @@ EXAMPLES: dict[str, Any] = {
         "origin_url": _ITEM["url"],
         "preview": f"{_BASE}/review/items/23/preview",
         "policy_version": "2a3aca414b52",
+        "version": "6a1f3f1a0c9d2b47",
         "action": "pending",
         "state": "review",
         "places": [

@@ -74,6 +74,7 @@ def review_item(db: Database, photo_id: int, policy: Policy) -> ReviewItem | Non
         origin_url=photo.origin_url,
         preview=f"{BASE}/review/items/{photo_id}/preview",
         policy_version=entry.policy_version,
+        version=entry.version,
         action=action,
         state=photo.state.value,
         places=[shown(f"{n.area.value}/{n.path}") for n in entry.names if n.member is Member.PHOTO],

@@ -83,7 +83,7 @@ async def wrong(
     filing = await _drawn(here, photo_id)
     actions = here.sidecar.actions
     if really.person is None and not really.people:
-        return await only(here, await actions.undo(filing, caller.name))
+        return await only(here, await actions.undo(filing, caller.name, admin=caller.may("admin")))
     choices = choices_of(Approve(person=really.person, people=really.people))
     return await only(here, await actions.refile([photo_id], choices, caller.name, face_id=really.face))
 

@@ -15,7 +15,7 @@ from sqlite_utils import Database
 from smartsort.core.decision import located as placed
 from smartsort.core.model import Category, CopyPlace, Evidence, OtherCopy, Reason
 from smartsort.files.shown import from_ledger
-from smartsort.ledger import events, photos, teachings
+from smartsort.ledger import arrangement, events, photos, teachings
 from smartsort.ledger.copies import copies_of, located
 from smartsort.ledger.records import Event, Name, Photo, evidence_from_json, reasons_from_json
 from smartsort.ledger.shots import companions_of
@@ -77,6 +77,8 @@ class QueueEntry:
     other_photo: Photo | None
     history: tuple[Event, ...]
     """Oldest first."""
+    version: str
+    """See `arrangement.version`."""
 
 
 # --- the queue -------------------------------------------------------------------------------
@@ -257,6 +259,7 @@ def item(db: Database, photo_id: int) -> QueueEntry | None:
         other=other,
         other_photo=other_photo,
         history=tuple(events.of_photo(db, photo.id)),
+        version=arrangement.version(arrangement.read(db, [photo.id])[photo.id]),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool
 
@@ -32,6 +32,11 @@ class Refile(Approve):
     )
 
 
+PhotoKey = Annotated[int, Field(ge=1, le=2**53 - 1)]
+"""A photo's id as the key of an object, where JSON has only text."""
+_PHOTOS_AS_KEYS: dict[str, Any] = {"propertyNames": {"pattern": "^[1-9][0-9]{0,14}$"}}
+Version = Annotated[str, Field(min_length=1, max_length=100)]
+
 _NO_FILTER = {"category": {"type": "null"}, "search": {"enum": ["", None]}, "everything": {"const": False}}
 _NO_PREVIEW = {"preview": {"type": "null"}}
 _NO_APPROVAL = {
@@ -42,12 +47,20 @@ _NO_APPROVAL = {
 }
 
 _SELECTIONS: list[Any] = [
-    {"required": ["ids"], "properties": {"ids": {"minItems": 1}, **_NO_FILTER, **_NO_PREVIEW}},
+    {
+        "required": ["ids"],
+        "properties": {
+            "ids": {"minItems": 1},
+            **_NO_FILTER,
+            **_NO_PREVIEW,
+        },
+    },
     {
         "required": ["preview"],
         "properties": {
             "preview": {"type": "string"},
             "ids": {"maxItems": 0},
+            "versions": {"maxProperties": 0},
             "dry_run": {"const": False},
             **_NO_FILTER,
             **_NO_APPROVAL,
@@ -56,7 +69,13 @@ _SELECTIONS: list[Any] = [
     *(
         {
             "required": [key, "dry_run"],
-            "properties": {"ids": {"maxItems": 0}, "dry_run": {"const": True}, key: said, **_NO_PREVIEW},
+            "properties": {
+                "ids": {"maxItems": 0},
+                "versions": {"maxProperties": 0},
+                "dry_run": {"const": True},
+                key: said,
+                **_NO_PREVIEW,
+            },
         }
         for key, said in (
             ("category", {"type": "string"}),
@@ -79,6 +98,10 @@ class Selection(Ask):
     ids: list[RowId] = Field(default=[], max_length=10_000)
     category: CategoryName | None = None
     search: str | None = Field(default=None, max_length=300)
+    versions: dict[PhotoKey, Version] = Field(
+        default={}, max_length=10_000, json_schema_extra=_PHOTOS_AS_KEYS
+    )
+    """With `ids`: the `version` of each photo as it was seen; one that has changed since is left alone."""
     everything: StrictBool = False
     """Needed to act on the whole queue without any other filter."""
     dry_run: StrictBool = False

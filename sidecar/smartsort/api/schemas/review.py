@@ -127,6 +127,8 @@ class ReviewItem(QueueItem):
     origin_url: str | None = None
     preview: str = ""
     policy_version: str = ""
+    version: str = ""
+    """Changes when the photo's files, decision, suggestion or state do; see `versions` of bulk actions."""
     action: Literal["pending", "approved", "rejected"] = "pending"
     """What became of it; an item that was decided can still be looked at and undone."""
     state: StateName | None = None
