@@ -84,7 +84,8 @@ def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
     elif env.get("PUID", "").strip() and user != os.geteuid():
         sys.stderr.write(f"smartsort: runs as user {os.geteuid()}; PUID = {user} needs a start as root\n")
     command = command_of(arguments)
-    if command[:2] == ["smartsort", "serve"] and not os.access(root, os.W_OK | os.X_OK):
+    writes = command[0] == "smartsort" and command[1:2] in (["serve"], ["setup"])
+    if writes and not os.access(root, os.W_OK | os.X_OK):
         sys.stderr.write(
             f"smartsort: {root} cannot be written by user {os.geteuid()}; on the host, "
             f"chown {os.geteuid()}:{os.getegid()} its folder or set PUID and PGID to its owner\n"

@@ -41,10 +41,15 @@ ALL_KEYS = (
 
 
 class Script:
-    """A person who gives prepared answers, in order; None when there is nobody."""
+    """A person who gives prepared answers, in order; None when there is nobody.
 
-    def __init__(self, answers: Iterable[Any] | None = None) -> None:
+    `others` are answers to what may be left out, by a part of the question.
+    """
+
+    def __init__(self, answers: Iterable[Any] | None = None, **others: list[str]) -> None:
         self._answers = iter(answers or ())
+        parts = {"machine learning": "ml", "People to file": "people"}
+        self._others = {part: iter(others.get(name, ())) for part, name in parts.items()}
         self.interactive = answers is not None
         self.lines: list[str] = []
 
@@ -57,7 +62,8 @@ class Script:
 
     def ask(self, question: str, default: str = "") -> str:
         self.lines.append(f"? {question} [{default}]")
-        answer = next(self._answers)
+        other = next((answers for part, answers in self._others.items() if part in question), None)
+        answer = next(self._answers) if other is None else next(other, "")
         return default if answer == "" else answer
 
     def ask_secret(self, question: str) -> str:
@@ -124,6 +130,38 @@ async def test_asked_for_everything(demo: DemoServer, tmp_path: Path) -> None:
     assert (tmp_path / "root/smartsort.toml").stat().st_mode & 0o777 == 0o600
     assert KEY not in talk.said
     assert "wrong" not in talk.said
+
+
+async def test_the_machine_learning_address_and_the_whitelist_are_asked_for(
+    demo: DemoServer, tmp_path: Path
+) -> None:
+    talk = Script(["", KEY, ""], ml=["not an address", f"{demo.url}/ml"], people=["Anna Smith, bob"])
+    env = {
+        "SMARTSORT_IMMICH__URL": demo.url,
+        "SMARTSORT_IMMICH__ML_URL": "http://immich-machine-learning:3003",
+    }
+    await setup(talk, tmp_path, env).run()
+    assert f"? Address of Immich [{demo.url}]" in talk.said
+    assert "machine learning service (- for none) [http://immich-machine-learning:3003]" in talk.said
+    assert written(tmp_path)["immich"]["ml_url"] == f"{demo.url}/ml"
+    assert written(tmp_path)["whitelist"] == ["Anna Smith", "bob"]
+    assert "change SMARTSORT_IMMICH__ML_URL in the file .env" in talk.said
+
+
+async def test_both_may_be_left_out(demo: DemoServer, tmp_path: Path) -> None:
+    talk = Script([demo.url, KEY, ""], ml=["-"])
+    await setup(talk, tmp_path).run()
+    assert "ml_url" not in written(tmp_path)["immich"]
+    assert "whitelist" not in written(tmp_path)
+
+
+async def test_unasked_they_are_taken_from_the_command_line(demo: DemoServer, tmp_path: Path) -> None:
+    talk = Script()
+    await setup(talk, tmp_path, url=demo.url, key=KEY, ml_url=f"{demo.url}/ml", whitelist="Anna, Bob").run()
+    assert written(tmp_path)["immich"]["ml_url"] == f"{demo.url}/ml"
+    assert written(tmp_path)["whitelist"] == ["Anna", "Bob"]
+    with pytest.raises(ConfigurationError, match="address"):
+        await setup(Script(), tmp_path, url=demo.url, key=KEY, ml_url="nonsense").run()
 
 
 async def test_the_owner_is_no_administrator(demo: DemoServer, tmp_path: Path) -> None:
@@ -364,7 +402,7 @@ def test_the_commands_from_beginning_to_end(tmp_path: Path) -> None:
     settings = DemoSettings(profile="instant", mounts={MOUNT: root / "library"}, keys=ALL_KEYS)
     run = CliRunner().invoke
     with serve_in_thread(settings) as server:
-        made = run(cli, ["setup", "--root", str(root), "--url", server.url], input=f"{KEY}\n\n")
+        made = run(cli, ["setup", "--root", str(root), "--url", server.url], input=f"{KEY}\n\n\n\n")
         assert made.exit_code == 0, made.output
         assert KEY not in made.output
         assert "Everything is fine." in made.output

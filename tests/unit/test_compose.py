@@ -216,6 +216,35 @@ def test_the_container_may_do_little(both):
     assert all("docker.sock" not in str(entry) for entry in service["volumes"])
 
 
+def test_nothing_but_the_folder_is_needed_before_setup():
+    """The first command is `docker compose run --rm smartsort setup`: no key and no image are there yet."""
+    smartsort = read(ROOT / "compose.override.yml", {"SMARTSORT_DATA": "/srv/smartsort"})
+    service = smartsort["services"]["smartsort"]
+    assert (service["build"], service["pull_policy"]) == ("./smartsort", "build")
+    assert smartsort["secrets"]["smartsort_api_key"]["file"] == "/dev/null"
+
+
+def test_both_addresses_can_be_chosen():
+    there = {
+        "SMARTSORT_IMMICH__URL": "http://10.0.0.2:2283",
+        "SMARTSORT_IMMICH__ML_URL": "http://10.0.0.3:3003",
+    }
+    environment = read(ROOT / "compose.override.yml", ENV | there)["services"]["smartsort"]["environment"]
+    assert {name: environment[name] for name in there} == there
+
+
+def test_the_guide_names_no_page_that_is_not_there():
+    text = (ROOT / "compose.override.yml").read_text()
+    document = (ROOT / "sidecar" / "docs" / "compose.md").read_text()
+    assert "page" not in text
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", document):
+        assert (ROOT / "sidecar" / "docs" / target).is_file(), target
+    for path in re.findall(r"sidecar/docs/[\w./-]+", text):
+        assert (ROOT / path).is_file(), path
+    for host in ("SELinux", "Podman", "Portainer", "Unraid", "systemd"):
+        assert f"**{host}" in document or f" {host}" in document
+
+
 def test_a_missing_data_folder_is_told():
     without = {name: text for name, text in ENV.items() if name != "SMARTSORT_DATA"}
     with pytest.raises(NotSet, match=r"SMARTSORT_DATA=/srv/smartsort to \.env"):

@@ -39,6 +39,16 @@ def test_a_key_is_read_from_its_file(tmp_path, text):
     assert settings.immich.api_key == SecretStr(KEY)
 
 
+def test_a_device_stands_for_no_file(tmp_path):
+    """Compose mounts /dev/null where no key file is given: what `setup` has written counts."""
+    config = in_file(tmp_path, f'root = "/data"\nimmich.api_key = "{KEY}"\n', "smartsort.toml")
+    settings = load({"SMARTSORT_IMMICH__API_KEY_FILE": os.devnull}, config)
+    assert settings.immich.api_key == SecretStr(KEY)
+    assert settings.immich.api_key_file is None
+    assert settings.warnings == ()
+    assert load({"SMARTSORT_IMMICH__API_KEY_FILE": os.devnull}).immich.api_key is None
+
+
 def test_every_secret_can_stand_in_a_file(tmp_path):
     file = in_file(tmp_path, KEY)
     web = in_file(tmp_path, "ntfy://one/k3y-a\n\nntfy://two/k3y-b\n", "urls")

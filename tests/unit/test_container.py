@@ -61,6 +61,29 @@ def test_root_becomes_the_user_with_the_umask(tmp_path):
 
 
 @needs_root
+def test_setup_runs_before_anything_is_there(tmp_path):
+    """`docker compose run --rm smartsort setup`: a new folder, no key and no sidecar yet."""
+    root = tmp_path / "data"
+    program = tmp_path / "bin" / "smartsort"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m smartsort.cli.main "$@"\n')
+    program.chmod(0o755)
+    ran = start(
+        "setup",
+        PATH=f"{program.parent}:{os.defpath}",
+        PUID="0",
+        PGID="0",
+        SMARTSORT_ROOT=str(root),
+        SMARTSORT_IMMICH__URL="http://127.0.0.1:9",
+        SMARTSORT_IMMICH__API_KEY_FILE="/dev/null",
+    )
+    assert "Folder that holds everything" in ran.stdout + ran.stderr
+    assert "cannot be written" not in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert root.is_dir()
+
+
+@needs_root
 def test_new_empty_folders_are_handed_over_and_nothing_else(tmp_path):
     root = tmp_path / "data"
     entrypoint.hand_over(root, 4711, 4712)

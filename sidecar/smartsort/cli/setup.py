@@ -28,6 +28,7 @@ from smartsort.cli.output import examples
 @click.option("--root", default="", metavar="DIR", help="Folder that holds everything (SMARTSORT_ROOT).")
 @click.option("--library-path", default="", metavar="PATH", help="Where Immich sees DIR/library.")
 @click.option("--ml-url", default="", help="Immich's machine learning service, for the confidence.")
+@click.option("--whitelist", default="", metavar="NAME,NAME", help="People to file; all with a name.")
 @click.option("--yes", is_flag=True, help="Ask nothing: take the options and what is known already.")
 def command(*, yes: bool, **options: str) -> None:
     """Connect to your Immich: check the keys, make the library, write DIR/smartsort.toml.

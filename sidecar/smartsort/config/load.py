@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from smartsort.config.checks import cross_checks, remarks
 from smartsort.config.describe import leaves
 from smartsort.config.layers import find_file, from_environment, from_file, from_flags
 from smartsort.config.problems import (
+    Given,
     InvalidSettings,
     Layer,
     Problem,
@@ -38,6 +40,7 @@ def load_settings(
     problems: list[Problem] = []
     flags = from_flags(overrides or {}, problems)
     variables, warnings = from_environment(env)
+    variables = {key: given for key, given in variables.items() if not _stands_for_none(key, given)}
     path = find_file(config_path, env, flags, variables)
     written = from_file(path, problems) if path is not None else {}
     merged = _merge([written, variables, flags], warnings)
@@ -48,6 +51,14 @@ def load_settings(
     settings._origins = {key: given.origin for key, given in merged.items()}  # noqa: SLF001
     settings._config_file = path  # noqa: SLF001
     return settings
+
+
+def _stands_for_none(key: str, given: Given) -> bool:
+    """True for a secret's file that is a device: Compose mounts /dev/null where no file is given."""
+    try:
+        return key.endswith("_file") and stat.S_ISCHR(os.stat(given.value).st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def _merge(layers: list[Layer], warnings: list[str]) -> Layer:

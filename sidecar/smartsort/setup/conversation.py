@@ -18,6 +18,7 @@ class Wishes:
     admin_key_file: str = ""
     library_path: str = ""
     ml_url: str = ""
+    whitelist: str = ""
 
 
 class Conversation(Protocol):

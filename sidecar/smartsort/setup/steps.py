@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -49,7 +49,7 @@ class Setup:
     ) -> None:
         self._wishes, self._talk, self._env = wishes, talk, env
         self._connect, self._sleep, self._now = connect, sleep, now
-        self._values: dict[str, str | None] = {}
+        self._values: dict[str, str | list[str] | None] = {}
         """What goes into the file, by dotted key."""
 
     async def run(self) -> DoctorReport:
@@ -65,8 +65,8 @@ class Setup:
         self._say(instructions.permissions(before))
         rights = await self._keys(root, before)
         self._library_path(before)
-        if self._wishes.ml_url:
-            self._values["immich.ml_url"] = self._wishes.ml_url
+        self._machine_learning(root, before)
+        await self._whitelist(root, before)
         settings = self._settings(root)
         await self._library(settings, rights)
         await self._write(path, former)
@@ -221,6 +221,50 @@ class Setup:
             self._talk.say("  A key is needed.")
         self._set_key(name, key)
 
+    # --- what may be left out ----------------------------------------------------------------
+
+    def _machine_learning(self, root: str, before: Settings) -> None:
+        """The address that similarities are measured with; without one no match has a confidence."""
+        given = self._wishes.ml_url
+        while given or self._talk.interactive:
+            question = "Address of Immich's machine learning service (- for none)"
+            url = given or self._talk.ask(question, before.immich.ml_url or "").strip()
+            if url in ("", "-"):
+                return
+            try:
+                load_settings(None, {}, {"root": root, "immich.ml_url": url})
+            except InvalidSettings as error:
+                problem = f"The address {masked_url(url)!r} {error.problems[0].message}."
+                if not self._talk.interactive:
+                    raise GaveUp(problem) from error
+                self._talk.say(f"  {problem}")
+                given = ""
+            else:
+                self._values["immich.ml_url"] = url
+                return
+
+    async def _whitelist(self, root: str, before: Settings) -> None:
+        """Whom to file; of everybody with a name when nothing is said."""
+        known = ", ".join(before.whitelist)
+        if not (self._wishes.whitelist or self._talk.interactive):
+            return
+        text = self._wishes.whitelist
+        if not text:
+            names = await self._names(root)
+            if names:
+                self._talk.say(f"  Immich knows {', '.join(names[:_NAMES_SHOWN])}{_more(names)}.")
+            text = self._talk.ask("People to file, separated by commas (Enter: all with a name)", known)
+        if wanted := [name for name in (part.strip() for part in text.split(",")) if name]:
+            self._values["whitelist"] = wanted
+
+    async def _names(self, root: str) -> list[str]:
+        """The names Immich knows; none where the key may not read them."""
+        try:
+            async with self._connect(self._settings(root)) as server:
+                return sorted({person.name for person in await server.people() if person.name})
+        except ImmichError:
+            return []
+
     # --- the library -------------------------------------------------------------------------
 
     def _library_path(self, before: Settings) -> None:
@@ -316,3 +360,15 @@ class Setup:
             origin = final.origin(key)
             if value is not None and origin.startswith("SMARTSORT_"):
                 self._talk.say(f"Note: {origin} is set and goes before {key} in the file.")
+                if key in _IN_DOT_ENV:
+                    self._talk.say(f"      With Docker Compose, change {origin} in the file .env.")
+
+
+_NAMES_SHOWN = 20
+_IN_DOT_ENV = ("immich.url", "immich.ml_url", "whitelist")
+"""Settings that the project's compose.override.yml takes from `.env`."""
+
+
+def _more(names: Sequence[str]) -> str:
+    rest = len(names) - _NAMES_SHOWN
+    return f" and {rest} more" if rest > 0 else ""
