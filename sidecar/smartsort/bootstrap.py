@@ -53,6 +53,7 @@ from smartsort.pipeline.shelve import Shelve
 from smartsort.pipeline.trouble import Trouble, Troubles
 from smartsort.pipeline.unassigned import Unassigned
 from smartsort.pipeline.upkeep import Backups, Integrity, Memory
+from smartsort.pipeline.watchdog import Watchdog
 from smartsort.ports import PhotoServer
 
 if TYPE_CHECKING:
@@ -403,6 +404,7 @@ def _wire(
         Stage("memory", (), Memory(context).step, ()),
         Stage("retention", (), retention.step, ()),
         Stage("statistics", (), count_step, (), LATER_SECONDS),
+        Stage("watchdog", (), Watchdog(context, inbox, recognise, heal, troubles).step, ()),
     ]
     sidecar = Sidecar(
         settings,

@@ -23,7 +23,6 @@ from smartsort.actions.values import Acted
 from smartsort.core.decision import UNDONE_PREFIX
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import AT_REST, Category, Decision, Evidence, Outcome, Person, Reason, State
-from smartsort.files.names import ANY_NAME
 from smartsort.ledger import arrangement, events, photos
 from smartsort.ledger.arrangement import Arrangement
 from smartsort.ledger.records import Area, Event, Member, Name, Photo
@@ -425,7 +424,7 @@ def _judge_again(plan: Plan, event: Event) -> Plan | Acted:
                 own = photo.original_name
                 if member is not Member.PHOTO:
                     own = companion_name(source, own)
-                name = temp_name(photo.id, member, own, ANY_NAME)
+                name = temp_name(photo.id, member, own)
                 plan.wishes.append(Wish(Area.TEMP, "", source, name))
     plan.removes = [n for n in before.names if n.area in (Area.REVIEW, Area.TRASH)]
     plan.values = {

@@ -41,7 +41,7 @@ class StatusReader:
     @property
     def ready(self) -> bool:
         """Immich is connected and nothing is in the way."""
-        return self._sidecar.connected and not self._sidecar.runner.troubles.open
+        return self._sidecar.connected and not self._sidecar.runner.troubles.blocked
 
     @property
     def immich(self) -> str:

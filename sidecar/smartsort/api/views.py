@@ -20,7 +20,7 @@ from smartsort.core.policy import Policy
 from smartsort.core.suggestion import accepted
 from smartsort.core.wording import sentence, short
 from smartsort.core.wording_events import event_sentence
-from smartsort.files.shown import shown
+from smartsort.files.shown import one_line, shown
 from smartsort.ledger import events, photos
 from smartsort.ledger.records import Event, Photo
 from smartsort.pipeline.trouble import Trouble
@@ -181,7 +181,15 @@ def in_flight_view(photo: Photo) -> InFlight:
 
 def trouble_views(found: Iterable[Trouble]) -> list[TroubleView]:
     """What is in the way."""
-    return [TroubleView(kind=t.kind, message=shown(t.message), since=t.since) for t in found]
+    return [
+        TroubleView(
+            kind=t.kind,
+            message=one_line(t.message),
+            since=t.since,
+            severity="notice" if t.notice else "problem",
+        )
+        for t in found
+    ]
 
 
 def picture_path(photo_id: int, size: str = "thumbnail") -> str:

@@ -304,6 +304,15 @@ def next_due(db: Database, after: str) -> str | None:
     return str(row[0]) if row and row[0] is not None else None
 
 
+def received_items(db: Database, limit: int) -> list[Item]:
+    """Items whose file is whole and not a photo yet, oldest first."""
+    rows = db.conn.execute(
+        f"SELECT {_COLUMNS} FROM items WHERE state = 'received' ORDER BY number LIMIT ?",  # noqa: S608
+        (limit,),
+    )
+    return [_item(row) for row in rows]
+
+
 def open_items(db: Database) -> list[Item]:
     """All items under way, oldest first."""
     rows = db.conn.execute(

@@ -374,6 +374,17 @@ def in_state(db: Database, states: State | Sequence[State], limit: int, after: i
     return [_photo(row) for row in rows]
 
 
+def with_problem(db: Database, limit: int) -> list[Photo]:
+    """Photos on their way that met a problem, oldest first."""
+    marks = ",".join("?" * len(UNFINISHED))
+    rows = db.conn.execute(
+        f"SELECT {_COLUMNS} FROM photos WHERE state IN ({marks}) AND problem IS NOT NULL"  # noqa: S608
+        " ORDER BY id LIMIT ?",
+        (*(s.value for s in UNFINISHED), limit),
+    )
+    return [_photo(row) for row in rows]
+
+
 def ids_in_state(db: Database, state: State, limit: int) -> list[int]:
     """As `in_state`, the ids alone."""
     rows = db.conn.execute(

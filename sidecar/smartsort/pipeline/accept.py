@@ -141,10 +141,9 @@ class Accept:
             added = iter(photos.add(db, new, at))
             rows = [o.joins or next(added) for o in batch]
             intents = [
-                Change(
-                    row.id, intent=("claim", {"keep": o.keep_origin, "origins": _origins(row.id, o, rules)})
-                )
+                Change(row.id, intent=("claim", {"keep": o.keep_origin, "origins": origins}))
                 for row, o in zip(rows, batch, strict=True)
+                for origins in [_origins(row.id, o, rules)]
             ]
             photos.apply(db, intents, at)
             return rows

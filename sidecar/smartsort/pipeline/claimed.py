@@ -6,12 +6,12 @@ import os
 from typing import Any
 
 from smartsort.core.event_kinds import EventKind
-from smartsort.files.names import NameRules
+from smartsort.files.names import ANY_NAME, NameRules
 from smartsort.files.shown import shown
 from smartsort.ledger.records import Member, Name, NewEvent, Photo
 
 
-def temp_name(photo_id: int, member: Member, original_name: str, rules: NameRules) -> str:
+def temp_name(photo_id: int, member: Member, original_name: str, rules: NameRules = ANY_NAME) -> str:
     """The claimed file's name in `temp_downloads/`, which takes names of these rules.
 
     It fits before it is tried: the journal has it before the file is there.

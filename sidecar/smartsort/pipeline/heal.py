@@ -79,6 +79,14 @@ class Heal:
         self._gather, self._detections, self._unassigned = gather, detections, unassigned
         self._memory = _Memory()
         self._changed_people = ChangedPeople(context, people)
+        self.looked_at = context.clock.monotonic()
+        """When the last run was over (monotonic)."""
+
+    @property
+    def due(self) -> tuple[int, ...]:
+        """Photos that are to be judged again now, in the order they were noticed."""
+        memory = self._memory
+        return () if memory.detecting or memory.recognising else tuple(memory.changed)
 
     async def step(self) -> float:
         """One run; seconds until the next. Immich is asked nothing while nothing waits in review.
@@ -86,6 +94,11 @@ class Heal:
         One call to Immich while nothing changed, some ten while a failed detection or recognition is
         repeated, and one for each photo that changed. Raises ImmichError.
         """
+        pause = await self._run()
+        self.looked_at = self._context.clock.monotonic()
+        return pause
+
+    async def _run(self) -> float:
         context, memory = self._context, self._memory
         await self._learn()
         if not context.enabled():

@@ -29,6 +29,9 @@ _RECHECK_SHARE = 2
 _LATER_SECONDS = 2.0
 """Between two looks while the photo is on its way that something in the inbox belongs to."""
 
+SLOWEST_BYTES = 5_000_000
+"""Bytes in a second that the slowest disk copies."""
+
 
 class Inbox:
     """Claims what has come to rest in the inbox. Events are hints; the scan is the truth."""
@@ -36,7 +39,7 @@ class Inbox:
     def __init__(self, context: Context, accept: Accept) -> None:
         self._context, self._accept = context, accept
         tuning = context.tuning
-        self._ignore = Ignore(tuning.ignore)
+        self.ignore = Ignore(tuning.ignore)
         self._tracker = SettleTracker(
             quiet_seconds=tuning.quiet_seconds,
             companion_wait_seconds=tuning.companion_wait_seconds,
@@ -48,9 +51,15 @@ class Inbox:
         self._late = Latecomers(context)
         self._hint = asyncio.Event()
         self._told: set[str] = set()
-        self._refusals = Refusals()
+        self.refusals = Refusals()
         self.waiting = 0
         """Files that are not at rest yet, as of the last look."""
+        self.looked_at = context.clock.monotonic()
+        """When the last look was over (monotonic)."""
+        self.resting_since: dict[str, float] = {}
+        """Files at rest that are not claimed yet, and since when (monotonic)."""
+        self.busy_until = context.clock.monotonic()
+        """Until then a look may take, for what it has to claim (monotonic)."""
         self.left_over: tuple[str, ...] = ()
         """Side files without a photo, which stay in the inbox."""
 
@@ -65,25 +74,30 @@ class Inbox:
         Raises StorageError for a folder that takes nothing.
         """
         await asyncio.to_thread(self._context.placer.guard)  # noticed here also when nothing else goes on
-        scan = await asyncio.to_thread(scan_inbox, self._context.layout.inbox, self._ignore)
+        scan = await asyncio.to_thread(scan_inbox, self._context.layout.inbox, self.ignore)
         self._tell(scan)
         look = await asyncio.to_thread(self._tracker.look, scan.entries)
         there = (*(arrival.photo for arrival in look.settled), *look.orphans)
-        self._refusals.keep({entry.path for entry in there})
+        self.refusals.keep({entry.path for entry in there})
         await self._accept.settle()
         late = await asyncio.to_thread(self._late.sort, look.settled, look.orphans, look.news)
         self._tell_left(late.left, look.news)
         offered, held = await asyncio.to_thread(self._offers, late)
+        now, size = self._context.clock.monotonic(), sum(each.stamp.size for each in offered)
+        self.busy_until = now + size / SLOWEST_BYTES
+        resting = [each.photo.path for each in late.own if not self._is_claimed(each.photo)]
+        self.resting_since = {path: self.resting_since.get(path, now) for path in resting}
         results = await self._accept.claim(offered) if offered else []
         refused = self._note(offered, results)
         joining = await self._join(late.joining)
+        self.looked_at = self._context.clock.monotonic()
         soon = look.waiting + held + joining
-        self.waiting = soon + late.later + len(self._refusals)
+        self.waiting = soon + late.later + len(self.refusals)
         if refused is not None:
             raise refused
         tuning = self._context.tuning
         settling = min(REST_SECONDS, tuning.quiet_seconds / _RECHECK_SHARE)
-        again = min(tuning.scan_interval_seconds, self._refusals.pause(self._context.clock.monotonic()))
+        again = min(tuning.scan_interval_seconds, self.refusals.pause(self._context.clock.monotonic()))
         if late.later:
             again = min(again, _LATER_SECONDS)
         return await self._pause(settling if soon or offered else again)
@@ -97,7 +111,7 @@ class Inbox:
         for offer, result in zip(offered, results, strict=True):
             if isinstance(result, StorageError):
                 folder = folder or result
-            elif isinstance(result, SmartsortError) and self._refusals.note(offer.path, str(result), now):
+            elif isinstance(result, SmartsortError) and self.refusals.note(offer.path, str(result), now):
                 log.warning("left in the inbox for now: %s", result)
         return folder
 
@@ -107,7 +121,7 @@ class Inbox:
         soon = 0
         for one in offered:
             stuck = (one.path, one.stamp.inode, one.stamp.mtime_ns) in self._accept.stuck
-            if stuck or self._refusals.waits(one.path, now):
+            if stuck or self.refusals.waits(one.path, now):
                 continue
             if open_for_writing(one.path) or not await asyncio.to_thread(self._late.is_whole, one):
                 soon += 1
@@ -145,9 +159,9 @@ class Inbox:
         now = self._context.clock.monotonic()
         for arrival in late.own:
             photo = arrival.photo
-            if self._refusals.waits(photo.path, now):
+            if self.refusals.waits(photo.path, now):
                 continue
-            if (photo.path, photo.stamp.inode, photo.stamp.mtime_ns) in self._accept.stuck:
+            if self._is_claimed(photo):
                 continue
             halves = [(arrival.raw, Member.RAW), (arrival.video, Member.VIDEO)]
             found = [(half, member) for half, member in halves if half is not None]
@@ -179,6 +193,10 @@ class Inbox:
             if orphan in news:
                 log.warning("%s is no photo and belongs to none: it stays in the inbox", shown(orphan.path))
         self.left_over = tuple(shown(orphan.path) for orphan in left)
+
+    def _is_claimed(self, entry: Entry) -> bool:
+        """Whether it was taken and only its name could not be removed."""
+        return (entry.path, entry.stamp.inode, entry.stamp.mtime_ns) in self._accept.stuck
 
     def _tell(self, scan: InboxScan) -> None:
         """Say once what is left alone and will not go away by itself."""

@@ -55,6 +55,11 @@ class Recognise:
         self.counts: QueueCounts = {}
         """The queue counts last seen while photos wait; what people are told about the wait."""
 
+    def is_resting(self, photo: Photo) -> bool:
+        """True for a photo that shows nobody and is asked about later, together with others."""
+        faceless = self._detected.faceless
+        return photo in faceless and not faceless.overdue
+
     async def step(self) -> float | None:
         """Look once. Seconds until the next look, None when no photo is waiting.
 

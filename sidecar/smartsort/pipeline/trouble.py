@@ -10,12 +10,14 @@ from dataclasses import dataclass
 class Trouble:
     """One thing that is wrong.
 
-    `kind` is stable: "immich", "permission", "storage", "root", "clock", "ledger", "smartsort" or "bug".
+    `kind` is stable: "immich", "permission", "storage", "root", "clock", "ledger", "progress", "smartsort" or
+    "bug". A `notice` keeps no photo from being sorted: something works, but not as it should.
     """
 
     kind: str
     message: str
     since: str
+    notice: bool = False
 
 
 @dataclass(slots=True)
@@ -40,10 +42,10 @@ class Troubles:
         self._open: dict[str, Trouble] = {}
         self._shares: dict[str, dict[str, _Share]] = {}
 
-    def begin(self, kind: str, message: str, stage: str = "") -> None:
+    def begin(self, kind: str, message: str, stage: str = "", *, notice: bool = False) -> None:
         """Note that a stage met a trouble; announced when it is new."""
         known = self._open.get(kind)
-        self._open[kind] = Trouble(kind, message, known.since if known else self._now())
+        self._open[kind] = Trouble(kind, message, known.since if known else self._now(), notice)
         self._shares.setdefault(kind, {}).setdefault(stage, _Share()).doubtful = False
         if known is None:
             self._announce(self._open[kind], True)
@@ -75,6 +77,20 @@ class Troubles:
                 del self._shares[kind]
                 self._announce(self._open.pop(kind), False)
         return ended
+
+    def met_by(self, *stages: str) -> bool:
+        """True while one of these stages waits because of a trouble."""
+        return any(stage in shares for shares in self._shares.values() for stage in stages)
+
+    def over(self, kind: str) -> None:
+        """Note that a kind of trouble is over for all who met it."""
+        if self._shares.pop(kind, None) is not None:
+            self._announce(self._open.pop(kind), False)
+
+    @property
+    def blocked(self) -> bool:
+        """True while something keeps photos from being sorted."""
+        return not all(trouble.notice for trouble in self._open.values())
 
     @property
     def open(self) -> tuple[Trouble, ...]:

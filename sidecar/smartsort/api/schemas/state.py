@@ -11,6 +11,8 @@ class TroubleView(Shape):
     kind: str
     message: str
     since: str
+    severity: Literal["problem", "notice"] = "problem"
+    """A notice keeps no photo from being sorted."""
 
 
 class InFlight(Shape):

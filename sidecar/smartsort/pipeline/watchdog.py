@@ -1,0 +1,241 @@
+"""Notices photos that make no progress although no stage met an error, and names them.
+
+A photo may wait for a long time: for Immich, for a folder that is full, for photos before it. Each of these
+waits shows elsewhere, as a trouble or as other photos that go on. What is left is a photo that stays where it
+is while nothing keeps it there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+
+from sqlite_utils import Database
+
+from smartsort.core.completion import pending
+from smartsort.core.model import IN_FLIGHT, UNFINISHED, State
+from smartsort.errors import SmartsortError
+from smartsort.files.inbox import scan_inbox
+from smartsort.files.shown import shown
+from smartsort.files.writers import open_for_writing
+from smartsort.ledger import facts, items, photos
+from smartsort.ledger.facts import Message
+from smartsort.ledger.items import Item
+from smartsort.ledger.records import Photo
+from smartsort.pipeline.context import Context
+from smartsort.pipeline.heal import Heal
+from smartsort.pipeline.inbox import SLOWEST_BYTES, Inbox
+from smartsort.pipeline.recognise import Recognise
+from smartsort.pipeline.runner import NothingProved
+from smartsort.pipeline.trouble import Troubles
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 5.0
+PATIENCE_SECONDS = 40.0
+"""How long a photo may stay where it is: longer than the longest pause between two tries of a stage."""
+
+KIND = "progress"
+_NAMED = 5
+_OLDEST = 50
+
+_STAGES = {
+    State.ARRIVED: ("inbox", "downloads"),
+    State.CLAIMED: ("examine",),
+    State.HASHED: ("compare", "connection"),
+    State.UNIQUE: ("shelve", "connection"),
+    State.PLACED: ("recognise", "connection"),
+    State.KNOWN: ("recognise", "connection"),
+}
+_DOING = {
+    State.ARRIVED: "claiming it",
+    State.CLAIMED: "reading it",
+    State.HASHED: "comparing it with known photos",
+    State.UNIQUE: "placing it in the library",
+    State.PLACED: "finding it in Immich",
+    State.KNOWN: "recognising or filing it",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    """Something that should go on. `mark` changes when it does; `seconds` is how long it may take."""
+
+    key: Hashable
+    mark: Hashable
+    text: str
+    seconds: float = PATIENCE_SECONDS
+
+
+class Watchdog:
+    """The stage that looks for photos without progress; only in doubt it asks Immich."""
+
+    def __init__(
+        self, context: Context, inbox: Inbox, recognise: Recognise, heal: Heal, troubles: Troubles
+    ) -> None:
+        self._context, self._inbox, self._recognise, self._heal = context, inbox, recognise, heal
+        self._troubles = troubles
+        self._since: dict[Hashable, tuple[Hashable, float]] = {}
+        self._named: set[Hashable] = set()
+
+    async def step(self) -> float:
+        """Look once; seconds until the next look."""
+        waits = await self._lying() + await self._handed_in() + await self._on_their_way()
+        waits += await self._told() + await self._rechecked()
+        now = self._context.clock.monotonic()
+        self._since = {
+            wait.key: known
+            if (known := self._since.get(wait.key)) is not None and known[0] == wait.mark
+            else (wait.mark, now)
+            for wait in waits
+        }
+        late = [wait for wait in waits if now - self._since[wait.key][1] >= wait.seconds]
+        for wait in late:
+            if wait.key not in self._named:
+                log.warning("no progress: %s", wait.text)
+        self._named = {wait.key for wait in late}
+        if not late:
+            return LOOK_SECONDS
+        more = f"; and {len(late) - _NAMED} more" if len(late) > _NAMED else ""
+        text = "; ".join(wait.text for wait in late[:_NAMED])
+        self._troubles.begin(KIND, f"no progress: {text}{more}", "watchdog")
+        return NothingProved(LOOK_SECONDS)
+
+    # --- the inbox ---------------------------------------------------------------------------
+
+    async def _lying(self) -> list[_Wait]:
+        """Files at rest that are not claimed. While nobody looks at the inbox, all that lie there."""
+        inbox, context = self._inbox, self._context
+        now = context.clock.monotonic()
+        if self._troubles.met_by("inbox") or now < inbox.busy_until:
+            return []
+        found, seconds = list(inbox.resting_since), PATIENCE_SECONDS
+        if now - inbox.looked_at > context.tuning.scan_interval_seconds + LOOK_SECONDS:
+            seconds = 2 * LOOK_SECONDS  # that nobody looks has lasted long enough
+            scan = await asyncio.to_thread(scan_inbox, context.layout.inbox, inbox.ignore)
+            found += [each.path for each in scan.entries]
+        lying = await asyncio.to_thread(_finished, found)
+        return [
+            _Wait(
+                ("file", path),
+                path,
+                _about(shown(path), "claiming it", inbox.refusals.problem(path)),
+                seconds,
+            )
+            for path in lying
+        ]
+
+    async def _handed_in(self) -> list[_Wait]:
+        """Uploads and downloads whose file is whole and not claimed."""
+        if self._troubles.met_by("downloads"):
+            return []
+        found = await self._context.ledger.aread(lambda db: items.received_items(db, _OLDEST))
+        return [
+            _Wait(
+                ("item", i.id),
+                i.state,
+                _about(_item(i), "claiming it", i.problem or ""),
+            )
+            for i in found
+        ]
+
+    # --- photos on their way -----------------------------------------------------------------
+
+    async def _on_their_way(self) -> list[_Wait]:
+        """Photos with a problem, and the oldest of each state that nothing keeps there."""
+        context = self._context
+
+        def read(db: Database) -> tuple[list[Photo], list[Photo], int]:
+            oldest = [p for state in UNFINISHED for p in photos.in_state(db, state, _OLDEST)]
+            return photos.with_problem(db, _OLDEST), oldest, photos.in_flight(db)
+
+        troubled, oldest, in_flight = await context.ledger.aread(read)
+        first: dict[State, Photo] = {}
+        for photo in oldest:
+            if photo.state in first or photo.detection_asked_at or self._recognise.is_resting(photo):
+                continue
+            if not self._is_kept(photo.state, in_flight, {p.state for p in oldest}):
+                first[photo.state] = photo
+        found = [*troubled, *first.values()]
+        if any(p.state in IN_FLIGHT for p in first.values()) and await self._immich_is_busy(first):
+            found = [p for p in found if p.state not in IN_FLIGHT or p.problem]
+        return [
+            _Wait(
+                ("photo", p.id),
+                p.state,
+                _about(f"photo {p.id} ({shown(p.original_name)})", _DOING[p.state], p.problem or ""),
+                PATIENCE_SECONDS + p.size / SLOWEST_BYTES,
+            )
+            for p in found
+        ]
+
+    def _is_kept(self, state: State, in_flight: int, states: set[State]) -> bool:
+        """Whether something that shows elsewhere keeps photos in a state."""
+        context = self._context
+        if self._troubles.met_by(*_STAGES[state]) or (state is not State.ARRIVED and not context.enabled()):
+            return True
+        if state is State.PLACED:
+            return not context.tuning.trigger_scan  # Immich scans when it likes
+        if state is State.UNIQUE:
+            return in_flight > 0
+        return state is State.HASHED and (in_flight > 0 or State.UNIQUE in states)
+
+    async def _immich_is_busy(self, first: dict[State, Photo]) -> bool:
+        """Whether Immich has jobs. It is asked only when a photo has waited for long."""
+        now = self._context.clock.monotonic()
+        keys = [("photo", p.id) for p in first.values() if p.state in IN_FLIGHT]
+        long = PATIENCE_SECONDS - LOOK_SECONDS
+        if not any(now - self._since[key][1] >= long for key in keys if key in self._since):
+            return False
+        try:
+            return pending(await self._context.server.queue_counts()) > 0
+        except SmartsortError:
+            return True  # the stages that need it say so
+
+    # --- what Immich has to be told, and photos in review --------------------------------------
+
+    async def _told(self) -> list[_Wait]:
+        """The oldest message that is due."""
+        if self._troubles.met_by("outbox", "connection"):
+            return []
+        now = self._context.clock.text()
+        due: Sequence[Message] = await self._context.ledger.aread(lambda db: facts.due(db, now, 1))
+        names = await self._names([m.photo_id for m in due if m.photo_id is not None])
+        return [
+            _Wait(("message", m.id), m.attempts, _about(names(m.photo_id), f"telling Immich ({m.kind})", ""))
+            for m in due
+        ]
+
+    async def _rechecked(self) -> list[_Wait]:
+        """The first photo in review that is to be judged again."""
+        heal, context = self._heal, self._context
+        if self._troubles.met_by("heal", "connection") or not context.enabled():
+            return []
+        due = list(heal.due[:1])
+        late = context.clock.monotonic() - heal.looked_at - context.tuning.look_again_seconds
+        if not due and late > LOOK_SECONDS:
+            rows = await context.ledger.aread(lambda db: photos.in_state(db, State.REVIEW, 1))
+            due = [photo.id for photo in rows if photo.asset_id]
+        names = await self._names(due)
+        return [_Wait(("review", i), i, _about(names(i), "judging it again", "")) for i in due]
+
+    async def _names(self, ids: Sequence[int]) -> Callable[[int | None], str]:
+        rows = await self._context.ledger.aread(lambda db: photos.by_ids(db, ids))
+        known = {photo.id: f"photo {photo.id} ({shown(photo.original_name)})" for photo in rows}
+        return lambda photo_id: known.get(photo_id or 0, "no single photo")
+
+
+def _finished(paths: Sequence[str]) -> list[str]:
+    """Those that are still there and that no process writes into."""
+    return [path for path in dict.fromkeys(paths) if os.path.lexists(path) and not open_for_writing(path)]
+
+
+def _item(item: Item) -> str:
+    return f"item {item.id} ({shown(item.name or '')})"
+
+
+def _about(what: str, doing: str, problem: str) -> str:
+    return f"{what} is stuck at {doing}{f': {problem}' if problem else ''}"

@@ -1,0 +1,260 @@
+"""Steps that make no progress without an error: the photo is named within a minute. Waits are none."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import pytest
+from tests.disks import written
+from tests.fakes import FakeClock, World, close_world, picture
+
+from smartsort.core.completion import QueueCount
+from smartsort.core.model import State
+from smartsort.errors import SmartsortError
+from smartsort.ledger import photos
+from smartsort.pipeline import watchdog
+from smartsort.pipeline.runner import NothingProved, kind_of
+
+STAGES = ("inbox", "examine", "compare", "shelve", "recognise", "outbox", "heal", "renames")
+
+
+class Lane:
+    """A world whose time is passed by hand, five seconds in a turn of all stages."""
+
+    def __init__(self, root, **settings):
+        clock = FakeClock()
+        self.now = 1000.0
+        clock.monotonic = lambda: self.now
+        values = {"intake.quiet_seconds": 1, "immich.max_retries": 50, **settings}
+        self.world = World(os.fspath(root), clock=clock, settings=values)
+        self.troubles = self.world.sidecar.runner.troubles
+        self.world.sidecar.inbox._pause = self._at_once
+        self.world.sidecar.inbox._tracker.clock = clock.monotonic
+
+    async def _at_once(self, seconds):
+        return 0.0
+
+    def drop(self, name="anna_1.jpg"):
+        folder = os.path.join(self.world.context.layout.inbox, "phone")
+        os.makedirs(folder, exist_ok=True)
+        written(os.path.join(folder, name), picture(len(name)))
+
+    def stop(self, name):
+        """The stage does nothing and says so, as often as it is asked."""
+
+        async def nothing():
+            return False
+
+        stages = self.world.sidecar.runner._stages
+        stages[:] = [replace(s, step=nothing) if s.name == name else s for s in stages]
+
+    async def turn(self):
+        self.now += watchdog.LOOK_SECONDS
+        self.world.clock.pass_by(seconds=watchdog.LOOK_SECONDS)
+        for name in STAGES:
+            try:
+                await self.world.stage(name)
+            except SmartsortError as problem:
+                self.troubles.begin(kind_of(problem), str(problem), name)
+            else:
+                self.troubles.well(name)
+        if not isinstance(await self.world.stage("watchdog"), NothingProved):
+            self.troubles.well("watchdog")
+
+    async def minute(self, minutes=1):
+        if not self.world.sidecar.connected:
+            await self.world.sidecar.shelve.ensure_library()
+            self.world.sidecar.connected = True
+        for _ in range(int(60 * minutes / watchdog.LOOK_SECONDS)):
+            await self.turn()
+
+    @property
+    def found(self):
+        return next((t.message for t in self.troubles.open if t.kind == watchdog.KIND), "")
+
+
+@pytest.fixture
+def lane(tmp_path):
+    made = []
+
+    def new(**settings):
+        made.append(Lane(tmp_path / "root", **settings))
+        return made[-1]
+
+    yield new
+    for one in made:
+        close_world(one.world)
+
+
+def _no_offers(lane):
+    lane.world.sidecar.inbox._offers = lambda settled: ([], 0)
+
+
+def _no_listing(lane):
+    async def nothing(paths):
+        return {}
+
+    lane.world.server.resolve = nothing
+
+
+def _no_recognition(lane):
+    lane.world.sidecar.recognise._detected.through = lambda photo: False
+
+
+def _no_routing(lane):
+    async def nothing(verdicts):
+        return []
+
+    lane.world.sidecar.router.route = nothing
+
+
+STILL = {
+    "inbox": (lambda lane: lane.stop("inbox"), "inbox/phone/anna_1.jpg is stuck at claiming it"),
+    "claim": (_no_offers, "inbox/phone/anna_1.jpg is stuck at claiming it"),
+    "examine": (lambda lane: lane.stop("examine"), "photo 1 (anna_1.jpg) is stuck at reading it"),
+    "compare": (lambda lane: lane.stop("compare"), "photo 1 (anna_1.jpg) is stuck at comparing"),
+    "placing": (lambda lane: lane.stop("shelve"), "photo 1 (anna_1.jpg) is stuck at placing it"),
+    "listing": (_no_listing, "photo 1 (anna_1.jpg) is stuck at finding it in Immich"),
+    "recognise": (
+        lambda lane: lane.stop("recognise"),
+        "photo 1 (anna_1.jpg) is stuck at finding it",
+    ),
+    "recognition": (_no_recognition, "photo 1 (anna_1.jpg) is stuck at recognising or filing it"),
+    "routing": (_no_routing, "photo 1 (anna_1.jpg) is stuck at recognising or filing it"),
+}
+
+
+@pytest.mark.parametrize("step", STILL)
+async def test_a_photo_without_progress_is_named_within_a_minute(lane, step):
+    still, told = STILL[step]
+    one = lane()
+    await one.minute(0.25)
+    still(one)
+    one.drop()
+    # It takes some turns of five seconds until a photo comes to the later steps.
+    await one.minute(1.25 if step in ("recognition", "routing") else 1)
+    assert told in one.found, (one.found, one.world.ledger.read(photos.unfinished))
+    assert one.troubles.blocked
+
+
+async def test_a_message_that_is_never_told_is_named(lane):
+    one = lane(**{"immich.album_per_person": True})
+    one.stop("outbox")
+    one.drop()
+    await one.minute(0.25)
+    assert one.world.photo(1).state is State.FILED
+    await one.minute()
+    assert "photo 1 (anna_1.jpg) is stuck at telling Immich (album_add)" in one.found
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_a_photo_in_review_that_is_never_judged_again_is_named(lane, whole):
+    one = lane(**{"immich.look_again_seconds": 5})
+    one.drop("stranger_1.jpg")
+    await one.minute(0.5)
+    assert one.world.photo(1).state is State.REVIEW
+    if whole:
+        one.stop("heal")
+    else:
+
+        async def nothing(photo_ids):
+            return None
+
+        heal = next(s for s in one.world.sidecar.runner._stages if s.name == "heal").step.__self__
+        heal._judge = nothing
+    asset = one.world.server.asset_at("stranger_1.jpg")
+    asset.faces[0].person = one.world.server.person("Anna").id
+    await one.world.sidecar.people.refresh(max_age=-1)
+    await one.minute(1.25)
+    assert "photo 1 (stranger_1.jpg) is stuck at judging it again" in one.found
+
+
+async def test_what_goes_on_again_is_over(lane):
+    one = lane()
+    stages = list(one.world.sidecar.runner._stages)
+    one.stop("examine")
+    one.drop()
+    await one.minute()
+    assert one.found
+    one.world.sidecar.runner._stages[:] = stages
+    await one.minute(0.5)
+    assert not one.troubles.open
+    assert one.world.photo(1).state is State.FILED
+
+
+# --- waits that are none ---------------------------------------------------------------------
+
+
+async def test_nothing_is_said_of_photos_that_are_sorted(lane):
+    one = lane()
+    for n in range(3):
+        one.drop(f"anna_{n}.jpg")
+        one.drop(f"none_{n}.jpg")
+        one.drop(f"stranger_{n}.jpg")
+    for _ in range(30):
+        await one.minute(0.1)
+        assert not one.found
+    assert not one.world.ledger.read(photos.unfinished)
+
+
+async def test_a_busy_immich_is_waited_for(lane):
+    one = lane()
+    _no_recognition(one)
+
+    async def busy():
+        return {"facialRecognition": QueueCount(waiting=100, active=1)}
+
+    one.drop()
+    one.world.server.queue_counts = busy
+    await one.minute(5)
+    assert not one.found
+
+
+async def test_an_immich_that_is_down_has_its_own_trouble(lane):
+    one = lane()
+    await one.minute(0.25)
+    one.world.server.down = True
+    one.drop()
+    await one.minute(3)
+    assert not one.found
+    assert [t.kind for t in one.troubles.open] == ["immich"]
+
+
+async def test_sorting_that_is_switched_off_is_waited_for(lane):
+    one = lane()
+    one.world.sidecar.choices.set_enabled(False, "maria")
+    one.drop()
+    await one.minute(3)
+    assert not one.found
+
+
+async def test_a_file_that_is_being_written_is_waited_for(lane):
+    one = lane()
+    one.drop()
+    path = os.path.join(one.world.context.layout.inbox, "phone", "anna_1.jpg")
+    writer = os.open(path, os.O_WRONLY | os.O_APPEND)
+    try:
+        await one.minute(3)
+        assert not one.found
+    finally:
+        os.close(writer)
+
+
+async def test_immich_s_own_scans_are_waited_for(lane):
+    one = lane(**{"immich.trigger_scan": False})
+    _no_listing(one)
+    one.drop()
+    await one.minute(3)
+    assert not one.found
+
+
+async def test_a_photo_with_a_problem_is_named_with_it(lane):
+    one = lane()
+    one.drop()
+    one.stop("shelve")
+    met = "UPDATE photos SET problem = 'the disk says no' WHERE id = 1"
+    for _ in range(12):
+        one.world.ledger.write(lambda db: db.execute(met))
+        await one.turn()
+    assert "photo 1 (anna_1.jpg) is stuck at placing it in the library: the disk says no" in one.found
