@@ -23,7 +23,7 @@ from smartsort.errors import ConfigurationError, LedgerError, SmartsortError, St
 from smartsort.files.layout import Layout
 from smartsort.files.placement import Placer
 from smartsort.files.private import keep_private
-from smartsort.files.shown import shown
+from smartsort.files.shown import one_line, shown
 from smartsort.ledger import facts, photos, spot_checks, statistics
 from smartsort.ledger.backup import files_kept
 from smartsort.ledger.database import Ledger
@@ -465,11 +465,13 @@ def _connection(sidecar: Sidecar) -> Callable[[], Awaitable[float]]:
 
 def _announcer(notifier: Notifier) -> Callable[[Trouble, bool], None]:
     def announce(trouble: Trouble, began: bool) -> None:
+        what = "notice" if trouble.notice else "trouble"
         if began:
-            log.warning("trouble (%s): %s", trouble.kind, shown(trouble.message))
+            log.warning("%s (%s): %s", what, trouble.kind, one_line(trouble.message))
         else:
-            log.info("trouble over (%s), since %s", trouble.kind, trouble.since)
-        notifier.trouble(trouble, began=began)
+            log.info("%s over (%s), since %s", what, trouble.kind, trouble.since)
+        if not trouble.notice:
+            notifier.trouble(trouble, began=began)
 
     return announce
 

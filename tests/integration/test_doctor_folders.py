@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import fcntl
 import json
 import os
@@ -140,12 +142,24 @@ def test_an_inbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "inbox" / "a").mkdir(parents=True)
     assert inbox_check(ours).detail.startswith("watched")
     assert "as set by intake.polling" in inbox_check(settings(tmp_path, **{"intake.polling": "on"})).detail
+
+    class NoneLeft:
+        """A kernel whose watches are all used, by whatever program."""
+
+        def __init__(self, *_: object, **__: object) -> None:
+            self.inotify_init1 = lambda _flags: os.open("/", os.O_RDONLY)
+            self.inotify_add_watch = lambda *_: ctypes.set_errno(errno.ENOSPC) or -1
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger_checks.ctypes, "CDLL", NoneLeft)
+        full = inbox_check(ours)
+        assert (full.verdict, "max_user_watches" in full.remedy) == ("warning", True)
     limits = tmp_path / "limits"
     limits.mkdir()
     (limits / "max_user_watches").write_text("1\n")
     few = inbox_check(ours, str(limits))
     assert (few.verdict, "max_user_watches" in few.remedy) == ("warning", True)
-    monkeypatch.setattr(ledger_checks, "_inotify_problem", lambda: "Too many open files")
+    monkeypatch.setattr(ledger_checks, "_inotify_problem", lambda _: "Too many open files")
     none = inbox_check(ours)
     assert (none.verdict, "max_user_instances" in none.remedy) == ("warning", True)
     monkeypatch.setattr(ledger_checks, "why_unheard", lambda _: "it is on a share (nfs)")

@@ -108,7 +108,7 @@ async def test_a_folder_that_is_removed_and_made_again_is_heard_again(inbox):
 async def test_a_folder_that_is_not_there_yet_is_waited_for(tmp_path):
     folder = tmp_path / "later"
     async with watching(folder, interval_seconds=600.0, poll_seconds=0.2) as queue:
-        assert "cannot be watched" in (await changed(queue)).note
+        assert "cannot be watched" in (await changed(queue)).unheard
         assert (await asyncio.wait_for(queue.get(), 5)).kind in HintKind
 
 
@@ -118,7 +118,7 @@ async def test_no_watches_left_means_looking_regularly(inbox, monkeypatch):
 
     monkeypatch.setattr(watch, "awatch", exhausted)
     async with watching(inbox, interval_seconds=600.0, poll_seconds=0.1) as queue:
-        assert "watch limit" in (await changed(queue)).note
+        assert "watch limit" in (await changed(queue)).unheard
         kinds = [(await asyncio.wait_for(queue.get(), 5)).kind for _ in range(3)]
         assert HintKind.INTERVAL in kinds
 
@@ -126,13 +126,13 @@ async def test_no_watches_left_means_looking_regularly(inbox, monkeypatch):
 async def test_network_folders_are_looked_at_regularly(inbox, monkeypatch):
     monkeypatch.setattr(watch, "why_unheard", lambda folder: f"{folder} is on nfs")
     async with watching(inbox, interval_seconds=600.0, poll_seconds=0.1) as queue:
-        assert "nfs" in (await changed(queue)).note
+        assert "nfs" in (await changed(queue)).unheard
         assert (await asyncio.wait_for(queue.get(), 5)).kind is HintKind.INTERVAL
 
 
 async def test_polling_can_be_forced(inbox):
     async with watching(inbox, polling=True, interval_seconds=600.0, poll_seconds=0.1) as queue:
-        assert "as configured" in (await changed(queue)).note
+        assert "as configured" in (await changed(queue)).unheard
         assert (await asyncio.wait_for(queue.get(), 5)).kind is HintKind.INTERVAL
 
 

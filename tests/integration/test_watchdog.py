@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -12,7 +14,10 @@ from tests.fakes import FakeClock, World, close_world, picture
 from smartsort.core.completion import QueueCount
 from smartsort.core.model import State
 from smartsort.errors import SmartsortError
+from smartsort.files.layout import SENTINEL
+from smartsort.files.watch import Hint, HintKind
 from smartsort.ledger import photos
+from smartsort.pipeline import inbox as module
 from smartsort.pipeline import watchdog
 from smartsort.pipeline.runner import NothingProved, kind_of
 
@@ -258,3 +263,54 @@ async def test_a_photo_with_a_problem_is_named_with_it(lane):
         one.world.ledger.write(lambda db: db.execute(met))
         await one.turn()
     assert "photo 1 (anna_1.jpg) is stuck at placing it in the library: the disk says no" in one.found
+
+
+# --- what works, but not as it should --------------------------------------------------------
+
+
+async def test_an_inbox_that_cannot_be_watched_is_noticed_and_keeps_nothing_from_being_sorted(lane, caplog):
+    one = lane()
+    one.world.sidecar.inbox.unheard = "the inbox cannot be watched (limit)"
+    one.drop()
+    await one.minute(0.5)
+    [notice] = one.troubles.open
+    assert (notice.kind, notice.notice, "limit" in notice.message) == ("watch", True, True)
+    assert not one.troubles.blocked
+    assert one.world.photo(1).state is State.FILED
+    assert [r.getMessage() for r in caplog.records].count(
+        "notice (watch): the inbox cannot be watched (limit)"
+    ) == 1
+    one.world.sidecar.inbox.unheard = ""
+    await one.turn()
+    assert not one.troubles.open
+
+
+async def test_what_is_said_of_watching_comes_from_the_inbox_s_hints(lane, monkeypatch):
+    inbox = lane().world.sidecar.inbox
+
+    async def hints(folder, stop, polling):
+        for unheard in ("nothing is heard", ""):
+            yield Hint(HintKind.INTERVAL, unheard)
+            told.append(inbox.unheard)
+
+    told = []
+    monkeypatch.setattr(module, "hints", hints)
+    await inbox.listen(asyncio.Event())
+    assert told == ["nothing is heard", ""]
+
+
+async def test_inode_numbers_that_change_are_noticed_and_no_longer_relied_on(lane):
+    one = lane()
+    await one.minute(0.1)
+    assert not one.troubles.open
+    sentinel = os.path.join(one.world.context.layout.faces, SENTINEL)
+    os.rename(sentinel, f"{sentinel}-old")
+    shutil.copy2(f"{sentinel}-old", sentinel)
+    os.unlink(f"{sentinel}-old")
+    await one.turn()
+    [notice] = one.troubles.open
+    assert (notice.kind, notice.notice) == ("inodes", True)
+    one.drop()
+    await one.minute(0.5)
+    assert one.world.photo(1).state is State.FILED
+    assert {n.method for n in one.world.names(1)} == {"copy"}

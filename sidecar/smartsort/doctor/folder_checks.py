@@ -115,7 +115,7 @@ def names_check(layout: Layout, disk: Disk) -> Check:
     """Which names the folders take; others are changed, and stay in the ledger as they were."""
     try:
         told = [
-            f"{shown(place)} takes no {words}"
+            f"{shown(place)} refuses {words}"
             for place, able in _capabilities(layout, disk)
             if (words := able.names.told())
         ]

@@ -27,6 +27,7 @@ from smartsort.lock import LOCK_NAME
 RESTORE = "Stop smartsort, put a backup in its place (`smartsort restore`), and start it again."
 
 _IN_NONBLOCK = 0o4000
+_IN_CREATE = 0x100
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +157,13 @@ def inbox_check(settings: Settings, limits: str = "/proc/sys/fs/inotify") -> Che
                 "Set intake.polling to auto, or intake.scan_interval_seconds lower.",
             )
         return passed(name, f"{unheard}; it is looked at regularly instead")
-    problem = _inotify_problem()
+    problem = _inotify_problem(folder)
     if problem is not None:
         return warned(
             name,
             f"the kernel gives no file events ({problem}); new files are found every {every:g} s",
-            "Raise fs.inotify.max_user_instances on the host (sysctl).",
+            "Raise fs.inotify.max_user_watches and fs.inotify.max_user_instances on the host (sysctl), "
+            "or set intake.polling to on.",
         )
     folders = sum(1 for _ in os.walk(folder))
     most = _number(os.path.join(limits, "max_user_watches"))
@@ -175,12 +177,17 @@ def inbox_check(settings: Settings, limits: str = "/proc/sys/fs/inotify") -> Che
     return passed(name, f"watched, and looked at every {every:g} s")
 
 
-def _inotify_problem() -> str | None:
+def _inotify_problem(folder: str) -> str | None:
+    """Why one more folder cannot be watched: the limits are shared with all programs of this user."""
     libc = ctypes.CDLL(None, use_errno=True)
     handle = libc.inotify_init1(_IN_NONBLOCK)
     if handle < 0:
         return os.strerror(ctypes.get_errno())
-    os.close(handle)
+    try:
+        if libc.inotify_add_watch(handle, os.fsencode(folder), _IN_CREATE) < 0:
+            return os.strerror(ctypes.get_errno())
+    finally:
+        os.close(handle)
     return None
 
 

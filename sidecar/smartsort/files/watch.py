@@ -38,10 +38,10 @@ class HintKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """Ask for a scan. `note` is a sentence for the log when the way of watching has changed, else ""."""
+    """Ask for a scan. `unheard` says why changes are not heard of at once, "" while they are."""
 
     kind: HintKind
-    note: str = ""
+    unheard: str = ""
 
 
 async def hints(
@@ -77,8 +77,7 @@ async def hints(
                 return
             kind = HintKind.CHANGED if ear.heard.is_set() else HintKind.INTERVAL
             ear.heard.clear()
-            note, ear.note = ear.note, ""
-            yield Hint(kind, note)
+            yield Hint(kind, "" if ear.hears else ear.unheard)
     finally:
         stopping.cancel()
         listening.cancel()
@@ -93,7 +92,7 @@ class _Ear:
         self.polling = polling
         self.heard = asyncio.Event()
         self.hears = False
-        self.note = ""
+        self.unheard = ""
 
     async def listen(self) -> None:
         pause = _FIRST_PAUSE_SECONDS
@@ -113,8 +112,8 @@ class _Ear:
                 self.hears = False
                 if not _is_about_a_name(error):
                     self._say(
-                        f"{shown(self.folder)} cannot be watched ({_said(error)}); it is looked at regularly "
-                        f"and watching is tried again in {pause:.0f} s"
+                        f"{shown(self.folder)} cannot be watched ({_said(error)}). It is looked at regularly "
+                        f"and watching is tried again.{_remedy(error)}"
                     )
                 # Whatever ended the watch may be the change that was waited for.
                 self.heard.set()
@@ -153,8 +152,8 @@ class _Ear:
             with suppress(Exception):
                 await changes.aclose()
 
-    def _say(self, note: str) -> None:
-        self.note = note
+    def _say(self, unheard: str) -> None:
+        self.unheard = unheard
         self.heard.set()
 
 
@@ -171,6 +170,16 @@ def _is_about_a_name(error: BaseException) -> bool:
     if isinstance(error, BaseExceptionGroup):
         return all(_is_about_a_name(each) for each in error.exceptions)
     return isinstance(error, UnicodeError) or "decode path" in str(error)
+
+
+def _remedy(error: BaseException) -> str:
+    said = _said(error).lower()
+    if "limit" in said or "no space" in said or "too many" in said:
+        return (
+            " Raise fs.inotify.max_user_watches and fs.inotify.max_user_instances on the host (sysctl), "
+            "or set intake.polling to on."
+        )
+    return ""
 
 
 def _said(error: BaseException) -> str:

@@ -54,6 +54,8 @@ class Inbox:
         self.refusals = Refusals()
         self.waiting = 0
         """Files that are not at rest yet, as of the last look."""
+        self.unheard = ""
+        """Why changes in the inbox are not heard of at once, "" while they are."""
         self.looked_at = context.clock.monotonic()
         """When the last look was over (monotonic)."""
         self.resting_since: dict[str, float] = {}
@@ -65,7 +67,8 @@ class Inbox:
 
     async def listen(self, stop: asyncio.Event) -> None:
         """Turn the file system's events into hints until `stop` is set."""
-        async for _ in hints(self._context.layout.inbox, stop, self._context.tuning.polling):
+        async for hint in hints(self._context.layout.inbox, stop, self._context.tuning.polling):
+            self.unheard = "" if self._context.tuning.polling else hint.unheard
             self._hint.set()
 
     async def step(self) -> float:

@@ -19,7 +19,9 @@ from smartsort.core.completion import pending
 from smartsort.core.model import IN_FLIGHT, UNFINISHED, State
 from smartsort.errors import SmartsortError
 from smartsort.files.inbox import scan_inbox
+from smartsort.files.layout import SENTINEL
 from smartsort.files.shown import shown
+from smartsort.files.stamps import FileStamp, stamp
 from smartsort.files.writers import open_for_writing
 from smartsort.ledger import facts, items, photos
 from smartsort.ledger.facts import Message
@@ -80,9 +82,13 @@ class Watchdog:
         self._troubles = troubles
         self._since: dict[Hashable, tuple[Hashable, float]] = {}
         self._named: set[Hashable] = set()
+        self._numbers: dict[tuple[str, int], FileStamp] = {}
+        """The stamps of the root's own files as first seen, by folder and device."""
 
     async def step(self) -> float:
         """Look once; seconds until the next look."""
+        self._note("watch", self._inbox.unheard)
+        self._note("inodes", await asyncio.to_thread(self._unreliable))
         waits = await self._lying() + await self._handed_in() + await self._on_their_way()
         waits += await self._told() + await self._rechecked()
         now = self._context.clock.monotonic()
@@ -103,6 +109,34 @@ class Watchdog:
         text = "; ".join(wait.text for wait in late[:_NAMED])
         self._troubles.begin(KIND, f"no progress: {text}{more}", "watchdog")
         return NothingProved(LOOK_SECONDS)
+
+    # --- what works, but not as it should ------------------------------------------------------
+
+    def _note(self, kind: str, message: str) -> None:
+        if message:
+            self._troubles.begin(kind, message, kind, notice=True)
+        else:
+            self._troubles.over(kind)
+
+    def _unreliable(self) -> str:
+        """What to say of folders whose inode numbers change or do not tell what is one file."""
+        placer, found = self._context.placer, []
+        for folder in self._context.layout.guarded:
+            try:
+                now = stamp(os.path.join(folder, SENTINEL))
+                before = self._numbers.setdefault((folder, now.device), now)
+                if not before.same_file(now) and before.same_content(now):
+                    placer.distrust_numbers(now.device)
+                if not placer.capabilities(folder).numbers:
+                    found.append(shown(folder))
+            except SmartsortError:
+                continue  # whoever works there says what is wrong
+        if not found:
+            return ""
+        return (
+            f"Inode numbers do not tell what is one file in {', '.join(found)}. Photos are copied instead of "
+            "linked there and take their space again. `smartsort doctor` says what helps."
+        )
 
     # --- the inbox ---------------------------------------------------------------------------
 
