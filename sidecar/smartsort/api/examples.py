@@ -106,7 +106,12 @@ _DECIDED = {
     "problem": None,
     "companions": ["IMG_1.MOV"],
 }
-_TROUBLE = {"kind": "immich", "message": "Immich at http://immich:2283 does not answer.", "since": _AT}
+_TROUBLE = {
+    "kind": "immich",
+    "message": "Immich at http://immich:2283 does not answer.",
+    "since": _AT,
+    "severity": "problem",
+}
 _LISTS = {"whitelist": ["john_doe", "Sarah Smith"], "blacklist": ["stranger"]}
 
 EXAMPLES: dict[str, Any] = {
