@@ -71,8 +71,8 @@ def distance(one: Vector, other: Vector) -> float:
 
 
 def _unit(seed: str, length: int) -> list[float]:
-    rng = random.Random(seed)
-    return _normalised([rng.gauss(0.0, 1.0) for _ in range(length)])
+    # Even numbers do: in so many directions nothing tells them from normal ones, and they take a tenth.
+    return _normalised([byte - 127.5 for byte in random.Random(seed).randbytes(length)])
 
 
 def _normalised(values: list[float]) -> list[float]:
