@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -360,7 +361,8 @@ class Setup:
             origin = final.origin(key)
             if value is not None and origin.startswith("SMARTSORT_"):
                 self._talk.say(f"Note: {origin} is set and goes before {key} in the file.")
-                if key in _IN_DOT_ENV:
+                in_force: Any = functools.reduce(getattr, key.split("."), final)
+                if key in _IN_DOT_ENV and in_force != value:
                     self._talk.say(f"      With Docker Compose, change {origin} in the file .env.")
 
 
