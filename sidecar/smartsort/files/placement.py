@@ -117,8 +117,9 @@ class Placer:
         except StorageError:
             return _UNTRIED  # placing says what is wrong
 
-    def _numbers_of(self, device: int) -> bool:
-        return self._found.get(device, _UNTRIED).numbers
+    def _numbers_of(self, file: FileStamp, folder: str) -> bool:
+        """Whether the inode number of a file in this folder tells which names are the same file."""
+        return (self._found.get(file.device) or self._able(folder)).numbers
 
     def place(self, batch: Sequence[Placing]) -> list[Placed | SmartsortError]:
         """Place each file; its place or its error, in order. Folders that are missing are created.
@@ -253,7 +254,7 @@ class Placer:
         if not stat.S_ISREG(status.st_mode):
             return None
         found = FileStamp.of(status)
-        if self._numbers_of(found.device) and found.same_file(source):
+        if self._numbers_of(found, filling.wish.folder) and found.same_file(source):
             check_unchanged(wish.source, found, source)
             return Placed(wish.source, target, Method.HARDLINK, found, source, already=True)
         if not wish.adopt or wish.sha256 is None:
@@ -286,7 +287,7 @@ class Placer:
             staying = regular(status, wish.because_of)
         except (OSError, FileProblem) as error:
             raise _not_there(wish) from error
-        reliable = self._numbers_of(leaving.device)
+        reliable = self._numbers_of(leaving, os.path.dirname(wish.path))
         one_file = reliable and leaving.same_file(staying)
         if one_file or not reliable:
             known_once = one_file and status.st_nlink < 2

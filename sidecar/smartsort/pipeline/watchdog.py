@@ -120,7 +120,7 @@ class Watchdog:
 
     def _unreliable(self) -> str:
         """What to say of folders whose inode numbers change or do not tell what is one file."""
-        placer, found = self._context.placer, []
+        placer, found = self._context.placer, dict[int, str]()
         for folder in self._context.layout.guarded:
             try:
                 now = stamp(os.path.join(folder, SENTINEL))
@@ -128,14 +128,14 @@ class Watchdog:
                 if not before.same_file(now) and before.same_content(now):
                     placer.distrust_numbers(now.device)
                 if not placer.capabilities(folder).numbers:
-                    found.append(shown(folder))
+                    found.setdefault(now.device, shown(folder))
             except SmartsortError:
                 continue  # whoever works there says what is wrong
         if not found:
             return ""
         return (
-            f"Inode numbers do not tell what is one file in {', '.join(found)}. Photos are copied instead of "
-            "linked there and take their space again. `smartsort doctor` says what helps."
+            f"Inode numbers do not tell what is one file in {', '.join(found.values())}. Photos are copied "
+            "there instead of linked and take their space again. `smartsort doctor` says what helps."
         )
 
     # --- the inbox ---------------------------------------------------------------------------
