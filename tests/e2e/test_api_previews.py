@@ -219,6 +219,7 @@ def test_what_if_moves_exactly_what_was_listed_and_not_with_other_settings(
     live: LiveSidecar, client: httpx.Client
 ) -> None:
     wanted = {"blacklist": ["John Doe", "Sarah Smith", "Zoë", "Amara Okafor"]}
+    since = live.sidecar.context.clock.text()
     report = post(client, "/what-if", wanted)
     shown = {move["photo_id"] for move in report["photos"]}
     assert len(shown) > 1
@@ -231,8 +232,17 @@ def test_what_if_moves_exactly_what_was_listed_and_not_with_other_settings(
     assert post(reviewer, "/what-if", wanted)["preview"] is None
     for event in (done["event"], *(one["event"] for one in done["decided"])):
         assert post(reviewer, "/undo", {"event": event}, 403)["code"] == "forbidden"
-    undone = post(client, "/undo", {"event": done["event"]})
-    assert post(reviewer, "/undo", {"event": undone["event"]}, 403)["code"] == "forbidden"
+    blacklist = client.get(f"{BASE}/config/blacklist").json()
+    plan = post(reviewer, "/undo", {"since": since, "dry_run": True})
+    assert {d["id"] for d in plan["decided"] if d["action"] == "would_undo"} <= {changed}
+    assert sum("scope admin" in (d["problem"] or "") for d in plan["decided"]) == len(shown) - 1
+    post(reviewer, "/undo", {"preview": plan["preview"]})
+    assert client.get(f"{BASE}/config/blacklist").json() == blacklist
+    plan = post(client, "/undo", {"since": since, "dry_run": True})
+    undone = post(client, "/undo", {"preview": plan["preview"]})
+    assert client.get(f"{BASE}/config/blacklist").json() != blacklist
+    for event in (undone["event"], *(d["event"] for d in undone["decided"])):
+        assert post(reviewer, "/undo", {"event": event}, 403)["code"] == "forbidden"
     report = post(client, "/what-if", wanted)
     client.patch(f"{BASE}/config", json={"min_margin": 0.07}).raise_for_status()
     assert "have changed" in post(client, "/what-if/apply", {"preview": report["preview"]}, 409)["detail"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sqlite_utils import Database
 
@@ -49,6 +49,7 @@ class Filing:
     include: Collection[Kind] | None
     shard: int | None
     """Where photos that were never shelved get their place (`open_shelf`)."""
+    _kinds: dict[int, frozenset[Kind]] = field(default_factory=dict)
 
     def plan(self, photo: Photo, before: Arrangement) -> Plan | Acted:
         """What becomes of one photo, or why it is left as it is."""
@@ -83,11 +84,13 @@ class Filing:
 
     def kinds(self, photo_id: int) -> frozenset[Kind]:
         """What makes a photo one of those that are not approved unless they are asked for."""
-        policy = self.context.policy()
-        evidence = self.evidence.get(photo_id)
-        reasons = decide(evidence, policy, self.people.ambiguous).reasons if evidence is not None else ()
-        found = {_KINDS[reason.code] for reason in reasons if reason.code in _KINDS}
-        return frozenset(found | set(_targets(self.whoms or (), policy)))
+        if photo_id not in self._kinds:
+            policy = self.context.policy()
+            evidence = self.evidence.get(photo_id)
+            reasons = decide(evidence, policy, self.people.ambiguous).reasons if evidence is not None else ()
+            found = {_KINDS[reason.code] for reason in reasons if reason.code in _KINDS}
+            self._kinds[photo_id] = frozenset(found | set(_targets(self.whoms or (), policy)))
+        return self._kinds[photo_id]
 
     def with_kinds(self, one: Acted) -> Acted:
         """The answer with the photo's kinds, for the counts of a preview."""

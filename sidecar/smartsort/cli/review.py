@@ -111,7 +111,8 @@ def _suggested(row: dict[str, Any]) -> str:
     found = row.get("suggestion")
     if not found:
         return ""
-    return f"{found['person']}, {_how_sure(found)}" + ("" if found["accepted"] else ", not sure enough")
+    unsure = ", not sure enough" if found["measured"] and not found["accepted"] else ""
+    return f"{found['person']}, {_how_sure(found)}{unsure}"
 
 
 def _how_sure(found: dict[str, Any]) -> str:
