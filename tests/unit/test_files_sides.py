@@ -43,6 +43,8 @@ def look(folder, **files):
         ("IMG_1.info.json", "unknown_IMG_1.info.json"),
         ("IMG_1.url", "unknown_IMG_1.url"),
         ("IMG_1.jpg:Zone.Identifier", "unknown_IMG_1.jpg:Zone.Identifier"),
+        ("IMG_1.jpg\uf03aZone.Identifier", "unknown_IMG_1.jpg\uf03aZone.Identifier"),
+        ("IMG_1.jpgZone.Identifier", "unknown_IMG_1.jpgZone.Identifier"),
         ("IMG_1.jpg.md5", "unknown_IMG_1.jpg.md5"),
         ("IMG_1.jpg.sha256", "unknown_IMG_1.jpg.sha256"),
         ("IMG_1.jpg.sfv", "unknown_IMG_1.jpg.sfv"),

@@ -28,7 +28,7 @@ _KINDS = (
     (XMP, r"\.xmp", True),
     ("pp3", r"\.pp3", True),  # RawTherapee
     ("dop", r"\.dop", True),  # DxO PhotoLab
-    ("zone", r"[:_]Zone\.Identifier", True),  # Windows, where a download came from
+    ("zone", r"[:_\uf03a]?Zone\.Identifier", True),  # Windows, where a download came from; SMB writes \uf03a
     *((sum_, rf"\.{sum_}", True) for sum_ in ("md5", "sha1", "sha256", "sha512", "sfv", "crc32")),
     ("txt", r"(?:(?<=\.(?:jpg|png|gif|mp4))|(?<=\.(?:jpeg|webp|heic|webm)))\.txt", True),  # gallery-dl
     ("aae", r"\.aae", False),  # Apple, an edit
