@@ -127,3 +127,26 @@ def test_a_side_file_behind_a_url_is_refused(live: LiveSidecar) -> None:
         answer = live.client().post(f"{BASE}?wait=30", json=body)
     assert answer.status_code == 200, answer.text
     assert "IMG_9.jpg.json is no photo" in answer.json()["reason"]
+
+
+@pytest.mark.parametrize("picture_first", [True, False])
+def test_a_half_joins_while_the_sidecar_runs(live: LiveSidecar, picture_first: bool) -> None:
+    client, inbox = live.client(), live.root / "inbox"
+    shot = {"IMG_5__jpg": photo(5, content_id="E"), "IMG_5__MOV": clip(content_id="E", seed=5)}
+    first, second = shot if picture_first else reversed(shot)
+    put(inbox, **{first: shot[first]})
+    live.wait_for(lambda: live.all_sorted(3), "the first half")
+
+    def queue() -> dict[str, list[str]]:
+        return {item["filename"]: item["companions"] for item in ask(client, "GET", "/review/queue")["items"]}
+
+    assert queue()[first.replace("__", ".")] == []
+    put(inbox, **{second: shot[second]})
+    live.wait_for(lambda: queue().get("IMG_5.jpg") == ["IMG_5.MOV"], "the other half")
+    live.wait_for(lambda: "IMG_5.MOV" not in queue(), "the end of the half that was first")
+    live.wait_for(lambda: not list((live.root / "temp_downloads").glob("*IMG_5*")), "its names")
+    [path] = (live.root / "review").rglob("*IMG_5.MOV")
+    assert path.read_bytes() == shot["IMG_5__MOV"]
+    live.wait_for(
+        lambda: len(list((live.root / "library").rglob("*IMG_5*"))) == 2, "one name each in the library"
+    )
