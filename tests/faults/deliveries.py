@@ -10,6 +10,8 @@ import sqlite3
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
+from tests.handed_in import shot
+
 from smartsort.core.naming import folder_name
 from smartsort.demo.samples import PEOPLE, Sample, iter_samples
 from smartsort.files.shown import from_ledger
@@ -34,8 +36,8 @@ class Delivery:
     """Where one of these bytes belongs; any further one is a duplicate."""
     readable: bool = True
     """What cannot be read is not compared: each copy of it goes to `folder`."""
-    xmp: str | None = None
-    """Digest of the XMP sidecar that travels with it."""
+    companions: dict[str, str] = field(default_factory=dict)
+    """Digests of the files that travel with it, by what their names end in (`.jpg.xmp`, `.MOV`)."""
 
 
 @dataclass
@@ -59,34 +61,51 @@ class Stock:
         target = sample.path
         if number % 3 == 0:
             target = f"camera{number % 5}/batch{number}/IMG_0001{ending}"
-        xmp = None
+        companions = {}
         if os.path.exists(f"{path}.xmp") or number % 9 == 0:
             if not os.path.exists(f"{path}.xmp"):
                 with open(f"{path}.xmp", "w") as file:
                     file.write(XMP.format(number))
-            xmp = digest(f"{path}.xmp")
+            companions[f"{ending}.xmp"] = digest(f"{path}.xmp")
         original = by_path.get(sample.copy_of or "", sample) if sample.kind == "exact_copy" else sample
         if sample.kind == "near_copy" and sample.copy_of:
             original = by_path[sample.copy_of]
         folder = (
             f"faces/{folder_name(original.person or '')}"
-            if original.category == "faces"
+            # Without a machine learning service nothing measures how sure a match is.
+            if original.category in ("faces", "low_confidence")
             else f"review/{original.category}"
         )
-        self.deliveries.append(Delivery(path, target, digest(path), folder, sample.is_readable, xmp))
+        self.deliveries.append(Delivery(path, target, digest(path), folder, sample.is_readable, companions))
         if number % 10 == 7:
             again = f"again{rng.randrange(3)}/{number}/copy of {os.path.basename(stem)}{ending}"
             self.deliveries.append(Delivery(path, again, digest(path), folder, sample.is_readable))
+
+    def make_shots(self, count: int) -> None:
+        """Live Photos and RAW+JPEG pairs without faces; each fourth comes twice."""
+        os.makedirs(os.path.join(self.folder, "shots"), exist_ok=True)
+        for number in range(count):
+            path = os.path.join(self.folder, "shots", f"IMG_{number}.jpg")
+            companions = {}
+            for ending, content in shot(number, ("live", "raw")[number % 2]).items():
+                place = f"{os.path.splitext(path)[0]}.{ending}"
+                with open(place, "wb") as file:
+                    file.write(content)
+                if ending != "jpg":
+                    companions[f".{ending}"] = digest(place)
+            for again in ("", "again/") if number % 4 == 3 else ("",):
+                target = f"shots/{again}{number}/IMG_{number % 3}.jpg"
+                home = "review/unidentified"
+                self.deliveries.append(Delivery(path, target, digest(path), home, companions=companions))
 
     def deliver(self, some: list[Delivery], inbox: str) -> None:
         for each in some:
             target = os.path.join(inbox, each.target)
             os.makedirs(os.path.dirname(target), exist_ok=True)
-            if each.xmp:
-                shutil.copy2(f"{each.stock}.xmp", f"{target}.xmp.part")
-                os.rename(f"{target}.xmp.part", f"{target}.xmp")
-            shutil.copy2(each.stock, f"{target}.part")
-            os.rename(f"{target}.part", target)
+            (source, ending), (stem, _) = os.path.splitext(each.stock), os.path.splitext(target)
+            for name in (*each.companions, ending):
+                shutil.copy2(f"{source}{name}", f"{stem}{name}.part")
+                os.rename(f"{stem}{name}.part", f"{stem}{name}")
 
 
 @dataclass
@@ -94,19 +113,20 @@ class Verdict:
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     stuck: list[str] = field(default_factory=list)
+    split: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     destinations: Counter = field(default_factory=Counter)
 
     @property
     def good(self) -> bool:
-        return not (self.lost or self.doubled or self.stuck or self.wrong)
+        return not (self.lost or self.doubled or self.split or self.stuck or self.wrong)
 
     def __str__(self) -> str:
         text = (
-            f"{len(self.lost)} lost, {len(self.doubled)} doubled, {len(self.stuck)} stuck, "
-            f"{len(self.wrong)} in a wrong place"
+            f"{len(self.lost)} lost, {len(self.doubled)} doubled, {len(self.split)} split, "
+            f"{len(self.stuck)} stuck, {len(self.wrong)} in a wrong place"
         )
-        for what in ("lost", "doubled", "stuck", "wrong"):
+        for what in ("lost", "doubled", "split", "stuck", "wrong"):
             text += "".join(f"\n  {what}: {each}" for each in getattr(self, what)[:10])
         return text
 
@@ -119,8 +139,8 @@ def judge(root: str, deliveries: list[Delivery], ledger: str | None = None) -> V
     home = {d.sha256: d.folder for d in deliveries}
     sidecars: dict[str, Counter[str]] = defaultdict(Counter)
     for d in deliveries:
-        if d.xmp:
-            sidecars[d.sha256][d.xmp] += 1
+        sidecars[d.sha256].update(d.companions.values())
+    halves = {sha256 for each in sidecars.values() for sha256 in each}
     db = sqlite3.connect(ledger or os.path.join(root, "smartsort.db"))
     folders: dict[str, Counter[str]] = defaultdict(Counter)
     rows: Counter[str] = Counter()
@@ -177,11 +197,13 @@ def judge(root: str, deliveries: list[Delivery], ledger: str | None = None) -> V
                 f"{sha256[:12]}: in {dict(folders[sha256])}, expected {dict(+expected)}; {whys[sha256]}"
             )
         if sidecars[sha256] != found_sidecars[sha256]:
-            verdict.wrong.append(
-                f"{sha256[:12]}: {sidecars[sha256]} sidecars, found {found_sidecars[sha256]}"
+            verdict.split.append(
+                f"{sha256[:12]}: {sidecars[sha256]} travel with it, found {found_sidecars[sha256]}"
             )
         verdict.destinations.update({(sha256, f): n for f, n in folders[sha256].items()})
-    for sha256 in rows.keys() - wanted.keys():
+    for sha256 in rows.keys() & halves:
+        verdict.split.append(f"{sha256} is a photo of its own")
+    for sha256 in rows.keys() - wanted.keys() - halves:
         verdict.doubled.append(f"{sha256} was never delivered")
     return verdict
 

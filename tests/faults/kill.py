@@ -1,8 +1,9 @@
-"""The kill test: SIGKILL at every named step and at random moments; nothing may be lost, doubled or stuck.
+"""The kill test: SIGKILL at every named step and at random moments; nothing is lost, doubled, split or stuck.
 
     python -m tests.faults.kill --kills 500 --photos 2000
 
-After each kill the audit must find no loss in what lies there, and after each restart it must be clean.
+Each sixth kill hits `restore`, `rebuild` or `audit --repair` instead, and the command is run again. After each
+kill the audit must find no loss in what lies there, and after each restart it must be clean.
 """
 
 from __future__ import annotations
@@ -19,15 +20,18 @@ import time
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from tests.faults.deliveries import Delivery, Stock, Verdict, judge
 from tests.faults.running import Immich, Run, Zygote, settings_for
 
 from smartsort.audit import Audit, Code, Report, Weight
 from smartsort.files.layout import Layout
+from smartsort.ledger.backup import backup
 
 UNFINISHED = ("arrived", "claimed", "hashed", "unique", "placed", "known")
 _AFTER_A_KILL = {Code.INTENT_OPEN, Code.LEFTOVER}
+COMMANDS = ("restore", "repair", "rebuild", "repair")
 
 
 @dataclass
@@ -53,8 +57,10 @@ class KillTest:
         self.layout = Layout(self.root)
         self.stock = Stock(os.path.join(base, "stock"))
         self.stock.make(photos, seed)
+        self.stock.make_shots(max(8, photos // 8))
         self.rng.shuffle(self.stock.deliveries)
         self.outcome = Outcome()
+        self.backups: list[str] = []
         self.known: set[str | None] = set()
         """What was found once is reported once."""
         os.makedirs(self.root)
@@ -90,7 +96,10 @@ class KillTest:
         for number in range(kills):
             share = len(rest) // (kills - number)
             portion, rest = rest[:share], rest[share:]
-            if steps and number % 2 == 0:
+            if number % 6 == 5 and os.path.exists(self.layout.ledger):
+                self.stock.deliver(portion, self.layout.inbox)
+                self._command(COMMANDS[number // 6 % len(COMMANDS)])
+            elif steps and number % 2 == 0:
                 if not queue:
                     queue = [name for name, _ in steps]
                     self.rng.shuffle(queue)
@@ -113,6 +122,8 @@ class KillTest:
             self._audit("after the restart", allowed=set())
             self.stock.deliver(portion, self.layout.inbox)
             run.until(lambda: False, after or 2.5)
+            if os.path.exists(self.layout.ledger):
+                self._keep_a_backup()
         else:
             self.stock.deliver(portion, self.layout.inbox)
         at = "a random moment" if run.alive() else str(step)
@@ -123,6 +134,59 @@ class KillTest:
         self.outcome.kills_at[at] += 1
         if os.path.exists(self.layout.ledger):
             self._audit(f"killed at {at} ({occurrence})", allowed=_AFTER_A_KILL)
+
+    def _command(self, command: str) -> None:
+        """Kill a command in its middle, run it again, and look at what it made."""
+        kill = {"command": command, "file": self.rng.choice(self.backups) if self.backups else None}
+        if command == "restore" and not self.backups:
+            command = kill["command"] = "rebuild"
+        if command == "repair":
+            self._by_hand()
+        ready = os.path.join(self.base, "ready")
+        run = Run(self.zygote, self.settings, ready, **kill, nth=self.rng.choice((1, 2, 5, 12, 30)))
+        run.until(lambda: False, self.rng.choice((0.1, 0.5, 30.0)))
+        died = run.status != 0
+        run.kill()
+        self.outcome.kills += 1
+        self.outcome.kills_at[f"{command}{'' if died else ' (over before)'}"] += 1
+        if not died and command != "repair":
+            self._audit(f"after {command}", allowed=set())
+            return
+        for _ in range(3 if command == "repair" else 1):
+            run = Run(self.zygote, self.settings, ready, **kill)
+            run.until(lambda: False, 120)
+            if run.status != 0:
+                self.outcome.unclean.append(f"{command} after a kill ended with {run.status}, see the log")
+            run.kill()
+        # What the sidecar had begun when it was killed is finished by its next start.
+        self._audit(f"after {command}", allowed=_AFTER_A_KILL if command == "repair" else set())
+
+    def _by_hand(self) -> None:
+        """What people do to files that changes nothing about where they belong."""
+        with closing(sqlite3.connect(self.layout.ledger)) as db:
+            rows = db.execute(
+                "SELECT n.area, n.path, n.member FROM names AS n JOIN photos AS p ON p.id = n.photo_id"
+                " WHERE n.area IN ('faces', 'review') AND p.state IN ('filed', 'review')"
+                " AND p.id NOT IN (SELECT photo_id FROM intents) ORDER BY n.id"
+            ).fetchall()
+        for area, path, member in self.rng.sample(rows, min(6, len(rows))):
+            place = os.path.join(self.root, area, path)
+            folder, name = os.path.split(place)
+            if not os.path.exists(place):
+                continue
+            if member == "photo":
+                stem, ending = os.path.splitext(name)
+                os.rename(place, os.path.join(folder, f"{stem}_renamed{ending}"))
+            else:
+                elsewhere = os.path.join(self.root, "faces", "by_hand")
+                os.makedirs(elsewhere, exist_ok=True)
+                os.rename(place, os.path.join(elsewhere, f"{self.outcome.kills}_{name}"))
+
+    def _keep_a_backup(self) -> None:
+        if self.outcome.kills % 4 == 0:
+            folder = os.path.join(self.base, "kept")
+            at = datetime.now(UTC) + timedelta(seconds=self.outcome.kills)
+            self.backups = [*self.backups, backup(self.layout.ledger, folder, at)][-5:]
 
     def _audit(self, when: str, allowed: set[Code]) -> None:
         try:

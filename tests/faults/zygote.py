@@ -2,7 +2,8 @@
 
 Orders come as JSON lines on stdin. `{"settings": {...}, "ready": FILE, "step": NAME, "occurrence": N}` forks
 a sidecar, which dies by SIGKILL at the N-th time it reaches that step, and answers its pid; `{"wait": PID}`
-answers how that one ended (`null` while it runs).
+answers how that one ended (`null` while it runs). With `"command"` (`restore`, `rebuild`, `repair`) that is
+run instead; `"nth"` makes it die at its N-th step.
 """
 
 from __future__ import annotations
@@ -17,21 +18,27 @@ import sys
 import traceback
 from collections import Counter
 
+import smartsort.bootstrap
 import smartsort.immich
+from smartsort.audit import Audit
+from smartsort.audit.repair import Repair
 from smartsort.bootstrap import open_sidecar
 from smartsort.config import load_settings
 from smartsort.files.disk import Disk
 from smartsort.files.placement import Placer
 from smartsort.ledger.database import Ledger
+from smartsort.pipeline import examine
+from smartsort.rescue import workshop
+from smartsort.rescue.rebuild import rebuild, restore
 
 
-def sidecar(order: dict) -> None:
-    counts: Counter[str] = Counter()
-    steps = order.get("steps")
+def _mortal(order: dict, counts: Counter[str]):
+    """What dies of a step of this name, or of the N-th of all."""
 
     def checkpoint(step: str) -> None:
         counts[step] += 1
-        if step == order.get("step") and counts[step] == order["occurrence"]:
+        named = step == order.get("step") and counts[step] == order["occurrence"]
+        if named or counts.total() == order.get("nth"):
             os.kill(os.getpid(), signal.SIGKILL)
 
     transact = Ledger._transact
@@ -43,6 +50,28 @@ def sidecar(order: dict) -> None:
         return result
 
     Ledger._transact = watched
+    return checkpoint
+
+
+def command(order: dict) -> None:
+    """`restore`, `rebuild` or `audit --repair`, as it stands behind the command line."""
+    checkpoint = _mortal(order, Counter())
+    workshop.Placer = lambda guard: Placer(Disk(checkpoint), guard)
+    settings = load_settings(None, env={}, overrides=order["settings"])
+    if order["command"] == "restore":
+        restore(settings, order["file"], smartsort.bootstrap.connect(settings), lambda _: None)
+    elif order["command"] == "rebuild":
+        rebuild(settings, smartsort.bootstrap.connect(settings), lambda _: None)
+    else:
+        report = Audit(workshop.layout_of(settings)).run()
+        with workshop.workshop(settings) as context:
+            Repair(context).run(report)
+
+
+def sidecar(order: dict) -> None:
+    counts: Counter[str] = Counter()
+    steps = order.get("steps")
+    checkpoint = _mortal(order, counts)
     settings = load_settings(None, env={}, overrides=order["settings"])
 
     async def run() -> None:
@@ -66,6 +95,7 @@ def sidecar(order: dict) -> None:
 
 
 def main() -> None:
+    examine.DEADLY = sys.maxsize  # here no file is at fault when a process dies of reading it
     gc.freeze()
     for line in sys.stdin:
         order = json.loads(line)
@@ -81,7 +111,7 @@ def main() -> None:
                 os.dup2(null, 0)
                 os.dup2(2, 1)
                 with contextlib.suppress(KeyboardInterrupt):
-                    sidecar(order)
+                    command(order) if "command" in order else sidecar(order)
                 status = 0
             except BaseException:
                 traceback.print_exc()

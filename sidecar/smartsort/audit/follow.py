@@ -210,7 +210,8 @@ class Follow:
             ]
             there = next((place for place in places if self._look(place) is not None), None)
             if self._look(name) is not None:
-                if (name.area, os.path.dirname(name.path)) != (new.area, folder):
+                # Also where only the photo has a new name: by its name it is known as the photo's.
+                if (name.area, name.path) != (new.area, places[0].path):
                     move.made.append((places[0], name))
                     move.removed.append(name)
             elif there is not None:
