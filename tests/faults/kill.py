@@ -2,8 +2,8 @@
 
     python -m tests.faults.kill --kills 500 --photos 2000
 
-Each sixth kill hits `restore`, `rebuild` or `audit --repair` instead, and the command is run again. After each
-kill the audit must find no loss in what lies there, and after each restart it must be clean.
+Each sixth kill hits `restore`, `rebuild` or `audit --repair`, and the command is run again. After each kill
+the audit must find no loss in what lies there, and after each restart it must be clean.
 """
 
 from __future__ import annotations

@@ -233,3 +233,22 @@ async def test_copies_instead_of_links_keep_shots_together_too(world, root, monk
     await asyncio.to_thread(rebuild, settings, None, lambda _: None)
     assert described(root) == before
     clean(root)
+
+
+async def test_a_name_that_a_kill_left_behind_leaves_the_ledger_too(world, root, tmp_path):
+    """The backup has the photo in temp_downloads/, and a kill left that name beside the one in the library."""
+    one = await deliver_shot(world, "anna_1", "live")
+    for name in ("examine", "compare"):
+        await world.stage(name)
+    path = backup(world.ledger.path, f"{tmp_path}/kept", NOW)
+    temp = [world.context.absolute(n) for n in world.names(one)]
+    for each in temp:
+        os.link(each, f"{each}.kept")
+    await world.settle()
+    for each in temp:
+        os.rename(f"{each}.kept", each)
+    settings = settings_of(world)
+    close_world(world)
+    await asyncio.to_thread(restore, settings, path, None, lambda _: None)
+    clean(root)
+    assert os.listdir(f"{root}/temp_downloads") == [".smartsort-root"]

@@ -109,7 +109,7 @@ class Adoption:
         state, surplus = _state(photo.names)
         for name in surplus:
             photo.names.remove(name)
-        self._write(photo, gone, state)
+        self._write(photo, [*gone, *surplus], state)
         self._drop(photo, surplus)
 
     def _named(self, found: Sequence[Found], held: Sequence[Name], photo_id: int) -> list[Name]:
