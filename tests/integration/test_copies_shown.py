@@ -41,7 +41,7 @@ def shown(world, photo_id):
         row = next(row for row in review.page(db).rows if row.photo_id == photo_id)
         item = review_item(db, photo_id, Policy())
         explanation = explained(db, photo_id, Policy())
-        texts = [queue_item(row).text, item.text, item.reasons[0].text, explanation.summary]
+        texts = [queue_item(row, Policy()).text, item.text, item.reasons[0].text, explanation.summary]
         texts += [rule.text for rule in explanation.rules if rule.verdict == "decided"]
         return texts, item.reasons[0].detail, item.other_copy.path
 
@@ -93,6 +93,6 @@ async def test_a_copy_that_arrives_while_the_first_is_on_its_way(place):
     assert kept
     assert not any("-photo_" in column or "temp/" in column for row in kept for column in row)
     [row] = place.ledger.read(review.page).rows
-    assert queue_item(row).text == (
+    assert queue_item(row, Policy()).text == (
         f"The same file is here already: stranger_1.jpg (photo {first}), not sorted yet."
     )
