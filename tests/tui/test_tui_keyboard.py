@@ -12,6 +12,7 @@ from tests.tui.driving import current, driving, loaded, screen_text, until
 from tests.tui.fake_server import RunningServer, running
 from tests.tui.pseudo_terminal import ESCAPE, PseudoTerminal, terminal
 
+from smartsort_tui import keyboard
 from smartsort_tui.sample.sidecar import SampleSidecar
 from smartsort_tui.screens.dialogs import PersonPicker
 from smartsort_tui.screens.preview import Preview
@@ -112,6 +113,7 @@ def test_a_burst_is_text_for_what_its_first_key_opens(server: RunningServer, tmp
         screen.write(b"/sarah")
         screen.wait_for("/sarah ")
         screen.write(ESCAPE)
+        screen.wait_for(f"1 of {len(sidecar.pending):,}")
         screen.settle(0.6)
         first = sidecar.pending[-1]
         screen.write(b"Psara")
@@ -134,20 +136,21 @@ async def test_a_photo_that_arrives_leaves_the_one_looked_at_under_the_cursor() 
             await until(pilot, lambda: 20 in server.fake.sidecar.decided, "the rejection")
 
 
-async def test_a_key_pressed_as_the_photo_vanishes_is_not_meant_for_the_next() -> None:
+async def test_a_key_pressed_as_the_photo_vanishes_is_not_meant_for_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(keyboard, "REACTION_SECONDS", 600.0)
     with running(SampleSidecar(20)) as server:
         sidecar = server.fake.sidecar
         async with driving(url=server.url) as pilot:
             screen = await loaded(pilot)
             await until(pilot, lambda: pilot.app.status is not None, "the event stream")  # type: ignore[attr-defined]
             sidecar.decide_as_somebody(20)
-            while current(screen) == 20:
-                await pilot.pause()
+            await until(pilot, lambda: current(screen) == 19, "the list to follow")
             await pilot.press("r")
-            assert "look first" in screen_text(pilot)
+            await until(pilot, lambda: "look first" in screen_text(pilot), "the words")
             assert list(sidecar.decided) == [20]
-            await pilot.pause(0.5)
-            await pilot.press("r")
+            await pilot.press("j", "k", "r")
             await until(pilot, lambda: 19 in sidecar.decided, "the rejection")
 
 

@@ -45,6 +45,7 @@ SHOTS = (
     Shot("review-long-names", keys=("f", "f", "f", "f", "n", "n"), size=(100, 30)),
     Shot("review-empty", count=0),
     Shot("review-token-refused", token_wanted="another"),  # noqa: S106  (a made-up token)
+    Shot("close-up", keys=(*("n",) * 6, "Z"), images="halfblocks"),
     Shot("picker", keys=("n", "P", "a"), size=(120, 34), images="halfblocks"),
     Shot("bulk-preview", keys=("M", "a"), size=(100, 30)),
     Shot("bulk-skip", keys=("m", "m", "m", "s")),
@@ -65,6 +66,7 @@ SHOWN = (
     "review",
     "review-duplicate",
     "picker",
+    "close-up",
     "bulk-preview",
     "spot-checks",
     "statistics",
