@@ -1,7 +1,8 @@
 """Hashing, duplicate check and placement of many files, against `sha256sum` and `ln` of the same files.
 
-Decoding is left out: it is not what the yardstick does. Everything else is the real path of a photo: claim,
-both digests, the ledger's duplicate check, the library, with every commit and flush.
+Decoding is left out there: it is not what the yardstick does, and has figures of its own (`decoding`).
+Everything else is the real path of a photo: claim, both digests, the ledger's duplicate check, the library,
+with every commit and flush.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from unittest import mock
 
+from tests.bench import decoding
 from tests.bench.report import Figure, median
 from tests.bench.sidecar import Bench
 
@@ -48,6 +50,7 @@ def run(scratch: str, *, quick: bool) -> Iterator[Figure]:
         yield Figure("intake", f"{count} {what}, vs sha256sum + ln", median(ours), "s", median(theirs), limit)
         yield Figure("intake", f"{count} {what}, written a second time", median(again), "files", None, 0)
         yield Figure("intake", f"{count} {what}, room for names and folders", median(grown) / 1000, "KB each")
+    yield from decoding.run(scratch, quick=quick)
 
 
 def _make(folder: str, count: int, size: int) -> list[str]:

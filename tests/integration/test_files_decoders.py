@@ -12,6 +12,7 @@ from PIL import Image
 from tests.fakes import World, close_world, picture
 
 from smartsort.core.model import State
+from smartsort.errors import SmartsortError
 from smartsort.files import resources
 from smartsort.files.decoders import Decoders
 from smartsort.files.media import Kind
@@ -111,6 +112,23 @@ def test_a_decoder_that_dies_of_something_else_says_of_what(decoders, files, mon
     assert [p.problem for p in pool.probe(paths)] == [None, None], "a new one takes its place"
 
 
+@pytest.mark.parametrize("missing", ["pyvips", "smartsort.files.metadata"])
+def test_a_broken_installation_is_no_broken_photo(decoders, files, tmp_path, monkeypatch, missing):
+    """Every photo would go to review otherwise."""
+    package = tmp_path / "broken"
+    package.mkdir()
+    (package / "sitecustomize.py").write_text(f"import sys\nsys.modules[{missing!r}] = None\n")
+    monkeypatch.setenv("PYTHONPATH", str(package))
+    with pytest.raises(SmartsortError, match="cannot be decoded"):
+        decoders().probe(files(picture(1)))
+
+
+def test_no_process_to_be_had_is_no_broken_photo(decoders, files, monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(SmartsortError, match="no process can be started"):
+        decoders().probe(files(picture(1)))
+
+
 def test_metadata_and_drawings_come_from_there_too(decoders, files):
     pool = decoders()
     paths = files(picture(1), b"text")
@@ -128,7 +146,7 @@ def test_idle_decoders_end(decoders, files):
     pool.release(60.0)
     assert pool._idle == [decoder], "it was at work a moment ago"
     pool.release()
-    assert decoder._process.returncode == 0
+    assert decoder._process.returncode is not None
     assert pool._idle == []
 
 

@@ -63,10 +63,10 @@ TASKS: dict[str, Callable[..., Any]] = {"probe": probe, "metadata": read_metadat
 
 
 def answer(task: str, path: str, arguments: tuple[Any, ...]) -> Any:
-    """What a task returns, or the problem it met. Raises MemoryError."""
+    """What a task returns, or the problem it met. Raises MemoryError, ImportError."""
     try:
         return TASKS[task](path, *arguments)
-    except MemoryError:
+    except (MemoryError, ImportError):
         raise
     except SmartsortError as problem:
         return problem
@@ -84,6 +84,8 @@ def time_limit(path: str, seconds: int) -> int:
 
 def _confine(most_bytes: int) -> None:
     """Let the kernel take this process rather than the sidecar, and bound what it may take itself."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # meant for the sidecar, which ends this one when it ends
     resource.setrlimit(resource.RLIMIT_DATA, (most_bytes, most_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
@@ -95,16 +97,25 @@ def main(socket: int, most_bytes: int, seconds: int) -> None:
     _confine(most_bytes)
     connection = Connection(socket)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        while True:
-            task, paths, arguments = connection.recv()
-            for path in paths:
-                signal.alarm(time_limit(path, seconds))
-                try:
+        try:
+            while True:
+                task, paths, arguments = connection.recv()
+                for path in paths:
+                    signal.alarm(time_limit(path, seconds))
                     connection.send(answer(task, path, arguments))
-                except MemoryError:
-                    os._exit(OUT_OF_MEMORY)
-            signal.alarm(0)
+                signal.alarm(0)
+        except MemoryError:
+            os._exit(OUT_OF_MEMORY)
 
 
 if __name__ == "__main__":
-    main(*(int(argument) for argument in sys.argv[1:]))
+    if len(sys.argv) == 1:  # a human asks whether everything is there
+        import av
+        import pillow_heif
+
+        pictures.load_vips()
+        sys.stdout.write(
+            f"FFmpeg {av.ffmpeg_version_info}, libheif {pillow_heif.libheif_version()}, libvips\n"
+        )
+    else:
+        main(*(int(argument) for argument in sys.argv[1:]))

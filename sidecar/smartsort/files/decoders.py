@@ -45,20 +45,19 @@ class _Decoder:
         ours, theirs = socket.socketpair()
         with theirs:
             number = theirs.fileno()
-            self._process = subprocess.Popen(
-                (
-                    sys.executable,
-                    "-P",
-                    "-m",
-                    "smartsort.files.decoder",
-                    *map(str, (number, most_bytes, seconds)),
-                ),
-                pass_fds=(number,),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env={**os.environ, "VIPS_CONCURRENCY": "1", "MALLOC_ARENA_MAX": "1"},
-            )
+            arguments = map(str, (number, most_bytes, seconds))
+            try:
+                self._process = subprocess.Popen(
+                    (sys.executable, "-P", "-m", "smartsort.files.decoder", *arguments),
+                    pass_fds=(number,),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    env={**os.environ, "VIPS_CONCURRENCY": "1", "MALLOC_ARENA_MAX": "1"},
+                )
+            except OSError as error:
+                ours.close()
+                raise SmartsortError(f"no process can be started to decode photos: {error}") from error
         self._connection = Connection(ours.detach())
         self.close = weakref.finalize(self, _end, self._connection, self._process)
         """End it, whatever it does."""
@@ -80,8 +79,12 @@ class _Decoder:
             return f"took longer than {time_limit(path, self._seconds):,} s to decode"
         if code in _MEMORY:
             return f"too large to decode here: needs more than {self._most_bytes >> 20:,} MiB of memory"
-        name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        return f"ended the process that decoded it ({name})"
+        if code >= 0:  # it did not come as far as to the file
+            raise SmartsortError(
+                f"pictures and videos cannot be decoded: the process for it ended with exit code {code}. "
+                f"`{sys.executable} -m smartsort.files.decoder` says what is missing"
+            )
+        return f"ended the process that decoded it ({signal.Signals(-code).name})"
 
 
 def _end(connection: Connection, process: subprocess.Popen[bytes]) -> None:
@@ -93,7 +96,7 @@ def _end(connection: Connection, process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-_END_SECONDS = 0.5
+_END_SECONDS = 5.0
 
 _MEMORY = frozenset({OUT_OF_MEMORY, -signal.SIGKILL, -signal.SIGABRT, -signal.SIGTRAP})
 """How a decoder ends that gets no more memory: by itself, by the kernel, or by its C libraries."""

@@ -94,6 +94,8 @@ def opened(file: BufferedReader, found: Format, max_pixels: int) -> Opened:
             picture = _by_heif(file)
         else:
             picture = _by_pillow(file, found)
+    except ImportError:
+        raise
     except Exception as error:
         raise _problem(found, error) from error
     if picture.width * picture.height > max_pixels:
@@ -149,15 +151,18 @@ def _is_cut(text: str) -> bool:
 
 
 @cache
-def _vips() -> Any:
-    import pyvips  # noqa: PLC0415 - only in a decoder process
-
+def load_vips() -> Any:
+    """The module `pyvips`. Raises ImportError, whatever is wrong with the library it needs."""
+    try:
+        import pyvips  # noqa: PLC0415 - only in a decoder process
+    except Exception as error:
+        raise ImportError(f"libvips cannot be loaded: {error}") from error
     pyvips.cache_set_max(0)  # it would take the next file of the same number for the last
     return pyvips
 
 
 def _by_vips(file: BufferedReader, found: Format) -> Opened:
-    pyvips = _vips()
+    pyvips = load_vips()
     # The open file itself, whatever is put in its place meanwhile; and a name may be of any bytes.
     load = partial(getattr(pyvips.Image, _LOADERS[found]), f"/proc/self/fd/{file.fileno()}")
     load = partial(load, access="sequential", fail_on="error")
@@ -202,7 +207,7 @@ def _as_pillow(small: VipsImage) -> Image.Image | None:
 
     try:
         upright = small.autorot().colourspace("srgb").cast("uchar")
-    except _vips().Error:
+    except load_vips().Error:
         return None
     if upright.bands not in (3, 4):
         return None
@@ -213,7 +218,7 @@ def _as_pillow(small: VipsImage) -> Image.Image | None:
 def _by_heif(file: BufferedReader) -> Opened:
     import pillow_heif  # noqa: PLC0415 - only in a decoder process
 
-    pyvips = _vips()
+    pyvips = load_vips()
     pillow_heif.options.DISABLE_SECURITY_LIMITS = True  # as Immich; ours is `max_pixels`
     heif = pillow_heif.open_heif(file)
     width, height = heif.size
