@@ -50,7 +50,8 @@ def draw(path: str, short_side: int, max_pixels: int) -> bytes | str:
     if scale < 1:
         sides = max(1, round(upright.width * scale)), max(1, round(upright.height * scale))
         upright = upright.resize(sides, Image.Resampling.LANCZOS)
-    if upright.mode == "RGBA":
+    if upright.mode in ("RGBA", "LA"):
+        upright = upright.convert("RGBA")
         flat = Image.new("RGB", upright.size, "white")
         flat.paste(upright, mask=upright.getchannel("A"))
         upright = flat
@@ -114,8 +115,6 @@ if __name__ == "__main__":
         import pillow_heif
 
         pictures.load_vips()
-        sys.stdout.write(
-            f"FFmpeg {av.ffmpeg_version_info}, libheif {pillow_heif.libheif_version()}, libvips\n"
-        )
+        sys.stdout.write(f"FFmpeg {av.ffmpeg_version_info}, libheif {pillow_heif.libheif_version()}\n")
     else:
         main(*(int(argument) for argument in sys.argv[1:]))

@@ -181,10 +181,11 @@ def _by_vips(file: BufferedReader, found: Format) -> Opened:
             fitting = (by for by in (8, 4, 2) if min(image.width, image.height) >= by * side)
             whole = load(shrink=next(fitting, 1))
         by = max(1, min(whole.width, whole.height) // side)
-        small = whole.shrink(by, by, ceil=True).copy_memory()
+        small = whole.shrink(by, by, ceil=True) if by > 1 else whole
+        pixels = _pixels(small, whole.width * whole.height)
         if found is media.TIFF:
             _whole_pages(load, pages)
-        return _as_pillow(small)
+        return _as_pillow(small, pixels, orientation)
 
     return Opened(
         found, image.width, image.height, replace(read, orientation=orientation), shrunk, pages=pages
@@ -201,18 +202,51 @@ def _whole_pages(load: Callable[..., VipsImage], pages: int) -> None:
                 raise
 
 
-def _as_pillow(small: VipsImage) -> Image.Image | None:
-    """A small picture, upright, in red, green, blue and alpha where it has it; None for odd colours."""
+def _pixels(small: VipsImage, decoded: int) -> bytes:
+    """A picture's pixels, of so many that are decoded. Handing few over to other threads takes longer."""
+    if decoded > _DECODED_HERE:
+        pixels: bytes = small.write_to_memory()
+    else:
+        pixels = load_vips().Region.new(small).fetch(0, 0, small.width, small.height)
+    return pixels
+
+
+_DECODED_HERE = 2_000_000
+"""Pixels; what is larger takes less memory with libvips' own threads."""
+
+
+def _as_pillow(small: VipsImage, pixels: bytes, orientation: int = 1) -> Image.Image | None:
+    """A small picture, upright; None for odd colours."""
     from PIL import Image  # noqa: PLC0415 - only in a decoder process
 
-    try:
-        upright = small.autorot().colourspace("srgb").cast("uchar")
-    except load_vips().Error:
+    bands = small.bands
+    if small.format != "uchar" or small.interpretation not in _PLAIN:
+        vips, size = load_vips(), (small.width, small.height, bands)
+        odd = vips.Image.new_from_memory(pixels, *size, small.format)
+        try:
+            plain = odd.copy(interpretation=small.interpretation).colourspace("srgb").cast("uchar")
+        except vips.Error:
+            return None
+        pixels, bands = plain.write_to_memory(), plain.bands
+    mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}.get(bands)
+    if mode is None:
         return None
-    if upright.bands not in (3, 4):
-        return None
-    mode = "RGB" if upright.bands == 3 else "RGBA"
-    return Image.frombytes(mode, (upright.width, upright.height), upright.write_to_memory())
+    picture = Image.frombytes(mode, (small.width, small.height), pixels)
+    turn = _TURNS.get(orientation)
+    return picture if turn is None else picture.transpose(Image.Transpose[turn])
+
+
+_PLAIN = frozenset({"srgb", "b-w"})
+_TURNS = {
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
+"""What makes a picture upright, by its EXIF orientation."""
 
 
 def _by_heif(file: BufferedReader) -> Opened:
@@ -230,7 +264,8 @@ def _by_heif(file: BufferedReader) -> Opened:
             return None
         by = max(1, min(width, height) // side)
         whole = pyvips.Image.new_from_memory(pixels, width, height, bands, "uchar")
-        return _as_pillow(whole.copy(interpretation="srgb" if bands > 1 else "b-w").shrink(by, by, ceil=True))
+        small = whole.copy(interpretation="srgb" if bands > 1 else "b-w").shrink(by, by, ceil=True)
+        return _as_pillow(small, small.write_to_memory())
 
     read = metadata.of_picture(heif.info.get("exif"), heif.info.get("xmp"))
     # HEIF turns by a property of its own, which the decoder has followed already.
