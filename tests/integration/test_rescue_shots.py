@@ -236,7 +236,7 @@ async def test_copies_instead_of_links_keep_shots_together_too(world, root, monk
 
 
 async def test_a_name_that_a_kill_left_behind_leaves_the_ledger_too(world, root, tmp_path):
-    """The backup has the photo in temp_downloads/, and a kill left that name beside the one in the library."""
+    """The backup has the photo in temp_downloads/, and a kill left that name beside the library's."""
     one = await deliver_shot(world, "anna_1", "live")
     for name in ("examine", "compare"):
         await world.stage(name)
