@@ -198,7 +198,9 @@ class Placer:
             said = storage_error(error, "place a file in", wish.folder)
             if error.errno in NO_SPACE or pending.refuses(wish.folder):
                 return said
-            return FileRefused(f"{shown(wish.source)}: {said}, which takes other files", wish.source)
+            return FileRefused(
+                f"the folder takes other files, but not {shown(wish.source)}: {said}", wish.source
+            )
 
     def _place(self, wish: Placing, pending: Pending) -> Placed:
         source = self._look(wish.source)
