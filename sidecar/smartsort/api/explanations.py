@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -155,7 +156,8 @@ def _by_human(history: Sequence[Event], filename: str) -> str | None:
     for event in reversed(history):
         if event.kind in _BY_HUMANS and event.actor != "smartsort":
             said = event_sentence(event.kind, event.data, filename)
-            return f"{said} (by {event.actor} at {event.at}, event {event.id})"
+            at = datetime.fromisoformat(event.at).astimezone()
+            return f"{said} (by {event.actor}, {at:%Y-%m-%d %H:%M:%S}, event {event.id})"
         if event.kind in (EventKind.SORTED, EventKind.REVIEWED):
             return None
     return None
