@@ -74,7 +74,7 @@ def test_companions_are_named_wherever_their_photo_is(live: LiveSidecar, capsys:
     history = ask(client, "GET", f"/photos/{rejected['id']}/history")["events"]
     texts = {event["kind"]: event["text"] for event in history}
     company_text = f"(with {', '.join(COMPANY)})"
-    assert texts["rejected"] == f"Rejected; its file is in the trash {company_text}"
+    assert texts["rejected"].endswith(company_text)
     assert texts["reviewed"].endswith(company_text)
     assert {name for name in COMPANY if name in texts["accepted"]} == set(COMPANY)
 
