@@ -214,9 +214,9 @@ class Sidecar:
         await self.context.server.aclose()
         if self.measure is not None:
             await self.measure.aclose()
+        await asyncio.to_thread(self.context.decoders.close)  # a large photo would hold up the end
         if self._workers is not None:
             self._workers.shutdown(wait=True, cancel_futures=True)
-        self.context.decoders.release()
         with suppress(SmartsortError):
             self.context.ledger.write(suspects.clear)
         self.context.ledger.close()

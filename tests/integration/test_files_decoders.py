@@ -5,6 +5,8 @@ import os
 import struct
 import subprocess
 import sys
+import threading
+import time
 import zlib
 
 import pytest
@@ -148,6 +150,30 @@ def test_idle_decoders_end(decoders, files):
     pool.release()
     assert decoder._process.returncode is not None
     assert pool._idle == []
+
+
+def test_closing_does_not_wait_for_a_large_file(decoders, files):
+    pool = decoders()
+    paths = files(endless(), picture(1))
+    problems = []
+
+    def read():
+        try:
+            pool.probe(paths)
+        except SmartsortError as problem:
+            problems.append(problem)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    while not pool._at_work:
+        time.sleep(0.01)
+    pool.close()
+    reader.join(60)
+    assert [str(problem) for problem in problems] == [
+        "smartsort is ending; the photo is read at the next start"
+    ]
+    with pytest.raises(SmartsortError, match="ending"):
+        pool.probe(paths)
 
 
 def test_the_sidecar_itself_loads_no_decoder():

@@ -72,6 +72,10 @@ class _Decoder:
             except (EOFError, OSError) as error:
                 raise _Died(self._why(path)) from error
 
+    def kill(self) -> None:
+        """End it in the middle of its work."""
+        self._process.kill()
+
     def _why(self, path: str) -> str:
         self.close()
         code = self._process.returncode
@@ -110,6 +114,8 @@ class Decoders:
         self._idle: list[_Decoder] = []
         self._busy = 0
         self._exclusive = False
+        self._closed = False
+        self._at_work: weakref.WeakSet[_Decoder] = weakref.WeakSet()
         self._changed = threading.Condition()
 
     @property
@@ -151,6 +157,15 @@ class Decoders:
         for decoder in idle:
             decoder.close()
 
+    def close(self) -> None:
+        """End all decoders, those at work too: whoever waits for them gets a SmartsortError."""
+        with self._changed:
+            self._closed = True
+            at_work = list(self._at_work)
+        for decoder in at_work:
+            decoder.kill()
+        self.release()
+
     def _ask(
         self, task: str, paths: Sequence[str], arguments: tuple[Any, ...], *, alone: bool = False
     ) -> list[Any]:
@@ -177,6 +192,9 @@ class Decoders:
                 self._changed.wait_for(lambda: not self._busy)
             else:
                 self._changed.wait_for(lambda: not self._exclusive and self._busy < self.limits.decoders)
+            if self._closed:
+                self._exclusive &= not alone
+                raise SmartsortError("smartsort is ending; the photo is read at the next start")
             self._busy += 1
             decoder = self._idle.pop() if self._idle and not alone else None
         try:
@@ -184,6 +202,7 @@ class Decoders:
                 self.release()
             most_bytes = self.limits.bytes_alone if alone else self.limits.bytes_each
             decoder = decoder or _Decoder(most_bytes, self._seconds)
+            self._at_work.add(decoder)
             yield decoder
         except BaseException:
             if decoder is not None:
@@ -195,6 +214,8 @@ class Decoders:
                 self._idle.append(decoder)
         finally:
             with self._changed:
+                if decoder is not None:
+                    self._at_work.discard(decoder)
                 self._busy -= 1
                 self._exclusive &= not alone
                 self._changed.notify_all()
