@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, get_args
 
 from smartsort.api.schemas.decisions import KindName
 from smartsort_tui import wording
-from smartsort_tui.api import ApiProblem, Unreachable
+from smartsort_tui.api import ApiProblem, NotSmartsort, Unreachable
 from smartsort_tui.background import ask, work
 from smartsort_tui.decisions import Decision, Marks, Sent, bulk_text, left_text, marked_text
 from smartsort_tui.screens.finding import FindingView
@@ -82,7 +82,7 @@ class MarkingView(FindingView):
     async def _bulk_send(self, decision: Decision, token: str | None, *, everything: bool) -> None:
         try:
             done = await self.desk.redeem(decision.kind, token)
-        except Unreachable as problem:
+        except (Unreachable, NotSmartsort) as problem:
             self.say(
                 f"{problem.title} in the middle: what was done until then is done. "
                 "The list shows what is left when it answers again.",
