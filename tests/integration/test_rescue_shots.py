@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import shutil
 import sqlite3
 from collections import Counter
 from contextlib import closing
@@ -252,3 +253,19 @@ async def test_a_name_that_a_kill_left_behind_leaves_the_ledger_too(world, root,
     await asyncio.to_thread(restore, settings, path, None, lambda _: None)
     clean(root)
     assert os.listdir(f"{root}/temp_downloads") == [".smartsort-root"]
+
+
+@pytest.mark.parametrize("linked", [True, False])
+async def test_what_was_claimed_and_still_lies_in_the_inbox_is_not_taken_twice(world, root, linked):
+    """A kill came between the claim and the drop, and the journal is lost with the ledger."""
+    await deliver_shot(world, "anna_1", "live")
+    temp = f"{root}/temp_downloads"
+    for name in os.listdir(temp):
+        if not name.startswith("."):
+            own = f"{root}/inbox/shots/{name.partition('_')[2]}"
+            os.link(f"{temp}/{name}", own) if linked else shutil.copy2(f"{temp}/{name}", own)
+    settings = settings_of(world)
+    close_world(world)
+    await asyncio.to_thread(rebuild, settings, None, lambda _: None)
+    assert os.listdir(f"{root}/inbox/shots") == []
+    clean(root)

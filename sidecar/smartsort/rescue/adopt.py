@@ -80,6 +80,7 @@ class Adoption:
         try:
             self._done.files = inventory.read(ledger.conn, self._progress)
             self._done.unreadable = inventory.unreadable
+            self._leave_inbox(inventory)
             for clusters in inventory.contents():
                 owners = self._owners(ledger, clusters)
                 for cluster, owner in zip(clusters, owners, strict=True):
@@ -91,6 +92,21 @@ class Adoption:
             inventory.close()
         self._context.ledger.write(_count_shards)
         return self._done
+
+    def _leave_inbox(self, inventory: Inventory) -> None:
+        """What was claimed and had not left the inbox when a kill came: it would be claimed once more."""
+        for place, _, names in os.walk(self._context.layout.inbox):
+            for name in names:
+                path = os.path.join(place, name)
+                now = _look(path)
+                if now is None:
+                    continue
+                for held, sha256 in inventory.claimed(now):
+                    there = _look(held)
+                    same = there is not None and there.same_file(now)
+                    if same or os.path.basename(held).endswith(f"_{name}"):
+                        self._context.placer.drop([Drop(path, held, sha256=sha256)])
+                        break
 
     # --- one file ----------------------------------------------------------------------------
 

@@ -208,6 +208,15 @@ class Inventory:
             ).fetchall()
             yield [self._cluster(device, inode) for device, inode in keys]
 
+    def claimed(self, now: FileStamp) -> list[tuple[str, str]]:
+        """Where a file of the inbox may have been claimed to: paths of its inode or its like, digests."""
+        rows = self._db.execute(
+            "SELECT area, path, sha256 FROM files WHERE device = ?1 AND inode = ?2"
+            " UNION SELECT area, path, sha256 FROM files WHERE area = 'temp' AND size = ?3 AND mtime_ns = ?4",
+            now,
+        )
+        return [(self._absolute(area, path), sha256) for area, path, sha256 in rows.fetchall()]
+
     def _cluster(self, device: int, inode: int) -> Cluster:
         own = self._names("device = ? AND inode = ? AND member = 'photo'", device, inode)
         followers = self._names("leader_device = ? AND leader = ?", device, inode)
