@@ -132,7 +132,7 @@ class Recovery:
     # --- temporary files of copies -----------------------------------------------------------
 
     def _sweep(self) -> None:
-        folders = [self._context.folder(Area.TEMP)]
+        folders = [self._context.folder(area) for area in Area]
         for area in (Area.FACES, Area.REVIEW, Area.TRASH):
             folders += _folders_in(self._context.folder(area))
         waiting = self._context.ledger.read(lambda db: photos.in_state(db, State.UNIQUE, 100_000))
