@@ -269,3 +269,14 @@ async def test_what_was_claimed_and_still_lies_in_the_inbox_is_not_taken_twice(w
     await asyncio.to_thread(rebuild, settings, None, lambda _: None)
     assert os.listdir(f"{root}/inbox/shots") == []
     clean(root)
+
+
+async def test_what_a_killed_rebuild_tried_a_disk_with_is_cleared_up(world, root):
+    await deliver_shot(world, "anna_1", "live")
+    settings = settings_of(world)
+    close_world(world)
+    for area in ("library", "faces", "review", "trash"):
+        with open(f"{root}/{area}/.smartsort-0123456789abcdef.probe", "wb"):
+            pass
+    await asyncio.to_thread(rebuild, settings, None, lambda _: None)
+    clean(root)
