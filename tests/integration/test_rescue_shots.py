@@ -271,12 +271,16 @@ async def test_what_was_claimed_and_still_lies_in_the_inbox_is_not_taken_twice(w
     clean(root)
 
 
-async def test_what_a_killed_rebuild_tried_a_disk_with_is_cleared_up(world, root):
+async def test_what_a_killed_process_tried_a_disk_with_is_cleared_up(world, root):
     await deliver_shot(world, "anna_1", "live")
     settings = settings_of(world)
     close_world(world)
-    for area in ("library", "faces", "review", "trash"):
-        with open(f"{root}/{area}/.smartsort-0123456789abcdef.probe", "wb"):
-            pass
+    places = [
+        f"{root}/{area}/.smartsort-0123456789abcdef.probe" for area in ("library", "faces", "inbox/shots")
+    ]
+    for place in places:
+        os.mkdir(place)
+        shutil.copy2(f"{root}/smartsort.db", f"{place}/a")
     await asyncio.to_thread(rebuild, settings, None, lambda _: None)
+    assert not [path for path in places if os.path.basename(path) in os.listdir(os.path.dirname(path))]
     clean(root)

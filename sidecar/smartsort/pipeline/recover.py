@@ -140,6 +140,10 @@ class Recovery:
         layout = self._context.layout
         for folder_of in (layout.library_folder, layout.own_library_folder):
             folders += sorted({folder_of(shard, p.sha256 or "") for shard in shards for p in waiting})
+        # The inbox is tried too, and is somebody else's: nothing of ours stays there.
+        for place, below, names in os.walk(layout.inbox):
+            if any(name.startswith(".smartsort-") for name in (*below, *names)):
+                folders.append(place)
         for folder in folders:
             sweep_temporaries(folder)
 
