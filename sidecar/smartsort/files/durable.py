@@ -27,11 +27,14 @@ class Pending:
         self.disk = disk
         self.folders: dict[str, int | None] = {}
         self.files: list[tuple[str, int]] = []
+        self.made: set[str] = set()
+        """Names that were made for wishes of this batch."""
         self._there: set[str] = set()
         self._refusing: dict[str, bool] = {}
 
     def add(self, placed: Placed) -> None:
         """A file that was placed: its bytes, its folder."""
+        self.made.add(placed.path)
         self.folders[os.path.dirname(placed.path)] = placed.stamp.device
         # A name may be older than its bytes' way to the disk: whoever wrote the source need not have waited.
         self.files.append((placed.path, placed.stamp.device))

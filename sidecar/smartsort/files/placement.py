@@ -232,7 +232,8 @@ class Placer:
                 try:
                     return filling.claim(target)
                 except FileExistsError:
-                    return self._ours_already(filling, target)
+                    # Made in this batch it is another wish's, though both may be one file.
+                    return None if target in pending.made else self._ours_already(filling, target)
                 except FileNotFoundError:
                     self._look(filling.wish.source)
                     # The source is there, so the folder is not: somebody tidied up an empty one.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -17,7 +18,7 @@ from smartsort.files.decoders import Decoders
 from smartsort.files.layout import Layout
 from smartsort.files.placement import Placer
 from smartsort.ledger.database import Ledger
-from smartsort.ledger.photos import Change, apply
+from smartsort.ledger.photos import Change, apply, name_at
 from smartsort.ledger.records import Area, Name
 from smartsort.ports import PhotoServer
 
@@ -176,6 +177,19 @@ class Context:
     def absolute(self, name: Name) -> str:
         """Where a name lies on this machine."""
         return f"{self.folder(name.area)}/{name.path}"
+
+    def free_names(self, photo_id: int, area: Area, folder: str, names: Iterable[str]) -> Iterator[str]:
+        """Those of the names in a folder of an area that the ledger gives to no other photo. Blocking.
+
+        Two photos may be one file: a user hard-linked it. Placing would take the other's name for this one's.
+        """
+        for name in names:
+            path = os.path.join(folder, name)
+            if os.path.lexists(f"{self.folder(area)}/{path}"):
+                held = self.ledger.read(lambda db, path=path: name_at(db, area, path))  # type: ignore[misc]
+                if held is not None and held.photo_id != photo_id:
+                    continue
+            yield name
 
     def in_immich(self, library_path: str) -> str:
         """A path below `library/` as Immich sees it."""
