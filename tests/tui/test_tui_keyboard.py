@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ BURSTS = {
     "pasted into the search": b"/\x1b[200~rasx1M\rr\x1b[201~rs",
     "pasted into the picker": b"P\x1b[200~sar\x1b[201~\r",
 }
-ROUNDS = 5
+ROUNDS = int(os.environ.get("SMARTSORT_TEST_BURST_ROUNDS", "1"))
 # Items in the queue, photos arriving meanwhile, seconds to each answer.
 QUEUES = {
     "ten": (10, False, 0.0),
