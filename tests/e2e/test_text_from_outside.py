@@ -7,6 +7,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -167,11 +168,12 @@ def test_a_message_is_one_line_of_the_log(form: str, monkeypatch: pytest.MonkeyP
     assert "about Ann" in lines.splitlines()[0]
 
 
-def test_what_a_command_prints_does_not_steer_the_terminal() -> None:
+def test_what_a_command_prints_does_not_steer_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     def handle(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json={"people": [{"name": STEERING}]})
 
-    asking = Sidecar("http://sidecar", "t", httpx.MockTransport(handle))
+    monkeypatch.setattr(httpx, "Client", partial(httpx.Client, transport=httpx.MockTransport(handle)))
+    asking = Sidecar(None, None, "http://sidecar", "t")
     told = asking.ask("PUT", "/config/whitelist", {"names": [NOT_UTF8]}, search=NOT_UTF8)
     assert told == {"people": [{"name": one_line(STEERING)}]}
 

@@ -49,10 +49,10 @@ def small_disk(folder, megabytes):
 
 def fill(path, leave=0):
     """Take all space but `leave` bytes."""
-    with open(path, "wb") as file, suppress(OSError):
+    # Unbuffered: a buffer that cannot be written fails once more when the file is closed.
+    with open(path, "wb", buffering=0) as file, suppress(OSError):
         while True:
             file.write(bytes(65536))
-            file.flush()
     if leave:
         os.truncate(path, max(0, os.stat(path).st_size - leave))
 

@@ -78,6 +78,10 @@ class People:
     def _listed(self) -> frozenset[tuple[str, str]]:
         return frozenset((p.id, p.name) for p in self._people if p.name)
 
+    def expire(self) -> None:
+        """Have the people read anew when they are next asked for: smartsort has made one."""
+        self._read_at = None
+
     @property
     def age(self) -> float:
         """Seconds since the people were read; infinite before."""

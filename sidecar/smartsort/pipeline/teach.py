@@ -131,6 +131,7 @@ class Teach:
             return None
         person = await self._context.server.create_person(name)
         await self._context.ledger.awrite(lambda db: facts.put(db, _memory(name), person.id))
+        self._people.expire()
         return person.id
 
     # --- and loses it ------------------------------------------------------------------------
