@@ -167,7 +167,7 @@ class Rearrange:
             source=context.absolute(wish.source),
             folder=os.path.join(context.folder(wish.area), wish.folder),
             names=context.free_names(
-                plan.photo.id, wish.area, wish.folder, wish.names(leader, context.clock.now().astimezone())
+                wish.source, wish.area, wish.folder, wish.names(leader, context.clock.now().astimezone())
             ),
             sha256=_digest(plan, wish.source),
             # In the library the folder's name is the content's digest: the same bytes there are these.

@@ -178,16 +178,17 @@ class Context:
         """Where a name lies on this machine."""
         return f"{self.folder(name.area)}/{name.path}"
 
-    def free_names(self, photo_id: int, area: Area, folder: str, names: Iterable[str]) -> Iterator[str]:
-        """Those of the names in a folder of an area that the ledger gives to no other photo. Blocking.
+    def free_names(self, own: Name, area: Area, folder: str, names: Iterable[str]) -> Iterator[str]:
+        """Names in a folder of an area for a file, without those the ledger gives to other photos. Blocking.
 
         Two photos may be one file: a user hard-linked it. Placing would take the other's name for this one's.
+        A half that its picture takes in does leave its name: there the file is no longer the photo itself.
         """
         for name in names:
             path = os.path.join(folder, name)
             if os.path.lexists(f"{self.folder(area)}/{path}"):
                 held = self.ledger.read(lambda db, path=path: name_at(db, area, path))  # type: ignore[misc]
-                if held is not None and held.photo_id != photo_id:
+                if held is not None and held.photo_id != own.photo_id and held.member is own.member:
                     continue
             yield name
 

@@ -188,7 +188,7 @@ class Router:
                         source=self._context.absolute(companion),
                         folder=os.path.join(self._context.folder(target.area), target.folder),
                         names=self._context.free_names(
-                            route.photo.id, target.area, target.folder, candidates(name, at)
+                            companion, target.area, target.folder, candidates(name, at)
                         ),
                         sha256=companion.sha256,
                     )
@@ -204,7 +204,7 @@ class Router:
         return Placing(
             source=self._context.absolute(source),
             folder=os.path.join(self._context.folder(target.area), target.folder),
-            names=self._context.free_names(route.photo.id, target.area, target.folder, candidates(name, at)),
+            names=self._context.free_names(source, target.area, target.folder, candidates(name, at)),
             sha256=route.photo.sha256,
         )
 
