@@ -29,9 +29,6 @@ log = logging.getLogger(__name__)
 _JOINED = (State.FILED, State.REVIEW)
 _MEMBERS = {RAW: Member.RAW, VIDEO: Member.VIDEO}
 
-LATE_SECONDS = 60.0
-"""Between two looks for what came later and could not be joined."""
-
 
 class _Pair(NamedTuple):
     """A picture and the raw photo or clip that came before it, with their names."""
@@ -48,8 +45,8 @@ class JoinLate:
     def __init__(self, context: Context, accept: Accept) -> None:
         self._context, self._accept, self._rearrange = context, accept, Rearrange(context)
 
-    async def step(self) -> float:
-        """Join all there is; seconds until the next look. Raises StorageError (a folder is at fault)."""
+    async def step(self) -> None:
+        """Join all there is. Raises StorageError (a folder is at fault)."""
         ledger = self._context.ledger
         async with self._context.arranging:
             pairs = await ledger.aread(shots.older_halves)
@@ -61,7 +58,6 @@ class JoinLate:
                 await self._rearrange.run([join(photo, before[photo.id]) for photo in rows], "smartsort")
             for pair in ready:
                 await self._fold(*pair)
-        return LATE_SECONDS
 
     async def _pair(self, picture_id: int, half_id: int) -> _Pair | None:
         """A picture and its older half with their names; None for a pair that will never be one shot.

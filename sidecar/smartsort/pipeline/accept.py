@@ -177,6 +177,8 @@ class Accept:
         held = await self._drop(good)
         self._open -= {row.id for row, *_ in good} - held
         context.checkpoint("claim:dropped")
+        # Whoever joins what came later waits for photos in the state of the one it belongs to.
+        context.bells.ring(*{row.state for row, offer, _ in good if offer.joins is not None})
         return results
 
     def _place(
