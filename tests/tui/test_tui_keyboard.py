@@ -155,6 +155,22 @@ async def test_a_key_pressed_as_the_photo_vanishes_is_not_meant_for_the_next(
             await until(pilot, lambda: 19 in sidecar.decided, "the rejection")
 
 
+def test_a_burst_that_takes_the_marks_away_decides_about_no_photo(tmp_path: Path) -> None:
+    sidecar = SampleSidecar(40)
+    with running(sidecar) as server, terminal(server.url, tmp_path) as screen:
+        screen.wait_for("approve")
+        screen.settle(0.5)
+        before = decided(sidecar)
+        for burst in (b"Mr", b"Ma", b"Ms"):
+            screen.write(b"M")
+            screen.wait_for("40 marked")
+            screen.settle(0.5)
+            screen.write(burst)
+            screen.wait_for("look first")
+            screen.settle(0.5)
+            assert decided(sidecar) == before
+
+
 async def test_escape_gives_up_a_question_the_sidecar_does_not_answer() -> None:
     with running(SampleSidecar(20)) as server:
         async with driving(url=server.url) as pilot:

@@ -76,6 +76,7 @@ class FindingView(ItemView):
             self.rows.marked.clear()
             self.rows.all_marked = False
             self.rows.refresh()
+            self._show_sight()
             self._draw_place()
             self.say("nothing is marked")
         elif self._search or self._category:

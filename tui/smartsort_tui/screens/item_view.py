@@ -32,12 +32,19 @@ class ItemView(QueueView):
         self._draw_item()
         self._load()
 
+    def _show_sight(self) -> None:
+        """What a key decides about: with marks on it is not the item alone, and marks come and go by keys."""
+        row = self.desk.queue.row(self.rows.cursor)
+        shown = (self.desk.item(row.id) if row is not None else None) or row
+        marks = self._mark_count() > 0
+        self.sight.shows((shown.id, shown.suggested_person_id, marks) if shown is not None else None)
+
     def _draw_item(self, *, again: bool = False) -> None:
         """Show the item the cursor is on: at once what is at hand, the rest when it comes."""
         row = self.desk.queue.row(self.rows.cursor)
         item = self.desk.item(row.id) if row is not None else None
         shown = item or row
-        self.sight.shows((shown.id, shown.suggested_person_id) if shown is not None else None)
+        self._show_sight()
         self._draw_place()
         if shown is self._shown and not again:
             return

@@ -38,6 +38,7 @@ class MarkingView(FindingView):
         self._say_marks()
 
     def _say_marks(self) -> None:
+        self._show_sight()
         self._draw_place()
         number = self._mark_count()
         self.say(
