@@ -27,8 +27,8 @@ from smartsort.files.shown import from_ledger
 from smartsort.files.stamps import stamp
 from smartsort.ledger import events, photos
 from smartsort.ledger.records import Area, Member, Name, Photo
-from smartsort.pipeline.accept import Offered
-from smartsort.pipeline.context import Clock
+from smartsort.pipeline.arrival.accept import Offered
+from smartsort.pipeline.engine.context import Clock
 from smartsort.ports import AssetDetails, FaceModel, Library, Listed, ServerInfo, ThumbnailSize, UploadCopy
 
 LIBRARY_PATH = "/mnt/library"

@@ -10,7 +10,7 @@ from tests.shots import TAKEN, clip, photo, raw_photo
 
 from smartsort.files.stamps import stamp
 from smartsort.ledger.records import Member
-from smartsort.pipeline.accept import Offered
+from smartsort.pipeline.arrival.accept import Offered
 
 KINDS = ("live", "raw", "alone")
 

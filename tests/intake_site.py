@@ -25,8 +25,8 @@ from smartsort.files.placement import Placer
 from smartsort.ledger import items
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.items import Item
-from smartsort.pipeline.accept import Accept
-from smartsort.pipeline.context import Clock, Context, Tuning
+from smartsort.pipeline.arrival.accept import Accept
+from smartsort.pipeline.engine.context import Clock, Context, Tuning
 from smartsort.service import listen, run
 
 BASE = "/api/smart-download"

@@ -31,28 +31,28 @@ from smartsort.ledger.facts import CATCHING_UP
 from smartsort.ledger.integrity import damaged, is_empty, quick_problem
 from smartsort.lock import RootLock
 from smartsort.notify.notifier import Notifier
-from smartsort.pipeline import suspects
-from smartsort.pipeline.accept import Accept
-from smartsort.pipeline.context import Clock, Context, Tuning
-from smartsort.pipeline.detected import Detected
-from smartsort.pipeline.detection import Detections
-from smartsort.pipeline.evidence import Gather
-from smartsort.pipeline.examine import Compare, Examine
-from smartsort.pipeline.heal import Heal
-from smartsort.pipeline.inbox import Inbox
-from smartsort.pipeline.near import NearDuplicates
-from smartsort.pipeline.outbox import Outbox
-from smartsort.pipeline.people import People
-from smartsort.pipeline.recognise import Recognise
-from smartsort.pipeline.reconcile import Reconcile
-from smartsort.pipeline.recover import Recovered, Recovery, Tidy
-from smartsort.pipeline.renames import Renames
-from smartsort.pipeline.route import Router
-from smartsort.pipeline.runner import NothingProved, Runner, Stage
-from smartsort.pipeline.shelve import Shelve
-from smartsort.pipeline.trouble import Trouble, Troubles
-from smartsort.pipeline.unassigned import Unassigned
-from smartsort.pipeline.upkeep import Backups, Integrity, Memory
+from smartsort.pipeline.arrival import suspects
+from smartsort.pipeline.arrival.accept import Accept
+from smartsort.pipeline.arrival.examine import Compare, Examine
+from smartsort.pipeline.arrival.inbox import Inbox
+from smartsort.pipeline.engine.context import Clock, Context, Tuning
+from smartsort.pipeline.engine.runner import NothingProved, Runner, Stage
+from smartsort.pipeline.engine.trouble import Trouble, Troubles
+from smartsort.pipeline.engine.upkeep import Backups, Integrity, Memory
+from smartsort.pipeline.recheck.heal import Heal
+from smartsort.pipeline.recheck.renames import Renames
+from smartsort.pipeline.recognition.detected import Detected
+from smartsort.pipeline.recognition.detection import Detections
+from smartsort.pipeline.recognition.recognise import Recognise
+from smartsort.pipeline.recognition.shelve import Shelve
+from smartsort.pipeline.recognition.unassigned import Unassigned
+from smartsort.pipeline.recovery.reconcile import Reconcile
+from smartsort.pipeline.recovery.recover import Recovered, Recovery, Tidy
+from smartsort.pipeline.routing.evidence import Gather
+from smartsort.pipeline.routing.near import NearDuplicates
+from smartsort.pipeline.routing.outbox import Outbox
+from smartsort.pipeline.routing.people import People
+from smartsort.pipeline.routing.route import Router
 from smartsort.pipeline.watchdog import Watchdog
 from smartsort.ports import PhotoServer
 

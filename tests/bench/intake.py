@@ -24,9 +24,9 @@ from smartsort.files.decoders import Decoders
 from smartsort.files.inbox import scan_inbox
 from smartsort.files.media import Kind
 from smartsort.files.probe import Probe
-from smartsort.pipeline.accept import Offered
-from smartsort.pipeline.pace import Batches
-from smartsort.pipeline.shelve import Shelve
+from smartsort.pipeline.arrival.accept import Offered
+from smartsort.pipeline.recognition.pace import Batches
+from smartsort.pipeline.recognition.shelve import Shelve
 
 RUNS = 3
 

@@ -17,7 +17,7 @@ from smartsort.config import load_settings
 from smartsort.core.model import State
 from smartsort.demo.samples import BLACKLIST, PEOPLE, WHITELIST
 from smartsort.ledger import photos
-from smartsort.pipeline.runner import Runner
+from smartsort.pipeline.engine.runner import Runner
 from smartsort.ports import PhotoServer
 
 IMMICH_LIBRARY = "/mnt/bench"

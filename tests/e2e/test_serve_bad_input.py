@@ -114,7 +114,7 @@ def test_everything_bad_at_once(live, portraits):
 
 def test_what_is_left_alone_is_said_with_the_reason(live, portraits, caplog):
     inbox = live.root / "inbox"
-    with caplog.at_level("WARNING", logger="smartsort.pipeline.inbox"):
+    with caplog.at_level("WARNING", logger="smartsort.pipeline.arrival.inbox"):
         os.symlink("/etc/passwd", inbox / "passwd.jpg")
         os.mkfifo(inbox / "fifo.jpg")
         (inbox / "a.jpg").write_bytes(portraits[0])

@@ -13,7 +13,7 @@ from smartsort.audit import Audit, Weight
 from smartsort.core.model import State
 from smartsort.files.stamps import stamp
 from smartsort.ledger import past, photos, review
-from smartsort.pipeline.accept import Offered
+from smartsort.pipeline.arrival.accept import Offered
 from smartsort.ports import UploadCopy
 
 MONTH = 60 * 24 * 40

@@ -27,7 +27,7 @@ from smartsort.ledger import integrity
 from smartsort.ledger.backup import backup, backups, newest_sound
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.integrity import full_problem, quick_problem
-from smartsort.pipeline.upkeep import Backups, Integrity
+from smartsort.pipeline.engine.upkeep import Backups, Integrity
 from smartsort.rescue.rebuild import restore
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -25,7 +25,7 @@ from smartsort.files.placement import Placer
 from smartsort.files.stamps import stamp
 from smartsort.files.temporary import temporary_in
 from smartsort.ledger import facts, review
-from smartsort.pipeline.accept import Offered
+from smartsort.pipeline.arrival.accept import Offered
 from smartsort.rescue.adopt import Adoption
 from smartsort.rescue.rebuild import rebuild
 from smartsort.rescue.workshop import workshop

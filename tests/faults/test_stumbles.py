@@ -25,7 +25,8 @@ from smartsort.files.disk import Disk
 from smartsort.files.placement import Placer
 from smartsort.ledger import events, photos
 from smartsort.ledger.database import Ledger
-from smartsort.pipeline import accept, recover
+from smartsort.pipeline.arrival import accept
+from smartsort.pipeline.recovery import recover
 
 COUNT = 24
 SEEDS = range(int(os.environ.get("SMARTSORT_TEST_SEEDS", "1")))

@@ -27,7 +27,7 @@ from smartsort.config import load_settings
 from smartsort.files.disk import Disk
 from smartsort.files.placement import Placer
 from smartsort.ledger.database import Ledger
-from smartsort.pipeline import examine
+from smartsort.pipeline.arrival import examine
 from smartsort.rescue import workshop
 from smartsort.rescue.rebuild import rebuild, restore
 

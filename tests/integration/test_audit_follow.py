@@ -16,7 +16,7 @@ from smartsort.core.model import State
 from smartsort.files.placement import Drop, Placer
 from smartsort.ledger import review
 from smartsort.ledger.records import Area, Member
-from smartsort.pipeline.recover import Recovery
+from smartsort.pipeline.recovery.recover import Recovery
 
 ENDINGS = {"live": ("jpg", "MOV"), "raw": ("jpg", "dng", "jpg.xmp"), "alone": ("jpg",)}
 

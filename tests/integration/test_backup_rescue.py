@@ -28,7 +28,7 @@ from smartsort.ledger import backup as ledger_backup
 from smartsort.ledger.backup import GivenUp, backup, backups, made_at, thin_out
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.integrity import full_problem
-from smartsort.pipeline.upkeep import Backups
+from smartsort.pipeline.engine.upkeep import Backups
 from smartsort.rescue.rebuild import rebuild, restore
 
 COUNT = 30

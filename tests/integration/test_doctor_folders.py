@@ -148,7 +148,10 @@ def test_an_inbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
         def __init__(self, *_: object, **__: object) -> None:
             self.inotify_init1 = lambda _flags: os.open("/", os.O_RDONLY)
-            self.inotify_add_watch = lambda *_: ctypes.set_errno(errno.ENOSPC) or -1
+
+        def inotify_add_watch(self, *_: object) -> int:
+            ctypes.set_errno(errno.ENOSPC)  # it returns the error before, which is any number
+            return -1
 
     with monkeypatch.context() as patch:
         patch.setattr(ledger_checks.ctypes, "CDLL", NoneLeft)

@@ -22,7 +22,7 @@ from smartsort.files.probe import Probe
 from smartsort.files.problems import FileVanished
 from smartsort.files.resources import Budget, budget
 from smartsort.ledger import facts, photos
-from smartsort.pipeline import suspects
+from smartsort.pipeline.arrival import suspects
 
 MIB = 1 << 20
 LITTLE = Budget(2, 60 * MIB, 70 * MIB)

@@ -8,7 +8,7 @@ from tests.moody import MoodyServer, MoodyWorld, at_rest
 
 from smartsort.errors import ImmichUnreachable
 from smartsort.ledger import photos
-from smartsort.pipeline.detection import FEW
+from smartsort.pipeline.recognition.detection import FEW
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from smartsort.ledger.records import NewEvent
 from smartsort.notify import notifier
 from smartsort.notify.notifier import ATTEMPTS, Notifier
 from smartsort.notify.senders import NotDelivered, senders_of
-from smartsort.pipeline.context import Clock
-from smartsort.pipeline.trouble import Trouble
+from smartsort.pipeline.engine.context import Clock
+from smartsort.pipeline.engine.trouble import Trouble
 
 # Apprise loads all its plugins, one of which uses a module that Python 3.13 drops.
 apprise_is_old = pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -11,7 +11,7 @@ from tests.intake_site import open_intake, picture, site, until
 
 from smartsort.ledger import items
 from smartsort.ledger.items import Arrived, ItemState, Key, KeyReused, NewItem
-from smartsort.pipeline.recover import Recovery
+from smartsort.pipeline.recovery.recover import Recovery
 
 STEPS = [
     "handover:received",

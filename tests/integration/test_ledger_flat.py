@@ -6,7 +6,7 @@ from tests.bench.scale import operations
 
 from smartsort.ledger import photos
 from smartsort.ledger.database import Ledger
-from smartsort.pipeline import reconcile
+from smartsort.pipeline.recovery import reconcile
 
 SMALL, LARGE = 2_500, 10_000
 

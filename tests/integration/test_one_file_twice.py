@@ -10,7 +10,7 @@ from smartsort.core.model import State
 from smartsort.files.stamps import stamp
 from smartsort.ledger import photos
 from smartsort.ledger.records import Area
-from smartsort.pipeline.accept import Offered
+from smartsort.pipeline.arrival.accept import Offered
 
 
 @pytest.fixture

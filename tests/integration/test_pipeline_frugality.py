@@ -12,11 +12,11 @@ from tests.moody import Busy, MoodyWorld, at_rest, reason_of, rounds
 from smartsort.bootstrap import HEALTH_SECONDS
 from smartsort.core.completion import RECOGNITION
 from smartsort.core.model import Category, State
-from smartsort.pipeline.changed_people import PAGES_IN_A_HURRY, ChangedPeople
-from smartsort.pipeline.detected import FEW
-from smartsort.pipeline.faceless import FACELESS_SECONDS
-from smartsort.pipeline.pace import FIRST_BATCH
-from smartsort.pipeline.waiting import Waiting
+from smartsort.pipeline.recheck.changed_people import PAGES_IN_A_HURRY, ChangedPeople
+from smartsort.pipeline.recheck.waiting import Waiting
+from smartsort.pipeline.recognition.detected import FEW
+from smartsort.pipeline.recognition.faceless import FACELESS_SECONDS
+from smartsort.pipeline.recognition.pace import FIRST_BATCH
 
 
 async def deliver(place, *names):

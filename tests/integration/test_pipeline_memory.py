@@ -6,7 +6,7 @@ import pytest
 from tests.fakes import close_world
 from tests.moody import MoodyWorld, at_rest
 
-from smartsort.pipeline.upkeep import TRIM_SECONDS, Memory
+from smartsort.pipeline.engine.upkeep import TRIM_SECONDS, Memory
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from smartsort.core.completion import CHAIN, RECOGNITION
 from smartsort.core.model import State
 from smartsort.errors import ImmichRefused, ImmichUnreachable
 from smartsort.ledger import photos
-from smartsort.pipeline import detection, faceless
-from smartsort.pipeline.pace import FIRST_BATCH, TRICKLE
+from smartsort.pipeline.recognition import detection, faceless
+from smartsort.pipeline.recognition.pace import FIRST_BATCH, TRICKLE
 
 DOWN = ImmichUnreachable("the fake Immich is down; wait")
 

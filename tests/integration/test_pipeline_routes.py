@@ -23,8 +23,8 @@ from smartsort.ledger import events, photos, review
 from smartsort.ledger.records import Area, Member
 from smartsort.ledger.shots import companion_name
 from smartsort.lock import RootLocked
-from smartsort.pipeline import examine
-from smartsort.pipeline.claimed import photo_id_of, temp_name
+from smartsort.pipeline.arrival import examine
+from smartsort.pipeline.recovery.claimed import photo_id_of, temp_name
 from smartsort.ports import UploadCopy
 
 STAMPED = r"_\d{8}_\d{6}"

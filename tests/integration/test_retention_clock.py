@@ -12,7 +12,7 @@ from smartsort.actions import purge
 from smartsort.core.model import State
 from smartsort.errors import ClockJumped
 from smartsort.ledger import facts
-from smartsort.pipeline.runner import NothingProved, kind_of
+from smartsort.pipeline.engine.runner import NothingProved, kind_of
 
 DAY = 24 * 60
 

@@ -17,9 +17,9 @@ from smartsort.errors import SmartsortError
 from smartsort.files.layout import SENTINEL
 from smartsort.files.watch import Hint, HintKind
 from smartsort.ledger import photos
-from smartsort.pipeline import inbox as module
 from smartsort.pipeline import watchdog
-from smartsort.pipeline.runner import NothingProved, kind_of
+from smartsort.pipeline.arrival import inbox as module
+from smartsort.pipeline.engine.runner import NothingProved, kind_of
 
 STAGES = ("inbox", "examine", "compare", "shelve", "recognise", "outbox", "heal", "renames")
 

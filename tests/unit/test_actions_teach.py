@@ -14,7 +14,7 @@ from smartsort.cli.sidecar import tell_decided
 from smartsort.cli.undo import moment
 from smartsort.core.model import Box, Face, Person, Reason
 from smartsort.core.wording import REASON_CODES, sentence, short
-from smartsort.pipeline.teach import face_to_teach
+from smartsort.pipeline.routing.teach import face_to_teach
 
 ANNA, BELLA = Person("a", "Anna"), Person("b", "Bella")
 NOBODY = Person("n", "")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from smartsort.pipeline.estimate import SAMPLE, estimated_wait_seconds
+from smartsort.pipeline.recognition.estimate import SAMPLE, estimated_wait_seconds
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 

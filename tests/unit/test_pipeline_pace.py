@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smartsort.pipeline.pace import (
+from smartsort.pipeline.recognition.pace import (
     BATCH_SECONDS,
     FIRST_BATCH,
     FIRST_BATCH_SECONDS,

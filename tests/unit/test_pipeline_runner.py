@@ -17,9 +17,9 @@ from smartsort.errors import (
     RootUnavailable,
     StorageFull,
 )
-from smartsort.pipeline.context import Bells
-from smartsort.pipeline.runner import Runner, Stage, kind_of
-from smartsort.pipeline.trouble import Troubles
+from smartsort.pipeline.engine.context import Bells
+from smartsort.pipeline.engine.runner import Runner, Stage, kind_of
+from smartsort.pipeline.engine.trouble import Troubles
 
 DOWN = ImmichUnreachable("Immich cannot be reached")
 

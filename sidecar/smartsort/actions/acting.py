@@ -18,8 +18,8 @@ from smartsort.files.shown import shown
 from smartsort.ledger import arrangement, events, photos
 from smartsort.ledger.arrangement import Arrangement
 from smartsort.ledger.records import Area, NewEvent, Photo
-from smartsort.pipeline.context import Context
-from smartsort.pipeline.people import People
+from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.routing.people import People
 from smartsort.ports import Measuring
 
 Agreed = Mapping[int, str]

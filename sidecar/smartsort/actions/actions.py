@@ -37,7 +37,7 @@ from smartsort.core.wording import sentence
 from smartsort.ledger import photos
 from smartsort.ledger.arrangement import Arrangement
 from smartsort.ledger.records import Photo
-from smartsort.pipeline.renames import Renamed
+from smartsort.pipeline.recheck.renames import Renamed
 
 
 class Actions(Reversing):

@@ -14,10 +14,10 @@ from smartsort.ledger import photos
 from smartsort.ledger.copies import located
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Photo
-from smartsort.pipeline.context import Context
-from smartsort.pipeline.heal import renewed
-from smartsort.pipeline.intact import Intact, no_longer, rejected_for_itself, relied_on, still_there
-from smartsort.pipeline.route import Verdict
+from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.engine.intact import Intact, no_longer, rejected_for_itself, relied_on, still_there
+from smartsort.pipeline.recheck.heal import renewed
+from smartsort.pipeline.routing.route import Verdict
 
 LAST_COPY = "last_copy"
 """The code of a photo that is not removed, because the copy it was put away for is not intact any more."""

@@ -20,8 +20,8 @@ from smartsort.core.suggestion import accepted, likeliest
 from smartsort.ledger import facts
 from smartsort.ledger.arrangement import Arrangement
 from smartsort.ledger.records import Photo
-from smartsort.pipeline.context import Context
-from smartsort.pipeline.people import People
+from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.routing.people import People
 
 _KINDS: Mapping[str, Kind] = {
     "unknown_face": "strangers",

@@ -13,7 +13,7 @@ from smartsort.ledger import arrangement, photos
 from smartsort.ledger.arrangement import Arrangement
 from smartsort.ledger.filed import below
 from smartsort.ledger.records import Area, Photo
-from smartsort.pipeline.renames import Renamed
+from smartsort.pipeline.recheck.renames import Renamed
 
 AT_ONCE = 500
 """Photos planned at the same time."""

@@ -16,7 +16,7 @@ from smartsort.files.shown import shown
 from smartsort.ledger.arrangement import Arrangement
 from smartsort.ledger.records import Area, Event, Member, Name, Photo
 from smartsort.ledger.shots import Split, companions_of
-from smartsort.pipeline.claimed import own_name, temp_name
+from smartsort.pipeline.recovery.claimed import own_name, temp_name
 
 HALVES = (Member.RAW, Member.VIDEO)
 

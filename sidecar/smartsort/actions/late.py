@@ -21,8 +21,8 @@ from smartsort.ledger import arrangement, photos, shots, takeout
 from smartsort.ledger.arrangement import Arrangement
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Member, Name, Photo
-from smartsort.pipeline.accept import Accept, Offered
-from smartsort.pipeline.context import Context
+from smartsort.pipeline.arrival.accept import Accept, Offered
+from smartsort.pipeline.engine.context import Context
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class _Pair(NamedTuple):
 
 
 class JoinLate:
-    """Carries out what `smartsort.pipeline.late` found out."""
+    """Carries out what `smartsort.pipeline.arrival.late` found out."""
 
     def __init__(self, context: Context, accept: Accept) -> None:
         self._context, self._accept, self._rearrange = context, accept, Rearrange(context)

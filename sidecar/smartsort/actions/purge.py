@@ -26,8 +26,8 @@ from smartsort.files.stamps import stamp
 from smartsort.ledger import facts, photos
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Member, Name, Photo
-from smartsort.pipeline.context import Context
-from smartsort.pipeline.runner import NothingProved
+from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.engine.runner import NothingProved
 
 log = logging.getLogger(__name__)
 

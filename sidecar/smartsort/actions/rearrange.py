@@ -30,8 +30,8 @@ from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Event, Member, Name, NewEvent
 from smartsort.ledger.shots import split_off
 from smartsort.ledger.source_tables import Download, ReviewRow
-from smartsort.pipeline.context import Context
-from smartsort.pipeline.recover import Recovery
+from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.recovery.recover import Recovery
 
 log = logging.getLogger(__name__)
 

@@ -24,8 +24,8 @@ from smartsort.errors import SmartsortError
 from smartsort.ledger import past
 from smartsort.ledger.arrangement import Arrangement
 from smartsort.ledger.records import Area, Member, Photo
-from smartsort.pipeline.context import Context
-from smartsort.pipeline.people import People
+from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.routing.people import People
 from smartsort.ports import Measuring
 
 

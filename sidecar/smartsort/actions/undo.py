@@ -27,7 +27,7 @@ from smartsort.ledger import arrangement, events, photos
 from smartsort.ledger.arrangement import Arrangement
 from smartsort.ledger.records import Area, Event, Member, Name, Photo
 from smartsort.ledger.shots import companion_name
-from smartsort.pipeline.claimed import temp_name
+from smartsort.pipeline.recovery.claimed import temp_name
 
 AUTOMATIC = "smartsort"
 """The actor of what nobody asked for."""

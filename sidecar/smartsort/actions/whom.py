@@ -14,8 +14,8 @@ from smartsort.core.policy import called
 from smartsort.errors import ImmichError
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.filed import below
-from smartsort.pipeline.context import Context
-from smartsort.pipeline.people import People
+from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.routing.people import People
 
 LONGEST_NAME = 300
 

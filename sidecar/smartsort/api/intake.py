@@ -31,7 +31,7 @@ from smartsort.files.signatures import HEAD_BYTES
 from smartsort.ledger import items
 from smartsort.ledger.items import ItemState, Key, KeyReused, NewItem, Taken
 from smartsort.ledger.records import Area
-from smartsort.pipeline.intact import Intact
+from smartsort.pipeline.engine.intact import Intact
 
 MOST_URLS = 1000
 """URLs in one request."""

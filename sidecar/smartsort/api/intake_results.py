@@ -14,7 +14,7 @@ from smartsort.files.shown import shown
 from smartsort.ledger import photos
 from smartsort.ledger.items import Item, ItemState
 from smartsort.ledger.records import Area, Member, Name, Photo
-from smartsort.pipeline.context import Context
+from smartsort.pipeline.engine.context import Context
 
 _PLACES = {
     State.FILED: (Area.FACES, Area.LIBRARY),

@@ -17,7 +17,7 @@ from smartsort.errors import SmartsortError
 from smartsort.files.shown import shown
 from smartsort.ledger import photos, statistics
 from smartsort.ledger.records import Photo
-from smartsort.pipeline.estimate import SAMPLE, estimated_wait_seconds
+from smartsort.pipeline.recognition.estimate import SAMPLE, estimated_wait_seconds
 
 IN_FLIGHT_SHOWN = 100
 """Photos on their way that the status lists, oldest first."""

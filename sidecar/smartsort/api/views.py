@@ -23,7 +23,7 @@ from smartsort.core.wording_events import event_sentence
 from smartsort.files.shown import one_line, shown
 from smartsort.ledger import events, photos
 from smartsort.ledger.records import Event, Photo
-from smartsort.pipeline.trouble import Trouble
+from smartsort.pipeline.engine.trouble import Trouble
 
 _MACHINE_ONLY = frozenset({"before", "after", "teach", "taught", "act"})
 """What an undo works from: of no use to a reader, and some of it long."""

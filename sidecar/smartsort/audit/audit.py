@@ -35,7 +35,7 @@ from smartsort.ledger.database import read_only
 from smartsort.ledger.integrity import damaged, full_problem, quick_problem
 from smartsort.ledger.records import Area, Member
 from smartsort.lock import holder_of
-from smartsort.pipeline.claimed import photo_id_of
+from smartsort.pipeline.recovery.claimed import photo_id_of
 
 MOST_FINDINGS = 20_000
 """More than this is not drift but another root; the rest is counted."""

@@ -27,7 +27,7 @@ from smartsort.ledger.filed import person_of_folder
 from smartsort.ledger.photos import TRASHED, Change
 from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
 from smartsort.ledger.shots import companion_name
-from smartsort.pipeline.context import Context
+from smartsort.pipeline.engine.context import Context
 
 ACTOR = "audit"
 

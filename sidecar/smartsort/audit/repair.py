@@ -29,7 +29,7 @@ from smartsort.ledger import facts, photos
 from smartsort.ledger.filed import person_of_folder
 from smartsort.ledger.photos import Change, NewPhoto, StaleChange
 from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
-from smartsort.pipeline.context import Context
+from smartsort.pipeline.engine.context import Context
 
 log = logging.getLogger(__name__)
 

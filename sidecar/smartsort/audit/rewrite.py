@@ -10,7 +10,7 @@ from smartsort.files.shown import shown
 from smartsort.ledger import photos, source_tables
 from smartsort.ledger.records import Area, Member
 from smartsort.ledger.source_tables import Download, ReviewRow
-from smartsort.pipeline.context import Context
+from smartsort.pipeline.engine.context import Context
 
 _SHOWN_FIRST = (Area.FACES, Area.REVIEW, Area.LIBRARY, Area.TRASH, Area.TEMP)
 

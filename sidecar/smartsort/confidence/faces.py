@@ -12,7 +12,7 @@ from smartsort.core.similarity import Vector, matched
 from smartsort.errors import ImmichRejected
 from smartsort.ledger import embeddings
 from smartsort.ledger.embeddings import Embedding
-from smartsort.pipeline.context import Context
+from smartsort.pipeline.engine.context import Context
 from smartsort.ports import FaceModel, ThumbnailSize
 
 DEFAULT_MODEL = FaceModel("buffalo_l", 0.7)

@@ -14,7 +14,7 @@ from smartsort.core.model import Person, State
 from smartsort.core.similarity import Likeness, Vector, agreement
 from smartsort.ledger import embeddings, teachings
 from smartsort.ledger.embeddings import BY_HUMAN, BY_IMMICH, BY_SMARTSORT, Embedding, GalleryRow
-from smartsort.pipeline.context import Context
+from smartsort.pipeline.engine.context import Context
 
 SIZE = 12
 """Faces of a gallery. More say little more, and each costs a call to the machine learning service once."""

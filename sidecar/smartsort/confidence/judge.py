@@ -16,8 +16,8 @@ from smartsort.core.policy import Policy, WhenUnknown
 from smartsort.core.similarity import Vector
 from smartsort.errors import ImmichError
 from smartsort.ledger import embeddings
-from smartsort.pipeline.context import Context
-from smartsort.pipeline.people import People
+from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.routing.people import People
 
 SUGGESTED = 5
 

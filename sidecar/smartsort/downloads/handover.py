@@ -18,8 +18,8 @@ from smartsort.files.stamps import FileStamp, stamp
 from smartsort.ledger import items
 from smartsort.ledger.items import Arrived, Item, NewItem
 from smartsort.ledger.records import Area
-from smartsort.pipeline.accept import Accept, Offered
-from smartsort.pipeline.context import Context
+from smartsort.pipeline.arrival.accept import Accept, Offered
+from smartsort.pipeline.engine.context import Context
 
 
 @dataclass(slots=True)

@@ -30,8 +30,8 @@ from smartsort.files.shown import shown
 from smartsort.ledger import items
 from smartsort.ledger.items import Item, ItemState, Key, NewItem, Taken
 from smartsort.ledger.records import Area
-from smartsort.pipeline.accept import Accept
-from smartsort.pipeline.context import Context
+from smartsort.pipeline.arrival.accept import Accept
+from smartsort.pipeline.engine.context import Context
 
 if TYPE_CHECKING:
     from sqlite_utils import Database

@@ -18,8 +18,8 @@ from sqlite_utils import Database
 from smartsort.ledger import events, facts
 from smartsort.notify.messages import Digest, Message, is_quiet, seconds_until_loud, trouble_message
 from smartsort.notify.senders import NotDelivered, Sender, senders_of
-from smartsort.pipeline.context import Context
-from smartsort.pipeline.trouble import Trouble
+from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.engine.trouble import Trouble
 
 if TYPE_CHECKING:
     from smartsort.config.service import Notify

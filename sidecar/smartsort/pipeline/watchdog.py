@@ -27,12 +27,12 @@ from smartsort.ledger import facts, items, photos
 from smartsort.ledger.facts import Message
 from smartsort.ledger.items import Item
 from smartsort.ledger.records import Photo
-from smartsort.pipeline.context import Context
-from smartsort.pipeline.heal import Heal
-from smartsort.pipeline.inbox import SLOWEST_BYTES, Inbox
-from smartsort.pipeline.recognise import Recognise
-from smartsort.pipeline.runner import NothingProved
-from smartsort.pipeline.trouble import Troubles
+from smartsort.pipeline.arrival.inbox import SLOWEST_BYTES, Inbox
+from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.engine.runner import NothingProved
+from smartsort.pipeline.engine.trouble import Troubles
+from smartsort.pipeline.recheck.heal import Heal
+from smartsort.pipeline.recognition.recognise import Recognise
 
 log = logging.getLogger(__name__)
 

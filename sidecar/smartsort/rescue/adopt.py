@@ -30,7 +30,7 @@ from smartsort.ledger import photos
 from smartsort.ledger.filed import person_of_folder
 from smartsort.ledger.photos import Change, NewPhoto
 from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
-from smartsort.pipeline.context import Context
+from smartsort.pipeline.engine.context import Context
 from smartsort.rescue.inventory import Cluster, Found, Inventory
 
 log = logging.getLogger(__name__)

@@ -21,8 +21,8 @@ from smartsort.ledger import facts
 from smartsort.ledger.backup import newest_sound, put_in_place, set_aside
 from smartsort.ledger.database import Ledger
 from smartsort.lock import RootLock
-from smartsort.pipeline.context import Context
-from smartsort.pipeline.recover import Recovery
+from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.recovery.recover import Recovery
 from smartsort.ports import PhotoServer
 from smartsort.rescue.adopt import Adopted, Adoption
 from smartsort.rescue.workshop import backup_folder, layout_of, workshop

@@ -13,7 +13,7 @@ from smartsort.config import Settings
 from smartsort.files.placement import Placer
 from smartsort.ledger import facts
 from smartsort.ledger.database import Ledger
-from smartsort.pipeline.context import Clock, Context
+from smartsort.pipeline.engine.context import Clock, Context
 from smartsort.ports import PhotoServer
 
 __all__ = ["backup_folder", "layout_of", "workshop"]

@@ -8,9 +8,9 @@ from smartsort.core.model import Evidence, State
 from smartsort.ledger import photos
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Member, Photo
-from smartsort.pipeline.context import Context
-from smartsort.pipeline.route import Verdict
-from smartsort.pipeline.shelve import Shelve
+from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.recognition.shelve import Shelve
+from smartsort.pipeline.routing.route import Verdict
 
 LOOKS_PER_SCAN = 3
 """Looks on an idle server that do not find a photo before its shard is scanned again: the scan missed it or

@@ -20,7 +20,7 @@ from smartsort.files.stamps import FileStamp, stamp
 from smartsort.ledger import photos, source_tables
 from smartsort.ledger.copies import candidates, holding
 from smartsort.ledger.records import Area, Member, Name, Photo
-from smartsort.pipeline.context import Context
+from smartsort.pipeline.engine.context import Context
 
 _TRAVELS = tuple(member for member in Member if member is not Member.PHOTO)
 """What is lost with a photo that is put away, unless the other copy has it too."""

@@ -14,9 +14,9 @@ from datetime import UTC, datetime, timedelta
 
 from smartsort.core.model import Person
 from smartsort.ledger import facts
-from smartsort.pipeline.context import Context
-from smartsort.pipeline.people import People
-from smartsort.pipeline.waiting import Waiting
+from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.recheck.waiting import Waiting
+from smartsort.pipeline.routing.people import People
 
 PAGES_IN_A_HURRY = 3
 """Pages of a turn while something is known to have changed; one otherwise."""

@@ -1,7 +1,7 @@
 """Photos in flight whose detection is over: who is on them, and who is read when.
 
 Photos that show somebody are read at once and routed when nobody on them can change any more; of many, those
-that show nobody wait until it is proved that Immich has looked (`smartsort.pipeline.faceless`).
+that show nobody wait until it is proved that Immich has looked (`smartsort.pipeline.recognition.faceless`).
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from datetime import UTC, datetime
 from smartsort.core.model import Face, State
 from smartsort.core.recognition import Cohorts
 from smartsort.ledger.records import Photo
-from smartsort.pipeline.context import Context
-from smartsort.pipeline.detection import Detections
-from smartsort.pipeline.evidence import Gather
-from smartsort.pipeline.face_readings import FaceReadings, portions
-from smartsort.pipeline.faceless import Faceless
-from smartsort.pipeline.imports import Imports
-from smartsort.pipeline.people import People
-from smartsort.pipeline.route import Router, Verdict
-from smartsort.pipeline.shelve import Shelve
-from smartsort.pipeline.unassigned import Unassigned
+from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.recognition.detection import Detections
+from smartsort.pipeline.recognition.face_readings import FaceReadings, portions
+from smartsort.pipeline.recognition.faceless import Faceless
+from smartsort.pipeline.recognition.imports import Imports
+from smartsort.pipeline.recognition.shelve import Shelve
+from smartsort.pipeline.recognition.unassigned import Unassigned
+from smartsort.pipeline.routing.evidence import Gather
+from smartsort.pipeline.routing.people import People
+from smartsort.pipeline.routing.route import Router, Verdict
 from smartsort.ports import Listed
 
 FIRST_PORTION = 32

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from smartsort.errors import ImmichRejected
 from smartsort.ledger import facts, photos
 from smartsort.ledger.facts import Message
-from smartsort.pipeline.context import Context
-from smartsort.pipeline.people import People
-from smartsort.pipeline.teach import KINDS, NotYetError, Teach
+from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.routing.people import People
+from smartsort.pipeline.routing.teach import KINDS, NotYetError, Teach
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from smartsort.files.shown import shown
 from smartsort.ledger import photos
 from smartsort.ledger.backup import GivenUp, backup, backups, made_at, thin_out
 from smartsort.ledger.integrity import damaged, full_problem
-from smartsort.pipeline.context import Context
+from smartsort.pipeline.engine.context import Context
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from smartsort.files.shown import from_ledger
 from smartsort.ledger import facts, photos
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import NewEvent
-from smartsort.pipeline.context import Context
+from smartsort.pipeline.engine.context import Context
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from smartsort.core.model import Face, State
 from smartsort.errors import ImmichRejected, ImmichUnreachable
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Photo
-from smartsort.pipeline.context import Context
+from smartsort.pipeline.engine.context import Context
 
 AT_ONCE = 8
 """Concurrent requests for faces; more only queue up inside Immich."""

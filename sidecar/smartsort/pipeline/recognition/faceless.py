@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from smartsort.core.model import Evidence
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Photo
-from smartsort.pipeline.context import Context
-from smartsort.pipeline.detection import Detection, Detections
-from smartsort.pipeline.face_readings import FaceReadings
-from smartsort.pipeline.route import Verdict
+from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.recognition.detection import Detection, Detections
+from smartsort.pipeline.recognition.face_readings import FaceReadings
+from smartsort.pipeline.routing.route import Verdict
 
 FACELESS_SECONDS = 60.0
 """How long they are gathered, while others follow, before it is asked about all of them: the proof costs some

@@ -2,7 +2,7 @@
 
 A file is claimed by linking it into `temp_downloads/` under a name that carries the photo's id; the
 original name goes only after the ledger knows. So a kill at any instant leaves the file in the inbox, or
-claimed, or both, and `smartsort.pipeline.recover` can tell which.
+claimed, or both, and `smartsort.pipeline.recovery.recover` can tell which.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from smartsort.files.stamps import FileStamp
 from smartsort.ledger import photos, shots
 from smartsort.ledger.photos import Change, NewPhoto
 from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
-from smartsort.pipeline.claimed import acceptance, temp_name
-from smartsort.pipeline.context import Context
-from smartsort.pipeline.recover import Recovered, Recovery
+from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.recovery.claimed import acceptance, temp_name
+from smartsort.pipeline.recovery.recover import Recovered, Recovery
 
 log = logging.getLogger(__name__)
 

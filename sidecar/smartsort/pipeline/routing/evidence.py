@@ -11,10 +11,10 @@ from sqlite_utils import Database
 from smartsort.core.model import Comparison, Evidence, Face, Quality, Suggestion
 from smartsort.ledger import teachings
 from smartsort.ledger.records import Photo
-from smartsort.pipeline.context import Context
-from smartsort.pipeline.near import NearCopy, NearDuplicates
-from smartsort.pipeline.people import People
-from smartsort.pipeline.route import Verdict
+from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.routing.near import NearCopy, NearDuplicates
+from smartsort.pipeline.routing.people import People
+from smartsort.pipeline.routing.route import Verdict
 from smartsort.ports import Measuring
 
 SUGGESTIONS = 5

@@ -16,10 +16,10 @@ from smartsort.files.takeout import title_of
 from smartsort.files.watch import hints
 from smartsort.files.writers import is_finished, open_for_writing
 from smartsort.ledger.records import Member, Photo
-from smartsort.pipeline.accept import Accept, Offered
-from smartsort.pipeline.context import Context
-from smartsort.pipeline.late import Latecomers, Sorted
-from smartsort.pipeline.refusals import Refusals
+from smartsort.pipeline.arrival.accept import Accept, Offered
+from smartsort.pipeline.arrival.late import Latecomers, Sorted
+from smartsort.pipeline.arrival.refusals import Refusals
+from smartsort.pipeline.engine.context import Context
 
 log = logging.getLogger(__name__)
 

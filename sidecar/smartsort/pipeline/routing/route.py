@@ -27,9 +27,9 @@ from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
 from smartsort.ledger.shots import companion_name, companions_of
 from smartsort.ledger.source_tables import Download, ReviewRow
-from smartsort.pipeline.context import Context
-from smartsort.pipeline.people import People
-from smartsort.pipeline.recover import Recovery
+from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.recovery.recover import Recovery
+from smartsort.pipeline.routing.people import People
 
 
 @dataclass(frozen=True, slots=True)

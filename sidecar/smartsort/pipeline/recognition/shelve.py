@@ -26,8 +26,8 @@ from smartsort.ledger.facts import Shard
 from smartsort.ledger.photos import Change, apply
 from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
 from smartsort.ledger.shots import companion_name
-from smartsort.pipeline.context import Context
-from smartsort.pipeline.pace import Batches
+from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.recognition.pace import Batches
 
 log = logging.getLogger(__name__)
 

@@ -22,8 +22,8 @@ from smartsort.ledger.facts import Message
 from smartsort.ledger.filed import below
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Member, NewEvent, Photo
-from smartsort.pipeline.context import Context
-from smartsort.pipeline.people import People
+from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.routing.people import People
 
 KINDS = ("assign_face", "reassign_face", "revive")
 

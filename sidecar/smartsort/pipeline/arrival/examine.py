@@ -22,11 +22,11 @@ from smartsort.ledger.copies import copies_of
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Member, Name, Photo
 from smartsort.ledger.shots import Split, split_off
-from smartsort.pipeline.claimed import own_name
-from smartsort.pipeline.context import Context
-from smartsort.pipeline.intact import Intact
-from smartsort.pipeline.route import Router, Verdict
-from smartsort.pipeline.suspects import DEADLY, Suspects
+from smartsort.pipeline.arrival.suspects import DEADLY, Suspects
+from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.engine.intact import Intact
+from smartsort.pipeline.recovery.claimed import own_name
+from smartsort.pipeline.routing.route import Router, Verdict
 
 BATCH = 256
 """Photos examined together, and written together if that takes no longer than `LONGEST_UNWRITTEN`."""

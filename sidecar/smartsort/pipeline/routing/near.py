@@ -18,8 +18,8 @@ from smartsort.errors import SmartsortError
 from smartsort.files.media import Kind
 from smartsort.ledger import facts, looks, photos, teachings
 from smartsort.ledger.records import Area, Member, Name, Photo
-from smartsort.pipeline.context import Context
-from smartsort.pipeline.intact import Intact
+from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.engine.intact import Intact
 
 _CLOCK_SKEW = timedelta(minutes=10)
 

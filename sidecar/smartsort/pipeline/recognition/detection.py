@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 from smartsort.core.completion import Questions
 from smartsort.errors import ImmichRejected
-from smartsort.pipeline.context import Context
-from smartsort.pipeline.evidence import Gather
+from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.routing.evidence import Gather
 
 MOST_QUESTIONS = 10
 """Questions in one go. Mostly two are enough; the job of one that is done before it can be listed tells

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from smartsort.errors import ImmichRejected
-from smartsort.pipeline.context import Context
-from smartsort.pipeline.people import People
+from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.routing.people import People
 
 REFUSED_SECONDS = 1.0
 """Until it is asked again after recognition was at work."""

@@ -18,8 +18,8 @@ from smartsort.core.naming import folder_name, folder_names, former_folder_name
 from smartsort.core.policy import called
 from smartsort.errors import ImmichRejected
 from smartsort.ledger import facts
-from smartsort.pipeline.context import Context
-from smartsort.pipeline.people import People
+from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.routing.people import People
 
 log = logging.getLogger(__name__)
 

@@ -25,8 +25,8 @@ from smartsort.files.stamps import FileStamp, stamp
 from smartsort.ledger import facts, photos
 from smartsort.ledger.photos import TRASHED, Change, Intent, purged
 from smartsort.ledger.records import Area, Member, Name, Photo
-from smartsort.pipeline.claimed import acceptance, photo_id_of
-from smartsort.pipeline.context import Context
+from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.recovery.claimed import acceptance, photo_id_of
 
 log = logging.getLogger(__name__)
 

@@ -20,8 +20,8 @@ from smartsort.errors import (
     StorageError,
 )
 from smartsort.ledger import photos
-from smartsort.pipeline.context import Context
-from smartsort.pipeline.trouble import Troubles
+from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.engine.trouble import Troubles
 
 log = logging.getLogger(__name__)
 

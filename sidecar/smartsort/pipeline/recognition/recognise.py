@@ -12,9 +12,10 @@ from smartsort.core.completion import CHAIN, RECOGNITION, Listing, QueueCount, Q
 from smartsort.core.model import State
 from smartsort.ledger import photos
 from smartsort.ledger.records import Photo
-from smartsort.pipeline.context import Context
-from smartsort.pipeline.detected import Detected
-from smartsort.pipeline.pace import (
+from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.engine.runner import NothingProved
+from smartsort.pipeline.recognition.detected import Detected
+from smartsort.pipeline.recognition.pace import (
     EXPECTED_SHARE,
     FIRST_LOOK,
     FOLLOWING_SECONDS,
@@ -24,8 +25,7 @@ from smartsort.pipeline.pace import (
     Experience,
     LookPace,
 )
-from smartsort.pipeline.runner import NothingProved
-from smartsort.pipeline.shelve import BACKLOG, Shelve
+from smartsort.pipeline.recognition.shelve import BACKLOG, Shelve
 
 BLOCKED_SECONDS = 30.0
 """Until recognition is looked at again that seems to wait for the next photos; sooner when these are done."""

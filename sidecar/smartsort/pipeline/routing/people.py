@@ -11,7 +11,7 @@ from smartsort.core.model import Person
 from smartsort.core.naming import folder_name
 from smartsort.core.policy import names_shared
 from smartsort.ledger.filed import keep_apart, kept_apart
-from smartsort.pipeline.context import Context
+from smartsort.pipeline.engine.context import Context
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """Judges photos in review again when Immich has learned, at the cost of a call a minute however many wait.
 
-That call is also what tells that Immich is there (`smartsort.pipeline.changed_people`); only of photos that
-changed the faces are read again.
+That call also tells whether Immich is there (`smartsort.pipeline.recheck.changed_people`). Faces are read
+again only for photos that changed.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from smartsort.ledger import embeddings, photos, teachings
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Photo
 from smartsort.ledger.source_tables import ReviewRow
-from smartsort.pipeline.changed_people import ChangedPeople
-from smartsort.pipeline.context import Context
-from smartsort.pipeline.detection import Detections
-from smartsort.pipeline.evidence import Gather
-from smartsort.pipeline.people import People
-from smartsort.pipeline.route import Router, Verdict
-from smartsort.pipeline.unassigned import Unassigned
-from smartsort.pipeline.waiting import Waiting, read, told_apart
+from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.recheck.changed_people import ChangedPeople
+from smartsort.pipeline.recheck.waiting import Waiting, read, told_apart
+from smartsort.pipeline.recognition.detection import Detections
+from smartsort.pipeline.recognition.unassigned import Unassigned
+from smartsort.pipeline.routing.evidence import Gather
+from smartsort.pipeline.routing.people import People
+from smartsort.pipeline.routing.route import Router, Verdict
 
 PORTION = 100
 """Photos judged again in one run; the next run follows at once while more are known to have changed."""

@@ -1,0 +1,6 @@
+"""Shows unique photos to Immich and learns whose faces it finds.
+
+Enters: unique photos.
+Leaves: photos with all the answers that a decision needs, or without faces that Immich could find.
+States: unique -> placed -> known. The stages choose when to ask, so that a batch costs few calls.
+"""
