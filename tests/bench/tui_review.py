@@ -28,8 +28,7 @@ import time
 import urllib.request
 from dataclasses import dataclass, field
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-SERVER = os.path.join(HERE, "..", "tui", "fake_server.py")
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 POINTER = "▶".encode()
 QUIET_SECONDS = 0.15
 SIZE = (24, 80)
@@ -147,7 +146,11 @@ def summary(values: list[float]) -> tuple[float, float, float]:
 
 def measure(options: argparse.Namespace) -> dict[str, float]:
     server = subprocess.Popen(
-        [sys.executable, SERVER, "--count", str(options.count), "--delay", str(options.delay)],
+        [
+            *(sys.executable, "-m", "tests.tui.fake_server"),
+            *("--count", str(options.count), "--delay", str(options.delay)),
+        ],
+        cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from tests.tui.sample.sidecar import NOON, SampleSidecar
+from tests.tui.sample.transport import SampleTransport
 from textual.pilot import Pilot
 
 from smartsort_tui.app import SmartsortApp
-from smartsort_tui.sample.sidecar import NOON, SampleSidecar
 from smartsort_tui.screens.review import ReviewScreen
 from smartsort_tui.settings import Settings
 from smartsort_tui.terminal import Images, Terminal
@@ -32,7 +33,7 @@ async def driving(
         Settings(url=url, token=token, keys=keys or {}, export_folder=folder, immich_url=immich_url),
         Terminal(images),
         clock=lambda: NOON,
-        transport=sidecar.transport() if sidecar is not None else None,
+        transport=SampleTransport(sidecar) if sidecar is not None else None,
     )
     app.animation_level = "none"
     async with app.run_test(size=size) as pilot:

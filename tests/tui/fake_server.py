@@ -1,6 +1,6 @@
 """The sample sidecar behind a real socket, with the faults a network has. Run by itself for the benchmark:
 
-python tests/tui/fake_server.py --count 100000 --delay 0.2   (first line of output: its URL)
+python -m tests.tui.fake_server --count 100000 --delay 0.2   (first line of output: its URL)
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
-
-from smartsort_tui.sample.sidecar import BASE, SampleSidecar
+from tests.tui.sample.sidecar import BASE, SampleSidecar
 
 
 class FakeServer:

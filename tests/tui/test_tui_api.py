@@ -9,6 +9,7 @@ from contextlib import aclosing, asynccontextmanager
 
 import pytest
 from tests.tui.fake_server import RunningServer, running
+from tests.tui.sample.sidecar import SampleSidecar
 
 from smartsort.api.schemas.decisions import Approve
 from smartsort.api.schemas.history import EventView
@@ -26,7 +27,6 @@ from smartsort_tui.api import (
     base_url,
 )
 from smartsort_tui.live import Link, happenings
-from smartsort_tui.sample.sidecar import SampleSidecar
 
 
 @pytest.fixture

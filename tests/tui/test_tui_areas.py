@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tests.tui.driving import driving, loaded, screen_text, until
+from tests.tui.sample.sidecar import SampleSidecar
 from textual.widgets import Checkbox, Input
 
-from smartsort_tui.sample.sidecar import SampleSidecar
 from smartsort_tui.screens.activity import HistoryScreen
 from smartsort_tui.screens.preview import Preview
 

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import pytest
 from tests.tui.driving import current, driving, loaded, review, screen_text, until
 from tests.tui.fake_server import RunningServer, running
+from tests.tui.sample import data
+from tests.tui.sample.sidecar import SampleSidecar
 
 from smartsort_tui import live
 from smartsort_tui.background import work
-from smartsort_tui.sample import data
-from smartsort_tui.sample.sidecar import SampleSidecar
 from smartsort_tui.screens.preview import Preview
 
 

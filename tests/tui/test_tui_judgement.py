@@ -6,10 +6,10 @@ from pathlib import Path
 
 from tests.live_sidecar import REVIEW_TOKEN, live_sidecar
 from tests.tui.driving import current, driving, loaded, screen_text, until
+from tests.tui.sample import data
+from tests.tui.sample.sidecar import SampleSidecar
 
 from smartsort_tui.charts import share_text
-from smartsort_tui.sample import data
-from smartsort_tui.sample.sidecar import SampleSidecar
 from smartsort_tui.screens.dialogs import PersonPicker
 from smartsort_tui.screens.spot_checks import SpotCheckScreen
 from smartsort_tui.screens.why import WhyScreen

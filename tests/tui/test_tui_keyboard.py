@@ -12,9 +12,9 @@ import pytest
 from tests.tui.driving import current, driving, loaded, screen_text, until
 from tests.tui.fake_server import RunningServer, running
 from tests.tui.pseudo_terminal import ESCAPE, PseudoTerminal, terminal
+from tests.tui.sample.sidecar import SampleSidecar
 
 from smartsort_tui import keyboard
-from smartsort_tui.sample.sidecar import SampleSidecar
 from smartsort_tui.screens.dialogs import PersonPicker
 from smartsort_tui.screens.preview import Preview
 

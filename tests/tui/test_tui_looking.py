@@ -10,10 +10,10 @@ from PIL import Image
 from tests.tui.driving import current, driving, loaded, screen_text, until
 from tests.tui.fake_server import running
 from tests.tui.pseudo_terminal import terminal
+from tests.tui.sample import data
+from tests.tui.sample.sidecar import NOON, SampleSidecar
 
 from smartsort_tui.pictures import Box, Frame, close_up, drawn
-from smartsort_tui.sample import data
-from smartsort_tui.sample.sidecar import NOON, SampleSidecar
 from smartsort_tui.screens.looking import LookScreen, face_in_question, immich_page
 from smartsort_tui.widgets.picture import PicturePane
 

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image, ImageStat
 from rich.color import ColorSystem
 from rich.segment import Segment
+from tests.tui.sample.pictures import photo
 
 from smartsort_tui.api import NotThere
 from smartsort_tui.pictures import (
@@ -22,7 +23,6 @@ from smartsort_tui.pictures import (
     half_blocks,
     inner_size,
 )
-from smartsort_tui.sample.pictures import photo
 from smartsort_tui.terminal import Colours
 from smartsort_tui.widgets.picture import PictureSource
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from tests.tui.driving import driving, loaded, screen_text, until
 from tests.tui.fake_server import running
+from tests.tui.sample import data
+from tests.tui.sample.sidecar import SampleSidecar
 
 from smartsort.api.schemas.decisions import BulkDecided
 from smartsort_tui.decisions import left_text
-from smartsort_tui.sample import data
-from smartsort_tui.sample.sidecar import SampleSidecar
 from smartsort_tui.screens.preview import Preview, bulk_preview, bulk_text
 
 TIMES = 20

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.tui.sample import data
+from tests.tui.sample.sidecar import NOON
 
 from smartsort.api.schemas.review import ReviewPage
 from smartsort_tui.queue import PAGE_SIZE, PAGES_KEPT, Queue, Wanted
-from smartsort_tui.sample import data
-from smartsort_tui.sample.sidecar import NOON
 
 
 class Pages:

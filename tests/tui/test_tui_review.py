@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from tests.tui.driving import current, driving, loaded, screen_text, until
+from tests.tui.sample import data
+from tests.tui.sample.sidecar import SampleSidecar
 
-from smartsort_tui.sample import data
-from smartsort_tui.sample.sidecar import SampleSidecar
 from smartsort_tui.screens.dialogs import HelpScreen, PersonPicker
 from smartsort_tui.screens.preview import Preview
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import pytest
 from tests.tui.driving import current, driving, loaded, screen_text, until
 from tests.tui.fake_server import RunningServer, running
+from tests.tui.sample.sidecar import SampleSidecar
+from tests.tui.screenshots import settled
 
 from smartsort_tui import live
-from smartsort_tui.sample.sidecar import SampleSidecar
 from smartsort_tui.screens.dialogs import HelpScreen, PersonPicker
 from smartsort_tui.screens.preview import Preview
-from smartsort_tui.screenshots import settled
 from smartsort_tui.widgets import bars
 
 BULK = "/review/bulk/"

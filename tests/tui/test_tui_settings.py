@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from tests.tui.sample.waiting import NOON
 
 from smartsort import __version__
 from smartsort_tui.cli import command
 from smartsort_tui.export import export_file
 from smartsort_tui.keys import check_keys, check_theme, key_bindings
-from smartsort_tui.sample.waiting import NOON
 from smartsort_tui.settings import KNOWN_SETTINGS, Settings, SettingsProblem, export_places, load
 
 

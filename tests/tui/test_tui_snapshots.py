@@ -1,7 +1,7 @@
 """Every screen as SVG, compared with what is kept in `snapshots`; the documentation shows some of them.
 
-After a change that is meant: python -m smartsort_tui.screenshots --all tests/tui/snapshots
-and python -m smartsort_tui.screenshots sidecar/docs/images; then look at them.
+After a change that is meant: python -m tests.tui.screenshots --all tests/tui/snapshots
+and python -m tests.tui.screenshots sidecar/docs/images; then look at them.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ import re
 from pathlib import Path
 
 import pytest
-
-from smartsort_tui.screenshots import SHOTS, SHOWN, Shot, take
+from tests.tui.screenshots import SHOTS, SHOWN, Shot, take
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 IMAGES = Path(__file__).parents[2] / "sidecar" / "docs" / "images"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-
-from smartsort_tui.svg import CELL_HEIGHT, CELL_WIDTH, finished
+from tests.tui.svg import CELL_HEIGHT, CELL_WIDTH, finished
 
 
 def line(text: str, x: float = 0.0) -> str:

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from tests.tui.sample import data
+from tests.tui.sample.sidecar import NOON
 
 from smartsort.api.schemas.decisions import BulkDecided, Decided
 from smartsort.api.schemas.history import EventView
@@ -17,8 +19,6 @@ from smartsort_tui import charts, details, event_words, fuzzy, wording
 from smartsort_tui.decisions import face_for, suggested
 from smartsort_tui.differences import differences
 from smartsort_tui.live import pause_seconds
-from smartsort_tui.sample import data
-from smartsort_tui.sample.sidecar import NOON
 from smartsort_tui.screens import preview, queue_view
 
 

@@ -13,8 +13,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 from tests.tui.fake_server import running
+from tests.tui.sample.sidecar import SampleSidecar
 
-from smartsort_tui.sample.sidecar import SampleSidecar
 from smartsort_tui.settings import Settings, SettingsProblem
 from smartsort_tui.web import COOKIE, Guard, child_command, child_environment, serve
 

@@ -1,4 +1,4 @@
-"""Write the table of settings into the documentation: `python -m smartsort.config.docs --write`.
+"""Write the table of settings into the documentation: `python tools/config_docs.py --write`.
 
 Without `--write` it tells by its exit status whether the table is up to date.
 """
@@ -12,9 +12,9 @@ from pathlib import Path
 from smartsort.config.describe import SettingDoc, describe, sections
 from smartsort.config.sorting import PRESETS
 
-BEGIN = "<!-- settings: made by python -m smartsort.config.docs --write -->"
+BEGIN = "<!-- settings: made by python tools/config_docs.py --write -->"
 END = "<!-- settings end -->"
-DOCUMENT = Path(__file__).parents[2] / "docs" / "configuration.md"
+DOCUMENT = Path(__file__).parents[1] / "sidecar" / "docs" / "configuration.md"
 
 
 def table() -> str:
@@ -73,9 +73,7 @@ def with_table(document: str) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command. Returns 1 when the document was out of date and not written."""
-    parser = argparse.ArgumentParser(
-        prog="python -m smartsort.config.docs", description=(__doc__ or "").split(":")[0]
-    )
+    parser = argparse.ArgumentParser(prog="tools/config_docs.py", description=(__doc__ or "").split(":")[0])
     parser.add_argument("--write", action="store_true", help="write instead of checking")
     parser.add_argument("document", nargs="?", type=Path, default=DOCUMENT)
     options = parser.parse_args(arguments)
@@ -86,7 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.write:
         options.document.write_text(new, encoding="utf-8")
         return 0
-    print(f"{options.document} is out of date; run python -m smartsort.config.docs --write", file=sys.stderr)  # noqa: T201
+    print(f"{options.document} is out of date; run python tools/config_docs.py --write", file=sys.stderr)  # noqa: T201
     return 1
 
 

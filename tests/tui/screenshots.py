@@ -1,4 +1,4 @@
-"""`python -m smartsort_tui.screenshots DIR`: every screen as SVG, from made-up data with the clock stopped.
+"""`python -m tests.tui.screenshots DIR`: every screen as SVG, from made-up data with the clock stopped.
 
 The same pictures are what the snapshot tests compare, so what the documentation shows stays true.
 """
@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.tui.sample.sidecar import NOON, SampleSidecar
+from tests.tui.sample.transport import SampleTransport
+from tests.tui.svg import finished
+
 from smartsort_tui.app import SmartsortApp
-from smartsort_tui.sample.sidecar import NOON, SampleSidecar
 from smartsort_tui.settings import Settings
-from smartsort_tui.svg import finished
 from smartsort_tui.terminal import Images, Terminal
 
 SETTLE_ROUNDS = 400
@@ -44,7 +46,7 @@ SHOTS = (
     Shot("review-narrow", size=(60, 20)),
     Shot("review-long-names", keys=("f", "f", "f", "f", "n", "n"), size=(100, 30)),
     Shot("review-empty", count=0),
-    Shot("review-token-refused", token_wanted="another"),  # noqa: S106  (a made-up token)
+    Shot("review-token-refused", token_wanted="another"),
     Shot("close-up", keys=(*("n",) * 6, "Z"), images="halfblocks"),
     Shot("picker", keys=("n", "P", "a"), size=(120, 34), images="halfblocks"),
     Shot("bulk-preview", keys=("M", "a"), size=(100, 30)),
@@ -83,7 +85,7 @@ async def take(shot: Shot) -> str:
         Settings(url=shot.url, theme=shot.theme),
         Terminal(shot.images),
         clock=lambda: NOON,
-        transport=sidecar.transport(),
+        transport=SampleTransport(sidecar),
     )
     app.animation_level = "none"
     async with app.run_test(size=shot.size) as pilot:
@@ -123,7 +125,7 @@ def main(arguments: Sequence[str]) -> int:
     """0 when all were written. `--all` writes those of the tests too."""
     folders = [argument for argument in arguments if not argument.startswith("-")]
     if len(folders) != 1 or set(arguments) - {*folders, "--all"}:
-        sys.stderr.write("usage: python -m smartsort_tui.screenshots [--all] DIR\n")
+        sys.stderr.write("usage: python -m tests.tui.screenshots [--all] DIR\n")
         return 2
     names = [shot.name for shot in SHOTS] if "--all" in arguments else SHOWN
     folder = Path(folders[0])

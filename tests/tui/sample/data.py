@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
+from tests.tui.sample.pictures import SIZE, face_boxes
+
 from smartsort.api.schemas.history import EventView
 from smartsort.api.schemas.people import FaceView, PersonView, SuggestionView
 from smartsort.api.schemas.review import CopyView, QueueItem, ReasonView, ReviewItem
 from smartsort.api.schemas.shapes import CategoryName
 from smartsort.api.schemas.statistics import DayCount, Metric, Summary
-from smartsort_tui.sample.pictures import SIZE, face_boxes
 
 BASE = "/api/smart-download"
 NAMES = (

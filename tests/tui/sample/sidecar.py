@@ -1,6 +1,6 @@
 """The made-up sidecar: answers to the requests the terminal UI makes.
 
-`answer` works without a socket (through `transport`) and behind any server; what it does is a small, honest
+`answer` works without a socket (`SampleTransport`) and behind any server; what it does is a small, honest
 part of what smartsort does: decided items leave the queue, a second decision is a conflict, undo brings back.
 """
 
@@ -11,7 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-import httpx
+from tests.tui.sample import data, judgement, pictures
+from tests.tui.sample.answers import Answer, Refusal, json_answer
+from tests.tui.sample.deciding import SampleDesk
+from tests.tui.sample.waiting import NOON
 
 from smartsort.api.schemas.control import ConfigPatch, ConfigView, ListChange, ListView, WhatIf
 from smartsort.api.schemas.decisions import Approve, BulkApprove, Selection
@@ -20,11 +23,6 @@ from smartsort.api.schemas.judgement import Deny
 from smartsort.api.schemas.problems import Problem
 from smartsort.api.schemas.state import Check, DoctorReport, InFlight, Status
 from smartsort_tui import wording
-from smartsort_tui.sample import data, judgement, pictures
-from smartsort_tui.sample.answers import Answer, Refusal, json_answer
-from smartsort_tui.sample.deciding import SampleDesk
-from smartsort_tui.sample.transport import SampleTransport
-from smartsort_tui.sample.waiting import NOON
 
 __all__ = ["BASE", "NOON", "Answer", "SampleSidecar"]
 
@@ -50,10 +48,6 @@ class SampleSidecar(SampleDesk):
             self.some_history()
 
     # --- answering --------------------------------------------------------------------------
-
-    def transport(self) -> httpx.AsyncBaseTransport:
-        """For a client in the same process."""
-        return SampleTransport(self)
 
     def answer(
         self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
 
 import httpx
-
-if TYPE_CHECKING:
-    from smartsort_tui.sample.sidecar import SampleSidecar
+from tests.tui.sample.sidecar import SampleSidecar
 
 
 class SampleTransport(httpx.AsyncBaseTransport):

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tests.tui.sample import data, judgement
+from tests.tui.sample.answers import Refusal
+from tests.tui.sample.waiting import SampleQueue
+
 from smartsort.api.schemas.decisions import Approve, BulkDecided, Decided, LeftAlone, Selection
 from smartsort.api.schemas.history import Undo
 from smartsort.api.schemas.judgement import Deny, WrongFiling
 from smartsort.api.schemas.people import PersonChoice, PersonView
 from smartsort.api.schemas.shapes import Shape
-from smartsort_tui.sample import data, judgement
-from smartsort_tui.sample.answers import Refusal
-from smartsort_tui.sample.waiting import SampleQueue
 
 _WOULD = {"approved": "would_approve", "rejected": "would_reject", "deferred": "would_skip"}
 _TOGETHER = {"approved": "Approved", "rejected": "Rejected", "deferred": "Skipped"}

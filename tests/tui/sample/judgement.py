@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from tests.tui.sample import data
+from tests.tui.sample.pictures import SIZE, face_boxes
+
 from smartsort.api.schemas.judgement import ChangeView, Explained, RuleView, SpotCheck, SpotCheckPage
 from smartsort.api.schemas.people import FaceView
 from smartsort.api.schemas.review import ReviewItem
 from smartsort.api.schemas.statistics import SpotCheckShare
-from smartsort_tui.sample import data
-from smartsort_tui.sample.pictures import SIZE, face_boxes
 
 CHECKS = 5
 """Filings that were drawn; their photos have the numbers from `FIRST` on."""

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from tests.tui.sample import data
+from tests.tui.sample.answers import Refusal
+
 from smartsort.api.schemas.decisions import Decided
 from smartsort.api.schemas.history import EventView
 from smartsort.api.schemas.review import ReviewPage
 from smartsort_tui import wording
-from smartsort_tui.sample import data
-from smartsort_tui.sample.answers import Refusal
 
 NOON = datetime(2025, 6, 14, 12, 0, tzinfo=UTC)
 EVENTS_KEPT = 1000
