@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smartsort.core.decision import RULES, Rule, decide, rules_of
+from smartsort.core.decision import decide, rules_of
 from smartsort.core.model import (
     Box,
     Category,
@@ -22,6 +22,8 @@ from smartsort.core.model import (
     Suggestion,
 )
 from smartsort.core.policy import MultipleFaces, OnDuplicate, PersonRef, Policy, Thresholds, WhenUnknown
+from smartsort.core.rules import RULES
+from smartsort.core.rules.base import Rule
 from smartsort.core.suggestion import likeliest
 from smartsort.core.wording import REASON_CODES, sentence, short
 
@@ -474,7 +476,7 @@ def _raises(_case):
     raise KeyError("not what it expected")
 
 
-BROKEN = Rule("broken", Category.LOW_CONFIDENCE, "lowconf_", _raises)
+BROKEN = Rule("broken", Category.LOW_CONFIDENCE, "lowconf_", _raises, (), lambda *_: "It passed.")
 
 
 @settings(max_examples=150)

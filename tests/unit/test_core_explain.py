@@ -23,13 +23,15 @@ from tests.unit.test_core_decision import (
     sure,
 )
 
-from smartsort.core.changes import Inputs, tries_of
+from smartsort.core import explain as explaining
 from smartsort.core.decision import decide
-from smartsort.core.explain import explain
+from smartsort.core.explain import explain, tries_of
 from smartsort.core.model import Category, Confidence, Evidence, Outcome, Suggestion
 from smartsort.core.policy import MultipleFaces, OnDuplicate, Policy, Thresholds, WhenUnknown
+from smartsort.core.rules import THEMES
+from smartsort.core.rules.base import Case, ChangeKind
 from smartsort.core.what_if import place_of
-from smartsort.core.wording_explained import CHANGE_CODES, alternative, change, rules, seen, summary
+from smartsort.core.wording_explained import alternative, rules, seen, summary
 
 CASES = [case[:2] for case in (*REVIEWED, *SORTED)]
 
@@ -73,10 +75,10 @@ def test_what_is_said_to_lead_elsewhere_does(case):
     for one in found.alternatives:
         assert one.open or place_of(one.decision) != here
         [first, *rest] = one.changes
-        then = [t.then for t in tries_of(Inputs(*case, frozenset())) if t.change == first]
+        then = [t.then for t in tries_of(Case(*case)) if t.change == first]
         for second in rest:
-            then = [t.then for inputs in then for t in tries_of(inputs) if t.change == second]
-        assert one.decision in [inputs.decide() for inputs in then]
+            then = [t.then for other in then for t in tries_of(other) if t.change == second]
+        assert one.decision in [decide(other.evidence, other.policy, other.ambiguous) for other in then]
 
 
 @pytest.mark.parametrize("case", [c[:2] for c in REVIEWED], ids=range(len(REVIEWED)))
@@ -166,7 +168,7 @@ def test_nothing_is_said_about_faces_nobody_looked_for():
     for evidence in (photo(other_copy=ELSEWHERE), Evidence(unreadable="empty")):
         found = explain(evidence, HOUSEHOLD)
         assert "not asked" in seen(found)[0]
-        assert {v.rule for v, _ in rules(found)} <= {"unreadable", "duplicate"}
+        assert {v.rule.name for v, _ in rules(found)} <= {"unreadable", "duplicate"}
         assert any(a.open for a in found.alternatives)
         assert all(r.code != "no_faces_detected" for r in found.decision.reasons)
 
@@ -190,9 +192,11 @@ def test_every_change_has_words_and_every_word_is_used():
         (sure(photo(JOHN), 0.3), switched_off),
         (photo(UNNAMED), HOUSEHOLD),
     ]
-    found = [t.change for case in inputs for t in tries_of(Inputs(*case, frozenset({JOHN.id})))]
-    assert {one.code for one in found} == CHANGE_CODES
-    assert all(change(one) for one in found)
+    found = [t.change for case in inputs for t in tries_of(Case(*case, frozenset({JOHN.id})))]
+    kinds = [one for module in (*THEMES, explaining) for one in vars(module).values()]
+    assert {one.kind for one in found} == {one for one in kinds if isinstance(one, ChangeKind)}
+    assert len({one.code for one in found}) == len({one.kind for one in found})
+    assert all(map(str, found))
 
 
 people = st.sampled_from([None, JOHN, SARAH, VICTOR, LUKAS, UNNAMED])

@@ -11,8 +11,8 @@ import pytest
 from smartsort import __version__
 from smartsort.cli.main import COMMANDS
 from smartsort.config import describe, load_settings
-from smartsort.core.decision import RULES
 from smartsort.core.model import Category
+from smartsort.core.rules import RULES
 from smartsort.doctor.permissions import EXTRAS, NEEDS, Key, excess, holds, needed
 from smartsort.immich.capabilities import Capabilities
 from smartsort.immich.operations import operations

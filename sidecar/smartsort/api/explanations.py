@@ -104,7 +104,7 @@ def explained(db: Database, photo_id: int, today: Policy) -> Explained | None:
         seen=[*seen(found), *beside],
         rules=[
             RuleView(
-                rule=verdict.rule,
+                rule=verdict.rule.name,
                 verdict="decided" if verdict.decided else "passed" if verdict.reason is None else "against",
                 text=text,
             )

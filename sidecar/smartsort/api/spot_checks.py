@@ -22,7 +22,7 @@ from smartsort.core.model import Evidence
 from smartsort.core.policy import Policy
 from smartsort.core.spot_checks import TARGET, estimate
 from smartsort.core.wording import sentence
-from smartsort.core.wording_numbers import digits_apart
+from smartsort.core.words import digits_apart
 from smartsort.files.shown import shown
 from smartsort.ledger import photos, spot_checks
 from smartsort.ledger.records import Area, Member

@@ -15,7 +15,7 @@ from smartsort.api.security import Reviewer
 from smartsort.api.serving import Here, Serving
 from smartsort.api.spot_checks import share_of_wrong
 from smartsort.core.spot_checks import TARGET
-from smartsort.core.wording_numbers import digits_apart
+from smartsort.core.words import digits_apart
 from smartsort.ledger import statistics
 from smartsort.ledger.statistics import Totals, Waiting, What
 

@@ -19,9 +19,9 @@ from smartsort.api.schemas.judgement import OtherSettings, PhotoMove, Redeem, Wh
 from smartsort.api.security import Admin, Reviewer
 from smartsort.api.serving import Here, Serving
 from smartsort.choices import LISTS
-from smartsort.core.decision import located
 from smartsort.core.naming import same_name
 from smartsort.core.policy import PersonRef
+from smartsort.core.rules.copies import located
 from smartsort.core.what_if import FACES, Effect, Move, Place
 from smartsort.core.wording import sentence
 from smartsort.errors import ImmichError

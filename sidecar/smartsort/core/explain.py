@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from smartsort.core.changes import Change, Inputs, Try, tries_of
-from smartsort.core.decision import RULES, Case
-from smartsort.core.model import Decision, Evidence, Outcome, Reason
+from smartsort.core.decision import decide
+from smartsort.core.model import Category, Decision, Evidence, Outcome, Reason
 from smartsort.core.policy import Policy
+from smartsort.core.rules import RULES, THEMES
+from smartsort.core.rules.base import Case, Change, ChangeKind, Rule, Try, configured
 from smartsort.core.what_if import Place, place_of
 
 
@@ -20,7 +21,7 @@ from smartsort.core.what_if import Place, place_of
 class Verdict:
     """What one rule said; `reason` None: it had nothing against the photo."""
 
-    rule: str
+    rule: Rule
     reason: Reason | None
     decided: bool = False
     """This rule chose the folder."""
@@ -42,8 +43,7 @@ class Alternative:
 class Explanation:
     """A decision, what every rule said, and what would change it."""
 
-    evidence: Evidence
-    policy: Policy
+    case: Case
     decision: Decision
     verdicts: tuple[Verdict, ...]
     alternatives: tuple[Alternative, ...]
@@ -51,76 +51,76 @@ class Explanation:
     @property
     def looked_at(self) -> bool:
         """False when Immich was never asked, or could not tell, who is on it."""
-        return bool(self.evidence.faces) or Case(self.evidence, self.policy, ()).recognisable
+        return bool(self.case.evidence.faces) or self.case.recognisable
 
 
 def explain(evidence: Evidence, policy: Policy, ambiguous: Collection[str] = frozenset()) -> Explanation:
     """Why this evidence was judged so under this policy, and what would have led elsewhere."""
-    inputs = Inputs(evidence, policy, frozenset(ambiguous))
-    decision = inputs.decide()
-    return Explanation(
-        evidence, policy, decision, _verdicts(inputs, decision), _alternatives(inputs, decision)
-    )
+    case = Case(evidence, policy, frozenset(ambiguous))
+    decision = decide(evidence, policy, ambiguous)
+    return Explanation(case, decision, tuple(_verdicts(case, decision)), _alternatives(case, decision))
 
 
-def _verdicts(inputs: Inputs, decision: Decision) -> tuple[Verdict, ...]:
-    case = Case(inputs.evidence, inputs.policy, inputs.ambiguous)
-    found: list[Verdict] = []
-    decided = False
+def _verdicts(case: Case, decision: Decision) -> Iterator[Verdict]:
+    decided = decision.outcome is Outcome.SORTED
     for rule in RULES:
-        try:
-            reason = rule.check(case)
-        except Exception as problem:  # noqa: BLE001 - as `decide` does
-            reason = Reason("rule_failed", names=(rule.name,), detail=f"{type(problem).__name__}: {problem}")
-        first = reason is not None and not decided and decision.outcome is not Outcome.SORTED
-        decided = decided or first
-        found.append(Verdict(rule.name, reason, first))
-    return tuple(found)
+        reason = rule.says(case)
+        yield Verdict(rule, reason, decided=reason is not None and not decided)
+        decided = decided or reason is not None
 
 
 # --- what would change it --------------------------------------------------------------------
 
 
-def _alternatives(inputs: Inputs, decision: Decision) -> tuple[Alternative, ...]:
+CATEGORY_OFF = ChangeKind("category_off", "`review_categories.{value}` were switched off", remote=True)
+CATEGORY_ON = ChangeKind("category_on", "`review_categories.{value}` were switched on")
+
+
+def _alternatives(case: Case, decision: Decision) -> tuple[Alternative, ...]:
     """Single changes that lead elsewhere; where none of them files the photo, pairs that do."""
     here = place_of(decision)
-    tries = list(tries_of(inputs))
-    if not inputs.evidence.faces and not Case(inputs.evidence, inputs.policy, ()).recognisable:
-        unseen = [_alternative((t.change,), t.then) for t in tries]
-        return tuple(
-            replace(a, open=a.changes[0].code in _LOOK)
-            for a in unseen
-            if a.changes[0].code in _LOOK or _leaves(a, here)
-        )
-    found = [a for one in tries if (a := _alternative((one.change,), one.then)) and _leaves(a, here)]
+    tries = list(tries_of(case))
+    if not case.evidence.faces and not case.recognisable:
+        unseen = [replace(_alternative(t), open=t.change.kind.looks) for t in tries]
+        return tuple(a for a in unseen if a.open or _leaves(a, here))
+    found = [a for one in tries if _leaves(a := _alternative(one), here)]
     if decision.outcome is not Outcome.SORTED and not any(_files(a) for a in found):
         pair = next(filter(_files, _pairs(tries)), None)
         found += [pair] if pair is not None else []
-    found.sort(key=lambda a: (len(a.changes), not _files(a), a.changes[0].code in _REMOTE))
+    found.sort(key=lambda a: (len(a.changes), not _files(a), a.changes[0].kind.remote))
     return tuple(found)
 
 
-_LOOK = frozenset({"no_other_copy", "readable", "recognised"})
-"""Changes that have the photo looked at."""
-
-_REMOTE = frozenset({"category_off", "blacklist_add"})
-"""Changes people hardly have in mind; told last."""
+def tries_of(case: Case) -> Iterator[Try]:
+    """Changes that might send the photo elsewhere; whether they do, a decision tells."""
+    for theme in THEMES:
+        yield from theme.tries(case)
+    policy, category = case.policy, _decide(case).category
+    if category is not None and category is not Category.UNIDENTIFIED:
+        change = Change(CATEGORY_OFF, category.value)
+        yield configured(case, change, categories=policy.categories - {category})
+    for missing in sorted(set(Category) - policy.categories):
+        change = Change(CATEGORY_ON, missing.value)
+        yield configured(case, change, categories=policy.categories | {missing})
 
 
 def _pairs(tries: Iterable[Try]) -> Iterator[Alternative]:
     """Two changes; the second one is made to what the first has left, so that it fits."""
     for one in tries:
         for other in tries_of(one.then):
-            if other.change.code != one.change.code:
-                yield _alternative((one.change, other.change), other.then)
+            if other.change.kind is not one.change.kind:
+                yield _alternative(other, one.change)
 
 
-def _alternative(changes: tuple[Change, ...], then: Inputs) -> Alternative:
-    decision = then.decide()
-    measured = then.evidence.confidence.keys() | then.evidence.confirmed
-    counted = Case(then.evidence, then.policy, then.ambiguous).counted
-    unmeasured = decision.outcome is Outcome.SORTED and any(f.id not in measured for f in counted)
-    return Alternative(changes, decision, unmeasured)
+def _alternative(last: Try, *before: Change) -> Alternative:
+    case, decision = last.then, _decide(last.then)
+    measured = case.evidence.confidence.keys() | case.evidence.confirmed
+    unmeasured = decision.outcome is Outcome.SORTED and any(f.id not in measured for f in case.counted)
+    return Alternative((*before, last.change), decision, unmeasured)
+
+
+def _decide(case: Case) -> Decision:
+    return decide(case.evidence, case.policy, case.ambiguous)
 
 
 def _leaves(alternative: Alternative, here: Place) -> bool:

@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from smartsort.core.decision import located as placed
 from smartsort.core.model import Category, Evidence, Outcome, Person, Reason, State
 from smartsort.core.policy import Policy
+from smartsort.core.rules.copies import located as placed
 from smartsort.core.what_if import FACES, SKIPPED, Past, Place, renewed
 from smartsort.files.shown import from_ledger
 from smartsort.ledger import teachings

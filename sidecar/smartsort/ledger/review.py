@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from smartsort.core.decision import located as placed
 from smartsort.core.model import Category, CopyPlace, Evidence, OtherCopy, Reason
+from smartsort.core.rules.copies import located as placed
 from smartsort.files.shown import from_ledger
 from smartsort.ledger import arrangement, events, photos, teachings
 from smartsort.ledger.copies import copies_of, located

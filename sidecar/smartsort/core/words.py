@@ -1,9 +1,22 @@
-"""Numbers as text, with as many digits as it takes to tell a value from the limit it is compared with."""
+"""Parts of sentences: lists, counts, and numbers with the digits it takes to tell a value from its limit."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 _MOST_DIGITS = 17
 """Two different floating-point numbers between 0 and 1 never need more."""
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names with "and" before the last one."""
+    *first, last = [*names] or [""]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def quantity(number: int, noun: str) -> str:
+    """A number of things: `1 face`, `2 faces`."""
+    return f"{number} {noun if number == 1 else noun + 's'}"
 
 
 def digits_apart(value: float, limit: float, least: int = 2) -> int:

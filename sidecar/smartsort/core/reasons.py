@@ -1,0 +1,60 @@
+"""Kinds of reasons, each with its code and its words; here are those that no rule gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from smartsort.core.model import Reason
+from smartsort.core.words import quantity
+
+Words = str | Callable[[Reason], str]
+"""Text with `{names}`, `{faces}` (`2 faces`), `{numbers[...]}` and `{detail}` in it, or what makes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonKind:
+    """A code that a reason can carry, and its words.
+
+    `code` is stable and machine-readable. `sentence` is for a person. `more` is what follows the code in the
+    machine-friendly line of the source document.
+    """
+
+    code: str
+    sentence: Words
+    more: Words = ""
+
+    def reason(
+        self, names: tuple[str, ...] = (), numbers: Mapping[str, float] | None = None, detail: str = ""
+    ) -> Reason:
+        """A reason of this kind; `numbers` and `names` are what the rule saw."""
+        return Reason(self.code, names, numbers or {}, detail)
+
+
+def said(words: Words, reason: Reason) -> str:
+    """The words of a reason."""
+    if not isinstance(words, str):
+        return words(reason)
+    faces = quantity(int(reason.numbers.get("faces", 1)), "face")
+    return words.format(
+        names=", ".join(reason.names), numbers=reason.numbers, faces=faces, detail=reason.detail
+    )
+
+
+def _verified(reason: Reason) -> str:
+    sure = f" (confidence {reason.numbers['confidence']:.2f})" if "confidence" in reason.numbers else ""
+    return f"This is {', '.join(reason.names)}{sure}."
+
+
+FACE_MATCH_VERIFIED = ReasonKind("face_match_verified", _verified)
+CATEGORY_OFF = ReasonKind("category_off", "The category {names} is switched off.")
+RULE_FAILED = ReasonKind("rule_failed", "The rule {names} failed ({detail}); please report it.")
+UNDONE_FILING = ReasonKind(
+    "undone_filing", "It was filed under {names}, and somebody took that back.", ": {names}"
+)
+REBUILT = ReasonKind(
+    "rebuilt", "The ledger was made anew from the folders; the file's name says: {detail}.", ": {detail}"
+)
+DOWNLOAD_FAILED = ReasonKind("download_failed", "The download failed: {detail}.")
+
+OF_NO_RULE = (FACE_MATCH_VERIFIED, CATEGORY_OFF, RULE_FAILED, UNDONE_FILING, REBUILT, DOWNLOAD_FAILED)

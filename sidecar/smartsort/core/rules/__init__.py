@@ -1,0 +1,27 @@
+"""The rules, in order of priority for the folder.
+
+Each stands in one module with its reasons, their words, and what would change its mind.
+"""
+
+from __future__ import annotations
+
+from smartsort.core.rules import confidence, copies, counting, faces, lists, looking
+
+RULES = (
+    looking.unreadable,
+    copies.duplicate,
+    copies.near_duplicate,
+    lists.blacklisted,
+    looking.gave_up,
+    faces.no_face,
+    counting.too_many,
+    faces.same_person_twice,
+    faces.unknown,
+    faces.ambiguous,
+    faces.denied,
+    lists.not_wanted,
+    confidence.low_confidence,
+)
+
+THEMES = (copies, looking, confidence, counting, faces, lists)
+"""The modules of the rules; `tries` of each tells what would change the mind of its rules."""

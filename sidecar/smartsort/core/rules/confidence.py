@@ -1,0 +1,167 @@
+"""The rule about how sure a match is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+from smartsort.core.model import Category, Confidence, Decision, Face, Outcome, Person, Reason
+from smartsort.core.policy import PersonRef, Thresholds, WhenUnknown, called
+from smartsort.core.reasons import ReasonKind
+from smartsort.core.rules.base import Case, Change, ChangeKind, Try, configured, rule, seen
+from smartsort.core.words import listed, side_by_side
+
+
+def _measured(reason: Reason, name: str) -> tuple[str, str]:
+    """What was measured, and what was needed."""
+    value = reason.numbers[name]
+    return side_by_side(value, reason.numbers.get(f"min_{name}", value))
+
+
+LOW_CONFIDENCE = ReasonKind(
+    "low_confidence",
+    lambda r: f"Perhaps {', '.join(r.names)}: confidence {' is below '.join(_measured(r, 'confidence'))}.",
+    lambda r: f": {_measured(r, 'confidence')[0]}",
+)
+LOW_MARGIN = ReasonKind(
+    "low_margin",
+    lambda r: (
+        f"Torn between {' and '.join(r.names)}: they are {' apart, '.join(_measured(r, 'margin'))} is needed."
+    ),
+    lambda r: f": {_measured(r, 'margin')[0]}",
+)
+CONFIDENCE_UNKNOWN = ReasonKind("confidence_unknown", "Perhaps {names}, but nobody knows how sure: {detail}.")
+
+
+def _threshold(key: str, one: Change) -> str:
+    value, now = float(one.value), float(one.now)
+    more = "or less" if value <= now else "or more"
+    wanted, there = side_by_side(value, now)
+    return f"`{key}` were {wanted} {more} for {listed(one.names)} (now {there})"
+
+
+MIN_CONFIDENCE = ChangeKind("min_confidence", lambda c: _threshold("thresholds.min_confidence", c))
+MIN_MARGIN = ChangeKind("min_margin", lambda c: _threshold("thresholds.min_margin", c))
+CONFIRMED = ChangeKind("confirmed", "somebody confirmed in Immich that it is {names}")
+WHEN_CONFIDENCE_UNKNOWN = ChangeKind(
+    "when_confidence_unknown", "`when_confidence_unknown` were {value} (now {now})"
+)
+
+
+def _sure_enough(case: Case, decision: Decision) -> str:
+    evidence, policy = case.evidence, case.policy
+    people = [(f.id, f.person) for f in case.counted if f.person and f.person.name]
+    if not people:
+        return "There is nobody to be sure about."
+    known = [
+        (face_id, measured.similarity, policy.thresholds_for(person))
+        for face_id, person in people
+        if (measured := evidence.confidence.get(face_id)) and measured.similarity is not None
+    ]
+    judged = [
+        (similarity, limits) for face_id, similarity, limits in known if face_id not in evidence.confirmed
+    ]
+    if not known and decision.outcome is Outcome.SORTED:
+        return "How sure the match is was not measured, and the settings accept that."
+    if not known:
+        return "How sure the match is was not measured: it would have changed nothing."
+    if not judged:
+        return "A human gave every face on it to its person."
+    # Of several people the one who came closest to being refused: each may have a threshold of their own.
+    similarity, limits = min(judged, key=lambda one: one[0] - one[1].min_confidence)
+    value, least = side_by_side(similarity, limits.min_confidence)
+    return f"The match is sure enough: {value}, {least} is needed, and {limits.min_margin:g} of margin."
+
+
+@rule(
+    Category.LOW_CONFIDENCE, "lowconf_", LOW_CONFIDENCE, LOW_MARGIN, CONFIDENCE_UNKNOWN, passed=_sure_enough
+)
+def low_confidence(case: Case) -> Reason | None:
+    """The least certain counted face decides."""
+    worst: Reason | None = None
+    for face in case.counted:
+        if face.person is None or not face.person.name or face.id in case.evidence.confirmed:
+            continue
+        reason = _confidence_of(case, face, face.person)
+        if reason and (worst is None or _severity(reason) < _severity(worst)):
+            worst = reason
+    return worst
+
+
+def _confidence_of(case: Case, face: Face, person: Person) -> Reason | None:
+    measured = case.evidence.confidence.get(face.id)
+    limits = case.policy.thresholds_for(person)
+    if measured is None or measured.similarity is None:
+        if case.policy.when_confidence_unknown is WhenUnknown.ACCEPT:
+            return None
+        why = measured.why_unknown if measured else None
+        return CONFIDENCE_UNKNOWN.reason((person.name,), detail=why or "nothing measures it")
+    if measured.similarity < limits.min_confidence:
+        numbers = {"confidence": measured.similarity, "min_confidence": limits.min_confidence}
+        return LOW_CONFIDENCE.reason((person.name,), numbers)
+    if measured.margin is not None and measured.margin < limits.min_margin:
+        rival = (measured.runner_up.name,) if measured.runner_up else ()
+        numbers = {
+            "confidence": measured.similarity,
+            "margin": measured.margin,
+            "min_margin": limits.min_margin,
+        }
+        return LOW_MARGIN.reason((person.name, *rival), numbers)
+    return None
+
+
+def _severity(reason: Reason) -> float:
+    return reason.numbers.get("confidence", -1.0)
+
+
+def tries(case: Case) -> Iterator[Try]:
+    """Other thresholds, and a human's word."""
+    evidence, policy = case.evidence, case.policy
+    for face in case.counted:
+        measured = evidence.confidence.get(face.id)
+        if face.person is None or not face.person.name or measured is None or measured.similarity is None:
+            continue
+        limits = policy.thresholds_for(face.person)
+        yield _confidence_try(case, face.person, limits, measured.similarity)
+        if measured.margin is not None:
+            yield _margin_try(case, face.person, limits, measured.margin)
+        if face.id not in evidence.confirmed:
+            change = Change(CONFIRMED, names=(face.person.name,))
+            yield seen(case, change, confirmed=evidence.confirmed | {face.id})
+    known = evidence.confidence
+    if any(f.person is not None and not known.get(f.id, Confidence()).known for f in case.counted):
+        now = policy.when_confidence_unknown
+        other = next(each for each in WhenUnknown if each is not now)
+        change = Change(WHEN_CONFIDENCE_UNKNOWN, other.value, now.value)
+        yield configured(case, change, when_confidence_unknown=other)
+
+
+def _confidence_try(case: Case, person: Person, limits: Thresholds, similarity: float) -> Try:
+    # Shown with two digits, so these have to be enough: down to reach it, up to miss it.
+    value = _down(similarity) if similarity < limits.min_confidence else _up(similarity)
+    change = Change(MIN_CONFIDENCE, value, limits.min_confidence, (person.name,))
+    return _with_limits(case, change, person, replace(limits, min_confidence=value))
+
+
+def _margin_try(case: Case, person: Person, limits: Thresholds, margin: float) -> Try:
+    value = max(0.0, _down(margin)) if margin < limits.min_margin else _up(margin)
+    change = Change(MIN_MARGIN, value, limits.min_margin, (person.name,))
+    return _with_limits(case, change, person, replace(limits, min_margin=value))
+
+
+def _down(value: float) -> float:
+    return math.floor(value * 100) / 100
+
+
+def _up(value: float) -> float:
+    return math.floor(value * 100 + 1) / 100
+
+
+def _with_limits(case: Case, change: Change, person: Person, limits: Thresholds) -> Try:
+    """The person's own limits where they have some, else everybody's."""
+    own = case.policy.person_thresholds
+    meant = called(person.name, [PersonRef(name) for name in own])
+    if not meant:
+        return configured(case, change, thresholds=limits)
+    return configured(case, change, person_thresholds={**own, meant[0].name: limits})

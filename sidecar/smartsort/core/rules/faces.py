@@ -1,0 +1,163 @@
+"""Rules about whose faces are on a photo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from smartsort.core.model import Box, Category, Face, Person, Reason
+from smartsort.core.policy import Policy
+from smartsort.core.reasons import ReasonKind, said
+from smartsort.core.rules.base import Case, Change, ChangeKind, Try, names_of, rule, seen
+from smartsort.core.rules.counting import large_faces
+from smartsort.core.words import quantity
+
+
+def _strangers_said(words: str, reason: Reason) -> str:
+    return said(words, reason) + (said("; closest: {names}.", reason) if reason.names else ".")
+
+
+NO_FACES_DETECTED = ReasonKind("no_faces_detected", "Immich finished looking and found no face.")
+ONLY_BACKGROUND_FACES = ReasonKind("only_background_faces", "{faces} found, all too small to count.")
+SAME_PERSON_TWICE = ReasonKind(
+    "same_person_twice", "{names} is recognised twice on one picture; one is somebody else.", ": {names}"
+)
+UNKNOWN_FACE = ReasonKind("unknown_face", lambda r: _strangers_said("{faces} nobody knows", r))
+UNNAMED_PERSON = ReasonKind(
+    "unnamed_person", lambda r: _strangers_said("{faces} of a person Immich knows but nobody has named", r)
+)
+AMBIGUOUS_NAME = ReasonKind("ambiguous_name", "More than one person is called {names}.", ": {names}")
+DENIED_PERSON = ReasonKind(
+    "denied_person", "Immich says {names}, but somebody said here that it is not.", ": {names}"
+)
+
+A_FACE = ChangeKind("a_face", "there were the face of somebody wanted on it, such as {names}")
+NAMED = ChangeKind("named", "the unknown face were {names}")
+WITHOUT_STRANGERS = ChangeKind(
+    "without_strangers",
+    lambda c: "the stranger were not on it" if c.value == 1 else f"the {c.value} strangers were not on it",
+)
+RECOGNISED_ONCE = ChangeKind("recognised_once", "only one of the faces were {names}")
+ONE_OF_THAT_NAME = ChangeKind("one_of_that_name", "only one person were called {names}")
+NOT_DENIED = ChangeKind("not_denied", "nobody had said that it is not {names}")
+
+
+@rule(
+    Category.UNIDENTIFIED,
+    "noface_",
+    NO_FACES_DETECTED,
+    ONLY_BACKGROUND_FACES,
+    passed=lambda case, _: f"There is a face that counts ({quantity(large_faces(case), 'face')}).",
+)
+def no_face(case: Case) -> Reason | None:
+    """No face on it counts."""
+    if not case.recognisable or case.counted:
+        return None
+    if case.evidence.faces:
+        return ONLY_BACKGROUND_FACES.reason(numbers={"faces": len(case.evidence.faces)})
+    return NO_FACES_DETECTED.reason()
+
+
+@rule(Category.MULTIPLE_FACES, "multi_", SAME_PERSON_TWICE, passed="Nobody is on it twice.")
+def same_person_twice(case: Case) -> Reason | None:
+    """Two faces on it are one person's."""
+    twice = names_of(_people_twice(case.counted))
+    return SAME_PERSON_TWICE.reason(twice) if twice else None
+
+
+def _people_twice(counted: Iterable[Face]) -> list[Person]:
+    people = [f.person for f in counted if f.person is not None]
+    return list({p.id: p for i, p in enumerate(people) if any(p.id == q.id for q in people[:i])}.values())
+
+
+@rule(
+    Category.UNIDENTIFIED,
+    "unknown_",
+    UNKNOWN_FACE,
+    UNNAMED_PERSON,
+    passed=lambda case, _: (
+        "Every face that counts has a person with a name."
+        if large_faces(case)
+        else "There is no face that counts."
+    ),
+)
+def unknown(case: Case) -> Reason | None:
+    """A face has nobody it belongs to, or a person without a name."""
+    strangers = _strangers(case)
+    if not strangers:
+        return None
+    closest = [s[0].person.name for f in strangers if (s := case.evidence.suggestions.get(f.id))]
+    kind = UNNAMED_PERSON if all(f.person is not None for f in strangers) else UNKNOWN_FACE
+    return kind.reason(tuple(dict.fromkeys(closest)), {"faces": len(strangers)})
+
+
+def _strangers(case: Case) -> list[Face]:
+    return [f for f in case.counted if f.person is None or not f.person.name]
+
+
+@rule(
+    Category.UNIDENTIFIED,
+    "unknown_",
+    AMBIGUOUS_NAME,
+    passed="Nobody on it shares their name with somebody else.",
+)
+def ambiguous(case: Case) -> Reason | None:
+    """Somebody on it shares their name with somebody else."""
+    found = names_of(_among(case, case.ambiguous))
+    return AMBIGUOUS_NAME.reason(found) if found else None
+
+
+@rule(
+    Category.UNIDENTIFIED, "unknown_", DENIED_PERSON, passed="Nobody has said that it is not who Immich says."
+)
+def denied(case: Case) -> Reason | None:
+    """A human has said that it does not show this person."""
+    found = names_of(_among(case, case.evidence.denied))
+    return DENIED_PERSON.reason(found) if found else None
+
+
+def _among(case: Case, ids: Iterable[str]) -> list[Person]:
+    return [f.person for f in case.counted if f.person is not None and f.person.id in ids]
+
+
+def tries(case: Case) -> Iterator[Try]:
+    """Other people on it, or people known better."""
+    evidence = case.evidence
+    strangers = _strangers(case)
+    if strangers:
+        person = _wanted_suggestion(case, strangers[0]) or _wanted_person(case.policy)
+        faces = tuple(replace(f, person=person) if f.id == strangers[0].id else f for f in evidence.faces)
+        yield seen(case, Change(NAMED, names=(person.name,)), faces=faces)
+        rest = tuple(f for f in evidence.faces if f not in strangers)
+        if rest:
+            yield seen(case, Change(WITHOUT_STRANGERS, len(strangers)), faces=rest)
+    if not evidence.faces:
+        person = _wanted_person(case.policy)
+        whole = Face("a-face", Box(0, 0, 1, 1), 1, 1, person)
+        yield seen(case, Change(A_FACE, names=(person.name,)), faces=(whole,))
+    twice = _people_twice(case.counted)
+    if twice:
+        first = {f.person.id: f for f in reversed(evidence.faces) if f.person is not None}
+        faces = tuple(f for f in evidence.faces if f.person is None or first[f.person.id] is f)
+        yield seen(case, Change(RECOGNISED_ONCE, names=tuple(p.name for p in twice)), faces=faces)
+    shared = _among(case, case.ambiguous)
+    if shared:
+        change = Change(ONE_OF_THAT_NAME, names=tuple(dict.fromkeys(p.name for p in shared)))
+        yield Try(change, replace(case, ambiguous=frozenset()))
+    said = _among(case, evidence.denied)
+    if said:
+        change = Change(NOT_DENIED, names=tuple(dict.fromkeys(p.name for p in said)))
+        yield seen(case, change, denied=frozenset())
+
+
+def _wanted_suggestion(case: Case, face: Face) -> Person | None:
+    found = case.evidence.suggestions.get(face.id, ())
+    people = (s.person for s in found if s.person.id not in case.evidence.denied)
+    return next((person for person in people if case.policy.wanted(person)), None)
+
+
+def _wanted_person(policy: Policy) -> Person:
+    """Somebody of the whitelist as an example."""
+    people = (Person(entry.id or "somebody", entry.name) for entry in policy.whitelist)
+    somebody = Person("somebody", policy.whitelist[0].name if policy.whitelist else "somebody")
+    return next((person for person in people if policy.wanted(person)), somebody)

@@ -1,0 +1,42 @@
+"""Rules about photos that could not be looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from smartsort.core.model import Category, Reason
+from smartsort.core.reasons import ReasonKind
+from smartsort.core.rules.base import Case, Change, ChangeKind, Phase, Try, rule, seen
+
+UNREADABLE = ReasonKind("unreadable", "Not a picture Immich could read: {detail}.", ": {detail}")
+RECOGNITION_FAILED = ReasonKind("recognition_failed", "Immich could not finish recognising it: {detail}.")
+READABLE = ChangeKind("readable", "the file could be read as a picture", looks=True)
+RECOGNISED = ChangeKind("recognised", "Immich could finish looking at it", looks=True)
+
+
+@rule(
+    Category.UNIDENTIFIED,
+    "unreadable_",
+    UNREADABLE,
+    passed="It is a picture that can be read.",
+    phase=Phase.READ,
+)
+def unreadable(case: Case) -> Reason | None:
+    """The probe could not read it."""
+    problem = case.evidence.unreadable
+    return None if problem is None else UNREADABLE.reason(detail=problem)
+
+
+@rule(Category.UNIDENTIFIED, "unknown_", RECOGNITION_FAILED, passed="Immich finished looking at it.")
+def gave_up(case: Case) -> Reason | None:
+    """Immich did not recognise it within `max_retries`."""
+    problem = case.evidence.gave_up
+    return None if problem is None else RECOGNITION_FAILED.reason(detail=problem)
+
+
+def tries(case: Case) -> Iterator[Try]:
+    """What nobody knows of a file that was not looked at: only that it would be judged then."""
+    if case.evidence.unreadable is not None:
+        yield seen(case, Change(READABLE), unreadable=None)
+    if case.evidence.gave_up is not None:
+        yield seen(case, Change(RECOGNISED), gave_up=None)
