@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from smartsort.api.schemas.decisions import Approve, BulkApprove, BulkDecided, KindName, Selection
+from smartsort.api.schemas.decisions import Approve, BulkApprove, BulkDecided, Selection
 from smartsort.api.schemas.people import PersonChoice
 from smartsort.api.schemas.review import QueueItem, ReviewItem
-from smartsort.api.schemas.shapes import CategoryName
+from smartsort.api.schemas.shapes import BulkKind, Category
 from smartsort_tui import wording
 from smartsort_tui.queue import Taken
 
@@ -100,14 +100,14 @@ class Marks:
 
     ids: tuple[int, ...]
     everything: bool
-    category: CategoryName | None
+    category: Category | None
     search: str
 
     def selection(self) -> Selection:
         """The question what would happen."""
         return Selection(**self._fields(), dry_run=True)
 
-    def approval(self, approve: Approve, include: Sequence[KindName] = ()) -> BulkApprove:
+    def approval(self, approve: Approve, include: Sequence[BulkKind] = ()) -> BulkApprove:
         """The same for an approval; `include` names the kinds of photos that are left out otherwise."""
         return BulkApprove(**self._fields(), dry_run=True, approve=approve, include=list(include))
 

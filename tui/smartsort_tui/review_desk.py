@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING
 
-from smartsort.api.schemas.decisions import Approve, BulkApprove, BulkDecided, KindName, Selection
+from smartsort.api.schemas.decisions import Approve, BulkApprove, BulkDecided, Selection
 from smartsort.api.schemas.history import Undo
 from smartsort.api.schemas.people import PersonView
 from smartsort.api.schemas.review import QueueItem, ReviewItem, ReviewPage
-from smartsort.api.schemas.shapes import CategoryName
+from smartsort.api.schemas.shapes import BulkKind, Category
 from smartsort_tui.api import ApiProblem, Client, DecidedMeanwhile, Unreachable
 from smartsort_tui.background import ended
 from smartsort_tui.decisions import (
@@ -48,7 +48,7 @@ class Desk:
         self.own_photos: set[int] = set()
         """Photos decided here, whose events are no news."""
         self._client = client
-        self._category: CategoryName | None = None
+        self._category: Category | None = None
         self._search = ""
         self._round = 0
         self._items: OrderedDict[int, ReviewItem] = OrderedDict()
@@ -71,7 +71,7 @@ class Desk:
 
     # --- the queue --------------------------------------------------------------------------
 
-    def restart(self, category: CategoryName | None, search: str) -> None:
+    def restart(self, category: Category | None, search: str) -> None:
         """Begin again with another filter; answers to older questions are dropped."""
         self._category, self._search = category, search
         self._round += 1
@@ -278,7 +278,7 @@ class Desk:
             self.under_way = None
 
     async def foresee(
-        self, marks: Marks, decision: Decision, include: Sequence[KindName] = ()
+        self, marks: Marks, decision: Decision, include: Sequence[BulkKind] = ()
     ) -> BulkDecided:
         """What deciding about many would do, with the token that does exactly that. Raises ApiProblem."""
         if decision.kind == "approve":

@@ -8,25 +8,14 @@ from datetime import datetime
 
 from rich.cells import cell_len, set_cell_size
 
-CATEGORIES = ("duplicates", "unidentified", "low_confidence", "multiple_faces", "unwanted_person")
-TITLES = {
-    "duplicates": "Duplicates",
-    "unidentified": "Unidentified",
-    "low_confidence": "Low confidence",
-    "multiple_faces": "Multiple faces",
-    "unwanted_person": "Unwanted person",
-}
+from smartsort.api.schemas.shapes import Category
+
+CATEGORIES = tuple(Category)
+TITLES = {c.value: c.replace("_", " ").capitalize() for c in CATEGORIES}
 # Three letters tell categories apart where there is no room, and without colour.
-SHORT = {
-    "duplicates": "dup",
-    "unidentified": "unk",
-    "low_confidence": "low",
-    "multiple_faces": "mul",
-    "unwanted_person": "unw",
-}
-LABELS = {
+SHORT = {c.value: c[:3] for c in CATEGORIES} | {"unidentified": "unk"}
+LABELS = {c.value: c.replace("_", " ") for c in CATEGORIES} | {
     "duplicates": "duplicate",
-    "unidentified": "unidentified",
     "low_confidence": "low conf.",
     "multiple_faces": "multiple",
     "unwanted_person": "unwanted",

@@ -25,13 +25,12 @@ from smartsort.actions.values import (
     AmbiguousName,
     Batch,
     Choice,
-    Kind,
     UnknownPerson,
 )
 from smartsort.actions.whom import known_people, resolve
 from smartsort.core.decision import decide
 from smartsort.core.event_kinds import EventKind
-from smartsort.core.model import Evidence, Person, State
+from smartsort.core.model import BulkKind, Evidence, Person, State
 from smartsort.core.what_if import Move
 from smartsort.core.wording import sentence
 from smartsort.ledger import photos
@@ -60,7 +59,7 @@ class Actions(Reversing):
         *,
         face_id: str | None = None,
         expect: Sequence[State] = (State.REVIEW,),
-        include: Collection[Kind] | None = None,
+        include: Collection[BulkKind] | None = None,
         dry_run: bool = False,
         agreed: Agreed | None = None,
     ) -> Batch:

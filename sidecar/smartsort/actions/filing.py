@@ -10,12 +10,13 @@ from sqlite_utils import Database
 
 from smartsort.actions.decide import file_under
 from smartsort.actions.plan import Plan, Shelf, in_library
-from smartsort.actions.values import Acted, ActionRefused, Choice, Kind
+from smartsort.actions.values import Acted, ActionRefused, Choice
 from smartsort.actions.whom import Whom, resolve
 from smartsort.core.decision import decide
-from smartsort.core.model import Evidence, Person
+from smartsort.core.model import BulkKind, Evidence, Person
 from smartsort.core.naming import shard_folder
 from smartsort.core.policy import Policy
+from smartsort.core.rules import RULES
 from smartsort.core.suggestion import accepted, likeliest
 from smartsort.ledger import facts
 from smartsort.ledger.arrangement import Arrangement
@@ -23,15 +24,7 @@ from smartsort.ledger.records import Photo
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.routing.people import People
 
-_KINDS: Mapping[str, Kind] = {
-    "unknown_face": "strangers",
-    "unnamed_person": "strangers",
-    "multiple_faces": "groups",
-    "same_person_twice": "groups",
-    "blacklisted_person": "blacklisted",
-    "not_in_whitelist": "not_whitelisted",
-    "unreadable": "not_pictures",
-}
+_KINDS = {reason.code: rule.bulk for rule in RULES if rule.bulk for reason in rule.reasons}
 """By the code of the reason for which a photo waits."""
 
 
@@ -46,10 +39,10 @@ class Filing:
     whoms: tuple[Whom, ...] | None
     evidence: Mapping[int, Evidence]
     face_id: str | None
-    include: Collection[Kind] | None
+    include: Collection[BulkKind] | None
     shard: int | None
     """Where photos that were never shelved get their place (`open_shelf`)."""
-    _kinds: dict[int, frozenset[Kind]] = field(default_factory=dict)
+    _kinds: dict[int, frozenset[BulkKind]] = field(default_factory=dict)
 
     def plan(self, photo: Photo, before: Arrangement) -> Plan | Acted:
         """What becomes of one photo, or why it is left as it is."""
@@ -82,7 +75,7 @@ class Filing:
         folder = layout.own_library_folder(shard_folder(self.shard), photo.sha256 or "")
         return Shelf(self.shard, os.path.relpath(folder, layout.library))
 
-    def kinds(self, photo_id: int) -> frozenset[Kind]:
+    def kinds(self, photo_id: int) -> frozenset[BulkKind]:
         """What makes a photo one of those that are not approved unless they are asked for."""
         if photo_id not in self._kinds:
             policy = self.context.policy()
@@ -114,13 +107,13 @@ def _how_sure(similarity: float | None) -> str:
     return "an unmeasured guess" if similarity is None else f"too unlike (similarity {similarity:.2f})"
 
 
-def _targets(whoms: Iterable[Whom], policy: Policy) -> Iterable[Kind]:
+def _targets(whoms: Iterable[Whom], policy: Policy) -> Iterable[BulkKind]:
     for whom in whoms:
         person = Person(whom.id or "", whom.name)
         if policy.blacklisted(person):
-            yield "blacklisted"
+            yield BulkKind.BLACKLISTED
         elif policy.whitelist and not policy.wanted(person):
-            yield "not_whitelisted"
+            yield BulkKind.NOT_WHITELISTED
 
 
 async def open_shelf(context: Context, evidence: Mapping[int, Evidence]) -> int | None:

@@ -18,6 +18,7 @@ from smartsort.core.decision import decide
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import Decision, Outcome, State
 from smartsort.core.policy import PersonRef, Policy
+from smartsort.core.rules.lists import BLACKLISTED_PERSON
 from smartsort.core.what_if import Effect, FolderOf, Move, effect, place_of
 from smartsort.core.wording import short
 from smartsort.errors import SmartsortError
@@ -185,7 +186,7 @@ def _tell_immich(plan: Plan, decision: Decision, context: Context) -> None:
     plan.messages += album_messages(
         photo.asset_id, before, names if tuning.album_per_person else before.albums & names
     )
-    unwanted = tuning.archive_unwanted and decision.reason.code == "blacklisted_person"
+    unwanted = tuning.archive_unwanted and decision.reason.code == BLACKLISTED_PERSON.code
     visibility = "archive" if unwanted else "timeline"
     if before.visibility != visibility:
         plan.messages.append(("visibility", {"asset_id": photo.asset_id, "visibility": visibility}))

@@ -22,7 +22,8 @@ from smartsort.actions.rearrange import ACTS, BATCH
 from smartsort.actions.values import Acted
 from smartsort.core.decision import UNDONE_PREFIX
 from smartsort.core.event_kinds import EventKind
-from smartsort.core.model import AT_REST, Category, Decision, Evidence, Outcome, Person, Reason, State
+from smartsort.core.model import AT_REST, Category, Decision, Evidence, Outcome, Person, State
+from smartsort.core.reasons import UNDONE_FILING
 from smartsort.ledger import arrangement, events, photos
 from smartsort.ledger.arrangement import Arrangement
 from smartsort.ledger.records import Area, Event, Member, Name, Photo
@@ -377,7 +378,7 @@ def _unfile(db: Database, plan: Plan) -> Plan:
     names = tuple(dict.fromkeys(people.values())) or ((photo.person_name,) if photo.person_name else ())
     decision = Decision(
         Outcome.REVIEWED,
-        (Reason("undone_filing", names=names),),
+        (UNDONE_FILING.reason(names),),
         policy_version=last[2] if last else "",
         category=Category.UNIDENTIFIED,
         prefix=UNDONE_PREFIX,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
+from smartsort.core.model import BulkKind
 from smartsort.errors import SmartsortError
 from smartsort.ledger.records import Event
 
@@ -18,9 +18,6 @@ class Choice:
     id: str | None = None
     create: bool = False
 
-
-Kind = Literal["strangers", "groups", "blacklisted", "not_whitelisted", "not_pictures"]
-"""Photos that are approved in bulk only when they are asked for."""
 
 NOT_TO_BE_DONE = ""
 """The version of a photo that a dry run showed as not to be touched."""
@@ -42,8 +39,7 @@ class Acted:
     `action` is approved, refiled, rejected, skipped, undone or purged, in a dry run `would_approve` and the
     like, or one of `LEFT`: then `problem` is a sentence. `code` of what failed is conflict (with `happened`),
     not_found, no_suggestion, not_a_photo, nothing_to_do, changed_by_hand, not_undoable, already_undone,
-    forbidden, storage or file. `path` and `names` are as shown to people. `kinds` are those of `Kind`, of an
-    approval.
+    forbidden, storage or file. `path` and `names` are as shown to people. `kinds` are those of an approval.
     """
 
     photo_id: int
@@ -57,7 +53,7 @@ class Acted:
     happened: Event | None = None
     companions: tuple[str, ...] = ()
     """Names of the files that travel with the photo."""
-    kinds: frozenset[Kind] = frozenset()
+    kinds: frozenset[BulkKind] = frozenset()
     version: str = ""
     """In a dry run: what the photo is and what would become of it. Another version means another preview."""
 

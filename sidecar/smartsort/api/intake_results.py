@@ -9,6 +9,7 @@ from sqlite_utils import Database
 from smartsort.api.schemas.intake import Item as ItemView
 from smartsort.api.schemas.intake import ItemAccepted, Result
 from smartsort.core.model import State
+from smartsort.core.reasons import DOWNLOAD_FAILED
 from smartsort.core.wording import short
 from smartsort.files.shown import shown
 from smartsort.ledger import photos
@@ -34,7 +35,7 @@ def views(db: Database, context: Context, found: Sequence[Item]) -> list[ItemVie
         photo = by_id.get(item.photo_id or 0)
         result = None
         if item.state is ItemState.FAILED:
-            result = Result(status="error", reason=shown(item.problem or "download_failed"))
+            result = Result(status="error", reason=shown(item.problem or DOWNLOAD_FAILED.code))
         elif photo is not None:
             result = _result(db, context, photo, names[photo.id])
         problem = item.problem or (photo.problem if photo else None)

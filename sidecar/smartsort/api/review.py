@@ -20,7 +20,7 @@ from smartsort.api.problems import GUARDED, Answers, Refused, answers
 from smartsort.api.review_views import other_picture as copy_picture
 from smartsort.api.review_views import queue_item, review_item
 from smartsort.api.schemas.review import QueueItem, ReviewItem, ReviewPage, ReviewStats
-from smartsort.api.schemas.shapes import CategoryName
+from smartsort.api.schemas.shapes import Category
 from smartsort.api.security import Reviewer
 from smartsort.api.serving import Here, Serving
 from smartsort.ledger import review, statistics
@@ -46,7 +46,7 @@ async def queue(
     cursor: Cursor = None,
     limit: Limit = 50,
     search: Search = None,
-    category: CategoryName | None = None,
+    category: Category | None = None,
 ) -> ReviewPage:
     """What waits for a human, newest first; photos put off come last."""
     return await _page(here, category, search, cursor, limit)
@@ -56,7 +56,7 @@ async def queue(
 async def queue_of_category(
     here: Here,
     _: Reviewer,
-    category: CategoryName,
+    category: Category,
     cursor: Cursor = None,
     limit: Limit = 50,
     search: Search = None,
@@ -66,7 +66,7 @@ async def queue_of_category(
 
 
 async def _page(
-    here: Serving, category: CategoryName | None, search: str | None, cursor: str | None, limit: int
+    here: Serving, category: Category | None, search: str | None, cursor: str | None, limit: int
 ) -> ReviewPage:
     policy = here.sidecar.choices.policy()
 
@@ -125,7 +125,7 @@ async def export(
     here: Here,
     _: Reviewer,
     format: Literal["csv", "json"] = "csv",  # noqa: A002
-    category: CategoryName | None = None,
+    category: Category | None = None,
     search: Search = None,
 ) -> Response:
     """The queue, or a part of it, as a file. It is read page by page, however long it is."""
@@ -137,7 +137,7 @@ async def export(
 
 
 async def _all_pages(
-    here: Serving, category: CategoryName | None, search: str | None
+    here: Serving, category: Category | None, search: str | None
 ) -> AsyncIterator[list[QueueItem]]:
     policy = here.sidecar.choices.policy()
     cursor: str | None = None

@@ -76,7 +76,7 @@ def review_item(db: Database, photo_id: int, policy: Policy) -> ReviewItem | Non
         policy_version=entry.policy_version,
         version=entry.version,
         action=action,
-        state=photo.state.value,
+        state=photo.state,
         places=[shown(f"{n.area.value}/{n.path}") for n in entry.names if n.member is Member.PHOTO],
         history=event_views(db, entry.history),
     )

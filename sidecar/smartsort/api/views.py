@@ -173,7 +173,7 @@ def in_flight_view(photo: Photo) -> InFlight:
         photo_id=photo.id,
         filename=shown(photo.original_name),
         source=photo.source,
-        state=photo.state.value,
+        state=photo.state,
         since=since or photo.arrived_at,
         problem=photo.problem,
     )

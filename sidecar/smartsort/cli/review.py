@@ -9,9 +9,10 @@ import click
 
 from smartsort.cli.output import NearChoice, examples, json_option, print_json, print_table
 from smartsort.cli.sidecar import Sidecar, preview_and_do, tell_decided, with_companions, with_sidecar
+from smartsort.core.model import BulkKind, Category
 
-_KINDS = ("strangers", "groups", "blacklisted", "not_whitelisted", "not_pictures")
-_CATEGORIES = ("duplicates", "unidentified", "low_confidence", "multiple_faces", "unwanted_person")
+_KINDS = [kind.value for kind in BulkKind]
+_CATEGORIES = [category.value for category in Category]
 
 
 def _selection(command: Any) -> Any:

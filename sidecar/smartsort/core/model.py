@@ -17,6 +17,16 @@ class Category(StrEnum):
     UNWANTED_PERSON = "unwanted_person"
 
 
+class BulkKind(StrEnum):
+    """Photos that are approved in bulk only when they are asked for."""
+
+    STRANGERS = "strangers"
+    GROUPS = "groups"
+    BLACKLISTED = "blacklisted"
+    NOT_WHITELISTED = "not_whitelisted"
+    NOT_PICTURES = "not_pictures"
+
+
 class State(StrEnum):
     """Where a photo is on its way; one value per row of the ledger.
 

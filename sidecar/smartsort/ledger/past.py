@@ -11,7 +11,9 @@ from sqlite_utils import Database
 
 from smartsort.core.model import Category, Evidence, Outcome, Person, Reason, State
 from smartsort.core.policy import Policy
+from smartsort.core.reasons import UNDONE_FILING
 from smartsort.core.rules.copies import located as placed
+from smartsort.core.rules.faces import AMBIGUOUS_NAME
 from smartsort.core.what_if import FACES, SKIPPED, Past, Place, renewed
 from smartsort.files.shown import from_ledger
 from smartsort.ledger import teachings
@@ -62,7 +64,7 @@ class Decided:
     @property
     def ambiguous(self) -> frozenset[str]:
         """Ids of the people on the photo who shared a name with somebody then."""
-        names = {n for r in self.reasons if r.code == "ambiguous_name" for n in r.names}
+        names = {n for r in self.reasons if r.code == AMBIGUOUS_NAME.code for n in r.names}
         people = (f.person for f in self.evidence.faces)
         return frozenset(p.id for p in people if p is not None and p.name in names)
 
@@ -149,6 +151,6 @@ def _chunk(db: Database, rows: Sequence[Any], people: Mapping[str, Person]) -> I
         by_human = (
             state == State.REJECTED.value
             or (state == State.FILED.value and (not automatic or confirmed))
-            or (state == State.REVIEW.value and reasons_from_json(reasons)[0].code == "undone_filing")
+            or (state == State.REVIEW.value and reasons_from_json(reasons)[0].code == UNDONE_FILING.code)
         )
         yield Past(photo_id, place, evidence, bool(by_human))

@@ -18,8 +18,9 @@ from smartsort.audit.audit import open_for_reading
 from smartsort.audit.rewrite import download_row, review_row
 from smartsort.core.decision import rules_of
 from smartsort.core.event_kinds import EventKind
-from smartsort.core.model import Category, Decision, Evidence, Outcome, Reason, State
+from smartsort.core.model import Category, Decision, Evidence, Outcome, State
 from smartsort.core.naming import folder_names
+from smartsort.core.reasons import REBUILT
 from smartsort.errors import SmartsortError
 from smartsort.files.media import FORMATS
 from smartsort.files.names import split_extension
@@ -426,7 +427,7 @@ def _category(name: Name) -> Category:
 
 def _why(name: Name, category: Category) -> Decision:
     _, rules = rules_of(os.path.basename(name.path), category)
-    reason = Reason("rebuilt", detail=" or ".join(rules) or "nothing")
+    reason = REBUILT.reason(detail=" or ".join(rules) or "nothing")
     return Decision(Outcome.REVIEWED, (reason,), policy_version="rebuild", category=category)
 
 

@@ -11,7 +11,7 @@ from tests.tui.sample.pictures import SIZE, face_boxes
 from smartsort.api.schemas.history import EventView
 from smartsort.api.schemas.people import FaceView, PersonView, SuggestionView
 from smartsort.api.schemas.review import CopyView, QueueItem, ReasonView, ReviewItem
-from smartsort.api.schemas.shapes import CategoryName
+from smartsort.api.schemas.shapes import Category
 from smartsort.api.schemas.statistics import DayCount, Metric, Summary
 
 BASE = "/api/smart-download"
@@ -29,15 +29,15 @@ NAMES = (
 )
 SOURCES = ("instagram", "phone", "whatsapp")
 # One round; the newest item has the last place of a round.
-_ROUND: tuple[CategoryName, ...] = (
-    "unidentified",
-    "low_confidence",
-    "multiple_faces",
-    "unidentified",
-    "duplicates",
-    "unidentified",
-    "unwanted_person",
-    "low_confidence",
+_ROUND = (
+    Category.UNIDENTIFIED,
+    Category.LOW_CONFIDENCE,
+    Category.MULTIPLE_FACES,
+    Category.UNIDENTIFIED,
+    Category.DUPLICATES,
+    Category.UNIDENTIFIED,
+    Category.UNWANTED_PERSON,
+    Category.LOW_CONFIDENCE,
 )
 
 
@@ -64,7 +64,7 @@ def people() -> list[PersonView]:
     return [person(number) for number in range(len(NAMES))]
 
 
-def category(item: int) -> CategoryName:
+def category(item: int) -> Category:
     return _ROUND[item % len(_ROUND)]
 
 

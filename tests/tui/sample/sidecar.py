@@ -21,6 +21,7 @@ from smartsort.api.schemas.decisions import Approve, BulkApprove, Selection
 from smartsort.api.schemas.history import EventPage, Undo
 from smartsort.api.schemas.judgement import Deny
 from smartsort.api.schemas.problems import Problem
+from smartsort.api.schemas.shapes import State
 from smartsort.api.schemas.state import Check, DoctorReport, InFlight, Status
 from smartsort_tui import wording
 
@@ -136,14 +137,14 @@ class SampleSidecar(SampleDesk):
     def status(self) -> Status:
         now = self.clock().isoformat()
         flying = [
-            InFlight(photo_id=1, filename="IMG_9001.jpg", source="phone", state="hashed", since=now),
-            InFlight(photo_id=2, filename="IMG_9002.jpg", source="phone", state="placed", since=now),
-            InFlight(photo_id=3, filename="家族.jpg", source="instagram", state="known", since=now),
+            InFlight(photo_id=1, filename="IMG_9001.jpg", source="phone", state=State.HASHED, since=now),
+            InFlight(photo_id=2, filename="IMG_9002.jpg", source="phone", state=State.PLACED, since=now),
+            InFlight(photo_id=3, filename="家族.jpg", source="instagram", state=State.KNOWN, since=now),
             InFlight(
                 photo_id=4,
                 filename="broken.jpg",
                 source="whatsapp",
-                state="known",
+                state=State.KNOWN,
                 since=now,
                 problem="Immich has not finished its thumbnail; asked again",
             ),

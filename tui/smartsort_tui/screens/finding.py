@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from textual import events, on
 from textual.widgets import Input
 
+from smartsort.api.schemas.shapes import Category
 from smartsort_tui import wording
 from smartsort_tui.screens.item_view import ItemView
 from smartsort_tui.widgets.bars import Bar
-
-if TYPE_CHECKING:
-    from smartsort.api.schemas.shapes import CategoryName
 
 SEARCH_PAUSE_SECONDS = 0.25
 
@@ -28,7 +26,7 @@ class FindingView(ItemView):
         order: list[Any] = [None, *wording.CATEGORIES]
         self._filter(order[(order.index(self._category) + step) % len(order)])
 
-    def _filter(self, category: CategoryName | None) -> None:
+    def _filter(self, category: Category | None) -> None:
         self._category = category
         self.rows.marked.clear()
         self.rows.all_marked = False
@@ -40,7 +38,7 @@ class FindingView(ItemView):
         if message.key == "search":
             self.action_search()
         else:
-            self._filter(None if message.key == "all" else cast("CategoryName", message.key))
+            self._filter(None if message.key == "all" else Category(message.key))
 
     def action_search(self) -> None:
         field = self.query_one("#search", Input)

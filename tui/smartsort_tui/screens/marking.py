@@ -3,9 +3,9 @@
 # ruff: noqa: PLC0415  (dialogs come after the first picture of the queue)
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
-from smartsort.api.schemas.decisions import KindName
+from smartsort.api.schemas.shapes import BulkKind
 from smartsort_tui import wording
 from smartsort_tui.api import ApiProblem, NotSmartsort, Unreachable
 from smartsort_tui.background import ask, work
@@ -56,7 +56,7 @@ class MarkingView(FindingView):
     async def _bulk_asked(self, marks: Marks, decision: Decision) -> None:
         from smartsort_tui.screens.preview import INCLUDE, bulk_preview
 
-        include: list[KindName] = []
+        include: list[BulkKind] = []
         while True:
             self.say("looking what would happen …")
             try:
@@ -71,7 +71,7 @@ class MarkingView(FindingView):
             answer = await self.app.push_screen_wait(bulk_preview(decision.kind, foreseen))
             if answer != INCLUDE:
                 break
-            include = [kind for kind in get_args(KindName) if foreseen.counts.get(kind)]
+            include = [kind for kind in BulkKind if foreseen.counts.get(kind)]
         if answer:
             self.say(f"{wording.count(foreseen.done, 'photo')} under way …")
             self.desk.begins(decision.kind, foreseen)

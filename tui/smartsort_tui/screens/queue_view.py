@@ -29,7 +29,7 @@ from smartsort_tui.widgets.queue_list import QueueList
 from smartsort_tui.widgets.row_list import RowList
 
 if TYPE_CHECKING:
-    from smartsort.api.schemas.shapes import CategoryName
+    from smartsort.api.schemas.shapes import Category
 
 # Events after which a photo no longer waits.
 LEFT = frozenset({"approved", "rejected", "skipped", "sorted", "refiled", "healed"})
@@ -52,7 +52,7 @@ class QueueView(AreaScreen):
     def content(self) -> Iterable[Widget]:
         app = self.smartsort
         self.desk = Desk(lambda: app.client)
-        self._category: CategoryName | None = None
+        self._category: Category | None = None
         self._search = ""
         self._chosen_face: int | None = None
         self._shown: ReviewItem | QueueItem | None = None

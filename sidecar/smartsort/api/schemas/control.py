@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, StrictBool, field_validator
 
-from smartsort.api.schemas.shapes import Ask, CategoryName, ListedName, Shape, example, number
+from smartsort.api.schemas.shapes import Ask, Category, ListedName, Shape, example, number
 
 Scope = Literal["intake", "review", "admin"]
 
@@ -59,7 +59,7 @@ class ConfigPatch(Ask):
     when_confidence_unknown: Literal["accept", "review"] | None = None
     multiple_faces: Literal["review", "each_person", "main_face"] | None = None
     action_on_duplicate: Literal["move_to_review", "skip"] | None = None
-    review_categories: dict[CategoryName, StrictBool] | None = None
+    review_categories: dict[Category, StrictBool] | None = None
 
     _numbers = field_validator(
         "min_confidence", "min_margin", "max_faces_per_image", "min_face_share", mode="before"

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StrictBool
 
 from smartsort.api.schemas.people import NamedPerson, PersonChoice
-from smartsort.api.schemas.shapes import Ask, CategoryName, ListedName, RowId, Shape, asking, example
+from smartsort.api.schemas.shapes import Ask, BulkKind, Category, ListedName, RowId, Shape, asking, example
 
 
 class Approve(Ask):
@@ -96,7 +96,7 @@ class Selection(Ask):
     model_config = asking(any_of=_SELECTIONS)
 
     ids: list[RowId] = Field(default=[], max_length=10_000)
-    category: CategoryName | None = None
+    category: Category | None = None
     search: str | None = Field(default=None, max_length=300)
     versions: dict[PhotoKey, Version] = Field(
         default={}, max_length=10_000, json_schema_extra=_PHOTOS_AS_KEYS
@@ -109,9 +109,6 @@ class Selection(Ask):
     """The token of a dry run; nothing else is given with it."""
 
 
-KindName = Literal["strangers", "groups", "blacklisted", "not_whitelisted", "not_pictures"]
-
-
 class BulkApprove(Selection):
     """A `face` belongs to one photo, so it goes with one id alone.
 
@@ -120,7 +117,7 @@ class BulkApprove(Selection):
     """
 
     approve: Approve = Approve()
-    include: list[KindName] = Field(default=[], max_length=5)
+    include: list[BulkKind] = Field(default=[], max_length=len(BulkKind))
 
 
 class Decided(Shape):

@@ -6,7 +6,7 @@ from typing import Literal
 
 from smartsort.api.schemas.history import EventView
 from smartsort.api.schemas.people import FaceView, SuggestionView
-from smartsort.api.schemas.shapes import CategoryName, Shape, StateName, example
+from smartsort.api.schemas.shapes import Category, Shape, State, example
 
 
 class ReasonView(Shape):
@@ -78,7 +78,7 @@ class QueueItem(Shape):
     )
 
     id: int
-    category: CategoryName
+    category: Category
     filename: str
     path: str
     size: int
@@ -131,7 +131,7 @@ class ReviewItem(QueueItem):
     """Changes when the photo's files, decision, suggestion or state do; see `versions` of bulk actions."""
     action: Literal["pending", "approved", "rejected"] = "pending"
     """What became of it; an item that was decided can still be looked at and undone."""
-    state: StateName | None = None
+    state: State | None = None
     places: list[str] = []
     """All places of the photo now, such as `review/unidentified/noface_IMG.jpg`."""
     history: list[EventView] = []

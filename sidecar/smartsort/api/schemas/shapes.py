@@ -5,15 +5,14 @@ Answers may gain fields; what is asked may hold no key we do not know.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-CategoryName = Literal["duplicates", "unidentified", "low_confidence", "multiple_faces", "unwanted_person"]
+from smartsort.core.model import BulkKind, Category, State
 
-StateName = Literal[
-    "arrived", "claimed", "hashed", "unique", "placed", "known",
-    "filed", "review", "skipped", "rejected", "purged",
+__all__ = [
+    "Ask", "BulkKind", "Category", "ListedName", "RowId", "Shape", "State", "asking", "example", "number",
 ]  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from smartsort.api.schemas.shapes import Shape, StateName
+from smartsort.api.schemas.shapes import Shape, State
 
 
 class TroubleView(Shape):
@@ -21,7 +21,7 @@ class InFlight(Shape):
     photo_id: int
     filename: str
     source: str
-    state: StateName
+    state: State
     since: str
     problem: str | None = None
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
-from smartsort.core.model import Category, Decision, Evidence, Face, Person, Reason
+from smartsort.core.model import BulkKind, Category, Decision, Evidence, Face, Person, Reason
 from smartsort.core.policy import MultipleFaces, Policy
 from smartsort.core.reasons import RULE_FAILED, ReasonKind
 from smartsort.core.words import listed
@@ -62,6 +62,8 @@ class Rule:
     reasons: tuple[ReasonKind, ...]
     passed: Callable[[Case, Decision], str]
     phase: Phase = Phase.RECOGNISED
+    bulk: BulkKind | None = None
+    """Photos that it holds back are approved in bulk only when this kind is asked for."""
 
     def says(self, case: Case) -> Reason | None:
         """The reason against filing the photo, None when there is none. Never raises."""
@@ -77,10 +79,11 @@ def rule(
     *reasons: ReasonKind,
     passed: str | Callable[[Case, Decision], str],
     phase: Phase = Phase.RECOGNISED,
+    bulk: BulkKind | None = None,
 ) -> Callable[[Callable[[Case], Reason | None]], Rule]:
     """Make a rule of a check; it has the check's name."""
     said = (lambda *_: passed) if isinstance(passed, str) else passed
-    return lambda check: Rule(check.__name__.strip("_"), category, prefix, check, reasons, said, phase)
+    return lambda check: Rule(check.__name__.strip("_"), category, prefix, check, reasons, said, phase, bulk)
 
 
 def names_of(people: Iterable[Person | None]) -> tuple[str, ...]:

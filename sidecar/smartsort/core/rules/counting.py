@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from smartsort.core.model import Category, Reason
+from smartsort.core.model import BulkKind, Category, Reason
 from smartsort.core.policy import MultipleFaces
 from smartsort.core.reasons import ReasonKind, said
 from smartsort.core.rules.base import Case, Change, ChangeKind, Try, configured, names_of, rule
@@ -44,7 +44,7 @@ def large_faces(case: Case) -> int:
     return sum(face.share >= case.policy.min_face_share for face in case.evidence.faces)
 
 
-@rule(Category.MULTIPLE_FACES, "multi_", MULTIPLE_FACES, passed=_not_too_many)
+@rule(Category.MULTIPLE_FACES, "multi_", MULTIPLE_FACES, passed=_not_too_many, bulk=BulkKind.GROUPS)
 def too_many(case: Case) -> Reason | None:
     """More people are on it than allowed."""
     counted = case.counted

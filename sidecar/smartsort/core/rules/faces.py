@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from smartsort.core.model import Box, Category, Face, Person, Reason
+from smartsort.core.model import Box, BulkKind, Category, Face, Person, Reason
 from smartsort.core.policy import Policy
 from smartsort.core.reasons import ReasonKind, said
 from smartsort.core.rules.base import Case, Change, ChangeKind, Try, names_of, rule, seen
@@ -58,7 +58,13 @@ def no_face(case: Case) -> Reason | None:
     return NO_FACES_DETECTED.reason()
 
 
-@rule(Category.MULTIPLE_FACES, "multi_", SAME_PERSON_TWICE, passed="Nobody is on it twice.")
+@rule(
+    Category.MULTIPLE_FACES,
+    "multi_",
+    SAME_PERSON_TWICE,
+    passed="Nobody is on it twice.",
+    bulk=BulkKind.GROUPS,
+)
 def same_person_twice(case: Case) -> Reason | None:
     """Two faces on it are one person's."""
     twice = names_of(_people_twice(case.counted))
@@ -80,6 +86,7 @@ def _people_twice(counted: Iterable[Face]) -> list[Person]:
         if large_faces(case)
         else "There is no face that counts."
     ),
+    bulk=BulkKind.STRANGERS,
 )
 def unknown(case: Case) -> Reason | None:
     """A face has nobody it belongs to, or a person without a name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from smartsort.core.model import Category, Reason
+from smartsort.core.model import BulkKind, Category, Reason
 from smartsort.core.policy import PersonRef
 from smartsort.core.reasons import ReasonKind
 from smartsort.core.rules.base import Case, Change, ChangeKind, Try, configured, names_of, rule
@@ -20,7 +20,13 @@ WHITELIST_ADD = ChangeKind("whitelist_add", "{names} were on the whitelist")
 WHITELIST_REMOVE = ChangeKind("whitelist_remove", "{names} were not on the whitelist")
 
 
-@rule(Category.UNWANTED_PERSON, "unwanted_", BLACKLISTED_PERSON, passed="Nobody on it is on the blacklist.")
+@rule(
+    Category.UNWANTED_PERSON,
+    "unwanted_",
+    BLACKLISTED_PERSON,
+    passed="Nobody on it is on the blacklist.",
+    bulk=BulkKind.BLACKLISTED,
+)
 def blacklisted(case: Case) -> Reason | None:
     """Somebody on it is on the blacklist."""
     # Background faces count here: an unwanted person is unwanted at any size.
@@ -40,7 +46,13 @@ def _all_wanted(case: Case, _: object) -> str:
     return "Nobody on it is missing on the whitelist."
 
 
-@rule(Category.UNIDENTIFIED, "notwhitelisted_", NOT_IN_WHITELIST, passed=_all_wanted)
+@rule(
+    Category.UNIDENTIFIED,
+    "notwhitelisted_",
+    NOT_IN_WHITELIST,
+    passed=_all_wanted,
+    bulk=BulkKind.NOT_WHITELISTED,
+)
 def not_wanted(case: Case) -> Reason | None:
     """Somebody on it is not on the whitelist, and there is one."""
     if not case.policy.whitelist:

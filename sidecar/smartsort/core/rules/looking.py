@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from smartsort.core.model import Category, Reason
+from smartsort.core.model import BulkKind, Category, Reason
 from smartsort.core.reasons import ReasonKind
 from smartsort.core.rules.base import Case, Change, ChangeKind, Phase, Try, rule, seen
 
@@ -20,6 +20,7 @@ RECOGNISED = ChangeKind("recognised", "Immich could finish looking at it", looks
     UNREADABLE,
     passed="It is a picture that can be read.",
     phase=Phase.READ,
+    bulk=BulkKind.NOT_PICTURES,
 )
 def unreadable(case: Case) -> Reason | None:
     """The probe could not read it."""

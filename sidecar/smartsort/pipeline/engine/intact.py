@@ -12,6 +12,7 @@ from dataclasses import replace
 from sqlite_utils import Database
 
 from smartsort.core.model import CopyPlace, Evidence, OtherCopy, Outcome, State
+from smartsort.core.rules.copies import ANOTHER_COPY_IS_THERE
 from smartsort.errors import SmartsortError
 from smartsort.files.hashing import sha256_of
 from smartsort.files.problems import FileVanished
@@ -24,9 +25,6 @@ from smartsort.pipeline.engine.context import Context
 
 _TRAVELS = tuple(member for member in Member if member is not Member.PHOTO)
 """What is lost with a photo that is put away, unless the other copy has it too."""
-
-_RELIES = ("duplicate", "near_duplicate")
-"""Reasons that say another copy is there."""
 
 _GONE = "is gone"
 _ORDER = (Area.FACES, Area.REVIEW, Area.LIBRARY, Area.TRASH, Area.TEMP)
@@ -120,7 +118,7 @@ class Intact:
 def relied_on(db: Database, photo: Photo) -> tuple[Evidence, OtherCopy] | None:
     """The copy because of which a photo waits as a duplicate, or was put away as one; None for no such."""
     decision = photos.last_decision(db, photo.id)
-    if decision is None or decision[3][0].code not in _RELIES:
+    if decision is None or decision[3][0].code not in ANOTHER_COPY_IS_THERE:
         return None
     if decision[0] != Outcome.SKIPPED:
         row = source_tables.newest_review(db, photo.id)

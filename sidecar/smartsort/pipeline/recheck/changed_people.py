@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from smartsort.core.model import Person
+from smartsort.core.rules.faces import AMBIGUOUS_NAME
 from smartsort.ledger import facts
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.recheck.waiting import Waiting
@@ -104,7 +105,7 @@ def renamed(
     found = []
     for one in waiting:
         other_name = any(i in people and people[i].name != name for i, name in one.people.items())
-        unique = one.code == "ambiguous_name" and not any(i in ambiguous for i in one.people)
+        unique = one.code == AMBIGUOUS_NAME.code and not any(i in ambiguous for i in one.people)
         if other_name or unique:
             found.append(one.photo_id)
     return found

@@ -15,6 +15,10 @@ from sqlite_utils import Database
 
 from smartsort.core.decision import decide
 from smartsort.core.model import Category, Decision, Evidence, Face, Outcome, Reason, State
+from smartsort.core.reasons import UNDONE_FILING
+from smartsort.core.rules.confidence import CONFIDENCE_UNKNOWN, low_confidence
+from smartsort.core.rules.faces import NO_FACES_DETECTED
+from smartsort.core.rules.looking import RECOGNITION_FAILED
 from smartsort.core.wording import short
 from smartsort.errors import ImmichRejected
 from smartsort.files.shown import shown
@@ -40,7 +44,7 @@ MEASURED_PER_RUN = 20
 FACES_AT_ONCE = 8
 SHORT_PAUSE = 1.0
 
-_ABOUT_CONFIDENCE = frozenset({"low_confidence", "low_margin", "confidence_unknown"})
+_ABOUT_CONFIDENCE = frozenset(kind.code for kind in low_confidence.reasons)
 
 
 @dataclass(slots=True)
@@ -147,7 +151,7 @@ class Heal:
         measure, memory = self._gather.measure, self._memory
         if measure is None:
             return []
-        unknown = [w for w in memory.waiting.values() if w.code == "confidence_unknown"]
+        unknown = [w for w in memory.waiting.values() if w.code == CONFIDENCE_UNKNOWN.code]
         found = [w.photo_id for w in unknown[:MEASURED_PER_RUN]] if measure.available else []
         if memory.measured == measure.version:
             return found
@@ -169,7 +173,9 @@ class Heal:
         Immich never does so by itself. Photos that it has looked at now are judged again, face or none.
         """
         memory = self._memory
-        failed = {w.asset_id: w.photo_id for w in memory.waiting.values() if w.code == "recognition_failed"}
+        failed = {
+            w.asset_id: w.photo_id for w in memory.waiting.values() if w.code == RECOGNITION_FAILED.code
+        }
         now = self._context.clock.monotonic()
         if memory.detecting:
             left = await self._context.server.detection_jobs()
@@ -225,7 +231,7 @@ class Heal:
             decision = self._decide(verdict.evidence)
             if found is None or self._differs(found[1], found[3][0], decision):
                 moving.append(verdict)
-            elif found[3][0].code != "undone_filing":
+            elif found[3][0].code != UNDONE_FILING.code:
                 staying.append((verdict, decision))
         async with context.arranging:
             now = await context.ledger.aread(lambda db: photos.by_ids(db, [p.id for p in rows]))
@@ -253,7 +259,7 @@ class Heal:
 
     def _is_faceless(self, photo_id: int) -> bool:
         one = self._memory.waiting.get(photo_id)
-        return one is not None and one.code == "no_faces_detected"
+        return one is not None and one.code == NO_FACES_DETECTED.code
 
     async def _faces(self, waiting: Sequence[Photo]) -> dict[int, tuple[Face, ...]]:
         """Faces by photo id, one call each; photos Immich does not know any more are missing."""
@@ -276,7 +282,7 @@ class Heal:
         """True when the photo belongs elsewhere, or waits for another reason."""
         if decision.outcome is Outcome.SORTED:
             return True
-        if reason.code == "undone_filing":
+        if reason.code == UNDONE_FILING.code:
             return False  # a human put it there; only an answer takes it away
         same = decision.category is not None and decision.category.value == category
         return not (same and decision.reason.code == reason.code)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlite_utils import Database
 
 from smartsort.core.model import Category
+from smartsort.core.rules.copies import NEAR_DUPLICATE
 from smartsort.ledger import photos, teachings
 from smartsort.ledger.records import evidence_from_json, reasons_from_json
 
@@ -47,7 +48,7 @@ def read(db: Database, known: Mapping[int, Waiting]) -> dict[int, Waiting]:
         if row is None:
             continue
         reasons, evidence = reasons_from_json(row[0]), evidence_from_json(row[1])
-        if row[2] == Category.DUPLICATES.value and reasons[0].code != "near_duplicate":
+        if row[2] == Category.DUPLICATES.value and reasons[0].code != NEAR_DUPLICATE.code:
             continue
         found[photo_id] = Waiting(
             photo_id,
@@ -66,7 +67,7 @@ def told_apart(db: Database, waiting: Mapping[int, Waiting]) -> list[int]:
     """Near-duplicates that are two pictures by a human's word."""
     found = []
     for one in waiting.values():
-        if one.code == "near_duplicate" and teachings.not_the_same(db, one.photo_id):
+        if one.code == NEAR_DUPLICATE.code and teachings.not_the_same(db, one.photo_id):
             last = photos.last_decision(db, one.photo_id)
             copy = last[4].near_copy if last else None
             if copy and teachings.copy_key(copy.photo_id, copy.asset_id) in teachings.not_the_same(

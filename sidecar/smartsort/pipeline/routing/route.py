@@ -15,6 +15,7 @@ from datetime import datetime
 from smartsort.core.decision import decide
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import Decision, Evidence, Outcome, Person, State
+from smartsort.core.rules.lists import BLACKLISTED_PERSON
 from smartsort.core.wording import short
 from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.names import NAME_BYTES, candidates, shortened, with_prefix
@@ -307,7 +308,7 @@ class Router:
         tuning, photo, decision = self._context.tuning, route.photo, route.decision
         if photo.asset_id is None:
             return
-        if tuning.archive_unwanted and decision.reason.code == "blacklisted_person":
+        if tuning.archive_unwanted and decision.reason.code == BLACKLISTED_PERSON.code:
             yield "visibility", {"asset_id": photo.asset_id, "visibility": "archive"}
         if tuning.album_per_person:
             for person in decision.people:
