@@ -1,6 +1,7 @@
 # Two stages: the first makes wheels and a virtual environment, the second holds that environment only.
-# BASE is any Debian with Python 3.11 or newer that has pip and venv.
-ARG BASE=python:3.11-slim-bookworm
+# BASE is any Debian with Python 3.11 or newer that has pip and venv. The digest is that of the list of images for all
+# platforms, as docker-library/repo-info has it (Python 3.11.16 of 2026-09-19). CONTRIBUTING.md says how to renew it.
+ARG BASE=python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
 
 FROM ${BASE} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
@@ -20,7 +21,7 @@ RUN /opt/build/bin/pip wheel --no-build-isolation --no-deps -w /wheels . \
  && /opt/build/bin/pip --python /opt/smartsort/bin/python install --no-index --no-deps /wheels/*.whl
 
 FROM ${BASE}
-ARG VERSION=0.1.0
+ARG VERSION=unknown
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="smartsort" \
       org.opencontainers.image.description="A sidecar for Immich that files photos under the people on them" \
