@@ -1,4 +1,4 @@
-"""A whole sidecar beside a demo Immich, on real sockets, in its own thread: for tests of the HTTP API."""
+"""A whole sidecar on real sockets, in its own thread, beside a demo Immich or one that is there already."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -39,7 +39,8 @@ class LiveSidecar:
     url: str
     root: Path
     sidecar: Sidecar
-    demo: DemoImmich
+    demo: DemoImmich | None
+    """None beside another Immich."""
     loop: asyncio.AbstractEventLoop
     _clients: list[httpx.Client] = field(default_factory=list)
 
@@ -81,10 +82,12 @@ def live_sidecar(
     *,
     resolver: Resolver = system_resolver,
     machine_learning: bool = False,
+    beside: Mapping[str, Any] | None = None,
 ) -> Iterator[LiveSidecar]:
     """A sidecar on `root` that has sorted so many sample photos when it is handed out.
 
-    With `machine_learning` it measures faces, as `smartsort demo` does.
+    With `machine_learning` it measures faces, as `smartsort demo` does. `beside` are the settings that lead
+    to an Immich that is there already. Without them a demo Immich is started.
     """
     if samples:
         make_samples(str(root / "inbox"), samples, seed, size=(320, 240))
@@ -93,18 +96,25 @@ def live_sidecar(
     ready = threading.Event()
 
     async def main() -> None:
-        demo = DemoImmich(
-            demo_settings(
-                str(root), profile, "3.1.0", people_from_regions=False, machine_learning=machine_learning
-            )
-        )
         listening = listen("127.0.0.1", 0)
-        async with demo.serve() as immich, DemoServer(demo) as learning:
-            ml_url = learning.url if machine_learning else None
+        async with AsyncExitStack() as stack:
+            demo, server = None, dict(beside or {})
+            if beside is None:
+                made = demo_settings(
+                    str(root), profile, "3.1.0", people_from_regions=False, machine_learning=machine_learning
+                )
+                demo = DemoImmich(made)
+                immich = await stack.enter_async_context(demo.serve())
+                learning = await stack.enter_async_context(DemoServer(demo))
+                ml_url = learning.url if machine_learning else None
+                server = sidecar_settings(str(root), immich.url, demo.key, 0, own_photos=False, ml_url=ml_url)
             values = {
-                **sidecar_settings(str(root), immich.url, demo.key, 0, own_photos=False, ml_url=ml_url),
-                "intake.quiet_seconds": 0.05,
                 "immich.library_path": IMMICH_LIBRARY,
+                **server,
+                "root": str(root),
+                "log.level": "warning",
+                "intake.quiet_seconds": 0.05,
+                "api.port": 0,
                 "api.token": TOKEN,
                 "api.tokens": [
                     {"name": "reviewer", "token": REVIEW_TOKEN, "scopes": ["review"]},

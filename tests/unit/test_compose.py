@@ -1,4 +1,4 @@
-"""compose.override.yml is a valid compose file and does the right thing merged with one like Immich's."""
+"""The compose files are valid and do the right thing merged with one like Immich's."""
 
 from __future__ import annotations
 
@@ -39,8 +39,29 @@ class NotSet(Exception):
     """A `${VARIABLE:?message}` without the variable."""
 
 
+class Replaced:
+    """What stands behind `!override` or `!reset`: it takes the place of the other file's value."""
+
+    def __init__(self, value):
+        self.value = value
+
+
+class ComposeLoader(yaml.SafeLoader):
+    """YAML with the two tags of Compose."""
+
+
+def _replaced(loader, _, node):
+    read = loader.construct_sequence if isinstance(node, yaml.SequenceNode) else loader.construct_scalar
+    return Replaced(read(node))
+
+
+ComposeLoader.add_multi_constructor("!", _replaced)
+
+
 def interpolated(value, env):
     """The value with its variables filled in, by Compose's rules."""
+    if isinstance(value, Replaced):
+        return Replaced(interpolated(value.value, env))
     if isinstance(value, dict):
         return {key: interpolated(part, env) for key, part in value.items()}
     if isinstance(value, list):
@@ -61,6 +82,8 @@ def interpolated(value, env):
 
 def merged(base, over, name=""):
     """Two compose files in one: tables key by key, lists appended, unique entries replaced."""
+    if isinstance(over, Replaced):
+        return over.value
     if isinstance(base, dict) and isinstance(over, dict):
         keys = [*base, *(key for key in over if key not in base)]
         return {
@@ -86,7 +109,7 @@ def _volume(entry):
 
 
 def read(path, env=ENV):
-    return interpolated(yaml.safe_load(path.read_text()), env)
+    return interpolated(yaml.load(path.read_text(), ComposeLoader), env)
 
 
 @pytest.fixture
@@ -301,3 +324,48 @@ def test_merging_follows_composes_rules():
         }
     }
     assert interpolated("${A}-${B:-b}-${C-c}-${D:-d}", {"A": "1", "C": "", "D": ""}) == "1-b--d"
+
+
+# tests/live/compose.yml
+
+
+@pytest.fixture
+def live():
+    return read(ROOT / "tests" / "live" / "compose.yml")
+
+
+def test_the_live_file_makes_an_immich_beside_the_one_that_is_there(immich, live):
+    both = merged(immich, live)
+    (spec,) = [schema for name, schema in schemas() if name == "compose-spec"]
+    server = both["services"]["immich-server"]
+    # "null" written behind a tag is text to this loader; Compose takes the key away.
+    for name in immich["services"]:
+        assert both["services"][name].pop("container_name") == "null"
+    jsonschema.validate(both, spec)
+    assert server["ports"] == ["127.0.0.1:2284:2283"]
+    assert server["image"] == immich["services"]["immich-server"]["image"]
+
+
+def test_both_sides_of_the_live_test_mean_the_same_folder(immich, live):
+    both = merged(immich, live)["services"]
+    environment = both["smartsort"]["environment"]
+    assert set(environment) == {
+        f"SMARTSORT_LIVE_{name}" for name in ("URL", "API_KEY", "ROOT", "LIBRARY_PATH")
+    }
+    mounts = {_volume(entry)["target"]: _volume(entry) for entry in both["smartsort"]["volumes"]}
+    seen = {_volume(entry)["target"]: _volume(entry) for entry in both["immich-server"]["volumes"]}
+    root = mounts[environment["SMARTSORT_LIVE_ROOT"]]
+    library = seen[environment["SMARTSORT_LIVE_LIBRARY_PATH"]]
+    assert (library["source"], library["ro"]) == (f"{root['source']}/library", True)
+    assert (root["ro"], mounts["/clone"]["ro"]) == (False, True)
+    assert urlsplit(environment["SMARTSORT_LIVE_URL"]).hostname == "immich-server"
+
+
+def test_the_live_tests_run_only_when_asked_for(live):
+    service = live["services"]["smartsort"]
+    assert service["profiles"] == ["tests"]
+    assert service["command"][-1].rstrip().endswith("pytest -n 0 tests/live")
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    for name in service["environment"]:
+        assert f"`{name}`" in text
+    assert "$" not in service["command"][-1], "Compose would fill it in"

@@ -226,7 +226,8 @@ def test_unknown_variables_warn_and_suggest():
     settings = load(
         {
             "SMARTSORT_IMMICH_URL": "http://x",
-            "SMARTSORT_TEST_IMMICH_URL": "http://x",
+            "SMARTSORT_TEST_SHARED": "/x",
+            "SMARTSORT_LIVE_URL": "http://x",
             "SMARTSORT_TUI_THEME": "dark",
             "SMARTSORT_DATA": "/srv",
             "IMMICH_URL": "http://x",

@@ -62,7 +62,8 @@ def steps(workflow):
     [
         *((f"workflows/{path.name}", "github-workflows") for path in WORKFLOWS),
         ("dependabot.yml", "dependabot"),
-        *((f"ISSUE_TEMPLATE/{path.name}", "github-issue-forms") for path in GITHUB.glob("ISSUE_TEMPLATE/[!c]*")),
+        ("ISSUE_TEMPLATE/bug.yml", "github-issue-forms"),
+        ("ISSUE_TEMPLATE/idea.yml", "github-issue-forms"),
         ("ISSUE_TEMPLATE/config.yml", "github-issue-config"),
     ],
 )
@@ -165,7 +166,7 @@ def test_the_image_is_for_two_platforms_with_provenance_and_contents():
     arguments = set(re.findall(r"^ARG (\w+)=", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
     assert set(re.findall(r"^(\w+)=", push["with"]["build-args"], re.MULTILINE)) <= arguments
     attested = [s["with"] for s in steps(RELEASE) if s.get("uses", "").startswith("actions/attest@")]
-    assert [list(each)[0] for each in attested] == ["subject-name", "subject-path"]
+    assert [next(iter(each)) for each in attested] == ["subject-name", "subject-path"]
 
 
 def test_what_the_workflow_reads_is_what_the_check_prints(checkout):

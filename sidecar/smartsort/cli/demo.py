@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 DEFAULT_PORT = 8484
 _BAR = 30
 """Characters of the longest bar."""
-_YOUR_OWN = "Your own  uv run smartsort setup   (connects smartsort to your Immich)"
 
 
 @click.command(
@@ -269,21 +268,32 @@ class _Demo:
             given = f"--token-file {shlex.quote(os.path.join(root, TOKEN_FILE))}"
         click.echo(
             f"\nThe sidecar goes on: drop photos into {root}/inbox\n"
-            f"Review    uv run smartsort-tui --url http://127.0.0.1:{self.port} {given}"
+            f"Review    {_program('smartsort-tui')} --url http://127.0.0.1:{self.port} {given}"
             "   (in another terminal)\n"
-            f"Check     uv run smartsort doctor --root {shlex.quote(root)}\n"
+            f"Check     {_program('smartsort')} doctor --root {shlex.quote(root)}\n"
             f"Immich    {immich} (the demo)\n"
-            f"{_YOUR_OWN}\n"
+            f"{_your_own()}\n"
             "Ctrl-C stops all.",
         )
 
     def _say_next(self) -> None:
         photos = f" --photos {shlex.quote(self.photos)}" if self.photos else ""
-        again = (
-            f"Review    uv run smartsort demo --review{photos}   (sorts them anew and opens the terminal UI)"
-        )
-        said = _YOUR_OWN if self.review else f"{again}\n{_YOUR_OWN}"
-        click.echo(f"\n{said}")
+        again = f"{_program('smartsort')} demo --review{photos}   (sorts them again, opens the terminal UI)"
+        click.echo(f"\n{_your_own()}" if self.review else f"\nReview    {again}\n{_your_own()}")
+
+
+def _your_own() -> str:
+    return f"Your own  {_program('smartsort')} setup   (connects smartsort to your Immich)"
+
+
+def _program(name: str) -> str:
+    """Return how to start a program of this installation: `uv run` in a clone, else its path."""
+    import smartsort
+
+    clone = os.path.dirname(os.path.dirname(os.path.dirname(smartsort.__file__)))
+    if os.path.exists(os.path.join(clone, "pyproject.toml")):
+        return f"uv run {name}"
+    return shlex.quote(os.path.join(os.path.dirname(sys.executable), name))
 
 
 def _write_settings(root: str, values: Mapping[str, object]) -> None:

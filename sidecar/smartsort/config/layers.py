@@ -20,7 +20,7 @@ COMMAND_LINE = "command line"
 
 # Variables of this name space that are not settings of the sidecar.
 _OTHER_VARIABLES = (CONFIG_VARIABLE, "SMARTSORT_DATA", "SMARTSORT_URL", "SMARTSORT_TOKEN")
-_OTHER_PREFIXES = ("SMARTSORT_TEST_", "SMARTSORT_TUI_")
+_OTHER_PREFIXES = ("SMARTSORT_LIVE_", "SMARTSORT_TEST_", "SMARTSORT_TUI_")
 
 
 def from_flags(overrides: Mapping[str, Any], problems: list[Problem]) -> Layer:
