@@ -58,10 +58,10 @@ def test_everything_that_is_named_is_there():
             assert exists(SOURCES[top].joinpath(*rest)), quoted
         elif re.fullmatch(r"[a-z_]+(\.[a-z_]+)+", quoted):
             assert exists(SMARTSORT.joinpath(top, *rest)), quoted
-        elif match := re.fullmatch(r"(?:python )?((?:openapi|tests|tools|sidecar|tui)/[\w./-]*)", quoted):
+        elif match := re.fullmatch(
+            r"(?:python )?((?:openapi|tests|tools|sidecar|tui)/[\w./-]*)( .*)?", quoted
+        ):
             assert (ROOT / match[1]).exists(), quoted
-        elif match := re.fullmatch(r"python -m ([\w.]+)( .*)?", quoted):
-            assert exists(SMARTSORT.parent.joinpath(*match[1].split("."))), quoted
     for target in re.findall(r"\]\(([^)#:]+)", TEXT):
         assert (ROOT / target).exists(), target
 
