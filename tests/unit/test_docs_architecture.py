@@ -7,9 +7,13 @@ import configparser
 import re
 from pathlib import Path
 
+import pytest
+
 from smartsort.core.model import AT_REST, State
 
 ROOT = Path(__file__).parents[2]
+PAGES = [*ROOT.glob("*.md"), ROOT / "changelog.d" / "README.md"]
+FILE = r"(?:python )?((?:openapi|tests|tools|sidecar|tui)/[\w./-]*)(?: .*)?"
 TEXT = (ROOT / "ARCHITECTURE.md").read_text()
 SMARTSORT = ROOT / "sidecar" / "smartsort"
 SOURCES = {"smartsort": SMARTSORT, "smartsort_tui": ROOT / "tui" / "smartsort_tui"}
@@ -58,12 +62,18 @@ def test_everything_that_is_named_is_there():
             assert exists(SOURCES[top].joinpath(*rest)), quoted
         elif re.fullmatch(r"[a-z_]+(\.[a-z_]+)+", quoted):
             assert exists(SMARTSORT.joinpath(top, *rest)), quoted
-        elif match := re.fullmatch(
-            r"(?:python )?((?:openapi|tests|tools|sidecar|tui)/[\w./-]*)( .*)?", quoted
-        ):
+        elif match := re.fullmatch(FILE, quoted):
             assert (ROOT / match[1]).exists(), quoted
-    for target in re.findall(r"\]\(([^)#:]+)", TEXT):
-        assert (ROOT / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page):
+    text = page.read_text()
+    for target, heading in re.findall(r"\]\((?!https?:|\.\./\.\./)([^)#]*)#?([^)]*)\)", text):
+        found = page.parent / target if target else page
+        assert found.exists(), target
+        headings = re.findall(r"^#+ (.+)$", found.read_text(), re.MULTILINE) if heading else ()
+        assert not heading or heading in {title.lower().replace(" ", "-") for title in headings}
 
 
 def test_every_part_of_the_program_can_be_found():
