@@ -175,8 +175,9 @@ class KillTest:
             if not os.path.exists(place):
                 continue
             if member == "photo":
+                # A name of its own: a rename onto an earlier one would be the user's own overwriting.
                 stem, ending = os.path.splitext(name)
-                os.rename(place, os.path.join(folder, f"{stem}_renamed{ending}"))
+                os.rename(place, os.path.join(folder, f"{stem}_renamed_{self.outcome.kills}{ending}"))
             else:
                 elsewhere = os.path.join(self.root, "faces", "by_hand")
                 os.makedirs(elsewhere, exist_ok=True)
