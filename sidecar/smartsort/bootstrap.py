@@ -25,10 +25,10 @@ from smartsort.files.placement import Placer
 from smartsort.files.private import keep_private
 from smartsort.files.shown import one_line, shown
 from smartsort.ledger import facts, photos, spot_checks, statistics
-from smartsort.ledger.backup import files_kept
+from smartsort.ledger.backup import damaged, files_kept
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.facts import CATCHING_UP
-from smartsort.ledger.integrity import damaged, is_empty, quick_problem
+from smartsort.ledger.integrity import is_empty, quick_problem
 from smartsort.lock import RootLock
 from smartsort.notify.notifier import Notifier
 from smartsort.pipeline.arrival import suspects

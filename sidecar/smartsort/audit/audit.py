@@ -31,8 +31,9 @@ from smartsort.files.layout import Layout
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp
 from smartsort.ledger import events
-from smartsort.ledger.database import read_only
-from smartsort.ledger.integrity import damaged, full_problem, quick_problem
+from smartsort.ledger.backup import damaged
+from smartsort.ledger.connection import read_only
+from smartsort.ledger.integrity import full_problem, quick_problem
 from smartsort.ledger.records import Area, Member
 from smartsort.lock import holder_of
 from smartsort.pipeline.recovery.claimed import photo_id_of

@@ -16,7 +16,7 @@ from smartsort.errors import LedgerError, StorageError, StorageFull
 from smartsort.files.private import keep_private, make_private
 from smartsort.files.problems import storage_error
 from smartsort.files.shown import shown
-from smartsort.ledger.database import files_of, read_only
+from smartsort.ledger.connection import files_of, read_only
 from smartsort.ledger.integrity import full_problem
 
 log = logging.getLogger(__name__)
@@ -107,6 +107,22 @@ def newest_sound(folder: str) -> str | None:
         else:
             return path
     return None
+
+
+def damaged(path: str, problem: str, folder: str) -> LedgerError:
+    """The error for a damaged ledger; it names the newest sound backup of those in `folder`."""
+    best = newest_sound(folder)
+    if best is not None:
+        remedy = (
+            f"Stop smartsort and run `smartsort restore`, which puts the newest sound backup in its place: "
+            f"{shown(best)}."
+        )
+    else:
+        remedy = (
+            f"There is no sound backup in {shown(folder)}. Stop smartsort and run "
+            "`smartsort rebuild --force`, which makes a new ledger from the folders."
+        )
+    return LedgerError(f"the ledger {shown(path)} is damaged: {problem}. Photos are left alone. {remedy}")
 
 
 def backups(folder: str) -> list[str]:

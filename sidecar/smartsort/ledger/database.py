@@ -1,33 +1,25 @@
-"""Opening the ledger, the one writer and the readers."""
+"""The open ledger: its one writer and its readers."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import queue
 import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 from sqlite_utils import Database
 
 from smartsort.errors import LedgerError, StorageError, StorageFull
 from smartsort.files.private import keep_private, make_private
-from smartsort.files.shown import well_formed
+from smartsort.ledger.backup import before_migration
+from smartsort.ledger.connection import connect, files_of
 
 T = TypeVar("T")
 Work = Callable[[Database], T]
-
-BUSY_TIMEOUT_MS = 10_000
-"""How long a statement waits for a lock that a backup or another program holds."""
-
-_WRITER_CACHE_KIB = 4 * 1024
-_READER_CACHE_KIB = 1024
-"""Every thread that reads has a cache of its own; what they miss is in the system's. Seven caches of 8 MB
-were 45 MB of an idle sidecar with 100,000 photos."""
 
 _NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
 """A full disk is an I/O error to SQLite where its shared memory cannot grow."""
@@ -38,67 +30,12 @@ _NOT_NOW = frozenset(
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
-class _Connection(sqlite3.Connection):
-    """Takes every text: SQLite refuses half characters, and one such name must not stop the others."""
-
-    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
-        try:
-            return super().execute(sql, parameters)
-        except UnicodeEncodeError:
-            return super().execute(sql, well_formed(parameters))
-
-
-def files_of(path: str) -> tuple[str, ...]:
-    """A ledger and what SQLite keeps beside it."""
-    return path, f"{path}-wal", f"{path}-shm", f"{path}-journal"
-
-
-def _connect(path: str, *, read_only: bool, immutable: bool = False) -> Database:
-    uri = f"file:{_quoted(path)}?mode={'ro' if read_only else 'rwc'}{'&immutable=1' if immutable else ''}"
-    connection = sqlite3.connect(
-        uri,
-        uri=True,
-        factory=_Connection,
-        isolation_level=None,  # transactions are begun by us, as IMMEDIATE
-        check_same_thread=False,
-        timeout=BUSY_TIMEOUT_MS / 1000,
-    )
-    try:
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute(f"PRAGMA cache_size = -{_READER_CACHE_KIB if read_only else _WRITER_CACHE_KIB}")
-        if not read_only:
-            connection.execute("PRAGMA journal_mode = WAL")
-            # FULL: a commit that returned survives a power cut; files are dropped on the strength of it.
-            connection.execute("PRAGMA synchronous = FULL")
-    except BaseException:
-        connection.close()
-        raise
-    return Database(connection)
-
-
-def read_only(path: str, *, immutable: bool = False) -> Database:
-    """A connection that can only read, beside a running sidecar too. Raises sqlite3.Error.
-
-    `immutable`: nobody writes the file meanwhile, and nothing is made beside it.
-    """
-    return _connect(path, read_only=True, immutable=immutable)
-
-
-def _quoted(path: str) -> str:
-    from urllib.parse import quote  # noqa: PLC0415 - only when a ledger is opened
-
-    return quote(os.fsencode(os.path.abspath(path)))
-
-
 def _keep_a_copy(db: Database, path: str) -> None:
     """A backup of a ledger (or of a database from before smartsort) that is about to be migrated."""
     from smartsort.ledger.migrations import migrations  # noqa: PLC0415 - as in Ledger
 
     pending = migrations.pending(db)
     if pending and db.table_names():
-        from smartsort.ledger.backup import before_migration  # noqa: PLC0415 - rarely needed
-
         before_migration(path, pending[0].name)
 
 
@@ -123,7 +60,7 @@ class Ledger:
             with suppress(OSError):  # SQLite says what is wrong
                 make_private(path)
                 keep_private(files_of(path))
-            self._writer = _connect(path, read_only=False)
+            self._writer = connect(path, read_only=False)
             try:
                 _keep_a_copy(self._writer, path)
                 migrate(self._writer)
@@ -259,7 +196,7 @@ class Ledger:
         if reader is None:
             if self._closed:
                 raise LedgerError(f"the ledger {self.path} is closed")
-            reader = _connect(self.path, read_only=True)
+            reader = connect(self.path, read_only=True)
             self._readers.database = reader
             with self._reader_lock:
                 self._open_readers.append(reader)

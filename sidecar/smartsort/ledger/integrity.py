@@ -13,9 +13,7 @@ from collections.abc import Callable
 from contextlib import closing
 
 from smartsort.core.model import Category
-from smartsort.errors import LedgerError
-from smartsort.files.shown import shown
-from smartsort.ledger.database import read_only
+from smartsort.ledger.connection import read_only
 
 _ASK_SECONDS = 0.1
 
@@ -98,24 +96,6 @@ def _contradiction(connection: sqlite3.Connection) -> str | None:
     unknown = f"SELECT id FROM photos WHERE category NOT IN ({','.join('?' * len(words))}) LIMIT 1"  # noqa: S608
     found = connection.execute(unknown, words).fetchone()
     return None if found is None else f"photo {found[0]} has an unknown category"
-
-
-def damaged(path: str, problem: str, folder: str) -> LedgerError:
-    """The error for a damaged ledger; it names the newest sound backup of those in `folder`."""
-    from smartsort.ledger.backup import newest_sound  # noqa: PLC0415 - it checks copies with this module
-
-    best = newest_sound(folder)
-    if best is not None:
-        remedy = (
-            f"Stop smartsort and run `smartsort restore`, which puts the newest sound backup in its place: "
-            f"{shown(best)}."
-        )
-    else:
-        remedy = (
-            f"There is no sound backup in {shown(folder)}. Stop smartsort and run "
-            "`smartsort rebuild --force`, which makes a new ledger from the folders."
-        )
-    return LedgerError(f"the ledger {shown(path)} is damaged: {problem}. Photos are left alone. {remedy}")
 
 
 def is_empty(path: str) -> bool:

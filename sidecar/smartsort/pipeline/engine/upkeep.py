@@ -10,8 +10,8 @@ from datetime import timedelta
 
 from smartsort.files.shown import shown
 from smartsort.ledger import photos
-from smartsort.ledger.backup import GivenUp, backup, backups, made_at, thin_out
-from smartsort.ledger.integrity import damaged, full_problem
+from smartsort.ledger.backup import GivenUp, backup, backups, damaged, made_at, thin_out
+from smartsort.ledger.integrity import full_problem
 from smartsort.pipeline.engine.context import Context
 
 log = logging.getLogger(__name__)
