@@ -60,10 +60,11 @@ async def demo_immich(tmp_path):
     """A demo Immich on a real socket that sees `tmp_path/library` as `/mnt/library`; `.demo`, `.url`."""
     from smartsort.demo.immich import DemoImmich
     from smartsort.demo.samples import PEOPLE
+    from smartsort.demo.server import serve
     from smartsort.demo.settings import DemoSettings
 
     library = tmp_path / "library"
     library.mkdir(exist_ok=True)
     settings = DemoSettings(profile="instant", mounts={"/mnt/library": library}, people=PEOPLE)
-    async with DemoImmich(settings).serve() as server:
+    async with serve(DemoImmich(settings)) as server:
         yield server

@@ -18,6 +18,7 @@ from smartsort.config.service import Api
 from smartsort.core.policy import Policy
 from smartsort.demo.immich import DemoImmich
 from smartsort.demo.run import demo_settings, sidecar_settings
+from smartsort.demo.server import serve
 from smartsort.downloads.guard import Resolver, system_resolver
 from smartsort.downloads.queue import Downloads
 from smartsort.files.layout import Layout
@@ -293,7 +294,7 @@ async def running(
     demo = DemoImmich(demo_settings(root, "instant", "3.1.0", people_from_regions=False))
     listening = listen("127.0.0.1", 0)
     port = listening.getsockname()[1]
-    async with demo.serve(port=0) as immich:
+    async with serve(demo) as immich:
         values = sidecar_settings(root, immich.url, demo.key, port, own_photos=False)
         values |= {"api.token": TOKEN, "api.allow_private_urls": ["127.0.0.1"]}
         values |= {key.replace("__", "."): value for key, value in settings.items()}

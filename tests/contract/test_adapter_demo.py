@@ -11,7 +11,7 @@ from tests.recordings import VERSIONS
 from smartsort.core.completion import Questions, pending
 from smartsort.demo.immich import DemoImmich
 from smartsort.demo.samples import PEOPLE, make_samples
-from smartsort.demo.server import DemoServer
+from smartsort.demo.server import DemoServer, serve
 from smartsort.demo.settings import DemoKey, DemoSettings
 from smartsort.errors import ImmichRefused, ImmichUnreachable
 from smartsort.immich import ImmichServer
@@ -42,7 +42,7 @@ async def demo(request: pytest.FixtureRequest, photos: Path) -> AsyncIterator[De
         people=PEOPLE,
         keys=(DemoKey(), DemoKey("limited", ("asset.read",))),
     )
-    async with DemoImmich(settings).serve(port=0) as server:
+    async with serve(DemoImmich(settings)) as server:
         yield server
 
 

@@ -21,6 +21,7 @@ import httpx
 import pytest
 from PIL import ExifTags, Image
 
+from smartsort.demo.app import build_app
 from smartsort.demo.immich import DemoImmich
 from smartsort.demo.regions import Region, face_regions, write_regions
 from smartsort.demo.settings import DemoKey, DemoSettings
@@ -353,7 +354,7 @@ async def test_demo_answers_like_the_recorded_server(version: str, tmp_path: Pat
         keys=(DemoKey(name="measure"),),
     )
     demo = DemoImmich(settings)
-    transport = httpx.ASGITransport(demo.app)
+    transport = httpx.ASGITransport(build_app(demo))
     async with demo.running(), httpx.AsyncClient(transport=transport, base_url="http://demo/api") as client:
         replay = Replay(demo, client, recorded)
         for step, exchanges in recorded.items():
@@ -409,7 +410,7 @@ async def test_upload_is_known_by_its_content_in_both_notations(version: str) ->
     exchanges = _steps(version)["10-content-duplicate-check"]
     upload, check = exchanges
     demo = DemoImmich(DemoSettings(version=version, profile="instant"))
-    transport = httpx.ASGITransport(demo.app)
+    transport = httpx.ASGITransport(build_app(demo))
     headers = {"x-api-key": demo.key}
     content = b"any content"
     async with (

@@ -17,6 +17,7 @@ from smartsort.api.schemas.state import DoctorReport
 from smartsort.bootstrap import open_sidecar
 from smartsort.config import Settings, load_settings
 from smartsort.demo.immich import DemoImmich
+from smartsort.demo.server import serve
 from smartsort.demo.settings import DemoKey, DemoSettings
 from smartsort.doctor import examine, folder_checks
 from smartsort.doctor.permissions import EXTRAS, NEEDS, Key
@@ -86,7 +87,7 @@ async def ward(root: Path, **changes: Any) -> AsyncIterator[Ward]:
     )
     settings = replace(settings, **changes)
     ml = DemoImmich(DemoSettings(profile="instant", machine_learning=True))
-    async with DemoImmich(settings).serve() as server, ml.serve() as service:
+    async with serve(DemoImmich(settings)) as server, serve(ml) as service:
         values = {
             "root": str(root),
             "immich.url": server.url,

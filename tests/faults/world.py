@@ -17,6 +17,7 @@ from smartsort.config import load_settings
 from smartsort.core.model import AT_REST
 from smartsort.demo.immich import DemoImmich
 from smartsort.demo.run import demo_settings
+from smartsort.demo.server import serve
 from smartsort.immich import ImmichServer
 from smartsort.ledger import photos
 
@@ -101,7 +102,7 @@ async def world(root: str, *, profile: Any = "instant", **more: Any) -> AsyncIte
     os.makedirs(os.path.join(root, "library"), exist_ok=True)
     os.makedirs(os.path.join(root, "inbox"), exist_ok=True)
     demo = DemoImmich(demo_settings(root, profile, "3.1.0", people_from_regions=False))
-    async with demo.serve(port=0) as server:
+    async with serve(demo) as server:
         made = World(root, demo, server.url, more)
         try:
             yield made

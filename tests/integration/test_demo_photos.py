@@ -11,6 +11,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from smartsort.demo.app import build_app
 from smartsort.demo.embeddings import TWINS, distance, identity_of_name, of_face, of_identity
 from smartsort.demo.immich import DemoImmich
 from smartsort.demo.regions import Region, write_regions
@@ -87,7 +88,7 @@ async def immich(tmp_path, request):
         }
     )
     demo = DemoImmich(settings)
-    transport = httpx.ASGITransport(demo.app)
+    transport = httpx.ASGITransport(build_app(demo))
     headers = {"x-api-key": demo.key}
     async with (
         demo.running(),

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from smartsort.demo.immich import DemoImmich
-from smartsort.demo.server import serve_in_thread
+from smartsort.demo.server import serve, serve_in_thread
 from smartsort.demo.settings import DEFAULT_KEY, DemoKey, DemoSettings
 from smartsort.immich.conformance import compare
 
@@ -28,7 +28,7 @@ def version(request):
 @pytest.fixture
 async def server(version):
     settings = DemoSettings(version=version, profile="instant", keys=KEYS, people=("Anna", "Ana Lima", "Zoë"))
-    async with DemoImmich(settings).serve() as running:
+    async with serve(DemoImmich(settings)) as running:
         yield running
 
 

@@ -20,7 +20,7 @@ from smartsort.api.schemas.state import DoctorReport
 from smartsort.cli.main import cli
 from smartsort.config import Settings
 from smartsort.demo.immich import DemoImmich
-from smartsort.demo.server import DemoServer, serve_in_thread
+from smartsort.demo.server import DemoServer, serve, serve_in_thread
 from smartsort.demo.settings import DemoKey, DemoSettings
 from smartsort.doctor.examination import ANSWER_SECONDS, CONNECT_SECONDS
 from smartsort.doctor.permissions import NEEDS, Key
@@ -82,7 +82,7 @@ async def no_wait(_seconds: float) -> None:
 @pytest.fixture
 async def demo(tmp_path: Path) -> AsyncIterator[DemoServer]:
     settings = DemoSettings(profile="instant", mounts={MOUNT: tmp_path / "root/library"}, keys=ALL_KEYS)
-    async with DemoImmich(settings).serve() as server:
+    async with serve(DemoImmich(settings)) as server:
         yield server
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -24,13 +24,12 @@ from smartsort.demo import (
 )
 from smartsort.demo.errors import ApiError
 from smartsort.demo.faults import FaultRule
+from smartsort.demo.immich import DemoImmich
+from smartsort.demo.ml import MachineLearning
 from smartsort.demo.models import ApiKey
 from smartsort.demo.operations import Call, JsonResponse, Operation
 from smartsort.demo.settings import DemoSettings
 from smartsort.demo.spec import describe
-
-if TYPE_CHECKING:
-    from smartsort.demo.immich import DemoImmich
 
 OPERATIONS: tuple[Operation, ...] = tuple(
     operation
@@ -51,7 +50,7 @@ _DESCRIBED: dict[str, dict[str, Any]] = {}
 WEB_PAGE = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in</body></html>"
 
 
-def build_app(demo: "DemoImmich") -> ASGIApp:
+def build_app(demo: DemoImmich) -> ASGIApp:
     """The application of one demo server."""
     # Routes without a parameter first: /people/{id} must not take what is meant for another one.
     ordered = sorted(OPERATIONS, key=lambda operation: "{" in operation.path)
@@ -62,8 +61,9 @@ def build_app(demo: "DemoImmich") -> ASGIApp:
     routes.append(Route("/api/spec.json", _spec(demo)))
     routes.extend(routes_control.routes(demo))
     if demo.settings.machine_learning:
-        routes.append(Route("/ping", demo.ml.ping))
-        routes.append(Route("/predict", demo.ml.predict, methods=["POST"]))
+        learning = MachineLearning(demo.state, demo.recognition, demo.previews)
+        routes.append(Route("/ping", learning.ping))
+        routes.append(Route("/predict", learning.predict, methods=["POST"]))
     application = Starlette(
         routes=routes,
         exception_handlers={
@@ -78,7 +78,7 @@ def build_app(demo: "DemoImmich") -> ASGIApp:
 class FaultLayer:
     """Stands before the application and spoils what the demo's faults say."""
 
-    def __init__(self, app: ASGIApp, demo: "DemoImmich") -> None:
+    def __init__(self, app: ASGIApp, demo: DemoImmich) -> None:
         self._app = app
         self._demo = demo
 
@@ -120,7 +120,7 @@ class FaultLayer:
         await send({"type": "http.response.body", "body": half, "more_body": rule.kind == "drop"})
 
 
-def _endpoint(demo: "DemoImmich", operation: Operation) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(demo: DemoImmich, operation: Operation) -> Callable[[Request], Awaitable[Response]]:
     template = f"/api{operation.path}"
 
     async def endpoint(request: Request) -> Response:
@@ -137,7 +137,7 @@ def _endpoint(demo: "DemoImmich", operation: Operation) -> Callable[[Request], A
     return endpoint
 
 
-def authorise(demo: "DemoImmich", request: Request, operation: Operation) -> ApiKey:
+def authorise(demo: DemoImmich, request: Request, operation: Operation) -> ApiKey:
     """The key a request came with, if it is good for this route; else the error Immich gives."""
     secret = request.headers.get("x-api-key") or request.query_params.get("apiKey")
     if not secret:
@@ -165,12 +165,12 @@ def _with_extra_fields(response: JsonResponse) -> JsonResponse:
     return JsonResponse(extend(json.loads(bytes(response.body))), response.status_code)
 
 
-def _spec(demo: "DemoImmich") -> Callable[[Request], Awaitable[Response]]:
+def _spec(demo: DemoImmich) -> Callable[[Request], Awaitable[Response]]:
     version = demo.settings.version
 
     async def endpoint(_request: Request) -> Response:
         if version not in _DESCRIBED:
-            fresh = type(demo)(DemoSettings(version=version, profile="instant"))
+            fresh = DemoImmich(DemoSettings(version=version, profile="instant"))
             async with fresh.running():
                 _DESCRIBED[version] = await describe(OPERATIONS, fresh)
         return JsonResponse(_DESCRIBED[version])
@@ -178,7 +178,7 @@ def _spec(demo: "DemoImmich") -> Callable[[Request], Awaitable[Response]]:
     return endpoint
 
 
-def _not_found(demo: "DemoImmich") -> Callable[[Request, Exception], Awaitable[Response]]:
+def _not_found(demo: DemoImmich) -> Callable[[Request, Exception], Awaitable[Response]]:
     async def handle(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 404
         told = ApiError(404 if status == 405 else status, f"Cannot {request.method} {request.url.path}")
@@ -187,7 +187,7 @@ def _not_found(demo: "DemoImmich") -> Callable[[Request, Exception], Awaitable[R
     return handle
 
 
-def _api_error(demo: "DemoImmich") -> Callable[[Request, Exception], Awaitable[Response]]:
+def _api_error(demo: DemoImmich) -> Callable[[Request, Exception], Awaitable[Response]]:
     async def handle(_request: Request, error: Exception) -> Response:
         if not isinstance(error, ApiError):
             raise error
@@ -196,7 +196,7 @@ def _api_error(demo: "DemoImmich") -> Callable[[Request, Exception], Awaitable[R
     return handle
 
 
-def _crash(demo: "DemoImmich") -> Callable[[Request, Exception], Awaitable[Response]]:
+def _crash(demo: DemoImmich) -> Callable[[Request, Exception], Awaitable[Response]]:
     async def handle(_request: Request, _error: Exception) -> Response:
         told = ApiError(500, "Internal server error")
         with contextlib.suppress(Exception):

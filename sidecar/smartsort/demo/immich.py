@@ -1,4 +1,4 @@
-"""The demo Immich as one object: its state, its jobs and its web application."""
+"""The demo Immich as one object: its state, its jobs and what goes wrong with it."""
 
 import asyncio
 import contextlib
@@ -7,13 +7,11 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import Self
 
-from smartsort.demo.app import build_app
 from smartsort.demo.chain import PhotoChain
 from smartsort.demo.faults import Faults
 from smartsort.demo.jobs import JobEngine
-from smartsort.demo.ml import MachineLearning
 from smartsort.demo.previews import Previews
 from smartsort.demo.recognition import Recognition
 from smartsort.demo.samples import make_album
@@ -22,15 +20,13 @@ from smartsort.demo.settings import DemoSettings
 from smartsort.demo.state import DemoState
 from smartsort.demo.timing import PROFILES
 
-if TYPE_CHECKING:
-    from smartsort.demo.server import DemoServer
-
 
 class DemoImmich:
     """A server that behaves like Immich where it matters to smartsort.
 
     `state` is its data, `faults` what goes wrong with it, `requests` counts what it was asked by method and
-    path template. Use it from the thread of the event loop it is served on.
+    path template. `build_app` makes its web application, `serve` lets that listen. Use it from the thread
+    of the event loop it is served on.
     """
 
     def __init__(self, settings: DemoSettings | None = None) -> None:
@@ -46,8 +42,6 @@ class DemoImmich:
         self.chain = PhotoChain(self.state, self.engine, self.recognition, self.faults)
         self.scanner = LibraryScanner(self.state, self.engine, self.chain, self.timing)
         self.previews = Previews(self.state)
-        self.ml = MachineLearning(self.state, self.recognition, self.previews)
-        self.app = build_app(self)
 
     @property
     def key(self) -> str:
@@ -73,7 +67,7 @@ class DemoImmich:
         return self.engine.is_idle
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator["DemoImmich"]:
+    async def running(self) -> AsyncIterator[Self]:
         """Run what goes on without requests (the watcher), and put everything away at the end."""
         if self.settings.machine_learning:
             folder = self.state.upload_folder()
@@ -89,11 +83,3 @@ class DemoImmich:
                     await watcher
             await self.engine.close()
             self.state.close()
-
-    @asynccontextmanager
-    async def serve(self, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator["DemoServer"]:
-        """Listen on a port (0 takes a free one) as long as the context lasts."""
-        from smartsort.demo.server import DemoServer  # noqa: PLC0415  uvicorn only where something listens
-
-        async with self.running(), DemoServer(self, host, port) as server:
-            yield server

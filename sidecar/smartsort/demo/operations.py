@@ -4,17 +4,15 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from smartsort.demo.errors import UUID_PATTERN, ApiError, invalid, invalid_uuid, no_access
+from smartsort.demo.immich import DemoImmich
 from smartsort.demo.models import ApiKey, Asset, Face, Library, Person, User
 from smartsort.demo.state import DemoState
-
-if TYPE_CHECKING:
-    from smartsort.demo.immich import DemoImmich
 
 _UUID = re.compile(UUID_PATTERN)
 EVERYTHING = "all"
@@ -36,7 +34,7 @@ class JsonResponse(Response):
 class Call:
     """One authorised request. `key` is None only on routes that need none."""
 
-    demo: "DemoImmich"
+    demo: DemoImmich
     request: Request
     key: ApiKey | None
 

@@ -1,19 +1,16 @@
 """Routes under `/demo`, which no Immich has: measuring the demo and making it misbehave from outside."""
 
 import json
-from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from smartsort.demo.immich import DemoImmich
 from smartsort.demo.operations import JsonResponse
 
-if TYPE_CHECKING:
-    from smartsort.demo.immich import DemoImmich
 
-
-def routes(demo: "DemoImmich") -> list[Route]:
+def routes(demo: DemoImmich) -> list[Route]:
     """They need no key: the demo listens on the loopback address and holds no secrets."""
 
     async def finished(_request: Request) -> Response:

@@ -6,13 +6,14 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from smartsort.demo.app import build_app
 from smartsort.demo.immich import DemoImmich
 from smartsort.demo.settings import DEFAULT_KEY, DemoKey, DemoSettings
 from smartsort.demo.timing import PROFILES
@@ -33,7 +34,7 @@ class DemoServer:
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://{shown}:{self.port}"
         config = uvicorn.Config(
-            demo.app,
+            build_app(demo),
             http=_protocol(demo),
             ws="none",
             lifespan="off",
@@ -84,6 +85,13 @@ def _protocol(demo: DemoImmich) -> type[asyncio.Protocol]:
     return HangsUp
 
 
+@contextlib.asynccontextmanager
+async def serve(demo: DemoImmich, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[DemoServer]:
+    """Run a demo and listen on a port (0 takes a free one) as long as the context lasts."""
+    async with demo.running(), DemoServer(demo, host, port) as server:
+        yield server
+
+
 @contextlib.contextmanager
 def serve_in_thread(settings: DemoSettings, port: int = 0) -> Iterator[DemoServer]:
     """A demo server with an event loop of its own, for callers that have none.
@@ -97,7 +105,7 @@ def serve_in_thread(settings: DemoSettings, port: int = 0) -> Iterator[DemoServe
     stop = asyncio.Event()
 
     async def run() -> None:
-        async with DemoImmich(settings).serve(port=port) as server:
+        async with serve(DemoImmich(settings), port=port) as server:
             made.append(server)
             ready.set()
             await stop.wait()
@@ -164,7 +172,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 async def _serve_for_ever(settings: DemoSettings, host: str, port: int) -> None:
-    async with DemoImmich(settings).serve(host, port) as server:
+    async with serve(DemoImmich(settings), host, port) as server:
         print(server.url, flush=True)  # noqa: T201  what the caller waits for
         await asyncio.Event().wait()
 

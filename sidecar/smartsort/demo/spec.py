@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -16,12 +16,9 @@ from starlette.types import Message
 
 from smartsort.demo import shapes
 from smartsort.demo.errors import ApiError
+from smartsort.demo.immich import DemoImmich
 from smartsort.demo.models import Album, Face
 from smartsort.demo.operations import EVERYTHING, Call, JsonResponse, Operation
-
-if TYPE_CHECKING:
-    from smartsort.demo.immich import DemoImmich
-
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 
@@ -35,7 +32,7 @@ class Example:
     body: Mapping[str, Any] = field(default_factory=dict)
 
 
-async def describe(operations: Iterable[Operation], demo: "DemoImmich") -> dict[str, Any]:
+async def describe(operations: Iterable[Operation], demo: DemoImmich) -> dict[str, Any]:
     """The description, from the answers of `demo`, which is filled and changed for it: give a fresh one."""
     examples = _examples(demo)
     paths: dict[str, dict[str, Any]] = {}
@@ -120,7 +117,7 @@ def _entry(operation: Operation, example: Example) -> dict[str, Any]:
     return entry
 
 
-async def _responses(demo: "DemoImmich", operation: Operation, example: Example) -> dict[str, Any]:
+async def _responses(demo: DemoImmich, operation: Operation, example: Example) -> dict[str, Any]:
     try:
         response = await operation.handler(_call(demo, operation, example))
     except ApiError:
@@ -135,7 +132,7 @@ async def _responses(demo: "DemoImmich", operation: Operation, example: Example)
     return {str(response.status_code): told}
 
 
-def _unseen(demo: "DemoImmich") -> dict[str, Any]:
+def _unseen(demo: DemoImmich) -> dict[str, Any]:
     """What lists hold that the examples leave empty."""
     user, person = demo.state.users["admin"], next(iter(demo.state.people.values()), None)
     return {
@@ -144,7 +141,7 @@ def _unseen(demo: "DemoImmich") -> dict[str, Any]:
     }
 
 
-def _call(demo: "DemoImmich", operation: Operation, example: Example) -> Call:
+def _call(demo: DemoImmich, operation: Operation, example: Example) -> Call:
     query = {
         name: str(value).lower() if isinstance(value, bool) else value
         for name, value in example.query.items()
@@ -164,7 +161,7 @@ def _call(demo: "DemoImmich", operation: Operation, example: Example) -> Call:
     return Call(demo, Request(scope, receive), next(iter(demo.state.keys.values())))
 
 
-def _examples(demo: "DemoImmich") -> dict[tuple[str, str], Example]:
+def _examples(demo: DemoImmich) -> dict[tuple[str, str], Example]:
     """Fill a demo with one of everything and two photos that are copies of each other."""
     state = demo.state
     user = state.users["admin"]
@@ -241,7 +238,7 @@ def _examples(demo: "DemoImmich") -> dict[tuple[str, str], Example]:
     return examples
 
 
-def _add_album(demo: "DemoImmich", asset_id: str) -> str:
+def _add_album(demo: DemoImmich, asset_id: str) -> str:
     user = demo.state.users["admin"]
     album = Album(demo.state.new_id(), user.id, "Jo", "", 0.0, 0.0, {asset_id: None})
     demo.state.albums[album.id] = album
