@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import grimp
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -53,6 +54,35 @@ def test_the_contracts_are_kept():
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "layers" not in ran.stderr
     assert " 0 broken" in ran.stdout
+
+
+def cycles_of(*packages):
+    """The groups of modules that import each other, also inside functions or for their types alone."""
+    graph = grimp.build_graph(*packages, exclude_type_checking_imports=False, cache_dir=None)
+    upstream = {module: graph.find_upstream_modules(module) for module in graph.modules}
+    groups = {
+        frozenset({module, *(other for other in above if module in upstream[other])})
+        for module, above in upstream.items()
+    }
+    return sorted(sorted(group) for group in groups if len(group) > 1)
+
+
+def test_no_two_modules_import_each_other():
+    assert cycles_of("smartsort", "smartsort_tui") == []
+
+
+def test_a_cycle_through_types_and_functions_is_found(tmp_path, monkeypatch):
+    package = tmp_path / "round"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "a.py").write_text(
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from round import b\n"
+    )
+    (package / "b.py").write_text("def late():\n    from round.c import x\n")
+    (package / "c.py").write_text("import round.a\n")
+    (package / "apart.py").write_text("from round import a\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert cycles_of("round") == [["round.a", "round.b", "round.c"]]
 
 
 def test_the_core_imports_the_standard_library_only():

@@ -1,196 +1,54 @@
-"""The terminal application: areas, connection, keys, themes."""
+"""The terminal application: the screens, and help for the one in front."""
 
-# ruff: noqa: PLC0415  (areas are imported when first opened)
+# ruff: noqa: PLC0415  (screens are imported when first opened)
 from __future__ import annotations
 
-import asyncio
-import os
-import re
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import partial
+from typing import Any, ClassVar
 
-from textual import events
-from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.signal import Signal
-from textual.worker import Worker, WorkerState
 
-from smartsort.api.schemas.history import EventView
-from smartsort.api.schemas.state import Status
-from smartsort_tui import themes
-from smartsort_tui.api import ApiProblem, Client, Unreachable
-from smartsort_tui.background import stopped, work
-from smartsort_tui.clock import Clock, now
-from smartsort_tui.keyboard import Keyboard
-from smartsort_tui.live import Link, happenings
-from smartsort_tui.screens.area import AREAS
-from smartsort_tui.settings import Settings, export_places
-from smartsort_tui.terminal import Terminal
-
-if TYPE_CHECKING:
-    import httpx
+from smartsort_tui.base import AREAS, BaseApp
 
 
-# Groups of work that must not be cut off by leaving.
-UNFINISHED = ("decisions", "undo", "undo-many", "save", "lists", "switch", "export")
-LEAVING_SECONDS = 15.0
-_FUNCTION_KEY = re.compile(r"f\d{1,2}")
-
-
-def _screen(name: str) -> Callable[[], Screen[Any]]:
+def _screen(name: str) -> Screen[Any]:
     """The screen of an area, imported when it is first opened."""
+    if name == "review":
+        from smartsort_tui.screens.review import ReviewScreen
 
-    def make() -> Screen[Any]:
-        if name == "review":
-            from smartsort_tui.screens.review import ReviewScreen
+        return ReviewScreen()
+    if name == "statistics":
+        from smartsort_tui.screens.statistics import StatisticsScreen
 
-            return ReviewScreen()
-        if name == "statistics":
-            from smartsort_tui.screens.statistics import StatisticsScreen
+        return StatisticsScreen()
+    if name == "activity":
+        from smartsort_tui.screens.activity import ActivityScreen
 
-            return StatisticsScreen()
-        if name == "activity":
-            from smartsort_tui.screens.activity import ActivityScreen
+        return ActivityScreen()
+    if name == "people":
+        from smartsort_tui.screens.people import PeopleScreen
 
-            return ActivityScreen()
-        if name == "people":
-            from smartsort_tui.screens.people import PeopleScreen
+        return PeopleScreen()
+    if name == "checks":
+        from smartsort_tui.screens.spot_checks import SpotCheckScreen
 
-            return PeopleScreen()
-        if name == "checks":
-            from smartsort_tui.screens.spot_checks import SpotCheckScreen
+        return SpotCheckScreen()
+    from smartsort_tui.screens.configuration import ConfigurationScreen
 
-            return SpotCheckScreen()
-        from smartsort_tui.screens.configuration import ConfigurationScreen
-
-        return ConfigurationScreen()
-
-    return make
+    return ConfigurationScreen()
 
 
-class SmartsortApp(App[None]):
+class SmartsortApp(BaseApp):
     """smartsort in a terminal."""
 
     TITLE = "smartsort"
     CSS_PATH = "smartsort.tcss"
-    MODES: ClassVar[dict[str, Any]] = {name: _screen(name) for name in (*dict(AREAS), "checks")}
+    MODES: ClassVar[dict[str, Any]] = {name: partial(_screen, name) for name in (*dict(AREAS), "checks")}
     DEFAULT_MODE = "review"
-    ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(
-            Binding(f"f{number}", f"area('{name}')", title, show=False, id=f"app.{name}")
-            for number, (name, title) in enumerate(AREAS, start=1)
-        ),
-        Binding("right_square_bracket", "next_area(1)", "Next area", show=False, id="app.next_area"),
-        Binding("left_square_bracket", "next_area(-1)", "Previous area", show=False, id="app.previous_area"),
         Binding("question_mark,f12", "help", "Help", show=False, id="app.help"),
-        Binding("q", "quit", "Quit", show=False, id="app.quit"),
-        Binding("ctrl+t", "toggle_theme", "Light or dark", show=False, id="app.theme"),
     ]
-
-    def __init__(
-        self,
-        settings: Settings,
-        terminal: Terminal,
-        *,
-        clock: Clock = now,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
-        super().__init__()
-        self.settings = settings
-        self.terminal = terminal
-        self.clock = clock
-        self.client: Client | None = None
-        self.link = Link("connecting")
-        self.status: Status | None = None
-        self.mishaps: list[BaseException] = []
-        self.keyboard = Keyboard(self)
-        self._is_leaving = False
-        self._transport = transport
-        self.link_changed: Signal[Link] = Signal(self, "link")
-        self.status_changed: Signal[Status] = Signal(self, "status")
-        self.happened: Signal[EventView] = Signal(self, "happened")
-        self.register_theme(themes.DARK)
-        self.register_theme(themes.LIGHT)
-        self.theme = settings.theme if settings.theme in self.available_themes else themes.DARK.name
-        self.set_keymap(settings.keys)
-
-    def on_mount(self) -> None:
-        try:
-            self.client = Client(self.settings.url, self.settings.token, transport=self._transport)
-        except ApiProblem as problem:
-            self._link_is(Link("refused", problem))
-            return
-        work(self, "live", self._follow, self.client)
-
-    async def on_unmount(self) -> None:
-        # What was cancelled but has not ended may open a connection when the client is closed already.
-        await stopped(self.workers)
-        if self.client is not None:
-            await self.client.aclose()
-
-    async def on_event(self, event: events.Event) -> None:
-        """Take in what a person does one at a time; see `smartsort_tui.keyboard`."""
-        comes_in = isinstance(event, (events.InputEvent, events.Paste)) and not event.is_forwarded
-        if not comes_in or self.keyboard.admits(event):
-            await super().on_event(event)
-
-    # --- the connection ---------------------------------------------------------------------
-
-    async def _follow(self, client: Client) -> None:
-        async for what in happenings(client):
-            if isinstance(what, Link):
-                self._link_is(what)
-            elif isinstance(what, Status):
-                self.status = what
-                self.status_changed.publish(what)
-            else:
-                self.happened.publish(what)
-
-    def _link_is(self, link: Link) -> None:
-        self.link = link
-        self.link_changed.publish(link)
-
-    def is_answering(self) -> None:
-        """A call has worked: that is a connection, before the event stream says so."""
-        if self.link.state == "connecting":
-            self.link = Link("connected")
-
-    def has_problem(self, problem: ApiProblem) -> None:
-        """A call the screen depends on did not work."""
-        if self.link.state == "connecting":
-            self._link_is(Link("lost" if isinstance(problem, Unreachable) else "refused", problem))
-
-    async def fetch_picture(self, path: str) -> bytes:
-        """The bytes of a picture. Raises ApiProblem."""
-        if self.client is None:
-            raise Unreachable("not connected yet")
-        return await self.client.picture(path)
-
-    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """An error nobody foresaw must be seen, and must not end the program."""
-        if event.state is WorkerState.ERROR and event.worker.error is not None:
-            error = event.worker.error
-            self.mishaps.append(error)
-            self.log.error(event.worker.group, error)
-            self.notify(
-                f"{type(error).__name__}: {error}"[:200],
-                title="An error in smartsort-tui itself; please report it",
-                severity="error",
-                markup=False,
-            )
-
-    # --- areas and help ---------------------------------------------------------------------
-
-    def action_area(self, name: str) -> None:
-        if len(self.screen_stack) == 1 and name in self.MODES:
-            self.switch_mode(name)
-
-    def action_next_area(self, step: int) -> None:
-        names = [name for name, _ in AREAS]
-        here = self.current_mode if self.current_mode in names else "review"
-        self.action_area(names[(names.index(here) + step) % len(names)])
 
     def action_help(self) -> None:
         from smartsort_tui.screens.dialogs import HelpScreen
@@ -198,86 +56,3 @@ class SmartsortApp(App[None]):
         title = getattr(self.screen, "HELP_TITLE", "") or "Keys"
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen(f"{title}: keys", self.screen))
-
-    async def action_quit(self) -> None:
-        """Leave, once the decisions already made have been sent; a second time leave at once."""
-        if not self._is_leaving:
-            self._is_leaving = True
-            work(self, "quit", self._leave)
-        else:
-            self.exit()
-
-    async def _leave(self) -> None:
-        sending = [worker for worker in self.workers if worker.group in UNFINISHED and not worker.is_finished]
-        if sending:
-            self.notify(f"sending {len(sending)} decisions; q again leaves at once", markup=False)
-        waits = [asyncio.ensure_future(worker.wait()) for worker in sending]
-        if waits:
-            await asyncio.wait(waits, timeout=LEAVING_SECONDS)
-        self.exit()
-
-    def get_key_display(self, binding: Binding) -> str:
-        """Function keys as they stand on the keyboard: F6, not f6."""
-        shown = super().get_key_display(binding)
-        return shown.upper() if _FUNCTION_KEY.fullmatch(shown) else shown
-
-    def action_toggle_theme(self) -> None:
-        self.theme = themes.LIGHT.name if self.current_theme.dark else themes.DARK.name
-
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Every key's action that has words is in the palette too."""
-        seen: set[str] = set()
-        for active in screen.active_bindings.values():
-            binding = active.binding
-            words = binding.tooltip or binding.description
-            if not words or not active.enabled or binding.action in seen or binding.system:
-                continue
-            seen.add(binding.action)
-            yield SystemCommand(
-                words[0].upper() + words[1:],
-                f"key {self.get_key_display(binding)}",
-                self._runner(binding.action, active.node),
-            )
-        yield from (
-            command
-            for command in super().get_system_commands(screen)
-            if command.title in ("Theme", "Screenshot")
-        )
-
-    def _runner(self, action: str, node: Any) -> Callable[[], None]:
-        def run() -> None:
-            # The palette lay over what the command is for: it counts when the palette itself was seen.
-            if self.keyboard.has_seen():
-                self.keyboard.is_meant()
-                self.call_later(self.run_action, action, node)
-
-        return run
-
-    # --- export -----------------------------------------------------------------------------
-
-    def export(self, category: str | None, search: str, say: Callable[..., None]) -> None:
-        """Save the queue as CSV: into the export folder, or as a download of the browser."""
-        work(self, "export", self._export, category, search, say, latest_only=True)
-
-    async def _export(self, category: str | None, search: str, say: Callable[..., None]) -> None:
-        from smartsort_tui.export import export_file
-
-        if self.client is None:
-            return
-        say("exporting …")
-        try:
-            pieces = self.client.export("csv", category=category, search=search)
-            places = export_places(self.settings.export_folder, os.environ)
-            path = await export_file(pieces, places, self.clock())
-        except ApiProblem as problem:
-            say(f"{problem.title}: {problem.detail}", "bad")
-        except OSError as problem:
-            say(
-                f"cannot write the export: {problem.strerror}: {problem.filename}; "
-                "set export_folder in tui.toml",
-                "bad",
-            )
-        else:
-            if self.is_web:
-                self.deliver_binary(path, save_filename=path.name, mime_type="text/csv")
-            say(f"exported to {path}", "good")

@@ -18,10 +18,9 @@ from textual.widget import Widget
 from smartsort_tui.background import work
 
 if TYPE_CHECKING:
+    from textual.app import App
     from textual.screen import Screen
     from textual.worker import Worker
-
-    from smartsort_tui.app import SmartsortApp
 
 # Groups of work that end in another screen or move the cursor: what the next key means is open until then.
 OPENING = frozenset({"dialog", "question", "why", "undo", "what-if", "save", "lists", "switch"})
@@ -40,7 +39,7 @@ HANDLING_SECONDS = 0.1
 class Keyboard:
     """Lets keys, pastes and clicks through, one at a time."""
 
-    def __init__(self, app: SmartsortApp) -> None:
+    def __init__(self, app: App[Any]) -> None:
         self._app = app
         self._waiting: deque[events.Event] = deque()
         self._next: events.Event | None = None

@@ -3,7 +3,13 @@
 # ruff: noqa: PLC0415  (only needed when keys are set)
 from __future__ import annotations
 
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from typing import Any
+
 from textual.binding import Binding
+from textual.dom import DOMNode
 from textual.keys import _character_to_key
 
 from smartsort_tui import themes
@@ -12,30 +18,23 @@ from smartsort_tui.settings import SettingsProblem
 
 def key_bindings() -> dict[str, Binding]:
     """Every binding that has an id, by id, over all screens and widgets of this program."""
-    from smartsort_tui.app import SmartsortApp
-    from smartsort_tui.screens.activity import ActivityScreen, HistoryScreen
-    from smartsort_tui.screens.area import AreaScreen, Dialog
-    from smartsort_tui.screens.configuration import ConfigurationScreen
-    from smartsort_tui.screens.dialogs import HelpScreen, PersonPicker
-    from smartsort_tui.screens.looking import LookScreen
-    from smartsort_tui.screens.people import PeopleScreen
-    from smartsort_tui.screens.preview import Preview
-    from smartsort_tui.screens.review import ReviewScreen
-    from smartsort_tui.screens.spot_checks import SpotCheckScreen
-    from smartsort_tui.screens.statistics import StatisticsScreen
-    from smartsort_tui.widgets.row_list import RowList
+    from smartsort_tui import app, screens
 
-    owners = (
-        SmartsortApp, AreaScreen, ReviewScreen, StatisticsScreen, ActivityScreen, PeopleScreen,
-        ConfigurationScreen, SpotCheckScreen, Dialog, PersonPicker, Preview, HistoryScreen,
-        HelpScreen, LookScreen, RowList,
-    )  # fmt: skip
+    for module in pkgutil.iter_modules(screens.__path__, f"{screens.__name__}."):
+        importlib.import_module(module.name)
+    own = {owner for owner in _below(DOMNode) if owner.__module__.startswith(f"{app.__package__}.")}
     return {
         binding.id: binding
-        for owner in owners
-        for binding in owner.BINDINGS
+        for owner in sorted(own, key=lambda owner: (owner.__module__, owner.__name__))
+        for binding in vars(owner).get("BINDINGS", ())
         if isinstance(binding, Binding) and binding.id
     }
+
+
+def _below(kind: type[Any]) -> Iterator[type[Any]]:
+    for one in kind.__subclasses__():
+        yield one
+        yield from _below(one)
 
 
 def check_theme(name: str) -> None:

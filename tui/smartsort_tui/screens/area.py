@@ -16,21 +16,14 @@ from textual.widgets import Static
 
 from smartsort_tui import wording
 from smartsort_tui.api import ApiProblem, TokenRefused
+from smartsort_tui.base import AREAS, BaseApp
 from smartsort_tui.live import Link
 from smartsort_tui.widgets.bars import Bar, KeyBar, MessageBar, Part
 
 if TYPE_CHECKING:
     from smartsort.api.schemas.history import EventView
     from smartsort.api.schemas.state import Status
-    from smartsort_tui.app import SmartsortApp
 
-AREAS = (
-    ("review", "Review"),
-    ("statistics", "Statistics"),
-    ("activity", "Activity"),
-    ("people", "People"),
-    ("configuration", "Configuration"),
-)
 SMALLEST = (40, 12)
 AGE_SECONDS = 20.0
 # Widths and heights from which a class holds; the style sheet says what changes.
@@ -85,8 +78,8 @@ class AreaScreen(Screen[None]):
         yield TooSmall()
 
     @property
-    def smartsort(self) -> SmartsortApp:
-        return cast("SmartsortApp", self.app)
+    def smartsort(self) -> BaseApp:
+        return cast("BaseApp", self.app)
 
     def on_mount(self) -> None:
         app = self.smartsort
@@ -212,8 +205,8 @@ class Dialog(ModalScreen[ScreenResultType]):
         refocus(self)
 
     @property
-    def smartsort(self) -> SmartsortApp:
-        return cast("SmartsortApp", self.app)
+    def smartsort(self) -> BaseApp:
+        return cast("BaseApp", self.app)
 
     def action_cancel(self) -> None:
         self.dismiss(None)
@@ -252,7 +245,7 @@ def refocus(screen: Screen[Any]) -> None:
     screen.call_after_refresh(again)
 
 
-def link_words(app: SmartsortApp) -> Content:
+def link_words(app: BaseApp) -> Content:
     """Why there is no connection, to which address, and what to do; empty while there is one."""
     link = app.link
     if link.state not in ("lost", "refused") or link.problem is None:
@@ -268,7 +261,7 @@ def link_words(app: SmartsortApp) -> Content:
     )
 
 
-def _link_part(app: SmartsortApp, width: int) -> Part:
+def _link_part(app: BaseApp, width: int) -> Part:
     link, status = app.link, app.status
     short = width < 76
     if link.state == "connected":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -14,11 +14,9 @@ from smartsort.api.schemas.decisions import BulkDecided, Decided
 from smartsort.api.schemas.history import Undo
 from smartsort_tui import wording
 from smartsort_tui.api import DecidedMeanwhile, Unreachable
+from smartsort_tui.base import BaseApp
 from smartsort_tui.decisions import Kind
 from smartsort_tui.screens.area import Reading
-
-if TYPE_CHECKING:
-    from smartsort_tui.app import SmartsortApp
 
 NAMES_SHOWN = 8
 _VERBS: dict[Kind, str] = {"approve": "File", "reject": "Reject", "skip": "Put off"}
@@ -78,7 +76,7 @@ def bulk_preview(kind: Kind, foreseen: BulkDecided) -> Preview:
     return Preview(question, bulk_text(kind, foreseen), doable=foreseen.done > 0, excluded=foreseen.excluded)
 
 
-async def undo_agreed(app: SmartsortApp, event: int, what: str, say: Callable[[str], None]) -> str | None:
+async def undo_agreed(app: BaseApp, event: int, what: str, say: Callable[[str], None]) -> str | None:
     """Show what taking an event back would do, and ask; the token that does exactly this, None for a no.
 
     `what` is the event in words, `say` shows a line. Raises ApiProblem, also when nothing of it can be taken
