@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Self
 
+from tests.demo_server import COMMAND
 from tests.fakes import FakeServer, by_name
 
 from smartsort.bootstrap import open_sidecar
@@ -86,7 +87,7 @@ class Bench:
 def demo_server(library: str, profile: str) -> Iterator[str]:
     """A demo Immich in a process of its own; its address."""
     os.makedirs(library, exist_ok=True)
-    command = [sys.executable, "-m", "smartsort.demo.server", "--library-root", library]
+    command = [sys.executable, COMMAND, "--library-root", library]
     command += ["--import-path", IMMICH_LIBRARY, "--profile", profile]
     for person in PEOPLE:
         command += ["--person", person]

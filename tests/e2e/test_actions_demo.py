@@ -9,6 +9,7 @@ import threading
 import httpx
 import pytest
 from click.testing import CliRunner
+from tests.demo_server import serve_in_thread
 
 from smartsort.actions import Choice
 from smartsort.bootstrap import open_sidecar
@@ -17,7 +18,6 @@ from smartsort.config import load_settings
 from smartsort.core.model import AT_REST, State
 from smartsort.demo.run import IMMICH_LIBRARY
 from smartsort.demo.samples import make_samples
-from smartsort.demo.server import serve_in_thread
 from smartsort.demo.settings import DEFAULT_KEY, DemoSettings
 from smartsort.ledger import facts, photos, review
 from smartsort.service import listen, run

@@ -16,10 +16,10 @@ from collections import Counter
 import httpx
 import pytest
 from PIL import Image
+from tests.demo_server import serve_in_thread
 from tests.intake_site import BASE, TOKEN, answer, site, until
 
 from smartsort.demo.run import IMMICH_LIBRARY, demo_settings
-from smartsort.demo.server import serve_in_thread
 from smartsort.demo.settings import DEFAULT_KEY
 
 URLS = int(os.environ.get("SMARTSORT_TEST_URLS", "120"))

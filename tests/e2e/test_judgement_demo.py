@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import httpx
 import pytest
+from tests.demo_server import serve_in_thread
 
 from smartsort.bootstrap import open_sidecar
 from smartsort.config import load_settings
@@ -17,7 +18,6 @@ from smartsort.core.suggestion import accepted, likeliest
 from smartsort.demo.embeddings import TWINS
 from smartsort.demo.run import IMMICH_LIBRARY
 from smartsort.demo.samples import BLACKLIST, PEOPLE, WHITELIST, make_samples
-from smartsort.demo.server import serve_in_thread
 from smartsort.demo.settings import DEFAULT_KEY, DemoSettings
 from smartsort.ledger import photos, review
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 import httpx
 import pytest
+from tests.demo_server import COMMAND
 
 from smartsort.demo.samples import make_samples
 from smartsort.demo.settings import DEFAULT_KEY
@@ -25,7 +26,7 @@ class Process:
     def __init__(self, *command, **environment):
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("SMARTSORT_")}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", *map(os.fspath, command)],
+            [sys.executable, *map(os.fspath, command)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -77,12 +78,13 @@ def demo_immich(root, port=0):
     (root / "library").mkdir(parents=True, exist_ok=True)
     options = ("--profile", "instant", "--person", "John Doe", "--person", "Sarah Smith")
     place = ("--library-root", root / "library", "--import-path", "/mnt/photos")
-    with running("smartsort.demo.server", "--port", str(port), *place, *options) as process:
+    with running(COMMAND, "--port", str(port), *place, *options) as process:
         yield process.wait_for(r"(http://\S+)")[1]
 
 
 def serve(root, url, **more):
     return running(
+        "-m",
         "smartsort.cli.main",
         "serve",
         "--port",
@@ -217,7 +219,7 @@ def test_the_environment_says_where_the_api_listens_and_for_whom(root, tmp_path,
         environment["SMARTSORT_API__TOKEN"] = token
     with (
         demo_immich(root) as url,
-        running("smartsort.cli.main", "serve", SMARTSORT_IMMICH__URL=url, **environment) as sidecar,
+        running("-m", "smartsort.cli.main", "serve", SMARTSORT_IMMICH__URL=url, **environment) as sidecar,
     ):
         sidecar.wait_for("connected to Immich")
         api = f"http://127.0.0.2:{port}/api/smart-download"

@@ -11,6 +11,8 @@ import time
 import urllib.request
 from typing import Any
 
+from tests.demo_server import COMMAND
+
 from smartsort.demo.run import IMMICH_LIBRARY
 from smartsort.demo.samples import BLACKLIST, PEOPLE, WHITELIST
 from smartsort.demo.settings import DEFAULT_KEY
@@ -26,7 +28,7 @@ class Immich:
         people = [word for name in PEOPLE for word in ("--person", name)]
         arguments = ["--library-root", library, "--import-path", IMMICH_LIBRARY, "--profile", "instant"]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "smartsort.demo.server", *arguments, *people],
+            [sys.executable, COMMAND, *arguments, *people],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,

@@ -7,9 +7,10 @@ import sys
 
 import httpx
 import pytest
+from tests.demo_server import COMMAND, serve_in_thread
 
 from smartsort.demo.immich import DemoImmich
-from smartsort.demo.server import serve, serve_in_thread
+from smartsort.demo.server import serve
 from smartsort.demo.settings import DEFAULT_KEY, DemoKey, DemoSettings
 from smartsort.immich.conformance import compare
 
@@ -214,8 +215,7 @@ def test_served_in_a_thread():
 def test_served_by_a_process_of_its_own(tmp_path):
     command = [
         sys.executable,
-        "-m",
-        "smartsort.demo.server",
+        COMMAND,
         "--library-root",
         str(tmp_path),
         "--import-path",
