@@ -64,20 +64,16 @@ class Arrivals:
 
     def _look(self) -> None:
         """Learn which photos the files have become since the last look."""
-        newest, cursor = self._seen, None
-        while True:
-            page = self._sidecar.ask(
-                "GET", "/events", kind=EventKind.ACCEPTED.value, cursor=cursor, limit=500
-            )
+        newest = self._seen
+        for page in self._sidecar.pages("/events", kind=EventKind.ACCEPTED.value, limit=500):
             news = [event for event in page["events"] if event["id"] > self._seen]
             for event in news:
                 newest = max(newest, event["id"])
                 if "path" in event["data"]:
                     self._photos[event["data"]["path"]] = event["photo_id"]
-            cursor = page["next_cursor"]
-            if cursor is None or len(news) < len(page["events"]):
-                self._seen = newest
-                return
+            if len(news) < len(page["events"]):
+                break
+        self._seen = newest
 
 
 def _tell(found: dict[str, dict[str, Any]], *, as_json: bool) -> None:

@@ -76,10 +76,5 @@ def retry(sidecar: Sidecar, *, items: tuple[str, ...], failed: bool) -> None:
 
 
 def _items(sidecar: Sidecar, state: str | None) -> Iterator[dict[str, Any]]:
-    cursor: str | None = None
-    while True:
-        page = sidecar.ask("GET", "/items", state=state, cursor=cursor, limit=500)
+    for page in sidecar.pages("/items", state=state, limit=500):
         yield from page["items"]
-        cursor = page.get("next_cursor")
-        if cursor is None:
-            return

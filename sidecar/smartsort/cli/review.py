@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import sys
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, NoReturn
 
 import click
 
@@ -15,7 +18,39 @@ _KINDS = [kind.value for kind in BulkKind]
 _CATEGORIES = [category.value for category in Category]
 
 
-def _selection(command: Any) -> Any:
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """Which photos a command decides about, and how it goes about it."""
+
+    sidecar: Sidecar
+    photos: tuple[int, ...]
+    category: str | None
+    search: str | None
+    everything: bool
+    dry_run: bool
+    yes: bool
+    as_json: bool
+
+    def decide(self, action: str, **more: Any) -> NoReturn:
+        """Photos that are named are decided at once; what a filter finds is shown first."""
+        filters = {"category": self.category, "search": self.search, "everything": self.everything}
+        if bool(self.photos) == any(filters.values()):
+            raise click.UsageError("give the numbers of photos, or --category, --search or --all")
+        route, asked = f"/review/bulk/{action}", {"ids": list(self.photos), **filters, **more}
+        if self.photos and not self.dry_run:
+            sys.exit(tell_decided(self.sidecar.ask("POST", route, asked), as_json=self.as_json))
+        question, how = f"{action.capitalize()} {{}} photos?", {"yes": self.yes, "as_json": self.as_json}
+        sys.exit(preview_and_do(self.sidecar, route, asked, question, dry_run=self.dry_run, **how))
+
+
+def _with_chosen(command: Callable[..., None]) -> Callable[..., None]:
+    """The command gets what is `chosen` by its arguments and options."""
+
+    @functools.wraps(command)
+    def called(**options: Any) -> None:
+        chosen = _Chosen(**{one.name: options.pop(one.name) for one in fields(_Chosen)})
+        command(chosen, **options)
+
     for option in (
         click.argument("photos", nargs=-1, type=int),
         click.option("--category", type=NearChoice(_CATEGORIES), help="All waiting photos of a category."),
@@ -25,28 +60,8 @@ def _selection(command: Any) -> Any:
         click.option("--yes", is_flag=True, help="Do not ask, for scripts."),
         json_option,
     ):
-        command = option(command)
-    return command
-
-
-def _decide(
-    sidecar: Sidecar,
-    action: str,
-    photos: tuple[int, ...],
-    filters: dict[str, Any],
-    more: dict[str, Any] | None = None,
-    *,
-    dry_run: bool,
-    **how: bool,
-) -> int:
-    """Photos that are named are decided at once; what a filter finds is shown first."""
-    if bool(photos) == any(filters.values()):
-        raise click.UsageError("give the numbers of photos, or --category, --search or --all")
-    route, asked = f"/review/bulk/{action}", {"ids": list(photos), **filters, **(more or {})}
-    if photos and not dry_run:
-        return tell_decided(sidecar.ask("POST", route, asked), as_json=how["as_json"])
-    question = f"{action.capitalize()} {{}} photos?"
-    return preview_and_do(sidecar, route, asked, question, dry_run=dry_run, **how)
+        called = option(called)
+    return with_sidecar(called)
 
 
 @click.group(
@@ -78,21 +93,13 @@ def list_queue(
 ) -> None:
     """List what waits, newest first."""
     rows: list[dict[str, Any]] = []
-    cursor: str | None = None
     page: dict[str, Any] = {}
-    while len(rows) < limit:
-        page = sidecar.ask(
-            "GET",
-            "/review/queue",
-            category=category,
-            search=search,
-            cursor=cursor,
-            limit=min(500, limit - len(rows)),
-        )
+    asked = {"category": category, "search": search, "limit": min(500, limit)}
+    for page in sidecar.pages("/review/queue", **asked):
         rows += page["items"]
-        cursor = page.get("next_cursor")
-        if cursor is None:
+        if len(rows) >= limit:
             break
+    rows = rows[:limit]
     if as_json:
         print_json(rows)
         return
@@ -157,8 +164,7 @@ def show(
         "smartsort review approve --category low_confidence --dry-run",
     ),
 )
-@with_sidecar
-@_selection
+@_with_chosen
 @click.option("--person", "people", multiple=True, metavar="NAME", help="Whose photo it is; may be repeated.")
 @click.option("--new", is_flag=True, help="Make a person in Immich where nobody has the name.")
 @click.option("--face", metavar="ID", help="Which face it is, where that is not obvious.")
@@ -169,15 +175,8 @@ def show(
     help="Also approve this kind; may be repeated.",
 )
 def approve(
-    sidecar: Sidecar,
+    chosen: _Chosen,
     *,
-    photos: tuple[int, ...],
-    category: str | None,
-    search: str | None,
-    everything: bool,
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
     people: tuple[str, ...],
     new: bool,
     face: str | None,
@@ -188,50 +187,24 @@ def approve(
     A suggestion counts when its similarity was measured. Strangers, groups, unwanted people and files that
     are no pictures are left out unless you --include them, or name both the photos and the person.
     """
-    filters = {"category": category, "search": search, "everything": everything}
     wanted = {"people": [{"name": name, "create": new} for name in people], "face": face}
-    more = {"approve": wanted, "include": list(include)}
-    sys.exit(_decide(sidecar, "approve", photos, filters, more, dry_run=dry_run, yes=yes, as_json=as_json))
+    chosen.decide("approve", approve=wanted, include=list(include))
 
 
 @command.command(
     "reject", epilog=examples("smartsort review reject 12 15", "smartsort review reject --search screenshot")
 )
-@with_sidecar
-@_selection
-def reject(
-    sidecar: Sidecar,
-    *,
-    photos: tuple[int, ...],
-    category: str | None,
-    search: str | None,
-    everything: bool,
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
-) -> None:
+@_with_chosen
+def reject(chosen: _Chosen) -> None:
     """Move PHOTOS to the trash, where they stay for the retention time."""
-    filters = {"category": category, "search": search, "everything": everything}
-    sys.exit(_decide(sidecar, "reject", photos, filters, dry_run=dry_run, yes=yes, as_json=as_json))
+    chosen.decide("reject")
 
 
 @command.command("skip", epilog=examples("smartsort review skip 12"))
-@with_sidecar
-@_selection
-def skip(
-    sidecar: Sidecar,
-    *,
-    photos: tuple[int, ...],
-    category: str | None,
-    search: str | None,
-    everything: bool,
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
-) -> None:
+@_with_chosen
+def skip(chosen: _Chosen) -> None:
     """Leave PHOTOS for later: they are listed after all others."""
-    filters = {"category": category, "search": search, "everything": everything}
-    sys.exit(_decide(sidecar, "skip", photos, filters, dry_run=dry_run, yes=yes, as_json=as_json))
+    chosen.decide("skip")
 
 
 @command.command("deny", epilog=examples('smartsort review deny 12 --person "Anna Smith"'))

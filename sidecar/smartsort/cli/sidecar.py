@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from smartsort.cli.common import load, settings_options
 from smartsort.cli.output import print_json, print_table
 from smartsort.errors import ConfigurationError, SmartsortError
 from smartsort.files.shown import each_text, one_line, well_formed
@@ -22,16 +23,11 @@ _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa:
 
 def sidecar_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--url`, `--token`, `--config` and `--root`, for commands that ask the running sidecar."""
-    for option in (
-        click.option("--root", metavar="DIR", help="The root folder (SMARTSORT_ROOT)."),
-        click.option("--config", "config_path", metavar="FILE", help="TOML or JSON (SMARTSORT_CONFIG)."),
-        click.option("--token", metavar="TOKEN", envvar="SMARTSORT_TOKEN", help="SMARTSORT_TOKEN."),
-        click.option(
-            "--url", metavar="URL", envvar="SMARTSORT_URL", help="SMARTSORT_URL; from the settings."
-        ),
-    ):
-        command = option(command)
-    return command
+    token = click.option("--token", metavar="TOKEN", envvar="SMARTSORT_TOKEN", help="SMARTSORT_TOKEN.")
+    url = click.option(
+        "--url", metavar="URL", envvar="SMARTSORT_URL", help="SMARTSORT_URL; from the settings."
+    )
+    return url(token(settings_options(command)))
 
 
 def with_sidecar(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -87,6 +83,16 @@ class Sidecar:
             return each_text(answer.json(), one_line)
         raise SmartsortError(_refusal(answer))
 
+    def pages(self, route: str, **query: Any) -> Iterator[dict[str, Any]]:
+        """The pages of a list, each asked for when it is wanted. Raises as `ask`."""
+        cursor = None
+        while True:
+            page = self.ask("GET", route, cursor=cursor, **query)
+            yield page
+            cursor = page.get("next_cursor")
+            if cursor is None:
+                return
+
     def _address(self) -> tuple[str, str]:
         """URL and token. Raises ConfigurationError when options and settings do not tell."""
         if not (self.url and self.token):
@@ -94,8 +100,6 @@ class Sidecar:
         return self.url, self.token
 
     def _from_settings(self) -> tuple[str, str]:
-        from smartsort.cli.common import load
-
         try:
             settings = load(self.config_path, self.root)
         except ConfigurationError as problem:
