@@ -22,7 +22,8 @@ from smartsort.core.model import State
 from smartsort.files.layout import Layout
 from smartsort.files.placement import Method
 from smartsort.ledger.backup import backup
-from smartsort.ledger.records import Area
+from smartsort.ledger.records import Area, Member
+from smartsort.pipeline.recovery.recover import Recovery
 from smartsort.rescue import adopt
 from smartsort.rescue.rebuild import rebuild, restore
 
@@ -257,7 +258,10 @@ async def test_a_name_that_a_kill_left_behind_leaves_the_ledger_too(world, root,
 
 @pytest.mark.parametrize("linked", [True, False])
 async def test_what_was_claimed_and_still_lies_in_the_inbox_is_not_taken_twice(world, root, linked):
-    """A kill came between the claim and the drop, and the journal is lost with the ledger."""
+    """A kill came between the claim and the drop, and the journal is lost with the ledger.
+
+    Another file of the same name, time and bytes is another delivery, and stays.
+    """
     await deliver_shot(world, "anna_1", "live")
     temp = f"{root}/temp_downloads"
     for name in os.listdir(temp):
@@ -267,8 +271,22 @@ async def test_what_was_claimed_and_still_lies_in_the_inbox_is_not_taken_twice(w
     settings = settings_of(world)
     close_world(world)
     await asyncio.to_thread(rebuild, settings, None, lambda _: None)
-    assert os.listdir(f"{root}/inbox/shots") == []
+    left = sorted(os.listdir(f"{root}/inbox/shots"))
+    assert left == ([] if linked else sorted(n.partition("_")[2] for n in os.listdir(temp) if n[0] != "."))
     clean(root)
+
+
+async def test_a_temporary_name_goes_although_its_photo_has_another_id_now(world, root):
+    """A rebuild numbers the photos anew, so the id in the name of a leftover may be another photo's."""
+    await deliver_shot(world, "anna_1", "live")
+    await deliver_shot(world, "ben_1", "live")
+    await world.settle()
+    held = next(n for n in world.names(2) if n.area is Area.LIBRARY and n.member is Member.PHOTO)
+    os.link(f"{root}/library/{held.path}", f"{root}/temp_downloads/1-photo_IMG_0001.jpeg")
+    shutil.copy2(f"{root}/library/{held.path}", f"{root}/temp_downloads/77-photo_IMG_0001.jpeg")
+    shutil.copy2(f"{root}/smartsort.db", f"{root}/temp_downloads/2-photo_another.jpeg")
+    await asyncio.to_thread(Recovery(world.context).run)
+    assert sorted(os.listdir(f"{root}/temp_downloads")) == [".smartsort-root", "2-photo_another.jpeg"]
 
 
 async def test_what_a_killed_process_tried_a_disk_with_is_cleared_up(world, root):
@@ -276,7 +294,8 @@ async def test_what_a_killed_process_tried_a_disk_with_is_cleared_up(world, root
     settings = settings_of(world)
     close_world(world)
     places = [
-        f"{root}/{area}/.smartsort-0123456789abcdef.probe" for area in ("library", "faces", "inbox/shots")
+        f"{root}/{area}/.smartsort-0123456789abcdef.probe"
+        for area in (".", "library", "faces", "inbox/shots")
     ]
     for place in places:
         os.mkdir(place)

@@ -77,6 +77,16 @@ def candidates(db: Database, photo_id: int, sha256: str) -> list[OtherCopy]:
     ]
 
 
+def names_of_content(db: Database, sha256: str) -> list[Name]:
+    """All names of the photos that are, or hold as a companion, these bytes."""
+    ids = db.conn.execute(
+        "SELECT id FROM photos WHERE sha256 = ?1"  # noqa: S608
+        f" UNION SELECT photo_id FROM names WHERE {_HALVES} AND sha256 = ?1",
+        (sha256,),
+    ).fetchall()
+    return [name for names in photos.names_of(db, [row[0] for row in ids]).values() for name in names]
+
+
 _HALVES = "member IN ('raw', 'video')"
 """A raw photo or clip that travels with its picture is a copy too."""
 

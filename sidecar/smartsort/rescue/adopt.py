@@ -104,8 +104,11 @@ class Adoption:
                     continue
                 for held, sha256 in inventory.claimed(now):
                     there = _look(held)
-                    same = there is not None and there.same_file(now)
-                    if same or os.path.basename(held).endswith(f"_{name}"):
+                    if there is None:
+                        continue
+                    # On one disk a claim is a link, so another file there is another delivery of the same bytes.
+                    copied = there.device != now.device and os.path.basename(held).endswith(f"_{name}")
+                    if copied or there.same_file(now):
                         self._context.placer.drop([Drop(path, held, sha256=sha256)])
                         break
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sqlite_utils import Database
@@ -23,6 +23,7 @@ from smartsort.files.problems import FileProblem, NameKept
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, stamp
 from smartsort.ledger import facts, photos
+from smartsort.ledger.copies import names_of_content
 from smartsort.ledger.photos import TRASHED, Change, Intent, purged
 from smartsort.ledger.records import Area, Member, Name, Photo
 from smartsort.pipeline.engine.context import Context
@@ -132,12 +133,12 @@ class Recovery:
     # --- temporary files of copies -----------------------------------------------------------
 
     def _sweep(self) -> None:
-        folders = [self._context.folder(area) for area in Area]
+        layout = self._context.layout
+        folders = [layout.root, *(self._context.folder(area) for area in Area)]
         for area in (Area.FACES, Area.REVIEW, Area.TRASH):
             folders += _folders_in(self._context.folder(area))
         waiting = self._context.ledger.read(lambda db: photos.in_state(db, State.UNIQUE, 100_000))
         shards = [os.path.basename(folder) for folder in _folders_in(self._context.folder(Area.LIBRARY))]
-        layout = self._context.layout
         for folder_of in (layout.library_folder, layout.own_library_folder):
             folders += sorted({folder_of(shard, p.sha256 or "") for shard in shards for p in waiting})
         # The inbox is tried too, and is somebody else's: nothing of ours stays there.
@@ -321,8 +322,7 @@ class Recovery:
                 continue
             if context.ledger.read(lambda db, n=entry.name: photos.name_at(db, Area.TEMP, n)):  # type: ignore[misc]
                 continue
-            held = context.ledger.read(lambda db, i=photo_id: photos.names_of(db, [i]))[photo_id]  # type: ignore[misc]
-            home = next((n for n in held if self._same(entry.path, context.absolute(n))), None)
+            home = self._home_of(entry.path, photo_id)
             if home is not None:
                 there = context.absolute(home)
                 if not self._drop(Drop(entry.path, there, sha256=self._digest(there))):
@@ -332,6 +332,19 @@ class Recovery:
             log.warning("%s belongs to no photo of the ledger; it is left alone", shown(entry.path))
         self._done.unknown = tuple(unknown)
         return left
+
+    def _home_of(self, path: str, photo_id: int) -> Name | None:
+        """Where the bytes of a temporary name are: at its photo, or, after a restore, at one with another id."""
+        ledger = self._context.ledger
+        if home := self._first_same(path, ledger.read(lambda db: photos.names_of(db, [photo_id]))[photo_id]):
+            return home
+        digest = self._digest(path)
+        return (
+            self._first_same(path, ledger.read(lambda db: names_of_content(db, digest))) if digest else None
+        )
+
+    def _first_same(self, path: str, names: Iterable[Name]) -> Name | None:
+        return next((name for name in names if self._same(path, self._context.absolute(name))), None)
 
     def _same(self, path: str, home: str) -> bool:
         one, other = _stamp(path), _stamp(home)
