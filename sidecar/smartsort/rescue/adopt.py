@@ -106,7 +106,7 @@ class Adoption:
                     there = _look(held)
                     if there is None:
                         continue
-                    # On one disk a claim is a link, so another file there is another delivery of the same bytes.
+                    # On one disk a claim is a link. Another file there is another delivery of the bytes.
                     copied = there.device != now.device and os.path.basename(held).endswith(f"_{name}")
                     if copied or there.same_file(now):
                         self._context.placer.drop([Drop(path, held, sha256=sha256)])

@@ -334,7 +334,7 @@ class Recovery:
         return left
 
     def _home_of(self, path: str, photo_id: int) -> Name | None:
-        """Where the bytes of a temporary name are: at its photo, or, after a restore, at one with another id."""
+        """Where the bytes of a temporary name are. After a restore that photo may have another id."""
         ledger = self._context.ledger
         if home := self._first_same(path, ledger.read(lambda db: photos.names_of(db, [photo_id]))[photo_id]):
             return home
