@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from tests.demo_server import serve_in_thread
 
 from smartsort.demo.run import IMMICH_LIBRARY
 from smartsort.demo.samples import PEOPLE
-from smartsort.demo.server import serve_in_thread
 from smartsort.demo.settings import DEFAULT_KEY, DemoSettings
 
 VARIABLE = "SMARTSORT_LIVE_"

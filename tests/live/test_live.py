@@ -14,6 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from tests.demo_server import serve_in_thread
 from tests.live.server import VARIABLE, Immich, Refused, check_folder, check_user, chosen, named
 from tests.live_sidecar import BASE, live_sidecar
 
@@ -22,7 +23,6 @@ from smartsort.cli.outcome import outcomes
 from smartsort.config import load_settings
 from smartsort.core.naming import folder_name
 from smartsort.demo.samples import make_samples
-from smartsort.demo.server import serve_in_thread
 from smartsort.demo.settings import DEFAULT_KEY, DemoSettings
 from smartsort.doctor import examine
 from smartsort.files.layout import Layout
