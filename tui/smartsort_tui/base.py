@@ -6,10 +6,11 @@ import asyncio
 import os
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
-from textual.app import App, SystemCommand
+from textual.app import App, ScreenStackError, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.signal import Signal
@@ -153,8 +154,10 @@ class BaseApp(App[None]):
     # --- areas ----------------------------------------------------------------------------
 
     def action_area(self, name: str) -> None:
-        if len(self.screen_stack) == 1 and name in self.MODES:
-            self.switch_mode(name)
+        # A key that was typed ahead may arrive while the application closes, when screens are gone already.
+        with suppress(ScreenStackError):
+            if len(self.screen_stack) == 1 and name in self.MODES:
+                self.switch_mode(name)
 
     def action_next_area(self, step: int) -> None:
         names = [name for name, _ in AREAS]
