@@ -14,7 +14,15 @@ import pytest
 _BEFORE = pytest.StashKey[set[str]]()
 
 # What pytest, its plugins, the linters and uv keep in a checkout, ignored by git.
-CACHES = {".venv", ".pytest_cache", ".hypothesis", ".mypy_cache", ".ruff_cache", ".import_linter_cache"}
+CACHES = {
+    ".venv",
+    ".mutmut",
+    ".pytest_cache",
+    ".hypothesis",
+    ".mypy_cache",
+    ".ruff_cache",
+    ".import_linter_cache",
+}
 NEW = ("??", "!!")
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 
+import pytest
 from click.testing import CliRunner
 
 from smartsort.chaos import trials
 from smartsort.chaos.trials import Verdict, try_storage, worst
 from smartsort.cli.main import cli
+from smartsort.files.disk import Disk
+from smartsort.files.filesystem import FileSystem
 
 
 def test_a_storage_that_works(tmp_path):
@@ -36,3 +40,15 @@ def test_a_trial_that_fails_is_told_and_cleared_up(tmp_path, monkeypatch):
     assert worst(found) is Verdict.BAD
     assert "Input/output error" in found[0].said
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("step", ["fsync file", "fsync folder", "syncfs"])
+def test_a_storage_that_cannot_wait_is_bad(tmp_path, monkeypatch, step):
+    def refused(name):
+        if name == step:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(trials, "_TRIALS", (("flushing", trials._durable),))
+    monkeypatch.setattr(trials, "Disk", lambda: Disk(refused))
+    monkeypatch.setattr(trials, "file_system", lambda _: FileSystem("ext4", notifies=True, syncs=True))
+    assert worst(try_storage(str(tmp_path))) is Verdict.BAD

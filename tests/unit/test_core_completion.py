@@ -167,6 +167,17 @@ def test_numbers_that_are_all_accounted_for_are_an_answer(steps):
     assert asked(*steps).answered
 
 
+def test_the_first_job_of_a_queue_has_the_number_0_and_counts():
+    assert asked((0, {}), (1, {})).answered
+    assert asked((1, {}), (2, {})).answered
+
+
+def test_a_question_that_is_still_listed_is_not_the_next_one():
+    made = asked((7, {}), (7, {}))
+    made.listed(Listing("faceDetection", collective=True, collective_numbers=frozenset({7, 8})))
+    assert made.answered
+
+
 unfinished_then = st.lists(st.sets(st.integers(0, 5), max_size=4), min_size=1, max_size=6)
 
 

@@ -168,3 +168,13 @@ def test_folders_that_are_one_to_a_disk_or_to_the_eye_are_noticed(one, other):
 def test_shards_are_numbered_so_that_they_sort():
     assert shard_folder(1) == "shard-0001"
     assert sorted(map(shard_folder, (2, 10, 1))) == ["shard-0001", "shard-0002", "shard-0010"]
+
+
+@pytest.mark.parametrize("selector", ["\ufe00", "\ufe0f", "\U000e0100", "\U000e01ef", "\u034f"])
+def test_what_only_selects_a_variant_makes_no_other_folder(selector):
+    assert folder_key(f"An{selector}na") == folder_key("Anna") == "anna"
+
+
+@pytest.mark.parametrize("mark", ["\u0301", "\ufe20", "\u0350"])
+def test_any_other_mark_makes_another_folder(mark):
+    assert folder_key(f"An{mark}na") != "anna"

@@ -75,6 +75,15 @@ def test_photos_that_are_done_are_forgotten():
     assert cohorts.waited_for(["a", "b"]) == 1
 
 
+def test_photos_of_different_moments_wait_for_the_faces_of_both():
+    cohorts = Cohorts()
+    cohorts.note({"a": 1}, queue("f1", "f2"))
+    cohorts.note({"a": 1, "b": 2}, queue("f2", "f3"))
+    assert cohorts.left("b") == {"f2", "f3"}
+    assert cohorts.waited_for(["a", "b", "nobody"]) == cohorts.waited_for(["b", "a"]) == 2
+    assert cohorts.waited_for(["a"]) == 1
+
+
 FACES = st.frozensets(st.integers(0, 12).map(lambda n: f"f{n}"))
 
 

@@ -54,6 +54,11 @@ def test_the_interval_holds_the_share_and_stays_inside(checked, data):
     assert 0 <= found.low <= found.share <= found.high <= 1
 
 
+def test_at_its_ends_the_interval_touches_them():
+    assert {estimate(0, checked).low for checked in range(1, 2000)} == {0.0}
+    assert {estimate(checked, checked).high for checked in range(1, 2000)} == {1.0}
+
+
 def test_nothing_checked_says_nothing():
     assert estimate(0, 0) is None
 

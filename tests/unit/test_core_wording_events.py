@@ -158,6 +158,30 @@ def test_the_sentence_of_an_event(kind, data, expected):
     assert not re.search(r"[0-9a-f]{8}-[0-9a-f]{4}|None|[{}]", expected)
 
 
+@pytest.mark.parametrize(
+    ("kind", "data", "expected"),
+    [
+        ("approved", {}, "A photo was approved as nobody"),
+        (
+            "sorted",
+            {"people": ["Anna", "Bella"], "names": [["faces", "anna/a.jpg"], ["faces", "bella/a.jpg"]]},
+            "A photo was filed under Anna, Bella: faces/anna/a.jpg, faces/bella/a.jpg",
+        ),
+        ("skipped", {}, "A photo was put into the trash: "),
+        ("undone", {}, "A photo had its last action undone"),
+        ("undone", {"of": "sun_burnt"}, "A photo had its sun burnt undone"),
+        ("group", {}, "Changed: 0 photos"),
+        ("group", {"what": "sun_burnt", "photos": 2}, "Changed: 2 photos"),
+        ("configured", {"values": ["whitelist", "blacklist"]}, "Settings were changed: whitelist, blacklist"),
+        ("configured", {}, "Settings were reset: none"),
+        ("download_retried", {}, "The download is tried again"),
+        ("sun_burnt", {}, "sun burnt"),
+    ],
+)
+def test_what_is_said_where_something_is_missing_or_several(kind, data, expected):
+    assert event_sentence(kind, data) == expected
+
+
 @pytest.mark.parametrize("kind", EventKind)
 def test_an_event_that_says_little_still_has_a_sentence(kind):
     """Events of older versions lack what was added to them since."""

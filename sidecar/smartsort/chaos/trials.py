@@ -79,8 +79,6 @@ def try_storage(folder: str, told: Callable[[Trial], None] = lambda _: None) -> 
 def _write(path: str, content: bytes = b"x") -> None:
     with open(path, "wb") as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _what_it_is(place: str) -> Iterator[Answer]:

@@ -129,7 +129,7 @@ def _names(name: str) -> Iterator[str]:
 
 
 def _copy_in(source: str, target: str, *, verify: bool) -> str:
-    """Copy, flush, claim the name; the path. With `verify` the bytes are read back: the original will go."""
+    """Copy and claim the name for good; the path. `verify`: read the copy back, the original will go."""
     from smartsort.errors import SmartsortError
     from smartsort.files.hashing import sha256_of
     from smartsort.files.placement import Placer, Placing
@@ -142,8 +142,6 @@ def _copy_in(source: str, target: str, *, verify: bool) -> str:
     before = stamp(source)
     try:
         shutil.copy2(source, temporary)
-        with open(temporary, "rb") as copy:
-            os.fsync(copy.fileno())
         if stamp(source) != before or os.path.getsize(temporary) != before.size:
             raise OSError("it changed while it was copied")
         if verify and sha256_of(temporary) != sha256_of(source):

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 from smartsort.core.model import Category
 from smartsort.errors import ConfigurationError, RootUnavailable
+from smartsort.files.disk import Disk
+from smartsort.files.durable import Pending
 from smartsort.files.problems import storage_error
 from smartsort.files.shown import shown
 
@@ -101,15 +103,17 @@ class Layout:
             # Signed once and not now: its disk is missing, and its mount point must not be taken for it.
             if os.path.relpath(folder, self.root) in signed:
                 _check_sentinel(folder, root_id)
-        for folder in (*self.guarded, self.inbox, *map(self.review_folder, Category)):
-            _make_folder(folder)
-        _make_folder(os.path.dirname(self.ledger))
+        reviews = map(self.review_folder, Category)
+        _make_folders(*self.guarded, self.inbox, *reviews, os.path.dirname(self.ledger))
+        if sentinel is None:
+            # A start that is cut off from here on goes on with this id, and not with another one.
+            _write_sentinel(self.root, _Sentinel(root_id))
         for folder in own:
             if _read_sentinel(folder) is None:
                 _write_sentinel(folder, _Sentinel(root_id))
-        # The root's own comes last: it says that all others are there.
+        # Only now the root's own names the others: it says that they are there.
         complete = signed | {os.path.relpath(folder, self.root) for folder in own}
-        if sentinel is None or complete != signed:
+        if complete != signed:
             _write_sentinel(self.root, _Sentinel(root_id, complete))
         self.check(root_id)
         return root_id
@@ -154,11 +158,12 @@ class _Sentinel:
     folders: frozenset[str] = frozenset()
 
 
-def _make_folder(folder: str) -> None:
-    try:
-        os.makedirs(folder, exist_ok=True)
-    except OSError as error:
-        raise storage_error(error, "create", folder) from error
+def _make_folders(*folders: str) -> None:
+    pending = Pending(Disk())
+    for folder in folders:
+        pending.make_folder(folder)
+    for error in pending.wait().errors.values():
+        raise error
 
 
 def _read_sentinel(folder: str) -> _Sentinel | None:

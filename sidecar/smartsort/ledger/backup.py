@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from itertools import chain, count
 
 from smartsort.errors import LedgerError, StorageError, StorageFull
+from smartsort.files.placement import Placer
 from smartsort.files.private import keep_private, make_private
 from smartsort.files.problems import storage_error
 from smartsort.files.shown import shown
@@ -50,7 +51,7 @@ def backup(
     target = os.path.join(folder, name)
     temporary = f"{target}.part"
     with _storage(folder):
-        os.makedirs(folder, exist_ok=True)
+        Placer().make_folder(folder)
         with suppress(FileNotFoundError):
             os.unlink(temporary)
         make_private(temporary)

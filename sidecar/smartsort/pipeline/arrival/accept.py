@@ -56,7 +56,7 @@ class Offered:
     """A photo at rest that this belongs to, as its `member`; None for a new photo."""
     member: Member = Member.PHOTO
     keep_origin: bool = False
-    """True for files that stay where they are (`smartsort add --copy`); they are linked or copied."""
+    """True for a half that joins a photo and stays where it is; it is linked or copied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +218,6 @@ class Accept:
             expect=(State.ARRIVED,),
             names_added=tuple(t.name for t in taken),
             events=(acceptance(row, self._context.layout.inbox, **_company(offer)),),
-            intents_done=("claim",) if offer.keep_origin else (),
         )
 
     async def _drop(self, good: Sequence[tuple[Photo, Offered, list[_Taken]]]) -> set[int]:

@@ -1,0 +1,185 @@
+"""A death between disk and ledger: the journal says what was going on, and the next start finishes it."""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+
+import pytest
+from tests.fakes import World, close_world, picture
+from tests.faults.test_power_cut import Machine, Volatile
+
+from smartsort.actions import Choice
+from smartsort.core.model import State
+from smartsort.errors import StorageError
+from smartsort.files.disk import Disk
+from smartsort.files.placement import Placer
+from smartsort.ledger import photos
+from smartsort.ledger.photos import Change
+from smartsort.rescue.adopt import Adoption
+
+
+class Died(BaseException):
+    """The process ends here."""
+
+
+class Steps:
+    """Ends the process at the step it was told."""
+
+    at = None
+
+    def __call__(self, name):
+        if name == self.at:
+            raise Died
+
+
+def opened(tmp_path, steps, disk=Disk, **more):
+    return World(
+        os.fspath(tmp_path / "root"),
+        checkpoint=steps,
+        placer=lambda guard: Placer(disk(steps), guard),
+        **more,
+    )
+
+
+BELLA = [Choice("Bella")]
+
+
+async def come(world):
+    await world.deliver("stranger_1.jpg", picture(1), xmp=b"<x/>")
+
+
+async def be_decided(world):
+    await world.settle()
+
+
+async def be_approved(world):
+    await world.actions.approve([1], BELLA, "eva")
+
+
+async def be_rejected(world):
+    await world.actions.reject([1], "eva")
+
+
+async def be_purged(world):
+    await world.actions.purge_expired(0)
+
+
+BEFORE = {
+    come: [],
+    be_decided: [come],
+    be_approved: [come, be_decided],
+    be_rejected: [come, be_decided],
+    be_purged: [come, be_decided, be_rejected],
+}
+
+
+@pytest.mark.parametrize(
+    ("act", "at"),
+    [
+        (come, "claim:intent"),
+        (come, "claim:placed"),
+        (come, "claim:committed"),
+        (be_decided, "route:placed"),
+        (be_approved, "act:placed"),
+        (be_approved, "act:committed"),
+        (be_rejected, "act:placed"),
+        (be_rejected, "act:committed"),
+        (be_purged, "unlink"),
+        (be_purged, "purge:removed"),
+        (be_purged, None),
+    ],
+)
+async def test_a_death_at_this_step_leaves_one_photo_and_no_open_act(tmp_path, act, at):
+    steps = Steps()
+    world = opened(tmp_path, steps)
+    try:
+        for earlier in BEFORE[act]:
+            await earlier(world)
+        world.clock.pass_by(days=1)
+        steps.at = at
+        await act(world)
+    except Died:
+        assert at is not None
+    else:
+        assert at is None
+    finally:
+        steps.at = None
+        close_world(world)
+    world = opened(tmp_path, steps, server=world.server, clock=world.clock)
+    try:
+        world.check()
+        lying = [name for _, _, names in os.walk(world.context.layout.inbox) for name in names]
+        claimed = world.ledger.read(lambda db: db.conn.execute("SELECT count(*) FROM photos").fetchone()[0])
+        assert (claimed, sorted(lying)) in ((1, []), (0, ["stranger_1.jpg", "stranger_1.jpg.xmp"]))
+        if claimed:
+            await world.settle()
+            world.check()
+    finally:
+        close_world(world)
+
+
+async def test_what_was_purged_stays_away_after_a_power_cut(tmp_path):
+    machine = Machine(os.fspath(tmp_path / "stash"))
+    world = opened(tmp_path, Steps(), lambda _: Volatile(machine))
+    try:
+        for act in (*BEFORE[be_purged], be_purged):
+            await act(world)
+            world.clock.pass_by(days=1)
+    finally:
+        close_world(world)
+    machine.forget(lambda: True)
+    world = opened(tmp_path, Steps(), server=world.server, clock=world.clock)
+    try:
+        assert world.photo(1).state is State.PURGED
+        world.check()
+    finally:
+        close_world(world)
+
+
+async def test_what_was_found_as_it_lies_has_no_open_act(tmp_path):
+    """A restored ledger is behind the disk: what it had begun is over, whatever became of it."""
+    world = opened(tmp_path, Steps())
+    try:
+        for act in (*BEFORE[be_approved], be_approved):
+            await act(world)
+        await world.context.commit([Change(1, intent=("drop", {"drops": []}))])
+        os.rename(f"{world.root}/faces/bella", f"{world.root}/faces/carl")
+        assert Adoption(world.context, lambda _: None).run().followed == 1
+        world.check()
+    finally:
+        close_world(world)
+
+
+class Full(Disk):
+    """Takes no new name in one area once it is told to."""
+
+    area = "nowhere"
+
+    def link(self, source, target):
+        if f"/{self.area}/" in target:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), target)
+        super().link(source, target)
+
+
+@pytest.mark.parametrize(
+    ("act", "area"), [(come, "temp_downloads"), (be_decided, "review"), (be_approved, "faces")]
+)
+async def test_an_act_that_came_to_nothing_is_over(tmp_path, act, area):
+    disk = Full()
+    world = opened(tmp_path, Steps(), lambda _: disk)
+    try:
+        for earlier in BEFORE[act]:
+            await earlier(world)
+        disk.area = area
+        with suppress(StorageError, AssertionError):  # the second is that nothing comes to rest
+            await act(world)
+        assert world.ledger.read(photos.open_intents) == []
+        disk.area = "nowhere"
+        world.clock.pass_by(minutes=5)
+        if act is not come:
+            await act(world)
+            world.check()
+    finally:
+        close_world(world)

@@ -1,0 +1,183 @@
+"""`python -m tests.mutants core`: mutation testing of a package by mutmut, and its score.
+
+The tests that reach a mutant's function try it. `--sample 200 --seed 1` tries so many of all mutants.
+Results stay in `.mutmut/` until the function or its tests change. `--fresh` forgets them. Survivors are shown
+as diffs. `equivalent.toml` lists those that no test can tell from the code, each with the reason.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+ROOT = Path(__file__).parents[2]
+WORK = ROOT / ".mutmut"
+MUTMUT = Path(sys.executable).with_name("mutmut")
+CODE = Path("src/smartsort")
+"""mutmut mutates what lies in `src/`."""
+
+INTEGRATION = "tests/integration"
+PACKAGES = {
+    "core": ["tests/unit/test_core_*.py", "tests/unit/test_confidence_similarity.py"],
+    "files": [
+        f"{INTEGRATION}/placement",
+        f"{INTEGRATION}/test_power_cut_files.py",
+        f"{INTEGRATION}/test_files_*.py",
+        f"{INTEGRATION}/test_foreign_disks.py",
+        "tests/unit/test_files_*.py",
+    ],
+    "ledger": [
+        f"{INTEGRATION}/test_ledger_*.py",
+        f"{INTEGRATION}/test_backup_rescue.py",
+        f"{INTEGRATION}/test_power_cut_files.py",
+    ],
+    "actions": [
+        f"{INTEGRATION}/test_actions_*.py",
+        f"{INTEGRATION}/test_journal.py",
+        "tests/unit/test_actions_*.py",
+    ],
+    "pipeline/routing": [
+        f"{INTEGRATION}/test_pipeline_routes.py",
+        f"{INTEGRATION}/test_heal_*.py",
+        f"{INTEGRATION}/test_journal.py",
+        f"{INTEGRATION}/test_confidence_near.py",
+        "tests/unit/test_actions_teach.py",
+    ],
+}
+"""Package -> the tests that are about it."""
+
+KILLED = {1, 3}
+NOT_REACHED = 33
+
+
+class Package:
+    """A package with its mutants in a folder that mutmut likes."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.place = WORK / name.replace("/", "-")
+        self.mutated = self.place / "mutants"
+
+    def prepare(self) -> None:
+        """Lay the folder out as links to the checkout, with settings of its own."""
+        (self.place / "src").mkdir(parents=True, exist_ok=True)
+        links = {"src/smartsort": "sidecar/smartsort", "tests": "tests", "sidecar": "sidecar", "tui": "tui"}
+        for link, target in links.items():
+            if not (self.place / link).is_symlink():
+                (self.place / link).symlink_to(ROOT / target)
+        # mutmut keeps its own copy of the tests, and only adds to it.
+        shutil.rmtree(self.mutated / "tests", ignore_errors=True)
+        text = (ROOT / "pyproject.toml").read_text()
+        pytest_table = re.search(
+            r"^\[tool\.pytest\.ini_options\]\n.*?(?=^\[)", text, re.DOTALL | re.MULTILINE
+        )
+        tests = [
+            str(p.relative_to(ROOT)) for pattern in PACKAGES[self.name] for p in sorted(ROOT.glob(pattern))
+        ]
+        settings = {
+            "source_paths": [str(CODE)],
+            "only_mutate": [f"{CODE}/{self.name}/*"],
+            "also_copy": ["sidecar", "tui"],
+            "do_not_mutate_patterns": [r"^\s*log\.\w+\("],
+            "pytest_add_cli_args": ["-n0", "-p", "no:cacheprovider"],
+            "pytest_add_cli_args_test_selection": tests,
+            "timeout_multiplier": 10.0,
+            "use_git_change_detection": False,
+            "on_dependency_change": "ignore",
+        }
+        table = "\n".join(f"{key} = {json.dumps(value)}" for key, value in settings.items())
+        assert pytest_table is not None
+        (self.place / "pyproject.toml").write_text(f"{pytest_table[0]}\n[tool.mutmut]\n{table}\n")
+
+    def mutmut(self, *names: str, processes: int = 2) -> int:
+        command = [MUTMUT, "run", "--max-children", str(processes), *names]
+        with (self.place / "mutmut.log").open("w") as log:
+            return subprocess.run(command, cwd=self.place, stdout=log, stderr=log, check=False).returncode
+
+    def generate(self) -> None:
+        """Make the mutants and find out which tests reach them, without trying one."""
+        self.mutmut("nothing")  # it says that nothing matches, after it has done both
+        if not self.results():
+            raise click.ClickException(f"mutmut made no mutants; see {self.place / 'mutmut.log'}")
+
+    def results(self) -> dict[str, int | None]:
+        """Mutant -> how its tests ended, None where they did not run yet."""
+        found: dict[str, int | None] = {}
+        for path in (self.mutated / CODE / self.name).rglob("*.meta"):
+            found |= json.loads(path.read_text())["exit_code_by_key"]
+        return found
+
+    def change(self, mutant: str) -> str:
+        """The lines a mutant takes out and puts in."""
+        command = [MUTMUT, "show", mutant]
+        shown = subprocess.run(command, cwd=self.place, capture_output=True, text=True, check=True).stdout
+        lines = [line for line in shown.splitlines() if re.match(r"[-+](?![-+])", line)]
+        return "\n".join(f"{line[0]} {line[1:].strip()}" for line in lines)
+
+
+def equivalent() -> Iterator[tuple[str, str]]:
+    """(the mutant's function, its change) of those that no test can tell from the code."""
+    for entry in tomllib.loads(Path(__file__).with_name("equivalent.toml").read_text())["mutant"]:
+        yield entry["where"], f"- {entry['code']}\n+ {entry['mutant']}"
+
+
+@click.command()
+@click.argument("package", type=click.Choice(list(PACKAGES)))
+@click.option("--sample", type=int, help="Try so many mutants, drawn from all of the package.")
+@click.option("--seed", default=1, show_default=True)
+@click.option("--module", default="", help="Only mutants of modules whose name holds this.")
+@click.option("--processes", default=2, show_default=True)
+@click.option("--fresh", is_flag=True, help="Forget what earlier runs have found.")
+@click.option("--least", default=0.0, help="End with 1 below this score, in per cent.")
+def main(  # noqa: PLR0917
+    package: str, sample: int | None, seed: int, module: str, processes: int, fresh: bool, least: float
+) -> None:
+    """Change PACKAGE in small ways and see whether its tests notice."""
+    here = Package(package)
+    if fresh:
+        shutil.rmtree(here.place, ignore_errors=True)
+    here.prepare()
+    here.generate()
+    every = sorted(here.results())
+    chosen = [name for name in every if module in name]
+    if sample is not None and sample < len(chosen):
+        chosen = random.Random(seed).sample(chosen, sample)
+    waiting = [name for name in chosen if here.results()[name] is None]
+    if waiting and here.mutmut(*waiting, processes=processes):
+        raise click.ClickException(f"mutmut failed; see {here.place / 'mutmut.log'}")
+    results = here.results()
+    known = set(equivalent())
+    survived, same = [], 0
+    for name in sorted(chosen):
+        if results[name] not in (0, NOT_REACHED):
+            continue
+        function = re.sub(r"\.x_|\.xǁ|ǁ", ".", name.partition("__mutmut_")[0])
+        change = here.change(name)
+        if (function, change) in known:
+            same += 1
+            continue
+        survived.append(name)
+        reached = "" if results[name] == 0 else "  (no test reaches it)"
+        click.echo(f"{function}{reached}\n{change}\n")
+    counted = len(chosen) - same
+    killed = counted - len(survived)
+    drawn = f"{len(chosen):,} of {len(every):,} mutants" + (
+        f", seed {seed}" if len(chosen) < len(every) else ""
+    )
+    click.echo(
+        f"{package}: {killed:,} of {counted:,} noticed, {killed / counted:.1%} ({drawn}; {same} equivalent)"
+    )
+    sys.exit(100 * killed < least * counted)
+
+
+if __name__ == "__main__":
+    main()
