@@ -1,9 +1,10 @@
 # Two stages: the first makes wheels and a virtual environment, the second holds that environment only.
-# BASE is any Debian with Python 3.11 or newer that has pip and venv. The digest is that of the list of images for all
-# platforms, as docker-library/repo-info has it (Python 3.11.16 of 2026-09-19). CONTRIBUTING.md says how to renew it.
-ARG BASE=python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
+# The base is any Debian with Python 3.11 or newer that has pip and venv. The digest is that of the list of images for all
+# platforms, as docker-library/repo-info has it (Python 3.11.16 of 2026-09-19). It stands in FROM, not in an argument:
+# Dependabot renews it only there.
+FROM python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b AS base
 
-FROM ${BASE} AS build
+FROM base AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
 RUN python3 -m venv /opt/build && python3 -m venv --without-pip /opt/smartsort
@@ -20,7 +21,7 @@ COPY openapi ./openapi
 RUN /opt/build/bin/pip wheel --no-build-isolation --no-deps -w /wheels . \
  && /opt/build/bin/pip --python /opt/smartsort/bin/python install --no-index --no-deps /wheels/*.whl
 
-FROM ${BASE}
+FROM base
 ARG VERSION=unknown
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="smartsort" \
