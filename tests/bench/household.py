@@ -1,60 +1,68 @@
 """A made-up household: people, their faces as vectors, photos with known truth, and Immich's own assignment.
 
-Everything below was set before a figure was looked at, and is not to be changed for the sake of one:
+Its shapes are those of real faces (340 people, most of them in families, and a smaller model of Immich's):
 
-- A face is 512 numbers of length 1, as Immich's default model (buffalo_l) makes them. A person is a
-  direction; a face of theirs is `distance` (1 - cosine) away from it, into a random direction. Two people
-  have directions that are drawn independently: about 1.0 apart, give or take 0.04.
-- **Distances are 0 to 0.6**, triangular with the peak at 0.2: two photos of one person are then mostly 0.5
-  to 0.8 alike, which is what two photos of one person mostly are with that model; the worst (dark, from the
-  side, years apart) are at 0.6, where one photo is only 0.4 like the person and 0.3 like another photo.
-- **Small faces** (about 120 to 160 pixels of the preview) have fewer details: 0.2 to 0.6, peak at 0.4.
+- A face is 100 numbers of length 1. Immich's models make 512, but faces use only some of the directions: two
+  unrelated people are 0 alike, give or take 0.10, as two random vectors of 100 numbers are. A person is a
+  direction; a face of theirs is `distance` (1 - cosine) away from it, into a random direction.
+- **Distances are 0 to 0.6**, triangular with the peak at 0.2: two photos of one person are then 0.54 alike,
+  give or take 0.14. **Small faces** have fewer details: 0.2 to 0.6, peak at 0.4.
+- **Relatives** have directions that are 0.16 alike in the median, and one pair in twenty 0.57 or more
+  (`ALIKE`). There are four pairs on the lists, and one **relative whom nobody has named**.
+- **Galleries are small**: 3 to 12 faces that a human has looked through, half of them at most 5.
+- **Bursts**: a third of the photos of one person comes as five that were taken within seconds, 0.85 alike.
 - **Faces in the background** cover 0.1% of the picture and belong to strangers; the policy lets faces below
   0.5% not count.
-- **Siblings** have directions 0.35 apart (two unrelated people: 1.0), four pairs: two wanted pairs, one
-  wanted and unwanted, one wanted and not on the list. An ordinary photo of one is then 0.42 like one of the
-  other, nearly what Immich takes for the same person (0.5). Most real siblings are further apart; twins are
-  nearer, and nothing that sees faces alone can tell those.
-- **Strangers** are random directions, one face each. **Look-alikes** are strangers 0.45 to 0.65 from a wanted
-  person: nearer than that person's own worst photos.
+- **Strangers** are random directions, one face each. **Look-alikes** are strangers who are as much like a
+  wanted person as a relative is.
 - **Unwanted people** are alone on a photo, or (30%) beside a wanted person.
 - **Late persons** are wanted and unknown to Immich at the start: their first photos find nobody.
-- In the **harder household** (`hard`) one of the late persons is a sibling (0.35) of a wanted person, so
-  that until the late one is founded Immich gives the nearest of their photos to the sibling it knows.
 - **Immich** gives a face to the person of the nearest face within 0.5 (`maxDistance`), and founds a person
   when three faces lie within that reach of each other; when all photos are there it tries the unassigned
-  ones once more (what smartsort has it do when a person was named). It begins with 15 photos of everybody
-  but the late persons, 0 to 0.45 from the person (peak 0.15), that a human has looked through.
+  ones once more (what smartsort has it do when a person was named).
 
-The kinds of photos by weight: one wanted person 58, one small wanted person 4, a wanted person and background
-faces 5, somebody not on the list 6, unwanted 5, a stranger 5, a look-alike 2, a wanted person and a stranger
-beside them 5, three wanted people 5, a late person 5.
+The kinds of photos and their weights are in `KINDS`.
+
+`make_siblings` makes two parents and three children over fifteen years. A child's direction moves from that
+of a newborn to that of a grown-up, about 0.3 alike, fast at first: half of the way by the age of three. The
+children of a family are 0.7 alike as newborns and 0.3 when grown up, so one passes through what another
+looked like some years before.
+
+`crowded` makes the same household as another model sees it, for which unrelated people are 0.38 alike.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from smartsort.core.similarity import Vector, cosine, unit
 
-LENGTH = 512
+LENGTH = 100
 MAX_DISTANCE = 0.5
 """Immich's `maxDistance`."""
 FOUND_A_PERSON = 3
 """Immich's `minFaces`."""
-KNOWN_FACES = 15
-"""Faces of everybody who is known from the start."""
+KNOWN_FACES = (3, 3, 4, 5, 6, 8, 12)
+"""Faces of somebody who is known from the start."""
 
 WANTED, UNWANTED, OTHERS, LATE = 10, 3, 5, 2
-SIBLINGS = ((0, 1), (2, 3), (4, 10), (5, 13))
+RELATED = ((0, 1), (2, 3), (4, 10), (5, 13))
 """Pairs by number: both wanted twice, one of them unwanted, one of them not on the list."""
-SIBLINGS_APART = 0.35
-LOOKALIKES_APART = (0.45, 0.65)
+ALIKE = ((0.0, -0.1), (0.5, 0.16), (0.75, 0.29), (0.95, 0.57), (1.0, 0.75))
+"""How alike the directions of two relatives are, by the share of relatives that are less alike."""
+UNNAMED_RELATIVE_OF = 6
 
-ORDINARY, SMALL, CURATED = (0.0, 0.6, 0.2), (0.2, 0.6, 0.4), (0.0, 0.45, 0.15)
+ORDINARY, SMALL = (0.0, 0.6, 0.2), (0.2, 0.6, 0.4)
 """Distances from the person: least, most, and the most frequent one."""
+
+BURST, BURSTS, WITHIN_BURST = 5, 1 / 3, 0.08
+"""Photos of a burst, their share of the photos of one person, and their distance from what they share."""
+
+UNNAMED = "unnamed"
+"""Whom nobody in the household has a name for: the relative, strangers."""
 
 FACE, SMALL_FACE, BESIDE, BACKGROUND = 0.05, (0.005, 0.01), 0.03, 0.001
 """Shares of the picture."""
@@ -67,6 +75,7 @@ KINDS = {
     "unwanted": 5,
     "stranger": 5,
     "lookalike": 2,
+    "relative": 5,
     "beside": 5,
     "group": 5,
     "late": 5,
@@ -81,6 +90,8 @@ class Seen:
     vector: Vector
     share: float = FACE
     person: str | None = None
+    year: float | None = None
+    """When the photo was taken."""
 
 
 @dataclass
@@ -98,10 +109,14 @@ class Household:
     """Who lives there, what arrived, and what Immich made of it."""
 
     names: dict[str, str]
-    """Who is meant by a person of Immich, as a human would name it: by the face that founded it."""
-    confirmed: dict[str, list[Vector]]
+    """Who is meant by a person of Immich: by the face that founded it."""
+    confirmed: dict[str, list[Seen]]
     """Faces a human has looked through, by Immich's person."""
     shots: list[Shot]
+    late: frozenset[str] = frozenset()
+    """Who is named as soon as Immich has found them; everybody else it finds stays without a name."""
+    born: dict[str, float] = field(default_factory=dict)
+    """Years of birth, by Immich's person."""
 
     @property
     def to_file(self) -> int:
@@ -119,33 +134,105 @@ def unwanted_people() -> list[str]:
     return [f"unwanted-{n}" for n in range(UNWANTED)]
 
 
-def make_household(seed: int, photos: int, *, hard: bool = False) -> Household:
+@dataclass(frozen=True)
+class _Lists:
+    """Who is who in a made-up household."""
+
+    wanted: list[str] = field(default_factory=lambda: wanted_people()[:WANTED])
+    late: list[str] = field(default_factory=lambda: wanted_people()[WANTED:])
+    unwanted: list[str] = field(default_factory=unwanted_people)
+    others: list[str] = field(default_factory=lambda: [f"other-{n}" for n in range(OTHERS)])
+
+
+def make_household(seed: int, photos: int) -> Household:
     """The household of a seed."""
-    world = _World(random.Random(seed))
-    wanted, unwanted = wanted_people()[:WANTED], unwanted_people()
-    others, late = [f"other-{n}" for n in range(OTHERS)], wanted_people()[WANTED:]
-    known = [*wanted, *unwanted, *others]
-    for who in (*known, *late):
+    world, lists = _World(random.Random(seed)), _Lists()
+    known = [*lists.wanted, *lists.unwanted, *lists.others]
+    for who in (*known, *lists.late):
         world.centres[who] = world.direction()
-    for one, other in SIBLINGS:
-        world.centres[known[other]] = world.away(world.centres[known[one]], SIBLINGS_APART)
-    if hard:
-        world.centres[late[0]] = world.away(world.centres[wanted[6]], SIBLINGS_APART)
+    for one, other in RELATED:
+        world.centres[known[other]] = world.relative(known[one])
+    world.centres[UNNAMED] = world.relative(lists.wanted[UNNAMED_RELATIVE_OF])
+    faces = {who: [world.face(who) for _ in range(world.rng.choice(KNOWN_FACES))] for who in known}
+    shots: list[Shot] = []
+    while len(shots) < photos:
+        shots += _shots(world, lists)
+    return meet(faces, shots, frozenset(lists.late))
+
+
+def meet(known: dict[str, list[Seen]], shots: list[Shot], late: frozenset[str] = frozenset()) -> Household:
+    """Let Immich know these faces of these people, and recognise those on the photos that arrive."""
     immich = _Immich()
-    confirmed: dict[str, list[Vector]] = {}
-    for who in known:
-        person = immich.found(who)
-        faces = [world.face(who, CURATED) for _ in range(KNOWN_FACES)]
-        for face in faces:
-            face.person = person
-        immich.faces += faces
-        confirmed[person] = [face.vector for face in faces]
-    shots = [_shot(world, wanted, unwanted, others, late) for _ in range(photos)]
+    confirmed = {immich.know(who, faces): faces for who, faces in known.items()}
     for shot in shots:
         for face in shot.faces:
             immich.add(face)
     immich.again()
-    return Household(immich.founded, confirmed, shots)
+    return Household(immich.founded, confirmed, shots, late)
+
+
+YEARS, CHILDREN_BORN, PARENTS_BORN = 15.0, (0.0, 3.0, 6.0), (-30.0, -28.0)
+NEWBORNS_ALIKE, GROWN_UPS_ALIKE, OVER_CHILDHOOD, GROWN_UP = 0.7, 0.3, 0.3, 18.0
+FACES_OVER_YEARS = 12
+
+
+def make_siblings(seed: int, photos: int) -> Household:
+    """A family over fifteen years: everybody has faces of all their years, and photos of each arrive."""
+    world = _World(random.Random(seed))
+    born = {f"child-{n}": year for n, year in enumerate(CHILDREN_BORN)}
+    born |= {f"parent-{n}": year for n, year in enumerate(PARENTS_BORN)}
+    newborn = world.direction()
+    grown_up = world.away(newborn, 1 - OVER_CHILDHOOD)
+    paths: dict[str, tuple[Vector, Vector]] = {}
+    for who in born:
+        last = grown_up if who.startswith("child") else world.away(grown_up, 1 - GROWN_UPS_ALIKE)
+        paths[who] = (
+            world.away(newborn, 1 - math.sqrt(NEWBORNS_ALIKE)),
+            world.away(last, 1 - math.sqrt(GROWN_UPS_ALIKE)),
+        )
+
+    def seen(who: str) -> Seen:
+        year = world.rng.uniform(max(0.0, born[who]), YEARS)
+        world.centres[who] = _at_age(*paths[who], year - born[who])
+        face = world.face(who)
+        face.year = year
+        return face
+
+    known = {who: [seen(who) for _ in range(FACES_OVER_YEARS)] for who in born}
+    faces = [seen(world.rng.choice(list(born))) for _ in range(photos)]
+    household = meet(known, [Shot("single", [face], face.truth) for face in faces])
+    household.born = {person: born[who] for person, who in household.names.items()}
+    return household
+
+
+def _at_age(newborn: Vector, grown_up: Vector, age: float) -> Vector:
+    """What somebody looks like at an age in years: on the arc between the two."""
+    part = min(1.0, math.log1p(age) / math.log1p(GROWN_UP))
+    angle = math.acos(cosine(newborn, grown_up))
+    near, far = math.sin((1 - part) * angle), math.sin(part * angle)
+    return unit([near * n + far * g for n, g in zip(newborn, grown_up, strict=True)])
+
+
+def crowded(household: Household, level: float) -> Household:
+    """The household as a model sees it for which unrelated people are `level` alike; recognised anew."""
+    seen: dict[int, Seen] = {}
+
+    def again(face: Seen) -> Seen:
+        if id(face) not in seen:
+            vector = (*(math.sqrt(1 - level) * value for value in face.vector), math.sqrt(level))
+            seen[id(face)] = replace(face, vector=vector, person=None)
+        return seen[id(face)]
+
+    known = {
+        household.names[person]: [again(f) for f in faces] for person, faces in household.confirmed.items()
+    }
+    made = meet(
+        known,
+        [replace(shot, faces=[again(f) for f in shot.faces]) for shot in household.shots],
+        household.late,
+    )
+    made.born = household.born
+    return made
 
 
 @dataclass
@@ -168,37 +255,53 @@ class _World:
         return Seen(who, self.away(self.centres[who], self.rng.triangular(*distances)), share)
 
     def stranger(self, share: float = FACE) -> Seen:
-        return Seen("stranger", self.direction(), share)
+        return Seen(UNNAMED, self.direction(), share)
 
-    def lookalike(self, of: str) -> Seen:
-        return Seen("stranger", self.away(self.centres[of], self.rng.uniform(*LOOKALIKES_APART)))
+    def relative(self, of: str) -> Vector:
+        """The direction of a relative of somebody."""
+        share = self.rng.random()
+        pairs = itertools.pairwise(ALIKE)
+        (below, least), (above, most) = next(p for p in pairs if share <= p[1][0])
+        alike = least + (most - least) * (share - below) / (above - below)
+        return self.away(self.centres[of], 1 - alike)
 
 
-def _shot(world: _World, wanted: list[str], unwanted: list[str], others: list[str], late: list[str]) -> Shot:
+def _shots(world: _World, lists: _Lists) -> list[Shot]:
+    """One photo, or those of a burst."""
     rng = world.rng
     [kind] = rng.choices(list(KINDS), list(KINDS.values()))
-    who = rng.choice(wanted)
-    if kind == "single":
-        return Shot(kind, [world.face(who)], who)
+    who = rng.choice(lists.late if kind == "late" else lists.wanted)
+    if kind == "single" and rng.random() < BURSTS / (BURST * (1 - BURSTS) + BURSTS):
+        shared = world.face(who).vector
+        faces = [Seen(who, world.away(shared, WITHIN_BURST)) for _ in range(BURST)]
+        return [Shot("burst", [face], who) for face in faces]
+    filed = kind in ("single", "small", "background", "late")
+    return [Shot(kind, _faces(world, kind, who, lists), who if filed else None)]
+
+
+def _faces(world: _World, kind: str, who: str, lists: _Lists) -> list[Seen]:
+    """Who is on a photo of this kind."""
+    rng = world.rng
     if kind == "small":
-        return Shot(kind, [world.face(who, SMALL, rng.uniform(*SMALL_FACE))], who)
+        return [world.face(who, SMALL, rng.uniform(*SMALL_FACE))]
     if kind == "background":
-        return Shot(kind, [world.face(who), world.stranger(BACKGROUND)], who)
+        return [world.face(who), world.stranger(BACKGROUND)]
     if kind == "other":
-        return Shot(kind, [world.face(rng.choice(others))], None)
+        return [world.face(rng.choice(lists.others))]
     if kind == "unwanted":
         beside = [world.face(who)] if rng.random() < 0.3 else []
-        return Shot(kind, [world.face(rng.choice(unwanted)), *beside], None)
+        return [world.face(rng.choice(lists.unwanted)), *beside]
     if kind == "stranger":
-        return Shot(kind, [world.stranger()], None)
+        return [world.stranger()]
     if kind == "lookalike":
-        return Shot(kind, [world.lookalike(who)], None)
+        return [Seen(UNNAMED, world.away(world.relative(who), rng.triangular(*ORDINARY)))]
+    if kind == "relative":
+        return [world.face(UNNAMED)]
     if kind == "beside":
-        return Shot(kind, [world.face(who), world.stranger(BESIDE)], None)
+        return [world.face(who), world.stranger(BESIDE)]
     if kind == "group":
-        return Shot(kind, [world.face(w, share=BESIDE) for w in rng.sample(wanted, 3)], None)
-    who = rng.choice(late)
-    return Shot(kind, [world.face(who)], who)
+        return [world.face(w, share=BESIDE) for w in rng.sample(lists.wanted, 3)]
+    return [world.face(who)]
 
 
 class _Immich:
@@ -211,6 +314,14 @@ class _Immich:
     def found(self, truth: str) -> str:
         person = f"id-{len(self.founded)}"
         self.founded[person] = truth
+        return person
+
+    def know(self, truth: str, faces: list[Seen]) -> str:
+        """A person with these faces, from the start."""
+        person = self.found(truth)
+        for face in faces:
+            face.person = person
+        self.faces += faces
         return person
 
     def add(self, face: Seen) -> None:

@@ -11,7 +11,7 @@ from sqlite_utils import Database
 
 from smartsort.confidence.faces import Faces
 from smartsort.core.model import Person, State
-from smartsort.core.similarity import Likeness, Vector, agreement
+from smartsort.core.similarity import Likeness, Spread, Vector, unrelated_level
 from smartsort.ledger import embeddings, teachings
 from smartsort.ledger.embeddings import BY_HUMAN, BY_IMMICH, BY_SMARTSORT, Embedding, GalleryRow
 from smartsort.pipeline.engine.context import Context
@@ -27,6 +27,8 @@ RETRIED_AFTER = timedelta(minutes=2)
 """A gallery is put together anew after this time; one that is still small much sooner."""
 
 ENOUGH = 5
+"""Faces up to which smartsort's own filings fill a gallery. With more of them wrong filings double: one leads
+to the next."""
 
 SMALLEST_FACE = 32
 """Pixels of the preview; smaller faces make poor examples."""
@@ -40,8 +42,10 @@ class _Loaded:
     faces: dict[str, list[Embedding]] = field(default_factory=dict)
     denied: dict[str, list[Vector]] = field(default_factory=dict)
     denied_ids: set[tuple[str, str]] = field(default_factory=set)
-    agreement: dict[str, float] = field(default_factory=dict)
+    spread: dict[str, Spread] = field(default_factory=dict)
     """Of galleries compared so far: it takes far longer than one comparison."""
+    level: float | None = None
+    """Of people who are not related; None until the first comparison."""
     learned: int = 0
     """`teachings.learned` at that time."""
 
@@ -76,12 +80,20 @@ class Galleries:
 
     def likeness(self, person: Person, without_asset: str | None = None) -> Likeness:
         """A person's gallery; faces of `without_asset`, the photo that is judged, say nothing about it."""
-        loaded = self._loaded
+        loaded, level = self._loaded, self._level()
         faces = loaded.faces.get(person.id, ())
         vectors = tuple(f.vector for f in faces if f.asset_id != without_asset)
-        if person.id not in loaded.agreement:
-            loaded.agreement[person.id] = agreement([f.vector for f in faces])
-        return Likeness(person, vectors, tuple(loaded.denied.get(person.id, ())), loaded.agreement[person.id])
+        if person.id not in loaded.spread:
+            loaded.spread[person.id] = Spread.of([f.vector for f in faces], level)
+        denied = tuple(loaded.denied.get(person.id, ()))
+        return Likeness(person, vectors, denied, loaded.spread[person.id], level)
+
+    def _level(self) -> float:
+        loaded = self._loaded
+        if loaded.level is None:
+            largest = sorted(loaded.faces.values(), key=len, reverse=True)
+            loaded.level = unrelated_level([f.vector for f in faces] for faces in largest)
+        return loaded.level
 
     def likenesses(self, people: Iterable[Person], without_asset: str | None = None) -> list[Likeness]:
         """The galleries of those who have one."""
@@ -135,7 +147,7 @@ class Galleries:
         said = await context.ledger.aread(lambda db: _said_by(db, assets))
         members: dict[str, int] = {}
         for asset_id in _in_order(assets, said):
-            if len(members) >= SIZE:
+            if len(members) >= (ENOUGH if said.get(asset_id) == BY_SMARTSORT else SIZE):
                 break
             face = await self._faces.of_person(asset_id, person.id, SMALLEST_FACE)
             if face is None or self.is_denied(face.face_id, person.id):

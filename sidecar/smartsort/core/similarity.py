@@ -7,6 +7,7 @@ microseconds for 512 numbers.
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections.abc import Iterable, Sequence
@@ -17,16 +18,24 @@ from smartsort.core.model import Box, Confidence, Face, Person, Suggestion
 Vector = tuple[float, ...]
 
 NEAREST = 3
-"""How many of a person's confirmed faces a new one is held against: the nearest ones. One alone may itself be
-a mistake; all of them would punish a person who has been photographed at many ages."""
+"""How many other faces of its gallery a face is held against to tell how alike that gallery is."""
 
-KNOWS_ITSELF = 5
-"""Faces from which on a gallery's own agreement counts in full."""
+FEW = 3
+"""A gallery with fewer faces tells neither how much the person's photos differ nor how alike others are."""
+
+USUAL_AGREEMENT, USUAL_WEIGHT = 0.60, 4
+"""What galleries of real people usually reach, and how many faces of a gallery this expectation outweighs."""
+
+LEVEL_PEOPLE = 50
+"""People whose galleries are compared with each other for the unrelated level: 1,225 pairs in some 5 ms."""
+
+PAIR_SPREAD = 0.1
+"""How far the mean cosine of two galleries is from the level, by chance or because they are of relatives."""
 
 SAME_PERSON = 0.5
 """Less alike than this Immich itself would not take two faces for one person: its `maxDistance` is 0.5."""
 
-LEAST_AGREEMENT = SAME_PERSON
+LEAST_AGREEMENT, LEAST_LENGTH = SAME_PERSON, math.sqrt(SAME_PERSON)
 """A gallery that agrees less is of several people, and must not make a threshold easier to reach."""
 
 SAME_PLACE = 0.5
@@ -93,59 +102,106 @@ def nearest_mean(vector: Vector, faces: Iterable[Vector]) -> float:
     return math.fsum(cosines) / len(cosines)
 
 
-def agreement(faces: Sequence[Vector]) -> float:
-    """How alike the faces of one gallery are among each other, `LEAST_AGREEMENT` to 1.
+def mean(faces: Sequence[Vector]) -> Vector:
+    """The middle of some faces, shorter than 1 the more they differ. Raises ValueError without a face."""
+    return tuple(math.fsum(values) / len(faces) for values in zip(*faces, strict=True))
 
-    The median over the faces of what each reaches when it is held against the others. A gallery with few
-    faces does not know that yet: its value moves from 1 to the measured one as it fills.
+
+def unrelated_level(galleries: Iterable[Sequence[Vector]]) -> float:
+    """How alike people who are not related look to this model; 0 where these galleries do not prove another.
+
+    The lower third of the mean cosines between the galleries, because relatives raise some of them. It counts
+    in full from 4 times what chance and relatives make of it, and not at all up to 2.5 times that.
     """
-    if len(faces) < 2:
-        return 1.0
-    reached = statistics.median(
-        nearest_mean(face, (*faces[:index], *faces[index + 1 :])) for index, face in enumerate(faces)
+    known = (faces for faces in galleries if len(faces) >= FEW)
+    middles = [mean(faces) for faces in itertools.islice(known, LEVEL_PEOPLE)]
+    pairs = sorted(
+        (math.hypot(*one) ** 2 + math.hypot(*other) ** 2 - math.dist(one, other) ** 2) / 2.0
+        for one, other in itertools.combinations(middles, 2)
     )
-    known = min(1.0, (len(faces) - 1) / (KNOWS_ITSELF - 1))
-    return min(1.0, max(LEAST_AGREEMENT, 1.0 - known * (1.0 - reached)))
+    if not pairs:
+        return 0.0
+    level = pairs[len(pairs) // 3]
+    proof = level * math.sqrt(len(pairs)) / PAIR_SPREAD
+    return level * min(1.0, max(0.0, (proof - 2.5) / 1.5))
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How much the faces of a gallery differ, at a given unrelated level. 1 and 1: not known yet.
+
+    `agreement` is how alike they are among each other, `length` that of their middle.
+    """
+
+    agreement: float = 1.0
+    length: float = 1.0
+
+    @classmethod
+    def of(cls, faces: Sequence[Vector], level: float = 0.0) -> Spread:
+        """Measure a gallery.
+
+        Its agreement is the median over the faces of what each reaches when it is held against the others.
+        Few faces do not tell that well, so what galleries usually reach counts as some more of them.
+        """
+        count = len(faces)
+        if count < FEW:
+            return cls()
+        reached = statistics.median(
+            nearest_mean(face, (*faces[:index], *faces[index + 1 :])) for index, face in enumerate(faces)
+        )
+        own = count - 1
+        agreement = (own * above(reached, level) + USUAL_WEIGHT * USUAL_AGREEMENT) / (own + USUAL_WEIGHT)
+        length = math.sqrt(above(math.hypot(*mean(faces)) ** 2, level))
+        return cls(min(1.0, max(LEAST_AGREEMENT, agreement)), max(LEAST_LENGTH, length))
+
+
+def above(cosine: float, level: float) -> float:
+    """A cosine on the scale on which people who are not related are at 0 and equal faces at 1."""
+    return (cosine - level) / (1.0 - level)
 
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
     """What is known of a person's face: confirmed faces, and faces a human said are not theirs.
 
-    `agreement` is that of the faces (`Likeness.of` measures it); 1 leaves the cosines as they are.
+    `spread` is that of the faces (`Likeness.of` measures it), `level` that of people who are not related.
     """
 
     person: Person
     faces: tuple[Vector, ...]
     denied: tuple[Vector, ...] = ()
-    agreement: float = 1.0
+    spread: Spread = Spread()
+    level: float = 0.0
 
     @classmethod
-    def of(cls, person: Person, faces: Sequence[Vector], denied: Sequence[Vector] = ()) -> Likeness:
+    def of(
+        cls, person: Person, faces: Sequence[Vector], denied: Sequence[Vector] = (), level: float = 0.0
+    ) -> Likeness:
         """The likeness of a gallery that was not measured before."""
-        return cls(person, tuple(faces), tuple(denied), agreement(faces))
+        return cls(person, tuple(faces), tuple(denied), Spread.of(faces, level), level)
 
     def similarity(self, vector: Vector) -> float | None:
         """How much this face is like the person, 0 to 1, None without a face to compare with.
 
-        The cosine between the face and the person, as far as the gallery tells. A cosine between two photos
-        is smaller than that, because the other photo is off as well: if one is `a` like the person and the
-        other `b`, the two are about `a * b` alike, and two photos of the gallery `b * b`. So the mean
-        cosine to the nearest few confirmed faces is divided by the root of the gallery's agreement (the
-        correction for attenuation of Spearman, 1904). Without it a threshold would ask more of people whose
-        photos differ, which says nothing about the photo at hand.
+        The mean of two estimates of the cosine between the face and the person. A relative rarely reaches
+        both. One is the cosine to the middle of the gallery. The other is the cosine to its nearest face,
+        divided by the root of the gallery's agreement (the correction for attenuation of Spearman, 1904):
+        if one photo is `a` like the person and another `b`, the two are about `a * b` alike, and two photos
+        of the gallery `b * b`.
 
         A face that is even more like one of those a human has denied loses as much as it is more like that
         one; the denied face itself reaches 0.
         """
         if not self.faces:
             return None
-        similarity = nearest_mean(vector, self.faces)
+        cosines = [above(cosine(vector, face), self.level) for face in self.faces]
+        nearest = max(cosines) / math.sqrt(self.spread.agreement)
+        similarity = (nearest + statistics.fmean(cosines) / self.spread.length) / 2
         denied = max((cosine(vector, face) for face in self.denied), default=-1.0)
         if denied > 0.999:  # the very face, up to rounding
             return 0.0
-        similarity -= max(0.0, denied - similarity)
-        return min(1.0, max(0.0, similarity / math.sqrt(self.agreement)))
+        similarity -= max(0.0, above(denied, self.level) - similarity)
+        return min(1.0, max(0.0, similarity))
 
 
 def confidence(vector: Vector, own: Likeness, others: Iterable[Likeness]) -> Confidence:
