@@ -37,7 +37,7 @@ from smartsort.pipeline.arrival.examine import Compare, Examine
 from smartsort.pipeline.arrival.inbox import Inbox
 from smartsort.pipeline.engine.context import Clock, Context, Tuning
 from smartsort.pipeline.engine.runner import NothingProved, Runner, Stage
-from smartsort.pipeline.engine.trouble import Trouble, Troubles
+from smartsort.pipeline.engine.trouble import Trouble, TroubleKind, Troubles
 from smartsort.pipeline.engine.upkeep import Backups, Integrity, Memory
 from smartsort.pipeline.recheck.heal import Heal
 from smartsort.pipeline.recheck.renames import Renames
@@ -359,7 +359,8 @@ def _wire(
     actions = Actions(context, people, choices, measure)
     renames = Renames(context, people, actions.follow if settings.follow_renames else None)
     retention = Retention(context, actions.purge_expired, settings.trash.retention_days)
-    storage, immich = ("storage", "root"), ("immich", "permission")
+    storage = (TroubleKind.STORAGE, TroubleKind.ROOT)
+    immich = (TroubleKind.IMMICH, TroubleKind.PERMISSION)
 
     def ahead(db: Database) -> int:
         return photos.count_in(db, State.HASHED, State.UNIQUE)

@@ -69,7 +69,7 @@ def test_only_what_was_asked_for_is_told(wanted, empty):
     digest = Digest(wanted)
     digest.add([filed(1), waiting(2)])
     assert digest.empty is empty
-    assert not digest.reviewed
+    assert not digest.counts["reviewed"]
 
 
 @pytest.mark.parametrize(

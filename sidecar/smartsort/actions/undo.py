@@ -27,6 +27,7 @@ from smartsort.core.reasons import UNDONE_FILING
 from smartsort.ledger import arrangement, events, photos
 from smartsort.ledger.arrangement import Arrangement
 from smartsort.ledger.records import Area, Event, Member, Name, Photo
+from smartsort.ledger.rows import select
 from smartsort.ledger.shots import companion_name
 from smartsort.pipeline.recovery.claimed import temp_name
 
@@ -94,12 +95,11 @@ def since(db: Database, at: str, *, automatic: bool) -> list[Event]:
     """
     without = (EventKind.GROUP, EventKind.REVIEWED, EventKind.SKIPPED, EventKind.JOINED)
     kinds = tuple(k for k in UNDOABLE if k not in without)
-    marks = ",".join("?" * len(kinds))
-    rows = db.conn.execute(
-        f"SELECT id FROM events WHERE at >= ? AND kind IN ({marks}) AND photo_id IS NOT NULL"  # noqa: S608
-        " AND (? OR actor <> ?) ORDER BY id DESC",
-        (at, *kinds, automatic, AUTOMATIC),
-    ).fetchall()
+    query = (
+        "SELECT id FROM events WHERE at >= ? AND kind IN (*) AND photo_id IS NOT NULL"
+        " AND (? OR actor <> ?) ORDER BY id DESC"
+    )
+    rows = select(db, query, kinds, before=(at,), after=(automatic, AUTOMATIC))
     return _standing_alone([event for (i,) in rows if (event := events.get(db, int(i))) is not None])
 
 

@@ -17,6 +17,7 @@ from smartsort.errors import SmartsortError
 from smartsort.files.shown import shown
 from smartsort.ledger import photos, statistics
 from smartsort.ledger.records import Photo
+from smartsort.pipeline.engine.trouble import TroubleKind
 from smartsort.pipeline.recognition.estimate import SAMPLE, estimated_wait_seconds
 
 IN_FLIGHT_SHOWN = 100
@@ -49,7 +50,7 @@ class StatusReader:
         if self._sidecar.connected:
             return "connected"
         for trouble in self._sidecar.runner.troubles.open:
-            if trouble.kind in ("immich", "permission"):
+            if trouble.kind in (TroubleKind.IMMICH, TroubleKind.PERMISSION):
                 return shown(trouble.message)
         return "not connected yet"
 

@@ -14,6 +14,7 @@ from smartsort.core.model import Person, State
 from smartsort.core.similarity import Likeness, Spread, Vector, unrelated_level
 from smartsort.ledger import embeddings, teachings
 from smartsort.ledger.embeddings import BY_HUMAN, BY_IMMICH, BY_SMARTSORT, Embedding, GalleryRow
+from smartsort.ledger.rows import select
 from smartsort.pipeline.engine.context import Context
 
 SIZE = 12
@@ -206,17 +207,13 @@ _WAITING = -1
 def _said_by(db: Database, asset_ids: Sequence[str]) -> dict[str, int]:
     """Who filed these assets, as far as they are ours: a human, smartsort by itself, or nobody yet."""
     found: dict[str, int] = {}
-    for start in range(0, len(asset_ids), embeddings.CHUNK):
-        part = asset_ids[start : start + embeddings.CHUNK]
-        marks = ",".join("?" * len(part))
-        for asset_id, state, unseen in db.conn.execute(
-            "SELECT asset_id, state, auto_sorted AND NOT EXISTS (SELECT 1 FROM spot_checks AS s"  # noqa: S608
-            " WHERE s.photo_id = photos.id AND s.verdict = 'right')"
-            f" FROM photos WHERE asset_id IN ({marks})",
-            list(part),
-        ):
-            filed = BY_SMARTSORT if unseen else BY_HUMAN
-            found[str(asset_id)] = filed if state == State.FILED.value else _WAITING
+    query = (
+        "SELECT asset_id, state, auto_sorted AND NOT EXISTS (SELECT 1 FROM spot_checks AS s"
+        " WHERE s.photo_id = photos.id AND s.verdict = 'right') FROM photos WHERE asset_id IN (*)"
+    )
+    for asset_id, state, unseen in select(db, query, asset_ids):
+        filed = BY_SMARTSORT if unseen else BY_HUMAN
+        found[str(asset_id)] = filed if state == State.FILED.value else _WAITING
     return found
 
 

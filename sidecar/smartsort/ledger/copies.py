@@ -11,7 +11,7 @@ from smartsort.core.model import UNFINISHED, CopyPlace, Evidence, OtherCopy, Sta
 from smartsort.files.shown import shown
 from smartsort.ledger import photos
 from smartsort.ledger.records import Area, Member, Name, Photo
-from smartsort.ledger.rows import chunks
+from smartsort.ledger.rows import select
 
 MOST = 8
 """Copies of each kind that are looked at: a photo may have thousands, and one intact copy is enough."""
@@ -37,15 +37,13 @@ def copies_of(db: Database, digests: Mapping[int, str]) -> dict[int, OtherCopy]:
 def _elsewhere(db: Database, digests: Mapping[int, str]) -> set[int]:
     """Those whose digest another row has as well: most have none, and two questions tell it of all."""
     rows: dict[str, set[int | None]] = {}
-    for chunk in chunks(sorted(set(digests.values()))):
-        marks = ",".join("?" * len(chunk))
-        for query in (
-            f"SELECT sha256, id FROM photos WHERE sha256 IN ({marks})",  # noqa: S608
-            f"SELECT sha256, photo_id FROM names WHERE {_HALVES} AND sha256 IN ({marks})",  # noqa: S608
-            f"SELECT file_hash, NULL FROM downloads WHERE file_hash IN ({marks}) AND photo_id IS NULL",  # noqa: S608
-        ):
-            for sha256, photo_id in db.conn.execute(query, chunk):
-                rows.setdefault(sha256, set()).add(photo_id)
+    for query in (
+        "SELECT sha256, id FROM photos WHERE sha256 IN (*)",
+        f"SELECT sha256, photo_id FROM names WHERE {_HALVES} AND sha256 IN (*)",  # noqa: S608
+        "SELECT file_hash, NULL FROM downloads WHERE file_hash IN (*) AND photo_id IS NULL",
+    ):
+        for sha256, photo_id in select(db, query, sorted(set(digests.values()))):
+            rows.setdefault(sha256, set()).add(photo_id)
     return {photo_id for photo_id, sha256 in digests.items() if rows.get(sha256, set()) - {photo_id}}
 
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from sqlite_utils import Database
 
-CHUNK = 500
-"""Values in one IN (...) list."""
+from smartsort.ledger.rows import select
 
 KEPT = 20_000
 """Vectors that belong to no gallery and are kept all the same: about 40 MB, the newest stay."""
@@ -73,33 +72,17 @@ def put(db: Database, model: str, measured: Iterable[Embedding], at: str) -> Non
 
 def known(db: Database, model: str, face_ids: Collection[str]) -> dict[str, Vector]:
     """Those of the faces that were measured with this model."""
-    found: dict[str, Vector] = {}
-    ids = list(face_ids)
-    for start in range(0, len(ids), CHUNK):
-        part = ids[start : start + CHUNK]
-        marks = ",".join("?" * len(part))
-        rows = db.conn.execute(
-            f"SELECT face_id, vector FROM embeddings WHERE model = ? AND face_id IN ({marks})",  # noqa: S608
-            (model, *part),
-        )
-        found.update((str(face_id), from_blob(blob)) for face_id, blob in rows)
-    return found
+    query = "SELECT face_id, vector FROM embeddings WHERE model = ? AND face_id IN (*)"
+    return {str(i): from_blob(blob) for i, blob in select(db, query, list(face_ids), before=(model,))}
 
 
 def of_assets(db: Database, model: str, asset_ids: Collection[str]) -> dict[str, list[Embedding]]:
     """What was measured on these photos, by asset id; photos without are missing."""
     found: dict[str, list[Embedding]] = {}
-    ids = list(asset_ids)
-    for start in range(0, len(ids), CHUNK):
-        part = ids[start : start + CHUNK]
-        marks = ",".join("?" * len(part))
-        rows = db.conn.execute(
-            f"SELECT {_COLUMNS} FROM embeddings WHERE model = ? AND asset_id IN ({marks})",  # noqa: S608
-            (model, *part),
-        )
-        for face_id, asset_id, blob, person_id, said_by in rows:
-            one = Embedding(face_id, asset_id, from_blob(blob), person_id, said_by)
-            found.setdefault(str(asset_id), []).append(one)
+    query = f"SELECT {_COLUMNS} FROM embeddings WHERE model = ? AND asset_id IN (*)"  # noqa: S608
+    for face_id, asset_id, blob, person_id, said_by in select(db, query, list(asset_ids), before=(model,)):
+        one = Embedding(face_id, asset_id, from_blob(blob), person_id, said_by)
+        found.setdefault(str(asset_id), []).append(one)
     return found
 
 

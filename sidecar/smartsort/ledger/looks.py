@@ -7,12 +7,10 @@ from collections.abc import Mapping, Sequence
 from sqlite_utils import Database
 
 from smartsort.files.looks import ALIKE, differing_bits, keys_alike, parts
+from smartsort.ledger.rows import select
 
 _COMPARED_AT_MOST = 5_000
 """Pictures with as much in common with thousands, such as scanned pages, are not held against all of them."""
-
-CHUNK = 500
-"""Values in one IN (...) list."""
 
 
 def put(db: Database, hashes: Mapping[int, bytes | None]) -> None:
@@ -31,13 +29,7 @@ def put(db: Database, hashes: Mapping[int, bytes | None]) -> None:
 
 def hashed(db: Database, photo_ids: Sequence[int]) -> dict[int, bytes | None]:
     """Those of the photos that were hashed, by id; None for a picture without a hash."""
-    found: dict[int, bytes | None] = {}
-    for start in range(0, len(photo_ids), CHUNK):
-        part = list(photo_ids[start : start + CHUNK])
-        marks = ",".join("?" * len(part))
-        rows = db.conn.execute(f"SELECT photo_id, hash FROM looks WHERE photo_id IN ({marks})", part)  # noqa: S608
-        found.update((int(photo_id), value) for photo_id, value in rows)
-    return found
+    return dict(select(db, "SELECT photo_id, hash FROM looks WHERE photo_id IN (*)", photo_ids))
 
 
 def alike(db: Database, value: bytes, before: int) -> list[tuple[int, int]]:
@@ -46,23 +38,15 @@ def alike(db: Database, value: bytes, before: int) -> list[tuple[int, int]]:
     Reads a few hundred entries of an index, however many photos there are.
     """
     mine = int.from_bytes(value, "big")
-    keys = keys_alike(mine)
-    marks = ",".join("?" * len(keys))
-    rows = db.conn.execute(
-        f"SELECT photo_id, hash FROM looks WHERE photo_id IN (SELECT DISTINCT photo_id FROM look_parts"  # noqa: S608
-        f" WHERE part IN ({marks}) AND photo_id < ? LIMIT ?) ORDER BY photo_id",
-        (*keys, before, _COMPARED_AT_MOST),
+    query = (
+        "SELECT photo_id, hash FROM looks WHERE photo_id IN (SELECT DISTINCT photo_id FROM look_parts"
+        " WHERE part IN (*) AND photo_id < ? LIMIT ?) ORDER BY photo_id"
     )
+    rows = select(db, query, keys_alike(mine), after=(before, _COMPARED_AT_MOST))
     found = [(int(i), differing_bits(mine, int.from_bytes(other, "big"))) for i, other in rows]
     return [(photo_id, distance) for photo_id, distance in found if distance <= ALIKE]
 
 
 def of_assets(db: Database, asset_ids: Sequence[str]) -> dict[str, int]:
     """Photo ids by asset id; assets that are not ours are missing."""
-    found: dict[str, int] = {}
-    for start in range(0, len(asset_ids), CHUNK):
-        part = list(asset_ids[start : start + CHUNK])
-        marks = ",".join("?" * len(part))
-        rows = db.conn.execute(f"SELECT asset_id, id FROM photos WHERE asset_id IN ({marks})", part)  # noqa: S608
-        found.update((str(asset_id), int(photo_id)) for asset_id, photo_id in rows)
-    return found
+    return dict(select(db, "SELECT asset_id, id FROM photos WHERE asset_id IN (*)", asset_ids))

@@ -24,10 +24,7 @@ from smartsort.ledger.records import (
     policy_to_json,
     reasons_from_json,
 )
-
-CHUNK = 500
-"""Photos read at once."""
-
+from smartsort.ledger.rows import chunks, select
 
 # --- settings --------------------------------------------------------------------------------
 
@@ -112,29 +109,24 @@ def since(db: Database, at: str, people: Mapping[str, Person]) -> Iterator[Past]
 
     `people` are those of today by id: who was renamed counts under the new name.
     """
-    marks = ",".join("?" * len(_LOOKED_AT))
-    rows = db.conn.execute(
-        "SELECT id, state, category, auto_sorted, EXISTS (SELECT 1 FROM spot_checks AS s"  # noqa: S608
+    query = (
+        "SELECT id, state, category, auto_sorted, EXISTS (SELECT 1 FROM spot_checks AS s"
         " WHERE s.photo_id = photos.id AND s.verdict = 'right') FROM photos"
-        f" WHERE routed_at >= ? AND state IN ({marks}) ORDER BY id",
-        (at, *(state.value for state in _LOOKED_AT)),
-    ).fetchall()
-    for start in range(0, len(rows), CHUNK):
-        yield from _chunk(db, rows[start : start + CHUNK], people)
+        " WHERE routed_at >= ? AND state IN (*) ORDER BY id"
+    )
+    for rows in chunks(select(db, query, _LOOKED_AT, before=(at,))):
+        yield from _chunk(db, rows, people)
 
 
 def _chunk(db: Database, rows: Sequence[Any], people: Mapping[str, Person]) -> Iterator[Past]:
     ids = [int(row[0]) for row in rows]
-    marks = ",".join("?" * len(ids))
     last = {
         int(photo_id): (reasons, evidence)
-        for photo_id, reasons, evidence in db.conn.execute(f"{_LAST} AND photo_id IN ({marks})", ids)
+        for photo_id, reasons, evidence in select(db, f"{_LAST} AND photo_id IN (*)", ids)
     }
     folders: dict[int, set[str]] = {}
-    for photo_id, path in db.conn.execute(
-        f"SELECT photo_id, path FROM names WHERE area = 'faces' AND photo_id IN ({marks})",  # noqa: S608
-        ids,
-    ):
+    filed = "SELECT photo_id, path FROM names WHERE area = 'faces' AND photo_id IN (*)"
+    for photo_id, path in select(db, filed, ids):
         folders.setdefault(int(photo_id), set()).add(os.path.dirname(from_ledger(path)))
     denied = teachings.denied_people(db, ids)
     for photo_id, state, category, automatic, confirmed in rows:

@@ -33,7 +33,7 @@ from smartsort.ledger.records import (
     reasons_from_json,
     reasons_to_json,
 )
-from smartsort.ledger.rows import chunks, delete, insert, update
+from smartsort.ledger.rows import delete, insert, select, update
 from smartsort.ledger.source_tables import Download, ReviewRow
 
 _FIELDS = Photo._fields
@@ -227,10 +227,8 @@ def _apply_together(db: Database, changes: Sequence[Change], at: str) -> None:
 def _check_states(db: Database, changes: Sequence[Change]) -> None:
     """Raises StaleChange for the first photo that is not in a state its change expects."""
     guarded = [change for change in changes if change.expect]
-    found: dict[int, str] = {}
-    for chunk in chunks([change.photo_id for change in guarded]):
-        marks = ",".join("?" * len(chunk))
-        found.update(db.conn.execute(f"SELECT id, state FROM photos WHERE id IN ({marks})", chunk))  # noqa: S608
+    ids = [change.photo_id for change in guarded]
+    found = dict(select(db, "SELECT id, state FROM photos WHERE id IN (*)", ids))
     for change in guarded:
         state = found.get(change.photo_id)
         if state not in change.expect:
@@ -345,11 +343,8 @@ def retry_problems(db: Database) -> int:
 
 def by_ids(db: Database, ids: Sequence[int]) -> list[Photo]:
     """These photos, in the order of the ids; unknown ids are missing."""
-    found: dict[int, Photo] = {}
-    for chunk in chunks(ids):
-        marks = ",".join("?" * len(chunk))
-        for row in db.conn.execute(f"SELECT {_COLUMNS} FROM photos WHERE id IN ({marks})", chunk):  # noqa: S608
-            found[row[0]] = _photo(row)
+    rows = select(db, f"SELECT {_COLUMNS} FROM photos WHERE id IN (*)", ids)  # noqa: S608
+    found = {row[0]: _photo(row) for row in rows}
     return [found[i] for i in ids if i in found]
 
 
@@ -364,25 +359,15 @@ def in_state(db: Database, states: State | Sequence[State], limit: int, after: i
 
     Photos with a problem are left out; they have another turn after `retry_problems`.
     """
-    wanted = [states] if isinstance(states, State) else list(states)
-    marks = ",".join("?" * len(wanted))
-    rows = db.conn.execute(
-        f"SELECT {_COLUMNS} FROM photos WHERE state IN ({marks}) AND id > ? AND problem IS NULL"  # noqa: S608
-        " ORDER BY id LIMIT ?",
-        (*(s.value for s in wanted), after, limit),
-    )
-    return [_photo(row) for row in rows]
+    wanted = [states] if isinstance(states, State) else states
+    query = f"SELECT {_COLUMNS} FROM photos WHERE state IN (*) AND id > ? AND problem IS NULL"  # noqa: S608
+    return [_photo(row) for row in select(db, f"{query} ORDER BY id LIMIT ?", wanted, after=(after, limit))]
 
 
 def with_problem(db: Database, limit: int) -> list[Photo]:
     """Photos on their way that met a problem, oldest first."""
-    marks = ",".join("?" * len(UNFINISHED))
-    rows = db.conn.execute(
-        f"SELECT {_COLUMNS} FROM photos WHERE state IN ({marks}) AND problem IS NOT NULL"  # noqa: S608
-        " ORDER BY id LIMIT ?",
-        (*(s.value for s in UNFINISHED), limit),
-    )
-    return [_photo(row) for row in rows]
+    query = f"SELECT {_COLUMNS} FROM photos WHERE state IN (*) AND problem IS NOT NULL"  # noqa: S608
+    return [_photo(row) for row in select(db, f"{query} ORDER BY id LIMIT ?", UNFINISHED, after=(limit,))]
 
 
 def ids_in_state(db: Database, state: State, limit: int) -> list[int]:
@@ -401,19 +386,14 @@ def count_by_state(db: Database) -> dict[State, int]:
 
 def unfinished(db: Database) -> dict[State, int]:
     """As `count_by_state` for photos still on their way; its cost does not grow with the ledger."""
-    marks = ",".join("?" * len(UNFINISHED))
-    rows = db.conn.execute(
-        f"SELECT state, count(*) FROM photos WHERE state IN ({marks}) GROUP BY state",  # noqa: S608
-        [s.value for s in UNFINISHED],
-    )
+    rows = select(db, "SELECT state, count(*) FROM photos WHERE state IN (*) GROUP BY state", UNFINISHED)
     return {State(state): int(count) for state, count in rows}
 
 
 def count_in(db: Database, *states: State) -> int:
     """How many photos are in these states and may go on: those with a problem hold up no others."""
-    marks = ",".join("?" * len(states))
-    counted = f"SELECT count(*) FROM photos WHERE state IN ({marks}) AND problem IS NULL"  # noqa: S608
-    return int(db.conn.execute(counted, [s.value for s in states]).fetchone()[0])
+    [[count]] = select(db, "SELECT count(*) FROM photos WHERE state IN (*) AND problem IS NULL", states)
+    return int(count)
 
 
 def in_flight(db: Database, without: Collection[int] = ()) -> int:
@@ -421,18 +401,12 @@ def in_flight(db: Database, without: Collection[int] = ()) -> int:
 
     Those waiting for proof of no face or with a problem are left out, and so are those of the ids `without`.
     """
-    marks = ",".join("?" * len(IN_FLIGHT))
-    counted = (
-        f"SELECT count(*) FROM photos WHERE state IN ({marks})"  # noqa: S608
-        " AND detection_asked_at IS NULL AND problem IS NULL"
-    )
-    states = [s.value for s in IN_FLIGHT]
-    total = int(db.conn.execute(counted, states).fetchone()[0])
-    for chunk in chunks(list(without)):
-        # `+state`: by their ids, of which there are few, and not by the index on states.
-        of_these = counted.replace("state IN", "+state IN") + f" AND id IN ({','.join('?' * len(chunk))})"
-        total -= db.conn.execute(of_these, (*states, *chunk)).fetchone()[0]
-    return total
+    counted = "SELECT count(*) FROM photos WHERE detection_asked_at IS NULL AND problem IS NULL"
+    [[total]] = select(db, f"{counted} AND state IN (*)", IN_FLIGHT)
+    # `+state`: by their ids, of which there are few, and not by the index on states.
+    states = " OR ".join("+state = ?" for _ in IN_FLIGHT)
+    of_these = select(db, f"{counted} AND ({states}) AND id IN (*)", list(without), before=IN_FLIGHT)
+    return int(total - sum(count for (count,) in of_these))
 
 
 _NAME_COLUMNS = "photo_id, area, path, member, method, person_id, size, mtime_ns, sha256, id"
@@ -445,13 +419,9 @@ def _name(row: Sequence[Any]) -> Name:
 def names_of(db: Database, ids: Sequence[int]) -> dict[int, list[Name]]:
     """All names of these photos, by photo id, in the order they were given."""
     found: dict[int, list[Name]] = {i: [] for i in ids}
-    for chunk in chunks(ids):
-        marks = ",".join("?" * len(chunk))
-        for row in db.conn.execute(
-            f"SELECT {_NAME_COLUMNS} FROM names WHERE photo_id IN ({marks}) ORDER BY id",  # noqa: S608
-            chunk,
-        ):
-            found[row[0]].append(_name(row))
+    query = f"SELECT {_NAME_COLUMNS} FROM names WHERE photo_id IN (*) ORDER BY id"  # noqa: S608
+    for row in select(db, query, ids):
+        found[row[0]].append(_name(row))
     return found
 
 

@@ -18,10 +18,8 @@ from smartsort.files.shown import from_ledger
 from smartsort.ledger import arrangement, events, photos, teachings
 from smartsort.ledger.copies import copies_of, located
 from smartsort.ledger.records import Event, Name, Photo, evidence_from_json, reasons_from_json
+from smartsort.ledger.rows import select
 from smartsort.ledger.shots import companions_of
-
-CHUNK = 500
-"""Values in one IN (...) list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,14 +220,10 @@ def matching(
 
 def conditions(db: Database, photo_ids: Sequence[int]) -> dict[int, str]:
     """`pending`, `approved` or `rejected` by photo id; photos that were never in review are missing."""
-    found: dict[int, str] = {}
-    for marks, chunk in _chunks(photo_ids):
-        rows = db.conn.execute(
-            f"SELECT photo_id, action FROM review_queue WHERE photo_id IN ({marks}) ORDER BY id",  # noqa: S608
-            chunk,
-        )
-        found |= {int(photo_id): str(action) for photo_id, action in rows}
-    return found
+    rows = select(
+        db, "SELECT photo_id, action FROM review_queue WHERE photo_id IN (*) ORDER BY id", photo_ids
+    )
+    return {int(photo_id): str(action) for photo_id, action in rows}
 
 
 def row(db: Database, photo_id: int) -> QueueRow | None:
@@ -305,20 +299,11 @@ def _rows(db: Database, found: Iterable[Sequence[Any]]) -> Iterator[QueueRow]:
 
 
 def _decisions(db: Database, ids: Sequence[int]) -> dict[int, tuple[tuple[Reason, ...], Evidence]]:
-    found: dict[int, tuple[tuple[Reason, ...], Evidence]] = {}
-    for marks, chunk in _chunks(ids):
-        rows = db.conn.execute(
-            "SELECT photo_id, reasons, evidence FROM decisions WHERE id IN"  # noqa: S608
-            f" (SELECT max(id) FROM decisions WHERE photo_id IN ({marks}) GROUP BY photo_id)",
-            chunk,
-        ).fetchall()
-        told = {photo_id: reasons_from_json(reasons) for photo_id, reasons, _ in rows}
-        seen = located(db, {photo_id: evidence_from_json(evidence) for photo_id, _, evidence in rows})
-        found |= {i: (placed(reasons, seen[i]), seen[i]) for i, reasons in told.items()}
-    return found
-
-
-def _chunks(ids: Sequence[int]) -> Iterator[tuple[str, list[int]]]:
-    for start in range(0, len(ids), CHUNK):
-        chunk = list(ids[start : start + CHUNK])
-        yield ",".join("?" * len(chunk)), chunk
+    query = (
+        "SELECT photo_id, reasons, evidence FROM decisions WHERE id IN"
+        " (SELECT max(id) FROM decisions WHERE photo_id IN (*) GROUP BY photo_id)"
+    )
+    rows = select(db, query, ids)
+    told = {photo_id: reasons_from_json(reasons) for photo_id, reasons, _ in rows}
+    seen = located(db, {photo_id: evidence_from_json(evidence) for photo_id, _, evidence in rows})
+    return {i: (placed(reasons, seen[i]), seen[i]) for i, reasons in told.items()}

@@ -43,6 +43,22 @@ def update(db: Database, table: str, columns: Sequence[str], rows: Sequence[Row]
         )
 
 
+def select(
+    db: Database, query: str, values: Sequence[Any], before: Sequence[Any] = (), after: Sequence[Any] = ()
+) -> list[Any]:
+    """Rows of a query whose `IN (*)` lists these values; an order holds among 500 of them.
+
+    `before` and `after` are the values of the query's other parameters.
+    """
+    return [
+        row
+        for chunk in chunks(values)
+        for row in db.conn.execute(
+            query.replace("IN (*)", f"IN ({','.join('?' * len(chunk))})"), (*before, *chunk, *after)
+        )
+    ]
+
+
 def delete(db: Database, table: str, column: str, values: Sequence[Any], **where: str) -> None:
     """Remove the rows of which `column` is one of `values`, and other columns are as given."""
     given = "".join(f" AND {name} = ?" for name in where)

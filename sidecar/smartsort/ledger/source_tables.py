@@ -9,7 +9,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from smartsort.core.model import Category
-from smartsort.ledger.rows import chunks, insert
+from smartsort.ledger.rows import insert, select
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +67,8 @@ def put_downloads(db: Database, downloads: Sequence[tuple[int, Download]]) -> No
 
 def _with_a_row(db: Database, table: str, photo_ids: Sequence[int], more: str = "") -> set[int]:
     """Those of the photos that have a row in the table (for which `more` holds)."""
-    found: set[int] = set()
-    for chunk in chunks(photo_ids):
-        marks = ",".join("?" * len(chunk))
-        rows = db.conn.execute(f"SELECT photo_id FROM {table} WHERE photo_id IN ({marks}){more}", chunk)  # noqa: S608
-        found.update(row[0] for row in rows)
-    return found
+    rows = select(db, f"SELECT photo_id FROM {table} WHERE photo_id IN (*){more}", photo_ids)  # noqa: S608
+    return {row[0] for row in rows}
 
 
 _OURS = frozenset({*Download.__dataclass_fields__, "photo_id"})

@@ -16,11 +16,12 @@ from datetime import UTC, date, datetime, timedelta
 from sqlite_utils import Database
 
 from smartsort.core.event_kinds import EventKind
-from smartsort.core.model import UNFINISHED
+from smartsort.core.model import UNFINISHED, Category
 from smartsort.core.naming import folder_name
 from smartsort.ledger import events, facts, photos
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.records import Event, Photo
+from smartsort.ledger.rows import select
 
 _UP_TO = "daily_totals_up_to"
 _RULES = "daily_totals_rules"
@@ -99,7 +100,7 @@ def tally(history: Sequence[Event], older_copy: bool = False) -> Tally:
     else:
         found[day, What.REVIEWED, category] += outcome == "reviewed"
         found[day, What.SKIPPED, ""] += outcome == "skipped"
-        found[day, What.DUPLICATES, ""] += category == "duplicates"
+        found[day, What.DUPLICATES, ""] += category == Category.DUPLICATES
     return Counter({key: count for key, count in found.items() if count})
 
 
@@ -360,9 +361,7 @@ def last_waits(db: Database, limit: int) -> list[tuple[str, str]]:
 
 def on_their_way(db: Database, limit: int) -> list[Photo]:
     """Photos that are not at rest, oldest first, those with a problem included."""
-    marks = ",".join("?" * len(UNFINISHED))
-    rows = db.conn.execute(
-        f"SELECT id FROM photos WHERE state IN ({marks}) ORDER BY id LIMIT ?",  # noqa: S608
-        (*(state.value for state in UNFINISHED), limit),
+    rows = select(
+        db, "SELECT id FROM photos WHERE state IN (*) ORDER BY id LIMIT ?", UNFINISHED, after=(limit,)
     )
     return photos.by_ids(db, [int(row[0]) for row in rows])

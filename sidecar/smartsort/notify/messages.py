@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from typing import Any
 
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.wording_events import event_sentence
+from smartsort.core.words import quantity
 from smartsort.ledger.records import Event
 
 EXAMPLES = 5
@@ -45,64 +46,82 @@ class Message:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """How a digest tells of a kind of event: `key` in its data, `title` and `heading` in its text."""
+
+    wanted: str
+    """One of `notify.events`."""
+    key: str
+    title: Callable[[int], str]
+    heading: str = ""
+    """Of the line that counts by name; without one there is no such line."""
+    names: Callable[[Mapping[str, Any]], list[str]] = lambda _: [""]
+
+
+TOLD: dict[str, _Told] = {
+    EventKind.SORTED: _Told(
+        "sorted",
+        "sorted",
+        lambda n: f"{n} sorted",
+        "Sorted",
+        lambda data: [str(name) for name in data.get("people", ())] or ["?"],
+    ),
+    EventKind.REVIEWED: _Told(
+        "needs_review",
+        "needs_review",
+        lambda n: f"{n} to review",
+        "Waiting for you",
+        lambda data: [str(data.get("category") or "?")],
+    ),
+    EventKind.DOWNLOAD_FAILED: _Told("needs_review", "failed", lambda n: f"{quantity(n, 'download')} failed"),
+}
+
+
 @dataclass(slots=True)
 class Digest:
     """Counts events; `message` says it in a few lines however many there were."""
 
     wanted: Collection[str]
     """Of `sorted`, `needs_review`, `trouble`."""
-    sorted: Counter[str] = field(default_factory=Counter)
-    reviewed: Counter[str] = field(default_factory=Counter)
-    failed: int = 0
+    counts: dict[str, Counter[str]] = field(default_factory=lambda: {kind: Counter() for kind in TOLD})
+    """By kind of event, then by name."""
     examples: list[str] = field(default_factory=list)
     first_at: str = ""
 
     def add(self, events: Iterable[Event]) -> None:
         """Take events in; those nobody wants to hear of, and those of a human's own hand, are passed over."""
         for event in events:
-            line = self._count(event)
-            if line is None:
+            told = TOLD.get(event.kind)
+            if told is None or told.wanted not in self.wanted:
                 continue
+            self.counts[event.kind].update(told.names(event.data))
             self.first_at = self.first_at or event.at
             if len(self.examples) < EXAMPLES:
-                self.examples.append(line)
-
-    def _count(self, event: Event) -> str | None:
-        data = event.data
-        if event.kind == EventKind.SORTED and "sorted" in self.wanted:
-            self.sorted.update([str(name) for name in data.get("people", ())] or ["?"])
-        elif event.kind == EventKind.REVIEWED and "needs_review" in self.wanted:
-            self.reviewed[str(data.get("category") or "?")] += 1
-        elif event.kind == EventKind.DOWNLOAD_FAILED and "needs_review" in self.wanted:
-            self.failed += 1
-        else:
-            return None
-        return event_sentence(event.kind, data, _name(data))
+                self.examples.append(event_sentence(event.kind, event.data, _name(event.data)))
 
     @property
     def empty(self) -> bool:
         """True when there is nothing to tell."""
-        return not (self.sorted or self.reviewed or self.failed)
+        return not any(self.counts.values())
 
     def message(self, at: str) -> Message:
         """What happened, as one message."""
-        lines, parts = [], []
-        if self.sorted:
-            total = sum(self.sorted.values())
-            parts.append(f"{total} sorted")
-            lines.append(f"Sorted: {_counts(self.sorted)}")
-        if self.reviewed:
-            total = sum(self.reviewed.values())
-            parts.append(f"{total} to review")
-            lines.append(f"Waiting for you: {_counts(self.reviewed)}")
-        if self.failed:
-            parts.append(f"{self.failed} download{'' if self.failed == 1 else 's'} failed")
+        totals = {kind: counted.total() for kind, counted in self.counts.items()}
+        title = ", ".join(told.title(totals[kind]) for kind, told in TOLD.items() if totals[kind])
+        lines = [
+            f"{told.heading}: {_counts(self.counts[kind])}"
+            for kind, told in TOLD.items()
+            if told.heading and totals[kind]
+        ]
         lines += [f"- {line}" for line in self.examples]
-        more = sum(self.sorted.values()) + sum(self.reviewed.values()) + self.failed - len(self.examples)
+        more = sum(totals.values()) - len(self.examples)
         if more > 0:
             lines.append(f"and {more} more")
-        data = {"sorted": dict(self.sorted), "needs_review": dict(self.reviewed), "failed": self.failed}
-        return Message("digest", f"smartsort: {', '.join(parts)}", "\n".join(lines), at, data)
+        data = {
+            told.key: dict(self.counts[kind]) if told.heading else totals[kind] for kind, told in TOLD.items()
+        }
+        return Message("digest", f"smartsort: {title}", "\n".join(lines), at, data)
 
 
 def _counts(counter: Counter[str]) -> str:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from sqlite_utils import Database
 
-from smartsort.core.model import CopyPlace, Digests, Evidence, OtherCopy, State
+from smartsort.core.model import CopyPlace, Digests, OtherCopy, State
 from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.hashing import digests
 from smartsort.files.media import Kind
@@ -221,9 +221,7 @@ class Examine:
         unreadable = {i.photo.id: i.probe.problem for i in done if i.probe.problem is not None}
         if unreadable:
             fresh = await context.ledger.aread(lambda db: photos.by_ids(db, list(unreadable)))
-            await self._router.route(
-                [Verdict(photo, Evidence(unreadable=unreadable[photo.id])) for photo in fresh]
-            )
+            await self._router.route([Verdict.unreadable(photo, unreadable[photo.id]) for photo in fresh])
 
 
 def _judged(item: _Examined, seen: list[tuple[Name, Probe | SmartsortError]]) -> _Examined | SmartsortError:
@@ -297,9 +295,7 @@ class Compare:
         await context.commit(
             [Change(p.id, expect=(State.HASHED,), state=State.UNIQUE) for p in batch if p.id not in uploads]
         )
-        await self._router.route(
-            [Verdict(p, Evidence(other_copy=uploads[p.id])) for p in batch if p.id in uploads]
-        )
+        await self._router.route([Verdict.known(p, uploads[p.id]) for p in batch if p.id in uploads])
         return True
 
     async def _without_known(self, batch: list[Photo]) -> list[Photo]:
@@ -311,9 +307,7 @@ class Compare:
         if copies:
             copies = await asyncio.to_thread(self._intact, {i: wanted[i] for i in copies})
         self._compared |= wanted.keys()
-        await self._router.route(
-            [Verdict(p, Evidence(other_copy=copies[p.id])) for p in batch if p.id in copies]
-        )
+        await self._router.route([Verdict.known(p, copies[p.id]) for p in batch if p.id in copies])
         return [p for p in batch if p.id not in copies]
 
     def _intact(self, digests: dict[int, str]) -> dict[int, OtherCopy]:

@@ -21,7 +21,7 @@ from smartsort.errors import (
 )
 from smartsort.ledger import photos
 from smartsort.pipeline.engine.context import Context
-from smartsort.pipeline.engine.trouble import Troubles
+from smartsort.pipeline.engine.trouble import TroubleKind, Troubles
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Stage:
     name: str
     takes: tuple[State, ...]
     step: Callable[[], Awaitable[bool | float | None]]
-    uses: tuple[str, ...] = ()
+    uses: tuple[TroubleKind, ...] = ()
     after_seconds: float = 0.0
 
 
@@ -146,12 +146,12 @@ class Runner:
 
     async def _give_up(self, stage: Stage) -> None:
         """With a damaged ledger nothing is begun any more; smartsort stays, to say so."""
-        self.troubles.begin("ledger", self._context.ledger.damaged or "", stage.name)
+        self.troubles.begin(TroubleKind.LEDGER, self._context.ledger.damaged or "", stage.name)
         await self.stop.wait()
 
     def _note(self, stage: Stage, problem: Exception) -> None:
         kind = kind_of(problem)
-        if kind == "bug":
+        if kind is TroubleKind.BUG:
             log.error("stage %s failed; it tries again", stage.name, exc_info=problem)
         self.troubles.begin(kind, str(problem) or type(problem).__name__, stage.name)
 
@@ -171,15 +171,15 @@ class Runner:
         return self.retry_problems
 
 
-def kind_of(problem: BaseException) -> str:
+def kind_of(problem: BaseException) -> TroubleKind:
     """Which kind of trouble an error is."""
-    kinds: tuple[tuple[type[BaseException], str], ...] = (
-        (ImmichUnreachable, "immich"),
-        (ImmichRefused, "permission"),
-        (ImmichError, "immich"),
-        (RootUnavailable, "root"),
-        (StorageError, "storage"),
-        (ClockJumped, "clock"),
-        (SmartsortError, "smartsort"),
+    kinds: tuple[tuple[type[BaseException], TroubleKind], ...] = (
+        (ImmichUnreachable, TroubleKind.IMMICH),
+        (ImmichRefused, TroubleKind.PERMISSION),
+        (ImmichError, TroubleKind.IMMICH),
+        (RootUnavailable, TroubleKind.ROOT),
+        (StorageError, TroubleKind.STORAGE),
+        (ClockJumped, TroubleKind.CLOCK),
+        (SmartsortError, TroubleKind.SMARTSORT),
     )
-    return next((name for kind, name in kinds if isinstance(problem, kind)), "bug")
+    return next((name for kind, name in kinds if isinstance(problem, kind)), TroubleKind.BUG)

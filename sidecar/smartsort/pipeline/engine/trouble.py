@@ -4,17 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class TroubleKind(StrEnum):
+    """What can be wrong. The values are stable: metrics, messages and clients go by them."""
+
+    IMMICH = "immich"
+    PERMISSION = "permission"
+    """Immich refuses the key."""
+    STORAGE = "storage"
+    """A folder or disk takes nothing."""
+    ROOT = "root"
+    """The root is not there."""
+    CLOCK = "clock"
+    """The time of day jumped."""
+    LEDGER = "ledger"
+    PROGRESS = "progress"
+    """Something has not moved for longer than it may."""
+    WATCH = "watch"
+    """New files in the inbox are not heard of at once."""
+    INODES = "inodes"
+    """A file system does not tell which names are one file."""
+    SMARTSORT = "smartsort"
+    BUG = "bug"
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """One thing that is wrong.
 
-    `kind` is stable: "immich", "permission", "storage", "root", "clock", "ledger", "progress", "smartsort" or
-    "bug". A `notice` keeps no photo from being sorted: something works, but not as it should.
+    A `notice` keeps no photo from being sorted: something works, but not as it should.
     """
 
-    kind: str
+    kind: TroubleKind
     message: str
     since: str
     notice: bool = False
@@ -39,10 +62,10 @@ class Troubles:
 
     def __init__(self, now: Callable[[], str], announce: Callable[[Trouble, bool], None]) -> None:
         self._now, self._announce = now, announce
-        self._open: dict[str, Trouble] = {}
-        self._shares: dict[str, dict[str, _Share]] = {}
+        self._open: dict[TroubleKind, Trouble] = {}
+        self._shares: dict[TroubleKind, dict[str, _Share]] = {}
 
-    def begin(self, kind: str, message: str, stage: str = "", *, notice: bool = False) -> None:
+    def begin(self, kind: TroubleKind, message: str, stage: str = "", *, notice: bool = False) -> None:
         """Note that a stage met a trouble; announced when it is new."""
         known = self._open.get(kind)
         self._open[kind] = Trouble(kind, message, known.since if known else self._now(), notice)
@@ -50,7 +73,7 @@ class Troubles:
         if known is None:
             self._announce(self._open[kind], True)
 
-    def well(self, stage: str, *uses: str) -> bool:
+    def well(self, stage: str, *uses: TroubleKind) -> bool:
         """A stage got through, using what these kinds are about: its own troubles are over.
 
         True when stages that wait because of these kinds had better try again at once.
@@ -82,7 +105,7 @@ class Troubles:
         """True while one of these stages waits because of a trouble."""
         return any(stage in shares for shares in self._shares.values() for stage in stages)
 
-    def over(self, kind: str) -> None:
+    def over(self, kind: TroubleKind) -> None:
         """Note that a kind of trouble is over for all who met it."""
         if self._shares.pop(kind, None) is not None:
             self._announce(self._open.pop(kind), False)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from smartsort.core.model import Evidence
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Photo
 from smartsort.pipeline.engine.context import Context
@@ -143,7 +142,7 @@ class Faceless:
         )
         most = context.tuning.max_retries
         return [
-            Verdict(p, Evidence(gave_up=self._why(p.asset_id or "")))
+            Verdict.given_up(p, self._why(p.asset_id or ""))
             for p in unproved
             if self._asked[p.asset_id or ""] > most
         ]

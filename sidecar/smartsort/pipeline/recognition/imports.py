@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from smartsort.core.model import Evidence, State
+from smartsort.core.model import State
 from smartsort.ledger import photos
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Member, Photo
@@ -72,7 +72,7 @@ class Imports:
             await self._shelve.scan(shard)
         self._in_vain |= looks
         most = LOOKS_PER_SCAN * (context.tuning.max_retries + 1)
-        return [Verdict(p, Evidence(gave_up=_NOT_IMPORTED)) for p in missing if looks[p.id] > most]
+        return [Verdict.given_up(p, _NOT_IMPORTED) for p in missing if looks[p.id] > most]
 
     def forget(self, photo_id: int) -> None:
         """Remember nothing of a photo that is somewhere else now."""

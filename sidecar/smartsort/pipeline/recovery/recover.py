@@ -48,11 +48,6 @@ _STEM = 16
 class Recovered:
     """What start-up found and did."""
 
-    claims_finished: int = 0
-    claims_forgotten: int = 0
-    routes_taken_back: int = 0
-    actions_finished: int = 0
-    leftovers_dropped: int = 0
     unknown: tuple[str, ...] = ()
     """Files in `temp_downloads/` that no photo of the ledger accounts for; they are left alone."""
     stuck: set[tuple[str, int, int]] = field(default_factory=set)
@@ -177,7 +172,6 @@ class Recovery:
                 if not self._drop_all(drops):
                     return False
                 context.ledger.write(lambda db: photos.forget_unclaimed(db, [photo.id]))
-                self._done.claims_forgotten += 1
                 return True
             self._write(
                 Change(
@@ -188,7 +182,6 @@ class Recovery:
                     events=(acceptance(photo, context.layout.inbox, recovered=True),),
                 )
             )
-            self._done.claims_finished += 1
         elif photo.state in AT_REST and not self._not_joined(photo, origins):
             return False
         if not intent.data.get("keep"):
@@ -238,7 +231,6 @@ class Recovery:
         if not self._drop_all(drops):
             return False
         self._write(Change(photo.id, intents_done=(intent.act,)))
-        self._done.routes_taken_back += 1
         return True
 
     # --- actions -----------------------------------------------------------------------------
@@ -264,7 +256,6 @@ class Recovery:
                 facts.post_once(db, "scan", {"shard": shard}, at)
 
         context.ledger.write(write)
-        self._done.actions_finished += 1
         return True
 
     def _purge(self, photo: Photo) -> None:
@@ -364,8 +355,6 @@ class Recovery:
             if isinstance(result, StorageError):
                 log.warning("%s", result)
                 done &= isinstance(result, NameKept)
-            elif not isinstance(result, SmartsortError):
-                self._done.leftovers_dropped += not result.already
         return done
 
     def _digest(self, path: str) -> str | None:

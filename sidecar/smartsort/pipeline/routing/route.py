@@ -14,7 +14,7 @@ from datetime import datetime
 
 from smartsort.core.decision import decide
 from smartsort.core.event_kinds import EventKind
-from smartsort.core.model import Decision, Evidence, Outcome, Person, State
+from smartsort.core.model import Decision, Evidence, OtherCopy, Outcome, Person, State
 from smartsort.core.rules.lists import BLACKLISTED_PERSON
 from smartsort.core.wording import short
 from smartsort.errors import SmartsortError, StorageError
@@ -39,6 +39,21 @@ class Verdict:
 
     photo: Photo
     evidence: Evidence
+
+    @classmethod
+    def unreadable(cls, photo: Photo, problem: str) -> Verdict:
+        """Its file cannot be read as a picture."""
+        return cls(photo, Evidence(unreadable=problem))
+
+    @classmethod
+    def known(cls, photo: Photo, copy: OtherCopy) -> Verdict:
+        """Its content is here already."""
+        return cls(photo, Evidence(other_copy=copy))
+
+    @classmethod
+    def given_up(cls, photo: Photo, why: str) -> Verdict:
+        """Immich did not recognise it in time."""
+        return cls(photo, Evidence(gave_up=why))
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +173,7 @@ class Router:
 
     async def set_aside(self, photo: Photo, problem: str) -> None:
         """A photo that cannot be read at all goes to review with the reason."""
-        await self.route([Verdict(photo, Evidence(unreadable=problem))])
+        await self.route([Verdict.unreadable(photo, problem)])
 
     def _intent(self, route: _Route, at: datetime) -> dict[str, object]:
         return {
