@@ -237,17 +237,14 @@ class Choices:
 
         self._ledger.write(write)
 
+    def in_force(self) -> Settings:
+        """The settings with what was changed of the policy at run time."""
+        return _overlaid(self._settings, self._overrides)
+
     def _build(self, overrides: Mapping[str, Any]) -> Policy:
-        settings = self._settings
+        settings = _overlaid(self._settings, overrides)
         thresholds = settings.thresholds
-
-        def value(name: str, configured: Any) -> Any:
-            return overrides.get(name, configured)
-
-        common = Thresholds(
-            value("min_confidence", thresholds.min_confidence), value("min_margin", thresholds.min_margin)
-        )
-        switched: Mapping[str, bool] = overrides.get("review_categories", {})
+        common = Thresholds(thresholds.min_confidence, thresholds.min_margin)
         return Policy(
             whitelist=self._lists["whitelist"],
             blacklist=self._lists["blacklist"],
@@ -259,23 +256,28 @@ class Choices:
                 )
                 for name, own in thresholds.per_person.items()
             },
-            max_faces=value("max_faces_per_image", thresholds.max_faces_per_image),
-            min_face_share=value("min_face_share", thresholds.min_face_share),
-            when_confidence_unknown=WhenUnknown(
-                value("when_confidence_unknown", settings.when_confidence_unknown)
-            ),
-            multiple_faces=MultipleFaces(value("multiple_faces", settings.multiple_faces)),
-            on_duplicate=OnDuplicate(
-                value("action_on_duplicate", settings.deduplication.action_on_duplicate)
-            ),
-            categories=frozenset(
-                c for c in Category if switched.get(c.value, getattr(settings.review_categories, c.value))
-            ),
+            max_faces=thresholds.max_faces_per_image,
+            min_face_share=thresholds.min_face_share,
+            when_confidence_unknown=WhenUnknown(settings.when_confidence_unknown),
+            multiple_faces=MultipleFaces(settings.multiple_faces),
+            on_duplicate=OnDuplicate(settings.deduplication.action_on_duplicate),
+            categories=frozenset(c for c in Category if getattr(settings.review_categories, c.value)),
         )
 
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _overlaid(settings: Settings, overrides: Mapping[str, Any]) -> Settings:
+    """The settings with other values (keys of `POLICY_KEYS`)."""
+    for name, value in overrides.items():
+        key, _, inner = POLICY_KEYS[name].partition(".")
+        part = {inner: value} if inner else value
+        # A section that changes in part, or a value of its own.
+        changed = getattr(settings, key).model_copy(update=part) if isinstance(part, dict) else part
+        settings = settings.model_copy(update={key: changed})
+    return settings
 
 
 def _plain(entries: Sequence[PersonRef]) -> list[dict[str, str | None]]:

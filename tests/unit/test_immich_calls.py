@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -303,15 +304,18 @@ async def test_a_photo_with_fields_missing_and_words_unheard_of() -> None:
     assert (found.visibility, found.duplicate_id, found.has_thumbnail) == ("invisible", None, False)
 
 
-async def test_reads_all_pages_of_a_search_and_compares_the_path_itself() -> None:
+async def test_reads_all_pages_of_a_search() -> None:
     def answer(request: httpx.Request) -> dict[str, Any]:
         page = json.loads(request.content)["page"]
         base = {"isOffline": False, "isTrashed": False, "visibility": "timeline", "thumbhash": "x"}
-        items = [{"id": f"{page}{path}", "originalPath": path, **base} for path in ("/Lib/a", "/lib/a")]
+        items = [
+            {"id": f"{page}{name}", "originalPath": name, "duplicateId": group, **base}
+            for name, group in (("a", "g"), ("b", None))
+        ]
         return {"assets": {"items": items, "nextPage": "2" if page == 1 else None}}
 
-    found = await Fake(answers={"POST /search/metadata": answer}).server().assets_under("/lib/")
-    assert [each.id for each in found] == ["1/lib/a", "2/lib/a"]
+    server = Fake(answers={"POST /search/metadata": answer}).server()
+    assert await server.duplicate_ids("lib", datetime(2026, 1, 1, tzinfo=UTC)) == {"1a": "g", "2a": "g"}
 
 
 async def test_an_album_takes_no_unknown_photo() -> None:

@@ -83,7 +83,7 @@ async def test_does_not_repeat_what_will_stay_wrong() -> None:
     [
         (lambda server: server.resolve(["/a"]), True),
         (lambda server: server.validate_import_path("id", "/a"), True),
-        (lambda server: server.assets_under("/a"), True),
+        (lambda server: server.duplicate_ids("lib", datetime(2026, 1, 1, tzinfo=UTC)), True),
         (lambda server: server.set_visibility(["a"], "archive"), True),
         (lambda server: server.assign_face("f", "p"), True),
         (lambda server: server.detect_missing_faces(), True),

@@ -12,7 +12,6 @@ from typing import Any
 from smartsort.actions.values import ANY_VERSION, Acted
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import Decision, Evidence
-from smartsort.core.wording import short
 from smartsort.errors import SmartsortError
 from smartsort.files.media import acceptable_for
 from smartsort.files.names import NAME_BYTES, candidates, library_name, shortened, with_prefix
@@ -51,11 +50,6 @@ class Waiting:
 
     decision: Decision
     evidence: Evidence
-
-    @property
-    def reason(self) -> str:
-        """The source document's short form."""
-        return short(self.decision.reason)
 
 
 @dataclass(slots=True)

@@ -226,26 +226,12 @@ class Rearrange:
         wanted = plan.restore
         download = None
         if wanted is None and plan.filed and place is not None:
-            download = Download(
-                file_path=place,
-                filename=shown(photo.original_name),
-                file_hash=photo.sha256,
-                source=photo.source,
-                download_date=photo.arrived_at,
-                person_name=plan.values.get("person_name"),
-                auto_sorted=bool(plan.values.get("auto_sorted")),
-            )
+            person, automatic = plan.values.get("person_name"), bool(plan.values.get("auto_sorted"))
+            download = Download.of(photo, place, person, auto_sorted=automatic)
         review = None
         if plan.waiting is not None and place is not None and plan.waiting.decision.category is not None:
-            suggested = plan.waiting.decision.suggested
-            review = ReviewRow(
-                place,
-                plan.waiting.decision.category,
-                photo.sha256,
-                plan.waiting.reason,
-                plan.waiting.decision.faces_detected,
-                suggested.name if suggested else None,
-            )
+            decision = plan.waiting.decision
+            review = ReviewRow.of(photo, place, decision, plan.waiting.decision.category)
         closed = plan.closed
         if plan.withdrawn:
             closed = ("withdrawn", actor)
@@ -428,17 +414,8 @@ def _digest(plan: Plan, name: Name) -> str | None:
 
 
 def _name(plan: Plan, wish: Wish, placed: Placed) -> Name:
-    return Name(
-        photo_id=plan.photo.id,
-        area=wish.area,
-        path=os.path.join(wish.folder, os.path.basename(placed.path)),
-        member=wish.source.member,
-        method=placed.method.value,
-        person_id=wish.person_id,
-        size=placed.stamp.size,
-        mtime_ns=placed.stamp.mtime_ns,
-        sha256=_digest(plan, wish.source),
-    )
+    name = wish.source.placed_in(wish.area, wish.folder, placed, wish.person_id, _digest(plan, wish.source))
+    return name._replace(photo_id=plan.photo.id)  # what joins a photo was another one's
 
 
 def _paths(names: Sequence[Name]) -> set[tuple[Area, str]]:

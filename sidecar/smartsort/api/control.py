@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Query
 from sqlite_utils import Database
@@ -15,7 +15,6 @@ from smartsort.api.schemas.control import ConfigPatch, ConfigView, ListChange, L
 from smartsort.api.schemas.state import MessagesTested, Status
 from smartsort.api.security import Admin, Intaker, Reviewer
 from smartsort.api.serving import Here, Serving
-from smartsort.choices import POLICY_KEYS
 from smartsort.core.model import Person
 from smartsort.core.naming import same_name
 from smartsort.core.policy import PersonRef, called
@@ -86,7 +85,7 @@ async def change_config(
 
     Photos decided before stay where they are; `config/what-if` tells what would have become of them.
     """
-    if values := change.model_dump(exclude_none=True):
+    if values := change.model_dump(mode="json", exclude_none=True):
         async with here.changing:
             await asyncio.to_thread(here.sidecar.choices.set_policy, values, caller.name)
     return _config_view(here)
@@ -102,28 +101,11 @@ async def forget_changes(here: Here, caller: Admin) -> ConfigView:
 
 
 def _config_view(here: Serving) -> ConfigView:
-    choices, values = here.sidecar.choices, here.sidecar.settings.redacted()
-    policy = choices.policy()
+    choices = here.sidecar.choices
+    values = choices.in_force().redacted()
     whitelist = [entry.name for entry in choices.whitelist]
     blacklist = [entry.name for entry in choices.blacklist]
     values |= {"enabled": choices.enabled, "whitelist": whitelist, "blacklist": blacklist}
-    in_force: dict[str, Any] = {
-        "min_confidence": policy.thresholds.min_confidence,
-        "min_margin": policy.thresholds.min_margin,
-        "max_faces_per_image": policy.max_faces,
-        "min_face_share": policy.min_face_share,
-        "when_confidence_unknown": policy.when_confidence_unknown.value,
-        "multiple_faces": policy.multiple_faces.value,
-        "action_on_duplicate": policy.on_duplicate.value,
-    }
-    for name, value in in_force.items():
-        *groups, key = POLICY_KEYS[name].split(".")
-        place = values
-        for group in groups:
-            place = place[group]
-        place[key] = value
-    switches = values["review_categories"]
-    values["review_categories"] = {name: name in policy.categories for name in switches}
     return ConfigView(config=values, whitelist=whitelist, blacklist=blacklist, changed=list(choices.changed))
 
 
@@ -140,7 +122,7 @@ async def what_if(
     these changed.
     """
     choices, ambiguous = here.sidecar.choices, here.sidecar.people.ambiguous
-    today, other = choices.policy(), choices.policy_with(change.model_dump(exclude_none=True))
+    today, other = choices.policy(), choices.policy_with(change.model_dump(mode="json", exclude_none=True))
 
     def compare(db: Database) -> WhatIf:
         found = effect(past.newest(db, last), other, ambiguous, instead_of=today)

@@ -94,7 +94,7 @@ async def apply(here: Here, caller: Admin, asked: Redeem) -> BulkDecided:
 
 
 def _wanted(here: Serving, settings: OtherSettings) -> Wanted:
-    given = settings.model_dump(exclude_none=True)
+    given = settings.model_dump(mode="json", exclude_none=True)
     names = {name: given.pop(name) for name in LISTS if name in given}
     choices = here.sidecar.choices
     lists = {name: _entries(names[name], getattr(choices, name)) for name in names}

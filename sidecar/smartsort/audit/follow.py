@@ -19,9 +19,8 @@ from smartsort.core.model import AT_REST, Category, State
 from smartsort.errors import SmartsortError
 from smartsort.files.names import candidates
 from smartsort.files.placement import Drop, Placed, Placing
-from smartsort.files.problems import FileProblem
 from smartsort.files.shown import shown
-from smartsort.files.stamps import FileStamp, stamp
+from smartsort.files.stamps import FileStamp, stamp, stamp_or_none
 from smartsort.ledger import events, facts, photos
 from smartsort.ledger.filed import person_of_folder
 from smartsort.ledger.photos import TRASHED, Change
@@ -148,14 +147,7 @@ class Follow:
             return self._put_back(path, old, photo)
         folder, base = os.path.split(leader.path)
         placed = self._place(path, leader.area, folder, companion_name(old, base), old.sha256)
-        new = old._replace(
-            area=leader.area,
-            path=os.path.join(folder, os.path.basename(placed.path)),
-            method=placed.method.value,
-            person_id=leader.person_id,
-            size=placed.stamp.size,
-            mtime_ns=placed.stamp.mtime_ns,
-        )
+        new = old.placed_in(leader.area, folder, placed, leader.person_id, old.sha256)
         write(
             self._context,
             Change(photo.id, names_removed=((old.area, old.path),), names_added=(new,)),
@@ -246,12 +238,7 @@ class Follow:
             digest = name.sha256 or (photo.sha256 if name.member is Member.PHOTO else None)
             folder, base = os.path.split(name.path)
             placed = self._place(context.absolute(source), name.area, folder, base, digest)
-            made = name._replace(
-                path=os.path.join(folder, os.path.basename(placed.path)),
-                method=placed.method.value,
-                size=placed.stamp.size,
-                mtime_ns=placed.stamp.mtime_ns,
-            )
+            made = name.placed_in(name.area, folder, placed, name.person_id, name.sha256)
             added.append(made)
             if source in move.removed:
                 path = context.absolute(source)
@@ -292,10 +279,7 @@ class Follow:
         return result
 
     def _look(self, name: Name) -> FileStamp | None:
-        try:
-            return stamp(self._context.absolute(name))
-        except FileProblem:
-            return None
+        return stamp_or_none(self._context.absolute(name))
 
 
 def _nearest(gone: Sequence[Name], area: Area) -> Name:

@@ -22,9 +22,8 @@ from smartsort.errors import SmartsortError
 from smartsort.files.hashing import digests
 from smartsort.files.names import candidates
 from smartsort.files.placement import Placed, Placing
-from smartsort.files.problems import FileProblem
 from smartsort.files.shown import shown
-from smartsort.files.stamps import FileStamp, stamp
+from smartsort.files.stamps import FileStamp, stamp, stamp_or_none
 from smartsort.ledger import facts, photos
 from smartsort.ledger.filed import person_of_folder
 from smartsort.ledger.photos import Change, NewPhoto, StaleChange
@@ -83,10 +82,7 @@ class Repair:
         write(self._context, change)
 
     def _look(self, name: Name) -> FileStamp | None:
-        try:
-            return stamp(self._context.absolute(name))
-        except FileProblem:
-            return None
+        return stamp_or_none(self._context.absolute(name))
 
     def _alive(self, names: Sequence[Name], member: Member = Member.PHOTO) -> Name | None:
         own = [n for n in names if n.member is member and self._look(n) is not None]
@@ -191,13 +187,7 @@ class Repair:
             names_free,
             photo.sha256,
         )
-        back = own._replace(
-            path=os.path.join(folder, os.path.basename(placed.path)),
-            method=placed.method.value,
-            size=placed.stamp.size,
-            mtime_ns=placed.stamp.mtime_ns,
-            sha256=photo.sha256,
-        )
+        back = own.placed_in(own.area, folder, placed, own.person_id, photo.sha256)
         at = self._context.clock.text()
 
         def write(db: Database) -> int:
@@ -286,9 +276,7 @@ class Repair:
         folder, base = os.path.split(own.path)
         digest = own.sha256 or (photo.sha256 if own.member is Member.PHOTO else None)
         placed = self._place(self._context.absolute(home), own.area, folder, [base], digest)
-        back = own._replace(
-            method=placed.method.value, size=placed.stamp.size, mtime_ns=placed.stamp.mtime_ns
-        )
+        back = own.placed_in(own.area, folder, placed, own.person_id, own.sha256)
         data = {"names": [[own.area.value, shown(own.path)]]}
         event = NewEvent(EventKind.LINKED_AGAIN, photo.id, data, ACTOR)
         self._write(Change(photo.id, names_added=(back,), events=(event,)))

@@ -59,13 +59,5 @@ def download_row(db: Database, photo_id: int, context: Context) -> None:
     place = place_of(db, photo_id, context)
     if photo is None or place is None or photo.state not in (State.FILED, State.REVIEW):
         return
-    row = Download(
-        place,
-        shown(photo.original_name),
-        photo.sha256,
-        photo.source,
-        photo.arrived_at,
-        photo.person_name,
-        photo.auto_sorted,
-    )
+    row = Download.of(photo, place, photo.person_name, auto_sorted=photo.auto_sorted)
     source_tables.put_download(db, photo_id, row)

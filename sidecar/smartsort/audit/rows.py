@@ -5,15 +5,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from smartsort.core.model import State
 from smartsort.files.shown import from_ledger, to_ledger
 from smartsort.ledger.records import Area, Member, Name
+from smartsort.ledger.rows import chunks
 
 PAGE = 2000
 """Photos read at once: each page is a short transaction of its own, so a running sidecar is not held up."""
-
-_CHUNK = 500
 
 
 @dataclass(slots=True)
@@ -51,13 +51,17 @@ def pages(db: sqlite3.Connection) -> Iterator[list[Row]]:
 def some(db: sqlite3.Connection, ids: Sequence[int]) -> list[Row]:
     """These photos; unknown ids are missing."""
     found: list[Row] = []
-    for start in range(0, len(ids), _CHUNK):
-        chunk = list(ids[start : start + _CHUNK])
+    for chunk in chunks(ids):
         found += _read(db, f"IN ({','.join('?' * len(chunk))})", chunk)
     return found
 
 
 def _read(db: sqlite3.Connection, which: str, values: Sequence[int]) -> list[Row]:
+    def each(what: str, more: str = "") -> Iterator[Any]:
+        """The rows of these photos in a table; the first column is the photo's id."""
+        found = db.execute(f"SELECT {what} WHERE photo_id {which} {more}", values)
+        return (row for row in found if row[0] in rows)
+
     # One transaction, so that a photo and its names are of one moment.
     db.execute("BEGIN")
     try:
@@ -77,31 +81,15 @@ def _read(db: sqlite3.Connection, which: str, values: Sequence[int]) -> list[Row
                 values,
             )
         }
-        for r in db.execute(
-            "SELECT photo_id, area, path, member, method, person_id, size, mtime_ns, sha256, id FROM names"  # noqa: S608
-            f" WHERE photo_id {which} ORDER BY id",
-            values,
-        ):
-            if r[0] in rows:
-                rows[r[0]].names.append(Name(r[0], Area(r[1]), from_ledger(r[2]), Member(r[3]), *r[4:]))
-        for photo_id, count in db.execute(
-            f"SELECT photo_id, count(*) FROM intents WHERE photo_id {which} GROUP BY photo_id",  # noqa: S608
-            values,
-        ):
-            if photo_id in rows:
-                rows[photo_id].intents = count
-        for photo_id, path in db.execute(
-            f"SELECT photo_id, file_path FROM review_queue WHERE photo_id {which} AND action = 'pending'",  # noqa: S608
-            values,
-        ):
-            if photo_id in rows:
-                rows[photo_id].pending.append(path)
-        for photo_id, path, digest in db.execute(
-            f"SELECT photo_id, file_path, file_hash FROM downloads WHERE photo_id {which}",  # noqa: S608
-            values,
-        ):
-            if photo_id in rows:
-                rows[photo_id].download = (path, digest)
+        names = "photo_id, area, path, member, method, person_id, size, mtime_ns, sha256, id FROM names"
+        for r in each(names, "ORDER BY id"):
+            rows[r[0]].names.append(Name(r[0], Area(r[1]), from_ledger(r[2]), Member(r[3]), *r[4:]))
+        for photo_id, count in each("photo_id, count(*) FROM intents", "GROUP BY photo_id"):
+            rows[photo_id].intents = count
+        for photo_id, path in each("photo_id, file_path FROM review_queue", "AND action = 'pending'"):
+            rows[photo_id].pending.append(path)
+        for photo_id, path, digest in each("photo_id, file_path, file_hash FROM downloads"):
+            rows[photo_id].download = (path, digest)
         return list(rows.values())
     finally:
         db.execute("COMMIT")
@@ -110,8 +98,7 @@ def _read(db: sqlite3.Connection, which: str, values: Sequence[int]) -> list[Row
 def accounted(db: sqlite3.Connection, area: Area, paths: Sequence[str]) -> set[str]:
     """Those of the paths (relative to the area) that the ledger has a name for."""
     found: set[str] = set()
-    for start in range(0, len(paths), _CHUNK):
-        chunk = [to_ledger(path) for path in paths[start : start + _CHUNK]]
+    for chunk in chunks([to_ledger(path) for path in paths]):
         marks = ",".join("?" * len(chunk))
         found.update(
             from_ledger(r[0])

@@ -6,7 +6,7 @@ import os
 import stat
 from typing import NamedTuple
 
-from smartsort.files.problems import FileChanged, FileVanished, NotAFile, storage_error
+from smartsort.files.problems import FileChanged, FileProblem, FileVanished, NotAFile, storage_error
 from smartsort.files.shown import shown
 
 
@@ -44,6 +44,14 @@ def stamp(path: str) -> FileStamp:
     except OSError as error:
         raise storage_error(error, "look at", path) from error
     return regular(status, path)
+
+
+def stamp_or_none(path: str) -> FileStamp | None:
+    """As `stamp`; None where no regular file is."""
+    try:
+        return stamp(path)
+    except FileProblem:
+        return None
 
 
 def regular(status: os.stat_result, path: str) -> FileStamp:

@@ -149,12 +149,6 @@ class AssetCalls(Connection):
             each.id: group async for each in self._search(body) if (group := known(each.duplicate_id, None))
         }
 
-    async def assets_under(self, path_part: str) -> Sequence[AssetDetails]:
-        """Assets whose path contains this text exactly, trashed and offline ones included."""
-        # Immich matches without regard to case and accents and knows wildcards; hence compared again.
-        body = AssetSearch(original_path=path_part, with_deleted=True)
-        return [_details(each) async for each in self._search(body) if path_part in each.original_path]
-
     async def _search(self, body: AssetSearch, size: int = ASSETS_PER_CALL) -> AsyncIterator[Asset]:
         body.size, body.page = size, 1
         while True:

@@ -62,8 +62,6 @@ class SystemSettings:
     max_distance: float
     min_score: float
     min_faces: int
-    machine_learning_urls: tuple[str, ...]
-    """Where Immich itself asks; empty when it does not say."""
 
 
 class ServerCalls(Connection):
@@ -132,7 +130,6 @@ class ServerCalls(Connection):
         """The administrator's settings; needs a permission that smartsort does not ask for otherwise."""
         found = await self._read("get_system_config", get_system_config.asyncio_detailed(client=self._client))
         recognition = found.machine_learning.facial_recognition
-        urls = found.machine_learning.additional_properties.get("urls")
         return SystemSettings(
             watches_libraries=found.library.watch.enabled,
             imports_faces=found.metadata.faces.import_,
@@ -141,7 +138,6 @@ class ServerCalls(Connection):
             max_distance=recognition.max_distance,
             min_score=recognition.min_score,
             min_faces=recognition.min_faces,
-            machine_learning_urls=tuple(str(url) for url in urls) if isinstance(urls, list) else (),
         )
 
     async def face_model(self) -> FaceModel | None:

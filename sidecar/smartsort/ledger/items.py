@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import islice
 from typing import Any
 
 from sqlite_utils import Database
@@ -94,6 +95,7 @@ class KeyReused(Exception):
 
 _FIELDS = tuple(f.name for f in dataclasses.fields(Item))
 _COLUMNS = ", ".join(_FIELDS)
+_OPEN = "state IN ('downloading', 'received')"
 
 
 def _item(row: Sequence[Any]) -> Item:
@@ -245,13 +247,14 @@ def forget_keys(db: Database, before: str) -> int:
 # --- reading ---------------------------------------------------------------------------------
 
 
+def _select(db: Database, where: str, values: Sequence[Any] = ()) -> Iterator[Item]:
+    query = f"SELECT {_COLUMNS} FROM items WHERE {where}"  # noqa: S608 - our own columns
+    return map(_item, db.conn.execute(query, values))
+
+
 def get(db: Database, item_id: str) -> Item | None:
     """One item."""
-    row = db.conn.execute(
-        f"SELECT {_COLUMNS} FROM items WHERE id = ?",  # noqa: S608 - our own columns
-        (item_id,),
-    ).fetchone()
-    return _item(row) if row else None
+    return next(_select(db, "id = ?", (item_id,)), None)
 
 
 def by_ids(db: Database, ids: Sequence[str]) -> list[Item]:
@@ -261,38 +264,21 @@ def by_ids(db: Database, ids: Sequence[str]) -> list[Item]:
 
 def page(db: Database, limit: int, before: int | None = None, state: ItemState | None = None) -> list[Item]:
     """Items with a number below `before`, newest first."""
-    rows = db.conn.execute(
-        f"SELECT {_COLUMNS} FROM items WHERE number < ?1 AND (?2 IS NULL OR state = ?2)"  # noqa: S608
-        " ORDER BY number DESC LIMIT ?3",
-        (before if before is not None else 2**62, state.value if state else None, limit),
-    )
-    return [_item(row) for row in rows]
+    where = "number < ?1 AND (?2 IS NULL OR state = ?2) ORDER BY number DESC LIMIT ?3"
+    return list(_select(db, where, (before if before is not None else 2**62, state, limit)))
 
 
 def open_hosts(db: Database) -> list[str]:
     """Hosts that something is to be downloaded from; "" stands for uploads and finished files."""
-    return [
-        row[0]
-        for row in db.conn.execute(
-            "SELECT DISTINCT host FROM items WHERE state IN ('downloading', 'received') ORDER BY host"
-        )
-    ]
+    rows = db.conn.execute(f"SELECT DISTINCT host FROM items WHERE {_OPEN} ORDER BY host")  # noqa: S608
+    return [row[0] for row in rows]
 
 
 def due(db: Database, host: str, now: str, limit: int, without: Collection[str] = ()) -> list[Item]:
     """Open items of one host whose time has come, oldest first, but for those in `without`."""
-    found: list[Item] = []
-    for row in db.conn.execute(
-        f"SELECT {_COLUMNS} FROM items WHERE state IN ('downloading', 'received')"  # noqa: S608
-        " AND host = ? AND not_before <= ? ORDER BY number",
-        (host, now),
-    ):
-        item = _item(row)
-        if item.id not in without:
-            found.append(item)
-            if len(found) >= limit:
-                break
-    return found
+    where = f"{_OPEN} AND host = ? AND not_before <= ? ORDER BY number"
+    found = (item for item in _select(db, where, (host, now)) if item.id not in without)
+    return list(islice(found, limit))
 
 
 def next_due(db: Database, after: str) -> str | None:
@@ -306,19 +292,12 @@ def next_due(db: Database, after: str) -> str | None:
 
 def received_items(db: Database, limit: int) -> list[Item]:
     """Items whose file is whole and not a photo yet, oldest first."""
-    rows = db.conn.execute(
-        f"SELECT {_COLUMNS} FROM items WHERE state = 'received' ORDER BY number LIMIT ?",  # noqa: S608
-        (limit,),
-    )
-    return [_item(row) for row in rows]
+    return list(_select(db, "state = 'received' ORDER BY number LIMIT ?", (limit,)))
 
 
 def open_items(db: Database) -> list[Item]:
     """All items under way, oldest first."""
-    rows = db.conn.execute(
-        f"SELECT {_COLUMNS} FROM items WHERE state IN ('downloading', 'received') ORDER BY number"  # noqa: S608
-    )
-    return [_item(row) for row in rows]
+    return list(_select(db, f"{_OPEN} ORDER BY number"))
 
 
 def photo_from(db: Database, origin_path: str) -> Photo | None:

@@ -341,10 +341,14 @@ def retry_problems(db: Database) -> int:
 # --- reading ---------------------------------------------------------------------------------
 
 
+def _select(db: Database, where: str, values: Sequence[Any], after: Sequence[Any] = ()) -> list[Photo]:
+    query = f"SELECT {_COLUMNS} FROM photos WHERE {where}"  # noqa: S608
+    return [_photo(row) for row in select(db, query, values, after=after)]
+
+
 def by_ids(db: Database, ids: Sequence[int]) -> list[Photo]:
     """These photos, in the order of the ids; unknown ids are missing."""
-    rows = select(db, f"SELECT {_COLUMNS} FROM photos WHERE id IN (*)", ids)  # noqa: S608
-    found = {row[0]: _photo(row) for row in rows}
+    found = {photo.id: photo for photo in _select(db, "id IN (*)", ids)}
     return [found[i] for i in ids if i in found]
 
 
@@ -360,14 +364,13 @@ def in_state(db: Database, states: State | Sequence[State], limit: int, after: i
     Photos with a problem are left out; they have another turn after `retry_problems`.
     """
     wanted = [states] if isinstance(states, State) else states
-    query = f"SELECT {_COLUMNS} FROM photos WHERE state IN (*) AND id > ? AND problem IS NULL"  # noqa: S608
-    return [_photo(row) for row in select(db, f"{query} ORDER BY id LIMIT ?", wanted, after=(after, limit))]
+    where = "state IN (*) AND id > ? AND problem IS NULL ORDER BY id LIMIT ?"
+    return _select(db, where, wanted, (after, limit))
 
 
 def with_problem(db: Database, limit: int) -> list[Photo]:
     """Photos on their way that met a problem, oldest first."""
-    query = f"SELECT {_COLUMNS} FROM photos WHERE state IN (*) AND problem IS NOT NULL"  # noqa: S608
-    return [_photo(row) for row in select(db, f"{query} ORDER BY id LIMIT ?", UNFINISHED, after=(limit,))]
+    return _select(db, "state IN (*) AND problem IS NOT NULL ORDER BY id LIMIT ?", UNFINISHED, (limit,))
 
 
 def ids_in_state(db: Database, state: State, limit: int) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -33,6 +34,7 @@ from smartsort.core.policy import (
     Thresholds,
     WhenUnknown,
 )
+from smartsort.files.wishes import Placed
 
 
 class Area(StrEnum):
@@ -91,6 +93,14 @@ class Name(NamedTuple):
     mtime_ns: int | None = None
     sha256: str | None = None
     id: int = 0
+
+    def placed_in(
+        self, area: Area, folder: str, made: Placed, person_id: str | None = None, sha256: str | None = None
+    ) -> Name:
+        """The name that was made from this one in a folder of an area."""
+        path, method = os.path.join(folder, os.path.basename(made.path)), made.method.value
+        size, mtime_ns = made.stamp.size, made.stamp.mtime_ns
+        return Name(self.photo_id, area, path, self.member, method, person_id, size, mtime_ns, sha256)
 
 
 class Photo(NamedTuple):

@@ -69,7 +69,6 @@ class QueueEntry:
     photo: Photo
     names: tuple[Name, ...]
     policy_version: str
-    decided_at: str | None
     other: OtherCopy | None
     """The copy a duplicate duplicates, where it is now."""
     other_photo: Photo | None
@@ -249,7 +248,6 @@ def item(db: Database, photo_id: int) -> QueueEntry | None:
         photo=photo,
         names=tuple(photos.names_of(db, [photo.id])[photo.id]),
         policy_version=decision[2] if decision else "",
-        decided_at=decision[5] if decision else None,
         other=other,
         other_photo=other_photo,
         history=tuple(events.of_photo(db, photo.id)),

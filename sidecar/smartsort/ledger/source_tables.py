@@ -8,7 +8,10 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from smartsort.core.model import Category
+from smartsort.core.model import Category, Decision
+from smartsort.core.wording import short
+from smartsort.files.shown import shown
+from smartsort.ledger.records import Photo
 from smartsort.ledger.rows import insert, select
 
 
@@ -24,6 +27,12 @@ class Download:
     person_name: str | None = None
     auto_sorted: bool = False
 
+    @classmethod
+    def of(cls, photo: Photo, place: str, person_name: str | None, *, auto_sorted: bool) -> Download:
+        """The row of a photo that is at `place`."""
+        name, digest = shown(photo.original_name), photo.sha256
+        return cls(place, name, digest, photo.source, photo.arrived_at, person_name, auto_sorted)
+
 
 @dataclass(frozen=True, slots=True)
 class ReviewRow:
@@ -35,6 +44,13 @@ class ReviewRow:
     reason: str
     faces_detected: int
     suggested_person: str | None
+
+    @classmethod
+    def of(cls, photo: Photo, place: str, decision: Decision, category: Category) -> ReviewRow:
+        """The row of a photo that waits at `place` because of a decision."""
+        suggested = decision.suggested.name if decision.suggested else None
+        reason, faces = short(decision.reason), decision.faces_detected
+        return cls(place, category, photo.sha256, reason, faces, suggested)
 
 
 def put_download(db: Database, photo_id: int, download: Download) -> None:

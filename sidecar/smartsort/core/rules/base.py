@@ -23,9 +23,14 @@ class Case:
     """Ids of people who share a name with somebody (`policy.names_shared`)."""
 
     @property
+    def large(self) -> tuple[Face, ...]:
+        """The faces that are large enough to count."""
+        return tuple(f for f in self.evidence.faces if f.share >= self.policy.min_face_share)
+
+    @property
     def counted(self) -> tuple[Face, ...]:
         """The faces that count: all but the background, or the largest alone with `main_face`."""
-        faces = tuple(f for f in self.evidence.faces if f.share >= self.policy.min_face_share)
+        faces = self.large
         if self.policy.multiple_faces is MultipleFaces.MAIN_FACE and len(faces) > self.policy.max_faces:
             return (max(faces, key=lambda f: f.share),)
         return faces

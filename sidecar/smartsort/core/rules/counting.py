@@ -32,16 +32,11 @@ WAY_WITH_SEVERAL = ChangeKind("multiple_faces", "`multiple_faces` were {value} (
 
 
 def _not_too_many(case: Case, _: object) -> str:
-    count, allowed = large_faces(case), case.policy.max_faces
+    count, allowed = len(case.large), case.policy.max_faces
     counting = f"{quantity(count, 'face')} {'counts' if count == 1 else 'count'}, {allowed} allowed"
     if count <= allowed:
         return f"{counting}."
     return f"{counting}, but `multiple_faces = {case.policy.multiple_faces.value}` lets them pass."
-
-
-def large_faces(case: Case) -> int:
-    """How many faces are large enough to count."""
-    return sum(face.share >= case.policy.min_face_share for face in case.evidence.faces)
 
 
 @rule(Category.MULTIPLE_FACES, "multi_", MULTIPLE_FACES, passed=_not_too_many, bulk=BulkKind.GROUPS)
@@ -60,8 +55,7 @@ def too_many(case: Case) -> Reason | None:
 def tries(case: Case) -> Iterator[Try]:
     """Another number of people allowed, or another size from which on they count."""
     policy = case.policy
-    shares = sorted(f.share for f in case.evidence.faces)
-    big = [share for share in shares if share >= policy.min_face_share]
+    big = sorted(f.share for f in case.large)
     if len(big) > policy.max_faces:
         yield configured(case, Change(MAX_FACES, len(big), policy.max_faces), max_faces=len(big))
         # Just so many that the allowed number is left, if they differ in size at all.
@@ -70,7 +64,7 @@ def tries(case: Case) -> Iterator[Try]:
             yield _with_least_share(case, share)
     elif len(big) > 1:
         yield configured(case, Change(MAX_FACES, len(big) - 1, policy.max_faces), max_faces=len(big) - 1)
-    if len(big) < len(shares):
+    if len(big) < len(case.evidence.faces):
         yield _with_least_share(case, 0.0)
     if len(big) > policy.max_faces:
         for way in MultipleFaces:

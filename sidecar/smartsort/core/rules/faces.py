@@ -9,7 +9,6 @@ from smartsort.core.model import Box, BulkKind, Category, Face, Person, Reason
 from smartsort.core.policy import Policy
 from smartsort.core.reasons import ReasonKind, said
 from smartsort.core.rules.base import Case, Change, ChangeKind, Try, names_of, rule, seen
-from smartsort.core.rules.counting import large_faces
 from smartsort.core.words import quantity
 
 
@@ -47,7 +46,7 @@ NOT_DENIED = ChangeKind("not_denied", "nobody had said that it is not {names}")
     "noface_",
     NO_FACES_DETECTED,
     ONLY_BACKGROUND_FACES,
-    passed=lambda case, _: f"There is a face that counts ({quantity(large_faces(case), 'face')}).",
+    passed=lambda case, _: f"There is a face that counts ({quantity(len(case.large), 'face')}).",
 )
 def no_face(case: Case) -> Reason | None:
     """No face on it counts."""
@@ -82,9 +81,7 @@ def _people_twice(counted: Iterable[Face]) -> list[Person]:
     UNKNOWN_FACE,
     UNNAMED_PERSON,
     passed=lambda case, _: (
-        "Every face that counts has a person with a name."
-        if large_faces(case)
-        else "There is no face that counts."
+        "Every face that counts has a person with a name." if case.large else "There is no face that counts."
     ),
     bulk=BulkKind.STRANGERS,
 )

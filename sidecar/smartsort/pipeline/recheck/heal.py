@@ -19,7 +19,6 @@ from smartsort.core.reasons import UNDONE_FILING
 from smartsort.core.rules.confidence import CONFIDENCE_UNKNOWN, low_confidence
 from smartsort.core.rules.faces import NO_FACES_DETECTED
 from smartsort.core.rules.looking import RECOGNITION_FAILED
-from smartsort.core.wording import short
 from smartsort.errors import ImmichRejected
 from smartsort.files.shown import shown
 from smartsort.ledger import embeddings, photos, teachings
@@ -302,18 +301,11 @@ class Heal:
 
 def renewed(verdict: Verdict, decision: Decision, place: str) -> Change:
     """A waiting photo stays where it is, at `place`, and waits for a new reason."""
-    photo, suggested = verdict.photo, decision.suggested
+    photo = verdict.photo
     return Change(
         photo.id,
         expect=(State.REVIEW,),
         values={"faces_detected": decision.faces_detected},
         decision=(decision, verdict.evidence),
-        review=ReviewRow(
-            place,
-            photo.category or Category.UNIDENTIFIED,
-            photo.sha256,
-            short(decision.reason),
-            decision.faces_detected,
-            suggested.name if suggested else None,
-        ),
+        review=ReviewRow.of(photo, place, decision, photo.category or Category.UNIDENTIFIED),
     )

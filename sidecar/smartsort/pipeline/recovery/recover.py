@@ -19,9 +19,9 @@ from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.hashing import sha256_of
 from smartsort.files.names import split_extension
 from smartsort.files.placement import Drop, sweep_temporaries
-from smartsort.files.problems import FileProblem, NameKept
+from smartsort.files.problems import NameKept
 from smartsort.files.shown import shown
-from smartsort.files.stamps import FileStamp, stamp
+from smartsort.files.stamps import stamp_or_none
 from smartsort.ledger import facts, photos
 from smartsort.ledger.copies import names_of_content
 from smartsort.ledger.photos import TRASHED, Change, Intent, purged
@@ -152,16 +152,16 @@ class Recovery:
         if photo.state is State.ARRIVED:
             names = []
             for member, name, _ in origins:
-                found = _stamp(os.path.join(temp, name))
+                found = stamp_or_none(os.path.join(temp, name))
                 if found is not None:
                     names.append(
                         Name(photo.id, Area.TEMP, name, member, size=found.size, mtime_ns=found.mtime_ns)
                     )
             taken = {n.path for n in names}
-            whole = all(name in taken or _stamp(origin) is None for _, name, origin in origins)
-            there = any(m is Member.PHOTO and _stamp(origin) is not None for m, _, origin in origins)
+            whole = all(name in taken or stamp_or_none(origin) is None for _, name, origin in origins)
+            there = any(m is Member.PHOTO and stamp_or_none(origin) is not None for m, _, origin in origins)
             offered = self._offered_again and all(
-                _stamp(origin) is not None for _, name, origin in origins if name in taken
+                stamp_or_none(origin) is not None for _, name, origin in origins if name in taken
             )
             if not any(n.member is Member.PHOTO for n in names) or (there and not whole) or offered:
                 # Not all was taken, or not for good: it lies where it was dropped, and is taken together.
@@ -194,7 +194,7 @@ class Recovery:
                     continue
                 place = context.absolute(home)
                 if not self._drop(Drop(origin, place, sha256=self._digest(place))):
-                    lying = _stamp(origin)
+                    lying = stamp_or_none(origin)
                     if lying is not None:
                         self._done.stuck.add((origin, lying.inode, lying.mtime_ns))
             if {path for path, *_ in self._done.stuck}.intersection(origin for *_, origin in origins):
@@ -209,7 +209,7 @@ class Recovery:
         drops = [
             Drop(os.path.join(context.folder(Area.TEMP), name), origin, sha256=self._digest(origin))
             for _, name, origin in origins
-            if name not in held and _stamp(origin) is not None
+            if name not in held and stamp_or_none(origin) is not None
         ]
         return self._drop_all(drops)
 
@@ -262,7 +262,7 @@ class Recovery:
         """The photo's own name goes last: while it is there, the next purge goes on with what is left."""
         held = self._context.ledger.read(lambda db: photos.names_of(db, [photo.id]))[photo.id]
         own = [n for n in held if n.member is Member.PHOTO]
-        gone = [n for n in held if _stamp(self._context.absolute(n)) is None]
+        gone = [n for n in held if stamp_or_none(self._context.absolute(n)) is None]
         if photo.state in TRASHED and all(n in gone for n in own):
             self._write(purged(photo, held))
         else:
@@ -273,7 +273,7 @@ class Recovery:
         """Names in a target folder that are the same file as `source` and that no row knows."""
         context = self._context
         place = os.path.join(context.folder(area), folder)
-        original = _stamp(context.absolute(source))
+        original = stamp_or_none(context.absolute(source))
         if original is None:
             return
         try:
@@ -287,7 +287,7 @@ class Recovery:
             # A copy has an inode of its own, but its photo's name; so not every file there is looked at.
             if entry.inode() != original.inode and stem not in entry.name and fitted not in entry.name:
                 continue
-            seen = _stamp(entry.path)
+            seen = stamp_or_none(entry.path)
             if seen is None or not (seen.same_file(original) or seen.same_content(original)):
                 continue
             relative = os.path.join(folder, entry.name)
@@ -338,7 +338,7 @@ class Recovery:
         return next((name for name in names if self._same(path, self._context.absolute(name))), None)
 
     def _same(self, path: str, home: str) -> bool:
-        one, other = _stamp(path), _stamp(home)
+        one, other = stamp_or_none(path), stamp_or_none(home)
         if one is None or other is None or one.size != other.size:
             return False
         return one.same_file(other) or sha256_of(path) == sha256_of(home)
@@ -391,13 +391,6 @@ class Tidy:
             await asyncio.to_thread(Recovery(context).settle, resting)
             await asyncio.to_thread(lambda: Recovery(context).settle(ids - resting, making=False))
         return TIDY_SECONDS
-
-
-def _stamp(path: str) -> FileStamp | None:
-    try:
-        return stamp(path)
-    except FileProblem:
-        return None
 
 
 def _folders_in(folder: str) -> list[str]:

@@ -229,17 +229,9 @@ class Router:
         results = self._context.placer.place([placing for *_, placing in wishes])
         for (route, target, source, _), result in zip(wishes, results, strict=True):
             if isinstance(result, Placed):
-                name = Name(
-                    photo_id=route.photo.id,
-                    area=target.area,
-                    path=os.path.join(target.folder, os.path.basename(result.path)),
-                    member=source.member,
-                    method=result.method.value,
-                    person_id=target.person.id if target.person else None,
-                    size=result.stamp.size,
-                    mtime_ns=result.stamp.mtime_ns,
-                    sha256=source.sha256 if source.member is not Member.PHOTO else route.photo.sha256,
-                )
+                person_id = target.person.id if target.person else None
+                sha256 = source.sha256 if source.member is not Member.PHOTO else route.photo.sha256
+                name = source.placed_in(target.area, target.folder, result, person_id, sha256)
                 route.placed.append((target, source, name))
             else:
                 route.left |= isinstance(result, NameLeft)
@@ -249,22 +241,14 @@ class Router:
         context, decision, photo = self._context, route.decision, route.photo
         state = _STATES[decision.outcome]
         own = [n for *_, n in route.placed if n.member is Member.PHOTO]
-        place = context.absolute(own[0])
+        place = shown(context.absolute(own[0]))
         person = decision.people[0] if decision.people else None
-        suggested = decision.suggested.name if decision.suggested else None
         now = context.clock.text()
         again = photo.state is State.REVIEW
         copy = route.evidence.other_copy or route.evidence.near_copy
         review = None
         if state is State.REVIEW and decision.category is not None:
-            review = ReviewRow(
-                shown(place),
-                decision.category,
-                photo.sha256,
-                short(decision.reason),
-                decision.faces_detected,
-                suggested,
-            )
+            review = ReviewRow.of(photo, place, decision, decision.category)
         return Change(
             photo.id,
             state=state,
@@ -285,14 +269,8 @@ class Router:
             names_removed=tuple((n.area, n.path) for n in route.leaving if route.successor(n) is not None),
             events=tuple(self._events(route, own)),
             decision=(decision, route.evidence),
-            download=Download(
-                file_path=shown(place),
-                filename=shown(photo.original_name),
-                file_hash=photo.sha256,
-                source=photo.source,
-                download_date=photo.arrived_at,
-                person_name=person.name if person else None,
-                auto_sorted=state is State.FILED,
+            download=Download.of(
+                photo, place, person.name if person else None, auto_sorted=state is State.FILED
             ),
             review=review,
             review_closed=("withdrawn", "smartsort") if again and state is not State.REVIEW else None,
