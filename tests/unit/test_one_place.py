@@ -23,7 +23,6 @@ APART = ("demo/", "api/schemas/", "api/examples.py")
 
 OF_OTHERS = {
     ("actions/values.py", "ambiguous_name"),  # why an action is refused
-    ("api/control.py", "multiple_faces"),  # the setting
     ("api/decisions.py", "duplicates"),  # examples
     ("api/decisions.py", "low_confidence"),
     ("api/metrics.py", "duplicate"),  # the name of a number
