@@ -10,9 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from smartsort.core.model import Digests
 from smartsort.errors import SmartsortError
-from smartsort.files.problems import FileVanished, NotAFile, unreadable
-from smartsort.files.shown import shown
-from smartsort.files.stamps import FileStamp, check_unchanged, regular
+from smartsort.files.stamps import FileStamp, check_unchanged, opened
 
 _BUFFER_BYTES = 1 << 20
 _THREADS = min(4, os.cpu_count() or 1)
@@ -66,16 +64,7 @@ def _digests_or_error(file: tuple[str, FileStamp | None]) -> Digests | Smartsort
 
 def _blocks(path: str, expected: FileStamp | None) -> Iterator[memoryview]:
     """The file's bytes in blocks of one reused buffer, checked before and after to be one file."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError as error:
-        raise FileVanished(f"{shown(path)} is gone", path) from error
-    except OSError as error:
-        if os.path.islink(path):
-            raise NotAFile(f"{shown(path)} is a symbolic link, not a file", path) from error
-        raise unreadable(error, path) from error
-    try:
-        before = regular(os.fstat(handle), path)
+    with opened(path) as (handle, before):
         check_unchanged(path, before, expected)
         buffer = _buffer()
         read = 0
@@ -85,10 +74,6 @@ def _blocks(path: str, expected: FileStamp | None) -> Iterator[memoryview]:
             yield buffer[:count]
         after = FileStamp.of(os.fstat(handle))
         check_unchanged(path, after if read == before.size else after._replace(size=read), before)
-    except OSError as error:
-        raise unreadable(error, path) from error
-    finally:
-        os.close(handle)
 
 
 def _buffer() -> memoryview:

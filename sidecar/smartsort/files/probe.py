@@ -14,13 +14,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from io import BufferedReader
 
-from smartsort.files import media, metadata, pictures, structure, videos
+from smartsort.files import media, metadata, pictures, stamps, structure, videos
 from smartsort.files.media import Format, Kind
 from smartsort.files.metadata import NOTHING, Metadata
-from smartsort.files.problems import FileVanished, NotAFile, unreadable
-from smartsort.files.shown import shown
 from smartsort.files.signatures import HEAD_BYTES, format_of, what_else
-from smartsort.files.stamps import regular
 from smartsort.files.structure import Broken, Cut, Facts, Reader
 
 MAX_PIXELS = 250_000_000
@@ -105,22 +102,8 @@ def read_metadata(path: str) -> Metadata:
 @contextmanager
 def opened(path: str) -> Iterator[BufferedReader]:
     """A regular file, open to be read. Raises as `probe` does, also for what fails while it is open."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError as error:
-        raise FileVanished(f"{shown(path)} is gone", path) from error
-    except OSError as error:
-        if os.path.islink(path):
-            raise NotAFile(f"{shown(path)} is a symbolic link, not a file", path) from error
-        raise unreadable(error, path) from error
-    try:
-        regular(os.fstat(handle), path)
-        with os.fdopen(handle, "rb", closefd=False) as file:
-            yield file
-    except OSError as error:
-        raise unreadable(error, path) from error
-    finally:
-        os.close(handle)
+    with stamps.opened(path) as (handle, _), os.fdopen(handle, "rb", closefd=False) as file:
+        yield file
 
 
 def _nothing_known(problem: str) -> Probe:

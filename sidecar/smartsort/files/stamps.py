@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
-from smartsort.files.problems import FileChanged, FileProblem, FileVanished, NotAFile, storage_error
+from smartsort.files.problems import (
+    FileChanged,
+    FileProblem,
+    FileVanished,
+    NotAFile,
+    storage_error,
+    unreadable,
+)
 from smartsort.files.shown import shown
 
 
@@ -52,6 +61,28 @@ def stamp_or_none(path: str) -> FileStamp | None:
         return stamp(path)
     except FileProblem:
         return None
+
+
+@contextmanager
+def opened(path: str) -> Iterator[tuple[int, FileStamp]]:
+    """The handle of a regular file, open to be read, and its stamp.
+
+    Raises FileVanished, NotAFile, FileUnreadable or StorageError, also for what fails while it is open.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise FileVanished(f"{shown(path)} is gone", path) from error
+    except OSError as error:
+        if os.path.islink(path):
+            raise NotAFile(f"{shown(path)} is a symbolic link, not a file", path) from error
+        raise unreadable(error, path) from error
+    try:
+        yield handle, regular(os.fstat(handle), path)
+    except OSError as error:
+        raise unreadable(error, path) from error
+    finally:
+        os.close(handle)
 
 
 def regular(status: os.stat_result, path: str) -> FileStamp:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.wording_events import event_sentence
@@ -46,35 +46,32 @@ class Message:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """How a digest tells of a kind of event: `key` in its data, `title` and `heading` in its text."""
+class _Told(NamedTuple):
+    """How a digest tells of a kind of event."""
 
     wanted: str
-    """One of `notify.events`."""
+    """The one of `notify.events` that asks for it."""
     key: str
-    title: Callable[[int], str]
+    """In the data of the message."""
+    done: str
+    noun: str = ""
     heading: str = ""
     """Of the line that counts by name; without one there is no such line."""
-    names: Callable[[Mapping[str, Any]], list[str]] = lambda _: [""]
+    names: Callable[[Mapping[str, Any]], Sequence[Any]] = lambda _: ()
 
 
 TOLD: dict[str, _Told] = {
     EventKind.SORTED: _Told(
-        "sorted",
-        "sorted",
-        lambda n: f"{n} sorted",
-        "Sorted",
-        lambda data: [str(name) for name in data.get("people", ())] or ["?"],
+        "sorted", "sorted", "sorted", heading="Sorted", names=lambda data: data.get("people", ())
     ),
     EventKind.REVIEWED: _Told(
         "needs_review",
         "needs_review",
-        lambda n: f"{n} to review",
-        "Waiting for you",
-        lambda data: [str(data.get("category") or "?")],
+        "to review",
+        heading="Waiting for you",
+        names=lambda data: [data.get("category")],
     ),
-    EventKind.DOWNLOAD_FAILED: _Told("needs_review", "failed", lambda n: f"{quantity(n, 'download')} failed"),
+    EventKind.DOWNLOAD_FAILED: _Told("needs_review", "failed", "failed", noun="download"),
 }
 
 
@@ -95,7 +92,7 @@ class Digest:
             told = TOLD.get(event.kind)
             if told is None or told.wanted not in self.wanted:
                 continue
-            self.counts[event.kind].update(told.names(event.data))
+            self.counts[event.kind].update([str(name or "?") for name in told.names(event.data)] or ["?"])
             self.first_at = self.first_at or event.at
             if len(self.examples) < EXAMPLES:
                 self.examples.append(event_sentence(event.kind, event.data, _name(event.data)))
@@ -107,21 +104,20 @@ class Digest:
 
     def message(self, at: str) -> Message:
         """What happened, as one message."""
-        totals = {kind: counted.total() for kind, counted in self.counts.items()}
-        title = ", ".join(told.title(totals[kind]) for kind, told in TOLD.items() if totals[kind])
-        lines = [
-            f"{told.heading}: {_counts(self.counts[kind])}"
-            for kind, told in TOLD.items()
-            if told.heading and totals[kind]
-        ]
+        lines, parts, data = [], [], dict[str, Any]()
+        for kind, told in TOLD.items():
+            counted = self.counts[kind]
+            total = counted.total()
+            data[told.key] = dict(counted) if told.heading else total
+            if total:
+                parts.append(f"{quantity(total, told.noun) if told.noun else total} {told.done}")
+            if total and told.heading:
+                lines.append(f"{told.heading}: {_counts(counted)}")
         lines += [f"- {line}" for line in self.examples]
-        more = sum(totals.values()) - len(self.examples)
+        more = sum(counted.total() for counted in self.counts.values()) - len(self.examples)
         if more > 0:
             lines.append(f"and {more} more")
-        data = {
-            told.key: dict(self.counts[kind]) if told.heading else totals[kind] for kind, told in TOLD.items()
-        }
-        return Message("digest", f"smartsort: {title}", "\n".join(lines), at, data)
+        return Message("digest", f"smartsort: {', '.join(parts)}", "\n".join(lines), at, data)
 
 
 def _counts(counter: Counter[str]) -> str:
