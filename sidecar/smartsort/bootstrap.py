@@ -136,14 +136,7 @@ def connect(settings: Settings) -> PhotoServer:
         raise ConfigurationError(
             f"smartsort does not know its Immich: set {names}, or run `smartsort setup`."
         )
-    immich = settings.immich
-    return ImmichServer(
-        str(immich.url),
-        immich.api_key.get_secret_value() if immich.api_key else "",
-        admin_api_key=immich.admin_api_key.get_secret_value() if immich.admin_api_key else "",
-        verify_tls=immich.verify_tls,
-        timeout_seconds=immich.request_timeout_seconds,
-    )
+    return ImmichServer.of(settings.immich, timeout_seconds=settings.immich.request_timeout_seconds)
 
 
 def measure_with(settings: Settings, context: Context, people: People) -> Measure | None:

@@ -55,15 +55,8 @@ NEED_IMMICH = (
 
 def connect_briefly(settings: Settings) -> ImmichServer:
     """The Immich of the settings, asked once and with short time-outs. Raises ConfigurationError."""
-    immich = settings.immich
-    return ImmichServer(
-        str(immich.url),
-        immich.api_key.get_secret_value() if immich.api_key else "",
-        admin_api_key=immich.admin_api_key.get_secret_value() if immich.admin_api_key else "",
-        verify_tls=immich.verify_tls,
-        timeout_seconds=ANSWER_SECONDS,
-        connect_timeout_seconds=CONNECT_SECONDS,
-        retries=0,
+    return ImmichServer.of(
+        settings.immich, timeout_seconds=ANSWER_SECONDS, connect_timeout_seconds=CONNECT_SECONDS, retries=0
     )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any, Self
+
+from smartsort.config.immich import Immich
 from smartsort.immich.albums import AlbumCalls
 from smartsort.immich.assets import AssetCalls
 from smartsort.immich.libraries import LibraryCalls
@@ -21,3 +24,10 @@ class ImmichServer(LibraryCalls, QueueCalls, AssetCalls, PeopleCalls, AlbumCalls
     Use it as an asynchronous context manager, or call `aclose`. Raises ConfigurationError for an address or
     key that cannot be one; every call raises `smartsort.errors.ImmichError` and nothing else.
     """
+
+    @classmethod
+    def of(cls, settings: Immich, **how: Any) -> Self:
+        """The Immich of the settings."""
+        keys = (settings.api_key, settings.admin_api_key)
+        key, admin_key = (each.get_secret_value() if each else "" for each in keys)
+        return cls(str(settings.url), key, admin_api_key=admin_key, verify_tls=settings.verify_tls, **how)

@@ -146,18 +146,8 @@ def withdraw_review(db: Database, photo_id: int) -> None:
 
 
 _REVIEW_COLUMNS = (
-    "id",
-    "file_path",
-    "category",
-    "file_hash",
-    "reason",
-    "faces_detected",
-    "suggested_person",
-    "created_at",
-    "reviewed_at",
-    "reviewed_by",
-    "action",
-    "deferred_at",
+    *("id", *_REVIEW_VALUES),
+    *("created_at", "reviewed_at", "reviewed_by", "action", "deferred_at"),
 )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from smartsort.core.model import Category, Confidence, Decision, Face, Outcome, Person, Reason
-from smartsort.core.policy import PersonRef, Thresholds, WhenUnknown, called
+from smartsort.core.policy import PersonRef, WhenUnknown, called
 from smartsort.core.reasons import ReasonKind
 from smartsort.core.rules.base import Case, Change, ChangeKind, Try, configured, rule, seen
 from smartsort.core.words import listed, side_by_side
@@ -79,14 +79,13 @@ def _sure_enough(case: Case, decision: Decision) -> str:
 )
 def low_confidence(case: Case) -> Reason | None:
     """The least certain counted face decides."""
-    worst: Reason | None = None
-    for face in case.counted:
-        if face.person is None or not face.person.name or face.id in case.evidence.confirmed:
-            continue
-        reason = _confidence_of(case, face, face.person)
-        if reason and (worst is None or _severity(reason) < _severity(worst)):
-            worst = reason
-    return worst
+    found = [
+        reason
+        for face in case.counted
+        if face.person is not None and face.person.name and face.id not in case.evidence.confirmed
+        if (reason := _confidence_of(case, face, face.person)) is not None
+    ]
+    return min(found, key=lambda reason: reason.numbers.get("confidence", -1.0), default=None)
 
 
 def _confidence_of(case: Case, face: Face, person: Person) -> Reason | None:
@@ -111,10 +110,6 @@ def _confidence_of(case: Case, face: Face, person: Person) -> Reason | None:
     return None
 
 
-def _severity(reason: Reason) -> float:
-    return reason.numbers.get("confidence", -1.0)
-
-
 def tries(case: Case) -> Iterator[Try]:
     """Other thresholds, and a human's word."""
     evidence, policy = case.evidence, case.policy
@@ -122,10 +117,9 @@ def tries(case: Case) -> Iterator[Try]:
         measured = evidence.confidence.get(face.id)
         if face.person is None or not face.person.name or measured is None or measured.similarity is None:
             continue
-        limits = policy.thresholds_for(face.person)
-        yield _confidence_try(case, face.person, limits, measured.similarity)
+        yield _with_limit(case, MIN_CONFIDENCE, face.person, measured.similarity)
         if measured.margin is not None:
-            yield _margin_try(case, face.person, limits, measured.margin)
+            yield _with_limit(case, MIN_MARGIN, face.person, measured.margin, least=0.0)
         if face.id not in evidence.confirmed:
             change = Change(CONFIRMED, names=(face.person.name,))
             yield seen(case, change, confirmed=evidence.confirmed | {face.id})
@@ -137,17 +131,17 @@ def tries(case: Case) -> Iterator[Try]:
         yield configured(case, change, when_confidence_unknown=other)
 
 
-def _confidence_try(case: Case, person: Person, limits: Thresholds, similarity: float) -> Try:
+def _with_limit(case: Case, kind: ChangeKind, person: Person, measured: float, least: float = -1.0) -> Try:
+    """A limit that the measured value just reaches, or just misses; the person's own, if they have some."""
+    limits, own = case.policy.thresholds_for(person), case.policy.person_thresholds
+    now: float = getattr(limits, kind.code)
     # Shown with two digits, so these have to be enough: down to reach it, up to miss it.
-    value = _down(similarity) if similarity < limits.min_confidence else _up(similarity)
-    change = Change(MIN_CONFIDENCE, value, limits.min_confidence, (person.name,))
-    return _with_limits(case, change, person, replace(limits, min_confidence=value))
-
-
-def _margin_try(case: Case, person: Person, limits: Thresholds, margin: float) -> Try:
-    value = max(0.0, _down(margin)) if margin < limits.min_margin else _up(margin)
-    change = Change(MIN_MARGIN, value, limits.min_margin, (person.name,))
-    return _with_limits(case, change, person, replace(limits, min_margin=value))
+    value = max(least, _down(measured)) if measured < now else _up(measured)
+    change, limits = Change(kind, value, now, (person.name,)), replace(limits, **{kind.code: value})
+    meant = called(person.name, [PersonRef(name) for name in own])
+    if not meant:
+        return configured(case, change, thresholds=limits)
+    return configured(case, change, person_thresholds={**own, meant[0].name: limits})
 
 
 def _down(value: float) -> float:
@@ -156,12 +150,3 @@ def _down(value: float) -> float:
 
 def _up(value: float) -> float:
     return math.floor(value * 100 + 1) / 100
-
-
-def _with_limits(case: Case, change: Change, person: Person, limits: Thresholds) -> Try:
-    """The person's own limits where they have some, else everybody's."""
-    own = case.policy.person_thresholds
-    meant = called(person.name, [PersonRef(name) for name in own])
-    if not meant:
-        return configured(case, change, thresholds=limits)
-    return configured(case, change, person_thresholds={**own, meant[0].name: limits})
