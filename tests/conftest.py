@@ -1,12 +1,9 @@
 """What all tests share: how hypothesis looks for examples, and a sidecar beside a demo Immich."""
 
+import gc
 import os
 import sys
 from pathlib import Path
-
-import pytest
-from hypothesis import settings
-from tests.checkout import pytest_sessionfinish, pytest_sessionstart  # noqa: F401  (hooks)
 
 if sys.dont_write_bytecode:
     # A third of the time would go into compiling the same modules again, in each of the many processes that
@@ -15,6 +12,16 @@ if sys.dont_write_bytecode:
     sys.dont_write_bytecode = False
     os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# What is imported from here on is compiled once, and by no collection of garbage held up.
+gc.disable()
+
+import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
+from tests.checkout import pytest_sessionfinish, pytest_sessionstart  # noqa: E402, F401  (hooks)
+from tests.once import once_for_all_tests  # noqa: E402
+
+once_for_all_tests()
 
 # The same examples in every run and no stop-watch: a test passes or fails for what it says, not for where
 # it runs. `pytest --hypothesis-profile=search` looks for new ones.
@@ -38,6 +45,14 @@ def pytest_collection_modifyitems(items):
     places = {folder: place for place, folder in enumerate(LONGEST_FIRST)}
     here = Path(__file__).parent
     items.sort(key=lambda item: places.get(item.path.relative_to(here).parts[0], -1))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish():
+    """What was collected stays until the end: no collection of garbage looks at it again."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,7 @@ from math import inf
 from typing import Any
 
 from PIL import Image
+from tests.once import DECODERS
 
 from smartsort.bootstrap import Sidecar, open_sidecar
 from smartsort.config import load_settings
@@ -424,6 +425,7 @@ class World:
             placer=placer,
         )
         self.context = self.sidecar.context
+        self.context.decoders = DECODERS
         self.ledger = self.context.ledger
         self.actions = self.sidecar.actions
         self._seeds = itertools.count(1)

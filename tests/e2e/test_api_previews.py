@@ -43,8 +43,11 @@ def arrive(live: LiveSidecar) -> Callable[[int], None]:
 
     def come(count: int) -> None:
         before = waiting(live)
+        ledger = live.sidecar.context.ledger
+        first = ledger.read(lambda db: db["photos"].count)
         for number in itertools.islice(numbers, count):
             (inbox / f"arrival_{number}.jpg").write_bytes(b"no picture %d" % number)
+        live.wait_for(lambda: live.all_sorted(first + count), "the arrivals to be at rest")
         live.wait_for(lambda: len(waiting(live) - before) == count, "the arrivals")
 
     return come

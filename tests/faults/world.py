@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.faults.running import settings_for
+from tests.once import DECODERS
 
 from smartsort.bootstrap import Sidecar, open_sidecar
 from smartsort.config import load_settings
@@ -43,6 +44,7 @@ class World:
         """A sidecar whose retries are counted in tenths of a second."""
         server = ImmichServer(self.url, self.demo.key, timeout_seconds=2.0, retries=1, sleep=_shortly)
         sidecar = await asyncio.to_thread(open_sidecar, self.settings, server=server, **arguments)
+        sidecar.context.decoders = DECODERS
         runner = sidecar.runner
         runner.first_backoff, runner.longest_backoff, runner.retry_problems = 0.05, 0.4, 0.5
         self.sidecar = sidecar

@@ -5,15 +5,32 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from tests.tui.sample.sidecar import NOON, SampleSidecar
 from tests.tui.sample.transport import SampleTransport
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
 
 from smartsort_tui.app import SmartsortApp
 from smartsort_tui.screens.review import ReviewScreen
 from smartsort_tui.settings import Settings
 from smartsort_tui.terminal import Images, Terminal
+
+_RULES: dict[Any, list[RuleSet]] = {}
+_parse_rules = Stylesheet._parse_rules
+
+
+def _parsed_once(self: Stylesheet, *arguments: Any, **named: Any) -> list[RuleSet]:
+    """The rules of a style sheet: every start of the application would parse the same ones again."""
+    key = (arguments, *sorted(named.items()), *sorted(self._variables.items()))
+    if key not in _RULES:
+        _RULES[key] = _parse_rules(self, *arguments, **named)
+    return _RULES[key]
+
+
+Stylesheet._parse_rules = _parsed_once  # type: ignore[method-assign]
 
 
 @asynccontextmanager

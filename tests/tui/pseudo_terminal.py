@@ -77,7 +77,8 @@ def terminal(
     """`smartsort-tui` at a URL, with nothing of this user's environment but the search paths."""
     controller, device = pty.openpty()
     fcntl.ioctl(device, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
-    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "PYTHONPATH", "LANG")}
+    names = ("PATH", "PYTHONPATH", "PYTHONPYCACHEPREFIX", "LANG")
+    kept = {name: value for name, value in os.environ.items() if name in names}
     process = subprocess.Popen(
         [sys.executable, "-m", "smartsort_tui", "--url", url, "--images", "none", *options],
         stdin=device,

@@ -47,6 +47,10 @@ async def text_after(
         return screen_text(pilot)
 
 
+_TEXTS: dict[tuple[tuple[str, ...], tuple[str, ...], tuple[int, int]], str] = {}
+"""What a terminal shows that always had its size."""
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -66,7 +70,10 @@ async def text_after(
 async def test_another_size_gives_the_text_of_that_size(
     before: tuple[str, ...], after: tuple[str, ...], first: tuple[int, int], last: tuple[int, int]
 ) -> None:
-    assert await text_after(before, after, first, last) == await text_after(before, after, last, last)
+    key = (before, after, last)
+    if key not in _TEXTS:
+        _TEXTS[key] = await text_after(before, after, last, last)
+    assert await text_after(before, after, first, last) == _TEXTS[key]
 
 
 async def test_the_focus_survives_a_terminal_too_small() -> None:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
+from functools import cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +208,7 @@ class _Table:
         return None
 
 
+@cache
 def _expression(pattern: str) -> str:
     return translate(pattern.lower())
 
