@@ -121,8 +121,8 @@ class Probe:
     """Asks at once, answers later: what is imported in between costs no waiting."""
 
     def __init__(self, wish: Wish, colours: ColourWish = "auto") -> None:
-        self._wish = wish
-        self._colours = colours
+        self._wish: Wish = wish
+        self._colours: ColourWish = colours
         self._descriptor: int | None = None
         self._saved: list[Any] | None = None
         has_question = wish not in ("halfblocks", "none") or (colours == "auto" and wish != "none")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Query
+from fastapi.openapi.models import Example
 from sqlite_utils import Database
 
 from smartsort.api.guard import BASE
@@ -71,7 +72,7 @@ async def config(here: Here, _: Reviewer) -> ConfigView:
     return _config_view(here)
 
 
-_PATCH_EXAMPLES = {
+_PATCH_EXAMPLES: dict[str, Example] = {
     "stricter": {"summary": "Ask more often", "value": {"min_confidence": 0.7}},
     "skip": {"summary": "Put duplicates away", "value": {"action_on_duplicate": "skip"}},
 }
@@ -139,10 +140,10 @@ async def what_if(
 # --- lists -----------------------------------------------------------------------------------
 
 
-_PUT_EXAMPLES = {
+_PUT_EXAMPLES: dict[str, Example] = {
     "names": {"summary": "These and nobody else", "value": {"names": ["john_doe", "Sarah Smith"]}}
 }
-_LIST_EXAMPLES = {
+_LIST_EXAMPLES: dict[str, Example] = {
     "add": {"summary": "One more", "value": {"add": ["Sarah Smith"]}},
     "swap": {"summary": "One for another", "value": {"add": ["anna"], "remove": ["stranger"]}},
 }

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Body
+from fastapi.openapi.models import Example
 
 from smartsort.actions import Agreed, Batch
 from smartsort.api.acted import carry_out, check_pending, choices_of, only
@@ -19,14 +19,14 @@ from smartsort.ledger import review
 
 router = APIRouter(prefix=BASE, tags=["review"], responses=GUARDED)
 
-_APPROVE_EXAMPLES: dict[str, Mapping[str, Any]] = {
+_APPROVE_EXAMPLES: dict[str, Example] = {
     "suggested": {"summary": "The suggested person", "value": {}},
     "name": {"summary": "Somebody by name", "value": {"person": "john_doe"}},
     "new": {"summary": "A new person", "value": {"person": {"name": "Aunt May", "create": True}}},
     "both": {"summary": "Two people", "value": {"people": ["john_doe", "Sarah Smith"]}},
 }
 _REFILE_EXAMPLES = {name: example for name, example in _APPROVE_EXAMPLES.items() if name != "suggested"}
-_SELECTION_EXAMPLES: dict[str, Mapping[str, Any]] = {
+_SELECTION_EXAMPLES: dict[str, Example] = {
     "ids": {"summary": "These", "value": {"ids": [7, 8, 9]}},
     "redeem": {"summary": "What a dry run has shown", "value": {"preview": "vX3kT0yGm6Zk2mE0xqPz1w"}},
     "preview": {
@@ -34,7 +34,7 @@ _SELECTION_EXAMPLES: dict[str, Mapping[str, Any]] = {
         "value": {"category": "duplicates", "dry_run": True},
     },
 }
-_BULK_EXAMPLES: dict[str, Mapping[str, Any]] = {
+_BULK_EXAMPLES: dict[str, Example] = {
     "ids": {"summary": "These, as John", "value": {"ids": [7, 8], "approve": {"person": "john_doe"}}},
     "preview": {"summary": "What a dry run has shown", "value": {"preview": "vX3kT0yGm6Zk2mE0xqPz1w"}},
     "suggested": {

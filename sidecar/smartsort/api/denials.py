@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Body
+from fastapi.openapi.models import Example
 
 from smartsort.actions import Choice
 from smartsort.api.acted import check_pending, only
@@ -21,7 +21,7 @@ from smartsort.ledger import photos
 
 router = APIRouter(prefix=BASE, tags=["review"], responses=GUARDED)
 
-_EXAMPLES: dict[str, Mapping[str, Any]] = {
+_EXAMPLES: dict[str, Example] = {
     "suggested": {"summary": "Not the suggested person", "value": {}},
     "name": {"summary": "Not John", "value": {"person": "john_doe"}},
 }

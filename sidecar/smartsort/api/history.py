@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
+from fastapi.openapi.models import Example
 from sqlite_utils import Database
 from sse_starlette import EventSourceResponse
 
@@ -120,7 +120,7 @@ async def stream(
     return EventSourceResponse(here.live.stream(position), ping=HEARTBEAT_SECONDS)
 
 
-_UNDO_EXAMPLES: dict[str, Mapping[str, Any]] = {
+_UNDO_EXAMPLES: dict[str, Example] = {
     "photo": {"summary": "The last decision about a photo", "value": {"photo": 23}},
     "event": {"summary": "One event", "value": {"event": 4711}},
     "last": {"summary": "The last action of whoever asks", "value": {"last": True}},

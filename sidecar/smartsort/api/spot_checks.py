@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Body, Query
+from fastapi.openapi.models import Example
 from sqlite_utils import Database
 
 from smartsort.api.acted import choices_of, only
@@ -31,7 +31,7 @@ from smartsort.ledger.spot_checks import Drawn
 
 router = APIRouter(prefix=f"{BASE}/spot-checks", tags=["review"], responses=GUARDED)
 
-_WRONG_EXAMPLES: dict[str, Mapping[str, Any]] = {
+_WRONG_EXAMPLES: dict[str, Example] = {
     "person": {"summary": "It is somebody else", "value": {"person": "Sarah Smith"}},
     "unknown": {"summary": "It is not that person; ask later who it is", "value": {}},
 }

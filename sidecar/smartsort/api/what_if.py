@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Body, Query
+from fastapi.openapi.models import Example
 from sqlite_utils import Database
 
 from smartsort.actions import Agreed, Wanted
@@ -30,7 +31,7 @@ from smartsort.ledger import copies, photos
 
 router = APIRouter(prefix=f"{BASE}/what-if", tags=["control"], responses=GUARDED)
 
-_EXAMPLES: dict[str, Mapping[str, Any]] = {
+_EXAMPLES: dict[str, Example] = {
     "stricter": {"summary": "Ask more often", "value": {"min_confidence": 0.7}},
     "list": {"summary": "Only these two", "value": {"whitelist": ["john_doe", "Sarah Smith"]}},
 }

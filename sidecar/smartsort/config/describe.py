@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -103,7 +103,7 @@ def _kind_in_words(kind: Any, metadata: list[Any]) -> str:
         return ("a whole number" if kind is int else "a number") + _range_in_words(metadata)
     if kind is SecretStr:
         return "a secret text"
-    if isinstance(kind, type) and issubclass(kind, os.PathLike):
+    if isinstance(kind, type) and issubclass(kind, Path):
         return "a path"
     if get_origin(kind) is tuple:
         part = get_args(kind)[0]

@@ -91,12 +91,12 @@ class Settings(Section):
     @model_validator(mode="after")
     def _make_absolute(self) -> Settings:
         root = Path(os.path.abspath(self.root))
-        self.__dict__["root"] = root
+        object.__setattr__(self, "root", root)
         where = {
             name: Path(os.path.normpath(root / getattr(self.directories, name)))
             for name in Directories.model_fields
         }
-        self.__dict__["directories"] = self.directories.model_copy(update=where)
+        object.__setattr__(self, "directories", self.directories.model_copy(update=where))
         return self
 
     @property

@@ -106,7 +106,7 @@ class Section(BaseModel):
                 found = tuple(SecretStr(line) for line in _NEXT_URL.split(secret) if line)
                 if given and given != found:
                     raise _contradiction(name)
-            self.__dict__[name] = found
+            object.__setattr__(self, name, found)
         self._check_secrets()
         return self
 

@@ -50,20 +50,21 @@ Category = Literal[
 ]
 
 # One round of sixty. Copies are of photos earlier in the same round.
+_SINGLE: tuple[Kind, ...] = ("single",)
 PATTERN: tuple[Kind, ...] = (
-    *("single",) * 5,
+    *_SINGLE * 5,
     "group",
-    *("single",) * 5,
+    *_SINGLE * 5,
     "stranger",
     "not_whitelisted",
     "nobody",
     "exact_copy",
-    *("single",) * 5,
+    *_SINGLE * 5,
     "blacklisted",
     "newcomer",
     "near_copy",
     "group",
-    *("single",) * 3,
+    *_SINGLE * 3,
     "far",
     "twin",
     "sidecar",
@@ -71,13 +72,13 @@ PATTERN: tuple[Kind, ...] = (
     "empty",
     "nobody",
     "stranger_group",
-    *("single",) * 4,
+    *_SINGLE * 4,
     "twin",
     "not_whitelisted",
     "newcomer",
     "truncated",
     "blacklisted_group",
-    *("single",) * 3,
+    *_SINGLE * 3,
     "far",
     "twin",
     "stranger",
@@ -279,6 +280,7 @@ def _cast(index: int, kind: Kind, rng: random.Random) -> tuple[list[str], list[s
     """Who is drawn, and what their regions are called."""
     turn = index // len(PATTERN)
     stranger = f"stranger {index}"
+    people: list[str]
     if kind in ("single", "far"):
         people = [FAMILY[index % len(FAMILY)]]
     elif kind == "twin":

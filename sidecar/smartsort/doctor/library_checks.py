@@ -95,6 +95,7 @@ class Asker:
 
     async def sees(self, path: str, *, wanted: bool = True) -> str | None:
         """None when Immich sees the path, else why not; asked again until it is as wanted, a few times."""
+        why: str | None = None
         for attempt in range(_TRIES):
             if attempt:
                 await self.ground.sleep(_PAUSE_SECONDS)

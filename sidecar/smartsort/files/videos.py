@@ -54,7 +54,7 @@ def watch(file: BufferedReader, found: Format, *, whole: bool = True) -> Watched
 
     Raises NothingToSee, Broken, MemoryError.
     """
-    import av  # noqa: PLC0415 - only in a decoder process
+    import av.error  # noqa: PLC0415 - only in a decoder process
 
     bare = found is media.MPEG and file.peek(4).startswith(_BARE_STREAM)
     try:
@@ -64,9 +64,9 @@ def watch(file: BufferedReader, found: Format, *, whole: bool = True) -> Watched
             stream = _video_of(container)
             frame = _read(container, stream, found) if whole else None
             return _watched(container, stream, frame)
-    except av.MemoryError as error:
+    except av.error.MemoryError as error:
         raise MemoryError(str(error)) from error
-    except av.FFmpegError as error:
+    except av.error.FFmpegError as error:
         raise Broken(f"{found.name} is damaged ({shown(str(error.strerror)[:120])})") from error
 
 
@@ -82,7 +82,7 @@ def _video_of(container: InputContainer) -> VideoStream:
 
 def _read(container: InputContainer, stream: VideoStream, found: Format) -> VideoFrame:
     """The first frame that can be decoded, which Immich shows; then the packets to the end."""
-    from av import FFmpegError  # noqa: PLC0415 - only in a decoder process
+    from av.error import FFmpegError  # noqa: PLC0415 - only in a decoder process
 
     if stream.codec_context is None:
         raise Broken(f"{found.name} is of a kind that FFmpeg cannot decode, and Immich neither")

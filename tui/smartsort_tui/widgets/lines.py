@@ -40,7 +40,7 @@ class Lines(ScrollView):
         size = Size(self.scrollable_content_region.width, count)
         if size != self.virtual_size:
             # Assigning it would have the whole screen arranged again.
-            self.set_reactive(Widget.virtual_size, size)
+            self.set_reactive(vars(Widget)["virtual_size"], size)
             bar = self.vertical_scrollbar
             bar.window_virtual_size = count
             bar.window_size = self.scrollable_content_region.height

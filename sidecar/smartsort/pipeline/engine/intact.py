@@ -70,9 +70,9 @@ class Intact:
     def looked_at(self, copy: OtherCopy, sha256: str, needed: Collection[Name] = ()) -> OtherCopy:
         """A copy of the ledger as it is now: intact, or what is wrong with it."""
         known: list[Name] = []
+        problems: list[str] = []
         while (names := self._names(copy)) != known:  # a photo under way may have moved on meanwhile
-            known = names
-            problems: list[str] = []
+            known, problems = names, []
             for name in holding(names, sha256):
                 problem = self._problem(self._context.absolute(name), sha256, name.size)
                 if problem is None:

@@ -187,7 +187,7 @@ class Teach:
             for kind, value in db.conn.execute(
                 "SELECT kind, value FROM told WHERE photo_id = ? ORDER BY kind, value", (photo.id,)
             ):
-                key = {"album": "album_add"}.get(kind, kind)
+                key = "album_add" if kind == "album" else kind
                 messages.append((key, {"asset_id": asset_id, kind: value}))
             messages += [
                 (
