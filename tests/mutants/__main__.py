@@ -1,8 +1,8 @@
 """`python -m tests.mutants core`: mutation testing of a package by mutmut, and its score.
 
 The tests that reach a mutant's function try it. `--sample 200 --seed 1` tries so many of all mutants.
-Results stay in `.mutmut/` until the function or its tests change. `--fresh` forgets them. Survivors are shown
-as diffs. `equivalent.toml` lists those that no test can tell from the code, each with the reason.
+What was noticed stays in `.mutmut/` until the function changes, survivors are tried again. `--fresh` forgets
+all. Survivors are shown as diffs. `equivalent.toml` explains those that no test can tell from the code.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -55,16 +55,17 @@ PACKAGES = {
 }
 """Package -> the tests that are about it."""
 
-KILLED = {1, 3}
 NOT_REACHED = 33
+SURVIVED = (0, NOT_REACHED)
+"""How mutmut says that the tests passed, or that there are none."""
 
 
 class Package:
     """A package with its mutants in a folder that mutmut likes."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.place = WORK / name.replace("/", "-")
+    def __init__(self, name: str, module: str, tests: Sequence[str]) -> None:
+        self.name, self.module, self.tests = name, module, tests or PACKAGES[name]
+        self.place = WORK / "-".join((*name.split("/"), *filter(None, [module])))
         self.mutated = self.place / "mutants"
 
     def prepare(self) -> None:
@@ -80,15 +81,13 @@ class Package:
         pytest_table = re.search(
             r"^\[tool\.pytest\.ini_options\]\n.*?(?=^\[)", text, re.DOTALL | re.MULTILINE
         )
-        tests = [
-            str(p.relative_to(ROOT)) for pattern in PACKAGES[self.name] for p in sorted(ROOT.glob(pattern))
-        ]
+        tests = [str(p.relative_to(ROOT)) for pattern in self.tests for p in sorted(ROOT.glob(pattern))]
         settings = {
             "source_paths": [str(CODE)],
-            "only_mutate": [f"{CODE}/{self.name}/*"],
+            "only_mutate": [f"{CODE}/{self.name}/{f'{self.module}.py' if self.module else '*'}"],
             "also_copy": ["sidecar", "tui"],
             "do_not_mutate_patterns": [r"^\s*log\.\w+\("],
-            "pytest_add_cli_args": ["-n0", "-p", "no:cacheprovider"],
+            "pytest_add_cli_args": ["-n0", "-p", "no:cacheprovider", "--timeout=0"],
             "pytest_add_cli_args_test_selection": tests,
             "timeout_multiplier": 10.0,
             "use_git_change_detection": False,
@@ -134,35 +133,43 @@ def equivalent() -> Iterator[tuple[str, str]]:
 @click.argument("package", type=click.Choice(list(PACKAGES)))
 @click.option("--sample", type=int, help="Try so many mutants, drawn from all of the package.")
 @click.option("--seed", default=1, show_default=True)
-@click.option("--module", default="", help="Only mutants of modules whose name holds this.")
+@click.option("--module", default="", help="Only this module of the package.")
+@click.option("--tests", multiple=True, help="Other tests than those of the package: paths or patterns.")
 @click.option("--processes", default=2, show_default=True)
 @click.option("--fresh", is_flag=True, help="Forget what earlier runs have found.")
 @click.option("--least", default=0.0, help="End with 1 below this score, in per cent.")
 def main(  # noqa: PLR0917
-    package: str, sample: int | None, seed: int, module: str, processes: int, fresh: bool, least: float
+    package: str,
+    sample: int | None,
+    seed: int,
+    module: str,
+    tests: tuple[str, ...],
+    processes: int,
+    fresh: bool,
+    least: float,
 ) -> None:
     """Change PACKAGE in small ways and see whether its tests notice."""
-    here = Package(package)
+    here = Package(package, module, tests)
     if fresh:
         shutil.rmtree(here.place, ignore_errors=True)
     here.prepare()
     here.generate()
-    every = sorted(here.results())
-    chosen = [name for name in every if module in name]
+    every = chosen = sorted(here.results())
     if sample is not None and sample < len(chosen):
         chosen = random.Random(seed).sample(chosen, sample)
-    waiting = [name for name in chosen if here.results()[name] is None]
+    known = here.results()
+    waiting = [name for name in chosen if known[name] in (None, *SURVIVED)]
     if waiting and here.mutmut(*waiting, processes=processes):
         raise click.ClickException(f"mutmut failed; see {here.place / 'mutmut.log'}")
     results = here.results()
-    known = set(equivalent())
+    explained = set(equivalent())
     survived, same = [], 0
     for name in sorted(chosen):
-        if results[name] not in (0, NOT_REACHED):
+        if results[name] not in SURVIVED:
             continue
         function = re.sub(r"\.x_|\.xǁ|ǁ", ".", name.partition("__mutmut_")[0])
         change = here.change(name)
-        if (function, change) in known:
+        if (function, change) in explained:
             same += 1
             continue
         survived.append(name)

@@ -172,6 +172,10 @@ def test_the_first_job_of_a_queue_has_the_number_0_and_counts():
     assert asked((1, {}), (2, {})).answered
 
 
+def test_what_was_seen_to_be_queued_stays_known():
+    assert asked((7, {8: "a"}), (9, {10: "b"})).unfinished == {"a", "b"}
+
+
 def test_a_question_that_is_still_listed_is_not_the_next_one():
     made = asked((7, {}), (7, {}))
     made.listed(Listing("faceDetection", collective=True, collective_numbers=frozenset({7, 8})))
