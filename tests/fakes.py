@@ -55,6 +55,7 @@ class FakeAsset:
     visibility: str = "timeline"
     faces: list[FakeFace] = field(default_factory=list)
     has_preview: bool = True
+    taken: str | None = None
 
 
 class FakeServer:
@@ -230,9 +231,10 @@ class FakeServer:
 
     async def assets_of_person(
         self, person_id: str, limit: int, created_after: datetime | None = None
-    ) -> Sequence[str]:
+    ) -> Mapping[str, str | None]:
         self._call("assets_of_person")
-        return [a.id for a in self.assets.values() if any(f.person == person_id for f in a.faces)][:limit]
+        found = [a for a in self.assets.values() if any(f.person == person_id for f in a.faces)]
+        return {a.id: a.taken for a in found[:limit]}
 
     async def duplicate_ids(self, library_id: str, created_after: datetime) -> Mapping[str, str]:
         self._call("duplicate_ids")

@@ -161,8 +161,8 @@ class PhotoServer(Protocol):
 
     async def assets_of_person(
         self, person_id: str, limit: int, created_after: datetime | None = None
-    ) -> Sequence[str]:
-        """At most `limit` assets this person is on, newest first; one call per 1,000."""
+    ) -> Mapping[str, str | None]:
+        """When each of `limit` assets of a person at most was taken, newest first; one call per 1,000."""
         ...
 
     async def people_on(

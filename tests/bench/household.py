@@ -37,6 +37,7 @@ import itertools
 import math
 import random
 from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 
 from smartsort.core.similarity import Vector, cosine, unit
 
@@ -90,7 +91,7 @@ class Seen:
     vector: Vector
     share: float = FACE
     person: str | None = None
-    year: float | None = None
+    taken: date | None = None
     """When the photo was taken."""
 
 
@@ -115,8 +116,8 @@ class Household:
     shots: list[Shot]
     late: frozenset[str] = frozenset()
     """Who is named as soon as Immich has found them; everybody else it finds stays without a name."""
-    born: dict[str, float] = field(default_factory=dict)
-    """Years of birth, by Immich's person."""
+    born: dict[str, date] = field(default_factory=dict)
+    """Dates of birth, by Immich's person."""
 
     @property
     def to_file(self) -> int:
@@ -195,14 +196,18 @@ def make_siblings(seed: int, photos: int) -> Household:
         year = world.rng.uniform(max(0.0, born[who]), YEARS)
         world.centres[who] = _at_age(*paths[who], year - born[who])
         face = world.face(who)
-        face.year = year
+        face.taken = _day(year)
         return face
 
     known = {who: [seen(who) for _ in range(FACES_OVER_YEARS)] for who in born}
     faces = [seen(world.rng.choice(list(born))) for _ in range(photos)]
     household = meet(known, [Shot("single", [face], face.truth) for face in faces])
-    household.born = {person: born[who] for person, who in household.names.items()}
+    household.born = {person: _day(born[who]) for person, who in household.names.items()}
     return household
+
+
+def _day(year: float) -> date:
+    return date(2005, 1, 1) + timedelta(days=year * 365.25)
 
 
 def _at_age(newborn: Vector, grown_up: Vector, age: float) -> Vector:

@@ -26,6 +26,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 
 from tests.bench.embeddings import GALLERIES, People, families, friends, mixed, read
 from tests.bench.household import (
@@ -44,7 +45,7 @@ from smartsort.config.sorting import PRESETS
 from smartsort.core.decision import decide
 from smartsort.core.model import Box, Evidence, Face, Outcome, Person
 from smartsort.core.policy import PersonRef, Policy, Thresholds
-from smartsort.core.similarity import Likeness, Vector, confidence, unrelated_level
+from smartsort.core.similarity import Likeness, around, confidence, unrelated_level
 
 GALLERY = 12
 MOST_WRONG, MOST_IN_REVIEW = 0.002, 0.15
@@ -100,35 +101,58 @@ class Result:
         return good and not self.beside and not self.unwanted
 
 
-def measured(household: Household) -> list[Evidence]:
-    """The evidence of every photo, as smartsort would measure it."""
-    galleries: dict[str, list[Vector]] = {
-        person: [face.vector for face in faces[:GALLERY]] for person, faces in household.confirmed.items()
-    }
+def measured(household: Household, *, births: bool = True) -> list[Evidence]:
+    """The evidence of every photo, as smartsort would measure it, with or without dates of birth."""
+    galleries = {person: faces[:GALLERY] for person, faces in household.confirmed.items()}
     named = {i for i, who in household.names.items() if i in household.confirmed or who in household.late}
-    names = {i: who if i in named else "" for i, who in household.names.items()}
     for shot in household.shots:
         for face in shot.faces:
-            if face.person is not None and face.person not in household.confirmed and names[face.person]:
+            if face.person in named and face.person not in household.confirmed:
                 own = galleries.setdefault(face.person, [])
                 if len(own) < GALLERY:
-                    own.append(face.vector)
-    level = unrelated_level(galleries.values())
-    likes = {i: Likeness.of(Person(i, names[i]), vectors, level=level) for i, vectors in galleries.items()}
-    return [_evidence(shot, number, names, likes) for number, shot in enumerate(household.shots)]
+                    own.append(face)
+    born = household.born if births else {}
+    people = {
+        i: Person(i, who if i in named else "", born=str(born.get(i, "")))
+        for i, who in household.names.items()
+    }
+    galleries_at = _Galleries(people, galleries)
+    return [_evidence(shot, number, people, galleries_at) for number, shot in enumerate(household.shots)]
 
 
-def _evidence(shot: Shot, number: int, names: dict[str, str], likes: dict[str, Likeness]) -> Evidence:
+class _Galleries:
+    """The galleries of a household, of the years around a day."""
+
+    def __init__(self, people: dict[str, Person], faces: dict[str, list[Seen]]) -> None:
+        self._people, self._faces = people, faces
+        self._level = unrelated_level([face.vector for face in own] for own in faces.values())
+        self._known: dict[tuple[str, tuple[int, ...]], Likeness] = {}
+
+    def at(self, taken: date | None) -> dict[str, Likeness]:
+        """The likenesses of all people, by Immich's person."""
+        found = {}
+        for person, faces in self._faces.items():
+            chosen = around([face.taken for face in faces], taken)
+            if (person, chosen) not in self._known:
+                vectors = [faces[index].vector for index in chosen]
+                self._known[person, chosen] = Likeness.of(self._people[person], vectors, level=self._level)
+            found[person] = self._known[person, chosen]
+        return found
+
+
+def _evidence(shot: Shot, number: int, people: dict[str, Person], galleries: _Galleries) -> Evidence:
     faces, found = [], {}
+    likes = galleries.at(shot.faces[0].taken)
     for index, seen in enumerate(shot.faces):
         side = math.ceil(math.sqrt(seen.share) * SIDE)
-        person = Person(seen.person, names[seen.person]) if seen.person is not None else None
+        person = people[seen.person] if seen.person is not None else None
         face = Face(f"{number}-{index}", Box(0, 0, side, side), SIDE, SIDE, person)
         faces.append(face)
         if person is not None and person.name:
             own = _without(likes[person.id], seen)
             found[face.id] = confidence(seen.vector, own, likes.values())
-    return Evidence(tuple(faces), confidence=found)
+    taken = shot.faces[0].taken
+    return Evidence(tuple(faces), confidence=found, taken=str(taken) if taken else None)
 
 
 def _without(own: Likeness, seen: Seen) -> Likeness:
@@ -276,9 +300,9 @@ def of_real_faces(people: People, seeds: Sequence[int]) -> dict[str, object]:
     return {"rows": rows, "others": others}
 
 
-def weighed(households: Iterable[Household]) -> list[Measured]:
+def weighed(households: Iterable[Household], *, births: bool = True) -> list[Measured]:
     """Households with the evidence of their photos."""
-    return [(household, measured(household)) for household in households]
+    return [(household, measured(household, births=births)) for household in households]
 
 
 def _rows(
@@ -330,15 +354,14 @@ def of_made_up_households(seeds: Sequence[int], photos: int) -> bool:
     households = [make_household(seed, photos) for seed in seeds]
     siblings = [make_siblings(seed, photos) for seed in seeds]
     good = True
-    for title, made, policy in (
-        ("a household with one relative unnamed", households, LISTS),
-        ("siblings over fifteen years", siblings, POLICY),
+    for title, made, policy, births in (
+        ("a household with one relative unnamed", households, LISTS, True),
+        ("siblings over fifteen years, dates of birth known", siblings, POLICY, True),
+        ("siblings over fifteen years, no date of birth known", siblings, POLICY, False),
     ):
-        for model, level in (
-            ("", 0.0),
-            (f", as a model sees it to which strangers are {OTHER_MODEL} alike", OTHER_MODEL),
-        ):
-            worlds = weighed(crowded(h, level) if level else h for h in made)
+        for level in (0.0, OTHER_MODEL):
+            model = f", as a model sees it to which strangers are {level} alike" if level else ""
+            worlds = weighed((crowded(h, level) if level else h for h in made), births=births)
             print(f"\n{title}{model}\n{'':22}    wrongly filed           in review       goal in")
             print(f"{'':22}     mean    worst      mean    worst   every seed")
             results = {preset: run(worlds, preset, policy) for preset in (IMMICH, *PRESETS)}

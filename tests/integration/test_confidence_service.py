@@ -13,7 +13,7 @@ from tests.fakes import FakeServer, World, by_name
 
 from smartsort.actions import Choice
 from smartsort.confidence import FaceService, FaceServiceUnavailable, Measure
-from smartsort.core.model import State
+from smartsort.core.model import Compared, State
 from smartsort.ledger import embeddings, photos
 from smartsort.ports import FaceModel, ThumbnailSize
 
@@ -363,3 +363,24 @@ async def test_old_vectors_nobody_needs_are_dropped_and_the_others_kept(world):
     assert left < before
     assert {f.asset_id for found in members.values() for f in found} <= left
     assert world.photo(ids[7]).asset_id in left
+
+
+async def test_a_reason_names_the_years_that_a_face_was_compared_with(world):
+    """Faces of ours have the date of the file, others the one that Immich has; it costs no call more."""
+    ids = await deliver(world, *(f"anna_{n}.jpg" for n in range(5)))
+    galleries, anna = world.sidecar.measure.galleries, world.server.person("Anna")
+    later = "2021-03-04T00:00:00+00:00"
+    dates = [(f"{2015 + number}-01-01T00:00:00+00:00", photo_id) for number, photo_id in enumerate(ids)]
+
+    def write(db):
+        db.conn.executemany("UPDATE photos SET taken_at = ? WHERE id = ?", dates)
+        embeddings.mark_stale(db, [anna.id])
+
+    world.ledger.write(write)
+    await galleries._load()
+    await galleries.refresh(anna)
+    found = galleries.likeness(anna, taken=later).compared
+    assert found == Compared(5, 2015, 2019)
+    assert galleries.likeness(anna).compared is None  # the photo has no date
+    asset_id = world.photo(ids[0]).asset_id
+    assert galleries.likeness(anna, asset_id, later).compared == Compared(4, 2016, 2019)

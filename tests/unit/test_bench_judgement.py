@@ -94,4 +94,4 @@ def test_siblings_pass_through_the_same_ages():
     household = make_siblings(1, 50)
     assert sorted(household.names.values()) == ["child-0", "child-1", "child-2", "parent-0", "parent-1"]
     for person, faces in household.confirmed.items():
-        assert all(face.year >= max(0.0, household.born[person]) for face in faces)
+        assert all(face.taken >= household.born[person] for face in faces)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from datetime import date
 
 import pytest
 from hypothesis import given
@@ -14,9 +15,11 @@ from smartsort.core.similarity import (
     LEAST_AGREEMENT,
     Likeness,
     Spread,
+    around,
     closest,
     confidence,
     cosine,
+    day_of,
     matched,
     overlap,
     scaled,
@@ -243,3 +246,20 @@ def test_siblings_are_told_apart_by_the_margin():
     assert mine.runner_up == BELLA
     assert mine.margin < 0
     assert confidence(face(anna, 0.15), galleries[0], galleries).margin > 0.2
+
+
+def test_a_photo_is_compared_with_faces_of_the_years_around_it():
+    """Children change. The span widens until it holds enough faces; a missing date is no help."""
+    days = [date(2005 + n, 6, 1) for n in range(15)]
+    assert around(days, None) == tuple(range(15))
+    assert around(days, date(2012, 6, 1)) == tuple(range(3, 12))  # four years before and after
+    assert around(days, date(2019, 6, 1)) == tuple(range(6, 15))  # eight years
+    assert around(days[:5], date(2005, 1, 1)) == tuple(range(5))  # too few: all of them
+    assert around([None] * 12, date(2012, 1, 1)) == tuple(range(12))
+    assert around([*[None] * 4, *[date(2012, 1, 1)] * 8], date(2012, 2, 1)) == tuple(range(4, 12))
+
+
+@pytest.mark.parametrize("text", [None, "", "soon", "2019-13-40"])
+def test_a_time_that_is_none_is_no_day(text):
+    assert day_of(text) is None
+    assert day_of("2019-05-01T12:00:00+02:00") == date(2019, 5, 1)

@@ -10,6 +10,7 @@ from smartsort.core.decision import decide, rules_of
 from smartsort.core.model import (
     Box,
     Category,
+    Compared,
     Confidence,
     CopyPlace,
     Decision,
@@ -255,7 +256,12 @@ def test_two_people_of_one_name_are_never_guessed_at():
     ("name", "category", "prefix", "rules"),
     [
         ("noface_IMG.jpg", "unidentified", "noface_", ("no_face",)),
-        ("unknown_IMG.jpg", "unidentified", "unknown_", ("gave_up", "unknown", "ambiguous", "denied")),
+        (
+            "unknown_IMG.jpg",
+            "unidentified",
+            "unknown_",
+            ("gave_up", "unknown", "ambiguous", "denied", "not_born_yet"),
+        ),
         ("duplicate_IMG.jpg", "duplicates", "duplicate_", ("duplicate", "near_duplicate")),
         # A folder that is switched off.
         ("multi_IMG.jpg", "unidentified", "multi_", ("too_many", "same_person_twice")),
@@ -384,6 +390,7 @@ def test_the_order_of_the_table_is_the_documented_priority():
         "unknown",
         "ambiguous",
         "denied",
+        "not_born_yet",
         "not_wanted",
         "low_confidence",
     ]
@@ -534,3 +541,45 @@ def test_a_rule_that_raises_asks_a_human(evidence, policy, place):
     failed = next(r for r in decision.reasons if r.code == "rule_failed")
     assert failed.names == ("broken",)
     assert "not what it expected" in failed.detail
+
+
+@pytest.mark.parametrize(
+    ("taken", "born", "filed"),
+    [
+        ("2018-12-31T23:00:00+00:00", "2019-05-01", False),
+        ("2019-05-01T00:00:00+00:00", "2019-05-01", True),  # the day itself
+        ("2018-12-31T23:00:00+00:00", "", True),
+        (None, "2019-05-01", True),
+        ("2018-12-31T23:00:00+00:00", "in spring", True),
+        ("yesterday", "2019-05-01", True),
+    ],
+)
+def test_nobody_is_on_a_photo_that_was_taken_before_their_birth(taken, born, filed):
+    anna = Person("id-anna", "Anna", born=born)
+    policy = Policy(when_confidence_unknown=WhenUnknown.ACCEPT)
+    found = decide(photo(anna, taken=taken), policy)
+    assert (found.outcome is Outcome.SORTED) is filed
+    if not filed:
+        assert (found.reason.code, found.reason.names) == ("not_born_yet", ("Anna",))
+        assert sentence(found.reason) == (
+            "Immich says Anna, who was not born yet (taken on 2018-12-31, born on 2019-05-01)."
+        )
+
+
+def test_a_reason_tells_which_faces_the_number_rests_on():
+    anna = Person("id-anna", "Anna")
+    for similarity, years, words in (
+        (
+            0.71,
+            (2019, 2021),
+            "This is Anna (confidence 0.71, compared with 7 faces of Anna from 2019 to 2021).",
+        ),
+        (
+            0.41,
+            (2019, 2019),
+            "Perhaps Anna: confidence 0.41 is below 0.60, compared with 7 faces of Anna of 2019.",
+        ),
+    ):
+        measured = {face(anna).id: Confidence(similarity, compared=Compared(7, *years))}
+        found = decide(photo(face(anna), confidence=measured), Policy())
+        assert sentence(found.reason) == words

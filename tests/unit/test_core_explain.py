@@ -191,6 +191,10 @@ def test_every_change_has_words_and_every_word_is_used():
         (dataclasses.replace(photo(JOHN), denied=frozenset({JOHN.id})), HOUSEHOLD),
         (sure(photo(JOHN), 0.3), switched_off),
         (photo(UNNAMED), HOUSEHOLD),
+        (
+            dataclasses.replace(photo(dataclasses.replace(JOHN, born="2019-05-01")), taken="2018-01-01"),
+            HOUSEHOLD,
+        ),
     ]
     found = [t.change for case in inputs for t in tries_of(Case(*case, frozenset({JOHN.id})))]
     kinds = [one for module in (*THEMES, explaining) for one in vars(module).values()]

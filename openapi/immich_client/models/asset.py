@@ -25,6 +25,7 @@ class Asset:
         is_trashed (bool): True with `isOffline`
         visibility (str):
         thumbhash (None | str): Null until there is a thumbnail.
+        local_date_time (str | Unset): When it was taken
         duplicate_id (None | str | Unset): The group of photos that look alike.
         people (list[Person] | Unset): Those whom Immich has put on faces of the photo, hidden ones included.
     """
@@ -35,6 +36,7 @@ class Asset:
     is_trashed: bool
     visibility: str
     thumbhash: None | str
+    local_date_time: str | Unset = UNSET
     duplicate_id: None | str | Unset = UNSET
     people: list[Person] | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
@@ -54,6 +56,8 @@ class Asset:
 
         thumbhash: None | str
         thumbhash = self.thumbhash
+
+        local_date_time = self.local_date_time
 
         duplicate_id: None | str | Unset
         if isinstance(self.duplicate_id, Unset):
@@ -80,6 +84,8 @@ class Asset:
                 "thumbhash": thumbhash,
             }
         )
+        if local_date_time is not UNSET:
+            field_dict["localDateTime"] = local_date_time
         if duplicate_id is not UNSET:
             field_dict["duplicateId"] = duplicate_id
         if people is not UNSET:
@@ -109,6 +115,8 @@ class Asset:
 
         thumbhash = _parse_thumbhash(d.pop("thumbhash"))
 
+        local_date_time = d.pop("localDateTime", UNSET)
+
         def _parse_duplicate_id(data: object) -> None | str | Unset:
             if data is None:
                 return data
@@ -134,6 +142,7 @@ class Asset:
             is_trashed=is_trashed,
             visibility=visibility,
             thumbhash=thumbhash,
+            local_date_time=local_date_time,
             duplicate_id=duplicate_id,
             people=people,
         )

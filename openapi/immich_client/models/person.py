@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, BinaryIO, Generator, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Generator, TextIO, TypeVar, cast
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
@@ -19,12 +19,14 @@ class Person:
         name (str): Empty while nobody has named them.
         is_hidden (bool):
         is_favorite (bool | Unset):
+        birth_date (None | str | Unset):
     """
 
     id: str
     name: str
     is_hidden: bool
     is_favorite: bool | Unset = UNSET
+    birth_date: None | str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -35,6 +37,12 @@ class Person:
         is_hidden = self.is_hidden
 
         is_favorite = self.is_favorite
+
+        birth_date: None | str | Unset
+        if isinstance(self.birth_date, Unset):
+            birth_date = UNSET
+        else:
+            birth_date = self.birth_date
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
@@ -47,6 +55,8 @@ class Person:
         )
         if is_favorite is not UNSET:
             field_dict["isFavorite"] = is_favorite
+        if birth_date is not UNSET:
+            field_dict["birthDate"] = birth_date
 
         return field_dict
 
@@ -61,11 +71,21 @@ class Person:
 
         is_favorite = d.pop("isFavorite", UNSET)
 
+        def _parse_birth_date(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        birth_date = _parse_birth_date(d.pop("birthDate", UNSET))
+
         person = cls(
             id=id,
             name=name,
             is_hidden=is_hidden,
             is_favorite=is_favorite,
+            birth_date=birth_date,
         )
 
         person.additional_properties = d

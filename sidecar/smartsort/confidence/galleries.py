@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from sqlite_utils import Database
 
 from smartsort.confidence.faces import Faces
-from smartsort.core.model import Person, State
-from smartsort.core.similarity import Likeness, Spread, Vector, unrelated_level
+from smartsort.core.model import Compared, Person, State
+from smartsort.core.similarity import Likeness, Spread, Vector, around, day_of, unrelated_level
 from smartsort.ledger import embeddings, teachings
 from smartsort.ledger.embeddings import BY_HUMAN, BY_IMMICH, BY_SMARTSORT, Embedding, GalleryRow
 from smartsort.ledger.rows import select
@@ -43,8 +43,8 @@ class _Loaded:
     faces: dict[str, list[Embedding]] = field(default_factory=dict)
     denied: dict[str, list[Vector]] = field(default_factory=dict)
     denied_ids: set[tuple[str, str]] = field(default_factory=set)
-    spread: dict[str, Spread] = field(default_factory=dict)
-    """Of galleries compared so far: it takes far longer than one comparison."""
+    spread: dict[tuple[str, tuple[int, ...]], Spread] = field(default_factory=dict)
+    """Of faces of galleries compared so far: it takes far longer than one comparison."""
     level: float | None = None
     """Of people who are not related; None until the first comparison."""
     learned: int = 0
@@ -79,15 +79,31 @@ class Galleries:
         """The name of the model in use, None before the first photo was measured."""
         return self._model
 
-    def likeness(self, person: Person, without_asset: str | None = None) -> Likeness:
-        """A person's gallery; faces of `without_asset`, the photo that is judged, say nothing about it."""
+    def likeness(
+        self, person: Person, without_asset: str | None = None, taken: str | None = None
+    ) -> Likeness:
+        """A person's gallery, of the years around `taken` where it has enough faces of them.
+
+        Faces of `without_asset`, the photo that is judged, say nothing about it.
+        """
         loaded, level = self._loaded, self._level()
         faces = loaded.faces.get(person.id, ())
-        vectors = tuple(f.vector for f in faces if f.asset_id != without_asset)
-        if person.id not in loaded.spread:
-            loaded.spread[person.id] = Spread.of([f.vector for f in faces], level)
-        denied = tuple(loaded.denied.get(person.id, ()))
-        return Likeness(person, vectors, denied, loaded.spread[person.id], level)
+        days = [day_of(face.taken) for face in faces]
+        chosen = around(days, day_of(taken))
+        if (person.id, chosen) not in loaded.spread:
+            loaded.spread[person.id, chosen] = Spread.of([faces[index].vector for index in chosen], level)
+        used = [index for index in chosen if faces[index].asset_id != without_asset]
+        years = [day.year for index in used if (day := days[index]) is not None]
+        return Likeness(
+            person,
+            tuple(faces[index].vector for index in used),
+            tuple(loaded.denied.get(person.id, ())),
+            loaded.spread[person.id, chosen],
+            level,
+            Compared(len(used), min(years), max(years))
+            if taken and used and len(years) == len(used)
+            else None,
+        )
 
     def _level(self) -> float:
         loaded = self._loaded
@@ -96,9 +112,11 @@ class Galleries:
             loaded.level = unrelated_level([f.vector for f in faces] for faces in largest)
         return loaded.level
 
-    def likenesses(self, people: Iterable[Person], without_asset: str | None = None) -> list[Likeness]:
+    def likenesses(
+        self, people: Iterable[Person], without_asset: str | None = None, taken: str | None = None
+    ) -> list[Likeness]:
         """The galleries of those who have one."""
-        return [self.likeness(p, without_asset) for p in people if self._loaded.faces.get(p.id)]
+        return [self.likeness(p, without_asset, taken) for p in people if self._loaded.faces.get(p.id)]
 
     def fresh(self, person: Person) -> bool:
         """True while a person's gallery need not be put together anew."""
@@ -124,7 +142,7 @@ class Galleries:
             if not self.fresh(person):
                 await self._refresh(person)
 
-    async def grow(self, person: Person, face_id: str) -> None:
+    async def grow(self, person: Person, face_id: str, taken: str | None) -> None:
         """Take a face just measured into a gallery that is still small; costs no call."""
         model, at = self._model or "", self._context.clock.text()
         have = self._loaded.faces.get(person.id, ())
@@ -134,7 +152,7 @@ class Galleries:
             or self.is_denied(face_id, person.id)
         ):
             return
-        members = {f.face_id: f.said_by for f in have} | {face_id: BY_SMARTSORT}
+        members = {f.face_id: (f.said_by, f.taken) for f in have} | {face_id: (BY_SMARTSORT, taken)}
         await self._context.ledger.awrite(
             lambda db: embeddings.set_gallery(
                 db, model, person_id=person.id, name=person.name, members=members, at=at
@@ -145,15 +163,16 @@ class Galleries:
     async def _refresh(self, person: Person) -> None:
         context, model = self._context, self._model or ""
         assets = await context.server.assets_of_person(person.id, LOOKED_AT)
-        said = await context.ledger.aread(lambda db: _said_by(db, assets))
-        members: dict[str, int] = {}
-        for asset_id in _in_order(assets, said):
+        said, own = await context.ledger.aread(lambda db: _ours(db, list(assets)))
+        dates = {**assets, **own}
+        members: dict[str, tuple[int, str | None]] = {}
+        for asset_id in _in_order(list(assets), said):
             if len(members) >= (ENOUGH if said.get(asset_id) == BY_SMARTSORT else SIZE):
                 break
             face = await self._faces.of_person(asset_id, person.id, SMALLEST_FACE)
             if face is None or self.is_denied(face.face_id, person.id):
                 continue
-            members[face.face_id] = said.get(asset_id, BY_IMMICH)
+            members[face.face_id] = said.get(asset_id, BY_IMMICH), dates[asset_id]
         at = context.clock.text()
 
         def write(db: Database) -> None:
@@ -204,17 +223,22 @@ _WAITING = -1
 """Ours, and nobody has confirmed yet who is on it."""
 
 
-def _said_by(db: Database, asset_ids: Sequence[str]) -> dict[str, int]:
-    """Who filed these assets, as far as they are ours: a human, smartsort by itself, or nobody yet."""
+def _ours(db: Database, asset_ids: Sequence[str]) -> tuple[dict[str, int], dict[str, str | None]]:
+    """Who filed these assets, as far as they are ours: a human, smartsort by itself, or nobody yet.
+
+    And when they were taken, as the files tell it: of a file that does not, Immich takes another date.
+    """
     found: dict[str, int] = {}
+    dates: dict[str, str | None] = {}
     query = (
-        "SELECT asset_id, state, auto_sorted AND NOT EXISTS (SELECT 1 FROM spot_checks AS s"
+        "SELECT asset_id, state, taken_at, auto_sorted AND NOT EXISTS (SELECT 1 FROM spot_checks AS s"
         " WHERE s.photo_id = photos.id AND s.verdict = 'right') FROM photos WHERE asset_id IN (*)"
     )
-    for asset_id, state, unseen in select(db, query, asset_ids):
+    for asset_id, state, taken, unseen in select(db, query, asset_ids):
         filed = BY_SMARTSORT if unseen else BY_HUMAN
         found[str(asset_id)] = filed if state == State.FILED.value else _WAITING
-    return found
+        dates[str(asset_id)] = taken
+    return found, dates
 
 
 def _in_order(assets: Sequence[str], said: Mapping[str, int]) -> list[str]:

@@ -117,7 +117,7 @@ class Measure:
             return None
         people = [p for p in self._people.known if p.name]
         found = {
-            face.id: self._compare(asset_id, face.person, vectors[face.id], people)
+            face.id: self._compare(asset_id, face.person, vectors[face.id], people, evidence.taken)
             for face in evidence.faces
             if face.id in vectors and face.person is not None
         }
@@ -141,18 +141,20 @@ class Measure:
                 continue
             people = await self._ensure(face, person, policy)
             async with self._comparing:  # so that of several first photos of a person only one has nobody
-                result = self._compare(asset_id, person, vector, people)
+                result = self._compare(asset_id, person, vector, people, evidence.taken)
                 least = policy.thresholds_for(person).min_confidence
                 first = not galleries.likeness(person, asset_id).faces
                 if first or (result.similarity is not None and result.similarity >= least):
-                    await galleries.grow(person, face.id)
+                    await galleries.grow(person, face.id, evidence.taken)
             found[face.id] = result
         return found
 
-    def _compare(self, asset_id: str, person: Person, vector: Vector, people: Sequence[Person]) -> Confidence:
+    def _compare(
+        self, asset_id: str, person: Person, vector: Vector, people: Sequence[Person], taken: str | None
+    ) -> Confidence:
         try:
-            own = self.galleries.likeness(person, asset_id)
-            others = self.galleries.likenesses((p for p in people if p.id != person.id), asset_id)
+            own = self.galleries.likeness(person, asset_id, taken)
+            others = self.galleries.likenesses((p for p in people if p.id != person.id), asset_id, taken)
             return similarity.confidence(vector, own, others)
         except ValueError:  # vectors of different lengths
             return Confidence(why_unknown="the machine learning service uses another model")

@@ -10,7 +10,7 @@ from collections.abc import Collection
 
 from smartsort.core.model import Category, Decision, Evidence, Face, Outcome, Person, Reason
 from smartsort.core.policy import OnDuplicate, Policy
-from smartsort.core.reasons import CATEGORY_OFF, FACE_MATCH_VERIFIED, UNDONE_FILING
+from smartsort.core.reasons import CATEGORY_OFF, FACE_MATCH_VERIFIED, UNDONE_FILING, compared_numbers
 from smartsort.core.rules import RULES, copies
 from smartsort.core.rules.base import Case, Rule
 from smartsort.core.suggestion import accepted, likeliest
@@ -73,11 +73,14 @@ def decide(
 
 def _verified(case: Case, people: tuple[Person, ...]) -> Reason:
     measured = [
-        c.similarity
+        (c.similarity, c)
         for f in case.counted
         if (c := case.evidence.confidence.get(f.id)) and c.similarity is not None
     ]
-    numbers = {"confidence": min(measured)} if measured else {}
+    numbers: dict[str, float] = {}
+    if measured:
+        similarity, least = min(measured, key=lambda one: one[0])
+        numbers = {"confidence": similarity} | (compared_numbers(least) if len(people) == 1 else {})
     return FACE_MATCH_VERIFIED.reason(tuple(p.name for p in people), numbers)
 
 

@@ -85,6 +85,8 @@ class Person:
     name: str
     hidden: bool = False
     favourite: bool = False
+    born: str = ""
+    """Date of birth, such as `2019-05-01`; "" while Immich knows none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,15 @@ class Suggestion:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """The faces that a face was compared with: how many, and from which years."""
+
+    faces: int
+    first_year: int
+    last_year: int
+
+
+@dataclass(frozen=True, slots=True)
 class Confidence:
     """How sure the match of one face is.
 
@@ -126,6 +137,8 @@ class Confidence:
     margin: float | None = None
     runner_up: Person | None = None
     why_unknown: str | None = None
+    compared: Compared | None = None
+    """None where the photo or those faces have no date."""
 
     @property
     def known(self) -> bool:
@@ -224,6 +237,8 @@ class Evidence:
     """Ids of people this photo does not show, by a human's word."""
     confirmed: frozenset[str] = frozenset()
     """Ids of faces a human has given to their person in Immich: how alike they are does not matter."""
+    taken: str | None = None
+    """When it was taken, as the file tells it."""
 
 
 class Outcome(StrEnum):

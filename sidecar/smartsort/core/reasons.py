@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from smartsort.core.model import Reason
+from smartsort.core.model import Confidence, Reason
 from smartsort.core.words import quantity
 
 Words = str | Callable[[Reason], str]
@@ -41,8 +41,27 @@ def said(words: Words, reason: Reason) -> str:
     )
 
 
+def compared(reason: Reason) -> str:
+    """Which faces the number rests on, as the end of a sentence; "" where no dates were known."""
+    if "compared" not in reason.numbers:
+        return ""
+    faces, first, last = (int(reason.numbers[key]) for key in ("compared", "first_year", "last_year"))
+    years = f"of {first}" if first == last else f"from {first} to {last}"
+    return f", compared with {quantity(faces, 'face')} of {reason.names[0]} {years}"
+
+
+def compared_numbers(measured: Confidence | None) -> dict[str, float]:
+    """What `compared` tells, as numbers of a reason."""
+    found = measured.compared if measured else None
+    if found is None:
+        return {}
+    return {"compared": found.faces, "first_year": found.first_year, "last_year": found.last_year}
+
+
 def _verified(reason: Reason) -> str:
-    sure = f" (confidence {reason.numbers['confidence']:.2f})" if "confidence" in reason.numbers else ""
+    sure = ""
+    if "confidence" in reason.numbers:
+        sure = f" (confidence {reason.numbers['confidence']:.2f}{compared(reason)})"
     return f"This is {', '.join(reason.names)}{sure}."
 
 

@@ -12,8 +12,9 @@ import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 
-from smartsort.core.model import Box, Confidence, Face, Person, Suggestion
+from smartsort.core.model import Box, Compared, Confidence, Face, Person, Suggestion
 
 Vector = tuple[float, ...]
 
@@ -31,6 +32,9 @@ LEVEL_PEOPLE = 50
 
 PAIR_SPREAD = 0.1
 """How far the mean cosine of two galleries is from the level, by chance or because they are of relatives."""
+
+AROUND_YEARS, ENOUGH_AROUND = (2, 4, 8), 8
+"""Years before and after a photo from which faces of a gallery are compared, and how many are enough."""
 
 SAME_PERSON = 0.5
 """Less alike than this Immich itself would not take two faces for one person: its `maxDistance` is 0.5."""
@@ -160,6 +164,27 @@ def above(cosine: float, level: float) -> float:
     return (cosine - level) / (1.0 - level)
 
 
+def around(days: Sequence[date | None], taken: date | None) -> tuple[int, ...]:
+    """Which faces of a gallery, by the days of their photos, to compare with one taken on a day.
+
+    Faces change with the years. So the narrowest span that has enough of them counts, else all faces do.
+    """
+    if taken is not None:
+        for years in AROUND_YEARS:
+            near = [day is not None and abs((day - taken).days) <= years * 365.25 for day in days]
+            if sum(near) >= ENOUGH_AROUND:
+                return tuple(index for index, counts in enumerate(near) if counts)
+    return tuple(range(len(days)))
+
+
+def day_of(text: str | None) -> date | None:
+    """The day of a time as ISO text; None for one that is missing or something else."""
+    try:
+        return date.fromisoformat((text or "")[:10])
+    except ValueError:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class Likeness:
     """What is known of a person's face: confirmed faces, and faces a human said are not theirs.
@@ -172,6 +197,7 @@ class Likeness:
     denied: tuple[Vector, ...] = ()
     spread: Spread = Spread()
     level: float = 0.0
+    compared: Compared | None = None
 
     @classmethod
     def of(
@@ -217,8 +243,8 @@ def confidence(vector: Vector, own: Likeness, others: Iterable[Likeness]) -> Con
         if rival is not None and (best is None or rival > best[0]):
             best = (rival, other.person)
     if best is None:
-        return Confidence(similarity)
-    return Confidence(similarity, similarity - best[0], best[1])
+        return Confidence(similarity, compared=own.compared)
+    return Confidence(similarity, similarity - best[0], best[1], compared=own.compared)
 
 
 def closest(vector: Vector, people: Iterable[Likeness], limit: int) -> tuple[Suggestion, ...]:

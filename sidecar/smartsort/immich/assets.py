@@ -130,14 +130,14 @@ class AssetCalls(Connection):
 
     async def assets_of_person(
         self, person_id: str, limit: int, created_after: datetime | None = None
-    ) -> Sequence[str]:
-        """At most `limit` assets this person is on, newest first; one call per 1,000."""
+    ) -> Mapping[str, str | None]:
+        """When each of `limit` assets of a person at most was taken, newest first; one call per 1,000."""
         body = AssetSearch(person_ids=[person_id])
         if created_after is not None:
             body.created_after = _zulu(created_after)
-        found: list[str] = []
+        found: dict[str, str | None] = {}
         async for each in self._search(body, min(limit, ASSETS_PER_CALL)):
-            found.append(each.id)
+            found[each.id] = known(each.local_date_time, None)
             if len(found) >= limit:
                 break
         return found

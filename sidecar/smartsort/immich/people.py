@@ -106,6 +106,7 @@ def _person(found: PersonModel) -> Person:
         name=found.name or "",
         hidden=bool(found.is_hidden),
         favourite=known(found.is_favorite, False),
+        born=known(found.birth_date, None) or "",
     )
 
 

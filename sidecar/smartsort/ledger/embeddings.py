@@ -19,7 +19,7 @@ BY_HUMAN, BY_IMMICH, BY_SMARTSORT = 0, 1, 2
 
 Vector = tuple[float, ...]
 
-_COLUMNS = "face_id, asset_id, vector, person_id, said_by"
+_COLUMNS = "face_id, asset_id, vector, person_id, said_by, taken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,8 @@ class Embedding:
     vector: Vector
     person_id: str | None = None
     said_by: int = BY_IMMICH
+    taken: str | None = None
+    """When its photo was taken, known of faces in a gallery."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +82,10 @@ def of_assets(db: Database, model: str, asset_ids: Collection[str]) -> dict[str,
     """What was measured on these photos, by asset id; photos without are missing."""
     found: dict[str, list[Embedding]] = {}
     query = f"SELECT {_COLUMNS} FROM embeddings WHERE model = ? AND asset_id IN (*)"  # noqa: S608
-    for face_id, asset_id, blob, person_id, said_by in select(db, query, list(asset_ids), before=(model,)):
-        one = Embedding(face_id, asset_id, from_blob(blob), person_id, said_by)
+    for face_id, asset_id, blob, person_id, said_by, taken in select(
+        db, query, list(asset_ids), before=(model,)
+    ):
+        one = Embedding(face_id, asset_id, from_blob(blob), person_id, said_by, taken)
         found.setdefault(str(asset_id), []).append(one)
     return found
 
@@ -106,23 +110,32 @@ def gallery_faces(db: Database, model: str, person_id: str | None = None) -> dic
         " ORDER BY said_by, at DESC",
         values,
     ):
-        one = Embedding(row[0], row[1], from_blob(row[2]), row[3], row[4])
+        one = Embedding(row[0], row[1], from_blob(row[2]), row[3], row[4], row[5])
         found.setdefault(str(row[3]), []).append(one)
     return found
 
 
 def set_gallery(
-    db: Database, model: str, *, person_id: str, name: str, members: Mapping[str, int], at: str
+    db: Database,
+    model: str,
+    *,
+    person_id: str,
+    name: str,
+    members: Mapping[str, tuple[int, str | None]],
+    at: str,
 ) -> None:
-    """Replace a person's gallery by these faces (face id: who said so), all of them measured before."""
+    """Replace a person's gallery by these faces, all of them measured before.
+
+    `members` tells by face id who said so, and when the photo was taken.
+    """
     execute = db.conn.execute
     execute(
         "UPDATE embeddings SET person_id = NULL, said_by = NULL WHERE model = ? AND person_id = ?",
         (model, person_id),
     )
     db.conn.executemany(
-        "UPDATE embeddings SET person_id = ?, said_by = ? WHERE model = ? AND face_id = ?",
-        [(person_id, said_by, model, face_id) for face_id, said_by in members.items()],
+        "UPDATE embeddings SET person_id = ?, said_by = ?, taken = ? WHERE model = ? AND face_id = ?",
+        [(person_id, said_by, taken, model, face_id) for face_id, (said_by, taken) in members.items()],
     )
     execute(
         "INSERT INTO galleries (person_id, model, name, refreshed_at, stale) VALUES (?,?,?,?,0)"

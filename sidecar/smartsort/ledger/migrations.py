@@ -448,3 +448,9 @@ def m052_running_time(db: Database) -> None:
     For photos that are there already the time begins now.
     """
     db.conn.execute("ALTER TABLE photos ADD COLUMN trashed_ran REAL")
+
+
+@migrations()
+def m053_dates_of_faces(db: Database) -> None:
+    """Faces of a gallery know when their photo was taken, once it was put together anew: within a week."""
+    db.conn.execute("ALTER TABLE embeddings ADD COLUMN taken TEXT")

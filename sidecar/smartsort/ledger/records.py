@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import (
     Box,
     Category,
+    Compared,
     Comparison,
     Confidence,
     CopyPlace,
@@ -246,14 +247,19 @@ def reasons_from_json(text: str) -> tuple[Reason, ...]:
 def _person(person: Person | None) -> dict[str, Any] | None:
     if person is None:
         return None
-    return {"id": person.id, "name": person.name, "hidden": person.hidden, "favourite": person.favourite}
+    found = {"id": person.id, "name": person.name, "hidden": person.hidden, "favourite": person.favourite}
+    return found | ({"born": person.born} if person.born else {})
 
 
 def _person_from(value: Mapping[str, Any] | None) -> Person | None:
     if value is None:
         return None
     return Person(
-        str(value["id"]), str(value["name"]), bool(value.get("hidden")), bool(value.get("favourite"))
+        str(value["id"]),
+        str(value["name"]),
+        bool(value.get("hidden")),
+        bool(value.get("favourite")),
+        str(value.get("born", "")),
     )
 
 
@@ -318,6 +324,7 @@ def evidence_to_json(evidence: Evidence) -> str:
                     "margin": c.margin,
                     "runner_up": _person(c.runner_up),
                     "why_unknown": c.why_unknown,
+                    "compared": astuple(c.compared) if c.compared else None,
                 }
                 for face_id, c in evidence.confidence.items()
             },
@@ -330,6 +337,7 @@ def evidence_to_json(evidence: Evidence) -> str:
             "comparison": _comparison(evidence.comparison),
             "denied": sorted(evidence.denied),
             "confirmed": sorted(evidence.confirmed),
+            "taken": evidence.taken,
         }
     )
 
@@ -352,7 +360,13 @@ def evidence_from_json(text: str) -> Evidence:
         other_copy=_copy_from(value.get("other_copy")),
         near_copy=_copy_from(value.get("near_copy")),
         confidence={
-            face_id: Confidence(c["similarity"], c["margin"], _person_from(c["runner_up"]), c["why_unknown"])
+            face_id: Confidence(
+                c["similarity"],
+                c["margin"],
+                _person_from(c["runner_up"]),
+                c["why_unknown"],
+                Compared(*compared) if (compared := c.get("compared")) else None,
+            )
             for face_id, c in value.get("confidence", {}).items()
         },
         suggestions={
@@ -368,4 +382,5 @@ def evidence_from_json(text: str) -> Evidence:
         comparison=_comparison_from(value.get("comparison")),
         denied=frozenset(value.get("denied", ())),
         confirmed=frozenset(value.get("confirmed", ())),
+        taken=value.get("taken"),
     )

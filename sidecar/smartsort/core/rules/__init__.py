@@ -19,6 +19,7 @@ RULES = (
     faces.unknown,
     faces.ambiguous,
     faces.denied,
+    faces.not_born_yet,
     lists.not_wanted,
     confidence.low_confidence,
 )

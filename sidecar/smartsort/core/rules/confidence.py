@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from smartsort.core.model import Category, Confidence, Decision, Face, Outcome, Person, Reason
 from smartsort.core.policy import PersonRef, WhenUnknown, called
-from smartsort.core.reasons import ReasonKind
+from smartsort.core.reasons import ReasonKind, compared, compared_numbers
 from smartsort.core.rules.base import Case, Change, ChangeKind, Try, configured, rule, seen
 from smartsort.core.words import listed, side_by_side
 
@@ -19,9 +19,14 @@ def _measured(reason: Reason, name: str) -> tuple[str, str]:
     return side_by_side(value, reason.numbers.get(f"min_{name}", value))
 
 
+def _too_low(reason: Reason) -> str:
+    numbers = " is below ".join(_measured(reason, "confidence"))
+    return f"Perhaps {', '.join(reason.names)}: confidence {numbers}{compared(reason)}."
+
+
 LOW_CONFIDENCE = ReasonKind(
     "low_confidence",
-    lambda r: f"Perhaps {', '.join(r.names)}: confidence {' is below '.join(_measured(r, 'confidence'))}.",
+    _too_low,
     lambda r: f": {_measured(r, 'confidence')[0]}",
 )
 LOW_MARGIN = ReasonKind(
@@ -98,6 +103,7 @@ def _confidence_of(case: Case, face: Face, person: Person) -> Reason | None:
         return CONFIDENCE_UNKNOWN.reason((person.name,), detail=why or "nothing measures it")
     if measured.similarity < limits.min_confidence:
         numbers = {"confidence": measured.similarity, "min_confidence": limits.min_confidence}
+        numbers |= compared_numbers(measured)
         return LOW_CONFIDENCE.reason((person.name,), numbers)
     if measured.margin is not None and measured.margin < limits.min_margin:
         rival = (measured.runner_up.name,) if measured.runner_up else ()

@@ -9,6 +9,7 @@ from smartsort.core.model import Box, BulkKind, Category, Face, Person, Reason
 from smartsort.core.policy import Policy
 from smartsort.core.reasons import ReasonKind, said
 from smartsort.core.rules.base import Case, Change, ChangeKind, Try, names_of, rule, seen
+from smartsort.core.similarity import day_of
 from smartsort.core.words import quantity
 
 
@@ -29,6 +30,9 @@ AMBIGUOUS_NAME = ReasonKind("ambiguous_name", "More than one person is called {n
 DENIED_PERSON = ReasonKind(
     "denied_person", "Immich says {names}, but somebody said here that it is not.", ": {names}"
 )
+NOT_BORN_YET = ReasonKind(
+    "not_born_yet", "Immich says {names}, who was not born yet ({detail}).", ": {names}"
+)
 
 A_FACE = ChangeKind("a_face", "there were the face of somebody wanted on it, such as {names}")
 NAMED = ChangeKind("named", "the unknown face were {names}")
@@ -38,6 +42,7 @@ WITHOUT_STRANGERS = ChangeKind(
 )
 RECOGNISED_ONCE = ChangeKind("recognised_once", "only one of the faces were {names}")
 ONE_OF_THAT_NAME = ChangeKind("one_of_that_name", "only one person were called {names}")
+WITHOUT_DATE = ChangeKind("without_date", "the file did not say when it was taken", remote=True)
 NOT_DENIED = ChangeKind("not_denied", "nobody had said that it is not {names}")
 
 
@@ -120,6 +125,27 @@ def denied(case: Case) -> Reason | None:
     return DENIED_PERSON.reason(found) if found else None
 
 
+@rule(
+    Category.UNIDENTIFIED,
+    "unknown_",
+    NOT_BORN_YET,
+    passed="Everybody on it was born by then, as far as Immich knows.",
+)
+def not_born_yet(case: Case) -> Reason | None:
+    """It was taken before somebody on it was born."""
+    early = _unborn(case)
+    if not early:
+        return None
+    detail = f"taken on {day_of(case.evidence.taken)}, born on {day_of(early[0].born)}"
+    return NOT_BORN_YET.reason(names_of(early), detail=detail)
+
+
+def _unborn(case: Case) -> list[Person]:
+    taken = day_of(case.evidence.taken)
+    people = [f.person for f in case.counted if f.person is not None and f.person.name]
+    return [p for p in people if taken is not None and (born := day_of(p.born)) is not None and taken < born]
+
+
 def _among(case: Case, ids: Iterable[str]) -> list[Person]:
     return [f.person for f in case.counted if f.person is not None and f.person.id in ids]
 
@@ -152,6 +178,8 @@ def tries(case: Case) -> Iterator[Try]:
     if said:
         change = Change(NOT_DENIED, names=tuple(dict.fromkeys(p.name for p in said)))
         yield seen(case, change, denied=frozenset())
+    if _unborn(case):
+        yield seen(case, Change(WITHOUT_DATE), taken=None)
 
 
 def _wanted_suggestion(case: Case, face: Face) -> Person | None:

@@ -69,6 +69,7 @@ class Gather:
                 comparison=copy.comparison if copy else None,
                 denied=denied.get(photo.id, frozenset()),
                 confirmed=self._confirmed(faces, before.get(photo.id)),
+                taken=photo.taken_at,
             )
             async with gate:
                 if copy is None:
