@@ -396,6 +396,7 @@ def _wire(
         Stage("reconcile", (), Reconcile(context).step, immich, LATER_SECONDS),
         Stage("tidy", (), Tidy(context).step, ()),
         Stage("memory", (), Memory(context).step, ()),
+        *([Stage("galleries", (), measure.step, immich, LATER_SECONDS)] if measure is not None else []),
         Stage("retention", (), retention.step, ()),
         Stage("statistics", (), count_step, (), LATER_SECONDS),
         Stage("watchdog", (), Watchdog(context, inbox, recognise, heal, troubles).step, ()),

@@ -384,3 +384,34 @@ async def test_a_reason_names_the_years_that_a_face_was_compared_with(world):
     assert galleries.likeness(anna).compared is None  # the photo has no date
     asset_id = world.photo(ids[0]).asset_id
     assert galleries.likeness(anna, asset_id, later).compared == Compared(4, 2016, 2019)
+
+
+async def test_another_model_is_noticed_without_a_photo_and_the_galleries_are_measured_anew(
+    world, eye, caplog
+):
+    await deliver(world, *(f"anna_{n}.jpg" for n in range(3)), "bella_0.jpg")
+    measure, anna = world.sidecar.measure, world.server.person("Anna")
+    before = len(eye.pictures)
+    assert await measure.step() > 60  # nothing to do
+    assert len(eye.pictures) == before
+    measure._faces._given, measure._faces._model = "antelopev2", None  # as an hour later
+    pauses = [await measure.step() for _ in range(4)]  # Carl has an empty one
+    assert [pause > 60 for pause in pauses] == [False, False, False, True]
+    assert "the model antelopev2 now. 4 faces measured with another" in caplog.text
+    assert "the galleries of 3 people" in caplog.text
+    assert sorted(eye.pictures[before:]) == ["anna_0.jpg", "anna_1.jpg", "anna_2.jpg", "bella_0.jpg"]
+    assert len(measure.galleries.likeness(anna).faces) == 3
+
+
+async def test_a_photo_on_its_way_goes_before_the_galleries(world, eye):
+    await deliver(world, "anna_0.jpg", "anna_1.jpg")
+    measure = world.sidecar.measure
+    await measure.galleries.use("antelopev2")
+    await world.deliver("anna_2.jpg")
+    await world.stage("inbox")
+    before = len(eye.pictures)
+    assert await measure.step() < 60
+    assert len(eye.pictures) == before
+    eye.down = True
+    await world.settle()
+    assert await measure.step() < 60  # a service that is down is no trouble

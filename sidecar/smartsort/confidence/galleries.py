@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,6 +17,8 @@ from smartsort.ledger import embeddings, teachings
 from smartsort.ledger.embeddings import BY_HUMAN, BY_IMMICH, BY_SMARTSORT, Embedding, GalleryRow
 from smartsort.ledger.rows import select
 from smartsort.pipeline.engine.context import Context
+
+log = logging.getLogger(__name__)
 
 SIZE = 12
 """Faces of a gallery. More say little more, and each costs a call to the machine learning service once."""
@@ -66,9 +69,17 @@ class Galleries:
         """Load what was measured with this model and forget what others have measured."""
         async with self._using:  # who comes while it is loaded must not compare with what was there before
             if model != self._model:
-                await self._context.ledger.awrite(lambda db: embeddings.forget_models(db, model))
+                forgotten = await self._context.ledger.awrite(lambda db: embeddings.forget_models(db, model))
                 self._model = model
                 await self._load()
+                if forgotten:
+                    log.warning(
+                        "Immich recognises faces with the model %s now. %d faces measured with another model "
+                        "count no more. smartsort measures the galleries of %d people anew while it is idle.",
+                        model,
+                        forgotten,
+                        len(self._loaded.rows),
+                    )
             elif await self._context.ledger.aread(teachings.behind):
                 await self._learn()
             elif await self._context.ledger.aread(teachings.learned) != self._loaded.learned:
@@ -126,6 +137,11 @@ class Galleries:
         age = self._context.clock.now() - datetime.fromisoformat(row.refreshed_at)
         small = len(self._loaded.faces.get(person.id, ())) < ENOUGH
         return age < (RETRIED_AFTER if small else TRUSTED_FOR)
+
+    def stale(self, people: Iterable[Person]) -> list[Person]:
+        """Those whose gallery is to be put together anew: the model is another, or a human said something."""
+        rows = self._loaded.rows
+        return [p for p in people if p.id in rows and rows[p.id].stale]
 
     def is_denied(self, face_id: str, person_id: str) -> bool:
         """True when a human said that this very face is not that person's."""

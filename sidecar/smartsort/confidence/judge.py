@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -15,11 +16,16 @@ from smartsort.core.model import Confidence, Evidence, Face, Outcome, Person, Su
 from smartsort.core.policy import Policy, WhenUnknown
 from smartsort.core.similarity import Vector
 from smartsort.errors import ImmichError
-from smartsort.ledger import embeddings
+from smartsort.ledger import embeddings, photos
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.routing.people import People
 
+log = logging.getLogger(__name__)
+
 SUGGESTED = 5
+
+RENEW_SECONDS, LOOK_SECONDS = 20.0, 600.0
+"""Between two galleries that are put together anew, and between two looks whether one has to be."""
 
 RIVALS = 5
 """People asked of Immich as the closest ones, where not everybody has a gallery yet."""
@@ -122,6 +128,27 @@ class Measure:
             if face.id in vectors and face.person is not None
         }
         return replace(evidence, confidence=found)
+
+    async def step(self) -> float:
+        """Put one stale gallery together anew if nothing is on its way; seconds until the next time.
+
+        Costs a call an hour for Immich's model while there is none. Never raises for what Immich or the
+        service does.
+        """
+        under_way = await self._context.ledger.aread(photos.unfinished)
+        if under_way or not self.available:
+            return RENEW_SECONDS
+        try:
+            async with asyncio.timeout(self._patience):
+                await self.galleries.use((await self._faces.model()).name)
+                stale = self.galleries.stale(self._people.known)
+                if stale:
+                    await self.galleries.refresh(stale[0])
+                    return RENEW_SECONDS
+        except (TimeoutError, FaceServiceUnavailable, ImmichError) as problem:
+            log.info("a gallery could not be measured anew: %s", problem or "it took too long")
+            return RENEW_SECONDS
+        return LOOK_SECONDS
 
     # --- confidence --------------------------------------------------------------------------
 

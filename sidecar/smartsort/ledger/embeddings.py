@@ -151,8 +151,11 @@ def mark_stale(db: Database, person_ids: Collection[str]) -> None:
 
 
 def forget_models(db: Database, model: str) -> int:
-    """Drop what other models have measured: it compares with nothing any more. How many faces."""
-    db.conn.execute("DELETE FROM galleries WHERE model <> ?", (model,))
+    """Drop what other models have measured: it compares with nothing any more. How many faces.
+
+    The galleries stay, stale and empty, to be measured anew.
+    """
+    db.conn.execute("UPDATE OR REPLACE galleries SET model = ?, stale = 1 WHERE model <> ?", (model, model))
     return int(db.conn.execute("DELETE FROM embeddings WHERE model <> ?", (model,)).rowcount)
 
 
