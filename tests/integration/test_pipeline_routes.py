@@ -134,8 +134,13 @@ async def test_low_confidence_that_nobody_can_measure_waits_if_asked_to(make):
 
 @pytest.mark.parametrize(
     ("content", "why"),
-    [(b"", "empty"), (b"just some words\n" * 30, ""), (picture(3, 640, 480)[:900], "")],
-    ids=["empty", "text", "truncated"],
+    [
+        (b"", "empty"),
+        (b"just some words\n" * 30, ""),
+        (picture(3, 640, 480)[:900], ""),
+        (b"<x:xmpmeta xmlns:x='adobe:ns:meta/'></x:xmpmeta>", "XMP"),
+    ],
+    ids=["empty", "text", "truncated", "side file"],
 )
 async def test_what_is_no_whole_picture_never_enters_the_library(place, content, why):
     photo = await sorted_(place, "anna_1.jpg", content)
