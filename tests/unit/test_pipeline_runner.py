@@ -161,11 +161,30 @@ async def test_a_stage_that_takes_no_photos_may_have_nothing_to_do(answer):
     assert len(steps) == 2
 
 
-async def test_a_bell_that_rang_before_anybody_listened_is_heard():
-    bells = Bells()
-    bells.ring(State.HASHED)
-    assert await bells.wait((State.HASHED,), 0)
-    assert not await bells.wait((State.HASHED,), 0)
+async def test_a_bell_that_rings_during_a_step_is_heard_by_each_stage_it_is_for():
+    place = Place()
+    begun, go = asyncio.Event(), asyncio.Event()
+    slow = []
+
+    async def step():
+        slow.append("slow")
+        begun.set()
+        await go.wait()
+        return False
+
+    quick = place.stage("quick", takes=(State.FILED,), then=False)
+    other = place.stage("other", takes=(State.HASHED,), then=False)
+    place.stages.append(Stage("slow", (State.FILED,), step, ()))
+    task = asyncio.create_task(place.runner.run())
+    await begun.wait()
+    await soon(lambda: quick)
+    place.context.bells.ring(State.FILED)
+    await soon(lambda: len(quick) == 2)  # it has heard the bell and waits again
+    go.set()
+    await soon(lambda: len(slow) == 2)
+    assert len(other) == 1
+    place.stop()
+    await asyncio.wait_for(task, 30)
 
 
 async def test_a_step_under_way_is_finished_at_the_end():

@@ -65,54 +65,30 @@ class Clock:
 
 
 class Bells:
-    """One bell per state: rung when photos arrive in it, waited for by the stage that takes them."""
+    """Rung when photos arrive in a state. Each listener has a bell of its own: nobody hears for another."""
 
     def __init__(self) -> None:
-        self._events = {state: asyncio.Event() for state in State}
-        self._listeners: list[asyncio.Event] = []
+        self._listeners: dict[asyncio.Event, frozenset[State]] = {}
 
     def ring(self, *states: State) -> None:
-        """Wake whoever waits for photos in these states."""
-        for state in states:
-            self._events[state].set()
-        for listener in self._listeners:
-            listener.set()
+        """Wake whoever waits for photos in one of these states."""
+        for listener, wanted in self._listeners.items():
+            if not wanted or not wanted.isdisjoint(states):
+                listener.set()
 
     def ring_all(self) -> None:
         """Wake every stage: something they all depend on has changed."""
         self.ring(*State)
 
-    def listen(self) -> asyncio.Event:
-        """An event that is set whenever any bell rings; the listener clears it."""
+    def listen(self, *states: State) -> asyncio.Event:
+        """An event that is set whenever one of these bells rings (none: any); the listener clears it."""
         event = asyncio.Event()
-        self._listeners.append(event)
+        self._listeners[event] = frozenset(states)
         return event
 
     def forget(self, listener: asyncio.Event) -> None:
         """No longer set an event that `listen` gave."""
-        self._listeners.remove(listener)
-
-    async def wait(self, states: Iterable[State], seconds: float | None) -> bool:
-        """True when one of the bells rang within `seconds`; the bells heard are silent again.
-
-        Without states any bell counts.
-        """
-        events = [self._events[state] for state in states]
-        listener = None
-        if not events:
-            listener = self.listen()
-            events = [listener]
-        waiters = [asyncio.ensure_future(event.wait()) for event in events]
-        try:
-            done, _ = await asyncio.wait(waiters, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for waiter in waiters:
-                waiter.cancel()
-            if listener is not None:
-                self.forget(listener)
-        for event in events:
-            event.clear()
-        return bool(done)
+        del self._listeners[listener]
 
 
 @dataclass(slots=True)

@@ -109,7 +109,7 @@ class Runner:
                 raise result
 
     async def _work(self, stage: Stage) -> None:
-        backoff = self.first_backoff
+        backoff, bell = self.first_backoff, self._context.bells.listen(*stage.takes)
         if stage.after_seconds:
             await self._sleep(stage.after_seconds)
         while not self.stop.is_set():
@@ -142,7 +142,8 @@ class Runner:
             elif result is not None and result is not False:
                 await self._sleep(result)
             else:
-                await self._context.bells.wait(stage.takes, IDLE_SECONDS)
+                await self._sleep(IDLE_SECONDS, bell)
+                bell.clear()
 
     async def _give_up(self, stage: Stage) -> None:
         """With a damaged ledger nothing is begun any more; smartsort stays, to say so."""
