@@ -399,6 +399,27 @@ async def test_the_watcher_takes_the_row_with_the_file(immich):
     assert immich.demo.state.faces == {}
 
 
+async def predicted(immich, name):
+    """What the machine learning service sees on a photo's preview."""
+    asset = immich.asset(name)
+    preview = await immich.client.get(f"/assets/{asset.id}/thumbnail", params={"size": "preview"})
+    entries = '{"facial-recognition": {"detection": {"modelName": "m"}, "recognition": {"modelName": "m"}}}'
+    answer = await immich.client.post(
+        "http://demo/predict", data={"entries": entries}, files={"image": ("p.jpg", preview.content)}
+    )
+    return answer.json()["facial-recognition"]
+
+
+@pytest.mark.parametrize("immich", [{"machine_learning": True}], indirect=True)
+async def test_machine_learning_sees_the_faces_that_immich_has_missed(immich):
+    immich.demo.faults.ml_faces_refused = True
+    immich.photo("a.jpg", "John Doe")
+    await immich.scan()
+    assert immich.asset("a.jpg").face_ids == []
+    immich.demo.faults.ml_faces_refused = False
+    assert len(await predicted(immich, "a.jpg")) == 1
+
+
 @pytest.mark.parametrize("immich", [{"machine_learning": True}], indirect=True)
 async def test_machine_learning_sees_in_a_preview_what_immich_saw(immich):
     immich.photo("a.jpg", "John Doe")
@@ -408,14 +429,7 @@ async def test_machine_learning_sees_in_a_preview_what_immich_saw(immich):
     vectors = {}
     for name in ("a.jpg", "b.jpg", "c.jpg"):
         asset = immich.asset(name)
-        preview = await immich.client.get(f"/assets/{asset.id}/thumbnail", params={"size": "preview"})
-        entries = (
-            '{"facial-recognition": {"detection": {"modelName": "m"}, "recognition": {"modelName": "m"}}}'
-        )
-        answer = await immich.client.post(
-            "http://demo/predict", data={"entries": entries}, files={"image": ("p.jpg", preview.content)}
-        )
-        (face,) = answer.json()["facial-recognition"]
+        (face,) = await predicted(immich, name)
         assert tuple(face["boundingBox"].values()) == immich.demo.state.faces[asset.face_ids[0]].box
         vectors[name] = json.loads(face["embedding"])
     close = sum(a * b for a, b in zip(vectors["a.jpg"], vectors["b.jpg"], strict=True))

@@ -61,7 +61,7 @@ def build_app(demo: DemoImmich) -> ASGIApp:
     routes.append(Route("/api/spec.json", _spec(demo)))
     routes.extend(routes_control.routes(demo))
     if demo.settings.machine_learning:
-        learning = MachineLearning(demo.state, demo.recognition, demo.previews)
+        learning = MachineLearning(demo.recognition, demo.previews)
         routes.append(Route("/ping", learning.ping))
         routes.append(Route("/predict", learning.predict, methods=["POST"]))
     application = Starlette(

@@ -13,7 +13,6 @@ from smartsort.demo.models import Asset
 from smartsort.demo.operations import JsonResponse
 from smartsort.demo.previews import Previews
 from smartsort.demo.recognition import Recognition
-from smartsort.demo.state import DemoState
 
 SCORE = 0.9
 
@@ -24,8 +23,7 @@ class MachineLearning:
     The pictures it knows are the previews this demo handed out: nothing is really recognised.
     """
 
-    def __init__(self, state: DemoState, recognition: Recognition, previews: Previews) -> None:
-        self._state = state
+    def __init__(self, recognition: Recognition, previews: Previews) -> None:
         self._recognition = recognition
         self._previews = previews
 
@@ -55,10 +53,7 @@ class MachineLearning:
 
     def _faces(self, asset: Asset) -> list[dict[str, Any]]:
         found = []
-        for face_id in asset.face_ids:
-            face = self._state.faces[face_id]
-            if face.source_type == "manual":
-                continue
+        for face in self._recognition.on(asset):  # also where Immich's own detection has failed
             x1, y1, x2, y2 = (float(value) for value in face.box)
             numbers = ",".join(f"{value:.6f}" for value in self._recognition.embedding(face))
             found.append(

@@ -48,7 +48,7 @@ class Recognition:
 
         A face at the place of an older one is that one: it keeps its id and its person.
         """
-        found = [self._face(asset, region, "machine-learning") for region in asset.regions]
+        found = self.on(asset)
         old = [self._state.faces[face_id] for face_id in asset.face_ids]
         kept: set[str] = set()
         fresh: list[Face] = []
@@ -68,6 +68,10 @@ class Recognition:
         self.queue_faces(fresh, with_queue_all=True)
         if not asset.open_face_jobs and asset.finished_at is None:
             asset.finished_at = asset.detection_finished_at
+
+    def on(self, asset: Asset) -> list[Face]:
+        """The faces that machine learning sees on a photo, as new ones."""
+        return [self._face(asset, region, "machine-learning") for region in asset.regions]
 
     def queue_faces(self, faces: Iterable[Face], *, with_queue_all: bool) -> None:
         faces = list(faces)
