@@ -10,6 +10,7 @@ from tests.footage import footage
 
 from smartsort.actions import Choice
 from smartsort.core.model import State
+from smartsort.ledger import facts
 from smartsort.ledger.records import Area, Member
 
 BELLA = [Choice("Bella")]
@@ -94,6 +95,16 @@ async def test_it_is_taken_back_and_done_again(place):
     assert place.places(photo) == ["faces/bella/stranger_1.jpg"]
     assert len(in_library(place, photo)) == 2
     assert place.server.asset_at("stranger_1.jpg").faces[0].person == place.server.person("Bella").id
+    place.check()
+
+
+async def test_immich_is_not_asked_for_what_was_taken_back_before_it_heard_of_it(place):
+    photo = await unreadable(place)
+    [acted] = await place.actions.approve([photo], BELLA, "eva")
+    await place.actions.undo(acted.event, "eva")
+    await place.tell()
+    assert place.ledger.read(facts.next_due) is None
+    assert place.server.calls_made["resolve"] == 0
     place.check()
 
 

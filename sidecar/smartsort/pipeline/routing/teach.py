@@ -164,7 +164,7 @@ class Teach:
 
     async def _revive(self, message: Message, photo: Photo) -> None:
         """A photo is back in the library: the same asset, or a new one that knows nothing of its past."""
-        if photo.state in (State.REJECTED, State.SKIPPED):
+        if await self._path(photo) is None:  # it was thrown away, or its approval was taken back
             await self._done(message, ())
             return
         reference = await self._resolve(photo)
@@ -230,14 +230,17 @@ class Teach:
 
     async def _resolve(self, photo: Photo) -> str | None:
         """The id of the living asset at the photo's path."""
-        context = self._context
-        names = (await context.ledger.aread(lambda db: photos.names_of(db, [photo.id])))[photo.id]
-        name = next((n for n in names if n.area is Area.LIBRARY and n.member is Member.PHOTO), None)
-        if name is None:
+        path = await self._path(photo)
+        if path is None:
             return None
-        path = context.in_immich(name.path)
-        found = (await context.server.resolve([path])).get(path)
+        found = (await self._context.server.resolve([path])).get(path)
         return None if found is None or found.trashed else found.id
+
+    async def _path(self, photo: Photo) -> str | None:
+        """Where Immich sees the photo, None for one that is not in the library."""
+        names = (await self._context.ledger.aread(lambda db: photos.names_of(db, [photo.id])))[photo.id]
+        name = next((n for n in names if n.area is Area.LIBRARY and n.member is Member.PHOTO), None)
+        return None if name is None else self._context.in_immich(name.path)
 
     async def _done(
         self, message: Message, happened: Collection[NewEvent], person: tuple[str, str] | None = None
