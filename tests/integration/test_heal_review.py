@@ -59,6 +59,20 @@ async def test_a_face_named_later_files_the_photo_and_says_so(world):
     assert world.ledger.read(statistics.totals_ever)["healed"] == 1
 
 
+async def test_an_approval_that_is_taken_back_is_not_repeated_before_immich_has_heard_of_it(world):
+    [photo_id] = await deliver(world, "stranger_1.jpg")
+    [approved] = await world.actions.approve([photo_id], [Choice("Anna")], "maria")
+    await world.tell()
+    assert world.server.asset_at("stranger_1.jpg").faces[0].person == world.server.person("Anna").id
+    [undone] = await world.actions.undo(approved.event, "maria")
+    assert undone.ok
+    await heal(world)
+    assert world.photo(photo_id).state is State.REVIEW
+    await world.tell()
+    await heal(world)
+    assert world.photo(photo_id).state is State.REVIEW
+
+
 async def test_what_was_healed_can_be_taken_back_and_stays_so(world):
     [photo_id] = await deliver(world, "stranger_1.jpg")
     assign(world, "stranger_1.jpg", "Anna")

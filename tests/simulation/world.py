@@ -27,6 +27,7 @@ from smartsort.api.app import create_app
 from smartsort.bootstrap import Sidecar, open_sidecar
 from smartsort.config import load_settings
 from smartsort.demo import pictures
+from smartsort.demo.app import build_app
 from smartsort.demo.immich import DemoImmich
 from smartsort.demo.run import IMMICH_LIBRARY
 from smartsort.demo.settings import DEFAULT_KEY, DemoKey, DemoSettings
@@ -154,10 +155,10 @@ class World:
             )
         )
         self._slow_down()
-        self.immich = Process("immich")
-        self.to_learning = Wire(loop, lambda: (self.immich, self.demo.app), self._asked("sidecar"), self.wall)
-        self.to_immich = Wire(loop, lambda: (self.immich, self.demo.app), self._asked("sidecar"), self.wall)
-        self.app_to_immich = Wire(loop, lambda: (self.immich, self.demo.app), self._asked("app"), self.wall)
+        self.immich, immich = Process("immich"), build_app(self.demo)
+        self.to_learning = Wire(loop, lambda: (self.immich, immich), self._asked("sidecar"), self.wall)
+        self.to_immich = Wire(loop, lambda: (self.immich, immich), self._asked("sidecar"), self.wall)
+        self.app_to_immich = Wire(loop, lambda: (self.immich, immich), self._asked("app"), self.wall)
         self.to_sidecar = Wire(loop, self._serving, self._asked("user"), self.wall)
         self.process: Process | None = None
         self.sidecar: Sidecar | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,6 +139,12 @@ def due(db: Database, now: str, limit: int) -> list[Message]:
         (now, limit),
     )
     return [Message(r[0], r[1], r[2], json.loads(r[3]), r[4]) for r in rows]
+
+
+def untold(db: Database, photo_ids: Collection[int]) -> set[int]:
+    """Those of these photos about which a message has not been delivered."""
+    found = db.conn.execute("SELECT DISTINCT photo_id FROM outbox WHERE photo_id IS NOT NULL")
+    return {photo_id for (photo_id,) in found} & set(photo_ids)
 
 
 def next_due(db: Database) -> str | None:

@@ -21,7 +21,7 @@ from smartsort.core.rules.faces import NO_FACES_DETECTED
 from smartsort.core.rules.looking import RECOGNITION_FAILED
 from smartsort.errors import ImmichRejected
 from smartsort.files.shown import shown
-from smartsort.ledger import embeddings, photos, teachings
+from smartsort.ledger import embeddings, facts, photos, teachings
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Photo
 from smartsort.ledger.source_tables import ReviewRow
@@ -215,7 +215,11 @@ class Heal:
         if not photo_ids:
             return
         context = self._context
-        rows = await context.ledger.aread(lambda db: photos.by_ids(db, photo_ids))
+        # What Immich shows of a photo is old as long as it has not heard what a human said about it.
+        untold = await context.ledger.aread(lambda db: facts.untold(db, photo_ids))
+        rows = await context.ledger.aread(
+            lambda db: photos.by_ids(db, [i for i in photo_ids if i not in untold])
+        )
         last = {i: await context.ledger.aread(lambda db, i=i: photos.last_decision(db, i)) for i in photo_ids}  # type: ignore[misc]
         faces = await self._faces([p for p in rows if p.state is State.REVIEW])
         before = {i: found[4] for i, found in last.items() if found is not None}
@@ -237,6 +241,8 @@ class Heal:
             still = {p.id for p in now if p.state is State.REVIEW}
             await self._router.route([v for v in moving if v.photo.id in still])
             await self._renew([pair for pair in staying if pair[0].photo.id in still])
+        for photo_id in untold:
+            self._changed_people.doubt(photo_id)  # so that it is noticed once more
         for photo_id in photo_ids:
             self._memory.changed.pop(photo_id, None)
             self._memory.finished.discard(photo_id)
