@@ -185,6 +185,9 @@ def _judgements(
     """What nobody touched is filed under somebody who is on it, and nobody is overlooked."""
     assert world.sidecar is not None
     ledger = world.sidecar.context.ledger
+    # Whoever is told that a face is somebody else's takes faces like it for that person, too.
+    taught = ledger.read(lambda db: db.conn.execute("SELECT 1 FROM events WHERE kind = 'taught'").fetchone())
+    changed = app.people_changed or taught is not None
     shots = {delivery.shot.sha256: delivery.shot for delivery in delivered}
     for row in rows:
         shot = shots.get(row.sha256 or "")
@@ -204,7 +207,5 @@ def _judgements(
             world.finding(f"photo {row.id}: whole is {shot.whole}, and it waits for {code}")
         folders = {n.path.split("/")[0] for n in names[row.id] if n.area is Area.FACES}
         expected = {folder_name(who) for who in shot.who if who}
-        if row.state is State.FILED and (
-            not expected or (not app.people_changed and not folders <= expected)
-        ):
+        if row.state is State.FILED and (not expected or (not changed and not folders <= expected)):
             world.finding(f"photo {row.id} shows {shot.who} and is filed under {sorted(folders)}")
