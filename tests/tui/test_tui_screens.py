@@ -12,11 +12,27 @@ from tests.tui.sample.sidecar import SampleSidecar
 from tests.tui.screenshots import settled
 
 from smartsort_tui import live
+from smartsort_tui.live import Link
+from smartsort_tui.screens.area import AreaScreen
 from smartsort_tui.screens.dialogs import HelpScreen, PersonPicker
 from smartsort_tui.screens.preview import Preview
 from smartsort_tui.widgets import bars
 
 BULK = "/review/bulk/"
+
+
+async def test_each_screen_hears_once_of_what_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[str] = []
+    monkeypatch.setattr(AreaScreen, "_link_changed", lambda screen, _: heard.append(type(screen).__name__))
+    async with driving(SampleSidecar(4)) as pilot:
+        for key in ("f2", "f3", "f4", "f5", "f1", "c"):
+            await pilot.press(key)
+            await settled(pilot.app)  # type: ignore[arg-type]
+        heard.clear()
+        pilot.app.link_changed.publish(Link("connected"))  # type: ignore[attr-defined]
+        await settled(pilot.app)  # type: ignore[arg-type]
+    screens = ("Activity", "Configuration", "People", "Review", "SpotCheck", "Statistics")
+    assert sorted(heard) == [f"{name}Screen" for name in screens]
 
 
 @pytest.fixture(autouse=True)

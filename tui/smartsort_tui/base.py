@@ -71,13 +71,17 @@ class BaseApp(App[None]):
         self.settings = settings
         self.terminal = terminal
         self.clock = clock
-        self.client: Client | None = None
+        self._client: Client | ApiProblem
         self.link = Link("connecting")
+        try:
+            self._client = Client(settings.url, settings.token, transport=transport)
+        except ApiProblem as problem:
+            self._client = problem
+            self.link = Link("refused", problem)
         self.status: Status | None = None
         self.mishaps: list[BaseException] = []
         self.keyboard = Keyboard(self)
         self._is_leaving = False
-        self._transport = transport
         self.link_changed: Signal[Link] = Signal(self, "link")
         self.status_changed: Signal[Status] = Signal(self, "status")
         self.happened: Signal[EventView] = Signal(self, "happened")
@@ -87,18 +91,16 @@ class BaseApp(App[None]):
         self.set_keymap(settings.keys)
 
     def on_mount(self) -> None:
-        try:
-            self.client = Client(self.settings.url, self.settings.token, transport=self._transport)
-        except ApiProblem as problem:
-            self._link_is(Link("refused", problem))
-            return
-        work(self, "live", self._follow, self.client)
+        if isinstance(self._client, Client):
+            work(self, "live", self._follow, self._client)
+        else:
+            self._link_is(self.link)
 
     async def on_unmount(self) -> None:
         # What was cancelled but has not ended may open a connection when the client is closed already.
         await stopped(self.workers)
-        if self.client is not None:
-            await self.client.aclose()
+        if isinstance(self._client, Client):
+            await self._client.aclose()
 
     async def on_event(self, event: events.Event) -> None:
         """Take in what a person does one at a time; see `smartsort_tui.keyboard`."""
@@ -107,6 +109,13 @@ class BaseApp(App[None]):
             await super().on_event(event)
 
     # --- the connection ---------------------------------------------------------------------
+
+    @property
+    def client(self) -> Client:
+        """Asks the sidecar. Raises ApiProblem where its address or the token cannot be used."""
+        if isinstance(self._client, ApiProblem):
+            raise self._client
+        return self._client
 
     async def _follow(self, client: Client) -> None:
         async for what in happenings(client):
@@ -134,8 +143,6 @@ class BaseApp(App[None]):
 
     async def fetch_picture(self, path: str) -> bytes:
         """The bytes of a picture. Raises ApiProblem."""
-        if self.client is None:
-            raise Unreachable("not connected yet")
         return await self.client.picture(path)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
@@ -227,8 +234,6 @@ class BaseApp(App[None]):
     async def _export(self, category: str | None, search: str, say: Callable[..., None]) -> None:
         from smartsort_tui.export import export_file  # noqa: PLC0415  (rarely needed)
 
-        if self.client is None:
-            return
         say("exporting …")
         try:
             pieces = self.client.export("csv", category=category, search=search)

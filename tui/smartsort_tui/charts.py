@@ -65,9 +65,11 @@ def bars(counts: Mapping[str, int], width: int) -> Content:
     entries = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
     rest = sum(number for _, number in entries[MOST_BARS:])
     entries = entries[:MOST_BARS] + ([(f"{len(entries) - MOST_BARS} others", rest)] if rest else [])
-    if not entries:
-        return Content.styled("nothing yet", "$foreground-muted")
-    name_width = min(24, max(8, width // 3))
+    return _lines(entries, width, 24) if entries else Content.styled("nothing yet", "$foreground-muted")
+
+
+def _lines(entries: Sequence[tuple[str, int]], width: int, longest_name: int) -> Content:
+    name_width = min(longest_name, max(8, width // 3))
     room = max(4, width - name_width - 10)
     top = max(1, *(number for _, number in entries))
     return Content("\n").join(
@@ -109,17 +111,7 @@ def headline(summary: Summary) -> Content:
 
 def by_age(ages: Mapping[str, int], width: int) -> Content:
     """Waiting photos by how long they wait, youngest first."""
-    top = max(1, *(ages.get(key, 0) for key, _ in AGES))
-    name_width = min(14, max(8, width // 3))
-    room = max(4, width - name_width - 10)
-    return Content("\n").join(
-        Content.assemble(
-            wording.fit(name, name_width) + " ",
-            (bar(ages.get(key, 0), top, room), "$primary-lighten-1"),
-            f" {ages.get(key, 0):,}",
-        )
-        for key, name in AGES
-    )
+    return _lines([(name, ages.get(key, 0)) for key, name in AGES], width, 14)
 
 
 @dataclass(frozen=True, slots=True)

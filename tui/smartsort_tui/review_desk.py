@@ -40,7 +40,8 @@ LEFT_AS_IT_WAS = ("failed", "excluded")
 class Desk:
     """What one person has in front of them while reviewing."""
 
-    def __init__(self, client: Callable[[], Client | None]) -> None:
+    def __init__(self, client: Callable[[], Client]) -> None:
+        """`client` raises ApiProblem while the sidecar cannot be asked."""
         self.queue = Queue()
         self.people: list[PersonView] = []
         self.loading = False
@@ -59,11 +60,7 @@ class Desk:
 
     @property
     def client(self) -> Client:
-        """The client. Raises Unreachable while there is none."""
-        client = self._client()
-        if client is None:
-            raise Unreachable("not connected yet")
-        return client
+        return self._client()
 
     async def aclose(self) -> None:
         """End what is still being asked."""

@@ -10,9 +10,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
+from textual.screen import ScreenResultType
 from textual.widget import Widget
 from textual.widgets import Static
 
+from smartsort.api.schemas.decisions import BulkDecided
 from smartsort.api.schemas.history import EventView, Undo
 from smartsort.api.schemas.state import InFlight, Status
 from smartsort_tui import wording
@@ -21,12 +23,11 @@ from smartsort_tui.background import ask, work
 from smartsort_tui.clock import Clock
 from smartsort_tui.decisions import left_text
 from smartsort_tui.event_words import event_line, kind_text, photo_name, what_happened
-from smartsort_tui.live import Link
-from smartsort_tui.screens.area import AreaScreen, Dialog, TooSmall, link_words
+from smartsort_tui.screens.area import AreaScreen, Dialog, Front, TooSmall, link_words
 from smartsort_tui.screens.preview import undo_agreed
 from smartsort_tui.widgets.bars import KeyBar, MessageBar
 from smartsort_tui.widgets.lines import Fitted
-from smartsort_tui.widgets.row_list import Cells, RowList
+from smartsort_tui.widgets.row_list import Cells, ItemList, RowList
 
 EVENTS_KEPT = 2000
 EVENTS_PER_PAGE = 100
@@ -35,25 +36,16 @@ FLIGHTS_SHOWN = 5
 STAGES = ("arrived", "claimed", "hashed", "unique", "placed", "known")
 
 
-class EventRows(RowList):
+class EventRows(ItemList[EventView]):
     """Events, newest first (or, in a photo's history, oldest first)."""
 
     def __init__(self, clock: Clock, *, id: str, with_names: bool = True) -> None:  # noqa: A002
         super().__init__(id=id)
         self._clock = clock
         self._with_names = with_names
-        self.events: list[EventView] = []
-
-    def show(self, events: list[EventView]) -> None:
-        self.events = events
-        self.set_count(len(events))
-
-    @property
-    def current(self) -> EventView | None:
-        return self.events[self.cursor] if self.cursor < len(self.events) else None
 
     def cells(self, position: int, width: int) -> Cells:
-        event = self.events[position]
+        event = self.items[position]
         sign = "u" if event.undoable and event.undone_by is None else " "
         if event.undone_by is not None:
             sign = "×"
@@ -80,7 +72,34 @@ def when(at: str, now: datetime) -> str:
     return f"{text[-5:] if is_today else text[5:10]:<6}"
 
 
-class ActivityScreen(AreaScreen):
+class Undoing(Front[ScreenResultType]):
+    """Events in rows, each of which can be taken back."""
+
+    def action_undo(self) -> None:
+        event = self.query_one(EventRows).current
+        if event is None or not event.undoable or event.undone_by is not None:
+            self.say("this cannot be taken back", "warn")
+            return
+        ask(self, self._undo_asked, event)
+
+    async def _undo_asked(self, event: EventView) -> None:
+        token = await self.answer(
+            lambda _: undo_agreed(self.smartsort, event.id, event_line(event), self.say)
+        )
+        if token is not None:
+            work(self, "undo-many", self._undo, token)
+
+    async def _undo(self, token: str) -> None:
+        done = await self.answer(lambda client: client.undo(Undo(preview=token)))
+        if done is not None:
+            await self.is_undone(done)
+
+    async def is_undone(self, done: BulkDecided) -> None:
+        """Say what was taken back, and show what is so now."""
+        raise NotImplementedError
+
+
+class ActivityScreen(AreaScreen, Undoing[None]):
     """What happens now, and what happened."""
 
     AREA = "activity"
@@ -115,7 +134,6 @@ class ActivityScreen(AreaScreen):
         yield self.rows
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.rows.focus()
         self._draw_now()
         self.connected()
@@ -125,18 +143,16 @@ class ActivityScreen(AreaScreen):
 
     def connected(self) -> None:
         self._draw_now()
-        if self.smartsort.client is not None:
-            work(self, "events", self._load, None, latest_only=True)
+        work(self, "events", self._load, None, latest_only=True)
 
-    def disconnected(self, link: Link) -> None:
-        if link.problem is not None:
-            self.say_problem(link.problem)
-            self._draw_now()
+    def disconnected(self, problem: ApiProblem) -> None:
+        super().disconnected(problem)
+        self._draw_now()
 
     def happened(self, event: EventView) -> None:
-        if any(event.id == known.id for known in self.rows.events[:50]):
+        if any(event.id == known.id for known in self.rows.items[:50]):
             return
-        self.rows.show([event, *self.rows.events][:EVENTS_KEPT])
+        self.rows.show([event, *self.rows.items][:EVENTS_KEPT])
         if self.rows.cursor:
             self.rows.cursor += 1
 
@@ -156,12 +172,11 @@ class ActivityScreen(AreaScreen):
             work(self, "events", self._load, self._cursor)
 
     async def _load(self, cursor: str | None, *, said: bool = False) -> None:
-        client = self.smartsort.client
-        if client is None or self._loading:
+        if self._loading:
             return
         self._loading = True
         try:
-            page = await client.events(cursor=cursor, limit=EVENTS_PER_PAGE)
+            page = await self.smartsort.client.events(cursor=cursor, limit=EVENTS_PER_PAGE)
         except ApiProblem as problem:
             self.is_stale()
             if not said:
@@ -170,14 +185,11 @@ class ActivityScreen(AreaScreen):
         finally:
             self._loading = False
         self.is_fresh()
-        self._cursor = page.next_cursor if len(self.rows.events) < EVENTS_KEPT else None
-        self.rows.show([*self.rows.events, *page.events] if cursor else page.events)
+        self._cursor = page.next_cursor if len(self.rows.items) < EVENTS_KEPT else None
+        self.rows.show([*self.rows.items, *page.events] if cursor else page.events)
 
     def on_row_list_chosen(self) -> None:
         self.action_history()
-
-    def action_move(self, rows: int) -> None:
-        self.rows.action_move(rows)
 
     def action_history(self) -> None:
         event = self.rows.current
@@ -187,38 +199,14 @@ class ActivityScreen(AreaScreen):
             return
         self.app.push_screen(HistoryScreen(event.photo_id), lambda _: self.connected())
 
-    def action_undo(self) -> None:
-        event = self.rows.current
-        if event is None or not event.undoable or event.undone_by is not None:
-            self.say("this cannot be taken back", "warn")
-            return
-        ask(self, self._undo_asked, event)
-
-    async def _undo_asked(self, event: EventView) -> None:
-        try:
-            token = await undo_agreed(self.smartsort, event.id, event_line(event), self.say)
-        except ApiProblem as problem:
-            self.say_problem(problem)
-            return
-        if token is not None:
-            work(self, "undo-many", self._undo, token)
-
-    async def _undo(self, token: str) -> None:
-        client = self.smartsort.client
-        if client is None:
-            return
-        try:
-            done = await client.undo(Undo(preview=token))
-        except ApiProblem as problem:
-            self.say_problem(problem)
-            return
+    async def is_undone(self, done: BulkDecided) -> None:
         failed = f", {done.failed:,} stay as they are" if done.failed else ""
         text = f"taken back: {wording.count(done.done, 'photo')}{failed}{left_text(done)}"
         self.say(text, "warn" if done.failed or done.changed else "good")
         await self._load(None, said=True)
 
 
-class HistoryScreen(Dialog[None]):
+class HistoryScreen(Dialog[None], Undoing[None]):
     """All that happened to one photo, with undo at each step."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -254,14 +242,11 @@ class HistoryScreen(Dialog[None]):
         work(self, "history", self._load, latest_only=True)
 
     async def _load(self, *, said: bool = False) -> None:
-        client = self.smartsort.client
-        if client is None:
-            return
         try:
-            page = await client.history(self._photo)
+            page = await self.smartsort.client.history(self._photo)
         except ApiProblem as problem:
             what = "taken back, but its history does not come anew: " if said else ""
-            self.query_one(MessageBar).say(f"{what}{problem.title}: {problem.detail}", "bad")
+            self.say(f"{what}{problem.title}: {problem.detail}", "bad")
             return
         rows = self.query_one(EventRows)
         rows.show(page.events)
@@ -276,36 +261,8 @@ class HistoryScreen(Dialog[None]):
             self.query_one(".dialog-title", Static).update(Content(f"Everything that happened to {name}"))
             self.query_one("#event-words", Static).update(text)
 
-    def action_move(self, rows: int) -> None:
-        self.query_one(EventRows).action_move(rows)
-
-    def action_undo(self) -> None:
-        event = self.query_one(EventRows).current
-        if event is None or not event.undoable or event.undone_by is not None:
-            self.query_one(MessageBar).say("this step cannot be taken back", "warn")
-            return
-        ask(self, self._undo_asked, event)
-
-    async def _undo_asked(self, event: EventView) -> None:
-        say = self.query_one(MessageBar).say
-        try:
-            token = await undo_agreed(self.smartsort, event.id, event_line(event), say)
-        except ApiProblem as problem:
-            say(f"{problem.title}: {problem.detail}", "bad")
-            return
-        if token is not None:
-            work(self, "undo-many", self._undo, token)
-
-    async def _undo(self, token: str) -> None:
-        client = self.smartsort.client
-        if client is None:
-            return
-        try:
-            await client.undo(Undo(preview=token))
-        except ApiProblem as problem:
-            self.query_one(MessageBar).say(f"{problem.title}: {problem.detail}", "bad")
-            return
-        self.query_one(MessageBar).say("taken back", "good")
+    async def is_undone(self, done: BulkDecided) -> None:  # noqa: ARG002  (a step is a photo's)
+        self.say("taken back", "good")
         await self._load(said=True)
 
 

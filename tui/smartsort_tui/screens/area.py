@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -15,15 +15,17 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from smartsort_tui import wording
-from smartsort_tui.api import ApiProblem, TokenRefused
+from smartsort_tui.api import ApiProblem, Client, TokenRefused
 from smartsort_tui.base import AREAS, BaseApp
 from smartsort_tui.live import Link
 from smartsort_tui.widgets.bars import Bar, KeyBar, MessageBar, Part
+from smartsort_tui.widgets.row_list import RowList
 
 if TYPE_CHECKING:
     from smartsort.api.schemas.history import EventView
     from smartsort.api.schemas.state import Status
 
+AnswerT = TypeVar("AnswerT")
 SMALLEST = (40, 12)
 AGE_SECONDS = 20.0
 # Widths and heights from which a class holds; the style sheet says what changes.
@@ -46,11 +48,41 @@ class TooSmall(Static):
         )
 
 
-class AreaScreen(Screen[None]):
-    """One area of the program. `content` is what it shows between the bars."""
+class Front(Screen[ScreenResultType]):
+    """What areas and dialogs share: sizes, the application, and the line of messages where there is one."""
 
     HORIZONTAL_BREAKPOINTS = WIDTHS
     VERTICAL_BREAKPOINTS = HEIGHTS
+
+    @property
+    def smartsort(self) -> BaseApp:
+        return cast("BaseApp", self.app)
+
+    def on_resize(self) -> None:
+        refocus(self)
+
+    def say(self, text: str, tone: str = "plain") -> None:
+        """Show a line of what happened."""
+        self.query_one("#message", MessageBar).say(text, tone)
+
+    def say_problem(self, problem: ApiProblem) -> None:
+        self.say(f"{problem.title}: {problem.detail}", "bad")
+
+    async def answer(self, ask: Callable[[Client], Awaitable[AnswerT]]) -> AnswerT | None:
+        """What the sidecar answers; None, and words, when it does not."""
+        try:
+            return await ask(self.smartsort.client)
+        except ApiProblem as problem:
+            self.say_problem(problem)
+            return None
+
+    def action_move(self, rows: int) -> None:
+        self.query_one(RowList).action_move(rows)
+
+
+class AreaScreen(Front[None]):
+    """One area of the program. `content` is what it shows between the bars."""
+
     AREA: ClassVar[str] = ""
     FOLLOWS: ClassVar[bool] = False
     """Whether it hears of every change while there is a connection."""
@@ -77,10 +109,6 @@ class AreaScreen(Screen[None]):
         yield KeyBar(id="keys")
         yield TooSmall()
 
-    @property
-    def smartsort(self) -> BaseApp:
-        return cast("BaseApp", self.app)
-
     def on_mount(self) -> None:
         app = self.smartsort
         app.link_changed.subscribe(self, self._link_changed)
@@ -91,11 +119,6 @@ class AreaScreen(Screen[None]):
 
     def on_resize(self) -> None:
         self._draw_areas()
-        refocus(self)
-
-    def say(self, text: str, tone: str = "plain") -> None:
-        """Show a line of what happened."""
-        self.query_one("#message", MessageBar).say(text, tone)
 
     def say_place(self, text: str) -> None:
         """Show at the right end of that line where one is."""
@@ -127,16 +150,14 @@ class AreaScreen(Screen[None]):
                 return self.app.get_key_display(active.binding)
         return "?"
 
-    def say_problem(self, problem: ApiProblem) -> None:
-        self.say(f"{problem.title}: {problem.detail}", "bad")
-
     # --- to be said by the areas ------------------------------------------------------------
 
     def connected(self) -> None:
         """The sidecar can be asked (again)."""
 
-    def disconnected(self, link: Link) -> None:
+    def disconnected(self, problem: ApiProblem) -> None:
         """The sidecar cannot be asked."""
+        self.say_problem(problem)
 
     def happened(self, event: EventView) -> None:
         """Something happened in the sidecar."""
@@ -166,7 +187,7 @@ class AreaScreen(Screen[None]):
             told = link.state if link.state == "lost" else link.problem.detail
             if told != self._told:
                 self._told = told
-                self.disconnected(link)
+                self.disconnected(link.problem)
 
     def _status_changed(self, status: Status) -> None:
         self._draw_areas()
@@ -192,21 +213,13 @@ class AreaScreen(Screen[None]):
             self.smartsort.action_area(message.key)
 
 
-class Dialog(ModalScreen[ScreenResultType]):
+# Textual takes the styles of the first base alone.
+class Dialog(ModalScreen[ScreenResultType], Front[ScreenResultType]):
     """A question over an area."""
 
-    HORIZONTAL_BREAKPOINTS = WIDTHS
-    VERTICAL_BREAKPOINTS = HEIGHTS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "cancel", id="dialog.cancel"),
     ]
-
-    def on_resize(self) -> None:
-        refocus(self)
-
-    @property
-    def smartsort(self) -> BaseApp:
-        return cast("BaseApp", self.app)
 
     def action_cancel(self) -> None:
         self.dismiss(None)

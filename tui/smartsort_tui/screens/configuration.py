@@ -20,7 +20,6 @@ from smartsort_tui import wording
 from smartsort_tui.api import ApiProblem, NotThere
 from smartsort_tui.background import work
 from smartsort_tui.keyboard import Sight
-from smartsort_tui.live import Link
 from smartsort_tui.screens.area import AreaScreen, link_words
 from smartsort_tui.widgets.lines import Fitted
 
@@ -148,7 +147,6 @@ class ConfigurationScreen(AreaScreen):
         )
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.query_one("#form").can_focus = False
         self.query_one(f"#{NUMBERS[0][0]}").focus()
         self.connected()
@@ -157,26 +155,19 @@ class ConfigurationScreen(AreaScreen):
         self.connected()
 
     def connected(self) -> None:
-        if self.smartsort.client is not None:
-            work(self, "config", self._load, latest_only=True)
+        work(self, "config", self._load, latest_only=True)
 
-    def disconnected(self, link: Link) -> None:
-        if link.problem is not None:
-            self.say_problem(link.problem)
-            self._draw_health()
+    def disconnected(self, problem: ApiProblem) -> None:
+        super().disconnected(problem)
+        self._draw_health()
 
     def status_is(self, status: Status) -> None:  # noqa: ARG002  (drawn with all the rest)
         self._draw_health()
 
     async def _load(self) -> None:
-        client = self.smartsort.client
-        if client is None:
-            return
-        try:
-            config = await client.config()
-        except ApiProblem as problem:
+        config = await self.answer(lambda client: client.config())
+        if config is None:
             self.is_stale()
-            self.say_problem(problem)
             return
         self.is_fresh()
         if not self._is_edited():
@@ -185,7 +176,7 @@ class ConfigurationScreen(AreaScreen):
         self._examining = self._doctor is None
         self._draw_health()
         try:
-            self._doctor = await client.doctor()
+            self._doctor = await self.smartsort.client.doctor()
         except NotThere:
             self._doctor = None
         except ApiProblem as problem:
@@ -282,15 +273,11 @@ class ConfigurationScreen(AreaScreen):
             work(self, "what-if", self._what_if, patch, latest_only=True)
 
     async def _what_if(self, patch: ConfigPatch) -> bool:
-        client = self.smartsort.client
-        if client is None:
-            return False
         self.say("looking at the last photos …")
-        try:
-            self._effect = await client.what_if(patch, LOOKED_AT)
-        except ApiProblem as problem:
-            self.say_problem(problem)
+        effect = await self.answer(lambda client: client.what_if(patch, LOOKED_AT))
+        if effect is None:
             return False
+        self._effect = effect
         self._draw_effect()
         self.say(f"this is what it would have done; {self.key('configuration.save')} saves it", "good")
         return True
@@ -301,18 +288,14 @@ class ConfigurationScreen(AreaScreen):
 
     async def _save(self, patch: ConfigPatch) -> None:
         """The first time show the effect, the second time save: nothing is saved unseen."""
-        client = self.smartsort.client
-        if client is None:
-            return
         if self._effect is None or not self.sight.is_seen:
             if await self._what_if(patch):
                 self.say(f"look at the effect first; {self.key('configuration.save')} again saves it", "warn")
             return
-        try:
-            self._config = await client.save_config(patch)
-        except ApiProblem as problem:
-            self.say_problem(problem)
+        config = await self.answer(lambda client: client.save_config(patch))
+        if config is None:
             return
+        self._config = config
         self._effect = None
         self._fill()
         self.say("saved", "good")
@@ -329,14 +312,12 @@ class ConfigurationScreen(AreaScreen):
         work(self, "switch", self._switch, latest_only=True)
 
     async def _switch(self) -> None:
-        client, status = self.smartsort.client, self.smartsort.status
-        if client is None or status is None:
+        status = self.smartsort.status
+        if status is None:
             self.say("not connected", "bad")
             return
-        try:
-            now = await client.switch(on=not status.enabled)
-        except ApiProblem as problem:
-            self.say_problem(problem)
+        now = await self.answer(lambda client: client.switch(on=not status.enabled))
+        if now is None:
             return
         self.smartsort.status = now
         self.smartsort.status_changed.publish(now)

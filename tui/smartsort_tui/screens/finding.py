@@ -19,9 +19,6 @@ SEARCH_PAUSE_SECONDS = 0.25
 class FindingView(ItemView):
     """The queue narrowed to what is looked for."""
 
-    def action_move(self, rows: int) -> None:
-        self.rows.action_move(rows)
-
     def action_filter(self, step: int) -> None:
         order: list[Any] = [None, *wording.CATEGORIES]
         self._filter(order[(order.index(self._category) + step) % len(order)])

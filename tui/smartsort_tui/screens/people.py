@@ -19,30 +19,19 @@ from smartsort_tui import fuzzy, wording
 from smartsort_tui.api import ApiProblem, ListName
 from smartsort_tui.background import work
 from smartsort_tui.keyboard import Sight
-from smartsort_tui.live import Link
 from smartsort_tui.screens.area import AreaScreen, link_words
 from smartsort_tui.widgets.picture import PicturePane, PictureSource, Request
-from smartsort_tui.widgets.row_list import Cells, RowList
+from smartsort_tui.widgets.row_list import Cells, ItemList
 
 # Holding a key down passes many people; only the face of the one stayed on is fetched.
 FACE_PAUSE_SECONDS = 0.12
 
 
-class PeopleList(RowList):
+class PeopleList(ItemList[PersonView]):
     """Name, list and number of photos."""
 
-    people: ClassVar[list[PersonView]] = []
-
-    def __init__(self, *, id: str) -> None:  # noqa: A002
-        super().__init__(id=id)
-        self.shown: list[PersonView] = []
-
-    def show(self, people: list[PersonView]) -> None:
-        self.shown = people
-        self.set_count(len(people))
-
     def cells(self, position: int, width: int) -> Cells:
-        person = self.shown[position]
+        person = self.items[position]
         sign, style = {
             "whitelist": ("✓", "row--good"),
             "blacklist": ("✗", "row--bad"),
@@ -103,7 +92,6 @@ class PeopleScreen(AreaScreen):
         )
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.face.display = self.smartsort.terminal.images != "none"
         self.rows.focus()
         self.connected()
@@ -112,21 +100,16 @@ class PeopleScreen(AreaScreen):
         self.connected()
 
     def connected(self) -> None:
-        if self.smartsort.client is not None:
-            work(self, "people", self._load, latest_only=True)
+        work(self, "people", self._load, latest_only=True)
 
-    def disconnected(self, link: Link) -> None:
-        if link.problem is not None:
-            self.say_problem(link.problem)
-            self._draw_person()
+    def disconnected(self, problem: ApiProblem) -> None:
+        super().disconnected(problem)
+        self._draw_person()
 
     async def _load(self, *, said: bool = False) -> None:
         """Ask for everybody; `said`: the line of messages already tells something that matters more."""
-        client = self.smartsort.client
-        if client is None:
-            return
         try:
-            self._people = await client.people()
+            self._people = await self.smartsort.client.people()
         except ApiProblem as problem:
             self.is_stale()
             if not said:
@@ -155,14 +138,13 @@ class PeopleScreen(AreaScreen):
         self._draw_person()
 
     def _draw_person(self) -> None:
-        shown = self.rows.shown
+        person = self.rows.current
         words = self.query_one("#person-words", Static)
-        if self.rows.cursor >= len(shown):
+        if person is None:
             words.update(self._why_nobody())
             self.face.show(None)
             self.sight.shows(None)
             return
-        person = shown[self.rows.cursor]
         self.sight.shows((person.id, person.listed))
         words.update(person_text(person))
         if self._pause is not None:
@@ -177,11 +159,8 @@ class PeopleScreen(AreaScreen):
         return Content("Immich has named nobody yet.")
 
     def _show_face(self, person: str) -> None:
-        if self.is_mounted and self.smartsort.client is not None:
+        if self.is_mounted:
             self.face.show(Request((self.smartsort.client.person_thumbnail(person),)))
-
-    def action_move(self, rows: int) -> None:
-        self.rows.action_move(rows)
 
     def action_search(self) -> None:
         field = self.query_one("#person-search", Input)
@@ -195,18 +174,15 @@ class PeopleScreen(AreaScreen):
         self.rows.focus()
 
     def action_list(self, name: Any) -> None:
-        if self.rows.cursor < len(self.rows.shown) and self.sight.is_seen:
-            person = self.rows.shown[self.rows.cursor]
+        if (person := self.rows.current) is not None and self.sight.is_seen:
             work(self, "lists", self._change, person, name)
 
     async def _change(self, person: PersonView, name: ListName) -> None:
         """Put a person on a list, or take them off it; nobody is on both."""
-        client = self.smartsort.client
-        if client is None:
-            return
         other: ListName = "blacklist" if name == "whitelist" else "whitelist"
         leaves = person.listed == name
         try:
+            client = self.smartsort.client
             if person.listed == other:
                 await client.change_list(other, ListChange(remove=[person.name]))
                 self._is_listed(person, None)

@@ -13,7 +13,7 @@ from textual.content import Content
 from smartsort.api.schemas.decisions import BulkDecided, Decided
 from smartsort.api.schemas.history import Undo
 from smartsort_tui import wording
-from smartsort_tui.api import DecidedMeanwhile, Unreachable
+from smartsort_tui.api import DecidedMeanwhile
 from smartsort_tui.base import BaseApp
 from smartsort_tui.decisions import Kind
 from smartsort_tui.screens.area import Reading
@@ -82,8 +82,6 @@ async def undo_agreed(app: BaseApp, event: int, what: str, say: Callable[[str], 
     `what` is the event in words, `say` shows a line. Raises ApiProblem, also when nothing of it can be taken
     back.
     """
-    if app.client is None:
-        raise Unreachable("not connected yet")
     say("looking what would be taken back …")
     foreseen = await app.client.undo(Undo(event=event, dry_run=True))
     say("")

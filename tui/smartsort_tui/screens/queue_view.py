@@ -19,7 +19,6 @@ from smartsort_tui import wording
 from smartsort_tui.api import ApiProblem, DecidedMeanwhile, TokenRefused
 from smartsort_tui.background import work
 from smartsort_tui.keyboard import Sight
-from smartsort_tui.live import Link
 from smartsort_tui.review_desk import Desk
 from smartsort_tui.screens.area import AreaScreen
 from smartsort_tui.widgets.bars import CategoryBar
@@ -74,14 +73,12 @@ class QueueView(AreaScreen):
         yield Container(desk, self.notice, id="floor")
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.set_class(self.smartsort.terminal.images == "none", "-no-images")
         self.words.can_focus = False
         self.query_one("#search").display = False
         self.rows.focus()
         self._draw_notice()
-        if self.smartsort.client is not None:
-            self._load()
+        self._load()
 
     async def on_unmount(self) -> None:
         for timer in (self._news, self._settle, self._searching):
@@ -97,10 +94,10 @@ class QueueView(AreaScreen):
             self._refresh_head()
         self._load()
 
-    def disconnected(self, link: Link) -> None:
+    def disconnected(self, problem: ApiProblem) -> None:
         self._draw_notice()
-        if self.desk.queue.is_loaded and link.problem is not None:
-            self.say_problem(link.problem)
+        if self.desk.queue.is_loaded:
+            super().disconnected(problem)
 
     def action_reload(self) -> None:
         self._restart()
@@ -118,7 +115,7 @@ class QueueView(AreaScreen):
         self._load()
 
     def _load(self) -> None:
-        if self.desk.loading or not self.is_mounted or self.smartsort.client is None:
+        if self.desk.loading or not self.is_mounted:
             return
         first, last = self.rows.sight
         if self.desk.queue.wanted(first, last + AHEAD) is not None:

@@ -233,8 +233,8 @@ class ReviewScreen(MarkingView):
     def action_look(self, is_close: bool) -> None:
         from smartsort_tui.screens.looking import LookScreen, face_in_question
 
-        item, client = self._shown, self.smartsort.client
-        if not isinstance(item, ReviewItem) or client is None:
+        item = self._shown
+        if not isinstance(item, ReviewItem):
             return
         if self.smartsort.terminal.images == "none":
             self.say("this terminal shows no pictures; see --images", "warn")
@@ -243,7 +243,7 @@ class ReviewScreen(MarkingView):
         if is_close and face is None:
             self.say("there is no face on this photo", "warn")
             return
-        self.app.push_screen(LookScreen(item, client, face, is_close=is_close))
+        self.app.push_screen(LookScreen(item, self.smartsort.client, face, is_close=is_close))
 
     def action_page(self) -> None:
         from smartsort_tui.screens.looking import PageScreen, immich_page

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Container
@@ -25,12 +25,11 @@ from smartsort_tui.charts import share_text
 from smartsort_tui.clock import Clock
 from smartsort_tui.details import bullet, section
 from smartsort_tui.keyboard import Sight
-from smartsort_tui.live import Link
 from smartsort_tui.pictures import boxes_of
 from smartsort_tui.screens.area import AreaScreen, link_words
 from smartsort_tui.widgets.lines import TextPane
 from smartsort_tui.widgets.picture import PicturePane, PictureSource, Request
-from smartsort_tui.widgets.row_list import Cells, RowList
+from smartsort_tui.widgets.row_list import Cells, ItemList, RowList
 
 if TYPE_CHECKING:
     from smartsort_tui.screens.dialogs import PersonPicker
@@ -39,24 +38,15 @@ if TYPE_CHECKING:
 AHEAD = 20
 
 
-class CheckRows(RowList):
+class CheckRows(ItemList[SpotCheck]):
     """The filing's person, the name of its photo and its age."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(id="checks")
         self._clock = clock
-        self.checks: list[SpotCheck] = []
-
-    def show(self, checks: list[SpotCheck]) -> None:
-        self.checks = checks
-        self.set_count(len(checks))
-
-    @property
-    def current(self) -> SpotCheck | None:
-        return self.checks[self.cursor] if self.cursor < len(self.checks) else None
 
     def cells(self, position: int, width: int) -> Cells:
-        check = self.checks[position]
+        check = self.items[position]
         age = wording.age(check.filed_at, self._clock())
         name = max(8, (width - 7) // 2)
         return [
@@ -120,7 +110,6 @@ class SpotCheckScreen(AreaScreen):
         yield Container(self.rows, Container(self.picture, self.words, id="check"), id="check-panes")
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.picture.display = self.smartsort.terminal.images != "none"
         self.words.can_focus = False
         self.words.update("… loading")
@@ -131,21 +120,16 @@ class SpotCheckScreen(AreaScreen):
         self.connected()
 
     def connected(self) -> None:
-        if self.smartsort.client is not None:
-            work(self, "checks", self._load, None, latest_only=True)
+        work(self, "checks", self._load, None, latest_only=True)
 
-    def disconnected(self, link: Link) -> None:
-        if link.problem is not None:
-            self.say_problem(link.problem)
-            if self._share is None:
-                self.words.update(link_words(self.smartsort))
+    def disconnected(self, problem: ApiProblem) -> None:
+        super().disconnected(problem)
+        if self._share is None:
+            self.words.update(link_words(self.smartsort))
 
     async def _load(self, cursor: str | None) -> None:
-        client = self.smartsort.client
-        if client is None:
-            return
         try:
-            page = await client.spot_checks(cursor=cursor)
+            page = await self.smartsort.client.spot_checks(cursor=cursor)
         except NotThere:
             self.words.update("This sidecar is older than spot checks.")
             return
@@ -157,7 +141,7 @@ class SpotCheckScreen(AreaScreen):
             return
         self.is_fresh()
         self._cursor, self._share = page.next_cursor, page.share
-        self.rows.show([*self.rows.checks, *page.items] if cursor else page.items)
+        self.rows.show([*self.rows.items, *page.items] if cursor else page.items)
         self._draw()
 
     def on_row_list_in_sight(self, message: RowList.InSight) -> None:
@@ -182,9 +166,6 @@ class SpotCheckScreen(AreaScreen):
         self.picture.show(Request((check.preview or check.thumbnail,), boxes_of(check.faces)))
 
     # --- answering --------------------------------------------------------------------------
-
-    def action_move(self, rows: int) -> None:
-        self.rows.action_move(rows)
 
     def action_back(self) -> None:
         self.smartsort.action_area("review")
@@ -225,20 +206,16 @@ class SpotCheckScreen(AreaScreen):
             self._answer(check, f"{check.filename} → {who}", really)
 
     async def _load_people(self, picker: PersonPicker) -> None:
-        client = self.smartsort.client
-        if client is None:
-            return
-        try:
-            picker.people_known(await client.people())
-        except ApiProblem as problem:
-            self.say_problem(problem)
+        people = await self.answer(lambda client: client.people())
+        if people is not None:
+            picker.people_known(people)
 
     def _answer(self, check: SpotCheck, text: str, really: WrongFiling | None) -> None:
         """Take the filing out at once; `really` None confirms it. What is refused comes back."""
         if self.smartsort.link.state in ("lost", "refused"):
             self.say("not connected: nothing can be answered now", "bad")
             return
-        checks = list(self.rows.checks)
+        checks = list(self.rows.items)
         if check not in checks:
             return
         answer = Answer(check, checks.index(check), text)
@@ -249,11 +226,9 @@ class SpotCheckScreen(AreaScreen):
         work(self, "decisions", self._send, answer, really)
 
     async def _send(self, answer: Answer, really: WrongFiling | None) -> None:
-        client = self.smartsort.client
-        if client is None:
-            return
         photo = answer.check.photo_id
         try:
+            client = self.smartsort.client
             done: Decided = await (
                 client.confirm(photo) if really is None else client.call_wrong(photo, really)
             )
@@ -270,7 +245,7 @@ class SpotCheckScreen(AreaScreen):
             self.connected()
 
     def _put_back(self, answer: Answer) -> None:
-        checks = list(self.rows.checks)
+        checks = list(self.rows.items)
         if all(answer.check.photo_id != other.photo_id for other in checks):
             checks.insert(min(answer.position, len(checks)), answer.check)
         self.rows.show(checks)
@@ -283,21 +258,17 @@ class SpotCheckScreen(AreaScreen):
         work(self, "undo", self._undo)
 
     async def _undo(self) -> None:
-        client: Any = self.smartsort.client
-        if not self._answers or client is None:
+        if not self._answers:
             self.say("nothing answered here to take back", "warn")
             return
         answer = self._answers.pop()
         if answer.event is None:
             self.say(f"{answer.text}: the sidecar gave nothing to take it back by", "warn")
             return
-        try:
-            await client.undo(Undo(event=answer.event))
-        except ApiProblem as problem:
-            self.say_problem(problem)
-            return
-        self._put_back(answer)
-        self.say(f"taken back: {answer.text}", "good")
+        undo = Undo(event=answer.event)
+        if await self.answer(lambda client: client.undo(undo)) is not None:
+            self._put_back(answer)
+            self.say(f"taken back: {answer.text}", "good")
 
 
 def check_text(check: SpotCheck, width: int) -> Content:

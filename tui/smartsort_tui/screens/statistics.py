@@ -15,7 +15,6 @@ from smartsort.api.schemas.statistics import Summary
 from smartsort_tui import charts, wording
 from smartsort_tui.api import ApiProblem
 from smartsort_tui.background import work
-from smartsort_tui.live import Link
 from smartsort_tui.screens.area import AreaScreen, link_words
 from smartsort_tui.widgets.lines import Fitted, Maker
 
@@ -68,20 +67,17 @@ class StatisticsScreen(AreaScreen):
         )
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.query_one("#statistics").focus()
         self.connected()
         self.set_interval(REFRESH_SECONDS, self.connected)
 
     def connected(self) -> None:
-        if self.smartsort.client is not None:
-            work(self, "summary", self._load, latest_only=True)
+        work(self, "summary", self._load, latest_only=True)
 
-    def disconnected(self, link: Link) -> None:
-        if link.problem is not None:
-            self.say_problem(link.problem)
-            if self._summary is None:
-                self.query_one("#headline", Static).update(link_words(self.smartsort))
+    def disconnected(self, problem: ApiProblem) -> None:
+        super().disconnected(problem)
+        if self._summary is None:
+            self.query_one("#headline", Static).update(link_words(self.smartsort))
 
     def on_screen_resume(self) -> None:
         self.connected()
@@ -94,11 +90,8 @@ class StatisticsScreen(AreaScreen):
         self.smartsort.action_area("checks")
 
     async def _load(self) -> None:
-        client = self.smartsort.client
-        if client is None:
-            return
         try:
-            self._summary = await client.summary(self._days)
+            self._summary = await self.smartsort.client.summary(self._days)
         except ApiProblem as problem:
             self.is_stale()
             self.say_problem(problem)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Generic, TypeVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -14,6 +14,7 @@ from textual.strip import Strip
 
 from smartsort_tui.widgets.lines import Lines
 
+ItemT = TypeVar("ItemT")
 Cells = list[tuple[str, str]]
 """A row as texts with the name of a component class each; together as wide as the list."""
 
@@ -192,3 +193,21 @@ class RowList(Lines, can_focus=True):
         if 0 <= position < self._count:
             self.cursor = position
             self.post_message(self.Clicked(self, position))
+
+
+class ItemList(RowList, Generic[ItemT]):
+    """Rows of which each stands for an item at hand."""
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.items: list[ItemT] = []
+
+    def show(self, items: list[ItemT]) -> None:
+        """Show these, from the first on."""
+        self.items = items
+        self.set_count(len(items))
+
+    @property
+    def current(self) -> ItemT | None:
+        """The item the cursor is on; None on an empty list."""
+        return self.items[self.cursor] if self.cursor < len(self.items) else None
