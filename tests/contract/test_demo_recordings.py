@@ -20,10 +20,11 @@ from typing import Any
 import httpx
 import pytest
 from PIL import ExifTags, Image
+from tests.shots import write_regions
 
 from smartsort.demo.app import build_app
 from smartsort.demo.immich import DemoImmich
-from smartsort.demo.regions import Region, face_regions, write_regions
+from smartsort.demo.regions import Region, face_regions
 from smartsort.demo.settings import DemoKey, DemoSettings
 from smartsort.demo.state import path_checksum
 

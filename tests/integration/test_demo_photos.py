@@ -10,11 +10,12 @@ import statistics
 import httpx
 import pytest
 from PIL import Image
+from tests.shots import write_regions
 
 from smartsort.demo.app import build_app
 from smartsort.demo.embeddings import TWINS, distance, identity_of_name, of_face, of_identity
 from smartsort.demo.immich import DemoImmich
-from smartsort.demo.regions import Region, write_regions
+from smartsort.demo.regions import Region
 from smartsort.demo.samples import PEOPLE, make_samples
 from smartsort.demo.settings import DemoKey, DemoSettings
 from smartsort.demo.state import path_checksum

@@ -4,10 +4,11 @@ import io
 
 import pytest
 from PIL import Image
+from tests.shots import write_regions
 
 from smartsort.demo import jpeg
 from smartsort.demo.pictures import read_facts
-from smartsort.demo.regions import Region, face_regions, parse_regions, region_xmp, write_regions
+from smartsort.demo.regions import Region, face_regions, parse_regions, region_xmp
 
 HEAD = (
     "<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'"

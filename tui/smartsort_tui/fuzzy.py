@@ -1,4 +1,9 @@
-"""Finding a person by a few letters of the name."""
+"""Finding a person by a few letters of the name.
+
+`textual.fuzzy` tries every way in which the letters of a query can stand in a name. Ten letters against a
+name of ninety took it a minute, in which the user interface stands still. It also knows accents as other
+letters, and no exact name before the others.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,6 @@
 """JPEG files as a row of segments: headers read without decoding, metadata put in beside the pixels."""
 
-import os
 import struct
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -117,16 +115,3 @@ def _with_block(data: bytes, mark: bytes, payload: bytes) -> bytes:
         out += data[at:start] + insert
         at = end
     return bytes(out + data[at:])
-
-
-def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write `data` under `path` in one step: a reader sees the old or the new content, never a half one."""
-    folder = os.path.dirname(os.path.abspath(os.fspath(path)))
-    handle, temporary = tempfile.mkstemp(prefix=".smartsort-", dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

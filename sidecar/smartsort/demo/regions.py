@@ -11,8 +11,6 @@ from xml.sax.saxutils import quoteattr
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from smartsort.demo import jpeg
-
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _MWG = "{http://www.metadataworkinggroup.com/schemas/regions/}"
 _AREA = "{http://ns.adobe.com/xmp/sType/Area#}"
@@ -111,17 +109,6 @@ def region_xmp(regions: Iterable[Region], width: int, height: int) -> bytes:
         f"<mwg-rs:RegionList><rdf:Bag>{items}</rdf:Bag></mwg-rs:RegionList></mwg-rs:Regions>"
         "</rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end='w'?>"
     ).encode()
-
-
-def write_regions(path: str | os.PathLike[str], regions: Iterable[Region]) -> None:
-    """Put face regions into a JPEG; nothing else in it changes but an XMP packet it had before.
-
-    The file is replaced in one step. Raises jpeg.NotAJpegError for another kind of file.
-    """
-    with open(path, "rb") as file:
-        data = file.read()
-    header = jpeg.read_header(data)
-    jpeg.replace_file(path, jpeg.with_xmp(data, region_xmp(regions, header.width, header.height)))
 
 
 def _properties(item: Element) -> dict[str, str]:
