@@ -74,10 +74,10 @@ async def test_it_reads_the_queue_and_decides(server: RunningServer) -> None:
     async with client(server.url) as api:
         page = await api.queue(limit=5)
         assert [row.id for row in page.items] == [20, 19, 18, 17, 16]
-        done = await api.approve(19, Approve())
+        done = await api.decide("approve", 19, Approve())
         assert done.action == "approved"
         with pytest.raises(DecidedMeanwhile) as caught:
-            await api.reject(19)
+            await api.decide("reject", 19)
         assert caught.value.happened is not None
         assert caught.value.happened.kind == "approved"
         with pytest.raises(NotThere):
@@ -107,7 +107,7 @@ async def test_an_error_of_the_sidecar_carries_its_words(server: RunningServer) 
     server.fake.fail_paths = {"/approve"}
     async with client(server.url) as api:
         with pytest.raises(Refused, match=r"asset\.update is missing"):
-            await api.approve(20, Approve())
+            await api.decide("approve", 20, Approve())
 
 
 async def test_nothing_listening_is_unreachable() -> None:

@@ -188,9 +188,10 @@ async def test_a_new_person_is_offered_only_when_the_others_are_known() -> None:
     with running(SampleSidecar(20)) as server:
         async with driving(url=server.url) as pilot:
             await loaded(pilot)
-            server.fake.delay = 4
+            server.fake.held_back = "/people"
             await pilot.press("P", *"sarah smith", "enter")
             assert isinstance(pilot.app.screen, PersonPicker)
             assert "new person" not in screen_text(pilot)
+            server.fake.held_back = ""
             await until(pilot, lambda: "Sarah" in screen_text(pilot), "the people")
     assert server.fake.sidecar.created == []

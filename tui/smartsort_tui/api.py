@@ -16,7 +16,8 @@ Every failure is an `ApiProblem` that says what failed, on what, and what to do:
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import quote
 
@@ -24,7 +25,7 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from smartsort.api.schemas.control import ConfigPatch, ConfigView, ListChange, ListView, WhatIf
-from smartsort.api.schemas.decisions import Approve, BulkApprove, BulkDecided, Decided, Selection
+from smartsort.api.schemas.decisions import Approve, BulkDecided, Decided, Selection
 from smartsort.api.schemas.history import EventPage, EventView, Undo
 from smartsort.api.schemas.people import PersonView
 from smartsort.api.schemas.problems import Problem
@@ -44,6 +45,8 @@ BULK_TIMEOUT_SECONDS = 3600.0
 
 ShapeT = TypeVar("ShapeT", bound=Shape)
 ListName = Literal["whitelist", "blacklist"]
+Kind = Literal["approve", "reject", "skip"]
+"""What can be decided about an item; the API's routes have these names."""
 
 
 class ApiProblem(Exception):
@@ -172,14 +175,9 @@ class Client:
     async def item(self, item: int) -> ReviewItem:
         return await self._get(ReviewItem, f"/review/items/{item}")
 
-    async def approve(self, item: int, approve: Approve) -> Decided:
-        return await self._send(Decided, "POST", f"/review/{item}/approve", approve)
-
-    async def reject(self, item: int) -> Decided:
-        return await self._send(Decided, "POST", f"/review/{item}/reject")
-
-    async def skip(self, item: int) -> Decided:
-        return await self._send(Decided, "POST", f"/review/{item}/skip")
+    async def decide(self, kind: Kind, item: int, approve: Approve | None = None) -> Decided:
+        """Decide about one item; `approve` says under whom it is filed."""
+        return await self._send(Decided, "POST", f"/review/{item}/{kind}", approve)
 
     async def deny(self, item: int, deny: Deny) -> Decided:
         """Say whom an item does not show; it goes on waiting."""
@@ -205,51 +203,29 @@ class Client:
         """The filing of a photo is wrong."""
         return await self._send(Decided, "POST", f"/spot-checks/{photo}/wrong", really)
 
-    async def bulk_approve(self, selection: BulkApprove) -> BulkDecided:
+    async def bulk(self, kind: Kind, selection: Selection) -> BulkDecided:
+        """Decide about many; an approval takes a BulkApprove."""
         return await self._send(
-            BulkDecided, "POST", "/review/bulk/approve", selection, timeout=BULK_TIMEOUT_SECONDS
-        )
-
-    async def bulk_reject(self, selection: Selection) -> BulkDecided:
-        return await self._send(
-            BulkDecided, "POST", "/review/bulk/reject", selection, timeout=BULK_TIMEOUT_SECONDS
-        )
-
-    async def bulk_skip(self, selection: Selection) -> BulkDecided:
-        return await self._send(
-            BulkDecided, "POST", "/review/bulk/skip", selection, timeout=BULK_TIMEOUT_SECONDS
+            BulkDecided, "POST", f"/review/bulk/{kind}", selection, timeout=BULK_TIMEOUT_SECONDS
         )
 
     async def export(self, kind: str, *, category: str | None, search: str | None) -> AsyncIterator[bytes]:
         """The queue as a file, in pieces."""
         params = _given(format=kind, category=category, search=search or None)
-        try:
-            async with self._http.stream("GET", self._path("/review/export"), params=params) as response:
-                if response.is_error:
-                    await response.aread()
-                    raise _problem(response)
-                async for piece in response.aiter_bytes():
-                    yield piece
-        except httpx.HTTPError as error:
-            raise _unreachable(error, self.url) from error
+        async for piece in self._streamed(self._path("/review/export"), params=params):
+            yield piece
 
     async def picture(self, path: str) -> bytes:
         """The bytes of a picture by the path the API gave for it."""
         target = self.url.join(path) if not path.startswith("/") else self._below_prefix(path)
-        try:
-            async with self._http.stream("GET", target, headers={"Accept": "image/*"}) as response:
-                if response.is_error:
-                    await response.aread()
-                    raise _problem(response)
-                pieces, size = [], 0
-                async for piece in response.aiter_bytes():
-                    size += len(piece)
-                    if size > MAX_PICTURE_BYTES:
-                        raise Refused("the picture is larger than a preview can be")
-                    pieces.append(piece)
-                return b"".join(pieces)
-        except httpx.HTTPError as error:
-            raise _unreachable(error, self.url) from error
+        pieces, size = [], 0
+        async with aclosing(self._streamed(target, headers={"Accept": "image/*"})) as stream:
+            async for piece in stream:
+                size += len(piece)
+                if size > MAX_PICTURE_BYTES:
+                    raise Refused("the picture is larger than a preview can be")
+                pieces.append(piece)
+        return b"".join(pieces)
 
     # --- history ----------------------------------------------------------------------------
 
@@ -315,6 +291,17 @@ class Client:
     def _below_prefix(self, path: str) -> str:
         # Behind a reverse proxy smartsort may live below a prefix its own paths do not name.
         return path.lstrip("/")
+
+    async def _streamed(self, url: httpx.URL | str, **more: Any) -> AsyncGenerator[bytes]:
+        try:
+            async with self._http.stream("GET", url, **more) as response:
+                if response.is_error:
+                    await response.aread()
+                    raise _problem(response)
+                async for piece in response.aiter_bytes():
+                    yield piece
+        except httpx.HTTPError as error:
+            raise _unreachable(error, self.url) from error
 
     async def _get(self, shape: type[ShapeT], path: str, **params: str | int | None) -> ShapeT:
         return _parsed(shape, await self._request("GET", path, params=_given(**params)))

@@ -6,16 +6,16 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from smartsort.api.schemas.decisions import Approve, BulkApprove, BulkDecided, Selection
 from smartsort.api.schemas.people import PersonChoice
 from smartsort.api.schemas.review import QueueItem, ReviewItem
 from smartsort.api.schemas.shapes import BulkKind, Category
 from smartsort_tui import wording
+from smartsort_tui.api import Kind
 from smartsort_tui.queue import Taken
 
-Kind = Literal["approve", "reject", "skip"]
 # As many decisions as a person can take back in a row.
 UNDO_DEPTH = 500
 
@@ -103,12 +103,10 @@ class Marks:
     category: Category | None
     search: str
 
-    def selection(self) -> Selection:
-        """The question what would happen."""
-        return Selection(**self._fields(), dry_run=True)
-
-    def approval(self, approve: Approve, include: Sequence[BulkKind] = ()) -> BulkApprove:
-        """The same for an approval; `include` names the kinds of photos that are left out otherwise."""
+    def selection(self, approve: Approve | None = None, include: Sequence[BulkKind] = ()) -> Selection:
+        """The question what would happen; `include` names the kinds of photos an approval else leaves out."""
+        if approve is None:
+            return Selection(**self._fields(), dry_run=True)
         return BulkApprove(**self._fields(), dry_run=True, approve=approve, include=list(include))
 
     def _fields(self) -> dict[str, Any]:

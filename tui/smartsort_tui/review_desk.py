@@ -8,18 +8,17 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING
 
-from smartsort.api.schemas.decisions import Approve, BulkApprove, BulkDecided, Selection
+from smartsort.api.schemas.decisions import BulkDecided, Selection
 from smartsort.api.schemas.history import Undo
 from smartsort.api.schemas.people import PersonView
 from smartsort.api.schemas.review import QueueItem, ReviewItem, ReviewPage
 from smartsort.api.schemas.shapes import BulkKind, Category
-from smartsort_tui.api import ApiProblem, Client, DecidedMeanwhile, Unreachable
+from smartsort_tui.api import ApiProblem, Client, DecidedMeanwhile, Kind, Unreachable
 from smartsort_tui.background import ended
 from smartsort_tui.decisions import (
     UNDO_DEPTH,
     BulkUnderWay,
     Decision,
-    Kind,
     Marks,
     Sent,
     bulk_text,
@@ -183,12 +182,7 @@ class Desk:
         """Send a decision; when it is refused the item is back in the queue. Raises ApiProblem."""
         try:
             async with self._sending:
-                if decision.kind == "approve":
-                    done = await self.client.approve(item, decision.approve or Approve())
-                elif decision.kind == "reject":
-                    done = await self.client.reject(item)
-                else:
-                    done = await self.client.skip(item)
+                done = await self.client.decide(decision.kind, item, decision.approve)
         except DecidedMeanwhile:
             self.queue.confirm(item)
             self._forget(sent)
@@ -278,21 +272,11 @@ class Desk:
         self, marks: Marks, decision: Decision, include: Sequence[BulkKind] = ()
     ) -> BulkDecided:
         """What deciding about many would do, with the token that does exactly that. Raises ApiProblem."""
-        if decision.kind == "approve":
-            approval = marks.approval(decision.approve or Approve(), include)
-            return await self.client.bulk_approve(approval)
-        if decision.kind == "reject":
-            return await self.client.bulk_reject(marks.selection())
-        return await self.client.bulk_skip(marks.selection())
+        return await self.client.bulk(decision.kind, marks.selection(decision.approve, include))
 
     async def redeem(self, kind: Kind, token: str | None) -> BulkDecided:
         """Do what was foreseen, and nothing that has changed or come since. Raises ApiProblem."""
-        if kind == "approve":
-            done = await self.client.bulk_approve(BulkApprove(preview=token))
-        elif kind == "reject":
-            done = await self.client.bulk_reject(Selection(preview=token))
-        else:
-            done = await self.client.bulk_skip(Selection(preview=token))
+        done = await self.client.bulk(kind, Selection(preview=token))
         if done.event is not None:
             text = bulk_text(done.done, kind)
             sent = Sent(text, [], event=done.event, many=len(done.decided) > 1)

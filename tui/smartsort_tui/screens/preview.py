@@ -13,9 +13,8 @@ from textual.content import Content
 from smartsort.api.schemas.decisions import BulkDecided, Decided
 from smartsort.api.schemas.history import Undo
 from smartsort_tui import wording
-from smartsort_tui.api import DecidedMeanwhile
+from smartsort_tui.api import DecidedMeanwhile, Kind
 from smartsort_tui.base import BaseApp
-from smartsort_tui.decisions import Kind
 from smartsort_tui.screens.area import Reading
 
 NAMES_SHOWN = 8
