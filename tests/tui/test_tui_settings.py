@@ -116,14 +116,16 @@ def test_without_a_terminal_it_says_so() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_of_smartsort_only_the_shapes_are_imported() -> None:
+def test_of_smartsort_only_the_shapes_and_their_words_are_imported() -> None:
     program = (
         "import sys, smartsort_tui.app, smartsort_tui.keys as k; k.key_bindings();"
         "print(sorted(m for m in sys.modules if m.partition('.')[0] in ('smartsort', 'immich_client')"
         " and not m.startswith('smartsort.api.schemas.')))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == str(["smartsort", "smartsort.api", "smartsort.api.schemas"])
+    # The shapes take their words, categories and states, from the core's enumerations.
+    words = ["smartsort.core", "smartsort.core.model"]
+    assert done.stdout.strip() == str(["smartsort", "smartsort.api", "smartsort.api.schemas", *words])
 
 
 KEY_NAMES = {
