@@ -35,7 +35,6 @@ class Link:
 
     state: Literal["connecting", "connected", "lost", "refused"]
     problem: ApiProblem | None = None
-    retry_seconds: float = 0.0
 
 
 Happening = Link | Status | EventView
@@ -64,7 +63,7 @@ async def happenings(client: Client) -> AsyncIterator[Happening]:
         pause = pause_seconds(attempt)
         attempt += 1
         state: Literal["lost", "refused"] = "lost" if isinstance(problem, Unreachable) else "refused"
-        yield Link(state, problem, pause)
+        yield Link(state, problem)
         await asyncio.sleep(pause)
 
 

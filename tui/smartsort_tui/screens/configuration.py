@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from pydantic import ValidationError
 from textual import events, on
@@ -26,7 +26,7 @@ from smartsort_tui.widgets.lines import Fitted
 LOOKED_AT = 500
 # Cells for the name of a folder or category.
 NAME_WIDTH = 18
-# Name in ConfigPatch, how it reads, and the values of those that are chosen from a list.
+# Name in ConfigPatch, and how it reads.
 NUMBERS = (
     ("min_confidence", "Confidence at least (0 to 1)"),
     ("min_margin", "Ahead of the next person by"),
@@ -34,9 +34,9 @@ NUMBERS = (
     ("min_face_share", "Share of picture a face needs"),
 )
 CHOICES = (
-    ("when_confidence_unknown", "Confidence unknown", ("accept", "review")),
-    ("multiple_faces", "Several wanted people", ("review", "each_person", "main_face")),
-    ("action_on_duplicate", "A duplicate", ("move_to_review", "skip")),
+    ("when_confidence_unknown", "Confidence unknown"),
+    ("multiple_faces", "Several wanted people"),
+    ("action_on_duplicate", "A duplicate"),
 )
 # What needs somebody first.
 SIGNS = {
@@ -126,11 +126,13 @@ class ConfigurationScreen(AreaScreen):
                     Horizontal(
                         Label(title),
                         Select[str](
-                            [(value.replace("_", " "), value) for value in values], id=name, compact=True
+                            [(value.replace("_", " "), value) for value in _choices(name)],
+                            id=name,
+                            compact=True,
                         ),
                         classes="field",
                     )
-                    for name, title, values in CHOICES
+                    for name, title in CHOICES
                 ),
                 Static("Review categories", classes="form-title"),
                 *(
@@ -195,8 +197,8 @@ class ConfigurationScreen(AreaScreen):
         with self.prevent(Input.Changed, Select.Changed, Checkbox.Changed):
             for name, _ in NUMBERS:
                 self.query_one(f"#{name}", Input).value = _number(values.get(name))
-            for name, _, allowed in CHOICES:
-                if values.get(name) in allowed:
+            for name, _ in CHOICES:
+                if values.get(name) in _choices(name):
                     self.query_one(f"#{name}", Select).value = values[name]
             for name in wording.CATEGORIES:
                 on = _categories(values).get(name, True)
@@ -217,7 +219,7 @@ class ConfigurationScreen(AreaScreen):
                 changed[name] = float(text) if "." in text or name != "max_faces_per_image" else int(text)
             except ValueError:
                 raise ValueError(f"{title}: {text!r} is no number") from None
-        for name, _, _ in CHOICES:
+        for name, _ in CHOICES:
             value = self.query_one(f"#{name}", Select).value
             if isinstance(value, str) and value != values.get(name):
                 changed[name] = value
@@ -414,6 +416,12 @@ def health_text(
         if fine:
             lines.append(Content.assemble(("✓ ", "bold $success"), f"fine: {', '.join(fine)}"))
     return Content("\n").join(lines)
+
+
+def _choices(name: str) -> tuple[str, ...]:
+    """What a setting may be, from the shape that takes it."""
+    literal, *_ = get_args(ConfigPatch.model_fields[name].annotation)
+    return get_args(literal)
 
 
 def _number(value: float | None) -> str:
