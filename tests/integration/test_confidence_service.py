@@ -415,3 +415,16 @@ async def test_a_photo_on_its_way_goes_before_the_galleries(world, eye):
     eye.down = True
     await world.settle()
     assert await measure.step() < 60  # a service that is down is no trouble
+
+
+async def test_two_people_whose_photos_were_moved_twice_are_told_apart_with_more_care(world):
+    await deliver(world, *(f"anna_{n}.jpg" for n in range(3)), "bella_0.jpg")
+    moved = await deliver(world, "anna_20.jpg", "anna_21.jpg")
+    galleries = world.sidecar.measure.galleries
+    anna, bella = world.server.person("Anna"), world.server.person("Bella")
+    for count, photo_id in enumerate(moved, 1):
+        await world.actions.refile([photo_id], [Choice("Bella")], "maria")
+        await world.tell()
+        await galleries.use("buffalo_l")
+        both = galleries.mistaken(anna), galleries.mistaken(bella)
+        assert both == ((frozenset(), frozenset()) if count < 2 else ({bella.id}, {anna.id}))

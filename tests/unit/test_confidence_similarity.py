@@ -178,6 +178,14 @@ def test_margin_is_to_the_best_other_whoever_that_is():
     assert found.margin == pytest.approx(math.cos(math.radians(10)) - math.cos(math.radians(20)))
 
 
+def test_somebody_who_was_mistaken_before_is_named_also_when_another_is_closer():
+    others = [likeness(BELLA, 60), likeness(CARL, 30)]
+    found = confidence(at(10), likeness(ANNA, 0), others, {BELLA.id})
+    assert (found.runner_up, found.mistaken.person) == (CARL, BELLA)
+    assert found.mistaken.similarity == pytest.approx(math.cos(math.radians(50)))
+    assert confidence(at(10), likeness(ANNA, 0), others).mistaken is None
+
+
 def test_an_empty_gallery_is_unknown_and_nothing_is_made_up():
     found = confidence(at(0), Likeness(ANNA, ()), [likeness(BELLA, 0)])
     assert (found.similarity, found.margin, found.known) == (None, None, False)

@@ -583,3 +583,17 @@ def test_a_reason_tells_which_faces_the_number_rests_on():
         measured = {face(anna).id: Confidence(similarity, compared=Compared(7, *years))}
         found = decide(photo(face(anna), confidence=measured), Policy())
         assert sentence(found.reason) == words
+
+
+@pytest.mark.parametrize(("rival", "filed"), [(0.5, False), (0.44, True), (None, True)])
+def test_people_who_were_mistaken_twice_need_a_larger_margin(rival, filed):
+    anna, bella = Person("id-anna", "Anna"), Person("id-bella", "Bella")
+    mistaken = None if rival is None else Suggestion(bella, rival)
+    measured = {face(anna).id: Confidence(0.65, 0.14, bella, mistaken=mistaken)}
+    found = decide(photo(face(anna), confidence=measured), Policy())
+    assert (found.outcome is Outcome.SORTED) is filed
+    if not filed:
+        assert sentence(found.reason) == (
+            "Torn between Anna and Bella: they are 0.15 apart, 0.20 is needed"
+            " because one was taken for the other twice."
+        )

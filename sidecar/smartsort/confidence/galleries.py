@@ -46,6 +46,7 @@ class _Loaded:
     faces: dict[str, list[Embedding]] = field(default_factory=dict)
     denied: dict[str, list[Vector]] = field(default_factory=dict)
     denied_ids: set[tuple[str, str]] = field(default_factory=set)
+    mistaken: dict[str, frozenset[str]] = field(default_factory=dict)
     spread: dict[tuple[str, tuple[int, ...]], Spread] = field(default_factory=dict)
     """Of faces of galleries compared so far: it takes far longer than one comparison."""
     level: float | None = None
@@ -138,6 +139,10 @@ class Galleries:
         small = len(self._loaded.faces.get(person.id, ())) < ENOUGH
         return age < (RETRIED_AFTER if small else TRUSTED_FOR)
 
+    def mistaken(self, person: Person) -> frozenset[str]:
+        """Ids of those who were taken for a person twice, or the person for them."""
+        return self._loaded.mistaken.get(person.id, frozenset())
+
     def stale(self, people: Iterable[Person]) -> list[Person]:
         """Those whose gallery is to be put together anew: the model is another, or a human said something."""
         rows = self._loaded.rows
@@ -221,6 +226,7 @@ class Galleries:
                 rows=embeddings.galleries(db, model),
                 faces=embeddings.gallery_faces(db, model, person_id),
                 denied_ids={(d.face_id, d.person_id) for d in denied},
+                mistaken=teachings.mistaken_people(db),
                 learned=teachings.learned(db),
             )
             for one in denied:

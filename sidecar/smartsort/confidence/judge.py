@@ -182,7 +182,7 @@ class Measure:
         try:
             own = self.galleries.likeness(person, asset_id, taken)
             others = self.galleries.likenesses((p for p in people if p.id != person.id), asset_id, taken)
-            return similarity.confidence(vector, own, others)
+            return similarity.confidence(vector, own, others, self.galleries.mistaken(person))
         except ValueError:  # vectors of different lengths
             return Confidence(why_unknown="the machine learning service uses another model")
 

@@ -139,6 +139,8 @@ class Confidence:
     why_unknown: str | None = None
     compared: Compared | None = None
     """None where the photo or those faces have no date."""
+    mistaken: Suggestion | None = None
+    """The closest of those for whom the person was taken wrongly before, more than once."""
 
     @property
     def known(self) -> bool:

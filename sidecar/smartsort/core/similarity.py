@@ -10,8 +10,8 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 
 from smartsort.core.model import Box, Compared, Confidence, Face, Person, Suggestion
@@ -230,21 +230,36 @@ class Likeness:
         return min(1.0, max(0.0, similarity))
 
 
-def confidence(vector: Vector, own: Likeness, others: Iterable[Likeness]) -> Confidence:
-    """How sure it is that the face is `own`: similarity, and margin to the best of the others."""
+def confidence(
+    vector: Vector, own: Likeness, others: Iterable[Likeness], mistaken: Collection[str] = ()
+) -> Confidence:
+    """How sure it is that the face is `own`: similarity, and margin to the best of the others.
+
+    `mistaken` are ids of people who were taken for `own`, or `own` for them.
+    """
     similarity = own.similarity(vector)
     if similarity is None:
         return Confidence(why_unknown=f"there is no other face of {own.person.name} to compare with yet")
-    best: tuple[float, Person] | None = None
-    for other in others:
-        if other.person.id == own.person.id:
-            continue
-        rival = other.similarity(vector)
-        if rival is not None and (best is None or rival > best[0]):
-            best = (rival, other.person)
-    if best is None:
-        return Confidence(similarity, compared=own.compared)
-    return Confidence(similarity, similarity - best[0], best[1], compared=own.compared)
+    rivals = [
+        Suggestion(other.person, rival)
+        for other in others
+        if other.person.id != own.person.id and (rival := other.similarity(vector)) is not None
+    ]
+    found = Confidence(similarity, compared=own.compared)
+    if not rivals:
+        return found
+    best = max(rivals, key=_likeness_of)
+    again = [rival for rival in rivals if rival.person.id in mistaken]
+    return replace(
+        found,
+        margin=similarity - _likeness_of(best),
+        runner_up=best.person,
+        mistaken=max(again, key=_likeness_of, default=None),
+    )
+
+
+def _likeness_of(suggestion: Suggestion) -> float:
+    return suggestion.similarity or 0.0
 
 
 def closest(vector: Vector, people: Iterable[Likeness], limit: int) -> tuple[Suggestion, ...]:
@@ -256,4 +271,4 @@ def closest(vector: Vector, people: Iterable[Likeness], limit: int) -> tuple[Sug
         and (similarity := likeness.similarity(vector)) is not None
         and similarity >= LEAST_SUGGESTED
     ]
-    return tuple(sorted(measured, key=lambda s: -(s.similarity or 0.0))[:limit])
+    return tuple(sorted(measured, key=_likeness_of, reverse=True)[:limit])

@@ -263,6 +263,15 @@ def _person_from(value: Mapping[str, Any] | None) -> Person | None:
     )
 
 
+def _suggestion(found: Suggestion) -> dict[str, Any]:
+    return {"person": _person(found.person), "similarity": found.similarity}
+
+
+def _suggestion_from(value: Mapping[str, Any]) -> Suggestion | None:
+    person = _person_from(value["person"])
+    return None if person is None else Suggestion(person, value["similarity"])
+
+
 def _copy(copy: OtherCopy | None) -> dict[str, Any] | None:
     if copy is None:
         return None
@@ -325,12 +334,12 @@ def evidence_to_json(evidence: Evidence) -> str:
                     "runner_up": _person(c.runner_up),
                     "why_unknown": c.why_unknown,
                     "compared": astuple(c.compared) if c.compared else None,
+                    "mistaken": _suggestion(c.mistaken) if c.mistaken else None,
                 }
                 for face_id, c in evidence.confidence.items()
             },
             "suggestions": {
-                face_id: [{"person": _person(s.person), "similarity": s.similarity} for s in found]
-                for face_id, found in evidence.suggestions.items()
+                face_id: [_suggestion(s) for s in found] for face_id, found in evidence.suggestions.items()
             },
             "unreadable": evidence.unreadable,
             "gave_up": evidence.gave_up,
@@ -366,15 +375,12 @@ def evidence_from_json(text: str) -> Evidence:
                 _person_from(c["runner_up"]),
                 c["why_unknown"],
                 Compared(*compared) if (compared := c.get("compared")) else None,
+                _suggestion_from(found) if (found := c.get("mistaken")) else None,
             )
             for face_id, c in value.get("confidence", {}).items()
         },
         suggestions={
-            face_id: tuple(
-                Suggestion(person, s["similarity"])
-                for s in found
-                if (person := _person_from(s["person"])) is not None
-            )
+            face_id: tuple(one for s in found if (one := _suggestion_from(s)) is not None)
             for face_id, found in value.get("suggestions", {}).items()
         },
         unreadable=value.get("unreadable"),

@@ -29,11 +29,19 @@ LOW_CONFIDENCE = ReasonKind(
     _too_low,
     lambda r: f": {_measured(r, 'confidence')[0]}",
 )
+MISTAKEN_MARGIN = 0.2
+"""Of two people of whom one was twice taken for the other, as long as no setting asks for more."""
+
+
+def _torn(reason: Reason) -> str:
+    numbers = " apart, ".join(_measured(reason, "margin"))
+    why = " because one was taken for the other twice" if "mistaken" in reason.numbers else ""
+    return f"Torn between {' and '.join(reason.names)}: they are {numbers} is needed{why}."
+
+
 LOW_MARGIN = ReasonKind(
     "low_margin",
-    lambda r: (
-        f"Torn between {' and '.join(r.names)}: they are {' apart, '.join(_measured(r, 'margin'))} is needed."
-    ),
+    _torn,
     lambda r: f": {_measured(r, 'margin')[0]}",
 )
 CONFIDENCE_UNKNOWN = ReasonKind("confidence_unknown", "Perhaps {names}, but nobody knows how sure: {detail}.")
@@ -106,13 +114,24 @@ def _confidence_of(case: Case, face: Face, person: Person) -> Reason | None:
         numbers |= compared_numbers(measured)
         return LOW_CONFIDENCE.reason((person.name,), numbers)
     if measured.margin is not None and measured.margin < limits.min_margin:
-        rival = (measured.runner_up.name,) if measured.runner_up else ()
+        runner_up = (measured.runner_up.name,) if measured.runner_up else ()
         numbers = {
             "confidence": measured.similarity,
             "margin": measured.margin,
             "min_margin": limits.min_margin,
         }
-        return LOW_MARGIN.reason((person.name, *rival), numbers)
+        return LOW_MARGIN.reason((person.name, *runner_up), numbers)
+    rival = measured.mistaken
+    if rival is not None and rival.similarity is not None:
+        margin = measured.similarity - rival.similarity
+        if margin < max(MISTAKEN_MARGIN, limits.min_margin):
+            numbers = {
+                "confidence": measured.similarity,
+                "margin": margin,
+                "min_margin": max(MISTAKEN_MARGIN, limits.min_margin),
+                "mistaken": 1,
+            }
+            return LOW_MARGIN.reason((person.name, rival.person.name), numbers)
     return None
 
 
