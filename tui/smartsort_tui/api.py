@@ -156,6 +156,7 @@ class Client:
         )
 
     async def aclose(self) -> None:
+        """Close the connections."""
         await self._http.aclose()
 
     # --- review -----------------------------------------------------------------------------
@@ -173,6 +174,7 @@ class Client:
         return await self._get(ReviewPage, path, cursor=cursor, search=search or None, limit=limit)
 
     async def item(self, item: int) -> ReviewItem:
+        """One photo in review, with all that is known of it."""
         return await self._get(ReviewItem, f"/review/items/{item}")
 
     async def decide(self, kind: Kind, item: int, approve: Approve | None = None) -> Decided:
@@ -230,9 +232,11 @@ class Client:
     # --- history ----------------------------------------------------------------------------
 
     async def undo(self, undo: Undo) -> BulkDecided:
+        """Take actions back, or show what that would do."""
         return await self._send(BulkDecided, "POST", "/undo", undo, timeout=BULK_TIMEOUT_SECONDS)
 
     async def events(self, *, cursor: str | None = None, limit: int = 100) -> EventPage:
+        """What happened, newest first."""
         return await self._get(EventPage, "/events", cursor=cursor, limit=limit)
 
     async def history(self, photo: int) -> EventPage:
@@ -242,6 +246,7 @@ class Client:
     # --- people, settings, statistics -------------------------------------------------------
 
     async def people(self, *, limit: int = 5000) -> list[PersonView]:
+        """The people Immich knows, at most `limit`."""
         response = await self._request("GET", "/people", params={"limit": limit})
         try:
             return TypeAdapter(list[PersonView]).validate_json(response.content)
@@ -253,18 +258,23 @@ class Client:
         return f"{BASE}/people/{quote(person, safe='')}/thumbnail"
 
     async def change_list(self, name: ListName, change: ListChange) -> ListView:
+        """Put names on the whitelist or the blacklist, or take them off."""
         return await self._send(ListView, "PATCH", f"/config/{name}", change)
 
     async def config(self) -> ConfigView:
+        """The settings in force."""
         return await self._get(ConfigView, "/config")
 
     async def save_config(self, patch: ConfigPatch) -> ConfigView:
+        """Change settings; those left out stay."""
         return await self._send(ConfigView, "PATCH", "/config", patch)
 
     async def what_if(self, patch: ConfigPatch, last: int) -> WhatIf:
+        """What would become of the `last` decided photos under other settings."""
         return await self._send(WhatIf, "POST", "/config/what-if", patch, params={"last": last})
 
     async def status(self) -> Status:
+        """Whether smartsort sorts, and what keeps it from it."""
         return await self._get(Status, "/status")
 
     async def switch(self, *, on: bool) -> Status:
@@ -272,6 +282,7 @@ class Client:
         return await self._send(Status, "POST", "/enable" if on else "/disable")
 
     async def summary(self, days: int) -> Summary:
+        """What was sorted in the last so many days."""
         return await self._get(Summary, "/stats/summary", days=days)
 
     async def doctor(self) -> DoctorReport:

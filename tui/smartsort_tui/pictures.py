@@ -312,9 +312,11 @@ class BoundedStore(Generic[ValueT]):
 
     @property
     def weight(self) -> int:
+        """How much all that is held weighs."""
         return self._total
 
     def get(self, key: Hashable) -> ValueT | None:
+        """What is held under a key, which counts as used now; None when it was let go."""
         held = self._held.get(key)
         if held is None:
             return None
@@ -322,6 +324,7 @@ class BoundedStore(Generic[ValueT]):
         return held[0]
 
     def put(self, key: Hashable, value: ValueT, weight: int = 1) -> None:
+        """Hold a value, and let go of those that were not used for longest."""
         self.drop(key)
         self._held[key] = (value, weight)
         self._total += weight
@@ -330,10 +333,12 @@ class BoundedStore(Generic[ValueT]):
             self._total -= dropped
 
     def drop(self, key: Hashable) -> None:
+        """Let go of a value, if it is held."""
         held = self._held.pop(key, None)
         if held is not None:
             self._total -= held[1]
 
     def clear(self) -> None:
+        """Let go of everything."""
         self._held.clear()
         self._total = 0

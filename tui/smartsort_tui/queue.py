@@ -89,10 +89,12 @@ class Queue:
         return rows.get(page.ids[offset]) if rows else None
 
     def id_at(self, position: int) -> int | None:
+        """The photo at a position; None where no page is at hand."""
         found = self._locate(position)
         return found[0].ids[found[1]] if found else None
 
     def position_of(self, item: int) -> int | None:
+        """Where a photo stands; None when no page at hand has it."""
         for start, page in zip(self._starts, self._pages, strict=False):
             if item in page.ids:
                 return start + page.ids.index(item)
@@ -104,6 +106,7 @@ class Queue:
             yield from rows.values()
 
     def ids(self) -> Iterator[int]:
+        """All photos at hand, in their order."""
         for page in self._pages:
             yield from page.ids
 

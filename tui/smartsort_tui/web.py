@@ -40,6 +40,7 @@ class Guard:
         self._any_host = host in ("0.0.0.0", "::", "")  # noqa: S104  (compared, not bound)
 
     def is_known(self, cookie: str | None) -> bool:
+        """True for the cookie that `opens` gave."""
         return cookie is not None and hmac.compare_digest(cookie.encode(), self._word.encode())
 
     def opens(self, token: str) -> str | None:

@@ -64,6 +64,7 @@ def fit_name(name: str, width: int) -> str:
 
 
 def size(size_bytes: int | None) -> str:
+    """Bytes in the unit that reads best."""
     if size_bytes is None:
         return "unknown size"
     value = float(size_bytes)
@@ -92,6 +93,7 @@ def age(text: str | None, now: datetime) -> str:
 
 
 def duration(seconds: float | None) -> str:
+    """Seconds in the unit that reads best."""
     if seconds is None:
         return "unknown"
     for length, unit in _SECONDS:
@@ -107,10 +109,12 @@ def date(text: str | None) -> str:
 
 
 def count(number: int, noun: str, plural: str | None = None) -> str:
+    """A number and its noun, in the plural where it is not one."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def similarity(value: float | None) -> str:
+    """A similarity of 0 to 1 with two decimals, nothing where there is none."""
     return "" if value is None else f"{value:.2f}"
 
 
@@ -120,4 +124,5 @@ def likeness(value: float | None) -> str:
 
 
 def resolution(width: int | None, height: int | None) -> str:
+    """Width and height in pixels, nothing where they are unknown."""
     return f"{width}×{height}" if width and height else ""

@@ -127,10 +127,12 @@ class Failed:
         self.errors: dict[str, SmartsortError] = {}
 
     def add(self, path: str, error: OSError) -> None:
+        """Note that this path cannot be written to."""
         self.errors[path] = storage_error(error, "write", path)
 
     @contextmanager
     def noting(self, path: str) -> Iterator[None]:
+        """Note an OSError for this path; one that is gone already is none."""
         try:
             yield
         except FileNotFoundError:

@@ -21,6 +21,7 @@ _TEMPORARY = re.compile(r"\.smartsort-[0-9a-f]{16}\.(part|probe)")
 
 
 def temporary_in(folder: str, ending: str = "part") -> str:
+    """A name in this folder that no other writer has, and that a start clears up."""
     return os.path.join(folder, f".smartsort-{secrets.token_hex(8)}.{ending}")
 
 

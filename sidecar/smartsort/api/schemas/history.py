@@ -30,6 +30,8 @@ class EventView(Shape):
 
 
 class EventPage(Shape):
+    """A page of events, and the cursor of the next one."""
+
     events: list[EventView]
     next_cursor: str | None = None
 

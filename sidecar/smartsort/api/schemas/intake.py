@@ -67,6 +67,8 @@ class Item(Shape):
 
 
 class ItemPage(Shape):
+    """A page of deliveries, and the cursor of the next one."""
+
     items: list[Item]
     next_cursor: str | None = None
 

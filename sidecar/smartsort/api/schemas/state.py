@@ -8,6 +8,8 @@ from smartsort.api.schemas.shapes import Shape, State
 
 
 class TroubleView(Shape):
+    """What keeps photos from being sorted, or is worth knowing, and since when."""
+
     kind: str
     message: str
     since: str
@@ -87,5 +89,7 @@ class Check(Shape):
 
 
 class DoctorReport(Shape):
+    """All checks of the doctor, and the worst of them in one word."""
+
     checks: list[Check]
     status: Literal["ok", "degraded", "broken"]
