@@ -10,15 +10,16 @@ import asyncio
 import json
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from tests.fakes import FakeServer, World, by_name
+from tests.ports import reserved_port
 
 from smartsort.confidence import FaceService, FaceServiceUnavailable, Measure
 from smartsort.core.model import Box, Face, State
@@ -66,9 +67,12 @@ def service() -> Iterator[str]:
     """The address of a running stand-in."""
     if not _available():
         pytest.skip(f"the stand-in's packages are not in uv's cache: {', '.join(NEEDS)}")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    with reserved_port() as port, _standin(port) as url:
+        yield url
+
+
+@contextmanager
+def _standin(port: int) -> Iterator[str]:
     process = subprocess.Popen(
         [*PYTHON, "uvicorn", "app:app", "--port", str(port), "--log-level", "warning"],
         cwd=STANDIN,

@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +14,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 from tests.demo_server import COMMAND
+from tests.ports import reserved_port
 
 from smartsort.demo.samples import make_samples
 from smartsort.demo.settings import DEFAULT_KEY
@@ -163,9 +163,7 @@ def test_photos_dropped_into_the_inbox_are_sorted(root, samples):
 
 def test_an_immich_that_is_not_there_yet_only_makes_photos_wait(root, samples):
     john, *_ = samples
-    with socket.create_server(("127.0.0.1", 0)) as reserved:
-        port = reserved.getsockname()[1]
-    with serve(root, f"http://127.0.0.1:{port}") as sidecar:
+    with reserved_port() as port, serve(root, f"http://127.0.0.1:{port}") as sidecar:
         sidecar.wait_for(r"trouble \(immich\).*cannot be reached")
         assert healthz(sidecar).status_code == 200
         shutil.copy2(john, root / "inbox" / "a.jpg")
@@ -203,23 +201,22 @@ def test_the_environment_says_where_the_api_listens_and_for_whom(root, tmp_path,
     """And the log is JSON, line by line, without token, key or the query of a URL."""
     token = "a-token-of-the-environment"
     (tmp_path / "token").write_text(f"{token}\n")
-    with socket.create_server(("127.0.0.2", 0)) as reserved:
-        port = reserved.getsockname()[1]
     environment = {
         "SMARTSORT_ROOT": os.fspath(root),
         "SMARTSORT_IMMICH__LIBRARY_PATH": "/mnt/photos",
         "SMARTSORT_IMMICH__API_KEY": DEFAULT_KEY,
         "SMARTSORT_API__HOST": "127.0.0.2",
-        "SMARTSORT_API__PORT": str(port),
         "SMARTSORT_LOG__FORMAT": "json",
     }
     if from_file:
         environment["SMARTSORT_API__TOKEN_FILE"] = os.fspath(tmp_path / "token")
     else:
         environment["SMARTSORT_API__TOKEN"] = token
+    serving = ("-m", "smartsort.cli.main", "serve")
     with (
         demo_immich(root) as url,
-        running("-m", "smartsort.cli.main", "serve", SMARTSORT_IMMICH__URL=url, **environment) as sidecar,
+        reserved_port("127.0.0.2") as port,
+        running(*serving, SMARTSORT_IMMICH__URL=url, SMARTSORT_API__PORT=str(port), **environment) as sidecar,
     ):
         sidecar.wait_for("connected to Immich")
         api = f"http://127.0.0.2:{port}/api/smart-download"

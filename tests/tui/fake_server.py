@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import contextlib
 import json
-import socket
 import sys
 import threading
 import time
@@ -21,6 +20,7 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+from tests.ports import reserved_port
 from tests.tui.sample.sidecar import BASE, SampleSidecar
 
 
@@ -120,12 +120,8 @@ class FakeServer:
 class RunningServer:
     """A fake server in a thread of its own; `stop` and `start` again on the same port."""
 
-    def __init__(self, fake: FakeServer, port: int = 0) -> None:
-        self.fake = fake
-        with contextlib.closing(socket.socket()) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            self.port = probe.getsockname()[1]
+    def __init__(self, fake: FakeServer, port: int) -> None:
+        self.fake, self.port = fake, port
         self.url = f"http://127.0.0.1:{self.port}"
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
@@ -160,12 +156,13 @@ class RunningServer:
 
 @contextlib.contextmanager
 def running(sidecar: SampleSidecar, delay: float = 0.0) -> Iterator[RunningServer]:
-    server = RunningServer(FakeServer(sidecar, delay))
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
+    with reserved_port() as port:
+        server = RunningServer(FakeServer(sidecar, delay), port)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
 
 
 def main() -> None:
@@ -178,11 +175,11 @@ def main() -> None:
     sidecar = SampleSidecar(
         options.count, token=options.token, busy=True, clock=lambda: datetime.now().astimezone()
     )
-    server = RunningServer(FakeServer(sidecar, options.delay), options.port)
-    server.start()
-    sys.stdout.write(f"{server.url}\n")
-    sys.stdout.flush()
-    with contextlib.suppress(KeyboardInterrupt):
+    with reserved_port(port=options.port) as port, contextlib.suppress(KeyboardInterrupt):
+        server = RunningServer(FakeServer(sidecar, options.delay), port)
+        server.start()
+        sys.stdout.write(f"{server.url}\n")
+        sys.stdout.flush()
         threading.Event().wait()
 
 

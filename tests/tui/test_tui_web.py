@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from tests.ports import reserved_port
 from tests.tui.fake_server import running
 from tests.tui.sample.sidecar import SampleSidecar
 
@@ -58,10 +58,7 @@ def test_the_token_is_given_to_the_child_by_its_environment() -> None:
 @asynccontextmanager
 async def served(token: str) -> AsyncIterator[str]:
     """`smartsort-tui --web` in a process of its own, on a sample sidecar; its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with running(SampleSidecar(20, token=token)) as sidecar:
+    with reserved_port() as port, running(SampleSidecar(20, token=token)) as sidecar:
         env = {**os.environ, "SMARTSORT_URL": sidecar.url, "SMARTSORT_TOKEN": token}
         command = [
             sys.executable,
