@@ -46,7 +46,7 @@ class LiveSidecar:
 
     def client(self, token: str | None = TOKEN) -> httpx.Client:
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        client = httpx.Client(base_url=self.url, headers=headers, timeout=30)
+        client = httpx.Client(base_url=self.url, headers=headers, timeout=60)
         self._clients.append(client)
         return client
 
@@ -142,7 +142,7 @@ def live_sidecar(
 
     worker = threading.Thread(target=thread, name="sidecar", daemon=True)
     worker.start()
-    assert ready.wait(30)
+    assert ready.wait(60)
     live = started[0]
     if isinstance(live, BaseException):
         raise live
@@ -155,5 +155,5 @@ def live_sidecar(
         for client in live._clients:
             client.close()
         live.loop.call_soon_threadsafe(live.sidecar.stop)
-        worker.join(30)
+        worker.join(60)
         assert not worker.is_alive()

@@ -35,7 +35,7 @@ def half_open(url: str, count: int) -> Iterator[Callable[[], int]]:
     sockets: list[socket.socket] = []
 
     def open_one() -> socket.socket:
-        made = socket.create_connection(address, timeout=5)
+        made = socket.create_connection(address, timeout=60)
         made.sendall(b"POST /api/smart-download HTTP/1.1\r\nHost: x\r\nX-Slow: ")
         made.setblocking(False)
         opened[0] += 1
@@ -96,15 +96,15 @@ def test_a_thousand_half_open_connections_stop_nothing(tmp_path: Path) -> None:
             while time.monotonic() < until:
                 # Each time a new connection: one more among the thousand, from the same address.
                 with contextlib.suppress(httpx.TransportError):
-                    status = httpx.get(f"{url}{BASE}/status", headers=headers, timeout=10).json()
+                    status = httpx.get(f"{url}{BASE}/status", headers=headers, timeout=60).json()
                     answered += 1
-                    summary = httpx.get(f"{url}{BASE}/stats/today", headers=headers, timeout=10).json()
+                    summary = httpx.get(f"{url}{BASE}/stats/today", headers=headers, timeout=60).json()
                     if summary["accepted"] >= PHOTOS and not status["unfinished"]:
                         break
                 time.sleep(0.2)
             else:
                 pytest.fail(f"after {answered} answers not all photos are at rest")
-            metrics = httpx.get(f"{url}/metrics", headers=headers, timeout=10).text
+            metrics = httpx.get(f"{url}/metrics", headers=headers, timeout=60).text
         assert opened() >= HALF_OPEN
         held = next(line for line in metrics.splitlines() if line.startswith("smartsort_process_open_fds "))
         assert float(held.split()[1]) < FILES
@@ -121,7 +121,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSidecar]:
 
 def connected(live: LiveSidecar) -> socket.socket:
     parts = urlsplit(live.url)
-    return socket.create_connection((parts.hostname or "", parts.port or 0), timeout=20)
+    return socket.create_connection((parts.hostname or "", parts.port or 0), timeout=60)
 
 
 AUTHORISED = f"Authorization: Bearer {TOKEN}\r\n"

@@ -82,10 +82,10 @@ def test_the_demo_says_how_to_reach_it(tmp_path: Path, token: str | None) -> Non
             assert len(shown[1]) >= 24
             url = f"{address[1]}{BASE}/status"
             headers = {"Authorization": f"Bearer {shown[1]}"}
-            assert httpx.get(url, headers=headers, timeout=10).json()["ready"]
-            assert httpx.get(url, timeout=10).status_code == 401
+            assert httpx.get(url, headers=headers, timeout=60).json()["ready"]
+            assert httpx.get(url, timeout=60).status_code == 401
             handed_in(f"{address[1]}{BASE}", headers, tmp_path)
         finally:
             process.send_signal(signal.SIGTERM)
-            process.communicate(timeout=30)
+            process.communicate(timeout=60)
     assert process.returncode == 0

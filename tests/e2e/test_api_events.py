@@ -77,7 +77,7 @@ class Listener:
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self._listen, daemon=True)
         self.thread.start()
-        assert self.opened.wait(10)
+        assert self.opened.wait(60)
 
     def _listen(self) -> None:
         with connect_sse(self.live.client(), "GET", STREAM) as source:
@@ -110,7 +110,7 @@ def test_what_happens_reaches_every_listener(tmp_path: Path) -> None:
         assert "smartsort_event_listeners 3.0" in client.get("/metrics").text
         live.loop.call_soon_threadsafe(live.sidecar.stop)
         for each in listeners:
-            assert each.ended.wait(15), "the stream ends with the sidecar"
+            assert each.ended.wait(60), "the stream ends with the sidecar"
             assert [m.event for m in each.heard if m.event != "status"] == ["disabled"]
 
 

@@ -156,7 +156,7 @@ def test_without_once_it_goes_on_and_says_where(tmp_path):
         said = "".join(lines)
         address = re.search(r"HTTP API +(http://127\.0\.0\.1:[1-9]\d+)/", said)
         assert address is not None, said
-        assert httpx.get(f"{address[1]}/healthz", timeout=10).status_code == 200
+        assert httpx.get(f"{address[1]}/healthz", timeout=60).status_code == 200
         run = run_folder(tmp_path)
         assert f"{run}/inbox" in said
         assert f"uv run smartsort-tui --url {address[1]} --token-file {run}/api-token" in said
@@ -169,8 +169,8 @@ def test_without_once_it_goes_on_and_says_where(tmp_path):
             time.sleep(0.05)
     finally:
         process.send_signal(signal.SIGTERM)
-        code = process.wait(30)
-        reader.join(10)
+        code = process.wait(60)
+        reader.join(60)
         errors = process.stderr.read()
         process.stdout.close()
         process.stderr.close()
@@ -200,7 +200,7 @@ def test_review_opens_the_terminal_ui_and_leaving_it_ends_the_demo(tmp_path):
                     break
             if b"connected" in shown and b"approve" in shown:
                 os.write(controller, b"q")
-        assert process.wait(20) == 0, shown[-2000:]
+        assert process.wait(60) == 0, shown[-2000:]
     finally:
         process.kill()
         os.close(controller)

@@ -54,8 +54,8 @@ class Process:
 
     def end(self, number=signal.SIGTERM):
         self._process.send_signal(number)
-        code = self._process.wait(30)
-        self._reader.join(10)
+        code = self._process.wait(60)
+        self._reader.join(60)
         self._process.stdout.close()
         return code
 
@@ -68,8 +68,8 @@ def running(*command, **environment):
     finally:
         if process._process.poll() is None:
             process._process.kill()
-            process._process.wait(10)
-        process._reader.join(10)
+            process._process.wait(60)
+        process._reader.join(60)
         process._process.stdout.close()
 
 
@@ -100,7 +100,7 @@ def serve(root, url, **more):
 
 def healthz(process):
     address = process.wait_for(r"listens on (http://[\d.]+:\d+)")[1]
-    return httpx.get(f"{address}/healthz", timeout=10)
+    return httpx.get(f"{address}/healthz", timeout=60)
 
 
 def until(ready, what, seconds=60):
@@ -127,7 +127,7 @@ def samples(tmp_path):
 
 
 def libraries(url):
-    answer = httpx.get(f"{url}/api/libraries", headers={"x-api-key": DEFAULT_KEY}, timeout=10)
+    answer = httpx.get(f"{url}/api/libraries", headers={"x-api-key": DEFAULT_KEY}, timeout=60)
     return sorted(library["importPaths"][0] for library in answer.json())
 
 
@@ -181,7 +181,7 @@ def test_a_second_sidecar_on_the_root_is_refused(root):
         first.wait_for("connected")
         with serve(root, url) as second:
             second.wait_for("is in use by another smartsort")
-            assert second._process.wait(30) == 2
+            assert second._process.wait(60) == 2
         assert first.end() == 0
 
 
@@ -221,8 +221,8 @@ def test_the_environment_says_where_the_api_listens_and_for_whom(root, tmp_path,
         sidecar.wait_for("connected to Immich")
         api = f"http://127.0.0.2:{port}/api/smart-download"
         allowed = {"Authorization": f"Bearer {token}"}
-        assert httpx.get(f"{api}/status", headers=allowed, timeout=10).json()["ready"]
-        assert httpx.get(f"{api}/status", timeout=10).status_code == 401
+        assert httpx.get(f"{api}/status", headers=allowed, timeout=60).json()["ready"]
+        assert httpx.get(f"{api}/status", timeout=60).status_code == 401
         assert not (root / "api-token").exists()
         refused = {"url": "http://127.0.0.1:9/a.jpg?key=secret"}
         httpx.post(f"{api}?wait=30", json=refused, headers=allowed, timeout=60)

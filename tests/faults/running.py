@@ -43,7 +43,7 @@ class Immich:
             data=None if body is None else json.dumps(body).encode(),
             headers={"content-type": "application/json", "x-api-key": DEFAULT_KEY},
         )
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             text = answer.read()
         return json.loads(text) if text else None
 

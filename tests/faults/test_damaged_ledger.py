@@ -221,7 +221,7 @@ async def test_damage_found_in_the_background_stops_the_work_and_is_told(root):
     running = asyncio.create_task(world.sidecar.runner.run())
     told = asyncio.Event()
     world.sidecar.runner.troubles._announce = lambda *_: told.set()
-    await asyncio.wait_for(told.wait(), 20)
+    await asyncio.wait_for(told.wait(), 60)
     [trouble] = world.sidecar.runner.troubles.open
     assert (trouble.kind, "smartsort restore" in trouble.message) == ("ledger", True)
     assert not running.done()

@@ -66,7 +66,7 @@ class World:
         counts = await self.sidecar.context.ledger.aread(photos.count_by_state)
         return sum(counts.get(state, 0) for state in AT_REST)
 
-    async def until(self, condition: Callable[[], Any], seconds: float = 40) -> bool:
+    async def until(self, condition: Callable[[], Any], seconds: float = 90) -> bool:
         """True when a condition (plain or awaitable) comes true; a limit for hanging, not a measure."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

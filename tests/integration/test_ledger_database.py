@@ -296,7 +296,7 @@ async def test_a_cancelled_caller_does_not_cancel_the_transaction(ledger):
 
     def slow(db):
         begun.set()
-        go.wait(10)
+        go.wait(60)
         facts.put(db, "x", 1)
 
     task = asyncio.create_task(ledger.awrite(slow))
@@ -316,7 +316,7 @@ def test_shrinking_forgets_what_was_read_and_disturbs_nobody(ledger):
     def slow(db):
         facts.put(db, "x", 1)
         half.set()
-        go.wait(10)
+        go.wait(60)
         facts.put(db, "y", 2)
 
     def reads(db):
@@ -325,18 +325,18 @@ def test_shrinking_forgets_what_was_read_and_disturbs_nobody(ledger):
         )
         first = next(rows)
         through.set()
-        go.wait(10)
+        go.wait(60)
         return first, next(rows)
 
     found = []
     reader = threading.Thread(target=lambda: found.append(ledger.read(reads)))
     reader.start()
     writing = ledger._submit(slow)
-    assert half.wait(10)
-    assert through.wait(10)
+    assert half.wait(60)
+    assert through.wait(60)
     ledger.shrink()
     go.set()
-    writing.result(10)
+    writing.result(60)
     reader.join()
     assert found == [((1,), (2,))]
     assert ledger.read(lambda db: (facts.get(db, "x"), facts.get(db, "y"))) == (1, 2)

@@ -22,7 +22,7 @@ def in_loop(live, work):
     """Run a plain function in the demo's own loop."""
     done = threading.Event()
     live.loop.call_soon_threadsafe(lambda: (work(), done.set()))
-    assert done.wait(30)
+    assert done.wait(60)
 
 
 def drop(live, tmp_path, kinds, seed=0):

@@ -58,7 +58,7 @@ async def driving(
     assert not app.mishaps, app.mishaps
 
 
-async def until(pilot: Pilot[None], so: Callable[[], object], what: str, seconds: float = 30) -> None:
+async def until(pilot: Pilot[None], so: Callable[[], object], what: str, seconds: float = 90) -> None:
     """Until it is so; fails, showing the screen, when it never is."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds

@@ -93,5 +93,5 @@ def terminal(
         yield PseudoTerminal(controller, process)
     finally:
         process.send_signal(signal.SIGKILL)
-        process.wait(10)
+        process.wait(60)
         os.close(controller)

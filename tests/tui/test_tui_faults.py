@@ -230,7 +230,7 @@ async def test_leaving_closes_what_is_still_being_asked(server: RunningServer, k
             await until(pilot, lambda: server.fake.waiting, "a request that is not answered")
             await pilot.press(key)
         await until(pilot, lambda: pilot.app._exit, "the end")
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while server.connections:
         assert time.monotonic() < end, f"{server.connections} connections are still open"
         await asyncio.sleep(0.01)

@@ -80,7 +80,7 @@ async def served(token: str) -> AsyncIterator[str]:
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
-            process.communicate(timeout=20)
+            process.communicate(timeout=60)
 
 
 async def test_the_browser_gets_the_review_after_the_token() -> None:

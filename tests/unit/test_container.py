@@ -38,7 +38,7 @@ def start(*command: str, **env: str) -> subprocess.CompletedProcess[str]:
         env={"PATH": os.defpath} | env,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=100,
     )
 
 
@@ -150,7 +150,7 @@ def test_wrong_variables_stop_the_start(env, message):
 def test_signals_reach_the_command():
     script = (
         "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(7));"
-        "print('up', flush=True); time.sleep(9)"
+        "print('up', flush=True); time.sleep(99)"
     )
     env = {"PATH": os.defpath, "PUID": str(os.getuid()), "PGID": str(os.getgid())}
     with subprocess.Popen(
@@ -158,7 +158,7 @@ def test_signals_reach_the_command():
     ) as process:
         assert process.stdout.readline() == b"up\n"
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=8) == 7
+        assert process.wait(timeout=90) == 7
 
 
 @pytest.mark.parametrize(("status", "expected"), [(200, 0), (503, 1), (404, 1)])

@@ -72,7 +72,7 @@ async def test_a_stage_that_fails_stops_no_other(caplog):
     place = Place()
     place.stage("bad", then=ImmichUnreachable("down"))
     good = place.stage("good", *[True] * 50, then=place.stop)
-    await asyncio.wait_for(place.runner.run(), 30)
+    await asyncio.wait_for(place.runner.run(), 60)
     assert len(good) == 51
     assert place.told == [("immich", True)]
 
@@ -80,7 +80,7 @@ async def test_a_stage_that_fails_stops_no_other(caplog):
 async def test_trouble_is_told_when_it_begins_and_when_it_ends():
     place = Place()
     place.stage("bad", DOWN, DOWN, DOWN, 0.0, then=place.stop, uses=("immich",))
-    await asyncio.wait_for(place.runner.run(), 30)
+    await asyncio.wait_for(place.runner.run(), 60)
     assert place.told == [("immich", True), ("immich", False)]
     assert place.troubles.open == ()
 
@@ -93,7 +93,7 @@ async def test_finding_nothing_to_do_is_no_proof_that_immich_is_back():
     await asyncio.sleep(0.02)
     assert [t.kind for t in place.troubles.open] == ["immich"]
     place.stop()
-    await asyncio.wait_for(task, 30)
+    await asyncio.wait_for(task, 60)
 
 
 async def test_who_backed_off_goes_on_as_soon_as_another_finds_immich_back():
@@ -111,7 +111,7 @@ async def test_who_backed_off_goes_on_as_soon_as_another_finds_immich_back():
 
     place.stage("waits", fail_once, then=place.stop, uses=("immich",))
     place.stages.append(Stage("finds it back", (), patient, ("immich",)))
-    await asyncio.wait_for(place.runner.run(), 30)
+    await asyncio.wait_for(place.runner.run(), 60)
     assert place.told == [("immich", True), ("immich", False)]
 
 
@@ -119,7 +119,7 @@ async def test_a_bug_is_logged_with_its_trace_and_tried_again(caplog):
     place = Place()
     steps = place.stage("bad", ValueError("what?"), then=place.stop)
     with caplog.at_level(logging.ERROR):
-        await asyncio.wait_for(place.runner.run(), 30)
+        await asyncio.wait_for(place.runner.run(), 60)
     assert len(steps) == 2
     assert place.told == [("bug", True)]
     assert "stage bad failed" in caplog.text
@@ -131,7 +131,7 @@ async def test_a_broken_ledger_ends_the_run():
     place.stage("bad", LedgerError("the ledger is gone"))
     place.stage("other", then=0.001)
     with pytest.raises(LedgerError, match="is gone"):
-        await asyncio.wait_for(place.runner.run(), 30)
+        await asyncio.wait_for(place.runner.run(), 60)
 
 
 async def test_a_stage_sleeps_until_its_bell_rings():
@@ -143,7 +143,7 @@ async def test_a_stage_sleeps_until_its_bell_rings():
     await asyncio.sleep(0.01)
     assert len(steps) == 1
     place.context.bells.ring(State.HASHED)
-    await asyncio.wait_for(task, 30)
+    await asyncio.wait_for(task, 60)
     assert len(steps) == 2
     assert len(other) == 1
 
@@ -157,7 +157,7 @@ async def test_a_stage_that_takes_no_photos_may_have_nothing_to_do(answer):
     await asyncio.sleep(0.01)
     assert not task.done()
     place.context.bells.ring_all()
-    await asyncio.wait_for(task, 30)
+    await asyncio.wait_for(task, 60)
     assert len(steps) == 2
 
 
@@ -205,7 +205,7 @@ async def test_a_step_under_way_is_finished_at_the_end():
     await asyncio.sleep(0.01)
     assert not task.done()
     go.set()
-    await asyncio.wait_for(task, 30)
+    await asyncio.wait_for(task, 60)
     assert finished == [True]
 
 
@@ -221,7 +221,7 @@ async def test_a_step_that_does_not_end_is_left_for_the_next_start(caplog):
     task = asyncio.create_task(place.runner.run())
     await begun.wait()
     place.stop()
-    await asyncio.wait_for(task, 30)
+    await asyncio.wait_for(task, 60)
     assert "stage stuck did not finish" in caplog.text
 
 
@@ -296,7 +296,7 @@ async def test_a_ledger_that_cannot_grow_does_not_end_the_run():
 
     place.context.ledger.awrite = awrite
     place.stage("other", then=0.001)
-    await asyncio.wait_for(place.runner.run(), 30)
+    await asyncio.wait_for(place.runner.run(), 60)
     assert place.told == [("storage", True), ("storage", False)]
 
 
@@ -310,5 +310,5 @@ async def test_a_stage_may_begin_later_and_holds_up_no_end():
     running = asyncio.create_task(place.runner.run())
     await soon(lambda: len(first) > 3 and soon_after)
     place.stop()
-    await asyncio.wait_for(running, 10)
+    await asyncio.wait_for(running, 60)
     assert late == []
