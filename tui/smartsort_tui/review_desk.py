@@ -59,6 +59,7 @@ class Desk:
 
     @property
     def client(self) -> Client:
+        """The connection in use now. Raises ApiProblem while there is none."""
         return self._client()
 
     async def aclose(self) -> None:
