@@ -41,8 +41,8 @@ from smartsort.pipeline.engine.trouble import Trouble, TroubleKind, Troubles
 from smartsort.pipeline.engine.upkeep import Backups, Integrity, Memory
 from smartsort.pipeline.recheck.heal import Heal
 from smartsort.pipeline.recheck.renames import Renames
-from smartsort.pipeline.recognition.detected import Detected
 from smartsort.pipeline.recognition.detection import Detections
+from smartsort.pipeline.recognition.errands import Errands
 from smartsort.pipeline.recognition.recognise import Recognise
 from smartsort.pipeline.recognition.shelve import Shelve
 from smartsort.pipeline.recognition.unassigned import Unassigned
@@ -328,8 +328,8 @@ def _wire(
     gather = Gather(context, people, near, measure)
     detections = Detections(context, gather)
     unassigned = Unassigned(context, people)
-    detected = Detected(context, router, people, shelve, gather, detections=detections, unassigned=unassigned)
-    recognise = Recognise(context, shelve, detected)
+    errands = Errands(context, router, people, shelve, gather, detections=detections, unassigned=unassigned)
+    recognise = Recognise(context, shelve, errands)
     heal = Heal(context, router, people, gather, detections=detections, unassigned=unassigned)
     downloads = Downloads(context, accept, settings.api, resolver=resolver)
     downloads.recover()

@@ -20,12 +20,12 @@ from tests.bench.report import Figure, median
 from tests.bench.sidecar import Bench
 
 from smartsort.core.model import State
+from smartsort.core.pace import Batches
 from smartsort.files.decoders import Decoders
 from smartsort.files.inbox import scan_inbox
 from smartsort.files.media import Kind
 from smartsort.files.probe import Probe
 from smartsort.pipeline.arrival.accept import Offered
-from smartsort.pipeline.recognition.pace import Batches
 from smartsort.pipeline.recognition.shelve import Shelve
 
 RUNS = 3

@@ -157,7 +157,7 @@ async def test_watches_a_scan_to_its_end(version: str) -> None:
         detected |= look.detected(seen)
     assert len(seen) > 10
     assert look.detected(assets) == assets
-    assert look.recognised(["any face"])
+    assert not look.listings[-1].ids
     assert pending(counts) == 0
     assert server.calls["list_jobs"] == len(CHAIN) * looks + 1, "one listing failed and was repeated"
 

@@ -11,12 +11,11 @@ from tests.moody import Busy, MoodyWorld, at_rest, reason_of, rounds
 
 from smartsort.bootstrap import HEALTH_SECONDS
 from smartsort.core.completion import RECOGNITION
+from smartsort.core.filing import FEW
 from smartsort.core.model import Category, State
+from smartsort.core.pace import FIRST_BATCH
 from smartsort.pipeline.recheck.changed_people import PAGES_IN_A_HURRY, ChangedPeople
 from smartsort.pipeline.recheck.waiting import Waiting
-from smartsort.pipeline.recognition.detected import FEW
-from smartsort.pipeline.recognition.faceless import FACELESS_SECONDS
-from smartsort.pipeline.recognition.pace import FIRST_BATCH
 
 
 async def deliver(place, *names):
@@ -417,17 +416,6 @@ async def test_another_name_on_a_photo_is_noticed_by_its_page(world):
         await looks.look(waiting)
     pages.people[0] = {"p1": "Anna Smith"}
     assert 1 in [*await looks.look(waiting), *await looks.look(waiting)]
-
-
-async def test_faceless_photos_are_overdue_after_a_while(place):
-    faceless = place.sidecar.recognise._detected.faceless
-    [photo_id] = await deliver(place, "none_1.jpg")
-    assert not faceless.overdue
-    faceless.gather([place.photo(photo_id)])
-    place.clock.pass_by(seconds=FACELESS_SECONDS - 1)
-    assert not faceless.overdue
-    place.clock.pass_by(seconds=1)
-    assert faceless.overdue
 
 
 async def test_after_a_start_only_photos_from_before_it_are_compared_with_immich(tmp_path):

@@ -4,11 +4,12 @@ import pytest
 from tests.moody import Busy, at_rest, reason_of, rounds, state
 
 from smartsort.core.completion import CHAIN, RECOGNITION
+from smartsort.core.filing import FACELESS_SECONDS
 from smartsort.core.model import State
+from smartsort.core.pace import FIRST_BATCH, TRICKLE
 from smartsort.errors import ImmichRefused, ImmichUnreachable
 from smartsort.ledger import photos
-from smartsort.pipeline.recognition import detection, faceless
-from smartsort.pipeline.recognition.pace import FIRST_BATCH, TRICKLE
+from smartsort.pipeline.recognition import detection
 
 DOWN = ImmichUnreachable("the fake Immich is down; wait")
 
@@ -216,7 +217,7 @@ async def test_the_machine_learning_service_decides_what_the_queue_leaves_open(p
     """Its answer for the very preview: no face is no face, and a face means that detection has failed."""
     server.undetected, server.ml_failing, server.fails_unseen = {"none_1.jpg", "anna_1.jpg"}, True, True
     service = Service({"none_1.jpg": False, "anna_1.jpg": True}, server)
-    place.sidecar.recognise._detected._gather.measure = service
+    place.sidecar.recognise._errands.gather.measure = service
     none, anna = await place.deliver("none_1.jpg"), await place.deliver("anna_1.jpg")
     await at_rest(place)
     assert reason_of(place, none).code == "no_faces_detected"
@@ -228,7 +229,7 @@ async def test_a_machine_learning_service_that_is_down_is_asked_once(place, serv
     server.undetected, server.ml_failing, server.fails_unseen = {"none_"}, True, True
     server.undetected = {f"none_{n}.jpg" for n in range(5)}
     service = Service({}, server)
-    place.sidecar.recognise._detected._gather.measure = service
+    place.sidecar.recognise._errands.gather.measure = service
     ids = [await place.deliver(f"none_{n}.jpg") for n in range(5)]
     await at_rest(place)
     assert {reason_of(place, i).code for i in ids} == {"recognition_failed"}
@@ -423,7 +424,7 @@ async def test_photos_without_a_face_do_not_wait_for_the_end_of_a_long_backlog(p
     await rounds(place, 12)
     server.collective.clear()  # the next batch is handed over and stays in detection
     server.at_work["faceDetection"] = {f"anna_{n}.jpg" for n in range(FIRST_BATCH, FIRST_BATCH + 20)}
-    await rounds(place, 6, seconds=faceless.FACELESS_SECONDS / 3)
+    await rounds(place, 6, seconds=FACELESS_SECONDS / 3)
     assert server.calls_made["detects_faces"] == 0, "detection is at work"
     server.at_work.pop("faceDetection")
     server.at_work[RECOGNITION], server.unassigned = set(), set()

@@ -11,7 +11,7 @@ import pytest
 from tests.disks import written
 from tests.fakes import FakeClock, World, close_world, picture
 
-from smartsort.core.completion import QueueCount
+from smartsort.core.completion import RECOGNITION, Listing, Look, QueueCount
 from smartsort.core.model import State
 from smartsort.errors import SmartsortError
 from smartsort.files.layout import SENTINEL
@@ -104,7 +104,16 @@ def _no_listing(lane):
 
 
 def _no_recognition(lane):
-    lane.world.sidecar.recognise._detected.through = lambda photo: False
+    """A job that stands for all is listed for ever, and the counts do not show it."""
+    blocked, look = Listing(RECOGNITION, collective=True), lane.world.server.look
+
+    async def jobs():
+        return blocked
+
+    async def whole(libraries):
+        return Look((*(await look(libraries)).listings[:-1], blocked))
+
+    lane.world.server.recognition_jobs, lane.world.server.look = jobs, whole
 
 
 def _no_routing(lane):

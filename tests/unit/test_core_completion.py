@@ -12,7 +12,6 @@ from smartsort.core.completion import (
     Look,
     Questions,
     QueueCount,
-    paused,
     pending,
 )
 
@@ -71,19 +70,6 @@ def test_a_busy_recognition_does_not_hide_that_detection_is_over(why):
     assert seen.detected({"a"}) == {"a"}
 
 
-def test_faces_are_final_when_recognition_has_none_of_them():
-    seen = look(**holding(RECOGNITION, "f1"))
-    assert seen.recognised({"f2"})
-    assert not seen.recognised({"f1", "f2"})
-    assert seen.recognised(())
-
-
-def test_faces_are_not_final_while_all_are_being_queued_or_the_listing_is_cut_off():
-    assert not look(**holding(RECOGNITION, collective=True)).recognised(())
-    assert not look(**holding(RECOGNITION, "f1", full=True)).recognised({"f2"})
-    assert look(**holding(RECOGNITION, "f1", full=True)).recognised(())
-
-
 IDS = st.frozensets(st.sampled_from("abcd"))
 
 
@@ -110,7 +96,6 @@ def test_pending_counts_the_chain_alone_and_paused_jobs_too():
         "smartSearch": QueueCount(waiting=100, is_paused=True),
     }
     assert pending(counts) == 11
-    assert paused(counts) == ("faceDetection",)
     assert pending({}) == 0
 
 

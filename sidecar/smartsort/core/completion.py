@@ -87,7 +87,7 @@ class Look:
     def detected(self, asset_ids: Collection[str]) -> frozenset[str]:
         """The assets whose face detection is over, so that their face ids are final.
 
-        Empty when the look proves nothing. Whether the faces are also assigned: `recognised`.
+        Empty when the look proves nothing. The last listing tells whether the faces are also assigned.
         """
         if not self.conclusive:
             return frozenset()
@@ -95,15 +95,6 @@ class Look:
         for part in self.listings[:-1]:
             busy |= part.ids
         return frozenset(asset_ids) - busy
-
-    def recognised(self, face_ids: Collection[str]) -> bool:
-        """True when recognition has nothing left to do for these faces (none: nothing to wait for)."""
-        last = self.listings[-1]
-        if last.collective:
-            return False
-        if last.full:
-            return not face_ids
-        return not (last.ids & frozenset(face_ids))
 
 
 @dataclass(slots=True)
@@ -155,8 +146,3 @@ class Questions:
 def pending(counts: QueueCounts) -> int:
     """Jobs of the whole chain that are not finished."""
     return sum(counts[name].pending for name in CHAIN if name in counts)
-
-
-def paused(counts: QueueCounts) -> tuple[str, ...]:
-    """Queues of the chain that somebody has paused: photos wait there until a human resumes them."""
-    return tuple(name for name in CHAIN if name in counts and counts[name].is_paused)

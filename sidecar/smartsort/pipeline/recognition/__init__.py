@@ -2,5 +2,5 @@
 
 Enters: unique photos.
 Leaves: photos with all the answers that a decision needs, or without faces that Immich could find.
-States: unique -> placed -> known. The stages choose when to ask, so that a batch costs few calls.
+States: unique -> placed -> known. `core.recogniser` chooses when to ask what, so a batch costs few calls.
 """

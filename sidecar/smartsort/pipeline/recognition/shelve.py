@@ -14,6 +14,7 @@ from sqlite_utils import Database
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import State
 from smartsort.core.naming import shard_folder
+from smartsort.core.pace import Batches
 from smartsort.errors import ImmichError, ImmichRejected, SmartsortError, StorageError
 from smartsort.files.media import acceptable_for
 from smartsort.files.names import candidates, library_name
@@ -27,7 +28,6 @@ from smartsort.ledger.photos import Change, apply
 from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
 from smartsort.ledger.shots import companion_name
 from smartsort.pipeline.engine.context import Context
-from smartsort.pipeline.recognition.pace import Batches
 
 log = logging.getLogger(__name__)
 
@@ -71,10 +71,12 @@ class Shelve:
         context = self._context
         if not context.enabled():
             return False
-        waiting = await context.ledger.aread(lambda db: photos.count_in(db, State.UNIQUE))
+        waiting, coming = await context.ledger.aread(
+            lambda db: (photos.count_in(db, State.UNIQUE), photos.count_in(db, State.HASHED))
+        )
         room = await self.room(waiting)
-        if room == 0:
-            return False
+        if room == 0 or (coming and await self.room(waiting + coming) > waiting):
+            return False  # those that are about to be compared go along: a batch costs calls
         batch = await context.ledger.aread(lambda db: photos.in_state(db, State.UNIQUE, room))
         if not batch:
             return False

@@ -14,7 +14,7 @@ FIRST_BATCH_SECONDS = 10.0
 TRICKLE = 8
 """So many photos are no batch: they are handed over as they come, at once."""
 
-GROWTH = 3
+GROWTH = 6
 """A batch is at most this many times as large as the one before."""
 
 BATCH_SECONDS = 45.0
@@ -86,84 +86,78 @@ class Batches:
         self._batch = None
 
 
+PAUSE_SHARE = 0.75
+"""Of what the rest seems to take, how much passes before the next look."""
+
 EXPECTED_SHARE = 0.7
 """Of the time a batch should take, how much passes before the first look."""
 
-WORTH_EXPECTING = 2.0
-"""Seconds; what should be done sooner is looked at as if nobody knew."""
+WORTH_EXPECTING = 1.0
+"""Seconds; what should be done sooner is looked at as if it were not known."""
 
-PATIENCE_SHARE = 0.02
+PATIENCE_SHARE = 0.03
 """Of the time a batch was on its way, how long its end may go unnoticed; at least `SHORTEST_PAUSE`."""
 
-FOLLOWING_SHARE = 0.035
+FOLLOWING_SHARE = 0.06
 FOLLOWING_SECONDS = 0.6
 """As many seconds, or this share of the time a batch was in detection, may pass between two looks at its
 recognition: photos become final one by one then, and whoever waited long can wait for a moment more."""
 
 
 @dataclass(slots=True)
-class LookPace:
-    """When to look at Immich's queues next, from how fast they empty.
+class Pace:
+    """When to look at Immich's queues next, from how fast they empty and how long the last batch took.
 
-    Half of what the rest seems to take at the pace seen so far, never more than `longest` seconds and never
-    less than `SHORTEST_PAUSE`; less than that, but not than `soonest`, only in the first moments, because a
-    fast server is through with a small batch by then. So a long wait costs few calls and its end is noticed
-    at once.
+    A pause is most of what the rest seems to take, never more than `longest` seconds and never less than
+    `shortest`; less than that, but not than `soonest`, only in the first moments, because a fast server is
+    through with a small batch by then. So a long wait costs few calls and its end is noticed at once. Times
+    are monotonic seconds.
     """
 
     longest: float
     soonest: float = FIRST_LOOK
     shortest: float = SHORTEST_PAUSE
-    _expected: float = 0.0
-    _first: tuple[float, int] | None = None
-
-    def restart(self, expected: float = 0.0, shortest: float = SHORTEST_PAUSE) -> None:
-        """A new batch is on its way: forget the pace of the last.
-
-        `expected` is how many seconds should be left at the first look, 0 when nobody knows.
-        """
-        self._first, self._expected, self.shortest = None, expected, shortest
-
-    def pause(self, now: float, pending: int) -> float:
-        """Seconds until the next look, given the jobs pending `now` (monotonic)."""
-        if self._first is None or pending > self._first[1]:
-            self._first = (now, pending)
-            expected, self._expected = self._expected, 0.0
-            return max(self.soonest, min(self.longest, expected / 2))
-        since, at_first = self._first
-        done = at_first - pending
-        remaining = pending * (now - since) / done if done > 0 else now - since
-        shortest = min(self.shortest, max(self.soonest, now - since))
-        return min(max(self.longest, shortest), max(shortest, remaining / 2))
-
-
-@dataclass(slots=True)
-class Experience:
-    """What a batch took, for what the next will take. Times are monotonic seconds."""
-
     each: float = 0.0
     """Seconds per piece of the last batch; 0 before one is through."""
-    _begun: tuple[float, int] | None = None
+    _since: float = 0.0
+    _count: int = 0
+    """What began then and is not half over."""
+    _ends: float = 0.0
+    _first: tuple[float, int] | None = None
 
     def begin(self, count: int, now: float) -> float:
-        """So many are on their way from now on: the seconds this should take, 0 when nobody knows.
+        """So many are on their way from now on: the seconds this should take, 0 when it is not known.
 
         Never more than a batch may take: the server was at work for others, and may not be any more.
         """
-        self._begun = (now, count)
-        expected = self.each * count if count >= TRICKLE else 0.0
-        return min(expected, BATCH_SECONDS) if expected >= WORTH_EXPECTING else 0.0
+        self._since, self._count, self._first = now, count, None
+        expected = min(self.each * count, BATCH_SECONDS) if count >= TRICKLE else 0.0
+        expected = expected if expected >= WORTH_EXPECTING else 0.0
+        self._ends = now + expected
+        return expected
 
     def left(self, count: int, now: float) -> float:
         """So many are left of what began: the seconds it took so far, 0 when nothing was on its way.
 
-        Half of it tells what a piece takes, because the last few may be kept waiting by something else.
+        Half of it tells what a piece takes, because the last few may be kept waiting by something else. A
+        small batch tells only that the next one, which is larger, takes no less.
         """
-        if self._begun is None:
+        took, began = now - self._since, self._count
+        if not began:
             return 0.0
-        since, began = self._begun
         if 2 * count <= began:
-            if began >= TRICKLE:  # fewer say more about our looking than about the server
-                self.each = (now - since) / (began - count)
-            self._begun = None
-        return now - since
+            self.each = took / max(began - count, FIRST_BATCH * GROWTH)
+            self._count = 0
+        return took
+
+    def pause(self, now: float, pending: int) -> float:
+        """Seconds until the next look, given the jobs pending `now`."""
+        shortest = min(self.shortest, max(self.soonest, now - self._since))
+        if self._first is None or pending > self._first[1]:
+            self._first = (now, pending)
+            pause, self._ends = PAUSE_SHARE * (self._ends - now), now
+            return max(shortest, min(self.longest, pause))
+        since, at_first = self._first
+        done = at_first - pending
+        pause = PAUSE_SHARE * pending * (now - since) / done if done > 0 else (now - since) / 2
+        return max(shortest, min(self.longest, pause))

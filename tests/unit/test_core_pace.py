@@ -4,17 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smartsort.pipeline.recognition.pace import (
+from smartsort.core.pace import (
     BATCH_SECONDS,
     FIRST_BATCH,
     FIRST_BATCH_SECONDS,
     FIRST_LOOK,
+    GROWTH,
+    PAUSE_SHARE,
     SHORTEST_PAUSE,
     TRICKLE,
     WORTH_EXPECTING,
     Batches,
-    Experience,
-    LookPace,
+    Pace,
 )
 
 
@@ -65,9 +66,9 @@ def sizes_of(batches, waiting, seconds_per_photo):
     return sizes
 
 
-def test_batches_grow_threefold_up_to_the_limit_and_start_small_again_after_the_backlog():
+def test_batches_grow_sixfold_up_to_the_limit_and_start_small_again_after_the_backlog():
     batches = Batches(limit=120)
-    assert sizes_of(batches, 500, 0.0) == [4, 12, 36, 108, 120, 120, 100]
+    assert sizes_of(batches, 500, 0.0) == [4, 24, 120, 120, 120, 112]
     assert batches.room(0, 500) == FIRST_BATCH
 
 
@@ -85,8 +86,8 @@ def test_no_batch_is_larger_than_was_foretold(limit, seconds):
 
 def test_batches_follow_the_pace_of_the_server():
     slow = sizes_of(Batches(limit=1000), 1000, BATCH_SECONDS / 50)
-    assert slow[:4] == [4, 12, 36, 50]
-    assert set(slow[3:-1]) == {50}
+    assert slow[:3] == [4, 24, 50]
+    assert set(slow[2:-1]) == {50}
     assert max(sizes_of(Batches(limit=1000), 100, 60.0)) <= TRICKLE, "only the last few go together"
 
 
@@ -130,36 +131,35 @@ def test_the_bound_holds_and_every_photo_has_its_turn(limit, hours):
     assert rounds <= 30 * 400
 
 
-def test_a_look_is_taken_at_half_of_what_the_rest_seems_to_take():
-    pace = LookPace(longest=5.0)
+def test_a_look_is_taken_when_most_of_the_rest_should_be_over():
+    pace = Pace(longest=5.0)
+    pace.begin(60, 100.0)
     assert pace.pause(100.0, 60) == FIRST_LOOK
-    assert pace.pause(110.0, 40) == pytest.approx(5.0)  # 20 s for the rest, but never longer than asked for
-    assert pace.pause(115.0, 5) == pytest.approx(5 * 15 / 55 / 2)
+    assert pace.pause(110.0, 40) == 5.0  # 20 s for the rest, but never longer than asked for
+    assert pace.pause(115.0, 10) == pytest.approx(PAUSE_SHARE * 10 * 15 / 50)
     assert pace.pause(115.1, 1) == SHORTEST_PAUSE
 
 
 def test_no_progress_makes_looks_rarer_and_more_work_starts_anew():
-    pace = LookPace(longest=5.0)
+    pace = Pace(longest=5.0)
+    pace.begin(10, 0.0)
     pace.pause(0.0, 10)
     assert pace.pause(2.0, 10) == 1.0
     assert pace.pause(60.0, 10) == 5.0
-    assert pace.pause(61.0, 30) == FIRST_LOOK
-    pace.restart()
+    assert pace.pause(61.0, 30) == SHORTEST_PAUSE
+    pace.begin(30, 62.0)
     assert pace.pause(62.0, 1) == FIRST_LOOK
 
 
 def test_the_first_looks_follow_each_other_fast_and_then_no_faster_than_agreed():
-    pace, now, pauses = LookPace(longest=5.0), 10.0, []
-    for pending in (50, 49, 48, 47, 2, 1):
-        pauses.append(pace.pause(now, pending))
-        now += pauses[-1]
-    assert pauses[:2] == [FIRST_LOOK, pytest.approx(1.225)]
-    fast, now, pauses = LookPace(longest=5.0), 10.0, []
-    for pending in (50, 5, 4, 3, 2, 1):
+    fast, now, pauses = Pace(longest=5.0), 10.0, []
+    fast.begin(50, now)
+    for pending in (4, 50, 4, 3, 2, 1):
         pauses.append(fast.pause(now, pending))
         now += pauses[-1]
     assert pauses == pytest.approx([0.05, 0.05, 0.1, 0.2, 0.25, 0.25])
-    calm = LookPace(longest=5.0, soonest=SHORTEST_PAUSE)
+    calm = Pace(longest=5.0, soonest=SHORTEST_PAUSE)
+    calm.begin(9, 10.0)
     assert [calm.pause(10.0, 9), calm.pause(10.25, 1)] == [SHORTEST_PAUSE, SHORTEST_PAUSE]
 
 
@@ -168,51 +168,50 @@ def test_the_first_looks_follow_each_other_fast_and_then_no_faster_than_agreed()
     st.lists(st.tuples(st.floats(0, 1e4), st.integers(0, 10_000)), min_size=1, max_size=30),
 )
 def test_a_pause_is_never_shorter_nor_longer_than_agreed(longest, looks):
-    pace = LookPace(longest)
+    pace = Pace(longest)
     now = 0.0
     for passed, pending in looks:
         now += passed
         assert FIRST_LOOK <= pace.pause(now, pending) <= max(longest, SHORTEST_PAUSE)
 
 
-def test_where_it_is_known_how_long_it_should_take_the_first_pause_is_half_of_it():
-    pace = LookPace(longest=5.0)
-    pace.restart(expected=8.0, shortest=0.8)
-    assert pace.pause(0.0, 300) == 4.0
-    assert pace.pause(4.0, 150) == 2.0  # what was seen since says four seconds more
-    assert pace.pause(7.5, 10) == 0.8
-    pace.restart(expected=80.0)
-    assert pace.pause(8.0, 300) == 5.0
-    pace.restart()
-    assert pace.pause(8.0, 300) == FIRST_LOOK
+def test_where_it_is_known_how_long_it_should_take_the_first_pause_is_most_of_it():
+    pace = Pace(longest=8.0, shortest=0.8, each=0.02)
+    assert pace.begin(300, 0.0) == pytest.approx(6.0)
+    assert pace.pause(2.0, 300) == pytest.approx(PAUSE_SHARE * 4.0)
+    assert pace.pause(4.0, 150) == pytest.approx(PAUSE_SHARE * 2.0)  # what was seen since says two seconds
+    assert pace.pause(5.9, 10) == 0.8
+    pace.each = 1.0
+    pace.begin(300, 10.0)
+    assert pace.pause(10.0, 300) == 8.0
 
 
 def test_the_next_batch_should_take_as_long_for_each_as_the_last():
-    took = Experience()
-    assert took.begin(100, 0.0) == 0.0, "nobody knows yet"
+    took = Pace(longest=5.0)
+    assert took.begin(100, 0.0) == 0.0, "it is not known yet"
     assert took.left(0, 20.0) == 20.0
     assert took.begin(200, 20.0) == 40.0
     assert took.left(0, 40.0) == 20.0
     assert took.begin(100, 50.0) == 10.0
     assert took.begin(10_000, 50.0) == BATCH_SECONDS
     took.each = 60.0
-    assert took.begin(TRICKLE - 1, 60.0) == 0.0, "a few are looked at as if nobody knew"
+    assert took.begin(TRICKLE - 1, 60.0) == 0.0, "a few are looked at as if it were not known"
 
 
-def test_a_few_photos_say_nothing_about_the_pace_and_short_waits_are_not_foretold():
-    took = Experience()
-    took.begin(TRICKLE - 1, 0.0)
-    took.left(0, 50.0)
-    assert took.each == 0.0
+def test_a_small_batch_tells_that_the_next_takes_no_less_and_short_waits_are_not_foretold():
+    took = Pace(longest=5.0)
+    took.begin(FIRST_BATCH, 0.0)
+    took.left(0, 2.0)
     assert took.left(0, 60.0) == 0.0, "nothing was on its way"
-    took.begin(10, 60.0)
-    took.left(0, 61.0)
-    assert took.begin(10, 61.0) == 0.0
+    assert took.begin(FIRST_BATCH * GROWTH, 60.0) == 2.0
+    took.begin(FIRST_BATCH, 60.0)
+    took.left(0, 60.9)
+    assert took.begin(FIRST_BATCH * GROWTH, 61.0) == 0.0
     assert took.begin(100, 61.0) >= WORTH_EXPECTING
 
 
 def test_half_of_it_tells_the_pace_whatever_keeps_the_rest():
-    took = Experience()
+    took = Pace(longest=5.0)
     took.begin(100, 0.0)
     assert took.left(60, 4.0) == 4.0
     assert took.each == 0.0
