@@ -14,7 +14,7 @@ from smartsort.config.sorting import PRESETS
 
 BEGIN = "<!-- settings: made by python tools/config_docs.py --write -->"
 END = "<!-- settings end -->"
-DOCUMENT = Path(__file__).parents[1] / "sidecar" / "docs" / "configuration.md"
+DOCUMENT = Path(__file__).parents[1] / "sidecar" / "docs" / "reference" / "settings.md"
 
 
 def table() -> str:

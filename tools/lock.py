@@ -1,7 +1,7 @@
 """Pin every dependency: `python tools/lock.py` writes the locks, `--check` tells whether they agree.
 
 requirements.lock   what smartsort needs to run, with its extras
-tools/dev.lock      what its tests and checks need beside that
+tools/dev.lock      what its tests, checks and site need beside that
 tools/build.lock    what building its wheel needs
 
 All have exact versions with hashes for every Python that is supported and no index address. `uv run`
@@ -62,7 +62,7 @@ def write_locks(root: Path, *, upgrade: bool) -> None:
     """Resolve with uv and write the three locks; versions that still fit stay unless `upgrade`."""
     project = _project(root)
     runtime = [*project["project"]["dependencies"], *_extras(project)]
-    everything = [*runtime, *project["dependency-groups"]["dev"]]
+    everything = [*runtime, *_groups(project)]
     old = "" if upgrade else "".join(_text_of(root / name) for name in (RUNTIME, DEV))
     whole = _resolve(everything, project, keep=old)
     # The run-time packages are resolved with the versions the tests ran with.
@@ -165,6 +165,10 @@ def _extras(project: Mapping[str, Any]) -> list[str]:
     return [line for lines in project["project"].get("optional-dependencies", {}).values() for line in lines]
 
 
+def _groups(project: Mapping[str, Any]) -> list[str]:
+    return [line for lines in project["dependency-groups"].values() for line in lines]
+
+
 def _text_of(path: Path) -> str:
     return path.read_text(encoding="utf-8") if path.exists() else ""
 
@@ -184,7 +188,7 @@ def disagreements(root: Path) -> Iterator[str]:
         return
     locked = {
         RUNTIME: [*project["project"]["dependencies"], *_extras(project)],
-        DEV: project["dependency-groups"]["dev"],
+        DEV: _groups(project),
         BUILD: project["build-system"]["requires"],
     }
     for name, wanted in locked.items():

@@ -20,7 +20,7 @@ from tests.live_sidecar import BASE, TOKEN, LiveSidecar, live_sidecar
 
 from smartsort.demo.samples import make_samples
 
-DOCS = Path(__file__).resolve().parents[2] / "sidecar" / "docs" / "api.md"
+DOCS = Path(__file__).resolve().parents[2] / "sidecar" / "docs" / "reference" / "http-api.md"
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="the transcripts need curl")
 

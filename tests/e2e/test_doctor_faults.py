@@ -132,7 +132,7 @@ async def test_all_green(tmp_path: Path, version: str) -> None:
         }
         assert list(patient.root.rglob("*.probe")) == []
         assert patient.demo.state.libraries.popitem()[1].import_paths == [f"{MOUNT}/shard-0001"]
-        documented = (Path(__file__).parents[2] / "sidecar/docs/doctor.md").read_text()
+        documented = (Path(__file__).parents[2] / "sidecar/docs/reference/doctor.md").read_text()
         for check in report.checks:
             assert check.name.startswith("permission ") or f"`{check.name}`" in documented, check.name
 

@@ -76,11 +76,11 @@ async def results(sidecar, count):
 
 async def test_the_lines_about_the_intake(sidecar, shell, samples):
     folder, [first, *_] = samples
-    _, by_url, listing, by_file, have = blocks("intake.md", "sh")
+    _, by_url, listing, by_file, have = blocks("how-to/hand-in.md", "sh")
     async with site() as web:
         url = web.file("/IMG_1.jpg", (folder / first.path).read_bytes())
         answer = json.loads(await shell(by_url.replace("https://photos.example/IMG_1.jpg", url)))
-    documented = json.loads(blocks("intake.md", "json")[0])
+    documented = json.loads(blocks("how-to/hand-in.md", "json")[0])
     assert answer.keys() == documented.keys()
     assert (answer["status"], answer["action"]) == (documented["status"], documented["action"])
     assert len(json.loads(await shell(listing))["items"]) == 1
@@ -89,7 +89,7 @@ async def test_the_lines_about_the_intake(sidecar, shell, samples):
 
 
 async def test_curl(sidecar, shell):
-    _, line, _ = blocks("hooks.md", "sh")
+    _, line, _ = blocks("how-to/hooks.md", "sh")
     assert json.loads(await shell(line))["state"]
     assert await results(sidecar, 1) == [("curl", "photo.jpg")]
 
@@ -97,7 +97,7 @@ async def test_curl(sidecar, shell):
 async def test_the_hook_of_gallery_dl(sidecar, shell, samples, tmp_path):
     """The command as gallery-dl runs it: each argument formatted by itself, no shell of its own."""
     folder, found = samples
-    config = json.loads(blocks("hooks.md", "json")[0])
+    config = json.loads(blocks("how-to/hooks.md", "json")[0])
     [hook] = config["extractor"]["postprocessors"]
     assert (hook["name"], hook["event"]) == ("exec", "after")
     names = ["plain.jpg", "with space; and, comma.jpg", "$(touch owned) `touch owned`.jpg"]
@@ -117,7 +117,7 @@ async def test_the_hook_of_gallery_dl_for_real(sidecar, shell, samples, tmp_path
     if program is None:
         pytest.skip("gallery-dl is not installed (SMARTSORT_TEST_GALLERY_DL)")
     folder, [first, *_] = samples
-    (tmp_path / "config.json").write_text(blocks("hooks.md", "json")[0])
+    (tmp_path / "config.json").write_text(blocks("how-to/hooks.md", "json")[0])
     async with site() as web:
         url = web.file("/real.jpg", (folder / first.path).read_bytes())
         command = [program, "--config-ignore", "--config", "config.json", "-D", str(tmp_path / "out"), url]
@@ -128,7 +128,7 @@ async def test_the_hook_of_gallery_dl_for_real(sidecar, shell, samples, tmp_path
 
 async def test_the_hook_of_yt_dlp(sidecar, shell, tmp_path):
     """yt-dlp puts the quoted path for %(filepath)q and runs the line in a shell."""
-    *_, line = blocks("hooks.md", "sh")
+    *_, line = blocks("how-to/hooks.md", "sh")
     command = re.search(r"after_move:(.*)' \"\$PAGE\"", line)[1]
     (tmp_path / "photo.jpg").rename(tmp_path / "it's $(touch owned).jpg")
     quoted = "'" + str(tmp_path / "it's $(touch owned).jpg").replace("'", "'\"'\"'") + "'"
@@ -142,7 +142,7 @@ async def test_the_hook_of_yt_dlp_for_real(sidecar, shell, samples, tmp_path):
     if program is None:
         pytest.skip("yt-dlp is not installed (SMARTSORT_TEST_YT_DLP)")
     folder, [first, *_] = samples
-    *_, line = blocks("hooks.md", "sh")
+    *_, line = blocks("how-to/hooks.md", "sh")
     async with site() as web:
         # What it makes of a plain file with a video's type; the bytes decide what it is here.
         body = (folder / first.path).read_bytes()
@@ -154,7 +154,7 @@ async def test_the_hook_of_yt_dlp_for_real(sidecar, shell, samples, tmp_path):
 
 async def test_the_python_examples(sidecar, samples, monkeypatch, capsys):
     folder, found = samples
-    handing_in, reviewing = blocks("python.md", "python")
+    handing_in, reviewing = blocks("reference/python.md", "python")
     monkeypatch.setenv("SMARTSORT_URL", sidecar.url)
     monkeypatch.setenv("SMARTSORT_TOKEN", TOKEN)
     async with site() as web:

@@ -13,7 +13,7 @@ from smartsort.config import load_settings
 from smartsort.config.sorting import PRESETS
 from smartsort.ledger import review
 
-DOCS = Path(__file__).resolve().parents[2] / "sidecar" / "docs" / "confidence.md"
+DOCS = Path(__file__).resolve().parents[2] / "sidecar" / "docs" / "explanation" / "confidence.md"
 
 KNOWN = tuple(f"anna_{angle}.jpg" for angle in (0, 1, 2, 3, 4, 5))
 """Photos of Anna that are nearly the same: what others reach is the cosine of their angle."""

@@ -135,7 +135,9 @@ KEY_NAMES = {
 
 
 def test_the_documentation_names_a_key_of_every_binding() -> None:
-    text = (Path(__file__).parents[2] / "sidecar" / "docs" / "tui.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / "sidecar" / "docs" / "reference" / "terminal-ui.md").read_text(
+        encoding="utf-8"
+    )
     shown = {name for code in re.findall(r"`([^`\n]+)`", text) for name in code.split()}
     shown |= {"down", "up", *re.findall(r"\((F\d)\)", text)}
     missing = []
@@ -149,14 +151,18 @@ def test_the_documentation_names_a_key_of_every_binding() -> None:
 
 
 def test_the_documentation_names_every_option_and_setting() -> None:
-    text = (Path(__file__).parents[2] / "sidecar" / "docs" / "tui.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / "sidecar" / "docs" / "reference" / "terminal-ui.md").read_text(
+        encoding="utf-8"
+    )
     options = {option for parameter in command.params for option in parameter.opts}
     assert [name for name in options - {"--version", "--help"} if f"`{name}`" not in text] == []
     assert [name for name in KNOWN_SETTINGS if f"`{name}`" not in text and f"`[{name}]`" not in text] == []
 
 
 def test_the_documentation_names_every_key_of_the_bar() -> None:
-    text = (Path(__file__).parents[2] / "sidecar" / "docs" / "tui.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / "sidecar" / "docs" / "reference" / "terminal-ui.md").read_text(
+        encoding="utf-8"
+    )
     shown = {"slash": "/", "escape": "Esc", "enter": "Enter", "tab": "Tab"}
     for name, binding in key_bindings().items():
         key = binding.key.partition(",")[0]

@@ -42,16 +42,16 @@ def test_nothing_is_kept_that_no_screen_makes() -> None:
 
 
 def test_every_picture_is_shown_in_the_documentation() -> None:
-    text = (IMAGES.parent / "tui.md").read_text(encoding="utf-8")
+    text = (IMAGES.parent / "reference" / "terminal-ui.md").read_text(encoding="utf-8")
     assert [name for name in SHOWN if f"images/{name}.svg" not in text] == []
 
 
-def test_the_readme_shows_pictures_that_are_there() -> None:
+def test_the_readme_shows_a_picture_that_is_there() -> None:
     root = IMAGES.parents[2]
     shown = re.findall(
         r"!\[[^\]]+\]\((sidecar/docs/images/[^)]+)\)", (root / "README.md").read_text(encoding="utf-8")
     )
-    assert len(shown) >= 3
+    assert shown
     assert [path for path in shown if not (root / path).is_file()] == []
 
 

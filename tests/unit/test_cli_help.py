@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from smartsort.cli.main import cli
 
-COMMANDS_PAGE = Path(__file__).parents[2] / "sidecar" / "docs" / "commands.md"
+COMMANDS_PAGE = Path(__file__).parents[2] / "sidecar" / "docs" / "reference" / "cli.md"
 
 
 def every_command(group: click.Group = cli, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -260,10 +260,10 @@ def test_both_addresses_can_be_chosen():
 
 def test_the_guide_names_no_page_that_is_not_there():
     text = (ROOT / "compose.override.yml").read_text()
-    document = (ROOT / "sidecar" / "docs" / "compose.md").read_text()
+    document = (ROOT / "sidecar" / "docs" / "how-to" / "install-compose.md").read_text()
     assert "page" not in text
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", document):
-        assert (ROOT / "sidecar" / "docs" / target).is_file(), target
+        assert (ROOT / "sidecar" / "docs" / "how-to" / target).is_file(), target
     for path in re.findall(r"sidecar/docs/[\w./-]+", text):
         assert (ROOT / path).is_file(), path
     for host in ("SELinux", "Podman", "Portainer", "Unraid", "systemd"):
@@ -286,14 +286,14 @@ def test_users_can_choose_ids_and_port():
 
 def test_every_variable_of_the_file_is_documented():
     text = (ROOT / "compose.override.yml").read_text()
-    document = (ROOT / "sidecar" / "docs" / "compose.md").read_text()
+    document = (ROOT / "sidecar" / "docs" / "how-to" / "install-compose.md").read_text()
     for name in sorted({found.group(1) for found in _VARIABLE.finditer(text)}):
         assert f"`{name}`" in document, name
 
 
 def test_the_permissions_in_the_guide_are_those_the_adapter_needs():
     needs = json.loads((ROOT / "sidecar" / "smartsort" / "immich" / "needs.json").read_text())["operations"]
-    document = (ROOT / "sidecar" / "docs" / "compose.md").read_text()
+    document = (ROOT / "sidecar" / "docs" / "how-to" / "install-compose.md").read_text()
     listed = re.search(r"```text\n(asset\.read .*?)```", document, re.DOTALL).group(1)
     owner, admin = set(), set()
     for operation in needs:

@@ -13,7 +13,7 @@ import pytest
 from smartsort.config import Settings, describe, load_settings
 
 ROOT = Path(__file__).parents[2]
-DOCUMENT = ROOT / "sidecar" / "docs" / "configuration.md"
+DOCUMENT = ROOT / "sidecar" / "docs" / "reference" / "settings.md"
 _spec = importlib.util.spec_from_file_location(
     "smartsort_tools_config_docs", ROOT / "tools" / "config_docs.py"
 )
@@ -26,7 +26,7 @@ def test_the_table_is_up_to_date():
 
 
 def test_writing_repairs_the_table_and_checking_finds_it_broken(tmp_path, capsys):
-    copy = tmp_path / "configuration.md"
+    copy = tmp_path / "settings.md"
     copy.write_text(DOCUMENT.read_text().replace("| `8484` |", "| `80` |"))
     assert docs.main([str(copy)]) == 1
     assert "out of date" in capsys.readouterr().err

@@ -216,7 +216,7 @@ def test_no_kind_is_a_bare_string():
 
 
 def test_every_kind_stands_in_the_documentation():
-    page = (REPOSITORY / "sidecar" / "docs" / "api.md").read_text()
+    page = (REPOSITORY / "sidecar" / "docs" / "reference" / "http-api.md").read_text()
     section = page.split("### Kinds of events")[1].split("\n###")[0]
     rows = re.findall(r"^\| `([a-z_]+)` \| (.+) \|$", section, re.MULTILINE)
     assert [kind for kind, _ in rows] == [kind.value for kind in EventKind]

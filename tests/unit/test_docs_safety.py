@@ -1,10 +1,10 @@
-"""What `safety.md` names exists: each test and each setting of a long run."""
+"""What `testing.md` names exists: each test and each setting of a long run."""
 
 import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "sidecar/docs/safety.md").read_text()
+TEXT = (ROOT / "sidecar/docs/contributing/testing.md").read_text()
 
 
 def test_every_test_it_names_is_there():

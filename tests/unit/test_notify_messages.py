@@ -109,7 +109,9 @@ def test_the_signature_covers_time_and_body():
 
 
 def test_a_receiver_that_checks_as_the_page_says_takes_ours_and_no_other():
-    page = (Path(__file__).parents[2] / "sidecar" / "docs" / "notifications.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "sidecar" / "docs" / "how-to" / "notify.md").read_text(
+        encoding="utf-8"
+    )
     [code] = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     namespace = {}
     exec(code, namespace)

@@ -201,7 +201,7 @@ def test_every_address_has_the_owner_of_pyproject():
     assert list(release.strangers(ROOT)) == []
     owner = release.owner(ROOT)
     assert release.outputs(ROOT)["image"] == f"ghcr.io/{owner}/smartsort"
-    for name in ("README.md", "compose.override.yml", "sidecar/docs/compose.md"):
+    for name in ("README.md", "compose.override.yml", "sidecar/docs/how-to/install-compose.md"):
         assert release.ADDRESS.search((ROOT / name).read_text()), name
 
 
