@@ -60,7 +60,7 @@ def read(text: str) -> Prose:
         plain = SHORT.sub("short", " ".join(block.split()))
         sentences += [
             s
-            for s in re.split(r"(?<=[.!?:])[\"”)*]*\s+(?=[\"“(*A-Z0-9])", plain)
+            for s in re.split(r"(?<=[.!?:])[\"”)*]*\s+(?=(?:[\"“(*A-Z0-9]|smartsort\b))", plain)
             if re.search(r"[a-z]{2}", s)
         ]
     return Prose(tuple(s for s in sentences if len(s.split()) > 2))

@@ -12,9 +12,9 @@ WhenUnknown = Literal["accept", "review"]
 MultipleFaces = Literal["review", "each_person", "main_face"]
 
 # What a preset sets unless the key itself is set. The numbers follow from `python -m tests.bench.judgement`
-# (sidecar/docs/explanation/confidence.md). `balanced`, which is also what counts without a preset, files fewer than
-# 0.2% wrongly; `cautious` does so where an unknown sibling of somebody turns up as well; `eager` asks
-# hardly more than half as often as `balanced` and still makes fewer than half of Immich's own mistakes.
+# (sidecar/docs/explanation/confidence.md). `balanced`, which is also what counts without a preset, files
+# fewer than 0.2% wrongly; `cautious` does so where an unknown sibling of somebody turns up as well; `eager`
+# asks hardly more than half as often as `balanced` and still makes fewer than half of Immich's own mistakes.
 PRESETS: dict[str, dict[str, Any]] = {
     "cautious": {
         "thresholds.min_confidence": 0.7,
