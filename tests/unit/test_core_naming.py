@@ -9,7 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smartsort.core.model import Person
-from smartsort.core.naming import FOLDER_BYTES, folder_key, folder_name, folder_names, same_name, shard_folder
+from smartsort.core.naming import (
+    FOLDER_BYTES,
+    folder_key,
+    folder_name,
+    folder_names,
+    same_name,
+    shard_folder,
+    spelled,
+)
 from smartsort.core.policy import called, names_shared
 
 LONG = "Wilhelmina Konstantinopolitanische " * 8
@@ -178,3 +186,14 @@ def test_what_only_selects_a_variant_makes_no_other_folder(selector):
 @pytest.mark.parametrize("mark", ["\u0301", "\ufe20", "\u0350"])
 def test_any_other_mark_makes_another_folder(mark):
     assert folder_key(f"An{mark}na") != "anna"
+
+
+def test_a_name_is_shortened_to_the_longest_that_fits():
+    assert folder_name("a" * FOLDER_BYTES) == "a" * FOLDER_BYTES
+    assert len(folder_name("a" * (FOLDER_BYTES + 1))) == FOLDER_BYTES
+    assert re.fullmatch("a{110}_[0-9a-f]{8}", folder_name("a" * 110 + "_" + "b" * 20))
+    assert re.fullmatch("a{110}_[0-9a-f]{8}", folder_name("_" + "a" * 110 + "_" + "b" * 20))
+
+
+def test_spelled_as_people_read_it():
+    assert spelled(" Anna \u200b Marie ") == "anna marie"
