@@ -185,9 +185,8 @@ def main(  # noqa: PLR0917
     drawn = f"{len(chosen):,} of {len(every):,} mutants" + (
         f", seed {seed}" if len(chosen) < len(every) else ""
     )
-    click.echo(
-        f"{package}: {killed:,} of {counted:,} noticed, {killed / counted:.1%} ({drawn}; {same} equivalent)"
-    )
+    score = f"{killed:,} of {counted:,} noticed, {killed / counted:.1%}"
+    click.echo(f"{here.place.name}: {score} ({drawn}; {same} equivalent)")
     sys.exit(100 * killed < least * counted)
 
 

@@ -7,7 +7,19 @@ from dataclasses import dataclass
 import pytest
 
 from smartsort.core.model import Box, Confidence, Face, Person, Suggestion
-from smartsort.core.similarity import LEAST_SUGGESTED, closest, confidence, matched, overlap, scaled
+from smartsort.core.similarity import (
+    LEAST_SUGGESTED,
+    NEAREST,
+    Likeness,
+    closest,
+    confidence,
+    matched,
+    mean,
+    nearest_mean,
+    overlap,
+    scaled,
+    unit,
+)
 
 ANNA, BELLA, CARL = (Person(str(n), name) for n, name in enumerate(("Anna", "Bella", "Carl")))
 
@@ -56,6 +68,25 @@ def test_a_picture_without_a_size_or_of_the_same_size_leaves_the_box(size):
 def test_a_picture_of_one_pixel_is_scaled_as_any_other():
     assert scaled(Box(0, 0, 1, 1), 1, 1, 10, 20) == Box(0, 0, 10, 20)
     assert scaled(Box(1, 1, 2, 2), 4, 2, 8, 8) == Box(2, 4, 4, 8)
+
+
+def test_the_mean_of_the_nearest_faces_leaves_out_those_far_off():
+    near, far = (1.0, 0.0), (0.0, 1.0)
+    assert nearest_mean(near, [far] * 9 + [near] * NEAREST) == nearest_mean(near, [near] * NEAREST) == 1.0
+
+
+def test_faces_of_two_models_have_no_mean():
+    with pytest.raises(ValueError, match="argument 2"):
+        mean([(1.0, 0.0), (1.0,)])
+
+
+def test_an_embedding_of_zeros_says_what_is_wrong():
+    with pytest.raises(ValueError, match=r"^an embedding without a direction$"):
+        unit((0.0, 0.0))
+
+
+def test_a_likeness_is_of_its_person():
+    assert Likeness.of(ANNA, [(1.0, 0.0)]).person == ANNA
 
 
 @dataclass
