@@ -95,6 +95,7 @@ class Like:
 
     person: Person
     much: float | None
+    compared: None = None
 
     def similarity(self, _vector):
         return self.much
