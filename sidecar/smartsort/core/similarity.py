@@ -114,8 +114,9 @@ def mean(faces: Sequence[Vector]) -> Vector:
 def unrelated_level(galleries: Iterable[Sequence[Vector]]) -> float:
     """How alike people who are not related look to this model; 0 where these galleries do not prove another.
 
-    The lower third of the mean cosines between the galleries, because relatives raise some of them. It counts
-    in full from 4 times what chance and relatives make of it, and not at all up to 2.5 times that.
+    The lower third of the mean cosines between the galleries proves it, because relatives raise only some of
+    them: in full from 4.5 times what chance and relatives make of it, and not at all up to 3 times that. The
+    level is that of the upper third, so that for a model nobody has measured it is rather too strict.
     """
     known = (faces for faces in galleries if len(faces) >= FEW)
     middles = [mean(faces) for faces in itertools.islice(known, LEVEL_PEOPLE)]
@@ -125,9 +126,8 @@ def unrelated_level(galleries: Iterable[Sequence[Vector]]) -> float:
     )
     if not pairs:
         return 0.0
-    level = pairs[len(pairs) // 3]
-    proof = level * math.sqrt(len(pairs)) / PAIR_SPREAD
-    return level * min(1.0, max(0.0, (proof - 2.5) / 1.5))
+    proof = pairs[len(pairs) // 3] * math.sqrt(len(pairs)) / PAIR_SPREAD
+    return pairs[len(pairs) * 2 // 3] * min(1.0, max(0.0, (proof - 3.0) / 1.5))
 
 
 @dataclass(frozen=True, slots=True)
