@@ -12,6 +12,7 @@ import argparse
 import gc
 import os
 import sys
+import tempfile
 import time
 
 
@@ -28,8 +29,9 @@ def main() -> int:
     seeds = [asked.replay] if asked.replay is not None else range(asked.seed, asked.seed + asked.histories)
     gc.set_threshold(50_000)
     began, wrong, virtual, files, lives = time.perf_counter(), 0, 0.0, 0, 0
+    memory = "/dev/shm" if os.path.isdir("/dev/shm") else tempfile.gettempdir()
     for seed in seeds:
-        found = play(seed, verbose=asked.verbose)
+        found = play(seed, os.path.join(memory, f"smartsort-simulation-{seed}"), verbose=asked.verbose)
         gc.freeze()  # what a process keeps is not looked through again and again
         virtual, files, lives = virtual + found.seconds, files + found.deliveries, lives + found.lives
         if found.findings:

@@ -6,7 +6,6 @@ import asyncio
 import os
 import random
 import shutil
-import tempfile
 from dataclasses import dataclass
 
 from tests.simulation import oracle
@@ -37,16 +36,19 @@ class Outcome:
     lines: tuple[str, ...]
 
 
-def play(seed: int, *, verbose: bool = False) -> Outcome:
-    """Play the history of a seed."""
-    memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
-    root = tempfile.mkdtemp(prefix="smartsort-simulation-", dir=memory)
+def play(seed: int, folder: str, *, verbose: bool = False) -> Outcome:
+    """Play the history of a seed in `folder`, which goes at the end.
+
+    A replay takes place in the same folder: the order of sets of paths is part of a history.
+    """
+    shutil.rmtree(folder, ignore_errors=True)  # what a history left that was broken off
+    os.makedirs(folder)
     try:
         with clockwork(seed) as loop:
             trace = Trace(lambda: loop.now, verbose=verbose)
-            return loop.run_until_complete(_history(root, seed, loop, trace))
+            return loop.run_until_complete(_history(folder, seed, loop, trace))
     finally:
-        shutil.rmtree(root)
+        shutil.rmtree(folder)
 
 
 async def _history(root, seed, loop, trace) -> Outcome:
