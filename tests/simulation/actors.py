@@ -89,6 +89,7 @@ class Supplier(Actor):
             file = self._begun(path, shot.content[:half])
             await asyncio.sleep(self.rng.uniform(0, 9))
             file.write(shot.content[half:])
+            self._dated(file.fileno())
             file.close()
         else:
             self._write(path, shot.content)
@@ -105,7 +106,7 @@ class Supplier(Actor):
         self.world.storage.pending.append(("bytes", path, os.open(path, os.O_RDONLY)))
         self._dated(path)
 
-    def _dated(self, path: str) -> None:
+    def _dated(self, path: str | int) -> None:
         now = int(self.world.wall() * 1e9)
         os.utime(path, ns=(now, now))
 
