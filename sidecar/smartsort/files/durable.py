@@ -29,6 +29,8 @@ class Pending:
         self.files: list[tuple[str, int]] = []
         self.made: set[str] = set()
         """Names that were made for wishes of this batch."""
+        self.new_folders: list[str] = []
+        """Folders that were made, the upper ones first."""
         self._there: set[str] = set()
         self._refusing: dict[str, bool] = {}
 
@@ -52,6 +54,7 @@ class Pending:
                 self.make_folder(parent)
             try:
                 self.disk.mkdir(folder)
+                self.new_folders.append(folder)
             except FileExistsError:
                 if not os.path.isdir(folder):
                     raise storage_error(
@@ -141,8 +144,8 @@ class Failed:
             self.add(path, error)
 
     def of(self, result: _Result) -> _Result | SmartsortError:
-        """The result, or why it cannot be relied on."""
-        if not self.errors:
-            return result
-        folder = os.path.dirname(result.path)
-        return self.errors.get(result.path) or self.errors.get(folder) or result
+        """The result, or why it cannot be relied on: a folder above it may go with a power cut, too."""
+        place = result.path if self.errors else ""
+        while place not in self.errors and place != os.path.dirname(place):
+            place = os.path.dirname(place)
+        return self.errors.get(place) or result

@@ -131,10 +131,13 @@ class Placer:
         results = [self._placed_or_error(wish, pending) for wish in batch]
         failed = pending.wait()
         self.guard()
-        return [
+        kept = [
             self._kept_or_error(wish, result, failed) if isinstance(result, Placed) else result
             for wish, result in zip(batch, results, strict=True)
         ]
+        if failed.errors:  # a new folder that may not be there after a power cut is made again next time
+            self.leave_folders(reversed(pending.new_folders))
+        return kept
 
     def _kept_or_error(self, wish: Placing, placed: Placed, failed: Failed) -> Placed | SmartsortError:
         """A name that may not survive a power cut is none: it goes again, as far as the disk lets it."""

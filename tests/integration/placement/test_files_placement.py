@@ -420,3 +420,23 @@ def test_a_root_that_vanishes_during_the_batch_is_noticed(photo, library):
 
     with pytest.raises(RootUnavailable):
         Placer(guard=guard).place([wish(photo, library)])
+
+
+def test_a_file_in_a_new_folder_is_not_placed_before_the_folder_is_on_the_disk(tmp_path):
+    class Failing(Disk):
+        waited = ()
+
+        def fsync_path(self, path, *, folder):
+            if path == os.fspath(tmp_path) and path not in self.waited:
+                self.waited = (path,)
+                raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+            super().fsync_path(path, folder=folder)
+            self.waited = (*self.waited, path)
+
+    disk, folder = Failing(), tmp_path / "2024-05"
+    source = written(tmp_path / "a.jpg")
+    assert isinstance(place(wish(source, folder), disk), StorageError)
+    assert not folder.exists()
+    disk.waited = (os.fspath(tmp_path),)
+    placed(wish(source, folder), disk)
+    assert disk.waited.count(os.fspath(tmp_path)) == 2  # the folder above was waited for once more
