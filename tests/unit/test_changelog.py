@@ -35,6 +35,11 @@ def checkout(tmp_path):
     return tmp_path
 
 
+def section(text, kind):
+    """The entries of one kind in the newest release."""
+    return text.partition(f"### {kind}\n\n")[2].partition("\n### ")[0].partition("\n## ")[0]
+
+
 def test_every_fragment_has_a_kind_and_a_sentence():
     for path in FRAGMENTS:
         assert re.fullmatch(rf"(\d+|\+[\w-]+)\.({'|'.join(KINDS)})(\.\d+)?\.md", path.name), path.name
@@ -59,8 +64,8 @@ def test_a_release_collects_the_fragments_and_keeps_what_is_there(checkout):
     head, new, rest = after.partition("\n## 9.9.9\n")
     assert new
     assert before.startswith(head.rstrip() + "\n")
-    assert "### Added\n\n- The queue can be sorted by name. (#42)\n" in rest
-    assert "### Fixed\n\n- A word was wrong.\n" in rest
+    assert "- The queue can be sorted by name. (#42)\n" in section(rest, "Added")
+    assert "- A word was wrong.\n" in section(rest, "Fixed")
     assert rest.endswith(before.partition("-->")[2].lstrip())
 
 
