@@ -54,7 +54,7 @@ def read(text: str) -> Prose:
     text = re.sub(r"!\[[^\]]*\]\([^)]*\)", "", text)
     text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
     text = re.sub(r"`[^`\n]+`", "CODE", text)  # a name is one word, whatever is in it
-    blocks = re.split(r"\n\s*\n|\n\s*(?:[-*]|\d+\.) |\||\n(?=\|)|<br>", text)
+    blocks = re.split(r"\n\s*\n|^\s*(?:[-*]|\d+\.) |\||<br>", text, flags=re.MULTILINE)
     sentences = []
     for block in blocks:
         plain = SHORT.sub("short", " ".join(block.split()))
