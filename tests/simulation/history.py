@@ -123,8 +123,7 @@ async def _rest(world: World, supplier: Supplier, app: ImmichUser) -> None:
         world.finding("smartsort does not start again")
         return
     await asyncio.sleep(5)
-    if (why := oracle.under_way(world)) is not None:
-        world.finding(f"after a start in good order: {why}")
+    await _until_quiet(world)
 
 
 async def _taken_back(world: World) -> None:
