@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 
 import pytest
-from tests.fakes import World, close_world, picture
+from tests.fakes import World, close_world, content_of, picture
 from tests.faults.test_power_cut import Machine, Volatile
 
 from smartsort.actions import Choice
@@ -181,5 +181,40 @@ async def test_an_act_that_came_to_nothing_is_over(tmp_path, act, area):
         if act is not come:
             await act(world)
             world.check()
+    finally:
+        close_world(world)
+
+
+class Copies(Disk):
+    """Knows no hard links, and ends the process while it copies a side file."""
+
+    def link(self, source, target):
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM), target, None, source)
+
+    def open_source(self, path):
+        if path.endswith(".xmp") and self.dies:
+            raise Died
+        return super().open_source(path)
+
+    dies = True
+
+
+async def test_a_copy_whose_source_lost_its_bytes_is_the_photo(tmp_path):
+    """Whoever filled the inbox had not flushed the file: a power cut took it there, and not from us."""
+    disk = Copies()
+    world = opened(tmp_path, Steps(), lambda _: disk)
+    with suppress(Died):
+        await come(world)
+    close_world(world)
+    disk.dies = False
+    offered = f"{world.context.layout.inbox}/test/stranger_1.jpg"
+    os.truncate(offered, 0)
+    world = opened(tmp_path, Steps(), lambda _: disk, server=world.server, clock=world.clock)
+    try:
+        assert world.photo(1).state is State.CLAIMED
+        [held] = world.names(1)
+        assert content_of(world.context.absolute(held)) == picture(1)
+        assert content_of(offered) == b""
+        world.check()
     finally:
         close_world(world)

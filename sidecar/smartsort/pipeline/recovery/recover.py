@@ -163,7 +163,11 @@ class Recovery:
             offered = self._offered_again and all(
                 stamp_or_none(origin) is not None for _, name, origin in origins if name in taken
             )
-            if not any(n.member is Member.PHOTO for n in names) or (there and not whole) or offered:
+            again = (there and not whole) or offered
+            if again and self._differs(temp, taken, origins):
+                # A power cut took bytes that whoever filled the inbox had not flushed. The copy is whole.
+                again = False
+            if again or not any(n.member is Member.PHOTO for n in names):
                 # Not all was taken, or not for good: it lies where it was dropped, and is taken together.
                 drops = [
                     Drop(os.path.join(temp, name), origin, sha256=self._digest(origin))
@@ -201,6 +205,11 @@ class Recovery:
                 return False
         self._write(Change(photo.id, intents_done=("claim",)))
         return True
+
+    def _differs(self, temp: str, taken: Collection[str], origins: Sequence[tuple[Member, str, str]]) -> bool:
+        """Whether a file has other bytes where it was offered than where it was taken to."""
+        pairs = [(os.path.join(temp, name), origin) for _, name, origin in origins if name in taken]
+        return any(stamp_or_none(origin) and not self._same(place, origin) for place, origin in pairs)
 
     def _not_joined(self, photo: Photo, origins: Sequence[tuple[Member, str, str]]) -> bool:
         """What was to join a photo at rest, and is not in the ledger, goes back to be offered again."""
