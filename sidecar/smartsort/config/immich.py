@@ -43,7 +43,7 @@ class Immich(Section):
         allowed="a name such as antelopev2",
     )
     ml_timeout_seconds: float = setting(
-        5.0, "Longest wait for the machine learning service; then the confidence is unknown.", gt=0, le=600
+        5.0, "Longest wait for machine learning. After that the confidence is unknown.", gt=0, le=600
     )
     look_again_seconds: float = setting(
         60.0,
@@ -64,12 +64,12 @@ class Immich(Section):
     max_retries: int = setting(2, "How often it is repeated before the photo goes to review.", ge=0, le=100)
     request_timeout_seconds: float = setting(30.0, "Longest time one request may take.", gt=0, le=3600)
     shard_size: int = setting(
-        20_000, "Files per external library; a full one is followed by the next.", ge=100, le=1_000_000
+        20_000, "Files per external library. The next one follows a full one.", ge=100, le=1_000_000
     )
     max_in_flight: int = setting(
         1000,
-        "Most photos placed and not yet recognised. Below it the number follows the server's pace: Immich "
-        "names nobody while a batch is running.",
+        "Most photos placed and not yet recognised. Below it the number follows the server's pace, because "
+        "Immich assigns no people while a batch is running.",
         ge=1,
     )
     archive_unwanted: bool = setting(False, "Archive photos in Immich that show a person on the blacklist.")

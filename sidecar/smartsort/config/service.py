@@ -65,7 +65,7 @@ class Downloads(Section):
     stall_timeout_seconds: float = setting(
         30.0, "A download that sends nothing for so long is given up.", gt=0
     )
-    max_redirects: int = setting(5, "Redirects followed; each target is checked again.", ge=0, le=50)
+    max_redirects: int = setting(5, "Redirects to follow. smartsort checks each target again.", ge=0, le=50)
     max_retries: int = setting(3, "How often a broken download is resumed.", ge=0, le=100)
     concurrency: int = setting(8, "Downloads at a time.", ge=1, le=256)
     concurrency_per_host: int = setting(4, "Downloads at a time from one host.", ge=1, le=256)
@@ -80,9 +80,9 @@ class Api(Section):
     """The HTTP API."""
 
     host: str = setting(
-        "127.0.0.1", "Address to listen on; 0.0.0.0 for every network of a container.", min_length=1
+        "127.0.0.1", "Address to listen on. 0.0.0.0 for every network of a container.", min_length=1
     )
-    port: int = setting(8484, "Port to listen on; 0 takes a free one.", ge=0, le=65_535)
+    port: int = setting(8484, "Port to listen on. 0 takes a free one.", ge=0, le=65_535)
     token: SecretStr | None = setting(
         None, "Bearer token with all rights. Not set: one is made at the first start and kept."
     )
@@ -90,11 +90,11 @@ class Api(Section):
     tokens: tuple[ApiToken, ...] = setting(
         (),
         "Further tokens, each with `name`, `token` or `token_file`, and `scopes`.",
-        allowed="a list of tables with scopes from intake, review, admin; in the environment as JSON",
+        allowed="a list of tables with scopes from intake, review, admin (in the environment as JSON)",
     )
     allow_private_urls: Addresses = setting(
         (),
-        "Private hosts that photos may be fetched from by URL; all others are refused.",
+        "Private hosts that smartsort may fetch photos from. It refuses all others.",
         allowed="a list of host names, addresses or networks (10.0.0.0/8)",
     )
     max_upload_bytes: int = setting(8 * _GIB, "Longer uploads are refused. The default is 8 GiB.", ge=1024)
@@ -140,11 +140,11 @@ class Notify(Section):
         ("sorted", "needs_review", "trouble"), "What is worth a message."
     )
     digest_seconds: float = setting(
-        60.0, "Messages of so many seconds become one. Trouble is told at once.", ge=0, le=86_400
+        60.0, "Messages of so many seconds become one. Health issues are sent at once.", ge=0, le=86_400
     )
     quiet_hours: Annotated[str, AfterValidator(_quiet_hours)] | None = setting(
         None,
-        "Local time in which only trouble is told; the rest follows afterwards.",
+        "Local time in which only health issues are sent. The rest follows afterwards.",
         allowed='a span of the day such as "22:00-07:00"',
     )
     timeout_seconds: float = setting(15.0, "Longest time one message may take.", gt=0, le=600)
@@ -172,5 +172,5 @@ class Log(Section):
 class Backup(Section):
     """Copies of the ledger in `backup/` below `root`."""
 
-    interval_hours: float = setting(24.0, "Hours between two copies; 0 makes none.", ge=0)
+    interval_hours: float = setting(24.0, "Hours between two copies. 0 makes none.", ge=0)
     keep: int = setting(7, "Copies to keep.", ge=1, le=10_000)

@@ -38,21 +38,20 @@ class Settings(Section):
     whitelist: Names = setting((), "People to file. Empty: everyone with a name.", allowed=_NAMES)
     blacklist: Names = setting((), "People whose photos go to `unwanted_person`.", allowed=_NAMES)
     preset: Preset | None = setting(
-        None, "Sets several thresholds at once. A key that is set itself, wherever, goes first."
+        None, "Sets several thresholds at once. Keys that you set take precedence."
     )
     thresholds: Thresholds = section(Thresholds, "The numbers a photo has to reach.")
     when_confidence_unknown: WhenUnknown = setting(
-        "accept", "What becomes of a match whose confidence nobody could measure."
+        "accept", "What to do with a match whose confidence is unknown."
     )
     multiple_faces: MultipleFaces = setting(
         "review",
-        "More faces than allowed: `review`; `each_person` files under each person when all of them are "
-        "wanted; `main_face` decides by the largest face.",
+        "What to do with more faces than allowed. `review` asks you. `each_person` files under each person "
+        "if all of them are wanted. `main_face` decides by the largest face.",
     )
     spot_check_share: float = setting(
         0.05,
-        "Share of the automatic filings that is offered for a check, so that the share of wrong ones can be "
-        "told. 0 offers none.",
+        "Fraction of automatic filings to offer as spot checks, to estimate the error rate. 0 offers none.",
         ge=0,
         le=1,
     )

@@ -75,8 +75,8 @@ class Thresholds(Section):
 
     min_confidence: float = setting(
         0.6,
-        "Least similarity between a face and its person: the cosine, as far as the confirmed faces tell it. "
-        "Lower goes to `low_confidence`.",
+        "Least cosine similarity between a face and the person's confirmed faces. Photos below it go to "
+        "`low_confidence`.",
         ge=0,
         le=1,
     )
@@ -96,7 +96,7 @@ class Thresholds(Section):
     per_person: dict[str, PersonThresholds] = setting(
         {},
         "Exceptions by person, with the keys `min_confidence` and `min_margin`.",
-        allowed="a table of person names; in the environment as JSON",
+        allowed="a table of person names (in the environment as JSON)",
     )
 
 
@@ -138,7 +138,7 @@ class Intake(Section):
         le=3600,
     )
     scan_interval_seconds: float = setting(
-        30.0, "Seconds between two full looks at the inbox; file system events only make it faster.", ge=0.2
+        30.0, "Seconds between two full looks at the inbox. File system events only make it faster.", ge=0.2
     )
     polling: Literal["auto", "on", "off"] = setting(
         "auto", "Look at the inbox instead of waiting for file system events: `auto` does on network shares."
