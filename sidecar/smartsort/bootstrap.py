@@ -190,7 +190,7 @@ class Sidecar:
     def stop(self) -> None:
         """End `run`: steps under way are finished, nothing new is begun."""
         self.runner.stop.set()
-        self.context.bells.ring_all()
+        self.context.wakeups.notify_all()
         self.inbox.wake()
         self.downloads.wake()
         self.notifier.wake()
@@ -198,7 +198,7 @@ class Sidecar:
     def set_enabled(self, enabled: bool) -> None:
         """Switch sorting on or off; what waits goes on at once."""
         self.choices.set_enabled(enabled)
-        self.context.bells.ring_all()
+        self.context.wakeups.notify_all()
 
     async def close(self) -> None:
         """Close the connections and the ledger and give the root free."""
@@ -368,7 +368,7 @@ def _wire(
     async def shelve_step() -> bool:
         placed = await shelve.step()
         if placed:
-            context.bells.ring(State.PLACED)
+            context.wakeups.notify(State.PLACED)
         return placed
 
     async def count_step() -> bool | float:
@@ -445,7 +445,7 @@ def _connection(sidecar: Sidecar) -> Callable[[], Awaitable[float]]:
             library = await sidecar.shelve.ensure_library()
             sidecar.connected = True
             log.info("connected to Immich %s as user %s; library %s", info.version, info.user_id, library)
-            sidecar.context.bells.ring_all()
+            sidecar.context.wakeups.notify_all()
         elif (silent := server.silent_seconds) < HEALTH_SECONDS:
             return HEALTH_SECONDS - silent + GRACE_SECONDS
         elif sidecar.people.age > PEOPLE_SECONDS:

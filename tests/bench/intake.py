@@ -92,7 +92,7 @@ async def _ours(files: list[str], root: str) -> tuple[float, int, int]:
             scan = scan_inbox(os.path.dirname(files[0]))
             offered = [Offered(e.path, e.stamp, source="bench") for e in scan.entries]
             claiming = asyncio.create_task(bench.sidecar.accept.claim(offered))
-            placed = bench.sidecar.context.bells.listen(State.PLACED)
+            placed = bench.sidecar.context.wakeups.subscribe(State.PLACED)
             async with bench.running("examine", "compare", "shelve"):
                 while await bench.count("placed") < len(files):
                     await asyncio.wait_for(placed.wait(), 60.0)

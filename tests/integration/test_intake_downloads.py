@@ -176,7 +176,7 @@ async def test_what_was_not_flushed_before_a_power_cut_is_not_trusted(tmp_path, 
     intake = open_intake(root, download={"max_retries": 3})
     monkeypatch.setattr(queue, "_FIRST_BACKOFF", 1000.0)
     await intake.downloads.submit([(f"{web.url}/a.jpg", "x")])
-    intake.downloads.arrivals.ring()
+    intake.downloads.arrivals.notify()
     while not calls or intake.downloads._running:
         await intake.downloads.step()
     await intake.close()

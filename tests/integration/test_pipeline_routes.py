@@ -441,7 +441,7 @@ async def test_the_first_of_a_delivery_do_not_wait_until_the_last_is_decoded(pla
 
     monkeypatch.setattr(Decoders, "probe", slow)
     step = asyncio.create_task(place.stage("examine"))
-    rung = place.context.bells.listen()
+    rung = place.context.wakeups.subscribe()
     try:
         while place.photo(first).state is State.CLAIMED:
             await asyncio.wait_for(rung.wait(), 60)

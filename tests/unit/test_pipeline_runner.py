@@ -17,7 +17,7 @@ from smartsort.errors import (
     RootUnavailable,
     StorageFull,
 )
-from smartsort.pipeline.engine.context import Bells
+from smartsort.pipeline.engine.context import StageWakeups
 from smartsort.pipeline.engine.runner import Runner, Stage, kind_of
 from smartsort.pipeline.engine.trouble import Troubles
 
@@ -32,7 +32,7 @@ class Place:
             return 0
 
         ledger = SimpleNamespace(awrite=awrite, damaged=None)
-        self.context = SimpleNamespace(bells=Bells(), ledger=ledger)
+        self.context = SimpleNamespace(wakeups=StageWakeups(), ledger=ledger)
         self.told = []
         self.stages = []
         times = iter(f"2024-{n}" for n in range(100))
@@ -142,7 +142,7 @@ async def test_a_stage_sleeps_until_its_bell_rings():
     await soon(lambda: steps and other)
     await asyncio.sleep(0.01)
     assert len(steps) == 1
-    place.context.bells.ring(State.HASHED)
+    place.context.wakeups.notify(State.HASHED)
     await asyncio.wait_for(task, 60)
     assert len(steps) == 2
     assert len(other) == 1
@@ -156,7 +156,7 @@ async def test_a_stage_that_takes_no_photos_may_have_nothing_to_do(answer):
     await soon(lambda: steps)
     await asyncio.sleep(0.01)
     assert not task.done()
-    place.context.bells.ring_all()
+    place.context.wakeups.notify_all()
     await asyncio.wait_for(task, 60)
     assert len(steps) == 2
 
@@ -178,7 +178,7 @@ async def test_a_bell_that_rings_during_a_step_is_heard_by_each_stage_it_is_for(
     task = asyncio.create_task(place.runner.run())
     await begun.wait()
     await soon(lambda: quick)
-    place.context.bells.ring(State.FILED)
+    place.context.wakeups.notify(State.FILED)
     await soon(lambda: len(quick) == 2)  # it has heard the bell and waits again
     go.set()
     await soon(lambda: len(slow) == 2)

@@ -213,7 +213,7 @@ class Actions(Reversing):
             plan = planner(self._context, moves)
             states = (State.FILED, State.REVIEW)
             batch = await self._act(ids, plan, actor, states, dry_run=False, agreed=agreed, group=group)
-            self._context.bells.ring_all()
+            self._context.wakeups.notify_all()
             return Batch(batch.acted, group)
 
     # --- people ------------------------------------------------------------------------------

@@ -82,7 +82,7 @@ class Rearrange:
         await self._drop([p for p in good if results.get(p.photo.id, _NOTHING).ok])
         await self._take_back([p for p in moving if not results.get(p.photo.id, _NOTHING).ok])
         context.checkpoint("act:dropped")
-        context.bells.ring(State.FILED, State.REVIEW)  # the outbox listens to these
+        context.wakeups.notify(State.FILED, State.REVIEW)  # the outbox listens to these
         return [results.get(p.photo.id) or _problem(p) for p in plans]
 
     # --- before ------------------------------------------------------------------------------
@@ -186,9 +186,9 @@ class Rearrange:
             return {plan.photo.id: self._write(db, plan, actor, group, at) for plan in plans}
 
         results = await context.ledger.awrite(write)
-        context.bells.ring(*{State(p.values["state"]) for p in plans if "state" in p.values})
+        context.wakeups.notify(*{State(p.values["state"]) for p in plans if "state" in p.values})
         if any(p.splits for p in plans):
-            context.bells.ring(State.CLAIMED)
+            context.wakeups.notify(State.CLAIMED)
         return results
 
     def _write(self, db: Database, plan: Plan, actor: str, group: int | None, at: str) -> Acted:

@@ -208,4 +208,4 @@ class Reversing(Acting):
         if self._settings is None or not self._settings.matches(settings["after"]):
             return
         await asyncio.to_thread(self._settings.restore, settings["before"], actor)
-        self._context.bells.ring_all()
+        self._context.wakeups.notify_all()

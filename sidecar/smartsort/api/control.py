@@ -52,7 +52,7 @@ async def _switch(here: Serving, enabled: bool, actor: str) -> Status:
     async with here.changing:
         if here.sidecar.choices.enabled != enabled:
             await asyncio.to_thread(here.sidecar.choices.set_enabled, enabled, actor)
-            here.sidecar.context.bells.ring_all()
+            here.sidecar.context.wakeups.notify_all()
     return await here.status.read()
 
 
@@ -97,7 +97,7 @@ async def forget_changes(here: Here, caller: Admin) -> ConfigView:
     """Forget everything that was changed at run time: lists, settings and switch are as configured again."""
     async with here.changing:
         await asyncio.to_thread(here.sidecar.choices.forget, caller.name)
-        here.sidecar.context.bells.ring_all()
+        here.sidecar.context.wakeups.notify_all()
     return _config_view(here)
 
 
@@ -206,7 +206,7 @@ async def _store(here: Serving, which: ListName, names: Sequence[str], actor: st
     if tuple(wanted) == tuple(_entries(here, which)):
         return
     await asyncio.to_thread(choices.set_list, which, wanted, actor)
-    context.bells.ring_all()
+    context.wakeups.notify_all()
 
 
 async def _list_view(here: Serving, which: ListName) -> ListView:

@@ -24,7 +24,7 @@ HEARTBEAT_SECONDS = 15
 """A comment this often keeps proxies from closing a quiet stream."""
 
 _LOOK_SECONDS = 0.5
-"""Between two looks at the ledger while somebody listens; a bell of the pipeline makes it sooner."""
+"""Between two looks at the ledger while somebody listens; a notification of the pipeline makes it sooner."""
 
 _STATUS_SECONDS = 1.0
 """At most one status message in this time."""
@@ -90,19 +90,19 @@ class Live:
             self._task = None
 
     async def _watch(self) -> None:
-        bell = self._sidecar.context.bells.listen()
+        wakeup = self._sidecar.context.wakeups.subscribe()
         try:
-            await self._look_until_stopped(bell)
+            await self._look_until_stopped(wakeup)
         except Exception:
             # Listeners are sent away; they come back with the last event they saw and a new watcher.
             log.exception("watching for events failed")
         finally:
-            self._sidecar.context.bells.forget(bell)
+            self._sidecar.context.wakeups.unsubscribe(wakeup)
         async with self._changed:
             self._over = True
             self._changed.notify_all()
 
-    async def _look_until_stopped(self, bell: asyncio.Event) -> None:
+    async def _look_until_stopped(self, wakeup: asyncio.Event) -> None:
         context, stop = self._sidecar.context, self._sidecar.runner.stop
         looked_at = float("-inf")
         while not stop.is_set():
@@ -118,9 +118,9 @@ class Live:
                     self._status_number += 1
                 self._last_event = last
                 self._changed.notify_all()
-            bell.clear()
+            wakeup.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(bell.wait(), _LOOK_SECONDS)
+                await asyncio.wait_for(wakeup.wait(), _LOOK_SECONDS)
 
 
 _CHANGES_ALONE = {"calls_to_immich", "estimated_wait_seconds"}

@@ -67,7 +67,7 @@ class Downloads:
         self._context, self.settings = context, api.download
         self._allowed, self._resolver = AllowList.of(api.allow_private_urls), resolver
         self.handover = Handover(context, accept)
-        self.arrivals = Arrivals(context.bells.listen)
+        self.arrivals = Arrivals(context.wakeups.subscribe)
         self._gallery = Gallery(self.settings) if self.settings.gallery else None
         self._fetcher: Fetcher | None = None
         self._running: dict[str, tuple[str, asyncio.Task[None]]] = {}
@@ -246,7 +246,7 @@ class Downloads:
                 )
         finally:
             self._running.pop(item.id, None)
-            self.arrivals.ring()
+            self.arrivals.notify()
             self.wake()
 
     async def _bring_in(self, item: Item) -> None:

@@ -14,11 +14,11 @@ _PAUSE_SECONDS = 0.03
 
 
 class Arrivals:
-    """Lets many wait on one bell of the pipeline. The bell is only listened to while somebody waits."""
+    """Lets many wait on one bell of the pipeline. The wakeup is only listened to while somebody waits."""
 
-    def __init__(self, listen: Callable[[], asyncio.Event]) -> None:
-        self._listen = listen
-        self._bell: asyncio.Event | None = None
+    def __init__(self, subscribe: Callable[[], asyncio.Event]) -> None:
+        self._subscribe = subscribe
+        self._wakeup: asyncio.Event | None = None
         self._changed = asyncio.Event()
         self._waiting = 0
         self._pump: asyncio.Task[None] | None = None
@@ -29,15 +29,15 @@ class Arrivals:
         self._closed = True
         self._changed.set()
 
-    def ring(self) -> None:
-        """Something changed that no bell of the pipeline tells."""
-        if self._bell is not None:
-            self._bell.set()
+    def notify(self) -> None:
+        """Something changed that no notification of the pipeline covers."""
+        if self._wakeup is not None:
+            self._wakeup.set()
 
     async def until(self, look: Callable[[], Awaitable[T | None]], seconds: float) -> T | None:
         """What `look` found, looking again at every change; None when `seconds` are over."""
-        if self._bell is None:
-            self._bell = self._listen()
+        if self._wakeup is None:
+            self._wakeup = self._subscribe()
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
         self._waiting += 1
@@ -63,9 +63,9 @@ class Arrivals:
             self._pump = asyncio.create_task(self._work(), name="arrivals")
 
     async def _work(self) -> None:
-        bell = self._bell
-        while bell is not None:
-            await bell.wait()
-            bell.clear()
+        wakeup = self._wakeup
+        while wakeup is not None:
+            await wakeup.wait()
+            wakeup.clear()
             changed, self._changed = self._changed, asyncio.Event()
             changed.set()

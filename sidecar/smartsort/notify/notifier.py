@@ -78,7 +78,7 @@ class Notifier:
         self._after: int | None = None
         self._noted = 0
         self._sending: dict[str, threading.Thread] = {}
-        self._bell: asyncio.Event | None = None
+        self._wakeup: asyncio.Event | None = None
         self._closed = False
 
     @property
@@ -120,8 +120,8 @@ class Notifier:
         if not self.active:
             return await self._pause(_IDLE_SECONDS)
         self._wake.clear()
-        if self._bell is not None:
-            self._bell.clear()
+        if self._wakeup is not None:
+            self._wakeup.clear()
         pause = min(await self._tell_troubles(), await self._digest(), await self._deliver())
         return await self._pause(pause)
 
@@ -289,17 +289,17 @@ class Notifier:
 
     async def _pause(self, seconds: float) -> float:
         """Wait for trouble, or for a change in the pipeline when a digest may begin."""
-        if self._bell is None and self.active:
-            self._bell = self._context.bells.listen()
+        if self._wakeup is None and self.active:
+            self._wakeup = self._context.wakeups.subscribe()
         waits = [asyncio.ensure_future(self._wake.wait())]
-        if self._bell is not None and seconds >= _IDLE_SECONDS:
-            waits.append(asyncio.ensure_future(self._bell.wait()))
+        if self._wakeup is not None and seconds >= _IDLE_SECONDS:
+            waits.append(asyncio.ensure_future(self._wakeup.wait()))
         try:
             await asyncio.wait(waits, timeout=max(seconds, 0.0), return_when=asyncio.FIRST_COMPLETED)
         finally:
             for wait in waits:
                 wait.cancel()
-        if self._bell is not None and self._bell.is_set():
+        if self._wakeup is not None and self._wakeup.is_set():
             await asyncio.sleep(_BURST_SECONDS)
         return 0.0
 

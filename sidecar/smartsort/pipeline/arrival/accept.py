@@ -116,7 +116,7 @@ class Accept:
         found = await asyncio.to_thread(Recovery(context).settle_claims, set(self._open))
         self.stuck, self._open = found.stuck, found.open_claims
         self._settle_at = now + SETTLE_SECONDS
-        context.bells.ring(State.CLAIMED)
+        context.wakeups.notify(State.CLAIMED)
 
     async def _claim(self, batch: Sequence[Offered]) -> list[Photo | SmartsortError]:
         context = self._context
@@ -178,7 +178,7 @@ class Accept:
         self._open -= {row.id for row, *_ in good} - held
         context.checkpoint("claim:dropped")
         # Whoever joins what came later waits for photos in the state of the one it belongs to.
-        context.bells.ring(*{row.state for row, offer, _ in good if offer.joins is not None})
+        context.wakeups.notify(*{row.state for row, offer, _ in good if offer.joins is not None})
         return results
 
     def _place(

@@ -205,7 +205,7 @@ class Examine:
         if splits:
             at = context.clock.text()
             await context.ledger.awrite(lambda db: split_off(db, splits, at))
-            context.bells.ring(State.CLAIMED)
+            context.wakeups.notify(State.CLAIMED)
         hashes = {
             i.photo.id: i.probe.look
             for i in done
@@ -298,7 +298,7 @@ class Compare:
             [Change(p.id, expect=(State.HASHED,), state=State.UNIQUE) for p in batch if p.id not in uploads]
         )
         await self._router.route([Verdict.known(p, uploads[p.id]) for p in batch if p.id in uploads])
-        context.bells.ring(State.UNIQUE)  # the shelves wait for these, even if all are duplicates
+        context.wakeups.notify(State.UNIQUE)  # the shelves wait for these, even if all are duplicates
         return True
 
     async def _without_known(self, batch: list[Photo]) -> list[Photo]:

@@ -139,7 +139,7 @@ class Inbox:
             if refused is not None:
                 raise refused
             if isinstance(results[0], Photo):
-                self._context.bells.ring(State.FILED, State.REVIEW)
+                self._context.wakeups.notify(State.FILED, State.REVIEW)
         return soon
 
     async def _pause(self, seconds: float) -> float:

@@ -64,30 +64,30 @@ class Clock:
         return self.now().astimezone(UTC).isoformat(timespec="milliseconds")
 
 
-class Bells:
+class StageWakeups:
     """Rung when photos arrive in a state. Each listener has a bell of its own: nobody hears for another."""
 
     def __init__(self) -> None:
         self._listeners: dict[asyncio.Event, frozenset[State]] = {}
 
-    def ring(self, *states: State) -> None:
+    def notify(self, *states: State) -> None:
         """Wake whoever waits for photos in one of these states."""
         for listener, wanted in self._listeners.items():
             if not wanted or not wanted.isdisjoint(states):
                 listener.set()
 
-    def ring_all(self) -> None:
+    def notify_all(self) -> None:
         """Wake every stage: something they all depend on has changed."""
-        self.ring(*State)
+        self.notify(*State)
 
-    def listen(self, *states: State) -> asyncio.Event:
+    def subscribe(self, *states: State) -> asyncio.Event:
         """An event that is set whenever one of these bells rings (none: any); the listener clears it."""
         event = asyncio.Event()
         self._listeners[event] = frozenset(states)
         return event
 
-    def forget(self, listener: asyncio.Event) -> None:
-        """No longer set an event that `listen` gave."""
+    def unsubscribe(self, listener: asyncio.Event) -> None:
+        """Stop setting an event that `subscribe` returned."""
         del self._listeners[listener]
 
 
@@ -104,7 +104,7 @@ class Context:
     enabled: Callable[[], bool]
     tuning: Tuning = field(default_factory=Tuning)
     clock: Clock = field(default_factory=Clock)
-    bells: Bells = field(default_factory=Bells)
+    wakeups: StageWakeups = field(default_factory=StageWakeups)
     arranging: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held by whoever rearranges photos at rest: a human's action, or the stage that judges again."""
     unsettled: set[int] = field(default_factory=set)
@@ -129,7 +129,7 @@ class Context:
     async def commit(
         self, changes: Sequence[Change], also: Callable[[Database], None] = lambda _: None
     ) -> list[int]:
-        """Write changes, and what `also` writes, in one transaction; ring the bells of the new states."""
+        """Write changes, and what `also` writes, in one transaction; wake the stages that take the new states."""
         if not changes:
             return []
         at = self.clock.text()
@@ -139,7 +139,7 @@ class Context:
             return apply(db, changes, at)
 
         ids = await self.ledger.awrite(write)
-        self.bells.ring(*{change.state for change in changes if change.state is not None})
+        self.wakeups.notify(*{change.state for change in changes if change.state is not None})
         return ids
 
     def folder(self, area: Area) -> str:

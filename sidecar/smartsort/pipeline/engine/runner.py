@@ -31,7 +31,7 @@ LONGEST_BACKOFF = 30.0
 
 RETRY_PROBLEMS_SECONDS = 60.0
 IDLE_SECONDS = 30.0
-"""A stage looks for work this often even when no bell rings."""
+"""A stage looks for work this often even when no notification comes."""
 
 DRAIN_SECONDS = 8.0
 """How long a step that is under way may take to finish after SIGTERM; Docker kills after 10."""
@@ -46,7 +46,7 @@ class Stage:
     """A stage as the runner sees it.
 
     `step` does a batch and tells how it went: True for "there may be more", False for "nothing to do", a
-    number for "again in so many seconds", None for "nothing to do until a bell rings". A number that is
+    number for "again in so many seconds", None for "nothing to do until it is notified". A number that is
     `NothingProved` ends no trouble. `uses` names the
     kinds of trouble about which a step that did something proves that they need not go on.
     `after_seconds`: from the start until the first step.
@@ -90,7 +90,7 @@ class Runner:
         try:
             await asyncio.wait([stopper, *tasks], return_when=asyncio.FIRST_COMPLETED)
             self.stop.set()
-            self._context.bells.ring_all()
+            self._context.wakeups.notify_all()
             _, late = await asyncio.wait(tasks, timeout=self.drain)
             for task in late:
                 log.warning(
@@ -109,7 +109,7 @@ class Runner:
                 raise result
 
     async def _work(self, stage: Stage) -> None:
-        backoff, bell = self.first_backoff, self._context.bells.listen(*stage.takes)
+        backoff, bell = self.first_backoff, self._context.wakeups.subscribe(*stage.takes)
         if stage.after_seconds:
             await self._sleep(stage.after_seconds)
         while not self.stop.is_set():
@@ -168,7 +168,7 @@ class Runner:
 
     async def _retry_problems(self) -> float:
         if await self._context.ledger.awrite(photos.retry_problems):
-            self._context.bells.ring_all()
+            self._context.wakeups.notify_all()
         return self.retry_problems
 
 

@@ -69,7 +69,7 @@ class Integrity:
         if problem is not None:
             error = await asyncio.to_thread(damaged, ledger.path, problem, self._folder)
             ledger.damaged = str(error)
-            self._context.bells.ring_all()
+            self._context.wakeups.notify_all()
             raise error
         return CHECK_SECONDS
 

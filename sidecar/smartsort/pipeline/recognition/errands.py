@@ -174,7 +174,7 @@ class Errands:
         known = [(self.photos[c.photo], c.faces) for c in command.conclusions if not c.gave_up]
         done = await self._router.route([*verdicts, *await self.gather.verdicts(known)])
         if done:
-            self._context.bells.ring(State.HASHED, State.UNIQUE)
+            self._context.wakeups.notify(State.HASHED, State.UNIQUE)
         return message.Concluded(set(done))
 
     def _asset(self, photo_id: int) -> str:

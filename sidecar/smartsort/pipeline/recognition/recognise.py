@@ -96,5 +96,5 @@ class Recognise:
         """Tell the shelves which photos no longer keep recognition from starting: others may follow."""
         through = self._recogniser.let_through
         if through - self._shelve.let_through:
-            self._context.bells.ring(State.HASHED, State.UNIQUE)
+            self._context.wakeups.notify(State.HASHED, State.UNIQUE)
         self._shelve.let_through = through

@@ -213,7 +213,7 @@ class Shelve:
             facts.grow_shard(db, shard.number, len(changes))
 
         await context.ledger.awrite(write)
-        context.bells.ring(State.PLACED)
+        context.wakeups.notify(State.PLACED)
         context.checkpoint("shelve:committed")
         await self._leave(drops)
         of_files = [(p, problem) for p, problem in failed if not isinstance(problem, StorageError)]
