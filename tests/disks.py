@@ -5,7 +5,7 @@ import hashlib
 import os
 
 from smartsort.files.disk import Disk
-from smartsort.files.placement import Drop, Placed, Placer, Placing
+from smartsort.files.placement import Drop, Placed, Placer, PlaceRequest
 
 BYTES = b"the bytes of a photo" * 1000
 SHA256 = hashlib.sha256(BYTES).hexdigest()
@@ -30,19 +30,19 @@ def everything_below(folder):
     )
 
 
-def place(wish, disk=None):
-    (result,) = Placer(disk).place([wish])
+def place(request, disk=None):
+    (result,) = Placer(disk).place([request])
     return result
 
 
-def placed(wish, disk=None):
-    result = place(wish, disk)
+def placed(request, disk=None):
+    result = place(request, disk)
     assert isinstance(result, Placed), result
     return result
 
 
-def wish(source, folder, *names, **more):
-    return Placing(os.fspath(source), os.fspath(folder), names or ("a.jpg",), **more)
+def request(source, folder, *names, **more):
+    return PlaceRequest(os.fspath(source), os.fspath(folder), names or ("a.jpg",), **more)
 
 
 def drop(*args, disk=None, **more):

@@ -11,7 +11,7 @@ from smartsort.errors import RootUnavailable
 from smartsort.files import inbox as inbox_module
 from smartsort.files.ignore import Ignore
 from smartsort.files.inbox import scan_inbox
-from smartsort.files.placement import Placer, Placing
+from smartsort.files.placement import Placer, PlaceRequest
 from smartsort.files.stamps import stamp
 from smartsort.files.writers import is_finished, open_for_writing
 
@@ -148,7 +148,9 @@ def test_folders_deeper_than_a_path_may_be_long_do_not_stop_the_scan(inbox):
 def test_what_was_placed_out_of_the_inbox_is_not_seen_again(inbox, tmp_path):
     put(inbox / "a.jpg")
     (entry,) = scan_inbox(str(inbox)).entries
-    move = Placer().move([Placing(entry.path, str(tmp_path / "temp"), (entry.name,), expected=entry.stamp)])
+    move = Placer().move(
+        [PlaceRequest(entry.path, str(tmp_path / "temp"), (entry.name,), expected=entry.stamp)]
+    )
     assert scan_inbox(str(inbox)).entries[0].stamp == entry.stamp
     move.finish()
     assert scan_inbox(str(inbox)).entries == ()

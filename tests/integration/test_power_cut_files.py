@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
-from tests.disks import BYTES, SHA256, content, placed, wish, written
+from tests.disks import BYTES, SHA256, content, placed, request, written
 from tests.power import power_cuts
 
 from smartsort.api.security import kept_token
@@ -157,7 +157,7 @@ def test_a_photo_that_was_placed_stays_where_it_was_placed(tmp_path, monkeypatch
 
     def place_one(place):
         written(place / "a.jpg")  # whoever delivered it need not have waited
-        placed(wish(place / "a.jpg", place / "faces" / "anna", sha256=SHA256), disk())
+        placed(request(place / "a.jpg", place / "faces" / "anna", sha256=SHA256), disk())
         return True
 
     for done, found in power_cuts(tmp_path, monkeypatch, place_one):
@@ -212,7 +212,7 @@ def test_a_copy_is_read_back_from_the_disk_and_not_from_memory(tmp_path, monkeyp
 
     monkeypatch.setattr(os, "fsync", on_disk.add)
     monkeypatch.setattr(os, "posix_fadvise", forget)
-    [result] = Placer(Copies()).place([wish(tmp_path / "a.jpg", tmp_path / "faces", sha256=SHA256)])
+    [result] = Placer(Copies()).place([request(tmp_path / "a.jpg", tmp_path / "faces", sha256=SHA256)])
     assert isinstance(result, StorageError)
     assert "did not read back" in str(result)
     assert (tmp_path / "a.jpg").read_bytes() == BYTES
@@ -253,7 +253,7 @@ def test_a_photo_takes_the_next_name_whatever_the_way(tmp_path, disk):
     faces = tmp_path / "faces"
     faces.mkdir()
     (faces / "a.jpg").write_bytes(b"somebody's")
-    found = placed(wish(tmp_path / "a.jpg", faces, "a.jpg", "a_2.jpg", sha256=SHA256), disk())
+    found = placed(request(tmp_path / "a.jpg", faces, "a.jpg", "a_2.jpg", sha256=SHA256), disk())
     assert found.path == f"{faces}/a_2.jpg"
     assert (faces / "a.jpg").read_bytes() == b"somebody's"
     assert (faces / "a_2.jpg").read_bytes() == BYTES
@@ -271,7 +271,7 @@ def test_not_even_a_random_name_is_replaced(tmp_path, monkeypatch, disk):
     taken = faces / f".smartsort-{'1' * 16}.part"
     taken.write_bytes(b"somebody's")
     monkeypatch.setattr(placement.Placer, "_able", lambda *_: placement._UNTRIED)
-    Placer(disk()).place([wish(tmp_path / "a.jpg", faces, "a.jpg", sha256=SHA256, adopt=True)])
+    Placer(disk()).place([request(tmp_path / "a.jpg", faces, "a.jpg", sha256=SHA256, adopt=True)])
     assert taken.read_bytes() == b"somebody's"
 
 

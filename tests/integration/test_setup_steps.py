@@ -27,7 +27,7 @@ from smartsort.doctor.examination import ANSWER_SECONDS, CONNECT_SECONDS
 from smartsort.doctor.permissions import NEEDS, Key
 from smartsort.errors import ConfigurationError
 from smartsort.immich import ImmichServer
-from smartsort.setup import Setup, Wishes
+from smartsort.setup import Setup, SetupOptions
 
 MOUNT = "/mnt/smartsort/library"
 OWNER_NEEDS = tuple(need.permission for need in NEEDS if need.key is Key.OWNER)
@@ -87,8 +87,8 @@ async def demo(tmp_path: Path) -> AsyncIterator[DemoServer]:
         yield server
 
 
-def setup(talk: Script, tmp_path: Path, env: dict[str, str] | None = None, **wishes: str) -> Setup:
-    return Setup(Wishes(root=str(tmp_path / "root"), **wishes), talk, env or {}, sleep=no_wait)
+def setup(talk: Script, tmp_path: Path, env: dict[str, str] | None = None, **requests: str) -> Setup:
+    return Setup(SetupOptions(root=str(tmp_path / "root"), **requests), talk, env or {}, sleep=no_wait)
 
 
 def written(tmp_path: Path) -> dict[str, Any]:
@@ -308,7 +308,7 @@ async def reach(url: str, tmp_path: Path, transport: httpx.AsyncBaseTransport | 
         )
 
     talk = Script()
-    steps = Setup(Wishes(root=str(tmp_path / "root"), url=url, key="wrong"), talk, {}, connect=connect)
+    steps = Setup(SetupOptions(root=str(tmp_path / "root"), url=url, key="wrong"), talk, {}, connect=connect)
     try:
         await steps.run()
     except ConfigurationError as error:

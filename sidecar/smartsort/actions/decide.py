@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime
 
-from smartsort.actions.plan import Plan, Shelf, wishes_in, wishes_on
+from smartsort.actions.plan import Plan, Shelf, names_in, names_on
 from smartsort.actions.undo import album_messages
 from smartsort.actions.values import Acted
 from smartsort.actions.whom import Whom
@@ -48,10 +48,10 @@ def file_under(
     if again and there == folders and shelf is None:
         return plan.failed("nothing_to_do", f"photo {photo.id} is filed there already")
     if shelf is not None:
-        plan.wishes += wishes_on(shelf, photo, before.names)
+        plan.planned += names_on(shelf, photo, before.names)
     for whom in people:
         if whom.folder not in there:
-            plan.wishes += wishes_in(photo, before.names, Area.FACES, whom.folder, person_id=whom.id)
+            plan.planned += names_in(photo, before.names, Area.FACES, whom.folder, person_id=whom.id)
     leaving = [n for n in filed if os.path.dirname(n.path) not in folders]
     plan.removes = [*leaving, *(n for n in before.names if n.area is Area.REVIEW)]
     first = people[0]
@@ -122,7 +122,7 @@ def _teach(
 def throw_away(photo: Photo, before: Arrangement, actor: str, *, now: datetime, at: str) -> Plan:
     """The bytes go to the trash, out of Immich's sight; every other name goes."""
     plan = Plan(photo, before, EventKind.REJECTED, "rejected")
-    plan.wishes = wishes_in(photo, before.names, Area.TRASH, now.strftime("%Y-%m"))
+    plan.planned = names_in(photo, before.names, Area.TRASH, now.strftime("%Y-%m"))
     plan.removes = [n for n in before.names if n.area is not Area.TRASH]
     plan.values = {
         "state": State.REJECTED.value,

@@ -6,7 +6,7 @@ import os
 
 from sqlite_utils import Database
 
-from smartsort.actions.plan import Plan, wishes_in
+from smartsort.actions.plan import Plan, names_in
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import State
 from smartsort.ledger import arrangement, photos
@@ -43,7 +43,7 @@ def follow(photo: Photo, before: Arrangement, renamed: Renamed) -> Plan:
         and n.person_id in (renamed.person_id, None)
         and os.path.dirname(n.path) in renamed.left
     ]
-    plan.wishes = wishes_in(photo, before.names, Area.FACES, renamed.folder, person_id=renamed.person_id)
+    plan.planned = names_in(photo, before.names, Area.FACES, renamed.folder, person_id=renamed.person_id)
     plan.removes = leaving
     named = photo.person_name == renamed.was
     plan.person = renamed.name if named else photo.person_name

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from smartsort.actions.plan import Plan, Wish, source_of
+from smartsort.actions.plan import Plan, PlannedName, source_of
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import State
 from smartsort.files.names import ANY_NAME
@@ -30,7 +30,7 @@ def join(photo: Photo, before: Arrangement) -> Plan:
     """Give what came later a name wherever the photo has one."""
     late = waiting(before)
     plan = Plan(photo, before, EventKind.JOINED, "joined", filed=False, removes=late)
-    plan.wishes = [wish for name in late for wish in beside(before, before.names, name)]
+    plan.planned = [planned for name in late for planned in beside(before, before.names, name)]
     plan.data = {
         "joined": companions_of(photo.original_name, late),
         "members": [name.member.value for name in late],
@@ -48,16 +48,16 @@ def fold(half: Photo, before: Arrangement, picture: Photo, heir: Name) -> Plan:
     return plan
 
 
-def beside(before: Arrangement, wanted: tuple[Name, ...], companion: Name) -> list[Wish]:
+def beside(before: Arrangement, wanted: tuple[Name, ...], companion: Name) -> list[PlannedName]:
     """The names that a companion still needs to stand beside each of the photo's `wanted` names."""
     there = {(n.area, os.path.dirname(n.path)) for n in before.names if n.member is companion.member}
-    wishes = []
+    planned = []
     for own in wanted:
         place = (own.area, os.path.dirname(own.path))
         if own.member is Member.PHOTO and own.area is not Area.TEMP and place not in there:
             there.add(place)
-            wishes.append(Wish(*place, companion, None, own.person_id))
-    return wishes
+            planned.append(PlannedName(*place, companion, None, own.person_id))
+    return planned
 
 
 def apart(photo: Photo, now: Arrangement, event: Event) -> Plan | None:
@@ -69,12 +69,12 @@ def apart(photo: Photo, now: Arrangement, event: Event) -> Plan | None:
         if source is None:
             continue
         own = os.path.basename(source.path) if source.area is not Area.TEMP else own_name(source)
-        plan.wishes.append(Wish(Area.TEMP, "", source, temp_name(photo.id, member, own, ANY_NAME)))
+        plan.planned.append(PlannedName(Area.TEMP, "", source, temp_name(photo.id, member, own, ANY_NAME)))
         plan.removes += [n for n in now.names if n.member is member and n.area is not Area.TEMP]
-    if not plan.wishes:
+    if not plan.planned:
         return None
     plan.splits = True
-    plan.data["split"] = [wish.source.member.value for wish in plan.wishes]
+    plan.data["split"] = [planned.source.member.value for planned in plan.planned]
     return plan
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from smartsort.actions.plan import Plan, Waiting, wishes_in
+from smartsort.actions.plan import Plan, Waiting, names_in
 from smartsort.actions.values import Acted
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import Decision, Evidence, Face, Outcome, Person
@@ -111,7 +111,7 @@ def _move_within_review(plan: Plan, decision: Decision) -> None:
     wanted = os.path.join(decision.category.value, decision.prefix)
     if all(n.path.startswith(wanted) for n in here if n.member is Member.PHOTO):
         return
-    plan.wishes = wishes_in(
+    plan.planned = names_in(
         photo, plan.before.names, Area.REVIEW, decision.category.value, prefix=decision.prefix
     )
     plan.removes = here

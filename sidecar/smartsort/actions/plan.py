@@ -28,7 +28,7 @@ Message = tuple[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PlannedName:
     """A name to be made. `wanted` None: it takes its name from the photo it travels with."""
 
     area: Area
@@ -64,7 +64,7 @@ class Plan:
     kind: EventKind
     done: str
     """The `action` of its `Acted`."""
-    wishes: list[Wish] = field(default_factory=list)
+    planned: list[PlannedName] = field(default_factory=list)
     removes: list[Name] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
@@ -86,7 +86,7 @@ class Plan:
     """What is placed in `temp_downloads/` becomes photos of their own."""
     placing: bool = False
     """True from before names are made until it is known which; an error may leave that open."""
-    placed: list[tuple[Wish, Name]] = field(default_factory=list)
+    placed: list[tuple[PlannedName, Name]] = field(default_factory=list)
     problem: SmartsortError | None = None
 
     @property
@@ -114,7 +114,7 @@ class Plan:
     @property
     def touches_library(self) -> bool:
         """True when Immich has to look at the shard again."""
-        return any(w.area is Area.LIBRARY for w in self.wishes) or any(
+        return any(w.area is Area.LIBRARY for w in self.planned) or any(
             n.area is Area.LIBRARY for n in self.removes
         )
 
@@ -137,7 +137,7 @@ class Plan:
         """The names it would have, as far as nobody else takes them first."""
         made = [
             os.path.join(w.area.value, w.folder, w.wanted)
-            for w in self.wishes
+            for w in self.planned
             if w.wanted is not None and w.source.member is Member.PHOTO
         ]
         stay = [path for path in places(self.kept) if not made or not path.startswith(Area.LIBRARY.value)]
@@ -157,7 +157,7 @@ def source_of(names: Sequence[Name], member: Member) -> Name | None:
     return min(own, key=lambda n: _SOURCES.index(n.area)) if own else None
 
 
-def wishes_in(
+def names_in(
     photo: Photo,
     names: Sequence[Name],
     area: Area,
@@ -165,10 +165,10 @@ def wishes_in(
     *,
     prefix: str = "",
     person_id: str | None = None,
-) -> list[Wish]:
+) -> list[PlannedName]:
     """The photo and what travels with it, each under its original name, in one folder."""
     members = sorted({n.member for n in names}, key=lambda m: m is not Member.PHOTO)
-    wishes = []
+    planned = []
     for member in members:
         source = source_of(names, member)
         if source is None:
@@ -178,8 +178,8 @@ def wishes_in(
             wanted = with_prefix(prefix, photo.original_name)
             if len(members) > 1:
                 wanted = shortened(wanted, NAME_BYTES - LONGEST_ENDING)
-        wishes.append(Wish(area, folder, source, wanted, person_id))
-    return wishes
+        planned.append(PlannedName(area, folder, source, wanted, person_id))
+    return planned
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,12 +190,12 @@ class Shelf:
     folder: str
 
 
-def wishes_on(shelf: Shelf, photo: Photo, names: Sequence[Name]) -> list[Wish]:
+def names_on(shelf: Shelf, photo: Photo, names: Sequence[Name]) -> list[PlannedName]:
     """The photo and what travels with it, in the library, under names that Immich reads."""
     name = library_name(photo.original_name, photo.extension or "", acceptable_for(photo.media_type))
     return [
-        replace(wish, wanted=name) if wish.source.member is Member.PHOTO else wish
-        for wish in wishes_in(photo, names, Area.LIBRARY, shelf.folder)
+        replace(planned, wanted=name) if planned.source.member is Member.PHOTO else planned
+        for planned in names_in(photo, names, Area.LIBRARY, shelf.folder)
     ]
 
 

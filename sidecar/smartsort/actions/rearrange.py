@@ -16,12 +16,12 @@ from typing import Any
 from sqlite_utils import Database
 
 from smartsort.actions.join import splits_of
-from smartsort.actions.plan import Plan, Wish, places, source_of
+from smartsort.actions.plan import Plan, PlannedName, places, source_of
 from smartsort.actions.values import Acted
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import State
 from smartsort.errors import SmartsortError, StorageError
-from smartsort.files.placement import Drop, Dropped, Placed, Placing
+from smartsort.files.placement import Drop, Dropped, Placed, PlaceRequest
 from smartsort.files.problems import FileChanged, FileVanished, NameKept, NameLeft
 from smartsort.files.shown import shown
 from smartsort.files.stamps import stamp
@@ -63,7 +63,7 @@ class Rearrange:
         context = self._context
         await asyncio.to_thread(self._look, plans)
         good = [p for p in plans if p.problem is None]
-        moving = [p for p in good if p.wishes or p.removes]
+        moving = [p for p in good if p.planned or p.removes]
         try:
             context.checkpoint("act:intent")
             await context.commit([Change(p.photo.id, intent=("arrange", _targets(p))) for p in moving])
@@ -97,10 +97,10 @@ class Rearrange:
                     f"what an act on photo {plan.photo.id} left behind cannot be cleared up yet; see the log "
                     "for the folder that refuses it"
                 )
-            if plan.problem is not None or not (plan.wishes or plan.removes):
+            if plan.problem is not None or not (plan.planned or plan.removes):
                 continue
             for name in plan.before.names:
-                problem = self._changed_by_hand(name, needed=any(w.source == name for w in plan.wishes))
+                problem = self._changed_by_hand(name, needed=any(w.source == name for w in plan.planned))
                 if problem is not None:
                     plan.problem = problem
                     break
@@ -132,46 +132,50 @@ class Rearrange:
         """Runs in a worker thread: photos first, then what travels with them under their names."""
         for photos_first in (True, False):
             todo = [
-                (plan, wish)
+                (plan, planned)
                 for plan in plans
                 if plan.problem is None
-                for wish in plan.wishes
-                if (wish.source.member is Member.PHOTO) is photos_first
+                for planned in plan.planned
+                if (planned.source.member is Member.PHOTO) is photos_first
             ]
             if not todo:
                 continue
             for plan, _ in todo:
                 plan.placing = True
-            results = self._context.placer.place([self._placing(plan, wish) for plan, wish in todo])
+            results = self._context.placer.place([self._placing(plan, planned) for plan, planned in todo])
             for plan, _ in todo:
                 plan.placing = False
-            for (plan, wish), result in zip(todo, results, strict=True):
+            for (plan, planned), result in zip(todo, results, strict=True):
                 if isinstance(result, Placed):
-                    plan.placed.append((wish, _name(plan, wish, result)))
+                    plan.placed.append((planned, _name(plan, planned, result)))
                 else:
                     plan.placing |= isinstance(result, NameLeft)
                     plan.problem = plan.problem or result
 
-    def _placing(self, plan: Plan, wish: Wish) -> Placing:
+    def _placing(self, plan: Plan, planned: PlannedName) -> PlaceRequest:
         context = self._context
         leader = next(
             (
                 os.path.basename(n.path)
                 for n in plan.after
-                if n.member is Member.PHOTO and (n.area, os.path.dirname(n.path)) == (wish.area, wish.folder)
+                if n.member is Member.PHOTO
+                and (n.area, os.path.dirname(n.path)) == (planned.area, planned.folder)
             ),
             plan.photo.original_name,
         )
-        in_library = wish.area is Area.LIBRARY
-        return Placing(
-            source=context.absolute(wish.source),
-            folder=os.path.join(context.folder(wish.area), wish.folder),
+        in_library = planned.area is Area.LIBRARY
+        return PlaceRequest(
+            source=context.absolute(planned.source),
+            folder=os.path.join(context.folder(planned.area), planned.folder),
             names=context.free_names(
-                wish.source, wish.area, wish.folder, wish.names(leader, context.clock.now().astimezone())
+                planned.source,
+                planned.area,
+                planned.folder,
+                planned.names(leader, context.clock.now().astimezone()),
             ),
-            sha256=_digest(plan, wish.source),
+            sha256=_digest(plan, planned.source),
             # In the library the folder's name is the content's digest: the same bytes there are these.
-            adopt=in_library and _digest(plan, wish.source) is not None,
+            adopt=in_library and _digest(plan, planned.source) is not None,
         )
 
     # --- the ledger --------------------------------------------------------------------------
@@ -351,12 +355,12 @@ class Rearrange:
                 plan.photo.id,
                 Drop(
                     context.absolute(n),
-                    because_of=context.absolute(wish.source),
-                    sha256=_digest(plan, wish.source),
+                    because_of=context.absolute(planned.source),
+                    sha256=_digest(plan, planned.source),
                 ),
             )
             for plan in plans
-            for wish, n in plan.placed
+            for planned, n in plan.placed
         ]
         left = {p.photo.id for p in plans if p.placing}
         try:
@@ -405,7 +409,7 @@ def _problem(plan: Plan) -> Acted:
 
 
 def _targets(plan: Plan) -> dict[str, Any]:
-    pairs = dict.fromkeys((w.area.value, w.folder) for w in plan.wishes)
+    pairs = dict.fromkeys((w.area.value, w.folder) for w in plan.planned)
     return {"targets": [[area, folder, ""] for area, folder in pairs]}
 
 
@@ -413,8 +417,10 @@ def _digest(plan: Plan, name: Name) -> str | None:
     return name.sha256 or (plan.photo.sha256 if name.member is Member.PHOTO else None)
 
 
-def _name(plan: Plan, wish: Wish, placed: Placed) -> Name:
-    name = wish.source.placed_in(wish.area, wish.folder, placed, wish.person_id, _digest(plan, wish.source))
+def _name(plan: Plan, planned: PlannedName, placed: Placed) -> Name:
+    name = planned.source.placed_in(
+        planned.area, planned.folder, placed, planned.person_id, _digest(plan, planned.source)
+    )
     return name._replace(photo_id=plan.photo.id)  # what joins a photo was another one's
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from smartsort.actions.plan import Plan, Waiting, wishes_in
+from smartsort.actions.plan import Plan, Waiting, names_in
 from smartsort.actions.undo import album_messages
 from smartsort.actions.values import Acted
 from smartsort.core.decision import decide
@@ -145,7 +145,7 @@ def _file(plan: Plan, decision: Decision, folder_of: FolderOf) -> None:
     there = {os.path.dirname(n.path) for n in filed if n.member is Member.PHOTO}
     for folder, person in people.items():
         if folder not in there:
-            plan.wishes += wishes_in(photo, before.names, Area.FACES, folder, person_id=person.id)
+            plan.planned += names_in(photo, before.names, Area.FACES, folder, person_id=person.id)
     plan.removes = [n for n in filed if os.path.dirname(n.path) not in people]
     plan.removes += [n for n in before.names if n.area is Area.REVIEW]
     first = decision.people[0]
@@ -166,7 +166,7 @@ def _ask(plan: Plan, decision: Decision) -> None:
     category = decision.category
     if category is None:
         raise SmartsortError(f"photo {photo.id} waits for no reason; please report it")
-    plan.wishes = wishes_in(photo, before.names, Area.REVIEW, category.value, prefix=decision.prefix)
+    plan.planned = names_in(photo, before.names, Area.REVIEW, category.value, prefix=decision.prefix)
     plan.removes = [n for n in before.names if n.area in (Area.FACES, Area.REVIEW)]
     plan.values = {
         "state": State.REVIEW.value,

@@ -17,7 +17,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from smartsort.actions import join as joining
-from smartsort.actions.plan import Message, Plan, Waiting, Wish, in_library, source_of, wishes_in
+from smartsort.actions.plan import Message, Plan, PlannedName, Waiting, in_library, names_in, source_of
 from smartsort.actions.rearrange import ACTS, BATCH
 from smartsort.actions.values import Acted
 from smartsort.core.decision import UNDONE_PREFIX
@@ -211,7 +211,7 @@ def wave(db: Database, found: Sequence[Event]) -> list[Plan | Acted]:
             break
         next_one = plan(db, event)
         if isinstance(next_one, Plan):
-            if any((w.area, f"{w.folder}/{w.wanted}") in being_left for w in next_one.wishes):
+            if any((w.area, f"{w.folder}/{w.wanted}") in being_left for w in next_one.planned):
                 break
             under_way.add(next_one.photo.id)
             being_left |= {(n.area, n.path) for n in next_one.removes}
@@ -297,20 +297,20 @@ def _lead_back(plan: Plan, wanted: Arrangement) -> None:
         else:
             missing.append(name)
     for name in missing:
-        folder, wish_name = os.path.split(name.path)
+        folder, wanted_name = os.path.split(name.path)
         twin = next((h for h in held if _alike(h, name)), None)
         if twin is not None:
             held.remove(twin)  # renamed when its own name was taken: it is where it should be
             continue
         source = source_of(plan.before.names, name.member)
         if source is not None:
-            plan.wishes.append(Wish(name.area, folder, source, wish_name, name.person_id))
+            plan.planned.append(PlannedName(name.area, folder, source, wanted_name, name.person_id))
     # What joined the photo since stays with it.
     places = {(n.area, os.path.dirname(n.path)) for n in wanted.names if n.member is Member.PHOTO}
     for member in {n.member for n in held} - {n.member for n in wanted.names}:
         source = source_of(plan.before.names, member)
         if source is not None:
-            plan.wishes += joining.beside(plan.before, wanted.names, source)
+            plan.planned += joining.beside(plan.before, wanted.names, source)
         held = [n for n in held if n.member is not member or (n.area, os.path.dirname(n.path)) not in places]
     plan.removes = held
 
@@ -384,7 +384,7 @@ def _unfile(db: Database, plan: Plan) -> Plan:
         prefix=UNDONE_PREFIX,
         faces_detected=photo.faces_detected,
     )
-    plan.wishes = wishes_in(
+    plan.planned = names_in(
         photo, before.names, Area.REVIEW, Category.UNIDENTIFIED.value, prefix=decision.prefix
     )
     plan.removes = filed
@@ -426,7 +426,7 @@ def _judge_again(plan: Plan, event: Event) -> Plan | Acted:
                 if member is not Member.PHOTO:
                     own = companion_name(source, own)
                 name = temp_name(photo.id, member, own)
-                plan.wishes.append(Wish(Area.TEMP, "", source, name))
+                plan.planned.append(PlannedName(Area.TEMP, "", source, name))
     plan.removes = [n for n in before.names if n.area in (Area.REVIEW, Area.TRASH)]
     plan.values = {
         "state": state.value,

@@ -18,7 +18,7 @@ from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import AT_REST, Category, State
 from smartsort.errors import SmartsortError
 from smartsort.files.names import candidates
-from smartsort.files.placement import Drop, Placed, Placing
+from smartsort.files.placement import Drop, Placed, PlaceRequest
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, stamp, stamp_or_none
 from smartsort.ledger import events, facts, photos
@@ -273,7 +273,9 @@ class Follow:
         exact = area in (Area.LIBRARY, Area.TEMP)
         names = [name] if exact else candidates(name, self._context.clock.now().astimezone())
         place = os.path.join(self._context.folder(area), folder)
-        [result] = self._context.placer.place([Placing(source, place, names, sha256=sha256, adopt=exact)])
+        [result] = self._context.placer.place(
+            [PlaceRequest(source, place, names, sha256=sha256, adopt=exact)]
+        )
         if isinstance(result, SmartsortError):
             raise result
         return result

@@ -21,7 +21,7 @@ from smartsort.core.model import AT_REST, State
 from smartsort.errors import SmartsortError
 from smartsort.files.hashing import digests
 from smartsort.files.names import candidates
-from smartsort.files.placement import Placed, Placing
+from smartsort.files.placement import Placed, PlaceRequest
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, stamp, stamp_or_none
 from smartsort.ledger import facts, photos
@@ -91,8 +91,8 @@ class Repair:
     def _place(
         self, source: str, area: Area, folder: str, names: Iterable[str], sha256: str | None
     ) -> Placed:
-        wish = Placing(source, os.path.join(self._context.folder(area), folder), names, sha256=sha256)
-        [result] = self._context.placer.place([wish])
+        request = PlaceRequest(source, os.path.join(self._context.folder(area), folder), names, sha256=sha256)
+        [result] = self._context.placer.place([request])
         if isinstance(result, SmartsortError):
             raise result
         return result

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from smartsort.files.disk import Disk
-from smartsort.files.placement import Placer, Placing
+from smartsort.files.placement import Placer, PlaceRequest
 
 SOURCE, TARGET = "source", "target"
 
@@ -24,12 +24,12 @@ def work(folder: str, checkpoint: Callable[[str], None], *, copies: bool) -> Non
     """Move every file of `source/` to `target/`, one batch, as the pipeline does."""
     source, target = os.path.join(folder, SOURCE), os.path.join(folder, TARGET)
     placer = Placer(_Copying(checkpoint) if copies else Disk(checkpoint))
-    wishes = [
-        Placing(os.path.join(source, name), os.path.join(target, name[:1]), [name, f"{name}.again"])
+    requests = [
+        PlaceRequest(os.path.join(source, name), os.path.join(target, name[:1]), [name, f"{name}.again"])
         for name in sorted(os.listdir(source))
         if not name.startswith(".")
     ]
-    placer.move(wishes).finish()
+    placer.move(requests).finish()
 
 
 class _Copying(Disk):

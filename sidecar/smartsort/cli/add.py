@@ -132,7 +132,7 @@ def _copy_in(source: str, target: str, *, verify: bool) -> str:
     """Copy and claim the name for good; the path. `verify`: read the copy back, the original will go."""
     from smartsort.errors import SmartsortError
     from smartsort.files.hashing import sha256_of
-    from smartsort.files.placement import Placer, Placing
+    from smartsort.files.placement import Placer, PlaceRequest
     from smartsort.files.stamps import stamp
 
     folder, name = os.path.split(target)
@@ -146,7 +146,7 @@ def _copy_in(source: str, target: str, *, verify: bool) -> str:
             raise OSError("it changed while it was copied")
         if verify and sha256_of(temporary) != sha256_of(source):
             raise OSError("the copy does not hold the same bytes; is that disk failing?")
-        [placed] = Placer().place([Placing(temporary, folder, _names(name))])
+        [placed] = Placer().place([PlaceRequest(temporary, folder, _names(name))])
         if isinstance(placed, SmartsortError):
             raise placed
         return placed.path

@@ -41,9 +41,9 @@ def command(*, yes: bool, **options: str) -> None:
 
     from smartsort.doctor.findings import EXIT_STATUS
     from smartsort.doctor.table import print_report
-    from smartsort.setup import Setup, Wishes
+    from smartsort.setup import Setup, SetupOptions
 
-    steps = Setup(Wishes(**options), _Terminal(interactive=not yes), os.environ)
+    steps = Setup(SetupOptions(**options), _Terminal(interactive=not yes), os.environ)
     found = asyncio.run(steps.run())
     click.echo()
     print_report(found, Console())

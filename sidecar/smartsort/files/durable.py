@@ -12,8 +12,8 @@ from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.disk import Disk
 from smartsort.files.filesystem import file_system
 from smartsort.files.problems import storage_error, unreadable
+from smartsort.files.requests import Dropped, Placed
 from smartsort.files.temporary import methods_between
-from smartsort.files.wishes import Dropped, Placed
 
 _SYNC_AS_A_WHOLE = 4
 """With more folders and files than this one syncfs is cheaper than an fsync each: measured on ext4, 1,000
@@ -28,7 +28,7 @@ class Pending:
         self.folders: dict[str, int | None] = {}
         self.files: list[tuple[str, int]] = []
         self.made: set[str] = set()
-        """Names that were made for wishes of this batch."""
+        """Names that were made for requests of this batch."""
         self.new_folders: list[str] = []
         """Folders that were made, the upper ones first."""
         self._there: set[str] = set()

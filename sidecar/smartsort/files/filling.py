@@ -12,10 +12,10 @@ from smartsort.errors import StorageError
 from smartsort.files.disk import NOT_OFFERED, Disk
 from smartsort.files.hashing import sha256_of
 from smartsort.files.problems import FileChanged, unreadable
+from smartsort.files.requests import Method, Placed, PlaceRequest
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, check_unchanged, regular
 from smartsort.files.temporary import NO_LINK, temporary_in
-from smartsort.files.wishes import Method, Placed, Placing
 
 _NO_EXCLUSIVE_RENAME = NOT_OFFERED | {errno.EPERM}
 """EPERM is what old container sandboxes answer for system calls they do not know."""
@@ -26,9 +26,9 @@ _COPY_BYTES = 1 << 20
 class Filling:
     """One source on its way to a name: first by hard link, then through a temporary file that it owns."""
 
-    def __init__(self, disk: Disk, wish: Placing, source: FileStamp, *, links: bool = True) -> None:
+    def __init__(self, disk: Disk, request: PlaceRequest, source: FileStamp, *, links: bool = True) -> None:
         self.disk = disk
-        self.wish = wish
+        self.request = request
         self.source = source
         self.temporary: str | None = None
         self.method = Method.HARDLINK if links else Method.COPY
@@ -52,7 +52,7 @@ class Filling:
             self._fill()
         if self.method is Method.HARDLINK:
             try:
-                self.disk.link(self.wish.source, target)
+                self.disk.link(self.request.source, target)
             except OSError as error:
                 if error.errno not in NO_LINK:
                     raise
@@ -85,35 +85,35 @@ class Filling:
             # meanwhile it is the only one.
             if status.st_nlink > 1:
                 self.disk.unlink(target)
-            check_unchanged(self.wish.source, made, self.source)
-        return Placed(self.wish.source, target, Method.HARDLINK, made, self.source)
+            check_unchanged(self.request.source, made, self.source)
+        return Placed(self.request.source, target, Method.HARDLINK, made, self.source)
 
     def _placed(self, target: str) -> Placed:
         made = regular(self.disk.lstat(target), target)
-        return Placed(self.wish.source, target, self.method, made, self.source)
+        return Placed(self.request.source, target, self.method, made, self.source)
 
     def _filled(self) -> str:
         if self.temporary is None:
-            raise StorageError(f"{shown(self.wish.source)} has no temporary copy")
+            raise StorageError(f"{shown(self.request.source)} has no temporary copy")
         return self.temporary
 
     # The temporary file.
 
     def _fill(self) -> None:
-        path = temporary_in(self.wish.folder)
+        path = temporary_in(self.request.folder)
         try:
-            reading = self.disk.open_source(self.wish.source)
+            reading = self.disk.open_source(self.request.source)
         except PermissionError as error:
-            raise unreadable(error, self.wish.source) from error
+            raise unreadable(error, self.request.source) from error
         try:
-            check_unchanged(self.wish.source, regular(os.fstat(reading), self.wish.source), self.source)
+            check_unchanged(self.request.source, regular(os.fstat(reading), self.request.source), self.source)
             writing = self.disk.create(path)
             self.temporary = path
             try:
                 self.method = self._write(reading, writing, path)
             finally:
                 os.close(writing)
-            check_unchanged(self.wish.source, FileStamp.of(os.fstat(reading)), self.source)
+            check_unchanged(self.request.source, FileStamp.of(os.fstat(reading)), self.source)
         finally:
             os.close(reading)
 
@@ -130,15 +130,15 @@ class Filling:
         self.disk.keep_attributes(reading, writing)
         self.disk.fsync(writing)
         self.disk.forget(writing)
-        if self.wish.sha256 is not None and written != self.wish.sha256:
+        if self.request.sha256 is not None and written != self.request.sha256:
             raise FileChanged(
-                f"{shown(self.wish.source)} has other bytes than when it was first read; it stays as it is",
-                self.wish.source,
+                f"{shown(self.request.source)} has other bytes than when it was first read; it stays as it is",
+                self.request.source,
             )
         self.disk.checkpoint("read back")
         if sha256_of(path) != written:
             raise StorageError(
-                f"a copy of {shown(self.wish.source)} in {shown(self.wish.folder)} did not read back as it "
+                f"a copy of {shown(self.request.source)} in {shown(self.request.folder)} did not read back as it "
                 "was written; check the disk or the network folder"
             )
         return Method.COPY
@@ -158,7 +158,7 @@ class Filling:
         try:
             return os.readv(reading, (buffer,))
         except OSError as error:
-            raise unreadable(error, self.wish.source) from error
+            raise unreadable(error, self.request.source) from error
 
     # Claiming a name for the temporary file.
 
@@ -206,7 +206,7 @@ class Filling:
         A taken name would not do: the kernel finds it taken before it asks the file system.
         """
         temporary = self._filled()
-        other = temporary_in(self.wish.folder)
+        other = temporary_in(self.request.folder)
         try:
             self.disk.rename_exclusive(temporary, other)
         except OSError:

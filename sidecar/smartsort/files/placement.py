@@ -48,19 +48,19 @@ from smartsort.files.problems import (
     NameTaken,
     storage_error,
 )
+from smartsort.files.requests import Drop, Dropped, Method, Placed, PlaceRequest
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, check_unchanged, regular
 from smartsort.files.temporary import clear_playground, methods_between, sweep_temporaries, temporary_in
-from smartsort.files.wishes import Drop, Dropped, Method, Placed, Placing
 
 __all__ = [
     "Drop",
     "Dropped",
     "Method",
     "Move",
+    "PlaceRequest",
     "Placed",
     "Placer",
-    "Placing",
     "methods_between",
     "sweep_temporaries",
 ]
@@ -121,29 +121,31 @@ class Placer:
         """Whether the inode number of a file in this folder tells which names are the same file."""
         return (self._found.get(file.device) or self._able(folder)).numbers
 
-    def place(self, batch: Sequence[Placing]) -> list[Placed | SmartsortError]:
+    def place(self, batch: Sequence[PlaceRequest]) -> list[Placed | SmartsortError]:
         """Place each file; its place or its error, in order. Folders that are missing are created.
 
         Returns when everything placed would survive a power cut. Raises RootUnavailable only.
         """
         self.guard()
         pending = Pending(self.disk)
-        results = [self._placed_or_error(wish, pending) for wish in batch]
+        results = [self._placed_or_error(request, pending) for request in batch]
         failed = pending.wait()
         self.guard()
         kept = [
-            self._kept_or_error(wish, result, failed) if isinstance(result, Placed) else result
-            for wish, result in zip(batch, results, strict=True)
+            self._kept_or_error(request, result, failed) if isinstance(result, Placed) else result
+            for request, result in zip(batch, results, strict=True)
         ]
         if failed.errors:  # a new folder that may not be there after a power cut is made again next time
             self.leave_folders(reversed(pending.new_folders))
         return kept
 
-    def _kept_or_error(self, wish: Placing, placed: Placed, failed: Failed) -> Placed | SmartsortError:
+    def _kept_or_error(
+        self, request: PlaceRequest, placed: Placed, failed: Failed
+    ) -> Placed | SmartsortError:
         """A name that may not survive a power cut is none: it goes again, as far as the disk lets it."""
         result = failed.of(placed)
         if not isinstance(result, Placed):
-            undo = _undoing(wish, placed)
+            undo = _undoing(request, placed)
             if undo is not None and not isinstance(self._dropped_or_error(undo, Pending(self.disk)), Dropped):
                 return NameLeft(str(result))
         return result
@@ -155,7 +157,7 @@ class Placer:
         """
         self.guard()
         pending = Pending(self.disk)
-        results = [self._dropped_or_error(wish, pending) for wish in batch]
+        results = [self._dropped_or_error(request, pending) for request in batch]
         failed = pending.wait()
         return [failed.of(result) if isinstance(result, Dropped) else result for result in results]
 
@@ -186,48 +188,48 @@ class Placer:
                     self.disk.unlink(path)
                 self.disk.strays.discard(path)
 
-    def move(self, batch: Sequence[Placing]) -> Move:
+    def move(self, batch: Sequence[PlaceRequest]) -> Move:
         """Place a batch that is meant to leave its sources: commit the ledger, then `finish`."""
         return Move(self, tuple(batch), self.place(batch))
 
-    # Placing one file.
+    # PlaceRequest one file.
 
-    def _placed_or_error(self, wish: Placing, pending: Pending) -> Placed | SmartsortError:
+    def _placed_or_error(self, request: PlaceRequest, pending: Pending) -> Placed | SmartsortError:
         try:
-            return self._place(wish, pending)
+            return self._place(request, pending)
         except SmartsortError as error:
             return error
         except OSError as error:
-            said = storage_error(error, "place a file in", wish.folder)
-            if error.errno in NO_SPACE or pending.refuses(wish.folder):
+            said = storage_error(error, "place a file in", request.folder)
+            if error.errno in NO_SPACE or pending.refuses(request.folder):
                 return said
             return FileRefused(
-                f"the folder takes other files, but not {shown(wish.source)}: {said}", wish.source
+                f"the folder takes other files, but not {shown(request.source)}: {said}", request.source
             )
 
-    def _place(self, wish: Placing, pending: Pending) -> Placed:
-        source = self._look(wish.source)
-        check_unchanged(wish.source, source, wish.expected)
-        pending.make_folder(wish.folder)
-        able = self._able(wish.folder)
-        with Filling(self.disk, wish, source, links=able.numbers) as filling:
+    def _place(self, request: PlaceRequest, pending: Pending) -> Placed:
+        source = self._look(request.source)
+        check_unchanged(request.source, source, request.expected)
+        pending.make_folder(request.folder)
+        able = self._able(request.folder)
+        with Filling(self.disk, request, source, links=able.numbers) as filling:
             tried = 0
-            for name in islice(wish.names, _CANDIDATES_TRIED):
+            for name in islice(request.names, _CANDIDATES_TRIED):
                 tried += 1
-                fitted = able.names.fitted(_checked(name, wish.source))
+                fitted = able.names.fitted(_checked(name, request.source))
                 placed = self._claim(filling, fitted, pending)
                 if placed is not None:
                     pending.add(placed)
                     return placed
         raise NameTaken(
-            f"no free name for {shown(wish.source)} in {shown(wish.folder)}: "
+            f"no free name for {shown(request.source)} in {shown(request.folder)}: "
             f"all {tried:,} that were tried are taken; clear up that folder",
-            wish.source,
+            request.source,
         )
 
     def _claim(self, filling: Filling, name: str, pending: Pending) -> Placed | None:
         """The place under this name, shortened if it has to be; None when the name is taken."""
-        folder = filling.wish.folder
+        folder = filling.request.folder
         again = True
         for candidate in _shorter_and_shorter(name):
             while True:
@@ -235,10 +237,10 @@ class Placer:
                 try:
                     return filling.claim(target)
                 except FileExistsError:
-                    # Made in this batch it is another wish's, though both may be one file.
+                    # Made in this batch it is another request's, though both may be one file.
                     return None if target in pending.made else self._ours_already(filling, target)
                 except FileNotFoundError:
-                    self._look(filling.wish.source)
+                    self._look(filling.request.source)
                     # The source is there, so the folder is not: somebody tidied up an empty one.
                     if not again:
                         raise
@@ -252,7 +254,7 @@ class Placer:
         raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), name)
 
     def _ours_already(self, filling: Filling, target: str) -> Placed | None:
-        wish, source = filling.wish, filling.source
+        request, source = filling.request, filling.source
         try:
             status = self.disk.lstat(target)
         except FileNotFoundError:
@@ -260,72 +262,75 @@ class Placer:
         if not stat.S_ISREG(status.st_mode):
             return None
         found = FileStamp.of(status)
-        if self._numbers_of(found, filling.wish.folder) and found.same_file(source):
-            check_unchanged(wish.source, found, source)
-            return Placed(wish.source, target, Method.HARDLINK, found, source, already=True)
-        if not wish.adopt or wish.sha256 is None:
+        if self._numbers_of(found, filling.request.folder) and found.same_file(source):
+            check_unchanged(request.source, found, source)
+            return Placed(request.source, target, Method.HARDLINK, found, source, already=True)
+        if not request.adopt or request.sha256 is None:
             return None
         if found.size == 0 < source.size:
             return filling.take_reservation(target, status)
-        if found.size == source.size and sha256_of(target, found) == wish.sha256:
-            check_unchanged(wish.source, self._look(wish.source), source)
-            return Placed(wish.source, target, Method.COPY, found, source, already=True)
+        if found.size == source.size and sha256_of(target, found) == request.sha256:
+            check_unchanged(request.source, self._look(request.source), source)
+            return Placed(request.source, target, Method.COPY, found, source, already=True)
         return None
 
     # Dropping one name.
 
-    def _dropped_or_error(self, wish: Drop, pending: Pending) -> Dropped | SmartsortError:
+    def _dropped_or_error(self, request: Drop, pending: Pending) -> Dropped | SmartsortError:
         try:
-            return self._drop(wish, pending)
+            return self._drop(request, pending)
         except FileVanished as error:
-            if error.path == wish.path:
-                return Dropped(wish.path, already=True)
-            return _not_there(wish)
+            if error.path == request.path:
+                return Dropped(request.path, already=True)
+            return _not_there(request)
         except SmartsortError as error:
             return error
         except OSError as error:
-            return storage_error(error, "remove", wish.path)
+            return storage_error(error, "remove", request.path)
 
-    def _drop(self, wish: Drop, pending: Pending) -> Dropped:
-        leaving = self._look(wish.path)
+    def _drop(self, request: Drop, pending: Pending) -> Dropped:
+        leaving = self._look(request.path)
         try:
-            status = self.disk.lstat(wish.because_of)
-            staying = regular(status, wish.because_of)
+            status = self.disk.lstat(request.because_of)
+            staying = regular(status, request.because_of)
         except (OSError, FileProblem) as error:
-            raise _not_there(wish) from error
-        reliable = self._numbers_of(leaving, os.path.dirname(wish.path))
+            raise _not_there(request) from error
+        reliable = self._numbers_of(leaving, os.path.dirname(request.path))
         one_file = reliable and leaving.same_file(staying)
         if one_file or not reliable:
             known_once = one_file and status.st_nlink < 2
-            if known_once or self._same_entry(wish.path, wish.because_of, reliable=reliable):
+            if known_once or self._same_entry(request.path, request.because_of, reliable=reliable):
                 raise NameKept(
-                    f"{shown(wish.path)} is kept: {shown(wish.because_of)} is the same name and not another"
+                    f"{shown(request.path)} is kept: {shown(request.because_of)} is the same name and not another"
                 )
         if one_file:
-            check_unchanged(wish.path, leaving, wish.expected)
+            check_unchanged(request.path, leaving, request.expected)
         else:
-            self._compare(wish, leaving, staying)
-            check_unchanged(wish.path, self._look(wish.path), leaving)
-        self.disk.unlink(wish.path)
-        pending.folders[os.path.dirname(wish.path)] = leaving.device
-        return Dropped(wish.path)
+            self._compare(request, leaving, staying)
+            check_unchanged(request.path, self._look(request.path), leaving)
+        self.disk.unlink(request.path)
+        pending.folders[os.path.dirname(request.path)] = leaving.device
+        return Dropped(request.path)
 
-    def _compare(self, wish: Drop, leaving: FileStamp, staying: FileStamp) -> None:
-        if wish.expected is not None:
-            check_unchanged(wish.path, leaving, wish.expected)
-        if wish.sha256 is None:
+    def _compare(self, request: Drop, leaving: FileStamp, staying: FileStamp) -> None:
+        if request.expected is not None:
+            check_unchanged(request.path, leaving, request.expected)
+        if request.sha256 is None:
             raise FileChanged(
-                f"{shown(wish.path)} is kept: it is another file than {shown(wish.because_of)}", wish.path
+                f"{shown(request.path)} is kept: it is another file than {shown(request.because_of)}",
+                request.path,
             )
         if leaving.size != staying.size or (
-            staying != wish.kept and sha256_of(wish.because_of, staying) != wish.sha256
+            staying != request.kept and sha256_of(request.because_of, staying) != request.sha256
         ):
             raise NameKept(
-                f"{shown(wish.path)} is kept: {shown(wish.because_of)} does not hold the same bytes; "
+                f"{shown(request.path)} is kept: {shown(request.because_of)} does not hold the same bytes; "
                 "compare the two by hand"
             )
-        if wish.expected is None and sha256_of(wish.path, leaving) != wish.sha256:
-            raise FileChanged(f"{shown(wish.path)} is kept: it has other bytes than expected", wish.path)
+        if request.expected is None and sha256_of(request.path, leaving) != request.sha256:
+            raise FileChanged(
+                f"{shown(request.path)} is kept: it has other bytes than expected", request.path
+            )
 
     def _same_entry(self, one: str, other: str, *, reliable: bool = True) -> bool:
         """True when two paths are one name: the same folder, and names that differ in spelling at most."""
@@ -367,17 +372,17 @@ class Move:
     """
 
     placer: Placer
-    batch: tuple[Placing, ...]
+    batch: tuple[PlaceRequest, ...]
     results: list[Placed | SmartsortError]
     done: bool = field(default=False, init=False)
 
     def finish(self) -> list[Dropped | SmartsortError]:
         """Drop the sources; what was not placed keeps its error. In order."""
         return self._drop_each(
-            lambda wish, placed: Drop(
+            lambda request, placed: Drop(
                 placed.source,
                 because_of=placed.path,
-                sha256=wish.sha256 or _UNREAD,
+                sha256=request.sha256 or _UNREAD,
                 kept=placed.stamp,
                 expected=placed.source_stamp,
             )
@@ -388,41 +393,41 @@ class Move:
         return self._drop_each(_undoing)
 
     def _drop_each(
-        self, wish_for: Callable[[Placing, Placed], Drop | None]
+        self, request_for: Callable[[PlaceRequest, Placed], Drop | None]
     ) -> list[Dropped | SmartsortError]:
         if self.done:
             raise RuntimeError("this move is finished or undone already")
         self.done = True
         answers: list[Dropped | SmartsortError | None] = []
-        wishes: list[Drop] = []
-        for wish, placed in zip(self.batch, self.results, strict=True):
+        requests: list[Drop] = []
+        for request, placed in zip(self.batch, self.results, strict=True):
             if isinstance(placed, SmartsortError):
                 answers.append(placed)
                 continue
-            drop = wish_for(wish, placed)
+            drop = request_for(request, placed)
             answers.append(Dropped(placed.path, already=True) if drop is None else None)
             if drop is not None:
-                wishes.append(drop)
-        dropped = iter(self.placer.drop(wishes))
+                requests.append(drop)
+        dropped = iter(self.placer.drop(requests))
         return [next(dropped) if answer is None else answer for answer in answers]
 
 
-def _undoing(wish: Placing, placed: Placed) -> Drop | None:
+def _undoing(request: PlaceRequest, placed: Placed) -> Drop | None:
     """What takes a name away that was made just now; None for one that was there before."""
     if placed.already:
         return None
     return Drop(
         placed.path,
         because_of=placed.source,
-        sha256=wish.sha256 or _UNREAD,
+        sha256=request.sha256 or _UNREAD,
         kept=placed.source_stamp,
         expected=placed.stamp,
     )
 
 
-def _not_there(wish: Drop) -> NameKept:
+def _not_there(request: Drop) -> NameKept:
     return NameKept(
-        f"{shown(wish.path)} is kept: its bytes should live on at {shown(wish.because_of)}, which is not "
+        f"{shown(request.path)} is kept: its bytes should live on at {shown(request.because_of)}, which is not "
         "there; is its folder mounted?"
     )
 

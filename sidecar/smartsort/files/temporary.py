@@ -10,8 +10,8 @@ import stat
 
 from smartsort.files.disk import NOT_OFFERED, Disk
 from smartsort.files.problems import storage_error
+from smartsort.files.requests import Method
 from smartsort.files.stamps import FileStamp
-from smartsort.files.wishes import Method
 
 NO_LINK = NOT_OFFERED | {errno.EXDEV, errno.EMLINK, errno.EPERM}
 """A hard link is not to be had: another mount, too many already, a file system without them, or a foreign

@@ -35,7 +35,7 @@ from smartsort.core.policy import (
     Thresholds,
     WhenUnknown,
 )
-from smartsort.files.wishes import Placed
+from smartsort.files.requests import Placed
 
 
 class Area(StrEnum):

@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class SetupOptions:
     """What the command line says; "" for what it does not. Keys are given as text or as a file."""
 
     root: str = ""

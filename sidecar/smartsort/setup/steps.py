@@ -22,7 +22,7 @@ from smartsort.errors import ConfigurationError, ImmichError
 from smartsort.immich import ImmichServer
 from smartsort.ports import Library
 from smartsort.setup import file, instructions
-from smartsort.setup.conversation import Conversation, Wishes
+from smartsort.setup.conversation import Conversation, SetupOptions
 
 DEFAULT_LIBRARY_PATH = "/mnt/smartsort/library"
 """As in the project's compose.override.yml."""
@@ -40,7 +40,7 @@ class Setup:
 
     def __init__(
         self,
-        wishes: Wishes,
+        options: SetupOptions,
         talk: Conversation,
         env: Mapping[str, str],
         *,
@@ -48,7 +48,7 @@ class Setup:
         sleep: Sleep = asyncio.sleep,
         now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
     ) -> None:
-        self._wishes, self._talk, self._env = wishes, talk, env
+        self._options, self._talk, self._env = options, talk, env
         self._connect, self._sleep, self._now = connect, sleep, now
         self._values: dict[str, str | list[str] | None] = {}
         """What goes into the file, by dotted key."""
@@ -72,7 +72,7 @@ class Setup:
         await self._library(settings, rights)
         await self._write(path, former)
         final = load_settings(path, self._env, {"root": root})
-        self._say(instructions.to_paste(final, self._wishes.key_file))
+        self._say(instructions.to_paste(final, self._options.key_file))
         self._outranked(final)
         return await examine(final, connect=self._connect, sleep=self._sleep)
 
@@ -104,7 +104,7 @@ class Setup:
         default = self._env.get("SMARTSORT_ROOT", "").strip()
         question = "Folder that holds everything (inbox, library, faces, review)"
         root = self._wanted(
-            self._wishes.root, question, default or ("smartsort" if self._talk.interactive else ""), "--root"
+            self._options.root, question, default or ("smartsort" if self._talk.interactive else ""), "--root"
         )
         root = os.path.abspath(os.path.expanduser(root))
         file.make_folders(root)
@@ -121,7 +121,7 @@ class Setup:
 
     async def _address(self, before: Settings) -> str:
         """An address where an Immich answers that smartsort can work with."""
-        given = self._wishes.url
+        given = self._options.url
         while True:
             url = self._wanted(given, "Address of Immich", before.immich.url or "", "--url")
             problem = await self._reach(before, url)
@@ -158,8 +158,8 @@ class Setup:
 
     async def _keys(self, root: str, before: Settings) -> Rights:
         """Keys that Immich accepts, checked permission by permission."""
-        self._take_key("api_key", self._wishes.key, self._wishes.key_file)
-        self._take_key("admin_api_key", self._wishes.admin_key, self._wishes.admin_key_file)
+        self._take_key("api_key", self._options.key, self._options.key_file)
+        self._take_key("admin_api_key", self._options.admin_key, self._options.admin_key_file)
         if not self._has("api_key", before):
             self._ask_for("api_key", "API key (it is not shown)")
         while True:
@@ -226,7 +226,7 @@ class Setup:
 
     def _machine_learning(self, root: str, before: Settings) -> None:
         """The address that similarities are measured with; without one no match has a confidence."""
-        given = self._wishes.ml_url
+        given = self._options.ml_url
         while given or self._talk.interactive:
             question = "Address of Immich's machine learning service (- for none)"
             url = given or self._talk.ask(question, before.immich.ml_url or "").strip()
@@ -247,9 +247,9 @@ class Setup:
     async def _whitelist(self, root: str, before: Settings) -> None:
         """Whom to file; of everybody with a name when nothing is said."""
         known = ", ".join(before.whitelist)
-        if not (self._wishes.whitelist or self._talk.interactive):
+        if not (self._options.whitelist or self._talk.interactive):
             return
-        text = self._wishes.whitelist
+        text = self._options.whitelist
         if not text:
             names = await self._names(root)
             if names:
@@ -272,7 +272,7 @@ class Setup:
         known = str(before.immich.library_path or DEFAULT_LIBRARY_PATH)
         question = f"Where Immich sees {before.directories.library_dir}"
         self._values["immich.library_path"] = self._wanted(
-            self._wishes.library_path, question, known, "--library-path"
+            self._options.library_path, question, known, "--library-path"
         )
 
     async def _library(self, settings: Settings, rights: Rights) -> None:

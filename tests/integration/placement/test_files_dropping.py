@@ -14,7 +14,7 @@ from tests.disks import (
     drop,
     everything_below,
     placed,
-    wish,
+    request,
     without_links,
     written,
 )
@@ -35,7 +35,7 @@ from smartsort.files.stamps import stamp
 
 
 def test_a_name_goes_when_the_same_inode_has_another(photo, library):
-    other = placed(wish(photo, library)).path
+    other = placed(request(photo, library)).path
     assert drop(photo, other) == Dropped(photo)
     assert not os.path.exists(photo)
     assert content(other) == BYTES
@@ -68,7 +68,7 @@ def test_nothing_goes_while_the_other_place_is_missing(photo, library):
 
 
 def test_a_symbolic_link_is_never_removed_nor_followed(photo, library, inbox):
-    other = placed(wish(photo, library)).path
+    other = placed(request(photo, library)).path
     os.symlink(photo, inbox / "link.jpg")
     assert isinstance(drop(inbox / "link.jpg", other), NotAFile)
     assert os.path.islink(inbox / "link.jpg")
@@ -91,7 +91,7 @@ def test_a_copy_goes_only_when_its_bytes_are_proven(photo, library, inbox):
 
 
 def test_a_name_that_cannot_be_removed_is_an_error(photo, library):
-    other = placed(wish(photo, library)).path
+    other = placed(request(photo, library)).path
     result = drop(photo, other, disk=Refusing(unlink=errno.EACCES))
     assert isinstance(result, StorageError)
     assert "remove" in str(result)
@@ -103,7 +103,7 @@ def test_a_name_that_cannot_be_removed_is_an_error(photo, library):
 @pytest.mark.parametrize("disk", ALL_DISKS)
 @pytest.mark.parametrize("digest", [SHA256, None])
 def test_a_move_leaves_the_source_until_it_is_finished(disk, digest, photo, library):
-    move = Placer(disk()).move([wish(photo, library, sha256=digest)])
+    move = Placer(disk()).move([request(photo, library, sha256=digest)])
     assert content(photo) == content(move.results[0].path) == BYTES
     assert move.finish() == [Dropped(photo)]
     assert not os.path.exists(photo)
@@ -114,8 +114,10 @@ def test_a_move_leaves_the_source_until_it_is_finished(disk, digest, photo, libr
 
 @pytest.mark.parametrize("disk", ALL_DISKS)
 def test_a_move_can_be_undone_before_it_is_finished(disk, photo, library, inbox):
-    was_there = placed(wish(written(inbox / "b.jpg"), library, "b.jpg"))
-    move = Placer(disk()).move([wish(photo, library), wish(inbox / "b.jpg", library, "b.jpg", "b_2.jpg")])
+    was_there = placed(request(written(inbox / "b.jpg"), library, "b.jpg"))
+    move = Placer(disk()).move(
+        [request(photo, library), request(inbox / "b.jpg", library, "b.jpg", "b_2.jpg")]
+    )
     move.undo()
     assert content(photo) == BYTES
     assert content(was_there.path) == BYTES
@@ -124,7 +126,7 @@ def test_a_move_can_be_undone_before_it_is_finished(disk, photo, library, inbox)
 
 @pytest.mark.parametrize("disk", ALL_DISKS)
 def test_a_source_that_is_replaced_before_the_finish_stays(disk, photo, library, inbox):
-    move = Placer(disk()).move([wish(photo, library)])
+    move = Placer(disk()).move([request(photo, library)])
     os.replace(written(inbox / "new", b"new bytes"), photo)
     (result,) = move.finish()
     assert isinstance(result, FileChanged)
@@ -133,7 +135,7 @@ def test_a_source_that_is_replaced_before_the_finish_stays(disk, photo, library,
 
 
 def test_what_was_not_placed_keeps_its_error_and_its_source(photo, library, inbox):
-    move = Placer().move([wish(inbox / "gone.jpg", library), wish(photo, library)])
+    move = Placer().move([request(inbox / "gone.jpg", library), request(photo, library)])
     finished = move.finish()
     assert isinstance(finished[0], FileVanished)
     assert finished[1] == Dropped(photo)
@@ -182,8 +184,8 @@ def test_a_kill_at_every_step_loses_nothing_and_is_finished_by_doing_it_again(di
 
         def go(disk, inbox=inbox, library=library, adopt=False):
             photo = inbox / "a.jpg"
-            wishes = [wish(photo, library / "x", "a.jpg", "a_2.jpg", sha256=SHA256, adopt=adopt)]
-            return Placer(disk).move(wishes)
+            requests = [request(photo, library / "x", "a.jpg", "a_2.jpg", sha256=SHA256, adopt=adopt)]
+            return Placer(disk).move(requests)
 
         try:
             move = go(killed_at(step, disk()))
@@ -224,7 +226,7 @@ def test_an_error_at_every_step_loses_nothing_and_leaves_no_temporary_file(disk,
 
         failing = disk()
         failing.checkpoint = checkpoint
-        move = Placer(failing).move([wish(inbox / "a.jpg", library, sha256=SHA256)])
+        move = Placer(failing).move([request(inbox / "a.jpg", library, sha256=SHA256)])
         move.finish()
         assert some_bytes_somewhere(tmp_path / f"{step}"), (step, raised)
         if raised and raised[0] != "unlink":
@@ -266,7 +268,7 @@ def test_a_reflink_keeps_time_and_mode(photo, library):
         def clone(self, source, target):
             os.write(target, os.pread(source, 1 << 20, 0))
 
-    result = placed(wish(photo, library), Cow(link=errno.EXDEV))
+    result = placed(request(photo, library), Cow(link=errno.EXDEV))
     assert result.method is Method.REFLINK
     assert os.stat(result.path).st_mtime_ns == 1_600_000_000_123_456_789
     assert content(result.path) == BYTES
@@ -275,6 +277,6 @@ def test_a_reflink_keeps_time_and_mode(photo, library):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_a_copy_made_by_root_keeps_its_owner(photo, library):
     os.chown(photo, 12345, 23456)
-    result = placed(wish(photo, library), without_links())
+    result = placed(request(photo, library), without_links())
     found = os.stat(result.path)
     assert (found.st_uid, found.st_gid) == (12345, 23456)

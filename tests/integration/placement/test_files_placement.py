@@ -1,4 +1,4 @@
-"""Placing on real folders, and on folders that refuse what a test says they refuse."""
+"""PlaceRequest on real folders, and on folders that refuse what a test says they refuse."""
 
 import errno
 import os
@@ -17,7 +17,7 @@ from tests.disks import (
     nfs_over_devices,
     place,
     placed,
-    wish,
+    request,
     without_anything,
     without_links,
     written,
@@ -30,14 +30,14 @@ from smartsort.files.placement import (
     Method,
     Placed,
     Placer,
-    Placing,
+    PlaceRequest,
 )
 from smartsort.files.problems import FileChanged, FileProblem, FileVanished, NameTaken, NotAFile
 from smartsort.files.stamps import stamp
 
 
 def test_a_photo_is_hard_linked_and_its_source_stays(photo, library):
-    result = placed(wish(photo, library / "shard/ab/abcdef", expected=stamp(photo), sha256=SHA256))
+    result = placed(request(photo, library / "shard/ab/abcdef", expected=stamp(photo), sha256=SHA256))
     assert result.method is Method.HARDLINK
     assert not result.already
     assert result.path == str(library / "shard/ab/abcdef/a.jpg")
@@ -48,7 +48,7 @@ def test_a_photo_is_hard_linked_and_its_source_stays(photo, library):
 @pytest.mark.parametrize("disk", ALL_DISKS)
 def test_placing_is_exact_on_every_kind_of_disk(disk, photo, library):
     os.chmod(photo, 0o640)
-    result = placed(wish(photo, library, sha256=SHA256), disk())
+    result = placed(request(photo, library, sha256=SHA256), disk())
     found = os.stat(result.path)
     assert content(result.path) == BYTES
     assert found.st_mtime_ns == 1_600_000_000_123_456_789
@@ -61,7 +61,7 @@ def test_placing_is_exact_on_every_kind_of_disk(disk, photo, library):
 def test_another_file_system_gets_a_verified_copy_with_its_times_and_attributes(photo, elsewhere):
     with suppress(OSError):
         os.setxattr(photo, "user.smartsort.test", b"kept")
-    result = placed(wish(photo, f"{elsewhere}/x/y", sha256=SHA256))
+    result = placed(request(photo, f"{elsewhere}/x/y", sha256=SHA256))
     assert result.method is Method.COPY
     assert content(result.path) == BYTES
     assert os.stat(result.path).st_mtime_ns == 1_600_000_000_123_456_789
@@ -80,7 +80,7 @@ def test_a_taken_name_is_never_overwritten(disk, photo, library):
     other = written(library / "a.jpg", b"another photo")
     (library / "a_2.jpg").symlink_to(library / "nowhere")
     (library / "a_3.jpg").mkdir()
-    result = placed(wish(photo, library, "a.jpg", "a_2.jpg", "a_3.jpg", "a_4.jpg"), disk())
+    result = placed(request(photo, library, "a.jpg", "a_2.jpg", "a_3.jpg", "a_4.jpg"), disk())
     assert result.path.endswith("/a_4.jpg")
     assert content(other) == b"another photo"
     assert content(result.path) == BYTES
@@ -108,7 +108,7 @@ def test_a_name_that_differs_in_case_or_normal_form_only_is_taken_where_the_disk
         )
     real_create = disk.create
     disk.create = lambda path: (exists_in_another_spelling(path), real_create(path))[1]
-    result = placed(wish(photo, library, "IMG.JPG", "Café.jpg", "IMG_2.JPG"), disk)
+    result = placed(request(photo, library, "IMG.JPG", "Café.jpg", "IMG_2.JPG"), disk)
     assert os.listdir(library) == ["IMG_2.JPG"]
     assert content(result.path) == BYTES
 
@@ -117,18 +117,18 @@ def test_names_that_are_no_utf8_work(inbox, library):
     name = os.fsdecode(b"caf\xe9 \xff.jpg")
     source = written(f"{inbox}/{name}")
     for disk in ALL_DISKS:
-        result = placed(wish(source, library / disk.__name__, name), disk())
+        result = placed(request(source, library / disk.__name__, name), disk())
         assert os.fsencode(result.path).endswith(b"caf\xe9 \xff.jpg")
         assert content(result.path) == BYTES
 
 
 @pytest.mark.parametrize("disk", ALL_DISKS)
 def test_a_name_that_is_too_long_is_shortened_and_keeps_its_extension(disk, photo, library):
-    result = placed(wish(photo, library, "ü" * 300 + ".jpg"), disk())
+    result = placed(request(photo, library, "ü" * 300 + ".jpg"), disk())
     name = os.path.basename(result.path)
     assert name.endswith(".jpg")
     assert len(name.encode()) <= 255
-    again = placed(wish(written(library / "b"), library, "ü" * 300 + ".jpg", "ü" * 300 + "_2.jpg"), disk())
+    again = placed(request(written(library / "b"), library, "ü" * 300 + ".jpg", "ü" * 300 + "_2.jpg"), disk())
     assert again.path != result.path
 
 
@@ -139,27 +139,27 @@ def test_a_file_system_with_shorter_names_gets_shorter_ones(photo, library):
                 raise OSError(errno.ENAMETOOLONG, "too long")
             super().link(source, target)
 
-    result = placed(wish(photo, library, "x" * 200 + ".jpg"), Short())
+    result = placed(request(photo, library, "x" * 200 + ".jpg"), Short())
     assert len(os.path.basename(result.path)) == 143
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\0b", "\ud800"])
 def test_a_name_that_is_none_is_refused(name, photo, library):
-    assert isinstance(place(wish(photo, library, name)), FileProblem)
+    assert isinstance(place(request(photo, library, name)), FileProblem)
     assert everything_below(library) == []
 
 
 def test_no_free_name_is_an_error_and_not_a_loop(photo, library):
     library.mkdir()
     written(library / "a.jpg", b"another")
-    result = place(Placing(photo, str(library), repeat("a.jpg")))
+    result = place(PlaceRequest(photo, str(library), repeat("a.jpg")))
     assert isinstance(result, NameTaken)
     assert "no free name" in str(result)
 
 
 def test_placing_again_finds_its_own_hard_link(photo, library):
-    first = placed(wish(photo, library))
-    second = placed(wish(photo, library, "a.jpg", "a_2.jpg"))
+    first = placed(request(photo, library))
+    second = placed(request(photo, library, "a.jpg", "a_2.jpg"))
     assert second.already
     assert second.path == first.path
     assert everything_below(library) == ["a.jpg"]
@@ -167,11 +167,11 @@ def test_placing_again_finds_its_own_hard_link(photo, library):
 
 @pytest.mark.parametrize("disk", [without_links, without_anything, nfs_over_devices])
 def test_a_copy_is_taken_for_ours_only_in_recovery(disk, photo, library):
-    first = placed(wish(photo, library), disk())
-    recovered = placed(wish(photo, library, "a.jpg", "a_2.jpg", sha256=SHA256, adopt=True), disk())
+    first = placed(request(photo, library), disk())
+    recovered = placed(request(photo, library, "a.jpg", "a_2.jpg", sha256=SHA256, adopt=True), disk())
     assert recovered.already
     assert recovered.path == first.path
-    twin = placed(wish(photo, library, "a.jpg", "a_2.jpg", sha256=SHA256), disk())
+    twin = placed(request(photo, library, "a.jpg", "a_2.jpg", sha256=SHA256), disk())
     assert not twin.already
     assert twin.path.endswith("a_2.jpg")
 
@@ -179,7 +179,7 @@ def test_a_copy_is_taken_for_ours_only_in_recovery(disk, photo, library):
 def test_other_bytes_are_never_adopted(photo, library):
     library.mkdir()
     written(library / "a.jpg", bytes(len(BYTES)))
-    result = placed(wish(photo, library, "a.jpg", "a_2.jpg", sha256=SHA256, adopt=True), without_links())
+    result = placed(request(photo, library, "a.jpg", "a_2.jpg", sha256=SHA256, adopt=True), without_links())
     assert result.path.endswith("a_2.jpg")
 
 
@@ -188,10 +188,10 @@ def test_an_empty_reservation_of_a_crash_is_filled_only_where_names_are_reserved
     written(library / "a.jpg", b"")
     adopt = {"sha256": SHA256, "adopt": True}
     for disk in (Disk, without_links, nfs_over_devices):
-        assert placed(wish(photo, library, "a.jpg", f"{disk.__name__}.jpg", **adopt), disk()).path.endswith(
-            f"{disk.__name__}.jpg"
-        )
-    result = placed(wish(photo, library, "a.jpg", "b.jpg", **adopt), without_anything())
+        assert placed(
+            request(photo, library, "a.jpg", f"{disk.__name__}.jpg", **adopt), disk()
+        ).path.endswith(f"{disk.__name__}.jpg")
+    result = placed(request(photo, library, "a.jpg", "b.jpg", **adopt), without_anything())
     assert result.path.endswith("/a.jpg")
     assert content(result.path) == BYTES
     assert not [name for name in os.listdir(library) if name.startswith(".smartsort")]
@@ -206,7 +206,7 @@ def test_a_reservation_somebody_writes_into_is_theirs(photo, library):
             return handle
 
     disk = Intruder(link=errno.EPERM, clone=errno.ENOTTY, rename_exclusive=errno.EINVAL)
-    result = placed(wish(photo, library, "a.jpg", "b.jpg"), disk)
+    result = placed(request(photo, library, "a.jpg", "b.jpg"), disk)
     assert content(library / "a.jpg") == b"theirs"
     assert content(result.path) == BYTES
     assert result.path.endswith("/b.jpg")
@@ -214,7 +214,7 @@ def test_a_reservation_somebody_writes_into_is_theirs(photo, library):
 
 @pytest.mark.parametrize("number", [errno.EMLINK, errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS])
 def test_where_no_link_is_to_be_had_a_copy_is(number, photo, library):
-    result = placed(wish(photo, library), Refusing(link=number))
+    result = placed(request(photo, library), Refusing(link=number))
     assert result.method in (Method.COPY, Method.REFLINK)
     assert content(result.path) == BYTES
 
@@ -228,7 +228,7 @@ def test_a_full_disk_says_so_leaves_nothing_half_done_and_touches_no_source(
     if operation == "write":
         refused |= {"link": errno.EXDEV, "clone": errno.EXDEV}
     before = stamp(photo)
-    result = place(wish(photo, library), Refusing(**refused))
+    result = place(request(photo, library), Refusing(**refused))
     assert isinstance(result, StorageFull)
     assert stamp(photo) == before
     assert content(photo) == BYTES
@@ -237,7 +237,7 @@ def test_a_full_disk_says_so_leaves_nothing_half_done_and_touches_no_source(
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.EIO, errno.ESTALE])
 def test_other_errors_name_the_folder_and_what_to_do(number, photo, library):
-    result = place(wish(photo, library), Refusing(link=number))
+    result = place(request(photo, library), Refusing(link=number))
     assert isinstance(result, StorageError)
     assert not isinstance(result, StorageFull)
     assert str(library) in str(result)
@@ -251,12 +251,12 @@ def test_one_bad_file_does_not_stop_the_batch(inbox, library):
     os.mkfifo(inbox / "pipe.jpg")
     results = Placer().place(
         [
-            wish(good, library, "1.jpg"),
-            wish(inbox / "gone.jpg", library, "2.jpg"),
-            wish(inbox / "link.jpg", library, "3.jpg"),
-            wish(inbox / "pipe.jpg", library, "4.jpg"),
-            wish(inbox, library, "5.jpg"),
-            wish(other, library, "6.jpg"),
+            request(good, library, "1.jpg"),
+            request(inbox / "gone.jpg", library, "2.jpg"),
+            request(inbox / "link.jpg", library, "3.jpg"),
+            request(inbox / "pipe.jpg", library, "4.jpg"),
+            request(inbox, library, "5.jpg"),
+            request(other, library, "6.jpg"),
         ]
     )
     assert [type(each) for each in results] == [Placed, FileVanished, NotAFile, NotAFile, NotAFile, Placed]
@@ -267,7 +267,7 @@ def test_one_bad_file_does_not_stop_the_batch(inbox, library):
 def test_a_file_that_is_not_the_expected_one_is_not_placed(disk, photo, library):
     expected = stamp(photo)
     written(photo, BYTES, mtime_ns=5)
-    assert isinstance(place(wish(photo, library, expected=expected), disk()), FileChanged)
+    assert isinstance(place(request(photo, library, expected=expected), disk()), FileChanged)
     assert everything_below(library) == []
 
 
@@ -287,7 +287,7 @@ def test_a_file_that_is_replaced_at_the_last_moment_is_not_taken_for_the_old_one
             super().link(source, target)
 
     sly = Replaced(**getattr(disk(), "refused", {}))
-    result = place(wish(photo, library, expected=stamp(photo)), sly)
+    result = place(request(photo, library, expected=stamp(photo)), sly)
     assert isinstance(result, FileChanged)
     assert content(photo) == b"new bytes"
     assert everything_below(library) == []
@@ -300,13 +300,13 @@ def test_a_file_that_is_written_to_while_it_is_copied_is_not_placed(photo, libra
             with open(photo, "ab") as file:
                 file.write(b"more")
 
-    result = place(wish(photo, library), Growing(link=errno.EXDEV, clone=errno.EXDEV))
+    result = place(request(photo, library), Growing(link=errno.EXDEV, clone=errno.EXDEV))
     assert isinstance(result, FileChanged)
     assert everything_below(library) == []
 
 
 def test_other_bytes_than_the_digest_says_are_not_placed(photo, library):
-    result = place(wish(photo, library, sha256="0" * 64), without_links())
+    result = place(request(photo, library, sha256="0" * 64), without_links())
     assert isinstance(result, FileChanged)
     assert everything_below(library) == []
 
@@ -316,7 +316,7 @@ def test_a_copy_that_does_not_read_back_is_not_placed(photo, library):
         def write(self, handle, data):
             super().write(handle, memoryview(bytes(len(data))))
 
-    result = place(wish(photo, library, sha256=SHA256), Lying(link=errno.EXDEV, clone=errno.EXDEV))
+    result = place(request(photo, library, sha256=SHA256), Lying(link=errno.EXDEV, clone=errno.EXDEV))
     assert isinstance(result, StorageError)
     assert "did not read back" in str(result)
     assert everything_below(library) == []
@@ -333,14 +333,14 @@ def test_a_folder_that_somebody_tidied_away_is_made_again(inbox, library):
                 os.rmdir(os.path.dirname(target))
             super().link(source, target)
 
-    result = placed(wish(written(inbox / "a.jpg"), library / "x"), Tidy())
+    result = placed(request(written(inbox / "a.jpg"), library / "x"), Tidy())
     assert content(result.path) == BYTES
 
 
 def test_a_file_in_the_way_of_a_folder_is_an_error(photo, library):
     library.mkdir()
     written(library / "faces")
-    assert isinstance(place(wish(photo, library / "faces/john")), StorageError)
+    assert isinstance(place(request(photo, library / "faces/john")), StorageError)
 
 
 # Waiting for the disk.
@@ -360,10 +360,10 @@ def test_each_folder_is_waited_for_once(inbox, library):
             super().sync_file_system(path)
 
     sources = [written(inbox / f"{n}.jpg") for n in range(20)]
-    Placer(Counting()).place([wish(sources[0], library, "x.jpg")])
+    Placer(Counting()).place([request(sources[0], library, "x.jpg")])
     assert sorted(waited) == sorted([str(library.parent), str(library)])
     waited.clear()
-    Placer(Counting()).place([wish(source, library, os.path.basename(source)) for source in sources])
+    Placer(Counting()).place([request(source, library, os.path.basename(source)) for source in sources])
     assert waited == ["all"] or sorted(waited) == [str(library)]
 
 
@@ -371,11 +371,11 @@ def test_each_folder_is_waited_for_once(inbox, library):
 def test_what_did_not_reach_the_disk_is_not_called_placed(number, inbox, library):
     disk = Refusing(fsync_path=errno.EIO, sync_file_system=errno.EIO)
     sources = [written(inbox / f"{n}.jpg") for n in range(number)]
-    results = Placer(disk).place([wish(source, library, os.path.basename(source)) for source in sources])
+    results = Placer(disk).place([request(source, library, os.path.basename(source)) for source in sources])
     assert all(isinstance(result, StorageError) for result in results)
     # A name that may not survive a power cut does not stay.
     assert everything_below(library) == []
-    again = Placer().place([wish(source, library, os.path.basename(source)) for source in sources])
+    again = Placer().place([request(source, library, os.path.basename(source)) for source in sources])
     assert all(isinstance(result, Placed) for result in again)
 
 
@@ -386,7 +386,7 @@ def test_a_copy_is_on_the_disk_before_it_has_its_name(photo, library):
     )  # a fresh class keeps the checkpoint of this test its own
     disk = Refusing(link=errno.EXDEV, clone=errno.EXDEV)
     disk.checkpoint = steps.append
-    placed(wish(photo, library), disk)
+    placed(request(photo, library), disk)
     order = [
         step for step in steps if step in ("fsync done", "read back", "rename exclusive", "fsync folder done")
     ]
@@ -402,9 +402,9 @@ def test_nothing_is_created_while_the_root_is_missing(photo, library):
         raise RootUnavailable("the root is not mounted")
 
     with pytest.raises(RootUnavailable):
-        Placer(guard=missing).place([wish(photo, library)])
+        Placer(guard=missing).place([request(photo, library)])
     assert not library.exists()
-    copy = placed(wish(photo, library))
+    copy = placed(request(photo, library))
     with pytest.raises(RootUnavailable):
         Placer(guard=missing).drop([Drop(photo, copy.path)])
     assert os.path.exists(photo)
@@ -419,7 +419,7 @@ def test_a_root_that_vanishes_during_the_batch_is_noticed(photo, library):
             raise answer
 
     with pytest.raises(RootUnavailable):
-        Placer(guard=guard).place([wish(photo, library)])
+        Placer(guard=guard).place([request(photo, library)])
 
 
 def test_a_file_in_a_new_folder_is_not_placed_before_the_folder_is_on_the_disk(tmp_path):
@@ -435,8 +435,8 @@ def test_a_file_in_a_new_folder_is_not_placed_before_the_folder_is_on_the_disk(t
 
     disk, folder = Failing(), tmp_path / "2024-05"
     source = written(tmp_path / "a.jpg")
-    assert isinstance(place(wish(source, folder), disk), StorageError)
+    assert isinstance(place(request(source, folder), disk), StorageError)
     assert not folder.exists()
     disk.waited = (os.fspath(tmp_path),)
-    placed(wish(source, folder), disk)
+    placed(request(source, folder), disk)
     assert disk.waited.count(os.fspath(tmp_path)) == 2  # the folder above was waited for once more

@@ -19,7 +19,7 @@ from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import State
 from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.names import NameRules
-from smartsort.files.placement import Drop, Dropped, Placed, Placing
+from smartsort.files.placement import Drop, Dropped, Placed, PlaceRequest
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp
 from smartsort.ledger import photos, shots
@@ -187,15 +187,15 @@ class Accept:
         """Runs in a worker thread. A photo whose companion cannot be taken stays with it."""
         context = self._context
         temp = context.folder(Area.TEMP)
-        wishes: list[tuple[int, Member, Placing]] = []
+        requests: list[tuple[int, Member, PlaceRequest]] = []
         for index, (row, offer) in enumerate(zip(rows, batch, strict=True)):
             for path, member, stamp in ((offer.path, offer.member, offer.stamp), *offer.companions):
                 name = temp_name(row.id, member, _own_name(offer, path), rules)
-                wishes.append((index, member, Placing(path, temp, [name], expected=stamp)))
+                requests.append((index, member, PlaceRequest(path, temp, [name], expected=stamp)))
         taken: list[list[_Taken]] = [[] for _ in batch]
         problems: dict[int, SmartsortError] = {}
-        placed = context.placer.place([placing for *_, placing in wishes])
-        for (index, member, _), result in zip(wishes, placed, strict=True):
+        placed = context.placer.place([request for *_, request in requests])
+        for (index, member, _), result in zip(requests, placed, strict=True):
             if isinstance(result, Placed):
                 taken[index].append(_Taken(_name(rows[index].id, member, result), result))
             else:

@@ -157,7 +157,7 @@ class Context:
     def free_names(self, own: Name, area: Area, folder: str, names: Iterable[str]) -> Iterator[str]:
         """Names in a folder of an area for a file, without those the ledger gives to other photos. Blocking.
 
-        Two photos may be one file: a user hard-linked it. Placing would take the other's name for this one's.
+        Two photos may be one file: a user hard-linked it. PlaceRequest would take the other's name for this one's.
         A half that its picture takes in does leave its name: there the file is no longer the photo itself.
         """
         for name in names:

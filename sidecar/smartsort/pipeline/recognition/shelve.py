@@ -18,7 +18,7 @@ from smartsort.core.pace import Batches
 from smartsort.errors import ImmichError, ImmichRejected, SmartsortError, StorageError
 from smartsort.files.media import acceptable_for
 from smartsort.files.names import candidates, library_name
-from smartsort.files.placement import Drop, Dropped, Placed, Placing
+from smartsort.files.placement import Drop, Dropped, Placed, PlaceRequest
 from smartsort.files.problems import NameTaken
 from smartsort.files.shown import shown
 from smartsort.files.stamps import stamp
@@ -41,7 +41,7 @@ class _Shelved(NamedTuple):
     name: Name
 
 
-class _Wish(NamedTuple):
+class _Placement(NamedTuple):
     """A file of a photo, the folder in `library/` it shall have a name in, and the names to try."""
 
     photo: Photo
@@ -262,16 +262,18 @@ class Shelve:
         """
         shared, own = self._folders(shard)
         firsts = [(p, next(n for n in names[p.id] if n.member is Member.PHOTO)) for p in batch]
-        alone = [_Wish(p, n, shared(p), (self._library_name(p),)) for p, n in firsts if len(names[p.id]) == 1]
+        alone = [
+            _Placement(p, n, shared(p), (self._library_name(p),)) for p, n in firsts if len(names[p.id]) == 1
+        ]
         results = self._place_all(alone)
         apart = [
-            _Wish(p, n, own(p), candidates(self._library_name(p), at))
+            _Placement(p, n, own(p), candidates(self._library_name(p), at))
             for p, n in firsts
             if p.id not in results or isinstance(results[p.id], NameTaken)
         ]
         results |= self._place_all(apart)
         followers = [
-            _Wish(p, n, own(p), candidates(companion_name(n, os.path.basename(placed[0].name.path)), at))
+            _Placement(p, n, own(p), candidates(companion_name(n, os.path.basename(placed[0].name.path)), at))
             for p in batch
             for n in names[p.id]
             if n.member is not Member.PHOTO and isinstance(placed := results[p.id], list)
@@ -290,25 +292,27 @@ class Shelve:
         return library_name(photo.original_name, photo.extension or "", acceptable_for(photo.media_type))
 
     def _place_all(
-        self, wishes: Sequence[_Wish], results: dict[int, list[_Shelved] | SmartsortError] | None = None
+        self,
+        requests: Sequence[_Placement],
+        results: dict[int, list[_Shelved] | SmartsortError] | None = None,
     ) -> dict[int, list[_Shelved] | SmartsortError]:
         """What was placed of each photo, added to `results`; an error of one of its files stands for all."""
         results = {} if results is None else results
-        if not wishes:
+        if not requests:
             return results
         context = self._context
-        placings = [
-            Placing(
+        placements = [
+            PlaceRequest(
                 source=context.absolute(source),
                 folder=folder,
                 names=names,
                 sha256=_digest(photo, source),
                 adopt=context.tuning.check_hash,  # with it no other photo can have these bytes here
             )
-            for photo, source, folder, names in wishes
+            for photo, source, folder, names in requests
         ]
         base = f"{context.folder(Area.LIBRARY)}/"
-        for (photo, source, *_), result in zip(wishes, context.placer.place(placings), strict=True):
+        for (photo, source, *_), result in zip(requests, context.placer.place(placements), strict=True):
             so_far = results.setdefault(photo.id, [])
             if not isinstance(so_far, list):
                 continue

@@ -19,7 +19,7 @@ from smartsort.core.rules.lists import BLACKLISTED_PERSON
 from smartsort.core.wording import short
 from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.names import NAME_BYTES, candidates, shortened, with_prefix
-from smartsort.files.placement import Drop, Dropped, Placed, Placing
+from smartsort.files.placement import Drop, Dropped, Placed, PlaceRequest
 from smartsort.files.problems import NameKept, NameLeft
 from smartsort.files.shown import shown
 from smartsort.files.sides import LONGEST_ENDING
@@ -183,13 +183,13 @@ class Router:
 
     async def _place(self, routes: list[_Route], at: datetime) -> None:
         """Photos first; what travels with them takes its name from theirs."""
-        wishes = [
+        requests = [
             (route, target, route.source, self._placing(route, target, route.source, at))
             for route in routes
             for target in route.targets
         ]
-        await asyncio.to_thread(self._carry_out, wishes)
-        followers: list[tuple[_Route, Target, Name, Placing]] = []
+        await asyncio.to_thread(self._carry_out, requests)
+        followers: list[tuple[_Route, Target, Name, PlaceRequest]] = []
         for route in routes:
             if route.problem is not None:
                 continue
@@ -200,7 +200,7 @@ class Router:
                     continue
                 for target, _, placed in list(route.placed):
                     name = companion_name(companion, os.path.basename(placed.path))
-                    placing = Placing(
+                    placing = PlaceRequest(
                         source=self._context.absolute(companion),
                         folder=os.path.join(self._context.folder(target.area), target.folder),
                         names=self._context.free_names(
@@ -212,22 +212,22 @@ class Router:
         if followers:
             await asyncio.to_thread(self._carry_out, followers)
 
-    def _placing(self, route: _Route, target: Target, source: Name, at: datetime) -> Placing:
+    def _placing(self, route: _Route, target: Target, source: Name, at: datetime) -> PlaceRequest:
         name = with_prefix(target.prefix, route.photo.original_name)
         if len(route.held) > 1:
             # What travels with the photo appends to its name.
             name = shortened(name, NAME_BYTES - LONGEST_ENDING)
-        return Placing(
+        return PlaceRequest(
             source=self._context.absolute(source),
             folder=os.path.join(self._context.folder(target.area), target.folder),
             names=self._context.free_names(source, target.area, target.folder, candidates(name, at)),
             sha256=route.photo.sha256,
         )
 
-    def _carry_out(self, wishes: list[tuple[_Route, Target, Name, Placing]]) -> None:
+    def _carry_out(self, requests: list[tuple[_Route, Target, Name, PlaceRequest]]) -> None:
         """Runs in a worker thread."""
-        results = self._context.placer.place([placing for *_, placing in wishes])
-        for (route, target, source, _), result in zip(wishes, results, strict=True):
+        results = self._context.placer.place([request for *_, request in requests])
+        for (route, target, source, _), result in zip(requests, results, strict=True):
             if isinstance(result, Placed):
                 person_id = target.person.id if target.person else None
                 sha256 = source.sha256 if source.member is not Member.PHOTO else route.photo.sha256

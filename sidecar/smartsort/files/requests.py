@@ -17,8 +17,8 @@ class Method(StrEnum):
     COPY = "copy"
 
 
-class Placing(NamedTuple):
-    """A wish: `source` shall also be found in `folder`, under the first of `names` that is free.
+class PlaceRequest(NamedTuple):
+    """A request: `source` shall also be found in `folder`, under the first of `names` that is free.
 
     `names` are single names, tried in order and lazily. `expected` is the stamp the caller looked at,
     `sha256` the digest it knows: the source is held to the first, a copy to both.
@@ -50,7 +50,7 @@ class Placed(NamedTuple):
 
 
 class Drop(NamedTuple):
-    """A wish: the name `path` shall go, because the bytes live on at `because_of`.
+    """A request: the name `path` shall go, because the bytes live on at `because_of`.
 
     Names of one inode need nothing more. For a copy, `sha256` is needed: `because_of` is read again and
     compared, unless it still has the stamp `kept` of a copy verified before. `path` has to match `expected`
