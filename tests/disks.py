@@ -5,7 +5,7 @@ import hashlib
 import os
 
 from smartsort.files.disk import Disk
-from smartsort.files.placement import Drop, Placed, Placer, PlaceRequest
+from smartsort.files.placement import Placed, Placer, PlaceRequest, RemoveRequest
 
 BYTES = b"the bytes of a photo" * 1000
 SHA256 = hashlib.sha256(BYTES).hexdigest()
@@ -46,7 +46,7 @@ def request(source, folder, *names, **more):
 
 
 def drop(*args, disk=None, **more):
-    (result,) = Placer(disk).drop([Drop(*map(os.fspath, args), **more)])
+    (result,) = Placer(disk).remove([RemoveRequest(*map(os.fspath, args), **more)])
     return result
 
 

@@ -13,7 +13,7 @@ from smartsort.audit import Audit, Code, Weight
 from smartsort.audit import audit as audits
 from smartsort.audit.repair import Repair
 from smartsort.core.model import State
-from smartsort.files.placement import Drop, Placer
+from smartsort.files.placement import Placer, RemoveRequest
 from smartsort.ledger import review
 from smartsort.ledger.records import Area, Member
 from smartsort.pipeline.recovery.recover import Recovery
@@ -231,7 +231,7 @@ async def test_a_kill_while_companions_are_moved_along_is_finished_at_the_next_s
     photo = await rejected(world, kind="raw")
     drag(world, photo, "faces", "bella", whole=False)
 
-    def killed(self, batch: list[Drop]):
+    def killed(self, batch: list[RemoveRequest]):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

@@ -20,7 +20,7 @@ from smartsort.errors import StorageFull
 from smartsort.files.capabilities import capabilities_of
 from smartsort.files.disk import Disk
 from smartsort.files.names import ANY_NAME, NAME_BYTES, NameRules
-from smartsort.files.placement import Drop, Method, Placer
+from smartsort.files.placement import Method, Placer, RemoveRequest
 from smartsort.files.problems import FileRefused, NameKept
 from smartsort.files.shown import shown
 from smartsort.ledger.records import Area
@@ -191,7 +191,7 @@ def test_equal_numbers_do_not_prove_one_file(tmp_path):
     one, other = written(tmp_path / "a.jpg"), written(tmp_path / "b.jpg", b"other bytes")
     os.link(one, tmp_path / "c.jpg")
     placer = Placer(disk)
-    [result] = placer.drop([request_to_drop(one, other)])
+    [result] = placer.remove([removal(one, other)])
     assert isinstance(result, NameKept) or "kept" in str(result)
     assert content(one) != content(other)
 
@@ -203,13 +203,13 @@ def test_one_name_in_two_spellings_is_never_dropped_for_itself(tmp_path):
     (tmp_path / "again").symlink_to(tmp_path / "real")
     one = written(tmp_path / "real" / "a.jpg")
     placer = Placer(disk)
-    [result] = placer.drop([request_to_drop(one, tmp_path / "again" / "a.jpg")])
+    [result] = placer.remove([removal(one, tmp_path / "again" / "a.jpg")])
     assert isinstance(result, NameKept)
     assert content(one)
 
 
-def request_to_drop(path, because_of):
-    return Drop(os.fspath(path), os.fspath(because_of), sha256=SHA256)
+def removal(path, surviving_path):
+    return RemoveRequest(os.fspath(path), os.fspath(surviving_path), sha256=SHA256)
 
 
 # --- one file that is refused ----------------------------------------------------------------

@@ -21,7 +21,7 @@ from smartsort.files import layout as layout_module
 from smartsort.files.disk import Disk
 from smartsort.files.filesystem import FileSystem
 from smartsort.files.layout import SENTINEL, Layout
-from smartsort.files.placement import Drop, Placer
+from smartsort.files.placement import Placer, RemoveRequest
 from smartsort.files.private import TOKEN_FILE, make_private
 from smartsort.files.temporary import methods_between
 from smartsort.ledger import facts
@@ -181,7 +181,9 @@ def test_a_name_that_was_dropped_does_not_come_back(tmp_path, monkeypatch):
         os.link(place / "a.jpg", place / "faces" / "a.jpg")
 
     def drop(place):
-        Placer().drop([Drop(f"{place}/a.jpg", because_of=f"{place}/faces/a.jpg", sha256=SHA256)])
+        Placer().remove(
+            [RemoveRequest(f"{place}/a.jpg", surviving_path=f"{place}/faces/a.jpg", sha256=SHA256)]
+        )
         return True
 
     for done, found in power_cuts(tmp_path, monkeypatch, drop, both):

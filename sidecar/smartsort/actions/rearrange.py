@@ -21,7 +21,7 @@ from smartsort.actions.values import Acted
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import State
 from smartsort.errors import SmartsortError, StorageError
-from smartsort.files.placement import Drop, Dropped, Placed, PlaceRequest
+from smartsort.files.placement import Placed, PlaceRequest, Removed, RemoveRequest
 from smartsort.files.problems import FileChanged, FileVanished, NameKept, NameLeft
 from smartsort.files.shown import shown
 from smartsort.files.stamps import stamp
@@ -280,7 +280,7 @@ class Rearrange:
     def _leaving(self, plan: Plan) -> dict[str, Any]:
         """What recovery needs to finish: names to go, each with the name its bytes live on under."""
         return {
-            "drops": [[d.path, d.because_of, d.sha256] for d in self._drops(plan)],
+            "drops": [[d.path, d.surviving_path, d.sha256] for d in self._drops(plan)],
             "scan": plan.shard if plan.touches_library else None,
         }
 
@@ -293,15 +293,15 @@ class Rearrange:
 
     # --- after -------------------------------------------------------------------------------
 
-    def _drops(self, plan: Plan) -> list[Drop]:
+    def _drops(self, plan: Plan) -> list[RemoveRequest]:
         drops = []
         for name in plan.removes:
             stays = source_of(plan.after, name.member) or plan.heir
             if stays is not None:
                 drops.append(
-                    Drop(
+                    RemoveRequest(
                         self._context.absolute(name),
-                        because_of=self._context.absolute(stays),
+                        surviving_path=self._context.absolute(stays),
                         sha256=_digest(plan, name),
                     )
                 )
@@ -313,12 +313,12 @@ class Rearrange:
         drops = [(plan, drop) for plan in plans for drop in self._drops(plan)]
         held: set[int] = set()
         if drops:
-            results: Sequence[Dropped | SmartsortError]
+            results: Sequence[Removed | SmartsortError]
             people = {
                 os.path.dirname(context.absolute(n)) for p in plans for n in p.removes if n.area is Area.FACES
             }
             try:
-                results = await asyncio.to_thread(context.placer.drop, [drop for _, drop in drops])
+                results = await asyncio.to_thread(context.placer.remove, [drop for _, drop in drops])
                 await asyncio.to_thread(context.placer.leave_folders, people)
             except StorageError as problem:
                 results = [problem] * len(drops)
@@ -353,9 +353,9 @@ class Rearrange:
         drops = [
             (
                 plan.photo.id,
-                Drop(
+                RemoveRequest(
                     context.absolute(n),
-                    because_of=context.absolute(planned.source),
+                    surviving_path=context.absolute(planned.source),
                     sha256=_digest(plan, planned.source),
                 ),
             )
@@ -364,7 +364,7 @@ class Rearrange:
         ]
         left = {p.photo.id for p in plans if p.placing}
         try:
-            results = await asyncio.to_thread(context.placer.drop, [drop for _, drop in drops])
+            results = await asyncio.to_thread(context.placer.remove, [drop for _, drop in drops])
             left |= {i for (i, _), r in zip(drops, results, strict=True) if isinstance(r, StorageError)}
             back = [p.photo.id for p in plans if p.photo.id not in left]
             await context.commit([Change(i, intents_done=("arrange",)) for i in back])

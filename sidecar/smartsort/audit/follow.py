@@ -18,7 +18,7 @@ from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import AT_REST, Category, State
 from smartsort.errors import SmartsortError
 from smartsort.files.names import candidates
-from smartsort.files.placement import Drop, Placed, PlaceRequest
+from smartsort.files.placement import Placed, PlaceRequest, RemoveRequest
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, stamp, stamp_or_none
 from smartsort.ledger import events, facts, photos
@@ -130,7 +130,7 @@ class Follow:
     def _put_back(self, path: str, old: Name, photo: Photo) -> str:
         digest = old.sha256 or (photo.sha256 if old.member is Member.PHOTO else None)
         placed = self._place(path, old.area, os.path.dirname(old.path), os.path.basename(old.path), digest)
-        self._context.placer.drop([Drop(path, placed.path, sha256=digest)])
+        self._context.placer.remove([RemoveRequest(path, placed.path, sha256=digest)])
         where = "where Immich knows it" if old.area is Area.LIBRARY else "where it was"
         return f"put back to {shown(old.path)}, {where}"
 
@@ -152,7 +152,7 @@ class Follow:
             self._context,
             Change(photo.id, names_removed=((old.area, old.path),), names_added=(new,)),
         )
-        self._context.placer.drop([Drop(path, placed.path, sha256=old.sha256)])
+        self._context.placer.remove([RemoveRequest(path, placed.path, sha256=old.sha256)])
         return f"put beside its photo: {shown(new.path)}"
 
     # --- what is meant -----------------------------------------------------------------------
@@ -233,7 +233,7 @@ class Follow:
         """Links, then the ledger, then what was moved along leaves its old place; recovery knows of that."""
         context, photo = self._context, move.photo
         added = [move.new, *move.found]
-        drops: dict[str, Drop] = {}
+        drops: dict[str, RemoveRequest] = {}
         for name, source in move.made:
             digest = name.sha256 or (photo.sha256 if name.member is Member.PHOTO else None)
             folder, base = os.path.split(name.path)
@@ -242,13 +242,13 @@ class Follow:
             added.append(made)
             if source in move.removed:
                 path = context.absolute(source)
-                drops[path] = Drop(path, context.absolute(made), sha256=digest)
+                drops[path] = RemoveRequest(path, context.absolute(made), sha256=digest)
         returns = any(name.area is Area.LIBRARY for name, _ in move.made)
         data = {
             "from": [move.old.area.value, shown(move.old.path)],
             "names": [[move.new.area.value, shown(move.new.path)]],
         }
-        leaving = {"drops": [[d.path, d.because_of, d.sha256] for d in drops.values()], "scan": None}
+        leaving = {"drops": [[d.path, d.surviving_path, d.sha256] for d in drops.values()], "scan": None}
         write(
             context,
             Change(
@@ -263,7 +263,7 @@ class Follow:
             ),
         )
         if drops:
-            context.placer.drop(list(drops.values()))
+            context.placer.remove(list(drops.values()))
             write(context, Change(photo.id, intents_done=("drop",)))
         if returns and photo.shard is not None and context.tuning.trigger_scan:
             shard, at = {"shard": photo.shard}, context.clock.text()

@@ -12,7 +12,7 @@ from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.disk import Disk
 from smartsort.files.filesystem import file_system
 from smartsort.files.problems import storage_error, unreadable
-from smartsort.files.requests import Dropped, Placed
+from smartsort.files.requests import Placed, Removed
 from smartsort.files.temporary import methods_between
 
 _SYNC_AS_A_WHOLE = 4
@@ -120,7 +120,7 @@ class Pending:
                 self.disk.fsync_path(path or ".", folder=True)
 
 
-_Result = TypeVar("_Result", Placed, Dropped)
+_Result = TypeVar("_Result", Placed, Removed)
 
 
 class Failed:

@@ -1,11 +1,11 @@
-"""The one primitive that touches photos: give a file another name, and only later drop the first.
+"""The one primitive that touches photos: give a file another name, and only later removal the first.
 
     placer = Placer(guard=lambda: layout.check(root_id))
     move = placer.move(batch)      # names made, bytes and names on the disk
     ... commit the ledger ...
     move.finish()                  # only now the sources go
 
-`place` makes names and never takes one away, `drop` takes one away and only when the bytes provably live
+`place` makes names and never takes one away, `removal` takes one away and only when the bytes provably live
 under another. Between the two the caller commits its ledger. Both are idempotent: after a kill they are
 simply called again.
 
@@ -48,19 +48,19 @@ from smartsort.files.problems import (
     NameTaken,
     storage_error,
 )
-from smartsort.files.requests import Drop, Dropped, Method, Placed, PlaceRequest
+from smartsort.files.requests import Method, Placed, PlaceRequest, Removed, RemoveRequest
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, check_unchanged, regular
 from smartsort.files.temporary import clear_playground, methods_between, sweep_temporaries, temporary_in
 
 __all__ = [
-    "Drop",
-    "Dropped",
     "Method",
     "Move",
     "PlaceRequest",
     "Placed",
     "Placer",
+    "RemoveRequest",
+    "Removed",
     "methods_between",
     "sweep_temporaries",
 ]
@@ -146,20 +146,20 @@ class Placer:
         result = failed.of(placed)
         if not isinstance(result, Placed):
             undo = _undoing(request, placed)
-            if undo is not None and not isinstance(self._dropped_or_error(undo, Pending(self.disk)), Dropped):
+            if undo is not None and not isinstance(self._removed_or_error(undo, Pending(self.disk)), Removed):
                 return NameLeft(str(result))
         return result
 
-    def drop(self, batch: Sequence[Drop]) -> list[Dropped | SmartsortError]:
+    def remove(self, batch: Sequence[RemoveRequest]) -> list[Removed | SmartsortError]:
         """Take each name away if its bytes provably live under the other name; in order.
 
         A name that is gone already is fine. Raises RootUnavailable only.
         """
         self.guard()
         pending = Pending(self.disk)
-        results = [self._dropped_or_error(request, pending) for request in batch]
+        results = [self._removed_or_error(request, pending) for request in batch]
         failed = pending.wait()
-        return [failed.of(result) if isinstance(result, Dropped) else result for result in results]
+        return [failed.of(result) if isinstance(result, Removed) else result for result in results]
 
     def make_folder(self, folder: str) -> None:
         """Create a folder, and what is missing above it, for good. Raises StorageError, RootUnavailable."""
@@ -276,32 +276,32 @@ class Placer:
 
     # Dropping one name.
 
-    def _dropped_or_error(self, request: Drop, pending: Pending) -> Dropped | SmartsortError:
+    def _removed_or_error(self, request: RemoveRequest, pending: Pending) -> Removed | SmartsortError:
         try:
-            return self._drop(request, pending)
+            return self._remove(request, pending)
         except FileVanished as error:
             if error.path == request.path:
-                return Dropped(request.path, already=True)
+                return Removed(request.path, already=True)
             return _not_there(request)
         except SmartsortError as error:
             return error
         except OSError as error:
             return storage_error(error, "remove", request.path)
 
-    def _drop(self, request: Drop, pending: Pending) -> Dropped:
+    def _remove(self, request: RemoveRequest, pending: Pending) -> Removed:
         leaving = self._look(request.path)
         try:
-            status = self.disk.lstat(request.because_of)
-            staying = regular(status, request.because_of)
+            status = self.disk.lstat(request.surviving_path)
+            staying = regular(status, request.surviving_path)
         except (OSError, FileProblem) as error:
             raise _not_there(request) from error
         reliable = self._numbers_of(leaving, os.path.dirname(request.path))
         one_file = reliable and leaving.same_file(staying)
         if one_file or not reliable:
             known_once = one_file and status.st_nlink < 2
-            if known_once or self._same_entry(request.path, request.because_of, reliable=reliable):
+            if known_once or self._same_entry(request.path, request.surviving_path, reliable=reliable):
                 raise NameKept(
-                    f"{shown(request.path)} is kept: {shown(request.because_of)} is the same name and not another"
+                    f"{shown(request.path)} is kept: {shown(request.surviving_path)} is the same name and not another"
                 )
         if one_file:
             check_unchanged(request.path, leaving, request.expected)
@@ -310,21 +310,21 @@ class Placer:
             check_unchanged(request.path, self._look(request.path), leaving)
         self.disk.unlink(request.path)
         pending.folders[os.path.dirname(request.path)] = leaving.device
-        return Dropped(request.path)
+        return Removed(request.path)
 
-    def _compare(self, request: Drop, leaving: FileStamp, staying: FileStamp) -> None:
+    def _compare(self, request: RemoveRequest, leaving: FileStamp, staying: FileStamp) -> None:
         if request.expected is not None:
             check_unchanged(request.path, leaving, request.expected)
         if request.sha256 is None:
             raise FileChanged(
-                f"{shown(request.path)} is kept: it is another file than {shown(request.because_of)}",
+                f"{shown(request.path)} is kept: it is another file than {shown(request.surviving_path)}",
                 request.path,
             )
         if leaving.size != staying.size or (
-            staying != request.kept and sha256_of(request.because_of, staying) != request.sha256
+            staying != request.kept and sha256_of(request.surviving_path, staying) != request.sha256
         ):
             raise NameKept(
-                f"{shown(request.path)} is kept: {shown(request.because_of)} does not hold the same bytes; "
+                f"{shown(request.path)} is kept: {shown(request.surviving_path)} does not hold the same bytes; "
                 "compare the two by hand"
             )
         if request.expected is None and sha256_of(request.path, leaving) != request.sha256:
@@ -376,58 +376,58 @@ class Move:
     results: list[Placed | SmartsortError]
     done: bool = field(default=False, init=False)
 
-    def finish(self) -> list[Dropped | SmartsortError]:
-        """Drop the sources; what was not placed keeps its error. In order."""
+    def finish(self) -> list[Removed | SmartsortError]:
+        """Remove the sources; what was not placed keeps its error. In order."""
         return self._drop_each(
-            lambda request, placed: Drop(
+            lambda request, placed: RemoveRequest(
                 placed.source,
-                because_of=placed.path,
+                surviving_path=placed.path,
                 sha256=request.sha256 or _UNREAD,
                 kept=placed.stamp,
                 expected=placed.source_stamp,
             )
         )
 
-    def undo(self) -> list[Dropped | SmartsortError]:
-        """Drop the names that this move made; those that were there before stay. In order."""
+    def undo(self) -> list[Removed | SmartsortError]:
+        """Remove the names that this move made; those that were there before stay. In order."""
         return self._drop_each(_undoing)
 
     def _drop_each(
-        self, request_for: Callable[[PlaceRequest, Placed], Drop | None]
-    ) -> list[Dropped | SmartsortError]:
+        self, request_for: Callable[[PlaceRequest, Placed], RemoveRequest | None]
+    ) -> list[Removed | SmartsortError]:
         if self.done:
             raise RuntimeError("this move is finished or undone already")
         self.done = True
-        answers: list[Dropped | SmartsortError | None] = []
-        requests: list[Drop] = []
+        answers: list[Removed | SmartsortError | None] = []
+        requests: list[RemoveRequest] = []
         for request, placed in zip(self.batch, self.results, strict=True):
             if isinstance(placed, SmartsortError):
                 answers.append(placed)
                 continue
-            drop = request_for(request, placed)
-            answers.append(Dropped(placed.path, already=True) if drop is None else None)
-            if drop is not None:
-                requests.append(drop)
-        dropped = iter(self.placer.drop(requests))
-        return [next(dropped) if answer is None else answer for answer in answers]
+            removal = request_for(request, placed)
+            answers.append(Removed(placed.path, already=True) if removal is None else None)
+            if removal is not None:
+                requests.append(removal)
+        removed = iter(self.placer.remove(requests))
+        return [next(removed) if answer is None else answer for answer in answers]
 
 
-def _undoing(request: PlaceRequest, placed: Placed) -> Drop | None:
+def _undoing(request: PlaceRequest, placed: Placed) -> RemoveRequest | None:
     """What takes a name away that was made just now; None for one that was there before."""
     if placed.already:
         return None
-    return Drop(
+    return RemoveRequest(
         placed.path,
-        because_of=placed.source,
+        surviving_path=placed.source,
         sha256=request.sha256 or _UNREAD,
         kept=placed.source_stamp,
         expected=placed.stamp,
     )
 
 
-def _not_there(request: Drop) -> NameKept:
+def _not_there(request: RemoveRequest) -> NameKept:
     return NameKept(
-        f"{shown(request.path)} is kept: its bytes should live on at {shown(request.because_of)}, which is not "
+        f"{shown(request.path)} is kept: its bytes should live on at {shown(request.surviving_path)}, which is not "
         "there; is its folder mounted?"
     )
 

@@ -1,4 +1,4 @@
-"""The values of placing and dropping: what is wished for, and what came of it."""
+"""The values of placing and removing: what is wished for, and what came of it."""
 
 from __future__ import annotations
 
@@ -49,22 +49,22 @@ class Placed(NamedTuple):
     already: bool = False
 
 
-class Drop(NamedTuple):
-    """A request: the name `path` shall go, because the bytes live on at `because_of`.
+class RemoveRequest(NamedTuple):
+    """A request: the name `path` shall go, because the bytes live on at `surviving_path`.
 
-    Names of one inode need nothing more. For a copy, `sha256` is needed: `because_of` is read again and
+    Names of one inode need nothing more. For a copy, `sha256` is needed: `surviving_path` is read again and
     compared, unless it still has the stamp `kept` of a copy verified before. `path` has to match `expected`
     if given, else it is read and compared as well.
     """
 
     path: str
-    because_of: str
+    surviving_path: str
     sha256: str | None = None
     kept: FileStamp | None = None
     expected: FileStamp | None = None
 
 
-class Dropped(NamedTuple):
+class Removed(NamedTuple):
     """The name is gone, on the disk too. `already`: it was gone before."""
 
     path: str

@@ -151,7 +151,7 @@ def mark_stale(db: Database, person_ids: Collection[str]) -> None:
 
 
 def forget_models(db: Database, model: str) -> int:
-    """Drop what other models have measured: it compares with nothing any more. How many faces.
+    """RemoveRequest what other models have measured: it compares with nothing any more. How many faces.
 
     The galleries stay, stale and empty, to be measured anew.
     """
@@ -160,7 +160,7 @@ def forget_models(db: Database, model: str) -> int:
 
 
 def prune(db: Database, keep: int = KEPT) -> int:
-    """Drop the oldest vectors that are in no gallery and were denied for nobody; how many."""
+    """Remove the oldest vectors that are in no gallery and were denied for nobody; how many."""
     return int(
         db.conn.execute(
             "DELETE FROM embeddings WHERE rowid IN (SELECT rowid FROM embeddings AS e"

@@ -24,7 +24,7 @@ from smartsort.core.reasons import REBUILT
 from smartsort.errors import SmartsortError
 from smartsort.files.media import FORMATS
 from smartsort.files.names import split_extension
-from smartsort.files.placement import Drop, Method, methods_between
+from smartsort.files.placement import Method, RemoveRequest, methods_between
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, stamp
 from smartsort.ledger import photos
@@ -109,7 +109,7 @@ class Adoption:
                     # On one disk a claim is a link. Another file there is another delivery of the bytes.
                     copied = there.device != now.device and os.path.basename(held).endswith(f"_{name}")
                     if copied or there.same_file(now):
-                        self._context.placer.drop([Drop(path, held, sha256=sha256)])
+                        self._context.placer.remove([RemoveRequest(path, held, sha256=sha256)])
                         break
 
     # --- one file ----------------------------------------------------------------------------
@@ -261,8 +261,8 @@ class Adoption:
             if stays is None:
                 continue
             path = self._context.absolute(name)
-            [result] = self._context.placer.drop(
-                [Drop(path, self._context.absolute(stays), sha256=name.sha256)]
+            [result] = self._context.placer.remove(
+                [RemoveRequest(path, self._context.absolute(stays), sha256=name.sha256)]
             )
             if isinstance(result, SmartsortError):
                 log.warning("%s", result)

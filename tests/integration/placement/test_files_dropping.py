@@ -21,10 +21,10 @@ from tests.disks import (
 
 from smartsort.errors import StorageError
 from smartsort.files.placement import (
-    Dropped,
     Method,
     Placed,
     Placer,
+    Removed,
     methods_between,
     sweep_temporaries,
 )
@@ -36,10 +36,10 @@ from smartsort.files.stamps import stamp
 
 def test_a_name_goes_when_the_same_inode_has_another(photo, library):
     other = placed(request(photo, library)).path
-    assert drop(photo, other) == Dropped(photo)
+    assert drop(photo, other) == Removed(photo)
     assert not os.path.exists(photo)
     assert content(other) == BYTES
-    assert drop(photo, other) == Dropped(photo, already=True)
+    assert drop(photo, other) == Removed(photo, already=True)
 
 
 def test_the_only_name_never_goes(photo, inbox, library):
@@ -55,7 +55,7 @@ def test_the_only_name_never_goes(photo, inbox, library):
 
 def test_names_that_differ_in_case_are_two_where_both_are_listed(photo, inbox):
     os.link(photo, inbox / "A.JPG")
-    assert isinstance(drop(photo, inbox / "A.JPG"), Dropped)
+    assert isinstance(drop(photo, inbox / "A.JPG"), Removed)
     assert content(inbox / "A.JPG") == BYTES
 
 
@@ -86,7 +86,7 @@ def test_a_copy_goes_only_when_its_bytes_are_proven(photo, library, inbox):
     changed = written(inbox / "changed.jpg", bytes(len(BYTES)))
     assert isinstance(drop(changed, twin, sha256=SHA256), FileChanged)
     assert content(photo) == BYTES
-    assert drop(photo, twin, sha256=SHA256) == Dropped(photo)
+    assert drop(photo, twin, sha256=SHA256) == Removed(photo)
     assert content(twin) == BYTES
 
 
@@ -105,7 +105,7 @@ def test_a_name_that_cannot_be_removed_is_an_error(photo, library):
 def test_a_move_leaves_the_source_until_it_is_finished(disk, digest, photo, library):
     move = Placer(disk()).move([request(photo, library, sha256=digest)])
     assert content(photo) == content(move.results[0].path) == BYTES
-    assert move.finish() == [Dropped(photo)]
+    assert move.finish() == [Removed(photo)]
     assert not os.path.exists(photo)
     assert content(move.results[0].path) == BYTES
     with pytest.raises(RuntimeError):
@@ -138,7 +138,7 @@ def test_what_was_not_placed_keeps_its_error_and_its_source(photo, library, inbo
     move = Placer().move([request(inbox / "gone.jpg", library), request(photo, library)])
     finished = move.finish()
     assert isinstance(finished[0], FileVanished)
-    assert finished[1] == Dropped(photo)
+    assert finished[1] == Removed(photo)
 
 
 # A kill at every step.

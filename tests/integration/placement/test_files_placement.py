@@ -26,11 +26,11 @@ from tests.disks import (
 from smartsort.errors import RootUnavailable, StorageError, StorageFull
 from smartsort.files.disk import Disk
 from smartsort.files.placement import (
-    Drop,
     Method,
     Placed,
     Placer,
     PlaceRequest,
+    RemoveRequest,
 )
 from smartsort.files.problems import FileChanged, FileProblem, FileVanished, NameTaken, NotAFile
 from smartsort.files.stamps import stamp
@@ -406,7 +406,7 @@ def test_nothing_is_created_while_the_root_is_missing(photo, library):
     assert not library.exists()
     copy = placed(request(photo, library))
     with pytest.raises(RootUnavailable):
-        Placer(guard=missing).drop([Drop(photo, copy.path)])
+        Placer(guard=missing).remove([RemoveRequest(photo, copy.path)])
     assert os.path.exists(photo)
 
 

@@ -19,7 +19,7 @@ from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import State
 from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.names import NameRules
-from smartsort.files.placement import Drop, Dropped, Placed, PlaceRequest
+from smartsort.files.placement import Placed, PlaceRequest, Removed, RemoveRequest
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp
 from smartsort.ledger import photos, shots
@@ -230,7 +230,7 @@ class Accept:
             (
                 row,
                 t.placed.source_stamp,
-                Drop(
+                RemoveRequest(
                     t.placed.source,
                     t.placed.path,
                     sha256=UNREAD,
@@ -244,9 +244,9 @@ class Accept:
         ]
         if not drops:
             return set()
-        results: Sequence[Dropped | SmartsortError]
+        results: Sequence[Removed | SmartsortError]
         try:
-            results = await asyncio.to_thread(context.placer.drop, [d for *_, d in drops])
+            results = await asyncio.to_thread(context.placer.remove, [d for *_, d in drops])
         except StorageError as problem:  # they are claimed all the same
             results = [problem] * len(drops)
         held: set[int] = set()

@@ -18,7 +18,7 @@ from smartsort.core.pace import Batches
 from smartsort.errors import ImmichError, ImmichRejected, SmartsortError, StorageError
 from smartsort.files.media import acceptable_for
 from smartsort.files.names import candidates, library_name
-from smartsort.files.placement import Drop, Dropped, Placed, PlaceRequest
+from smartsort.files.placement import Placed, PlaceRequest, Removed, RemoveRequest
 from smartsort.files.problems import NameTaken
 from smartsort.files.shown import shown
 from smartsort.files.stamps import stamp
@@ -204,7 +204,10 @@ class Shelve:
                 )
             )
             drops += [
-                (photo.id, Drop(context.absolute(s.source), context.absolute(s.name), sha256=s.name.sha256))
+                (
+                    photo.id,
+                    RemoveRequest(context.absolute(s.source), context.absolute(s.name), sha256=s.name.sha256),
+                )
                 for s in result
             ]
 
@@ -221,11 +224,11 @@ class Shelve:
         refused = next((problem for _, problem in failed if isinstance(problem, StorageError)), None)
         return len(changes), refused
 
-    async def _leave(self, drops: list[tuple[int, Drop]]) -> None:
+    async def _leave(self, drops: list[tuple[int, RemoveRequest]]) -> None:
         """The names in `temp_downloads/` go; what cannot go now explains itself and goes later."""
-        results: Sequence[Dropped | SmartsortError]
+        results: Sequence[Removed | SmartsortError]
         try:
-            results = await asyncio.to_thread(self._context.placer.drop, [drop for _, drop in drops])
+            results = await asyncio.to_thread(self._context.placer.remove, [drop for _, drop in drops])
         except StorageError as problem:
             results = [problem] * len(drops)
         self._context.unsettled.update(

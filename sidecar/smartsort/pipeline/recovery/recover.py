@@ -18,7 +18,7 @@ from smartsort.core.model import AT_REST, State
 from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.hashing import sha256_of
 from smartsort.files.names import split_extension
-from smartsort.files.placement import Drop, sweep_temporaries
+from smartsort.files.placement import RemoveRequest, sweep_temporaries
 from smartsort.files.problems import NameKept
 from smartsort.files.shown import shown
 from smartsort.files.stamps import stamp_or_none
@@ -170,7 +170,7 @@ class Recovery:
             if again or not any(n.member is Member.PHOTO for n in names):
                 # Not all was taken, or not for good: it lies where it was dropped, and is taken together.
                 drops = [
-                    Drop(os.path.join(temp, name), origin, sha256=self._digest(origin))
+                    RemoveRequest(os.path.join(temp, name), origin, sha256=self._digest(origin))
                     for _, name, origin in origins
                 ]
                 if not self._drop_all(drops):
@@ -197,7 +197,7 @@ class Recovery:
                 if home is None:
                     continue
                 place = context.absolute(home)
-                if not self._drop(Drop(origin, place, sha256=self._digest(place))):
+                if not self._drop(RemoveRequest(origin, place, sha256=self._digest(place))):
                     lying = stamp_or_none(origin)
                     if lying is not None:
                         self._done.stuck.add((origin, lying.inode, lying.mtime_ns))
@@ -216,7 +216,7 @@ class Recovery:
         context = self._context
         held = {n.path for n in context.ledger.read(lambda db: photos.names_of(db, [photo.id]))[photo.id]}
         drops = [
-            Drop(os.path.join(context.folder(Area.TEMP), name), origin, sha256=self._digest(origin))
+            RemoveRequest(os.path.join(context.folder(Area.TEMP), name), origin, sha256=self._digest(origin))
             for _, name, origin in origins
             if name not in held and stamp_or_none(origin) is not None
         ]
@@ -228,12 +228,12 @@ class Recovery:
         """Take back names that were made and never written down; the photo is routed anew."""
         context = self._context
         held = context.ledger.read(lambda db: photos.names_of(db, [photo.id]))[photo.id]
-        drops: list[Drop] = []
+        drops: list[RemoveRequest] = []
         for area_name, folder, _prefix in intent.data["targets"]:
             area = Area(area_name)
             sweep_temporaries(os.path.join(context.folder(area), folder))
             drops += [
-                Drop(path, context.absolute(source), sha256=source.sha256 or photo.sha256)
+                RemoveRequest(path, context.absolute(source), sha256=source.sha256 or photo.sha256)
                 for source in held
                 for path in self._twins(area, folder, source, photo)
             ]
@@ -250,8 +250,8 @@ class Recovery:
         held = context.ledger.read(lambda db: photos.names_of(db, [photo.id]))[photo.id]
         known = {context.absolute(n) for n in held}
         drops = [
-            Drop(path, because_of, sha256=sha256)
-            for path, because_of, sha256 in intent.data["drops"]
+            RemoveRequest(path, surviving_path, sha256=sha256)
+            for path, surviving_path, sha256 in intent.data["drops"]
             if path not in known
         ]
         if not self._drop_all(drops):
@@ -325,7 +325,7 @@ class Recovery:
             home = self._home_of(entry.path, photo_id)
             if home is not None:
                 there = context.absolute(home)
-                if not self._drop(Drop(entry.path, there, sha256=self._digest(there))):
+                if not self._drop(RemoveRequest(entry.path, there, sha256=self._digest(there))):
                     left.add(photo_id)
                 continue
             unknown.append(entry.path)
@@ -354,13 +354,13 @@ class Recovery:
 
     # --- the acts ----------------------------------------------------------------------------
 
-    def _drop(self, drop: Drop) -> bool:
+    def _drop(self, drop: RemoveRequest) -> bool:
         """False when the name could not go now. What is another file by now is somebody's and stays."""
         return self._drop_all([drop])
 
-    def _drop_all(self, drops: Sequence[Drop]) -> bool:
+    def _drop_all(self, drops: Sequence[RemoveRequest]) -> bool:
         done = True
-        for result in self._context.placer.drop(drops):
+        for result in self._context.placer.remove(drops):
             if isinstance(result, StorageError):
                 log.warning("%s", result)
                 done &= isinstance(result, NameKept)

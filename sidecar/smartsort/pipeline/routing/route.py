@@ -19,7 +19,7 @@ from smartsort.core.rules.lists import BLACKLISTED_PERSON
 from smartsort.core.wording import short
 from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.names import NAME_BYTES, candidates, shortened, with_prefix
-from smartsort.files.placement import Drop, Dropped, Placed, PlaceRequest
+from smartsort.files.placement import Placed, PlaceRequest, Removed, RemoveRequest
 from smartsort.files.problems import NameKept, NameLeft
 from smartsort.files.shown import shown
 from smartsort.files.sides import LONGEST_ENDING
@@ -308,11 +308,11 @@ class Router:
                 yield "album_add", {"asset_id": photo.asset_id, "album": person.name}
 
     async def _leave(self, done: list[_Route]) -> None:
-        """Drop the names that were left, whose bytes now live on elsewhere."""
-        drops = [(route.photo.id, Drop(*drop)) for route in done for drop in self._drops(route)]
-        results: Sequence[Dropped | SmartsortError]
+        """Remove the names that were left, whose bytes now live on elsewhere."""
+        drops = [(route.photo.id, RemoveRequest(*drop)) for route in done for drop in self._drops(route)]
+        results: Sequence[Removed | SmartsortError]
         try:
-            results = await asyncio.to_thread(self._context.placer.drop, [drop for _, drop in drops])
+            results = await asyncio.to_thread(self._context.placer.remove, [drop for _, drop in drops])
         except StorageError as problem:  # they are routed all the same
             results = [problem] * len(drops)
         stay = {
@@ -341,12 +341,15 @@ class Router:
             return
         context = self._context
         drops = [
-            (route.photo.id, Drop(context.absolute(n), because_of=context.absolute(source), sha256=n.sha256))
+            (
+                route.photo.id,
+                RemoveRequest(context.absolute(n), surviving_path=context.absolute(source), sha256=n.sha256),
+            )
             for route in failed
             for _, source, n in route.placed
             if (n.area, n.path) not in {(h.area, h.path) for h in route.held}
         ]
-        results = await asyncio.to_thread(context.placer.drop, [drop for _, drop in drops])
+        results = await asyncio.to_thread(context.placer.remove, [drop for _, drop in drops])
         left = {i for (i, _), result in zip(drops, results, strict=True) if isinstance(result, StorageError)}
         left.update(route.photo.id for route in failed if route.left)
         context.unsettled |= left
