@@ -14,7 +14,7 @@ from tests.fakes import LIBRARY_PATH, FakeAsset, FakeServer, World, by_name
 from smartsort.actions import Choice
 from smartsort.core.model import State
 from smartsort.core.wording import sentence
-from smartsort.files.looks import ALIKE, differing_bits
+from smartsort.files.perceptual_hash import ALIKE, differing_bits
 from smartsort.files.probe import probe
 from smartsort.ledger import events, past
 

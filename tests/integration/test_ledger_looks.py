@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smartsort.files.looks import ALIKE, keys_alike, parts
-from smartsort.ledger import looks, photos
+from smartsort.files.perceptual_hash import ALIKE, keys_alike, parts
+from smartsort.ledger import photos, picture_hashes
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.photos import NewPhoto
 
@@ -43,17 +43,17 @@ def hashes():
 def fill(ledger):
     new = [NewPhoto("phone", "inbox", f"{i}.jpg", 3, 4) for i in hashes()]
     ledger.write(lambda db: photos.add(db, new, AT))
-    ledger.write(lambda db: looks.put(db, hashes()))
+    ledger.write(lambda db: picture_hashes.put(db, hashes()))
 
 
 def test_the_older_that_are_alike_are_found(path):
     with Ledger(path) as ledger:
         fill(ledger)
         value = hashes()[200]
-        assert ledger.read(lambda db: looks.alike(db, value, 302)) == [(200, 0), (300, 4)]
-        assert ledger.read(lambda db: looks.alike(db, value, 300)) == [(200, 0)]
-        assert ledger.read(lambda db: looks.alike(db, value, 200)) == []
-        assert ledger.read(lambda db: looks.hashed(db, [1, 302, 999])) == {1: hashes()[1], 302: None}
+        assert ledger.read(lambda db: picture_hashes.alike(db, value, 302)) == [(200, 0), (300, 4)]
+        assert ledger.read(lambda db: picture_hashes.alike(db, value, 300)) == [(200, 0)]
+        assert ledger.read(lambda db: picture_hashes.alike(db, value, 200)) == []
+        assert ledger.read(lambda db: picture_hashes.hashed(db, [1, 302, 999])) == {1: hashes()[1], 302: None}
 
 
 def test_hashes_from_before_the_index_are_indexed(path):
@@ -66,4 +66,4 @@ def test_hashes_from_before_the_index_are_indexed(path):
 
         ledger.write(as_it_was)
     with Ledger(path) as ledger:
-        assert ledger.read(lambda db: looks.alike(db, hashes()[200], 302)) == [(200, 0), (300, 4)]
+        assert ledger.read(lambda db: picture_hashes.alike(db, hashes()[200], 302)) == [(200, 0), (300, 4)]

@@ -13,7 +13,7 @@ import pytest
 from tests.ledger_schemas import FOLDER, STATES
 
 from smartsort.core.model import Category, State
-from smartsort.files.looks import parts
+from smartsort.files.perceptual_hash import parts
 from smartsort.ledger import migrations as module
 from smartsort.ledger import photos
 from smartsort.ledger.backup import backups

@@ -12,8 +12,8 @@ from PIL import Image
 from smartsort.errors import StorageError
 from smartsort.files import structure
 from smartsort.files.layout import Layout
-from smartsort.files.looks import ALIKE, differing_bits, keys_alike, parts
 from smartsort.files.names import library_name
+from smartsort.files.perceptual_hash import ALIKE, differing_bits, keys_alike, parts
 from smartsort.files.probe import _closed_gif
 from smartsort.files.shown import one_line, shown, well_formed
 from smartsort.files.space import space

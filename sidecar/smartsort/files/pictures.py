@@ -16,7 +16,7 @@ from functools import cache, partial
 from io import BufferedReader
 from typing import TYPE_CHECKING, Any
 
-from smartsort.files import looks, media, metadata
+from smartsort.files import media, metadata, perceptual_hash
 from smartsort.files.media import Format
 from smartsort.files.shown import shown
 from smartsort.files.structure import Broken
@@ -106,11 +106,11 @@ def opened(file: BufferedReader, found: Format, max_pixels: int) -> Opened:
 def decode(file: BufferedReader, found: Format, max_pixels: int) -> Decoded:
     """Read the picture in an open file to its end. Raises TooManyPixels, Broken, MemoryError."""
     picture = opened(file, found, max_pixels)
-    small = picture.shrunk(16 * looks.SIDE)
+    small = picture.shrunk(16 * perceptual_hash.SIDE)
     width, height = picture.width, picture.height
     if picture.metadata.orientation >= _ON_ITS_SIDE:
         width, height = height, width
-    look = looks.picture_hash(small) if small else None
+    look = perceptual_hash.picture_hash(small) if small else None
     return Decoded(width, height, picture.metadata, look, picture.pages)
 
 

@@ -17,7 +17,7 @@ from smartsort.files.media import Kind
 from smartsort.files.probe import Probe, recognise
 from smartsort.files.stamps import FileStamp, stamp
 from smartsort.files.takeout import Takeout, read_takeout
-from smartsort.ledger import looks, photos, takeout
+from smartsort.ledger import photos, picture_hashes, takeout
 from smartsort.ledger.copies import copies_of
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Member, Name, Photo
@@ -214,7 +214,7 @@ class Examine:
         said = {item.photo.id: item.takeout for item in done if item.takeout is not None}
 
         def write_more(db: Database) -> None:
-            looks.put(db, hashes)
+            picture_hashes.put(db, hashes)
             takeout.put(db, said)
 
         await context.commit(changes, write_more)

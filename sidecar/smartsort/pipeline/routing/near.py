@@ -16,7 +16,7 @@ from sqlite_utils import Database
 from smartsort.core.model import Category, Comparison, CopyPlace, OtherCopy, Quality, State
 from smartsort.errors import SmartsortError
 from smartsort.files.media import Kind
-from smartsort.ledger import facts, looks, photos, teachings
+from smartsort.ledger import facts, photos, picture_hashes, teachings
 from smartsort.ledger.records import Area, Member, Name, Photo
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.engine.intact import Intact
@@ -91,7 +91,7 @@ class NearDuplicates:
         new: Container[str],
     ) -> dict[int, NearCopy]:
         """`new` are assets of our own library, of which the ledger may not know some yet."""
-        ours = looks.of_assets(db, [a for assets in members.values() for a in assets])
+        ours = picture_hashes.of_assets(db, [a for assets in members.values() for a in assets])
         found: dict[int, NearCopy] = {}
         for photo in batch:
             assets = [a for a in members.get(grouped.get(photo.id, ""), ()) if a != photo.asset_id]
@@ -116,13 +116,13 @@ class NearDuplicates:
         """The hashes of these photos; those never made are made now, in a thread."""
         context = self._context
         ids = [p.id for p in batch]
-        have = await context.ledger.aread(lambda db: looks.hashed(db, ids))
+        have = await context.ledger.aread(lambda db: picture_hashes.hashed(db, ids))
         missing = [i for i in ids if i not in have]
         if missing:
             names = await context.ledger.aread(lambda db: photos.names_of(db, missing))
             paths = {i: path for i in missing if (path := self._path(names[i])) is not None}
             made = await asyncio.to_thread(self._made, paths)
-            await context.ledger.awrite(lambda db: looks.put(db, made))
+            await context.ledger.awrite(lambda db: picture_hashes.put(db, made))
             have |= made
         return have
 
@@ -144,7 +144,7 @@ class NearDuplicates:
         found: dict[int, NearCopy] = {}
         for photo in batch:
             value = own.get(photo.id)
-            alike = looks.alike(db, value, photo.id) if value is not None else []
+            alike = picture_hashes.alike(db, value, photo.id) if value is not None else []
             near = self._oldest(db, photo, alike) if alike else None
             if near is not None:
                 found[photo.id] = near

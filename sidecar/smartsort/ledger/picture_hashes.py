@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlite_utils import Database
 
-from smartsort.files.looks import ALIKE, differing_bits, keys_alike, parts
+from smartsort.files.perceptual_hash import ALIKE, differing_bits, keys_alike, parts
 from smartsort.ledger.rows import select
 
 _COMPARED_AT_MOST = 5_000
