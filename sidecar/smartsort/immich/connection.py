@@ -19,7 +19,7 @@ from smartsort.immich.address import ApiKeys, api_address
 from smartsort.immich.answers import unanswered, unreadable
 from smartsort.immich.direct import DirectClient
 from smartsort.immich.operations import Operation, operations
-from smartsort.immich.transport import Errand, PatientTransport, Traffic, errand
+from smartsort.immich.transport import CallContext, PatientTransport, Traffic, current_call
 from smartsort.immich.wire import Wire
 
 T = TypeVar("T")
@@ -116,18 +116,18 @@ class Connection:
         """
         asked = operations()[operation]
         tries = self._retries if retries is None else retries
-        with self._errand(Errand(asked, tries, as_admin or asked.admin)):
+        with self._call_context(CallContext(asked, tries, as_admin or asked.admin)):
             return await answer
 
     async def _get_json(self, operation: Operation) -> Any:
         """As `_ask`, for a GET that the generated client does not know: the JSON of the answer."""
-        with self._errand(Errand(operation, self._retries, operation.admin)):
+        with self._call_context(CallContext(operation, self._retries, operation.admin)):
             return (await self._http.request("GET", operation.path)).json()
 
     @contextmanager
-    def _errand(self, current: Errand) -> Iterator[None]:
+    def _call_context(self, current: CallContext) -> Iterator[None]:
         """Tells the transport what the request is for, and names what goes wrong."""
-        token = errand.set(current)
+        token = current_call.set(current)
         what = f"{current.operation.method} {current.operation.path}"
         try:
             yield
@@ -137,7 +137,7 @@ class Connection:
             # Raised by the generated models for an answer that lacks a field or was cut short.
             raise unreadable(what, error) from error
         finally:
-            errand.reset(token)
+            current_call.reset(token)
 
     async def _read(
         self,

@@ -11,7 +11,7 @@ import httpx
 from smartsort.files.shown import well_formed
 from smartsort.immich.address import KEY_HEADER, ApiKeys
 from smartsort.immich.answers import check
-from smartsort.immich.transport import errand
+from smartsort.immich.transport import current_call
 
 _HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
 
@@ -54,8 +54,8 @@ class DirectClient(httpx.AsyncClient):
         json: Any = None,
         **_: Any,
     ) -> httpx.Response:
-        """The answer, read to its end and checked against the errand it is for. `url`: below the address."""
-        current = errand.get()
+        """The answer, read to its end and checked against the call that it answers. `url`: below the address."""
+        current = current_call.get()
         query = f"?{httpx.QueryParams(params)}" if params else ""
         request = httpx.Request(
             method,

@@ -32,7 +32,7 @@ _NEVER = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.ProxyError)
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class CallContext:
     """What the request under way is for, how often it may be repeated, and with which of the keys."""
 
     operation: Operation
@@ -40,7 +40,7 @@ class Errand:
     as_admin: bool
 
 
-errand: ContextVar[Errand] = ContextVar("errand")
+current_call: ContextVar[CallContext] = ContextVar("current_call")
 """Set around every call of the generated client, which passes nothing through to the transport."""
 
 
@@ -97,8 +97,8 @@ class PatientTransport(httpx.AsyncBaseTransport):
         self._jitter = jitter
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send the request as often as its errand allows."""
-        current = errand.get()
+        """Send the request as often as its call allows."""
+        current = current_call.get()
         attempt = 0
         while True:
             self._traffic.calls[current.operation.name] += 1
@@ -141,7 +141,7 @@ class PatientTransport(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
 
-def _allowed(error: httpx.TransportError, current: Errand) -> int:
+def _allowed(error: httpx.TransportError, current: CallContext) -> int:
     if isinstance(error, _NEVER):
         return 0
     if isinstance(error, _NOT_SENT):
