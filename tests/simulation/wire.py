@@ -32,7 +32,7 @@ Told = Callable[[str, str, int, bytes], None]
 """Called with method, path, status and the request's body after each exchange."""
 
 
-class Wire(httpx.AsyncBaseTransport):
+class Http11Transport(httpx.AsyncBaseTransport):
     """The line to the application of another process; `server` gives both, or None while there is none."""
 
     def __init__(
@@ -132,7 +132,7 @@ class Answer:
 class Client:
     """A user's program at the API of the sidecar."""
 
-    def __init__(self, wire: Wire, token: str) -> None:
+    def __init__(self, wire: Http11Transport, token: str) -> None:
         self._wire, self._token = wire, token
 
     async def ask(

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 from tests.faults.power import Machine, PowerCut, Volatile, VolatileCopies
 from tests.simulation.clockwork import BEGINNING, Loop, Process
 from tests.simulation.gallery import KNOWN, Decoding
-from tests.simulation.wire import Client, Wire
+from tests.simulation.wire import Client, Http11Transport
 
 from smartsort.api.app import create_app
 from smartsort.bootstrap import Sidecar, open_sidecar
@@ -156,10 +156,16 @@ class World:
         )
         self._slow_down()
         self.immich, immich = Process("immich"), build_app(self.demo)
-        self.to_learning = Wire(loop, lambda: (self.immich, immich), self._asked("sidecar"), self.wall)
-        self.to_immich = Wire(loop, lambda: (self.immich, immich), self._asked("sidecar"), self.wall)
-        self.app_to_immich = Wire(loop, lambda: (self.immich, immich), self._asked("app"), self.wall)
-        self.to_sidecar = Wire(loop, self._serving, self._asked("user"), self.wall)
+        self.to_learning = Http11Transport(
+            loop, lambda: (self.immich, immich), self._asked("sidecar"), self.wall
+        )
+        self.to_immich = Http11Transport(
+            loop, lambda: (self.immich, immich), self._asked("sidecar"), self.wall
+        )
+        self.app_to_immich = Http11Transport(
+            loop, lambda: (self.immich, immich), self._asked("app"), self.wall
+        )
+        self.to_sidecar = Http11Transport(loop, self._serving, self._asked("user"), self.wall)
         self.process: Process | None = None
         self.sidecar: Sidecar | None = None
         self.app: ASGIApp | None = None

@@ -17,10 +17,10 @@ from immich_client.client import Client
 from immich_client.types import Response, Unset
 from smartsort.immich.address import ApiKeys, api_address
 from smartsort.immich.answers import unanswered, unreadable
-from smartsort.immich.direct import DirectClient
+from smartsort.immich.http11 import Http11Transport
+from smartsort.immich.http_client import ImmichHttpClient
 from smartsort.immich.operations import Operation, operations
-from smartsort.immich.transport import CallContext, PatientTransport, Traffic, current_call
-from smartsort.immich.wire import Wire
+from smartsort.immich.transport import CallContext, RetryTransport, Traffic, current_call
 
 T = TypeVar("T")
 
@@ -56,11 +56,11 @@ class Connection:
         self.address = api_address(url)
         self._retries = retries
         self._traffic = Traffic()
-        self._http = DirectClient(
+        self._http = ImmichHttpClient(
             self.address,
             ApiKeys(api_key, admin_api_key),
-            PatientTransport(
-                transport or Wire(CONNECTIONS, KEEP_ALIVE_SECONDS, verify=verify_tls),
+            RetryTransport(
+                transport or Http11Transport(CONNECTIONS, KEEP_ALIVE_SECONDS, verify=verify_tls),
                 self._traffic,
                 sleep=sleep,
                 jitter=jitter,

@@ -75,7 +75,7 @@ class Traffic:
                 self.clock_ahead = moment - datetime.now(UTC)
 
 
-class PatientTransport(httpx.AsyncBaseTransport):
+class RetryTransport(httpx.AsyncBaseTransport):
     """Repeats what may be repeated, with growing pauses and jitter, and reads every answer to its end.
 
     A request that never left is repeated whatever it was; one that may have arrived only when its operation

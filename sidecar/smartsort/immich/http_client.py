@@ -28,7 +28,7 @@ def _whole_characters(response: httpx.Response) -> httpx.Response:
     return httpx.Response(response.status_code, headers=headers, content=content, request=response.request)
 
 
-class DirectClient(httpx.AsyncClient):
+class ImmichHttpClient(httpx.AsyncClient):
     """An `httpx.AsyncClient` whose requests go straight to its transport, and whose answers are checked.
 
     What httpx does in between costs as much again as the transport: it keeps cookies, follows redirects and

@@ -24,7 +24,7 @@ _CONNECTION_LOST = "the server closed the connection without an answer"
 
 
 @dataclass(slots=True)
-class _Line:
+class _Connection:
     """One connection. `since` is when it became idle, in monotonic seconds."""
 
     reader: asyncio.StreamReader
@@ -33,7 +33,7 @@ class _Line:
     since: float = 0.0
 
 
-class Wire(httpx.AsyncBaseTransport):
+class Http11Transport(httpx.AsyncBaseTransport):
     """A pool of at most `connections` connections; one idle for `keep_alive_seconds` is not used again.
 
     Answers come back read to their end. Raises httpx's own exceptions, and of those that mean "not sent"
@@ -45,7 +45,7 @@ class Wire(httpx.AsyncBaseTransport):
         self._keep_alive_seconds = keep_alive_seconds
         self._verify = verify
         self._gate = asyncio.Semaphore(connections)
-        self._idle: list[_Line] = []
+        self._idle: list[_Connection] = []
         self._context: ssl.SSLContext | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -56,32 +56,35 @@ class Wire(httpx.AsyncBaseTransport):
                 await asyncio.wait_for(self._gate.acquire(), limits.get("pool"))
         else:
             await self._gate.acquire()
-        line: _Line | None = None
+        connection: _Connection | None = None
         try:
-            line = self._rested() or await self._dial(request.url, limits.get("connect"))
-            response = await self._exchange(line, request, limits)
-            if line.protocol.our_state is h11.DONE and line.protocol.their_state is h11.DONE:
-                line.protocol.start_next_cycle()
-                line.since = time.monotonic()
-                self._idle.append(line)
-                line = None
+            connection = self._rested() or await self._dial(request.url, limits.get("connect"))
+            response = await self._exchange(connection, request, limits)
+            if connection.protocol.our_state is h11.DONE and connection.protocol.their_state is h11.DONE:
+                connection.protocol.start_next_cycle()
+                connection.since = time.monotonic()
+                self._idle.append(connection)
+                connection = None
         finally:
             # Whatever broke off, cancellation included, leaves half an answer behind.
-            if line is not None:
-                line.writer.close()
+            if connection is not None:
+                connection.writer.close()
             self._gate.release()
         return response
 
-    def _rested(self) -> _Line | None:
+    def _rested(self) -> _Connection | None:
         """The connection used last that is still good; the others grow old and go."""
         while self._idle:
-            line = self._idle.pop()
-            if time.monotonic() - line.since < self._keep_alive_seconds and not line.reader.at_eof():
-                return line
-            line.writer.close()
+            connection = self._idle.pop()
+            if (
+                time.monotonic() - connection.since < self._keep_alive_seconds
+                and not connection.reader.at_eof()
+            ):
+                return connection
+            connection.writer.close()
         return None
 
-    async def _dial(self, url: httpx.URL, seconds: float | None) -> _Line:
+    async def _dial(self, url: httpx.URL, seconds: float | None) -> _Connection:
         secure = url.scheme == "https"
         if secure and self._context is None:
             self._context = httpx.create_ssl_context(verify=self._verify)
@@ -99,19 +102,19 @@ class Wire(httpx.AsyncBaseTransport):
                 raise
             except OSError as error:
                 raise httpx.ConnectError(str(error)) from error
-        return _Line(reader, writer)
+        return _Connection(reader, writer)
 
     async def _exchange(
-        self, line: _Line, request: httpx.Request, limits: dict[str, float | None]
+        self, connection: _Connection, request: httpx.Request, limits: dict[str, float | None]
     ) -> httpx.Response:
         body = await request.aread()
-        protocol = line.protocol
+        protocol = connection.protocol
         with _broken_as(httpx.WriteError):
-            line.writer.write(_sent(protocol, request, body))
-            if line.writer.transport.get_write_buffer_size():
+            connection.writer.write(_sent(protocol, request, body))
+            if connection.writer.transport.get_write_buffer_size():
                 with _within(httpx.WriteTimeout, "the server takes no more"):
                     async with asyncio.timeout(limits.get("write")):
-                        await line.writer.drain()
+                        await connection.writer.drain()
         head: h11.Response | None = None
         content: list[bytes] = []
         with _broken_as(httpx.ReadError):
@@ -120,7 +123,7 @@ class Wire(httpx.AsyncBaseTransport):
                 if event is h11.NEED_DATA:
                     with _within(httpx.ReadTimeout, "no answer in time"):
                         async with asyncio.timeout(limits.get("read")):
-                            data = await line.reader.read(READ_BYTES)
+                            data = await connection.reader.read(READ_BYTES)
                     if not data and protocol.their_state is h11.SEND_RESPONSE:
                         raise httpx.RemoteProtocolError(_CONNECTION_LOST)
                     protocol.receive_data(data)

@@ -15,7 +15,7 @@ import pytest
 
 from smartsort.errors import ImmichUnreachable
 from smartsort.immich import ImmichServer
-from smartsort.immich.wire import Wire
+from smartsort.immich.http11 import Http11Transport
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi"
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -73,8 +73,10 @@ async def say_nothing(reader: asyncio.StreamReader, _writer: asyncio.StreamWrite
 
 
 @contextlib.asynccontextmanager
-async def wired(connections: int = 2, keep_alive: float = 3.0, **options: bool) -> AsyncIterator[Wire]:
-    wire = Wire(connections, keep_alive, **options)
+async def wired(
+    connections: int = 2, keep_alive: float = 3.0, **options: bool
+) -> AsyncIterator[Http11Transport]:
+    wire = Http11Transport(connections, keep_alive, **options)
     try:
         yield wire
     finally:
@@ -82,7 +84,7 @@ async def wired(connections: int = 2, keep_alive: float = 3.0, **options: bool) 
         await asyncio.sleep(0)  # closed connections say good-bye
 
 
-async def get(wire: Wire, url: str, **timeouts: float) -> httpx.Response:
+async def get(wire: Http11Transport, url: str, **timeouts: float) -> httpx.Response:
     limits = {"connect": 5.0, "read": 5.0, "write": 5.0, "pool": 5.0, **timeouts}
     return await wire.handle_async_request(httpx.Request("GET", url, extensions={"timeout": limits}))
 
