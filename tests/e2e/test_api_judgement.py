@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 from tests.live_sidecar import BASE, REVIEW_TOKEN, TOKEN, LiveSidecar, live_sidecar
 
-from smartsort.api.schemas.decisions import BulkDecided, Decided
+from smartsort.api.schemas.decisions import ActionResultView, BulkActionResult
 from smartsort.api.schemas.judgement import Explained, SpotCheckPage, WhatIfReport
 from smartsort.api.schemas.review import ReviewItem
 from smartsort.api.schemas.statistics import Summary
@@ -70,7 +70,9 @@ def test_all_filings_are_offered_page_by_page(client: httpx.Client) -> None:
 
 def test_confirming_counts_in_the_statistics(client: httpx.Client) -> None:
     one = page(client).items[0]
-    decided = Decided.model_validate(answer(client.post(f"{BASE}/spot-checks/{one.photo_id}/confirm")))
+    decided = ActionResultView.model_validate(
+        answer(client.post(f"{BASE}/spot-checks/{one.photo_id}/confirm"))
+    )
     assert (decided.action, decided.person) == ("confirmed", one.people[0])
     share = Summary.model_validate(answer(client.get(f"{BASE}/stats/summary"))).spot_checks
     assert share is not None
@@ -87,7 +89,7 @@ def test_wrong_files_elsewhere_or_into_review(client: httpx.Client) -> None:
     one = next(i for i in page(client).items if i.people == ["John Doe"])
     path = f"{BASE}/spot-checks/{one.photo_id}/wrong"
     before = answer(client.get(f"{BASE}/stats/today"))["spot_checks"]["wrong"]
-    moved = Decided.model_validate(answer(client.post(path, json={"person": "Sarah Smith"})))
+    moved = ActionResultView.model_validate(answer(client.post(path, json={"person": "Sarah Smith"})))
     assert (moved.action, moved.destination) == ("refiled", f"faces/sarah_smith/{one.filename}")
     other = page(client).items[0]
     asked = answer(client.post(f"{BASE}/spot-checks/{other.photo_id}/wrong", json={}))
@@ -125,7 +127,7 @@ def stranger(client: httpx.Client, number: int = 0) -> ReviewItem:
 
 def test_not_this_person(client: httpx.Client) -> None:
     item = stranger(client)
-    denied = Decided.model_validate(answer(client.post(f"{BASE}/review/{item.id}/deny", json={})))
+    denied = ActionResultView.model_validate(answer(client.post(f"{BASE}/review/{item.id}/deny", json={})))
     assert (denied.action, denied.person) == ("denied", guess(item))
     after = ReviewItem.model_validate(answer(client.get(f"{BASE}/review/items/{item.id}")))
     assert after.action == "pending"
@@ -167,13 +169,13 @@ def test_what_if_lists_and_applies_and_undo_takes_it_back(live: LiveSidecar, cli
     assert "faces/amara_okafor" in {one.before for one in report.photos}
     before = tree(live)
     redeem = {"preview": report.preview}
-    done = BulkDecided.model_validate(answer(client.post(f"{BASE}/what-if/apply", json=redeem)))
+    done = BulkActionResult.model_validate(answer(client.post(f"{BASE}/what-if/apply", json=redeem)))
     assert done.failed == 0
     assert done.event is not None
     assert {one.action for one in done.decided} == {"rejudged"}
     assert tree(live) != before
     assert answer(client.get(f"{BASE}/config/blacklist"))["names"] == ["Amara Okafor"]
-    undone = BulkDecided.model_validate(answer(client.post(f"{BASE}/undo", json={"event": done.event})))
+    undone = BulkActionResult.model_validate(answer(client.post(f"{BASE}/undo", json={"event": done.event})))
     assert undone.failed == 0
     assert tree(live) == before
     assert answer(client.get(f"{BASE}/config/blacklist"))["names"] == ["Victor Grey"]

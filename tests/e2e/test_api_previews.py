@@ -14,7 +14,7 @@ from tests.live_sidecar import BASE, REVIEW_TOKEN, TOKEN, LiveSidecar, live_side
 
 from smartsort.api.previews import MOST_PREVIEWS, SECONDS, Previews
 from smartsort.api.problems import Refused
-from smartsort.api.schemas.decisions import BulkDecided
+from smartsort.api.schemas.decisions import BulkActionResult
 from smartsort.api.security import Caller
 from smartsort.cli.main import cli
 
@@ -173,8 +173,8 @@ async def test_a_preview_expires() -> None:
     eva = Caller("eva", frozenset({"review"}))
     token = previews.keep("reject", eva, None, {7: "as it was"})
 
-    async def act(_: Any, agreed: Any) -> BulkDecided:
-        return BulkDecided(decided=[], done=len(agreed), failed=0)
+    async def act(_: Any, agreed: Any) -> BulkActionResult:
+        return BulkActionResult(decided=[], done=len(agreed), failed=0)
 
     assert (await previews.redeem(token, "reject", eva, act)).done == 1
     clock[0] = SECONDS + 1

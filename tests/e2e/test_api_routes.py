@@ -15,7 +15,7 @@ from tests.live_sidecar import BASE, LiveSidecar, live_sidecar
 
 from smartsort.api.review import _cell, _csv_lines
 from smartsort.api.schemas.control import ConfigView, ListView, WhatIf
-from smartsort.api.schemas.decisions import BulkDecided, Decided
+from smartsort.api.schemas.decisions import ActionResultView, BulkActionResult
 from smartsort.api.schemas.history import EventPage
 from smartsort.api.schemas.people import PersonView
 from smartsort.api.schemas.review import QueueItem, ReviewItem, ReviewPage, ReviewStats
@@ -79,7 +79,7 @@ def test_review_queue_of_a_category(client: httpx.Client) -> None:
 
 def test_approve(live: LiveSidecar, client: httpx.Client) -> None:
     item = first(client, "multiple_faces")
-    decided = Decided.model_validate(
+    decided = ActionResultView.model_validate(
         answer(client.post(f"{BASE}/review/{item.id}/approve", json={"person": "john_doe"}))
     )
     assert decided.action == "approved"
@@ -94,7 +94,7 @@ def test_approve(live: LiveSidecar, client: httpx.Client) -> None:
 
 def test_reject(live: LiveSidecar, client: httpx.Client) -> None:
     item = first(client, "unidentified")
-    decided = Decided.model_validate(answer(client.post(f"{BASE}/review/{item.id}/reject")))
+    decided = ActionResultView.model_validate(answer(client.post(f"{BASE}/review/{item.id}/reject")))
     assert decided.action == "rejected"
     assert decided.path is not None
     assert Path(decided.path).is_relative_to(live.root / "trash")
@@ -331,18 +331,20 @@ def test_skip_puts_an_item_last(client: httpx.Client) -> None:
 def test_bulk_with_a_dry_run(client: httpx.Client) -> None:
     waiting = queue(client)
     selection = {"category": "unidentified", "dry_run": True}
-    would = BulkDecided.model_validate(answer(client.post(f"{BASE}/review/bulk/reject", json=selection)))
+    would = BulkActionResult.model_validate(answer(client.post(f"{BASE}/review/bulk/reject", json=selection)))
     assert would.done == waiting.counts["unidentified"]
     assert {one.action for one in would.decided} == {"would_reject"}
     assert queue(client).counts == waiting.counts
     ids = [one.id for one in would.decided][:2]
-    done = BulkDecided.model_validate(answer(client.post(f"{BASE}/review/bulk/reject", json={"ids": ids})))
+    done = BulkActionResult.model_validate(
+        answer(client.post(f"{BASE}/review/bulk/reject", json={"ids": ids}))
+    )
     assert [one.id for one in done.decided] == ids
     assert done.done == 2
     assert done.event is not None
     [event] = answer(client.get(f"{BASE}/events", params={"kind": "group", "limit": 1}))["events"]
     assert (event["id"], event["text"], event["filename"]) == (done.event, "Rejected: 2 photos", None)
-    undone = BulkDecided.model_validate(answer(client.post(f"{BASE}/undo", json={"event": done.event})))
+    undone = BulkActionResult.model_validate(answer(client.post(f"{BASE}/undo", json={"event": done.event})))
     assert undone.done == 2
     assert queue(client).counts == waiting.counts
 
@@ -350,7 +352,7 @@ def test_bulk_with_a_dry_run(client: httpx.Client) -> None:
 def test_bulk_of_one_is_taken_back_by_its_event_too(client: httpx.Client) -> None:
     waiting = queue(client)
     [chosen] = [item.id for item in waiting.items][:1]
-    done = BulkDecided.model_validate(
+    done = BulkActionResult.model_validate(
         answer(client.post(f"{BASE}/review/bulk/reject", json={"ids": [chosen]}))
     )
     assert done.event == done.decided[0].event is not None
@@ -362,7 +364,9 @@ def test_bulk_skip_puts_many_last(client: httpx.Client) -> None:
     chosen = [item.id for item in queue(client, category="unidentified").items][:2]
     would = answer(client.post(f"{BASE}/review/bulk/skip", json={"ids": chosen, "dry_run": True}))
     assert {one["action"] for one in would["decided"]} == {"would_skip"}
-    done = BulkDecided.model_validate(answer(client.post(f"{BASE}/review/bulk/skip", json={"ids": chosen})))
+    done = BulkActionResult.model_validate(
+        answer(client.post(f"{BASE}/review/bulk/skip", json={"ids": chosen}))
+    )
     assert (done.done, done.failed) == (2, 0)
     assert {item.id for item in queue(client).items[-2:]} == set(chosen)
     foreseen = answer(client.post(f"{BASE}/undo", json={"event": done.event, "dry_run": True}))
@@ -374,19 +378,21 @@ def test_bulk_skip_puts_many_last(client: httpx.Client) -> None:
 def test_bulk_approve_files_nobody_on_a_guess(client: httpx.Client) -> None:
     """The demo measures no similarity, so all that Immich gives is an order of people."""
     body: dict[str, Any] = {"everything": True, "dry_run": True}
-    would = BulkDecided.model_validate(answer(client.post(f"{BASE}/review/bulk/approve", json=body)))
+    would = BulkActionResult.model_validate(answer(client.post(f"{BASE}/review/bulk/approve", json=body)))
     assert would.done == 0
     assert would.excluded > 0
     assert would.counts["groups"] >= 1
     everybody = body | {"include": list(would.counts)}
-    would = BulkDecided.model_validate(answer(client.post(f"{BASE}/review/bulk/approve", json=everybody)))
+    would = BulkActionResult.model_validate(
+        answer(client.post(f"{BASE}/review/bulk/approve", json=everybody))
+    )
     assert (would.done, would.excluded) == (0, 0)
     assert any("unmeasured guess" in (one.problem or "") for one in would.decided)
     named = body | {"category": "multiple_faces", "everything": False, "approve": {"person": "john_doe"}}
-    left = BulkDecided.model_validate(answer(client.post(f"{BASE}/review/bulk/approve", json=named)))
+    left = BulkActionResult.model_validate(answer(client.post(f"{BASE}/review/bulk/approve", json=named)))
     assert left.done == 0
     named["include"] = ["groups"]
-    some = BulkDecided.model_validate(answer(client.post(f"{BASE}/review/bulk/approve", json=named)))
+    some = BulkActionResult.model_validate(answer(client.post(f"{BASE}/review/bulk/approve", json=named)))
     assert {one.person for one in some.decided if one.action == "would_approve"} == {"John Doe"}
 
 
@@ -416,7 +422,7 @@ def test_undo_of_a_filing_counts_as_wrong(live: LiveSidecar, client: httpx.Clien
     event = page.events[0]
     assert event.undoable
     before = Summary.model_validate(answer(client.get(f"{BASE}/stats/today")))
-    undone = BulkDecided.model_validate(answer(client.post(f"{BASE}/undo", json={"event": event.id})))
+    undone = BulkActionResult.model_validate(answer(client.post(f"{BASE}/undo", json={"event": event.id})))
     assert undone.decided[0].action == "undone"
     after = Summary.model_validate(answer(client.get(f"{BASE}/stats/today")))
     assert after.wrong == before.wrong + 1
@@ -455,10 +461,10 @@ def test_the_photo_id_is_the_only_id_of_a_photo(client: httpx.Client) -> None:
 
 def test_undo_of_a_photo_leaves_the_rest_of_a_bulk_action(client: httpx.Client) -> None:
     one, other = [item.id for item in queue(client).items][:2]
-    done = BulkDecided.model_validate(
+    done = BulkActionResult.model_validate(
         answer(client.post(f"{BASE}/review/bulk/reject", json={"ids": [one, other]}))
     )
-    undone = BulkDecided.model_validate(answer(client.post(f"{BASE}/undo", json={"photo": one})))
+    undone = BulkActionResult.model_validate(answer(client.post(f"{BASE}/undo", json={"photo": one})))
     assert [(d.id, d.action) for d in undone.decided] == [(one, "undone")]
     waiting = {item.id for item in queue(client).items}
     assert one in waiting

@@ -322,7 +322,7 @@ async def test_a_file_changed_by_hand_is_left_alone_and_the_others_go_on(place):
     append(f"{place.root}/review/unidentified/unknown_stranger_0.jpg", b"more")
     batch = await place.actions.approve(ids, BELLA, "eva")
     assert [(a.action, a.code) for a in batch] == [("failed", "changed_by_hand"), ("approved", "")]
-    assert "audit --repair" in batch.acted[0].problem
+    assert "audit --repair" in batch.results[0].problem
 
 
 async def test_a_face_has_to_be_the_photo_s(place):

@@ -52,7 +52,7 @@ async def test_each_of_two_unreadable_photos_has_a_name_of_its_own(world, togeth
     assert first != second
     for photo_id in ids:
         batch = await world.actions.reject([photo_id], "admin")
-        assert batch.acted[0].action == "rejected"
+        assert batch.results[0].action == "rejected"
     first, second = own_paths(world, ids)
     assert len(first) == len(second) == 1
     assert first != second

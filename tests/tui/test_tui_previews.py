@@ -8,7 +8,7 @@ from tests.tui.fake_server import running
 from tests.tui.sample import data
 from tests.tui.sample.sidecar import SampleSidecar
 
-from smartsort.api.schemas.decisions import BulkDecided
+from smartsort.api.schemas.decisions import BulkActionResult
 from smartsort_tui.decisions import left_text
 from smartsort_tui.screens.preview import Preview, bulk_preview, bulk_text
 
@@ -65,7 +65,7 @@ async def test_a_preview_is_taken_back_exactly() -> None:
 
 
 def test_what_an_approval_leaves_out_is_told_by_its_kind() -> None:
-    foreseen = BulkDecided.model_validate(
+    foreseen = BulkActionResult.model_validate(
         {
             "decided": [
                 {"id": 1, "action": "would_approve", "destination": "faces/nadia/a.jpg"},

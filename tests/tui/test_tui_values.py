@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from tests.tui.sample import data
 from tests.tui.sample.sidecar import NOON
 
-from smartsort.api.schemas.decisions import BulkDecided, Decided
+from smartsort.api.schemas.decisions import ActionResultView, BulkActionResult
 from smartsort.api.schemas.history import EventView
 from smartsort.api.schemas.people import PersonView
 from smartsort.api.schemas.review import CopyView, ReviewItem
@@ -249,13 +249,13 @@ def test_the_name_that_stands_beside_it_is_not_said_twice() -> None:
 
 def test_a_bulk_preview_counts_folders_and_reasons_not_files() -> None:
     decided = [
-        Decided(id=11, action="would_approve", destination="faces/zoë/a, b.jpg"),
-        Decided(id=12, action="would_approve", destination="faces/zoë/c.jpg"),
-        Decided(id=13, action="would_approve", destination="faces/zoë/d.jpg, faces/li/d.jpg"),
-        Decided(id=14, action="failed", problem="photo 14 has no suggested person"),
-        Decided(id=15, action="failed", problem="photo 15 has no suggested person"),
+        ActionResultView(id=11, action="would_approve", destination="faces/zoë/a, b.jpg"),
+        ActionResultView(id=12, action="would_approve", destination="faces/zoë/c.jpg"),
+        ActionResultView(id=13, action="would_approve", destination="faces/zoë/d.jpg, faces/li/d.jpg"),
+        ActionResultView(id=14, action="failed", problem="photo 14 has no suggested person"),
+        ActionResultView(id=15, action="failed", problem="photo 15 has no suggested person"),
     ]
-    foreseen = BulkDecided(decided=decided, done=3, failed=2)
+    foreseen = BulkActionResult(decided=decided, done=3, failed=2)
     for text in (preview.bulk_text("approve", foreseen).plain, preview.undo_text("5 filed", foreseen).plain):
         assert "2  → faces/zoë/\n" in text
         assert "1  → faces/zoë/, faces/li/\n" in text
@@ -264,18 +264,18 @@ def test_a_bulk_preview_counts_folders_and_reasons_not_files() -> None:
 
 
 def test_a_preview_names_the_files_that_go_the_same_way() -> None:
-    with_clip = Decided(
+    with_clip = ActionResultView(
         id=1, photo_id=11, action="would_reject", destination="trash/a.jpg", companions=["a.MOV"]
     )
-    many = Decided(
+    many = ActionResultView(
         id=2,
         photo_id=12,
         action="would_reject",
         destination="trash/b.jpg",
         companions=[f"b{number}.json" for number in range(9)],
     )
-    failed = Decided(id=3, photo_id=13, action="failed", problem="no", companions=["c.MOV"])
-    foreseen = BulkDecided(decided=[with_clip, many, failed], done=2, failed=1)
+    failed = ActionResultView(id=3, photo_id=13, action="failed", problem="no", companions=["c.MOV"])
+    foreseen = BulkActionResult(decided=[with_clip, many, failed], done=2, failed=1)
     for text in (
         preview.bulk_text("reject", foreseen).plain,
         preview.undo_text("2 rejected", foreseen).plain,
@@ -293,8 +293,8 @@ def test_the_pane_names_the_files_that_go_the_same_way(whole: bool) -> None:
 
 
 def test_a_preview_says_what_is_special_about_its_action() -> None:
-    waits = Decided(id=11, action="would_skip", destination="review/unidentified/noface_a.jpg")
-    foreseen = BulkDecided(decided=[waits], done=1, failed=0)
+    waits = ActionResultView(id=11, action="would_skip", destination="review/unidentified/noface_a.jpg")
+    foreseen = BulkActionResult(decided=[waits], done=1, failed=0)
     assert "1  in review/unidentified/\n" in preview.bulk_text("skip", foreseen).plain
     assert "after all others; no file moves" in preview.bulk_text("skip", foreseen).plain
     assert "go to the trash" in preview.bulk_text("reject", foreseen).plain

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smartsort.actions.values import Acted, Batch
+from smartsort.actions.values import ActionResult, Batch
 from smartsort.cli.sidecar import tell_decided
 from smartsort.cli.undo import moment
 from smartsort.core.model import Box, Face, Person, Reason
@@ -108,7 +108,7 @@ def test_a_name_that_looks_like_markup_is_shown_as_it_is(capsys):
 
 
 def test_a_batch_counts():
-    batch = Batch((Acted(1, "approved"), Acted(2, "failed"), Acted(3, "would_reject")))
+    batch = Batch((ActionResult(1, "approved"), ActionResult(2, "failed"), ActionResult(3, "would_reject")))
     assert (len(batch), batch.done, batch.failed, [a.photo_id for a in batch]) == (3, 2, 1, [1, 2, 3])
 
 

@@ -25,7 +25,7 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from smartsort.api.schemas.control import ConfigPatch, ConfigView, ListChange, ListView, WhatIf
-from smartsort.api.schemas.decisions import Approve, BulkDecided, Decided, Selection
+from smartsort.api.schemas.decisions import ActionResultView, Approve, BulkActionResult, Selection
 from smartsort.api.schemas.history import EventPage, EventView, Undo
 from smartsort.api.schemas.people import PersonView
 from smartsort.api.schemas.problems import Problem
@@ -102,7 +102,7 @@ class NotThere(ApiProblem):
 class DecidedMeanwhile(ApiProblem):
     """409."""
 
-    title = "Decided meanwhile"
+    title = "ActionResultView meanwhile"
 
     def __init__(self, detail: str, happened: EventView | None) -> None:
         super().__init__(detail)
@@ -177,13 +177,13 @@ class Client:
         """One photo in review, with all that is known of it."""
         return await self._get(ReviewItem, f"/review/items/{item}")
 
-    async def decide(self, kind: Kind, item: int, approve: Approve | None = None) -> Decided:
+    async def decide(self, kind: Kind, item: int, approve: Approve | None = None) -> ActionResultView:
         """Decide about one item; `approve` says under whom it is filed."""
-        return await self._send(Decided, "POST", f"/review/{item}/{kind}", approve)
+        return await self._send(ActionResultView, "POST", f"/review/{item}/{kind}", approve)
 
-    async def deny(self, item: int, deny: Deny) -> Decided:
+    async def deny(self, item: int, deny: Deny) -> ActionResultView:
         """Say whom an item does not show; it goes on waiting."""
-        return await self._send(Decided, "POST", f"/review/{item}/deny", deny)
+        return await self._send(ActionResultView, "POST", f"/review/{item}/deny", deny)
 
     async def explain(self, photo: int) -> Explained:
         """How a photo was judged. Raises NotThere from a sidecar without that route."""
@@ -197,18 +197,18 @@ class Client:
 
         return await self._get(SpotCheckPage, "/spot-checks", cursor=cursor, limit=limit)
 
-    async def confirm(self, photo: int) -> Decided:
+    async def confirm(self, photo: int) -> ActionResultView:
         """The filing of a photo is right."""
-        return await self._send(Decided, "POST", f"/spot-checks/{photo}/confirm")
+        return await self._send(ActionResultView, "POST", f"/spot-checks/{photo}/confirm")
 
-    async def call_wrong(self, photo: int, really: WrongFiling) -> Decided:
+    async def call_wrong(self, photo: int, really: WrongFiling) -> ActionResultView:
         """The filing of a photo is wrong."""
-        return await self._send(Decided, "POST", f"/spot-checks/{photo}/wrong", really)
+        return await self._send(ActionResultView, "POST", f"/spot-checks/{photo}/wrong", really)
 
-    async def bulk(self, kind: Kind, selection: Selection) -> BulkDecided:
+    async def bulk(self, kind: Kind, selection: Selection) -> BulkActionResult:
         """Decide about many; an approval takes a BulkApprove."""
         return await self._send(
-            BulkDecided, "POST", f"/review/bulk/{kind}", selection, timeout=BULK_TIMEOUT_SECONDS
+            BulkActionResult, "POST", f"/review/bulk/{kind}", selection, timeout=BULK_TIMEOUT_SECONDS
         )
 
     async def export(self, kind: str, *, category: str | None, search: str | None) -> AsyncIterator[bytes]:
@@ -231,9 +231,9 @@ class Client:
 
     # --- history ----------------------------------------------------------------------------
 
-    async def undo(self, undo: Undo) -> BulkDecided:
+    async def undo(self, undo: Undo) -> BulkActionResult:
         """Take actions back, or show what that would do."""
-        return await self._send(BulkDecided, "POST", "/undo", undo, timeout=BULK_TIMEOUT_SECONDS)
+        return await self._send(BulkActionResult, "POST", "/undo", undo, timeout=BULK_TIMEOUT_SECONDS)
 
     async def events(self, *, cursor: str | None = None, limit: int = 100) -> EventPage:
         """What happened, newest first."""

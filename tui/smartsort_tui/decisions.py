@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from smartsort.api.schemas.decisions import Approve, BulkApprove, BulkDecided, Selection
+from smartsort.api.schemas.decisions import Approve, BulkActionResult, BulkApprove, Selection
 from smartsort.api.schemas.people import PersonChoice
 from smartsort.api.schemas.review import QueueItem, ReviewItem
 from smartsort.api.schemas.shapes import BulkKind, Category
@@ -137,7 +137,7 @@ def bulk_text(number: int, kind: Kind) -> str:
     return f"{wording.count(number, 'photo')} {_DONE[kind]}"
 
 
-def left_text(done: BulkDecided) -> str:
+def left_text(done: BulkActionResult) -> str:
     """What a bulk action has left alone, and why; empty for nothing."""
     if not done.changed:
         return ""

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING
 
-from smartsort.api.schemas.decisions import BulkDecided, Selection
+from smartsort.api.schemas.decisions import BulkActionResult, Selection
 from smartsort.api.schemas.history import Undo
 from smartsort.api.schemas.people import PersonView
 from smartsort.api.schemas.review import QueueItem, ReviewItem, ReviewPage
@@ -257,7 +257,7 @@ class Desk:
             return text, None
         return text, min(self.queue.put_back(taken) for taken in reversed(sent.taken))
 
-    def begins(self, kind: Kind, foreseen: BulkDecided) -> None:
+    def begins(self, kind: Kind, foreseen: BulkActionResult) -> None:
         """A bulk action is sent: what is heard of its photos from now on is its progress, no news."""
         photos = {one.id for one in foreseen.decided if one.action not in LEFT_AS_IT_WAS}
         self.under_way = BulkUnderWay(kind, photos, len(photos))
@@ -271,11 +271,11 @@ class Desk:
 
     async def foresee(
         self, marks: Marks, decision: Decision, include: Sequence[BulkKind] = ()
-    ) -> BulkDecided:
+    ) -> BulkActionResult:
         """What deciding about many would do, with the token that does exactly that. Raises ApiProblem."""
         return await self.client.bulk(decision.kind, marks.selection(decision.approve, include))
 
-    async def redeem(self, kind: Kind, token: str | None) -> BulkDecided:
+    async def redeem(self, kind: Kind, token: str | None) -> BulkActionResult:
         """Do what was foreseen, and nothing that has changed or come since. Raises ApiProblem."""
         done = await self.client.bulk(kind, Selection(preview=token))
         if done.event is not None:
@@ -286,7 +286,7 @@ class Desk:
             self.own_photos.update(one.id for one in done.decided if one.action not in LEFT_AS_IT_WAS)
         return done
 
-    def take_decided(self, done: BulkDecided) -> None:
+    def take_decided(self, done: BulkActionResult) -> None:
         """Take out what a bulk action has decided; undoing it puts all back where they stood."""
         sent = self._sent[-1] if self._sent and self._sent[-1].event == done.event else None
         for one in done.decided:

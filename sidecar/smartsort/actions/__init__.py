@@ -9,8 +9,8 @@ from smartsort.actions.rejudge import Wanted
 from smartsort.actions.undo import undoable
 from smartsort.actions.values import (
     ANY_VERSION,
-    Acted,
     ActionRefused,
+    ActionResult,
     AmbiguousName,
     Batch,
     Choice,
@@ -21,8 +21,8 @@ from smartsort.actions.values import (
 
 __all__ = [
     "ANY_VERSION",
-    "Acted",
     "ActionRefused",
+    "ActionResult",
     "Actions",
     "Agreed",
     "AmbiguousName",

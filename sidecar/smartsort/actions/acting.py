@@ -11,7 +11,7 @@ from smartsort.actions.plan import Plan
 from smartsort.actions.purge import Purge
 from smartsort.actions.rearrange import Rearrange, conflict
 from smartsort.actions.rejudge import Adjustable, Rejudge
-from smartsort.actions.values import NOT_TO_BE_DONE, Acted, Batch, changed, unless_storage
+from smartsort.actions.values import NOT_TO_BE_DONE, ActionResult, Batch, changed, unless_storage
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import State
 from smartsort.files.shown import shown
@@ -25,7 +25,7 @@ from smartsort.ports import Measuring
 Agreed = Mapping[int, str]
 """Versions of a dry run (`Batch.versions`) or of the photos (`arrangement.version`), by photo."""
 
-Planner = Callable[[Photo, Arrangement], Plan | Acted]
+Planner = Callable[[Photo, Arrangement], Plan | ActionResult]
 
 _WORD = {
     "approved": "approve",
@@ -73,7 +73,7 @@ class Acting:
         ledger = self._context.ledger
         rows = {p.id: p for p in await ledger.aread(lambda db: photos.by_ids(db, ids))}
         before = await ledger.aread(lambda db: arrangement.read(db, ids))
-        answers: dict[int, Acted] = {}
+        answers: dict[int, ActionResult] = {}
         plans: list[Plan] = []
         for photo_id in ids:
             photo = rows.get(photo_id)
@@ -84,7 +84,7 @@ class Acting:
                 answers[photo_id] = await ledger.aread(lambda db, i=photo_id: _not_expected(db, i, expect))  # type: ignore[misc]
                 continue
             plan = planner(photo, before[photo_id])
-            if isinstance(plan, Acted):
+            if isinstance(plan, ActionResult):
                 answers[photo_id] = plan
             elif agreed is not None and not plan.is_as(agreed[photo_id]):
                 answers[photo_id] = changed(photo_id, f"photo {photo_id} is not as it was when you saw it")
@@ -94,8 +94,8 @@ class Acting:
                 plans.append(plan)
         if plans and len(ids) > 1 and group is None:
             group = await self._group({"what": plans[0].kind, "photos": len(plans)}, actor, None)
-        for acted in await self._rearrange.run(plans, actor, group):
-            answers[acted.photo_id] = acted
+        for result in await self._rearrange.run(plans, actor, group):
+            answers[result.photo_id] = result
         found = (answers[i] for i in ids)
         return Batch(tuple(found if agreed is None else map(unless_storage, found)), group)
 
@@ -106,14 +106,14 @@ class Acting:
         [group] = await self._context.ledger.awrite(lambda db: events.append(db, [event], at))
         return group
 
-    def _would(self, plan: Plan) -> Acted:
+    def _would(self, plan: Plan) -> ActionResult:
         names = plan.foreseen()
         first = next(iter(names), None)
         path = None
         if first is not None:
             area, _, rest = first.partition("/")
             path = f"{shown(self._context.folder(Area(area)))}/{rest}"
-        return Acted(
+        return ActionResult(
             plan.photo.id,
             f"would_{_WORD[plan.done]}",
             person=plan.person,
@@ -124,13 +124,13 @@ class Acting:
         )
 
 
-def _not_expected(db: Database, photo_id: int, expect: Sequence[State]) -> Acted:
+def _not_expected(db: Database, photo_id: int, expect: Sequence[State]) -> ActionResult:
     photo = photos.get(db, photo_id)
     if photo is None:
-        return Acted(photo_id, "failed", problem=f"there is no photo {photo_id}", code="not_found")
+        return ActionResult(photo_id, "failed", problem=f"there is no photo {photo_id}", code="not_found")
     found = conflict(db, photo_id)
     if found.happened is not None:
         return found
     states = " or ".join(state.value for state in expect)
     why = f"photo {photo_id} is {photo.state.value}, not {states}; wait until it is"
-    return Acted(photo_id, "failed", problem=why, code="conflict")
+    return ActionResult(photo_id, "failed", problem=why, code="conflict")

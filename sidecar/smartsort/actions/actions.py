@@ -20,8 +20,8 @@ from smartsort.actions.plan import Plan
 from smartsort.actions.rejudge import Wanted, planner
 from smartsort.actions.reversal import Reversing
 from smartsort.actions.values import (
-    Acted,
     ActionRefused,
+    ActionResult,
     AmbiguousName,
     Batch,
     Choice,
@@ -81,7 +81,7 @@ class Actions(Reversing):
                 self._context, self._people, actor, known, whoms, evidence, face_id, include, shard
             )
             batch = await self._act(photo_ids, filing.plan, actor, expect, dry_run=dry_run, agreed=agreed)
-        return replace(batch, acted=tuple(filing.with_kinds(one) for one in batch))
+        return replace(batch, results=tuple(filing.with_kinds(one) for one in batch))
 
     async def refile(
         self,
@@ -122,11 +122,11 @@ class Actions(Reversing):
             ids = list(photo_ids if agreed is None else agreed)
             last = await asyncio.to_thread(last_copies, self._context, ids, self._people.ambiguous)
 
-            def plan(photo: Photo, before: Arrangement) -> Plan | Acted:
+            def plan(photo: Photo, before: Arrangement) -> Plan | ActionResult:
                 if photo.id not in last:
                     return throw_away(photo, before, actor, now=now, at=at)
                 why = f"photo {photo.id} may be the last copy: {sentence(last[photo.id][1].reason)}"
-                return Acted(photo.id, "failed", problem=why, code="changed_by_hand")
+                return ActionResult(photo.id, "failed", problem=why, code="changed_by_hand")
 
             if not dry_run:
                 await self._context.commit([change for change, _ in last.values()])
@@ -162,7 +162,7 @@ class Actions(Reversing):
             after = judgement.without(evidence, found)
             decision = decide(after, self._context.policy(), self._people.ambiguous)
 
-            def plan(photo: Photo, before: Arrangement) -> Plan | Acted:
+            def plan(photo: Photo, before: Arrangement) -> Plan | ActionResult:
                 return judgement.deny(photo, before, found, after, decision)
 
             return await self._act([photo_id], plan, actor, (State.REVIEW,), dry_run=False)
@@ -214,13 +214,13 @@ class Actions(Reversing):
             states = (State.FILED, State.REVIEW)
             batch = await self._act(ids, plan, actor, states, dry_run=False, agreed=agreed, group=group)
             self._context.wakeups.notify_all()
-            return Batch(batch.acted, group)
+            return Batch(batch.results, group)
 
     # --- people ------------------------------------------------------------------------------
 
     async def follow(self, renamed: Renamed, actor: str = "smartsort") -> Batch:
         """Move a person's photos into the folder of the new name; one event takes it back."""
-        acted: list[Acted] = []
+        results: list[ActionResult] = []
         group: int | None = None
         async with self._lock:
             after = 0
@@ -232,8 +232,8 @@ class Actions(Reversing):
                     data = {"what": EventKind.RENAMED, "was": renamed.was, "person": renamed.name}
                     group = await self._group(data, actor, None)
                 plans = [following.follow(photo, before, renamed) for photo, before in found]
-                acted += await self._rearrange.run(plans, actor, group)
-        return Batch(tuple(acted), group)
+                results += await self._rearrange.run(plans, actor, group)
+        return Batch(tuple(results), group)
 
     # --- retention ---------------------------------------------------------------------------
 
@@ -244,7 +244,7 @@ class Actions(Reversing):
         limit: int = 500,
         *,
         ran_before: float | None = None,
-    ) -> list[Acted]:
+    ) -> list[ActionResult]:
         """Remove for good what has been in the trash for longer than `retention_days`. Not undoable.
 
         The digests stay known, so that the same file is recognised when it comes again. At most `limit`
@@ -254,12 +254,12 @@ class Actions(Reversing):
         """
         async with self._lock:
             now = now or self._context.clock.now()
-            acted = await self._purge.run(retention_days, now, limit, ran_before)
-            kept = [one.photo_id for one in acted if one.code == LAST_COPY]
+            results = await self._purge.run(retention_days, now, limit, ran_before)
+            kept = [one.photo_id for one in results if one.code == LAST_COPY]
             found = await self._context.ledger.aread(lambda db: undoing.put_away(db, kept))
             if found:
                 await self._undo_all(found, undoing.AUTOMATIC, ())
-            return acted
+            return results
 
 
 def _evidence(db: Database, photo_ids: Sequence[int]) -> dict[int, Evidence]:

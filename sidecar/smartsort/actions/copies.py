@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Sequence
 
-from smartsort.actions.values import Acted
+from smartsort.actions.values import ActionResult
 from smartsort.core.decision import decide
 from smartsort.core.model import CopyPlace, Decision, Evidence, OtherCopy, State
 from smartsort.errors import ImmichError
@@ -45,7 +45,7 @@ def last_copies(
     return found
 
 
-async def kept_copies(context: Context, batch: Sequence[Photo]) -> dict[int, Acted]:
+async def kept_copies(context: Context, batch: Sequence[Photo]) -> dict[int, ActionResult]:
     """Photos in the trash that must stay, by id: `LAST_COPY`, or Immich cannot say whether it has them."""
     lost, in_immich = await asyncio.to_thread(_relying, context, batch)
     kept = {photo_id: _kept(photo_id, copy) for photo_id, copy in lost.items()}
@@ -54,7 +54,7 @@ async def kept_copies(context: Context, batch: Sequence[Photo]) -> dict[int, Act
             found = await context.server.uploads_with_content([p.sha1 for p in in_immich if p.sha1])
         except ImmichError as problem:
             return kept | {
-                p.id: Acted(p.id, "failed", problem=str(problem), code="immich") for p in in_immich
+                p.id: ActionResult(p.id, "failed", problem=str(problem), code="immich") for p in in_immich
             }
         for photo in in_immich:
             upload = found.get(photo.sha1 or "")
@@ -63,9 +63,9 @@ async def kept_copies(context: Context, batch: Sequence[Photo]) -> dict[int, Act
     return kept
 
 
-def _kept(photo_id: int, copy: OtherCopy) -> Acted:
+def _kept(photo_id: int, copy: OtherCopy) -> ActionResult:
     why = f"its other copy {copy.called} {copy.problem or 'is gone'}, and this may be the last one"
-    return Acted(photo_id, "failed", problem=why, code=LAST_COPY)
+    return ActionResult(photo_id, "failed", problem=why, code=LAST_COPY)
 
 
 def _relying(context: Context, batch: Sequence[Photo]) -> tuple[dict[int, OtherCopy], list[Photo]]:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from smartsort.actions.plan import Plan, Shelf, names_in, names_on
 from smartsort.actions.undo import album_messages
-from smartsort.actions.values import Acted
+from smartsort.actions.values import ActionResult
 from smartsort.actions.whom import Whom
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import State
@@ -28,7 +28,7 @@ def file_under(
     face_id: str | None,
     albums: bool,
     shelf: Shelf | None = None,
-) -> Plan | Acted:
+) -> Plan | ActionResult:
     """File a photo under people, from the review queue or from other people's folders.
 
     A photo that smartsort could not read gets its place on a `shelf` in the library, as all others have: a
@@ -38,7 +38,7 @@ def file_under(
     if shelf is not None and photo.media_kind not in _SHOWN_BY_IMMICH:
         problem = before.review["reason"] if before.review else "it is neither"
         why = f"photo {photo.id} cannot be filed, for Immich takes pictures and videos only: {problem}"
-        return Acted(photo.id, "failed", problem=why, code="not_a_photo")
+        return ActionResult(photo.id, "failed", problem=why, code="not_a_photo")
     again = photo.state is State.FILED
     kind = EventKind.REFILED if again else EventKind.APPROVED
     plan = Plan(photo, before, kind, kind.value)

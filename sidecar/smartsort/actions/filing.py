@@ -10,7 +10,7 @@ from sqlite_utils import Database
 
 from smartsort.actions.decide import file_under
 from smartsort.actions.plan import Plan, Shelf, in_library
-from smartsort.actions.values import Acted, ActionRefused, Choice
+from smartsort.actions.values import ActionRefused, ActionResult, Choice
 from smartsort.actions.whom import Whom, resolve
 from smartsort.core.decision import decide
 from smartsort.core.model import BulkKind, Evidence, Person
@@ -44,14 +44,14 @@ class Filing:
     """Where photos that were never shelved get their place (`open_shelf`)."""
     _kinds: dict[int, frozenset[BulkKind]] = field(default_factory=dict)
 
-    def plan(self, photo: Photo, before: Arrangement) -> Plan | Acted:
+    def plan(self, photo: Photo, before: Arrangement) -> Plan | ActionResult:
         """What becomes of one photo, or why it is left as it is."""
         left_out = sorted(self.kinds(photo.id) - set(self.include)) if self.include is not None else ()
         if left_out:
             why = f"photo {photo.id} is left out; include {' and '.join(left_out)} to approve it too"
-            return Acted(photo.id, "excluded", problem=why, code="excluded")
+            return ActionResult(photo.id, "excluded", problem=why, code="excluded")
         whoms = self.whoms if self.whoms is not None else self._suggested(photo, before)
-        if isinstance(whoms, Acted):
+        if isinstance(whoms, ActionResult):
             return whoms
         context = self.context
         return file_under(
@@ -85,22 +85,22 @@ class Filing:
             self._kinds[photo_id] = frozenset(found | set(_targets(self.whoms or (), policy)))
         return self._kinds[photo_id]
 
-    def with_kinds(self, one: Acted) -> Acted:
+    def with_kinds(self, one: ActionResult) -> ActionResult:
         """The answer with the photo's kinds, for the counts of a preview."""
         return replace(one, kinds=self.kinds(one.photo_id))
 
-    def _suggested(self, photo: Photo, before: Arrangement) -> tuple[Whom, ...] | Acted:
+    def _suggested(self, photo: Photo, before: Arrangement) -> tuple[Whom, ...] | ActionResult:
         evidence = self.evidence.get(photo.id, Evidence())
         found = likeliest(evidence, before.denied)
         if found is None or not accepted(found, self.context.policy()):
             guess = "" if found is None else f"; {found.person.name} is {_how_sure(found.similarity)}"
             why = f"photo {photo.id} has no suggested person{guess}. Name the person."
-            return Acted(photo.id, "failed", problem=why, code="no_suggestion")
+            return ActionResult(photo.id, "failed", problem=why, code="no_suggestion")
         try:
             choice = Choice(name=found.person.name, id=found.person.id)
             return resolve([choice], self.known, self.context)
         except ActionRefused as problem:
-            return Acted(photo.id, "failed", problem=str(problem), code=problem.code)
+            return ActionResult(photo.id, "failed", problem=str(problem), code=problem.code)
 
 
 def _how_sure(similarity: float | None) -> str:

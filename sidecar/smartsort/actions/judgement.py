@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from smartsort.actions.plan import Plan, Waiting, names_in
-from smartsort.actions.values import Acted
+from smartsort.actions.values import ActionResult
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import Decision, Evidence, Face, Outcome, Person
 from smartsort.core.policy import called
@@ -15,7 +15,7 @@ from smartsort.ledger.arrangement import Arrangement
 from smartsort.ledger.records import Area, Member, Photo
 
 
-def confirm(photo: Photo, before: Arrangement) -> Plan | Acted:
+def confirm(photo: Photo, before: Arrangement) -> Plan | ActionResult:
     """An automatic filing is right. Nothing moves; the face counts as confirmed from now on."""
     plan = Plan(photo, before, EventKind.CONFIRMED, "confirmed", filed=False, person=photo.person_name)
     if not photo.auto_sorted:
@@ -82,7 +82,7 @@ def without(evidence: Evidence, denial: Denial) -> Evidence:
 
 def deny(
     photo: Photo, before: Arrangement, denial: Denial, evidence: Evidence, decision: Decision
-) -> Plan | Acted:
+) -> Plan | ActionResult:
     """A waiting photo does not show somebody. It goes on waiting, for the reason that is left.
 
     `evidence` and `decision` are those after the denial (`without`).

@@ -118,8 +118,8 @@ class JoinLate:
         if heir is None:
             return
         before = await ledger.aread(lambda db: arrangement.read(db, [half_id]))
-        [acted] = await self._rearrange.run([fold(half, before[half_id], picture, heir)], "smartsort")
-        if acted.ok:
+        [result] = await self._rearrange.run([fold(half, before[half_id], picture, heir)], "smartsort")
+        if result.ok:
             await ledger.awrite(lambda db: shots.forget_older(db, [(picture_id, half_id)]))
 
     def _read(self, ids: list[int]) -> Mapping[int, Arrangement]:

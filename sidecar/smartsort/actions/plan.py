@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from smartsort.actions.values import ANY_VERSION, Acted
+from smartsort.actions.values import ANY_VERSION, ActionResult
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import Decision, Evidence
 from smartsort.errors import SmartsortError
@@ -63,7 +63,7 @@ class Plan:
     before: Arrangement
     kind: EventKind
     done: str
-    """The `action` of its `Acted`."""
+    """The `action` of its `ActionResult`."""
     planned: list[PlannedName] = field(default_factory=list)
     removes: list[Name] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
@@ -129,9 +129,9 @@ class Plan:
         """True for the version of a preview, for that of the photo alone, and for any."""
         return seen in (ANY_VERSION, self.version, version(self.before))
 
-    def failed(self, code: str, problem: str) -> Acted:
+    def failed(self, code: str, problem: str) -> ActionResult:
         """The answer for a photo that stays as it was."""
-        return Acted(self.photo.id, "failed", problem=problem, code=code, companions=self.companions)
+        return ActionResult(self.photo.id, "failed", problem=problem, code=code, companions=self.companions)
 
     def foreseen(self) -> tuple[str, ...]:
         """The names it would have, as far as nobody else takes them first."""

@@ -17,7 +17,7 @@ from sqlite_utils import Database
 
 from smartsort.actions.copies import LAST_COPY, kept_copies
 from smartsort.actions.rearrange import conflict
-from smartsort.actions.values import Acted
+from smartsort.actions.values import ActionResult
 from smartsort.errors import ClockJumped, SmartsortError
 from smartsort.files.hashing import sha256_of
 from smartsort.files.problems import FileChanged, FileVanished, storage_error
@@ -60,17 +60,17 @@ class Purge:
 
     async def run(
         self, retention_days: float, now: datetime, limit: int, ran_before: float | None = None
-    ) -> list[Acted]:
+    ) -> list[ActionResult]:
         """What became of each expired photo, oldest first. Raises RootUnavailable before it begins."""
         context = self._context
         before = (now.astimezone(UTC) - timedelta(days=retention_days)).isoformat(timespec="milliseconds")
         found = await context.ledger.aread(lambda db: expired(db, before, limit, ran_before))
-        acted: list[Acted] = []
+        results: list[ActionResult] = []
         for start in range(0, len(found), BATCH):
-            acted += await self._batch(found[start : start + BATCH])
-        return acted
+            results += await self._batch(found[start : start + BATCH])
+        return results
 
-    async def _batch(self, batch: Sequence[Photo]) -> list[Acted]:
+    async def _batch(self, batch: Sequence[Photo]) -> list[ActionResult]:
         context = self._context
         kept = await kept_copies(context, batch)
         for one in kept.values():
@@ -85,7 +85,7 @@ class Purge:
         context.checkpoint("purge:removed")
         at = context.clock.text()
 
-        def write(db: Database) -> list[Acted]:
+        def write(db: Database) -> list[ActionResult]:
             return [self._write(db, p, names[p.id], problems[p.id], at) for p in batch]
 
         results = await context.ledger.awrite(write)
@@ -94,17 +94,17 @@ class Purge:
 
     def _write(
         self, db: Database, photo: Photo, names: Sequence[Name], problem: SmartsortError | None, at: str
-    ) -> Acted:
+    ) -> ActionResult:
         if problem is not None:
             log.warning("photo %s stays in the trash: %s", photo.id, problem)
             kept = Change(photo.id, values={"problem": str(problem)}, intents_done=("purge",))
             photos.apply(db, [kept], at)
-            return Acted(photo.id, "failed", problem=str(problem), code="changed_by_hand")
+            return ActionResult(photo.id, "failed", problem=str(problem), code="changed_by_hand")
         now = photos.get(db, photo.id)
         if now is None or now.state not in photos.TRASHED:
             return conflict(db, photo.id)
         [event] = photos.apply(db, [photos.purged(photo, names)], at)
-        return Acted(photo.id, "purged", event=event)
+        return ActionResult(photo.id, "purged", event=event)
 
     def _remove(
         self, batch: Sequence[Photo], names: dict[int, list[Name]]
@@ -158,7 +158,9 @@ class Purge:
 class Expire(Protocol):
     """Removes what has expired (`Actions.purge_expired`)."""
 
-    def __call__(self, retention_days: float, *, ran_before: float | None) -> Awaitable[Sequence[Acted]]:
+    def __call__(
+        self, retention_days: float, *, ran_before: float | None
+    ) -> Awaitable[Sequence[ActionResult]]:
         """What became of each expired photo."""
         ...
 

@@ -17,7 +17,7 @@ from sqlite_utils import Database
 
 from smartsort.actions.join import splits_of
 from smartsort.actions.plan import Plan, PlannedName, places, source_of
-from smartsort.actions.values import Acted
+from smartsort.actions.values import ActionResult
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import State
 from smartsort.errors import SmartsortError, StorageError
@@ -52,14 +52,14 @@ class Rearrange:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    async def run(self, plans: Sequence[Plan], actor: str, group: int | None = None) -> list[Acted]:
+    async def run(self, plans: Sequence[Plan], actor: str, group: int | None = None) -> list[ActionResult]:
         """Carry plans out; what became of each, in order. Raises RootUnavailable before anything is done."""
-        acted: list[Acted] = []
+        results: list[ActionResult] = []
         for start in range(0, len(plans), BATCH):
-            acted += await self._batch(plans[start : start + BATCH], actor, group)
-        return acted
+            results += await self._batch(plans[start : start + BATCH], actor, group)
+        return results
 
-    async def _batch(self, plans: Sequence[Plan], actor: str, group: int | None) -> list[Acted]:
+    async def _batch(self, plans: Sequence[Plan], actor: str, group: int | None) -> list[ActionResult]:
         context = self._context
         await asyncio.to_thread(self._look, plans)
         good = [p for p in plans if p.problem is None]
@@ -180,13 +180,13 @@ class Rearrange:
 
     # --- the ledger --------------------------------------------------------------------------
 
-    async def _commit(self, plans: Sequence[Plan], actor: str, group: int | None) -> dict[int, Acted]:
+    async def _commit(self, plans: Sequence[Plan], actor: str, group: int | None) -> dict[int, ActionResult]:
         if not plans:
             return {}
         context = self._context
         at = context.clock.text()
 
-        def write(db: Database) -> dict[int, Acted]:
+        def write(db: Database) -> dict[int, ActionResult]:
             return {plan.photo.id: self._write(db, plan, actor, group, at) for plan in plans}
 
         results = await context.ledger.awrite(write)
@@ -195,7 +195,7 @@ class Rearrange:
             context.wakeups.notify(State.CLAIMED)
         return results
 
-    def _write(self, db: Database, plan: Plan, actor: str, group: int | None, at: str) -> Acted:
+    def _write(self, db: Database, plan: Plan, actor: str, group: int | None, at: str) -> ActionResult:
         """One photo's part of the transaction."""
         photo_id = plan.photo.id
         now = arrangement.read(db, [photo_id]).get(photo_id)
@@ -215,7 +215,7 @@ class Rearrange:
         }
         [event] = events.append(db, [NewEvent(plan.kind, photo_id, data, actor, plan.undoes)], at)
         found = places(plan.after)
-        return Acted(
+        return ActionResult(
             photo_id,
             plan.done,
             person=plan.person,
@@ -374,16 +374,16 @@ class Rearrange:
         context.unsettled |= left
 
 
-_NOTHING = Acted(0, "failed")
+_NOTHING = ActionResult(0, "failed")
 
 
-def conflict(db: Database, photo_id: int) -> Acted:
+def conflict(db: Database, photo_id: int) -> ActionResult:
     """The answer for a photo somebody else got to first, with what they did."""
     happened = newest_act(db, photo_id)
     if happened is None:
-        return Acted(photo_id, "failed", problem=f"there is no photo {photo_id}", code="not_found")
+        return ActionResult(photo_id, "failed", problem=f"there is no photo {photo_id}", code="not_found")
     did = f"{happened.kind} by {happened.actor} at {happened.at} (event {happened.id})"
-    return Acted(
+    return ActionResult(
         photo_id,
         "failed",
         problem=f"photo {photo_id} has changed meanwhile: {did}; look at it again",
@@ -398,7 +398,7 @@ def newest_act(db: Database, photo_id: int) -> Event | None:
     return found[-1] if found else None
 
 
-def _problem(plan: Plan) -> Acted:
+def _problem(plan: Plan) -> ActionResult:
     problem = plan.problem
     code = "file"
     if isinstance(problem, FileChanged | FileVanished):

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from smartsort.actions.plan import Plan, Waiting, names_in
 from smartsort.actions.undo import album_messages
-from smartsort.actions.values import Acted
+from smartsort.actions.values import ActionResult
 from smartsort.core.decision import decide
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import Decision, Outcome, State
@@ -101,21 +101,21 @@ class Rejudge:
         return replace(move, evidence=evidence, decision=decision, after=after)
 
 
-def planner(context: Context, moves: Sequence[Move]) -> Callable[[Photo, Arrangement], Plan | Acted]:
+def planner(context: Context, moves: Sequence[Move]) -> Callable[[Photo, Arrangement], Plan | ActionResult]:
     """How each of the photos goes where it belongs now."""
     by_photo = {move.photo_id: move for move in moves}
 
-    def plan(photo: Photo, before: Arrangement) -> Plan | Acted:
+    def plan(photo: Photo, before: Arrangement) -> Plan | ActionResult:
         move = by_photo.get(photo.id)
         if move is None:
             why = f"photo {photo.id} stays where it is, now that it was measured"
-            return Acted(photo.id, "failed", problem=why, code="nothing_to_do")
+            return ActionResult(photo.id, "failed", problem=why, code="nothing_to_do")
         return rejudged(photo, before, move, context)
 
     return plan
 
 
-def rejudged(photo: Photo, before: Arrangement, move: Move, context: Context) -> Plan | Acted:
+def rejudged(photo: Photo, before: Arrangement, move: Move, context: Context) -> Plan | ActionResult:
     """The photo gets the names its new decision asks for and loses the others."""
     decision = move.decision
     plan = Plan(photo, before, EventKind.REJUDGED, "rejudged")

@@ -17,7 +17,7 @@ from smartsort.actions.rearrange import BATCH
 from smartsort.actions.values import (
     NOT_TO_BE_DONE,
     SETTINGS,
-    Acted,
+    ActionResult,
     Batch,
     NeedsAdmin,
     NoSuchEvent,
@@ -104,18 +104,20 @@ class Reversing(Acting):
             groups = await self._context.ledger.aread(lambda db: undoing.settings_since(db, text))
             if agreed is not None:
                 groups = [group for group in groups if str(group.id) in agreed.get(SETTINGS, "").split()]
-            refused: list[Acted] = []
+            refused: list[ActionResult] = []
             if not admin:
                 needs = await self._context.ledger.aread(lambda db: undoing.admins_own(db, found))
                 refused = [
-                    Acted(event.photo_id or 0, "failed", problem=_ADMINS.format(event.id), code="forbidden")
+                    ActionResult(
+                        event.photo_id or 0, "failed", problem=_ADMINS.format(event.id), code="forbidden"
+                    )
                     for event in found
                     if event.id in needs
                 ]
                 found, groups = [event for event in found if event.id not in needs], []
             batch = await self._undo_all(found, actor, groups, dry_run=dry_run, agreed=agreed)
         settings = tuple(group.id for group in groups)
-        return replace(batch, acted=(*batch.acted, *refused), settings=settings)
+        return replace(batch, results=(*batch.results, *refused), settings=settings)
 
     async def _undo(
         self, event: Event, actor: str, *, admin: bool, dry_run: bool, agreed: Agreed | None = None
@@ -155,7 +157,7 @@ class Reversing(Acting):
         versions = await self._context.ledger.aread(lambda db: undoing.versions(db, found))
         if dry_run:
             return Batch(await self._foresee_undo(found, versions))
-        left: list[Acted] = []
+        left: list[ActionResult] = []
         if agreed is not None:
             agreed = {i: version for i, version in agreed.items() if i != SETTINGS}
             idle = {i for i, version in agreed.items() if version == NOT_TO_BE_DONE}
@@ -175,28 +177,30 @@ class Reversing(Acting):
                 what["settings"] = {"before": settings["after"], "after": settings["before"]}
                 await self._restore_settings(settings, actor)
             group = await self._group(what, actor, groups[0].id if len(groups) == 1 else None)
-        acted: list[Acted] = []
+        results: list[ActionResult] = []
         done = 0
         while done < len(found):
             rest = found[done : done + BATCH]
             wave = await self._context.ledger.aread(lambda db, rest=rest: undoing.wave(db, rest))  # type: ignore[misc]
-            acted += [one for one in wave if isinstance(one, Acted)]
-            acted += await self._rearrange.run([one for one in wave if isinstance(one, Plan)], actor, group)
+            results += [one for one in wave if isinstance(one, ActionResult)]
+            results += await self._rearrange.run([one for one in wave if isinstance(one, Plan)], actor, group)
             done += len(wave)
-        return Batch((*acted, *left), group)
+        return Batch((*results, *left), group)
 
-    async def _foresee_undo(self, found: Sequence[Event], versions: Mapping[int, str]) -> tuple[Acted, ...]:
+    async def _foresee_undo(
+        self, found: Sequence[Event], versions: Mapping[int, str]
+    ) -> tuple[ActionResult, ...]:
         """What would happen; of several events of one photo only the newest can be foreseen in full."""
 
-        def foresee(db: Database) -> tuple[Acted, ...]:
+        def foresee(db: Database) -> tuple[ActionResult, ...]:
             seen: set[int] = set()
-            out: list[Acted] = []
+            out: list[ActionResult] = []
             for event in found:
                 photo_id = event.photo_id or 0
-                one = Acted(photo_id, "would_undo")
+                one = ActionResult(photo_id, "would_undo")
                 if photo_id not in seen:
                     plan = undoing.plan(db, event)
-                    one = plan if isinstance(plan, Acted) else self._would(plan)
+                    one = plan if isinstance(plan, ActionResult) else self._would(plan)
                 seen.add(photo_id)
                 out.append(replace(one, version=versions.get(photo_id, "")))
             return tuple(out)

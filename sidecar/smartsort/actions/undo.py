@@ -19,7 +19,7 @@ from sqlite_utils import Database
 from smartsort.actions import join as joining
 from smartsort.actions.plan import Message, Plan, PlannedName, Waiting, in_library, names_in, source_of
 from smartsort.actions.rearrange import ACTS, BATCH
-from smartsort.actions.values import Acted
+from smartsort.actions.values import ActionResult
 from smartsort.core.decision import UNDONE_PREFIX
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import AT_REST, Category, Decision, Evidence, Outcome, Person, State
@@ -197,13 +197,13 @@ def last_of(db: Database, actor: str | None) -> Event | None:
     return None
 
 
-def wave(db: Database, found: Sequence[Event]) -> list[Plan | Acted]:
+def wave(db: Database, found: Sequence[Event]) -> list[Plan | ActionResult]:
     """What becomes of the first of these events: as many as can be taken back side by side, one at least.
 
     A photo's older event can be planned only when its newer one is taken back, and a name can be given back
     only when its holder has left it.
     """
-    planned: list[Plan | Acted] = []
+    planned: list[Plan | ActionResult] = []
     under_way: set[int] = set()
     being_left: set[tuple[Area, str]] = set()
     for event in found[:BATCH]:
@@ -219,18 +219,18 @@ def wave(db: Database, found: Sequence[Event]) -> list[Plan | Acted]:
     return planned
 
 
-def plan(db: Database, event: Event) -> Plan | Acted:
+def plan(db: Database, event: Event) -> Plan | ActionResult:
     """How one photo's event is taken back, or why it cannot be."""
     photo = photos.get(db, event.photo_id or 0)
     refusal = _refusal(db, event, photo)
     if refusal is not None or photo is None:
-        return Acted(event.photo_id or 0, "failed", problem=refusal, code="not_undoable")
+        return ActionResult(event.photo_id or 0, "failed", problem=refusal, code="not_undoable")
     taken_back = events.undone(db, event.id)
     if taken_back is not None:
         by = f"event {event.id} is taken back already, by event {taken_back}"
         if event.kind != EventKind.JOINED:
             by += "; undo that one to redo it"
-        return Acted(
+        return ActionResult(
             photo.id, "failed", problem=by, code="already_undone", happened=events.get(db, taken_back)
         )
     if event.kind == EventKind.JOINED:
@@ -241,7 +241,7 @@ def plan(db: Database, event: Event) -> Plan | Acted:
             f"photo {photo.id} has changed since: {later.kind} by {later.actor} at {later.at};"
             f" undo event {later.id} first"
         )
-        return Acted(photo.id, "failed", problem=why, code="conflict", happened=later)
+        return ActionResult(photo.id, "failed", problem=why, code="conflict", happened=later)
     now = arrangement.read(db, [photo.id])[photo.id]
     plan = Plan(photo, now, EventKind.UNDONE, "undone", undoes=event.id, data={"of": event.kind})
     if "before" in event.data:
@@ -258,13 +258,13 @@ def plan(db: Database, event: Event) -> Plan | Acted:
     return _judge_again(plan, event)
 
 
-def _apart(db: Database, event: Event, photo: Photo) -> Plan | Acted:
+def _apart(db: Database, event: Event, photo: Photo) -> Plan | ActionResult:
     now = arrangement.read(db, [photo.id])[photo.id]
     found = joining.apart(photo, now, event) if photo.state in AT_REST else None
     if found is not None:
         return found
     why = f"what joined photo {photo.id} in event {event.id} is no part of it now, or it is being judged"
-    return Acted(photo.id, "failed", problem=why, code="not_undoable")
+    return ActionResult(photo.id, "failed", problem=why, code="not_undoable")
 
 
 def _refusal(db: Database, event: Event, photo: Photo | None) -> str | None:
@@ -409,7 +409,7 @@ def _name_of(person_id: str, evidence: Evidence, photo: Photo) -> str:
     return known.name if known else photo.person_name or ""
 
 
-def _judge_again(plan: Plan, event: Event) -> Plan | Acted:
+def _judge_again(plan: Plan, event: Event) -> Plan | ActionResult:
     """An automatic review is taken back by judging the photo anew: policy or copies may have changed."""
     photo, before = plan.photo, plan.before
     if photo.state not in (State.REVIEW, State.SKIPPED):

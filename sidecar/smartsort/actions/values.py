@@ -33,7 +33,7 @@ LEFT = frozenset({"failed", "changed", "excluded"})
 
 
 @dataclass(frozen=True, slots=True)
-class Acted:
+class ActionResult:
     """What became of one photo.
 
     `action` is approved, refiled, rejected, skipped, undone or purged, in a dry run `would_approve` and the
@@ -63,12 +63,12 @@ class Acted:
         return self.action not in LEFT
 
 
-def changed(photo_id: int, problem: str) -> Acted:
+def changed(photo_id: int, problem: str) -> ActionResult:
     """The answer for a photo that is left alone because it is not as it was in the preview."""
-    return Acted(photo_id, "changed", problem=problem, code="conflict")
+    return ActionResult(photo_id, "changed", problem=problem, code="conflict")
 
 
-def unless_storage(one: Acted) -> Acted:
+def unless_storage(one: ActionResult) -> ActionResult:
     """What stands in the way of a previewed photo has come since, unless storage is out of order."""
     if one.ok or one.code in ("storage", "file", "forbidden"):
         return one
@@ -83,31 +83,31 @@ class Batch:
     takes back.
     """
 
-    acted: tuple[Acted, ...] = field(default=())
+    results: tuple[ActionResult, ...] = field(default=())
     event: int | None = None
     undoes: int | None = None
     settings: tuple[int, ...] = ()
 
-    def __iter__(self) -> Iterator[Acted]:
-        return iter(self.acted)
+    def __iter__(self) -> Iterator[ActionResult]:
+        return iter(self.results)
 
     def __len__(self) -> int:
-        return len(self.acted)
+        return len(self.results)
 
     @property
     def done(self) -> int:
         """Photos that were (or, in a dry run, would be) acted on."""
-        return sum(one.ok for one in self.acted)
+        return sum(one.ok for one in self.results)
 
     @property
     def failed(self) -> int:
         """Photos that an action was not possible for."""
-        return sum(one.action == "failed" for one in self.acted)
+        return sum(one.action == "failed" for one in self.results)
 
     @property
     def versions(self) -> dict[int, str]:
         """What a dry run showed: versions by photo, to be given to the action as `agreed`."""
-        found = {one.photo_id: one.version if one.ok else NOT_TO_BE_DONE for one in self.acted}
+        found = {one.photo_id: one.version if one.ok else NOT_TO_BE_DONE for one in self.results}
         return found | ({SETTINGS: " ".join(map(str, self.settings))} if self.settings else {})
 
 

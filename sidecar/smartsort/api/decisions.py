@@ -8,11 +8,18 @@ from fastapi import APIRouter, Body
 from fastapi.openapi.models import Example
 
 from smartsort.actions import Agreed, Batch
-from smartsort.api.acted import carry_out, check_pending, choices_of, only
+from smartsort.api.action_results import carry_out, check_pending, choices_of, only
 from smartsort.api.guard import BASE
 from smartsort.api.history import RowId
 from smartsort.api.problems import GUARDED, Refused, answers
-from smartsort.api.schemas.decisions import Approve, BulkApprove, BulkDecided, Decided, Refile, Selection
+from smartsort.api.schemas.decisions import (
+    ActionResultView,
+    Approve,
+    BulkActionResult,
+    BulkApprove,
+    Refile,
+    Selection,
+)
 from smartsort.api.security import Reviewer
 from smartsort.api.serving import Here, Serving
 from smartsort.ledger import review
@@ -47,7 +54,7 @@ _BULK_EXAMPLES: dict[str, Example] = {
 @router.post("/review/bulk/approve", responses=answers(404, 409))
 async def approve_many(
     here: Here, caller: Reviewer, chosen: Annotated[BulkApprove, Body(openapi_examples=_BULK_EXAMPLES)]
-) -> BulkDecided:
+) -> BulkActionResult:
     """Approve many photos. What fails for one leaves the others alone; `event` takes all of it back."""
 
     async def act(chosen: BulkApprove, agreed: Agreed | None) -> Batch:
@@ -70,7 +77,7 @@ async def approve_many(
 @router.post("/review/bulk/reject", responses=answers(404, 409))
 async def reject_many(
     here: Here, caller: Reviewer, chosen: Annotated[Selection, Body(openapi_examples=_SELECTION_EXAMPLES)]
-) -> BulkDecided:
+) -> BulkActionResult:
     """Reject many photos: their files go to the trash and can be had back until its time has passed."""
 
     async def act(chosen: Selection, agreed: Agreed | None) -> Batch:
@@ -85,7 +92,7 @@ async def reject_many(
 @router.post("/review/bulk/skip", responses=answers(404, 409))
 async def skip_many(
     here: Here, caller: Reviewer, chosen: Annotated[Selection, Body(openapi_examples=_SELECTION_EXAMPLES)]
-) -> BulkDecided:
+) -> BulkActionResult:
     """Leave many photos for later: they are listed after all others."""
 
     async def act(chosen: Selection, agreed: Agreed | None) -> Batch:
@@ -130,7 +137,7 @@ async def approve(
     caller: Reviewer,
     id: RowId,  # noqa: A002
     wanted: Annotated[Approve, Body(openapi_examples=_APPROVE_EXAMPLES)],
-) -> Decided:
+) -> ActionResultView:
     """File an item under a person (or several) and tell Immich who it is.
 
     A name nobody has is refused unless `create` is set.
@@ -141,14 +148,14 @@ async def approve(
 
 
 @router.post("/review/{id}/reject", responses=answers(404, 409))
-async def reject(here: Here, caller: Reviewer, id: RowId) -> Decided:  # noqa: A002
+async def reject(here: Here, caller: Reviewer, id: RowId) -> ActionResultView:  # noqa: A002
     """Put an item into the trash; `undo` brings it back until the trash's time has passed."""
     await check_pending(here, id)
     return await only(here, await here.sidecar.actions.reject([id], caller.name))
 
 
 @router.post("/review/{id}/skip", responses=answers(404, 409))
-async def skip(here: Here, caller: Reviewer, id: RowId) -> Decided:  # noqa: A002
+async def skip(here: Here, caller: Reviewer, id: RowId) -> ActionResultView:  # noqa: A002
     """Leave an item for later: it is listed after all others."""
     await check_pending(here, id)
     return await only(here, await here.sidecar.actions.skip([id], caller.name))
@@ -160,7 +167,7 @@ async def refile(
     caller: Reviewer,
     photo_id: RowId,
     wanted: Annotated[Refile, Body(openapi_examples=_REFILE_EXAMPLES)],
-) -> Decided:
+) -> ActionResultView:
     """File a photo that is filed already under somebody else."""
     if wanted.person is None and not wanted.people:
         raise Refused(422, "invalid", "say whom to file it under: `person` or `people`")

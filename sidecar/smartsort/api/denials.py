@@ -8,11 +8,11 @@ from fastapi import APIRouter, Body
 from fastapi.openapi.models import Example
 
 from smartsort.actions import Choice
-from smartsort.api.acted import check_pending, only
+from smartsort.api.action_results import check_pending, only
 from smartsort.api.guard import BASE
 from smartsort.api.history import RowId
 from smartsort.api.problems import GUARDED, answers
-from smartsort.api.schemas.decisions import Decided
+from smartsort.api.schemas.decisions import ActionResultView
 from smartsort.api.schemas.judgement import Deny
 from smartsort.api.security import Reviewer
 from smartsort.api.serving import Here, Serving
@@ -33,7 +33,7 @@ async def deny(
     caller: Reviewer,
     id: RowId,  # noqa: A002
     denied: Annotated[Deny, Body(openapi_examples=_EXAMPLES)],
-) -> Decided:
+) -> ActionResultView:
     """Say who a photo does not show. It goes on waiting, and they are not suggested for it again.
 
     Faces that are like its face reach less for that person from then on. Immich is told nothing. `undo`

@@ -115,7 +115,7 @@ _TROUBLE = {
 _LISTS = {"whitelist": ["john_doe", "Sarah Smith"], "blacklist": ["stranger"]}
 
 EXAMPLES: dict[str, Any] = {
-    "BulkDecided": {
+    "BulkActionResult": {
         "decided": [_DECIDED],
         "done": 1,
         "failed": 0,

@@ -11,14 +11,14 @@ from sqlite_utils import Database
 from sse_starlette import EventSourceResponse
 
 from smartsort.actions import Agreed, Batch
-from smartsort.api.acted import carry_out
+from smartsort.api.action_results import carry_out
 from smartsort.api.examples import MESSAGE
 from smartsort.api.guard import BASE
 from smartsort.api.live import HEARTBEAT_SECONDS
 from smartsort.api.people import IMAGE
 from smartsort.api.pictures import SIZE, answer
 from smartsort.api.problems import GUARDED, Answers, Refused, answers
-from smartsort.api.schemas.decisions import BulkDecided
+from smartsort.api.schemas.decisions import BulkActionResult
 from smartsort.api.schemas.history import EventPage, Undo
 from smartsort.api.security import Caller, Reviewer
 from smartsort.api.serving import Here, Serving
@@ -135,7 +135,7 @@ _UNDO_EXAMPLES: dict[str, Example] = {
 @router.post("/undo", responses=answers(404, 409))
 async def undo(
     here: Here, caller: Reviewer, what: Annotated[Undo, Body(openapi_examples=_UNDO_EXAMPLES)]
-) -> BulkDecided:
+) -> BulkActionResult:
     """Undo the last decision about a photo, one event, the last action, or all since a time.
 
     An undo can be undone. `event` may be an automatic filing, a human's decision or a whole group. `last` is

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from smartsort.api.problems import Refused
-from smartsort.api.schemas.decisions import BulkDecided
+from smartsort.api.schemas.decisions import BulkActionResult
 from smartsort.api.security import Caller
 
 SECONDS = 3600.0
@@ -30,7 +30,7 @@ class _Preview:
     agreed: Mapping[int, str]
     until: float
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    answer: BulkDecided | None = None
+    answer: BulkActionResult | None = None
 
 
 class Previews:
@@ -52,8 +52,8 @@ class Previews:
         token: str,
         action: str,
         caller: Caller,
-        act: Callable[[Any, Mapping[int, str]], Awaitable[BulkDecided]],
-    ) -> BulkDecided:
+        act: Callable[[Any, Mapping[int, str]], Awaitable[BulkActionResult]],
+    ) -> BulkActionResult:
         """Do what was previewed, once: whoever asks again, as after a lost answer, gets the first answer.
 
         Raises Refused (409) for a token that is not known, or is for something else.

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Body, Query
 from fastapi.openapi.models import Example
 from sqlite_utils import Database
 
-from smartsort.api.acted import choices_of, only
+from smartsort.api.action_results import choices_of, only
 from smartsort.api.guard import BASE
 from smartsort.api.history import LARGEST, RowId
 from smartsort.api.problems import GUARDED, Refused, answers
-from smartsort.api.schemas.decisions import Approve, Decided
+from smartsort.api.schemas.decisions import ActionResultView, Approve
 from smartsort.api.schemas.judgement import SpotCheck, SpotCheckPage, WrongFiling
 from smartsort.api.schemas.statistics import SpotCheckShare
 from smartsort.api.security import Reviewer
@@ -63,7 +63,7 @@ async def waiting(
 
 
 @router.post("/{photo_id}/confirm", responses=answers(404, 409))
-async def confirm(here: Here, caller: Reviewer, photo_id: RowId) -> Decided:
+async def confirm(here: Here, caller: Reviewer, photo_id: RowId) -> ActionResultView:
     """It is who smartsort says it is. The face counts among the confirmed ones from now on."""
     await _drawn(here, photo_id)
     return await only(here, await here.sidecar.actions.confirm([photo_id], caller.name))
@@ -75,7 +75,7 @@ async def wrong(
     caller: Reviewer,
     photo_id: RowId,
     really: Annotated[WrongFiling, Body(openapi_examples=_WRONG_EXAMPLES)],
-) -> Decided:
+) -> ActionResultView:
     """It is somebody else: filed under them, or with nobody named put into review.
 
     Counts as wrongly sorted; who it is not is remembered.

@@ -12,10 +12,10 @@ from fastapi.openapi.models import Example
 from sqlite_utils import Database
 
 from smartsort.actions import Agreed, Wanted
-from smartsort.api.acted import bulk_decided
+from smartsort.api.action_results import bulk_result
 from smartsort.api.guard import BASE
 from smartsort.api.problems import GUARDED, Refused, answers
-from smartsort.api.schemas.decisions import BulkDecided
+from smartsort.api.schemas.decisions import BulkActionResult
 from smartsort.api.schemas.judgement import OtherSettings, PhotoMove, Redeem, WhatIfReport
 from smartsort.api.security import Admin, Reviewer
 from smartsort.api.serving import Here, Serving
@@ -75,7 +75,7 @@ class _Asked:
 
 
 @router.post("/apply", responses=answers(409))
-async def apply(here: Here, caller: Admin, asked: Redeem) -> BulkDecided:
+async def apply(here: Here, caller: Admin, asked: Redeem) -> BulkActionResult:
     """Change the settings for good and move the photos that the `preview` of `what-if` is about.
 
     `event` takes back both, settings and photos. What a human has decided stays where it is, and so do
@@ -83,13 +83,13 @@ async def apply(here: Here, caller: Admin, asked: Redeem) -> BulkDecided:
     elsewhere for, and what has changed or come since the preview, is left alone.
     """
 
-    async def act(asked: _Asked, agreed: Agreed) -> BulkDecided:
+    async def act(asked: _Asked, agreed: Agreed) -> BulkActionResult:
         async with here.changing:
             wanted = _wanted(here, asked.settings)
             if wanted.policy.version != asked.policy_version:
                 raise Refused(409, "conflict", "the settings have changed since the preview; preview again")
             await _know_people(here)
-            return bulk_decided(await here.sidecar.actions.rejudge(wanted, asked.since, caller.name, agreed))
+            return bulk_result(await here.sidecar.actions.rejudge(wanted, asked.since, caller.name, agreed))
 
     return await here.previews.redeem(asked.preview, "what-if", caller, act)
 

@@ -9,7 +9,7 @@ from tests.tui.sample import data, judgement
 from tests.tui.sample.answers import Refusal
 from tests.tui.sample.waiting import SampleQueue
 
-from smartsort.api.schemas.decisions import Approve, BulkDecided, Decided, LeftAlone, Selection
+from smartsort.api.schemas.decisions import ActionResultView, Approve, BulkActionResult, LeftAlone, Selection
 from smartsort.api.schemas.history import Undo
 from smartsort.api.schemas.judgement import Deny, WrongFiling
 from smartsort.api.schemas.people import PersonChoice, PersonView
@@ -28,7 +28,7 @@ class SampleDesk(SampleQueue):
         self.denied: dict[int, set[str]] = {}
         self.unchecked = list(range(judgement.FIRST, judgement.FIRST + judgement.CHECKS))
         self.checked: dict[int, bool] = {}
-        self.previews: dict[str, tuple[list[int], Callable[[list[int]], BulkDecided]]] = {}
+        self.previews: dict[str, tuple[list[int], Callable[[list[int]], BulkActionResult]]] = {}
         self.listed: dict[str, set[str]] = {"whitelist": set(data.NAMES[:5]), "blacklist": {"Victor Grey"}}
 
     def people(self) -> list[PersonView]:
@@ -45,7 +45,7 @@ class SampleDesk(SampleQueue):
         """Somebody else decides an item."""
         self.decide(item, kind, "John Doe" if kind == "approved" else None, actor="somebody")
 
-    def approve(self, item: int, approve: Approve) -> Decided:
+    def approve(self, item: int, approve: Approve) -> ActionResultView:
         """File an item. Raises Refusal."""
         self.waiting(item)
         choices: list[Any] = [*approve.people] or ([approve.person] if approve.person else [])
@@ -68,7 +68,7 @@ class SampleDesk(SampleQueue):
             return str(choice.name)
         raise Refusal(422, "invalid", f"Immich knows nobody called {choice.name!r}")
 
-    def decide(self, item: int, kind: str, person: str | None, actor: str = "api") -> Decided:
+    def decide(self, item: int, kind: str, person: str | None, actor: str = "api") -> ActionResultView:
         """Approve or reject an item. Raises Refusal."""
         self.take_out(self.waiting(item))
         name = data.filename(item)
@@ -84,7 +84,7 @@ class SampleDesk(SampleQueue):
         destination = f"faces/{data.folder(person)}/{name}" if person else f"trash/2025-06/{name}"
         return _decided(item, kind, person=person, destination=destination, event=event.id)
 
-    def put_off(self, item: int) -> Decided:
+    def put_off(self, item: int) -> ActionResultView:
         """List an item after the others. Raises Refusal."""
         self.waiting(item)
         stood = self.deferred.index(item) if item in self.deferred else None
@@ -102,7 +102,7 @@ class SampleDesk(SampleQueue):
         event = self.happened("deferred", item, text, undoing=undoing)
         return _decided(item, "skipped", event=event.id)
 
-    def deny(self, item: int, deny: Deny) -> Decided:
+    def deny(self, item: int, deny: Deny) -> ActionResultView:
         """Rule a person out. Raises Refusal."""
         waiting = judgement.without(
             data.whole(self.waiting(item), self.clock(), self.count), self.denied.get(item, set())
@@ -123,7 +123,7 @@ class SampleDesk(SampleQueue):
 
     # --- many -------------------------------------------------------------------------------
 
-    def bulk(self, selection: Selection, kind: str, approve: Approve | None = None) -> BulkDecided:
+    def bulk(self, selection: Selection, kind: str, approve: Approve | None = None) -> BulkActionResult:
         """Approve, reject or put off many items, or tell what that would do."""
         if selection.preview is not None:
             return self._redeemed(selection.preview)
@@ -141,13 +141,13 @@ class SampleDesk(SampleQueue):
         return self._previewed(done, seen, lambda left: self._bulk(left, kind, approve, dry_run=False))
 
     def _previewed(
-        self, would: BulkDecided, seen: list[int], act: Callable[[list[int]], BulkDecided]
-    ) -> BulkDecided:
+        self, would: BulkActionResult, seen: list[int], act: Callable[[list[int]], BulkActionResult]
+    ) -> BulkActionResult:
         token = f"preview-{len(self.previews)}"
         self.previews[token] = (seen, act)
         return would.model_copy(update={"preview": token})
 
-    def _redeemed(self, token: str) -> BulkDecided:
+    def _redeemed(self, token: str) -> BulkActionResult:
         """What a preview showed; what is not as it was then is left alone. Raises Refusal."""
         if token not in self.previews:
             raise Refusal(409, "conflict", "this preview was used already")
@@ -159,8 +159,10 @@ class SampleDesk(SampleQueue):
         done = act([item for item in seen if item in there])
         return done.model_copy(update={"changed": changed})
 
-    def _bulk(self, items: list[int], kind: str, approve: Approve | None, *, dry_run: bool) -> BulkDecided:
-        decided: list[Decided] = []
+    def _bulk(
+        self, items: list[int], kind: str, approve: Approve | None, *, dry_run: bool
+    ) -> BulkActionResult:
+        decided: list[ActionResultView] = []
         for item in items:
             try:
                 one = self._foreseen if dry_run else self._one
@@ -175,14 +177,14 @@ class SampleDesk(SampleQueue):
             undoing = [one for event_id in done for one in self.undoing[event_id]]
             details = {"what": kind, "photos": len(done)}
             event = self.happened("group", None, text, details=details, undoing=undoing).id
-        return BulkDecided(decided=decided, done=len(decided) - failed, failed=failed, event=event)
+        return BulkActionResult(decided=decided, done=len(decided) - failed, failed=failed, event=event)
 
-    def _one(self, item: int, kind: str, approve: Approve | None) -> Decided:
+    def _one(self, item: int, kind: str, approve: Approve | None) -> ActionResultView:
         if kind == "deferred":
             return self.put_off(item)
         return self.decide(item, kind, None) if approve is None else self.approve(item, approve)
 
-    def _foreseen(self, item: int, kind: str, approve: Approve | None) -> Decided:
+    def _foreseen(self, item: int, kind: str, approve: Approve | None) -> ActionResultView:
         self.waiting(item)
         name, person = data.filename(item), ""
         destination = f"trash/2025-06/{name}"
@@ -230,11 +232,11 @@ class SampleDesk(SampleQueue):
 
         undoing = [self.undoing_of(photo, name, back)]
         event = self.happened(kind, photo, text, filename=name, undoing=undoing)
-        return Decided(id=photo, action="confirmed", event=event.id)
+        return ActionResultView(id=photo, action="confirmed", event=event.id)
 
     # --- taking back ------------------------------------------------------------------------
 
-    def undo(self, undo: Undo) -> BulkDecided:
+    def undo(self, undo: Undo) -> BulkActionResult:
         """Take an event back, or tell what that would do. Raises Refusal."""
         if undo.preview is not None:
             _, act = self.previews.pop(undo.preview)
@@ -244,7 +246,7 @@ class SampleDesk(SampleQueue):
         if undoing is None or event is None:
             raise Refusal(404, "not_found", f"event {undo.event} cannot be undone")
         if undo.dry_run:
-            would = BulkDecided(decided=[one.would for one in undoing], done=len(undoing), failed=0)
+            would = BulkActionResult(decided=[one.would for one in undoing], done=len(undoing), failed=0)
             now = undo.model_copy(update={"dry_run": False})
             return self._previewed(would, [], lambda _: self.undo(now))
         for one in undoing:
@@ -254,7 +256,7 @@ class SampleDesk(SampleQueue):
             self.happened("undone", one.would.id, text, filename=name)
         self._is_undone(undoing, by=self.events[-1].id)
         decided = [one.would.model_copy(update={"action": "undone"}) for one in undoing]
-        return BulkDecided(decided=decided, done=len(decided), failed=0, event=self.events[-1].id)
+        return BulkActionResult(decided=decided, done=len(decided), failed=0, event=self.events[-1].id)
 
     def _is_undone(self, undoing: Any, by: int) -> None:
         """Nothing that was taken back can be taken back again, neither as a part nor as a whole."""
@@ -268,5 +270,5 @@ class SampleDesk(SampleQueue):
         ]
 
 
-def _decided(item: int, action: Any, **more: Any) -> Decided:
-    return Decided(id=item, action=action, **more)
+def _decided(item: int, action: Any, **more: Any) -> ActionResultView:
+    return ActionResultView(id=item, action=action, **more)

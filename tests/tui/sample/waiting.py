@@ -12,7 +12,7 @@ from typing import Any
 from tests.tui.sample import data
 from tests.tui.sample.answers import Refusal
 
-from smartsort.api.schemas.decisions import Decided
+from smartsort.api.schemas.decisions import ActionResultView
 from smartsort.api.schemas.history import EventView
 from smartsort.api.schemas.review import ReviewPage
 from smartsort_tui import wording
@@ -25,7 +25,7 @@ EVENTS_KEPT = 1000
 class Undoing:
     """What taking an event back does to one photo, and what is said of it before it is done."""
 
-    would: Decided
+    would: ActionResultView
     back: Callable[[], None] = lambda: None
 
 
@@ -206,7 +206,7 @@ class SampleQueue:
         place = f"review/unidentified/undone_{name}"
         if photo <= self.count:
             place = f"review/{data.category(photo)}/{data.review_name(photo)}"
-        return Undoing(Decided(id=photo, action="would_undo", destination=place), back)
+        return Undoing(ActionResultView(id=photo, action="would_undo", destination=place), back)
 
     def some_history(self) -> None:
         """A few things that happened before, for the activity."""

@@ -14,7 +14,7 @@ from textual.screen import ScreenResultType
 from textual.widget import Widget
 from textual.widgets import Static
 
-from smartsort.api.schemas.decisions import BulkDecided
+from smartsort.api.schemas.decisions import BulkActionResult
 from smartsort.api.schemas.history import EventView, Undo
 from smartsort.api.schemas.state import InFlight, Status
 from smartsort_tui import wording
@@ -94,7 +94,7 @@ class Undoing(Front[ScreenResultType]):
         if done is not None:
             await self.is_undone(done)
 
-    async def is_undone(self, done: BulkDecided) -> None:
+    async def is_undone(self, done: BulkActionResult) -> None:
         """Say what was taken back, and show what is so now."""
         raise NotImplementedError
 
@@ -199,7 +199,7 @@ class ActivityScreen(AreaScreen, Undoing[None]):
             return
         self.app.push_screen(HistoryScreen(event.photo_id), lambda _: self.connected())
 
-    async def is_undone(self, done: BulkDecided) -> None:
+    async def is_undone(self, done: BulkActionResult) -> None:
         failed = f", {done.failed:,} stay as they are" if done.failed else ""
         text = f"taken back: {wording.count(done.done, 'photo')}{failed}{left_text(done)}"
         self.say(text, "warn" if done.failed or done.changed else "good")
@@ -261,7 +261,7 @@ class HistoryScreen(Dialog[None], Undoing[None]):
             self.query_one(".dialog-title", Static).update(Content(f"Everything that happened to {name}"))
             self.query_one("#event-words", Static).update(text)
 
-    async def is_undone(self, done: BulkDecided) -> None:  # noqa: ARG002  (a step is a photo's)
+    async def is_undone(self, done: BulkActionResult) -> None:  # noqa: ARG002  (a step is a photo's)
         self.say("taken back", "good")
         await self._load(said=True)
 

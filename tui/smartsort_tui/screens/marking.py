@@ -13,7 +13,7 @@ from smartsort_tui.decisions import Decision, Marks, Sent, bulk_text, left_text,
 from smartsort_tui.screens.finding import FindingView
 
 if TYPE_CHECKING:
-    from smartsort.api.schemas.decisions import BulkDecided
+    from smartsort.api.schemas.decisions import BulkActionResult
 
 
 class MarkingView(FindingView):
@@ -100,7 +100,7 @@ class MarkingView(FindingView):
             self._draw_place()
         self._bulk_done(decision, done, everything=everything)
 
-    def _bulk_done(self, decision: Decision, done: BulkDecided, *, everything: bool) -> None:
+    def _bulk_done(self, decision: Decision, done: BulkActionResult, *, everything: bool) -> None:
         self.rows.marked.clear()
         self.rows.all_marked = False
         for one in done.decided:

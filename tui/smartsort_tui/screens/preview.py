@@ -10,7 +10,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
-from smartsort.api.schemas.decisions import BulkDecided, Decided
+from smartsort.api.schemas.decisions import ActionResultView, BulkActionResult
 from smartsort.api.schemas.history import Undo
 from smartsort_tui import wording
 from smartsort_tui.api import DecidedMeanwhile, Kind
@@ -69,7 +69,7 @@ class Preview(Reading[bool | str]):
             self.dismiss(self._doable)
 
 
-def bulk_preview(kind: Kind, foreseen: BulkDecided) -> Preview:
+def bulk_preview(kind: Kind, foreseen: BulkActionResult) -> Preview:
     """Whether all of it shall be done."""
     question = f"{_VERBS[kind]} {wording.count(foreseen.done, 'photo')}?"
     return Preview(question, bulk_text(kind, foreseen), doable=foreseen.done > 0, excluded=foreseen.excluded)
@@ -102,12 +102,12 @@ def folder_of(destination: str | None) -> str:
     return ", ".join(place.rpartition("/")[0] + "/" for place in places)
 
 
-def problem_of(one: Decided) -> str:
+def problem_of(one: ActionResultView) -> str:
     """Why a decision will not work, without the number of its photo: the same reasons count together."""
     return (one.problem or "unknown").removeprefix(f"photo {one.id} ")
 
 
-def bulk_text(kind: Kind, foreseen: BulkDecided) -> Content:
+def bulk_text(kind: Kind, foreseen: BulkActionResult) -> Content:
     """Where the photos will go, with counts, and what will not work."""
     sign = "in" if kind == "skip" else "→"
     lines = [*_places(foreseen.decided, sign), *_company(foreseen), *_excluded(foreseen)]
@@ -116,7 +116,7 @@ def bulk_text(kind: Kind, foreseen: BulkDecided) -> Content:
     return Content("\n").join(lines)
 
 
-def undo_text(what: str, foreseen: BulkDecided) -> Content:
+def undo_text(what: str, foreseen: BulkActionResult) -> Content:
     """What is taken back, where the photos will be then, and what cannot be taken back."""
     lines = [Content(wording.cut(what, 56)), Content(""), *_places(foreseen.decided, "→")]
     lines += _company(foreseen)
@@ -124,7 +124,7 @@ def undo_text(what: str, foreseen: BulkDecided) -> Content:
     return Content("\n").join(lines)
 
 
-def _places(decided: Sequence[Decided], sign: str) -> list[Content]:
+def _places(decided: Sequence[ActionResultView], sign: str) -> list[Content]:
     places = Counter(
         folder_of(one.destination) for one in decided if one.action not in ("failed", "excluded")
     )
@@ -138,7 +138,7 @@ def _places(decided: Sequence[Decided], sign: str) -> list[Content]:
     return lines
 
 
-def _company(foreseen: BulkDecided) -> list[Content]:
+def _company(foreseen: BulkActionResult) -> list[Content]:
     """The files that go the same way as their photos."""
     names = [name for one in foreseen.decided if one.action != "failed" for name in one.companions]
     if not names:
@@ -148,7 +148,7 @@ def _company(foreseen: BulkDecided) -> list[Content]:
     return [Content(line.plain.rstrip()) for line in Content(wording.shown(text)).wrap(56)]
 
 
-def _excluded(foreseen: BulkDecided) -> list[Content]:
+def _excluded(foreseen: BulkActionResult) -> list[Content]:
     """What an approval leaves out, by its kind; a photo can be of several."""
     if not foreseen.excluded:
         return []
@@ -160,7 +160,7 @@ def _excluded(foreseen: BulkDecided) -> list[Content]:
     return lines
 
 
-def _problems(foreseen: BulkDecided) -> list[Content]:
+def _problems(foreseen: BulkActionResult) -> list[Content]:
     if not foreseen.failed:
         return []
     head = f"{foreseen.failed:,} will stay where they are:"

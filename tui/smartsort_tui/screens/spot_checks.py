@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from smartsort.api.schemas.decisions import Decided
+from smartsort.api.schemas.decisions import ActionResultView
 from smartsort.api.schemas.history import Undo
 from smartsort.api.schemas.judgement import SpotCheck, WrongFiling
 from smartsort.api.schemas.people import PersonChoice
@@ -229,7 +229,7 @@ class SpotCheckScreen(AreaScreen):
         photo = answer.check.photo_id
         try:
             client = self.smartsort.client
-            done: Decided = await (
+            done: ActionResultView = await (
                 client.confirm(photo) if really is None else client.call_wrong(photo, really)
             )
         except DecidedMeanwhile as problem:

@@ -120,7 +120,7 @@ class BulkApprove(Selection):
     include: list[BulkKind] = Field(default=[], max_length=len(BulkKind))
 
 
-class Decided(Shape):
+class ActionResultView(Shape):
     """What an action did to one photo; `id` is the photo's. `event` undoes it."""
 
     model_config = example(
@@ -155,10 +155,10 @@ class LeftAlone(Shape):
     reason: str
 
 
-class BulkDecided(Shape):
+class BulkActionResult(Shape):
     """What a bulk action did (or, in a dry run, would do); `event` undoes all of it."""
 
-    decided: list[Decided]
+    decided: list[ActionResultView]
     done: int
     failed: int
     event: int | None = None

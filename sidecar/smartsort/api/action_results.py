@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
-from smartsort.actions import ANY_VERSION, Acted, Agreed, Batch, Choice
+from smartsort.actions import ANY_VERSION, ActionResult, Agreed, Batch, Choice
 from smartsort.api.problems import Refused
 from smartsort.api.schemas.decisions import (
+    ActionResultView,
     Approve,
+    BulkActionResult,
     BulkApprove,
-    BulkDecided,
-    Decided,
     LeftAlone,
     Selection,
 )
@@ -52,10 +52,10 @@ def choices_of(wanted: Approve) -> list[Choice]:
     ]
 
 
-def decided(one: Acted) -> Decided:
+def action_result_view(one: ActionResult) -> ActionResultView:
     """What became of one photo."""
     action: Any = one.action
-    return Decided(
+    return ActionResultView(
         id=one.photo_id,
         action=action,
         destination=", ".join(one.names) or None,
@@ -67,22 +67,22 @@ def decided(one: Acted) -> Decided:
     )
 
 
-async def only(here: Serving, batch: Batch) -> Decided:
+async def only(here: Serving, batch: Batch) -> ActionResultView:
     """The answer for an action on one photo. Raises Refused when it failed."""
-    one = batch.acted[0]
+    one = batch.results[0]
     if one.ok:
-        return decided(one)
+        return action_result_view(one)
     status, code = _STATUSES.get(one.code, (409, "conflict"))
     happened = await _view(here, one.happened)
     raise Refused(status, code, one.problem or "it could not be done", happened=happened)
 
 
-def bulk_decided(batch: Batch) -> BulkDecided:
+def bulk_result(batch: Batch) -> BulkActionResult:
     """The answer for an action on many photos."""
     # What is done to one photo alone is a group of nobody: its own event takes it back.
-    event = batch.acted[0].event if len(batch) == 1 and batch.event is None else batch.event
-    return BulkDecided(
-        decided=[decided(one) for one in batch if one.action != "changed"],
+    event = batch.results[0].event if len(batch) == 1 and batch.event is None else batch.event
+    return BulkActionResult(
+        decided=[action_result_view(one) for one in batch if one.action != "changed"],
         done=batch.done,
         failed=batch.failed,
         event=event,
@@ -98,14 +98,14 @@ def bulk_decided(batch: Batch) -> BulkDecided:
 
 async def carry_out(
     here: Serving, caller: Caller, action: str, asked: Previewable, act: Act[Previewable]
-) -> BulkDecided:
+) -> BulkActionResult:
     """Do a bulk action, preview it, or redeem a preview. `act` does it, or tells what it would do.
 
     Raises Refused.
     """
 
-    async def redeemed(again: Previewable, agreed: Agreed) -> BulkDecided:
-        return bulk_decided(await act(again.model_copy(update={"dry_run": False}), agreed))
+    async def redeemed(again: Previewable, agreed: Agreed) -> BulkActionResult:
+        return bulk_result(await act(again.model_copy(update={"dry_run": False}), agreed))
 
     if asked.preview is not None:
         fields = type(asked).model_fields
@@ -113,7 +113,7 @@ async def carry_out(
             raise Refused(422, "invalid", "`preview` stands for the whole action: give nothing else with it")
         return await here.previews.redeem(asked.preview, action, caller, redeemed)
     batch = await act(asked, _seen(asked))
-    answer = bulk_decided(batch)
+    answer = bulk_result(batch)
     if asked.dry_run:
         # What is undone by name stays that event, whatever is done until then.
         meant = {"event": batch.undoes, "last": False, "photo": None} if batch.undoes else {}
