@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from smartsort.actions import Actions
 from smartsort.actions.late import JoinLate
 from smartsort.actions.purge import Retention
-from smartsort.choices import Choices
 from smartsort.config import Settings
 from smartsort.core.model import State
 from smartsort.downloads.guard import Resolver, system_resolver
@@ -55,6 +54,7 @@ from smartsort.pipeline.routing.people import People
 from smartsort.pipeline.routing.route import Router
 from smartsort.pipeline.watchdog import Watchdog
 from smartsort.ports import PhotoServer
+from smartsort.runtime_settings import RuntimeSettings
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -158,7 +158,7 @@ class Sidecar:
 
     settings: Settings
     context: Context
-    choices: Choices
+    runtime_settings: RuntimeSettings
     accept: Accept
     inbox: Inbox
     shelve: Shelve
@@ -197,7 +197,7 @@ class Sidecar:
 
     def set_enabled(self, enabled: bool) -> None:
         """Switch sorting on or off; what waits goes on at once."""
-        self.choices.set_enabled(enabled)
+        self.runtime_settings.set_enabled(enabled)
         self.context.wakeups.notify_all()
 
     async def close(self) -> None:
@@ -247,14 +247,14 @@ def open_sidecar(
         raise
     try:
         root_id = _prepare(layout, ledger)
-        choices = Choices(settings, ledger)
+        runtime_settings = RuntimeSettings(settings, ledger)
         context = Context(
             ledger=ledger,
             server=server,
             layout=layout,
             placer=placer(lambda: layout.check(root_id)),
-            policy=choices.policy,
-            enabled=lambda: choices.enabled,
+            policy=runtime_settings.policy,
+            enabled=lambda: runtime_settings.enabled,
             tuning=tuning_of(settings),
             clock=clock,
             checkpoint=checkpoint,
@@ -263,7 +263,7 @@ def open_sidecar(
             with suppress(StorageError):  # whoever places there says what is wrong
                 context.placer.capabilities(folder)
         recovered = Recovery(context).run()
-        return _wire(settings, context, choices, recovered=recovered, lock=lock, resolver=resolver)
+        return _wire(settings, context, runtime_settings, recovered=recovered, lock=lock, resolver=resolver)
     except BaseException:
         ledger.close()
         lock.close()
@@ -310,7 +310,7 @@ def _prepare(layout: Layout, ledger: Ledger) -> str:
 def _wire(
     settings: Settings,
     context: Context,
-    choices: Choices,
+    runtime_settings: RuntimeSettings,
     *,
     recovered: Recovered,
     lock: RootLock,
@@ -318,7 +318,7 @@ def _wire(
 ) -> Sidecar:
     workers = ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 2), thread_name_prefix="examine")
     people = People(context)
-    people.noticed.append(choices.bind)
+    people.noticed.append(runtime_settings.bind)
     router = Router(context, people)
     accept = Accept(context, recovered)
     inbox = Inbox(context, accept)
@@ -349,7 +349,7 @@ def _wire(
         Compare(context, router, wanted),
         Outbox(context, people),
     )
-    actions = Actions(context, people, choices, measure)
+    actions = Actions(context, people, runtime_settings, measure)
     renames = Renames(context, people, actions.follow if settings.follow_renames else None)
     retention = Retention(context, actions.purge_expired, settings.trash.retention_days)
     storage = (TroubleKind.STORAGE, TroubleKind.ROOT)
@@ -404,7 +404,7 @@ def _wire(
     sidecar = Sidecar(
         settings,
         context,
-        choices,
+        runtime_settings,
         accept,
         inbox,
         shelve,

@@ -127,7 +127,7 @@ def test_status(live: LiveSidecar, client: httpx.Client) -> None:
 def test_disable_and_enable(live: LiveSidecar, client: httpx.Client) -> None:
     off = Status.model_validate(answer(client.post(f"{BASE}/disable")))
     assert not off.enabled
-    assert not live.sidecar.choices.enabled
+    assert not live.sidecar.runtime_settings.enabled
     assert off.estimated_wait_seconds is None
     on = Status.model_validate(answer(client.post(f"{BASE}/enable")))
     assert on.enabled
@@ -155,7 +155,7 @@ def test_put_list(live: LiveSidecar, client: httpx.Client, which: str, before: t
         assert view.unknown == ["Nobody Here"]
         assert any("Nobody Here" in warning for warning in view.warnings)
         assert ListView.model_validate(answer(client.get(path))).names == view.names
-        entries = getattr(live.sidecar.choices.policy(), which)
+        entries = getattr(live.sidecar.runtime_settings.policy(), which)
         assert entries[0].id is not None, "a name Immich knows is kept with its id"
         assert entries[1].id is None
         assert answer(client.put(path, json={"add": ["x"]}), 422)["code"] == "invalid"

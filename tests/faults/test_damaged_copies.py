@@ -133,7 +133,7 @@ async def test_one_intact_copy_among_damaged_ones_is_enough(place, how):
     first = await sorted_one(place, content=picture(7))
     second = await sorted_one(place, "anna_2.jpg", content=picture(7))
     damage_all(place, first, how)
-    place.sidecar.choices.set_policy({"action_on_duplicate": "skip"})
+    place.sidecar.runtime_settings.set_policy({"action_on_duplicate": "skip"})
     third = await sorted_one(place, "anna_3.jpg", content=picture(7))
     assert place.photo(third).state is State.SKIPPED
     assert place.photo(third).duplicate_of == second

@@ -163,7 +163,7 @@ async def test_only_what_was_measured_is_called_suggested_in_the_queue_s_table(p
 
 
 async def test_a_bulk_approval_leaves_out_what_it_was_not_asked_for(place):
-    place.sidecar.choices.set_list("blacklist", [PersonRef("Carl")], "eva")
+    place.sidecar.runtime_settings.set_list("blacklist", [PersonRef("Carl")], "eva")
     names = ("stranger_1.jpg", "anna+bella_1.jpg", "carl_1.jpg", "none_1.jpg")
     ids = [await place.deliver(name) for name in names]
     ids.append(await place.deliver("broken_1.jpg", b"no picture"))

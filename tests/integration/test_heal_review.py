@@ -96,7 +96,7 @@ async def test_somebody_unnamed_gets_a_name(world):
     await heal(world)
     assert world.photo(photo_id).state is State.REVIEW
     world.server.people_by_id[person.id] = type(person)(person.id, "Bella Two")
-    world.sidecar.choices.set_list("whitelist", ())
+    world.sidecar.runtime_settings.set_list("whitelist", ())
     await heal(world)
     assert world.places(photo_id) == ["faces/bella_two/stranger_1.jpg"]
 
@@ -224,7 +224,7 @@ async def test_a_near_copy_stays_one_whoever_is_renamed(tmp_path):
 async def test_a_face_moved_to_another_person_by_hand_needs_no_measuring(world):
     """Recognition gives faces to people and never from one to another: only a human does that."""
     [photo_id] = await deliver(world, "dora_1.jpg")
-    world.sidecar.choices.set_policy({"when_confidence_unknown": "review"})
+    world.sidecar.runtime_settings.set_policy({"when_confidence_unknown": "review"})
     dora = world.server._add_person("Dora")
     world.server.asset_at("dora_1.jpg").faces[0].person = dora.id
     await heal(world)

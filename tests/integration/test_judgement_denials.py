@@ -51,7 +51,7 @@ async def heal(world, runs=3):
 
 async def test_what_moves_because_of_a_denial_is_found_in_the_older_tables_too(world):
     """Another reason, another name: its row in `downloads` follows."""
-    world.sidecar.choices.set_list("whitelist", [PersonRef("Anna")])
+    world.sidecar.runtime_settings.set_list("whitelist", [PersonRef("Anna")])
     [photo_id] = await deliver(world, "bella_1.jpg")
     assert world.places(photo_id) == ["review/unidentified/notwhitelisted_bella_1.jpg"]
     [acted] = await world.actions.deny(photo_id, Choice("Bella"), "maria")

@@ -19,9 +19,9 @@ EVER = ""
 
 def other(world, lists=None, **values):
     """Settings that might be changed."""
-    choices = world.sidecar.choices
+    runtime_settings = world.sidecar.runtime_settings
     entries = {name: tuple(map(PersonRef, names)) for name, names in (lists or {}).items()}
-    return Wanted(choices.policy_with(values, entries), values, entries)
+    return Wanted(runtime_settings.policy_with(values, entries), values, entries)
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ async def test_who_would_go_where_and_nothing_is_changed(world):
         "multiple_faces -> unwanted_person": 1,
     }
     assert world.tree() == before
-    assert world.sidecar.choices.changed == ()
+    assert world.sidecar.runtime_settings.changed == ()
 
 
 async def test_older_photos_are_left_out(world):
@@ -128,7 +128,7 @@ async def test_applied_as_one_event_that_takes_back_photos_and_settings(world):
     assert (batch.done, batch.failed) == (4, 0)
     assert world.places(ids[0]) == ["review/unwanted_person/unwanted_anna_1.jpg"]
     assert world.places(ids[3]) == ["review/unidentified/notwhitelisted_carl_1.jpg"]
-    assert world.sidecar.choices.policy() == wanted.policy
+    assert world.sidecar.runtime_settings.policy() == wanted.policy
     world.check()
     await heal(world)  # what waits is judged again, by the same settings
     assert world.places(ids[0]) == ["review/unwanted_person/unwanted_anna_1.jpg"]
@@ -138,14 +138,14 @@ async def test_applied_as_one_event_that_takes_back_photos_and_settings(world):
     assert back.failed == 0
     assert world.tree() == before
     assert [world.places(i) for i in ids] == places
-    assert world.sidecar.choices.changed == ()
+    assert world.sidecar.runtime_settings.changed == ()
     await heal(world)
     assert [world.places(i) for i in ids] == places
     world.check()
 
     again = await world.actions.undo(back.event, "maria")
     assert again.failed == 0
-    assert world.sidecar.choices.policy() == wanted.policy
+    assert world.sidecar.runtime_settings.policy() == wanted.policy
     assert world.places(ids[0]) == ["review/unwanted_person/unwanted_anna_1.jpg"]
     world.check()
 
@@ -170,34 +170,34 @@ async def test_from_review_into_folders_and_the_statistics_follow(world):
 async def test_settings_somebody_changed_since_are_left_alone(world):
     await deliver(world, "anna_1.jpg")
     batch = await world.actions.rejudge(other(world, {"blacklist": ["Anna"]}), EVER, "maria")
-    world.sidecar.choices.set_policy({"max_faces_per_image": 3}, "tom")
+    world.sidecar.runtime_settings.set_policy({"max_faces_per_image": 3}, "tom")
     await world.actions.undo(batch.event, "maria")
-    assert world.sidecar.choices.policy().max_faces == 3
-    assert [entry.name for entry in world.sidecar.choices.blacklist] == ["Anna"]
+    assert world.sidecar.runtime_settings.policy().max_faces == 3
+    assert [entry.name for entry in world.sidecar.runtime_settings.blacklist] == ["Anna"]
 
 
 async def test_settings_alone_can_be_taken_back_as_well(world):
     batch = await world.actions.rejudge(other(world, min_confidence=0.9), EVER, "maria")
-    assert (len(batch), world.sidecar.choices.policy().thresholds.min_confidence) == (0, 0.9)
+    assert (len(batch), world.sidecar.runtime_settings.policy().thresholds.min_confidence) == (0, 0.9)
     await world.actions.undo(batch.event, "maria")
-    assert world.sidecar.choices.policy().thresholds.min_confidence == 0.6
+    assert world.sidecar.runtime_settings.policy().thresholds.min_confidence == 0.6
 
 
 @pytest.mark.parametrize("more", [0, 1])
 async def test_taking_back_all_since_then_takes_back_the_settings_too(world, more):
     ids = await deliver(world, "anna_1.jpg", "bella_1.jpg")
-    since, before = world.clock.now(), world.sidecar.choices.policy()
+    since, before = world.clock.now(), world.sidecar.runtime_settings.policy()
     await world.actions.rejudge(other(world, {"blacklist": ["Anna"]}), EVER, "maria")
     for _ in range(more):
         await world.actions.rejudge(other(world, min_confidence=0.9), EVER, "maria")
-    changed = world.sidecar.choices.policy()
+    changed = world.sidecar.runtime_settings.policy()
     back = await world.actions.undo_since(since, "tom")
-    assert world.sidecar.choices.policy() == before
+    assert world.sidecar.runtime_settings.policy() == before
     assert world.places(ids[0]) == ["faces/anna/anna_1.jpg"]
     assert list(await world.actions.undo_since(since, "tom")) == []
-    assert world.sidecar.choices.policy() == before
+    assert world.sidecar.runtime_settings.policy() == before
     await world.actions.undo(back.event, "tom")
-    assert world.sidecar.choices.policy() == changed
+    assert world.sidecar.runtime_settings.policy() == changed
     assert world.places(ids[0]) == ["review/unwanted_person/unwanted_anna_1.jpg"]
     world.check()
 
@@ -206,12 +206,12 @@ async def test_settings_changed_by_hand_since_then_stay_when_all_is_taken_back(w
     [photo] = await deliver(world, "anna_1.jpg")
     since = world.clock.now()
     await world.actions.rejudge(other(world, {"blacklist": ["Anna"]}), EVER, "maria")
-    world.sidecar.choices.set_policy({"max_faces_per_image": 3}, "tom")
+    world.sidecar.runtime_settings.set_policy({"max_faces_per_image": 3}, "tom")
     await world.actions.rejudge(other(world, min_confidence=0.9), EVER, "maria")
     await world.actions.undo_since(since, "maria")
-    policy = world.sidecar.choices.policy()
+    policy = world.sidecar.runtime_settings.policy()
     assert (policy.max_faces, policy.thresholds.min_confidence) == (3, 0.6)
-    assert [entry.name for entry in world.sidecar.choices.blacklist] == ["Anna"]
+    assert [entry.name for entry in world.sidecar.runtime_settings.blacklist] == ["Anna"]
     assert world.places(photo) == ["faces/anna/anna_1.jpg"]
 
 
@@ -261,7 +261,7 @@ async def test_every_decision_is_stored_with_all_that_it_rests_on(world):
     """Decided again from the stored evidence and the stored settings, each comes out as it was."""
     world.server._add_person("anna")  # now two people share a name
     await deliver(world, "anna_1.jpg", "bella_1.jpg", "carl_1.jpg", "anna+stranger_1.jpg", "none_1.jpg")
-    world.sidecar.choices.set_policy({"max_faces_per_image": 2})
+    world.sidecar.runtime_settings.set_policy({"max_faces_per_image": 2})
     await deliver(world, "anna_2.jpg", "stranger_2.jpg", "bella+stranger_2.jpg")
     ids = [
         row[0] for row in world.ledger.read(lambda db: db.conn.execute("SELECT id FROM photos").fetchall())

@@ -171,7 +171,7 @@ def test_asset_ids_that_change_are_followed(live, tmp_path):
 
 def test_switched_off_and_on_again(live, tmp_path):
     live.loop.call_soon_threadsafe(live.sidecar.set_enabled, False)
-    live.wait_for(lambda: not live.sidecar.choices.enabled, "the switch")
+    live.wait_for(lambda: not live.sidecar.runtime_settings.enabled, "the switch")
     chosen = drop(live, tmp_path, KINDS)
     live.wait_for(lambda: sum(states(live).values()) == len(KINDS), "the photos to be accepted")
     assert not set(states(live)) & {State.FILED, State.REVIEW, State.SKIPPED}

@@ -237,7 +237,7 @@ async def test_an_immich_that_is_down_has_its_own_trouble(lane):
 
 async def test_sorting_that_is_switched_off_is_waited_for(lane):
     one = lane()
-    one.world.sidecar.choices.set_enabled(False, "maria")
+    one.world.sidecar.runtime_settings.set_enabled(False, "maria")
     one.drop()
     await one.minute(3)
     assert not one.found

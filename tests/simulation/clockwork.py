@@ -22,7 +22,7 @@ from unittest.mock import patch
 
 import anyio.to_thread
 
-from smartsort import choices
+from smartsort import runtime_settings
 from smartsort.immich import transport
 from smartsort.ledger.database import Ledger
 
@@ -190,7 +190,7 @@ def clockwork(seed: int) -> Iterator[Loop]:
         patch.object(time, "monotonic", lambda: 1000.0 + loop.now),
         patch.object(time, "clock_gettime", lambda _: 1000.0 + loop.now),
         patch.object(transport, "datetime", Now),
-        patch.object(choices, "datetime", Now),
+        patch.object(runtime_settings, "datetime", Now),
         patch.object(anyio.to_thread, "run_sync", _in_thread),
         patch.object(Ledger, "_submit", _submit),
         patch.object(Ledger, "awrite", _awrite),

@@ -109,7 +109,7 @@ async def _rest(world: World, supplier: Supplier, app: ImmichUser) -> None:
     """Let all come to rest, look, and look once more after a start in good order."""
     world.trace("history", "calm")
     world.storage.left, world.storage.errors_in = None, 0
-    if world.sidecar is not None and not world.sidecar.choices.enabled:
+    if world.sidecar is not None and not world.sidecar.runtime_settings.enabled:
         world.sidecar.set_enabled(True)
     await _until_quiet(world)
     await asyncio.sleep(AT_REST_SECONDS)

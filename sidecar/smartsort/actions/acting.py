@@ -10,7 +10,7 @@ from sqlite_utils import Database
 from smartsort.actions.plan import Plan
 from smartsort.actions.purge import Purge
 from smartsort.actions.rearrange import Rearrange, conflict
-from smartsort.actions.rejudge import Adjustable, Rejudge
+from smartsort.actions.rejudge import AdjustableSettings, Rejudge
 from smartsort.actions.values import NOT_TO_BE_DONE, ActionResult, Batch, changed, unless_storage
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import State
@@ -47,7 +47,7 @@ class Acting:
         self,
         context: Context,
         people: People,
-        settings: Adjustable | None = None,
+        settings: AdjustableSettings | None = None,
         measure: Measuring | None = None,
     ) -> None:
         self._context, self._people, self._settings = context, people, settings

@@ -30,8 +30,8 @@ from smartsort.pipeline.routing.people import People
 from smartsort.ports import Measuring
 
 
-class Adjustable(Protocol):
-    """The settings that can change at run time, as far as a plan needs them (`smartsort.choices`)."""
+class AdjustableSettings(Protocol):
+    """The settings that can change at run time, as far as a plan needs them (`smartsort.runtime_settings`)."""
 
     def change(self, values: Mapping[str, Any], lists: Mapping[str, Sequence[PersonRef]], actor: str) -> None:
         """Change settings and lists for good."""

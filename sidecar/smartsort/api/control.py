@@ -50,8 +50,8 @@ async def disable(here: Here, caller: Admin) -> Status:
 
 async def _switch(here: Serving, enabled: bool, actor: str) -> Status:
     async with here.changing:
-        if here.sidecar.choices.enabled != enabled:
-            await asyncio.to_thread(here.sidecar.choices.set_enabled, enabled, actor)
+        if here.sidecar.runtime_settings.enabled != enabled:
+            await asyncio.to_thread(here.sidecar.runtime_settings.set_enabled, enabled, actor)
             here.sidecar.context.wakeups.notify_all()
     return await here.status.read()
 
@@ -88,7 +88,7 @@ async def change_config(
     """
     if values := change.model_dump(mode="json", exclude_none=True):
         async with here.changing:
-            await asyncio.to_thread(here.sidecar.choices.set_policy, values, caller.name)
+            await asyncio.to_thread(here.sidecar.runtime_settings.set_policy, values, caller.name)
     return _config_view(here)
 
 
@@ -96,18 +96,20 @@ async def change_config(
 async def forget_changes(here: Here, caller: Admin) -> ConfigView:
     """Forget everything that was changed at run time: lists, settings and switch are as configured again."""
     async with here.changing:
-        await asyncio.to_thread(here.sidecar.choices.forget, caller.name)
+        await asyncio.to_thread(here.sidecar.runtime_settings.forget, caller.name)
         here.sidecar.context.wakeups.notify_all()
     return _config_view(here)
 
 
 def _config_view(here: Serving) -> ConfigView:
-    choices = here.sidecar.choices
-    values = choices.in_force().redacted()
-    whitelist = [entry.name for entry in choices.whitelist]
-    blacklist = [entry.name for entry in choices.blacklist]
-    values |= {"enabled": choices.enabled, "whitelist": whitelist, "blacklist": blacklist}
-    return ConfigView(config=values, whitelist=whitelist, blacklist=blacklist, changed=list(choices.changed))
+    runtime_settings = here.sidecar.runtime_settings
+    values = runtime_settings.in_force().redacted()
+    whitelist = [entry.name for entry in runtime_settings.whitelist]
+    blacklist = [entry.name for entry in runtime_settings.blacklist]
+    values |= {"enabled": runtime_settings.enabled, "whitelist": whitelist, "blacklist": blacklist}
+    return ConfigView(
+        config=values, whitelist=whitelist, blacklist=blacklist, changed=list(runtime_settings.changed)
+    )
 
 
 @router.post("/config/what-if")
@@ -122,8 +124,11 @@ async def what_if(
     Both sides are decided anew from what was seen then, the one with today's settings, the other with
     these changed.
     """
-    choices, ambiguous = here.sidecar.choices, here.sidecar.people.ambiguous
-    today, other = choices.policy(), choices.policy_with(change.model_dump(mode="json", exclude_none=True))
+    runtime_settings, ambiguous = here.sidecar.runtime_settings, here.sidecar.people.ambiguous
+    today, other = (
+        runtime_settings.policy(),
+        runtime_settings.policy_with(change.model_dump(mode="json", exclude_none=True)),
+    )
 
     def compare(db: Database) -> WhatIf:
         found = effect(past.newest(db, last), other, ambiguous, instead_of=today)
@@ -189,8 +194,8 @@ _routes_of("blacklist", "People whose photos never go into anybody's folder.")
 
 
 def _entries(here: Serving, which: ListName) -> Sequence[PersonRef]:
-    choices = here.sidecar.choices
-    return choices.whitelist if which == "whitelist" else choices.blacklist
+    runtime_settings = here.sidecar.runtime_settings
+    return runtime_settings.whitelist if which == "whitelist" else runtime_settings.blacklist
 
 
 async def _store(here: Serving, which: ListName, names: Sequence[str], actor: str) -> None:
@@ -202,15 +207,15 @@ async def _store(here: Serving, which: ListName, names: Sequence[str], actor: st
             raise Refused(422, "invalid", "a name has to have printable letters")
         if not any(same_name(name, entry.name) for entry in wanted):
             wanted.append(known.get(name, PersonRef(name)))
-    choices, context = here.sidecar.choices, here.sidecar.context
+    runtime_settings, context = here.sidecar.runtime_settings, here.sidecar.context
     if tuple(wanted) == tuple(_entries(here, which)):
         return
-    await asyncio.to_thread(choices.set_list, which, wanted, actor)
+    await asyncio.to_thread(runtime_settings.set_list, which, wanted, actor)
     context.wakeups.notify_all()
 
 
 async def _list_view(here: Serving, which: ListName) -> ListView:
-    choices = here.sidecar.choices
+    runtime_settings = here.sidecar.runtime_settings
     warnings: list[str] = []
     unknown: list[str] = []
     ambiguous: list[str] = []
@@ -219,7 +224,7 @@ async def _list_view(here: Serving, which: ListName) -> ListView:
     except ImmichError as problem:
         warnings.append(f"Immich cannot be asked whether it knows these names: {problem}")
     else:
-        await asyncio.to_thread(choices.bind, people)
+        await asyncio.to_thread(runtime_settings.bind, people)
         for entry in _entries(here, which):
             meant = [person for person in people if person.name and entry.means(person)]
             if not meant:
@@ -244,8 +249,8 @@ async def _list_view(here: Serving, which: ListName) -> ListView:
         ]
     both = [
         entry.name
-        for entry in choices.whitelist
-        if any(same_name(entry.name, other.name) for other in choices.blacklist)
+        for entry in runtime_settings.whitelist
+        if any(same_name(entry.name, other.name) for other in runtime_settings.blacklist)
     ]
     if both:
         warnings.append(f"On both lists, and the blacklist counts: {', '.join(both)}.")

@@ -40,7 +40,7 @@ _BY_HUMANS = frozenset(
 @router.get("/photos/{photo_id}/explain", responses=answers(404))
 async def of_photo(here: Here, _: Reviewer, photo_id: RowId) -> Explained:
     """How a photo was judged, rule by rule and in words, and the nearest changes that lead elsewhere."""
-    policy = here.sidecar.choices.policy()
+    policy = here.sidecar.runtime_settings.policy()
     found = await here.sidecar.context.ledger.aread(lambda db: explained(db, photo_id, policy))
     if found is None:
         raise Refused(404, "not_found", f"there is no photo {photo_id}")
@@ -60,7 +60,7 @@ async def of_file(
 
     Where several photos have the name the answer is 409 and tells their ids.
     """
-    policy, folder = here.sidecar.choices.policy(), here.sidecar.context.folder
+    policy, folder = here.sidecar.runtime_settings.policy(), here.sidecar.context.folder
 
     def read(db: Database) -> Explained | list[int]:
         ids = find.by_path(db, file, folder)

@@ -43,7 +43,7 @@ async def readyz(here: Here, response: Response, _: Intaker) -> Ready:
     waiting = await unfinished(sidecar)
     return Ready(
         status="ready" if here.status.ready else "waiting",
-        enabled=sidecar.choices.enabled,
+        enabled=sidecar.runtime_settings.enabled,
         immich=here.status.immich,
         troubles=trouble_views(sidecar.runner.troubles.open),
         unfinished={state.value: count for state, count in waiting.items()},

@@ -179,7 +179,7 @@ class Meter:
     def _of_sidecar(self, listeners: int) -> Iterator[Metric]:
         sidecar = self._sidecar
         yield GaugeMetricFamily(
-            "smartsort_enabled", "1 while sorting is switched on.", int(sidecar.choices.enabled)
+            "smartsort_enabled", "1 while sorting is switched on.", int(sidecar.runtime_settings.enabled)
         )
         troubles = GaugeMetricFamily(
             "smartsort_trouble", "1 for each kind of trouble that goes on.", labels=["kind"]

@@ -41,7 +41,7 @@ async def people(
     sidecar = here.sidecar
     found = await sidecar.people.refresh(_AGE_SECONDS)
     counts = await sidecar.context.ledger.aread(statistics.filed_by_person)
-    policy, wanted = sidecar.choices.policy(), _plain(search)
+    policy, wanted = sidecar.runtime_settings.policy(), _plain(search)
     matching = [p for p in found if (p.name or not named) and wanted in _plain(p.name)]
     matching.sort(key=lambda p: (-counts.get(p.id, 0), not p.name, _plain(p.name), p.id))
     folder_of = sidecar.context.person_folder

@@ -68,7 +68,7 @@ async def queue_of_category(
 async def _page(
     here: Serving, category: Category | None, search: str | None, cursor: str | None, limit: int
 ) -> ReviewPage:
-    policy = here.sidecar.choices.policy()
+    policy = here.sidecar.runtime_settings.policy()
 
     def read(db: Database) -> ReviewPage:
         page = review.page(db, category, search, cursor, limit)
@@ -139,7 +139,7 @@ async def export(
 async def _all_pages(
     here: Serving, category: Category | None, search: str | None
 ) -> AsyncIterator[list[QueueItem]]:
-    policy = here.sidecar.choices.policy()
+    policy = here.sidecar.runtime_settings.policy()
     cursor: str | None = None
     while True:
         at = cursor
@@ -191,7 +191,7 @@ def _cell(value: object) -> object:
 @router.get("/items/{id}", responses=answers(404))
 async def item(here: Here, _: Reviewer, id: RowId) -> ReviewItem:  # noqa: A002
     """One photo of the queue with everything known about it, and what became of it if it was decided."""
-    policy = here.sidecar.choices.policy()
+    policy = here.sidecar.runtime_settings.policy()
     found = await here.sidecar.context.ledger.aread(lambda db: review_item(db, id, policy))
     if found is None:
         raise _unknown(id)

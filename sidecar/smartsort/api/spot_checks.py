@@ -51,7 +51,7 @@ async def waiting(
     The draw is random (`spot_check_share`), so the answers tell how many of all filings are wrong.
     """
     await _catch_up(here)
-    policy = here.sidecar.choices.policy()
+    policy = here.sidecar.runtime_settings.policy()
 
     def read(db: Database) -> tuple[list[SpotCheck], str | None]:
         found = spot_checks.waiting(db, cursor, limit + 1)

@@ -89,7 +89,7 @@ class StatusReader:
 
         unfinished, moving, in_review, waits = await context.ledger.aread(look)
         estimate = None
-        if sidecar.choices.enabled and self.ready:
+        if sidecar.runtime_settings.enabled and self.ready:
             estimate = estimated_wait_seconds(
                 [(datetime.fromisoformat(a), datetime.fromisoformat(r)) for a, r in waits],
                 sum(unfinished.values()),
@@ -97,7 +97,7 @@ class StatusReader:
                 datetime.fromisoformat(moving[0].arrived_at) if moving else None,
             )
         return Status(
-            enabled=sidecar.choices.enabled,
+            enabled=sidecar.runtime_settings.enabled,
             ready=self.ready,
             version=__version__,
             immich=self.immich,

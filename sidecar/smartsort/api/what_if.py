@@ -19,7 +19,6 @@ from smartsort.api.schemas.decisions import BulkActionResult
 from smartsort.api.schemas.judgement import OtherSettings, PhotoMove, Redeem, WhatIfReport
 from smartsort.api.security import Admin, Reviewer
 from smartsort.api.serving import Here, Serving
-from smartsort.choices import LISTS
 from smartsort.core.naming import same_name
 from smartsort.core.policy import PersonRef
 from smartsort.core.rules.copies import located
@@ -28,6 +27,7 @@ from smartsort.core.wording import sentence
 from smartsort.errors import ImmichError
 from smartsort.files.shown import shown
 from smartsort.ledger import copies, photos
+from smartsort.runtime_settings import LISTS
 
 router = APIRouter(prefix=f"{BASE}/what-if", tags=["control"], responses=GUARDED)
 
@@ -97,9 +97,9 @@ async def apply(here: Here, caller: Admin, asked: Redeem) -> BulkActionResult:
 def _wanted(here: Serving, settings: OtherSettings) -> Wanted:
     given = settings.model_dump(mode="json", exclude_none=True)
     names = {name: given.pop(name) for name in LISTS if name in given}
-    choices = here.sidecar.choices
-    lists = {name: _entries(names[name], getattr(choices, name)) for name in names}
-    return Wanted(choices.policy_with(given, lists), given, lists)
+    runtime_settings = here.sidecar.runtime_settings
+    lists = {name: _entries(names[name], getattr(runtime_settings, name)) for name in names}
+    return Wanted(runtime_settings.policy_with(given, lists), given, lists)
 
 
 def _entries(names: Sequence[str], there: Sequence[PersonRef]) -> tuple[PersonRef, ...]:

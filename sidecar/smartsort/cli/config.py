@@ -100,7 +100,7 @@ def change(sidecar: Sidecar, *, key: str, value: str) -> None:
     Settings that cannot change at run time stand in the configuration file. Photos that are filed stay where
     they are; `smartsort what-if` tells what another value would do to them.
     """
-    from smartsort.choices import POLICY_KEYS
+    from smartsort.runtime_settings import POLICY_KEYS
 
     names = {setting: name for name, setting in POLICY_KEYS.items()}
     known = dict(_flat(sidecar.ask("GET", "/config")["config"]))

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from typing import cast
 
 from smartsort.bootstrap import layout_of, tuning_of
-from smartsort.choices import Choices
 from smartsort.config import Settings
 from smartsort.files.placement import Placer
 from smartsort.ledger import facts
 from smartsort.ledger.database import Ledger
 from smartsort.pipeline.engine.context import Clock, Context
 from smartsort.ports import PhotoServer
+from smartsort.runtime_settings import RuntimeSettings
 
 __all__ = ["backup_folder", "layout_of", "workshop"]
 
@@ -35,13 +35,13 @@ def workshop(settings: Settings, server: PhotoServer | None = None) -> Iterator[
         root_id = ledger.read(lambda db: facts.get(db, "root_id"))
         if root_id is not None:
             layout.check(root_id)
-        choices = Choices(settings, ledger)
+        runtime_settings = RuntimeSettings(settings, ledger)
         context = Context(
             ledger=ledger,
             server=cast("PhotoServer", server),
             layout=layout,
             placer=Placer(guard=lambda: None if root_id is None else layout.check(root_id)),
-            policy=choices.policy,
+            policy=runtime_settings.policy,
             enabled=lambda: False,
             tuning=tuning_of(settings),
             clock=Clock(),

@@ -43,7 +43,7 @@ POLICY_KEYS: dict[str, str] = {
 """What of the policy may change at run time, and which setting each value stands over."""
 
 
-class Choices:
+class RuntimeSettings:
     """The settings of the configuration, overlaid by what was changed at run time.
 
     A value changed here survives a restart; `forget` makes the configuration count again. Every change is an

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from smartsort.choices import Choices
 from smartsort.config import Settings, load_settings
 from smartsort.core.model import Category, Person
 from smartsort.core.policy import OnDuplicate, PersonRef, WhenUnknown
 from smartsort.ledger import events
 from smartsort.ledger.database import Ledger
+from smartsort.runtime_settings import RuntimeSettings
 
 ANNA, BEN, OTHER_ANNA = Person("a", "Anna"), Person("b", "Ben Bo"), Person("c", "anna")
 
@@ -35,9 +35,9 @@ def kinds(ledger: Ledger) -> list[tuple[str, str]]:
 
 def test_a_policy_survives_a_restart(ledger: Ledger, tmp_path: Path) -> None:
     settings = configured(tmp_path)
-    choices = Choices(settings, ledger)
-    before = choices.policy().version
-    choices.set_policy(
+    runtime_settings = RuntimeSettings(settings, ledger)
+    before = runtime_settings.policy().version
+    runtime_settings.set_policy(
         {
             "min_confidence": 0.75,
             "when_confidence_unknown": "review",
@@ -45,8 +45,10 @@ def test_a_policy_survives_a_restart(ledger: Ledger, tmp_path: Path) -> None:
         },
         "anna",
     )
-    choices.set_policy({"action_on_duplicate": "skip", "review_categories": {"low_confidence": False}})
-    for seen in (choices, Choices(settings, ledger)):
+    runtime_settings.set_policy(
+        {"action_on_duplicate": "skip", "review_categories": {"low_confidence": False}}
+    )
+    for seen in (runtime_settings, RuntimeSettings(settings, ledger)):
         policy = seen.policy()
         assert policy.thresholds.min_confidence == 0.75
         assert policy.when_confidence_unknown is WhenUnknown.REVIEW
@@ -60,68 +62,68 @@ def test_a_policy_survives_a_restart(ledger: Ledger, tmp_path: Path) -> None:
             "when_confidence_unknown",
         )
     assert kinds(ledger) == [("configured", "anna"), ("configured", "smartsort")]
-    choices.forget("anna")
-    for seen in (choices, Choices(settings, ledger)):
+    runtime_settings.forget("anna")
+    for seen in (runtime_settings, RuntimeSettings(settings, ledger)):
         assert seen.policy().version == before
         assert seen.changed == ()
 
 
 def test_what_would_be_is_not(ledger: Ledger, tmp_path: Path) -> None:
-    choices = Choices(configured(tmp_path), ledger)
-    before = choices.policy()
-    assert choices.policy_with({"max_faces_per_image": 5}).max_faces == 5
-    assert choices.policy() == before
+    runtime_settings = RuntimeSettings(configured(tmp_path), ledger)
+    before = runtime_settings.policy()
+    assert runtime_settings.policy_with({"max_faces_per_image": 5}).max_faces == 5
+    assert runtime_settings.policy() == before
     with pytest.raises(ValueError, match="root cannot be changed"):
-        choices.policy_with({"root": "/"})
+        runtime_settings.policy_with({"root": "/"})
 
 
 def test_a_name_is_bound_to_its_person(ledger: Ledger, tmp_path: Path) -> None:
     """Somebody who is renamed in Immich stays on the list, after a restart too."""
     settings = configured(tmp_path)
-    choices = Choices(settings, ledger)
-    assert choices.bind([ANNA, BEN])
-    assert choices.whitelist == (PersonRef("anna", "a"), PersonRef("ben_bo", "b"))
+    runtime_settings = RuntimeSettings(settings, ledger)
+    assert runtime_settings.bind([ANNA, BEN])
+    assert runtime_settings.whitelist == (PersonRef("anna", "a"), PersonRef("ben_bo", "b"))
     renamed = Person("a", "Anna Maria")
-    for seen in (choices, Choices(settings, ledger)):
+    for seen in (runtime_settings, RuntimeSettings(settings, ledger)):
         seen.bind([renamed, BEN])
         assert seen.policy().wanted(renamed)
         assert seen.whitelist[0] == PersonRef("Anna Maria", "a")
-    assert choices.changed == (), "the list goes on following the configuration"
-    assert [e.name for e in Choices(configured(tmp_path, whitelist=["ben_bo"]), ledger).whitelist] == [
-        "ben_bo"
-    ]
+    assert runtime_settings.changed == (), "the list goes on following the configuration"
+    assert [
+        e.name for e in RuntimeSettings(configured(tmp_path, whitelist=["ben_bo"]), ledger).whitelist
+    ] == ["ben_bo"]
 
 
 def test_binding_twice_changes_nothing(ledger: Ledger, tmp_path: Path) -> None:
-    choices = Choices(configured(tmp_path), ledger)
-    choices.bind([ANNA, BEN])
-    choices.bind([ANNA, BEN])
-    assert not choices.bind([ANNA, BEN])
+    runtime_settings = RuntimeSettings(configured(tmp_path), ledger)
+    runtime_settings.bind([ANNA, BEN])
+    runtime_settings.bind([ANNA, BEN])
+    assert not runtime_settings.bind([ANNA, BEN])
 
 
 def test_a_name_two_people_have_is_bound_to_nobody(ledger: Ledger, tmp_path: Path) -> None:
-    choices = Choices(configured(tmp_path), ledger)
-    choices.bind([ANNA, OTHER_ANNA])
-    assert choices.whitelist[0] == PersonRef("anna")
+    runtime_settings = RuntimeSettings(configured(tmp_path), ledger)
+    runtime_settings.bind([ANNA, OTHER_ANNA])
+    assert runtime_settings.whitelist[0] == PersonRef("anna")
 
 
 def test_recognition_started_anew_gives_new_ids(ledger: Ledger, tmp_path: Path) -> None:
     """Pitfall 13: ids are gone; a list bound to them would match nobody."""
-    choices = Choices(configured(tmp_path), ledger)
-    choices.set_list("whitelist", [PersonRef("Anna", "a")])
-    choices.bind([ANNA])
-    choices.bind([Person("new", "Anna")])
-    assert choices.whitelist == (PersonRef("Anna", "new"),)
-    choices.bind([])
-    assert choices.whitelist == (PersonRef("Anna", "new"),), "an empty answer proves nothing"
+    runtime_settings = RuntimeSettings(configured(tmp_path), ledger)
+    runtime_settings.set_list("whitelist", [PersonRef("Anna", "a")])
+    runtime_settings.bind([ANNA])
+    runtime_settings.bind([Person("new", "Anna")])
+    assert runtime_settings.whitelist == (PersonRef("Anna", "new"),)
+    runtime_settings.bind([])
+    assert runtime_settings.whitelist == (PersonRef("Anna", "new"),), "an empty answer proves nothing"
 
 
 def test_lists_and_switch_survive_a_restart(ledger: Ledger, tmp_path: Path) -> None:
     settings = configured(tmp_path)
-    choices = Choices(settings, ledger)
-    choices.set_enabled(False, "anna")
-    choices.set_list("blacklist", [PersonRef("Victor")], "anna")
-    again = Choices(settings, ledger)
+    runtime_settings = RuntimeSettings(settings, ledger)
+    runtime_settings.set_enabled(False, "anna")
+    runtime_settings.set_list("blacklist", [PersonRef("Victor")], "anna")
+    again = RuntimeSettings(settings, ledger)
     assert not again.enabled
     assert again.blacklist == (PersonRef("Victor"),)
     assert again.changed == ("blacklist", "enabled")
