@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from tests.demo_server import serve_in_thread
 
-from smartsort.actions import Choice
+from smartsort.actions import PersonSelector
 from smartsort.bootstrap import open_sidecar
 from smartsort.cli.main import cli
 from smartsort.config import load_settings
@@ -78,7 +78,7 @@ async def test_rejected_and_had_back_it_is_the_same_asset_with_its_faces(tmp_pat
             photo_id, asset_id = rows[0].photo_id, rows[0].asset_id
             faces = await sidecar.context.server.faces(asset_id)
 
-            [approved] = await actions.approve([photo_id], [Choice("Grandma", create=True)], "eva")
+            [approved] = await actions.approve([photo_id], [PersonSelector("Grandma", create=True)], "eva")
             assert approved.ok
             await until(told, "Immich has heard it")
             [face] = await sidecar.context.server.faces(asset_id)

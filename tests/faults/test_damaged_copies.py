@@ -8,7 +8,7 @@ import os
 import pytest
 from tests.fakes import World, close_world, content_of, picture, write
 
-from smartsort.actions import Choice
+from smartsort.actions import PersonSelector
 from smartsort.audit import Audit, Weight
 from smartsort.core.model import State
 from smartsort.files.stamps import stamp
@@ -123,7 +123,7 @@ async def test_a_photo_whose_only_copy_is_damaged_is_not_skipped(skipping, how):
     wanted = "duplicate_of_missing" if how is remove else "duplicate_of_damaged"
     assert reason(skipping, again) == wanted
     assert "faces/anna/anna_1.jpg" in detail(skipping, again)
-    [acted] = await skipping.actions.approve([again], [Choice("Anna")], "eva")
+    [acted] = await skipping.actions.approve([again], [PersonSelector("Anna")], "eva")
     assert acted.ok
     assert held(skipping, picture(7)) == 1
 
@@ -192,7 +192,7 @@ async def test_a_copy_without_the_sidecar_of_this_one_does_not_make_it_superfluo
     again = await sorted_one(skipping, "anna_2.jpg", content=picture(7), xmp=b"<x/>")
     assert skipping.photo(again).state is State.REVIEW
     assert "lacks the xmp" in detail(skipping, again)
-    await skipping.actions.approve([again], [Choice("Anna")], "eva")
+    await skipping.actions.approve([again], [PersonSelector("Anna")], "eva")
     third = await sorted_one(skipping, "anna_3.jpg", content=picture(7), xmp=b"<x/>")
     assert skipping.photo(third).state is State.SKIPPED
 

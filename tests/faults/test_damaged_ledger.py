@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from tests.fakes import World, close_world
 from tests.handed_in import KINDS, deliver_shot
 
-from smartsort.actions import Choice
+from smartsort.actions import PersonSelector
 from smartsort.audit import Audit, Weight
 from smartsort.bootstrap import open_sidecar
 from smartsort.cli.main import cli, main
@@ -52,7 +52,7 @@ def sorted_root(tmp_path_factory):
             ids.append(await deliver_shot(world, f"{name}_{number}", KINDS[number % 7 % 3], seed=number % 25))
         await world.settle()
         await world.actions.reject(ids[:4], "eva", expect=(State.FILED, State.REVIEW))
-        await world.actions.refile([ids[6]], [Choice("Carl")], "eva")
+        await world.actions.refile([ids[6]], [PersonSelector("Carl")], "eva")
         backup(world.ledger.path, f"{root}/backup", NOW)
         close_world(world)
 

@@ -13,7 +13,7 @@ from datetime import timedelta
 import pytest
 from tests.fakes import World, append, close_world, picture, write
 
-from smartsort.actions import Choice
+from smartsort.actions import PersonSelector
 from smartsort.audit import Audit, Code, Weight
 from smartsort.audit.repair import Repair
 from smartsort.bootstrap import open_sidecar
@@ -76,7 +76,7 @@ async def test_a_copy_whose_original_was_deleted_by_hand_is_not_skipped(skipping
     assert skipping.photo(again).state is State.REVIEW
     [row] = skipping.ledger.read(review.page).rows
     assert (row.photo_id, row.reason) == (again, "duplicate_of_missing")
-    [acted] = await skipping.actions.approve([again], [Choice("Anna")], "eva")
+    [acted] = await skipping.actions.approve([again], [PersonSelector("Anna")], "eva")
     assert acted.ok
 
 
@@ -141,7 +141,7 @@ async def test_a_library_file_edited_through_its_link_is_noticed_and_never_dropp
         edited = file.read()
     for act in (
         place.actions.reject([photo], "eva", expect=(State.FILED,)),
-        place.actions.refile([photo], [Choice("Bella")], "eva"),
+        place.actions.refile([photo], [PersonSelector("Bella")], "eva"),
     ):
         [acted] = await act
         assert (acted.ok, acted.code) == (False, "changed_by_hand")
@@ -180,7 +180,7 @@ async def test_photos_moved_between_people_by_hand_can_still_be_undone(place):
     report = audit(place)
     await asyncio.to_thread(Repair(place.context).run, report)
     assert audit(place).weight is Weight.CLEAN
-    [acted] = await place.actions.refile([photo], [Choice("Anna")], "eva")
+    [acted] = await place.actions.refile([photo], [PersonSelector("Anna")], "eva")
     assert acted.ok
     [undone] = await place.actions.undo(acted.event, "eva")
     assert place.places(photo) == ["faces/bella/mine.jpg"]

@@ -13,7 +13,7 @@ import pytest
 from tests.fakes import World, close_world, picture
 from tests.faults.power import Machine, PowerCut, Volatile, VolatileCopies
 
-from smartsort.actions import Choice
+from smartsort.actions import PersonSelector
 from smartsort.audit import Audit, Weight
 from smartsort.core.model import State
 from smartsort.files import durable
@@ -45,7 +45,7 @@ async def a_life(world, contents):
     strangers = [await deliver(f"stranger_{n}.jpg", 10 + n, xmp=b"<x/>") for n in range(3)]
     await deliver("copy_1.jpg", 1)
     await world.settle()
-    await world.actions.approve(strangers[:2], [Choice("Bella")], "eva")
+    await world.actions.approve(strangers[:2], [PersonSelector("Bella")], "eva")
     [gone, *_] = await world.actions.reject([anna, strangers[2]], "eva", expect=(State.FILED, State.REVIEW))
     await world.actions.undo(gone.event, "eva")
     world.clock.pass_by(days=60)

@@ -17,7 +17,7 @@ from tests.faults.deliveries import Stock
 from tests.faults.test_storage_faults import proved
 from tests.faults.world import world
 
-from smartsort.actions import Choice
+from smartsort.actions import PersonSelector
 from smartsort.audit import Audit, Weight
 from smartsort.core.model import State
 from smartsort.errors import RootUnavailable, SmartsortError, StorageFull
@@ -147,8 +147,8 @@ async def test_actions_that_fail_leave_nothing_behind(*, tmp_path, monkeypatch, 
             last = here.ledger.read(events.last_id)
             act = chances.choice(
                 (
-                    lambda some=some: here.actions.approve(some, [Choice("Bella")], "eva"),
-                    lambda some=some: here.actions.refile(some, [Choice("Carl")], "eva"),
+                    lambda some=some: here.actions.approve(some, [PersonSelector("Bella")], "eva"),
+                    lambda some=some: here.actions.refile(some, [PersonSelector("Carl")], "eva"),
                     lambda some=some: here.actions.reject(some, "eva", expect=(State.REVIEW, State.FILED)),
                     lambda last=last: here.actions.undo(last, "eva"),
                     lambda: here.actions.undo_last(actor="eva"),

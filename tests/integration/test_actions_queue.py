@@ -7,7 +7,7 @@ import os
 import pytest
 from tests.fakes import World, close_world, picture
 
-from smartsort.actions import Choice
+from smartsort.actions import PersonSelector
 from smartsort.ledger import review
 
 
@@ -102,7 +102,7 @@ async def test_names_that_are_no_utf_8_are_read_and_approved(place):
     await place.settle()
     [row] = place.ledger.read(review.page).rows
     assert row.filename == name
-    [acted] = await place.actions.approve([photo], [Choice("Bella")], "eva")
+    [acted] = await place.actions.approve([photo], [PersonSelector("Bella")], "eva")
     assert acted.names == (r"faces/bella/stranger_\xff.jpg",)
     [undone] = await place.actions.undo(acted.event, "eva")
     assert undone.ok

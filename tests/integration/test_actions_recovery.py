@@ -8,14 +8,14 @@ import os
 import pytest
 from tests.fakes import World, append, close_world, picture
 
-from smartsort.actions import Choice
+from smartsort.actions import PersonSelector
 from smartsort.core.model import State
 from smartsort.files.disk import Disk
 from smartsort.files.placement import Placer
 from smartsort.ledger import events
 from smartsort.ledger.copies import copies_of
 
-BELLA = [Choice("Bella", create=True)]
+BELLA = [PersonSelector("Bella", create=True)]
 
 
 class Killed(BaseException):

@@ -9,13 +9,13 @@ from dataclasses import replace
 import pytest
 from tests.fakes import World, append, close_world, content_of, picture
 
-from smartsort.actions import ActionRefused, AmbiguousName, Choice, NotUndoable, UnknownPerson
+from smartsort.actions import ActionRefused, AmbiguousName, NotUndoable, PersonSelector, UnknownPerson
 from smartsort.core.model import Decision, Outcome, Person, State
 from smartsort.core.policy import PersonRef
 from smartsort.ledger import events, photos, review, teachings
 from smartsort.ledger.photos import Change
 
-BELLA = [Choice("Bella")]
+BELLA = [PersonSelector("Bella")]
 
 
 @pytest.fixture
@@ -69,8 +69,8 @@ async def test_an_approved_photo_gets_its_name_back_and_teaches_the_stranger_s_f
 async def test_a_new_person_is_made_only_when_asked(place):
     photo = await one(place, "stranger_1.jpg")
     with pytest.raises(UnknownPerson, match="nobody called Dora"):
-        await place.actions.approve([photo], [Choice("Dora")], "eva")
-    await place.actions.approve([photo], [Choice("Dora", create=True)], "eva")
+        await place.actions.approve([photo], [PersonSelector("Dora")], "eva")
+    await place.actions.approve([photo], [PersonSelector("Dora", create=True)], "eva")
     await place.tell()
     dora = place.server.person("Dora")
     assert place.server.asset_at("stranger_1.jpg").faces[0].person == dora.id
@@ -81,14 +81,14 @@ async def test_a_new_person_is_made_only_when_asked(place):
 async def test_two_new_photos_of_one_new_person_make_one_person(place):
     ids = [await place.deliver(f"stranger_{i}.jpg") for i in range(3)]
     await place.settle()
-    await place.actions.approve(ids, [Choice("Dora", create=True)], "eva")
+    await place.actions.approve(ids, [PersonSelector("Dora", create=True)], "eva")
     await place.tell()
     assert [p.name for p in place.server.people_by_id.values()].count("Dora") == 1
 
 
 async def test_a_new_person_whom_immich_tidied_away_is_made_again(place):
     photo = await one(place, "stranger_1.jpg")
-    [acted] = await place.actions.approve([photo], [Choice("Dora", create=True)], "eva")
+    [acted] = await place.actions.approve([photo], [PersonSelector("Dora", create=True)], "eva")
     await place.tell()
     [undone] = await place.actions.undo(acted.event, "eva")
     await place.tell()
@@ -107,7 +107,7 @@ async def test_two_people_of_one_name_are_never_guessed(place):
     with pytest.raises(AmbiguousName) as refused:
         await place.actions.approve([photo], BELLA, "eva")
     assert refused.value.ids == {place.server.person("Bella").id: "Bella", "person-9": "bella"}
-    [acted] = await place.actions.approve([photo], [Choice(id="person-9")], "eva")
+    [acted] = await place.actions.approve([photo], [PersonSelector(id="person-9")], "eva")
     assert acted.names == ("faces/bella/stranger_1.jpg",)
 
 
@@ -115,7 +115,7 @@ async def test_immich_down_moves_the_file_and_keeps_the_rest_for_later(place):
     photo = await one(place, "stranger_1.jpg")
     place.server.down = True
     place.sidecar.people._read_at = None
-    [acted] = await place.actions.approve([photo], [Choice("Bella")], "eva")
+    [acted] = await place.actions.approve([photo], [PersonSelector("Bella")], "eva")
     assert acted.action == "approved"
     with pytest.raises(Exception, match="down"):
         await place.tell()
@@ -184,7 +184,7 @@ async def test_a_bulk_approval_leaves_out_what_it_was_not_asked_for(place):
 
 async def test_several_people_get_a_name_each(place):
     photo = await one(place, "anna+bella_1.jpg")
-    [acted] = await place.actions.approve([photo], [Choice("Anna"), Choice("Bella")], "eva")
+    [acted] = await place.actions.approve([photo], [PersonSelector("Anna"), PersonSelector("Bella")], "eva")
     assert acted.names == ("faces/anna/anna+bella_1.jpg", "faces/bella/anna+bella_1.jpg")
     await place.tell()
     assert "assign_face" not in place.server.calls  # both are known on it already

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from tests.fakes import World, append, close_world, picture, shorten
 
-from smartsort.actions import Choice, NoSuchEvent, NotUndoable
+from smartsort.actions import NoSuchEvent, NotUndoable, PersonSelector
 from smartsort.core.model import State
 from smartsort.errors import ImmichUnreachable
 from smartsort.ledger import arrangement, events, photos, review, teachings
 
-BELLA = [Choice("Bella")]
+BELLA = [PersonSelector("Bella")]
 OPERATIONS = int(os.environ.get("SMARTSORT_TEST_OPERATIONS", "150"))
 """Length of the long row; 1000 for the whole proof."""
 
@@ -84,7 +84,7 @@ async def test_an_undone_filing_waits_and_says_who_it_was_filed_under(place):
 async def test_undo_of_undo_of_undo(place):
     photo = await one(place, "stranger_1.jpg")
     states = [(ledger_state(place, [photo]), place.tree(), place.server.described())]
-    [acted] = await place.actions.approve([photo], [Choice("Dora", create=True)], "eva")
+    [acted] = await place.actions.approve([photo], [PersonSelector("Dora", create=True)], "eva")
     await place.tell()
     states.append((ledger_state(place, [photo]), place.tree(), place.server.described()))
     event = acted.event
@@ -162,7 +162,7 @@ async def test_what_was_taken_back_already_is_said(place):
 async def test_only_the_newest_action_of_a_photo_can_be_taken_back(place):
     photo = await one(place, "stranger_1.jpg")
     [first] = await place.actions.approve([photo], BELLA, "eva")
-    [second] = await place.actions.refile([photo], [Choice("Anna")], "eva")
+    [second] = await place.actions.refile([photo], [PersonSelector("Anna")], "eva")
     [refused] = await place.actions.undo(first.event, "eva")
     assert (refused.code, refused.happened.id) == ("conflict", second.event)
     assert f"undo event {second.event} first" in refused.problem
@@ -249,7 +249,7 @@ async def test_what_was_taken_back_since_is_not_done_and_taken_back_again(place)
     [undone] = await place.actions.undo(approved.event, "eva")
     assert list(await place.actions.undo_since(since, "eva")) == []
     [redone] = await place.actions.undo(undone.event, "eva")
-    await place.actions.refile([photo_id], [Choice("Carl", create=True)], "eva")
+    await place.actions.refile([photo_id], [PersonSelector("Carl", create=True)], "eva")
     taken = [a.event for a in await place.actions.undo_since(since, "eva")]
     of = place.ledger.read(lambda db: [events.get(db, i).undoes for i in taken])
     assert len(of) == 2
@@ -378,17 +378,17 @@ class Operations(RuleBasedStateMachine):
     @rule(pick=PICK, who=st.sampled_from(PEOPLE))
     def approve(self, pick, who):
         ids = self._some(pick, State.REVIEW)
-        self.do(self.world.actions.approve(ids, [Choice(who, create=True)], "eva"))
+        self.do(self.world.actions.approve(ids, [PersonSelector(who, create=True)], "eva"))
 
     @rule(pick=PICK)
     def approve_several(self, pick):
         ids = self._some(pick, State.REVIEW)
-        self.do(self.world.actions.approve(ids, [Choice("Anna"), Choice("Bella")], "eva"))
+        self.do(self.world.actions.approve(ids, [PersonSelector("Anna"), PersonSelector("Bella")], "eva"))
 
     @rule(pick=PICK, who=st.sampled_from(PEOPLE))
     def refile(self, pick, who):
         ids = self._some(pick, State.FILED)
-        self.do(self.world.actions.refile(ids, [Choice(who, create=True)], "max"))
+        self.do(self.world.actions.refile(ids, [PersonSelector(who, create=True)], "max"))
 
     @rule(pick=PICK)
     def reject(self, pick):

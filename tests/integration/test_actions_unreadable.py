@@ -8,12 +8,12 @@ import pytest
 from tests.fakes import World, close_world, picture
 from tests.footage import footage
 
-from smartsort.actions import Choice
+from smartsort.actions import PersonSelector
 from smartsort.core.model import State
 from smartsort.ledger import facts
 from smartsort.ledger.records import Area, Member
 
-BELLA = [Choice("Bella")]
+BELLA = [PersonSelector("Bella")]
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ async def test_a_kill_at_any_step_leaves_it_whole(root, step):
 async def test_what_was_filed_without_a_place_gets_one_when_it_is_filed_again(place):
     photo = await unreadable(place)
     await place.actions.approve([photo], BELLA, "eva")
-    [acted] = await place.actions.refile([photo], [Choice("Carl")], "eva")
+    [acted] = await place.actions.refile([photo], [PersonSelector("Carl")], "eva")
     assert acted.action == "refiled"
     assert len(in_library(place, photo)) == 1
 

@@ -8,7 +8,7 @@ import pytest
 from tests.fakes import World, close_world, picture
 from tests.handed_in import KINDS, deliver_shot, moved_by_hand, tree_of
 
-from smartsort.actions import Choice
+from smartsort.actions import PersonSelector
 from smartsort.audit import Audit, Code, Weight
 from smartsort.audit import audit as audits
 from smartsort.audit.repair import Repair
@@ -113,7 +113,7 @@ async def test_dragged_from_the_trash_to_review_waits_there(world, kind):
     assert folders(world, photo) == whole(kind, "review", "low_confidence")
     [row] = world.ledger.read(review.page).rows
     assert (row.photo_id, row.category) == (photo, "low_confidence")
-    [acted] = await world.actions.approve([photo], [Choice("Anna")], "eva")
+    [acted] = await world.actions.approve([photo], [PersonSelector("Anna")], "eva")
     assert acted.ok
     assert folders(world, photo) == whole(kind, "faces", "anna")
     world.check()

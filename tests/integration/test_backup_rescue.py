@@ -17,7 +17,7 @@ from tests.faults.deliveries import Stock, judge
 from tests.faults.world import world
 
 from smartsort import bootstrap
-from smartsort.actions import Choice
+from smartsort.actions import PersonSelector
 from smartsort.audit import Audit, Weight
 from smartsort.cli.main import cli
 from smartsort.config import load_settings
@@ -229,7 +229,9 @@ async def test_a_backup_that_is_behind_the_disk(tmp_path, stock, moment):
         await here.sorted(len(stock.deliveries))
         filed = [r[0] for r in rows(here.root, "SELECT id FROM photos WHERE state = 'filed' ORDER BY id")]
         await here.sidecar.actions.reject(filed[:1], "me", expect=("filed",))
-        await here.sidecar.actions.refile(filed[1:2], [Choice(name="John Doe"), Choice(name="Zoë")], "me")
+        await here.sidecar.actions.refile(
+            filed[1:2], [PersonSelector(name="John Doe"), PersonSelector(name="Zoë")], "me"
+        )
         await here.stop()
         before = [(s, c, sha) for s, c, _, sha in rows(here.root, STATES)]
         used, kept, _ = await asyncio.to_thread(restore, here.settings, path, server(here), lambda _: None)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageDraw
 from tests.fakes import LIBRARY_PATH, FakeAsset, FakeServer, World, by_name
 
-from smartsort.actions import Choice
+from smartsort.actions import PersonSelector
 from smartsort.core.model import State
 from smartsort.core.wording import sentence
 from smartsort.files.perceptual_hash import ALIKE, differing_bits
@@ -173,7 +173,7 @@ async def test_not_the_same_is_remembered(world):
     first = await world.deliver("anna_1.jpg", drawing(1))
     second = await world.deliver("anna_2.jpg", drawing(1, quality=40))
     await world.settle()
-    await world.actions.approve([second], [Choice("Anna")], "maria")
+    await world.actions.approve([second], [PersonSelector("Anna")], "maria")
     approved = world.ledger.read(lambda db: events.of_photo(db, second))[-1]
     await world.deliver("stranger_9.jpg", drawing(9))
     await world.settle()

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from tests.fakes import FakeServer, World, by_name
 
-from smartsort.actions import Choice
+from smartsort.actions import PersonSelector
 from smartsort.confidence import FaceService, FaceServiceUnavailable, Measure
 from smartsort.core.model import Compared, State
 from smartsort.ledger import embeddings, photos
@@ -223,7 +223,9 @@ async def test_the_margin_is_to_the_next_best_also_when_nobody_wants_that_one(tm
         world.server._add_person("Dora")
         await deliver(world, *(f"anna_{n}.jpg" for n in (0, 5)), *(f"dora_{n}.jpg" for n in (0, 1)))
         for photo in world.ledger.read(lambda db: photos.in_state(db, State.REVIEW, 10)):
-            await world.actions.approve([photo.id], [Choice("Dora")], "maria")  # neither wanted nor unwanted
+            await world.actions.approve(
+                [photo.id], [PersonSelector("Dora")], "maria"
+            )  # neither wanted nor unwanted
         await world.tell()
         [between] = await deliver(world, "anna_25.jpg")
         reason, found = decided(world, between)
@@ -264,7 +266,7 @@ async def test_a_service_that_is_down_leaves_it_unknown_until_it_is_back(tmp_pat
         # Faces confirmed by a human are there by now, and so is the service.
         eye.down, now[0] = False, 1000.0
         [other] = await deliver(world, "anna_1.jpg")
-        await world.actions.approve([other], [Choice("Anna")], "maria")
+        await world.actions.approve([other], [PersonSelector("Anna")], "maria")
         await world.tell()
         for _ in range(3):
             await world.stage("heal")
@@ -294,8 +296,8 @@ async def test_a_changed_model_name_starts_anew(tmp_path, eye):
 
 async def test_human_decisions_come_first_in_a_gallery_and_waiting_photos_not_at_all(world):
     ids = await deliver(world, *(f"anna_{n}.jpg" for n in range(6)), "anna+bella_9.jpg")
-    await world.actions.refile([ids[0]], [Choice("Bella")], "maria")
-    await world.actions.refile([ids[0]], [Choice("Anna")], "maria")
+    await world.actions.refile([ids[0]], [PersonSelector("Bella")], "maria")
+    await world.actions.refile([ids[0]], [PersonSelector("Anna")], "maria")
     await world.tell()
     galleries = world.sidecar.measure.galleries
     await galleries.use("buffalo_l")
@@ -313,7 +315,7 @@ async def test_a_wrong_filing_lowers_what_its_likes_can_reach(world):
     [sister] = await deliver(world, "anna_50.jpg")
     before = decided(world, sister)[1].similarity
     assert world.photo(sister).state is State.FILED
-    await world.actions.refile([sister], [Choice("Bella")], "maria")
+    await world.actions.refile([sister], [PersonSelector("Bella")], "maria")
     await world.tell()
     [like] = await deliver(world, "anna_49.jpg")
     [far] = await deliver(world, "anna_3.jpg")
@@ -348,7 +350,7 @@ async def test_galleries_survive_a_restart_without_another_call(world, eye):
 
 async def test_old_vectors_nobody_needs_are_dropped_and_the_others_kept(world):
     ids = await deliver(world, *(f"anna_{n}.jpg" for n in range(8)))
-    await world.actions.refile([ids[7]], [Choice("Bella")], "maria")
+    await world.actions.refile([ids[7]], [PersonSelector("Bella")], "maria")
     await world.settle()
     await world.sidecar.measure.galleries.use("buffalo_l")  # learns that this face is not Anna's
 
@@ -423,7 +425,7 @@ async def test_two_people_whose_photos_were_moved_twice_are_told_apart_with_more
     galleries = world.sidecar.measure.galleries
     anna, bella = world.server.person("Anna"), world.server.person("Bella")
     for count, photo_id in enumerate(moved, 1):
-        await world.actions.refile([photo_id], [Choice("Bella")], "maria")
+        await world.actions.refile([photo_id], [PersonSelector("Bella")], "maria")
         await world.tell()
         await galleries.use("buffalo_l")
         both = galleries.mistaken(anna), galleries.mistaken(bella)

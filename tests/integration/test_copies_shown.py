@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from tests.fakes import World, close_world, picture
 
-from smartsort.actions import Choice
+from smartsort.actions import PersonSelector
 from smartsort.api.explanations import explained
 from smartsort.api.review_views import queue_item, review_item
 from smartsort.core.model import State
@@ -59,7 +59,7 @@ async def test_the_place_of_now_is_shown(place):
     await place.settle()
     assert shown(place, second) == ("review/unidentified/unknown_stranger_1.jpg",) * 2
 
-    [approved] = await place.actions.approve([first], [Choice("Bella")], "eva")
+    [approved] = await place.actions.approve([first], [PersonSelector("Bella")], "eva")
     assert shown(place, second) == ("faces/bella/stranger_1.jpg",) * 2
 
     await place.actions.undo(approved.event, "eva")

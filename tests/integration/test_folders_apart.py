@@ -7,7 +7,7 @@ import os
 import pytest
 from tests.fakes import World, close_world
 
-from smartsort.actions.values import AmbiguousName, Choice
+from smartsort.actions.values import AmbiguousName, PersonSelector
 from smartsort.core.naming import folder_name, former_folder_name
 from smartsort.ledger import facts, photos
 from smartsort.ledger.filed import person_of_folder
@@ -135,10 +135,10 @@ async def test_the_message_says_which_case_it_is(start):
     last = world.ledger.read(lambda db: photos.last_decision(db, same))
     assert last[3][0].code == "ambiguous_name"
     with pytest.raises(AmbiguousName, match="2 people are called carl"):
-        await world.actions.approve([photo], [Choice(name="carl")], "maria")
+        await world.actions.approve([photo], [PersonSelector(name="carl")], "maria")
     with pytest.raises(AmbiguousName, match="2 people have the folder name anna_marie"):
-        await world.actions.approve([photo], [Choice(name="anna_marie")], "maria")
-    batch = await world.actions.approve([photo], [Choice(name="anna marie")], "maria")
+        await world.actions.approve([photo], [PersonSelector(name="anna_marie")], "maria")
+    batch = await world.actions.approve([photo], [PersonSelector(name="anna marie")], "maria")
     assert batch.done == 1
     assert folders(world) == {APART: ["bella_1.jpg"]}
 
@@ -146,7 +146,7 @@ async def test_the_message_says_which_case_it_is(start):
 async def test_a_new_person_of_the_same_folder_form_is_another(start):
     world = start("Anna-Marie")
     photo, _ = await filed(world, "bella_1.jpg", "anna-marie_1.jpg")
-    await world.actions.approve([photo], [Choice(name="Anna Marie", create=True)], "maria")
+    await world.actions.approve([photo], [PersonSelector(name="Anna Marie", create=True)], "maria")
     await world.stage("outbox")
     await look(world)
     assert folders(world) == {"anna_marie": ["anna-marie_1.jpg"], APART: ["bella_1.jpg"]}

@@ -9,7 +9,7 @@ import pytest
 from tests.fakes import World, content_of, write
 from tests.shots import clip, photo, raw_photo
 
-from smartsort.actions import Choice
+from smartsort.actions import PersonSelector
 from smartsort.core.model import State
 from smartsort.files.inbox import Entry
 from smartsort.files.metadata import Metadata
@@ -147,7 +147,7 @@ async def test_a_live_photo_goes_to_review_and_out_of_it_as_one(world):
     [event] = [e for e in world.ledger.read(lambda db: events.of_photo(db, photo_id)) if e.kind == "sorted"]
     await world.actions.undo(event.id, "maria")
     assert files(world, "faces") == []
-    await world.actions.approve([photo_id], [Choice("Bella")], "maria")
+    await world.actions.approve([photo_id], [PersonSelector("Bella")], "maria")
     assert files(world, "faces") == ["bella/stranger_1.MOV", "bella/stranger_1.jpg"]
     assert content_of(os.path.join(world.root, "faces", "bella", "stranger_1.MOV")) == video
     await world.actions.reject([photo_id], "maria", expect=(State.FILED,))

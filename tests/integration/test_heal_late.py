@@ -9,7 +9,7 @@ from tests.fakes import World, close_world, picture, write
 from tests.integration.test_heal_groups import drop, files, reasons
 from tests.shots import clip, photo, raw_photo
 
-from smartsort.actions import Choice
+from smartsort.actions import PersonSelector
 from smartsort.actions.values import NotUndoable
 from smartsort.audit import Audit
 from smartsort.core.model import State
@@ -74,7 +74,7 @@ async def test_a_raw_photo_joins_its_jpeg_in_review_with_its_xmp(world):
     ]
     assert count(world) == 1
     world.check()
-    await world.actions.approve([1], [Choice("Bella")], "maria")
+    await world.actions.approve([1], [PersonSelector("Bella")], "maria")
     assert files(world, "faces") == [
         "bella/stranger_1.dng",
         "bella/stranger_1.dng.xmp",
@@ -186,7 +186,7 @@ async def test_a_picture_that_comes_after_its_half_takes_it_in(world, half):
     assert Audit(Layout(world.root)).run().findings == []
     assert world.ledger.read(shots.older_halves) == []
     world.check()
-    [approved] = await world.actions.approve([2], [Choice("Bella")], "maria")
+    [approved] = await world.actions.approve([2], [PersonSelector("Bella")], "maria")
     assert approved.companions == (f"stranger_1.{half}",)
     assert files(world, "faces") == sorted([f"bella/stranger_1.{half}", "bella/stranger_1.jpg"])
     await world.actions.undo(event_of(world, "joined", 2).id, "maria")
@@ -240,7 +240,7 @@ async def test_a_joining_is_taken_back_and_the_half_goes_on_by_itself(world):
 
 async def test_what_was_done_before_the_joining_can_be_undone_and_takes_the_half_along(world):
     await drop(world, stranger_1__jpg=photo(content_id="A"))
-    [approved] = await world.actions.approve([1], [Choice("Bella")], "maria")
+    [approved] = await world.actions.approve([1], [PersonSelector("Bella")], "maria")
     await late(world, stranger_1__MOV=clip(content_id="A"))
     assert files(world, "faces") == ["bella/stranger_1.MOV", "bella/stranger_1.jpg"]
     [undone] = await world.actions.undo(approved.event, "maria")

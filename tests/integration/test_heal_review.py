@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from tests.fakes import World, picture
 
-from smartsort.actions import Choice
+from smartsort.actions import PersonSelector
 from smartsort.core.model import State
 from smartsort.ledger import events, photos, review, statistics
 
@@ -61,7 +61,7 @@ async def test_a_face_named_later_files_the_photo_and_says_so(world):
 
 async def test_an_approval_that_is_taken_back_is_not_repeated_before_immich_has_heard_of_it(world):
     [photo_id] = await deliver(world, "stranger_1.jpg")
-    [approved] = await world.actions.approve([photo_id], [Choice("Anna")], "maria")
+    [approved] = await world.actions.approve([photo_id], [PersonSelector("Anna")], "maria")
     await world.tell()
     assert world.server.asset_at("stranger_1.jpg").faces[0].person == world.server.person("Anna").id
     [undone] = await world.actions.undo(approved.event, "maria")
@@ -171,7 +171,7 @@ async def test_duplicates_and_what_a_human_decided_are_left_alone(world):
 
 async def test_a_suggestion_passed_over_is_not_filed_later(world):
     [photo_id] = await deliver(world, "stranger_1.jpg")
-    await world.actions.approve([photo_id], [Choice("Bella")], "maria")
+    await world.actions.approve([photo_id], [PersonSelector("Bella")], "maria")
     [event] = [e for e in world.ledger.read(lambda db: events.of_photo(db, photo_id)) if e.kind == "approved"]
     await heal(world)
     rows = world.ledger.read(

@@ -10,7 +10,7 @@ import pytest
 from tests.fakes import World, close_world, content_of, picture
 from tests.faults.test_power_cut import Machine, Volatile
 
-from smartsort.actions import Choice
+from smartsort.actions import PersonSelector
 from smartsort.core.model import State
 from smartsort.errors import StorageError
 from smartsort.files.disk import Disk
@@ -43,7 +43,7 @@ def opened(tmp_path, steps, disk=Disk, **more):
     )
 
 
-BELLA = [Choice("Bella")]
+BELLA = [PersonSelector("Bella")]
 
 
 async def come(world):

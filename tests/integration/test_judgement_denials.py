@@ -8,7 +8,7 @@ import pytest
 from tests.fakes import World
 from tests.integration.test_confidence_service import DIRECTIONS, Eye, measured_world
 
-from smartsort.actions import ActionRefused, AmbiguousName, Choice, UnknownPerson
+from smartsort.actions import ActionRefused, AmbiguousName, PersonSelector, UnknownPerson
 from smartsort.audit import Audit, Weight
 from smartsort.core.model import Person, State
 from smartsort.core.policy import PersonRef
@@ -54,7 +54,7 @@ async def test_what_moves_because_of_a_denial_is_found_in_the_older_tables_too(w
     world.sidecar.runtime_settings.set_list("whitelist", [PersonRef("Anna")])
     [photo_id] = await deliver(world, "bella_1.jpg")
     assert world.places(photo_id) == ["review/unidentified/notwhitelisted_bella_1.jpg"]
-    [acted] = await world.actions.deny(photo_id, Choice("Bella"), "maria")
+    [acted] = await world.actions.deny(photo_id, PersonSelector("Bella"), "maria")
     assert world.places(photo_id) == ["review/unidentified/unknown_bella_1.jpg"]
     sql = "SELECT file_path FROM downloads WHERE photo_id = ?"
     [(path,)] = world.ledger.read(lambda db: db.conn.execute(sql, (photo_id,)).fetchall())
@@ -84,7 +84,7 @@ async def test_the_next_one_is_suggested_and_the_denied_one_never_again(world):
 
 async def test_immich_assigning_them_all_the_same_files_nothing(world):
     [photo_id] = await deliver(world, "stranger_1.jpg")
-    await world.actions.deny(photo_id, Choice("Anna"), "maria")
+    await world.actions.deny(photo_id, PersonSelector("Anna"), "maria")
     assign(world, "stranger_1.jpg", "Anna")
     await heal(world)
     last = world.ledger.read(lambda db: photos.last_decision(db, photo_id))
@@ -117,7 +117,7 @@ async def test_it_moves_to_the_folder_of_the_reason_that_is_left_and_back(tmp_pa
 async def test_one_of_two_faces_is_denied_and_the_other_is_not(world):
     [photo_id] = await deliver(world, "stranger+stranger_1.jpg")
     faces = world.server.asset_at("stranger+stranger_1.jpg").faces
-    await world.actions.deny(photo_id, Choice("Anna"), "maria", face_id=faces[1].id)
+    await world.actions.deny(photo_id, PersonSelector("Anna"), "maria", face_id=faces[1].id)
     await heal(world)
     [denied] = world.ledger.read(teachings.denied_faces)
     assert (denied.face_id, denied.person_id) == (faces[1].id, world.server.person("Anna").id)
@@ -126,18 +126,18 @@ async def test_one_of_two_faces_is_denied_and_the_other_is_not(world):
 async def test_what_cannot_be_meant_is_refused_and_nothing_is_changed(world):
     empty, stranger = await deliver(world, "none_1.jpg", "stranger_1.jpg")
     with pytest.raises(ActionRefused, match="no face"):
-        await world.actions.deny(empty, Choice("Anna"), "maria")
+        await world.actions.deny(empty, PersonSelector("Anna"), "maria")
     with pytest.raises(ActionRefused, match="no face abc"):
-        await world.actions.deny(stranger, Choice("Anna"), "maria", face_id="abc")
+        await world.actions.deny(stranger, PersonSelector("Anna"), "maria", face_id="abc")
     with pytest.raises(UnknownPerson, match="Nobody"):
-        await world.actions.deny(stranger, Choice("Nobody"), "maria")
+        await world.actions.deny(stranger, PersonSelector("Nobody"), "maria")
     world.server.people_by_id["person-90"] = Person("person-90", "Zoe")
     world.server.people_by_id["person-91"] = Person("person-91", "Zoe")
     await world.sidecar.people.refresh(0)
     with pytest.raises(AmbiguousName, match="give an id"):
-        await world.actions.deny(stranger, Choice("Zoe"), "maria")
-    await world.actions.deny(stranger, Choice("Anna"), "maria")
-    [again] = await world.actions.deny(stranger, Choice("Anna"), "maria")
+        await world.actions.deny(stranger, PersonSelector("Zoe"), "maria")
+    await world.actions.deny(stranger, PersonSelector("Anna"), "maria")
+    [again] = await world.actions.deny(stranger, PersonSelector("Anna"), "maria")
     assert again.code == "nothing_to_do"
     assert len(world.ledger.read(lambda db: db.conn.execute("SELECT * FROM denials").fetchall())) == 1
 
@@ -154,7 +154,7 @@ async def test_faces_like_a_denied_one_reach_less_also_when_the_heal_stage_read_
         faces = await world.server.faces(photo.asset_id)
         found = await world.sidecar.measure.suggestions(photo.asset_id, faces[0], faces)
         assert "Anna" in [s.person.name for s in found]
-        await world.actions.deny(ids[3], Choice("Anna"), "maria")
+        await world.actions.deny(ids[3], PersonSelector("Anna"), "maria")
         await heal(world)
         found = await world.sidecar.measure.suggestions(photo.asset_id, faces[0], faces)
         assert "Anna" not in [s.person.name for s in found]

@@ -7,7 +7,7 @@ import os
 import pytest
 from tests.fakes import World
 
-from smartsort.actions import Choice
+from smartsort.actions import PersonSelector
 from smartsort.core.model import State
 from smartsort.core.spot_checks import drawn
 from smartsort.ledger import events, facts, spot_checks, statistics
@@ -84,7 +84,7 @@ async def test_confirmed_counts_as_right_moves_nothing_and_can_be_taken_back(wor
 async def test_wrong_with_the_right_person_files_it_there_and_counts(world):
     await deliver(world, *(f"anna_{n}.jpg" for n in range(20)))
     first = waiting(world)[0]
-    [acted] = await world.actions.refile([first], [Choice("Bella")], "maria")
+    [acted] = await world.actions.refile([first], [PersonSelector("Bella")], "maria")
     assert world.places(first)[0].startswith("faces/bella/")
     assert (await counted(world))[:2] == (0, 1)
     world.ledger.write(statistics.count_chunk)
@@ -105,7 +105,7 @@ async def test_the_last_word_counts(world):
     await deliver(world, *(f"anna_{n}.jpg" for n in range(20)))
     first = waiting(world)[0]
     await world.actions.confirm([first], "maria")
-    await world.actions.refile([first], [Choice("Bella")], "maria")
+    await world.actions.refile([first], [PersonSelector("Bella")], "maria")
     assert (await counted(world))[:2] == (0, 1)
 
 
@@ -113,13 +113,13 @@ async def test_what_a_human_finds_wrong_unasked_counts_only_if_it_was_drawn(worl
     """Else the share would be of those people happened to look at."""
     ids = await deliver(world, *(f"anna_{n}.jpg" for n in range(20)))
     other = next(i for i in ids if i not in waiting(world))
-    await world.actions.refile([other], [Choice("Bella")], "maria")
+    await world.actions.refile([other], [PersonSelector("Bella")], "maria")
     right, wrong, left = await counted(world)
     assert (right, wrong, left) == (0, 0, len(waiting(world)))
 
 
 async def test_what_a_human_filed_is_nothing_to_confirm(world):
     [photo_id] = await deliver(world, "stranger_1.jpg")
-    await world.actions.approve([photo_id], [Choice("Anna")], "maria")
+    await world.actions.approve([photo_id], [PersonSelector("Anna")], "maria")
     [acted] = await world.actions.confirm([photo_id], "maria")
     assert (acted.ok, acted.code) == (False, "nothing_to_do")

@@ -8,7 +8,7 @@ import pytest
 from tests.fakes import World
 from tests.integration.test_confidence_service import Eye, measured_world
 
-from smartsort.actions import Choice, Wanted
+from smartsort.actions import PersonSelector, Wanted
 from smartsort.core.decision import decide
 from smartsort.core.model import State
 from smartsort.core.policy import PersonRef
@@ -101,9 +101,9 @@ async def test_what_a_human_has_decided_stays(world):
     approved, refiled, confirmed, rejected, undone, automatic = await deliver(
         world, "stranger_1.jpg", "anna_1.jpg", "anna_2.jpg", "stranger_2.jpg", "anna_3.jpg", "anna_4.jpg"
     )
-    await world.actions.approve([approved], [Choice("Anna")], "maria")
-    await world.actions.refile([refiled], [Choice("Bella")], "maria")
-    await world.actions.refile([refiled], [Choice("Anna")], "maria")
+    await world.actions.approve([approved], [PersonSelector("Anna")], "maria")
+    await world.actions.refile([refiled], [PersonSelector("Bella")], "maria")
+    await world.actions.refile([refiled], [PersonSelector("Anna")], "maria")
     await world.actions.confirm([confirmed], "maria")
     await spot_checks.catch_up(world.ledger, 1)
     await world.actions.reject([rejected], "maria")

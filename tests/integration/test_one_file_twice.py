@@ -5,7 +5,7 @@ import os
 import pytest
 from tests.fakes import World, picture, write
 
-from smartsort.actions import Choice
+from smartsort.actions import PersonSelector
 from smartsort.core.model import State
 from smartsort.files.stamps import stamp
 from smartsort.ledger import photos
@@ -61,7 +61,7 @@ async def test_each_of_two_unreadable_photos_has_a_name_of_its_own(world, togeth
 async def test_a_duplicate_that_is_approved_stands_beside_the_photo(world):
     first, second = await hand_in_twice(world, "anna_1.jpg", picture(1), together=False)
     assert world.photo(first).state is State.FILED
-    await world.actions.approve([second], [Choice(name="Anna")], "admin")
+    await world.actions.approve([second], [PersonSelector(name="Anna")], "admin")
     one, other = own_paths(world, [first, second])
     assert len(one) == len(other) == 1
     assert one.isdisjoint(other)

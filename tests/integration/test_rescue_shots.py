@@ -16,7 +16,7 @@ from tests.fakes import World, close_world, content_of
 from tests.handed_in import KINDS, deliver_shot, shot
 from tests.shots import TAKEN, clip, photo
 
-from smartsort.actions import Choice
+from smartsort.actions import PersonSelector
 from smartsort.audit import Audit, Weight
 from smartsort.core.model import State
 from smartsort.files.layout import Layout
@@ -72,10 +72,12 @@ async def everywhere(world):
             name = f"anna_{number}{kind}{stem}"
             ids[name] = await deliver_shot(world, name, kind, seed=first)
             await world.settle()
-        await world.actions.approve([ids[f"anna_6{kind}second"]], [Choice("Bella")], "eva")
+        await world.actions.approve([ids[f"anna_6{kind}second"]], [PersonSelector("Bella")], "eva")
         await world.actions.reject([ids[f"anna_7{kind}third"]], "eva")
         await world.actions.reject([ids[f"anna_2{kind}"]], "eva", expect=(State.FILED,))
-        await world.actions.refile([ids[f"bella_3{kind}"]], [Choice("Anna"), Choice("Carl")], "eva")
+        await world.actions.refile(
+            [ids[f"bella_3{kind}"]], [PersonSelector("Anna"), PersonSelector("Carl")], "eva"
+        )
     await world.settle()
     return ids
 
@@ -129,9 +131,9 @@ async def test_an_older_ledger_catches_up_with_shots_and_duplicates(world, root,
             path = backup(world.ledger.path, f"{tmp_path}/kept", NOW)
         # The photo itself is rejected, and its duplicate becomes the one that is filed.
         await world.actions.reject([ids[f"anna_1{kind}"]], "eva", expect=(State.FILED,))
-        await world.actions.approve([again], [Choice("Anna")], "eva")
-        await world.actions.refile([ids[f"anna_2{kind}"]], [Choice("Bella")], "eva")
-        await world.actions.approve([ids[f"stranger_1{kind}"]], [Choice("Carl")], "eva")
+        await world.actions.approve([again], [PersonSelector("Anna")], "eva")
+        await world.actions.refile([ids[f"anna_2{kind}"]], [PersonSelector("Bella")], "eva")
+        await world.actions.approve([ids[f"stranger_1{kind}"]], [PersonSelector("Carl")], "eva")
     await world.settle()
     was = by_number(world.ledger.path)
     settings = settings_of(world)
@@ -156,7 +158,7 @@ async def test_a_duplicate_is_never_given_the_row_of_the_photo_in_the_library(wo
     again = await deliver_shot(world, "anna_2", "alone", content)
     await world.settle()
     assert world.photo(again).category == "duplicates"
-    await world.actions.refile([first], [Choice("Bella")], "eva")
+    await world.actions.refile([first], [PersonSelector("Bella")], "eva")
     library = next(n for n in world.names(first) if n.area is Area.LIBRARY)
     settings, server, clock = settings_of(world), world.server, world.clock
     close_world(world)

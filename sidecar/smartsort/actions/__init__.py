@@ -13,9 +13,9 @@ from smartsort.actions.values import (
     ActionResult,
     AmbiguousName,
     Batch,
-    Choice,
     NoSuchEvent,
     NotUndoable,
+    PersonSelector,
     UnknownPerson,
 )
 
@@ -27,9 +27,9 @@ __all__ = [
     "Agreed",
     "AmbiguousName",
     "Batch",
-    "Choice",
     "NoSuchEvent",
     "NotUndoable",
+    "PersonSelector",
     "UnknownPerson",
     "Wanted",
     "undoable",

@@ -16,6 +16,7 @@ from smartsort.actions.acting import Agreed
 from smartsort.actions.copies import LAST_COPY, last_copies
 from smartsort.actions.decide import put_off, throw_away
 from smartsort.actions.filing import Filing, open_shelf
+from smartsort.actions.person_resolver import known_people, resolve
 from smartsort.actions.plan import Plan
 from smartsort.actions.rejudge import Wanted, planner
 from smartsort.actions.reversal import Reversing
@@ -24,10 +25,9 @@ from smartsort.actions.values import (
     ActionResult,
     AmbiguousName,
     Batch,
-    Choice,
+    PersonSelector,
     UnknownPerson,
 )
-from smartsort.actions.whom import known_people, resolve
 from smartsort.core.decision import decide
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import BulkKind, Evidence, Person, State
@@ -54,7 +54,7 @@ class Actions(Reversing):
     async def approve(
         self,
         photo_ids: Sequence[int],
-        people: Sequence[Choice],
+        people: Sequence[PersonSelector],
         actor: str,
         *,
         face_id: str | None = None,
@@ -70,7 +70,7 @@ class Actions(Reversing):
         are left out. Raises UnknownPerson, AmbiguousName.
         """
         known = await known_people(self._people)
-        whoms = resolve(people, known, self._context) if people else None
+        targets = resolve(people, known, self._context) if people else None
         async with self._lock:
             ids = list(dict.fromkeys((*photo_ids, *(agreed or ()))))
             evidence = await self._context.ledger.aread(lambda db: _evidence(db, ids))
@@ -78,7 +78,7 @@ class Actions(Reversing):
                 _check_face(ids, evidence, face_id)
             shard = await open_shelf(self._context, evidence)
             filing = Filing(
-                self._context, self._people, actor, known, whoms, evidence, face_id, include, shard
+                self._context, self._people, actor, known, targets, evidence, face_id, include, shard
             )
             batch = await self._act(photo_ids, filing.plan, actor, expect, dry_run=dry_run, agreed=agreed)
         return replace(batch, results=tuple(filing.with_kinds(one) for one in batch))
@@ -86,7 +86,7 @@ class Actions(Reversing):
     async def refile(
         self,
         photo_ids: Sequence[int],
-        people: Sequence[Choice],
+        people: Sequence[PersonSelector],
         actor: str,
         *,
         face_id: str | None = None,
@@ -145,7 +145,7 @@ class Actions(Reversing):
             return await self._act(photo_ids, judgement.confirm, actor, (State.FILED,), dry_run=False)
 
     async def deny(
-        self, photo_id: int, person: Choice | None, actor: str, *, face_id: str | None = None
+        self, photo_id: int, person: PersonSelector | None, actor: str, *, face_id: str | None = None
     ) -> Batch:
         """Say whom a waiting photo does not show (None: whoever is suggested).
 
@@ -167,7 +167,9 @@ class Actions(Reversing):
 
             return await self._act([photo_id], plan, actor, (State.REVIEW,), dry_run=False)
 
-    def _whom(self, choice: Choice | None, evidence: Evidence, known: Sequence[Person]) -> Person | None:
+    def _whom(
+        self, choice: PersonSelector | None, evidence: Evidence, known: Sequence[Person]
+    ) -> Person | None:
         """The person a denial means: those on the photo or suggested for it first, then everybody."""
         if choice is None:
             return None

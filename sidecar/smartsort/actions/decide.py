@@ -7,10 +7,10 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime
 
+from smartsort.actions.person_resolver import TargetPerson
 from smartsort.actions.plan import Plan, Shelf, names_in, names_on
 from smartsort.actions.undo import album_messages
 from smartsort.actions.values import ActionResult
-from smartsort.actions.whom import Whom
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import State
 from smartsort.files.media import Kind
@@ -21,7 +21,7 @@ from smartsort.ledger.records import Area, Member, Photo
 def file_under(
     photo: Photo,
     before: Arrangement,
-    people: Sequence[Whom],
+    people: Sequence[TargetPerson],
     actor: str,
     *,
     at: str,
@@ -42,16 +42,16 @@ def file_under(
     again = photo.state is State.FILED
     kind = EventKind.REFILED if again else EventKind.APPROVED
     plan = Plan(photo, before, kind, kind.value)
-    folders = {whom.folder for whom in people}
+    folders = {target.folder for target in people}
     filed = [n for n in before.names if n.area is Area.FACES]
     there = {os.path.dirname(n.path) for n in filed if n.member is Member.PHOTO}
     if again and there == folders and shelf is None:
         return plan.failed("nothing_to_do", f"photo {photo.id} is filed there already")
     if shelf is not None:
         plan.planned += names_on(shelf, photo, before.names)
-    for whom in people:
-        if whom.folder not in there:
-            plan.planned += names_in(photo, before.names, Area.FACES, whom.folder, person_id=whom.id)
+    for target in people:
+        if target.folder not in there:
+            plan.planned += names_in(photo, before.names, Area.FACES, target.folder, person_id=target.id)
     leaving = [n for n in filed if os.path.dirname(n.path) not in folders]
     plan.removes = [*leaving, *(n for n in before.names if n.area is Area.REVIEW)]
     first = people[0]
@@ -70,7 +70,7 @@ def file_under(
         plan.messages.append(("revive", {}))
     if not again:
         plan.closed = ("approved", actor)
-    chosen = {whom.id for whom in people if whom.id}
+    chosen = {target.id for target in people if target.id}
     were = {
         n.person_id: photo.person_name or "" for n in leaving if n.person_id and n.person_id not in chosen
     }
@@ -79,7 +79,7 @@ def file_under(
         "from": photo.state.value,
         "category": photo.category.value if photo.category else None,
         "reason": before.review["reason"] if before.review and not again else None,
-        "people": [whom.name for whom in people],
+        "people": [target.name for target in people],
         "was": photo.person_name,
         "wrong": again and photo.auto_sorted,
     }
@@ -91,14 +91,14 @@ _SHOWN_BY_IMMICH = frozenset({Kind.IMAGE, Kind.RAW, Kind.VIDEO})
 
 
 def _teach(
-    plan: Plan, people: Sequence[Whom], instead: list[str], *, face_id: str | None, albums: bool
+    plan: Plan, people: Sequence[TargetPerson], instead: list[str], *, face_id: str | None, albums: bool
 ) -> None:
     """What Immich shall learn from it."""
     photo, before = plan.photo, plan.before
     new = "shard" in plan.values
     if photo.asset_id is None and not new:
         return
-    names = frozenset(whom.name for whom in people)
+    names = frozenset(target.name for target in people)
     plan.messages += album_messages(photo.asset_id, before, names if albums else before.albums & names)
     if before.visibility != "timeline":
         plan.messages.append(("visibility", {"asset_id": photo.asset_id, "visibility": "timeline"}))
@@ -106,14 +106,14 @@ def _teach(
     teach = [
         {
             "face": face_id if number == 0 else None,
-            "person": whom.id,
-            "name": whom.name,
-            "create": whom.create,
+            "person": target.id,
+            "name": target.name,
+            "create": target.create,
             "instead": instead,
             "people": [each.id for each in people],
             **({"wait": True} if new else {}),
         }
-        for number, whom in enumerate(people)
+        for number, target in enumerate(people)
     ]
     plan.messages += [("assign_face", {**message, "act": act}) for message in teach]
     plan.data |= {"act": act, "teach": teach}

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from sqlite_utils import Database
 
 from smartsort.actions.decide import file_under
+from smartsort.actions.person_resolver import TargetPerson, resolve
 from smartsort.actions.plan import Plan, Shelf, in_library
-from smartsort.actions.values import ActionRefused, ActionResult, Choice
-from smartsort.actions.whom import Whom, resolve
+from smartsort.actions.values import ActionRefused, ActionResult, PersonSelector
 from smartsort.core.decision import decide
 from smartsort.core.model import BulkKind, Evidence, Person
 from smartsort.core.naming import shard_folder
@@ -30,13 +30,13 @@ _KINDS = {reason.code: rule.bulk for rule in RULES if rule.bulk for reason in ru
 
 @dataclass(frozen=True, slots=True)
 class Filing:
-    """An approval of photos. `whoms` None: each under its suggested person; `include` None: all kinds."""
+    """An approval of photos. `targets` None: each under its suggested person; `include` None: all kinds."""
 
     context: Context
     people: People
     actor: str
     known: Sequence[Person] | None
-    whoms: tuple[Whom, ...] | None
+    targets: tuple[TargetPerson, ...] | None
     evidence: Mapping[int, Evidence]
     face_id: str | None
     include: Collection[BulkKind] | None
@@ -50,14 +50,14 @@ class Filing:
         if left_out:
             why = f"photo {photo.id} is left out; include {' and '.join(left_out)} to approve it too"
             return ActionResult(photo.id, "excluded", problem=why, code="excluded")
-        whoms = self.whoms if self.whoms is not None else self._suggested(photo, before)
-        if isinstance(whoms, ActionResult):
-            return whoms
+        targets = self.targets if self.targets is not None else self._suggested(photo, before)
+        if isinstance(targets, ActionResult):
+            return targets
         context = self.context
         return file_under(
             photo,
             before,
-            whoms,
+            targets,
             self.actor,
             at=context.clock.text(),
             face_id=self.face_id,
@@ -82,14 +82,14 @@ class Filing:
             evidence = self.evidence.get(photo_id)
             reasons = decide(evidence, policy, self.people.ambiguous).reasons if evidence is not None else ()
             found = {_KINDS[reason.code] for reason in reasons if reason.code in _KINDS}
-            self._kinds[photo_id] = frozenset(found | set(_targets(self.whoms or (), policy)))
+            self._kinds[photo_id] = frozenset(found | set(_targets(self.targets or (), policy)))
         return self._kinds[photo_id]
 
     def with_kinds(self, one: ActionResult) -> ActionResult:
         """The answer with the photo's kinds, for the counts of a preview."""
         return replace(one, kinds=self.kinds(one.photo_id))
 
-    def _suggested(self, photo: Photo, before: Arrangement) -> tuple[Whom, ...] | ActionResult:
+    def _suggested(self, photo: Photo, before: Arrangement) -> tuple[TargetPerson, ...] | ActionResult:
         evidence = self.evidence.get(photo.id, Evidence())
         found = likeliest(evidence, before.denied)
         if found is None or not accepted(found, self.context.policy()):
@@ -97,7 +97,7 @@ class Filing:
             why = f"photo {photo.id} has no suggested person{guess}. Name the person."
             return ActionResult(photo.id, "failed", problem=why, code="no_suggestion")
         try:
-            choice = Choice(name=found.person.name, id=found.person.id)
+            choice = PersonSelector(name=found.person.name, id=found.person.id)
             return resolve([choice], self.known, self.context)
         except ActionRefused as problem:
             return ActionResult(photo.id, "failed", problem=str(problem), code=problem.code)
@@ -107,9 +107,9 @@ def _how_sure(similarity: float | None) -> str:
     return "an unmeasured guess" if similarity is None else f"too unlike (similarity {similarity:.2f})"
 
 
-def _targets(whoms: Iterable[Whom], policy: Policy) -> Iterable[BulkKind]:
-    for whom in whoms:
-        person = Person(whom.id or "", whom.name)
+def _targets(targets: Iterable[TargetPerson], policy: Policy) -> Iterable[BulkKind]:
+    for target in targets:
+        person = Person(target.id or "", target.name)
         if policy.blacklisted(person):
             yield BulkKind.BLACKLISTED
         elif policy.whitelist and not policy.wanted(person):

@@ -11,7 +11,7 @@ from smartsort.ledger.records import Event
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class PersonSelector:
     """Whom to file under: a person's id of Immich, or a name; `create` makes a person nobody knows yet."""
 
     name: str | None = None

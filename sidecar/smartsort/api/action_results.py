@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
-from smartsort.actions import ANY_VERSION, ActionResult, Agreed, Batch, Choice
+from smartsort.actions import ANY_VERSION, ActionResult, Agreed, Batch, PersonSelector
 from smartsort.api.problems import Refused
 from smartsort.api.schemas.decisions import (
     ActionResultView,
@@ -40,14 +40,16 @@ _STATUSES = {
 """Of what failed, by its code; everything else means that somebody or something was faster (409)."""
 
 
-def choices_of(wanted: Approve) -> list[Choice]:
+def selectors_of(wanted: Approve) -> list[PersonSelector]:
     """The people that are meant, none for each photo's suggested one."""
     given: list[str | PersonChoice] = [
         *([wanted.person] if wanted.person is not None else []),
         *wanted.people,
     ]
     return [
-        Choice(name=one) if isinstance(one, str) else Choice(name=one.name, id=one.id, create=one.create)
+        PersonSelector(name=one)
+        if isinstance(one, str)
+        else PersonSelector(name=one.name, id=one.id, create=one.create)
         for one in given
     ]
 

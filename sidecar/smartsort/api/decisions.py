@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body
 from fastapi.openapi.models import Example
 
 from smartsort.actions import Agreed, Batch
-from smartsort.api.action_results import carry_out, check_pending, choices_of, only
+from smartsort.api.action_results import carry_out, check_pending, only, selectors_of
 from smartsort.api.guard import BASE
 from smartsort.api.history import RowId
 from smartsort.api.problems import GUARDED, Refused, answers
@@ -58,7 +58,7 @@ async def approve_many(
     """Approve many photos. What fails for one leaves the others alone; `event` takes all of it back."""
 
     async def act(chosen: BulkApprove, agreed: Agreed | None) -> Batch:
-        people = choices_of(chosen.approve)
+        people = selectors_of(chosen.approve)
         # Whoever names a photo and a person, or one photo alone, has looked at it.
         named = bool(chosen.ids and people) or len(set(chosen.ids)) == 1
         return await here.sidecar.actions.approve(
@@ -143,7 +143,7 @@ async def approve(
     A name nobody has is refused unless `create` is set.
     """
     await check_pending(here, id)
-    batch = await here.sidecar.actions.approve([id], choices_of(wanted), caller.name, face_id=wanted.face)
+    batch = await here.sidecar.actions.approve([id], selectors_of(wanted), caller.name, face_id=wanted.face)
     return await only(here, batch)
 
 
@@ -172,6 +172,6 @@ async def refile(
     if wanted.person is None and not wanted.people:
         raise Refused(422, "invalid", "say whom to file it under: `person` or `people`")
     batch = await here.sidecar.actions.refile(
-        [photo_id], choices_of(wanted), caller.name, face_id=wanted.face
+        [photo_id], selectors_of(wanted), caller.name, face_id=wanted.face
     )
     return await only(here, batch)

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body
 from fastapi.openapi.models import Example
 
-from smartsort.actions import Choice
+from smartsort.actions import PersonSelector
 from smartsort.api.action_results import check_pending, only
 from smartsort.api.guard import BASE
 from smartsort.api.history import RowId
@@ -43,9 +43,9 @@ async def deny(
     await _measured(here, id)
     choice = None
     if isinstance(denied.person, str):
-        choice = Choice(name=denied.person)
+        choice = PersonSelector(name=denied.person)
     elif denied.person is not None:
-        choice = Choice(name=denied.person.name, id=denied.person.id)
+        choice = PersonSelector(name=denied.person.name, id=denied.person.id)
     return await only(here, await here.sidecar.actions.deny(id, choice, caller.name, face_id=denied.face))
 
 

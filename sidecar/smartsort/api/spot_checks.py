@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Query
 from fastapi.openapi.models import Example
 from sqlite_utils import Database
 
-from smartsort.api.action_results import choices_of, only
+from smartsort.api.action_results import only, selectors_of
 from smartsort.api.guard import BASE
 from smartsort.api.history import LARGEST, RowId
 from smartsort.api.problems import GUARDED, Refused, answers
@@ -84,7 +84,7 @@ async def wrong(
     actions = here.sidecar.actions
     if really.person is None and not really.people:
         return await only(here, await actions.undo(filing, caller.name, admin=caller.may("admin")))
-    choices = choices_of(Approve(person=really.person, people=really.people))
+    choices = selectors_of(Approve(person=really.person, people=really.people))
     return await only(here, await actions.refile([photo_id], choices, caller.name, face_id=really.face))
 
 

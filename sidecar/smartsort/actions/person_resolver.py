@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from sqlite_utils import Database
 
-from smartsort.actions.values import AmbiguousName, Choice, UnknownPerson
+from smartsort.actions.values import AmbiguousName, PersonSelector, UnknownPerson
 from smartsort.core.model import Person
 from smartsort.core.naming import folder_key, folder_name, spelled
 from smartsort.core.policy import called
@@ -21,7 +21,7 @@ LONGEST_NAME = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Whom:
+class TargetPerson:
     """A person to file under. `id` is None for one Immich does not know (yet); `create`: make one there."""
 
     name: str
@@ -47,17 +47,19 @@ async def known_people(people: People) -> Sequence[Person] | None:
             return None
 
 
-def resolve(choices: Sequence[Choice], known: Sequence[Person] | None, context: Context) -> tuple[Whom, ...]:
+def resolve(
+    choices: Sequence[PersonSelector], known: Sequence[Person] | None, context: Context
+) -> tuple[TargetPerson, ...]:
     """The people that are meant, each once.
 
     `known` None: Immich cannot be asked; a name is then taken as typed. Raises UnknownPerson, AmbiguousName.
     """
     found = [_one(choice, known, context.ledger) for choice in choices]
-    found = [replace(whom, apart=_is_apart(whom, known or (), context)) for whom in found]
-    return tuple({whom.folder: whom for whom in found}.values())
+    found = [replace(target, apart=_is_apart(target, known or (), context)) for target in found]
+    return tuple({target.folder: target for target in found}.values())
 
 
-def _one(choice: Choice, known: Sequence[Person] | None, ledger: Ledger) -> Whom:
+def _one(choice: PersonSelector, known: Sequence[Person] | None, ledger: Ledger) -> TargetPerson:
     name = " ".join((choice.name or "").split())
     if choice.id:
         return _by_id(choice.id, name, known)
@@ -68,27 +70,27 @@ def _one(choice: Choice, known: Sequence[Person] | None, ledger: Ledger) -> Whom
     same = called(name, known or ())
     exactly = any(spelled(person.name) == spelled(name) for person in same)
     if choice.create and not exactly and name != folder_name(name):
-        return Whom(name, create=True)  # it only has the folder form of another name
+        return TargetPerson(name, create=True)  # it only has the folder form of another name
     if len(same) > 1:
         ids = {person.id: person.name for person in same}
         listed = ", ".join(f"{person.name} ({person.id})" for person in same)
         what = f"are called {name}" if exactly else f"have the folder name {folder_name(name)}"
         raise AmbiguousName(f"{len(same)} people {what}: {listed}; say which one by its id", ids)
     if same:
-        return Whom(same[0].name, same[0].id)
+        return TargetPerson(same[0].name, same[0].id)
     if choice.create:
-        return Whom(name, create=True)
+        return TargetPerson(name, create=True)
     if known is None or ledger.read(lambda db: _has_folder(db, folder_name(name))):
-        return Whom(name)
+        return TargetPerson(name)
     raise UnknownPerson(f"Immich knows nobody called {name}; check the spelling, or ask for a new person")
 
 
-def _by_id(person_id: str, name: str, known: Sequence[Person] | None) -> Whom:
+def _by_id(person_id: str, name: str, known: Sequence[Person] | None) -> TargetPerson:
     person = next((p for p in known or () if p.id == person_id), None)
     if person is not None and person.name:
-        return Whom(person.name, person.id)
+        return TargetPerson(person.name, person.id)
     if name and (known is None or person is not None):
-        return Whom(name, person_id)
+        return TargetPerson(name, person_id)
     if person is not None:
         raise UnknownPerson(
             f"the person {person_id} has no name in Immich yet; name them there, or give a name"
@@ -98,11 +100,11 @@ def _by_id(person_id: str, name: str, known: Sequence[Person] | None) -> Whom:
     )
 
 
-def _is_apart(whom: Whom, known: Sequence[Person], context: Context) -> bool:
+def _is_apart(target: TargetPerson, known: Sequence[Person], context: Context) -> bool:
     """Whether the folder's name carries a digest. People who are in Immich already come first."""
-    if whom.id is not None:
-        return whom.id in context.apart
-    key, name = folder_key(whom.name), spelled(whom.name)
+    if target.id is not None:
+        return target.id in context.apart
+    key, name = folder_key(target.name), spelled(target.name)
     return any(p.name and folder_key(p.name) == key and spelled(p.name) != name for p in known)
 
 
