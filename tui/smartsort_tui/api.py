@@ -24,13 +24,13 @@ from urllib.parse import quote
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
+from smartsort.api.schemas.base import ResponseModel
 from smartsort.api.schemas.control import ConfigPatch, ConfigView, ListChange, ListView, WhatIf
 from smartsort.api.schemas.decisions import ActionResultView, Approve, BulkActionResult, Selection
 from smartsort.api.schemas.history import EventPage, EventView, Undo
 from smartsort.api.schemas.people import PersonView
 from smartsort.api.schemas.problems import Problem
 from smartsort.api.schemas.review import ReviewItem, ReviewPage
-from smartsort.api.schemas.shapes import Shape
 from smartsort.api.schemas.state import DoctorReport, Status
 from smartsort.api.schemas.statistics import Summary
 
@@ -43,7 +43,7 @@ MAX_PICTURE_BYTES = 32 * 1024 * 1024
 # Bulk actions answer when all of them are done, which takes minutes for thousands.
 BULK_TIMEOUT_SECONDS = 3600.0
 
-ShapeT = TypeVar("ShapeT", bound=Shape)
+ShapeT = TypeVar("ShapeT", bound=ResponseModel)
 ListName = Literal["whitelist", "blacklist"]
 Kind = Literal["approve", "reject", "skip"]
 """What can be decided about an item; the API's routes have these names."""
@@ -322,7 +322,7 @@ class Client:
         shape: type[ShapeT],
         method: str,
         path: str,
-        body: Shape | None = None,
+        body: ResponseModel | None = None,
         *,
         params: dict[str, Any] | None = None,
         timeout: float | None = None,  # noqa: ASYNC109  (handed to httpx, not awaited here)

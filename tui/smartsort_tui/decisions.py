@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from smartsort.api.schemas.base import BulkKind, Category
 from smartsort.api.schemas.decisions import Approve, BulkActionResult, BulkApprove, Selection
 from smartsort.api.schemas.people import PersonChoice
 from smartsort.api.schemas.review import QueueItem, ReviewItem
-from smartsort.api.schemas.shapes import BulkKind, Category
 from smartsort_tui import wording
 from smartsort_tui.api import Kind
 from smartsort_tui.queue import Taken

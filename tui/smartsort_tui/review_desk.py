@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING
 
+from smartsort.api.schemas.base import BulkKind, Category
 from smartsort.api.schemas.decisions import BulkActionResult, Selection
 from smartsort.api.schemas.history import Undo
 from smartsort.api.schemas.people import PersonView
 from smartsort.api.schemas.review import QueueItem, ReviewItem, ReviewPage
-from smartsort.api.schemas.shapes import BulkKind, Category
 from smartsort_tui.api import ApiProblem, Client, DecidedMeanwhile, Kind, Unreachable
 from smartsort_tui.background import ended
 from smartsort_tui.decisions import (

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from rich.cells import cell_len, set_cell_size
 
-from smartsort.api.schemas.shapes import Category
+from smartsort.api.schemas.base import Category
 
 CATEGORIES = tuple(Category)
 TITLES = {c.value: c.replace("_", " ").capitalize() for c in CATEGORIES}

@@ -19,8 +19,8 @@ from smartsort.api.pictures import SIZE, answer
 from smartsort.api.problems import GUARDED, Answers, Refused, answers
 from smartsort.api.review_views import other_picture as copy_picture
 from smartsort.api.review_views import queue_item, review_item
+from smartsort.api.schemas.base import Category
 from smartsort.api.schemas.review import QueueItem, ReviewItem, ReviewPage, ReviewStats
-from smartsort.api.schemas.shapes import Category
 from smartsort.api.security import Reviewer
 from smartsort.api.serving import Here, Serving
 from smartsort.ledger import review, statistics

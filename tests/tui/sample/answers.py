@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from smartsort.api.schemas.base import Shape
 from smartsort.api.schemas.history import EventView
 from smartsort.api.schemas.problems import Problem
-from smartsort.api.schemas.shapes import Shape
 
 
 @dataclass(frozen=True, slots=True)

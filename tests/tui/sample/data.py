@@ -8,10 +8,10 @@ from typing import Literal
 
 from tests.tui.sample.pictures import SIZE, face_boxes
 
+from smartsort.api.schemas.base import Category
 from smartsort.api.schemas.history import EventView
 from smartsort.api.schemas.people import FaceView, PersonView, SuggestionView
 from smartsort.api.schemas.review import CopyView, QueueItem, ReasonView, ReviewItem
-from smartsort.api.schemas.shapes import Category
 from smartsort.api.schemas.statistics import DayCount, Metric, Summary
 
 BASE = "/api/smart-download"

@@ -9,11 +9,11 @@ from tests.tui.sample import data, judgement
 from tests.tui.sample.answers import Refusal
 from tests.tui.sample.waiting import SampleQueue
 
+from smartsort.api.schemas.base import Shape
 from smartsort.api.schemas.decisions import ActionResultView, Approve, BulkActionResult, LeftAlone, Selection
 from smartsort.api.schemas.history import Undo
 from smartsort.api.schemas.judgement import Deny, WrongFiling
 from smartsort.api.schemas.people import PersonChoice, PersonView
-from smartsort.api.schemas.shapes import Shape
 
 _WOULD = {"approved": "would_approve", "rejected": "would_reject", "deferred": "would_skip"}
 _TOGETHER = {"approved": "Approved", "rejected": "Rejected", "deferred": "Skipped"}

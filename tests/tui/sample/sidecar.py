@@ -16,12 +16,12 @@ from tests.tui.sample.answers import Answer, Refusal, json_answer
 from tests.tui.sample.deciding import SampleDesk
 from tests.tui.sample.waiting import NOON
 
+from smartsort.api.schemas.base import State
 from smartsort.api.schemas.control import ConfigPatch, ConfigView, ListChange, ListView, WhatIf
 from smartsort.api.schemas.decisions import Approve, BulkApprove, Selection
 from smartsort.api.schemas.history import EventPage, Undo
 from smartsort.api.schemas.judgement import Deny
 from smartsort.api.schemas.problems import Problem
-from smartsort.api.schemas.shapes import State
 from smartsort.api.schemas.state import Check, DoctorReport, InFlight, Status
 from smartsort_tui import wording
 

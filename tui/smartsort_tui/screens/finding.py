@@ -8,7 +8,7 @@ from typing import Any
 from textual import events, on
 from textual.widgets import Input
 
-from smartsort.api.schemas.shapes import Category
+from smartsort.api.schemas.base import Category
 from smartsort_tui import wording
 from smartsort_tui.screens.item_view import ItemView
 from smartsort_tui.widgets.bars import Bar

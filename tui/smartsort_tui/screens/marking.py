@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from smartsort.api.schemas.shapes import BulkKind
+from smartsort.api.schemas.base import BulkKind
 from smartsort_tui import wording
 from smartsort_tui.api import ApiProblem, NotSmartsort, Unreachable
 from smartsort_tui.background import ask, work

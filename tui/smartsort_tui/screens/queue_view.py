@@ -28,7 +28,7 @@ from smartsort_tui.widgets.queue_list import QueueList
 from smartsort_tui.widgets.row_list import RowList
 
 if TYPE_CHECKING:
-    from smartsort.api.schemas.shapes import Category
+    from smartsort.api.schemas.base import Category
 
 # Events after which a photo no longer waits.
 LEFT = frozenset({"approved", "rejected", "skipped", "sorted", "refiled", "healed"})

@@ -6,25 +6,25 @@ from typing import Any, Literal
 
 from pydantic import Field, StrictBool, field_validator
 
-from smartsort.api.schemas.shapes import Ask, Category, ListedName, Shape, example, number
+from smartsort.api.schemas.base import Category, ListedName, RequestModel, ResponseModel, example, number
 
 Scope = Literal["intake", "review", "admin"]
 
 
-class ListReplace(Ask):
+class ListReplace(RequestModel):
     """The whole list."""
 
     names: list[ListedName] = Field(max_length=10_000)
 
 
-class ListChange(Ask):
+class ListChange(RequestModel):
     """Names to add and to remove; what is so already is no error."""
 
     add: list[ListedName] = Field(default=[], max_length=10_000)
     remove: list[ListedName] = Field(default=[], max_length=10_000)
 
 
-class ListView(Shape):
+class ListView(ResponseModel):
     """A list as it now is, and names on it that Immich does not know (accepted, with a warning)."""
 
     model_config = example(
@@ -40,7 +40,7 @@ class ListView(Shape):
     warnings: list[str] = []
 
 
-class ConfigView(Shape):
+class ConfigView(ResponseModel):
     """The settings in force, secrets masked. `changed` are keys changed at run time."""
 
     config: dict[str, Any]
@@ -49,7 +49,7 @@ class ConfigView(Shape):
     changed: list[str] = []
 
 
-class ConfigPatch(Ask):
+class ConfigPatch(RequestModel):
     """Settings that may change at run time; a key that is None stays as it is."""
 
     min_confidence: float | None = Field(default=None, ge=-1, le=1)
@@ -66,7 +66,7 @@ class ConfigPatch(Ask):
     )(number)
 
 
-class WhatIf(Shape):
+class WhatIf(ResponseModel):
     """What other settings would have done to the last photos."""
 
     looked_at: int

@@ -6,11 +6,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool
 
+from smartsort.api.schemas.base import (
+    BulkKind,
+    Category,
+    ListedName,
+    RequestModel,
+    ResponseModel,
+    RowId,
+    example,
+    request_config,
+)
 from smartsort.api.schemas.people import NamedPerson, PersonChoice
-from smartsort.api.schemas.shapes import Ask, BulkKind, Category, ListedName, RowId, Shape, asking, example
 
 
-class Approve(Ask):
+class Approve(RequestModel):
     """File under one person, or under several. `face` names the face to assign when it is not obvious.
 
     With neither `person` nor `people` the suggested person of each photo is taken.
@@ -24,7 +33,7 @@ class Approve(Ask):
 class Refile(Approve):
     """As `Approve`; `person` or `people` has to be given."""
 
-    model_config = asking(
+    model_config = request_config(
         any_of=[
             {"required": ["person"], "properties": {"person": {"type": ["string", "object"]}}},
             {"required": ["people"], "properties": {"people": {"minItems": 1}}},
@@ -86,14 +95,14 @@ _SELECTIONS: list[Any] = [
 ]
 
 
-class Selection(Ask):
+class Selection(RequestModel):
     """Photos by id, or all that a filter matches, or what a `preview` showed.
 
     `dry_run` only tells what would happen; its answer has a `preview` token. A filter needs a dry run first.
     The action is then asked for with the token alone, and touches exactly what was shown.
     """
 
-    model_config = asking(any_of=_SELECTIONS)
+    model_config = request_config(any_of=_SELECTIONS)
 
     ids: list[RowId] = Field(default=[], max_length=10_000)
     category: Category | None = None
@@ -120,7 +129,7 @@ class BulkApprove(Selection):
     include: list[BulkKind] = Field(default=[], max_length=len(BulkKind))
 
 
-class ActionResultView(Shape):
+class ActionResultView(ResponseModel):
     """What an action did to one photo; `id` is the photo's. `event` undoes it."""
 
     model_config = example(
@@ -148,14 +157,14 @@ class ActionResultView(Shape):
     """Files that go the same way: the raw photo, the clip of a Live Photo, side files."""
 
 
-class LeftAlone(Shape):
+class LeftAlone(ResponseModel):
     """A photo that was not touched, because it is not as the preview showed it or came after it."""
 
     id: int
     reason: str
 
 
-class BulkActionResult(Shape):
+class BulkActionResult(ResponseModel):
     """What a bulk action did (or, in a dry run, would do); `event` undoes all of it."""
 
     decided: list[ActionResultView]

@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import Field, StrictBool
 
-from smartsort.api.schemas.shapes import Ask, RowId, Shape, asking
+from smartsort.api.schemas.base import RequestModel, ResponseModel, RowId, request_config
 
 
-class EventView(Shape):
+class EventView(ResponseModel):
     """Something that happened; `undoable` events can be given to undo. `id` is the event's.
 
     `filename` is the photo's own name, null for what is of no single photo. `text` is a sentence; one about a
@@ -29,7 +29,7 @@ class EventView(Shape):
     undoable: bool = False
 
 
-class EventPage(Shape):
+class EventPage(ResponseModel):
     """A page of events, and the cursor of the next one."""
 
     events: list[EventView]
@@ -69,14 +69,14 @@ _UNDOS: list[Any] = [
 ]
 
 
-class Undo(Ask):
+class Undo(RequestModel):
     """Undo the newest decision about a photo, one event, the last action (`last`), or all since a time.
 
     `dry_run` only tells what would happen; its answer has a `preview` token. `since` needs a dry run first,
     and is then asked for with the token alone.
     """
 
-    model_config = asking(any_of=_UNDOS)
+    model_config = request_config(any_of=_UNDOS)
 
     photo: RowId | None = None
     """Its id, as in the review queue; of a bulk action only this photo's part is undone."""

@@ -6,20 +6,20 @@ from typing import Literal
 
 from pydantic import Field
 
-from smartsort.api.schemas.shapes import Ask, Shape, example
+from smartsort.api.schemas.base import RequestModel, ResponseModel, example
 
 SOURCE_PATTERN = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$"
 """A source is one line of text."""
 
 
-class UrlIntake(Ask):
+class UrlIntake(RequestModel):
     """A URL to download, and the source to file it as coming from."""
 
     url: str = Field(max_length=8192)
     source: str = Field(default="url", max_length=100, json_schema_extra={"pattern": SOURCE_PATTERN})
 
 
-class Result(Shape):
+class Result(ResponseModel):
     """What became of a photo, in the source document's words."""
 
     model_config = example(
@@ -41,7 +41,7 @@ class Result(Shape):
     category: str | None = None
 
 
-class ItemAccepted(Shape):
+class ItemAccepted(ResponseModel):
     """An item was taken in; ask `link` what became of it."""
 
     id: str
@@ -51,7 +51,7 @@ class ItemAccepted(Shape):
     """With `?wait=`: set once the item has arrived."""
 
 
-class Item(Shape):
+class Item(ResponseModel):
     """An item handed in over HTTP: a download under way or a photo."""
 
     id: str
@@ -66,14 +66,14 @@ class Item(Shape):
     result: Result | None = None
 
 
-class ItemPage(Shape):
+class ItemPage(ResponseModel):
     """A page of deliveries, and the cursor of the next one."""
 
     items: list[Item]
     next_cursor: str | None = None
 
 
-class Have(Shape):
+class Have(ResponseModel):
     """Whether content is known, asked before a download."""
 
     known: bool

@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
+from smartsort.api.schemas.base import ListedName, RequestModel, ResponseModel, example
 from smartsort.api.schemas.control import ConfigPatch
 from smartsort.api.schemas.people import FaceView, NamedPerson, PersonChoice
-from smartsort.api.schemas.shapes import Ask, ListedName, Shape, example
 from smartsort.api.schemas.statistics import SpotCheckShare
 
 _CHECK = {
@@ -26,14 +26,14 @@ _CHECK = {
 _SHARE = {"checked": 40, "wrong": 1, "open": 6, "share": 2.5, "low": 0.44, "high": 12.88}
 
 
-class Deny(Ask):
+class Deny(RequestModel):
     """Whom an item does not show; without `person` whoever is suggested. `face`: only this face."""
 
     person: ListedName | PersonChoice | None = None
     face: str | None = Field(default=None, max_length=100)
 
 
-class SpotCheck(Shape):
+class SpotCheck(ResponseModel):
     """An automatic filing that was drawn for a check, to be confirmed or called wrong."""
 
     photo_id: int
@@ -54,7 +54,7 @@ class SpotCheck(Shape):
     """Files that are filed with it."""
 
 
-class SpotCheckPage(Shape):
+class SpotCheckPage(ResponseModel):
     """Filings that wait for an answer, newest first, and what the answers so far say."""
 
     model_config = example(items=[_CHECK], share=_SHARE, next_cursor="118")
@@ -64,7 +64,7 @@ class SpotCheckPage(Shape):
     next_cursor: str | None = None
 
 
-class WrongFiling(Ask):
+class WrongFiling(RequestModel):
     """Whose photo it really is; with nobody named it goes to review."""
 
     person: ListedName | PersonChoice | None = None
@@ -79,7 +79,7 @@ class OtherSettings(ConfigPatch):
     blacklist: list[ListedName] | None = Field(default=None, max_length=10_000)
 
 
-class PhotoMove(Shape):
+class PhotoMove(ResponseModel):
     """A past photo that would go elsewhere."""
 
     photo_id: int
@@ -93,7 +93,7 @@ class PhotoMove(Shape):
     """It would be filed and nobody has measured how sure that is; applying measures it first."""
 
 
-class WhatIfReport(Shape):
+class WhatIfReport(ResponseModel):
     """What other settings would do to the photos of some days, compared with where they are now."""
 
     model_config = example(
@@ -131,7 +131,7 @@ class WhatIfReport(Shape):
     """The token that makes these settings count and moves exactly these photos: see `apply`."""
 
 
-class Redeem(Ask):
+class Redeem(RequestModel):
     """The `preview` of a report."""
 
     model_config = ConfigDict(
@@ -141,7 +141,7 @@ class Redeem(Ask):
     preview: str = Field(min_length=1, max_length=100)
 
 
-class RuleView(Shape):
+class RuleView(ResponseModel):
     """What one rule said about the photo."""
 
     rule: str
@@ -150,7 +150,7 @@ class RuleView(Shape):
     text: str
 
 
-class ChangeView(Shape):
+class ChangeView(ResponseModel):
     """What would have led elsewhere. `to` is a folder kind: `faces`, a review category or `skipped`."""
 
     text: str
@@ -159,7 +159,7 @@ class ChangeView(Shape):
     """Codes, such as `min_confidence`; several have to come together."""
 
 
-class Explained(Shape):
+class Explained(ResponseModel):
     """How a photo was judged, in words."""
 
     model_config = example(

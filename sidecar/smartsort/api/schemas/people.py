@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, StrictBool
 
-from smartsort.api.schemas.shapes import Ask, ListedName, Shape, asking
+from smartsort.api.schemas.base import ListedName, RequestModel, ResponseModel, request_config
 
 
-class PersonView(Shape):
+class PersonView(ResponseModel):
     """A person of Immich."""
 
     id: str
@@ -22,7 +22,7 @@ class PersonView(Shape):
     """Photos smartsort has filed under this person."""
 
 
-class SuggestionView(Shape):
+class SuggestionView(ResponseModel):
     """Whom a face may be. Where `measured` is false it is Immich's order of people: a guess."""
 
     person: PersonView
@@ -32,7 +32,7 @@ class SuggestionView(Shape):
     """Sure enough to be acted on without naming the person."""
 
 
-class FaceView(Shape):
+class FaceView(ResponseModel):
     """A face; `number` counts from 1, left to right, and is what is drawn on the picture."""
 
     id: str
@@ -48,10 +48,10 @@ class FaceView(Shape):
     suggestions: list[SuggestionView] = []
 
 
-class PersonChoice(Ask):
+class PersonChoice(RequestModel):
     """Whom to file under: an id of Immich, or a name; `create` makes a person of a name nobody has."""
 
-    model_config = asking(
+    model_config = request_config(
         any_of=[{"required": [key], "properties": {key: {"type": "string"}}} for key in ("id", "name")]
     )
 

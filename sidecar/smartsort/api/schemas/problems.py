@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from smartsort.api.schemas.base import ResponseModel, example
 from smartsort.api.schemas.history import EventView
-from smartsort.api.schemas.shapes import Shape, example
 
 
-class Problem(Shape):
+class Problem(ResponseModel):
     """Every error's body: what failed, on what, and what to do."""
 
     model_config = example(detail="photo 7 is not in the review queue", code="not_found", happened=None)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+from smartsort.api.schemas.base import Category, ResponseModel, State, example
 from smartsort.api.schemas.history import EventView
 from smartsort.api.schemas.people import FaceView, SuggestionView
-from smartsort.api.schemas.shapes import Category, Shape, State, example
 
 
-class ReasonView(Shape):
+class ReasonView(ResponseModel):
     """Why: machine-readable, in the source document's short form, and as a sentence."""
 
     code: str
@@ -20,7 +20,7 @@ class ReasonView(Shape):
     detail: str = ""
 
 
-class CopyView(Shape):
+class CopyView(ResponseModel):
     """The other copy of a duplicate and what is known of it."""
 
     place: str
@@ -36,7 +36,7 @@ class CopyView(Shape):
     """Path of its picture below this API."""
 
 
-class Suggested(Shape):
+class Suggested(ResponseModel):
     """Whom a photo probably shows. `accepted`: sure enough to approve it without naming the person.
 
     Where `measured` is false, it is Immich's order of people, which tells no distance: a guess.
@@ -49,7 +49,7 @@ class Suggested(Shape):
     accepted: bool = False
 
 
-class QueueItem(Shape):
+class QueueItem(ResponseModel):
     """A photo that waits, as a row of the queue. `id` is the photo's, as everywhere."""
 
     model_config = example(
@@ -99,7 +99,7 @@ class QueueItem(Shape):
     """Files that travel with it: the raw photo, the clip of a Live Photo, side files."""
 
 
-class ReviewPage(Shape):
+class ReviewPage(ResponseModel):
     """A page of the queue, newest first. `total` counts everything the filter matches."""
 
     items: list[QueueItem]
@@ -137,7 +137,7 @@ class ReviewItem(QueueItem):
     history: list[EventView] = []
 
 
-class ReviewStats(Shape):
+class ReviewStats(ResponseModel):
     """Counts of the queue."""
 
     model_config = example(

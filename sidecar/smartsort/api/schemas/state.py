@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from smartsort.api.schemas.shapes import Shape, State
+from smartsort.api.schemas.base import ResponseModel, State
 
 
-class TroubleView(Shape):
+class TroubleView(ResponseModel):
     """What keeps photos from being sorted, or is worth knowing, and since when."""
 
     kind: str
@@ -17,7 +17,7 @@ class TroubleView(Shape):
     """A notice keeps no photo from being sorted."""
 
 
-class InFlight(Shape):
+class InFlight(ResponseModel):
     """A photo on its way."""
 
     photo_id: int
@@ -28,7 +28,7 @@ class InFlight(Shape):
     problem: str | None = None
 
 
-class Status(Shape):
+class Status(ResponseModel):
     """Is it on, how is it."""
 
     enabled: bool
@@ -55,14 +55,14 @@ class Status(Shape):
     started_at: str = ""
 
 
-class Health(Shape):
+class Health(ResponseModel):
     """The process is alive."""
 
     status: Literal["ok"] = "ok"
     version: str
 
 
-class Ready(Shape):
+class Ready(ResponseModel):
     """Whether it can sort: Immich is connected and nothing is in the way."""
 
     status: Literal["ready", "waiting"]
@@ -72,14 +72,14 @@ class Ready(Shape):
     unfinished: dict[str, int] = {}
 
 
-class MessagesTested(Shape):
+class MessagesTested(ResponseModel):
     """How many addresses a test message went to, and what was wrong with those that did not take it."""
 
     addresses: int
     problems: list[str] = []
 
 
-class Check(Shape):
+class Check(ResponseModel):
     """One line of the doctor."""
 
     name: str
@@ -88,7 +88,7 @@ class Check(Shape):
     remedy: str = ""
 
 
-class DoctorReport(Shape):
+class DoctorReport(ResponseModel):
     """All checks of the doctor, and the worst of them in one word."""
 
     checks: list[Check]

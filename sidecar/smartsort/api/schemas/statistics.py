@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from smartsort.api.schemas.shapes import Shape, example
+from smartsort.api.schemas.base import ResponseModel, example
 
 
-class Metric(Shape):
+class Metric(ResponseModel):
     """A success metric of the source document; `value` and `met` are null while they are not known yet."""
 
     name: str
@@ -14,7 +14,7 @@ class Metric(Shape):
     met: bool | None
 
 
-class SpotCheckShare(Shape):
+class SpotCheckShare(ResponseModel):
     """What the spot checks say of all automatic filings; shares in per cent.
 
     `share` is wrong of checked, and the true share lies from `low` to `high` 95 times of 100 (Wilson's score
@@ -32,7 +32,7 @@ class SpotCheckShare(Shape):
     met: bool | None = None
 
 
-class DayCount(Shape):
+class DayCount(ResponseModel):
     """One day of the time series, in the server's zone."""
 
     day: str
@@ -42,7 +42,7 @@ class DayCount(Shape):
     rejected: int = 0
 
 
-class Summary(Shape):
+class Summary(ResponseModel):
     """Statistics over some days, with the source document's keys first."""
 
     model_config = example(

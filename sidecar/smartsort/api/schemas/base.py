@@ -12,7 +12,16 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from smartsort.core.model import BulkKind, Category, State
 
 __all__ = [
-    "Ask", "BulkKind", "Category", "ListedName", "RowId", "Shape", "State", "asking", "example", "number",
+    "BulkKind",
+    "Category",
+    "ListedName",
+    "RequestModel",
+    "ResponseModel",
+    "RowId",
+    "State",
+    "example",
+    "number",
+    "request_config",
 ]  # fmt: skip
 
 
@@ -28,19 +37,19 @@ RowId = Annotated[int, Field(ge=1, le=2**53 - 1), BeforeValidator(number)]
 ListedName = Annotated[str, Field(min_length=1, max_length=300)]
 
 
-class Shape(BaseModel):
+class ResponseModel(BaseModel):
     """Answers may gain fields; a client ignores those it does not know."""
 
     model_config = ConfigDict(extra="ignore")
 
 
-class Ask(Shape):
+class RequestModel(ResponseModel):
     """What a client sends. Unknown keys are refused: a typing error must not mean something else."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-def asking(*, any_of: list[Any]) -> ConfigDict:
+def request_config(*, any_of: list[Any]) -> ConfigDict:
     """A configuration whose description says which keys belong together."""
     return ConfigDict(extra="forbid", json_schema_extra={"anyOf": any_of})
 
