@@ -21,7 +21,7 @@ from smartsort.api.schemas.decisions import (
 from smartsort.api.schemas.history import EventView, Undo
 from smartsort.api.schemas.people import PersonChoice
 from smartsort.api.security import Caller
-from smartsort.api.serving import Serving
+from smartsort.api.serving import ApiContext
 from smartsort.api.views import event_views
 from smartsort.core.event_kinds import EventKind
 from smartsort.ledger import events, review
@@ -69,13 +69,13 @@ def action_result_view(one: ActionResult) -> ActionResultView:
     )
 
 
-async def only(here: Serving, batch: Batch) -> ActionResultView:
+async def only(ctx: ApiContext, batch: Batch) -> ActionResultView:
     """The answer for an action on one photo. Raises Refused when it failed."""
     one = batch.results[0]
     if one.ok:
         return action_result_view(one)
     status, code = _STATUSES.get(one.code, (409, "conflict"))
-    happened = await _view(here, one.happened)
+    happened = await _view(ctx, one.happened)
     raise Refused(status, code, one.problem or "it could not be done", happened=happened)
 
 
@@ -99,7 +99,7 @@ def bulk_result(batch: Batch) -> BulkActionResult:
 
 
 async def carry_out(
-    here: Serving, caller: Caller, action: str, asked: Previewable, act: Act[Previewable]
+    ctx: ApiContext, caller: Caller, action: str, asked: Previewable, act: Act[Previewable]
 ) -> BulkActionResult:
     """Do a bulk action, preview it, or redeem a preview. `act` does it, or tells what it would do.
 
@@ -113,14 +113,14 @@ async def carry_out(
         fields = type(asked).model_fields
         if {name for name, value in asked if value and value != fields[name].default} != {"preview"}:
             raise Refused(422, "invalid", "`preview` stands for the whole action: give nothing else with it")
-        return await here.previews.redeem(asked.preview, action, caller, redeemed)
+        return await ctx.previews.redeem(asked.preview, action, caller, redeemed)
     batch = await act(asked, _seen(asked))
     answer = bulk_result(batch)
     if asked.dry_run:
         # What is undone by name stays that event, whatever is done until then.
         meant = {"event": batch.undoes, "last": False, "photo": None} if batch.undoes else {}
         asked = asked.model_copy(update=meant)
-        answer.preview = here.previews.keep(action, caller, asked, batch.versions)
+        answer.preview = ctx.previews.keep(action, caller, asked, batch.versions)
     return answer
 
 
@@ -131,31 +131,31 @@ def _seen(asked: Selection | Undo) -> Agreed | None:
     return {photo_id: asked.versions.get(photo_id, ANY_VERSION) for photo_id in asked.ids}
 
 
-async def check_pending(here: Serving, photo_id: int) -> None:
+async def check_pending(ctx: ApiContext, photo_id: int) -> None:
     """Check that a photo waits.
 
     Raises Refused: 404 for one that was never in review, 409 with what happened for one that was decided.
     """
-    found = await here.sidecar.context.ledger.aread(lambda db: review.conditions(db, [photo_id]))
+    found = await ctx.sidecar.context.ledger.aread(lambda db: review.conditions(db, [photo_id]))
     action = found.get(photo_id)
     if action is None:
         raise Refused(404, "not_found", f"photo {photo_id} is not in the review queue")
     if action != "pending":
-        event = await here.sidecar.context.ledger.aread(lambda db: _decision(db, photo_id))
+        event = await ctx.sidecar.context.ledger.aread(lambda db: _decision(db, photo_id))
         raise Refused(
             409,
             "conflict",
             f"photo {photo_id} was {action} already"
             + (f" by {event.actor} at {event.at}" if event is not None else ""),
-            happened=await _view(here, event),
+            happened=await _view(ctx, event),
         )
 
 
-async def _view(here: Serving, event: Event | None) -> EventView | None:
+async def _view(ctx: ApiContext, event: Event | None) -> EventView | None:
     """One event for an answer, None of none."""
     if event is None:
         return None
-    return (await here.sidecar.context.ledger.aread(lambda db: event_views(db, [event])))[0]
+    return (await ctx.sidecar.context.ledger.aread(lambda db: event_views(db, [event])))[0]
 
 
 def _decision(db: Database, photo_id: int) -> Event | None:

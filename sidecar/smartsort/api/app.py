@@ -28,10 +28,10 @@ from smartsort.api import (
 from smartsort.api.examples import add_examples
 from smartsort.api.guard import Guard
 from smartsort.api.live import Live
-from smartsort.api.metrics import Meter
+from smartsort.api.metrics import Metrics
 from smartsort.api.pictures import Pictures
 from smartsort.api.security import OPEN_FOLDER, Tokens
-from smartsort.api.serving import Serving
+from smartsort.api.serving import ApiContext
 from smartsort.api.state import StatusReader
 from smartsort.bootstrap import Sidecar
 
@@ -87,7 +87,7 @@ def create_app(sidecar: Sidecar) -> FastAPI:
     """The application for one sidecar. Raises ConfigurationError when there is no token and none is made."""
     tokens = Tokens.of(sidecar.settings)
     status = StatusReader(sidecar)
-    meter = Meter(sidecar, status)
+    meter = Metrics(sidecar, status)
     # The page comes from here: a home server's page must not depend on somebody else's being reachable.
     app = FastAPIOffline(
         title="smartsort",
@@ -99,7 +99,7 @@ def create_app(sidecar: Sidecar) -> FastAPI:
         static_url=OPEN_FOLDER.rstrip("/"),
     )
     app.state.sidecar = sidecar
-    app.state.serving = Serving(sidecar, status, Pictures(sidecar), Live(sidecar, status), meter)
+    app.state.serving = ApiContext(sidecar, status, Pictures(sidecar), Live(sidecar, status), meter)
     routers = [module.router for module in _MODULES]
     for router in routers:
         app.include_router(router)

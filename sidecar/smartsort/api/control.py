@@ -15,7 +15,7 @@ from smartsort.api.problems import GUARDED, Refused
 from smartsort.api.schemas.control import ConfigPatch, ConfigView, ListChange, ListReplace, ListView, WhatIf
 from smartsort.api.schemas.state import MessagesTested, Status
 from smartsort.api.security import Admin, Intaker, Reviewer
-from smartsort.api.serving import Here, Serving
+from smartsort.api.serving import ApiContext, Ctx
 from smartsort.core.model import Person
 from smartsort.core.naming import same_name
 from smartsort.core.policy import PersonRef, called
@@ -31,35 +31,35 @@ _PEOPLE_AGE_SECONDS = 30.0
 
 
 @router.get("/status")
-async def status(here: Here, _: Intaker) -> Status:
+async def status(ctx: Ctx, _: Intaker) -> Status:
     """Is it on, how is it: connections, troubles, what is on its way and how long a photo takes now."""
-    return await here.status.read()
+    return await ctx.status.read()
 
 
 @router.post("/enable")
-async def enable(here: Here, caller: Admin) -> Status:
+async def enable(ctx: Ctx, caller: Admin) -> Status:
     """Sort again; what waited goes on at once."""
-    return await _switch(here, True, caller.name)
+    return await _switch(ctx, True, caller.name)
 
 
 @router.post("/disable")
-async def disable(here: Here, caller: Admin) -> Status:
+async def disable(ctx: Ctx, caller: Admin) -> Status:
     """Stop sorting. What arrives is accepted and waits; nothing is lost."""
-    return await _switch(here, False, caller.name)
+    return await _switch(ctx, False, caller.name)
 
 
-async def _switch(here: Serving, enabled: bool, actor: str) -> Status:
-    async with here.changing:
-        if here.sidecar.runtime_settings.enabled != enabled:
-            await asyncio.to_thread(here.sidecar.runtime_settings.set_enabled, enabled, actor)
-            here.sidecar.context.wakeups.notify_all()
-    return await here.status.read()
+async def _switch(ctx: ApiContext, enabled: bool, actor: str) -> Status:
+    async with ctx.changing:
+        if ctx.sidecar.runtime_settings.enabled != enabled:
+            await asyncio.to_thread(ctx.sidecar.runtime_settings.set_enabled, enabled, actor)
+            ctx.sidecar.context.wakeups.notify_all()
+    return await ctx.status.read()
 
 
 @router.post("/notify/test")
-async def send_test_message(here: Here, _: Admin) -> MessagesTested:
+async def send_test_message(ctx: Ctx, _: Admin) -> MessagesTested:
     """Send a message to every address of `notify` now, and say which did not take it."""
-    notifier = here.sidecar.notifier
+    notifier = ctx.sidecar.notifier
     return MessagesTested(addresses=notifier.addresses, problems=await notifier.test())
 
 
@@ -67,9 +67,9 @@ async def send_test_message(here: Here, _: Admin) -> MessagesTested:
 
 
 @router.get("/config")
-async def config(here: Here, _: Reviewer) -> ConfigView:
+async def config(ctx: Ctx, _: Reviewer) -> ConfigView:
     """The settings in force, secrets masked."""
-    return _config_view(here)
+    return _config_view(ctx)
 
 
 _PATCH_EXAMPLES: dict[str, Example] = {
@@ -80,29 +80,29 @@ _PATCH_EXAMPLES: dict[str, Example] = {
 
 @router.patch("/config")
 async def change_config(
-    here: Here, caller: Admin, change: Annotated[ConfigPatch, Body(openapi_examples=_PATCH_EXAMPLES)]
+    ctx: Ctx, caller: Admin, change: Annotated[ConfigPatch, Body(openapi_examples=_PATCH_EXAMPLES)]
 ) -> ConfigView:
     """Change settings for good; they stand over the configuration and survive a restart.
 
     Photos decided before stay where they are; `config/what-if` tells what would have become of them.
     """
     if values := change.model_dump(mode="json", exclude_none=True):
-        async with here.changing:
-            await asyncio.to_thread(here.sidecar.runtime_settings.set_policy, values, caller.name)
-    return _config_view(here)
+        async with ctx.changing:
+            await asyncio.to_thread(ctx.sidecar.runtime_settings.set_policy, values, caller.name)
+    return _config_view(ctx)
 
 
 @router.delete("/config")
-async def forget_changes(here: Here, caller: Admin) -> ConfigView:
+async def forget_changes(ctx: Ctx, caller: Admin) -> ConfigView:
     """Forget everything that was changed at run time: lists, settings and switch are as configured again."""
-    async with here.changing:
-        await asyncio.to_thread(here.sidecar.runtime_settings.forget, caller.name)
-        here.sidecar.context.wakeups.notify_all()
-    return _config_view(here)
+    async with ctx.changing:
+        await asyncio.to_thread(ctx.sidecar.runtime_settings.forget, caller.name)
+        ctx.sidecar.context.wakeups.notify_all()
+    return _config_view(ctx)
 
 
-def _config_view(here: Serving) -> ConfigView:
-    runtime_settings = here.sidecar.runtime_settings
+def _config_view(ctx: ApiContext) -> ConfigView:
+    runtime_settings = ctx.sidecar.runtime_settings
     values = runtime_settings.in_force().redacted()
     whitelist = [entry.name for entry in runtime_settings.whitelist]
     blacklist = [entry.name for entry in runtime_settings.blacklist]
@@ -114,7 +114,7 @@ def _config_view(here: Serving) -> ConfigView:
 
 @router.post("/config/what-if")
 async def what_if(
-    here: Here,
+    ctx: Ctx,
     _: Reviewer,
     change: Annotated[ConfigPatch, Body(openapi_examples=_PATCH_EXAMPLES)],
     last: Annotated[int, Query(ge=1, le=5000, description="How many photos to look at.")] = 500,
@@ -124,7 +124,7 @@ async def what_if(
     Both sides are decided anew from what was seen then, the one with today's settings, the other with
     these changed.
     """
-    runtime_settings, ambiguous = here.sidecar.runtime_settings, here.sidecar.people.ambiguous
+    runtime_settings, ambiguous = ctx.sidecar.runtime_settings, ctx.sidecar.people.ambiguous
     today, other = (
         runtime_settings.policy(),
         runtime_settings.policy_with(change.model_dump(mode="json", exclude_none=True)),
@@ -139,7 +139,7 @@ async def what_if(
             moves=found.ways,
         )
 
-    return await here.sidecar.context.ledger.aread(compare)
+    return await ctx.sidecar.context.ledger.aread(compare)
 
 
 # --- lists -----------------------------------------------------------------------------------
@@ -158,8 +158,8 @@ def _routes_of(which: ListName, meaning: str) -> None:
     """Both lists have the same three routes."""
 
     @router.get(f"/config/{which}", name=f"read_{which}", description=meaning)
-    async def read(here: Here, _: Reviewer) -> ListView:
-        return await _list_view(here, which)
+    async def read(ctx: Ctx, _: Reviewer) -> ListView:
+        return await _list_view(ctx, which)
 
     @router.put(
         f"/config/{which}",
@@ -167,11 +167,11 @@ def _routes_of(which: ListName, meaning: str) -> None:
         description=f"Replace the {which} by `names`. Names unknown to Immich are accepted with a warning.",
     )
     async def replace(
-        here: Here, caller: Admin, change: Annotated[ListReplace, Body(openapi_examples=_PUT_EXAMPLES)]
+        ctx: Ctx, caller: Admin, change: Annotated[ListReplace, Body(openapi_examples=_PUT_EXAMPLES)]
     ) -> ListView:
-        async with here.changing:
-            await _store(here, which, change.names, caller.name)
-        return await _list_view(here, which)
+        async with ctx.changing:
+            await _store(ctx, which, change.names, caller.name)
+        return await _list_view(ctx, which)
 
     @router.patch(
         f"/config/{which}",
@@ -179,53 +179,53 @@ def _routes_of(which: ListName, meaning: str) -> None:
         description=f"Add names to the {which} and remove names from it; what is so already is no error.",
     )
     async def change(
-        here: Here, caller: Admin, change: Annotated[ListChange, Body(openapi_examples=_LIST_EXAMPLES)]
+        ctx: Ctx, caller: Admin, change: Annotated[ListChange, Body(openapi_examples=_LIST_EXAMPLES)]
     ) -> ListView:
-        async with here.changing:
-            there = _entries(here, which)
+        async with ctx.changing:
+            there = _entries(ctx, which)
             removed = [entry for name in change.remove for entry in called(name, there)]
             kept = [entry.name for entry in there if entry not in removed]
-            await _store(here, which, [*kept, *change.add], caller.name)
-        return await _list_view(here, which)
+            await _store(ctx, which, [*kept, *change.add], caller.name)
+        return await _list_view(ctx, which)
 
 
 _routes_of("whitelist", "People who get a folder; an empty list means every named person.")
 _routes_of("blacklist", "People whose photos never go into anybody's folder.")
 
 
-def _entries(here: Serving, which: ListName) -> Sequence[PersonRef]:
-    runtime_settings = here.sidecar.runtime_settings
+def _entries(ctx: ApiContext, which: ListName) -> Sequence[PersonRef]:
+    runtime_settings = ctx.sidecar.runtime_settings
     return runtime_settings.whitelist if which == "whitelist" else runtime_settings.blacklist
 
 
-async def _store(here: Serving, which: ListName, names: Sequence[str], actor: str) -> None:
+async def _store(ctx: ApiContext, which: ListName, names: Sequence[str], actor: str) -> None:
     """Write the list; people who were on it keep the ids they were bound to."""
-    known = {entry.name: entry for entry in _entries(here, which)}
+    known = {entry.name: entry for entry in _entries(ctx, which)}
     wanted: list[PersonRef] = []
     for name in (" ".join(name.split()) for name in names):
         if not name or not name.isprintable():
             raise Refused(422, "invalid", "a name has to have printable letters")
         if not any(same_name(name, entry.name) for entry in wanted):
             wanted.append(known.get(name, PersonRef(name)))
-    runtime_settings, context = here.sidecar.runtime_settings, here.sidecar.context
-    if tuple(wanted) == tuple(_entries(here, which)):
+    runtime_settings, context = ctx.sidecar.runtime_settings, ctx.sidecar.context
+    if tuple(wanted) == tuple(_entries(ctx, which)):
         return
     await asyncio.to_thread(runtime_settings.set_list, which, wanted, actor)
     context.wakeups.notify_all()
 
 
-async def _list_view(here: Serving, which: ListName) -> ListView:
-    runtime_settings = here.sidecar.runtime_settings
+async def _list_view(ctx: ApiContext, which: ListName) -> ListView:
+    runtime_settings = ctx.sidecar.runtime_settings
     warnings: list[str] = []
     unknown: list[str] = []
     ambiguous: list[str] = []
     try:
-        people: Sequence[Person] = await here.sidecar.people.refresh(_PEOPLE_AGE_SECONDS)
+        people: Sequence[Person] = await ctx.sidecar.people.refresh(_PEOPLE_AGE_SECONDS)
     except ImmichError as problem:
         warnings.append(f"Immich cannot be asked whether it knows these names: {problem}")
     else:
         await asyncio.to_thread(runtime_settings.bind, people)
-        for entry in _entries(here, which):
+        for entry in _entries(ctx, which):
             meant = [person for person in people if person.name and entry.means(person)]
             if not meant:
                 unknown.append(entry.name)
@@ -240,12 +240,12 @@ async def _list_view(here: Serving, which: ListName) -> ListView:
                 f"More than one person is called {', '.join(ambiguous)}; their photos go to review until "
                 "they are merged or renamed in Immich."
             )
-        context = here.sidecar.context
+        context = ctx.sidecar.context
         warnings += [
             f"Photos of {person.name} go to the folder {context.person_folder(person)}, because another "
             "person's name has the same folder form."
             for person in people
-            if person.id in context.apart and any(entry.means(person) for entry in _entries(here, which))
+            if person.id in context.apart and any(entry.means(person) for entry in _entries(ctx, which))
         ]
     both = [
         entry.name
@@ -254,5 +254,5 @@ async def _list_view(here: Serving, which: ListName) -> ListView:
     ]
     if both:
         warnings.append(f"On both lists, and the blacklist counts: {', '.join(both)}.")
-    names = [entry.name for entry in _entries(here, which)]
+    names = [entry.name for entry in _entries(ctx, which)]
     return ListView(names=names, unknown=unknown, ambiguous=ambiguous, warnings=warnings)

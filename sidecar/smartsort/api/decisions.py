@@ -21,7 +21,7 @@ from smartsort.api.schemas.decisions import (
     Selection,
 )
 from smartsort.api.security import Reviewer
-from smartsort.api.serving import Here, Serving
+from smartsort.api.serving import ApiContext, Ctx
 from smartsort.ledger import review
 
 router = APIRouter(prefix=BASE, tags=["review"], responses=GUARDED)
@@ -53,7 +53,7 @@ _BULK_EXAMPLES: dict[str, Example] = {
 
 @router.post("/review/bulk/approve", responses=answers(404, 409))
 async def approve_many(
-    here: Here, caller: Reviewer, chosen: Annotated[BulkApprove, Body(openapi_examples=_BULK_EXAMPLES)]
+    ctx: Ctx, caller: Reviewer, chosen: Annotated[BulkApprove, Body(openapi_examples=_BULK_EXAMPLES)]
 ) -> BulkActionResult:
     """Approve many photos. What fails for one leaves the others alone; `event` takes all of it back."""
 
@@ -61,8 +61,8 @@ async def approve_many(
         people = selectors_of(chosen.approve)
         # Whoever names a photo and a person, or one photo alone, has looked at it.
         named = bool(chosen.ids and people) or len(set(chosen.ids)) == 1
-        return await here.sidecar.actions.approve(
-            await _selected(here, chosen, agreed),
+        return await ctx.sidecar.actions.approve(
+            await _selected(ctx, chosen, agreed),
             people,
             caller.name,
             face_id=chosen.approve.face,
@@ -71,38 +71,36 @@ async def approve_many(
             agreed=agreed,
         )
 
-    return await carry_out(here, caller, "approve", chosen, act)
+    return await carry_out(ctx, caller, "approve", chosen, act)
 
 
 @router.post("/review/bulk/reject", responses=answers(404, 409))
 async def reject_many(
-    here: Here, caller: Reviewer, chosen: Annotated[Selection, Body(openapi_examples=_SELECTION_EXAMPLES)]
+    ctx: Ctx, caller: Reviewer, chosen: Annotated[Selection, Body(openapi_examples=_SELECTION_EXAMPLES)]
 ) -> BulkActionResult:
     """Reject many photos: their files go to the trash and can be had back until its time has passed."""
 
     async def act(chosen: Selection, agreed: Agreed | None) -> Batch:
-        photo_ids = await _selected(here, chosen, agreed)
-        return await here.sidecar.actions.reject(
-            photo_ids, caller.name, dry_run=chosen.dry_run, agreed=agreed
-        )
+        photo_ids = await _selected(ctx, chosen, agreed)
+        return await ctx.sidecar.actions.reject(photo_ids, caller.name, dry_run=chosen.dry_run, agreed=agreed)
 
-    return await carry_out(here, caller, "reject", chosen, act)
+    return await carry_out(ctx, caller, "reject", chosen, act)
 
 
 @router.post("/review/bulk/skip", responses=answers(404, 409))
 async def skip_many(
-    here: Here, caller: Reviewer, chosen: Annotated[Selection, Body(openapi_examples=_SELECTION_EXAMPLES)]
+    ctx: Ctx, caller: Reviewer, chosen: Annotated[Selection, Body(openapi_examples=_SELECTION_EXAMPLES)]
 ) -> BulkActionResult:
     """Leave many photos for later: they are listed after all others."""
 
     async def act(chosen: Selection, agreed: Agreed | None) -> Batch:
-        photo_ids = await _selected(here, chosen, agreed)
-        return await here.sidecar.actions.skip(photo_ids, caller.name, dry_run=chosen.dry_run, agreed=agreed)
+        photo_ids = await _selected(ctx, chosen, agreed)
+        return await ctx.sidecar.actions.skip(photo_ids, caller.name, dry_run=chosen.dry_run, agreed=agreed)
 
-    return await carry_out(here, caller, "skip", chosen, act)
+    return await carry_out(ctx, caller, "skip", chosen, act)
 
 
-async def _selected(here: Serving, chosen: Selection, agreed: Agreed | None) -> list[int]:
+async def _selected(ctx: ApiContext, chosen: Selection, agreed: Agreed | None) -> list[int]:
     """The photos of a selection. Raises Refused for one that says nothing, or two things, or too much."""
     filtered = chosen.category is not None or bool(chosen.search) or chosen.everything
     if bool(chosen.ids) == filtered:
@@ -119,7 +117,7 @@ async def _selected(here: Serving, chosen: Selection, agreed: Agreed | None) -> 
             "invalid",
             "preview first: ask with `dry_run`, then give the `preview` of its answer and nothing else",
         )
-    ledger = here.sidecar.context.ledger
+    ledger = ctx.sidecar.context.ledger
     if filtered:
         return await ledger.aread(lambda db: review.matching(db, chosen.category, chosen.search))
     if agreed is not None:
@@ -133,7 +131,7 @@ async def _selected(here: Serving, chosen: Selection, agreed: Agreed | None) -> 
 
 @router.post("/review/{id}/approve", responses=answers(404, 409))
 async def approve(
-    here: Here,
+    ctx: Ctx,
     caller: Reviewer,
     id: RowId,  # noqa: A002
     wanted: Annotated[Approve, Body(openapi_examples=_APPROVE_EXAMPLES)],
@@ -142,28 +140,28 @@ async def approve(
 
     A name nobody has is refused unless `create` is set.
     """
-    await check_pending(here, id)
-    batch = await here.sidecar.actions.approve([id], selectors_of(wanted), caller.name, face_id=wanted.face)
-    return await only(here, batch)
+    await check_pending(ctx, id)
+    batch = await ctx.sidecar.actions.approve([id], selectors_of(wanted), caller.name, face_id=wanted.face)
+    return await only(ctx, batch)
 
 
 @router.post("/review/{id}/reject", responses=answers(404, 409))
-async def reject(here: Here, caller: Reviewer, id: RowId) -> ActionResultView:  # noqa: A002
+async def reject(ctx: Ctx, caller: Reviewer, id: RowId) -> ActionResultView:  # noqa: A002
     """Put an item into the trash; `undo` brings it back until the trash's time has passed."""
-    await check_pending(here, id)
-    return await only(here, await here.sidecar.actions.reject([id], caller.name))
+    await check_pending(ctx, id)
+    return await only(ctx, await ctx.sidecar.actions.reject([id], caller.name))
 
 
 @router.post("/review/{id}/skip", responses=answers(404, 409))
-async def skip(here: Here, caller: Reviewer, id: RowId) -> ActionResultView:  # noqa: A002
+async def skip(ctx: Ctx, caller: Reviewer, id: RowId) -> ActionResultView:  # noqa: A002
     """Leave an item for later: it is listed after all others."""
-    await check_pending(here, id)
-    return await only(here, await here.sidecar.actions.skip([id], caller.name))
+    await check_pending(ctx, id)
+    return await only(ctx, await ctx.sidecar.actions.skip([id], caller.name))
 
 
 @router.post("/photos/{photo_id}/refile", responses=answers(404, 409))
 async def refile(
-    here: Here,
+    ctx: Ctx,
     caller: Reviewer,
     photo_id: RowId,
     wanted: Annotated[Refile, Body(openapi_examples=_REFILE_EXAMPLES)],
@@ -171,7 +169,7 @@ async def refile(
     """File a photo that is filed already under somebody else."""
     if wanted.person is None and not wanted.people:
         raise Refused(422, "invalid", "say whom to file it under: `person` or `people`")
-    batch = await here.sidecar.actions.refile(
+    batch = await ctx.sidecar.actions.refile(
         [photo_id], selectors_of(wanted), caller.name, face_id=wanted.face
     )
-    return await only(here, batch)
+    return await only(ctx, batch)

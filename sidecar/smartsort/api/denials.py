@@ -15,7 +15,7 @@ from smartsort.api.problems import GUARDED, answers
 from smartsort.api.schemas.decisions import ActionResultView
 from smartsort.api.schemas.judgement import Deny
 from smartsort.api.security import Reviewer
-from smartsort.api.serving import Here, Serving
+from smartsort.api.serving import ApiContext, Ctx
 from smartsort.core.model import Evidence
 from smartsort.ledger import photos
 
@@ -29,7 +29,7 @@ _EXAMPLES: dict[str, Example] = {
 
 @router.post("/review/{id}/deny", responses=answers(404, 409))
 async def deny(
-    here: Here,
+    ctx: Ctx,
     caller: Reviewer,
     id: RowId,  # noqa: A002
     denied: Annotated[Deny, Body(openapi_examples=_EXAMPLES)],
@@ -39,19 +39,19 @@ async def deny(
     Faces that are like its face reach less for that person from then on. Immich is told nothing. `undo`
     takes it back.
     """
-    await check_pending(here, id)
-    await _measured(here, id)
+    await check_pending(ctx, id)
+    await _measured(ctx, id)
     choice = None
     if isinstance(denied.person, str):
         choice = PersonSelector(name=denied.person)
     elif denied.person is not None:
         choice = PersonSelector(name=denied.person.name, id=denied.person.id)
-    return await only(here, await here.sidecar.actions.deny(id, choice, caller.name, face_id=denied.face))
+    return await only(ctx, await ctx.sidecar.actions.deny(id, choice, caller.name, face_id=denied.face))
 
 
-async def _measured(here: Serving, photo_id: int) -> None:
+async def _measured(ctx: ApiContext, photo_id: int) -> None:
     """Have the faces measured, so that others can be held against them: at most one call for the photo."""
-    measure, ledger = here.sidecar.measure, here.sidecar.context.ledger
+    measure, ledger = ctx.sidecar.measure, ctx.sidecar.context.ledger
     if measure is None:
         return
     photo, last = await ledger.aread(

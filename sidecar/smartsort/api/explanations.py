@@ -14,7 +14,7 @@ from smartsort.api.history import RowId
 from smartsort.api.problems import GUARDED, Refused, answers
 from smartsort.api.schemas.judgement import ChangeView, Explained, RuleView
 from smartsort.api.security import Reviewer
-from smartsort.api.serving import Here
+from smartsort.api.serving import Ctx
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.explain import Explanation, explain
 from smartsort.core.policy import Policy
@@ -38,10 +38,10 @@ _BY_HUMANS = frozenset(
 
 
 @router.get("/photos/{photo_id}/explain", responses=answers(404))
-async def of_photo(here: Here, _: Reviewer, photo_id: RowId) -> Explained:
+async def of_photo(ctx: Ctx, _: Reviewer, photo_id: RowId) -> Explained:
     """How a photo was judged, rule by rule and in words, and the nearest changes that lead elsewhere."""
-    policy = here.sidecar.runtime_settings.policy()
-    found = await here.sidecar.context.ledger.aread(lambda db: explained(db, photo_id, policy))
+    policy = ctx.sidecar.runtime_settings.policy()
+    found = await ctx.sidecar.context.ledger.aread(lambda db: explained(db, photo_id, policy))
     if found is None:
         raise Refused(404, "not_found", f"there is no photo {photo_id}")
     return found
@@ -49,7 +49,7 @@ async def of_photo(here: Here, _: Reviewer, photo_id: RowId) -> Explained:
 
 @router.get("/explain", responses=answers(404, 409))
 async def of_file(
-    here: Here,
+    ctx: Ctx,
     _: Reviewer,
     file: Annotated[
         str,
@@ -60,7 +60,7 @@ async def of_file(
 
     Where several photos have the name the answer is 409 and tells their ids.
     """
-    policy, folder = here.sidecar.runtime_settings.policy(), here.sidecar.context.folder
+    policy, folder = ctx.sidecar.runtime_settings.policy(), ctx.sidecar.context.folder
 
     def read(db: Database) -> Explained | list[int]:
         ids = find.by_path(db, file, folder)
@@ -69,7 +69,7 @@ async def of_file(
         found = explained(db, ids[0], policy)
         return ids if found is None else found
 
-    found = await here.sidecar.context.ledger.aread(read)
+    found = await ctx.sidecar.context.ledger.aread(read)
     if isinstance(found, Explained):
         return found
     if not found:

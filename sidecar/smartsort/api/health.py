@@ -11,7 +11,7 @@ from smartsort.api.guard import BASE
 from smartsort.api.problems import GUARDED, Answers
 from smartsort.api.schemas.state import DoctorReport, Health, Ready
 from smartsort.api.security import Intaker, Reviewer
-from smartsort.api.serving import Here
+from smartsort.api.serving import Ctx
 from smartsort.api.views import trouble_views
 from smartsort.bootstrap import unfinished
 
@@ -35,35 +35,35 @@ async def healthz() -> Health:
     "/readyz",
     responses={**GUARDED, 503: {"model": Ready, "description": "Something is in the way: `troubles`."}},
 )
-async def readyz(here: Here, response: Response, _: Intaker) -> Ready:
+async def readyz(ctx: Ctx, response: Response, _: Intaker) -> Ready:
     """Ready to sort: Immich is connected and nothing is in the way; 503 with the troubles else."""
-    sidecar = here.sidecar
-    if not here.status.ready:
+    sidecar = ctx.sidecar
+    if not ctx.status.ready:
         response.status_code = 503
     waiting = await unfinished(sidecar)
     return Ready(
-        status="ready" if here.status.ready else "waiting",
+        status="ready" if ctx.status.ready else "waiting",
         enabled=sidecar.runtime_settings.enabled,
-        immich=here.status.immich,
+        immich=ctx.status.immich,
         troubles=trouble_views(sidecar.runner.troubles.open),
         unfinished={state.value: count for state, count in waiting.items()},
     )
 
 
 @router.get(f"{BASE}/doctor", responses=GUARDED)
-async def doctor(here: Here, _: Reviewer) -> DoctorReport:
+async def doctor(ctx: Ctx, _: Reviewer) -> DoctorReport:
     """What is wrong with folders, keys, library and Immich, and the remedy: as `smartsort doctor` says it.
 
     Takes seconds when Immich does not answer. Nothing is changed.
     """
     from smartsort.doctor import examine  # noqa: PLC0415 - only when somebody asks
 
-    async with here.examining:
-        return await examine(here.sidecar.settings)
+    async with ctx.examining:
+        return await examine(ctx.sidecar.settings)
 
 
 @router.get("/metrics", response_class=Response, responses={**GUARDED, **_METRICS})
-async def metrics(here: Here, _: Intaker) -> Response:
+async def metrics(ctx: Ctx, _: Intaker) -> Response:
     """Everything Prometheus wants to know, in its text format."""
-    text = await here.meter.text(here.live.listeners)
+    text = await ctx.meter.text(ctx.live.listeners)
     return Response(text, media_type=CONTENT_TYPE_PLAIN_0_0_4)

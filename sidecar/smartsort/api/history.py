@@ -21,7 +21,7 @@ from smartsort.api.problems import GUARDED, Answers, Refused, answers
 from smartsort.api.schemas.decisions import BulkActionResult
 from smartsort.api.schemas.history import EventPage, Undo
 from smartsort.api.security import Caller, Reviewer
-from smartsort.api.serving import Here, Serving
+from smartsort.api.serving import ApiContext, Ctx
 from smartsort.api.views import event_views
 from smartsort.core.event_kinds import EventKind
 from smartsort.ledger import events, photos
@@ -54,7 +54,7 @@ _STREAM: Answers = {
 
 @router.get("/events")
 async def history(
-    here: Here,
+    ctx: Ctx,
     _: Reviewer,
     cursor: Annotated[
         int | None, Query(ge=1, le=LARGEST, description="`next_cursor` of the last page.")
@@ -71,11 +71,11 @@ async def history(
         shown = found[:limit]
         return EventPage(events=event_views(db, shown), next_cursor=str(shown[-1].id) if more else None)
 
-    return await here.sidecar.context.ledger.aread(read)
+    return await ctx.sidecar.context.ledger.aread(read)
 
 
 @router.get("/photos/{photo_id}/history", responses=answers(404))
-async def of_photo(here: Here, _: Reviewer, photo_id: RowId) -> EventPage:
+async def of_photo(ctx: Ctx, _: Reviewer, photo_id: RowId) -> EventPage:
     """Everything that happened to one photo, oldest first; what is `undoable` can be given to `undo`."""
 
     def read(db: Database) -> EventPage | None:
@@ -83,23 +83,21 @@ async def of_photo(here: Here, _: Reviewer, photo_id: RowId) -> EventPage:
             return None
         return EventPage(events=event_views(db, events.of_photo(db, photo_id)))
 
-    page = await here.sidecar.context.ledger.aread(read)
+    page = await ctx.sidecar.context.ledger.aread(read)
     if page is None:
         raise Refused(404, "not_found", f"there is no photo {photo_id}")
     return page
 
 
 @router.get(f"/photos/{{photo_id}}/{SIZE}", response_class=Response, responses={**IMAGE, **answers(404)})
-async def picture(
-    here: Here, _: Reviewer, request: Request, photo_id: RowId, size: ThumbnailSize
-) -> Response:
+async def picture(ctx: Ctx, _: Reviewer, request: Request, photo_id: RowId, size: ThumbnailSize) -> Response:
     """A photo's picture, whatever became of it: `thumbnail` (about 250 pixels) or `preview` (1440)."""
-    return answer(await here.pictures.of_photo(photo_id, size), request)
+    return answer(await ctx.pictures.of_photo(photo_id, size), request)
 
 
 @router.get("/events/stream", response_class=EventSourceResponse, responses=_STREAM)
 async def stream(
-    here: Here,
+    ctx: Ctx,
     _: Reviewer,
     last_event_id: Annotated[
         str | None, Header(description="The last event seen: everything after it is sent first.")
@@ -117,7 +115,7 @@ async def stream(
         if not (given.isascii() and given.isdigit() and len(given) < 19):
             raise Refused(422, "invalid", "Last-Event-ID has to be the id of an event, a whole number")
         position = int(given)
-    return EventSourceResponse(here.live.stream(position), ping=HEARTBEAT_SECONDS)
+    return EventSourceResponse(ctx.live.stream(position), ping=HEARTBEAT_SECONDS)
 
 
 _UNDO_EXAMPLES: dict[str, Example] = {
@@ -134,7 +132,7 @@ _UNDO_EXAMPLES: dict[str, Example] = {
 
 @router.post("/undo", responses=answers(404, 409))
 async def undo(
-    here: Here, caller: Reviewer, what: Annotated[Undo, Body(openapi_examples=_UNDO_EXAMPLES)]
+    ctx: Ctx, caller: Reviewer, what: Annotated[Undo, Body(openapi_examples=_UNDO_EXAMPLES)]
 ) -> BulkActionResult:
     """Undo the last decision about a photo, one event, the last action, or all since a time.
 
@@ -143,15 +141,15 @@ async def undo(
     """
 
     async def act(what: Undo, agreed: Agreed | None) -> Batch:
-        return await _undo(here, caller, what, agreed)
+        return await _undo(ctx, caller, what, agreed)
 
-    return await carry_out(here, caller, "undo", what, act)
+    return await carry_out(ctx, caller, "undo", what, act)
 
 
-async def _undo(here: Serving, caller: Caller, what: Undo, agreed: Agreed | None) -> Batch:
+async def _undo(ctx: ApiContext, caller: Caller, what: Undo, agreed: Agreed | None) -> Batch:
     if sum(given is not None for given in (what.photo, what.event, what.since)) + what.last != 1:
         raise Refused(422, "invalid", "give exactly one of `photo`, `event`, `last` and `since`")
-    actions, admin = here.sidecar.actions, caller.may("admin")
+    actions, admin = ctx.sidecar.actions, caller.may("admin")
     if what.photo is not None:
         return await actions.undo_photo(what.photo, caller.name, admin=admin, dry_run=what.dry_run)
     if what.event is not None:

@@ -60,7 +60,7 @@ class _Snapshot(Collector):
         return self._families
 
 
-class Meter:
+class Metrics:
     """The metrics of one application."""
 
     def __init__(self, sidecar: Sidecar, status: StatusReader) -> None:

@@ -12,7 +12,7 @@ from smartsort.api.pictures import answer
 from smartsort.api.problems import GUARDED, Answers, answers
 from smartsort.api.schemas.people import PersonView
 from smartsort.api.security import Reviewer
-from smartsort.api.serving import Here
+from smartsort.api.serving import Ctx
 from smartsort.api.views import person_view
 from smartsort.ledger import statistics
 
@@ -31,14 +31,14 @@ IMAGE: Answers = {
 
 @router.get("")
 async def people(
-    here: Here,
+    ctx: Ctx,
     _: Reviewer,
     search: Annotated[str, Query(max_length=300, description="Part of a name, accents and case aside.")] = "",
     named: Annotated[bool, Query(description="False: people nobody has named, too.")] = True,
     limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
 ) -> list[PersonView]:
     """Immich's people and how many photos smartsort has filed under each; those with most photos first."""
-    sidecar = here.sidecar
+    sidecar = ctx.sidecar
     found = await sidecar.people.refresh(_AGE_SECONDS)
     counts = await sidecar.context.ledger.aread(statistics.filed_by_person)
     policy, wanted = sidecar.runtime_settings.policy(), _plain(search)
@@ -60,6 +60,6 @@ PersonId = Annotated[
 
 
 @router.get("/{id}/thumbnail", response_class=Response, responses={**IMAGE, **answers(404)})
-async def thumbnail(here: Here, _: Reviewer, request: Request, id: PersonId) -> Response:  # noqa: A002
+async def thumbnail(ctx: Ctx, _: Reviewer, request: Request, id: PersonId) -> Response:  # noqa: A002
     """A person's face, as Immich shows it."""
-    return answer(await here.pictures.of_person(id), request)
+    return answer(await ctx.pictures.of_person(id), request)

@@ -22,7 +22,7 @@ from smartsort.api.review_views import queue_item, review_item
 from smartsort.api.schemas.base import Category
 from smartsort.api.schemas.review import QueueItem, ReviewItem, ReviewPage, ReviewStats
 from smartsort.api.security import Reviewer
-from smartsort.api.serving import Here, Serving
+from smartsort.api.serving import ApiContext, Ctx
 from smartsort.ledger import review, statistics
 from smartsort.ports import ThumbnailSize
 
@@ -41,7 +41,7 @@ Search = Annotated[
 
 @router.get("/queue")
 async def queue(
-    here: Here,
+    ctx: Ctx,
     _: Reviewer,
     cursor: Cursor = None,
     limit: Limit = 50,
@@ -49,12 +49,12 @@ async def queue(
     category: Category | None = None,
 ) -> ReviewPage:
     """What waits for a human, newest first; photos put off come last."""
-    return await _page(here, category, search, cursor, limit)
+    return await _page(ctx, category, search, cursor, limit)
 
 
 @router.get("/queue/{category}")
 async def queue_of_category(
-    here: Here,
+    ctx: Ctx,
     _: Reviewer,
     category: Category,
     cursor: Cursor = None,
@@ -62,13 +62,13 @@ async def queue_of_category(
     search: Search = None,
 ) -> ReviewPage:
     """What waits in one category, newest first."""
-    return await _page(here, category, search, cursor, limit)
+    return await _page(ctx, category, search, cursor, limit)
 
 
 async def _page(
-    here: Serving, category: Category | None, search: str | None, cursor: str | None, limit: int
+    ctx: ApiContext, category: Category | None, search: str | None, cursor: str | None, limit: int
 ) -> ReviewPage:
-    policy = here.sidecar.runtime_settings.policy()
+    policy = ctx.sidecar.runtime_settings.policy()
 
     def read(db: Database) -> ReviewPage:
         page = review.page(db, category, search, cursor, limit)
@@ -82,16 +82,16 @@ async def _page(
         )
 
     try:
-        return await here.sidecar.context.ledger.aread(read)
+        return await ctx.sidecar.context.ledger.aread(read)
     except (ValueError, OverflowError) as problem:
         raise Refused(422, "invalid", "`cursor` is not one this API gave") from problem
 
 
 @router.get("/stats")
-async def stats(here: Here, _: Reviewer) -> ReviewStats:
+async def stats(ctx: Ctx, _: Reviewer) -> ReviewStats:
     """How many wait, of what kind, and for how long."""
-    now = here.sidecar.context.clock.now()
-    waiting = await here.sidecar.context.ledger.aread(lambda db: statistics.waiting(db, now))
+    now = ctx.sidecar.context.clock.now()
+    waiting = await ctx.sidecar.context.ledger.aread(lambda db: statistics.waiting(db, now))
     return ReviewStats(
         total=waiting.total,
         by_category=dict(waiting.by_category),
@@ -122,14 +122,14 @@ _EXPORT: Answers = {
 
 @router.get("/export", response_class=Response, responses=_EXPORT)
 async def export(
-    here: Here,
+    ctx: Ctx,
     _: Reviewer,
     format: Literal["csv", "json"] = "csv",  # noqa: A002
     category: Category | None = None,
     search: Search = None,
 ) -> Response:
     """The queue, or a part of it, as a file. It is read page by page, however long it is."""
-    pages = _all_pages(here, category, search)
+    pages = _all_pages(ctx, category, search)
     headers = {"Content-Disposition": f'attachment; filename="review-queue.{format}"'}
     if format == "json":
         return StreamingResponse(_json(pages), media_type="application/json", headers=headers)
@@ -137,13 +137,13 @@ async def export(
 
 
 async def _all_pages(
-    here: Serving, category: Category | None, search: str | None
+    ctx: ApiContext, category: Category | None, search: str | None
 ) -> AsyncIterator[list[QueueItem]]:
-    policy = here.sidecar.runtime_settings.policy()
+    policy = ctx.sidecar.runtime_settings.policy()
     cursor: str | None = None
     while True:
         at = cursor
-        page = await here.sidecar.context.ledger.aread(
+        page = await ctx.sidecar.context.ledger.aread(
             lambda db, at=at: review.page(db, category, search, at, _EXPORT_PAGE)  # type: ignore[misc]
         )
         yield [queue_item(row, policy) for row in page.rows]
@@ -189,10 +189,10 @@ def _cell(value: object) -> object:
 
 
 @router.get("/items/{id}", responses=answers(404))
-async def item(here: Here, _: Reviewer, id: RowId) -> ReviewItem:  # noqa: A002
+async def item(ctx: Ctx, _: Reviewer, id: RowId) -> ReviewItem:  # noqa: A002
     """One photo of the queue with everything known about it, and what became of it if it was decided."""
-    policy = here.sidecar.runtime_settings.policy()
-    found = await here.sidecar.context.ledger.aread(lambda db: review_item(db, id, policy))
+    policy = ctx.sidecar.runtime_settings.policy()
+    found = await ctx.sidecar.context.ledger.aread(lambda db: review_item(db, id, policy))
     if found is None:
         raise _unknown(id)
     return found
@@ -204,31 +204,31 @@ def _unknown(photo_id: int) -> Refused:
 
 @router.get(f"/items/{{id}}/{SIZE}", response_class=Response, responses={**IMAGE, **answers(404)})
 async def picture(
-    here: Here,
+    ctx: Ctx,
     _: Reviewer,
     request: Request,
     id: RowId,  # noqa: A002
     size: ThumbnailSize,
 ) -> Response:
     """A photo's picture, upright: `thumbnail` (about 250 pixels) or `preview` (1440)."""
-    if not await here.sidecar.context.ledger.aread(lambda db: review.conditions(db, [id])):
+    if not await ctx.sidecar.context.ledger.aread(lambda db: review.conditions(db, [id])):
         raise _unknown(id)
-    return answer(await here.pictures.of_photo(id, size), request)
+    return answer(await ctx.pictures.of_photo(id, size), request)
 
 
 @router.get(f"/items/{{id}}/other/{SIZE}", response_class=Response, responses={**IMAGE, **answers(404)})
 async def other_picture(
-    here: Here,
+    ctx: Ctx,
     _: Reviewer,
     request: Request,
     id: RowId,  # noqa: A002
     size: ThumbnailSize,
 ) -> Response:
     """The picture of the copy that a duplicate duplicates."""
-    found = await here.sidecar.context.ledger.aread(lambda db: copy_picture(db, id))
+    found = await ctx.sidecar.context.ledger.aread(lambda db: copy_picture(db, id))
     if found is None:
         raise Refused(404, "not_found", f"photo {id} has no other copy that can be shown")
     photo_id, asset_id = found
     if photo_id is not None:
-        return answer(await here.pictures.of_photo(photo_id, size), request)
-    return answer(await here.pictures.of_asset(asset_id or "", size), request)
+        return answer(await ctx.pictures.of_photo(photo_id, size), request)
+    return answer(await ctx.pictures.of_asset(asset_id or "", size), request)

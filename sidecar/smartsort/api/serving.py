@@ -9,7 +9,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from smartsort.api.live import Live
-from smartsort.api.metrics import Meter
+from smartsort.api.metrics import Metrics
 from smartsort.api.pictures import Pictures
 from smartsort.api.previews import Previews
 from smartsort.api.state import StatusReader
@@ -17,14 +17,14 @@ from smartsort.bootstrap import Sidecar
 
 
 @dataclass(slots=True)
-class Serving:
+class ApiContext:
     """One per application."""
 
     sidecar: Sidecar
     status: StatusReader
     pictures: Pictures
     live: Live
-    meter: Meter
+    meter: Metrics
     previews: Previews = field(default_factory=Previews)
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while settings are read, changed and written."""
@@ -32,9 +32,9 @@ class Serving:
     """Held while the doctor looks: it makes probe files, and one look at a time is enough."""
 
 
-def serving(request: Request) -> Serving:
+def serving(request: Request) -> ApiContext:
     """The application's tools."""
-    return cast("Serving", request.app.state.serving)
+    return cast("ApiContext", request.app.state.serving)
 
 
-Here = Annotated[Serving, Depends(serving)]
+Ctx = Annotated[ApiContext, Depends(serving)]

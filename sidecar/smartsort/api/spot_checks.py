@@ -16,7 +16,7 @@ from smartsort.api.schemas.decisions import ActionResultView, Approve
 from smartsort.api.schemas.judgement import SpotCheck, SpotCheckPage, WrongFiling
 from smartsort.api.schemas.statistics import SpotCheckShare
 from smartsort.api.security import Reviewer
-from smartsort.api.serving import Here, Serving
+from smartsort.api.serving import ApiContext, Ctx
 from smartsort.api.views import face_views, picture_path
 from smartsort.core.model import Evidence
 from smartsort.core.policy import Policy
@@ -39,7 +39,7 @@ _WRONG_EXAMPLES: dict[str, Example] = {
 
 @router.get("")
 async def waiting(
-    here: Here,
+    ctx: Ctx,
     _: Reviewer,
     cursor: Annotated[
         int | None, Query(ge=1, le=LARGEST, description="`next_cursor` of the last page.")
@@ -50,28 +50,28 @@ async def waiting(
 
     The draw is random (`spot_check_share`), so the answers tell how many of all filings are wrong.
     """
-    await _catch_up(here)
-    policy = here.sidecar.runtime_settings.policy()
+    await _catch_up(ctx)
+    policy = ctx.sidecar.runtime_settings.policy()
 
     def read(db: Database) -> tuple[list[SpotCheck], str | None]:
         found = spot_checks.waiting(db, cursor, limit + 1)
-        views = [view for one in found[:limit] if (view := _view(db, one, here, policy)) is not None]
+        views = [view for one in found[:limit] if (view := _view(db, one, ctx, policy)) is not None]
         return views, str(found[limit - 1].event_id) if len(found) > limit else None
 
-    items, next_cursor = await here.sidecar.context.ledger.aread(read)
-    return SpotCheckPage(items=items, share=await share_of_wrong(here), next_cursor=next_cursor)
+    items, next_cursor = await ctx.sidecar.context.ledger.aread(read)
+    return SpotCheckPage(items=items, share=await share_of_wrong(ctx), next_cursor=next_cursor)
 
 
 @router.post("/{photo_id}/confirm", responses=answers(404, 409))
-async def confirm(here: Here, caller: Reviewer, photo_id: RowId) -> ActionResultView:
+async def confirm(ctx: Ctx, caller: Reviewer, photo_id: RowId) -> ActionResultView:
     """It is who smartsort says it is. The face counts among the confirmed ones from now on."""
-    await _drawn(here, photo_id)
-    return await only(here, await here.sidecar.actions.confirm([photo_id], caller.name))
+    await _drawn(ctx, photo_id)
+    return await only(ctx, await ctx.sidecar.actions.confirm([photo_id], caller.name))
 
 
 @router.post("/{photo_id}/wrong", responses=answers(404, 409))
 async def wrong(
-    here: Here,
+    ctx: Ctx,
     caller: Reviewer,
     photo_id: RowId,
     really: Annotated[WrongFiling, Body(openapi_examples=_WRONG_EXAMPLES)],
@@ -80,18 +80,18 @@ async def wrong(
 
     Counts as wrongly sorted; who it is not is remembered.
     """
-    filing = await _drawn(here, photo_id)
-    actions = here.sidecar.actions
+    filing = await _drawn(ctx, photo_id)
+    actions = ctx.sidecar.actions
     if really.person is None and not really.people:
-        return await only(here, await actions.undo(filing, caller.name, admin=caller.may("admin")))
+        return await only(ctx, await actions.undo(filing, caller.name, admin=caller.may("admin")))
     choices = selectors_of(Approve(person=really.person, people=really.people))
-    return await only(here, await actions.refile([photo_id], choices, caller.name, face_id=really.face))
+    return await only(ctx, await actions.refile([photo_id], choices, caller.name, face_id=really.face))
 
 
-async def _drawn(here: Serving, photo_id: int) -> int:
+async def _drawn(ctx: ApiContext, photo_id: int) -> int:
     """The event of the filing that is to be checked. Raises Refused."""
-    await _catch_up(here)
-    found = await here.sidecar.context.ledger.aread(lambda db: spot_checks.drawn_filing(db, photo_id))
+    await _catch_up(ctx)
+    found = await ctx.sidecar.context.ledger.aread(lambda db: spot_checks.drawn_filing(db, photo_id))
     if found is None:
         raise Refused(
             404,
@@ -108,15 +108,15 @@ async def _drawn(here: Serving, photo_id: int) -> int:
     return event_id
 
 
-async def _catch_up(here: Serving) -> None:
-    sidecar = here.sidecar
+async def _catch_up(ctx: ApiContext) -> None:
+    sidecar = ctx.sidecar
     await spot_checks.catch_up(sidecar.context.ledger, sidecar.settings.spot_check_share)
 
 
-async def share_of_wrong(here: Serving, since: str = "") -> SpotCheckShare:
+async def share_of_wrong(ctx: ApiContext, since: str = "") -> SpotCheckShare:
     """What the answers about filings since then say."""
-    await _catch_up(here)
-    counts = await here.sidecar.context.ledger.aread(lambda db: spot_checks.counts(db, since))
+    await _catch_up(ctx)
+    counts = await ctx.sidecar.context.ledger.aread(lambda db: spot_checks.counts(db, since))
     found = estimate(counts.wrong, counts.checked)
     share = SpotCheckShare(checked=counts.checked, wrong=counts.wrong, open=counts.open)
     if found is not None:
@@ -128,13 +128,13 @@ async def share_of_wrong(here: Serving, since: str = "") -> SpotCheckShare:
     return share
 
 
-def _view(db: Database, one: Drawn, here: Serving, policy: Policy) -> SpotCheck | None:
+def _view(db: Database, one: Drawn, ctx: ApiContext, policy: Policy) -> SpotCheck | None:
     photo = photos.get(db, one.photo_id)
     last = photos.last_decision(db, one.photo_id)
     if photo is None or last is None:
         return None
     evidence: Evidence = last[4]
-    context = here.sidecar.context
+    context = ctx.sidecar.context
     held = photos.names_of(db, [photo.id])[photo.id]
     names = [n for n in held if n.area is Area.FACES and n.member is Member.PHOTO]
     return SpotCheck(

@@ -12,7 +12,7 @@ from smartsort.api.guard import BASE
 from smartsort.api.problems import GUARDED
 from smartsort.api.schemas.statistics import DayCount, Metric, SpotCheckShare, Summary
 from smartsort.api.security import Reviewer
-from smartsort.api.serving import Here, Serving
+from smartsort.api.serving import ApiContext, Ctx
 from smartsort.api.spot_checks import share_of_wrong
 from smartsort.core.spot_checks import TARGET
 from smartsort.core.words import digits_apart
@@ -26,25 +26,25 @@ AUTO_SORT_TARGET = 80
 
 
 @router.get("/today")
-async def today(here: Here, _: Reviewer) -> Summary:
+async def today(ctx: Ctx, _: Reviewer) -> Summary:
     """As `stats/summary` for today, from midnight in the server's zone."""
-    return await _summary(here, 1)
+    return await _summary(ctx, 1)
 
 
 @router.get("/summary")
 async def summary(
-    here: Here, _: Reviewer, days: Annotated[int, Query(ge=1, le=3660, description="Today included.")] = 30
+    ctx: Ctx, _: Reviewer, days: Annotated[int, Query(ge=1, le=3660, description="Today included.")] = 30
 ) -> Summary:
     """What happened in the last days, and whether the goals are met.
 
     `auto_sorted` are automatic filings that still stand, `in_review` photos that came into the queue in
     these days and still wait, `success_rate` the share of the former in both, in per cent.
     """
-    return await _summary(here, days)
+    return await _summary(ctx, days)
 
 
-async def _summary(here: Serving, days: int) -> Summary:
-    context = here.sidecar.context
+async def _summary(ctx: ApiContext, days: int) -> Summary:
+    context = ctx.sidecar.context
     await statistics.catch_up(context.ledger)
     now = context.clock.now()
     last = now.astimezone().date()
@@ -59,7 +59,7 @@ async def _summary(here: Serving, days: int) -> Summary:
             statistics.waiting_by_category(db, since),
         )
     )
-    return summarised(totals, waiting, came, days, await share_of_wrong(here, since))
+    return summarised(totals, waiting, came, days, await share_of_wrong(ctx, since))
 
 
 def summarised(

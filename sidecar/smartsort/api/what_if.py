@@ -18,7 +18,7 @@ from smartsort.api.problems import GUARDED, Refused, answers
 from smartsort.api.schemas.decisions import BulkActionResult
 from smartsort.api.schemas.judgement import OtherSettings, PhotoMove, Redeem, WhatIfReport
 from smartsort.api.security import Admin, Reviewer
-from smartsort.api.serving import Here, Serving
+from smartsort.api.serving import ApiContext, Ctx
 from smartsort.core.naming import same_name
 from smartsort.core.policy import PersonRef
 from smartsort.core.rules.copies import located
@@ -42,7 +42,7 @@ Settings = Annotated[OtherSettings, Body(openapi_examples=_EXAMPLES)]
 
 @router.post("")
 async def what_if(
-    here: Here,
+    ctx: Ctx,
     caller: Reviewer,
     settings: Settings,
     days: Days = 90,
@@ -53,17 +53,17 @@ async def what_if(
     Decided anew from what was seen then, and compared with where the photos are now. With no other setting:
     what the settings in force would do to photos that were decided by others.
     """
-    wanted = _wanted(here, settings)
-    await _know_people(here)
-    since = _since(here, days)
-    found = await here.sidecar.actions.past.effect(wanted.policy, since)
+    wanted = _wanted(ctx, settings)
+    await _know_people(ctx)
+    since = _since(ctx, days)
+    found = await ctx.sidecar.actions.past.effect(wanted.policy, since)
     listed = found.moves[:limit]
-    moves = await here.sidecar.context.ledger.aread(lambda db: _photo_moves(db, listed))
+    moves = await ctx.sidecar.context.ledger.aread(lambda db: _photo_moves(db, listed))
     shown = report(found, moves, days)
     if caller.may("admin"):
-        batch = await here.sidecar.actions.foresee(found.moves, caller.name)
+        batch = await ctx.sidecar.actions.foresee(found.moves, caller.name)
         asked = _Asked(settings, since, wanted.policy.version)
-        shown.preview = here.previews.keep("what-if", caller, asked, batch.versions)
+        shown.preview = ctx.previews.keep("what-if", caller, asked, batch.versions)
     return shown
 
 
@@ -75,7 +75,7 @@ class _Asked:
 
 
 @router.post("/apply", responses=answers(409))
-async def apply(here: Here, caller: Admin, asked: Redeem) -> BulkActionResult:
+async def apply(ctx: Ctx, caller: Admin, asked: Redeem) -> BulkActionResult:
     """Change the settings for good and move the photos that the `preview` of `what-if` is about.
 
     `event` takes back both, settings and photos. What a human has decided stays where it is, and so do
@@ -84,20 +84,20 @@ async def apply(here: Here, caller: Admin, asked: Redeem) -> BulkActionResult:
     """
 
     async def act(asked: _Asked, agreed: Agreed) -> BulkActionResult:
-        async with here.changing:
-            wanted = _wanted(here, asked.settings)
+        async with ctx.changing:
+            wanted = _wanted(ctx, asked.settings)
             if wanted.policy.version != asked.policy_version:
                 raise Refused(409, "conflict", "the settings have changed since the preview; preview again")
-            await _know_people(here)
-            return bulk_result(await here.sidecar.actions.rejudge(wanted, asked.since, caller.name, agreed))
+            await _know_people(ctx)
+            return bulk_result(await ctx.sidecar.actions.rejudge(wanted, asked.since, caller.name, agreed))
 
-    return await here.previews.redeem(asked.preview, "what-if", caller, act)
+    return await ctx.previews.redeem(asked.preview, "what-if", caller, act)
 
 
-def _wanted(here: Serving, settings: OtherSettings) -> Wanted:
+def _wanted(ctx: ApiContext, settings: OtherSettings) -> Wanted:
     given = settings.model_dump(mode="json", exclude_none=True)
     names = {name: given.pop(name) for name in LISTS if name in given}
-    runtime_settings = here.sidecar.runtime_settings
+    runtime_settings = ctx.sidecar.runtime_settings
     lists = {name: _entries(names[name], getattr(runtime_settings, name)) for name in names}
     return Wanted(runtime_settings.policy_with(given, lists), given, lists)
 
@@ -114,16 +114,16 @@ def _entries(names: Sequence[str], there: Sequence[PersonRef]) -> tuple[PersonRe
     return tuple(found)
 
 
-async def _know_people(here: Serving) -> None:
+async def _know_people(ctx: ApiContext) -> None:
     """Names of today, so that nobody who was renamed seems to move; without Immich those last known."""
     try:
-        await here.sidecar.people.refresh(max_age=60)
+        await ctx.sidecar.people.refresh(max_age=60)
     except ImmichError:
         return
 
 
-def _since(here: Serving, days: int) -> str:
-    now = here.sidecar.context.clock.now()
+def _since(ctx: ApiContext, days: int) -> str:
+    now = ctx.sidecar.context.clock.now()
     return (now - timedelta(days=days)).astimezone(UTC).isoformat(timespec="milliseconds")
 
 
