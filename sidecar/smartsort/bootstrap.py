@@ -23,11 +23,11 @@ from smartsort.files.layout import Layout
 from smartsort.files.placement import Placer
 from smartsort.files.private import keep_private
 from smartsort.files.shown import one_line, shown
-from smartsort.ledger import facts, photos, spot_checks, statistics
+from smartsort.ledger import key_value, photos, spot_checks, statistics
 from smartsort.ledger.backup import damaged, files_kept
 from smartsort.ledger.database import Ledger
-from smartsort.ledger.facts import CATCHING_UP
 from smartsort.ledger.integrity import is_empty, quick_problem
+from smartsort.ledger.key_value import CATCHING_UP
 from smartsort.lock import RootLock
 from smartsort.notify.notifier import Notifier
 from smartsort.pipeline.arrival import suspects
@@ -294,16 +294,16 @@ def _sound(layout: Layout) -> None:
 
 
 def _prepare(layout: Layout, ledger: Ledger) -> str:
-    half_done = ledger.read(lambda db: facts.get(db, CATCHING_UP))
+    half_done = ledger.read(lambda db: key_value.get(db, CATCHING_UP))
     if half_done is not None:
         raise LedgerError(
             f"`smartsort {half_done}` was interrupted before the ledger knew all files. Run it again "
             "(`smartsort restore`, or `smartsort rebuild --force`)."
         )
-    known: str | None = ledger.read(lambda db: facts.get(db, "root_id"))
+    known: str | None = ledger.read(lambda db: key_value.get(db, "root_id"))
     root_id = layout.prepare(known)
     if known is None:
-        ledger.write(lambda db: facts.put(db, "root_id", root_id))
+        ledger.write(lambda db: key_value.put(db, "root_id", root_id))
     return root_id
 
 

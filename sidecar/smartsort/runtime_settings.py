@@ -21,7 +21,7 @@ from smartsort.core.policy import (
     WhenUnknown,
     called,
 )
-from smartsort.ledger import events, facts, past
+from smartsort.ledger import events, key_value, past
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.records import NewEvent
 
@@ -59,7 +59,7 @@ class RuntimeSettings:
         settings = self._settings
 
         def stored(db: Database) -> dict[str, Any]:
-            return {name: facts.get(db, name) for name in ("enabled", "policy", "bound", *LISTS)}
+            return {name: key_value.get(db, name) for name in ("enabled", "policy", "bound", *LISTS)}
 
         found = self._ledger.read(stored)
         self._enabled: bool = settings.enabled if found["enabled"] is None else found["enabled"]
@@ -136,9 +136,9 @@ class RuntimeSettings:
         def write(db: Database) -> None:
             for name in ("policy", *LISTS):
                 if snapshot.get(name) is None:
-                    facts.forget(db, name)
+                    key_value.forget(db, name)
                 else:
-                    facts.put(db, name, snapshot[name])
+                    key_value.put(db, name, snapshot[name])
             keys = sorted({*before, *(POLICY_KEYS[name] for name in snapshot["policy"])} - {"enabled"})
             events.append(db, [NewEvent(EventKind.CONFIGURED, data={"values": keys}, actor=actor)], _now())
 
@@ -194,7 +194,7 @@ class RuntimeSettings:
 
         def clear(db: Database) -> None:
             for name in ("enabled", "policy", *LISTS):
-                facts.forget(db, name)
+                key_value.forget(db, name)
             data = {"forgotten": list(self.changed)}
             events.append(db, [NewEvent(EventKind.CONFIGURED, data=data, actor=actor)], _now())
 
@@ -214,15 +214,15 @@ class RuntimeSettings:
             return False
 
         def remember(db: Database) -> None:
-            ids = facts.get(db, "bound", {})
+            ids = key_value.get(db, "bound", {})
             for name, entries in news.items():
                 if name in self._changed:
-                    facts.put(db, name, _plain(entries))
+                    key_value.put(db, name, _plain(entries))
                 else:
                     # It goes on following the configuration, so only the ids are kept, by configured name.
                     configured = getattr(self._settings, name)
                     ids[name] = {n: e.id for n, e in zip(configured, entries, strict=True) if e.id}
-                    facts.put(db, "bound", ids)
+                    key_value.put(db, "bound", ids)
 
         self._ledger.write(remember)
         self._lists.update(news)
@@ -232,7 +232,7 @@ class RuntimeSettings:
     def _write(self, values: Mapping[str, Any], event: NewEvent) -> None:
         def write(db: Database) -> None:
             for name, value in values.items():
-                facts.put(db, name, value)
+                key_value.put(db, name, value)
             events.append(db, [event], _now())
 
         self._ledger.write(write)

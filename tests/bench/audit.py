@@ -19,7 +19,7 @@ from tests.bench.sidecar import resident_mb
 
 from smartsort.audit import Audit
 from smartsort.files.layout import Layout
-from smartsort.ledger import facts
+from smartsort.ledger import key_value
 from smartsort.ledger.database import Ledger
 
 RUNS = 3
@@ -66,7 +66,7 @@ def _make(layout: Layout, size: int) -> None:
     root_id = layout.prepare()
     with Ledger(layout.ledger) as ledger:
         fill(ledger, size, layout.root)
-        ledger.write(lambda db: facts.put(db, "root_id", root_id))
+        ledger.write(lambda db: key_value.put(db, "root_id", root_id))
         ledger.read(lambda db: _make_files(layout, db.conn.execute(_NAMES)))
 
 

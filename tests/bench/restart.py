@@ -22,7 +22,7 @@ from tests.faults.running import Immich, settings_for
 from smartsort.audit import Audit
 from smartsort.core.naming import shard_folder
 from smartsort.files.layout import Layout
-from smartsort.ledger import events, facts
+from smartsort.ledger import events, key_value
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.records import NewEvent
 
@@ -59,7 +59,7 @@ def fill(layout: Layout, count: int) -> None:
     with Ledger(layout.ledger) as ledger:
 
         def write(db) -> None:
-            facts.put(db, "root_id", root_id)
+            key_value.put(db, "root_id", root_id)
             many = db.conn.executemany
             many(
                 "INSERT INTO photos (id, state, source, origin, original_name, size, mtime_ns, sha256,"

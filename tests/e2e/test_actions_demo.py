@@ -19,7 +19,7 @@ from smartsort.core.model import AT_REST, State
 from smartsort.demo.run import IMMICH_LIBRARY
 from smartsort.demo.samples import make_samples
 from smartsort.demo.settings import DEFAULT_KEY, DemoSettings
-from smartsort.ledger import facts, photos, review
+from smartsort.ledger import outbox, photos, review
 from smartsort.service import listen, run
 
 
@@ -71,7 +71,7 @@ async def test_rejected_and_had_back_it_is_the_same_asset_with_its_faces(tmp_pat
                 return sum(counts.get(state, 0) for state in AT_REST) >= len(samples)
 
             async def told():
-                return not await ledger.aread(lambda db: facts.due(db, "9", 10))
+                return not await ledger.aread(lambda db: outbox.due(db, "9", 10))
 
             await until(at_rest, "every photo is at rest")
             rows = [r for r in (await ledger.aread(review.page)).rows if r.asset_id and r.faces_detected == 1]

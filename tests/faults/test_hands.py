@@ -24,7 +24,7 @@ from smartsort.files.media import IMAGE_EXTENSIONS, RAW_EXTENSIONS, VIDEO_EXTENS
 from smartsort.files.placement import Placer
 from smartsort.files.stamps import stamp
 from smartsort.files.temporary import temporary_in
-from smartsort.ledger import facts, review
+from smartsort.ledger import key_value, review
 from smartsort.pipeline.arrival.accept import Offered
 from smartsort.rescue.adopt import Adoption
 from smartsort.rescue.rebuild import rebuild
@@ -337,7 +337,7 @@ async def test_a_rebuild_that_was_interrupted_is_not_taken_for_a_ledger(tmp_path
     monkeypatch.setattr(Adoption, "_adopt", adopt)
     await asyncio.to_thread(rebuild, settings, None, lambda _: None)
     with workshop(settings) as context:
-        assert context.ledger.read(lambda db: facts.get(db, facts.CATCHING_UP)) is None
+        assert context.ledger.read(lambda db: key_value.get(db, key_value.CATCHING_UP)) is None
         assert context.ledger.read(lambda db: db.conn.execute("SELECT count(*) FROM photos").fetchone()) == (
             1,
         )

@@ -10,7 +10,7 @@ from tests.footage import footage
 
 from smartsort.actions import PersonSelector
 from smartsort.core.model import State
-from smartsort.ledger import facts
+from smartsort.ledger import outbox
 from smartsort.ledger.records import Area, Member
 
 BELLA = [PersonSelector("Bella")]
@@ -103,7 +103,7 @@ async def test_immich_is_not_asked_for_what_was_taken_back_before_it_heard_of_it
     [acted] = await place.actions.approve([photo], BELLA, "eva")
     await place.actions.undo(acted.event, "eva")
     await place.tell()
-    assert place.ledger.read(facts.next_due) is None
+    assert place.ledger.read(outbox.next_due) is None
     assert place.server.calls_made["resolve"] == 0
     place.check()
 

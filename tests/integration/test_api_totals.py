@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from smartsort.api.schemas.statistics import SpotCheckShare
 from smartsort.api.statistics import percentage, summarised
-from smartsort.ledger import events, facts, statistics
+from smartsort.ledger import events, key_value, statistics
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.records import Event, NewEvent
 from smartsort.ledger.statistics import What, local_day, tally
@@ -217,7 +217,7 @@ def test_totals_by_other_rules_are_counted_anew(ledger: Ledger) -> None:
     def as_an_older_version_left_it(db: Any) -> None:
         db.conn.execute("UPDATE daily_totals SET photos = photos + 1")
         db.conn.execute("INSERT INTO daily_totals VALUES ('2026-05-04', 'reviewed', 'unidentified', 1)")
-        facts.forget(db, statistics._RULES)
+        key_value.forget(db, statistics._RULES)
 
     ledger.write(as_an_older_version_left_it)
     assert stored(ledger) != right

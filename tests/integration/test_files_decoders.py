@@ -21,7 +21,7 @@ from smartsort.files.media import Kind
 from smartsort.files.probe import Probe
 from smartsort.files.problems import FileVanished
 from smartsort.files.resources import Budget, budget
-from smartsort.ledger import facts, photos
+from smartsort.ledger import key_value, photos
 from smartsort.pipeline.arrival import suspects
 
 MIB = 1 << 20
@@ -278,6 +278,6 @@ async def test_a_sidecar_that_ends_as_it_should_suspects_nothing(world):
     place = world()
     await place.deliver("anna_1.jpg")
     await place.stage("examine")
-    assert place.ledger.read(lambda db: facts.get(db, "being_read"))
+    assert place.ledger.read(lambda db: key_value.get(db, "being_read"))
     place.ledger.write(suspects.clear)
     assert await suspects.Suspects(place.ledger).deaths() == {}

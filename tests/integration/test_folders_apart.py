@@ -9,7 +9,7 @@ from tests.fakes import World, close_world
 
 from smartsort.actions.values import AmbiguousName, PersonSelector
 from smartsort.core.naming import folder_name, former_folder_name
-from smartsort.ledger import facts, photos
+from smartsort.ledger import key_value, photos
 from smartsort.ledger.filed import person_of_folder
 from smartsort.ledger.records import Area
 
@@ -164,4 +164,4 @@ async def test_other_settings_do_not_move_who_is_kept_apart(start):
 async def test_nothing_is_remembered_where_nobody_shares_a_folder(start):
     world = start("Bella")
     await filed(world, "bella_1.jpg")
-    assert world.ledger.read(lambda db: facts.get(db, "people_apart")) is None
+    assert world.ledger.read(lambda db: key_value.get(db, "people_apart")) is None

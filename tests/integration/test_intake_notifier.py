@@ -12,7 +12,7 @@ import pytest
 from tests.intake_site import answer, open_intake, site
 
 from smartsort.config.service import Notify
-from smartsort.ledger import events, facts
+from smartsort.ledger import events, key_value
 from smartsort.ledger.records import NewEvent
 from smartsort.notify import notifier
 from smartsort.notify.notifier import ATTEMPTS, Notifier
@@ -164,7 +164,7 @@ async def test_it_is_given_up_within_a_bound_and_survives_restarts(context, mome
         await notifier_of(context, bad, digest_seconds=0).step()
         moment.pass_(hours=1)
     assert 10**6 - bad.fails == ATTEMPTS
-    assert context.ledger.read(lambda db: facts.get(db, "notify_pending")) == []
+    assert context.ledger.read(lambda db: key_value.get(db, "notify_pending")) == []
 
 
 async def test_messages_that_cannot_go_out_do_not_pile_up(context, moment):
@@ -175,7 +175,7 @@ async def test_messages_that_cannot_go_out_do_not_pile_up(context, moment):
     for _ in range(notifier._MOST_PENDING + 10):
         happened(context, 1)
         await told.step()
-    pending = context.ledger.read(lambda db: facts.get(db, "notify_pending"))
+    pending = context.ledger.read(lambda db: key_value.get(db, "notify_pending"))
     assert len(pending) == notifier._MOST_PENDING
 
 
@@ -248,7 +248,7 @@ async def test_with_nobody_to_tell_nothing_is_written(context, moment):
     told = notifier_of(context)
     happened(context, 3)
     assert await told.step() > 0
-    assert context.ledger.read(lambda db: facts.get(db, "notify_after")) is None
+    assert context.ledger.read(lambda db: key_value.get(db, "notify_after")) is None
 
 
 async def test_a_webhook_does_not_follow_redirects(context, moment):

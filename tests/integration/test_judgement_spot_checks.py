@@ -10,7 +10,7 @@ from tests.fakes import World
 from smartsort.actions import PersonSelector
 from smartsort.core.model import State
 from smartsort.core.spot_checks import drawn
-from smartsort.ledger import events, facts, spot_checks, statistics
+from smartsort.ledger import events, key_value, spot_checks, statistics
 
 SHARE = 0.5
 
@@ -49,7 +49,7 @@ def filing(world, photo_id):
 
 async def test_exactly_the_photos_of_the_keyed_draw_are_offered_and_only_filed_ones(world):
     ids = await deliver(world, *(f"anna_{n}.jpg" for n in range(20)), "stranger_1.jpg", "carl_1.jpg")
-    key = world.ledger.read(lambda db: facts.get(db, "root_id"))
+    key = world.ledger.read(lambda db: key_value.get(db, "root_id"))
     expected = [i for i in ids[:20] if drawn(key, i, SHARE)]
     assert 0 < len(expected) < 20
     assert waiting(world) == sorted(expected, reverse=True)

@@ -10,7 +10,7 @@ from sqlite_utils import Database
 
 from smartsort.core.model import Category, CopyPlace, Decision, Evidence, Outcome, Reason, State
 from smartsort.errors import LedgerError, StorageFull
-from smartsort.ledger import facts, photos, source_tables
+from smartsort.ledger import key_value, photos, source_tables
 from smartsort.ledger.copies import copies_of
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.migrations import migrate, migrations
@@ -260,35 +260,35 @@ def test_migrating_twice_is_harmless(ledger):
 
 def test_a_write_that_raises_leaves_nothing(ledger):
     def half(db):
-        facts.put(db, "x", 1)
+        key_value.put(db, "x", 1)
         raise RuntimeError("in the middle")
 
     with pytest.raises(RuntimeError, match="in the middle"):
         ledger.write(half)
-    assert ledger.read(lambda db: facts.get(db, "x")) is None
-    ledger.write(lambda db: facts.put(db, "x", 2))
-    assert ledger.read(lambda db: facts.get(db, "x")) == 2
+    assert ledger.read(lambda db: key_value.get(db, "x")) is None
+    ledger.write(lambda db: key_value.put(db, "x", 2))
+    assert ledger.read(lambda db: key_value.get(db, "x")) == 2
 
 
 def test_readers_cannot_write(ledger):
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
-        ledger.read(lambda db: facts.put(db, "x", 1))
+        ledger.read(lambda db: key_value.put(db, "x", 1))
 
 
 def test_many_threads_write_one_after_the_other(ledger):
-    ledger.write(lambda db: facts.put(db, "n", 0))
+    ledger.write(lambda db: key_value.put(db, "n", 0))
 
     def count():
         for _ in range(25):
-            ledger.write(lambda db: facts.put(db, "n", facts.get(db, "n") + 1))
-            ledger.read(lambda db: facts.get(db, "n"))
+            ledger.write(lambda db: key_value.put(db, "n", key_value.get(db, "n") + 1))
+            ledger.read(lambda db: key_value.get(db, "n"))
 
     threads = [threading.Thread(target=count) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert ledger.read(lambda db: facts.get(db, "n")) == 200
+    assert ledger.read(lambda db: key_value.get(db, "n")) == 200
 
 
 async def test_a_cancelled_caller_does_not_cancel_the_transaction(ledger):
@@ -297,7 +297,7 @@ async def test_a_cancelled_caller_does_not_cancel_the_transaction(ledger):
     def slow(db):
         begun.set()
         go.wait(60)
-        facts.put(db, "x", 1)
+        key_value.put(db, "x", 1)
 
     task = asyncio.create_task(ledger.awrite(slow))
     await asyncio.to_thread(begun.wait, 10)
@@ -306,7 +306,7 @@ async def test_a_cancelled_caller_does_not_cancel_the_transaction(ledger):
         await task
     go.set()
     await ledger.awrite(lambda _: None)
-    assert await ledger.aread(lambda db: facts.get(db, "x")) == 1
+    assert await ledger.aread(lambda db: key_value.get(db, "x")) == 1
 
 
 def test_shrinking_forgets_what_was_read_and_disturbs_nobody(ledger):
@@ -314,10 +314,10 @@ def test_shrinking_forgets_what_was_read_and_disturbs_nobody(ledger):
     half, go, through = threading.Event(), threading.Event(), threading.Event()
 
     def slow(db):
-        facts.put(db, "x", 1)
+        key_value.put(db, "x", 1)
         half.set()
         go.wait(60)
-        facts.put(db, "y", 2)
+        key_value.put(db, "y", 2)
 
     def reads(db):
         rows = db.conn.execute(
@@ -339,32 +339,32 @@ def test_shrinking_forgets_what_was_read_and_disturbs_nobody(ledger):
     writing.result(60)
     reader.join()
     assert found == [((1,), (2,))]
-    assert ledger.read(lambda db: (facts.get(db, "x"), facts.get(db, "y"))) == (1, 2)
+    assert ledger.read(lambda db: (key_value.get(db, "x"), key_value.get(db, "y"))) == (1, 2)
     ledger.close()
     ledger.shrink()
 
 
 def test_closing_finishes_what_is_queued_and_twice_is_harmless(path):
     ledger = Ledger(path)
-    futures = [ledger._submit(lambda db, n=n: facts.put(db, f"f{n}", n)) for n in range(20)]
+    futures = [ledger._submit(lambda db, n=n: key_value.put(db, f"f{n}", n)) for n in range(20)]
     ledger.close()
     ledger.close()
     assert all(f.done() for f in futures)
     with pytest.raises(LedgerError, match="is closed"):
         ledger.write(lambda _: None)
     with Ledger(path) as again:
-        assert again.read(lambda db: facts.get(db, "f19")) == 19
+        assert again.read(lambda db: key_value.get(db, "f19")) == 19
     assert not os.path.exists(f"{path}-wal")
 
 
 def test_a_full_disk_is_a_storage_error_and_the_last_commit_stays(ledger):
-    ledger.write(lambda db: facts.put(db, "x", 1))
+    ledger.write(lambda db: key_value.put(db, "x", 1))
     ledger.write(lambda db: db.conn.execute("PRAGMA max_page_count = 1"))
     with pytest.raises(StorageFull, match="cannot grow"):
-        ledger.write(lambda db: facts.put(db, "big", "x" * 5_000_000))
-    assert ledger.read(lambda db: facts.get(db, "x")) == 1
+        ledger.write(lambda db: key_value.put(db, "big", "x" * 5_000_000))
+    assert ledger.read(lambda db: key_value.get(db, "x")) == 1
     ledger.write(lambda db: db.conn.execute("PRAGMA max_page_count = 1000000"))
-    ledger.write(lambda db: facts.put(db, "big", "x" * 5_000_000))
+    ledger.write(lambda db: key_value.put(db, "big", "x" * 5_000_000))
 
 
 # --- the review queue's table ----------------------------------------------------------------

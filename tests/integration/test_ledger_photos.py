@@ -20,7 +20,7 @@ from smartsort.core.model import (
     State,
     Suggestion,
 )
-from smartsort.ledger import events, facts, photos
+from smartsort.ledger import events, key_value, outbox, photos, shards
 from smartsort.ledger.copies import copies_of, located
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.photos import Change, NewPhoto, StaleChange
@@ -415,51 +415,51 @@ def test_an_undo_that_was_undone_leaves_the_first_act_in_force(ledger):
 
 
 def test_facts_are_remembered_replaced_and_forgotten(ledger):
-    ledger.write(lambda db: facts.put(db, "x", {"a": [1, None]}))
-    ledger.write(lambda db: facts.put(db, "x", {"a": [2]}))
-    assert ledger.read(lambda db: facts.get(db, "x")) == {"a": [2]}
-    ledger.write(lambda db: facts.forget(db, "x"))
-    ledger.write(lambda db: facts.forget(db, "x"))
-    assert ledger.read(lambda db: facts.get(db, "x", "none")) == "none"
+    ledger.write(lambda db: key_value.put(db, "x", {"a": [1, None]}))
+    ledger.write(lambda db: key_value.put(db, "x", {"a": [2]}))
+    assert ledger.read(lambda db: key_value.get(db, "x")) == {"a": [2]}
+    ledger.write(lambda db: key_value.forget(db, "x"))
+    ledger.write(lambda db: key_value.forget(db, "x"))
+    assert ledger.read(lambda db: key_value.get(db, "x", "none")) == "none"
 
 
 def test_a_new_shard_is_opened_when_the_last_is_full(ledger):
     def opened():
-        return ledger.write(lambda db: facts.open_shard(db, 3)).number
+        return ledger.write(lambda db: shards.open_shard(db, 3)).number
 
     assert opened() == 1
-    ledger.write(lambda db: facts.grow_shard(db, 1, 2))
+    ledger.write(lambda db: shards.grow_shard(db, 1, 2))
     assert opened() == 1
-    ledger.write(lambda db: facts.grow_shard(db, 1, 1))
+    ledger.write(lambda db: shards.grow_shard(db, 1, 1))
     assert opened() == 2
     assert opened() == 2
-    ledger.write(lambda db: facts.name_library(db, 2, "lib"))
-    assert [(s.number, s.library_id, s.photos) for s in ledger.read(facts.shards)] == [
+    ledger.write(lambda db: shards.name_library(db, 2, "lib"))
+    assert [(s.number, s.library_id, s.photos) for s in ledger.read(shards.shards)] == [
         (1, None, 3),
         (2, "lib", 0),
     ]
 
 
 def post(ledger, kind, photo_id=None, at=AT, **data):
-    ledger.write(lambda db: facts.post(db, kind, photo_id, data, at))
+    ledger.write(lambda db: outbox.post(db, kind, photo_id, data, at))
 
 
 def due(ledger, now=AT):
-    return ledger.read(lambda db: [m.kind for m in facts.due(db, now, 10)])
+    return ledger.read(lambda db: [m.kind for m in outbox.due(db, now, 10)])
 
 
 def test_messages_are_delivered_when_they_are_due(ledger):
     post(ledger, "scan", at=LATER, shard=1)
     assert due(ledger) == []
-    assert ledger.read(facts.next_due) == LATER
+    assert ledger.read(outbox.next_due) == LATER
     assert due(ledger, LATER) == ["scan"]
-    [message] = ledger.read(lambda db: facts.due(db, LATER, 1))
-    ledger.write(lambda db: facts.postpone(db, message.id, "2025", "busy"))
+    [message] = ledger.read(lambda db: outbox.due(db, LATER, 1))
+    ledger.write(lambda db: outbox.postpone(db, message.id, "2025", "busy"))
     assert due(ledger, LATER) == []
-    [again] = ledger.read(lambda db: facts.due(db, "2026", 1))
+    [again] = ledger.read(lambda db: outbox.due(db, "2026", 1))
     assert (again.attempts, again.data) == (1, {"shard": 1})
-    ledger.write(lambda db: facts.delivered(db, [again.id]))
-    assert ledger.read(facts.next_due) is None
+    ledger.write(lambda db: outbox.delivered(db, [again.id]))
+    assert ledger.read(outbox.next_due) is None
 
 
 def test_what_is_said_about_one_photo_arrives_in_order(ledger):
@@ -468,15 +468,15 @@ def test_what_is_said_about_one_photo_arrives_in_order(ledger):
     post(ledger, "album_remove", one, album="Anna")
     post(ledger, "visibility", two, visibility="archive")
     assert due(ledger) == ["album_add", "visibility"]
-    [first, _] = ledger.read(lambda db: facts.due(db, AT, 10))
+    [first, _] = ledger.read(lambda db: outbox.due(db, AT, 10))
     # Put off, it holds back what was said later, so that the album is not left before it was joined.
-    ledger.write(lambda db: facts.postpone(db, first.id, LATER, "busy"))
+    ledger.write(lambda db: outbox.postpone(db, first.id, LATER, "busy"))
     assert due(ledger) == ["visibility"]
-    ledger.write(lambda db: facts.delivered(db, [first.id]))
+    ledger.write(lambda db: outbox.delivered(db, [first.id]))
     assert due(ledger) == ["album_remove", "visibility"]
 
 
 def test_the_same_scan_is_asked_for_once(ledger):
     for shard in (1, 1, 2):
-        ledger.write(lambda db, s=shard: facts.post_once(db, "scan", {"shard": s}, AT))
+        ledger.write(lambda db, s=shard: outbox.post_once(db, "scan", {"shard": s}, AT))
     assert due(ledger) == ["scan", "scan"]

@@ -7,7 +7,7 @@ import sqlite3
 
 import pytest
 
-from smartsort.ledger import facts
+from smartsort.ledger import key_value
 from smartsort.ledger.database import Ledger
 
 X_SYNC = 4
@@ -88,12 +88,12 @@ def test_a_commit_that_returned_survives_a_power_cut(tmp_path, on_disk):
     path = os.fspath(tmp_path / "smartsort.db")
     with Ledger(path) as ledger:
         for number in range(3):
-            ledger.write(lambda db, n=number: facts.put(db, "number", n))
+            ledger.write(lambda db, n=number: key_value.put(db, "number", n))
             found = tmp_path / f"found {number}.db"
             found.write_bytes(on_disk[path])
             (tmp_path / f"{found.name}-wal").write_bytes(on_disk[f"{path}-wal"])
             with Ledger(os.fspath(found)) as again:
-                assert again.read(lambda db: facts.get(db, "number")) == number
+                assert again.read(lambda db: key_value.get(db, "number")) == number
 
 
 @reachable

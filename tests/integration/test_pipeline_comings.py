@@ -7,7 +7,7 @@ from tests.moody import MoodyWorld, at_rest, reason_of, rounds, state
 from smartsort.core.completion import CHAIN
 from smartsort.core.model import State
 from smartsort.errors import ImmichRejected, ImmichUnreachable
-from smartsort.ledger import facts
+from smartsort.ledger import shards
 
 DOWN = ImmichUnreachable("the fake Immich is down; wait")
 
@@ -162,7 +162,7 @@ async def test_a_library_made_by_hand_for_the_folder_is_used(place, server):
     server.libraries_made.append(Library("by-hand", "My photos", ("/elsewhere", "/mnt/library/shard-0001/")))
     assert await place.sidecar.shelve.ensure_library() == "by-hand"
     assert server.calls_made["create_library"] == 0
-    assert place.ledger.read(facts.shards)[0].library_id == "by-hand"
+    assert place.ledger.read(shards.shards)[0].library_id == "by-hand"
 
 
 async def test_a_library_that_was_deleted_in_immich_is_made_anew(place, server):
@@ -184,7 +184,7 @@ async def test_a_library_that_was_deleted_in_immich_is_made_anew(place, server):
     photo = await place.deliver("anna_2.jpg")
     await at_rest(place)
     assert place.places(photo) == ["faces/anna/anna_2.jpg"]
-    assert place.ledger.read(facts.shards)[0].library_id != old.id
+    assert place.ledger.read(shards.shards)[0].library_id != old.id
 
 
 # --- restart ---------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from smartsort.files.layout import SENTINEL, Layout
 from smartsort.files.placement import Placer, RemoveRequest
 from smartsort.files.private import TOKEN_FILE, make_private
 from smartsort.files.temporary import methods_between
-from smartsort.ledger import facts
+from smartsort.ledger import key_value
 from smartsort.ledger.backup import backup, backups, check, put_in_place
 from smartsort.ledger.database import Ledger
 from smartsort.setup import file
@@ -87,12 +87,12 @@ def test_a_root_that_is_prepared_stays_prepared(tmp_path, monkeypatch):
 
 def mark_of(path):
     with Ledger(path) as ledger:
-        return ledger.read(lambda db: facts.get(db, "mark"))
+        return ledger.read(lambda db: key_value.get(db, "mark"))
 
 
 def ledger_with(path, mark):
     with Ledger(os.fspath(path)) as ledger:
-        ledger.write(lambda db: facts.put(db, "mark", mark))
+        ledger.write(lambda db: key_value.put(db, "mark", mark))
 
 
 def test_a_backup_is_whole_or_not_there_and_stays_once_it_was_made(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from tests.fakes import FakeClock, World, close_world
 from smartsort.actions import purge
 from smartsort.core.model import State
 from smartsort.errors import ClockJumped
-from smartsort.ledger import facts
+from smartsort.ledger import key_value
 from smartsort.pipeline.engine.runner import NothingProved, kind_of
 
 DAY = 24 * 60
@@ -141,7 +141,7 @@ async def test_running_time_is_kept_over_restarts_and_the_time_between_does_not_
         world = make(server=server)
         await world.stage("retention")
     assert world.photo(photo).state is State.REJECTED
-    ran = world.ledger.read(lambda db: facts.get(db, facts.RAN))
+    ran = world.ledger.read(lambda db: key_value.get(db, key_value.RAN))
     assert ran == pytest.approx(28 * 86400, abs=3600)
     await hourly(world, machine, 2 * 24 + 1)
     assert world.photo(photo).state is State.PURGED

@@ -18,7 +18,7 @@ from smartsort.core.naming import shard_folder
 from smartsort.core.policy import Policy
 from smartsort.core.rules import RULES
 from smartsort.core.suggestion import accepted, likeliest
-from smartsort.ledger import facts
+from smartsort.ledger import shards
 from smartsort.ledger.arrangement import Arrangement
 from smartsort.ledger.records import Photo
 from smartsort.pipeline.engine.context import Context
@@ -125,7 +125,7 @@ async def open_shelf(context: Context, evidence: Mapping[int, Evidence]) -> int 
         return None
 
     def number(db: Database) -> int:
-        known = [shard.number for shard in facts.shards(db) if shard.library_id is not None]
-        return known[-1] if known else facts.open_shard(db, context.tuning.shard_size).number
+        known = [shard.number for shard in shards.shards(db) if shard.library_id is not None]
+        return known[-1] if known else shards.open_shard(db, context.tuning.shard_size).number
 
     return await context.ledger.awrite(number)

@@ -23,7 +23,7 @@ from smartsort.files.hashing import sha256_of
 from smartsort.files.problems import FileChanged, FileVanished, storage_error
 from smartsort.files.shown import shown
 from smartsort.files.stamps import stamp
-from smartsort.ledger import facts, photos
+from smartsort.ledger import key_value, photos
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Member, Name, Photo
 from smartsort.pipeline.engine.context import Context
@@ -206,10 +206,10 @@ class Retention:
         }
 
         def write(db: Database) -> tuple[float, dict[str, Any] | None]:
-            ran = facts.get(db, facts.RAN, 0.0) + max(0.0, passed)
-            before = facts.get(db, _SEEN)
-            facts.put(db, facts.RAN, ran)
-            facts.put(db, _SEEN, seen)
+            ran = key_value.get(db, key_value.RAN, 0.0) + max(0.0, passed)
+            before = key_value.get(db, _SEEN)
+            key_value.put(db, key_value.RAN, ran)
+            key_value.put(db, _SEEN, seen)
             return ran, before
 
         ran, before = await context.ledger.awrite(write)

@@ -25,7 +25,7 @@ from smartsort.files.placement import Placed, PlaceRequest, Removed, RemoveReque
 from smartsort.files.problems import FileChanged, FileVanished, NameKept, NameLeft
 from smartsort.files.shown import shown
 from smartsort.files.stamps import stamp
-from smartsort.ledger import arrangement, events, facts, photos, source_tables
+from smartsort.ledger import arrangement, events, outbox, photos, shards, source_tables
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Event, Member, Name, NewEvent
 from smartsort.ledger.shots import split_off
@@ -260,7 +260,7 @@ class Rearrange:
         if plan.deferred:
             source_tables.defer_review(db, photo_id, at)
         if "shard" in plan.values:
-            facts.grow_shard(db, plan.values["shard"], 1)
+            shards.grow_shard(db, plan.values["shard"], 1)
         if plan.restore is not None:
             arrangement.put_back(db, photo_id, self._where_it_lies(plan, plan.restore), at)
         elif plan.denied is not None:
@@ -337,7 +337,7 @@ class Rearrange:
             photos.apply(db, changes, at)
             if context.tuning.trigger_scan:
                 for shard in sorted(shards):
-                    facts.post_once(db, "scan", {"shard": shard}, at)
+                    outbox.post_once(db, "scan", {"shard": shard}, at)
 
         try:
             await context.ledger.awrite(finish)

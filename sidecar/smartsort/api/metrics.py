@@ -19,7 +19,7 @@ from smartsort import __version__
 from smartsort.api.state import StatusReader
 from smartsort.bootstrap import Sidecar
 from smartsort.core.model import IN_FLIGHT, UNFINISHED, Category, State
-from smartsort.ledger import facts, photos, statistics
+from smartsort.ledger import key_value, photos, statistics
 from smartsort.ledger.statistics import Waiting, What
 
 _BUCKETS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0)
@@ -113,9 +113,9 @@ class Metrics:
         """Calls to Immich by operation. What is told is kept first, so that no restart tells less."""
         ledger = self._sidecar.context.ledger
         if self._calls_before is None:
-            self._calls_before = Counter(await ledger.aread(lambda db: facts.get(db, _CALLS, {})))
+            self._calls_before = Counter(await ledger.aread(lambda db: key_value.get(db, _CALLS, {})))
         calls = self._calls_before + Counter(self._sidecar.context.server.calls)
-        await ledger.awrite(lambda db: facts.put(db, _CALLS, dict(calls)))
+        await ledger.awrite(lambda db: key_value.put(db, _CALLS, dict(calls)))
         return calls
 
     def _of_photos(self, counts: _Counts, now: datetime) -> Iterator[Metric]:

@@ -21,7 +21,7 @@ from smartsort.files.names import candidates
 from smartsort.files.placement import Placed, PlaceRequest, RemoveRequest
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, stamp, stamp_or_none
-from smartsort.ledger import events, facts, photos
+from smartsort.ledger import events, outbox, photos
 from smartsort.ledger.filed import person_of_folder
 from smartsort.ledger.photos import TRASHED, Change
 from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
@@ -267,7 +267,7 @@ class Follow:
             write(context, Change(photo.id, intents_done=("drop",)))
         if returns and photo.shard is not None and context.tuning.trigger_scan:
             shard, at = {"shard": photo.shard}, context.clock.text()
-            context.ledger.write(lambda db: facts.post_once(db, "scan", shard, at))
+            context.ledger.write(lambda db: outbox.post_once(db, "scan", shard, at))
 
     def _place(self, source: str, area: Area, folder: str, name: str, sha256: str | None) -> Placed:
         exact = area in (Area.LIBRARY, Area.TEMP)

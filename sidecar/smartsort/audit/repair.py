@@ -24,7 +24,7 @@ from smartsort.files.names import candidates
 from smartsort.files.placement import Placed, PlaceRequest
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, stamp, stamp_or_none
-from smartsort.ledger import facts, photos
+from smartsort.ledger import outbox, photos
 from smartsort.ledger.filed import person_of_folder
 from smartsort.ledger.photos import Change, NewPhoto, StaleChange
 from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
@@ -283,7 +283,7 @@ class Repair:
         if own.area is Area.LIBRARY and photo.shard is not None and self._context.tuning.trigger_scan:
             at = self._context.clock.text()
             shard = {"shard": photo.shard}
-            self._context.ledger.write(lambda db: facts.post_once(db, "scan", shard, at))
+            self._context.ledger.write(lambda db: outbox.post_once(db, "scan", shard, at))
         return f"linked again from {shown(self._context.absolute(home))}"
 
     def _gone(self, finding: Finding) -> str:

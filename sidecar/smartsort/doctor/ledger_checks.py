@@ -19,9 +19,9 @@ from smartsort.doctor.findings import broken, passed, warned
 from smartsort.files.filesystem import file_system, why_unheard
 from smartsort.files.private import TOKEN_FILE, open_to_others
 from smartsort.files.shown import shown
-from smartsort.ledger import facts
+from smartsort.ledger import key_value, shards
 from smartsort.ledger.backup import files_kept
-from smartsort.ledger.facts import Shard
+from smartsort.ledger.shards import Shard
 from smartsort.lock import LOCK_NAME
 
 RESTORE = "Stop smartsort, put a backup in its place (`smartsort restore`), and start it again."
@@ -55,7 +55,7 @@ def read_ledger(path: str) -> LedgerView:
                 text = f"{shown(path)} is not smartsort's yet; it is taken over at the first start"
                 return LedgerView(passed(name, text))
             database = Database(connection)
-            root_id, shards = facts.get(database, "root_id"), facts.shards(database)
+            root_id, parts = key_value.get(database, "root_id"), shards.shards(database)
     except sqlite3.DatabaseError as error:
         return LedgerView(broken(name, f"{shown(path)} cannot be read: {error}", RESTORE))
     try:
@@ -70,9 +70,9 @@ def read_ledger(path: str) -> LedgerView:
                 "Put it on a local disk: directories.ledger_file.",
             ),
             root_id,
-            shards,
+            parts,
         )
-    return LedgerView(passed(name, "sound"), root_id, shards)
+    return LedgerView(passed(name, "sound"), root_id, parts)
 
 
 def privacy_check(root: str, ledger: str) -> Check:

@@ -22,7 +22,7 @@ from smartsort.doctor.key_checks import Rights
 from smartsort.errors import ImmichError
 from smartsort.files.shown import shown
 from smartsort.immich import ImmichServer
-from smartsort.ledger.facts import Shard
+from smartsort.ledger.shards import Shard
 from smartsort.ports import Library
 
 Sleep = Callable[[float], Awaitable[None]]

@@ -10,7 +10,7 @@ from sqlite_utils import Database
 
 from smartsort.core.model import Person
 from smartsort.core.naming import folder_key, folder_name, folder_names, spelled
-from smartsort.ledger import facts
+from smartsort.ledger import key_value
 
 _APART = "people_apart"
 
@@ -37,7 +37,7 @@ def person_of_folder(db: Database, folder: str) -> tuple[str | None, str]:
 
 def kept_apart(db: Database) -> frozenset[str]:
     """Ids of people whose folder's name carries a digest, as last written by `keep_apart`."""
-    return frozenset(facts.get(db, _APART, {}))
+    return frozenset(key_value.get(db, _APART, {}))
 
 
 def keep_apart(db: Database, people: Iterable[Person]) -> frozenset[str]:
@@ -46,7 +46,7 @@ def keep_apart(db: Database, people: Iterable[Person]) -> frozenset[str]:
     The person whose photos came to the folder first keeps it. Without photos there the smallest id does, so
     that the answer is the same after a restart. Whoever is kept apart stays so under that name.
     """
-    before: Mapping[str, str] = facts.get(db, _APART, {})
+    before: Mapping[str, str] = key_value.get(db, _APART, {})
     by_folder: dict[str, list[Person]] = defaultdict(list)
     for person in people:
         if person.name:
@@ -59,7 +59,7 @@ def keep_apart(db: Database, people: Iterable[Person]) -> frozenset[str]:
             first = _first(db, others)
             apart |= {p.id: key for p in others if spelled(p.name) != spelled(first.name)}
     if apart != before:
-        facts.put(db, _APART, apart)
+        key_value.put(db, _APART, apart)
     return frozenset(apart)
 
 

@@ -20,7 +20,7 @@ from smartsort.core.model import (
     State,
 )
 from smartsort.files.shown import from_ledger, shown, to_ledger
-from smartsort.ledger import events, facts, source_tables
+from smartsort.ledger import events, key_value, outbox, source_tables
 from smartsort.ledger.records import (
     Area,
     Member,
@@ -208,7 +208,7 @@ def _apply_together(db: Database, changes: Sequence[Change], at: str) -> None:
         if change.review_closed is not None:
             _close_review(db, change.photo_id, *change.review_closed, at)
         for kind, data in change.messages:
-            facts.post(db, kind, change.photo_id, data, at)
+            outbox.post(db, kind, change.photo_id, data, at)
     source_tables.open_reviews(db, [(c.photo_id, c.review) for c in changes if c.review is not None], at)
     done: dict[str, list[int]] = {}
     for change in changes:
@@ -250,7 +250,7 @@ def _set_columns(db: Database, changes: Sequence[Change]) -> None:
         change.photo_id for change in changes if (change.state or change.values.get("state")) in TRASHED
     ]
     if trashed:
-        ran = facts.get(db, facts.RAN, 0.0)
+        ran = key_value.get(db, key_value.RAN, 0.0)
         update(db, "photos", ("trashed_ran",), [(photo_id, ran) for photo_id in trashed])
 
 

@@ -16,7 +16,7 @@ from smartsort.core.model import AT_REST, State
 from smartsort.files.grouping import RAW, VIDEO, half_name, rank_of_name, shot_stem
 from smartsort.files.shown import from_ledger, shown, to_ledger
 from smartsort.files.sides import side_name, side_of
-from smartsort.ledger import facts, photos
+from smartsort.ledger import key_value, photos
 from smartsort.ledger.photos import Change, NewPhoto
 from smartsort.ledger.records import Member, Name, NewEvent, Photo
 
@@ -77,18 +77,18 @@ _OLDER = "older_halves"
 
 def older_halves(db: Database) -> list[tuple[int, int]]:
     """(picture, its half that came before it) of those that are still photos of their own."""
-    return [(picture, half) for picture, half in facts.get(db, _OLDER, [])]
+    return [(picture, half) for picture, half in key_value.get(db, _OLDER, [])]
 
 
 def remember_older(db: Database, pairs: Sequence[tuple[int, int]]) -> None:
     """Remember halves that came before their picture, until both are at rest."""
     if pairs:
-        facts.put(db, _OLDER, [*older_halves(db), *pairs])
+        key_value.put(db, _OLDER, [*older_halves(db), *pairs])
 
 
 def forget_older(db: Database, pairs: Collection[tuple[int, int]]) -> None:
     """These pairs are dealt with."""
-    facts.put(db, _OLDER, [pair for pair in older_halves(db) if pair not in pairs])
+    key_value.put(db, _OLDER, [pair for pair in older_halves(db) if pair not in pairs])
 
 
 def lone_halves(db: Database, stem: str) -> list[Photo]:

@@ -12,7 +12,7 @@ from sqlite_utils import Database
 
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.spot_checks import drawn
-from smartsort.ledger import events, facts, statistics
+from smartsort.ledger import events, key_value, statistics
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.records import Event
 
@@ -60,13 +60,13 @@ class Counts:
 
 def draw_chunk(db: Database, share: float, limit: int = CHUNK) -> int:
     """Go on by up to `limit` events; how many there were. Inside a write transaction."""
-    up_to: int = facts.get(db, _UP_TO, 0)
+    up_to: int = key_value.get(db, _UP_TO, 0)
     rows = db.conn.execute(
         "SELECT id, kind, photo_id, at FROM events WHERE id > ? ORDER BY id LIMIT ?", (up_to, limit)
     ).fetchall()
     if not rows:
         return 0
-    key = str(facts.get(db, "root_id", ""))
+    key = str(key_value.get(db, "root_id", ""))
     touched: dict[int, None] = {}
     for event_id, kind, photo_id, at in rows:
         if photo_id is None:
@@ -79,7 +79,7 @@ def draw_chunk(db: Database, share: float, limit: int = CHUNK) -> int:
         touched[int(photo_id)] = None
     for photo_id in touched:
         _judge(db, photo_id)
-    facts.put(db, _UP_TO, int(rows[-1][0]))
+    key_value.put(db, _UP_TO, int(rows[-1][0]))
     return len(rows)
 
 
@@ -114,7 +114,7 @@ def verdict(history: Sequence[Event], filing: int) -> str | None:
 
 def behind(db: Database) -> bool:
     """True when something happened since the last draw; cheap."""
-    return events.last_id(db) > int(facts.get(db, _UP_TO, 0))
+    return events.last_id(db) > int(key_value.get(db, _UP_TO, 0))
 
 
 async def catch_up(ledger: Ledger, share: float) -> None:

@@ -18,7 +18,7 @@ from sqlite_utils import Database
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import UNFINISHED, Category
 from smartsort.core.naming import folder_name
-from smartsort.ledger import events, facts, photos
+from smartsort.ledger import events, key_value, photos
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.records import Event, Photo
 from smartsort.ledger.rows import select
@@ -168,7 +168,7 @@ def count_chunk(db: Database, limit: int = CHUNK) -> int:
     up_to = _counted_up_to(db)
     if up_to == 0:
         db.conn.execute("DELETE FROM daily_totals")
-        facts.put(db, _RULES, RULES)
+        key_value.put(db, _RULES, RULES)
     rows = db.conn.execute(
         "SELECT id, photo_id FROM events WHERE id > ? ORDER BY id LIMIT ?", (up_to, limit)
     ).fetchall()
@@ -187,7 +187,7 @@ def count_chunk(db: Database, limit: int = CHUNK) -> int:
         " ON CONFLICT (day, what, name) DO UPDATE SET photos = photos + excluded.photos",
         [(*key, count) for key, count in change.items() if count],
     )
-    facts.put(db, _UP_TO, reached)
+    key_value.put(db, _UP_TO, reached)
     return len(rows)
 
 
@@ -207,7 +207,7 @@ def uncounted(db: Database) -> int:
 
 def _counted_up_to(db: Database) -> int:
     """The last event in the totals, 0 when they are to be counted from the start."""
-    return int(facts.get(db, _UP_TO, 0)) if facts.get(db, _RULES) == RULES else 0
+    return int(key_value.get(db, _UP_TO, 0)) if key_value.get(db, _RULES) == RULES else 0
 
 
 async def catch_up(ledger: Ledger) -> None:

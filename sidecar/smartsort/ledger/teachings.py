@@ -14,7 +14,7 @@ from sqlite_utils import Database
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import Evidence
 from smartsort.core.naming import same_name
-from smartsort.ledger import events, facts
+from smartsort.ledger import events, key_value
 from smartsort.ledger.records import Event, evidence_from_json
 
 _UP_TO = "teachings_up_to"
@@ -102,7 +102,7 @@ def behind(db: Database) -> bool:
 
 def learned(db: Database) -> int:
     """The event up to which `learn` has read; changes whenever something may have been learned."""
-    return int(facts.get(db, _UP_TO, 0))
+    return int(key_value.get(db, _UP_TO, 0))
 
 
 def _news(db: Database, up_to: int, limit: int) -> list[Event]:
@@ -129,7 +129,7 @@ def learn(db: Database, at: str) -> frozenset[str]:
         elif event.photo_id is not None:
             touched |= _learn_from(db, event, event.photo_id, at)
     if news:
-        facts.put(db, _UP_TO, news[-1].id)
+        key_value.put(db, _UP_TO, news[-1].id)
     return frozenset(touched)
 
 

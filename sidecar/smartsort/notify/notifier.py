@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlite_utils import Database
 
-from smartsort.ledger import events, facts
+from smartsort.ledger import events, key_value
 from smartsort.notify.messages import Digest, Message, is_quiet, seconds_until_loud, trouble_message
 from smartsort.notify.senders import NotDelivered, Sender, senders_of
 from smartsort.pipeline.engine.context import Context
@@ -157,7 +157,7 @@ class Notifier:
         if digest.empty:
             self._after = last
             if last - self._noted >= _PAGE:  # not at every step: a note costs a commit
-                await ledger.awrite(lambda db: facts.put(db, _CURSOR, last))
+                await ledger.awrite(lambda db: key_value.put(db, _CURSOR, last))
                 self._noted = last
             return _IDLE_SECONDS
         now = self._context.clock.now()
@@ -169,7 +169,7 @@ class Notifier:
 
         def post(db: Database) -> None:
             self._post(db, [message])
-            facts.put(db, _CURSOR, last)
+            key_value.put(db, _CURSOR, last)
 
         await ledger.awrite(post)
         self._after = self._noted = last
@@ -187,7 +187,7 @@ class Notifier:
     def _post(self, db: Database, messages: Sequence[Message]) -> None:
         """Note messages for every address, in the transaction of `db`."""
         now = self._context.clock.text()
-        pending = facts.get(db, _PENDING, [])
+        pending = key_value.get(db, _PENDING, [])
         pending += [
             _Delivery(secrets.token_hex(8), name, message, 0, now).as_json()
             for message in messages
@@ -195,12 +195,12 @@ class Notifier:
         ]
         if len(pending) > _MOST_PENDING:
             log.warning("%d messages were dropped: too many wait to be sent", len(pending) - _MOST_PENDING)
-        facts.put(db, _PENDING, pending[-_MOST_PENDING:])
+        key_value.put(db, _PENDING, pending[-_MOST_PENDING:])
 
     async def _deliver(self) -> float:
         """Send what is due, all addresses side by side; seconds until the next is."""
         ledger = self._context.ledger
-        stored = await ledger.aread(lambda db: facts.get(db, _PENDING, []))
+        stored = await ledger.aread(lambda db: key_value.get(db, _PENDING, []))
         pending = [_Delivery.from_json(value) for value in stored]
         now = self._context.clock.now()
         due = [
@@ -210,7 +210,7 @@ class Notifier:
         for delivery in due:
             by_sender.setdefault(delivery.sender, []).append(delivery)
         await asyncio.gather(*(self._deliver_to(name, batch) for name, batch in by_sender.items()))
-        stored = await ledger.aread(lambda db: facts.get(db, _PENDING, []))
+        stored = await ledger.aread(lambda db: key_value.get(db, _PENDING, []))
         times = [datetime.fromisoformat(value["not_before"]) for value in stored]
         if not times:
             return _IDLE_SECONDS
@@ -246,13 +246,13 @@ class Notifier:
 
     async def _settle(self, delivery: _Delivery, again: _Delivery | None) -> None:
         def change(db: Database) -> None:
-            pending = facts.get(db, _PENDING, [])
+            pending = key_value.get(db, _PENDING, [])
             changed = [
                 again.as_json() if value["id"] == delivery.id and again else value
                 for value in pending
                 if value["id"] != delivery.id or again is not None
             ]
-            facts.put(db, _PENDING, changed)
+            key_value.put(db, _PENDING, changed)
 
         await self._context.ledger.awrite(change)
 
@@ -306,8 +306,8 @@ class Notifier:
 
 def _cursor(db: Database) -> int:
     """The last event that was told; at the very first start all there are: nobody wants old news."""
-    known: int | None = facts.get(db, _CURSOR)
+    known: int | None = key_value.get(db, _CURSOR)
     if known is None:
         known = events.last_id(db)
-        facts.put(db, _CURSOR, known)
+        key_value.put(db, _CURSOR, known)
     return known

@@ -23,9 +23,9 @@ from smartsort.files.layout import SENTINEL
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, stamp
 from smartsort.files.writers import open_for_writing
-from smartsort.ledger import facts, items, photos
-from smartsort.ledger.facts import Message
+from smartsort.ledger import items, outbox, photos
 from smartsort.ledger.items import Item
+from smartsort.ledger.outbox import Message
 from smartsort.ledger.records import Photo
 from smartsort.pipeline.arrival.inbox import SLOWEST_BYTES, Inbox
 from smartsort.pipeline.engine.context import Context
@@ -236,7 +236,7 @@ class Watchdog:
         if self._troubles.met_by("outbox", "connection"):
             return []
         now = self._context.clock.text()
-        due: Sequence[Message] = await self._context.ledger.aread(lambda db: facts.due(db, now, 1))
+        due: Sequence[Message] = await self._context.ledger.aread(lambda db: outbox.due(db, now, 1))
         names = await self._names([m.photo_id for m in due if m.photo_id is not None])
         return [
             _Wait(("message", m.id), m.attempts, _about(names(m.photo_id), f"telling Immich ({m.kind})", ""))

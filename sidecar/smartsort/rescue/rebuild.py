@@ -17,7 +17,7 @@ from smartsort.core.model import Person
 from smartsort.core.naming import folder_names
 from smartsort.errors import ConfigurationError, ImmichError
 from smartsort.files.shown import from_ledger, shown
-from smartsort.ledger import facts
+from smartsort.ledger import key_value
 from smartsort.ledger.backup import newest_sound, put_in_place, set_aside
 from smartsort.ledger.database import Ledger
 from smartsort.lock import RootLock
@@ -75,8 +75,8 @@ def rebuild(
 
 
 def _begin(db: Database, root_id: str) -> None:
-    facts.put(db, "root_id", root_id)
-    facts.put(db, facts.CATCHING_UP, "rebuild")
+    key_value.put(db, "root_id", root_id)
+    key_value.put(db, key_value.CATCHING_UP, "rebuild")
 
 
 @contextmanager
@@ -92,10 +92,10 @@ def _catch_up(
     settings: Settings, server: PhotoServer | None, progress: Callable[[int], None], command: str
 ) -> Adopted:
     with workshop(settings, server) as context:
-        context.ledger.write(lambda db: facts.put(db, facts.CATCHING_UP, command))
+        context.ledger.write(lambda db: key_value.put(db, key_value.CATCHING_UP, command))
         Recovery(context).run()
         adopted = Adoption(context, progress).run()
-        context.ledger.write(lambda db: facts.put(db, facts.CATCHING_UP, None))
+        context.ledger.write(lambda db: key_value.put(db, key_value.CATCHING_UP, None))
         if server is not None:
             try:
                 adopted.assets = asyncio.run(_ask_immich(context, server))

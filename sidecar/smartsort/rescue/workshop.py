@@ -10,7 +10,7 @@ from typing import cast
 from smartsort.bootstrap import layout_of, tuning_of
 from smartsort.config import Settings
 from smartsort.files.placement import Placer
-from smartsort.ledger import facts
+from smartsort.ledger import key_value
 from smartsort.ledger.database import Ledger
 from smartsort.pipeline.engine.context import Clock, Context
 from smartsort.ports import PhotoServer
@@ -32,7 +32,7 @@ def workshop(settings: Settings, server: PhotoServer | None = None) -> Iterator[
     """
     layout = layout_of(settings)
     with Ledger(layout.ledger) as ledger:
-        root_id = ledger.read(lambda db: facts.get(db, "root_id"))
+        root_id = ledger.read(lambda db: key_value.get(db, "root_id"))
         if root_id is not None:
             layout.check(root_id)
         runtime_settings = RuntimeSettings(settings, ledger)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from sqlite_utils import Database
 
 from smartsort.core.model import State
-from smartsort.ledger import facts, photos
+from smartsort.ledger import key_value, photos
 from smartsort.ledger.database import Ledger
 
 _READING, _DEATHS = "being_read", "died_reading"
@@ -36,7 +36,7 @@ class Suspects:
 
     async def begin(self, photo_ids: Sequence[int]) -> None:
         """Write down that these are about to be read, and nothing else is."""
-        await self._ledger.awrite(lambda db: facts.put(db, _READING, list(photo_ids)))
+        await self._ledger.awrite(lambda db: key_value.put(db, _READING, list(photo_ids)))
 
     async def end(self, photo_id: int) -> None:
         """Smartsort has read it and is alive."""
@@ -45,24 +45,24 @@ class Suspects:
 
         def write(db: Database) -> None:
             clear(db)
-            facts.put(db, _DEATHS, deaths)
+            key_value.put(db, _DEATHS, deaths)
 
         await self._ledger.awrite(write)
 
 
 def clear(db: Database) -> None:
     """Nothing is being read; written by a sidecar that ends as it should."""
-    facts.forget(db, _READING)
+    key_value.forget(db, _READING)
 
 
 def _take_over(db: Database) -> dict[int, int]:
-    deaths = {int(photo_id): count for photo_id, count in facts.get(db, _DEATHS, {}).items()}
-    reading: list[int] = facts.get(db, _READING, [])
+    deaths = {int(photo_id): count for photo_id, count in key_value.get(db, _DEATHS, {}).items()}
+    reading: list[int] = key_value.get(db, _READING, [])
     for photo_id in reading:
         deaths[photo_id] = deaths.get(photo_id, 0) + 1
     waiting = {photo.id for photo in photos.by_ids(db, list(deaths)) if photo.state is State.CLAIMED}
     deaths = {photo_id: count for photo_id, count in deaths.items() if photo_id in waiting}
     if reading:
-        facts.put(db, _DEATHS, deaths)
+        key_value.put(db, _DEATHS, deaths)
         clear(db)
     return deaths

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from smartsort.core.model import Person
 from smartsort.core.rules.faces import AMBIGUOUS_NAME
-from smartsort.ledger import facts
+from smartsort.ledger import shards
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.recheck.waiting import Waiting
 from smartsort.pipeline.routing.people import People
@@ -64,17 +64,17 @@ class ChangedPeople:
     async def _some_pages(self, waiting: Mapping[int, Waiting]) -> list[int]:
         """Compare the next page of the library, or the next few; from its beginning after its end."""
         libraries = await self._context.ledger.aread(
-            lambda db: {s.number: s.library_id for s in facts.shards(db) if s.library_id is not None}
+            lambda db: {s.number: s.library_id for s in shards.shards(db) if s.library_id is not None}
         )
-        shards = sorted({w.shard for w in waiting.values()} & libraries.keys())
+        numbers = sorted({w.shard for w in waiting.values()} & libraries.keys())
         found: list[int] = []
-        for _ in range((PAGES_IN_A_HURRY if self._hurry else 1) if shards else 0):
-            shard = next((s for s in shards if s >= self._shard), shards[0])
+        for _ in range((PAGES_IN_A_HURRY if self._hurry else 1) if numbers else 0):
+            shard = next((s for s in numbers if s >= self._shard), numbers[0])
             if shard != self._shard:
                 self._shard, self._page = shard, 1
             here = {w.asset_id: w for w in waiting.values() if w.shard == shard}
             found += await self._next_page(libraries[shard] or "", here)
-            if self._shard > shards[-1]:
+            if self._shard > numbers[-1]:
                 self._hurry = bool(found)
                 break
         self._hurry |= bool(found)

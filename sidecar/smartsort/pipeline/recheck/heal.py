@@ -21,7 +21,7 @@ from smartsort.core.rules.faces import NO_FACES_DETECTED
 from smartsort.core.rules.looking import RECOGNITION_FAILED
 from smartsort.errors import ImmichRejected
 from smartsort.files.shown import shown
-from smartsort.ledger import embeddings, facts, photos, teachings
+from smartsort.ledger import embeddings, outbox, photos, teachings
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Photo
 from smartsort.ledger.source_tables import ReviewRow
@@ -216,7 +216,7 @@ class Heal:
             return
         context = self._context
         # What Immich shows of a photo is old as long as it has not heard what a human said about it.
-        untold = await context.ledger.aread(lambda db: facts.untold(db, photo_ids))
+        untold = await context.ledger.aread(lambda db: outbox.untold(db, photo_ids))
         rows = await context.ledger.aread(
             lambda db: photos.by_ids(db, [i for i in photo_ids if i not in untold])
         )

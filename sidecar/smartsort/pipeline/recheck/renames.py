@@ -17,7 +17,7 @@ from smartsort.core.model import Person
 from smartsort.core.naming import folder_name, folder_names, former_folder_name
 from smartsort.core.policy import called
 from smartsort.errors import ImmichRejected
-from smartsort.ledger import facts
+from smartsort.ledger import key_value
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.routing.people import People
 
@@ -65,8 +65,8 @@ class Renames:
     async def _compare(self, people: Mapping[str, Person]) -> None:
         version = self._people.version
         ledger = self._context.ledger
-        known: Mapping[str, str] = await ledger.aread(lambda db: facts.get(db, _NAMES, {}))
-        gone: Sequence[str] = await ledger.aread(lambda db: facts.get(db, _GONE, []))
+        known: Mapping[str, str] = await ledger.aread(lambda db: key_value.get(db, _NAMES, {}))
+        gone: Sequence[str] = await ledger.aread(lambda db: key_value.get(db, _GONE, []))
         filed = await ledger.aread(_filed_under)
         missing = [i for i in filed if i not in people and i in known and i not in gone]
         for person_id in missing:
@@ -84,8 +84,8 @@ class Renames:
         still = [i for i in (*gone, *missing) if i in kept]
 
         def remember(db: Database) -> None:
-            facts.put(db, _NAMES, {**kept, **names})
-            facts.put(db, _GONE, still)
+            key_value.put(db, _NAMES, {**kept, **names})
+            key_value.put(db, _GONE, still)
 
         await ledger.awrite(remember)
         self._seen = version

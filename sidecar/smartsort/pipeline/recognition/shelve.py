@@ -22,10 +22,10 @@ from smartsort.files.placement import Placed, PlaceRequest, Removed, RemoveReque
 from smartsort.files.problems import NameTaken
 from smartsort.files.shown import shown
 from smartsort.files.stamps import stamp
-from smartsort.ledger import facts, photos
-from smartsort.ledger.facts import Shard
+from smartsort.ledger import photos, shards
 from smartsort.ledger.photos import Change, apply
 from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
+from smartsort.ledger.shards import Shard
 from smartsort.ledger.shots import companion_name
 from smartsort.pipeline.engine.context import Context
 
@@ -80,7 +80,7 @@ class Shelve:
         batch = await context.ledger.aread(lambda db: photos.in_state(db, State.UNIQUE, room))
         if not batch:
             return False
-        shard = await context.ledger.awrite(lambda db: facts.open_shard(db, context.tuning.shard_size))
+        shard = await context.ledger.awrite(lambda db: shards.open_shard(db, context.tuning.shard_size))
         await self._library(shard)
         placed, problem = await self._place(batch, shard)
         backlog = await context.ledger.aread(lambda db: photos.count_in(db, *BACKLOG))
@@ -114,7 +114,7 @@ class Shelve:
         found = next((lib for lib in libraries if path in (p.rstrip("/") for p in lib.import_paths)), None)
         if found is None:
             found = await context.server.create_library(f"smartsort {shard.number}", path)
-        await context.ledger.awrite(lambda db: facts.name_library(db, shard.number, found.id))
+        await context.ledger.awrite(lambda db: shards.name_library(db, shard.number, found.id))
         self._libraries[shard.number] = found.id
         return found.id
 
@@ -133,7 +133,7 @@ class Shelve:
     async def _library_again(self, number: int) -> str:
         """Somebody has deleted the library in Immich: it is found or made again."""
         self._libraries.clear()
-        rows = await self._context.ledger.aread(facts.shards)
+        rows = await self._context.ledger.aread(shards.shards)
         return await self._library(next(r for r in rows if r.number == number))
 
     async def check_readable(self, number: int) -> None:
@@ -157,13 +157,13 @@ class Shelve:
         """The library id of a shard, None while it has none."""
         if shard in self._libraries:
             return self._libraries[shard]
-        rows = await self._context.ledger.aread(facts.shards)
+        rows = await self._context.ledger.aread(shards.shards)
         return next((row.library_id for row in rows if row.number == shard), None)
 
     async def ensure_library(self) -> str:
         """Make sure that the open shard has its library; used at start-up."""
         context = self._context
-        shard = await context.ledger.awrite(lambda db: facts.open_shard(db, context.tuning.shard_size))
+        shard = await context.ledger.awrite(lambda db: shards.open_shard(db, context.tuning.shard_size))
         return await self._library(shard)
 
     async def _place(self, batch: list[Photo], shard: Shard) -> tuple[int, StorageError | None]:
@@ -213,7 +213,7 @@ class Shelve:
 
         def write(db: Database) -> None:
             apply(db, changes, now)
-            facts.grow_shard(db, shard.number, len(changes))
+            shards.grow_shard(db, shard.number, len(changes))
 
         await context.ledger.awrite(write)
         context.wakeups.notify(State.PLACED)

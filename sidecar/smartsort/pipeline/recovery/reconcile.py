@@ -14,7 +14,7 @@ from sqlite_utils import Database
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import AssetRef
 from smartsort.files.shown import from_ledger
-from smartsort.ledger import facts, photos
+from smartsort.ledger import outbox, photos
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import NewEvent
 from smartsort.pipeline.engine.context import Context
@@ -77,12 +77,12 @@ class Reconcile:
             for row, asset_id in renewed:
                 if row[2] is not None:
                     # The outbox takes the new id over and says again what the old asset had been told.
-                    facts.post(db, "revive", row[0], {}, at)
+                    outbox.post(db, "revive", row[0], {}, at)
                     continue
                 event = NewEvent(EventKind.REVIVED, row[0], {"asset": asset_id, "was": None})
                 photos.apply(db, [Change(row[0], values={"asset_id": asset_id}, events=(event,))], at)
             for shard in shards if self._context.tuning.trigger_scan else ():
-                facts.post_once(db, "scan", {"shard": shard}, at)
+                outbox.post_once(db, "scan", {"shard": shard}, at)
 
         await self._context.ledger.awrite(write)
 

@@ -22,7 +22,7 @@ from smartsort.files.placement import RemoveRequest, sweep_temporaries
 from smartsort.files.problems import NameKept
 from smartsort.files.shown import shown
 from smartsort.files.stamps import stamp_or_none
-from smartsort.ledger import facts, photos
+from smartsort.ledger import outbox, photos
 from smartsort.ledger.copies import names_of_content
 from smartsort.ledger.photos import TRASHED, Change, Intent, purged
 from smartsort.ledger.records import Area, Member, Name, Photo
@@ -262,7 +262,7 @@ class Recovery:
             photos.apply(db, [Change(photo.id, intents_done=("drop",))], at)
             shard = intent.data.get("scan")
             if shard is not None and context.tuning.trigger_scan:
-                facts.post_once(db, "scan", {"shard": shard}, at)
+                outbox.post_once(db, "scan", {"shard": shard}, at)
 
         context.ledger.write(write)
         return True

@@ -16,7 +16,7 @@ from sqlite_utils import Database
 from smartsort.core.model import Category, Comparison, CopyPlace, OtherCopy, Quality, State
 from smartsort.errors import SmartsortError
 from smartsort.files.media import Kind
-from smartsort.ledger import facts, photos, picture_hashes, teachings
+from smartsort.ledger import photos, picture_hashes, shards, teachings
 from smartsort.ledger.records import Area, Member, Name, Photo
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.engine.intact import Intact
@@ -75,7 +75,7 @@ class NearDuplicates:
         for photo in batch:
             if photo.shard is not None and photo.placed_at is not None:
                 by_shard.setdefault(photo.shard, []).append(photo.placed_at)
-        rows = await self._context.ledger.aread(facts.shards)
+        rows = await self._context.ledger.aread(shards.shards)
         return {
             row.library_id: datetime.fromisoformat(min(by_shard[row.number])).astimezone(UTC) - _CLOCK_SKEW
             for row in rows

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from smartsort.errors import ImmichRejected
-from smartsort.ledger import facts, photos
-from smartsort.ledger.facts import Message
+from smartsort.ledger import outbox, photos, shards
+from smartsort.ledger.outbox import Message
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.routing.people import People
 from smartsort.pipeline.routing.teach import KINDS, NotYetError, Teach
@@ -47,7 +47,7 @@ class Outbox:
         """Deliver what is due. Raises ImmichError when Immich cannot be reached or refuses the key."""
         context = self._context
         now = context.clock.text()
-        messages = await context.ledger.aread(lambda db: facts.due(db, now, BATCH))
+        messages = await context.ledger.aread(lambda db: outbox.due(db, now, BATCH))
         if not messages:
             return await self._until_next()
         for kind, value, group in _groups(messages):
@@ -64,7 +64,7 @@ class Outbox:
         return True
 
     async def _until_next(self) -> bool | float:
-        when = await self._context.ledger.aread(facts.next_due)
+        when = await self._context.ledger.aread(outbox.next_due)
         if when is None:
             return False
         left = (datetime.fromisoformat(when) - self._context.clock.now()).total_seconds()
@@ -101,7 +101,7 @@ class Outbox:
 
     async def _scan(self, shard: int) -> None:
         """Have Immich look at one shard again: files have left it or are back."""
-        rows = await self._context.ledger.aread(facts.shards)
+        rows = await self._context.ledger.aread(shards.shards)
         library_id = next((row.library_id for row in rows if row.number == shard), None)
         if library_id is not None:
             await asyncio.to_thread(self._context.placer.guard)  # an unmounted library must not be scanned
@@ -142,10 +142,10 @@ class Outbox:
             return
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2**message.attempts)
         later = (context.clock.now() + timedelta(seconds=pause)).isoformat(timespec="milliseconds")
-        await context.ledger.awrite(lambda db: facts.postpone(db, message.id, later, str(problem)))
+        await context.ledger.awrite(lambda db: outbox.postpone(db, message.id, later, str(problem)))
 
     async def _done(self, group: Sequence[Message]) -> None:
-        await self._context.ledger.awrite(lambda db: facts.delivered(db, [m.id for m in group]))
+        await self._context.ledger.awrite(lambda db: outbox.delivered(db, [m.id for m in group]))
 
 
 def _groups(messages: Sequence[Message]) -> list[tuple[str, str, list[Message]]]:

@@ -17,9 +17,9 @@ from smartsort.core.model import Face, State
 from smartsort.core.naming import folder_names, spelled
 from smartsort.core.policy import called
 from smartsort.errors import ImmichRejected
-from smartsort.ledger import events, facts, photos
-from smartsort.ledger.facts import Message
+from smartsort.ledger import events, key_value, outbox, photos
 from smartsort.ledger.filed import below
+from smartsort.ledger.outbox import Message
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Member, NewEvent, Photo
 from smartsort.pipeline.engine.context import Context
@@ -79,7 +79,7 @@ class Teach:
                 "was": face.person.id if face.person else None,
                 "was_name": face.person.name if face.person else None,
             }
-            await self._context.ledger.awrite(lambda db: facts.revise(db, message.id, data))
+            await self._context.ledger.awrite(lambda db: outbox.revise(db, message.id, data))
             self._context.checkpoint("teach:chosen")
         chosen = data["chosen"]
         try:
@@ -107,7 +107,7 @@ class Teach:
         if found:
             return None
         # Immich lists nobody without a face, so a person just made is known by our own memory only.
-        made: str | None = await self._context.ledger.aread(lambda db: facts.get(db, _memory(name)))
+        made: str | None = await self._context.ledger.aread(lambda db: key_value.get(db, _memory(name)))
         return made
 
     async def _forgotten(self, message: Message, data: Mapping[str, Any]) -> bool:
@@ -115,11 +115,11 @@ class Teach:
         key = _memory(str(data["name"]))
 
         def write(db: Database) -> bool:
-            if facts.get(db, key) != data["person"]:
+            if key_value.get(db, key) != data["person"]:
                 return False
-            facts.forget(db, key)
+            key_value.forget(db, key)
             rest = {k: v for k, v in data.items() if k != "chosen"}
-            facts.revise(db, message.id, {**rest, "person": None})
+            outbox.revise(db, message.id, {**rest, "person": None})
             return True
 
         return await self._context.ledger.awrite(write)
@@ -130,7 +130,7 @@ class Teach:
         if not data.get("create") or spelled(name) in there:
             return None
         person = await self._context.server.create_person(name)
-        await self._context.ledger.awrite(lambda db: facts.put(db, _memory(name), person.id))
+        await self._context.ledger.awrite(lambda db: key_value.put(db, _memory(name), person.id))
         self._people.expire()
         return person.id
 
@@ -211,7 +211,7 @@ class Teach:
             )
             photos.apply(db, [change], at)
             if message is not None:
-                facts.delivered(db, [message.id])
+                outbox.delivered(db, [message.id])
 
         await context.ledger.awrite(write)
 
@@ -248,7 +248,7 @@ class Teach:
         at = self._context.clock.text()
 
         def write(db: Database) -> None:
-            facts.delivered(db, [message.id])
+            outbox.delivered(db, [message.id])
             events.append(db, happened, at)
             if person is not None and message.photo_id is not None:
                 _note_person(db, message.photo_id, *person)

@@ -1,4 +1,4 @@
-"""Small things remembered by name: the root's id, lists changed at run time, shards, the outbox."""
+"""Messages to Immich that wait for their delivery."""
 
 from __future__ import annotations
 
@@ -10,77 +10,6 @@ from typing import Any
 from sqlite_utils import Database
 
 from smartsort.ledger.records import dumps
-
-RAN = "ran_seconds"
-"""How long smartsort has run on this root in all, as last written down."""
-
-CATCHING_UP = "catching_up"
-"""The command that is making the ledger know all files; a sidecar would take them for new ones meanwhile."""
-
-
-def get(db: Database, name: str, default: Any = None) -> Any:
-    """The value remembered under a name."""
-    row = db.conn.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
-    return json.loads(row[0]) if row else default
-
-
-def put(db: Database, name: str, value: Any) -> None:
-    """Remember a JSON value."""
-    db.conn.execute(
-        "INSERT INTO facts (name, value) VALUES (?, ?)"
-        " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        (name, dumps(value)),
-    )
-
-
-def forget(db: Database, name: str) -> None:
-    """Forget a name; unknown ones are no error."""
-    db.conn.execute("DELETE FROM facts WHERE name = ?", (name,))
-
-
-# --- shards ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """A part of the library: its own folder, its own external library in Immich."""
-
-    number: int
-    library_id: str | None
-    photos: int
-
-
-def open_shard(db: Database, limit: int) -> Shard:
-    """The shard that takes photos now; the next number once the last has `limit` photos."""
-    row = db.conn.execute(
-        "SELECT number, library_id, photos FROM shards ORDER BY number DESC LIMIT 1"
-    ).fetchone()
-    if row is not None and row[2] < limit:
-        return Shard(*row)
-    number = (row[0] + 1) if row else 1
-    db.conn.execute("INSERT INTO shards (number) VALUES (?)", (number,))
-    return Shard(number, None, 0)
-
-
-def shards(db: Database) -> list[Shard]:
-    """All shards, oldest first."""
-    return [
-        Shard(*row)
-        for row in db.conn.execute("SELECT number, library_id, photos FROM shards ORDER BY number")
-    ]
-
-
-def name_library(db: Database, number: int, library_id: str | None) -> None:
-    """Remember which external library of Immich a shard is."""
-    db.conn.execute("UPDATE shards SET library_id = ? WHERE number = ?", (library_id, number))
-
-
-def grow_shard(db: Database, number: int, photos: int) -> None:
-    """Count photos placed in a shard."""
-    db.conn.execute("UPDATE shards SET photos = photos + ? WHERE number = ?", (photos, number))
-
-
-# --- outbox ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
