@@ -251,7 +251,7 @@ async def test_what_may_not_be_removed_from_the_inbox_is_not_taken_twice(tmp_pat
         close_world(world)
         world = World(root, server=server, clock=clock, **options)
     monkeypatch.setattr(Stubborn, "allowed", True)
-    await world.sidecar.accept.settle()
+    await world.sidecar.accept.recover_open_claims()
     assert not os.path.exists(lying)
     assert not world.sidecar.accept.stuck
     world.check()

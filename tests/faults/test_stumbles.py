@@ -119,7 +119,7 @@ async def test_what_fails_on_the_way_is_done_in_the_end(
         assert stumbling.times
         stumbling.on = False
         context = here.sidecar.context
-        assert await here.until(lambda: not (context.unsettled or context.placer.disk.strays))
+        assert await here.until(lambda: not (context.needs_recovery or context.placer.disk.strays))
         await proved(here, stock)
 
 
@@ -159,7 +159,7 @@ async def test_actions_that_fail_leave_nothing_behind(*, tmp_path, monkeypatch, 
         assert stumbling.times > 5
         stumbling.on = False
         await here.stage("tidy")
-        assert not here.context.unsettled
+        assert not here.context.needs_recovery
         await here.settle()
         here.check()
         report = Audit(here.context.layout).run()

@@ -48,8 +48,8 @@ def under_way(world: World) -> str | None:
         return f"items not taken: {items}"
     if troubles := sidecar.runner.troubles.open:
         return f"troubles: {[(t.kind, t.message) for t in troubles]}"
-    if sidecar.context.unsettled:
-        return f"not settled: {sorted(sidecar.context.unsettled)}"
+    if sidecar.context.needs_recovery:
+        return f"not settled: {sorted(sidecar.context.needs_recovery)}"
     heal = next(s for s in sidecar.runner._stages if s.name == "heal").step.__self__  # type: ignore[attr-defined]
     if heal.due:
         return f"to be judged again: {heal.due}"

@@ -76,7 +76,7 @@ class Rearrange:
             results = await self._commit([p for p in good if p.problem is None], actor, group)
         except BaseException:
             # Whatever of it happened: the journal knows, and the next act looks there first.
-            context.unsettled.update(p.photo.id for p in moving)
+            context.needs_recovery.update(p.photo.id for p in moving)
             raise
         context.checkpoint("act:committed")
         await self._drop([p for p in good if results.get(p.photo.id, _NOTHING).ok])
@@ -90,9 +90,9 @@ class Rearrange:
     def _look(self, plans: Sequence[Plan]) -> None:
         """Runs in a worker thread: files that are not as the ledger knows them are left to a human."""
         ids = [plan.photo.id for plan in plans]
-        Recovery(self._context).settle(ids)
+        Recovery(self._context).recover_photos(ids)
         for plan in plans:
-            if plan.photo.id in self._context.unsettled:
+            if plan.photo.id in self._context.needs_recovery:
                 plan.problem = StorageError(
                     f"what an act on photo {plan.photo.id} left behind cannot be cleared up yet; see the log "
                     "for the folder that refuses it"
@@ -328,7 +328,7 @@ class Rearrange:
                     # A folder that fails is tried again; a changed file is a human's.
                     if isinstance(result, StorageError) and not isinstance(result, NameKept):
                         held.add(plan.photo.id)
-        context.unsettled |= held
+        context.needs_recovery |= held
         shards = {p.shard for p in plans if p.touches_library and p.shard is not None}
         at = context.clock.text()
 
@@ -343,7 +343,7 @@ class Rearrange:
             await context.ledger.awrite(finish)
         except StorageError as problem:  # it is done all the same; only the journal does not know yet
             log.warning("%s", problem)
-            context.unsettled.update(p.photo.id for p in plans)
+            context.needs_recovery.update(p.photo.id for p in plans)
 
     async def _take_back(self, plans: Sequence[Plan]) -> None:
         """Names that were made for plans which came to nothing."""
@@ -371,7 +371,7 @@ class Rearrange:
         except StorageError as problem:
             log.warning("names made in vain are taken back later: %s", problem)
             left = {p.photo.id for p in plans}
-        context.unsettled |= left
+        context.needs_recovery |= left
 
 
 _NOTHING = ActionResult(0, "failed")

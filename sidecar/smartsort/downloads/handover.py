@@ -68,7 +68,7 @@ class Handover:
             try:
                 await self._hand_over(batch)
             except SmartsortError as problem:
-                _settle(batch, problem)
+                _resolve(batch, problem)
             except BaseException as problem:
                 for waiting in batch:
                     if not waiting.done.done():
@@ -92,7 +92,7 @@ class Handover:
             if waiting.item.id in known:
                 continue
             if isinstance(found, SmartsortError):
-                _settle([waiting], found)
+                _resolve([waiting], found)
                 continue
             fresh.append(waiting)
             offers.append(_offer(waiting.item, paths[waiting.item.id], found))
@@ -100,7 +100,7 @@ class Handover:
         photo_of = dict(known)
         for waiting, result in zip(fresh, results, strict=True):
             if isinstance(result, SmartsortError):
-                _settle([waiting], result)
+                _resolve([waiting], result)
             else:
                 photo_of[waiting.item.id] = result.id
         context.checkpoint("handover:claimed")
@@ -108,10 +108,10 @@ class Handover:
         context.checkpoint("handover:linked")
         for waiting in batch:
             if waiting.item.id in photo_of:
-                _settle([waiting], photo_of[waiting.item.id])
+                _resolve([waiting], photo_of[waiting.item.id])
 
 
-def _settle(batch: list[_Waiting], result: int | SmartsortError) -> None:
+def _resolve(batch: list[_Waiting], result: int | SmartsortError) -> None:
     """Tell those who still wait; a download that was broken off meanwhile does not."""
     for waiting in batch:
         if not waiting.done.done():

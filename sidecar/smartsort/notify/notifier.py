@@ -228,12 +228,12 @@ class Notifier:
                 return
             problem = None if sender is None else await self._send(sender, delivery.message)
             if problem is None:
-                await self._settle(delivery, None)
+                await self._record_outcome(delivery, None)
                 continue
             attempts = delivery.attempts + 1
             if attempts >= ATTEMPTS:
                 log.warning("a message was given up after %d tries: %s", attempts, problem)
-                await self._settle(delivery, None)
+                await self._record_outcome(delivery, None)
                 continue
             log.info("a message is sent again later: %s", problem)
             later = self._context.clock.now() + timedelta(seconds=_FIRST_RETRY_SECONDS * 2**delivery.attempts)
@@ -241,10 +241,10 @@ class Notifier:
                 delivery.id, name, delivery.message, attempts,
                 later.astimezone(UTC).isoformat(timespec="milliseconds"),
             )  # fmt: skip
-            await self._settle(delivery, again)
+            await self._record_outcome(delivery, again)
             return
 
-    async def _settle(self, delivery: _Delivery, again: _Delivery | None) -> None:
+    async def _record_outcome(self, delivery: _Delivery, again: _Delivery | None) -> None:
         def change(db: Database) -> None:
             pending = key_value.get(db, _PENDING, [])
             changed = [

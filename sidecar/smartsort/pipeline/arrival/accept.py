@@ -81,7 +81,7 @@ class Accept:
         self._context = context
         self._lock = asyncio.Lock()
         self._open: set[int] = set(recovered.open_claims if recovered else ())
-        """Photos whose claim is not over; after an error they are settled before the next claim."""
+        """Photos whose claim is not over; after an error they are recovered before the next claim."""
         self._settle_at = 0.0
         self.stuck: set[tuple[str, int, int]] = set(recovered.stuck if recovered else ())
         """(path, inode, mtime) of files that are claimed but could not be removed from where they lay."""
@@ -93,7 +93,7 @@ class Accept:
         """
         results: list[Photo | SmartsortError] = []
         async with self._lock:
-            await self._settle()
+            await self._recover_open_claims()
             for start in range(0, len(offered), BATCH):
                 try:
                     results += await self._claim(offered[start : start + BATCH])
@@ -102,18 +102,18 @@ class Accept:
                     raise
         return results
 
-    async def settle(self) -> None:
+    async def recover_open_claims(self) -> None:
         """Take back, or finish, claims that met an error; tried again now and then while it fails."""
         async with self._lock:
-            await self._settle()
+            await self._recover_open_claims()
 
-    async def _settle(self) -> None:
+    async def _recover_open_claims(self) -> None:
         # What is offered again must not become a second photo.
         context = self._context
         now = context.clock.monotonic()
         if not self._open or now < self._settle_at:
             return
-        found = await asyncio.to_thread(Recovery(context).settle_claims, set(self._open))
+        found = await asyncio.to_thread(Recovery(context).recover_claims, set(self._open))
         self.stuck, self._open = found.stuck, found.open_claims
         self._settle_at = now + SETTLE_SECONDS
         context.wakeups.notify(State.CLAIMED)
@@ -166,7 +166,7 @@ class Accept:
                 results.append(row)
         if refused:
             # A name that stays in `temp_downloads/` keeps its row, or the next photo would get its number.
-            left = await asyncio.to_thread(Recovery(context).settle_claims, set(refused))
+            left = await asyncio.to_thread(Recovery(context).recover_claims, set(refused))
             self._open -= set(refused) - left.open_claims
         older = [(row.id, half) for row, offer, _ in good for half in offer.older]
         await context.commit(

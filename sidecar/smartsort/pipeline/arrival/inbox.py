@@ -82,7 +82,7 @@ class Inbox:
         look = await asyncio.to_thread(self._tracker.look, scan.entries)
         there = (*(arrival.photo for arrival in look.settled), *look.orphans)
         self.refusals.keep({entry.path for entry in there})
-        await self._accept.settle()
+        await self._accept.recover_open_claims()
         late = await asyncio.to_thread(self._late.sort, look.settled, look.orphans, look.news)
         self._tell_left(late.left, look.news)
         offered, held = await asyncio.to_thread(self._offers, late)

@@ -107,7 +107,7 @@ class Context:
     wakeups: StageWakeups = field(default_factory=StageWakeups)
     arranging: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held by whoever rearranges photos at rest: a human's action, or the stage that judges again."""
-    unsettled: set[int] = field(default_factory=set)
+    needs_recovery: set[int] = field(default_factory=set)
     """Photos whose last act met an error. What it left is finished or taken back before the next act, as it
     would be at the next start."""
     apart: frozenset[str] = frozenset()

@@ -231,7 +231,7 @@ class Shelve:
             results = await asyncio.to_thread(self._context.placer.remove, [drop for _, drop in drops])
         except StorageError as problem:
             results = [problem] * len(drops)
-        self._context.unsettled.update(
+        self._context.needs_recovery.update(
             photo_id
             for (photo_id, _), result in zip(drops, results, strict=True)
             if isinstance(result, StorageError)

@@ -57,7 +57,7 @@ class Recovered:
 
 
 class Recovery:
-    """Blocking, call it in a thread. `run` goes before any stage, `settle` before the next act of a photo."""
+    """Blocking, call it in a thread. `run` goes before any stage, `recover_photos` before the next act of a photo."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -66,29 +66,29 @@ class Recovery:
 
     def run(self) -> Recovered:
         """Bring ledger and disk together again. Repeating it, or being killed in it, is harmless."""
-        unsettled = self._context.unsettled
+        needs_recovery = self._context.needs_recovery
         self._sweep()
         for intent in self._context.ledger.read(photos.open_intents):
-            if not self._settle(intent):
-                (self._done.open_claims if intent.act == "claim" else unsettled).add(intent.photo_id)
-        unsettled |= self._leftovers()
+            if not self._resolve(intent):
+                (self._done.open_claims if intent.act == "claim" else needs_recovery).add(intent.photo_id)
+        needs_recovery |= self._leftovers()
         self._context.ledger.write(photos.retry_problems)
         return self._done
 
-    def settle(self, photo_ids: Collection[int], *, making: bool = True) -> None:
+    def recover_photos(self, photo_ids: Collection[int], *, making: bool = True) -> None:
         """As `run` for those of these photos whose last act met an error; nobody may be moving them.
 
-        What cannot be settled stays noted as unsettled. `making` False: names that were made are left,
+        What cannot be recovered stays in `needs_recovery`. `making` False: names that were made are left,
         somebody may be about to use them; only old ones go.
         """
-        unsettled = self._context.unsettled
-        wanted = unsettled.intersection(photo_ids)
+        needs_recovery = self._context.needs_recovery
+        wanted = needs_recovery.intersection(photo_ids)
         if wanted:
             acts = (*_TAKEN_BACK, *_FINISHED)
             left = self._settle_acts(wanted, acts if making else _FINISHED, acts)
-            unsettled -= wanted - left - self._leftovers(wanted)
+            needs_recovery -= wanted - left - self._leftovers(wanted)
 
-    def settle_claims(self, photo_ids: Collection[int]) -> Recovered:
+    def recover_claims(self, photo_ids: Collection[int]) -> Recovered:
         """As `run` for these claims, which nobody may be working on; `open_claims` are those that stay open.
 
         What still lies where it was offered will be offered again: its claim is taken back.
@@ -107,10 +107,10 @@ class Recovery:
             for intent in found
             if intent.photo_id in photo_ids
             and intent.act in concerning
-            and not (intent.act in acts and self._settle(intent))
+            and not (intent.act in acts and self._resolve(intent))
         }
 
-    def _settle(self, intent: Intent) -> bool:
+    def _resolve(self, intent: Intent) -> bool:
         """False when something of it is still open."""
         photo = self._context.ledger.read(lambda db: photos.get(db, intent.photo_id))
         if photo is None:
@@ -388,17 +388,17 @@ class Tidy:
         context = self._context
         if context.placer.disk.strays:
             await asyncio.to_thread(context.placer.sweep_strays)
-        if not context.unsettled:
+        if not context.needs_recovery:
             return TIDY_SECONDS
         async with context.arranging:
-            ids = set(context.unsettled)
+            ids = set(context.needs_recovery)
             rows = await context.ledger.aread(lambda db: photos.by_ids(db, list(ids)))
             # The stages may be using a photo on its way, so there only old names are dropped.
             resting = {photo.id for photo in rows if photo.state in AT_REST}
             gone = ids - {photo.id for photo in rows}
-            context.unsettled -= gone
-            await asyncio.to_thread(Recovery(context).settle, resting)
-            await asyncio.to_thread(lambda: Recovery(context).settle(ids - resting, making=False))
+            context.needs_recovery -= gone
+            await asyncio.to_thread(Recovery(context).recover_photos, resting)
+            await asyncio.to_thread(lambda: Recovery(context).recover_photos(ids - resting, making=False))
         return TIDY_SECONDS
 
 

@@ -133,13 +133,13 @@ class Router:
         if not verdicts:
             return []
         ids = [v.photo.id for v in verdicts]
-        if self._context.unsettled.intersection(ids):
-            await asyncio.to_thread(Recovery(self._context).settle, ids)
+        if self._context.needs_recovery.intersection(ids):
+            await asyncio.to_thread(Recovery(self._context).recover_photos, ids)
         try:
             return await self._route(verdicts, ids)
         except BaseException:
             # Whatever of it happened: the journal knows, and the next turn looks there first.
-            self._context.unsettled.update(ids)
+            self._context.needs_recovery.update(ids)
             raise
 
     async def _route(self, verdicts: Sequence[Verdict], ids: Sequence[int]) -> list[int]:
@@ -320,7 +320,7 @@ class Router:
             for (photo_id, _), result in zip(drops, results, strict=True)
             if isinstance(result, StorageError) and not isinstance(result, NameKept)
         }
-        self._context.unsettled |= stay
+        self._context.needs_recovery |= stay
         again = [r.photo.id for r in done if r.photo.state is State.REVIEW and r.photo.id not in stay]
         await self._context.commit([Change(photo_id, intents_done=("drop",)) for photo_id in again])
 
@@ -352,7 +352,7 @@ class Router:
         results = await asyncio.to_thread(context.placer.remove, [drop for _, drop in drops])
         left = {i for (i, _), result in zip(drops, results, strict=True) if isinstance(result, StorageError)}
         left.update(route.photo.id for route in failed if route.left)
-        context.unsettled |= left
+        context.needs_recovery |= left
         back = [Change(r.photo.id, intents_done=("route",)) for r in failed if r.photo.id not in left]
         await context.commit(back)
         # A folder's trouble is the folder's: it is told as such, and the photo tries again as soon as others.
