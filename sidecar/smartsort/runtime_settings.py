@@ -21,7 +21,7 @@ from smartsort.core.policy import (
     WhenUnknown,
     called,
 )
-from smartsort.ledger import events, key_value, past
+from smartsort.ledger import decisions, events, key_value
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.records import NewEvent
 
@@ -148,8 +148,8 @@ class RuntimeSettings:
     def _take(self, policy: Policy) -> None:
         """The policy in force from now on; decisions name its version, so that it has to be kept."""
         self._policy = policy
-        if self._ledger.read(lambda db: past.policy_of(db, policy.version)) is None:
-            self._ledger.write(lambda db: past.remember_policy(db, policy, _now()))
+        if self._ledger.read(lambda db: decisions.policy_of(db, policy.version)) is None:
+            self._ledger.write(lambda db: decisions.remember_policy(db, policy, _now()))
 
     def set_enabled(self, enabled: bool, actor: str = "smartsort") -> None:
         """Switch sorting on or off, for good."""

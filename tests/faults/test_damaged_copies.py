@@ -12,7 +12,7 @@ from smartsort.actions import PersonSelector
 from smartsort.audit import Audit, Weight
 from smartsort.core.model import State
 from smartsort.files.stamps import stamp
-from smartsort.ledger import past, photos, review
+from smartsort.ledger import decisions, photos, review
 from smartsort.pipeline.arrival.accept import Offered
 from smartsort.ports import UploadCopy
 
@@ -108,7 +108,7 @@ def reason(world, photo):
 
 
 def detail(world, photo):
-    return world.ledger.read(lambda db: past.last_decided(db, photo)).reasons[0].detail
+    return world.ledger.read(lambda db: decisions.last_decided(db, photo)).reasons[0].detail
 
 
 # --- what arrives ----------------------------------------------------------------------------

@@ -27,8 +27,8 @@ from smartsort.files.temporary import temporary_in
 from smartsort.ledger import key_value, review
 from smartsort.pipeline.arrival.accept import Offered
 from smartsort.rescue.adopt import Adoption
+from smartsort.rescue.offline import offline_context
 from smartsort.rescue.rebuild import rebuild
-from smartsort.rescue.workshop import workshop
 
 
 @pytest.fixture
@@ -336,7 +336,7 @@ async def test_a_rebuild_that_was_interrupted_is_not_taken_for_a_ledger(tmp_path
         open_sidecar(settings, server=server)
     monkeypatch.setattr(Adoption, "_adopt", adopt)
     await asyncio.to_thread(rebuild, settings, None, lambda _: None)
-    with workshop(settings) as context:
+    with offline_context(settings) as context:
         assert context.ledger.read(lambda db: key_value.get(db, key_value.CATCHING_UP)) is None
         assert context.ledger.read(lambda db: db.conn.execute("SELECT count(*) FROM photos").fetchone()) == (
             1,

@@ -28,7 +28,7 @@ from smartsort.files.disk import Disk
 from smartsort.files.placement import Placer
 from smartsort.ledger.database import Ledger
 from smartsort.pipeline.arrival import examine
-from smartsort.rescue import workshop
+from smartsort.rescue import offline
 from smartsort.rescue.rebuild import rebuild, restore
 
 
@@ -56,15 +56,15 @@ def _mortal(order: dict, counts: Counter[str]):
 def command(order: dict) -> None:
     """`restore`, `rebuild` or `audit --repair`, as it stands behind the command line."""
     checkpoint = _mortal(order, Counter())
-    workshop.Placer = lambda guard: Placer(Disk(checkpoint), guard)
+    offline.Placer = lambda guard: Placer(Disk(checkpoint), guard)
     settings = load_settings(None, env={}, overrides=order["settings"])
     if order["command"] == "restore":
         restore(settings, order["file"], smartsort.bootstrap.connect(settings), lambda _: None)
     elif order["command"] == "rebuild":
         rebuild(settings, smartsort.bootstrap.connect(settings), lambda _: None)
     else:
-        report = Audit(workshop.layout_of(settings)).run()
-        with workshop.workshop(settings) as context:
+        report = Audit(offline.layout_of(settings)).run()
+        with offline.workshop(settings) as context:
             Repair(context).run(report)
 
 

@@ -21,7 +21,7 @@ from smartsort.cli.main import cli
 from smartsort.demo.samples import make_samples
 from smartsort.files.layout import Layout
 from smartsort.lock import RootLock, holder_of
-from smartsort.rescue.workshop import workshop
+from smartsort.rescue.offline import offline_context
 
 COUNT = 40
 
@@ -75,7 +75,7 @@ def repair(root, report, **arguments):
     from smartsort.config import load_settings
 
     settings = load_settings(None, env={}, overrides={"root": root})
-    with workshop(settings) as context:
+    with offline_context(settings) as context:
         return Repair(context, **arguments).run(report)
 
 

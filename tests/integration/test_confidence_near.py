@@ -16,7 +16,7 @@ from smartsort.core.model import State
 from smartsort.core.wording import sentence
 from smartsort.files.perceptual_hash import ALIKE, differing_bits
 from smartsort.files.probe import probe
-from smartsort.ledger import events, past
+from smartsort.ledger import decisions, events
 
 
 def drawing(seed: int, size=(640, 480), *, quality=90, fmt="JPEG", exif_date=False, flip=False) -> bytes:
@@ -76,7 +76,7 @@ def world(tmp_path):
 
 
 def reason(world, photo_id):
-    return world.ledger.read(lambda db: past.last_decided(db, photo_id)).reasons[0]
+    return world.ledger.read(lambda db: decisions.last_decided(db, photo_id)).reasons[0]
 
 
 async def test_a_smaller_copy_goes_to_duplicates_and_the_better_one_is_named(world):

@@ -10,7 +10,7 @@ from tests.fakes import World, close_world
 from smartsort.actions.values import AmbiguousName, PersonSelector
 from smartsort.core.naming import folder_name, former_folder_name
 from smartsort.ledger import key_value, photos
-from smartsort.ledger.filed import person_of_folder
+from smartsort.ledger.person_folders import person_of_folder
 from smartsort.ledger.records import Area
 
 NAMES = ("Anna-Marie", "Anna Marie", "❤️", "☀️", "Bella")

@@ -12,7 +12,7 @@ from smartsort.actions import PersonSelector, Wanted
 from smartsort.core.decision import decide
 from smartsort.core.model import State
 from smartsort.core.policy import PersonRef
-from smartsort.ledger import events, past, photos, spot_checks, statistics
+from smartsort.ledger import decisions, events, photos, spot_checks, statistics
 
 EVER = ""
 
@@ -268,7 +268,7 @@ async def test_every_decision_is_stored_with_all_that_it_rests_on(world):
     ]
     versions = set()
     for photo_id in ids:
-        stored = world.ledger.read(lambda db, i=photo_id: past.last_decided(db, i))
+        stored = world.ledger.read(lambda db, i=photo_id: decisions.last_decided(db, i))
         versions.add(stored.policy_version)
         assert stored.policy is not None
         assert stored.policy.version == stored.policy_version

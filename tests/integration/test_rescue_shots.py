@@ -214,14 +214,14 @@ async def test_equal_names_alone_make_no_shot(world, root):
 
 async def test_copies_instead_of_links_keep_shots_together_too(world, root, monkeypatch, tmp_path):
     """faces/ and review/ on another disk: every name is a file of its own."""
-    from smartsort.files import filling
+    from smartsort.files import transfer
 
     def no_links(*_, **__):
         raise OSError(18, "Invalid cross-device link")
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "link", no_links)
-        patch.setattr(filling.os, "link", no_links)
+        patch.setattr(transfer.os, "link", no_links)
         for kind in KINDS:
             for stem in ("anna_1", "stranger_1"):
                 await deliver_shot(world, stem + kind, kind)

@@ -11,7 +11,7 @@ from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import State
 from smartsort.ledger import arrangement, photos
 from smartsort.ledger.arrangement import Arrangement
-from smartsort.ledger.filed import below
+from smartsort.ledger.person_folders import below
 from smartsort.ledger.records import Area, Photo
 from smartsort.pipeline.recheck.renames import Renamed
 

@@ -13,7 +13,7 @@ from smartsort.core.naming import folder_key, folder_name, spelled
 from smartsort.core.policy import called
 from smartsort.errors import ImmichError
 from smartsort.ledger.database import Ledger
-from smartsort.ledger.filed import below
+from smartsort.ledger.person_folders import below
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.routing.people import People
 

@@ -22,7 +22,7 @@ from smartsort.core.rules.lists import BLACKLISTED_PERSON
 from smartsort.core.what_if import Effect, FolderOf, Move, effect, place_of
 from smartsort.core.wording import short
 from smartsort.errors import SmartsortError
-from smartsort.ledger import past
+from smartsort.ledger import decisions
 from smartsort.ledger.arrangement import Arrangement
 from smartsort.ledger.records import Area, Member, Photo
 from smartsort.pipeline.engine.context import Context
@@ -71,7 +71,7 @@ class Rejudge:
         ambiguous = self._people.ambiguous
         return await self._context.ledger.aread(
             lambda db: effect(
-                past.since(db, since, people), policy, ambiguous, folder_of=self._context.person_folder
+                decisions.since(db, since, people), policy, ambiguous, folder_of=self._context.person_folder
             )
         )
 

@@ -21,7 +21,7 @@ from smartsort.core.naming import same_name
 from smartsort.core.policy import PersonRef, called
 from smartsort.core.what_if import effect
 from smartsort.errors import ImmichError
-from smartsort.ledger import past
+from smartsort.ledger import decisions
 
 router = APIRouter(prefix=BASE, tags=["control"], responses=GUARDED)
 
@@ -131,7 +131,7 @@ async def what_if(
     )
 
     def compare(db: Database) -> WhatIf:
-        found = effect(past.newest(db, last), other, ambiguous, instead_of=today)
+        found = effect(decisions.newest(db, last), other, ambiguous, instead_of=today)
         return WhatIf(
             looked_at=found.looked_at,
             before=dict(found.before),

@@ -23,8 +23,8 @@ from smartsort.core.wording import sentence
 from smartsort.core.wording_events import event_sentence
 from smartsort.core.wording_explained import alternative, rules, seen, summary
 from smartsort.files.shown import shown
-from smartsort.ledger import events, find, past, photos, takeout
-from smartsort.ledger.past import Decided
+from smartsort.ledger import decisions, events, photo_lookup, photos, takeout
+from smartsort.ledger.decisions import Decided
 from smartsort.ledger.records import Area, Event, Member, Photo
 
 router = APIRouter(prefix=BASE, tags=["review"], responses=GUARDED)
@@ -63,7 +63,7 @@ async def of_file(
     policy, folder = ctx.sidecar.runtime_settings.policy(), ctx.sidecar.context.folder
 
     def read(db: Database) -> Explained | list[int]:
-        ids = find.by_path(db, file, folder)
+        ids = photo_lookup.by_path(db, file, folder)
         if len(ids) != 1:
             return ids
         found = explained(db, ids[0], policy)
@@ -92,7 +92,7 @@ def explained(db: Database, photo_id: int, today: Policy) -> Explained | None:
         "places": [shown(f"{n.area.value}/{n.path}") for n in outside],
     }
     beside = _said_beside(db, photo_id)
-    decided = past.last_decided(db, photo_id)
+    decided = decisions.last_decided(db, photo_id)
     if decided is None:
         return Explained(**plain, summary=_on_its_way(photo), seen=beside)
     found = explain(decided.evidence, decided.policy or today, decided.ambiguous)

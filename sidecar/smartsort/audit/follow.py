@@ -22,7 +22,7 @@ from smartsort.files.placement import Placed, PlaceRequest, RemoveRequest
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, stamp, stamp_or_none
 from smartsort.ledger import events, outbox, photos
-from smartsort.ledger.filed import person_of_folder
+from smartsort.ledger.person_folders import person_of_folder
 from smartsort.ledger.photos import TRASHED, Change
 from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
 from smartsort.ledger.shots import companion_name

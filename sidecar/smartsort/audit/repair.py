@@ -25,7 +25,7 @@ from smartsort.files.placement import Placed, PlaceRequest
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, stamp, stamp_or_none
 from smartsort.ledger import outbox, photos
-from smartsort.ledger.filed import person_of_folder
+from smartsort.ledger.person_folders import person_of_folder
 from smartsort.ledger.photos import Change, NewPhoto, StaleChange
 from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
 from smartsort.pipeline.engine.context import Context

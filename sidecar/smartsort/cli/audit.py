@@ -51,14 +51,14 @@ def command(config_path: str | None, root: str | None, **options: Any) -> None:
 
 def _audit(settings: Settings, *, quick: bool, repair: bool, accept_loss: bool, **_: Any) -> Report:
     from smartsort.audit import Audit
-    from smartsort.rescue.workshop import layout_of, workshop
+    from smartsort.rescue.offline import layout_of, offline_context
 
     with counting("photos looked at") as count:
         report = Audit(layout_of(settings), quick=quick, progress=count).run()
     if repair and report.findings:
         from smartsort.audit.repair import Repair
 
-        with workshop(settings) as context:
+        with offline_context(settings) as context:
             Repair(context, accept_loss=accept_loss).run(report)
     return report
 

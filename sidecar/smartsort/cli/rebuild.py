@@ -21,8 +21,8 @@ def command(config_path: str | None, root: str | None, force: bool) -> None:
     """
     from smartsort.cli.restore import server_of, tell
     from smartsort.files.shown import shown
+    from smartsort.rescue.offline import layout_of
     from smartsort.rescue.rebuild import rebuild
-    from smartsort.rescue.workshop import layout_of
 
     settings = load(config_path, root)
     ledger = layout_of(settings).ledger

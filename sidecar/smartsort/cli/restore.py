@@ -29,8 +29,8 @@ def command(config_path: str | None, root: str | None, file: str | None, only_li
     """
     from smartsort.files.shown import shown
     from smartsort.ledger.backup import backups
+    from smartsort.rescue.offline import backup_folder
     from smartsort.rescue.rebuild import restore
-    from smartsort.rescue.workshop import backup_folder
 
     settings = load(config_path, root)
     if only_list:

@@ -34,7 +34,6 @@ from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.capabilities import Capabilities, capabilities_of
 from smartsort.files.disk import Disk
 from smartsort.files.durable import Failed, Pending
-from smartsort.files.filling import Filling
 from smartsort.files.hashing import sha256_of
 from smartsort.files.names import NAME_BYTES, NameRules, shortened
 from smartsort.files.problems import (
@@ -52,6 +51,7 @@ from smartsort.files.requests import Method, Placed, PlaceRequest, Removed, Remo
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, check_unchanged, regular
 from smartsort.files.temporary import clear_playground, methods_between, sweep_temporaries, temporary_in
+from smartsort.files.transfer import FileTransfer
 
 __all__ = [
     "Method",
@@ -212,12 +212,12 @@ class Placer:
         check_unchanged(request.source, source, request.expected)
         pending.make_folder(request.folder)
         able = self._able(request.folder)
-        with Filling(self.disk, request, source, links=able.numbers) as filling:
+        with FileTransfer(self.disk, request, source, links=able.numbers) as transfer:
             tried = 0
             for name in islice(request.names, _CANDIDATES_TRIED):
                 tried += 1
                 fitted = able.names.fitted(_checked(name, request.source))
-                placed = self._claim(filling, fitted, pending)
+                placed = self._claim(transfer, fitted, pending)
                 if placed is not None:
                     pending.add(placed)
                     return placed
@@ -227,20 +227,20 @@ class Placer:
             request.source,
         )
 
-    def _claim(self, filling: Filling, name: str, pending: Pending) -> Placed | None:
+    def _claim(self, transfer: FileTransfer, name: str, pending: Pending) -> Placed | None:
         """The place under this name, shortened if it has to be; None when the name is taken."""
-        folder = filling.request.folder
+        folder = transfer.request.folder
         again = True
         for candidate in _shorter_and_shorter(name):
             while True:
                 target = os.path.join(folder, candidate)
                 try:
-                    return filling.claim(target)
+                    return transfer.claim(target)
                 except FileExistsError:
                     # Made in this batch it is another request's, though both may be one file.
-                    return None if target in pending.made else self._ours_already(filling, target)
+                    return None if target in pending.made else self._ours_already(transfer, target)
                 except FileNotFoundError:
-                    self._look(filling.request.source)
+                    self._look(transfer.request.source)
                     # The source is there, so the folder is not: somebody tidied up an empty one.
                     if not again:
                         raise
@@ -253,8 +253,8 @@ class Placer:
                     break
         raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), name)
 
-    def _ours_already(self, filling: Filling, target: str) -> Placed | None:
-        request, source = filling.request, filling.source
+    def _ours_already(self, transfer: FileTransfer, target: str) -> Placed | None:
+        request, source = transfer.request, transfer.source
         try:
             status = self.disk.lstat(target)
         except FileNotFoundError:
@@ -262,13 +262,13 @@ class Placer:
         if not stat.S_ISREG(status.st_mode):
             return None
         found = FileStamp.of(status)
-        if self._numbers_of(found, filling.request.folder) and found.same_file(source):
+        if self._numbers_of(found, transfer.request.folder) and found.same_file(source):
             check_unchanged(request.source, found, source)
             return Placed(request.source, target, Method.HARDLINK, found, source, already=True)
         if not request.adopt or request.sha256 is None:
             return None
         if found.size == 0 < source.size:
-            return filling.take_reservation(target, status)
+            return transfer.take_reservation(target, status)
         if found.size == source.size and sha256_of(target, found) == request.sha256:
             check_unchanged(request.source, self._look(request.source), source)
             return Placed(request.source, target, Method.COPY, found, source, already=True)

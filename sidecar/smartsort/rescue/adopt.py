@@ -28,7 +28,7 @@ from smartsort.files.placement import Method, RemoveRequest, methods_between
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, stamp
 from smartsort.ledger import photos
-from smartsort.ledger.filed import person_of_folder
+from smartsort.ledger.person_folders import person_of_folder
 from smartsort.ledger.photos import Change, NewPhoto
 from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
 from smartsort.pipeline.engine.context import Context

@@ -25,7 +25,7 @@ from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.recovery.recover import Recovery
 from smartsort.ports import PhotoServer
 from smartsort.rescue.adopt import Adopted, Adoption
-from smartsort.rescue.workshop import backup_folder, layout_of, workshop
+from smartsort.rescue.offline import backup_folder, layout_of, offline_context
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ def _alone(root: str) -> Iterator[None]:
 def _catch_up(
     settings: Settings, server: PhotoServer | None, progress: Callable[[int], None], command: str
 ) -> Adopted:
-    with workshop(settings, server) as context:
+    with offline_context(settings, server) as context:
         context.ledger.write(lambda db: key_value.put(db, key_value.CATCHING_UP, command))
         Recovery(context).run()
         adopted = Adoption(context, progress).run()

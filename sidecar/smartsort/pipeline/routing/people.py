@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from smartsort.core.model import Person
 from smartsort.core.naming import folder_name
 from smartsort.core.policy import names_shared
-from smartsort.ledger.filed import keep_apart, kept_apart
+from smartsort.ledger.person_folders import keep_apart, kept_apart
 from smartsort.pipeline.engine.context import Context
 
 log = logging.getLogger(__name__)

@@ -18,8 +18,8 @@ from smartsort.core.naming import folder_names, spelled
 from smartsort.core.policy import called
 from smartsort.errors import ImmichRejected
 from smartsort.ledger import events, key_value, outbox, photos
-from smartsort.ledger.filed import below
 from smartsort.ledger.outbox import Message
+from smartsort.ledger.person_folders import below
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Member, NewEvent, Photo
 from smartsort.pipeline.engine.context import Context

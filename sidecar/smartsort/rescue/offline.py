@@ -16,7 +16,7 @@ from smartsort.pipeline.engine.context import Clock, Context
 from smartsort.ports import PhotoServer
 from smartsort.runtime_settings import RuntimeSettings
 
-__all__ = ["backup_folder", "layout_of", "workshop"]
+__all__ = ["backup_folder", "layout_of", "offline_context"]
 
 
 def backup_folder(settings: Settings) -> str:
@@ -25,7 +25,7 @@ def backup_folder(settings: Settings) -> str:
 
 
 @contextmanager
-def workshop(settings: Settings, server: PhotoServer | None = None) -> Iterator[Context]:
+def offline_context(settings: Settings, server: PhotoServer | None = None) -> Iterator[Context]:
     """The tools of the stages over an existing ledger, beside a running sidecar or without one.
 
     Without a `server` nothing may be asked of Immich. Raises LedgerError, RootUnavailable.

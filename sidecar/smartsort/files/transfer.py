@@ -23,7 +23,7 @@ _NO_EXCLUSIVE_RENAME = NOT_OFFERED | {errno.EPERM}
 _COPY_BYTES = 1 << 20
 
 
-class Filling:
+class FileTransfer:
     """One source on its way to a name: first by hard link, then through a temporary file that it owns."""
 
     def __init__(self, disk: Disk, request: PlaceRequest, source: FileStamp, *, links: bool = True) -> None:
