@@ -237,9 +237,9 @@ def test_an_error_of_the_disk_is_not_a_broken_picture(tmp_path, monkeypatch):
 def test_sidecars_and_drawings(probed):
     xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF></rdf:RDF></x:xmpmeta>'
     found = probed(b"<?xpacket begin='' id='W5M0'?>\n" + xmp + b"\n<?xpacket end='w'?>")
-    assert (found.kind, found.extension, found.problem) == (Kind.SIDECAR, "xmp", None)
+    assert (found.kind, found.extension, found.problem) == (Kind.XMP, "xmp", None)
     assert probed(xmp[:-12]).problem == "XMP ends in the middle"
-    assert probed(b"\xef\xbb\xbf" + xmp).kind is Kind.SIDECAR
+    assert probed(b"\xef\xbb\xbf" + xmp).kind is Kind.XMP
     svg = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><g/></svg>'
     assert (probed(svg).extension, probed(svg).problem) == ("svg", None)
     assert probed(svg[:-7]).problem

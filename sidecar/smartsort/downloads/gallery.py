@@ -174,7 +174,7 @@ def _is_medium(path: str) -> bool:
     """By its first bytes: what else lies there describes the photos (.json, .txt)."""
     with open(path, "rb") as stream:
         found = format_of(stream.read(4096))
-    return found is not None and found.kind is not Kind.SIDECAR
+    return found is not None and found.kind is not Kind.XMP
 
 
 def _bytes_in(folder: str) -> int:

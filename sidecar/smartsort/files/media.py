@@ -16,7 +16,7 @@ class Kind(StrEnum):
     IMAGE = "image"
     RAW = "raw"
     VIDEO = "video"
-    SIDECAR = "sidecar"
+    XMP = "sidecar"
     OTHER = "other"
 
 
@@ -105,7 +105,7 @@ WMV = _format("Windows Media", Kind.VIDEO, "video/x-ms-wmv", "wmv")
 FLV = _format("Flash video", Kind.VIDEO, "video/x-flv", "flv")
 MXF = _format("MXF", Kind.VIDEO, "application/mxf", "mxf")
 
-XMP = _format("XMP", Kind.SIDECAR, "application/rdf+xml", "xmp")
+XMP = _format("XMP", Kind.XMP, "application/rdf+xml", "xmp")
 
 FORMATS = (
     *(JPEG, PNG, GIF, WEBP, BMP, TIFF, HEIF, AVIF, JPEG2000, JPEGXL, PSD, SVG),

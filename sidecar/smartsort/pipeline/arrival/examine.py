@@ -233,7 +233,7 @@ def _judged(item: _Examined, seen: list[tuple[Name, Probe | SmartsortError]]) ->
             return found
         if name.member is Member.PHOTO:
             own = found
-            if own.kind is Kind.SIDECAR:  # never a photo in Immich, and beside another photo its side file
+            if own.kind is Kind.XMP:  # never a photo in Immich, and beside another photo its side file
                 own = replace(own, problem="not a picture or video (XMP)")
         elif name.area is Area.TEMP:
             halves.append((name, found))
