@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.intake_site import BASE, TOKEN, picture, running, site, until
+from tests.misbehaving_site import BASE, TOKEN, picture, running, site, until
 
 from smartsort.core.naming import folder_name
 from smartsort.demo.samples import make_samples

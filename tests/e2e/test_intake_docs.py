@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.intake_site import TOKEN, running, site
+from tests.misbehaving_site import TOKEN, running, site
 
 from smartsort.demo.samples import make_samples
 

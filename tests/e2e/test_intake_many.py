@@ -17,7 +17,7 @@ import httpx
 import pytest
 from PIL import Image
 from tests.demo_server import serve_in_thread
-from tests.intake_site import BASE, TOKEN, answer, site, until
+from tests.misbehaving_site import BASE, TOKEN, answer, site, until
 
 from smartsort.demo.run import IMMICH_LIBRARY, demo_settings
 from smartsort.demo.settings import DEFAULT_KEY

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from tests.faults.deliveries import Delivery, Stock, Verdict, judge
-from tests.faults.running import Immich, Run, Zygote, settings_for
+from tests.faults.running import ForkServer, Immich, Run, settings_for
 
 from smartsort.audit import Audit, Code, Report, Weight
 from smartsort.files.layout import Layout
@@ -76,14 +76,14 @@ class KillTest:
         began = time.monotonic()
         os.makedirs(self.layout.inbox, exist_ok=True)
         immich = Immich(self.layout.library)
-        zygote = Zygote(os.path.join(self.base, "sidecar.log"))
+        forkserver = ForkServer(os.path.join(self.base, "sidecar.log"))
         self.settings = settings_for(self.root, immich.url)
-        self.zygote = zygote
+        self.forkserver = forkserver
         try:
             self._portions(kills, list((steps or {}).items()))
             self._finish(immich)
         finally:
-            zygote.close()
+            forkserver.close()
             immich.close()
         self.outcome.seconds = time.monotonic() - began
         return self.outcome
@@ -117,7 +117,7 @@ class KillTest:
     ) -> None:
         ready = os.path.join(self.base, "ready")
         kill = {"step": step, "occurrence": occurrence} if step else {}
-        run = Run(self.zygote, self.settings, ready, **kill)
+        run = Run(self.forkserver, self.settings, ready, **kill)
         if run.until(run.is_ready, 20):
             self._audit("after the restart", allowed=set())
             self.stock.deliver(portion, self.layout.inbox)
@@ -143,7 +143,7 @@ class KillTest:
         if command == "repair":
             self._by_hand()
         ready = os.path.join(self.base, "ready")
-        run = Run(self.zygote, self.settings, ready, **kill, nth=self.rng.choice((1, 2, 5, 12, 30)))
+        run = Run(self.forkserver, self.settings, ready, **kill, nth=self.rng.choice((1, 2, 5, 12, 30)))
         run.until(lambda: False, self.rng.choice((0.1, 0.5, 30.0)))
         died = run.status != 0
         run.kill()
@@ -153,7 +153,7 @@ class KillTest:
             self._audit(f"after {command}", allowed=set())
             return
         for _ in range(3 if command == "repair" else 1):
-            run = Run(self.zygote, self.settings, ready, **kill)
+            run = Run(self.forkserver, self.settings, ready, **kill)
             run.until(lambda: False, 120)
             if run.status != 0:
                 self.outcome.unclean.append(f"{command} after a kill ended with {run.status}, see the log")
@@ -211,7 +211,7 @@ class KillTest:
     def _finish(self, immich: Immich) -> None:
         steps = os.path.join(self.base, "steps.json")
         ready = os.path.join(self.base, "ready")
-        run = Run(self.zygote, self.settings, ready, steps=steps)
+        run = Run(self.forkserver, self.settings, ready, steps=steps)
         self.stock.deliver(self._left, self.layout.inbox)
         run.until(run.is_ready, 20)
         run.until(self._idle, 60 + len(self.stock.deliveries) / 5)

@@ -53,13 +53,13 @@ class Immich:
         self._process.stdout.close()
 
 
-class Zygote:
-    """Starts sidecars; see `zygote.py`."""
+class ForkServer:
+    """Starts sidecars; see `forkserver.py`."""
 
     def __init__(self, log: str) -> None:
         self._log = open(log, "ab")  # noqa: SIM115 - as long as the process
         self._process = subprocess.Popen(
-            [sys.executable, os.path.join(HERE, "zygote.py")],
+            [sys.executable, os.path.join(HERE, "forkserver.py")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -83,16 +83,16 @@ class Zygote:
 class Run:
     """One sidecar process."""
 
-    def __init__(self, zygote: Zygote, settings: dict[str, Any], ready: str, **kill: Any) -> None:
-        self._zygote, self._ready = zygote, ready
+    def __init__(self, forkserver: ForkServer, settings: dict[str, Any], ready: str, **kill: Any) -> None:
+        self._forkserver, self._ready = forkserver, ready
         if os.path.exists(ready):
             os.unlink(ready)
-        self.pid: int = zygote.order(settings=settings, ready=ready, **kill)
+        self.pid: int = forkserver.order(settings=settings, ready=ready, **kill)
         self.status: int | None = None
 
     def alive(self) -> bool:
         if self.status is None:
-            self.status = self._zygote.order(wait=self.pid)
+            self.status = self._forkserver.order(wait=self.pid)
         return self.status is None
 
     def is_ready(self) -> bool:

@@ -4,7 +4,7 @@ import os
 
 import pytest
 from tests.fakes import close_world
-from tests.moody import MoodyWorld
+from tests.faulty_immich import FaultyWorld
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def make(root):
     made = []
 
     def new(**options):
-        made.append(MoodyWorld(root, **options))
+        made.append(FaultyWorld(root, **options))
         return made[-1]
 
     yield new

@@ -4,7 +4,7 @@ import os
 
 import pytest
 from tests.fakes import FakeServer, close_world
-from tests.moody import MoodyServer, MoodyWorld, at_rest
+from tests.faulty_immich import FaultyImmich, FaultyWorld, at_rest
 
 from smartsort.errors import ImmichUnreachable
 from smartsort.ledger import photos
@@ -13,7 +13,7 @@ from smartsort.pipeline.recognition.detection import FEW
 
 @pytest.fixture
 def place(tmp_path):
-    made = MoodyWorld(os.fspath(tmp_path / "root"), settings={"immich.look_again_seconds": 60})
+    made = FaultyWorld(os.fspath(tmp_path / "root"), settings={"immich.look_again_seconds": 60})
     yield made
     close_world(made)
 
@@ -64,7 +64,7 @@ async def test_as_long_as_it_is_down_they_stay(place, server):
 async def test_a_person_seen_a_moment_before_is_no_proof_of_no_face(place, server, monkeypatch):
     """The search still shows who was on it, the faces are gone already."""
     [anna] = await fail(place, "anna_1.jpg")
-    monkeypatch.setattr(MoodyServer, "people_on", FakeServer.people_on)
+    monkeypatch.setattr(FaultyImmich, "people_on", FakeServer.people_on)
     await turn(place)
     assert code(place, anna) == "recognition_failed"
 

@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.intake_site import answer, open_intake, picture, site, until
+from tests.misbehaving_site import answer, open_intake, picture, site, until
 
 from smartsort.downloads import queue
 from smartsort.errors import StorageFull

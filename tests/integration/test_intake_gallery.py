@@ -4,7 +4,7 @@ import os
 import sys
 
 import pytest
-from tests.intake_site import open_intake, picture, site
+from tests.misbehaving_site import open_intake, picture, site
 
 from smartsort.downloads import gallery, queue
 from smartsort.ledger.items import ItemState

@@ -7,7 +7,7 @@ import ssl
 
 import httpcore
 import pytest
-from tests.intake_site import Hosts, open_intake, picture, site
+from tests.misbehaving_site import Hosts, open_intake, picture, site
 
 from smartsort.ledger.items import ItemState
 

@@ -9,7 +9,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.intake_site import answer, open_intake, site
+from tests.misbehaving_site import answer, open_intake, site
 
 from smartsort.config.service import Notify
 from smartsort.ledger import events, key_value

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.intake_site import open_intake, picture, site, until
+from tests.misbehaving_site import open_intake, picture, site, until
 
 from smartsort.ledger import items
 from smartsort.ledger.items import Arrived, ItemState, Key, KeyReused, NewItem

@@ -4,14 +4,14 @@ import os
 
 import pytest
 from tests.fakes import close_world
-from tests.moody import MoodyWorld, at_rest
+from tests.faulty_immich import FaultyWorld, at_rest
 
 from smartsort.pipeline.engine.upkeep import TRIM_SECONDS, Memory
 
 
 @pytest.fixture
 def place(tmp_path):
-    world = MoodyWorld(os.fspath(tmp_path / "root"))
+    world = FaultyWorld(os.fspath(tmp_path / "root"))
     yield world
     close_world(world)
 

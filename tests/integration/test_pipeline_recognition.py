@@ -1,7 +1,7 @@
 """Knowing when Immich is done: what is waited for, what is concluded, and what never is."""
 
 import pytest
-from tests.moody import Busy, at_rest, reason_of, rounds, state
+from tests.faulty_immich import Busy, at_rest, reason_of, rounds, state
 
 from smartsort.core.completion import CHAIN, RECOGNITION
 from smartsort.core.filing import FACELESS_SECONDS

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 from tests.fakes import picture
-from tests.moody import MoodyWorld, at_rest, reason_of
+from tests.faulty_immich import FaultyWorld, at_rest, reason_of
 
 from smartsort.core.model import State
 from smartsort.errors import RootUnavailable, StorageError
@@ -539,7 +539,7 @@ async def test_every_step_is_in_the_history(place):
 
 def test_a_second_sidecar_on_a_root_says_who_holds_it(place, root):
     with pytest.raises(RootLocked, match=rf"in use by another smartsort \(process {os.getpid()} on "):
-        MoodyWorld(root)
+        FaultyWorld(root)
     place.check()
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 from tests.fakes import close_world, picture
-from tests.moody import MoodyWorld, at_rest, reason_of, rounds, state
+from tests.faulty_immich import FaultyWorld, at_rest, reason_of, rounds, state
 
 from smartsort.core.completion import CHAIN
 from smartsort.core.model import State
@@ -145,7 +145,7 @@ async def test_a_library_is_found_rather_than_made_twice(place, server, root):
     await at_rest(place)
     assert server.calls_made["create_library"] == 1
     close_world(place)
-    again = MoodyWorld(root, server=server)
+    again = FaultyWorld(root, server=server)
     try:
         assert await again.sidecar.shelve.ensure_library() == server.libraries_made[0].id
         photo = await again.deliver("bella_1.jpg", picture(99))
@@ -193,7 +193,7 @@ async def test_a_library_that_was_deleted_in_immich_is_made_anew(place, server):
 @pytest.mark.parametrize("after", ["claimed", "examine", "compare", "shelve", "recognise"])
 async def test_a_restart_goes_on_from_every_state(root, after):
     names = ("anna_1.jpg", "none_1.jpg", "stranger_1.jpg", "anna+bella_1.jpg")
-    first = MoodyWorld(root)
+    first = FaultyWorld(root)
     server = first.server
     server.at_work["faceDetection"] = set(names)
     server.queue_counts = _idle(server)
@@ -207,7 +207,7 @@ async def test_a_restart_goes_on_from_every_state(root, after):
     close_world(first)
 
     server.at_work.clear()
-    second = MoodyWorld(root, server=server)
+    second = FaultyWorld(root, server=server)
     try:
         assert {second.photo(i).state for i in ids} == reached
         assert second.sidecar.recovered.unknown == ()

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 from tests.fakes import World, close_world
-from tests.moody import Busy, MoodyWorld, at_rest, reason_of, rounds
+from tests.faulty_immich import Busy, FaultyWorld, at_rest, reason_of, rounds
 
 from smartsort.bootstrap import HEALTH_SECONDS
 from smartsort.core.completion import RECOGNITION
@@ -420,14 +420,14 @@ async def test_another_name_on_a_photo_is_noticed_by_its_page(world):
 
 async def test_after_a_start_only_photos_from_before_it_are_compared_with_immich(tmp_path):
     root = os.fspath(tmp_path / "root")
-    first = MoodyWorld(root)
+    first = FaultyWorld(root)
     await deliver(first, "anna_1.jpg")
     await at_rest(first)
     before = first.server.calls_made["resolve"]
     await first.stage("reconcile")
     assert first.server.calls_made["resolve"] == before
     close_world(first)
-    second = MoodyWorld(root, server=first.server)
+    second = FaultyWorld(root, server=first.server)
     try:
         for _ in range(3):
             await second.stage("reconcile")

@@ -26,7 +26,7 @@ class Busy(ImmichRejected):
         super().__init__("Job is already running", 400)
 
 
-class MoodyServer(FakeServer):
+class FaultyImmich(FakeServer):
     """Does what a test says, until it is told otherwise; names are endings of paths.
 
     `at_work` maps queues to photos seen in them (faces of these in recognition); `collective` and `full` are
@@ -155,15 +155,15 @@ def _among(asset: FakeAsset, names: Iterable[str]) -> bool:
     return any(asset.path.endswith(name) for name in names)
 
 
-class MoodyWorld(World):
-    """A World with a MoodyServer, whose clock is all the time there is. `problems`: what stages raised."""
+class FaultyWorld(World):
+    """A World with a FaultyImmich, whose clock is all the time there is. `problems`: what stages raised."""
 
-    server: MoodyServer
+    server: FaultyImmich
 
-    def __init__(self, root: str, *, server: MoodyServer | None = None, **options: Any) -> None:
+    def __init__(self, root: str, *, server: FaultyImmich | None = None, **options: Any) -> None:
         people = options.pop("people", ("Anna", "Bella", "Carl", "Victor"))
-        moody = server or MoodyServer(os.path.join(root, "library"), people, by_name)
-        super().__init__(root, server=moody, clock=options.pop("clock", SteadyClock()), **options)
+        faulty = server or FaultyImmich(os.path.join(root, "library"), people, by_name)
+        super().__init__(root, server=faulty, clock=options.pop("clock", SteadyClock()), **options)
         self.problems: list[ImmichError] = []
 
 
@@ -178,7 +178,7 @@ class SteadyClock(FakeClock):
         return self.at.timestamp()
 
 
-async def rounds(place: MoodyWorld, count: int, seconds: float = 1.0) -> None:
+async def rounds(place: FaultyWorld, count: int, seconds: float = 1.0) -> None:
     """So many turns of every stage, each after a while; errors of Immich leave photos waiting."""
     for _ in range(count):
         for name in ("examine", "compare", "shelve", "recognise"):
@@ -189,7 +189,7 @@ async def rounds(place: MoodyWorld, count: int, seconds: float = 1.0) -> None:
         place.clock.pass_by(seconds=seconds)
 
 
-async def at_rest(place: MoodyWorld, turns: int = 60) -> None:
+async def at_rest(place: FaultyWorld, turns: int = 60) -> None:
     """Until every photo is at rest; fails when that never happens."""
     for _ in range(turns):
         await rounds(place, 1)
@@ -198,12 +198,12 @@ async def at_rest(place: MoodyWorld, turns: int = 60) -> None:
     raise AssertionError(f"never at rest: {place.ledger.read(photos.unfinished)}")
 
 
-def state(place: MoodyWorld, photo: int) -> State:
+def state(place: FaultyWorld, photo: int) -> State:
     """Where a photo is on its way."""
     return place.photo(photo).state
 
 
-def reason_of(place: MoodyWorld, photo: int) -> Reason:
+def reason_of(place: FaultyWorld, photo: int) -> Reason:
     """Why a photo is where it is: the deciding reason of its newest decision."""
     found = place.ledger.read(lambda db: photos.last_decision(db, photo))
     assert found is not None
