@@ -50,7 +50,7 @@ class Asset:
 
 
 @dataclass
-class Troubles:
+class HealthIssues:
     """What goes wrong, each as a share of the times it could, until `until`."""
 
     until: float = 0.0
@@ -67,8 +67,8 @@ class Troubles:
 class SmallImmich:
     """Immich and the ledger of a sidecar beside it. Answers commands and knows what is true."""
 
-    def __init__(self, random: Random, troubles: Troubles, *, face_seconds: float = 0.02) -> None:
-        self.random, self.troubles, self.now = random, troubles, 0.0
+    def __init__(self, random: Random, health_issues: HealthIssues, *, face_seconds: float = 0.02) -> None:
+        self.random, self.health_issues, self.now = random, health_issues, 0.0
         self.face_seconds = face_seconds
         self.assets: dict[int, Asset] = {}
         self.known: dict[int, str | None] = {}
@@ -169,14 +169,14 @@ class SmallImmich:
     # --- commands --------------------------------------------------------------------------------
 
     def _often(self, share: float) -> bool:
-        return self.now < self.troubles.until and self.random.random() < share
+        return self.now < self.health_issues.until and self.random.random() < share
 
     def run(self, command: message.Command) -> message.Event | None:
         """What a command gives."""
         name = type(command).__name__
         photos = getattr(command, "photos", ())
         self.calls += len(photos) if name == "ReadFaces" else CALLS.get(name, 1)
-        if self._often(self.troubles.failing):
+        if self._often(self.health_issues.failing):
             return message.Failed(command)
         return self._answer(command)
 
@@ -187,15 +187,15 @@ class SmallImmich:
     def _listing(self, queue: str) -> Listing:
         if queue == RECOGNITION:
             ids = frozenset(self.queue) - {*STANDS_FOR_ALL}
-            full = self._often(self.troubles.inconclusive)
+            full = self._often(self.health_issues.inconclusive)
             return Listing(queue, ids, collective=len(ids) < len(set(self.queue)), full=full)
         ids = frozenset(a.id for a in self._there() if a.queue == queue)
-        return Listing(queue, ids, collective=self._often(self.troubles.inconclusive))
+        return Listing(queue, ids, collective=self._often(self.health_issues.inconclusive))
 
     @_answer.register
     def _take_counts(self, _: message.TakeCounts) -> message.Counted:
         counts = {q: QueueCount(waiting=len(self._listing(q).ids)) for q in UPSTREAM}
-        others = self.troubles.others if self.now < self.troubles.until else 0
+        others = self.health_issues.others if self.now < self.health_issues.until else 0
         return message.Counted(
             counts | {CHAIN[0]: QueueCount(active=others), RECOGNITION: QueueCount(len(self.queue))}
         )
@@ -222,13 +222,13 @@ class SmallImmich:
 
     @_answer.register
     def _search(self, command: message.Search) -> message.Shown:
-        seen = {i: self.assets[i] for i in command.photos if not self._often(self.troubles.lagging)}
+        seen = {i: self.assets[i] for i in command.photos if not self._often(self.health_issues.lagging)}
         somebody = {i for i, a in seen.items() if any(f.person for f in a.shown)}
         return message.Shown(somebody, seen.keys() - somebody, frozenset(seen))
 
     @_answer.register
     def _read_faces(self, command: message.ReadFaces) -> message.FacesRead:
-        gone = {i for i in command.photos if self._often(self.troubles.lost)}
+        gone = {i for i in command.photos if self._often(self.health_issues.lost)}
         for photo in gone:  # deleted in Immich, and imported again by a scan
             asset = self.assets[photo]
             new = f"f{next(self._ids)}-"
@@ -241,7 +241,7 @@ class SmallImmich:
 
     @_answer.register
     def _try_again(self, _: message.TryAgain) -> message.Tried:
-        if self._often(self.troubles.busy):
+        if self._often(self.health_issues.busy):
             return message.Tried(started=False)
         self.worth_trying = False
         self.queue.append(AGAIN)
@@ -252,13 +252,13 @@ class SmallImmich:
 
     @_answer.register
     def _ask_detection(self, command: message.AskDetection) -> message.Answered:
-        if self._often(self.troubles.busy) or any(a.queue == DETECTION for a in self._there()):
+        if self._often(self.health_issues.busy) or any(a.queue == DETECTION for a in self._there()):
             return message.Answered(None)
         unfinished = {i for i in command.photos if not self.assets[i].detected}
         for photo in unfinished:
             seconds = self.random.choice([0.005, 0.3])
             self.assets[photo].queue, self.assets[photo].moves_at = DETECTION, self.now + seconds
-        if self._often(self.troubles.inconclusive):
+        if self._often(self.health_issues.inconclusive):
             return message.Answered(
                 self._listing(RECOGNITION), unfinished=unfinished, doubt="a number is missing"
             )
@@ -268,7 +268,7 @@ class SmallImmich:
 
     @_answer.register
     def _conclude(self, command: message.Conclude) -> message.Concluded:
-        done = {c.photo: c for c in command.conclusions if not self._often(self.troubles.unfiled)}
+        done = {c.photo: c for c in command.conclusions if not self._often(self.health_issues.unfiled)}
         for photo, conclusion in done.items():
             self._check(self.assets[photo], conclusion)
             del self.known[photo]

@@ -35,8 +35,8 @@ from smartsort.pipeline.arrival.accept import Accept
 from smartsort.pipeline.arrival.examine import Compare, Examine
 from smartsort.pipeline.arrival.inbox import Inbox
 from smartsort.pipeline.engine.context import Clock, Context, Tuning
+from smartsort.pipeline.engine.health import HealthIssue, HealthIssues, TroubleKind
 from smartsort.pipeline.engine.runner import NothingProved, Runner, Stage
-from smartsort.pipeline.engine.trouble import Trouble, TroubleKind, Troubles
 from smartsort.pipeline.engine.upkeep import Backups, Integrity, Memory
 from smartsort.pipeline.recheck.heal import Heal
 from smartsort.pipeline.recheck.renames import Renames
@@ -334,7 +334,7 @@ def _wire(
     downloads = Downloads(context, accept, settings.api, resolver=resolver)
     downloads.recover()
     notifier = Notifier(context, settings.notify)
-    troubles = Troubles(context.clock.text, _announcer(notifier))
+    health_issues = HealthIssues(context.clock.text, _announcer(notifier))
 
     async def wanted(hashed: int) -> int:
         waiting = await context.ledger.aread(lambda db: photos.count_in(db, State.UNIQUE))
@@ -399,7 +399,7 @@ def _wire(
         *([Stage("galleries", (), measure.step, immich, LATER_SECONDS)] if measure is not None else []),
         Stage("retention", (), retention.step, ()),
         Stage("statistics", (), count_step, (), LATER_SECONDS),
-        Stage("watchdog", (), Watchdog(context, inbox, recognise, heal, troubles).step, ()),
+        Stage("watchdog", (), Watchdog(context, inbox, recognise, heal, health_issues).step, ()),
     ]
     sidecar = Sidecar(
         settings,
@@ -411,7 +411,7 @@ def _wire(
         recognise,
         people,
         router,
-        Runner(context, stages, troubles),
+        Runner(context, stages, health_issues),
         recovered,
         downloads,
         notifier,
@@ -458,15 +458,15 @@ def _connection(sidecar: Sidecar) -> Callable[[], Awaitable[float]]:
     return step
 
 
-def _announcer(notifier: Notifier) -> Callable[[Trouble, bool], None]:
-    def announce(trouble: Trouble, began: bool) -> None:
-        what = "notice" if trouble.notice else "trouble"
+def _announcer(notifier: Notifier) -> Callable[[HealthIssue, bool], None]:
+    def announce(issue: HealthIssue, began: bool) -> None:
+        what = "notice" if issue.notice else "health issue"
         if began:
-            log.warning("%s (%s): %s", what, trouble.kind, one_line(trouble.message))
+            log.warning("%s (%s): %s", what, issue.kind, one_line(issue.message))
         else:
-            log.info("%s over (%s), since %s", what, trouble.kind, trouble.since)
-        if not trouble.notice:
-            notifier.trouble(trouble, began=began)
+            log.info("%s over (%s), since %s", what, issue.kind, issue.since)
+        if not issue.notice:
+            notifier.health_issue(issue, began=began)
 
     return announce
 

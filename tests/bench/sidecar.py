@@ -64,7 +64,7 @@ class Bench:
         """These stages run side by side meanwhile, as in the sidecar."""
         whole = self.sidecar.runner
         stages = [stage for stage in whole._stages if stage.name in names]
-        runner = Runner(self.sidecar.context, stages, whole.troubles)
+        runner = Runner(self.sidecar.context, stages, whole.health_issues)
         running = asyncio.create_task(runner.run())
         try:
             yield

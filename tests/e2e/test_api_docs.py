@@ -49,7 +49,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSidecar]:
             "api.allow_private_urls": ["127.0.0.1"],
             # Nobody listens there; the page shows what is said of that.
             "notify.webhook.url": "http://127.0.0.1:9/hook",
-            "notify.events": ["trouble"],
+            "notify.events": ["health"],
         },
     ) as running:
         yield running

@@ -610,7 +610,7 @@ def test_health(live: LiveSidecar, client: httpx.Client) -> None:
     assert answer(live.client(token=None).get("/healthz"))["status"] == "ok"
     ready = answer(client.get("/readyz"))
     assert ready["status"] == "ready"
-    assert ready["troubles"] == []
+    assert ready["health_issues"] == []
 
 
 def test_metrics(client: httpx.Client) -> None:

@@ -56,9 +56,9 @@ def test_no_surprise(tmp_path: Path) -> None:
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=880)
         headers = {"Authorization": f"Bearer {TOKEN}"}
         # What was uploaded is photos of one pixel and worse: they may not stop the sorting either.
-        troubles = httpx.get(f"{url}/readyz", headers=headers, timeout=60).json()["troubles"]
+        health_issues = httpx.get(f"{url}/readyz", headers=headers, timeout=60).json()["health_issues"]
     assert done.returncode == 0, done.stdout + done.stderr
-    assert troubles == []
+    assert health_issues == []
     counts = re.search(r"Selected: (\d+)/(\d+)\n +Tested: (\d+)", done.stdout)
     assert counts is not None, done.stdout
     assert len(set(counts.groups())) == 1, "every route is tried"

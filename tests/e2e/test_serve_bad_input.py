@@ -108,7 +108,7 @@ def test_everything_bad_at_once(live, portraits):
     left = {os.path.relpath(os.path.join(p, n), inbox) for p, ds, fs in os.walk(inbox) for n in (*ds, *fs)}
     assert left >= {"passwd.jpg", "fifo.jpg", "loop"}
     assert not any(n for _, _, fs in os.walk(inbox) for n in fs if n not in ("passwd.jpg", "fifo.jpg"))
-    assert live.sidecar.runner.troubles.open == ()
+    assert live.sidecar.runner.health_issues.open == ()
     assert live.sidecar.context.ledger.read(lambda db: list(events.broken_links(db))) == []
 
 

@@ -164,14 +164,14 @@ def test_photos_dropped_into_the_inbox_are_sorted(root, samples):
 def test_an_immich_that_is_not_there_yet_only_makes_photos_wait(root, samples):
     john, *_ = samples
     with reserved_port() as port, serve(root, f"http://127.0.0.1:{port}") as sidecar:
-        sidecar.wait_for(r"trouble \(immich\).*cannot be reached")
+        sidecar.wait_for(r"health issue \(immich\).*cannot be reached")
         assert healthz(sidecar).status_code == 200
         shutil.copy2(john, root / "inbox" / "a.jpg")
         until(lambda: not (root / "inbox" / "a.jpg").exists(), "the photo to be accepted")
         assert list((root / "temp_downloads").glob("*a.jpg"))
         with demo_immich(root, port):
             sidecar.wait_for("connected to Immich")
-            sidecar.wait_for(r"trouble over \(immich\)")
+            sidecar.wait_for(r"health issue over \(immich\)")
             until((root / "faces" / "john_doe" / "a.jpg").exists, "the photo")
             assert sidecar.end() == 0
 
@@ -188,12 +188,12 @@ def test_a_second_sidecar_on_the_root_is_refused(root):
 def test_a_wrong_key_is_said_once_and_photos_wait(root, samples):
     john, *_ = samples
     with demo_immich(root) as url, serve(root, url, SMARTSORT_IMMICH__API_KEY="wrong") as sidecar:
-        sidecar.wait_for(r"trouble \(permission\)")
+        sidecar.wait_for(r"health issue \(permission\)")
         shutil.copy2(john, root / "inbox" / "a.jpg")
         until(lambda: not (root / "inbox" / "a.jpg").exists(), "the photo to be accepted")
         assert healthz(sidecar).status_code == 200
         assert sidecar.end() == 0
-        assert sidecar.said.count("trouble (permission)") == 1
+        assert sidecar.said.count("health issue (permission)") == 1
 
 
 @pytest.mark.parametrize("from_file", [True, False])

@@ -55,7 +55,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSidecar]:
 def test_a_folder_or_file_of_any_name_stops_no_photo(live: LiveSidecar) -> None:
     rows = live.sidecar.context.ledger.read(lambda db: list(db.query("SELECT source FROM photos")))
     assert {row["source"] for row in rows} == {"inbox", *map(shown, FOLDERS)}
-    assert not live.sidecar.runner.troubles.open
+    assert not live.sidecar.runner.health_issues.open
 
 
 @pytest.mark.parametrize("route", GETS)

@@ -147,7 +147,7 @@ def try_it(options: argparse.Namespace) -> int:
             )
             names = sorted({n for _, _, found in os.walk(place / "root" / "faces") for n in found})
         print(f"{len(samples)} photos sorted in {took:.1f} s; names by method: {methods}")
-        print(f"ready: {ready['status']}; {[(t['kind'], t['severity']) for t in ready['troubles']]}")
+        print(f"ready: {ready['status']}; {[(t['kind'], t['severity']) for t in ready['health_issues']]}")
         for line in doctor["checks"]:
             if line["name"] in ("hard links", "file names"):
                 print(f"{line['name']}: {line['verdict']}: {line['detail']}")

@@ -220,10 +220,10 @@ async def test_damage_found_in_the_background_stops_the_work_and_is_told(root):
     assert os.listdir(f"{root}/inbox/test") == ["anna_99.jpg"]
     running = asyncio.create_task(world.sidecar.runner.run())
     told = asyncio.Event()
-    world.sidecar.runner.troubles._announce = lambda *_: told.set()
+    world.sidecar.runner.health_issues._announce = lambda *_: told.set()
     await asyncio.wait_for(told.wait(), 60)
-    [trouble] = world.sidecar.runner.troubles.open
-    assert (trouble.kind, "smartsort restore" in trouble.message) == ("ledger", True)
+    [issue] = world.sidecar.runner.health_issues.open
+    assert (issue.kind, "smartsort restore" in issue.message) == ("ledger", True)
     assert not running.done()
     world.sidecar.stop()
     await running

@@ -133,7 +133,7 @@ async def test_a_fault_only_makes_photos_wait(tmp_path, stock, fault, when):
 async def told_of_recovery(here: World, what: str) -> None:
     """For the report: how long until nothing is in the way any more; tries are at most 0.5 s apart here."""
     began = time.monotonic()
-    assert await here.until(lambda: not here.troubles() and here.sidecar.connected)
+    assert await here.until(lambda: not here.health_issues() and here.sidecar.connected)
     if os.environ.get("SMARTSORT_TEST_REPORT"):
         print(f"{what}: nothing in the way {time.monotonic() - began:.2f} s after it was over")
 
@@ -143,17 +143,17 @@ async def test_trouble_is_told_and_ends(tmp_path, stock):
         await here.start()
         down(here)
         stock.deliver(stock.deliveries, here.inbox)
-        assert await here.until(lambda: "immich" in here.troubles())
+        assert await here.until(lambda: "immich" in here.health_issues())
         over(here)
         revoked(here)
-        assert await here.until(lambda: "permission" in here.troubles())
+        assert await here.until(lambda: "permission" in here.health_issues())
         over(here)
         await proved_without_trouble(here, stock)
 
 
 async def proved_without_trouble(here: World, stock: Stock) -> None:
     await here.sorted(len(stock.deliveries))
-    assert await here.until(lambda: not here.troubles())
+    assert await here.until(lambda: not here.health_issues())
     await proved(here, stock)
 
 
@@ -215,7 +215,7 @@ async def test_immich_is_restarted_in_mid_run(tmp_path, stock, forgets):
             stock.deliver(stock.deliveries[: COUNT // 2], here.inbox)
             await here.sorted(COUNT // 4)
         stock.deliver(stock.deliveries[COUNT // 2 :], here.inbox)
-        assert await here.until(lambda: "immich" in here.troubles(), 20)
+        assert await here.until(lambda: "immich" in here.health_issues(), 20)
         async with DemoServer(after if forgets else before, "127.0.0.1", urlsplit(server.url).port):
             await proved(here, stock)
 

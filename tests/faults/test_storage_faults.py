@@ -59,7 +59,7 @@ def fill(path, leave=0):
 
 async def proved(here, stock, ledger=None):
     await here.sorted(len(stock.deliveries))
-    assert await here.until(lambda: not here.troubles())
+    assert await here.until(lambda: not here.health_issues())
     layout = here.sidecar.context.layout
     await here.stop()
     report = await asyncio.to_thread(Audit(layout).run)
@@ -79,10 +79,10 @@ async def test_the_root_is_full(tmp_path, stock, leave):
             await here.sorted(4)
             stock.deliver(stock.deliveries[4:], here.inbox)
             fill(f"{root}/filler", leave)
-            assert await here.until(lambda: here.troubles() or leave)
+            assert await here.until(lambda: here.health_issues() or leave)
             await asyncio.sleep(0.5)
             if not leave:
-                assert "storage" in here.troubles(), here.troubles()
+                assert "storage" in here.health_issues(), here.health_issues()
             os.unlink(f"{root}/filler")
             await proved(here, stock)
 
@@ -98,7 +98,7 @@ async def test_the_ledger_alone_is_full(tmp_path, stock):
             await here.sorted(4)
             fill(f"{ledger}/filler")
             stock.deliver(stock.deliveries[4:], here.inbox)
-            assert await here.until(lambda: "storage" in here.troubles(), 20), here.troubles()
+            assert await here.until(lambda: "storage" in here.health_issues(), 20), here.health_issues()
             os.unlink(f"{ledger}/filler")
             await proved(here, stock, path)
 
@@ -118,8 +118,8 @@ async def test_one_folder_takes_nothing(tmp_path, stock, how, area):
         async with world(root) as here:
             sidecar = await here.start()
             told = []
-            announce = sidecar.runner.troubles._announce
-            sidecar.runner.troubles._announce = lambda t, began: (
+            announce = sidecar.runner.health_issues._announce
+            sidecar.runner.health_issues._announce = lambda t, began: (
                 told.append((t.kind, began)),
                 announce(t, began),
             )
@@ -130,12 +130,12 @@ async def test_one_folder_takes_nothing(tmp_path, stock, how, area):
             else:
                 remount("ro")
             stock.deliver(stock.deliveries[4:], here.inbox)
-            assert await here.until(lambda: "storage" in here.troubles(), 20), here.troubles()
+            assert await here.until(lambda: "storage" in here.health_issues(), 20), here.health_issues()
             assert await here.until(lambda: not any(names for _, _, names in os.walk(here.inbox)))
             before = told.count(("storage", True))
             await asyncio.sleep(2.5)  # several looks at the inbox, several tries
             assert told.count(("storage", True)) == before == 1
-            assert "storage" in here.troubles()
+            assert "storage" in here.health_issues()
             if how == "full":
                 os.unlink(f"{disk}/filler")
             else:
@@ -159,15 +159,15 @@ async def test_a_mount_that_vanishes_pauses_everything(tmp_path, stock, how, are
             with open(os.path.join(folder, SENTINEL), "w") as file:
                 file.write('{"id": "somebody else\'s"}')
         stock.deliver(stock.deliveries[4:], here.inbox)
-        assert await here.until(lambda: "root" in here.troubles())
-        assert area in here.troubles()["root"]
+        assert await here.until(lambda: "root" in here.health_issues())
+        assert area in here.health_issues()["root"]
         scans = sidecar.context.server.calls.get("scan_library", 0)
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(create_app(sidecar)), base_url="http://127.0.0.1", headers=TOKEN
         ) as client:
             answer = await client.get("/readyz")
         assert answer.status_code == 503
-        assert any(t["kind"] == "root" for t in answer.json()["troubles"])
+        assert any(t["kind"] == "root" for t in answer.json()["health_issues"])
         await asyncio.sleep(0.5)
         assert sidecar.context.server.calls.get("scan_library", 0) == scans
         left = [] if how == "missing" else [n for n in os.listdir(folder) if n != SENTINEL]

@@ -88,11 +88,11 @@ class World:
         if not await self.until(done, seconds):
             assert self.sidecar is not None
             states = await self.sidecar.context.ledger.aread(photos.count_by_state)
-            raise AssertionError(f"{await self.at_rest()} of {count}: {states}, {self.troubles()}")
+            raise AssertionError(f"{await self.at_rest()} of {count}: {states}, {self.health_issues()}")
 
-    def troubles(self) -> dict[str, str]:
+    def health_issues(self) -> dict[str, str]:
         assert self.sidecar is not None
-        return {t.kind: t.message for t in self.sidecar.runner.troubles.open}
+        return {t.kind: t.message for t in self.sidecar.runner.health_issues.open}
 
 
 async def _shortly(_seconds: float) -> None:

@@ -130,7 +130,7 @@ async def test_every_name_finds_its_place_and_the_ledger_keeps_it(start, kind):
     await world.settle()
     assert [world.photo(i).state for i in ids] == [State.FILED] * len(ids)
     assert [world.photo(i).original_name for i in ids] == [*ODD, "bella_1.jpg"]
-    assert not world.sidecar.runner.troubles.open
+    assert not world.sidecar.runner.health_issues.open
     rules = world.context.placer.capabilities(world.root).names
     for area in (Area.FACES, Area.LIBRARY):
         names = on_disk(world, area)
@@ -173,7 +173,7 @@ async def test_without_stable_numbers_photos_are_copied_and_filed(start):
     methods = {n.method for i in ids for n in world.names(i)}
     assert methods == {Method.COPY.value}
     assert on_disk(world, Area.TEMP) == []
-    assert not world.sidecar.runner.troubles.open
+    assert not world.sidecar.runner.health_issues.open
     batch = await world.actions.reject(ids[2:], "maria")
     assert batch.done == 1
 

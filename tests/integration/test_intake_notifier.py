@@ -18,7 +18,7 @@ from smartsort.notify import notifier
 from smartsort.notify.notifier import ATTEMPTS, Notifier
 from smartsort.notify.senders import NotDelivered, senders_of
 from smartsort.pipeline.engine.context import Clock
-from smartsort.pipeline.engine.trouble import Trouble
+from smartsort.pipeline.engine.health import HealthIssue
 
 # Apprise loads all its plugins, one of which uses a module that Python 3.13 drops.
 apprise_is_old = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -114,17 +114,17 @@ async def test_a_restart_neither_repeats_nor_forgets(context, moment):
 async def test_trouble_is_told_at_once_and_once(context, moment):
     ear = Ear()
     told = notifier_of(context, ear, quiet_hours="00:00-23:59")
-    trouble = Trouble("storage", "the disk is full", context.clock.text())
+    issue = HealthIssue("storage", "the disk is full", context.clock.text())
     for _ in range(5):
-        told.trouble(trouble, began=True)
-        told.trouble(trouble, began=False)
+        told.health_issue(issue, began=True)
+        told.health_issue(issue, began=False)
         moment.pass_(seconds=30)
     await told.step()
-    assert [m.kind for m in ear.heard] == ["trouble", "trouble_over"]
+    assert [m.kind for m in ear.heard] == ["health_issue", "health_restored"]
     moment.pass_(minutes=20)
-    told.trouble(trouble, began=True)
+    told.health_issue(issue, began=True)
     await told.step()
-    assert [m.kind for m in ear.heard] == ["trouble", "trouble_over", "trouble"]
+    assert [m.kind for m in ear.heard] == ["health_issue", "health_restored", "health_issue"]
 
 
 async def test_quiet_hours_hold_digests_back(context, moment, monkeypatch):

@@ -99,13 +99,13 @@ def test_immich_gone_in_the_middle_and_back(live, tmp_path):
     chosen = drop(live, tmp_path, KINDS)
     live.wait_for(lambda: states(live).get(State.PLACED, 0) + states(live).get(State.KNOWN, 0) >= 7, "photos")
     live.demo.faults.down = True
-    live.wait_for(lambda: live.sidecar.runner.troubles.open, "the trouble to be noticed")
-    assert [t.kind for t in live.sidecar.runner.troubles.open] == ["immich"]
+    live.wait_for(lambda: live.sidecar.runner.health_issues.open, "the trouble to be noticed")
+    assert [t.kind for t in live.sidecar.runner.health_issues.open] == ["immich"]
     assert State.FILED not in states(live)
     live.demo.faults.down = False
     in_loop(live, lambda: live.demo.engine.pause("faceDetection", paused=False))
     live.wait_for(lambda: live.all_sorted(len(KINDS)), "all kinds")
-    live.wait_for(lambda: not live.sidecar.runner.troubles.open, "the trouble to be over")
+    live.wait_for(lambda: not live.sidecar.runner.health_issues.open, "the trouble to be over")
     check(live, chosen)
 
 

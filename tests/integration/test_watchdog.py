@@ -33,7 +33,7 @@ class Lane:
         clock.monotonic = lambda: self.now
         values = {"intake.quiet_seconds": 1, "immich.max_retries": 50, **settings}
         self.world = World(os.fspath(root), clock=clock, settings=values)
-        self.troubles = self.world.sidecar.runner.troubles
+        self.health_issues = self.world.sidecar.runner.health_issues
         self.world.sidecar.inbox._pause = self._at_once
         self.world.sidecar.inbox._tracker.clock = clock.monotonic
 
@@ -61,11 +61,11 @@ class Lane:
             try:
                 await self.world.stage(name)
             except SmartsortError as problem:
-                self.troubles.begin(kind_of(problem), str(problem), name)
+                self.health_issues.begin(kind_of(problem), str(problem), name)
             else:
-                self.troubles.well(name)
+                self.health_issues.well(name)
         if not isinstance(await self.world.stage("watchdog"), NothingProved):
-            self.troubles.well("watchdog")
+            self.health_issues.well("watchdog")
 
     async def minute(self, minutes=1):
         if not self.world.sidecar.connected:
@@ -76,7 +76,7 @@ class Lane:
 
     @property
     def found(self):
-        return next((t.message for t in self.troubles.open if t.kind == watchdog.KIND), "")
+        return next((t.message for t in self.health_issues.open if t.kind == watchdog.KIND), "")
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ async def test_a_photo_without_progress_is_named_within_a_minute(lane, step):
     # It takes some turns of five seconds until a photo comes to the later steps.
     await one.minute(1.25 if step in ("recognition", "routing") else 1)
     assert told in one.found, (one.found, one.world.ledger.read(photos.unfinished))
-    assert one.troubles.blocked
+    assert one.health_issues.blocked
 
 
 async def test_a_message_that_is_never_told_is_named(lane):
@@ -193,7 +193,7 @@ async def test_what_goes_on_again_is_over(lane):
     assert one.found
     one.world.sidecar.runner._stages[:] = stages
     await one.minute(0.5)
-    assert not one.troubles.open
+    assert not one.health_issues.open
     assert one.world.photo(1).state is State.FILED
 
 
@@ -232,7 +232,7 @@ async def test_an_immich_that_is_down_has_its_own_trouble(lane):
     one.drop()
     await one.minute(3)
     assert not one.found
-    assert [t.kind for t in one.troubles.open] == ["immich"]
+    assert [t.kind for t in one.health_issues.open] == ["immich"]
 
 
 async def test_sorting_that_is_switched_off_is_waited_for(lane):
@@ -282,16 +282,16 @@ async def test_an_inbox_that_cannot_be_watched_is_noticed_and_keeps_nothing_from
     one.world.sidecar.inbox.unheard = "the inbox cannot be watched (limit)"
     one.drop()
     await one.minute(0.5)
-    [notice] = one.troubles.open
+    [notice] = one.health_issues.open
     assert (notice.kind, notice.notice, "limit" in notice.message) == ("watch", True, True)
-    assert not one.troubles.blocked
+    assert not one.health_issues.blocked
     assert one.world.photo(1).state is State.FILED
     assert [r.getMessage() for r in caplog.records].count(
         "notice (watch): the inbox cannot be watched (limit)"
     ) == 1
     one.world.sidecar.inbox.unheard = ""
     await one.turn()
-    assert not one.troubles.open
+    assert not one.health_issues.open
 
 
 async def test_what_is_said_of_watching_comes_from_the_inbox_s_hints(lane, monkeypatch):
@@ -311,13 +311,13 @@ async def test_what_is_said_of_watching_comes_from_the_inbox_s_hints(lane, monke
 async def test_inode_numbers_that_change_are_noticed_and_no_longer_relied_on(lane):
     one = lane()
     await one.minute(0.1)
-    assert not one.troubles.open
+    assert not one.health_issues.open
     sentinel = os.path.join(one.world.context.layout.faces, SENTINEL)
     os.rename(sentinel, f"{sentinel}-old")
     shutil.copy2(f"{sentinel}-old", sentinel)
     os.unlink(f"{sentinel}-old")
     await one.turn()
-    [notice] = one.troubles.open
+    [notice] = one.health_issues.open
     assert (notice.kind, notice.notice) == ("inodes", True)
     one.drop()
     await one.minute(0.5)

@@ -46,8 +46,8 @@ def under_way(world: World) -> str | None:
         lambda db: db.conn.execute("SELECT id FROM items WHERE state = 'received'").fetchall()
     ):
         return f"items not taken: {items}"
-    if troubles := sidecar.runner.troubles.open:
-        return f"troubles: {[(t.kind, t.message) for t in troubles]}"
+    if health_issues := sidecar.runner.health_issues.open:
+        return f"health_issues: {[(t.kind, t.message) for t in health_issues]}"
     if sidecar.context.needs_recovery:
         return f"not settled: {sorted(sidecar.context.needs_recovery)}"
     heal = next(s for s in sidecar.runner._stages if s.name == "heal").step.__self__  # type: ignore[attr-defined]

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.small_immich import SmallImmich, Troubles, drive
+from tests.small_immich import HealthIssues, SmallImmich, drive
 
 from smartsort.core import recogniser_messages as message
 from smartsort.core.completion import CHAIN, RECOGNITION, Listing, Look, QueueCount
@@ -29,7 +29,7 @@ PHOTO = st.fixed_dictionaries(
 WELL = st.fixed_dictionaries({"faces": st.integers(0, 3), "pace": st.floats(0.01, 1.5)})
 SHARE = st.sampled_from([0.0, 0.0, 0.1, 0.4])
 TROUBLES = st.builds(
-    Troubles,
+    HealthIssues,
     until=st.floats(0, 90),
     failing=SHARE,
     inconclusive=SHARE,
@@ -57,10 +57,12 @@ def arrivals(photo):
     LIMITS,
     st.tuples(st.lists(st.floats(0, 60), max_size=2), st.booleans(), st.sampled_from([0.02, 0.02, 0.5])),
 )
-def test_whatever_happens_every_photo_is_concluded_and_none_too_early(seed, coming, troubles, limits, more):
+def test_whatever_happens_every_photo_is_concluded_and_none_too_early(
+    seed, coming, health_issues, limits, more
+):
     """`SmallImmich` checks each conclusion against what is true, and `drive` each sleep."""
     restarts, worth_trying, face_seconds = more
-    immich = SmallImmich(Random(seed), troubles, face_seconds=face_seconds)
+    immich = SmallImmich(Random(seed), health_issues, face_seconds=face_seconds)
     immich.worth_trying = worth_trying
     drive(immich, coming, limits=limits, restarts=restarts)
     assert not immich.known, "some are never concluded"
@@ -71,7 +73,7 @@ def test_whatever_happens_every_photo_is_concluded_and_none_too_early(seed, comi
 @given(st.integers(0, 2**32), arrivals(WELL), st.sampled_from([0.02, 0.5]))
 def test_a_quiet_immich_is_asked_no_more_than_this(seed, coming, face_seconds):
     """Two readings a photo, twenty-two calls a batch, twelve for the question, and the polls of the wait."""
-    immich = SmallImmich(Random(seed), Troubles(), face_seconds=face_seconds)
+    immich = SmallImmich(Random(seed), HealthIssues(), face_seconds=face_seconds)
     drive(immich, coming, limits=Limits())
     assert not any(c.gave_up for c in immich.concluded.values())
     faces = sum(len(a.faces) for a in immich.assets.values())
@@ -82,7 +84,7 @@ def test_a_quiet_immich_is_asked_no_more_than_this(seed, coming, face_seconds):
 @settings(max_examples=50)
 @given(st.integers(0, 2**32), arrivals(WELL))
 def test_other_users_work_holds_up_nobody_for_ever(seed, coming):
-    immich = SmallImmich(Random(seed), Troubles(until=math.inf, others=5000))
+    immich = SmallImmich(Random(seed), HealthIssues(until=math.inf, others=5000))
     drive(immich, coming, limits=Limits(), longest=400)
     assert not immich.known
 

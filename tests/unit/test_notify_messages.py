@@ -14,13 +14,13 @@ from smartsort.notify.messages import (
     Digest,
     Message,
     canonical,
+    health_message,
     is_quiet,
     seconds_until_loud,
-    trouble_message,
 )
 from smartsort.notify.senders import signature
 
-ALL = ("sorted", "needs_review", "trouble")
+ALL = ("sorted", "needs_review", "health")
 
 
 def event(number, kind, **data):
@@ -64,7 +64,7 @@ def test_one_photo_says_to_whom_and_where_or_why():
     assert "noface_IMG_8.jpg waits in review/unidentified: no faces detected" in digest.message("now").body
 
 
-@pytest.mark.parametrize(("wanted", "empty"), [(("trouble",), True), (("sorted",), False)])
+@pytest.mark.parametrize(("wanted", "empty"), [(("health",), True), (("sorted",), False)])
 def test_only_what_was_asked_for_is_told(wanted, empty):
     digest = Digest(wanted)
     digest.add([filed(1), waiting(2)])
@@ -96,9 +96,9 @@ def test_the_wait_ends_with_the_quiet_hours():
 
 
 def test_a_message_survives_the_ledger():
-    message = trouble_message("storage", "the disk is full", "now", began=True)
+    message = health_message("storage", "the disk is full", "now", began=True)
     assert Message.from_json(message.as_json()) == message
-    assert trouble_message("storage", "full", "now", began=False).kind == "trouble_over"
+    assert health_message("storage", "full", "now", began=False).kind == "health_restored"
 
 
 def test_the_signature_covers_time_and_body():

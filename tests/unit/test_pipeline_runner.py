@@ -18,8 +18,8 @@ from smartsort.errors import (
     StorageFull,
 )
 from smartsort.pipeline.engine.context import StageWakeups
+from smartsort.pipeline.engine.health import HealthIssues
 from smartsort.pipeline.engine.runner import Runner, Stage, kind_of
-from smartsort.pipeline.engine.trouble import Troubles
 
 DOWN = ImmichUnreachable("Immich cannot be reached")
 
@@ -36,9 +36,11 @@ class Place:
         self.told = []
         self.stages = []
         times = iter(f"2024-{n}" for n in range(100))
-        self.troubles = Troubles(lambda: next(times), lambda t, began: self.told.append((t.kind, began)))
+        self.health_issues = HealthIssues(
+            lambda: next(times), lambda t, began: self.told.append((t.kind, began))
+        )
         self.runner = Runner(
-            self.context, self.stages, self.troubles, first_backoff=0.001, longest_backoff=0.002, **waits
+            self.context, self.stages, self.health_issues, first_backoff=0.001, longest_backoff=0.002, **waits
         )
 
     def stage(self, name, *answers, takes=(), uses=(), then=None):
@@ -82,7 +84,7 @@ async def test_trouble_is_told_when_it_begins_and_when_it_ends():
     place.stage("bad", DOWN, DOWN, DOWN, 0.0, then=place.stop, uses=("immich",))
     await asyncio.wait_for(place.runner.run(), 60)
     assert place.told == [("immich", True), ("immich", False)]
-    assert place.troubles.open == ()
+    assert place.health_issues.open == ()
 
 
 async def test_finding_nothing_to_do_is_no_proof_that_immich_is_back():
@@ -91,7 +93,7 @@ async def test_finding_nothing_to_do_is_no_proof_that_immich_is_back():
     task = asyncio.create_task(place.runner.run())
     await soon(lambda: place.told)
     await asyncio.sleep(0.02)
-    assert [t.kind for t in place.troubles.open] == ["immich"]
+    assert [t.kind for t in place.health_issues.open] == ["immich"]
     place.stop()
     await asyncio.wait_for(task, 60)
 
@@ -244,43 +246,45 @@ def test_what_kind_of_trouble_an_error_is(problem, kind):
 def test_trouble_that_goes_on_keeps_its_beginning_and_its_newest_words():
     told = []
     times = iter("abcdef")
-    troubles = Troubles(lambda: next(times), lambda t, began: told.append((t.kind, t.message, began)))
-    troubles.begin("immich", "first", "one")
-    troubles.begin("immich", "second", "one")
-    troubles.begin("storage", "full", "two")
-    assert [(t.kind, t.message, t.since) for t in troubles.open] == [
+    health_issues = HealthIssues(
+        lambda: next(times), lambda t, began: told.append((t.kind, t.message, began))
+    )
+    health_issues.begin("immich", "first", "one")
+    health_issues.begin("immich", "second", "one")
+    health_issues.begin("storage", "full", "two")
+    assert [(t.kind, t.message, t.since) for t in health_issues.open] == [
         ("immich", "second", "a"),
         ("storage", "full", "b"),
     ]
-    assert troubles.well("one", "immich")
-    assert not troubles.well("one", "immich")
+    assert health_issues.well("one", "immich")
+    assert not health_issues.well("one", "immich")
     assert told == [("immich", "first", True), ("storage", "full", True), ("immich", "second", False)]
 
 
 def test_trouble_is_over_when_it_is_over_for_everybody_who_met_it():
     """An inbox that can be read says nothing about a library that is full."""
     told = []
-    troubles = Troubles(lambda: "now", lambda t, began: told.append((t.kind, began)))
-    troubles.begin("storage", "the library is full", "shelve")
-    assert troubles.well("inbox", "storage")  # worth one more try at once
-    assert not troubles.well("inbox", "storage")  # but not one each time
-    troubles.begin("storage", "the library is full", "shelve")
-    troubles.idle("other")
+    health_issues = HealthIssues(lambda: "now", lambda t, began: told.append((t.kind, began)))
+    health_issues.begin("storage", "the library is full", "shelve")
+    assert health_issues.well("inbox", "storage")  # worth one more try at once
+    assert not health_issues.well("inbox", "storage")  # but not one each time
+    health_issues.begin("storage", "the library is full", "shelve")
+    health_issues.idle("other")
     assert told == [("storage", True)]
-    troubles.idle("shelve")  # nothing got through since it failed: it may only have nothing to try with
+    health_issues.idle("shelve")  # nothing got through since it failed: it may only have nothing to try with
     assert told == [("storage", True)]
-    assert troubles.well("shelve", "storage")
+    assert health_issues.well("shelve", "storage")
     assert told == [("storage", True), ("storage", False)]
 
 
 def test_trouble_of_a_stage_with_nothing_left_to_do_ends_when_others_get_through():
     told = []
-    troubles = Troubles(lambda: "now", lambda t, began: told.append((t.kind, began)))
-    troubles.begin("immich", "down", "heal")
-    troubles.idle("heal")
-    troubles.well("connection", "immich")
+    health_issues = HealthIssues(lambda: "now", lambda t, began: told.append((t.kind, began)))
+    health_issues.begin("immich", "down", "heal")
+    health_issues.idle("heal")
+    health_issues.well("connection", "immich")
     assert told == [("immich", True)]
-    troubles.idle("heal")
+    health_issues.idle("heal")
     assert told == [("immich", True), ("immich", False)]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.rules import RULES
 from smartsort.core.wording import REASON_CODES
-from smartsort.pipeline.engine.trouble import TroubleKind
+from smartsort.pipeline.engine.health import TroubleKind
 
 ROOT = Path(__file__).parents[2]
 _spec = importlib.util.spec_from_file_location(

@@ -106,7 +106,7 @@ _DECIDED = {
     "problem": None,
     "companions": ["IMG_1.MOV"],
 }
-_TROUBLE = {
+_HEALTH_ISSUE = {
     "kind": "immich",
     "message": "Immich at http://immich:2283 does not answer.",
     "since": _AT,
@@ -163,8 +163,8 @@ EXAMPLES: dict[str, Any] = {
     "Ready": {
         "status": "waiting",
         "enabled": True,
-        "immich": _TROUBLE["message"],
-        "troubles": [_TROUBLE],
+        "immich": _HEALTH_ISSUE["message"],
+        "health_issues": [_HEALTH_ISSUE],
         "unfinished": {"known": 12},
     },
     "ReviewItem": {
@@ -213,7 +213,7 @@ EXAMPLES: dict[str, Any] = {
         "in_review": 23,
         "queues": {"thumbnailGeneration": 0, "faceDetection": 1, "facialRecognition": 0},
         "estimated_wait_seconds": 4.2,
-        "troubles": [],
+        "health_issues": [],
         "in_flight": [
             {
                 "photo_id": 24,

@@ -12,7 +12,7 @@ from smartsort.api.problems import GUARDED, Answers
 from smartsort.api.schemas.state import DoctorReport, Health, Ready
 from smartsort.api.security import Intaker, Reviewer
 from smartsort.api.serving import Ctx
-from smartsort.api.views import trouble_views
+from smartsort.api.views import health_issue_views
 from smartsort.bootstrap import unfinished
 
 router = APIRouter(tags=["health"])
@@ -33,10 +33,10 @@ async def healthz() -> Health:
 
 @router.get(
     "/readyz",
-    responses={**GUARDED, 503: {"model": Ready, "description": "Something is in the way: `troubles`."}},
+    responses={**GUARDED, 503: {"model": Ready, "description": "Something is in the way: `health_issues`."}},
 )
 async def readyz(ctx: Ctx, response: Response, _: Intaker) -> Ready:
-    """Ready to sort: Immich is connected and nothing is in the way; 503 with the troubles else."""
+    """Ready to sort: Immich is connected and nothing is in the way; 503 with the health issues else."""
     sidecar = ctx.sidecar
     if not ctx.status.ready:
         response.status_code = 503
@@ -45,7 +45,7 @@ async def readyz(ctx: Ctx, response: Response, _: Intaker) -> Ready:
         status="ready" if ctx.status.ready else "waiting",
         enabled=sidecar.runtime_settings.enabled,
         immich=ctx.status.immich,
-        troubles=trouble_views(sidecar.runner.troubles.open),
+        health_issues=health_issue_views(sidecar.runner.health_issues.open),
         unfinished={state.value: count for state, count in waiting.items()},
     )
 

@@ -181,12 +181,12 @@ class Metrics:
         yield GaugeMetricFamily(
             "smartsort_enabled", "1 while sorting is switched on.", int(sidecar.runtime_settings.enabled)
         )
-        troubles = GaugeMetricFamily(
-            "smartsort_trouble", "1 for each kind of trouble that goes on.", labels=["kind"]
+        health_issues = GaugeMetricFamily(
+            "smartsort_health_issue", "1 for each kind of health issue that goes on.", labels=["kind"]
         )
-        for trouble in sidecar.runner.troubles.open:
-            troubles.add_metric([trouble.kind], 1)
-        yield troubles
+        for issue in sidecar.runner.health_issues.open:
+            health_issues.add_metric([issue.kind], 1)
+        yield health_issues
         yield GaugeMetricFamily(
             "smartsort_inbox_files", "Files in the inbox that are not at rest yet.", sidecar.inbox.waiting
         )

@@ -146,12 +146,12 @@ class Pictures:
         photo = await context.ledger.aread(lambda db: photos.get(db, photo_id))
         if photo is None:
             raise Refused(404, "not_found", f"there is no photo {photo_id}")
-        trouble: ImmichError | None = None
+        problem_with_immich: ImmichError | None = None
         for asset_id in await self._assets(photo):
             try:
                 found = await context.server.thumbnail(asset_id, size)
             except ImmichError as problem:
-                trouble = problem  # the file may be here; it shows the same picture
+                problem_with_immich = problem  # the file may be here; it shows the same picture
                 break
             if found is not None:
                 return Picture.of(*found)
@@ -160,8 +160,8 @@ class Pictures:
             drawn = await asyncio.to_thread(self._draw, names, size)
         if isinstance(drawn, Picture):
             return drawn
-        if trouble is not None:
-            raise trouble
+        if problem_with_immich is not None:
+            raise problem_with_immich
         raise Refused(404, "not_found", f"{shown(photo.original_name)} cannot be shown: {drawn}")
 
     async def _assets(self, photo: Photo) -> list[str]:

@@ -10,14 +10,14 @@ from sqlite_utils import Database
 
 from smartsort import __version__
 from smartsort.api.schemas.state import Status
-from smartsort.api.views import in_flight_view, trouble_views
+from smartsort.api.views import health_issue_views, in_flight_view
 from smartsort.bootstrap import Sidecar
 from smartsort.core.model import UNFINISHED, State
 from smartsort.errors import SmartsortError
 from smartsort.files.shown import shown
 from smartsort.ledger import photos, statistics
 from smartsort.ledger.records import Photo
-from smartsort.pipeline.engine.trouble import TroubleKind
+from smartsort.pipeline.engine.health import TroubleKind
 from smartsort.pipeline.recognition.estimate import SAMPLE, estimated_wait_seconds
 
 IN_FLIGHT_SHOWN = 100
@@ -42,16 +42,16 @@ class StatusReader:
     @property
     def ready(self) -> bool:
         """Immich is connected and nothing is in the way."""
-        return self._sidecar.connected and not self._sidecar.runner.troubles.blocked
+        return self._sidecar.connected and not self._sidecar.runner.health_issues.blocked
 
     @property
     def immich(self) -> str:
         """`connected`, or what is wrong."""
         if self._sidecar.connected:
             return "connected"
-        for trouble in self._sidecar.runner.troubles.open:
-            if trouble.kind in (TroubleKind.IMMICH, TroubleKind.PERMISSION):
-                return shown(trouble.message)
+        for issue in self._sidecar.runner.health_issues.open:
+            if issue.kind in (TroubleKind.IMMICH, TroubleKind.PERMISSION):
+                return shown(issue.message)
         return "not connected yet"
 
     @property
@@ -111,7 +111,7 @@ class StatusReader:
             in_review=in_review,
             queues=self.queues,
             estimated_wait_seconds=None if estimate is None else round(estimate, 1),
-            troubles=trouble_views(sidecar.runner.troubles.open),
+            health_issues=health_issue_views(sidecar.runner.health_issues.open),
             in_flight=[in_flight_view(photo) for photo in moving],
             calls_to_immich=sum(context.server.calls.values()),
             started_at=self._started_at,

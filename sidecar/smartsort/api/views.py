@@ -13,7 +13,7 @@ from smartsort.api.guard import BASE
 from smartsort.api.schemas.history import EventView
 from smartsort.api.schemas.people import FaceView, PersonView, SuggestionView
 from smartsort.api.schemas.review import ReasonView
-from smartsort.api.schemas.state import InFlight, TroubleView
+from smartsort.api.schemas.state import HealthIssueView, InFlight
 from smartsort.core.model import Evidence, Face, Person, Reason, State, Suggestion
 from smartsort.core.naming import folder_name
 from smartsort.core.policy import Policy
@@ -23,7 +23,7 @@ from smartsort.core.wording_events import event_sentence
 from smartsort.files.shown import one_line, shown
 from smartsort.ledger import events, photos
 from smartsort.ledger.records import Event, Photo
-from smartsort.pipeline.engine.trouble import Trouble
+from smartsort.pipeline.engine.health import HealthIssue
 
 _MACHINE_ONLY = frozenset({"before", "after", "teach", "taught", "act"})
 """What an undo works from: of no use to a reader, and some of it long."""
@@ -179,10 +179,10 @@ def in_flight_view(photo: Photo) -> InFlight:
     )
 
 
-def trouble_views(found: Iterable[Trouble]) -> list[TroubleView]:
+def health_issue_views(found: Iterable[HealthIssue]) -> list[HealthIssueView]:
     """What is in the way."""
     return [
-        TroubleView(
+        HealthIssueView(
             kind=t.kind,
             message=one_line(t.message),
             since=t.since,

@@ -32,7 +32,7 @@ def command(sidecar: Sidecar, *, as_json: bool) -> None:
                 for one in status["in_flight"]
             ),
         )
-    sys.exit(0 if status["enabled"] and status["ready"] and not status["troubles"] else 1)
+    sys.exit(0 if status["enabled"] and status["ready"] and not status["health_issues"] else 1)
 
 
 def _lines(status: dict[str, Any]) -> Iterator[tuple[str, object]]:
@@ -46,5 +46,5 @@ def _lines(status: dict[str, Any]) -> Iterator[tuple[str, object]]:
     if status["estimated_wait_seconds"] is not None:
         yield "a new photo takes", f"about {status['estimated_wait_seconds']:.0f} s"
     yield "started", local_time(status["started_at"])
-    for one in status["troubles"]:
+    for one in status["health_issues"]:
         yield "in the way", f"{one['message']} (since {local_time(one['since'])})"

@@ -20,7 +20,7 @@ from smartsort.config.values import (
 )
 
 Scope = Literal["intake", "review", "admin"]
-NotifyEvent = Literal["sorted", "needs_review", "trouble"]
+NotifyEvent = Literal["sorted", "needs_review", "health"]
 
 _DAY = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)\s*-\s*([01]?\d|2[0-3]):([0-5]\d)")
 _GIB = 1024**3
@@ -137,7 +137,7 @@ class Notify(Section):
     urls_file: UserPath | None = setting(None, "File that holds `notify.urls`, one per line.")
     webhook: Webhook = section(Webhook, "One outgoing webhook.")
     events: tuple[NotifyEvent, ...] = setting(
-        ("sorted", "needs_review", "trouble"), "What is worth a message."
+        ("sorted", "needs_review", "health"), "What is worth a message."
     )
     digest_seconds: float = setting(
         60.0, "Messages of so many seconds become one. Health issues are sent at once.", ge=0, le=86_400

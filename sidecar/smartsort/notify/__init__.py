@@ -1,1 +1,1 @@
-"""Telling people what happened: digests of the ledger's events, and trouble at once."""
+"""Telling people what happened: digests of the ledger's events, and health issues at once."""

@@ -20,7 +20,7 @@ EXAMPLES = 5
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message. `kind` is `digest`, `trouble`, `trouble_over` or `test`; `data` is for programs."""
+    """One message. `kind` is `digest`, `health_issue`, `health_restored` or `test`; `data` is for programs."""
 
     kind: str
     title: str
@@ -80,7 +80,7 @@ class Digest:
     """Counts events; `message` says it in a few lines however many there were."""
 
     wanted: Collection[str]
-    """Of `sorted`, `needs_review`, `trouble`."""
+    """Of `sorted`, `needs_review`, `health`."""
     counts: dict[str, Counter[str]] = field(default_factory=lambda: {kind: Counter() for kind in TOLD})
     """By kind of event, then by name."""
     examples: list[str] = field(default_factory=list)
@@ -131,13 +131,13 @@ def _name(data: Mapping[str, Any]) -> str:
     return str(names[0][1]).rsplit("/", 1)[-1]
 
 
-def trouble_message(kind: str, text: str, at: str, *, began: bool) -> Message:
+def health_message(kind: str, text: str, at: str, *, began: bool) -> Message:
     """Something keeps the work from going on, or does no longer."""
-    data = {"trouble": kind}
+    data = {"health_issue": kind}
     if began:
-        return Message("trouble", f"smartsort: trouble ({kind})", text, at, data)
+        return Message("health_issue", f"smartsort: health issue ({kind})", text, at, data)
     return Message(
-        "trouble_over", f"smartsort: trouble over ({kind})", f"Work goes on. It was: {text}", at, data
+        "health_restored", f"smartsort: health restored ({kind})", f"Work goes on. It was: {text}", at, data
     )
 
 

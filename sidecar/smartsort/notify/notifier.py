@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from sqlite_utils import Database
 
 from smartsort.ledger import events, key_value
-from smartsort.notify.messages import Digest, Message, is_quiet, seconds_until_loud, trouble_message
+from smartsort.notify.messages import Digest, Message, health_message, is_quiet, seconds_until_loud
 from smartsort.notify.senders import NotDelivered, Sender, senders_of
 from smartsort.pipeline.engine.context import Context
-from smartsort.pipeline.engine.trouble import Trouble
+from smartsort.pipeline.engine.health import HealthIssue
 
 if TYPE_CHECKING:
     from smartsort.config.service import Notify
@@ -31,8 +31,8 @@ ATTEMPTS = 6
 _FIRST_RETRY_SECONDS = 30.0
 _MOST_PENDING = 50
 """Messages kept for addresses that do not answer; beyond that the oldest is dropped."""
-_SAME_TROUBLE_SECONDS = 900.0
-"""A trouble that comes and goes is told once in this time."""
+_SAME_ISSUE_SECONDS = 900.0
+"""A health issue that comes and goes is told once in this time."""
 _IDLE_SECONDS = 30.0
 _BURST_SECONDS = 0.3
 """The pipeline rings for every batch; looking once for several is enough."""
@@ -65,14 +65,14 @@ class _Delivery:
 
 
 class Notifier:
-    """Sends digests, and trouble at once. `step` is a stage; it never raises for an address that fails."""
+    """Sends digests, and health issues at once. `step` is a stage; it never raises for an address that fails."""
 
     def __init__(self, context: Context, settings: Notify, senders: Sequence[Sender] | None = None) -> None:
         self._context, self._settings = context, settings
         found = senders_of(settings) if senders is None else list(senders)
         self._senders = {sender.name: sender for sender in found}
         self._wake = asyncio.Event()
-        self._troubles: deque[Message] = deque(maxlen=_MOST_PENDING)
+        self._health_issues: deque[Message] = deque(maxlen=_MOST_PENDING)
         self._told: dict[str, datetime] = {}
         self._open: set[str] = set()
         self._after: int | None = None
@@ -91,23 +91,23 @@ class Notifier:
         """How many are told."""
         return len(self._senders)
 
-    def trouble(self, trouble: Trouble, *, began: bool) -> None:
+    def health_issue(self, issue: HealthIssue, *, began: bool) -> None:
         """Tell at once that something is wrong, and later that it is over if it was told."""
-        if not self.active or "trouble" not in self._settings.events:
+        if not self.active or "health" not in self._settings.events:
             return
         now = self._context.clock.now()
         if began:
-            last = self._told.get(trouble.kind)
-            if last is not None and (now - last).total_seconds() < _SAME_TROUBLE_SECONDS:
+            last = self._told.get(issue.kind)
+            if last is not None and (now - last).total_seconds() < _SAME_ISSUE_SECONDS:
                 return
-            self._told[trouble.kind] = now
-            self._open.add(trouble.kind)
-        elif trouble.kind not in self._open:
+            self._told[issue.kind] = now
+            self._open.add(issue.kind)
+        elif issue.kind not in self._open:
             return
         else:
-            self._open.discard(trouble.kind)
-        self._troubles.append(
-            trouble_message(trouble.kind, trouble.message, self._context.clock.text(), began=began)
+            self._open.discard(issue.kind)
+        self._health_issues.append(
+            health_message(issue.kind, issue.message, self._context.clock.text(), began=began)
         )
         self.wake()
 
@@ -116,13 +116,13 @@ class Notifier:
         self._wake.set()
 
     async def step(self) -> float:
-        """Send what is due, then wait for trouble, an event or the next due time."""
+        """Send what is due, then wait for a health issue, an event or the next due time."""
         if not self.active:
             return await self._pause(_IDLE_SECONDS)
         self._wake.clear()
         if self._wakeup is not None:
             self._wakeup.clear()
-        pause = min(await self._tell_troubles(), await self._digest(), await self._deliver())
+        pause = min(await self._send_health_issues(), await self._digest(), await self._deliver())
         return await self._pause(pause)
 
     async def test(self) -> list[str]:
@@ -140,10 +140,10 @@ class Notifier:
 
     # --- what to tell ------------------------------------------------------------------------
 
-    async def _tell_troubles(self) -> float:
-        if self._troubles:
-            messages = list(self._troubles)
-            self._troubles.clear()
+    async def _send_health_issues(self) -> float:
+        if self._health_issues:
+            messages = list(self._health_issues)
+            self._health_issues.clear()
             await self._context.ledger.awrite(lambda db: self._post(db, messages))
         return _IDLE_SECONDS
 
@@ -288,7 +288,7 @@ class Notifier:
             return f"{sender.name} did not answer in {self._settings.timeout_seconds:g} s"
 
     async def _pause(self, seconds: float) -> float:
-        """Wait for trouble, or for a change in the pipeline when a digest may begin."""
+        """Wait for a health issue, or for a change in the pipeline when a digest may begin."""
         if self._wakeup is None and self.active:
             self._wakeup = self._context.wakeups.subscribe()
         waits = [asyncio.ensure_future(self._wake.wait())]

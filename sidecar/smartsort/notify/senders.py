@@ -58,8 +58,8 @@ class AppriseSender:
             self._plugin.socket_read_timeout = self._timeout
             self._plugin.socket_connect_timeout = self._timeout
         kind = {
-            "trouble": apprise.NotifyType.WARNING,
-            "trouble_over": apprise.NotifyType.SUCCESS,
+            "health_issue": apprise.NotifyType.WARNING,
+            "health_restored": apprise.NotifyType.SUCCESS,
         }.get(message.kind, apprise.NotifyType.INFO)
         try:
             sent = self._plugin.notify(

@@ -1,7 +1,7 @@
 """Notices photos that make no progress although no stage met an error, and names them.
 
 A photo may wait for a long time: for Immich, for a folder that is full, for photos before it. Each of these
-waits shows elsewhere, as a trouble or as other photos that go on. What is left is a photo that stays where it
+waits shows elsewhere, as a health issue or as other photos that go on. What is left is a photo that stays where it
 is while nothing keeps it there.
 """
 
@@ -29,8 +29,8 @@ from smartsort.ledger.outbox import Message
 from smartsort.ledger.records import Photo
 from smartsort.pipeline.arrival.inbox import SLOWEST_BYTES, Inbox
 from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.engine.health import HealthIssues, TroubleKind
 from smartsort.pipeline.engine.runner import NothingProved
-from smartsort.pipeline.engine.trouble import TroubleKind, Troubles
 from smartsort.pipeline.recheck.heal import Heal
 from smartsort.pipeline.recognition.recognise import Recognise
 
@@ -76,10 +76,10 @@ class Watchdog:
     """The stage that looks for photos without progress; only in doubt it asks Immich."""
 
     def __init__(
-        self, context: Context, inbox: Inbox, recognise: Recognise, heal: Heal, troubles: Troubles
+        self, context: Context, inbox: Inbox, recognise: Recognise, heal: Heal, health_issues: HealthIssues
     ) -> None:
         self._context, self._inbox, self._recognise, self._heal = context, inbox, recognise, heal
-        self._troubles = troubles
+        self._health_issues = health_issues
         self._since: dict[Hashable, tuple[Hashable, float]] = {}
         self._named: set[Hashable] = set()
         self._numbers: dict[tuple[str, int], FileStamp] = {}
@@ -107,16 +107,16 @@ class Watchdog:
             return LOOK_SECONDS
         more = f"; and {len(late) - _NAMED} more" if len(late) > _NAMED else ""
         text = "; ".join(wait.text for wait in late[:_NAMED])
-        self._troubles.begin(KIND, f"no progress: {text}{more}", "watchdog")
+        self._health_issues.begin(KIND, f"no progress: {text}{more}", "watchdog")
         return NothingProved(LOOK_SECONDS)
 
     # --- what works, but not as it should ------------------------------------------------------
 
     def _note(self, kind: TroubleKind, message: str) -> None:
         if message:
-            self._troubles.begin(kind, message, kind, notice=True)
+            self._health_issues.begin(kind, message, kind, notice=True)
         else:
-            self._troubles.over(kind)
+            self._health_issues.over(kind)
 
     def _unreliable(self) -> str:
         """What to say of folders whose inode numbers change or do not tell what is one file."""
@@ -144,7 +144,7 @@ class Watchdog:
         """Files at rest that are not claimed. While nobody looks at the inbox, all that lie there."""
         inbox, context = self._inbox, self._context
         now = context.clock.monotonic()
-        if self._troubles.met_by("inbox") or now < inbox.busy_until:
+        if self._health_issues.met_by("inbox") or now < inbox.busy_until:
             return []
         found, seconds = list(inbox.resting_since), PATIENCE_SECONDS
         if now - inbox.looked_at > context.tuning.scan_interval_seconds + LOOK_SECONDS:
@@ -164,7 +164,7 @@ class Watchdog:
 
     async def _handed_in(self) -> list[_Wait]:
         """Uploads and downloads whose file is whole and not claimed."""
-        if self._troubles.met_by("downloads"):
+        if self._health_issues.met_by("downloads"):
             return []
         found = await self._context.ledger.aread(lambda db: items.received_items(db, _OLDEST))
         return [
@@ -209,7 +209,9 @@ class Watchdog:
     def _is_kept(self, state: State, in_flight: int, states: set[State]) -> bool:
         """Whether something that shows elsewhere keeps photos in a state."""
         context = self._context
-        if self._troubles.met_by(*_STAGES[state]) or (state is not State.ARRIVED and not context.enabled()):
+        if self._health_issues.met_by(*_STAGES[state]) or (
+            state is not State.ARRIVED and not context.enabled()
+        ):
             return True
         if state is State.PLACED:
             return not context.tuning.trigger_scan  # Immich scans when it likes
@@ -233,7 +235,7 @@ class Watchdog:
 
     async def _told(self) -> list[_Wait]:
         """The oldest message that is due."""
-        if self._troubles.met_by("outbox", "connection"):
+        if self._health_issues.met_by("outbox", "connection"):
             return []
         now = self._context.clock.text()
         due: Sequence[Message] = await self._context.ledger.aread(lambda db: outbox.due(db, now, 1))
@@ -246,7 +248,7 @@ class Watchdog:
     async def _rechecked(self) -> list[_Wait]:
         """The first photo in review that is to be judged again."""
         heal, context = self._heal, self._context
-        if self._troubles.met_by("heal", "connection") or not context.enabled():
+        if self._health_issues.met_by("heal", "connection") or not context.enabled():
             return []
         due = list(heal.due[:1])
         late = context.clock.monotonic() - heal.looked_at - context.tuning.look_again_seconds

@@ -278,8 +278,8 @@ def now_text(status: Status, width: int, clock: Clock) -> Content:
     if wait is not None:
         lines.append(Content(f"A photo dropped now is sorted in about {wording.duration(wait)}."))
     lines += [
-        Content.styled(wording.cut(f"! {trouble.message}", width), "bold $warning")
-        for trouble in status.troubles
+        Content.styled(wording.cut(f"! {issue.message}", width), "bold $warning")
+        for issue in status.health_issues
     ]
     lines.append(Content.styled(_flight_title(status), "bold $accent"))
     lines += [_flight(flight, width, clock) for flight in status.in_flight[:FLIGHTS_SHOWN]]

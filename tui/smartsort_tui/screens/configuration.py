@@ -395,7 +395,7 @@ def health_text(
         if config.changed:
             lines.append(Content(f"changed here: {', '.join(config.changed)}"))
     lines += [
-        Content.styled(wording.shown(f"! {trouble.message}"), "bold $warning") for trouble in status.troubles
+        Content.styled(wording.shown(f"! {issue.message}"), "bold $warning") for issue in status.health_issues
     ]
     if is_examining:
         lines += [Content(""), Content.styled("… the doctor is looking", "$foreground-muted")]

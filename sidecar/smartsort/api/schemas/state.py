@@ -7,7 +7,7 @@ from typing import Literal
 from smartsort.api.schemas.base import ResponseModel, State
 
 
-class TroubleView(ResponseModel):
+class HealthIssueView(ResponseModel):
     """What keeps photos from being sorted, or is worth knowing, and since when."""
 
     kind: str
@@ -49,7 +49,7 @@ class Status(ResponseModel):
     """Jobs pending in Immich's queues as last seen."""
     estimated_wait_seconds: float | None = None
     """For a photo dropped now; None when unknown."""
-    troubles: list[TroubleView] = []
+    health_issues: list[HealthIssueView] = []
     in_flight: list[InFlight] = []
     calls_to_immich: int = 0
     started_at: str = ""
@@ -68,7 +68,7 @@ class Ready(ResponseModel):
     status: Literal["ready", "waiting"]
     enabled: bool
     immich: str
-    troubles: list[TroubleView] = []
+    health_issues: list[HealthIssueView] = []
     unfinished: dict[str, int] = {}
 
 

@@ -21,7 +21,7 @@ from smartsort.errors import (
 )
 from smartsort.ledger import photos
 from smartsort.pipeline.engine.context import Context
-from smartsort.pipeline.engine.trouble import TroubleKind, Troubles
+from smartsort.pipeline.engine.health import HealthIssues, TroubleKind
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ DRAIN_SECONDS = 8.0
 
 
 class NothingProved(float):
-    """Seconds until a step wants to try again what failed; until then its troubles go on."""
+    """Seconds until a step wants to try again what failed; until then its health issues go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ class Stage:
 
     `step` does a batch and tells how it went: True for "there may be more", False for "nothing to do", a
     number for "again in so many seconds", None for "nothing to do until it is notified". A number that is
-    `NothingProved` ends no trouble. `uses` names the
-    kinds of trouble about which a step that did something proves that they need not go on.
+    `NothingProved` ends no health issue. `uses` names the
+    kinds of health issues about which a step that did something proves that they need not go on.
     `after_seconds`: from the start until the first step.
     """
 
@@ -62,14 +62,14 @@ class Stage:
 class Runner:
     """One task per stage. `stop` is set to end it; steps under way are finished within a bound.
 
-    `longest_backoff`: seconds; no trouble that is over is noticed later than after this.
+    `longest_backoff`: seconds; no health issue that is over is noticed later than after this.
     """
 
     def __init__(
         self,
         context: Context,
         stages: list[Stage],
-        troubles: Troubles,
+        health_issues: HealthIssues,
         *,
         first_backoff: float = FIRST_BACKOFF,
         longest_backoff: float = LONGEST_BACKOFF,
@@ -78,7 +78,7 @@ class Runner:
     ) -> None:
         self.first_backoff, self.longest_backoff = first_backoff, longest_backoff
         self.retry_problems, self.drain = retry_problems, drain
-        self._context, self._stages, self.troubles = context, stages, troubles
+        self._context, self._stages, self.health_issues = context, stages, health_issues
         self.stop = asyncio.Event()
         self._over = asyncio.Event()
 
@@ -131,10 +131,10 @@ class Runner:
                 continue
             backoff = self.first_backoff
             if result is None or result is False:
-                self.troubles.idle(stage.name)
+                self.health_issues.idle(stage.name)
             elif isinstance(result, NothingProved):
                 pass
-            elif self.troubles.well(stage.name, *stage.uses):
+            elif self.health_issues.well(stage.name, *stage.uses):
                 self._over.set()  # whoever backed off because of it need not wait longer
                 self._over = asyncio.Event()
             if result is True:
@@ -147,14 +147,14 @@ class Runner:
 
     async def _give_up(self, stage: Stage) -> None:
         """With a damaged ledger nothing is begun any more; smartsort stays, to say so."""
-        self.troubles.begin(TroubleKind.LEDGER, self._context.ledger.damaged or "", stage.name)
+        self.health_issues.begin(TroubleKind.LEDGER, self._context.ledger.damaged or "", stage.name)
         await self.stop.wait()
 
     def _note(self, stage: Stage, problem: Exception) -> None:
         kind = kind_of(problem)
         if kind is TroubleKind.BUG:
             log.error("stage %s failed; it tries again", stage.name, exc_info=problem)
-        self.troubles.begin(kind, str(problem) or type(problem).__name__, stage.name)
+        self.health_issues.begin(kind, str(problem) or type(problem).__name__, stage.name)
 
     async def _sleep(self, seconds: float, sooner: asyncio.Event | None = None) -> None:
         """Wait, but not beyond `stop`, nor beyond `sooner`."""
@@ -173,7 +173,7 @@ class Runner:
 
 
 def kind_of(problem: BaseException) -> TroubleKind:
-    """Which kind of trouble an error is."""
+    """Which kind of health issue an error is."""
     kinds: tuple[tuple[type[BaseException], TroubleKind], ...] = (
         (ImmichUnreachable, TroubleKind.IMMICH),
         (ImmichRefused, TroubleKind.PERMISSION),

@@ -31,7 +31,7 @@ class TroubleKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class HealthIssue:
     """One thing that is wrong.
 
     A `notice` keeps no photo from being sorted: something works, but not as it should.
@@ -45,36 +45,36 @@ class Trouble:
 
 @dataclass(slots=True)
 class _Share:
-    """One stage's part in a trouble."""
+    """One stage's part in a health issue."""
 
     doubtful: bool = False
-    """Another stage got through since; if this one has nothing to do now, the trouble is over for it."""
+    """Another stage got through since; if this one has nothing to do now, the issue is over for it."""
     retried: bool = False
     """It was woken once because another stage got through."""
 
 
-class Troubles:
-    """The troubles of this moment, by kind. `announce(trouble, began)` is called when one begins or ends.
+class HealthIssues:
+    """The health issues of this moment, by kind. `announce(issue, began)` is called when one begins or ends.
 
-    A trouble belongs to the stages that met it, and is over when it is over for each of them: an inbox that
+    A health issue belongs to the stages that met it, and is over when it is over for each of them: an inbox that
     can be read says nothing about a library that is full.
     """
 
-    def __init__(self, now: Callable[[], str], announce: Callable[[Trouble, bool], None]) -> None:
+    def __init__(self, now: Callable[[], str], announce: Callable[[HealthIssue, bool], None]) -> None:
         self._now, self._announce = now, announce
-        self._open: dict[TroubleKind, Trouble] = {}
+        self._open: dict[TroubleKind, HealthIssue] = {}
         self._shares: dict[TroubleKind, dict[str, _Share]] = {}
 
     def begin(self, kind: TroubleKind, message: str, stage: str = "", *, notice: bool = False) -> None:
-        """Note that a stage met a trouble; announced when it is new."""
+        """Note that a stage met a health issue; announced when it is new."""
         known = self._open.get(kind)
-        self._open[kind] = Trouble(kind, message, known.since if known else self._now(), notice)
+        self._open[kind] = HealthIssue(kind, message, known.since if known else self._now(), notice)
         self._shares.setdefault(kind, {}).setdefault(stage, _Share()).doubtful = False
         if known is None:
             self._announce(self._open[kind], True)
 
     def well(self, stage: str, *uses: TroubleKind) -> bool:
-        """A stage got through, using what these kinds are about: its own troubles are over.
+        """A stage got through, using what these kinds are about: its own health issues are over.
 
         True when stages that wait because of these kinds had better try again at once.
         """
@@ -87,7 +87,7 @@ class Troubles:
         return ended or news
 
     def idle(self, stage: str) -> None:
-        """A stage has nothing to do: that ends its troubles only if others got through meanwhile."""
+        """A stage has nothing to do: that ends its health issues only if others got through meanwhile."""
         self._end(stage, doubtful_only=True)
 
     def _end(self, stage: str, *, doubtful_only: bool = False) -> bool:
@@ -102,20 +102,20 @@ class Troubles:
         return ended
 
     def met_by(self, *stages: str) -> bool:
-        """True while one of these stages waits because of a trouble."""
+        """True while one of these stages waits because of a health issue."""
         return any(stage in shares for shares in self._shares.values() for stage in stages)
 
     def over(self, kind: TroubleKind) -> None:
-        """Note that a kind of trouble is over for all who met it."""
+        """Note that a kind of health issue is over for all who met it."""
         if self._shares.pop(kind, None) is not None:
             self._announce(self._open.pop(kind), False)
 
     @property
     def blocked(self) -> bool:
         """True while something keeps photos from being sorted."""
-        return not all(trouble.notice for trouble in self._open.values())
+        return not all(issue.notice for issue in self._open.values())
 
     @property
-    def open(self) -> tuple[Trouble, ...]:
-        """Troubles that go on, oldest first."""
+    def open(self) -> tuple[HealthIssue, ...]:
+        """Health issues that go on, oldest first."""
         return tuple(sorted(self._open.values(), key=lambda t: t.since))
