@@ -103,15 +103,15 @@ def layout_of(settings: Settings) -> Layout:
 
 def tuning_of(settings: Settings) -> Tuning:
     """What the stages need of the settings."""
-    intake, immich = settings.intake, settings.immich
+    inbox, immich = settings.inbox, settings.immich
     return Tuning(
-        quiet_seconds=intake.quiet_seconds,
-        scan_interval_seconds=intake.scan_interval_seconds,
-        companion_wait_seconds=intake.companion_wait_seconds,
-        polling={"on": True, "off": False}.get(str(intake.polling)),
-        ignore=tuple(intake.ignore),
-        max_file_bytes=intake.max_file_bytes or 0,
-        max_pixels=intake.max_pixels or 0,
+        quiet_seconds=inbox.quiet_seconds,
+        scan_interval_seconds=inbox.scan_interval_seconds,
+        companion_wait_seconds=inbox.companion_wait_seconds,
+        polling={"on": True, "off": False}.get(str(inbox.polling)),
+        ignore=tuple(inbox.ignore),
+        max_file_bytes=inbox.max_file_bytes or 0,
+        max_pixels=inbox.max_pixels or 0,
         wait_time_seconds=immich.wait_time_seconds,
         trigger_scan=immich.trigger_scan,
         retry_if_no_faces=immich.retry_if_no_faces,

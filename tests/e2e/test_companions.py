@@ -35,7 +35,7 @@ def live(tmp_path: Path) -> Iterator[LiveSidecar]:
     inbox = root / "inbox"
     (inbox / "IMG_1.jpg.supplemental_metadata.json").rename(inbox / COMPANY[1])
     with live_sidecar(
-        root, settings={"intake.companion_wait_seconds": 0.2, "api.allow_private_urls": ["127.0.0.1"]}
+        root, settings={"inbox.companion_wait_seconds": 0.2, "api.allow_private_urls": ["127.0.0.1"]}
     ) as running:
         running.wait_for(lambda: running.all_sorted(2), "two photos")
         yield running

@@ -37,7 +37,7 @@ async def running(root, *, demo=None, **more):
             "immich.api_key": DEFAULT_KEY,
             "immich.library_path": IMMICH_LIBRARY,
             "immich.look_again_seconds": 0.2,
-            "intake.quiet_seconds": 0.1,
+            "inbox.quiet_seconds": 0.1,
             "api.token": "token-for-tests",
             "whitelist": list(WHITELIST),
             "blacklist": list(BLACKLIST),

@@ -141,7 +141,7 @@ def test_an_inbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "made at the first start" in inbox_check(ours).detail
     (tmp_path / "inbox" / "a").mkdir(parents=True)
     assert inbox_check(ours).detail.startswith("watched")
-    assert "as set by intake.polling" in inbox_check(settings(tmp_path, **{"intake.polling": "on"})).detail
+    assert "as set by inbox.polling" in inbox_check(settings(tmp_path, **{"inbox.polling": "on"})).detail
 
     class NoneLeft:
         """A kernel whose watches are all used, by whatever program."""
@@ -167,7 +167,7 @@ def test_an_inbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (none.verdict, "max_user_instances" in none.remedy) == ("warning", True)
     monkeypatch.setattr(ledger_checks, "why_unheard", lambda _: "it is on a share (nfs)")
     assert inbox_check(ours).verdict == "ok"
-    off = inbox_check(settings(tmp_path, **{"intake.polling": "off"}))
+    off = inbox_check(settings(tmp_path, **{"inbox.polling": "off"}))
     assert (off.verdict, "found every 30 s" in off.detail) == ("warning", True)
 
 

@@ -22,7 +22,7 @@ def world(tmp_path):
         pytest.skip("this file system gives no leases")
     made = World(
         os.fspath(tmp_path / "root"),
-        settings={"intake.quiet_seconds": 600, "intake.companion_wait_seconds": 0},
+        settings={"inbox.quiet_seconds": 600, "inbox.companion_wait_seconds": 0},
     )
     yield made
     close_world(made)

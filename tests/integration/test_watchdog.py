@@ -31,7 +31,7 @@ class Lane:
         clock = FakeClock()
         self.now = 1000.0
         clock.monotonic = lambda: self.now
-        values = {"intake.quiet_seconds": 1, "immich.max_retries": 50, **settings}
+        values = {"inbox.quiet_seconds": 1, "immich.max_retries": 50, **settings}
         self.world = World(os.fspath(root), clock=clock, settings=values)
         self.health_issues = self.world.sidecar.runner.health_issues
         self.world.sidecar.inbox._pause = self._at_once

@@ -110,8 +110,8 @@ class Plan:
     @classmethod
     def of(cls, rng: random.Random) -> Plan:
         settings: dict[str, Any] = {
-            "intake.quiet_seconds": rng.choice((0.2, 2.0)),
-            "intake.scan_interval_seconds": rng.choice((2.0, 10.0)),
+            "inbox.quiet_seconds": rng.choice((0.2, 2.0)),
+            "inbox.scan_interval_seconds": rng.choice((2.0, 10.0)),
             "immich.look_again_seconds": rng.choice((5.0, 60.0)),
             "immich.max_in_flight": rng.choice((2, 1000)),
             "blacklist": ["Victor"],
@@ -238,7 +238,7 @@ class World:
             "immich.url": "http://immich",
             "immich.api_key": DEFAULT_KEY,
             "immich.library_path": IMMICH_LIBRARY,
-            "intake.polling": "on",
+            "inbox.polling": "on",
             "api.token": "token-of-the-admin-0",
             "api.tokens": [{"name": n, "token": t, "scopes": ["admin"]} for n, t in TOKENS.items()],
             **self.plan.settings,

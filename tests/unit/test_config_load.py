@@ -153,7 +153,7 @@ def test_values_are_read_as_people_write_them():
     settings = load(
         {
             "SMARTSORT_ENABLED": "no",
-            "SMARTSORT_INTAKE__POLLING": "ON",
+            "SMARTSORT_INBOX__POLLING": "ON",
             "SMARTSORT_LOG__LEVEL": " Debug ",
             "SMARTSORT_API__ALLOW_PRIVATE_URLS": "NAS.lan.,192.168.1.77/24,fe80::1",
             "SMARTSORT_NOTIFY__QUIET_HOURS": "22:00-7:30",
@@ -162,13 +162,13 @@ def test_values_are_read_as_people_write_them():
         }
     )
     assert settings.enabled is False
-    assert settings.intake.polling == "on"
+    assert settings.inbox.polling == "on"
     assert settings.log.level == "debug"
     assert settings.api.allow_private_urls == ("nas.lan", "192.168.1.0/24", "fe80::1")
     assert settings.notify.quiet_between == (time(22), time(7, 30))
     assert settings.library_path_in_immich == PurePosixPath("/mnt/smartsort/library")
     assert settings.thresholds.per_person["Ana"].min_margin == 0.2
-    assert load(intake={"polling": False}).intake.polling == "off"
+    assert load(intake={"polling": False}).inbox.polling == "off"
     assert load().library_path_in_immich == PurePosixPath("/data/library")
     assert load().notify.quiet_between is None
 

@@ -54,7 +54,7 @@ WRONG = [
     ("notify.quiet_hours", "late", "a span of the day"),
     ("notify.quiet_hours", "08:00-08:00", "a span of the day"),
     ("notify.events", "sorted,everything", "must be 'sorted', 'needs_review' or 'health'"),
-    ("intake.polling", "sometimes", "must be auto, on or off"),
+    ("inbox.polling", "sometimes", "must be auto, on or off"),
     ("trash.retention_days", "0", "trash.allow_zero"),
     ("trash.retention_days", "-1", "a whole number, at least 0"),
     ("log.format", "xml", "must be text or json"),

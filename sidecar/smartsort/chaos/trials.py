@@ -87,7 +87,7 @@ def _what_it_is(place: str) -> Iterator[Answer]:
     inodes = "" if room.inodes is None else f", {room.inodes:,} more files"
     yield Verdict.GOOD, f"{found.name}, room for {room.bytes / 1e9:,.1f} GB{inodes}"
     if not found.notifies:
-        yield Verdict.NOTE, "others can change it unheard: the inbox is looked at on a clock (intake.polling)"
+        yield Verdict.NOTE, "others can change it unheard: the inbox is looked at on a clock (inbox.polling)"
 
 
 def _links(place: str) -> Iterator[Answer]:

@@ -14,7 +14,7 @@ from smartsort.config.sorting import (
     PRESETS,
     Deduplication,
     Directories,
-    Intake,
+    Inbox,
     MultipleFaces,
     Preset,
     ReviewCategories,
@@ -59,7 +59,7 @@ class Settings(Section):
     deduplication: Deduplication = section(Deduplication, "Photos that are known already.")
     review_categories: ReviewCategories = section(ReviewCategories, "Which review folders are used.")
     follow_renames: bool = setting(True, "Rename a person's folder when the person is renamed in Immich.")
-    intake: Intake = section(Intake, "How files from the inbox are picked up.")
+    inbox: Inbox = section(Inbox, "How files from the inbox are picked up.")
     trash: Trash = section(Trash, "How long rejected photos are kept.")
     api: Api = section(Api, "The HTTP API.")
     notify: Notify = section(Notify, "Messages about what happened.")

@@ -127,7 +127,7 @@ class ReviewCategories(Section):
     unwanted_person: bool = setting(True, "Photos with a person on the blacklist.")
 
 
-class Intake(Section):
+class Inbox(Section):
     """How files from the inbox are picked up."""
 
     quiet_seconds: float = setting(

@@ -143,18 +143,18 @@ def _locked_inodes(table: str) -> set[int]:
 def inbox_check(settings: Settings, limits: str = "/proc/sys/fs/inotify") -> Check:
     """Whether new files in the inbox are heard of at once, or only in the regular looks."""
     name, folder = "inbox", os.fspath(settings.directories.inbox_dir)
-    every = settings.intake.scan_interval_seconds
+    every = settings.inbox.scan_interval_seconds
     if not os.path.isdir(folder):
         return passed(name, f"{shown(folder)} is made at the first start")
-    if settings.intake.polling == "on":
-        return passed(name, "looked at regularly, as set by intake.polling")
+    if settings.inbox.polling == "on":
+        return passed(name, "looked at regularly, as set by inbox.polling")
     unheard = why_unheard(folder)
     if unheard is not None:
-        if settings.intake.polling == "off":
+        if settings.inbox.polling == "off":
             return warned(
                 name,
                 f"{unheard}; new files are found every {every:g} s",
-                "Set intake.polling to auto, or intake.scan_interval_seconds lower.",
+                "Set inbox.polling to auto, or inbox.scan_interval_seconds lower.",
             )
         return passed(name, f"{unheard}; it is looked at regularly instead")
     problem = _inotify_problem(folder)
@@ -163,7 +163,7 @@ def inbox_check(settings: Settings, limits: str = "/proc/sys/fs/inotify") -> Che
             name,
             f"the kernel gives no file events ({problem}); new files are found every {every:g} s",
             "Raise fs.inotify.max_user_watches and fs.inotify.max_user_instances on the host (sysctl), "
-            "or set intake.polling to on.",
+            "or set inbox.polling to on.",
         )
     folders = sum(1 for _ in os.walk(folder))
     most = _number(os.path.join(limits, "max_user_watches"))

@@ -177,7 +177,7 @@ def _remedy(error: BaseException) -> str:
     if "limit" in said or "no space" in said or "too many" in said:
         return (
             " Raise fs.inotify.max_user_watches and fs.inotify.max_user_instances on the host (sysctl), "
-            "or set intake.polling to on."
+            "or set inbox.polling to on."
         )
     return ""
 
