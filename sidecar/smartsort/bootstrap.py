@@ -374,7 +374,7 @@ def _wire(
     async def count_step() -> bool | float:
         """Keeps the daily totals near, so that nobody who asks for statistics waits for them."""
         if await context.ledger.aread(spot_checks.behind):
-            share = settings.spot_check_share
+            share = settings.spot_check_rate
             await context.ledger.awrite(lambda db: spot_checks.draw_chunk(db, share))
             return True
         if await context.ledger.aread(statistics.uncounted) == 0:

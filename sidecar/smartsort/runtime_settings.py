@@ -34,7 +34,7 @@ POLICY_KEYS: dict[str, str] = {
     "min_confidence": "thresholds.min_confidence",
     "min_margin": "thresholds.min_margin",
     "max_faces_per_image": "thresholds.max_faces_per_image",
-    "min_face_share": "thresholds.min_face_share",
+    "min_face_area": "thresholds.min_face_area",
     "when_confidence_unknown": "when_confidence_unknown",
     "multiple_faces": "multiple_faces",
     "action_on_duplicate": "deduplication.action_on_duplicate",
@@ -257,7 +257,7 @@ class RuntimeSettings:
                 for name, own in thresholds.per_person.items()
             },
             max_faces=thresholds.max_faces_per_image,
-            min_face_share=thresholds.min_face_share,
+            min_face_area=thresholds.min_face_area,
             when_confidence_unknown=WhenUnknown(settings.when_confidence_unknown),
             multiple_faces=MultipleFaces(settings.multiple_faces),
             on_duplicate=OnDuplicate(settings.deduplication.action_on_duplicate),

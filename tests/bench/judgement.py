@@ -54,7 +54,7 @@ SIDE = 1440
 OTHER_MODEL = 0.38
 """How alike unrelated people look to the other model."""
 
-POLICY = Policy(min_face_share=0.005)
+POLICY = Policy(min_face_area=0.005)
 LISTS = replace(
     POLICY,
     whitelist=tuple(PersonRef(who) for who in wanted_people()),
@@ -170,7 +170,7 @@ def judged(household: Household, evidence: Sequence[Evidence], policy: Policy) -
             continue
         right = [person.name for person in decision.people] == [shot.truth]
         result.filed[shot.kind, "right" if right else "wrong"] += 1
-        strangers = [f for f in shot.faces if f.truth == UNNAMED and f.share >= policy.min_face_share]
+        strangers = [f for f in shot.faces if f.truth == UNNAMED and f.area_fraction >= policy.min_face_area]
         result.beside += bool(strangers) and len(shot.faces) > 1
         result.unwanted += any(f.truth in unwanted_people() for f in shot.faces)
     return result

@@ -45,7 +45,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSidecar]:
         tmp_path_factory.mktemp("docs") / "root",
         40,
         settings={
-            "spot_check_share": 1,
+            "spot_check_rate": 1,
             "api.allow_private_urls": ["127.0.0.1"],
             # Nobody listens there; the page shows what is said of that.
             "notify.webhook.url": "http://127.0.0.1:9/hook",

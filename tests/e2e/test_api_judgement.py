@@ -25,7 +25,7 @@ SAMPLES = 40
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSidecar]:
     root = tmp_path_factory.mktemp("judgement") / "root"
-    with live_sidecar(root, SAMPLES, settings={"spot_check_share": 1}) as running:
+    with live_sidecar(root, SAMPLES, settings={"spot_check_rate": 1}) as running:
         yield running
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smartsort.api.schemas.statistics import SpotCheckShare
+from smartsort.api.schemas.statistics import SpotCheckResult
 from smartsort.api.statistics import percentage, summarised
 from smartsort.ledger import events, key_value, statistics
 from smartsort.ledger.database import Ledger
@@ -329,7 +329,7 @@ def test_counting_reads_an_index_alone(ledger: Ledger, statement: str) -> None:
 
 
 def summary(
-    what: dict[str, int], came: dict[str, int], waiting: int, checks: SpotCheckShare | None = None
+    what: dict[str, int], came: dict[str, int], waiting: int, checks: SpotCheckResult | None = None
 ) -> Any:
     totals = statistics.Totals(date(2026, 5, 4), date(2026, 5, 4), what, {}, {"2026-05-04": what})
     return summarised(totals, statistics.Waiting(waiting), came, 1, checks)
@@ -366,7 +366,7 @@ def test_the_success_metrics() -> None:
     assert percentage(1, 3) == 33.3
 
 
-def metric(name: str, what: dict[str, int], came: int = 0, checks: SpotCheckShare | None = None) -> Any:
+def metric(name: str, what: dict[str, int], came: int = 0, checks: SpotCheckResult | None = None) -> Any:
     """(value, met) of a goal, and the summary it stands in."""
     found = summary(what, {"unidentified": came} if came else {}, came, checks)
     [one] = [m for m in found.metrics if m.name == name]
@@ -375,13 +375,13 @@ def metric(name: str, what: dict[str, int], came: int = 0, checks: SpotCheckShar
 
 def test_how_many_are_wrong_is_not_known_before_a_spot_check_was_answered() -> None:
     """That nobody came upon a wrong one proves nothing; that many did proves that the goal is missed."""
-    name, open_checks = "wrongly_sorted_share", SpotCheckShare(checked=0, wrong=0, open=7)
+    name, open_checks = "wrongly_sorted_share", SpotCheckResult(checked=0, wrong=0, open=7)
     for wrong in (0, 1, 4):
         found, _ = metric(name, {What.SORTED: 100, What.WRONG: wrong}, checks=open_checks)
         assert found == (None, None)
     found, _ = metric(name, {What.SORTED: 100, What.WRONG: 5}, checks=open_checks)
     assert found == (5.0, False)
-    answered = SpotCheckShare(checked=100, wrong=1, open=0, share=1.0, low=0.18, high=5.45, met=None)
+    answered = SpotCheckResult(checked=100, wrong=1, open=0, share=1.0, low=0.18, high=5.45, met=None)
     for wrong, expected in ((0, (1.0, None)), (4, (1.0, None)), (30, (30.0, False))):
         found, _ = metric(name, {What.SORTED: 100, What.WRONG: wrong}, checks=answered)
         assert found == expected

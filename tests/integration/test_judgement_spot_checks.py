@@ -19,7 +19,7 @@ SHARE = 0.5
 def world(tmp_path):
     made = World(
         os.fspath(tmp_path / "root"),
-        settings={"whitelist": ["Anna", "Bella"], "blacklist": ["Carl"], "spot_check_share": SHARE},
+        settings={"whitelist": ["Anna", "Bella"], "blacklist": ["Carl"], "spot_check_rate": SHARE},
     )
     yield made
     made.ledger.close()
@@ -56,7 +56,7 @@ async def test_exactly_the_photos_of_the_keyed_draw_are_offered_and_only_filed_o
 
 
 async def test_the_draw_follows_the_filing_and_a_share_of_nothing_draws_nothing(tmp_path):
-    world = World(os.fspath(tmp_path / "root"), settings={"whitelist": ["Anna"], "spot_check_share": 0})
+    world = World(os.fspath(tmp_path / "root"), settings={"whitelist": ["Anna"], "spot_check_rate": 0})
     ids = [await world.deliver(f"anna_{n}.jpg") for n in range(5)]
     await world.settle()
     assert all(world.photo(i).state is State.FILED for i in ids)  # before anything was drawn

@@ -28,7 +28,7 @@ def other(world, lists=None, **values):
 def world(tmp_path):
     made = World(
         os.fspath(tmp_path / "root"),
-        settings={"whitelist": ["Anna", "Bella"], "blacklist": ["Carl"], "spot_check_share": 1},
+        settings={"whitelist": ["Anna", "Bella"], "blacklist": ["Carl"], "spot_check_rate": 1},
     )
     yield made
     made.ledger.close()

@@ -9,7 +9,7 @@ from tests.tui.driving import current, driving, loaded, screen_text, until
 from tests.tui.sample import data
 from tests.tui.sample.sidecar import SampleSidecar
 
-from smartsort_tui.charts import share_text
+from smartsort_tui.charts import result_text
 from smartsort_tui.screens.dialogs import PersonPicker
 from smartsort_tui.screens.spot_checks import SpotCheckScreen
 from smartsort_tui.screens.why import WhyScreen
@@ -110,11 +110,11 @@ async def test_all_checks_answered() -> None:
 
 
 def test_a_share_not_known_yet_is_not_made_up() -> None:
-    assert share_text(None) == "Spot checks"
+    assert result_text(None) == "Spot checks"
 
 
 async def test_denying_explaining_and_checking_against_the_demo(tmp_path: Path) -> None:
-    with live_sidecar(tmp_path, 20, settings={"spot_check_share": 1.0}) as live:
+    with live_sidecar(tmp_path, 20, settings={"spot_check_rate": 1.0}) as live:
         async with driving(url=live.url, token=REVIEW_TOKEN, size=(120, 40)) as pilot:
             screen = await loaded(pilot)
             while not (item := screen.desk.item(current(screen))) or not item.suggestions:

@@ -119,7 +119,7 @@ REVIEWED = [
     (photo(), HOUSEHOLD, "unidentified", "noface_", "no_faces_detected"),
     (
         photo(face(JOHN, share=0.01)),
-        dataclasses.replace(HOUSEHOLD, min_face_share=0.05),
+        dataclasses.replace(HOUSEHOLD, min_face_area=0.05),
         "unidentified",
         "noface_",
         "only_background_faces",
@@ -204,7 +204,7 @@ SORTED = [
     ),
     (
         photo(face(JOHN, 0.3), face(None, 0.01)),
-        dataclasses.replace(HOUSEHOLD, min_face_share=0.05),
+        dataclasses.replace(HOUSEHOLD, min_face_area=0.05),
         ["John Doe"],
     ),
     (sure(photo(JOHN), 0.6), HOUSEHOLD, ["John Doe"]),  # the threshold itself is enough
@@ -446,7 +446,7 @@ POLICIES = st.builds(
     thresholds=st.builds(Thresholds, st.sampled_from([0.0, 0.5]), st.sampled_from([0.0, 0.1])),
     person_thresholds=st.dictionaries(NAMES, st.just(Thresholds(0.8)), max_size=1),
     max_faces=st.integers(0, 3),
-    min_face_share=st.sampled_from([0.0, 0.05]),
+    min_face_area=st.sampled_from([0.0, 0.05]),
     when_confidence_unknown=st.sampled_from(WhenUnknown),
     multiple_faces=st.sampled_from(MultipleFaces),
     on_duplicate=st.sampled_from(OnDuplicate),
@@ -515,9 +515,9 @@ def filed_only_if_wanted(decision, evidence, policy, ambiguous):
     assert (evidence.unreadable, evidence.gave_up) == (None, None)
     assert (evidence.other_copy, evidence.near_copy) == (None, None)
     assert not any(f.person is not None and policy.blacklisted(f.person) for f in evidence.faces)
-    counted = [f for f in evidence.faces if f.share >= policy.min_face_share]
+    counted = [f for f in evidence.faces if f.area_fraction >= policy.min_face_area]
     if policy.multiple_faces is MultipleFaces.MAIN_FACE and len(counted) > policy.max_faces:
-        counted = [max(counted, key=lambda f: f.share)]
+        counted = [max(counted, key=lambda f: f.area_fraction)]
     assert counted
     for each in counted:
         assert each.person is not None

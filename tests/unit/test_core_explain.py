@@ -128,7 +128,7 @@ def test_digits_tell_why_it_passed():
 
 
 def test_a_small_face_tells_how_large_it_has_to_be():
-    [line] = seen(explain(photo(face(JOHN, share=0.009)), Policy(min_face_share=0.0095)))
+    [line] = seen(explain(photo(face(JOHN, share=0.009)), Policy(min_face_area=0.0095)))
     assert "covers 0.90% of the picture, too small to count (0.95% is needed)" in line
 
 
@@ -141,7 +141,7 @@ def test_margin():
 def test_a_stranger_beside():
     lines = told(sure(photo(face(JOHN, 0.3), face(None, 0.01))), HOUSEHOLD)
     assert "If the stranger were not on it, it would be filed under John Doe." in lines
-    assert any("`thresholds.min_face_share` were 0.0101 (now 0)" in line for line in lines)
+    assert any("`thresholds.min_face_area` were 0.0101 (now 0)" in line for line in lines)
     assert any("`multiple_faces` were main_face" in line and "John Doe" in line for line in lines)
 
 
@@ -186,7 +186,7 @@ def test_every_change_has_words_and_every_word_is_used():
     switched_off = dataclasses.replace(HOUSEHOLD, categories=frozenset(Category) - {Category.LOW_CONFIDENCE})
     inputs = [
         *CASES,
-        (photo(face(JOHN, 0.3), face(None, 0.01)), dataclasses.replace(HOUSEHOLD, min_face_share=0.05)),
+        (photo(face(JOHN, 0.3), face(None, 0.01)), dataclasses.replace(HOUSEHOLD, min_face_area=0.05)),
         (photo(JOHN, JOHN), dataclasses.replace(HOUSEHOLD, max_faces=2)),
         (dataclasses.replace(photo(JOHN), denied=frozenset({JOHN.id})), HOUSEHOLD),
         (sure(photo(JOHN), 0.3), switched_off),
@@ -210,7 +210,7 @@ policies = st.builds(
     blacklist=st.sampled_from([(), refs("Victor Grey")]),
     thresholds=st.builds(Thresholds, st.floats(0, 1), st.floats(0, 0.3)),
     max_faces=st.integers(1, 3),
-    min_face_share=st.sampled_from([0.0, 0.05, 0.3]),
+    min_face_area=st.sampled_from([0.0, 0.05, 0.3]),
     when_confidence_unknown=st.sampled_from(WhenUnknown),
     multiple_faces=st.sampled_from(MultipleFaces),
     on_duplicate=st.sampled_from(OnDuplicate),

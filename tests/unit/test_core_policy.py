@@ -17,7 +17,7 @@ CHANGES = [
     {"thresholds": Thresholds(0.6, 0.01)},
     {"person_thresholds": {"John Doe": Thresholds(0.6)}},
     {"max_faces": 2},
-    {"min_face_share": 0.01},
+    {"min_face_area": 0.01},
     {"when_confidence_unknown": WhenUnknown.REVIEW},
     {"multiple_faces": MultipleFaces.EACH_PERSON},
     {"multiple_faces": MultipleFaces.MAIN_FACE},

@@ -43,15 +43,15 @@ KNOWN = [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.16
 @pytest.mark.parametrize(("wrong", "checked", "low", "high"), KNOWN)
 def test_the_interval_is_wilsons(wrong, checked, low, high):
     found = estimate(wrong, checked)
-    assert found.share == wrong / checked
+    assert found.error_rate == wrong / checked
     assert (round(found.low, 4), round(found.high, 4)) == (low, high)
 
 
 @given(st.integers(1, 5000), st.data())
-def test_the_interval_holds_the_share_and_stays_inside(checked, data):
+def test_the_interval_holds_the_error_rate_and_stays_inside(checked, data):
     wrong = data.draw(st.integers(0, checked))
     found = estimate(wrong, checked)
-    assert 0 <= found.low <= found.share <= found.high <= 1
+    assert 0 <= found.low <= found.error_rate <= found.high <= 1
 
 
 def test_at_its_ends_the_interval_touches_them():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
-from smartsort.api.schemas.statistics import DayCount, Metric, SpotCheckShare, Summary
+from smartsort.api.schemas.statistics import DayCount, Metric, SpotCheckResult, Summary
 from smartsort_tui import wording
 
 AGES = (("hour", "under an hour"), ("day", "under a day"), ("week", "under a week"), ("older", "older"))
@@ -46,18 +46,18 @@ def metrics_text(metrics: Sequence[Metric], width: int) -> Content:
     return Content("\n").join(lines or [Content("no targets known")])
 
 
-def share_text(share: SpotCheckShare | None) -> str:
+def result_text(result: SpotCheckResult | None) -> str:
     """What the answers to spot checks so far say of all automatic filings."""
-    if share is None:
+    if result is None:
         return "Spot checks"
-    text = f"Spot checks: {share.open:,} wait, {share.checked:,} answered"
-    if share.share is None:
+    text = f"Spot checks: {result.pending:,} wait, {result.checked:,} answered"
+    if result.error_rate is None:
         return text
-    met = {True: "met", False: "not met", None: "still open"}[share.met]
+    met = {True: "met", False: "not met", None: "still open"}[result.met]
     between = ""
-    if share.low is not None and share.high is not None:
-        between = f" ({share.low:g} to {share.high:g})"
-    return f"{text}, {share.share:g} % wrong{between}, target {share.target}: {met}"
+    if result.low is not None and result.high is not None:
+        between = f" ({result.low:g} to {result.high:g})"
+    return f"{text}, {result.error_rate:g} % wrong{between}, target {result.target}: {met}"
 
 
 def bars(counts: Mapping[str, int], width: int) -> Content:

@@ -52,7 +52,7 @@ def denial(evidence: Evidence, person: Person | None, face_id: str | None) -> De
 
 
 def _first_suggested(evidence: Evidence, faces: Iterable[Face]) -> Person | None:
-    for face in sorted(faces, key=lambda f: -f.share):
+    for face in sorted(faces, key=lambda f: -f.area_fraction):
         found = [face.person] if face.person is not None and face.person.name else []
         found += [s.person for s in evidence.suggestions.get(face.id, ())]
         for person in found:

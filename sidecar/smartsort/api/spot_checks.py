@@ -14,7 +14,7 @@ from smartsort.api.history import LARGEST, RowId
 from smartsort.api.problems import GUARDED, Refused, answers
 from smartsort.api.schemas.decisions import ActionResultView, Approve
 from smartsort.api.schemas.judgement import SpotCheck, SpotCheckPage, WrongFiling
-from smartsort.api.schemas.statistics import SpotCheckShare
+from smartsort.api.schemas.statistics import SpotCheckResult
 from smartsort.api.security import Reviewer
 from smartsort.api.serving import ApiContext, Ctx
 from smartsort.api.views import face_views, picture_path
@@ -48,7 +48,7 @@ async def waiting(
 ) -> SpotCheckPage:
     """Automatic filings that were drawn for a check and wait for an answer, newest first.
 
-    The draw is random (`spot_check_share`), so the answers tell how many of all filings are wrong.
+    The draw is random (`spot_check_rate`), so the answers tell how many of all filings are wrong.
     """
     await _catch_up(ctx)
     policy = ctx.sidecar.runtime_settings.policy()
@@ -59,7 +59,7 @@ async def waiting(
         return views, str(found[limit - 1].event_id) if len(found) > limit else None
 
     items, next_cursor = await ctx.sidecar.context.ledger.aread(read)
-    return SpotCheckPage(items=items, share=await share_of_wrong(ctx), next_cursor=next_cursor)
+    return SpotCheckPage(items=items, result=await spot_check_result(ctx), next_cursor=next_cursor)
 
 
 @router.post("/{photo_id}/confirm", responses=answers(404, 409))
@@ -110,22 +110,22 @@ async def _drawn(ctx: ApiContext, photo_id: int) -> int:
 
 async def _catch_up(ctx: ApiContext) -> None:
     sidecar = ctx.sidecar
-    await spot_checks.catch_up(sidecar.context.ledger, sidecar.settings.spot_check_share)
+    await spot_checks.catch_up(sidecar.context.ledger, sidecar.settings.spot_check_rate)
 
 
-async def share_of_wrong(ctx: ApiContext, since: str = "") -> SpotCheckShare:
+async def spot_check_result(ctx: ApiContext, since: str = "") -> SpotCheckResult:
     """What the answers about filings since then say."""
     await _catch_up(ctx)
     counts = await ctx.sidecar.context.ledger.aread(lambda db: spot_checks.counts(db, since))
     found = estimate(counts.wrong, counts.checked)
-    share = SpotCheckShare(checked=counts.checked, wrong=counts.wrong, open=counts.open)
+    result = SpotCheckResult(checked=counts.checked, wrong=counts.wrong, pending=counts.open)
     if found is not None:
-        share.share, share.low, share.high = (
+        result.error_rate, result.low, result.high = (
             round(100 * part, digits_apart(100 * part, 100 * TARGET))
-            for part in (found.share, found.low, found.high)
+            for part in (found.error_rate, found.low, found.high)
         )
-        share.met = found.meets_target
-    return share
+        result.met = found.meets_target
+    return result
 
 
 def _view(db: Database, one: Drawn, ctx: ApiContext, policy: Policy) -> SpotCheck | None:

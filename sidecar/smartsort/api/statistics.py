@@ -10,10 +10,10 @@ from fastapi import APIRouter, Query
 
 from smartsort.api.guard import BASE
 from smartsort.api.problems import GUARDED
-from smartsort.api.schemas.statistics import DayCount, Metric, SpotCheckShare, Summary
+from smartsort.api.schemas.statistics import DayCount, Metric, SpotCheckResult, Summary
 from smartsort.api.security import Reviewer
 from smartsort.api.serving import ApiContext, Ctx
-from smartsort.api.spot_checks import share_of_wrong
+from smartsort.api.spot_checks import spot_check_result
 from smartsort.core.spot_checks import TARGET
 from smartsort.core.words import digits_apart
 from smartsort.ledger import statistics
@@ -59,7 +59,7 @@ async def _summary(ctx: ApiContext, days: int) -> Summary:
             statistics.waiting_by_category(db, since),
         )
     )
-    return summarised(totals, waiting, came, days, await share_of_wrong(ctx, since))
+    return summarised(totals, waiting, came, days, await spot_check_result(ctx, since))
 
 
 def summarised(
@@ -67,7 +67,7 @@ def summarised(
     waiting: Waiting,
     came: Mapping[str, int],
     days: int,
-    checks: SpotCheckShare | None = None,
+    checks: SpotCheckResult | None = None,
 ) -> Summary:
     """The summary of counts. `came` are photos that came into review in these days and still wait."""
     standing = totals[What.SORTED] - totals[What.WRONG]
@@ -129,7 +129,7 @@ def _duplicates_caught(totals: Totals) -> Metric:
     return Metric(name="duplicate_catch_rate", value=caught, target="100 %", met=met)
 
 
-def _wrongly_sorted(totals: Totals, checks: SpotCheckShare | None) -> Metric:
+def _wrongly_sorted(totals: Totals, checks: SpotCheckResult | None) -> Metric:
     """What the spot checks say, and nothing before the first answer.
 
     The filings that users corrected are only some of the wrong ones: they can show that the goal is missed,
@@ -137,7 +137,7 @@ def _wrongly_sorted(totals: Totals, checks: SpotCheckShare | None) -> Metric:
     """
     metric = Metric(name="wrongly_sorted_share", value=None, target=f"< {100 * TARGET:g} %", met=None)
     if checks is not None:
-        metric.value, metric.met = checks.share, checks.met
+        metric.value, metric.met = checks.error_rate, checks.met
     corrected = percentage(totals[What.WRONG], totals[What.SORTED], 100 * TARGET) or 0.0
     if corrected >= 100 * TARGET:
         metric.value, metric.met = max(metric.value or 0.0, corrected), False

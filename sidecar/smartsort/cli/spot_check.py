@@ -24,7 +24,7 @@ from smartsort.cli.stats import spot_check_line
 def command(context: click.Context) -> None:
     """Check a random sample of the filed photos, so that the share of wrong ones is known.
 
-    They are drawn at random (`spot_check_share`). Without a command: list them.
+    They are drawn at random (`spot_check_rate`). Without a command: list them.
     """
     if context.invoked_subcommand is None:
         # Parsed, because an option may come from the environment.
@@ -54,7 +54,7 @@ def list_waiting(sidecar: Sidecar, *, limit: int = 50, as_json: bool = False) ->
             for one in page["items"]
         ),
     )
-    click.echo(spot_check_line(page["share"]))
+    click.echo(spot_check_line(page["result"]))
 
 
 @command.command("confirm", epilog=examples("smartsort spot-check confirm 12 15"))

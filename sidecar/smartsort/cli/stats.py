@@ -50,13 +50,13 @@ def _most(counts: dict[str, int]) -> Callable[[str], tuple[int, str]]:
     return lambda name: (-counts[name], name)
 
 
-def spot_check_line(share: dict[str, Any]) -> str:
+def spot_check_line(result: dict[str, Any]) -> str:
     """What the spot checks say, in one line."""
-    left = f"; {share['open']} more wait (`smartsort spot-check`)" if share["open"] else ""
-    if not share["checked"]:
+    left = f"; {result['pending']} more wait (`smartsort spot-check`)" if result["pending"] else ""
+    if not result["checked"]:
         return f"wrongly sorted: not known yet, nothing is checked{left}"
-    verdict = {True: "met", False: "missed", None: "not known yet"}[share["met"]]
+    verdict = {True: "met", False: "missed", None: "not known yet"}[result["met"]]
     return (
-        f"wrongly sorted, by spot checks: {share['wrong']} of {share['checked']}, {share['share']:g}%, "
-        f"95% interval {share['low']:g}% to {share['high']:g}% (target {share['target']}: {verdict}){left}"
+        f"wrongly sorted, by spot checks: {result['wrong']} of {result['checked']}, {result['error_rate']:g}%, "
+        f"95% interval {result['low']:g}% to {result['high']:g}% (target {result['target']}: {verdict}){left}"
     )

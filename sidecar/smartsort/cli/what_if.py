@@ -21,7 +21,7 @@ def _settings(command: Any) -> Any:
         ),
         click.option("--multiple-faces", type=NearChoice(["review", "each_person", "main_face"])),
         click.option("--when-unknown", type=NearChoice(["accept", "review"]), help="Confidence unknown."),
-        click.option("--min-face-share", type=_SHARE),
+        click.option("--min-face-area", type=_SHARE),
         click.option("--max-faces", type=click.IntRange(1)),
         click.option("--min-margin", type=_SHARE),
         click.option("--min-confidence", type=_SHARE),

@@ -49,7 +49,7 @@ class Settings(Section):
         "What to do with more faces than allowed. `review` asks you. `each_person` files under each person "
         "if all of them are wanted. `main_face` decides by the largest face.",
     )
-    spot_check_share: float = setting(
+    spot_check_rate: float = setting(
         0.05,
         "Fraction of automatic filings to offer as spot checks, to estimate the error rate. 0 offers none.",
         ge=0,

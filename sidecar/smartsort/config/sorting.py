@@ -31,7 +31,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "eager": {
         "thresholds.min_confidence": 0.56,
         "thresholds.min_margin": 0.02,
-        "thresholds.min_face_share": 0.005,
+        "thresholds.min_face_area": 0.005,
         "when_confidence_unknown": "accept",
         "multiple_faces": "each_person",
     },
@@ -86,7 +86,7 @@ class Thresholds(Section):
     max_faces_per_image: int = setting(
         1, "More counted faces than this, strangers included, go to `multiple_faces`.", ge=1
     )
-    min_face_share: float = setting(
+    min_face_area: float = setting(
         0.0,
         "Faces that cover a smaller share of the picture than this do not count. 0 counts every face, "
         "0.005 leaves out passers-by in the background.",

@@ -101,7 +101,7 @@ class Face:
     source: str = "machine-learning"
 
     @property
-    def share(self) -> float:
+    def area_fraction(self) -> float:
         """How much of the picture the face covers, 0 to 1."""
         whole = self.image_width * self.image_height
         return self.box.area / whole if whole > 0 else 0.0

@@ -74,7 +74,7 @@ class Policy:
     person_thresholds: Mapping[str, Thresholds] = field(default_factory=dict)
     """By name as typed; compared like the lists."""
     max_faces: int = 1
-    min_face_share: float = 0.0
+    min_face_area: float = 0.0
     """Faces that cover less of the picture (0 to 1) are background and do not count."""
     when_confidence_unknown: WhenUnknown = WhenUnknown.ACCEPT
     multiple_faces: MultipleFaces = MultipleFaces.REVIEW

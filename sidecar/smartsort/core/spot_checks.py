@@ -30,7 +30,7 @@ def drawn(key: str, photo_id: int, share: float) -> bool:
 class Estimate:
     """The share of wrong filings, with the interval the true share is in 95 times of 100; all 0 to 1."""
 
-    share: float
+    error_rate: float
     low: float
     high: float
 
@@ -50,11 +50,11 @@ def estimate(wrong: int, checked: int) -> Estimate | None:
     """
     if checked <= 0:
         return None
-    share = wrong / checked
+    error_rate = wrong / checked
     square = Z_95**2 / checked
-    centre = (share + square / 2) / (1 + square)
-    half = Z_95 / (1 + square) * math.sqrt(share * (1 - share) / checked + square / (4 * checked))
+    centre = (error_rate + square / 2) / (1 + square)
+    half = Z_95 / (1 + square) * math.sqrt(error_rate * (1 - error_rate) / checked + square / (4 * checked))
     # At the ends the interval touches them exactly; rounding must not leave a trace of it.
     low = 0.0 if wrong == 0 else max(0.0, centre - half)
     high = 1.0 if wrong == checked else min(1.0, centre + half)
-    return Estimate(share, low, high)
+    return Estimate(error_rate, low, high)

@@ -43,9 +43,9 @@ def seen(found: Explanation) -> list[str]:
 
 def _face(number: int, face: Face, found: Explanation) -> str:
     evidence = found.case.evidence
-    share, needed = _percent(face.share, found.case.policy.min_face_share)
+    share, needed = _percent(face.area_fraction, found.case.policy.min_face_area)
     parts = [f"Face {number} covers {share} of the picture"]
-    if face.share < found.case.policy.min_face_share:
+    if face.area_fraction < found.case.policy.min_face_area:
         parts.append(f"too small to count ({needed} is needed)")
     if face.person is None:
         parts.append("Immich knows nobody it belongs to")

@@ -10,7 +10,7 @@ from tests.tui.sample.pictures import SIZE, face_boxes
 from smartsort.api.schemas.judgement import ChangeView, Explained, RuleView, SpotCheck, SpotCheckPage
 from smartsort.api.schemas.people import FaceView
 from smartsort.api.schemas.review import ReviewItem
-from smartsort.api.schemas.statistics import SpotCheckShare
+from smartsort.api.schemas.statistics import SpotCheckResult
 
 CHECKS = 5
 """Filings that were drawn; their photos have the numbers from `FIRST` on."""
@@ -93,13 +93,13 @@ def check(photo: int, now: datetime) -> SpotCheck:
 def page(waiting: list[int], answers: dict[int, bool], now: datetime) -> SpotCheckPage:
     """What waits, and the share of wrong ones among 40 old answers and those given here."""
     checked, wrong = 40 + len(answers), 1 + sum(not right for right in answers.values())
-    share = SpotCheckShare(
+    result = SpotCheckResult(
         checked=checked,
         wrong=wrong,
-        open=len(waiting),
-        share=round(100 * wrong / checked, 1),
+        pending=len(waiting),
+        error_rate=round(100 * wrong / checked, 1),
         low=0.4,
         high=12.9,
         met=None,
     )
-    return SpotCheckPage(items=[check(photo, now) for photo in waiting], share=share)
+    return SpotCheckPage(items=[check(photo, now) for photo in waiting], result=result)

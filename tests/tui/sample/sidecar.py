@@ -39,7 +39,7 @@ class SampleSidecar(SampleDesk):
             "min_confidence": 0.5,
             "min_margin": 0.05,
             "max_faces_per_image": 1,
-            "min_face_share": 0.15,
+            "min_face_area": 0.15,
             "when_confidence_unknown": "accept",
             "multiple_faces": "review",
             "action_on_duplicate": "move_to_review",
@@ -121,8 +121,8 @@ class SampleSidecar(SampleDesk):
             case ["GET", "stats", "summary"]:
                 days = int(query.get("days", "30"))
                 summary = data.summary(days, self.clock(), len(self.pending), dict(self.counts))
-                share = judgement.page(self.unchecked, self.checked, self.clock()).share
-                return json_answer(summary.model_copy(update={"spot_checks": share}))
+                result = judgement.page(self.unchecked, self.checked, self.clock()).result
+                return json_answer(summary.model_copy(update={"spot_checks": result}))
             case ["POST", ("enable" | "disable") as act]:
                 self.enabled = act == "enable"
                 return json_answer(self.status())

@@ -31,7 +31,7 @@ NUMBERS = (
     ("min_confidence", "Confidence at least (0 to 1)"),
     ("min_margin", "Ahead of the next person by"),
     ("max_faces_per_image", "Faces on a picture at most"),
-    ("min_face_share", "Share of picture a face needs"),
+    ("min_face_area", "Share of picture a face needs"),
 )
 CHOICES = (
     ("when_confidence_unknown", "Confidence unknown"),

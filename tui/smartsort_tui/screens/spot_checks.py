@@ -17,11 +17,11 @@ from smartsort.api.schemas.decisions import ActionResultView
 from smartsort.api.schemas.history import Undo
 from smartsort.api.schemas.judgement import SpotCheck, WrongFiling
 from smartsort.api.schemas.people import PersonChoice
-from smartsort.api.schemas.statistics import SpotCheckShare
+from smartsort.api.schemas.statistics import SpotCheckResult
 from smartsort_tui import wording
 from smartsort_tui.api import ApiProblem, DecidedMeanwhile, NotThere
 from smartsort_tui.background import work
-from smartsort_tui.charts import share_text
+from smartsort_tui.charts import result_text
 from smartsort_tui.clock import Clock
 from smartsort_tui.details import bullet, section
 from smartsort_tui.keyboard import Sight
@@ -86,7 +86,7 @@ class SpotCheckScreen(AreaScreen):
         & #check-panes { layout: horizontal; height: 1fr; }
         & CheckRows { width: 45%; height: 100%; }
         & #check { width: 1fr; height: 100%; border-left: solid $panel; }
-        & #check-share { height: auto; }
+        & #check-result { height: auto; }
         & #check-picture { height: 1fr; }
         & #check-words { height: 8; padding: 0 1; }
         &.-narrow #check-panes { layout: vertical; }
@@ -98,7 +98,7 @@ class SpotCheckScreen(AreaScreen):
 
     def content(self) -> Iterable[Widget]:
         self._cursor: str | None = None
-        self._share: SpotCheckShare | None = None
+        self._result: SpotCheckResult | None = None
         self._answers: list[Answer] = []
         self.sight = Sight(self.smartsort.keyboard)
         self.rows = CheckRows(self.smartsort.clock)
@@ -106,7 +106,7 @@ class SpotCheckScreen(AreaScreen):
             self.smartsort.terminal, PictureSource(self.smartsort.fetch_picture), id="check-picture"
         )
         self.words = TextPane(id="check-words")
-        yield Static("Spot checks", classes="pane-title", id="check-share")
+        yield Static("Spot checks", classes="pane-title", id="check-result")
         yield Container(self.rows, Container(self.picture, self.words, id="check"), id="check-panes")
 
     def on_mount(self) -> None:
@@ -124,7 +124,7 @@ class SpotCheckScreen(AreaScreen):
 
     def disconnected(self, problem: ApiProblem) -> None:
         super().disconnected(problem)
-        if self._share is None:
+        if self._result is None:
             self.words.update(link_words(self.smartsort))
 
     async def _load(self, cursor: str | None) -> None:
@@ -136,11 +136,11 @@ class SpotCheckScreen(AreaScreen):
         except ApiProblem as problem:
             self.is_stale()
             self.say_problem(problem)
-            if self._share is None:
+            if self._result is None:
                 self.words.update(link_words(self.smartsort) or Content(f"{problem.title}. {problem.remedy}"))
             return
         self.is_fresh()
-        self._cursor, self._share = page.next_cursor, page.share
+        self._cursor, self._result = page.next_cursor, page.result
         self.rows.show([*self.rows.items, *page.items] if cursor else page.items)
         self._draw()
 
@@ -154,11 +154,11 @@ class SpotCheckScreen(AreaScreen):
     def _draw(self) -> None:
         check = self.rows.current
         self.sight.shows(check.photo_id if check is not None else None)
-        self.query_one("#check-share", Static).update(Content(share_text(self._share)))
+        self.query_one("#check-result", Static).update(Content(result_text(self._result)))
         position = f"{self.rows.cursor + 1:,} of {self.rows.count:,}" if check else ""
         self.say_place(position if self._cursor is None else f"{position}+" if position else "")
         if check is None:
-            if self._share is not None:
+            if self._result is not None:
                 self.words.update("✓ Nothing waits for a check.")
             self.picture.show(None)
             return

@@ -129,7 +129,7 @@ class StatisticsScreen(AreaScreen):
     def _spot_checks(self, summary: Summary) -> Content:
         if summary.spot_checks is None:
             return Content("")
-        text = f"{charts.share_text(summary.spot_checks)}   {self.key('statistics.checks')} answers them"
+        text = f"{charts.result_text(summary.spot_checks)}   {self.key('statistics.checks')} answers them"
         return Content.styled(text, "$foreground-muted")
 
 

@@ -55,14 +55,14 @@ class ConfigPatch(RequestModel):
     min_confidence: float | None = Field(default=None, ge=-1, le=1)
     min_margin: float | None = Field(default=None, ge=0, le=2)
     max_faces_per_image: int | None = Field(default=None, ge=1, le=1000)
-    min_face_share: float | None = Field(default=None, ge=0, le=1)
+    min_face_area: float | None = Field(default=None, ge=0, le=1)
     when_confidence_unknown: Literal["accept", "review"] | None = None
     multiple_faces: Literal["review", "each_person", "main_face"] | None = None
     action_on_duplicate: Literal["move_to_review", "skip"] | None = None
     review_categories: dict[Category, StrictBool] | None = None
 
     _numbers = field_validator(
-        "min_confidence", "min_margin", "max_faces_per_image", "min_face_share", mode="before"
+        "min_confidence", "min_margin", "max_faces_per_image", "min_face_area", mode="before"
     )(number)
 
 

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 from smartsort.api.schemas.base import ListedName, RequestModel, ResponseModel, example
 from smartsort.api.schemas.control import ConfigPatch
 from smartsort.api.schemas.people import FaceView, NamedPerson, PersonChoice
-from smartsort.api.schemas.statistics import SpotCheckShare
+from smartsort.api.schemas.statistics import SpotCheckResult
 
 _CHECK = {
     "photo_id": 31,
@@ -23,7 +23,7 @@ _CHECK = {
     "thumbnail": "/api/smart-download/photos/31/thumbnail",
     "preview": "/api/smart-download/photos/31/preview",
 }
-_SHARE = {"checked": 40, "wrong": 1, "open": 6, "share": 2.5, "low": 0.44, "high": 12.88}
+_RESULT = {"checked": 40, "wrong": 1, "pending": 6, "error_rate": 2.5, "low": 0.44, "high": 12.88}
 
 
 class Deny(RequestModel):
@@ -57,10 +57,10 @@ class SpotCheck(ResponseModel):
 class SpotCheckPage(ResponseModel):
     """Filings that wait for an answer, newest first, and what the answers so far say."""
 
-    model_config = example(items=[_CHECK], share=_SHARE, next_cursor="118")
+    model_config = example(items=[_CHECK], result=_RESULT, next_cursor="118")
 
     items: list[SpotCheck]
-    share: SpotCheckShare
+    result: SpotCheckResult
     next_cursor: str | None = None
 
 

@@ -14,18 +14,18 @@ class Metric(ResponseModel):
     met: bool | None
 
 
-class SpotCheckShare(ResponseModel):
+class SpotCheckResult(ResponseModel):
     """What the spot checks say of all automatic filings; shares in per cent.
 
-    `share` is wrong of checked, and the true share lies from `low` to `high` 95 times of 100 (Wilson's score
+    `error_rate` is wrong of checked, and the true share lies from `low` to `high` 95 times of 100 (Wilson's score
     interval). All are null while nothing is checked; `met` is null while the answers leave it open.
     """
 
     checked: int
     wrong: int
-    open: int
+    pending: int
     """Drawn and not answered yet."""
-    share: float | None = None
+    error_rate: float | None = None
     low: float | None = None
     high: float | None = None
     target: str = "< 5 %"
@@ -71,7 +71,7 @@ class Summary(ResponseModel):
     by_source: dict[str, int] = {}
     by_day: list[DayCount] = []
     metrics: list[Metric] = []
-    spot_checks: SpotCheckShare | None = None
+    spot_checks: SpotCheckResult | None = None
     queue_total: int = 0
     queue_age: dict[str, int] = {}
     """Waiting photos by age: `hour`, `day`, `week`, `older`."""

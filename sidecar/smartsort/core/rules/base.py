@@ -25,14 +25,14 @@ class Case:
     @property
     def large(self) -> tuple[Face, ...]:
         """The faces that are large enough to count."""
-        return tuple(f for f in self.evidence.faces if f.share >= self.policy.min_face_share)
+        return tuple(f for f in self.evidence.faces if f.area_fraction >= self.policy.min_face_area)
 
     @property
     def counted(self) -> tuple[Face, ...]:
         """The faces that count: all but the background, or the largest alone with `main_face`."""
         faces = self.large
         if self.policy.multiple_faces is MultipleFaces.MAIN_FACE and len(faces) > self.policy.max_faces:
-            return (max(faces, key=lambda f: f.share),)
+            return (max(faces, key=lambda f: f.area_fraction),)
         return faces
 
     @property

@@ -21,10 +21,10 @@ MULTIPLE_FACES = ReasonKind(
     " ({numbers[faces]:.0f} people)",
 )
 MAX_FACES = ChangeKind("max_faces", "`thresholds.max_faces_per_image` were {value} (now {now})")
-MIN_FACE_SHARE = ChangeKind(
-    "min_face_share",
+MIN_FACE_AREA = ChangeKind(
+    "min_face_area",
     lambda c: (
-        f"`thresholds.min_face_share` were {float(c.value):g} (now {float(c.now):g})"
+        f"`thresholds.min_face_area` were {float(c.value):g} (now {float(c.now):g})"
         + (", so that smaller faces did not count" if float(c.value) > float(c.now) else "")
     ),
 )
@@ -55,7 +55,7 @@ def too_many(case: Case) -> Reason | None:
 def tries(case: Case) -> Iterator[Try]:
     """Another number of people allowed, or another size from which on they count."""
     policy = case.policy
-    big = sorted(f.share for f in case.large)
+    big = sorted(f.area_fraction for f in case.large)
     if len(big) > policy.max_faces:
         yield configured(case, Change(MAX_FACES, len(big), policy.max_faces), max_faces=len(big))
         # Just so many that the allowed number is left, if they differ in size at all.
@@ -74,8 +74,8 @@ def tries(case: Case) -> Iterator[Try]:
 
 
 def _with_least_share(case: Case, share: float) -> Try:
-    change = Change(MIN_FACE_SHARE, share, case.policy.min_face_share)
-    return configured(case, change, min_face_share=share)
+    change = Change(MIN_FACE_AREA, share, case.policy.min_face_area)
+    return configured(case, change, min_face_area=share)
 
 
 def _share_above(share: float) -> float:

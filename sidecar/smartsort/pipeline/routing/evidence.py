@@ -102,7 +102,7 @@ class Gather:
         if not strangers or len(faces) > self._context.policy().max_faces:
             return {}  # not what a human is asked first; looked up when the photo is looked at
         # One call a photo: the largest unknown face is the one a human is asked about first.
-        largest = max(strangers, key=lambda f: f.share)
+        largest = max(strangers, key=lambda f: f.area_fraction)
         if largest.id in known:
             return {largest.id: known[largest.id]}
         closest = await self._context.server.closest_people(largest.id, SUGGESTIONS)

@@ -284,7 +284,7 @@ def face_to_teach(faces: Sequence[Face], message: Mapping[str, Any]) -> Face | N
         return strangers[0]
     if len(faces) == 1:
         return faces[0]
-    return max(strangers, key=lambda f: f.share) if strangers else None
+    return max(strangers, key=lambda f: f.area_fraction) if strangers else None
 
 
 def _is(face: Face, person_id: str | None) -> bool:
