@@ -113,7 +113,7 @@ def live_sidecar(
                 **server,
                 "root": str(root),
                 "log.level": "warning",
-                "inbox.quiet_seconds": 0.05,
+                "inbox.settle_seconds": 0.05,
                 "api.port": 0,
                 "api.token": TOKEN,
                 "api.tokens": [

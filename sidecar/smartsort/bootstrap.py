@@ -105,7 +105,7 @@ def tuning_of(settings: Settings) -> Tuning:
     """What the stages need of the settings."""
     inbox, immich = settings.inbox, settings.immich
     return Tuning(
-        quiet_seconds=inbox.quiet_seconds,
+        settle_seconds=inbox.settle_seconds,
         scan_interval_seconds=inbox.scan_interval_seconds,
         companion_wait_seconds=inbox.companion_wait_seconds,
         polling={"on": True, "off": False}.get(str(inbox.polling)),
@@ -116,7 +116,7 @@ def tuning_of(settings: Settings) -> Tuning:
         trigger_scan=immich.trigger_scan,
         retry_if_no_faces=immich.retry_if_no_faces,
         max_retries=immich.max_retries,
-        look_again_seconds=immich.look_again_seconds,
+        recheck_interval_seconds=immich.recheck_interval_seconds,
         max_in_flight=immich.max_in_flight,
         shard_size=immich.shard_size,
         check_hash=settings.deduplication.check_hash,

@@ -31,7 +31,7 @@ def settings_for(root: str, url: str, **more: Any) -> Any:
         "immich.url": url,
         "immich.api_key": "demo-api-key",
         "immich.library_path": IMMICH_LIBRARY,
-        "inbox.quiet_seconds": 0.2,
+        "inbox.settle_seconds": 0.2,
         "whitelist": list(WHITELIST),
         "blacklist": list(BLACKLIST),
         "api.token": "token-of-the-benchmark",

@@ -30,7 +30,7 @@ from dataclasses import dataclass, field
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 POINTER = "▶".encode()
-QUIET_SECONDS = 0.15
+SETTLE_SECONDS = 0.15
 SIZE = (24, 80)
 BOUNDS = {"first paint": 500.0, "key to paint p95": 50.0, "start to usable": 1000.0, "memory": 200.0}
 
@@ -81,7 +81,7 @@ class Terminal:
         raise TimeoutError(f"{wanted!r} was never drawn; the end of the output is {self.output[-400:]!r}")
 
     def settle(self) -> None:
-        while self.read(QUIET_SECONDS):
+        while self.read(SETTLE_SECONDS):
             pass
 
     def memory_megabytes(self) -> float:
@@ -137,7 +137,7 @@ def burst(terminal: Terminal, keys: int) -> float:
     terminal.press("j" * keys)
     terminal.wait_for(POINTER)
     terminal.settle()
-    return (time.perf_counter() - begun - QUIET_SECONDS) * 1000 / keys
+    return (time.perf_counter() - begun - SETTLE_SECONDS) * 1000 / keys
 
 
 def summary(values: list[float]) -> tuple[float, float, float]:

@@ -29,7 +29,7 @@ def settings_of(root, url, **more):
         "immich.url": url,
         "immich.api_key": DEFAULT_KEY,
         "immich.library_path": IMMICH_LIBRARY,
-        "inbox.quiet_seconds": 0.1,
+        "inbox.settle_seconds": 0.1,
         "api.port": 0,
         "api.token": "token-for-tests",
         "log.level": "error",

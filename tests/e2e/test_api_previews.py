@@ -25,7 +25,7 @@ ARRIVALS = 50
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSidecar]:
     root = tmp_path_factory.mktemp("previews") / "root"
-    with live_sidecar(root, 12, settings={"inbox.quiet_seconds": 0.0}) as running:
+    with live_sidecar(root, 12, settings={"inbox.settle_seconds": 0.0}) as running:
         yield running
 
 

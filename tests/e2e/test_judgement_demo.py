@@ -36,8 +36,8 @@ async def running(root, *, demo=None, **more):
             "immich.ml_timeout_seconds": 60.0,
             "immich.api_key": DEFAULT_KEY,
             "immich.library_path": IMMICH_LIBRARY,
-            "immich.look_again_seconds": 0.2,
-            "inbox.quiet_seconds": 0.1,
+            "immich.recheck_interval_seconds": 0.2,
+            "inbox.settle_seconds": 0.1,
             "api.token": "token-for-tests",
             "whitelist": list(WHITELIST),
             "blacklist": list(BLACKLIST),
@@ -149,7 +149,7 @@ async def test_all_photos_of_somebody_named_late_are_filed_at_few_calls(tmp_path
     )
     late = "John Doe"
     demo = {"people": tuple(p for p in PEOPLE if p != late), "version": version, "machine_learning": False}
-    more = {"immich.look_again_seconds": 3600, "immich.ml_url": None}
+    more = {"immich.recheck_interval_seconds": 3600, "immich.ml_url": None}
     async with running(root, demo=demo, **more) as (sidecar, server):
         await all_at_rest(sidecar, len(samples))
         theirs = [s for s in samples if s.category == "faces" and s.person == late]

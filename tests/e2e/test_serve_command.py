@@ -92,7 +92,7 @@ def serve(root, url, **more):
         SMARTSORT_ROOT=os.fspath(root),
         SMARTSORT_IMMICH__URL=url,
         SMARTSORT_IMMICH__LIBRARY_PATH="/mnt/photos",
-        SMARTSORT_INBOX__QUIET_SECONDS="0.1",
+        SMARTSORT_INBOX__SETTLE_SECONDS="0.1",
         SMARTSORT_WHITELIST="john_doe",
         **{"SMARTSORT_IMMICH__API_KEY": DEFAULT_KEY} | more,
     )

@@ -138,7 +138,7 @@ def settings_for(root: str, url: str, **more: Any) -> dict[str, Any]:
         "immich.url": url,
         "immich.api_key": DEFAULT_KEY,
         "immich.library_path": IMMICH_LIBRARY,
-        "inbox.quiet_seconds": 0.1,
+        "inbox.settle_seconds": 0.1,
         "inbox.companion_wait_seconds": 1.0,
         "inbox.scan_interval_seconds": 1.0,
         "api.port": 0,

@@ -18,7 +18,7 @@ from smartsort.demo.samples import iter_samples
 from smartsort.files.layout import Layout
 
 FAULTS = ["ml_refused", "ml_faces_refused"]
-LOOK_AGAIN_SECONDS = 0.5
+RECHECK_INTERVAL_SECONDS = 0.5
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,9 @@ def asked(here: World) -> int:
 
 def quickly(root: str, **more):
     return world(
-        root, **{"immich.look_again_seconds": LOOK_AGAIN_SECONDS, "immich.wait_time_seconds": 0.4}, **more
+        root,
+        **{"immich.recheck_interval_seconds": RECHECK_INTERVAL_SECONDS, "immich.wait_time_seconds": 0.4},
+        **more,
     )
 
 
@@ -119,7 +121,7 @@ async def test_refused_for_longer_than_the_retries(tmp_path, stock, fault):
         await here.sorted(6)
         assert set(places(here).values()) == {"unknown"}
         assert set(await reasons(here)) == {"recognition_failed"}
-        await asyncio.sleep(3 * LOOK_AGAIN_SECONDS)
+        await asyncio.sleep(3 * RECHECK_INTERVAL_SECONDS)
         assert set(await reasons(here)) == {"recognition_failed"}, "asking again concludes nothing either"
         setattr(here.demo.faults, fault, False)
         assert await here.until(lambda: places(here) == wanted), places(here)

@@ -279,7 +279,7 @@ async def test_a_photo_that_its_person_s_folder_refuses_keeps_no_batch_waiting(s
 
 async def test_a_file_that_is_refused_is_tried_ever_more_rarely_and_logged_once(start, caplog):
     disk = Stubborn("anna_bad")
-    world = start(disk, settings={"inbox.quiet_seconds": 0})
+    world = start(disk, settings={"inbox.settle_seconds": 0})
     folder = world.context.layout.inbox
     for name in ("anna_bad.jpg", "bella_1.jpg"):
         written(os.path.join(folder, name))
@@ -312,7 +312,7 @@ async def test_an_inbox_whose_photos_no_folder_takes_is_a_trouble(start):
         def link(self, source, target):
             raise OSError(errno.ENOSPC, "full", target)
 
-    world = start(settings={"inbox.quiet_seconds": 0})
+    world = start(settings={"inbox.settle_seconds": 0})
     written(os.path.join(world.context.layout.inbox, "anna_1.jpg"))
     world.context.placer.disk = Full()
     with pytest.raises(StorageFull, match="no space"):

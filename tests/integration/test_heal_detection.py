@@ -13,7 +13,7 @@ from smartsort.pipeline.recognition.detection import FEW
 
 @pytest.fixture
 def place(tmp_path):
-    made = FaultyWorld(os.fspath(tmp_path / "root"), settings={"immich.look_again_seconds": 60})
+    made = FaultyWorld(os.fspath(tmp_path / "root"), settings={"immich.recheck_interval_seconds": 60})
     yield made
     close_world(made)
 

@@ -86,7 +86,7 @@ def test_a_shot_with_two_sidecars_is_taken_apart():
 @pytest.fixture
 def world(tmp_path):
     made = World(
-        os.fspath(tmp_path / "root"), settings={"inbox.quiet_seconds": 0, "inbox.companion_wait_seconds": 0}
+        os.fspath(tmp_path / "root"), settings={"inbox.settle_seconds": 0, "inbox.companion_wait_seconds": 0}
     )
     yield made
     made.ledger.close()

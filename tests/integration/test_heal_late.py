@@ -21,7 +21,7 @@ from smartsort.ledger.records import Member
 @pytest.fixture
 def world(tmp_path):
     made = World(
-        os.fspath(tmp_path / "root"), settings={"inbox.quiet_seconds": 0, "inbox.companion_wait_seconds": 0}
+        os.fspath(tmp_path / "root"), settings={"inbox.settle_seconds": 0, "inbox.companion_wait_seconds": 0}
     )
     yield made
     made.ledger.close()
@@ -305,7 +305,7 @@ async def test_a_death_at_any_step_of_a_joining_loses_and_doubles_nothing(tmp_pa
         if armed and name == step:
             raise Died
 
-    settings = {"inbox.quiet_seconds": 0, "inbox.companion_wait_seconds": 0}
+    settings = {"inbox.settle_seconds": 0, "inbox.companion_wait_seconds": 0}
     first = World(root, settings=settings, checkpoint=checkpoint)
     pair = {"anna_1__jpg": photo(content_id="A"), "anna_1__MOV": clip(content_id="A")}
     before, after = pair if picture_first else reversed(pair)

@@ -294,7 +294,7 @@ async def test_a_recognition_that_is_at_work_is_asked_once_a_turn(place, server)
     server.failing["recognise_unassigned_faces"] = [Busy()] * 50
     before = server.calls_made["recognise_unassigned_faces"]
     for _ in range(3):
-        assert await place.stage("heal") == place.context.tuning.look_again_seconds
+        assert await place.stage("heal") == place.context.tuning.recheck_interval_seconds
     assert server.calls_made["recognise_unassigned_faces"] - before <= 3
 
 
@@ -307,7 +307,7 @@ async def test_an_idle_minute_costs_one_call_while_photos_wait_in_review(place, 
     await place.stage("heal")
     before = Counter(server.calls_made)
     for turn in range(1, 7):
-        assert await place.stage("heal") == place.context.tuning.look_again_seconds
+        assert await place.stage("heal") == place.context.tuning.recheck_interval_seconds
         assert sum((Counter(server.calls_made) - before).values()) == turn
     assert Counter(server.calls_made) - before == {"people": 3, "people_on": 3}
 

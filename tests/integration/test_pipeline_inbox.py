@@ -22,7 +22,7 @@ def world(tmp_path):
         pytest.skip("this file system gives no leases")
     made = World(
         os.fspath(tmp_path / "root"),
-        settings={"inbox.quiet_seconds": 600, "inbox.companion_wait_seconds": 0},
+        settings={"inbox.settle_seconds": 600, "inbox.companion_wait_seconds": 0},
     )
     yield made
     close_world(made)

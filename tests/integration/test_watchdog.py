@@ -31,7 +31,7 @@ class Lane:
         clock = FakeClock()
         self.now = 1000.0
         clock.monotonic = lambda: self.now
-        values = {"inbox.quiet_seconds": 1, "immich.max_retries": 50, **settings}
+        values = {"inbox.settle_seconds": 1, "immich.max_retries": 50, **settings}
         self.world = World(os.fspath(root), clock=clock, settings=values)
         self.health_issues = self.world.sidecar.runner.health_issues
         self.world.sidecar.inbox._pause = self._at_once
@@ -164,7 +164,7 @@ async def test_a_message_that_is_never_told_is_named(lane):
 
 @pytest.mark.parametrize("whole", [True, False])
 async def test_a_photo_in_review_that_is_never_judged_again_is_named(lane, whole):
-    one = lane(**{"immich.look_again_seconds": 5})
+    one = lane(**{"immich.recheck_interval_seconds": 5})
     one.drop("stranger_1.jpg")
     await one.minute(0.5)
     assert one.world.photo(1).state is State.REVIEW

@@ -110,9 +110,9 @@ class Plan:
     @classmethod
     def of(cls, rng: random.Random) -> Plan:
         settings: dict[str, Any] = {
-            "inbox.quiet_seconds": rng.choice((0.2, 2.0)),
+            "inbox.settle_seconds": rng.choice((0.2, 2.0)),
             "inbox.scan_interval_seconds": rng.choice((2.0, 10.0)),
-            "immich.look_again_seconds": rng.choice((5.0, 60.0)),
+            "immich.recheck_interval_seconds": rng.choice((5.0, 60.0)),
             "immich.max_in_flight": rng.choice((2, 1000)),
             "blacklist": ["Victor"],
             "whitelist": rng.choice(([], ["Anna", "Bella", "Nadia"])),

@@ -49,10 +49,10 @@ class PseudoTerminal:
         self.said += piece
         return bool(piece)
 
-    def settle(self, quiet_seconds: float = 0.04) -> None:
+    def settle(self, settle_seconds: float = 0.04) -> None:
         """Read until nothing more comes for a while, or it goes on and on."""
         end = time.monotonic() + 2
-        while self.read(quiet_seconds) and time.monotonic() < end:
+        while self.read(settle_seconds) and time.monotonic() < end:
             pass
 
     def wait_for(self, text: str, seconds: float = 60) -> None:

@@ -110,6 +110,6 @@ def create_app(sidecar: Sidecar) -> FastAPI:
         Guard,
         tokens=tokens,
         observe=meter.observe,
-        body_seconds=sidecar.settings.api.upload_stall_seconds,
+        body_seconds=sidecar.settings.api.upload_stall_timeout_seconds,
     )
     return app

@@ -97,7 +97,7 @@ def _bounded(receive: Receive, seconds: float) -> Receive:
             async with asyncio.timeout_at(until):
                 message = await receive()
         except TimeoutError as problem:
-            words = f"the body did not come within {seconds:g} s (api.upload_stall_seconds)"
+            words = f"the body did not come within {seconds:g} s (api.upload_stall_timeout_seconds)"
             raise HTTPException(408, words, headers={"Connection": "close"}) from problem
         whole = not message.get("more_body", False)
         read += len(message.get("body", b""))

@@ -108,7 +108,7 @@ class _Intake:
     def __init__(self, sidecar: Sidecar) -> None:
         self._sidecar, self._context = sidecar, sidecar.context
         api = sidecar.settings.api
-        self._limits = UploadLimits(api.max_upload_bytes, api.upload_stall_seconds)
+        self._limits = UploadLimits(api.max_upload_bytes, api.upload_stall_timeout_seconds)
         self._longest_wait = api.max_wait_seconds
 
     async def urls(self, request: Request, actor: str, key: str | None) -> tuple[Taken, bool]:

@@ -232,7 +232,7 @@ async def paced(body: AsyncIterator[bytes], seconds: float) -> AsyncIterator[byt
     slow = Refused(
         408,
         "too_slow",
-        f"nothing came for {seconds:g} s (api.upload_stall_seconds)",
+        f"nothing came for {seconds:g} s (api.upload_stall_timeout_seconds)",
         headers={"Connection": "close"},
     )
     while True:

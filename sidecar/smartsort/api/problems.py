@@ -43,7 +43,7 @@ _SAID = {
     401: ("this needs a token: send the header `Authorization: Bearer TOKEN`", "unauthorised"),
     403: ("this needs a token with the scope review; downloader has intake", "forbidden"),
     404: ("photo 7 is not in the review queue", "not_found"),
-    408: ("the body did not come within 30 s (api.upload_stall_seconds)", "too_slow"),
+    408: ("the body did not come within 30 s (api.upload_stall_timeout_seconds)", "too_slow"),
     409: ("the item 7 was approved already by admin at 2026-05-01T12:00:09.470+00:00", "conflict"),
     413: ("the body is longer than 1048576 bytes", "too_large"),
     422: ("body.min_confidence: Input should be less than or equal to 1", "invalid"),

@@ -45,7 +45,7 @@ class Immich(Section):
     ml_timeout_seconds: float = setting(
         5.0, "Longest wait for machine learning. After that the confidence is unknown.", gt=0, le=600
     )
-    look_again_seconds: float = setting(
+    recheck_interval_seconds: float = setting(
         60.0,
         "Pause between two comparisons of the photos in review with what Immich has learned meanwhile.",
         ge=0.2,

@@ -98,7 +98,9 @@ class Api(Section):
         allowed="a list of host names, addresses or networks (10.0.0.0/8)",
     )
     max_upload_bytes: int = setting(8 * _GIB, "Longer uploads are refused. The default is 8 GiB.", ge=1024)
-    upload_stall_seconds: float = setting(30.0, "An upload that sends nothing for so long is cut off.", gt=0)
+    upload_stall_timeout_seconds: float = setting(
+        30.0, "An upload that sends nothing for so long is cut off.", gt=0
+    )
     max_wait_seconds: float = setting(120.0, "Most that a request may ask for with `?wait=`.", ge=0, le=3600)
     download: Downloads = section(Downloads, "Limits for photos fetched by URL.")
 

@@ -130,7 +130,7 @@ class ReviewCategories(Section):
 class Inbox(Section):
     """How files from the inbox are picked up."""
 
-    quiet_seconds: float = setting(
+    settle_seconds: float = setting(
         2.0,
         "A file is taken when its size and time have not changed for so long. Half a second is enough for "
         "a whole picture or video that no program has open for writing.",

@@ -71,7 +71,7 @@ def sidecar_settings(
         "immich.url": url,
         "immich.api_key": key,
         "immich.library_path": IMMICH_LIBRARY,
-        "inbox.quiet_seconds": 0.5,
+        "inbox.settle_seconds": 0.5,
         "api.port": port,
         "log.level": "warning",
     }

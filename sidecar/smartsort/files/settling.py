@@ -83,7 +83,7 @@ class _Seen:
 class SettleTracker:
     """Tells which files are at rest, from one scan to the next. Pure but for its two clocks.
 
-    A file is at rest when its size, times and inode have been the same for `quiet_seconds`, from the first
+    A file is at rest when its size, times and inode have been the same for `settle_seconds`, from the first
     look that saw it so. It rests sooner where looks over `REST_SECONDS` see it the same and finished, unless
     its writer has gone on after such a look before. What lay there at the very first look (a backlog at
     start-up) rests sooner if two looks at least `second_look_seconds` apart saw it the same and both its
@@ -96,7 +96,7 @@ class SettleTracker:
     with two side files of one kind is taken apart: a photo has one at most.
     """
 
-    quiet_seconds: float
+    settle_seconds: float
     companion_wait_seconds: float = 60.0
     second_look_seconds: float = 1.0
     clock: Callable[[], float] = time.monotonic
@@ -128,8 +128,8 @@ class SettleTracker:
             seen = _Seen(entry.stamp, entry.changed_ns, now, backlog=not self._looked)
             if before is not None:
                 seen.reopened = before.reopened or before.finished_since is not None
-        old = seen.backlog and wall - _last_change(entry) >= self.quiet_seconds
-        young = REST_SECONDS < self.quiet_seconds > now - seen.since
+        old = seen.backlog and wall - _last_change(entry) >= self.settle_seconds
+        young = REST_SECONDS < self.settle_seconds > now - seen.since
         if young and not old and not seen.reopened:
             finished = self.is_finished(entry.path)
             if finished is False and seen.finished_since is not None:
@@ -180,7 +180,7 @@ class SettleTracker:
             at_rest = tuple(each for each in sides if each[0].path in resting)
             lone = group.kind is GroupKind.SINGLE and not sides and has_other_half(photo)
             whole = len(at_rest) == len(sides) and not lone
-            patient = self._age(photo, now) < self.quiet_seconds + self.companion_wait_seconds
+            patient = self._age(photo, now) < self.settle_seconds + self.companion_wait_seconds
             if photo.path not in resting or (not whole and patient):
                 waiting += len(members) + len(sides)
                 continue
@@ -225,11 +225,11 @@ class SettleTracker:
     def _rests(self, entry: Entry, now: float, wall: float) -> bool:
         seen = self._seen[entry.path]
         age = now - seen.since
-        if age >= self.quiet_seconds:
+        if age >= self.settle_seconds:
             return True
         if seen.finished_since is not None and not seen.reopened:
             return now - seen.finished_since >= REST_SECONDS
-        old = wall - _last_change(entry) >= self.quiet_seconds
+        old = wall - _last_change(entry) >= self.settle_seconds
         return seen.backlog and age >= self.second_look_seconds and old
 
 

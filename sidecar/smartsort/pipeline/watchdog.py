@@ -251,7 +251,7 @@ class Watchdog:
         if self._health_issues.met_by("heal", "connection") or not context.enabled():
             return []
         due = list(heal.due[:1])
-        late = context.clock.monotonic() - heal.looked_at - context.tuning.look_again_seconds
+        late = context.clock.monotonic() - heal.looked_at - context.tuning.recheck_interval_seconds
         if not due and late > LOOK_SECONDS:
             rows = await context.ledger.aread(lambda db: photos.in_state(db, State.REVIEW, 1))
             due = [photo.id for photo in rows if photo.asset_id]

@@ -41,9 +41,9 @@ class Inbox:
         tuning = context.tuning
         self.ignore = Ignore(tuning.ignore)
         self._tracker = SettleTracker(
-            quiet_seconds=tuning.quiet_seconds,
+            settle_seconds=tuning.settle_seconds,
             companion_wait_seconds=tuning.companion_wait_seconds,
-            second_look_seconds=min(1.0, tuning.quiet_seconds),
+            second_look_seconds=min(1.0, tuning.settle_seconds),
             is_finished=is_finished,
             read_metadata=lambda path: context.decoders.metadata([path])[0],
             read_title=title_of,
@@ -99,7 +99,7 @@ class Inbox:
         if refused is not None:
             raise refused
         tuning = self._context.tuning
-        settling = min(REST_SECONDS, tuning.quiet_seconds / _RECHECK_SHARE)
+        settling = min(REST_SECONDS, tuning.settle_seconds / _RECHECK_SHARE)
         again = min(tuning.scan_interval_seconds, self.refusals.pause(self._context.clock.monotonic()))
         if late.later:
             again = min(again, _LATER_SECONDS)

@@ -27,7 +27,7 @@ from smartsort.ports import PhotoServer
 class Tuning:
     """The settings the stages need, in seconds, counts and bytes."""
 
-    quiet_seconds: float = 2.0
+    settle_seconds: float = 2.0
     scan_interval_seconds: float = 30.0
     companion_wait_seconds: float = 10.0
     polling: bool | None = None
@@ -41,7 +41,7 @@ class Tuning:
     trigger_scan: bool = True
     retry_if_no_faces: bool = True
     max_retries: int = 2
-    look_again_seconds: float = 60.0
+    recheck_interval_seconds: float = 60.0
     """Between two runs that compare the photos in review with what Immich has learned."""
     max_in_flight: int = 1000
     shard_size: int = 20_000

@@ -105,12 +105,12 @@ class Heal:
         context, memory = self._context, self._memory
         await self._learn()
         if not context.enabled():
-            return context.tuning.look_again_seconds
+            return context.tuning.recheck_interval_seconds
         memory.waiting = await context.ledger.aread(lambda db: read(db, memory.waiting))
         if not memory.waiting:
             self._memory = _Memory()
             self._changed_people = ChangedPeople(context, self._people)
-            return context.tuning.look_again_seconds
+            return context.tuning.recheck_interval_seconds
         memory.changed = {i: None for i in memory.changed if i in memory.waiting}
         self._notice(await context.ledger.aread(lambda db: told_apart(db, memory.waiting)))
         self._notice(await self._measured_anew())
@@ -125,7 +125,7 @@ class Heal:
             self._changed_people.start_over()
             self._notice(await self._changed_people.look(memory.waiting))
         await self._judge([i for i in memory.changed if i in memory.waiting][:PORTION])
-        return SHORT_PAUSE if memory.changed else context.tuning.look_again_seconds
+        return SHORT_PAUSE if memory.changed else context.tuning.recheck_interval_seconds
 
     def _notice(self, photo_ids: Iterable[int]) -> None:
         self._memory.changed.update(dict.fromkeys(photo_ids))
@@ -192,7 +192,7 @@ class Heal:
             memory.recognising = True  # their faces may not be assigned yet
         # Once more when that is done; what fails again then waits for the next turn.
         memory.detecting = bool(answer.unfinished) and not memory.detecting
-        memory.ask_detection_at = now + self._context.tuning.look_again_seconds
+        memory.ask_detection_at = now + self._context.tuning.recheck_interval_seconds
         return memory.detecting
 
     async def _recognising(self) -> bool:
