@@ -40,7 +40,7 @@ TESTS = {
     "actions": ACTIONS,
     "api/security.py": (FILES,),
     "audit/follow.py": ("tests/integration/test_audit_follow.py",),
-    "chaos/trials.py": ("tests/faults/test_chaos.py::test_a_storage_that_cannot_wait_is_bad",),
+    "chaos/trials.py": ("tests/faults/test_storage_test.py::test_a_storage_that_cannot_wait_is_bad",),
     "downloads": (FILES,),
     "files": (FILES, "tests/integration/placement"),
     "ledger": (FILES, *LEDGER),

@@ -11,28 +11,28 @@ from smartsort.cli.common import settings_options
 from smartsort.cli.output import examples, json_option, print_json, print_table
 
 
-@click.command("doctor", epilog=examples("smartsort doctor", "smartsort doctor --chaos /mnt/photos"))
+@click.command("doctor", epilog=examples("smartsort doctor", "smartsort doctor --test-storage /mnt/photos"))
 @settings_options
 @json_option
 @click.option("--verbose", is_flag=True, help="One line for every permission and every skipped check.")
 @click.option(
-    "--chaos",
+    "--test-storage",
     metavar="DIR",
     type=click.Path(exists=True, file_okay=False),
     help="Instead, try the storage of DIR: links, names, times, locks, the ledger and kills.",
 )
 def command(
-    config_path: str | None, root: str | None, *, as_json: bool, verbose: bool, chaos: str | None
+    config_path: str | None, root: str | None, *, as_json: bool, verbose: bool, test_storage: str | None
 ) -> None:
     """Check Immich, the keys, the library and the folders, and name the remedy for what is wrong.
 
     Changes nothing, and may run beside a sidecar. Exit status: 0 fine, 1 works with warnings, 2 broken.
-    With --chaos everything happens in a scratch folder inside DIR, which is removed.
+    With --test-storage everything happens in a scratch folder inside DIR, which is removed.
     """
-    if chaos is not None:
-        from smartsort.cli.chaos import try_storage_at
+    if test_storage is not None:
+        from smartsort.cli.storage_test import try_storage_at
 
-        sys.exit(try_storage_at(chaos, as_json=as_json))
+        sys.exit(try_storage_at(test_storage, as_json=as_json))
     from rich.console import Console
 
     from smartsort.config import load_settings

@@ -1,4 +1,4 @@
-"""The trials, each a question about the storage with its answer and what it means."""
+"""The checks, each a question about the storage with its answer and what it means."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
-from smartsort.chaos.victim import SOURCE, TARGET, work
 from smartsort.files.disk import Disk
 from smartsort.files.filesystem import file_system
 from smartsort.files.problems import storage_error
 from smartsort.files.shown import shown
 from smartsort.files.space import space
 from smartsort.files.temporary import methods_between
+from smartsort.storage_test.crash_worker import SOURCE, TARGET, work
 
 _FILES = 6
 _BYTES = 300_000
 
 
 class Verdict(StrEnum):
-    """What a trial came to. `note`: it works, in another way or slower."""
+    """What a check came to. `note`: it works, in another way or slower."""
 
     GOOD = "good"
     NOTE = "note"
@@ -39,7 +39,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class StorageCheck:
     """One answer."""
 
     name: str
@@ -50,26 +50,26 @@ class Trial:
 Answer = tuple[Verdict, str]
 
 
-def try_storage(folder: str, told: Callable[[Trial], None] = lambda _: None) -> list[Trial]:
+def try_storage(folder: str, told: Callable[[StorageCheck], None] = lambda _: None) -> list[StorageCheck]:
     """Try everything in a scratch folder inside `folder`, which is removed afterwards.
 
     Raises StorageError when nothing can be created there.
     """
     try:
-        scratch = tempfile.mkdtemp(prefix=".smartsort-chaos-", dir=folder)
+        scratch = tempfile.mkdtemp(prefix=".smartsort-storage-test-", dir=folder)
     except OSError as error:
         raise storage_error(error, "write into", folder) from error
-    found: list[Trial] = []
+    found: list[StorageCheck] = []
     try:
-        for name, trial in _TRIALS:
+        for name, check in _CHECKS:
             place = os.path.join(scratch, name.replace(" ", "-"))
             os.mkdir(place)
             try:
-                answers = list(trial(place))
+                answers = list(check(place))
             except OSError as error:
                 answers = [(Verdict.BAD, f"failed: {error.strerror or error}")]
             for verdict, said in answers:
-                found.append(Trial(name, verdict, said))
+                found.append(StorageCheck(name, verdict, said))
                 told(found[-1])
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -241,9 +241,9 @@ def _killed_at_every_step(place: str, how: str) -> Answer:
     content = {f"{i}.jpg": os.urandom(_BYTES + i) for i in range(_FILES)}
     wanted = {hashlib.sha256(data).hexdigest() for data in content.values()}
 
-    def victim(step: str, occurrence: int) -> subprocess.CompletedProcess[str]:
+    def crash_worker(step: str, occurrence: int) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "smartsort.chaos.victim", place, step, str(occurrence), how],
+            [sys.executable, "-m", "smartsort.storage_test.crash_worker", place, step, str(occurrence), how],
             capture_output=True,
             text=True,
             check=False,
@@ -257,7 +257,7 @@ def _killed_at_every_step(place: str, how: str) -> Answer:
             _write(os.path.join(place, SOURCE, name), data)
 
     fresh()
-    first = victim("", 0)
+    first = crash_worker("", 0)
     if first.returncode != 0:
         return Verdict.BAD, f"placing failed ({how}): {first.stderr.strip().splitlines()[-1:]}"
     steps: dict[str, int] = json.loads(first.stdout)
@@ -265,7 +265,7 @@ def _killed_at_every_step(place: str, how: str) -> Answer:
     for step, count in steps.items():
         for occurrence in sorted({1, (count + 1) // 2}):
             fresh()
-            killed = victim(step, occurrence)
+            killed = crash_worker(step, occurrence)
             kills += killed.returncode == -9
             lost = wanted - _digests(place)
             if lost:
@@ -289,7 +289,7 @@ def _digests(folder: str) -> set[str]:
     return found
 
 
-_TRIALS: tuple[tuple[str, Callable[[str], Iterator[Answer]]], ...] = (
+_CHECKS: tuple[tuple[str, Callable[[str], Iterator[Answer]]], ...] = (
     ("file system", _what_it_is),
     ("hard links", _links),
     ("exclusive names", _exclusive),
@@ -302,12 +302,12 @@ _TRIALS: tuple[tuple[str, Callable[[str], Iterator[Answer]]], ...] = (
 )
 
 
-def worst(trials: list[Trial]) -> Verdict:
+def worst(checks: list[StorageCheck]) -> Verdict:
     """The worst verdict among them."""
     order = (Verdict.BAD, Verdict.NOTE, Verdict.GOOD)
-    return min((t.verdict for t in trials), key=order.index, default=Verdict.GOOD)
+    return min((t.verdict for t in checks), key=order.index, default=Verdict.GOOD)
 
 
-def line(trial: Trial) -> str:
-    """One trial as a line of the report."""
-    return f"{trial.verdict.value:5} {trial.name:16} {shown(trial.said)}"
+def line(check: StorageCheck) -> str:
+    """One check as a line of the report."""
+    return f"{check.verdict.value:5} {check.name:16} {shown(check.said)}"

@@ -1,4 +1,4 @@
-"""`smartsort doctor --chaos DIR` on this machine's own storage."""
+"""`smartsort doctor --test-storage DIR` on this machine's own storage."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ import os
 import pytest
 from click.testing import CliRunner
 
-from smartsort.chaos import trials
-from smartsort.chaos.trials import Verdict, try_storage, worst
 from smartsort.cli.main import cli
 from smartsort.files.disk import Disk
 from smartsort.files.filesystem import FileSystem
+from smartsort.storage_test import checks
+from smartsort.storage_test.checks import Verdict, try_storage, worst
 
 
 def test_a_storage_that_works(tmp_path):
-    result = CliRunner().invoke(cli, ["doctor", "--chaos", str(tmp_path)])
+    result = CliRunner().invoke(cli, ["doctor", "--test-storage", str(tmp_path)])
     assert result.exit_code == 0, result.output
     assert "every photo whole each time" in result.output
     assert os.listdir(tmp_path) == []
 
 
 def test_for_machines(tmp_path, monkeypatch):
-    monkeypatch.setattr(trials, "_TRIALS", (("times", trials._times),))
-    result = CliRunner().invoke(cli, ["doctor", "--json", "--chaos", str(tmp_path)])
+    monkeypatch.setattr(checks, "_CHECKS", (("times", checks._times),))
+    result = CliRunner().invoke(cli, ["doctor", "--json", "--test-storage", str(tmp_path)])
     assert result.exit_code == 0, result.output
-    assert [t["name"] for t in json.loads(result.output)["trials"]] == ["times"]
+    assert [t["name"] for t in json.loads(result.output)["checks"]] == ["times"]
 
 
 def test_a_trial_that_fails_is_told_and_cleared_up(tmp_path, monkeypatch):
@@ -35,7 +35,7 @@ def test_a_trial_that_fails_is_told_and_cleared_up(tmp_path, monkeypatch):
         raise OSError(5, "Input/output error")
         yield
 
-    monkeypatch.setattr(trials, "_TRIALS", (("broken", broken), ("times", trials._times)))
+    monkeypatch.setattr(checks, "_CHECKS", (("broken", broken), ("times", checks._times)))
     found = try_storage(str(tmp_path))
     assert worst(found) is Verdict.BAD
     assert "Input/output error" in found[0].said
@@ -48,7 +48,7 @@ def test_a_storage_that_cannot_wait_is_bad(tmp_path, monkeypatch, step):
         if name == step:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(trials, "_TRIALS", (("flushing", trials._durable),))
-    monkeypatch.setattr(trials, "Disk", lambda: Disk(refused))
-    monkeypatch.setattr(trials, "file_system", lambda _: FileSystem("ext4", notifies=True, syncs=True))
+    monkeypatch.setattr(checks, "_CHECKS", (("flushing", checks._durable),))
+    monkeypatch.setattr(checks, "Disk", lambda: Disk(refused))
+    monkeypatch.setattr(checks, "file_system", lambda _: FileSystem("ext4", notifies=True, syncs=True))
     assert worst(try_storage(str(tmp_path))) is Verdict.BAD

@@ -1,4 +1,4 @@
-"""`smartsort doctor --chaos DIR`: what a storage really does."""
+"""`smartsort doctor --test-storage DIR`: what a storage really does."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from smartsort.cli.output import print_json
 
 def try_storage_at(folder: str, *, as_json: bool) -> int:
     """Try the storage and tell; the exit status: 0 when smartsort works there, 2 when it does not."""
-    from smartsort.chaos import Verdict, try_storage
-    from smartsort.chaos.trials import line, worst
     from smartsort.files.shown import shown
+    from smartsort.storage_test import Verdict, try_storage
+    from smartsort.storage_test.checks import line, worst
 
     if not as_json:
         click.echo(f"trying {shown(folder)}")
-    trials = try_storage(folder, lambda trial: None if as_json else click.echo(line(trial)))
-    verdict = worst(trials)
+    checks = try_storage(folder, lambda check: None if as_json else click.echo(line(check)))
+    verdict = worst(checks)
     if as_json:
-        told = [{"name": t.name, "verdict": t.verdict.value, "said": shown(t.said)} for t in trials]
-        print_json({"folder": shown(folder), "verdict": verdict.value, "trials": told})
+        told = [{"name": t.name, "verdict": t.verdict.value, "said": shown(t.said)} for t in checks]
+        print_json({"folder": shown(folder), "verdict": verdict.value, "checks": told})
     else:
         click.echo(
             {
