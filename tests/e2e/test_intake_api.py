@@ -196,11 +196,11 @@ async def test_have_tells_whether_content_is_known(client, web, samples):
     name, body, _ = sorted_sample(samples)
     digest = hashlib.sha256(body).hexdigest()
     unknown = {"known": False, "alive": False, "place": None, "photo_id": None}
-    assert (await client.get(f"{BASE}/have/{digest}")).json() == unknown
+    assert (await client.get(f"{BASE}/known/{digest}")).json() == unknown
     await client.post(BASE, json={"url": web.file(f"/{name}", body)}, params=WAIT)
-    have = (await client.get(f"{BASE}/have/{digest.upper()}")).json()
+    have = (await client.get(f"{BASE}/known/{digest.upper()}")).json()
     assert (have["known"], have["alive"], have["place"]) == (True, True, "ledger")
-    assert (await client.get(f"{BASE}/have/xyz")).status_code == 422
+    assert (await client.get(f"{BASE}/known/xyz")).status_code == 422
 
 
 async def test_uploads_of_one_and_of_several_files(sidecar, client, samples):

@@ -20,7 +20,15 @@ from smartsort.api.guard import BASE, BODY_BYTES
 from smartsort.api.intake_results import accepted, views
 from smartsort.api.intake_upload import Form, UploadLimits, paced, receive
 from smartsort.api.problems import GUARDED, Refused, answers
-from smartsort.api.schemas.intake import SOURCE_PATTERN, Have, Item, ItemAccepted, ItemPage, Result, UrlIntake
+from smartsort.api.schemas.intake import (
+    SOURCE_PATTERN,
+    Item,
+    ItemAccepted,
+    ItemPage,
+    KnownContent,
+    Result,
+    UrlIntake,
+)
 from smartsort.api.schemas.problems import Problem
 from smartsort.api.security import Intaker, scope
 from smartsort.bootstrap import Sidecar
@@ -236,12 +244,12 @@ class _Intake:
         found, following = await self._context.ledger.aread(read)
         return ItemPage(items=found, next_cursor=None if following is None else str(following))
 
-    async def have(self, sha256: str) -> Have:
+    async def have(self, sha256: str) -> KnownContent:
         """Whether content is known."""
         copy = await asyncio.to_thread(Intact(self._context).copy_of, _NO_PHOTO, sha256)
         if copy is None:
-            return Have(known=False)
-        return Have(known=True, alive=copy.alive, place=copy.place.value, photo_id=copy.photo_id)
+            return KnownContent(known=False)
+        return KnownContent(known=True, available=copy.alive, place=copy.place.value, photo_id=copy.photo_id)
 
 
 def _of(request: Request) -> _Intake:
@@ -331,8 +339,8 @@ async def retry(intake: Intake, caller: Intaker, item_id: _ItemId, wait: Wait = 
     return await intake.answer([await intake.retry(item_id, caller.name)], False, wait)
 
 
-@router.get("/have/{sha256}", responses=answers(422))
-async def have(intake: Intake, sha256: _Sha256) -> Have:
+@router.get("/known/{sha256}", responses=answers(422))
+async def have(intake: Intake, sha256: _Sha256) -> KnownContent:
     """Whether content is known, asked before a download.
 
     Content that is being taken in at this moment may not be known yet, and uploads that only Immich

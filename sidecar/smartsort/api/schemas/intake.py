@@ -73,11 +73,11 @@ class ItemPage(ResponseModel):
     next_cursor: str | None = None
 
 
-class Have(ResponseModel):
+class KnownContent(ResponseModel):
     """Whether content is known, asked before a download."""
 
     known: bool
-    alive: bool = False
+    available: bool = False
     """False when the only copy is in a trash."""
     place: str | None = None
     photo_id: int | None = None
