@@ -1,4 +1,4 @@
-"""A small client for programs: the methods of the source document against a running sidecar."""
+"""A small client for programs: the methods that programs need, against a running sidecar."""
 
 from __future__ import annotations
 

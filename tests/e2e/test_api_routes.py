@@ -1,4 +1,4 @@
-"""Every route of the source document, and those beside them, against a sidecar that has sorted photos."""
+"""Every route against a sidecar that has sorted photos."""
 
 from __future__ import annotations
 

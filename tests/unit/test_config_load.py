@@ -11,7 +11,7 @@ import pytest
 from smartsort.config import Settings, load_settings
 from smartsort.errors import ConfigurationError
 
-# The shape of the source document, every value another one than the default.
+# Every setting, each with another value than its default.
 SOURCE_SHAPE = {
     "smart_download": {
         "enabled": False,

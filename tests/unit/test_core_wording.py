@@ -11,7 +11,7 @@ from smartsort.core.model import Reason
 from smartsort.core.wording import REASON_CODES, sentence, short
 
 EXAMPLES = [
-    # code, names, numbers, detail, the source document's short form
+    # code, names, numbers, detail, the short form
     ("face_match_verified", ("John Doe",), {"confidence": 0.912}, "", "face_match_verified"),
     ("face_match_verified", ("John Doe", "Sarah"), {}, "", "face_match_verified"),
     ("duplicate", (), {}, "faces/john_doe/a.jpg", "duplicate"),

@@ -24,7 +24,7 @@ _DATE_GAP = 2
 
 
 def metrics_text(metrics: Sequence[Metric], width: int) -> Content:
-    """The source document's targets, each with a sign and a word for met or not."""
+    """The targets, each with a sign and a word for met or not."""
     lines = []
     for metric in metrics:
         sign, word, style = {

@@ -61,7 +61,7 @@ def _state(item: Item, photo: Photo | None) -> str:
 
 
 def _result(db: Database, context: Context, photo: Photo, names: Sequence[Name]) -> Result | None:
-    """The source document's result of a photo at rest, None for one on its way."""
+    """Return the API result of a photo at rest, None for one on its way."""
     places = _PLACES.get(photo.state)
     if places is None and photo.state is not State.PURGED:
         return None

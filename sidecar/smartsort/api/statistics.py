@@ -22,7 +22,7 @@ from smartsort.ledger.statistics import Totals, Waiting, What
 router = APIRouter(prefix=f"{BASE}/stats", tags=["statistics"], responses=GUARDED)
 
 AUTO_SORT_TARGET = 80
-"""More than this many per cent are to be sorted automatically (the source document)."""
+"""More than this many per cent are to be sorted automatically."""
 
 
 @router.get("/today")

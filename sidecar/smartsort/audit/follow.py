@@ -35,7 +35,7 @@ _MEANT = (Area.FACES, Area.REVIEW, Area.TRASH)
 
 
 def write(context: Context, change: Change) -> None:
-    """Change a photo at rest, and its rows in the source document's tables with it."""
+    """Change a photo at rest, and its rows in the plain tables with it."""
     at = context.clock.text()
     change = change._replace(expect=change.expect or AT_REST)
 

@@ -1,4 +1,4 @@
-"""Writes a photo's rows in the source document's tables anew, from what the ledger says of the photo."""
+"""Writes a photo's rows in the plain tables again, from what the ledger says of the photo."""
 
 from __future__ import annotations
 

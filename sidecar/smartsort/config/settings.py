@@ -131,7 +131,7 @@ class Settings(Section):
 
 
 def _common_parent(directories: Any) -> str | None:
-    """The folder all three folders of the source document lie in, None when that tells no root."""
+    """Return the folder that holds all three configured folders, or None if they have no common root."""
     if not isinstance(directories, dict):
         return None
     given = [directories.get(name) for name in ("temp_dir", "final_base", "review_base")]

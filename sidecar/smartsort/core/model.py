@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Category(StrEnum):
-    """The review folders of the source document."""
+    """The folders of `review/`."""
 
     DUPLICATES = "duplicates"
     UNIDENTIFIED = "unidentified"
@@ -244,7 +244,7 @@ class Evidence:
 
 
 class Outcome(StrEnum):
-    """The three ways out of the pipeline; the words of the source document's `action`."""
+    """The three ways out of the pipeline, as the API's `action` names them."""
 
     SORTED = "sorted"
     REVIEWED = "reviewed"

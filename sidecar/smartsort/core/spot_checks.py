@@ -11,7 +11,7 @@ Z_95 = 1.959963984540054
 """The normal distribution's quantile for a two-sided interval of 95%."""
 
 TARGET = 0.05
-"""Fewer than this share of the automatic filings may be wrong (the source document)."""
+"""Fewer than this share of the automatic filings may be wrong."""
 
 _RANGE = 2**64
 

@@ -1,4 +1,4 @@
-"""Reasons in words: the source document's short form, and a sentence for a person."""
+"""Reasons in words: a short form for programs and a sentence for a person."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REASON_CODES = frozenset(_KINDS)
 
 
 def short(reason: Reason) -> str:
-    """The machine-friendly line of the source document, such as `multiple_faces (3 people)`."""
+    """Return the short form for programs, such as `multiple_faces (3 people)`."""
     kind = _KINDS.get(reason.code)
     return reason.code + (said(kind.more, reason) if kind else "")
 

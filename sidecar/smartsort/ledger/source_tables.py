@@ -1,4 +1,4 @@
-"""The source document's tables, written beside our own so that its users' tools go on working."""
+"""Plain tables written beside our own, so that other tools can read them."""
 
 from __future__ import annotations
 

@@ -439,7 +439,7 @@ def _flat(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _categories(values: dict[str, Any]) -> dict[str, Any]:
-    """The category switches; the source document writes each as a table with `enabled`."""
+    """The category switches. Each is a table with `enabled`."""
     found = values.get("review_categories")
     if not isinstance(found, dict):
         return {}

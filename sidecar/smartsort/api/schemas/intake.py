@@ -20,7 +20,7 @@ class UrlIntake(RequestModel):
 
 
 class Result(ResponseModel):
-    """What became of a photo, in the source document's words."""
+    """What became of a photo, in the words of the API."""
 
     model_config = example(
         status="success",

@@ -10,7 +10,7 @@ from smartsort.api.schemas.people import FaceView, SuggestionView
 
 
 class ReasonView(ResponseModel):
-    """Why: machine-readable, in the source document's short form, and as a sentence."""
+    """Why: machine-readable, in short form, and as a sentence."""
 
     code: str
     short: str

@@ -6,7 +6,7 @@ from smartsort.api.schemas.base import ResponseModel, example
 
 
 class Metric(ResponseModel):
-    """A success metric of the source document; `value` and `met` are null while they are not known yet."""
+    """A success metric; `value` and `met` are null while they are not known yet."""
 
     name: str
     value: float | None
@@ -43,7 +43,7 @@ class DayCount(ResponseModel):
 
 
 class Summary(ResponseModel):
-    """Statistics over some days, with the source document's keys first."""
+    """Statistics over some days, with the success metrics first."""
 
     model_config = example(
         auto_sorted=145,
