@@ -161,11 +161,11 @@ def test_denying_from_the_command_line(live: LiveSidecar, client: httpx.Client) 
 def test_what_if_lists_and_applies_and_undo_takes_it_back(live: LiveSidecar, client: httpx.Client) -> None:
     change = {"blacklist": ["Amara Okafor"], "max_faces_per_image": 20}
     report = WhatIfReport.model_validate(answer(client.post(f"{BASE}/what-if", json=change)))
-    assert report.looked_at == SAMPLES
+    assert report.evaluated == SAMPLES
     assert report.moves["faces -> unwanted_person"] > 0
-    assert sum(report.moves.values()) == len(report.photos) + report.not_listed
+    assert sum(report.moves.values()) == len(report.photos) + report.omitted
     short = WhatIfReport.model_validate(answer(client.post(f"{BASE}/what-if?limit=1", json=change)))
-    assert (len(short.photos), short.not_listed) == (1, len(report.photos) - 1)
+    assert (len(short.photos), short.omitted) == (1, len(report.photos) - 1)
     assert "faces/amara_okafor" in {one.before for one in report.photos}
     before = tree(live)
     redeem = {"preview": report.preview}
@@ -196,7 +196,7 @@ def test_what_if_takes_no_nonsense_and_applies_for_an_admin(live: LiveSidecar, c
     assert answer(client.post(f"{BASE}/what-if", json={"min_confidense": 0.7}), 422)["code"] == "invalid"
     assert answer(client.post(f"{BASE}/what-if", json={"min_confidence": 7}), 422)["code"] == "invalid"
     reviewer = live.client(REVIEW_TOKEN)
-    assert answer(reviewer.post(f"{BASE}/what-if", json={"min_confidence": 0.7}))["looked_at"] == SAMPLES
+    assert answer(reviewer.post(f"{BASE}/what-if", json={"min_confidence": 0.7}))["evaluated"] == SAMPLES
     refused = reviewer.post(f"{BASE}/what-if/apply", json={"preview": "made up"})
     assert answer(refused, 403)["code"] == "forbidden"
 
@@ -229,7 +229,7 @@ def test_every_decision_of_the_demo_can_be_explained_in_words(client: httpx.Clie
     for photo_id in range(1, SAMPLES + 1):
         found = explanation(client, photo_id)
         places.add(found.places[0].split("/")[0 if found.state == "filed" else 1])
-        assert found.settings_of_then
+        assert found.stored_settings_used
         assert found.decided_at
         assert found.seen
         assert found.rules

@@ -120,7 +120,7 @@ def test_status(live: LiveSidecar, client: httpx.Client) -> None:
     assert status.root == str(live.root)
     assert status.in_review == queue(client).total
     assert status.unfinished == {}
-    assert status.calls_to_immich > 0
+    assert status.immich_requests > 0
     assert status.estimated_wait_seconds is not None
 
 
@@ -519,7 +519,7 @@ def test_what_if(client: httpx.Client) -> None:
     same = WhatIf.model_validate(answer(client.post(f"{BASE}/config/what-if", json={})))
     assert same.before == same.after
     assert same.moves == {}
-    assert same.looked_at == SAMPLES
+    assert same.evaluated == SAMPLES
     other = WhatIf.model_validate(
         answer(client.post(f"{BASE}/config/what-if", json={"max_faces_per_image": 20}))
     )

@@ -133,7 +133,7 @@ async def what_if(
     def compare(db: Database) -> WhatIf:
         found = effect(decisions.newest(db, last), other, ambiguous, instead_of=today)
         return WhatIf(
-            looked_at=found.looked_at,
+            evaluated=found.looked_at,
             before=dict(found.before),
             after=dict(found.after),
             moves=found.ways,

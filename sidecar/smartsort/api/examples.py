@@ -224,7 +224,7 @@ EXAMPLES: dict[str, Any] = {
                 "problem": None,
             }
         ],
-        "calls_to_immich": 107,
+        "immich_requests": 107,
         "started_at": "2026-05-01T11:00:00.000+00:00",
     },
     "WhatIf": {

@@ -119,7 +119,7 @@ def explained(db: Database, photo_id: int, today: Policy) -> Explained | None:
             for one in found.alternatives
         ],
         policy_version=decided.policy_version,
-        settings_of_then=decided.policy is not None,
+        stored_settings_used=decided.policy is not None,
     )
 
 

@@ -123,7 +123,7 @@ class Live:
                 await asyncio.wait_for(wakeup.wait(), _LOOK_SECONDS)
 
 
-_CHANGES_ALONE = {"calls_to_immich", "estimated_wait_seconds"}
+_CHANGES_ALONE = {"immich_requests", "estimated_wait_seconds"}
 
 
 def _differs(new: Status | None, old: Status | None) -> bool:

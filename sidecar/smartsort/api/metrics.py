@@ -37,7 +37,7 @@ _TOTALS = {
     What.REJECTED: "Photos a human rejected.",
 }
 _NAMES = {What.DUPLICATES: "duplicate", What.MISSED: "missed_duplicate"}
-_CALLS = "calls_to_immich"
+_CALLS = "immich_requests"
 _ONLY_GROWS = frozenset({What.ACCEPTED})
 """A photo that is judged again, or an undo, takes from all others: a counter must not go down."""
 

@@ -113,6 +113,6 @@ class StatusReader:
             estimated_wait_seconds=None if estimate is None else round(estimate, 1),
             health_issues=health_issue_views(sidecar.runner.health_issues.open),
             in_flight=[in_flight_view(photo) for photo in moving],
-            calls_to_immich=sum(context.server.calls.values()),
+            immich_requests=sum(context.server.calls.values()),
             started_at=self._started_at,
         )

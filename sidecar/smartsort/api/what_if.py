@@ -131,13 +131,13 @@ def report(found: Effect, listed: list[PhotoMove], days: int) -> WhatIfReport:
     """An effect as what goes over the wire."""
     return WhatIfReport(
         days=days,
-        looked_at=found.looked_at,
-        kept=found.kept,
+        evaluated=found.looked_at,
+        decided_by_human=found.kept,
         before=dict(found.before),
         after=dict(found.after),
         moves=found.ways,
         photos=listed,
-        not_listed=len(found.moves) - len(listed),
+        omitted=len(found.moves) - len(listed),
     )
 
 

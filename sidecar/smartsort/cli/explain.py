@@ -52,6 +52,6 @@ def told(found: dict[str, Any]) -> list[str]:
         lines += [f"{_MARKS[rule['verdict']]} {rule['text']} ({rule['rule']})" for rule in found["rules"]]
     if found["changes"]:
         lines += ["", "What would change it:", *(f"  {change['text']}" for change in found["changes"])]
-    if found["decided_at"] and not found["settings_of_then"]:
+    if found["decided_at"] and not found["stored_settings_used"]:
         lines += ["", "The settings of that time are not stored; this is told with today's."]
     return lines

@@ -99,9 +99,9 @@ def _show(report: dict[str, Any]) -> None:
             for one in report["photos"]
         ),
     )
-    if report["not_listed"]:
-        click.echo(f"and {report['not_listed']} more")
+    if report["omitted"]:
+        click.echo(f"and {report['omitted']} more")
     click.echo(
-        f"of {report['looked_at']} photos of the last {report['days']} days {sum(report['moves'].values())} "
-        f"would go elsewhere; {report['kept']} that a human has decided about stay"
+        f"of {report['evaluated']} photos of the last {report['days']} days {sum(report['moves'].values())} "
+        f"would go elsewhere; {report['decided_by_human']} that a human has decided about stay"
     )

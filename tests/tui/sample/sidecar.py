@@ -206,7 +206,7 @@ class SampleSidecar(SampleDesk):
         moved = max(-410, min(42, moved))
         after = {**before, "faces": before["faces"] + moved, "low_confidence": 42 - moved}
         way = "low_confidence -> faces" if moved > 0 else "faces -> low_confidence"
-        return WhatIf(looked_at=500, before=before, after=after, moves={way: abs(moved)} if moved else {})
+        return WhatIf(evaluated=500, before=before, after=after, moves={way: abs(moved)} if moved else {})
 
 
 def _doctor() -> DoctorReport:

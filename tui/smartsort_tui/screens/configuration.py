@@ -349,7 +349,7 @@ def effect_text(effect: WhatIf | None, width: int) -> Content:
     if effect is None:
         hint = "Change something, then F6 shows what it would have done to the last photos."
         return Content("\n").join([title, Content.styled(hint, "$foreground-muted"), Content("")])
-    lines = [title, Content(f"to the last {wording.count(effect.looked_at, 'photo')}:")]
+    lines = [title, Content(f"to the last {wording.count(effect.evaluated, 'photo')}:")]
     for category in sorted({*effect.before, *effect.after}, key=lambda name: (name != "faces", name)):
         before, after = effect.before.get(category, 0), effect.after.get(category, 0)
         change = f"{after - before:+,}" if after != before else "="

@@ -69,7 +69,7 @@ class ConfigPatch(RequestModel):
 class WhatIf(ResponseModel):
     """What other settings would have done to the last photos."""
 
-    looked_at: int
+    evaluated: int
     before: dict[str, int]
     after: dict[str, int]
     """Photos by folder kind: `faces` and the categories."""

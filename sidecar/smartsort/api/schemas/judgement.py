@@ -98,8 +98,8 @@ class WhatIfReport(ResponseModel):
 
     model_config = example(
         days=90,
-        looked_at=500,
-        kept=35,
+        evaluated=500,
+        decided_by_human=35,
         before={"faces": 430, "low_confidence": 20, "unidentified": 50},
         after={"faces": 429, "low_confidence": 21, "unidentified": 50},
         moves={"faces -> low_confidence": 1},
@@ -113,19 +113,19 @@ class WhatIfReport(ResponseModel):
                 "unmeasured": False,
             }
         ],
-        not_listed=0,
+        omitted=0,
     )
 
     days: int
-    looked_at: int
-    kept: int
+    evaluated: int
+    decided_by_human: int
     """Of these, photos a human has decided about: they stay where they are."""
     before: dict[str, int]
     after: dict[str, int]
     moves: dict[str, int]
     """By "from -> to"."""
     photos: list[PhotoMove]
-    not_listed: int = 0
+    omitted: int = 0
     """Moves beyond those in `photos`."""
     preview: str | None = None
     """The token that makes these settings count and moves exactly these photos: see `apply`."""
@@ -186,7 +186,7 @@ class Explained(ResponseModel):
             }
         ],
         policy_version="0a1b2c3d4e5f",
-        settings_of_then=True,
+        stored_settings_used=True,
     )
 
     photo_id: int
@@ -203,5 +203,5 @@ class Explained(ResponseModel):
     rules: list[RuleView] = Field(default=[])
     changes: list[ChangeView] = Field(default=[])
     policy_version: str = ""
-    settings_of_then: bool = True
+    stored_settings_used: bool = True
     """False: the settings of that time are not stored, and today's were taken instead."""

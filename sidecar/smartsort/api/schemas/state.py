@@ -51,7 +51,7 @@ class Status(ResponseModel):
     """For a photo dropped now; None when unknown."""
     health_issues: list[HealthIssueView] = []
     in_flight: list[InFlight] = []
-    calls_to_immich: int = 0
+    immich_requests: int = 0
     started_at: str = ""
 
 
