@@ -10,7 +10,7 @@ from fastapi.openapi.models import Example
 from smartsort.actions import Agreed, Batch
 from smartsort.api.action_results import carry_out, check_pending, only, selectors_of
 from smartsort.api.guard import BASE
-from smartsort.api.history import RowId
+from smartsort.api.history import PhotoId
 from smartsort.api.problems import GUARDED, Refused, answers
 from smartsort.api.schemas.decisions import (
     ActionResultView,
@@ -133,7 +133,7 @@ async def _selected(ctx: ApiContext, chosen: Selection, agreed: Agreed | None) -
 async def approve(
     ctx: Ctx,
     caller: Reviewer,
-    id: RowId,  # noqa: A002
+    id: PhotoId,  # noqa: A002
     wanted: Annotated[Approve, Body(openapi_examples=_APPROVE_EXAMPLES)],
 ) -> ActionResultView:
     """File an item under a person (or several) and tell Immich who it is.
@@ -146,14 +146,14 @@ async def approve(
 
 
 @router.post("/review/{id}/reject", responses=answers(404, 409))
-async def reject(ctx: Ctx, caller: Reviewer, id: RowId) -> ActionResultView:  # noqa: A002
+async def reject(ctx: Ctx, caller: Reviewer, id: PhotoId) -> ActionResultView:  # noqa: A002
     """Put an item into the trash; `undo` brings it back until the trash's time has passed."""
     await check_pending(ctx, id)
     return await only(ctx, await ctx.sidecar.actions.reject([id], caller.name))
 
 
 @router.post("/review/{id}/skip", responses=answers(404, 409))
-async def skip(ctx: Ctx, caller: Reviewer, id: RowId) -> ActionResultView:  # noqa: A002
+async def skip(ctx: Ctx, caller: Reviewer, id: PhotoId) -> ActionResultView:  # noqa: A002
     """Leave an item for later: it is listed after all others."""
     await check_pending(ctx, id)
     return await only(ctx, await ctx.sidecar.actions.skip([id], caller.name))
@@ -163,7 +163,7 @@ async def skip(ctx: Ctx, caller: Reviewer, id: RowId) -> ActionResultView:  # no
 async def refile(
     ctx: Ctx,
     caller: Reviewer,
-    photo_id: RowId,
+    photo_id: PhotoId,
     wanted: Annotated[Refile, Body(openapi_examples=_REFILE_EXAMPLES)],
 ) -> ActionResultView:
     """File a photo that is filed already under somebody else."""

@@ -10,7 +10,7 @@ from fastapi.openapi.models import Example
 from smartsort.actions import PersonSelector
 from smartsort.api.action_results import check_pending, only
 from smartsort.api.guard import BASE
-from smartsort.api.history import RowId
+from smartsort.api.history import PhotoId
 from smartsort.api.problems import GUARDED, answers
 from smartsort.api.schemas.decisions import ActionResultView
 from smartsort.api.schemas.judgement import Deny
@@ -31,7 +31,7 @@ _EXAMPLES: dict[str, Example] = {
 async def deny(
     ctx: Ctx,
     caller: Reviewer,
-    id: RowId,  # noqa: A002
+    id: PhotoId,  # noqa: A002
     denied: Annotated[Deny, Body(openapi_examples=_EXAMPLES)],
 ) -> ActionResultView:
     """Say who a photo does not show. It goes on waiting, and they are not suggested for it again.

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from sqlite_utils import Database
 
 from smartsort.api.guard import BASE
-from smartsort.api.history import RowId
+from smartsort.api.history import PhotoId
 from smartsort.api.problems import GUARDED, Refused, answers
 from smartsort.api.schemas.judgement import ChangeView, Explained, RuleView
 from smartsort.api.security import Reviewer
@@ -38,7 +38,7 @@ _BY_HUMANS = frozenset(
 
 
 @router.get("/photos/{photo_id}/explain", responses=answers(404))
-async def of_photo(ctx: Ctx, _: Reviewer, photo_id: RowId) -> Explained:
+async def of_photo(ctx: Ctx, _: Reviewer, photo_id: PhotoId) -> Explained:
     """How a photo was judged, rule by rule and in words, and the nearest changes that lead elsewhere."""
     policy = ctx.sidecar.runtime_settings.policy()
     found = await ctx.sidecar.context.ledger.aread(lambda db: explained(db, photo_id, policy))

@@ -31,7 +31,7 @@ router = APIRouter(prefix=BASE, tags=["history"], responses=GUARDED)
 
 LARGEST = 2**53 - 1
 """What every JSON reader holds exactly."""
-RowId = Annotated[int, Path(ge=1, le=LARGEST, examples=[7])]
+PhotoId = Annotated[int, Path(ge=1, le=LARGEST, examples=[7])]
 
 _MESSAGE: dict[str, Any] = {
     "title": "Message",
@@ -75,7 +75,7 @@ async def history(
 
 
 @router.get("/photos/{photo_id}/history", responses=answers(404))
-async def of_photo(ctx: Ctx, _: Reviewer, photo_id: RowId) -> EventPage:
+async def of_photo(ctx: Ctx, _: Reviewer, photo_id: PhotoId) -> EventPage:
     """Everything that happened to one photo, oldest first; what is `undoable` can be given to `undo`."""
 
     def read(db: Database) -> EventPage | None:
@@ -90,7 +90,9 @@ async def of_photo(ctx: Ctx, _: Reviewer, photo_id: RowId) -> EventPage:
 
 
 @router.get(f"/photos/{{photo_id}}/{SIZE}", response_class=Response, responses={**IMAGE, **answers(404)})
-async def picture(ctx: Ctx, _: Reviewer, request: Request, photo_id: RowId, size: ThumbnailSize) -> Response:
+async def picture(
+    ctx: Ctx, _: Reviewer, request: Request, photo_id: PhotoId, size: ThumbnailSize
+) -> Response:
     """A photo's picture, whatever became of it: `thumbnail` (about 250 pixels) or `preview` (1440)."""
     return answer(await ctx.pictures.of_photo(photo_id, size), request)
 

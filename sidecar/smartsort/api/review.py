@@ -13,7 +13,7 @@ from sqlite_utils import Database
 
 from smartsort.api.examples import CSV
 from smartsort.api.guard import BASE
-from smartsort.api.history import RowId
+from smartsort.api.history import PhotoId
 from smartsort.api.people import IMAGE
 from smartsort.api.pictures import SIZE, answer
 from smartsort.api.problems import GUARDED, Answers, Refused, answers
@@ -189,7 +189,7 @@ def _cell(value: object) -> object:
 
 
 @router.get("/items/{id}", responses=answers(404))
-async def item(ctx: Ctx, _: Reviewer, id: RowId) -> ReviewItem:  # noqa: A002
+async def item(ctx: Ctx, _: Reviewer, id: PhotoId) -> ReviewItem:  # noqa: A002
     """One photo of the queue with everything known about it, and what became of it if it was decided."""
     policy = ctx.sidecar.runtime_settings.policy()
     found = await ctx.sidecar.context.ledger.aread(lambda db: review_item(db, id, policy))
@@ -207,7 +207,7 @@ async def picture(
     ctx: Ctx,
     _: Reviewer,
     request: Request,
-    id: RowId,  # noqa: A002
+    id: PhotoId,  # noqa: A002
     size: ThumbnailSize,
 ) -> Response:
     """A photo's picture, upright: `thumbnail` (about 250 pixels) or `preview` (1440)."""
@@ -221,7 +221,7 @@ async def other_picture(
     ctx: Ctx,
     _: Reviewer,
     request: Request,
-    id: RowId,  # noqa: A002
+    id: PhotoId,  # noqa: A002
     size: ThumbnailSize,
 ) -> Response:
     """The picture of the copy that a duplicate duplicates."""

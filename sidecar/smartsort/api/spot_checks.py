@@ -10,7 +10,7 @@ from sqlite_utils import Database
 
 from smartsort.api.action_results import only, selectors_of
 from smartsort.api.guard import BASE
-from smartsort.api.history import LARGEST, RowId
+from smartsort.api.history import LARGEST, PhotoId
 from smartsort.api.problems import GUARDED, Refused, answers
 from smartsort.api.schemas.decisions import ActionResultView, Approve
 from smartsort.api.schemas.judgement import SpotCheck, SpotCheckPage, WrongFiling
@@ -63,7 +63,7 @@ async def waiting(
 
 
 @router.post("/{photo_id}/confirm", responses=answers(404, 409))
-async def confirm(ctx: Ctx, caller: Reviewer, photo_id: RowId) -> ActionResultView:
+async def confirm(ctx: Ctx, caller: Reviewer, photo_id: PhotoId) -> ActionResultView:
     """It is who smartsort says it is. The face counts among the confirmed ones from now on."""
     await _drawn(ctx, photo_id)
     return await only(ctx, await ctx.sidecar.actions.confirm([photo_id], caller.name))
@@ -73,7 +73,7 @@ async def confirm(ctx: Ctx, caller: Reviewer, photo_id: RowId) -> ActionResultVi
 async def wrong(
     ctx: Ctx,
     caller: Reviewer,
-    photo_id: RowId,
+    photo_id: PhotoId,
     really: Annotated[WrongFiling, Body(openapi_examples=_WRONG_EXAMPLES)],
 ) -> ActionResultView:
     """It is somebody else: filed under them, or with nobody named put into review.

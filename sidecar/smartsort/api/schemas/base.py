@@ -15,9 +15,9 @@ __all__ = [
     "BulkKind",
     "Category",
     "ListedName",
+    "PhotoId",
     "RequestModel",
     "ResponseModel",
-    "RowId",
     "State",
     "example",
     "number",
@@ -32,7 +32,7 @@ def number(value: object) -> object:
     return value
 
 
-RowId = Annotated[int, Field(ge=1, le=2**53 - 1), BeforeValidator(number)]
+PhotoId = Annotated[int, Field(ge=1, le=2**53 - 1), BeforeValidator(number)]
 
 ListedName = Annotated[str, Field(min_length=1, max_length=300)]
 

@@ -10,9 +10,9 @@ from smartsort.api.schemas.base import (
     BulkKind,
     Category,
     ListedName,
+    PhotoId,
     RequestModel,
     ResponseModel,
-    RowId,
     example,
     request_config,
 )
@@ -104,7 +104,7 @@ class Selection(RequestModel):
 
     model_config = request_config(any_of=_SELECTIONS)
 
-    ids: list[RowId] = Field(default=[], max_length=10_000)
+    ids: list[PhotoId] = Field(default=[], max_length=10_000)
     category: Category | None = None
     search: str | None = Field(default=None, max_length=300)
     versions: dict[PhotoKey, Version] = Field(

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field, StrictBool
 
-from smartsort.api.schemas.base import RequestModel, ResponseModel, RowId, request_config
+from smartsort.api.schemas.base import PhotoId, RequestModel, ResponseModel, request_config
 
 
 class EventView(ResponseModel):
@@ -78,9 +78,9 @@ class Undo(RequestModel):
 
     model_config = request_config(any_of=_UNDOS)
 
-    photo: RowId | None = None
+    photo: PhotoId | None = None
     """Its id, as in the review queue; of a bulk action only this photo's part is undone."""
-    event: RowId | None = None
+    event: PhotoId | None = None
     last: StrictBool = False
     since: str | None = Field(default=None, max_length=40, json_schema_extra={"format": "date-time"})
     """ISO 8601; without a zone it is the server's."""
