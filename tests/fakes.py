@@ -19,7 +19,7 @@ from tests.once import DECODERS
 
 from smartsort.bootstrap import Sidecar, open_sidecar
 from smartsort.config import load_settings
-from smartsort.core.completion import CHAIN, Listing, Look, QueueCount, QueueCounts
+from smartsort.core.completion import CHAIN, Listing, QueueCount, QueueCounts, QueueSnapshot
 from smartsort.core.model import AssetRef, Box, Face, Person, State
 from smartsort.core.wording_events import EVENT_KINDS
 from smartsort.errors import ImmichRejected, ImmichUnreachable, SmartsortError
@@ -192,9 +192,9 @@ class FakeServer:
         self._call("queue_counts")
         return {name: QueueCount() for name in CHAIN}
 
-    async def look(self, libraries: Collection[str] | None = None) -> Look:
+    async def queue_snapshot(self, libraries: Collection[str] | None = None) -> QueueSnapshot:
         self._call("look")
-        return Look(tuple(Listing(name) for name in CHAIN))
+        return QueueSnapshot(tuple(Listing(name) for name in CHAIN))
 
     async def recognition_jobs(self) -> Listing:
         self._call("recognition_jobs")

@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.fakes import FakeAsset, FakeClock, FakeServer, World, by_name
 
-from smartsort.core.completion import CHAIN, RECOGNITION, Listing, Look, QueueCount, QueueCounts
+from smartsort.core.completion import CHAIN, RECOGNITION, Listing, QueueCount, QueueCounts, QueueSnapshot
 from smartsort.core.model import Face, Reason, State
 from smartsort.errors import ImmichError, ImmichRejected
 from smartsort.ledger import photos
@@ -82,9 +82,9 @@ class FaultyImmich(FakeServer):
             name: QueueCount(waiting=len(self._seen_in(name)) + (name in self.collective)) for name in CHAIN
         }
 
-    async def look(self, libraries: Collection[str] | None = None) -> Look:
+    async def queue_snapshot(self, libraries: Collection[str] | None = None) -> QueueSnapshot:
         self._call("look")
-        return Look(tuple(self._listing(name) for name in CHAIN))
+        return QueueSnapshot(tuple(self._listing(name) for name in CHAIN))
 
     async def recognition_jobs(self) -> Listing:
         self._call("recognition_jobs")

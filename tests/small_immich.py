@@ -14,7 +14,7 @@ from functools import singledispatchmethod
 from random import Random
 
 from smartsort.core import recogniser_messages as message
-from smartsort.core.completion import CHAIN, RECOGNITION, Listing, Look, QueueCount
+from smartsort.core.completion import CHAIN, RECOGNITION, Listing, QueueCount, QueueSnapshot
 from smartsort.core.filing import Limits
 from smartsort.core.model import Box, Face, Person
 from smartsort.core.pace import BATCH_SECONDS
@@ -214,7 +214,7 @@ class SmallImmich:
 
     @_answer.register
     def _take_look(self, _: message.TakeLook) -> message.Looked:
-        return message.Looked(Look(tuple(self._listing(queue) for queue in CHAIN)))
+        return message.Looked(QueueSnapshot(tuple(self._listing(queue) for queue in CHAIN)))
 
     @_answer.register
     def _list_faces(self, _: message.ListFaces) -> message.Listed:

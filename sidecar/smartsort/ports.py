@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from smartsort.core.completion import Listing, Look, QueueCounts
+from smartsort.core.completion import Listing, QueueCounts, QueueSnapshot
 from smartsort.core.model import AssetRef, Evidence, Face, Person
 from smartsort.core.policy import Policy
 
@@ -137,7 +137,7 @@ class PhotoServer(Protocol):
         """Job counts of all queues: one cheap call, a hint but not a proof."""
         ...
 
-    async def look(self, libraries: Collection[str] | None = None) -> Look:
+    async def queue_snapshot(self, libraries: Collection[str] | None = None) -> QueueSnapshot:
         """List the queues of the chain, upstream first. A listing that fails is repeated, then raises.
 
         With `libraries` only a scan of one of these makes the look inconclusive.

@@ -68,7 +68,7 @@ async def test_a_library_from_its_making_to_its_faces(
     paths = placed(photos)
     found = await immich.resolve(paths)
     assert set(found) == set(paths)
-    look = await immich.look()
+    look = await immich.queue_snapshot()
     assert pending(await immich.queue_counts()) == 0
     assert look.detected([ref.id for ref in found.values()]) == {ref.id for ref in found.values()}
     named = set()

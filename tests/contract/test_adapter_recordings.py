@@ -143,13 +143,13 @@ async def test_watches_a_scan_to_its_end(version: str) -> None:
     await server.scan(library_id(version))
     assets = {asset["id"] for path, asset in assets_by_path(version).items() if "near_dup" not in path}
     await server.queue_counts()
-    look = await server.look()
+    look = await server.queue_snapshot()
     assert look.listings[0].collective, "the library is still being walked"
     assert look.detected(assets) == frozenset()
     looks, seen, detected = 1, set(), set()
     while not replay.ended:
         counts = await server.queue_counts()
-        look = await server.look()
+        look = await server.queue_snapshot()
         looks += 1
         busy = frozenset().union(*(part.ids for part in look.listings[:-1])) & assets
         seen |= busy
@@ -166,7 +166,7 @@ async def test_reads_the_queues_in_chain_order(version: str) -> None:
     replay = Replay(version, "08")
     server = connect(replay)
     await server.queue_counts()
-    await server.look()
+    await server.queue_snapshot()
     assert replay.asked == [("GET", "/queues"), *(("GET", f"/queues/{name}/jobs") for name in CHAIN)]
 
 

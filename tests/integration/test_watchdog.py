@@ -11,7 +11,7 @@ import pytest
 from tests.disks import written
 from tests.fakes import FakeClock, World, close_world, picture
 
-from smartsort.core.completion import RECOGNITION, Listing, Look, QueueCount
+from smartsort.core.completion import RECOGNITION, Listing, QueueCount, QueueSnapshot
 from smartsort.core.model import State
 from smartsort.errors import SmartsortError
 from smartsort.files.layout import SENTINEL
@@ -111,7 +111,7 @@ def _no_recognition(lane):
         return blocked
 
     async def whole(libraries):
-        return Look((*(await look(libraries)).listings[:-1], blocked))
+        return QueueSnapshot((*(await look(libraries)).listings[:-1], blocked))
 
     lane.world.server.recognition_jobs, lane.world.server.look = jobs, whole
 

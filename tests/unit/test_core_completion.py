@@ -9,16 +9,16 @@ from smartsort.core.completion import (
     LISTING_LIMIT,
     RECOGNITION,
     Listing,
-    Look,
     Questions,
     QueueCount,
+    QueueSnapshot,
     pending,
 )
 
 
 def look(**listings):
     """A look with these listings; all other queues are empty."""
-    return Look(tuple(listings.get(name, Listing(name)) for name in CHAIN))
+    return QueueSnapshot(tuple(listings.get(name, Listing(name)) for name in CHAIN))
 
 
 def holding(queue, *ids, **more):
@@ -38,7 +38,7 @@ def test_the_chain_runs_from_the_library_to_recognition():
 )
 def test_queues_read_in_another_order_prove_nothing(order):
     with pytest.raises(ValueError, match=r"only .* proves anything"):
-        Look(tuple(Listing(name) for name in order))
+        QueueSnapshot(tuple(Listing(name) for name in order))
 
 
 def test_a_photo_seen_nowhere_upstream_is_detected():
@@ -75,7 +75,7 @@ IDS = st.frozensets(st.sampled_from("abcd"))
 
 @given(IDS, st.tuples(*(st.tuples(IDS, st.booleans(), st.booleans()) for _ in CHAIN)))
 def test_nothing_that_was_seen_is_ever_called_detected(assets, parts):
-    seen = Look(
+    seen = QueueSnapshot(
         tuple(
             Listing(name, ids, collective=collective, full=full)
             for name, (ids, collective, full) in zip(CHAIN, parts, strict=True)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.small_immich import HealthIssues, SmallImmich, drive
 
 from smartsort.core import recogniser_messages as message
-from smartsort.core.completion import CHAIN, RECOGNITION, Listing, Look, QueueCount
+from smartsort.core.completion import CHAIN, RECOGNITION, Listing, QueueCount, QueueSnapshot
 from smartsort.core.filing import FACELESS_SECONDS, FEW, FIRST_PORTION, Limits
 from smartsort.core.model import Box, Face, Person
 from smartsort.core.pace import FIRST_LOOK, SHORTEST_PAUSE
@@ -103,7 +103,7 @@ def recognition(*faces, collective=False, full=False):
 
 
 def look(last=None, **at_work):
-    return Look(
+    return QueueSnapshot(
         tuple(last if last and q == RECOGNITION else Listing(q, frozenset(at_work.get(q, ()))) for q in CHAIN)
     )
 

@@ -183,7 +183,7 @@ def job(name: str, **data: Any) -> dict[str, Any]:
 
 async def test_looks_at_the_chain_in_order_and_never_asks_for_a_status() -> None:
     immich = queues()
-    look = await immich.server().look()
+    look = await immich.server().queue_snapshot()
     assert [request.url.path for request in immich.requests] == [f"/api/queues/{name}/jobs" for name in CHAIN]
     assert not any(request.url.query for request in immich.requests)
     assert look.conclusive
@@ -196,7 +196,7 @@ async def test_a_look_is_whole_or_none() -> None:
     immich = queues()
     immich.answers["GET /queues/sidecar/jobs"] = httpx.Response(400, json={"message": "no"})
     with pytest.raises(ImmichRejected):
-        await immich.server().look()
+        await immich.server().queue_snapshot()
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ async def test_a_look_is_whole_or_none() -> None:
 async def test_tells_jobs_of_one_photo_from_jobs_of_many(
     queue: str, entry: dict[str, Any], collective: bool, ids: set[str]
 ) -> None:
-    look = await queues(**{queue: [entry]}).server().look()
+    look = await queues(**{queue: [entry]}).server().queue_snapshot()
     (part,) = [each for each in look.listings if each.queue == queue]
     assert (part.collective, part.ids, part.full) == (collective, ids, False)
 
@@ -231,11 +231,11 @@ async def test_a_scan_of_another_library_says_nothing(
     immich = queues(
         library=[job("LibrarySyncFiles", libraryId="theirs"), job("LibrarySyncFilesQueueAll", id="theirs")]
     )
-    assert (await immich.server().look(of_interest)).conclusive is conclusive
+    assert (await immich.server().queue_snapshot(of_interest)).conclusive is conclusive
 
 
 async def test_a_scan_that_names_no_library_may_be_ours() -> None:
-    assert not (await queues(library=[job("OfTheFuture")]).server().look(["mine"])).conclusive
+    assert not (await queues(library=[job("OfTheFuture")]).server().queue_snapshot(["mine"])).conclusive
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ async def test_a_scan_that_names_no_library_may_be_ours() -> None:
 )
 async def test_a_long_listing_is_full(count: int, full: bool) -> None:
     jobs = [job("AssetGenerateThumbnails", id=str(number)) for number in range(count)]
-    look = await queues(thumbnailGeneration=jobs).server().look()
+    look = await queues(thumbnailGeneration=jobs).server().queue_snapshot()
     assert look.listings[4].full is full
     assert look.conclusive is not full
 

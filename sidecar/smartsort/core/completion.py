@@ -69,7 +69,7 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class QueueSnapshot:
     """One reading of the whole chain, in chain order. Built only when every listing succeeded."""
 
     listings: tuple[Listing, ...]

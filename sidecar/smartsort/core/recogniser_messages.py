@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from smartsort.core.completion import Listing, Look, QueueCounts
+from smartsort.core.completion import Listing, QueueCounts, QueueSnapshot
 from smartsort.core.model import Face
 
 Ids = tuple[int, ...]
@@ -136,7 +136,7 @@ class Resolved(Event):
 class Looked(Event):
     """A reading of the whole chain in its order."""
 
-    look: Look
+    look: QueueSnapshot
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class InboxScanResult:
     """What one look at the inbox found.
 
     `settled` is everything at rest, again in every look while it lies there. `waiting` is the number of
@@ -113,7 +113,7 @@ class SettleTracker:
     _read: dict[str, tuple[FileStamp, Any]] = field(default_factory=dict, init=False)
     """What was read of files that lie there."""
 
-    def look(self, entries: Sequence[Entry]) -> Look:
+    def look(self, entries: Sequence[Entry]) -> InboxScanResult:
         """Feed one scan's entries; files that are not among them are forgotten. Reads files: blocking."""
         now, wall = self.clock(), self.wall_clock()
         self._seen = {entry.path: self._seen_now(entry, now, wall) for entry in entries}
@@ -140,7 +140,7 @@ class SettleTracker:
                 seen.finished_since = now
         return seen
 
-    def _judge(self, entries: Sequence[Entry], now: float, wall: float) -> Look:
+    def _judge(self, entries: Sequence[Entry], now: float, wall: float) -> InboxScanResult:
         self._read = {path: read for path, read in self._read.items() if path in self._seen}
         resting = {entry.path for entry in entries if self._rests(entry, now, wall)}
         media, sides = sorted_out(entries)
@@ -164,7 +164,7 @@ class SettleTracker:
         waiting += len(orphans) - len(lying)
         news = tuple(entry for entry in lying if entry.path not in self._told)
         self._told = {entry.path for entry in lying}
-        return Look(tuple(settled), waiting, tuple(lying), news)
+        return InboxScanResult(tuple(settled), waiting, tuple(lying), news)
 
     def _arrivals(
         self, group: Group, owned: dict[str, list[_Owned]], resting: set[str], now: float

@@ -17,9 +17,9 @@ from smartsort.core.completion import (
     LISTING_LIMIT,
     RECOGNITION,
     Listing,
-    Look,
     QueueCount,
     QueueCounts,
+    QueueSnapshot,
 )
 from smartsort.immich.connection import Connection, known
 
@@ -44,14 +44,14 @@ class QueueCalls(Connection):
             for queue in found
         }
 
-    async def look(self, libraries: Collection[str] | None = None) -> Look:
+    async def queue_snapshot(self, libraries: Collection[str] | None = None) -> QueueSnapshot:
         """The queues of the chain, one after the other, upstream first; `queue_counts` are asked apart.
 
         A listing that fails is repeated before the next one is read, and raises when it keeps failing: a look
         is whole or there is none. `libraries` narrows which libraries' scans make it inconclusive: a long
         scan of somebody else's library says nothing about these. None: all of them.
         """
-        return Look(listings=tuple([await self._listing(queue, libraries) for queue in CHAIN]))
+        return QueueSnapshot(listings=tuple([await self._listing(queue, libraries) for queue in CHAIN]))
 
     async def recognition_jobs(self) -> Listing:
         """The last queue of the chain alone; enough once `look` has proved that detection is over."""

@@ -57,7 +57,9 @@ class Errands:
     @run.register
     async def _take_look(self, command: message.TakeLook) -> message.Event:
         """Only scans of the libraries these photos are in make a look inconclusive."""
-        return message.Looked(await self._context.server.look(await self._libraries(command.photos)))
+        return message.Looked(
+            await self._context.server.queue_snapshot(await self._libraries(command.photos))
+        )
 
     @run.register
     async def _list_faces(self, _: message.ListFaces) -> message.Event:
