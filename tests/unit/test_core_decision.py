@@ -264,7 +264,7 @@ def test_two_people_of_one_name_are_never_guessed_at():
         ),
         ("duplicate_IMG.jpg", "duplicates", "duplicate_", ("duplicate", "near_duplicate")),
         # A folder that is switched off.
-        ("multi_IMG.jpg", "unidentified", "multi_", ("too_many", "same_person_twice")),
+        ("multi_IMG.jpg", "unidentified", "multi_", ("multiple_faces", "same_person_twice")),
         ("undone_IMG.jpg", "unidentified", "undone_", ("undone_filing",)),
         # No rule of this folder gives this prefix: it is the file's own name.
         ("unknown_IMG.jpg", "duplicates", "", ()),
@@ -385,13 +385,13 @@ def test_the_order_of_the_table_is_the_documented_priority():
         "blacklisted",
         "gave_up",
         "no_face",
-        "too_many",
+        "multiple_faces",
         "same_person_twice",
         "unknown",
         "ambiguous",
         "denied",
         "not_born_yet",
-        "not_wanted",
+        "not_in_whitelist",
         "low_confidence",
     ]
 

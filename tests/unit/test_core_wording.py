@@ -46,7 +46,7 @@ EXAMPLES = [
     ("recognition_failed", (), {}, "face detection failed 3 times", "recognition_failed"),
     ("undone_filing", ("A",), {}, "", "undone_filing: A"),
     ("category_off", ("duplicates",), {}, "", "category_off"),
-    ("rule_failed", ("too_many",), {}, "KeyError: 'x'", "rule_failed"),
+    ("rule_failed", ("multiple_faces",), {}, "KeyError: 'x'", "rule_failed"),
     ("rebuilt", (), {}, "noface_", "rebuilt: noface_"),
     ("download_failed", (), {}, "the host is unknown", "download_failed"),
 ]

@@ -53,7 +53,7 @@ NOT_DENIED = ChangeKind("not_denied", "nobody had said that it is not {names}")
     ONLY_BACKGROUND_FACES,
     passed=lambda case, _: f"There is a face that counts ({quantity(len(case.large), 'face')}).",
 )
-def no_face(case: Case) -> Reason | None:
+def no_faces_detected(case: Case) -> Reason | None:
     """No face on it counts."""
     if not case.recognisable or case.counted:
         return None
@@ -90,7 +90,7 @@ def _people_twice(counted: Iterable[Face]) -> list[Person]:
     ),
     bulk=BulkKind.STRANGERS,
 )
-def unknown(case: Case) -> Reason | None:
+def unknown_face(case: Case) -> Reason | None:
     """A face has nobody it belongs to, or a person without a name."""
     strangers = _strangers(case)
     if not strangers:
@@ -110,7 +110,7 @@ def _strangers(case: Case) -> list[Face]:
     AMBIGUOUS_NAME,
     passed="Nobody on it shares their name with somebody else.",
 )
-def ambiguous(case: Case) -> Reason | None:
+def ambiguous_name(case: Case) -> Reason | None:
     """Somebody on it shares their name with somebody else."""
     found = names_of(_among(case, case.ambiguous))
     return AMBIGUOUS_NAME.reason(found) if found else None

@@ -27,7 +27,7 @@ WHITELIST_REMOVE = ChangeKind("whitelist_remove", "{names} were not on the white
     passed="Nobody on it is on the blacklist.",
     bulk=BulkKind.BLACKLISTED,
 )
-def blacklisted(case: Case) -> Reason | None:
+def blacklisted_person(case: Case) -> Reason | None:
     """Somebody on it is on the blacklist."""
     # Background faces count here: an unwanted person is unwanted at any size.
     # So does somebody whose name was taken away in Immich since: the entry knows their id.
@@ -53,7 +53,7 @@ def _all_wanted(case: Case, _: object) -> str:
     passed=_all_wanted,
     bulk=BulkKind.NOT_WHITELISTED,
 )
-def not_wanted(case: Case) -> Reason | None:
+def not_in_whitelist(case: Case) -> Reason | None:
     """Somebody on it is not on the whitelist, and there is one."""
     if not case.policy.whitelist:
         return None

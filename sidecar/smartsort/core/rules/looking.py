@@ -29,7 +29,7 @@ def unreadable(case: Case) -> Reason | None:
 
 
 @rule(Category.UNIDENTIFIED, "unknown_", RECOGNITION_FAILED, passed="Immich finished looking at it.")
-def gave_up(case: Case) -> Reason | None:
+def recognition_failed(case: Case) -> Reason | None:
     """Immich did not recognise it within `max_retries`."""
     problem = case.evidence.gave_up
     return None if problem is None else RECOGNITION_FAILED.reason(detail=problem)
