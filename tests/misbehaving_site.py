@@ -23,9 +23,9 @@ from smartsort.downloads.guard import Resolver, system_resolver
 from smartsort.downloads.queue import Downloads
 from smartsort.files.layout import Layout
 from smartsort.files.placement import Placer
-from smartsort.ledger import items
+from smartsort.ledger import submissions
 from smartsort.ledger.database import Ledger
-from smartsort.ledger.items import Item
+from smartsort.ledger.submissions import Item
 from smartsort.pipeline.arrival.accept import Accept
 from smartsort.pipeline.engine.context import Clock, Context, Tuning
 from smartsort.service import listen, run
@@ -207,12 +207,12 @@ class Intake:
         return [self.item(item.id) for item in taken.items]
 
     def item(self, item_id: str) -> Item:
-        found = self.context.ledger.read(lambda db: items.get(db, item_id))
+        found = self.context.ledger.read(lambda db: submissions.get(db, item_id))
         assert found is not None
         return found
 
     async def work(self) -> None:
-        while self.context.ledger.read(items.open_items):
+        while self.context.ledger.read(submissions.open_submissions):
             await self.downloads.step()
         await until(lambda: not self.downloads._running)  # a failed one tidies up after its last word
 

@@ -108,7 +108,9 @@ class SmartDownloader:
                     "reason": f"not_finished: {answer['state']}, ask again for item {answer['id']}",
                     "person": None,
                 }
-            answer = self._call("GET", f"/items/{answer['id']}", params={"wait": self._wait(end)}, again=True)
+            answer = self._call(
+                "GET", f"/submissions/{answer['id']}", params={"wait": self._wait(end)}, again=True
+            )
         return _result(answer)
 
     def get_review_queue(self, category: str | None = None) -> list[dict[str, Any]]:

@@ -100,7 +100,7 @@ def variables(live: LiveSidecar, pictures: str) -> dict[str, str]:
         "SHA256": duplicate["sha256"],
         "PHOTO": str(others[0]["photo_id"]),
         "EVENT": str(others[-1]["id"]),
-        "FAILED": client.get(f"{BASE}/items").json()["items"][0]["id"],
+        "FAILED": client.get(f"{BASE}/submissions").json()["items"][0]["id"],
         "PHOTO_URL": f"{pictures}/photo.jpg",
         "CHECK": str(others[1]["photo_id"]),
         "WRONG": str(others[2]["photo_id"]),

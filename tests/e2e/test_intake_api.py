@@ -19,8 +19,8 @@ from tests.misbehaving_site import BASE, TOKEN, picture, running, site, until
 from smartsort.core.naming import folder_name
 from smartsort.demo.samples import make_samples
 from smartsort.downloads import queue
-from smartsort.ledger import items
-from smartsort.ledger.items import NewItem
+from smartsort.ledger import submissions
+from smartsort.ledger.submissions import NewSubmission
 
 WAIT = {"wait": "60"}
 
@@ -94,7 +94,7 @@ async def test_without_wait_it_is_accepted_with_a_link(client, web, samples):
     answer = await client.post(BASE, json={"url": web.file(f"/{name}", body)})
     assert answer.status_code == 202
     accepted = answer.json()
-    assert answer.headers["location"] == accepted["link"] == f"{BASE}/items/{accepted['id']}"
+    assert answer.headers["location"] == accepted["link"] == f"{BASE}/submissions/{accepted['id']}"
     item = (await client.get(accepted["link"], params=WAIT)).json()
     assert item["state"] == "filed"
     assert item["result"]["action"] == "sorted"
@@ -124,15 +124,15 @@ async def test_items_are_listed_newest_first_by_pages(client, web):
     seen, cursor = [], None
     while True:
         params = {"limit": 3} | ({"cursor": cursor} if cursor else {})
-        page = (await client.get(f"{BASE}/items", params=params)).json()
+        page = (await client.get(f"{BASE}/submissions", params=params)).json()
         seen += [item["url"].rsplit("/", 1)[1] for item in page["items"]]
         cursor = page["next_cursor"]
         if cursor is None:
             break
     assert seen == [f"{n}.jpg" for n in reversed(range(7))]
-    failed = (await client.get(f"{BASE}/items", params={"state": "failed"})).json()["items"]
+    failed = (await client.get(f"{BASE}/submissions", params={"state": "failed"})).json()["items"]
     assert len(failed) == 7
-    assert (await client.get(f"{BASE}/items", params={"state": "downloading"})).json()["items"] == []
+    assert (await client.get(f"{BASE}/submissions", params={"state": "downloading"})).json()["items"] == []
 
 
 async def test_a_failed_download_can_be_retried(sidecar, client, web, samples):
@@ -140,14 +140,14 @@ async def test_a_failed_download_can_be_retried(sidecar, client, web, samples):
     url = f"{web.url}/{name}"
     failed = (await client.post(BASE, json={"url": url, "source": "blog"}, params=WAIT)).json()
     assert failed["reason"] == "download_failed: the server answered 404"
-    [item] = (await client.get(f"{BASE}/items", params={"state": "failed"})).json()["items"]
+    [item] = (await client.get(f"{BASE}/submissions", params={"state": "failed"})).json()["items"]
     web.file(f"/{name}", body)
-    retry = f"{BASE}/items/{item['id']}/retry"
+    retry = f"{BASE}/submissions/{item['id']}/retry"
     answer = await client.post(retry, params=WAIT)
     assert answer.status_code == 200, answer.text
-    assert answer.headers["location"] == f"{BASE}/items/{item['id']}"
+    assert answer.headers["location"] == f"{BASE}/submissions/{item['id']}"
     assert (answer.json()["status"], answer.json()["action"]) == ("success", "sorted")
-    again = (await client.get(f"{BASE}/items/{item['id']}")).json()
+    again = (await client.get(f"{BASE}/submissions/{item['id']}")).json()
     assert (again["state"], again["problem"], again["source"]) == ("filed", None, "blog")
     assert temp_files(sidecar) == []
     second = await client.post(retry)
@@ -170,23 +170,23 @@ async def test_a_retried_download_has_all_its_tries_again(sidecar, client, web):
 
 
 async def test_what_cannot_be_retried_says_why(sidecar, client, web):
-    unknown = await client.post(f"{BASE}/items/{'0' * 20}/retry")
+    unknown = await client.post(f"{BASE}/submissions/{'0' * 20}/retry")
     assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found")
     refused = (await client.post(BASE, json={"url": "http://user:secret@a.example/"}, params=WAIT)).json()
     assert refused["status"] == "error"
-    [item] = (await client.get(f"{BASE}/items", params={"state": "failed"})).json()["items"]
-    answer = await client.post(f"{BASE}/items/{item['id']}/retry")
+    [item] = (await client.get(f"{BASE}/submissions", params={"state": "failed"})).json()["items"]
+    answer = await client.post(f"{BASE}/submissions/{item['id']}/retry")
     assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
     assert "user name" in answer.json()["detail"]
     assert "secret" not in answer.text
 
     gone = {"problem": "download_failed: its file was lost before it was filed"}
-    lost = NewItem("a" * 20, "phone", "http://127.0.0.1/kept", name="a.jpg", **gone)
-    child = NewItem("b" * 20, "blog", web.url, "127.0.0.1", name="b.jpg", parent=item["id"], **gone)
+    lost = NewSubmission("a" * 20, "phone", "http://127.0.0.1/kept", name="a.jpg", **gone)
+    child = NewSubmission("b" * 20, "blog", web.url, "127.0.0.1", name="b.jpg", parent=item["id"], **gone)
     context = sidecar.sidecar.context
-    await context.ledger.awrite(lambda db: items.add(db, [lost, child], context.clock.text()))
+    await context.ledger.awrite(lambda db: submissions.add(db, [lost, child], context.clock.text()))
     for one, why in ((lost, "hand it in again"), (child, "hand the page in again")):
-        answer = await client.post(f"{BASE}/items/{one.id}/retry")
+        answer = await client.post(f"{BASE}/submissions/{one.id}/retry")
         assert answer.status_code == 409
         assert why in answer.json()["detail"]
     assert not web.requests
@@ -213,7 +213,7 @@ async def test_uploads_of_one_and_of_several_files(sidecar, client, samples):
     files = [("file", (n, content)) for n, content, _ in samples[:4]]
     several = await client.post(BASE, files=files, params=WAIT)
     assert len(several.json()) == 4
-    listed = (await client.get(f"{BASE}/items")).json()["items"]
+    listed = (await client.get(f"{BASE}/submissions")).json()["items"]
     assert [i["source"] for i in listed] == ["upload"] * 4 + ["phone"]
     assert listed[-1]["url"] == "https://a/b"
     assert temp_files(sidecar) == []
@@ -302,14 +302,14 @@ async def test_bodies_that_do_not_fit_are_refused_and_leave_nothing(sidecar, cli
         assert answer.status_code == status, (body[:80], kind, answer.text)
         assert answer.json()["detail"]
         assert temp_files(sidecar) == []
-    assert (await client.get(f"{BASE}/items")).json()["items"] == []
+    assert (await client.get(f"{BASE}/submissions")).json()["items"] == []
 
 
 async def test_without_a_token_nothing_is_read(sidecar, client):
     answer = await client.post(BASE, json={"url": "http://a/"}, headers={"Authorization": "Bearer wrong"})
     assert answer.status_code == 401
-    assert (await client.get(f"{BASE}/items/{'0' * 20}")).status_code == 404
-    assert (await client.get(f"{BASE}/items/../../etc")).status_code == 404
+    assert (await client.get(f"{BASE}/submissions/{'0' * 20}")).status_code == 404
+    assert (await client.get(f"{BASE}/submissions/../../etc")).status_code == 404
 
 
 async def raw(sidecar, head, *chunks, pause=0.0, path=BASE):

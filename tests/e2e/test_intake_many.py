@@ -89,12 +89,14 @@ async def results(client, ids, seconds=600):
     async with asyncio.timeout(seconds):
         found = {}
         while len(found) < len(ids):
-            for item_id in ids:
-                if item_id not in found:
-                    item = (await client.get(f"{BASE}/items/{item_id}", params={"wait": 20})).json()
+            for submission_id in ids:
+                if submission_id not in found:
+                    item = (
+                        await client.get(f"{BASE}/submissions/{submission_id}", params={"wait": 20})
+                    ).json()
                     if item["result"] is not None:
-                        found[item_id] = item
-    return [found[item_id] for item_id in ids]
+                        found[submission_id] = item
+    return [found[submission_id] for submission_id in ids]
 
 
 @pytest.mark.timeout(900)

@@ -29,7 +29,7 @@ NOT_UTF8 = os.fsdecode(b"caf\xe9")
 
 FOLDERS = [b"caf\xe9", b"\xed\xa0\x80", b"tab\tline\nescape\x1b[31m", "\u202eturned".encode(), b"back\\slash"]
 GETS = [
-    "/status", "/people", "/config", "/config/whitelist", "/config/blacklist", "/items", "/events",
+    "/status", "/people", "/config", "/config/whitelist", "/config/blacklist", "/submissions", "/events",
     "/stats/today", "/stats/summary", "/review/queue", "/review/stats", "/review/export",
     "/spot-checks", "/metrics", "/readyz",
 ]  # fmt: skip
@@ -99,7 +99,7 @@ def test_whatever_a_client_sends_is_answered(
     )
     assert response.status_code < 500, response.text
     response.json()
-    for back in ("/config/whitelist", "/config/blacklist", "/config", "/items", "/events"):
+    for back in ("/config/whitelist", "/config/blacklist", "/config", "/submissions", "/events"):
         assert client.get(BASE + back).status_code == 200
     for forget in ("/config/whitelist", "/config/blacklist"):
         client.put(BASE + forget, json={"names": []})

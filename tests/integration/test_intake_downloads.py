@@ -12,7 +12,7 @@ from tests.misbehaving_site import answer, open_intake, picture, site, until
 from smartsort.downloads import queue
 from smartsort.errors import StorageFull
 from smartsort.ledger import events
-from smartsort.ledger.items import ItemState
+from smartsort.ledger.submissions import SubmissionState
 
 LAST_MODIFIED = "Wed, 21 Oct 2015 07:28:00 GMT"
 BIG = 600_000
@@ -44,7 +44,7 @@ async def test_a_photo_keeps_its_name_time_source_and_url(intake, web):
         headers={"last-modified": LAST_MODIFIED, "content-disposition": 'attachment; filename="../Été.jpg"'},
     )
     [item] = await intake.fetch(url + "?token=abc", source="instagram")
-    assert item.state is ItemState.ACCEPTED
+    assert item.state is SubmissionState.ACCEPTED
     assert intake.photos() == [("Été.jpg", "instagram", "url")]
     assert intake.claimed() == [body]
     row = intake.context.ledger.read(
@@ -85,7 +85,7 @@ async def test_a_broken_download_is_resumed_where_it_stopped(intake, web, header
     body = picture(BIG)
     web.handlers["/a.jpg"], calls = cut(body, 400_000, headers=headers)
     [item] = await intake.fetch(f"{web.url}/a.jpg")
-    assert item.state is ItemState.ACCEPTED
+    assert item.state is SubmissionState.ACCEPTED
     assert intake.claimed() == [body]
     [validator] = headers.values()
     assert calls[1]["if-range"] == validator
@@ -197,7 +197,7 @@ async def test_a_page_never_becomes_a_photo(intake, web):
         web.file("/c", b"please log in", headers={"content-type": "text/html"}),
     ]
     for item in await intake.fetch(*urls):
-        assert (item.state, item.attempts) == (ItemState.FAILED, 1)
+        assert (item.state, item.attempts) == (SubmissionState.FAILED, 1)
         assert item.problem == "download_failed: the server sent a web page, not a photo"
     assert intake.photos() == []
     assert intake.leftovers() == []
@@ -205,7 +205,7 @@ async def test_a_page_never_becomes_a_photo(intake, web):
 
 async def test_a_photo_with_a_wrong_label_is_still_one(intake, web):
     [item] = await intake.fetch(web.file("/a", picture(2000), headers={"content-type": "text/html"}))
-    assert item.state is ItemState.ACCEPTED
+    assert item.state is SubmissionState.ACCEPTED
 
 
 async def test_a_compressed_body_is_refused_before_it_is_unpacked(intake, web):
@@ -293,7 +293,7 @@ async def test_transient_answers_are_tried_again_others_are_not(intake, web):
     good, gone, down = await intake.fetch(
         f"{web.url}/flaky.jpg", f"{web.url}/gone.jpg", web.file("/down.jpg", b"", status=500)
     )
-    assert good.state is ItemState.ACCEPTED
+    assert good.state is SubmissionState.ACCEPTED
     assert (gone.problem, gone.attempts) == ("download_failed: the server answered 404", 1)
     assert (down.problem, down.attempts) == ("download_failed: the server answered 500", 4)
     assert web.counts() == {"/flaky.jpg": 3, "/gone.jpg": 1, "/down.jpg": 4}
@@ -314,7 +314,7 @@ async def test_redirects_are_followed_within_a_bound(intake, web):
     web.redirect("/3", f"{web.url}/end.jpg", 308)
     web.redirect("/loop", "/loop")
     good, loop = await intake.fetch(f"{web.url}/1", f"{web.url}/loop")
-    assert good.state is ItemState.ACCEPTED
+    assert good.state is SubmissionState.ACCEPTED
     assert intake.photos() == [("end.jpg", "test", "url")]
     assert loop.problem == "download_failed: more than 5 redirects"
     assert web.counts()["/loop"] == 6
@@ -336,7 +336,7 @@ async def test_downloads_from_one_host_are_bounded_and_others_are_not_held_up(tm
 
     web.handlers["/a.jpg"] = handle
     found = await intake.fetch(*(f"{web.url}/a.jpg?{n}" for n in range(20)))
-    assert all(item.state is ItemState.ACCEPTED for item in found)
+    assert all(item.state is SubmissionState.ACCEPTED for item in found)
     assert web.busiest == 3
     await intake.close()
 

@@ -7,7 +7,7 @@ import pytest
 from tests.misbehaving_site import open_intake, picture, site
 
 from smartsort.downloads import gallery, queue
-from smartsort.ledger.items import ItemState
+from smartsort.ledger.submissions import SubmissionState
 
 PAGE = b"<!doctype html><html><img src=a.jpg></html>"
 
@@ -50,7 +50,7 @@ async def test_each_photo_of_a_page_is_an_item_with_its_source_and_url(tmp_path,
     async with site() as web:
         url = web.file("/post/1", PAGE, headers={"content-type": "text/html"})
         [item] = await intake.fetch(url, source="blog")
-    assert item.state is ItemState.ACCEPTED
+    assert item.state is SubmissionState.ACCEPTED
     assert intake.photos() == [("a.jpg", "blog", "url"), ("b.jpg", "blog", "url")]
     rows = intake.context.ledger.read(
         lambda db: db.conn.execute("SELECT url, parent, state FROM items ORDER BY number").fetchall()
@@ -67,7 +67,7 @@ async def test_what_gallery_dl_does_not_know_goes_to_yt_dlp(tmp_path, programs):
     intake = open_with(tmp_path)
     async with site() as web:
         [item] = await intake.fetch(web.file("/watch", PAGE))
-    assert item.state is ItemState.ACCEPTED
+    assert item.state is SubmissionState.ACCEPTED
     assert intake.photos() == [("clip.jpg", "test", "url")]
     await intake.close()
 

@@ -9,7 +9,7 @@ import httpcore
 import pytest
 from tests.misbehaving_site import Hosts, open_intake, picture, site
 
-from smartsort.ledger.items import ItemState
+from smartsort.ledger.submissions import SubmissionState
 
 PUBLIC = "93.184.216.34"
 NAMES = {
@@ -119,7 +119,7 @@ async def test_hostile_urls_are_not_fetched(tmp_path, sockets):
     intake, _ = intake_of(tmp_path)
     found = await intake.fetch(*HOSTILE)
     for url, item in zip(HOSTILE, found, strict=True):
-        assert item.state is ItemState.FAILED, url
+        assert item.state is SubmissionState.FAILED, url
         assert item.problem.startswith("download_failed: "), url
         assert "secret" not in item.problem
         print(f"{url:60} {item.problem}")
@@ -132,7 +132,7 @@ async def test_hostile_urls_are_not_fetched(tmp_path, sockets):
 async def test_public_names_are_connected_to_by_the_address_that_was_checked(tmp_path, sockets):
     intake, hosts = intake_of(tmp_path)
     [item] = await intake.fetch("http://photos.example:8080/a.jpg")
-    assert item.state is ItemState.FAILED
+    assert item.state is SubmissionState.FAILED
     assert sockets == [(PUBLIC, 8080)]
     assert hosts.asked == ["photos.example"]
     await intake.close()
@@ -173,7 +173,7 @@ async def test_redirects_are_checked_again(tmp_path, sockets, target):
         url = web.redirect("/photo.jpg", target)
         [item] = await intake.fetch(url)
         assert web.counts() == {"/photo.jpg": 1}
-    assert item.state is ItemState.FAILED
+    assert item.state is SubmissionState.FAILED
     assert "secret" not in item.problem
     assert sockets == [("127.0.0.1", web.port)]
     await intake.close()
@@ -192,9 +192,9 @@ async def test_an_allowed_name_lets_only_itself_through(tmp_path, sockets):
         assert web.requests[0].headers["host"] == f"nas.lan:{web.port}"
         assert web.connections == 1
     assert (good.state, by_address.state, other.state) == (
-        ItemState.ACCEPTED,
-        ItemState.FAILED,
-        ItemState.FAILED,
+        SubmissionState.ACCEPTED,
+        SubmissionState.FAILED,
+        SubmissionState.FAILED,
     )
     await intake.close()
 
@@ -212,7 +212,7 @@ async def test_tls_asks_for_the_name_not_for_the_address(tmp_path):
     intake, _ = intake_of(tmp_path, {"secure.lan": [["127.0.0.1"]]}, allow_private_urls=["secure.lan"])
     [item] = await intake.fetch(f"https://secure.lan:{port}/a.jpg")
     assert await names.get() == "secure.lan"
-    assert item.state is ItemState.FAILED
+    assert item.state is SubmissionState.FAILED
     server.close()
     await intake.close()
 
@@ -235,6 +235,6 @@ async def test_nothing_of_the_environment_is_used(tmp_path, sockets, monkeypatch
     intake, _ = intake_of(tmp_path, allow_private_urls=["127.0.0.1"])
     async with site() as web:
         [item] = await intake.fetch(web.file("/a.jpg", picture(500)))
-    assert item.state is ItemState.ACCEPTED
+    assert item.state is SubmissionState.ACCEPTED
     assert {port for _, port in sockets} == {web.port}
     await intake.close()

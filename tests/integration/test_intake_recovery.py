@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from tests.misbehaving_site import open_intake, picture, site, until
 
-from smartsort.ledger import items
-from smartsort.ledger.items import Arrived, ItemState, Key, KeyReused, NewItem
+from smartsort.ledger import submissions
+from smartsort.ledger.submissions import Arrived, Key, KeyReused, NewSubmission, SubmissionState
 from smartsort.pipeline.recovery.recover import Recovery
 
 STEPS = [
@@ -55,7 +55,7 @@ async def test_a_kill_at_any_step_leaves_exactly_one_photo(tmp_path, step):
         intake.downloads.recover()
         await intake.work()
     item = intake.item(taken.items[0].id)
-    assert item.state is ItemState.ACCEPTED
+    assert item.state is SubmissionState.ACCEPTED
     assert item.photo_id is not None
     assert intake.photos() == [("a.jpg", "x", "url")]
     assert intake.claimed() == [body]
@@ -82,8 +82,8 @@ async def test_leftovers_without_a_row_are_swept_and_those_with_one_are_kept(tmp
 async def test_an_upload_whose_file_is_gone_says_so(tmp_path):
     root = str(tmp_path / "root")
     intake = open_intake(root)
-    new = NewItem("f" * 20, "x", name="a.jpg", part=".upload-f.part", state=ItemState.RECEIVED)
-    intake.context.ledger.write(lambda db: items.add(db, [new], "2026-01-01T00:00:00+00:00"))
+    new = NewSubmission("f" * 20, "x", name="a.jpg", part=".upload-f.part", state=SubmissionState.RECEIVED)
+    intake.context.ledger.write(lambda db: submissions.add(db, [new], "2026-01-01T00:00:00+00:00"))
     await intake.close()
     intake = open_intake(root)
     assert intake.item("f" * 20).problem == "download_failed: its file was lost before it was filed"
@@ -96,9 +96,9 @@ async def test_a_file_outside_the_folder_is_never_touched(tmp_path):
     secret = tmp_path / "root" / "secret.jpg"
     secret.write_bytes(picture(100))
     await intake.downloads.submit([("http://127.0.0.1:9/a.jpg", "x")])
-    [item] = intake.context.ledger.read(items.open_items)
+    [item] = intake.context.ledger.read(submissions.open_submissions)
     arrived = [Arrived(item.id, "../secret.jpg", "a.jpg")]
-    intake.context.ledger.write(lambda db: items.received(db, arrived, "2026"))
+    intake.context.ledger.write(lambda db: submissions.received(db, arrived, "2026"))
     with pytest.raises(Exception, match="outside"):
         await intake.downloads.handover.hand_over(intake.item(item.id))
     assert secret.exists()
@@ -117,5 +117,5 @@ async def test_an_idempotency_key_gives_the_same_items_once(tmp_path):
     with pytest.raises(KeyReused):
         await intake.downloads.submit(url, Key("phone", "k1", "d2"))
     assert not (await intake.downloads.submit(url, other)).before
-    assert len(intake.context.ledger.read(items.open_items)) == 2
+    assert len(intake.context.ledger.read(submissions.open_submissions)) == 2
     await intake.close()

@@ -74,10 +74,10 @@ def usage_error(*arguments: str) -> str:
 
 def test_a_typo_is_answered_with_the_nearest_word() -> None:
     assert "Did you mean 'review'?" in usage_error("reveiw")
-    assert "Did you mean 'list'?" in usage_error("items", "lst")
+    assert "Did you mean 'list'?" in usage_error("submissions", "lst")
     assert "'--since'" in usage_error("undo", "--sinse", "2h")
     assert "Did you mean 'unidentified'?" in usage_error("review", "list", "--category", "unidentifed")
-    assert "Did you mean 'failed'?" in usage_error("items", "list", "--state", "faild")
+    assert "Did you mean 'failed'?" in usage_error("submissions", "list", "--state", "faild")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_tabs_complete_commands_options_and_words() -> None:
     assert completions("smartsort st") == ["status", "stats"]
     assert completions("smartsort people whitelist ") == ["add", "list", "remove"]
     assert completions("smartsort undo --s") == ["--since"]
-    assert completions("smartsort items list --state ") == ["downloading", "failed"]
+    assert completions("smartsort submissions list --state ") == ["downloading", "failed"]
     assert "unidentified" in completions("smartsort review list --category un")
 
 

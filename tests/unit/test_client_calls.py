@@ -60,7 +60,7 @@ def test_the_package_offers_it_without_importing_it_early():
 
 def test_a_download_waits_for_its_result():
     downloader, server = client(
-        (202, {"id": "i", "link": f"{BASE}/items/i", "state": "downloading", "result": None}),
+        (202, {"id": "i", "link": f"{BASE}/submissions/i", "state": "downloading", "result": None}),
         (200, {"id": "i", "state": "known", "result": None}),
         (200, {"id": "i", "state": "filed", "result": SORTED}),
     )
@@ -70,7 +70,7 @@ def test_a_download_waits_for_its_result():
     assert json.loads(first.content) == {"url": "https://a/b.jpg", "source": "instagram"}
     assert first.headers["authorization"] == "Bearer t0ken"
     assert first.headers["idempotency-key"]
-    assert second.url.path == f"{BASE}/items/i"
+    assert second.url.path == f"{BASE}/submissions/i"
 
 
 def test_a_broken_connection_does_not_download_twice():

@@ -62,7 +62,7 @@ _RESULT = {
     "hash": _SHA256,
     "category": None,
 }
-_ITEM = {
+_SUBMISSION = {
     "id": "80bfd63848fe8e09592d",
     "photo_id": 23,
     "url": "https://example.org/photos/IMG_1.jpg",
@@ -150,14 +150,14 @@ EXAMPLES: dict[str, Any] = {
     "EventView": _EVENT,
     "Have": {"known": True, "available": True, "place": "ledger", "photo_id": 23},
     "Health": {"status": "ok", "version": "0.1.0"},
-    "Item": _ITEM,
-    "ItemAccepted": {
-        "id": _ITEM["id"],
-        "link": f"{_BASE}/items/{_ITEM['id']}",
+    "Submission": _SUBMISSION,
+    "SubmissionAccepted": {
+        "id": _SUBMISSION["id"],
+        "link": f"{_BASE}/submissions/{_SUBMISSION['id']}",
         "state": "downloading",
         "result": None,
     },
-    "ItemPage": {"items": [_ITEM], "next_cursor": None},
+    "SubmissionPage": {"items": [_SUBMISSION], "next_cursor": None},
     "MessagesTested": {"addresses": 2, "problems": ["notify.webhook answered 404"]},
     "PersonView": _JOHN,
     "Ready": {
@@ -180,7 +180,7 @@ EXAMPLES: dict[str, Any] = {
         "sha256": _SHA256,
         "asset_id": "c470f0e7-f76f-4fb8-b412-fc12ac322c12",
         "origin": "url",
-        "origin_url": _ITEM["url"],
+        "origin_url": _SUBMISSION["url"],
         "preview": f"{_BASE}/review/items/23/preview",
         "policy_version": "2a3aca414b52",
         "version": "6a1f3f1a0c9d2b47",

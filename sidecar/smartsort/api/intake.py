@@ -22,11 +22,11 @@ from smartsort.api.intake_upload import Form, UploadLimits, paced, receive
 from smartsort.api.problems import GUARDED, Refused, answers
 from smartsort.api.schemas.intake import (
     SOURCE_PATTERN,
-    Item,
-    ItemAccepted,
-    ItemPage,
     KnownContent,
     Result,
+    Submission,
+    SubmissionAccepted,
+    SubmissionPage,
     UrlIntake,
 )
 from smartsort.api.schemas.problems import Problem
@@ -36,9 +36,9 @@ from smartsort.downloads.addresses import UrlRefused
 from smartsort.downloads.queue import NotRetried
 from smartsort.files.sides import refusal
 from smartsort.files.signatures import HEAD_BYTES
-from smartsort.ledger import items
-from smartsort.ledger.items import ItemState, Key, KeyReused, NewItem, Taken
+from smartsort.ledger import submissions
 from smartsort.ledger.records import Area
+from smartsort.ledger.submissions import Key, KeyReused, NewSubmission, SubmissionState, Taken
 from smartsort.pipeline.engine.intact import Intact
 
 MOST_URLS = 1000
@@ -88,8 +88,10 @@ _BODY: dict[str, Any] = {
     }
 }
 
-_ItemId = Annotated[str, Path(pattern=r"^[0-9a-f]{20}$", examples=[EXAMPLES["Item"]["id"]])]
-_Sha256 = Annotated[str, Path(pattern=r"^[0-9a-fA-F]{64}$", examples=[EXAMPLES["Item"]["result"]["hash"]])]
+_SubmissionId = Annotated[str, Path(pattern=r"^[0-9a-f]{20}$", examples=[EXAMPLES["Submission"]["id"]])]
+_Sha256 = Annotated[
+    str, Path(pattern=r"^[0-9a-fA-F]{64}$", examples=[EXAMPLES["Submission"]["result"]["hash"]])
+]
 _CURSOR = r"^[0-9]{1,18}$"
 
 
@@ -181,36 +183,39 @@ class _Intake:
         source = _source(form.fields.get("source", ""), "upload")
         url = form.fields.get("url") or None
         new = [
-            NewItem(f.id, source, url, name=f.name, part=f.part, state=ItemState.RECEIVED) for f in form.files
+            NewSubmission(f.id, source, url, name=f.name, part=f.part, state=SubmissionState.RECEIVED)
+            for f in form.files
         ]
         at = self._context.clock.text()
         try:
             return await self._context.ledger.awrite(
-                lambda db: items.add(db, new, at, _key(actor, key, form.digest))
+                lambda db: submissions.add(db, new, at, _key(actor, key, form.digest))
             )
         except KeyReused as problem:
             raise _reused() from problem
 
-    async def answer(self, taken: Sequence[items.Item], several: bool, wait: float | None) -> Response:
+    async def answer(
+        self, taken: Sequence[submissions.Submission], several: bool, wait: float | None
+    ) -> Response:
         """202 and where to ask, or with `wait` 200 and the results."""
         found = await self.look_or_wait([item.id for item in taken], wait)
         results = [view.result for view in found]
-        headers = {"Location": f"{BASE}/items/{found[0].id}"} if found else {}
+        headers = {"Location": f"{BASE}/submissions/{found[0].id}"} if found else {}
         if wait is not None and all(result is not None for result in results):
-            shapes: Sequence[Result | ItemAccepted] = [r for r in results if r is not None]
+            shapes: Sequence[Result | SubmissionAccepted] = [r for r in results if r is not None]
             status = 200
         else:
             shapes, status = [accepted(view, BASE) for view in found], 202
         content = [shape.model_dump(mode="json") for shape in shapes]
         return JSONResponse(content if several else content[0], status_code=status, headers=headers)
 
-    async def look_or_wait(self, ids: Sequence[str], wait: float | None) -> list[Item]:
+    async def look_or_wait(self, ids: Sequence[str], wait: float | None) -> list[Submission]:
         """The items as they are now or, with `wait`, as soon as all are at rest."""
 
-        def read(db: Database) -> list[Item]:
-            return views(db, self._context, items.by_ids(db, ids))
+        def read(db: Database) -> list[Submission]:
+            return views(db, self._context, submissions.by_ids(db, ids))
 
-        async def at_rest() -> list[Item] | None:
+        async def at_rest() -> list[Submission] | None:
             found = await self._context.ledger.aread(read)
             return found if all(view.result is not None for view in found) else None
 
@@ -221,28 +226,28 @@ class _Intake:
                 return done
         return await self._context.ledger.aread(read)
 
-    async def retry(self, item_id: str, actor: str) -> items.Item:
+    async def retry(self, submission_id: str, actor: str) -> submissions.Submission:
         """The item, under way again. Raises Refused (404, 409)."""
         try:
-            item = await self._sidecar.downloads.retry(item_id, actor)
+            item = await self._sidecar.downloads.retry(submission_id, actor)
         except (NotRetried, UrlRefused) as problem:
             raise Refused(409, "conflict", str(problem)) from problem
         if item is None:
-            raise _unknown(item_id)
+            raise _unknown(submission_id)
         return item
 
-    async def page(self, cursor: str | None, limit: int, state: str | None) -> ItemPage:
+    async def page(self, cursor: str | None, limit: int, state: str | None) -> SubmissionPage:
         """A page of items, newest first."""
-        wanted = ItemState(state) if state else None
+        wanted = SubmissionState(state) if state else None
 
-        def read(db: Database) -> tuple[list[Item], int | None]:
-            found = items.page(db, limit + 1, int(cursor) if cursor else None, wanted)
-            shown_items = found[:limit]
-            following = shown_items[-1].number if len(found) > limit else None
-            return views(db, self._context, shown_items), following
+        def read(db: Database) -> tuple[list[Submission], int | None]:
+            found = submissions.page(db, limit + 1, int(cursor) if cursor else None, wanted)
+            shown_rows = found[:limit]
+            following = shown_rows[-1].number if len(found) > limit else None
+            return views(db, self._context, shown_rows), following
 
         found, following = await self._context.ledger.aread(read)
-        return ItemPage(items=found, next_cursor=None if following is None else str(following))
+        return SubmissionPage(items=found, next_cursor=None if following is None else str(following))
 
     async def have(self, sha256: str) -> KnownContent:
         """Whether content is known."""
@@ -265,14 +270,14 @@ router = APIRouter(prefix=BASE, tags=["intake"], dependencies=[Depends(scope("in
 @router.post(
     "",
     status_code=202,
-    response_model=ItemAccepted | list[ItemAccepted],
+    response_model=SubmissionAccepted | list[SubmissionAccepted],
     responses={
         200: {
             "model": Result | list[Result],
             "description": "With `wait`: what became of it, in the order handed in.",
-            **_one_or_several(EXAMPLES["Item"]["result"]),
+            **_one_or_several(EXAMPLES["Submission"]["result"]),
         },
-        202: _one_or_several(EXAMPLES["ItemAccepted"]),
+        202: _one_or_several(EXAMPLES["SubmissionAccepted"]),
         **_NO_FORM,
         **answers(413, 422, 503),
     },
@@ -303,7 +308,7 @@ async def hand_in(
     return await intake.answer(taken.items, several, wait)
 
 
-@router.get("/items", responses=answers(422))
+@router.get("/submissions", responses=answers(422))
 async def item_page(
     intake: Intake,
     cursor: Annotated[str | None, Query(pattern=_CURSOR, description="`next_cursor` of a page.")] = None,
@@ -311,32 +316,32 @@ async def item_page(
     state: Annotated[
         Literal["downloading", "failed"] | None, Query(description="Only these; all when not given.")
     ] = None,
-) -> ItemPage:
+) -> SubmissionPage:
     """Items handed in over HTTP, newest first."""
     return await intake.page(cursor, limit, state)
 
 
-@router.get("/items/{item_id}", responses=answers(404, 422))
-async def item(intake: Intake, item_id: _ItemId, wait: Wait = None) -> Item:
+@router.get("/submissions/{submission_id}", responses=answers(404, 422))
+async def item(intake: Intake, submission_id: _SubmissionId, wait: Wait = None) -> Submission:
     """What became of an item; its `result` is set once it is filed, in review, skipped or failed."""
-    found = await intake.look_or_wait([item_id], wait)
+    found = await intake.look_or_wait([submission_id], wait)
     if not found:
-        raise _unknown(item_id)
+        raise _unknown(submission_id)
     return found[0]
 
 
 @router.post(
-    "/items/{item_id}/retry",
+    "/submissions/{submission_id}/retry",
     status_code=202,
-    response_model=ItemAccepted,
+    response_model=SubmissionAccepted,
     responses={200: {"model": Result, "description": "With `wait`: what became of it."}, **answers(404, 409)},
 )
-async def retry(intake: Intake, caller: Intaker, item_id: _ItemId, wait: Wait = None) -> Response:
+async def retry(intake: Intake, caller: Intaker, submission_id: _SubmissionId, wait: Wait = None) -> Response:
     """Download a failed item again, with all its tries, as if it had just been handed in. Its id stays.
 
     409 for one that has not failed, a URL that may not be fetched, and an upload whose file is gone.
     """
-    return await intake.answer([await intake.retry(item_id, caller.name)], False, wait)
+    return await intake.answer([await intake.retry(submission_id, caller.name)], False, wait)
 
 
 @router.get("/known/{sha256}", responses=answers(422))
@@ -349,8 +354,8 @@ async def have(intake: Intake, sha256: _Sha256) -> KnownContent:
     return await intake.have(sha256.lower())
 
 
-def _unknown(item_id: str) -> Refused:
-    return Refused(404, "not_found", f"there is no item {item_id}")
+def _unknown(submission_id: str) -> Refused:
+    return Refused(404, "not_found", f"there is no submission {submission_id}")
 
 
 def _key(actor: str, key: str | None, digest: str) -> Key | None:

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 from sqlite_utils import Database
 
-from smartsort.api.schemas.intake import Item as ItemView
-from smartsort.api.schemas.intake import ItemAccepted, Result
+from smartsort.api.schemas.intake import Result, SubmissionAccepted
+from smartsort.api.schemas.intake import Submission as SubmissionView
 from smartsort.core.model import State
 from smartsort.core.reasons import DOWNLOAD_FAILED
 from smartsort.core.wording import short
 from smartsort.files.shown import shown
 from smartsort.ledger import photos
-from smartsort.ledger.items import Item, ItemState
 from smartsort.ledger.records import Area, Member, Name, Photo
+from smartsort.ledger.submissions import Submission, SubmissionState
 from smartsort.pipeline.engine.context import Context
 
 _PLACES = {
@@ -25,22 +25,22 @@ _PLACES = {
 }
 
 
-def views(db: Database, context: Context, found: Sequence[Item]) -> list[ItemView]:
+def views(db: Database, context: Context, found: Sequence[Submission]) -> list[SubmissionView]:
     """The items as the API shows them, `result` set for those at rest. For the ledger's read threads."""
     ids = [item.photo_id for item in found if item.photo_id is not None]
     by_id = {photo.id: photo for photo in photos.by_ids(db, ids)}
     names = photos.names_of(db, list(by_id))
-    shown_items = []
+    shown_rows = []
     for item in found:
         photo = by_id.get(item.photo_id or 0)
         result = None
-        if item.state is ItemState.FAILED:
+        if item.state is SubmissionState.FAILED:
             result = Result(status="error", reason=shown(item.problem or DOWNLOAD_FAILED.code))
         elif photo is not None:
             result = _result(db, context, photo, names[photo.id])
         problem = item.problem or (photo.problem if photo else None)
-        shown_items.append(
-            ItemView(
+        shown_rows.append(
+            SubmissionView(
                 id=item.id,
                 photo_id=item.photo_id,
                 url=item.url,
@@ -51,13 +51,13 @@ def views(db: Database, context: Context, found: Sequence[Item]) -> list[ItemVie
                 result=result,
             )
         )
-    return shown_items
+    return shown_rows
 
 
-def _state(item: Item, photo: Photo | None) -> str:
+def _state(item: Submission, photo: Photo | None) -> str:
     if photo is not None:
         return photo.state.value
-    return "failed" if item.state is ItemState.FAILED else "downloading"
+    return "failed" if item.state is SubmissionState.FAILED else "downloading"
 
 
 def _result(db: Database, context: Context, photo: Photo, names: Sequence[Name]) -> Result | None:
@@ -81,6 +81,8 @@ def _result(db: Database, context: Context, photo: Photo, names: Sequence[Name])
     return result
 
 
-def accepted(view: ItemView, base: str) -> ItemAccepted:
+def accepted(view: SubmissionView, base: str) -> SubmissionAccepted:
     """The short answer about an item."""
-    return ItemAccepted(id=view.id, link=f"{base}/items/{view.id}", state=view.state, result=view.result)
+    return SubmissionAccepted(
+        id=view.id, link=f"{base}/submissions/{view.id}", state=view.state, result=view.result
+    )

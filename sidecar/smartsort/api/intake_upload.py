@@ -108,10 +108,10 @@ class _Receiver:
             raise Refused(422, "invalid", f"more than {MOST_FILES} files in one request; send several")
         # Browsers and curl write quotes and line breaks as %22, %0D and %0A, and other letters as UTF-8.
         given = unquote(options[b"filename"].decode("utf-8", "replace"))
-        item_id = new_id()
-        path = os.path.join(self._temp, f".upload-{item_id}.part")
+        submission_id = new_id()
+        path = os.path.join(self._temp, f".upload-{submission_id}.part")
         part = PartialFile(path, self._limits.max_bytes, digest=self._digest)
-        self._file = _File(item_id, safe_name(given), part)
+        self._file = _File(submission_id, safe_name(given), part)
         self.files.append(self._file)
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:

@@ -18,7 +18,7 @@ COMMANDS = {
     "serve": ("smartsort.cli.serve", "Watch the inbox and sort, beside a running Immich."),
     "demo": ("smartsort.cli.demo", "Try it: sort sample photos with a built-in demo Immich."),
     "add": ("smartsort.cli.add", "Hand in files and folders."),
-    "items": ("smartsort.cli.items", "List what was handed in over HTTP, and retry what failed."),
+    "submissions": ("smartsort.cli.submissions", "List what was handed in over HTTP, and retry what failed."),
     "status": ("smartsort.cli.status", "Show what smartsort does now and what is in the way."),
     "review": ("smartsort.cli.review", "List, approve, reject and skip what waits for a human."),
     "explain": ("smartsort.cli.explain", "Tell how a photo was judged, and what would change it."),

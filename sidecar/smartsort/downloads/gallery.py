@@ -48,12 +48,12 @@ class Gallery:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    async def collect(self, url: str, temp: str, item_id: str) -> Sequence[Found]:
+    async def collect(self, url: str, temp: str, submission_id: str) -> Sequence[Found]:
         """The files of the page, at least one, in a folder of their own below `temp`.
 
         Raises DownloadFailed when neither program is installed or none finds anything.
         """
-        folder = f".gallery-{item_id}"
+        folder = f".gallery-{submission_id}"
         target = os.path.join(temp, folder)
         said: list[str] = []
         for program, arguments in (("gallery-dl", self._gallery_dl), ("yt-dlp", self._yt_dlp)):

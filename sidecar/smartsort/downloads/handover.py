@@ -15,17 +15,17 @@ from sqlite_utils import Database
 from smartsort.errors import SmartsortError
 from smartsort.files.problems import FileProblem
 from smartsort.files.stamps import FileStamp, stamp
-from smartsort.ledger import items
-from smartsort.ledger.items import Arrived, Item, NewItem
+from smartsort.ledger import submissions
 from smartsort.ledger.records import Area
+from smartsort.ledger.submissions import Arrived, NewSubmission, Submission
 from smartsort.pipeline.arrival.accept import Accept, Offered
 from smartsort.pipeline.engine.context import Context
 
 
 @dataclass(slots=True)
 class _Waiting:
-    item: Item
-    others: tuple[NewItem, ...]
+    item: Submission
+    others: tuple[NewSubmission, ...]
     done: asyncio.Future[int | SmartsortError]
 
 
@@ -38,7 +38,7 @@ class Handover:
         self._under_way: dict[str, asyncio.Future[int | SmartsortError]] = {}
         self._task: asyncio.Task[None] | None = None
 
-    async def hand_over(self, item: Item, others: tuple[NewItem, ...] = ()) -> int:
+    async def hand_over(self, item: Submission, others: tuple[NewSubmission, ...] = ()) -> int:
         """The photo that `item` (its `part` and `name` set) became.
 
         `others` are further items that its URL gave; they are written with it and handed over later.
@@ -81,7 +81,7 @@ class Handover:
         context = self._context
         at = context.clock.text()
         arrived = [Arrived(w.item.id, w.item.part or "", w.item.name or "photo", w.others) for w in batch]
-        await context.ledger.awrite(lambda db: items.received(db, arrived, at))
+        await context.ledger.awrite(lambda db: submissions.received(db, arrived, at))
         context.checkpoint("handover:received")
         paths = {w.item.id: part_path(context, w.item) for w in batch}
         known = await context.ledger.aread(lambda db: _known(db, paths))
@@ -104,7 +104,7 @@ class Handover:
             else:
                 photo_of[waiting.item.id] = result.id
         context.checkpoint("handover:claimed")
-        await context.ledger.awrite(lambda db: items.accepted(db, photo_of, context.clock.text()))
+        await context.ledger.awrite(lambda db: submissions.accepted(db, photo_of, context.clock.text()))
         context.checkpoint("handover:linked")
         for waiting in batch:
             if waiting.item.id in photo_of:
@@ -130,13 +130,13 @@ def _stamps(paths: list[str]) -> list[FileStamp | SmartsortError]:
 
 def _known(db: Database, paths: dict[str, str]) -> dict[str, int]:
     return {
-        item_id: photo.id
-        for item_id, path in paths.items()
-        if (photo := items.photo_from(db, path)) is not None
+        submission_id: photo.id
+        for submission_id, path in paths.items()
+        if (photo := submissions.photo_from(db, path)) is not None
     }
 
 
-def _offer(item: Item, path: str, found: FileStamp) -> Offered:
+def _offer(item: Submission, path: str, found: FileStamp) -> Offered:
     return Offered(
         path,
         found,
@@ -147,7 +147,7 @@ def _offer(item: Item, path: str, found: FileStamp) -> Offered:
     )
 
 
-def part_path(context: Context, item: Item) -> str:
+def part_path(context: Context, item: Submission) -> str:
     """Where an item's file lies; it never leaves `temp_downloads/`. Raises FileProblem for another place."""
     temp = context.folder(Area.TEMP)
     part = item.part or f".download-{item.id}.part"
@@ -157,6 +157,6 @@ def part_path(context: Context, item: Item) -> str:
     return path
 
 
-def with_file(item: Item, part: str, name: str) -> Item:
+def with_file(item: Submission, part: str, name: str) -> Submission:
     """The item with the file it got."""
     return replace(item, part=part, name=name)

@@ -27,9 +27,9 @@ from smartsort.downloads.waiting import Arrivals
 from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.problems import FileProblem, FileVanished
 from smartsort.files.shown import shown
-from smartsort.ledger import items
-from smartsort.ledger.items import Item, ItemState, Key, NewItem, Taken
+from smartsort.ledger import submissions
 from smartsort.ledger.records import Area
+from smartsort.ledger.submissions import Key, NewSubmission, Submission, SubmissionState, Taken
 from smartsort.pipeline.arrival.accept import Accept
 from smartsort.pipeline.engine.context import Context
 
@@ -84,37 +84,37 @@ class Downloads:
         """
         new = [self._new(url, source) for url, source in urls]
         at = self._context.clock.text()
-        taken = await self._context.ledger.awrite(lambda db: items.add(db, new, at, key))
+        taken = await self._context.ledger.awrite(lambda db: submissions.add(db, new, at, key))
         self.wake()
         return taken
 
-    def _new(self, url: str, source: str) -> NewItem:
+    def _new(self, url: str, source: str) -> NewSubmission:
         try:
             host = checked_url(url).host
         except UrlRefused as problem:
-            return NewItem(new_id(), source, url, problem=_problem(problem))
-        return NewItem(new_id(), source, url, host=host)
+            return NewSubmission(new_id(), source, url, problem=_problem(problem))
+        return NewSubmission(new_id(), source, url, host=host)
 
-    async def retry(self, item_id: str, actor: str) -> Item | None:
+    async def retry(self, submission_id: str, actor: str) -> Submission | None:
         """Download a failed item's URL again; the item as it is now, None for an unknown id.
 
         Raises NotRetried when it has not failed or has no URL of its own, UrlRefused when its URL may not be
         fetched.
         """
 
-        def change(db: Database) -> Item | None:
-            item = items.get(db, item_id)
+        def change(db: Database) -> Submission | None:
+            item = submissions.get(db, submission_id)
             if item is None:
                 return None
             url = _url_to_retry(item)
-            items.reopen(db, item.id, checked_url(url).host, actor, self._context.clock.text())
-            return items.get(db, item.id)
+            submissions.reopen(db, item.id, checked_url(url).host, actor, self._context.clock.text())
+            return submissions.get(db, item.id)
 
         item = await self._context.ledger.awrite(change)
         self.wake()
         return item
 
-    async def hand_over(self, received: Sequence[Item]) -> None:
+    async def hand_over(self, received: Sequence[Submission]) -> None:
         """Give uploaded files to the pipeline. One it cannot take now is tried again by `step`."""
         results = await asyncio.gather(
             *(self.handover.hand_over(item) for item in received), return_exceptions=True
@@ -144,23 +144,25 @@ class Downloads:
         """
         context = self._context
         kept: set[str] = set()
-        for item in context.ledger.read(items.open_items):
+        for item in context.ledger.read(submissions.open_submissions):
             path = part_path(context, item)
-            if item.state is ItemState.DOWNLOADING:
+            if item.state is SubmissionState.DOWNLOADING:
                 kept.add(path)
-            elif (photo := context.ledger.read(partial(items.photo_from, origin_path=path))) is not None:
+            elif (
+                photo := context.ledger.read(partial(submissions.photo_from, origin_path=path))
+            ) is not None:
                 done = {item.id: photo.id}
-                context.ledger.write(partial(items.accepted, photo_of=done, at=context.clock.text()))
+                context.ledger.write(partial(submissions.accepted, photo_of=done, at=context.clock.text()))
             elif os.path.lexists(path):
                 kept.add(path)
             else:
                 problem = "download_failed: its file was lost before it was filed"
                 context.ledger.write(
-                    partial(items.fail, item_id=item.id, problem=problem, at=context.clock.text())
+                    partial(submissions.fail, submission_id=item.id, problem=problem, at=context.clock.text())
                 )
         self._sweep(kept)
         before = (context.clock.now() - _KEYS_KEPT).isoformat(timespec="milliseconds")
-        context.ledger.write(lambda db: items.forget_keys(db, before))
+        context.ledger.write(lambda db: submissions.forget_keys(db, before))
 
     def _sweep(self, kept: set[str]) -> None:
         with suppress(FileNotFoundError), os.scandir(self._context.folder(Area.TEMP)) as entries:
@@ -194,7 +196,7 @@ class Downloads:
             return
         ledger = self._context.ledger
         busy = Counter(host for host, _ in self._running.values())
-        hosts = await ledger.aread(items.open_hosts)
+        hosts = await ledger.aread(submissions.open_hosts)
         _RANDOM.shuffle(hosts)  # with more hosts than slots, none is always the last
         for host in hosts:
             room = min(
@@ -205,7 +207,7 @@ class Downloads:
                 continue
             running = frozenset(self._running)
             due = await ledger.aread(
-                lambda db, h=host, r=room, w=running: items.due(db, h, now, r, w)  # type: ignore[misc]
+                lambda db, h=host, r=room, w=running: submissions.due(db, h, now, r, w)  # type: ignore[misc]
             )
             for item in due:
                 task = asyncio.create_task(self._run(item), name=f"download {item.id}")
@@ -216,13 +218,13 @@ class Downloads:
 
         What was due then has been started or waits for a slot, and a slot that falls free wakes us.
         """
-        when = await self._context.ledger.aread(lambda db: items.next_due(db, now))
+        when = await self._context.ledger.aread(lambda db: submissions.next_due(db, now))
         if when is None:
             return IDLE_SECONDS
         seconds = (datetime.fromisoformat(when) - self._context.clock.now()).total_seconds()
         return min(IDLE_SECONDS, max(0.0, seconds))
 
-    async def _run(self, item: Item) -> None:
+    async def _run(self, item: Submission) -> None:
         began = time.monotonic()
         try:
             await self._bring_in(item)
@@ -249,9 +251,9 @@ class Downloads:
             self.arrivals.notify()
             self.wake()
 
-    async def _bring_in(self, item: Item) -> None:
-        others: tuple[NewItem, ...] = ()
-        if item.state is ItemState.DOWNLOADING:
+    async def _bring_in(self, item: Submission) -> None:
+        others: tuple[NewSubmission, ...] = ()
+        if item.state is SubmissionState.DOWNLOADING:
             left = self.settings.timeout_seconds - item.spent_seconds
             if left <= 0:
                 raise DownloadFailed(f"it took longer than {self.settings.timeout_seconds:g} s")
@@ -266,11 +268,11 @@ class Downloads:
             with suppress(OSError):  # others of the same page may still lie there
                 os.rmdir(os.path.dirname(part_path(self._context, item)))
 
-    async def _download(self, item: Item) -> tuple[Item, tuple[NewItem, ...]]:
+    async def _download(self, item: Submission) -> tuple[Submission, tuple[NewSubmission, ...]]:
         path = part_path(self._context, item)
 
         async def remember(resume: Mapping[str, object]) -> None:
-            await self._context.ledger.awrite(lambda db: items.remember_resume(db, item.id, resume))
+            await self._context.ledger.awrite(lambda db: submissions.remember_resume(db, item.id, resume))
 
         try:
             fetched = await self._fetching().fetch(item.url or "", path, item.resume, remember)
@@ -280,9 +282,9 @@ class Downloads:
             found = await self._gallery.collect(item.url or "", self._context.folder(Area.TEMP), item.id)
             first, *rest = found
             others = tuple(
-                NewItem(
+                NewSubmission(
                     new_id(), item.source, item.url, item.host, name=f.name, part=f.part,
-                    state=ItemState.RECEIVED, parent=item.id,
+                    state=SubmissionState.RECEIVED, parent=item.id,
                 )
                 for f in rest
             )  # fmt: skip
@@ -303,7 +305,7 @@ class Downloads:
 
     # --- when it does not work ---------------------------------------------------------------
 
-    async def _failed(self, item: Item, problem: UrlRefused | DownloadFailed, spent: float) -> None:
+    async def _failed(self, item: Submission, problem: UrlRefused | DownloadFailed, spent: float) -> None:
         attempts = item.attempts + 1
         again = isinstance(problem, DownloadFailed) and problem.again
         spent += item.spent_seconds
@@ -314,13 +316,17 @@ class Downloads:
             return
         log.warning("download of %s given up: %s", shown(without_query(item.url or "")), shown(str(problem)))
         at = self._context.clock.text()
-        await self._context.ledger.awrite(lambda db: items.fail(db, item.id, _problem(problem), at))
+        await self._context.ledger.awrite(lambda db: submissions.fail(db, item.id, _problem(problem), at))
         await asyncio.to_thread(remove, part_path(self._context, item))
 
-    async def _postpone(self, item: Item, problem: str, seconds: float, attempts: int, spent: float) -> None:
+    async def _postpone(
+        self, item: Submission, problem: str, seconds: float, attempts: int, spent: float
+    ) -> None:
         later = (self._context.clock.now() + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
         await self._context.ledger.awrite(
-            lambda db: items.postpone(db, item.id, problem, later, attempts=attempts, spent_seconds=spent)
+            lambda db: submissions.postpone(
+                db, item.id, problem, later, attempts=attempts, spent_seconds=spent
+            )
         )
 
     async def close(self) -> None:
@@ -338,9 +344,9 @@ class Downloads:
         self.wake()
 
 
-def _url_to_retry(item: Item) -> str:
-    if item.state is not ItemState.FAILED:
-        state = "a photo already" if item.state is ItemState.ACCEPTED else "still on its way"
+def _url_to_retry(item: Submission) -> str:
+    if item.state is not SubmissionState.FAILED:
+        state = "a photo already" if item.state is SubmissionState.ACCEPTED else "still on its way"
         raise NotRetried(f"the item {item.id} has not failed, it is {state}")
     if item.parent is not None:
         raise NotRetried(f"the item {item.id} came with the page of another item; hand the page in again")

@@ -23,10 +23,10 @@ from smartsort.files.layout import SENTINEL
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, stamp
 from smartsort.files.writers import open_for_writing
-from smartsort.ledger import items, outbox, photos
-from smartsort.ledger.items import Item
+from smartsort.ledger import outbox, photos, submissions
 from smartsort.ledger.outbox import Message
 from smartsort.ledger.records import Photo
+from smartsort.ledger.submissions import Submission
 from smartsort.pipeline.arrival.inbox import SLOWEST_BYTES, Inbox
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.engine.health import HealthIssues, TroubleKind
@@ -166,7 +166,7 @@ class Watchdog:
         """Uploads and downloads whose file is whole and not claimed."""
         if self._health_issues.met_by("downloads"):
             return []
-        found = await self._context.ledger.aread(lambda db: items.received_items(db, _OLDEST))
+        found = await self._context.ledger.aread(lambda db: submissions.received_submissions(db, _OLDEST))
         return [
             _Wait(
                 ("item", i.id),
@@ -269,7 +269,7 @@ def _finished(paths: Sequence[str]) -> list[str]:
     return [path for path in dict.fromkeys(paths) if os.path.lexists(path) and not open_for_writing(path)]
 
 
-def _item(item: Item) -> str:
+def _item(item: Submission) -> str:
     return f"item {item.id} ({shown(item.name or '')})"
 
 

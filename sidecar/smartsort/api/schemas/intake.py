@@ -41,7 +41,7 @@ class Result(ResponseModel):
     category: str | None = None
 
 
-class ItemAccepted(ResponseModel):
+class SubmissionAccepted(ResponseModel):
     """An item was taken in; ask `link` what became of it."""
 
     id: str
@@ -51,7 +51,7 @@ class ItemAccepted(ResponseModel):
     """With `?wait=`: set once the item has arrived."""
 
 
-class Item(ResponseModel):
+class Submission(ResponseModel):
     """An item handed in over HTTP: a download under way or a photo."""
 
     id: str
@@ -66,10 +66,10 @@ class Item(ResponseModel):
     result: Result | None = None
 
 
-class ItemPage(ResponseModel):
+class SubmissionPage(ResponseModel):
     """A page of deliveries, and the cursor of the next one."""
 
-    items: list[Item]
+    items: list[Submission]
     next_cursor: str | None = None
 
 

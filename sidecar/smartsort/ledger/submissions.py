@@ -18,7 +18,7 @@ from smartsort.ledger import events, photos
 from smartsort.ledger.records import NewEvent, Photo, dumps
 
 
-class ItemState(StrEnum):
+class SubmissionState(StrEnum):
     """Where an item is on its way; afterwards its photo's state counts."""
 
     DOWNLOADING = "downloading"
@@ -31,16 +31,16 @@ class ItemState(StrEnum):
     """Rest: there is no photo; `problem` says why."""
 
 
-OPEN = (ItemState.DOWNLOADING, ItemState.RECEIVED)
+OPEN = (SubmissionState.DOWNLOADING, SubmissionState.RECEIVED)
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class Submission:
     """One row of `items`. `part` is the file's path relative to `temp_downloads/`."""
 
     number: int
     id: str
-    state: ItemState
+    state: SubmissionState
     source: str
     url: str | None
     host: str
@@ -58,7 +58,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class NewItem:
+class NewSubmission:
     """An item about to be written. A `problem` makes it a failed one from the start."""
 
     id: str
@@ -67,7 +67,7 @@ class NewItem:
     host: str = ""
     name: str | None = None
     part: str | None = None
-    state: ItemState = ItemState.DOWNLOADING
+    state: SubmissionState = SubmissionState.DOWNLOADING
     problem: str | None = None
     parent: str | None = None
 
@@ -85,7 +85,7 @@ class Key:
 class Taken:
     """Items written, or with `before` those that an earlier request with the same key wrote."""
 
-    items: list[Item]
+    items: list[Submission]
     before: bool = False
 
 
@@ -93,25 +93,25 @@ class KeyReused(Exception):
     """The same key came with another body; nothing was written."""
 
 
-_FIELDS = tuple(f.name for f in dataclasses.fields(Item))
+_FIELDS = tuple(f.name for f in dataclasses.fields(Submission))
 _COLUMNS = ", ".join(_FIELDS)
 _OPEN = "state IN ('downloading', 'received')"
 
 
-def _item(row: Sequence[Any]) -> Item:
+def _item(row: Sequence[Any]) -> Submission:
     values = dict(zip(_FIELDS, row, strict=True))
-    values["state"] = ItemState(values["state"])
+    values["state"] = SubmissionState(values["state"])
     values["resume"] = json.loads(values["resume"])
     for name in ("name", "part"):
         if values[name] is not None:
             values[name] = from_ledger(values[name])
-    return Item(**values)
+    return Submission(**values)
 
 
 # --- writing ---------------------------------------------------------------------------------
 
 
-def add(db: Database, new: Sequence[NewItem], at: str, key: Key | None = None) -> Taken:
+def add(db: Database, new: Sequence[NewSubmission], at: str, key: Key | None = None) -> Taken:
     """Write items, all or none. Raises KeyReused; a known key with the same body writes nothing."""
     if key is not None:
         row = db.conn.execute(
@@ -132,14 +132,14 @@ def add(db: Database, new: Sequence[NewItem], at: str, key: Key | None = None) -
     return Taken([item for n in new if (item := get(db, n.id)) is not None])
 
 
-def _insert(db: Database, item: NewItem, at: str) -> None:
+def _insert(db: Database, item: NewSubmission, at: str) -> None:
     failed = item.problem is not None
     db.conn.execute(
         "INSERT INTO items (id, state, source, url, host, name, part, problem, parent, not_before,"
         " created_at, finished_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
         (
             item.id,
-            (ItemState.FAILED if failed else item.state).value,
+            (SubmissionState.FAILED if failed else item.state).value,
             item.source,
             item.url,
             item.host,
@@ -154,7 +154,9 @@ def _insert(db: Database, item: NewItem, at: str) -> None:
     )
 
 
-def _tell_failures(db: Database, failed: Iterable[NewItem | Item], at: str, problem: str = "") -> None:
+def _tell_failures(
+    db: Database, failed: Iterable[NewSubmission | Submission], at: str, problem: str = ""
+) -> None:
     happened = [
         NewEvent(
             EventKind.DOWNLOAD_FAILED,
@@ -166,19 +168,19 @@ def _tell_failures(db: Database, failed: Iterable[NewItem | Item], at: str, prob
         events.append(db, happened, at)
 
 
-def remember_resume(db: Database, item_id: str, resume: Mapping[str, Any]) -> None:
+def remember_resume(db: Database, submission_id: str, resume: Mapping[str, Any]) -> None:
     """Note what a later request needs to go on where this one stops."""
-    db.conn.execute("UPDATE items SET resume = ? WHERE id = ?", (dumps(dict(resume)), item_id))
+    db.conn.execute("UPDATE items SET resume = ? WHERE id = ?", (dumps(dict(resume)), submission_id))
 
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
     """A file that is whole. `others` are further files the same URL gave."""
 
-    item_id: str
+    submission_id: str
     part: str
     name: str
-    others: tuple[NewItem, ...] = field(default=())
+    others: tuple[NewSubmission, ...] = field(default=())
 
 
 def received(db: Database, arrived: Iterable[Arrived], at: str) -> None:
@@ -187,7 +189,7 @@ def received(db: Database, arrived: Iterable[Arrived], at: str) -> None:
         db.conn.execute(
             "UPDATE items SET state = 'received', part = ?, name = ?, problem = NULL, resume = '{}'"
             " WHERE id = ? AND state IN ('downloading', 'received')",
-            (to_ledger(one.part), to_ledger(one.name), one.item_id),
+            (to_ledger(one.part), to_ledger(one.name), one.submission_id),
         )
         for other in one.others:
             _insert(db, other, at)
@@ -198,42 +200,42 @@ def accepted(db: Database, photo_of: Mapping[str, int], at: str) -> None:
     db.conn.executemany(
         "UPDATE items SET state = 'accepted', photo_id = ?, part = NULL, problem = NULL, finished_at = ?"
         " WHERE id = ?",
-        [(photo_id, at, item_id) for item_id, photo_id in photo_of.items()],
+        [(photo_id, at, submission_id) for submission_id, photo_id in photo_of.items()],
     )
 
 
-def fail(db: Database, item_id: str, problem: str, at: str) -> None:
+def fail(db: Database, submission_id: str, problem: str, at: str) -> None:
     """An item is given up."""
-    item = get(db, item_id)
+    item = get(db, submission_id)
     if item is None or item.state not in OPEN:
         return
     db.conn.execute(
         "UPDATE items SET state = 'failed', problem = ?, part = NULL, finished_at = ?,"
         " attempts = attempts + 1 WHERE id = ?",
-        (problem, at, item_id),
+        (problem, at, submission_id),
     )
     _tell_failures(db, [item], at, problem)
 
 
 def postpone(
-    db: Database, item_id: str, problem: str, not_before: str, *, attempts: int, spent_seconds: float
+    db: Database, submission_id: str, problem: str, not_before: str, *, attempts: int, spent_seconds: float
 ) -> None:
     """Try an item again later; `attempts` and `spent_seconds` are what it has used up so far."""
     db.conn.execute(
         "UPDATE items SET problem = ?, not_before = ?, attempts = ?, spent_seconds = ? WHERE id = ?",
-        (problem, not_before, attempts, spent_seconds, item_id),
+        (problem, not_before, attempts, spent_seconds, submission_id),
     )
 
 
-def reopen(db: Database, item_id: str, host: str, actor: str, at: str) -> None:
+def reopen(db: Database, submission_id: str, host: str, actor: str, at: str) -> None:
     """Let a failed item be downloaded anew, from its first byte and with all its tries."""
-    item = get(db, item_id)
-    if item is None or item.state is not ItemState.FAILED:
+    item = get(db, submission_id)
+    if item is None or item.state is not SubmissionState.FAILED:
         return
     db.conn.execute(
         "UPDATE items SET state = 'downloading', host = ?, resume = '{}', attempts = 0, spent_seconds = 0,"
         " not_before = ?, problem = NULL, finished_at = NULL WHERE id = ?",
-        (host, at, item_id),
+        (host, at, submission_id),
     )
     data = {"item": item.id, "source": item.source, "host": host}
     events.append(db, [NewEvent(EventKind.DOWNLOAD_RETRIED, data=data, actor=actor)], at)
@@ -247,22 +249,24 @@ def forget_keys(db: Database, before: str) -> int:
 # --- reading ---------------------------------------------------------------------------------
 
 
-def _select(db: Database, where: str, values: Sequence[Any] = ()) -> Iterator[Item]:
+def _select(db: Database, where: str, values: Sequence[Any] = ()) -> Iterator[Submission]:
     query = f"SELECT {_COLUMNS} FROM items WHERE {where}"  # noqa: S608 - our own columns
     return map(_item, db.conn.execute(query, values))
 
 
-def get(db: Database, item_id: str) -> Item | None:
+def get(db: Database, submission_id: str) -> Submission | None:
     """One item."""
-    return next(_select(db, "id = ?", (item_id,)), None)
+    return next(_select(db, "id = ?", (submission_id,)), None)
 
 
-def by_ids(db: Database, ids: Sequence[str]) -> list[Item]:
+def by_ids(db: Database, ids: Sequence[str]) -> list[Submission]:
     """These items, in this order; unknown ones are missing."""
     return [item for i in ids if (item := get(db, i)) is not None]
 
 
-def page(db: Database, limit: int, before: int | None = None, state: ItemState | None = None) -> list[Item]:
+def page(
+    db: Database, limit: int, before: int | None = None, state: SubmissionState | None = None
+) -> list[Submission]:
     """Items with a number below `before`, newest first."""
     where = "number < ?1 AND (?2 IS NULL OR state = ?2) ORDER BY number DESC LIMIT ?3"
     return list(_select(db, where, (before if before is not None else 2**62, state, limit)))
@@ -274,7 +278,7 @@ def open_hosts(db: Database) -> list[str]:
     return [row[0] for row in rows]
 
 
-def due(db: Database, host: str, now: str, limit: int, without: Collection[str] = ()) -> list[Item]:
+def due(db: Database, host: str, now: str, limit: int, without: Collection[str] = ()) -> list[Submission]:
     """Open items of one host whose time has come, oldest first, but for those in `without`."""
     where = f"{_OPEN} AND host = ? AND not_before <= ? ORDER BY number"
     found = (item for item in _select(db, where, (host, now)) if item.id not in without)
@@ -290,12 +294,12 @@ def next_due(db: Database, after: str) -> str | None:
     return str(row[0]) if row and row[0] is not None else None
 
 
-def received_items(db: Database, limit: int) -> list[Item]:
+def received_submissions(db: Database, limit: int) -> list[Submission]:
     """Items whose file is whole and not a photo yet, oldest first."""
     return list(_select(db, "state = 'received' ORDER BY number LIMIT ?", (limit,)))
 
 
-def open_items(db: Database) -> list[Item]:
+def open_submissions(db: Database) -> list[Submission]:
     """All items under way, oldest first."""
     return list(_select(db, f"{_OPEN} ORDER BY number"))
 

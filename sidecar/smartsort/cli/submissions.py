@@ -1,4 +1,4 @@
-"""`smartsort items`: what was handed in over HTTP, from the command line."""
+"""`smartsort submissions`: what was handed in over HTTP, from the command line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ _STATES = ("downloading", "failed")
 
 
 @click.group(
-    "items", epilog=examples("smartsort items list --state failed", "smartsort items retry --failed")
+    "submissions",
+    epilog=examples("smartsort submissions list --state failed", "smartsort submissions retry --failed"),
 )
 def command() -> None:
     """Look at URLs and uploads that were handed in over HTTP, and retry downloads that failed.
@@ -27,19 +28,19 @@ def command() -> None:
     """
 
 
-@command.command("list", epilog=examples("smartsort items list --state failed --json"))
+@command.command("list", epilog=examples("smartsort submissions list --state failed --json"))
 @with_sidecar
 @click.option("--state", type=NearChoice(_STATES), help="Only those on their way, or given up.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
 @json_option
-def list_items(sidecar: Sidecar, *, state: str | None, limit: int, as_json: bool) -> None:
-    """List items, newest first."""
-    rows = list(itertools.islice(_items(sidecar, state), limit))
+def list_submissions(sidecar: Sidecar, *, state: str | None, limit: int, as_json: bool) -> None:
+    """List submissions, newest first."""
+    rows = list(itertools.islice(_submissions(sidecar, state), limit))
     if as_json:
         print_json(rows)
         return
     print_table(
-        ("item", "state", "source", "url", "where or why not"),
+        ("id", "state", "source", "url", "where or why not"),
         ((one["id"], one["state"], one["source"], one.get("url"), _where(one)) for one in rows),
     )
     click.echo(f"{len(rows)} shown")
@@ -52,20 +53,22 @@ def _where(item: dict[str, Any]) -> str:
     )
 
 
-@command.command("retry", epilog=examples("smartsort items retry --failed"))
+@command.command("retry", epilog=examples("smartsort submissions retry --failed"))
 @with_sidecar
-@click.argument("items", nargs=-1)
+@click.argument("submissions", nargs=-1)
 @click.option("--failed", is_flag=True, help="All that failed and can be downloaded again.")
-def retry(sidecar: Sidecar, *, items: tuple[str, ...], failed: bool) -> None:
-    """Retry the failed downloads ITEMS. Their counts of tries start again."""
-    if bool(items) == failed:
-        raise click.UsageError("give the ids of items, or --failed; `smartsort items list` shows them")
+def retry(sidecar: Sidecar, *, submissions: tuple[str, ...], failed: bool) -> None:
+    """Retry the failed downloads SUBMISSIONS. Their counts of tries start again."""
+    if bool(submissions) == failed:
+        raise click.UsageError(
+            "give the ids of submissions, or --failed; `smartsort submissions list` shows them"
+        )
     # Read to the end first: what is retried leaves the list.
-    wanted = [row["id"] for row in _items(sidecar, "failed")] if failed else items
+    wanted = [row["id"] for row in _submissions(sidecar, "failed")] if failed else submissions
     refused = 0
     for item in wanted:
         try:
-            answer = sidecar.ask("POST", f"/items/{quote(item, safe='')}/retry")
+            answer = sidecar.ask("POST", f"/submissions/{quote(item, safe='')}/retry")
         except SmartsortError as problem:
             click.echo(f"{item}: {problem}", err=True)
             refused += 1
@@ -75,6 +78,6 @@ def retry(sidecar: Sidecar, *, items: tuple[str, ...], failed: bool) -> None:
     sys.exit(1 if refused else 0)
 
 
-def _items(sidecar: Sidecar, state: str | None) -> Iterator[dict[str, Any]]:
-    for page in sidecar.pages("/items", state=state, limit=500):
+def _submissions(sidecar: Sidecar, state: str | None) -> Iterator[dict[str, Any]]:
+    for page in sidecar.pages("/submissions", state=state, limit=500):
         yield from page["items"]

@@ -1,4 +1,4 @@
-"""`smartsort items`: what was handed in over HTTP, and trying again what failed."""
+"""`smartsort submissions`: what was handed in over HTTP, and trying again what failed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from smartsort.cli.main import cli
 
 
 def run(live: LiveSidecar, *arguments: str, token: str = TOKEN) -> Result:
-    return CliRunner().invoke(cli, ["items", *arguments, "--url", live.url, "--token", token])
+    return CliRunner().invoke(cli, ["submissions", *arguments, "--url", live.url, "--token", token])
 
 
 def hand_in(live: LiveSidecar, count: int) -> list[dict[str, Any]]:
@@ -21,7 +21,7 @@ def hand_in(live: LiveSidecar, count: int) -> list[dict[str, Any]]:
     urls = [{"url": f"http://127.0.0.1:9/{n}.jpg", "source": "blog"} for n in range(count)]
     answer = live.client(INTAKE_TOKEN).post(BASE, json=urls, params={"wait": 30})
     assert [one["status"] for one in answer.json()] == ["error"] * count
-    found: list[dict[str, Any]] = live.client().get(f"{BASE}/items").json()["items"]
+    found: list[dict[str, Any]] = live.client().get(f"{BASE}/submissions").json()["items"]
     return found
 
 
