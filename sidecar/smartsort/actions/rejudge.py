@@ -31,7 +31,7 @@ from smartsort.ports import Measuring
 
 
 class AdjustableSettings(Protocol):
-    """The settings that can change at run time, as far as a plan needs them (`smartsort.runtime_settings`)."""
+    """What a plan needs of `smartsort.runtime_settings`."""
 
     def change(self, values: Mapping[str, Any], lists: Mapping[str, Sequence[PersonRef]], actor: str) -> None:
         """Change settings and lists for good."""

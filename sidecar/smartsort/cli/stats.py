@@ -57,6 +57,6 @@ def spot_check_line(result: dict[str, Any]) -> str:
         return f"wrongly sorted: not known yet, nothing is checked{left}"
     verdict = {True: "met", False: "missed", None: "not known yet"}[result["met"]]
     return (
-        f"wrongly sorted, by spot checks: {result['wrong']} of {result['checked']}, {result['error_rate']:g}%, "
-        f"95% interval {result['low']:g}% to {result['high']:g}% (target {result['target']}: {verdict}){left}"
+        f"wrongly sorted, by spot checks: {result['wrong']} of {result['checked']}, "
+        f"{result['error_rate']:g}%, 95% interval {result['low']:g}% to {result['high']:g}% (target {result['target']}: {verdict}){left}"
     )

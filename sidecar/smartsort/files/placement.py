@@ -301,7 +301,8 @@ class Placer:
             known_once = one_file and status.st_nlink < 2
             if known_once or self._same_entry(request.path, request.surviving_path, reliable=reliable):
                 raise NameKept(
-                    f"{shown(request.path)} is kept: {shown(request.surviving_path)} is the same name and not another"
+                    f"{shown(request.path)} is kept: "
+                    f"{shown(request.surviving_path)} is the same name and not another"
                 )
         if one_file:
             check_unchanged(request.path, leaving, request.expected)
@@ -324,8 +325,8 @@ class Placer:
             staying != request.kept and sha256_of(request.surviving_path, staying) != request.sha256
         ):
             raise NameKept(
-                f"{shown(request.path)} is kept: {shown(request.surviving_path)} does not hold the same bytes; "
-                "compare the two by hand"
+                f"{shown(request.path)} is kept: {shown(request.surviving_path)} does not hold the same "
+                "bytes; compare the two by hand"
             )
         if request.expected is None and sha256_of(request.path, leaving) != request.sha256:
             raise FileChanged(
@@ -427,8 +428,8 @@ def _undoing(request: PlaceRequest, placed: Placed) -> RemoveRequest | None:
 
 def _not_there(request: RemoveRequest) -> NameKept:
     return NameKept(
-        f"{shown(request.path)} is kept: its bytes should live on at {shown(request.surviving_path)}, which is not "
-        "there; is its folder mounted?"
+        f"{shown(request.path)} is kept: its bytes should live on at {shown(request.surviving_path)}, "
+        "which is not there; is its folder mounted?"
     )
 
 

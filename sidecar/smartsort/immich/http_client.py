@@ -54,7 +54,7 @@ class ImmichHttpClient(httpx.AsyncClient):
         json: Any = None,
         **_: Any,
     ) -> httpx.Response:
-        """The answer, read to its end and checked against the call that it answers. `url`: below the address."""
+        """Return the answer, read to its end and checked against its call. `url`: below the address."""
         current = current_call.get()
         query = f"?{httpx.QueryParams(params)}" if params else ""
         request = httpx.Request(

@@ -20,7 +20,10 @@ EXAMPLES = 5
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message. `kind` is `digest`, `health_issue`, `health_restored` or `test`; `data` is for programs."""
+    """One message for people, with `data` for programs.
+
+    `kind` is `digest`, `health_issue`, `health_restored` or `test`.
+    """
 
     kind: str
     title: str

@@ -65,7 +65,7 @@ class _Delivery:
 
 
 class Notifier:
-    """Sends digests, and health issues at once. `step` is a stage; it never raises for an address that fails."""
+    """Sends digests, and health issues at once. `step` is a stage. An address that fails raises nothing."""
 
     def __init__(self, context: Context, settings: Notify, senders: Sequence[Sender] | None = None) -> None:
         self._context, self._settings = context, settings

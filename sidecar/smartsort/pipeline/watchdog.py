@@ -1,8 +1,8 @@
 """Notices photos that make no progress although no stage met an error, and names them.
 
 A photo may wait for a long time: for Immich, for a folder that is full, for photos before it. Each of these
-waits shows elsewhere, as a health issue or as other photos that go on. What is left is a photo that stays where it
-is while nothing keeps it there.
+waits shows elsewhere, as a health issue or as other photos that go on. What is left is a photo that stays
+where it is while nothing keeps it there.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A process that moves files until it is killed at a given step: `python -m smartsort.storage_test.crash_worker`.
+"""Moves files until it is killed at a given step: `python -m smartsort.storage_test.crash_worker`.
 
 Arguments: the scratch folder, the step to die at ("" for none), at which occurrence of it, and `links` or
 `copies`. Without a step it prints how often each was reached.

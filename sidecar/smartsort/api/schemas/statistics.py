@@ -17,8 +17,8 @@ class Metric(ResponseModel):
 class SpotCheckResult(ResponseModel):
     """What the spot checks say of all automatic filings; shares in per cent.
 
-    `error_rate` is wrong of checked, and the true share lies from `low` to `high` 95 times of 100 (Wilson's score
-    interval). All are null while nothing is checked; `met` is null while the answers leave it open.
+    `error_rate` is wrong of checked, and the true rate lies from `low` to `high` 95 times of 100 (Wilson's
+    score interval). All are null while nothing is checked; `met` is null while the answers leave it open.
     """
 
     checked: int

@@ -129,7 +129,7 @@ class Context:
     async def commit(
         self, changes: Sequence[Change], also: Callable[[Database], None] = lambda _: None
     ) -> list[int]:
-        """Write changes, and what `also` writes, in one transaction; wake the stages that take the new states."""
+        """Write changes, and what `also` writes, in one transaction. Wakes the stages of the new states."""
         if not changes:
             return []
         at = self.clock.text()
@@ -157,7 +157,7 @@ class Context:
     def free_names(self, own: Name, area: Area, folder: str, names: Iterable[str]) -> Iterator[str]:
         """Names in a folder of an area for a file, without those the ledger gives to other photos. Blocking.
 
-        Two photos may be one file: a user hard-linked it. PlaceRequest would take the other's name for this one's.
+        Two photos may be one file: a user hard-linked it. Placing would take the other's name for this one's.
         A half that its picture takes in does leave its name: there the file is no longer the photo itself.
         """
         for name in names:

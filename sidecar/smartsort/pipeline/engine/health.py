@@ -56,8 +56,8 @@ class _Share:
 class HealthIssues:
     """The health issues of this moment, by kind. `announce(issue, began)` is called when one begins or ends.
 
-    A health issue belongs to the stages that met it, and is over when it is over for each of them: an inbox that
-    can be read says nothing about a library that is full.
+    A health issue belongs to the stages that met it, and is over when it is over for each of them: an inbox
+    that can be read says nothing about a library that is full.
     """
 
     def __init__(self, now: Callable[[], str], announce: Callable[[HealthIssue, bool], None]) -> None:

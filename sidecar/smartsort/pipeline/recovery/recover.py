@@ -57,7 +57,7 @@ class Recovered:
 
 
 class Recovery:
-    """Blocking, call it in a thread. `run` goes before any stage, `recover_photos` before the next act of a photo."""
+    """Blocking: call it in a thread. `run` goes before any stage, `recover_photos` before a photo's next act."""
 
     def __init__(self, context: Context) -> None:
         self._context = context

@@ -355,7 +355,7 @@ class Router:
         context.needs_recovery |= left
         back = [Change(r.photo.id, intents_done=("route",)) for r in failed if r.photo.id not in left]
         await context.commit(back)
-        # A folder's health issue belongs to the folder: it is told as such, and the photo tries again as soon as others.
+        # A folder's health issue belongs to the folder. The photo tries again as soon as others.
         of_files = [r for r in failed if not isinstance(r.problem, StorageError)]
         await context.commit([Change(r.photo.id, values={"problem": str(r.problem)}) for r in of_files])
         for route in failed:
