@@ -58,5 +58,6 @@ def spot_check_line(result: dict[str, Any]) -> str:
     verdict = {True: "met", False: "missed", None: "not known yet"}[result["met"]]
     return (
         f"wrongly sorted, by spot checks: {result['wrong']} of {result['checked']}, "
-        f"{result['error_rate']:g}%, 95% interval {result['low']:g}% to {result['high']:g}% (target {result['target']}: {verdict}){left}"
+        f"{result['error_rate']:g}%, 95% interval {result['low']:g}% to {result['high']:g}% "
+        f"(target {result['target']}: {verdict}){left}"
     )

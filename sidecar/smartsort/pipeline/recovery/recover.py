@@ -57,7 +57,7 @@ class Recovered:
 
 
 class Recovery:
-    """Blocking: call it in a thread. `run` goes before any stage, `recover_photos` before a photo's next act."""
+    """Blocking: call it in a thread. `run` goes before any stage, `recover_photos` before a photo's act."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
