@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from smartsort.api.schemas.base import Shape
+from smartsort.api.schemas.base import ResponseModel
 from smartsort.api.schemas.history import EventView
 from smartsort.api.schemas.problems import Problem
 
@@ -18,7 +18,7 @@ class Answer:
     body: bytes
 
 
-def json_answer(shape: Shape, status: int = 200) -> Answer:
+def json_answer(shape: ResponseModel, status: int = 200) -> Answer:
     """A shape of the API as its answer."""
     return Answer(status, "application/json", shape.model_dump_json().encode())
 
