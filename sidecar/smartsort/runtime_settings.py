@@ -140,7 +140,9 @@ class RuntimeSettings:
                 else:
                     key_value.put(db, name, snapshot[name])
             keys = sorted({*before, *(POLICY_KEYS[name] for name in snapshot["policy"])} - {"enabled"})
-            events.append(db, [NewEvent(EventKind.CONFIGURED, data={"values": keys}, actor=actor)], _now())
+            events.append(
+                db, [NewEvent(EventKind.SETTINGS_CHANGED, data={"values": keys}, actor=actor)], _now()
+            )
 
         self._ledger.write(write)
         self._load()
@@ -166,7 +168,7 @@ class RuntimeSettings:
             "names": [e.name for e in entries],
             "before": [e.name for e in self._lists[name]],
         }
-        self._write({name: _plain(entries)}, NewEvent(EventKind.LISTED, data=data, actor=actor))
+        self._write({name: _plain(entries)}, NewEvent(EventKind.LIST_CHANGED, data=data, actor=actor))
         self._lists[name] = tuple(entries)
         self._changed.add(name)
         self._take(self._build(self._overrides))
@@ -185,7 +187,7 @@ class RuntimeSettings:
         overrides = _merged(self._overrides, values)
         policy = self._build(overrides)
         data = {"values": dict(values), "policy": policy.version}
-        self._write({"policy": overrides}, NewEvent(EventKind.CONFIGURED, data=data, actor=actor))
+        self._write({"policy": overrides}, NewEvent(EventKind.SETTINGS_CHANGED, data=data, actor=actor))
         self._overrides = overrides
         self._take(policy)
 
@@ -196,7 +198,7 @@ class RuntimeSettings:
             for name in ("enabled", "policy", *LISTS):
                 key_value.forget(db, name)
             data = {"forgotten": list(self.changed)}
-            events.append(db, [NewEvent(EventKind.CONFIGURED, data=data, actor=actor)], _now())
+            events.append(db, [NewEvent(EventKind.SETTINGS_CHANGED, data=data, actor=actor)], _now())
 
         self._ledger.write(clear)
         self._load()

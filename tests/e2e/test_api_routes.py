@@ -342,7 +342,7 @@ def test_bulk_with_a_dry_run(client: httpx.Client) -> None:
     assert [one.id for one in done.decided] == ids
     assert done.done == 2
     assert done.event is not None
-    [event] = answer(client.get(f"{BASE}/events", params={"kind": "group", "limit": 1}))["events"]
+    [event] = answer(client.get(f"{BASE}/events", params={"kind": "bulk_action", "limit": 1}))["events"]
     assert (event["id"], event["text"], event["filename"]) == (done.event, "Rejected: 2 photos", None)
     undone = BulkActionResult.model_validate(answer(client.post(f"{BASE}/undo", json={"event": done.event})))
     assert undone.done == 2

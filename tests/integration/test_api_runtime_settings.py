@@ -61,7 +61,7 @@ def test_a_policy_survives_a_restart(ledger: Ledger, tmp_path: Path) -> None:
             "thresholds.min_confidence",
             "when_confidence_unknown",
         )
-    assert kinds(ledger) == [("configured", "anna"), ("configured", "smartsort")]
+    assert kinds(ledger) == [("settings_changed", "anna"), ("settings_changed", "smartsort")]
     runtime_settings.forget("anna")
     for seen in (runtime_settings, RuntimeSettings(settings, ledger)):
         assert seen.policy().version == before
@@ -127,4 +127,4 @@ def test_lists_and_switch_survive_a_restart(ledger: Ledger, tmp_path: Path) -> N
     assert not again.enabled
     assert again.blacklist == (PersonRef("Victor"),)
     assert again.changed == ("blacklist", "enabled")
-    assert kinds(ledger) == [("disabled", "anna"), ("listed", "anna")]
+    assert kinds(ledger) == [("disabled", "anna"), ("list_changed", "anna")]

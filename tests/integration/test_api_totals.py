@@ -86,9 +86,9 @@ def test_a_decision_taken_back_does_not_count() -> None:
         assert counts(ACCEPTED, REVIEWED, event(3, kind), event(4, "undone", undoes=3)) == expected
 
 
-def test_healed() -> None:
+def test_auto_resolved() -> None:
     later = event(3, "sorted", {"people": ["John Doe"]})
-    assert counts(REVIEWED, later) == {"sorted": 1, "healed": 1, "person:john_doe": 1}
+    assert counts(REVIEWED, later) == {"sorted": 1, "auto_resolved": 1, "person:john_doe": 1}
 
 
 def test_a_photo_judged_again_counts_once() -> None:
@@ -96,9 +96,9 @@ def test_a_photo_judged_again_counts_once() -> None:
     elsewhere = event(3, "reviewed", {"category": "low_confidence"})
     assert counts(ACCEPTED, REVIEWED, elsewhere) == {"accepted:phone": 1, "reviewed:low_confidence": 1}
     filed = event(4, "sorted", {"people": ["John Doe"]})
-    assert counts(ACCEPTED, REVIEWED, elsewhere, filed) == FILED | {"healed": 1}
+    assert counts(ACCEPTED, REVIEWED, elsewhere, filed) == FILED | {"auto_resolved": 1}
     told = {"outcome": "reviewed", "category": "multiple_faces"}
-    with_other_settings = event(3, "rejudged", told)
+    with_other_settings = event(3, "reevaluated", told)
     assert counts(ACCEPTED, SORTED, with_other_settings) == {
         "accepted:phone": 1,
         "reviewed:multiple_faces": 1,
@@ -163,7 +163,7 @@ def stored(ledger: Ledger) -> dict[tuple[str, str, str], int]:
 
 
 KINDS = (
-    *("accepted", "sorted", "reviewed", "skipped", "rejudged"),
+    *("accepted", "sorted", "reviewed", "skipped", "reevaluated"),
     *("approved", "refiled", "rejected", "deferred", "undone"),
 )
 STEPS = st.lists(
@@ -234,7 +234,7 @@ def test_days_that_saw_only_the_healing_count_no_more_than_was_decided(ledger: L
     asyncio.run(statistics.catch_up(ledger))
     may = ledger.read(lambda db: statistics.totals(db, date(2026, 5, 1), date(2026, 5, 31)))
     january = ledger.read(lambda db: statistics.totals(db, date(2026, 1, 1), date(2026, 1, 31)))
-    assert (may[What.SORTED], may[What.HEALED], january[What.REVIEWED]) == (1, 1, 0)
+    assert (may[What.SORTED], may[What.AUTO_RESOLVED], january[What.REVIEWED]) == (1, 1, 0)
     [rate, *_] = summarised(may, statistics.Waiting(), {}, 31).metrics
     assert (rate.name, rate.value) == ("auto_sort_rate", 100.0)
 
@@ -352,7 +352,7 @@ def test_the_success_metrics() -> None:
         What.SORTED: 90,
         What.WRONG: 6,
         What.REVIEWED: 10,
-        What.HEALED: 10,
+        What.AUTO_RESOLVED: 10,
         What.DUPLICATES: 5,
         What.MISSED: 1,
     }

@@ -52,7 +52,9 @@ async def test_the_folder_follows_and_one_event_takes_it_back(world):
     assert folders(world)["bella"] == ["bella_1.jpg"]
     assert world.photo(first).person_name == "Anna Smith"
     assert world.photo(other).person_name == "Bella"
-    [group] = [e for e in world.ledger.read(lambda db: events.before(db, None, 50)) if e.kind == "group"]
+    [group] = [
+        e for e in world.ledger.read(lambda db: events.before(db, None, 50)) if e.kind == "bulk_action"
+    ]
     assert group.data["was"] == "Anna"
     batch = await world.actions.undo(group.id, "maria")
     assert batch.done == 2

@@ -52,11 +52,11 @@ async def test_a_face_named_later_files_the_photo_and_says_so(world):
     await heal(world)
     assert world.places(photo_id) == ["faces/anna/stranger_1.jpg"]
     assert os.listdir(os.path.join(world.root, "review", "unidentified")) == []
-    assert kinds(world, photo_id)[-2:] == ["sorted", "healed"]
+    assert kinds(world, photo_id)[-2:] == ["sorted", "auto_resolved"]
     assert not world.ledger.read(review.page).rows
     assert world.ledger.read(lambda db: db.conn.execute("SELECT count(*) FROM intents").fetchone())[0] == 0
     world.ledger.write(statistics.count_chunk)
-    assert world.ledger.read(statistics.totals_ever)["healed"] == 1
+    assert world.ledger.read(statistics.totals_ever)["auto_resolved"] == 1
 
 
 async def test_an_approval_that_is_taken_back_is_not_repeated_before_immich_has_heard_of_it(world):
@@ -107,7 +107,7 @@ async def test_a_late_face_of_an_unwanted_person_moves_within_review(world):
     await heal(world)
     assert world.places(photo_id) == ["review/unwanted_person/unwanted_stranger_1.jpg"]
     assert world.ledger.read(review.page).rows[0].reason == "blacklisted_person: Carl"
-    assert "healed" not in kinds(world, photo_id)
+    assert "auto_resolved" not in kinds(world, photo_id)
 
 
 async def test_recognition_is_started_once_when_somebody_was_named(world):

@@ -193,7 +193,7 @@ async def test_many_are_put_off_at_once_and_back_with_one_undo() -> None:
         assert sorted(put_off) == [17, 18, 19]
         assert list(screen.desk.queue.ids()) == [20, *range(16, 0, -1), *put_off]
         assert not screen.rows.marked
-        assert [event.kind for event in sidecar.events] == ["deferred"] * 3 + ["group"]
+        assert [event.kind for event in sidecar.events] == ["deferred"] * 3 + ["bulk_action"]
         await pilot.press("u")
         await until(pilot, lambda: isinstance(pilot.app.screen, Preview), "what would be taken back")
         assert "3 photos put off to the end" in screen_text(pilot)

@@ -100,7 +100,7 @@ def headline(summary: Summary) -> Content:
         (summary.approved, "approved"),
         (summary.rejected, "rejected"),
         (summary.duplicates, "duplicates"),
-        (summary.healed, "healed"),
+        (summary.auto_resolved, "resolved automatically"),
     ]
     return Content.assemble(
         (f"{summary.success_rate:g} %", "bold $accent"),

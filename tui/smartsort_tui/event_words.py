@@ -10,7 +10,7 @@ _KINDS = {
     "deferred": "put off",
     "undone": "taken back",
     "download_failed": "not loaded",
-    "group": "together",
+    "bulk_action": "together",
 }
 """Kinds whose own name says less in a narrow column, or is longer than it."""
 

@@ -102,7 +102,7 @@ class Acting:
     async def _group(self, data: dict[str, Any], actor: str, undoes: int | None) -> int:
         """The event that stands for a bulk action; written first, so that a crash leaves it undoable."""
         at = self._context.clock.text()
-        event = NewEvent(EventKind.GROUP, None, data, actor, undoes)
+        event = NewEvent(EventKind.BULK_ACTION, None, data, actor, undoes)
         [group] = await self._context.ledger.awrite(lambda db: events.append(db, [event], at))
         return group
 

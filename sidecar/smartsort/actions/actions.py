@@ -209,7 +209,7 @@ class Actions(Reversing):
             before = self._settings.snapshot()
             await asyncio.to_thread(self._settings.change, wanted.values, wanted.lists, actor)
             settings = {"before": before, "after": self._settings.snapshot()}
-            data = {"what": EventKind.REJUDGED, "photos": len(moves), "settings": settings}
+            data = {"what": EventKind.REEVALUATED, "photos": len(moves), "settings": settings}
             group = await self._group(data, actor, None)
             ids = [move.photo_id for move in moves]
             plan = planner(self._context, moves)

@@ -88,7 +88,7 @@ def deny(
     `evidence` and `decision` are those after the denial (`without`).
     """
     person = denial.person
-    plan = Plan(photo, before, EventKind.DENIED, "denied", filed=False, person=person.name)
+    plan = Plan(photo, before, EventKind.RULED_OUT, "denied", filed=False, person=person.name)
     if person.id in before.denied:
         return plan.failed("nothing_to_do", f"that photo {photo.id} does not show {person.name} is known")
     plan.denied = {**before.denied, person.id: person.name}

@@ -40,8 +40,8 @@ BATCH = 100
 
 ACTS = (
     *(EventKind.SORTED, EventKind.REVIEWED, EventKind.SKIPPED),
-    *(EventKind.APPROVED, EventKind.REFILED, EventKind.REJECTED, EventKind.DEFERRED, EventKind.DENIED),
-    *(EventKind.REJUDGED, EventKind.UNDONE, EventKind.RENAMED, EventKind.PURGED),
+    *(EventKind.APPROVED, EventKind.REFILED, EventKind.REJECTED, EventKind.DEFERRED, EventKind.RULED_OUT),
+    *(EventKind.REEVALUATED, EventKind.UNDONE, EventKind.RENAMED, EventKind.PURGED),
 )
 """Events that change a photo's arrangement."""
 

@@ -118,7 +118,7 @@ def planner(context: Context, moves: Sequence[Move]) -> Callable[[Photo, Arrange
 def rejudged(photo: Photo, before: Arrangement, move: Move, context: Context) -> Plan | ActionResult:
     """The photo gets the names its new decision asks for and loses the others."""
     decision = move.decision
-    plan = Plan(photo, before, EventKind.REJUDGED, "rejudged")
+    plan = Plan(photo, before, EventKind.REEVALUATED, "rejudged")
     if decision.outcome is Outcome.SKIPPED:
         return plan.failed("nothing_to_do", f"photo {photo.id} is a duplicate and stays where it is")
     plan.waiting = Waiting(decision, move.evidence)

@@ -21,7 +21,7 @@ from smartsort.actions.plan import Message, Plan, PlannedName, Waiting, in_libra
 from smartsort.actions.rearrange import ACTS, BATCH
 from smartsort.actions.values import ActionResult
 from smartsort.core.decision import UNDONE_PREFIX
-from smartsort.core.event_kinds import EventKind
+from smartsort.core.event_kinds import EventKind, stored
 from smartsort.core.model import AT_REST, Category, Decision, Evidence, Outcome, Person, State
 from smartsort.core.reasons import UNDONE_FILING
 from smartsort.ledger import arrangement, events, photos
@@ -36,13 +36,13 @@ AUTOMATIC = "smartsort"
 
 _DECISIONS = (
     *(EventKind.APPROVED, EventKind.REFILED, EventKind.REJECTED, EventKind.DEFERRED),
-    *(EventKind.CONFIRMED, EventKind.DENIED, EventKind.REJUDGED),
+    *(EventKind.CONFIRMED, EventKind.RULED_OUT, EventKind.REEVALUATED),
 )
 """What humans do to photos."""
 
 UNDOABLE = (
     *(EventKind.SORTED, EventKind.REVIEWED, EventKind.SKIPPED, *_DECISIONS),
-    *(EventKind.UNDONE, EventKind.RENAMED, EventKind.JOINED, EventKind.GROUP),
+    *(EventKind.UNDONE, EventKind.RENAMED, EventKind.JOINED, EventKind.BULK_ACTION),
 )
 
 
@@ -93,13 +93,13 @@ def since(db: Database, at: str, *, automatic: bool) -> list[Event]:
     Automatic reviews are left out: taken back, the photo would only be judged again. So are groups, whose
     members are here themselves, and what was done and taken back since: it changes nothing any more.
     """
-    without = (EventKind.GROUP, EventKind.REVIEWED, EventKind.SKIPPED, EventKind.JOINED)
+    without = (EventKind.BULK_ACTION, EventKind.REVIEWED, EventKind.SKIPPED, EventKind.JOINED)
     kinds = tuple(k for k in UNDOABLE if k not in without)
     query = (
         "SELECT id FROM events WHERE at >= ? AND kind IN (*) AND photo_id IS NOT NULL"
         " AND (? OR actor <> ?) ORDER BY id DESC"
     )
-    rows = select(db, query, kinds, before=(at,), after=(automatic, AUTOMATIC))
+    rows = select(db, query, stored(kinds), before=(at,), after=(automatic, AUTOMATIC))
     return _standing_alone([event for (i,) in rows if (event := events.get(db, int(i))) is not None])
 
 
@@ -111,11 +111,11 @@ def _standing_alone(newest_first: Sequence[Event]) -> list[Event]:
 
 def settings_since(db: Database, at: str) -> list[Event]:
     """Groups since `at` that changed settings, newest first, without those taken back since."""
-    rows = db.conn.execute(
-        "SELECT id FROM events WHERE at >= ? AND kind = 'group'"
-        " AND json_extract(data, '$.settings') IS NOT NULL ORDER BY id DESC",
-        (at,),
-    ).fetchall()
+    query = (
+        "SELECT id FROM events WHERE at >= ? AND kind IN (*)"
+        " AND json_extract(data, '$.settings') IS NOT NULL ORDER BY id DESC"
+    )
+    rows = select(db, query, stored([EventKind.BULK_ACTION]), before=(at,))
     return _standing_alone([event for (i,) in rows if (event := events.get(db, int(i))) is not None])
 
 
@@ -157,14 +157,14 @@ def versions(db: Database, found: Iterable[Event]) -> dict[int, str]:
 
 def admins_own(db: Database, found: Iterable[Event]) -> set[int]:
     """Ids of those of the events that only an administrator could cause, or undo, or do again."""
-    return {event.id for event in found if _origin(db, event).kind == EventKind.REJUDGED}
+    return {event.id for event in found if _origin(db, event).kind == EventKind.REEVALUATED}
 
 
 def _origin(db: Database, event: Event) -> Event:
     """What was done in the first place, before it was undone and redone. A group counts as its members."""
     while event.undoes is not None and (before := events.get(db, event.undoes)) is not None:
         event = before
-    return replace(event, kind=event.data["what"]) if event.kind == EventKind.GROUP else event
+    return replace(event, kind=event.data["what"]) if event.kind == EventKind.BULK_ACTION else event
 
 
 def standing(db: Database, found: Iterable[Event]) -> list[Event]:
@@ -186,7 +186,7 @@ def last_of(db: Database, actor: str | None) -> Event | None:
     kinds = (*_DECISIONS, *((EventKind.SORTED,) if actor is not None else ()))
     by_kind = [
         db.conn.execute(f"SELECT id FROM events WHERE kind = ? AND {who} ORDER BY id DESC", (kind, value))  # noqa: S608
-        for kind in kinds
+        for kind in stored(kinds)
     ]
     for (event_id,) in heapq.merge(*by_kind, reverse=True):
         event = events.get(db, int(event_id))

@@ -31,8 +31,14 @@ router = APIRouter(prefix=BASE, tags=["review"], responses=GUARDED)
 
 _BY_HUMANS = frozenset(
     {
-        *(EventKind.APPROVED, EventKind.REFILED, EventKind.REJECTED, EventKind.CONFIRMED, EventKind.DENIED),
-        *(EventKind.UNDONE, EventKind.REJUDGED),
+        *(
+            EventKind.APPROVED,
+            EventKind.REFILED,
+            EventKind.REJECTED,
+            EventKind.CONFIRMED,
+            EventKind.RULED_OUT,
+        ),
+        *(EventKind.UNDONE, EventKind.REEVALUATED),
     }
 )
 

@@ -29,7 +29,7 @@ _TOTALS = {
     What.SORTED: "Photos whose last automatic decision filed them.",
     What.WRONG: "Of the sorted ones those that a human undid or filed elsewhere.",
     What.REVIEWED: "Photos whose last automatic decision sent them to review, answered ones included.",
-    What.HEALED: "Of the sorted ones those that had waited in review.",
+    What.AUTO_RESOLVED: "Of the sorted ones those that had waited in review.",
     What.SKIPPED: "Duplicates put away as configured.",
     What.DUPLICATES: "Duplicates noticed.",
     What.MISSED: "Photos filed although the same content had been accepted before.",

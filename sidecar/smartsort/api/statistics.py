@@ -85,7 +85,7 @@ def summarised(
         rejected=totals[What.REJECTED],
         skipped=totals[What.SKIPPED],
         duplicates=totals[What.DUPLICATES],
-        healed=totals[What.HEALED],
+        auto_resolved=totals[What.AUTO_RESOLVED],
         wrong=totals[What.WRONG],
         by_source=dict(totals.by_name.get(What.ACCEPTED, {})),
         by_day=[

@@ -1,7 +1,8 @@
-"""What can happen. The values stand in the hash chain of the history and never change."""
+"""What can happen. The values stand in the hash chain of the history, so old values stay readable."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 
@@ -26,7 +27,7 @@ class EventKind(StrEnum):
     """It was sent to review."""
     SKIPPED = "skipped"
     """An exact duplicate was put away as configured."""
-    HEALED = "healed"
+    AUTO_RESOLVED = "auto_resolved"
     """It left review by itself, because Immich has learned since."""
 
     APPROVED = "approved"
@@ -36,31 +37,31 @@ class EventKind(StrEnum):
     """It was put off to the end of the queue."""
     CONFIRMED = "confirmed"
     """A spot check was answered with yes."""
-    DENIED = "denied"
+    RULED_OUT = "ruled_out"
     """It does not show the person who was suggested."""
-    REJUDGED = "rejudged"
+    REEVALUATED = "reevaluated"
     """Other settings were applied to it."""
     RENAMED = "renamed"
     """Its person has another name in Immich now."""
     UNDONE = "undone"
-    GROUP = "group"
+    BULK_ACTION = "bulk_action"
     """A bulk action; the events of its photos name it."""
     PURGED = "purged"
     """Its time in the trash has ended."""
 
-    TAUGHT = "taught"
+    FACE_ASSIGNED = "face_assigned"
     """A face was assigned in Immich."""
-    UNTAUGHT = "untaught"
+    FACE_UNASSIGNED = "face_unassigned"
     """That was taken back."""
-    NOT_TAUGHT = "not_taught"
-    REVIVED = "revived"
+    IMMICH_UPDATE_FAILED = "immich_update_failed"
+    ASSET_RELINKED = "asset_relinked"
     """Immich has an asset for it again."""
 
     ENABLED = "enabled"
     DISABLED = "disabled"
-    LISTED = "listed"
+    LIST_CHANGED = "list_changed"
     """The whitelist or the blacklist was changed."""
-    CONFIGURED = "configured"
+    SETTINGS_CHANGED = "settings_changed"
     DOWNLOAD_FAILED = "download_failed"
     DOWNLOAD_RETRIED = "download_retried"
 
@@ -73,3 +74,29 @@ class EventKind(StrEnum):
     LINKED_AGAIN = "linked_again"
     """A name that was missing was made again."""
     LOST = "lost"
+
+
+_OLD = {
+    "healed": EventKind.AUTO_RESOLVED,
+    "denied": EventKind.RULED_OUT,
+    "rejudged": EventKind.REEVALUATED,
+    "group": EventKind.BULK_ACTION,
+    "taught": EventKind.FACE_ASSIGNED,
+    "untaught": EventKind.FACE_UNASSIGNED,
+    "not_taught": EventKind.IMMICH_UPDATE_FAILED,
+    "revived": EventKind.ASSET_RELINKED,
+    "listed": EventKind.LIST_CHANGED,
+    "configured": EventKind.SETTINGS_CHANGED,
+}
+"""Earlier values. Rows keep them: rewriting a row would break the hash chain."""
+
+
+def current(stored: str) -> str:
+    """Return today's value for a stored kind; an unknown one stays as it is."""
+    return _OLD.get(stored, stored)
+
+
+def stored(kinds: Iterable[str]) -> list[str]:
+    """Return every value that rows may hold for these kinds, for a query by kind."""
+    wanted = set(kinds)
+    return [*wanted, *(old for old, kind in _OLD.items() if kind in wanted)]

@@ -69,8 +69,8 @@ _UNDONE = {
     EventKind.REJECTED: "rejection",
     EventKind.DEFERRED: "skip",
     EventKind.CONFIRMED: "confirmation",
-    EventKind.DENIED: '"not this person"',
-    EventKind.REJUDGED: "new judgement",
+    EventKind.RULED_OUT: '"not this person"',
+    EventKind.REEVALUATED: "new judgement",
     EventKind.RENAMED: "move to the new name",
     EventKind.JOINED: "companion",
     EventKind.UNDONE: "undo",
@@ -92,26 +92,26 @@ _OF_A_PHOTO: dict[str, Callable[[Data], str]] = {
     EventKind.SORTED: lambda d: f"was filed under {_filed(d)}",
     EventKind.REVIEWED: _waits,
     EventKind.SKIPPED: lambda d: f"was put into the trash: {_plain(d.get('reason'))}",
-    EventKind.HEALED: lambda d: f"left review by itself and was filed under {_filed(d)}",
+    EventKind.AUTO_RESOLVED: lambda d: f"left review by itself and was filed under {_filed(d)}",
     EventKind.APPROVED: lambda d: f"was approved as {_filed(d)}",
     EventKind.REFILED: lambda d: f"was filed under {_filed(d)} instead",
     EventKind.REJECTED: lambda _: "was rejected and is in the trash",
     EventKind.DEFERRED: lambda _: "was skipped and is listed after the others",
     EventKind.CONFIRMED: lambda d: f"was confirmed to show {_people(d)}",
-    EventKind.DENIED: lambda d: f"does not show {_people(d)}, a user said",
-    EventKind.REJUDGED: lambda d: (
+    EventKind.RULED_OUT: lambda d: f"does not show {_people(d)}, a user said",
+    EventKind.REEVALUATED: lambda d: (
         "was judged again with other settings and "
         + (f"was filed under {_filed(d)}" if d.get("outcome") == "sorted" else _waits(d))
     ),
     EventKind.RENAMED: lambda d: f"follows {d.get('was')}, who is called {_people(d)} now",
     EventKind.UNDONE: _undone,
     EventKind.PURGED: lambda _: "was deleted for good from the trash",
-    EventKind.TAUGHT: _reported,
-    EventKind.UNTAUGHT: _reported_no_more,
-    EventKind.NOT_TAUGHT: lambda d: (
+    EventKind.FACE_ASSIGNED: _reported,
+    EventKind.FACE_UNASSIGNED: _reported_no_more,
+    EventKind.IMMICH_UPDATE_FAILED: lambda d: (
         f"could not be reported to Immich{' as ' + d['name'] if d.get('name') else ''}: {d.get('why')}"
     ),
-    EventKind.REVIVED: lambda _: "is in Immich again",
+    EventKind.ASSET_RELINKED: lambda _: "is in Immich again",
     EventKind.ADOPTED: lambda d: f"was found on the disk and taken in{_places(d.get('names'))}",
     EventKind.MOVED_BY_HAND: lambda d: (
         f"was moved by hand{_places([d['from']] if d.get('from') else (), ' from ')}"
@@ -134,9 +134,9 @@ _TOGETHER = {
     EventKind.REJECTED: "Rejected",
     EventKind.DEFERRED: "Skipped",
     EventKind.CONFIRMED: "Confirmed",
-    EventKind.DENIED: "Not the suggested person",
+    EventKind.RULED_OUT: "Not the suggested person",
     EventKind.UNDONE: "Undone",
-    EventKind.REJUDGED: "Judged again with other settings",
+    EventKind.REEVALUATED: "Judged again with other settings",
 }
 
 
@@ -160,11 +160,13 @@ def _host(data: Data) -> str:
 
 
 _IN_GENERAL: dict[str, Callable[[Data], str]] = {
-    EventKind.GROUP: _together,
+    EventKind.BULK_ACTION: _together,
     EventKind.ENABLED: lambda _: "Sorting was switched on",
     EventKind.DISABLED: lambda _: "Sorting was switched off; what arrives waits",
-    EventKind.LISTED: lambda d: f"The {d.get('list')} is now: {', '.join(d.get('names', ())) or 'empty'}",
-    EventKind.CONFIGURED: _configured,
+    EventKind.LIST_CHANGED: lambda d: (
+        f"The {d.get('list')} is now: {', '.join(d.get('names', ())) or 'empty'}"
+    ),
+    EventKind.SETTINGS_CHANGED: _configured,
     EventKind.DOWNLOAD_FAILED: lambda d: f"The download{_host(d)} failed: {d.get('reason')}",
     EventKind.DOWNLOAD_RETRIED: lambda d: f"The download{_host(d)} is tried again",
 }

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from smartsort.core.event_kinds import current, stored
 from smartsort.ledger.records import Event, NewEvent, dumps
 from smartsort.ledger.rows import insert
 
@@ -21,8 +22,9 @@ GENESIS = "0" * 64
 _COLUMNS = "id, at, actor, kind, photo_id, data, undoes, digest"
 
 
-def _digest(before: str, at: str, event: NewEvent | Event, data: str) -> str:
-    text = dumps([before, at, event.actor, event.kind, event.photo_id, data, event.undoes])
+def _digest(before: str, at: str, event: NewEvent | Event, kind: str, data: str) -> str:
+    """Return the digest over `kind` and `data` as they are stored."""
+    text = dumps([before, at, event.actor, kind, event.photo_id, data, event.undoes])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -37,14 +39,20 @@ def append(db: Database, events: Iterable[NewEvent], at: str) -> list[int]:
     rows: list[tuple[Any, ...]] = []
     for number, event in enumerate(events, first):
         data = dumps(dict(event.data))
-        before = _digest(before, at, event, data)
+        before = _digest(before, at, event, event.kind, data)
         rows.append((number, at, event.actor, event.kind, event.photo_id, data, event.undoes, before))
     insert(db, "INTO events", _COLUMNS.split(", "), rows)
     return [row[0] for row in rows]
 
 
+_KIND_KEYS = ("of", "what")
+"""Keys of an event's data whose value is the kind of other events."""
+
+
 def _event(row: Sequence[Any]) -> Event:
-    return Event(row[0], row[1], row[2], row[3], row[4], json.loads(row[5]), row[6], row[7])
+    data = json.loads(row[5])
+    data |= {key: current(data[key]) for key in _KIND_KEYS if isinstance(data.get(key), str)}
+    return Event(row[0], row[1], row[2], current(row[3]), row[4], data, row[6], row[7])
 
 
 def after(db: Database, event_id: int, limit: int) -> list[Event]:
@@ -60,14 +68,18 @@ def before(
     db: Database, event_id: int | None, limit: int, *, photo_id: int | None = None, kind: str | None = None
 ) -> list[Event]:
     """Events older than `event_id` (None: the newest), newest first, of one photo or kind if asked."""
-    wanted = {"id <": event_id, "photo_id =": photo_id, "kind =": kind}
-    given = {column: value for column, value in wanted.items() if value is not None}
-    where = f"WHERE {' AND '.join(f'{column} ?' for column in given)}" if given else ""
-    rows = db.conn.execute(
-        f"SELECT {_COLUMNS} FROM events {where} ORDER BY id DESC LIMIT ?",  # noqa: S608 - our own columns
-        (*given.values(), limit),
-    )
-    return [_event(row) for row in rows]
+    wanted = {"id <": event_id, "photo_id =": photo_id}
+    found: list[Event] = []
+    # One query for each stored value: together SQLite would sort every event of the kind.
+    for value in stored([kind]) if kind is not None else [None]:
+        given = {column: v for column, v in (wanted | {"kind =": value}).items() if v is not None}
+        where = f"WHERE {' AND '.join(f'{column} ?' for column in given)}" if given else ""
+        rows = db.conn.execute(
+            f"SELECT {_COLUMNS} FROM events {where} ORDER BY id DESC LIMIT ?",  # noqa: S608 - our own columns
+            (*given.values(), limit),
+        )
+        found += [_event(row) for row in rows]
+    return sorted(found, key=lambda event: -event.id)[:limit]
 
 
 def of_photo(db: Database, photo_id: int) -> list[Event]:
@@ -126,7 +138,7 @@ def broken_links(db: Database, after: int = 0) -> Iterator[tuple[int, str]]:
             event = _event(row)
             if event.id != previous + 1:
                 yield event.id, f"events {previous + 1} to {event.id - 1} are missing"
-            if _digest(before, event.at, event, row[5]) != event.digest:
+            if _digest(before, event.at, event, row[3], row[5]) != event.digest:
                 yield event.id, "its digest does not follow from the event before it"
             before, previous = event.digest, event.id
     counted = db.conn.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()

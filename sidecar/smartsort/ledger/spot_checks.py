@@ -27,7 +27,7 @@ RIGHT, WRONG, GONE = "right", "wrong", "gone"
 _REPLACED = frozenset(
     {
         *(EventKind.SORTED, EventKind.APPROVED, EventKind.REJECTED, EventKind.REVIEWED),
-        *(EventKind.REJUDGED, EventKind.PURGED),
+        *(EventKind.REEVALUATED, EventKind.PURGED),
     }
 )
 

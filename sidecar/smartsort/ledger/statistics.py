@@ -25,7 +25,7 @@ from smartsort.ledger.rows import select
 
 _UP_TO = "daily_totals_up_to"
 _RULES = "daily_totals_rules"
-RULES = 2
+RULES = 3
 """The number of the rules in `tally`; totals that were counted by other ones are counted anew."""
 
 CHUNK = 2000
@@ -48,7 +48,7 @@ class What:
     """Standing automatic filings [folder of the person]; a photo under two people counts for both."""
     REVIEWED = "reviewed"
     """Photos whose last automatic decision sent them to review [category], a human's answer or none."""
-    HEALED = "healed"
+    AUTO_RESOLVED = "auto_resolved"
     """Of the sorted photos, those that had waited in review."""
     SKIPPED = "skipped"
     """Duplicates that were put away as configured."""
@@ -62,7 +62,7 @@ class What:
     """Photos a human rejected."""
 
 
-_DECIDED = (EventKind.SORTED, EventKind.REVIEWED, EventKind.SKIPPED, EventKind.REJUDGED)
+_DECIDED = (EventKind.SORTED, EventKind.REVIEWED, EventKind.SKIPPED, EventKind.REEVALUATED)
 
 
 def local_day(at: str) -> str:
@@ -85,14 +85,14 @@ def tally(history: Sequence[Event], older_copy: bool = False) -> Tally:
     answers = (EventKind.APPROVED, EventKind.REJECTED)
     for event in [e for e in history if e.kind in answers and e.id not in gone][-1:]:
         found[local_day(event.at), event.kind, ""] += 1
-    decided, healed = _automatic(history, gone, wrong)
+    decided, auto_resolved = _automatic(history, gone, wrong)
     if decided is None:
         return found
     day, outcome = local_day(decided.at), _outcome(decided)
     category = str(decided.data.get("category") or "")
     if outcome == "sorted":
         found[day, What.SORTED, ""] += 1
-        found[day, What.HEALED, ""] += healed
+        found[day, What.AUTO_RESOLVED, ""] += auto_resolved
         found[day, What.MISSED, ""] += older_copy
         found[day, What.WRONG, ""] += decided.id in wrong
         for person in decided.data.get("people", ()) if decided.id not in wrong else ():
@@ -106,7 +106,7 @@ def tally(history: Sequence[Event], older_copy: bool = False) -> Tally:
 
 def _outcome(event: Event) -> str:
     """`sorted`, `reviewed` or `skipped` for an automatic decision, of photos judged again as well."""
-    return str(event.data.get("outcome", "")) if event.kind == EventKind.REJUDGED else event.kind
+    return str(event.data.get("outcome", "")) if event.kind == EventKind.REEVALUATED else event.kind
 
 
 def _automatic(
@@ -119,7 +119,7 @@ def _automatic(
     corrected in Immich and then filed anew makes the mistake no smaller.
     """
     last: Event | None = None
-    healed = False
+    auto_resolved = False
     for event in history:
         if event.kind not in _DECIDED:
             continue
@@ -128,9 +128,9 @@ def _automatic(
             continue
         if last is not None and last.id in wrong:
             break
-        healed = event.kind == EventKind.SORTED and last is not None and _outcome(last) == "reviewed"
+        auto_resolved = event.kind == EventKind.SORTED and last is not None and _outcome(last) == "reviewed"
         last = event
-    return last, healed
+    return last, auto_resolved
 
 
 def taken_back(history: Sequence[Event]) -> set[int]:
@@ -151,7 +151,7 @@ def wrongly_sorted(history: Sequence[Event], taken_back: Collection[int]) -> set
             last_sorted = event.id
             if event.id in taken_back:
                 wrong.add(event.id)
-        elif event.kind == EventKind.REJUDGED and event.id not in taken_back:
+        elif event.kind == EventKind.REEVALUATED and event.id not in taken_back:
             last_sorted = event.id if _outcome(event) == "sorted" else None
         elif event.kind in (EventKind.APPROVED, EventKind.REJECTED, EventKind.REVIEWED):
             last_sorted = None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sqlite_utils import Database
 
-from smartsort.core.event_kinds import EventKind
+from smartsort.core.event_kinds import EventKind, stored
 from smartsort.core.model import Evidence
 from smartsort.core.naming import same_name
 from smartsort.ledger import events, key_value
@@ -19,8 +19,8 @@ from smartsort.ledger.records import Event, evidence_from_json
 
 _UP_TO = "teachings_up_to"
 _KINDS = (
-    *(EventKind.APPROVED, EventKind.REFILED, EventKind.DENIED, EventKind.CONFIRMED),
-    *(EventKind.UNDONE, EventKind.TAUGHT, EventKind.UNTAUGHT),
+    *(EventKind.APPROVED, EventKind.REFILED, EventKind.RULED_OUT, EventKind.CONFIRMED),
+    *(EventKind.UNDONE, EventKind.FACE_ASSIGNED, EventKind.FACE_UNASSIGNED),
 )
 
 CHUNK = 500
@@ -107,7 +107,7 @@ def learned(db: Database) -> int:
 
 def _news(db: Database, up_to: int, limit: int) -> list[Event]:
     found: list[int] = []
-    for kind in _KINDS:
+    for kind in stored(_KINDS):
         rows = db.conn.execute(
             "SELECT id FROM events WHERE kind = ? AND id > ? ORDER BY id LIMIT ?", (kind, up_to, limit)
         )
@@ -123,7 +123,7 @@ def learn(db: Database, at: str) -> frozenset[str]:
     news = _news(db, learned(db), CHUNK)
     touched: set[str] = set()
     for event in news:
-        if event.kind in (EventKind.TAUGHT, EventKind.UNTAUGHT):
+        if event.kind in (EventKind.FACE_ASSIGNED, EventKind.FACE_UNASSIGNED):
             ids = (event.data.get(key) for key in ("person", "was", "from", "to"))
             touched |= {str(person_id) for person_id in ids if person_id}
         elif event.photo_id is not None:
@@ -142,7 +142,7 @@ def _learn_from(db: Database, event: Event, photo_id: int, at: str) -> set[str]:
         first = events.get(db, undone.undoes) if undone is not None and undone.undoes is not None else None
         if first is not None:  # an undo was taken back: what was done first counts again
             return touched | _learn_from(db, first, photo_id, at)
-    if event.kind == EventKind.DENIED:
+    if event.kind == EventKind.RULED_OUT:
         person_id = str(event.data["person_id"])
         for face_id in event.data["faces"]:
             _add(db, "not_person", photo_id, at, event.id, face_id=str(face_id), person_id=person_id)

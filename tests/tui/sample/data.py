@@ -255,7 +255,7 @@ def summary(days: int, now: datetime, waiting: int, by_category: dict[str, int])
         rejected=9,
         skipped=4,
         duplicates=12,
-        healed=7,
+        auto_resolved=7,
         wrong=3,
         by_source={"instagram": 181, "phone": 122, "whatsapp": 64},
         by_day=by_day,

@@ -9,7 +9,7 @@ from tests.tui.sample import data, judgement
 from tests.tui.sample.answers import Refusal
 from tests.tui.sample.waiting import SampleQueue
 
-from smartsort.api.schemas.base import Shape
+from smartsort.api.schemas.base import ResponseModel
 from smartsort.api.schemas.decisions import ActionResultView, Approve, BulkActionResult, LeftAlone, Selection
 from smartsort.api.schemas.history import Undo
 from smartsort.api.schemas.judgement import Deny, WrongFiling
@@ -118,7 +118,7 @@ class SampleDesk(SampleQueue):
 
         undoing = [self.undoing_of(item, data.filename(item), back)]
         text = f"{data.filename(item)} does not show {person.name}, a user said"
-        event = self.happened("denied", item, text, undoing=undoing)
+        event = self.happened("ruled_out", item, text, undoing=undoing)
         return _decided(item, "denied", event=event.id)
 
     # --- many -------------------------------------------------------------------------------
@@ -176,7 +176,7 @@ class SampleDesk(SampleQueue):
             text = f"{_TOGETHER[kind]}: {len(done)} photos"
             undoing = [one for event_id in done for one in self.undoing[event_id]]
             details = {"what": kind, "photos": len(done)}
-            event = self.happened("group", None, text, details=details, undoing=undoing).id
+            event = self.happened("bulk_action", None, text, details=details, undoing=undoing).id
         return BulkActionResult(decided=decided, done=len(decided) - failed, failed=failed, event=event)
 
     def _one(self, item: int, kind: str, approve: Approve | None) -> ActionResultView:
@@ -205,7 +205,7 @@ class SampleDesk(SampleQueue):
 
     # --- spot checks ------------------------------------------------------------------------
 
-    def spot_checks(self, rest: list[str], body: bytes) -> Shape:
+    def spot_checks(self, rest: list[str], body: bytes) -> ResponseModel:
         """The checks, or the answer to one. Raises Refusal."""
         if not rest:
             return judgement.page(self.unchecked, self.checked, self.clock())

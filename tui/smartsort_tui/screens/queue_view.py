@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from smartsort.api.schemas.base import Category
 
 # Events after which a photo no longer waits.
-LEFT = frozenset({"approved", "rejected", "skipped", "sorted", "refiled", "healed"})
+LEFT = frozenset({"approved", "rejected", "skipped", "sorted", "refiled", "auto_resolved"})
 # Events after which one may have come.
-BACK = frozenset({"undone", "revived"})
+BACK = frozenset({"undone", "asset_relinked"})
 CAME = BACK | {"reviewed"}
 # Rows asked for beyond those in sight, so that scrolling meets loaded rows.
 AHEAD = 120

@@ -65,7 +65,7 @@ class Summary(ResponseModel):
     rejected: int = 0
     skipped: int = 0
     duplicates: int = 0
-    healed: int = 0
+    auto_resolved: int = 0
     wrong: int = 0
     """Automatic filings that a human undid or filed elsewhere."""
     by_source: dict[str, int] = {}

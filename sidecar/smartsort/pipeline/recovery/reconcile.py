@@ -79,7 +79,7 @@ class Reconcile:
                     # The outbox takes the new id over and says again what the old asset had been told.
                     outbox.post(db, "revive", row[0], {}, at)
                     continue
-                event = NewEvent(EventKind.REVIVED, row[0], {"asset": asset_id, "was": None})
+                event = NewEvent(EventKind.ASSET_RELINKED, row[0], {"asset": asset_id, "was": None})
                 photos.apply(db, [Change(row[0], values={"asset_id": asset_id}, events=(event,))], at)
             for shard in shards if self._context.tuning.trigger_scan else ():
                 outbox.post_once(db, "scan", {"shard": shard}, at)

@@ -294,7 +294,7 @@ class Router:
         yield NewEvent(EventKind(decision.outcome.value), photo.id, {**told, "from": photo.state.value})
         if photo.state is State.REVIEW and decision.outcome is Outcome.SORTED:
             was = photo.category.value if photo.category else None
-            yield NewEvent(EventKind.HEALED, photo.id, {**told, "was": was})
+            yield NewEvent(EventKind.AUTO_RESOLVED, photo.id, {**told, "was": was})
 
     def _messages(self, route: _Route) -> Iterator[tuple[str, dict[str, object]]]:
         """What Immich hears about it. Never tags, descriptions, ratings or dates: those write files."""

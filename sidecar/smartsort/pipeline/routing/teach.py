@@ -2,7 +2,7 @@
 
 Immich has no call that leaves a face without a person and deletes nothing, so a face that belonged to nobody
 before is taken back by giving it to a new person without a name: for Immich, and for smartsort, that is a
-stranger again. What was changed is in the history (`taught`, `untaught`), so that it can be undone exactly.
+stranger again. What was changed is in the history (`face_assigned`, `face_unassigned`), so that it can be undone exactly.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Teach:
         taught = {k: data[k] for k in ("act", "person", "name")} | chosen
         await self._done(
             message,
-            [NewEvent(EventKind.TAUGHT, photo.id, taught)],
+            [NewEvent(EventKind.FACE_ASSIGNED, photo.id, taught)],
             person=(data["person"], data["name"]),
         )
 
@@ -157,7 +157,7 @@ class Teach:
             told |= {"name": was.get("name"), "was_name": was.get("was_name")}
             if was["was"] is not None:
                 told.pop("stranger")
-            happened.append(NewEvent(EventKind.UNTAUGHT, photo.id, told))
+            happened.append(NewEvent(EventKind.FACE_UNASSIGNED, photo.id, told))
         await self._done(message, happened)
 
     # --- an asset that came back -------------------------------------------------------------
@@ -205,7 +205,7 @@ class Teach:
                 )
                 for person_id, name in people
             ]
-            event = NewEvent(EventKind.REVIVED, photo.id, {k: told[k] for k in ("asset", "was")})
+            event = NewEvent(EventKind.ASSET_RELINKED, photo.id, {k: told[k] for k in ("asset", "was")})
             change = Change(
                 photo.id, values={"asset_id": asset_id}, events=(event,), messages=tuple(messages)
             )
@@ -257,7 +257,7 @@ class Teach:
 
     async def _failed(self, message: Message, why: str) -> None:
         data = {"act": message.data["act"], "name": message.data.get("name"), "why": why}
-        await self._done(message, [NewEvent(EventKind.NOT_TAUGHT, message.photo_id, data)])
+        await self._done(message, [NewEvent(EventKind.IMMICH_UPDATE_FAILED, message.photo_id, data)])
 
 
 def face_to_teach(faces: Sequence[Face], message: Mapping[str, Any]) -> Face | None:
@@ -299,7 +299,7 @@ def _taught(db: Database, photo_id: int, act: str) -> list[Mapping[str, Any]]:
     return [
         e.data
         for e in events.of_photo(db, photo_id)
-        if e.kind == EventKind.TAUGHT and e.data.get("act") == act
+        if e.kind == EventKind.FACE_ASSIGNED and e.data.get("act") == act
     ]
 
 
