@@ -1,4 +1,4 @@
-"""Spot checks, denials, explanations and other settings on past photos, by HTTP and by command."""
+"""Spot checks, people ruled out, explanations and other settings on past photos, by HTTP and by command."""
 
 from __future__ import annotations
 
@@ -127,14 +127,16 @@ def stranger(client: httpx.Client, number: int = 0) -> ReviewItem:
 
 def test_not_this_person(client: httpx.Client) -> None:
     item = stranger(client)
-    denied = ActionResultView.model_validate(answer(client.post(f"{BASE}/review/{item.id}/deny", json={})))
-    assert (denied.action, denied.person) == ("denied", guess(item))
+    ruled_out = ActionResultView.model_validate(
+        answer(client.post(f"{BASE}/review/{item.id}/rule-out", json={}))
+    )
+    assert (ruled_out.action, ruled_out.person) == ("ruled_out", guess(item))
     after = ReviewItem.model_validate(answer(client.get(f"{BASE}/review/items/{item.id}")))
     assert after.action == "pending"
     assert guess(after) != guess(item)
-    assert denied.person not in [s.person.name for s in after.suggestions]
-    assert denied.person not in [s.person.name for face in after.faces for s in face.suggestions]
-    back = answer(client.post(f"{BASE}/undo", json={"event": denied.event}))
+    assert ruled_out.person not in [s.person.name for s in after.suggestions]
+    assert ruled_out.person not in [s.person.name for face in after.faces for s in face.suggestions]
+    back = answer(client.post(f"{BASE}/undo", json={"event": ruled_out.event}))
     assert back["done"] == 1
     again = ReviewItem.model_validate(answer(client.get(f"{BASE}/review/items/{item.id}")))
     assert guess(again) == guess(item)
@@ -142,16 +144,16 @@ def test_not_this_person(client: httpx.Client) -> None:
 
 def test_not_this_person_says_what_is_wrong(client: httpx.Client) -> None:
     item = stranger(client)
-    assert answer(client.post(f"{BASE}/review/999999/deny", json={}), 404)["code"] == "not_found"
-    nobody = answer(client.post(f"{BASE}/review/{item.id}/deny", json={"person": "Nobody At All"}), 422)
+    assert answer(client.post(f"{BASE}/review/999999/rule-out", json={}), 404)["code"] == "not_found"
+    nobody = answer(client.post(f"{BASE}/review/{item.id}/rule-out", json={"person": "Nobody At All"}), 422)
     assert "Nobody At All" in nobody["detail"]
-    face = answer(client.post(f"{BASE}/review/{item.id}/deny", json={"face": "no-such-face"}), 422)
+    face = answer(client.post(f"{BASE}/review/{item.id}/rule-out", json={"face": "no-such-face"}), 422)
     assert "no-such-face" in face["detail"]
 
 
-def test_denying_from_the_command_line(live: LiveSidecar, client: httpx.Client) -> None:
+def test_ruling_out_from_the_command_line(live: LiveSidecar, client: httpx.Client) -> None:
     item = stranger(client, 1)
-    told = command(live, "review", "deny", item.id, "--person", guess(item))
+    told = command(live, "review", "rule-out", item.id, "--person", guess(item))
     assert f"photo {item.id} is not {guess(item)}" in told
 
 

@@ -215,7 +215,7 @@ async def test_refiling_an_automatic_filing_counts_as_wrong_and_corrects_immich(
     event = place.ledger.read(lambda db: events.get(db, acted.event))
     assert (event.kind, event.data["wrong"], event.data["was"]) == ("refiled", True, "Anna")
     assert place.server.asset_at("anna_1.jpg").faces[0].person == place.server.person("Bella").id
-    assert place.ledger.read(lambda db: teachings.denied_people(db, [photo]))[photo] == {
+    assert place.ledger.read(lambda db: teachings.ruled_out_people(db, [photo]))[photo] == {
         place.server.person("Anna").id
     }
     [again] = await place.actions.refile([photo], BELLA, "eva")

@@ -10,7 +10,10 @@ import pytest
 
 from smartsort.actions import undo
 from smartsort.core.event_kinds import _OLD, EventKind
-from smartsort.ledger import events, photos, statistics, teachings
+from smartsort.core.model import Evidence
+from smartsort.core.reasons import current
+from smartsort.ledger import arrangement, events, photos, records, statistics, teachings
+from smartsort.ledger.arrangement import Arrangement
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.photos import NewPhoto
 from smartsort.ledger.records import NewEvent
@@ -123,3 +126,14 @@ def test_totals_that_other_rules_counted_are_counted_again(tmp_path: Path) -> No
             pass
         totals = ledger.read(statistics.totals_ever)
     assert (totals["auto_resolved"], totals.get("healed", 0)) == (1, 0)
+
+
+def test_what_humans_ruled_out_is_read_from_rows_of_before() -> None:
+    old = records.evidence_to_json(Evidence(ruled_out=frozenset({"p1"}))).replace("ruled_out", "denied")
+    assert records.evidence_from_json(old).ruled_out == {"p1"}
+    [reason] = records.reasons_from_json('[{"code": "denied_person", "names": ["Anna"]}]')
+    assert (reason.code, current("denied_person: Anna")) == ("ruled_out_person", "ruled_out_person: Anna")
+    now = Arrangement({}, (), None, None, None, (), {"p1": "Anna"})
+    stored = arrangement.to_json(now)
+    stored["denied"] = stored.pop("ruled_out")
+    assert arrangement.from_json(1, stored).ruled_out == {"p1": "Anna"}

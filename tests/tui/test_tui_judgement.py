@@ -27,7 +27,7 @@ async def test_the_first_suggestion_is_ruled_out_and_back_with_undo() -> None:
         assert len(screen.desk.queue) == 23
         await pilot.press("u")
         await until(pilot, lambda: f"[1] {first.name}" in screen.words.text, "the first again")
-        assert sidecar.denied[23] == set()
+        assert sidecar.ruled_out[23] == set()
         assert current(screen) == 23
 
 
@@ -113,7 +113,7 @@ def test_a_share_not_known_yet_is_not_made_up() -> None:
     assert result_text(None) == "Spot checks"
 
 
-async def test_denying_explaining_and_checking_against_the_demo(tmp_path: Path) -> None:
+async def test_ruling_out_explaining_and_checking_against_the_demo(tmp_path: Path) -> None:
     with live_sidecar(tmp_path, 20, settings={"spot_check_rate": 1.0}) as live:
         async with driving(url=live.url, token=REVIEW_TOKEN, size=(120, 40)) as pilot:
             screen = await loaded(pilot)
@@ -122,7 +122,7 @@ async def test_denying_explaining_and_checking_against_the_demo(tmp_path: Path) 
                 await until(pilot, lambda: screen.desk.item(current(screen)), "the next item")
             first = item.suggestions[0].person.id
             await pilot.press("x")
-            await until(pilot, lambda: "u takes it back" in screen_text(pilot), "the denial")
+            await until(pilot, lambda: "u takes it back" in screen_text(pilot), "the person ruled out")
             await until(
                 pilot,
                 lambda: (

@@ -64,7 +64,7 @@ def decided(sidecar: SampleSidecar) -> dict[str, Any]:
         {
             "decided": {item: event.kind for item, event in sidecar.decided.items()},
             "put off": sidecar.deferred,
-            "denied": {item: who for item, who in sidecar.denied.items() if who},
+            "ruled_out": {item: who for item, who in sidecar.ruled_out.items() if who},
             "checked": sidecar.checked,
             "lists": sidecar.listed,
             "created": [who.name for who in sidecar.created],

@@ -220,9 +220,9 @@ def test_an_unknown_theme_is_refused_in_one_line() -> None:
 @pytest.mark.parametrize(
     ("keys", "says"),
     [
-        ({"review.reject": "x"}, "'x' is bound twice, to review.reject and review.deny"),
+        ({"review.reject": "x"}, "'x' is bound twice, to review.reject and review.rule_out"),
         ({"review.reject": "y,q"}, "'q' is bound twice, to app.quit and review.reject"),
-        ({"review.skip": "d", "review.deny": "d"}, "'d' is bound twice"),
+        ({"review.skip": "d", "review.rule_out": "d"}, "'d' is bound twice"),
         ({"review.skip": "/"}, "'slash' is bound twice"),
         ({"people.search": "home"}, "'home' is bound twice, to people.search and list.first"),
     ],
@@ -234,7 +234,7 @@ def test_a_key_bound_twice_is_refused_in_one_line(keys: dict[str, str], says: st
 
 
 def test_keys_that_change_places_are_bound_once() -> None:
-    check_keys({"review.reject": "x", "review.deny": "r"})
+    check_keys({"review.reject": "x", "review.rule_out": "r"})
     check_keys({"review.approve": "a,space", "checks.confirm": "y"})
 
 

@@ -1,4 +1,4 @@
-"""The arithmetic of confidence: cosines, galleries, margins, denied faces, boxes."""
+"""The arithmetic of confidence: cosines, galleries, margins, faces ruled out, boxes."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def at(angle: float):
     return (math.cos(math.radians(angle)), math.sin(math.radians(angle)))
 
 
-def likeness(person, *angles, denied=()):
-    return Likeness(person, tuple(map(at, angles)), tuple(map(at, denied)))
+def likeness(person, *angles, ruled_out=()):
+    return Likeness(person, tuple(map(at, angles)), tuple(map(at, ruled_out)))
 
 
 vectors = st.lists(st.floats(-10, 10), min_size=8, max_size=8).filter(lambda v: math.hypot(*v) > 1e-3)
@@ -193,16 +193,16 @@ def test_an_empty_gallery_is_unknown_and_nothing_is_made_up():
     assert confidence(at(0), likeness(ANNA, 0), []).margin is None
 
 
-def test_a_denied_face_reaches_nothing_and_its_likes_less():
-    plain, taught = likeness(ANNA, 0, 5, 10), likeness(ANNA, 0, 5, 10, denied=(50,))
+def test_a_ruled_out_face_reaches_nothing_and_its_likes_less():
+    plain, taught = likeness(ANNA, 0, 5, 10), likeness(ANNA, 0, 5, 10, ruled_out=(50,))
     assert taught.similarity(at(50)) == 0
     assert taught.similarity(at(45)) < plain.similarity(at(45)) - 0.2
     assert taught.similarity(at(3)) == plain.similarity(at(3))
 
 
 @given(st.floats(0, 180), st.floats(0, 180))
-def test_a_denial_never_makes_anybody_more_alike(face, denied):
-    plain, taught = likeness(ANNA, 0, 20), likeness(ANNA, 0, 20, denied=(denied,))
+def test_ruling_out_never_makes_anybody_more_alike(face, ruled_out):
+    plain, taught = likeness(ANNA, 0, 20), likeness(ANNA, 0, 20, ruled_out=(ruled_out,))
     assert 0 <= taught.similarity(at(face)) <= plain.similarity(at(face)) + 1e-9
 
 

@@ -260,7 +260,7 @@ def test_two_people_of_one_name_are_never_guessed_at():
             "unknown_IMG.jpg",
             "unidentified",
             "unknown_",
-            ("gave_up", "unknown", "ambiguous", "denied", "not_born_yet"),
+            ("gave_up", "unknown", "ambiguous", "ruled_out_person", "not_born_yet"),
         ),
         ("duplicate_IMG.jpg", "duplicates", "duplicate_", ("duplicate", "near_duplicate")),
         # A folder that is switched off.
@@ -389,7 +389,7 @@ def test_the_order_of_the_table_is_the_documented_priority():
         "same_person_twice",
         "unknown",
         "ambiguous",
-        "denied",
+        "ruled_out_person",
         "not_born_yet",
         "not_in_whitelist",
         "low_confidence",

@@ -173,11 +173,11 @@ def test_nothing_is_said_about_faces_nobody_looked_for():
         assert all(r.code != "no_faces_detected" for r in found.decision.reasons)
 
 
-def test_names_denials_and_twins():
+def test_names_people_ruled_out_and_twins():
     shared = told(photo(JOHN), HOUSEHOLD, {JOHN.id})
     assert any(line.startswith("If only one person were called John Doe") for line in shared)
-    denied = told(dataclasses.replace(photo(JOHN), denied=frozenset({JOHN.id})), HOUSEHOLD)
-    assert any("nobody had said that it is not John Doe" in line for line in denied)
+    ruled_out = told(dataclasses.replace(photo(JOHN), ruled_out=frozenset({JOHN.id})), HOUSEHOLD)
+    assert any("nobody had said that it is not John Doe" in line for line in ruled_out)
     twice = told(photo(JOHN, JOHN), dataclasses.replace(HOUSEHOLD, max_faces=2))
     assert any("only one of the faces were John Doe" in line for line in twice)
 
@@ -188,7 +188,7 @@ def test_every_change_has_words_and_every_word_is_used():
         *CASES,
         (photo(face(JOHN, 0.3), face(None, 0.01)), dataclasses.replace(HOUSEHOLD, min_face_area=0.05)),
         (photo(JOHN, JOHN), dataclasses.replace(HOUSEHOLD, max_faces=2)),
-        (dataclasses.replace(photo(JOHN), denied=frozenset({JOHN.id})), HOUSEHOLD),
+        (dataclasses.replace(photo(JOHN), ruled_out=frozenset({JOHN.id})), HOUSEHOLD),
         (sure(photo(JOHN), 0.3), switched_off),
         (photo(UNNAMED), HOUSEHOLD),
         (
@@ -229,7 +229,7 @@ def test_it_never_fails_and_never_contradicts_the_decision(on_it, data, policy):
     evidence = Evidence(
         faces=faces,
         confidence=measured,
-        denied=data.draw(st.sampled_from([frozenset(), frozenset({JOHN.id})])),
+        ruled_out=data.draw(st.sampled_from([frozenset(), frozenset({JOHN.id})])),
         other_copy=data.draw(st.sampled_from([None, ELSEWHERE])),
     )
     found = explain(evidence, policy, {LUKAS.id})

@@ -35,7 +35,7 @@ from smartsort.api.schemas.state import DoctorReport, Status
 from smartsort.api.schemas.statistics import Summary
 
 if TYPE_CHECKING:
-    from smartsort.api.schemas.judgement import Deny, Explained, SpotCheckPage, WrongFiling
+    from smartsort.api.schemas.judgement import Explained, RuleOut, SpotCheckPage, WrongFiling
 
 BASE = "/api/smart-download"
 # Larger than any preview Immich makes; a larger answer is not a picture for a terminal.
@@ -181,9 +181,9 @@ class Client:
         """Decide about one item; `approve` says under whom it is filed."""
         return await self._send(ActionResultView, "POST", f"/review/{item}/{kind}", approve)
 
-    async def deny(self, item: int, deny: Deny) -> ActionResultView:
+    async def rule_out(self, item: int, rule_out: RuleOut) -> ActionResultView:
         """Say whom an item does not show; it goes on waiting."""
-        return await self._send(ActionResultView, "POST", f"/review/{item}/deny", deny)
+        return await self._send(ActionResultView, "POST", f"/review/{item}/rule-out", rule_out)
 
     async def explain(self, photo: int) -> Explained:
         """How a photo was judged. Raises NotThere from a sidecar without that route."""

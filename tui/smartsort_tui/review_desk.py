@@ -27,7 +27,7 @@ from smartsort_tui.decisions import (
 from smartsort_tui.queue import PAGE_SIZE, Queue
 
 if TYPE_CHECKING:
-    from smartsort.api.schemas.judgement import Deny, Explained
+    from smartsort.api.schemas.judgement import Explained, RuleOut
 
 # Items with everything about them; each has a few kilobytes.
 ITEMS_KEPT = 64
@@ -205,9 +205,9 @@ class Desk:
             self._items.pop(item, None)
             sent.answered.set()
 
-    async def deny(self, row: QueueItem, deny: Deny, text: str) -> None:
+    async def rule_out(self, row: QueueItem, rule_out: RuleOut, text: str) -> None:
         """Say whom an item does not show; it stays, and is asked for anew. Raises ApiProblem."""
-        done = await self.client.deny(row.id, deny)
+        done = await self.client.rule_out(row.id, rule_out)
         sent = Sent(text, [], event=done.event, item=row.id)
         sent.answered.set()
         self._sent.append(sent)

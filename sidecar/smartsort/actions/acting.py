@@ -35,7 +35,7 @@ _WORD = {
     "skipped": "skip",
     "renamed": "rename",
     "confirmed": "confirm",
-    "denied": "deny",
+    "ruled_out": "rule out",
     "rejudged": "rejudge",
 }
 

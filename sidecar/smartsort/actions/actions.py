@@ -144,7 +144,7 @@ class Actions(Reversing):
         async with self._lock:
             return await self._act(photo_ids, judgement.confirm, actor, (State.FILED,), dry_run=False)
 
-    async def deny(
+    async def rule_out(
         self, photo_id: int, person: PersonSelector | None, actor: str, *, face_id: str | None = None
     ) -> Batch:
         """Say whom a waiting photo does not show (None: whoever is suggested).
@@ -156,21 +156,21 @@ class Actions(Reversing):
         async with self._lock:
             last = await self._context.ledger.aread(lambda db: photos.last_decision(db, photo_id))
             evidence: Evidence = last[4] if last else Evidence()
-            found = judgement.denial(evidence, self._whom(person, evidence, known), face_id)
+            found = judgement.person_to_rule_out(evidence, self._whom(person, evidence, known), face_id)
             if isinstance(found, str):
                 raise ActionRefused(f"photo {photo_id}: {found}")
             after = judgement.without(evidence, found)
             decision = decide(after, self._context.policy(), self._people.ambiguous)
 
             def plan(photo: Photo, before: Arrangement) -> Plan | ActionResult:
-                return judgement.deny(photo, before, found, after, decision)
+                return judgement.rule_out(photo, before, found, after, decision)
 
             return await self._act([photo_id], plan, actor, (State.REVIEW,), dry_run=False)
 
     def _whom(
         self, choice: PersonSelector | None, evidence: Evidence, known: Sequence[Person]
     ) -> Person | None:
-        """The person a denial means: those on the photo or suggested for it first, then everybody."""
+        """Return the person to rule out: those on the photo or suggested for it first, then everybody."""
         if choice is None:
             return None
         close = [f.person for f in evidence.faces if f.person is not None]

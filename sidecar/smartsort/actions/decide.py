@@ -74,7 +74,7 @@ def file_under(
     were = {
         n.person_id: photo.person_name or "" for n in leaving if n.person_id and n.person_id not in chosen
     }
-    plan.denied = {i: name for i, name in {**before.denied, **were}.items() if i not in chosen}
+    plan.ruled_out = {i: name for i, name in {**before.ruled_out, **were}.items() if i not in chosen}
     plan.data = {
         "from": photo.state.value,
         "category": photo.category.value if photo.category else None,

@@ -91,7 +91,7 @@ class Filing:
 
     def _suggested(self, photo: Photo, before: Arrangement) -> tuple[TargetPerson, ...] | ActionResult:
         evidence = self.evidence.get(photo.id, Evidence())
-        found = likeliest(evidence, before.denied)
+        found = likeliest(evidence, before.ruled_out)
         if found is None or not accepted(found, self.context.policy()):
             guess = "" if found is None else f"; {found.person.name} is {_how_sure(found.similarity)}"
             why = f"photo {photo.id} has no suggested person{guess}. Name the person."

@@ -25,14 +25,16 @@ def confirm(photo: Photo, before: Arrangement) -> Plan | ActionResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Denial:
+class PersonRuledOut:
     """Somebody who is not on a photo, and the faces that were taken, or could be taken, for them."""
 
     person: Person
     faces: tuple[Face, ...]
 
 
-def denial(evidence: Evidence, person: Person | None, face_id: str | None) -> Denial | str:
+def person_to_rule_out(
+    evidence: Evidence, person: Person | None, face_id: str | None
+) -> PersonRuledOut | str:
     """Whom and what a human means, or why that cannot be told.
 
     `person` None: whoever is suggested. Without `face_id` it is about all faces that Immich gives to the
@@ -48,7 +50,7 @@ def denial(evidence: Evidence, person: Person | None, face_id: str | None) -> De
     meant = tuple(f for f in faces if _could_be(evidence, f, person))
     if not meant and len(faces) == 1:
         meant = faces
-    return Denial(person, meant)
+    return PersonRuledOut(person, meant)
 
 
 def _first_suggested(evidence: Evidence, faces: Iterable[Face]) -> Person | None:
@@ -56,7 +58,7 @@ def _first_suggested(evidence: Evidence, faces: Iterable[Face]) -> Person | None
         found = [face.person] if face.person is not None and face.person.name else []
         found += [s.person for s in evidence.suggestions.get(face.id, ())]
         for person in found:
-            if person.id not in evidence.denied:
+            if person.id not in evidence.ruled_out:
                 return person
     return None
 
@@ -67,12 +69,12 @@ def _could_be(evidence: Evidence, face: Face, person: Person) -> bool:
     return any(s.person.id == person.id for s in evidence.suggestions.get(face.id, ()))
 
 
-def without(evidence: Evidence, denial: Denial) -> Evidence:
-    """The evidence once somebody was denied: they are suggested for none of its faces any more."""
-    person_id = denial.person.id
+def without(evidence: Evidence, ruled_out: PersonRuledOut) -> Evidence:
+    """Return the evidence without this person: they are suggested for none of its faces any more."""
+    person_id = ruled_out.person.id
     return replace(
         evidence,
-        denied=evidence.denied | {person_id},
+        ruled_out=evidence.ruled_out | {person_id},
         suggestions={
             face_id: tuple(s for s in found if s.person.id != person_id)
             for face_id, found in evidence.suggestions.items()
@@ -80,22 +82,22 @@ def without(evidence: Evidence, denial: Denial) -> Evidence:
     )
 
 
-def deny(
-    photo: Photo, before: Arrangement, denial: Denial, evidence: Evidence, decision: Decision
+def rule_out(
+    photo: Photo, before: Arrangement, ruled_out: PersonRuledOut, evidence: Evidence, decision: Decision
 ) -> Plan | ActionResult:
     """A waiting photo does not show somebody. It goes on waiting, for the reason that is left.
 
-    `evidence` and `decision` are those after the denial (`without`).
+    `evidence` and `decision` are those without this person (`without`).
     """
-    person = denial.person
-    plan = Plan(photo, before, EventKind.RULED_OUT, "denied", filed=False, person=person.name)
-    if person.id in before.denied:
+    person = ruled_out.person
+    plan = Plan(photo, before, EventKind.RULED_OUT, "ruled_out", filed=False, person=person.name)
+    if person.id in before.ruled_out:
         return plan.failed("nothing_to_do", f"that photo {photo.id} does not show {person.name} is known")
-    plan.denied = {**before.denied, person.id: person.name}
+    plan.ruled_out = {**before.ruled_out, person.id: person.name}
     plan.data = {
         "person_id": person.id,
         "people": [person.name],
-        "faces": [face.id for face in denial.faces],
+        "faces": [face.id for face in ruled_out.faces],
     }
     if decision.outcome is Outcome.REVIEWED and decision.category is not None:
         plan.waiting = Waiting(decision, evidence)

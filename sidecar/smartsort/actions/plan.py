@@ -79,7 +79,7 @@ class Plan:
     person: str | None = None
     filed: bool = True
     """False for photos that leave the collection, whose `downloads` row stays as it is."""
-    denied: dict[str, str] | None = None
+    ruled_out: dict[str, str] | None = None
     heir: Name | None = None
     """Another photo's name that the bytes of all that is removed live on under."""
     splits: bool = False

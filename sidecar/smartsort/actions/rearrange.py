@@ -263,8 +263,8 @@ class Rearrange:
             shards.grow_shard(db, plan.values["shard"], 1)
         if plan.restore is not None:
             arrangement.put_back(db, photo_id, self._where_it_lies(plan, plan.restore), at)
-        elif plan.denied is not None:
-            arrangement.set_denied(db, photo_id, plan.denied)
+        elif plan.ruled_out is not None:
+            arrangement.set_ruled_out(db, photo_id, plan.ruled_out)
 
     def _where_it_lies(self, plan: Plan, wanted: arrangement.Arrangement) -> arrangement.Arrangement:
         """The restored rows with the path as it is: a name that was taken meanwhile became another."""

@@ -396,7 +396,7 @@ def _unfile(db: Database, plan: Plan) -> Plan:
         "auto_sorted": 0,
     }
     plan.waiting = Waiting(decision, evidence)
-    plan.denied = {**before.denied, **people}
+    plan.ruled_out = {**before.ruled_out, **people}
     plan.data |= {"wrong": True, "people": list(names)}
     if photo.asset_id is not None:
         plan.messages += album_messages(photo.asset_id, before, frozenset())

@@ -27,7 +27,7 @@ def queue_item(row: QueueRow, policy: Policy) -> QueueItem:
 
 
 def _plain(row: QueueRow, policy: Policy) -> Mapping[str, Any]:
-    found = likeliest(row.evidence, row.denied)
+    found = likeliest(row.evidence, row.ruled_out)
     suggestion = suggested(found, policy) if found is not None else None
     person = suggestion if suggestion is not None and suggestion.accepted else None
     return {
@@ -57,7 +57,7 @@ def review_item(db: Database, photo_id: int, policy: Policy) -> ReviewItem | Non
         return None
     row, photo = entry.row, entry.photo
     action: Any = review.conditions(db, [photo_id])[photo_id]
-    suggested = [s for s in closest(row.evidence) if s.person.id not in row.denied]
+    suggested = [s for s in closest(row.evidence) if s.person.id not in row.ruled_out]
     return ReviewItem(
         **_plain(row, policy),
         reasons=reason_views(row.reasons),

@@ -207,12 +207,12 @@ def skip(chosen: _Chosen) -> None:
     chosen.decide("skip")
 
 
-@command.command("deny", epilog=examples('smartsort review deny 12 --person "Anna Smith"'))
+@command.command("rule-out", epilog=examples('smartsort review rule-out 12 --person "Anna Smith"'))
 @with_sidecar
 @click.argument("photo", type=int)
 @click.option("--person", metavar="NAME", help="Who it is not; without it the suggested person.")
 @click.option("--face", metavar="ID", help="Only this face.")
-def deny(
+def rule_out(
     sidecar: Sidecar,
     *,
     photo: int,
@@ -223,5 +223,5 @@ def deny(
 
     It goes on waiting, and faces like it reach less for that person.
     """
-    one = sidecar.ask("POST", f"/review/{photo}/deny", {"person": person, "face": face})
+    one = sidecar.ask("POST", f"/review/{photo}/rule-out", {"person": person, "face": face})
     click.echo(f"photo {photo} is not {one['person']}; `smartsort undo {photo}` takes that back")

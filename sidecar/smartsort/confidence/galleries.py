@@ -109,7 +109,7 @@ class Galleries:
         return Likeness(
             person,
             tuple(faces[index].vector for index in used),
-            tuple(loaded.denied.get(person.id, ())),
+            tuple(loaded.ruled_out.get(person.id, ())),
             loaded.spread[person.id, chosen],
             level,
             Compared(len(used), min(years), max(years))
@@ -148,9 +148,9 @@ class Galleries:
         rows = self._loaded.rows
         return [p for p in people if p.id in rows and rows[p.id].stale]
 
-    def is_denied(self, face_id: str, person_id: str) -> bool:
+    def is_ruled_out(self, face_id: str, person_id: str) -> bool:
         """True when a human said that this very face is not that person's."""
-        return (face_id, person_id) in self._loaded.denied_ids
+        return (face_id, person_id) in self._loaded.ruled_out_ids
 
     async def refresh(self, person: Person) -> None:
         """Put a person's gallery together: human decisions first, then the person's photos in Immich.
@@ -170,7 +170,7 @@ class Galleries:
         if (
             len(have) >= ENOUGH
             or any(f.face_id == face_id for f in have)
-            or self.is_denied(face_id, person.id)
+            or self.is_ruled_out(face_id, person.id)
         ):
             return
         members = {f.face_id: (f.said_by, f.taken) for f in have} | {face_id: (BY_SMARTSORT, taken)}
@@ -191,7 +191,7 @@ class Galleries:
             if len(members) >= (ENOUGH if said.get(asset_id) == BY_SMARTSORT else SIZE):
                 break
             face = await self._faces.of_person(asset_id, person.id, SMALLEST_FACE)
-            if face is None or self.is_denied(face.face_id, person.id):
+            if face is None or self.is_ruled_out(face.face_id, person.id):
                 continue
             members[face.face_id] = said.get(asset_id, BY_IMMICH), dates[asset_id]
         at = context.clock.text()
@@ -220,8 +220,8 @@ class Galleries:
         model = self._model or ""
 
         def load(db: Database) -> _Loaded:
-            denied = teachings.denied_faces(db)
-            vectors = embeddings.known(db, model, {d.face_id for d in denied})
+            ruled_out = teachings.ruled_out_faces(db)
+            vectors = embeddings.known(db, model, {d.face_id for d in ruled_out})
             found = _Loaded(
                 rows=embeddings.galleries(db, model),
                 faces=embeddings.gallery_faces(db, model, person_id),
@@ -229,9 +229,9 @@ class Galleries:
                 mistaken=teachings.mistaken_people(db),
                 learned=teachings.learned(db),
             )
-            for one in denied:
+            for one in ruled_out:
                 if one.face_id in vectors:
-                    found.denied.setdefault(one.person_id, []).append(vectors[one.face_id])
+                    found.ruled_out.setdefault(one.person_id, []).append(vectors[one.face_id])
             return found
 
         found = await self._context.ledger.aread(load)

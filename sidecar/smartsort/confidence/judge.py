@@ -206,7 +206,7 @@ class Measure:
     # --- suggestions -------------------------------------------------------------------------
 
     async def _suggest_from_memory(self, evidence: Evidence) -> Evidence:
-        """Order Immich's suggestions by what was measured before: no call, and nobody who was denied."""
+        """Order Immich's suggestions by what was measured before: no call, and nobody who was ruled out."""
         strangers = [f for f in evidence.faces if f.id in evidence.suggestions]
         model = self.galleries.model
         if not strangers or model is None:
@@ -220,7 +220,7 @@ class Measure:
             best = {s.person.id for s in measured}
             given = [s for s in suggestions[face.id] if s.person.id not in best]
             suggestions[face.id] = tuple(
-                s for s in (*measured, *given) if not self.galleries.is_denied(face.id, s.person.id)
+                s for s in (*measured, *given) if not self.galleries.is_ruled_out(face.id, s.person.id)
             )
         return replace(evidence, suggestions=suggestions)
 
@@ -228,7 +228,7 @@ class Measure:
         people = [p for p in self._people.known if p.name]
         likenesses = self.galleries.likenesses(people, asset_id)
         found = similarity.closest(vector, likenesses, SUGGESTED + 1)
-        return tuple(s for s in found if not self.galleries.is_denied(face.id, s.person.id))[:SUGGESTED]
+        return tuple(s for s in found if not self.galleries.is_ruled_out(face.id, s.person.id))[:SUGGESTED]
 
 
 def _needs_confidence(evidence: Evidence, policy: Policy, ambiguous: Collection[str]) -> list[Face]:

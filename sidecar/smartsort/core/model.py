@@ -235,7 +235,7 @@ class Evidence:
     unreadable: str | None = None
     gave_up: str | None = None
     comparison: Comparison | None = None
-    denied: frozenset[str] = frozenset()
+    ruled_out: frozenset[str] = frozenset()
     """Ids of people this photo does not show, by a human's word."""
     confirmed: frozenset[str] = frozenset()
     """Ids of faces a human has given to their person in Immich: how alike they are does not matter."""

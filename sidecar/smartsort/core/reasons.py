@@ -77,3 +77,12 @@ REBUILT = ReasonKind(
 DOWNLOAD_FAILED = ReasonKind("download_failed", "The download failed: {detail}.")
 
 OF_NO_RULE = (FACE_MATCH_VERIFIED, CATEGORY_OFF, RULE_FAILED, UNDONE_FILING, REBUILT, DOWNLOAD_FAILED)
+
+_OLD_CODES = {"denied_person": "ruled_out_person"}
+"""Codes that an older version stored."""
+
+
+def current(text: str) -> str:
+    """Return a stored code, or a short form that starts with one, with today's code."""
+    code, colon, rest = text.partition(":")
+    return _OLD_CODES.get(code, code) + colon + rest

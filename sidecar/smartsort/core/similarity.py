@@ -194,17 +194,17 @@ class Likeness:
 
     person: Person
     faces: tuple[Vector, ...]
-    denied: tuple[Vector, ...] = ()
+    ruled_out: tuple[Vector, ...] = ()
     spread: Spread = Spread()
     level: float = 0.0
     compared: Compared | None = None
 
     @classmethod
     def of(
-        cls, person: Person, faces: Sequence[Vector], denied: Sequence[Vector] = (), level: float = 0.0
+        cls, person: Person, faces: Sequence[Vector], ruled_out: Sequence[Vector] = (), level: float = 0.0
     ) -> Likeness:
         """The likeness of a gallery that was not measured before."""
-        return cls(person, tuple(faces), tuple(denied), Spread.of(faces, level), level)
+        return cls(person, tuple(faces), tuple(ruled_out), Spread.of(faces, level), level)
 
     def similarity(self, vector: Vector) -> float | None:
         """How much this face is like the person, 0 to 1, None without a face to compare with.
@@ -215,18 +215,18 @@ class Likeness:
         if one photo is `a` like the person and another `b`, the two are about `a * b` alike, and two photos
         of the gallery `b * b`.
 
-        A face that is even more like one of those a human has denied loses as much as it is more like that
-        one; the denied face itself reaches 0.
+        A face that is even more like one of those a human has ruled out loses as much as it is more like that
+        one. The ruled-out face itself reaches 0.
         """
         if not self.faces:
             return None
         cosines = [above(cosine(vector, face), self.level) for face in self.faces]
         nearest = max(cosines) / math.sqrt(self.spread.agreement)
         similarity = (nearest + statistics.fmean(cosines) / self.spread.length) / 2
-        denied = max((cosine(vector, face) for face in self.denied), default=-1.0)
-        if denied > 0.999:  # the very face, up to rounding
+        ruled_out = max((cosine(vector, face) for face in self.ruled_out), default=-1.0)
+        if ruled_out > 0.999:  # the very face, up to rounding
             return 0.0
-        similarity -= max(0.0, above(denied, self.level) - similarity)
+        similarity -= max(0.0, above(ruled_out, self.level) - similarity)
         return min(1.0, max(0.0, similarity))
 
 

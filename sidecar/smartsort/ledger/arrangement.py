@@ -46,7 +46,7 @@ class Arrangement:
     download: Download | None
     decision: int | None
     told: tuple[tuple[str, str], ...]
-    denied: Mapping[str, str]
+    ruled_out: Mapping[str, str]
     """Names by id of the people a human said this photo does not show."""
 
     @property
@@ -118,7 +118,7 @@ def read(db: Database, photo_ids: Sequence[int]) -> dict[int, Arrangement]:
                     "SELECT kind, value FROM told WHERE photo_id = ? ORDER BY kind, value", (photo_id,)
                 )
             ),
-            denied=dict(
+            ruled_out=dict(
                 execute(
                     "SELECT person_id, person_name FROM denials WHERE photo_id = ?", (photo_id,)
                 ).fetchall()
@@ -128,7 +128,7 @@ def read(db: Database, photo_ids: Sequence[int]) -> dict[int, Arrangement]:
 
 
 def put_back(db: Database, photo_id: int, wanted: Arrangement, at: str) -> None:
-    """Restore what is not a column of `photos`, a name or a message: queue, download, decision, denials."""
+    """Restore what no column of `photos`, name or message holds: queue, download, decision, people ruled out."""
     source_tables.put_review_back(db, photo_id, wanted.review)
     if wanted.download is not None:
         source_tables.put_download(db, photo_id, wanted.download)
@@ -140,15 +140,15 @@ def put_back(db: Database, photo_id: int, wanted: Arrangement, at: str) -> None:
             " WHERE id = ?2 AND id <> (SELECT max(id) FROM decisions WHERE photo_id = ?3)",
             (at, wanted.decision, photo_id),
         )
-    set_denied(db, photo_id, wanted.denied)
+    set_ruled_out(db, photo_id, wanted.ruled_out)
 
 
-def set_denied(db: Database, photo_id: int, denied: Mapping[str, str]) -> None:
+def set_ruled_out(db: Database, photo_id: int, ruled_out: Mapping[str, str]) -> None:
     """Replace the people a photo does not show by a human's word."""
     db.conn.execute("DELETE FROM denials WHERE photo_id = ?", (photo_id,))
     db.conn.executemany(
         "INSERT INTO denials (photo_id, person_id, person_name) VALUES (?,?,?)",
-        [(photo_id, person_id, name) for person_id, name in denied.items()],
+        [(photo_id, person_id, name) for person_id, name in ruled_out.items()],
     )
 
 
@@ -164,7 +164,7 @@ def to_json(value: Arrangement) -> dict[str, Any]:
         "download": dataclasses.asdict(value.download) if value.download else None,
         "decision": value.decision,
         "told": [list(pair) for pair in value.told],
-        "denied": dict(value.denied),
+        "ruled_out": dict(value.ruled_out),
     }
 
 
@@ -177,5 +177,6 @@ def from_json(photo_id: int, value: Mapping[str, Any]) -> Arrangement:
         download=Download(**value["download"]) if value["download"] else None,
         decision=value["decision"],
         told=tuple((kind, text) for kind, text in value["told"]),
-        denied=value["denied"],
+        # An event from before holds it as `denied`.
+        ruled_out=value.get("ruled_out", value.get("denied", {})),
     )

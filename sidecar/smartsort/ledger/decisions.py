@@ -128,13 +128,13 @@ def _chunk(db: Database, rows: Sequence[Any], people: Mapping[str, Person]) -> I
     filed = "SELECT photo_id, path FROM names WHERE area = 'faces' AND photo_id IN (*)"
     for photo_id, path in select(db, filed, ids):
         folders.setdefault(int(photo_id), set()).add(os.path.dirname(from_ledger(path)))
-    denied = teachings.denied_people(db, ids)
+    ruled_out = teachings.ruled_out_people(db, ids)
     for photo_id, state, category, automatic, confirmed in rows:
         if photo_id not in last:
             continue
         reasons, text = last[photo_id]
         evidence = renewed(evidence_from_json(text), people)
-        evidence = replace(evidence, denied=evidence.denied | denied.get(photo_id, frozenset()))
+        evidence = replace(evidence, ruled_out=evidence.ruled_out | ruled_out.get(photo_id, frozenset()))
         place = Place(str(category))
         if state == State.FILED.value:
             place = Place(FACES, frozenset(folders.get(photo_id, ())))

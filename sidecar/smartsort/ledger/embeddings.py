@@ -160,7 +160,7 @@ def forget_models(db: Database, model: str) -> int:
 
 
 def prune(db: Database, keep: int = KEPT) -> int:
-    """Remove the oldest vectors that are in no gallery and were denied for nobody; how many."""
+    """Remove the oldest vectors that are in no gallery and were ruled out for nobody; how many."""
     return int(
         db.conn.execute(
             "DELETE FROM embeddings WHERE rowid IN (SELECT rowid FROM embeddings AS e"

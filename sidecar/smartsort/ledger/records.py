@@ -35,6 +35,7 @@ from smartsort.core.policy import (
     Thresholds,
     WhenUnknown,
 )
+from smartsort.core.reasons import current
 from smartsort.files.requests import Placed
 
 
@@ -235,7 +236,7 @@ def reasons_from_json(text: str) -> tuple[Reason, ...]:
     """The reasons of a decision; fields a newer version added are passed over."""
     return tuple(
         Reason(
-            code=str(r["code"]),
+            code=current(str(r["code"])),
             names=tuple(r.get("names", ())),
             numbers=dict(r.get("numbers", {})),
             detail=str(r.get("detail", "")),
@@ -344,7 +345,7 @@ def evidence_to_json(evidence: Evidence) -> str:
             "unreadable": evidence.unreadable,
             "gave_up": evidence.gave_up,
             "comparison": _comparison(evidence.comparison),
-            "denied": sorted(evidence.denied),
+            "ruled_out": sorted(evidence.ruled_out),
             "confirmed": sorted(evidence.confirmed),
             "taken": evidence.taken,
         }
@@ -386,7 +387,7 @@ def evidence_from_json(text: str) -> Evidence:
         unreadable=value.get("unreadable"),
         gave_up=value.get("gave_up"),
         comparison=_comparison_from(value.get("comparison")),
-        denied=frozenset(value.get("denied", ())),
+        ruled_out=frozenset(value.get("ruled_out", value.get("denied", ()))),
         confirmed=frozenset(value.get("confirmed", ())),
         taken=value.get("taken"),
     )

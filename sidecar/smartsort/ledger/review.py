@@ -13,6 +13,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from smartsort.core.model import Category, CopyPlace, Evidence, OtherCopy, Reason
+from smartsort.core.reasons import current
 from smartsort.core.rules.copies import located as placed
 from smartsort.files.shown import from_ledger
 from smartsort.ledger import arrangement, events, photos, teachings
@@ -43,7 +44,7 @@ class QueueRow:
     reasons: tuple[Reason, ...]
     faces_detected: int
     evidence: Evidence
-    denied: frozenset[str]
+    ruled_out: frozenset[str]
     """Ids of people a human said it does not show."""
     source: str
     created_at: str
@@ -271,7 +272,7 @@ def _other_copy(db: Database, photo: Photo, evidence: Evidence) -> tuple[OtherCo
 def _rows(db: Database, found: Iterable[Sequence[Any]]) -> Iterator[QueueRow]:
     found = list(found)
     ids = [r[1] for r in found]
-    decisions, denied = _decisions(db, ids), teachings.denied_people(db, ids)
+    decisions, ruled_out = _decisions(db, ids), teachings.ruled_out_people(db, ids)
     names = photos.names_of(db, ids)
     for r in found:
         reasons, evidence = decisions.get(r[1], ((), Evidence()))
@@ -283,11 +284,11 @@ def _rows(db: Database, found: Iterable[Sequence[Any]]) -> Iterator[QueueRow]:
             path=r[4],
             size=r[5],
             mtime_ns=r[6],
-            reason=r[7] or "",
+            reason=current(r[7] or ""),
             reasons=reasons,
             faces_detected=r[8] or 0,
             evidence=evidence,
-            denied=denied.get(r[1], frozenset()),
+            ruled_out=ruled_out.get(r[1], frozenset()),
             source=r[9],
             created_at=r[10] or "",
             deferred_at=r[11],

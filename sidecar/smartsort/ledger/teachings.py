@@ -1,7 +1,7 @@
 """What humans said that photos and faces are not: not this person, not the same picture.
 
-It follows from what they did: a person denied, an undone or re-filed photo, a suggestion passed over when a
-photo was approved, a near-duplicate filed all the same. What they take back is no longer said.
+It follows from what they did: a person ruled out, an undone or re-filed photo, a suggestion passed over when
+a photo was approved, a near-duplicate filed all the same. What they take back is no longer said.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Denied:
+class RuledOut:
     """A face that is not a person's by a human's word."""
 
     photo_id: int
@@ -36,12 +36,12 @@ class Denied:
     person_id: str
 
 
-def denied_faces(db: Database) -> list[Denied]:
+def ruled_out_faces(db: Database) -> list[RuledOut]:
     """Every face with a person it does not show, oldest first."""
     rows = db.conn.execute(
         "SELECT photo_id, face_id, person_id FROM teachings WHERE kind = 'not_person' ORDER BY id"
     )
-    return [Denied(*row) for row in rows]
+    return [RuledOut(*row) for row in rows]
 
 
 def mistaken_people(db: Database) -> dict[str, frozenset[str]]:
@@ -136,7 +136,7 @@ def learn(db: Database, at: str) -> frozenset[str]:
 def _learn_from(db: Database, event: Event, photo_id: int, at: str) -> set[str]:
     touched: set[str] = set()
     if event.undoes is not None:
-        # Taken back: what followed from it is no longer said. Denials of the photo are restored by the undo.
+        # Taken back: what followed from it is no longer said. The undo restores who is ruled out.
         touched |= _forget(db, event.undoes)
         undone = events.get(db, event.undoes)
         first = events.get(db, undone.undoes) if undone is not None and undone.undoes is not None else None

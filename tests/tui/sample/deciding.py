@@ -12,7 +12,7 @@ from tests.tui.sample.waiting import SampleQueue
 from smartsort.api.schemas.base import ResponseModel
 from smartsort.api.schemas.decisions import ActionResultView, Approve, BulkActionResult, LeftAlone, Selection
 from smartsort.api.schemas.history import Undo
-from smartsort.api.schemas.judgement import Deny, WrongFiling
+from smartsort.api.schemas.judgement import RuleOut, WrongFiling
 from smartsort.api.schemas.people import PersonChoice, PersonView
 
 _WOULD = {"approved": "would_approve", "rejected": "would_reject", "deferred": "would_skip"}
@@ -25,7 +25,7 @@ class SampleDesk(SampleQueue):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.created: list[PersonView] = []
-        self.denied: dict[int, set[str]] = {}
+        self.ruled_out: dict[int, set[str]] = {}
         self.unchecked = list(range(judgement.FIRST, judgement.FIRST + judgement.CHECKS))
         self.checked: dict[int, bool] = {}
         self.previews: dict[str, tuple[list[int], Callable[[list[int]], BulkActionResult]]] = {}
@@ -102,24 +102,24 @@ class SampleDesk(SampleQueue):
         event = self.happened("deferred", item, text, undoing=undoing)
         return _decided(item, "skipped", event=event.id)
 
-    def deny(self, item: int, deny: Deny) -> ActionResultView:
+    def rule_out(self, item: int, rule_out: RuleOut) -> ActionResultView:
         """Rule a person out. Raises Refusal."""
         waiting = judgement.without(
-            data.whole(self.waiting(item), self.clock(), self.count), self.denied.get(item, set())
+            data.whole(self.waiting(item), self.clock(), self.count), self.ruled_out.get(item, set())
         )
-        named = deny.person.id if isinstance(deny.person, PersonChoice) else None
+        named = rule_out.person.id if isinstance(rule_out.person, PersonChoice) else None
         person = next((one.person for one in waiting.suggestions if named in (None, one.person.id)), None)
         if person is None:
             raise Refusal(409, "conflict", "nobody is suggested who could be ruled out")
-        self.denied.setdefault(item, set()).add(person.id)
+        self.ruled_out.setdefault(item, set()).add(person.id)
 
         def back() -> None:
-            self.denied[item].discard(person.id)
+            self.ruled_out[item].discard(person.id)
 
         undoing = [self.undoing_of(item, data.filename(item), back)]
         text = f"{data.filename(item)} does not show {person.name}, a user said"
         event = self.happened("ruled_out", item, text, undoing=undoing)
-        return _decided(item, "denied", event=event.id)
+        return _decided(item, "ruled_out", event=event.id)
 
     # --- many -------------------------------------------------------------------------------
 

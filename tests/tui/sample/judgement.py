@@ -1,4 +1,4 @@
-"""What the made-up sidecar says about judging: explanations, denials and spot checks."""
+"""What the made-up sidecar says about judging: explanations, people ruled out and spot checks."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def _known(face: FaceView) -> str:
     return f"Immich says it is {face.person.name}" if face.person else "Immich knows nobody like it"
 
 
-def without(item: ReviewItem, denied: set[str]) -> ReviewItem:
+def without(item: ReviewItem, ruled_out: set[str]) -> ReviewItem:
     """The item without the people who were ruled out."""
-    kept = [one for one in item.suggestions if one.person.id not in denied]
+    kept = [one for one in item.suggestions if one.person.id not in ruled_out]
     faces = [
         face.model_copy(
-            update={"suggestions": [one for one in face.suggestions if one.person.id not in denied]}
+            update={"suggestions": [one for one in face.suggestions if one.person.id not in ruled_out]}
         )
         for face in item.faces
     ]

@@ -20,7 +20,7 @@ from smartsort.api.schemas.base import State
 from smartsort.api.schemas.control import ConfigPatch, ConfigView, ListChange, ListView, WhatIf
 from smartsort.api.schemas.decisions import Approve, BulkApprove, Selection
 from smartsort.api.schemas.history import EventPage, Undo
-from smartsort.api.schemas.judgement import Deny
+from smartsort.api.schemas.judgement import RuleOut
 from smartsort.api.schemas.problems import Problem
 from smartsort.api.schemas.state import Check, DoctorReport, InFlight, Status
 from smartsort_tui import wording
@@ -77,13 +77,13 @@ class SampleSidecar(SampleDesk):
                 return self._picture(int(item))
             case ["GET", "review", "items", item]:
                 whole = data.whole(self.waiting(int(item)), self.clock(), self.count)
-                return json_answer(judgement.without(whole, self.denied.get(int(item), set())))
+                return json_answer(judgement.without(whole, self.ruled_out.get(int(item), set())))
             case ["GET", "photos", photo, "explain"] if 0 < int(photo) <= self.count:
                 return json_answer(judgement.explained(int(photo), self.clock(), self.count))
             case [_, "spot-checks", *rest]:
                 return json_answer(self.spot_checks(rest, body))
-            case ["POST", "review", item, "deny"]:
-                return json_answer(self.deny(int(item), Deny.model_validate_json(body)))
+            case ["POST", "review", item, "rule-out"]:
+                return json_answer(self.rule_out(int(item), RuleOut.model_validate_json(body)))
             case ["GET", "photos", photo, ("thumbnail" | "preview")]:
                 return Answer(200, "image/jpeg", pictures.photo(int(photo), 1, (320, 240)))
             case ["GET", "photos", photo, "history"]:

@@ -39,7 +39,7 @@ class ReviewScreen(MarkingView):
         Binding("u", "undo", "undo", id="review.undo", tooltip="Take back the last decision"),
         Binding("P", "person", "person", id="review.person", tooltip="Pick one or more people"),
         Binding("N", "new_person", "new", id="review.new_person", tooltip="File under a new person"),
-        Binding("x", "deny", "deny", id="review.deny", tooltip="It is not the first suggestion"),
+        Binding("x", "rule_out", "rule out", id="review.rule_out", tooltip="Not this person"),
         Binding("slash", "search", "search", id="review.search", tooltip="Search names and people"),
         Binding("f", "filter(1)", "filter", id="review.filter", tooltip="Next category"),
         Binding("F", "filter(-1)", "Previous category", show=False, id="review.filter_back"),
@@ -178,7 +178,7 @@ class ReviewScreen(MarkingView):
     def action_checks(self) -> None:
         self.smartsort.action_area("checks")
 
-    def action_deny(self) -> None:
+    def action_rule_out(self) -> None:
         """Rule out the first suggestion; the photo goes on waiting without it."""
         row = self._row_seen()
         item = self.desk.item(row.id) if row is not None else None
@@ -191,16 +191,16 @@ class ReviewScreen(MarkingView):
         else:
             person = item.suggestions[0].person
             face = face_for(item, person.id, self._chosen_face)
-            work(self, "decisions", self._deny, row, person, face)
+            work(self, "decisions", self._rule_out, row, person, face)
 
-    async def _deny(self, row: QueueItem, person: PersonView, face: str | None) -> None:
-        from smartsort.api.schemas.judgement import Deny
+    async def _rule_out(self, row: QueueItem, person: PersonView, face: str | None) -> None:
+        from smartsort.api.schemas.judgement import RuleOut
 
         text = f"{row.filename} is not {person.name or 'that person'}"
         self.say(f"{text} …")
-        denied = Deny(person=PersonChoice(id=person.id, name=person.name or None), face=face)
+        ruled_out = RuleOut(person=PersonChoice(id=person.id, name=person.name or None), face=face)
         try:
-            await self.desk.deny(row, denied, text)
+            await self.desk.rule_out(row, ruled_out, text)
         except DecidedMeanwhile as problem:
             self._decided_by_somebody(row.id, problem)
         except ApiProblem as problem:

@@ -145,7 +145,7 @@ class ActionResultView(ResponseModel):
 
     id: int
     action: Literal[
-        "approved", "refiled", "rejected", "skipped", "confirmed", "denied", "rejudged", "undone", "failed",
+        "approved", "refiled", "rejected", "skipped", "confirmed", "ruled_out", "rejudged", "undone", "failed",
         "would_approve", "would_refile", "would_reject", "would_skip", "would_undo", "excluded",
     ]  # fmt: skip
     destination: str | None = None

@@ -1,4 +1,4 @@
-"""Judging: spot checks, denials, explanations, other settings on past photos."""
+"""Judging: spot checks, people ruled out, explanations, other settings on past photos."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CHECK = {
 _RESULT = {"checked": 40, "wrong": 1, "pending": 6, "error_rate": 2.5, "low": 0.44, "high": 12.88}
 
 
-class Deny(RequestModel):
+class RuleOut(RequestModel):
     """Whom an item does not show; without `person` whoever is suggested. `face`: only this face."""
 
     person: ListedName | PersonChoice | None = None

@@ -18,7 +18,7 @@ RULES = (
     faces.same_person_twice,
     faces.unknown_face,
     faces.ambiguous_name,
-    faces.denied,
+    faces.ruled_out_person,
     faces.not_born_yet,
     lists.not_in_whitelist,
     confidence.low_confidence,

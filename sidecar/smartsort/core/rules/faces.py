@@ -27,8 +27,8 @@ UNNAMED_PERSON = ReasonKind(
     "unnamed_person", lambda r: _strangers_said("{faces} of a person Immich knows but nobody has named", r)
 )
 AMBIGUOUS_NAME = ReasonKind("ambiguous_name", "More than one person is called {names}.", ": {names}")
-DENIED_PERSON = ReasonKind(
-    "denied_person", "Immich says {names}, but somebody said here that it is not.", ": {names}"
+RULED_OUT_PERSON = ReasonKind(
+    "ruled_out_person", "Immich says {names}, but somebody said here that it is not.", ": {names}"
 )
 NOT_BORN_YET = ReasonKind(
     "not_born_yet", "Immich says {names}, who was not born yet ({detail}).", ": {names}"
@@ -43,7 +43,7 @@ WITHOUT_STRANGERS = ChangeKind(
 RECOGNISED_ONCE = ChangeKind("recognised_once", "only one of the faces were {names}")
 ONE_OF_THAT_NAME = ChangeKind("one_of_that_name", "only one person were called {names}")
 WITHOUT_DATE = ChangeKind("without_date", "the file did not say when it was taken", remote=True)
-NOT_DENIED = ChangeKind("not_denied", "nobody had said that it is not {names}")
+NOT_RULED_OUT = ChangeKind("not_ruled_out", "nobody had said that it is not {names}")
 
 
 @rule(
@@ -117,12 +117,15 @@ def ambiguous_name(case: Case) -> Reason | None:
 
 
 @rule(
-    Category.UNIDENTIFIED, "unknown_", DENIED_PERSON, passed="Nobody has said that it is not who Immich says."
+    Category.UNIDENTIFIED,
+    "unknown_",
+    RULED_OUT_PERSON,
+    passed="Nobody has said that it is not who Immich says.",
 )
-def denied(case: Case) -> Reason | None:
+def ruled_out_person(case: Case) -> Reason | None:
     """A human has said that it does not show this person."""
-    found = names_of(_among(case, case.evidence.denied))
-    return DENIED_PERSON.reason(found) if found else None
+    found = names_of(_among(case, case.evidence.ruled_out))
+    return RULED_OUT_PERSON.reason(found) if found else None
 
 
 @rule(
@@ -174,17 +177,17 @@ def tries(case: Case) -> Iterator[Try]:
     if shared:
         change = Change(ONE_OF_THAT_NAME, names=tuple(dict.fromkeys(p.name for p in shared)))
         yield Try(change, replace(case, ambiguous=frozenset()))
-    said = _among(case, evidence.denied)
+    said = _among(case, evidence.ruled_out)
     if said:
-        change = Change(NOT_DENIED, names=tuple(dict.fromkeys(p.name for p in said)))
-        yield seen(case, change, denied=frozenset())
+        change = Change(NOT_RULED_OUT, names=tuple(dict.fromkeys(p.name for p in said)))
+        yield seen(case, change, ruled_out=frozenset())
     if _unborn(case):
         yield seen(case, Change(WITHOUT_DATE), taken=None)
 
 
 def _wanted_suggestion(case: Case, face: Face) -> Person | None:
     found = case.evidence.suggestions.get(face.id, ())
-    people = (s.person for s in found if s.person.id not in case.evidence.denied)
+    people = (s.person for s in found if s.person.id not in case.evidence.ruled_out)
     return next((person for person in people if case.policy.wanted(person)), None)
 
 

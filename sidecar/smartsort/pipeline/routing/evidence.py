@@ -55,7 +55,7 @@ class Gather:
             return []
         ids = [photo.id for photo, _ in found]
         before = before or {}
-        denied = await self._context.ledger.aread(lambda db: teachings.denied_people(db, ids))
+        ruled_out = await self._context.ledger.aread(lambda db: teachings.ruled_out_people(db, ids))
         fresh = [photo for photo, _ in found if photo.id not in before]
         copies = dict(await self._near.find(fresh)) if self._near and fresh else {}
         copies |= await self._context.ledger.aread(lambda db: _still_copies(db, before))
@@ -67,7 +67,7 @@ class Gather:
                 faces=tuple(faces),
                 near_copy=copy.copy if copy else None,
                 comparison=copy.comparison if copy else None,
-                denied=denied.get(photo.id, frozenset()),
+                ruled_out=ruled_out.get(photo.id, frozenset()),
                 confirmed=self._confirmed(faces, before.get(photo.id)),
                 taken=photo.taken_at,
             )
@@ -75,7 +75,7 @@ class Gather:
                 if copy is None:
                     known = before.get(photo.id, Evidence()).suggestions
                     found = await self._suggestions(faces, known)
-                    evidence = replace(evidence, suggestions=_not_denied(found, evidence.denied))
+                    evidence = replace(evidence, suggestions=_not_ruled_out(found, evidence.ruled_out))
                 if self.measure is not None and photo.asset_id is not None:
                     evidence = await self.measure.complete(
                         photo.asset_id, evidence, self._context.policy(), self._people.ambiguous
@@ -109,12 +109,12 @@ class Gather:
         return {largest.id: tuple(Suggestion(p) for p in closest if p.name)}
 
 
-def _not_denied(
-    suggestions: Mapping[str, tuple[Suggestion, ...]], denied: Collection[str]
+def _not_ruled_out(
+    suggestions: Mapping[str, tuple[Suggestion, ...]], ruled_out: Collection[str]
 ) -> dict[str, tuple[Suggestion, ...]]:
-    """Nobody a human has denied is suggested again."""
+    """Nobody a human has ruled out is suggested again."""
     return {
-        face_id: tuple(s for s in found if s.person.id not in denied)
+        face_id: tuple(s for s in found if s.person.id not in ruled_out)
         for face_id, found in suggestions.items()
     }
 

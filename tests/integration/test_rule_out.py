@@ -36,7 +36,7 @@ def suggested(world, photo_id):
     evidence = world.ledger.read(lambda db: photos.last_decision(db, photo_id))[4]
     names = [s.person.name for found in evidence.suggestions.values() for s in found]
     row = next(r for r in world.ledger.read(review.page).rows if r.photo_id == photo_id)
-    guess = likeliest(row.evidence, row.denied)
+    guess = likeliest(row.evidence, row.ruled_out)
     return names, guess.person.name if guess else None
 
 
@@ -54,7 +54,7 @@ async def test_what_moves_because_of_a_denial_is_found_in_the_older_tables_too(w
     world.sidecar.runtime_settings.set_list("whitelist", [PersonRef("Anna")])
     [photo_id] = await deliver(world, "bella_1.jpg")
     assert world.places(photo_id) == ["review/unidentified/notwhitelisted_bella_1.jpg"]
-    [acted] = await world.actions.deny(photo_id, PersonSelector("Bella"), "maria")
+    [acted] = await world.actions.rule_out(photo_id, PersonSelector("Bella"), "maria")
     assert world.places(photo_id) == ["review/unidentified/unknown_bella_1.jpg"]
     sql = "SELECT file_path FROM downloads WHERE photo_id = ?"
     [(path,)] = world.ledger.read(lambda db: db.conn.execute(sql, (photo_id,)).fetchall())
@@ -64,11 +64,11 @@ async def test_what_moves_because_of_a_denial_is_found_in_the_older_tables_too(w
     assert Audit(world.context.layout).run().weight is Weight.CLEAN
 
 
-async def test_the_next_one_is_suggested_and_the_denied_one_never_again(world):
+async def test_the_next_one_is_suggested_and_the_ruled_out_one_never_again(world):
     [photo_id] = await deliver(world, "stranger_1.jpg")
     assert suggested(world, photo_id) == (["Anna", "Bella", "Carl"], "Anna")
-    [acted] = await world.actions.deny(photo_id, None, "maria")
-    assert (acted.action, acted.person) == ("denied", "Anna")
+    [acted] = await world.actions.rule_out(photo_id, None, "maria")
+    assert (acted.action, acted.person) == ("ruled_out", "Anna")
     assert suggested(world, photo_id) == (["Bella", "Carl"], "Bella")
     # Pitfall 32: neither tomorrow, nor when Immich's own list is asked for again.
     await heal(world)
@@ -84,12 +84,12 @@ async def test_the_next_one_is_suggested_and_the_denied_one_never_again(world):
 
 async def test_immich_assigning_them_all_the_same_files_nothing(world):
     [photo_id] = await deliver(world, "stranger_1.jpg")
-    await world.actions.deny(photo_id, PersonSelector("Anna"), "maria")
+    await world.actions.rule_out(photo_id, PersonSelector("Anna"), "maria")
     assign(world, "stranger_1.jpg", "Anna")
     await heal(world)
     last = world.ledger.read(lambda db: photos.last_decision(db, photo_id))
     assert world.photo(photo_id).state is State.REVIEW
-    assert (last[3][0].code, last[3][0].names) == ("denied_person", ("Anna",))
+    assert (last[3][0].code, last[3][0].names) == ("ruled_out_person", ("Anna",))
     assert suggested(world, photo_id)[1] is None
 
 
@@ -100,7 +100,7 @@ async def test_it_moves_to_the_folder_of_the_reason_that_is_left_and_back(tmp_pa
     )
     [photo_id] = await deliver(world, "anna_1.jpg")
     assert world.places(photo_id) == ["review/low_confidence/lowconf_anna_1.jpg"]
-    [acted] = await world.actions.deny(photo_id, None, "maria")
+    [acted] = await world.actions.rule_out(photo_id, None, "maria")
     assert world.places(photo_id) == ["review/unidentified/unknown_anna_1.jpg"]
     assert world.photo(photo_id).category == "unidentified"
     world.check()
@@ -108,41 +108,41 @@ async def test_it_moves_to_the_folder_of_the_reason_that_is_left_and_back(tmp_pa
     assert undone.ok
     assert world.places(photo_id) == ["review/low_confidence/lowconf_anna_1.jpg"]
     await heal(world)
-    assert not world.ledger.read(teachings.denied_faces)
+    assert not world.ledger.read(teachings.ruled_out_faces)
     assert suggested(world, photo_id)[1] == "Anna"
     world.check()
     world.ledger.close()
 
 
-async def test_one_of_two_faces_is_denied_and_the_other_is_not(world):
+async def test_one_of_two_faces_is_ruled_out_and_the_other_is_not(world):
     [photo_id] = await deliver(world, "stranger+stranger_1.jpg")
     faces = world.server.asset_at("stranger+stranger_1.jpg").faces
-    await world.actions.deny(photo_id, PersonSelector("Anna"), "maria", face_id=faces[1].id)
+    await world.actions.rule_out(photo_id, PersonSelector("Anna"), "maria", face_id=faces[1].id)
     await heal(world)
-    [denied] = world.ledger.read(teachings.denied_faces)
-    assert (denied.face_id, denied.person_id) == (faces[1].id, world.server.person("Anna").id)
+    [ruled_out] = world.ledger.read(teachings.ruled_out_faces)
+    assert (ruled_out.face_id, ruled_out.person_id) == (faces[1].id, world.server.person("Anna").id)
 
 
 async def test_what_cannot_be_meant_is_refused_and_nothing_is_changed(world):
     empty, stranger = await deliver(world, "none_1.jpg", "stranger_1.jpg")
     with pytest.raises(ActionRefused, match="no face"):
-        await world.actions.deny(empty, PersonSelector("Anna"), "maria")
+        await world.actions.rule_out(empty, PersonSelector("Anna"), "maria")
     with pytest.raises(ActionRefused, match="no face abc"):
-        await world.actions.deny(stranger, PersonSelector("Anna"), "maria", face_id="abc")
+        await world.actions.rule_out(stranger, PersonSelector("Anna"), "maria", face_id="abc")
     with pytest.raises(UnknownPerson, match="Nobody"):
-        await world.actions.deny(stranger, PersonSelector("Nobody"), "maria")
+        await world.actions.rule_out(stranger, PersonSelector("Nobody"), "maria")
     world.server.people_by_id["person-90"] = Person("person-90", "Zoe")
     world.server.people_by_id["person-91"] = Person("person-91", "Zoe")
     await world.sidecar.people.refresh(0)
     with pytest.raises(AmbiguousName, match="give an id"):
-        await world.actions.deny(stranger, PersonSelector("Zoe"), "maria")
-    await world.actions.deny(stranger, PersonSelector("Anna"), "maria")
-    [again] = await world.actions.deny(stranger, PersonSelector("Anna"), "maria")
+        await world.actions.rule_out(stranger, PersonSelector("Zoe"), "maria")
+    await world.actions.rule_out(stranger, PersonSelector("Anna"), "maria")
+    [again] = await world.actions.rule_out(stranger, PersonSelector("Anna"), "maria")
     assert again.code == "nothing_to_do"
     assert len(world.ledger.read(lambda db: db.conn.execute("SELECT * FROM denials").fetchall())) == 1
 
 
-async def test_faces_like_a_denied_one_reach_less_also_when_the_heal_stage_read_the_news(tmp_path):
+async def test_faces_like_a_ruled_out_one_reach_less_also_when_the_heal_stage_read_the_news(tmp_path):
     """The stage that heals reads what humans said as well, and the galleries have to hear of it."""
     eye = Eye()
     world = measured_world(os.fspath(tmp_path / "root"), eye)
@@ -154,7 +154,7 @@ async def test_faces_like_a_denied_one_reach_less_also_when_the_heal_stage_read_
         faces = await world.server.faces(photo.asset_id)
         found = await world.sidecar.measure.suggestions(photo.asset_id, faces[0], faces)
         assert "Anna" in [s.person.name for s in found]
-        await world.actions.deny(ids[3], PersonSelector("Anna"), "maria")
+        await world.actions.rule_out(ids[3], PersonSelector("Anna"), "maria")
         await heal(world)
         found = await world.sidecar.measure.suggestions(photo.asset_id, faces[0], faces)
         assert "Anna" not in [s.person.name for s in found]

@@ -13,7 +13,7 @@ from smartsort.api.guard import BASE
 from smartsort.api.history import PhotoId
 from smartsort.api.problems import GUARDED, answers
 from smartsort.api.schemas.decisions import ActionResultView
-from smartsort.api.schemas.judgement import Deny
+from smartsort.api.schemas.judgement import RuleOut
 from smartsort.api.security import Reviewer
 from smartsort.api.serving import ApiContext, Ctx
 from smartsort.core.model import Evidence
@@ -27,12 +27,12 @@ _EXAMPLES: dict[str, Example] = {
 }
 
 
-@router.post("/review/{id}/deny", responses=answers(404, 409))
-async def deny(
+@router.post("/review/{id}/rule-out", responses=answers(404, 409))
+async def rule_out(
     ctx: Ctx,
     caller: Reviewer,
     id: PhotoId,  # noqa: A002
-    denied: Annotated[Deny, Body(openapi_examples=_EXAMPLES)],
+    ruled_out: Annotated[RuleOut, Body(openapi_examples=_EXAMPLES)],
 ) -> ActionResultView:
     """Say who a photo does not show. It goes on waiting, and they are not suggested for it again.
 
@@ -42,11 +42,13 @@ async def deny(
     await check_pending(ctx, id)
     await _measured(ctx, id)
     choice = None
-    if isinstance(denied.person, str):
-        choice = PersonSelector(name=denied.person)
-    elif denied.person is not None:
-        choice = PersonSelector(name=denied.person.name, id=denied.person.id)
-    return await only(ctx, await ctx.sidecar.actions.deny(id, choice, caller.name, face_id=denied.face))
+    if isinstance(ruled_out.person, str):
+        choice = PersonSelector(name=ruled_out.person)
+    elif ruled_out.person is not None:
+        choice = PersonSelector(name=ruled_out.person.name, id=ruled_out.person.id)
+    return await only(
+        ctx, await ctx.sidecar.actions.rule_out(id, choice, caller.name, face_id=ruled_out.face)
+    )
 
 
 async def _measured(ctx: ApiContext, photo_id: int) -> None:
