@@ -126,7 +126,7 @@ async def test_immich_down_moves_the_file_and_keeps_the_rest_for_later(place):
 
 
 def measured(world, photo_id, similarity):
-    """The photo is judged again as the same, its suggestions measured."""
+    """The photo is re-evaluated as the same, its suggestions measured."""
     _, _, version, reasons, evidence, _ = world.ledger.read(lambda db: photos.last_decision(db, photo_id))
     suggestions = {
         face: tuple(replace(one, similarity=similarity) for one in found)

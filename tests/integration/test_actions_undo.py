@@ -405,7 +405,7 @@ class Operations(RuleBasedStateMachine):
         last = self.world.ledger.read(events.last_id)
         event = self.world.ledger.read(lambda db: events.get(db, last - pick % min(40, last)))
         if event.kind in ("reviewed", "skipped"):
-            return  # judged again: a new event of the pipeline, which is nobody's to take back
+            return  # re-evaluated: a new event of the pipeline, which is nobody's to take back
         with contextlib.suppress(NotUndoable):
             self.do(self.world.actions.undo(event.id, "eva"))
 

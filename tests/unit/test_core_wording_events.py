@@ -68,12 +68,12 @@ EXAMPLES = [
     (
         "reevaluated",
         FACES | {"outcome": "sorted", "people": ["Anna"], "way": "low_confidence -> faces"},
-        "a.jpg was judged again with other settings and was filed under Anna: faces/anna/a.jpg",
+        "a.jpg was re-evaluated with other settings and was filed under Anna: faces/anna/a.jpg",
     ),
     (
         "reevaluated",
         {"outcome": "reviewed", "category": "low_confidence", "reason": "low_confidence: 0.44"},
-        "a.jpg was judged again with other settings and waits in review/low_confidence: low confidence: 0.44",
+        "a.jpg was re-evaluated with other settings and waits in review/low_confidence: low confidence: 0.44",
     ),
     ("renamed", {"was": "Ana", "people": ["Anna"]}, "a.jpg follows Ana, who is called Anna now"),
     (

@@ -35,7 +35,7 @@ from smartsort.api.schemas.state import DoctorReport, Status
 from smartsort.api.schemas.statistics import Summary
 
 if TYPE_CHECKING:
-    from smartsort.api.schemas.judgement import Explained, RuleOut, SpotCheckPage, WrongFiling
+    from smartsort.api.schemas.evaluation import Explained, RuleOut, SpotCheckPage, WrongFiling
 
 BASE = "/api/smart-download"
 # Larger than any preview Immich makes; a larger answer is not a picture for a terminal.
@@ -187,13 +187,13 @@ class Client:
 
     async def explain(self, photo: int) -> Explained:
         """How a photo was judged. Raises NotThere from a sidecar without that route."""
-        from smartsort.api.schemas.judgement import Explained
+        from smartsort.api.schemas.evaluation import Explained
 
         return await self._get(Explained, f"/photos/{photo}/explain")
 
     async def spot_checks(self, *, cursor: str | None = None, limit: int = 50) -> SpotCheckPage:
         """Automatic filings to check, newest first. Raises NotThere from a sidecar without them."""
-        from smartsort.api.schemas.judgement import SpotCheckPage
+        from smartsort.api.schemas.evaluation import SpotCheckPage
 
         return await self._get(SpotCheckPage, "/spot-checks", cursor=cursor, limit=limit)
 

@@ -27,7 +27,7 @@ from smartsort_tui.decisions import (
 from smartsort_tui.queue import PAGE_SIZE, Queue
 
 if TYPE_CHECKING:
-    from smartsort.api.schemas.judgement import Explained, RuleOut
+    from smartsort.api.schemas.evaluation import Explained, RuleOut
 
 # Items with everything about them; each has a few kilobytes.
 ITEMS_KEPT = 64

@@ -5,7 +5,7 @@ Every action is an event that carries its own inverse.
 
 from smartsort.actions.acting import Agreed
 from smartsort.actions.actions import Actions
-from smartsort.actions.rejudge import Wanted
+from smartsort.actions.reevaluate import Wanted
 from smartsort.actions.undo import undoable
 from smartsort.actions.values import (
     ANY_VERSION,

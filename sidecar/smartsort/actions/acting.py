@@ -10,7 +10,7 @@ from sqlite_utils import Database
 from smartsort.actions.plan import Plan
 from smartsort.actions.purge import Purge
 from smartsort.actions.rearrange import Rearrange, conflict
-from smartsort.actions.rejudge import AdjustableSettings, Rejudge
+from smartsort.actions.reevaluate import AdjustableSettings, Reevaluation
 from smartsort.actions.values import NOT_TO_BE_DONE, ActionResult, Batch, changed, unless_storage
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import State
@@ -36,7 +36,7 @@ _WORD = {
     "renamed": "rename",
     "confirmed": "confirm",
     "ruled_out": "rule out",
-    "rejudged": "rejudge",
+    "reevaluated": "re-evaluate",
 }
 
 
@@ -51,7 +51,7 @@ class Acting:
         measure: Measuring | None = None,
     ) -> None:
         self._context, self._people, self._settings = context, people, settings
-        self.past = Rejudge(context, people, measure)
+        self.past = Reevaluation(context, people, measure)
         self._rearrange = Rearrange(context)
         self._purge = Purge(context)
         self._lock = context.arranging

@@ -9,8 +9,8 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
+from smartsort.actions import feedback
 from smartsort.actions import follow as following
-from smartsort.actions import judgement
 from smartsort.actions import undo as undoing
 from smartsort.actions.acting import Agreed
 from smartsort.actions.copies import LAST_COPY, last_copies
@@ -18,7 +18,7 @@ from smartsort.actions.decide import put_off, throw_away
 from smartsort.actions.filing import Filing, open_shelf
 from smartsort.actions.person_resolver import known_people, resolve
 from smartsort.actions.plan import Plan
-from smartsort.actions.rejudge import Wanted, planner
+from smartsort.actions.reevaluate import Wanted, planner
 from smartsort.actions.reversal import Reversing
 from smartsort.actions.values import (
     ActionRefused,
@@ -142,7 +142,7 @@ class Actions(Reversing):
     async def confirm(self, photo_ids: Sequence[int], actor: str) -> Batch:
         """Say that automatic filings are right: nothing moves, and the faces teach from now on."""
         async with self._lock:
-            return await self._act(photo_ids, judgement.confirm, actor, (State.FILED,), dry_run=False)
+            return await self._act(photo_ids, feedback.confirm, actor, (State.FILED,), dry_run=False)
 
     async def rule_out(
         self, photo_id: int, person: PersonSelector | None, actor: str, *, face_id: str | None = None
@@ -156,14 +156,14 @@ class Actions(Reversing):
         async with self._lock:
             last = await self._context.ledger.aread(lambda db: photos.last_decision(db, photo_id))
             evidence: Evidence = last[4] if last else Evidence()
-            found = judgement.person_to_rule_out(evidence, self._whom(person, evidence, known), face_id)
+            found = feedback.person_to_rule_out(evidence, self._whom(person, evidence, known), face_id)
             if isinstance(found, str):
                 raise ActionRefused(f"photo {photo_id}: {found}")
-            after = judgement.without(evidence, found)
+            after = feedback.without(evidence, found)
             decision = decide(after, self._context.policy(), self._people.ambiguous)
 
             def plan(photo: Photo, before: Arrangement) -> Plan | ActionResult:
-                return judgement.rule_out(photo, before, found, after, decision)
+                return feedback.rule_out(photo, before, found, after, decision)
 
             return await self._act([photo_id], plan, actor, (State.REVIEW,), dry_run=False)
 
@@ -176,7 +176,7 @@ class Actions(Reversing):
         close = [f.person for f in evidence.faces if f.person is not None]
         close += [s.person for each in evidence.suggestions.values() for s in each]
         for people in (close, known):
-            found = {p.id: p for p in judgement.one_of(people, choice.name, choice.id)}
+            found = {p.id: p for p in feedback.one_of(people, choice.name, choice.id)}
             if len(found) > 1:
                 ids = {i: p.name for i, p in found.items()}
                 listed = ", ".join(f"{p.name} ({i})" for i, p in found.items())
@@ -188,13 +188,13 @@ class Actions(Reversing):
     # --- other settings ----------------------------------------------------------------------
 
     async def foresee(self, moves: Sequence[Move], actor: str) -> Batch:
-        """What `rejudge` would do to these photos."""
+        """What `reevaluate` would do to these photos."""
         ids = [move.photo_id for move in moves if move.moves]
         plan = planner(self._context, moves)
         async with self._lock:
             return await self._act(ids, plan, actor, (State.FILED, State.REVIEW), dry_run=True)
 
-    async def rejudge(self, wanted: Wanted, since: str, actor: str, agreed: Agreed | None = None) -> Batch:
+    async def reevaluate(self, wanted: Wanted, since: str, actor: str, agreed: Agreed | None = None) -> Batch:
         """Change settings for good and move the past photos they are about; one event takes back both.
 
         `since` is a ledger time. What a human has decided stays. A photo that would be filed and was never

@@ -2,7 +2,7 @@
 
 An event is undone by leading the photo back to the arrangement before it. That is possible while nothing
 later counts: what came after has to be undone first. An automatic filing is no mistake of the files but of
-the judgement, so its undo leads to the review queue; an automatic review leads back to being judged.
+the decision, so its undo leads to the review queue; an automatic review leads back to being judged.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def members(db: Database, group: Event) -> list[Event]:
 def since(db: Database, at: str, *, automatic: bool) -> list[Event]:
     """What can be taken back of everything since `at`, newest first; with `automatic` filings, too.
 
-    Automatic reviews are left out: taken back, the photo would only be judged again. So are groups, whose
+    Automatic reviews are left out: taken back, the photo would only be re-evaluated. So are groups, whose
     members are here themselves, and what was done and taken back since: it changes nothing any more.
     """
     without = (EventKind.BULK_ACTION, EventKind.REVIEWED, EventKind.SKIPPED, EventKind.JOINED)

@@ -12,7 +12,7 @@ from sqlite_utils import Database
 from smartsort.api.guard import BASE
 from smartsort.api.history import PhotoId
 from smartsort.api.problems import GUARDED, Refused, answers
-from smartsort.api.schemas.judgement import ChangeView, Explained, RuleView
+from smartsort.api.schemas.evaluation import ChangeView, Explained, RuleView
 from smartsort.api.security import Reviewer
 from smartsort.api.serving import Ctx
 from smartsort.core.event_kinds import EventKind

@@ -39,7 +39,7 @@ _TOTALS = {
 _NAMES = {What.DUPLICATES: "duplicate", What.MISSED: "missed_duplicate"}
 _CALLS = "immich_requests"
 _ONLY_GROWS = frozenset({What.ACCEPTED})
-"""A photo that is judged again, or an undo, takes from all others: a counter must not go down."""
+"""A photo that is re-evaluated, or an undo, takes from all others: a counter must not go down."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from smartsort.api.guard import BASE
 from smartsort.api.history import PhotoId
 from smartsort.api.problems import GUARDED, answers
 from smartsort.api.schemas.decisions import ActionResultView
-from smartsort.api.schemas.judgement import RuleOut
+from smartsort.api.schemas.evaluation import RuleOut
 from smartsort.api.security import Reviewer
 from smartsort.api.serving import ApiContext, Ctx
 from smartsort.core.model import Evidence

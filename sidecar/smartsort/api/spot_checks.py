@@ -13,7 +13,7 @@ from smartsort.api.guard import BASE
 from smartsort.api.history import LARGEST, PhotoId
 from smartsort.api.problems import GUARDED, Refused, answers
 from smartsort.api.schemas.decisions import ActionResultView, Approve
-from smartsort.api.schemas.judgement import SpotCheck, SpotCheckPage, WrongFiling
+from smartsort.api.schemas.evaluation import SpotCheck, SpotCheckPage, WrongFiling
 from smartsort.api.schemas.statistics import SpotCheckResult
 from smartsort.api.security import Reviewer
 from smartsort.api.serving import ApiContext, Ctx

@@ -16,7 +16,7 @@ from smartsort.api.action_results import bulk_result
 from smartsort.api.guard import BASE
 from smartsort.api.problems import GUARDED, Refused, answers
 from smartsort.api.schemas.decisions import BulkActionResult
-from smartsort.api.schemas.judgement import OtherSettings, PhotoMove, Redeem, WhatIfReport
+from smartsort.api.schemas.evaluation import OtherSettings, PhotoMove, Redeem, WhatIfReport
 from smartsort.api.security import Admin, Reviewer
 from smartsort.api.serving import ApiContext, Ctx
 from smartsort.core.naming import same_name
@@ -89,7 +89,7 @@ async def apply(ctx: Ctx, caller: Admin, asked: Redeem) -> BulkActionResult:
             if wanted.policy.version != asked.policy_version:
                 raise Refused(409, "conflict", "the settings have changed since the preview; preview again")
             await _know_people(ctx)
-            return bulk_result(await ctx.sidecar.actions.rejudge(wanted, asked.since, caller.name, agreed))
+            return bulk_result(await ctx.sidecar.actions.reevaluate(wanted, asked.since, caller.name, agreed))
 
     return await ctx.previews.redeem(asked.preview, "what-if", caller, act)
 

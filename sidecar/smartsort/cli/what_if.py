@@ -53,7 +53,7 @@ def command(
 ) -> None:
     """Show which past photos would go elsewhere with other settings.
 
-    They are judged anew from what was seen then; without a setting by those in force. Photos a human has
+    They are re-evaluated from what was seen then; without a setting by those in force. Photos a human has
     decided about stay where they are.
 
     --apply changes the settings for good and moves exactly the photos that were shown, as one event that

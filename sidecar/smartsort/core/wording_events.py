@@ -70,7 +70,7 @@ _UNDONE = {
     EventKind.DEFERRED: "skip",
     EventKind.CONFIRMED: "confirmation",
     EventKind.RULED_OUT: '"not this person"',
-    EventKind.REEVALUATED: "new judgement",
+    EventKind.REEVALUATED: "re-evaluation",
     EventKind.RENAMED: "move to the new name",
     EventKind.JOINED: "companion",
     EventKind.UNDONE: "undo",
@@ -100,7 +100,7 @@ _OF_A_PHOTO: dict[str, Callable[[Data], str]] = {
     EventKind.CONFIRMED: lambda d: f"was confirmed to show {_people(d)}",
     EventKind.RULED_OUT: lambda d: f"does not show {_people(d)}, a user said",
     EventKind.REEVALUATED: lambda d: (
-        "was judged again with other settings and "
+        "was re-evaluated with other settings and "
         + (f"was filed under {_filed(d)}" if d.get("outcome") == "sorted" else _waits(d))
     ),
     EventKind.RENAMED: lambda d: f"follows {d.get('was')}, who is called {_people(d)} now",
@@ -136,7 +136,7 @@ _TOGETHER = {
     EventKind.CONFIRMED: "Confirmed",
     EventKind.RULED_OUT: "Not the suggested person",
     EventKind.UNDONE: "Undone",
-    EventKind.REEVALUATED: "Judged again with other settings",
+    EventKind.REEVALUATED: "Re-evaluated with other settings",
 }
 
 

@@ -128,7 +128,7 @@ def read(db: Database, photo_ids: Sequence[int]) -> dict[int, Arrangement]:
 
 
 def put_back(db: Database, photo_id: int, wanted: Arrangement, at: str) -> None:
-    """Restore what no column of `photos`, name or message holds: queue, download, decision, people ruled out."""
+    """Restore the queue, the download, the decision and the people ruled out."""
     source_tables.put_review_back(db, photo_id, wanted.review)
     if wanted.download is not None:
         source_tables.put_download(db, photo_id, wanted.download)

@@ -1,7 +1,7 @@
 """Statistics: daily totals kept up to date from the history, and counts of the queue.
 
 A photo counts once, as it stands: on the day of the last automatic decision about it, in the zone of this
-machine, however often it was judged again. What a human takes back is taken back in the totals of the day it
+machine, however often it was re-evaluated. What a human takes back is taken back in the totals of the day it
 happened, so a total is always what the history says now. The totals are small whatever the ledger holds, so
 reading them costs the same for a thousand photos and a million.
 """
@@ -105,7 +105,7 @@ def tally(history: Sequence[Event], older_copy: bool = False) -> Tally:
 
 
 def _outcome(event: Event) -> str:
-    """`sorted`, `reviewed` or `skipped` for an automatic decision, of photos judged again as well."""
+    """`sorted`, `reviewed` or `skipped` for an automatic decision, of photos re-evaluated as well."""
     return str(event.data.get("outcome", "")) if event.kind == EventKind.REEVALUATED else event.kind
 
 
@@ -123,7 +123,7 @@ def _automatic(
     for event in history:
         if event.kind not in _DECIDED:
             continue
-        # Taken back, all but a filing mean that the photo is judged anew, or as it was before.
+        # Taken back, all but a filing mean that the photo is re-evaluated, or as it was before.
         if event.kind != EventKind.SORTED and event.id in gone:
             continue
         if last is not None and last.id in wrong:

@@ -246,7 +246,7 @@ class Watchdog:
         ]
 
     async def _rechecked(self) -> list[_Wait]:
-        """The first photo in review that is to be judged again."""
+        """The first photo in review that is to be re-evaluated."""
         heal, context = self._heal, self._context
         if self._health_issues.met_by("heal", "connection") or not context.enabled():
             return []

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.tui.sample import data, judgement
+from tests.tui.sample import data, evaluation
 from tests.tui.sample.answers import Refusal
 from tests.tui.sample.waiting import SampleQueue
 
 from smartsort.api.schemas.base import ResponseModel
 from smartsort.api.schemas.decisions import ActionResultView, Approve, BulkActionResult, LeftAlone, Selection
+from smartsort.api.schemas.evaluation import RuleOut, WrongFiling
 from smartsort.api.schemas.history import Undo
-from smartsort.api.schemas.judgement import RuleOut, WrongFiling
 from smartsort.api.schemas.people import PersonChoice, PersonView
 
 _WOULD = {"approved": "would_approve", "rejected": "would_reject", "deferred": "would_skip"}
@@ -26,7 +26,7 @@ class SampleDesk(SampleQueue):
         super().__post_init__()
         self.created: list[PersonView] = []
         self.ruled_out: dict[int, set[str]] = {}
-        self.unchecked = list(range(judgement.FIRST, judgement.FIRST + judgement.CHECKS))
+        self.unchecked = list(range(evaluation.FIRST, evaluation.FIRST + evaluation.CHECKS))
         self.checked: dict[int, bool] = {}
         self.previews: dict[str, tuple[list[int], Callable[[list[int]], BulkActionResult]]] = {}
         self.listed: dict[str, set[str]] = {"whitelist": set(data.NAMES[:5]), "blacklist": {"Victor Grey"}}
@@ -104,7 +104,7 @@ class SampleDesk(SampleQueue):
 
     def rule_out(self, item: int, rule_out: RuleOut) -> ActionResultView:
         """Rule a person out. Raises Refusal."""
-        waiting = judgement.without(
+        waiting = evaluation.without(
             data.whole(self.waiting(item), self.clock(), self.count), self.ruled_out.get(item, set())
         )
         named = rule_out.person.id if isinstance(rule_out.person, PersonChoice) else None
@@ -208,11 +208,11 @@ class SampleDesk(SampleQueue):
     def spot_checks(self, rest: list[str], body: bytes) -> ResponseModel:
         """The checks, or the answer to one. Raises Refusal."""
         if not rest:
-            return judgement.page(self.unchecked, self.checked, self.clock())
+            return evaluation.page(self.unchecked, self.checked, self.clock())
         photo, answer = int(rest[0]), rest[1]
         if photo not in self.unchecked:
             raise Refusal(409, "conflict", f"the filing of photo {photo} was answered already")
-        name = judgement.check(photo, self.clock()).filename
+        name = evaluation.check(photo, self.clock()).filename
         place = self.unchecked.index(photo)
         self.unchecked.remove(photo)
         self.checked[photo] = answer == "confirm"

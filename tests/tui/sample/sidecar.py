@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from tests.tui.sample import data, judgement, pictures
+from tests.tui.sample import data, evaluation, pictures
 from tests.tui.sample.answers import Answer, Refusal, json_answer
 from tests.tui.sample.deciding import SampleDesk
 from tests.tui.sample.waiting import NOON
@@ -19,8 +19,8 @@ from tests.tui.sample.waiting import NOON
 from smartsort.api.schemas.base import State
 from smartsort.api.schemas.control import ConfigPatch, ConfigView, ListChange, ListView, WhatIf
 from smartsort.api.schemas.decisions import Approve, BulkApprove, Selection
+from smartsort.api.schemas.evaluation import RuleOut
 from smartsort.api.schemas.history import EventPage, Undo
-from smartsort.api.schemas.judgement import RuleOut
 from smartsort.api.schemas.problems import Problem
 from smartsort.api.schemas.state import Check, DoctorReport, InFlight, Status
 from smartsort_tui import wording
@@ -77,9 +77,9 @@ class SampleSidecar(SampleDesk):
                 return self._picture(int(item))
             case ["GET", "review", "items", item]:
                 whole = data.whole(self.waiting(int(item)), self.clock(), self.count)
-                return json_answer(judgement.without(whole, self.ruled_out.get(int(item), set())))
+                return json_answer(evaluation.without(whole, self.ruled_out.get(int(item), set())))
             case ["GET", "photos", photo, "explain"] if 0 < int(photo) <= self.count:
-                return json_answer(judgement.explained(int(photo), self.clock(), self.count))
+                return json_answer(evaluation.explained(int(photo), self.clock(), self.count))
             case [_, "spot-checks", *rest]:
                 return json_answer(self.spot_checks(rest, body))
             case ["POST", "review", item, "rule-out"]:
@@ -121,7 +121,7 @@ class SampleSidecar(SampleDesk):
             case ["GET", "stats", "summary"]:
                 days = int(query.get("days", "30"))
                 summary = data.summary(days, self.clock(), len(self.pending), dict(self.counts))
-                result = judgement.page(self.unchecked, self.checked, self.clock()).result
+                result = evaluation.page(self.unchecked, self.checked, self.clock()).result
                 return json_answer(summary.model_copy(update={"spot_checks": result}))
             case ["POST", ("enable" | "disable") as act]:
                 self.enabled = act == "enable"

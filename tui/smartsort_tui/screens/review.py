@@ -173,7 +173,7 @@ class ReviewScreen(MarkingView):
         self._draw_item(again=True)
         self.say(f"taken back: {wording.cut(row.filename, 40)}: {why}", "bad")
 
-    # --- judgement --------------------------------------------------------------------------
+    # --- evaluation --------------------------------------------------------------------------
 
     def action_checks(self) -> None:
         self.smartsort.action_area("checks")
@@ -194,7 +194,7 @@ class ReviewScreen(MarkingView):
             work(self, "decisions", self._rule_out, row, person, face)
 
     async def _rule_out(self, row: QueueItem, person: PersonView, face: str | None) -> None:
-        from smartsort.api.schemas.judgement import RuleOut
+        from smartsort.api.schemas.evaluation import RuleOut
 
         text = f"{row.filename} is not {person.name or 'that person'}"
         self.say(f"{text} …")

@@ -14,8 +14,8 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from smartsort.api.schemas.decisions import ActionResultView
+from smartsort.api.schemas.evaluation import SpotCheck, WrongFiling
 from smartsort.api.schemas.history import Undo
-from smartsort.api.schemas.judgement import SpotCheck, WrongFiling
 from smartsort.api.schemas.people import PersonChoice
 from smartsort.api.schemas.statistics import SpotCheckResult
 from smartsort_tui import wording

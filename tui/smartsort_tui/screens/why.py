@@ -7,7 +7,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
-from smartsort.api.schemas.judgement import Explained
+from smartsort.api.schemas.evaluation import Explained
 from smartsort_tui import wording
 from smartsort_tui.screens.area import Reading
 

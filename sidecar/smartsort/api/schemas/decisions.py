@@ -145,8 +145,8 @@ class ActionResultView(ResponseModel):
 
     id: int
     action: Literal[
-        "approved", "refiled", "rejected", "skipped", "confirmed", "ruled_out", "rejudged", "undone", "failed",
-        "would_approve", "would_refile", "would_reject", "would_skip", "would_undo", "excluded",
+        "approved", "refiled", "rejected", "skipped", "confirmed", "ruled_out", "reevaluated", "undone",
+        "failed", "would_approve", "would_refile", "would_reject", "would_skip", "would_undo", "excluded",
     ]  # fmt: skip
     destination: str | None = None
     path: str | None = None

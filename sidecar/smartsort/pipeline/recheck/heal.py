@@ -35,7 +35,7 @@ from smartsort.pipeline.routing.people import People
 from smartsort.pipeline.routing.route import Router, Verdict
 
 PORTION = 100
-"""Photos judged again in one run; the next run follows at once while more are known to have changed."""
+"""Photos re-evaluated in one run; the next run follows at once while more are known to have changed."""
 
 MEASURED_PER_RUN = 20
 """Photos whose confidence was unknown and that are measured in one run."""
@@ -50,7 +50,7 @@ _ABOUT_CONFIDENCE = frozenset(kind.code for kind in low_confidence.reasons)
 class _Memory:
     waiting: dict[int, Waiting] = field(default_factory=dict)
     changed: dict[int, None] = field(default_factory=dict)
-    """Photos to be judged again, in the order they were noticed."""
+    """Photos to be re-evaluated, in the order they were noticed."""
     recognising: bool = False
     """Recognition may still assign faces of these photos."""
     recognised: bool = False
@@ -87,7 +87,7 @@ class Heal:
 
     @property
     def due(self) -> tuple[int, ...]:
-        """Photos that are to be judged again now, in the order they were noticed."""
+        """Photos that are to be re-evaluated now, in the order they were noticed."""
         memory = self._memory
         return () if memory.detecting or memory.recognising else tuple(memory.changed)
 
@@ -169,7 +169,7 @@ class Heal:
     async def _detecting(self) -> bool:
         """Have detection repeated where it had failed, once a turn; True while Immich is at it.
 
-        Immich never does so by itself. Photos that it has looked at now are judged again, face or none.
+        Immich never does so by itself. Photos that it has looked at now are re-evaluated, face or none.
         """
         memory = self._memory
         failed = {

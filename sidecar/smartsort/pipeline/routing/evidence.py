@@ -47,7 +47,7 @@ class Gather:
     ) -> list[Verdict]:
         """Photos with everything the decision needs to know, in order.
 
-        `before` is older evidence by photo id, of photos that are judged again: suggestions count on for the
+        `before` is older evidence by photo id, of photos that are re-evaluated: suggestions count on for the
         same faces, a near copy counts on unless a human has told the two apart, and a face that has another
         person now was given to them by a human. Raises ImmichError.
         """

@@ -89,7 +89,7 @@ class _Route:
     @property
     def leaving(self) -> list[Name]:
         """Names that go once the new ones are in the ledger."""
-        # A photo that is judged again may find the very name it has; that one stays.
+        # A photo that is re-evaluated may find the very name it has; that one stays.
         kept = {(n.area, n.path) for *_, n in self.placed}
         return [n for n in self.held if n.area in (Area.TEMP, Area.REVIEW) and (n.area, n.path) not in kept]
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from tests.live_sidecar import BASE, REVIEW_TOKEN, TOKEN, LiveSidecar, live_sidecar
 
 from smartsort.api.schemas.decisions import ActionResultView, BulkActionResult
-from smartsort.api.schemas.judgement import Explained, SpotCheckPage, WhatIfReport
+from smartsort.api.schemas.evaluation import Explained, SpotCheckPage, WhatIfReport
 from smartsort.api.schemas.review import ReviewItem
 from smartsort.api.schemas.statistics import Summary
 from smartsort.cli.main import cli
@@ -24,7 +24,7 @@ SAMPLES = 40
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSidecar]:
-    root = tmp_path_factory.mktemp("judgement") / "root"
+    root = tmp_path_factory.mktemp("evaluation") / "root"
     with live_sidecar(root, SAMPLES, settings={"spot_check_rate": 1}) as running:
         yield running
 
@@ -174,7 +174,7 @@ def test_what_if_lists_and_applies_and_undo_takes_it_back(live: LiveSidecar, cli
     done = BulkActionResult.model_validate(answer(client.post(f"{BASE}/what-if/apply", json=redeem)))
     assert done.failed == 0
     assert done.event is not None
-    assert {one.action for one in done.decided} == {"rejudged"}
+    assert {one.action for one in done.decided} == {"reevaluated"}
     assert tree(live) != before
     assert answer(client.get(f"{BASE}/config/blacklist"))["names"] == ["Amara Okafor"]
     undone = BulkActionResult.model_validate(answer(client.post(f"{BASE}/undo", json={"event": done.event})))

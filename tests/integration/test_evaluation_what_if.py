@@ -124,13 +124,13 @@ async def test_applied_as_one_event_that_takes_back_photos_and_settings(world):
     )
     before, places = world.tree(), [world.places(i) for i in ids]
     wanted = other(world, {"blacklist": ["Anna"]}, multiple_faces="each_person")
-    batch = await world.actions.rejudge(wanted, EVER, "maria")
+    batch = await world.actions.reevaluate(wanted, EVER, "maria")
     assert (batch.done, batch.failed) == (4, 0)
     assert world.places(ids[0]) == ["review/unwanted_person/unwanted_anna_1.jpg"]
     assert world.places(ids[3]) == ["review/unidentified/notwhitelisted_carl_1.jpg"]
     assert world.sidecar.runtime_settings.policy() == wanted.policy
     world.check()
-    await heal(world)  # what waits is judged again, by the same settings
+    await heal(world)  # what waits is re-evaluated, by the same settings
     assert world.places(ids[0]) == ["review/unwanted_person/unwanted_anna_1.jpg"]
     assert not (await what_if(world, other(world))).moves
 
@@ -154,7 +154,7 @@ async def test_from_review_into_folders_and_the_statistics_follow(world):
     [first, *_] = await deliver(world, "anna+bella_1.jpg", "anna_1.jpg")
     await statistics.catch_up(world.ledger)
     before = world.ledger.read(statistics.totals_ever)
-    batch = await world.actions.rejudge(other(world, multiple_faces="each_person"), EVER, "maria")
+    batch = await world.actions.reevaluate(other(world, multiple_faces="each_person"), EVER, "maria")
     assert world.places(first) == ["faces/anna/anna+bella_1.jpg", "faces/bella/anna+bella_1.jpg"]
     assert world.photo(first).auto_sorted
     await statistics.catch_up(world.ledger)
@@ -169,7 +169,7 @@ async def test_from_review_into_folders_and_the_statistics_follow(world):
 
 async def test_settings_somebody_changed_since_are_left_alone(world):
     await deliver(world, "anna_1.jpg")
-    batch = await world.actions.rejudge(other(world, {"blacklist": ["Anna"]}), EVER, "maria")
+    batch = await world.actions.reevaluate(other(world, {"blacklist": ["Anna"]}), EVER, "maria")
     world.sidecar.runtime_settings.set_policy({"max_faces_per_image": 3}, "tom")
     await world.actions.undo(batch.event, "maria")
     assert world.sidecar.runtime_settings.policy().max_faces == 3
@@ -177,7 +177,7 @@ async def test_settings_somebody_changed_since_are_left_alone(world):
 
 
 async def test_settings_alone_can_be_taken_back_as_well(world):
-    batch = await world.actions.rejudge(other(world, min_confidence=0.9), EVER, "maria")
+    batch = await world.actions.reevaluate(other(world, min_confidence=0.9), EVER, "maria")
     assert (len(batch), world.sidecar.runtime_settings.policy().thresholds.min_confidence) == (0, 0.9)
     await world.actions.undo(batch.event, "maria")
     assert world.sidecar.runtime_settings.policy().thresholds.min_confidence == 0.6
@@ -187,9 +187,9 @@ async def test_settings_alone_can_be_taken_back_as_well(world):
 async def test_taking_back_all_since_then_takes_back_the_settings_too(world, more):
     ids = await deliver(world, "anna_1.jpg", "bella_1.jpg")
     since, before = world.clock.now(), world.sidecar.runtime_settings.policy()
-    await world.actions.rejudge(other(world, {"blacklist": ["Anna"]}), EVER, "maria")
+    await world.actions.reevaluate(other(world, {"blacklist": ["Anna"]}), EVER, "maria")
     for _ in range(more):
-        await world.actions.rejudge(other(world, min_confidence=0.9), EVER, "maria")
+        await world.actions.reevaluate(other(world, min_confidence=0.9), EVER, "maria")
     changed = world.sidecar.runtime_settings.policy()
     back = await world.actions.undo_since(since, "tom")
     assert world.sidecar.runtime_settings.policy() == before
@@ -205,9 +205,9 @@ async def test_taking_back_all_since_then_takes_back_the_settings_too(world, mor
 async def test_settings_changed_by_hand_since_then_stay_when_all_is_taken_back(world):
     [photo] = await deliver(world, "anna_1.jpg")
     since = world.clock.now()
-    await world.actions.rejudge(other(world, {"blacklist": ["Anna"]}), EVER, "maria")
+    await world.actions.reevaluate(other(world, {"blacklist": ["Anna"]}), EVER, "maria")
     world.sidecar.runtime_settings.set_policy({"max_faces_per_image": 3}, "tom")
-    await world.actions.rejudge(other(world, min_confidence=0.9), EVER, "maria")
+    await world.actions.reevaluate(other(world, min_confidence=0.9), EVER, "maria")
     await world.actions.undo_since(since, "maria")
     policy = world.sidecar.runtime_settings.policy()
     assert (policy.max_faces, policy.thresholds.min_confidence) == (3, 0.6)
@@ -227,7 +227,7 @@ async def test_measured_numbers_are_used_and_what_was_never_measured_is_measured
     found = await what_if(measured, looser)
     assert {m.photo_id for m in found.moves if m.unmeasured} == {ids[4], ids[5]}
     assert len(eye.pictures) == calls  # telling costs nothing
-    batch = await measured.actions.rejudge(looser, EVER, "maria")
+    batch = await measured.actions.reevaluate(looser, EVER, "maria")
     assert batch.failed == 0
     assert eye.pictures[calls:].count("carl_0.jpg") == 1
     assert eye.pictures[calls:].count("anna+bella_3.jpg") == 1
@@ -238,7 +238,7 @@ async def test_measured_numbers_are_used_and_what_was_never_measured_is_measured
 
 async def test_who_is_not_sure_enough_when_measured_stays(measured, eye):
     ids = await deliver(measured, *(f"anna_{n}.jpg" for n in (0, 5, 10)), "carl_0.jpg", "anna+bella_80.jpg")
-    batch = await measured.actions.rejudge(other(measured, max_faces_per_image=2), EVER, "maria")
+    batch = await measured.actions.reevaluate(other(measured, max_faces_per_image=2), EVER, "maria")
     # Anna's face is 80 degrees away from her others: it would be filed if nobody looked.
     assert measured.photo(ids[4]).state is State.REVIEW
     assert measured.places(ids[4]) == ["review/low_confidence/lowconf_anna+bella_80.jpg"]

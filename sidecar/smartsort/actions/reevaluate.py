@@ -1,4 +1,4 @@
-"""Past photos judged again with other settings: what would move, and the plan that moves them.
+"""Past photos re-evaluated with other settings: what would move, and the plan that moves them.
 
 The plan changes the settings and moves the photos as one event, and its undo takes both back: settings left
 as they were would lead the photos back by and by.
@@ -59,7 +59,7 @@ class Wanted:
     lists: Mapping[str, Sequence[PersonRef]]
 
 
-class Rejudge:
+class Reevaluation:
     """Judges past photos from what the ledger knows. `measure` None: nobody tells how sure a match is."""
 
     def __init__(self, context: Context, people: People, measure: Measuring | None) -> None:
@@ -110,15 +110,15 @@ def planner(context: Context, moves: Sequence[Move]) -> Callable[[Photo, Arrange
         if move is None:
             why = f"photo {photo.id} stays where it is, now that it was measured"
             return ActionResult(photo.id, "failed", problem=why, code="nothing_to_do")
-        return rejudged(photo, before, move, context)
+        return reevaluated(photo, before, move, context)
 
     return plan
 
 
-def rejudged(photo: Photo, before: Arrangement, move: Move, context: Context) -> Plan | ActionResult:
+def reevaluated(photo: Photo, before: Arrangement, move: Move, context: Context) -> Plan | ActionResult:
     """The photo gets the names its new decision asks for and loses the others."""
     decision = move.decision
-    plan = Plan(photo, before, EventKind.REEVALUATED, "rejudged")
+    plan = Plan(photo, before, EventKind.REEVALUATED, "reevaluated")
     if decision.outcome is Outcome.SKIPPED:
         return plan.failed("nothing_to_do", f"photo {photo.id} is a duplicate and stays where it is")
     plan.waiting = Waiting(decision, move.evidence)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from tests.tui.sample import data
 from tests.tui.sample.pictures import SIZE, face_boxes
 
-from smartsort.api.schemas.judgement import ChangeView, Explained, RuleView, SpotCheck, SpotCheckPage
+from smartsort.api.schemas.evaluation import ChangeView, Explained, RuleView, SpotCheck, SpotCheckPage
 from smartsort.api.schemas.people import FaceView
 from smartsort.api.schemas.review import ReviewItem
 from smartsort.api.schemas.statistics import SpotCheckResult

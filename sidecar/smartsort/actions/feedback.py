@@ -1,4 +1,4 @@
-"""What humans say about a judgement: this filing is right, this is not that person."""
+"""What humans say about a decision: this filing is right, this is not that person."""
 
 from __future__ import annotations
 
