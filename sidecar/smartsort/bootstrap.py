@@ -38,7 +38,7 @@ from smartsort.pipeline.engine.context import Clock, Context, Tuning
 from smartsort.pipeline.engine.health import HealthIssue, HealthIssues, TroubleKind
 from smartsort.pipeline.engine.runner import NothingProved, Runner, Stage
 from smartsort.pipeline.engine.upkeep import Backups, Integrity, Memory
-from smartsort.pipeline.recheck.heal import Heal
+from smartsort.pipeline.recheck.recheck import RecheckStage
 from smartsort.pipeline.recheck.renames import Renames
 from smartsort.pipeline.recognition.detection import Detections
 from smartsort.pipeline.recognition.errands import Errands
@@ -388,7 +388,7 @@ def _wire(
         Stage("shelve", shelve.takes, shelve_step, ()),
         Stage("recognise", recognise.takes, recognise.step, immich),
         Stage("join", (State.FILED, State.REVIEW), JoinLate(context, accept).step, storage),
-        Stage("heal", (), heal.step, immich),
+        Stage("recheck", (), recheck.step, immich),
         Stage("renames", (), renames.step, immich),
         Stage("outbox", (State.FILED, State.REVIEW), outbox.step, ()),
         Stage("downloads", (), downloads.step, ()),
@@ -399,7 +399,7 @@ def _wire(
         *([Stage("galleries", (), measure.step, immich, LATER_SECONDS)] if measure is not None else []),
         Stage("retention", (), retention.step, ()),
         Stage("statistics", (), count_step, (), LATER_SECONDS),
-        Stage("watchdog", (), Watchdog(context, inbox, recognise, heal, health_issues).step, ()),
+        Stage("watchdog", (), Watchdog(context, inbox, recognise, recheck, health_issues).step, ()),
     ]
     sidecar = Sidecar(
         settings,

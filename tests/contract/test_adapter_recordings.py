@@ -295,7 +295,7 @@ async def test_shows_a_person(version: str) -> None:
     assert (len(found[0]), found[1]) == (8679, "image/jpeg")
 
 
-async def test_teaches_a_new_person(version: str) -> None:
+async def test_assigns_a_face_to_a_new_person(version: str) -> None:
     server = connect(Replay(version, "06"))
     person = await server.create_person("New Person")
     assert person.name == "New Person"

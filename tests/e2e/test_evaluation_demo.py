@@ -1,4 +1,4 @@
-"""Confidence, healing and near-duplicates against the demo Immich and its machine learning service."""
+"""Confidence, rechecks and near-duplicates against the demo Immich and its machine learning service."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ async def test_all_photos_of_somebody_named_late_are_filed_at_few_calls(tmp_path
             return [p for p, *_ in made if p.state is State.FILED and p.person_name == late]
 
         assert not await filed()
-        [stage] = [s for s in sidecar.runner._stages if s.name == "heal"]
+        [stage] = [s for s in sidecar.runner._stages if s.name == "recheck"]
         while await stage.step() == 1.0:  # noqa: ASYNC110 - what it does first of all after a start
             await asyncio.sleep(0.05)
         async with httpx.AsyncClient(

@@ -232,14 +232,14 @@ async def test_assets_that_were_deleted_and_imported_again(tmp_path, stock):
             db.commit()
         sidecar = await here.start()
 
-        async def healed() -> bool:
+        async def recovered() -> bool:
             return not await sidecar.context.ledger.aread(
                 lambda db: db.conn.execute(
                     "SELECT count(*) FROM photos WHERE asset_id LIKE 'gone-%'"
                 ).fetchone()[0]
             )
 
-        assert await here.until(healed)
+        assert await here.until(recovered)
         await proved(here, stock)
 
 

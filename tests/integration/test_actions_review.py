@@ -40,7 +40,7 @@ async def one(world, name, **options):
     return photo_id
 
 
-async def test_an_approved_photo_gets_its_name_back_and_teaches_the_stranger_s_face(place):
+async def test_an_approved_photo_gets_its_name_back_and_assigns_the_stranger_s_face(place):
     photo = await one(place, "stranger_1.jpg", xmp=b"<x/>")
     assert place.places(photo) == ["review/unidentified/unknown_stranger_1.jpg"]
 

@@ -177,13 +177,13 @@ async def test_not_the_same_is_remembered(world):
     approved = world.ledger.read(lambda db: events.of_photo(db, second))[-1]
     await world.deliver("stranger_9.jpg", drawing(9))
     await world.settle()
-    await world.stage("heal")  # learns from what was done
+    await world.stage("recheck")  # learns from what was done
     said = world.ledger.read(
         lambda db: db.conn.execute("SELECT kind, photo_id, other FROM teachings").fetchall()
     )
     assert said == [("not_same", second, f"photo:{first}")]
     await world.actions.undo(approved.id, "maria")
-    await world.stage("heal")
+    await world.stage("recheck")
     assert not world.ledger.read(lambda db: db.conn.execute("SELECT * FROM teachings").fetchall())
 
 
@@ -195,7 +195,7 @@ async def test_told_apart_in_review_the_photo_is_judged_again(world):
     await world.settle()
     world.ledger.write(lambda db: teachings.say_not_same(db, second, f"photo:{first}", "2024-05-01"))
     for _ in range(2):
-        await world.stage("heal")
+        await world.stage("recheck")
     assert world.places(second) == ["faces/anna/anna_2.jpg"]
 
 

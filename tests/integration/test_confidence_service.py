@@ -269,7 +269,7 @@ async def test_a_service_that_is_down_leaves_it_unknown_until_it_is_back(tmp_pat
         await world.actions.approve([other], [PersonSelector("Anna")], "maria")
         await world.tell()
         for _ in range(3):
-            await world.stage("heal")
+            await world.stage("recheck")
         assert world.photo(photo_id).state is State.FILED
         assert decided(world, photo_id)[1].known
     world.ledger.close()

@@ -57,9 +57,9 @@ async def what_if(world, wanted, since=EVER):
     return await world.actions.past.effect(wanted.policy, since)
 
 
-async def heal(world, runs=4):
+async def recheck(world, runs=4):
     for _ in range(runs):
-        await world.stage("heal")
+        await world.stage("recheck")
 
 
 async def test_the_settings_in_force_move_nothing(world):
@@ -130,7 +130,7 @@ async def test_applied_as_one_event_that_takes_back_photos_and_settings(world):
     assert world.places(ids[3]) == ["review/unidentified/notwhitelisted_carl_1.jpg"]
     assert world.sidecar.runtime_settings.policy() == wanted.policy
     world.check()
-    await heal(world)  # what waits is re-evaluated, by the same settings
+    await recheck(world)  # what waits is re-evaluated by the same settings
     assert world.places(ids[0]) == ["review/unwanted_person/unwanted_anna_1.jpg"]
     assert not (await what_if(world, other(world))).moves
 
@@ -139,7 +139,7 @@ async def test_applied_as_one_event_that_takes_back_photos_and_settings(world):
     assert world.tree() == before
     assert [world.places(i) for i in ids] == places
     assert world.sidecar.runtime_settings.changed == ()
-    await heal(world)
+    await recheck(world)
     assert [world.places(i) for i in ids] == places
     world.check()
 

@@ -257,11 +257,11 @@ async def test_recognition_is_started_for_unassigned_faces_once_whoever_wants_it
     await at_rest(place)
     assert server.calls_made["recognise_unassigned_faces"] == 1
     for _ in range(4):
-        await place.stage("heal")
+        await place.stage("recheck")
     assert server.calls_made["recognise_unassigned_faces"] == 1
     server._add_person("Dora")
     for _ in range(4):
-        await place.stage("heal")
+        await place.stage("recheck")
     await deliver(place, "stranger_2.jpg")
     await at_rest(place)
     assert server.calls_made["recognise_unassigned_faces"] == 2
@@ -279,11 +279,11 @@ async def test_somebody_unnamed_met_on_photos_in_review_has_it_started_once_more
     await at_rest(place)
     server.asset_at("stranger_3.jpg").faces[0].person = new.id
     for _ in range(6):
-        await place.stage("heal")
+        await place.stage("recheck")
     assert reason_of(place, third).code == "unnamed_person"
     assert server.calls_made["recognise_unassigned_faces"] == asked + 1
     for _ in range(6):
-        await place.stage("heal")
+        await place.stage("recheck")
     assert server.calls_made["recognise_unassigned_faces"] == asked + 1
 
 
@@ -294,7 +294,7 @@ async def test_a_recognition_that_is_at_work_is_asked_once_a_turn(place, server)
     server.failing["recognise_unassigned_faces"] = [Busy()] * 50
     before = server.calls_made["recognise_unassigned_faces"]
     for _ in range(3):
-        assert await place.stage("heal") == place.context.tuning.recheck_interval_seconds
+        assert await place.stage("recheck") == place.context.tuning.recheck_interval_seconds
     assert server.calls_made["recognise_unassigned_faces"] - before <= 3
 
 
@@ -304,10 +304,10 @@ async def test_a_recognition_that_is_at_work_is_asked_once_a_turn(place, server)
 async def test_an_idle_minute_costs_one_call_while_photos_wait_in_review(place, server):
     await deliver(place, "anna_1.jpg", "stranger_1.jpg", "none_1.jpg", "anna+bella_1.jpg")
     await at_rest(place)
-    await place.stage("heal")
+    await place.stage("recheck")
     before = Counter(server.calls_made)
     for turn in range(1, 7):
-        assert await place.stage("heal") == place.context.tuning.recheck_interval_seconds
+        assert await place.stage("recheck") == place.context.tuning.recheck_interval_seconds
         assert sum((Counter(server.calls_made) - before).values()) == turn
     assert Counter(server.calls_made) - before == {"people": 3, "people_on": 3}
 

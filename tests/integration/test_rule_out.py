@@ -44,9 +44,9 @@ def assign(world, name, person):
     world.server.asset_at(name).faces[0].person = world.server.person(person).id if person else None
 
 
-async def heal(world, runs=3):
+async def recheck(world, runs=3):
     for _ in range(runs):
-        await world.stage("heal")
+        await world.stage("recheck")
 
 
 async def test_what_moves_because_of_a_denial_is_found_in_the_older_tables_too(world):
@@ -71,11 +71,11 @@ async def test_the_next_one_is_suggested_and_the_ruled_out_one_never_again(world
     assert (acted.action, acted.person) == ("ruled_out", "Anna")
     assert suggested(world, photo_id) == (["Bella", "Carl"], "Bella")
     # Pitfall 32: neither tomorrow, nor when Immich's own list is asked for again.
-    await heal(world)
+    await recheck(world)
     assign(world, "stranger_1.jpg", "Carl")
-    await heal(world)
+    await recheck(world)
     assign(world, "stranger_1.jpg", None)
-    await heal(world)
+    await recheck(world)
     names, row = suggested(world, photo_id)
     assert "Anna" not in names
     assert row != "Anna"
@@ -86,7 +86,7 @@ async def test_immich_assigning_them_all_the_same_files_nothing(world):
     [photo_id] = await deliver(world, "stranger_1.jpg")
     await world.actions.rule_out(photo_id, PersonSelector("Anna"), "maria")
     assign(world, "stranger_1.jpg", "Anna")
-    await heal(world)
+    await recheck(world)
     last = world.ledger.read(lambda db: photos.last_decision(db, photo_id))
     assert world.photo(photo_id).state is State.REVIEW
     assert (last[3][0].code, last[3][0].names) == ("ruled_out_person", ("Anna",))
@@ -107,7 +107,7 @@ async def test_it_moves_to_the_folder_of_the_reason_that_is_left_and_back(tmp_pa
     [undone] = await world.actions.undo(acted.event, "maria")
     assert undone.ok
     assert world.places(photo_id) == ["review/low_confidence/lowconf_anna_1.jpg"]
-    await heal(world)
+    await recheck(world)
     assert not world.ledger.read(teachings.ruled_out_faces)
     assert suggested(world, photo_id)[1] == "Anna"
     world.check()
@@ -118,7 +118,7 @@ async def test_one_of_two_faces_is_ruled_out_and_the_other_is_not(world):
     [photo_id] = await deliver(world, "stranger+stranger_1.jpg")
     faces = world.server.asset_at("stranger+stranger_1.jpg").faces
     await world.actions.rule_out(photo_id, PersonSelector("Anna"), "maria", face_id=faces[1].id)
-    await heal(world)
+    await recheck(world)
     [ruled_out] = world.ledger.read(teachings.ruled_out_faces)
     assert (ruled_out.face_id, ruled_out.person_id) == (faces[1].id, world.server.person("Anna").id)
 
@@ -142,8 +142,8 @@ async def test_what_cannot_be_meant_is_refused_and_nothing_is_changed(world):
     assert len(world.ledger.read(lambda db: db.conn.execute("SELECT * FROM denials").fetchall())) == 1
 
 
-async def test_faces_like_a_ruled_out_one_reach_less_also_when_the_heal_stage_read_the_news(tmp_path):
-    """The stage that heals reads what humans said as well, and the galleries have to hear of it."""
+async def test_faces_like_a_ruled_out_one_reach_less_also_when_the_recheck_stage_read_the_news(tmp_path):
+    """The recheck stage reads what humans said as well, and the galleries have to hear of it."""
     eye = Eye()
     world = measured_world(os.fspath(tmp_path / "root"), eye)
     DIRECTIONS["stranger"] = 45.0
@@ -155,7 +155,7 @@ async def test_faces_like_a_ruled_out_one_reach_less_also_when_the_heal_stage_re
         found = await world.sidecar.measure.suggestions(photo.asset_id, faces[0], faces)
         assert "Anna" in [s.person.name for s in found]
         await world.actions.rule_out(ids[3], PersonSelector("Anna"), "maria")
-        await heal(world)
+        await recheck(world)
         found = await world.sidecar.measure.suggestions(photo.asset_id, faces[0], faces)
         assert "Anna" not in [s.person.name for s in found]
         assert await likeness(world, ids[4]) < before - 0.2

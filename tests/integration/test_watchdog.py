@@ -21,7 +21,7 @@ from smartsort.pipeline import watchdog
 from smartsort.pipeline.arrival import inbox as module
 from smartsort.pipeline.engine.runner import NothingProved, kind_of
 
-STAGES = ("inbox", "examine", "compare", "shelve", "recognise", "outbox", "heal", "renames")
+STAGES = ("inbox", "examine", "compare", "shelve", "recognise", "outbox", "recheck", "renames")
 
 
 class Lane:
@@ -169,14 +169,14 @@ async def test_a_photo_in_review_that_is_never_judged_again_is_named(lane, whole
     await one.minute(0.5)
     assert one.world.photo(1).state is State.REVIEW
     if whole:
-        one.stop("heal")
+        one.stop("recheck")
     else:
 
         async def nothing(photo_ids):
             return None
 
-        heal = next(s for s in one.world.sidecar.runner._stages if s.name == "heal").step.__self__
-        heal._judge = nothing
+        recheck = next(s for s in one.world.sidecar.runner._stages if s.name == "recheck").step.__self__
+        recheck._judge = nothing
     asset = one.world.server.asset_at("stranger_1.jpg")
     asset.faces[0].person = one.world.server.person("Anna").id
     await one.world.sidecar.people.refresh(max_age=-1)

@@ -47,10 +47,10 @@ PACKAGES = {
     ],
     "pipeline/routing": [
         f"{INTEGRATION}/test_pipeline_routes.py",
-        f"{INTEGRATION}/test_heal_*.py",
+        f"{INTEGRATION}/test_recheck_*.py",
         f"{INTEGRATION}/test_journal.py",
         f"{INTEGRATION}/test_confidence_near.py",
-        "tests/unit/test_actions_teach.py",
+        "tests/unit/test_face_assignment.py",
     ],
 }
 """Package -> the tests that are about it."""

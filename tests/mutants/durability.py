@@ -45,7 +45,11 @@ TESTS = {
     "files": (FILES, "tests/integration/placement"),
     "ledger": (FILES, *LEDGER),
     "ledger/photos.py": (*LEDGER, JOURNAL),
-    "pipeline": (JOURNAL, "tests/integration/test_heal_late.py", "tests/integration/test_heal_review.py"),
+    "pipeline": (
+        JOURNAL,
+        "tests/integration/test_recheck_late.py",
+        "tests/integration/test_recheck_review.py",
+    ),
     "pipeline/recovery": ACTIONS,
     "rescue": (JOURNAL,),
     "setup": (FILES,),

@@ -14,8 +14,8 @@ from smartsort.core.wording_events import EVENT_KINDS, event_sentence
 REPOSITORY = Path(__file__).parents[2]
 ANNA, BELLA = "23a7711a-7d0f-4f0e-a1b5-6f1a4a4a0001", "23a7711a-7d0f-4f0e-a1b5-6f1a4a4a0002"
 FACES = {"names": [["library", "shard-0001/ab/a.jpg"], ["faces", "anna/a.jpg"]]}
-TAUGHT = {"act": "x1", "person": ANNA, "name": "Anna", "face": "f-1", "was": BELLA, "was_name": "Bella"}
-STRANGER = TAUGHT | {"was": None, "was_name": None}
+ASSIGNED = {"act": "x1", "person": ANNA, "name": "Anna", "face": "f-1", "was": BELLA, "was_name": "Bella"}
+STRANGER = ASSIGNED | {"was": None, "was_name": None}
 
 EXAMPLES = [
     # kind, data as it is written, the sentence about a.jpg
@@ -89,7 +89,7 @@ EXAMPLES = [
         "Ana is called Anna now; their photos follow",
     ),
     ("purged", FACES, "a.jpg was deleted for good from the trash"),
-    ("face_assigned", TAUGHT, "a.jpg was reported to Immich as Anna instead of Bella"),
+    ("face_assigned", ASSIGNED, "a.jpg was reported to Immich as Anna instead of Bella"),
     ("face_assigned", STRANGER, "a.jpg was reported to Immich as Anna"),
     (
         "face_unassigned",

@@ -280,11 +280,11 @@ def test_trouble_is_over_when_it_is_over_for_everybody_who_met_it():
 def test_trouble_of_a_stage_with_nothing_left_to_do_ends_when_others_get_through():
     told = []
     health_issues = HealthIssues(lambda: "now", lambda t, began: told.append((t.kind, began)))
-    health_issues.begin("immich", "down", "heal")
-    health_issues.idle("heal")
+    health_issues.begin("immich", "down", "recheck")
+    health_issues.idle("recheck")
     health_issues.well("connection", "immich")
     assert told == [("immich", True)]
-    health_issues.idle("heal")
+    health_issues.idle("recheck")
     assert told == [("immich", True), ("immich", False)]
 
 

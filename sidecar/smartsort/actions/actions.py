@@ -140,7 +140,7 @@ class Actions(Reversing):
             return await self._act(photo_ids, put_off, actor, (State.REVIEW,), dry_run=dry_run, agreed=agreed)
 
     async def confirm(self, photo_ids: Sequence[int], actor: str) -> Batch:
-        """Say that automatic filings are right: nothing moves, and the faces teach from now on."""
+        """Say that automatic filings are right: nothing moves, and galleries use the faces from now on."""
         async with self._lock:
             return await self._act(photo_ids, feedback.confirm, actor, (State.FILED,), dry_run=False)
 

@@ -83,14 +83,14 @@ def file_under(
         "was": photo.person_name,
         "wrong": again and photo.auto_sorted,
     }
-    _teach(plan, people, sorted(were), face_id=face_id, albums=albums)
+    _assign_faces(plan, people, sorted(were), face_id=face_id, albums=albums)
     return plan
 
 
 _SHOWN_BY_IMMICH = frozenset({Kind.IMAGE, Kind.RAW, Kind.VIDEO})
 
 
-def _teach(
+def _assign_faces(
     plan: Plan, people: Sequence[TargetPerson], instead: list[str], *, face_id: str | None, albums: bool
 ) -> None:
     """What Immich shall learn from it."""

@@ -325,7 +325,7 @@ def _alike(one: Name, other: Name) -> bool:
 
 
 def _tell_immich(plan: Plan, event: Event) -> None:
-    """Albums and visibility back as they were told; faces by what the event had taught."""
+    """Albums and visibility back as they were told; faces by what the event had assigned."""
     wanted = plan.restore
     photo = plan.photo
     if wanted is None:
@@ -338,15 +338,15 @@ def _tell_immich(plan: Plan, event: Event) -> None:
             )
     if _left_library(plan.before) and in_library(wanted.names):
         plan.messages.append(("revive", {}))
-    taught: Sequence[Mapping[str, Any]] = event.data.get("teach", ())
+    assigned: Sequence[Mapping[str, Any]] = event.data.get("teach", ())
     again: Sequence[Mapping[str, Any]] = event.data.get("taught", ())
-    if not taught and not again:
+    if not assigned and not again:
         return
     act = secrets.token_hex(8)
     plan.data["act"] = act
-    if taught:
+    if assigned:
         plan.messages.append(("reassign_face", {"act": event.data["act"]}))
-        plan.data["taught"] = list(taught)
+        plan.data["taught"] = list(assigned)
     else:
         plan.messages += [("assign_face", {**message, "act": act}) for message in again]
         plan.data["teach"] = list(again)
@@ -417,7 +417,7 @@ def _judge_again(plan: Plan, event: Event) -> Plan | ActionResult:
     state = State.KNOWN if photo.asset_id else State.PLACED
     if not in_library(before.names):
         asked = str(event.data.get("from", ""))
-        # What came from further on (a photo that was healed) is compared anew as well.
+        # What came from further on (a photo that was resolved automatically) is compared anew as well.
         state = State(asked) if asked in (State.CLAIMED.value, State.HASHED.value) else State.HASHED
         for member in sorted({n.member for n in before.names}, key=lambda m: m is not Member.PHOTO):
             source = source_of(before.names, member)

@@ -182,7 +182,7 @@ def approve(
     face: str | None,
     include: tuple[str, ...],
 ) -> None:
-    """File PHOTOS under --person, or each under its suggested person, and teach Immich.
+    """File PHOTOS under --person, or each under its suggested person, and assign the face in Immich.
 
     A suggestion counts when its similarity was measured. Strangers, groups, unwanted people and files that
     are no pictures are left out unless you --include them, or name both the photos and the person.

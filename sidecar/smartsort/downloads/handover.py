@@ -1,7 +1,7 @@
 """From a whole file in `temp_downloads/` to a photo of the ledger, many at a time and exactly once.
 
 Order: the ledger knows that the file is whole, the pipeline claims it, the ledger knows which photo it
-became. A kill between the last two is healed by the file's unique name, which the photo's row keeps.
+became. A kill between the last two is repaired by the file's unique name, which the photo's row keeps.
 """
 
 from __future__ import annotations

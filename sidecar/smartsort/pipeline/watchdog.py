@@ -31,7 +31,7 @@ from smartsort.pipeline.arrival.inbox import SLOWEST_BYTES, Inbox
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.engine.health import HealthIssues, TroubleKind
 from smartsort.pipeline.engine.runner import NothingProved
-from smartsort.pipeline.recheck.heal import Heal
+from smartsort.pipeline.recheck.recheck import RecheckStage
 from smartsort.pipeline.recognition.recognise import Recognise
 
 log = logging.getLogger(__name__)
@@ -76,9 +76,14 @@ class Watchdog:
     """The stage that looks for photos without progress; only in doubt it asks Immich."""
 
     def __init__(
-        self, context: Context, inbox: Inbox, recognise: Recognise, heal: Heal, health_issues: HealthIssues
+        self,
+        context: Context,
+        inbox: Inbox,
+        recognise: Recognise,
+        recheck: RecheckStage,
+        health_issues: HealthIssues,
     ) -> None:
-        self._context, self._inbox, self._recognise, self._heal = context, inbox, recognise, heal
+        self._context, self._inbox, self._recognise, self._recheck = context, inbox, recognise, recheck
         self._health_issues = health_issues
         self._since: dict[Hashable, tuple[Hashable, float]] = {}
         self._named: set[Hashable] = set()
@@ -247,11 +252,11 @@ class Watchdog:
 
     async def _rechecked(self) -> list[_Wait]:
         """The first photo in review that is to be re-evaluated."""
-        heal, context = self._heal, self._context
-        if self._health_issues.met_by("heal", "connection") or not context.enabled():
+        recheck, context = self._recheck, self._context
+        if self._health_issues.met_by("recheck", "connection") or not context.enabled():
             return []
-        due = list(heal.due[:1])
-        late = context.clock.monotonic() - heal.looked_at - context.tuning.recheck_interval_seconds
+        due = list(recheck.due[:1])
+        late = context.clock.monotonic() - recheck.looked_at - context.tuning.recheck_interval_seconds
         if not due and late > LOOK_SECONDS:
             rows = await context.ledger.aread(lambda db: photos.in_state(db, State.REVIEW, 1))
             due = [photo.id for photo in rows if photo.asset_id]

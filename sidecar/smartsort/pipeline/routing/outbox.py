@@ -12,8 +12,8 @@ from smartsort.errors import ImmichRejected
 from smartsort.ledger import outbox, photos, shards
 from smartsort.ledger.outbox import Message
 from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.routing.face_assignment import KINDS, FaceAssigner, NotYetError
 from smartsort.pipeline.routing.people import People
-from smartsort.pipeline.routing.teach import KINDS, NotYetError, Teach
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Outbox:
 
     def __init__(self, context: Context, people: People | None = None) -> None:
         self._context = context
-        self._teach = Teach(context, people or People(context))
+        self._assigner = FaceAssigner(context, people or People(context))
         self._albums: dict[str, str] | None = None
 
     async def step(self) -> bool | float:
@@ -109,7 +109,7 @@ class Outbox:
 
     async def _about_faces(self, message: Message) -> None:
         try:
-            await self._teach.deliver(message)
+            await self._assigner.deliver(message)
         except NotYetError as problem:
             await self._put_off(message, problem, PATIENCE)
         except ImmichRejected as problem:

@@ -6,7 +6,7 @@ import os
 
 import pytest
 from tests.fakes import World, close_world, picture, write
-from tests.integration.test_heal_groups import drop, files, reasons
+from tests.integration.test_recheck_groups import drop, files, reasons
 from tests.shots import clip, photo, raw_photo
 
 from smartsort.actions import PersonSelector

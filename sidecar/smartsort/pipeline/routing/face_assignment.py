@@ -1,8 +1,8 @@
-"""Tells Immich whose face it is, and takes that back. Delivered from the outbox, in order for each photo.
+"""Assigns faces to people in Immich, and takes that back. Delivered from the outbox, in order for each photo.
 
 Immich has no call that leaves a face without a person and deletes nothing, so a face that belonged to nobody
 before is taken back by giving it to a new person without a name: for Immich, and for smartsort, that is a
-stranger again. What was changed is in the history (`face_assigned`, `face_unassigned`), so that it can be undone exactly.
+stranger again. The history has what was changed (`face_assigned`, `face_unassigned`), for an exact undo.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class NotYetError(Exception):
     """Immich is not so far; the message is tried again later."""
 
 
-class Teach:
+class FaceAssigner:
     """Delivers the messages that are about one photo's faces."""
 
     def __init__(self, context: Context, people: People) -> None:
@@ -64,7 +64,7 @@ class Teach:
             if not faces and data.get("wait"):
                 raise NotYetError("Immich has not found the faces yet")
             data["person"] = data["person"] or await self._known(data)
-            face = face_to_teach(faces, data)
+            face = face_to_assign(faces, data)
             if face is None:
                 await self._done(message, ())
                 return
@@ -80,7 +80,7 @@ class Teach:
                 "was_name": face.person.name if face.person else None,
             }
             await self._context.ledger.awrite(lambda db: outbox.revise(db, message.id, data))
-            self._context.checkpoint("teach:chosen")
+            self._context.checkpoint("assign_face:chosen")
         chosen = data["chosen"]
         try:
             await self._context.server.assign_face(chosen["face"], data["person"])
@@ -88,11 +88,11 @@ class Teach:
             if await self._forgotten(message, data):
                 raise NotYetError(f"{data['name']} is no longer in Immich and is made again") from None
             raise
-        self._context.checkpoint("teach:assigned")
-        taught = {k: data[k] for k in ("act", "person", "name")} | chosen
+        self._context.checkpoint("assign_face:assigned")
+        assigned = {k: data[k] for k in ("act", "person", "name")} | chosen
         await self._done(
             message,
-            [NewEvent(EventKind.FACE_ASSIGNED, photo.id, taught)],
+            [NewEvent(EventKind.FACE_ASSIGNED, photo.id, assigned)],
             person=(data["person"], data["name"]),
         )
 
@@ -138,14 +138,14 @@ class Teach:
 
     async def _reassign(self, message: Message, photo: Photo) -> None:
         act = message.data["act"]
-        taught = await self._context.ledger.aread(lambda db: _taught(db, photo.id, act))
-        if not taught:
+        assigned = await self._context.ledger.aread(lambda db: _assigned(db, photo.id, act))
+        if not assigned:
             await self._done(message, ())
             return
         now = {face.id: face for face in await self._faces(photo)}
         happened: list[NewEvent] = []
         server = self._context.server
-        for was in reversed(taught):
+        for was in reversed(assigned):
             face = now.get(was["face"])
             if face is None or face.person is None or face.person.id != was["person"]:
                 continue  # somebody has changed it in Immich since: theirs is the last word
@@ -260,12 +260,12 @@ class Teach:
         await self._done(message, [NewEvent(EventKind.IMMICH_UPDATE_FAILED, message.photo_id, data)])
 
 
-def face_to_teach(faces: Sequence[Face], message: Mapping[str, Any]) -> Face | None:
-    """The face a human most probably meant; None when there is none or nothing is to be taught.
+def face_to_assign(faces: Sequence[Face], message: Mapping[str, Any]) -> Face | None:
+    """The face a human most probably meant; None when there is none or nothing is to be assigned.
 
     The given one; else the one of the person the photo was filed under wrongly; else the only one nobody
     has a name for; else the only one at all; else the largest without a name. Of several people filed under
-    at once only what is certain is taught.
+    at once only what is certain is assigned.
     """
     person_id, given = message["person"], message.get("face")
     if given is not None:
@@ -295,7 +295,7 @@ def _memory(name: str) -> str:
     return f"person_made:{spelled(name)}"
 
 
-def _taught(db: Database, photo_id: int, act: str) -> list[Mapping[str, Any]]:
+def _assigned(db: Database, photo_id: int, act: str) -> list[Mapping[str, Any]]:
     return [
         e.data
         for e in events.of_photo(db, photo_id)

@@ -37,9 +37,9 @@ async def fail(place, *names):
 
 
 async def turn(place, runs=6):
-    """One turn of healing: the run and those that follow it at once."""
+    """One turn of rechecking: the run and those that follow it at once."""
     for _ in range(runs):
-        if await place.stage("heal") > 1.0:
+        if await place.stage("recheck") > 1.0:
             break
         place.clock.pass_by(seconds=1)
     place.clock.pass_by(seconds=61)
@@ -75,7 +75,7 @@ async def test_it_is_asked_once_a_turn(place, server):
     before = server.calls_made["detect_missing_faces"]
     place.clock.pass_by(seconds=-50)
     for _ in range(5):
-        await place.stage("heal")
+        await place.stage("recheck")
     assert server.calls_made["detect_missing_faces"] == before
 
 
@@ -92,7 +92,7 @@ async def test_immich_gone_meanwhile_concludes_nothing(place, server):
     server.ml_failing = server.fails_unseen = False
     server.failing["detection_jobs"] = [ImmichUnreachable("gone")]
     with pytest.raises(ImmichUnreachable):
-        await place.stage("heal")
+        await place.stage("recheck")
     assert code(place, anna) == "recognition_failed"
     await turn(place)
     await turn(place)

@@ -65,7 +65,7 @@ class _Memory:
     """The version of the galleries the waiting photos were last held against."""
 
 
-class Heal:
+class RecheckStage:
     """The stage that judges waiting photos again."""
 
     def __init__(

@@ -40,16 +40,16 @@ async def deliver(world: World, *names: str) -> list[int]:
     return ids
 
 
-async def heal(world: World, runs: int = 3) -> None:
+async def recheck(world: World, runs: int = 3) -> None:
     for _ in range(runs):
-        await world.stage("heal")
+        await world.stage("recheck")
 
 
 async def test_a_face_named_later_files_the_photo_and_says_so(world):
     [photo_id] = await deliver(world, "stranger_1.jpg")
     assert world.places(photo_id) == ["review/unidentified/unknown_stranger_1.jpg"]
     assign(world, "stranger_1.jpg", "Anna")
-    await heal(world)
+    await recheck(world)
     assert world.places(photo_id) == ["faces/anna/stranger_1.jpg"]
     assert os.listdir(os.path.join(world.root, "review", "unidentified")) == []
     assert kinds(world, photo_id)[-2:] == ["sorted", "auto_resolved"]
@@ -76,16 +76,16 @@ async def test_an_approval_that_is_taken_back_is_not_repeated_before_immich_has_
 async def test_what_was_healed_can_be_taken_back_and_stays_so(world):
     [photo_id] = await deliver(world, "stranger_1.jpg")
     assign(world, "stranger_1.jpg", "Anna")
-    await heal(world)
+    await recheck(world)
     [sorted_event] = [
         e for e in world.ledger.read(lambda db: events.of_photo(db, photo_id)) if e.kind == "sorted"
     ]
     [undone] = await world.actions.undo(sorted_event.id, "maria")
     assert undone.ok
-    await heal(world, 5)
+    await recheck(world, 5)
     assert world.photo(photo_id).state is State.REVIEW
     assign(world, "stranger_1.jpg", "Bella")
-    await heal(world)
+    await recheck(world)
     assert world.places(photo_id) == ["faces/bella/stranger_1.jpg"]
 
 
@@ -93,18 +93,18 @@ async def test_somebody_unnamed_gets_a_name(world):
     person = world.server._add_person("")
     [photo_id] = await deliver(world, "stranger_1.jpg")
     world.server.asset_at("stranger_1.jpg").faces[0].person = person.id
-    await heal(world)
+    await recheck(world)
     assert world.photo(photo_id).state is State.REVIEW
     world.server.people_by_id[person.id] = type(person)(person.id, "Bella Two")
     world.sidecar.runtime_settings.set_list("whitelist", ())
-    await heal(world)
+    await recheck(world)
     assert world.places(photo_id) == ["faces/bella_two/stranger_1.jpg"]
 
 
 async def test_a_late_face_of_an_unwanted_person_moves_within_review(world):
     [photo_id] = await deliver(world, "stranger_1.jpg")
     assign(world, "stranger_1.jpg", "Carl")
-    await heal(world)
+    await recheck(world)
     assert world.places(photo_id) == ["review/unwanted_person/unwanted_stranger_1.jpg"]
     assert world.ledger.read(review.page).rows[0].reason == "blacklisted_person: Carl"
     assert "auto_resolved" not in kinds(world, photo_id)
@@ -113,20 +113,20 @@ async def test_a_late_face_of_an_unwanted_person_moves_within_review(world):
 async def test_recognition_is_started_once_when_somebody_was_named(world):
     await deliver(world, "stranger_1.jpg", "stranger_2.jpg")
     asked = world.server.calls["recognise_unassigned_faces"]
-    await heal(world, 4)
+    await recheck(world, 4)
     assert world.server.calls["recognise_unassigned_faces"] <= asked + 1
     world.server._add_person("Dora")
-    await heal(world, 4)
+    await recheck(world, 4)
     assert world.server.calls["recognise_unassigned_faces"] <= asked + 2
 
 
 async def test_it_costs_a_few_calls_whatever_the_queues_length(world):
     await deliver(world, *(f"stranger_{n}.jpg" for n in range(40)))
-    await heal(world, 3)
+    await recheck(world, 3)
     before = dict(world.server.calls_made)
     assign(world, "stranger_7.jpg", "Anna")
     assign(world, "stranger_8.jpg", "Bella")
-    await world.stage("heal")
+    await world.stage("recheck")
     after = world.server.calls_made
     made = {name: after[name] - before.get(name, 0) for name in after if after[name] > before.get(name, 0)}
     assert made.pop("faces") == 2
@@ -138,7 +138,7 @@ async def test_it_costs_a_few_calls_whatever_the_queues_length(world):
 async def test_nothing_is_asked_when_nothing_waits(world):
     await deliver(world, "anna_1.jpg")
     before = sum(world.server.calls_made.values())
-    await world.stage("heal")
+    await world.stage("recheck")
     assert sum(world.server.calls_made.values()) == before
 
 
@@ -147,13 +147,13 @@ async def test_the_same_answer_for_another_reason_is_shown_and_no_event(world):
     assert world.photo(photo_id).category == "multiple_faces"
     before = kinds(world, photo_id)
     assign(world, "stranger+stranger_1.jpg", "Anna")
-    await heal(world)
+    await recheck(world)
     assert kinds(world, photo_id) == before
     last = world.ledger.read(lambda db: photos.last_decision(db, photo_id))
     assert last[3][0].names == ("Anna",)
     decisions = "SELECT count(*) FROM decisions"
     counted = world.ledger.read(lambda db: db.conn.execute(decisions).fetchone()[0])
-    await heal(world, 3)
+    await recheck(world, 3)
     assert world.ledger.read(lambda db: db.conn.execute(decisions).fetchone()[0]) == counted
 
 
@@ -164,7 +164,7 @@ async def test_duplicates_and_what_a_human_decided_are_left_alone(world):
     assert world.photo(second).category == "duplicates"
     await world.actions.reject([first], "maria")
     assign(world, "stranger_1.jpg", "Anna")
-    await heal(world)
+    await recheck(world)
     assert world.photo(first).state is State.REJECTED
     assert world.photo(second).state is State.REVIEW
 
@@ -173,14 +173,14 @@ async def test_a_suggestion_passed_over_is_not_filed_later(world):
     [photo_id] = await deliver(world, "stranger_1.jpg")
     await world.actions.approve([photo_id], [PersonSelector("Bella")], "maria")
     [event] = [e for e in world.ledger.read(lambda db: events.of_photo(db, photo_id)) if e.kind == "approved"]
-    await heal(world)
+    await recheck(world)
     rows = world.ledger.read(
         lambda db: db.conn.execute("SELECT kind, photo_id, person_id FROM teachings").fetchall()
     )
     assert rows == [("not_person", photo_id, world.server.person("Anna").id)]
     await world.actions.undo(event.id, "maria")
     await deliver(world, "stranger_2.jpg")
-    await heal(world)
+    await recheck(world)
     left = world.ledger.read(lambda db: db.conn.execute("SELECT count(*) FROM teachings").fetchone())
     assert left[0] == 0
 
@@ -199,7 +199,7 @@ async def test_killed_between_ledger_and_drop_the_name_in_review_goes_at_the_nex
     assign(world, "stranger_1.jpg", "Anna")
     armed.append(True)
     with pytest.raises(Killed):
-        await heal(world)
+        await recheck(world)
     assert os.listdir(os.path.join(world.root, "review", "unidentified")) == ["unknown_stranger_1.jpg"]
     await world.sidecar.close()
     again = World(world.root, server=world.server, clock=world.clock)
@@ -215,7 +215,7 @@ async def test_a_near_copy_stays_one_whoever_is_renamed(tmp_path):
     assert world.places(second) == ["review/duplicates/duplicate_anna_2.jpg"]
     anna = world.server.person("Anna")
     world.server.people_by_id[anna.id] = type(anna)(anna.id, "Anna Smith")
-    await heal(world)
+    await recheck(world)
     assert world.places(second) == ["review/duplicates/duplicate_anna_2.jpg"]
     assert world.photo(second).duplicate_of == first
     world.ledger.close()
@@ -227,10 +227,10 @@ async def test_a_face_moved_to_another_person_by_hand_needs_no_measuring(world):
     world.sidecar.runtime_settings.set_policy({"when_confidence_unknown": "review"})
     dora = world.server._add_person("Dora")
     world.server.asset_at("dora_1.jpg").faces[0].person = dora.id
-    await heal(world)
+    await recheck(world)
     assert world.photo(photo_id).state is State.REVIEW  # not on the whitelist
     assign(world, "dora_1.jpg", "Anna")
-    await heal(world)
+    await recheck(world)
     assert world.places(photo_id) == ["faces/anna/dora_1.jpg"]
 
 

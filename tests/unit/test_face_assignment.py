@@ -14,7 +14,7 @@ from smartsort.cli.sidecar import tell_decided
 from smartsort.cli.undo import moment
 from smartsort.core.model import Box, Face, Person, Reason
 from smartsort.core.wording import REASON_CODES, sentence, short
-from smartsort.pipeline.routing.teach import face_to_teach
+from smartsort.pipeline.routing.face_assignment import face_to_assign
 
 ANNA, BELLA = Person("a", "Anna"), Person("b", "Bella")
 NOBODY = Person("n", "")
@@ -38,7 +38,7 @@ def message(person="b", people=None, given=None, instead=()):
     ("faces", "asked", "chosen"),
     [
         ([], message(), None),
-        ([face("1", BELLA)], message(), None),  # nothing to teach
+        ([face("1", BELLA)], message(), None),  # nothing to assign
         ([face("1")], message(), "1"),
         ([face("1", NOBODY)], message(), "1"),
         ([face("1", ANNA)], message(), "1"),  # the only one: Immich was wrong
@@ -60,7 +60,7 @@ def message(person="b", people=None, given=None, instead=()):
     ],
 )
 def test_the_face_that_is_meant(faces, asked, chosen):
-    found = face_to_teach(faces, asked)
+    found = face_to_assign(faces, asked)
     assert (found.id if found else None) == chosen
 
 
@@ -70,7 +70,7 @@ def test_the_face_that_is_meant(faces, asked, chosen):
 )
 def test_a_face_is_never_taken_from_somebody_else_while_there_is_a_stranger(shown, several):
     faces = [face(str(i), person, size) for i, (person, size) in enumerate(shown)]
-    found = face_to_teach(faces, message(people=["a", "b"] if several else None))
+    found = face_to_assign(faces, message(people=["a", "b"] if several else None))
     strangers = [f for f in faces if f.person is None or not f.person.name]
     if found is not None:
         assert found.person is None or found.person.id != "b"
