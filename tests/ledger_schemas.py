@@ -22,6 +22,15 @@ STATES = (
     *("filed", "review", "skipped", "rejected", "purged"),
 )
 
+RENAMED = {
+    "denials": "ruled_out",
+    "teachings": "feedback",
+    "items": "submissions",
+    "looks": "picture_hashes",
+    "look_parts": "picture_hash_parts",
+}
+"""Tables by the name that m054 replaced."""
+
 
 def rows(db: sqlite3.Connection) -> None:
     """Rows for every table that is there and has none, by columns that were there from its beginning."""

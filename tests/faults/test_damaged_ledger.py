@@ -294,8 +294,9 @@ def contents(path):
 
 
 _SAYS_NOTHING = {
-    *("decisions", "policies", "daily_totals", "embeddings", "galleries", "looks", "look_parts"),
-    *("spot_checks", "teachings", "told", "items", "idempotency", "outbox", "sqlite_sequence", "facts"),
+    *("decisions", "policies", "daily_totals", "embeddings", "galleries"),
+    *("picture_hashes", "picture_hash_parts"),
+    *("spot_checks", "feedback", "told", "submissions", "idempotency", "outbox", "sqlite_sequence", "facts"),
     *("downloads", "review_queue", "_sqlite_migrations", "shards"),
 }
 """Tables of explanations, totals and notes: no file goes anywhere because of one letter in them."""

@@ -12,7 +12,7 @@ from tests.fakes import World, append, close_world, content_of, picture
 from smartsort.actions import ActionRefused, AmbiguousName, NotUndoable, PersonSelector, UnknownPerson
 from smartsort.core.model import Decision, Outcome, Person, State
 from smartsort.core.policy import PersonRef
-from smartsort.ledger import events, photos, review, teachings
+from smartsort.ledger import events, feedback, photos, review
 from smartsort.ledger.photos import Change
 
 BELLA = [PersonSelector("Bella")]
@@ -215,7 +215,7 @@ async def test_refiling_an_automatic_filing_counts_as_wrong_and_corrects_immich(
     event = place.ledger.read(lambda db: events.get(db, acted.event))
     assert (event.kind, event.data["wrong"], event.data["was"]) == ("refiled", True, "Anna")
     assert place.server.asset_at("anna_1.jpg").faces[0].person == place.server.person("Bella").id
-    assert place.ledger.read(lambda db: teachings.ruled_out_people(db, [photo]))[photo] == {
+    assert place.ledger.read(lambda db: feedback.ruled_out_people(db, [photo]))[photo] == {
         place.server.person("Anna").id
     }
     [again] = await place.actions.refile([photo], BELLA, "eva")

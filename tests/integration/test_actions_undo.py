@@ -18,7 +18,7 @@ from tests.fakes import World, append, close_world, picture, shorten
 from smartsort.actions import NoSuchEvent, NotUndoable, PersonSelector
 from smartsort.core.model import State
 from smartsort.errors import ImmichUnreachable
-from smartsort.ledger import arrangement, events, photos, review, teachings
+from smartsort.ledger import arrangement, events, feedback, photos, review
 
 BELLA = [PersonSelector("Bella")]
 OPERATIONS = int(os.environ.get("SMARTSORT_TEST_OPERATIONS", "150"))
@@ -68,7 +68,7 @@ async def test_an_undone_filing_waits_and_says_who_it_was_filed_under(place):
     [row] = place.ledger.read(review.page).rows
     assert (row.reason, row.reasons[0].code) == ("undone_filing: Anna", "undone_filing")
     anna = place.server.person("Anna").id
-    assert place.ledger.read(lambda db: teachings.ruled_out_people(db, [photo])) == {photo: {anna}}
+    assert place.ledger.read(lambda db: feedback.ruled_out_people(db, [photo])) == {photo: {anna}}
     assert place.server.described()["albums"] == {}
     event = place.ledger.read(lambda db: events.get(db, undone.event))
     assert event.data["wrong"] is True

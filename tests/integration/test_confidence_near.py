@@ -179,21 +179,21 @@ async def test_not_the_same_is_remembered(world):
     await world.settle()
     await world.stage("recheck")  # learns from what was done
     said = world.ledger.read(
-        lambda db: db.conn.execute("SELECT kind, photo_id, other FROM teachings").fetchall()
+        lambda db: db.conn.execute("SELECT kind, photo_id, other FROM feedback").fetchall()
     )
     assert said == [("not_same", second, f"photo:{first}")]
     await world.actions.undo(approved.id, "maria")
     await world.stage("recheck")
-    assert not world.ledger.read(lambda db: db.conn.execute("SELECT * FROM teachings").fetchall())
+    assert not world.ledger.read(lambda db: db.conn.execute("SELECT * FROM feedback").fetchall())
 
 
 async def test_told_apart_in_review_the_photo_is_judged_again(world):
-    from smartsort.ledger import teachings
+    from smartsort.ledger import feedback
 
     first = await world.deliver("anna_1.jpg", drawing(1))
     second = await world.deliver("anna_2.jpg", drawing(1, quality=40))
     await world.settle()
-    world.ledger.write(lambda db: teachings.say_not_same(db, second, f"photo:{first}", "2024-05-01"))
+    world.ledger.write(lambda db: feedback.say_not_same(db, second, f"photo:{first}", "2024-05-01"))
     for _ in range(2):
         await world.stage("recheck")
     assert world.places(second) == ["faces/anna/anna_2.jpg"]

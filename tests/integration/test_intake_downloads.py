@@ -182,7 +182,7 @@ async def test_what_was_not_flushed_before_a_power_cut_is_not_trusted(tmp_path, 
     await intake.close()
     monkeypatch.setattr("smartsort.downloads.fetch.boot_id", lambda: "another")
     intake = open_intake(root)
-    intake.context.ledger.write(lambda db: db.conn.execute("UPDATE items SET not_before = created_at"))
+    intake.context.ledger.write(lambda db: db.conn.execute("UPDATE submissions SET not_before = created_at"))
     await intake.work()
     assert "range" not in calls[1]
     assert intake.claimed() == [body]
@@ -388,7 +388,7 @@ async def test_what_falls_due_while_we_look_is_not_slept_over(intake, web, monke
     web.file("/a.jpg", picture(600))
     await intake.downloads.submit([(f"{web.url}/a.jpg", "x")])
     soon = (datetime.now(UTC) + timedelta(seconds=0.03)).isoformat(timespec="milliseconds")
-    intake.context.ledger.write(lambda db: db.conn.execute("UPDATE items SET not_before = ?", (soon,)))
+    intake.context.ledger.write(lambda db: db.conn.execute("UPDATE submissions SET not_before = ?", (soon,)))
     monkeypatch.setattr(intake.downloads, "_start_due", slow_look)
     await asyncio.wait_for(intake.work(), 60)
     assert len(intake.photos()) == 1

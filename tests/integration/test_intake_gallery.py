@@ -53,7 +53,7 @@ async def test_each_photo_of_a_page_is_an_item_with_its_source_and_url(tmp_path,
     assert item.state is SubmissionState.ACCEPTED
     assert intake.photos() == [("a.jpg", "blog", "url"), ("b.jpg", "blog", "url")]
     rows = intake.context.ledger.read(
-        lambda db: db.conn.execute("SELECT url, parent, state FROM items ORDER BY number").fetchall()
+        lambda db: db.conn.execute("SELECT url, parent, state FROM submissions ORDER BY number").fetchall()
     )
     assert rows == [(url, None, "accepted"), (url, item.id, "accepted")]
     assert arguments.read_text().splitlines()[-2:] == ["--", url]

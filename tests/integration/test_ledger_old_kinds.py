@@ -12,7 +12,7 @@ from smartsort.actions import undo
 from smartsort.core.event_kinds import _OLD, EventKind
 from smartsort.core.model import Evidence
 from smartsort.core.reasons import current
-from smartsort.ledger import arrangement, events, photos, records, statistics, teachings
+from smartsort.ledger import arrangement, events, feedback, photos, records, statistics
 from smartsort.ledger.arrangement import Arrangement
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.photos import NewPhoto
@@ -98,9 +98,9 @@ def test_old_answers_are_learned_from_and_counted(ledger: Ledger) -> None:
         NewEvent("rejudged", 1, {"outcome": "sorted", "people": ["Anna"]}, "eva"),
         NewEvent("taught", 1, {"person": "p1"}),
     )
-    assert ledger.read(teachings.behind)
-    assert "p1" in ledger.write(lambda db: teachings.learn(db, AT))
-    assert not ledger.read(teachings.behind)
+    assert ledger.read(feedback.behind)
+    assert "p1" in ledger.write(lambda db: feedback.collect_feedback(db, AT))
+    assert not ledger.read(feedback.behind)
     while ledger.write(statistics.count_chunk):
         pass
     totals = ledger.read(statistics.totals_ever)

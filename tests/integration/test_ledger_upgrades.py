@@ -10,12 +10,12 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from tests.ledger_schemas import FOLDER, STATES
+from tests.ledger_schemas import FOLDER, RENAMED, STATES
 
 from smartsort.core.model import Category, State
 from smartsort.files.perceptual_hash import parts
+from smartsort.ledger import feedback, photos
 from smartsort.ledger import migrations as module
-from smartsort.ledger import photos
 from smartsort.ledger.backup import backups
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.records import Area, Member
@@ -74,10 +74,13 @@ def test_an_upgraded_ledger_is_as_a_new_one_and_loses_nothing(old, new):
     Ledger(old).close()
     assert schema(old) == schema(new)
     after = content(old)
+    for row in before["sqlite_sequence"]:
+        row["name"] = RENAMED.get(row["name"], row["name"])
     for table, rows in before.items():
         if table == "_sqlite_migrations":
             continue
-        kept = [{column: row[column] for column in rows[0]} for row in after[table]] if rows else []
+        now = after[RENAMED.get(table, table)]
+        kept = [{column: row[column] for column in rows[0]} for row in now] if rows else []
         assert all(row in kept for row in rows), table
     assert len(backups(os.path.join(os.path.dirname(old), "backup"))) <= 1
     with closing(sqlite3.connect(old)) as db:
@@ -124,5 +127,17 @@ def test_migrations_name_nothing_that_can_change():
 @pytest.mark.parametrize("old", ["m020_judgement"], indirect=True)
 def test_the_index_of_near_copies_is_filled_as_the_photos_are_hashed_today(old):
     with Ledger(old) as ledger:
-        rows = ledger.read(lambda db: db.conn.execute("SELECT part, photo_id FROM look_parts").fetchall())
+        rows = ledger.read(
+            lambda db: db.conn.execute("SELECT part, photo_id FROM picture_hash_parts").fetchall()
+        )
     assert sorted(rows) == sorted((part, 7) for part in parts(int.from_bytes(bytes(range(32)), "big")))
+
+
+@pytest.mark.parametrize("old", ["m041_policies"], indirect=True)
+def test_feedback_goes_on_where_it_was(old):
+    """Counted from the start, what a human has taken back since would be said again."""
+    with closing(sqlite3.connect(old)) as db:
+        db.execute("INSERT INTO facts (name, value) VALUES ('teachings_up_to', '7')")
+        db.commit()
+    with Ledger(old) as ledger:
+        assert ledger.read(feedback.collected_up_to) == 7

@@ -175,13 +175,13 @@ async def test_a_suggestion_passed_over_is_not_filed_later(world):
     [event] = [e for e in world.ledger.read(lambda db: events.of_photo(db, photo_id)) if e.kind == "approved"]
     await recheck(world)
     rows = world.ledger.read(
-        lambda db: db.conn.execute("SELECT kind, photo_id, person_id FROM teachings").fetchall()
+        lambda db: db.conn.execute("SELECT kind, photo_id, person_id FROM feedback").fetchall()
     )
     assert rows == [("not_person", photo_id, world.server.person("Anna").id)]
     await world.actions.undo(event.id, "maria")
     await deliver(world, "stranger_2.jpg")
     await recheck(world)
-    left = world.ledger.read(lambda db: db.conn.execute("SELECT count(*) FROM teachings").fetchone())
+    left = world.ledger.read(lambda db: db.conn.execute("SELECT count(*) FROM feedback").fetchone())
     assert left[0] == 0
 
 

@@ -13,7 +13,7 @@ from smartsort.audit import Audit, Weight
 from smartsort.core.model import Person, State
 from smartsort.core.policy import PersonRef
 from smartsort.core.suggestion import likeliest
-from smartsort.ledger import photos, review, teachings
+from smartsort.ledger import feedback, photos, review
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ async def test_it_moves_to_the_folder_of_the_reason_that_is_left_and_back(tmp_pa
     assert undone.ok
     assert world.places(photo_id) == ["review/low_confidence/lowconf_anna_1.jpg"]
     await recheck(world)
-    assert not world.ledger.read(teachings.ruled_out_faces)
+    assert not world.ledger.read(feedback.ruled_out_faces)
     assert suggested(world, photo_id)[1] == "Anna"
     world.check()
     world.ledger.close()
@@ -119,7 +119,7 @@ async def test_one_of_two_faces_is_ruled_out_and_the_other_is_not(world):
     faces = world.server.asset_at("stranger+stranger_1.jpg").faces
     await world.actions.rule_out(photo_id, PersonSelector("Anna"), "maria", face_id=faces[1].id)
     await recheck(world)
-    [ruled_out] = world.ledger.read(teachings.ruled_out_faces)
+    [ruled_out] = world.ledger.read(feedback.ruled_out_faces)
     assert (ruled_out.face_id, ruled_out.person_id) == (faces[1].id, world.server.person("Anna").id)
 
 
@@ -139,7 +139,7 @@ async def test_what_cannot_be_meant_is_refused_and_nothing_is_changed(world):
     await world.actions.rule_out(stranger, PersonSelector("Anna"), "maria")
     [again] = await world.actions.rule_out(stranger, PersonSelector("Anna"), "maria")
     assert again.code == "nothing_to_do"
-    assert len(world.ledger.read(lambda db: db.conn.execute("SELECT * FROM denials").fetchall())) == 1
+    assert len(world.ledger.read(lambda db: db.conn.execute("SELECT * FROM ruled_out").fetchall())) == 1
 
 
 async def test_faces_like_a_ruled_out_one_reach_less_also_when_the_recheck_stage_read_the_news(tmp_path):

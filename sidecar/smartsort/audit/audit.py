@@ -347,7 +347,7 @@ def open_for_reading(path: str) -> Database:
         )
     try:
         db = read_only(path)
-        db.conn.execute("SELECT 1 FROM items LIMIT 1").fetchone()
+        db.conn.execute("SELECT 1 FROM submissions LIMIT 1").fetchone()
     except (sqlite3.Error, UnicodeDecodeError) as problem:
         raise LedgerError(
             f"the ledger {shown(path)} cannot be read: {problem}. If it is of an older version, start "

@@ -145,6 +145,6 @@ def photos_like(db: sqlite3.Connection, prefix: str) -> list[int]:
 def parts_under_way(db: sqlite3.Connection) -> set[str]:
     """First components of the paths in `temp_downloads/` that downloads and uploads are using."""
     rows = db.execute(
-        "SELECT part FROM items WHERE part IS NOT NULL AND state IN ('downloading', 'received')"
+        "SELECT part FROM submissions WHERE part IS NOT NULL AND state IN ('downloading', 'received')"
     )
     return {from_ledger(r[0]).split("/", 1)[0] for r in rows}

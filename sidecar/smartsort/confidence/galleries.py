@@ -13,7 +13,7 @@ from sqlite_utils import Database
 from smartsort.confidence.faces import Faces
 from smartsort.core.model import Compared, Person, State
 from smartsort.core.similarity import Likeness, Spread, Vector, around, day_of, unrelated_level
-from smartsort.ledger import embeddings, teachings
+from smartsort.ledger import embeddings, feedback
 from smartsort.ledger.embeddings import BY_HUMAN, BY_IMMICH, BY_SMARTSORT, Embedding, GalleryRow
 from smartsort.ledger.rows import select
 from smartsort.pipeline.engine.context import Context
@@ -51,8 +51,8 @@ class _Loaded:
     """Of faces of galleries compared so far: it takes far longer than one comparison."""
     level: float | None = None
     """Of people who are not related; None until the first comparison."""
-    learned: int = 0
-    """`teachings.learned` at that time."""
+    collected_up_to: int = 0
+    """`feedback.collected_up_to` at that time."""
 
 
 class Galleries:
@@ -81,9 +81,9 @@ class Galleries:
                         forgotten,
                         len(self._loaded.rows),
                     )
-            elif await self._context.ledger.aread(teachings.behind):
-                await self._learn()
-            elif await self._context.ledger.aread(teachings.learned) != self._loaded.learned:
+            elif await self._context.ledger.aread(feedback.behind):
+                await self._collect_feedback()
+            elif await self._context.ledger.aread(feedback.collected_up_to) != self._loaded.collected_up_to:
                 await self._load()  # somebody else has read what humans said
 
     @property
@@ -203,24 +203,24 @@ class Galleries:
         await context.ledger.awrite(write)
         await self._load(person.id)
 
-    async def _learn(self) -> None:
+    async def _collect_feedback(self) -> None:
         at = self._context.clock.text()
 
-        def learn(db: Database) -> frozenset[str]:
+        def collect(db: Database) -> frozenset[str]:
             touched: frozenset[str] = frozenset()
-            while teachings.behind(db):
-                touched |= teachings.learn(db, at)
+            while feedback.behind(db):
+                touched |= feedback.collect_feedback(db, at)
             embeddings.mark_stale(db, touched)
             return touched
 
-        if await self._context.ledger.awrite(learn):
+        if await self._context.ledger.awrite(collect):
             await self._load()
 
     async def _load(self, person_id: str | None = None) -> None:
         model = self._model or ""
 
         def load(db: Database) -> _Loaded:
-            ruled_out = teachings.ruled_out_faces(db)
+            ruled_out = feedback.ruled_out_faces(db)
             vectors = embeddings.known(db, model, {d.face_id for d in ruled_out})
             found = _Loaded(
                 rows=embeddings.galleries(db, model),

@@ -120,7 +120,7 @@ def read(db: Database, photo_ids: Sequence[int]) -> dict[int, Arrangement]:
             ),
             ruled_out=dict(
                 execute(
-                    "SELECT person_id, person_name FROM denials WHERE photo_id = ?", (photo_id,)
+                    "SELECT person_id, person_name FROM ruled_out WHERE photo_id = ?", (photo_id,)
                 ).fetchall()
             ),
         )
@@ -145,9 +145,9 @@ def put_back(db: Database, photo_id: int, wanted: Arrangement, at: str) -> None:
 
 def set_ruled_out(db: Database, photo_id: int, ruled_out: Mapping[str, str]) -> None:
     """Replace the people a photo does not show by a human's word."""
-    db.conn.execute("DELETE FROM denials WHERE photo_id = ?", (photo_id,))
+    db.conn.execute("DELETE FROM ruled_out WHERE photo_id = ?", (photo_id,))
     db.conn.executemany(
-        "INSERT INTO denials (photo_id, person_id, person_name) VALUES (?,?,?)",
+        "INSERT INTO ruled_out (photo_id, person_id, person_name) VALUES (?,?,?)",
         [(photo_id, person_id, name) for person_id, name in ruled_out.items()],
     )
 

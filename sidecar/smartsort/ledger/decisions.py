@@ -16,7 +16,7 @@ from smartsort.core.rules.copies import located as placed
 from smartsort.core.rules.faces import AMBIGUOUS_NAME
 from smartsort.core.what_if import FACES, SKIPPED, Past, Place, renewed
 from smartsort.files.shown import from_ledger
-from smartsort.ledger import teachings
+from smartsort.ledger import feedback
 from smartsort.ledger.copies import located
 from smartsort.ledger.records import (
     evidence_from_json,
@@ -128,7 +128,7 @@ def _chunk(db: Database, rows: Sequence[Any], people: Mapping[str, Person]) -> I
     filed = "SELECT photo_id, path FROM names WHERE area = 'faces' AND photo_id IN (*)"
     for photo_id, path in select(db, filed, ids):
         folders.setdefault(int(photo_id), set()).add(os.path.dirname(from_ledger(path)))
-    ruled_out = teachings.ruled_out_people(db, ids)
+    ruled_out = feedback.ruled_out_people(db, ids)
     for photo_id, state, category, automatic, confirmed in rows:
         if photo_id not in last:
             continue

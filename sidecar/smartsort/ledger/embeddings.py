@@ -165,7 +165,7 @@ def prune(db: Database, keep: int = KEPT) -> int:
         db.conn.execute(
             "DELETE FROM embeddings WHERE rowid IN (SELECT rowid FROM embeddings AS e"
             " WHERE person_id IS NULL AND NOT EXISTS"
-            " (SELECT 1 FROM teachings AS t WHERE t.face_id = e.face_id)"
+            " (SELECT 1 FROM feedback AS t WHERE t.face_id = e.face_id)"
             " ORDER BY at DESC LIMIT -1 OFFSET ?)",
             (keep,),
         ).rowcount

@@ -454,3 +454,17 @@ def m052_running_time(db: Database) -> None:
 def m053_dates_of_faces(db: Database) -> None:
     """Faces of a gallery know when their photo was taken, once it was put together anew: within a week."""
     db.conn.execute("ALTER TABLE embeddings ADD COLUMN taken TEXT")
+
+
+@migrations()
+def m054_names(db: Database) -> None:
+    """Tables are called what their rows are; indexes keep their names."""
+    for old, new in {
+        "denials": "ruled_out",
+        "teachings": "feedback",
+        "items": "submissions",
+        "looks": "picture_hashes",
+        "look_parts": "picture_hash_parts",
+    }.items():
+        db.conn.execute(f"ALTER TABLE {old} RENAME TO {new}")
+    db.conn.execute("UPDATE facts SET name = 'feedback_up_to' WHERE name = 'teachings_up_to'")

@@ -15,9 +15,11 @@ _COMPARED_AT_MOST = 5_000
 
 def put(db: Database, hashes: Mapping[int, bytes | None]) -> None:
     """Remember hashes by photo id; None for a picture that has none. A photo's first hash stays."""
-    db.conn.executemany("INSERT OR IGNORE INTO looks (photo_id, hash) VALUES (?, ?)", list(hashes.items()))
     db.conn.executemany(
-        "INSERT OR IGNORE INTO look_parts (part, photo_id) VALUES (?, ?)",
+        "INSERT OR IGNORE INTO picture_hashes (photo_id, hash) VALUES (?, ?)", list(hashes.items())
+    )
+    db.conn.executemany(
+        "INSERT OR IGNORE INTO picture_hash_parts (part, photo_id) VALUES (?, ?)",
         [
             (part, photo_id)
             for photo_id, value in hashes.items()
@@ -29,7 +31,7 @@ def put(db: Database, hashes: Mapping[int, bytes | None]) -> None:
 
 def hashed(db: Database, photo_ids: Sequence[int]) -> dict[int, bytes | None]:
     """Those of the photos that were hashed, by id; None for a picture without a hash."""
-    return dict(select(db, "SELECT photo_id, hash FROM looks WHERE photo_id IN (*)", photo_ids))
+    return dict(select(db, "SELECT photo_id, hash FROM picture_hashes WHERE photo_id IN (*)", photo_ids))
 
 
 def alike(db: Database, value: bytes, before: int) -> list[tuple[int, int]]:
@@ -39,7 +41,8 @@ def alike(db: Database, value: bytes, before: int) -> list[tuple[int, int]]:
     """
     mine = int.from_bytes(value, "big")
     query = (
-        "SELECT photo_id, hash FROM looks WHERE photo_id IN (SELECT DISTINCT photo_id FROM look_parts"
+        "SELECT photo_id, hash FROM picture_hashes"
+        " WHERE photo_id IN (SELECT DISTINCT photo_id FROM picture_hash_parts"
         " WHERE part IN (*) AND photo_id < ? LIMIT ?) ORDER BY photo_id"
     )
     rows = select(db, query, keys_alike(mine), after=(before, _COMPARED_AT_MOST))

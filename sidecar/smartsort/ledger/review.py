@@ -16,7 +16,7 @@ from smartsort.core.model import Category, CopyPlace, Evidence, OtherCopy, Reaso
 from smartsort.core.reasons import current
 from smartsort.core.rules.copies import located as placed
 from smartsort.files.shown import from_ledger
-from smartsort.ledger import arrangement, events, photos, teachings
+from smartsort.ledger import arrangement, events, feedback, photos
 from smartsort.ledger.copies import copies_of, located
 from smartsort.ledger.records import Event, Name, Photo, evidence_from_json, reasons_from_json
 from smartsort.ledger.rows import select
@@ -272,7 +272,7 @@ def _other_copy(db: Database, photo: Photo, evidence: Evidence) -> tuple[OtherCo
 def _rows(db: Database, found: Iterable[Sequence[Any]]) -> Iterator[QueueRow]:
     found = list(found)
     ids = [r[1] for r in found]
-    decisions, ruled_out = _decisions(db, ids), teachings.ruled_out_people(db, ids)
+    decisions, ruled_out = _decisions(db, ids), feedback.ruled_out_people(db, ids)
     names = photos.names_of(db, ids)
     for r in found:
         reasons, evidence = decisions.get(r[1], ((), Evidence()))

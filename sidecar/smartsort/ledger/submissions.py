@@ -36,7 +36,7 @@ OPEN = (SubmissionState.DOWNLOADING, SubmissionState.RECEIVED)
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One row of `items`. `part` is the file's path relative to `temp_downloads/`."""
+    """One row of `submissions`. `part` is the file's path relative to `temp_downloads/`."""
 
     number: int
     id: str
@@ -135,7 +135,7 @@ def add(db: Database, new: Sequence[NewSubmission], at: str, key: Key | None = N
 def _insert(db: Database, item: NewSubmission, at: str) -> None:
     failed = item.problem is not None
     db.conn.execute(
-        "INSERT INTO items (id, state, source, url, host, name, part, problem, parent, not_before,"
+        "INSERT INTO submissions (id, state, source, url, host, name, part, problem, parent, not_before,"
         " created_at, finished_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
         (
             item.id,
@@ -170,7 +170,7 @@ def _tell_failures(
 
 def remember_resume(db: Database, submission_id: str, resume: Mapping[str, Any]) -> None:
     """Note what a later request needs to go on where this one stops."""
-    db.conn.execute("UPDATE items SET resume = ? WHERE id = ?", (dumps(dict(resume)), submission_id))
+    db.conn.execute("UPDATE submissions SET resume = ? WHERE id = ?", (dumps(dict(resume)), submission_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ def received(db: Database, arrived: Iterable[Arrived], at: str) -> None:
     """Files are whole and lie under these names."""
     for one in arrived:
         db.conn.execute(
-            "UPDATE items SET state = 'received', part = ?, name = ?, problem = NULL, resume = '{}'"
+            "UPDATE submissions SET state = 'received', part = ?, name = ?, problem = NULL, resume = '{}'"
             " WHERE id = ? AND state IN ('downloading', 'received')",
             (to_ledger(one.part), to_ledger(one.name), one.submission_id),
         )
@@ -198,7 +198,8 @@ def received(db: Database, arrived: Iterable[Arrived], at: str) -> None:
 def accepted(db: Database, photo_of: Mapping[str, int], at: str) -> None:
     """Items (by id) have become photos (by id)."""
     db.conn.executemany(
-        "UPDATE items SET state = 'accepted', photo_id = ?, part = NULL, problem = NULL, finished_at = ?"
+        "UPDATE submissions SET state = 'accepted', photo_id = ?, part = NULL, problem = NULL,"
+        " finished_at = ?"
         " WHERE id = ?",
         [(photo_id, at, submission_id) for submission_id, photo_id in photo_of.items()],
     )
@@ -210,7 +211,7 @@ def fail(db: Database, submission_id: str, problem: str, at: str) -> None:
     if item is None or item.state not in OPEN:
         return
     db.conn.execute(
-        "UPDATE items SET state = 'failed', problem = ?, part = NULL, finished_at = ?,"
+        "UPDATE submissions SET state = 'failed', problem = ?, part = NULL, finished_at = ?,"
         " attempts = attempts + 1 WHERE id = ?",
         (problem, at, submission_id),
     )
@@ -222,7 +223,7 @@ def postpone(
 ) -> None:
     """Try an item again later; `attempts` and `spent_seconds` are what it has used up so far."""
     db.conn.execute(
-        "UPDATE items SET problem = ?, not_before = ?, attempts = ?, spent_seconds = ? WHERE id = ?",
+        "UPDATE submissions SET problem = ?, not_before = ?, attempts = ?, spent_seconds = ? WHERE id = ?",
         (problem, not_before, attempts, spent_seconds, submission_id),
     )
 
@@ -233,7 +234,8 @@ def reopen(db: Database, submission_id: str, host: str, actor: str, at: str) -> 
     if item is None or item.state is not SubmissionState.FAILED:
         return
     db.conn.execute(
-        "UPDATE items SET state = 'downloading', host = ?, resume = '{}', attempts = 0, spent_seconds = 0,"
+        "UPDATE submissions SET state = 'downloading', host = ?, resume = '{}', attempts = 0,"
+        " spent_seconds = 0,"
         " not_before = ?, problem = NULL, finished_at = NULL WHERE id = ?",
         (host, at, submission_id),
     )
@@ -250,7 +252,7 @@ def forget_keys(db: Database, before: str) -> int:
 
 
 def _select(db: Database, where: str, values: Sequence[Any] = ()) -> Iterator[Submission]:
-    query = f"SELECT {_COLUMNS} FROM items WHERE {where}"  # noqa: S608 - our own columns
+    query = f"SELECT {_COLUMNS} FROM submissions WHERE {where}"  # noqa: S608 - our own columns
     return map(_item, db.conn.execute(query, values))
 
 
@@ -274,7 +276,7 @@ def page(
 
 def open_hosts(db: Database) -> list[str]:
     """Hosts that something is to be downloaded from; "" stands for uploads and finished files."""
-    rows = db.conn.execute(f"SELECT DISTINCT host FROM items WHERE {_OPEN} ORDER BY host")  # noqa: S608
+    rows = db.conn.execute(f"SELECT DISTINCT host FROM submissions WHERE {_OPEN} ORDER BY host")  # noqa: S608
     return [row[0] for row in rows]
 
 
@@ -288,7 +290,8 @@ def due(db: Database, host: str, now: str, limit: int, without: Collection[str] 
 def next_due(db: Database, after: str) -> str | None:
     """When the next open item falls due that was not due at `after`; None when there is none."""
     row = db.conn.execute(
-        "SELECT min(not_before) FROM items WHERE state IN ('downloading', 'received') AND not_before > ?",
+        "SELECT min(not_before) FROM submissions WHERE state IN ('downloading', 'received')"
+        " AND not_before > ?",
         (after,),
     ).fetchone()
     return str(row[0]) if row and row[0] is not None else None

@@ -103,7 +103,7 @@ class RecheckStage:
 
     async def _run(self) -> float:
         context, memory = self._context, self._memory
-        await self._learn()
+        await self._collect_feedback()
         if not context.enabled():
             return context.tuning.recheck_interval_seconds
         memory.waiting = await context.ledger.aread(lambda db: read(db, memory.waiting))
@@ -130,18 +130,18 @@ class RecheckStage:
     def _notice(self, photo_ids: Iterable[int]) -> None:
         self._memory.changed.update(dict.fromkeys(photo_ids))
 
-    async def _learn(self) -> None:
+    async def _collect_feedback(self) -> None:
         """Take in what humans said, for those who are judged from now on."""
         ledger = self._context.ledger
-        if not await ledger.aread(teachings.behind):
+        if not await ledger.aread(feedback.behind):
             return
         at = self._context.clock.text()
 
-        def learn(db: Database) -> None:
-            while teachings.behind(db):
-                embeddings.mark_stale(db, teachings.learn(db, at))
+        def collect(db: Database) -> None:
+            while feedback.behind(db):
+                embeddings.mark_stale(db, feedback.collect_feedback(db, at))
 
-        await ledger.awrite(learn)
+        await ledger.awrite(collect)
 
     # --- who changed -------------------------------------------------------------------------
 

@@ -149,7 +149,7 @@ def _sample(db: Database, person_id: str) -> list[str]:
 
 
 def _rebind(db: Database, old: str, new: str) -> None:
-    for table in ("names", "photos", "denials", "teachings"):
+    for table in ("names", "photos", "ruled_out", "feedback"):
         db.conn.execute(
             f"UPDATE OR IGNORE {table} SET person_id = ? WHERE person_id = ?",  # noqa: S608 - our own tables
             (new, old),

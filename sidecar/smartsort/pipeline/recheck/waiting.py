@@ -9,7 +9,7 @@ from sqlite_utils import Database
 
 from smartsort.core.model import Category
 from smartsort.core.rules.copies import NEAR_DUPLICATE
-from smartsort.ledger import photos, teachings
+from smartsort.ledger import feedback, photos
 from smartsort.ledger.records import evidence_from_json, reasons_from_json
 
 
@@ -67,10 +67,10 @@ def told_apart(db: Database, waiting: Mapping[int, Waiting]) -> list[int]:
     """Near-duplicates that are two pictures by a human's word."""
     found = []
     for one in waiting.values():
-        if one.code == NEAR_DUPLICATE.code and teachings.not_the_same(db, one.photo_id):
+        if one.code == NEAR_DUPLICATE.code and feedback.not_the_same(db, one.photo_id):
             last = photos.last_decision(db, one.photo_id)
             copy = last[4].near_copy if last else None
-            if copy and teachings.copy_key(copy.photo_id, copy.asset_id) in teachings.not_the_same(
+            if copy and feedback.copy_key(copy.photo_id, copy.asset_id) in feedback.not_the_same(
                 db, one.photo_id
             ):
                 found.append(one.photo_id)

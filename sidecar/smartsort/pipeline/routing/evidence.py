@@ -9,7 +9,7 @@ from dataclasses import replace
 from sqlite_utils import Database
 
 from smartsort.core.model import Comparison, Evidence, Face, Quality, Suggestion
-from smartsort.ledger import teachings
+from smartsort.ledger import feedback
 from smartsort.ledger.records import Photo
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.routing.near import NearCopy, NearDuplicates
@@ -55,7 +55,7 @@ class Gather:
             return []
         ids = [photo.id for photo, _ in found]
         before = before or {}
-        ruled_out = await self._context.ledger.aread(lambda db: teachings.ruled_out_people(db, ids))
+        ruled_out = await self._context.ledger.aread(lambda db: feedback.ruled_out_people(db, ids))
         fresh = [photo for photo, _ in found if photo.id not in before]
         copies = dict(await self._near.find(fresh)) if self._near and fresh else {}
         copies |= await self._context.ledger.aread(lambda db: _still_copies(db, before))
@@ -125,6 +125,6 @@ def _still_copies(db: Database, before: Mapping[int, Evidence]) -> dict[int, Nea
         copy, compared = evidence.near_copy, evidence.comparison
         if copy is None:
             continue
-        if teachings.copy_key(copy.photo_id, copy.asset_id) not in teachings.not_the_same(db, photo_id):
+        if feedback.copy_key(copy.photo_id, copy.asset_id) not in feedback.not_the_same(db, photo_id):
             found[photo_id] = NearCopy(copy, compared or Comparison(Quality()))
     return found

@@ -16,7 +16,7 @@ from sqlite_utils import Database
 from smartsort.core.model import Category, Comparison, CopyPlace, OtherCopy, Quality, State
 from smartsort.errors import SmartsortError
 from smartsort.files.media import Kind
-from smartsort.ledger import photos, picture_hashes, shards, teachings
+from smartsort.ledger import feedback, photos, picture_hashes, shards
 from smartsort.ledger.records import Area, Member, Name, Photo
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.engine.intact import Intact
@@ -173,7 +173,7 @@ class NearDuplicates:
         return None
 
     def _told_apart(self, db: Database, photo: Photo, other: int | None, asset_id: str | None) -> bool:
-        return teachings.copy_key(other, asset_id) in teachings.not_the_same(db, photo.id)
+        return feedback.copy_key(other, asset_id) in feedback.not_the_same(db, photo.id)
 
 
 def _quality(photo: Photo) -> Quality:

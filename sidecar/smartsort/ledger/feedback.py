@@ -17,7 +17,7 @@ from smartsort.core.naming import same_name
 from smartsort.ledger import events, key_value
 from smartsort.ledger.records import Event, evidence_from_json
 
-_UP_TO = "teachings_up_to"
+_UP_TO = "feedback_up_to"
 _KINDS = (
     *(EventKind.APPROVED, EventKind.REFILED, EventKind.RULED_OUT, EventKind.CONFIRMED),
     *(EventKind.UNDONE, EventKind.FACE_ASSIGNED, EventKind.FACE_UNASSIGNED),
@@ -39,7 +39,7 @@ class RuledOut:
 def ruled_out_faces(db: Database) -> list[RuledOut]:
     """Every face with a person it does not show, oldest first."""
     rows = db.conn.execute(
-        "SELECT photo_id, face_id, person_id FROM teachings WHERE kind = 'not_person' ORDER BY id"
+        "SELECT photo_id, face_id, person_id FROM feedback WHERE kind = 'not_person' ORDER BY id"
     )
     return [RuledOut(*row) for row in rows]
 
@@ -63,8 +63,8 @@ def denied_people(db: Database, photo_ids: Sequence[int]) -> dict[int, frozenset
     found: dict[int, set[str]] = {}
     for photo_id in photo_ids:
         for (person_id,) in db.conn.execute(
-            "SELECT person_id FROM denials WHERE photo_id = ?1"
-            " UNION SELECT person_id FROM teachings WHERE photo_id = ?1 AND kind = 'not_person'",
+            "SELECT person_id FROM ruled_out WHERE photo_id = ?1"
+            " UNION SELECT person_id FROM feedback WHERE photo_id = ?1 AND kind = 'not_person'",
             (photo_id,),
         ):
             found.setdefault(photo_id, set()).add(str(person_id))
@@ -74,8 +74,8 @@ def denied_people(db: Database, photo_ids: Sequence[int]) -> dict[int, frozenset
 def not_the_same(db: Database, photo_id: int) -> frozenset[str]:
     """Keys (`copy_key`) of the photos this one only resembles, by a human's word."""
     rows = db.conn.execute(
-        "SELECT other FROM teachings WHERE kind = 'not_same' AND photo_id = ?1"
-        " UNION SELECT 'photo:' || photo_id FROM teachings"
+        "SELECT other FROM feedback WHERE kind = 'not_same' AND photo_id = ?1"
+        " UNION SELECT 'photo:' || photo_id FROM feedback"
         " WHERE kind = 'not_same' AND other = 'photo:' || ?1",
         (photo_id,),
     )
@@ -92,16 +92,16 @@ def say_not_same(db: Database, photo_id: int, other: str, at: str, event_id: int
     _add(db, "not_same", photo_id, at, event_id, other=other)
 
 
-# --- learning from what was done -------------------------------------------------------------
+# --- collecting it from what was done --------------------------------------------------------
 
 
 def behind(db: Database) -> bool:
-    """True when humans have done something since `learn` ran last, or Immich was told something; cheap."""
-    return bool(_news(db, learned(db), 1))
+    """Return True when `collect_feedback` has something to read. Cheap."""
+    return bool(_news(db, collected_up_to(db), 1))
 
 
-def learned(db: Database) -> int:
-    """The event up to which `learn` has read; changes whenever something may have been learned."""
+def collected_up_to(db: Database) -> int:
+    """Return the event up to which `collect_feedback` has read; it changes with every new feedback."""
     return int(key_value.get(db, _UP_TO, 0))
 
 
@@ -115,25 +115,25 @@ def _news(db: Database, up_to: int, limit: int) -> list[Event]:
     return [event for i in sorted(found)[:limit] if (event := events.get(db, i)) is not None]
 
 
-def learn(db: Database, at: str) -> frozenset[str]:
+def collect_feedback(db: Database, at: str) -> frozenset[str]:
     """Read what humans did since the last time; ids of the people about whom something was learned.
 
     At most 500 events; call again while `behind`. Inside a write transaction.
     """
-    news = _news(db, learned(db), CHUNK)
+    news = _news(db, collected_up_to(db), CHUNK)
     touched: set[str] = set()
     for event in news:
         if event.kind in (EventKind.FACE_ASSIGNED, EventKind.FACE_UNASSIGNED):
             ids = (event.data.get(key) for key in ("person", "was", "from", "to"))
             touched |= {str(person_id) for person_id in ids if person_id}
         elif event.photo_id is not None:
-            touched |= _learn_from(db, event, event.photo_id, at)
+            touched |= _collect_from(db, event, event.photo_id, at)
     if news:
         key_value.put(db, _UP_TO, news[-1].id)
     return frozenset(touched)
 
 
-def _learn_from(db: Database, event: Event, photo_id: int, at: str) -> set[str]:
+def _collect_from(db: Database, event: Event, photo_id: int, at: str) -> set[str]:
     touched: set[str] = set()
     if event.undoes is not None:
         # Taken back: what followed from it is no longer said. The undo restores who is ruled out.
@@ -141,7 +141,7 @@ def _learn_from(db: Database, event: Event, photo_id: int, at: str) -> set[str]:
         undone = events.get(db, event.undoes)
         first = events.get(db, undone.undoes) if undone is not None and undone.undoes is not None else None
         if first is not None:  # an undo was taken back: what was done first counts again
-            return touched | _learn_from(db, first, photo_id, at)
+            return touched | _collect_from(db, first, photo_id, at)
     if event.kind == EventKind.RULED_OUT:
         person_id = str(event.data["person_id"])
         for face_id in event.data["faces"]:
@@ -158,7 +158,7 @@ def _learn_from(db: Database, event: Event, photo_id: int, at: str) -> set[str]:
         for face_id, person_id, name in _passed_over(evidence):
             if any(same_name(name, each) for each in chosen):
                 db.conn.execute(  # said otherwise before, and this is the last word
-                    "DELETE FROM teachings WHERE photo_id = ? AND person_id = ?", (photo_id, person_id)
+                    "DELETE FROM feedback WHERE photo_id = ? AND person_id = ?", (photo_id, person_id)
                 )
                 touched.add(person_id)
             else:
@@ -169,7 +169,7 @@ def _learn_from(db: Database, event: Event, photo_id: int, at: str) -> set[str]:
             say_not_same(db, photo_id, other, at, event.id)
     elif event.data.get("wrong"):
         for person_id, _ in db.conn.execute(
-            "SELECT person_id, person_name FROM denials WHERE photo_id = ?", (photo_id,)
+            "SELECT person_id, person_name FROM ruled_out WHERE photo_id = ?", (photo_id,)
         ).fetchall():
             for face in evidence.faces:
                 if face.person is not None and face.person.id == person_id:
@@ -211,13 +211,13 @@ def _add(
     other: str | None = None,
 ) -> None:
     db.conn.execute(
-        "INSERT OR IGNORE INTO teachings (kind, photo_id, face_id, person_id, other, event_id, at)"
+        "INSERT OR IGNORE INTO feedback (kind, photo_id, face_id, person_id, other, event_id, at)"
         " VALUES (?,?,?,?,?,?,?)",
         (kind, photo_id, face_id, person_id, other, event_id, at),
     )
 
 
 def _forget(db: Database, event_id: int) -> set[str]:
-    rows = db.conn.execute("SELECT person_id FROM teachings WHERE event_id = ?", (event_id,)).fetchall()
-    db.conn.execute("DELETE FROM teachings WHERE event_id = ?", (event_id,))
+    rows = db.conn.execute("SELECT person_id FROM feedback WHERE event_id = ?", (event_id,)).fetchall()
+    db.conn.execute("DELETE FROM feedback WHERE event_id = ?", (event_id,))
     return {str(row[0]) for row in rows if row[0] is not None}

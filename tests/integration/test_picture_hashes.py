@@ -6,6 +6,7 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.ledger_schemas import RENAMED
 
 from smartsort.files.perceptual_hash import ALIKE, keys_alike, parts
 from smartsort.ledger import photos, picture_hashes
@@ -61,8 +62,11 @@ def test_hashes_from_before_the_index_are_indexed(path):
         fill(ledger)
 
         def as_it_was(db):
-            db.conn.execute("DROP TABLE look_parts")
-            db.conn.execute("DELETE FROM _sqlite_migrations WHERE name = 'm030_look_parts'")
+            db.conn.execute("DROP TABLE picture_hash_parts")
+            for old, new in RENAMED.items():
+                if old != "look_parts":
+                    db.conn.execute(f"ALTER TABLE {new} RENAME TO {old}")
+            db.conn.execute("DELETE FROM _sqlite_migrations WHERE name IN ('m030_look_parts', 'm054_names')")
 
         ledger.write(as_it_was)
     with Ledger(path) as ledger:
