@@ -330,7 +330,7 @@ def _wire(
     unassigned = Unassigned(context, people)
     errands = Errands(context, router, people, shelve, gather, detections=detections, unassigned=unassigned)
     recognise = Recognise(context, shelve, errands)
-    heal = Heal(context, router, people, gather, detections=detections, unassigned=unassigned)
+    recheck = RecheckStage(context, router, people, gather, detections=detections, unassigned=unassigned)
     downloads = Downloads(context, accept, settings.api, resolver=resolver)
     downloads.recover()
     notifier = Notifier(context, settings.notify)

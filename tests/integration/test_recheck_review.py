@@ -66,10 +66,10 @@ async def test_an_approval_that_is_taken_back_is_not_repeated_before_immich_has_
     assert world.server.asset_at("stranger_1.jpg").faces[0].person == world.server.person("Anna").id
     [undone] = await world.actions.undo(approved.event, "maria")
     assert undone.ok
-    await heal(world)
+    await recheck(world)
     assert world.photo(photo_id).state is State.REVIEW
     await world.tell()
-    await heal(world)
+    await recheck(world)
     assert world.photo(photo_id).state is State.REVIEW
 
 

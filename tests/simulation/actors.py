@@ -219,7 +219,7 @@ class Reviewer(Actor):
         await self._one("skip")
 
     async def _deny(self) -> None:
-        await self._one("deny", {"person": self.rng.choice(("Anna", "Bella"))})
+        await self._one("rule-out", {"person": self.rng.choice(("Anna", "Bella"))})
 
     async def _bulk(self) -> None:
         verb = self.rng.choice(("approve", "reject", "skip"))

@@ -50,9 +50,9 @@ def under_way(world: World) -> str | None:
         return f"health_issues: {[(t.kind, t.message) for t in health_issues]}"
     if sidecar.context.needs_recovery:
         return f"not settled: {sorted(sidecar.context.needs_recovery)}"
-    heal = next(s for s in sidecar.runner._stages if s.name == "heal").step.__self__  # type: ignore[attr-defined]
-    if heal.due:
-        return f"to be judged again: {heal.due}"
+    recheck = next(s for s in sidecar.runner._stages if s.name == "recheck").step.__self__  # type: ignore[attr-defined]
+    if recheck.due:
+        return f"to be judged again: {recheck.due}"
     return None if world.demo.engine.is_idle else "Immich is at work"
 
 
@@ -186,8 +186,8 @@ def _judgements(
     assert world.sidecar is not None
     ledger = world.sidecar.context.ledger
     # Whoever is told that a face is somebody else's takes faces like it for that person, too.
-    taught = ledger.read(lambda db: db.conn.execute("SELECT 1 FROM events WHERE kind = 'taught'").fetchone())
-    changed = app.people_changed or taught is not None
+    assigned = ledger.read(lambda db: db.conn.execute("SELECT 1 FROM events WHERE kind = 'face_assigned'").fetchone())
+    changed = app.people_changed or assigned is not None
     shots = {delivery.shot.sha256: delivery.shot for delivery in delivered}
     for row in rows:
         shot = shots.get(row.sha256 or "")

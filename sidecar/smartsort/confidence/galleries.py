@@ -44,8 +44,8 @@ class _Loaded:
 
     rows: dict[str, GalleryRow] = field(default_factory=dict)
     faces: dict[str, list[Embedding]] = field(default_factory=dict)
-    denied: dict[str, list[Vector]] = field(default_factory=dict)
-    denied_ids: set[tuple[str, str]] = field(default_factory=set)
+    ruled_out: dict[str, list[Vector]] = field(default_factory=dict)
+    ruled_out_ids: set[tuple[str, str]] = field(default_factory=set)
     mistaken: dict[str, frozenset[str]] = field(default_factory=dict)
     spread: dict[tuple[str, tuple[int, ...]], Spread] = field(default_factory=dict)
     """Of faces of galleries compared so far: it takes far longer than one comparison."""
@@ -225,9 +225,9 @@ class Galleries:
             found = _Loaded(
                 rows=embeddings.galleries(db, model),
                 faces=embeddings.gallery_faces(db, model, person_id),
-                denied_ids={(d.face_id, d.person_id) for d in denied},
-                mistaken=teachings.mistaken_people(db),
-                learned=teachings.learned(db),
+                ruled_out_ids={(d.face_id, d.person_id) for d in ruled_out},
+                mistaken=feedback.mistaken_people(db),
+                collected_up_to=feedback.collected_up_to(db),
             )
             for one in ruled_out:
                 if one.face_id in vectors:

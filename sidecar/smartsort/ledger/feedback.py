@@ -49,7 +49,7 @@ def mistaken_people(db: Database) -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
     for one, other in db.conn.execute(
         "SELECT min(t.person_id, n.person_id) AS one, max(t.person_id, n.person_id) AS other"
-        " FROM teachings AS t JOIN names AS n"
+        " FROM feedback AS t JOIN names AS n"
         " ON n.photo_id = t.photo_id AND n.area = 'faces' AND n.person_id <> t.person_id"
         " WHERE t.kind = 'not_person' GROUP BY one, other HAVING count(DISTINCT t.photo_id) >= 2"
     ):
@@ -58,7 +58,7 @@ def mistaken_people(db: Database) -> dict[str, frozenset[str]]:
     return {person_id: frozenset(others) for person_id, others in found.items()}
 
 
-def denied_people(db: Database, photo_ids: Sequence[int]) -> dict[int, frozenset[str]]:
+def ruled_out_people(db: Database, photo_ids: Sequence[int]) -> dict[int, frozenset[str]]:
     """Ids of the people these photos do not show by a human's word; photos without are missing."""
     found: dict[int, set[str]] = {}
     for photo_id in photo_ids:

@@ -21,7 +21,7 @@ from smartsort.core.rules.faces import NO_FACES_DETECTED
 from smartsort.core.rules.looking import RECOGNITION_FAILED
 from smartsort.errors import ImmichRejected
 from smartsort.files.shown import shown
-from smartsort.ledger import embeddings, outbox, photos, teachings
+from smartsort.ledger import embeddings, feedback, outbox, photos
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Photo
 from smartsort.ledger.source_tables import ReviewRow
