@@ -101,7 +101,7 @@ def _sentence(kind: ReasonKind) -> str:
 
 
 def _event(kind: EventKind) -> str:
-    names = {"names": ["Anna", "Bella"]} if kind is EventKind.LISTED else {}
+    names = {"names": ["Anna", "Bella"]} if kind is EventKind.LIST_CHANGED else {}
     return _members(EventKind)[kind] or event_sentence(kind, EVENT | names, "a.jpg") + "."
 
 

@@ -186,7 +186,8 @@ def _judgements(
     assert world.sidecar is not None
     ledger = world.sidecar.context.ledger
     # Whoever is told that a face is somebody else's takes faces like it for that person, too.
-    assigned = ledger.read(lambda db: db.conn.execute("SELECT 1 FROM events WHERE kind = 'face_assigned'").fetchone())
+    asked = "SELECT 1 FROM events WHERE kind = 'face_assigned'"
+    assigned = ledger.read(lambda db: db.conn.execute(asked).fetchone())
     changed = app.people_changed or assigned is not None
     shots = {delivery.shot.sha256: delivery.shot for delivery in delivered}
     for row in rows:

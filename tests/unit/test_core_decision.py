@@ -255,12 +255,12 @@ def test_two_people_of_one_name_are_never_guessed_at():
 @pytest.mark.parametrize(
     ("name", "category", "prefix", "rules"),
     [
-        ("noface_IMG.jpg", "unidentified", "noface_", ("no_face",)),
+        ("noface_IMG.jpg", "unidentified", "noface_", ("no_faces_detected",)),
         (
             "unknown_IMG.jpg",
             "unidentified",
             "unknown_",
-            ("gave_up", "unknown", "ambiguous", "ruled_out_person", "not_born_yet"),
+            ("recognition_failed", "unknown_face", "ambiguous_name", "ruled_out_person", "not_born_yet"),
         ),
         ("duplicate_IMG.jpg", "duplicates", "duplicate_", ("duplicate", "near_duplicate")),
         # A folder that is switched off.

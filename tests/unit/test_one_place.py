@@ -85,4 +85,4 @@ def test_a_category_is_a_folder_that_can_be_switched_off():
 
 
 def test_what_a_digest_tells_can_be_asked_for():
-    assert {told.wanted for told in TOLD.values()} | {"trouble"} == set(get_args(NotifyEvent))
+    assert {told.wanted for told in TOLD.values()} | {"health"} == set(get_args(NotifyEvent))
