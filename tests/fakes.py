@@ -471,7 +471,7 @@ class World:
         return await stage.step()
 
     async def tell(self, minutes: int = 0) -> None:
-        """Deliver the outbox; with `minutes` also what was put off for so long."""
+        """Deliver the outbox; with `minutes` also what was postponed for so long."""
         for _ in range(minutes + 1):
             for _ in range(1000):
                 if await self.stage("outbox") is not True:

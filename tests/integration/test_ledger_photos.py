@@ -469,7 +469,7 @@ def test_what_is_said_about_one_photo_arrives_in_order(ledger):
     post(ledger, "visibility", two, visibility="archive")
     assert due(ledger) == ["album_add", "visibility"]
     [first, _] = ledger.read(lambda db: outbox.due(db, AT, 10))
-    # Put off, it holds back what was said later, so that the album is not left before it was joined.
+    # Postponed, it holds back what was said later, so that the album is not left before it was joined.
     ledger.write(lambda db: outbox.postpone(db, first.id, LATER, "busy"))
     assert due(ledger) == ["visibility"]
     ledger.write(lambda db: outbox.delivered(db, [first.id]))

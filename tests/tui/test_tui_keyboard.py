@@ -63,7 +63,7 @@ def decided(sidecar: SampleSidecar) -> dict[str, Any]:
     return copy.deepcopy(
         {
             "decided": {item: event.kind for item, event in sidecar.decided.items()},
-            "put off": sidecar.deferred,
+            "skipped": sidecar.deferred,
             "ruled_out": {item: who for item, who in sidecar.ruled_out.items() if who},
             "checked": sidecar.checked,
             "lists": sidecar.listed,

@@ -172,7 +172,7 @@ async def test_many_are_put_off_at_once_and_back_with_one_undo() -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, Preview), "the preview")
         text = screen_text(pilot)
         for wanted in (
-            "Put off 3 photos?",
+            "Skip 3 photos?",
             "1  in review/",
             "after all others; no file moves",
             "Undo takes all of it back at once",
@@ -186,17 +186,15 @@ async def test_many_are_put_off_at_once_and_back_with_one_undo() -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, Preview), "the preview")
         await pilot.press("enter")
         await until(pilot, lambda: len(sidecar.deferred) == 3, "the putting off")
-        await until(
-            pilot, lambda: "3 photos put off to the end · u takes it back" in screen_text(pilot), "the words"
-        )
-        put_off = sidecar.deferred
-        assert sorted(put_off) == [17, 18, 19]
-        assert list(screen.desk.queue.ids()) == [20, *range(16, 0, -1), *put_off]
+        await until(pilot, lambda: "3 photos skipped · u takes it back" in screen_text(pilot), "the words")
+        skipped = sidecar.deferred
+        assert sorted(skipped) == [17, 18, 19]
+        assert list(screen.desk.queue.ids()) == [20, *range(16, 0, -1), *skipped]
         assert not screen.rows.marked
         assert [event.kind for event in sidecar.events] == ["deferred"] * 3 + ["bulk_action"]
         await pilot.press("u")
         await until(pilot, lambda: isinstance(pilot.app.screen, Preview), "what would be taken back")
-        assert "3 photos put off to the end" in screen_text(pilot)
+        assert "3 photos skipped" in screen_text(pilot)
         await pilot.press("y")
         await until(pilot, lambda: not sidecar.deferred, "the undo")
         await until(pilot, lambda: list(screen.desk.queue.ids()) == list(range(20, 0, -1)), "the list")

@@ -299,7 +299,7 @@ def test_a_preview_says_what_is_special_about_its_action() -> None:
     assert "after all others; no file moves" in preview.bulk_text("skip", foreseen).plain
     assert "go to the trash" in preview.bulk_text("reject", foreseen).plain
     assert "Undo takes all of it back" in preview.bulk_text("skip", foreseen).plain
-    assert preview.undo_text("1 photo put off", foreseen).plain.startswith("1 photo put off\n")
+    assert preview.undo_text("1 photo skipped", foreseen).plain.startswith("1 photo skipped\n")
 
 
 def test_a_suggestion_names_its_face_when_there_are_several() -> None:

@@ -21,7 +21,7 @@ UNDO_DEPTH = 500
 
 
 _DOING: dict[Kind, str] = {"approve": "filing", "reject": "rejecting", "skip": "putting off"}
-_DONE: dict[Kind, str] = {"approve": "filed", "reject": "rejected", "skip": "put off to the end"}
+_DONE: dict[Kind, str] = {"approve": "filed", "reject": "rejected", "skip": "skipped"}
 
 
 @dataclass(frozen=True, slots=True)

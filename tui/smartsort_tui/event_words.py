@@ -7,7 +7,8 @@ from smartsort.api.schemas.history import EventView
 _KINDS = {
     "accepted": "arrived",
     "reviewed": "to review",
-    "deferred": "put off",
+    "deferred": "skipped",
+    "skipped": "duplicate",
     "undone": "taken back",
     "download_failed": "not loaded",
     "bulk_action": "together",

@@ -14,7 +14,7 @@ from smartsort.actions import follow as following
 from smartsort.actions import undo as undoing
 from smartsort.actions.acting import Agreed
 from smartsort.actions.copies import LAST_COPY, last_copies
-from smartsort.actions.decide import put_off, throw_away
+from smartsort.actions.decide import defer, reject
 from smartsort.actions.filing import Filing, open_shelf
 from smartsort.actions.person_resolver import known_people, resolve
 from smartsort.actions.plan import Plan
@@ -124,7 +124,7 @@ class Actions(Reversing):
 
             def plan(photo: Photo, before: Arrangement) -> Plan | ActionResult:
                 if photo.id not in last:
-                    return throw_away(photo, before, actor, now=now, at=at)
+                    return reject(photo, before, actor, now=now, at=at)
                 why = f"photo {photo.id} may be the last copy: {sentence(last[photo.id][1].reason)}"
                 return ActionResult(photo.id, "failed", problem=why, code="changed_by_hand")
 
@@ -137,7 +137,7 @@ class Actions(Reversing):
     ) -> Batch:
         """Leave photos for later: they are listed after all others."""
         async with self._lock:
-            return await self._act(photo_ids, put_off, actor, (State.REVIEW,), dry_run=dry_run, agreed=agreed)
+            return await self._act(photo_ids, defer, actor, (State.REVIEW,), dry_run=dry_run, agreed=agreed)
 
     async def confirm(self, photo_ids: Sequence[int], actor: str) -> Batch:
         """Say that automatic filings are right: nothing moves, and galleries use the faces from now on."""

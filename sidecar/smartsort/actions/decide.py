@@ -119,7 +119,7 @@ def _assign_faces(
     plan.data |= {"act": act, "teach": teach}
 
 
-def throw_away(photo: Photo, before: Arrangement, actor: str, *, now: datetime, at: str) -> Plan:
+def reject(photo: Photo, before: Arrangement, actor: str, *, now: datetime, at: str) -> Plan:
     """The bytes go to the trash, out of Immich's sight; every other name goes."""
     plan = Plan(photo, before, EventKind.REJECTED, "rejected")
     plan.planned = names_in(photo, before.names, Area.TRASH, now.strftime("%Y-%m"))
@@ -144,6 +144,6 @@ def throw_away(photo: Photo, before: Arrangement, actor: str, *, now: datetime, 
     return plan
 
 
-def put_off(photo: Photo, before: Arrangement) -> Plan:
+def defer(photo: Photo, before: Arrangement) -> Plan:
     """Nothing changes but the place in the queue: after all others."""
     return Plan(photo, before, EventKind.DEFERRED, "skipped", deferred=True, filed=False)

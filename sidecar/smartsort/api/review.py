@@ -48,7 +48,7 @@ async def queue(
     search: Search = None,
     category: Category | None = None,
 ) -> ReviewPage:
-    """What waits for a human, newest first; photos put off come last."""
+    """What waits for a human, newest first; skipped photos come last."""
     return await _page(ctx, category, search, cursor, limit)
 
 

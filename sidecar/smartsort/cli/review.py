@@ -203,7 +203,7 @@ def reject(chosen: _Chosen) -> None:
 @command.command("skip", epilog=examples("smartsort review skip 12"))
 @_with_chosen
 def skip(chosen: _Chosen) -> None:
-    """Leave PHOTOS for later: they are listed after all others."""
+    """Skip PHOTOS: they are listed after all others."""
     chosen.decide("skip")
 
 

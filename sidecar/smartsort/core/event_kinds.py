@@ -34,7 +34,7 @@ class EventKind(StrEnum):
     REFILED = "refiled"
     REJECTED = "rejected"
     DEFERRED = "deferred"
-    """It was put off to the end of the queue."""
+    """It was skipped: it is listed after the others."""
     CONFIRMED = "confirmed"
     """A spot check was answered with yes."""
     RULED_OUT = "ruled_out"

@@ -60,7 +60,7 @@ def _remember(db: Database, kind: str, photo_id: int, data: Mapping[str, Any]) -
 def due(db: Database, now: str, limit: int) -> list[Message]:
     """Messages whose time has come, oldest first; of each photo only the first that is not delivered.
 
-    So what is said about one photo arrives in the order it was said, also when a message is put off.
+    So what is said about one photo arrives in the order it was said, also when a message is postponed.
     """
     rows = db.conn.execute(
         "SELECT id, kind, photo_id, data, attempts FROM outbox AS o WHERE not_before <= ? AND NOT EXISTS"

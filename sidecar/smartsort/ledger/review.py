@@ -1,6 +1,6 @@
 """Reading the review queue: pages, counts, one photo with everything known about it.
 
-Newest first; what somebody put off comes after all others. Pages are found by key, never by counting, so a
+Newest first; skipped photos come after all others. Pages are found by key, never by counting, so a
 page costs the same in a queue of ten and of a hundred thousand.
 """
 
@@ -148,7 +148,7 @@ def _newest(db: Database, wanted: _Filter, before: int | None, limit: int) -> li
 
 
 def _deferred(db: Database, wanted: _Filter, after: tuple[Any, ...], limit: int) -> list[Sequence[Any]]:
-    """What was put off longest ago comes first."""
+    """What was skipped longest ago comes first."""
     where, values = wanted.clauses()
     if after:
         where.append("(r.deferred_at, r.id) > (?, ?)")

@@ -84,7 +84,7 @@ class SampleDesk(SampleQueue):
         destination = f"faces/{data.folder(person)}/{name}" if person else f"trash/2025-06/{name}"
         return _decided(item, kind, person=person, destination=destination, event=event.id)
 
-    def put_off(self, item: int) -> ActionResultView:
+    def defer(self, item: int) -> ActionResultView:
         """List an item after the others. Raises Refusal."""
         self.waiting(item)
         stood = self.deferred.index(item) if item in self.deferred else None
@@ -124,7 +124,7 @@ class SampleDesk(SampleQueue):
     # --- many -------------------------------------------------------------------------------
 
     def bulk(self, selection: Selection, kind: str, approve: Approve | None = None) -> BulkActionResult:
-        """Approve, reject or put off many items, or tell what that would do."""
+        """Approve, reject or skip many items, or tell what that would do."""
         if selection.preview is not None:
             return self._redeemed(selection.preview)
         items = selection.ids or [
@@ -181,7 +181,7 @@ class SampleDesk(SampleQueue):
 
     def _one(self, item: int, kind: str, approve: Approve | None) -> ActionResultView:
         if kind == "deferred":
-            return self.put_off(item)
+            return self.defer(item)
         return self.decide(item, kind, None) if approve is None else self.approve(item, approve)
 
     def _foreseen(self, item: int, kind: str, approve: Approve | None) -> ActionResultView:

@@ -102,7 +102,7 @@ class SampleSidecar(SampleDesk):
             case ["POST", "review", item, "reject"]:
                 return json_answer(self.decide(int(item), "rejected", None))
             case ["POST", "review", item, "skip"]:
-                return json_answer(self.put_off(int(item)))
+                return json_answer(self.defer(int(item)))
             case ["POST", "undo"]:
                 return json_answer(self.undo(Undo.model_validate_json(body)))
             case ["GET", "events"]:

@@ -60,7 +60,7 @@ class SampleQueue:
     # --- the queue --------------------------------------------------------------------------
 
     def page(self, category: str | None, query: Mapping[str, str]) -> ReviewPage:
-        """A page of what waits, newest first, then what was put off."""
+        """A page of what waits, newest first, then what was skipped."""
         limit = int(query.get("limit", "50"))
         cursor = query.get("cursor", str(self.count + 1))
         search = query.get("search", "").casefold()
@@ -87,14 +87,14 @@ class SampleQueue:
         )
 
     def _from(self, cursor: str) -> Iterator[tuple[int, str]]:
-        """Items after a cursor, each with the cursor that follows it: newest first, then those put off."""
-        put_off = set(self.deferred)
+        """Items after a cursor, each with the cursor that follows it: newest first, then those skipped."""
+        skipped = set(self.deferred)
         first = 0
         if cursor.startswith("d"):
             first = int(cursor[1:])
         else:
             for place in range(bisect_left(self.pending, int(cursor)) - 1, -1, -1):
-                if (item := self.pending[place]) not in put_off:
+                if (item := self.pending[place]) not in skipped:
                     yield item, str(item)
         for place in range(first, len(self.deferred)):
             yield self.deferred[place], f"d{place + 1}"

@@ -18,7 +18,7 @@ from smartsort_tui.base import BaseApp
 from smartsort_tui.screens.area import Reading
 
 NAMES_SHOWN = 8
-_VERBS: dict[Kind, str] = {"approve": "File", "reject": "Reject", "skip": "Put off"}
+_VERBS: dict[Kind, str] = {"approve": "File", "reject": "Reject", "skip": "Skip"}
 _NOTES: dict[Kind, tuple[str, ...]] = {
     "approve": (),
     "reject": ("Their files go to the trash and are kept there for a while.",),

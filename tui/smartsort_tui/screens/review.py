@@ -35,7 +35,7 @@ class ReviewScreen(MarkingView):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "approve", "approve", id="review.approve", tooltip="File under the first suggestion"),
         Binding("r", "reject", "reject", id="review.reject", tooltip="Reject: to the trash, can be undone"),
-        Binding("s", "skip", "skip", id="review.skip", tooltip="Later: to the end of the queue"),
+        Binding("s", "skip", "skip", id="review.skip", tooltip="Skip: to the end of the queue"),
         Binding("u", "undo", "undo", id="review.undo", tooltip="Take back the last decision"),
         Binding("P", "person", "person", id="review.person", tooltip="Pick one or more people"),
         Binding("N", "new_person", "new", id="review.new_person", tooltip="File under a new person"),

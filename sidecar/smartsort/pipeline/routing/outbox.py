@@ -29,7 +29,7 @@ LONGEST_PAUSE = 300.0
 """Seconds between two tries, doubled from the first to the longest."""
 
 LISTEN_SECONDS = 2.0
-"""While a message is put off, new ones are looked for this often."""
+"""While a message is postponed, new ones are looked for this often."""
 
 
 class Outbox:
