@@ -25,7 +25,7 @@ from smartsort.files.layout import Layout
 from smartsort.files.placement import Placer
 from smartsort.ledger import submissions
 from smartsort.ledger.database import Ledger
-from smartsort.ledger.submissions import Item
+from smartsort.ledger.submissions import Submission
 from smartsort.pipeline.arrival.accept import Accept
 from smartsort.pipeline.engine.context import Clock, Context, Tuning
 from smartsort.service import listen, run
@@ -200,14 +200,14 @@ class Intake:
     accept: Accept
     downloads: Downloads
 
-    async def fetch(self, *urls: str, source: str = "test") -> list[Item]:
+    async def fetch(self, *urls: str, source: str = "test") -> list[Submission]:
         """Hand URLs in, work until none is open, and tell how they ended."""
         taken = await self.downloads.submit([(url, source) for url in urls])
         await self.work()
         return [self.item(item.id) for item in taken.items]
 
-    def item(self, item_id: str) -> Item:
-        found = self.context.ledger.read(lambda db: submissions.get(db, item_id))
+    def item(self, submission_id: str) -> Submission:
+        found = self.context.ledger.read(lambda db: submissions.get(db, submission_id))
         assert found is not None
         return found
 

@@ -74,12 +74,12 @@ def test_confirming_counts_in_the_statistics(client: httpx.Client) -> None:
         answer(client.post(f"{BASE}/spot-checks/{one.photo_id}/confirm"))
     )
     assert (decided.action, decided.person) == ("confirmed", one.people[0])
-    share = Summary.model_validate(answer(client.get(f"{BASE}/stats/summary"))).spot_checks
-    assert share is not None
-    assert share.checked >= 1
-    assert share.low is not None
-    assert share.high is not None
-    assert share.low <= (share.share or 0.0) <= share.high
+    result = Summary.model_validate(answer(client.get(f"{BASE}/stats/summary"))).spot_checks
+    assert result is not None
+    assert result.checked >= 1
+    assert result.low is not None
+    assert result.high is not None
+    assert result.low <= (result.error_rate or 0.0) <= result.high
     assert one.photo_id not in {other.photo_id for other in page(client, limit=200).items}
     again = answer(client.post(f"{BASE}/spot-checks/{one.photo_id}/confirm"), 409)
     assert "confirmed already" in again["detail"]

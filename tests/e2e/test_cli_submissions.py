@@ -47,7 +47,7 @@ def test_what_is_refused_is_named_and_the_others_go_on(live: LiveSidecar) -> Non
     [item] = hand_in(live, 1)
     said = run(live, "retry", "0" * 20, "../status", item["id"])
     assert said.exit_code == 1
-    assert "there is no item" in said.output
+    assert "there is no submission" in said.output
     assert f"{item['id']}: downloading" in said.output
     assert "1 retried, 2 refused" in said.output
 

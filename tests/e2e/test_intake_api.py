@@ -40,7 +40,7 @@ def samples(tmp_path_factory):
 
 @pytest.fixture
 async def sidecar(tmp_path):
-    settings = {"api__max_upload_bytes": 3_000_000, "api__upload_stall_seconds": 0.5}
+    settings = {"api__max_upload_bytes": 3_000_000, "api__upload_stall_timeout_seconds": 0.5}
     async with running(str(tmp_path / "root"), **settings) as found:
         yield found
 
@@ -195,11 +195,11 @@ async def test_what_cannot_be_retried_says_why(sidecar, client, web):
 async def test_have_tells_whether_content_is_known(client, web, samples):
     name, body, _ = sorted_sample(samples)
     digest = hashlib.sha256(body).hexdigest()
-    unknown = {"known": False, "alive": False, "place": None, "photo_id": None}
+    unknown = {"known": False, "available": False, "place": None, "photo_id": None}
     assert (await client.get(f"{BASE}/known/{digest}")).json() == unknown
     await client.post(BASE, json={"url": web.file(f"/{name}", body)}, params=WAIT)
     have = (await client.get(f"{BASE}/known/{digest.upper()}")).json()
-    assert (have["known"], have["alive"], have["place"]) == (True, True, "ledger")
+    assert (have["known"], have["available"], have["place"]) == (True, True, "ledger")
     assert (await client.get(f"{BASE}/known/xyz")).status_code == 422
 
 

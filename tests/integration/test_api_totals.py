@@ -381,7 +381,7 @@ def test_how_many_are_wrong_is_not_known_before_a_spot_check_was_answered() -> N
         assert found == (None, None)
     found, _ = metric(name, {What.SORTED: 100, What.WRONG: 5}, checks=open_checks)
     assert found == (5.0, False)
-    answered = SpotCheckResult(checked=100, wrong=1, open=0, share=1.0, low=0.18, high=5.45, met=None)
+    answered = SpotCheckResult(checked=100, wrong=1, pending=0, error_rate=1.0, low=0.18, high=5.45, met=None)
     for wrong, expected in ((0, (1.0, None)), (4, (1.0, None)), (30, (30.0, False))):
         found, _ = metric(name, {What.SORTED: 100, What.WRONG: wrong}, checks=answered)
         assert found == expected

@@ -40,7 +40,7 @@ TESTS = {
     "actions": ACTIONS,
     "api/security.py": (FILES,),
     "audit/follow.py": ("tests/integration/test_audit_follow.py",),
-    "chaos/trials.py": ("tests/faults/test_storage_test.py::test_a_storage_that_cannot_wait_is_bad",),
+    "storage_test/checks.py": ("tests/faults/test_storage_test.py::test_a_storage_that_cannot_wait_is_bad",),
     "downloads": (FILES,),
     "files": (FILES, "tests/integration/placement"),
     "ledger": (FILES, *LEDGER),
@@ -61,7 +61,7 @@ NOTED = {("folders", "setdefault"), ("files", "append"), ("pending", "add")}
 CLAIMS = {"link", "rename_exclusive", "_renameat2"}
 FULL = "PRAGMA synchronous = FULL"
 STATEMENTS = ("DELETE FROM intents", "INTO intents", "intents")
-OWN_FOLDERS = ("chaos/trials.py", "files/capabilities.py")
+OWN_FOLDERS = ("storage_test/checks.py", "files/capabilities.py")
 """They claim names in an empty folder that they have just made, where nothing can be replaced."""
 FREE_FIRST = """
 

@@ -1,7 +1,7 @@
 """How well are photos judged? Photos with known truth, by Immich's assignment and with confidence.
 
-    python -m tests.bench.evaluation [--photos 1000] [--seeds 11-15]
-    python -m tests.bench.evaluation --faces FILE.npz [--json OUT.json] [--seeds 1-8]
+    python -m tests.bench.judgement [--photos 1000] [--seeds 11-15]
+    python -m tests.bench.judgement --faces FILE.npz [--json OUT.json] [--seeds 1-8]
 
 The first makes up households (`tests.bench.household`). The second makes them of real faces
 (`tests.bench.embeddings`): families with everybody named and with one relative unnamed, unrelated people with
