@@ -358,7 +358,7 @@ async def test_what_is_damaged_is_worth_downloading_again(place, how):
     if how is not None:
         damage_all(place, first, how)
     said = await _Intake(place.sidecar).have(hashlib.sha256(picture(7)).hexdigest())
-    assert (said.known, said.alive) == (True, how is None)
+    assert (said.known, said.available) == (True, how is None)
 
 
 async def test_an_audit_after_all_of_it_is_clean(skipping):

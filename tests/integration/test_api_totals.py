@@ -375,7 +375,7 @@ def metric(name: str, what: dict[str, int], came: int = 0, checks: SpotCheckResu
 
 def test_how_many_are_wrong_is_not_known_before_a_spot_check_was_answered() -> None:
     """That nobody came upon a wrong one proves nothing; that many did proves that the goal is missed."""
-    name, open_checks = "wrongly_sorted_share", SpotCheckResult(checked=0, wrong=0, open=7)
+    name, open_checks = "wrongly_sorted_share", SpotCheckResult(checked=0, wrong=0, pending=7)
     for wrong in (0, 1, 4):
         found, _ = metric(name, {What.SORTED: 100, What.WRONG: wrong}, checks=open_checks)
         assert found == (None, None)

@@ -9,7 +9,7 @@ import sys
 import zipfile
 
 import pytest
-from tests.bench import evaluation
+from tests.bench import judgement
 from tests.bench.embeddings import families, read
 from tests.bench.household import make_siblings
 
@@ -76,9 +76,9 @@ def test_the_photos_that_arrive_are_not_those_of_the_gallery(archive):
 def test_the_command_writes_a_row_for_every_preset_and_household(archive, tmp_path, monkeypatch, capsys):
     out = tmp_path / "out.json"
     monkeypatch.setattr(
-        sys, "argv", ["evaluation", "--faces", str(archive), "--json", str(out), "--seeds", "1"]
+        sys, "argv", ["judgement", "--faces", str(archive), "--json", str(out), "--seeds", "1"]
     )
-    evaluation.main()
+    judgement.main()
     rows = json.loads(out.read_text())["rows"]
     fields = {"preset", "household", "gallery", "clean", "wrong", "review", "photos"}
     assert all(set(row) == fields for row in rows)
