@@ -170,7 +170,7 @@ def judged(household: Household, evidence: Sequence[Evidence], policy: Policy) -
             continue
         right = [person.name for person in decision.people] == [shot.truth]
         result.filed[shot.kind, "right" if right else "wrong"] += 1
-        strangers = [f for f in shot.faces if f.truth == UNNAMED and f.area_fraction >= policy.min_face_area]
+        strangers = [f for f in shot.faces if f.truth == UNNAMED and f.share >= policy.min_face_area]
         result.beside += bool(strangers) and len(shot.faces) > 1
         result.unwanted += any(f.truth in unwanted_people() for f in shot.faces)
     return result

@@ -228,7 +228,7 @@ EXAMPLES: dict[str, Any] = {
         "started_at": "2026-05-01T11:00:00.000+00:00",
     },
     "WhatIf": {
-        "looked_at": 500,
+        "evaluated": 500,
         "before": {"faces": 430, "low_confidence": 20, "unidentified": 50},
         "after": {"faces": 415, "low_confidence": 35, "unidentified": 50},
         "moves": {"faces -> low_confidence": 15},
