@@ -120,7 +120,7 @@ def test_everything_has_an_example(description: dict[str, Any]) -> None:
 
 def test_the_examples_are_examples_of_their_shapes(description: dict[str, Any]) -> None:
     assert set(EXAMPLES) <= set(description["components"]["schemas"]), "no example is left over"
-    beside = ("Problem", "QueueItem", "Decided", "ReviewStats", "Summary", "ListView", "Result")
+    beside = ("Problem", "QueueItem", "ActionResultView", "ReviewStats", "Summary", "ListView", "Result")
     judging = ("SpotCheckPage", "WhatIfReport", "Explained")
     themes = [import_module(m.name) for m in iter_modules(schemas.__path__, f"{schemas.__name__}.")]
     for name in (*EXAMPLES, *beside, *judging):
