@@ -43,7 +43,7 @@ def under_way(world: World) -> str | None:
         if not waited_for:
             return f"not told to Immich: {kind} ({problem})"
     if items := ledger.read(
-        lambda db: db.conn.execute("SELECT id FROM items WHERE state = 'received'").fetchall()
+        lambda db: db.conn.execute("SELECT id FROM submissions WHERE state = 'received'").fetchall()
     ):
         return f"items not taken: {items}"
     if health_issues := sidecar.runner.health_issues.open:
