@@ -81,7 +81,7 @@ ADMIN_ONLY = {
         for name in ("whitelist", "blacklist")
     ),
 }
-FOR_INTAKE = ("/readyz", "/metrics", f"{BASE}/status", f"{BASE}/submissions", f"{BASE}/have")
+FOR_INTAKE = ("/readyz", "/metrics", f"{BASE}/status", f"{BASE}/submissions", f"{BASE}/known")
 
 
 def test_scopes(live: LiveSidecar) -> None:
