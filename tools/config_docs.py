@@ -63,7 +63,7 @@ def _presets() -> str:
 
 
 def with_table(document: str) -> str:
-    """The document with the table between its two marks made anew. Raises ValueError without marks."""
+    """The document with the table between its two marks made again. Raises ValueError without marks."""
     before, begin, rest = document.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:

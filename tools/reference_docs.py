@@ -17,7 +17,7 @@ from smartsort.core.event_kinds import EventKind
 from smartsort.core.reasons import OF_NO_RULE, ReasonKind, said
 from smartsort.core.rules import RULES
 from smartsort.core.wording_events import event_sentence
-from smartsort.pipeline.engine.health import TroubleKind
+from smartsort.pipeline.engine.health import HealthIssueKind
 
 DOCUMENT = Path(__file__).parents[1] / "sidecar" / "docs" / "reference" / "reasons-events-health.md"
 HEAD = """# Reasons, events, health issues
@@ -88,7 +88,7 @@ def page() -> str:
                 HEALTH_HEAD,
                 *_table(
                     ("kind", "meaning"),
-                    ((f"`{kind}`", text or HEALTH[kind]) for kind, text in _members(TroubleKind).items()),
+                    ((f"`{kind}`", text or HEALTH[kind]) for kind, text in _members(HealthIssueKind).items()),
                 ),
             ]
         ).rstrip("\n")

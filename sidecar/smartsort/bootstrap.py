@@ -35,13 +35,13 @@ from smartsort.pipeline.arrival.accept import Accept
 from smartsort.pipeline.arrival.examine import Compare, Examine
 from smartsort.pipeline.arrival.inbox import Inbox
 from smartsort.pipeline.engine.context import Clock, Context, Tuning
-from smartsort.pipeline.engine.health import HealthIssue, HealthIssues, TroubleKind
+from smartsort.pipeline.engine.health import HealthIssue, HealthIssueKind, HealthIssues
 from smartsort.pipeline.engine.runner import NothingProved, Runner, Stage
 from smartsort.pipeline.engine.upkeep import Backups, Integrity, Memory
 from smartsort.pipeline.recheck.recheck import RecheckStage
 from smartsort.pipeline.recheck.renames import Renames
 from smartsort.pipeline.recognition.detection import Detections
-from smartsort.pipeline.recognition.errands import Errands
+from smartsort.pipeline.recognition.executor import CommandExecutor
 from smartsort.pipeline.recognition.recognise import Recognise
 from smartsort.pipeline.recognition.shelve import Shelve
 from smartsort.pipeline.recognition.unassigned import Unassigned
@@ -328,8 +328,10 @@ def _wire(
     gather = Gather(context, people, near, measure)
     detections = Detections(context, gather)
     unassigned = Unassigned(context, people)
-    errands = Errands(context, router, people, shelve, gather, detections=detections, unassigned=unassigned)
-    recognise = Recognise(context, shelve, errands)
+    executor = CommandExecutor(
+        context, router, people, shelve, gather, detections=detections, unassigned=unassigned
+    )
+    recognise = Recognise(context, shelve, executor)
     recheck = RecheckStage(context, router, people, gather, detections=detections, unassigned=unassigned)
     downloads = Downloads(context, accept, settings.api, resolver=resolver)
     downloads.recover()
@@ -352,8 +354,8 @@ def _wire(
     actions = Actions(context, people, runtime_settings, measure)
     renames = Renames(context, people, actions.follow if settings.follow_renames else None)
     retention = Retention(context, actions.purge_expired, settings.trash.retention_days)
-    storage = (TroubleKind.STORAGE, TroubleKind.ROOT)
-    immich = (TroubleKind.IMMICH, TroubleKind.PERMISSION)
+    storage = (HealthIssueKind.STORAGE, HealthIssueKind.ROOT)
+    immich = (HealthIssueKind.IMMICH, HealthIssueKind.PERMISSION)
 
     def ahead(db: Database) -> int:
         return photos.count_in(db, State.HASHED, State.UNIQUE)

@@ -1,6 +1,6 @@
 """One sidecar per root: a lock that dies with its process.
 
-The root itself is locked: unlike a file in it, it cannot be deleted and made anew beside a working sidecar.
+The root itself is locked: unlike a file in it, it cannot be deleted and made again beside a working sidecar.
 The lock file says who that is, and is the lock where a file system knows none for folders (NFS).
 """
 

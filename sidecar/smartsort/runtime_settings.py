@@ -207,7 +207,7 @@ class RuntimeSettings:
         """Remember the Immich ids of listed names, so that a person who is renamed stays listed.
 
         A name that two people have is bound to neither. An id Immich no longer lists is given up only for
-        the one other person with that name: recognition was started anew and people got new ids. True when
+        the one other person with that name: recognition was started again and people got new ids. True when
         something was bound.
         """
         bound = {name: tuple(_bound(entry, people) for entry in self._lists[name]) for name in LISTS}

@@ -219,7 +219,7 @@ def _at_age(newborn: Vector, grown_up: Vector, age: float) -> Vector:
 
 
 def crowded(household: Household, level: float) -> Household:
-    """The household as a model sees it for which unrelated people are `level` alike; recognised anew."""
+    """The household as a model sees it for which unrelated people are `level` alike; recognised again."""
     seen: dict[int, Seen] = {}
 
     def again(face: Seen) -> Seen:

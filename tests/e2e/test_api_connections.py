@@ -141,7 +141,7 @@ AUTHORISED = f"Authorization: Bearer {TOKEN}\r\n"
 def test_what_does_not_come_in_time_is_not_waited_for(
     live: LiveSidecar, monkeypatch: pytest.MonkeyPatch, sent: str
 ) -> None:
-    """Also when a byte comes now and then: uvicorn alone would begin to wait anew."""
+    """Also when a byte comes now and then: uvicorn alone would begin to wait again."""
     monkeypatch.setattr(connections, "HEAD_SECONDS", 1.0)
     with connected(live) as one:
         one.sendall(sent.encode())

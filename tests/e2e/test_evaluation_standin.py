@@ -245,16 +245,14 @@ async def test_failing_and_slow_it_is_unknown_and_says_why(world, service, draw)
     assert "did not answer in 0.3 s" in found.why_unknown
 
 
-async def imported_then(
-    world: World, folder: Path, name: str, service: str, **trouble: Any
-) -> dict[str, int]:
+async def imported_then(world: World, folder: Path, name: str, service: str, **fault: Any) -> dict[str, int]:
     """Deliver a photo to a service that is well while Immich looks and ill while smartsort asks."""
     server = world.server
     original = server._import
 
     def imported(path: str) -> None:
         original(path)
-        control(service, **trouble)
+        control(service, **fault)
 
     server._import = imported
     try:

@@ -179,7 +179,7 @@ async def test_failing_recognition_is_not_no_face(tmp_path):
 
 
 async def test_people_wiped_by_a_forced_recognition(tmp_path, stock):
-    """Somebody starts recognition anew for all: people and names are gone. Nobody is filed wrongly."""
+    """Somebody starts recognition again for all: people and names are gone. Nobody is filed wrongly."""
     async with world(str(tmp_path / "root")) as here:
         await here.start()
         half = len(stock.deliveries) // 2

@@ -107,7 +107,7 @@ async def test_the_ledger_alone_is_full(tmp_path, stock):
 @pytest.mark.parametrize("how", ["full", "read-only"])
 @pytest.mark.parametrize("area", ["faces", "library"])
 async def test_one_folder_takes_nothing(tmp_path, stock, how, area):
-    """The trouble stays told, although the inbox goes well; nothing is lost, and it goes on by itself."""
+    """It stays reported, although the inbox goes well; nothing is lost, and it goes on by itself."""
     root = str(tmp_path / "root")
     disk = os.path.join(root, area)
 

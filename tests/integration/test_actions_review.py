@@ -200,7 +200,7 @@ async def test_a_duplicate_is_filed_as_a_file_of_its_own_outside_the_library(pla
     await place.tell()
     assert acted.names == ("faces/bella/copy_1.jpg",)
     assert place.places(first) == ["faces/anna/anna_1.jpg"]
-    assert len(place.server.assets) == assets  # pitfall 12: no second asset
+    assert len(place.server.assets) == assets  # No second asset
     place.check()
     await place.actions.undo(acted.event, "eva")
     assert place.places(second) == ["review/duplicates/duplicate_copy_1.jpg"]
@@ -259,7 +259,7 @@ async def test_undoing_a_rejection_brings_the_same_asset_back(place):
     await place.tell()
     await place.actions.undo(acted.event, "eva")
     await place.tell(minutes=1)
-    assert place.tree() == tree  # names, inodes and times: pitfall 24
+    assert place.tree() == tree  # names, inodes and times
     assert not place.server.assets[asset].offline
     assert place.photo(photo).asset_id == asset
     place.check()
@@ -270,7 +270,7 @@ async def test_an_asset_that_comes_back_under_a_new_id_gets_its_person_again(pla
     await place.actions.approve([photo], BELLA, "eva")
     await place.tell()
     old = place.photo(photo).asset_id
-    place.server.forget_gone = True  # Immich's own watcher (pitfall 11)
+    place.server.forget_gone = True  # Immich's own watcher
     await place.actions.reject([photo], "eva", expect=(State.FILED,))
     await place.tell()
     assert old not in place.server.assets

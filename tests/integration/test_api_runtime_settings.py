@@ -108,7 +108,7 @@ def test_a_name_two_people_have_is_bound_to_nobody(ledger: Ledger, tmp_path: Pat
 
 
 def test_recognition_started_anew_gives_new_ids(ledger: Ledger, tmp_path: Path) -> None:
-    """Pitfall 13: ids are gone; a list bound to them would match nobody."""
+    """Ids are gone; a list bound to them would match nobody."""
     runtime_settings = RuntimeSettings(configured(tmp_path), ledger)
     runtime_settings.set_list("whitelist", [PersonRef("Anna", "a")])
     runtime_settings.bind([ANNA])

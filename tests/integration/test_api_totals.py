@@ -115,8 +115,8 @@ def test_a_review_that_was_taken_back_counts_as_what_follows() -> None:
 
 
 def test_a_mistake_that_was_corrected_in_immich_stays_one() -> None:
-    undone, anew = event(3, "undone", undoes=2), event(4, "sorted", {"people": ["Zoë"]})
-    assert counts(ACCEPTED, SORTED, undone, anew) == WRONG
+    undone, again = event(3, "undone", undoes=2), event(4, "sorted", {"people": ["Zoë"]})
+    assert counts(ACCEPTED, SORTED, undone, again) == WRONG
 
 
 def test_a_photo_filed_by_hand_again_and_again_counts_once() -> None:

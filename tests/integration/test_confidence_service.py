@@ -416,7 +416,7 @@ async def test_a_photo_on_its_way_goes_before_the_galleries(world, eye):
     assert len(eye.pictures) == before
     eye.down = True
     await world.settle()
-    assert await measure.step() < 60  # a service that is down is no trouble
+    assert await measure.step() < 60  # a service that is down is no health issue
 
 
 async def test_two_people_whose_photos_were_moved_twice_are_told_apart_with_more_care(world):

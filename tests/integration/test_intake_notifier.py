@@ -1,4 +1,4 @@
-"""Messages go out as digests, trouble at once, and an address that fails holds nobody up."""
+"""Messages go out as digests, health issues at once, and an address that fails holds nobody up."""
 
 import asyncio
 import hashlib

@@ -214,7 +214,7 @@ def test_a_migration_that_fails_leaves_the_old_database_as_it_was(path, monkeypa
 
 
 def test_names_survive_the_migration_that_lets_side_files_travel(path):
-    """The table is written anew, for SQLite cannot change a CHECK."""
+    """The table is written again, for SQLite cannot change a CHECK."""
     before = Database(path)
     migrations.apply(before, stop_before="m051_companions")
     [photo] = photos.add(before, [NewPhoto("phone", "inbox", "a.jpg", 3, 4)], AT)

@@ -275,7 +275,7 @@ def test_a_journalled_act_is_open_until_it_is_done(ledger):
         "route",
         {"targets": [["faces", "anna", ""]]},
     )
-    # Done and begun anew in one change: the new one stays.
+    # Done and begun again in one change: the new one stays.
     apply(ledger, Change(photo, intents_done=("route",), intent=("drop", {})))
     assert [i.act for i in ledger.read(photos.open_intents)] == ["drop"]
     apply(ledger, Change(photo, intents_done=("drop",)))

@@ -235,7 +235,7 @@ async def test_somebody_new_on_a_photo_has_them_read_at_once(place, server):
 
 
 async def test_a_person_immich_does_not_list_is_looked_for_once(place, server):
-    """Facts 24: a person with only archived photos leaves the list and stays on the photos."""
+    """A person with only archived photos leaves the list and stays on the photos."""
     await deliver(place, "anna_0.jpg")
     await at_rest(place)
     real = server.people
@@ -268,7 +268,7 @@ async def test_recognition_is_started_for_unassigned_faces_once_whoever_wants_it
 
 
 async def test_somebody_unnamed_met_on_photos_in_review_has_it_started_once_more(place, server):
-    """Facts 16: the first two faces of somebody stay unassigned when the third makes a person."""
+    """The first two faces of somebody stay unassigned when the third makes a person."""
     await deliver(place, "stranger_1.jpg", "stranger_2.jpg")
     await at_rest(place)
     asked = server.calls_made["recognise_unassigned_faces"]

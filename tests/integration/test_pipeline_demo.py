@@ -99,13 +99,13 @@ def test_immich_gone_in_the_middle_and_back(live, tmp_path):
     chosen = drop(live, tmp_path, KINDS)
     live.wait_for(lambda: states(live).get(State.PLACED, 0) + states(live).get(State.KNOWN, 0) >= 7, "photos")
     live.demo.faults.down = True
-    live.wait_for(lambda: live.sidecar.runner.health_issues.open, "the trouble to be noticed")
+    live.wait_for(lambda: live.sidecar.runner.health_issues.open, "the health issue to be noticed")
     assert [t.kind for t in live.sidecar.runner.health_issues.open] == ["immich"]
     assert State.FILED not in states(live)
     live.demo.faults.down = False
     in_loop(live, lambda: live.demo.engine.pause("faceDetection", paused=False))
     live.wait_for(lambda: live.all_sorted(len(KINDS)), "all kinds")
-    live.wait_for(lambda: not live.sidecar.runner.health_issues.open, "the trouble to be over")
+    live.wait_for(lambda: not live.sidecar.runner.health_issues.open, "the health issue to be over")
     check(live, chosen)
 
 
@@ -130,7 +130,6 @@ def unhurried(tmp_path):
 
 
 def test_failing_machine_learning_is_never_taken_for_no_face(unhurried, tmp_path):
-    """Pitfall 15."""
     live = unhurried
     live.demo.faults.ml_failing = True
     drop(live, tmp_path, ("single", "nobody"))
@@ -151,7 +150,7 @@ def test_machine_learning_that_comes_back_finds_the_faces(unhurried, tmp_path):
 
 
 def test_asset_ids_that_change_are_followed(live, tmp_path):
-    """Facts 33: deleted for good in Immich, the file stays and comes back under a new id."""
+    """Deleted for good in Immich, the file stays and comes back under a new id."""
     quick(live)
     in_loop(live, lambda: live.demo.engine.pause("faceDetection", paused=True))
     chosen = drop(live, tmp_path, ("single", "nobody", "group"))

@@ -16,7 +16,7 @@ DOWN = ImmichUnreachable("the fake Immich is down; wait")
 
 
 async def test_an_asset_deleted_and_imported_again_is_found_under_its_new_id(place, server):
-    """Facts 33: the row goes, the file stays, and the next scan imports it under a new id."""
+    """The row goes, the file stays, and the next scan imports it under a new id."""
     server.at_work["faceDetection"] = {"anna_1.jpg"}
     photo = await place.deliver("anna_1.jpg")
     other = await place.deliver("bella_1.jpg")
@@ -63,7 +63,7 @@ async def test_a_scan_that_missed_a_photo_is_repeated(place, server):
 
 
 async def test_a_library_immich_cannot_read_concludes_nothing(place, server):
-    """Pitfall 9: its mount is missing there; that says nothing about the photos."""
+    """Its mount is missing there; that says nothing about the photos."""
     server.imports, server.readable = False, False
     photo = await place.deliver("anna_1.jpg")
     await rounds(place, 40, seconds=10)

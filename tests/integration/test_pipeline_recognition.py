@@ -117,7 +117,7 @@ async def test_a_photo_without_a_preview_was_never_looked_at(place, server):
 
 
 async def test_a_detection_that_failed_is_asked_for_again_and_finds_the_face(place, server):
-    """Pitfall 15: a failed detection looks like no face."""
+    """A failed detection looks like no face."""
     server.undetected = {"anna_1.jpg"}
     photo = await place.deliver("anna_1.jpg")
     await at_rest(place)
@@ -304,7 +304,7 @@ async def test_a_key_that_may_not_start_a_queue_keeps_the_photo_waiting(place, s
 
 
 async def test_a_face_from_before_its_person_is_tried_once_more(place, server):
-    """Facts 16: faces seen before their person existed stay unassigned."""
+    """Faces seen before their person existed stay unassigned."""
     server.unassigned = {"anna_1.jpg"}
     photo = await place.deliver("anna_1.jpg")
     await at_rest(place)

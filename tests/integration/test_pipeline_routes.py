@@ -117,7 +117,7 @@ async def test_a_wanted_person_gets_the_photo_under_its_own_name(place):
 
 
 async def test_the_mtime_is_kept_to_the_nanosecond(place):
-    """Pitfall 24: a changed mtime makes Immich run everything again."""
+    """A changed mtime makes Immich run everything again."""
     photo = await place.deliver("anna_1.jpg")
     temp = place.context.absolute(place.names(photo)[0])
     before = os.stat(temp).st_mtime_ns
@@ -212,7 +212,6 @@ async def test_a_taken_name_gets_a_time_stamp_and_then_a_counter(place):
 
 
 async def test_a_file_somebody_else_put_there_is_never_overwritten(place):
-    """Pitfall 4."""
     os.makedirs(f"{place.root}/faces/anna")
     put(f"{place.root}/faces/anna/anna_1.jpg", b"mine")
     photo = await sorted_(place, "anna_1.jpg")
@@ -294,7 +293,7 @@ async def test_an_xmp_file_travels_with_its_photo(place):
 
 
 async def test_it_takes_the_name_the_photo_got(place):
-    """Pitfall 8: a photo and what belongs to it are never parted."""
+    """A photo and what belongs to it are never parted."""
     await sorted_(place, "stranger_1.jpg", xmp=b"<one/>")
     second = await place.deliver("stranger_1.jpg", source="other", xmp=b"<two/>")
     await at_rest(place)
@@ -379,7 +378,7 @@ async def test_duplicates_are_skipped_if_asked_to_but_kept_in_the_trash(make):
 
 @pytest.mark.parametrize("trashed", [False, True])
 async def test_an_upload_in_immich_counts_and_its_trash_does_not_hide_it(make, trashed):
-    """Pitfall 1: the only other copy may vanish with Immich's trash, so this one is never skipped."""
+    """The only other copy may vanish with Immich's trash, so this one is never skipped."""
     place = make(settings={"deduplication.action_on_duplicate": "skip"})
     photo = await place.deliver("anna_1.jpg")
     await place.stage("examine")
@@ -486,7 +485,6 @@ async def test_a_full_shard_is_followed_by_the_next(make):
 
 
 async def test_switched_off_everything_is_kept_waiting_and_nothing_is_lost(make):
-    """Pitfall 38."""
     place = make(settings={"enabled": False})
     await place.deliver("anna_1.jpg", picture(1))
     await place.deliver("copy.jpg", picture(1))
@@ -544,7 +542,6 @@ def test_a_second_sidecar_on_a_root_says_who_holds_it(place, root):
 
 
 async def test_an_unmounted_library_stops_the_work_and_nothing_is_concluded(place):
-    """Pitfall 9."""
     photo = await place.deliver("anna_1.jpg")
     os.rename(f"{place.root}/library", f"{place.root}/away")
     os.makedirs(f"{place.root}/library")

@@ -279,7 +279,7 @@ async def test_what_was_claimed_and_still_lies_in_the_inbox_is_not_taken_twice(w
 
 
 async def test_a_temporary_name_goes_although_its_photo_has_another_id_now(world, root):
-    """A rebuild numbers the photos anew, so the id in the name of a leftover may be another photo's."""
+    """A rebuild numbers the photos again, so the id in the name of a leftover may be another photo's."""
     await deliver_shot(world, "anna_1", "live")
     await deliver_shot(world, "ben_1", "live")
     await world.settle()

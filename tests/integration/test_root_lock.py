@@ -20,12 +20,12 @@ def place(make):
     return make()
 
 
-@pytest.mark.parametrize("then", ["deleted", "made anew", "replaced by a folder's"])
+@pytest.mark.parametrize("then", ["deleted", "made again", "replaced by a folder's"])
 def test_a_second_sidecar_is_refused_although_the_lock_file_was_deleted(place, root, then):
     lock = os.path.join(root, LOCK_NAME)
     os.unlink(lock)
     if then != "deleted":
-        write(lock, b"" if then == "made anew" else b'{"pid": 1}')
+        write(lock, b"" if then == "made again" else b'{"pid": 1}')
     assert holder_of(root) is not None
     assert sidecar_check(root).detail.startswith("at work")
     for _ in range(2):

@@ -70,7 +70,7 @@ async def test_the_next_one_is_suggested_and_the_ruled_out_one_never_again(world
     [acted] = await world.actions.rule_out(photo_id, None, "maria")
     assert (acted.action, acted.person) == ("ruled_out", "Anna")
     assert suggested(world, photo_id) == (["Bella", "Carl"], "Bella")
-    # Pitfall 32: neither tomorrow, nor when Immich's own list is asked for again.
+    # Neither tomorrow, nor when Immich's own list is asked for again.
     await recheck(world)
     assign(world, "stranger_1.jpg", "Carl")
     await recheck(world)

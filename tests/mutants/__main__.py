@@ -58,7 +58,7 @@ PACKAGES = {
 DESELECTED = (
     "--deselect=tests/integration/test_ledger_upgrades.py::test_migrations_name_nothing_that_can_change",
 )
-"""They read the code as text, which mutmut has written anew."""
+"""They read the code as text, which mutmut has written again."""
 
 NOT_REACHED = 33
 SURVIVED = (0, NOT_REACHED)

@@ -91,7 +91,7 @@ def held(world: World, photo_id: int) -> tuple[State, str | None, tuple[str, ...
     row = ledger.read(lambda db: photos.get(db, photo_id))
     names = ledger.read(lambda db: photos.names_of(db, [photo_id]))[photo_id]
     assert row is not None
-    # A name that was taken gets the time at which it was given anew.
+    # A name that was taken gets the time at which it was given again.
     return (
         row.state,
         row.category,

@@ -237,7 +237,7 @@ async def test_leaving_closes_what_is_still_being_asked(server: RunningServer, k
 
 
 async def test_the_client_is_closed_when_nothing_asks_any_more(server: RunningServer) -> None:
-    """A request that takes its time to end is waited for: one that goes on would open a connection anew."""
+    """A request that takes its time to end is waited for: one that goes on would open a connection again."""
     order: list[str] = []
 
     async def stubborn() -> None:

@@ -126,7 +126,7 @@ async def test_what_is_skipped_comes_last_and_back_with_undo() -> None:
         await until(pilot, lambda: sidecar.deferred == [20] and current(screen) == 19, "the undo")
         assert list(screen.desk.queue.ids()) == [19, *range(18, 0, -1), 20]
         await pilot.press("ctrl+r")
-        await until(pilot, lambda: screen.desk.queue.is_loaded and current(screen) == 19, "the list anew")
+        await until(pilot, lambda: screen.desk.queue.is_loaded and current(screen) == 19, "the list again")
         assert list(screen.desk.queue.ids()) == [19, *range(18, 0, -1), 20]
 
 

@@ -80,7 +80,7 @@ def test_moved_files_are_gone_where_they_were(root, mine):
 
 
 def test_a_copy_that_went_wrong_never_costs_the_original(root, mine, monkeypatch):
-    """Pitfall 2: what was never verified is never deleted."""
+    """What was never verified is never deleted."""
     real = add.shutil.copy2
 
     def flips_a_bit(source, target):

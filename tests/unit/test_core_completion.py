@@ -26,7 +26,7 @@ def holding(queue, *ids, **more):
 
 
 def test_the_chain_runs_from_the_library_to_recognition():
-    assert CHAIN[0] == "library"  # facts 11: the row exists before its sidecar job does
+    assert CHAIN[0] == "library"  # The row exists before its sidecar job does
     assert CHAIN[-2:] == ("faceDetection", RECOGNITION)
     assert LISTING_LIMIT == 1000
 
@@ -129,7 +129,7 @@ def test_two_questions_that_follow_one_another_prove_that_nothing_was_unfinished
         ((None, {}), (8, {})),
         ((7, {}), (None, {})),
         ((7, {}), (None, {}), (10, {})),
-        ((7, {}), (3, {})),  # the queue was emptied and counts anew
+        ((7, {}), (3, {})),  # the queue was emptied and counts again
     ],
     ids=repr,
 )

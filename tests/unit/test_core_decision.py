@@ -125,7 +125,7 @@ REVIEWED = [
         "only_background_faces",
     ),
     (photo(JOHN, SARAH), HOUSEHOLD, "multiple_faces", "multi_", "multiple_faces (2 people)"),
-    # Pitfall 16: a stranger counts.
+    # A stranger counts.
     (photo(JOHN, None), HOUSEHOLD, "multiple_faces", "multi_", "multiple_faces (2 people)"),
     (
         photo(JOHN, None, SARAH),
@@ -213,7 +213,7 @@ SORTED = [
         dataclasses.replace(HOUSEHOLD, person_thresholds={"john_doe": Thresholds(0.4)}),
         ["John Doe"],
     ),
-    # A known id decides alone, whatever the names say now (pitfall 13).
+    # A known id decides alone, whatever the names say now.
     (photo(Person("p-john", "Johnny")), Policy(whitelist=(PersonRef("John Doe", "p-john"),)), ["Johnny"]),
 ]
 
@@ -292,7 +292,7 @@ SKIPPING = dataclasses.replace(HOUSEHOLD, on_duplicate=OnDuplicate.SKIP)
         (CopyPlace.LEDGER, Outcome.SKIPPED),
         (CopyPlace.DOWNLOADS, Outcome.SKIPPED),
         (CopyPlace.IMMICH, Outcome.SKIPPED),
-        # Pitfall 1: the only other copy lies in a trash, so this one may be the last.
+        # The only other copy lies in a trash, so this one may be the last.
         (CopyPlace.TRASH, Outcome.REVIEWED),
         (CopyPlace.IMMICH_TRASH, Outcome.REVIEWED),
         (CopyPlace.MISSING, Outcome.REVIEWED),
@@ -527,7 +527,7 @@ def filed_only_if_wanted(decision, evidence, policy, ambiguous):
         assert each.person in decision.people
     assert len(decision.people) == len(counted)
     if policy.multiple_faces is not MultipleFaces.MAIN_FACE:
-        # Pitfall 16: a stranger beside them counts.
+        # A stranger beside them counts.
         stranger = face(None, 1.0, "one more")
         more = dataclasses.replace(evidence, faces=(*evidence.faces, stranger))
         assert decide(more, policy, ambiguous).outcome is Outcome.REVIEWED

@@ -28,7 +28,7 @@ PHOTO = st.fixed_dictionaries(
 )
 WELL = st.fixed_dictionaries({"faces": st.integers(0, 3), "pace": st.floats(0.01, 1.5)})
 SHARE = st.sampled_from([0.0, 0.0, 0.1, 0.4])
-TROUBLES = st.builds(
+FAILURES = st.builds(
     HealthIssues,
     until=st.floats(0, 90),
     failing=SHARE,
@@ -53,7 +53,7 @@ def arrivals(photo):
 @given(
     st.integers(0, 2**32),
     arrivals(PHOTO),
-    TROUBLES,
+    FAILURES,
     LIMITS,
     st.tuples(st.lists(st.floats(0, 60), max_size=2), st.booleans(), st.sampled_from([0.02, 0.02, 0.5])),
 )

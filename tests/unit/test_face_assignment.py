@@ -51,7 +51,7 @@ def message(person="b", people=None, given=None, instead=()):
         ([face("1"), face("2")], message(given="2"), "2"),
         ([face("1"), face("2", BELLA)], message(given="1"), "1"),
         ([face("1", BELLA)], message(given="1"), None),
-        ([face("1")], message(given="7"), None),  # Immich detected anew: the face is gone
+        ([face("1")], message(given="7"), None),  # Immich detected again: the face is gone
         # Of several people only what is certain.
         ([face("1", ANNA), face("2")], message(people=["a", "b"]), "2"),
         ([face("1"), face("2")], message(people=["a", "b"]), None),

@@ -1,4 +1,4 @@
-"""Stages side by side: none stops the others, trouble is told once, and the end is bounded."""
+"""Stages side by side: none stops the others, a health issue is reported once, and the end is bounded."""
 
 import asyncio
 import logging
@@ -181,7 +181,7 @@ async def test_a_bell_that_rings_during_a_step_is_heard_by_each_stage_it_is_for(
     await begun.wait()
     await soon(lambda: quick)
     place.context.wakeups.notify(State.FILED)
-    await soon(lambda: len(quick) == 2)  # it has heard the bell and waits again
+    await soon(lambda: len(quick) == 2)  # it has heard the wakeup and waits again
     go.set()
     await soon(lambda: len(slow) == 2)
     assert len(other) == 1

@@ -8,7 +8,7 @@ from pathlib import Path
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.rules import RULES
 from smartsort.core.wording import REASON_CODES
-from smartsort.pipeline.engine.health import TroubleKind
+from smartsort.pipeline.engine.health import HealthIssueKind
 
 ROOT = Path(__file__).parents[2]
 _spec = importlib.util.spec_from_file_location(
@@ -24,7 +24,7 @@ def test_the_page_is_up_to_date():
 
 def test_it_has_every_rule_reason_event_and_health_issue():
     text = docs.page()
-    for name in (*(rule.name for rule in RULES), *REASON_CODES, *EventKind, *TroubleKind):
+    for name in (*(rule.name for rule in RULES), *REASON_CODES, *EventKind, *HealthIssueKind):
         assert f"| `{name}` | " in text, name
     assert "|  |" not in text, "something has no words"
 

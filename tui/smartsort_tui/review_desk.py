@@ -121,7 +121,7 @@ class Desk:
         return self._items.get(item)
 
     def forget_answers(self) -> None:
-        """Ask anew for everything but the queue, as after a restart of the sidecar."""
+        """Ask again for everything but the queue, as after a restart of the sidecar."""
         self._items.clear()
         self._explained.clear()
         self.people = []
@@ -206,7 +206,7 @@ class Desk:
             sent.answered.set()
 
     async def rule_out(self, row: QueueItem, rule_out: RuleOut, text: str) -> None:
-        """Say whom an item does not show; it stays, and is asked for anew. Raises ApiProblem."""
+        """Say whom an item does not show; it stays, and is asked for again. Raises ApiProblem."""
         done = await self.client.rule_out(row.id, rule_out)
         sent = Sent(text, [], event=done.event, item=row.id)
         sent.answered.set()
@@ -235,7 +235,7 @@ class Desk:
         return self._sent[-1] if self._sent else None
 
     async def undo(self, token: str | None = None) -> tuple[str, int | None]:
-        """Take back the last decision; its text, and the position of its item (None: load anew).
+        """Take back the last decision; its text, and the position of its item (None: load again).
 
         `token` takes back exactly what a preview of it showed. Raises ApiProblem.
         """

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from smartsort_tui.terminal import ColourWish, Wish
+from smartsort_tui.terminal import ColourMode, ImageMode
 
 DEFAULT_URL = "http://127.0.0.1:8484"
 DEFAULT_THEME = "smartsort-dark"
@@ -40,8 +40,8 @@ class Settings:
     token: str | None = field(default=None, repr=False)
     token_from: str = "nowhere"  # noqa: S105  (says where it was looked for)
     theme: str = DEFAULT_THEME
-    images: Wish = "auto"
-    colours: ColourWish = "auto"
+    images: ImageMode = "auto"
+    colours: ColourMode = "auto"
     keys: dict[str, str] = field(default_factory=dict)
     export_folder: str | None = None
     immich_url: str | None = None
@@ -89,20 +89,20 @@ def load(
     """The settings in force. Raises SettingsProblem."""
     path = Path(config) if config else config_path(env)
     file = _read(path, must_exist=bool(config or env.get("SMARTSORT_TUI_CONFIG", "").strip()))
-    wish = images or env.get("SMARTSORT_IMAGES") or _text(file, "images", path) or "auto"
-    if wish not in get_args(Wish):
-        raise SettingsProblem(f"images = {wish!r}: must be one of {', '.join(get_args(Wish))}")
+    mode = images or env.get("SMARTSORT_IMAGES") or _text(file, "images", path) or "auto"
+    if mode not in get_args(ImageMode):
+        raise SettingsProblem(f"images = {mode!r}: must be one of {', '.join(get_args(ImageMode))}")
     depth = colors or env.get("SMARTSORT_COLORS") or _text(file, "colors", path) or "auto"
-    if depth not in get_args(ColourWish):
-        raise SettingsProblem(f"colors = {depth!r}: must be one of {', '.join(get_args(ColourWish))}")
+    if depth not in get_args(ColourMode):
+        raise SettingsProblem(f"colors = {depth!r}: must be one of {', '.join(get_args(ColourMode))}")
     found, origin = _token(env, file, path, token, token_file)
     return Settings(
         url=url or env.get("SMARTSORT_URL", "").strip() or _text(file, "url", path) or _loopback(env),
         token=found,
         token_from=origin,
         theme=theme or env.get("SMARTSORT_THEME") or _text(file, "theme", path) or DEFAULT_THEME,
-        images=cast("Wish", wish),
-        colours=cast("ColourWish", depth),
+        images=cast("ImageMode", mode),
+        colours=cast("ColourMode", depth),
         keys=_keys(file, path),
         export_folder=_text(file, "export_folder", path),
         immich_url=env.get("SMARTSORT_IMMICH_PAGE", "").strip() or _text(file, "immich_url", path),

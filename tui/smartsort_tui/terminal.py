@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Colours = Literal["truecolor", "256", "16"]
-ColourWish = Literal["auto", "truecolor", "256", "16"]
+ColourMode = Literal["auto", "truecolor", "256", "16"]
 Images = Literal["kitty", "sixel", "halfblocks", "none"]
-Wish = Literal["auto", "kitty", "sixel", "halfblocks", "none"]
+ImageMode = Literal["auto", "kitty", "sixel", "halfblocks", "none"]
 
 _GRAPHICS_QUERY = "\x1b_Gi=4242,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\"
 _CELL_SIZE_QUERY = "\x1b[16t"
@@ -68,18 +68,18 @@ def understood(replies: bytes) -> tuple[bool, bool, tuple[int, int] | None]:
 
 
 def choose(
-    wish: Wish,
+    mode: ImageMode,
     replies: bytes,
     env: Mapping[str, str],
     cell: tuple[int, int] | None,
-    colours: ColourWish = "auto",
+    colours: ColourMode = "auto",
 ) -> Terminal:
     """The way to draw pictures. Pure; `cell` is what the system says, the terminal's own reply wins."""
     kitty, sixel, replied = understood(replies)
     size = replied or cell or DEFAULT_CELL
     depth = colours_of(replies, env) if colours == "auto" else colours
-    if wish != "auto":
-        return Terminal(wish, size, depth)
+    if mode != "auto":
+        return Terminal(mode, size, depth)
     # Konsole and WezTerm claim Kitty graphics but lack its Unicode placeholders; both know sixel.
     if sixel:
         return Terminal("sixel", size, depth)
@@ -120,12 +120,12 @@ def tell(colours: Colours, env: MutableMapping[str, str]) -> None:
 class Probe:
     """Asks at once, answers later: what is imported in between costs no waiting."""
 
-    def __init__(self, wish: Wish, colours: ColourWish = "auto") -> None:
-        self._wish: Wish = wish
-        self._colours: ColourWish = colours
+    def __init__(self, mode: ImageMode, colours: ColourMode = "auto") -> None:
+        self._wish: ImageMode = mode
+        self._colours: ColourMode = colours
         self._descriptor: int | None = None
         self._saved: list[Any] | None = None
-        has_question = wish not in ("halfblocks", "none") or (colours == "auto" and wish != "none")
+        has_question = mode not in ("halfblocks", "none") or (colours == "auto" and mode != "none")
         if has_question and os.environ.get("TERM", "") not in SIMPLE_TERMINALS and _is_terminal():
             self._ask()
 

@@ -410,14 +410,14 @@ def _name_of(person_id: str, evidence: Evidence, photo: Photo) -> str:
 
 
 def _judge_again(plan: Plan, event: Event) -> Plan | ActionResult:
-    """An automatic review is taken back by judging the photo anew: policy or copies may have changed."""
+    """An automatic review is taken back by judging the photo again: policy or copies may have changed."""
     photo, before = plan.photo, plan.before
     if photo.state not in (State.REVIEW, State.SKIPPED):
         return plan.failed("not_undoable", f"photo {photo.id} is {photo.state.value}, no longer waiting")
     state = State.KNOWN if photo.asset_id else State.PLACED
     if not in_library(before.names):
         asked = str(event.data.get("from", ""))
-        # What came from further on (a photo that was resolved automatically) is compared anew as well.
+        # What came from further on (a photo that was resolved automatically) is compared again as well.
         state = State(asked) if asked in (State.CLAIMED.value, State.HASHED.value) else State.HASHED
         for member in sorted({n.member for n in before.names}, key=lambda m: m is not Member.PHOTO):
             source = source_of(before.names, member)

@@ -121,7 +121,7 @@ async def what_if(
 ) -> WhatIf:
     """What other settings would have done to the photos decided last. Nothing is changed.
 
-    Both sides are decided anew from what was seen then, the one with today's settings, the other with
+    Both sides are decided again from what was seen then, the one with today's settings, the other with
     these changed.
     """
     runtime_settings, ambiguous = ctx.sidecar.runtime_settings, ctx.sidecar.people.ambiguous

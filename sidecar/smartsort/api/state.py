@@ -17,7 +17,7 @@ from smartsort.errors import SmartsortError
 from smartsort.files.shown import shown
 from smartsort.ledger import photos, statistics
 from smartsort.ledger.records import Photo
-from smartsort.pipeline.engine.health import TroubleKind
+from smartsort.pipeline.engine.health import HealthIssueKind
 from smartsort.pipeline.recognition.estimate import SAMPLE, estimated_wait_seconds
 
 IN_FLIGHT_SHOWN = 100
@@ -50,7 +50,7 @@ class StatusReader:
         if self._sidecar.connected:
             return "connected"
         for issue in self._sidecar.runner.health_issues.open:
-            if issue.kind in (TroubleKind.IMMICH, TroubleKind.PERMISSION):
+            if issue.kind in (HealthIssueKind.IMMICH, HealthIssueKind.PERMISSION):
                 return shown(issue.message)
         return "not connected yet"
 

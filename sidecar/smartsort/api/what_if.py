@@ -50,7 +50,7 @@ async def what_if(
 ) -> WhatIfReport:
     """Which past photos would go elsewhere with other settings. Nothing is changed.
 
-    Decided anew from what was seen then, and compared with where the photos are now. With no other setting:
+    Decided again from what was seen then, and compared with where the photos are now. With no other setting:
     what the settings in force would do to photos that were decided by others.
     """
     wanted = _wanted(ctx, settings)

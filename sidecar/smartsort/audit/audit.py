@@ -1,6 +1,6 @@
 """The audit as a whole: pages of photos, then our folders, then the history. Beside a running sidecar too.
 
-What looks wrong is looked at again before it is reported, with the ledger read anew: a photo that was just
+What looks wrong is looked at again before it is reported, with the ledger read again: a photo that was just
 being moved is fine the second time. Memory does not grow with the ledger, only with what is wrong.
 """
 
@@ -175,7 +175,7 @@ class Audit:
     def _look_again(
         self, db: sqlite3.Connection, suspects: list[int], strangers: list[Stranger]
     ) -> tuple[list[Row], list[Stranger]]:
-        """What is still wrong with the ledger read anew; what is under way is counted and left out."""
+        """What is still wrong with the ledger read again; what is under way is counted and left out."""
         wrong = self._still_wrong(db, suspects)
         shared = {f.photo_id for f in self._shared}
         for pause in _LOOKS if self._report.running else ():

@@ -66,8 +66,8 @@ REMEDIES = {
     Code.UNKNOWN: "move it to the inbox to have it sorted, or elsewhere",
     Code.LEFTOVER: "the next start of smartsort clears it up",
     Code.INTENT_OPEN: "the next start of smartsort finishes it",
-    Code.REVIEW_ROW: "`smartsort audit --repair` writes the row anew",
-    Code.DOWNLOAD_ROW: "`smartsort audit --repair` writes the row anew",
+    Code.REVIEW_ROW: "`smartsort audit --repair` writes the row again",
+    Code.DOWNLOAD_ROW: "`smartsort audit --repair` writes the row again",
     Code.CHAIN: "somebody changed the history in the database; compare with a backup of the ledger",
 }
 

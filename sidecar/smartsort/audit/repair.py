@@ -322,4 +322,4 @@ class Repair:
         if found is None:
             return ""
         self._write(Change(found[0].id))
-        return "written anew"
+        return "written again"

@@ -28,7 +28,7 @@ LOOKED_AT = 1000
 
 TRUSTED_FOR = timedelta(days=7)
 RETRIED_AFTER = timedelta(minutes=2)
-"""A gallery is put together anew after this time; one that is still small much sooner."""
+"""A gallery is put together again after this time; one that is still small much sooner."""
 
 ENOUGH = 5
 """Faces up to which smartsort's own filings fill a gallery. With more of them wrong filings double: one leads
@@ -76,7 +76,7 @@ class Galleries:
                 if forgotten:
                     log.warning(
                         "Immich recognises faces with the model %s now. %d faces measured with another model "
-                        "count no more. smartsort measures the galleries of %d people anew while it is idle.",
+                        "count no more. smartsort measures the galleries of %d people again while idle.",
                         model,
                         forgotten,
                         len(self._loaded.rows),
@@ -131,7 +131,7 @@ class Galleries:
         return [self.likeness(p, without_asset, taken) for p in people if self._loaded.faces.get(p.id)]
 
     def fresh(self, person: Person) -> bool:
-        """True while a person's gallery need not be put together anew."""
+        """True while a person's gallery need not be put together again."""
         row = self._loaded.rows.get(person.id)
         if row is None or row.stale or row.name != person.name:
             return False
@@ -144,7 +144,7 @@ class Galleries:
         return self._loaded.mistaken.get(person.id, frozenset())
 
     def stale(self, people: Iterable[Person]) -> list[Person]:
-        """Those whose gallery is to be put together anew: the model is another, or a human said something."""
+        """Return those whose gallery is out of date: by another model, or by what a human said."""
         rows = self._loaded.rows
         return [p for p in people if p.id in rows and rows[p.id].stale]
 

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 SUGGESTED = 5
 
 RENEW_SECONDS, LOOK_SECONDS = 20.0, 600.0
-"""Between two galleries that are put together anew, and between two looks whether one has to be."""
+"""Between two galleries that are put together again, and between two looks whether one has to be."""
 
 RIVALS = 5
 """People asked of Immich as the closest ones, where not everybody has a gallery yet."""
@@ -130,7 +130,7 @@ class Measure:
         return replace(evidence, confidence=found)
 
     async def step(self) -> float:
-        """Put one stale gallery together anew if nothing is on its way; seconds until the next time.
+        """Put one stale gallery together again if nothing is on its way; seconds until the next time.
 
         Costs a call an hour for Immich's model while there is none. Never raises for what Immich or the
         service does.
@@ -146,7 +146,7 @@ class Measure:
                     await self.galleries.refresh(stale[0])
                     return RENEW_SECONDS
         except (TimeoutError, FaceServiceUnavailable, ImmichError) as problem:
-            log.info("a gallery could not be measured anew: %s", problem or "it took too long")
+            log.info("a gallery could not be measured again: %s", problem or "it took too long")
             return RENEW_SECONDS
         return LOOK_SECONDS
 

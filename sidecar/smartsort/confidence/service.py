@@ -23,7 +23,7 @@ from smartsort.ports import FaceModel
 FIRST_PAUSE = 10.0
 LONGEST_PAUSE = 300.0
 """Seconds the service is left alone after a failure, doubled from the first to the longest: a slow or missing
-service must not hold up every photo anew."""
+service must not hold up every photo again."""
 
 LARGEST_ANSWER = 32 * 1024 * 1024
 _TASK = "facial-recognition"
@@ -124,7 +124,7 @@ class FaceService:
         await self._http.aclose()
 
     async def _post(self, entries: str, picture: bytes) -> Any:
-        # Not httpx's time-out alone: that one begins anew with every piece of a slow answer.
+        # Not httpx's time-out alone: that one begins again with every piece of a slow answer.
         async with asyncio.timeout(self.timeout_seconds):
             request = self._http.build_request(
                 "POST",

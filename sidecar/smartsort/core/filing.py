@@ -57,7 +57,7 @@ class Filing:
         self.forget_plans()
 
     def forget_plans(self) -> None:
-        """Begin anew at the next listing: a command has failed."""
+        """Begin again at the next listing: a command has failed."""
         self._search: message.Command | None = None
         self._through: Sequence[InFlight] = ()
         self._begun: Sequence[InFlight] = ()
@@ -151,7 +151,7 @@ class Filing:
 
     @receive.register
     def _faces_read(self, event: message.FacesRead) -> None:
-        """Conclude the photos whose faces are final. A photo that lost its asset begins anew."""
+        """Conclude the photos whose faces are final. A photo that lost its asset begins again."""
         reading, self._reading = self._reading, ()
         for photo in reading:
             if photo.id in event.gone:

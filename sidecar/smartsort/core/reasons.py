@@ -17,7 +17,7 @@ class ReasonKind:
     """A code that a reason can carry, and its words.
 
     `code` is stable and machine-readable. `sentence` is for a person. `more` is what follows the code in the
-    machine-friendly line of the source document.
+    short form for programs.
     """
 
     code: str
@@ -72,7 +72,7 @@ UNDONE_FILING = ReasonKind(
     "undone_filing", "It was filed under {names}, and somebody took that back.", ": {names}"
 )
 REBUILT = ReasonKind(
-    "rebuilt", "The ledger was made anew from the folders; the file's name says: {detail}.", ": {detail}"
+    "rebuilt", "The ledger was made again from the folders; the file's name says: {detail}.", ": {detail}"
 )
 DOWNLOAD_FAILED = ReasonKind("download_failed", "The download failed: {detail}.")
 

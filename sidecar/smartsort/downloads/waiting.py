@@ -14,7 +14,7 @@ _PAUSE_SECONDS = 0.03
 
 
 class Arrivals:
-    """Lets many wait on one bell of the pipeline. The wakeup is only listened to while somebody waits."""
+    """Lets many wait on one subscription, which exists only while one of them waits."""
 
     def __init__(self, subscribe: Callable[[], asyncio.Event]) -> None:
         self._subscribe = subscribe

@@ -1,4 +1,4 @@
-"""What a picture looks like, in 256 bits: copies that were shrunk or saved anew differ in a few of them."""
+"""What a picture looks like, in 256 bits: copies that were shrunk or saved again differ in a few of them."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ class Placer:
     """Places and drops batches of names.
 
     `guard` is called before and after each batch and raises RootUnavailable when the folders are not the
-    ones that were prepared: an unmounted folder must neither be created anew nor taken for empty.
+    ones that were prepared: an unmounted folder must neither be created again nor taken for empty.
     """
 
     def __init__(self, disk: Disk | None = None, guard: Callable[[], None] = _no_guard) -> None:

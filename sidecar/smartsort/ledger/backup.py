@@ -57,7 +57,7 @@ def backup(
         make_private(temporary)
     try:
         with closing(read_only(ledger).conn) as source, closing(sqlite3.connect(temporary)) as copy:
-            # A read transaction around it all, so that no write makes it start anew.
+            # A read transaction around it all, so that no write makes it start again.
             source.execute("BEGIN")
             source.execute("SELECT count(*) FROM sqlite_master").fetchone()
             source.backup(copy, pages=_PAGES, progress=go_on)

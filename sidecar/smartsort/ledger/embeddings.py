@@ -146,14 +146,14 @@ def set_gallery(
 
 
 def mark_stale(db: Database, person_ids: Collection[str]) -> None:
-    """These people's galleries are put together anew before they are used for long."""
+    """These people's galleries are put together again before they are used for long."""
     db.conn.executemany("UPDATE galleries SET stale = 1 WHERE person_id = ?", [(i,) for i in person_ids])
 
 
 def forget_models(db: Database, model: str) -> int:
     """RemoveRequest what other models have measured: it compares with nothing any more. How many faces.
 
-    The galleries stay, stale and empty, to be measured anew.
+    The galleries stay, stale and empty, to be measured again.
     """
     db.conn.execute("UPDATE OR REPLACE galleries SET model = ?, stale = 1 WHERE model <> ?", (model, model))
     return int(db.conn.execute("DELETE FROM embeddings WHERE model <> ?", (model,)).rowcount)

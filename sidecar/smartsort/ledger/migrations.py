@@ -402,7 +402,7 @@ def m041_policies(db: Database) -> None:
 def m051_companions(db: Database) -> None:
     """Side files travel with their photo; what Takeout says about it; photos are found by their name."""
     execute = db.conn.execute
-    # SQLite cannot change a CHECK. No table refers to this one, so it is written anew.
+    # SQLite cannot change a CHECK. No table refers to this one, so it is written again.
     execute("ALTER TABLE names RENAME TO names_before_m051")
     execute(
         """CREATE TABLE names (
@@ -452,7 +452,7 @@ def m052_running_time(db: Database) -> None:
 
 @migrations()
 def m053_dates_of_faces(db: Database) -> None:
-    """Faces of a gallery know when their photo was taken, once it was put together anew: within a week."""
+    """Faces of a gallery know when their photo was taken, once it was put together again: within a week."""
     db.conn.execute("ALTER TABLE embeddings ADD COLUMN taken TEXT")
 
 

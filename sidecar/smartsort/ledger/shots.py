@@ -50,7 +50,7 @@ def files_at_rest(db: Database) -> int:
 
 
 MOST_NAMED = 50
-"""Photos of one name that are looked at: phones begin to count anew every ten thousand."""
+"""Photos of one name that are looked at: phones begin to count again every ten thousand."""
 
 
 def stem_of(name: str) -> str:

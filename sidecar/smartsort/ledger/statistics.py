@@ -26,7 +26,7 @@ from smartsort.ledger.rows import select
 _UP_TO = "daily_totals_up_to"
 _RULES = "daily_totals_rules"
 RULES = 3
-"""The number of the rules in `tally`; totals that were counted by other ones are counted anew."""
+"""The number of the rules in `tally`; totals that were counted by other ones are counted again."""
 
 CHUNK = 2000
 """Events counted in one transaction: other writers get their turn in between."""
@@ -116,7 +116,7 @@ def _automatic(
 
     It is the last one: what Immich has learned since, or other settings, take the place of what was decided
     before. Only a filing that a human found wrong keeps its place, whatever became of the photo: that it was
-    corrected in Immich and then filed anew makes the mistake no smaller.
+    corrected in Immich and then filed again makes the mistake no smaller.
     """
     last: Event | None = None
     auto_resolved = False

@@ -229,7 +229,7 @@ def postpone(
 
 
 def reopen(db: Database, submission_id: str, host: str, actor: str, at: str) -> None:
-    """Let a failed item be downloaded anew, from its first byte and with all its tries."""
+    """Let a failed item be downloaded again, from its first byte and with all its tries."""
     item = get(db, submission_id)
     if item is None or item.state is not SubmissionState.FAILED:
         return

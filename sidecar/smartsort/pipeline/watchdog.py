@@ -29,7 +29,7 @@ from smartsort.ledger.records import Photo
 from smartsort.ledger.submissions import Submission
 from smartsort.pipeline.arrival.inbox import SLOWEST_BYTES, Inbox
 from smartsort.pipeline.engine.context import Context
-from smartsort.pipeline.engine.health import HealthIssues, TroubleKind
+from smartsort.pipeline.engine.health import HealthIssueKind, HealthIssues
 from smartsort.pipeline.engine.runner import NothingProved
 from smartsort.pipeline.recheck.recheck import RecheckStage
 from smartsort.pipeline.recognition.recognise import Recognise
@@ -40,7 +40,7 @@ LOOK_SECONDS = 5.0
 PATIENCE_SECONDS = 40.0
 """How long a photo may stay where it is: longer than the longest pause between two tries of a stage."""
 
-KIND = TroubleKind.PROGRESS
+KIND = HealthIssueKind.PROGRESS
 _NAMED = 5
 _OLDEST = 50
 
@@ -92,8 +92,8 @@ class Watchdog:
 
     async def step(self) -> float:
         """Look once; seconds until the next look."""
-        self._note(TroubleKind.WATCH, self._inbox.unheard)
-        self._note(TroubleKind.INODES, await asyncio.to_thread(self._unreliable))
+        self._note(HealthIssueKind.WATCH, self._inbox.unheard)
+        self._note(HealthIssueKind.INODES, await asyncio.to_thread(self._unreliable))
         waits = await self._lying() + await self._handed_in() + await self._on_their_way()
         waits += await self._told() + await self._rechecked()
         now = self._context.clock.monotonic()
@@ -117,7 +117,7 @@ class Watchdog:
 
     # --- what works, but not as it should ------------------------------------------------------
 
-    def _note(self, kind: TroubleKind, message: str) -> None:
+    def _note(self, kind: HealthIssueKind, message: str) -> None:
         if message:
             self._health_issues.begin(kind, message, kind, notice=True)
         else:

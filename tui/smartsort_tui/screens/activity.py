@@ -245,7 +245,7 @@ class HistoryScreen(Dialog[None], Undoing[None]):
         try:
             page = await self.smartsort.client.history(self._photo)
         except ApiProblem as problem:
-            what = "taken back, but its history does not come anew: " if said else ""
+            what = "taken back, but its history does not come again: " if said else ""
             self.say(f"{what}{problem.title}: {problem.detail}", "bad")
             return
         rows = self.query_one(EventRows)

@@ -131,7 +131,7 @@ class AreaScreen(Front[None]):
         self._draw_place_line()
 
     def is_stale(self) -> None:
-        """What is shown could not be fetched anew: from now on its age stands beside it."""
+        """What is shown could not be fetched again: from now on its age stands beside it."""
         self._is_stale = True
         self._draw_place_line()
 

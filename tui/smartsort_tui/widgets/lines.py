@@ -55,7 +55,7 @@ NARROWEST = 20
 
 
 class Fitted(Static):
-    """Text made anew for every width it gets."""
+    """Text made again for every width it gets."""
 
     _make: Maker | None = None
     _made_for = 0

@@ -65,7 +65,7 @@ class Clock:
 
 
 class StageWakeups:
-    """Rung when photos arrive in a state. Each listener has a bell of its own: nobody hears for another."""
+    """Wakes a stage when photos have reached a state that it takes. Each subscriber has its own event."""
 
     def __init__(self) -> None:
         self._listeners: dict[asyncio.Event, frozenset[State]] = {}
@@ -81,7 +81,7 @@ class StageWakeups:
         self.notify(*State)
 
     def subscribe(self, *states: State) -> asyncio.Event:
-        """An event that is set whenever one of these bells rings (none: any); the listener clears it."""
+        """Return an event that a notification of these states (none: any) sets. The subscriber clears it."""
         event = asyncio.Event()
         self._listeners[event] = frozenset(states)
         return event

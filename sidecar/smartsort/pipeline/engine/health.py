@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class TroubleKind(StrEnum):
+class HealthIssueKind(StrEnum):
     """What can be wrong. The values are stable: metrics, messages and clients go by them."""
 
     IMMICH = "immich"
@@ -37,7 +37,7 @@ class HealthIssue:
     A `notice` keeps no photo from being sorted: something works, but not as it should.
     """
 
-    kind: TroubleKind
+    kind: HealthIssueKind
     message: str
     since: str
     notice: bool = False
@@ -62,10 +62,10 @@ class HealthIssues:
 
     def __init__(self, now: Callable[[], str], announce: Callable[[HealthIssue, bool], None]) -> None:
         self._now, self._announce = now, announce
-        self._open: dict[TroubleKind, HealthIssue] = {}
-        self._shares: dict[TroubleKind, dict[str, _Share]] = {}
+        self._open: dict[HealthIssueKind, HealthIssue] = {}
+        self._shares: dict[HealthIssueKind, dict[str, _Share]] = {}
 
-    def begin(self, kind: TroubleKind, message: str, stage: str = "", *, notice: bool = False) -> None:
+    def begin(self, kind: HealthIssueKind, message: str, stage: str = "", *, notice: bool = False) -> None:
         """Note that a stage met a health issue; announced when it is new."""
         known = self._open.get(kind)
         self._open[kind] = HealthIssue(kind, message, known.since if known else self._now(), notice)
@@ -73,7 +73,7 @@ class HealthIssues:
         if known is None:
             self._announce(self._open[kind], True)
 
-    def well(self, stage: str, *uses: TroubleKind) -> bool:
+    def well(self, stage: str, *uses: HealthIssueKind) -> bool:
         """A stage got through, using what these kinds are about: its own health issues are over.
 
         True when stages that wait because of these kinds had better try again at once.
@@ -105,7 +105,7 @@ class HealthIssues:
         """True while one of these stages waits because of a health issue."""
         return any(stage in shares for shares in self._shares.values() for stage in stages)
 
-    def over(self, kind: TroubleKind) -> None:
+    def over(self, kind: HealthIssueKind) -> None:
         """Note that a kind of health issue is over for all who met it."""
         if self._shares.pop(kind, None) is not None:
             self._announce(self._open.pop(kind), False)

@@ -21,7 +21,7 @@ from smartsort.errors import (
 )
 from smartsort.ledger import photos
 from smartsort.pipeline.engine.context import Context
-from smartsort.pipeline.engine.health import HealthIssues, TroubleKind
+from smartsort.pipeline.engine.health import HealthIssueKind, HealthIssues
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Stage:
     name: str
     takes: tuple[State, ...]
     step: Callable[[], Awaitable[bool | float | None]]
-    uses: tuple[TroubleKind, ...] = ()
+    uses: tuple[HealthIssueKind, ...] = ()
     after_seconds: float = 0.0
 
 
@@ -109,7 +109,7 @@ class Runner:
                 raise result
 
     async def _work(self, stage: Stage) -> None:
-        backoff, bell = self.first_backoff, self._context.wakeups.subscribe(*stage.takes)
+        backoff, wakeup = self.first_backoff, self._context.wakeups.subscribe(*stage.takes)
         if stage.after_seconds:
             await self._sleep(stage.after_seconds)
         while not self.stop.is_set():
@@ -142,17 +142,17 @@ class Runner:
             elif result is not None and result is not False:
                 await self._sleep(result)
             else:
-                await self._sleep(IDLE_SECONDS, bell)
-                bell.clear()
+                await self._sleep(IDLE_SECONDS, wakeup)
+                wakeup.clear()
 
     async def _give_up(self, stage: Stage) -> None:
         """With a damaged ledger nothing is begun any more; smartsort stays, to say so."""
-        self.health_issues.begin(TroubleKind.LEDGER, self._context.ledger.damaged or "", stage.name)
+        self.health_issues.begin(HealthIssueKind.LEDGER, self._context.ledger.damaged or "", stage.name)
         await self.stop.wait()
 
     def _note(self, stage: Stage, problem: Exception) -> None:
         kind = kind_of(problem)
-        if kind is TroubleKind.BUG:
+        if kind is HealthIssueKind.BUG:
             log.error("stage %s failed; it tries again", stage.name, exc_info=problem)
         self.health_issues.begin(kind, str(problem) or type(problem).__name__, stage.name)
 
@@ -172,15 +172,15 @@ class Runner:
         return self.retry_problems
 
 
-def kind_of(problem: BaseException) -> TroubleKind:
+def kind_of(problem: BaseException) -> HealthIssueKind:
     """Which kind of health issue an error is."""
-    kinds: tuple[tuple[type[BaseException], TroubleKind], ...] = (
-        (ImmichUnreachable, TroubleKind.IMMICH),
-        (ImmichRefused, TroubleKind.PERMISSION),
-        (ImmichError, TroubleKind.IMMICH),
-        (RootUnavailable, TroubleKind.ROOT),
-        (StorageError, TroubleKind.STORAGE),
-        (ClockJumped, TroubleKind.CLOCK),
-        (SmartsortError, TroubleKind.SMARTSORT),
+    kinds: tuple[tuple[type[BaseException], HealthIssueKind], ...] = (
+        (ImmichUnreachable, HealthIssueKind.IMMICH),
+        (ImmichRefused, HealthIssueKind.PERMISSION),
+        (ImmichError, HealthIssueKind.IMMICH),
+        (RootUnavailable, HealthIssueKind.ROOT),
+        (StorageError, HealthIssueKind.STORAGE),
+        (ClockJumped, HealthIssueKind.CLOCK),
+        (SmartsortError, HealthIssueKind.SMARTSORT),
     )
-    return next((name for kind, name in kinds if isinstance(problem, kind)), TroubleKind.BUG)
+    return next((name for kind, name in kinds if isinstance(problem, kind)), HealthIssueKind.BUG)

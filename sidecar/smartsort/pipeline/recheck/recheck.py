@@ -250,7 +250,7 @@ class RecheckStage:
     async def _proved(self, pairs: Sequence[tuple[Photo, tuple[Face, ...]]]) -> list[int]:
         """The ids of those whose faces may be believed: no face only where it is proved that there is none.
 
-        Somebody may have had all faces detected anew; until that is done, or when it fails, there are none.
+        Somebody may have had all faces detected again; until that is done, or when it fails, there are none.
         """
         memory = self._memory
         believed = [p.id for p, faces in pairs if faces or p.id in memory.finished or self._is_faceless(p.id)]

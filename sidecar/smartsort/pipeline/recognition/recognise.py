@@ -20,7 +20,7 @@ from smartsort.ledger import photos
 from smartsort.ledger.records import Photo
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.engine.runner import NothingProved
-from smartsort.pipeline.recognition.errands import Errands
+from smartsort.pipeline.recognition.executor import CommandExecutor
 from smartsort.pipeline.recognition.shelve import BACKLOG, Shelve
 
 
@@ -29,8 +29,8 @@ class Recognise:
 
     takes = (State.PLACED, State.KNOWN)
 
-    def __init__(self, context: Context, shelve: Shelve, errands: Errands) -> None:
-        self._context, self._shelve, self._errands = context, shelve, errands
+    def __init__(self, context: Context, shelve: Shelve, executor: CommandExecutor) -> None:
+        self._context, self._shelve, self._errands = context, shelve, executor
         tuning = context.tuning
         self._recogniser = Recogniser(
             Limits(

@@ -225,7 +225,7 @@ class Recovery:
     # --- routes ------------------------------------------------------------------------------
 
     def _route(self, intent: Intent, photo: Photo) -> bool:
-        """Take back names that were made and never written down; the photo is routed anew."""
+        """Take back names that were made and never written down; the photo is routed again."""
         context = self._context
         held = context.ledger.read(lambda db: photos.names_of(db, [photo.id]))[photo.id]
         drops: list[RemoveRequest] = []

@@ -1,4 +1,4 @@
-"""Near-duplicates: the same picture at another size or saved anew.
+"""Near-duplicates: the same picture at another size or saved again.
 
 Immich's own groups of look-alikes come first: one call tells the groups of all photos of a batch. Where
 Immich has none, our own hash of the picture is compared with those of all older photos.

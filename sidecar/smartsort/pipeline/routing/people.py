@@ -65,7 +65,7 @@ class People:
                 )
 
     async def keep_up(self, seen: Iterable[Person]) -> None:
-        """Read the people anew when one of these, just seen on a photo, is missing or has another name.
+        """Read the people again when one of these, just seen on a photo, is missing or has another name.
 
         Who stays missing is no news again: Immich leaves out those with archived photos only.
         """
@@ -79,7 +79,7 @@ class People:
         return frozenset((p.id, p.name) for p in self._people if p.name)
 
     def expire(self) -> None:
-        """Have the people read anew when they are next asked for: smartsort has made one."""
+        """Have the people read again when they are next asked for: smartsort has made one."""
         self._read_at = None
 
     @property

@@ -26,7 +26,7 @@ AT_ONCE = 8
 """Concurrent requests for faces; more only queue up inside Immich."""
 
 
-class Errands:
+class CommandExecutor:
     """One method per command. Each raises ImmichError, and whoever files StorageError."""
 
     def __init__(
