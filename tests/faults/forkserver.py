@@ -64,7 +64,7 @@ def command(order: dict) -> None:
         rebuild(settings, smartsort.bootstrap.connect(settings), lambda _: None)
     else:
         report = Audit(offline.layout_of(settings)).run()
-        with offline.workshop(settings) as context:
+        with offline.offline_context(settings) as context:
             Repair(context).run(report)
 
 

@@ -140,7 +140,7 @@ class Recogniser:
             expected = self._detection.begin(new, now)
             self._detection.shortest = max(SHORTEST_PAUSE, PATIENCE_SHARE * expected)
             self._counts_due, self._upstream = now + EXPECTED_SHARE * expected, new
-            self._queue.append(message.Sleep(now + FIRST_LOOK))
+            self._queue.append(message.Sleep(now + FIRST_LOOK, self._filing.stuck))
 
     @_receive.register
     def _counted(self, event: message.Counted) -> None:
