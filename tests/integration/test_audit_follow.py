@@ -235,7 +235,7 @@ async def test_a_kill_while_companions_are_moved_along_is_finished_at_the_next_s
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Placer, "drop", killed)
+        patch.setattr(Placer, "remove", killed)
         with pytest.raises(KeyboardInterrupt):
             Repair(world.context).run(audit(world))
     assert len(tree_of(world, "trash")) == 2
