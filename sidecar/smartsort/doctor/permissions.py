@@ -40,7 +40,7 @@ NEEDS = (
     Need(
         "asset.upload",
         Key.OWNER,
-        "asking whether a photo is known; nothing is uploaded",
+        "asking whether a photo is known (nothing is uploaded)",
         "photos are not found in Immich, nor copies among its uploads",
         stops=True,
     ),
@@ -102,7 +102,7 @@ NEEDS = (
     Need(
         "albumAsset.delete",
         Key.OWNER,
-        "taking a photo out of an album; the photo stays",
+        "taking a photo out of an album (the photo stays)",
         "a photo that is filed elsewhere stays in the old album too",
         setting="immich.album_per_person",
     ),
