@@ -105,7 +105,7 @@ def _no_listing(lane):
 
 def _no_recognition(lane):
     """A job that stands for all is listed for ever, and the counts do not show it."""
-    blocked, look = Listing(RECOGNITION, collective=True), lane.world.server.look
+    blocked, look = Listing(RECOGNITION, collective=True), lane.world.server.queue_snapshot
 
     async def jobs():
         return blocked
@@ -113,7 +113,7 @@ def _no_recognition(lane):
     async def whole(libraries):
         return QueueSnapshot((*(await look(libraries)).listings[:-1], blocked))
 
-    lane.world.server.recognition_jobs, lane.world.server.look = jobs, whole
+    lane.world.server.recognition_jobs, lane.world.server.queue_snapshot = jobs, whole
 
 
 def _no_routing(lane):

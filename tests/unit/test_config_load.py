@@ -168,7 +168,7 @@ def test_values_are_read_as_people_write_them():
     assert settings.notify.quiet_between == (time(22), time(7, 30))
     assert settings.library_path_in_immich == PurePosixPath("/mnt/smartsort/library")
     assert settings.thresholds.per_person["Ana"].min_margin == 0.2
-    assert load(intake={"polling": False}).inbox.polling == "off"
+    assert load(inbox={"polling": False}).inbox.polling == "off"
     assert load().library_path_in_immich == PurePosixPath("/data/library")
     assert load().notify.quiet_between is None
 
