@@ -271,3 +271,28 @@ def test_a_photo_is_compared_with_faces_of_the_years_around_it():
 def test_a_time_that_is_none_is_no_day(text):
     assert day_of(text) is None
     assert day_of("2019-05-01T12:00:00+02:00") == date(2019, 5, 1)
+
+
+UNIT_VECTORS = st.lists(st.floats(-1, 1), min_size=4, max_size=4).filter(any).map(unit)
+
+
+@given(
+    st.lists(st.lists(UNIT_VECTORS, min_size=1, max_size=6), min_size=1, max_size=5),
+    st.lists(UNIT_VECTORS, min_size=1, max_size=3),
+)
+def test_whatever_faces_galleries_hold_a_similarity_is_a_number_from_0_to_1(galleries, faces):
+    """Also in galleries of several people, whose faces differ more than strangers do."""
+    level = unrelated_level([*galleries, *galleries])
+    for gallery in galleries:
+        for at in (level, 0.5, 0.8):
+            likeness = Likeness.of(ANNA, gallery, level=at)
+            assert all(0.0 <= likeness.similarity(face) <= 1.0 for face in faces)
+
+
+def test_a_gallery_of_opposites_has_the_least_length():
+    opposites = [(1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0)]
+    assert Spread.of(opposites, 0.4).length == pytest.approx(math.sqrt(0.5))
+
+
+def test_one_face_under_two_names_is_no_model_that_sees_everybody_alike():
+    assert unrelated_level([[(1.0, 0.0)] * 3] * 9) < 1

@@ -33,6 +33,9 @@ LEVEL_PEOPLE = 50
 PAIR_SPREAD = 0.1
 """How far the mean cosine of two galleries is from the level, by chance or because they are of relatives."""
 
+HIGHEST_LEVEL = 0.8
+"""A model to which strangers are more alike is of no use. One face under two names looks like that, too."""
+
 AROUND_YEARS, ENOUGH_AROUND = (2, 4, 8), 8
 """Years before and after a photo from which faces of a gallery are compared, and how many are enough."""
 
@@ -127,7 +130,7 @@ def unrelated_level(galleries: Iterable[Sequence[Vector]]) -> float:
     if not pairs:
         return 0.0
     proof = pairs[len(pairs) // 3] * math.sqrt(len(pairs)) / PAIR_SPREAD
-    return pairs[len(pairs) * 2 // 3] * min(1.0, max(0.0, (proof - 3.0) / 1.5))
+    return min(HIGHEST_LEVEL, pairs[len(pairs) * 2 // 3] * min(1.0, max(0.0, (proof - 3.0) / 1.5)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,8 @@ class Spread:
         )
         own = count - 1
         agreement = (own * above(reached, level) + USUAL_WEIGHT * USUAL_AGREEMENT) / (own + USUAL_WEIGHT)
-        length = math.sqrt(above(math.hypot(*mean(faces)) ** 2, level))
+        # Faces that differ more than strangers do, as in a gallery of several people, have no length left.
+        length = math.sqrt(max(0.0, above(math.hypot(*mean(faces)) ** 2, level)))
         return cls(min(1.0, max(LEAST_AGREEMENT, agreement)), max(LEAST_LENGTH, length))
 
 
