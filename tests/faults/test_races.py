@@ -162,7 +162,9 @@ async def test_folders_renamed_while_they_are_scanned(tmp_path, files):
         def fill() -> None:
             for index, path in enumerate(files[:60]):
                 folder = os.path.join(here.inbox, f"album{index % 5}")
-                os.makedirs(folder, exist_ok=True)
+                # It may be renamed away between the error and the look whether it is a folder.
+                with suppress(FileExistsError):
+                    os.makedirs(folder, exist_ok=True)
                 with suppress(FileNotFoundError):
                     shutil.copyfile(path, os.path.join(folder, f"{index}.part"))
                     os.rename(os.path.join(folder, f"{index}.part"), os.path.join(folder, f"{index}.jpg"))
