@@ -63,7 +63,7 @@ BURST, BURSTS, WITHIN_BURST = 5, 1 / 3, 0.08
 """Photos of a burst, their share of the photos of one person, and their distance from what they share."""
 
 UNNAMED = "unnamed"
-"""TargetPerson nobody in the household has a name for: the relative, strangers."""
+"""Whom nobody in the household has a name for: the relative, strangers."""
 
 FACE, SMALL_FACE, BESIDE, BACKGROUND = 0.05, (0.005, 0.01), 0.03, 0.001
 """Shares of the picture."""

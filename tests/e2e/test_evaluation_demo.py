@@ -108,7 +108,7 @@ async def test_doubtful_samples_suggest_the_right_person_measured_and_strangers_
             [measured] = evidence.confidence.values()
             assert measured.similarity > 0.45
             assert sample.kind == "far" or 0 < measured.margin < 0.05
-        # TargetPerson "approve" would take without a name: exactly these.
+        # Whom "approve" would take without a name: exactly these.
         policy = sidecar.context.policy()
         waiting = [(p, likeliest(e)) for p, _, e in made if p.state is State.REVIEW]
         approved = {p.id for p, someone in waiting if someone and accepted(someone, policy)}

@@ -72,7 +72,7 @@ class Plan:
     undoes: int | None = None
     restore: Arrangement | None = None
     closed: tuple[str, str] | None = None
-    """What became of the pending row, and by target."""
+    """What became of the pending row, and who decided it."""
     waiting: Waiting | None = None
     withdrawn: bool = False
     deferred: bool = False

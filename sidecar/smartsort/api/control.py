@@ -32,7 +32,7 @@ _PEOPLE_AGE_SECONDS = 30.0
 
 @router.get("/status")
 async def status(ctx: Ctx, _: Intaker) -> Status:
-    """Is it on, how is it: connections, health_issues, what is on its way and how long a photo takes now."""
+    """Is it on, how is it: connections, health issues, what is on its way and how long a photo takes now."""
     return await ctx.status.read()
 
 

@@ -1,4 +1,4 @@
-"""The one primitive that touches photos: give a file another name, and only later removal the first.
+"""The one primitive that touches photos: give a file another name, and only later remove the first.
 
     placer = Placer(guard=lambda: layout.check(root_id))
     move = placer.move(batch)      # names made, bytes and names on the disk
@@ -192,7 +192,7 @@ class Placer:
         """Place a batch that is meant to leave its sources: commit the ledger, then `finish`."""
         return Move(self, tuple(batch), self.place(batch))
 
-    # PlaceRequest one file.
+    # One file.
 
     def _placed_or_error(self, request: PlaceRequest, pending: Pending) -> Placed | SmartsortError:
         try:

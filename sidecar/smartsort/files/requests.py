@@ -1,4 +1,4 @@
-"""The values of placing and removing: what is wished for, and what came of it."""
+"""Requests to place and remove files, and their results."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Method(StrEnum):
 
 
 class PlaceRequest(NamedTuple):
-    """A request: `source` shall also be found in `folder`, under the first of `names` that is free.
+    """`source` shall also be found in `folder`, under the first of `names` that is free.
 
     `names` are single names, tried in order and lazily. `expected` is the stamp the caller looked at,
     `sha256` the digest it knows: the source is held to the first, a copy to both.
@@ -50,7 +50,7 @@ class Placed(NamedTuple):
 
 
 class RemoveRequest(NamedTuple):
-    """A request: the name `path` shall go, because the bytes live on at `surviving_path`.
+    """The name `path` shall go, because the bytes live on at `surviving_path`.
 
     Names of one inode need nothing more. For a copy, `sha256` is needed: `surviving_path` is read again and
     compared, unless it still has the stamp `kept` of a copy verified before. `path` has to match `expected`

@@ -151,7 +151,7 @@ def mark_stale(db: Database, person_ids: Collection[str]) -> None:
 
 
 def forget_models(db: Database, model: str) -> int:
-    """RemoveRequest what other models have measured: it compares with nothing any more. How many faces.
+    """Remove what other models have measured: it compares with nothing any more. How many faces.
 
     The galleries stay, stale and empty, to be measured again.
     """

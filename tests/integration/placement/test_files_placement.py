@@ -1,4 +1,4 @@
-"""PlaceRequest on real folders, and on folders that refuse what a test says they refuse."""
+"""Placing on real folders, and on folders that refuse what a test says they refuse."""
 
 import errno
 import os

@@ -30,7 +30,7 @@ class Recognise:
     takes = (State.PLACED, State.KNOWN)
 
     def __init__(self, context: Context, shelve: Shelve, executor: CommandExecutor) -> None:
-        self._context, self._shelve, self._errands = context, shelve, executor
+        self._context, self._shelve, self._executor = context, shelve, executor
         tuning = context.tuning
         self._recogniser = Recogniser(
             Limits(
@@ -61,7 +61,7 @@ class Recognise:
             return waiting, any(photos.ids_in_state(db, state, 1) for state in BACKLOG)
 
         waiting, more = await context.ledger.aread(read)
-        self._errands.photos = {p.id: p for p in waiting}
+        self._executor.photos = {p.id: p for p in waiting}
         recogniser.receive(Waiting({p.id: p.asset_id for p in waiting}, more), context.clock.monotonic())
         while True:
             commands = recogniser.commands(context.clock.monotonic())
@@ -78,7 +78,7 @@ class Recognise:
 
     async def _carry_out(self, commands: Sequence[Command]) -> None:
         """Run them side by side; the first that fails ends the others."""
-        running = [asyncio.ensure_future(self._errands.run(command)) for command in commands]
+        running = [asyncio.ensure_future(self._executor.run(command)) for command in commands]
         try:
             for command, each in zip(commands, running, strict=True):
                 event: Event | None = Failed(command)
