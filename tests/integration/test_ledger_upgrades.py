@@ -15,9 +15,9 @@ from tests.ledger_schemas import FOLDER, RENAMED, STATES
 from smartsort.core.model import Category, State
 from smartsort.files.perceptual_hash import parts
 from smartsort.ledger import feedback, photos
-from smartsort.ledger import migrations as module
 from smartsort.ledger.backup import backups
 from smartsort.ledger.database import Ledger
+from smartsort.ledger.migrations import MODULES
 from smartsort.ledger.records import Area, Member
 
 SCHEMAS = sorted(path.stem for path in FOLDER.glob("*.sql"))
@@ -114,12 +114,13 @@ def test_a_ledger_allows_the_words_of_today(old):
     assert allowed(old, "names", "member") == {member.value for member in Member}
 
 
-def test_migrations_name_nothing_that_can_change():
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_migrations_name_nothing_that_can_change(module):
     """Built from today's values, a migration makes new ledgers that differ from upgraded ones."""
     tree = ast.parse(inspect.getsource(module))
     imported = {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
     imported |= {alias.name for n in ast.walk(tree) if isinstance(n, ast.Import) for alias in n.names}
-    assert imported == {"__future__", "sqlite_utils"}
+    assert imported == {"__future__", "sqlite_utils", "smartsort.ledger.migrations.registry"}
     assert not {"State", "Category"} & {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
     assert Category("duplicates")
 

@@ -1,0 +1,79 @@
+"""The schema since m051. Add a new migration at the end of this module."""
+
+from __future__ import annotations
+
+from sqlite_utils import Database
+
+from smartsort.ledger.migrations.registry import migrations
+
+
+@migrations()
+def m051_companions(db: Database) -> None:
+    """Side files travel with their photo; what Takeout says about it; photos are found by their name."""
+    execute = db.conn.execute
+    # SQLite cannot change a CHECK. No table refers to this one, so it is written again.
+    execute("ALTER TABLE names RENAME TO names_before_m051")
+    execute(
+        """CREATE TABLE names (
+            id INTEGER PRIMARY KEY,
+            photo_id INTEGER NOT NULL REFERENCES photos(id),
+            area TEXT NOT NULL CHECK (area IN ('temp', 'library', 'faces', 'review', 'trash')),
+            path ANY NOT NULL,
+            member TEXT NOT NULL DEFAULT 'photo' CHECK (member IN (
+                'photo', 'raw', 'video', 'xmp', 'json', 'info', 'pp3', 'dop', 'zone', 'md5', 'sha1', 'sha256',
+                'sha512', 'sfv', 'crc32', 'txt', 'aae', 'on1', 'srt', 'vtt', 'description', 'nfo', 'url',
+                'webloc', 'thm')),
+            method TEXT NOT NULL DEFAULT 'hardlink',
+            person_id TEXT,
+            size INTEGER, mtime_ns INTEGER, sha256 TEXT,
+            UNIQUE (area, path)
+        ) STRICT"""
+    )
+    execute(
+        "INSERT INTO names (id, photo_id, area, path, member, method, person_id, size, mtime_ns, sha256)"
+        " SELECT id, photo_id, area, path, member, method, person_id, size, mtime_ns, sha256"
+        " FROM names_before_m051"
+    )
+    execute("DROP TABLE names_before_m051")
+    execute("CREATE INDEX idx_names_photo ON names(photo_id)")
+    execute(
+        "CREATE INDEX idx_names_halves ON names(sha256)"
+        " WHERE member IN ('raw', 'video') AND sha256 IS NOT NULL"
+    )
+    execute("CREATE INDEX idx_photos_original_name ON photos(original_name)")
+    execute(
+        """CREATE TABLE takeout (
+            photo_id INTEGER PRIMARY KEY REFERENCES photos(id),
+            people TEXT NOT NULL CHECK (json_valid(people)),
+            taken_at TEXT
+        ) STRICT"""
+    )
+
+
+@migrations()
+def m052_running_time(db: Database) -> None:
+    """How long smartsort had run when a photo came into the trash: the retention time does not trust clocks.
+
+    For photos that are there already the time begins now.
+    """
+    db.conn.execute("ALTER TABLE photos ADD COLUMN trashed_ran REAL")
+
+
+@migrations()
+def m053_dates_of_faces(db: Database) -> None:
+    """Faces of a gallery know when their photo was taken, once it was put together again: within a week."""
+    db.conn.execute("ALTER TABLE embeddings ADD COLUMN taken TEXT")
+
+
+@migrations()
+def m054_names(db: Database) -> None:
+    """Tables are called what their rows are; indexes keep their names."""
+    for old, new in {
+        "denials": "ruled_out",
+        "teachings": "feedback",
+        "items": "submissions",
+        "looks": "picture_hashes",
+        "look_parts": "picture_hash_parts",
+    }.items():
+        db.conn.execute(f"ALTER TABLE {old} RENAME TO {new}")
+    db.conn.execute("UPDATE facts SET name = 'feedback_up_to' WHERE name = 'teachings_up_to'")
