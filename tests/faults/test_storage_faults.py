@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 from contextlib import contextmanager, suppress
 
@@ -186,6 +187,39 @@ async def test_a_second_sidecar_is_told_who_is_at_work(tmp_path):
         await here.start()
         with pytest.raises(RootLocked, match=f"process {os.getpid()}"):
             await asyncio.to_thread(open_sidecar, here.settings)
+
+
+async def test_whoever_asks_while_smartsort_stops_learns_that_it_stops(tmp_path, stock):
+    async with world(str(tmp_path / "root"), **{"api.token": TOKEN["authorization"][7:]}) as here:
+        sidecar = await here.start()
+        stock.deliver(stock.deliveries[:4], here.inbox)
+        await here.sorted(4)
+        app = create_app(sidecar)
+        # An error would be raised here, beside its answer of 500.
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://127.0.0.1", headers=TOKEN
+        ) as client:
+
+            async def ask():
+                found = {}
+                for path, methods in app.openapi()["paths"].items():
+                    for method in methods:
+                        at = re.sub(r"\{\w+\}", "1", path)
+                        if at.endswith(("/events/stream", "/review/export")):
+                            continue  # their answers have begun before they need the ledger
+                        sent = {"json": {}} if method in ("post", "put", "patch") else {}
+                        found[method, path] = await client.request(method, at, **sent)
+                return found
+
+            await ask()  # so that each thread has read from the ledger
+            await here.stop()
+            found = await ask()
+        failed = {asked: got.text for asked, got in found.items() if got.status_code == 500}
+        assert failed == {}
+        what_if = found["post", "/api/smart-download/what-if"]
+        assert (what_if.status_code, what_if.json()["code"]) == (503, "ledger")
+        assert "stops" in what_if.json()["detail"]
 
 
 async def test_stopping_does_not_wait_for_an_immich_that_hangs(tmp_path, stock):

@@ -120,6 +120,36 @@ async def test_a_death_at_this_step_leaves_one_photo_and_no_open_act(tmp_path, a
         close_world(world)
 
 
+async def test_a_disk_that_fails_while_the_trash_is_emptied_is_waited_for(tmp_path):
+    machine = Machine(os.fspath(tmp_path / "stash"))
+
+    class Failing(Volatile):
+        failures = 0
+
+        def fsync_path(self, path, *, folder):
+            if self.failures and folder and "/trash/" in path:
+                self.failures -= 1
+                raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+            super().fsync_path(path, folder=folder)
+
+    disk = Failing(machine)
+    world = opened(tmp_path, Steps(), lambda _: disk)
+    try:
+        for act in BEFORE[be_purged]:
+            await act(world)
+            world.clock.pass_by(days=1)
+        disk.failures = 1
+        with pytest.raises(StorageError, match="the disk reports an error"):
+            await be_purged(world)
+        assert world.photo(1).state is State.REJECTED
+        await be_purged(world)
+        assert world.photo(1).state is State.PURGED
+        machine.forget(lambda: True)  # the second try has waited for what the first one removed
+        world.check()
+    finally:
+        close_world(world)
+
+
 async def test_what_was_purged_stays_away_after_a_power_cut(tmp_path):
     machine = Machine(os.fspath(tmp_path / "stash"))
     world = opened(tmp_path, Steps(), lambda _: Volatile(machine))

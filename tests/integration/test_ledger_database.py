@@ -357,6 +357,14 @@ def test_closing_finishes_what_is_queued_and_twice_is_harmless(path):
     assert not os.path.exists(f"{path}-wal")
 
 
+def test_a_thread_that_has_read_before_learns_that_the_ledger_is_closed(path):
+    ledger = Ledger(path)
+    assert ledger.read(lambda db: key_value.get(db, "x")) is None
+    ledger.close()
+    with pytest.raises(LedgerError, match="stops"):
+        ledger.read(lambda db: key_value.get(db, "x"))
+
+
 def test_a_full_disk_is_a_storage_error_and_the_last_commit_stays(ledger):
     ledger.write(lambda db: key_value.put(db, "x", 1))
     ledger.write(lambda db: db.conn.execute("PRAGMA max_page_count = 1"))

@@ -480,3 +480,12 @@ def test_the_same_scan_is_asked_for_once(ledger):
     for shard in (1, 1, 2):
         ledger.write(lambda db, s=shard: outbox.post_once(db, "scan", {"shard": s}, AT))
     assert due(ledger) == ["scan", "scan"]
+
+
+def test_a_scan_that_is_asked_for_while_the_same_one_is_on_its_way_is_told_too(ledger):
+    """Immich may have looked before the file was back."""
+    ledger.write(lambda db: outbox.post_once(db, "scan", {"shard": 1}, AT))
+    [told] = ledger.read(lambda db: outbox.due(db, AT, 10))
+    ledger.write(lambda db: outbox.post_once(db, "scan", {"shard": 1}, AT))
+    ledger.write(lambda db: outbox.delivered(db, [told.id]))
+    assert due(ledger) == ["scan"]

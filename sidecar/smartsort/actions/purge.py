@@ -19,6 +19,7 @@ from smartsort.actions.copies import LAST_COPY, kept_copies
 from smartsort.actions.rearrange import conflict
 from smartsort.actions.values import ActionResult
 from smartsort.errors import ClockJumped, SmartsortError
+from smartsort.files.durable import Pending
 from smartsort.files.hashing import sha256_of
 from smartsort.files.problems import FileChanged, FileVanished, storage_error
 from smartsort.files.shown import shown
@@ -112,20 +113,19 @@ class Purge:
         """Runs in a worker thread. The photo goes last: while it is there the photo is not purged."""
         self._context.placer.guard()
         problems: dict[int, SmartsortError | None] = {}
-        folders: set[str] = set()
+        pending = Pending(self._context.placer.disk)
         for photo in batch:
             try:
                 ordered = sorted(names[photo.id], key=lambda n: n.member is Member.PHOTO)
                 for name in ordered:
                     self._verify(photo, name)
                 for name in ordered:
-                    self._unlink(name, folders)
+                    self._unlink(name, pending)
                 problems[photo.id] = None
             except SmartsortError as problem:
                 problems[photo.id] = problem
-        disk = self._context.placer.disk
-        for folder in folders:
-            disk.fsync_path(folder, folder=True)
+        for problem in pending.wait().errors.values():
+            raise problem
         self._context.placer.guard()
         return problems
 
@@ -144,15 +144,16 @@ class Purge:
                 f"{shown(path)} has other bytes than were thrown away; look at it by hand", path
             )
 
-    def _unlink(self, name: Name, folders: set[str]) -> None:
+    def _unlink(self, name: Name, pending: Pending) -> None:
         path = self._context.absolute(name)
+        # A name that is gone already may have been removed by a try that could not wait for the disk.
+        pending.folders.setdefault(os.path.dirname(path))
         try:
             self._context.placer.disk.unlink(path)
         except FileNotFoundError:
             return
         except OSError as error:
             raise storage_error(error, "remove", path) from error
-        folders.add(os.path.dirname(path))
 
 
 class Expire(Protocol):

@@ -74,7 +74,7 @@ class Ledger:
             ) from problem
         self._readers = threading.local()
         self._open_readers: list[Database] = []
-        self._reader_lock = threading.Lock()
+        self._lock = threading.Lock()
         self._jobs: queue.SimpleQueue[tuple[Work[object], Future[object]] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="ledger-writer", daemon=True)
         self._closed = False
@@ -88,12 +88,13 @@ class Ledger:
 
     def close(self) -> None:
         """Finish what is queued, fold the write-ahead log in and close. Safe to call twice."""
-        if self._closed:
-            return
-        self._closed = True
-        self._jobs.put(None)
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._jobs.put(None)
         self._thread.join()
-        with self._reader_lock:
+        with self._lock:
             for reader in self._open_readers:
                 reader.close()
             self._open_readers.clear()
@@ -113,12 +114,13 @@ class Ledger:
         return await asyncio.shield(asyncio.wrap_future(self._submit(work)))
 
     def _submit(self, work: Work[T]) -> Future[T]:
-        if self._closed:
-            raise LedgerError(f"the ledger {self.path} is closed")
         if self.damaged is not None:
             raise LedgerError(self.damaged)
         future: Future[T] = Future()
-        self._jobs.put((work, future))  # type: ignore[arg-type]
+        with self._lock:  # behind the end of the queue nothing would ever be done
+            if self._closed:
+                raise self._gone()
+            self._jobs.put((work, future))  # type: ignore[arg-type]
         return future
 
     def _serve(self) -> None:
@@ -147,6 +149,8 @@ class Ledger:
 
     def _explain(self, problem: sqlite3.DatabaseError) -> None:
         """Raises what an error of SQLite means to a person; nothing where only we can be at fault."""
+        if self._closed and isinstance(problem, sqlite3.ProgrammingError):
+            raise self._gone() from problem
         # Extended codes carry the plain one in their lowest byte.
         code = getattr(problem, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
         if code in _NO_ROOM:
@@ -165,12 +169,15 @@ class Ledger:
             )
             raise LedgerError(self.damaged) from problem
 
+    def _gone(self) -> LedgerError:
+        return LedgerError(f"the ledger {self.path} is closed, for smartsort stops. Ask again once it runs.")
+
     def shrink(self) -> None:
         """Forget what the connections keep of the file in memory; they read it again when it is needed.
 
         What a transaction at work needs stays. May be called from any thread.
         """
-        with self._reader_lock:
+        with self._lock:
             for database in () if self._closed else (self._writer, *self._open_readers):
                 database.conn.execute("PRAGMA shrink_memory")
 
@@ -195,9 +202,9 @@ class Ledger:
         reader: Database | None = getattr(self._readers, "database", None)
         if reader is None:
             if self._closed:
-                raise LedgerError(f"the ledger {self.path} is closed")
+                raise self._gone()
             reader = connect(self.path, read_only=True)
             self._readers.database = reader
-            with self._reader_lock:
+            with self._lock:
                 self._open_readers.append(reader)
         return reader

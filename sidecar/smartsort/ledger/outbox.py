@@ -34,13 +34,15 @@ def post(db: Database, kind: str, photo_id: int | None, data: Mapping[str, Any],
 
 
 def post_once(db: Database, kind: str, data: Mapping[str, Any], not_before: str) -> None:
-    """Put a message about no photo into the outbox unless the same one waits there already."""
-    text = dumps(dict(data))
-    waiting = db.conn.execute(
-        "SELECT 1 FROM outbox WHERE kind = ? AND photo_id IS NULL AND data = ?", (kind, text)
-    ).fetchone()
-    if waiting is None:
-        post(db, kind, None, data, not_before)
+    """Put a message about no photo into the outbox in place of the same one that waits there.
+
+    The earlier one may be on its way: Immich may have looked before what this one is about.
+    """
+    post(db, kind, None, data, not_before)
+    db.conn.execute(
+        "DELETE FROM outbox WHERE kind = ? AND photo_id IS NULL AND data = ? AND id < last_insert_rowid()",
+        (kind, dumps(dict(data))),
+    )
 
 
 def _remember(db: Database, kind: str, photo_id: int, data: Mapping[str, Any]) -> None:
