@@ -28,7 +28,7 @@ from smartsort.files.shown import from_ledger
 from smartsort.files.stamps import stamp
 from smartsort.ledger import events, photos
 from smartsort.ledger.records import Area, Member, Name, Photo
-from smartsort.pipeline.arrival.accept import Offered
+from smartsort.pipeline.arrival.claim import Offered
 from smartsort.pipeline.engine.context import Clock
 from smartsort.ports import AssetDetails, FaceModel, Library, Listed, ServerInfo, ThumbnailSize, UploadCopy
 
@@ -445,7 +445,7 @@ class World:
             write(f"{path}.xmp", xmp)
             companions = ((f"{path}.xmp", Member.XMP, stamp(f"{path}.xmp")),)
         offered = Offered(path, stamp(path), source, companions=companions)
-        [taken] = await self.sidecar.accept.claim([offered])
+        [taken] = await self.sidecar.claimer.claim([offered])
         if isinstance(taken, SmartsortError):
             raise taken
         return taken.id
@@ -453,10 +453,10 @@ class World:
     async def settle(self) -> None:
         """Let every photo come to rest, and Immich hear everything that is due."""
         if not self.sidecar.connected:
-            await self.sidecar.shelve.ensure_library()
+            await self.sidecar.place_stage.ensure_library()
             self.sidecar.connected = True
         for _ in range(200):
-            for name in ("examine", "compare", "shelve", "recognise"):
+            for name in ("examine", "deduplicate", "place", "recognise"):
                 await self.stage(name)
             if not self.ledger.read(photos.unfinished):
                 break

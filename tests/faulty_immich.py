@@ -181,7 +181,7 @@ class SteadyClock(FakeClock):
 async def rounds(place: FaultyWorld, count: int, seconds: float = 1.0) -> None:
     """So many turns of every stage, each after a while; errors of Immich leave photos waiting."""
     for _ in range(count):
-        for name in ("examine", "compare", "shelve", "recognise"):
+        for name in ("examine", "deduplicate", "place", "recognise"):
             try:
                 await place.stage(name)
             except ImmichError as problem:

@@ -10,7 +10,7 @@ from tests.shots import TAKEN, clip, photo, raw_photo
 
 from smartsort.files.stamps import stamp
 from smartsort.ledger.records import Member
-from smartsort.pipeline.arrival.accept import Offered
+from smartsort.pipeline.arrival.claim import Offered
 
 KINDS = ("live", "raw", "alone")
 
@@ -48,7 +48,7 @@ async def deliver_shot(
         beside = os.path.join(folder, name)
         write(beside, data)
         companions.append((beside, member, stamp(beside)))
-    [taken] = await world.sidecar.accept.claim(
+    [taken] = await world.sidecar.claimer.claim(
         [Offered(path, stamp(path), "test", companions=tuple(companions))]
     )
     return taken.id

@@ -26,7 +26,7 @@ from smartsort.files.placement import Placer
 from smartsort.ledger import submissions
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.submissions import Submission
-from smartsort.pipeline.arrival.accept import Accept
+from smartsort.pipeline.arrival.claim import Claimer
 from smartsort.pipeline.engine.context import Clock, Context, Tuning
 from smartsort.service import listen, run
 
@@ -197,7 +197,7 @@ class Intake:
     """Downloads without Immich: what they claim stays claimed."""
 
     context: Context
-    accept: Accept
+    claimer: Claimer
     downloads: Downloads
 
     async def fetch(self, *urls: str, source: str = "test") -> list[Submission]:
@@ -265,11 +265,11 @@ def open_intake(
         clock=clock or Clock(),
         checkpoint=checkpoint,
     )
-    accept = Accept(context)
+    claimer = Claimer(context)
     settings = Api.model_validate({"allow_private_urls": ["127.0.0.1"], **api})
-    downloads = Downloads(context, accept, settings, resolver=resolver)
+    downloads = Downloads(context, claimer, settings, resolver=resolver)
     downloads.recover()
-    return Intake(context, accept, downloads)
+    return Intake(context, claimer, downloads)
 
 
 @dataclass

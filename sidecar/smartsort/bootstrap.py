@@ -31,25 +31,25 @@ from smartsort.ledger.key_value import CATCHING_UP
 from smartsort.lock import RootLock
 from smartsort.notify.notifier import Notifier
 from smartsort.pipeline.arrival import suspects
-from smartsort.pipeline.arrival.accept import Accept
-from smartsort.pipeline.arrival.examine import Compare, Examine
-from smartsort.pipeline.arrival.inbox import Inbox
+from smartsort.pipeline.arrival.claim import Claimer
+from smartsort.pipeline.arrival.examine import DeduplicateStage, ExamineStage
+from smartsort.pipeline.arrival.inbox import InboxStage
 from smartsort.pipeline.engine.context import Clock, Context, Tuning
 from smartsort.pipeline.engine.health import HealthIssue, HealthIssueKind, HealthIssues
 from smartsort.pipeline.engine.runner import NothingProved, Runner, Stage
 from smartsort.pipeline.engine.upkeep import Backups, Integrity, Memory
 from smartsort.pipeline.recheck.recheck import RecheckStage
-from smartsort.pipeline.recheck.renames import Renames
+from smartsort.pipeline.recheck.renames import RenamesStage
 from smartsort.pipeline.recognition.detection import Detections
 from smartsort.pipeline.recognition.executor import CommandExecutor
-from smartsort.pipeline.recognition.recognise import Recognise
-from smartsort.pipeline.recognition.shelve import Shelve
+from smartsort.pipeline.recognition.place import PlaceStage
+from smartsort.pipeline.recognition.recognise import RecogniseStage
 from smartsort.pipeline.recognition.unassigned import Unassigned
-from smartsort.pipeline.recovery.reconcile import Reconcile
-from smartsort.pipeline.recovery.recover import Recovered, Recovery, Tidy
+from smartsort.pipeline.recovery.reconcile import ReconcileStage
+from smartsort.pipeline.recovery.recover import Recovered, Recovery, TidyStage
 from smartsort.pipeline.routing.evidence import Gather
 from smartsort.pipeline.routing.near import NearDuplicates
-from smartsort.pipeline.routing.outbox import Outbox
+from smartsort.pipeline.routing.outbox import OutboxStage
 from smartsort.pipeline.routing.people import People
 from smartsort.pipeline.routing.route import Router
 from smartsort.pipeline.watchdog import Watchdog
@@ -159,10 +159,10 @@ class Sidecar:
     settings: Settings
     context: Context
     runtime_settings: RuntimeSettings
-    accept: Accept
-    inbox: Inbox
-    shelve: Shelve
-    recognise: Recognise
+    claimer: Claimer
+    inbox: InboxStage
+    place_stage: PlaceStage
+    recognise_stage: RecogniseStage
     people: People
     router: Router
     runner: Runner
@@ -320,39 +320,39 @@ def _wire(
     people = People(context)
     people.noticed.append(runtime_settings.bind)
     router = Router(context, people)
-    accept = Accept(context, recovered)
-    inbox = Inbox(context, accept)
-    shelve = Shelve(context)
+    claimer = Claimer(context, recovered)
+    inbox = InboxStage(context, claimer)
+    place_stage = PlaceStage(context)
     measure = measure_with(settings, context, people)
     near = NearDuplicates(context) if settings.deduplication.near_duplicates else None
     gather = Gather(context, people, near, measure)
     detections = Detections(context, gather)
     unassigned = Unassigned(context, people)
     executor = CommandExecutor(
-        context, router, people, shelve, gather, detections=detections, unassigned=unassigned
+        context, router, people, place_stage, gather, detections=detections, unassigned=unassigned
     )
-    recognise = Recognise(context, shelve, executor)
+    recognise_stage = RecogniseStage(context, place_stage, executor)
     recheck = RecheckStage(context, router, people, gather, detections=detections, unassigned=unassigned)
-    downloads = Downloads(context, accept, settings.api, resolver=resolver)
+    downloads = Downloads(context, claimer, settings.api, resolver=resolver)
     downloads.recover()
     notifier = Notifier(context, settings.notify)
     health_issues = HealthIssues(context.clock.text, _announcer(notifier))
 
     async def wanted(hashed: int) -> int:
         waiting = await context.ledger.aread(lambda db: photos.count_in(db, State.UNIQUE))
-        room = await shelve.room(waiting + hashed)
+        room = await place_stage.room(waiting + hashed)
         if room > waiting:
             return room
         # Of a backlog enough is compared ahead, or the next batch would be what is left of the last thousand.
-        return max(0, shelve.batches.next_at_most - waiting) if hashed >= STOCK else 0
+        return max(0, place_stage.batches.next_at_most - waiting) if hashed >= STOCK else 0
 
-    examine, compare, outbox = (
-        Examine(context, router, workers, look=near is not None),
-        Compare(context, router, wanted),
-        Outbox(context, people),
+    examine, deduplicate, outbox = (
+        ExamineStage(context, router, workers, look=near is not None),
+        DeduplicateStage(context, router, wanted),
+        OutboxStage(context, people),
     )
     actions = Actions(context, people, runtime_settings, measure)
-    renames = Renames(context, people, actions.follow if settings.follow_renames else None)
+    renames = RenamesStage(context, people, actions.follow if settings.follow_renames else None)
     retention = Retention(context, actions.purge_expired, settings.trash.retention_days)
     storage = (HealthIssueKind.STORAGE, HealthIssueKind.ROOT)
     immich = (HealthIssueKind.IMMICH, HealthIssueKind.PERMISSION)
@@ -362,13 +362,13 @@ def _wire(
 
     async def examine_step() -> bool | float:
         """Reading the next thousands makes way for the first photos: it would keep all cores busy."""
-        under_way = shelve.batches.first_under_way(context.clock.monotonic())
+        under_way = place_stage.batches.first_under_way(context.clock.monotonic())
         if under_way and await context.ledger.aread(ahead) >= STOCK:
             return NothingProved(MAKE_WAY_SECONDS)
         return await examine.step()
 
-    async def shelve_step() -> bool:
-        placed = await shelve.step()
+    async def place_step() -> bool:
+        placed = await place_stage.step()
         if placed:
             context.wakeups.notify(State.PLACED)
         return placed
@@ -386,31 +386,31 @@ def _wire(
     stages = [
         Stage("inbox", (), inbox.step, storage),
         Stage("examine", examine.takes, examine_step, storage),
-        Stage("compare", compare.takes, compare.step, (*storage, *immich)),
-        Stage("shelve", shelve.takes, shelve_step, ()),
-        Stage("recognise", recognise.takes, recognise.step, immich),
-        Stage("join", (State.FILED, State.REVIEW), JoinLate(context, accept).step, storage),
+        Stage("deduplicate", deduplicate.takes, deduplicate.step, (*storage, *immich)),
+        Stage("place", place_stage.takes, place_step, ()),
+        Stage("recognise", recognise_stage.takes, recognise_stage.step, immich),
+        Stage("join", (State.FILED, State.REVIEW), JoinLate(context, claimer).step, storage),
         Stage("recheck", (), recheck.step, immich),
         Stage("renames", (), renames.step, immich),
         Stage("outbox", (State.FILED, State.REVIEW), outbox.step, ()),
         Stage("downloads", (), downloads.step, ()),
         Stage("notify", (), notifier.step, ()),
-        Stage("reconcile", (), Reconcile(context).step, immich, LATER_SECONDS),
-        Stage("tidy", (), Tidy(context).step, ()),
+        Stage("reconcile", (), ReconcileStage(context).step, immich, LATER_SECONDS),
+        Stage("tidy", (), TidyStage(context).step, ()),
         Stage("memory", (), Memory(context).step, ()),
         *([Stage("galleries", (), measure.step, immich, LATER_SECONDS)] if measure is not None else []),
         Stage("retention", (), retention.step, ()),
         Stage("statistics", (), count_step, (), LATER_SECONDS),
-        Stage("watchdog", (), Watchdog(context, inbox, recognise, recheck, health_issues).step, ()),
+        Stage("watchdog", (), Watchdog(context, inbox, recognise_stage, recheck, health_issues).step, ()),
     ]
     sidecar = Sidecar(
         settings,
         context,
         runtime_settings,
-        accept,
+        claimer,
         inbox,
-        shelve,
-        recognise,
+        place_stage,
+        recognise_stage,
         people,
         router,
         Runner(context, stages, health_issues),
@@ -444,7 +444,7 @@ def _connection(sidecar: Sidecar) -> Callable[[], Awaitable[float]]:
         server = sidecar.context.server
         if not sidecar.connected:
             info = await server.info()
-            library = await sidecar.shelve.ensure_library()
+            library = await sidecar.place_stage.ensure_library()
             sidecar.connected = True
             log.info("connected to Immich %s as user %s; library %s", info.version, info.user_id, library)
             sidecar.context.wakeups.notify_all()

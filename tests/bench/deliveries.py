@@ -66,7 +66,7 @@ async def _run(root: str, url: str, count: int, *, bounded: bool) -> Delivery:
     more = {} if bounded else {"immich.max_in_flight": 10_000}
     sidecar = open_sidecar(settings_for(root, url, **more))
     if not bounded:
-        sidecar.shelve.batches.size = _MORE_THAN_A_BATCH
+        sidecar.place_stage.batches.size = _MORE_THAN_A_BATCH
     before, used = time.time(), _processor_seconds()
     task = asyncio.create_task(sidecar.run())
     await _until_at_rest(sidecar, count)

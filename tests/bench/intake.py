@@ -25,8 +25,8 @@ from smartsort.files.decoders import Decoders
 from smartsort.files.inbox import scan_inbox
 from smartsort.files.media import Kind
 from smartsort.files.probe import Probe
-from smartsort.pipeline.arrival.accept import Offered
-from smartsort.pipeline.recognition.shelve import Shelve
+from smartsort.pipeline.arrival.claim import Offered
+from smartsort.pipeline.recognition.place import PlaceStage
 
 RUNS = 3
 
@@ -84,16 +84,16 @@ async def _ours(files: list[str], root: str) -> tuple[float, int, int]:
     dropped = {os.stat(path).st_ino for path in files}
     async with Bench(root, max_in_flight=len(files)) as bench:
         # Nothing is recognised here, so nothing may wait for it: whatever is ready is placed.
-        no_bound = mock.patch.object(Shelve, "room", _all_of_them)
+        no_bound = mock.patch.object(PlaceStage, "room", _all_of_them)
         no_first = mock.patch.object(Batches, "first_under_way", return_value=False)
         with no_bound, no_first, mock.patch.object(Decoders, "probe", _readable):
             before = _used(root)
             started = time.perf_counter()
             scan = scan_inbox(os.path.dirname(files[0]))
             offered = [Offered(e.path, e.stamp, source="bench") for e in scan.entries]
-            claiming = asyncio.create_task(bench.sidecar.accept.claim(offered))
+            claiming = asyncio.create_task(bench.sidecar.claimer.claim(offered))
             placed = bench.sidecar.context.wakeups.subscribe(State.PLACED)
-            async with bench.running("examine", "compare", "shelve"):
+            async with bench.running("examine", "deduplicate", "place"):
                 while await bench.count("placed") < len(files):
                     await asyncio.wait_for(placed.wait(), 60.0)
                     placed.clear()
@@ -109,7 +109,7 @@ async def _ours(files: list[str], root: str) -> tuple[float, int, int]:
     return seconds, len(found - dropped), max(0, grown - bench.ledger_bytes())
 
 
-async def _all_of_them(_shelve: Shelve, waiting: int) -> int:
+async def _all_of_them(_place_stage: PlaceStage, waiting: int) -> int:
     return waiting
 
 

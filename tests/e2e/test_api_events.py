@@ -92,7 +92,7 @@ def test_what_happens_reaches_every_listener(tmp_path: Path) -> None:
     with live_sidecar(tmp_path / "root", 6) as live:
         client = live.client()
         listeners = [Listener(live) for _ in range(3)]
-        assert live.sidecar.recognise is not None
+        assert live.sidecar.recognise_stage is not None
         first = Status.model_validate(json.loads(listeners[0].heard[0].data))
         assert listeners[0].heard[0].event == "status"
         assert listeners[0].heard[0].id == ""

@@ -13,7 +13,7 @@ from smartsort.audit import Audit, Weight
 from smartsort.core.model import State
 from smartsort.files.stamps import stamp
 from smartsort.ledger import decisions, photos, review
-from smartsort.pipeline.arrival.accept import Offered
+from smartsort.pipeline.arrival.claim import Offered
 from smartsort.ports import UploadCopy
 
 MONTH = 60 * 24 * 40
@@ -182,7 +182,7 @@ async def test_the_photo_itself_is_no_copy_of_its_row_in_an_older_table(skipping
     sha256 = hashlib.sha256(picture(8)).hexdigest()
     sql = "INSERT INTO downloads (file_path, file_hash) VALUES (?, ?)"
     skipping.ledger.write(lambda db: db.conn.execute(sql, (path, sha256)))
-    [taken] = await skipping.sidecar.accept.claim([Offered(path, stamp(path), "test")])
+    [taken] = await skipping.sidecar.claimer.claim([Offered(path, stamp(path), "test")])
     await skipping.settle()
     assert skipping.photo(taken.id).state is State.FILED
 
@@ -206,7 +206,7 @@ async def near_pair(world, how=None):
     if how is not None:
         damage_all(world, first, how)
     second = await world.deliver("anna_2.jpg", content=picture(6))
-    for name in ("examine", "compare", "shelve"):
+    for name in ("examine", "deduplicate", "place"):
         await world.stage(name)
     await world.server.scan(world.server.libraries_made[0].id)
     assets = [world.photo(first).asset_id, world.server.asset_at("anna_2.jpg").id]

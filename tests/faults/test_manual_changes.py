@@ -25,7 +25,7 @@ from smartsort.files.placement import Placer
 from smartsort.files.stamps import stamp
 from smartsort.files.temporary import temporary_in
 from smartsort.ledger import key_value, review
-from smartsort.pipeline.arrival.accept import Offered
+from smartsort.pipeline.arrival.claim import Offered
 from smartsort.rescue.adopt import Adoption
 from smartsort.rescue.offline import offline_context
 from smartsort.rescue.rebuild import rebuild
@@ -160,7 +160,7 @@ async def test_two_hard_links_of_one_file_in_the_inbox_are_a_photo_and_its_dupli
     write(f"{inbox}/anna_1.jpg", picture(3))
     os.link(f"{inbox}/anna_1.jpg", f"{inbox}/anna_2.jpg")
     offers = [Offered(f"{inbox}/anna_{n}.jpg", stamp(f"{inbox}/anna_{n}.jpg"), "test") for n in (1, 2)]
-    first, second = await place.sidecar.accept.claim(offers)
+    first, second = await place.sidecar.claimer.claim(offers)
     await place.settle()
     assert {place.photo(first.id).state, place.photo(second.id).state} == {State.FILED, State.REVIEW}
     assert audit(place).weight is Weight.CLEAN
@@ -212,7 +212,7 @@ async def test_same_name_size_and_time_are_still_two_photos(place):
         os.makedirs(os.path.dirname(path))
         write(path, content.ljust(size, b"\0"))
         os.utime(path, ns=(10**18, 10**18))
-        [taken] = await place.sidecar.accept.claim([Offered(path, stamp(path), source)])
+        [taken] = await place.sidecar.claimer.claim([Offered(path, stamp(path), source)])
         ids.append(taken.id)
     await place.settle()
     assert [place.photo(i).state for i in ids] == [State.FILED, State.FILED]
@@ -244,16 +244,16 @@ async def test_what_may_not_be_removed_from_the_inbox_is_not_taken_twice(tmp_pat
     lying = f"{root}/inbox/test/anna_1.jpg"
     server, clock = world.server, world.clock
     for _ in range(2):  # not before a restart, not after it
-        accept = world.sidecar.accept
+        claimer = world.sidecar.claimer
         now = stamp(lying)
-        assert accept.stuck == {(lying, now.inode, now.mtime_ns)}
+        assert claimer.stuck == {(lying, now.inode, now.mtime_ns)}
         assert audit(world).weight is Weight.CLEAN or found(audit(world)) == {Code.INTENT_OPEN}
         close_world(world)
         world = World(root, server=server, clock=clock, **options)
     monkeypatch.setattr(Stubborn, "allowed", True)
-    await world.sidecar.accept.recover_open_claims()
+    await world.sidecar.claimer.recover_open_claims()
     assert not os.path.exists(lying)
-    assert not world.sidecar.accept.stuck
+    assert not world.sidecar.claimer.stuck
     world.check()
     assert audit(world).weight is Weight.CLEAN
     close_world(world)

@@ -25,7 +25,7 @@ from smartsort.files.disk import Disk
 from smartsort.files.placement import Placer
 from smartsort.ledger import events, photos
 from smartsort.ledger.database import Ledger
-from smartsort.pipeline.arrival import accept
+from smartsort.pipeline.arrival import claim
 from smartsort.pipeline.recovery import recover
 
 COUNT = 24
@@ -103,7 +103,7 @@ async def test_what_fails_on_the_way_is_done_in_the_end(
     *, tmp_path, stock, monkeypatch, faults, chance, disk, seed
 ):
     monkeypatch.setattr(recover, "TIDY_SECONDS", 0.1)
-    monkeypatch.setattr(accept, "SETTLE_SECONDS", 0.1)
+    monkeypatch.setattr(claim, "SETTLE_SECONDS", 0.1)
     stumbling = Stumbling(chance, seed)
     placer = faults(stumbling, monkeypatch, disk)
     async with world(str(tmp_path / "root")) as here:

@@ -87,7 +87,7 @@ async def test_a_copy_that_arrives_while_the_first_is_on_its_way(place):
     first = await place.deliver("stranger_1.jpg", content)
     await place.deliver("again.jpg", content)
     for _ in range(3):
-        for stage in ("examine", "compare"):
+        for stage in ("examine", "deduplicate"):
             await place.stage(stage)
     kept = place.ledger.read(lambda db: db.conn.execute("SELECT reasons, evidence FROM decisions").fetchall())
     assert kept

@@ -44,7 +44,7 @@ def steps(ledger, operation):
 
 
 IN_THE_BACKGROUND = {
-    "comparing with Immich": lambda db: reconcile.shelved(db, 500),
+    "comparing with Immich": lambda db: reconcile.in_library(db, 500),
     "intents left open": photos.open_intents,
 }
 

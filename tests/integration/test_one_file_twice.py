@@ -10,7 +10,7 @@ from smartsort.core.model import State
 from smartsort.files.stamps import stamp
 from smartsort.ledger import photos
 from smartsort.ledger.records import Area
-from smartsort.pipeline.arrival.accept import Offered
+from smartsort.pipeline.arrival.claim import Offered
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ async def hand_in_twice(world: World, name: str, content: bytes, *, together: bo
     offered = [Offered(path, stamp(path), "test") for path in paths]
     taken = []
     for batch in [offered] if together else [[one] for one in offered]:
-        taken += await world.sidecar.accept.claim(batch)
+        taken += await world.sidecar.claimer.claim(batch)
         if not together:
             await world.settle()
     await world.settle()

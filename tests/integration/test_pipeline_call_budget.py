@@ -367,7 +367,7 @@ def world(tmp_path):
 
 async def pages_of(world, count):
     """What goes through a library of so many pages, and what waits in it."""
-    await world.sidecar.shelve.ensure_library()
+    await world.sidecar.place_stage.ensure_library()
     pages = Pages(count)
     world.server.people_on = pages.people_on
     waiting = {

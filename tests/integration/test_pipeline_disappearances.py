@@ -147,7 +147,7 @@ async def test_a_library_is_found_rather_than_made_twice(place, server, root):
     close_world(place)
     again = FaultyWorld(root, server=server)
     try:
-        assert await again.sidecar.shelve.ensure_library() == server.libraries_made[0].id
+        assert await again.sidecar.place_stage.ensure_library() == server.libraries_made[0].id
         photo = await again.deliver("bella_1.jpg", picture(99))
         await at_rest(again)
         assert again.places(photo) == ["faces/bella/bella_1.jpg"]
@@ -160,7 +160,7 @@ async def test_a_library_made_by_hand_for_the_folder_is_used(place, server):
     from smartsort.ports import Library
 
     server.libraries_made.append(Library("by-hand", "My photos", ("/elsewhere", "/mnt/library/shard-0001/")))
-    assert await place.sidecar.shelve.ensure_library() == "by-hand"
+    assert await place.sidecar.place_stage.ensure_library() == "by-hand"
     assert server.calls_made["create_library"] == 0
     assert place.ledger.read(shards.shards)[0].library_id == "by-hand"
 
@@ -190,7 +190,7 @@ async def test_a_library_that_was_deleted_in_immich_is_made_anew(place, server):
 # --- restart ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("after", ["claimed", "examine", "compare", "shelve", "recognise"])
+@pytest.mark.parametrize("after", ["claimed", "examine", "deduplicate", "place", "recognise"])
 async def test_a_restart_goes_on_from_every_state(root, after):
     names = ("anna_1.jpg", "none_1.jpg", "stranger_1.jpg", "anna+bella_1.jpg")
     first = FaultyWorld(root)
@@ -199,7 +199,7 @@ async def test_a_restart_goes_on_from_every_state(root, after):
     server.queue_counts = _idle(server)
     ids = [await first.deliver(n) for n in names]
     copy = await first.deliver("copy.jpg", _bytes_of(first, ids[0]))
-    stages = ("claimed", "examine", "compare", "shelve", "recognise")
+    stages = ("claimed", "examine", "deduplicate", "place", "recognise")
     for _ in range(3 if after == "recognise" else 1):
         for name in stages[1 : stages.index(after) + 1]:
             await first.stage(name)
@@ -225,8 +225,8 @@ async def test_a_restart_goes_on_from_every_state(root, after):
     expected = {
         "claimed": State.CLAIMED,
         "examine": State.HASHED,
-        "compare": State.UNIQUE,
-        "shelve": State.PLACED,
+        "deduplicate": State.UNIQUE,
+        "place": State.PLACED,
         "recognise": State.KNOWN,
     }
     assert reached == {expected[after]}

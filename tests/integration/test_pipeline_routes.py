@@ -419,7 +419,7 @@ async def test_a_backlog_goes_in_bounded_batches_and_all_of_it_arrives(make):
         await place.deliver(f"anna_{n}.jpg")
     most = 0
     for _ in range(60):
-        for name in ("examine", "compare", "shelve"):
+        for name in ("examine", "deduplicate", "place"):
             await place.stage(name)
         most = max(most, place.ledger.read(photos.in_flight))
         await place.stage("recognise")
@@ -456,10 +456,10 @@ async def test_one_photo_does_not_wait_for_another_to_be_finished(place):
     place.server.at_work["faceDetection"] = {"anna_1.jpg"}
     first = await place.deliver("anna_1.jpg")
     for _ in range(5):
-        for name in ("examine", "compare", "shelve", "recognise"):
+        for name in ("examine", "deduplicate", "place", "recognise"):
             await place.stage(name)
     second = await place.deliver("bella_1.jpg")
-    for name in ("examine", "compare", "shelve"):
+    for name in ("examine", "deduplicate", "place"):
         await place.stage(name)
     assert place.photo(second).state is State.PLACED
     assert place.photo(first).state in (State.PLACED, State.KNOWN)
@@ -490,7 +490,7 @@ async def test_switched_off_everything_is_kept_waiting_and_nothing_is_lost(make)
     await place.deliver("copy.jpg", picture(1))
     await place.deliver("broken.jpg", b"no picture")
     for _ in range(5):
-        for name in ("examine", "compare", "shelve", "recognise"):
+        for name in ("examine", "deduplicate", "place", "recognise"):
             await place.stage(name)
     states = place.ledger.read(photos.count_by_state)
     assert set(states) <= {State.CLAIMED, State.HASHED}
@@ -546,9 +546,9 @@ async def test_an_unmounted_library_stops_the_work_and_nothing_is_concluded(plac
     os.rename(f"{place.root}/library", f"{place.root}/away")
     os.makedirs(f"{place.root}/library")
     await place.stage("examine")
-    await place.stage("compare")
+    await place.stage("deduplicate")
     with pytest.raises(RootUnavailable):
-        await place.stage("shelve")
+        await place.stage("place")
     assert place.photo(photo).state is State.UNIQUE
     shutil.rmtree(f"{place.root}/library")
     os.rename(f"{place.root}/away", f"{place.root}/library")
@@ -574,7 +574,7 @@ async def test_one_photo_that_cannot_be_placed_holds_up_nobody(make):
     others = [await place.deliver(f"anna_{n}.jpg") for n in range(3)]
     told = []
     for _ in range(10):
-        for name in ("examine", "compare", "shelve", "recognise"):
+        for name in ("examine", "deduplicate", "place", "recognise"):
             try:
                 await place.stage(name)
             except StorageError as problem:

@@ -117,8 +117,8 @@ async def test_an_older_ledger_catches_up_with_shots_and_duplicates(world, root,
             ids[stem + kind] = await deliver_shot(world, stem + kind, kind, seed=seed + number)
         if moment == "claimed":
             path = backup(world.ledger.path, f"{tmp_path}/kept", NOW)
-        await world.sidecar.shelve.ensure_library()
-        for name in ("examine", "compare", "shelve"):
+        await world.sidecar.place_stage.ensure_library()
+        for name in ("examine", "deduplicate", "place"):
             await world.stage(name)
         if moment == "placed":
             path = backup(world.ledger.path, f"{tmp_path}/kept", NOW)
@@ -242,7 +242,7 @@ async def test_copies_instead_of_links_keep_shots_together_too(world, root, monk
 async def test_a_name_that_a_kill_left_behind_leaves_the_ledger_too(world, root, tmp_path):
     """The backup has the photo in temp_downloads/, and a kill left that name beside the library's."""
     one = await deliver_shot(world, "anna_1", "live")
-    for name in ("examine", "compare"):
+    for name in ("examine", "deduplicate"):
         await world.stage(name)
     path = backup(world.ledger.path, f"{tmp_path}/kept", NOW)
     temp = [world.context.absolute(n) for n in world.names(one)]

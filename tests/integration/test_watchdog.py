@@ -21,7 +21,7 @@ from smartsort.pipeline import watchdog
 from smartsort.pipeline.arrival import inbox as module
 from smartsort.pipeline.engine.runner import NothingProved, kind_of
 
-STAGES = ("inbox", "examine", "compare", "shelve", "recognise", "outbox", "recheck", "renames")
+STAGES = ("inbox", "examine", "deduplicate", "place", "recognise", "outbox", "recheck", "renames")
 
 
 class Lane:
@@ -69,7 +69,7 @@ class Lane:
 
     async def minute(self, minutes=1):
         if not self.world.sidecar.connected:
-            await self.world.sidecar.shelve.ensure_library()
+            await self.world.sidecar.place_stage.ensure_library()
             self.world.sidecar.connected = True
         for _ in range(int(60 * minutes / watchdog.LOOK_SECONDS)):
             await self.turn()
@@ -127,8 +127,8 @@ STILL = {
     "inbox": (lambda lane: lane.stop("inbox"), "inbox/phone/anna_1.jpg is stuck at claiming it"),
     "claim": (_no_offers, "inbox/phone/anna_1.jpg is stuck at claiming it"),
     "examine": (lambda lane: lane.stop("examine"), "photo 1 (anna_1.jpg) is stuck at reading it"),
-    "compare": (lambda lane: lane.stop("compare"), "photo 1 (anna_1.jpg) is stuck at comparing"),
-    "placing": (lambda lane: lane.stop("shelve"), "photo 1 (anna_1.jpg) is stuck at placing it"),
+    "deduplicate": (lambda lane: lane.stop("deduplicate"), "photo 1 (anna_1.jpg) is stuck at comparing"),
+    "placing": (lambda lane: lane.stop("place"), "photo 1 (anna_1.jpg) is stuck at placing it"),
     "listing": (_no_listing, "photo 1 (anna_1.jpg) is stuck at finding it in Immich"),
     "recognise": (
         lambda lane: lane.stop("recognise"),
@@ -266,7 +266,7 @@ async def test_immich_s_own_scans_are_waited_for(lane):
 async def test_a_photo_with_a_problem_is_named_with_it(lane):
     one = lane()
     one.drop()
-    one.stop("shelve")
+    one.stop("place")
     met = "UPDATE photos SET problem = 'the disk says no' WHERE id = 1"
     for _ in range(12):
         one.world.ledger.write(lambda db: db.execute(met))

@@ -265,15 +265,15 @@ def test_trouble_is_over_when_it_is_over_for_everybody_who_met_it():
     """An inbox that can be read says nothing about a library that is full."""
     told = []
     health_issues = HealthIssues(lambda: "now", lambda t, began: told.append((t.kind, began)))
-    health_issues.begin("storage", "the library is full", "shelve")
+    health_issues.begin("storage", "the library is full", "place")
     assert health_issues.well("inbox", "storage")  # worth one more try at once
     assert not health_issues.well("inbox", "storage")  # but not one each time
-    health_issues.begin("storage", "the library is full", "shelve")
+    health_issues.begin("storage", "the library is full", "place")
     health_issues.idle("other")
     assert told == [("storage", True)]
-    health_issues.idle("shelve")  # nothing got through since it failed: it may only have nothing to try with
+    health_issues.idle("place")  # nothing got through since it failed: it may only have nothing to try with
     assert told == [("storage", True)]
-    assert health_issues.well("shelve", "storage")
+    assert health_issues.well("place", "storage")
     assert told == [("storage", True), ("storage", False)]
 
 

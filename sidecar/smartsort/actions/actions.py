@@ -15,7 +15,7 @@ from smartsort.actions import undo as undoing
 from smartsort.actions.acting import Agreed
 from smartsort.actions.copies import LAST_COPY, last_copies
 from smartsort.actions.decide import defer, reject
-from smartsort.actions.filing import Filing, open_shelf
+from smartsort.actions.filing import Filing, open_shard
 from smartsort.actions.person_resolver import known_people, resolve
 from smartsort.actions.plan import Plan
 from smartsort.actions.reevaluate import Wanted, planner
@@ -76,7 +76,7 @@ class Actions(Reversing):
             evidence = await self._context.ledger.aread(lambda db: _evidence(db, ids))
             if face_id is not None:
                 _check_face(ids, evidence, face_id)
-            shard = await open_shelf(self._context, evidence)
+            shard = await open_shard(self._context, evidence)
             filing = Filing(
                 self._context, self._people, actor, known, targets, evidence, face_id, include, shard
             )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from smartsort.actions.person_resolver import TargetPerson
-from smartsort.actions.plan import Plan, Shelf, names_in, names_on
+from smartsort.actions.plan import LibraryFolder, Plan, names_in, names_on
 from smartsort.actions.undo import album_messages
 from smartsort.actions.values import ActionResult
 from smartsort.core.event_kinds import EventKind
@@ -27,15 +27,15 @@ def file_under(
     at: str,
     face_id: str | None,
     albums: bool,
-    shelf: Shelf | None = None,
+    library_folder: LibraryFolder | None = None,
 ) -> Plan | ActionResult:
     """File a photo under people, from the review queue or from other people's folders.
 
-    A photo that smartsort could not read gets its place on a `shelf` in the library, as all others have: a
+    A photo that smartsort could not read gets its `library_folder` as all others have: a
     human knows better. A duplicate is filed as a file of its own: Immich would make a second asset of a
     second copy, and linking the first copy would tie two photos together that may be rejected one by one.
     """
-    if shelf is not None and photo.media_kind not in _SHOWN_BY_IMMICH:
+    if library_folder is not None and photo.media_kind not in _SHOWN_BY_IMMICH:
         problem = before.review["reason"] if before.review else "it is neither"
         why = f"photo {photo.id} cannot be filed, for Immich takes pictures and videos only: {problem}"
         return ActionResult(photo.id, "failed", problem=why, code="not_a_photo")
@@ -45,10 +45,10 @@ def file_under(
     folders = {target.folder for target in people}
     filed = [n for n in before.names if n.area is Area.FACES]
     there = {os.path.dirname(n.path) for n in filed if n.member is Member.PHOTO}
-    if again and there == folders and shelf is None:
+    if again and there == folders and library_folder is None:
         return plan.failed("nothing_to_do", f"photo {photo.id} is filed there already")
-    if shelf is not None:
-        plan.planned += names_on(shelf, photo, before.names)
+    if library_folder is not None:
+        plan.planned += names_on(library_folder, photo, before.names)
     for target in people:
         if target.folder not in there:
             plan.planned += names_in(photo, before.names, Area.FACES, target.folder, person_id=target.id)
@@ -65,8 +65,8 @@ def file_under(
         "routed_at": at,
         "problem": None,
     }
-    if shelf is not None:
-        plan.values |= {"shard": shelf.number, "placed_at": at}
+    if library_folder is not None:
+        plan.values |= {"shard": library_folder.number, "placed_at": at}
         plan.messages.append(("revive", {}))
     if not again:
         plan.closed = ("approved", actor)

@@ -10,7 +10,7 @@ from sqlite_utils import Database
 
 from smartsort.actions.decide import file_under
 from smartsort.actions.person_resolver import TargetPerson, resolve
-from smartsort.actions.plan import Plan, Shelf, in_library
+from smartsort.actions.plan import LibraryFolder, Plan, in_library
 from smartsort.actions.values import ActionRefused, ActionResult, PersonSelector
 from smartsort.core.decision import decide
 from smartsort.core.model import BulkKind, Evidence, Person
@@ -41,7 +41,7 @@ class Filing:
     face_id: str | None
     include: Collection[BulkKind] | None
     shard: int | None
-    """Where photos that were never shelved get their place (`open_shelf`)."""
+    """Where photos that were never placed get their place (`open_shard`)."""
     _kinds: dict[int, frozenset[BulkKind]] = field(default_factory=dict)
 
     def plan(self, photo: Photo, before: Arrangement) -> Plan | ActionResult:
@@ -62,18 +62,18 @@ class Filing:
             at=context.clock.text(),
             face_id=self.face_id,
             albums=context.tuning.album_per_person,
-            shelf=self._shelf(photo, before),
+            library_folder=self._library_folder(photo, before),
         )
 
-    def _shelf(self, photo: Photo, before: Arrangement) -> Shelf | None:
+    def _library_folder(self, photo: Photo, before: Arrangement) -> LibraryFolder | None:
         """The place of a photo that is kept from Immich only because smartsort could not read it."""
         evidence = self.evidence.get(photo.id)
-        never_shelved = photo.sha256 is not None and not in_library(before.names)
-        if self.shard is None or evidence is None or evidence.unreadable is None or not never_shelved:
+        never_placed = photo.sha256 is not None and not in_library(before.names)
+        if self.shard is None or evidence is None or evidence.unreadable is None or not never_placed:
             return None
         layout = self.context.layout
         folder = layout.own_library_folder(shard_folder(self.shard), photo.sha256 or "")
-        return Shelf(self.shard, os.path.relpath(folder, layout.library))
+        return LibraryFolder(self.shard, os.path.relpath(folder, layout.library))
 
     def kinds(self, photo_id: int) -> frozenset[BulkKind]:
         """What makes a photo one of those that are not approved unless they are asked for."""
@@ -116,7 +116,7 @@ def _targets(targets: Iterable[TargetPerson], policy: Policy) -> Iterable[BulkKi
             yield BulkKind.NOT_WHITELISTED
 
 
-async def open_shelf(context: Context, evidence: Mapping[int, Evidence]) -> int | None:
+async def open_shard(context: Context, evidence: Mapping[int, Evidence]) -> int | None:
     """The shard for photos of which one could not be read; None where all could.
 
     It is the newest that Immich has a library for, and the open one before Immich has any.

@@ -21,7 +21,7 @@ from smartsort.ledger import arrangement, photos, shots, takeout
 from smartsort.ledger.arrangement import Arrangement
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Member, Name, Photo
-from smartsort.pipeline.arrival.accept import Accept, Offered
+from smartsort.pipeline.arrival.claim import Claimer, Offered
 from smartsort.pipeline.engine.context import Context
 
 log = logging.getLogger(__name__)
@@ -42,8 +42,8 @@ class _Pair(NamedTuple):
 class JoinLate:
     """Carries out what `smartsort.pipeline.arrival.late` found out."""
 
-    def __init__(self, context: Context, accept: Accept) -> None:
-        self._context, self._accept, self._rearrange = context, accept, Rearrange(context)
+    def __init__(self, context: Context, claimer: Claimer) -> None:
+        self._context, self._claimer, self._rearrange = context, claimer, Rearrange(context)
 
     async def step(self) -> None:
         """Join all there is. Raises StorageError (a folder is at fault)."""
@@ -99,7 +99,7 @@ class JoinLate:
                 member=member,
                 keep_origin=True,
             )
-            [result] = await self._accept.claim([offered])
+            [result] = await self._claimer.claim([offered])
         except StorageError:
             raise
         except SmartsortError as problem:

@@ -183,19 +183,19 @@ def names_in(
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class LibraryFolder:
     """A shard of the library and the photo's own folder in it, relative to `library/`."""
 
     number: int
     folder: str
 
 
-def names_on(shelf: Shelf, photo: Photo, names: Sequence[Name]) -> list[PlannedName]:
+def names_on(library_folder: LibraryFolder, photo: Photo, names: Sequence[Name]) -> list[PlannedName]:
     """The photo and what travels with it, in the library, under names that Immich reads."""
     name = library_name(photo.original_name, photo.extension or "", acceptable_for(photo.media_type))
     return [
         replace(planned, wanted=name) if planned.source.member is Member.PHOTO else planned
-        for planned in names_in(photo, names, Area.LIBRARY, shelf.folder)
+        for planned in names_in(photo, names, Area.LIBRARY, library_folder.folder)
     ]
 
 

@@ -57,7 +57,7 @@ class StatusReader:
     @property
     def queues(self) -> dict[str, int]:
         """Jobs in Immich that photos wait for; nothing is known of them while Immich does not answer."""
-        counts = self._sidecar.recognise.counts if self._sidecar.connected else {}
+        counts = self._sidecar.recognise_stage.counts if self._sidecar.connected else {}
         return {name: count.pending for name, count in counts.items()}
 
     async def immich_version(self) -> str | None:

@@ -18,7 +18,7 @@ from smartsort.files.stamps import FileStamp, stamp
 from smartsort.ledger import submissions
 from smartsort.ledger.records import Area
 from smartsort.ledger.submissions import Arrived, NewSubmission, Submission
-from smartsort.pipeline.arrival.accept import Accept, Offered
+from smartsort.pipeline.arrival.claim import Claimer, Offered
 from smartsort.pipeline.engine.context import Context
 
 
@@ -32,8 +32,8 @@ class _Waiting:
 class Handover:
     """Gives finished files to the pipeline. Calls that come together share their transactions."""
 
-    def __init__(self, context: Context, accept: Accept) -> None:
-        self._context, self._accept = context, accept
+    def __init__(self, context: Context, claimer: Claimer) -> None:
+        self._context, self._claimer = context, claimer
         self._waiting: list[_Waiting] = []
         self._under_way: dict[str, asyncio.Future[int | SmartsortError]] = {}
         self._task: asyncio.Task[None] | None = None
@@ -96,7 +96,7 @@ class Handover:
                 continue
             fresh.append(waiting)
             offers.append(_offer(waiting.item, paths[waiting.item.id], found))
-        results = await self._accept.claim(offers) if offers else []
+        results = await self._claimer.claim(offers) if offers else []
         photo_of = dict(known)
         for waiting, result in zip(fresh, results, strict=True):
             if isinstance(result, SmartsortError):

@@ -30,7 +30,7 @@ from smartsort.files.shown import shown
 from smartsort.ledger import submissions
 from smartsort.ledger.records import Area
 from smartsort.ledger.submissions import Key, NewSubmission, Submission, SubmissionState, Taken
-from smartsort.pipeline.arrival.accept import Accept
+from smartsort.pipeline.arrival.claim import Claimer
 from smartsort.pipeline.engine.context import Context
 
 if TYPE_CHECKING:
@@ -62,11 +62,11 @@ class Downloads:
     """Runs the downloads of one root. `recover` first, then `step` again and again; `close` at the end."""
 
     def __init__(
-        self, context: Context, accept: Accept, api: Api, *, resolver: Resolver = system_resolver
+        self, context: Context, claimer: Claimer, api: Api, *, resolver: Resolver = system_resolver
     ) -> None:
         self._context, self.settings = context, api.download
         self._allowed, self._resolver = AllowList.of(api.allow_private_urls), resolver
-        self.handover = Handover(context, accept)
+        self.handover = Handover(context, claimer)
         self.arrivals = Arrivals(context.wakeups.subscribe)
         self._gallery = Gallery(self.settings) if self.settings.gallery else None
         self._fetcher: Fetcher | None = None

@@ -27,12 +27,12 @@ from smartsort.ledger import outbox, photos, submissions
 from smartsort.ledger.outbox import Message
 from smartsort.ledger.records import Photo
 from smartsort.ledger.submissions import Submission
-from smartsort.pipeline.arrival.inbox import SLOWEST_BYTES, Inbox
+from smartsort.pipeline.arrival.inbox import SLOWEST_BYTES, InboxStage
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.engine.health import HealthIssueKind, HealthIssues
 from smartsort.pipeline.engine.runner import NothingProved
 from smartsort.pipeline.recheck.recheck import RecheckStage
-from smartsort.pipeline.recognition.recognise import Recognise
+from smartsort.pipeline.recognition.recognise import RecogniseStage
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +47,8 @@ _OLDEST = 50
 _STAGES = {
     State.ARRIVED: ("inbox", "downloads"),
     State.CLAIMED: ("examine",),
-    State.HASHED: ("compare", "connection"),
-    State.UNIQUE: ("shelve", "connection"),
+    State.HASHED: ("deduplicate", "connection"),
+    State.UNIQUE: ("place", "connection"),
     State.PLACED: ("recognise", "connection"),
     State.KNOWN: ("recognise", "connection"),
 }
@@ -78,8 +78,8 @@ class Watchdog:
     def __init__(
         self,
         context: Context,
-        inbox: Inbox,
-        recognise: Recognise,
+        inbox: InboxStage,
+        recognise: RecogniseStage,
         recheck: RecheckStage,
         health_issues: HealthIssues,
     ) -> None:

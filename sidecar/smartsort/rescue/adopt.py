@@ -403,8 +403,8 @@ def _state(names: Sequence[Name]) -> tuple[State, list[Name]]:
             once = [n for n in names if n.member is Member.PHOTO and n.area is area]
             if state is not State.FILED:
                 surplus += once[1:]
-            shelved = [n for n in names if n.member is Member.PHOTO and n.area is Area.LIBRARY]
-            surplus += [n for n in shelved[1:] if n not in surplus]
+            in_library = [n for n in names if n.member is Member.PHOTO and n.area is Area.LIBRARY]
+            surplus += [n for n in in_library[1:] if n not in surplus]
             return state, surplus
     raise ValueError("a photo without a name")
 

@@ -58,7 +58,7 @@ class _Examined(NamedTuple):
     """What Google Takeout says about the photo."""
 
 
-class Examine:
+class ExamineStage:
     """Reads every claimed file for both digests, and has it decoded, off the event loop.
 
     `look` says whether the hash of what pictures look like is wanted.
@@ -260,7 +260,7 @@ def slices(batch: Sequence[Photo]) -> Iterator[list[Photo]]:
         yield part
 
 
-class Compare:
+class DeduplicateStage:
     """hashed -> unique: holds the content against the ledger and against Immich's uploads.
 
     `wanted` tells how many photos could be placed now: Immich is asked, in one call for all, only when the
@@ -298,7 +298,7 @@ class Compare:
             [Change(p.id, expect=(State.HASHED,), state=State.UNIQUE) for p in batch if p.id not in uploads]
         )
         await self._router.route([Verdict.known(p, uploads[p.id]) for p in batch if p.id in uploads])
-        context.wakeups.notify(State.UNIQUE)  # the shelves wait for these, even if all are duplicates
+        context.wakeups.notify(State.UNIQUE)  # the place stage waits for these, even if all are duplicates
         return True
 
     async def _without_known(self, batch: list[Photo]) -> list[Photo]:

@@ -16,7 +16,7 @@ from smartsort.files.takeout import title_of
 from smartsort.files.watch import hints
 from smartsort.files.writers import is_finished, open_for_writing
 from smartsort.ledger.records import Member, Photo
-from smartsort.pipeline.arrival.accept import Accept, Offered
+from smartsort.pipeline.arrival.claim import Claimer, Offered
 from smartsort.pipeline.arrival.late import Latecomers, Sorted
 from smartsort.pipeline.arrival.refusals import Refusals
 from smartsort.pipeline.engine.context import Context
@@ -33,11 +33,11 @@ SLOWEST_BYTES = 5_000_000
 """Bytes in a second that the slowest disk copies."""
 
 
-class Inbox:
+class InboxStage:
     """Claims what has come to rest in the inbox. Events are hints; the scan is the truth."""
 
-    def __init__(self, context: Context, accept: Accept) -> None:
-        self._context, self._accept = context, accept
+    def __init__(self, context: Context, claimer: Claimer) -> None:
+        self._context, self._claimer = context, claimer
         tuning = context.tuning
         self.ignore = Ignore(tuning.ignore)
         self._tracker = SettleTracker(
@@ -82,7 +82,7 @@ class Inbox:
         look = await asyncio.to_thread(self._tracker.look, scan.entries)
         there = (*(arrival.photo for arrival in look.settled), *look.orphans)
         self.refusals.keep({entry.path for entry in there})
-        await self._accept.recover_open_claims()
+        await self._claimer.recover_open_claims()
         late = await asyncio.to_thread(self._late.sort, look.settled, look.orphans, look.news)
         self._tell_left(late.left, look.news)
         offered, held = await asyncio.to_thread(self._offers, late)
@@ -90,7 +90,7 @@ class Inbox:
         self.busy_until = now + size / SLOWEST_BYTES
         resting = [each.photo.path for each in late.own if not self._is_claimed(each.photo)]
         self.resting_since = {path: self.resting_since.get(path, now) for path in resting}
-        results = await self._accept.claim(offered) if offered else []
+        results = await self._claimer.claim(offered) if offered else []
         refused = self._note(offered, results)
         joining = await self._join(late.joining)
         self.looked_at = self._context.clock.monotonic()
@@ -123,14 +123,14 @@ class Inbox:
         now = self._context.clock.monotonic()
         soon = 0
         for one in offered:
-            stuck = (one.path, one.stamp.inode, one.stamp.mtime_ns) in self._accept.stuck
+            stuck = (one.path, one.stamp.inode, one.stamp.mtime_ns) in self._claimer.stuck
             if stuck or self.refusals.waits(one.path, now):
                 continue
             if open_for_writing(one.path) or not await asyncio.to_thread(self._late.is_whole, one):
                 soon += 1
                 continue
             try:
-                results = await self._accept.claim([one])
+                results = await self._claimer.claim([one])
             except StorageError:
                 raise
             except SmartsortError as problem:  # somebody was faster with that photo
@@ -199,7 +199,7 @@ class Inbox:
 
     def _is_claimed(self, entry: Entry) -> bool:
         """Whether it was taken and only its name could not be removed."""
-        return (entry.path, entry.stamp.inode, entry.stamp.mtime_ns) in self._accept.stuck
+        return (entry.path, entry.stamp.inode, entry.stamp.mtime_ns) in self._claimer.stuck
 
     def _tell(self, scan: InboxScan) -> None:
         """Say once what is left alone and will not go away by itself."""

@@ -23,7 +23,7 @@ from smartsort.files.sides import Side, side_of
 from smartsort.files.stamps import FileStamp
 from smartsort.ledger import photos, shots
 from smartsort.ledger.records import Area, Member, Name, Photo
-from smartsort.pipeline.arrival.accept import Offered
+from smartsort.pipeline.arrival.claim import Offered
 from smartsort.pipeline.engine.context import Context
 
 _MEMBERS = {RAW: Member.RAW, VIDEO: Member.VIDEO}

@@ -44,7 +44,7 @@ class Renamed:
     left: tuple[str, ...]
 
 
-class Renames:
+class RenamesStage:
     """The stage that follows people. `follow` moves the folder, None when that is switched off."""
 
     def __init__(

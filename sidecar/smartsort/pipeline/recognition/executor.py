@@ -15,7 +15,7 @@ from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Member, Photo
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.recognition.detection import Detections
-from smartsort.pipeline.recognition.shelve import Shelve
+from smartsort.pipeline.recognition.place import PlaceStage
 from smartsort.pipeline.recognition.unassigned import Unassigned
 from smartsort.pipeline.routing.evidence import Gather
 from smartsort.pipeline.routing.people import People
@@ -34,13 +34,13 @@ class CommandExecutor:
         context: Context,
         router: Router,
         people: People,
-        shelve: Shelve,
+        place_stage: PlaceStage,
         gather: Gather,
         *,
         detections: Detections,
         unassigned: Unassigned,
     ) -> None:
-        self._context, self._router, self._people, self._shelve = context, router, people, shelve
+        self._context, self._router, self._people, self._place_stage = context, router, people, place_stage
         self.gather, self._detections, self._unassigned = gather, detections, unassigned
         self.photos: dict[int, Photo] = {}
         """The photos that commands are about, as the ledger has them."""
@@ -94,8 +94,8 @@ class CommandExecutor:
     async def _rescan(self, command: message.Rescan) -> None:
         shards = {self.photos[i].shard for i in command.photos}
         for shard in sorted(s for s in shards if s is not None):
-            await self._shelve.check_readable(shard)
-            await self._shelve.scan(shard)
+            await self._place_stage.check_readable(shard)
+            await self._place_stage.scan(shard)
 
     @run.register
     async def _search(self, command: message.Search) -> message.Event:
@@ -185,5 +185,7 @@ class CommandExecutor:
     async def _libraries(self, photo_ids: Iterable[int]) -> set[str]:
         """The external libraries these photos are in."""
         shards = {self.photos[i].shard for i in photo_ids}
-        found = [await self._shelve.library_of(shard) for shard in sorted(s for s in shards if s is not None)]
+        found = [
+            await self._place_stage.library_of(shard) for shard in sorted(s for s in shards if s is not None)
+        ]
         return {library_id for library_id in found if library_id is not None}

@@ -21,16 +21,16 @@ from smartsort.ledger.records import Photo
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.engine.runner import NothingProved
 from smartsort.pipeline.recognition.executor import CommandExecutor
-from smartsort.pipeline.recognition.shelve import BACKLOG, Shelve
+from smartsort.pipeline.recognition.place import BACKLOG, PlaceStage
 
 
-class Recognise:
+class RecogniseStage:
     """Waits for Immich, then has every finished photo decided and routed."""
 
     takes = (State.PLACED, State.KNOWN)
 
-    def __init__(self, context: Context, shelve: Shelve, executor: CommandExecutor) -> None:
-        self._context, self._shelve, self._executor = context, shelve, executor
+    def __init__(self, context: Context, place_stage: PlaceStage, executor: CommandExecutor) -> None:
+        self._context, self._place_stage, self._executor = context, place_stage, executor
         tuning = context.tuning
         self._recogniser = Recogniser(
             Limits(
@@ -93,8 +93,8 @@ class Recognise:
             await asyncio.gather(*running, return_exceptions=True)
 
     def _let_through(self) -> None:
-        """Tell the shelves which photos no longer keep recognition from starting: others may follow."""
+        """Tell the place stage which photos no longer keep recognition from starting: others may follow."""
         through = self._recogniser.let_through
-        if through - self._shelve.let_through:
+        if through - self._place_stage.let_through:
             self._context.wakeups.notify(State.HASHED, State.UNIQUE)
-        self._shelve.let_through = through
+        self._place_stage.let_through = through

@@ -28,7 +28,7 @@ _DONE_SECONDS = 3600.0
 _Row = tuple[int, str | bytes, str | None, int | None]
 
 
-class Reconcile:
+class ReconcileStage:
     """Goes through the photos at rest once, in the background, while Immich answers."""
 
     def __init__(self, context: Context) -> None:
@@ -46,7 +46,7 @@ class Reconcile:
         if self._over:
             return _DONE_SECONDS
         context = self._context
-        found_rows = await context.ledger.aread(lambda db: shelved(db, self._after))
+        found_rows = await context.ledger.aread(lambda db: in_library(db, self._after))
         rows = [row for row in found_rows if row[0] <= self._last]
         if not rows:
             self._over = True
@@ -88,7 +88,7 @@ class Reconcile:
 
 
 # CROSS and + keep SQLite from reading and sorting all names for every batch.
-_SHELVED = (
+_IN_LIBRARY = (
     "SELECT p.id, n.path, p.asset_id, p.shard FROM photos AS p"
     " CROSS JOIN names AS n ON n.photo_id = p.id AND n.area = 'library' AND n.member = 'photo'"
     " WHERE p.id > ? AND +p.state IN ('filed', 'review') ORDER BY p.id LIMIT ?"
@@ -99,6 +99,6 @@ def _newest(db: Database) -> int:
     return int(db.conn.execute("SELECT coalesce(max(id), 0) FROM photos").fetchone()[0])
 
 
-def shelved(db: Database, after: int) -> list[_Row]:
+def in_library(db: Database, after: int) -> list[_Row]:
     """The next batch of photos in the library, by id."""
-    return db.conn.execute(_SHELVED, (after, BATCH)).fetchall()
+    return db.conn.execute(_IN_LIBRARY, (after, BATCH)).fetchall()

@@ -377,7 +377,7 @@ class Recovery:
         self._context.ledger.write(lambda db: photos.apply(db, [change], at))
 
 
-class Tidy:
+class TidyStage:
     """The maintenance step that clears up after acts that met an error and are not tried again."""
 
     def __init__(self, context: Context) -> None:

@@ -32,7 +32,7 @@ LISTEN_SECONDS = 2.0
 """While a message is postponed, new ones are looked for this often."""
 
 
-class Outbox:
+class OutboxStage:
     """Delivers messages: visibility, albums, scans, faces. Several photos share a call where Immich lets.
 
     Of each photo one message is under way at a time, in the order they were posted.

@@ -74,7 +74,7 @@ UNREAD = "not read yet"
 """Equal to no digest: a verified copy may replace its source by its stamps alone."""
 
 
-class Accept:
+class Claimer:
     """Claims offered files, many at a time."""
 
     def __init__(self, context: Context, recovered: Recovered | None = None) -> None:

@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 BACKLOG = (State.ARRIVED, State.CLAIMED, State.HASHED, State.UNIQUE)
 
 
-class _Shelved(NamedTuple):
+class _InLibrary(NamedTuple):
     """A name in `library/` and the temporary one it was made from."""
 
     source: Name
@@ -50,7 +50,7 @@ class _Placement(NamedTuple):
     names: Iterable[str]
 
 
-class Shelve:
+class PlaceStage:
     """Places new photos once into the library, where they stay, and has Immich scan that shard."""
 
     takes = (State.UNIQUE,)
@@ -177,13 +177,13 @@ class Shelve:
             await context.commit(again)
             batch = [p for p in batch if p.id not in changed]
         at = context.clock.now().astimezone()
-        context.checkpoint("shelve:start")
+        context.checkpoint("place:start")
 
-        def carry_out() -> dict[int, list[_Shelved] | SmartsortError]:
+        def carry_out() -> dict[int, list[_InLibrary] | SmartsortError]:
             return self._carry_out(batch, names, shard, at)
 
         results = await asyncio.to_thread(carry_out)
-        context.checkpoint("shelve:placed")
+        context.checkpoint("place:placed")
         changes, failed, drops = [], [], []
         now = context.clock.text()
         for photo in batch:
@@ -198,7 +198,7 @@ class Shelve:
                     state=State.PLACED,
                     expect=(State.UNIQUE,),
                     values={"shard": shard.number, "placed_at": now, "problem": None},
-                    names_added=tuple(shelved.name for shelved in result),
+                    names_added=tuple(entry.name for entry in result),
                     names_removed=tuple((n.area, n.path) for n in leaving),
                     events=(NewEvent(EventKind.PLACED, photo.id, {"library": result[0].name.path}),),
                 )
@@ -217,7 +217,7 @@ class Shelve:
 
         await context.ledger.awrite(write)
         context.wakeups.notify(State.PLACED)
-        context.checkpoint("shelve:committed")
+        context.checkpoint("place:committed")
         await self._leave(drops)
         of_files = [(p, problem) for p, problem in failed if not isinstance(problem, StorageError)]
         await context.commit([Change(p.id, values={"problem": str(problem)}) for p, problem in of_files])
@@ -257,7 +257,7 @@ class Shelve:
 
     def _carry_out(
         self, batch: list[Photo], names: dict[int, list[Name]], shard: Shard, at: datetime
-    ) -> dict[int, list[_Shelved] | SmartsortError]:
+    ) -> dict[int, list[_InLibrary] | SmartsortError]:
         """Runs in a worker thread: photos first, then what travels with them under their names.
 
         A photo that comes alone stands beside others, for a folder costs more than all else about a photo.
@@ -297,8 +297,8 @@ class Shelve:
     def _place_all(
         self,
         requests: Sequence[_Placement],
-        results: dict[int, list[_Shelved] | SmartsortError] | None = None,
-    ) -> dict[int, list[_Shelved] | SmartsortError]:
+        results: dict[int, list[_InLibrary] | SmartsortError] | None = None,
+    ) -> dict[int, list[_InLibrary] | SmartsortError]:
         """What was placed of each photo, added to `results`; an error of one of its files stands for all."""
         results = {} if results is None else results
         if not requests:
@@ -332,7 +332,7 @@ class Shelve:
                 mtime_ns=result.stamp.mtime_ns,
                 sha256=_digest(photo, source),
             )
-            so_far.append(_Shelved(source, name))
+            so_far.append(_InLibrary(source, name))
         return results
 
 
