@@ -124,8 +124,8 @@ class Purge:
                 problems[photo.id] = None
             except SmartsortError as problem:
                 problems[photo.id] = problem
-        for problem in pending.wait().errors.values():
-            raise problem
+        for not_durable in pending.wait().errors.values():
+            raise not_durable
         self._context.placer.guard()
         return problems
 
