@@ -13,8 +13,9 @@ from tests.fakes import FakeServer, World, by_name
 
 from smartsort.actions import PersonSelector
 from smartsort.confidence import FaceService, FaceServiceUnavailable, Measure
+from smartsort.confidence.review_faces import CALLS_PER_HOUR
 from smartsort.core.model import Compared, State
-from smartsort.ledger import embeddings, photos
+from smartsort.ledger import embeddings, photos, review_faces
 from smartsort.ports import FaceModel, ThumbnailSize
 
 MODEL = FaceModel("buffalo_l", 0.7)
@@ -115,7 +116,8 @@ class Gallery(FakeServer):
     async def thumbnail(self, asset_id, size):
         self._call("thumbnail")
         assert size is ThumbnailSize.PREVIEW
-        return os.path.basename(self._asset(asset_id).path).encode(), "image/jpeg"
+        asset = self._asset(asset_id)
+        return (os.path.basename(asset.path).encode(), "image/jpeg") if asset.has_preview else None
 
 
 DIRECTIONS = {"anna": 0.0, "bella": 60.0, "carl": 120.0}
@@ -430,3 +432,105 @@ async def test_two_people_whose_photos_were_moved_twice_are_told_apart_with_more
         await galleries.use("buffalo_l")
         both = galleries.mistaken(anna), galleries.mistaken(bella)
         assert both == ((frozenset(), frozenset()) if count < 2 else ({bella.id}, {anna.id}))
+
+
+# --- photos in review ------------------------------------------------------------------------
+
+
+def measured_faces(world):
+    found = world.ledger.read(lambda db: list(review_faces.measured(db)))
+    return {one.photo_id: one for one in found}
+
+
+async def test_faces_in_review_are_measured_while_idle_the_newest_first_and_once(world, eye):
+    ids = await deliver(world, "stranger_1.jpg", "none_2.jpg", "stranger+anna_3.jpg", "stranger_4.jpg")
+    measure = world.sidecar.measure
+    assert (eye.pictures, world.ledger.read(review_faces.progress)) == ([], (0, 3))
+    pauses = [await measure.step() for _ in range(3)]
+    assert eye.pictures == ["stranger_4.jpg", "stranger+anna_3.jpg", "stranger_1.jpg"]
+    assert 3600 / min(pauses) <= CALLS_PER_HOUR
+    for _ in range(3):
+        assert await measure.step() > max(pauses)
+    assert len(eye.pictures) == 3
+    assert world.ledger.read(review_faces.progress) == (3, 3)
+    one = measured_faces(world)[ids[3]]
+    assert one.vector == pytest.approx(at(240.0 + 4.0))
+    assert (one.asset_id, one.face.person) == (world.photo(ids[3]).asset_id, None)
+    assert one.face in photos_faces(world, ids[3])
+
+
+def photos_faces(world, photo_id):
+    return world.ledger.read(lambda db: photos.last_decision(db, photo_id))[4].faces
+
+
+async def test_arriving_photos_go_first_and_a_photo_in_trouble_holds_up_nothing(world, eye):
+    await deliver(world, "stranger_1.jpg")
+    new = await world.deliver("stranger_2.jpg")
+    assert await world.sidecar.measure.step() > 0
+    assert eye.pictures == []
+    world.ledger.write(lambda db: db.conn.execute("UPDATE photos SET problem = 'x' WHERE id = ?", (new,)))
+    await world.sidecar.measure.step()
+    assert eye.pictures == ["stranger_1.jpg"]
+
+
+async def test_an_outage_ends_and_a_restart_goes_on_where_it_was(world, eye):
+    await deliver(world, "stranger_1.jpg", "stranger_2.jpg")
+    now = [0.0]
+    measure = world.sidecar.measure
+    measure._service._clock = lambda: now[0]
+    eye.down = True
+    for _ in range(5):
+        assert await measure.step() > 0
+    assert eye.pictures == []
+    eye.down, now[0] = False, 1000.0
+    await measure.step()  # not the photo at which the service failed, which may be to blame
+    assert eye.pictures == ["stranger_1.jpg"]
+    again = Measure(world.context, world.sidecar.people, service(eye), patience_seconds=5)
+    for _ in range(3):
+        await again.step()
+    assert eye.pictures == ["stranger_1.jpg", "stranger_2.jpg"]
+
+
+async def test_a_photo_that_cannot_be_measured_is_tried_again_later(world, eye):
+    ids = await deliver(world, "stranger_1.jpg", "stranger_2.jpg")
+    asset = world.server.assets[world.photo(ids[1]).asset_id]
+    asset.has_preview = False
+    measure = world.sidecar.measure
+    for _ in range(5):
+        await measure.step()
+    assert eye.pictures == ["stranger_1.jpg"]
+    asset.has_preview = True
+    await measure.step()
+    assert len(eye.pictures) == 1
+    world.clock.pass_by(minutes=61)
+    await measure.step()
+    assert eye.pictures == ["stranger_1.jpg", "stranger_2.jpg"]
+
+
+async def test_a_face_the_service_does_not_find_is_looked_for_once(world, eye):
+    eye.blind = True
+    await deliver(world, "stranger_1.jpg")
+    for _ in range(3):
+        await world.sidecar.measure.step()
+    assert eye.pictures == ["stranger_1.jpg"]
+    assert world.ledger.read(review_faces.progress) == (1, 1)
+    assert measured_faces(world) == {}
+
+
+async def test_another_model_measures_the_photos_in_review_again(world, eye):
+    await deliver(world, "stranger_1.jpg")
+    measure = world.sidecar.measure
+    await measure.step()
+    measure._faces._given, measure._faces._model = "antelopev2", None
+    await measure.step()
+    assert eye.pictures == ["stranger_1.jpg"] * 2
+    assert world.ledger.read(review_faces.model_in_use) == "antelopev2"
+
+
+async def test_faces_in_review_are_kept_however_many_others_there_are(world, eye):
+    ids = await deliver(world, "stranger_1.jpg", "stranger_2.jpg")
+    for _ in range(2):
+        await world.sidecar.measure.step()
+    await world.actions.reject([ids[0]], "maria")
+    assert world.ledger.write(lambda db: embeddings.prune(db, keep=0)) == 1
+    assert list(measured_faces(world)) == [ids[1]]

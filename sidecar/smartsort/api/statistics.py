@@ -10,13 +10,13 @@ from fastapi import APIRouter, Query
 
 from smartsort.api.guard import BASE
 from smartsort.api.problems import GUARDED
-from smartsort.api.schemas.statistics import DayCount, Metric, SpotCheckResult, Summary
+from smartsort.api.schemas.statistics import DayCount, Metric, ReviewFaces, SpotCheckResult, Summary
 from smartsort.api.security import Reviewer
 from smartsort.api.serving import ApiContext, Ctx
 from smartsort.api.spot_checks import spot_check_result
 from smartsort.core.spot_checks import TARGET
 from smartsort.core.words import digits_apart
-from smartsort.ledger import statistics
+from smartsort.ledger import review_faces, statistics
 from smartsort.ledger.statistics import Totals, Waiting, What
 
 router = APIRouter(prefix=f"{BASE}/stats", tags=["statistics"], responses=GUARDED)
@@ -59,7 +59,11 @@ async def _summary(ctx: ApiContext, days: int) -> Summary:
             statistics.waiting_by_category(db, since),
         )
     )
-    return summarised(totals, waiting, came, days, await spot_check_result(ctx, since))
+    found = summarised(totals, waiting, came, days, await spot_check_result(ctx, since))
+    if ctx.sidecar.measure is not None:
+        measured, of_all = await context.ledger.aread(review_faces.progress)
+        found.review_faces = ReviewFaces(measured=measured, photos=of_all)
+    return found
 
 
 def summarised(

@@ -52,21 +52,20 @@ class Faces:
     async def vectors(self, asset_id: str, faces: Sequence[Face]) -> Mapping[str, Vector]:
         """Embeddings by face id; a face the service did not find at its place is missing.
 
-        No call at all when the ledger has them, else the preview and one call for all faces of the photo.
-        Raises FaceServiceUnavailable, ImmichError.
+        No call at all when they were looked for before, else the preview and one call for all faces of the
+        photo. Raises FaceServiceUnavailable, ImmichError.
         """
         model = await self.model()
         ids = [face.id for face in faces]
-        have = await self._context.ledger.aread(lambda db: embeddings.known(db, model.name, ids))
-        if len(have) == len(faces) or not faces:
-            return have
-        seen = await self._look_at(asset_id, model)
-        places = matched(faces, [face.box for face in seen.faces], seen.width, seen.height)
-        found = {face_id: seen.faces[index].vector for face_id, index in places.items()}
-        at = self._context.clock.text()
-        rows = [Embedding(face_id, asset_id, vector) for face_id, vector in found.items()]
-        await self._context.ledger.awrite(lambda db: embeddings.put(db, model.name, rows, at))
-        return {**have, **found}
+        have = await self._context.ledger.aread(lambda db: embeddings.looked_for(db, model.name, ids))
+        if len(have) < len(faces):
+            seen = await self._look_at(asset_id, model)
+            places = matched(faces, [face.box for face in seen.faces], seen.width, seen.height)
+            have |= {face_id: seen.faces[index].vector for face_id, index in places.items()}
+            at = self._context.clock.text()
+            rows = [Embedding(face_id, asset_id, have.get(face_id, ())) for face_id in ids]
+            await self._context.ledger.awrite(lambda db: embeddings.put(db, model.name, rows, at))
+        return {face_id: vector for face_id, vector in have.items() if vector}
 
     async def any_on(self, asset_id: str) -> bool:
         """Whether the service finds a face on an asset, in the preview that Immich itself has sent it.

@@ -9,10 +9,11 @@ from dataclasses import replace
 
 from smartsort.confidence.faces import Faces
 from smartsort.confidence.galleries import Galleries
+from smartsort.confidence.review_faces import CALLS_PER_HOUR, ReviewFaces
 from smartsort.confidence.service import FaceService, FaceServiceUnavailable
 from smartsort.core import similarity
 from smartsort.core.decision import decide
-from smartsort.core.model import Confidence, Evidence, Face, Outcome, Person, Suggestion
+from smartsort.core.model import UNFINISHED, Confidence, Evidence, Face, Outcome, Person, Suggestion
 from smartsort.core.policy import Policy, WhenUnknown
 from smartsort.core.similarity import Vector
 from smartsort.errors import ImmichError
@@ -24,8 +25,8 @@ log = logging.getLogger(__name__)
 
 SUGGESTED = 5
 
-RENEW_SECONDS, LOOK_SECONDS = 20.0, 600.0
-"""Between two galleries that are put together again, and between two looks whether one has to be."""
+RENEW_SECONDS, LOOK_SECONDS = 20.0, 120.0
+"""Between two galleries put together again, and between two looks whether there is something to measure."""
 
 RIVALS = 5
 """People asked of Immich as the closest ones, where not everybody has a gallery yet."""
@@ -50,6 +51,7 @@ class Measure:
         self._context, self._people, self._service = context, people, service
         self._faces = Faces(context, service, model)
         self.galleries = Galleries(context, self._faces)
+        self._review = ReviewFaces(context, self._faces)
         self._patience = patience_seconds
         self._comparing = asyncio.Lock()
 
@@ -130,14 +132,14 @@ class Measure:
         return replace(evidence, confidence=found)
 
     async def step(self) -> float:
-        """Put one stale gallery together again if nothing is on its way; seconds until the next time.
+        """Measure something while nothing is on its way; seconds until the next time.
 
-        Costs a call an hour for Immich's model while there is none. Never raises for what Immich or the
-        service does.
+        That is one stale gallery, else one photo in review. Never raises for what Immich or the service does.
         """
-        under_way = await self._context.ledger.aread(photos.unfinished)
+        under_way = await self._context.ledger.aread(lambda db: photos.count_in(db, *UNFINISHED))
         if under_way or not self.available:
             return RENEW_SECONDS
+        calls = self.calls
         try:
             async with asyncio.timeout(self._patience):
                 await self.galleries.use((await self._faces.model()).name)
@@ -145,10 +147,12 @@ class Measure:
                 if stale:
                     await self.galleries.refresh(stale[0])
                     return RENEW_SECONDS
+                if not await self._review.step(self.galleries.model or ""):
+                    return LOOK_SECONDS
         except (TimeoutError, FaceServiceUnavailable, ImmichError) as problem:
-            log.info("a gallery could not be measured again: %s", problem or "it took too long")
+            log.info("faces could not be measured while idle: %s", problem or "it took too long")
             return RENEW_SECONDS
-        return LOOK_SECONDS
+        return 3600 / CALLS_PER_HOUR * max(1, self.calls - calls)
 
     # --- confidence --------------------------------------------------------------------------
 

@@ -78,7 +78,7 @@ async def examine(
     folders, writable = await asyncio.to_thread(_folders, settings, ledger, disk)
     checks = [_settings_line(settings)]
     checks += await _immich(settings, ledger, connect, now, sleep, writable=writable)
-    checks.append(await machine_learning(settings))
+    checks.append(await machine_learning(settings, ledger.review_faces))
     return report([*checks, *folders])
 
 
@@ -172,8 +172,8 @@ def _without_immich() -> list[Check]:
     return [skipped(name, "Immich has to answer first") for name in NEED_IMMICH]
 
 
-async def machine_learning(settings: Settings) -> Check:
-    """Whether Immich's machine learning service answers smartsort."""
+async def machine_learning(settings: Settings, review_faces: tuple[int, int] = (0, 0)) -> Check:
+    """Whether Immich's machine learning service answers, and how much of the queue was measured with it."""
     name, url = "machine learning", settings.immich.ml_url
     if url is None:
         return skipped(
@@ -189,7 +189,9 @@ async def machine_learning(settings: Settings) -> Check:
         why = str(error) or type(error).__name__
     else:
         if answer.status_code == httpx.codes.OK and answer.text.strip() == "pong":
-            return passed(name, f"{url} answers")
+            measured, photos = review_faces
+            of_them = f"; faces of {measured} of {photos} photos in review measured" if photos else ""
+            return passed(name, f"{url} answers{of_them}")
         why = f"status {answer.status_code}, and not what Immich's service says"
     return broken(
         name,

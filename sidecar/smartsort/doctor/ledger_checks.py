@@ -19,7 +19,7 @@ from smartsort.doctor.findings import broken, passed, warned
 from smartsort.files.filesystem import file_system, why_unheard
 from smartsort.files.private import TOKEN_FILE, open_to_others
 from smartsort.files.shown import shown
-from smartsort.ledger import key_value, shards
+from smartsort.ledger import key_value, review_faces, shards
 from smartsort.ledger.backup import files_kept
 from smartsort.ledger.shards import Shard
 from smartsort.lock import LOCK_NAME
@@ -37,6 +37,8 @@ class LedgerView:
     check: Check
     root_id: str | None = None
     shards: Sequence[Shard] = ()
+    review_faces: tuple[int, int] = (0, 0)
+    """Photos in review whose faces are measured, and those with faces."""
 
 
 def read_ledger(path: str) -> LedgerView:
@@ -56,6 +58,7 @@ def read_ledger(path: str) -> LedgerView:
                 return LedgerView(passed(name, text))
             database = Database(connection)
             root_id, parts = key_value.get(database, "root_id"), shards.shards(database)
+            faces = review_faces.progress(database) if "embeddings" in tables else (0, 0)
     except sqlite3.DatabaseError as error:
         return LedgerView(broken(name, f"{shown(path)} cannot be read: {error}", RESTORE))
     try:
@@ -71,8 +74,9 @@ def read_ledger(path: str) -> LedgerView:
             ),
             root_id,
             parts,
+            faces,
         )
-    return LedgerView(passed(name, "sound"), root_id, parts)
+    return LedgerView(passed(name, "sound"), root_id, parts, faces)
 
 
 def privacy_check(root: str, ledger: str) -> Check:

@@ -24,7 +24,10 @@ _COLUMNS = "face_id, asset_id, vector, person_id, said_by, taken"
 
 @dataclass(frozen=True, slots=True)
 class Embedding:
-    """One face as a model sees it. `said_by` and `person_id` are set for faces that are in a gallery."""
+    """One face as a model sees it. `said_by` and `person_id` are set for faces that are in a gallery.
+
+    Its vector is empty where the model found no face at its place.
+    """
 
     face_id: str
     asset_id: str
@@ -74,6 +77,11 @@ def put(db: Database, model: str, measured: Iterable[Embedding], at: str) -> Non
 
 def known(db: Database, model: str, face_ids: Collection[str]) -> dict[str, Vector]:
     """Those of the faces that were measured with this model."""
+    return {face_id: vector for face_id, vector in looked_for(db, model, face_ids).items() if vector}
+
+
+def looked_for(db: Database, model: str, face_ids: Collection[str]) -> dict[str, Vector]:
+    """As `known`, with an empty vector for those that this model did not find."""
     query = "SELECT face_id, vector FROM embeddings WHERE model = ? AND face_id IN (*)"
     return {str(i): from_blob(blob) for i, blob in select(db, query, list(face_ids), before=(model,))}
 
@@ -160,12 +168,16 @@ def forget_models(db: Database, model: str) -> int:
 
 
 def prune(db: Database, keep: int = KEPT) -> int:
-    """Remove the oldest vectors that are in no gallery and were ruled out for nobody; how many."""
+    """Remove the oldest vectors that are in no gallery and were ruled out for nobody; how many.
+
+    Those of photos in review stay: they are what the queue is sorted by.
+    """
     return int(
         db.conn.execute(
             "DELETE FROM embeddings WHERE rowid IN (SELECT rowid FROM embeddings AS e"
             " WHERE person_id IS NULL AND NOT EXISTS"
-            " (SELECT 1 FROM feedback AS t WHERE t.face_id = e.face_id)"
+            " (SELECT 1 FROM feedback AS t WHERE t.face_id = e.face_id) AND NOT EXISTS"
+            " (SELECT 1 FROM photos AS p WHERE p.asset_id = e.asset_id AND p.state = 'review')"
             " ORDER BY at DESC LIMIT -1 OFFSET ?)",
             (keep,),
         ).rowcount

@@ -127,10 +127,14 @@ class StatisticsScreen(AreaScreen):
         return PLOT_LINES if self.size.height < HIGH else HIGH_PLOT_LINES
 
     def _spot_checks(self, summary: Summary) -> Content:
-        if summary.spot_checks is None:
-            return Content("")
-        text = f"{charts.result_text(summary.spot_checks)}   {self.key('statistics.checks')} answers them"
-        return Content.styled(text, "$foreground-muted")
+        lines = []
+        if summary.spot_checks is not None:
+            lines.append(
+                f"{charts.result_text(summary.spot_checks)}   {self.key('statistics.checks')} answers them"
+            )
+        if (faces := summary.review_faces) is not None and faces.photos:
+            lines.append(f"faces of {faces.measured} of {faces.photos} photos in review measured")
+        return Content.styled("\n".join(lines), "$foreground-muted")
 
 
 def _titled(title: str, name: str) -> tuple[Static, Fitted]:

@@ -32,6 +32,15 @@ class SpotCheckResult(ResponseModel):
     met: bool | None = None
 
 
+class ReviewFaces(ResponseModel):
+    """The faces of photos in review, which smartsort measures while idle. Duplicates are left out."""
+
+    measured: int
+    """Photos whose faces are all measured."""
+    photos: int
+    """Photos in review with a face."""
+
+
 class DayCount(ResponseModel):
     """One day of the time series, in the server's zone."""
 
@@ -72,6 +81,8 @@ class Summary(ResponseModel):
     by_day: list[DayCount] = []
     metrics: list[Metric] = []
     spot_checks: SpotCheckResult | None = None
+    review_faces: ReviewFaces | None = None
+    """Null without Immich's machine learning service."""
     queue_total: int = 0
     queue_age: dict[str, int] = {}
     """Waiting photos by age: `hour`, `day`, `week`, `older`."""
