@@ -18,6 +18,7 @@ from typing import Any
 
 from smartsort.errors import SmartsortError
 from smartsort.files import pictures
+from smartsort.files.contact_sheet import Mark, contact_sheet
 from smartsort.files.probe import opened, probe, read_metadata
 from smartsort.files.shown import shown
 from smartsort.files.signatures import HEAD_BYTES, format_of
@@ -60,7 +61,17 @@ def draw(path: str, short_side: int, max_pixels: int) -> bytes | str:
     return out.getvalue()
 
 
-TASKS: dict[str, Callable[..., Any]] = {"probe": probe, "metadata": read_metadata, "draw": draw}
+def sheet(_path: str, pictures: list[bytes], labels: list[str], marks: list[list[Mark]]) -> bytes:
+    """A contact sheet of encoded pictures. Raises OSError for one that cannot be decoded."""
+    return contact_sheet(pictures, labels, marks)
+
+
+TASKS: dict[str, Callable[..., Any]] = {
+    "probe": probe,
+    "metadata": read_metadata,
+    "draw": draw,
+    "sheet": sheet,
+}
 
 
 def answer(task: str, path: str, arguments: tuple[Any, ...]) -> Any:

@@ -22,6 +22,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from smartsort.errors import SmartsortError
+from smartsort.files.contact_sheet import Mark
 from smartsort.files.decoder import OUT_OF_MEMORY, time_limit
 from smartsort.files.metadata import Metadata
 from smartsort.files.probe import MAX_PIXELS, Probe, recognise
@@ -146,6 +147,13 @@ class Decoders:
     def draw(self, path: str, short_side: int, max_pixels: int) -> bytes | str:
         """An upright picture of the file as JPEG, or a short text saying why there is none."""
         drawn = self._ask("draw", [path], (short_side, max_pixels or MAX_PIXELS))[0]
+        return drawn if isinstance(drawn, bytes) else str(drawn)
+
+    def contact_sheet(
+        self, pictures: Sequence[bytes], labels: Sequence[str], marks: Sequence[Sequence[Mark]] = ()
+    ) -> bytes | str:
+        """Encoded pictures on one sheet as JPEG (`smartsort.files.contact_sheet`), or why there is none."""
+        drawn = self._ask("sheet", [""], (list(pictures), list(labels), list(marks)))[0]
         return drawn if isinstance(drawn, bytes) else str(drawn)
 
     def release(self, idle_seconds: float = 0.0) -> None:
