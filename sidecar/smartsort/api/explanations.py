@@ -111,7 +111,7 @@ def explained(db: Database, photo_id: int, today: Policy) -> Explained | None:
         rules=[
             RuleView(
                 rule=verdict.rule.name,
-                verdict="decided" if verdict.decided else "passed" if verdict.reason is None else "against",
+                verdict="decided" if verdict.decided else "passed" if verdict.reason is None else "matched",
                 text=text,
             )
             for verdict, text in rules(found)

@@ -11,7 +11,7 @@ from smartsort.cli.output import examples, json_option, print_json
 from smartsort.cli.sidecar import Sidecar, with_sidecar
 from smartsort.files.shown import shown
 
-_MARKS = {"passed": "  ok  ", "against": "  also", "decided": "  ->  "}
+_MARKS = {"passed": "  ok  ", "matched": "  also", "decided": "  ->  "}
 
 
 @click.command("explain", epilog=examples("smartsort explain IMG_1234.jpg", "smartsort explain 12 --json"))

@@ -12,7 +12,7 @@ from smartsort_tui import wording
 from smartsort_tui.screens.area import Reading
 
 # Signs and styles of what a rule said; the sign alone tells it.
-VERDICTS = {"decided": ("✗", "bold $error"), "against": ("!", "$warning"), "passed": ("✓", "$success")}
+VERDICTS = {"decided": ("✗", "bold $error"), "matched": ("!", "$warning"), "passed": ("✓", "$success")}
 
 
 class WhyScreen(Reading[None]):
@@ -38,7 +38,7 @@ def why_text(explained: Explained) -> Content:
         parts += [
             Content(""),
             Content.styled("The rules", "bold $accent"),
-            Content.styled("✗ decided   ! against it too   ✓ nothing to say against it", "$foreground-muted"),
+            Content.styled("✗ decided   ! also matched   ✓ passed", "$foreground-muted"),
         ]
         for rule in explained.rules:
             sign, style = VERDICTS[rule.verdict]

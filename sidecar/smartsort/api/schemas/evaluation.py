@@ -145,8 +145,8 @@ class RuleView(ResponseModel):
     """What one rule said about the photo."""
 
     rule: str
-    verdict: Literal["passed", "against", "decided"]
-    """`decided` chose the folder; `against` would have, had nothing before it."""
+    verdict: Literal["passed", "matched", "decided"]
+    """`decided` chose the folder; `matched` would have, had no rule before it."""
     text: str
 
 
