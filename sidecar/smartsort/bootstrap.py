@@ -40,14 +40,14 @@ from smartsort.pipeline.engine.runner import NothingProved, Runner, Stage
 from smartsort.pipeline.engine.upkeep import Backups, Integrity, Memory
 from smartsort.pipeline.recheck.recheck import RecheckStage
 from smartsort.pipeline.recheck.renames import RenamesStage
-from smartsort.pipeline.recognition.detection import Detections
+from smartsort.pipeline.recognition.detection_proof import DetectionCheck
 from smartsort.pipeline.recognition.executor import CommandExecutor
 from smartsort.pipeline.recognition.place import PlaceStage
 from smartsort.pipeline.recognition.recognise import RecogniseStage
 from smartsort.pipeline.recognition.unassigned import Unassigned
 from smartsort.pipeline.recovery.reconcile import ReconcileStage
 from smartsort.pipeline.recovery.recover import Recovered, Recovery, TidyStage
-from smartsort.pipeline.routing.evidence import Gather
+from smartsort.pipeline.routing.evidence import EvidenceBuilder
 from smartsort.pipeline.routing.near import NearDuplicates
 from smartsort.pipeline.routing.outbox import OutboxStage
 from smartsort.pipeline.routing.people import People
@@ -325,14 +325,22 @@ def _wire(
     place_stage = PlaceStage(context)
     measure = measure_with(settings, context, people)
     near = NearDuplicates(context) if settings.deduplication.near_duplicates else None
-    gather = Gather(context, people, near, measure)
-    detections = Detections(context, gather)
+    evidence_builder = EvidenceBuilder(context, people, near, measure)
+    detection_check = DetectionCheck(context, evidence_builder)
     unassigned = Unassigned(context, people)
     executor = CommandExecutor(
-        context, router, people, place_stage, gather, detections=detections, unassigned=unassigned
+        context,
+        router,
+        people,
+        place_stage,
+        evidence_builder,
+        detection_check=detection_check,
+        unassigned=unassigned,
     )
     recognise_stage = RecogniseStage(context, place_stage, executor)
-    recheck = RecheckStage(context, router, people, gather, detections=detections, unassigned=unassigned)
+    recheck = RecheckStage(
+        context, router, people, evidence_builder, detection_check=detection_check, unassigned=unassigned
+    )
     downloads = Downloads(context, claimer, settings.api, resolver=resolver)
     downloads.recover()
     notifier = Notifier(context, settings.notify)

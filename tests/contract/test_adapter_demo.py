@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.recordings import VERSIONS
 
-from smartsort.core.completion import Questions, pending
+from smartsort.core.completion import DetectionProbes, pending
 from smartsort.demo.immich import DemoImmich
 from smartsort.demo.samples import PEOPLE, make_samples
 from smartsort.demo.server import DemoServer, serve
@@ -83,11 +83,11 @@ async def test_a_library_from_its_making_to_its_faces(
     assert picture[1] == "image/jpeg"
 
 
-async def numbers(immich: ImmichServer) -> Questions:
+async def numbers(immich: ImmichServer) -> DetectionProbes:
     """Two questions as the sidecar puts them, each followed until it is gone."""
-    made = Questions()
+    made = DetectionProbes()
     while len(made) < 20 and not made.answered:
-        made.asked()
+        made.sent()
         await immich.detect_missing_faces()
         while True:
             listing = await immich.detection_jobs()

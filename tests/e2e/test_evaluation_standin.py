@@ -174,7 +174,7 @@ async def world(service, tmp_path) -> AsyncIterator[World]:
     server = Previews(os.path.join(root, "library"), service)
     made = World(root, server=server, settings={"whitelist": ["Anna", "Bella"], "blacklist": ["Carl"]})
     measure = Measure(made.context, made.sidecar.people, FaceService(service, 30), patience_seconds=60)
-    made.sidecar.recognise_stage._executor.gather.measure = measure
+    made.sidecar.recognise_stage._executor.evidence_builder.measure = measure
     made.sidecar.measure = measure
     yield made
     control(service, fail=False, delay_ms=0)

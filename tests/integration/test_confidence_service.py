@@ -155,7 +155,7 @@ def measured_world(root, eye, **settings) -> World:
     )
     sidecar = world.sidecar
     measure = Measure(world.context, sidecar.people, service(eye), patience_seconds=5)
-    sidecar.recognise_stage._executor.gather.measure = measure
+    sidecar.recognise_stage._executor.evidence_builder.measure = measure
     sidecar.measure = measure
     return world
 

@@ -217,7 +217,7 @@ async def test_the_machine_learning_service_decides_what_the_queue_leaves_open(p
     """Its answer for the very preview: no face is no face, and a face means that detection has failed."""
     server.undetected, server.ml_failing, server.fails_unseen = {"none_1.jpg", "anna_1.jpg"}, True, True
     service = Service({"none_1.jpg": False, "anna_1.jpg": True}, server)
-    place.sidecar.recognise_stage._executor.gather.measure = service
+    place.sidecar.recognise_stage._executor.evidence_builder.measure = service
     none, anna = await place.deliver("none_1.jpg"), await place.deliver("anna_1.jpg")
     await at_rest(place)
     assert reason_of(place, none).code == "no_faces_detected"
@@ -229,7 +229,7 @@ async def test_a_machine_learning_service_that_is_down_is_asked_once(place, serv
     server.undetected, server.ml_failing, server.fails_unseen = {"none_"}, True, True
     server.undetected = {f"none_{n}.jpg" for n in range(5)}
     service = Service({}, server)
-    place.sidecar.recognise_stage._executor.gather.measure = service
+    place.sidecar.recognise_stage._executor.evidence_builder.measure = service
     ids = [await place.deliver(f"none_{n}.jpg") for n in range(5)]
     await at_rest(place)
     assert {reason_of(place, i).code for i in ids} == {"recognition_failed"}

@@ -8,7 +8,7 @@ from tests.faulty_immich import FaultyImmich, FaultyWorld, at_rest
 
 from smartsort.errors import ImmichUnreachable
 from smartsort.ledger import photos
-from smartsort.pipeline.recognition.detection import FEW
+from smartsort.pipeline.recognition.detection_proof import FEW
 
 
 @pytest.fixture

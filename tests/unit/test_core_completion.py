@@ -8,8 +8,8 @@ from smartsort.core.completion import (
     CHAIN,
     LISTING_LIMIT,
     RECOGNITION,
+    DetectionProbes,
     Listing,
-    Questions,
     QueueCount,
     QueueSnapshot,
     pending,
@@ -103,10 +103,10 @@ def test_pending_counts_the_chain_alone_and_paused_jobs_too():
 
 
 def asked(*steps):
-    """Questions with what was listed after each: the question's number or None, then {number: asset}."""
-    made = Questions()
+    """Probes with what was listed after each: the number of the probe or None, then {number: asset}."""
+    made = DetectionProbes()
     for number, jobs in steps:
-        made.asked()
+        made.sent()
         seen = frozenset() if number is None else frozenset({number})
         made.listed(Listing("faceDetection", collective=bool(seen), collective_numbers=seen))
         made.listed(Listing("faceDetection", frozenset(jobs.values()), numbers=frozenset(jobs)))
@@ -173,9 +173,9 @@ unfinished_then = st.lists(st.sets(st.integers(0, 5), max_size=4), min_size=1, m
 @given(unfinished_then, st.data())
 def test_an_answer_is_never_wrong(before, data):
     """A queue as Immich's, seen through any gaps: who is not found unfinished was finished when asked."""
-    number, made, truth = data.draw(st.integers(0, 100)), Questions(), []
+    number, made, truth = data.draw(st.integers(0, 100)), DetectionProbes(), []
     for unfinished in before:
-        made.asked()
+        made.sent()
         question, number = number, number + 1
         queued = {number + place: f"photo-{one}" for place, one in enumerate(sorted(unfinished))}
         number += len(queued) + data.draw(st.integers(0, 2))  # and perhaps somebody else's

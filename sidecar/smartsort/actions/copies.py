@@ -17,7 +17,7 @@ from smartsort.ledger.records import Area, Photo
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.engine.intact import Intact, no_longer, rejected_for_itself, relied_on, still_there
 from smartsort.pipeline.recheck.recheck import renewed
-from smartsort.pipeline.routing.route import Verdict
+from smartsort.pipeline.routing.route import PhotoEvidence
 
 LAST_COPY = "last_copy"
 """The code of a photo that is not removed, because the copy it was put away for is not intact any more."""
@@ -40,7 +40,7 @@ def last_copies(
         if lost is None or lost[1].place is CopyPlace.TRASH or place is None:
             continue
         decision = decide(lost[0], context.policy(), ambiguous)
-        change = renewed(Verdict(photo, lost[0]), decision, shown(context.absolute(place)))
+        change = renewed(PhotoEvidence(photo, lost[0]), decision, shown(context.absolute(place)))
         found[photo.id] = (change, decision)
     return found
 

@@ -7,7 +7,7 @@ face ids, not asset ids.
 
 A job that has ended leaves no trace in a listing, whether it went well or badly, and one that fails at once
 is gone before anybody can list it. What stays is its number: a queue numbers its jobs one by one.
-`Questions` reads from the numbers what a question has queued, seen or not.
+`DetectionProbes` reads from the numbers what a probe has queued, seen or not.
 """
 
 from __future__ import annotations
@@ -98,18 +98,18 @@ class QueueSnapshot:
 
 
 @dataclass(slots=True)
-class Questions:
-    """A row of questions to `faceDetection`, each "queue every photo whose detection never finished".
+class DetectionProbes:
+    """A row of probes sent to `faceDetection`, each "queue every photo whose detection never finished".
 
-    A question is a job of that queue itself and has a number. When its job is gone it has queued all that
-    was unfinished, and each of those took the next number. So two questions whose numbers follow one another
+    A probe is a job of that queue itself and has a number. When its job is gone it has queued all that
+    was unfinished, and each of those took the next number. So two probes whose numbers follow one another
     prove that the first queued nothing: no photo on the whole server was unfinished. Numbers in between that
-    were seen in a listing, with the photo they belong to, are accounted for; any other may be anybody's photo
-    whose detection failed at once. It makes no difference whether machine learning works meanwhile.
+    were seen in a listing, with the photo they belong to, are accounted for. Any other may be a photo whose
+    detection failed at once. It makes no difference whether machine learning works meanwhile.
     """
 
     _numbers: list[int | None] = field(default_factory=list)
-    """The number of each question, None while its job has not been seen."""
+    """The number of each probe, None while its job has not been seen."""
     _seen: set[int] = field(default_factory=set)
     unfinished: set[str] = field(default_factory=set)
     """Assets that were seen to be queued."""
@@ -117,16 +117,16 @@ class Questions:
     def __len__(self) -> int:
         return len(self._numbers)
 
-    def asked(self) -> None:
-        """Note that a question was put. The one before must have been seen to be gone from the queue."""
+    def sent(self) -> None:
+        """Note that a probe was sent. The one before must have been seen to be gone from the queue."""
         self._numbers.append(None)
 
-    def withdrawn(self) -> None:
-        """Note that the last question was refused: there is no job of it."""
+    def refused(self) -> None:
+        """Note that Immich refused the last probe: there is no job of it."""
         self._numbers.pop()
 
     def listed(self, listing: Listing) -> None:
-        """Note a listing of the queue, read after the last question was put or at the same time."""
+        """Note a listing of the queue, read after the last probe was sent or at the same time."""
         self._seen |= listing.numbers
         self.unfinished |= listing.ids
         if self._numbers and self._numbers[-1] is None:
@@ -136,10 +136,10 @@ class Questions:
     @property
     def answered(self) -> bool:
         """True when it is known of every photo whether it was unfinished: those in `unfinished`, no other."""
-        asked = [(place, n) for place, n in enumerate(self._numbers) if n is not None]
+        seen = [(place, n) for place, n in enumerate(self._numbers) if n is not None]
         return any(
             last - first - (there - here) == sum(first < n < last for n in self._seen)
-            for (here, first), (there, last) in pairwise(asked)
+            for (here, first), (there, last) in pairwise(seen)
         )
 
 

@@ -15,11 +15,11 @@ from smartsort.core import recogniser_messages as message
 from smartsort.core.flight import Flight, InFlight, ids
 
 FACELESS_SECONDS = 60.0
-"""How long photos that show nobody are gathered while others follow. The question costs some ten calls, and
+"""How long photos that show nobody are gathered while others follow. The probe costs some ten calls, and
 detection has to be idle for it."""
 
 REFUSED_SECONDS = 1.0
-"""Until the question is put again that Immich refused because its detection is at work."""
+"""Until the probe is sent again that Immich refused because its detection is at work."""
 
 FEW = 8
 """So many photos are read one by one; of more, one search tells first who shows nobody."""
@@ -38,7 +38,7 @@ class Limits:
     """The longest pause between two looks."""
     max_retries: int = 2
     proves_faceless: bool = True
-    """False: a photo without a face is concluded without the question."""
+    """False: a photo without a face is concluded without the probe."""
     scans: bool = True
     """False: Immich scans when it likes, so no photo is given up because it is not imported."""
 
@@ -53,7 +53,7 @@ class Filing:
         self.stuck = False
         """The last attempt to file photos failed. Until one succeeds, no more photos are let through."""
         self._refused_until = 0.0
-        self._left_after_question: frozenset[str] | None = None
+        self._left_after_probe: frozenset[str] | None = None
         self.forget_plans()
 
     def forget_plans(self) -> None:
@@ -103,9 +103,9 @@ class Filing:
             self._attempted = self.stuck = False
         return tuple(commands)
 
-    # --- the question about photos that show nobody ------------------------------------------------
+    # --- the probe for photos that show no face ------------------------------------------------
 
-    def question(self) -> message.Command | None:
+    def probe(self) -> message.Command | None:
         """Ask about them when nothing else is on its way, or when they have waited for long."""
         flight, gathered = self._flight, self._flight.gathered
         others = not all(p.through for p in flight.detected)
@@ -139,7 +139,7 @@ class Filing:
 
     @receive.register
     def _shown(self, event: message.Shown) -> None:
-        """A search tells who is worth reading, or which photos the question will reach."""
+        """A search tells who is worth reading, or which photos the probe will reach."""
         if self._asking:
             self._reached = frozenset(event.reached)
             return
@@ -160,7 +160,7 @@ class Filing:
             if photo.id in event.faces:
                 photo.faces = event.faces[photo.id]
                 nobody = frozenset(f.id for f in photo.faces if f.person is None)
-                left = photo.left if photo.proved is None else self._left_after_question
+                left = photo.left if photo.proved is None else self._left_after_probe
                 photo.open = nobody if left is None else nobody & left
             self._judge(photo, worth_trying=event.worth_trying)
 
@@ -191,14 +191,14 @@ class Filing:
 
     @receive.register
     def _answered(self, event: message.Answered) -> None:
-        """Read the faces after the question. While Immich would not be asked, read those not read before."""
+        """Read the faces after the probe. While Immich refused it, read those not read before."""
         gathered = self._flight.gathered
         self._asking, self._reached = False, None
         if event.last is None:
             self._refused_until = self._flight.now + min(REFUSED_SECONDS, self._limits.wait_seconds)
             self._read(p for p in gathered if p.faces is None)
             return
-        self._left_after_question = None if event.last.full else event.last.ids
+        self._left_after_probe = None if event.last.full else event.last.ids
         for photo in gathered:
             if photo.id in event.unfinished:
                 self._asked_in_vain(photo, "")

@@ -29,17 +29,17 @@ class InFlight:
     open: frozenset[str] = frozenset()
     """Of these, faces without a person that recognition still had."""
     gathered: float | None = None
-    """Since when it shows nobody and waits for the question."""
+    """Since when it shows nobody and waits for the probe."""
     proved: bool | None = None
-    """Whether the question found its detection finished. None when the faces read after it are judged."""
+    """Whether the probe found its detection finished. None when the faces read after it are judged."""
     suspect: bool = False
     """It was read without a face: one that comes is new, and its recognition may not have begun."""
     missed: int = 0
     """Looks on an idle server that did not find its asset."""
     asked: int = 0
-    """Questions in vain."""
+    """Probes that gave no answer."""
     doubt: str = ""
-    """Why the last question left it open. "" when its detection had failed."""
+    """Why the last probe left it open. "" when its detection had failed."""
     rests_until: float = 0.0
 
     @property
@@ -79,7 +79,7 @@ class Flight:
 
     @property
     def gathered(self) -> list[InFlight]:
-        """Photos that show nobody and wait for the question."""
+        """Photos that show nobody and wait for the probe."""
         return [p for p in self.photos.values() if p.gathered is not None]
 
     @property

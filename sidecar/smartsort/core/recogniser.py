@@ -98,7 +98,7 @@ class Recogniser:
             self.let_through = frozenset()
         elif not self._filing.may_ask:
             self.let_through = frozenset(p.id for p in self._flight.photos.values() if p.left is not None)
-        return commands or (self._filing.question() or self._due(),)
+        return commands or (self._filing.probe() or self._due(),)
 
     def _due(self) -> message.Command:
         """Look at whatever it is time for, or sleep until then."""

@@ -88,7 +88,7 @@ class Conclusion:
 
 @dataclass(frozen=True)
 class Conclude(Command):
-    """Have photos filed, and note how often a question about others was in vain. Gives `Concluded`."""
+    """Have photos filed, and note how often a probe for others was in vain. Gives `Concluded`."""
 
     conclusions: tuple[Conclusion, ...]
     in_vain: Mapping[int, int]

@@ -26,7 +26,7 @@ from smartsort.pipeline.arrival.suspects import DEADLY, Suspects
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.engine.intact import Intact
 from smartsort.pipeline.recovery.claimed import own_name
-from smartsort.pipeline.routing.route import Router, Verdict
+from smartsort.pipeline.routing.route import PhotoEvidence, Router
 
 BATCH = 256
 """Photos examined together, and written together if that takes no longer than `LONGEST_UNWRITTEN`."""
@@ -221,7 +221,9 @@ class ExamineStage:
         unreadable = {i.photo.id: i.probe.problem for i in done if i.probe.problem is not None}
         if unreadable:
             fresh = await context.ledger.aread(lambda db: photos.by_ids(db, list(unreadable)))
-            await self._router.route([Verdict.unreadable(photo, unreadable[photo.id]) for photo in fresh])
+            await self._router.route(
+                [PhotoEvidence.unreadable(photo, unreadable[photo.id]) for photo in fresh]
+            )
 
 
 def _judged(item: _Examined, seen: list[tuple[Name, Probe | SmartsortError]]) -> _Examined | SmartsortError:
@@ -297,7 +299,7 @@ class DeduplicateStage:
         await context.commit(
             [Change(p.id, expect=(State.HASHED,), state=State.UNIQUE) for p in batch if p.id not in uploads]
         )
-        await self._router.route([Verdict.known(p, uploads[p.id]) for p in batch if p.id in uploads])
+        await self._router.route([PhotoEvidence.known(p, uploads[p.id]) for p in batch if p.id in uploads])
         context.wakeups.notify(State.UNIQUE)  # the place stage waits for these, even if all are duplicates
         return True
 
@@ -310,7 +312,7 @@ class DeduplicateStage:
         if copies:
             copies = await asyncio.to_thread(self._intact, {i: wanted[i] for i in copies})
         self._compared |= wanted.keys()
-        await self._router.route([Verdict.known(p, copies[p.id]) for p in batch if p.id in copies])
+        await self._router.route([PhotoEvidence.known(p, copies[p.id]) for p in batch if p.id in copies])
         return [p for p in batch if p.id not in copies]
 
     def _intact(self, digests: dict[int, str]) -> dict[int, OtherCopy]:

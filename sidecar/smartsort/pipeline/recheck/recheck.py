@@ -28,11 +28,11 @@ from smartsort.ledger.source_tables import ReviewRow
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.recheck.changed_people import ChangedPeople
 from smartsort.pipeline.recheck.waiting import Waiting, read, told_apart
-from smartsort.pipeline.recognition.detection import Detections
+from smartsort.pipeline.recognition.detection_proof import DetectionCheck
 from smartsort.pipeline.recognition.unassigned import Unassigned
-from smartsort.pipeline.routing.evidence import Gather
+from smartsort.pipeline.routing.evidence import EvidenceBuilder
 from smartsort.pipeline.routing.people import People
-from smartsort.pipeline.routing.route import Router, Verdict
+from smartsort.pipeline.routing.route import PhotoEvidence, Router
 
 PORTION = 100
 """Photos re-evaluated in one run; the next run follows at once while more are known to have changed."""
@@ -73,13 +73,17 @@ class RecheckStage:
         context: Context,
         router: Router,
         people: People,
-        gather: Gather,
+        evidence_builder: EvidenceBuilder,
         *,
-        detections: Detections,
+        detection_check: DetectionCheck,
         unassigned: Unassigned,
     ) -> None:
         self._context, self._router, self._people = context, router, people
-        self._gather, self._detections, self._unassigned = gather, detections, unassigned
+        self._evidence_builder, self._detection_check, self._unassigned = (
+            evidence_builder,
+            detection_check,
+            unassigned,
+        )
         self._memory = _Memory()
         self._changed_people = ChangedPeople(context, people)
         self.looked_at = context.clock.monotonic()
@@ -147,7 +151,7 @@ class RecheckStage:
 
     async def _measured_anew(self) -> list[int]:
         """Photos about whose confidence more is known now; found without asking Immich."""
-        measure, memory = self._gather.measure, self._memory
+        measure, memory = self._evidence_builder.measure, self._memory
         if measure is None:
             return []
         unknown = [w for w in memory.waiting.values() if w.code == CONFIDENCE_UNKNOWN.code]
@@ -185,7 +189,7 @@ class RecheckStage:
         if not failed:
             memory.detecting = False
             return False
-        answer = await self._detections.ask(failed)
+        answer = await self._detection_check.ask(failed)
         if answer.finished:
             memory.finished |= {failed[asset_id] for asset_id in answer.finished}
             self._notice(memory.finished)
@@ -226,16 +230,16 @@ class RecheckStage:
         pairs = [(p, faces[p.id]) for p in rows if p.id in faces]
         believed = await self._proved(pairs)
         pairs = [(p, found) for p, found in pairs if p.id in believed]
-        verdicts = await self._gather.verdicts(pairs, before)
-        moving: list[Verdict] = []
-        staying: list[tuple[Verdict, Decision]] = []
-        for verdict in verdicts:
-            found = last[verdict.photo.id]
-            decision = self._decide(verdict.evidence)
+        entries = await self._evidence_builder.build(pairs, before)
+        moving: list[PhotoEvidence] = []
+        staying: list[tuple[PhotoEvidence, Decision]] = []
+        for entry in entries:
+            found = last[entry.photo.id]
+            decision = self._decide(entry.evidence)
             if found is None or self._differs(found[1], found[3][0], decision):
-                moving.append(verdict)
+                moving.append(entry)
             elif found[3][0].code != UNDONE_FILING.code:
-                staying.append((verdict, decision))
+                staying.append((entry, decision))
         async with context.arranging:
             now = await context.ledger.aread(lambda db: photos.by_ids(db, [p.id for p in rows]))
             still = {p.id for p in now if p.state is State.REVIEW}
@@ -256,7 +260,7 @@ class RecheckStage:
         believed = [p.id for p, faces in pairs if faces or p.id in memory.finished or self._is_faceless(p.id)]
         doubtful = {p.asset_id or "": p.id for p, _ in pairs if p.id not in believed}
         if doubtful:
-            answer = await self._detections.ask(doubtful)
+            answer = await self._detection_check.ask(doubtful)
             believed += [doubtful[asset_id] for asset_id in answer.finished]
             for asset_id in doubtful.keys() - answer.finished:
                 self._changed_people.doubt(doubtful[asset_id])  # so that it is noticed once more
@@ -292,26 +296,26 @@ class RecheckStage:
         same = decision.category is not None and decision.category.value == category
         return not (same and decision.reason.code == reason.code)
 
-    async def _renew(self, staying: Sequence[tuple[Verdict, Decision]]) -> None:
+    async def _renew(self, staying: Sequence[tuple[PhotoEvidence, Decision]]) -> None:
         """The same answer for new reasons: what is shown in review follows."""
         context = self._context
         ids = [v.photo.id for v, _ in staying]
         names = await context.ledger.aread(lambda db: photos.names_of(db, ids))
         changes = []
-        for verdict, decision in staying:
-            place = next((n for n in names[verdict.photo.id] if n.area is Area.REVIEW), None)
+        for entry, decision in staying:
+            place = next((n for n in names[entry.photo.id] if n.area is Area.REVIEW), None)
             if place is not None:
-                changes.append(renewed(verdict, decision, shown(context.absolute(place))))
+                changes.append(renewed(entry, decision, shown(context.absolute(place))))
         await context.commit(changes)
 
 
-def renewed(verdict: Verdict, decision: Decision, place: str) -> Change:
+def renewed(entry: PhotoEvidence, decision: Decision, place: str) -> Change:
     """A waiting photo stays where it is, at `place`, and waits for a new reason."""
-    photo = verdict.photo
+    photo = entry.photo
     return Change(
         photo.id,
         expect=(State.REVIEW,),
         values={"faces_detected": decision.faces_detected},
-        decision=(decision, verdict.evidence),
+        decision=(decision, entry.evidence),
         review=ReviewRow.of(photo, place, decision, photo.category or Category.UNIDENTIFIED),
     )

@@ -14,12 +14,12 @@ from smartsort.ledger import photos
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Member, Photo
 from smartsort.pipeline.engine.context import Context
-from smartsort.pipeline.recognition.detection import Detections
+from smartsort.pipeline.recognition.detection_proof import DetectionCheck
 from smartsort.pipeline.recognition.place import PlaceStage
 from smartsort.pipeline.recognition.unassigned import Unassigned
-from smartsort.pipeline.routing.evidence import Gather
+from smartsort.pipeline.routing.evidence import EvidenceBuilder
 from smartsort.pipeline.routing.people import People
-from smartsort.pipeline.routing.route import Router, Verdict
+from smartsort.pipeline.routing.route import PhotoEvidence, Router
 from smartsort.ports import Listed
 
 AT_ONCE = 8
@@ -35,13 +35,17 @@ class CommandExecutor:
         router: Router,
         people: People,
         place_stage: PlaceStage,
-        gather: Gather,
+        evidence_builder: EvidenceBuilder,
         *,
-        detections: Detections,
+        detection_check: DetectionCheck,
         unassigned: Unassigned,
     ) -> None:
         self._context, self._router, self._people, self._place_stage = context, router, people, place_stage
-        self.gather, self._detections, self._unassigned = gather, detections, unassigned
+        self.evidence_builder, self._detection_check, self._unassigned = (
+            evidence_builder,
+            detection_check,
+            unassigned,
+        )
         self.photos: dict[int, Photo] = {}
         """The photos that commands are about, as the ledger has them."""
 
@@ -156,7 +160,7 @@ class CommandExecutor:
     @run.register
     async def _ask_detection(self, command: message.AskDetection) -> message.Event:
         ids = {self._asset(i): i for i in command.photos}
-        answer = await self._detections.ask(ids, [self._asset(i) for i in command.reached])
+        answer = await self._detection_check.ask(ids, [self._asset(i) for i in command.reached])
         # Recognition was through with them; a queue-all that is there now belongs to later photos.
         last = await self._context.server.recognition_jobs() if answer.asked else None
         finished, unfinished = {ids[a] for a in answer.finished}, {ids[a] for a in answer.unfinished}
@@ -170,11 +174,11 @@ class CommandExecutor:
             Change(i, values={"detection_asked_at": now, "retries": count}) for i, count in times.items()
         ]
         await self._context.commit(asked)
-        verdicts = [
-            Verdict.given_up(self.photos[c.photo], c.gave_up) for c in command.conclusions if c.gave_up
+        entries = [
+            PhotoEvidence.given_up(self.photos[c.photo], c.gave_up) for c in command.conclusions if c.gave_up
         ]
         known = [(self.photos[c.photo], c.faces) for c in command.conclusions if not c.gave_up]
-        done = await self._router.route([*verdicts, *await self.gather.verdicts(known)])
+        done = await self._router.route([*entries, *await self.evidence_builder.build(known)])
         if done:
             self._context.wakeups.notify(State.HASHED, State.UNIQUE)
         return message.Concluded(set(done))

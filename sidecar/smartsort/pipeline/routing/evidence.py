@@ -14,7 +14,7 @@ from smartsort.ledger.records import Photo
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.routing.near import NearCopy, NearDuplicates
 from smartsort.pipeline.routing.people import People
-from smartsort.pipeline.routing.route import Verdict
+from smartsort.pipeline.routing.route import PhotoEvidence
 from smartsort.ports import Measuring
 
 SUGGESTIONS = 5
@@ -24,7 +24,7 @@ AT_ONCE = 4
 """Photos whose evidence is gathered at the same time."""
 
 
-class Gather:
+class EvidenceBuilder:
     """Gathers the evidence of photos.
 
     `near` None: near-duplicates do not matter. `measure` None: nobody tells how sure a match is.
@@ -40,11 +40,11 @@ class Gather:
         self._context, self._people = context, people
         self._near, self.measure = near, measure
 
-    async def verdicts(
+    async def build(
         self,
         found: Sequence[tuple[Photo, Sequence[Face]]],
         before: Mapping[int, Evidence] | None = None,
-    ) -> list[Verdict]:
+    ) -> list[PhotoEvidence]:
         """Photos with everything the decision needs to know, in order.
 
         `before` is older evidence by photo id, of photos that are re-evaluated: suggestions count on for the
@@ -61,7 +61,7 @@ class Gather:
         copies |= await self._context.ledger.aread(lambda db: _still_copies(db, before))
         gate = asyncio.Semaphore(AT_ONCE)
 
-        async def one(photo: Photo, faces: Sequence[Face]) -> Verdict:
+        async def one(photo: Photo, faces: Sequence[Face]) -> PhotoEvidence:
             copy = copies.get(photo.id)
             evidence = Evidence(
                 faces=tuple(faces),
@@ -80,7 +80,7 @@ class Gather:
                     evidence = await self.measure.complete(
                         photo.asset_id, evidence, self._context.policy(), self._people.ambiguous
                     )
-            return Verdict(photo, evidence)
+            return PhotoEvidence(photo, evidence)
 
         return list(await asyncio.gather(*(one(photo, faces) for photo, faces in found)))
 

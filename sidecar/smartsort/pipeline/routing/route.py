@@ -34,24 +34,24 @@ from smartsort.pipeline.routing.people import People
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class PhotoEvidence:
     """A photo and everything the decision needs to know about it."""
 
     photo: Photo
     evidence: Evidence
 
     @classmethod
-    def unreadable(cls, photo: Photo, problem: str) -> Verdict:
+    def unreadable(cls, photo: Photo, problem: str) -> PhotoEvidence:
         """Its file cannot be read as a picture."""
         return cls(photo, Evidence(unreadable=problem))
 
     @classmethod
-    def known(cls, photo: Photo, copy: OtherCopy) -> Verdict:
+    def known(cls, photo: Photo, copy: OtherCopy) -> PhotoEvidence:
         """Its content is here already."""
         return cls(photo, Evidence(other_copy=copy))
 
     @classmethod
-    def given_up(cls, photo: Photo, why: str) -> Verdict:
+    def given_up(cls, photo: Photo, why: str) -> PhotoEvidence:
         """Immich did not recognise it in time."""
         return cls(photo, Evidence(gave_up=why))
 
@@ -124,39 +124,39 @@ class Router:
     def __init__(self, context: Context, people: People) -> None:
         self._context, self._people = context, people
 
-    async def route(self, verdicts: Sequence[Verdict]) -> list[int]:
+    async def route(self, entries: Sequence[PhotoEvidence]) -> list[int]:
         """Decide and route photos; the ids of those that arrived.
 
         A photo that cannot be routed keeps its state and notes the problem. Raises StorageError when a folder
         or the ledger takes nothing, after routing what could be.
         """
-        if not verdicts:
+        if not entries:
             return []
-        ids = [v.photo.id for v in verdicts]
+        ids = [v.photo.id for v in entries]
         if self._context.needs_recovery.intersection(ids):
             await asyncio.to_thread(Recovery(self._context).recover_photos, ids)
         try:
-            return await self._route(verdicts, ids)
+            return await self._route(entries, ids)
         except BaseException:
             # Whatever of it happened: the journal knows, and the next turn looks there first.
             self._context.needs_recovery.update(ids)
             raise
 
-    async def _route(self, verdicts: Sequence[Verdict], ids: Sequence[int]) -> list[int]:
+    async def _route(self, entries: Sequence[PhotoEvidence], ids: Sequence[int]) -> list[int]:
         context = self._context
         at = context.clock.now().astimezone()
         policy = context.policy()
         names = await context.ledger.aread(lambda db: photos.names_of(db, ids))
         routes = []
-        for verdict in verdicts:
-            decision = decide(verdict.evidence, policy, self._people.ambiguous)
+        for entry in entries:
+            decision = decide(entry.evidence, policy, self._people.ambiguous)
             routes.append(
                 _Route(
-                    verdict.photo,
-                    verdict.evidence,
+                    entry.photo,
+                    entry.evidence,
                     decision,
                     targets_of(decision, at, context.person_folder),
-                    names[verdict.photo.id],
+                    names[entry.photo.id],
                     [],
                 )
             )
@@ -173,7 +173,7 @@ class Router:
 
     async def set_aside(self, photo: Photo, problem: str) -> None:
         """A photo that cannot be read at all goes to review with the reason."""
-        await self.route([Verdict.unreadable(photo, problem)])
+        await self.route([PhotoEvidence.unreadable(photo, problem)])
 
     def _intent(self, route: _Route, at: datetime) -> dict[str, object]:
         return {
