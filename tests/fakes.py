@@ -458,11 +458,11 @@ class World:
         for _ in range(200):
             for name in ("examine", "deduplicate", "place", "recognise"):
                 await self.stage(name)
-            if not self.ledger.read(photos.unfinished):
+            if not self.ledger.read(photos.in_progress):
                 break
             await asyncio.sleep(0.01)  # a step that is taken too soon does not look at Immich
         else:
-            raise AssertionError(f"never at rest: {self.ledger.read(photos.unfinished)}")
+            raise AssertionError(f"never at rest: {self.ledger.read(photos.in_progress)}")
         await self.tell()
 
     async def stage(self, name: str) -> object:

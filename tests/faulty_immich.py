@@ -193,9 +193,9 @@ async def at_rest(place: FaultyWorld, turns: int = 60) -> None:
     """Until every photo is at rest; fails when that never happens."""
     for _ in range(turns):
         await rounds(place, 1)
-        if not place.ledger.read(photos.unfinished):
+        if not place.ledger.read(photos.in_progress):
             return
-    raise AssertionError(f"never at rest: {place.ledger.read(photos.unfinished)}")
+    raise AssertionError(f"never at rest: {place.ledger.read(photos.in_progress)}")
 
 
 def state(place: FaultyWorld, photo: int) -> State:

@@ -68,7 +68,7 @@ class LiveSidecar:
     def all_sorted(self, count: int) -> bool:
         """True when so many photos are at rest and none is on its way."""
         counts = self.sidecar.context.ledger.read(photos.count_by_state)
-        unfinished = self.sidecar.context.ledger.read(photos.unfinished)
+        unfinished = self.sidecar.context.ledger.read(photos.in_progress)
         return sum(counts.values()) >= count and not unfinished
 
 

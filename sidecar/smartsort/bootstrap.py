@@ -481,6 +481,6 @@ def _announcer(notifier: Notifier) -> Callable[[HealthIssue, bool], None]:
     return announce
 
 
-async def unfinished(sidecar: Sidecar) -> dict[State, int]:
-    """Photos still on their way, by state."""
-    return await sidecar.context.ledger.aread(photos.unfinished)
+async def in_progress(sidecar: Sidecar) -> dict[State, int]:
+    """Return how many photos are in progress, by state."""
+    return await sidecar.context.ledger.aread(photos.in_progress)

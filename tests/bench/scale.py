@@ -61,7 +61,7 @@ def operations(size: int, turn: int = 0) -> dict[str, Callable[[Database], objec
         "duplicate check of 50": lambda db: copies_of(db, shas),
         "review page of 50": lambda db: review.page(db, limit=50),
         "statistics of 30 days": lambda db: statistics.totals(db, today - timedelta(days=30), today),
-        "photos on their way": photos.unfinished,
+        "photos on their way": photos.in_progress,
     }
 
 

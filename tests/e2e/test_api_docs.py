@@ -134,7 +134,7 @@ def fits(documented: Any, found: Any, place: str = "$") -> None:
 
 
 MAPS = {"by_person", "by_category", "by_source", "counts", "numbers", "data", "before", "after", "moves"} | {
-    "unfinished",
+    "in_progress_by_state",
     "queues",
 }
 """Objects whose keys are names of things."""

@@ -119,7 +119,7 @@ def test_status(live: LiveSidecar, client: httpx.Client) -> None:
     assert status.immich_version == "3.1.0"
     assert status.root == str(live.root)
     assert status.in_review == queue(client).total
-    assert status.unfinished == {}
+    assert status.in_progress_by_state == {}
     assert status.immich_requests > 0
     assert status.estimated_wait_seconds is not None
 

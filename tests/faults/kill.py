@@ -29,7 +29,7 @@ from smartsort.audit import Audit, Code, Report, Weight
 from smartsort.files.layout import Layout
 from smartsort.ledger.backup import backup
 
-UNFINISHED = ("arrived", "claimed", "hashed", "unique", "placed", "known")
+IN_PROGRESS = ("arrived", "claimed", "hashed", "unique", "placed", "known")
 _AFTER_A_KILL = {Code.INTENT_OPEN, Code.LEFTOVER}
 COMMANDS = ("restore", "repair", "rebuild", "repair")
 
@@ -231,9 +231,9 @@ class KillTest:
     def _idle(self) -> bool:
         if any(names for _, _, names in os.walk(self.layout.inbox)):
             return False
-        marks = ",".join("?" * len(UNFINISHED))
+        marks = ",".join("?" * len(IN_PROGRESS))
         with closing(sqlite3.connect(self.layout.ledger, timeout=10)) as db:
-            waiting = db.execute(f"SELECT count(*) FROM photos WHERE state IN ({marks})", UNFINISHED)
+            waiting = db.execute(f"SELECT count(*) FROM photos WHERE state IN ({marks})", IN_PROGRESS)
             return not waiting.fetchone()[0]
 
 

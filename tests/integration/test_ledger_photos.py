@@ -170,7 +170,7 @@ def test_a_new_photo_has_no_copy_and_is_not_its_own(ledger):
 
 
 @pytest.mark.parametrize("state", [State.CLAIMED, State.HASHED])
-def test_of_two_equal_files_on_their_way_the_older_is_the_photo(ledger, state):
+def test_of_two_equal_files_photos_in_progress_the_older_is_the_photo(ledger, state):
     first, second = add(ledger, state=state, sha256=SHA), add(ledger, "b.jpg", state=state, sha256=SHA)
     found = copies(ledger, first, second)
     assert set(found) == {second}

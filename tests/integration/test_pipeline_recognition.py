@@ -356,7 +356,7 @@ async def waiting_in(place, state):
 async def backlog(place, *names):
     """Photos ready to be handed to Immich, in this order."""
     found = [await place.deliver(name) for name in names]
-    while place.ledger.read(photos.unfinished).get(State.CLAIMED):
+    while place.ledger.read(photos.in_progress).get(State.CLAIMED):
         await place.stage("examine")
     return found
 

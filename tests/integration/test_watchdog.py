@@ -148,7 +148,7 @@ async def test_a_photo_without_progress_is_named_within_a_minute(lane, step):
     one.drop()
     # It takes some turns of five seconds until a photo comes to the later steps.
     await one.minute(1.25 if step in ("recognition", "routing") else 1)
-    assert told in one.found, (one.found, one.world.ledger.read(photos.unfinished))
+    assert told in one.found, (one.found, one.world.ledger.read(photos.in_progress))
     assert one.health_issues.blocked
 
 
@@ -209,7 +209,7 @@ async def test_nothing_is_said_of_photos_that_are_sorted(lane):
     for _ in range(30):
         await one.minute(0.1)
         assert not one.found
-    assert not one.world.ledger.read(photos.unfinished)
+    assert not one.world.ledger.read(photos.in_progress)
 
 
 async def test_a_busy_immich_is_waited_for(lane):

@@ -32,7 +32,7 @@ def under_way(world: World) -> str | None:
     lying = [path for path in files_below(world.inbox) if side_of(os.path.basename(path)) is None]
     if lying:
         return f"in the inbox: {', '.join(os.path.relpath(path, world.inbox) for path in lying)}"
-    if found := ledger.read(photos.unfinished):
+    if found := ledger.read(photos.in_progress):
         return f"on their way: {found}"
     untold = ledger.read(lambda db: db.conn.execute(_UNTOLD).fetchall())
     faceless = {asset_id for kind, asset_id, _ in untold if kind == "assign_face"}

@@ -43,7 +43,7 @@ async def test_activity_shows_what_is_on_its_way_and_what_happened() -> None:
         await until(pilot, lambda: "blurry.jpg" in screen_text(pilot), "the events")
         text = screen_text(pilot)
         for wanted in (
-            "4 photos on the way",
+            "4 photos in progress",
             "sorted in about 5min",
             "face detection 1,204",
             "! Immich has not",

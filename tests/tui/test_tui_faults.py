@@ -210,7 +210,7 @@ async def test_slow_answers_do_not_hold_up_keys(server: RunningServer) -> None:
         await until(pilot, lambda: len(server.fake.sidecar.decided) == 2, "the decisions")
 
 
-async def test_leaving_waits_for_decisions_on_their_way(server: RunningServer) -> None:
+async def test_leaving_waits_for_decisions_photos_in_progress(server: RunningServer) -> None:
     async with driving(url=server.url, token="right") as pilot:
         await loaded(pilot)
         server.fake.delay = 0.5

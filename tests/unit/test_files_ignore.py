@@ -2,7 +2,7 @@
 
 import pytest
 
-from smartsort.files.ignore import FOLDERS, LITTER, UNFINISHED, Ignore, ignored
+from smartsort.files.ignore import FOLDERS, LITTER, PARTIAL, Ignore, ignored
 
 UNFINISHED_NAMES = """
 photo.jpg.crdownload|Unconfirmed 123456.crdownload|photo.jpg.part|movie.mp4.part-Frag12|photo.jpg.download
@@ -55,7 +55,7 @@ def test_patterns_of_the_configuration_are_added():
 
 
 def test_the_table_says_where_every_name_comes_from_and_has_no_pattern_twice():
-    for table in (UNFINISHED, LITTER, FOLDERS):
+    for table in (PARTIAL, LITTER, FOLDERS):
         assert all(each.origin for each in table)
         patterns = [each.pattern.lower() for each in table]
         assert len(set(patterns)) == len(patterns)

@@ -39,7 +39,7 @@ AREAS = (
     ("configuration", "Configuration"),
 )
 # Groups of work that must not be cut off by leaving.
-UNFINISHED = ("decisions", "undo", "undo-many", "save", "lists", "switch", "export")
+CHANGES = ("decisions", "undo", "undo-many", "save", "lists", "switch", "export")
 LEAVING_SECONDS = 15.0
 _FUNCTION_KEY = re.compile(r"f\d{1,2}")
 
@@ -180,7 +180,7 @@ class BaseApp(App[None]):
             self.exit()
 
     async def _leave(self) -> None:
-        sending = [worker for worker in self.workers if worker.group in UNFINISHED and not worker.is_finished]
+        sending = [worker for worker in self.workers if worker.group in CHANGES and not worker.is_finished]
         if sending:
             self.notify(f"sending {len(sending)} decisions; q again leaves at once", markup=False)
         waits = [asyncio.ensure_future(worker.wait()) for worker in sending]

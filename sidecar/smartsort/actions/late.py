@@ -11,7 +11,7 @@ from sqlite_utils import Database
 
 from smartsort.actions.join import fold, join, waiting
 from smartsort.actions.rearrange import Rearrange
-from smartsort.core.model import UNFINISHED, State
+from smartsort.core.model import IN_PROGRESS, State
 from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.grouping import RAW, VIDEO, rank_of_name
 from smartsort.files.hashing import sha256_of
@@ -69,7 +69,7 @@ class JoinLate:
         names = await ledger.aread(lambda db: photos.names_of(db, ids))
         for photo_id in ids:
             photo = rows.get(photo_id)
-            if photo is None or photo.state not in (*UNFINISHED, *_JOINED) or photo.duplicate_of:
+            if photo is None or photo.state not in (*IN_PROGRESS, *_JOINED) or photo.duplicate_of:
                 return None
             if photo.state in _JOINED and all(n.area is not Area.LIBRARY for n in names[photo_id]):
                 return None
@@ -78,7 +78,7 @@ class JoinLate:
     async def _hand_over(self, picture_id: int, half_id: int) -> bool:
         """Give the picture the bytes of its older half as well. True when the half can end."""
         pair = await self._pair(picture_id, half_id)
-        if pair is not None and any(photo.state in UNFINISHED for photo in (pair.picture, pair.half)):
+        if pair is not None and any(photo.state in IN_PROGRESS for photo in (pair.picture, pair.half)):
             return False
         member = _MEMBERS[rank_of_name(pair.half.original_name)] if pair else Member.PHOTO
         held = next((n for n in pair.names if n.member is member), None) if pair else None

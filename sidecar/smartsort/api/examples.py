@@ -165,7 +165,7 @@ EXAMPLES: dict[str, Any] = {
         "enabled": True,
         "immich": _HEALTH_ISSUE["message"],
         "health_issues": [_HEALTH_ISSUE],
-        "unfinished": {"known": 12},
+        "in_progress_by_state": {"known": 12},
     },
     "ReviewItem": {
         **_QUEUE_ITEM,
@@ -209,12 +209,12 @@ EXAMPLES: dict[str, Any] = {
         "inbox": "/data/inbox",
         "inbox_waiting": 0,
         "inbox_left": ["/data/inbox/takeout/metadata.json"],
-        "unfinished": {"known": 1},
+        "in_progress_by_state": {"known": 1},
         "in_review": 23,
         "queues": {"thumbnailGeneration": 0, "faceDetection": 1, "facialRecognition": 0},
         "estimated_wait_seconds": 4.2,
         "health_issues": [],
-        "in_flight": [
+        "in_progress": [
             {
                 "photo_id": 24,
                 "filename": "IMG_2.jpg",

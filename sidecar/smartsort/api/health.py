@@ -13,7 +13,7 @@ from smartsort.api.schemas.state import DoctorReport, Health, Ready
 from smartsort.api.security import Intaker, Reviewer
 from smartsort.api.serving import Ctx
 from smartsort.api.views import health_issue_views
-from smartsort.bootstrap import unfinished
+from smartsort.bootstrap import in_progress
 
 router = APIRouter(tags=["health"])
 
@@ -40,13 +40,13 @@ async def readyz(ctx: Ctx, response: Response, _: Intaker) -> Ready:
     sidecar = ctx.sidecar
     if not ctx.status.ready:
         response.status_code = 503
-    waiting = await unfinished(sidecar)
+    waiting = await in_progress(sidecar)
     return Ready(
         status="ready" if ctx.status.ready else "waiting",
         enabled=sidecar.runtime_settings.enabled,
         immich=ctx.status.immich,
         health_issues=health_issue_views(sidecar.runner.health_issues.open),
-        unfinished={state.value: count for state, count in waiting.items()},
+        in_progress_by_state={state.value: count for state, count in waiting.items()},
     )
 
 

@@ -18,7 +18,7 @@ from sqlite_utils import Database
 from smartsort import __version__
 from smartsort.api.state import StatusReader
 from smartsort.bootstrap import Sidecar
-from smartsort.core.model import IN_FLIGHT, UNFINISHED, Category, State
+from smartsort.core.model import IN_FLIGHT, IN_PROGRESS, Category, State
 from smartsort.ledger import key_value, photos, statistics
 from smartsort.ledger.statistics import Waiting, What
 
@@ -94,7 +94,7 @@ class Metrics:
                 photos.count_by_state(db),
                 statistics.totals_ever(db),
                 statistics.waiting(db, now),
-                statistics.oldest_unfinished(db, [s.value for s in UNFINISHED]),
+                statistics.oldest_in_progress(db, [s.value for s in IN_PROGRESS]),
             )
 
         counts = await context.ledger.aread(read)
@@ -144,11 +144,11 @@ class Metrics:
             _age(counts.waiting.oldest, now),
         )
         oldest = GaugeMetricFamily(
-            "smartsort_unfinished_oldest_seconds",
-            "Age of the oldest photo on its way, by state; 0 when there is none.",
+            "smartsort_in_progress_oldest_seconds",
+            "Age of the oldest photo in progress, by state; 0 when there is none.",
             labels=["state"],
         )
-        for state in UNFINISHED:
+        for state in IN_PROGRESS:
             oldest.add_metric([state.value], _age(counts.oldest.get(state.value), now))
         yield oldest
 

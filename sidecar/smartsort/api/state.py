@@ -10,9 +10,9 @@ from sqlite_utils import Database
 
 from smartsort import __version__
 from smartsort.api.schemas.state import Status
-from smartsort.api.views import health_issue_views, in_flight_view
+from smartsort.api.views import health_issue_views, in_progress_view
 from smartsort.bootstrap import Sidecar
-from smartsort.core.model import UNFINISHED, State
+from smartsort.core.model import IN_PROGRESS, State
 from smartsort.errors import SmartsortError
 from smartsort.files.shown import shown
 from smartsort.ledger import photos, statistics
@@ -20,7 +20,7 @@ from smartsort.ledger.records import Photo
 from smartsort.pipeline.engine.health import HealthIssueKind
 from smartsort.pipeline.recognition.estimate import SAMPLE, estimated_wait_seconds
 
-IN_FLIGHT_SHOWN = 100
+IN_PROGRESS_SHOWN = 100
 """Photos on their way that the status lists, oldest first."""
 
 LEFT_SHOWN = 100
@@ -81,18 +81,18 @@ class StatusReader:
 
         def look(db: Database) -> tuple[dict[State, int], list[Photo], int, list[tuple[str, str]]]:
             return (
-                photos.unfinished(db),
-                statistics.on_their_way(db, IN_FLIGHT_SHOWN),
+                photos.in_progress(db),
+                statistics.photos_in_progress(db, IN_PROGRESS_SHOWN),
                 sum(statistics.waiting_by_category(db).values()),
                 statistics.last_waits(db, SAMPLE),
             )
 
-        unfinished, moving, in_review, waits = await context.ledger.aread(look)
+        by_state, moving, in_review, waits = await context.ledger.aread(look)
         estimate = None
         if sidecar.runtime_settings.enabled and self.ready:
             estimate = estimated_wait_seconds(
                 [(datetime.fromisoformat(a), datetime.fromisoformat(r)) for a, r in waits],
-                sum(unfinished.values()),
+                sum(by_state.values()),
                 context.clock.now(),
                 datetime.fromisoformat(moving[0].arrived_at) if moving else None,
             )
@@ -107,12 +107,12 @@ class StatusReader:
             inbox=shown(context.layout.inbox),
             inbox_waiting=sidecar.inbox.waiting,
             inbox_left=list(sidecar.inbox.left_over[:LEFT_SHOWN]),
-            unfinished={state.value: unfinished[state] for state in UNFINISHED if state in unfinished},
+            in_progress_by_state={state.value: by_state[state] for state in IN_PROGRESS if state in by_state},
             in_review=in_review,
             queues=self.queues,
             estimated_wait_seconds=None if estimate is None else round(estimate, 1),
             health_issues=health_issue_views(sidecar.runner.health_issues.open),
-            in_flight=[in_flight_view(photo) for photo in moving],
+            in_progress=[in_progress_view(photo) for photo in moving],
             immich_requests=sum(context.server.calls.values()),
             started_at=self._started_at,
         )

@@ -13,7 +13,7 @@ from smartsort.api.guard import BASE
 from smartsort.api.schemas.history import EventView
 from smartsort.api.schemas.people import FaceView, PersonView, SuggestionView
 from smartsort.api.schemas.review import ReasonView
-from smartsort.api.schemas.state import HealthIssueView, InFlight
+from smartsort.api.schemas.state import HealthIssueView, PhotoInProgress
 from smartsort.core.model import Evidence, Face, Person, Reason, State, Suggestion
 from smartsort.core.naming import folder_name
 from smartsort.core.policy import Policy
@@ -166,10 +166,10 @@ def event_views(db: Database, found: Sequence[Event]) -> list[EventView]:
 # --- photos on their way ---------------------------------------------------------------------
 
 
-def in_flight_view(photo: Photo) -> InFlight:
+def in_progress_view(photo: Photo) -> PhotoInProgress:
     """A photo that is not sorted yet, and since when it is where it is."""
     since = {State.PLACED: photo.placed_at, State.KNOWN: photo.known_at}.get(photo.state)
-    return InFlight(
+    return PhotoInProgress(
         photo_id=photo.id,
         filename=shown(photo.original_name),
         source=photo.source,

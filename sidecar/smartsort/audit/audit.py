@@ -52,14 +52,14 @@ _LOOKS = (0.3, 0.7, 1.5, 3.0)
 
 @dataclass(slots=True)
 class Report:
-    """What an audit found. `in_flight`: photos that a running sidecar was just moving."""
+    """What an audit found. `being_moved`: photos that a running sidecar was just moving."""
 
     photos: int = 0
     names: int = 0
     read_bytes: int = 0
     deep: bool = True
     running: str | None = None
-    in_flight: int = 0
+    being_moved: int = 0
     seconds: float = 0.0
     findings: list[Finding] = field(default_factory=list)
     left_out: int = 0
@@ -188,7 +188,7 @@ class Audit:
             # Read last: what was at rest at the first look may be under way now.
             moving = rows.some(db, rows.being_moved(db))
             ids = {row.id for row in moving}
-            self._report.in_flight = len(ids & {row.id for row in wrong})
+            self._report.being_moved = len(ids & {row.id for row in wrong})
             wrong = [row for row in wrong if row.id not in ids]
             strangers = [s for s in strangers if not s.passing and not self._of_moving(s, moving)]
             strangers = [s for s in strangers if walk.still_there(db, s)]
@@ -228,7 +228,7 @@ class Audit:
                 continue
             named = self._named(db, stranger, open_ids, hashing=missing or self._deep)
             if named.code is Code.LEFTOVER and self._report.running:
-                self._report.in_flight += 1
+                self._report.being_moved += 1
             else:
                 findings.append(named)
         moved = {(f.photo_id, f.member) for f in findings if f.code is Code.MOVED}

@@ -12,5 +12,5 @@ from smartsort.cli.sidecar import Sidecar, with_sidecar
 @with_sidecar
 def command(sidecar: Sidecar) -> None:
     """Switch sorting on. What waited goes on at once."""
-    waiting = sum(sidecar.ask("POST", "/enable")["unfinished"].values())
-    click.echo(f"sorting is on; {waiting:,} photos on their way")
+    waiting = sum(sidecar.ask("POST", "/enable")["in_progress_by_state"].values())
+    click.echo(f"sorting is on; {waiting:,} photos in progress")

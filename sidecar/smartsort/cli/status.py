@@ -29,7 +29,7 @@ def command(sidecar: Sidecar, *, as_json: bool) -> None:
             ("photo", "file", "state", "since", "problem"),
             (
                 (one["photo_id"], one["filename"], one["state"], local_time(one["since"]), one["problem"])
-                for one in status["in_flight"]
+                for one in status["in_progress"]
             ),
         )
     sys.exit(0 if status["enabled"] and status["ready"] and not status["health_issues"] else 1)
@@ -40,8 +40,10 @@ def _lines(status: dict[str, Any]) -> Iterator[tuple[str, object]]:
     where = " ".join(filter(None, (status["immich_version"], status["immich_url"])))
     yield "Immich", status["immich"] + (f" ({where})" if where else "")
     yield "inbox", f"{status['inbox']}, {status['inbox_waiting']:,} files waiting"
-    counts = ", ".join(f"{number:,} {state}" for state, number in status["unfinished"].items() if number)
-    yield "on their way", counts or "nothing"
+    counts = ", ".join(
+        f"{number:,} {state}" for state, number in status["in_progress_by_state"].items() if number
+    )
+    yield "in progress", counts or "nothing"
     yield "in review", f"{status['in_review']:,}"
     if status["estimated_wait_seconds"] is not None:
         yield "a new photo takes", f"about {status['estimated_wait_seconds']:.0f} s"

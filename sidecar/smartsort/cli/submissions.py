@@ -30,7 +30,7 @@ def command() -> None:
 
 @command.command("list", epilog=examples("smartsort submissions list --state failed --json"))
 @with_sidecar
-@click.option("--state", type=NearChoice(_STATES), help="Only those on their way, or given up.")
+@click.option("--state", type=NearChoice(_STATES), help="Only those in progress, or those that failed.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
 @json_option
 def list_submissions(sidecar: Sidecar, *, state: str | None, limit: int, as_json: bool) -> None:

@@ -13,7 +13,7 @@ from smartsort.confidence.review_faces import CALLS_PER_HOUR, ReviewFaces
 from smartsort.confidence.service import FaceService, FaceServiceUnavailable
 from smartsort.core import similarity
 from smartsort.core.decision import decide
-from smartsort.core.model import UNFINISHED, Confidence, Evidence, Face, Outcome, Person, Suggestion
+from smartsort.core.model import IN_PROGRESS, Confidence, Evidence, Face, Outcome, Person, Suggestion
 from smartsort.core.policy import Policy, WhenUnknown
 from smartsort.core.similarity import Vector
 from smartsort.errors import ImmichError
@@ -136,7 +136,7 @@ class Measure:
 
         That is one stale gallery, else one photo in review. Never raises for what Immich or the service does.
         """
-        under_way = await self._context.ledger.aread(lambda db: photos.count_in(db, *UNFINISHED))
+        under_way = await self._context.ledger.aread(lambda db: photos.count_in(db, *IN_PROGRESS))
         if under_way or not self.available:
             return RENEW_SECONDS
         calls = self.calls

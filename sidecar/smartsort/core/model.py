@@ -58,7 +58,7 @@ class State(StrEnum):
 
 
 IN_FLIGHT = (State.PLACED, State.KNOWN)
-UNFINISHED = (State.ARRIVED, State.CLAIMED, State.HASHED, State.UNIQUE, *IN_FLIGHT)
+IN_PROGRESS = (State.ARRIVED, State.CLAIMED, State.HASHED, State.UNIQUE, *IN_FLIGHT)
 AT_REST = (State.FILED, State.REVIEW, State.SKIPPED, State.REJECTED, State.PURGED)
 
 

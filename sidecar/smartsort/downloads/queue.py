@@ -346,7 +346,7 @@ class Downloads:
 
 def _url_to_retry(item: Submission) -> str:
     if item.state is not SubmissionState.FAILED:
-        state = "a photo already" if item.state is SubmissionState.ACCEPTED else "still on its way"
+        state = "a photo already" if item.state is SubmissionState.ACCEPTED else "still in progress"
         raise NotRetried(f"the item {item.id} has not failed, it is {state}")
     if item.parent is not None:
         raise NotRetried(f"the item {item.id} came with the page of another item; hand the page in again")

@@ -20,7 +20,7 @@ class Pattern:
     origin: str
 
 
-UNFINISHED = (
+PARTIAL = (
     # Browsers
     Pattern("*.crdownload", "Chrome, Edge and Opera, while downloading"),
     Pattern("Unconfirmed *.crdownload", "Chrome, before the download is confirmed"),
@@ -177,7 +177,7 @@ class Ignore:
 
     def __init__(self, extra: Iterable[str] = ()) -> None:
         own = tuple(Pattern(each, "left out in the configuration") for each in extra)
-        self._files = _Table((*own, *UNFINISHED, *LITTER))
+        self._files = _Table((*own, *PARTIAL, *LITTER))
         self._folders = _Table((*own, *FOLDERS, Pattern(".smartsort-*", "smartsort, its own")))
 
     def file(self, name: str) -> str | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sqlite_utils import Database
 
-from smartsort.core.model import UNFINISHED, CopyPlace, Evidence, OtherCopy, State
+from smartsort.core.model import IN_PROGRESS, CopyPlace, Evidence, OtherCopy, State
 from smartsort.files.shown import shown
 from smartsort.ledger import photos
 from smartsort.ledger.records import Area, Member, Name, Photo
@@ -103,7 +103,7 @@ _WITHOUT_A_PATH = {
     State.REJECTED: ", in the trash",
     State.SKIPPED: ", in the trash",
     State.PURGED: ", deleted since",
-    **dict.fromkeys(UNFINISHED, ", not sorted yet"),
+    **dict.fromkeys(IN_PROGRESS, ", not sorted yet"),
 }
 
 

@@ -13,7 +13,7 @@ from sqlite_utils import Database
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import (
     IN_FLIGHT,
-    UNFINISHED,
+    IN_PROGRESS,
     Category,
     Decision,
     Evidence,
@@ -329,11 +329,11 @@ def purged(photo: Photo, names: Sequence[Name]) -> Change:
 
 def retry_problems(db: Database) -> int:
     """Give photos that are on their way and met a problem another turn; how many there were."""
-    marks = ",".join("?" * len(UNFINISHED))
+    marks = ",".join("?" * len(IN_PROGRESS))
     return int(
         db.conn.execute(
             f"UPDATE photos SET problem = NULL WHERE state IN ({marks}) AND problem IS NOT NULL",  # noqa: S608
-            [s.value for s in UNFINISHED],
+            [s.value for s in IN_PROGRESS],
         ).rowcount
     )
 
@@ -370,7 +370,7 @@ def in_state(db: Database, states: State | Sequence[State], limit: int, after: i
 
 def with_problem(db: Database, limit: int) -> list[Photo]:
     """Photos on their way that met a problem, oldest first."""
-    return _select(db, "state IN (*) AND problem IS NOT NULL ORDER BY id LIMIT ?", UNFINISHED, (limit,))
+    return _select(db, "state IN (*) AND problem IS NOT NULL ORDER BY id LIMIT ?", IN_PROGRESS, (limit,))
 
 
 def ids_in_state(db: Database, state: State, limit: int) -> list[int]:
@@ -387,9 +387,9 @@ def count_by_state(db: Database) -> dict[State, int]:
     return {State(state): int(count) for state, count in rows}
 
 
-def unfinished(db: Database) -> dict[State, int]:
+def in_progress(db: Database) -> dict[State, int]:
     """As `count_by_state` for photos still on their way; its cost does not grow with the ledger."""
-    rows = select(db, "SELECT state, count(*) FROM photos WHERE state IN (*) GROUP BY state", UNFINISHED)
+    rows = select(db, "SELECT state, count(*) FROM photos WHERE state IN (*) GROUP BY state", IN_PROGRESS)
     return {State(state): int(count) for state, count in rows}
 
 

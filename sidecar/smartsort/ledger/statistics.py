@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime, timedelta
 from sqlite_utils import Database
 
 from smartsort.core.event_kinds import EventKind
-from smartsort.core.model import UNFINISHED, Category
+from smartsort.core.model import IN_PROGRESS, Category
 from smartsort.core.naming import folder_name
 from smartsort.ledger import events, key_value, photos
 from smartsort.ledger.database import Ledger
@@ -337,7 +337,7 @@ def filed_by_person(db: Database) -> dict[str, int]:
     return {str(person_id): int(count) for person_id, count in db.conn.execute(_FILED_BY_PERSON)}
 
 
-def oldest_unfinished(db: Database, states: Iterable[str]) -> dict[str, str]:
+def oldest_in_progress(db: Database, states: Iterable[str]) -> dict[str, str]:
     """By state: when the photo arrived that has been in it, or before it, for longest."""
     found: dict[str, str] = {}
     for state in states:
@@ -359,9 +359,9 @@ def last_waits(db: Database, limit: int) -> list[tuple[str, str]]:
     return [(str(arrived), str(routed)) for arrived, routed in rows]
 
 
-def on_their_way(db: Database, limit: int) -> list[Photo]:
+def photos_in_progress(db: Database, limit: int) -> list[Photo]:
     """Photos that are not at rest, oldest first, those with a problem included."""
     rows = select(
-        db, "SELECT id FROM photos WHERE state IN (*) ORDER BY id LIMIT ?", UNFINISHED, after=(limit,)
+        db, "SELECT id FROM photos WHERE state IN (*) ORDER BY id LIMIT ?", IN_PROGRESS, after=(limit,)
     )
     return photos.by_ids(db, [int(row[0]) for row in rows])

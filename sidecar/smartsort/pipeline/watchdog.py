@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from sqlite_utils import Database
 
 from smartsort.core.completion import pending
-from smartsort.core.model import IN_FLIGHT, UNFINISHED, State
+from smartsort.core.model import IN_FLIGHT, IN_PROGRESS, State
 from smartsort.errors import SmartsortError
 from smartsort.files.inbox import scan_inbox
 from smartsort.files.layout import SENTINEL
@@ -94,7 +94,7 @@ class Watchdog:
         """Look once; seconds until the next look."""
         self._note(HealthIssueKind.WATCH, self._inbox.unheard)
         self._note(HealthIssueKind.INODES, await asyncio.to_thread(self._unreliable))
-        waits = await self._lying() + await self._handed_in() + await self._on_their_way()
+        waits = await self._lying() + await self._handed_in() + await self._photos_in_progress()
         waits += await self._told() + await self._rechecked()
         now = self._context.clock.monotonic()
         self._since = {
@@ -183,12 +183,12 @@ class Watchdog:
 
     # --- photos on their way -----------------------------------------------------------------
 
-    async def _on_their_way(self) -> list[_Wait]:
+    async def _photos_in_progress(self) -> list[_Wait]:
         """Photos with a problem, and the oldest of each state that nothing keeps there."""
         context = self._context
 
         def read(db: Database) -> tuple[list[Photo], list[Photo], int]:
-            oldest = [p for state in UNFINISHED for p in photos.in_state(db, state, _OLDEST)]
+            oldest = [p for state in IN_PROGRESS for p in photos.in_state(db, state, _OLDEST)]
             return photos.with_problem(db, _OLDEST), oldest, photos.in_flight(db)
 
         troubled, oldest, in_flight = await context.ledger.aread(read)

@@ -22,7 +22,7 @@ from smartsort.api.schemas.decisions import Approve, BulkApprove, Selection
 from smartsort.api.schemas.evaluation import RuleOut
 from smartsort.api.schemas.history import EventPage, Undo
 from smartsort.api.schemas.problems import Problem
-from smartsort.api.schemas.state import Check, DoctorReport, InFlight, Status
+from smartsort.api.schemas.state import Check, DoctorReport, PhotoInProgress, Status
 from smartsort_tui import wording
 
 __all__ = ["BASE", "NOON", "Answer", "SampleSidecar"]
@@ -137,10 +137,16 @@ class SampleSidecar(SampleDesk):
     def status(self) -> Status:
         now = self.clock().isoformat()
         flying = [
-            InFlight(photo_id=1, filename="IMG_9001.jpg", source="phone", state=State.HASHED, since=now),
-            InFlight(photo_id=2, filename="IMG_9002.jpg", source="phone", state=State.PLACED, since=now),
-            InFlight(photo_id=3, filename="家族.jpg", source="instagram", state=State.KNOWN, since=now),
-            InFlight(
+            PhotoInProgress(
+                photo_id=1, filename="IMG_9001.jpg", source="phone", state=State.HASHED, since=now
+            ),
+            PhotoInProgress(
+                photo_id=2, filename="IMG_9002.jpg", source="phone", state=State.PLACED, since=now
+            ),
+            PhotoInProgress(
+                photo_id=3, filename="家族.jpg", source="instagram", state=State.KNOWN, since=now
+            ),
+            PhotoInProgress(
                 photo_id=4,
                 filename="broken.jpg",
                 source="whatsapp",
@@ -159,10 +165,10 @@ class SampleSidecar(SampleDesk):
             root="/data",
             inbox="/data/inbox",
             in_review=len(self.pending),
-            unfinished={"placed": 1, "known": 2} if self.busy else {},
+            in_progress_by_state={"placed": 1, "known": 2} if self.busy else {},
             queues={"thumbnailGeneration": 1210, "faceDetection": 1204} if self.busy else {},
             estimated_wait_seconds=312.0 if self.busy else 4.0,
-            in_flight=flying if self.busy else [],
+            in_progress=flying if self.busy else [],
             started_at=now,
         )
 

@@ -16,7 +16,7 @@ from textual.widgets import Static
 
 from smartsort.api.schemas.decisions import BulkActionResult
 from smartsort.api.schemas.history import EventView, Undo
-from smartsort.api.schemas.state import InFlight, Status
+from smartsort.api.schemas.state import PhotoInProgress, Status
 from smartsort_tui import wording
 from smartsort_tui.api import ApiProblem
 from smartsort_tui.background import ask, work
@@ -271,7 +271,7 @@ def now_text(status: Status, width: int, clock: Clock) -> Content:
     lines = [_state_line(status)]
     queues = {name: jobs for name, jobs in status.queues.items() if jobs}
     # The counts are from when smartsort last looked, and it looks only while photos are on their way.
-    if queues and (status.in_flight or any(status.unfinished.values())):
+    if queues and (status.in_progress or any(status.in_progress_by_state.values())):
         busy = ", ".join(f"{queue_title(name)} {jobs:,}" for name, jobs in sorted(queues.items()))
         lines.append(Content(wording.cut(f"Immich works on: {busy}", width)))
     wait = status.estimated_wait_seconds
@@ -282,9 +282,11 @@ def now_text(status: Status, width: int, clock: Clock) -> Content:
         for issue in status.health_issues
     ]
     lines.append(Content.styled(_flight_title(status), "bold $accent"))
-    lines += [_flight(flight, width, clock) for flight in status.in_flight[:FLIGHTS_SHOWN]]
-    if len(status.in_flight) > FLIGHTS_SHOWN:
-        lines.append(Content.styled(f"and {len(status.in_flight) - FLIGHTS_SHOWN} more", "$foreground-muted"))
+    lines += [_flight(flight, width, clock) for flight in status.in_progress[:FLIGHTS_SHOWN]]
+    if len(status.in_progress) > FLIGHTS_SHOWN:
+        lines.append(
+            Content.styled(f"and {len(status.in_progress) - FLIGHTS_SHOWN} more", "$foreground-muted")
+        )
     return Content("\n").join(lines)
 
 
@@ -305,16 +307,16 @@ def _state_line(status: Status) -> Content:
 
 
 def _flight_title(status: Status) -> str:
-    number = max(len(status.in_flight), sum(status.unfinished.values()))
+    number = max(len(status.in_progress), sum(status.in_progress_by_state.values()))
     waiting = f", {wording.count(status.inbox_waiting, 'file')} in the inbox" if status.inbox_waiting else ""
     return (
-        f"{wording.count(number, 'photo')} on the way{waiting}"
+        f"{wording.count(number, 'photo')} in progress{waiting}"
         if number or waiting
-        else "No photo is on its way"
+        else "No photo is in progress"
     )
 
 
-def _flight(flight: InFlight, width: int, clock: Clock) -> Content:
+def _flight(flight: PhotoInProgress, width: int, clock: Clock) -> Content:
     stage = STAGES.index(flight.state) + 1 if flight.state in STAGES else len(STAGES)
     meter = "■" * stage + "□" * (len(STAGES) - stage)
     since = wording.age(flight.since, clock())

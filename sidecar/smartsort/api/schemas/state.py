@@ -17,8 +17,8 @@ class HealthIssueView(ResponseModel):
     """A notice keeps no photo from being sorted."""
 
 
-class InFlight(ResponseModel):
-    """A photo on its way."""
+class PhotoInProgress(ResponseModel):
+    """A photo in progress."""
 
     photo_id: int
     filename: str
@@ -43,14 +43,14 @@ class Status(ResponseModel):
     inbox_waiting: int = 0
     inbox_left: list[str] = []
     """Side files of no photo, such as the JSON of an album: they stay in the inbox. The first of them."""
-    unfinished: dict[str, int] = {}
+    in_progress_by_state: dict[str, int] = {}
     in_review: int = 0
     queues: dict[str, int] = {}
     """Jobs pending in Immich's queues as last seen."""
     estimated_wait_seconds: float | None = None
     """For a photo dropped now; None when unknown."""
     health_issues: list[HealthIssueView] = []
-    in_flight: list[InFlight] = []
+    in_progress: list[PhotoInProgress] = []
     immich_requests: int = 0
     started_at: str = ""
 
@@ -69,7 +69,7 @@ class Ready(ResponseModel):
     enabled: bool
     immich: str
     health_issues: list[HealthIssueView] = []
-    unfinished: dict[str, int] = {}
+    in_progress_by_state: dict[str, int] = {}
 
 
 class MessagesTested(ResponseModel):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from sqlite_utils import Database
 
-from smartsort.core.model import UNFINISHED, State
+from smartsort.core.model import IN_PROGRESS, State
 from smartsort.errors import SmartsortError
 from smartsort.files.grouping import IMAGE, RAW, VIDEO, names_a_half, rank_of_name, shot_stem
 from smartsort.files.inbox import Entry
@@ -94,7 +94,7 @@ class Latecomers:
             found.own.append(arrival)
             return
         photo, why = match
-        if photo.state in UNFINISHED:
+        if photo.state in IN_PROGRESS:
             found.later += 1
             return
         found.joining.append(_joining(entry, member, photo, why, arrival.sides))
@@ -157,7 +157,7 @@ class Latecomers:
             return False
         photo = rows[0][0]
         self._open.add(entry.path)
-        if photo.state in UNFINISHED:
+        if photo.state in IN_PROGRESS:
             found.later += 1
         else:
             found.joining.append(_joining(entry, member, photo, "name"))
@@ -170,7 +170,7 @@ class Latecomers:
     def _with_names(self, rows: Sequence[Photo]) -> list[tuple[Photo, list[Name]]]:
         if not rows:
             return []
-        open_ones = [p for p in rows if p.state in _TAKES or (p.state in UNFINISHED and p.problem is None)]
+        open_ones = [p for p in rows if p.state in _TAKES or (p.state in IN_PROGRESS and p.problem is None)]
         names = self._context.ledger.read(lambda db: photos.names_of(db, [p.id for p in open_ones]))
         return [(p, names[p.id]) for p in open_ones if any(n.member is Member.PHOTO for n in names[p.id])]
 

@@ -93,7 +93,7 @@ class Memory:
     async def step(self) -> float:
         """Trim if nothing is on its way; seconds until the next time."""
         await asyncio.to_thread(self._context.decoders.release, TRIM_SECONDS / 2)
-        if not await self._context.ledger.aread(photos.unfinished):
+        if not await self._context.ledger.aread(photos.in_progress):
             await asyncio.to_thread(self._give_back)
         return TRIM_SECONDS
 
