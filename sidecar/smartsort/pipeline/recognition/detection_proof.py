@@ -43,9 +43,9 @@ class DetectionProof:
     """What is known of the photos that were asked about; of those in neither set it is not known."""
 
     finished: frozenset[str] = frozenset()
-    """DetectionProof is over: the faces that Immich shows from now on are all there are."""
+    """Detection is over: the faces that Immich shows from now on are all there are."""
     unfinished: frozenset[str] = frozenset()
-    """DetectionProof had failed and was started once more."""
+    """Detection had failed and was started once more."""
     asked: bool = True
     """False when Immich would not be asked now."""
     doubt: str = ""
