@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from smartsort.core.event_kinds import EventKind
+from smartsort.core.rules.frames import KINDS as OF_FRAMES
 from smartsort.core.reasons import OF_NO_RULE, ReasonKind, said
 from smartsort.core.rules import RULES
 from smartsort.core.wording_events import event_sentence
@@ -61,7 +62,9 @@ HEALTH = {
 
 def page() -> str:
     """Return the whole page as Markdown."""
-    reasons = {kind.code: kind for rule in RULES for kind in rule.reasons} | {k.code: k for k in OF_NO_RULE}
+    reasons = {kind.code: kind for rule in RULES for kind in rule.reasons} | {
+        k.code: k for k in (*OF_NO_RULE, *OF_FRAMES)
+    }
     return (
         "\n".join(
             [

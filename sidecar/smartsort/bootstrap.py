@@ -19,9 +19,11 @@ from smartsort.core.model import State
 from smartsort.downloads.guard import Resolver, system_resolver
 from smartsort.downloads.queue import Downloads
 from smartsort.errors import ConfigurationError, LedgerError, SmartsortError, StorageError
+from smartsort.files.decoders import Decoders
 from smartsort.files.layout import Layout
 from smartsort.files.placement import Placer
 from smartsort.files.private import keep_private
+from smartsort.files.resources import Budget
 from smartsort.files.shown import one_line, shown
 from smartsort.ledger import key_value, photos, spot_checks, statistics
 from smartsort.ledger.backup import damaged, files_kept
@@ -33,6 +35,7 @@ from smartsort.notify.notifier import Notifier
 from smartsort.pipeline.arrival import suspects
 from smartsort.pipeline.arrival.claim import Claimer
 from smartsort.pipeline.arrival.examine import DeduplicateStage, ExamineStage
+from smartsort.pipeline.arrival.films import VideoStage
 from smartsort.pipeline.arrival.inbox import InboxStage
 from smartsort.pipeline.engine.context import Clock, Context, Tuning
 from smartsort.pipeline.engine.health import HealthIssue, HealthIssueKind, HealthIssues
@@ -171,6 +174,7 @@ class Sidecar:
     notifier: Notifier
     actions: Actions
     measure: Measure | None = None
+    videos: VideoStage | None = None
     connected: bool = False
     _lock: RootLock | None = None
     _workers: ThreadPoolExecutor | None = None
@@ -207,6 +211,8 @@ class Sidecar:
         await self.context.server.aclose()
         if self.measure is not None:
             await self.measure.aclose()
+        if self.videos is not None:
+            await asyncio.to_thread(self.videos.close)
         await asyncio.to_thread(self.context.decoders.close)  # a large photo would hold up the end
         if self._workers is not None:
             self._workers.shutdown(wait=True, cancel_futures=True)
@@ -326,6 +332,8 @@ def _wire(
     measure = measure_with(settings, context, people)
     near = NearDuplicates(context) if settings.deduplication.near_duplicates else None
     evidence_builder = EvidenceBuilder(context, people, near, measure)
+    videos = VideoStage(context, measure, _background_decoders(), look=near is not None)
+    evidence_builder.watch_again = videos.again
     detection_check = DetectionCheck(context, evidence_builder)
     unassigned = Unassigned(context, people)
     executor = CommandExecutor(
@@ -394,6 +402,7 @@ def _wire(
     stages = [
         Stage("inbox", (), inbox.step, storage),
         Stage("examine", examine.takes, examine_step, storage),
+        Stage("videos", videos.takes, videos.step, storage),
         Stage("deduplicate", deduplicate.takes, deduplicate.step, (*storage, *immich)),
         Stage("place", place_stage.takes, place_step, ()),
         Stage("recognise", recognise_stage.takes, recognise_stage.step, immich),
@@ -427,6 +436,7 @@ def _wire(
         notifier,
         actions,
         measure=measure,
+        videos=videos,
         _lock=lock,
         _workers=workers,
     )
@@ -435,6 +445,14 @@ def _wire(
     stages.append(Stage("integrity", (), checked.step, (), LATER_SECONDS))
     stages.append(Stage("backup", (), _backups(settings, context, sidecar.runner).step, (), LATER_SECONDS))
     return sidecar
+
+
+def _background_decoders() -> Decoders:
+    """One process for videos; photos go first."""
+    return Decoders(Budget(1, VIDEO_BYTES, VIDEO_BYTES), VIDEO_SECONDS, is_background=True)
+
+
+VIDEO_BYTES, VIDEO_SECONDS = 400 << 20, 40
 
 
 def _backups(settings: Settings, context: Context, runner: Runner) -> Backups:

@@ -13,8 +13,9 @@ from enum import StrEnum
 from typing import Protocol
 
 from smartsort.core.completion import Listing, QueueCounts, QueueSnapshot
-from smartsort.core.model import AssetRef, Evidence, Face, Person
+from smartsort.core.model import AssetRef, Evidence, Face, Film, Person
 from smartsort.core.policy import Policy
+from smartsort.files.frames import Frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +276,10 @@ class Measuring(Protocol):
         self, asset_id: str, evidence: Evidence, policy: Policy, ambiguous: Collection[str]
     ) -> Evidence:
         """The evidence with what could be measured, in bounded time; unknown says why. Never raises."""
+        ...
+
+    async def watch(self, photo_id: int, frames: Sequence[Frame]) -> Film:
+        """The faces in a video's frames; unknown, and why, when the service cannot be asked. Never raises."""
         ...
 
     async def sees_faces(self, asset_id: str) -> bool | None:

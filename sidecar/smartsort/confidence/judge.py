@@ -7,17 +7,29 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from smartsort.confidence import films
 from smartsort.confidence.faces import Faces
 from smartsort.confidence.galleries import Galleries
 from smartsort.confidence.review_faces import CALLS_PER_HOUR, ReviewFaces
 from smartsort.confidence.service import FaceService, FaceServiceUnavailable
 from smartsort.core import similarity
 from smartsort.core.decision import decide
-from smartsort.core.model import IN_PROGRESS, Confidence, Evidence, Face, Outcome, Person, Suggestion
+from smartsort.core.model import (
+    IN_PROGRESS,
+    Confidence,
+    Evidence,
+    Face,
+    Film,
+    Outcome,
+    Person,
+    Suggestion,
+)
 from smartsort.core.policy import Policy, WhenUnknown
 from smartsort.core.similarity import Vector
 from smartsort.errors import ImmichError
+from smartsort.files.frames import Frame
 from smartsort.ledger import embeddings, photos
+from smartsort.ledger.embeddings import Embedding
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.routing.people import People
 
@@ -27,6 +39,9 @@ SUGGESTED = 5
 
 RENEW_SECONDS, LOOK_SECONDS = 20.0, 120.0
 """Between two galleries put together again, and between two looks whether there is something to measure."""
+
+FILM_PATIENCE = 8
+"""Times as long as for a photo: a video is held against everybody who has a name."""
 
 RIVALS = 5
 """People asked of Immich as the closest ones, where not everybody has a gallery yet."""
@@ -78,6 +93,10 @@ class Measure:
         self, asset_id: str, evidence: Evidence, policy: Policy, ambiguous: Collection[str]
     ) -> Evidence:
         """The evidence with what could be measured. Never raises for what Immich or the service does."""
+        if evidence.film is not None and evidence.film.is_judged:
+            evidence = await self._film(asset_id, evidence, evidence.film)
+            if evidence.film is not None and evidence.film.is_judged:
+                return evidence
         measured = _needs_confidence(evidence, policy, ambiguous)
         if not measured:
             return await self._suggest_from_memory(evidence)
@@ -111,12 +130,30 @@ class Measure:
         except (TimeoutError, FaceServiceUnavailable, ImmichError):
             return None
 
+    async def watch(self, photo_id: int, frames: Sequence[Frame]) -> Film:
+        """The faces in a video's frames, kept for `complete`; unknown, and why, when none can be measured.
+
+        One call for each frame. Never raises for what Immich or the service does.
+        """
+        try:
+            found = await films.watched(self._faces, photo_id, frames)
+            await self.galleries.use(found.model)
+        except (FaceServiceUnavailable, ImmichError) as problem:
+            return Film(unknown=str(problem))
+        at = self._context.clock.text()
+        rows = [Embedding(face_id, f"film-{photo_id}", vector) for face_id, vector in found.vectors.items()]
+        await self._context.ledger.awrite(lambda db: embeddings.put(db, found.model, rows, at))
+        return found.film
+
     async def recall(self, asset_id: str, evidence: Evidence) -> Evidence | None:
         """The evidence with the confidence as it would be measured now, from memory alone.
 
         None when something would have to be measured first.
         """
         model = self.galleries.model
+        if model is not None and evidence.film is not None and evidence.film.is_judged:
+            vectors = await self._film_vectors(evidence.film, model)
+            return None if vectors is None else self._of_film(asset_id, evidence, evidence.film, vectors)
         if model is None or not evidence.confidence:
             return None
         ids = list(evidence.confidence)
@@ -206,6 +243,57 @@ class Measure:
             if not self.galleries.fresh(one):
                 await self.galleries.refresh(one)
         return people
+
+    # --- videos ------------------------------------------------------------------------------
+
+    async def _film(self, asset_id: str, evidence: Evidence, film: Film) -> Evidence:
+        """The evidence with everybody in the frames; where that takes too long, Immich's frame decides."""
+        try:
+            async with asyncio.timeout(FILM_PATIENCE * self._patience):
+                await self.galleries.use((await self._faces.model()).name)
+                for person in await self._people.refresh():
+                    if person.name and not self.galleries.fresh(person):
+                        await self.galleries.refresh(person)
+                shown = await self._faces.vectors(asset_id, evidence.faces)
+            vectors = await self._film_vectors(film, self.galleries.model or "")
+            why = "its faces have to be measured again: Immich uses another model"
+        except TimeoutError:
+            vectors, why = None, f"measuring took longer than {FILM_PATIENCE * self._patience:g} s"
+        except (FaceServiceUnavailable, ImmichError) as problem:
+            vectors, why = None, str(problem)
+        if vectors is None:
+            return replace(evidence, film=replace(film, unknown=why))
+        film = films.with_poster(film, vectors, shown)
+        return self._of_film(asset_id, evidence, film, vectors)
+
+    async def _film_vectors(self, film: Film, model: str) -> Mapping[str, Vector] | None:
+        """What was measured in the frames; None when some of it is not there any more."""
+        ids = [one.face.id for one in film.faces]
+        vectors = await self._context.ledger.aread(lambda db: embeddings.known(db, model, ids))
+        return vectors if len(vectors) == len(ids) else None
+
+    def _of_film(
+        self, asset_id: str, evidence: Evidence, film: Film, vectors: Mapping[str, Vector]
+    ) -> Evidence:
+        people = [p for p in self._people.known if p.name and p.id not in evidence.ruled_out]
+        likenesses = self.galleries.likenesses(people, asset_id, evidence.taken)
+        closest = {i: similarity.closest(vector, likenesses, SUGGESTED) for i, vector in vectors.items()}
+        film, suggestions = films.identified(evidence, film, closest)
+        found = {
+            one.face.id: self._compare(
+                asset_id, one.face.person, vectors[one.face.id], people, evidence.taken
+            )
+            for one in film.faces
+            if one.face.person is not None and one.face.person.name
+        }
+        confirmed = {one.face.id for one in film.faces if one.poster in evidence.confirmed}
+        return replace(
+            evidence,
+            film=film,
+            confidence=found,
+            suggestions={**evidence.suggestions, **suggestions},
+            confirmed=evidence.confirmed | confirmed,
+        )
 
     # --- suggestions -------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from smartsort.core.policy import OnDuplicate, Policy
 from smartsort.core.reasons import CATEGORY_OFF, FACE_MATCH_VERIFIED, UNDONE_FILING, compared_numbers
 from smartsort.core.rules import RULES, copies
 from smartsort.core.rules.base import Case, Rule
+from smartsort.core.rules.frames import of_frames
 from smartsort.core.suggestion import accepted, likeliest
 
 UNDONE_PREFIX = "undone_"
@@ -44,10 +45,10 @@ def decide(
         people = _distinct(case.counted)
         return Decision(
             outcome=Outcome.SORTED,
-            reasons=(_verified(case, people),),
+            reasons=(_verified(case, people), *of_frames(case)),
             people=people,
             policy_version=policy.version,
-            faces_detected=len(evidence.faces),
+            faces_detected=len(evidence.judged),
         )
     rule = found[0][0]
     outcome = Outcome.REVIEWED
@@ -55,7 +56,7 @@ def decide(
     # A copy that lies in a trash may vanish with it: then this file is the last one and is never skipped.
     if rule is copies.duplicate and policy.on_duplicate is OnDuplicate.SKIP and copy and copy.alive:
         outcome = Outcome.SKIPPED
-    reasons = tuple(r for _, r in found)
+    reasons = (*(r for _, r in found), *of_frames(case))
     category = rule.category
     if category not in policy.categories and category is not Category.UNIDENTIFIED:
         category = Category.UNIDENTIFIED
@@ -67,7 +68,7 @@ def decide(
         prefix=rule.prefix,
         suggested=_suggested(case),
         policy_version=policy.version,
-        faces_detected=len(evidence.faces),
+        faces_detected=len(evidence.judged),
     )
 
 

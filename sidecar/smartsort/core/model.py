@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 
@@ -218,6 +218,64 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Sighting:
+    """A face in one frame of a video: when the frame is shown, in seconds, and where the face is on it."""
+
+    at: float
+    box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class FilmFace:
+    """One face in several frames of a video. `face` is its best view.
+
+    `poster` is the id of Immich's face of the same person, on the frame that Immich shows.
+    """
+
+    face: Face
+    seen: tuple[Sighting, ...]
+    poster: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """Who was seen in the frames of a video, of which these were looked at, by their times in seconds.
+
+    `unknown` says why nobody looked for faces: then the frame that Immich shows decides alone. `broken` says
+    why there are no frames.
+    """
+
+    times: tuple[float, ...] = ()
+    faces: tuple[FilmFace, ...] = ()
+    unknown: str = ""
+    broken: str = ""
+
+    @property
+    def is_judged(self) -> bool:
+        """True when its frames decide."""
+        return not (self.unknown or self.broken)
+
+    @property
+    def lasting(self) -> frozenset[str]:
+        """Ids of the faces that last: those in enough of the frames, or where none is, those seen most.
+
+        Who only passes does not count, and who is in one frame alone passes.
+        """
+        seen = {one.face.id: len(one.seen) for one in self.faces}
+        most = max(seen.values(), default=0)
+        needed = LASTING * len(self.times)
+        if most < needed:
+            needed = most / 2
+        return frozenset(
+            i for i, count in seen.items() if count >= needed and (count > 1 or len(self.times) == 1)
+        )
+
+
+LASTING = 0.3
+"""Of a video's frames; measured by `tests.bench.videos`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything the decision looks at; stored with it so that it can be explained later.
 
@@ -241,6 +299,23 @@ class Evidence:
     """Ids of faces a human has given to their person in Immich: how alike they are does not matter."""
     taken: str | None = None
     """When it was taken, as the file tells it."""
+    film: Film | None = None
+    """Of a video."""
+
+    @property
+    def judged(self) -> tuple[Face, ...]:
+        """The faces that decide: those in the frames of a video, else those that Immich shows."""
+        if self.film is not None and self.film.is_judged:
+            return tuple(one.face for one in self.film.faces)
+        return self.faces
+
+    def judging(self, faces: Iterable[Face]) -> Evidence:
+        """The same evidence with other faces to decide by; those of a video stay in their frames."""
+        if self.film is None or not self.film.is_judged:
+            return replace(self, faces=tuple(faces))
+        given = {face.id: face for face in faces}
+        kept = (replace(f, face=given[f.face.id]) for f in self.film.faces if f.face.id in given)
+        return replace(self, film=replace(self.film, faces=tuple(kept)))
 
 
 class Outcome(StrEnum):

@@ -11,7 +11,7 @@ from smartsort.core.similarity import SAME_PERSON
 
 def likeliest(evidence: Evidence, ruled_out: Collection[str] = frozenset()) -> Suggestion | None:
     """Whom the photo probably shows: the assigned person of the largest face, else the closest suggestion."""
-    for face in sorted(evidence.faces, key=lambda f: -f.area_fraction):
+    for face in sorted(evidence.judged, key=lambda f: -f.area_fraction):
         found = evidence.suggestions.get(face.id, ())
         if face.person is not None and face.person.name:
             measured = evidence.confidence.get(face.id)

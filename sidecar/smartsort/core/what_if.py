@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from smartsort.core.decision import decide
-from smartsort.core.model import Decision, Evidence, Outcome, Person
+from smartsort.core.model import Decision, Evidence, Face, Outcome, Person
 from smartsort.core.naming import folder_name
 from smartsort.core.policy import Policy
 
@@ -79,7 +79,7 @@ class Move:
     @property
     def unmeasured(self) -> bool:
         """It would be filed, and nobody has measured yet how sure that is."""
-        faces = {f.id for f in self.evidence.faces if f.person is not None} - self.evidence.confirmed
+        faces = {f.id for f in self.evidence.judged if f.person is not None} - self.evidence.confirmed
         return self.after.kind == FACES and not faces <= self.evidence.confidence.keys()
 
 
@@ -137,10 +137,10 @@ def effect(
 
 def renewed(evidence: Evidence, people: Mapping[str, Person]) -> Evidence:
     """The evidence with everybody's name of today (by id); who is gone keeps the old one."""
-    return replace(
-        evidence,
-        faces=tuple(
-            replace(face, person=people.get(face.person.id, face.person)) if face.person is not None else face
-            for face in evidence.faces
-        ),
-    )
+
+    def today(face: Face) -> Face:
+        person = face.person
+        return face if person is None else replace(face, person=people.get(person.id, person))
+
+    renamed = evidence.judging(map(today, evidence.judged))
+    return replace(renamed, faces=tuple(map(today, evidence.faces)))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from smartsort.core.model import Reason
 from smartsort.core.reasons import OF_NO_RULE, said
 from smartsort.core.rules import RULES
+from smartsort.core.rules.frames import KINDS as OF_FRAMES
 
-_KINDS = {kind.code: kind for kind in (*(k for rule in RULES for k in rule.reasons), *OF_NO_RULE)}
+_KINDS = {kind.code: kind for kind in (*(k for rule in RULES for k in rule.reasons), *OF_NO_RULE, *OF_FRAMES)}
 
 REASON_CODES = frozenset(_KINDS)
 """Every code a `Reason` may carry."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from smartsort.core.explain import Alternative, Explanation, Verdict
-from smartsort.core.model import Decision, Face, Outcome, Person, Suggestion
+from smartsort.core.model import Decision, Face, Film, FilmFace, Outcome, Person, Suggestion
 from smartsort.core.rules.base import Phase
+from smartsort.core.rules.frames import counted, name_of
 from smartsort.core.wording import sentence
-from smartsort.core.words import listed, side_by_side
+from smartsort.core.words import clock, listed, quantity, side_by_side
 
 # --- where it is -----------------------------------------------------------------------------
 
@@ -29,8 +30,15 @@ def summary(found: Explanation) -> str:
 
 
 def seen(found: Explanation) -> list[str]:
-    """One line for each face, from left to right; one that says why, where there is none."""
+    """One line for each face, from left to right; one that says why, where there is none.
+
+    Of a video first those in its frames, the most seen first, with the times at which they are seen.
+    """
     evidence = found.case.evidence
+    film = evidence.film
+    if film is not None and film.is_judged:
+        frames = [_in_frames(one, film, found) for one in film.faces] or [counted(film) + "."]
+        return [*frames, *(_on_poster(face) for face in evidence.faces)]
     if not evidence.faces:
         return [
             "Immich looked at it and found no face."
@@ -39,6 +47,27 @@ def seen(found: Explanation) -> list[str]:
         ]
     ordered = sorted(evidence.faces, key=lambda f: (f.box.x1, f.box.y1, f.id))
     return [_face(number, face, found) for number, face in enumerate(ordered, 1)]
+
+
+def _in_frames(one: FilmFace, film: Film, found: Explanation) -> str:
+    share, _ = _percent(one.face.area_fraction, found.case.policy.min_face_area)
+    name = name_of(one)
+    parts = [
+        f"{name[:1].upper() + name[1:]} in {len(one.seen)} of {quantity(len(film.times), 'frame')}",
+        f"{share} of the picture at best",
+    ]
+    if one.face not in found.case.counted:
+        parts.append("too small or too brief to count")
+    if one.face.person is not None and one.face.person.name:
+        parts += _sureness(one.face, one.face.person, found)
+    text = ", ".join(parts) + f". Seen at {listed(clock(s.at) for s in one.seen)}."
+    suggestions = found.case.evidence.suggestions.get(one.face.id, ())
+    return text + (f" Closest: {listed(map(_suggested, suggestions))}." if suggestions else "")
+
+
+def _on_poster(face: Face) -> str:
+    who = face.person.name if face.person is not None and face.person.name else "nobody it can name"
+    return f"On the frame that Immich shows, Immich says it is {who}."
 
 
 def _face(number: int, face: Face, found: Explanation) -> str:

@@ -19,6 +19,14 @@ def quantity(number: int, noun: str) -> str:
     return f"{number} {noun if number == 1 else noun + 's'}"
 
 
+def clock(seconds: float) -> str:
+    """A time in a video: `0:07.2`, or `1:02:03` from an hour on."""
+    minutes, rest = divmod(seconds, 60)
+    if minutes < 60:
+        return f"{int(minutes)}:{rest:04.1f}"
+    return f"{int(minutes) // 60}:{int(minutes) % 60:02}:{int(rest):02}"
+
+
 def digits_apart(value: float, limit: float, least: int = 2) -> int:
     """How many decimals show which of two numbers is larger; at least `least`, and that of equal ones."""
     if value == limit:

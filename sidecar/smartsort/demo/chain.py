@@ -100,10 +100,9 @@ class PhotoChain:
     def _read(self, asset: Asset) -> PictureFacts:
         facts = PictureFacts(None)
         with contextlib.suppress(OSError):
-            if asset.kind == "IMAGE":
-                facts = read_facts(asset.real_path)
+            facts = read_facts(asset.real_path)
             asset.size = os.stat(asset.real_path).st_size
-        asset.undecodable = facts.size is None and asset.kind == "IMAGE"
+        asset.undecodable = facts.size is None
         asset.orientation, asset.make, asset.model = facts.orientation, facts.make, facts.model
         asset.width, asset.height = facts.size or (None, None)
         if facts.size is not None and facts.orientation >= 5:
@@ -129,9 +128,6 @@ class PhotoChain:
         asset.thumbhash = base64.b64encode(digest[:21]).decode()
         asset.updated_at = time.time()
         if job.data.get("source") != "upload":
-            return
-        if asset.kind == "VIDEO":
-            asset.finished_at = time.time()
             return
         for queue, name in (
             ("smartSearch", "SmartSearch"),
@@ -198,12 +194,7 @@ class PhotoChain:
                     self._state.remove_face(face_id)
         for asset in self._state.assets.values():
             never = asset.detection_finished_at is None
-            if (
-                asset.kind == "IMAGE"
-                and asset.thumbhash
-                and not asset.is_trashed
-                and (never or force is not False)
-            ):
+            if asset.thumbhash and not asset.is_trashed and (never or force is not False):
                 self._engine.add("faceDetection", "AssetDetectFaces", {"id": asset.id})
 
     def _delete(self, job: Job) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from PIL import Image
@@ -9,7 +10,8 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from smartsort.demo.models import Asset
+from smartsort.demo.edge import read_edge
+from smartsort.demo.models import Face
 from smartsort.demo.operations import JsonResponse
 from smartsort.demo.previews import Previews
 from smartsort.demo.recognition import Recognition
@@ -20,7 +22,8 @@ SCORE = 0.9
 class MachineLearning:
     """`GET /ping` and `POST /predict` for the task `facial-recognition`.
 
-    The pictures it knows are the previews this demo handed out: nothing is really recognised.
+    The pictures it knows are the previews this demo handed out, and frames with an edge that tells their
+    faces: nothing is really recognised.
     """
 
     def __init__(self, recognition: Recognition, previews: Previews) -> None:
@@ -46,14 +49,20 @@ class MachineLearning:
         try:
             with Image.open(io.BytesIO(content)) as picture:
                 width, height = picture.size
+                edge = read_edge(picture) if asset is None else ()
         except OSError:
             return JsonResponse({"detail": "Internal Server Error"}, 500)
-        found = [] if asset is None else self._faces(asset)
+        faces = (
+            self._recognition.on_frame(edge, (width, height))
+            if asset is None
+            else self._recognition.on(asset)
+        )
+        found = self._faces(faces)
         return JsonResponse({"facial-recognition": found, "imageHeight": height, "imageWidth": width})
 
-    def _faces(self, asset: Asset) -> list[dict[str, Any]]:
+    def _faces(self, faces: Sequence[Face]) -> list[dict[str, Any]]:
         found = []
-        for face in self._recognition.on(asset):  # also where Immich's own detection has failed
+        for face in faces:  # also where Immich's own detection has failed
             x1, y1, x2, y2 = (float(value) for value in face.box)
             numbers = ",".join(f"{value:.6f}" for value in self._recognition.embedding(face))
             found.append(

@@ -13,6 +13,7 @@ from typing import Any
 from PIL import ExifTags, Image, ImageOps
 
 from smartsort.demo import jpeg
+from smartsort.demo.edge import read_edge
 from smartsort.demo.regions import HEADER_BYTES, Region, face_regions, parse_regions, sidecar_of
 from smartsort.errors import SmartsortError
 from smartsort.files.decoders import Decoders
@@ -127,7 +128,12 @@ def _jpeg_facts(path: str, head: bytes, tail: bytes) -> PictureFacts:
 def _other_facts(path: str) -> PictureFacts:
     """Of what libvips decodes, as Immich does; Pillow may know less of it."""
     seen = _decoders().probe([path])[0]
-    if isinstance(seen, SmartsortError) or seen.problem is not None or seen.kind is not Kind.IMAGE:
+    if isinstance(seen, SmartsortError) or seen.problem is not None:
+        return PictureFacts(None)
+    if seen.kind is Kind.VIDEO:
+        with _opened(path, min(seen.width, seen.height)) as shown_frame:
+            return PictureFacts((seen.width, seen.height), regions=read_edge(shown_frame.convert("RGB")))
+    if seen.kind is not Kind.IMAGE:
         return PictureFacts(None)
     facts = PictureFacts((seen.width, seen.height), regions=tuple(face_regions(path)))
     _register_heif()

@@ -73,6 +73,17 @@ class Recognition:
         """The faces that machine learning sees on a photo, as new ones."""
         return [self._face(asset, region, "machine-learning") for region in asset.regions]
 
+    def on_frame(self, regions: Iterable[Region], size: tuple[int, int]) -> list[Face]:
+        """The faces that machine learning sees on a picture that is no photo of this Immich."""
+        found = []
+        for region in regions:
+            left, top = round(region.left * size[0]), round(region.top * size[1])
+            right, bottom = left + round(region.width * size[0]), top + round(region.height * size[1])
+            identity = embeddings.identity_of_name(region.name) if region.name else f"nobody:{_place(region)}"
+            box = (left, top, right, bottom)
+            found.append(Face("", "", box, size, identity, "machine-learning", pose=_place(region)))
+        return found
+
     def queue_faces(self, faces: Iterable[Face], *, with_queue_all: bool) -> None:
         faces = list(faces)
         if not faces:

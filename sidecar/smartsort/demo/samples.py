@@ -44,6 +44,7 @@ Kind = Literal[
     "empty",
     "truncated",
     "text",
+    "video",
 ]
 Category = Literal[
     "faces", "duplicates", "unwanted_person", "unidentified", "low_confidence", "multiple_faces"

@@ -1,7 +1,8 @@
 """A decoder process: reads files for the sidecar, and may die of one without taking the sidecar along.
 
-Run as `python -m smartsort.files.decoder SOCKET BYTES SECONDS` by `smartsort.files.decoders`. It takes
-batches of tasks from the socket and answers each by itself, so that the sidecar knows which one it died of.
+Run as `python -m smartsort.files.decoder SOCKET BYTES SECONDS NICENESS` by `smartsort.files.decoders`. It
+takes batches of tasks from the socket and answers each by itself, so that the sidecar knows which one it died
+of.
 """
 
 from __future__ import annotations
@@ -18,17 +19,23 @@ from typing import Any
 
 from smartsort.errors import SmartsortError
 from smartsort.files import pictures
-from smartsort.files.contact_sheet import Mark, contact_sheet
+from smartsort.files.contact_sheet import TILE, Mark, contact_sheet
+from smartsort.files.frames import frames, pictures_at
+from smartsort.files.media import Kind
 from smartsort.files.probe import opened, probe, read_metadata
 from smartsort.files.shown import shown
 from smartsort.files.signatures import HEAD_BYTES, format_of
 from smartsort.files.structure import Broken, Reader
+from smartsort.files.videos import NothingToSee
 
 OUT_OF_MEMORY = 77
 """The exit code of a decoder that asked for more memory than it may have."""
 
 SLOWEST_BYTES_A_SECOND = 1_000_000
 """What a slow file server gives."""
+
+_READ_OF_FRAMES = 200_000_000
+"""Bytes around the frames of a long film."""
 
 
 def draw(path: str, short_side: int, max_pixels: int) -> bytes | str:
@@ -41,9 +48,11 @@ def draw(path: str, short_side: int, max_pixels: int) -> bytes | str:
             upright = None
             if found is not None and found in pictures.DECODED:
                 upright = pictures.opened(file, found, max_pixels).shrunk(short_side)
+            elif found is not None and found.kind is Kind.VIDEO:
+                return pictures_at(path, [0.0], short_side)[0]
         except pictures.TooManyPixels as problem:
             return f"it has {problem}"
-        except Broken as problem:
+        except (Broken, NothingToSee) as problem:
             return f"it is no picture that can be read here ({problem})"
     if upright is None:
         return "it is no picture that can be read here"
@@ -66,11 +75,21 @@ def sheet(_path: str, pictures: list[bytes], labels: list[str], marks: list[list
     return contact_sheet(pictures, labels, marks)
 
 
+def frames_sheet(path: str, times: list[float], labels: list[str], marks: list[list[Mark]]) -> bytes | str:
+    """A contact sheet of a video's frames, or a short text saying why there is none."""
+    try:
+        return contact_sheet(pictures_at(path, times, min(TILE)), labels, marks)
+    except (Broken, NothingToSee) as problem:
+        return str(problem)
+
+
 TASKS: dict[str, Callable[..., Any]] = {
     "probe": probe,
     "metadata": read_metadata,
     "draw": draw,
     "sheet": sheet,
+    "frames": frames,
+    "frames_sheet": frames_sheet,
 }
 
 
@@ -86,34 +105,36 @@ def answer(task: str, path: str, arguments: tuple[Any, ...]) -> Any:
         return f"reading it failed ({type(error).__name__}: {shown(str(error))[:200]}); please report it"
 
 
-def time_limit(path: str, seconds: int) -> int:
-    """The seconds a file may take: `seconds` and the time it takes to read it."""
+def time_limit(path: str, seconds: int, task: str = "") -> int:
+    """The seconds a file may take: `seconds` and the time it takes to read it, or some frames of it."""
     try:
-        return seconds + os.stat(path).st_size // SLOWEST_BYTES_A_SECOND
+        size = os.stat(path).st_size
+        return seconds + min(size, _READ_OF_FRAMES if task == "frames" else size) // SLOWEST_BYTES_A_SECOND
     except OSError:
         return seconds
 
 
-def _confine(most_bytes: int) -> None:
+def _confine(most_bytes: int, niceness: int) -> None:
     """Let the kernel take this process rather than the sidecar, and bound what it may take itself."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # meant for the sidecar, which ends this one when it ends
+    os.nice(niceness)
     resource.setrlimit(resource.RLIMIT_DATA, (most_bytes, most_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
         file.write("1000")
 
 
-def main(socket: int, most_bytes: int, seconds: int) -> None:
+def main(socket: int, most_bytes: int, seconds: int, niceness: int = 0) -> None:
     """Answer until the sidecar closes the socket. Memory and time are bounded by the kernel."""
-    _confine(most_bytes)
+    _confine(most_bytes, niceness)
     connection = Connection(socket)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         try:
             while True:
                 task, paths, arguments = connection.recv()
                 for path in paths:
-                    signal.alarm(time_limit(path, seconds))
+                    signal.alarm(time_limit(path, seconds, task))
                     connection.send(answer(task, path, arguments))
                 signal.alarm(0)
         except MemoryError:

@@ -24,6 +24,7 @@ from typing import Any
 from smartsort.errors import SmartsortError
 from smartsort.files.contact_sheet import Mark
 from smartsort.files.decoder import OUT_OF_MEMORY, time_limit
+from smartsort.files.frames import Frames
 from smartsort.files.metadata import Metadata
 from smartsort.files.probe import MAX_PIXELS, Probe, recognise
 from smartsort.files.resources import Budget, budget
@@ -39,14 +40,14 @@ class _Died(Exception):
 class _Decoder:
     """One process and the socket to it."""
 
-    def __init__(self, most_bytes: int, seconds: int) -> None:
+    def __init__(self, most_bytes: int, seconds: int, niceness: int = 0) -> None:
         self._seconds, self._most_bytes = seconds, most_bytes
         self.used = 0.0
         """When it had something to do, by the monotonic clock."""
         ours, theirs = socket.socketpair()
         with theirs:
             number = theirs.fileno()
-            arguments = map(str, (number, most_bytes, seconds))
+            arguments = map(str, (number, most_bytes, seconds, niceness))
             try:
                 self._process = subprocess.Popen(
                     (sys.executable, "-P", "-m", "smartsort.files.decoder", *arguments),
@@ -71,17 +72,17 @@ class _Decoder:
                     self._connection.send((task, list(paths), arguments))
                 yield self._connection.recv()
             except (EOFError, OSError) as error:
-                raise _Died(self._why(path)) from error
+                raise _Died(self._why(path, task)) from error
 
     def kill(self) -> None:
         """End it in the middle of its work."""
         self._process.kill()
 
-    def _why(self, path: str) -> str:
+    def _why(self, path: str, task: str) -> str:
         self.close()
         code = self._process.returncode
         if code == -signal.SIGALRM:
-            return f"took longer than {time_limit(path, self._seconds):,} s to decode"
+            return f"took longer than {time_limit(path, self._seconds, task):,} s to decode"
         if code in _MEMORY:
             return f"too large to decode here: needs more than {self._most_bytes >> 20:,} MiB of memory"
         if code >= 0:  # it did not come as far as to the file
@@ -101,17 +102,25 @@ def _end(connection: Connection, process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
+_ENDING = "smartsort is ending; the photo is read at the next start"
 _END_SECONDS = 5.0
+_PRIORITY = 15
+"""The niceness of decoders in the background."""
 
 _MEMORY = frozenset({OUT_OF_MEMORY, -signal.SIGKILL, -signal.SIGABRT, -signal.SIGTRAP})
 """How a decoder ends that gets no more memory: by itself, by the kernel, or by its C libraries."""
 
 
 class Decoders:
-    """Hands out files to decoder processes; for any number of threads. Nothing runs until it is needed."""
+    """Hands out files to decoder processes; for any number of threads. Nothing runs until it is needed.
 
-    def __init__(self, limits: Budget | None = None, seconds: int = SECONDS) -> None:
-        self._limits, self._seconds = limits, seconds
+    `is_background`: they make way for all other processes, and a file that one dies of is not read again.
+    """
+
+    def __init__(
+        self, limits: Budget | None = None, seconds: int = SECONDS, *, is_background: bool = False
+    ) -> None:
+        self._limits, self._seconds, self._is_background = limits, seconds, is_background
         self._idle: list[_Decoder] = []
         self._busy = 0
         self._exclusive = False
@@ -147,6 +156,18 @@ class Decoders:
     def draw(self, path: str, short_side: int, max_pixels: int) -> bytes | str:
         """An upright picture of the file as JPEG, or a short text saying why there is none."""
         drawn = self._ask("draw", [path], (short_side, max_pixels or MAX_PIXELS))[0]
+        return drawn if isinstance(drawn, bytes) else str(drawn)
+
+    def frames(self, path: str) -> Frames | SmartsortError:
+        """Frames of a video; one that cannot be decoded, or that a decoder dies of, tells its `problem`."""
+        answer = self._ask("frames", [path], ())[0]
+        return Frames(problem=answer) if isinstance(answer, str) else answer
+
+    def frames_sheet(
+        self, path: str, times: Sequence[float], labels: Sequence[str], marks: Sequence[Sequence[Mark]]
+    ) -> bytes | str:
+        """The frames of a video at some times in seconds on one sheet as JPEG, or why there is none."""
+        drawn = self._ask("frames_sheet", [path], (list(times), list(labels), list(marks)))[0]
         return drawn if isinstance(drawn, bytes) else str(drawn)
 
     def contact_sheet(
@@ -186,8 +207,14 @@ class Decoders:
                     for answer in decoder.answers(task, rest, arguments):
                         answers.append(answer)  # noqa: PERF402 - those before a death count
             except _Died as died:
+                if self._closed:
+                    raise SmartsortError(_ENDING) from died
                 fatal = paths[len(answers)]
-                answers += [str(died)] if alone else self._ask(task, [fatal], arguments, alone=True)
+                answers += (
+                    [str(died)]
+                    if alone or self._is_background
+                    else self._ask(task, [fatal], arguments, alone=True)
+                )
         return answers
 
     @contextmanager
@@ -202,14 +229,14 @@ class Decoders:
                 self._changed.wait_for(lambda: not self._exclusive and self._busy < self.limits.decoders)
             if self._closed:
                 self._exclusive &= not alone
-                raise SmartsortError("smartsort is ending; the photo is read at the next start")
+                raise SmartsortError(_ENDING)
             self._busy += 1
             decoder = self._idle.pop() if self._idle and not alone else None
         try:
             if alone:
                 self.release()
             most_bytes = self.limits.bytes_alone if alone else self.limits.bytes_each
-            decoder = decoder or _Decoder(most_bytes, self._seconds)
+            decoder = decoder or _Decoder(most_bytes, self._seconds, _PRIORITY if self._is_background else 0)
             self._at_work.add(decoder)
             yield decoder
         except BaseException:

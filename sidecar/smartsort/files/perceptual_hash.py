@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -61,3 +63,46 @@ def parts(value: int) -> list[int]:
 def keys_alike(value: int) -> list[int]:
     """The 264 keys one of which every hash that is ALIKE has: each part, and each with one bit flipped."""
     return [key ^ flip for key in parts(value) for flip in (0, *(1 << bit for bit in range(_PART_BITS)))]
+
+
+# --- videos ----------------------------------------------------------------------------------
+
+
+class Look(NamedTuple):
+    """The hash of a video's frame at a time in seconds."""
+
+    at: float
+    hash: bytes
+
+
+_SHIFT = 0.5
+"""Seconds: so exactly is it known how much a copy was trimmed at its beginning."""
+
+_SHARED = 0.7
+"""Of the moments that two videos have in common so many have to look alike, and at least three of them."""
+
+
+def same_video(anchors: Sequence[Look], looks: Sequence[Look]) -> bool:
+    """Whether a video with these looks shows what another shows at its `anchors`, all of it or a part.
+
+    Each pair that is alike votes for how far one is behind the other.
+    """
+    if not anchors or not looks:
+        return False
+    numbers = [(one.at, int.from_bytes(one.hash, "big")) for one in looks]
+    votes: dict[int, set[float]] = {}
+    for anchor in anchors:
+        value = int.from_bytes(anchor.hash, "big")
+        shifts = {
+            round((anchor.at - at) / _SHIFT) for at, look in numbers if differing_bits(value, look) <= ALIKE
+        }
+        for shift in {near for one in shifts for near in (one - 1, one, one + 1)}:
+            votes.setdefault(shift, set()).add(anchor.at)
+    first, last = looks[0].at, looks[-1].at
+    for shift, agreeing in votes.items():
+        begin, end = first + (shift - 1) * _SHIFT, last + (shift + 1) * _SHIFT
+        common = [one.at for one in anchors if begin <= one.at <= end]
+        enough = max(min(3, len(anchors)), math.ceil(_SHARED * len(common)))
+        if len(agreeing) >= enough:
+            return True
+    return False

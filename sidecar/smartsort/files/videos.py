@@ -6,7 +6,8 @@ not. Runs in a decoder process only.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BufferedReader
 from typing import TYPE_CHECKING
@@ -54,17 +55,25 @@ def watch(file: BufferedReader, found: Format, *, whole: bool = True) -> Watched
 
     Raises NothingToSee, Broken, MemoryError.
     """
+    with opened(file, found) as (container, stream):
+        frame = _read(container, stream, found) if whole else None
+        return _watched(container, stream, frame)
+
+
+@contextmanager
+def opened(file: BufferedReader, found: Format | None) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """The container in an open file, and the video in it. Raises as `watch` does, also while it is open."""
     import av.error  # noqa: PLC0415 - only in a decoder process
 
+    if found not in _DEMUXERS:
+        raise NothingToSee("no video")
     bare = found is media.MPEG and file.peek(4).startswith(_BARE_STREAM)
     try:
         # The open file itself, whatever is put in its place meanwhile.
         name = f"/proc/self/fd/{file.fileno()}"
         with av.open(name, format="mpegvideo" if bare else _DEMUXERS[found]) as container:
-            stream = _video_of(container)
-            frame = _read(container, stream, found) if whole else None
-            return _watched(container, stream, frame)
-    except av.error.MemoryError as error:
+            yield container, _video_of(container)
+    except (av.error.MemoryError, av.error.BlockingIOError) as error:  # the second of a thread
         raise MemoryError(str(error)) from error
     except av.error.FFmpegError as error:
         raise Broken(f"{found.name} is damaged ({shown(str(error.strerror)[:120])})") from error

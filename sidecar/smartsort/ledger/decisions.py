@@ -62,7 +62,7 @@ class Decided:
     def ambiguous(self) -> frozenset[str]:
         """Ids of the people on the photo who shared a name with somebody then."""
         names = {n for r in self.reasons if r.code == AMBIGUOUS_NAME.code for n in r.names}
-        people = (f.person for f in self.evidence.faces)
+        people = (f.person for f in (*self.evidence.faces, *self.evidence.judged))
         return frozenset(p.id for p in people if p is not None and p.name in names)
 
 

@@ -1,12 +1,13 @@
-"""What photos look like: a hash of each picture, to find near-duplicates with."""
+"""What photos look like: a hash of each picture and of moments of each video, to find near-duplicates."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import struct
+from collections.abc import Iterator, Mapping, Sequence
 
 from sqlite_utils import Database
 
-from smartsort.files.perceptual_hash import ALIKE, differing_bits, keys_alike, parts
+from smartsort.files.perceptual_hash import ALIKE, Look, differing_bits, keys_alike, parts, same_video
 from smartsort.ledger.rows import select
 
 _COMPARED_AT_MOST = 5_000
@@ -43,11 +44,50 @@ def alike(db: Database, value: bytes, before: int) -> list[tuple[int, int]]:
     query = (
         "SELECT photo_id, hash FROM picture_hashes"
         " WHERE photo_id IN (SELECT DISTINCT photo_id FROM picture_hash_parts"
-        " WHERE part IN (*) AND photo_id < ? LIMIT ?) ORDER BY photo_id"
+        " WHERE part IN (*) AND photo_id < ? LIMIT ?) AND length(hash) = 32 ORDER BY photo_id"
     )
     rows = select(db, query, keys_alike(mine), after=(before, _COMPARED_AT_MOST))
     found = [(int(i), differing_bits(mine, int.from_bytes(other, "big"))) for i, other in rows]
     return [(photo_id, distance) for photo_id, distance in found if distance <= ALIKE]
+
+
+# --- videos ----------------------------------------------------------------------------------
+
+_MOMENT = struct.Struct("<f32s")
+_ASKED_AT_MOST = 64
+"""Moments of a video that the index is asked about; each costs 264 entries."""
+
+
+def put_video(db: Database, photo_id: int, anchors: Sequence[Look]) -> None:
+    """Remember what a video looks like at some moments."""
+    packed = b"".join(_MOMENT.pack(one.at, one.hash) for one in anchors)
+    db.conn.execute(
+        "INSERT OR REPLACE INTO picture_hashes (photo_id, hash) VALUES (?, ?)", (photo_id, packed or None)
+    )
+    db.conn.executemany(
+        "INSERT OR IGNORE INTO picture_hash_parts (part, photo_id) VALUES (?, ?)",
+        [(part, photo_id) for one in anchors for part in parts(int.from_bytes(one.hash, "big"))],
+    )
+
+
+def videos_alike(db: Database, looks: Sequence[Look], before: int) -> list[int]:
+    """Ids below `before` of the videos that show the same moments in the same order, or some of them."""
+    step = -(-len(looks) // _ASKED_AT_MOST)
+    keys = {key for one in looks[:: step or 1] for key in keys_alike(int.from_bytes(one.hash, "big"))}
+    query = (
+        "SELECT photo_id, hash FROM picture_hashes"
+        " WHERE photo_id IN (SELECT DISTINCT photo_id FROM picture_hash_parts"
+        " WHERE part IN (*) AND photo_id < ? LIMIT ?) AND length(hash) <> 32 ORDER BY photo_id"
+    )
+    rows = dict(select(db, query, sorted(keys), after=(before, _COMPARED_AT_MOST)))
+    stored = {
+        int(i): [Look(*_MOMENT.unpack(part)) for part in _moments(packed)] for i, packed in rows.items()
+    }
+    return sorted(photo_id for photo_id, anchors in stored.items() if same_video(anchors, looks))
+
+
+def _moments(packed: bytes) -> Iterator[bytes]:
+    return (packed[at : at + _MOMENT.size] for at in range(0, len(packed), _MOMENT.size))
 
 
 def of_assets(db: Database, asset_ids: Sequence[str]) -> dict[str, int]:

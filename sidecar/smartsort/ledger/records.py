@@ -20,10 +20,13 @@ from smartsort.core.model import (
     CopyPlace,
     Evidence,
     Face,
+    Film,
+    FilmFace,
     OtherCopy,
     Person,
     Quality,
     Reason,
+    Sighting,
     State,
     Suggestion,
 )
@@ -312,20 +315,66 @@ def _comparison_from(value: Mapping[str, Any] | None) -> Comparison | None:
     return Comparison(Quality(*value["own"]), Quality(*other) if other else None, value.get("distance"))
 
 
+def _face(face: Face) -> dict[str, Any]:
+    return {
+        "id": face.id,
+        "box": astuple(face.box),
+        "size": [face.image_width, face.image_height],
+        "person": _person(face.person),
+        "source": face.source,
+    }
+
+
+def _face_from(value: Mapping[str, Any]) -> Face:
+    return Face(
+        id=str(value["id"]),
+        box=Box(*value["box"]),
+        image_width=int(value["size"][0]),
+        image_height=int(value["size"][1]),
+        person=_person_from(value["person"]),
+        source=str(value.get("source", "")),
+    )
+
+
+def film_to(film: Film) -> dict[str, Any]:
+    """What was seen in the frames of a video, as JSON takes it."""
+    return {
+        "times": list(film.times),
+        "faces": [
+            {
+                "face": _face(f.face),
+                "seen": [[s.at, *astuple(s.box)] for s in f.seen],
+                "poster": f.poster,
+            }
+            for f in film.faces
+        ],
+        "unknown": film.unknown,
+        "broken": film.broken,
+    }
+
+
+def film_from(value: Mapping[str, Any]) -> Film:
+    """The inverse of `film_to`."""
+    return Film(
+        times=tuple(value["times"]),
+        faces=tuple(
+            FilmFace(
+                _face_from(f["face"]),
+                tuple(Sighting(at, Box(*box)) for at, *box in f["seen"]),
+                f.get("poster"),
+            )
+            for f in value["faces"]
+        ),
+        unknown=value.get("unknown", ""),
+        broken=value.get("broken", ""),
+    )
+
+
 def evidence_to_json(evidence: Evidence) -> str:
     """Everything the decision looked at, as JSON text."""
     return dumps(
         {
-            "faces": [
-                {
-                    "id": f.id,
-                    "box": [f.box.x1, f.box.y1, f.box.x2, f.box.y2],
-                    "size": [f.image_width, f.image_height],
-                    "person": _person(f.person),
-                    "source": f.source,
-                }
-                for f in evidence.faces
-            ],
+            "faces": [_face(f) for f in evidence.faces],
             "other_copy": _copy(evidence.other_copy),
             "near_copy": _copy(evidence.near_copy),
             "confidence": {
@@ -348,6 +397,7 @@ def evidence_to_json(evidence: Evidence) -> str:
             "ruled_out": sorted(evidence.ruled_out),
             "confirmed": sorted(evidence.confirmed),
             "taken": evidence.taken,
+            **({"film": film_to(evidence.film)} if evidence.film is not None else {}),
         }
     )
 
@@ -356,17 +406,7 @@ def evidence_from_json(text: str) -> Evidence:
     """The evidence of a stored decision."""
     value = json.loads(text)
     return Evidence(
-        faces=tuple(
-            Face(
-                id=str(f["id"]),
-                box=Box(*f["box"]),
-                image_width=int(f["size"][0]),
-                image_height=int(f["size"][1]),
-                person=_person_from(f["person"]),
-                source=str(f.get("source", "")),
-            )
-            for f in value.get("faces", ())
-        ),
+        faces=tuple(_face_from(f) for f in value.get("faces", ())),
         other_copy=_copy_from(value.get("other_copy")),
         near_copy=_copy_from(value.get("near_copy")),
         confidence={
@@ -390,4 +430,5 @@ def evidence_from_json(text: str) -> Evidence:
         ruled_out=frozenset(value.get("ruled_out", value.get("denied", ()))),
         confirmed=frozenset(value.get("confirmed", ())),
         taken=value.get("taken"),
+        film=film_from(found) if (found := value.get("film")) else None,
     )

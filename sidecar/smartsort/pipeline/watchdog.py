@@ -23,7 +23,7 @@ from smartsort.files.layout import SENTINEL
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, stamp
 from smartsort.files.writers import open_for_writing
-from smartsort.ledger import outbox, photos, submissions
+from smartsort.ledger import films, outbox, photos, submissions
 from smartsort.ledger.outbox import Message
 from smartsort.ledger.records import Photo
 from smartsort.ledger.submissions import Submission
@@ -189,6 +189,8 @@ class Watchdog:
 
         def read(db: Database) -> tuple[list[Photo], list[Photo], int]:
             oldest = [p for state in IN_PROGRESS for p in photos.in_state(db, state, _OLDEST)]
+            queued = films.queued(db, [p.id for p in oldest])
+            oldest = [p for p in oldest if p.id not in queued]
             return photos.with_problem(db, _OLDEST), oldest, photos.in_flight(db)
 
         troubled, oldest, in_flight = await context.ledger.aread(read)

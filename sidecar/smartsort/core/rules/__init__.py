@@ -13,6 +13,7 @@ RULES = (
     copies.near_duplicate,
     lists.blacklisted_person,
     looking.recognition_failed,
+    looking.frames_unreadable,
     faces.no_faces_detected,
     counting.multiple_faces,
     faces.same_person_twice,

@@ -24,8 +24,13 @@ class Case:
 
     @property
     def large(self) -> tuple[Face, ...]:
-        """The faces that are large enough to count."""
-        return tuple(f for f in self.evidence.faces if f.area_fraction >= self.policy.min_face_area)
+        """The faces that are large enough to count, and of a video's those that last."""
+        film = self.evidence.film
+        large = (f for f in self.evidence.judged if f.area_fraction >= self.policy.min_face_area)
+        if film is not None and film.is_judged:
+            lasting = film.lasting
+            return tuple(f for f in large if f.id in lasting)
+        return tuple(large)
 
     @property
     def counted(self) -> tuple[Face, ...]:

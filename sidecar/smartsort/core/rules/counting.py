@@ -64,7 +64,7 @@ def tries(case: Case) -> Iterator[Try]:
             yield _with_least_share(case, share)
     elif len(big) > 1:
         yield configured(case, Change(MAX_FACES, len(big) - 1, policy.max_faces), max_faces=len(big) - 1)
-    if len(big) < len(case.evidence.faces):
+    if len(big) < len(case.evidence.judged):
         yield _with_least_share(case, 0.0)
     if len(big) > policy.max_faces:
         for way in MultipleFaces:

@@ -19,6 +19,9 @@ def _strangers_said(words: str, reason: Reason) -> str:
 
 NO_FACES_DETECTED = ReasonKind("no_faces_detected", "Immich finished looking and found no face.")
 ONLY_BACKGROUND_FACES = ReasonKind("only_background_faces", "{faces} found, all too small to count.")
+ONLY_PASSING_FACES = ReasonKind(
+    "only_passing_faces", "{faces} found in the frames, too small or too briefly seen to count."
+)
 SAME_PERSON_TWICE = ReasonKind(
     "same_person_twice", "{names} is recognised twice on one picture; one is somebody else.", ": {names}"
 )
@@ -51,14 +54,16 @@ NOT_RULED_OUT = ChangeKind("not_ruled_out", "nobody had said that it is not {nam
     "noface_",
     NO_FACES_DETECTED,
     ONLY_BACKGROUND_FACES,
+    ONLY_PASSING_FACES,
     passed=lambda case, _: f"There is a face that counts ({quantity(len(case.large), 'face')}).",
 )
 def no_faces_detected(case: Case) -> Reason | None:
     """No face on it counts."""
     if not case.recognisable or case.counted:
         return None
-    if case.evidence.faces:
-        return ONLY_BACKGROUND_FACES.reason(numbers={"faces": len(case.evidence.faces)})
+    if case.evidence.judged:
+        kind = ONLY_BACKGROUND_FACES if case.evidence.judged is case.evidence.faces else ONLY_PASSING_FACES
+        return kind.reason(numbers={"faces": len(case.evidence.judged)})
     return NO_FACES_DETECTED.reason()
 
 
@@ -159,20 +164,20 @@ def tries(case: Case) -> Iterator[Try]:
     strangers = _strangers(case)
     if strangers:
         person = _wanted_suggestion(case, strangers[0]) or _wanted_person(case.policy)
-        faces = tuple(replace(f, person=person) if f.id == strangers[0].id else f for f in evidence.faces)
-        yield seen(case, Change(NAMED, names=(person.name,)), faces=faces)
-        rest = tuple(f for f in evidence.faces if f not in strangers)
+        faces = tuple(replace(f, person=person) if f.id == strangers[0].id else f for f in evidence.judged)
+        yield _judging(case, Change(NAMED, names=(person.name,)), faces)
+        rest = tuple(f for f in evidence.judged if f not in strangers)
         if rest:
-            yield seen(case, Change(WITHOUT_STRANGERS, len(strangers)), faces=rest)
-    if not evidence.faces:
+            yield _judging(case, Change(WITHOUT_STRANGERS, len(strangers)), rest)
+    if not evidence.judged:
         person = _wanted_person(case.policy)
         whole = Face("a-face", Box(0, 0, 1, 1), 1, 1, person)
-        yield seen(case, Change(A_FACE, names=(person.name,)), faces=(whole,))
+        yield seen(case, Change(A_FACE, names=(person.name,)), faces=(whole,), film=None)
     twice = _people_twice(case.counted)
     if twice:
-        first = {f.person.id: f for f in reversed(evidence.faces) if f.person is not None}
-        faces = tuple(f for f in evidence.faces if f.person is None or first[f.person.id] is f)
-        yield seen(case, Change(RECOGNISED_ONCE, names=tuple(p.name for p in twice)), faces=faces)
+        first = {f.person.id: f for f in reversed(evidence.judged) if f.person is not None}
+        faces = tuple(f for f in evidence.judged if f.person is None or first[f.person.id] is f)
+        yield _judging(case, Change(RECOGNISED_ONCE, names=tuple(p.name for p in twice)), faces)
     shared = _among(case, case.ambiguous)
     if shared:
         change = Change(ONE_OF_THAT_NAME, names=tuple(dict.fromkeys(p.name for p in shared)))
@@ -183,6 +188,10 @@ def tries(case: Case) -> Iterator[Try]:
         yield seen(case, change, ruled_out=frozenset())
     if _unborn(case):
         yield seen(case, Change(WITHOUT_DATE), taken=None)
+
+
+def _judging(case: Case, change: Change, faces: tuple[Face, ...]) -> Try:
+    return Try(change, replace(case, evidence=case.evidence.judging(faces)))
 
 
 def _wanted_suggestion(case: Case, face: Face) -> Person | None:

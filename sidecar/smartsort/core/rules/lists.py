@@ -33,7 +33,7 @@ def blacklisted_person(case: Case) -> Reason | None:
     # So does somebody whose name was taken away in Immich since: the entry knows their id.
     found = dict.fromkeys(
         f.person.name or entry.name
-        for f in case.evidence.faces
+        for f in (*case.evidence.judged, *case.evidence.faces)
         for entry in case.policy.blacklist
         if f.person and entry.means(f.person)
     )
@@ -71,7 +71,7 @@ def tries(case: Case) -> Iterator[Try]:
     policy = case.policy
     unwanted = {
         f.person.id: f.person
-        for f in case.evidence.faces
+        for f in (*case.evidence.judged, *case.evidence.faces)
         if f.person is not None and policy.blacklisted(f.person)
     }
     if unwanted:

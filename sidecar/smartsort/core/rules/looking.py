@@ -10,7 +10,9 @@ from smartsort.core.rules.base import Case, Change, ChangeKind, Phase, Try, rule
 
 UNREADABLE = ReasonKind("unreadable", "Not a picture Immich could read: {detail}.", ": {detail}")
 RECOGNITION_FAILED = ReasonKind("recognition_failed", "Immich could not finish recognising it: {detail}.")
+FRAMES_UNREADABLE = ReasonKind("frames_unreadable", "Its frames cannot be looked at: {detail}.", ": {detail}")
 READABLE = ChangeKind("readable", "the file could be read as a picture", looks=True)
+FRAMES_READABLE = ChangeKind("frames_readable", "its frames could be looked at", looks=True)
 RECOGNISED = ChangeKind("recognised", "Immich could finish looking at it", looks=True)
 
 
@@ -35,9 +37,18 @@ def recognition_failed(case: Case) -> Reason | None:
     return None if problem is None else RECOGNITION_FAILED.reason(detail=problem)
 
 
+@rule(Category.UNIDENTIFIED, "unknown_", FRAMES_UNREADABLE, passed="Nothing is wrong with its frames.")
+def frames_unreadable(case: Case) -> Reason | None:
+    """The frames of a video cannot be decoded, or hang or end the process that decodes them."""
+    film = case.evidence.film
+    return FRAMES_UNREADABLE.reason(detail=film.broken) if film is not None and film.broken else None
+
+
 def tries(case: Case) -> Iterator[Try]:
     """What nobody knows of a file that was not looked at: only that it would be judged then."""
     if case.evidence.unreadable is not None:
         yield seen(case, Change(READABLE), unreadable=None)
+    if case.evidence.film is not None and case.evidence.film.broken:
+        yield seen(case, Change(FRAMES_READABLE), film=None)
     if case.evidence.gave_up is not None:
         yield seen(case, Change(RECOGNISED), gave_up=None)

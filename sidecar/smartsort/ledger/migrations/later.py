@@ -77,3 +77,16 @@ def m054_names(db: Database) -> None:
     }.items():
         db.conn.execute(f"ALTER TABLE {old} RENAME TO {new}")
     db.conn.execute("UPDATE facts SET name = 'feedback_up_to' WHERE name = 'teachings_up_to'")
+
+
+@migrations()
+def m060_films(db: Database) -> None:
+    """What was seen in the frames of videos, and what those frames look like."""
+    db.conn.execute(
+        """CREATE TABLE films (
+            photo_id INTEGER PRIMARY KEY REFERENCES photos(id),
+            film TEXT NOT NULL CHECK (json_valid(film)),
+            alike TEXT NOT NULL CHECK (json_valid(alike)),
+            at TEXT NOT NULL
+        ) STRICT"""
+    )

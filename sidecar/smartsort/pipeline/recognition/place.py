@@ -22,7 +22,7 @@ from smartsort.files.placement import Placed, PlaceRequest, Removed, RemoveReque
 from smartsort.files.problems import NameTaken
 from smartsort.files.shown import shown
 from smartsort.files.stamps import stamp
-from smartsort.ledger import photos, shards
+from smartsort.ledger import films, photos, shards
 from smartsort.ledger.photos import Change, apply
 from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
 from smartsort.ledger.shards import Shard
@@ -77,7 +77,7 @@ class PlaceStage:
         room = await self.room(waiting)
         if room == 0 or (coming and await self.room(waiting + coming) > waiting):
             return False  # those that are about to be compared go along: a batch costs calls
-        batch = await context.ledger.aread(lambda db: photos.in_state(db, State.UNIQUE, room))
+        batch = await context.ledger.aread(lambda db: films.looked_at(db, room))
         if not batch:
             return False
         shard = await context.ledger.awrite(lambda db: shards.open_shard(db, context.tuning.shard_size))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from sqlite_utils import Database
 
-from smartsort.core.model import Comparison, Evidence, Face, Quality, Suggestion
-from smartsort.ledger import feedback
+from smartsort.core.model import Comparison, Evidence, Face, Film, Quality, Suggestion
+from smartsort.files.media import Kind
+from smartsort.ledger import feedback, films
 from smartsort.ledger.records import Photo
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.routing.near import NearCopy, NearDuplicates
@@ -39,6 +40,8 @@ class EvidenceBuilder:
     ) -> None:
         self._context, self._people = context, people
         self._near, self.measure = near, measure
+        self.watch_again: Callable[[Photo, Film], Awaitable[Film]] | None = None
+        """Looks through a video again of which nobody knows who is in it."""
 
     async def build(
         self,
@@ -58,6 +61,8 @@ class EvidenceBuilder:
         ruled_out = await self._context.ledger.aread(lambda db: feedback.ruled_out_people(db, ids))
         fresh = [photo for photo, _ in found if photo.id not in before]
         copies = dict(await self._near.find(fresh)) if self._near and fresh else {}
+        videos = [photo.id for photo, _ in found if photo.media_kind == Kind.VIDEO.value]
+        seen = await self._context.ledger.aread(lambda db: films.of_photos(db, videos)) if videos else {}
         copies |= await self._context.ledger.aread(lambda db: _still_copies(db, before))
         gate = asyncio.Semaphore(AT_ONCE)
 
@@ -70,6 +75,7 @@ class EvidenceBuilder:
                 ruled_out=ruled_out.get(photo.id, frozenset()),
                 confirmed=self._confirmed(faces, before.get(photo.id)),
                 taken=photo.taken_at,
+                film=seen.get(photo.id),
             )
             async with gate:
                 if copy is None:
@@ -77,12 +83,21 @@ class EvidenceBuilder:
                     found = await self._suggestions(faces, known)
                     evidence = replace(evidence, suggestions=_not_ruled_out(found, evidence.ruled_out))
                 if self.measure is not None and photo.asset_id is not None:
-                    evidence = await self.measure.complete(
-                        photo.asset_id, evidence, self._context.policy(), self._people.ambiguous
-                    )
+                    evidence = await self._measured(self.measure, photo, photo.asset_id, evidence)
             return PhotoEvidence(photo, evidence)
 
         return list(await asyncio.gather(*(one(photo, faces) for photo, faces in found)))
+
+    async def _measured(
+        self, measure: Measuring, photo: Photo, asset_id: str, evidence: Evidence
+    ) -> Evidence:
+        policy, ambiguous = self._context.policy(), self._people.ambiguous
+        found = await measure.complete(asset_id, evidence, policy, ambiguous)
+        if found.film is not None and found.film.unknown and self.watch_again is not None:
+            film = await self.watch_again(photo, found.film)
+            if film.is_judged:
+                found = await measure.complete(asset_id, replace(evidence, film=film), policy, ambiguous)
+        return found
 
     def _confirmed(self, faces: Sequence[Face], before: Evidence | None) -> frozenset[str]:
         """Faces that a human has moved from one person to another in Immich; recognition never does that."""

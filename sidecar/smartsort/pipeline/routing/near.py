@@ -16,7 +16,7 @@ from sqlite_utils import Database
 from smartsort.core.model import Category, Comparison, CopyPlace, OtherCopy, Quality, State
 from smartsort.errors import SmartsortError
 from smartsort.files.media import Kind
-from smartsort.ledger import feedback, photos, picture_hashes, shards
+from smartsort.ledger import feedback, films, photos, picture_hashes, shards
 from smartsort.ledger.records import Area, Member, Name, Photo
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.engine.intact import Intact
@@ -49,11 +49,22 @@ class NearDuplicates:
         Only older photos count: of two that come together the later one is the copy.
         """
         pictures = [p for p in batch if p.media_kind == Kind.IMAGE.value]
-        if not pictures:
-            return {}
-        found = await self._by_immich(pictures)
-        found |= await self._by_looks([p for p in pictures if p.id not in found])
+        videos = [p for p in batch if p.media_kind == Kind.VIDEO.value]
+        found = await self._videos(videos) if videos else {}
+        if pictures:
+            found |= await self._by_immich(pictures)
+            found |= await self._by_looks([p for p in pictures if p.id not in found])
         return found
+
+    async def _videos(self, batch: Sequence[Photo]) -> dict[int, NearCopy]:
+        """By what was found when they were looked through; Immich compares one frame only."""
+
+        def read(db: Database) -> dict[int, NearCopy]:
+            candidates = films.alike(db, [p.id for p in batch])
+            near = {p.id: self._oldest(db, p, [(i, None) for i in candidates.get(p.id, ())]) for p in batch}
+            return {photo_id: copy for photo_id, copy in near.items() if copy is not None}
+
+        return await self._context.ledger.aread(read)
 
     # --- Immich's groups ---------------------------------------------------------------------
 
@@ -120,7 +131,7 @@ class NearDuplicates:
         missing = [i for i in ids if i not in have]
         if missing:
             names = await context.ledger.aread(lambda db: photos.names_of(db, missing))
-            paths = {i: path for i in missing if (path := self._path(names[i])) is not None}
+            paths = {i: path for i in missing if (path := file_of(context, names[i])) is not None}
             made = await asyncio.to_thread(self._made, paths)
             await context.ledger.awrite(lambda db: picture_hashes.put(db, made))
             have |= made
@@ -132,11 +143,6 @@ class NearDuplicates:
             photo_id: None if isinstance(found, SmartsortError) else found.look
             for photo_id, found in zip(paths, probes, strict=True)
         }
-
-    def _path(self, names: Iterable[Name]) -> str | None:
-        own = [n for n in names if n.member is Member.PHOTO]
-        best = next((n for n in own if n.area is Area.LIBRARY), own[0] if own else None)
-        return self._context.absolute(best) if best else None
 
     def _compare(
         self, db: Database, batch: Sequence[Photo], own: Mapping[int, bytes | None]
@@ -174,6 +180,13 @@ class NearDuplicates:
 
     def _told_apart(self, db: Database, photo: Photo, other: int | None, asset_id: str | None) -> bool:
         return feedback.copy_key(other, asset_id) in feedback.not_the_same(db, photo.id)
+
+
+def file_of(context: Context, names: Iterable[Name]) -> str | None:
+    """Where a photo lies, in the library if it is there; None for one without a name."""
+    own = [n for n in names if n.member is Member.PHOTO]
+    best = next((n for n in own if n.area is Area.LIBRARY), own[0] if own else None)
+    return context.absolute(best) if best else None
 
 
 def _quality(photo: Photo) -> Quality:

@@ -1,0 +1,85 @@
+"""Videos: what was seen in their frames, for those that wait for Immich and those judged again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from sqlite_utils import Database
+
+from smartsort.core.model import Film, State
+from smartsort.files.media import Kind
+from smartsort.ledger import photos
+from smartsort.ledger.records import Photo, dumps, film_from, film_to
+from smartsort.ledger.rows import select
+
+WAITING = (State.HASHED, State.UNIQUE)
+"""States in which a video is looked at."""
+
+
+def put(db: Database, photo_id: int, film: Film, at: str, alike: Sequence[int]) -> None:
+    """Remember what was seen in a video, instead of what was known of it before.
+
+    `alike` are the ids of older videos that show the same.
+    """
+    db.conn.execute(
+        "INSERT OR REPLACE INTO films (photo_id, film, alike, at) VALUES (?, ?, ?, ?)",
+        (photo_id, dumps(film_to(film)), dumps(list(alike)), at),
+    )
+
+
+def renew(db: Database, photo_id: int, film: Film) -> None:
+    """Remember what was seen in a video that was looked at once more."""
+    db.conn.execute("UPDATE films SET film = ? WHERE photo_id = ?", (dumps(film_to(film)), photo_id))
+
+
+def alike(db: Database, photo_ids: Sequence[int]) -> dict[int, list[int]]:
+    """Ids of the older videos that show the same, by photo id."""
+    rows = select(db, "SELECT photo_id, alike FROM films WHERE photo_id IN (*)", photo_ids)
+    return {int(photo_id): json.loads(found) for photo_id, found in rows}
+
+
+def of_photos(db: Database, photo_ids: Sequence[int]) -> dict[int, Film]:
+    """What was seen in these videos, by photo id; others are missing."""
+    rows = select(db, "SELECT photo_id, film FROM films WHERE photo_id IN (*)", photo_ids)
+    return {int(photo_id): film_from(json.loads(film)) for photo_id, film in rows}
+
+
+def next_video(db: Database) -> Photo | None:
+    """The oldest waiting video that nobody has looked at."""
+    row = db.conn.execute(
+        "SELECT id FROM photos WHERE state IN (?, ?) AND media_kind = ? AND problem IS NULL"
+        " AND id NOT IN (SELECT photo_id FROM films) ORDER BY id LIMIT 1",
+        (*(state.value for state in WAITING), Kind.VIDEO.value),
+    ).fetchone()
+    return photos.get(db, row[0]) if row else None
+
+
+def looked_at(db: Database, limit: int) -> list[Photo]:
+    """Photos that may be placed, oldest first: videos only once they were looked at."""
+    waiting = db.conn.execute(
+        "SELECT count(*) FROM photos WHERE state = ? AND media_kind = ?"
+        " AND id NOT IN (SELECT photo_id FROM films)",
+        (State.UNIQUE.value, Kind.VIDEO.value),
+    ).fetchone()[0]
+    batch = photos.in_state(db, State.UNIQUE, limit + waiting)
+    if not waiting:
+        return batch
+    seen = {
+        row[0]
+        for row in select(db, "SELECT photo_id FROM films WHERE photo_id IN (*)", [p.id for p in batch])
+    }
+    return [p for p in batch if p.media_kind != Kind.VIDEO.value or p.id in seen][:limit]
+
+
+def queued(db: Database, photo_ids: Sequence[int]) -> set[int]:
+    """Those of the photos that are videos and wait for an older video to be looked at."""
+    being_watched = next_video(db)
+    if being_watched is None:
+        return set()
+    query = (
+        "SELECT id FROM photos WHERE media_kind = ? AND id > ? AND id NOT IN (SELECT photo_id FROM films)"
+        " AND id IN (*)"
+    )
+    rows = select(db, query, photo_ids, before=(Kind.VIDEO.value, being_watched.id))
+    return {int(row[0]) for row in rows}

@@ -1,0 +1,95 @@
+"""Looks through videos before they are placed: who is in them, and what they look like.
+
+One video at a time, in a decoder of its own that makes way for all others: photos go on as if there were no
+videos. A video that hangs or ends its decoder has cost that one process, and waits for a human.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from sqlite_utils import Database
+
+from smartsort.core.model import Film, State
+from smartsort.errors import SmartsortError, StorageError
+from smartsort.files.decoders import Decoders
+from smartsort.files.frames import Frames
+from smartsort.ledger import films, photos, picture_hashes
+from smartsort.ledger.records import Photo
+from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.routing.near import file_of
+from smartsort.ports import Measuring
+
+NOT_MEASURED = "smartsort knows no machine learning service (`immich.ml_url`)"
+
+
+class VideoStage:
+    """The stage that looks through videos.
+
+    `measure` None: nobody tells who is in them. `look` says whether copies of them are wanted.
+    """
+
+    takes = films.WAITING
+
+    def __init__(
+        self, context: Context, measure: Measuring | None, decoders: Decoders, *, look: bool
+    ) -> None:
+        self._context, self._measure, self._decoders, self._look = context, measure, decoders, look
+
+    def close(self) -> None:
+        """End the decoder, also in the middle of a video. Blocking."""
+        self._decoders.close()
+
+    async def step(self) -> bool:
+        """Look through one video; False when none waits."""
+        context = self._context
+        if not context.enabled():
+            return False
+        photo = await context.ledger.aread(films.next_video)
+        if photo is None:
+            await asyncio.to_thread(self._decoders.release)
+            return False
+        found = await self._frames(photo)
+        film = await self._film(photo, found)
+        at = context.clock.text()
+
+        def write(db: Database) -> None:
+            alike = picture_hashes.videos_alike(db, found.looks, photo.id) if self._look else []
+            films.put(db, photo.id, film, at, alike)
+            picture_hashes.put_video(db, photo.id, found.anchors)
+
+        await context.ledger.awrite(write)
+        context.wakeups.notify(State.UNIQUE)
+        return True
+
+    async def _frames(self, photo: Photo) -> Frames:
+        """Raises StorageError when a folder is at fault, and SmartsortError when smartsort ends."""
+        names = (await self._context.ledger.aread(lambda db: photos.names_of(db, [photo.id])))[photo.id]
+        path = file_of(self._context, names)
+        wanted = self._look or self._measure is not None
+        if path is None or not wanted:
+            return Frames()
+        found = await asyncio.to_thread(self._decoders.frames, path)
+        if isinstance(found, StorageError):
+            raise found
+        return Frames(problem=str(found)) if isinstance(found, SmartsortError) else found
+
+    async def again(self, photo: Photo, film: Film) -> Film:
+        """Look once more at a video whose faces nobody could be asked about; as it was while that is so."""
+        if self._measure is None or not self._measure.available:
+            return film
+        try:
+            fresh = await self._film(photo, await self._frames(photo))
+        except SmartsortError:
+            return film
+        await self._context.ledger.awrite(lambda db: films.renew(db, photo.id, fresh))
+        return fresh
+
+    async def _film(self, photo: Photo, found: Frames) -> Film:
+        if found.problem:
+            return Film(broken=found.problem)
+        if self._measure is None:
+            return Film(unknown=NOT_MEASURED)
+        if not found.frames:
+            return Film(unknown="its file is not there now")
+        return await self._measure.watch(photo.id, found.frames)

@@ -1,0 +1,217 @@
+"""Frames of videos: from all over them, upright, and in bounded time and memory."""
+
+import io
+import os
+import random
+import signal
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from tests.films import Cast, Film, make, recognise
+from tests.footage import FORMATS, footage
+
+from smartsort.files import decoders as module
+from smartsort.files.decoders import Decoders
+from smartsort.files.frames import FEWEST, MOST, Frames, frames, grid, pictures_at
+from smartsort.files.perceptual_hash import Look, same_video
+from smartsort.files.resources import Budget
+
+SOMEBODY = (Cast(3, 0, 100),)
+
+
+@pytest.fixture
+def made(tmp_path):
+    return lambda film, name="video.mp4": make(film, str(tmp_path / name))
+
+
+def people(frame):
+    return [one.who for one in recognise(frame.picture)[1]]
+
+
+@pytest.mark.parametrize("seconds", [0.04, 0.3, 1, 2.9, 8, 59.9, 600, 7200, 90_000])
+def test_moments_are_eight_to_sixteen_and_shared_by_shorter_copies(seconds):
+    moments = grid(seconds)
+    assert FEWEST <= len(moments) <= MOST
+    assert all(moment < seconds for moment in moments)
+    assert {moment for moment in moments if moment < 0.6 * seconds} & set(grid(0.6 * seconds))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_kind_of_video_has_frames_from_all_over_it(name, tmp_path):
+    path = tmp_path / "video"
+    path.write_bytes(footage(name, frames=100))
+    found = frames(str(path))
+    assert found.problem == ""
+    assert FEWEST <= len(found.frames) <= MOST
+    times = [frame.at for frame in found.frames]
+    assert times == sorted(set(times))
+    assert times[0] < 0.9
+    assert times[-1] > 2.9
+    assert {(frame.width, frame.height) for frame in found.frames} == {(96, 64)}
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265", "libvpx-vp9", "libsvtav1"])
+def test_somebody_who_comes_late_is_in_the_later_frames(codec, made):
+    found = frames(made(Film(6, (Cast(3, 4, 6),), codec=codec), "v.webm" if "vp9" in codec else "v.mp4"))
+    assert [people(f) for f in found.frames if f.at >= 4.3] == [[3]] * sum(f.at >= 4.3 for f in found.frames)
+    assert not any(people(f) for f in found.frames if f.at < 3.9)
+    assert sum(f.at >= 4 for f in found.frames) >= 2
+
+
+@pytest.mark.parametrize("rotation", [90, 180, 270])
+def test_frames_are_upright(rotation, made):
+    found = frames(made(Film(2, SOMEBODY, rotation=rotation)))
+    assert {(f.width, f.height) for f in found.frames} == {(640, 360)}
+    assert all(people(f) == [3] for f in found.frames)
+
+
+def test_frames_of_unequal_length_and_of_a_stream_without_an_index_do_no_harm(made):
+    assert len(frames(made(Film(5, SOMEBODY, jitter=True))).frames) >= FEWEST
+    found = frames(made(Film(9, SOMEBODY, container="ts"), "v.ts"))
+    assert len(found.frames) >= FEWEST
+    assert found.frames[-1].at > 7
+
+
+@pytest.mark.parametrize("trc", [16, 18])
+def test_hdr_is_as_bright_as_an_ordinary_screen_shows_it(trc, made):
+    """White paper is at 58 or 75 % of the signal there."""
+    hdr = frames(made(Film(1, (), codec="libx265", trc=trc)))
+    plain = frames(made(Film(1, (), codec="libx265"), "plain.mp4"))
+    level = [Image.open(io.BytesIO(f.frames[0].picture)).convert("L") for f in (hdr, plain)]
+    brightest = [max(one.resize((8, 8)).tobytes()) for one in level]
+    assert brightest[0] != brightest[1]
+    assert brightest[0] > 100
+
+
+def test_every_scene_of_a_short_video_has_a_frame(made):
+    """The background changes at 20 s, in the middle between two moments."""
+    found = frames(made(Film(6.0, (), start=17.3)))
+    assert any(2.7 <= f.at <= 3.2 for f in found.frames)
+
+
+def test_a_video_that_ends_before_it_says_shows_what_there_is(made, tmp_path):
+    path = made(Film(20, SOMEBODY, container="mkv"), "v.mkv")
+    data = Path(path).read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(data[: len(data) // 3])
+    found = frames(str(tmp_path / "cut.mkv"))
+    assert len(found.frames) >= 4
+    assert found.frames[-1].at < 12
+
+
+def test_damage_in_the_middle_costs_frames_and_no_video(made, tmp_path):
+    path = made(Film(12, SOMEBODY, options=(("g", "12"),)))
+    data = bytearray(Path(path).read_bytes())
+    third = len(data) // 3
+    data[third : third + 3000] = os.urandom(3000)
+    (tmp_path / "damaged.mp4").write_bytes(data)
+    found = frames(str(tmp_path / "damaged.mp4"))
+    assert len(found.frames) >= 4
+
+
+@pytest.mark.parametrize("data", [b"", b"hello", footage("mp4", picture=False), footage("mp4")[:2000]])
+def test_what_shows_nothing_says_why(data, tmp_path):
+    (tmp_path / "x").write_bytes(data)
+    found = frames(str(tmp_path / "x"))
+    assert found.frames == ()
+    assert found.problem
+
+
+def test_a_film_of_two_hours_is_not_read_to_its_end(made):
+    """Twelve frames a minute do: what counts is that it is not decoded from one end to the other."""
+    found = frames(made(Film(7200, (), rate=1, size=(64, 48), options=(("g", "30"),))))
+    assert FEWEST <= len(found.frames) <= MOST
+    assert found.frames[-1].at > 6000
+
+
+def test_frames_at_given_times_are_drawn_again(made):
+    path = made(Film(10, (Cast(3, 5, 10),)))
+    before, after = pictures_at(path, [1.0, 7.5], 240)
+    assert recognise(after)[1][0].who == 3
+    assert recognise(before)[1] == []
+
+
+def test_a_video_is_drawn_as_its_first_frame(made):
+    decoders = Decoders()
+    assert recognise(decoders.draw(made(Film(1, SOMEBODY)), 240, 0))[1][0].who == 3
+    sheet = decoders.frames_sheet(made(Film(1, SOMEBODY)), [0.0, 0.5], ["0:00", "0:00.5"], [[], []])
+    assert Image.open(io.BytesIO(sheet)).width > 320
+    decoders.release()
+
+
+# --- decoders that die -----------------------------------------------------------------------
+
+
+def background(seconds=40, most=400 << 20):
+    return Decoders(Budget(1, most, most), seconds, is_background=True)
+
+
+def test_a_video_that_hangs_costs_one_process(made, monkeypatch):
+    started = []
+    plain = module._Decoder
+    monkeypatch.setattr(module, "_Decoder", lambda *a: started.append(plain(*a)) or started[-1])
+    decoders = background(seconds=1)
+    path = made(Film(60, SOMEBODY, size=(1280, 720), rate=2))
+    decoders.frames(path)
+    (first,) = started
+    os.kill(first._process.pid, signal.SIGSTOP)  # it hangs, whatever it is asked
+    threading.Timer(0.5, os.kill, (first._process.pid, signal.SIGKILL)).start()
+    found = decoders.frames(path)
+    assert isinstance(found, Frames)
+    assert "memory" in found.problem
+    assert len(started) == 1
+    assert len(decoders.frames(path).frames) >= FEWEST
+    assert len(started) == 2
+    decoders.close()
+
+
+def test_too_little_memory_is_told_and_costs_one_process(made):
+    decoders = background(most=60 << 20)
+    found = decoders.frames(made(Film(1, SOMEBODY, size=(3840, 2160), rate=4)))
+    assert "memory" in found.problem
+    decoders.close()
+
+
+# --- copies ----------------------------------------------------------------------------------
+
+
+STORY = Film(16, (Cast(3, 2, 9, turns=True), Cast(5, 6, 14, middle=0.2)), start=9)
+
+
+def copies(**changed):
+    return replace(STORY, **changed)
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        copies(size=(320, 180)),
+        copies(codec="libx265", options=(("crf", "38"),)),
+        copies(seconds=9),
+        copies(seconds=8, start=12.4),
+        copies(rate=8),
+    ],
+    ids=["smaller", "encoded again", "end cut off", "both ends cut off", "fewer frames a second"],
+)
+def test_a_copy_shows_the_same_moments_in_both_directions(copy, made):
+    one, other = frames(made(STORY)), frames(made(copy, "copy.mp4"))
+    assert same_video(one.anchors, other.looks)
+    assert same_video(other.anchors, one.looks)
+
+
+def test_another_video_does_not(made):
+    one, other = frames(made(STORY)), frames(made(copies(start=200), "other.mp4"))
+    assert not same_video(one.anchors, other.looks)
+    assert not same_video((), one.looks)
+    assert not same_video(one.anchors, ())
+
+
+def test_one_moment_in_common_is_no_copy():
+    def looks(seed):
+        rng = random.Random(seed)
+        return [Look(float(n), rng.randbytes(32)) for n in range(12)]
+
+    one, other = looks(1), looks(2)
+    assert not same_video(one, [*other[:5], one[7], *other[6:]])
