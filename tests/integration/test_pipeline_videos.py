@@ -1,0 +1,157 @@
+"""Videos on their whole way: who is in their frames decides, and one that is broken costs the others nothing."""
+
+import random
+import shutil
+
+import pytest
+from tests.live_sidecar import BASE, live_sidecar
+
+from smartsort.core.model import Film, State
+from smartsort.demo.samples import FAMILY
+from smartsort.demo.videos import FILMS, Scene, iter_videos, make_video
+from smartsort.files.frames import Frames
+from smartsort.ledger import films, photos
+
+JOHN, SARAH = FAMILY[:2]
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("drawn")
+    return folder, {sample.path: sample for sample in iter_videos(str(folder), 0)}
+
+
+def hand_in(live, source, name):
+    target = live.root / "inbox" / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(source, f"{target}.part")
+    shutil.move(f"{target}.part", target)
+
+
+def film(live, name, *scenes, seed=0):
+    """A video of these scenes, in the inbox."""
+    path = live.root.parent / name
+    make_video(str(path), scenes, random.Random(seed))
+    hand_in(live, path, name)
+    return path
+
+
+def places(live):
+    def read(db):
+        rows = db.conn.execute("SELECT id, original_name FROM photos").fetchall()
+        names = photos.names_of(db, [row[0] for row in rows])
+        return {name: {f"{n.area.value}/{n.path}" for n in names[i]} for i, name in rows}
+
+    found = live.sidecar.context.ledger.read(read)
+    return {
+        name: next(p.rpartition("/")[0] for p in paths if not p.startswith("library/"))
+        for name, paths in found.items()
+    }
+
+
+def reasons(live, name):
+    def read(db):
+        (row,) = db.conn.execute("SELECT id FROM photos WHERE original_name = ?", (name,)).fetchall()
+        return photos.last_decision(db, row[0])
+
+    return live.sidecar.context.ledger.read(read)
+
+
+def test_who_is_in_the_frames_decides(drawn, tmp_path):
+    folder, samples = drawn
+    with live_sidecar(tmp_path / "root", machine_learning=True) as live:
+        for path in samples:
+            hand_in(live, folder / path, path)
+        live.wait_for(lambda: live.all_sorted(3), "all to be sorted")
+        found = places(live)
+        for path, sample in samples.items():
+            here = found[path.rpartition("/")[2]]
+            if sample.category == "faces":
+                assert here == f"faces/{sample.person.lower().replace(' ', '_')}"
+            else:
+                assert here == f"review/{sample.category}"
+        evidence = reasons(live, "passing by.mp4")[4]
+        assert [len(one.seen) for one in evidence.film.faces][:1] == [8]
+        client = live.client()
+        explained = client.get(f"{BASE}/explain", params={"file": "passing by.mp4"}).json()
+        assert explained["seen"][0].startswith("John Doe in 8 of 12 frames")
+        assert "Seen at 0:0" in explained["seen"][0]
+
+
+def test_without_machine_learning_the_frame_of_immich_decides_and_that_is_told(drawn, tmp_path):
+    folder, _ = drawn
+    with live_sidecar(tmp_path / "root") as live:
+        hand_in(live, folder / "instagram/passing by.mp4", "passing by.mp4")
+        live.wait_for(lambda: live.all_sorted(1), "it to be sorted")
+        assert places(live)["passing by.mp4"] == "review/unidentified"
+        assert reasons(live, "passing by.mp4")[3][-1].code == "only_poster"
+
+
+def test_a_video_that_ends_its_decoder_waits_with_the_reason_and_the_others_go_on(tmp_path, monkeypatch):
+    with live_sidecar(tmp_path / "root", machine_learning=True) as live:
+        decoders = live.sidecar.videos._decoders
+        plain = decoders.frames
+
+        def dying(path):
+            return Frames(problem="took longer than 40 s to decode") if "bad" in path else plain(path)
+
+        monkeypatch.setattr(decoders, "frames", dying)
+        film(live, "bad.mp4", Scene(2, (JOHN,)))
+        film(live, "good.mp4", Scene(2, (SARAH,)), seed=1)
+        live.wait_for(lambda: live.all_sorted(2), "both to be sorted")
+        assert places(live) == {"bad.mp4": "review/unidentified", "good.mp4": "faces/sarah_smith"}
+        assert reasons(live, "bad.mp4")[3][0].code == "frames_unreadable"
+
+
+def test_copies_of_a_video_wait_and_the_better_one_is_named(tmp_path):
+    with live_sidecar(
+        tmp_path / "root",
+        machine_learning=True,
+        settings={"deduplication.near_duplicates": True},
+    ) as live:
+        scenes = Scene(4, (JOHN,)), Scene(3), Scene(5, (JOHN,))
+        film(live, "whole.mp4", *scenes)
+        live.wait_for(lambda: live.all_sorted(1), "the first to be sorted")
+        small = tmp_path / "small.mp4"
+        make_video(str(small), [Scene(4, (JOHN,)), Scene(3), Scene(2, (JOHN,))], random.Random(0))
+        hand_in(live, small, "cut.mp4")
+        live.wait_for(lambda: live.all_sorted(2), "the copy to be sorted")
+        assert places(live)["cut.mp4"] == "review/duplicates"
+        reason = reasons(live, "cut.mp4")[3][0]
+        assert reason.code == "near_duplicate"
+        assert reason.numbers["better"] == -1
+
+
+def test_a_video_that_was_not_looked_at_is_not_placed_and_photos_are(tmp_path):
+    with live_sidecar(tmp_path / "root", samples=2) as live:
+        live.wait_for(lambda: live.all_sorted(2), "the photos")
+        ledger = live.sidecar.context.ledger
+
+        def prepared(db):
+            ids = [row[0] for row in db.conn.execute("SELECT id FROM photos ORDER BY id")]
+            db.conn.execute("UPDATE photos SET state = 'unique', problem = NULL")
+            db.conn.execute("UPDATE photos SET media_kind = 'video' WHERE id = ?", (ids[0],))
+            return ids
+
+        # Nothing of this reaches a stage: the transaction is taken back.
+        def read(db):
+            db.conn.execute("SAVEPOINT trial")
+            try:
+                ids = prepared(db)
+                before = [p.id for p in films.looked_at(db, 10)], films.next_video(db).id
+                films.put(db, ids[0], Film(unknown="x"), "2026-01-01T00:00:00+00:00", [])
+                return ids, before, [p.id for p in films.looked_at(db, 10)], films.next_video(db)
+            finally:
+                db.conn.execute("ROLLBACK TO trial")
+
+        ids, before, after, following = ledger.write(read)
+        assert before == ([ids[1]], ids[0])
+        assert after == ids
+        assert following is None
+
+
+def test_the_sample_videos_are_what_the_demo_says_of_them(drawn):
+    _, samples = drawn
+    assert set(samples) == set(FILMS)
+    assert {s.category for s in samples.values()} == {"faces", "multiple_faces"}
+    assert State.UNIQUE in films.WAITING
