@@ -14,9 +14,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from smartsort.core.event_kinds import EventKind
-from smartsort.core.rules.frames import KINDS as OF_FRAMES
 from smartsort.core.reasons import OF_NO_RULE, ReasonKind, said
 from smartsort.core.rules import RULES
+from smartsort.core.rules.frames import KINDS as OF_FRAMES
 from smartsort.core.wording_events import event_sentence
 from smartsort.pipeline.engine.health import HealthIssueKind
 

@@ -1,4 +1,4 @@
-"""Videos on their whole way: who is in their frames decides, and one that is broken costs the others nothing."""
+"""Videos on their whole way: who is in their frames decides, and a broken one costs the others nothing."""
 
 import random
 import shutil
