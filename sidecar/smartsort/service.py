@@ -44,6 +44,8 @@ def http_server(sidecar: Sidecar) -> uvicorn.Server:
         lifespan="off",
         timeout_graceful_shutdown=3,
         server_header=False,
+        proxy_headers=True,
+        forwarded_allow_ips=list(sidecar.settings.api.trusted_proxies),
     )
     return Server(config)
 

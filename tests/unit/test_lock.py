@@ -55,7 +55,7 @@ def test_writing_the_pins_twice_changes_nothing(checkout):
 def test_runtime_and_development_are_apart():
     runtime = {name for name, _ in lock._blocks((ROOT / lock.RUNTIME).read_text())}
     dev = {name for name, _ in lock._blocks((ROOT / lock.DEV).read_text())}
-    assert {"fastapi", "textual", "gallery-dl", "yt-dlp", "textual-serve"} <= runtime
+    assert {"fastapi", "textual", "gallery-dl", "yt-dlp"} <= runtime
     assert {"pytest", "ruff", "mypy"} <= dev
     assert not runtime & dev
 

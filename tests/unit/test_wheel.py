@@ -59,7 +59,7 @@ def test_the_wheel_brings_its_licence_and_its_version(wheel):
 def test_every_module_of_the_wheel_is_used_by_a_command(wheel):
     """A module that no command reaches by imports serves tests or documentation: it belongs there."""
     graph = grimp.build_graph("smartsort", "smartsort_tui", cache_dir=None)
-    # `smartsort` imports its commands by name, and `python -m smartsort_tui` is what --web starts.
+    # `smartsort` imports its commands by name, and the demo starts `python -m smartsort_tui`.
     reached, found = set(), {*entry_points(wheel), "smartsort_tui.__main__"}
     found |= {module for module, _ in COMMANDS.values()}
     while found:

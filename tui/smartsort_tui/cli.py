@@ -16,7 +16,6 @@ from smartsort_tui.terminal import Probe, Terminal, quiet_import, tell
 if TYPE_CHECKING:
     from smartsort_tui.settings import Settings
 
-DEFAULT_WEB_PORT = 8485
 FRAMES_A_SECOND = "120"
 
 
@@ -38,9 +37,6 @@ FRAMES_A_SECOND = "120"
 )
 @click.option("--theme", metavar="NAME", help="smartsort-dark, smartsort-light, or any theme of Textual.")
 @click.option("--config", metavar="FILE", help="The settings file. [~/.config/smartsort/tui.toml]")
-@click.option("--web", is_flag=True, help="Serve the same in a browser, behind the token.")
-@click.option("--web-host", default="127.0.0.1", show_default=True, help="Address to serve on.")
-@click.option("--web-port", default=DEFAULT_WEB_PORT, show_default=True, help="Port to serve on.")
 @click.option("--version", is_flag=True, help="Show the version and stop.")
 def command(**options: Any) -> None:
     """Review what smartsort could not sort by itself.
@@ -60,11 +56,6 @@ def command(**options: Any) -> None:
                 for key in ("url", "token", "token_file", "images", "colors", "theme", "config")
             },
         )
-        if options["web"]:
-            from smartsort_tui.web import serve
-
-            serve(settings, options["web_host"], options["web_port"])
-            return
         _run(settings)
     except settings_module.SettingsProblem as problem:
         click.echo(f"smartsort-tui: {problem}", err=True)
@@ -72,10 +63,9 @@ def command(**options: Any) -> None:
 
 
 def _run(settings: Settings) -> None:
-    in_browser = os.environ.get("TEXTUAL_DRIVER", "").startswith("textual.drivers.web_driver")
-    if not in_browser and not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise settings_module.SettingsProblem(
-            "this needs a terminal; with Docker use docker exec -it, or serve it with --web"
+            "this needs a terminal. With Docker use docker exec -it, or open the sidecar's page in a browser."
         )
     _leave_out_unneeded()
     if settings.colours != "auto":
@@ -84,11 +74,7 @@ def _run(settings: Settings) -> None:
     os.environ.setdefault("TEXTUAL_FPS", FRAMES_A_SECOND)
     # What is imported stays: a search for garbage meanwhile finds nothing and takes a tenth of the time.
     gc.disable()
-    if in_browser:
-        # A browser draws every colour, and has nobody who answers questions.
-        probe = Probe("halfblocks" if settings.images == "auto" else settings.images, "truecolor")
-    else:
-        probe = Probe(settings.images, settings.colours)
+    probe = Probe(settings.images, settings.colours)
     try:
         from smartsort_tui.app import SmartsortApp
         from smartsort_tui.keys import check_keys, check_theme

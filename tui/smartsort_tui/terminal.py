@@ -202,7 +202,7 @@ def _cell_of_system() -> tuple[int, int] | None:
 def quiet_import(cell: tuple[int, int]) -> Iterator[None]:
     """While textual-image is imported: standard output is no terminal, so it asks nothing.
 
-    It takes the cell size from the two variables, which textual-serve sets in the same way.
+    It takes the cell size from the two variables.
     """
     real = sys.__stdout__
     os.environ["TEXTUAL_CELL_WIDTH"], os.environ["TEXTUAL_CELL_HEIGHT"] = map(str, cell)

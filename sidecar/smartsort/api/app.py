@@ -17,6 +17,7 @@ from smartsort.api import (
     health,
     history,
     intake,
+    page,
     people,
     problems,
     review,
@@ -30,17 +31,18 @@ from smartsort.api.guard import Guard
 from smartsort.api.live import Live
 from smartsort.api.metrics import Metrics
 from smartsort.api.pictures import Pictures
-from smartsort.api.security import OPEN_FOLDER, Tokens
+from smartsort.api.security import DOCS_FOLDER, Tokens
 from smartsort.api.serving import ApiContext
+from smartsort.api.sessions import Sessions
 from smartsort.api.state import StatusReader
 from smartsort.bootstrap import Sidecar
 
 _DESCRIPTION = """\
 Hand photos over, review what needs a human, configure, count.
 
-Everything but `/healthz` and this page needs a token: `Authorization: Bearer TOKEN`. Tokens have the scopes
-`intake` (hand photos in, status), `review` (also look and decide) or `admin` (also configure). Errors have
-one shape, `Problem`; its `code` is stable.
+Everything but `/healthz` and these descriptions needs a token: `Authorization: Bearer TOKEN`. Tokens have
+the scopes `intake` (hand photos in, status), `review` (also look and decide) or `admin` (also configure).
+Errors have one shape, `Problem`; its `code` is stable.
 """
 
 _TAGS = [
@@ -85,7 +87,7 @@ def _completed(description: dict[str, Any]) -> dict[str, Any]:
 
 def create_app(sidecar: Sidecar) -> FastAPI:
     """The application for one sidecar. Raises ConfigurationError when there is no token and none is made."""
-    tokens = Tokens.of(sidecar.settings)
+    sessions = Sessions(Tokens.of(sidecar.settings), sidecar.context.clock.now)
     status = StatusReader(sidecar)
     meter = Metrics(sidecar, status)
     # The page comes from here: a home server's page must not depend on somebody else's being reachable.
@@ -96,20 +98,23 @@ def create_app(sidecar: Sidecar) -> FastAPI:
         openapi_tags=_TAGS,
         redoc_url=None,
         generate_unique_id_function=_operation_id,
-        static_url=OPEN_FOLDER.rstrip("/"),
+        static_url=DOCS_FOLDER.rstrip("/"),
     )
     app.state.sidecar = sidecar
-    app.state.serving = ApiContext(sidecar, status, Pictures(sidecar), Live(sidecar, status), meter)
+    app.state.serving = ApiContext(sidecar, status, Pictures(sidecar), Live(sidecar, status), meter, sessions)
     routers = [module.router for module in _MODULES]
     for router in routers:
         app.include_router(router)
     problems.install(app, [route for one in routers for route in one.routes if isinstance(route, APIRoute)])
+    page.install(app)
     describe = app.openapi
     app.openapi = lambda: _completed(describe())  # type: ignore[method-assign]
     app.add_middleware(
         Guard,
-        tokens=tokens,
+        sessions=sessions,
         observe=meter.observe,
         body_seconds=sidecar.settings.api.upload_stall_timeout_seconds,
+        hosts=sidecar.settings.api.hosts,
+        base_path=sidecar.settings.api.base_path or "",
     )
     return app

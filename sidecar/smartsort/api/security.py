@@ -1,7 +1,7 @@
 """Who may do what: bearer tokens and their scopes.
 
-Nothing but `/healthz` and the description of the API is answered without a token. There are no cookies and
-no CORS headers, so a web page in a browser can make no use of a user's rights.
+Nothing but `/healthz`, the empty page and the description of the API is answered without a token or a
+session (`smartsort.api.sessions`). There are no CORS headers, so a foreign page can read no answer.
 """
 
 from __future__ import annotations
@@ -26,11 +26,16 @@ from smartsort.files.private import TOKEN_FILE, keep_private
 
 log = logging.getLogger(__name__)
 
-OPEN_PATHS = frozenset({"/healthz", "/docs", "/docs/oauth2-redirect", "/openapi.json"})
-"""Answered without a token; none of them shows data."""
+DOCS_FOLDER, PAGE_FOLDER = "/docs-static/", "/page/"
+"""Below them lie the scripts and styles of `/docs` and of the page."""
 
-OPEN_FOLDER = "/docs-static/"
-"""Below it lie the scripts and styles of `/docs`."""
+_OPEN_PATHS = frozenset({"/", "/healthz", "/docs", "/docs/oauth2-redirect", "/openapi.json"})
+
+
+def is_open(path: str) -> bool:
+    """True for what is answered without a token; none of it shows data."""
+    return path in _OPEN_PATHS or path.startswith((DOCS_FOLDER, PAGE_FOLDER))
+
 
 _RANK: dict[str, int] = {name: rank for rank, name in enumerate(get_args(Scope))}
 
@@ -48,7 +53,9 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class KnownToken:
+    """A token that is accepted, by its digest."""
+
     caller: Caller
     digest: bytes = field(repr=False)
 
@@ -61,8 +68,8 @@ class Tokens:
     """The tokens that are accepted, as digests."""
 
     def __init__(self, known: Sequence[tuple[str, Sequence[str], str]]) -> None:
-        self._known = tuple(
-            _Known(Caller(name, frozenset(scopes)), _digest(token)) for name, scopes, token in known
+        self.known = tuple(
+            KnownToken(Caller(name, frozenset(scopes)), _digest(token)) for name, scopes, token in known
         )
 
     @classmethod
@@ -78,17 +85,22 @@ class Tokens:
         return cls(known)
 
     def caller(self, authorization: str | None) -> Caller | None:
-        """Whose token an `Authorization` header carries, None for nobody's.
+        """Whose token an `Authorization` header carries, None for an unknown one."""
+        scheme, _, token = (authorization or "").partition(" ")
+        found = self.find(token)
+        return found.caller if found is not None and scheme.lower() == "bearer" else None
+
+    def find(self, token: str) -> KnownToken | None:
+        """The token a browser or a header gives, None for an unknown one.
 
         Every token is compared, in constant time: how long it takes tells nothing.
         """
-        scheme, _, token = (authorization or "").partition(" ")
         given = _digest(token.strip())
-        found: Caller | None = None
-        for known in self._known:
+        found: KnownToken | None = None
+        for known in self.known:
             if hmac.compare_digest(known.digest, given):
-                found = known.caller
-        return found if scheme.lower() == "bearer" and token.strip() else None
+                found = known
+        return found if token.strip() else None
 
 
 def kept_token(root: str) -> str:

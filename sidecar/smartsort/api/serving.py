@@ -12,6 +12,7 @@ from smartsort.api.live import Live
 from smartsort.api.metrics import Metrics
 from smartsort.api.pictures import Pictures
 from smartsort.api.previews import Previews
+from smartsort.api.sessions import Sessions
 from smartsort.api.state import StatusReader
 from smartsort.bootstrap import Sidecar
 
@@ -25,6 +26,7 @@ class ApiContext:
     pictures: Pictures
     live: Live
     meter: Metrics
+    sessions: Sessions
     previews: Previews = field(default_factory=Previews)
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while settings are read, changed and written."""

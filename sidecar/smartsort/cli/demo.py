@@ -160,7 +160,7 @@ class _Demo:
                     if self.review:
                         await self._open_terminal_ui(token)
                     else:
-                        self._say_where(root, immich.url, token)
+                        await self._say_where(root, immich.url, token)
                         await task
                 if self.once or self.review:
                     self._say_next()
@@ -260,14 +260,20 @@ class _Demo:
         screen = await asyncio.create_subprocess_exec(sys.executable, "-m", "smartsort_tui", env=environment)
         await screen.wait()
 
-    def _say_where(self, root: str, immich: str, token: str) -> None:
+    async def _say_where(self, root: str, immich: str, token: str) -> None:
+        import httpx
+
         from smartsort.files.private import TOKEN_FILE
 
         given = f"--token {shlex.quote(token)}"
         if self.token is None:
             given = f"--token-file {shlex.quote(os.path.join(root, TOKEN_FILE))}"
+        async with httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as client:
+            page = f"http://127.0.0.1:{self.port}"
+            link = await client.post(f"{page}/api/smart-download/session/link")
         click.echo(
             f"\nThe sidecar goes on: drop photos into {root}/inbox\n"
+            f"Page      {page}{link.json()['path']}   (signs in once, within ten minutes)\n"
             f"Review    {_program('smartsort-tui')} --url http://127.0.0.1:{self.port} {given}"
             "   (in another terminal)\n"
             f"Check     {_program('smartsort')} doctor --root {shlex.quote(root)}\n"

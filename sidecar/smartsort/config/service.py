@@ -97,6 +97,22 @@ class Api(Section):
         "Private hosts that smartsort may fetch photos from. It refuses all others.",
         allowed="a list of host names, addresses or networks (10.0.0.0/8)",
     )
+    hosts: Addresses = setting(
+        (),
+        "Public names that the page is served under, behind a reverse proxy. Addresses and names of a home"
+        " network always work.",
+        allowed="a list of host names",
+    )
+    base_path: str | None = setting(
+        None,
+        "Path in front of the page, where a reverse proxy serves it below one.",
+        pattern=r"^(/[\w.~-]+)*\Z",
+    )
+    trusted_proxies: Addresses = setting(
+        ("127.0.0.1", "::1"),
+        "Reverse proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.",
+        allowed="a list of addresses or networks (172.16.0.0/12)",
+    )
     max_upload_bytes: int = setting(8 * _GIB, "Longer uploads are refused. The default is 8 GiB.", ge=1024)
     upload_stall_timeout_seconds: float = setting(
         30.0, "An upload that sends nothing for so long is cut off.", gt=0

@@ -1,0 +1,76 @@
+/** Elements without a framework. Text is always set as text, so that no name of a file becomes markup. */
+
+/**
+ * Make an element. Keys that begin with `on` are listeners, `class` and names with a dash are attributes,
+ * all others are properties. Children are nodes, texts or lists of them; null and false are left out.
+ */
+export function h(tag, props = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else if (name === "class" || name === "role" || name === "for" || name.includes("-")) made.setAttribute(name, value);
+    else made[name] = value;
+  }
+  made.append(...children.flat(Infinity).filter((one) => one !== null && one !== undefined && one !== false));
+  return made;
+}
+
+/** Make an SVG element with attributes. */
+export function s(tag, attributes = {}, ...children) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children.flat(Infinity));
+  return made;
+}
+
+/** A button with a text and, where there is one, the key that does the same. */
+export function button(text, act, { key = "", kind = "", label = "", ...more } = {}) {
+  return h("button", { type: "button", class: kind, onclick: act, "aria-label": label || null, "aria-keyshortcuts": key || null, ...more },
+    h("span", {}, text), key && h("kbd", { "aria-hidden": "true" }, key));
+}
+
+/** A time as people say it. */
+export function when(text) {
+  const at = new Date(text);
+  const minutes = Math.round((Date.now() - at) / 60000);
+  if (minutes < 1) return "just now";
+  if (minutes < 60) return `${minutes} min ago`;
+  if (minutes < 60 * 24) return `${Math.round(minutes / 60)} h ago`;
+  return at.toLocaleDateString(undefined, { dateStyle: "medium" });
+}
+
+/** A size in bytes as people say it. */
+export function bytes(count) {
+  const units = ["B", "kB", "MB", "GB"];
+  let at = 0;
+  for (; count >= 1000 && at < units.length - 1; at++) count /= 1000;
+  return `${count.toFixed(count < 10 && at ? 1 : 0)} ${units[at]}`;
+}
+
+/** A word of the API as people read it: `low_confidence` is "low confidence". */
+export const words = (code) => code.replaceAll("_", " ");
+
+/** Show a message for some seconds, with a button if there is something to do about it. */
+export function toast(text, { act = null, does = "Undo", bad = false } = {}) {
+  const shown = h("div", { class: bad ? "toast bad" : "toast" }, h("span", {}, text));
+  const close = () => shown.remove();
+  if (act) shown.append(button(does, () => { close(); act(); }));
+  const place = document.getElementById("toasts");
+  place.append(shown);
+  while (place.children.length > 3) place.firstElementChild.remove();
+  setTimeout(close, bad ? 12000 : 8000);
+}
+
+/** Show a dialog and wait until it is closed; its value is what the dialog was closed with. */
+export function dialog(title, body, actions = [], props = {}) {
+  return new Promise((resolve) => {
+    const heading = h("h2", { id: "dialog-title" }, title);
+    const shown = h("dialog", { "aria-labelledby": "dialog-title", ...props }, heading, body,
+      h("menu", {}, actions.map(({ text, value, kind }) => button(text, () => shown.close(value), { kind }))));
+    shown.addEventListener("close", () => { shown.remove(); resolve(shown.returnValue); });
+    shown.addEventListener("click", (event) => { if (event.target === shown) shown.close(""); });
+    document.body.append(shown);
+    shown.showModal();
+  });
+}

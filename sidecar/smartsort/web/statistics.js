@@ -1,0 +1,63 @@
+/** How well it goes: the goals, the days, the people. */
+
+import { get } from "./api.js";
+import { h, s, words } from "./dom.js";
+
+const SPANS = [[1, "Today"], [7, "Week"], [30, "Month"], [365, "Year"]];
+
+export function statistics(root) {
+  let days = 30;
+  const body = h("div", {});
+  const chips = h("div", { class: "filters", role: "group", "aria-label": "Days" });
+  root.replaceChildren(h("h1", {}, "Statistics"), chips, body);
+
+  async function load() {
+    chips.replaceChildren(...SPANS.map(([span, text]) => h("button", { type: "button", "aria-pressed": String(span === days), onclick: () => { days = span; load(); } }, text)));
+    draw(await get("stats/summary", { days }));
+  }
+
+  function draw(found) {
+    body.replaceChildren(
+      h("ul", { class: "goals" }, found.metrics.map((one) => h("li", { class: one.met === null ? "open" : one.met ? "met" : "missed" },
+        h("strong", {}, one.value === null ? "not known yet" : one.value.toLocaleString() + (one.target.includes("%") ? " %" : "")), h("span", {}, words(one.name)), h("small", {}, `goal ${one.target}`)))),
+      h("h2", {}, "By day"), chart(found.by_day),
+      table("Filed under", found.by_person), table("In review", Object.fromEntries(Object.entries(found.by_category).map(([name, count]) => [words(name), count]))), table("Accepted from", found.by_source),
+      h("p", {}, `${found.accepted.toLocaleString()} accepted, ${found.duplicates.toLocaleString()} duplicates, ${found.approved.toLocaleString()} approved, ${found.rejected.toLocaleString()} rejected, ${found.wrong.toLocaleString()} corrected.`));
+  }
+
+  load();
+  return { heard: (kind) => { if (kind === "sorted" || kind === "reviewed") later(load); }, keys: [["t w y", "Today, week, year"]],
+    key: (event) => { const span = { t: 1, w: 7, m: 30, y: 365 }[event.key]; if (!span) return false; days = span; load(); return true; } };
+}
+
+let timer = 0;
+function later(act) {
+  clearTimeout(timer);
+  timer = setTimeout(act, 1500);
+}
+
+/** Bars of filed photos and photos in review, a day each. The same numbers stand in a table for screen readers. */
+function chart(days) {
+  if (!days.length) return h("p", {}, "No photo arrived in these days.");
+  const most = Math.max(1, ...days.map((day) => day.sorted + day.reviewed));
+  const width = 100 / days.length;
+  const bars = days.flatMap((day, index) => {
+    const filed = (100 * day.sorted) / most;
+    const waiting = (100 * day.reviewed) / most;
+    const bar = (from, height, kind) => s("rect", { x: index * width + width * 0.1, width: width * 0.8, y: 100 - from - height, height, class: kind });
+    return [s("g", {}, s("title", {}, `${day.day}: ${day.sorted} filed, ${day.reviewed} in review`), bar(0, filed, "filed"), bar(filed, waiting, "waiting"))];
+  });
+  const picture = s("svg", { viewBox: "0 0 100 100", preserveAspectRatio: "none", class: "chart", role: "img", "aria-label": `Photos by day, at most ${most} a day` }, bars);
+  return h("figure", { class: "days" }, picture, h("figcaption", {}, h("span", {}, days[0].day), h("span", { class: "filed" }, "filed"), h("span", { class: "waiting" }, "in review"), h("span", {}, days.at(-1).day)));
+}
+
+function table(title, counts) {
+  const rows = Object.entries(counts).sort((a, b) => b[1] - a[1]);
+  if (!rows.length) return "";
+  const most = rows[0][1];
+  return h("section", {}, h("h2", {}, title), h("table", { class: "bars" }, h("tbody", {}, rows.map(([name, count]) => {
+    const bar = h("span", { class: "bar" });
+    bar.style.width = `${(100 * count) / most}%`;
+    return h("tr", {}, h("th", { scope: "row" }, h("bdi", {}, name)), h("td", {}, bar, h("span", {}, count.toLocaleString())));
+  }))));
+}

@@ -1,0 +1,323 @@
+"""The page in a real browser: every action of the review, a phone, dark and light, and screen readers.
+
+Chromium has to be installed; without one these tests are skipped, and `.ci/run` installs it.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from tests.live_sidecar import BASE, TOKEN, LiveSidecar, live_sidecar
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+
+DESK = {"width": 1440, "height": 900}
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSidecar]:
+    """One sidecar for all: each test takes photos that still wait."""
+    with live_sidecar(tmp_path_factory.mktemp("page") / "root", 150, machine_learning=True) as running:
+        yield running
+
+
+def opened(chromium: Browser, live: LiveSidecar, *, phone: bool = False, light: bool = False) -> Page:
+    """The page, signed in. Whatever goes wrong in it fails the test (`said`)."""
+    context = chromium.new_context(
+        viewport=PHONE if phone else DESK,  # type: ignore[arg-type]
+        has_touch=phone,
+        is_mobile=phone,
+        color_scheme="light" if light else "dark",
+        reduced_motion="reduce",
+    )
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    said: list[str] = []
+    foreign: list[str] = []
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("console", lambda message: said.append(message.text) if "Refused to" in message.text else None)
+    page.on("request", lambda request: None if _own(request.url, live) else foreign.append(request.url))
+    page.said, page.foreign = said, foreign  # type: ignore[attr-defined]
+    page.goto(live.url)
+    page.get_by_label("Token").fill(TOKEN)
+    page.keyboard.press("Enter")
+    expect(page.locator(".desk h2").first).to_be_visible()
+    return page
+
+
+def _own(url: str, live: LiveSidecar) -> bool:
+    return url.startswith((live.url, "data:", "blob:"))
+
+
+def finished(page: Page) -> None:
+    assert page.said == []  # type: ignore[attr-defined]
+    assert page.foreign == []  # type: ignore[attr-defined]
+    page.context.close()
+
+
+def queue(live: LiveSidecar, category: str = "") -> list[dict]:
+    path = f"{BASE}/review/queue/{category}" if category else f"{BASE}/review/queue"
+    return list(live.client().get(path, params={"limit": 500}).json()["items"])
+
+
+def shown(page: Page) -> str:
+    return page.locator(".desk h2").first.inner_text()
+
+
+def state(live: LiveSidecar, photo_id: int) -> str:
+    return str(live.client().get(f"{BASE}/review/items/{photo_id}").json()["action"])
+
+
+def find(page: Page, item: dict) -> None:
+    """Open an item wherever it stands in the queue: only rows in sight are drawn."""
+    back = page.get_by_role("button", name="Back to the list")
+    if back.is_visible():
+        back.click()
+    page.get_by_role("searchbox").fill(item["filename"])
+    page.get_by_role("searchbox").blur()
+    # The search opens what it finds first; a gesture before that would be on a picture that is replaced.
+    expect(page.locator(".desk h2").first).to_have_text(item["filename"])
+    page.locator(f"#row-{item['id']}").get_by_role("button").click()
+    expect(page.locator(".desk h2").first).to_have_text(item["filename"])
+
+
+def open_category(page: Page, category: str) -> None:
+    page.get_by_role("button", name=re.compile(f"^{category.replace('_', ' ')}")).first.click()
+    page.wait_for_function("name => document.querySelector('.row small')?.textContent !== ''", arg=category)
+
+
+def test_the_whole_review_by_keyboard(chromium: Browser, live: LiveSidecar) -> None:
+    page = opened(chromium, live)
+    sure = next(one for one in queue(live) if one["suggested_person"])
+    find(page, sure)
+    page.keyboard.press("a")
+    expect(page.get_by_role("status").filter(has_text="→ faces/")).to_be_visible()
+    assert state(live, sure["id"]) == "approved"
+    page.keyboard.press("u")
+    expect(page.get_by_role("status").filter(has_text="Taken back.")).to_be_visible()
+    assert state(live, sure["id"]) == "pending"
+    page.keyboard.press("Escape")
+
+    page.get_by_role("searchbox").fill("")
+    page.get_by_role("searchbox").blur()
+    expect(page.locator(".rows .row")).not_to_have_count(1)
+    first = shown(page)
+    page.keyboard.press("j")
+    expect(page.locator(".desk h2").first).not_to_have_text(first)
+    page.keyboard.press("k")
+    expect(page.locator(".desk h2").first).to_have_text(first)
+    before = queue(live)
+    page.keyboard.press("r")
+    expect(page.get_by_role("status").filter(has_text="was rejected")).to_be_visible()
+    assert state(live, before[0]["id"]) == "rejected"
+    page.keyboard.press("s")
+    expect(page.get_by_role("status").filter(has_text="was skipped")).to_be_visible()
+    assert [one["id"] for one in queue(live)][-1] == before[1]["id"]
+    page.keyboard.press("w")
+    expect(page.get_by_role("dialog").get_by_role("heading", name="Why")).to_be_visible()
+    finished(page)
+
+
+def test_a_key_held_down_decides_once(chromium: Browser, live: LiveSidecar) -> None:
+    page = opened(chromium, live)
+    count = len(queue(live))
+    for _ in range(8):
+        page.keyboard.down("r")
+    page.keyboard.up("r")
+    expect(page.get_by_role("status").filter(has_text="was rejected")).to_be_visible()
+    assert len(queue(live)) == count - 1
+    finished(page)
+
+
+def test_a_new_person_and_one_by_type_ahead(chromium: Browser, live: LiveSidecar) -> None:
+    page = opened(chromium, live)
+    open_category(page, "unidentified")
+    stranger = next(one for one in queue(live, "unidentified") if one["faces_detected"] == 1)
+    find(page, stranger)
+    page.keyboard.press("P")
+    # Typed in one burst: what is chosen belongs to the whole name and not to its beginning.
+    page.keyboard.type("Mia <b>Lindgren")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status").filter(has_text="→ faces/mia")).to_be_visible()
+    other = queue(live, "unidentified")[0]
+    find(page, other)
+    page.keyboard.press("P")
+    page.keyboard.type("mia")
+    expect(page.get_by_role("option", name="Mia <b>Lindgren", exact=False).first).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(
+        page.get_by_role("status").filter(has_text=re.compile(f"{re.escape(other['filename'])} → faces/mia"))
+    ).to_be_visible()
+    finished(page)
+
+
+def test_not_this_person(chromium: Browser, live: LiveSidecar) -> None:
+    page = opened(chromium, live)
+    sure = next(one for one in queue(live) if one["suggested_person"])
+    find(page, sure)
+    page.keyboard.press("x")
+    expect(
+        page.get_by_role("status").filter(has_text=f"does not show {sure['suggested_person']}")
+    ).to_be_visible()
+    assert state(live, sure["id"]) == "pending"
+    finished(page)
+
+
+def test_duplicates_stand_side_by_side_and_are_rejected_together(
+    chromium: Browser, live: LiveSidecar
+) -> None:
+    page = opened(chromium, live)
+    open_category(page, "duplicates")
+    expect(page.locator(".photo.other img")).to_be_visible()
+    expect(page.locator(".copies")).to_contain_text("The other copy")
+    count = len(queue(live, "duplicates"))
+    page.keyboard.press("M")
+    page.get_by_role("dialog").get_by_role("button", name="Reject").click()
+    asked = page.get_by_role("dialog").filter(has_text=f"reject {count} photos?")
+    expect(asked).to_be_visible()
+    assert len(queue(live, "duplicates")) == count
+    asked.get_by_role("button", name="Do it").click()
+    expect(page.get_by_role("status").filter(has_text=f"{count} done")).to_be_visible()
+    assert queue(live, "duplicates") == []
+    page.get_by_role("status").get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("status").filter(has_text="Taken back.")).to_be_visible()
+    assert len(queue(live, "duplicates")) == count
+    finished(page)
+
+
+def test_what_the_terminal_decides_leaves_the_page(chromium: Browser, live: LiveSidecar) -> None:
+    page = opened(chromium, live)
+    first = queue(live)[0]
+    expect(page.locator(".desk h2").first).to_have_text(first["filename"])
+    live.client().post(f"{BASE}/review/{first['id']}/reject")
+    expect(page.locator(f"#row-{first['id']}")).to_have_count(0)
+    expect(page.locator(".desk h2").first).not_to_have_text(first["filename"])
+    finished(page)
+
+
+def test_a_conflict_is_explained_and_nothing_is_done_twice(chromium: Browser, live: LiveSidecar) -> None:
+    page = opened(chromium, live)
+    first = queue(live)[0]
+    # The stream is cut off, so that the page cannot know.
+    page.route("**/events/stream", lambda route: route.abort())
+    page.reload()
+    expect(page.locator(".desk h2").first).to_have_text(first["filename"])
+    live.client().post(f"{BASE}/review/{first['id']}/reject")
+    page.keyboard.press("s")
+    expect(page.locator(".toast.bad")).to_contain_text("already")
+    assert state(live, first["id"]) == "rejected"
+    finished(page)
+
+
+def test_every_photo_by_touch(chromium: Browser, live: LiveSidecar) -> None:
+    """One tap or swipe for each photo, on a screen of 390 by 844."""
+    page = opened(chromium, live, phone=True)
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= PHONE["width"]
+    taps = 0
+    for _ in range(6):
+        name = shown(page)
+        page.get_by_role("group", name="Decide").get_by_role("button", name="Skip").tap()
+        taps += 1
+        expect(page.locator(".desk h2").first).not_to_have_text(name)
+    assert taps == 6
+    for box in page.locator(".actions button:visible").all():
+        size = box.bounding_box()
+        assert size is not None
+        assert min(size["width"], size["height"]) >= 44
+    finished(page)
+
+
+@pytest.mark.parametrize(
+    ("way", "says"), [("right", "→ faces/"), ("up", "was skipped"), ("left", "does not show")]
+)
+def test_swipes(chromium: Browser, live: LiveSidecar, way: str, says: str) -> None:
+    page = opened(chromium, live, phone=True)
+    sure = next(one for one in queue(live) if one["suggested_person"])
+    find(page, sure)
+    box = page.locator(".photo").first.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2 + 60
+    dx, dy = {"right": (160, 5), "left": (-160, 5), "up": (5, -160)}[way]
+    touch = page.context.new_cdp_session(page)
+    touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+    for part in range(1, 9):
+        at = {"x": x + dx * part / 8, "y": y + dy * part / 8}
+        touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [at]})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    expect(page.get_by_role("status").filter(has_text=says)).to_be_visible()
+    finished(page)
+
+
+AREAS = {
+    "review": ".actions",
+    "statistics": ".goals li",
+    "activity": ".events li",
+    "people": ".cards li",
+    "settings": ".field",
+    "health": ".checks li",
+}
+"""The areas, and what shows that one is complete."""
+
+
+@pytest.mark.parametrize("light", [False, True], ids=["dark", "light"])
+def test_a_screen_reader_finds_its_way(chromium: Browser, live: LiveSidecar, light: bool) -> None:
+    page = opened(chromium, live, light=light)
+    for area, complete in AREAS.items():
+        page.goto(f"{live.url}/#{area}")
+        expect(page.locator(complete).first).to_be_visible()
+        found = Axe().run(page)
+        serious = [one for one in found.response["violations"] if one["impact"] in {"serious", "critical"}]
+        listed = [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in serious]
+        assert (area, listed) == (area, [])
+    finished(page)
+
+
+def test_it_fits_every_screen(chromium: Browser, live: LiveSidecar) -> None:
+    page = opened(chromium, live)
+    for area, complete in AREAS.items():
+        page.goto(f"{live.url}/#{area}")
+        expect(page.locator(complete).first).to_be_visible()
+        for width in (320, 390, 768, 1024, 1440):
+            page.set_viewport_size({"width": width, "height": 700})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, (area, width)
+    finished(page)
+
+
+def test_a_link_signs_in_and_leaves_no_trace(chromium: Browser, live: LiveSidecar) -> None:
+    path = live.client().post(f"{BASE}/session/link").json()["path"]
+    page = chromium.new_page()
+    page.goto(live.url + path)
+    expect(page.get_by_role("navigation", name="Areas")).to_be_visible()
+    assert "link=" not in page.url
+    page.close()
+
+
+def test_it_weighs_little(chromium: Browser, live: LiveSidecar) -> None:
+    context = chromium.new_context(viewport=DESK)  # type: ignore[arg-type]
+    page = context.new_page()
+    sizes: dict[str, int] = {}
+    page.on(
+        "response",
+        lambda answer: sizes.update({answer.url: len(answer.body())}) if "/page/" in answer.url else None,
+    )
+    page.goto(live.url)
+    expect(page.get_by_label("Token")).to_be_visible()
+    assert 10 < sum(sizes.values()) / 1000 < 100
+    context.close()
