@@ -248,6 +248,7 @@ class Measure:
 
     async def _film(self, asset_id: str, evidence: Evidence, film: Film) -> Evidence:
         """The evidence with everybody in the frames; where that takes too long, Immich's frame decides."""
+        shown: Mapping[str, Vector] = {}
         try:
             async with asyncio.timeout(FILM_PATIENCE * self._patience):
                 await self.galleries.use((await self._faces.model()).name)
