@@ -17,6 +17,7 @@ from smartsort.errors import (
     RootUnavailable,
     StorageFull,
 )
+from smartsort.ledger.photos import StaleChange
 from smartsort.pipeline.engine.context import StageWakeups
 from smartsort.pipeline.engine.health import HealthIssues
 from smartsort.pipeline.engine.runner import Runner, Stage, kind_of
@@ -85,6 +86,23 @@ async def test_trouble_is_told_when_it_begins_and_when_it_ends():
     await asyncio.wait_for(place.runner.run(), 60)
     assert place.told == [("immich", True), ("immich", False)]
     assert place.health_issues.open == ()
+
+
+async def test_a_human_who_was_faster_is_no_trouble(caplog):
+    place = Place()
+    overtaken = StaleChange(2, [State.HASHED], State.SKIPPED)
+    steps = place.stage("compare", overtaken, True, overtaken, then=place.stop)
+    await asyncio.wait_for(place.runner.run(), 60)
+    assert len(steps) == 4
+    assert (place.told, caplog.records) == ([], [])
+
+
+async def test_a_step_that_always_comes_too_late_is_a_bug(caplog):
+    place = Place()
+    overtaken = StaleChange(2, [State.HASHED], State.SKIPPED)
+    place.stage("compare", overtaken, overtaken, True, then=place.stop)
+    await asyncio.wait_for(place.runner.run(), 60)
+    assert place.told == [("bug", True), ("bug", False)]
 
 
 async def test_finding_nothing_to_do_is_no_proof_that_immich_is_back():

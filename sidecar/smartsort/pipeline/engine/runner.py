@@ -110,6 +110,7 @@ class Runner:
 
     async def _work(self, stage: Stage) -> None:
         backoff, wakeup = self.first_backoff, self._context.wakeups.subscribe(*stage.takes)
+        stale = False
         if stage.after_seconds:
             await self._sleep(stage.after_seconds)
         while not self.stop.is_set():
@@ -124,12 +125,16 @@ class Runner:
                         raise
                     await self._give_up(stage)
                     return
+                if isinstance(problem, photos.StaleChange) and not stale:
+                    # A human was faster with one of the photos, and nothing was written: look again.
+                    stale = True
+                    continue
                 self._note(stage, problem)
                 # Jitter keeps several sidecars from knocking at the same instant.
                 await self._sleep(backoff * random.uniform(0.8, 1.2), self._over)  # noqa: S311
                 backoff = min(self.longest_backoff, backoff * 2)
                 continue
-            backoff = self.first_backoff
+            backoff, stale = self.first_backoff, False
             if result is None or result is False:
                 self.health_issues.idle(stage.name)
             elif isinstance(result, NothingProved):
