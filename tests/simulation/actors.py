@@ -408,6 +408,7 @@ class Fate(Actor):
             self._disk_full,
         ]
         ends = [self._cut, self._cut, self._cut, self._die, self._kill, self._restart]
+        ends += [self._end_there] * 3
         await self.act(self.rng.randint(1, 7), [*moves, *ends, self._disk_error, self._learning_away])
         self.over = True
 
@@ -436,6 +437,12 @@ class Fate(Actor):
 
     async def _die(self) -> None:
         self.world.storage.left = self.rng.choice((1, 3, 10, 30, 100, 300))
+
+    async def _end_there(self) -> None:
+        """End between two steps of an act, of any kind of act, however seldom it comes."""
+        self.power = self.rng.random() < 0.5
+        named = [kind for kind in self.world.storage.kinds if ":" in kind]
+        self.world.storage.ends_at = self.rng.choice([*named, "commit"])
 
     async def _kill(self) -> None:
         self.world.trace("fate", "kill -9")

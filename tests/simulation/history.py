@@ -108,7 +108,7 @@ def _lose(delivered: list[Delivery]) -> None:
 async def _rest(world: World, supplier: Supplier, app: ImmichUser) -> None:
     """Let all come to rest, look, and look once more after a start in good order."""
     world.trace("history", "calm")
-    world.storage.left, world.storage.errors_in = None, 0
+    world.storage.left, world.storage.errors_in, world.storage.ends_at = None, 0, ""
     if world.sidecar is not None and not world.sidecar.runtime_settings.enabled:
         world.sidecar.set_enabled(True)
     await _until_quiet(world)

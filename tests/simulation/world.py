@@ -69,10 +69,17 @@ class Storage(Machine):
     def __init__(self, stash: str, trace: Trace, died: Callable[[], None]) -> None:
         super().__init__(stash)
         self.full, self.errors_in = False, 0
+        self.kinds: dict[str, None] = {}
+        """The steps that there have been, by name."""
+        self.ends_at = ""
+        """The step at which the process ends."""
         self._trace, self._died = trace, died
 
     def step(self, name: str = "") -> None:
         was_off = self.off
+        self.kinds.setdefault(name)
+        if name == self.ends_at:
+            self.left = 1
         try:
             super().step(name)
         except PowerCut:
@@ -302,8 +309,10 @@ class World:
             sidecar.context.ledger.close()
             assert sidecar._lock is not None
             sidecar._lock.close()
-        self.storage.left = None
-        self.storage.forget(lambda: power and self.rng.random() < 0.6)
+        self.storage.left, self.storage.ends_at = None, ""
+        # Without a power cut the machine still has all of it, and may lose it to a later one.
+        if power:
+            self.storage.forget(lambda: self.rng.random() < 0.6)
 
     async def stop(self) -> None:
         """End the sidecar in good order."""
@@ -321,7 +330,6 @@ class World:
         except PowerCut:
             return
         self.process = self.sidecar = self.app = None
-        self.storage.forget(lambda: False)
 
 
 class _Listening(logging.Handler):
