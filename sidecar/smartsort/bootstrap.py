@@ -493,7 +493,7 @@ def _announcer(notifier: Notifier) -> Callable[[HealthIssue, bool], None]:
             log.warning("%s (%s): %s", what, issue.kind, one_line(issue.message))
         else:
             log.info("%s over (%s), since %s", what, issue.kind, issue.since)
-        if not issue.notice:
+        if issue.sent:
             notifier.health_issue(issue, began=began)
 
     return announce

@@ -28,6 +28,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
+from tests.bench import mixed as mixed_people
 from tests.bench.embeddings import GALLERIES, People, families, friends, mixed, read
 from tests.bench.household import (
     UNNAMED,
@@ -43,6 +44,7 @@ from tests.bench.household import (
 
 from smartsort.config.sorting import PRESETS
 from smartsort.core.decision import decide
+from smartsort.core.mixed import groups
 from smartsort.core.model import Box, Evidence, Face, Outcome, Person
 from smartsort.core.policy import PersonRef, Policy, Thresholds
 from smartsort.core.similarity import Likeness, around, confidence, unrelated_level
@@ -101,8 +103,11 @@ class Result:
         return good and not self.beside and not self.unwanted
 
 
-def measured(household: Household, *, births: bool = True) -> list[Evidence]:
-    """The evidence of every photo, as smartsort would measure it, with or without dates of birth."""
+def measured(household: Household, *, births: bool = True, asked: bool = False) -> list[Evidence]:
+    """The evidence of every photo, as smartsort would measure it, with or without dates of birth.
+
+    `asked`: people whose gallery looks like two people's are mixed, and the user has not answered yet.
+    """
     galleries = {person: faces[:GALLERY] for person, faces in household.confirmed.items()}
     named = {i for i, who in household.names.items() if i in household.confirmed or who in household.late}
     for shot in household.shots:
@@ -117,7 +122,11 @@ def measured(household: Household, *, births: bool = True) -> list[Evidence]:
         for i, who in household.names.items()
     }
     galleries_at = _Galleries(people, galleries)
-    return [_evidence(shot, number, people, galleries_at) for number, shot in enumerate(household.shots)]
+    held = galleries_at.mixed() if asked else frozenset()
+    return [
+        replace(_evidence(shot, number, people, galleries_at), mixed=held)
+        for number, shot in enumerate(household.shots)
+    ]
 
 
 class _Galleries:
@@ -127,6 +136,11 @@ class _Galleries:
         self._people, self._faces = people, faces
         self._level = unrelated_level([face.vector for face in own] for own in faces.values())
         self._known: dict[tuple[str, tuple[int, ...]], Likeness] = {}
+
+    def mixed(self) -> frozenset[str]:
+        """Those whose gallery looks like two people's."""
+        vectors = {person: [face.vector for face in faces] for person, faces in self._faces.items()}
+        return frozenset(p for p, own in vectors.items() if groups(own, self._level) is not None)
 
     def at(self, taken: date | None) -> dict[str, Likeness]:
         """The likenesses of all people, by Immich's person."""
@@ -204,7 +218,10 @@ Measured = tuple[Household, list[Evidence]]
 def run(worlds: Iterable[Measured], preset: str, policy: Policy = POLICY) -> list[Result]:
     """What a preset, or Immich alone, makes of some households."""
     if preset == IMMICH:
-        return [judged(h, [replace(e, confidence={}) for e in evidence], policy) for h, evidence in worlds]
+        return [
+            judged(h, [replace(e, confidence={}, mixed=frozenset()) for e in evidence], policy)
+            for h, evidence in worlds
+        ]
     return [judged(household, evidence, of_preset(preset, policy)) for household, evidence in worlds]
 
 
@@ -295,14 +312,19 @@ def of_real_faces(people: People, seeds: Sequence[int]) -> dict[str, object]:
     others += _rows(worlds, "relative_unnamed, another model", "3-8")
     worlds = weighed(crowded(friends(people, seed, 5), OTHER_MODEL) for seed in seeds[:1])
     others += _rows(worlds, "unrelated, another model", "5")
-    others += _rows(weighed(h for s in seeds[:2] for h in mixed(people, s)), "two people mixed", "3-8")
+    worlds = weighed(h for s in seeds[:2] for h in mixed(people, s))
+    others += _rows(worlds, "two people mixed, not asked", "3-8")
+    worlds = weighed((h for s in seeds[:2] for h in mixed(people, s)), asked=True)
+    others += _rows(worlds, "two people mixed", "3-8")
+    worlds = weighed((h for s in seeds[:2] for h in families(people, s, unnamed=True)), asked=True)
+    others += _rows(worlds, "relative_unnamed, not answered", "3-8")
     _chosen_on_one_half(people, seeds)
-    return {"rows": rows, "others": others}
+    return {"rows": rows, "others": others, "mixed": mixed_people.figures(people, seeds)}
 
 
-def weighed(households: Iterable[Household], *, births: bool = True) -> list[Measured]:
+def weighed(households: Iterable[Household], *, births: bool = True, asked: bool = False) -> list[Measured]:
     """Households with the evidence of their photos."""
-    return [(household, measured(household, births=births)) for household in households]
+    return [(household, measured(household, births=births, asked=asked)) for household in households]
 
 
 def _rows(

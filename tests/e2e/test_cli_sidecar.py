@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Iterator
@@ -10,10 +11,13 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from tests.live_sidecar import TOKEN, LiveSidecar, live_sidecar
+from PIL import Image
+from sqlite_utils import Database
+from tests.live_sidecar import BASE, TOKEN, LiveSidecar, live_sidecar
 
 from smartsort.cli.main import cli
 from smartsort.demo.samples import make_samples
+from smartsort.ledger import embeddings
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +72,48 @@ def test_people_and_their_lists(live: LiveSidecar) -> None:
     assert said(live, "people", "whitelist", "list").split("\n")[:-1] == before
     assert as_json(live, "people", "blacklist", "add", "Stranger")["names"][-1] == "Stranger"
     said(live, "people", "blacklist", "remove", "Stranger")
+
+
+def test_somebody_who_looks_like_two_people_is_one_by_a_word(live: LiveSidecar) -> None:
+    refused = run(live, "people", "one-person", "John Doe")
+    assert refused.exit_code == 1
+    assert "they are not taken for two people; taken for two people: nobody" in str(refused.exception)
+    ledger, server = live.sidecar.context.ledger, live.sidecar.context.server
+    [john] = as_json(live, "people", "list", "--search", "john doe")
+    assets = {
+        a for one in as_json(live, "people", "list") for a in live.run(server.assets_of_person(one["id"], 9))
+    }
+    faces = [(face.id, asset) for asset in sorted(assets) for face in live.run(server.faces(asset))]
+    assert len(faces) >= 4
+    at = live.sidecar.context.clock.text()
+
+    def two_people(db: Database) -> None:
+        embeddings.set_gallery(db, "buffalo_l", person_id=john["id"], name="John Doe", members={}, at=at)
+        embeddings.set_groups(db, john["id"], (tuple(faces[:2]), tuple(faces[2:])))
+
+    ledger.write(two_people)
+    sizes = [2, len(faces) - 2]
+    assert as_json(live, "people", "list", "--search", "john doe")[0]["mixed"] == sizes
+    text = f"under the name John Doe look like two people's: 2 like one, {sizes[1]} like the other"
+    assert text in said(live, "people", "list")
+    live.wait_for(lambda: text in said(live, "status"), "the notice")
+    assert live.client().get("/readyz").status_code == 200
+    picture = live.client().get(f"{BASE}/people/{john['id']}/mixed")
+    assert (picture.status_code, picture.headers["content-type"]) == (200, "image/jpeg")
+    with Image.open(io.BytesIO(picture.content)) as sheet:
+        assert sheet.width == 3 * 166 + 6
+    checks = {check["name"]: check for check in live.client().get(f"{BASE}/doctor").json()["checks"]}
+    assert checks["people"]["verdict"] == "warning"
+    assert "look like two people's: John Doe" in checks["people"]["detail"]
+    done = said(live, "people", "one-person", "john doe")
+    event = int(done.split("--event ")[1].split("`")[0])
+    assert as_json(live, "people", "list", "--search", "john doe")[0]["mixed"] == []
+    assert live.client().get(f"{BASE}/people/{john['id']}/mixed").status_code == 404
+    assert "All faces of John Doe are one person's, a user said" in said(live, "undo", "--list")
+    assert run(live, "undo", "--event", str(event)).exit_code == 0
+    assert as_json(live, "people", "list", "--search", "john doe")[0]["mixed"] == sizes
+    assert as_json(live, "people", "one-person", john["id"])["event"] > event
+    live.wait_for(lambda: text not in said(live, "status"), "the end of the notice")
 
 
 def test_settings_are_read_and_changed(live: LiveSidecar) -> None:

@@ -60,6 +60,7 @@ SHOTS = (
     Shot("activity", keys=("f3",), size=(110, 30)),
     Shot("history", keys=("f3", "h"), size=(110, 30)),
     Shot("people", keys=("f4",), size=(100, 30)),
+    Shot("people-two-in-one", keys=("f4", "j", "j", "j"), size=(110, 34), images="halfblocks"),
     Shot("configuration", keys=("f5",), size=(110, 32)),
     Shot("too-small", size=(20, 5)),
 )

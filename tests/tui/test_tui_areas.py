@@ -112,6 +112,28 @@ async def test_people_are_put_on_lists_and_taken_off() -> None:
         await until(pilot, lambda: "Nadia" in sidecar.listed["whitelist"], "the whitelist")
 
 
+async def test_somebody_who_seems_to_be_two_people_is_one_by_a_key_and_that_is_undone() -> None:
+    sidecar = SampleSidecar(10)
+    async with driving(sidecar, images="halfblocks", size=(110, 34)) as pilot:
+        await loaded(pilot)
+        await pilot.press("f4")
+        await until(pilot, lambda: "two people" in screen_text(pilot), "the people")
+        assert "one person" not in screen_text(pilot)  # not asked of everybody
+        await pilot.press("o", "j", "j", "j")
+        await until(pilot, lambda: "8 like one, 4 like" in screen_text(pilot), "the words")
+        await until(pilot, lambda: sidecar.requests["GET mixed"] > 0, "the picture")
+        await until(pilot, lambda: "one, and in frames the other" in screen_text(pilot), "its caption")
+        await pilot.press("o")
+        await until(pilot, lambda: not sidecar.mixed, "the word")
+        await until(pilot, lambda: "is one person; photos that waited" in screen_text(pilot), "the message")
+        await pilot.press("u")
+        await until(pilot, lambda: bool(sidecar.mixed), "the undo")
+        await until(pilot, lambda: "smartsort asks about it again" in screen_text(pilot), "the message")
+        sidecar.mixed.clear()
+        await pilot.press("o")
+        await until(pilot, lambda: "there is no people/person-3" in screen_text(pilot), "the problem")
+
+
 async def test_nothing_is_saved_before_its_effect_was_seen() -> None:
     sidecar = SampleSidecar(10)
     async with driving(sidecar, size=(110, 34)) as pilot:

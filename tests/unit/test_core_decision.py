@@ -275,6 +275,7 @@ def test_two_people_of_one_name_are_never_guessed_at():
                 "ambiguous_name",
                 "ruled_out_person",
                 "not_born_yet",
+                "mixed_person",
             ),
         ),
         ("duplicate_IMG.jpg", "duplicates", "duplicate_", ("duplicate", "near_duplicate")),
@@ -408,6 +409,7 @@ def test_the_order_of_the_table_is_the_documented_priority():
         "ruled_out_person",
         "not_born_yet",
         "not_in_whitelist",
+        "mixed_person",
         "low_confidence",
     ]
 

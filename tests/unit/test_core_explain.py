@@ -189,6 +189,7 @@ def test_every_change_has_words_and_every_word_is_used():
         (photo(face(JOHN, 0.3), face(None, 0.01)), dataclasses.replace(HOUSEHOLD, min_face_area=0.05)),
         (photo(JOHN, JOHN), dataclasses.replace(HOUSEHOLD, max_faces=2)),
         (dataclasses.replace(photo(JOHN), ruled_out=frozenset({JOHN.id})), HOUSEHOLD),
+        (dataclasses.replace(photo(JOHN), mixed=frozenset({JOHN.id})), HOUSEHOLD),
         (sure(photo(JOHN), 0.3), switched_off),
         (photo(UNNAMED), HOUSEHOLD),
         (Evidence(film=Film(broken="took longer than 40 s to decode")), HOUSEHOLD),

@@ -32,6 +32,7 @@ EXAMPLES = [
     ("ambiguous_name", ("John",), {}, "", "ambiguous_name: John"),
     ("ruled_out_person", ("John",), {}, "", "ruled_out_person: John"),
     ("not_born_yet", ("John",), {}, "taken on 2018-01-01, born on 2019-05-01", "not_born_yet: John"),
+    ("mixed_person", ("John",), {}, "", "mixed_person: John"),
     ("not_in_whitelist", ("Lukas Müller",), {}, "", "not_in_whitelist: Lukas Müller"),
     ("low_confidence", ("A",), {"confidence": 0.4249, "min_confidence": 0.6}, "", "low_confidence: 0.42"),
     (

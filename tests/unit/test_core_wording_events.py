@@ -88,6 +88,16 @@ EXAMPLES = [
         {"what": "renamed", "was": "Ana", "person": "Anna"},
         "Ana is called Anna now; their photos follow",
     ),
+    (
+        "one_person",
+        {"one_person": {"name": "Anna", "said": True}},
+        "All faces of Anna are one person's, a user said",
+    ),
+    (
+        "bulk_action",
+        {"what": "undone", "photos": 0, "one_person": {"name": "Anna", "said": False}},
+        "Undone: that all faces of Anna are one person's",
+    ),
     ("purged", FACES, "a.jpg was deleted for good from the trash"),
     ("face_assigned", ASSIGNED, "a.jpg was reported to Immich as Anna instead of Bella"),
     ("face_assigned", STRANGER, "a.jpg was reported to Immich as Anna"),

@@ -36,6 +36,7 @@ from smartsort.api.schemas.statistics import Summary
 
 if TYPE_CHECKING:
     from smartsort.api.schemas.evaluation import Explained, RuleOut, SpotCheckPage, WrongFiling
+    from smartsort.api.schemas.people import OnePerson
 
 BASE = "/api/smart-download"
 # Larger than any preview Immich makes; a larger answer is not a picture for a terminal.
@@ -256,6 +257,16 @@ class Client:
     def person_thumbnail(self, person: str) -> str:
         """Where a person's face is, for `picture`."""
         return f"{BASE}/people/{quote(person, safe='')}/thumbnail"
+
+    def mixed_picture(self, person: str) -> str:
+        """Where the faces of two people under one name are, for `picture`."""
+        return f"{BASE}/people/{quote(person, safe='')}/mixed"
+
+    async def one_person(self, person: str) -> OnePerson:
+        """Say that a person who seems to be two people is one."""
+        from smartsort.api.schemas.people import OnePerson
+
+        return await self._send(OnePerson, "POST", f"/people/{quote(person, safe='')}/one-person")
 
     async def change_list(self, name: ListName, change: ListChange) -> ListView:
         """Put names on the whitelist or the blacklist, or take them off."""

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from smartsort.actions import feedback
+from smartsort.actions import feedback, one_person
 from smartsort.actions import follow as following
 from smartsort.actions import undo as undoing
 from smartsort.actions.acting import Agreed
@@ -219,6 +219,15 @@ class Actions(Reversing):
             return Batch(batch.results, group)
 
     # --- people ------------------------------------------------------------------------------
+
+    async def one_person(self, person_id: str, actor: str) -> int:
+        """Say that a person who seems to be two people is one; the event, which can be undone.
+
+        Photos that wait for this are judged again. Raises NotMixed for somebody else.
+        """
+        at = self._context.clock.text()
+        async with self._lock:
+            return await self._context.ledger.awrite(lambda db: one_person.say(db, person_id, actor, at))
 
     async def follow(self, renamed: Renamed, actor: str = "smartsort") -> Batch:
         """Move a person's photos into the folder of the new name; one event takes it back."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from smartsort.actions import one_person
 from smartsort.actions import undo as undoing
 from smartsort.actions.acting import Acting, Agreed
 from smartsort.actions.plan import Plan
@@ -102,8 +103,11 @@ class Reversing(Acting):
         async with self._lock:
             found = await self._context.ledger.aread(lambda db: undoing.since(db, text, automatic=automatic))
             groups = await self._context.ledger.aread(lambda db: undoing.settings_since(db, text))
+            said = await self._context.ledger.aread(lambda db: undoing.said_since(db, text))
             if agreed is not None:
-                groups = [group for group in groups if str(group.id) in agreed.get(SETTINGS, "").split()]
+                shown = agreed.get(SETTINGS, "").split()
+                groups = [group for group in groups if str(group.id) in shown]
+                said = [event for event in said if str(event.id) in shown]
             refused: list[ActionResult] = []
             if not admin:
                 needs = await self._context.ledger.aread(lambda db: undoing.admins_own(db, found))
@@ -116,7 +120,8 @@ class Reversing(Acting):
                 ]
                 found, groups = [event for event in found if event.id not in needs], []
             batch = await self._undo_all(found, actor, groups, dry_run=dry_run, agreed=agreed)
-        settings = tuple(group.id for group in groups)
+            await self._say_again(said, actor, dry_run=dry_run)
+        settings = tuple(event.id for event in (*groups, *said))
         return replace(batch, results=(*batch.results, *refused), settings=settings)
 
     async def _undo(
@@ -132,6 +137,8 @@ class Reversing(Acting):
             raise NotUndoable(
                 f"event {event.id} is taken back already, by event {taken_back}; undo that one to redo it"
             )
+        if "one_person" in event.data:
+            return replace(await self._say_again([event], actor, dry_run=dry_run), undoes=event.id)
         if event.photo_id is not None:
             batch = await self._undo_all([event], actor, (), dry_run=dry_run, agreed=agreed)
             return replace(batch, undoes=event.id)
@@ -143,6 +150,15 @@ class Reversing(Acting):
             raise NotUndoable(f"all {len(found)} parts of event {event.id} are taken back already")
         batch = await self._undo_all(open_ones, actor, [event], dry_run=dry_run, agreed=agreed)
         return replace(batch, undoes=event.id)
+
+    async def _say_again(self, found: Sequence[Event], actor: str, *, dry_run: bool) -> Batch:
+        """Take back that faces are one person's; nothing moves at once, but photos are judged again."""
+        group, at = None, self._context.clock.text()
+        for event in () if dry_run else found:
+            group = await self._context.ledger.awrite(
+                lambda db, e=event: one_person.take_back(db, e, actor, at)  # type: ignore[misc]
+            )
+        return Batch((), group)
 
     async def _undo_all(
         self,

@@ -41,7 +41,7 @@ _DECISIONS = (
 """What humans do to photos."""
 
 UNDOABLE = (
-    *(EventKind.SORTED, EventKind.REVIEWED, EventKind.SKIPPED, *_DECISIONS),
+    *(EventKind.SORTED, EventKind.REVIEWED, EventKind.SKIPPED, *_DECISIONS, EventKind.ONE_PERSON),
     *(EventKind.UNDONE, EventKind.RENAMED, EventKind.JOINED, EventKind.BULK_ACTION),
 )
 
@@ -101,6 +101,14 @@ def since(db: Database, at: str, *, automatic: bool) -> list[Event]:
     )
     rows = select(db, query, stored(kinds), before=(at,), after=(automatic, AUTOMATIC))
     return _standing_alone([event for (i,) in rows if (event := events.get(db, int(i))) is not None])
+
+
+def said_since(db: Database, at: str) -> list[Event]:
+    """What was said since `at` of the faces of people, newest first, without what was taken back since."""
+    query = "SELECT id FROM events WHERE at >= ? AND kind IN (*) ORDER BY id DESC"
+    rows = select(db, query, stored([EventKind.ONE_PERSON]), before=(at,))
+    said = [event for (i,) in rows if (event := events.get(db, int(i))) is not None]
+    return standing(db, said)
 
 
 def _standing_alone(newest_first: Sequence[Event]) -> list[Event]:
@@ -183,7 +191,7 @@ def last_of(db: Database, actor: str | None) -> Event | None:
     """The newest action of this actor (None: of any human) that still counts; a group before its members."""
     who, value = ("actor = ?", actor) if actor is not None else ("actor <> ?", AUTOMATIC)
     # Only smartsort sorts by itself: with nobody named, its million filings need not be looked through.
-    kinds = (*_DECISIONS, *((EventKind.SORTED,) if actor is not None else ()))
+    kinds = (*_DECISIONS, EventKind.ONE_PERSON, *((EventKind.SORTED,) if actor is not None else ()))
     by_kind = [
         db.conn.execute(f"SELECT id FROM events WHERE kind = ? AND {who} ORDER BY id DESC", (kind, value))  # noqa: S608
         for kind in stored(kinds)

@@ -123,6 +123,12 @@ class UnknownPerson(ActionRefused):
     code = "unknown_person"
 
 
+class NotMixed(ActionRefused):
+    """Nobody takes this person for two people."""
+
+    code = "not_found"
+
+
 class AmbiguousName(ActionRefused):
     """Several people have this name; `ids` are their names by id."""
 

@@ -17,6 +17,7 @@ _JOHN = {
     "favourite": False,
     "listed": "whitelist",
     "photos": 85,
+    "mixed": [],
 }
 _SUGGESTED = {"person": _JOHN, "similarity": 0.51, "measured": True, "accepted": True}
 _REASON = {
@@ -160,6 +161,7 @@ EXAMPLES: dict[str, Any] = {
     "SubmissionPage": {"items": [_SUBMISSION], "next_cursor": None},
     "MessagesTested": {"addresses": 2, "problems": ["notify.webhook answered 404"]},
     "PersonView": _JOHN,
+    "OnePerson": {"event": 4711},
     "Ready": {
         "status": "waiting",
         "enabled": True,

@@ -184,8 +184,8 @@ class Metrics:
         health_issues = GaugeMetricFamily(
             "smartsort_health_issue", "1 for each kind of health issue that goes on.", labels=["kind"]
         )
-        for issue in sidecar.runner.health_issues.open:
-            health_issues.add_metric([issue.kind], 1)
+        for kind in dict.fromkeys(issue.kind for issue in sidecar.runner.health_issues.open):
+            health_issues.add_metric([kind], 1)
         yield health_issues
         yield GaugeMetricFamily(
             "smartsort_inbox_files", "Files in the inbox that are not at rest yet.", sidecar.inbox.waiting

@@ -10,11 +10,11 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from smartsort.api.guard import BASE
 from smartsort.api.pictures import answer
 from smartsort.api.problems import GUARDED, Answers, answers
-from smartsort.api.schemas.people import PersonView
+from smartsort.api.schemas.people import OnePerson, PersonView
 from smartsort.api.security import Reviewer
 from smartsort.api.serving import Ctx
 from smartsort.api.views import person_view
-from smartsort.ledger import statistics
+from smartsort.ledger import embeddings, statistics
 
 router = APIRouter(prefix=f"{BASE}/people", tags=["people"], responses=GUARDED)
 
@@ -45,7 +45,10 @@ async def people(
     matching = [p for p in found if (p.name or not named) and wanted in _plain(p.name)]
     matching.sort(key=lambda p: (-counts.get(p.id, 0), not p.name, _plain(p.name), p.id))
     folder_of = sidecar.context.person_folder
-    return [person_view(p, policy, counts.get(p.id, 0), folder_of(p)) for p in matching[:limit]]
+    rows = await sidecar.context.ledger.aread(embeddings.mixed_people)
+    mixed = {row.person_id: [len(group) for group in row.groups or ()] for row in rows}
+    views = [person_view(p, policy, counts.get(p.id, 0), folder_of(p)) for p in matching[:limit]]
+    return [view.model_copy(update={"mixed": mixed.get(view.id, [])}) for view in views]
 
 
 def _plain(text: str) -> str:
@@ -63,3 +66,18 @@ PersonId = Annotated[
 async def thumbnail(ctx: Ctx, _: Reviewer, request: Request, id: PersonId) -> Response:  # noqa: A002
     """A person's face, as Immich shows it."""
     return answer(await ctx.pictures.of_person(id), request)
+
+
+@router.get("/{id}/mixed", response_class=Response, responses={**IMAGE, **answers(404)})
+async def mixed_picture(ctx: Ctx, _: Reviewer, request: Request, id: PersonId) -> Response:  # noqa: A002
+    """Faces that look like two people's although they have one name; those of the second are framed."""
+    return answer(await ctx.pictures.of_mixed(id), request)
+
+
+@router.post("/{id}/one-person", responses=answers(404))
+async def one_person(ctx: Ctx, caller: Reviewer, id: PersonId) -> OnePerson:  # noqa: A002
+    """Say that a person who seems to be two people is one. Photos that wait for this are judged again.
+
+    smartsort asks again when Immich adds faces that are like none of those it has seen. `undo` takes it back.
+    """
+    return OnePerson(event=await ctx.sidecar.actions.one_person(id, caller.name))

@@ -17,8 +17,9 @@ from smartsort.api.problems import Refused
 from smartsort.bootstrap import Sidecar
 from smartsort.core.model import Category
 from smartsort.errors import ImmichError, ImmichRejected
+from smartsort.files.contact_sheet import Mark
 from smartsort.files.shown import shown
-from smartsort.ledger import photos
+from smartsort.ledger import embeddings, photos
 from smartsort.ledger.records import Area, Member, Name, Photo
 from smartsort.ports import ThumbnailSize
 
@@ -28,6 +29,9 @@ looks any more, so it is part of what an idle sidecar takes."""
 
 _DRAWN_AT_ONCE = 2
 """More would keep photos from being read: they are drawn by the same decoders."""
+
+_SHOWN_OF_EACH = 6
+"""Faces of each of two people."""
 
 _SHORT_SIDE = {ThumbnailSize.THUMBNAIL: 250, ThumbnailSize.PREVIEW: 1440}
 """As Immich makes them."""
@@ -109,6 +113,39 @@ class Pictures:
             return Picture.of(*found)
 
         return await self._once(("person", person_id, ""), ask)
+
+    async def of_mixed(self, person_id: str) -> Picture:
+        """Faces of both people whom Immich keeps under one name. Raises Refused (404) or ImmichError."""
+        context = self._sidecar.context
+        rows = await context.ledger.aread(embeddings.mixed_people)
+        row = next((one for one in rows if one.person_id == person_id), None)
+        if row is None:
+            raise Refused(404, "not_found", f"the person {person_id} is not taken for two people")
+        groups = [await self._faces(group) for group in row.groups or ()]
+        if not all(groups):
+            raise Refused(404, "not_found", f"Immich shows no faces of {row.name} (yet)")
+        async with self._drawing:
+            drawn = await asyncio.to_thread(context.decoders.face_sheet, groups)
+        if isinstance(drawn, str):
+            raise Refused(404, "not_found", f"the faces of {row.name} cannot be shown: {drawn}")
+        return Picture.of(drawn, "image/jpeg")
+
+    async def _faces(self, group: Sequence[tuple[str, str]]) -> list[tuple[bytes, Mark]]:
+        """Previews and places of some faces, as far as Immich still has them."""
+        found: list[tuple[bytes, Mark]] = []
+        for face_id, asset_id in group:
+            if len(found) == _SHOWN_OF_EACH:
+                break
+            try:
+                faces = await self._sidecar.context.server.faces(asset_id)
+                face = next(one for one in faces if one.id == face_id)
+                preview = await self.of_asset(asset_id, ThumbnailSize.PREVIEW)
+            except (ImmichRejected, StopIteration, Refused):
+                continue
+            width, height, box = max(1, face.image_width), max(1, face.image_height), face.box
+            place = Mark(box.x1 / width, box.y1 / height, box.x2 / width, box.y2 / height)
+            found.append((preview.content, place))
+        return found
 
     async def _once(self, key: tuple[str, str, str], find: Callable[[], Awaitable[Picture]]) -> Picture:
         kept = self._kept.get(key)

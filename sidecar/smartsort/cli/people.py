@@ -8,6 +8,8 @@ import click
 
 from smartsort.cli.output import examples, json_option, print_json, print_table
 from smartsort.cli.sidecar import Sidecar, with_sidecar
+from smartsort.core.naming import same_name
+from smartsort.errors import SmartsortError
 
 
 @click.group(
@@ -32,6 +34,35 @@ def list_people(sidecar: Sidecar, *, search: str, as_json: bool) -> None:
         ((one["name"], one["photos"], f"faces/{one['folder']}", one["listed"]) for one in found),
     )
     click.echo(f"{len(found):,} people")
+    for one in found:
+        if one["mixed"]:
+            text = "The faces under the name {} look like two people's: {} like one, {} like the other."
+            click.echo(text.format(one["name"], *one["mixed"]))
+
+
+@command.command("one-person", epilog=examples('smartsort people one-person "Anna Smith"'))
+@with_sidecar
+@click.argument("name")
+@json_option
+def one_person(sidecar: Sidecar, *, name: str, as_json: bool) -> None:
+    """Say that all faces of NAME are one person's, although they look like those of two people.
+
+    Photos that wait for this are judged again. NAME may be an id of Immich. `smartsort undo` takes it back.
+    """
+    mixed = [one for one in sidecar.ask("GET", "/people", limit=5000) if one["mixed"]]
+    found = [one for one in mixed if one["id"] == name] or [
+        one for one in mixed if same_name(one["name"], name)
+    ]
+    if len(found) != 1:
+        names = ", ".join(f"{one['name']} ({one['id']})" for one in found or mixed) or "nobody"
+        why = "more than one is called that" if found else "they are not taken for two people"
+        raise SmartsortError(f"{name}: {why}; taken for two people: {names}")
+    answer = sidecar.ask("POST", f"/people/{found[0]['id']}/one-person")
+    if as_json:
+        print_json(answer)
+        return
+    event = answer["event"]
+    click.echo(f"{found[0]['name']} is one person; `smartsort undo --event {event}` takes that back")
 
 
 def _list_commands(name: str, meaning: str) -> None:

@@ -32,7 +32,8 @@ def command(sidecar: Sidecar, *, as_json: bool) -> None:
                 for one in status["in_progress"]
             ),
         )
-    sys.exit(0 if status["enabled"] and status["ready"] and not status["health_issues"] else 1)
+    in_the_way = [one for one in status["health_issues"] if one["severity"] != "notice"]
+    sys.exit(0 if status["enabled"] and status["ready"] and not in_the_way else 1)
 
 
 def _lines(status: dict[str, Any]) -> Iterator[tuple[str, object]]:
@@ -49,4 +50,5 @@ def _lines(status: dict[str, Any]) -> Iterator[tuple[str, object]]:
         yield "a new photo takes", f"about {status['estimated_wait_seconds']:.0f} s"
     yield "started", local_time(status["started_at"])
     for one in status["health_issues"]:
-        yield "in the way", f"{one['message']} (since {local_time(one['since'])})"
+        title = "notice" if one["severity"] == "notice" else "in the way"
+        yield title, f"{one['message']} (since {local_time(one['since'])})"

@@ -96,7 +96,8 @@ class Measure:
         if evidence.film is not None and evidence.film.is_judged:
             evidence = await self._film(asset_id, evidence, evidence.film)
             if evidence.film is not None and evidence.film.is_judged:
-                return evidence
+                return await self._with_mixed(evidence)
+        evidence = await self._with_mixed(evidence)
         measured = _needs_confidence(evidence, policy, ambiguous)
         if not measured:
             return await self._suggest_from_memory(evidence)
@@ -107,7 +108,17 @@ class Measure:
             found = _unknown(measured, f"measuring took longer than {self._patience:g} s")
         except (FaceServiceUnavailable, ImmichError) as problem:
             found = _unknown(measured, str(problem))
-        return replace(evidence, confidence=found)
+        return await self._with_mixed(replace(evidence, confidence=found))
+
+    async def _with_mixed(self, evidence: Evidence) -> Evidence:
+        """Name those on it who are two people, and suggest none of them to anybody."""
+        mixed = await self._context.ledger.aread(embeddings.mixed_ids)
+        suggestions = {
+            face_id: tuple(s for s in given if s.person.id not in mixed)
+            for face_id, given in evidence.suggestions.items()
+        }
+        people = {f.person.id for f in evidence.judged if f.person is not None}
+        return replace(evidence, mixed=mixed & people, suggestions=suggestions)
 
     async def suggestions(self, asset_id: str, face: Face, faces: Sequence[Face]) -> tuple[Suggestion, ...]:
         """The people a face is most like, for a human who looks at it: one call unless measured before.
@@ -150,12 +161,15 @@ class Measure:
 
         None when something would have to be measured first.
         """
-        model = self.galleries.model
+        model, before = self.galleries.model, evidence.mixed
         if model is not None and evidence.film is not None and evidence.film.is_judged:
             vectors = await self._film_vectors(evidence.film, model)
-            return None if vectors is None else self._of_film(asset_id, evidence, evidence.film, vectors)
-        if model is None or not evidence.confidence:
+            if vectors is None:
+                return None
+            return await self._with_mixed(self._of_film(asset_id, evidence, evidence.film, vectors))
+        if model is None or not (evidence.confidence or before):
             return None
+        evidence = await self._with_mixed(evidence)
         ids = list(evidence.confidence)
         vectors = await self._context.ledger.aread(lambda db: embeddings.known(db, model, ids))
         if len(vectors) < len(ids):
@@ -171,7 +185,8 @@ class Measure:
     async def step(self) -> float:
         """Measure something while nothing is on its way; seconds until the next time.
 
-        That is one stale gallery, else one photo in review. Never raises for what Immich or the service does.
+        That is one stale gallery, else one photo in review. Of a gallery put together for a photo it looks at
+        more faces, which tell whether it is of two people. Never raises for what Immich or the service does.
         """
         under_way = await self._context.ledger.aread(lambda db: photos.count_in(db, *IN_PROGRESS))
         if under_way or not self.available:
@@ -180,15 +195,21 @@ class Measure:
         try:
             async with asyncio.timeout(self._patience):
                 await self.galleries.use((await self._faces.model()).name)
+                if self._people.known:
+                    await self.galleries.forget_mixed(self._people.known)
                 stale = self.galleries.stale(self._people.known)
                 if stale:
-                    await self.galleries.refresh(stale[0])
-                    return RENEW_SECONDS
+                    await self.galleries.examine(stale[0])
+                    return max(RENEW_SECONDS, self._pause_after(calls))
                 if not await self._review.step(self.galleries.model or ""):
-                    return LOOK_SECONDS
+                    return RENEW_SECONDS if self.galleries.mixed else LOOK_SECONDS
         except (TimeoutError, FaceServiceUnavailable, ImmichError) as problem:
             log.info("faces could not be measured while idle: %s", problem or "it took too long")
             return RENEW_SECONDS
+        return self._pause_after(calls)
+
+    def _pause_after(self, calls: int) -> float:
+        """Seconds that keep what was measured since so many calls within the hourly budget."""
         return 3600 / CALLS_PER_HOUR * max(1, self.calls - calls)
 
     # --- confidence --------------------------------------------------------------------------
@@ -319,7 +340,8 @@ class Measure:
 
     def _closest(self, asset_id: str, face: Face, vector: Vector) -> tuple[Suggestion, ...]:
         people = [p for p in self._people.known if p.name]
-        likenesses = self.galleries.likenesses(people, asset_id)
+        mixed = self.galleries.mixed
+        likenesses = self.galleries.likenesses((p for p in people if p.id not in mixed), asset_id)
         found = similarity.closest(vector, likenesses, SUGGESTED + 1)
         return tuple(s for s in found if not self.galleries.is_ruled_out(face.id, s.person.id))[:SUGGESTED]
 

@@ -41,6 +41,8 @@ class EventKind(StrEnum):
     """It does not show the person who was suggested."""
     REEVALUATED = "reevaluated"
     """Other settings were applied to it."""
+    ONE_PERSON = "one_person"
+    """A human said that a person's faces are one person's, although they seem to be two people's."""
     RENAMED = "renamed"
     """Its person has another name in Immich now."""
     UNDONE = "undone"

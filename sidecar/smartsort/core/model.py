@@ -301,6 +301,8 @@ class Evidence:
     """When it was taken, as the file tells it."""
     film: Film | None = None
     """Of a video."""
+    mixed: frozenset[str] = frozenset()
+    """Ids of the people on it whose faces look like two people's (`core.mixed`)."""
 
     @property
     def judged(self) -> tuple[Face, ...]:

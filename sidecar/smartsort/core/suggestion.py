@@ -17,7 +17,7 @@ def likeliest(evidence: Evidence, ruled_out: Collection[str] = frozenset()) -> S
             measured = evidence.confidence.get(face.id)
             found = (Suggestion(face.person, measured.similarity if measured else None), *found)
         for one in found:
-            if one.person.id not in evidence.ruled_out and one.person.id not in ruled_out:
+            if one.person.id not in evidence.ruled_out | evidence.mixed and one.person.id not in ruled_out:
                 return one
     return None
 

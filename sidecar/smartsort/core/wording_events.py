@@ -142,11 +142,22 @@ _TOGETHER = {
 
 def _together(data: Data) -> str:
     """A bulk action. That of a person's new name begins before the number of photos is known."""
+    if "one_person" in data:
+        return _one_person(data)
     if data.get("what") == EventKind.RENAMED:
         return f"{data.get('was')} is called {data.get('person')} now; their photos follow"
     number = int(data.get("photos", 0))
     done = _TOGETHER.get(data.get("what", ""), "Changed")
     return f"{done}: {number} photo{'' if number == 1 else 's'}"
+
+
+def _one_person(data: Data) -> str:
+    """What a human said of a person's faces, and the undo of that, which says it of the same faces."""
+    said = data.get("one_person", {})
+    name = said.get("name") or "a person"
+    if said.get("said", True):
+        return f"All faces of {name} are one person's, a user said"
+    return f"Undone: that all faces of {name} are one person's"
 
 
 def _configured(data: Data) -> str:
@@ -161,6 +172,7 @@ def _host(data: Data) -> str:
 
 _IN_GENERAL: dict[str, Callable[[Data], str]] = {
     EventKind.BULK_ACTION: _together,
+    EventKind.ONE_PERSON: _one_person,
     EventKind.ENABLED: lambda _: "Sorting was switched on",
     EventKind.DISABLED: lambda _: "Sorting was switched off; what arrives waits",
     EventKind.LIST_CHANGED: lambda d: (

@@ -122,6 +122,7 @@ def _folders(settings: Settings, ledger: LedgerView, disk: Disk) -> tuple[list[C
         *found,
         space_check(layout),
         ledger.check,
+        *((ledger.people,) if ledger.people is not None else ()),
         privacy_check(layout.root, layout.ledger),
         sidecar_check(layout.root),
         inbox_check(settings),

@@ -19,7 +19,7 @@ from smartsort.doctor.findings import broken, passed, warned
 from smartsort.files.filesystem import file_system, why_unheard
 from smartsort.files.private import TOKEN_FILE, open_to_others
 from smartsort.files.shown import shown
-from smartsort.ledger import key_value, review_faces, shards
+from smartsort.ledger import embeddings, key_value, review_faces, shards
 from smartsort.ledger.backup import files_kept
 from smartsort.ledger.shards import Shard
 from smartsort.lock import LOCK_NAME
@@ -39,6 +39,7 @@ class LedgerView:
     shards: Sequence[Shard] = ()
     review_faces: tuple[int, int] = (0, 0)
     """Photos in review whose faces are measured, and those with faces."""
+    people: Check | None = None
 
 
 def read_ledger(path: str) -> LedgerView:
@@ -59,6 +60,7 @@ def read_ledger(path: str) -> LedgerView:
             database = Database(connection)
             root_id, parts = key_value.get(database, "root_id"), shards.shards(database)
             faces = review_faces.progress(database) if "embeddings" in tables else (0, 0)
+            people = _people_check(database)
     except sqlite3.DatabaseError as error:
         return LedgerView(broken(name, f"{shown(path)} cannot be read: {error}", RESTORE))
     try:
@@ -75,8 +77,26 @@ def read_ledger(path: str) -> LedgerView:
             root_id,
             parts,
             faces,
+            people,
         )
-    return LedgerView(passed(name, "sound"), root_id, parts, faces)
+    return LedgerView(passed(name, "sound"), root_id, parts, faces, people)
+
+
+def _people_check(database: Database) -> Check | None:
+    """Whether faces under one name look like two people's; None in the ledger of a version before that."""
+    table = database["galleries"]
+    if not table.exists() or "groups" not in table.columns_dict:
+        return None
+    found = embeddings.mixed_people(database)
+    if not found:
+        return passed("people", "under each name the faces look like one person's, as far as they were seen")
+    names = ", ".join(row.name for row in found)
+    return warned(
+        "people",
+        f"the faces under one name look like two people's: {shown(names)}. smartsort files nothing there by "
+        "itself",
+        "Split them in Immich. Of somebody who is one person say `smartsort people one-person NAME`.",
+    )
 
 
 def privacy_check(root: str, ledger: str) -> Check:

@@ -34,9 +34,11 @@ def contact_sheet(
     labels: Sequence[str],
     marks: Sequence[Sequence[Mark]] = (),
     tile: tuple[int, int] = TILE,
+    columns: int = 0,
 ) -> bytes:
-    """The pictures (encoded, or as Pillow has them) on one sheet as JPEG, about as wide as it is high.
+    """The pictures (encoded, or as Pillow has them) on one sheet as JPEG.
 
+    Without `columns` it is about as wide as it is high.
     `labels` has a text for each picture, `marks` the boxes of each or nothing. Raises ValueError without a
     picture, OSError for one that cannot be decoded.
     """
@@ -46,7 +48,7 @@ def contact_sheet(
         raise ValueError("a contact sheet of no pictures")
     small = [_fitted(picture, tile) for picture in pictures]
     cell = max(one.width for one in small) + _GAP, max(one.height for one in small) + _LABEL + _GAP
-    columns = min(len(small), max(1, round(math.sqrt(len(small) * cell[1] / cell[0] * 4 / 3))))
+    columns = columns or min(len(small), max(1, round(math.sqrt(len(small) * cell[1] / cell[0] * 4 / 3))))
     size = columns * cell[0] + _GAP, math.ceil(len(small) / columns) * cell[1] + _GAP
     sheet = Image.new("RGB", size, _PAPER)
     draw = ImageDraw.Draw(sheet)
@@ -59,6 +61,42 @@ def contact_sheet(
     out = io.BytesIO()
     sheet.save(out, "JPEG", quality=85)
     return out.getvalue()
+
+
+FACE, ACROSS = (160, 160), 3
+"""Pixels of a face, and how many stand beside each other."""
+
+
+def face_sheet(groups: Sequence[Sequence[tuple[bytes, Mark]]]) -> bytes:
+    """Faces at places of encoded pictures on one sheet as JPEG, each group from a new row on.
+
+    The faces of every second group are framed. Raises ValueError without a face, OSError for a picture that
+    cannot be decoded.
+    """
+    from PIL import Image  # noqa: PLC0415 - as above
+
+    faces: list[Picture] = []
+    frames: list[list[Mark]] = []
+    for number, group in enumerate(groups):
+        row = [_face(picture, place) for picture, place in group]
+        row += [Image.new("RGB", FACE, _PAPER)] * (-len(row) % ACROSS)
+        faces += row
+        framed = [Mark(0, 0, 0.99, 0.99)] if number % 2 else []
+        frames += [framed if index < len(group) else [] for index in range(len(row))]
+    return contact_sheet(faces, [""] * len(faces), frames, FACE, ACROSS)
+
+
+def _face(picture: bytes, place: Mark) -> Picture:
+    """A square around a face, somewhat larger than it."""
+    from PIL import Image, ImageOps  # noqa: PLC0415 - as above
+
+    whole = ImageOps.exif_transpose(Image.open(io.BytesIO(picture))).convert("RGB")
+    left, right = place.left * whole.width, place.right * whole.width
+    top, bottom = place.top * whole.height, place.bottom * whole.height
+    side = max(right - left, bottom - top, 1.0) * 1.3
+    x, y = (left + right - side) / 2, (top + bottom - side) / 2
+    # What lies beside the picture is black.
+    return whole.crop((round(x), round(y), round(x + side), round(y + side))).resize(FACE)
 
 
 def _fitted(picture: bytes | Picture, tile: tuple[int, int]) -> Picture:

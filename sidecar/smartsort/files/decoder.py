@@ -19,7 +19,7 @@ from typing import Any
 
 from smartsort.errors import SmartsortError
 from smartsort.files import pictures
-from smartsort.files.contact_sheet import TILE, Mark, contact_sheet
+from smartsort.files.contact_sheet import TILE, Mark, contact_sheet, face_sheet
 from smartsort.files.frames import frames, pictures_at
 from smartsort.files.media import Kind
 from smartsort.files.probe import opened, probe, read_metadata
@@ -88,6 +88,7 @@ TASKS: dict[str, Callable[..., Any]] = {
     "metadata": read_metadata,
     "draw": draw,
     "sheet": sheet,
+    "face_sheet": lambda _path, groups: face_sheet(groups),
     "frames": frames,
     "frames_sheet": frames_sheet,
 }

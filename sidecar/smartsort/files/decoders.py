@@ -177,6 +177,11 @@ class Decoders:
         drawn = self._ask("sheet", [""], (list(pictures), list(labels), list(marks)))[0]
         return drawn if isinstance(drawn, bytes) else str(drawn)
 
+    def face_sheet(self, groups: Sequence[Sequence[tuple[bytes, Mark]]]) -> bytes | str:
+        """The faces at places of encoded pictures on one sheet as JPEG, group by group, or why not."""
+        drawn = self._ask("face_sheet", [""], (list(groups),))[0]
+        return drawn if isinstance(drawn, bytes) else str(drawn)
+
     def release(self, idle_seconds: float = 0.0) -> None:
         """End the decoders that have had nothing to do for so long."""
         latest = time.monotonic() - idle_seconds

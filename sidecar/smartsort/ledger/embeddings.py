@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from array import array
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlite_utils import Database
 
+from smartsort.ledger.records import dumps
 from smartsort.ledger.rows import select
 
 KEPT = 20_000
@@ -38,6 +41,10 @@ class Embedding:
     """When its photo was taken, known of faces in a gallery."""
 
 
+Groups = tuple[tuple[tuple[str, str], ...], ...]
+"""The faces of two people under one name, the larger group first; each face with its asset."""
+
+
 @dataclass(frozen=True, slots=True)
 class GalleryRow:
     """When a person's gallery was put together, and what Immich knew of the person then."""
@@ -46,6 +53,11 @@ class GalleryRow:
     name: str
     refreshed_at: str
     stale: bool
+    examined: bool = False
+    """As many faces were looked at as tell whether they are two people's."""
+    groups: Groups | None = None
+    """Set when they are."""
+    reported_at: str | None = None
 
 
 def to_blob(vector: Sequence[float]) -> bytes:
@@ -86,27 +98,27 @@ def looked_for(db: Database, model: str, face_ids: Collection[str]) -> dict[str,
     return {str(i): from_blob(blob) for i, blob in select(db, query, list(face_ids), before=(model,))}
 
 
-def of_assets(db: Database, model: str, asset_ids: Collection[str]) -> dict[str, list[Embedding]]:
-    """What was measured on these photos, by asset id; photos without are missing."""
-    found: dict[str, list[Embedding]] = {}
-    query = f"SELECT {_COLUMNS} FROM embeddings WHERE model = ? AND asset_id IN (*)"  # noqa: S608
-    for face_id, asset_id, blob, person_id, said_by, taken in select(
-        db, query, list(asset_ids), before=(model,)
-    ):
-        one = Embedding(face_id, asset_id, from_blob(blob), person_id, said_by, taken)
-        found.setdefault(str(asset_id), []).append(one)
-    return found
-
-
 # --- galleries -------------------------------------------------------------------------------
 
 
 def galleries(db: Database, model: str) -> dict[str, GalleryRow]:
     """All galleries of a model, by person id."""
-    rows = db.conn.execute(
-        "SELECT person_id, name, refreshed_at, stale FROM galleries WHERE model = ?", (model,)
-    )
-    return {str(row[0]): GalleryRow(row[0], row[1], row[2], bool(row[3])) for row in rows}
+    rows = db.conn.execute(f"SELECT {_GALLERY} FROM galleries WHERE model = ?", (model,))  # noqa: S608
+    return {str(row[0]): _gallery(row) for row in rows}
+
+
+_GALLERY = "person_id, name, refreshed_at, stale, examined, groups, reported_at"
+
+
+def _gallery(row: Sequence[Any]) -> GalleryRow:
+    person_id, name, refreshed_at, stale, examined, groups, reported_at = row
+    found = None if groups is None else groups_of(json.loads(groups))
+    return GalleryRow(person_id, name, refreshed_at, bool(stale), bool(examined), found, reported_at)
+
+
+def groups_of(value: Iterable[Iterable[Iterable[str]]]) -> Groups:
+    """Groups of faces as JSON holds them."""
+    return tuple(tuple((str(face), str(asset)) for face, asset in group) for group in value)
 
 
 def gallery_faces(db: Database, model: str, person_id: str | None = None) -> dict[str, list[Embedding]]:
@@ -131,10 +143,12 @@ def set_gallery(
     name: str,
     members: Mapping[str, tuple[int, str | None]],
     at: str,
+    examined: bool = False,
 ) -> None:
     """Replace a person's gallery by these faces, all of them measured before.
 
-    `members` tells by face id who said so, and when the photo was taken.
+    `members` tells by face id who said so, and when the photo was taken. With `examined` enough faces were
+    looked at to tell whether they are two people's, and that stays so until the gallery is replaced again.
     """
     execute = db.conn.execute
     execute(
@@ -146,11 +160,40 @@ def set_gallery(
         [(person_id, said_by, taken, model, face_id) for face_id, (said_by, taken) in members.items()],
     )
     execute(
-        "INSERT INTO galleries (person_id, model, name, refreshed_at, stale) VALUES (?,?,?,?,0)"
+        "INSERT INTO galleries (person_id, model, name, refreshed_at, stale, examined) VALUES (?,?,?,?,0,?)"
         " ON CONFLICT (person_id, model) DO UPDATE SET name = excluded.name,"
-        " refreshed_at = excluded.refreshed_at, stale = 0",
-        (person_id, model, name, at),
+        " refreshed_at = excluded.refreshed_at, stale = 0, examined = excluded.examined",
+        (person_id, model, name, at, examined),
     )
+
+
+def set_groups(db: Database, person_id: str, groups: Groups | None) -> None:
+    """Remember that a person's faces are those of two people, or (None) of one."""
+    db.conn.execute(
+        "UPDATE galleries SET groups = ?1, reported_at = CASE WHEN ?1 IS NULL THEN NULL ELSE reported_at END"
+        " WHERE person_id = ?2",
+        (None if groups is None else dumps(groups), person_id),
+    )
+
+
+def mixed_people(db: Database) -> list[GalleryRow]:
+    """The galleries of people who are two people, by name."""
+    rows = db.conn.execute(
+        f"SELECT {_GALLERY} FROM galleries WHERE groups IS NOT NULL ORDER BY name, person_id"  # noqa: S608
+    )
+    return [_gallery(row) for row in rows]
+
+
+def mixed_ids(db: Database) -> frozenset[str]:
+    """Ids of the people who are two people."""
+    return frozenset(
+        str(row[0]) for row in db.conn.execute("SELECT person_id FROM galleries WHERE groups IS NOT NULL")
+    )
+
+
+def reported(db: Database, person_id: str, at: str) -> None:
+    """Remember that it was reported that a person is two people."""
+    db.conn.execute("UPDATE galleries SET reported_at = ? WHERE person_id = ?", (at, person_id))
 
 
 def mark_stale(db: Database, person_ids: Collection[str]) -> None:

@@ -6,6 +6,7 @@ a photo was approved, a near-duplicate filed all the same. What they take back i
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from smartsort.core.model import Evidence
 from smartsort.core.naming import same_name
 from smartsort.ledger import events, key_value
 from smartsort.ledger.records import Event, evidence_from_json
+from smartsort.ledger.rows import select
 
 _UP_TO = "feedback_up_to"
 _KINDS = (
@@ -69,6 +71,14 @@ def ruled_out_people(db: Database, photo_ids: Sequence[int]) -> dict[int, frozen
         ):
             found.setdefault(photo_id, set()).add(str(person_id))
     return {photo_id: frozenset(people) for photo_id, people in found.items()}
+
+
+def called_one_person(db: Database) -> list[frozenset[str]]:
+    """Faces of which a human said that they are one person's: a set of ids for each time."""
+    kinds = stored([EventKind.ONE_PERSON])
+    rows = select(db, "SELECT id, data FROM events WHERE kind IN (*)", kinds)
+    said = [json.loads(data)["one_person"] for i, data in rows if events.undone(db, int(i)) is None]
+    return [frozenset(str(face) for group in one["groups"] for face, _ in group) for one in said]
 
 
 def not_the_same(db: Database, photo_id: int) -> frozenset[str]:

@@ -398,6 +398,7 @@ def evidence_to_json(evidence: Evidence) -> str:
             "confirmed": sorted(evidence.confirmed),
             "taken": evidence.taken,
             **({"film": film_to(evidence.film)} if evidence.film is not None else {}),
+            "mixed": sorted(evidence.mixed),
         }
     )
 
@@ -431,4 +432,5 @@ def evidence_from_json(text: str) -> Evidence:
         confirmed=frozenset(value.get("confirmed", ())),
         taken=value.get("taken"),
         film=film_from(found) if (found := value.get("film")) else None,
+        mixed=frozenset(value.get("mixed", ())),
     )

@@ -73,8 +73,8 @@ class Notifier:
         self._senders = {sender.name: sender for sender in found}
         self._wake = asyncio.Event()
         self._health_issues: deque[Message] = deque(maxlen=_MOST_PENDING)
-        self._told: dict[str, datetime] = {}
-        self._open: set[str] = set()
+        self._told: dict[tuple[str, str], datetime] = {}
+        self._open: set[tuple[str, str]] = set()
         self._after: int | None = None
         self._noted = 0
         self._sending: dict[str, threading.Thread] = {}
@@ -95,17 +95,17 @@ class Notifier:
         """Tell at once that something is wrong, and later that it is over if it was told."""
         if not self.active or "health" not in self._settings.events:
             return
-        now = self._context.clock.now()
+        now, key = self._context.clock.now(), (issue.kind, issue.about)
         if began:
-            last = self._told.get(issue.kind)
+            last = self._told.get(key)
             if last is not None and (now - last).total_seconds() < _SAME_ISSUE_SECONDS:
                 return
-            self._told[issue.kind] = now
-            self._open.add(issue.kind)
-        elif issue.kind not in self._open:
+            self._told[key] = now
+            self._open.add(key)
+        elif key not in self._open:
             return
         else:
-            self._open.discard(issue.kind)
+            self._open.discard(key)
         self._health_issues.append(
             health_message(issue.kind, issue.message, self._context.clock.text(), began=began)
         )

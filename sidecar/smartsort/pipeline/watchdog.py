@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from sqlite_utils import Database
 
 from smartsort.core.completion import pending
+from smartsort.core.mixed import mixed_person
 from smartsort.core.model import IN_FLIGHT, IN_PROGRESS, State
 from smartsort.errors import SmartsortError
 from smartsort.files.inbox import scan_inbox
@@ -23,7 +24,7 @@ from smartsort.files.layout import SENTINEL
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, stamp
 from smartsort.files.writers import open_for_writing
-from smartsort.ledger import films, outbox, photos, submissions
+from smartsort.ledger import embeddings, films, outbox, photos, submissions
 from smartsort.ledger.outbox import Message
 from smartsort.ledger.records import Photo
 from smartsort.ledger.submissions import Submission
@@ -94,6 +95,7 @@ class Watchdog:
         """Look once; seconds until the next look."""
         self._note(HealthIssueKind.WATCH, self._inbox.unheard)
         self._note(HealthIssueKind.INODES, await asyncio.to_thread(self._unreliable))
+        await self._mixed()
         waits = await self._lying() + await self._handed_in() + await self._photos_in_progress()
         waits += await self._told() + await self._rechecked()
         now = self._context.clock.monotonic()
@@ -142,6 +144,20 @@ class Watchdog:
             f"Inode numbers do not tell what is one file in {', '.join(found.values())}. Photos are copied "
             "there instead of linked and take their space again. `smartsort doctor` says what helps."
         )
+
+    async def _mixed(self) -> None:
+        """Tell of people who are two people; a message is sent once, and none again after a restart."""
+        ledger, kind, at = self._context.ledger, HealthIssueKind.MIXED_PERSON, self._context.clock.text()
+        found = {row.person_id: row for row in await ledger.aread(embeddings.mixed_people)}
+        for person_id, row in found.items():
+            text = mixed_person(row.name, [len(group) for group in row.groups or ()])
+            new = row.reported_at is None
+            self._health_issues.begin(kind, text, kind, notice=True, about=person_id, sent=new)
+            if new:
+                await ledger.awrite(lambda db, i=person_id: embeddings.reported(db, i, at))  # type: ignore[misc]
+        for issue in self._health_issues.open:
+            if issue.kind is kind and issue.about not in found:
+                self._health_issues.over(kind, issue.about)
 
     # --- the inbox ---------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from smartsort.api.schemas.base import ResponseModel
 from smartsort.api.schemas.decisions import ActionResultView, Approve, BulkActionResult, LeftAlone, Selection
 from smartsort.api.schemas.evaluation import RuleOut, WrongFiling
 from smartsort.api.schemas.history import Undo
-from smartsort.api.schemas.people import PersonChoice, PersonView
+from smartsort.api.schemas.people import OnePerson, PersonChoice, PersonView
 
 _WOULD = {"approved": "would_approve", "rejected": "would_reject", "deferred": "would_skip"}
 _TOGETHER = {"approved": "Approved", "rejected": "Rejected", "deferred": "Skipped"}
@@ -26,6 +26,8 @@ class SampleDesk(SampleQueue):
         super().__post_init__()
         self.created: list[PersonView] = []
         self.ruled_out: dict[int, set[str]] = {}
+        self.mixed = {"person-3": [8, 4]}
+        self.said: dict[int, tuple[str, list[int]]] = {}
         self.unchecked = list(range(evaluation.FIRST, evaluation.FIRST + evaluation.CHECKS))
         self.checked: dict[int, bool] = {}
         self.previews: dict[str, tuple[list[int], Callable[[list[int]], BulkActionResult]]] = {}
@@ -34,7 +36,17 @@ class SampleDesk(SampleQueue):
     def people(self) -> list[PersonView]:
         """Everybody Immich knows by name."""
         everybody = [*data.people(), *self.created]
-        return [who.model_copy(update={"listed": self._list_of(who.name)}) for who in everybody]
+        return [
+            who.model_copy(update={"listed": self._list_of(who.name), "mixed": self.mixed.get(who.id, [])})
+            for who in everybody
+        ]
+
+    def one_person(self, who: str) -> OnePerson:
+        """Somebody says that a person who seems to be two people is one."""
+        self.happened("one_person", None, f"All faces of {who} are one person's, a user said", filename=None)
+        event = self.events[-1].id
+        self.said[event] = who, self.mixed.pop(who)
+        return OnePerson(event=event)
 
     def _list_of(self, name: str) -> Any:
         return next((which for which, names in self.listed.items() if name in names), None)
@@ -241,6 +253,10 @@ class SampleDesk(SampleQueue):
         if undo.preview is not None:
             _, act = self.previews.pop(undo.preview)
             return act([])
+        if undo.event in self.said:
+            who, sizes = self.said.pop(undo.event)
+            self.mixed[who] = sizes
+            return BulkActionResult(decided=[], done=0, failed=0)
         undoing = self.undoing.get(undo.event or 0)
         event = next((event for event in self.events if event.id == undo.event), None)
         if undoing is None or event is None:

@@ -113,6 +113,10 @@ class SampleSidecar(SampleDesk):
                 return Answer(
                     200, "application/json", json.dumps([who.model_dump() for who in self.people()]).encode()
                 )
+            case ["GET", "people", who, "mixed"] if who in self.mixed:
+                return Answer(200, "image/jpeg", pictures.sheet(6, 4))
+            case ["POST", "people", who, "one-person"] if who in self.mixed:
+                return json_answer(self.one_person(who))
             case ["GET", "people", who, "thumbnail"]:
                 seed = int(who.rsplit("-", 1)[-1]) if who[-1].isdigit() else 3
                 return Answer(200, "image/jpeg", pictures.photo(seed, 1))

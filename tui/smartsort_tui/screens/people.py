@@ -14,6 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from smartsort.api.schemas.control import ListChange
+from smartsort.api.schemas.history import Undo
 from smartsort.api.schemas.people import PersonView
 from smartsort_tui import fuzzy, wording
 from smartsort_tui.api import ApiProblem, ListName
@@ -38,10 +39,13 @@ class PeopleList(ItemList[PersonView]):
             None: (" ", "row--plain"),
         }[person.listed]
         photos = wording.count(person.photos, "photo") if person.photos else ""
+        listed: str = person.listed or ""
+        if person.mixed:
+            sign, style, listed = "!", "row--bad", "two people"
         return [
             (f"{sign} ", style),
             (wording.fit(person.name or "without a name", width - 29), "row--plain"),
-            (f" {person.listed or '':<11}{photos:>14} ", "row--muted"),
+            (f" {listed:<11}{photos:>14} ", "row--muted"),
         ]
 
 
@@ -58,6 +62,14 @@ class PeopleScreen(AreaScreen):
         Binding(
             "b", "list('blacklist')", "blacklist", id="people.blacklist", tooltip="On or off the blacklist"
         ),
+        Binding(
+            "o",
+            "one_person",
+            "one person",
+            id="people.one",
+            tooltip="All faces are one person's, although they look like two people's",
+        ),
+        Binding("u", "undo", "undo", id="people.undo", tooltip="Take that back"),
         Binding("slash", "search", "search", id="people.search", tooltip="Find a person"),
         Binding("escape", "clear", "Clear search", show=False, id="people.clear"),
         Binding("n,j", "move(1)", "Next", show=False, id="people.next"),
@@ -80,6 +92,8 @@ class PeopleScreen(AreaScreen):
         self._people: list[PersonView] = []
         self.sight = Sight(self.smartsort.keyboard)
         self._pause: asyncio.TimerHandle | None = None
+        self._said: int | None = None
+        """The event of the last word that somebody is one person."""
         self.rows = PeopleList(id="people-list")
         self.face = PicturePane(
             self.smartsort.terminal, PictureSource(self.smartsort.fetch_picture), id="face"
@@ -145,11 +159,12 @@ class PeopleScreen(AreaScreen):
             self.face.show(None)
             self.sight.shows(None)
             return
-        self.sight.shows((person.id, person.listed))
+        self.sight.shows((person.id, person.listed, tuple(person.mixed)))
+        self.refresh_bindings()
         words.update(person_text(person))
         if self._pause is not None:
             self._pause.cancel()
-        self._pause = asyncio.get_running_loop().call_later(FACE_PAUSE_SECONDS, self._show_face, person.id)
+        self._pause = asyncio.get_running_loop().call_later(FACE_PAUSE_SECONDS, self._show_face, person)
 
     def _why_nobody(self) -> Content:
         if self._people:
@@ -158,9 +173,53 @@ class PeopleScreen(AreaScreen):
             return link_words(self.smartsort) or Content("… loading")
         return Content("Immich has named nobody yet.")
 
-    def _show_face(self, person: str) -> None:
-        if self.is_mounted:
-            self.face.show(Request((self.smartsort.client.person_thumbnail(person),)))
+    def _show_face(self, person: PersonView) -> None:
+        if not self.is_mounted:
+            return
+        client = self.smartsort.client
+        request = Request((client.person_thumbnail(person.id),))
+        if person.mixed:
+            request = Request((client.mixed_picture(person.id),), caption="one, and in frames the other")
+        self.face.show(request)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether it is one person is asked of those who look like two."""
+        if action == "one_person":
+            return self.rows.current is not None and bool(self.rows.current.mixed)
+        if action == "undo":
+            return self._said is not None
+        return super().check_action(action, parameters)
+
+    def action_one_person(self) -> None:
+        if (person := self.rows.current) is not None and self.sight.is_seen:
+            work(self, "one person", self._one_person, person)
+
+    async def _one_person(self, person: PersonView) -> None:
+        try:
+            self._said = (await self.smartsort.client.one_person(person.id)).event
+        except ApiProblem as problem:
+            self.say_problem(problem)
+            return
+        undo = self.key("people.undo")
+        self.say(
+            f"{person.name} is one person; photos that waited are judged again · {undo} undoes it", "good"
+        )
+        await self._load(said=True)
+
+    def action_undo(self) -> None:
+        work(self, "undo", self._undo)
+
+    async def _undo(self) -> None:
+        if self._said is None:
+            return
+        try:
+            await self.smartsort.client.undo(Undo(event=self._said))
+        except ApiProblem as problem:
+            self.say_problem(problem)
+            return
+        self._said = None
+        self.say("taken back: smartsort asks about it again", "good")
+        await self._load(said=True)
 
     def action_search(self) -> None:
         field = self.query_one("#person-search", Input)
@@ -215,6 +274,11 @@ def person_text(person: PersonView) -> Content:
         None: "on neither list",
     }[person.listed]
     lines = [Content.styled(wording.shown(person.name), "bold"), Content(listed)]
+    if person.mixed:
+        one, other = person.mixed
+        text = f"The faces under this name look like two people's: {one} like one, {other} like the other."
+        lines.append(Content.styled(text, "bold $warning"))
+        lines.append(Content("Nothing is filed here. Split them in Immich, or say that it is one person."))
     if person.photos is not None:
         lines.append(Content(f"{wording.count(person.photos, 'photo')} filed"))
     if person.folder:

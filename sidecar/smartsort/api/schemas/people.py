@@ -20,6 +20,14 @@ class PersonView(ResponseModel):
     listed: Literal["whitelist", "blacklist"] | None = None
     photos: int | None = None
     """Photos smartsort has filed under this person."""
+    mixed: list[int] = []
+    """Where the faces under this name look like two people's: how many of those seen are like each."""
+
+
+class OnePerson(ResponseModel):
+    """What was said of a person; `event` undoes it."""
+
+    event: int
 
 
 class SuggestionView(ResponseModel):

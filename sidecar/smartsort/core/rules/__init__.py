@@ -22,6 +22,7 @@ RULES = (
     faces.ruled_out_person,
     faces.not_born_yet,
     lists.not_in_whitelist,
+    faces.mixed_person,
     confidence.low_confidence,
 )
 

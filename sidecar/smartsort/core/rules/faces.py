@@ -33,6 +33,9 @@ AMBIGUOUS_NAME = ReasonKind("ambiguous_name", "More than one person is called {n
 RULED_OUT_PERSON = ReasonKind(
     "ruled_out_person", "Immich says {names}, but somebody said here that it is not.", ": {names}"
 )
+MIXED_PERSON = ReasonKind(
+    "mixed_person", "Immich says {names}, but the faces under that name look like two people's.", ": {names}"
+)
 NOT_BORN_YET = ReasonKind(
     "not_born_yet", "Immich says {names}, who was not born yet ({detail}).", ": {names}"
 )
@@ -46,6 +49,7 @@ WITHOUT_STRANGERS = ChangeKind(
 RECOGNISED_ONCE = ChangeKind("recognised_once", "only one of the faces were {names}")
 ONE_OF_THAT_NAME = ChangeKind("one_of_that_name", "only one person were called {names}")
 WITHOUT_DATE = ChangeKind("without_date", "the file did not say when it was taken", remote=True)
+ONE_PERSON = ChangeKind("one_person", "somebody said that all faces of {names} are one person's")
 NOT_RULED_OUT = ChangeKind("not_ruled_out", "nobody had said that it is not {names}")
 
 
@@ -148,6 +152,18 @@ def not_born_yet(case: Case) -> Reason | None:
     return NOT_BORN_YET.reason(names_of(early), detail=detail)
 
 
+@rule(
+    Category.UNIDENTIFIED,
+    "unknown_",
+    MIXED_PERSON,
+    passed="Under each name on it the faces look like one person's.",
+)
+def mixed_person(case: Case) -> Reason | None:
+    """The faces under a name look like two people's, so that the name does not tell which of them it is."""
+    found = names_of(_among(case, case.evidence.mixed))
+    return MIXED_PERSON.reason(found) if found else None
+
+
 def _unborn(case: Case) -> list[Person]:
     taken = day_of(case.evidence.taken)
     people = [f.person for f in case.counted if f.person is not None and f.person.name]
@@ -186,6 +202,10 @@ def tries(case: Case) -> Iterator[Try]:
     if said:
         change = Change(NOT_RULED_OUT, names=tuple(dict.fromkeys(p.name for p in said)))
         yield seen(case, change, ruled_out=frozenset())
+    mixed = _among(case, evidence.mixed)
+    if mixed:
+        change = Change(ONE_PERSON, names=tuple(dict.fromkeys(p.name for p in mixed)))
+        yield seen(case, change, mixed=frozenset())
     if _unborn(case):
         yield seen(case, Change(WITHOUT_DATE), taken=None)
 

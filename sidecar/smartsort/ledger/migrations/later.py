@@ -90,3 +90,16 @@ def m060_films(db: Database) -> None:
             at TEXT NOT NULL
         ) STRICT"""
     )
+
+
+@migrations()
+def m057_mixed_people(db: Database) -> None:
+    """Which faces of a person are of one and which of another, whether enough were looked at, and the report.
+
+    Galleries from before were not looked at: smartsort does that while idle.
+    """
+    db.conn.execute("ALTER TABLE galleries ADD COLUMN examined INTEGER NOT NULL DEFAULT 0")
+    db.conn.execute(
+        "ALTER TABLE galleries ADD COLUMN groups TEXT CHECK (groups IS NULL OR json_valid(groups))"
+    )
+    db.conn.execute("ALTER TABLE galleries ADD COLUMN reported_at TEXT")

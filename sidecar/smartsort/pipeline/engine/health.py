@@ -26,6 +26,8 @@ class HealthIssueKind(StrEnum):
     """New files in the inbox are not heard of at once."""
     INODES = "inodes"
     """A file system does not tell which names are one file."""
+    MIXED_PERSON = "mixed_person"
+    """The faces that Immich keeps under one name look like two people's."""
     SMARTSORT = "smartsort"
     BUG = "bug"
 
@@ -34,13 +36,19 @@ class HealthIssueKind(StrEnum):
 class HealthIssue:
     """One thing that is wrong.
 
-    A `notice` keeps no photo from being sorted: something works, but not as it should.
+    A `notice` keeps no photo from being sorted: something works, but not as it should. `about` tells issues
+    of one kind apart, such as the id of a person. Messages are sent about those that are `sent`.
     """
 
     kind: HealthIssueKind
     message: str
     since: str
     notice: bool = False
+    about: str = ""
+    sent: bool = True
+
+
+_Key = tuple[HealthIssueKind, str]
 
 
 @dataclass(slots=True)
@@ -62,16 +70,34 @@ class HealthIssues:
 
     def __init__(self, now: Callable[[], str], announce: Callable[[HealthIssue, bool], None]) -> None:
         self._now, self._announce = now, announce
-        self._open: dict[HealthIssueKind, HealthIssue] = {}
-        self._shares: dict[HealthIssueKind, dict[str, _Share]] = {}
+        self._open: dict[_Key, HealthIssue] = {}
+        self._shares: dict[_Key, dict[str, _Share]] = {}
 
-    def begin(self, kind: HealthIssueKind, message: str, stage: str = "", *, notice: bool = False) -> None:
-        """Note that a stage met a health issue; announced when it is new."""
-        known = self._open.get(kind)
-        self._open[kind] = HealthIssue(kind, message, known.since if known else self._now(), notice)
-        self._shares.setdefault(kind, {}).setdefault(stage, _Share()).doubtful = False
+    def begin(
+        self,
+        kind: HealthIssueKind,
+        message: str,
+        stage: str = "",
+        *,
+        notice: bool = False,
+        about: str = "",
+        sent: bool | None = None,
+    ) -> None:
+        """Note that a stage met a health issue; announced when it is new.
+
+        Unless `sent` says otherwise, messages are sent about all but notices.
+        """
+        key = kind, about
+        known = self._open.get(key)
+        since = known.since if known else self._now()
+        if known is not None:
+            sent = known.sent
+        elif sent is None:
+            sent = not notice
+        self._open[key] = HealthIssue(kind, message, since, notice, about, sent)
+        self._shares.setdefault(key, {}).setdefault(stage, _Share()).doubtful = False
         if known is None:
-            self._announce(self._open[kind], True)
+            self._announce(self._open[key], True)
 
     def well(self, stage: str, *uses: HealthIssueKind) -> bool:
         """A stage got through, using what these kinds are about: its own health issues are over.
@@ -81,7 +107,7 @@ class HealthIssues:
         ended = self._end(stage)
         news = False
         for kind in uses:
-            for share in self._shares.get(kind, {}).values():
+            for share in self._shares.get((kind, ""), {}).values():
                 news |= not share.retried
                 share.doubtful = share.retried = True
         return ended or news
@@ -92,23 +118,23 @@ class HealthIssues:
 
     def _end(self, stage: str, *, doubtful_only: bool = False) -> bool:
         ended = False
-        for kind, shares in list(self._shares.items()):
+        for key, shares in list(self._shares.items()):
             if stage in shares and (shares[stage].doubtful or not doubtful_only):
                 del shares[stage]
                 ended = True
             if not shares:
-                del self._shares[kind]
-                self._announce(self._open.pop(kind), False)
+                del self._shares[key]
+                self._announce(self._open.pop(key), False)
         return ended
 
     def met_by(self, *stages: str) -> bool:
         """True while one of these stages waits because of a health issue."""
         return any(stage in shares for shares in self._shares.values() for stage in stages)
 
-    def over(self, kind: HealthIssueKind) -> None:
-        """Note that a kind of health issue is over for all who met it."""
-        if self._shares.pop(kind, None) is not None:
-            self._announce(self._open.pop(kind), False)
+    def over(self, kind: HealthIssueKind, about: str = "") -> None:
+        """Note that a health issue is over for all who met it."""
+        if self._shares.pop((kind, about), None) is not None:
+            self._announce(self._open.pop((kind, about)), False)
 
     @property
     def blocked(self) -> bool:

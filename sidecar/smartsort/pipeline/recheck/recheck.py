@@ -17,7 +17,7 @@ from smartsort.core.decision import decide
 from smartsort.core.model import Category, Decision, Evidence, Face, Outcome, Reason, State
 from smartsort.core.reasons import UNDONE_FILING
 from smartsort.core.rules.confidence import CONFIDENCE_UNKNOWN, low_confidence
-from smartsort.core.rules.faces import NO_FACES_DETECTED
+from smartsort.core.rules.faces import MIXED_PERSON, NO_FACES_DETECTED
 from smartsort.core.rules.looking import RECOGNITION_FAILED
 from smartsort.errors import ImmichRejected
 from smartsort.files.shown import shown
@@ -43,7 +43,7 @@ MEASURED_PER_RUN = 20
 FACES_AT_ONCE = 8
 SHORT_PAUSE = 1.0
 
-_ABOUT_CONFIDENCE = frozenset(kind.code for kind in low_confidence.reasons)
+_ABOUT_CONFIDENCE = frozenset(kind.code for kind in (*low_confidence.reasons, MIXED_PERSON))
 
 
 @dataclass(slots=True)
@@ -61,8 +61,8 @@ class _Memory:
     """Detection was started again for some of them and is at work."""
     finished: set[int] = field(default_factory=set)
     """Of these photos, those whose detection is over now; they are about to be judged."""
-    measured: int | None = None
-    """The version of the galleries the waiting photos were last held against."""
+    measured: tuple[int, frozenset[str]] | None = None
+    """The galleries' version and who is two people, as the waiting photos were last held against."""
 
 
 class RecheckStage:
@@ -156,7 +156,8 @@ class RecheckStage:
             return []
         unknown = [w for w in memory.waiting.values() if w.code == CONFIDENCE_UNKNOWN.code]
         found = [w.photo_id for w in unknown[:MEASURED_PER_RUN]] if measure.available else []
-        if memory.measured == measure.version:
+        known = measure.version, await self._context.ledger.aread(embeddings.mixed_ids)
+        if memory.measured == known:
             return found
         about = [w.photo_id for w in memory.waiting.values() if w.code in _ABOUT_CONFIDENCE]
         for photo_id in about:
@@ -167,7 +168,7 @@ class RecheckStage:
             again = await measure.recall(memory.waiting[photo_id].asset_id, evidence)
             if again is not None and self._differs(last[1], last[3][0], self._decide(again)):
                 found.append(photo_id)
-        memory.measured = measure.version
+        memory.measured = known
         return found
 
     async def _detecting(self) -> bool:
