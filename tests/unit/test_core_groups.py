@@ -1,0 +1,143 @@
+"""Groups of faces that nobody has named: pure whatever the order, and never with two faces of one photo."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smartsort.confidence.neighbours import links
+from smartsort.core.groups import DAYS_APART, HINT, LINKED, UnnamedFace, grouped
+
+
+def ids(faces, groups):
+    return {frozenset(faces[index].id for index in group) for group in groups}
+
+
+def of(faces, vectors):
+    return grouped(faces, links(faces, vectors))
+
+
+def people(sizes, seed=1, distance=0.1, length=128):
+    """A face on a photo of its own for each, `distance` away from its person; and whose they are."""
+    rng = np.random.default_rng(seed)
+    centres = rng.standard_normal((len(sizes), length))
+    whose = np.repeat(np.arange(len(sizes)), sizes)
+    vectors = centres[whose] / np.linalg.norm(centres[whose], axis=1, keepdims=True)
+    vectors += rng.standard_normal(vectors.shape) * (2 * distance / length) ** 0.5
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    faces = [UnnamedFace(f"face-{(n * 7919) % 10007:05}", n) for n in range(len(whose))]
+    return faces, vectors.astype(np.float16), whose
+
+
+def test_each_person_is_a_group_the_largest_first():
+    faces, vectors, whose = people([3, 9, 1, 5])
+    groups = of(faces, vectors)
+    assert [len(group) for group in groups] == [9, 5, 3, 1]
+    assert all(len(set(whose[list(group)])) == 1 for group in groups)
+
+
+@st.composite
+def graphs(draw):
+    count = draw(st.integers(1, 14))
+    photos = draw(st.lists(st.integers(1, 8), min_size=count, max_size=count))
+    pairs = list(itertools.combinations(range(count), 2))
+    chosen = draw(st.lists(st.sampled_from(pairs), unique=True)) if pairs else []
+    # Few values, so that there are ties.
+    alike = draw(st.lists(st.sampled_from([0.4, 0.5, 0.6, 0.7]), min_size=len(chosen), max_size=len(chosen)))
+    faces = [UnnamedFace(f"f{number:02}", photo) for number, photo in enumerate(photos)]
+    return faces, [(one, other, value) for (one, other), value in zip(chosen, alike, strict=True)]
+
+
+@given(graphs(), st.randoms())
+def test_the_order_of_faces_and_links_changes_nothing(graph, rng):
+    faces, found = graph
+    order = rng.sample(range(len(faces)), len(faces))
+    place = {index: position for position, index in enumerate(order)}
+    turned = [(place[b], place[a], value) for a, b, value in rng.sample(found, len(found))]
+    shuffled = [faces[index] for index in order]
+    assert ids(faces, grouped(faces, found)) == ids(shuffled, grouped(shuffled, turned))
+
+
+@given(graphs())
+def test_each_face_is_in_one_group_and_no_photo_has_two_in_it(graph):
+    faces, found = graph
+    groups = grouped(faces, found)
+    assert sorted(itertools.chain.from_iterable(groups)) == list(range(len(faces)))
+    for group in groups:
+        photos = [faces[index].photo_id for index in group]
+        assert len(photos) == len(set(photos))
+
+
+@given(graphs(), graphs())
+def test_faces_that_are_like_none_of_them_change_no_group(graph, others):
+    """What comes and what goes matters only to the faces that it is like."""
+    faces, found = graph
+    more = [UnnamedFace(f"g{face.id}", face.photo_id + 100) for face in others[0]]
+    links_of_more = [(a + len(faces), b + len(faces), value) for a, b, value in others[1]]
+    together = ids([*faces, *more], grouped([*faces, *more], [*found, *links_of_more]))
+    assert together == ids(faces, grouped(faces, found)) | ids(more, grouped(more, others[1]))
+
+
+def test_people_stay_together_while_photos_arrive_and_leave():
+    faces, vectors, _ = people([12, 8, 6], distance=0.05)
+    whole = ids(faces, of(faces, vectors))
+    for seed in range(8):
+        kept = sorted(random.Random(seed).sample(range(len(faces)), 18))
+        some = [faces[index] for index in kept]
+        assert ids(some, of(some, vectors[kept])) == {
+            left for group in whole if (left := group & {face.id for face in some})
+        }
+
+
+def test_the_vectors_may_come_in_any_order():
+    faces, vectors, _ = people([7, 5, 5, 2, 1], distance=0.25)
+    order = random.Random(3).sample(range(len(faces)), len(faces))
+    turned = [faces[index] for index in order]
+    assert ids(faces, of(faces, vectors)) == ids(turned, of(turned, vectors[order]))
+
+
+def test_two_faces_of_one_photo_are_two_people_however_alike():
+    faces, vectors, _ = people([4])
+    faces = [face._replace(photo_id=min(face.photo_id, 2)) for face in faces]
+    assert sorted(len(group) for group in of(faces, vectors)) == [1, 3]
+
+
+def test_faces_of_photos_many_years_apart_are_not_compared():
+    faces, vectors, _ = people([2])
+    apart = [face._replace(day=1 + index * (DAYS_APART + 1)) for index, face in enumerate(faces)]
+    assert len(of(apart, vectors)) == 2
+    middle = [UnnamedFace(f"between-{n}", 9 + n, day=1 + DAYS_APART // 2) for n in range(2)]
+    assert len(of([*apart, *middle], np.concatenate([vectors, vectors]))) == 1
+
+
+def test_a_person_without_a_name_of_immich_is_a_hint_and_not_the_truth():
+    one = np.array([[1, 0], [LINKED - HINT / 2, (1 - (LINKED - HINT / 2) ** 2) ** 0.5], [0, 1]], np.float16)
+    faces = [UnnamedFace(name, number, "somebody") for number, name in enumerate("abc")]
+    found = {(a, b): value for a, b, value in links(faces, one)}
+    assert found[0, 1] == pytest.approx(LINKED + HINT / 2, abs=0.001)
+    assert (0, 2) not in found
+    assert len(list(links([face._replace(hint="") for face in faces], one))) == 1
+
+
+def test_a_model_that_finds_strangers_alike_is_measured_from_there():
+    faces, vectors, _ = people([6, 6], distance=0.05)
+    towards = np.concatenate([vectors.astype(np.float32) * 0.4**0.5, np.full((12, 1), 0.6**0.5)], axis=1)
+    assert len(of(faces, towards.astype(np.float16))) == 1
+    assert len(grouped(faces, links(faces, towards.astype(np.float16), level=0.6))) == 2
+
+
+def test_of_many_faces_only_those_of_a_bucket_are_compared(monkeypatch):
+    monkeypatch.setattr("smartsort.confidence.neighbours.EXACT", 100)
+    faces, vectors, whose = people([40, 30, 20] * 5, distance=0.05)
+    groups = of(faces, vectors)
+    assert all(len(set(whose[list(group)])) == 1 for group in groups)
+    assert len(groups) < 40
+
+
+def test_nothing_is_no_group():
+    assert grouped([], links([], np.empty((0, 4), np.float16))) == []
