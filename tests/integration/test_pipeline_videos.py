@@ -1,12 +1,15 @@
 """Videos on their whole way: who is in their frames decides, and a broken one costs the others nothing."""
 
+import io
 import random
 import shutil
 
 import pytest
+from PIL import Image
 from tests.live_sidecar import BASE, live_sidecar
 
 from smartsort.core.model import Film, State
+from smartsort.core.wording import sentence
 from smartsort.demo.samples import FAMILY
 from smartsort.demo.videos import FILMS, Scene, iter_videos, make_video
 from smartsort.files.frames import Frames
@@ -120,6 +123,7 @@ def test_copies_of_a_video_wait_and_the_better_one_is_named(tmp_path):
         reason = reasons(live, "cut.mp4")[3][0]
         assert reason.code == "near_duplicate"
         assert reason.numbers["better"] == -1
+        assert "the other is the better copy: 0:12.0 against 0:09.0" in sentence(reason)
 
 
 def test_a_video_that_was_not_looked_at_is_not_placed_and_photos_are(tmp_path):
@@ -139,7 +143,7 @@ def test_a_video_that_was_not_looked_at_is_not_placed_and_photos_are(tmp_path):
             try:
                 ids = prepared(db)
                 before = [p.id for p in films.looked_at(db, 10)], films.next_video(db).id
-                films.put(db, ids[0], Film(unknown="x"), "2026-01-01T00:00:00+00:00", [])
+                films.put(db, ids[0], Film(unknown="x"), "2026-01-01T00:00:00+00:00", films.Copies())
                 return ids, before, [p.id for p in films.looked_at(db, 10)], films.next_video(db)
             finally:
                 db.conn.execute("ROLLBACK TO trial")
@@ -155,3 +159,42 @@ def test_the_sample_videos_are_what_the_demo_says_of_them(drawn):
     assert set(samples) == set(FILMS)
     assert {s.category for s in samples.values()} == {"faces", "multiple_faces"}
     assert State.UNIQUE in films.WAITING
+
+
+def test_the_frames_are_shown_with_times_and_boxes(drawn, tmp_path):
+    folder, samples = drawn
+    name = next(path for path in samples if path.startswith("whatsapp"))
+    with live_sidecar(tmp_path / "root", samples=1, machine_learning=True) as live:
+        hand_in(live, folder / name, "two.mp4")
+        live.wait_for(lambda: live.all_sorted(2), "both to be sorted")
+        client = live.client()
+        (row,) = client.get(f"{BASE}/review/queue/multiple_faces").json()["items"]
+        item = client.get(f"{BASE}/review/items/{row['id']}").json()
+        sheet = client.get(item["frames"])
+        assert sheet.headers["content-type"] == "image/jpeg"
+        assert Image.open(io.BytesIO(sheet.content)).width > 900
+        photo = 1 if row["id"] != 1 else 2
+        assert client.get(f"{BASE}/photos/{photo}/frames").status_code == 404
+
+
+def test_approving_assigns_the_face_that_immich_shows_and_says_where_it_shows_none(tmp_path):
+    with live_sidecar(tmp_path / "root", machine_learning=True) as live:
+        film(live, "on poster.mp4", Scene(8, ("stranger 1",)))
+        film(live, "later.mp4", Scene(3, ("stranger 2",)), Scene(9, ("stranger 3",)), seed=1)
+        live.wait_for(lambda: live.all_sorted(2), "both to be sorted")
+        assert set(places(live).values()) == {"review/unidentified"}
+        client = live.client()
+        for row in client.get(f"{BASE}/review/queue").json()["items"]:
+            body = {"person": {"name": "John Doe"}}
+            assert client.post(f"{BASE}/review/{row['id']}/approve", json=body).status_code == 200
+        told = {}
+
+        def delivered():
+            found = client.get(f"{BASE}/events", params={"limit": 100}).json()
+            told.update({e["kind"]: e for e in found["events"]})
+            return {"face_assigned", "immich_update_failed"} <= told.keys()
+
+        live.wait_for(delivered, "Immich to hear of it")
+        assert told["face_assigned"]["filename"] == "on poster.mp4"
+        assert told["immich_update_failed"]["filename"] == "later.mp4"
+        assert "the frame that Immich shows does not show John Doe" in told["immich_update_failed"]["text"]

@@ -173,7 +173,7 @@ class Actions(Reversing):
         """Return the person to rule out: those on the photo or suggested for it first, then everybody."""
         if choice is None:
             return None
-        close = [f.person for f in evidence.faces if f.person is not None]
+        close = [f.person for f in evidence.judged if f.person is not None]
         close += [s.person for each in evidence.suggestions.values() for s in each]
         for people in (close, known):
             found = {p.id: p for p in feedback.one_of(people, choice.name, choice.id)}

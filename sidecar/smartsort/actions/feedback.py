@@ -40,7 +40,7 @@ def person_to_rule_out(
     `person` None: whoever is suggested. Without `face_id` it is about all faces that Immich gives to the
     person or that they are suggested for; where there is none of these, about a lone face.
     """
-    faces = tuple(f for f in evidence.faces if face_id is None or f.id == face_id)
+    faces = tuple(f for f in evidence.judged if face_id is None or f.id == face_id)
     if not faces:
         return "it has no face" if face_id is None else f"it has no face {face_id}"
     if person is None:

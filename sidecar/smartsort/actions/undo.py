@@ -412,7 +412,7 @@ def _unfile(db: Database, plan: Plan) -> Plan:
 
 
 def _name_of(person_id: str, evidence: Evidence, photo: Photo) -> str:
-    people: dict[str, Person] = {f.person.id: f.person for f in evidence.faces if f.person is not None}
+    people: dict[str, Person] = {f.person.id: f.person for f in evidence.judged if f.person is not None}
     known = people.get(person_id)
     return known.name if known else photo.person_name or ""
 

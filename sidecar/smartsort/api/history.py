@@ -97,6 +97,12 @@ async def picture(
     return answer(await ctx.pictures.of_photo(photo_id, size), request)
 
 
+@router.get("/photos/{photo_id}/frames", response_class=Response, responses={**IMAGE, **answers(404)})
+async def frames(ctx: Ctx, _: Reviewer, request: Request, photo_id: PhotoId) -> Response:
+    """The frames of a video that were looked at, on one sheet, with times and with boxes around the faces."""
+    return answer(await ctx.pictures.of_frames(photo_id), request)
+
+
 @router.get("/events/stream", response_class=EventSourceResponse, responses=_STREAM)
 async def stream(
     ctx: Ctx,

@@ -15,12 +15,15 @@ from starlette.convertors import Convertor, register_url_convertor
 
 from smartsort.api.problems import Refused
 from smartsort.bootstrap import Sidecar
-from smartsort.core.model import Category
+from smartsort.core.model import Category, Film
+from smartsort.core.rules.frames import name_of
+from smartsort.core.words import clock
 from smartsort.errors import ImmichError, ImmichRejected
 from smartsort.files.contact_sheet import Mark
 from smartsort.files.shown import shown
-from smartsort.ledger import embeddings, photos
+from smartsort.ledger import embeddings, films, photos
 from smartsort.ledger.records import Area, Member, Name, Photo
+from smartsort.pipeline.routing.near import file_of
 from smartsort.ports import ThumbnailSize
 
 CACHE_BYTES = 8 * 1024 * 1024
@@ -88,6 +91,25 @@ class Pictures:
         the picture and does not answer.
         """
         return await self._once(("photo", str(photo_id), size), lambda: self._find(photo_id, size))
+
+    async def of_frames(self, photo_id: int) -> Picture:
+        """The frames of a video on one sheet, with their times and with boxes around the faces.
+
+        Raises Refused (404) for what is no video that was looked through.
+        """
+
+        async def draw() -> Picture:
+            context = self._sidecar.context
+            film, names = await context.ledger.aread(lambda db: _film_of(db, photo_id))
+            if film is None or not film.times:
+                raise Refused(404, "not_found", f"photo {photo_id} is no video that was looked through")
+            async with self._drawing:
+                drawn = await asyncio.to_thread(self._draw_frames, film, names)
+            if isinstance(drawn, str):
+                raise Refused(404, "not_found", f"the frames cannot be shown: {drawn}")
+            return Picture.of(drawn, "image/jpeg")
+
+        return await self._once(("frames", str(photo_id), ""), draw)
 
     async def of_asset(self, asset_id: str, size: ThumbnailSize) -> Picture:
         """The picture of an asset of Immich. Raises Refused (404) or ImmichError."""
@@ -218,6 +240,16 @@ class Pictures:
 
         return await self._sidecar.context.ledger.aread(look)
 
+    def _draw_frames(self, film: Film, names: Sequence[Name]) -> bytes | str:
+        """Runs in a worker thread."""
+        path = file_of(self._sidecar.context, names)
+        if path is None:
+            return "its file is gone"
+        labels = [clock(at) for at in film.times]
+        return self._sidecar.context.decoders.frames_sheet(
+            path, film.times, labels, [_marks(film, at) for at in film.times]
+        )
+
     def _draw(self, names: Sequence[Name], size: ThumbnailSize) -> Picture | str:
         """The picture from the file itself, or why there is none. Runs in a worker thread."""
         own = sorted((n for n in names if n.member is Member.PHOTO), key=lambda n: _AREAS.index(n.area))
@@ -232,6 +264,28 @@ class Pictures:
                 return Picture.of(drawn, "image/jpeg")
             why = drawn
         return why
+
+
+def _film_of(db: Database, photo_id: int) -> tuple[Film | None, list[Name]]:
+    """Who is in a video by its last decision, or before that what was seen in it; and where it lies."""
+    decision = photos.last_decision(db, photo_id)
+    film = decision[4].film if decision else None
+    return film or films.of_photos(db, [photo_id]).get(photo_id), photos.names_of(db, [photo_id])[photo_id]
+
+
+def _marks(film: Film, at: float) -> list[Mark]:
+    return [
+        Mark(
+            seen.box.x1 / face.face.image_width,
+            seen.box.y1 / face.face.image_height,
+            seen.box.x2 / face.face.image_width,
+            seen.box.y2 / face.face.image_height,
+            name_of(face),
+        )
+        for face in film.faces
+        for seen in face.seen
+        if seen.at == at and face.face.image_width and face.face.image_height
+    ]
 
 
 def answer(picture: Picture, request: Request) -> Response:

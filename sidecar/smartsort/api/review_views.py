@@ -11,7 +11,7 @@ from sqlite_utils import Database
 from smartsort.api.guard import BASE
 from smartsort.api.schemas.review import CopyView, QueueItem, ReviewItem, Suggested
 from smartsort.api.views import closest, event_views, face_views, moment, reason_views, suggestion_views
-from smartsort.core.model import Suggestion
+from smartsort.core.model import Evidence, Suggestion
 from smartsort.core.policy import Policy
 from smartsort.core.suggestion import accepted, likeliest
 from smartsort.core.wording import sentence
@@ -73,6 +73,7 @@ def review_item(db: Database, photo_id: int, policy: Policy) -> ReviewItem | Non
         origin=photo.origin,
         origin_url=photo.origin_url,
         preview=f"{BASE}/review/items/{photo_id}/preview",
+        frames=f"{BASE}/photos/{photo_id}/frames" if _has_frames(row.evidence) else None,
         policy_version=entry.policy_version,
         version=entry.version,
         action=action,
@@ -80,6 +81,10 @@ def review_item(db: Database, photo_id: int, policy: Policy) -> ReviewItem | Non
         places=[shown(f"{n.area.value}/{n.path}") for n in entry.names if n.member is Member.PHOTO],
         history=event_views(db, entry.history),
     )
+
+
+def _has_frames(evidence: Evidence) -> bool:
+    return evidence.film is not None and bool(evidence.film.times)
 
 
 def suggested(found: Suggestion, policy: Policy) -> Suggested:

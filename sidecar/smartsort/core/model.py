@@ -199,12 +199,20 @@ class OtherCopy:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """What makes one copy of a picture better than another."""
+    """What makes one copy of a picture or video better than another."""
 
     pixels: int = 0
     bytes: int = 0
     has_date: bool = False
     """It still says when it was taken; copies from messengers and web sites have lost that."""
+    seconds: float = 0.0
+    """How long a video is; 0 for a picture."""
+    has_sound: bool = False
+
+    @property
+    def data(self) -> float:
+        """Bytes, of a video for each second: those of a longer one say nothing."""
+        return self.bytes / self.seconds if self.seconds else float(self.bytes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,7 @@ class Frames:
     frames: tuple[Frame, ...] = ()
     anchors: tuple[Look, ...] = ()
     looks: tuple[Look, ...] = ()
+    has_sound: bool = False
     problem: str = ""
 
 
@@ -153,7 +154,13 @@ def _looked_through(container: InputContainer, stream: VideoStream, short_side: 
     if not found.chosen:
         return Frames(seconds, problem="none of its frames can be decoded")
     kept = _fewer(found.chosen)
-    return Frames(seconds, tuple(c.frame for c in kept), tuple(found.anchors), tuple(found.looks))
+    return Frames(
+        seconds,
+        tuple(c.frame for c in kept),
+        tuple(found.anchors),
+        tuple(found.looks),
+        has_sound=bool(container.streams.audio),
+    )
 
 
 def _pass(player: _Player, seconds: float, short_side: int) -> _Found:

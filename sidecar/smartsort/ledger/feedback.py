@@ -162,7 +162,7 @@ def _collect_from(db: Database, event: Event, photo_id: int, at: str) -> set[str
         return touched
     if event.kind == EventKind.CONFIRMED:
         # Their galleries take the face in as one that a human has seen.
-        return touched | {f.person.id for f in evidence.faces if f.person is not None and f.person.name}
+        return touched | {f.person.id for f in evidence.judged if f.person is not None and f.person.name}
     if event.kind in (EventKind.APPROVED, EventKind.REFILED):
         chosen = [str(name) for name in event.data.get("people", ())]
         for face_id, person_id, name in _passed_over(evidence):
@@ -181,7 +181,7 @@ def _collect_from(db: Database, event: Event, photo_id: int, at: str) -> set[str
         for person_id, _ in db.conn.execute(
             "SELECT person_id, person_name FROM ruled_out WHERE photo_id = ?", (photo_id,)
         ).fetchall():
-            for face in evidence.faces:
+            for face in evidence.judged:
                 if face.person is not None and face.person.id == person_id:
                     _add(db, "not_person", photo_id, at, event.id, face_id=face.id, person_id=person_id)
                     touched.add(person_id)
@@ -190,9 +190,9 @@ def _collect_from(db: Database, event: Event, photo_id: int, at: str) -> set[str
 
 def _passed_over(evidence: Evidence) -> Iterator[tuple[str, str, str]]:
     """(face, person, name) a human saw suggested for a lone face: by Immich's match, else the closest."""
-    if len(evidence.faces) != 1:
+    if len(evidence.judged) != 1:
         return  # nobody can tell which of the faces was meant
-    face = evidence.faces[0]
+    face = evidence.judged[0]
     if face.person is not None and face.person.name:
         yield face.id, face.person.id, face.person.name
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlite_utils import Database
 
@@ -17,14 +18,30 @@ WAITING = (State.HASHED, State.UNIQUE)
 """States in which a video is looked at."""
 
 
-def put(db: Database, photo_id: int, film: Film, at: str, alike: Sequence[int]) -> None:
-    """Remember what was seen in a video, instead of what was known of it before.
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """What tells copies of a video apart from it and from each other.
 
     `alike` are the ids of older videos that show the same.
     """
+
+    seconds: float = 0.0
+    has_sound: bool = False
+    alike: tuple[int, ...] = ()
+
+
+def put(db: Database, photo_id: int, film: Film, at: str, copies: Copies) -> None:
+    """Remember what was seen in a video, instead of what was known of it before."""
     db.conn.execute(
-        "INSERT OR REPLACE INTO films (photo_id, film, alike, at) VALUES (?, ?, ?, ?)",
-        (photo_id, dumps(film_to(film)), dumps(list(alike)), at),
+        "INSERT OR REPLACE INTO films (photo_id, film, seconds, has_sound, alike, at) VALUES (?,?,?,?,?,?)",
+        (
+            photo_id,
+            dumps(film_to(film)),
+            copies.seconds,
+            int(copies.has_sound),
+            dumps(list(copies.alike)),
+            at,
+        ),
     )
 
 
@@ -33,10 +50,13 @@ def renew(db: Database, photo_id: int, film: Film) -> None:
     db.conn.execute("UPDATE films SET film = ? WHERE photo_id = ?", (dumps(film_to(film)), photo_id))
 
 
-def alike(db: Database, photo_ids: Sequence[int]) -> dict[int, list[int]]:
-    """Ids of the older videos that show the same, by photo id."""
-    rows = select(db, "SELECT photo_id, alike FROM films WHERE photo_id IN (*)", photo_ids)
-    return {int(photo_id): json.loads(found) for photo_id, found in rows}
+def copies(db: Database, photo_ids: Sequence[int]) -> dict[int, Copies]:
+    """What tells copies of these videos apart, by photo id."""
+    query = "SELECT photo_id, seconds, has_sound, alike FROM films WHERE photo_id IN (*)"
+    return {
+        int(photo_id): Copies(seconds, bool(has_sound), tuple(json.loads(found)))
+        for photo_id, seconds, has_sound, found in select(db, query, photo_ids)
+    }
 
 
 def of_photos(db: Database, photo_ids: Sequence[int]) -> dict[int, Film]:

@@ -304,7 +304,7 @@ def _comparison(comparison: Comparison | None) -> dict[str, Any] | None:
     if comparison is None:
         return None
     sides = (comparison.own, comparison.other)
-    own, other = (None if q is None else [q.pixels, q.bytes, q.has_date] for q in sides)
+    own, other = (None if q is None else list(astuple(q))[: 5 if q.seconds else 3] for q in sides)
     return {"own": own, "other": other, "distance": comparison.distance}
 
 

@@ -81,6 +81,8 @@ INSERT INTO "feedback" VALUES(1,'not_person',8,'f','p',NULL,NULL,'2026-01-02T03:
 CREATE TABLE films (
             photo_id INTEGER PRIMARY KEY REFERENCES photos(id),
             film TEXT NOT NULL CHECK (json_valid(film)),
+            seconds REAL NOT NULL,
+            has_sound INTEGER NOT NULL,
             alike TEXT NOT NULL CHECK (json_valid(alike)),
             at TEXT NOT NULL
         ) STRICT;

@@ -32,6 +32,9 @@ class LookScreen(Dialog[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "cancel", "close", id="dialog.cancel"),
         Binding("z", "turn", "photo/faces", id="look.turn", tooltip="The photo, or a face beside a portrait"),
+        Binding(
+            "f", "frames", "frames", id="look.frames", tooltip="The frames of a video, or the one of Immich"
+        ),
         Binding("o", "face", "next face", id="look.face", tooltip="Another face of the photo"),
         Binding("n,right", "person(1)", "next person", id="look.person", tooltip="The next suggested person"),
         Binding("p,left", "person(-1)", "Previous person", show=False, id="look.person_back"),
@@ -51,6 +54,7 @@ class LookScreen(Dialog[None]):
         self._face = face
         self._place = 0
         self._is_close = is_close and face is not None
+        self._has_frames = item.frames is not None and not self._is_close
 
     def compose(self) -> ComposeResult:
         source = PictureSource(self.smartsort.fetch_picture)
@@ -66,6 +70,8 @@ class LookScreen(Dialog[None]):
         """There is another face and another person to see only where there are some."""
         if action == "turn":
             return self._face is not None
+        if action == "frames":
+            return self._item.frames is not None
         if action == "face":
             return self._is_close and len(self._item.faces) > 1
         return action != "person" or (self._is_close and len(self._suggestions) > 1)
@@ -78,12 +84,16 @@ class LookScreen(Dialog[None]):
     def _draw(self) -> None:
         self.query_one(PicturePane).show(self._request())
         words = wording.cut(self._item.filename, self.size.width)
-        if self._is_close and self._face is not None:
+        if self._has_frames:
+            words = wording.cut(f"{self._item.filename}: its frames", self.size.width)
+        elif self._is_close and self._face is not None:
             words = self._words(self._face)
         self.query_one("#look-words", Static).update(words)
         self.refresh_bindings()
 
     def _request(self) -> Request:
+        if self._has_frames and self._item.frames is not None:
+            return Request((self._item.frames,))
         if not self._is_close or self._face is None:
             return picture_of(self._item)
         crop = next(iter(boxes_of([self._face])), None)
@@ -101,8 +111,12 @@ class LookScreen(Dialog[None]):
         one = self._suggestions[place]
         return f"{left}  |  [{place + 1}] {name_of(one.person)}, {wording.likeness(one.similarity)}"
 
+    def action_frames(self) -> None:
+        self._has_frames, self._is_close = not self._has_frames, False
+        self._draw()
+
     def action_turn(self) -> None:
-        self._is_close = not self._is_close
+        self._is_close, self._has_frames = not self._is_close, False
         self._draw()
 
     def action_face(self) -> None:

@@ -126,6 +126,8 @@ class ReviewItem(QueueItem):
     origin: str = ""
     origin_url: str | None = None
     preview: str = ""
+    frames: str | None = None
+    """Of a video that was looked through, the path of the sheet of its frames."""
     policy_version: str = ""
     version: str = ""
     """Changes when the photo's files, decision, suggestion or state do; see `versions` of bulk actions."""

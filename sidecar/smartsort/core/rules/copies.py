@@ -9,7 +9,7 @@ from smartsort.core.model import Category, Comparison, CopyPlace, Evidence, Othe
 from smartsort.core.policy import OnDuplicate
 from smartsort.core.reasons import ReasonKind
 from smartsort.core.rules.base import Case, Change, ChangeKind, Phase, Try, configured, rule, seen
-from smartsort.core.words import side_by_side
+from smartsort.core.words import clock, side_by_side
 
 _HERE = ReasonKind("duplicate", "The same file is here already: {detail}.")
 _KINDS = {
@@ -93,6 +93,7 @@ def _compared(found: Comparison | None) -> dict[str, float]:
     own, other = found.own, found.other
     return {
         "better": better_copy(own, other),
+        **(_of_video(own, "") | _of_video(other, "other_") if own.seconds and other.seconds else {}),
         "pixels": own.pixels,
         "other_pixels": other.pixels,
         "has_date": own.has_date,
@@ -102,6 +103,11 @@ def _compared(found: Comparison | None) -> dict[str, float]:
     }
 
 
+def _of_video(one: Quality, whose: str) -> dict[str, float]:
+    rate = one.data * 8
+    return {f"{whose}seconds": one.seconds, f"{whose}has_sound": one.has_sound, f"{whose}bit_rate": rate}
+
+
 _MORE = 1.02
 """Less of a difference than this is a matter of rounding or of a few bytes of metadata."""
 
@@ -109,12 +115,15 @@ _MORE = 1.02
 def better_copy(own: Quality, other: Quality) -> int:
     """1 when `own` is the better copy, -1 when `other` is, 0 when neither.
 
-    More pixels win; with as many, the copy that still says when it was taken; then the larger file.
+    More pixels win, then the longer video and the one with sound; then the copy that still says when it was
+    taken; then the larger file, or the video with more data for each second.
     """
     for mine, theirs in (
         (own.pixels, other.pixels),
+        (own.seconds, other.seconds),
+        (int(own.has_sound), int(other.has_sound)),
         (int(own.has_date), int(other.has_date)),
-        (own.bytes, other.bytes),
+        (own.data, other.data),
     ):
         if mine > theirs * _MORE:
             return 1
@@ -134,8 +143,16 @@ def _better(reason: Reason) -> str:
     if numbers[f"{mine}pixels"] > numbers[f"{theirs}pixels"]:
         more, fewer = side_by_side(numbers[f"{mine}pixels"] / 1e6, numbers[f"{theirs}pixels"] / 1e6, 1)
         why.append(f"{more} megapixels against {fewer}")
+    if numbers.get(f"{mine}seconds", 0) > numbers.get(f"{theirs}seconds", 0) * _MORE:
+        why.append(f"{clock(numbers[f'{mine}seconds'])} against {clock(numbers[f'{theirs}seconds'])}")
+    if numbers.get(f"{mine}has_sound", 0) > numbers.get(f"{theirs}has_sound", 0):
+        why.append("it has sound")
     if numbers[f"{mine}has_date"] > numbers[f"{theirs}has_date"]:
         why.append("it still says when it was taken")
-    if numbers[f"{mine}bytes"] > numbers[f"{theirs}bytes"]:
+    if "bit_rate" in numbers:
+        if numbers[f"{mine}bit_rate"] > numbers[f"{theirs}bit_rate"] * _MORE:
+            mine_rate, rate = (numbers[f"{whose}bit_rate"] / 1e6 for whose in (mine, theirs))
+            why.append(f"{mine_rate:.2f} megabits a second against {rate:.2f}")
+    elif numbers[f"{mine}bytes"] > numbers[f"{theirs}bytes"]:
         why.append("the file is larger")
     return f"; {'this' if better > 0 else 'the other'} is the better copy: {', '.join(why)}"

@@ -86,6 +86,8 @@ def m060_films(db: Database) -> None:
         """CREATE TABLE films (
             photo_id INTEGER PRIMARY KEY REFERENCES photos(id),
             film TEXT NOT NULL CHECK (json_valid(film)),
+            seconds REAL NOT NULL,
+            has_sound INTEGER NOT NULL,
             alike TEXT NOT NULL CHECK (json_valid(alike)),
             at TEXT NOT NULL
         ) STRICT"""

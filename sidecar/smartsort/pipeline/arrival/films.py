@@ -55,7 +55,8 @@ class VideoStage:
 
         def write(db: Database) -> None:
             alike = picture_hashes.videos_alike(db, found.looks, photo.id) if self._look else []
-            films.put(db, photo.id, film, at, alike)
+            copies = films.Copies(found.seconds, found.has_sound, tuple(alike))
+            films.put(db, photo.id, film, at, copies)
             picture_hashes.put_video(db, photo.id, found.anchors)
 
         await context.ledger.awrite(write)

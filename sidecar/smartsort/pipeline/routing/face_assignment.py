@@ -13,7 +13,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from smartsort.core.event_kinds import EventKind
-from smartsort.core.model import Face, State
+from smartsort.core.model import Face, Film, State
 from smartsort.core.naming import folder_names, spelled
 from smartsort.core.policy import called
 from smartsort.errors import ImmichRejected
@@ -64,6 +64,12 @@ class FaceAssigner:
             if not faces and data.get("wait"):
                 raise NotYetError("Immich has not found the faces yet")
             data["person"] = data["person"] or await self._known(data)
+            film = await self._film(photo)
+            if film is not None:
+                data["face"] = on_poster(film, data)
+                if data["face"] is None:
+                    await self._failed(message, f"the frame that Immich shows does not show {data['name']}")
+                    return
             face = face_to_assign(faces, data)
             if face is None:
                 await self._done(message, ())
@@ -95,6 +101,12 @@ class FaceAssigner:
             [NewEvent(EventKind.FACE_ASSIGNED, photo.id, assigned)],
             person=(data["person"], data["name"]),
         )
+
+    async def _film(self, photo: Photo) -> Film | None:
+        """Who is in the frames of a video, if that was found out."""
+        last = await self._context.ledger.aread(lambda db: photos.last_decision(db, photo.id))
+        film = last[4].film if last is not None else None
+        return film if film is not None and film.is_judged else None
 
     async def _known(self, data: Mapping[str, Any]) -> str | None:
         """The one person of this name, or the one made for it; None when there is none or a choice."""
@@ -258,6 +270,28 @@ class FaceAssigner:
     async def _failed(self, message: Message, why: str) -> None:
         data = {"act": message.data["act"], "name": message.data.get("name"), "why": why}
         await self._done(message, [NewEvent(EventKind.IMMICH_UPDATE_FAILED, message.photo_id, data)])
+
+
+def on_poster(film: Film, message: Mapping[str, Any]) -> str | None:
+    """The id of Immich's face that is the one a human most probably meant; None where Immich shows it not.
+
+    The given face, one of a frame too; else the one of that person, or of the person it was filed under
+    wrongly; else the only one that lasts and that nobody has a name for.
+    """
+    given, wanted = message.get("face"), {message["person"], *message.get("instead", ())}
+    lasting = film.lasting
+    meant = [f for f in film.faces if given is not None and given in (f.face.id, f.poster)]
+    if given is None:
+        meant = [f for f in film.faces if f.face.person is not None and f.face.person.id in wanted]
+        strangers = [f for f in film.faces if f.face.id in lasting and not _has_name(f.face)]
+        meant = meant or (strangers if len(strangers) == 1 and len(message["people"]) == 1 else [])
+    elif not meant:
+        return str(given)  # a face of Immich that no frame shows
+    return next((f.poster for f in meant if f.poster is not None), None)
+
+
+def _has_name(face: Face) -> bool:
+    return face.person is not None and bool(face.person.name)
 
 
 def face_to_assign(faces: Sequence[Face], message: Mapping[str, Any]) -> Face | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from sqlite_utils import Database
@@ -17,6 +17,7 @@ from smartsort.core.model import Category, Comparison, CopyPlace, OtherCopy, Qua
 from smartsort.errors import SmartsortError
 from smartsort.files.media import Kind
 from smartsort.ledger import feedback, films, photos, picture_hashes, shards
+from smartsort.ledger.films import Copies
 from smartsort.ledger.records import Area, Member, Name, Photo
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.engine.intact import Intact
@@ -60,9 +61,14 @@ class NearDuplicates:
         """By what was found when they were looked through; Immich compares one frame only."""
 
         def read(db: Database) -> dict[int, NearCopy]:
-            candidates = films.alike(db, [p.id for p in batch])
-            near = {p.id: self._oldest(db, p, [(i, None) for i in candidates.get(p.id, ())]) for p in batch}
-            return {photo_id: copy for photo_id, copy in near.items() if copy is not None}
+            found = films.copies(db, [p.id for p in batch])
+            near = {
+                p.id: self._oldest(db, p, [(i, None) for i in own.alike])
+                for p in batch
+                if (own := found.get(p.id))
+            }
+            found |= films.copies(db, [i for c in near.values() if c and (i := c.copy.photo_id)])
+            return {i: _of_videos(copy, found[i], found) for i, copy in near.items() if copy is not None}
 
         return await self._context.ledger.aread(read)
 
@@ -187,6 +193,16 @@ def file_of(context: Context, names: Iterable[Name]) -> str | None:
     own = [n for n in names if n.member is Member.PHOTO]
     best = next((n for n in own if n.area is Area.LIBRARY), own[0] if own else None)
     return context.absolute(best) if best else None
+
+
+def _of_videos(near: NearCopy, own: Copies, known: Mapping[int, Copies]) -> NearCopy:
+    """With how long the two are, and whether they have sound."""
+    other, compared = known.get(near.copy.photo_id or 0), near.comparison
+    if other is None or compared.other is None:
+        return near
+    mine = replace(compared.own, seconds=own.seconds, has_sound=own.has_sound)
+    theirs = replace(compared.other, seconds=other.seconds, has_sound=other.has_sound)
+    return NearCopy(near.copy, replace(compared, own=mine, other=theirs))
 
 
 def _quality(photo: Photo) -> Quality:

@@ -1,0 +1,312 @@
+"""How well and how fast are videos looked through? Generated videos with known truth.
+
+    python -m tests.bench.videos [--quick]           # who is in them: by frames, and by Immich's frame alone
+    python -m tests.bench --only videos              # time and memory, beside ffmpeg
+
+The first draws people who come, stay, turn away and pass (`tests.films`), in four codecs, rotated and damaged,
+from one second to ten minutes. Everything from the file on is smartsort's own code. What Immich's machine
+learning service would say is read off the pictures. Then it prints, for other shares of the frames, how many
+strangers block and how many second people are missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from tests import films
+from tests.bench.report import Figure, median
+from tests.films import Cast, Film
+
+from smartsort.confidence.films import identified, watched
+from smartsort.confidence.service import FaceService, Seen
+from smartsort.confidence.service import _seen as parsed
+from smartsort.core import model, similarity
+from smartsort.core.decision import decide
+from smartsort.core.model import Evidence, Face, Outcome, Person
+from smartsort.core.policy import Policy
+from smartsort.core.similarity import Likeness, Vector
+from smartsort.files.decoders import Decoders
+from smartsort.files.frames import Frames, frames
+from smartsort.files.resources import Budget
+from smartsort.ports import FaceModel
+
+POLICY = Policy(min_face_area=0.005)
+FAMILY = {who: Person(str(who), name) for who, name in enumerate(("Anna", "Ben", "Carla", "Dora"))}
+STRANGERS = range(8, 16)
+LENGTHS = (1.0, 3.0, 10.0, 30.0, 60.0, 180.0, 600.0)
+CODECS = (("libx264", "mp4"), ("libx265", "mp4"), ("libvpx-vp9", "webm"), ("libsvtav1", "mp4"))
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A video, and what should become of it: filed under somebody, or waiting for a reason."""
+
+    kind: str
+    film: Film
+    person: str | None
+    damaged: bool = False
+
+
+def stories(seed: int, lengths: Sequence[float]) -> Iterator[Story]:
+    """One of each kind for each length."""
+    rng = random.Random(seed)
+    for number, seconds in enumerate(lengths):
+        who = rng.choice(list(FAMILY))
+        other = rng.choice([one for one in FAMILY if one != who])
+        stranger, name = rng.choice(STRANGERS), FAMILY[who].name
+        late = rng.uniform(0.3, 0.5) * seconds
+        short = rng.uniform(0.04, 0.1) * seconds
+        passing = rng.uniform(0, seconds - short)
+        large, left = rng.uniform(0.3, 0.6), rng.uniform(0.2, 0.3)
+        codec, container = CODECS[(number + seed) % len(CODECS)]
+        plain = Film(
+            seconds,
+            (),
+            codec=codec,
+            container=container,
+            rate=12 if seconds < 100 else 4,
+            size=(640, 360) if seconds < 100 else (320, 180),
+            rotation=rng.choice((0, 0, 90, 180, 270)) if container == "mp4" else 0,
+            jitter=rng.random() < 0.3,
+        )
+        alone = Cast(who, 0, seconds, large, turns=True)
+
+        def of(
+            kind: str, person: str | None, *cast: Cast, plain: Film = plain, damaged: bool = False
+        ) -> Story:
+            return Story(kind, replace(plain, cast=cast), person, damaged)
+
+        yield of("alone", name, alone)
+        yield of("comes late", name, alone._replace(begins=late))
+        yield of("leaves", name, alone._replace(ends=seconds - late))
+        passer = Cast(stranger, passing, passing + short, 0.45, left)
+        yield of("stranger passes", name, alone._replace(middle=0.7), passer)
+        first = Cast(stranger, 0, short, 0.45, left)
+        yield of("stranger on the poster", name, alone._replace(begins=short, middle=0.7), first)
+        lasting = Cast(other, rng.uniform(0, 0.55) * seconds, seconds, 0.4, left, turns=True)
+        yield of("second person stays", None, alone._replace(middle=0.7), lasting)
+        somebody = Cast(stranger, rng.uniform(0.1, 0.55) * seconds, seconds, 0.4, left)
+        yield of("second stranger stays", None, alone._replace(middle=0.7), somebody)
+        yield of("stranger alone", None, Cast(stranger, 0, seconds, 0.5))
+        yield of("nobody", None)
+        if seconds >= 10 and codec == "libx264":
+            yield of("damaged", name, alone, damaged=True)
+
+
+class _Service:
+    """What Immich's machine learning service would say of a frame."""
+
+    async def faces(self, picture: bytes, _model: FaceModel) -> Seen:
+        return parsed(films.answer(picture))
+
+
+class _Faces:
+    service = cast("FaceService", _Service())
+
+    async def model(self) -> FaceModel:
+        return FaceModel("drawn", 0.7)
+
+
+def galleries() -> list[Likeness]:
+    """Eight confirmed faces of everybody in the family, from other pictures."""
+    return [
+        Likeness.of(person, [films.vector(who, 0, f"album {n}") for n in range(8)])
+        for who, person in FAMILY.items()
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A story's evidence by its frames, and by its first frame as Immich shows it."""
+
+    story: Story
+    evidence: Evidence
+    poster: Evidence
+
+
+def judged(story: Story, found: Frames, likenesses: Sequence[Likeness]) -> Judged:
+    """What smartsort makes of the frames."""
+    if found.problem:
+        return Judged(story, Evidence(film=model.Film(broken=found.problem)), Evidence())
+    seen = asyncio.run(watched(cast("Any", _Faces()), 1, found.frames))
+    closest = {i: similarity.closest(vector, likenesses, 5) for i, vector in seen.vectors.items()}
+    film, suggestions = identified(Evidence(), seen.film, closest)
+    evidence = Evidence(
+        film=film, suggestions=suggestions, confidence=_sure(film.faces, seen.vectors, likenesses)
+    )
+    return Judged(story, evidence, _poster(found.frames[0].picture, likenesses))
+
+
+def _sure(
+    faces: Sequence[model.FilmFace], vectors: Mapping[str, Vector], likenesses: Sequence[Likeness]
+) -> dict[str, model.Confidence]:
+    own = {likeness.person.id: likeness for likeness in likenesses}
+    return {
+        one.face.id: similarity.confidence(vectors[one.face.id], own[one.face.person.id], likenesses)
+        for one in faces
+        if one.face.person is not None
+    }
+
+
+def _poster(picture: bytes, likenesses: Sequence[Likeness]) -> Evidence:
+    """As Immich: one frame, and its faces belong to whom they are alike."""
+    faces, sure = [], {}
+    seen = parsed(films.answer(picture))
+    for number, one in enumerate(seen.faces):
+        near = similarity.closest(one.vector, likenesses, 1)
+        person = near[0].person if near and (near[0].similarity or 0) >= similarity.SAME_PERSON else None
+        face = Face(f"poster-{number}", one.box, seen.width, seen.height, person)
+        faces.append(face)
+        if person is not None:
+            sure[face.id] = similarity.confidence(
+                one.vector, next(li for li in likenesses if li.person == person), likenesses
+            )
+    return Evidence(tuple(faces), confidence=sure)
+
+
+def verdict(story: Story, evidence: Evidence) -> str:
+    """`right`, or in which way it is wrong."""
+    decision = decide(evidence, POLICY)
+    filed = [person.name for person in decision.people]
+    if story.person is None:
+        return "right" if decision.outcome is not Outcome.SORTED else "filed, should wait"
+    if decision.outcome is Outcome.SORTED:
+        return "right" if filed == [story.person] else "wrong person"
+    return f"waits ({decision.reason.code})"
+
+
+def made(story: Story, folder: str) -> str:
+    """The story's file."""
+    path = films.make(story.film, os.path.join(folder, f"story.{story.film.container}"))
+    if story.damaged:
+        with open(path, "r+b") as file:
+            size = os.path.getsize(path)
+            file.seek(size // 2)
+            file.write(random.Random(size).randbytes(min(4000, size // 10)))
+    return path
+
+
+def main() -> int:
+    """Print both tables; 1 when a decision by frames is wrong."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="Only the short ones.")
+    parser.add_argument("--seeds", type=int, default=3)
+    chosen = parser.parse_args()
+    lengths = LENGTHS[:4] if chosen.quick else LENGTHS
+    likenesses, found = galleries(), list[Judged]()
+    with tempfile.TemporaryDirectory(prefix="smartsort-videos-") as folder:
+        for seed in range(chosen.seeds):
+            for story in stories(seed, lengths):
+                found.append(judged(story, frames(made(story, folder)), likenesses))
+    _print_verdicts(found)
+    _print_shares(found)
+    return int(any(verdict(one.story, one.evidence) != "right" for one in found))
+
+
+def _print_verdicts(found: Sequence[Judged]) -> None:
+    print(f"{len(found)} videos, {sum(one.story.film.seconds for one in found) / 60:.0f} minutes")
+    print(f"{'':24} {'by frames':>20}   by the poster alone")
+    for kind in dict.fromkeys(one.story.kind for one in found):
+        own = [one for one in found if one.story.kind == kind]
+        by_frames = Counter(verdict(one.story, one.evidence) for one in own)
+        by_poster = Counter(verdict(one.story, one.poster) for one in own)
+        print(f"{kind:24} {_told(by_frames, len(own)):>20}   {_told(by_poster, len(own))}")
+
+
+def _told(counts: Counter[str], of: int) -> str:
+    wrong = ", ".join(f"{n} {what}" for what, n in counts.most_common() if what != "right")
+    return f"{counts['right']} of {of} right" + (f": {wrong}" if wrong else "")
+
+
+def _print_shares(found: Sequence[Judged]) -> None:
+    """What other shares of the frames would have made of them."""
+    print(f"\n{'share of frames':24} {'passers who block':>20}   second people missed")
+    now = model.LASTING
+    for share in (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5):
+        model.LASTING = share
+        passing = [one for one in found if one.story.kind.startswith("stranger") and one.story.person]
+        staying = [one for one in found if one.story.kind.startswith("second")]
+        blocked = sum(verdict(one.story, one.evidence) != "right" for one in passing)
+        missed = sum(verdict(one.story, one.evidence) != "right" for one in staying)
+        mark = " *" if share == now else ""
+        print(f"{share:<24} {blocked:>14} of {len(passing):<3}   {missed} of {len(staying)}{mark}")
+    model.LASTING = now
+
+
+# --- time and memory -------------------------------------------------------------------------
+
+SIZES = {"1080p": (1920, 1080), "4K": (3840, 2160)}
+RATES = {10.0: 25, 60.0: 25, 600.0: 5}
+
+
+def run(scratch: str, *, quick: bool) -> Iterator[Figure]:
+    """Figures for each length and size, beside ffmpeg taking the same frames if it is installed."""
+    for seconds in (10.0,) if quick else tuple(RATES):
+        for name, size in SIZES.items():
+            path = os.path.join(scratch, "timed.mp4")
+            cast = (Cast(1, 0, seconds, turns=True),)
+            films.make(Film(seconds, cast, size=size, rate=RATES[seconds]), path)
+            yield from _timed(f"{seconds:.0f} s of {name}", path, 1 if quick else 3)
+
+
+def _timed(what: str, path: str, runs: int) -> Iterator[Figure]:
+    ours, memory, theirs, least = [], [], [], []
+    for _ in range(runs):
+        decoders = Decoders(Budget(1, 400 << 20, 400 << 20))
+        decoders.metadata([path])  # so that the process is there
+        started = time.perf_counter()
+        found = decoders.frames(path)
+        ours.append(time.perf_counter() - started)
+        if not isinstance(found, Frames) or found.problem:
+            raise RuntimeError(f"{path}: {found}")
+        with open(f"/proc/{decoders._idle[0]._process.pid}/status", encoding="ascii") as file:
+            memory.append(int(next(line.split()[1] for line in file if line.startswith("VmHWM"))) / 1024)
+        decoders.close()
+        if shutil.which("ffmpeg"):
+            seconds, most = _by_ffmpeg(path, [frame.at for frame in found.frames])
+            theirs.append(seconds)
+            least.append(most)
+    yardstick = median(theirs) if theirs else None
+    yield Figure("videos", f"{what}, frames", median(ours), "s", yardstick, limit=1.3 if theirs else None)
+    yield Figure(
+        "videos",
+        f"{what}, memory",
+        median(memory),
+        "MB",
+        median(least) if least else None,
+        limit=1.3 if least else None,
+    )
+    yield Figure("videos", f"{what}, memory of the process", max(memory), "MB", limit=400)
+
+
+def _by_ffmpeg(path: str, times: Sequence[float]) -> tuple[float, float]:
+    """Seconds for the same frames at the same size, and the most MB that one of the processes took."""
+    most, started = 0, time.perf_counter()
+    for at in times:
+        process = subprocess.Popen(
+            [
+                *("ffmpeg", "-loglevel", "error", "-y", "-ss", str(at), "-i", path),
+                *("-vf", "scale=-2:1080", "-frames:v", "1", "-q:v", "3", f"{path}.jpg"),
+            ]
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        if status:
+            raise RuntimeError(f"ffmpeg failed with {status}")
+        most = max(most, usage.ru_maxrss)
+    return time.perf_counter() - started, most / 1024
+
+
+if __name__ == "__main__":
+    sys.exit(main())
