@@ -7,6 +7,7 @@ sizes and rotations leave it readable, and no model is needed to find it.
 from __future__ import annotations
 
 import io
+import os
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -82,6 +83,8 @@ def make(film: Film, path: str) -> str:
             output.mux(stream.encode(frame))
             at += (rng.choice((0.5, 1, 1, 3)) if film.jitter else 1) / film.rate
         output.mux(stream.encode(None))
+    # The encoder of AV1 makes itself and us real-time where it may, and then nobody else gets a turn.
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     return path
 
 

@@ -9,6 +9,7 @@ import resource
 import shutil
 import time
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -20,7 +21,6 @@ from tests.bench.sidecar import IMMICH_LIBRARY, demo_server, settings_for
 from smartsort.bootstrap import Sidecar, open_sidecar
 from smartsort.core.model import AT_REST
 from smartsort.demo.samples import make_samples
-from smartsort.ledger import photos
 
 KEY = {"x-api-key": "demo-api-key"}
 _MORE_THAN_A_BATCH = 10**6
@@ -50,20 +50,36 @@ def samples(folder: str, count: int) -> None:
     make_samples(folder, count, size=(320, 240), reuse_drawings=True)
 
 
-def through(scratch: str, name: str, profile: str, count: int, *, bounded: bool = True) -> Delivery:
-    """Deliver `count` photos at once; `bounded` False hands all of them to Immich together."""
+def through(
+    scratch: str,
+    name: str,
+    profile: str,
+    count: int,
+    *,
+    bounded: bool = True,
+    videos: Sequence[str] = (),
+    **more: Any,
+) -> Delivery:
+    """Deliver `count` photos at once; `bounded` False hands all of them to Immich together.
+
+    `videos` are files that come along, and that nobody waits for. `more` are settings.
+    """
     root = os.path.join(scratch, name)
     os.makedirs(root)
     samples(os.path.join(root, "inbox"), count)
+    for number, path in enumerate(videos):
+        copy = shutil.copy(path, os.path.join(root, "inbox", f"{number}-{os.path.basename(path)}"))
+        with open(copy, "ab") as file:
+            file.write(bytes(16 + number))  # behind the video, so that they differ
     try:
         with demo_server(os.path.join(root, "library"), profile) as url:
-            return asyncio.run(_run(root, url, count, bounded=bounded))
+            return asyncio.run(_run(root, url, count, bounded=bounded, more=more))
     finally:
         shutil.rmtree(root)
 
 
-async def _run(root: str, url: str, count: int, *, bounded: bool) -> Delivery:
-    more = {} if bounded else {"immich.max_in_flight": 10_000}
+async def _run(root: str, url: str, count: int, *, bounded: bool, more: dict[str, Any]) -> Delivery:
+    more = more if bounded else more | {"immich.max_in_flight": 10_000}
     sidecar = open_sidecar(settings_for(root, url, **more))
     if not bounded:
         sidecar.place_stage.batches.size = _MORE_THAN_A_BATCH
@@ -92,8 +108,14 @@ async def _until_at_rest(sidecar: Sidecar, count: int) -> None:
     at_rest = 0
     while at_rest < count:
         await asyncio.sleep(0.05)
-        counts = await sidecar.context.ledger.aread(photos.count_by_state)
-        at_rest = sum(counts.get(state, 0) for state in AT_REST)
+        at_rest = await sidecar.context.ledger.aread(_photos_at_rest)
+
+
+def _photos_at_rest(db: Any) -> int:
+    """Videos come along in one benchmark, and are not counted."""
+    states = ",".join(f"'{state.value}'" for state in AT_REST)
+    query = f"SELECT count(*) FROM photos WHERE state IN ({states}) AND media_kind IS NOT 'video'"
+    return int(db.conn.execute(query).fetchone()[0])
 
 
 def _times(db: Any) -> tuple[list[float], dict[str, float]]:
@@ -101,7 +123,7 @@ def _times(db: Any) -> tuple[list[float], dict[str, float]]:
     rows = db.conn.execute(
         "SELECT p.state, p.routed_at, n.path FROM photos p"
         " LEFT JOIN names n ON n.photo_id = p.id AND n.area = 'library' AND n.member = 'photo'"
-        " WHERE p.routed_at IS NOT NULL"
+        " WHERE p.routed_at IS NOT NULL AND p.media_kind IS NOT 'video'"
     ).fetchall()
     moments = [(state, datetime.fromisoformat(at).timestamp(), path) for state, at, path in rows]
     filed = [moment for state, moment, _ in moments if state == "filed"]

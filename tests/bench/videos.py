@@ -3,10 +3,10 @@
     python -m tests.bench.videos [--quick]           # who is in them: by frames, and by Immich's frame alone
     python -m tests.bench --only videos              # time and memory, beside ffmpeg
 
-The first draws people who come, stay, turn away and pass (`tests.films`), in four codecs, rotated and damaged,
-from one second to ten minutes. Everything from the file on is smartsort's own code. What Immich's machine
-learning service would say is read off the pictures. Then it prints, for other shares of the frames, how many
-strangers block and how many second people are missed.
+The first draws people who come, stay, turn away and pass (`tests.films`), in four codecs, rotated and
+damaged, from one second to ten minutes. Everything from the file on is smartsort's own code. What Immich's
+machine learning service would say is read off the pictures. Then it prints, for other shares of the frames,
+how many strangers block and how many second people are missed.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from tests import films
+from tests.bench.deliveries import through
 from tests.bench.report import Figure, median
 from tests.films import Cast, Film
 
@@ -259,6 +260,25 @@ def run(scratch: str, *, quick: bool) -> Iterator[Figure]:
             cast = (Cast(1, 0, seconds, turns=True),)
             films.make(Film(seconds, cast, size=size, rate=RATES[seconds]), path)
             yield from _timed(f"{seconds:.0f} s of {name}", path, 1 if quick else 3)
+
+    yield _photos_beside_videos(scratch, 300 if quick else 1500, 1 if quick else 3)
+
+
+def _photos_beside_videos(scratch: str, count: int, runs: int) -> Figure:
+    """Photos per second while videos are looked through, beside as many photos alone."""
+    path = films.make(
+        Film(60, (Cast(1, 0, 60),), size=SIZES["1080p"], rate=25), os.path.join(scratch, "beside.mp4")
+    )
+    beside, alone = [], []
+    for number in range(runs):
+        for pace, videos in ((alone, ()), (beside, (path,) * 4)):
+            name = f"photos-{number}-{len(videos)}"
+            taken = through(
+                scratch, name, "instant", count, videos=videos, **{"deduplication.near_duplicates": True}
+            )
+            pace.append(count / taken.seconds)
+    what = f"{count} photos while videos are looked through"
+    return Figure("videos", what, median(beside), "photos/s", median(alone), 0.95, True)
 
 
 def _timed(what: str, path: str, runs: int) -> Iterator[Figure]:

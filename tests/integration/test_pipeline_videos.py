@@ -197,4 +197,4 @@ def test_approving_assigns_the_face_that_immich_shows_and_says_where_it_shows_no
         live.wait_for(delivered, "Immich to hear of it")
         assert told["face_assigned"]["filename"] == "on poster.mp4"
         assert told["immich_update_failed"]["filename"] == "later.mp4"
-        assert "the frame that Immich shows does not show John Doe" in told["immich_update_failed"]["text"]
+        assert "the poster frame does not show John Doe" in told["immich_update_failed"]["text"]

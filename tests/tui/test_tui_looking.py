@@ -49,6 +49,28 @@ async def test_the_photo_and_the_face_fill_the_screen(size: tuple[int, int]) -> 
     assert sidecar.decided == {}
 
 
+async def test_a_video_shows_its_contact_sheet_first_and_the_poster_frame_on_a_key() -> None:
+    async with driving(SampleSidecar(4), images="halfblocks") as pilot:
+        screen = await loaded(pilot)
+        await until(pilot, lambda: screen.desk.item(current(screen)), "the item")
+        item = screen.desk.item(current(screen))
+        assert item is not None
+        frames = "/api/smart-download/photos/4/frames"
+        video = item.model_copy(update={"frames": frames})
+        look = LookScreen(video, pilot.app.client, face_in_question(item, None), is_close=False)
+        pilot.app.push_screen(look)
+        await until(pilot, lambda: "its frames" in screen_text(pilot), "the contact sheet")
+        assert look._request().paths == (frames,)
+        await pilot.press("f")
+        assert look._request().paths[0] == item.preview
+        await pilot.press("f")
+        assert look._request().paths == (frames,)
+        await pilot.press("escape")
+        pilot.app.push_screen(LookScreen(item, pilot.app.client, None, is_close=False))
+        await until(pilot, lambda: item.filename in screen_text(pilot), "the photo")
+        assert "frames" not in screen_text(pilot)
+
+
 async def test_a_photo_without_a_face_says_so() -> None:
     async with driving(SampleSidecar(4), images="halfblocks") as pilot:
         screen = await loaded(pilot)

@@ -245,6 +245,7 @@ class Pictures:
         path = file_of(self._sidecar.context, names)
         if path is None:
             return "its file is gone"
+        # The most seen first, as `explain` lists them.
         labels = [clock(at) for at in film.times]
         return self._sidecar.context.decoders.frames_sheet(
             path, film.times, labels, [_marks(film, at) for at in film.times]
@@ -280,9 +281,9 @@ def _marks(film: Film, at: float) -> list[Mark]:
             seen.box.y1 / face.face.image_height,
             seen.box.x2 / face.face.image_width,
             seen.box.y2 / face.face.image_height,
-            name_of(face),
+            f"{number} {name_of(face)}",
         )
-        for face in film.faces
+        for number, face in enumerate(film.faces, 1)
         for seen in face.seen
         if seen.at == at and face.face.image_width and face.face.image_height
     ]

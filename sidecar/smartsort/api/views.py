@@ -102,7 +102,7 @@ def closest(evidence: Evidence) -> list[Suggestion]:
     its ranks, the largest face first.
     """
     best: dict[str, Suggestion] = {}
-    faces = sorted(evidence.faces, key=lambda f: -f.area_fraction)
+    faces = sorted(evidence.judged, key=lambda f: -f.area_fraction)
     for face in faces:
         if face.person is not None and face.person.name:
             measured = evidence.confidence.get(face.id)

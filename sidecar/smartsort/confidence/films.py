@@ -78,8 +78,8 @@ def identified(
 ) -> tuple[Film, dict[str, tuple[Suggestion, ...]]]:
     """The film with everybody's person, and the suggestions for those who have none.
 
-    Whom Immich has given the face on its own frame to counts. Of the others the closest person does, when the
-    face is as alike as Immich itself wants it. Two faces of one person that share no frame are one.
+    Whom Immich has given a face on the poster frame to counts. Of the others the closest person does, when
+    the face is as alike as Immich itself wants it. Two faces of one person that share no frame are one.
     """
     assigned = {face.id: face.person for face in evidence.faces}
     suggestions: dict[str, tuple[Suggestion, ...]] = {}

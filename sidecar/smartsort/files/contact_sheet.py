@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -115,12 +116,18 @@ def _draw_mark(draw: Pen, mark: Mark, at: tuple[int, int], size: tuple[int, int]
     if right <= left or bottom <= top:
         return
     draw.rectangle((left, top, right, bottom), outline=_LINE, width=2)
-    if mark.text:
+    text = _plain(mark.text)
+    if text:
         font = _font(13)
-        wide = draw.textlength(mark.text, font=font) + 4
+        wide = draw.textlength(text, font=font) + 4
         below = min(bottom, at[1] + size[1] - 16)
         draw.rectangle((left, below, left + wide, below + 16), fill=_LINE)
-        draw.text((left + 2, below), mark.text, fill=_PAPER, font=font)
+        draw.text((left + 2, below), text, fill=_PAPER, font=font)
+
+
+def _plain(text: str) -> str:
+    """The letters that the font has: accents go, and other scripts."""
+    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().strip()
 
 
 def _font(size: int) -> FreeTypeFont | ImageFont:

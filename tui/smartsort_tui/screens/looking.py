@@ -33,7 +33,7 @@ class LookScreen(Dialog[None]):
         Binding("escape,q", "cancel", "close", id="dialog.cancel"),
         Binding("z", "turn", "photo/faces", id="look.turn", tooltip="The photo, or a face beside a portrait"),
         Binding(
-            "f", "frames", "frames", id="look.frames", tooltip="The frames of a video, or the one of Immich"
+            "f", "frames", "frames", id="look.frames", tooltip="The frames of a video, or its poster frame"
         ),
         Binding("o", "face", "next face", id="look.face", tooltip="Another face of the photo"),
         Binding("n,right", "person(1)", "next person", id="look.person", tooltip="The next suggested person"),

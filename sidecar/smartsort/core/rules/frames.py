@@ -10,12 +10,8 @@ from smartsort.core.rules.base import Case
 from smartsort.core.words import listed, quantity
 
 SEEN_IN_FRAMES = ReasonKind("seen_in_frames", "{detail}.", ": {detail}")
-POSTER_DIFFERS = ReasonKind(
-    "poster_differs", "The frame that Immich shows says otherwise: {detail}.", ": {detail}"
-)
-ONLY_POSTER = ReasonKind(
-    "only_poster", "Only the frame that Immich shows was looked at: {detail}.", ": {detail}"
-)
+POSTER_DIFFERS = ReasonKind("poster_differs", "Immich's poster frame says otherwise: {detail}.", ": {detail}")
+ONLY_POSTER = ReasonKind("only_poster", "Only Immich's poster frame was looked at: {detail}.", ": {detail}")
 KINDS = (SEEN_IN_FRAMES, POSTER_DIFFERS, ONLY_POSTER)
 
 

@@ -154,7 +154,7 @@ class RecheckStage:
         measure, memory = self._evidence_builder.measure, self._memory
         if measure is None:
             return []
-        unknown = [w for w in memory.waiting.values() if w.code == CONFIDENCE_UNKNOWN.code]
+        unknown = [w for w in memory.waiting.values() if w.code == CONFIDENCE_UNKNOWN.code or w.unwatched]
         found = [w.photo_id for w in unknown[:MEASURED_PER_RUN]] if measure.available else []
         known = measure.version, await self._context.ledger.aread(embeddings.mixed_ids)
         if memory.measured == known:

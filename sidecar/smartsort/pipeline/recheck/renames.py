@@ -138,11 +138,11 @@ def _filed_under(db: Database) -> frozenset[str]:
 
 
 def _sample(db: Database, person_id: str) -> list[str]:
-    """The newest photos filed under this person alone."""
+    """The newest photos filed under this person alone; of a video Immich knows one frame."""
     rows = db.conn.execute(
         "SELECT p.asset_id FROM names AS n JOIN photos AS p ON p.id = n.photo_id"
         " WHERE n.area = 'faces' AND n.member = 'photo' AND n.person_id = ? AND p.asset_id IS NOT NULL"
-        " AND p.faces_detected = 1 ORDER BY p.id DESC LIMIT ?",
+        " AND p.faces_detected = 1 AND p.media_kind IS NOT 'video' ORDER BY p.id DESC LIMIT ?",
         (person_id, SAMPLE),
     )
     return [str(row[0]) for row in rows]

@@ -27,6 +27,8 @@ class Waiting:
     """Names by id, as they were."""
     unassigned: bool
     """A face on it belongs to nobody."""
+    unwatched: bool = False
+    """It is a video, and nobody could tell who is in its frames."""
 
 
 def read(db: Database, known: Mapping[int, Waiting]) -> dict[int, Waiting]:
@@ -59,6 +61,7 @@ def read(db: Database, known: Mapping[int, Waiting]) -> dict[int, Waiting]:
             reasons[0].code,
             {f.person.id: f.person.name for f in evidence.faces if f.person is not None},
             any(f.person is None for f in evidence.faces),
+            evidence.film is not None and bool(evidence.film.unknown),
         )
     return found
 

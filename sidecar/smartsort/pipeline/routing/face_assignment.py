@@ -68,7 +68,7 @@ class FaceAssigner:
             if film is not None:
                 data["face"] = on_poster(film, data)
                 if data["face"] is None:
-                    await self._failed(message, f"the frame that Immich shows does not show {data['name']}")
+                    await self._failed(message, f"the poster frame does not show {data['name']}")
                     return
             face = face_to_assign(faces, data)
             if face is None:
