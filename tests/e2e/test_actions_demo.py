@@ -188,7 +188,7 @@ def test_the_commands_review_undo_and_count(tmp_path):
         assert "undone" in smartsort("undo", "last")
         assert "skipped" in smartsort("review", "skip", item)
         bulk = smartsort("review", "reject", item, str(rows[1].photo_id))
-        assert "takes all of it back" in bulk
+        assert "Undo: `smartsort undo --event" in bulk
         listed = smartsort("undo", "--list")
         assert "token" in listed or "admin" in listed
         assert "yes" in listed

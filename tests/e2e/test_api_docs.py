@@ -21,6 +21,8 @@ from tests.live_sidecar import BASE, TOKEN, LiveSidecar, live_sidecar
 from smartsort.demo.samples import make_samples
 
 DOCS = Path(__file__).resolve().parents[2] / "sidecar" / "docs" / "reference" / "http-api.md"
+MORE = Path(__file__).with_name("api_transcripts.md")
+"""A request and its answer for each route. The page shows few of them: it has the description's examples."""
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="the transcripts need curl")
 
@@ -142,7 +144,7 @@ MAPS = {"by_person", "by_category", "by_source", "counts", "numbers", "data", "b
 
 def test_the_transcripts(live: LiveSidecar, pictures: str, tmp_path: Path) -> None:
     environment = {**os.environ, **variables(live, pictures), "LC_ALL": "C.UTF-8"}
-    pages = list(transcripts(DOCS.read_text(encoding="utf-8")))
+    pages = [*transcripts(DOCS.read_text(encoding="utf-8")), *transcripts(MORE.read_text(encoding="utf-8"))]
     assert len(pages) > 40
     for each in pages:
         done = subprocess.run(
@@ -176,8 +178,8 @@ def test_every_route_is_documented(live: LiveSidecar) -> None:
 
 def test_every_documented_route_is_there(live: LiveSidecar) -> None:
     paths = live.client().get("/openapi.json").json()["paths"]
-    text = DOCS.read_text(encoding="utf-8")
-    for method, path in re.findall(r"^### (GET|POST|PUT|PATCH|DELETE) (\S+)$", text, re.MULTILINE):
+    text = DOCS.read_text(encoding="utf-8") + MORE.read_text(encoding="utf-8")
+    for method, path in re.findall(r"^##+ (GET|POST|PUT|PATCH|DELETE) (\S+)$", text, re.MULTILINE):
         assert method.lower() in paths[path], f"{method} {path}"
 
 

@@ -208,12 +208,12 @@ def test_what_if_from_the_command_line(live: LiveSidecar, client: httpx.Client) 
     assert "multiple_faces -> " in told
     assert f"of {SAMPLES} photos of the last 30 days" in told
     applied = command(live, "what-if", "--max-faces", "20", "--apply", "--yes")
-    event = re.search(r"`smartsort undo --event (\d+)` takes all of it back", applied)
+    event = re.search(r"Undo: `smartsort undo --event (\d+)`", applied)
     assert event is not None, applied
     command(live, "undo", "--event", event[1])
     assert answer(client.get(f"{BASE}/config"))["config"]["thresholds"]["max_faces_per_image"] == 1
     nothing = command(live, "what-if", "--min-margin", "0.04", "--apply", "--yes")
-    assert "no photo moves; the settings are changed" in nothing
+    assert "no photo moves, and the settings are changed" in nothing
     command(live, "undo", "last")
     assert "days 0 would go elsewhere" in command(live, "what-if")
 
@@ -237,7 +237,7 @@ def test_every_decision_of_the_demo_can_be_explained_in_words(client: httpx.Clie
         assert found.rules
         assert found.changes
         decided = [rule for rule in found.rules if rule.verdict == "decided"]
-        by_no_rule = found.summary.startswith("It was filed") or "took that back" in found.summary
+        by_no_rule = found.summary.startswith("It was filed") or "a user undid that" in found.summary
         assert len(decided) == (0 if by_no_rule else 1)
         parts = [r.text for r in found.rules] + [c.text for c in found.changes]
         for text in (found.summary, *found.seen, *parts):
@@ -262,7 +262,7 @@ def test_a_filing_that_was_taken_back_is_explained_by_that(client: httpx.Client)
     one = page(client).items[0]
     answer(client.post(f"{BASE}/undo", json={"event": one.event}))
     found = explanation(client, one.photo_id)
-    why = f"It was filed under {one.people[0]}, and somebody took that back."
+    why = f"It was filed under {one.people[0]}, and a user undid that."
     assert found.summary == f"It was put into review/unidentified: {why}"
     answer(client.post(f"{BASE}/undo", json={"last": True}))
 

@@ -284,7 +284,7 @@ def test_undo_since_asks_on_a_terminal(
     declined = runner.invoke(cli, ["undo", "--since", since, *where], input="n\n", env={"COLUMNS": "200"})
     assert declined.exit_code == 1
     assert "would_undo" in declined.output
-    assert "nothing is changed yet" in declined.output
+    assert "Nothing has changed yet" in declined.output
     assert "Undo 1 actions?" in declined.output
     assert photo not in waiting(live)
     agreed = runner.invoke(cli, ["undo", "--since", since, *where], input="y\n", env={"COLUMNS": "200"})

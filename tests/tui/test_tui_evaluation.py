@@ -45,7 +45,7 @@ async def test_the_details_say_what_would_change_the_decision_and_the_dialog_say
         await until(pilot, lambda: "What would change it" in screen.words.text, "the explanation")
         await pilot.press("w")
         await until(pilot, lambda: isinstance(pilot.app.screen, WhyScreen), "the dialog")
-        await until(pilot, lambda: "✓ Nobody on it is on the blacklist." in screen_text(pilot), "the rules")
+        await until(pilot, lambda: "✓ No person on it is on the" in screen_text(pilot), "the rules")
         assert "✗ " in screen_text(pilot)
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen, "the review")

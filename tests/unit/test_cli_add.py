@@ -137,7 +137,7 @@ def test_links_and_pipes_are_left_with_the_reason(root, mine):
     assert "pipe" in said.output
     single = hand_in(mine / "link.jpg")
     assert single.exit_code == 1
-    assert "no regular file" in single.output
+    assert "not a regular file" in single.output
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_a_half_copied_file_has_a_name_the_inbox_leaves_alone(root, mine, monkey
 
 def test_a_root_that_was_never_prepared_is_named(tmp_path, mine, monkeypatch):
     monkeypatch.setenv("SMARTSORT_ROOT", os.fspath(tmp_path / "nowhere"))
-    with pytest.raises(Exception, match="start the sidecar once"):
+    with pytest.raises(Exception, match="Start the sidecar once"):
         hand_in(mine)
     assert not (tmp_path / "nowhere").exists()
 
@@ -181,6 +181,6 @@ def test_a_side_file_without_its_photo_is_refused_and_one_with_it_is_not(root, m
     said = hand_in(mine)
     assert said.exit_code == 1
     assert "4 files handed in" in said.output
-    assert "metadata.json: it is no photo but belongs to one" in said.output
-    assert "b.jpg.json: it is no photo" in said.output
+    assert "metadata.json: it belongs to a photo that is not among these files" in said.output
+    assert "b.jpg.json: it belongs to a photo" in said.output
     assert {"a.jpg", "a.jpg.xmp", "sub/a.jpg", "sub/a.AAE"} == set(tree(root / "inbox" / "cli"))

@@ -101,7 +101,7 @@ def test_a_url_without_a_token_is_one_clear_line() -> None:
     done = run("stats", "--url", "http://127.0.0.1:1")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        "smartsort: there is no token for http://127.0.0.1:1; give --token or set SMARTSORT_TOKEN\n"
+        "smartsort: There is no token for http://127.0.0.1:1. Give --token or set SMARTSORT_TOKEN.\n"
     )
 
 

@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import tomllib
 from pathlib import Path
 
-import pytest
-
 from smartsort.config import Settings, describe, load_settings
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "sidecar" / "docs" / "reference" / "settings.md"
-_spec = importlib.util.spec_from_file_location(
-    "smartsort_tools_config_docs", ROOT / "tools" / "config_docs.py"
-)
-docs = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(docs)
-
-
-def test_the_table_is_up_to_date():
-    assert docs.main([str(DOCUMENT)]) == 0, "run: python tools/config_docs.py --write"
-
-
-def test_writing_repairs_the_table_and_checking_finds_it_broken(tmp_path, capsys):
-    copy = tmp_path / "settings.md"
-    copy.write_text(DOCUMENT.read_text().replace("| `8484` |", "| `80` |"))
-    assert docs.main([str(copy)]) == 1
-    assert "out of date" in capsys.readouterr().err
-    assert docs.main(["--write", str(copy)]) == 0
-    assert copy.read_text() == DOCUMENT.read_text()
-    with pytest.raises(ValueError, match="has no line"):
-        docs.with_table("# nothing")
 
 
 def test_every_setting_has_a_description_and_says_what_is_allowed():

@@ -349,7 +349,7 @@ def test_unknown_confidence_is_accepted_or_asked_about_as_configured(measured):
     assert accepted.outcome is Outcome.SORTED
     assert "confidence" not in accepted.reason.numbers  # nothing is made up
     assert asked.category is Category.LOW_CONFIDENCE
-    assert asked.reason.detail == (measured.why_unknown if measured else "nothing measures it")
+    assert asked.reason.detail == (measured.why_unknown if measured else "smartsort does not measure it")
 
 
 def test_a_filed_photo_says_how_sure_the_weakest_match_was():

@@ -107,7 +107,7 @@ def test_low_confidence():
     lines = told(sure(photo(JOHN), 0.583, 0.2, SARAH), HOUSEHOLD)
     lower = "If `thresholds.min_confidence` were 0.58 or less for John Doe (now 0.60)"
     assert f"{lower}, it would be filed under John Doe." in lines
-    assert "If somebody confirmed in Immich that it is John Doe, it would be filed under John Doe." in lines
+    assert "If you confirmed in Immich that it is John Doe, it would be filed under John Doe." in lines
 
 
 def test_a_person_with_own_thresholds_is_told_those():
@@ -124,7 +124,7 @@ def test_digits_tell_why_it_passed():
     john, sarah = photo(JOHN, SARAH).faces
     confidence = {john.id: Confidence(0.9, 0.3), sarah.id: Confidence(0.5004, 0.3)}
     found = words(dataclasses.replace(photo(JOHN, SARAH), confidence=confidence), own)
-    assert "The match is sure enough: 0.5004, 0.5000 is needed, and 0 of margin." in found
+    assert "The confidence is high enough: 0.5004, 0.5000 is needed, and 0 of margin." in found
 
 
 def test_a_small_face_tells_how_large_it_has_to_be():
@@ -177,7 +177,7 @@ def test_names_people_ruled_out_and_twins():
     shared = told(photo(JOHN), HOUSEHOLD, {JOHN.id})
     assert any(line.startswith("If only one person were called John Doe") for line in shared)
     ruled_out = told(dataclasses.replace(photo(JOHN), ruled_out=frozenset({JOHN.id})), HOUSEHOLD)
-    assert any("nobody had said that it is not John Doe" in line for line in ruled_out)
+    assert any("no user had ruled out John Doe" in line for line in ruled_out)
     twice = told(photo(JOHN, JOHN), dataclasses.replace(HOUSEHOLD, max_faces=2))
     assert any("only one of the faces were John Doe" in line for line in twice)
 

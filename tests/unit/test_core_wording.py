@@ -79,8 +79,8 @@ def test_the_words_of_a_reason(example):
 
 
 def test_one_face_and_several():
-    assert sentence(Reason("unknown_face", numbers={"faces": 1})).startswith("1 face nobody")
-    assert sentence(Reason("unknown_face", numbers={"faces": 2})).startswith("2 faces nobody")
+    assert sentence(Reason("unknown_face", numbers={"faces": 1})).startswith("1 unknown face.")
+    assert sentence(Reason("unknown_face", numbers={"faces": 2})).startswith("2 unknown faces.")
 
 
 def test_a_code_from_a_newer_ledger_is_shown_as_it_is():

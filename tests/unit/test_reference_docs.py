@@ -1,38 +1,65 @@
-"""The page of reasons, events and health issues is what the code has."""
+"""The parts of the reference that are made from the code are what the code has."""
 
 from __future__ import annotations
 
-import importlib.util
+import shutil
 from pathlib import Path
+
+import pytest
+from tools.reference import DOCS, PARTS, pages, reasons, renewed, routes
+from tools.reference.__main__ import main
 
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.rules import RULES
 from smartsort.core.wording import REASON_CODES
 from smartsort.pipeline.engine.health import HealthIssueKind
 
-ROOT = Path(__file__).parents[2]
-_spec = importlib.util.spec_from_file_location(
-    "smartsort_tools_reference_docs", ROOT / "tools" / "reference_docs.py"
-)
-docs = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(docs)
+PAGES = list(pages())
 
 
-def test_the_page_is_up_to_date():
-    assert docs.main([]) == 0, "run: python tools/reference_docs.py --write"
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_is_up_to_date(page):
+    assert main([str(page)]) == 0, "run: python -m tools.reference --write"
+
+
+def test_every_part_stands_on_one_page():
+    text = "".join(page.read_text("utf-8") for page in DOCS.rglob("*.md"))
+    assert {name: text.count(f"<!-- made by tools.reference: {name} -->") for name in PARTS} == dict.fromkeys(
+        PARTS, 1
+    )
+
+
+def test_checking_finds_an_old_part_and_writing_repairs_it_and_nothing_else(tmp_path, capsys):
+    page = DOCS / "reference" / "settings.md"
+    copy = Path(shutil.copy(page, tmp_path))
+    copy.write_text(copy.read_text("utf-8").replace("| `8484` |", "| `80` |").replace("# Settings", "# Own"))
+    assert main([str(copy)]) == 1
+    assert "out of date" in capsys.readouterr().err
+    assert main(["--write", str(copy)]) == 0
+    assert copy.read_text("utf-8") == page.read_text("utf-8").replace("# Settings", "# Own")
+
+
+def test_an_unknown_part_is_an_error():
+    with pytest.raises(KeyError, match="nothing"):
+        renewed("<!-- made by tools.reference: nothing -->\n<!-- end -->")
 
 
 def test_it_has_every_rule_reason_event_and_health_issue():
-    text = docs.page()
+    text = f"{reasons.rules()}\n{reasons.reasons()}\n{reasons.events()}\n{reasons.health()}\n"
     for name in (*(rule.name for rule in RULES), *REASON_CODES, *EventKind, *HealthIssueKind):
         assert f"| `{name}` | " in text, name
     assert "|  |" not in text, "something has no words"
+    assert "None" not in text
 
 
-def test_checking_finds_an_old_page_and_writing_repairs_it(tmp_path, capsys):
-    copy = tmp_path / "page.md"
-    copy.write_text(docs.page().replace("unreadable_", "old_"))
-    assert docs.main([str(copy)]) == 1
-    assert "out of date" in capsys.readouterr().err
-    assert docs.main(["--write", str(copy)]) == 0
-    assert copy.read_text() == docs.page()
+def test_a_route_has_its_scope_parameters_body_and_answers():
+    section = routes.sections().split("#### POST /api/smart-download/review/{id}/approve")[1].split("####")[0]
+    assert "Scope: `review`. Body: [Approve](#approve). Answers: 200 [ActionResultView]" in section
+    assert "| `id` | path | whole number from 1 |" in section
+    assert '"person": "john_doe"' in section
+
+
+def test_a_shape_has_its_fields_with_their_meaning_and_an_example():
+    section = routes.shapes().split("### KnownContent")[1].split("###")[0]
+    assert "| `available` | true or false | False if the only copy is in a trash. |" in section
+    assert '"known": true' in section

@@ -21,27 +21,31 @@ FRAMES_A_SECOND = "120"
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
-    "--url", metavar="URL", help="The sidecar's address. [SMARTSORT_URL; default http://127.0.0.1:8484]"
+    "--url", metavar="URL", help="The sidecar's address (SMARTSORT_URL, default http://127.0.0.1:8484)."
 )
-@click.option("--token", metavar="TOKEN", help="The sidecar's token; other users of this machine can see it.")
-@click.option("--token-file", metavar="FILE", help="A file that holds the token. [SMARTSORT_TOKEN_FILE]")
+@click.option(
+    "--token",
+    metavar="TOKEN",
+    help="The sidecar's token. Other users of this machine can see it, so --token-file is safer.",
+)
+@click.option("--token-file", metavar="FILE", help="A file that holds the token (SMARTSORT_TOKEN_FILE).")
 @click.option(
     "--images",
     type=click.Choice(["auto", "kitty", "sixel", "halfblocks", "none"]),
-    help="How pictures are drawn; auto asks the terminal.",
+    help="How pictures are drawn. `auto` asks the terminal.",
 )
 @click.option(
     "--colors",
     type=click.Choice(["auto", "truecolor", "256", "16"]),
-    help="How many colours are drawn; auto asks the terminal.",
+    help="How many colours are drawn. `auto` asks the terminal.",
 )
 @click.option("--theme", metavar="NAME", help="smartsort-dark, smartsort-light, or any theme of Textual.")
-@click.option("--config", metavar="FILE", help="The settings file. [~/.config/smartsort/tui.toml]")
+@click.option("--config", metavar="FILE", help="The settings file (default ~/.config/smartsort/tui.toml).")
 @click.option("--version", is_flag=True, help="Show the version and stop.")
 def command(**options: Any) -> None:
-    """Review what smartsort could not sort by itself.
+    """Review the photos that smartsort could not sort by itself.
 
-    In the sidecar's container nothing has to be given; from elsewhere, give --url and a token.
+    In the sidecar's container no option is needed. From elsewhere, give --url and a token.
     """
     if options["version"]:
         from smartsort import __version__

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any
-
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
@@ -26,7 +23,7 @@ from smartsort.api import (
     statistics,
     what_if,
 )
-from smartsort.api.examples import add_examples
+from smartsort.api.description import complete
 from smartsort.api.guard import Guard
 from smartsort.api.live import Live
 from smartsort.api.metrics import Metrics
@@ -38,21 +35,21 @@ from smartsort.api.state import StatusReader
 from smartsort.bootstrap import Sidecar
 
 _DESCRIPTION = """\
-Hand photos over, review what needs a human, configure, count.
+Hand photos in, review them, change settings, and read statistics.
 
-Everything but `/healthz` and these descriptions needs a token: `Authorization: Bearer TOKEN`. Tokens have
-the scopes `intake` (hand photos in, status), `review` (also look and decide) or `admin` (also configure).
-Errors have one shape, `Problem`; its `code` is stable.
+Everything but `/healthz` and these descriptions needs a token: `Authorization: Bearer TOKEN`. A token has
+the scope `intake` (hand photos in, read the status), `review` (also read and decide) or `admin` (also
+change settings). Every error has the shape `Problem`, and its `code` is stable.
 """
 
 _TAGS = [
-    {"name": "intake", "description": "Handing photos over by URL and upload."},
-    {"name": "review", "description": "What waits for a human, and deciding it."},
-    {"name": "people", "description": "The people of Immich."},
-    {"name": "history", "description": "What happened, live and in the past, and taking it back."},
-    {"name": "control", "description": "On, off and settings."},
-    {"name": "statistics", "description": "How well it goes."},
-    {"name": "health", "description": "For machines that watch over smartsort."},
+    {"name": "intake", "description": "Hand photos in by URL and upload."},
+    {"name": "review", "description": "Photos that wait for a decision."},
+    {"name": "people", "description": "Immich's people."},
+    {"name": "history", "description": "What happened, and how to undo it."},
+    {"name": "control", "description": "Status, switch, settings and lists."},
+    {"name": "statistics", "description": "Figures about the sorting."},
+    {"name": "health", "description": "For monitoring."},
 ]
 
 _MODULES = (
@@ -77,20 +74,9 @@ def _operation_id(route: APIRoute) -> str:
     return f"{route.endpoint.__module__.rpartition('.')[2]}_{route.name}"
 
 
-def _completed(description: dict[str, Any]) -> dict[str, Any]:
-    """The description with examples, and with the beginning of each route's text as its title."""
-    for methods in description["paths"].values():
-        for operation in methods.values():
-            operation["summary"] = re.split(r"[.;:](?:\s|$)", operation["description"], maxsplit=1)[0]
-    return add_examples(description)
-
-
-def create_app(sidecar: Sidecar) -> FastAPI:
-    """The application for one sidecar. Raises ConfigurationError when there is no token and none is made."""
-    sessions = Sessions(Tokens.of(sidecar.settings), sidecar.context.clock.now)
-    status = StatusReader(sidecar)
-    meter = Metrics(sidecar, status)
-    # The page comes from here: a home server's page must not depend on somebody else's being reachable.
+def described_app() -> FastAPI:
+    """Return the application with its routes and its description, without a sidecar."""
+    # smartsort serves the page itself: it has to work without the internet.
     app = FastAPIOffline(
         title="smartsort",
         version=__version__,
@@ -100,15 +86,24 @@ def create_app(sidecar: Sidecar) -> FastAPI:
         generate_unique_id_function=_operation_id,
         static_url=DOCS_FOLDER.rstrip("/"),
     )
-    app.state.sidecar = sidecar
-    app.state.serving = ApiContext(sidecar, status, Pictures(sidecar), Live(sidecar, status), meter, sessions)
     routers = [module.router for module in _MODULES]
     for router in routers:
         app.include_router(router)
     problems.install(app, [route for one in routers for route in one.routes if isinstance(route, APIRoute)])
     page.install(app)
     describe = app.openapi
-    app.openapi = lambda: _completed(describe())  # type: ignore[method-assign]
+    app.openapi = lambda: complete(describe())  # type: ignore[method-assign]
+    return app
+
+
+def create_app(sidecar: Sidecar) -> FastAPI:
+    """Return the application for one sidecar. Raises ConfigurationError if no token can be had."""
+    sessions = Sessions(Tokens.of(sidecar.settings), sidecar.context.clock.now)
+    status = StatusReader(sidecar)
+    meter = Metrics(sidecar, status)
+    app = described_app()
+    app.state.sidecar = sidecar
+    app.state.serving = ApiContext(sidecar, status, Pictures(sidecar), Live(sidecar, status), meter, sessions)
     app.add_middleware(
         Guard,
         sessions=sessions,

@@ -32,19 +32,28 @@ _PEOPLE_AGE_SECONDS = 30.0
 
 @router.get("/status")
 async def status(ctx: Ctx, _: Intaker) -> Status:
-    """Is it on, how is it: connections, health issues, what is on its way and how long a photo takes now."""
+    """Get the status.
+
+    `queues` counts the jobs in Immich that photos wait for. It is empty while no photo waits.
+    """
     return await ctx.status.read()
 
 
 @router.post("/enable")
 async def enable(ctx: Ctx, caller: Admin) -> Status:
-    """Sort again; what waited goes on at once."""
+    """Switch sorting on.
+
+    Photos that waited go on at once.
+    """
     return await _switch(ctx, True, caller.name)
 
 
 @router.post("/disable")
 async def disable(ctx: Ctx, caller: Admin) -> Status:
-    """Stop sorting. What arrives is accepted and waits; nothing is lost."""
+    """Switch sorting off.
+
+    smartsort still accepts photos, and they wait. Sorting stays off after a restart.
+    """
     return await _switch(ctx, False, caller.name)
 
 
@@ -58,7 +67,10 @@ async def _switch(ctx: ApiContext, enabled: bool, actor: str) -> Status:
 
 @router.post("/notify/test")
 async def send_test_message(ctx: Ctx, _: Admin) -> MessagesTested:
-    """Send a message to every address of `notify` now, and say which did not take it."""
+    """Send a test message.
+
+    It goes to every address of `notify`. The answer says which of them did not accept it.
+    """
     notifier = ctx.sidecar.notifier
     return MessagesTested(addresses=notifier.addresses, problems=await notifier.test())
 
@@ -68,7 +80,10 @@ async def send_test_message(ctx: Ctx, _: Admin) -> MessagesTested:
 
 @router.get("/config")
 async def config(ctx: Ctx, _: Reviewer) -> ConfigView:
-    """The settings in force, secrets masked."""
+    """Get the settings in force.
+
+    Secrets are masked. `changed` lists the keys whose value was changed at run time.
+    """
     return _config_view(ctx)
 
 
@@ -82,9 +97,10 @@ _PATCH_EXAMPLES: dict[str, Example] = {
 async def change_config(
     ctx: Ctx, caller: Admin, change: Annotated[ConfigPatch, Body(openapi_examples=_PATCH_EXAMPLES)]
 ) -> ConfigView:
-    """Change settings for good; they stand over the configuration and survive a restart.
+    """Change settings.
 
-    Photos decided before stay where they are; `config/what-if` tells what would have become of them.
+    The change survives a restart and takes precedence over the configuration. Photos that smartsort has
+    decided about stay where they are. `what-if` lists those that would go elsewhere.
     """
     if values := change.model_dump(mode="json", exclude_none=True):
         async with ctx.changing:
@@ -94,7 +110,10 @@ async def change_config(
 
 @router.delete("/config")
 async def forget_changes(ctx: Ctx, caller: Admin) -> ConfigView:
-    """Forget everything that was changed at run time: lists, settings and switch are as configured again."""
+    """Discard all changes of settings.
+
+    That includes the lists and the switch. The configuration then counts again.
+    """
     async with ctx.changing:
         await asyncio.to_thread(ctx.sidecar.runtime_settings.forget, caller.name)
         ctx.sidecar.context.wakeups.notify_all()
@@ -117,12 +136,12 @@ async def what_if(
     ctx: Ctx,
     _: Reviewer,
     change: Annotated[ConfigPatch, Body(openapi_examples=_PATCH_EXAMPLES)],
-    last: Annotated[int, Query(ge=1, le=5000, description="How many photos to look at.")] = 500,
+    last: Annotated[int, Query(ge=1, le=5000, description="How many photos to evaluate.")] = 500,
 ) -> WhatIf:
-    """What other settings would have done to the photos decided last. Nothing is changed.
+    """Count what other settings would do.
 
-    Both sides are decided again from what was seen then, the one with today's settings, the other with
-    these changed.
+    smartsort decides again about the last photos from what it saw then. It compares today's settings with the
+    changed ones. It changes nothing.
     """
     runtime_settings, ambiguous = ctx.sidecar.runtime_settings, ctx.sidecar.people.ambiguous
     today, other = (
@@ -157,14 +176,14 @@ _LIST_EXAMPLES: dict[str, Example] = {
 def _routes_of(which: ListName, meaning: str) -> None:
     """Both lists have the same three routes."""
 
-    @router.get(f"/config/{which}", name=f"read_{which}", description=meaning)
+    @router.get(f"/config/{which}", name=f"read_{which}", description=f"Get the {which}.\n\n{meaning}")
     async def read(ctx: Ctx, _: Reviewer) -> ListView:
         return await _list_view(ctx, which)
 
     @router.put(
         f"/config/{which}",
         name=f"replace_{which}",
-        description=f"Replace the {which} by `names`. Names unknown to Immich are accepted with a warning.",
+        description=f"Replace the {which}.\n\nA name that Immich does not know gets a warning.",
     )
     async def replace(
         ctx: Ctx, caller: Admin, change: Annotated[ListReplace, Body(openapi_examples=_PUT_EXAMPLES)]
@@ -176,7 +195,7 @@ def _routes_of(which: ListName, meaning: str) -> None:
     @router.patch(
         f"/config/{which}",
         name=f"change_{which}",
-        description=f"Add names to the {which} and remove names from it; what is so already is no error.",
+        description=f"Change the {which}.\n\nNames that are on it already, or not on it, are no error.",
     )
     async def change(
         ctx: Ctx, caller: Admin, change: Annotated[ListChange, Body(openapi_examples=_LIST_EXAMPLES)]
@@ -189,8 +208,8 @@ def _routes_of(which: ListName, meaning: str) -> None:
         return await _list_view(ctx, which)
 
 
-_routes_of("whitelist", "People who get a folder; an empty list means every named person.")
-_routes_of("blacklist", "People whose photos never go into anybody's folder.")
+_routes_of("whitelist", "People who get a folder. An empty list means every named person.")
+_routes_of("blacklist", "Photos of these people never go into a person's folder.")
 
 
 def _entries(ctx: ApiContext, which: ListName) -> Sequence[PersonRef]:

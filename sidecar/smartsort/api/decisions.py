@@ -55,7 +55,23 @@ _BULK_EXAMPLES: dict[str, Example] = {
 async def approve_many(
     ctx: Ctx, caller: Reviewer, chosen: Annotated[BulkApprove, Body(openapi_examples=_BULK_EXAMPLES)]
 ) -> BulkActionResult:
-    """Approve many photos. What fails for one leaves the others alone; `event` takes all of it back."""
+    """Approve many photos.
+
+    Choose them by `ids`, by `category` and `search`, or with `everything`. A failure for one photo does not
+    stop the others. Undo `event` to undo all of it.
+
+    With `dry_run` the answer says what would happen. Its `preview` is a token for exactly these photos,
+    people and states. Send `{"preview": "..."}` and nothing else to carry it out. A filter needs a preview
+    first, `ids` do not. smartsort leaves photos alone that changed or arrived since and lists them in
+    `changed`.
+
+    The token is valid for an hour, for the client that got it, until smartsort restarts. Then the answer is
+    409 (`preview_gone`). A second request with the token changes nothing and returns the first answer.
+
+    An approval leaves out photos of `strangers`, `groups` (more faces than allowed), `blacklisted` people,
+    people who are `not_whitelisted`, and files that are `not_pictures`. `counts` says how many. `include`
+    takes them in. smartsort also takes them in if you name both `ids` and people, or one photo alone.
+    """
 
     async def act(chosen: BulkApprove, agreed: Agreed | None) -> Batch:
         people = selectors_of(chosen.approve)
@@ -78,7 +94,11 @@ async def approve_many(
 async def reject_many(
     ctx: Ctx, caller: Reviewer, chosen: Annotated[Selection, Body(openapi_examples=_SELECTION_EXAMPLES)]
 ) -> BulkActionResult:
-    """Reject many photos: their files go to the trash and can be had back until its time has passed."""
+    """Reject many photos.
+
+    Their files go to the trash. You can undo it until the retention time is over. Choose and preview them as
+    for the bulk approval.
+    """
 
     async def act(chosen: Selection, agreed: Agreed | None) -> Batch:
         photo_ids = await _selected(ctx, chosen, agreed)
@@ -91,7 +111,10 @@ async def reject_many(
 async def skip_many(
     ctx: Ctx, caller: Reviewer, chosen: Annotated[Selection, Body(openapi_examples=_SELECTION_EXAMPLES)]
 ) -> BulkActionResult:
-    """Leave many photos for later: they are listed after all others."""
+    """Skip many photos.
+
+    They are listed after all others. Choose and preview them as for the bulk approval.
+    """
 
     async def act(chosen: Selection, agreed: Agreed | None) -> Batch:
         photo_ids = await _selected(ctx, chosen, agreed)
@@ -136,9 +159,14 @@ async def approve(
     id: PhotoId,  # noqa: A002
     wanted: Annotated[Approve, Body(openapi_examples=_APPROVE_EXAMPLES)],
 ) -> ActionResultView:
-    """File an item under a person (or several) and tell Immich who it is.
+    """Approve a photo.
 
-    A name nobody has is refused unless `create` is set.
+    smartsort files it under a person, or under several, and tells Immich who it is.
+
+    Without `person` and `people` the photo goes to its `suggested_person`. The similarity of that person was
+    measured, and it is at least 0.5 or `min_confidence`, whichever is lower. A `suggestion` that is not
+    `accepted` is a guess: name the person, or the answer is 422. smartsort refuses a name that no person in
+    Immich has, unless `create` is set. So a typing error creates no new person.
     """
     await check_pending(ctx, id)
     batch = await ctx.sidecar.actions.approve([id], selectors_of(wanted), caller.name, face_id=wanted.face)
@@ -147,14 +175,20 @@ async def approve(
 
 @router.post("/review/{id}/reject", responses=answers(404, 409))
 async def reject(ctx: Ctx, caller: Reviewer, id: PhotoId) -> ActionResultView:  # noqa: A002
-    """Put an item into the trash; `undo` brings it back until the trash's time has passed."""
+    """Reject a photo.
+
+    Its file goes to the trash and stays there for `trash.retention_days`. Until then you can undo it.
+    """
     await check_pending(ctx, id)
     return await only(ctx, await ctx.sidecar.actions.reject([id], caller.name))
 
 
 @router.post("/review/{id}/skip", responses=answers(404, 409))
 async def skip(ctx: Ctx, caller: Reviewer, id: PhotoId) -> ActionResultView:  # noqa: A002
-    """Leave an item for later: it is listed after all others."""
+    """Skip a photo.
+
+    It is listed after all others.
+    """
     await check_pending(ctx, id)
     return await only(ctx, await ctx.sidecar.actions.skip([id], caller.name))
 
@@ -166,7 +200,10 @@ async def refile(
     photo_id: PhotoId,
     wanted: Annotated[Refile, Body(openapi_examples=_REFILE_EXAMPLES)],
 ) -> ActionResultView:
-    """File a photo that is filed already under somebody else."""
+    """File a photo under another person.
+
+    The photo is filed already. If smartsort had filed it, that filing counts as wrong.
+    """
     if wanted.person is None and not wanted.people:
         raise Refused(422, "invalid", "say whom to file it under: `person` or `people`")
     batch = await ctx.sidecar.actions.refile(

@@ -249,12 +249,3 @@ METRICS = """\
 smartsort_sorted_photos 145.0
 """
 MESSAGE = {"id": "4711", "event": "approved", "data": '{"id": 4711, "kind": "approved", "photo_id": 23}'}
-
-
-def add_examples(description: dict[str, Any]) -> dict[str, Any]:
-    """The OpenAPI description with the examples in their shapes."""
-    shapes = description["components"]["schemas"]
-    for name, example in EXAMPLES.items():
-        if name in shapes:
-            shapes[name]["examples"] = [example]
-    return description

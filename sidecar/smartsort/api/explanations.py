@@ -45,7 +45,11 @@ _BY_HUMANS = frozenset(
 
 @router.get("/photos/{photo_id}/explain", responses=answers(404))
 async def of_photo(ctx: Ctx, _: Reviewer, photo_id: PhotoId) -> Explained:
-    """How a photo was judged, rule by rule and in words, and the nearest changes that lead elsewhere."""
+    """Explain a decision.
+
+    The answer says what smartsort saw, what each rule said, and the nearest changes that would have led
+    elsewhere. It uses what smartsort stored with the decision, and the settings of that time.
+    """
     policy = ctx.sidecar.runtime_settings.policy()
     found = await ctx.sidecar.context.ledger.aread(lambda db: explained(db, photo_id, policy))
     if found is None:
@@ -62,9 +66,10 @@ async def of_file(
         Query(min_length=1, max_length=4096, description="A path on the sidecar's machine, or a file name."),
     ],
 ) -> Explained:
-    """As `photos/{photo_id}/explain`, for the photo of a file.
+    """Explain the decision about a file.
 
-    Where several photos have the name the answer is 409 and tells their ids.
+    `file` is a path of the photo on smartsort's machine, a path below the root, or a file name. If several
+    photos have the name, the answer is 409 and lists their ids.
     """
     policy, folder = ctx.sidecar.runtime_settings.policy(), ctx.sidecar.context.folder
 

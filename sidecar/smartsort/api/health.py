@@ -27,7 +27,10 @@ _METRICS: Answers = {
 
 @router.get("/healthz")
 async def healthz() -> Health:
-    """The process is alive. Needs no token."""
+    """Check that the process is alive.
+
+    This needs no token.
+    """
     return Health(version=__version__)
 
 
@@ -36,7 +39,11 @@ async def healthz() -> Health:
     responses={**GUARDED, 503: {"model": Ready, "description": "Something is in the way: `health_issues`."}},
 )
 async def readyz(ctx: Ctx, response: Response, _: Intaker) -> Ready:
-    """Ready to sort: Immich is connected and nothing is in the way; 503 with the health issues else."""
+    """Check that smartsort can sort.
+
+    The answer is 200 while Immich is connected and no health issue stops smartsort. Otherwise it is 503 with
+    the health issues.
+    """
     sidecar = ctx.sidecar
     if not ctx.status.ready:
         response.status_code = 503
@@ -52,9 +59,10 @@ async def readyz(ctx: Ctx, response: Response, _: Intaker) -> Ready:
 
 @router.get(f"{BASE}/doctor", responses=GUARDED)
 async def doctor(ctx: Ctx, _: Reviewer) -> DoctorReport:
-    """What is wrong with folders, keys, library and Immich, and the remedy: as `smartsort doctor` says it.
+    """Run the doctor.
 
-    Takes seconds when Immich does not answer. Nothing is changed.
+    The answer holds each check with its remedy, as `smartsort doctor` shows it. It takes seconds when Immich
+    does not answer. It changes nothing.
     """
     from smartsort.doctor import examine  # noqa: PLC0415 - only when somebody asks
 
@@ -64,6 +72,9 @@ async def doctor(ctx: Ctx, _: Reviewer) -> DoctorReport:
 
 @router.get("/metrics", response_class=Response, responses={**GUARDED, **_METRICS})
 async def metrics(ctx: Ctx, _: Intaker) -> Response:
-    """Everything Prometheus wants to know, in its text format."""
+    """Get the metrics.
+
+    They have Prometheus' text format.
+    """
     text = await ctx.meter.text(ctx.live.listeners)
     return Response(text, media_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -63,7 +63,11 @@ async def history(
     photo_id: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
     kind: Annotated[EventKind | None, Query(description="Only events of this kind.")] = None,
 ) -> EventPage:
-    """What happened, newest first."""
+    """List the events, newest first.
+
+    `text` is the sentence for people. You can undo an event that is `undoable`. `undone_by` is the event that
+    undid it.
+    """
 
     def read(db: Database) -> EventPage:
         found = events.before(db, cursor, limit + 1, photo_id=photo_id, kind=kind)
@@ -76,7 +80,7 @@ async def history(
 
 @router.get("/photos/{photo_id}/history", responses=answers(404))
 async def of_photo(ctx: Ctx, _: Reviewer, photo_id: PhotoId) -> EventPage:
-    """Everything that happened to one photo, oldest first; what is `undoable` can be given to `undo`."""
+    """Show a photo's history, oldest first."""
 
     def read(db: Database) -> EventPage | None:
         if photos.get(db, photo_id) is None:
@@ -93,7 +97,10 @@ async def of_photo(ctx: Ctx, _: Reviewer, photo_id: PhotoId) -> EventPage:
 async def picture(
     ctx: Ctx, _: Reviewer, request: Request, photo_id: PhotoId, size: ThumbnailSize
 ) -> Response:
-    """A photo's picture, whatever became of it: `thumbnail` (about 250 pixels) or `preview` (1440)."""
+    """Get the picture of any photo.
+
+    It works whatever became of the photo: `thumbnail` (about 250 pixels) or `preview` (1440).
+    """
     return answer(await ctx.pictures.of_photo(photo_id, size), request)
 
 
@@ -108,14 +115,16 @@ async def stream(
     ctx: Ctx,
     _: Reviewer,
     last_event_id: Annotated[
-        str | None, Header(description="The last event seen: everything after it is sent first.")
+        str | None, Header(description="The last event that you saw. smartsort first sends all after it.")
     ] = None,
     after: Annotated[int | None, Query(ge=0, le=LARGEST, description="As Last-Event-ID.")] = None,
 ) -> Response:
-    """Server-Sent Events: what happens, as it happens, until the client leaves.
+    """Stream the events.
 
-    Each message of the history has its event's id, its kind as `event` and an EventView as data. Messages
-    named `status` carry a Status when it has changed. A comment comes every 15 seconds.
+    These are Server-Sent Events. A message of the history has the event's id, its kind as `event`, and an
+    EventView as data. A client that reconnects with `Last-Event-ID` or `after` misses nothing. Without it,
+    the stream begins now. A message named `status` carries the status when it has changed. It has no id. A
+    comment comes every 15 seconds.
     """
     position = after
     if last_event_id is not None and last_event_id.strip():
@@ -142,10 +151,14 @@ _UNDO_EXAMPLES: dict[str, Example] = {
 async def undo(
     ctx: Ctx, caller: Reviewer, what: Annotated[Undo, Body(openapi_examples=_UNDO_EXAMPLES)]
 ) -> BulkActionResult:
-    """Undo the last decision about a photo, one event, the last action, or all since a time.
+    """Undo events.
 
-    An undo can be undone. `event` may be an automatic filing, a human's decision or a whole group. `last` is
-    the last action that was made with the same token.
+    Name one of these: `photo` (the newest decision about it), `event` (a filing, a decision or a whole bulk
+    action), `last` (the last action of this token), or `since` (what people did since then). `since` with
+    `automatic` also undoes what smartsort filed, and it needs a preview.
+
+    With `dry_run` the answer only says what would happen. You can undo an undo. If a later event stands in
+    the way, the answer is 409 and names it. A change of settings needs the scope `admin`.
     """
 
     async def act(what: Undo, agreed: Agreed | None) -> Batch:

@@ -80,7 +80,10 @@ _BODY: dict[str, Any] = {
                             "maxLength": 100,
                             "pattern": SOURCE_PATTERN,
                         },
-                        "url": {"type": "string", "description": "Where it came from; only kept."},
+                        "url": {
+                            "type": "string",
+                            "description": "The origin of the file. smartsort only notes it.",
+                        },
                     },
                 },
             },
@@ -110,7 +113,12 @@ Wait = Annotated[
 ]
 IdempotencyKey = Annotated[
     str | None,
-    Header(alias="Idempotency-Key", min_length=1, max_length=255, description="Sent twice, done once."),
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="A request with the same key is carried out once.",
+    ),
 ]
 
 
@@ -286,12 +294,14 @@ router = APIRouter(prefix=BASE, tags=["intake"], dependencies=[Depends(scope("in
 async def hand_in(
     request: Request, intake: Intake, caller: Intaker, wait: Wait = None, key: IdempotencyKey = None
 ) -> Response:
-    """Hand in photos by URL or by upload.
+    """Hand in photos.
 
-    The answer comes when they are safe from a crash, not when they are filed. A list is answered by a list,
-    in its order; `Location` leads to the (first) item. The same `Idempotency-Key` with the same body gives
-    the same items again; with another body it is refused. A URL that may not be fetched becomes an item that
-    has failed and says why.
+    Send a URL as JSON, a list of URLs, or files as `multipart/form-data` with a `source`. smartsort answers
+    as soon as a crash cannot lose the submission. With `wait` it answers with the result. A list gets a list,
+    in the same order. `Location` leads to the first submission.
+
+    With an `Idempotency-Key` you can send the same request twice without harm. smartsort refuses a key that
+    came with another body. A URL that smartsort may not fetch becomes a failed submission with the reason.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
@@ -314,16 +324,22 @@ async def item_page(
     cursor: Annotated[str | None, Query(pattern=_CURSOR, description="`next_cursor` of a page.")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     state: Annotated[
-        Literal["downloading", "failed"] | None, Query(description="Only these; all when not given.")
+        Literal["downloading", "failed"] | None, Query(description="Only these. Default: all.")
     ] = None,
 ) -> SubmissionPage:
-    """Items handed in over HTTP, newest first."""
+    """List the submissions, newest first.
+
+    `state` is `downloading`, `failed` or the state of the photo.
+    """
     return await intake.page(cursor, limit, state)
 
 
 @router.get("/submissions/{submission_id}", responses=answers(404, 422))
 async def item(intake: Intake, submission_id: _SubmissionId, wait: Wait = None) -> Submission:
-    """What became of an item; its `result` is set once it is filed, in review, skipped or failed."""
+    """Show one submission.
+
+    Its `result` is set when the photo is filed, in review or skipped, or when the download has failed.
+    """
     found = await intake.look_or_wait([submission_id], wait)
     if not found:
         raise _unknown(submission_id)
@@ -337,19 +353,20 @@ async def item(intake: Intake, submission_id: _SubmissionId, wait: Wait = None) 
     responses={200: {"model": Result, "description": "With `wait`: what became of it."}, **answers(404, 409)},
 )
 async def retry(intake: Intake, caller: Intaker, submission_id: _SubmissionId, wait: Wait = None) -> Response:
-    """Download a failed item again, with all its tries, as if it had just been handed in. Its id stays.
+    """Retry a failed download.
 
-    409 for one that has not failed, a URL that may not be fetched, and an upload whose file is gone.
+    The number of tries starts from zero, and the id stays. The answer is 409 if the download has not failed,
+    if smartsort may not fetch the URL, or if the file of an upload is gone.
     """
     return await intake.answer([await intake.retry(submission_id, caller.name)], False, wait)
 
 
 @router.get("/known/{sha256}", responses=answers(422))
 async def have(intake: Intake, sha256: _Sha256) -> KnownContent:
-    """Whether content is known, asked before a download.
+    """Check whether content is known.
 
-    Content that is being taken in at this moment may not be known yet, and uploads that only Immich
-    holds are recognised when the photo arrives.
+    Downloaders ask before a download. A photo that smartsort is just taking in may not be known yet.
+    smartsort recognises an upload that only Immich holds when the photo arrives.
     """
     return await intake.have(sha256.lower())
 

@@ -33,11 +33,16 @@ IMAGE: Answers = {
 async def people(
     ctx: Ctx,
     _: Reviewer,
-    search: Annotated[str, Query(max_length=300, description="Part of a name, accents and case aside.")] = "",
-    named: Annotated[bool, Query(description="False: people nobody has named, too.")] = True,
+    search: Annotated[
+        str, Query(max_length=300, description="Part of a name, without regard to accents and case.")
+    ] = "",
+    named: Annotated[bool, Query(description="False: unnamed people, too.")] = True,
     limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
 ) -> list[PersonView]:
-    """Immich's people and how many photos smartsort has filed under each; those with most photos first."""
+    """List Immich's people.
+
+    Those with the most filed photos come first.
+    """
     sidecar = ctx.sidecar
     found = await sidecar.people.refresh(_AGE_SECONDS)
     counts = await sidecar.context.ledger.aread(statistics.filed_by_person)
@@ -64,7 +69,7 @@ PersonId = Annotated[
 
 @router.get("/{id}/thumbnail", response_class=Response, responses={**IMAGE, **answers(404)})
 async def thumbnail(ctx: Ctx, _: Reviewer, request: Request, id: PersonId) -> Response:  # noqa: A002
-    """A person's face, as Immich shows it."""
+    """Get a person's portrait."""
     return answer(await ctx.pictures.of_person(id), request)
 
 

@@ -29,14 +29,14 @@ log = logging.getLogger(__name__)
 Answers = dict[int | str, dict[str, Any]]
 
 _MEANINGS = {
-    401: "No token, or one that is not known (`unauthorised`).",
+    401: "No token, or an unknown one (`unauthorised`).",
     403: "The token lacks a scope (`forbidden`).",
-    404: "There is no such thing (`not_found`).",
-    408: "The body came too slowly (`too_slow`).",
-    409: "Somebody or something was faster (`conflict`); `happened` tells what.",
+    404: "It does not exist (`not_found`).",
+    408: "The body did not arrive in time (`too_slow`).",
+    409: "Another client or smartsort was faster (`conflict`). `happened` is that event.",
     413: "The body is longer than allowed (`too_large`).",
-    422: "The request does not fit (`invalid`).",
-    503: "Immich (`immich`), a folder (`storage`) or the ledger (`ledger`) cannot be used just now.",
+    422: "The request is not valid (`invalid`).",
+    503: "Immich (`immich`), a folder (`storage`) or the ledger (`ledger`) cannot be used at the moment.",
 }
 
 _SAID = {
@@ -44,7 +44,7 @@ _SAID = {
     403: ("this needs a token with the scope review; downloader has intake", "forbidden"),
     404: ("photo 7 is not in the review queue", "not_found"),
     408: ("the body did not come within 30 s (api.upload_stall_timeout_seconds)", "too_slow"),
-    409: ("the item 7 was approved already by admin at 2026-05-01T12:00:09.470+00:00", "conflict"),
+    409: ("photo 7 was approved already by admin at 2026-05-01T12:00:09.470+00:00", "conflict"),
     413: ("the body is longer than 1048576 bytes", "too_large"),
     422: ("body.min_confidence: Input should be less than or equal to 1", "invalid"),
     503: ("Immich at http://immich:2283 does not answer", "immich"),

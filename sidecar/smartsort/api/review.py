@@ -48,7 +48,11 @@ async def queue(
     search: Search = None,
     category: Category | None = None,
 ) -> ReviewPage:
-    """What waits for a human, newest first; skipped photos come last."""
+    """List the photos in review, newest first.
+
+    Skipped photos come last. `category` and `search` (file name, source, reason, person) narrow the list.
+    `total` counts what the filter matches, and `counts` covers the whole queue.
+    """
     return await _page(ctx, category, search, cursor, limit)
 
 
@@ -61,7 +65,7 @@ async def queue_of_category(
     limit: Limit = 50,
     search: Search = None,
 ) -> ReviewPage:
-    """What waits in one category, newest first."""
+    """List one category, newest first."""
     return await _page(ctx, category, search, cursor, limit)
 
 
@@ -89,7 +93,10 @@ async def _page(
 
 @router.get("/stats")
 async def stats(ctx: Ctx, _: Reviewer) -> ReviewStats:
-    """How many wait, of what kind, and for how long."""
+    """Count the photos in review.
+
+    The answer says how many there are of each category, and how long they have waited.
+    """
     now = ctx.sidecar.context.clock.now()
     waiting = await ctx.sidecar.context.ledger.aread(lambda db: statistics.waiting(db, now))
     return ReviewStats(
@@ -128,7 +135,10 @@ async def export(
     category: Category | None = None,
     search: Search = None,
 ) -> Response:
-    """The queue, or a part of it, as a file. It is read page by page, however long it is."""
+    """Export the queue.
+
+    `category` and `search` narrow it. The queue may have any length.
+    """
     pages = _all_pages(ctx, category, search)
     headers = {"Content-Disposition": f'attachment; filename="review-queue.{format}"'}
     if format == "json":
@@ -190,7 +200,11 @@ def _cell(value: object) -> object:
 
 @router.get("/items/{id}", responses=answers(404))
 async def item(ctx: Ctx, _: Reviewer, id: PhotoId) -> ReviewItem:  # noqa: A002
-    """One photo of the queue with everything known about it, and what became of it if it was decided."""
+    """Show one photo in review.
+
+    The answer holds all reasons, the faces with boxes in pixels of the upright preview, the suggestions with
+    the closest first, the other copy of a duplicate, and the history. After the decision, `action` names it.
+    """
     policy = ctx.sidecar.runtime_settings.policy()
     found = await ctx.sidecar.context.ledger.aread(lambda db: review_item(db, id, policy))
     if found is None:
@@ -210,7 +224,10 @@ async def picture(
     id: PhotoId,  # noqa: A002
     size: ThumbnailSize,
 ) -> Response:
-    """A photo's picture, upright: `thumbnail` (about 250 pixels) or `preview` (1440)."""
+    """Get a photo's picture.
+
+    It is upright: `thumbnail` (about 250 pixels) or `preview` (1440).
+    """
     if not await ctx.sidecar.context.ledger.aread(lambda db: review.conditions(db, [id])):
         raise _unknown(id)
     return answer(await ctx.pictures.of_photo(id, size), request)
@@ -224,7 +241,10 @@ async def other_picture(
     id: PhotoId,  # noqa: A002
     size: ThumbnailSize,
 ) -> Response:
-    """The picture of the copy that a duplicate duplicates."""
+    """Get the other copy's picture.
+
+    That is the photo which a duplicate repeats.
+    """
     found = await ctx.sidecar.context.ledger.aread(lambda db: copy_picture(db, id))
     if found is None:
         raise Refused(404, "not_found", f"photo {id} has no other copy that can be shown")

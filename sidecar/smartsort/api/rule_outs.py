@@ -34,10 +34,11 @@ async def rule_out(
     id: PhotoId,  # noqa: A002
     ruled_out: Annotated[RuleOut, Body(openapi_examples=_EXAMPLES)],
 ) -> ActionResultView:
-    """Say who a photo does not show. It goes on waiting, and they are not suggested for it again.
+    """Rule out a person.
 
-    Faces that are like its face reach less for that person from then on. Immich is told nothing. `undo`
-    takes it back.
+    Without `person` smartsort rules out the suggested person. With `face` the decision is about this face
+    only. The photo stays in the queue. smartsort never suggests the person for this photo again, and never
+    files it under them. Similar faces get a lower confidence for that person. smartsort does not tell Immich.
     """
     await check_pending(ctx, id)
     await _measured(ctx, id)

@@ -140,7 +140,7 @@ _bearer = HTTPBearer(
 def scope(needed: Scope) -> Callable[..., Caller]:
     """A dependency: the caller, who has this scope. Raises Refused (403) else."""
 
-    def check(request: Request, _: Annotated[object, Security(_bearer)]) -> Caller:
+    def check(request: Request, _: object = Security(_bearer, scopes=[needed])) -> Caller:
         caller: Caller | None = getattr(request.state, "caller", None)
         if caller is None:
             raise unauthorised()

@@ -46,9 +46,10 @@ async def waiting(
     ] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> SpotCheckPage:
-    """Automatic filings that were drawn for a check and wait for an answer, newest first.
+    """List the spot checks, newest first.
 
-    The draw is random (`spot_check_rate`), so the answers tell how many of all filings are wrong.
+    A spot check is a random automatic filing that waits for your answer. `spot_check_rate` sets how many
+    smartsort draws. `result` estimates from all answers how many filings are wrong.
     """
     await _catch_up(ctx)
     policy = ctx.sidecar.runtime_settings.policy()
@@ -64,7 +65,10 @@ async def waiting(
 
 @router.post("/{photo_id}/confirm", responses=answers(404, 409))
 async def confirm(ctx: Ctx, caller: Reviewer, photo_id: PhotoId) -> ActionResultView:
-    """It is who smartsort says it is. The face counts among the confirmed ones from now on."""
+    """Confirm a filing.
+
+    The photo shows this person. Its face is a confirmed one from now on.
+    """
     await _drawn(ctx, photo_id)
     return await only(ctx, await ctx.sidecar.actions.confirm([photo_id], caller.name))
 
@@ -76,9 +80,10 @@ async def wrong(
     photo_id: PhotoId,
     really: Annotated[WrongFiling, Body(openapi_examples=_WRONG_EXAMPLES)],
 ) -> ActionResultView:
-    """It is somebody else: filed under them, or with nobody named put into review.
+    """Correct a filing.
 
-    Counts as wrongly sorted; who it is not is remembered.
+    It counts as wrong, and smartsort remembers who it is not. Name the right `person` or `people`. Without
+    either, the photo goes to review.
     """
     filing = await _drawn(ctx, photo_id)
     actions = ctx.sidecar.actions

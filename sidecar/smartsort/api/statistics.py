@@ -27,7 +27,10 @@ AUTO_SORT_TARGET = 80
 
 @router.get("/today")
 async def today(ctx: Ctx, _: Reviewer) -> Summary:
-    """As `stats/summary` for today, from midnight in the server's zone."""
+    """Get the statistics of today.
+
+    The day begins at midnight in the server's time zone.
+    """
     return await _summary(ctx, 1)
 
 
@@ -35,10 +38,10 @@ async def today(ctx: Ctx, _: Reviewer) -> Summary:
 async def summary(
     ctx: Ctx, _: Reviewer, days: Annotated[int, Query(ge=1, le=3660, description="Today included.")] = 30
 ) -> Summary:
-    """What happened in the last days, and whether the goals are met.
+    """Get the statistics.
 
-    `auto_sorted` are automatic filings that still stand, `in_review` photos that came into the queue in
-    these days and still wait, `success_rate` the share of the former in both, in per cent.
+    They cover the last `days`, today included. A photo counts once, on the day of the last automatic decision
+    about it.
     """
     return await _summary(ctx, days)
 

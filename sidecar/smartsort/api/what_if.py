@@ -48,10 +48,12 @@ async def what_if(
     days: Days = 90,
     limit: Annotated[int, Query(ge=1, le=5000, description="How many photos to list.")] = 500,
 ) -> WhatIfReport:
-    """Which past photos would go elsewhere with other settings. Nothing is changed.
+    """List the photos that would move.
 
-    Decided again from what was seen then, and compared with where the photos are now. With no other setting:
-    what the settings in force would do to photos that were decided by others.
+    smartsort decides again about the photos of the last `days` with other settings or lists. It compares the
+    result with where the photos are now. It changes nothing. Without a setting, it applies the settings in
+    force to photos that it decided with others. `decided_by_human` counts the photos that stay for that
+    reason.
     """
     wanted = _wanted(ctx, settings)
     await _know_people(ctx)
@@ -76,11 +78,12 @@ class _Asked:
 
 @router.post("/apply", responses=answers(409))
 async def apply(ctx: Ctx, caller: Admin, asked: Redeem) -> BulkActionResult:
-    """Change the settings for good and move the photos that the `preview` of `what-if` is about.
+    """Apply a what-if report.
 
-    `event` takes back both, settings and photos. What a human has decided stays where it is, and so do
-    duplicates. A photo that would be filed and was never measured is measured first; what it then would go
-    elsewhere for, and what has changed or come since the preview, is left alone.
+    smartsort changes the settings for good and moves the photos. Both are one event, so `undo` reverses both.
+    Photos that a human has decided about stay, and so do duplicates. smartsort leaves photos alone that
+    changed or arrived since the report. It first measures each photo that it would file but has never
+    measured. If the settings have changed since the report, the answer is 409.
     """
 
     async def act(asked: _Asked, agreed: Agreed) -> BulkActionResult:

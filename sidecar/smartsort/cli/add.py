@@ -24,11 +24,18 @@ from smartsort.cli.sidecar import Sidecar
 )
 @settings_options
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True))
-@click.option("--source", default="cli", show_default=True, help="What the photos are filed as coming from.")
+@click.option("--source", default="cli", show_default=True, help="The source that is noted with the photos.")
 @click.option("--move", is_flag=True, help="Remove the originals once they are copied and verified.")
-@click.option("--wait", is_flag=True, help="Wait until each photo is filed or in review, and say where.")
-@click.option("--url", metavar="URL", envvar="SMARTSORT_URL", help="With --wait: SMARTSORT_URL.")
-@click.option("--token", metavar="TOKEN", envvar="SMARTSORT_TOKEN", help="With --wait: SMARTSORT_TOKEN.")
+@click.option("--wait", is_flag=True, help="Wait until each photo is filed or in review, and print where.")
+@click.option(
+    "--url", metavar="URL", envvar="SMARTSORT_URL", help="With --wait: the sidecar's address (SMARTSORT_URL)."
+)
+@click.option(
+    "--token",
+    metavar="TOKEN",
+    envvar="SMARTSORT_TOKEN",
+    help="With --wait: the sidecar's token (SMARTSORT_TOKEN).",
+)
 @click.option("--json", "as_json", is_flag=True, help="With --wait: print JSON, for programs.")
 def command(
     config_path: str | None,
@@ -44,10 +51,10 @@ def command(
 ) -> None:
     """Put FILES and FOLDERS into the inbox, where the running sidecar takes them.
 
-    Originals stay where they are unless --move is given. Each file appears in the inbox whole and under a
-    name of its own: it is copied under a temporary name, flushed and then renamed.
+    Originals stay where they are unless you give --move. smartsort copies each file under a temporary
+    name, flushes it and then renames it. So the inbox never holds half a file.
 
-    --wait asks the running sidecar, so that it needs its address and token as `smartsort status` does.
+    --wait asks the running sidecar. It needs the address and the token, as `smartsort status` does.
     """
     from smartsort.bootstrap import layout_of
     from smartsort.cli.arrivals import Arrivals
@@ -56,11 +63,11 @@ def command(
     from smartsort.files.shown import shown
 
     if not source or "/" in source or source.startswith("."):
-        raise ConfigurationError(f"--source {source!r} is no folder name; use letters, digits, - and _")
+        raise ConfigurationError(f"--source {source!r} is no folder name. Use letters, digits, - and _")
     layout = layout_of(load(config_path, root))
     if not os.path.isdir(layout.inbox):
         raise ConfigurationError(
-            f"{shown(layout.inbox)} is not there; start the sidecar once (smartsort serve), or check --root"
+            f"{shown(layout.inbox)} does not exist. Start the sidecar once (smartsort serve), or check --root"
         )
     arrivals = Arrivals(Sidecar(config_path, root, url, token), layout.inbox) if wait else None
     target = os.path.join(layout.inbox, source)
@@ -75,7 +82,7 @@ def command(
         elif os.path.isfile(path) and not os.path.islink(path):
             files.append((path, os.path.basename(path)))
         else:
-            left.append((path, "it is no regular file"))
+            left.append((path, "it is not a regular file"))
     files, alone = _without_lone_side_files(files)
     left += alone
     added: list[str] = []
@@ -99,7 +106,7 @@ def command(
 def _without_lone_side_files(
     files: list[tuple[str, str]],
 ) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """The files without the side files that come without their photo, and those with the reason."""
+    """Split the files into those to add and the side files without their photo, with the reason."""
     from smartsort.files.grouping import by_name, owner_of, sorted_out
     from smartsort.files.inbox import Entry
     from smartsort.files.sides import titled
@@ -116,12 +123,12 @@ def _without_lone_side_files(
         readings = [side, titled(side, title)] if title else [side]
         if not any(owner_of(reading, entry.folder, names) for reading in readings):
             alone.add(paths[entry])
-    why = "it is no photo but belongs to one, which is not added with it"
+    why = "it belongs to a photo that is not among these files"
     return [pair for pair in files if pair[0] not in alone], [(path, why) for path in sorted(alone)]
 
 
 def _names(name: str) -> Iterator[str]:
-    """The name, then with a number: the same name twice is two files."""
+    """Yield the name, then the name with numbers: two files may have the same name."""
     yield name
     stem, extension = os.path.splitext(name)
     for number in itertools.count(2):
@@ -145,7 +152,7 @@ def _copy_in(source: str, target: str, *, verify: bool) -> str:
         if stamp(source) != before or os.path.getsize(temporary) != before.size:
             raise OSError("it changed while it was copied")
         if verify and sha256_of(temporary) != sha256_of(source):
-            raise OSError("the copy does not hold the same bytes; is that disk failing?")
+            raise OSError("the copy does not hold the same bytes. Check the disk.")
         [placed] = Placer().place([PlaceRequest(temporary, folder, _names(name))])
         if isinstance(placed, SmartsortError):
             raise placed

@@ -39,7 +39,7 @@ class Arrivals:
         found: dict[str, dict[str, Any]] = {}
         left: list[tuple[str, str]] = []
         if waiting and not self._sidecar.ask("GET", "/status")["enabled"]:
-            click.echo("sorting is off: the photos wait until `smartsort enable`", err=True)
+            click.echo("sorting is off. The photos wait until you run `smartsort enable`", err=True)
         with counting(f"of {len(waiting):,} files sorted") as count:
             while waiting:
                 gone = [name for name, path in waiting.items() if not os.path.lexists(path)]

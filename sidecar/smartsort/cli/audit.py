@@ -22,20 +22,20 @@ SHOWN = 200
     "audit", epilog=examples("smartsort audit", "smartsort audit --quick --json", "smartsort audit --repair")
 )
 @settings_options
-@click.option("--quick", is_flag=True, help="Sizes, times and inodes only; no byte is read again.")
-@click.option("--repair", is_flag=True, help="Mend what was moved, renamed, edited or deleted by hand.")
-@click.option("--accept-loss", is_flag=True, help="With --repair: note what is gone for good as lost.")
+@click.option("--quick", is_flag=True, help="Compare sizes, times and inodes only. Do not read the files.")
+@click.option("--repair", is_flag=True, help="Follow what you moved, renamed, edited or deleted by hand.")
+@click.option("--accept-loss", is_flag=True, help="With --repair: record a missing file as lost.")
 @json_option
 def command(config_path: str | None, root: str | None, **options: Any) -> None:
-    """Prove that every photo ever accepted is where the ledger says, with its bytes intact.
+    """Check that every accepted photo is where the ledger says, with its bytes intact.
 
-    Works beside a running smartsort and without one. Exit status: 0 clean, 1 the files were changed by hand
-    (mended or not), 2 bytes are missing or damaged, 3 it could not be looked at.
+    You can run it beside a running smartsort. Exit status: 0 clean, 1 files were changed by hand (repaired
+    or not), 2 bytes are missing or damaged, 3 the audit was not possible.
     """
     from smartsort.errors import SmartsortError
 
     if options["accept_loss"] and not options["repair"]:
-        raise click.UsageError("--accept-loss goes with --repair")
+        raise click.UsageError("--accept-loss needs --repair.")
     settings = load(config_path, root)
     try:
         report = _audit(settings, **options)
@@ -53,7 +53,7 @@ def _audit(settings: Settings, *, quick: bool, repair: bool, accept_loss: bool, 
     from smartsort.audit import Audit
     from smartsort.rescue.offline import layout_of, offline_context
 
-    with counting("photos looked at") as count:
+    with counting("photos checked") as count:
         report = Audit(layout_of(settings), quick=quick, progress=count).run()
     if repair and report.findings:
         from smartsort.audit.repair import Repair

@@ -21,7 +21,12 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--config` and `--root`, for every command that works on a root."""
     for option in (
         click.option("--root", metavar="DIR", help="The root folder (SMARTSORT_ROOT)."),
-        click.option("--config", "config_path", metavar="FILE", help="TOML or JSON (SMARTSORT_CONFIG)."),
+        click.option(
+            "--config",
+            "config_path",
+            metavar="FILE",
+            help="The configuration file, TOML or JSON (SMARTSORT_CONFIG).",
+        ),
     ):
         command = option(command)
     return command

@@ -28,7 +28,7 @@ from smartsort.cli.sidecar import Sidecar, with_sidecar
 def command(context: click.Context, config_path: str | None, root: str | None, *, as_json: bool) -> None:
     """Show every setting, its value and where it comes from. Secrets are masked.
 
-    `config` reads the configuration and asks no sidecar. `config get` and `config set` ask the running one.
+    `config` reads the configuration. `config get` and `config set` ask the running sidecar.
     """
     if context.invoked_subcommand is not None:
         return
@@ -95,10 +95,11 @@ def get(sidecar: Sidecar, *, key: str | None, as_json: bool) -> None:
 @click.argument("key")
 @click.argument("value")
 def change(sidecar: Sidecar, *, key: str, value: str) -> None:
-    """Set KEY to VALUE in the running smartsort, for good: it stands over the configuration.
+    """Set KEY to VALUE in the running smartsort.
 
-    Settings that cannot change at run time stand in the configuration file. Photos that are filed stay where
-    they are; `smartsort what-if` tells what another value would do to them.
+    The value survives a restart and overrides the configuration. Photos that are filed stay where they are.
+    `smartsort what-if` shows what another value would do to them. Change all other settings in the
+    configuration file.
     """
     from smartsort.runtime_settings import POLICY_KEYS
 
@@ -126,7 +127,7 @@ _INSTEAD = {
 
 
 def _value(text: str) -> object:
-    """A number, true or false as such; the rest is text."""
+    """Return a number, true or false as such, and everything else as text."""
     try:
         value = json.loads(text)
     except ValueError:

@@ -50,33 +50,33 @@ _BAR = 30
     type=click.IntRange(0, 65535),
     default=DEFAULT_PORT,
     show_default=True,
-    help="Port of the HTTP API; 0 takes a free one.",
+    help="Port of the HTTP API. 0 takes a free one.",
 )
-@click.option("--token", help="Token of the HTTP API; without it one is made and printed.")
+@click.option("--token", help="Token of the HTTP API. Without it, smartsort makes one and prints it.")
 @click.option(
     "--profile",
     type=click.Choice(["instant", "demo", "real"]),
     default="demo",
     show_default=True,
-    help="How fast the demo Immich is; `real` has the pace of a two-core server.",
+    help="How fast the demo Immich is. `real` has the pace of a two-core server.",
 )
 @click.option(
     "--immich", "version", type=click.Choice(["2.5.6", "3.1.0"]), default="3.1.0", show_default=True
 )
-@click.option("--seed", default=0, show_default=True, help="Other sample photos.")
+@click.option("--seed", default=0, show_default=True, help="A number that makes other sample photos.")
 @click.option("--verbose", is_flag=True, help="Log what the sidecar does.")
 @click.option("--json", "as_json", is_flag=True, help="With --once: print JSON, for programs.")
 def command(**options: Any) -> None:
     """Sort sample photos with a built-in demo Immich and leave the folders to look at.
 
-    The demo recognises no faces: it reads the face regions that photo managers write into pictures. So it
-    sorts your own face-tagged photos too (--photos DIR; they are copied, DIR is only read).
+    The demo recognises no faces. It reads the face regions that photo managers write into pictures. So it
+    sorts your own face-tagged photos too: --photos DIR copies them and changes nothing in DIR.
     """
     photos, base = options["photos"], options["base"]
     if options["review"] and options["once"]:
-        raise click.UsageError("--once stops when the photos are sorted; leave it out to review them.")
+        raise click.UsageError("--once stops when the photos are sorted. Leave it out to review them.")
     if options["as_json"] and not options["once"]:
-        raise click.UsageError("--json goes with --once.")
+        raise click.UsageError("--json needs --once.")
     from smartsort.demo.run import holds_photos
 
     if photos and not holds_photos(photos):

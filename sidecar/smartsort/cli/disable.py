@@ -11,6 +11,6 @@ from smartsort.cli.sidecar import Sidecar, with_sidecar
 @click.command("disable", epilog=examples("smartsort disable"))
 @with_sidecar
 def command(sidecar: Sidecar) -> None:
-    """Switch sorting off. What arrives is accepted and waits until `smartsort enable`."""
+    """Switch sorting off. smartsort accepts new photos, and they wait until `smartsort enable`."""
     sidecar.ask("POST", "/disable")
-    click.echo("sorting is off; `smartsort enable` switches it on")
+    click.echo("sorting is off. `smartsort enable` switches it on")

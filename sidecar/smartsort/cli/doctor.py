@@ -14,20 +14,20 @@ from smartsort.cli.output import examples, json_option, print_json, print_table
 @click.command("doctor", epilog=examples("smartsort doctor", "smartsort doctor --test-storage /mnt/photos"))
 @settings_options
 @json_option
-@click.option("--verbose", is_flag=True, help="One line for every permission and every skipped check.")
+@click.option("--verbose", is_flag=True, help="Print one line for every permission and every skipped check.")
 @click.option(
     "--test-storage",
     metavar="DIR",
     type=click.Path(exists=True, file_okay=False),
-    help="Instead, try the storage of DIR: links, names, times, locks, the ledger and kills.",
+    help="Test the storage of DIR instead: links, names, times, locks, the ledger and kills.",
 )
 def command(
     config_path: str | None, root: str | None, *, as_json: bool, verbose: bool, test_storage: str | None
 ) -> None:
-    """Check Immich, the keys, the library and the folders, and name the remedy for what is wrong.
+    """Check Immich, the keys, the library and the folders, and print the remedy for each problem.
 
-    Changes nothing, and may run beside a sidecar. Exit status: 0 fine, 1 works with warnings, 2 broken.
-    With --test-storage everything happens in a scratch folder inside DIR, which is removed.
+    The doctor changes nothing, and you can run it beside a sidecar. Exit status: 0 fine, 1 works with
+    warnings, 2 broken. --test-storage works in a temporary folder inside DIR and removes it.
     """
     if test_storage is not None:
         from smartsort.cli.storage_test import try_storage_at
@@ -42,7 +42,7 @@ def command(
     try:
         settings = load_settings(config_path, overrides={"root": root})
     except ConfigurationError as error:
-        remedy = "Correct them; `smartsort setup` writes a new file."
+        remedy = "Correct them. `smartsort setup` writes a new file."
         found = report([broken("settings", str(error), remedy)])
     else:
         from smartsort.doctor import examine

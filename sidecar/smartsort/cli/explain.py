@@ -24,17 +24,17 @@ def command(
     photo: str,
     as_json: bool,
 ) -> None:
-    """Tell how a photo was judged, rule by rule, and what would change it.
+    """Explain how smartsort decided about a photo, rule by rule, and what would change that.
 
-    FILE is any of its names (faces/john_doe/IMG_1.jpg, or just IMG_1.jpg), ID its number in the history. A
-    file whose name is a number is given with its folder: ./123.
+    FILE is any of its names (faces/john_doe/IMG_1.jpg, or just IMG_1.jpg). ID is its number in the history.
+    Give a file whose name is a number with its folder: ./123.
     """
     if photo.isascii() and photo.isdigit():
         found = sidecar.ask("GET", f"/photos/{photo}/explain")
     else:
         path = os.path.abspath(photo) if os.path.lexists(photo) else photo
         if not path.isprintable():
-            raise click.UsageError(f"{shown(path)} cannot be asked for by name; give the photo's number")
+            raise click.UsageError(f"{shown(path)} cannot be looked up by name. Give the photo's number")
         found = sidecar.ask("GET", "/explain", file=path)
     print_json(found) if as_json else click.echo("\n".join(told(found)))
 
@@ -46,12 +46,12 @@ def told(found: dict[str, Any]) -> list[str]:
     if found["by_human"]:
         lines += [f"Since then: {found['by_human']}"]
     if found["seen"]:
-        lines += ["", "What was seen:", *(f"  {line}" for line in found["seen"])]
+        lines += ["", "What smartsort saw:", *(f"  {line}" for line in found["seen"])]
     if found["rules"]:
         lines += ["", "What the rules said:"]
         lines += [f"{_MARKS[rule['verdict']]} {rule['text']} ({rule['rule']})" for rule in found["rules"]]
     if found["changes"]:
         lines += ["", "What would change it:", *(f"  {change['text']}" for change in found["changes"])]
     if found["decided_at"] and not found["stored_settings_used"]:
-        lines += ["", "The settings of that time are not stored; this is told with today's."]
+        lines += ["", "The settings of that time are not stored. This explanation uses today's."]
     return lines

@@ -18,21 +18,24 @@ COMMANDS = {
     "serve": ("smartsort.cli.serve", "Watch the inbox and sort, beside a running Immich."),
     "demo": ("smartsort.cli.demo", "Try it: sort sample photos with a built-in demo Immich."),
     "add": ("smartsort.cli.add", "Hand in files and folders."),
-    "submissions": ("smartsort.cli.submissions", "List what was handed in over HTTP, and retry what failed."),
-    "status": ("smartsort.cli.status", "Show what smartsort does now and what is in the way."),
-    "review": ("smartsort.cli.review", "List, approve, reject and skip what waits for a human."),
-    "explain": ("smartsort.cli.explain", "Tell how a photo was judged, and what would change it."),
-    "spot-check": ("smartsort.cli.spot_check", "Answer whether a few automatic filings are right."),
-    "undo": ("smartsort.cli.undo", "Take back what was done."),
+    "submissions": (
+        "smartsort.cli.submissions",
+        "List what was handed in over HTTP, and retry failed downloads.",
+    ),
+    "status": ("smartsort.cli.status", "Show what smartsort does now, and health issues."),
+    "review": ("smartsort.cli.review", "List, approve, reject and skip photos in review."),
+    "explain": ("smartsort.cli.explain", "Explain how smartsort decided about a photo."),
+    "spot-check": ("smartsort.cli.spot_check", "Check a random sample of the filed photos."),
+    "undo": ("smartsort.cli.undo", "Undo decisions and filings."),
     "people": ("smartsort.cli.people", "List Immich's people, and change the whitelist and the blacklist."),
     "enable": ("smartsort.cli.enable", "Switch sorting on."),
-    "disable": ("smartsort.cli.disable", "Switch sorting off; what arrives waits."),
-    "stats": ("smartsort.cli.stats", "Show how well the sorting goes."),
+    "disable": ("smartsort.cli.disable", "Switch sorting off. New photos wait."),
+    "stats": ("smartsort.cli.stats", "Show figures about the sorting."),
     "what-if": ("smartsort.cli.what_if", "Show what other settings would do to past photos."),
     "setup": ("smartsort.cli.setup", "Connect to your Immich: keys, library and configuration file."),
-    "doctor": ("smartsort.cli.doctor", "Say what is wrong, why, and what to do."),
-    "audit": ("smartsort.cli.audit", "Prove that nothing is lost; mend what was changed by hand."),
-    "restore": ("smartsort.cli.restore", "Put a backup of the ledger in its place."),
+    "doctor": ("smartsort.cli.doctor", "Check the installation, and print remedies."),
+    "audit": ("smartsort.cli.audit", "Check that nothing is lost, and follow changes by hand."),
+    "restore": ("smartsort.cli.restore", "Restore the ledger from a backup."),
     "rebuild": ("smartsort.cli.rebuild", "Make a new ledger from the folders and Immich."),
     "config": (
         "smartsort.cli.config",
@@ -117,11 +120,11 @@ class LateGroup(click.Group):
 )
 @click.version_option(__version__, prog_name="smartsort")
 def cli() -> None:
-    """Files photos under the people on them, beside Immich, and never loses one."""
+    """Sort new photos beside Immich into one folder for each person, and never lose one."""
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run the command line; errors that smartsort raises on purpose become one clear line and status 2."""
+    """Run the command line. An error that smartsort raises on purpose becomes one line and status 2."""
     from smartsort.errors import SmartsortError
 
     _leave_out_unused()

@@ -16,12 +16,12 @@ from smartsort.errors import SmartsortError
     "people", epilog=examples("smartsort people list", 'smartsort people whitelist add "Anna Smith"')
 )
 def command() -> None:
-    """List Immich's people, and change who gets a folder and who never does."""
+    """List Immich's people, and change the whitelist and the blacklist."""
 
 
 @command.command("list", epilog=examples("smartsort people list --search anna"))
 @with_sidecar
-@click.option("--search", default="", metavar="TEXT", help="Only names with TEXT in them.")
+@click.option("--search", default="", metavar="TEXT", help="Only people whose name contains TEXT.")
 @json_option
 def list_people(sidecar: Sidecar, *, search: str, as_json: bool) -> None:
     """List the people with a name in Immich, those with most photos first."""
@@ -86,12 +86,12 @@ def _list_commands(name: str, meaning: str) -> None:
             answer = sidecar.ask("PATCH", f"/config/{name}", {verb: list(names)})
             _tell(name, answer, as_json=as_json)
 
-    changes("add", f"Add NAMES to the {name}. A name that Immich does not know counts once it does.")
+    changes("add", f"Add NAMES to the {name}. A name that Immich does not know counts when Immich has it.")
     changes("remove", f"Take NAMES off the {name}.")
 
 
-_list_commands("whitelist", "People who get a folder. An empty list means everybody with a name.")
-_list_commands("blacklist", "People whose photos never go into a folder.")
+_list_commands("whitelist", "People who get a folder. An empty list means every named person.")
+_list_commands("blacklist", "People whose photos never go into a person's folder.")
 
 
 def _tell(name: str, answer: dict[str, Any], *, as_json: bool) -> None:

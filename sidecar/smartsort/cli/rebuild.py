@@ -12,12 +12,14 @@ from smartsort.cli.output import counting, examples
 
 @click.command("rebuild", epilog=examples("smartsort rebuild --root /data"))
 @settings_options
-@click.option("--force", is_flag=True, help="Also when there is a ledger; it is moved aside and kept.")
+@click.option(
+    "--force", is_flag=True, help="Replace an existing ledger. smartsort moves it aside and keeps it."
+)
 def command(config_path: str | None, root: str | None, force: bool) -> None:
     """Make a new ledger from library/, faces/, review/, trash/ and Immich.
 
-    Every file is read once. What people decided stays, because it shows in the folders; who sent a photo and
-    the history do not come back. Refused while smartsort is running.
+    smartsort reads every file once. Your decisions stay, because the folders show them. The history and the
+    sources of the photos do not come back. Stop smartsort first.
     """
     from smartsort.cli.restore import server_of, tell
     from smartsort.files.shown import shown

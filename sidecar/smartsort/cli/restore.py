@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 )
 @settings_options
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False))
-@click.option("--list", "only_list", is_flag=True, help="Show the backups there are.")
+@click.option("--list", "only_list", is_flag=True, help="List the backups.")
 def command(config_path: str | None, root: str | None, file: str | None, only_list: bool) -> None:
-    """Make FILE (default: the newest sound backup) the ledger, and bring it up to date with the folders.
+    """Make FILE the ledger, and bring it up to date with the folders.
 
-    The ledger that is replaced is kept beside it. Refused while smartsort is running.
+    Without FILE, smartsort takes the newest sound backup. It keeps the old ledger beside the new one. Stop
+    smartsort first.
     """
     from smartsort.files.shown import shown
     from smartsort.ledger.backup import backups
@@ -61,4 +62,4 @@ def tell(adopted: Adopted) -> None:
     )
     for path in adopted.unreadable:
         click.echo(f"left alone: {path}", err=True)
-    click.echo("`smartsort audit` proves that all is accounted for")
+    click.echo("`smartsort audit` checks that every photo is there")

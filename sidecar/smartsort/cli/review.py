@@ -35,7 +35,7 @@ class _Chosen:
         """Photos that are named are decided at once; what a filter finds is shown first."""
         filters = {"category": self.category, "search": self.search, "everything": self.everything}
         if bool(self.photos) == any(filters.values()):
-            raise click.UsageError("give the numbers of photos, or --category, --search or --all")
+            raise click.UsageError("Give the numbers of photos, or --category, --search or --all.")
         route, asked = f"/review/bulk/{action}", {"ids": list(self.photos), **filters, **more}
         if self.photos and not self.dry_run:
             sys.exit(tell_decided(self.sidecar.ask("POST", route, asked), as_json=self.as_json))
@@ -53,11 +53,13 @@ def _with_chosen(command: Callable[..., None]) -> Callable[..., None]:
 
     for option in (
         click.argument("photos", nargs=-1, type=int),
-        click.option("--category", type=NearChoice(_CATEGORIES), help="All waiting photos of a category."),
-        click.option("--search", metavar="TEXT", help="All whose name, reason, person or source has TEXT."),
+        click.option("--category", type=NearChoice(_CATEGORIES), help="All photos of a category."),
+        click.option(
+            "--search", metavar="TEXT", help="All photos whose name, reason, person or source contains TEXT."
+        ),
         click.option("--all", "everything", is_flag=True, help="The whole queue."),
-        click.option("--dry-run", is_flag=True, help="Only tell what would happen."),
-        click.option("--yes", is_flag=True, help="Do not ask, for scripts."),
+        click.option("--dry-run", is_flag=True, help="Only show what would happen."),
+        click.option("--yes", is_flag=True, help="Do not ask (for scripts)."),
         json_option,
     ):
         called = option(called)
@@ -69,9 +71,9 @@ def _with_chosen(command: Callable[..., None]) -> Callable[..., None]:
     epilog=examples("smartsort review list", "smartsort review approve --category low_confidence --dry-run"),
 )
 def command() -> None:
-    """Look at the photos that wait for a human, and decide about them.
+    """List the photos in review, and decide about them.
 
-    Works through the running sidecar. Every decision can be taken back: smartsort undo.
+    The running sidecar carries your decisions out. `smartsort undo` reverses them.
     """
 
 
@@ -80,7 +82,9 @@ def command() -> None:
 )
 @with_sidecar
 @click.option("--category", type=NearChoice(_CATEGORIES), help="Only this category.")
-@click.option("--search", metavar="TEXT", help="Only those whose name, reason, person or source has TEXT.")
+@click.option(
+    "--search", metavar="TEXT", help="Only photos whose name, reason, person or source contains TEXT."
+)
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
 @json_option
 def list_queue(
@@ -91,7 +95,7 @@ def list_queue(
     limit: int,
     as_json: bool,
 ) -> None:
-    """List what waits, newest first."""
+    """List the photos in review, newest first."""
     rows: list[dict[str, Any]] = []
     page: dict[str, Any] = {}
     asked = {"category": category, "search": search, "limit": min(500, limit)}
@@ -165,14 +169,14 @@ def show(
     ),
 )
 @_with_chosen
-@click.option("--person", "people", multiple=True, metavar="NAME", help="Whose photo it is; may be repeated.")
-@click.option("--new", is_flag=True, help="Make a person in Immich where nobody has the name.")
-@click.option("--face", metavar="ID", help="Which face it is, where that is not obvious.")
+@click.option("--person", "people", multiple=True, metavar="NAME", help="The person. You can repeat it.")
+@click.option("--new", is_flag=True, help="Create the person in Immich if there is none of that name.")
+@click.option("--face", metavar="ID", help="The face to assign, if that is not obvious.")
 @click.option(
     "--include",
     multiple=True,
     type=NearChoice(_KINDS),
-    help="Also approve this kind; may be repeated.",
+    help="Also approve this kind. You can repeat it.",
 )
 def approve(
     chosen: _Chosen,
@@ -184,8 +188,9 @@ def approve(
 ) -> None:
     """File PHOTOS under --person, or each under its suggested person, and assign the face in Immich.
 
-    A suggestion counts when its similarity was measured. Strangers, groups, unwanted people and files that
-    are no pictures are left out unless you --include them, or name both the photos and the person.
+    A suggestion counts if its similarity was measured. smartsort leaves out strangers, groups, unwanted
+    people and files that are no pictures. --include takes them in, and so does naming both the photos and
+    the person.
     """
     wanted = {"people": [{"name": name, "create": new} for name in people], "face": face}
     chosen.decide("approve", approve=wanted, include=list(include))
@@ -203,14 +208,14 @@ def reject(chosen: _Chosen) -> None:
 @command.command("skip", epilog=examples("smartsort review skip 12"))
 @_with_chosen
 def skip(chosen: _Chosen) -> None:
-    """Skip PHOTOS: they are listed after all others."""
+    """Skip PHOTOS. They are listed after all others."""
     chosen.decide("skip")
 
 
 @command.command("rule-out", epilog=examples('smartsort review rule-out 12 --person "Anna Smith"'))
 @with_sidecar
 @click.argument("photo", type=int)
-@click.option("--person", metavar="NAME", help="Who it is not; without it the suggested person.")
+@click.option("--person", metavar="NAME", help="The person. Without it, the suggested person.")
 @click.option("--face", metavar="ID", help="Only this face.")
 def rule_out(
     sidecar: Sidecar,
@@ -219,9 +224,9 @@ def rule_out(
     person: str | None,
     face: str | None,
 ) -> None:
-    """Say that PHOTO does not show a person: they are not suggested for it again.
+    """Rule out a person for PHOTO: smartsort does not suggest them again.
 
-    It goes on waiting, and faces like it reach less for that person.
+    The photo stays in the queue. Similar faces score lower for that person.
     """
     one = sidecar.ask("POST", f"/review/{photo}/rule-out", {"person": person, "face": face})
     click.echo(f"photo {photo} is not {one['person']}; `smartsort undo {photo}` takes that back")

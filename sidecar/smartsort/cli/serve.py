@@ -15,8 +15,8 @@ from smartsort.cli.output import examples
     epilog=examples("smartsort serve --root /data", "smartsort serve --config smartsort.toml --port 8484"),
 )
 @settings_options
-@click.option("--host", help="Address to listen on (SMARTSORT_API__HOST; 127.0.0.1).")
-@click.option("--port", type=int, help="Port to listen on (SMARTSORT_API__PORT; 8484).")
+@click.option("--host", help="Address to listen on (SMARTSORT_API__HOST, default 127.0.0.1).")
+@click.option("--port", type=int, help="Port to listen on (SMARTSORT_API__PORT, default 8484).")
 def command(config_path: str | None, root: str | None, host: str | None, port: int | None) -> None:
     """Watch the inbox and sort what arrives, until SIGTERM or Ctrl-C."""
     settings = load(config_path, root, {"api.host": host, "api.port": port})

@@ -23,9 +23,14 @@ _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa:
 
 def sidecar_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--url`, `--token`, `--config` and `--root`, for commands that ask the running sidecar."""
-    token = click.option("--token", metavar="TOKEN", envvar="SMARTSORT_TOKEN", help="SMARTSORT_TOKEN.")
+    token = click.option(
+        "--token", metavar="TOKEN", envvar="SMARTSORT_TOKEN", help="The sidecar's token (SMARTSORT_TOKEN)."
+    )
     url = click.option(
-        "--url", metavar="URL", envvar="SMARTSORT_URL", help="SMARTSORT_URL; from the settings."
+        "--url",
+        metavar="URL",
+        envvar="SMARTSORT_URL",
+        help="The sidecar's address (SMARTSORT_URL, default from the settings).",
     )
     return url(token(settings_options(command)))
 
@@ -75,8 +80,8 @@ class Sidecar:
                 )
             except httpx.HTTPError as problem:
                 raise SmartsortError(
-                    f"no sidecar answers at {url} ({type(problem).__name__}); start it with "
-                    "`smartsort serve`, or say where it is with --url"
+                    f"Cannot connect to smartsort at {url} ({type(problem).__name__}). Start it with "
+                    "`smartsort serve`, or set --url."
                 ) from problem
         if answer.is_success:
             # People and files may be called anything; printed, it must not steer the terminal.
@@ -84,7 +89,7 @@ class Sidecar:
         raise SmartsortError(_refusal(answer))
 
     def pages(self, route: str, **query: Any) -> Iterator[dict[str, Any]]:
-        """The pages of a list, each asked for when it is wanted. Raises as `ask`."""
+        """Yield the pages of a list, each requested when it is needed. Raises as `ask`."""
         cursor = None
         while True:
             page = self.ask("GET", route, cursor=cursor, **query)
@@ -94,7 +99,7 @@ class Sidecar:
                 return
 
     def _address(self) -> tuple[str, str]:
-        """URL and token. Raises ConfigurationError when options and settings do not tell."""
+        """Return URL and token. Raises ConfigurationError if options and settings have none."""
         if not (self.url and self.token):
             self.url, self.token = self._from_settings()
         return self.url, self.token
@@ -105,7 +110,7 @@ class Sidecar:
         except ConfigurationError as problem:
             if self.url and not (self.config_path or self.root):
                 raise ConfigurationError(
-                    f"there is no token for {self.url}; give --token or set SMARTSORT_TOKEN"
+                    f"There is no token for {self.url}. Give --token or set SMARTSORT_TOKEN."
                 ) from problem
             raise
         url = self.url
@@ -114,7 +119,7 @@ class Sidecar:
             host = _ANY_ADDRESS.get(host, f"[{host}]" if ":" in host else host)
             if settings.api.port == 0:
                 raise ConfigurationError(
-                    "api.port is 0, so the sidecar took a free port; say which with --url"
+                    "api.port is 0, so the sidecar took a free port. Give it with --url."
                 )
             url = f"http://{host}:{settings.api.port}"
         token = self.token
@@ -129,30 +134,30 @@ def _refusal(answer: Any) -> str:
     except (ValueError, KeyError, TypeError):
         detail = "no reason given"
     hint = " (give --token or SMARTSORT_TOKEN)" if answer.status_code == 401 else ""
-    return f"the sidecar refused it: {detail}{hint}"
+    return f"smartsort refused the request: {detail}{hint}"
 
 
 def _kept_token(root: str) -> str:
-    """The token a sidecar without one in its settings made for itself."""
+    """Return the token that a sidecar without one in its settings made for itself."""
     path = os.path.join(root, _TOKEN_FILE)
     try:
         with open(path, encoding="utf-8") as file:
             return file.read().strip()
     except OSError as problem:
         raise ConfigurationError(
-            f"no API token is set and {path} cannot be read ({problem.strerror}); "
-            "give --token, set api.token, or start the sidecar once"
+            f"No API token is set, and {path} cannot be read ({problem.strerror}). "
+            "Give --token, set api.token, or start the sidecar once."
         ) from problem
 
 
 def with_companions(text: str, one: dict[str, Any]) -> str:
-    """The text with the files that go the same way."""
+    """Return the text with the files that go the same way."""
     company = one.get("companions")
     return f"{text} (with {', '.join(company)})" if company else text
 
 
 def tell_decided(answer: dict[str, Any], *, as_json: bool = False) -> int:
-    """Print what became, or in a dry run would become, of each photo; 1 when something failed."""
+    """Print what happened (or would happen) to each photo. Return 1 if something failed."""
     if as_json:
         print_json(answer)
     else:
@@ -173,13 +178,13 @@ def _decided(answer: dict[str, Any]) -> Iterator[tuple[object, ...]]:
 def _totals(answer: dict[str, Any]) -> Iterator[str]:
     done, failed, group = answer["done"], answer["failed"], answer.get("event")
     if answer.get("preview"):
-        yield f"would be done: {done}, not possible: {failed}; nothing is changed yet"
+        yield f"would be done: {done}, not possible: {failed}. Nothing has changed yet."
     else:
-        tell = f"; `smartsort undo --event {group}` takes all of it back" if group else ""
+        tell = f". Undo: `smartsort undo --event {group}`" if group else ""
         yield f"{done} done, {failed} failed{tell}"
     if answer.get("excluded"):
         kinds = ", ".join(f"{number} {kind}" for kind, number in answer["counts"].items())
-        yield f"{answer['excluded']} left out ({kinds}); add them with --include"
+        yield f"{answer['excluded']} left out ({kinds}). Add them with --include."
     if answer.get("changed"):
         yield f"{len(answer['changed'])} left alone: changed or new since the preview"
 
@@ -196,7 +201,7 @@ def preview_and_do(
 ) -> int:
     """Show what an action would do, ask on a terminal, and do exactly what was shown.
 
-    Returns the exit status. Raises click.UsageError when there is no terminal to ask on.
+    Return the exit status. Raises click.UsageError without a terminal to ask on.
     """
     plan = sidecar.ask("POST", route, asked | {"dry_run": True})
     if dry_run or not (plan["done"] or yes):
@@ -208,14 +213,16 @@ def preview_and_do(
 
 
 def on_a_terminal() -> bool:
-    """True when somebody can answer a question."""
+    """Return True if the user can answer a question."""
     return sys.stdin.isatty()
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Ask on a terminal. Raises click.Abort for no, click.UsageError where nobody can answer."""
+    """Ask on a terminal. Raises click.Abort for no, click.UsageError without a terminal."""
     if yes:
         return
     if not on_a_terminal():
-        raise click.UsageError("There is no terminal to ask on. Add --yes to do it, --dry-run to look only.")
+        raise click.UsageError(
+            "There is no terminal to ask on. Add --yes to do it, or --dry-run to see what would happen."
+        )
     click.confirm(question, abort=True, err=True)

@@ -22,9 +22,9 @@ from smartsort.cli.stats import spot_check_line
 )
 @click.pass_context
 def command(context: click.Context) -> None:
-    """Check a random sample of the filed photos, so that the share of wrong ones is known.
+    """Check a random sample of the filed photos, to estimate how many are wrong.
 
-    They are drawn at random (`spot_check_rate`). Without a command: list them.
+    `spot_check_rate` sets how many smartsort draws. Without a command, this lists them.
     """
     if context.invoked_subcommand is None:
         # Parsed, because an option may come from the environment.
@@ -62,7 +62,7 @@ def list_waiting(sidecar: Sidecar, *, limit: int = 50, as_json: bool = False) ->
 @click.argument("photos", nargs=-1, type=int, required=True)
 @json_option
 def confirm(sidecar: Sidecar, *, photos: tuple[int, ...], as_json: bool) -> None:
-    """The filings of PHOTOS are right."""
+    """Confirm the filings of PHOTOS."""
     decided = [sidecar.ask("POST", f"/spot-checks/{photo}/confirm") for photo in photos]
     sys.exit(tell_decided({"decided": decided, "done": len(decided), "failed": 0}, as_json=as_json))
 
@@ -70,11 +70,13 @@ def confirm(sidecar: Sidecar, *, photos: tuple[int, ...], as_json: bool) -> None
 @command.command("wrong", epilog=examples('smartsort spot-check wrong 17 --person "Anna Smith"'))
 @with_sidecar
 @click.argument("photo", type=int)
-@click.option("--person", "people", multiple=True, metavar="NAME", help="Who it is; may be repeated.")
-@click.option("--new", is_flag=True, help="Make a person in Immich where nobody has the name.")
+@click.option(
+    "--person", "people", multiple=True, metavar="NAME", help="The right person. You can repeat it."
+)
+@click.option("--new", is_flag=True, help="Create the person in Immich if there is none of that name.")
 @json_option
 def wrong(sidecar: Sidecar, *, photo: int, people: tuple[str, ...], new: bool, as_json: bool) -> None:
-    """The filing of PHOTO is wrong: file it under --person, or put it into review."""
+    """Correct the filing of PHOTO: file it under --person, or put it into review."""
     body = {"people": [{"name": name, "create": new} for name in people]}
     one = sidecar.ask("POST", f"/spot-checks/{photo}/wrong", body)
     sys.exit(tell_decided({"decided": [one], "done": 1, "failed": 0}, as_json=as_json))

@@ -18,13 +18,13 @@ from smartsort.cli.sidecar import Sidecar, with_sidecar
 @click.option("--days", type=click.IntRange(1, 3660), default=30, show_default=True, help="How far back.")
 @json_option
 def command(sidecar: Sidecar, *, days: int, as_json: bool) -> None:
-    """Show what was sorted, what waits, and whether the goals are met."""
+    """Show how many photos were filed, how many wait, and whether the goals are met."""
     summary = sidecar.ask("GET", "/stats/summary", days=days)
     if as_json:
         print_json(summary)
         return
     click.echo(
-        f"last {days} days: {summary['auto_sorted']} sorted by themselves, {summary['in_review']} in review, "
+        f"last {days} days: {summary['auto_sorted']} filed automatically, {summary['in_review']} in review, "
         f"success rate {summary['success_rate']:g}%"
     )
     for what in ("person", "category"):
@@ -53,10 +53,10 @@ def _most(counts: dict[str, int]) -> Callable[[str], tuple[int, str]]:
 
 
 def spot_check_line(result: dict[str, Any]) -> str:
-    """What the spot checks say, in one line."""
-    left = f"; {result['pending']} more wait (`smartsort spot-check`)" if result["pending"] else ""
+    """Return the result of the spot checks in one line."""
+    left = f", {result['pending']} more wait (`smartsort spot-check`)" if result["pending"] else ""
     if not result["checked"]:
-        return f"wrongly sorted: not known yet, nothing is checked{left}"
+        return f"wrongly sorted: not known yet, no filing is checked{left}"
     verdict = {True: "met", False: "missed", None: "not known yet"}[result["met"]]
     return (
         f"wrongly sorted, by spot checks: {result['wrong']} of {result['checked']}, "

@@ -16,9 +16,9 @@ from smartsort.cli.sidecar import Sidecar, with_sidecar
 @with_sidecar
 @json_option
 def command(sidecar: Sidecar, *, as_json: bool) -> None:
-    """Show whether smartsort sorts, how much waits, and what is in the way.
+    """Show whether smartsort sorts, how much waits, and the health issues.
 
-    Exit status: 0 it sorts, 1 it is switched off or something is in the way, 2 it cannot be asked.
+    Exit status: 0 it sorts, 1 it is switched off or has a health issue, 2 it does not answer.
     """
     status = sidecar.ask("GET", "/status")
     if as_json:
@@ -37,7 +37,7 @@ def command(sidecar: Sidecar, *, as_json: bool) -> None:
 
 
 def _lines(status: dict[str, Any]) -> Iterator[tuple[str, object]]:
-    yield "sorting", "on" if status["enabled"] else "off; `smartsort enable` switches it on"
+    yield "sorting", "on" if status["enabled"] else "off (`smartsort enable` switches it on)"
     where = " ".join(filter(None, (status["immich_version"], status["immich_url"])))
     yield "Immich", status["immich"] + (f" ({where})" if where else "")
     yield "inbox", f"{status['inbox']}, {status['inbox_waiting']:,} files waiting"
@@ -50,5 +50,5 @@ def _lines(status: dict[str, Any]) -> Iterator[tuple[str, object]]:
         yield "a new photo takes", f"about {status['estimated_wait_seconds']:.0f} s"
     yield "started", local_time(status["started_at"])
     for one in status["health_issues"]:
-        title = "notice" if one["severity"] == "notice" else "in the way"
+        title = "notice" if one["severity"] == "notice" else "health issue"
         yield title, f"{one['message']} (since {local_time(one['since'])})"

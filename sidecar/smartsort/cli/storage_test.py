@@ -8,7 +8,7 @@ from smartsort.cli.output import print_json
 
 
 def try_storage_at(folder: str, *, as_json: bool) -> int:
-    """Try the storage and tell; the exit status: 0 when smartsort works there, 2 when it does not."""
+    """Try the storage and print the result. Return 0 if smartsort works there, else 2."""
     from smartsort.files.shown import shown
     from smartsort.storage_test import Verdict, try_storage
     from smartsort.storage_test.checks import line, worst
@@ -24,8 +24,8 @@ def try_storage_at(folder: str, *, as_json: bool) -> int:
         click.echo(
             {
                 Verdict.GOOD: "smartsort works here, in every respect.",
-                Verdict.NOTE: "smartsort works here; the notes say how.",
-                Verdict.BAD: "smartsort must not be used here; see above.",
+                Verdict.NOTE: "smartsort works here. The notes say how.",
+                Verdict.BAD: "Do not use smartsort here. See above.",
             }[verdict]
         )
     return 2 if verdict is Verdict.BAD else 0

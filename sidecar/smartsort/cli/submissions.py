@@ -22,9 +22,9 @@ _STATES = ("downloading", "failed")
     epilog=examples("smartsort submissions list --state failed", "smartsort submissions retry --failed"),
 )
 def command() -> None:
-    """Look at URLs and uploads that were handed in over HTTP, and retry downloads that failed.
+    """List URLs and uploads that were handed in over HTTP, and retry failed downloads.
 
-    Works through the running sidecar.
+    The running sidecar answers.
     """
 
 
@@ -56,12 +56,12 @@ def _where(item: dict[str, Any]) -> str:
 @command.command("retry", epilog=examples("smartsort submissions retry --failed"))
 @with_sidecar
 @click.argument("submissions", nargs=-1)
-@click.option("--failed", is_flag=True, help="All that failed and can be downloaded again.")
+@click.option("--failed", is_flag=True, help="All failed downloads that can be retried.")
 def retry(sidecar: Sidecar, *, submissions: tuple[str, ...], failed: bool) -> None:
-    """Retry the failed downloads SUBMISSIONS. Their counts of tries start again."""
+    """Retry the failed downloads SUBMISSIONS. The number of tries starts from zero."""
     if bool(submissions) == failed:
         raise click.UsageError(
-            "give the ids of submissions, or --failed; `smartsort submissions list` shows them"
+            "Give the ids of submissions, or --failed. `smartsort submissions list` shows them."
         )
     # Read to the end first: what is retried leaves the list.
     wanted = [row["id"] for row in _submissions(sidecar, "failed")] if failed else submissions

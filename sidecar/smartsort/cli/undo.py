@@ -27,15 +27,15 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 )
 @with_sidecar
 @click.argument("photo", required=False, metavar="[PHOTO|last]")
-@click.option("--event", metavar="ID", type=click.IntRange(1), help="One event: see --list.")
+@click.option("--event", metavar="ID", type=click.IntRange(1), help="One event. --list shows them.")
 @click.option(
     "--since",
     metavar="WHEN",
-    help="All that people did since: 2h, 30m, 1d, or a time (2024-05-01T18:00).",
+    help="Everything that people did since: 2h, 30m, 1d, or a time (2024-05-01T18:00).",
 )
 @click.option("--automatic", is_flag=True, help="With --since: automatic filings, too.")
-@click.option("--yes", is_flag=True, help="Do not ask, for scripts.")
-@click.option("--dry-run", is_flag=True, help="Only tell what would happen.")
+@click.option("--yes", is_flag=True, help="Do not ask (for scripts).")
+@click.option("--dry-run", is_flag=True, help="Only show what would happen.")
 @click.option("--list", "listing", is_flag=True, help="Only list the last events.")
 @json_option
 def command(
@@ -52,9 +52,9 @@ def command(
 ) -> None:
     """Undo the last decision about PHOTO (its number), your `last` action, an --event, or all --since.
 
-    Filing, approving, rejecting and bulk actions, files and Immich alike. An undo is an event itself and
-    can be undone. With --since you see first what would be undone. Photos that the retention time has
-    removed cannot be restored.
+    It reverses filings, approvals, rejections and bulk actions, for the files and in Immich. An undo is an
+    event itself, so you can undo it. --since first shows what it would undo. Photos purged from the trash
+    cannot be restored.
     """
     if listing:
         page = sidecar.ask("GET", "/events", limit=30)
@@ -79,7 +79,7 @@ def command(
 
 
 def moment(text: str, now: datetime) -> datetime:
-    """The time that `2h` before `now`, or an ISO time, means. Raises click.UsageError."""
+    """Return the time that `2h` before `now`, or an ISO time, means. Raises click.UsageError."""
     ago = _AGO.fullmatch(text.strip().lower())
     if ago is not None:
         return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})

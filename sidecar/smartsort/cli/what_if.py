@@ -15,16 +15,20 @@ _SHARE = click.FloatRange(0, 1)
 
 def _settings(command: Any) -> Any:
     for option in (
-        click.option("--blacklist", metavar="NAME,NAME", help='Unwanted people; "" for nobody.'),
+        click.option("--blacklist", metavar="NAME,NAME", help='Other unwanted people, "" for none.'),
         click.option(
-            "--whitelist", metavar="NAME,NAME", help='People to file; "" for everybody with a name.'
+            "--whitelist", metavar="NAME,NAME", help='Other people to file, "" for all with a name.'
         ),
-        click.option("--multiple-faces", type=NearChoice(["review", "each_person", "main_face"])),
-        click.option("--when-unknown", type=NearChoice(["accept", "review"]), help="Confidence unknown."),
-        click.option("--min-face-area", type=_SHARE),
-        click.option("--max-faces", type=click.IntRange(1)),
-        click.option("--min-margin", type=_SHARE),
-        click.option("--min-confidence", type=_SHARE),
+        click.option(
+            "--multiple-faces",
+            type=NearChoice(["review", "each_person", "main_face"]),
+            help="Another setting.",
+        ),
+        click.option("--when-unknown", type=NearChoice(["accept", "review"]), help="Another setting."),
+        click.option("--min-face-area", type=_SHARE, help="Another setting."),
+        click.option("--max-faces", type=click.IntRange(1), help="Another setting."),
+        click.option("--min-margin", type=_SHARE, help="Another setting."),
+        click.option("--min-confidence", type=_SHARE, help="Another setting."),
     ):
         command = option(command)
     return command
@@ -39,7 +43,7 @@ def _settings(command: Any) -> Any:
 @_settings
 @click.option("--days", type=click.IntRange(1, 3660), default=90, show_default=True, help="How far back.")
 @click.option("--apply", "applied", is_flag=True, help="Change the settings and move the photos.")
-@click.option("--yes", is_flag=True, help="Do not ask before --apply, for scripts.")
+@click.option("--yes", is_flag=True, help="Do not ask before --apply (for scripts).")
 @json_option
 @with_sidecar
 def command(
@@ -53,11 +57,11 @@ def command(
 ) -> None:
     """Show which past photos would go elsewhere with other settings.
 
-    They are re-evaluated from what was seen then; without a setting by those in force. Photos a human has
-    decided about stay where they are.
+    smartsort re-evaluates them from what it saw then. Without an option, it uses the settings in force.
+    Photos that a human has decided about stay where they are.
 
-    --apply changes the settings for good and moves exactly the photos that were shown, as one event that
-    `smartsort undo` takes back.
+    --apply changes the settings for good and moves exactly the photos shown. Both are one event, so
+    `smartsort undo` reverses both.
     """
     body = _body(settings)
     report = sidecar.ask("POST", "/what-if", body, days=days)
@@ -71,7 +75,7 @@ def command(
     done = sidecar.ask("POST", "/what-if/apply", {"preview": report["preview"]})
     status = tell_decided(done, as_json=as_json)
     if not (done["decided"] or as_json):
-        click.echo("no photo moves; the settings are changed")
+        click.echo("no photo moves, and the settings are changed")
     sys.exit(status)
 
 
@@ -94,7 +98,7 @@ def _show(report: dict[str, Any]) -> None:
                 one["filename"],
                 one["before"],
                 one["after"],
-                one["text"] + (" Not measured yet; --apply measures it first." if one["unmeasured"] else ""),
+                one["text"] + (" Not measured yet: --apply measures it first." if one["unmeasured"] else ""),
             )
             for one in report["photos"]
         ),
@@ -103,5 +107,5 @@ def _show(report: dict[str, Any]) -> None:
         click.echo(f"and {report['omitted']} more")
     click.echo(
         f"of {report['evaluated']} photos of the last {report['days']} days {sum(report['moves'].values())} "
-        f"would go elsewhere; {report['decided_by_human']} that a human has decided about stay"
+        f"would go elsewhere. {report['decided_by_human']} that a human has decided about stay."
     )

@@ -1,4 +1,4 @@
-"""The values the whole program speaks in: photos, faces, people, reasons and decisions."""
+"""The values of the whole program: photos, faces, people, reasons and decisions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Category(StrEnum):
 
 
 class BulkKind(StrEnum):
-    """Photos that are approved in bulk only when they are asked for."""
+    """Photos that a bulk approval leaves out unless you include them."""
 
     STRANGERS = "strangers"
     GROUPS = "groups"
@@ -28,33 +28,34 @@ class BulkKind(StrEnum):
 
 
 class State(StrEnum):
-    """Where a photo is on its way; one value per row of the ledger.
+    """The state of a photo.
 
-    `arrived` .. `known` are steps that a restart resumes; the others are places of rest.
+    A restart resumes the states from `arrived` to `known`. In the others, a photo is at rest.
     """
 
     ARRIVED = "arrived"
-    """A row and a claim target exist; the file may still lie where it was dropped."""
+    """A row and a claim target exist. The file may still be in the inbox."""
     CLAIMED = "claimed"
-    """The file is ours, in `temp_downloads/`; nothing has been read yet."""
+    """smartsort has claimed the file into `temp_downloads/`, and has not read it yet."""
     HASHED = "hashed"
-    """Readable, both digests known; Immich has not been asked about its content yet."""
+    """The file is readable, and both digests are known. smartsort has not asked Immich about its content yet.
+    """
     UNIQUE = "unique"
-    """New to the ledger and to Immich; waits for room in the library."""
+    """The content is new to the ledger and to Immich. The photo waits for room in the library."""
     PLACED = "placed"
-    """In `library/`; Immich has not shown an asset for it yet."""
+    """The photo is in `library/`. Immich has not shown an asset for it yet."""
     KNOWN = "known"
-    """Immich has an asset; its faces are not final yet. Once they are, deciding and routing are one step."""
+    """Immich has an asset. Its faces are not final yet. Then smartsort decides and routes in one step."""
     FILED = "filed"
     """Rest: linked under `faces/<person>/`."""
     REVIEW = "review"
     """Rest: linked under `review/<category>/`, waiting for a human."""
     SKIPPED = "skipped"
-    """Rest: an exact duplicate that the configuration skips; its bytes are in `trash/`."""
+    """Rest: an exact duplicate that the configuration skips. Its bytes are in `trash/`."""
     REJECTED = "rejected"
-    """Rest: a human rejected it; its bytes are in `trash/` until the retention time ends."""
+    """Rest: a human rejected it. Its bytes are in `trash/` until the retention time ends."""
     PURGED = "purged"
-    """Rest: the retention time has ended; the bytes are gone, the digest is remembered."""
+    """Rest: the retention time has ended. The bytes are gone, and smartsort remembers the digest."""
 
 
 IN_FLIGHT = (State.PLACED, State.KNOWN)

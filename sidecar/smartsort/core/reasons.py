@@ -67,12 +67,10 @@ def _verified(reason: Reason) -> str:
 
 FACE_MATCH_VERIFIED = ReasonKind("face_match_verified", _verified)
 CATEGORY_OFF = ReasonKind("category_off", "The category {names} is switched off.")
-RULE_FAILED = ReasonKind("rule_failed", "The rule {names} failed ({detail}); please report it.")
-UNDONE_FILING = ReasonKind(
-    "undone_filing", "It was filed under {names}, and somebody took that back.", ": {names}"
-)
+RULE_FAILED = ReasonKind("rule_failed", "The rule {names} failed ({detail}). Please report it.")
+UNDONE_FILING = ReasonKind("undone_filing", "It was filed under {names}, and a user undid that.", ": {names}")
 REBUILT = ReasonKind(
-    "rebuilt", "The ledger was made again from the folders; the file's name says: {detail}.", ": {detail}"
+    "rebuilt", "The ledger was made again from the folders. The file's name says: {detail}.", ": {detail}"
 )
 DOWNLOAD_FAILED = ReasonKind("download_failed", "The download failed: {detail}.")
 

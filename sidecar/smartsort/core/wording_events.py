@@ -29,7 +29,7 @@ def event_sentence(kind: str, data: Data, photo: str = "") -> str:
 
 def _people(data: Data) -> str:
     names = data.get("people") or [data.get("person")]
-    return ", ".join(str(name) for name in names if name) or "nobody"
+    return ", ".join(str(name) for name in names if name) or "an unknown person"
 
 
 def _places(names: Iterable[Any] | None, before: str = ": ", area: str | None = None) -> str:
@@ -121,7 +121,7 @@ _OF_A_PHOTO: dict[str, Callable[[Data], str]] = {
     EventKind.EDITED_BY_HAND: lambda d: (
         "was edited by hand" if d.get("member") in (None, "photo") else f"has another {d['member']} file now"
     ),
-    EventKind.REPLACED_BY_HAND: lambda _: "was replaced by hand; both files are kept",
+    EventKind.REPLACED_BY_HAND: lambda _: "was replaced by hand, and both files are kept",
     EventKind.LINKED_AGAIN: lambda d: f"was missing and is there again{_places(d.get('names'))}",
     EventKind.LOST: lambda d: f"is lost{_places(d.get('names'))}",
 }
@@ -145,7 +145,7 @@ def _together(data: Data) -> str:
     if "one_person" in data:
         return _one_person(data)
     if data.get("what") == EventKind.RENAMED:
-        return f"{data.get('was')} is called {data.get('person')} now; their photos follow"
+        return f"{data.get('was')} is called {data.get('person')} now, and their photos follow"
     number = int(data.get("photos", 0))
     done = _TOGETHER.get(data.get("what", ""), "Changed")
     return f"{done}: {number} photo{'' if number == 1 else 's'}"
@@ -174,7 +174,7 @@ _IN_GENERAL: dict[str, Callable[[Data], str]] = {
     EventKind.BULK_ACTION: _together,
     EventKind.ONE_PERSON: _one_person,
     EventKind.ENABLED: lambda _: "Sorting was switched on",
-    EventKind.DISABLED: lambda _: "Sorting was switched off; what arrives waits",
+    EventKind.DISABLED: lambda _: "Sorting was switched off, and new photos wait",
     EventKind.LIST_CHANGED: lambda d: (
         f"The {d.get('list')} is now: {', '.join(d.get('names', ())) or 'empty'}"
     ),

@@ -43,7 +43,7 @@ def seen(found: Explanation) -> list[str]:
         return [
             "Immich looked at it and found no face."
             if found.looked_at
-            else "Who is on it was not asked: that was decided before."
+            else "Immich was not asked who is on it, because another rule had decided before."
         ]
     ordered = sorted(evidence.faces, key=lambda f: (f.box.x1, f.box.y1, f.id))
     return [_face(number, face, found) for number, face in enumerate(ordered, 1)]
@@ -77,9 +77,9 @@ def _face(number: int, face: Face, found: Explanation) -> str:
     if face.area_fraction < found.case.policy.min_face_area:
         parts.append(f"too small to count ({needed} is needed)")
     if face.person is None:
-        parts.append("Immich knows nobody it belongs to")
+        parts.append("Immich assigns it to no person")
     elif not face.person.name:
-        parts.append("Immich knows the person, but nobody has named them")
+        parts.append("Immich knows the person without a name")
     else:
         parts.append(f"Immich says it is {face.person.name}")
         parts += _sureness(face, face.person, found)
@@ -97,14 +97,14 @@ def _suggested(one: Suggestion) -> str:
 def _sureness(face: Face, person: Person, found: Explanation) -> list[str]:
     evidence = found.case.evidence
     if face.id in evidence.confirmed:
-        return ["and a human gave it to them there"]
+        return ["and a human assigned it there"]
     measured = evidence.confidence.get(face.id)
     if measured is None:
         if found.decision.outcome is Outcome.SORTED:
-            return ["nothing measures how sure that is"]
+            return ["smartsort does not measure the confidence"]
         return []  # it would have changed nothing
     if measured.similarity is None:
-        return [f"how sure that is nobody knows: {measured.why_unknown}"]
+        return [f"confidence unknown: {measured.why_unknown}"]
     limits = found.case.policy.thresholds_for(person)
     parts = [f"confidence {side_by_side(measured.similarity, limits.min_confidence)[0]}"]
     if measured.margin is not None and measured.runner_up is not None:
@@ -139,7 +139,7 @@ def alternative(one: Alternative) -> str:
         return f"If {condition}, Immich would be asked who is on it."
     where = f"it would be {destination(one.decision)}"
     if one.unmeasured:
-        where += " (how sure that is would be measured first, where it can be)"
+        where += " (smartsort would measure the confidence first, if it can)"
     return f"If {condition}, {where}."
 
 

@@ -115,13 +115,13 @@ def reasons(item: int) -> list[ReasonView]:
         text = "Immich finished looking and found no face."
         return [ReasonView(code="no_faces_detected", short="no_faces_detected", text=text)]
     if category(item) == "unidentified":
-        text = f"1 face nobody knows; closest: {first}."
+        text = f"1 unknown face, closest: {first}."
         return [ReasonView(code="unknown_face", short="unknown_face", text=text)]
     if category(item) == "multiple_faces":
-        text = f"3 faces on the picture, 1 allowed; among them {first}."
+        text = f"3 faces on the picture, 1 allowed, among them {first}."
         return [
             ReasonView(code="multiple_faces", short="multiple_faces (3 people)", text=text),
-            ReasonView(code="unknown_face", short="unknown_face", text="1 face nobody knows."),
+            ReasonView(code="unknown_face", short="unknown_face", text="1 unknown face."),
         ]
     if category(item) == "unwanted_person":
         return [

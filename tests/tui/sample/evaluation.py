@@ -26,7 +26,7 @@ def explained(item: int, now: datetime, newest: int) -> Explained:
         changes.append(ChangeView(text=text, to="faces", changes=["min_confidence"]))
     elif whole.suggestions:
         who = whole.suggestions[0].person.name
-        text = f"If somebody confirmed in Immich that it is {who}, it would be filed."
+        text = f"If you confirmed in Immich that it is {who}, it would be filed."
         changes.append(ChangeView(text=text, to="faces", changes=["confirmed"]))
     return Explained(
         photo_id=whole.id,
@@ -37,7 +37,7 @@ def explained(item: int, now: datetime, newest: int) -> Explained:
         seen=[f"Face {face.number}: {_known(face)}." for face in whole.faces],
         rules=[
             RuleView(rule="duplicate", verdict="passed", text="The file was not here before."),
-            RuleView(rule="blacklist", verdict="passed", text="Nobody on it is on the blacklist."),
+            RuleView(rule="blacklist", verdict="passed", text="No person on it is on the blacklist."),
             RuleView(rule=whole.reasons[0].code, verdict="decided", text=whole.text),
         ],
         changes=changes,

@@ -1,6 +1,6 @@
 """What all shapes are made of.
 
-Answers may gain fields; what is asked may hold no key we do not know.
+Answers may gain fields. A request must not hold an unknown key.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = [
 
 
 def number(value: object) -> object:
-    """Neither text that reads like a number nor true and false: whoever sends those means something else."""
+    """Refuse text that reads like a number, and true and false: they mean something else."""
     if isinstance(value, str | bool):
         raise ValueError("has to be a number")  # noqa: TRY004 - the error pydantic reports
     return value
@@ -38,22 +38,22 @@ ListedName = Annotated[str, Field(min_length=1, max_length=300)]
 
 
 class ResponseModel(BaseModel):
-    """Answers may gain fields; a client ignores those it does not know."""
+    """Answers may gain fields. A client ignores those that it does not know."""
 
     model_config = ConfigDict(extra="ignore")
 
 
 class RequestModel(ResponseModel):
-    """What a client sends. Unknown keys are refused: a typing error must not mean something else."""
+    """What a client sends. smartsort refuses unknown keys: a typing error must not mean something else."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 def request_config(*, any_of: list[Any]) -> ConfigDict:
-    """A configuration whose description says which keys belong together."""
+    """Return a configuration whose description says which keys belong together."""
     return ConfigDict(extra="forbid", json_schema_extra={"anyOf": any_of})
 
 
 def example(**values: Any) -> ConfigDict:
-    """A configuration whose description shows this value."""
+    """Return a configuration whose description shows this value."""
     return ConfigDict(extra="ignore", json_schema_extra={"examples": [values]})

@@ -18,14 +18,14 @@ class ListReplace(RequestModel):
 
 
 class ListChange(RequestModel):
-    """Names to add and to remove; what is so already is no error."""
+    """Names to add and to remove."""
 
     add: list[ListedName] = Field(default=[], max_length=10_000)
     remove: list[ListedName] = Field(default=[], max_length=10_000)
 
 
 class ListView(ResponseModel):
-    """A list as it now is, and names on it that Immich does not know (accepted, with a warning)."""
+    """A list, and its names that Immich does not know."""
 
     model_config = example(
         names=["john_doe", "Sarah Smith"],
@@ -50,7 +50,7 @@ class ConfigView(ResponseModel):
 
 
 class ConfigPatch(RequestModel):
-    """Settings that may change at run time; a key that is None stays as it is."""
+    """Settings that you may change at run time. A key that is null stays as it is."""
 
     min_confidence: float | None = Field(default=None, ge=-1, le=1)
     min_margin: float | None = Field(default=None, ge=0, le=2)

@@ -1,4 +1,4 @@
-"""Deciding what waits."""
+"""Decisions about photos in review."""
 
 from __future__ import annotations
 
@@ -20,18 +20,20 @@ from smartsort.api.schemas.people import NamedPerson, PersonChoice
 
 
 class Approve(RequestModel):
-    """File under one person, or under several. `face` names the face to assign when it is not obvious.
+    """The person or people to file a photo under. `face` names the face to assign, if that is not obvious.
 
-    With neither `person` nor `people` the suggested person of each photo is taken.
+    Without `person` and `people`, smartsort takes the suggested person of each photo.
     """
 
     person: ListedName | PersonChoice | None = None
+    """A name, an id, or a new person."""
     people: list[NamedPerson] = Field(default=[], max_length=50)
+    """Several people, each written like `person`."""
     face: str | None = Field(default=None, max_length=100)
 
 
 class Refile(Approve):
-    """As `Approve`; `person` or `people` has to be given."""
+    """As `Approve`. Give `person` or `people`."""
 
     model_config = request_config(
         any_of=[
@@ -98,8 +100,8 @@ _SELECTIONS: list[Any] = [
 class Selection(RequestModel):
     """Photos by id, or all that a filter matches, or what a `preview` showed.
 
-    `dry_run` only tells what would happen; its answer has a `preview` token. A filter needs a dry run first.
-    The action is then asked for with the token alone, and touches exactly what was shown.
+    `dry_run` only shows what would happen. Its answer has a `preview` token. A filter needs a dry run first.
+    Then send the token alone: smartsort touches exactly what the dry run showed.
     """
 
     model_config = request_config(any_of=_SELECTIONS)
@@ -110,19 +112,20 @@ class Selection(RequestModel):
     versions: dict[PhotoKey, Version] = Field(
         default={}, max_length=10_000, json_schema_extra=_PHOTOS_AS_KEYS
     )
-    """With `ids`: the `version` of each photo as it was seen; one that has changed since is left alone."""
+    """With `ids`: the `version` of each photo as you saw it. smartsort leaves changed photos alone."""
     everything: StrictBool = False
     """Needed to act on the whole queue without any other filter."""
     dry_run: StrictBool = False
     preview: str | None = Field(default=None, min_length=1, max_length=100)
-    """The token of a dry run; nothing else is given with it."""
+    """The token of a dry run. Give nothing else with it."""
 
 
 class BulkApprove(Selection):
-    """A `face` belongs to one photo, so it goes with one id alone.
+    """A selection and the people to file it under. A `face` belongs to one photo, so it needs one id alone.
 
-    Photos of strangers and groups, of blacklisted people and people who are not on the whitelist, and files
-    that are no pictures are left out, unless `include` names them, or both photos and people are named.
+    smartsort leaves out photos of strangers, groups, blacklisted people and people who are not on the
+    whitelist. It also leaves out files that are no pictures. `include` takes them in, and so does naming
+    both photos and people.
     """
 
     approve: Approve = Approve()
@@ -130,7 +133,7 @@ class BulkApprove(Selection):
 
 
 class ActionResultView(ResponseModel):
-    """What an action did to one photo; `id` is the photo's. `event` undoes it."""
+    """What an action did to one photo. `id` is the photo's. Undo `event` to reverse it."""
 
     model_config = example(
         id=23,
@@ -158,14 +161,14 @@ class ActionResultView(ResponseModel):
 
 
 class LeftAlone(ResponseModel):
-    """A photo that was not touched, because it is not as the preview showed it or came after it."""
+    """A photo that smartsort did not touch: it changed or arrived after the preview."""
 
     id: int
     reason: str
 
 
 class BulkActionResult(ResponseModel):
-    """What a bulk action did (or, in a dry run, would do); `event` undoes all of it."""
+    """What a bulk action did, or in a dry run would do. Undo `event` to reverse all of it."""
 
     decided: list[ActionResultView]
     done: int
@@ -174,8 +177,8 @@ class BulkActionResult(ResponseModel):
     excluded: int = 0
     """Photos left out of an approval because their kind was not included."""
     counts: dict[str, int] = {}
-    """Of an approval: all photos by what would leave them out (`strangers`, `groups` and so on)."""
+    """Of an approval: the photos by what leaves them out (`strangers`, `groups` and so on)."""
     changed: list[LeftAlone] = []
-    """With a preview: what was left alone, and why."""
+    """With a preview: the photos that smartsort left alone, and why."""
     preview: str | None = None
-    """Of a dry run: the token that does exactly this. It holds for an hour, for this caller, once."""
+    """Of a dry run: the token that does exactly this. It is valid for an hour, for this client, once."""

@@ -1,4 +1,4 @@
-"""Judging: spot checks, people ruled out, explanations, other settings on past photos."""
+"""Evaluation: spot checks, people ruled out, explanations, other settings on past photos."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _RESULT = {"checked": 40, "wrong": 1, "pending": 6, "error_rate": 2.5, "low": 0.
 
 
 class RuleOut(RequestModel):
-    """Whom an item does not show; without `person` whoever is suggested. `face`: only this face."""
+    """The person whom a photo does not show. Default: the suggested person. `face`: only this face."""
 
     person: ListedName | PersonChoice | None = None
     face: str | None = Field(default=None, max_length=100)
 
 
 class SpotCheck(ResponseModel):
-    """An automatic filing that was drawn for a check, to be confirmed or called wrong."""
+    """A random automatic filing that waits for your answer."""
 
     photo_id: int
     event: int
@@ -55,7 +55,7 @@ class SpotCheck(ResponseModel):
 
 
 class SpotCheckPage(ResponseModel):
-    """Filings that wait for an answer, newest first, and what the answers so far say."""
+    """Filings that wait for an answer, newest first, and the result of the answers so far."""
 
     model_config = example(items=[_CHECK], result=_RESULT, next_cursor="118")
 
@@ -65,7 +65,7 @@ class SpotCheckPage(ResponseModel):
 
 
 class WrongFiling(RequestModel):
-    """Whose photo it really is; with nobody named it goes to review."""
+    """The right person or people. Without either, the photo goes to review."""
 
     person: ListedName | PersonChoice | None = None
     people: list[NamedPerson] = Field(default=[], max_length=50)
@@ -73,7 +73,7 @@ class WrongFiling(RequestModel):
 
 
 class OtherSettings(ConfigPatch):
-    """Settings that might be changed; what is None stays as it is. A list replaces the whole list."""
+    """Other settings. A key that is null stays as it is. A list replaces the whole list."""
 
     whitelist: list[ListedName] | None = Field(default=None, max_length=10_000)
     blacklist: list[ListedName] | None = Field(default=None, max_length=10_000)
@@ -90,7 +90,7 @@ class PhotoMove(ResponseModel):
     text: str
     """Why it would be there."""
     unmeasured: bool = False
-    """It would be filed and nobody has measured how sure that is; applying measures it first."""
+    """It would be filed without a measured confidence. `apply` measures it first."""
 
 
 class WhatIfReport(ResponseModel):
@@ -119,7 +119,7 @@ class WhatIfReport(ResponseModel):
     days: int
     evaluated: int
     decided_by_human: int
-    """Of these, photos a human has decided about: they stay where they are."""
+    """Of these, photos that a human has decided about. They stay where they are."""
     before: dict[str, int]
     after: dict[str, int]
     moves: dict[str, int]
@@ -128,7 +128,7 @@ class WhatIfReport(ResponseModel):
     omitted: int = 0
     """Moves beyond those in `photos`."""
     preview: str | None = None
-    """The token that makes these settings count and moves exactly these photos: see `apply`."""
+    """The token for `apply`: it changes the settings and moves exactly these photos."""
 
 
 class Redeem(RequestModel):
@@ -146,7 +146,7 @@ class RuleView(ResponseModel):
 
     rule: str
     verdict: Literal["passed", "matched", "decided"]
-    """`decided` chose the folder; `matched` would have, had no rule before it."""
+    """`decided` chose the folder. `matched` applied as well, but a rule before it chose."""
     text: str
 
 
@@ -156,11 +156,11 @@ class ChangeView(ResponseModel):
     text: str
     to: str
     changes: list[str]
-    """Codes, such as `min_confidence`; several have to come together."""
+    """Codes, such as `min_confidence`. If there are several, all of them are needed."""
 
 
 class Explained(ResponseModel):
-    """How a photo was judged, in words."""
+    """How smartsort decided about a photo, in words."""
 
     model_config = example(
         photo_id=31,
@@ -175,12 +175,12 @@ class Explained(ResponseModel):
             {
                 "rule": "duplicate",
                 "verdict": "passed",
-                "text": "Nobody on it is on the blacklist.",
+                "text": "The photo shows no blacklisted person.",
             }
         ],
         changes=[
             {
-                "text": "If somebody confirmed in Immich that it is John Doe, it would be filed.",
+                "text": "If you confirmed in Immich that it is John Doe, it would be filed.",
                 "to": "faces",
                 "changes": ["confirmed"],
             }
@@ -196,12 +196,12 @@ class Explained(ResponseModel):
     """Where it is now, such as `faces/john_doe/IMG_1.jpg`."""
     summary: str
     decided_at: str | None = None
-    """None while it is on its way."""
+    """Null while it is in progress."""
     by_human: str | None = None
-    """What a human did about it since, if anything."""
+    """What a human decided about it since, if anything."""
     seen: list[str] = Field(default=[])
     rules: list[RuleView] = Field(default=[])
     changes: list[ChangeView] = Field(default=[])
     policy_version: str = ""
     stored_settings_used: bool = True
-    """False: the settings of that time are not stored, and today's were taken instead."""
+    """False: the settings of that time are not stored, so smartsort used today's."""

@@ -1,4 +1,4 @@
-"""What happened, and taking it back."""
+"""Events and undo."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from smartsort.api.schemas.base import PhotoId, RequestModel, ResponseModel, req
 
 
 class EventView(ResponseModel):
-    """Something that happened; `undoable` events can be given to undo. `id` is the event's.
+    """One entry of the history. You can undo it if it is `undoable`. `id` is the event's.
 
-    `filename` is the photo's own name, null for what is of no single photo. `text` is a sentence; one about a
-    photo begins with that name.
+    `filename` is the photo's own name, null if the event is not about one photo. `text` is a sentence. About
+    a photo, it begins with that name.
     """
 
     id: int
@@ -70,22 +70,22 @@ _UNDOS: list[Any] = [
 
 
 class Undo(RequestModel):
-    """Undo the newest decision about a photo, one event, the last action (`last`), or all since a time.
+    """The events to undo: the newest decision about a photo, one event, the last action, or all since a time.
 
-    `dry_run` only tells what would happen; its answer has a `preview` token. `since` needs a dry run first,
-    and is then asked for with the token alone.
+    `dry_run` only shows what would happen. Its answer has a `preview` token. `since` needs a dry run first.
+    Then send the token alone.
     """
 
     model_config = request_config(any_of=_UNDOS)
 
     photo: PhotoId | None = None
-    """Its id, as in the review queue; of a bulk action only this photo's part is undone."""
+    """The photo's id. Of a bulk action, smartsort undoes only this photo's part."""
     event: PhotoId | None = None
     last: StrictBool = False
     since: str | None = Field(default=None, max_length=40, json_schema_extra={"format": "date-time"})
-    """ISO 8601; without a zone it is the server's."""
+    """ISO 8601. Without a zone, it is the server's."""
     automatic: StrictBool = False
-    """With `since`: automatic filings, too."""
+    """With `since`: undo automatic filings, too."""
     dry_run: StrictBool = False
     preview: str | None = Field(default=None, min_length=1, max_length=100)
-    """The token of a dry run; nothing else is given with it."""
+    """The token of a dry run. Give nothing else with it."""

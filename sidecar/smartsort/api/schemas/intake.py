@@ -1,4 +1,4 @@
-"""Handing photos over."""
+"""Photos handed in."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ SOURCE_PATTERN = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$"
 
 
 class UrlIntake(RequestModel):
-    """A URL to download, and the source to file it as coming from."""
+    """A URL to download, and the source to note with the photo."""
 
     url: str = Field(max_length=8192)
     source: str = Field(default="url", max_length=100, json_schema_extra={"pattern": SOURCE_PATTERN})
 
 
 class Result(ResponseModel):
-    """What became of a photo, in the words of the API."""
+    """What became of a photo."""
 
     model_config = example(
         status="success",
@@ -42,20 +42,20 @@ class Result(ResponseModel):
 
 
 class SubmissionAccepted(ResponseModel):
-    """An item was taken in; ask `link` what became of it."""
+    """A submission that smartsort accepted. `link` shows what became of it."""
 
     id: str
     link: str
     state: str
     result: Result | None = None
-    """With `?wait=`: set once the item has arrived."""
+    """With `wait`: the result, if there is one already."""
 
 
 class Submission(ResponseModel):
-    """An item handed in over HTTP: a download under way or a photo."""
+    """A submission: a download in progress or a photo."""
 
     id: str
-    """Of the intake, not of the photo."""
+    """The id of the submission, not of the photo."""
     photo_id: int | None
     url: str | None
     source: str
@@ -67,17 +67,17 @@ class Submission(ResponseModel):
 
 
 class SubmissionPage(ResponseModel):
-    """A page of deliveries, and the cursor of the next one."""
+    """A page of submissions, and the cursor of the next one."""
 
     items: list[Submission]
     next_cursor: str | None = None
 
 
 class KnownContent(ResponseModel):
-    """Whether content is known, asked before a download."""
+    """Whether smartsort or Immich has this content."""
 
     known: bool
     available: bool = False
-    """False when the only copy is in a trash."""
+    """False if the only copy is in a trash."""
     place: str | None = None
     photo_id: int | None = None

@@ -1,4 +1,4 @@
-"""People, faces and whom they could be."""
+"""People, faces and suggestions."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ class OnePerson(ResponseModel):
 
 
 class SuggestionView(ResponseModel):
-    """Whom a face may be. Where `measured` is false it is Immich's order of people: a guess."""
+    """A person whom a face may show. If `measured` is false, it is a guess: Immich's order of people."""
 
     person: PersonView
     similarity: float | None = None
     measured: bool = False
     accepted: bool = False
-    """Sure enough to be acted on without naming the person."""
+    """True if you can approve it without naming the person."""
 
 
 class FaceView(ResponseModel):
-    """A face; `number` counts from 1, left to right, and is what is drawn on the picture."""
+    """A face. `number` counts from 1, left to right, as drawn on the picture."""
 
     id: str
     number: int
@@ -57,7 +57,7 @@ class FaceView(ResponseModel):
 
 
 class PersonChoice(RequestModel):
-    """Whom to file under: an id of Immich, or a name; `create` makes a person of a name nobody has."""
+    """A person: an id of Immich, or a name. `create` makes a person if Immich has none of that name."""
 
     model_config = request_config(
         any_of=[{"required": [key], "properties": {key: {"type": "string"}}} for key in ("id", "name")]

@@ -13,6 +13,6 @@ class Problem(ResponseModel):
 
     detail: str
     code: str = "error"
-    """Stable: `not_found`, `conflict`, `invalid`, `unauthorised`, `forbidden`, `immich`, `storage`, ..."""
+    """A stable code, such as `not_found`, `conflict` or `invalid`."""
     happened: EventView | None = None
-    """With `conflict`: what somebody else did to the item meanwhile."""
+    """With `conflict`: the event that came first."""

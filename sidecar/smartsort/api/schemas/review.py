@@ -1,4 +1,4 @@
-"""The queue: what waits, and everything known about one photo."""
+"""The review queue, and everything known about one photo."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from smartsort.api.schemas.people import FaceView, SuggestionView
 
 
 class ReasonView(ResponseModel):
-    """Why: machine-readable, in short form, and as a sentence."""
+    """A reason: its code, a short form, and a sentence."""
 
     code: str
     short: str
@@ -37,9 +37,9 @@ class CopyView(ResponseModel):
 
 
 class Suggested(ResponseModel):
-    """Whom a photo probably shows. `accepted`: sure enough to approve it without naming the person.
+    """The person whom a photo probably shows. `accepted`: you can approve it without naming the person.
 
-    Where `measured` is false, it is Immich's order of people, which tells no distance: a guess.
+    If `measured` is false, it is a guess: Immich's order of people, which says nothing about the distance.
     """
 
     person: str
@@ -50,7 +50,7 @@ class Suggested(ResponseModel):
 
 
 class QueueItem(ResponseModel):
-    """A photo that waits, as a row of the queue. `id` is the photo's, as everywhere."""
+    """A photo in review, as a row of the queue. `id` is the photo's."""
 
     model_config = example(
         id=23,
@@ -89,7 +89,7 @@ class QueueItem(ResponseModel):
     faces_detected: int = 0
     suggestion: Suggested | None = None
     suggested_person: str | None = None
-    """The suggestion, when it is accepted: whom approving without a person files it under."""
+    """The suggestion, if it is accepted. An approval without a person takes it."""
     suggested_person_id: str | None = None
     source: str
     created_at: str
@@ -110,12 +110,12 @@ class ReviewPage(ResponseModel):
 
 
 class ReviewItem(QueueItem):
-    """One waiting photo with everything known about it."""
+    """A photo in review with everything known about it."""
 
     reasons: list[ReasonView] = []
     faces: list[FaceView] = []
     suggestions: list[SuggestionView] = []
-    """Closest first, over all faces; the keys 1 to 9 of the terminal UI."""
+    """Closest first, over all faces. They are the keys 1 to 9 of the terminal UI."""
     other_copy: CopyView | None = None
     width: int | None = None
     height: int | None = None
@@ -130,9 +130,9 @@ class ReviewItem(QueueItem):
     """Of a video that was looked through, the path of the sheet of its frames."""
     policy_version: str = ""
     version: str = ""
-    """Changes when the photo's files, decision, suggestion or state do; see `versions` of bulk actions."""
+    """Changes with the photo's files, decision, suggestion and state. See `versions` of bulk actions."""
     action: Literal["pending", "approved", "rejected"] = "pending"
-    """What became of it; an item that was decided can still be looked at and undone."""
+    """The decision about it. You can still read and undo a photo after its decision."""
     state: State | None = None
     places: list[str] = []
     """All places of the photo now, such as `review/unidentified/noface_IMG.jpg`."""

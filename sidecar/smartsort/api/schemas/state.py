@@ -1,4 +1,4 @@
-"""Is it on, how is it, and what is wrong with it."""
+"""The status and the health of smartsort."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from smartsort.api.schemas.base import ResponseModel, State
 
 
 class HealthIssueView(ResponseModel):
-    """What keeps photos from being sorted, or is worth knowing, and since when."""
+    """A health issue, and since when it exists."""
 
     kind: str
     message: str
     since: str
     severity: Literal["problem", "notice"] = "problem"
-    """A notice keeps no photo from being sorted."""
+    """A notice stops no photo."""
 
 
 class PhotoInProgress(ResponseModel):
@@ -29,7 +29,7 @@ class PhotoInProgress(ResponseModel):
 
 
 class Status(ResponseModel):
-    """Is it on, how is it."""
+    """The status of smartsort."""
 
     enabled: bool
     ready: bool
@@ -42,13 +42,13 @@ class Status(ResponseModel):
     inbox: str
     inbox_waiting: int = 0
     inbox_left: list[str] = []
-    """Side files of no photo, such as the JSON of an album: they stay in the inbox. The first of them."""
+    """The first side files without a photo, such as the JSON of an album. They stay in the inbox."""
     in_progress_by_state: dict[str, int] = {}
     in_review: int = 0
     queues: dict[str, int] = {}
-    """Jobs pending in Immich's queues as last seen."""
+    """Jobs in Immich's queues that photos wait for."""
     estimated_wait_seconds: float | None = None
-    """For a photo dropped now; None when unknown."""
+    """The estimate for a photo that you hand in now. Null if smartsort cannot estimate it."""
     health_issues: list[HealthIssueView] = []
     in_progress: list[PhotoInProgress] = []
     immich_requests: int = 0
@@ -63,7 +63,7 @@ class Health(ResponseModel):
 
 
 class Ready(ResponseModel):
-    """Whether it can sort: Immich is connected and nothing is in the way."""
+    """Whether smartsort can sort: Immich is connected, and no health issue stops it."""
 
     status: Literal["ready", "waiting"]
     enabled: bool
@@ -73,7 +73,7 @@ class Ready(ResponseModel):
 
 
 class MessagesTested(ResponseModel):
-    """How many addresses a test message went to, and what was wrong with those that did not take it."""
+    """How many addresses got a test message, and the problems of those that did not accept it."""
 
     addresses: int
     problems: list[str] = []
@@ -89,7 +89,7 @@ class Check(ResponseModel):
 
 
 class DoctorReport(ResponseModel):
-    """All checks of the doctor, and the worst of them in one word."""
+    """All checks of the doctor, and the worst result in one word."""
 
     checks: list[Check]
     status: Literal["ok", "degraded", "broken"]

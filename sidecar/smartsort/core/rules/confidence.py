@@ -44,7 +44,9 @@ LOW_MARGIN = ReasonKind(
     _torn,
     lambda r: f": {_measured(r, 'margin')[0]}",
 )
-CONFIDENCE_UNKNOWN = ReasonKind("confidence_unknown", "Perhaps {names}, but nobody knows how sure: {detail}.")
+CONFIDENCE_UNKNOWN = ReasonKind(
+    "confidence_unknown", "Perhaps {names}, but the confidence is unknown: {detail}."
+)
 
 
 def _threshold(key: str, one: Change) -> str:
@@ -56,7 +58,7 @@ def _threshold(key: str, one: Change) -> str:
 
 MIN_CONFIDENCE = ChangeKind("min_confidence", lambda c: _threshold("thresholds.min_confidence", c))
 MIN_MARGIN = ChangeKind("min_margin", lambda c: _threshold("thresholds.min_margin", c))
-CONFIRMED = ChangeKind("confirmed", "somebody confirmed in Immich that it is {names}")
+CONFIRMED = ChangeKind("confirmed", "you confirmed in Immich that it is {names}")
 WHEN_CONFIDENCE_UNKNOWN = ChangeKind(
     "when_confidence_unknown", "`when_confidence_unknown` were {value} (now {now})"
 )
@@ -66,7 +68,7 @@ def _sure_enough(case: Case, decision: Decision) -> str:
     evidence, policy = case.evidence, case.policy
     people = [(f.id, f.person) for f in case.counted if f.person and f.person.name]
     if not people:
-        return "There is nobody to be sure about."
+        return "No named person is on it, so there is no match to measure."
     known = [
         (face_id, measured.similarity, policy.thresholds_for(person))
         for face_id, person in people
@@ -76,15 +78,15 @@ def _sure_enough(case: Case, decision: Decision) -> str:
         (similarity, limits) for face_id, similarity, limits in known if face_id not in evidence.confirmed
     ]
     if not known and decision.outcome is Outcome.SORTED:
-        return "How sure the match is was not measured, and the settings accept that."
+        return "The confidence of the match was not measured, and the settings accept that."
     if not known:
-        return "How sure the match is was not measured: it would have changed nothing."
+        return "The confidence of the match was not measured, because it would have changed nothing."
     if not judged:
-        return "A human gave every face on it to its person."
+        return "A human assigned every face on it."
     # Of several people the one who came closest to being refused: each may have a threshold of their own.
     similarity, limits = min(judged, key=lambda one: one[0] - one[1].min_confidence)
     value, least = side_by_side(similarity, limits.min_confidence)
-    return f"The match is sure enough: {value}, {least} is needed, and {limits.min_margin:g} of margin."
+    return f"The confidence is high enough: {value}, {least} is needed, and {limits.min_margin:g} of margin."
 
 
 @rule(
@@ -108,7 +110,7 @@ def _confidence_of(case: Case, face: Face, person: Person) -> Reason | None:
         if case.policy.when_confidence_unknown is WhenUnknown.ACCEPT:
             return None
         why = measured.why_unknown if measured else None
-        return CONFIDENCE_UNKNOWN.reason((person.name,), detail=why or "nothing measures it")
+        return CONFIDENCE_UNKNOWN.reason((person.name,), detail=why or "smartsort does not measure it")
     if measured.similarity < limits.min_confidence:
         numbers = {"confidence": measured.similarity, "min_confidence": limits.min_confidence}
         numbers |= compared_numbers(measured)

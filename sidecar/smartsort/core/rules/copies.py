@@ -22,7 +22,7 @@ _KINDS = {
     ),
     CopyPlace.MISSING: ReasonKind(
         "duplicate_of_missing",
-        "The same file was here before as {detail}, but it is not there any more; this may be the last copy.",
+        "The same file was here before as {detail}, but it is gone. This may be the last copy.",
     ),
     CopyPlace.DAMAGED: ReasonKind(
         "duplicate_of_damaged", "The copy {detail}. This may be the last intact one."
@@ -36,7 +36,7 @@ ANOTHER_COPY_IS_THERE = (_HERE.code, NEAR_DUPLICATE.code)
 
 NO_OTHER_COPY = ChangeKind("no_other_copy", "the other copy did not exist", looks=True)
 ON_DUPLICATE = ChangeKind("on_duplicate", "`deduplication.action_on_duplicate` were {value} (now {now})")
-NOT_THE_SAME = ChangeKind("not_the_same", "somebody said that the two are not the same picture")
+NOT_THE_SAME = ChangeKind("not_the_same", "you said that the two are not the same picture")
 
 
 @rule(

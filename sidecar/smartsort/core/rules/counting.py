@@ -15,7 +15,7 @@ MULTIPLE_FACES = ReasonKind(
     "multiple_faces",
     lambda r: said(
         "{faces} on the picture, {numbers[max_faces_per_image]:.0f} allowed"
-        + ("; among them {names}." if r.names else "."),
+        + (", among them {names}." if r.names else "."),
         r,
     ),
     " ({numbers[faces]:.0f} people)",

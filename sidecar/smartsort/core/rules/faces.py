@@ -14,7 +14,7 @@ from smartsort.core.words import quantity
 
 
 def _strangers_said(words: str, reason: Reason) -> str:
-    return said(words, reason) + (said("; closest: {names}.", reason) if reason.names else ".")
+    return said(words, reason) + (said(", closest: {names}.", reason) if reason.names else ".")
 
 
 NO_FACES_DETECTED = ReasonKind("no_faces_detected", "Immich finished looking and found no face.")
@@ -23,15 +23,20 @@ ONLY_PASSING_FACES = ReasonKind(
     "only_passing_faces", "{faces} found in the frames, too small or too briefly seen to count."
 )
 SAME_PERSON_TWICE = ReasonKind(
-    "same_person_twice", "{names} is recognised twice on one picture; one is somebody else.", ": {names}"
+    "same_person_twice",
+    "{names} is recognised twice on one picture. One of them is another person.",
+    ": {names}",
 )
-UNKNOWN_FACE = ReasonKind("unknown_face", lambda r: _strangers_said("{faces} nobody knows", r))
+UNKNOWN_FACE = ReasonKind(
+    "unknown_face",
+    lambda r: _strangers_said(quantity(int(r.numbers.get("faces", 1)), "unknown face"), r),
+)
 UNNAMED_PERSON = ReasonKind(
-    "unnamed_person", lambda r: _strangers_said("{faces} of a person Immich knows but nobody has named", r)
+    "unnamed_person", lambda r: _strangers_said("{faces} of a person without a name in Immich", r)
 )
 AMBIGUOUS_NAME = ReasonKind("ambiguous_name", "More than one person is called {names}.", ": {names}")
 RULED_OUT_PERSON = ReasonKind(
-    "ruled_out_person", "Immich says {names}, but somebody said here that it is not.", ": {names}"
+    "ruled_out_person", "Immich says {names}, but a user ruled this out.", ": {names}"
 )
 MIXED_PERSON = ReasonKind(
     "mixed_person", "Immich says {names}, but the faces under that name look like two people's.", ": {names}"
@@ -40,7 +45,7 @@ NOT_BORN_YET = ReasonKind(
     "not_born_yet", "Immich says {names}, who was not born yet ({detail}).", ": {names}"
 )
 
-A_FACE = ChangeKind("a_face", "there were the face of somebody wanted on it, such as {names}")
+A_FACE = ChangeKind("a_face", "there were the face of a wanted person on it, such as {names}")
 NAMED = ChangeKind("named", "the unknown face were {names}")
 WITHOUT_STRANGERS = ChangeKind(
     "without_strangers",
@@ -49,8 +54,8 @@ WITHOUT_STRANGERS = ChangeKind(
 RECOGNISED_ONCE = ChangeKind("recognised_once", "only one of the faces were {names}")
 ONE_OF_THAT_NAME = ChangeKind("one_of_that_name", "only one person were called {names}")
 WITHOUT_DATE = ChangeKind("without_date", "the file did not say when it was taken", remote=True)
-ONE_PERSON = ChangeKind("one_person", "somebody said that all faces of {names} are one person's")
-NOT_RULED_OUT = ChangeKind("not_ruled_out", "nobody had said that it is not {names}")
+ONE_PERSON = ChangeKind("one_person", "a user said that all faces of {names} are one person's")
+NOT_RULED_OUT = ChangeKind("not_ruled_out", "no user had ruled out {names}")
 
 
 @rule(
@@ -75,7 +80,7 @@ def no_faces_detected(case: Case) -> Reason | None:
     Category.MULTIPLE_FACES,
     "multi_",
     SAME_PERSON_TWICE,
-    passed="Nobody is on it twice.",
+    passed="No person is on it twice.",
     bulk=BulkKind.GROUPS,
 )
 def same_person_twice(case: Case) -> Reason | None:
@@ -117,7 +122,7 @@ def _strangers(case: Case) -> list[Face]:
     Category.UNIDENTIFIED,
     "unknown_",
     AMBIGUOUS_NAME,
-    passed="Nobody on it shares their name with somebody else.",
+    passed="No two people share the name of a person on it.",
 )
 def ambiguous_name(case: Case) -> Reason | None:
     """Somebody on it shares their name with somebody else."""
@@ -129,7 +134,7 @@ def ambiguous_name(case: Case) -> Reason | None:
     Category.UNIDENTIFIED,
     "unknown_",
     RULED_OUT_PERSON,
-    passed="Nobody has said that it is not who Immich says.",
+    passed="No user has ruled out the person.",
 )
 def ruled_out_person(case: Case) -> Reason | None:
     """A human has said that it does not show this person."""
@@ -141,7 +146,7 @@ def ruled_out_person(case: Case) -> Reason | None:
     Category.UNIDENTIFIED,
     "unknown_",
     NOT_BORN_YET,
-    passed="Everybody on it was born by then, as far as Immich knows.",
+    passed="Each person on it was born by then, as far as Immich knows.",
 )
 def not_born_yet(case: Case) -> Reason | None:
     """It was taken before somebody on it was born."""

@@ -24,7 +24,7 @@ WHITELIST_REMOVE = ChangeKind("whitelist_remove", "{names} were not on the white
     Category.UNWANTED_PERSON,
     "unwanted_",
     BLACKLISTED_PERSON,
-    passed="Nobody on it is on the blacklist.",
+    passed="No person on it is on the blacklist.",
     bulk=BulkKind.BLACKLISTED,
 )
 def blacklisted_person(case: Case) -> Reason | None:
@@ -42,8 +42,8 @@ def blacklisted_person(case: Case) -> Reason | None:
 
 def _all_wanted(case: Case, _: object) -> str:
     if not case.policy.whitelist:
-        return "Everybody with a name is wanted: the whitelist is empty."
-    return "Nobody on it is missing on the whitelist."
+        return "The whitelist is empty, so every named person gets a folder."
+    return "Every person on it is on the whitelist."
 
 
 @rule(

@@ -1,4 +1,4 @@
-"""What keeps the work from going on, told once when it begins and once when it ends."""
+"""Health issues: what stops or hinders the work. Each is reported when it begins and when it ends."""
 
 from __future__ import annotations
 
@@ -11,25 +11,29 @@ class HealthIssueKind(StrEnum):
     """What can be wrong. The values are stable: metrics, messages and clients go by them."""
 
     IMMICH = "immich"
+    """Immich does not answer, or answers with an error."""
     PERMISSION = "permission"
     """Immich refuses the key."""
     STORAGE = "storage"
-    """A folder or disk takes nothing."""
+    """smartsort cannot write to a folder or disk."""
     ROOT = "root"
-    """The root is not there."""
+    """The root is missing."""
     CLOCK = "clock"
     """The time of day jumped."""
     LEDGER = "ledger"
+    """The ledger is damaged. smartsort begins nothing new."""
     PROGRESS = "progress"
-    """Something has not moved for longer than it may."""
+    """A photo makes no progress, without an error. The message names it."""
     WATCH = "watch"
-    """New files in the inbox are not heard of at once."""
+    """smartsort cannot watch the inbox, so it looks there regularly."""
     INODES = "inodes"
-    """A file system does not tell which names are one file."""
+    """Inode numbers do not identify a file, as on some FUSE mounts. smartsort copies photos."""
     MIXED_PERSON = "mixed_person"
     """The faces that Immich keeps under one name look like two people's."""
     SMARTSORT = "smartsort"
+    """smartsort met an error that it knows. The message names it."""
     BUG = "bug"
+    """smartsort met an unknown error. Please report it, with the log."""
 
 
 @dataclass(frozen=True, slots=True)
