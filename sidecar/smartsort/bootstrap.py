@@ -32,6 +32,8 @@ from smartsort.ledger.integrity import is_empty, quick_problem
 from smartsort.ledger.key_value import CATCHING_UP
 from smartsort.lock import RootLock
 from smartsort.notify.notifier import Notifier
+from smartsort.notify.phones import Listener, phones_of
+from smartsort.notify.questions import Questions
 from smartsort.pipeline.arrival import suspects
 from smartsort.pipeline.arrival.claim import Claimer
 from smartsort.pipeline.arrival.examine import DeduplicateStage, ExamineStage
@@ -173,6 +175,7 @@ class Sidecar:
     downloads: Downloads
     notifier: Notifier
     actions: Actions
+    questions: Questions
     measure: Measure | None = None
     videos: VideoStage | None = None
     connected: bool = False
@@ -368,6 +371,8 @@ def _wire(
         OutboxStage(context, people),
     )
     actions = Actions(context, people, runtime_settings, measure)
+    phones = phones_of(settings.notify)
+    questions = Questions(context, actions, settings.notify, phones)
     renames = RenamesStage(context, people, actions.follow if settings.follow_renames else None)
     retention = Retention(context, actions.purge_expired, settings.trash.retention_days)
     storage = (HealthIssueKind.STORAGE, HealthIssueKind.ROOT)
@@ -412,6 +417,8 @@ def _wire(
         Stage("outbox", (State.FILED, State.REVIEW), outbox.step, ()),
         Stage("downloads", (), downloads.step, ()),
         Stage("notify", (), notifier.step, ()),
+        Stage("ask", (), questions.step, ()),
+        Stage("listen", (), Listener(phones, questions.use).step, ()),
         Stage("reconcile", (), ReconcileStage(context).step, immich, LATER_SECONDS),
         Stage("tidy", (), TidyStage(context).step, ()),
         Stage("memory", (), Memory(context).step, ()),
@@ -435,6 +442,7 @@ def _wire(
         downloads,
         notifier,
         actions,
+        questions,
         measure=measure,
         videos=videos,
         _lock=lock,

@@ -1,4 +1,4 @@
-"""The page for a browser: its files, and signing in and out.
+"""The page for a browser: its files, signing in and out, and the buttons of phones.
 
 The page itself is static and knows the HTTP API alone. It comes with headers that let it load nothing from
 elsewhere and that let nothing else frame it.
@@ -16,7 +16,7 @@ from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from smartsort.api.guard import SESSION
+from smartsort.api.guard import ANSWERS, SESSION
 from smartsort.api.problems import Refused
 from smartsort.api.schemas.base import RequestModel, ResponseModel
 from smartsort.api.security import PAGE_FOLDER, Intaker, unauthorised
@@ -55,6 +55,19 @@ class SessionView(ResponseModel):
     name: str
     scopes: list[str]
     word: str
+
+
+class Button(RequestModel):
+    """The token of a button on a phone."""
+
+    token: str = Field(min_length=1, max_length=100)
+
+
+class Said(ResponseModel):
+    """What a button did, or why nothing was done."""
+
+    text: str
+    done: bool
 
 
 class Link(ResponseModel):
@@ -150,6 +163,16 @@ async def link(ctx: Ctx, caller: Intaker) -> Link:
     """
     known = next(one for one in ctx.sessions.tokens.known if one.caller == caller)
     return Link(path=f"{_home(ctx)}#link={ctx.sessions.link(known)}", seconds=int(LINK_LASTS.total_seconds()))
+
+
+@router.post(ANSWERS)
+async def answer(ctx: Ctx, button: Button) -> Said:
+    """Do what a button on a phone says: once, and only to the photo as it was asked about.
+
+    There is no GET: a messenger that looks at links changes nothing.
+    """
+    answered = await ctx.sidecar.questions.use(button.token, "ntfy")
+    return Said(text=answered.text, done=answered.done)
 
 
 def _own(request: Request) -> Session:

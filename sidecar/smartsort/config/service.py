@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from smartsort.config.values import (
     Addresses,
+    HttpUrl,
     Section,
     UserPath,
     http_url,
@@ -146,8 +147,41 @@ class Webhook(Section):
                 raise PydanticCustomError("setting", "{what}", {"key": "url", "what": str(error)}) from None
 
 
+class NtfyTopic(Section):
+    """Questions with buttons to a topic of ntfy."""
+
+    url: SecretStr | None = setting(None, "The topic, such as https://ntfy.sh/my-topic. Kept secret.")
+    token: SecretStr | None = setting(None, "Access token of ntfy, for a protected topic.")
+    token_file: UserPath | None = setting(None, "File that holds `notify.ntfy.token`.")
+    pictures: bool = setting(False, "Sends the photo along. It leaves your house then.")
+
+    def _check_secrets(self) -> None:
+        if self.url is not None:
+            try:
+                http_url(self.url.get_secret_value())
+            except ValueError as error:
+                raise PydanticCustomError("setting", "{what}", {"key": "url", "what": str(error)}) from None
+
+
+class TelegramChat(Section):
+    """Questions with buttons in a chat of a Telegram bot."""
+
+    token: SecretStr | None = setting(None, "The bot's token, from BotFather.")
+    token_file: UserPath | None = setting(None, "File that holds `notify.telegram.token`.")
+    chat: str = setting("", "Id of the one chat that may answer.", pattern=r"^(-?\d{1,20})?\Z")
+    pictures: bool = setting(False, "Sends the photo along. It leaves your house then.")
+    server: HttpUrl = setting("https://api.telegram.org", "Another Bot API server.")
+
+
 class Notify(Section):
     """Messages about what happened."""
+
+    address: HttpUrl | None = setting(
+        None,
+        "Where your phone reaches smartsort's page. Messages link to it. The buttons of ntfy need it.",
+    )
+    ntfy: NtfyTopic = section(NtfyTopic, "Questions with buttons to a topic of ntfy.")
+    telegram: TelegramChat = section(TelegramChat, "Questions with buttons in a chat of a Telegram bot.")
 
     urls: tuple[SecretStr, ...] = setting(
         (), "Apprise addresses to send to. Kept secret like passwords.", allowed="a list of Apprise URLs"

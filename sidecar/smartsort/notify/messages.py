@@ -105,8 +105,8 @@ class Digest:
         """True when there is nothing to tell."""
         return not any(self.counts.values())
 
-    def message(self, at: str) -> Message:
-        """What happened, as one message."""
+    def message(self, at: str, address: str | None = None) -> Message:
+        """What happened, as one message, with a link to the page at `address` where photos wait."""
         lines, parts, data = [], [], dict[str, Any]()
         for kind, told in TOLD.items():
             counted = self.counts[kind]
@@ -120,6 +120,8 @@ class Digest:
         more = sum(counted.total() for counted in self.counts.values()) - len(self.examples)
         if more > 0:
             lines.append(f"and {more} more")
+        if address and self.counts[EventKind.REVIEWED]:
+            lines.append(f"Review: {address.rstrip('/')}/#review")
         return Message("digest", f"smartsort: {', '.join(parts)}", "\n".join(lines), at, data)
 
 

@@ -165,7 +165,7 @@ class Notifier:
         wait = max((due - now).total_seconds(), seconds_until_loud(now.astimezone(), settings.quiet_between))
         if wait > 0:
             return wait
-        message = digest.message(self._context.clock.text())
+        message = digest.message(self._context.clock.text(), settings.address)
 
         def post(db: Database) -> None:
             self._post(db, [message])

@@ -272,7 +272,8 @@ export function review(root, app) {
     } else refresh();
   }
 
-  reload().then(() => { if (matchMedia("(max-width: 899px)").matches) root.classList.add("open"); });
+  const wanted = Number(location.hash.split("/")[1]);
+  reload().then(() => wanted && open(wanted)).then(() => { if (wanted || matchMedia("(max-width: 899px)").matches) root.classList.add("open"); });
   return { key, keys: KEYS, heard };
 }
 
