@@ -148,7 +148,7 @@ async def test_one_person_by_a_users_word(world):
 
 
 async def refreshed(world, person):
-    """A gallery put together again, by a program that was started anew."""
+    """A gallery put together again, by a program that was started again."""
     world.ledger.write(lambda db: embeddings.mark_stale(db, [person.id]))
     measure = Measure(world.context, world.sidecar.people, world.sidecar.measure._service)
     await measure.galleries.use("buffalo_l")

@@ -35,6 +35,7 @@ OF_OTHERS = {
     ("ledger/records.py", "multiple_faces"),  # keys of stored settings and evidence
     ("ledger/records.py", "unreadable"),
     ("ledger/statistics.py", "duplicates"),  # the name of a total
+    ("pipeline/engine/health.py", "mixed_person"),  # the health issue
 }
 """Words that mean something else there."""
 

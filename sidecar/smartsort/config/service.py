@@ -168,7 +168,7 @@ class TelegramChat(Section):
 
     token: SecretStr | None = setting(None, "The bot's token, from BotFather.")
     token_file: UserPath | None = setting(None, "File that holds `notify.telegram.token`.")
-    chat: str = setting("", "Id of the one chat that may answer.", pattern=r"^(-?\d{1,20})?\Z")
+    chat: str | None = setting(None, "Id of the one chat that may answer.", pattern=r"^-?\d{1,20}\Z")
     pictures: bool = setting(False, "Sends the photo along. It leaves your house then.")
     server: HttpUrl = setting("https://api.telegram.org", "Another Bot API server.")
 

@@ -164,7 +164,7 @@ class Telegram:
     def __init__(self, settings: Notify, address: str, base: str = TELEGRAM) -> None:
         given = settings.telegram
         self._token = given.token.get_secret_value() if given.token else ""
-        self._chat, self._base, self._timeout = given.chat, base.rstrip("/"), settings.timeout_seconds
+        self._chat, self._base, self._timeout = given.chat or "", base.rstrip("/"), settings.timeout_seconds
         self._address = address.rstrip("/")
         self.pictures = given.pictures
         self._messages: dict[int, tuple[int, bool]] = {}
