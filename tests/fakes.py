@@ -9,7 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import Any
@@ -20,13 +20,25 @@ from tests.once import DECODERS
 from smartsort.bootstrap import Sidecar, open_sidecar
 from smartsort.config import load_settings
 from smartsort.core.completion import CHAIN, Listing, QueueCount, QueueCounts, QueueSnapshot
-from smartsort.core.model import AssetRef, Box, Face, Person, State
+from smartsort.core.model import (
+    AssetRef,
+    Box,
+    Category,
+    Decision,
+    Face,
+    Outcome,
+    Person,
+    State,
+    Suggestion,
+)
 from smartsort.core.wording_events import EVENT_KINDS
 from smartsort.errors import ImmichRejected, ImmichUnreachable, SmartsortError
 from smartsort.files.placement import Placer
 from smartsort.files.shown import from_ledger
 from smartsort.files.stamps import stamp
 from smartsort.ledger import events, photos
+from smartsort.ledger.database import Ledger
+from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Member, Name, Photo
 from smartsort.pipeline.arrival.claim import Offered
 from smartsort.pipeline.engine.context import Clock
@@ -394,6 +406,15 @@ class FakeClock(Clock):
         self.at += timedelta(**much)
 
 
+def suggest(ledger: Ledger, photo_id: int, close: Sequence[Suggestion], at: str) -> None:
+    """Have the faces of a waiting photo measured as so much like these people."""
+    _, category, version, reasons, evidence, _ = ledger.read(lambda db: photos.last_decision(db, photo_id))
+    evidence = replace(evidence, suggestions={face.id: tuple(close) for face in evidence.faces})
+    decision = Decision(Outcome.REVIEWED, reasons, version, Category(category))
+    change = Change(photo_id, decision=(decision, evidence))
+    ledger.write(lambda db: photos.apply(db, [change], at))
+
+
 class World:
     """A sidecar on a temporary root with a FakeServer; its stages are stepped by hand."""
 
@@ -482,6 +503,11 @@ class World:
         found = self.ledger.read(lambda db: photos.get(db, photo_id))
         assert found is not None
         return found
+
+    def suggest(self, photo_id: int, **similarities: float) -> None:
+        """Have the faces of a waiting photo measured as so much like these people."""
+        close = [Suggestion(self.server.person(name), much) for name, much in similarities.items()]
+        suggest(self.ledger, photo_id, close, self.clock.text())
 
     def names(self, photo_id: int) -> list[Name]:
         return self.ledger.read(lambda db: photos.names_of(db, [photo_id]))[photo_id]

@@ -272,6 +272,10 @@ class Measuring(Protocol):
         """Changes when a photo judged before might be judged otherwise now."""
         ...
 
+    def newly_measured(self) -> list[int]:
+        """Photos in review whose faces were measured since this was asked last."""
+        ...
+
     async def complete(
         self, asset_id: str, evidence: Evidence, policy: Policy, ambiguous: Collection[str]
     ) -> Evidence:
@@ -287,7 +291,7 @@ class Measuring(Protocol):
         ...
 
     async def recall(self, asset_id: str, evidence: Evidence) -> Evidence | None:
-        """The evidence with the confidence as it would be measured now, from memory alone.
+        """The evidence as it would be measured now, from memory alone: how sure a match is, and who is close.
 
         None when something would have to be measured first.
         """

@@ -11,6 +11,8 @@ Everything from the galleries on is smartsort's own code. A gallery holds at mos
 known from the start those a human has looked through, for the others the first that Immich gave to them,
 wrong ones included. The photo that is judged never confirms itself.
 
+For the photos in review it tells, too, whom smartsort suggests (`tests.bench.suggested`).
+
 Printed are, for Immich alone and for each preset, the share of wrongly filed photos among the filed ones and
 the share sent to review of those that should be filed. With made-up households the exit status is 1 when the
 defaults miss the goal.
@@ -29,6 +31,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from tests.bench import mixed as mixed_people
+from tests.bench import suggested
 from tests.bench.embeddings import GALLERIES, People, families, friends, mixed, read
 from tests.bench.household import (
     UNNAMED,
@@ -45,7 +48,7 @@ from tests.bench.household import (
 from smartsort.config.sorting import PRESETS
 from smartsort.core.decision import decide
 from smartsort.core.mixed import groups
-from smartsort.core.model import Box, Evidence, Face, Outcome, Person
+from smartsort.core.model import Box, Category, Evidence, Face, Outcome, Person
 from smartsort.core.policy import PersonRef, Policy, Thresholds
 from smartsort.core.similarity import Likeness, around, confidence, unrelated_level
 
@@ -301,10 +304,12 @@ def of_real_faces(people: People, seeds: Sequence[int]) -> dict[str, object]:
         + "   wrongly filed % / in review %"
     )
     rows: list[dict[str, object]] = []
+    close: list[dict[str, object]] = []
     for clean in (True, False):
         for household, unnamed in (("all_named", False), ("relative_unnamed", True)):
             worlds = of_families(clean=clean, unnamed=unnamed)
             rows += _rows(worlds, household, "3-8", clean=clean)
+            close += _suggested(worlds, household, clean=clean)
     for size in GALLERIES:
         rows += _rows(weighed(friends(people, seed, size) for seed in seeds[:3]), "unrelated", str(size))
     others = []
@@ -319,7 +324,8 @@ def of_real_faces(people: People, seeds: Sequence[int]) -> dict[str, object]:
     worlds = weighed((h for s in seeds[:2] for h in families(people, s, unnamed=True)), asked=True)
     others += _rows(worlds, "relative_unnamed, not answered", "3-8")
     _chosen_on_one_half(people, seeds)
-    return {"rows": rows, "others": others, "mixed": mixed_people.figures(people, seeds)}
+    mixed_figures = mixed_people.figures(people, seeds)
+    return {"rows": rows, "others": others, "mixed": mixed_figures, "suggestions": close}
 
 
 def weighed(households: Iterable[Household], *, births: bool = True, asked: bool = False) -> list[Measured]:
@@ -349,6 +355,22 @@ def _rows(
     return rows
 
 
+def _suggested(worlds: list[Measured], household: str, *, clean: bool) -> list[dict[str, object]]:
+    """Whom smartsort suggests for the photos in review, by the lines that it had and by today's."""
+    policy = of_preset("balanced")
+    photos = [one for h, evidence in worlds for one in suggested.waiting(h, evidence, policy)]
+    with suggested.lines(0.20, 0.50, SUGGESTED_AGAINST_IMMICH=0.20, ACCEPTED_MARGIN=-1.0):
+        before = suggested.figures(photos, policy, Category.UNIDENTIFIED)
+    rows: list[dict[str, object]] = []
+    for categories in ((Category.UNIDENTIFIED,), ()):
+        found = suggested.figures(photos, policy, *categories)
+        named = categories[0].value if categories else "all"
+        rows.append({"household": household, "clean": clean, "category": named, **found.row()})
+        print(suggested.line(f"  suggested, {named}", found))
+    print(suggested.line("  unidentified, from 0.20, approved from 0.50", before), flush=True)
+    return rows
+
+
 def _chosen_on_one_half(people: People, seeds: Sequence[int]) -> None:
     """Choose the threshold on every other family and report it on the rest, and the other way round."""
     print("\none relative unnamed: the threshold with 15% in review on half of the families, on the others")
@@ -366,6 +388,17 @@ def _chosen_on_one_half(people: People, seeds: Sequence[int]) -> None:
                 fitting = least
         found = together(judged(h, e, with_thresholds(fitting, margin)) for h, e in reported)
         print(f"  {fitting:.2f}: {found.wrong_share:.2%} wrongly filed, {found.review_share:.1%} in review")
+        policy = of_preset("balanced")
+        there, here = (
+            [one for h, evidence in half for one in suggested.waiting(h, evidence, policy)]
+            for half in (chosen, reported)
+        )
+        lines = suggested.chosen(there, policy)
+        with suggested.lines(*lines):
+            told = suggested.figures(here, policy, Category.UNIDENTIFIED)
+        print(
+            suggested.line(f"  suggested from {lines[0]:.2f}, approved from {lines[1]:.2f}", told), flush=True
+        )
 
 
 # --- made-up households ----------------------------------------------------------------------

@@ -89,7 +89,7 @@ def variables(live: LiveSidecar, pictures: str) -> dict[str, str]:
     filed = client.get(f"{BASE}/events", params={"kind": "sorted"}).json()["events"]
     duplicate = client.get(f"{BASE}/review/items/{ids('duplicates')[0]}").json()
     waiting = client.get(f"{BASE}/review/queue/unidentified").json()["items"]
-    strangers = [item for item in waiting if item["reason"] == "unknown_face" and item["suggestion"]]
+    strangers = [item for item in waiting if item["reason"] == "unknown_face"]
     # Neither the photo that is filed elsewhere on the page nor the copy of the rejected duplicate.
     others = [e for e in filed if e["data"]["people"] != ["Lukas Müller"]]
     return {

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from click.testing import CliRunner
+from tests.fakes import suggest
 from tests.live_sidecar import BASE, REVIEW_TOKEN, TOKEN, LiveSidecar, live_sidecar
 
 from smartsort.api.schemas.decisions import ActionResultView, BulkActionResult
@@ -18,6 +19,7 @@ from smartsort.api.schemas.evaluation import Explained, SpotCheckPage, WhatIfRep
 from smartsort.api.schemas.review import ReviewItem
 from smartsort.api.schemas.statistics import Summary
 from smartsort.cli.main import cli
+from smartsort.core.model import Suggestion
 
 SAMPLES = 40
 
@@ -113,20 +115,24 @@ def test_spot_checks_from_the_command_line(live: LiveSidecar, client: httpx.Clie
 
 
 def guess(item: ReviewItem) -> str | None:
-    """Who it may be; the demo measures nothing, so nobody is suggested."""
+    """Who it may be, and not surely."""
     assert item.suggested_person is None
     return item.suggestion.person if item.suggestion else None
 
 
-def stranger(client: httpx.Client, number: int = 0) -> ReviewItem:
-    """A waiting item somebody is suggested for."""
+def stranger(live: LiveSidecar, client: httpx.Client, number: int = 0) -> ReviewItem:
+    """A waiting item somebody is suggested for, as if the demo measured faces here."""
     items = answer(client.get(f"{BASE}/review/queue/unidentified"))["items"]
-    found = [i for i in items if i["reason"] == "unknown_face" and i["suggestion"]]
-    return ReviewItem.model_validate(answer(client.get(f"{BASE}/review/items/{found[number]['id']}")))
+    found = [i["id"] for i in items if i["reason"] == "unknown_face"]
+    context = live.sidecar.context
+    close = [Suggestion(person, 0.48) for person in live.sidecar.people.known if person.name][:3]
+    suggest(context.ledger, found[number], close, context.clock.text())
+    return ReviewItem.model_validate(answer(client.get(f"{BASE}/review/items/{found[number]}")))
 
 
-def test_not_this_person(client: httpx.Client) -> None:
-    item = stranger(client)
+def test_not_this_person(live: LiveSidecar, client: httpx.Client) -> None:
+    item = stranger(live, client)
+    assert [s.similarity for s in item.suggestions] == [0.48] * 3
     ruled_out = ActionResultView.model_validate(
         answer(client.post(f"{BASE}/review/{item.id}/rule-out", json={}))
     )
@@ -142,8 +148,8 @@ def test_not_this_person(client: httpx.Client) -> None:
     assert guess(again) == guess(item)
 
 
-def test_not_this_person_says_what_is_wrong(client: httpx.Client) -> None:
-    item = stranger(client)
+def test_not_this_person_says_what_is_wrong(live: LiveSidecar, client: httpx.Client) -> None:
+    item = stranger(live, client)
     assert answer(client.post(f"{BASE}/review/999999/rule-out", json={}), 404)["code"] == "not_found"
     nobody = answer(client.post(f"{BASE}/review/{item.id}/rule-out", json={"person": "Nobody At All"}), 422)
     assert "Nobody At All" in nobody["detail"]
@@ -152,7 +158,7 @@ def test_not_this_person_says_what_is_wrong(client: httpx.Client) -> None:
 
 
 def test_ruling_out_from_the_command_line(live: LiveSidecar, client: httpx.Client) -> None:
-    item = stranger(client, 1)
+    item = stranger(live, client, 1)
     told = command(live, "review", "rule-out", item.id, "--person", guess(item))
     assert f"photo {item.id} is not {guess(item)}" in told
 

@@ -376,7 +376,7 @@ def test_bulk_skip_puts_many_last(client: httpx.Client) -> None:
 
 
 def test_bulk_approve_files_nobody_on_a_guess(client: httpx.Client) -> None:
-    """The demo measures no similarity, so all that Immich gives is an order of people."""
+    """The demo measures no similarity here, so nobody is suggested."""
     body: dict[str, Any] = {"everything": True, "dry_run": True}
     would = BulkActionResult.model_validate(answer(client.post(f"{BASE}/review/bulk/approve", json=body)))
     assert would.done == 0
@@ -387,7 +387,7 @@ def test_bulk_approve_files_nobody_on_a_guess(client: httpx.Client) -> None:
         answer(client.post(f"{BASE}/review/bulk/approve", json=everybody))
     )
     assert (would.done, would.excluded) == (0, 0)
-    assert any("unmeasured guess" in (one.problem or "") for one in would.decided)
+    assert all("no suggested person. Name" in (one.problem or "") for one in would.decided)
     named = body | {"category": "multiple_faces", "everything": False, "approve": {"person": "john_doe"}}
     left = BulkActionResult.model_validate(answer(client.post(f"{BASE}/review/bulk/approve", json=named)))
     assert left.done == 0
@@ -398,10 +398,11 @@ def test_bulk_approve_files_nobody_on_a_guess(client: httpx.Client) -> None:
 
 def test_an_approval_without_a_person_needs_a_measurement(client: httpx.Client) -> None:
     items = queue(client).items
-    item = next(i for i in items if i.suggestion and not i.suggestion.measured)
+    item = next(i for i in items if i.reason == "unknown_face")
+    assert (item.suggestion, item.nearest) == (None, None)
     problem = answer(client.post(f"{BASE}/review/{item.id}/approve", json={}), 422)
     assert problem["code"] == "no_suggestion"
-    assert "unmeasured guess" in problem["detail"]
+    assert "no suggested person" in problem["detail"]
 
 
 @pytest.mark.parametrize("selection", [{}, {"ids": [1], "category": "duplicates"}, {"dry_run": True}])

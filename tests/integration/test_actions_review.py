@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import replace
 
 import pytest
 from tests.fakes import World, append, close_world, content_of, picture
 
 from smartsort.actions import ActionRefused, AmbiguousName, NotUndoable, PersonSelector, UnknownPerson
-from smartsort.core.model import Decision, Outcome, Person, State
+from smartsort.core.model import Person, State
 from smartsort.core.policy import PersonRef
-from smartsort.ledger import events, feedback, photos, review
-from smartsort.ledger.photos import Change
+from smartsort.ledger import events, feedback, review
 
 BELLA = [PersonSelector("Bella")]
 
@@ -125,33 +123,35 @@ async def test_immich_down_moves_the_file_and_keeps_the_rest_for_later(place):
     assert place.photo(photo).person_id == place.server.person("Bella").id
 
 
-def measured(world, photo_id, similarity):
-    """The photo is re-evaluated as the same, its suggestions measured."""
-    _, _, version, reasons, evidence, _ = world.ledger.read(lambda db: photos.last_decision(db, photo_id))
-    suggestions = {
-        face: tuple(replace(one, similarity=similarity) for one in found)
-        for face, found in evidence.suggestions.items()
-    }
-    category = world.photo(photo_id).category
-    decision = Decision(Outcome.REVIEWED, reasons, version, category)
-    change = Change(photo_id, decision=(decision, replace(evidence, suggestions=suggestions)))
-    world.ledger.write(lambda db: photos.apply(db, [change], world.clock.text()))
-
-
-async def test_without_a_choice_the_suggested_person_is_taken_when_it_was_measured(place):
-    ids = [await place.deliver(f"stranger_{n}.jpg") for n in range(3)]
+async def test_without_a_choice_the_suggested_person_is_taken_when_a_measurement_is_sure(place):
+    ids = [await place.deliver(f"stranger_{n}.jpg") for n in range(5)]
     ids.append(await place.deliver("none_1.jpg"))
     ids.append(await place.deliver("anna+bella_1.jpg"))
     await place.settle()
-    measured(place, ids[0], 0.55)
-    measured(place, ids[1], 0.31)
+    place.suggest(ids[0], Anna=0.55, Bella=0.2)
+    place.suggest(ids[1], Anna=0.31)
+    place.suggest(ids[2], Anna=0.51)
+    place.suggest(ids[3], Anna=0.55, Bella=0.48)
     batch = await place.actions.approve(ids, [], "eva")
-    assert [(a.action, a.person) for a in batch] == [("approved", "Anna"), *[("failed", None)] * 4]
+    assert [(a.action, a.person) for a in batch] == [("approved", "Anna"), *[("failed", None)] * 6]
     said = [a.problem for a in batch if not a.ok]
     assert "Anna is too unlike (similarity 0.31)" in said[0]
-    assert "Anna is an unmeasured guess" in said[1]
-    assert "no suggested person. Name" in said[2]
-    assert "Anna is an unmeasured guess" in said[3]
+    assert "Anna is too unlike (similarity 0.51)" in said[1]
+    assert "Anna is too near to the next person (similarity 0.55, 0.07 apart)" in said[2]
+    assert all("no suggested person. Name" in text for text in said[3:])
+
+
+async def test_a_bulk_approval_files_a_face_that_a_measurement_names_and_no_other_stranger(place):
+    names = ("stranger_1.jpg", "stranger_2.jpg", "stranger+stranger_1.jpg")
+    ids = [await place.deliver(name) for name in names]
+    await place.settle()
+    place.suggest(ids[0], Anna=0.55)
+    place.suggest(ids[1], Anna=0.45)
+    place.suggest(ids[2], Anna=0.55)
+    batch = await place.actions.approve(ids, [], "eva", include=[], dry_run=True)
+    assert [a.action for a in batch] == ["would_approve", "excluded", "excluded"]
+    batch = await place.actions.approve(ids, BELLA, "eva", include=[], dry_run=True)
+    assert [a.action for a in batch] == ["excluded"] * 3
 
 
 async def test_only_what_was_measured_is_called_suggested_in_the_queue_s_table(place):

@@ -112,7 +112,6 @@ async def test_immich_down_at_first_and_then_there(place, server):
         "look",
         "faces",
         "people",
-        "closest_people",
         "detect_missing_faces",
         "detection_jobs",
         "recognise_unassigned_faces",

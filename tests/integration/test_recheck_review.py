@@ -171,6 +171,7 @@ async def test_duplicates_and_what_a_human_decided_are_left_alone(world):
 
 async def test_a_suggestion_passed_over_is_not_filed_later(world):
     [photo_id] = await deliver(world, "stranger_1.jpg")
+    world.suggest(photo_id, Anna=0.45, Carl=0.3)
     await world.actions.approve([photo_id], [PersonSelector("Bella")], "maria")
     [event] = [e for e in world.ledger.read(lambda db: events.of_photo(db, photo_id)) if e.kind == "approved"]
     await recheck(world)

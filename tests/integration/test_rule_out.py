@@ -12,7 +12,7 @@ from smartsort.actions import ActionRefused, AmbiguousName, PersonSelector, Unkn
 from smartsort.audit import Audit, Weight
 from smartsort.core.model import Person, State
 from smartsort.core.policy import PersonRef
-from smartsort.core.suggestion import likeliest
+from smartsort.core.suggestion import assigned, likeliest
 from smartsort.ledger import feedback, photos, review
 
 
@@ -66,6 +66,8 @@ async def test_what_moves_because_of_a_denial_is_found_in_the_older_tables_too(w
 
 async def test_the_next_one_is_suggested_and_the_ruled_out_one_never_again(world):
     [photo_id] = await deliver(world, "stranger_1.jpg")
+    assert suggested(world, photo_id) == ([], None), "only what was measured"
+    world.suggest(photo_id, Anna=0.5, Bella=0.45, Carl=0.3)
     assert suggested(world, photo_id) == (["Anna", "Bella", "Carl"], "Anna")
     [acted] = await world.actions.rule_out(photo_id, None, "maria")
     assert (acted.action, acted.person) == ("ruled_out", "Anna")
@@ -109,7 +111,8 @@ async def test_it_moves_to_the_folder_of_the_reason_that_is_left_and_back(tmp_pa
     assert world.places(photo_id) == ["review/low_confidence/lowconf_anna_1.jpg"]
     await recheck(world)
     assert not world.ledger.read(feedback.ruled_out_faces)
-    assert suggested(world, photo_id)[1] == "Anna"
+    evidence = world.ledger.read(lambda db: photos.last_decision(db, photo_id))[4]
+    assert [one.person.name for one in assigned(evidence)] == ["Anna"]
     world.check()
     world.ledger.close()
 

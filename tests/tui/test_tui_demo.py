@@ -20,10 +20,10 @@ SAMPLES = 60
 
 def keys_for(sample: Sample, named: set[str]) -> list[str]:
     """What a person presses who knows what is on a sample photo; `named` are the people Immich got by now."""
-    if sample.category == "low_confidence":
+    if sample.kind == "far":
         return ["a"]
-    if sample.category == "multiple_faces":
-        return ["1"]
+    if sample.category in ("low_confidence", "multiple_faces"):
+        return ["1"]  # of two people who are close, or on it, one has to be chosen
     if sample.kind != "newcomer":
         return ["r"]
     [name] = sample.people

@@ -26,7 +26,7 @@ from smartsort.core.model import (
 from smartsort.core.policy import MultipleFaces, OnDuplicate, PersonRef, Policy, Thresholds, WhenUnknown
 from smartsort.core.rules import RULES
 from smartsort.core.rules.base import Rule
-from smartsort.core.suggestion import likeliest
+from smartsort.core.suggestion import assigned, likeliest, nearest, suggestions
 from smartsort.core.wording import REASON_CODES, sentence, short
 
 JOHN, SARAH, VICTOR, LUKAS = (
@@ -419,33 +419,83 @@ def test_the_order_of_the_rules_alone_makes_the_priority():
     assert turned.category is Category.UNWANTED_PERSON
 
 
-def test_suggestions_are_named_closest_first():
-    stranger = face(None)
-    evidence = Evidence(faces=(stranger,), suggestions={stranger.id: (Suggestion(JOHN), Suggestion(SARAH))})
-    decision = decide(evidence, HOUSEHOLD)
-    assert decision.reason.names == ("John Doe",)
-    assert likeliest(evidence) == Suggestion(JOHN)
-    assert decision.suggested is None, "an unmeasured guess is no suggestion"
+def close_to(*people, person=None):
+    """A photo of one face, of nobody or of this person, that is so much like these people."""
+    one = face(person)
+    return Evidence(faces=(one,), suggestions={one.id: tuple(Suggestion(p, much) for p, much in people)})
 
 
-def test_the_person_of_the_largest_face_is_the_likeliest():
-    evidence = photo(face(SARAH, 0.1), face(JOHN, 0.3), face(None, 0.5))
-    assert likeliest(evidence) == Suggestion(JOHN)
-    assert likeliest(evidence, {JOHN.id}) == Suggestion(SARAH)
+UNNAMED = Person("p-unnamed", "")
 
 
 @pytest.mark.parametrize(
-    ("similarity", "min_confidence", "suggested"),
-    [(None, 0.6, None), (0.49, 0.6, None), (0.5, 0.6, JOHN), (0.45, 0.4, JOHN), (0.39, 0.4, None)],
+    ("evidence", "wanted"),
+    [
+        (close_to((JOHN, 0.47), (SARAH, 0.42), (VICTOR, 0.41)), ["John Doe", "Sarah Smith"]),
+        (close_to((JOHN, 0.41)), []),
+        (close_to((JOHN, None), (SARAH, None)), []),
+        (close_to((JOHN, 0.59), person=UNNAMED), []),
+        (close_to((JOHN, 0.61), person=UNNAMED), ["John Doe"]),
+        (close_to((JOHN, 0.31), (SARAH, 0.44), person=JOHN), ["Sarah Smith"]),
+        (photo(JOHN), []),
+        (dataclasses.replace(close_to((JOHN, 0.5), (SARAH, 0.42)), ruled_out={JOHN.id}), ["Sarah Smith"]),
+    ],
 )
-def test_a_suggestion_is_measured_and_as_alike_as_two_faces_of_one_person(
-    similarity, min_confidence, suggested
-):
-    """Less than `min_confidence`, or nothing could be suggested: what reaches that is filed already."""
-    stranger = face(None)
-    evidence = Evidence(faces=(stranger,), suggestions={stranger.id: (Suggestion(JOHN, similarity),)})
+def test_only_who_was_measured_as_close_is_suggested(evidence, wanted):
+    [one] = evidence.faces
+    assert [s.person.name for s in suggestions(evidence, one)] == wanted
+    found = likeliest(evidence)
+    assert (found.person.name if found else None) == (wanted[0] if wanted else None)
+
+
+def test_the_reason_says_who_is_close_or_that_nobody_is():
+    said = sentence(decide(close_to((JOHN, 0.47), (SARAH, 0.42)), HOUSEHOLD).reason)
+    assert said == "1 face nobody knows; probably John Doe (0.47)."
+    said = sentence(decide(close_to((JOHN, 0.27)), HOUSEHOLD).reason)
+    assert said == "1 face nobody knows. No person is close: John Doe is the nearest with 0.27."
+    said = sentence(decide(close_to((JOHN, None)), HOUSEHOLD).reason)
+    assert said == "1 face nobody knows."
+
+
+def test_the_largest_face_that_somebody_is_close_to_tells_who_is_likeliest():
+    sizes = {"small": 0.1, "large": 0.3, "largest": 0.5}
+    small, large, largest = (dataclasses.replace(face(None, part), id=name) for name, part in sizes.items())
+    measured = {
+        small.id: (Suggestion(SARAH, 0.7),),
+        large.id: (Suggestion(JOHN, 0.45), Suggestion(SARAH, 0.43)),
+        largest.id: (Suggestion(VICTOR, 0.3),),
+    }
+    evidence = Evidence(faces=(small, large, largest), suggestions=measured)
+    assert likeliest(evidence) == Suggestion(JOHN, 0.45, pytest.approx(0.02))
+    assert likeliest(evidence, {JOHN.id}) == Suggestion(SARAH, 0.43)
+    assert nearest(evidence) == Suggestion(VICTOR, 0.3)
+
+
+@pytest.mark.parametrize(
+    ("similarity", "next_one", "min_confidence", "suggested"),
+    [
+        (None, 0.1, 0.6, None),
+        (0.51, 0.1, 0.6, None),
+        (0.52, 0.1, 0.6, JOHN),
+        (0.52, 0.45, 0.6, None),
+        (0.45, 0.1, 0.4, JOHN),
+        (0.39, 0.1, 0.3, None),
+    ],
+)
+def test_an_approval_without_a_name_takes_who_is_sure_enough(similarity, next_one, min_confidence, suggested):
+    """More than is asked of a suggestion, and never more than files a photo."""
+    evidence = close_to((JOHN, similarity), (SARAH, next_one))
     policy = dataclasses.replace(HOUSEHOLD, thresholds=Thresholds(min_confidence))
     assert decide(evidence, policy).suggested == suggested
+
+
+def test_a_match_that_is_torn_is_not_approved_without_a_name():
+    one = face(JOHN)
+    for margin, suggested in ((0.2, JOHN), (0.05, None)):
+        evidence = Evidence(faces=(one,), confidence={one.id: Confidence(0.55, margin, SARAH)})
+        assert decide(evidence, HOUSEHOLD).suggested == suggested
+    [found] = assigned(photo(JOHN))
+    assert found == Suggestion(JOHN), "what Immich says is told without a number"
 
 
 # --- whatever happens ------------------------------------------------------------------------

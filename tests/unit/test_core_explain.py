@@ -158,10 +158,10 @@ def test_two_things_at_once_when_one_is_not_enough():
 def test_an_unknown_face_is_told_who_it_might_be():
     evidence = photo(None)
     evidence = dataclasses.replace(
-        evidence, suggestions={evidence.faces[0].id: (Suggestion(VICTOR, 0.4), Suggestion(SARAH, 0.31))}
+        evidence, suggestions={evidence.faces[0].id: (Suggestion(VICTOR, 0.5), Suggestion(SARAH, 0.43))}
     )
     assert told(evidence, HOUSEHOLD)[0].startswith("If the unknown face were Sarah Smith, it would be filed")
-    assert "Closest: Victor Grey (0.40) and Sarah Smith (0.31)." in seen(explain(evidence, HOUSEHOLD))[0]
+    assert "Closest: Victor Grey (0.50) and Sarah Smith (0.43)." in seen(explain(evidence, HOUSEHOLD))[0]
 
 
 def test_nothing_is_said_about_faces_nobody_looked_for():

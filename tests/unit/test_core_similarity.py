@@ -8,7 +8,6 @@ import pytest
 
 from smartsort.core.model import Box, Confidence, Face, Person, Suggestion
 from smartsort.core.similarity import (
-    LEAST_SUGGESTED,
     NEAREST,
     Likeness,
     closest,
@@ -115,14 +114,14 @@ def test_who_has_no_face_to_compare_with_is_no_rival():
     assert confidence((), Like(ANNA, None), [Like(BELLA, 0.5)]).why_unknown
 
 
-def test_suggestions_begin_at_the_least_likeness():
+def test_the_closest_are_those_with_a_name_and_a_gallery_best_first():
     people = [
-        Like(ANNA, LEAST_SUGGESTED),
-        Like(BELLA, LEAST_SUGGESTED - 0.01),
-        Like(CARL, LEAST_SUGGESTED + 0.1),
+        Like(ANNA, 0.3),
+        Like(BELLA, 0.1),
+        Like(CARL, 0.4),
         Like(Person("9", ""), 1.0),
         Like(Person("8", "Dora"), None),
     ]
-    wanted = (Suggestion(CARL, LEAST_SUGGESTED + 0.1), Suggestion(ANNA, LEAST_SUGGESTED))
+    wanted = (Suggestion(CARL, 0.4), Suggestion(ANNA, 0.3), Suggestion(BELLA, 0.1))
     assert closest((), people, 3) == wanted
     assert closest((), people, 1) == wanted[:1]

@@ -112,6 +112,8 @@ def _suggestions(item: ReviewItem, width: int) -> list[Content]:
     for number, suggestion in enumerate(item.suggestions[:MAX_SUGGESTIONS], start=1):
         click = Style.from_meta({"@click": f"screen.suggestion({number})"})
         close = wording.likeness(suggestion.similarity)
+        if suggestion.assigned:
+            close = f"Immich says so, {close}"
         if (face := _face_of(item, suggestion)) is not None:
             close = f"{close}  face {face}".strip()
         name = wording.cut(name_of(suggestion.person), width - 6 - len(close))

@@ -16,7 +16,7 @@ from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Photo
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.engine.intact import Intact, no_longer, rejected_for_itself, relied_on, still_there
-from smartsort.pipeline.recheck.recheck import renewed
+from smartsort.pipeline.recheck.suggestions import renewed
 from smartsort.pipeline.routing.route import PhotoEvidence
 
 LAST_COPY = "last_copy"

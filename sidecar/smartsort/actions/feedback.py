@@ -11,6 +11,7 @@ from smartsort.actions.values import ActionResult
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import Decision, Evidence, Face, Outcome, Person
 from smartsort.core.policy import called
+from smartsort.core.suggestion import suggestions
 from smartsort.ledger.arrangement import Arrangement
 from smartsort.ledger.records import Area, Member, Photo
 
@@ -56,7 +57,7 @@ def person_to_rule_out(
 def _first_suggested(evidence: Evidence, faces: Iterable[Face]) -> Person | None:
     for face in sorted(faces, key=lambda f: -f.area_fraction):
         found = [face.person] if face.person is not None and face.person.name else []
-        found += [s.person for s in evidence.suggestions.get(face.id, ())]
+        found += [s.person for s in suggestions(evidence, face)]
         for person in found:
             if person.id not in evidence.ruled_out:
                 return person
@@ -66,7 +67,7 @@ def _first_suggested(evidence: Evidence, faces: Iterable[Face]) -> Person | None
 def _could_be(evidence: Evidence, face: Face, person: Person) -> bool:
     if face.person is not None and face.person.id == person.id:
         return True
-    return any(s.person.id == person.id for s in evidence.suggestions.get(face.id, ()))
+    return any(s.person.id == person.id for s in suggestions(evidence, face))
 
 
 def without(evidence: Evidence, ruled_out: PersonRuledOut) -> Evidence:

@@ -13,11 +13,11 @@ from smartsort.actions.person_resolver import TargetPerson, resolve
 from smartsort.actions.plan import LibraryFolder, Plan, in_library
 from smartsort.actions.values import ActionRefused, ActionResult, PersonSelector
 from smartsort.core.decision import decide
-from smartsort.core.model import BulkKind, Evidence, Person
+from smartsort.core.model import BulkKind, Evidence, Person, Suggestion
 from smartsort.core.naming import shard_folder
 from smartsort.core.policy import Policy
 from smartsort.core.rules import RULES
-from smartsort.core.suggestion import accepted, likeliest
+from smartsort.core.suggestion import ACCEPTED, ACCEPTED_MARGIN, likeliest, nearest, surely
 from smartsort.ledger import shards
 from smartsort.ledger.arrangement import Arrangement
 from smartsort.ledger.records import Photo
@@ -80,8 +80,13 @@ class Filing:
         if photo_id not in self._kinds:
             policy = self.context.policy()
             evidence = self.evidence.get(photo_id)
-            reasons = decide(evidence, policy, self.people.ambiguous).reasons if evidence is not None else ()
+            decision = decide(evidence, policy, self.people.ambiguous) if evidence is not None else None
+            reasons = decision.reasons if decision is not None else ()
             found = {_KINDS[reason.code] for reason in reasons if reason.code in _KINDS}
+            if self.targets is None and decision is not None and decision.suggested is not None:
+                strangers = [r for r in reasons if _KINDS.get(r.code) is BulkKind.STRANGERS]
+                if all(reason.numbers.get("faces") == 1 for reason in strangers):
+                    found.discard(BulkKind.STRANGERS)  # a measurement says whose face it is
             self._kinds[photo_id] = frozenset(found | set(_targets(self.targets or (), policy)))
         return self._kinds[photo_id]
 
@@ -91,9 +96,10 @@ class Filing:
 
     def _suggested(self, photo: Photo, before: Arrangement) -> tuple[TargetPerson, ...] | ActionResult:
         evidence = self.evidence.get(photo.id, Evidence())
-        found = likeliest(evidence, before.ruled_out)
-        if found is None or not accepted(found, self.context.policy()):
-            guess = "" if found is None else f"; {found.person.name} is {_how_sure(found.similarity)}"
+        found = surely(evidence, self.context.policy(), before.ruled_out)
+        if found is None:
+            best = likeliest(evidence, before.ruled_out) or nearest(evidence, before.ruled_out)
+            guess = "" if best is None else f"; {best.person.name} is {_how_sure(best)}"
             why = f"photo {photo.id} has no suggested person{guess}. Name the person."
             return ActionResult(photo.id, "failed", problem=why, code="no_suggestion")
         try:
@@ -103,8 +109,13 @@ class Filing:
             return ActionResult(photo.id, "failed", problem=str(problem), code=problem.code)
 
 
-def _how_sure(similarity: float | None) -> str:
-    return "an unmeasured guess" if similarity is None else f"too unlike (similarity {similarity:.2f})"
+def _how_sure(best: Suggestion) -> str:
+    similarity = f"similarity {best.similarity:.2f}"
+    if best.margin is not None and best.margin < ACCEPTED_MARGIN:
+        return f"too near to the next person ({similarity}, {best.margin:.2f} apart)"
+    if (best.similarity or 0.0) >= ACCEPTED:
+        return f"close ({similarity}), but the photo waits for another reason"
+    return f"too unlike ({similarity})"
 
 
 def _targets(targets: Iterable[TargetPerson], policy: Policy) -> Iterable[BulkKind]:

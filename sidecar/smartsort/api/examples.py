@@ -19,13 +19,20 @@ _JOHN = {
     "photos": 85,
     "mixed": [],
 }
-_SUGGESTED = {"person": _JOHN, "similarity": 0.51, "measured": True, "accepted": True}
+_SUGGESTED = {"person": _JOHN, "similarity": 0.55, "measured": True, "accepted": True, "assigned": True}
+_LIKELIEST = {
+    "person": "John Doe",
+    "person_id": _JOHN["id"],
+    "similarity": 0.55,
+    "measured": True,
+    "accepted": True,
+}
 _REASON = {
     "code": "low_confidence",
-    "short": "low_confidence: 0.51",
-    "text": "Perhaps John Doe: confidence 0.51 is below 0.60.",
+    "short": "low_confidence: 0.55",
+    "text": "Perhaps John Doe: confidence 0.55 is below 0.60.",
     "names": ["John Doe"],
-    "numbers": {"confidence": 0.51, "min_confidence": 0.6},
+    "numbers": {"confidence": 0.55, "min_confidence": 0.6},
     "detail": "",
 }
 _FACE_VIEW = {
@@ -35,11 +42,12 @@ _FACE_VIEW = {
     "image_width": 1920,
     "image_height": 1440,
     "person": _JOHN,
-    "confidence": 0.51,
+    "confidence": 0.55,
     "margin": 0.12,
     "runner_up": None,
     "why_unknown": None,
     "suggestions": [_SUGGESTED],
+    "nearest": _SUGGESTED,
 }
 _EVENT = {
     "id": 4711,
@@ -80,16 +88,11 @@ _QUEUE_ITEM = {
     "path": "/data/review/low_confidence/lowconf_IMG_1.jpg",
     "size": 2481153,
     "modified": "2026-05-01T12:00:00+00:00",
-    "reason": "low_confidence: 0.51",
-    "text": "Perhaps John Doe: confidence 0.51 is below 0.60.",
+    "reason": "low_confidence: 0.55",
+    "text": "Perhaps John Doe: confidence 0.55 is below 0.60.",
     "faces_detected": 1,
-    "suggestion": {
-        "person": "John Doe",
-        "person_id": _JOHN["id"],
-        "similarity": 0.51,
-        "measured": True,
-        "accepted": True,
-    },
+    "suggestion": _LIKELIEST,
+    "nearest": _LIKELIEST,
     "suggested_person": "John Doe",
     "suggested_person_id": _JOHN["id"],
     "source": "instagram",

@@ -13,7 +13,7 @@ from smartsort.api.schemas.review import CopyView, QueueItem, ReviewItem, Sugges
 from smartsort.api.views import closest, event_views, face_views, moment, reason_views, suggestion_views
 from smartsort.core.model import Evidence, Suggestion
 from smartsort.core.policy import Policy
-from smartsort.core.suggestion import accepted, likeliest
+from smartsort.core.suggestion import accepted, likeliest, nearest, surely
 from smartsort.core.wording import sentence
 from smartsort.files.shown import shown
 from smartsort.ledger import review
@@ -28,8 +28,9 @@ def queue_item(row: QueueRow, policy: Policy) -> QueueItem:
 
 def _plain(row: QueueRow, policy: Policy) -> Mapping[str, Any]:
     found = likeliest(row.evidence, row.ruled_out)
+    best = nearest(row.evidence, row.ruled_out)
     suggestion = suggested(found, policy) if found is not None else None
-    person = suggestion if suggestion is not None and suggestion.accepted else None
+    sure = surely(row.evidence, policy, row.ruled_out)
     return {
         "id": row.photo_id,
         "category": row.category.value,
@@ -41,8 +42,9 @@ def _plain(row: QueueRow, policy: Policy) -> Mapping[str, Any]:
         "text": sentence(row.reasons[0]) if row.reasons else row.reason,
         "faces_detected": row.faces_detected,
         "suggestion": suggestion,
-        "suggested_person": person.person if person else None,
-        "suggested_person_id": person.person_id if person else None,
+        "nearest": suggested(best, policy) if best is not None else None,
+        "suggested_person": sure.person.name if sure else None,
+        "suggested_person_id": sure.person.id if sure else None,
         "source": row.source,
         "created_at": row.created_at,
         "thumbnail": f"{BASE}/review/items/{row.photo_id}/thumbnail",
@@ -57,12 +59,11 @@ def review_item(db: Database, photo_id: int, policy: Policy) -> ReviewItem | Non
         return None
     row, photo = entry.row, entry.photo
     action: Any = review.conditions(db, [photo_id])[photo_id]
-    suggested = [s for s in closest(row.evidence) if s.person.id not in row.ruled_out]
     return ReviewItem(
         **_plain(row, policy),
         reasons=reason_views(row.reasons),
         faces=face_views(row.evidence, policy),
-        suggestions=suggestion_views(suggested, policy),
+        suggestions=suggestion_views(closest(row.evidence, row.ruled_out), policy, row.evidence.faces),
         other_copy=_copy_view(entry),
         width=photo.width,
         height=photo.height,
@@ -88,7 +89,7 @@ def _has_frames(evidence: Evidence) -> bool:
 
 
 def suggested(found: Suggestion, policy: Policy) -> Suggested:
-    """The likeliest person of a photo, and whether that is more than a guess."""
+    """A person whom a photo may show, and how sure that is."""
     return Suggested(
         person=found.person.name,
         person_id=found.person.id,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from smartsort.api.schemas.state import HealthIssueView, PhotoInProgress
 from smartsort.core.model import Evidence, Face, Person, Reason, State, Suggestion
 from smartsort.core.naming import folder_name
 from smartsort.core.policy import Policy
-from smartsort.core.suggestion import accepted
+from smartsort.core.suggestion import accepted, assigned, nearest, suggestions
 from smartsort.core.wording import sentence, short
 from smartsort.core.wording_events import event_sentence
 from smartsort.files.shown import one_line, shown
@@ -58,14 +58,18 @@ def person_view(
     )
 
 
-def suggestion_views(found: Iterable[Suggestion], policy: Policy) -> list[SuggestionView]:
-    """Suggestions, in the order given."""
+def suggestion_views(
+    found: Iterable[Suggestion], policy: Policy, faces: Iterable[Face]
+) -> list[SuggestionView]:
+    """Suggestions, in the order given. `faces` are those they are about."""
+    by_immich = {face.person.id for face in faces if face.person is not None}
     return [
         SuggestionView(
             person=person_view(s.person, policy),
             similarity=s.similarity,
             measured=s.similarity is not None,
             accepted=accepted(s, policy),
+            assigned=s.person.id in by_immich,
         )
         for s in found
     ]
@@ -77,6 +81,7 @@ def face_views(evidence: Evidence, policy: Policy) -> list[FaceView]:
     def view(number: int, face: Face) -> FaceView:
         measured = evidence.confidence.get(face.id)
         runner_up = measured.runner_up if measured else None
+        best = [one] if (one := nearest(evidence.judging((face,)))) is not None else []
         return FaceView(
             id=face.id,
             number=number,
@@ -88,34 +93,21 @@ def face_views(evidence: Evidence, policy: Policy) -> list[FaceView]:
             margin=measured.margin if measured else None,
             runner_up=person_view(runner_up, policy) if runner_up else None,
             why_unknown=measured.why_unknown if measured else None,
-            suggestions=suggestion_views(evidence.suggestions.get(face.id, ()), policy),
+            suggestions=suggestion_views(suggestions(evidence, face), policy, [face]),
+            nearest=next(iter(suggestion_views(best, policy, [face])), None),
         )
 
     ordered = sorted(evidence.faces, key=lambda f: (f.box.x1, f.box.y1, f.id))
     return [view(number, face) for number, face in enumerate(ordered, 1)]
 
 
-def closest(evidence: Evidence) -> list[Suggestion]:
-    """Everybody who is suggested, each once: people assigned already, then the closest.
-
-    Where similarities were measured they give the order; Immich's own order, which tells no distance, keeps
-    its ranks, the largest face first.
-    """
+def closest(evidence: Evidence, ruled_out: Collection[str]) -> list[Suggestion]:
+    """Everybody who is suggested for one of the faces, closest first, then those whom Immich assigned."""
+    found = [one for face in evidence.judged for one in suggestions(evidence, face, ruled_out)]
+    found.sort(key=lambda one: one.similarity or 0.0, reverse=True)
     best: dict[str, Suggestion] = {}
-    faces = sorted(evidence.judged, key=lambda f: -f.area_fraction)
-    for face in faces:
-        if face.person is not None and face.person.name:
-            measured = evidence.confidence.get(face.id)
-            best.setdefault(
-                face.person.id, Suggestion(face.person, measured.similarity if measured else None)
-            )
-    ranked: list[tuple[float, int, int, Suggestion]] = []
-    for place, face in enumerate(faces):
-        for rank, suggestion in enumerate(evidence.suggestions.get(face.id, ())):
-            similarity = suggestion.similarity
-            ranked.append((-similarity if similarity is not None else 2.0, rank, place, suggestion))
-    for *_, suggestion in sorted(ranked, key=lambda r: r[:3]):
-        best.setdefault(suggestion.person.id, suggestion)
+    for one in (*found, *assigned(evidence, ruled_out)):
+        best.setdefault(one.person.id, one)
     return list(best.values())
 
 

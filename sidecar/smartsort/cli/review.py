@@ -120,15 +120,23 @@ def list_queue(
 
 def _suggested(row: dict[str, Any]) -> str:
     """Who it may be, and how sure that is."""
-    found = row.get("suggestion")
+    found, nearest = row.get("suggestion"), row.get("nearest")
     if not found:
-        return ""
-    unsure = ", not sure enough" if found["measured"] and not found["accepted"] else ""
+        return f"nobody close ({nearest['person']} {nearest['similarity']:.2f})" if nearest else ""
+    unsure = "" if found["accepted"] else ", not sure enough"
     return f"{found['person']}, {_how_sure(found)}{unsure}"
 
 
+def _nobody_close(face: dict[str, Any]) -> str:
+    nearest = face.get("nearest")
+    if face["suggestions"] or not nearest or nearest["assigned"]:
+        return ""
+    return f"; nobody is close, {nearest['person']['name']} is the nearest with {nearest['similarity']:.2f}"
+
+
 def _how_sure(found: dict[str, Any]) -> str:
-    return f"similarity {found['similarity']:.2f}" if found["measured"] else "unmeasured"
+    by = "Immich says so, " if found.get("assigned") else ""
+    return by + (f"similarity {found['similarity']:.2f}" if found["measured"] else "not measured")
 
 
 @command.command("show", epilog=examples("smartsort review show 12"))
@@ -152,8 +160,9 @@ def show(
         click.echo(f"  - {reason['text']}")
     for face in found["faces"]:
         person = face.get("person") or {}
-        sure = f", confidence {face['confidence']:.2f}" if face.get("confidence") is not None else ""
-        click.echo(f"  face {face['number']}: {person.get('name') or 'nobody knows'}{sure}")
+        sure = f", we measured {face['confidence']:.2f}" if face.get("confidence") is not None else ""
+        who = f"Immich says {person['name']}" if person.get("name") else "nobody knows"
+        click.echo(f"  face {face['number']}: {who}{sure}{_nobody_close(face)}")
     for number, suggestion in enumerate(found["suggestions"], 1):
         click.echo(f"  {number}. {suggestion['person']['name']} ({_how_sure(suggestion)})")
     copy = found.get("other_copy")

@@ -138,6 +138,10 @@ class Galleries:
         """The galleries of those who have one."""
         return [self.likeness(p, without_asset, taken) for p in people if self._loaded.faces.get(p.id)]
 
+    def has(self, person: Person) -> bool:
+        """True once a person's gallery was put together, be it empty or out of date."""
+        return person.id in self._loaded.rows
+
     def fresh(self, person: Person) -> bool:
         """True while a person's gallery need not be put together again."""
         row = self._loaded.rows.get(person.id)

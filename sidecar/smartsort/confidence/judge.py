@@ -10,7 +10,7 @@ from dataclasses import replace
 from smartsort.confidence import films
 from smartsort.confidence.faces import Faces
 from smartsort.confidence.galleries import Galleries
-from smartsort.confidence.review_faces import CALLS_PER_HOUR, ReviewFaces
+from smartsort.confidence.review_faces import CALLS_PER_HOUR, RIVALS, ReviewFaces
 from smartsort.confidence.service import FaceService, FaceServiceUnavailable
 from smartsort.core import similarity
 from smartsort.core.decision import decide
@@ -28,7 +28,7 @@ from smartsort.core.policy import Policy, WhenUnknown
 from smartsort.core.similarity import Vector
 from smartsort.errors import ImmichError
 from smartsort.files.frames import Frame
-from smartsort.ledger import embeddings, photos
+from smartsort.ledger import embeddings, photos, review_faces
 from smartsort.ledger.embeddings import Embedding
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.routing.people import People
@@ -36,15 +36,13 @@ from smartsort.pipeline.routing.people import People
 log = logging.getLogger(__name__)
 
 SUGGESTED = 5
+"""People remembered for a face."""
 
 RENEW_SECONDS, LOOK_SECONDS = 20.0, 120.0
 """Between two galleries put together again, and between two looks whether there is something to measure."""
 
 FILM_PATIENCE = 8
 """Times as long as for a photo: a video is held against everybody who has a name."""
-
-RIVALS = 5
-"""People asked of Immich as the closest ones, where not everybody has a gallery yet."""
 
 
 class Measure:
@@ -66,7 +64,7 @@ class Measure:
         self._context, self._people, self._service = context, people, service
         self._faces = Faces(context, service, model)
         self.galleries = Galleries(context, self._faces)
-        self._review = ReviewFaces(context, self._faces)
+        self._review = ReviewFaces(context, people, self._faces, self.galleries)
         self._patience = patience_seconds
         self._comparing = asyncio.Lock()
 
@@ -100,7 +98,7 @@ class Measure:
         evidence = await self._with_mixed(evidence)
         measured = _needs_confidence(evidence, policy, ambiguous)
         if not measured:
-            return await self._suggest_from_memory(evidence)
+            return await self.recall(asset_id, evidence) or evidence
         try:
             async with asyncio.timeout(self._patience):
                 found = await self._confidence(asset_id, evidence, measured, policy)
@@ -108,7 +106,11 @@ class Measure:
             found = _unknown(measured, f"measuring took longer than {self._patience:g} s")
         except (FaceServiceUnavailable, ImmichError) as problem:
             found = _unknown(measured, str(problem))
-        return await self._with_mixed(replace(evidence, confidence=found))
+        evidence = await self._with_mixed(replace(evidence, confidence=found))
+        if decide(evidence, policy, ambiguous).outcome is Outcome.SORTED:
+            return evidence
+        again = await self.recall(asset_id, evidence)  # who else it may be, measured by the way
+        return replace(evidence, suggestions=again.suggestions) if again is not None else evidence
 
     async def _with_mixed(self, evidence: Evidence) -> Evidence:
         """Name those on it who are two people, and suggest none of them to anybody."""
@@ -131,7 +133,12 @@ class Measure:
                 vector = (await self._faces.vectors(asset_id, faces)).get(face.id)
         except (TimeoutError, FaceServiceUnavailable, ImmichError):
             return ()
-        return () if vector is None else self._closest(asset_id, face, vector)
+        return () if vector is None else self._closest(asset_id, face, vector, None)
+
+    def newly_measured(self) -> list[int]:
+        """Photos in review whose faces were measured since this was asked last."""
+        found, self._review.fresh = self._review.fresh, []
+        return found
 
     async def sees_faces(self, asset_id: str) -> bool | None:
         """Whether the service finds a face on this photo: one call. None when it cannot tell now."""
@@ -157,36 +164,45 @@ class Measure:
         return found.film
 
     async def recall(self, asset_id: str, evidence: Evidence) -> Evidence | None:
-        """The evidence with the confidence as it would be measured now, from memory alone.
+        """The evidence as it would be measured now, from memory alone: how sure a match is, and who is close.
 
         None when something would have to be measured first.
         """
-        model, before = self.galleries.model, evidence.mixed
+        ledger, ids = self._context.ledger, [face.id for face in evidence.faces]
+        model, was_mixed = self.galleries.model or await ledger.aread(review_faces.model_in_use), evidence.mixed
         if model is not None and evidence.film is not None and evidence.film.is_judged:
-            vectors = await self._film_vectors(evidence.film, model)
-            if vectors is None:
+            seen = await self._film_vectors(evidence.film, model)
+            if seen is None:
                 return None
-            return await self._with_mixed(self._of_film(asset_id, evidence, evidence.film, vectors))
-        if model is None or not (evidence.confidence or before):
-            return None
-        evidence = await self._with_mixed(evidence)
-        ids = list(evidence.confidence)
-        vectors = await self._context.ledger.aread(lambda db: embeddings.known(db, model, ids))
-        if len(vectors) < len(ids):
-            return None
+            return await self._with_mixed(self._of_film(asset_id, evidence, evidence.film, seen))
         people = [p for p in self._people.known if p.name]
-        found = {
-            face.id: self._compare(asset_id, face.person, vectors[face.id], people, evidence.taken)
-            for face in evidence.faces
-            if face.id in vectors and face.person is not None
-        }
-        return replace(evidence, confidence=found)
+        if model is None or not people:
+            return None
+        vectors = await ledger.aread(lambda db: embeddings.known(db, model, ids))
+        before = [face_id for face_id, measured in evidence.confidence.items() if measured.known]
+        evidence = await self._with_mixed(evidence)
+        if not vectors.keys() >= set(before):
+            return None
+        if not vectors:
+            return evidence if was_mixed else None
+        if self.galleries.model is None:
+            await self.galleries.use(model)
+        found, close = dict(evidence.confidence), {}
+        for face in evidence.faces:
+            vector = vectors.get(face.id)
+            if vector is None:
+                continue
+            if face.person is not None and face.person.name and face.id not in evidence.confirmed:
+                found[face.id] = self._compare(asset_id, face.person, vector, people, evidence.taken)
+            close[face.id] = self._closest(asset_id, face, vector, evidence.taken)
+        return await self._with_mixed(replace(evidence, confidence=found, suggestions=close))
 
     async def step(self) -> float:
         """Measure something while nothing is on its way; seconds until the next time.
 
-        That is one stale gallery, else one photo in review. Of a gallery put together for a photo it looks at
-        more faces, which tell whether it is of two people. Never raises for what Immich or the service does.
+        That is one stale gallery, else one photo in review or a gallery to compare it with. Of a gallery put
+        together for a photo it looks at more faces, which tell whether it is of two people. Never raises for
+        what Immich or the service does.
         """
         under_way = await self._context.ledger.aread(lambda db: photos.count_in(db, *IN_PROGRESS))
         if under_way or not self.available:
@@ -201,7 +217,7 @@ class Measure:
                 if stale:
                     await self.galleries.examine(stale[0])
                     return max(RENEW_SECONDS, self._pause_after(calls))
-                if not await self._review.step(self.galleries.model or ""):
+                if not await self._review.step():
                     return RENEW_SECONDS if self.galleries.mixed else LOOK_SECONDS
         except (TimeoutError, FaceServiceUnavailable, ImmichError) as problem:
             log.info("faces could not be measured while idle: %s", problem or "it took too long")
@@ -317,32 +333,16 @@ class Measure:
             confirmed=evidence.confirmed | confirmed,
         )
 
-    # --- suggestions -------------------------------------------------------------------------
-
-    async def _suggest_from_memory(self, evidence: Evidence) -> Evidence:
-        """Order Immich's suggestions by what was measured before: no call, and nobody who was ruled out."""
-        strangers = [f for f in evidence.faces if f.id in evidence.suggestions]
-        model = self.galleries.model
-        if not strangers or model is None:
-            return evidence
-        ids = [f.id for f in strangers]
-        vectors = await self._context.ledger.aread(lambda db: embeddings.known(db, model, ids))
-        suggestions = dict(evidence.suggestions)
-        for face in strangers:
-            vector = vectors.get(face.id)
-            measured = self._closest("", face, vector) if vector is not None else ()
-            best = {s.person.id for s in measured}
-            given = [s for s in suggestions[face.id] if s.person.id not in best]
-            suggestions[face.id] = tuple(
-                s for s in (*measured, *given) if not self.galleries.is_ruled_out(face.id, s.person.id)
-            )
-        return replace(evidence, suggestions=suggestions)
-
-    def _closest(self, asset_id: str, face: Face, vector: Vector) -> tuple[Suggestion, ...]:
-        people = [p for p in self._people.known if p.name]
+    def _closest(
+        self, asset_id: str, face: Face, vector: Vector, taken: str | None
+    ) -> tuple[Suggestion, ...]:
         mixed = self.galleries.mixed
-        likenesses = self.galleries.likenesses((p for p in people if p.id not in mixed), asset_id)
-        found = similarity.closest(vector, likenesses, SUGGESTED + 1)
+        people = (p for p in self._people.known if p.name and p.id not in mixed)
+        likenesses = self.galleries.likenesses(people, asset_id, taken)
+        try:
+            found = similarity.closest(vector, likenesses, SUGGESTED + 1)
+        except ValueError:  # vectors of different lengths
+            return ()
         return tuple(s for s in found if not self.galleries.is_ruled_out(face.id, s.person.id))[:SUGGESTED]
 
 

@@ -14,7 +14,7 @@ from smartsort.core.reasons import CATEGORY_OFF, FACE_MATCH_VERIFIED, UNDONE_FIL
 from smartsort.core.rules import RULES, copies
 from smartsort.core.rules.base import Case, Rule
 from smartsort.core.rules.frames import of_frames
-from smartsort.core.suggestion import accepted, likeliest
+from smartsort.core.suggestion import surely
 
 UNDONE_PREFIX = "undone_"
 """Of a photo that was filed by mistake and waits for a human."""
@@ -87,8 +87,8 @@ def _verified(case: Case, people: tuple[Person, ...]) -> Reason:
 
 def _suggested(case: Case) -> Person | None:
     """The likeliest person, when that is sure enough to be acted on."""
-    found = likeliest(case.evidence)
-    return found.person if found is not None and accepted(found, case.policy) else None
+    found = surely(case.evidence, case.policy)
+    return found.person if found is not None else None
 
 
 def _distinct(faces: tuple[Face, ...]) -> tuple[Person, ...]:

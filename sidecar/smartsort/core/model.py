@@ -114,6 +114,8 @@ class Suggestion:
 
     person: Person
     similarity: float | None = None
+    margin: float | None = None
+    """To the best other person; known to `smartsort.core.suggestion`, not stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +300,10 @@ class Evidence:
     confidence: Mapping[str, Confidence] = field(default_factory=dict)
     """By face id."""
     suggestions: Mapping[str, tuple[Suggestion, ...]] = field(default_factory=dict)
-    """By face id, closest first."""
+    """By face id: the people a measured face is most like, close or not, the closest first.
+
+    `smartsort.core.suggestion` says who of them is suggested.
+    """
     unreadable: str | None = None
     gave_up: str | None = None
     comparison: Comparison | None = None

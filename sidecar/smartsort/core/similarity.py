@@ -48,9 +48,6 @@ LEAST_AGREEMENT, LEAST_LENGTH = SAME_PERSON, math.sqrt(SAME_PERSON)
 SAME_PLACE = 0.5
 """Two boxes that share more than this part of their common area show the same face."""
 
-LEAST_SUGGESTED = 0.2
-"""Less alike than this is nobody's likeness: different people are at about 0."""
-
 
 def unit(values: Iterable[float]) -> Vector:
     """The vector at length 1. Raises ValueError when it has no direction."""
@@ -267,12 +264,10 @@ def _likeness_of(suggestion: Suggestion) -> float:
 
 
 def closest(vector: Vector, people: Iterable[Likeness], limit: int) -> tuple[Suggestion, ...]:
-    """The named people the face is most like, best first, with the similarity; those far off are left out."""
+    """The named people the face is most like, close or not, best first, with the similarity."""
     measured = [
         Suggestion(likeness.person, similarity)
         for likeness in people
-        if likeness.person.name
-        and (similarity := likeness.similarity(vector)) is not None
-        and similarity >= LEAST_SUGGESTED
+        if likeness.person.name and (similarity := likeness.similarity(vector)) is not None
     ]
     return tuple(sorted(measured, key=_likeness_of, reverse=True)[:limit])

@@ -6,6 +6,7 @@ from smartsort.core.explain import Alternative, Explanation, Verdict
 from smartsort.core.model import Decision, Face, Film, FilmFace, Outcome, Person, Suggestion
 from smartsort.core.rules.base import Phase
 from smartsort.core.rules.frames import counted, name_of
+from smartsort.core.suggestion import nearest, suggestions
 from smartsort.core.wording import sentence
 from smartsort.core.words import clock, listed, quantity, side_by_side
 
@@ -84,14 +85,17 @@ def _face(number: int, face: Face, found: Explanation) -> str:
         parts.append(f"Immich says it is {face.person.name}")
         parts += _sureness(face, face.person, found)
     text = ", ".join(parts) + "."
-    suggestions = evidence.suggestions.get(face.id, ())
-    if suggestions:
-        text += f" Closest: {listed(map(_suggested, suggestions))}."
+    close = suggestions(evidence, face)
+    best = nearest(evidence.judging((face,)))
+    if close:
+        text += f" Closest: {listed(map(_suggested, close))}."
+    elif best is not None and best.person != face.person:
+        text += f" No person is close: {_suggested(best)} is the nearest."
     return text
 
 
 def _suggested(one: Suggestion) -> str:
-    return one.person.name if one.similarity is None else f"{one.person.name} ({one.similarity:.2f})"
+    return f"{one.person.name} ({one.similarity:.2f})"
 
 
 def _sureness(face: Face, person: Person, found: Explanation) -> list[str]:

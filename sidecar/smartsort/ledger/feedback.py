@@ -15,6 +15,7 @@ from sqlite_utils import Database
 from smartsort.core.event_kinds import EventKind, stored
 from smartsort.core.model import Evidence
 from smartsort.core.naming import same_name
+from smartsort.core.suggestion import suggestions
 from smartsort.ledger import events, key_value
 from smartsort.ledger.records import Event, evidence_from_json
 from smartsort.ledger.rows import select
@@ -196,7 +197,7 @@ def _passed_over(evidence: Evidence) -> Iterator[tuple[str, str, str]]:
     if face.person is not None and face.person.name:
         yield face.id, face.person.id, face.person.name
         return
-    for suggestion in evidence.suggestions.get(face.id, ())[:1]:
+    for suggestion in suggestions(evidence, face)[:1]:
         yield face.id, suggestion.person.id, suggestion.person.name
 
 

@@ -393,6 +393,13 @@ def in_progress(db: Database) -> dict[State, int]:
     return {State(state): int(count) for state, count in rows}
 
 
+def people_with_photos(db: Database) -> list[str]:
+    """Ids of the people under whom a photo is filed."""
+    filed = "SELECT DISTINCT person_id FROM photos WHERE state = 'filed' AND person_id IS NOT NULL"
+    rows = db.conn.execute(filed)
+    return [str(person_id) for (person_id,) in rows]
+
+
 def count_in(db: Database, *states: State) -> int:
     """How many photos are in these states and may go on: those with a problem hold up no others."""
     [[count]] = select(db, "SELECT count(*) FROM photos WHERE state IN (*) AND problem IS NULL", states)

@@ -89,9 +89,11 @@ class ReviewScreen(MarkingView):
         if (decision := accepted(item or row, self._chosen_face)) is not None:
             self._decide(row, decision)
         else:
-            guess = item.suggestions[0].person.name if item and item.suggestions else ""
-            first = self.key("review.suggestion_1")
-            hint = f"; {first} files under {wording.cut(guess, 24)}, a guess" if guess else ""
+            hint = ""
+            if item and item.suggestions:
+                guess, first = item.suggestions[0], self.key("review.suggestion_1")
+                likeness = wording.likeness(guess.similarity)
+                hint = f"; {first} files under {wording.cut(guess.person.name, 24)} ({likeness})"
             self.say(f"nobody is surely suggested: choose whom this is{hint}", "warn")
             self.action_person()
 

@@ -31,13 +31,18 @@ class OnePerson(ResponseModel):
 
 
 class SuggestionView(ResponseModel):
-    """A person whom a face may show. If `measured` is false, it is a guess: Immich's order of people."""
+    """Whom a face may be: by its measured similarity, or because Immich has `assigned` the person to it.
+
+    `similarity` is null where it was not measured (`measured` is false). Of an assigned person it may be low.
+    """
 
     person: PersonView
     similarity: float | None = None
     measured: bool = False
     accepted: bool = False
-    """True if you can approve it without naming the person."""
+    """Sure enough to be acted on without naming the person."""
+    assigned: bool = False
+    """Immich says so, whatever was measured."""
 
 
 class FaceView(ResponseModel):
@@ -54,6 +59,9 @@ class FaceView(ResponseModel):
     runner_up: PersonView | None = None
     why_unknown: str | None = None
     suggestions: list[SuggestionView] = []
+    """Who is close enough to be suggested, closest first."""
+    nearest: SuggestionView | None = None
+    """Who is most like it, close or not; null while it is not measured."""
 
 
 class PersonChoice(RequestModel):

@@ -37,9 +37,9 @@ class CopyView(ResponseModel):
 
 
 class Suggested(ResponseModel):
-    """The person whom a photo probably shows. `accepted`: you can approve it without naming the person.
+    """Whom a photo may show, by a measured similarity.
 
-    If `measured` is false, it is a guess: Immich's order of people, which says nothing about the distance.
+    `accepted`: sure enough to approve it without naming the person.
     """
 
     person: str
@@ -59,13 +59,13 @@ class QueueItem(ResponseModel):
         path="/data/review/low_confidence/lowconf_IMG_1.jpg",
         size=2481153,
         modified="2026-05-01T12:00:00+00:00",
-        reason="low_confidence: 0.51",
-        text="Perhaps John Doe: confidence 0.51 is below 0.60.",
+        reason="low_confidence: 0.55",
+        text="Perhaps John Doe: confidence 0.55 is below 0.60.",
         faces_detected=1,
         suggestion={
             "person": "John Doe",
             "person_id": "1846d424-c17c-4279-a3c6-612f48268673",
-            "similarity": 0.51,
+            "similarity": 0.55,
             "measured": True,
             "accepted": True,
         },
@@ -88,8 +88,11 @@ class QueueItem(ResponseModel):
     """The deciding reason as a sentence."""
     faces_detected: int = 0
     suggestion: Suggested | None = None
+    """Who is close enough to be suggested; null when nobody is, or nothing is measured yet."""
+    nearest: Suggested | None = None
+    """Who is most like the face, close or not; null while no face is measured."""
     suggested_person: str | None = None
-    """The suggestion, if it is accepted. An approval without a person takes it."""
+    """Whom approving without a person files it under: an accepted suggestion, if no other person is on it."""
     suggested_person_id: str | None = None
     source: str
     created_at: str
@@ -115,7 +118,7 @@ class ReviewItem(QueueItem):
     reasons: list[ReasonView] = []
     faces: list[FaceView] = []
     suggestions: list[SuggestionView] = []
-    """Closest first, over all faces. They are the keys 1 to 9 of the terminal UI."""
+    """Who is suggested, closest first, then whom Immich assigned. They are the keys 1 to 9 of the terminal UI."""
     other_copy: CopyView | None = None
     width: int | None = None
     height: int | None = None

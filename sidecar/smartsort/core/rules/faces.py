@@ -10,11 +10,17 @@ from smartsort.core.policy import Policy
 from smartsort.core.reasons import ReasonKind, said
 from smartsort.core.rules.base import Case, Change, ChangeKind, Try, names_of, rule, seen
 from smartsort.core.similarity import day_of
-from smartsort.core.words import quantity
+from smartsort.core.suggestion import nearest, suggestions
+from smartsort.core.words import listed, quantity
 
 
 def _strangers_said(words: str, reason: Reason) -> str:
-    return said(words, reason) + (said(", closest: {names}.", reason) if reason.names else ".")
+    text, best = said(words, reason), reason.numbers.get("similarity")
+    if best is None:
+        return text + (said(", closest: {names}.", reason) if reason.names else ".")
+    if reason.names:
+        return f"{text}, probably {listed(reason.names)} ({best:.2f})."
+    return f"{text}. No person is close: {reason.detail} is the nearest with {best:.2f}."
 
 
 NO_FACES_DETECTED = ReasonKind("no_faces_detected", "Immich finished looking and found no face.")
@@ -109,9 +115,17 @@ def unknown_face(case: Case) -> Reason | None:
     strangers = _strangers(case)
     if not strangers:
         return None
-    closest = [s[0].person.name for f in strangers if (s := case.evidence.suggestions.get(f.id))]
     kind = UNNAMED_PERSON if all(f.person is not None for f in strangers) else UNKNOWN_FACE
-    return kind.reason(tuple(dict.fromkeys(closest)), {"faces": len(strangers)})
+    numbers: dict[str, float] = {"faces": len(strangers)}
+    found = [s[0] for f in strangers if (s := suggestions(case.evidence, f))]
+    best = max((s.similarity or 0.0 for s in found), default=None)
+    nobody = nearest(case.evidence.judging(strangers)) if best is None else None
+    if nobody is not None:
+        best = nobody.similarity
+    if best is not None:
+        numbers["similarity"] = best
+    names = tuple(dict.fromkeys(s.person.name for s in found))
+    return kind.reason(names, numbers, nobody.person.name if nobody is not None else "")
 
 
 def _strangers(case: Case) -> list[Face]:
@@ -220,8 +234,7 @@ def _judging(case: Case, change: Change, faces: tuple[Face, ...]) -> Try:
 
 
 def _wanted_suggestion(case: Case, face: Face) -> Person | None:
-    found = case.evidence.suggestions.get(face.id, ())
-    people = (s.person for s in found if s.person.id not in case.evidence.ruled_out)
+    people = (s.person for s in suggestions(case.evidence, face))
     return next((person for person in people if case.policy.wanted(person)), None)
 
 

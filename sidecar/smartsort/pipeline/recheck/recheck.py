@@ -14,7 +14,7 @@ from math import inf
 from sqlite_utils import Database
 
 from smartsort.core.decision import decide
-from smartsort.core.model import Category, Decision, Evidence, Face, Outcome, Reason, State
+from smartsort.core.model import Decision, Evidence, Face, Outcome, Reason, State
 from smartsort.core.reasons import UNDONE_FILING
 from smartsort.core.rules.confidence import CONFIDENCE_UNKNOWN, low_confidence
 from smartsort.core.rules.faces import MIXED_PERSON, NO_FACES_DETECTED
@@ -22,11 +22,10 @@ from smartsort.core.rules.looking import RECOGNITION_FAILED
 from smartsort.errors import ImmichRejected
 from smartsort.files.shown import shown
 from smartsort.ledger import embeddings, feedback, outbox, photos
-from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Photo
-from smartsort.ledger.source_tables import ReviewRow
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.recheck.changed_people import ChangedPeople
+from smartsort.pipeline.recheck.suggestions import Suggestions, renewed
 from smartsort.pipeline.recheck.waiting import Waiting, read, told_apart
 from smartsort.pipeline.recognition.detection_proof import DetectionCheck
 from smartsort.pipeline.recognition.unassigned import Unassigned
@@ -86,6 +85,7 @@ class RecheckStage:
         )
         self._memory = _Memory()
         self._changed_people = ChangedPeople(context, people)
+        self._suggestions = Suggestions(context, people, evidence_builder)
         self.looked_at = context.clock.monotonic()
         """When the last run was over (monotonic)."""
 
@@ -118,6 +118,7 @@ class RecheckStage:
         memory.changed = {i: None for i in memory.changed if i in memory.waiting}
         self._notice(await context.ledger.aread(lambda db: told_apart(db, memory.waiting)))
         self._notice(await self._measured_anew())
+        await self._suggestions.follow(memory.waiting)
         if not (memory.changed or memory.detecting or memory.recognising):
             self._notice(await self._changed_people.look(memory.waiting))
         if await self._detecting():
@@ -308,15 +309,3 @@ class RecheckStage:
             if place is not None:
                 changes.append(renewed(entry, decision, shown(context.absolute(place))))
         await context.commit(changes)
-
-
-def renewed(entry: PhotoEvidence, decision: Decision, place: str) -> Change:
-    """A waiting photo stays where it is, at `place`, and waits for a new reason."""
-    photo = entry.photo
-    return Change(
-        photo.id,
-        expect=(State.REVIEW,),
-        values={"faces_detected": decision.faces_detected},
-        decision=(decision, entry.evidence),
-        review=ReviewRow.of(photo, place, decision, photo.category or Category.UNIDENTIFIED),
-    )

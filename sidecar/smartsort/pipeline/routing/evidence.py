@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 from sqlite_utils import Database
 
-from smartsort.core.model import Comparison, Evidence, Face, Film, Quality, Suggestion
+from smartsort.core.model import Comparison, Evidence, Face, Film, Quality
 from smartsort.files.media import Kind
 from smartsort.ledger import feedback, films
 from smartsort.ledger.records import Photo
@@ -17,9 +17,6 @@ from smartsort.pipeline.routing.near import NearCopy, NearDuplicates
 from smartsort.pipeline.routing.people import People
 from smartsort.pipeline.routing.route import PhotoEvidence
 from smartsort.ports import Measuring
-
-SUGGESTIONS = 5
-"""People asked of Immich for an unknown face."""
 
 AT_ONCE = 4
 """Photos whose evidence is gathered at the same time."""
@@ -50,9 +47,9 @@ class EvidenceBuilder:
     ) -> list[PhotoEvidence]:
         """Photos with everything the decision needs to know, in order.
 
-        `before` is older evidence by photo id, of photos that are re-evaluated: suggestions count on for the
-        same faces, a near copy counts on unless a human has told the two apart, and a face that has another
-        person now was given to them by a human. Raises ImmichError.
+        `before` is older evidence by photo id, of photos that are re-evaluated: a near copy counts on unless
+        a human has told the two apart, and a face that has another person now was given to them by a human.
+        Raises ImmichError.
         """
         if not found:
             return []
@@ -78,10 +75,6 @@ class EvidenceBuilder:
                 film=seen.get(photo.id),
             )
             async with gate:
-                if copy is None:
-                    known = before.get(photo.id, Evidence()).suggestions
-                    found = await self._suggestions(faces, known)
-                    evidence = replace(evidence, suggestions=_not_ruled_out(found, evidence.ruled_out))
                 if self.measure is not None and photo.asset_id is not None:
                     evidence = await self._measured(self.measure, photo, photo.asset_id, evidence)
             return PhotoEvidence(photo, evidence)
@@ -109,29 +102,6 @@ class EvidenceBuilder:
         moved = {f.id for f in faces if f.person is not None and was.get(f.id, f.person.id) != f.person.id}
         kept = {f.id for f in faces if f.id in before.confirmed and f.person is not None and f.id in was}
         return frozenset(moved | kept)
-
-    async def _suggestions(
-        self, faces: Sequence[Face], known: Mapping[str, tuple[Suggestion, ...]]
-    ) -> dict[str, tuple[Suggestion, ...]]:
-        strangers = [f for f in faces if f.person is None or not f.person.name]
-        if not strangers or len(faces) > self._context.policy().max_faces:
-            return {}  # not what a human is asked first; looked up when the photo is looked at
-        # One call a photo: the largest unknown face is the one a human is asked about first.
-        largest = max(strangers, key=lambda f: f.area_fraction)
-        if largest.id in known:
-            return {largest.id: known[largest.id]}
-        closest = await self._context.server.closest_people(largest.id, SUGGESTIONS)
-        return {largest.id: tuple(Suggestion(p) for p in closest if p.name)}
-
-
-def _not_ruled_out(
-    suggestions: Mapping[str, tuple[Suggestion, ...]], ruled_out: Collection[str]
-) -> dict[str, tuple[Suggestion, ...]]:
-    """Nobody a human has ruled out is suggested again."""
-    return {
-        face_id: tuple(s for s in found if s.person.id not in ruled_out)
-        for face_id, found in suggestions.items()
-    }
 
 
 def _still_copies(db: Database, before: Mapping[int, Evidence]) -> dict[int, NearCopy]:
