@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -58,6 +58,7 @@ class Actions(Reversing):
         actor: str,
         *,
         face_id: str | None = None,
+        faces: Mapping[int, str] | None = None,
         expect: Sequence[State] = (State.REVIEW,),
         include: Collection[BulkKind] | None = None,
         dry_run: bool = False,
@@ -66,19 +67,23 @@ class Actions(Reversing):
         """File photos under one or several people, under their original names.
 
         Without `people` each photo's suggested person is taken, when a measurement backs it. `face_id` tells
-        which face is the first person's, where that is not obvious. With `include` photos of other kinds
-        are left out. Raises UnknownPerson, AmbiguousName.
+        which face is the first person's, where that is not obvious; `faces` does so by photo. With `include`
+        photos of other kinds are left out. Raises UnknownPerson, AmbiguousName, ActionRefused.
         """
         known = await known_people(self._people)
         targets = resolve(people, known, self._context) if people else None
         async with self._lock:
             ids = list(dict.fromkeys((*photo_ids, *(agreed or ()))))
             evidence = await self._context.ledger.aread(lambda db: _evidence(db, ids))
+            chosen = dict(faces or {})
             if face_id is not None:
-                _check_face(ids, evidence, face_id)
+                if len(ids) != 1:
+                    raise ActionRefused("a face belongs to one photo; approve that one alone")
+                chosen[ids[0]] = face_id
+            _check_faces(chosen, evidence)
             shard = await open_shard(self._context, evidence)
             filing = Filing(
-                self._context, self._people, actor, known, targets, evidence, face_id, include, shard
+                self._context, self._people, actor, known, targets, evidence, chosen, include, shard
             )
             batch = await self._act(photo_ids, filing.plan, actor, expect, dry_run=dry_run, agreed=agreed)
         return replace(batch, results=tuple(filing.with_kinds(one) for one in batch))
@@ -278,11 +283,10 @@ def _evidence(db: Database, photo_ids: Sequence[int]) -> dict[int, Evidence]:
     return {i: decision[4] for i, decision in found.items() if decision is not None}
 
 
-def _check_face(photo_ids: Sequence[int], evidence: dict[int, Evidence], face_id: str) -> None:
-    if len(photo_ids) != 1:
-        raise ActionRefused("a face belongs to one photo; approve that one alone")
-    faces = evidence[photo_ids[0]].faces if photo_ids[0] in evidence else ()
-    if faces and all(face.id != face_id for face in faces):
-        raise ActionRefused(
-            f"photo {photo_ids[0]} has no face {face_id}; it has {', '.join(f.id for f in faces)}"
-        )
+def _check_faces(chosen: Mapping[int, str], evidence: Mapping[int, Evidence]) -> None:
+    for photo_id, face_id in chosen.items():
+        faces = evidence[photo_id].faces if photo_id in evidence else ()
+        if faces and all(face.id != face_id for face in faces):
+            raise ActionRefused(
+                f"photo {photo_id} has no face {face_id}; it has {', '.join(f.id for f in faces)}"
+            )

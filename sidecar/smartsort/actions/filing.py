@@ -38,7 +38,8 @@ class Filing:
     known: Sequence[Person] | None
     targets: tuple[TargetPerson, ...] | None
     evidence: Mapping[int, Evidence]
-    face_id: str | None
+    faces: Mapping[int, str]
+    """Which face of a photo is the first person's, where that is not obvious."""
     include: Collection[BulkKind] | None
     shard: int | None
     """Where photos that were never placed get their place (`open_shard`)."""
@@ -60,7 +61,7 @@ class Filing:
             targets,
             self.actor,
             at=context.clock.text(),
-            face_id=self.face_id,
+            face_id=self.faces.get(photo.id),
             albums=context.tuning.album_per_person,
             library_folder=self._library_folder(photo, before),
         )

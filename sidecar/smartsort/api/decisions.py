@@ -82,6 +82,7 @@ async def approve_many(
             people,
             caller.name,
             face_id=chosen.approve.face,
+            faces=chosen.faces,
             include=None if named else chosen.include,
             dry_run=chosen.dry_run,
             agreed=agreed,

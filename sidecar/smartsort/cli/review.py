@@ -214,6 +214,76 @@ def reject(chosen: _Chosen) -> None:
     chosen.decide("reject")
 
 
+@command.command(
+    "near-misses",
+    epilog=examples(
+        "smartsort review near-misses",
+        'smartsort review near-misses --person "Anna Smith" --sheet anna.jpg',
+        'smartsort review near-misses --person "Anna Smith" --approve --except 12',
+    ),
+)
+@with_sidecar
+@click.option("--person", metavar="NAME", help="Only faces that might be this person's.")
+@click.option(
+    "--sheet", "picture", type=click.Path(dir_okay=False), help="Write their first contact sheet here."
+)
+@click.option("--approve", "agreed", is_flag=True, help="Say yes to all of them.")
+@click.option("--except", "excluded", multiple=True, type=int, metavar="PHOTO", help="But not to this photo.")
+@click.option("--dry-run", is_flag=True, help="With --approve: only tell what would happen.")
+@click.option("--yes", is_flag=True, help="Do not ask, for scripts.")
+@json_option
+def near_misses(
+    sidecar: Sidecar,
+    *,
+    person: str | None,
+    picture: str | None,
+    agreed: bool,
+    excluded: tuple[int, ...],
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """List faces in review that might be a known person's, or file them under that person."""
+    found: list[dict[str, Any]] = sidecar.ask("GET", "/review/near-misses")
+    if person is not None:
+        found = [one for one in found if one["person"]["name"].casefold() == person.casefold()]
+    if agreed or picture:
+        if person is None or len(found) != 1:
+            raise click.UsageError("name with --person whose faces are meant; without options all are listed")
+        if picture:
+            with open(picture, "wb") as file:
+                file.write(sidecar.picture(found[0]["sheet"]))
+            click.echo(f"the first contact sheet is in {picture}")
+    if not agreed:
+        _tell_near_misses(found, as_json=as_json)
+        return
+    faces = {one["photo_id"]: one["face"] for one in found[0]["faces"] if one["photo_id"] not in excluded}
+    asked = {"ids": list(faces), "faces": faces, "approve": {"person": {"id": found[0]["person"]["id"]}}}
+    question, how = "Approve {} photos?", {"yes": yes, "as_json": as_json}
+    sys.exit(preview_and_do(sidecar, "/review/bulk/approve", asked, question, dry_run=dry_run, **how))
+
+
+def _tell_near_misses(found: list[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        click.echo("no face in review is close to a known person")
+    for one in found:
+        click.echo(one["text"])
+        print_table(
+            ("face", "photo", "file", "similarity", "taken"),
+            (
+                (
+                    *(face[key] for key in ("number", "photo_id", "filename")),
+                    f"{face['similarity']:.2f}",
+                    (face["taken_at"] or "")[:10],
+                )
+                for face in one["faces"]
+            ),
+        )
+
+
 @command.command("skip", epilog=examples("smartsort review skip 12"))
 @_with_chosen
 def skip(chosen: _Chosen) -> None:

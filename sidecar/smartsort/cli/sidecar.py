@@ -63,6 +63,14 @@ class Sidecar:
 
     def ask(self, method: str, route: str, body: dict[str, Any] | None = None, **query: Any) -> Any:
         """The answer's JSON. Raises SmartsortError with what the sidecar said, or that none answers."""
+        # People and files may be called anything; printed, it must not steer the terminal.
+        return each_text(self._answer(method, f"{BASE}{route}", body, query).json(), one_line)
+
+    def picture(self, path: str) -> bytes:
+        """A picture by the path that an answer gave. Raises as `ask`."""
+        return bytes(self._answer("GET", path, None, {}).content)
+
+    def _answer(self, method: str, path: str, body: dict[str, Any] | None, query: dict[str, Any]) -> Any:
         import httpx
 
         url, token = self._address()
@@ -75,17 +83,14 @@ class Sidecar:
             trust_env=False,
         ) as client:
             try:
-                answer = client.request(
-                    method, f"{BASE}{route}", json=well_formed(body), params=well_formed(parameters)
-                )
+                answer = client.request(method, path, json=well_formed(body), params=well_formed(parameters))
             except httpx.HTTPError as problem:
                 raise SmartsortError(
                     f"Cannot connect to smartsort at {url} ({type(problem).__name__}). Start it with "
                     "`smartsort serve`, or set --url."
                 ) from problem
         if answer.is_success:
-            # People and files may be called anything; printed, it must not steer the terminal.
-            return each_text(answer.json(), one_line)
+            return answer
         raise SmartsortError(_refusal(answer))
 
     def pages(self, route: str, **query: Any) -> Iterator[dict[str, Any]]:

@@ -169,7 +169,8 @@ class Measure:
         None when something would have to be measured first.
         """
         ledger, ids = self._context.ledger, [face.id for face in evidence.faces]
-        model, was_mixed = self.galleries.model or await ledger.aread(review_faces.model_in_use), evidence.mixed
+        model = self.galleries.model or await ledger.aread(review_faces.model_in_use)
+        was_mixed = evidence.mixed
         if model is not None and evidence.film is not None and evidence.film.is_judged:
             seen = await self._film_vectors(evidence.film, model)
             if seen is None:

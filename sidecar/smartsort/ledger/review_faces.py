@@ -10,8 +10,11 @@ from dataclasses import dataclass
 
 from sqlite_utils import Database
 
-from smartsort.core.model import Box, Category, Face, Person, State
+from smartsort.core.model import Box, Category, Evidence, Face, Person, State
+from smartsort.files.shown import from_ledger
+from smartsort.ledger import feedback
 from smartsort.ledger.embeddings import Vector, from_blob
+from smartsort.ledger.records import evidence_from_json
 
 _FROM = (
     " FROM photos AS p JOIN decisions AS d ON d.id ="
@@ -78,6 +81,32 @@ def unmeasured(db: Database, model: str, limit: int) -> list[int]:
 def newest_decision(db: Database) -> int:
     """The id of the newest decision: without a newer one no other faces are known in review. 0 before any."""
     return int(db.conn.execute("SELECT coalesce(max(id), 0) FROM decisions").fetchone()[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A photo in review with a measured face that somebody may be close to."""
+
+    photo_id: int
+    filename: str
+    source: str
+    taken: str | None
+    evidence: Evidence
+    ruled_out: frozenset[str]
+
+
+def compared(db: Database, categories: Collection[Category]) -> Iterator[Seen]:
+    """Photos in review of these categories whose faces were held against people, newest first."""
+    rows = db.conn.execute(
+        f"SELECT p.id, p.original_name, p.source, p.taken_at, p.category, d.evidence{_FROM}{_WHERE}"
+        " AND json_extract(d.evidence, '$.suggestions') <> '{}' ORDER BY p.id DESC"
+    ).fetchall()
+    wanted = {category.value for category in categories}
+    ruled_out = feedback.ruled_out_people(db, [row[0] for row in rows])
+    for photo_id, name, source, taken, category, evidence in rows:
+        if category in wanted:
+            gone = ruled_out.get(photo_id, frozenset())
+            yield Seen(photo_id, from_ledger(name), source, taken, evidence_from_json(evidence), gone)
 
 
 def progress(db: Database) -> tuple[int, int]:

@@ -48,9 +48,12 @@ PhotoKey = Annotated[int, Field(ge=1, le=2**53 - 1)]
 _PHOTOS_AS_KEYS: dict[str, Any] = {"propertyNames": {"pattern": "^[1-9][0-9]{0,14}$"}}
 Version = Annotated[str, Field(min_length=1, max_length=100)]
 
+FaceId = Annotated[str, Field(min_length=1, max_length=100)]
+
 _NO_FILTER = {"category": {"type": "null"}, "search": {"enum": ["", None]}, "everything": {"const": False}}
 _NO_PREVIEW = {"preview": {"type": "null"}}
 _NO_APPROVAL = {
+    "faces": {"maxProperties": 0},
     "include": {"maxItems": 0},
     "approve": {
         "properties": {"person": {"type": "null"}, "people": {"maxItems": 0}, "face": {"type": "null"}}
@@ -121,7 +124,9 @@ class Selection(RequestModel):
 
 
 class BulkApprove(Selection):
-    """A selection and the people to file it under. A `face` belongs to one photo, so it needs one id alone.
+    """A selection and the people to file it under.
+
+    A `face` belongs to one photo, so it needs one id alone. `faces` has one for each of several.
 
     smartsort leaves out photos of strangers, groups, blacklisted people and people who are not on the
     whitelist. It also leaves out files that are no pictures. `include` takes them in, and so does naming
@@ -130,6 +135,8 @@ class BulkApprove(Selection):
 
     approve: Approve = Approve()
     include: list[BulkKind] = Field(default=[], max_length=len(BulkKind))
+    faces: dict[PhotoKey, FaceId] = Field(default={}, max_length=10_000, json_schema_extra=_PHOTOS_AS_KEYS)
+    """Which face of a photo is the person's, where that is not obvious."""
 
 
 class ActionResultView(ResponseModel):

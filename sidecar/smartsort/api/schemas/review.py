@@ -118,7 +118,7 @@ class ReviewItem(QueueItem):
     reasons: list[ReasonView] = []
     faces: list[FaceView] = []
     suggestions: list[SuggestionView] = []
-    """Who is suggested, closest first, then whom Immich assigned. They are the keys 1 to 9 of the terminal UI."""
+    """Who is suggested, closest first, then whom Immich assigned: the keys 1 to 9 of the terminal UI."""
     other_copy: CopyView | None = None
     width: int | None = None
     height: int | None = None
