@@ -14,7 +14,8 @@ from smartsort.audit import audit as audits
 from smartsort.audit.repair import Repair
 from smartsort.core.model import State
 from smartsort.files.placement import Placer, RemoveRequest
-from smartsort.ledger import review
+from smartsort.ledger import photos, review
+from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Member
 from smartsort.pipeline.recovery.recover import Recovery
 
@@ -203,6 +204,24 @@ async def test_what_was_dragged_where_smartsort_alone_works_is_put_back(world, p
     repaired(world)
     assert world.photo(photo).state is State.REJECTED
     assert folders(world, photo)[0][0] == "trash"
+
+
+@pytest.mark.parametrize("quick", [False, True])
+async def test_a_new_name_is_followed_while_an_equal_photo_is_under_way(world, quick):
+    """Linked again under its old name, it would have one name that nobody accounts for."""
+    photo = await world.deliver("anna_1.jpg", picture(1))
+    await world.settle()
+    equal = await world.deliver("anna_2.jpg", picture(1))
+    await world.settle()
+    acting = Change(equal, intent=("arrange", {"targets": []}))
+    world.ledger.write(lambda db: photos.apply(db, [acting], world.clock.text()))
+    drag(world, photo, "faces", "anna", renamed=("anna_1.jpg", "anna_renamed"))
+    Repair(world.context).run(audit(world, quick=quick))
+    Recovery(world.context).run()
+    assert [n.path for n in world.names(photo) if n.area is Area.FACES] == ["anna/anna_renamed.jpg"]
+    after = audit(world)
+    assert after.weight is Weight.CLEAN, [(f.code, f.what) for f in after.findings]
+    world.check()
 
 
 async def test_where_it_cannot_be_told_what_is_meant_nothing_is_noted_as_gone(world):

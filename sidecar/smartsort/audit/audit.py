@@ -222,12 +222,11 @@ class Audit:
                 findings += self._check.check(row)
         missing = any(f.code in (Code.MISSING, Code.LOST, Code.TRASH_EMPTIED) for f in findings)
         for stranger in strangers:
-            if self._of_moving(stranger, half_done):
+            named = self._named(db, stranger, open_ids, hashing=missing or self._deep)
+            if named.code is not Code.MOVED and self._of_moving(stranger, half_done):
                 what = f"{shown(stranger.path)} belongs to a photo that was being moved"
                 findings.append(_of(stranger, Code.LEFTOVER, what))
-                continue
-            named = self._named(db, stranger, open_ids, hashing=missing or self._deep)
-            if named.code is Code.LEFTOVER and self._report.running:
+            elif named.code is Code.LEFTOVER and self._report.running:
                 self._report.being_moved += 1
             else:
                 findings.append(named)
@@ -285,22 +284,25 @@ class Audit:
     ) -> Finding:
         """What a file has to do with the photos of the same content."""
         same_file: int | None = None
+        under_way: int | None = None
         elsewhere: list[int] = []
         for row in rows.some(db, rows.photos_with(db, digest)):
-            if row.id in open_ids or row.intents:
-                return finding(
-                    Code.LEFTOVER, f"{shown(stranger.path)}: photo {row.id} is under way", row.id, digest
-                )
             held = {n: self._look(n) for n in row.names if n.member is Member.PHOTO}
-            if any(found is None for found in held.values()):
+            if row.id in open_ids or row.intents:
+                under_way = row.id
+            elif any(found is None for found in held.values()):
                 elsewhere.append(row.id)
             if stranger.stamp is not None and any(
                 found is not None and found.same_file(stranger.stamp) for found in held.values()
             ):
                 same_file = row.id
+        # An equal photo may be under way, but the file of one at rest is the one at rest.
+        if under_way is not None and same_file not in elsewhere:
+            what = f"{shown(stranger.path)}: photo {under_way} is under way"
+            return finding(Code.LEFTOVER, what, under_way, digest)
         if elsewhere:
             # Of equal photos each was moved once, before one was moved twice.
-            moved = min(elsewhere, key=lambda i: (self._moved[i], i))
+            moved = min(elsewhere, key=lambda i: (i != same_file, self._moved[i], i))
             self._moved[moved] += 1
             what = f"{shown(stranger.path)} is photo {moved}, which the ledger has elsewhere"
             return finding(Code.MOVED, what, moved, digest)
