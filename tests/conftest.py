@@ -27,6 +27,7 @@ once_for_all_tests()
 # it runs. `pytest --hypothesis-profile=search` looks for new ones.
 settings.register_profile("smartsort", derandomize=True, deadline=None, database=None)
 settings.register_profile("search", deadline=None, max_examples=2000)
+settings.register_profile("mutants", derandomize=True, deadline=None, database=None, max_examples=20)
 settings.load_profile("smartsort")
 
 

@@ -60,6 +60,9 @@ DESELECTED = (
 )
 """They read the code as text, which mutmut has written again."""
 
+FEWER = "--hypothesis-profile=mutants"
+"""Fewer examples of each property: what they notice, all of them notice."""
+
 NOT_REACHED = 33
 SURVIVED = (0, NOT_REACHED)
 """How mutmut says that the tests passed, or that there are none."""
@@ -92,7 +95,7 @@ class Package:
             "only_mutate": [f"{CODE}/{self.name}/{f'{self.module}.py' if self.module else '*'}"],
             "also_copy": ["sidecar", "tui"],
             "do_not_mutate_patterns": [r"^\s*log\.\w+\("],
-            "pytest_add_cli_args": ["-n0", "-p", "no:cacheprovider", "--timeout=0", *DESELECTED],
+            "pytest_add_cli_args": ["-n0", "-p", "no:cacheprovider", "--timeout=0", FEWER, *DESELECTED],
             "pytest_add_cli_args_test_selection": tests,
             "timeout_multiplier": 10.0,
             "use_git_change_detection": False,
