@@ -132,6 +132,45 @@ def test_a_small_face_tells_how_large_it_has_to_be():
     assert "covers 0.90% of the picture, too small to count (0.95% is needed)" in line
 
 
+@pytest.mark.parametrize(
+    ("evidence", "policy", "said"),
+    [
+        (photo(JOHN), Policy(), "1 face counts, 1 allowed."),
+        (photo(JOHN, SARAH), Policy(max_faces=2), "2 faces count, 2 allowed."),
+    ],
+)
+def test_how_many_faces_count_is_told(evidence, policy, said):
+    assert said in words(sure(evidence), policy)
+
+
+def test_what_was_not_measured_is_told_with_what_becomes_of_it():
+    accepting = dataclasses.replace(HOUSEHOLD, when_confidence_unknown=WhenUnknown.ACCEPT)
+    sorted_all_the_same = "How sure the match is was not measured, and the settings accept that."
+    assert sorted_all_the_same in words(photo(JOHN), accepting)
+    of_no_use = "How sure the match is was not measured: it would have changed nothing."
+    assert of_no_use in words(photo(LUKAS), accepting)
+
+
+def test_a_higher_threshold_is_told_as_one():
+    lines = told(sure(photo(JOHN), 0.9), HOUSEHOLD)
+    assert any(
+        "`thresholds.min_confidence` were 0.91 or more for John Doe (now 0.60)" in line for line in lines
+    )
+
+
+def test_where_a_photo_went_is_told():
+    skipping = dataclasses.replace(HOUSEHOLD, on_duplicate=OnDuplicate.SKIP)
+    for policy, where in ((HOUSEHOLD, "put into review/duplicates"), (skipping, "put away as a duplicate")):
+        assert summary(explain(photo(other_copy=ELSEWHERE), policy)).startswith(f"It was {where}: ")
+    assert summary(explain(sure(photo(JOHN)), HOUSEHOLD)).startswith("It was filed under John Doe: ")
+
+
+def test_of_a_file_that_nobody_could_read_only_that_is_told():
+    assert [v.rule.name for v, _ in rules(explain(Evidence(unreadable="empty"), HOUSEHOLD))] == ["unreadable"]
+    compared = rules(explain(photo(other_copy=ELSEWHERE), HOUSEHOLD))
+    assert [v.rule.name for v, _ in compared] == ["unreadable", "duplicate"]
+
+
 def test_margin():
     policy = dataclasses.replace(HOUSEHOLD, thresholds=Thresholds(0.6, 0.05))
     lines = told(sure(photo(JOHN), 0.8, 0.031, SARAH), policy)

@@ -83,6 +83,33 @@ def test_one_face_and_several():
     assert sentence(Reason("unknown_face", numbers={"faces": 2})).startswith("2 unknown faces.")
 
 
+def test_several_names_are_a_list():
+    assert sentence(Reason("undone_filing", ("John", "Sarah"))).startswith("It was filed under John, Sarah, ")
+
+
+def test_two_who_are_taken_for_each_other_are_told_why():
+    margin = {"confidence": 0.9, "margin": 0.1, "min_margin": 0.2}
+    torn = "Torn between A and B: they are 0.10 apart, 0.20 is needed"
+    assert sentence(Reason("low_margin", ("A", "B"), margin)) == f"{torn}."
+    mistaken = Reason("low_margin", ("A", "B"), {**margin, "mistaken": 1})
+    assert sentence(mistaken) == f"{torn} because one was taken for the other twice."
+
+
+@pytest.mark.parametrize(
+    ("better", "said"),
+    [
+        (1, "; this is the better copy: 0.3 megapixels against 0.1, it still says when it was taken"),
+        (-1, "; the other is the better copy: the file is larger"),
+        (0, ""),
+    ],
+)
+def test_the_better_copy_is_told_with_what_makes_it_better(better, said):
+    numbers = {"better": better, "pixels": 300_000, "other_pixels": 100_000, "has_date": 1}
+    numbers |= {"other_has_date": 0, "bytes": 10, "other_bytes": 20}
+    found = sentence(Reason("near_duplicate", numbers=numbers, detail="faces/a.jpg"))
+    assert found == f"It looks like another copy of faces/a.jpg{said}."
+
+
 def test_a_code_from_a_newer_ledger_is_shown_as_it_is():
     assert short(Reason("sunburnt")) == sentence(Reason("sunburnt")) == "sunburnt"
 
