@@ -221,23 +221,45 @@ def test_names_people_ruled_out_and_twins():
     assert any("only one of the faces were John Doe" in line for line in twice)
 
 
+SWITCHED_OFF = dataclasses.replace(HOUSEHOLD, categories=frozenset(Category) - {Category.LOW_CONFIDENCE})
+EVERY_CHANGE = [
+    *CASES,
+    (photo(face(JOHN, 0.3), face(None, 0.01)), dataclasses.replace(HOUSEHOLD, min_face_area=0.05)),
+    (photo(JOHN, JOHN), dataclasses.replace(HOUSEHOLD, max_faces=2)),
+    (dataclasses.replace(photo(JOHN), ruled_out=frozenset({JOHN.id})), HOUSEHOLD),
+    (dataclasses.replace(photo(JOHN), mixed=frozenset({JOHN.id})), HOUSEHOLD),
+    (sure(photo(JOHN), 0.3), SWITCHED_OFF),
+    (photo(UNNAMED), HOUSEHOLD),
+    (Evidence(film=Film(broken="took longer than 40 s to decode")), HOUSEHOLD),
+    (
+        dataclasses.replace(photo(dataclasses.replace(JOHN, born="2019-05-01")), taken="2018-01-01"),
+        HOUSEHOLD,
+    ),
+]
+"""Photos of which every change is told once at least."""
+
+SETTINGS = {
+    "max_faces": lambda p: p.max_faces,
+    "multiple_faces": lambda p: p.multiple_faces.value,
+    "min_face_area": lambda p: p.min_face_area,
+    "on_duplicate": lambda p: p.on_duplicate.value,
+    "when_confidence_unknown": lambda p: p.when_confidence_unknown.value,
+}
+
+
+@pytest.mark.parametrize("case", EVERY_CHANGE, ids=range(len(EVERY_CHANGE)))
+def test_what_is_told_of_a_change_is_what_is_tried(case):
+    case = Case(*case, frozenset({JOHN.id}))
+    for one in tries_of(case):
+        assert one.then != case, one.change
+        setting = SETTINGS.get(one.change.code)
+        if setting is not None:
+            told_of = (one.change.now, one.change.value)
+            assert told_of == (setting(case.policy), setting(one.then.policy)), one.change
+
+
 def test_every_change_has_words_and_every_word_is_used():
-    switched_off = dataclasses.replace(HOUSEHOLD, categories=frozenset(Category) - {Category.LOW_CONFIDENCE})
-    inputs = [
-        *CASES,
-        (photo(face(JOHN, 0.3), face(None, 0.01)), dataclasses.replace(HOUSEHOLD, min_face_area=0.05)),
-        (photo(JOHN, JOHN), dataclasses.replace(HOUSEHOLD, max_faces=2)),
-        (dataclasses.replace(photo(JOHN), ruled_out=frozenset({JOHN.id})), HOUSEHOLD),
-        (dataclasses.replace(photo(JOHN), mixed=frozenset({JOHN.id})), HOUSEHOLD),
-        (sure(photo(JOHN), 0.3), switched_off),
-        (photo(UNNAMED), HOUSEHOLD),
-        (Evidence(film=Film(broken="took longer than 40 s to decode")), HOUSEHOLD),
-        (
-            dataclasses.replace(photo(dataclasses.replace(JOHN, born="2019-05-01")), taken="2018-01-01"),
-            HOUSEHOLD,
-        ),
-    ]
-    found = [t.change for case in inputs for t in tries_of(Case(*case, frozenset({JOHN.id})))]
+    found = [t.change for case in EVERY_CHANGE for t in tries_of(Case(*case, frozenset({JOHN.id})))]
     kinds = [one for module in (*THEMES, explaining) for one in vars(module).values()]
     assert {one.kind for one in found} == {one for one in kinds if isinstance(one, ChangeKind)}
     assert len({one.code for one in found}) == len({one.kind for one in found})

@@ -228,6 +228,16 @@ def test_the_next_portion_is_read_while_one_is_filed():
     assert read == message.ReadFaces((FIRST_PORTION + 1,))
 
 
+def test_portions_are_doubled_up_to_the_largest_one():
+    hand = Hand(1000, proves_faceless=False).detected()
+    sizes, command = [], hand.wants()
+    while isinstance(command, message.ReadFaces):
+        sizes.append(len(command.photos))
+        hand.told(message.FacesRead({n: (face(f"f{n}", ANNA),) for n in command.photos}))
+        command = hand.machine.commands(hand.now)[-1]
+    assert sizes == [32, 64, 128, 256, 256, 256, 8]
+
+
 def test_many_that_show_nobody_are_asked_about_and_read_once_after_it():
     hand = Hand(FEW + 2).gathered().asked(finished=frozenset(range(1, FEW + 3)))
     assert hand.wants() == message.ReadFaces(tuple(hand.photos))
@@ -343,6 +353,7 @@ def test_a_photo_that_immich_never_imports_is_given_up_after_scans_that_worked()
     scan = message.Rescan((1,))
     assert [w for w in wanted if not isinstance(w, message.Sleep)][:2] == [scan, scan]
     assert wanted[LOOKS_PER_SCAN - 1] == wanted[LOOKS_PER_SCAN] == scan
+    assert wanted[LOOKS_PER_SCAN + 1].in_vain == {}
     assert [c.gave_up for c in wanted[LOOKS_PER_SCAN + 1].conclusions] == [
         "Immich scanned the library and did not import it"
     ]
