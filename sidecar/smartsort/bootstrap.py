@@ -60,6 +60,7 @@ from smartsort.pipeline.routing.route import Router
 from smartsort.pipeline.watchdog import Watchdog
 from smartsort.ports import PhotoServer
 from smartsort.runtime_settings import RuntimeSettings
+from smartsort.runtime_settings.adjusting import Adjusting
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -394,12 +395,17 @@ def _wire(
             context.wakeups.notify(State.PLACED)
         return placed
 
+    adjusting = Adjusting(
+        context, runtime_settings, lambda: sidecar.measure.everybody() if sidecar.measure else ()
+    )
+
     async def count_step() -> bool | float:
         """Keeps the daily totals near, so that nobody who asks for statistics waits for them."""
         if await context.ledger.aread(spot_checks.behind):
             share = settings.spot_check_rate
             await context.ledger.awrite(lambda db: spot_checks.draw_chunk(db, share))
             return True
+        await adjusting.step()
         if await context.ledger.aread(statistics.uncounted) == 0:
             return COUNT_SECONDS
         return await context.ledger.awrite(statistics.count_chunk) == statistics.CHUNK or COUNT_SECONDS

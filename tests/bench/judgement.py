@@ -44,15 +44,20 @@ from tests.bench.household import (
     unwanted_people,
     wanted_people,
 )
+from tests.bench.limits import print_limits
 
 from smartsort.config.sorting import PRESETS
+from smartsort.config.sorting import Thresholds as Configured
+from smartsort.core import wrong_limit
 from smartsort.core.decision import decide
 from smartsort.core.mixed import groups
 from smartsort.core.model import Box, Category, Evidence, Face, Outcome, Person
 from smartsort.core.policy import PersonRef, Policy, Thresholds
 from smartsort.core.similarity import Likeness, around, confidence, unrelated_level
+from smartsort.core.wrong_limit import Observed
 
 GALLERY = 12
+MARGIN: float = Configured().min_margin
 MOST_WRONG, MOST_IN_REVIEW = 0.002, 0.15
 CURVE = (0.40, 0.45, 0.50, 0.55, 0.56, 0.58, 0.59, 0.60, 0.61, 0.62, 0.64, 0.65, 0.70, 0.75)
 SIDE = 1440
@@ -211,8 +216,8 @@ def with_thresholds(min_confidence: float, min_margin: float, policy: Policy = P
 
 def of_preset(name: str, policy: Policy = POLICY) -> Policy:
     """The policy with the thresholds of a preset."""
-    values = PRESETS[name]
-    return with_thresholds(values["thresholds.min_confidence"], values["thresholds.min_margin"], policy)
+    limit = PRESETS[name]["thresholds.max_wrong_per_1000"]
+    return with_thresholds(wrong_limit.threshold(limit, Observed().curve), MARGIN, policy)
 
 
 Measured = tuple[Household, list[Evidence]]
@@ -324,8 +329,10 @@ def of_real_faces(people: People, seeds: Sequence[int]) -> dict[str, object]:
     worlds = weighed((h for s in seeds[:2] for h in families(people, s, unnamed=True)), asked=True)
     others += _rows(worlds, "relative_unnamed, not answered", "3-8")
     _chosen_on_one_half(people, seeds)
-    mixed_figures = mixed_people.figures(people, seeds)
-    return {"rows": rows, "others": others, "mixed": mixed_figures, "suggestions": close}
+    mixtures = mixed_people.figures(people, seeds)
+    curve, limits = print_limits(people, seeds, with_thresholds(0.0, MARGIN), measured)
+    found = {"mixed": mixtures, "suggestions": close, "curve": curve, "limits": limits}
+    return {"rows": rows, "others": others, **found}
 
 
 def weighed(households: Iterable[Household], *, births: bool = True, asked: bool = False) -> list[Measured]:
@@ -379,14 +386,13 @@ def _chosen_on_one_half(people: People, seeds: Sequence[int]) -> None:
         weighed(h for seed in seeds for h in families(people, seed, unnamed=True, only=everybody[start::2]))
         for start in (0, 1)
     ]
-    margin = PRESETS["balanced"]["thresholds.min_margin"]
     for chosen, reported in (halves, halves[::-1]):
         fitting = CURVE[0]
         for least in CURVE:
-            found = together(judged(h, e, with_thresholds(least, margin)) for h, e in chosen)
+            found = together(judged(h, e, with_thresholds(least, MARGIN)) for h, e in chosen)
             if found.review_share <= MOST_IN_REVIEW:
                 fitting = least
-        found = together(judged(h, e, with_thresholds(fitting, margin)) for h, e in reported)
+        found = together(judged(h, e, with_thresholds(fitting, MARGIN)) for h, e in reported)
         print(f"  {fitting:.2f}: {found.wrong_share:.2%} wrongly filed, {found.review_share:.1%} in review")
         policy = of_preset("balanced")
         there, here = (

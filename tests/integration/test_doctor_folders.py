@@ -82,15 +82,15 @@ def test_folders_in_each_others_way(tmp_path: Path) -> None:
 
 
 def test_a_ledger_that_is_not_there_or_not_ours(tmp_path: Path) -> None:
-    assert read_ledger(str(tmp_path / "none.db")).check.verdict == "ok"
+    assert read_ledger(settings(tmp_path, **{"directories.ledger_file": "none.db"})).check.verdict == "ok"
     path = tmp_path / "old.db"
     with sqlite3.connect(path) as database:
         database.execute("CREATE TABLE downloads (file_path TEXT)")
     database.close()
-    found = read_ledger(str(path))
+    found = read_ledger(settings(tmp_path, **{"directories.ledger_file": "old.db"}))
     assert (found.check.verdict, found.root_id) == ("ok", None)
     path.write_bytes(b"no database at all" * 1000)
-    assert read_ledger(str(path)).check.verdict == "broken"
+    assert read_ledger(settings(tmp_path, **{"directories.ledger_file": "old.db"})).check.verdict == "broken"
 
 
 async def test_a_ledger_of_ours_is_read_and_not_changed(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ async def test_a_ledger_of_ours_is_read_and_not_changed(tmp_path: Path) -> None:
     sidecar = open_sidecar(ours)
     await sidecar.close()
     before = (tmp_path / "smartsort.db").read_bytes()
-    found = read_ledger(str(tmp_path / "smartsort.db"))
+    found = read_ledger(ours)
     assert found.check.verdict == "ok"
     assert found.root_id == json.loads((tmp_path / ".smartsort-root").read_text())["id"]
     assert (tmp_path / "smartsort.db").read_bytes() == before
@@ -109,7 +109,7 @@ async def test_a_ledger_on_a_network_share(tmp_path: Path, monkeypatch: pytest.M
     sidecar = open_sidecar(ours)
     await sidecar.close()
     monkeypatch.setattr(ledger_checks, "file_system", lambda _: FileSystem("nfs", False, False))
-    found = read_ledger(str(tmp_path / "smartsort.db"))
+    found = read_ledger(ours)
     assert (found.check.verdict, found.root_id is not None) == ("warning", True)
     assert "directories.ledger_file" in found.check.remedy
 

@@ -11,6 +11,7 @@ from tests.integration.test_confidence_service import Eye, measured_world
 
 from smartsort.config import load_settings
 from smartsort.config.sorting import PRESETS
+from smartsort.core.wrong_limit import Observed, threshold
 from smartsort.ledger import review
 
 DOCS = Path(__file__).resolve().parents[2] / "sidecar" / "docs" / "explanation" / "confidence.md"
@@ -70,25 +71,23 @@ async def test_one_persons_own_threshold(make):
 def test_the_default_is_the_balanced_preset_and_the_order_is_what_the_names_say(tmp_path):
     def limits(**values):
         settings = load_settings(None, env={}, overrides={"root": os.fspath(tmp_path), **values})
-        found = settings.thresholds
-        return found.min_confidence, found.min_margin, settings.when_confidence_unknown
+        return settings.thresholds.max_wrong_per_1000, settings.when_confidence_unknown
 
     assert limits() == limits(preset="balanced")
     cautious, balanced, eager = (limits(preset=name) for name in ("cautious", "balanced", "eager"))
-    assert cautious[:2] > balanced[:2] > eager[:2]
-    assert cautious[1] > balanced[1] > eager[1]
-    assert cautious[2] == "review"
+    assert cautious[0] < balanced[0] < eager[0]
+    assert cautious[1] == "review"
 
 
 def test_the_page_tells_the_presets_as_they_are():
     rows = re.findall(
         r"^\| `(\w+)` \| ([\d.]+) \| ([\d.]+) \| (\w+) \|", DOCS.read_text(encoding="utf-8"), re.MULTILINE
     )
-    told = {name: (float(least), float(margin), unknown) for name, least, margin, unknown in rows}
+    told = {name: (float(most), float(least), unknown) for name, most, least, unknown in rows}
     assert told == {
         name: (
-            values["thresholds.min_confidence"],
-            values["thresholds.min_margin"],
+            values["thresholds.max_wrong_per_1000"],
+            threshold(values["thresholds.max_wrong_per_1000"], Observed().curve),
             values["when_confidence_unknown"],
         )
         for name, values in PRESETS.items()

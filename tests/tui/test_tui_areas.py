@@ -150,6 +150,43 @@ async def test_nothing_is_saved_before_its_effect_was_seen() -> None:
         await until(pilot, lambda: sidecar.settings["min_confidence"] == 0.4, "the saving")
 
 
+async def test_a_limit_of_wrong_filings_leads_to_a_confidence_and_says_how_certain_that_is() -> None:
+    sidecar = SampleSidecar(10)
+    async with driving(sidecar, size=(140, 44)) as pilot:
+        await loaded(pilot)
+        await pilot.press("f5")
+        await until(
+            pilot, lambda: "for at most 5 wrong per 1,000" in screen_text(pilot), "the limit in force"
+        )
+        assert "Checked: 1 wrong of 212" in " ".join(screen_text(pilot).split())
+        pilot.app.screen.query_one("#max_wrong_per_1000", Input).value = "8"
+        await pilot.pause()
+        await pilot.press("f7")
+        await until(pilot, lambda: "for at most 8" in screen_text(pilot), "where it would lead")
+        assert sidecar.settings["max_wrong_per_1000"] == 5
+        await pilot.press("f7")
+        await until(pilot, lambda: sidecar.settings["max_wrong_per_1000"] == 8, "the saving")
+        field = pilot.app.screen.query_one("#min_confidence", Input)
+        await until(pilot, lambda: field.value == f"{sidecar.settings['min_confidence']:g}", "the number")
+
+
+async def test_a_confidence_set_by_hand_leaves_the_limit_empty_and_a_limit_takes_its_place() -> None:
+    sidecar = SampleSidecar(10)
+    async with driving(sidecar, size=(140, 44)) as pilot:
+        await loaded(pilot)
+        sidecar.set_by_hand = True
+        await pilot.press("f5")
+        await until(pilot, lambda: "set by hand" in screen_text(pilot), "who has set it")
+        field = pilot.app.screen.query_one("#max_wrong_per_1000", Input)
+        assert field.value == ""
+        field.value = "5"
+        await pilot.pause()
+        await pilot.press("f7")
+        await until(pilot, lambda: "for at most 5" in screen_text(pilot), "where it would lead")
+        await pilot.press("f7")
+        await until(pilot, lambda: not sidecar.set_by_hand, "the saving")
+
+
 async def test_a_setting_that_cannot_be_is_named() -> None:
     async with driving(SampleSidecar(10), size=(110, 34)) as pilot:
         await loaded(pilot)

@@ -121,7 +121,7 @@ async def test_a_question_mark_shows_the_help_in_a_field_for_numbers() -> None:
         await until(pilot, lambda: "0.5" in screen_text(pilot), "the settings")
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen), "the help")
-        await pilot.press("escape", "end", "7", ",")
+        await pilot.press("escape", "tab", "end", "7", ",")
         await until(pilot, lambda: "0.57," in screen_text(pilot), "the figure in the field")
 
 
@@ -130,7 +130,7 @@ async def test_what_if_reads_whole_in_a_small_terminal() -> None:
         await loaded(pilot)
         await pilot.press("f5")
         await until(pilot, lambda: "0.5" in screen_text(pilot), "the settings")
-        await pilot.press("end", *["backspace"] * 3, *"0.4", "f6")
+        await pilot.press("tab", "end", *["backspace"] * 3, *"0.4", "f6")
         await until(pilot, lambda: "420" in screen_text(pilot), "the effect")
         text = screen_text(pilot)
         assert "Filed" in text

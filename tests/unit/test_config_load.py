@@ -211,13 +211,14 @@ def test_a_root_that_is_no_utf8_survives():
 
 def test_a_preset_stands_behind_what_is_set(tmp_path):
     cautious = load({"SMARTSORT_PRESET": "cautious"})
-    assert cautious.thresholds.min_confidence == 0.7
+    assert cautious.thresholds.max_wrong_per_1000 == 0.5
+    assert cautious.thresholds.min_confidence is None
     assert cautious.when_confidence_unknown == "review"
-    assert cautious.origin("thresholds.min_confidence") == "preset cautious"
-    path = written(tmp_path, {"thresholds": {"min_confidence": 0.5}})
+    assert cautious.origin("thresholds.max_wrong_per_1000") == "preset cautious"
+    path = written(tmp_path, {"thresholds": {"max_wrong_per_1000": 3}})
     own = load({"SMARTSORT_PRESET": "cautious"}, config=path)
-    assert own.thresholds.min_confidence == 0.5
-    assert own.thresholds.min_margin == 0.1
+    assert own.thresholds.max_wrong_per_1000 == 3
+    assert own.when_confidence_unknown == "review"
     assert load({"SMARTSORT_PRESET": "eager"}).multiple_faces == "each_person"
     assert load().preset is None
 

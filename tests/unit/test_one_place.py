@@ -27,7 +27,7 @@ OF_OTHERS = {
     ("api/decisions.py", "low_confidence"),
     ("api/metrics.py", "duplicate"),  # the name of a number
     ("audit/findings.py", "unreadable"),  # what the audit finds
-    ("runtime_settings.py", "multiple_faces"),  # the setting
+    ("runtime_settings/settings.py", "multiple_faces"),  # the setting
     ("config/sorting.py", "multiple_faces"),
     ("core/event_kinds.py", "download_failed"),  # the event
     ("core/explain.py", "category_off"),  # the change

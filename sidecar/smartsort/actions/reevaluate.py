@@ -41,8 +41,8 @@ class AdjustableSettings(Protocol):
         """What was changed at run time, as plain values."""
         ...
 
-    def matches(self, snapshot: Mapping[str, Any]) -> bool:
-        """True when nobody has changed anything since."""
+    def matches(self, snapshot: Mapping[str, Any], *, exactly: bool = False) -> bool:
+        """True when nobody has changed anything since; `exactly`: nor has smartsort adjusted anything."""
         ...
 
     def restore(self, snapshot: Mapping[str, Any], actor: str) -> None:

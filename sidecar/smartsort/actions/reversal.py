@@ -148,6 +148,13 @@ class Reversing(Acting):
             raise NeedsAdmin(_ADMINS.format(event.id))
         if not open_ones and "settings" not in event.data:
             raise NotUndoable(f"all {len(found)} parts of event {event.id} are taken back already")
+        if not found and not (
+            self._settings and self._settings.matches(event.data["settings"]["after"], exactly=True)
+        ):
+            raise NotUndoable(
+                f"the settings have changed since event {event.id}; undo the later change first, or change "
+                "them again"
+            )
         batch = await self._undo_all(open_ones, actor, [event], dry_run=dry_run, agreed=agreed)
         return replace(batch, undoes=event.id)
 

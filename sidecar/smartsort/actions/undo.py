@@ -48,6 +48,8 @@ UNDOABLE = (
 
 def undoable(event: Event) -> bool:
     """True for events of a kind that can be taken back; whether this one still can, `undo` tells."""
+    if event.kind == EventKind.SETTINGS_CHANGED:
+        return "settings" in event.data
     if event.kind == EventKind.UNDONE:
         return "split" not in event.data and ("before" in event.data or event.photo_id is None)
     if event.kind == EventKind.JOINED:
@@ -165,7 +167,8 @@ def versions(db: Database, found: Iterable[Event]) -> dict[int, str]:
 
 def admins_own(db: Database, found: Iterable[Event]) -> set[int]:
     """Ids of those of the events that only an administrator could cause, or undo, or do again."""
-    return {event.id for event in found if _origin(db, event).kind == EventKind.REEVALUATED}
+    kinds = (EventKind.REEVALUATED, EventKind.SETTINGS_CHANGED)
+    return {event.id for event in found if _origin(db, event).kind in kinds}
 
 
 def _origin(db: Database, event: Event) -> Event:

@@ -16,6 +16,7 @@ from smartsort.api.schemas.control import ConfigPatch, ConfigView, ListChange, L
 from smartsort.api.schemas.state import MessagesTested, Status
 from smartsort.api.security import Admin, Intaker, Reviewer
 from smartsort.api.serving import ApiContext, Ctx
+from smartsort.api.views import wrong_limit
 from smartsort.core.model import Person
 from smartsort.core.naming import same_name
 from smartsort.core.policy import PersonRef, called
@@ -88,6 +89,7 @@ async def config(ctx: Ctx, _: Reviewer) -> ConfigView:
 
 
 _PATCH_EXAMPLES: dict[str, Example] = {
+    "limit": {"summary": "Fewer wrong filings", "value": {"max_wrong_per_1000": 1}},
     "stricter": {"summary": "Ask more often", "value": {"min_confidence": 0.7}},
     "skip": {"summary": "Put duplicates away", "value": {"action_on_duplicate": "skip"}},
 }
@@ -127,7 +129,11 @@ def _config_view(ctx: ApiContext) -> ConfigView:
     blacklist = [entry.name for entry in runtime_settings.blacklist]
     values |= {"enabled": runtime_settings.enabled, "whitelist": whitelist, "blacklist": blacklist}
     return ConfigView(
-        config=values, whitelist=whitelist, blacklist=blacklist, changed=list(runtime_settings.changed)
+        config=values,
+        whitelist=whitelist,
+        blacklist=blacklist,
+        changed=list(runtime_settings.changed),
+        limit=wrong_limit(runtime_settings.limit()),
     )
 
 
@@ -144,10 +150,9 @@ async def what_if(
     changed ones. It changes nothing.
     """
     runtime_settings, ambiguous = ctx.sidecar.runtime_settings, ctx.sidecar.people.ambiguous
-    today, other = (
-        runtime_settings.policy(),
-        runtime_settings.policy_with(change.model_dump(mode="json", exclude_none=True)),
-    )
+    values = change.model_dump(mode="json", exclude_none=True)
+    today, other = runtime_settings.policy(), runtime_settings.policy_with(values)
+    limit = wrong_limit(runtime_settings.limit(values))
 
     def compare(db: Database) -> WhatIf:
         found = effect(decisions.newest(db, last), other, ambiguous, instead_of=today)
@@ -156,6 +161,7 @@ async def what_if(
             before=dict(found.before),
             after=dict(found.after),
             moves=found.ways,
+            limit=limit,
         )
 
     return await ctx.sidecar.context.ledger.aread(compare)

@@ -14,6 +14,7 @@ from smartsort.api.schemas.statistics import DayCount, Metric, ReviewFaces, Spot
 from smartsort.api.security import Reviewer
 from smartsort.api.serving import ApiContext, Ctx
 from smartsort.api.spot_checks import spot_check_result
+from smartsort.api.views import wrong_limit
 from smartsort.core.spot_checks import TARGET
 from smartsort.core.words import digits_apart
 from smartsort.ledger import review_faces, statistics
@@ -63,6 +64,7 @@ async def _summary(ctx: ApiContext, days: int) -> Summary:
         )
     )
     found = summarised(totals, waiting, came, days, await spot_check_result(ctx, since))
+    found.limit = wrong_limit(ctx.sidecar.runtime_settings.limit())
     if ctx.sidecar.measure is not None:
         measured, of_all = await context.ledger.aread(review_faces.progress)
         found.review_faces = ReviewFaces(measured=measured, photos=of_all)

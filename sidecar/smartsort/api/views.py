@@ -10,6 +10,7 @@ from sqlite_utils import Database
 
 from smartsort.actions import undoable
 from smartsort.api.guard import BASE
+from smartsort.api.schemas.control import WrongLimit
 from smartsort.api.schemas.history import EventView
 from smartsort.api.schemas.people import FaceView, PersonView, SuggestionView
 from smartsort.api.schemas.review import ReasonView
@@ -20,6 +21,7 @@ from smartsort.core.policy import Policy
 from smartsort.core.suggestion import accepted, assigned, nearest, suggestions
 from smartsort.core.wording import sentence, short
 from smartsort.core.wording_events import event_sentence
+from smartsort.core.wrong_limit import LimitInForce, in_words
 from smartsort.files.shown import one_line, shown
 from smartsort.ledger import events, photos
 from smartsort.ledger.records import Event, Photo
@@ -182,6 +184,23 @@ def health_issue_views(found: Iterable[HealthIssue]) -> list[HealthIssueView]:
         )
         for t in found
     ]
+
+
+def wrong_limit(limit: LimitInForce) -> WrongLimit:
+    """The limit of wrong filings with what it leads to."""
+    found, seen = limit.outlook, limit.observed
+    return WrongLimit(
+        max_wrong_per_1000=limit.max_wrong_per_1000,
+        min_confidence=found.min_confidence,
+        by_hand=limit.by_hand,
+        expected=round(found.expected, 2),
+        low=round(found.low, 2),
+        high=round(found.high, 2),
+        certainty=round(100 * found.certainty, 1),
+        checked=seen.checked,
+        wrong=seen.wrong,
+        text=in_words(limit),
+    )
 
 
 def picture_path(photo_id: int, size: str = "thumbnail") -> str:

@@ -19,6 +19,7 @@ from smartsort.api.schemas.decisions import BulkActionResult
 from smartsort.api.schemas.evaluation import OtherSettings, PhotoMove, Redeem, WhatIfReport
 from smartsort.api.security import Admin, Reviewer
 from smartsort.api.serving import ApiContext, Ctx
+from smartsort.api.views import wrong_limit
 from smartsort.core.naming import same_name
 from smartsort.core.policy import PersonRef
 from smartsort.core.rules.copies import located
@@ -62,6 +63,7 @@ async def what_if(
     listed = found.moves[:limit]
     moves = await ctx.sidecar.context.ledger.aread(lambda db: _photo_moves(db, listed))
     shown = report(found, moves, days)
+    shown.limit = wrong_limit(ctx.sidecar.runtime_settings.limit(wanted.values))
     if caller.may("admin"):
         batch = await ctx.sidecar.actions.foresee(found.moves, caller.name)
         asked = _Asked(settings, since, wanted.policy.version)

@@ -44,6 +44,7 @@ def command(sidecar: Sidecar, *, days: int, as_json: bool) -> None:
         ),
     )
     click.echo(spot_check_line(summary["spot_checks"]))
+    click.echo(summary["limit"]["text"])
     if (faces := summary["review_faces"]) is not None:
         click.echo(f"faces of {faces['measured']} of {faces['photos']} photos in review measured")
 

@@ -29,6 +29,7 @@ def _settings(command: Any) -> Any:
         click.option("--max-faces", type=click.IntRange(1), help="Another setting."),
         click.option("--min-margin", type=_SHARE, help="Another setting."),
         click.option("--min-confidence", type=_SHARE, help="Another setting."),
+        click.option("--max-wrong-per-1000", type=click.FloatRange(0.1, 100), help="Another limit."),
     ):
         command = option(command)
     return command
@@ -37,7 +38,7 @@ def _settings(command: Any) -> Any:
 @click.command(
     "what-if",
     epilog=examples(
-        "smartsort what-if --min-confidence 0.7", "smartsort what-if --min-confidence 0.7 --days 30 --apply"
+        "smartsort what-if --max-wrong-per-1000 1", "smartsort what-if --min-confidence 0.7 --days 30 --apply"
     ),
 )
 @_settings
@@ -89,6 +90,7 @@ def _body(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _show(report: dict[str, Any]) -> None:
+    click.echo(report["limit"]["text"])
     print_table(("from -> to", "photos"), report["moves"].items())
     print_table(
         ("photo", "file", "from", "to", "why"),

@@ -78,7 +78,10 @@ class Galleries:
         """Load what was measured with this model and forget what others have measured."""
         async with self._using:  # who comes while it is loaded must not compare with what was there before
             if model != self._model:
-                forgotten = await self._context.ledger.awrite(lambda db: embeddings.forget_models(db, model))
+                at = self._context.clock.text()
+                forgotten = await self._context.ledger.awrite(
+                    lambda db: embeddings.forget_models(db, model, at)
+                )
                 self._model = model
                 await self._load()
                 if forgotten:

@@ -25,7 +25,7 @@ from smartsort.core.model import (
     Suggestion,
 )
 from smartsort.core.policy import Policy, WhenUnknown
-from smartsort.core.similarity import Vector
+from smartsort.core.similarity import Likeness, Vector
 from smartsort.errors import ImmichError
 from smartsort.files.frames import Frame
 from smartsort.ledger import embeddings, photos, review_faces
@@ -86,6 +86,10 @@ class Measure:
     def version(self) -> int:
         """Changes when a photo judged before might be judged otherwise now."""
         return self.galleries.version
+
+    def everybody(self) -> list[Likeness]:
+        """The galleries of all named people that are in memory."""
+        return self.galleries.likenesses(p for p in self._people.known if p.name)
 
     async def complete(
         self, asset_id: str, evidence: Evidence, policy: Policy, ambiguous: Collection[str]

@@ -11,26 +11,21 @@ Preset = Literal["cautious", "balanced", "eager"]
 WhenUnknown = Literal["accept", "review"]
 MultipleFaces = Literal["review", "each_person", "main_face"]
 
-# What a preset sets unless the key itself is set. The numbers follow from `python -m tests.bench.judgement`
-# (sidecar/docs/explanation/confidence.md). `balanced`, which is also what counts without a preset, files
-# fewer than 0.2% wrongly; `cautious` does so where an unknown sibling of somebody turns up as well; `eager`
-# asks hardly more than half as often as `balanced` and still makes fewer than half of Immich's own mistakes.
+# What a preset sets unless the key itself is set. Each is a name for a limit of wrong filings, from which the
+# least confidence follows (smartsort.core.wrong_limit). `balanced` is also what counts without a preset.
 PRESETS: dict[str, dict[str, Any]] = {
     "cautious": {
-        "thresholds.min_confidence": 0.7,
-        "thresholds.min_margin": 0.1,
+        "thresholds.max_wrong_per_1000": 0.5,
         "when_confidence_unknown": "review",
         "multiple_faces": "review",
     },
     "balanced": {
-        "thresholds.min_confidence": 0.6,
-        "thresholds.min_margin": 0.05,
+        "thresholds.max_wrong_per_1000": 2.0,
         "when_confidence_unknown": "accept",
         "multiple_faces": "review",
     },
     "eager": {
-        "thresholds.min_confidence": 0.56,
-        "thresholds.min_margin": 0.02,
+        "thresholds.max_wrong_per_1000": 5.0,
         "thresholds.min_face_area": 0.005,
         "when_confidence_unknown": "accept",
         "multiple_faces": "each_person",
@@ -73,10 +68,17 @@ class PersonThresholds(Section):
 class Thresholds(Section):
     """The numbers a photo has to reach."""
 
-    min_confidence: float = setting(
-        0.6,
+    max_wrong_per_1000: float = setting(
+        2.0,
+        "At most this many of 1,000 filings may be wrong. smartsort finds the least confidence for it, and "
+        "adjusts it when you answer spot checks.",
+        ge=0.1,
+        le=100,
+    )
+    min_confidence: float | None = setting(
+        None,
         "Least cosine similarity between a face and the person's confirmed faces. Photos below it go to "
-        "`low_confidence`.",
+        "`low_confidence`. If you set it, it takes precedence over `max_wrong_per_1000`.",
         ge=0,
         le=1,
     )
@@ -120,9 +122,7 @@ class ReviewCategories(Section):
     unidentified: bool = setting(
         True, "No face, an unknown face, a person not on the whitelist, or an unreadable file."
     )
-    low_confidence: bool = setting(
-        True, "A match below `thresholds.min_confidence` or `thresholds.min_margin`."
-    )
+    low_confidence: bool = setting(True, "A match below the least confidence or `thresholds.min_margin`.")
     multiple_faces: bool = setting(True, "More faces than `thresholds.max_faces_per_image`.")
     unwanted_person: bool = setting(True, "Photos with a person on the blacklist.")
 

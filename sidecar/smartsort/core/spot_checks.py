@@ -42,7 +42,7 @@ class Estimate:
         return False if self.low >= TARGET else None
 
 
-def estimate(wrong: int, checked: int) -> Estimate | None:
+def estimate(wrong: float, checked: float) -> Estimate | None:
     """Wilson's score interval for `wrong` of `checked`; None of nothing.
 
     Wilson's, because it stays inside 0 to 1 and says something sensible of none wrong among a few, where the

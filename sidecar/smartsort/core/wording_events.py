@@ -147,6 +147,8 @@ def _together(data: Data) -> str:
     if data.get("what") == EventKind.RENAMED:
         return f"{data.get('was')} is called {data.get('person')} now, and their photos follow"
     number = int(data.get("photos", 0))
+    if not number and "settings" in data:
+        return "The settings are again as they were"
     done = _TOGETHER.get(data.get("what", ""), "Changed")
     return f"{done}: {number} photo{'' if number == 1 else 's'}"
 
@@ -161,6 +163,8 @@ def _one_person(data: Data) -> str:
 
 
 def _configured(data: Data) -> str:
+    if data.get("why"):
+        return f"The least confidence was adjusted: {data['why']}"
     values = data.get("values", data.get("forgotten", ()))
     told = [f"{key} = {value}" for key, value in values.items()] if isinstance(values, Mapping) else values
     return f"Settings were {'changed' if 'values' in data else 'reset'}: {', '.join(told) or 'none'}"

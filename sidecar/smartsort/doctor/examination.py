@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -22,6 +21,7 @@ from smartsort.doctor.folder_checks import (
     skipped_folders,
     space_check,
 )
+from smartsort.doctor.judging_checks import judging_checks
 from smartsort.doctor.key_checks import Rights, keys
 from smartsort.doctor.ledger_checks import (
     LedgerView,
@@ -74,11 +74,12 @@ async def examine(
     be running. `connect`, `disk`, `now` and `sleep` are for tests.
     """
     disk = disk or Disk()
-    ledger = await asyncio.to_thread(read_ledger, os.fspath(settings.directories.ledger_file))
+    ledger = await asyncio.to_thread(read_ledger, settings)
     folders, writable = await asyncio.to_thread(_folders, settings, ledger, disk)
     checks = [_settings_line(settings)]
     checks += await _immich(settings, ledger, connect, now, sleep, writable=writable)
     checks.append(await machine_learning(settings, ledger.review_faces))
+    checks += ledger.judging or judging_checks(settings)
     return report([*checks, *folders])
 
 

@@ -16,6 +16,7 @@ from sqlite_utils import Database
 from smartsort.api.schemas.state import Check
 from smartsort.config import Settings
 from smartsort.doctor.findings import broken, passed, warned
+from smartsort.doctor.judging_checks import judging_checks
 from smartsort.files.filesystem import file_system, why_unheard
 from smartsort.files.private import TOKEN_FILE, open_to_others
 from smartsort.files.shown import shown
@@ -40,10 +41,13 @@ class LedgerView:
     review_faces: tuple[int, int] = (0, 0)
     """Photos in review whose faces are measured, and those with faces."""
     people: Check | None = None
+    judging: Sequence[Check] = ()
+    """What it tells about the limit of wrong filings and the model for faces."""
 
 
-def read_ledger(path: str) -> LedgerView:
+def read_ledger(settings: Settings) -> LedgerView:
     """The ledger's integrity and what it remembers of the root; opens it read-only."""
+    path = os.fspath(settings.directories.ledger_file)
     name = "ledger"
     if not os.path.exists(path):
         return LedgerView(passed(name, f"{shown(path)} is made at the first start"))
@@ -61,6 +65,8 @@ def read_ledger(path: str) -> LedgerView:
             root_id, parts = key_value.get(database, "root_id"), shards.shards(database)
             faces = review_faces.progress(database) if "embeddings" in tables else (0, 0)
             people = _people_check(database)
+            # A ledger of an earlier version gets these tables at the next start.
+            judging = judging_checks(settings, database) if {"spot_checks", "galleries"} <= tables else ()
     except sqlite3.DatabaseError as error:
         return LedgerView(broken(name, f"{shown(path)} cannot be read: {error}", RESTORE))
     try:
@@ -78,8 +84,9 @@ def read_ledger(path: str) -> LedgerView:
             parts,
             faces,
             people,
+            judging,
         )
-    return LedgerView(passed(name, "sound"), root_id, parts, faces, people)
+    return LedgerView(passed(name, "sound"), root_id, parts, faces, people, judging)
 
 
 def _people_check(database: Database) -> Check | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from smartsort.ledger import key_value
 from smartsort.ledger.records import dumps
 from smartsort.ledger.rows import select
 
@@ -201,13 +202,16 @@ def mark_stale(db: Database, person_ids: Collection[str]) -> None:
     db.conn.executemany("UPDATE galleries SET stale = 1 WHERE person_id = ?", [(i,) for i in person_ids])
 
 
-def forget_models(db: Database, model: str) -> int:
+def forget_models(db: Database, model: str, at: str) -> int:
     """Remove what other models have measured: it compares with nothing any more. How many faces.
 
-    The galleries stay, stale and empty, to be measured again.
+    The galleries stay, stale and empty, to be measured again. The change is remembered.
     """
     db.conn.execute("UPDATE OR REPLACE galleries SET model = ?, stale = 1 WHERE model <> ?", (model, model))
-    return int(db.conn.execute("DELETE FROM embeddings WHERE model <> ?", (model,)).rowcount)
+    forgotten = int(db.conn.execute("DELETE FROM embeddings WHERE model <> ?", (model,)).rowcount)
+    if forgotten:
+        key_value.put(db, key_value.MODEL_CHANGE, {"model": model, "at": at, "faces": forgotten})
+    return forgotten
 
 
 def prune(db: Database, keep: int = KEPT) -> int:

@@ -15,6 +15,12 @@ RAN = "ran_seconds"
 CATCHING_UP = "catching_up"
 """The command that is making the ledger know all files; a sidecar would take them for new ones meanwhile."""
 
+HOUSEHOLD = "household"
+"""What the galleries say: of how many `faces` so many are `alike`, their `agreement`, and the `level`."""
+
+MODEL_CHANGE = "model_change"
+"""The last change of Immich's model for faces: `model`, `at`, and how many `faces` were forgotten."""
+
 
 def get(db: Database, name: str, default: Any = None) -> Any:
     """The value remembered under a name."""

@@ -12,6 +12,7 @@ from sqlite_utils import Database
 
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.spot_checks import drawn
+from smartsort.core.wrong_limit import Observed
 from smartsort.ledger import events, key_value, statistics
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.records import Event
@@ -153,3 +154,26 @@ def counts(db: Database, since: str = "") -> Counts:
     )
     found = {str(name): int(number) for name, number in rows}
     return Counts(found.get(RIGHT, 0), found.get(WRONG, 0), found.get("open", 0))
+
+
+def observed(db: Database) -> Observed:
+    """What the answers and the galleries say about this household, for the model in use.
+
+    A filing without a confidence is left out: no threshold has decided about it.
+    """
+    model = key_value.get(db, key_value.MODEL_CHANGE, {})
+    household = key_value.get(db, key_value.HOUSEHOLD, {})
+    rows = db.conn.execute(
+        "SELECT CAST(round(100 * json_extract(d.reasons, '$[0].numbers.confidence')) AS INTEGER)"
+        " AS hundredths, count(*), sum(s.verdict = 'wrong') FROM spot_checks AS s JOIN decisions AS d"
+        " ON d.id = (SELECT max(id) FROM decisions"
+        " WHERE photo_id = s.photo_id AND at = s.filed_at AND outcome = 'sorted')"
+        " WHERE s.verdict IN ('right', 'wrong') AND s.filed_at >= ? GROUP BY hundredths"
+        " HAVING hundredths IS NOT NULL ORDER BY hundredths",
+        (model.get("at", ""),),
+    )
+    return Observed(
+        tuple((int(at), int(checked), int(wrong)) for at, checked, wrong in rows),
+        household.get("faces", 0),
+        household.get("alike", 0),
+    )

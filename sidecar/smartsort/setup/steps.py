@@ -277,7 +277,7 @@ class Setup:
 
     async def _library(self, settings: Settings, rights: Rights) -> None:
         """Make the folder, find or make the external library, and prove that Immich sees the folder."""
-        ledger = await asyncio.to_thread(read_ledger, os.fspath(settings.directories.ledger_file))
+        ledger = await asyncio.to_thread(read_ledger, settings)
         async with self._connect(settings) as server:
             while True:
                 ground = Ground(server, settings, rights, ledger.shards, True, self._sleep)

@@ -17,12 +17,14 @@ from tests.tui.sample.deciding import SampleDesk
 from tests.tui.sample.waiting import NOON
 
 from smartsort.api.schemas.base import State
-from smartsort.api.schemas.control import ConfigPatch, ConfigView, ListChange, ListView, WhatIf
+from smartsort.api.schemas.control import ConfigPatch, ConfigView, ListChange, ListView, WhatIf, WrongLimit
 from smartsort.api.schemas.decisions import Approve, BulkApprove, Selection
 from smartsort.api.schemas.evaluation import RuleOut
 from smartsort.api.schemas.history import EventPage, Undo
 from smartsort.api.schemas.problems import Problem
 from smartsort.api.schemas.state import Check, DoctorReport, PhotoInProgress, Status
+from smartsort.api.views import wrong_limit
+from smartsort.core.wrong_limit import LimitInForce, Observed, outlook, threshold
 from smartsort_tui import wording
 
 __all__ = ["BASE", "NOON", "Answer", "SampleSidecar"]
@@ -36,6 +38,7 @@ class SampleSidecar(SampleDesk):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.settings: dict[str, Any] = {
+            "max_wrong_per_1000": 5.0,
             "min_confidence": 0.5,
             "min_margin": 0.05,
             "max_faces_per_image": 1,
@@ -45,6 +48,7 @@ class SampleSidecar(SampleDesk):
             "action_on_duplicate": "move_to_review",
             "review_categories": dict.fromkeys(wording.CATEGORIES, True),
         }
+        self.set_by_hand = False
         if self.busy:
             self.some_history()
 
@@ -197,7 +201,11 @@ class SampleSidecar(SampleDesk):
                 return json_answer(ListView(names=sorted(self.listed[which])))
             case _:
                 if method == "PATCH":
-                    patch = ConfigPatch.model_validate_json(body).model_dump(exclude_none=True)
+                    asked = ConfigPatch.model_validate_json(body)
+                    limit = self._limit(asked)
+                    patch = asked.model_dump(exclude_none=True)
+                    self.set_by_hand = limit.by_hand
+                    self.settings["min_confidence"] = limit.min_confidence
                     self.settings["review_categories"].update(patch.pop("review_categories", {}))
                     self.settings.update(patch)
                 return json_answer(
@@ -205,18 +213,31 @@ class SampleSidecar(SampleDesk):
                         config={"smart_download": self.settings},
                         whitelist=sorted(self.listed["whitelist"]),
                         blacklist=sorted(self.listed["blacklist"]),
+                        limit=self._limit(ConfigPatch()),
                     )
                 )
 
+    def _limit(self, patch: ConfigPatch) -> WrongLimit:
+        """What a household says with one wrong filing among 212."""
+        seen = Observed(((60, 20, 1), (65, 40, 0), (80, 152, 0)))
+        limit = patch.max_wrong_per_1000 or self.settings["max_wrong_per_1000"]
+        by_hand = self.set_by_hand and patch.max_wrong_per_1000 is None
+        least = self.settings["min_confidence"]
+        if patch.min_confidence is not None:
+            by_hand, least = True, patch.min_confidence
+        elif patch.max_wrong_per_1000 is not None:
+            least = threshold(limit, seen.curve)
+        return wrong_limit(LimitInForce(limit, by_hand, seen, outlook(least, limit, seen.curve)))
+
     def _what_if(self, patch: ConfigPatch) -> WhatIf:
         before = {"faces": 410, "low_confidence": 42, "unidentified": 31, "multiple_faces": 17}
-        moved = 0
-        if patch.min_confidence is not None:
-            moved = round((self.settings["min_confidence"] - patch.min_confidence) * 100)
+        least = self._limit(patch).min_confidence
+        moved = round((self.settings["min_confidence"] - least) * 100)
         moved = max(-410, min(42, moved))
         after = {**before, "faces": before["faces"] + moved, "low_confidence": 42 - moved}
         way = "low_confidence -> faces" if moved > 0 else "faces -> low_confidence"
-        return WhatIf(evaluated=500, before=before, after=after, moves={way: abs(moved)} if moved else {})
+        moves = {way: abs(moved)} if moved else {}
+        return WhatIf(evaluated=500, before=before, after=after, moves=moves, limit=self._limit(patch))
 
 
 def _doctor() -> DoctorReport:

@@ -28,6 +28,7 @@ LOOKED_AT = 500
 NAME_WIDTH = 18
 # Name in ConfigPatch, and how it reads.
 NUMBERS = (
+    ("max_wrong_per_1000", "Wrong per 1,000 at most"),
     ("min_confidence", "Confidence at least (0 to 1)"),
     ("min_margin", "Ahead of the next person by"),
     ("max_faces_per_image", "Faces on a picture at most"),
@@ -122,6 +123,7 @@ class ConfigurationScreen(AreaScreen):
                     Horizontal(Label(title), NumberField(id=name, compact=True), classes="field")
                     for name, title in NUMBERS
                 ),
+                Static("", id="limit", classes="hint", markup=False),
                 *(
                     Horizontal(
                         Label(title),
@@ -189,11 +191,20 @@ class ConfigurationScreen(AreaScreen):
     # --- the form ---------------------------------------------------------------------------
 
     def _in_force(self) -> dict[str, Any]:
-        """The settings in force by their last name; sections do not matter here."""
-        return _flat(self._config.config) if self._config is not None else {}
+        """The settings in force by their last name; sections do not matter here.
+
+        A limit that changes nothing, because the confidence is set itself, is left empty.
+        """
+        if self._config is None:
+            return {}
+        limit = self._config.limit
+        unused = {"max_wrong_per_1000": None} if limit is None or limit.by_hand else {}
+        return _flat(self._config.config) | unused
 
     def _fill(self) -> None:
         values = self._in_force()
+        limit = self._config.limit if self._config is not None else None
+        self.query_one("#limit", Static).update(limit.text if limit is not None else "")
         with self.prevent(Input.Changed, Select.Changed, Checkbox.Changed):
             for name, _ in NUMBERS:
                 self.query_one(f"#{name}", Input).value = _number(values.get(name))
@@ -349,7 +360,10 @@ def effect_text(effect: WhatIf | None, width: int) -> Content:
     if effect is None:
         hint = "Change something, then F6 shows what it would have done to the last photos."
         return Content("\n").join([title, Content.styled(hint, "$foreground-muted"), Content("")])
-    lines = [title, Content(f"to the last {wording.count(effect.evaluated, 'photo')}:")]
+    lines = [title]
+    if effect.limit is not None:
+        lines += [Content(effect.limit.text), Content("")]
+    lines.append(Content(f"to the last {wording.count(effect.evaluated, 'photo')}:"))
     for category in sorted({*effect.before, *effect.after}, key=lambda name: (name != "faces", name)):
         before, after = effect.before.get(category, 0), effect.after.get(category, 0)
         change = f"{after - before:+,}" if after != before else "="

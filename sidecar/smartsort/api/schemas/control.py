@@ -40,6 +40,28 @@ class ListView(ResponseModel):
     warnings: list[str] = []
 
 
+class WrongLimit(ResponseModel):
+    """The limit of wrong filings, the least confidence that it leads to, and how certain that is.
+
+    `expected` are wrong ones of 1,000; 95 times of 100 there are `low` to `high`. With a probability of
+    `certainty` per cent they are within the limit. `by_hand`: `min_confidence` itself is set, and the limit
+    changes nothing.
+    """
+
+    max_wrong_per_1000: float
+    min_confidence: float
+    by_hand: bool
+    expected: float
+    low: float
+    high: float
+    certainty: float
+    checked: int
+    """Filings with an answer to their spot check and with a confidence."""
+    wrong: int
+    text: str
+    """All of this in words."""
+
+
 class ConfigView(ResponseModel):
     """The settings in force, secrets masked. `changed` are keys changed at run time."""
 
@@ -47,11 +69,16 @@ class ConfigView(ResponseModel):
     whitelist: list[str]
     blacklist: list[str]
     changed: list[str] = []
+    limit: WrongLimit | None = None
 
 
 class ConfigPatch(RequestModel):
-    """Settings that you may change at run time. A key that is null stays as it is."""
+    """Settings that you may change at run time. A key that is null stays as it is.
 
+    From `max_wrong_per_1000` follows the least confidence. Of it and `min_confidence` the last one counts.
+    """
+
+    max_wrong_per_1000: float | None = Field(default=None, ge=0.1, le=100)
     min_confidence: float | None = Field(default=None, ge=-1, le=1)
     min_margin: float | None = Field(default=None, ge=0, le=2)
     max_faces_per_image: int | None = Field(default=None, ge=1, le=1000)
@@ -62,7 +89,12 @@ class ConfigPatch(RequestModel):
     review_categories: dict[Category, StrictBool] | None = None
 
     _numbers = field_validator(
-        "min_confidence", "min_margin", "max_faces_per_image", "min_face_area", mode="before"
+        "max_wrong_per_1000",
+        "min_confidence",
+        "min_margin",
+        "max_faces_per_image",
+        "min_face_area",
+        mode="before",
     )(number)
 
 
@@ -75,3 +107,5 @@ class WhatIf(ResponseModel):
     """Photos by folder kind: `faces` and the categories."""
     moves: dict[str, int]
     """By "from -> to"."""
+    limit: WrongLimit | None = None
+    """What these settings would lead to."""

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from smartsort.api.schemas.base import ListedName, RequestModel, ResponseModel, example
-from smartsort.api.schemas.control import ConfigPatch
+from smartsort.api.schemas.control import ConfigPatch, WrongLimit
 from smartsort.api.schemas.people import FaceView, NamedPerson, PersonChoice
 from smartsort.api.schemas.statistics import SpotCheckResult
 
@@ -125,6 +125,8 @@ class WhatIfReport(ResponseModel):
     moves: dict[str, int]
     """By "from -> to"."""
     photos: list[PhotoMove]
+    limit: WrongLimit | None = None
+    """What these settings lead to."""
     omitted: int = 0
     """Moves beyond those in `photos`."""
     preview: str | None = None

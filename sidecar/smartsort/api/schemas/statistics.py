@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from smartsort.api.schemas.base import ResponseModel, example
+from smartsort.api.schemas.control import WrongLimit
 
 
 class Metric(ResponseModel):
@@ -88,6 +89,7 @@ class Summary(ResponseModel):
     spot_checks: SpotCheckResult | None = None
     review_faces: ReviewFaces | None = None
     """The faces measured in review. Null without `immich.ml_url`."""
+    limit: WrongLimit | None = None
     queue_total: int = 0
     queue_age: dict[str, int] = {}
     """Waiting photos by age: `hour`, `day`, `week`, `older`."""

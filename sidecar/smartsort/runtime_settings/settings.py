@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlite_utils import Database
 
+from smartsort.core import wrong_limit
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import Category, Person
 from smartsort.core.naming import same_name
@@ -21,7 +22,8 @@ from smartsort.core.policy import (
     WhenUnknown,
     called,
 )
-from smartsort.ledger import decisions, events, key_value
+from smartsort.core.wrong_limit import LimitInForce, Observed
+from smartsort.ledger import decisions, events, key_value, spot_checks
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.records import NewEvent
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 LISTS = ("whitelist", "blacklist")
 
 POLICY_KEYS: dict[str, str] = {
+    "max_wrong_per_1000": "thresholds.max_wrong_per_1000",
     "min_confidence": "thresholds.min_confidence",
     "min_margin": "thresholds.min_margin",
     "max_faces_per_image": "thresholds.max_faces_per_image",
@@ -41,6 +44,9 @@ POLICY_KEYS: dict[str, str] = {
     "review_categories": "review_categories",
 }
 """What of the policy may change at run time, and which setting each value stands over."""
+
+FITTED = "fitted"
+"""Beside the values of the policy: the least confidence (`min_confidence`) that a `limit` has led to."""
 
 
 class RuntimeSettings:
@@ -59,9 +65,11 @@ class RuntimeSettings:
         settings = self._settings
 
         def stored(db: Database) -> dict[str, Any]:
-            return {name: key_value.get(db, name) for name in ("enabled", "policy", "bound", *LISTS)}
+            names = ("enabled", "policy", "bound", *LISTS)
+            return {name: key_value.get(db, name) for name in names} | {"observed": spot_checks.observed(db)}
 
         found = self._ledger.read(stored)
+        self.observed: Observed = found["observed"]
         self._enabled: bool = settings.enabled if found["enabled"] is None else found["enabled"]
         self._overrides: dict[str, Any] = found["policy"] or {}
         self._changed = {name for name in ("enabled", *LISTS) if found[name] is not None}
@@ -93,7 +101,8 @@ class RuntimeSettings:
     @property
     def changed(self) -> tuple[str, ...]:
         """Keys of settings that something changed at run time stands over."""
-        return tuple(sorted({*self._changed, *(POLICY_KEYS[name] for name in self._overrides)}))
+        values = (POLICY_KEYS[name] for name, value in self._overrides.items() if name in POLICY_KEYS)
+        return tuple(sorted({*self._changed, *values}))
 
     def policy(self) -> Policy:
         """The policy of this moment."""
@@ -106,7 +115,7 @@ class RuntimeSettings:
 
         Nothing is changed.
         """
-        policy, lists = self._build(_merged(self._overrides, values)), lists or {}
+        policy, lists = self._build(self._merged(values)), lists or {}
         return replace(
             policy,
             whitelist=tuple(lists.get("whitelist", policy.whitelist)),
@@ -118,12 +127,17 @@ class RuntimeSettings:
         names = [name for name in LISTS if name in self._changed]
         return {"policy": dict(self._overrides), **{name: _plain(self._lists[name]) for name in names}}
 
-    def matches(self, snapshot: Mapping[str, Any]) -> bool:
-        """True when nobody has changed anything since the snapshot; ids that were bound are no change."""
+    def matches(self, snapshot: Mapping[str, Any], *, exactly: bool = False) -> bool:
+        """True when nobody has changed anything since the snapshot; ids that were bound are no change.
+
+        What smartsort has adjusted is none either, unless it is to be so `exactly`.
+        """
 
         def said(found: Mapping[str, Any]) -> dict[str, Any]:
             return {
-                name: value if name == "policy" else [entry["name"] for entry in value]
+                name: {key: one for key, one in value.items() if exactly or key != FITTED}
+                if name == "policy"
+                else [entry["name"] for entry in value]
                 for name, value in found.items()
             }
 
@@ -139,7 +153,8 @@ class RuntimeSettings:
                     key_value.forget(db, name)
                 else:
                     key_value.put(db, name, snapshot[name])
-            keys = sorted({*before, *(POLICY_KEYS[name] for name in snapshot["policy"])} - {"enabled"})
+            values = (POLICY_KEYS[name] for name in snapshot["policy"] if name in POLICY_KEYS)
+            keys = sorted({*before, *values} - {"enabled"})
             events.append(
                 db, [NewEvent(EventKind.SETTINGS_CHANGED, data={"values": keys}, actor=actor)], _now()
             )
@@ -180,14 +195,30 @@ class RuntimeSettings:
         for name, entries in lists.items():
             self.set_list(name, entries, actor)
         if values:
-            self.set_policy(values, actor)
+            self._set(self._merged(values), {"values": dict(values)}, actor)
 
     def set_policy(self, values: Mapping[str, Any], actor: str = "smartsort") -> None:
-        """Change some values of the policy (keys of `POLICY_KEYS`), for good."""
-        overrides = _merged(self._overrides, values)
-        policy = self._build(overrides)
-        data = {"values": dict(values), "policy": policy.version}
-        self._write({"policy": overrides}, NewEvent(EventKind.SETTINGS_CHANGED, data=data, actor=actor))
+        """Change some values of the policy (keys of `POLICY_KEYS`), for good. The event can be undone."""
+        self._set(self._merged(values), {"values": dict(values)}, actor, undoable=True)
+
+    def adjust(self, min_confidence: float, why: str) -> None:
+        """Change the least confidence that follows from the limit. The event can be undone."""
+        fitted = {"limit": self.limit().max_wrong_per_1000, "min_confidence": min_confidence}
+        data = {"values": {"min_confidence": min_confidence}, "why": why}
+        self._set({**self._overrides, FITTED: fitted}, data, "smartsort", undoable=True)
+
+    def limit(self, values: Mapping[str, Any] | None = None) -> LimitInForce:
+        """The limit of wrong filings, with what it leads to, or would lead to with other values."""
+        return limit_in_force(self._settings, self._merged(values or {}), self.observed)
+
+    def _set(
+        self, overrides: dict[str, Any], data: Mapping[str, Any], actor: str, *, undoable: bool = False
+    ) -> None:
+        policy, before = self._build(overrides), self.snapshot()
+        told = {**data, "policy": policy.version}
+        if undoable:
+            told["settings"] = {"before": before, "after": {**before, "policy": overrides}}
+        self._write({"policy": overrides}, NewEvent(EventKind.SETTINGS_CHANGED, data=told, actor=actor))
         self._overrides = overrides
         self._take(policy)
 
@@ -240,13 +271,25 @@ class RuntimeSettings:
         self._ledger.write(write)
 
     def in_force(self) -> Settings:
-        """The settings with what was changed of the policy at run time."""
-        return _overlaid(self._settings, self._overrides)
+        """The settings with what was changed of the policy at run time, and the least confidence."""
+        limit = self.limit()
+        settings = _overlaid(self._settings, self._overrides)
+        least = {"min_confidence": limit.outlook.min_confidence}
+        return settings.model_copy(update={"thresholds": settings.thresholds.model_copy(update=least)})
+
+    def _merged(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values changed so far and these. Of limit and least confidence the one set last counts."""
+        merged = _merged(self._overrides, values)
+        if "max_wrong_per_1000" in values and "min_confidence" not in values:
+            limit = values["max_wrong_per_1000"]
+            least = wrong_limit.threshold(limit, self.observed.curve)
+            merged |= {"min_confidence": None, FITTED: {"limit": limit, "min_confidence": least}}
+        return merged
 
     def _build(self, overrides: Mapping[str, Any]) -> Policy:
         settings = _overlaid(self._settings, overrides)
         thresholds = settings.thresholds
-        common = Thresholds(thresholds.min_confidence, thresholds.min_margin)
+        common = Thresholds(_least_confidence(settings, overrides), thresholds.min_margin)
         return Policy(
             whitelist=self._lists["whitelist"],
             blacklist=self._lists["blacklist"],
@@ -267,6 +310,24 @@ class RuntimeSettings:
         )
 
 
+def limit_in_force(settings: Settings, overrides: Mapping[str, Any], observed: Observed) -> LimitInForce:
+    """The limit of wrong filings with values changed at run time, and what it leads to."""
+    settings = _overlaid(settings, overrides)
+    limit, by_hand = settings.thresholds.max_wrong_per_1000, settings.thresholds.min_confidence is not None
+    found = wrong_limit.outlook(_least_confidence(settings, overrides), limit, observed.curve)
+    return LimitInForce(limit, by_hand, observed, found)
+
+
+def _least_confidence(settings: Settings, overrides: Mapping[str, Any]) -> float:
+    """What is set, else what the limit has led to, else what it leads to without any answer."""
+    limit, fitted = settings.thresholds.max_wrong_per_1000, overrides.get(FITTED)
+    if settings.thresholds.min_confidence is not None:
+        return settings.thresholds.min_confidence
+    if fitted is not None and fitted["limit"] == limit:
+        return float(fitted["min_confidence"])
+    return wrong_limit.threshold(limit, Observed().curve)
+
+
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
@@ -274,6 +335,8 @@ def _now() -> str:
 def _overlaid(settings: Settings, overrides: Mapping[str, Any]) -> Settings:
     """The settings with other values (keys of `POLICY_KEYS`)."""
     for name, value in overrides.items():
+        if name not in POLICY_KEYS:
+            continue
         key, _, inner = POLICY_KEYS[name].partition(".")
         part = {inner: value} if inner else value
         # A section that changes in part, or a value of its own.
