@@ -45,6 +45,7 @@ EXAMPLES = [
     ("confidence_unknown", ("A",), {}, "no ML service is configured", "confidence_unknown"),
     ("unreadable", (), {}, "the file is empty", "unreadable: the file is empty"),
     ("recognition_failed", (), {}, "face detection failed 3 times", "recognition_failed"),
+    ("only_ignored_faces", (), {"faces": 2}, "", "only_ignored_faces"),
     ("only_passing_faces", (), {"faces": 2}, "", "only_passing_faces"),
     ("frames_unreadable", (), {}, "took 40 s", "frames_unreadable: took 40 s"),
     ("seen_in_frames", (), {}, "Anna in 11 of 14 frames", "seen_in_frames: Anna in 11 of 14 frames"),

@@ -36,6 +36,8 @@ _WORD = {
     "renamed": "rename",
     "confirmed": "confirm",
     "ruled_out": "rule out",
+    "named": "name",
+    "marked": "mark",
     "reevaluated": "re-evaluate",
 }
 
@@ -51,6 +53,7 @@ class Acting:
         measure: Measuring | None = None,
     ) -> None:
         self._context, self._people, self._settings = context, people, settings
+        self._measure = measure
         self.past = Reevaluation(context, people, measure)
         self._rearrange = Rearrange(context)
         self._purge = Purge(context)

@@ -15,11 +15,11 @@ from smartsort.actions import undo as undoing
 from smartsort.actions.acting import Agreed
 from smartsort.actions.copies import LAST_COPY, last_copies
 from smartsort.actions.decide import defer, reject
+from smartsort.actions.faces import FaceActions
 from smartsort.actions.filing import Filing, open_shard
 from smartsort.actions.person_resolver import known_people, resolve
 from smartsort.actions.plan import Plan
 from smartsort.actions.reevaluate import Wanted, planner
-from smartsort.actions.reversal import Reversing
 from smartsort.actions.values import (
     ActionRefused,
     ActionResult,
@@ -39,7 +39,7 @@ from smartsort.ledger.records import Photo
 from smartsort.pipeline.recheck.renames import Renamed
 
 
-class Actions(Reversing):
+class Actions(FaceActions):
     """What a human does to photos. All calls take photo ids; `actor` is who did it, for the history.
 
     A call changes each photo whole or not at all. Photos that somebody else has changed meanwhile, whose

@@ -83,17 +83,17 @@ def file_under(
         "was": photo.person_name,
         "wrong": again and photo.auto_sorted,
     }
-    _assign_faces(plan, people, sorted(were), face_id=face_id, albums=albums)
+    assign_faces(plan, people, sorted(were), face_id=face_id, albums=albums)
     return plan
 
 
 _SHOWN_BY_IMMICH = frozenset({Kind.IMAGE, Kind.RAW, Kind.VIDEO})
 
 
-def _assign_faces(
+def assign_faces(
     plan: Plan, people: Sequence[TargetPerson], instead: list[str], *, face_id: str | None, albums: bool
 ) -> None:
-    """What Immich shall learn from it."""
+    """Plan what Immich shall learn from it."""
     photo, before = plan.photo, plan.before
     new = "shard" in plan.values
     if photo.asset_id is None and not new:

@@ -102,12 +102,12 @@ def rule_out(
     }
     if decision.outcome is Outcome.REVIEWED and decision.category is not None:
         plan.waiting = Waiting(decision, evidence)
-        _move_within_review(plan, decision)
+        move_within_review(plan, decision)
     return plan
 
 
-def _move_within_review(plan: Plan, decision: Decision) -> None:
-    """Another reason may mean another folder and another prefix."""
+def move_within_review(plan: Plan, decision: Decision) -> None:
+    """Plan the other folder and prefix that another reason may mean."""
     if decision.category is None:
         return
     photo, here = plan.photo, [n for n in plan.before.names if n.area is Area.REVIEW]

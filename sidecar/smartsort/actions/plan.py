@@ -18,6 +18,7 @@ from smartsort.files.names import NAME_BYTES, candidates, library_name, shortene
 from smartsort.files.shown import shown
 from smartsort.files.sides import LONGEST_ENDING
 from smartsort.ledger.arrangement import Arrangement, version
+from smartsort.ledger.face_marks import PlacedMark
 from smartsort.ledger.records import Area, Member, Name, Photo
 from smartsort.ledger.shots import companion_name, companions_of
 
@@ -80,6 +81,7 @@ class Plan:
     filed: bool = True
     """False for photos that leave the collection, whose `downloads` row stays as it is."""
     ruled_out: dict[str, str] | None = None
+    marks: tuple[PlacedMark, ...] | None = None
     heir: Name | None = None
     """Another photo's name that the bytes of all that is removed live on under."""
     splits: bool = False

@@ -25,7 +25,7 @@ from smartsort.files.placement import Placed, PlaceRequest, Removed, RemoveReque
 from smartsort.files.problems import FileChanged, FileVanished, NameKept, NameLeft
 from smartsort.files.shown import shown
 from smartsort.files.stamps import stamp
-from smartsort.ledger import arrangement, events, outbox, photos, shards, source_tables
+from smartsort.ledger import arrangement, events, face_marks, outbox, photos, shards, source_tables
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Event, Member, Name, NewEvent
 from smartsort.ledger.shots import split_off
@@ -41,7 +41,14 @@ BATCH = 100
 ACTS = (
     *(EventKind.SORTED, EventKind.REVIEWED, EventKind.SKIPPED),
     *(EventKind.APPROVED, EventKind.REFILED, EventKind.REJECTED, EventKind.DEFERRED, EventKind.RULED_OUT),
-    *(EventKind.REEVALUATED, EventKind.UNDONE, EventKind.RENAMED, EventKind.PURGED),
+    *(
+        EventKind.REEVALUATED,
+        EventKind.FACES_NAMED,
+        EventKind.FACES_MARKED,
+        EventKind.UNDONE,
+        EventKind.RENAMED,
+        EventKind.PURGED,
+    ),
 )
 """Events that change a photo's arrangement."""
 
@@ -263,8 +270,11 @@ class Rearrange:
             shards.grow_shard(db, plan.values["shard"], 1)
         if plan.restore is not None:
             arrangement.put_back(db, photo_id, self._where_it_lies(plan, plan.restore), at)
-        elif plan.ruled_out is not None:
+            return
+        if plan.ruled_out is not None:
             arrangement.set_ruled_out(db, photo_id, plan.ruled_out)
+        if plan.marks is not None:
+            face_marks.replace(db, photo_id, plan.marks)
 
     def _where_it_lies(self, plan: Plan, wanted: arrangement.Arrangement) -> arrangement.Arrangement:
         """The restored rows with the path as it is: a name that was taken meanwhile became another."""

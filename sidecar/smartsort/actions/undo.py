@@ -37,6 +37,7 @@ AUTOMATIC = "smartsort"
 _DECISIONS = (
     *(EventKind.APPROVED, EventKind.REFILED, EventKind.REJECTED, EventKind.DEFERRED),
     *(EventKind.CONFIRMED, EventKind.RULED_OUT, EventKind.REEVALUATED),
+    *(EventKind.FACES_NAMED, EventKind.FACES_MARKED),
 )
 """What humans do to photos."""
 

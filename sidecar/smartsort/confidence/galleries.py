@@ -109,7 +109,7 @@ class Galleries:
 
         Faces of `without_asset`, the photo that is judged, say nothing about it.
         """
-        loaded, level = self._loaded, self._level()
+        loaded, level = self._loaded, self.level
         faces = loaded.faces.get(person.id, ())
         days = [day_of(face.taken) for face in faces]
         chosen = around(days, day_of(taken))
@@ -128,7 +128,9 @@ class Galleries:
             else None,
         )
 
-    def _level(self) -> float:
+    @property
+    def level(self) -> float:
+        """How alike people who are not related look to this model."""
         loaded = self._loaded
         if loaded.level is None:
             largest = sorted(loaded.faces.values(), key=len, reverse=True)
@@ -252,7 +254,7 @@ class Galleries:
             looked_at.append(face)
             if not full:
                 members[face.face_id] = said.get(asset_id, BY_IMMICH), dates[asset_id]
-        at, level = context.clock.text(), self._level()
+        at, level = context.clock.text(), self.level()
 
         def write(db: Database) -> None:
             embeddings.set_gallery(

@@ -10,6 +10,7 @@ from dataclasses import replace
 from smartsort.confidence import films
 from smartsort.confidence.faces import Faces
 from smartsort.confidence.galleries import Galleries
+from smartsort.confidence.marks import Marks, strangers
 from smartsort.confidence.review_faces import CALLS_PER_HOUR, RIVALS, ReviewFaces
 from smartsort.confidence.service import FaceService, FaceServiceUnavailable
 from smartsort.core import similarity
@@ -28,7 +29,7 @@ from smartsort.core.policy import Policy, WhenUnknown
 from smartsort.core.similarity import Likeness, Vector
 from smartsort.errors import ImmichError
 from smartsort.files.frames import Frame
-from smartsort.ledger import embeddings, photos, review_faces
+from smartsort.ledger import embeddings, face_marks, photos, review_faces
 from smartsort.ledger.embeddings import Embedding
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.routing.people import People
@@ -65,6 +66,7 @@ class Measure:
         self._faces = Faces(context, service, model)
         self.galleries = Galleries(context, self._faces)
         self._review = ReviewFaces(context, people, self._faces, self.galleries)
+        self._marks = Marks(context, self._faces)
         self._patience = patience_seconds
         self._comparing = asyncio.Lock()
 
@@ -99,7 +101,7 @@ class Measure:
             evidence = await self._film(asset_id, evidence, evidence.film)
             if evidence.film is not None and evidence.film.is_judged:
                 return await self._with_mixed(evidence)
-        evidence = await self._with_mixed(evidence)
+        evidence = await self._with_mixed(await self._marked(asset_id, evidence, policy))
         measured = _needs_confidence(evidence, policy, ambiguous)
         if not measured:
             return await self.recall(asset_id, evidence) or evidence
@@ -180,16 +182,23 @@ class Measure:
             if seen is None:
                 return None
             return await self._with_mixed(self._of_film(asset_id, evidence, evidence.film, seen))
-        people = [p for p in self._people.known if p.name]
-        if model is None or not people:
+        if model is None:
             return None
         vectors = await ledger.aread(lambda db: embeddings.known(db, model, ids))
+        strange = [face.id for face in strangers(evidence)]
+        marked = bool(strange) and await self._marks.load(model)
+        if marked:
+            known = {face_id: vectors[face_id] for face_id in strange if face_id in vectors}
+            evidence = self._with_marks(asset_id, evidence, known, self._context.policy())
+        people = [p for p in self._people.known if p.name]
+        if not people:
+            return evidence if marked else None
         before = [face_id for face_id, measured in evidence.confidence.items() if measured.known]
         evidence = await self._with_mixed(evidence)
         if not vectors.keys() >= set(before):
             return None
         if not vectors:
-            return evidence if was_mixed else None
+            return evidence if was_mixed or marked else None
         if self.galleries.model is None:
             await self.galleries.use(model)
         found, close = dict(evidence.confidence), {}
@@ -222,6 +231,8 @@ class Measure:
                 if stale:
                     await self.galleries.examine(stale[0])
                     return max(RENEW_SECONDS, self._pause_after(calls))
+                if await self._marks.step(self.galleries.model or ""):
+                    return max(RENEW_SECONDS, self._pause_after(calls))
                 if not await self._review.step():
                     return RENEW_SECONDS if self.galleries.mixed else LOOK_SECONDS
         except (TimeoutError, FaceServiceUnavailable, ImmichError) as problem:
@@ -232,6 +243,31 @@ class Measure:
     def _pause_after(self, calls: int) -> float:
         """Seconds that keep what was measured since so many calls within the hourly budget."""
         return 3600 / CALLS_PER_HOUR * max(1, self.calls - calls)
+
+    async def _marked(self, asset_id: str, evidence: Evidence, policy: Policy) -> Evidence:
+        """The evidence with the marks of strangers: one call unless measured, none where nothing is marked.
+
+        A stranger who cannot be measured now counts.
+        """
+        try:
+            async with asyncio.timeout(self._patience):
+                if not strangers(evidence) or not await self._context.ledger.aread(face_marks.any_example):
+                    return evidence
+                model = (await self._faces.model()).name
+                await self.galleries.use(model)
+                if not await self._marks.load(model):
+                    return evidence
+                vectors = await self._faces.vectors(asset_id, evidence.faces)
+        except (TimeoutError, FaceServiceUnavailable, ImmichError):
+            return evidence
+        return self._with_marks(asset_id, evidence, vectors, policy)
+
+    def _with_marks(
+        self, asset_id: str, evidence: Evidence, vectors: Mapping[str, Vector], policy: Policy
+    ) -> Evidence:
+        galleries = self.galleries
+        people = galleries.likenesses((p for p in self._people.known if p.name), asset_id, evidence.taken)
+        return self._marks.put_on(evidence, vectors, people, policy, galleries.level)
 
     # --- confidence --------------------------------------------------------------------------
 

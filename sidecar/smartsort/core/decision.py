@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from smartsort.core.marks import marked
 from smartsort.core.model import Category, Decision, Evidence, Face, Outcome, Person, Reason
 from smartsort.core.policy import OnDuplicate, Policy
 from smartsort.core.reasons import CATEGORY_OFF, FACE_MATCH_VERIFIED, UNDONE_FILING, compared_numbers
@@ -39,6 +40,7 @@ def decide(
     rules: tuple[Rule, ...] = RULES,
 ) -> Decision:
     """What becomes of the photo. Never raises: a rule that fails is a reason to ask a human."""
+    evidence = marked(evidence)
     case = Case(evidence, policy, ambiguous)
     found = [(rule, reason) for rule in rules if (reason := rule.says(case)) is not None]
     if not found:
@@ -82,6 +84,8 @@ def _verified(case: Case, people: tuple[Person, ...]) -> Reason:
     if measured:
         similarity, least = min(measured, key=lambda one: one[0])
         numbers = {"confidence": similarity} | (compared_numbers(least) if len(people) == 1 else {})
+    ignored = len(case.ignored)
+    numbers |= {"ignored": ignored} if ignored else {}
     return FACE_MATCH_VERIFIED.reason(tuple(p.name for p in people), numbers)
 
 

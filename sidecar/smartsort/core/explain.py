@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from smartsort.core.decision import decide
+from smartsort.core.marks import marked
 from smartsort.core.model import Category, Decision, Evidence, Outcome, Reason
 from smartsort.core.policy import Policy
 from smartsort.core.rules import RULES, THEMES
@@ -56,7 +57,7 @@ class Explanation:
 
 def explain(evidence: Evidence, policy: Policy, ambiguous: Collection[str] = frozenset()) -> Explanation:
     """Why this evidence was judged so under this policy, and what would have led elsewhere."""
-    case = Case(evidence, policy, frozenset(ambiguous))
+    case = Case(marked(evidence), policy, frozenset(ambiguous))
     decision = decide(evidence, policy, ambiguous)
     return Explanation(case, decision, tuple(_verdicts(case, decision)), _alternatives(case, decision))
 

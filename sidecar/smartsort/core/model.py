@@ -286,6 +286,30 @@ LASTING = 0.3
 """Of a video's frames; measured by `tests.bench.videos`."""
 
 
+class MarkKind(StrEnum):
+    """What a human said of a face for good."""
+
+    IGNORED = "ignored"
+    """A person who does not matter."""
+    NOT_A_FACE = "not_a_face"
+    """A statue, a poster, a printed shirt."""
+    LOCKED = "locked"
+    """It is this person, whatever later evidence says."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaceMark:
+    """A human's word about a face. `key` is shared by the faces that were marked together.
+
+    `person` is that of a locked face. `similarity` is set where the face is only like one that was marked.
+    """
+
+    kind: MarkKind
+    key: str
+    person: Person | None = None
+    similarity: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything the decision looks at; stored with it so that it can be explained later.
@@ -313,6 +337,8 @@ class Evidence:
     """Ids of faces a human has given to their person in Immich: how alike they are does not matter."""
     taken: str | None = None
     """When it was taken, as the file tells it."""
+    marks: Mapping[str, FaceMark] = field(default_factory=dict)
+    """By face id: what humans said of it, or of faces like it."""
     film: Film | None = None
     """Of a video."""
     mixed: frozenset[str] = frozenset()

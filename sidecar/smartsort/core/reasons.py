@@ -62,7 +62,8 @@ def _verified(reason: Reason) -> str:
     sure = ""
     if "confidence" in reason.numbers:
         sure = f" (confidence {reason.numbers['confidence']:.2f}{compared(reason)})"
-    return f"This is {', '.join(reason.names)}{sure}."
+    ignored = int(reason.numbers.get("ignored", 0))
+    return f"This is {', '.join(reason.names)}{sure}." + (f" {ignored} ignored." if ignored else "")
 
 
 FACE_MATCH_VERIFIED = ReasonKind("face_match_verified", _verified)

@@ -70,6 +70,8 @@ _UNDONE = {
     EventKind.DEFERRED: "skip",
     EventKind.CONFIRMED: "confirmation",
     EventKind.RULED_OUT: '"not this person"',
+    EventKind.FACES_NAMED: "name",
+    EventKind.FACES_MARKED: "verdict on a face",
     EventKind.REEVALUATED: "re-evaluation",
     EventKind.RENAMED: "move to the new name",
     EventKind.JOINED: "companion",
@@ -81,6 +83,12 @@ def _undone(data: Data) -> str:
     what = _UNDONE.get(data.get("of", ""), _plain(data.get("of") or "last action"))
     return f"had its {what} undone{_places(data.get('names'))}"
 
+
+_MARKED = {
+    "ignored": "a stranger who does not matter, a user said,",
+    "not_a_face": "something on it that is not a face, a user said,",
+    "locked": "a face whose person is certain, a user said,",
+}
 
 _OF_A_PHOTO: dict[str, Callable[[Data], str]] = {
     EventKind.ACCEPTED: lambda d: f"arrived from {d.get('source')}",
@@ -99,6 +107,11 @@ _OF_A_PHOTO: dict[str, Callable[[Data], str]] = {
     EventKind.DEFERRED: lambda _: "was skipped and is listed after the others",
     EventKind.CONFIRMED: lambda d: f"was confirmed to show {_people(d)}",
     EventKind.RULED_OUT: lambda d: f"does not show {_people(d)}, a user said",
+    EventKind.FACES_NAMED: lambda d: f"shows {_people(d)}, a user said, and goes on waiting",
+    EventKind.FACES_MARKED: lambda d: (
+        f"has {_MARKED.get(d.get('mark', ''), 'no verdict on a face any more')}"
+        + (f" and was filed under {_filed(d)}" if d.get("people") else "")
+    ),
     EventKind.REEVALUATED: lambda d: (
         "was re-evaluated with other settings and "
         + (f"was filed under {_filed(d)}" if d.get("outcome") == "sorted" else _waits(d))
@@ -136,6 +149,8 @@ _TOGETHER = {
     EventKind.CONFIRMED: "Confirmed",
     EventKind.RULED_OUT: "Not the suggested person",
     EventKind.UNDONE: "Undone",
+    EventKind.FACES_NAMED: "Named",
+    EventKind.FACES_MARKED: "Verdict on faces",
     EventKind.REEVALUATED: "Re-evaluated with other settings",
 }
 

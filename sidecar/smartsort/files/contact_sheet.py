@@ -71,20 +71,22 @@ FACE, ACROSS = (160, 160), 3
 def face_sheet(groups: Sequence[Sequence[tuple[bytes, Mark]]]) -> bytes:
     """Faces at places of encoded pictures on one sheet as JPEG, each group from a new row on.
 
-    The faces of every second group are framed. Raises ValueError without a face, OSError for a picture that
-    cannot be decoded.
+    A place's text stands below its face. The faces of every second group are framed. Raises ValueError
+    without a face, OSError for a picture that cannot be decoded.
     """
     from PIL import Image  # noqa: PLC0415 - as above
 
     faces: list[Picture] = []
     frames: list[list[Mark]] = []
+    labels: list[str] = []
     for number, group in enumerate(groups):
         row = [_face(picture, place) for picture, place in group]
         row += [Image.new("RGB", FACE, _PAPER)] * (-len(row) % ACROSS)
         faces += row
+        labels += [place.text for _, place in group] + [""] * (len(row) - len(group))
         framed = [Mark(0, 0, 0.99, 0.99)] if number % 2 else []
         frames += [framed if index < len(group) else [] for index in range(len(row))]
-    return contact_sheet(faces, [""] * len(faces), frames, FACE, ACROSS)
+    return contact_sheet(faces, labels, frames, FACE, ACROSS)
 
 
 def _face(picture: bytes, place: Mark) -> Picture:

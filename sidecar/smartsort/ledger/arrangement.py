@@ -17,7 +17,8 @@ from typing import Any
 from sqlite_utils import Database
 
 from smartsort.core.model import State
-from smartsort.ledger import photos, source_tables
+from smartsort.ledger import face_marks, photos, source_tables
+from smartsort.ledger.face_marks import PlacedMark
 from smartsort.ledger.records import Area, Member, Name
 from smartsort.ledger.source_tables import Download
 
@@ -48,6 +49,8 @@ class Arrangement:
     told: tuple[tuple[str, str], ...]
     ruled_out: Mapping[str, str]
     """Names by id of the people a human said this photo does not show."""
+    marks: tuple[PlacedMark, ...] = ()
+    """What humans said of its faces for good."""
 
     @property
     def state(self) -> State:
@@ -93,7 +96,7 @@ def _place(name: Name) -> tuple[Area, str, Member]:
 
 def read(db: Database, photo_ids: Sequence[int]) -> dict[int, Arrangement]:
     """The arrangements of these photos, by id; unknown ids are missing."""
-    names = photos.names_of(db, photo_ids)
+    names, marks = photos.names_of(db, photo_ids), face_marks.of_photos(db, photo_ids)
     execute = db.conn.execute
     found: dict[int, Arrangement] = {}
     for photo_id in photo_ids:
@@ -123,6 +126,7 @@ def read(db: Database, photo_ids: Sequence[int]) -> dict[int, Arrangement]:
                     "SELECT person_id, person_name FROM ruled_out WHERE photo_id = ?", (photo_id,)
                 ).fetchall()
             ),
+            marks=marks.get(photo_id, ()),
         )
     return found
 
@@ -141,6 +145,7 @@ def put_back(db: Database, photo_id: int, wanted: Arrangement, at: str) -> None:
             (at, wanted.decision, photo_id),
         )
     set_ruled_out(db, photo_id, wanted.ruled_out)
+    face_marks.replace(db, photo_id, wanted.marks)
 
 
 def set_ruled_out(db: Database, photo_id: int, ruled_out: Mapping[str, str]) -> None:
@@ -165,6 +170,7 @@ def to_json(value: Arrangement) -> dict[str, Any]:
         "decision": value.decision,
         "told": [list(pair) for pair in value.told],
         "ruled_out": dict(value.ruled_out),
+        **({"marks": [list(mark) for mark in value.marks]} if value.marks else {}),
     }
 
 
@@ -179,4 +185,5 @@ def from_json(photo_id: int, value: Mapping[str, Any]) -> Arrangement:
         told=tuple((kind, text) for kind, text in value["told"]),
         # An event from before holds it as `denied`.
         ruled_out=value.get("ruled_out", value.get("denied", {})),
+        marks=tuple(PlacedMark(*mark) for mark in value.get("marks", ())),
     )

@@ -20,8 +20,10 @@ from smartsort.core.model import (
     CopyPlace,
     Evidence,
     Face,
+    FaceMark,
     Film,
     FilmFace,
+    MarkKind,
     OtherCopy,
     Person,
     Quality,
@@ -336,6 +338,20 @@ def _face_from(value: Mapping[str, Any]) -> Face:
     )
 
 
+def _mark(mark: FaceMark) -> dict[str, Any]:
+    return {
+        "kind": mark.kind.value,
+        "key": mark.key,
+        "person": _person(mark.person),
+        "similarity": mark.similarity,
+    }
+
+
+def _mark_from(value: Mapping[str, Any]) -> FaceMark:
+    person = _person_from(value["person"])
+    return FaceMark(MarkKind(value["kind"]), value["key"], person, value["similarity"])
+
+
 def film_to(film: Film) -> dict[str, Any]:
     """What was seen in the frames of a video, as JSON takes it."""
     return {
@@ -397,6 +413,7 @@ def evidence_to_json(evidence: Evidence) -> str:
             "ruled_out": sorted(evidence.ruled_out),
             "confirmed": sorted(evidence.confirmed),
             "taken": evidence.taken,
+            **({"marks": {i: _mark(m) for i, m in evidence.marks.items()}} if evidence.marks else {}),
             **({"film": film_to(evidence.film)} if evidence.film is not None else {}),
             "mixed": sorted(evidence.mixed),
         }
@@ -431,6 +448,7 @@ def evidence_from_json(text: str) -> Evidence:
         ruled_out=frozenset(value.get("ruled_out", value.get("denied", ()))),
         confirmed=frozenset(value.get("confirmed", ())),
         taken=value.get("taken"),
+        marks={face_id: _mark_from(mark) for face_id, mark in value.get("marks", {}).items()},
         film=film_from(found) if (found := value.get("film")) else None,
         mixed=frozenset(value.get("mixed", ())),
     )

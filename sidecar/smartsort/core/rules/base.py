@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
+from smartsort.core.marks import is_ignored
 from smartsort.core.model import BulkKind, Category, Decision, Evidence, Face, Person, Reason
 from smartsort.core.policy import MultipleFaces, Policy
 from smartsort.core.reasons import RULE_FAILED, ReasonKind
@@ -26,11 +27,20 @@ class Case:
     def large(self) -> tuple[Face, ...]:
         """The faces that are large enough to count, and of a video's those that last."""
         film = self.evidence.film
-        large = (f for f in self.evidence.judged if f.area_fraction >= self.policy.min_face_area)
+        large = (
+            f
+            for f in self.evidence.judged
+            if f.area_fraction >= self.policy.min_face_area and not is_ignored(f, self.evidence.marks)
+        )
         if film is not None and film.is_judged:
             lasting = film.lasting
             return tuple(f for f in large if f.id in lasting)
         return tuple(large)
+
+    @property
+    def ignored(self) -> tuple[Face, ...]:
+        """The strangers on it who do not matter."""
+        return tuple(f for f in self.evidence.judged if is_ignored(f, self.evidence.marks))
 
     @property
     def counted(self) -> tuple[Face, ...]:

@@ -28,6 +28,9 @@ ONLY_BACKGROUND_FACES = ReasonKind("only_background_faces", "{faces} found, all 
 ONLY_PASSING_FACES = ReasonKind(
     "only_passing_faces", "{faces} found in the frames, too small or too briefly seen to count."
 )
+ONLY_IGNORED_FACES = ReasonKind(
+    "only_ignored_faces", "Nobody is on it but strangers who do not matter: {faces} ignored."
+)
 SAME_PERSON_TWICE = ReasonKind(
     "same_person_twice",
     "{names} is recognised twice on one picture. One of them is another person.",
@@ -70,12 +73,15 @@ NOT_RULED_OUT = ChangeKind("not_ruled_out", "no user had ruled out {names}")
     NO_FACES_DETECTED,
     ONLY_BACKGROUND_FACES,
     ONLY_PASSING_FACES,
+    ONLY_IGNORED_FACES,
     passed=lambda case, _: f"There is a face that counts ({quantity(len(case.large), 'face')}).",
 )
 def no_faces_detected(case: Case) -> Reason | None:
     """No face on it counts."""
     if not case.recognisable or case.counted:
         return None
+    if case.ignored:
+        return ONLY_IGNORED_FACES.reason(numbers={"faces": len(case.ignored)})
     if case.evidence.judged:
         kind = ONLY_BACKGROUND_FACES if case.evidence.judged is case.evidence.faces else ONLY_PASSING_FACES
         return kind.reason(numbers={"faces": len(case.evidence.judged)})

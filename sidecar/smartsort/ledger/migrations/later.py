@@ -105,3 +105,21 @@ def m057_mixed_people(db: Database) -> None:
         "ALTER TABLE galleries ADD COLUMN groups TEXT CHECK (groups IS NULL OR json_valid(groups))"
     )
     db.conn.execute("ALTER TABLE galleries ADD COLUMN reported_at TEXT")
+
+
+@migrations()
+def m059_face_marks(db: Database) -> None:
+    """What humans said of faces for good, by their place on our photo and by what they look like."""
+    db.conn.execute(
+        """CREATE TABLE face_marks (
+            photo_id INTEGER NOT NULL REFERENCES photos(id),
+            key TEXT NOT NULL,
+            kind TEXT NOT NULL CHECK (kind IN ('ignored', 'not_a_face', 'locked')),
+            x1 REAL NOT NULL, y1 REAL NOT NULL, x2 REAL NOT NULL, y2 REAL NOT NULL,
+            person_id TEXT, person_name TEXT,
+            at TEXT NOT NULL,
+            model TEXT, vector BLOB,
+            PRIMARY KEY (photo_id, x1, y1, x2, y2)
+        ) STRICT"""
+    )
+    db.conn.execute("CREATE INDEX idx_face_marks_key ON face_marks(key)")

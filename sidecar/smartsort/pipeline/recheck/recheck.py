@@ -21,7 +21,7 @@ from smartsort.core.rules.faces import MIXED_PERSON, NO_FACES_DETECTED
 from smartsort.core.rules.looking import RECOGNITION_FAILED
 from smartsort.errors import ImmichRejected
 from smartsort.files.shown import shown
-from smartsort.ledger import embeddings, feedback, outbox, photos
+from smartsort.ledger import embeddings, face_marks, feedback, outbox, photos
 from smartsort.ledger.records import Area, Photo
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.recheck.changed_people import ChangedPeople
@@ -60,8 +60,8 @@ class _Memory:
     """Detection was started again for some of them and is at work."""
     finished: set[int] = field(default_factory=set)
     """Of these photos, those whose detection is over now; they are about to be judged."""
-    measured: tuple[int, frozenset[str]] | None = None
-    """The galleries' version and who is two people, as the waiting photos were last held against."""
+    measured: tuple[int, frozenset[str], tuple[int, int]] | None = None
+    """The versions of galleries and marks, and who is two people, that waiting photos were held against."""
 
 
 class RecheckStage:
@@ -157,10 +157,14 @@ class RecheckStage:
             return []
         unknown = [w for w in memory.waiting.values() if w.code == CONFIDENCE_UNKNOWN.code or w.unwatched]
         found = [w.photo_id for w in unknown[:MEASURED_PER_RUN]] if measure.available else []
-        known = measure.version, await self._context.ledger.aread(embeddings.mixed_ids)
+        mixed, marked = await self._context.ledger.aread(
+            lambda db: (embeddings.mixed_ids(db), face_marks.version(db))
+        )
+        known = measure.version, mixed, marked
         if memory.measured == known:
             return found
-        about = [w.photo_id for w in memory.waiting.values() if w.code in _ABOUT_CONFIDENCE]
+        waiting = memory.waiting.values()
+        about = [w.photo_id for w in waiting if w.code in _ABOUT_CONFIDENCE or (w.stranger and any(marked))]
         for photo_id in about:
             last = await self._context.ledger.aread(lambda db, i=photo_id: photos.last_decision(db, i))  # type: ignore[misc]
             if last is None:

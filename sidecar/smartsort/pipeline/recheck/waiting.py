@@ -30,6 +30,11 @@ class Waiting:
     unwatched: bool = False
     """It is a video, and nobody could tell who is in its frames."""
 
+    @property
+    def stranger(self) -> bool:
+        """A face on it belongs to nobody with a name."""
+        return self.unassigned or not all(self.people.values())
+
 
 def read(db: Database, known: Mapping[int, Waiting]) -> dict[int, Waiting]:
     """The photos in review that Immich knows, duplicates left out; what was read before is not read again."""

@@ -8,9 +8,10 @@ from dataclasses import replace
 
 from sqlite_utils import Database
 
-from smartsort.core.model import Comparison, Evidence, Face, Film, Quality
+from smartsort.core.model import Comparison, Evidence, Face, FaceMark, Film, Person, Quality
+from smartsort.core.policy import called
 from smartsort.files.media import Kind
-from smartsort.ledger import feedback, films
+from smartsort.ledger import face_marks, feedback, films
 from smartsort.ledger.records import Photo
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.routing.near import NearCopy, NearDuplicates
@@ -56,6 +57,7 @@ class EvidenceBuilder:
         ids = [photo.id for photo, _ in found]
         before = before or {}
         ruled_out = await self._context.ledger.aread(lambda db: feedback.ruled_out_people(db, ids))
+        marks = await self._context.ledger.aread(lambda db: face_marks.of_photos(db, ids))
         fresh = [photo for photo, _ in found if photo.id not in before]
         copies = dict(await self._near.find(fresh)) if self._near and fresh else {}
         videos = [photo.id for photo, _ in found if photo.media_kind == Kind.VIDEO.value]
@@ -72,6 +74,7 @@ class EvidenceBuilder:
                 ruled_out=ruled_out.get(photo.id, frozenset()),
                 confirmed=self._confirmed(faces, before.get(photo.id)),
                 taken=photo.taken_at,
+                marks=self._today(face_marks.on_faces(marks.get(photo.id, ()), faces)),
                 film=seen.get(photo.id),
             )
             async with gate:
@@ -91,6 +94,16 @@ class EvidenceBuilder:
             if film.is_judged:
                 found = await measure.complete(asset_id, replace(evidence, film=film), policy, ambiguous)
         return found
+
+    def _today(self, marks: Mapping[str, FaceMark]) -> dict[str, FaceMark]:
+        """The marks with the people as Immich knows them now: a merge or a reset gives others ids."""
+        return {face_id: replace(mark, person=self._person(mark.person)) for face_id, mark in marks.items()}
+
+    def _person(self, person: Person | None) -> Person | None:
+        if person is None:
+            return None
+        same = [p for p in self._people.known if p.id == person.id] or called(person.name, self._people.known)
+        return same[0] if len(same) == 1 else person
 
     def _confirmed(self, faces: Sequence[Face], before: Evidence | None) -> frozenset[str]:
         """Faces that a human has moved from one person to another in Immich; recognition never does that."""

@@ -1,0 +1,117 @@
+"""Faces are named together, ignored or locked for good, on real folders and a real ledger."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from tests.fakes import World, close_world
+
+from smartsort.actions import ActionRefused, PersonSelector
+from smartsort.core.model import MarkKind, State
+from smartsort.ledger import face_marks, photos
+from smartsort.pipeline.routing.evidence import EvidenceBuilder
+
+DORA = PersonSelector("Dora", create=True)
+
+
+@pytest.fixture
+def place(tmp_path):
+    made = World(os.fspath(tmp_path / "root"))
+    yield made
+    close_world(made)
+
+
+async def delivered(place, *names):
+    ids = [await place.deliver(name) for name in names]
+    await place.settle()
+    return ids
+
+
+def evidence_of(place, photo):
+    return place.ledger.read(lambda db: photos.last_decision(db, photo))[4]
+
+
+def stranger_on(place, photo):
+    [face] = [f for f in evidence_of(place, photo).faces if f.person is None or not f.person.name]
+    return {photo: [face.id]}
+
+
+def faces_in_immich(place):
+    found = {}
+    for asset in place.server.assets.values():
+        for face in asset.faces:
+            person = place.server.people_by_id.get(face.person or "")
+            found[face.id] = person.name if person else ""
+    return found
+
+
+async def test_a_group_is_named_at_once_and_what_has_more_faces_waits_for_that(place):
+    alone, also, beside = await delivered(place, "stranger_1.jpg", "stranger_2.jpg", "anna+stranger_3.jpg")
+    faces = stranger_on(place, alone) | stranger_on(place, also) | stranger_on(place, beside)
+    before = {photo: place.places(photo) for photo in faces}
+    immich = faces_in_immich(place)
+
+    preview = await place.actions.name_faces(faces, DORA, "eva", dry_run=True)
+    assert [one.action for one in preview] == ["would_approve", "would_approve", "would_name"]
+    assert {photo: place.places(photo) for photo in faces} == before
+
+    batch = await place.actions.name_faces(faces, DORA, "eva", agreed=preview.versions)
+    await place.tell()
+    assert [one.action for one in batch] == ["approved", "approved", "named"]
+    assert place.places(alone) == ["faces/dora/stranger_1.jpg"]
+    assert place.places(beside) == before[beside]
+    dora = [p for p in place.server.people_by_id.values() if p.name == "Dora"]
+    assert len(dora) == 1
+    assert [faces_in_immich(place)[face] for [face] in faces.values()] == ["Dora"] * 3
+
+    await place.actions.undo(batch.event, "eva")
+    await place.tell()
+    assert {photo: place.places(photo) for photo in faces} == before
+    assert faces_in_immich(place) == immich
+    place.check()
+
+
+async def test_an_ignored_stranger_beside_a_wanted_person_lets_the_photo_be_filed(place):
+    [photo] = await delivered(place, "anna+stranger_1.jpg")
+    before = place.places(photo)
+    batch = await place.actions.mark_faces(stranger_on(place, photo), MarkKind.IGNORED, "eva")
+    assert [one.action for one in batch] == ["marked"]
+    assert place.places(photo) == ["faces/anna/anna+stranger_1.jpg"]
+
+    await place.actions.undo(batch.results[0].event, "eva")
+    assert place.places(photo) == before
+    assert place.ledger.read(face_marks.groups) == []
+    place.check()
+
+
+async def test_an_ignored_stranger_stays_ignored_when_immich_has_other_ids_for_all(place):
+    [photo] = await delivered(place, "stranger_1.jpg")
+    await place.actions.mark_faces(stranger_on(place, photo), MarkKind.IGNORED, "eva")
+    assert place.photo(photo).state is State.REVIEW
+    asset = place.server.asset_at("stranger_1.jpg")
+    asset.faces[0].id = "another-id"
+    builder = EvidenceBuilder(place.context, place.sidecar.people)
+    [found] = await builder.build([(place.photo(photo), await place.server.faces(asset.id))])
+    assert found.evidence.marks["another-id"].kind is MarkKind.IGNORED
+
+
+async def test_a_locked_face_is_its_person_whatever_immich_says(place):
+    [photo] = await delivered(place, "stranger_1.jpg")
+    faces = stranger_on(place, photo)
+    await place.actions.mark_faces(faces, MarkKind.LOCKED, "eva", choice=PersonSelector("Anna"))
+    await place.tell()
+    assert place.places(photo) == ["faces/anna/stranger_1.jpg"]
+    assert faces_in_immich(place)[faces[photo][0]] == "Anna"
+
+
+async def test_a_verdict_is_revoked_by_its_key_once(place):
+    [photo] = await delivered(place, "stranger_1.jpg")
+    await place.actions.mark_faces(stranger_on(place, photo), MarkKind.NOT_A_FACE, "eva")
+    [group] = place.ledger.read(face_marks.groups)
+    assert (group.kind, group.photos) == ("not_a_face", (photo,))
+    await place.actions.revoke_mark(group.key, "eva")
+    assert place.ledger.read(face_marks.groups) == []
+    assert place.places(photo) == ["review/unidentified/unknown_stranger_1.jpg"]
+    with pytest.raises(ActionRefused):
+        await place.actions.revoke_mark(group.key, "eva")
