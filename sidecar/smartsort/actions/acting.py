@@ -122,6 +122,7 @@ class Acting:
             person=plan.person,
             names=names,
             path=path,
+            stays=plan.data.get("stays", ""),
             version=plan.version,
             companions=plan.companions,
         )

@@ -19,7 +19,6 @@ from smartsort.core.decision import decide
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import Decision, Evidence, Face, FaceMark, MarkKind, Outcome, Person, State
 from smartsort.core.policy import PersonRef, Policy
-from smartsort.core.wording import sentence
 from smartsort.ledger import embeddings, face_marks, photos, review_faces
 from smartsort.ledger.arrangement import Arrangement
 from smartsort.ledger.face_marks import PlacedMark
@@ -60,7 +59,10 @@ class FaceActions(Reversing):
                 after = _with_person(evidence[photo.id], face, person)
                 decision = decide(after, policy, self._people.ambiguous)
                 if decision.outcome is not Outcome.SORTED:
-                    return _named(photo, before, target, face, after=after, decision=decision)
+                    plan = Plan(
+                        photo, before, EventKind.FACES_NAMED, "named", filed=False, person=target.name
+                    )
+                    return _named(plan, target, face, after, decision)
                 targets = [
                     target if p.id == person.id else TargetPerson(p.name, p.id) for p in decision.people
                 ]
@@ -165,7 +167,7 @@ class FaceActions(Reversing):
             else:
                 plan.waiting = None  # it is looked at again
         plan.kind, plan.done, plan.marks = EventKind.FACES_MARKED, "marked", marks
-        plan.data |= {"mark": mark, "reason": sentence(decision.reason)}
+        plan.data |= {"mark": mark} | ({"stays": decision.reason.code} if not plan.filed else {})
         return plan
 
     def _filed(
@@ -229,19 +231,10 @@ def _with_person(evidence: Evidence, face: Face, person: Person) -> Evidence:
     )
 
 
-def _named(
-    photo: Photo,
-    before: Arrangement,
-    target: TargetPerson,
-    face: Face,
-    *,
-    after: Evidence,
-    decision: Decision,
-) -> Plan:
+def _named(plan: Plan, target: TargetPerson, face: Face, after: Evidence, decision: Decision) -> Plan:
     """A photo with a face that has a name now, and that waits for another reason."""
-    plan = Plan(photo, before, EventKind.FACES_NAMED, "named", filed=False, person=target.name)
-    plan.data = {"people": [target.name], "reason": sentence(decision.reason)}
-    assign_faces(plan, [target], [], face_id=face.id, albums=bool(before.albums))
+    plan.data = {"people": [target.name], "stays": decision.reason.code}
+    assign_faces(plan, [target], [], face_id=face.id, albums=bool(plan.before.albums))
     if decision.category is not None:
         plan.waiting = Waiting(decision, after)
         move_within_review(plan, decision)

@@ -54,6 +54,8 @@ class ActionResult:
     companions: tuple[str, ...] = ()
     """Names of the files that travel with the photo."""
     kinds: frozenset[BulkKind] = frozenset()
+    stays: str = ""
+    """In a dry run, of a photo that goes on waiting: the code of the reason."""
     version: str = ""
     """In a dry run: what the photo is and what would become of it. Another version means another preview."""
 

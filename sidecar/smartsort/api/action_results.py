@@ -20,6 +20,7 @@ from smartsort.api.schemas.decisions import (
 )
 from smartsort.api.schemas.history import EventView, Undo
 from smartsort.api.schemas.people import PersonChoice
+from smartsort.api.schemas.strangers import MarkFaces, NameFaces
 from smartsort.api.security import Caller
 from smartsort.api.serving import ApiContext
 from smartsort.api.views import event_views
@@ -27,7 +28,7 @@ from smartsort.core.event_kinds import EventKind
 from smartsort.ledger import events, review
 from smartsort.ledger.records import Event
 
-Previewable = TypeVar("Previewable", Selection, BulkApprove, Undo)
+Previewable = TypeVar("Previewable", Selection, BulkApprove, Undo, NameFaces, MarkFaces)
 Act = Callable[[Previewable, Agreed | None], Awaitable[Batch]]
 
 _STATUSES = {
@@ -40,11 +41,11 @@ _STATUSES = {
 """Of what failed, by its code; everything else means that somebody or something was faster (409)."""
 
 
-def selectors_of(wanted: Approve) -> list[PersonSelector]:
+def selectors_of(wanted: Approve | NameFaces) -> list[PersonSelector]:
     """The people that are meant, none for each photo's suggested one."""
     given: list[str | PersonChoice] = [
         *([wanted.person] if wanted.person is not None else []),
-        *wanted.people,
+        *(wanted.people if isinstance(wanted, Approve) else ()),
     ]
     return [
         PersonSelector(name=one)
@@ -65,6 +66,7 @@ def action_result_view(one: ActionResult) -> ActionResultView:
         person=one.person,
         event=one.event,
         problem=one.problem,
+        stays=one.stays or None,
         companions=list(one.companions),
     )
 
@@ -124,9 +126,9 @@ async def carry_out(
     return answer
 
 
-def _seen(asked: Selection | Undo) -> Agreed | None:
+def _seen(asked: Selection | Undo | NameFaces) -> Agreed | None:
     """The versions of photos that are named, None where none is given."""
-    if isinstance(asked, Undo) or not asked.versions:
+    if not isinstance(asked, Selection) or not asked.versions:
         return None
     return {photo_id: asked.versions.get(photo_id, ANY_VERSION) for photo_id in asked.ids}
 

@@ -22,6 +22,7 @@ from smartsort.api import (
     rule_outs,
     spot_checks,
     statistics,
+    strangers,
     what_if,
 )
 from smartsort.api.description import complete
@@ -61,6 +62,7 @@ _MODULES = (
     near_misses,
     explanations,
     spot_checks,
+    strangers,
     people,
     history,
     control,

@@ -23,6 +23,7 @@ from smartsort.files.contact_sheet import Mark
 from smartsort.files.shown import shown
 from smartsort.ledger import embeddings, films, photos
 from smartsort.ledger.records import Area, Member, Name, Photo
+from smartsort.ledger.review_faces import Stranger
 from smartsort.pipeline.routing.near import file_of
 from smartsort.ports import ThumbnailSize
 
@@ -57,6 +58,10 @@ class _Size(Convertor[str]):
 register_url_convertor("picture", _Size())
 SIZE = "{size:picture}"
 """The part of a route's path that names the size."""
+
+
+_MOST_ON_A_SHEET, _STRANGERS_ACROSS = 30, 6
+"""Faces of a group of strangers that are shown, and how many stand beside each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +156,26 @@ class Pictures:
         if isinstance(drawn, str):
             raise Refused(404, "not_found", f"the faces of {row.name} cannot be shown: {drawn}")
         return Picture.of(drawn, "image/jpeg")
+
+    async def of_strangers(self, key: str, group: Sequence[Stranger], labels: Sequence[str]) -> Picture:
+        """Faces on one sheet, each with its label; those of the newest photos where there are many.
+
+        Raises Refused (404) or ImmichError.
+        """
+
+        async def draw() -> Picture:
+            found: list[tuple[bytes, Mark]] = []
+            for face, label in zip(group[:_MOST_ON_A_SHEET], labels, strict=False):
+                preview = await self.of_photo(face.photo_id, ThumbnailSize.PREVIEW)
+                found.append((preview.content, Mark(*face.place, label)))
+            async with self._drawing:
+                decoders = self._sidecar.context.decoders
+                drawn = await asyncio.to_thread(decoders.face_sheet, [found], _STRANGERS_ACROSS)
+            if isinstance(drawn, str):
+                raise Refused(404, "not_found", f"the faces cannot be shown: {drawn}")
+            return Picture.of(drawn, "image/jpeg")
+
+        return await self._once(("strangers", key, ""), draw)
 
     async def _faces(self, group: Sequence[tuple[str, str]]) -> list[tuple[bytes, Mark]]:
         """Previews and places of some faces, as far as Immich still has them."""

@@ -191,6 +191,8 @@ class _Demo:
                 rest = await _at_rest(sidecar)
                 count(rest)
                 if rest >= len(self.deliveries):
+                    if sidecar.measure is not None:
+                        await sidecar.measure.measure_review()  # nothing else wants the demo's service
                     return True
                 await asyncio.sleep(0.1)
         return False

@@ -254,7 +254,7 @@ class Galleries:
             looked_at.append(face)
             if not full:
                 members[face.face_id] = said.get(asset_id, BY_IMMICH), dates[asset_id]
-        at, level = context.clock.text(), self.level()
+        at, level = context.clock.text(), self.level
 
         def write(db: Database) -> None:
             embeddings.set_gallery(

@@ -13,6 +13,7 @@ from smartsort.confidence.galleries import Galleries
 from smartsort.confidence.marks import Marks, strangers
 from smartsort.confidence.review_faces import CALLS_PER_HOUR, RIVALS, ReviewFaces
 from smartsort.confidence.service import FaceService, FaceServiceUnavailable
+from smartsort.confidence.strangers import Strangers
 from smartsort.core import similarity
 from smartsort.core.decision import decide
 from smartsort.core.model import (
@@ -31,6 +32,7 @@ from smartsort.errors import ImmichError
 from smartsort.files.frames import Frame
 from smartsort.ledger import embeddings, face_marks, photos, review_faces
 from smartsort.ledger.embeddings import Embedding
+from smartsort.ledger.review_faces import Stranger
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.routing.people import People
 
@@ -67,6 +69,7 @@ class Measure:
         self.galleries = Galleries(context, self._faces)
         self._review = ReviewFaces(context, people, self._faces, self.galleries)
         self._marks = Marks(context, self._faces)
+        self._strangers = Strangers(context)
         self._patience = patience_seconds
         self._comparing = asyncio.Lock()
 
@@ -145,6 +148,10 @@ class Measure:
         """Photos in review whose faces were measured since this was asked last."""
         found, self._review.fresh = self._review.fresh, []
         return found
+
+    async def strangers(self) -> Sequence[tuple[Stranger, ...]]:
+        """The measured faces in review that nobody has named, by person, the largest group first."""
+        return await self._strangers.groups(self.galleries.level)
 
     async def sees_faces(self, asset_id: str) -> bool | None:
         """Whether the service finds a face on this photo: one call. None when it cannot tell now."""
@@ -239,6 +246,16 @@ class Measure:
             log.info("faces could not be measured while idle: %s", problem or "it took too long")
             return RENEW_SECONDS
         return self._pause_after(calls)
+
+    async def measure_review(self) -> None:
+        """Measure the faces of all photos in review now, as far as Immich and the service answer."""
+        try:
+            model = (await self._faces.model()).name
+            await self.galleries.use(model)
+            while await self._review.step(model):
+                pass
+        except (TimeoutError, FaceServiceUnavailable, ImmichError) as problem:
+            log.info("faces in review could not be measured: %s", problem)
 
     def _pause_after(self, calls: int) -> float:
         """Seconds that keep what was measured since so many calls within the hourly budget."""

@@ -17,7 +17,7 @@ from itertools import chain
 
 from smartsort.demo.recognition import is_stranger
 from smartsort.demo.regions import face_regions
-from smartsort.demo.samples import BLACKLIST, PATTERN, PEOPLE, WHITELIST, Sample, iter_samples
+from smartsort.demo.samples import BLACKLIST, PATTERN, PEOPLE, WHITELIST, Sample, iter_samples, iter_strangers
 from smartsort.demo.settings import DemoKey, DemoSettings, Profile
 from smartsort.demo.videos import iter_videos
 from smartsort.files.ignore import ignored
@@ -103,13 +103,14 @@ class Delivery:
 def deliver_samples(inbox: str, count: int, seed: int) -> Iterator[Delivery]:
     """Draw sample photos, put them into the inbox all together, and tell what should become of each.
 
-    With a whole round of photos come three videos.
+    With a whole round of photos come three videos, and a dozen strangers who are on several photos.
     """
     by_path: dict[str, Sample] = {}
     # Drawn elsewhere: later samples are copies of earlier ones, which the sidecar may have taken by then.
     with tempfile.TemporaryDirectory(prefix="smartsort-samples-") as studio:
         photos = (sample for sample, _ in iter_samples(studio, count, seed))
-        for sample in chain(photos, iter_videos(studio, seed) if count >= len(PATTERN) else ()):
+        more = (iter_videos(studio, seed), iter_strangers(studio, seed)) if count >= len(PATTERN) else ()
+        for sample in chain(photos, *more):
             by_path[sample.path] = sample
             yield _delivery(sample, by_path)
         for path in by_path:

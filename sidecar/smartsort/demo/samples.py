@@ -162,6 +162,34 @@ def iter_samples(
         yield sample, os.path.join(folder, sample.path)
 
 
+STRANGERS = (7, 6, 6, 5, 5, 4, 4, 4, 3, 3, 3, 3)
+"""Photos of each stranger who is on several."""
+
+
+def iter_strangers(folder: str | os.PathLike[str], seed: int = 0) -> Iterator[Sample]:
+    """Write photos of a dozen people whom nobody has named, and tell what should become of each.
+
+    On the last photo of each they stand beside somebody of the family.
+    """
+    for stranger, photos in enumerate(STRANGERS):
+        for number in range(photos):
+            beside = [FAMILY[stranger % len(FAMILY)]] if number == photos - 1 else []
+            people = [*beside, f"passer-by {seed} {stranger}"]
+            drawing = draw_people(people, _ALBUM_SIZE, random.Random(f"strangers:{people}:{number}"))
+            packet = region_xmp(
+                [Region(name, *box) for name, box in zip(people, drawing.boxes, strict=True)], *_ALBUM_SIZE
+            )
+            taken = datetime(2024, 3 + stranger % 6, 1 + number, 11, stranger, tzinfo=UTC)
+            path = (
+                f"{SOURCES[(stranger + number) % len(SOURCES)]}/holiday {stranger + 1:02d}-{number + 1}.jpg"
+            )
+            real = os.path.join(folder, path)
+            os.makedirs(os.path.dirname(real), exist_ok=True)
+            with open(real, "wb") as file:
+                file.write(jpeg.with_xmp(_with_exif(drawing.content, taken), packet))
+            yield _verdict(path, "stranger_group" if beside else "stranger", people, people)
+
+
 def make_album(folder: str | os.PathLike[str], people: Iterable[str]) -> list[str]:
     """Write close portraits of each of these people alone, and return their paths.
 

@@ -68,7 +68,7 @@ FACE, ACROSS = (160, 160), 3
 """Pixels of a face, and how many stand beside each other."""
 
 
-def face_sheet(groups: Sequence[Sequence[tuple[bytes, Mark]]]) -> bytes:
+def face_sheet(groups: Sequence[Sequence[tuple[bytes, Mark]]], across: int = ACROSS) -> bytes:
     """Faces at places of encoded pictures on one sheet as JPEG, each group from a new row on.
 
     A place's text stands below its face. The faces of every second group are framed. Raises ValueError
@@ -81,12 +81,12 @@ def face_sheet(groups: Sequence[Sequence[tuple[bytes, Mark]]]) -> bytes:
     labels: list[str] = []
     for number, group in enumerate(groups):
         row = [_face(picture, place) for picture, place in group]
-        row += [Image.new("RGB", FACE, _PAPER)] * (-len(row) % ACROSS)
+        row += [Image.new("RGB", FACE, _PAPER)] * (-len(row) % across)
         faces += row
         labels += [place.text for _, place in group] + [""] * (len(row) - len(group))
         framed = [Mark(0, 0, 0.99, 0.99)] if number % 2 else []
         frames += [framed if index < len(group) else [] for index in range(len(row))]
-    return contact_sheet(faces, labels, frames, FACE, ACROSS)
+    return contact_sheet(faces, labels, frames, FACE, across)
 
 
 def _face(picture: bytes, place: Mark) -> Picture:

@@ -88,7 +88,7 @@ TASKS: dict[str, Callable[..., Any]] = {
     "metadata": read_metadata,
     "draw": draw,
     "sheet": sheet,
-    "face_sheet": lambda _path, groups: face_sheet(groups),
+    "face_sheet": lambda _path, groups, across: face_sheet(groups, across),
     "frames": frames,
     "frames_sheet": frames_sheet,
 }

@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from smartsort.errors import SmartsortError
-from smartsort.files.contact_sheet import Mark
+from smartsort.files.contact_sheet import ACROSS, Mark
 from smartsort.files.decoder import OUT_OF_MEMORY, time_limit
 from smartsort.files.frames import Frames
 from smartsort.files.metadata import Metadata
@@ -177,9 +177,9 @@ class Decoders:
         drawn = self._ask("sheet", [""], (list(pictures), list(labels), list(marks)))[0]
         return drawn if isinstance(drawn, bytes) else str(drawn)
 
-    def face_sheet(self, groups: Sequence[Sequence[tuple[bytes, Mark]]]) -> bytes | str:
+    def face_sheet(self, groups: Sequence[Sequence[tuple[bytes, Mark]]], across: int = ACROSS) -> bytes | str:
         """The faces at places of encoded pictures on one sheet as JPEG, group by group, or why not."""
-        drawn = self._ask("face_sheet", [""], (list(groups),))[0]
+        drawn = self._ask("face_sheet", [""], (list(groups), across))[0]
         return drawn if isinstance(drawn, bytes) else str(drawn)
 
     def release(self, idle_seconds: float = 0.0) -> None:

@@ -48,6 +48,18 @@ class ReviewFace:
         return from_blob(self.packed)
 
 
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A face that waits for a name, without what was measured of it."""
+
+    face_id: str
+    photo_id: int
+    asset_id: str
+    place: tuple[float, float, float, float]
+    """Left, top, right and bottom as shares of the picture's sides."""
+    taken: str | None
+
+
 def model_in_use(db: Database) -> str | None:
     """The model that measured the faces; those of others are forgotten. None before the first."""
     row = db.conn.execute("SELECT model FROM embeddings LIMIT 1").fetchone()
@@ -70,6 +82,22 @@ def measured(db: Database, photo_ids: Collection[int] | None = None) -> Iterator
         person = Person(str(person_id), str(name)) if person_id is not None else None
         face = Face(str(face_id), Box(x1, y1, x2, y2), width, height, person)
         yield ReviewFace(int(photo_id), str(asset_id), face, packed, taken)
+
+
+def marked(db: Database) -> frozenset[str]:
+    """Ids of the faces in review of which a human has said something for good, or of faces like them."""
+    rows = db.conn.execute(f"SELECT f.key{_FROM}, json_each(d.evidence, '$.marks') AS f{_WHERE}")
+    return frozenset(str(face_id) for (face_id,) in rows)
+
+
+def unnamed_state(db: Database) -> tuple[int, ...]:
+    """Changes when other photos wait or other faces are measured."""
+    queries = (
+        "SELECT count(*), coalesce(sum(id), 0) FROM photos WHERE state = 'review'",
+        "SELECT coalesce(max(id), 0), 0 FROM decisions",
+        "SELECT count(*), coalesce(max(rowid), 0) FROM embeddings",
+    )
+    return tuple(int(value) for query in queries for value in db.conn.execute(query).fetchone())
 
 
 def unmeasured(db: Database, model: str, limit: int) -> list[int]:

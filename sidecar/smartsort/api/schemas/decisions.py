@@ -156,13 +156,16 @@ class ActionResultView(ResponseModel):
     id: int
     action: Literal[
         "approved", "refiled", "rejected", "skipped", "confirmed", "ruled_out", "reevaluated", "undone",
-        "failed", "would_approve", "would_refile", "would_reject", "would_skip", "would_undo", "excluded",
+        "named", "marked", "failed", "would_approve", "would_refile", "would_reject", "would_skip",
+        "would_undo", "would_name", "would_mark", "excluded",
     ]  # fmt: skip
     destination: str | None = None
     path: str | None = None
     person: str | None = None
     event: int | None = None
     problem: str | None = None
+    stays: str | None = None
+    """In a dry run about faces: the code of the reason for which the photo goes on waiting."""
     companions: list[str] = []
     """Files that go the same way: the raw photo, the clip of a Live Photo, side files."""
 
@@ -187,5 +190,7 @@ class BulkActionResult(ResponseModel):
     """Of an approval: the photos by what leaves them out (`strangers`, `groups` and so on)."""
     changed: list[LeftAlone] = []
     """With a preview: the photos that smartsort left alone, and why."""
+    text: str = ""
+    """Of a dry run about faces: what would happen, in words."""
     preview: str | None = None
     """Of a dry run: the token that does exactly this. It is valid for an hour, for this client, once."""

@@ -1,0 +1,104 @@
+"""Faces that nobody has named, in groups of one person each, and what is said of them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, StrictBool
+
+from smartsort.api.schemas.base import ListedName, RequestModel, ResponseModel, example, request_config
+from smartsort.api.schemas.decisions import PhotoKey
+from smartsort.api.schemas.people import PersonChoice
+
+FaceMarkKind = Literal["ignored", "not_a_face", "locked"]
+
+
+class StrangerFace(ResponseModel):
+    """A face of a photo in review."""
+
+    id: str
+    photo_id: int
+    taken: str | None = None
+    source: str = ""
+
+
+class StrangerGroup(ResponseModel):
+    """Faces of probably one person, the newest photo first."""
+
+    model_config = example(
+        id="3f1c9a0be2d45c77",
+        faces=[
+            {"id": "eae2025e-8233-4e23-9ff3-334b91b15f5d", "photo_id": 23, "taken": None, "source": "phone"}
+        ],
+        sources={"phone": 1},
+        first=None,
+        last=None,
+        sheet="/api/smart-download/strangers/3f1c9a0be2d45c77/sheet",
+    )
+
+    id: str
+    """Another one when the group has other faces."""
+    faces: list[StrangerFace]
+    sources: dict[str, int] = {}
+    """Photos by source."""
+    first: str | None = None
+    last: str | None = None
+    """When the oldest and the newest of them was taken."""
+    sheet: str
+    """Path of one picture with the faces, below this API."""
+
+
+class Strangers(ResponseModel):
+    """The groups, the largest first, and how far the faces are measured."""
+
+    groups: list[StrangerGroup]
+    faces: int = 0
+    measured: int = 0
+    """Photos in review whose faces are measured."""
+    waiting: int = 0
+    """Photos in review that show a face."""
+
+
+class NameFaces(RequestModel):
+    """Faces by photo, at most one on each, and who they are.
+
+    `dry_run` only tells what would happen. Its answer has a `preview` token that does exactly this.
+    """
+
+    model_config = request_config(
+        any_of=[
+            {"required": ["faces", "person"], "properties": {"faces": {"minProperties": 1}}},
+            {"required": ["preview"], "properties": {"preview": {"type": "string"}}},
+        ]
+    )
+
+    faces: dict[PhotoKey, list[str]] = Field(
+        default={}, max_length=10_000, json_schema_extra={"propertyNames": {"pattern": "^[1-9][0-9]{0,14}$"}}
+    )
+    person: ListedName | PersonChoice | None = None
+    dry_run: StrictBool = False
+    preview: str | None = Field(default=None, min_length=1, max_length=100)
+
+
+class MarkFaces(NameFaces):
+    """Faces by photo, and what they are for good. `person` is that of a locked face."""
+
+    model_config = request_config(
+        any_of=[
+            {"required": ["faces", "kind"], "properties": {"faces": {"minProperties": 1}}},
+            {"required": ["preview"], "properties": {"preview": {"type": "string"}}},
+        ]
+    )
+
+    kind: FaceMarkKind = "ignored"
+
+
+class Verdict(ResponseModel):
+    """What was said of some faces at once. `key` takes it back."""
+
+    key: str
+    kind: FaceMarkKind
+    person: str | None = None
+    photos: list[int]
+    """The newest first."""
+    at: str

@@ -1,0 +1,172 @@
+"""`smartsort strangers`: faces that nobody has named, and what is said of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from smartsort.cli.output import examples, json_option, print_json, print_table
+from smartsort.cli.sidecar import Sidecar, confirm, tell_decided, with_sidecar
+from smartsort.errors import SmartsortError
+
+_GROUPS = click.argument("groups", nargs=-1, required=True, metavar="GROUP...")
+
+
+@click.group(
+    "strangers",
+    epilog=examples(
+        "smartsort strangers list", 'smartsort strangers name 3f1c9a0be2d45c77 "Mia Berg" --create'
+    ),
+)
+def command() -> None:
+    """Name groups of unknown faces at once, or say for good that they do not matter.
+
+    A group is called by its id; the first digits are enough.
+    """
+
+
+@command.command("list", epilog=examples("smartsort strangers list"))
+@with_sidecar
+@json_option
+def list_groups(sidecar: Sidecar, *, as_json: bool) -> None:
+    """List the groups of faces, the largest first."""
+    found = sidecar.ask("GET", "/strangers")
+    if as_json:
+        print_json(found)
+        return
+    print_table(("group", "photos", "taken", "sources"), (_row(group) for group in found["groups"]))
+    click.echo(
+        f"{len(found['groups']):,} groups of {found['faces']:,} faces; measured: {found['measured']:,} of"
+        f" {found['waiting']:,} photos"
+    )
+
+
+@command.command("sheet", epilog=examples("smartsort strangers sheet 3f1c --output mia.jpg"))
+@with_sidecar
+@click.argument("group")
+@click.option("--output", type=click.Path(dir_okay=False), required=True, help="The picture to write.")
+def sheet(sidecar: Sidecar, *, group: str, output: str) -> None:
+    """Write the faces of GROUP as one picture."""
+    [chosen] = _chosen(sidecar, [group])
+    content = sidecar.picture(chosen["sheet"])
+    with open(output, "xb") as file:
+        file.write(content)
+    click.echo(f"{len(chosen['faces'])} faces: {output}")
+
+
+@command.command("name", epilog=examples('smartsort strangers name 3f1c "Mia Berg" --create --without 3'))
+@with_sidecar
+@_GROUPS
+@click.argument("person")
+@click.option("--create", is_flag=True, help="Make a new person in Immich.")
+@click.option("--without", multiple=True, type=int, metavar="NUMBER", help="Leave out a face of the sheet.")
+@click.option("--dry-run", is_flag=True, help="Only show what would happen.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def name(
+    sidecar: Sidecar,
+    *,
+    groups: Sequence[str],
+    person: str,
+    create: bool,
+    without: Sequence[int],
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Say that the faces of GROUPs are PERSON's. Several groups become one person's."""
+    asked = {"faces": _faces(_chosen(sidecar, groups), without), "person": {"name": person, "create": create}}
+    sys.exit(_preview_and_do(sidecar, "name", asked, dry_run=dry_run, yes=yes, as_json=as_json))
+
+
+@command.command(
+    "mark", epilog=examples("smartsort strangers mark ignored 3f1c", "smartsort strangers verdicts")
+)
+@with_sidecar
+@click.argument("kind", type=click.Choice(("ignored", "not_a_face")))
+@_GROUPS
+@click.option("--without", multiple=True, type=int, metavar="NUMBER", help="Leave out a face of the sheet.")
+@click.option("--dry-run", is_flag=True, help="Only show what would happen.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def mark(
+    sidecar: Sidecar,
+    *,
+    kind: str,
+    groups: Sequence[str],
+    without: Sequence[int],
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Say for good that the faces of GROUPs, and faces like them, do not matter or are no faces."""
+    asked = {"faces": _faces(_chosen(sidecar, groups), without), "kind": kind}
+    sys.exit(_preview_and_do(sidecar, "mark", asked, dry_run=dry_run, yes=yes, as_json=as_json))
+
+
+@command.command("verdicts", epilog=examples("smartsort strangers verdicts"))
+@with_sidecar
+@json_option
+def verdicts(sidecar: Sidecar, *, as_json: bool) -> None:
+    """List what was said of faces for good."""
+    found = sidecar.ask("GET", "/strangers/verdicts")
+    if as_json:
+        print_json(found)
+        return
+    rows = ((one["key"], one["kind"], one["person"], len(one["photos"]), one["at"][:10]) for one in found)
+    print_table(("verdict", "what", "person", "photos", "said"), rows)
+
+
+@command.command("revoke", epilog=examples("smartsort strangers revoke 9a3c51d20be7f846"))
+@with_sidecar
+@click.argument("verdict")
+@json_option
+def revoke(sidecar: Sidecar, *, verdict: str, as_json: bool) -> None:
+    """Take back VERDICT. Photos in review are judged again."""
+    sys.exit(tell_decided(sidecar.ask("POST", f"/strangers/verdicts/{verdict}/revoke"), as_json=as_json))
+
+
+def _row(group: dict[str, Any]) -> tuple[object, ...]:
+    days = [(group[end] or "")[:10] for end in ("first", "last")]
+    taken = " to ".join(dict.fromkeys(day for day in days if day))
+    return group["id"], len(group["faces"]), taken, ", ".join(f"{n} {s}" for s, n in group["sources"].items())
+
+
+def _chosen(sidecar: Sidecar, groups: Sequence[str]) -> list[dict[str, Any]]:
+    known = sidecar.ask("GET", "/strangers")["groups"]
+    chosen = []
+    for prefix in groups:
+        found = [group for group in known if group["id"].startswith(prefix)]
+        if len(found) != 1:
+            how_many = "more than one group begins" if found else "no group begins"
+            raise SmartsortError(f"{how_many} with {prefix}; `smartsort strangers list` shows them")
+        chosen += found
+    return chosen
+
+
+def _faces(groups: Sequence[dict[str, Any]], without: Sequence[int]) -> dict[str, list[str]]:
+    if without and len(groups) > 1:
+        raise click.UsageError("--without is about the faces of one group.")
+    faces: dict[str, list[str]] = {}
+    for group in groups:
+        for number, face in enumerate(group["faces"], 1):
+            if number not in without:
+                faces.setdefault(str(face["photo_id"]), []).append(face["id"])
+    return faces
+
+
+def _preview_and_do(
+    sidecar: Sidecar, what: str, asked: dict[str, Any], *, dry_run: bool, yes: bool, as_json: bool
+) -> int:
+    plan = sidecar.ask("POST", f"/strangers/{what}", asked | {"dry_run": True})
+    if not as_json:
+        click.echo(plan["text"])
+    if dry_run or not plan["done"]:
+        return tell_decided(plan, as_json=True) if as_json else int(bool(plan["failed"]))
+    confirm(f"Do this to {plan['done']} photos?", yes=yes)
+    return tell_decided(
+        sidecar.ask("POST", f"/strangers/{what}", {"preview": plan["preview"]}), as_json=as_json
+    )
