@@ -37,6 +37,7 @@ from smartsort.api.schemas.statistics import Summary
 if TYPE_CHECKING:
     from smartsort.api.schemas.evaluation import Explained, RuleOut, SpotCheckPage, WrongFiling
     from smartsort.api.schemas.people import OnePerson
+    from smartsort.api.schemas.strangers import NameFaces, Strangers
 
 BASE = "/api/smart-download"
 # Larger than any preview Immich makes; a larger answer is not a picture for a terminal.
@@ -197,6 +198,18 @@ class Client:
         from smartsort.api.schemas.evaluation import SpotCheckPage
 
         return await self._get(SpotCheckPage, "/spot-checks", cursor=cursor, limit=limit)
+
+    async def strangers(self) -> Strangers:
+        """The faces that nobody has named, in groups."""
+        from smartsort.api.schemas.strangers import Strangers
+
+        return await self._get(Strangers, "/strangers")
+
+    async def decide_faces(self, what: str, asked: NameFaces) -> BulkActionResult:
+        """Name faces (`name`) or say something of them for good (`mark`), or show what that would do."""
+        return await self._send(
+            BulkActionResult, "POST", f"/strangers/{what}", asked, timeout=BULK_TIMEOUT_SECONDS
+        )
 
     async def confirm(self, photo: int) -> ActionResultView:
         """The filing of a photo is right."""

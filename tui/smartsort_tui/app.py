@@ -30,6 +30,10 @@ def _screen(name: str) -> Screen[Any]:
         from smartsort_tui.screens.people import PeopleScreen
 
         return PeopleScreen()
+    if name == "strangers":
+        from smartsort_tui.screens.strangers import StrangersScreen
+
+        return StrangersScreen()
     if name == "checks":
         from smartsort_tui.screens.spot_checks import SpotCheckScreen
 
@@ -44,7 +48,9 @@ class SmartsortApp(BaseApp):
 
     TITLE = "smartsort"
     CSS_PATH = "smartsort.tcss"
-    MODES: ClassVar[dict[str, Any]] = {name: partial(_screen, name) for name in (*dict(AREAS), "checks")}
+    MODES: ClassVar[dict[str, Any]] = {
+        name: partial(_screen, name) for name in (*dict(AREAS), "checks", "strangers")
+    }
     DEFAULT_MODE = "review"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark,f12", "help", "Help", show=False, id="app.help"),

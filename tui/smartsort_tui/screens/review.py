@@ -50,6 +50,7 @@ class ReviewScreen(MarkingView):
         Binding("Z", "look(True)", "face", id="review.close_up", tooltip="The face beside a portrait"),
         Binding("O", "page", "Immich", show=False, id="review.page", tooltip="The photo's page in Immich"),
         Binding("c", "checks", "checks", id="review.checks", tooltip="Spot checks of what was filed"),
+        Binding("t", "strangers", "strangers", id="review.strangers", tooltip="Unknown faces, in groups"),
         Binding("e", "export", "export", id="review.export", tooltip="Save the list as CSV"),
         Binding("n,j", "move(1)", "Next", show=False, id="review.next"),
         Binding("p,k", "move(-1)", "Previous", show=False, id="review.previous"),
@@ -176,6 +177,9 @@ class ReviewScreen(MarkingView):
         self.say(f"taken back: {wording.cut(row.filename, 40)}: {why}", "bad")
 
     # --- evaluation --------------------------------------------------------------------------
+
+    def action_strangers(self) -> None:
+        self.smartsort.action_area("strangers")
 
     def action_checks(self) -> None:
         self.smartsort.action_area("checks")

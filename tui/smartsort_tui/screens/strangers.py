@@ -1,0 +1,286 @@
+"""Strangers: faces that nobody has named, in groups; one decision for each group."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from smartsort.api.schemas.history import Undo
+from smartsort.api.schemas.people import PersonChoice
+from smartsort.api.schemas.strangers import FaceMarkKind, MarkFaces, NameFaces, StrangerGroup, Strangers
+from smartsort_tui import wording
+from smartsort_tui.api import ApiProblem
+from smartsort_tui.background import work
+from smartsort_tui.keyboard import Sight
+from smartsort_tui.screens.area import AreaScreen, Dialog, TooSmall, link_words
+from smartsort_tui.screens.dialogs import PersonPicker
+from smartsort_tui.screens.preview import Preview
+from smartsort_tui.widgets.bars import KeyBar
+from smartsort_tui.widgets.picture import PicturePane, PictureSource, Request
+from smartsort_tui.widgets.row_list import Cells, ItemList, RowList
+
+_NUMBERS = re.compile(r"\s*(\d+)(?:\s*-\s*(\d+))?\s*")
+_MARKED: dict[FaceMarkKind, str] = {
+    "ignored": "do not matter",
+    "not_a_face": "are no faces",
+    "locked": "certain",
+}
+
+
+class GroupRows(ItemList[StrangerGroup]):
+    """How many photos, when they were taken, and where they came from."""
+
+    def __init__(self) -> None:
+        super().__init__(id="groups")
+        self.marked: set[str] = set()
+
+    def cells(self, position: int, width: int) -> Cells:
+        group = self.items[position]
+        sources = ", ".join(sorted(group.sources))
+        return [
+            ("● " if group.id in self.marked else "  ", "row--mark"),
+            (f"{wording.count(len(group.faces), 'photo'):>10}  ", "row--plain"),
+            (wording.fit(f"{_days(group)}  {sources}", width - 14), "row--muted"),
+        ]
+
+
+class LeaveOut(Dialog[str]):
+    """Which faces of the sheet are somebody else's."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "take", "leave them out", priority=True, id="leave_out.take"),
+    ]
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static("Leave out faces by their numbers", classes="dialog-title")
+            yield Input(placeholder="such as 3 7-9; nothing: none")
+            yield KeyBar()
+        yield TooSmall()
+
+    def on_mount(self) -> None:
+        self.query_one(Input).focus()
+
+    def action_take(self) -> None:
+        self.dismiss(self.query_one(Input).value)
+
+
+class StrangersScreen(AreaScreen):
+    """Who is this? Asked once for all photos of a person."""
+
+    AREA = "strangers"
+    AUTO_FOCUS = "#groups"
+    HELP_TITLE = "Strangers"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("P", "name", "name", id="strangers.name", tooltip="Name the faces, or pick a person (Enter)"),
+        Binding(
+            "i", "mark('ignored')", "ignore", id="strangers.ignore", tooltip="Never ask about them again"
+        ),
+        Binding(
+            "f",
+            "mark('not_a_face')",
+            "no face",
+            id="strangers.no_face",
+            tooltip="A statue, a poster, a print",
+        ),
+        Binding("x", "leave_out", "leave out", id="strangers.leave_out", tooltip="Leave out faces by number"),
+        Binding("m", "join", "join", id="strangers.join", tooltip="Mark groups that are one person"),
+        Binding("u", "undo", "undo", id="strangers.undo", tooltip="Take back the last decision"),
+        Binding("escape", "back", "back", id="strangers.back", tooltip="Back to the review"),
+        Binding("n,j", "move(1)", "Next", show=False, id="strangers.next"),
+        Binding("p,k", "move(-1)", "Previous", show=False, id="strangers.previous"),
+    ]
+    DEFAULT_CSS = """
+    StrangersScreen {
+        & #group-panes { layout: horizontal; height: 1fr; }
+        & GroupRows { width: 45%; height: 100%; }
+        & #group { width: 1fr; height: 100%; border-left: solid $panel; }
+        & #group-sheet { height: 1fr; }
+        & #group-words { height: auto; padding: 0 1; }
+        &.-narrow #group-panes { layout: vertical; }
+        &.-narrow GroupRows { width: 100%; height: 6; }
+        &.-narrow #group { width: 100%; height: 1fr; border-left: none; border-top: solid $panel; }
+    }
+    """
+
+    def content(self) -> Iterable[Widget]:
+        self._found: Strangers | None = None
+        self._left_out: dict[str, frozenset[int]] = {}
+        self._events: list[int] = []
+        self.sight = Sight(self.smartsort.keyboard)
+        self.rows = GroupRows()
+        self.sheet = PicturePane(
+            self.smartsort.terminal, PictureSource(self.smartsort.fetch_picture), id="group-sheet"
+        )
+        yield Static("Strangers", classes="pane-title")
+        yield Container(
+            self.rows,
+            Container(self.sheet, Static("… loading", id="group-words"), id="group"),
+            id="group-panes",
+        )
+
+    def on_mount(self) -> None:
+        self.sheet.display = self.smartsort.terminal.images != "none"
+        self.rows.focus()
+        self.connected()
+
+    def on_screen_resume(self) -> None:
+        self.connected()
+
+    def connected(self) -> None:
+        work(self, "strangers", self._load, latest_only=True)
+
+    async def _load(self) -> None:
+        found = await self.answer(lambda client: client.strangers())
+        if found is None:
+            self.is_stale()
+            return
+        self.is_fresh()
+        self._found = found
+        at = self.rows.cursor
+        self.rows.show(found.groups)
+        self.rows.cursor = at
+        self.rows.marked &= {group.id for group in found.groups}
+        self.say_place(f"{found.measured} of {found.waiting} photos measured")
+        self._draw()
+
+    def on_row_list_moved(self) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        words, group = self.query_one("#group-words", Static), self.rows.current
+        if group is None:
+            loaded = self._found is not None
+            nobody = Content("Nobody waits for a name." if loaded else "… loading")
+            words.update(link_words(self.smartsort) or nobody)
+            self.sheet.show(None)
+            self.sight.shows(None)
+            return
+        left_out = self._left_out.get(group.id, frozenset())
+        chosen = self._chosen(group)
+        text = f"{wording.count(len(_faces(chosen, self._left_out)), 'photo')} of probably one person"
+        if len(chosen) > 1:
+            text += f", in {len(chosen)} groups"
+        if left_out:
+            text += f"; left out: {', '.join(map(str, sorted(left_out)))}"
+        words.update(Content(f"{text}\n{_days(group)}"))
+        self.sight.shows((tuple(one.id for one in chosen), left_out))
+        self.sheet.show(Request((group.sheet,)))
+
+    def _chosen(self, group: StrangerGroup) -> list[StrangerGroup]:
+        """The group the cursor is on, with those that are marked as the same person's."""
+        return [one for one in self.rows.items if one is group or one.id in self.rows.marked]
+
+    # --- deciding ---------------------------------------------------------------------------
+
+    @on(RowList.Chosen, "#groups")
+    def _enter(self) -> None:
+        self.action_name()
+
+    def action_name(self) -> None:
+        if (group := self.rows.current) is not None and self.sight.is_seen:
+            work(self, "name", self._name_faces, self._chosen(group))
+
+    async def _name_faces(self, chosen: list[StrangerGroup]) -> None:
+        photos = wording.count(len(_faces(chosen, self._left_out)), "photo")
+        picker = PersonPicker(None, likeness={}, title=f"Who is on these {photos}?")
+        work(self, "picker", self._people_for, picker)
+        choices: list[PersonChoice] | None = await self.app.push_screen_wait(picker)
+        if choices:
+            asked = NameFaces(faces=_faces(chosen, self._left_out), person=choices[0], dry_run=True)
+            await self._decide("name", asked, f"Name them {choices[0].name}?")
+
+    async def _people_for(self, picker: PersonPicker) -> None:
+        if (people := await self.answer(lambda client: client.people())) is not None:
+            picker.people_known([person for person in people if person.name])
+
+    def action_mark(self, kind: Any) -> None:
+        if (group := self.rows.current) is not None and self.sight.is_seen:
+            faces = _faces(self._chosen(group), self._left_out)
+            asked = MarkFaces(faces=faces, kind=kind, dry_run=True)
+            work(self, "mark", self._decide, "mark", asked, f"Say for good that they {_MARKED[kind]}?")
+
+    async def _decide(self, what: str, asked: NameFaces, question: str) -> None:
+        """Show what it would do, ask, and do exactly that."""
+        foreseen = await self.answer(lambda client: client.decide_faces(what, asked))
+        if foreseen is None:
+            return
+        text = Content(foreseen.text or "Nothing can be done with them now.")
+        if not await self.app.push_screen_wait(Preview(question, text, doable=foreseen.done > 0)):
+            return
+        done = NameFaces(preview=foreseen.preview)
+        result = await self.answer(lambda client: client.decide_faces(what, done))
+        if result is not None:
+            if result.event is not None:
+                self._events.append(result.event)
+            self.rows.marked.clear()
+            self.say(f"{foreseen.text} · {self.key('strangers.undo')} undoes it", "good")
+        await self._load()
+
+    def action_leave_out(self) -> None:
+        if (group := self.rows.current) is not None:
+            work(self, "leave out", self._leave_out, group)
+
+    async def _leave_out(self, group: StrangerGroup) -> None:
+        typed: str | None = await self.app.push_screen_wait(LeaveOut())
+        if typed is not None:
+            self._left_out[group.id] = numbers_of(typed) & frozenset(range(1, len(group.faces) + 1))
+            self._draw()
+
+    def action_join(self) -> None:
+        if (group := self.rows.current) is not None:
+            self.rows.marked ^= {group.id}
+            self.rows.refresh()
+            self.rows.action_move(1)
+
+    def action_undo(self) -> None:
+        work(self, "undo", self._undo)
+
+    async def _undo(self) -> None:
+        if not self._events:
+            self.say("nothing was decided here that could be taken back", "warn")
+            return
+        event = self._events[-1]
+        try:
+            await self.smartsort.client.undo(Undo(event=event))
+        except ApiProblem as problem:
+            self.say_problem(problem)
+            return
+        self._events.pop()
+        self.say("taken back", "good")
+        await self._load()
+
+    def action_back(self) -> None:
+        self.smartsort.action_area("review")
+
+
+def numbers_of(text: str) -> frozenset[int]:
+    """The numbers in a text such as `3 7-9`; what is no number is passed over."""
+    found: set[int] = set()
+    for first, last in _NUMBERS.findall(text):
+        found |= set(range(int(first), min(int(last or first), 10_000) + 1))
+    return frozenset(found)
+
+
+def _faces(groups: Iterable[StrangerGroup], left_out: dict[str, frozenset[int]]) -> dict[int, list[str]]:
+    """The faces of groups by photo, one on each."""
+    faces: dict[int, list[str]] = {}
+    for group in groups:
+        for number, face in enumerate(group.faces, 1):
+            if number not in left_out.get(group.id, ()):
+                faces.setdefault(face.photo_id, [face.id])
+    return faces
+
+
+def _days(group: StrangerGroup) -> str:
+    days = dict.fromkeys(day[:10] for day in (group.first, group.last) if day)
+    return " to ".join(days) or "no date"
