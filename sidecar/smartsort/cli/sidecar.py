@@ -93,20 +93,6 @@ class Sidecar:
             return answer
         raise SmartsortError(_refusal(answer))
 
-    def picture(self, path: str) -> bytes:
-        """The picture at a path that an answer names. Raises as `ask`."""
-        import httpx
-
-        url, token = self._address()
-        headers = {"Authorization": f"Bearer {token}"}
-        try:
-            answer = httpx.get(f"{url}{path}", headers=headers, timeout=60.0, trust_env=False)
-        except httpx.HTTPError as problem:
-            raise SmartsortError(f"no sidecar answers at {url} ({type(problem).__name__})") from problem
-        if not answer.is_success:
-            raise SmartsortError(_refusal(answer))
-        return answer.content
-
     def pages(self, route: str, **query: Any) -> Iterator[dict[str, Any]]:
         """Yield the pages of a list, each requested when it is needed. Raises as `ask`."""
         cursor = None

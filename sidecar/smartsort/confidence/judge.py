@@ -250,9 +250,8 @@ class Measure:
     async def measure_review(self) -> None:
         """Measure the faces of all photos in review now, as far as Immich and the service answer."""
         try:
-            model = (await self._faces.model()).name
-            await self.galleries.use(model)
-            while await self._review.step(model):
+            await self.galleries.use((await self._faces.model()).name)
+            while await self._review.step():
                 pass
         except (TimeoutError, FaceServiceUnavailable, ImmichError) as problem:
             log.info("faces in review could not be measured: %s", problem)

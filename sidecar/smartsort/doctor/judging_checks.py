@@ -28,8 +28,8 @@ def _limit_check(limit: LimitInForce, household: Mapping[str, Any]) -> Check:
     text = in_words(limit)
     if household:
         text += (
-            f" Of {household['faces']} faces in your galleries, {household['alike']} look like another person."
-            f" Faces of one person agree to {household['agreement']:.2f}, faces of strangers to "
+            f" Of {household['faces']} faces in your galleries, {household['alike']} look like another"
+            f" person. Faces of one person agree to {household['agreement']:.2f}, faces of strangers to "
             f"{household['level']:.2f}."
         )
     if limit.kept:
