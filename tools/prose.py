@@ -1,16 +1,21 @@
-"""Measure the sentences of the documentation: `python tools/prose.py [PAGES]`.
+"""Measure the sentences of the documentation and of the code: `python tools/prose.py [--code] [FILES]`.
 
 Prints a line for each page: sentences, the share with a semicolon, the share of more than 25 words. Code,
 headings and pictures are left out. Each cell of a table and each entry of a list is text of its own.
+`--code` prints two lines for each package: the texts that users see, then its docstrings and comments.
 `--list` prints the sentences that count.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
+import io
 import re
 import sys
-from collections.abc import Sequence
+import tokenize
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,23 +71,94 @@ def read(text: str) -> Prose:
     return Prose(tuple(s for s in sentences if len(s.split()) > 2))
 
 
+def packages() -> dict[str, list[Path]]:
+    """Return the modules of each package of smartsort and of the terminal UI."""
+    found: dict[str, list[Path]] = {}
+    for top in (ROOT / "sidecar" / "smartsort", ROOT / "tui" / "smartsort_tui"):
+        for path in sorted(top.rglob("*.py")):
+            package = path.relative_to(top).parts[0] if path.parent != top else top.name
+            found.setdefault("smartsort_tui" if top.name == "smartsort_tui" else package, []).append(path)
+    return found
+
+
+def shown_texts(code: str) -> Iterator[str]:
+    """Yield the texts of a module that users see: strings of several words that are no docstring.
+
+    Such strings are help, errors, log messages and the texts of the terminal UI. SQL and styles are not.
+    """
+    tree = ast.parse(code)
+    left = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            left |= {id(part) for part in ast.walk(node)} - {id(node)}
+    for node in ast.walk(tree):
+        text = ""
+        if id(node) in left:
+            continue
+        if isinstance(node, ast.JoinedStr):
+            text = "".join(
+                str(part.value) if isinstance(part, ast.Constant) else "NAME" for part in node.values
+            )
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            text = node.value
+        if " " in text.strip() and not _FOR_MACHINES.search(text):
+            yield text
+
+
+_FOR_MACHINES = re.compile(
+    r"\b(?:SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|PRAGMA)\b|\{[^{}]*: [^{}]*;|'none'|;q=|;base64|; filename"
+)
+
+
+def remarks(code: str) -> Iterator[str]:
+    """Yield the docstrings of a module, those of its constants and fields included, and its comments."""
+    for node in ast.walk(ast.parse(code)):
+        if (
+            isinstance(node, ast.Expr)
+            and isinstance(node.value, ast.Constant)
+            and isinstance(node.value.value, str)
+        ):
+            yield node.value.value
+    comments = [
+        token
+        for token in tokenize.generate_tokens(io.StringIO(code).readline)
+        if token.type == tokenize.COMMENT
+    ]
+    for _, block in groupby(enumerate(comments), lambda one: one[1].start[0] - one[0]):
+        yield " ".join(comment.string.lstrip("# ") for _, comment in block)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command."""
     parser = argparse.ArgumentParser(prog="tools/prose.py", description=(__doc__ or "").split(":")[0])
     parser.add_argument("--list", action="store_true", help="print the sentences too")
     parser.add_argument("pages", nargs="*", type=Path)
+    parser.add_argument("--code", action="store_true", help="measure the code")
     options = parser.parse_args(arguments)
-    out = sys.stdout
-    out.write(f"{'sentences':>9} {'with ;':>7} {'> 25':>6}  page\n")
+    sys.stdout.write(f"{'sentences':>9} {'with ;':>7} {'> 25':>6}  where\n")
+    if options.code:
+        for package, paths in packages().items():
+            code = [path.read_text(encoding="utf-8") for path in paths]
+            for what, texts in (("texts", shown_texts), ("remarks", remarks)):
+                _print(
+                    f"{package}: {what}", measured(text for one in code for text in texts(one)), options.list
+                )
+        return 0
     for path in options.pages or pages():
-        found = read(path.read_text(encoding="utf-8"))
-        joined, long = found.share(found.joined), found.share(found.long)
-        out.write(
-            f"{len(found.sentences):9} {joined:6.1f}% {long:5.1f}%  {path.resolve().relative_to(ROOT)}\n"
-        )
-        if options.list:
-            out.writelines(f"    {sentence}\n" for sentence in dict.fromkeys((*found.joined, *found.long)))
+        _print(str(path.resolve().relative_to(ROOT)), read(path.read_text(encoding="utf-8")), options.list)
     return 0
+
+
+def measured(texts: Iterable[str]) -> Prose:
+    """Return the sentences of several texts."""
+    return Prose(tuple(sentence for text in texts for sentence in read(text).sentences))
+
+
+def _print(where: str, found: Prose, every: bool) -> None:
+    joined, long = found.share(found.joined), found.share(found.long)
+    sys.stdout.write(f"{len(found.sentences):9} {joined:6.1f}% {long:5.1f}%  {where}\n")
+    if every:
+        sys.stdout.writelines(f"    {sentence}\n" for sentence in dict.fromkeys((*found.joined, *found.long)))
 
 
 if __name__ == "__main__":

@@ -486,7 +486,7 @@ def _connection(sidecar: Sidecar) -> Callable[[], Awaitable[float]]:
             info = await server.info()
             library = await sidecar.place_stage.ensure_library()
             sidecar.connected = True
-            log.info("connected to Immich %s as user %s; library %s", info.version, info.user_id, library)
+            log.info("connected to Immich %s as user %s, library %s", info.version, info.user_id, library)
             sidecar.context.wakeups.notify_all()
         elif (silent := server.silent_seconds) < HEALTH_SECONDS:
             return HEALTH_SECONDS - silent + GRACE_SECONDS

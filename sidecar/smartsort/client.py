@@ -206,7 +206,7 @@ class SmartDownloader:
             if row["path"] == path:
                 return row
         raise SidecarError(
-            f"nothing waits for review under {path}; was it decided already?", 404, "not_found"
+            f"nothing waits for review under {path}. Was it decided already?", 404, "not_found"
         )
 
     def _call(self, method: str, route: str, *, again: bool = False, **options: Any) -> dict[str, Any]:
@@ -218,8 +218,8 @@ class SmartDownloader:
                     time.sleep(0.2)
                     continue
                 raise SidecarError(
-                    f"no answer from the sidecar at {self._address} ({type(problem).__name__}); "
-                    "does it run (smartsort serve), and is SMARTSORT_URL right?"
+                    f"no answer from the sidecar at {self._address} ({type(problem).__name__}). "
+                    "Does it run (smartsort serve), and is SMARTSORT_URL right?"
                 ) from problem
             if answer.is_success:
                 body: dict[str, Any] = answer.json()
@@ -234,7 +234,7 @@ def _refused(answer: httpx.Response) -> SidecarError:
     except ValueError:
         body = {}
     detail = body.get("detail") if isinstance(body, dict) else None
-    hint = "; set SMARTSORT_TOKEN" if answer.status_code == 401 else ""
+    hint = ". Set SMARTSORT_TOKEN" if answer.status_code == 401 else ""
     words = f"the sidecar answered {answer.status_code}: {detail or 'no reason given'}{hint}"
     return SidecarError(
         words, answer.status_code, str(body.get("code", "")) if isinstance(body, dict) else ""

@@ -67,7 +67,7 @@ def test_people_and_their_lists(live: LiveSidecar) -> None:
     before = as_json(live, "people", "whitelist", "list")["names"]
     added = run(live, "people", "whitelist", "add", "Nobody Known", "Zoë Two")
     assert added.stdout.split("\n")[:-1] == [*before, "Nobody Known", "Zoë Two"]
-    assert "Immich knows nobody called Nobody Known" in added.stderr
+    assert "Immich has no person called Nobody Known" in added.stderr
     said(live, "people", "whitelist", "remove", "nobody known", "Zoë Two")
     assert said(live, "people", "whitelist", "list").split("\n")[:-1] == before
     assert as_json(live, "people", "blacklist", "add", "Stranger")["names"][-1] == "Stranger"

@@ -200,7 +200,7 @@ async def test_an_absurd_time_holds_up_nobody(place):
 
     scan = scan_inbox(inbox)
     assert [os.path.basename(e.path) for e in scan.entries] == ["anna_2.jpg"]
-    assert [left.why for left in scan.left] == ["its time lies beyond the year 2262; give it another (touch)"]
+    assert [left.why for left in scan.left] == ["its time lies beyond the year 2262. Give it another (touch)"]
 
 
 async def test_same_name_size_and_time_are_still_two_photos(place):

@@ -58,7 +58,7 @@ def test_a_root_that_cannot_be_written_by_this_user(tmp_path: Path) -> None:
     run = subprocess.run([*prefix, sys.executable, "-c", code, folder], capture_output=True, text=True)
     if run.returncode:
         pytest.skip(f"no other user can be tried here: {run.stderr[-200:]}")
-    assert "permission denied; give smartsort's user" in run.stdout
+    assert "permission denied. Give smartsort's user" in run.stdout
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root is warned")
@@ -124,7 +124,7 @@ def test_who_works_here(tmp_path: Path) -> None:
         said = sidecar_check(str(tmp_path)).detail
         assert said.startswith(f"at work: process {os.getpid()} on ")
         unseen = sidecar_check(str(tmp_path), "/nonexistent").detail
-        assert unseen.startswith("none seen at work on this machine; last: ")
+        assert unseen.startswith("none seen at work on this machine, last: ")
     finally:
         lock.close()
     (tmp_path / LOCK_NAME).write_text("{")

@@ -170,7 +170,7 @@ def test_closing_does_not_wait_for_a_large_file(decoders, files):
     pool.close()
     reader.join(60)
     assert [str(problem) for problem in problems] == [
-        "smartsort is ending; the photo is read at the next start"
+        "smartsort is ending. The photo is read at the next start"
     ]
     with pytest.raises(SmartsortError, match="ending"):
         pool.probe(paths)

@@ -79,7 +79,7 @@ async def test_a_page_without_photos_says_what_both_said(tmp_path, programs):
     async with site() as web:
         [item] = await intake.fetch(web.file("/watch", PAGE))
     assert item.problem == (
-        "download_failed: a web page without photos; gallery-dl: [error] Unsupported URL http://x/; "
+        "download_failed: a web page without photos: gallery-dl: [error] Unsupported URL http://x/; "
         "yt-dlp: found nothing"
     )
     assert intake.leftovers() == []

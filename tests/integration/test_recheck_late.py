@@ -233,7 +233,7 @@ async def test_a_joining_is_taken_back_and_the_half_goes_on_by_itself(world):
     assert world.photo(2).original_name == "anna_1.MOV"
     assert kinds(world, 1)[-2:] == ["split", "undone"]
     world.check()
-    for event, why in ((joined.id, "taken back already"), (undone.event, "nothing that can be taken back")):
+    for event, why in ((joined.id, "undone already"), (undone.event, "cannot be undone")):
         with pytest.raises(NotUndoable, match=why):
             await world.actions.undo(event, "maria")
 
@@ -285,7 +285,7 @@ async def test_side_files_join_the_photo_of_their_name_that_came_from_their_fold
     assert files(world, "inbox") == ["carl_1.jpg.json"]
     assert [os.path.basename(path) for path in world.sidecar.inbox.left_over] == ["carl_1.jpg.json"]
     assert world.ledger.read(lambda db: takeout.get(db, 1)).people == ("Ann Bird",)
-    with pytest.raises(NotUndoable, match="nothing that can be taken back"):
+    with pytest.raises(NotUndoable, match="cannot be undone"):
         await world.actions.undo(event_of(world, "joined").id, "maria")
     world.check()
 

@@ -67,7 +67,7 @@ async def test_a_photos_history_offers_undo_at_each_step() -> None:
         assert "IMG_000010.jpg was rejected" in screen_text(pilot)
         await pilot.press("enter")
         await until(pilot, lambda: not sidecar.decided, "the undo")
-        await until(pilot, lambda: "taken back" in screen_text(pilot), "the message")
+        await until(pilot, lambda: "undone" in screen_text(pilot), "the message")
 
 
 async def test_an_event_is_taken_back_once_it_was_shown_what_that_does() -> None:
@@ -86,13 +86,13 @@ async def test_an_event_is_taken_back_once_it_was_shown_what_that_does() -> None
         assert "Take back 2 photos?" in screen_text(pilot)
         assert "→ review/" in screen_text(pilot)
         await pilot.press("escape")
-        await until(pilot, lambda: "nothing was taken back" in screen_text(pilot), "the words")
+        await until(pilot, lambda: "nothing was undone" in screen_text(pilot), "the words")
         assert len(sidecar.decided) == 2
         await pilot.press("u")
         await until(pilot, lambda: isinstance(pilot.app.screen, Preview), "the question again")
         await pilot.press("enter")
         await until(pilot, lambda: not sidecar.decided, "the undo")
-        await until(pilot, lambda: "taken back: 2 photos" in screen_text(pilot), "the message")
+        await until(pilot, lambda: "undone: 2 photos" in screen_text(pilot), "the message")
 
 
 async def test_people_are_put_on_lists_and_taken_off() -> None:

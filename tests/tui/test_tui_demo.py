@@ -103,7 +103,7 @@ async def test_the_areas_of_the_demo(tmp_path: Path) -> None:
             before = len(screen.desk.queue)
             await pilot.press("u")
             await until(pilot, lambda: len(screen.desk.queue) == before + 1, "the undo")
-            await until(pilot, lambda: "taken back" in screen_text(pilot), "its words")
+            await until(pilot, lambda: "undone" in screen_text(pilot), "its words")
             await pilot.press("f2")
             await until(pilot, lambda: "sorted by themselves" in screen_text(pilot), "the statistics")
             await pilot.press("f3")

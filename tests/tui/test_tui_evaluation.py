@@ -36,7 +36,7 @@ async def test_nobody_is_ruled_out_where_nobody_is_suggested() -> None:
         screen = await loaded(pilot)
         assert screen.desk.item(4).suggestions == []  # type: ignore[union-attr]
         await pilot.press("x")
-        await until(pilot, lambda: "nobody is suggested who" in screen_text(pilot), "the words")
+        await until(pilot, lambda: "there is no suggestion to rule out" in screen_text(pilot), "the words")
 
 
 async def test_the_details_say_what_would_change_the_decision_and_the_dialog_says_all() -> None:
@@ -91,7 +91,7 @@ async def test_a_check_answered_by_somebody_else_says_so_and_one_refused_comes_b
         assert sidecar.checked == {}
         sidecar.token = "another"
         await pilot.press("a")
-        await until(pilot, lambda: "taken back: IMG_80001.jpg" in screen_text(pilot), "the refusal")
+        await until(pilot, lambda: "undone: IMG_80001.jpg" in screen_text(pilot), "the refusal")
         checks = pilot.app.screen
         assert isinstance(checks, SpotCheckScreen)
         assert checks.rows.current is not None

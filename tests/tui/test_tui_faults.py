@@ -139,7 +139,7 @@ async def test_a_refused_decision_comes_back_visibly(server: RunningServer) -> N
         await pilot.press("j")
         await until(pilot, lambda: screen.desk.item(39) is not None, "the item")
         await pilot.press("a")
-        await until(pilot, lambda: "taken back" in screen_text(pilot), "the roll-back")
+        await until(pilot, lambda: "undone" in screen_text(pilot), "the roll-back")
         assert current(screen) == 39
         text = screen_text(pilot)
         assert "▶! low IMG_000039" in text

@@ -155,7 +155,7 @@ async def test_bulk_shows_what_will_happen_and_then_does_it() -> None:
         assert "3 photos rejected" in screen_text(pilot)
         assert "→ review/" in screen_text(pilot)
         await pilot.press("escape")
-        await until(pilot, lambda: "nothing was taken back" in screen_text(pilot), "the words")
+        await until(pilot, lambda: "nothing was undone" in screen_text(pilot), "the words")
         assert sorted(sidecar.decided) == [38, 39, 40]
         await pilot.press("u")
         await until(pilot, lambda: isinstance(pilot.app.screen, Preview), "the question again")
@@ -387,7 +387,7 @@ async def test_words_name_the_keys_that_are_set() -> None:
         screen = await loaded(pilot)
         await pilot.press("r")
         await until(pilot, lambda: "z takes it back" in screen_text(pilot), "the key")
-        while "Nobody is suggested" not in screen.words.text:
+        while "No suggestion" not in screen.words.text:
             await pilot.press("j")
             await pilot.pause()
         assert "w picks a person" in " ".join(screen.words.text.split())

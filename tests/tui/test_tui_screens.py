@@ -186,7 +186,7 @@ async def test_what_was_done_is_told_though_the_list_does_not_come_anew(server: 
         await until(pilot, lambda: isinstance(pilot.app.screen, Preview), "the question")
         server.fake.fail_paths = {"/events"}
         await pilot.press("enter")
-        await until(pilot, lambda: "taken back: 1 photo" in screen_text(pilot), "what was done")
+        await until(pilot, lambda: "undone: 1 photo" in screen_text(pilot), "what was done")
 
 
 @pytest.mark.parametrize("area", ["f2", "f3", "f4", "f5", "c"])

@@ -88,7 +88,7 @@ def test_a_named_file_must_be_there(tmp_path: Path) -> None:
 
 
 def test_an_unknown_key_name_is_refused_with_a_hint() -> None:
-    with pytest.raises(SettingsProblem, match=r"did you mean review\.reject\?"):
+    with pytest.raises(SettingsProblem, match=r"Did you mean review\.reject\?"):
         check_keys({"reject": "d"})
     check_keys({"review.reject": "d"})
 

@@ -167,7 +167,7 @@ def test_pauses_grow_and_stay_bounded() -> None:
 
 def test_a_person_without_a_name_is_said_so() -> None:
     assert details.name_of(PersonView(id="1", name="")) == "a person without a name"
-    assert details.name_of(None) == "nobody Immich knows"
+    assert details.name_of(None) == "a person without a name"
 
 
 def days(*numbers: tuple[int, int]) -> list[DayCount]:

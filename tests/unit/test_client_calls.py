@@ -151,7 +151,7 @@ def test_the_statistics_have_the_source_documents_keys():
 
 def test_refusals_carry_status_and_reason_and_no_token():
     downloader, _ = client((401, {"detail": "this needs a token", "code": "unauthorised"}))
-    with pytest.raises(SidecarError, match=r"401: this needs a token; set SMARTSORT_TOKEN") as error:
+    with pytest.raises(SidecarError, match=r"401: this needs a token. Set SMARTSORT_TOKEN") as error:
         downloader.get_smart_download_stats(1)
     assert (error.value.status, error.value.code) == (401, "unauthorised")
     assert "t0ken" not in str(error.value) + repr(downloader)

@@ -71,7 +71,7 @@ def test_the_source_documents_json_loads_unchanged(tmp_path):
     assert settings.deduplication.check_hash is False
     assert settings.deduplication.action_on_duplicate == "skip"
     assert settings.review_categories.model_dump() == SOURCE_SHAPE["smart_download"]["review_categories"]
-    assert settings.warnings == ("root is not set; taken from the directories: /srv/media/incoming",)
+    assert settings.warnings == ("root is not set. Taken from the directories: /srv/media/incoming",)
 
 
 def test_a_set_root_goes_before_the_one_the_directories_tell(tmp_path):
@@ -236,7 +236,7 @@ def test_unknown_variables_warn_and_suggest():
     )
     (warning,) = settings.warnings
     assert warning.startswith(
-        "SMARTSORT_IMMICH_URL is no setting of smartsort and does nothing; did you mean "
+        "SMARTSORT_IMMICH_URL is no setting of smartsort and does nothing. Did you mean "
     )
     assert warning.endswith(" SMARTSORT_IMMICH__URL?")
 

@@ -117,7 +117,7 @@ def test_a_missing_root_is_told_and_hides_nothing():
     root, port = caught.value.problems
     assert (
         str(root)
-        == "root: is not set; give the folder that holds everything, for example SMARTSORT_ROOT=/data"
+        == "root: is not set. Give the folder that holds everything, for example SMARTSORT_ROOT=/data"
     )
     assert port.key == "api.port"
 
@@ -125,16 +125,16 @@ def test_a_missing_root_is_told_and_hides_nothing():
 @pytest.mark.parametrize(
     ("content", "suggestion"),
     [
-        ({"whitelists": []}, "whitelists ({file}): is no setting; did you mean whitelist?"),
-        ({"immich": {"URL": "x"}}, "immich.URL ({file}): is no setting; did you mean immich.url?"),
+        ({"whitelists": []}, "whitelists ({file}): is no setting. Did you mean whitelist?"),
+        ({"immich": {"URL": "x"}}, "immich.URL ({file}): is no setting. Did you mean immich.url?"),
         (
             {"immich": {"api-key": "x"}},
-            "immich.api-key ({file}): is no setting; did you mean immich.api_key?",
+            "immich.api-key ({file}): is no setting. Did you mean immich.api_key?",
         ),
-        ({"max_retries": 2}, "did you mean api.download.max_retries or immich.max_retries?"),
-        ({"min_confidence": 0.5}, "did you mean thresholds.min_confidence?"),
-        ({"smart_downloads": {}}, "did you mean smart_download?"),
-        ({"log": {"colour": True}}, "log.colour ({file}): is no setting; there are format, level"),
+        ({"max_retries": 2}, "Did you mean api.download.max_retries or immich.max_retries?"),
+        ({"min_confidence": 0.5}, "Did you mean thresholds.min_confidence?"),
+        ({"smart_downloads": {}}, "Did you mean smart_download?"),
+        ({"log": {"colour": True}}, "log.colour ({file}): is no setting. There are format, level"),
         ({"thresholds": 3}, "thresholds ({file}): must be a table of settings"),
         (
             {"thresholds": {"per_person": {"Ana": {"min": 1}}}},

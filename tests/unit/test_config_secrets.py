@@ -111,8 +111,8 @@ def test_the_stronger_source_replaces_the_other_form(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is empty; it must hold the secret"),
-        (b" \n\t\n", "is empty; it must hold the secret"),
+        (b"", "is empty. It must hold the secret"),
+        (b" \n\t\n", "is empty. It must hold the secret"),
         (b"\xff\xfe\x00", "must be a text file"),
         (b"x" * 70_000, "is too large"),
         (b"k3y-one\nk3y-two\n", "without spaces or line breaks"),

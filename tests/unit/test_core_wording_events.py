@@ -113,8 +113,8 @@ EXAMPLES = [
     ),
     (
         "immich_update_failed",
-        {"act": "x1", "name": "Anna", "why": "Immich knows nobody called Anna"},
-        "a.jpg could not be reported to Immich as Anna: Immich knows nobody called Anna",
+        {"act": "x1", "name": "Anna", "why": "Immich has no person called Anna"},
+        "a.jpg could not be reported to Immich as Anna: Immich has no person called Anna",
     ),
     ("asset_relinked", {"asset": ANNA, "was": BELLA}, "a.jpg is in Immich again"),
     ("enabled", {}, "Sorting was switched on"),

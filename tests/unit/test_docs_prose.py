@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import re
 from pathlib import Path
 
 import pytest
@@ -12,19 +11,45 @@ ROOT = Path(__file__).parents[2]
 _spec = importlib.util.spec_from_file_location("smartsort_tools_prose", ROOT / "tools" / "prose.py")
 prose = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(prose)
-# The tables of these pages are the words of the program, so that their sentences are changed there.
-QUOTING = {"cli", "permissions", "reasons-events-health", "settings"}
+PACKAGES = prose.packages()
 
 
 @pytest.mark.parametrize("page", prose.pages(), ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_sentences_are_short_and_not_joined_by_semicolons(page):
-    text = page.read_text("utf-8")
-    if page.stem in QUOTING:
-        text = re.sub(r"^\|.*$", "", text, flags=re.MULTILINE)
-    found = prose.read(text)
+    holds(prose.read(page.read_text("utf-8")))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_texts_that_users_see_are_short_and_not_joined_by_semicolons(package):
+    holds(
+        prose.measured(
+            text for path in PACKAGES[package] for text in prose.shown_texts(path.read_text("utf-8"))
+        )
+    )
+
+
+def holds(found):
     # A page of thirty sentences may have one.
     assert len(found.joined) <= max(1, 0.02 * len(found.sentences)), found.joined
     assert len(found.long) <= max(1, 0.05 * len(found.sentences)), found.long
+
+
+def test_texts_for_users_and_remarks_are_told_apart():
+    code = '''"""A module; with a joint."""
+LIMIT = 3
+"""What it is for; a field."""
+# A comment of
+# two lines; joined.
+raise ValueError(f"{LIMIT} is too large; take less")
+db.execute("SELECT a; b FROM c")
+say("word")
+'''
+    assert list(prose.shown_texts(code)) == ["NAME is too large; take less"]
+    assert list(prose.remarks(code)) == [
+        "A module; with a joint.",
+        "What it is for; a field.",
+        "A comment of two lines; joined.",
+    ]
 
 
 def test_code_tables_lists_and_headings_are_told_apart():

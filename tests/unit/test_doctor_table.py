@@ -15,7 +15,7 @@ from smartsort.errors import ImmichUnreachable
 CHECKS = [
     passed("key", "accepted"),
     passed("permission asset.read", "reading"),
-    broken("permission face.read", "missing; without it nothing can be decided", "Add face.read to the key."),
+    broken("permission face.read", "missing. Without it nothing can be decided", "Add face.read to the key."),
     passed("permission person.read", "names"),
     skipped("queues", "needs a key"),
     skipped("library", "needs a key"),
@@ -70,7 +70,7 @@ def test_the_worst_line_counts(checks: list[Check], status: str, exit_status: in
 @pytest.mark.parametrize(
     ("message", "cause", "remedy"),
     [
-        ("Immich is gone (x). Photos wait; check it.", "Immich is gone (x)", "Check it."),
+        ("Immich is gone (x). Photos wait. Check it.", "Immich is gone (x)", "Check it."),
         ("It is wrong.", "It is wrong", ""),
         ("It is wrong. smartsort may help.", "It is wrong", "smartsort may help."),
     ],

@@ -83,8 +83,8 @@ class TokenRefused(ApiProblem):
 
     title = "The token was refused"
     remedy = (
-        "Give the sidecar's token with --token-file, --token or SMARTSORT_TOKEN; "
-        "it lies in api-token below the sidecar's root."
+        "Give the sidecar's token with --token-file, --token or SMARTSORT_TOKEN. "
+        "It lies in api-token below the sidecar's root."
     )
 
 

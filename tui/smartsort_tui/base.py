@@ -153,7 +153,7 @@ class BaseApp(App[None]):
             self.log.error(event.worker.group, error)
             self.notify(
                 f"{type(error).__name__}: {error}"[:200],
-                title="An error in smartsort-tui itself; please report it",
+                title="An error in smartsort-tui itself. Please report it",
                 severity="error",
                 markup=False,
             )
@@ -182,7 +182,7 @@ class BaseApp(App[None]):
     async def _leave(self) -> None:
         sending = [worker for worker in self.workers if worker.group in CHANGES and not worker.is_finished]
         if sending:
-            self.notify(f"sending {len(sending)} decisions; q again leaves at once", markup=False)
+            self.notify(f"sending {len(sending)} decisions. Press q again to leave at once", markup=False)
         waits = [asyncio.ensure_future(worker.wait()) for worker in sending]
         if waits:
             await asyncio.wait(waits, timeout=LEAVING_SECONDS)
@@ -243,8 +243,8 @@ class BaseApp(App[None]):
             say(f"{problem.title}: {problem.detail}", "bad")
         except OSError as problem:
             say(
-                f"cannot write the export: {problem.strerror}: {problem.filename}; "
-                "set export_folder in tui.toml",
+                f"cannot write the export: {problem.strerror}: {problem.filename}. "
+                "Set export_folder in tui.toml",
                 "bad",
             )
         else:

@@ -49,8 +49,7 @@ def details(
         lines += _suggestions(item, width)
     else:
         lines += [
-            Content.styled(line, "$foreground-muted")
-            for line in _wrapped(nobody or "Nobody is suggested.", width)
+            Content.styled(line, "$foreground-muted") for line in _wrapped(nobody or "No suggestion.", width)
         ]
     if item.other_copy is not None:
         lines += section("The other copy")
@@ -71,8 +70,8 @@ def details(
 def name_of(person: PersonView | None) -> str:
     """A person's name; Immich has people nobody has named."""
     if person is None:
-        return "nobody Immich knows"
-    return wording.shown(person.name) or "a person without a name"
+        return "unknown person"
+    return wording.shown(person.name) or "unknown person"
 
 
 def _head(row: QueueItem, width: int, refused: str | None) -> list[Content]:

@@ -9,7 +9,7 @@ _KINDS = {
     "reviewed": "to review",
     "deferred": "skipped",
     "skipped": "duplicate",
-    "undone": "taken back",
+    "undone": "undone",
     "download_failed": "not loaded",
     "bulk_action": "together",
 }

@@ -54,7 +54,7 @@ def check_keys(keys: dict[str, str]) -> None:
     for name in keys:
         if name not in known:
             near = [other for other in known if other.endswith(name.rpartition(".")[2])]
-            hint = f"; did you mean {' or '.join(near)}?" if near else "; see the help (?) for the names"
+            hint = f". Did you mean {' or '.join(near)}?" if near else ". See the help (?) for the names"
             raise SettingsProblem(f"[keys]: unknown key name {name!r}{hint}")
     _check_twice(keys, known)
 
@@ -69,7 +69,7 @@ def _check_twice(keys: dict[str, str], known: dict[str, Binding]) -> None:
                 other = meanings.setdefault((where, key), name)
                 if other != name and (name in keys or other in keys):
                     raise SettingsProblem(
-                        f"[keys]: {key!r} is bound twice, to {other} and {name}; give one of them another key"
+                        f"[keys]: {key!r} is bound twice, to {other} and {name}. Give one of them another key"
                     )
 
 

@@ -146,7 +146,7 @@ def _secret(path: Path, origin: str) -> str:
         reason = error.strerror if isinstance(error, OSError) else "is not text"
         raise SettingsProblem(f"{origin}: cannot read the token from {path}: {reason}") from error
     if not text:
-        raise SettingsProblem(f"{origin}: {path} is empty; it should hold the token")
+        raise SettingsProblem(f"{origin}: {path} is empty. It should hold the token")
     return text
 
 
@@ -164,7 +164,7 @@ def _read(path: Path, *, must_exist: bool) -> dict[str, Any]:
         raise SettingsProblem(f"{path} is not TOML: {error}") from error
     for key in content:
         if key not in KNOWN_SETTINGS:
-            raise SettingsProblem(f"{path}: unknown setting {key!r}; known are {', '.join(KNOWN_SETTINGS)}")
+            raise SettingsProblem(f"{path}: unknown setting {key!r}. Known are {', '.join(KNOWN_SETTINGS)}")
     return content
 
 

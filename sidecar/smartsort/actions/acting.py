@@ -136,5 +136,5 @@ def _not_expected(db: Database, photo_id: int, expect: Sequence[State]) -> Actio
     if found.happened is not None:
         return found
     states = " or ".join(state.value for state in expect)
-    why = f"photo {photo_id} is {photo.state.value}, not {states}; wait until it is"
+    why = f"photo {photo_id} is {photo.state.value}, not {states}. Wait until it is"
     return ActionResult(photo_id, "failed", problem=why, code="conflict")

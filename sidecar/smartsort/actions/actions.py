@@ -102,7 +102,7 @@ class Actions(FaceActions):
         Raises UnknownPerson, AmbiguousName.
         """
         if not people:
-            raise ActionRefused("say under whom the photos are to be filed")
+            raise ActionRefused("name the person to file the photos under")
         return await self.approve(
             photo_ids, people, actor, face_id=face_id, expect=(State.FILED,), dry_run=dry_run
         )
@@ -185,10 +185,10 @@ class Actions(FaceActions):
             if len(found) > 1:
                 ids = {i: p.name for i, p in found.items()}
                 listed = ", ".join(f"{p.name} ({i})" for i, p in found.items())
-                raise AmbiguousName(f"{len(ids)} people are called {choice.name}: {listed}; give an id", ids)
+                raise AmbiguousName(f"{len(ids)} people are called {choice.name}: {listed}. Give an id", ids)
             if found:
                 return next(iter(found.values()))
-        raise UnknownPerson(f"Immich knows nobody called {choice.name or choice.id}; check the spelling")
+        raise UnknownPerson(f"Immich has no person called {choice.name or choice.id}. Check the spelling")
 
     # --- other settings ----------------------------------------------------------------------
 

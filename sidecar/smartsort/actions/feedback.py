@@ -47,7 +47,7 @@ def person_to_rule_out(
     if person is None:
         person = _first_suggested(evidence, faces)
         if person is None:
-            return "nobody is suggested for it; say who it is not"
+            return "it has no suggestion. Name the person"
     meant = tuple(f for f in faces if _could_be(evidence, f, person))
     if not meant and len(faces) == 1:
         meant = faces

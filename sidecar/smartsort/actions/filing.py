@@ -49,7 +49,7 @@ class Filing:
         """What becomes of one photo, or why it is left as it is."""
         left_out = sorted(self.kinds(photo.id) - set(self.include)) if self.include is not None else ()
         if left_out:
-            why = f"photo {photo.id} is left out; include {' and '.join(left_out)} to approve it too"
+            why = f"photo {photo.id} is left out. Include {' and '.join(left_out)} to approve it too"
             return ActionResult(photo.id, "excluded", problem=why, code="excluded")
         targets = self.targets if self.targets is not None else self._suggested(photo, before)
         if isinstance(targets, ActionResult):

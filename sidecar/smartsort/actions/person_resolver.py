@@ -65,7 +65,7 @@ def _one(choice: PersonSelector, known: Sequence[Person] | None, ledger: Ledger)
         return _by_id(choice.id, name, known)
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
         raise UnknownPerson(
-            f"{choice.name!r} is no name; give 1 to {LONGEST_NAME} printable characters, or a person's id"
+            f"{choice.name!r} is no name. Give 1 to {LONGEST_NAME} printable characters, or a person's id"
         )
     same = called(name, known or ())
     exactly = any(spelled(person.name) == spelled(name) for person in same)
@@ -75,14 +75,14 @@ def _one(choice: PersonSelector, known: Sequence[Person] | None, ledger: Ledger)
         ids = {person.id: person.name for person in same}
         listed = ", ".join(f"{person.name} ({person.id})" for person in same)
         what = f"are called {name}" if exactly else f"have the folder name {folder_name(name)}"
-        raise AmbiguousName(f"{len(same)} people {what}: {listed}; say which one by its id", ids)
+        raise AmbiguousName(f"{len(same)} people {what}: {listed}. Say which one by its id", ids)
     if same:
         return TargetPerson(same[0].name, same[0].id)
     if choice.create:
         return TargetPerson(name, create=True)
     if known is None or ledger.read(lambda db: _has_folder(db, folder_name(name))):
         return TargetPerson(name)
-    raise UnknownPerson(f"Immich knows nobody called {name}; check the spelling, or ask for a new person")
+    raise UnknownPerson(f"Immich has no person called {name}. Check the spelling, or ask for a new person")
 
 
 def _by_id(person_id: str, name: str, known: Sequence[Person] | None) -> TargetPerson:
@@ -93,10 +93,10 @@ def _by_id(person_id: str, name: str, known: Sequence[Person] | None) -> TargetP
         return TargetPerson(name, person_id)
     if person is not None:
         raise UnknownPerson(
-            f"the person {person_id} has no name in Immich yet; name them there, or give a name"
+            f"the person {person_id} has no name in Immich yet. Name them there, or give a name"
         )
     raise UnknownPerson(
-        f"Immich lists no person with the id {person_id}; take one of /api/smart-download/people"
+        f"Immich lists no person with the id {person_id}. Take one of /api/smart-download/people"
     )
 
 

@@ -133,7 +133,7 @@ class Purge:
         """Raises unless the name is one of the trash's and holds the bytes the ledger says."""
         path = self._context.absolute(name)
         if name.area is not Area.TRASH:
-            raise FileChanged(f"{shown(path)} is not in the trash; run `smartsort audit`", path)
+            raise FileChanged(f"{shown(path)} is not in the trash. Run `smartsort audit`", path)
         digest = name.sha256 or (photo.sha256 if name.member is Member.PHOTO else None)
         try:
             found = sha256_of(path, stamp(path))
@@ -141,7 +141,7 @@ class Purge:
             return
         if digest is not None and found != digest:
             raise FileChanged(
-                f"{shown(path)} has other bytes than were thrown away; look at it by hand", path
+                f"{shown(path)} has other bytes than were thrown away. Look at it by hand", path
             )
 
     def _unlink(self, name: Name, pending: Pending) -> None:

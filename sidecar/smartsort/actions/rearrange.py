@@ -101,7 +101,7 @@ class Rearrange:
         for plan in plans:
             if plan.photo.id in self._context.needs_recovery:
                 plan.problem = StorageError(
-                    f"what an act on photo {plan.photo.id} left behind cannot be cleared up yet; see the log "
+                    f"what an act on photo {plan.photo.id} left behind cannot be cleared up yet. See the log "
                     "for the folder that refuses it"
                 )
             if plan.problem is not None or not (plan.planned or plan.removes):
@@ -118,7 +118,7 @@ class Rearrange:
             found = stamp(path)
         except FileVanished as problem:
             if needed:
-                return FileVanished(f"{problem}; run `smartsort audit` to see what became of it", path)
+                return FileVanished(f"{problem}. Run `smartsort audit` to see what became of it", path)
             return None
         except SmartsortError as problem:
             return problem
@@ -127,7 +127,7 @@ class Rearrange:
             return None
         if (found.size, found.mtime_ns) != (name.size, name.mtime_ns):
             return FileChanged(
-                f"{shown(path)} was changed by hand; run `smartsort audit --repair` first, so that the "
+                f"{shown(path)} was changed by hand. Run `smartsort audit --repair` first, so that the "
                 "ledger knows the file as it is now",
                 path,
             )
@@ -379,7 +379,7 @@ class Rearrange:
             back = [p.photo.id for p in plans if p.photo.id not in left]
             await context.commit([Change(i, intents_done=("arrange",)) for i in back])
         except StorageError as problem:
-            log.warning("names made in vain are taken back later: %s", problem)
+            log.warning("names that no photo needs are removed later: %s", problem)
             left = {p.photo.id for p in plans}
         context.needs_recovery |= left
 
@@ -396,7 +396,7 @@ def conflict(db: Database, photo_id: int) -> ActionResult:
     return ActionResult(
         photo_id,
         "failed",
-        problem=f"photo {photo_id} has changed meanwhile: {did}; look at it again",
+        problem=f"photo {photo_id} has changed meanwhile: {did}. Look at it again",
         code="conflict",
         happened=happened,
     )

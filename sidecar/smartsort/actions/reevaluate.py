@@ -165,7 +165,7 @@ def _ask(plan: Plan, decision: Decision) -> None:
     photo, before = plan.photo, plan.before
     category = decision.category
     if category is None:
-        raise SmartsortError(f"photo {photo.id} waits for no reason; please report it")
+        raise SmartsortError(f"photo {photo.id} waits for no reason. Please report it")
     plan.planned = names_in(photo, before.names, Area.REVIEW, category.value, prefix=decision.prefix)
     plan.removes = [n for n in before.names if n.area in (Area.FACES, Area.REVIEW)]
     plan.values = {

@@ -29,7 +29,7 @@ from smartsort.core.event_kinds import EventKind
 from smartsort.ledger import events
 from smartsort.ledger.records import Event
 
-_ADMINS = "event {} belongs to a change of settings; undoing it needs a token with the scope admin"
+_ADMINS = "event {} belongs to a change of settings. Undoing it needs a token with the scope admin"
 
 
 class Reversing(Acting):
@@ -53,7 +53,7 @@ class Reversing(Acting):
             event = await self._context.ledger.aread(lambda db: events.get(db, event_id))
             if event is None:
                 raise NoSuchEvent(
-                    f"there is no event {event_id}; `smartsort undo --list` shows the last ones"
+                    f"there is no event {event_id}. `smartsort undo --list` shows the last ones"
                 )
             return await self._undo(event, actor, admin=admin, dry_run=dry_run, agreed=agreed)
 
@@ -81,7 +81,7 @@ class Reversing(Acting):
         async with self._lock:
             event = await self._context.ledger.aread(lambda db: undoing.last_of(db, actor_of))
             if event is None:
-                raise NotUndoable("there is no action left that could be taken back")
+                raise NotUndoable("there is no action left to undo")
             return await self._undo(event, actor, admin=admin, dry_run=dry_run)
 
     async def undo_since(
@@ -131,11 +131,11 @@ class Reversing(Acting):
         if not admin and await ledger.aread(lambda db: bool(undoing.admins_own(db, [event]))):
             raise NeedsAdmin(_ADMINS.format(event.id))
         if not undoing.undoable(event):
-            raise NotUndoable(f"event {event.id} ({event.kind}) is nothing that can be taken back")
+            raise NotUndoable(f"event {event.id} ({event.kind}) cannot be undone")
         taken_back = await ledger.aread(lambda db: events.undone(db, event.id))
         if taken_back is not None:
             raise NotUndoable(
-                f"event {event.id} is taken back already, by event {taken_back}; undo that one to redo it"
+                f"event {event.id} is undone already, by event {taken_back}. Undo that one to redo it"
             )
         if "one_person" in event.data:
             return replace(await self._say_again([event], actor, dry_run=dry_run), undoes=event.id)

@@ -239,9 +239,9 @@ def plan(db: Database, event: Event) -> Plan | ActionResult:
         return ActionResult(event.photo_id or 0, "failed", problem=refusal, code="not_undoable")
     taken_back = events.undone(db, event.id)
     if taken_back is not None:
-        by = f"event {event.id} is taken back already, by event {taken_back}"
+        by = f"event {event.id} is undone already, by event {taken_back}"
         if event.kind != EventKind.JOINED:
-            by += "; undo that one to redo it"
+            by += ". Undo that one to redo it"
         return ActionResult(
             photo.id, "failed", problem=by, code="already_undone", happened=events.get(db, taken_back)
         )
@@ -260,7 +260,7 @@ def plan(db: Database, event: Event) -> Plan | ActionResult:
         if not now.same_as(arrangement.from_json(photo.id, event.data["after"])):
             return plan.failed(
                 "changed_by_hand",
-                f"photo {photo.id} is not where event {event.id} left it; run `smartsort audit` to see why",
+                f"photo {photo.id} is not where event {event.id} left it. Run `smartsort audit` to see why",
             )
         _lead_back(plan, arrangement.from_json(photo.id, event.data["before"]))
         _tell_immich(plan, event)
@@ -281,7 +281,7 @@ def _apart(db: Database, event: Event, photo: Photo) -> Plan | ActionResult:
 
 def _refusal(db: Database, event: Event, photo: Photo | None) -> str | None:
     if photo is None or not undoable(event):
-        return f"event {event.id} ({event.kind}) is nothing that can be taken back"
+        return f"event {event.id} ({event.kind}) cannot be undone"
     if photo.state is State.PURGED:
         for folded in reversed(events.of_photo(db, photo.id)):
             if folded.kind == EventKind.FOLDED:

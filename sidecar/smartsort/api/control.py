@@ -171,7 +171,7 @@ async def what_if(
 
 
 _PUT_EXAMPLES: dict[str, Example] = {
-    "names": {"summary": "These and nobody else", "value": {"names": ["john_doe", "Sarah Smith"]}}
+    "names": {"summary": "Only these", "value": {"names": ["john_doe", "Sarah Smith"]}}
 }
 _LIST_EXAMPLES: dict[str, Example] = {
     "add": {"summary": "One more", "value": {"add": ["Sarah Smith"]}},
@@ -258,11 +258,11 @@ async def _list_view(ctx: ApiContext, which: ListName) -> ListView:
                 ambiguous.append(entry.name)
         if unknown:
             warnings.append(
-                f"Immich knows nobody called {', '.join(unknown)}; the names count once somebody has them."
+                f"Immich has no person called {', '.join(unknown)}. The names count when Immich has them."
             )
         if ambiguous:
             warnings.append(
-                f"More than one person is called {', '.join(ambiguous)}; their photos go to review until "
+                f"More than one person is called {', '.join(ambiguous)}. Their photos go to review until "
                 "they are merged or renamed in Immich."
             )
         context = ctx.sidecar.context

@@ -28,7 +28,7 @@ router = APIRouter(prefix=BASE, tags=["review"], responses=GUARDED)
 
 _APPROVE_EXAMPLES: dict[str, Example] = {
     "suggested": {"summary": "The suggested person", "value": {}},
-    "name": {"summary": "Somebody by name", "value": {"person": "john_doe"}},
+    "name": {"summary": "A person by name", "value": {"person": "john_doe"}},
     "new": {"summary": "A new person", "value": {"person": {"name": "Aunt May", "create": True}}},
     "both": {"summary": "Two people", "value": {"people": ["john_doe", "Sarah Smith"]}},
 }
@@ -45,7 +45,7 @@ _BULK_EXAMPLES: dict[str, Example] = {
     "ids": {"summary": "These, as John", "value": {"ids": [7, 8], "approve": {"person": "john_doe"}}},
     "preview": {"summary": "What a dry run has shown", "value": {"preview": "vX3kT0yGm6Zk2mE0xqPz1w"}},
     "suggested": {
-        "summary": "A category, each as suggested; only tell what would happen",
+        "summary": "A category, each as suggested. Only tell what would happen",
         "value": {"category": "low_confidence", "dry_run": True},
     },
 }
@@ -131,7 +131,7 @@ async def _selected(ctx: ApiContext, chosen: Selection, agreed: Agreed | None) -
         raise Refused(
             422,
             "invalid",
-            "choose by `ids`, or by `category` and `search`, or `everything`; not by both and not by nothing",
+            "choose by `ids`, or by `category` and `search`, or with `everything`",
         )
     if chosen.versions and not chosen.ids:
         raise Refused(422, "invalid", "`versions` are those of `ids`")
@@ -206,7 +206,7 @@ async def refile(
     The photo is filed already. If smartsort had filed it, that filing counts as wrong.
     """
     if wanted.person is None and not wanted.people:
-        raise Refused(422, "invalid", "say whom to file it under: `person` or `people`")
+        raise Refused(422, "invalid", "name a person: `person` or `people`")
     batch = await ctx.sidecar.actions.refile(
         [photo_id], selectors_of(wanted), caller.name, face_id=wanted.face
     )

@@ -86,7 +86,7 @@ async def of_file(
     if not found:
         raise Refused(404, "not_found", f"no photo has the name {shown(file)}")
     listed = ", ".join(map(str, found))
-    raise Refused(409, "conflict", f"several photos are called {shown(file)}: {listed}; give one of the ids")
+    raise Refused(409, "conflict", f"several photos are called {shown(file)}: {listed}. Give one of the ids")
 
 
 def explained(db: Database, photo_id: int, today: Policy) -> Explained | None:
@@ -158,9 +158,9 @@ def _said_beside(db: Database, photo_id: int) -> list[str]:
 def _on_its_way(photo: Photo) -> str:
     if photo.problem:
         return (
-            f"It is not decided yet; it is {photo.state.value}, and something is in the way: {photo.problem}"
+            f"It is not decided yet. It is {photo.state.value}, and something is in the way: {photo.problem}"
         )
-    return f"It is not decided yet; it is {photo.state.value}."
+    return f"It is not decided yet. It is {photo.state.value}."
 
 
 def _by_human(history: Sequence[Event], filename: str) -> str | None:

@@ -132,7 +132,7 @@ class Guard:
 def foreign_host(host: str) -> Refused:
     """The answer to a page under a name that is not this server's."""
     return Refused(
-        421, "foreign_host", f"smartsort is not served as {host[:200]!r}; add the name to api.hosts if it is"
+        421, "foreign_host", f"smartsort is not served as {host[:200]!r}. Add the name to api.hosts if it is"
     )
 
 

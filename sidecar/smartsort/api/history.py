@@ -39,7 +39,7 @@ _MESSAGE: dict[str, Any] = {
     "type": "object",
     "required": ["event", "data"],
     "properties": {
-        "id": {"type": "string", "description": "The event's; `status` messages have none."},
+        "id": {"type": "string", "description": "The id of the event. `status` messages have none."},
         "event": {"type": "string", "description": "The kind of the event, or `status`."},
         "data": {"type": "string", "description": "An EventView or a Status, as JSON."},
     },
@@ -138,7 +138,7 @@ async def stream(
 _UNDO_EXAMPLES: dict[str, Example] = {
     "photo": {"summary": "The last decision about a photo", "value": {"photo": 23}},
     "event": {"summary": "One event", "value": {"event": 4711}},
-    "last": {"summary": "The last action of whoever asks", "value": {"last": True}},
+    "last": {"summary": "The last action of this token", "value": {"last": True}},
     "foresee": {
         "summary": "What that would do",
         "value": {"since": "2026-05-01T18:00:00+02:00", "dry_run": True},

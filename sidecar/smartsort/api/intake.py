@@ -147,7 +147,7 @@ class _Intake:
         if not wanted or (not several and len(wanted) != 1):
             raise Refused(422, "invalid", "hand in at least one URL: {url, source}, or a list of them")
         if len(wanted) > MOST_URLS:
-            raise Refused(422, "invalid", f"more than {MOST_URLS} URLs in one request; send several")
+            raise Refused(422, "invalid", f"more than {MOST_URLS} URLs in one request. Send several")
         pairs = [(one.url, _source(one.source, "url")) for one in wanted]
         digest = hashlib.sha256(repr(pairs).encode()).hexdigest()
         try:
@@ -381,7 +381,7 @@ def _key(actor: str, key: str | None, digest: str) -> Key | None:
 
 def _reused() -> Refused:
     return Refused(
-        422, "invalid", "this Idempotency-Key was used with another body; use a new key for a new request"
+        422, "invalid", "this Idempotency-Key was used with another body. Use a new key for a new request"
     )
 
 

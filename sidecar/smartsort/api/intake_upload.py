@@ -105,7 +105,7 @@ class _Receiver:
             self._field = name
             return
         if len(self.files) >= MOST_FILES:
-            raise Refused(422, "invalid", f"more than {MOST_FILES} files in one request; send several")
+            raise Refused(422, "invalid", f"more than {MOST_FILES} files in one request. Send several")
         # Browsers and curl write quotes and line breaks as %22, %0D and %0A, and other letters as UTF-8.
         given = unquote(options[b"filename"].decode("utf-8", "replace"))
         submission_id = new_id()
@@ -213,7 +213,7 @@ async def _parse(
             422, "invalid", "the body ends before its last boundary", headers={"Connection": "close"}
         )
     if not receiver.form.files:
-        raise Refused(422, "invalid", "the body holds no file; send one as -F file=@photo.jpg")
+        raise Refused(422, "invalid", "the body holds no file. Send one as -F file=@photo.jpg")
 
 
 def _too_large(limits: UploadLimits) -> Refused:

@@ -140,12 +140,12 @@ class Metrics:
         yield waiting
         yield GaugeMetricFamily(
             "smartsort_review_oldest_seconds",
-            "Age of the photo that has waited longest in review; 0 when none waits.",
+            "Age of the photo that has waited longest in review, 0 when none waits.",
             _age(counts.waiting.oldest, now),
         )
         oldest = GaugeMetricFamily(
             "smartsort_in_progress_oldest_seconds",
-            "Age of the oldest photo in progress, by state; 0 when there is none.",
+            "Age of the oldest photo in progress, by state, 0 when there is none.",
             labels=["state"],
         )
         for state in IN_PROGRESS:
@@ -166,7 +166,7 @@ class Metrics:
         yield calls
         jobs = GaugeMetricFamily(
             "smartsort_immich_jobs",
-            "Jobs in Immich's queues that photos wait for; none while no photo waits.",
+            "Jobs in Immich's queues that photos wait for. None while no photo waits.",
             labels=["queue"],
         )
         for queue, pending in self._status.queues.items():

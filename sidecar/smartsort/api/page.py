@@ -112,7 +112,7 @@ async def sign_in(ctx: Ctx, request: Request, given: SignIn) -> Response:
         raise Refused(
             429,
             "too_many",
-            f"too many wrong tokens from this address; try again in {wait} s",
+            f"too many wrong tokens from this address. Try again in {wait} s",
             headers={"Retry-After": str(wait)},
         )
     known = sessions.redeem(given.link) if given.link else sessions.tokens.find(given.token)
@@ -136,7 +136,7 @@ async def sign_in(ctx: Ctx, request: Request, given: SignIn) -> Response:
 
 def _refused(link: bool) -> Refused:
     if link:
-        return Refused(401, "unauthorised", "this link was used already or is over; sign in with a token")
+        return Refused(401, "unauthorised", "this link was used already or is over. Sign in with a token")
     return Refused(401, "unauthorised", "smartsort does not know this token")
 
 

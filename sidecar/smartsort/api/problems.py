@@ -41,7 +41,7 @@ _MEANINGS = {
 
 _SAID = {
     401: ("this needs a token: send the header `Authorization: Bearer TOKEN`", "unauthorised"),
-    403: ("this needs a token with the scope review; downloader has intake", "forbidden"),
+    403: ("this needs a token with the scope review. downloader has intake", "forbidden"),
     404: ("photo 7 is not in the review queue", "not_found"),
     408: ("the body did not come within 30 s (api.upload_stall_timeout_seconds)", "too_slow"),
     409: ("photo 7 was approved already by admin at 2026-05-01T12:00:09.470+00:00", "conflict"),
@@ -166,9 +166,9 @@ def install(app: FastAPI, routes: Sequence[APIRoute]) -> None:
         status = 422 if problem.status_code == 400 else problem.status_code
         detail = str(problem.detail)
         if status == 404 and detail == "Not Found":
-            detail = f"there is nothing at {shown(request.url.path)}; see /docs"
+            detail = f"there is nothing at {shown(request.url.path)}. See /docs"
         elif status == 405:
-            detail = f"{request.method} is not for {shown(request.url.path)}; see /docs"
+            detail = f"{request.method} is not for {shown(request.url.path)}. See /docs"
         headers = dict(problem.headers) if problem.headers else {}
         if status == 405 and (allowed := _allowed(routes, request.url.path)):
             headers = {name: value for name, value in headers.items() if name.lower() != "allow"}
@@ -185,5 +185,5 @@ def install(app: FastAPI, routes: Sequence[APIRoute]) -> None:
     async def bug(request: Request, problem: Exception) -> Response:
         log.error("%s %s failed", request.method, shown(request.url.path), exc_info=problem)
         return problem_response(
-            500, Problem(detail="smartsort failed at this; its log says where. Please report it.")
+            500, Problem(detail="smartsort failed at this. Its log says where. Please report it.")
         )

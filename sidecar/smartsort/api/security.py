@@ -127,7 +127,7 @@ def kept_token(root: str) -> str:
             f"the API token in {path} can be neither read nor made: {problem}. "
             "Make the file readable for smartsort, or set SMARTSORT_API__TOKEN."
         ) from problem
-    log.info("the API token was made; it is in %s", path)
+    log.info("the API token was made. It is in %s", path)
     return token
 
 
@@ -148,7 +148,7 @@ def scope(needed: Scope) -> Callable[..., Caller]:
             raise Refused(
                 403,
                 "forbidden",
-                f"this needs a token with the scope {needed}; {caller.name} has "
+                f"this needs a token with the scope {needed}. {caller.name} has "
                 f"{', '.join(sorted(caller.scopes))}",
             )
         return caller

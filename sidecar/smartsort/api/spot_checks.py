@@ -32,8 +32,8 @@ from smartsort.ledger.spot_checks import Drawn
 router = APIRouter(prefix=f"{BASE}/spot-checks", tags=["review"], responses=GUARDED)
 
 _WRONG_EXAMPLES: dict[str, Example] = {
-    "person": {"summary": "It is somebody else", "value": {"person": "Sarah Smith"}},
-    "unknown": {"summary": "It is not that person; ask later who it is", "value": {}},
+    "person": {"summary": "It is another person", "value": {"person": "Sarah Smith"}},
+    "unknown": {"summary": "It is not that person. Ask later who it is", "value": {}},
 }
 
 
@@ -101,7 +101,7 @@ async def _drawn(ctx: ApiContext, photo_id: int) -> int:
         raise Refused(
             404,
             "not_found",
-            f"photo {photo_id} was not drawn for a spot check; one that is filed wrongly goes elsewhere with "
+            f"photo {photo_id} was not drawn for a spot check. One that is filed wrongly goes elsewhere with "
             f"{BASE}/photos/{photo_id}/refile",
         )
     event_id, verdict = found

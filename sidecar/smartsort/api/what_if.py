@@ -92,7 +92,7 @@ async def apply(ctx: Ctx, caller: Admin, asked: Redeem) -> BulkActionResult:
         async with ctx.changing:
             wanted = _wanted(ctx, asked.settings)
             if wanted.policy.version != asked.policy_version:
-                raise Refused(409, "conflict", "the settings have changed since the preview; preview again")
+                raise Refused(409, "conflict", "the settings have changed since the preview. Preview again")
             await _know_people(ctx)
             return bulk_result(await ctx.sidecar.actions.reevaluate(wanted, asked.since, caller.name, agreed))
 

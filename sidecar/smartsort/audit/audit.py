@@ -234,7 +234,7 @@ class Audit:
         for found in findings:
             if found.code in (Code.LOST, Code.TRASH_EMPTIED) and (found.photo_id, found.member) in moved:
                 found.code = Code.MISSING  # no bytes are: they were moved
-                found.what = f"{shown(found.path or '')} is gone; its bytes lie elsewhere in the folders"
+                found.what = f"{shown(found.path or '')} is gone. Its bytes lie elsewhere in the folders"
 
     def _open(self, row: Row) -> Iterator[Finding]:
         """A photo a crash left in the middle of an act: it counts as safe while its bytes are somewhere."""
@@ -353,7 +353,7 @@ def open_for_reading(path: str) -> Database:
     except (sqlite3.Error, UnicodeDecodeError) as problem:
         raise LedgerError(
             f"the ledger {shown(path)} cannot be read: {problem}. If it is of an older version, start "
-            "smartsort once; if it is damaged, `smartsort restore` puts a backup in its place."
+            "smartsort once. If it is damaged, `smartsort restore` puts a backup in its place."
         ) from problem
     return db
 

@@ -45,9 +45,9 @@ class Code(StrEnum):
 _WEIGHTS = {Code.LOST: Weight.LOSS, Code.CORRUPT: Weight.LOSS}
 
 REMEDIES = {
-    Code.LOST: "put the file back from a backup; `smartsort audit --repair` takes it from where you put it. "
+    Code.LOST: "put the file back from a backup. `smartsort audit --repair` takes it from where you put it. "
     "If it is gone for good, `--repair --accept-loss` makes the ledger say so",
-    Code.CORRUPT: "look at the disk; put the file back from a backup",
+    Code.CORRUPT: "look at the disk. Put the file back from a backup",
     Code.TRASH_EMPTIED: "`smartsort audit --repair` notes that it is gone for good",
     Code.MISSING: "`smartsort audit --repair` links it again from the name that is left",
     Code.MOVED: "`smartsort audit --repair` makes the ledger follow",
@@ -55,20 +55,20 @@ REMEDIES = {
     Code.TOUCHED: "`smartsort audit --repair` makes the ledger know the new time",
     Code.REPLACED: "`smartsort audit --repair` keeps both: the new file becomes a photo of its own and the "
     "old one is linked beside it",
-    Code.UNLINKED: "the same bytes lie there twice now (a backup put back without hard links?); "
+    Code.UNLINKED: "the same bytes lie there twice now (a backup put back without hard links?). "
     "`smartsort audit --repair` makes the ledger know",
     Code.UNREADABLE: "give smartsort's user read access, or look at the disk",
-    Code.MISPLACED: "stop smartsort, make a copy of the ledger and report this; `smartsort rebuild` makes a "
+    Code.MISPLACED: "stop smartsort, make a copy of the ledger and report this. `smartsort rebuild` makes a "
     "new ledger from the folders",
-    Code.SHARED: "stop smartsort and report this; no bytes are missing",
-    Code.EXTRA_LINK: "`smartsort audit --repair` takes a link under faces/ as meant; others are yours to "
+    Code.SHARED: "stop smartsort and report this. No bytes are missing",
+    Code.EXTRA_LINK: "`smartsort audit --repair` takes a link under faces/ as meant. Others are yours to "
     "remove",
     Code.UNKNOWN: "move it to the inbox to have it sorted, or elsewhere",
     Code.LEFTOVER: "the next start of smartsort clears it up",
     Code.INTENT_OPEN: "the next start of smartsort finishes it",
     Code.REVIEW_ROW: "`smartsort audit --repair` writes the row again",
     Code.DOWNLOAD_ROW: "`smartsort audit --repair` writes the row again",
-    Code.CHAIN: "somebody changed the history in the database; compare with a backup of the ledger",
+    Code.CHAIN: "the history was changed in the database. Compare it with a backup of the ledger",
 }
 
 

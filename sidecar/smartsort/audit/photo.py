@@ -120,7 +120,7 @@ class PhotoCheck:
             return [self._gone(row, member, names)]
         for name in missing:
             what = (
-                f"{shown(self.path(name))} is gone; its bytes live on at {shown(seen[0].path)}"
+                f"{shown(self.path(name))} is gone. Its bytes live on at {shown(seen[0].path)}"
                 if seen
                 else ""
             )

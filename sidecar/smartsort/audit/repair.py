@@ -176,7 +176,7 @@ class Repair:
             data = {"member": own.member.value, "was": own.sha256, "sha256": read.sha256}
             event = NewEvent(EventKind.EDITED_BY_HAND, photo.id, data, ACTOR)
             self._write(Change(photo.id, names_added=(changed,), events=(event,)))
-            return "the ledger knows the file as it is now; the one in the library stays as it was"
+            return "the ledger knows the file as it is now. The one in the library stays as it was"
         folder, base = os.path.split(own.path)
         moment = self._context.clock.now().astimezone()
         names_free = (n for n in candidates(base, moment) if n != base)
@@ -234,7 +234,7 @@ class Repair:
             return row.id
 
         new_id = self._context.ledger.write(write)
-        return f"the new file is photo {new_id}; photo {photo.id} is linked at {shown(back.path)}"
+        return f"the new file is photo {new_id}. Photo {photo.id} is linked at {shown(back.path)}"
 
     def _unlinked(self, finding: Finding) -> str:
         found = self._photo(finding.photo_id)
@@ -313,7 +313,7 @@ class Repair:
                 events=(NewEvent(EventKind.LOST, photo.id, data, ACTOR),),
             )
         )
-        return "noted as lost; the digest stays known"
+        return "noted as lost. The digest stays known"
 
     # --- rows --------------------------------------------------------------------------------
 

@@ -103,7 +103,7 @@ def _tell(report: Report) -> None:
     if rest > 0:
         click.echo(f"... and {rest:,} more (--json lists them)")
     how = "sizes, times and inodes" if not report.deep else f"every byte ({report.read_bytes:,})"
-    beside = f"; {report.being_moved} under way in a running smartsort" if report.running else ""
+    beside = f", {report.being_moved} in progress in a running smartsort" if report.running else ""
     click.echo(
         f"{report.photos:,} photos under {report.names:,} names, {how}, in {report.seconds:.1f} s{beside}: "
         + {0: "clean", 1: "nothing is lost, but ledger and disk differed", 2: "LOSS"}[int(report.weight)]

@@ -115,7 +115,7 @@ def list_queue(
         ),
     )
     counts = ", ".join(f"{number} {name}" for name, number in page["counts"].items() if number)
-    click.echo(f"{len(rows)} of {page['total']} shown" + (f"; waiting: {counts}" if counts else ""))
+    click.echo(f"{len(rows)} of {page['total']} shown" + (f". Waiting: {counts}" if counts else ""))
 
 
 def _suggested(row: dict[str, Any]) -> str:
@@ -308,4 +308,4 @@ def rule_out(
     The photo stays in the queue. Similar faces score lower for that person.
     """
     one = sidecar.ask("POST", f"/review/{photo}/rule-out", {"person": person, "face": face})
-    click.echo(f"photo {photo} is not {one['person']}; `smartsort undo {photo}` takes that back")
+    click.echo(f"photo {photo} is not {one['person']}. `smartsort undo {photo}` reverses that")

@@ -21,12 +21,12 @@ def cross_checks(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
     if settings.trash.retention_days == 0 and not settings.trash.allow_zero:
         yield (
             ("trash.retention_days", "trash.allow_zero"),
-            "would delete rejected photos at once; if that is meant, set trash.allow_zero = true as well",
+            "would delete rejected photos at once. If that is meant, set trash.allow_zero = true as well",
         )
     if settings.immich.ml_url is not None and settings.immich.ml_url == settings.immich.url:
         yield (
             ("immich.ml_url", "immich.url"),
-            "is Immich's own address; the machine learning service has one of its own, usually port 3003",
+            "is Immich's own address. The machine learning service has one of its own, usually port 3003",
         )
 
 
@@ -36,7 +36,7 @@ def _names_on_both_lists(settings: Settings) -> Iterator[tuple[tuple[str, ...], 
         if same is not None:
             yield (
                 ("blacklist", "whitelist"),
-                f"{name!r} is on the whitelist too (as {same!r}); a person can be on one list only",
+                f"{name!r} is on the whitelist too (as {same!r}). A person can be on one list only",
             )
 
 
@@ -49,17 +49,17 @@ def _overlapping_folders(settings: Settings) -> Iterator[tuple[tuple[str, ...], 
         if where[name] == root or where[name] in root.parents:
             yield (
                 (f"directories.{name}", "root"),
-                "must not be the root itself or hold it; give it a folder below",
+                "must not be the root itself or hold it. Give it a folder below",
             )
     for one, other in itertools.combinations(names, 2):
         inner, outer = (one, other) if where[other] in (where[one], *where[one].parents) else (other, one)
         if where[outer] in root.parents or where[outer] == root:
             continue
         if where[inner] == where[outer]:
-            message = f"is the same folder as directories.{outer}; each needs its own"
+            message = f"is the same folder as directories.{outer}. Each needs its own"
         elif where[outer] in where[inner].parents:
-            why = "; Immich would import everything in it" if outer == "library_dir" else ""
-            message = f"lies inside directories.{outer} ({where[outer]}){why}; give it a folder beside it"
+            why = ". Immich would import everything in it" if outer == "library_dir" else ""
+            message = f"lies inside directories.{outer} ({where[outer]}){why}. Give it a folder beside it"
         else:
             continue
         yield (f"directories.{inner}", f"directories.{outer}"), message
@@ -68,7 +68,7 @@ def _overlapping_folders(settings: Settings) -> Iterator[tuple[tuple[str, ...], 
         if where[name] == ledger or where[name] in ledger.parents:
             yield (
                 ("directories.ledger_file", f"directories.{name}"),
-                f"lies inside directories.{name}; keep it outside the folders of photos",
+                f"lies inside directories.{name}. Keep it outside the folders of photos",
             )
 
 
@@ -79,7 +79,7 @@ def _real(path: Path) -> Path:
 def remarks(settings: Settings, *, root_given: bool) -> Iterator[str]:
     """What is allowed and yet worth a line in the log."""
     if not root_given:
-        yield f"root is not set; taken from the directories: {settings.root}"
+        yield f"root is not set. Taken from the directories: {settings.root}"
     outside = [
         name
         for name in Directories.model_fields
@@ -87,7 +87,7 @@ def remarks(settings: Settings, *, root_given: bool) -> Iterator[str]:
     ]
     if outside:
         keys = ", ".join(f"directories.{name}" for name in outside)
-        yield f"{keys}: outside of root ({settings.root}); without a common file system photos are copied"
+        yield f"{keys}: outside of root ({settings.root}). Without a common file system photos are copied"
     token = settings.api.token
     if token is not None and len(token.get_secret_value()) < _SHORT_TOKEN:
         yield f"api.token is shorter than {_SHORT_TOKEN} characters and may be guessed"

@@ -52,7 +52,7 @@ def from_environment(env: Mapping[str, str]) -> tuple[Layer, list[str]]:
             and not name.startswith(_OTHER_PREFIXES)
         ):
             close = difflib.get_close_matches(name.upper(), by_variable, n=1, cutoff=0.75)
-            hint = f"; did you mean {close[0]}?" if close else ""
+            hint = f". Did you mean {close[0]}?" if close else ""
             warnings.append(f"{name} is no setting of smartsort and does nothing{hint}")
     return layer, warnings
 
@@ -91,7 +91,7 @@ def _read_file(path: Path) -> Any:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ConfigurationError(
-            f"{path}: cannot be read ({reason}); {CONFIG_VARIABLE} has to name a JSON or TOML file"
+            f"{path}: cannot be read ({reason}). {CONFIG_VARIABLE} has to name a JSON or TOML file"
         ) from None
     except UnicodeDecodeError:
         raise ConfigurationError(f"{path}: the configuration must be a text file in UTF-8") from None

@@ -96,7 +96,7 @@ def explain(error: Any, merged: Layer) -> tuple[Problem, str]:
 
 
 _MISSING = {
-    "root": "is not set; give the folder that holds everything, for example SMARTSORT_ROOT=/data",
+    "root": "is not set. Give the folder that holds everything, for example SMARTSORT_ROOT=/data",
 }
 
 
@@ -175,13 +175,13 @@ def did_you_mean(key: str, prefix: str) -> str:
     siblings = [name for name in names if name.startswith(prefix) and "." not in name[len(prefix) :]]
     last = key.removeprefix(prefix).lower().replace("-", "_").replace(" ", "_")
     if not prefix and difflib.get_close_matches(last, [WRAPPER]):
-        return f"; did you mean {WRAPPER}?"
+        return f". Did you mean {WRAPPER}?"
     if close := difflib.get_close_matches(prefix + last, siblings, n=1, cutoff=0.7):
-        return f"; did you mean {close[0]}?"
+        return f". Did you mean {close[0]}?"
     # The right name in the wrong place.
     by_last: dict[str, list[str]] = {}
     for name in names:
         by_last.setdefault(name.rpartition(".")[2], []).append(name)
     if close := difflib.get_close_matches(last, by_last, n=1, cutoff=0.8):
-        return f"; did you mean {' or '.join(by_last[close[0]])}?"
-    return f"; there are {', '.join(name[len(prefix) :] for name in siblings)}"
+        return f". Did you mean {' or '.join(by_last[close[0]])}?"
+    return f". There are {', '.join(name[len(prefix) :] for name in siblings)}"

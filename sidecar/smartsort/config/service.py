@@ -54,7 +54,7 @@ class ApiToken(Section):
 
     def _check_secrets(self) -> None:
         if self.token is None:
-            raise PydanticCustomError("setting", "is not set; give it or token_file", {"key": "token"})
+            raise PydanticCustomError("setting", "is not set. Give it or token_file", {"key": "token"})
         require_header_text(self.token, "token")
 
 

@@ -116,7 +116,7 @@ class Section(BaseModel):
 
 def _contradiction(name: str) -> PydanticCustomError:
     return PydanticCustomError(
-        "setting", "and {other} are both set and differ; remove one", {"key": name, "other": f"{name}_file"}
+        "setting", "and {other} are both set and differ. Remove one", {"key": name, "other": f"{name}_file"}
     )
 
 
@@ -132,7 +132,7 @@ def _secret_from(path: Path, key: str) -> str:
         raise wrong("must be a file that holds the secret, but is a folder") from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise wrong(f"cannot be read ({reason}); it must be a file that holds the secret") from None
+        raise wrong(f"cannot be read ({reason}). It must be a file that holds the secret") from None
     if len(raw) > _MOST_SECRET_BYTES:
         raise wrong("is too large to be a secret")
     try:
@@ -140,7 +140,7 @@ def _secret_from(path: Path, key: str) -> str:
     except UnicodeDecodeError:
         raise wrong("must be a text file (UTF-8) that holds the secret") from None
     if not secret:
-        raise wrong("is empty; it must hold the secret")
+        raise wrong("is empty. It must hold the secret")
     return secret
 
 
@@ -201,7 +201,7 @@ def _user_path(path: Path) -> Path:
     try:
         return path.expanduser()
     except RuntimeError:
-        raise ValueError("starts with ~, but there is no home folder; write the whole path") from None
+        raise ValueError("starts with ~, but there is no home folder. Write the whole path") from None
 
 
 def _path_in_immich(path: PurePosixPath) -> PurePosixPath:
@@ -212,18 +212,18 @@ def _path_in_immich(path: PurePosixPath) -> PurePosixPath:
 
 def http_url(text: str) -> str:
     """The URL as written, without slashes at its end. Raises ValueError when it is none."""
-    example = "write it like http://immich-server:2283"
+    example = "Write it like http://immich-server:2283"
     if not text or any(letter <= " " for letter in text):
-        raise ValueError(f"must be a URL without spaces; {example}")
+        raise ValueError(f"must be a URL without spaces. {example}")
     try:
         parts = urlsplit(text)
         _ = parts.port
     except ValueError:
-        raise ValueError(f"is not a URL; {example}") from None
+        raise ValueError(f"is not a URL. {example}") from None
     if parts.scheme.lower() not in ("http", "https"):
-        raise ValueError(f"must start with http:// or https://; {example}")
+        raise ValueError(f"must start with http:// or https://. {example}")
     if not parts.hostname:
-        raise ValueError(f"has no host; {example}")
+        raise ValueError(f"has no host. {example}")
     if parts.username is not None or parts.password is not None:
         raise ValueError("must not hold a user name or password")
     if parts.query or parts.fragment:

@@ -77,7 +77,7 @@ class QueueSnapshot:
     def __post_init__(self) -> None:
         order = tuple(listing.queue for listing in self.listings)
         if order != CHAIN:
-            raise ValueError(f"queues were read in the order {order}; only {CHAIN} proves anything")
+            raise ValueError(f"queues were read in the order {order}. Only {CHAIN} proves anything")
 
     @property
     def conclusive(self) -> bool:

@@ -67,7 +67,7 @@ def _in_frames(one: FilmFace, film: Film, found: Explanation) -> str:
 
 
 def _on_poster(face: Face) -> str:
-    who = face.person.name if face.person is not None and face.person.name else "nobody it can name"
+    who = face.person.name if face.person is not None and face.person.name else "a person without a name"
     return f"On the poster frame, Immich says it is {who}."
 
 

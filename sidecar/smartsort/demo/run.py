@@ -224,5 +224,5 @@ def own_photos_in_words(deliveries: Sequence[Delivery], photos: int) -> str:
         )
     return (
         f"all {photos} photos are accounted for. {found}\nThe demo reads the face regions that photo managers"
-        " write into pictures. It does not recognise faces; your own Immich does."
+        " write into pictures. It does not recognise faces. Your own Immich does."
     )

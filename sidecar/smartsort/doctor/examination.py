@@ -192,7 +192,7 @@ async def machine_learning(settings: Settings, review_faces: tuple[int, int] = (
     else:
         if answer.status_code == httpx.codes.OK and answer.text.strip() == "pong":
             measured, photos = review_faces
-            of_them = f"; faces of {measured} of {photos} photos in review measured" if photos else ""
+            of_them = f". Faces of {measured} of {photos} photos in review measured" if photos else ""
             return passed(name, f"{url} answers{of_them}")
         why = f"status {answer.status_code}, and not what Immich's service says"
     return broken(

@@ -44,7 +44,7 @@ def report(checks: Sequence[Check]) -> DoctorReport:
 def told(error: Exception) -> tuple[str, str]:
     """An error's message as what is wrong and what to do, split after its first sentence."""
     cause, _, remedy = str(error).partition(". ")
-    remedy = remedy.removeprefix("Photos wait; ")
+    remedy = remedy.removeprefix("Photos wait. ")
     if not remedy.startswith("smartsort"):
         remedy = remedy[:1].upper() + remedy[1:]
     return cause.removesuffix("."), remedy

@@ -43,7 +43,7 @@ def root_check(layout: Layout, ledger: LedgerView, disk: Disk) -> Check:
             f"Run it as that user (PUID={status.st_uid}, PGID={status.st_gid}).",
         )
     if ledger.root_id is None:
-        return passed(name, f"{root} can be written; smartsort prepares it at its first start")
+        return passed(name, f"{root} can be written. smartsort prepares it at its first start")
     try:
         layout.check(ledger.root_id)
     except StorageError as error:
@@ -105,7 +105,7 @@ def links_check(layout: Layout, disk: Disk) -> Check:
         cost = "every photo takes its space twice" if Method.COPY in methods else "copies share their blocks"
         return warned(
             "hard links",
-            f"not possible between {', '.join(without)}; copies are made instead: {cost}",
+            f"not possible between {', '.join(without)}. Copies are made instead: {cost}",
             "Put the whole root on one file system that knows hard links, in a container by one mount.",
         )
     return passed("hard links", "possible between temp_downloads, library, faces, review and trash")
@@ -122,7 +122,7 @@ def names_check(layout: Layout, disk: Disk) -> Check:
     except StorageError as error:
         return skipped("file names", _parted(error)[0])
     if told:
-        return passed("file names", f"{'. '.join(told)}. Photos get _ there; the ledger keeps their names")
+        return passed("file names", f"{', '.join(told)}. Photos get _ there. The ledger keeps their names")
     return passed("file names", "any name can be used")
 
 
@@ -156,7 +156,7 @@ def space_check(layout: Layout) -> Check:
         empty |= room.bytes < VERY_LOW_BYTES
     if low:
         line = broken if empty else warned
-        return line("free space", "; ".join(low), "Free some; photos wait meanwhile, nothing is lost.")
+        return line("free space", "; ".join(low), "Free some. Photos wait meanwhile, nothing is lost.")
     return passed("free space", "; ".join(said))
 
 
@@ -173,9 +173,9 @@ def skipped_folders(names: Sequence[str], why: str) -> list[Check]:
 
 
 def _parted(error: StorageError) -> tuple[str, str]:
-    """Storage errors say what to do after a semicolon, or after a colon for those of one system call."""
+    """Split an error into cause and remedy: the remedy is its last sentence, or follows a colon."""
     text = str(error)
-    for mark in ("; ", ": ", ". "):
+    for mark in (". ", ": "):
         cause, found, remedy = text.partition(mark)
         if found:
             return cause, remedy[:1].upper() + remedy[1:]

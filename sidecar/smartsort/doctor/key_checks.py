@@ -100,7 +100,7 @@ async def _second(server: ImmichServer, rights: Rights) -> None:
         rights.checks.append(
             warned(
                 "permission user.read (admin)",
-                "missing on the admin key; without it nobody can tell whether its owner is an administrator",
+                "missing on the admin key. Without it smartsort cannot tell if its owner is an administrator",
                 f"Add user.read to the admin key {WHERE}.",
             )
         )
@@ -115,7 +115,7 @@ def _single(rights: Rights, is_admin: bool | None) -> None:
             broken(
                 "administrator",
                 "the owner of the key is no administrator and there is no admin key: smartsort cannot use "
-                "libraries and queues, so new photos are checked for duplicates and then wait; review, "
+                "libraries and queues, so new photos are checked for duplicates and then wait. Review, "
                 "approving and undo work",
                 f"Have an administrator make a second key {WHERE} and put it into immich.admin_api_key.",
             )
@@ -135,7 +135,7 @@ def _lines(needs: tuple[Need, ...], permissions: frozenset[str], key: str) -> li
         checks.append(
             line(
                 name,
-                f"missing; without it {need.without}",
+                f"missing. Without it {need.without}",
                 f"Add {need.permission} to {key} {WHERE}.",
             )
         )
@@ -152,7 +152,7 @@ def _admin_lines(settings: Settings, rights: Rights, *, two: bool) -> list[Check
 def _rights_line(name: str, permissions: frozenset[str], used: set[Key]) -> list[Check]:
     more = excess(permissions, used)
     if not more:
-        return [passed(name, "no more than smartsort can use; nothing can be deleted with it")]
+        return [passed(name, "no more than smartsort can use. Nothing can be deleted with it")]
     listed = "everything, deleting photos included" if EVERYTHING in more else ", ".join(more)
     return [
         warned(

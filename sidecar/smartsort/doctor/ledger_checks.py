@@ -59,7 +59,7 @@ def read_ledger(settings: Settings) -> LedgerView:
                 return LedgerView(broken(name, f"{shown(path)} is damaged: {said}", RESTORE))
             tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
             if not {"facts", "shards"} <= tables:
-                text = f"{shown(path)} is not smartsort's yet; it is taken over at the first start"
+                text = f"{shown(path)} is not smartsort's yet. It is taken over at the first start"
                 return LedgerView(passed(name, text))
             database = Database(connection)
             root_id, parts = key_value.get(database, "root_id"), shards.shards(database)
@@ -149,11 +149,11 @@ def sidecar_check(root: str, locks: str = "/proc/locks") -> Check:
         holder = "its lock file was deleted"
     except (OSError, ValueError, KeyError, TypeError):
         if not at_work:
-            return passed("sidecar", "nobody has written a name into the lock")
+            return passed("sidecar", "no process has written its name into the lock")
         holder = "its lock file does not say which"
     if at_work:
         return passed("sidecar", f"at work: {holder}")
-    return passed("sidecar", f"none seen at work on this machine; last: {holder}")
+    return passed("sidecar", f"none seen at work on this machine, last: {holder}")
 
 
 def _locked_inodes(table: str) -> set[int]:
@@ -184,15 +184,15 @@ def inbox_check(settings: Settings, limits: str = "/proc/sys/fs/inotify") -> Che
         if settings.inbox.polling == "off":
             return warned(
                 name,
-                f"{unheard}; new files are found every {every:g} s",
+                f"{unheard}. New files are found every {every:g} s",
                 "Set inbox.polling to auto, or inbox.scan_interval_seconds lower.",
             )
-        return passed(name, f"{unheard}; it is looked at regularly instead")
+        return passed(name, f"{unheard}. It is looked at regularly instead")
     problem = _inotify_problem(folder)
     if problem is not None:
         return warned(
             name,
-            f"the kernel gives no file events ({problem}); new files are found every {every:g} s",
+            f"the kernel gives no file events ({problem}). New files are found every {every:g} s",
             "Raise fs.inotify.max_user_watches and fs.inotify.max_user_instances on the host (sysctl), "
             "or set inbox.polling to on.",
         )
@@ -201,7 +201,7 @@ def inbox_check(settings: Settings, limits: str = "/proc/sys/fs/inotify") -> Che
     if most is not None and folders > most:
         return warned(
             name,
-            f"{folders} folders are more than the kernel watches ({most}); new files there are found every "
+            f"{folders} folders are more than the kernel watches ({most}). New files there are found every "
             f"{every:g} s",
             "Raise fs.inotify.max_user_watches on the host (sysctl).",
         )

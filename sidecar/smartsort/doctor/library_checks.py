@@ -154,7 +154,7 @@ async def library_path(ground: Ground, asker: Asker | None) -> Check:
         return warned(
             name,
             f"Immich still sees a folder in {ground.inside} that was removed: a cache of the network share",
-            "Have the share mounted with short caching (actimeo=1); until then Immich sees photos late.",
+            "Have the share mounted with short caching (actimeo=1). Until then Immich sees photos late.",
         )
     return passed(name, f"{shown(ground.here)} is {ground.inside} in Immich")
 
@@ -172,7 +172,7 @@ async def _unseen(ground: Ground, asker: Asker, why: str) -> tuple[str, str]:
     if "ENOENT" not in why:
         remedy = "Give Immich's user the right to enter and read the folder (chmod o+rx)."
         if "media upload folder" in why:
-            remedy = f"Choose a place outside Immich's own folders: {mount}; set immich.library_path to it."
+            remedy = f"Choose a place outside Immich's own folders: {mount}. Set immich.library_path to it."
         return f"Immich cannot use {inside}: {why}", remedy
     parent = await asker.sees(inside)
     if parent is None:

@@ -118,7 +118,7 @@ NEEDS = (
         "library.create",
         Key.ADMIN,
         "making the library, and the next one when it is full",
-        "somebody has to make it by hand",
+        "you have to make it by hand",
     ),
     Need(
         "library.update",

@@ -102,7 +102,7 @@ async def recognition(server: ImmichServer) -> list[Check]:
         return [
             warned(
                 "face recognition",
-                "on; faces are also read from the files' metadata, and Immich takes back what you correct on "
+                "on. Faces are also read from the files' metadata, and Immich takes back what you correct on "
                 "such a face",
                 "Switch it off in Immich if you do not need it: Administration, Settings, Metadata, Faces.",
             )
@@ -120,7 +120,7 @@ async def queues(server: ImmichServer) -> Check:
     if paused:
         return broken(
             "queues",
-            f"paused in Immich: {', '.join(paused)}; photos wait until they go on",
+            f"paused in Immich: {', '.join(paused)}. Photos wait until they go on",
             "Resume them in Immich: Administration, Job Queues.",
         )
     pending = sum(counts[name].pending for name in CHAIN if name in counts)
@@ -156,7 +156,7 @@ async def administration(server: ImmichServer, *, allowed: bool) -> list[Check]:
                 "library watcher",
                 "not visible without the permission systemConfig.read, which also shows passwords",
                 "Look yourself: in Immich, Administration, Settings, External Library, the watching should "
-                "be off; with it an undone rejection becomes a new photo in Immich.",
+                "be off. With it an undone rejection becomes a new photo in Immich.",
             )
         ]
     try:
@@ -176,7 +176,7 @@ async def administration(server: ImmichServer, *, allowed: bool) -> list[Check]:
     checks.append(
         passed(
             "recognition settings",
-            f"a person needs {found.min_faces} faces; distance {found.max_distance}, "
+            f"a person needs {found.min_faces} faces, distance {found.max_distance}, "
             f"score {found.min_score}, model {found.recognition_model}",
         )
     )

@@ -105,7 +105,7 @@ def check_address(host: str, address: Address, allowed: AllowList) -> None:
     private = what_is_private(address)
     if private is not None and not allowed.permits(host, address):
         where = str(address) if host == str(address) else f"{host} is {address}, which"
-        raise UrlRefused(f"{where} is {private}; if it may be fetched from, add it to api.allow_private_urls")
+        raise UrlRefused(f"{where} is {private}. If it may be fetched from, add it to api.allow_private_urls")
 
 
 def checked_url(text: str) -> httpx.URL:
@@ -117,7 +117,7 @@ def checked_url(text: str) -> httpx.URL:
     if len(text) > LONGEST_URL:
         raise UrlRefused(f"the URL is longer than {LONGEST_URL} characters")
     if _FORBIDDEN.search(text):
-        raise UrlRefused("the URL holds a space, a backslash or a control character; encode it")
+        raise UrlRefused("the URL holds a space, a backslash or a control character. Encode it")
     scheme, colon, rest = text.partition(":")
     if not colon or scheme.lower() not in ("http", "https"):
         raise UrlRefused("only http:// and https:// URLs are fetched")
@@ -130,7 +130,7 @@ def checked_url(text: str) -> httpx.URL:
     except (httpx.InvalidURL, ValueError) as problem:
         raise UrlRefused("the URL is not well-formed") from problem
     if url.userinfo or "@" in other.netloc:
-        raise UrlRefused("the URL holds a user name or password; hand it in without")
+        raise UrlRefused("the URL holds a user name or password. Hand it in without")
     host = url.raw_host.decode("ascii")
     _check_host(host)
     # Two readers that disagree about the host are how a check is talked past.
@@ -162,7 +162,7 @@ def _check_host(host: str) -> None:
     if _NUMBER.fullmatch(bare.rsplit(".", 1)[-1]):
         meant = _disguised(bare)
         raise UrlRefused(
-            f"the URL's host is a disguised way to write {meant}; write the address itself"
+            f"the URL's host is a disguised way to write {meant}. Write the address itself"
             if meant
             else "the URL's host is a number but no address"
         )

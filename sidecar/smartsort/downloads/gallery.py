@@ -73,7 +73,7 @@ class Gallery:
         await asyncio.to_thread(shutil.rmtree, target, ignore_errors=True)
         if not said:
             raise DownloadFailed("a web page, and neither gallery-dl nor yt-dlp is installed to read it")
-        raise DownloadFailed("a web page without photos; " + "; ".join(said))
+        raise DownloadFailed("a web page without photos: " + "; ".join(said))
 
     def _gallery_dl(self, target: str) -> list[str]:
         return [

@@ -349,10 +349,10 @@ def _url_to_retry(item: Submission) -> str:
         state = "a photo already" if item.state is SubmissionState.ACCEPTED else "still in progress"
         raise NotRetried(f"the item {item.id} has not failed, it is {state}")
     if item.parent is not None:
-        raise NotRetried(f"the item {item.id} came with the page of another item; hand the page in again")
+        raise NotRetried(f"the item {item.id} came with the page of another item. Hand the page in again")
     # An upload may name where its file came from; nobody asked to fetch that.
     if item.url is None or (item.name is not None and not item.host):
-        raise NotRetried(f"the file of the item {item.id} was uploaded and is lost; hand it in again")
+        raise NotRetried(f"the file of the item {item.id} was uploaded and is lost. Hand it in again")
     return item.url
 
 

@@ -103,7 +103,7 @@ def answer(task: str, path: str, arguments: tuple[Any, ...]) -> Any:
     except SmartsortError as problem:
         return problem
     except Exception as error:  # noqa: BLE001 - one file never stops the others
-        return f"reading it failed ({type(error).__name__}: {shown(str(error))[:200]}); please report it"
+        return f"reading it failed ({type(error).__name__}: {shown(str(error))[:200]}). Please report it"
 
 
 def time_limit(path: str, seconds: int, task: str = "") -> int:

@@ -102,7 +102,7 @@ def _end(connection: Connection, process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-_ENDING = "smartsort is ending; the photo is read at the next start"
+_ENDING = "smartsort is ending. The photo is read at the next start"
 _END_SECONDS = 5.0
 _PRIORITY = 15
 """The niceness of decoders in the background."""

@@ -75,7 +75,7 @@ def scan_inbox(folder: str, ignore: Ignore | None = None) -> InboxScan:
                         folders.append((below, source or item.name))
         except FileNotFoundError as error:
             if place == folder:
-                raise RootUnavailable(f"the inbox {shown(folder)} is gone; is its disk mounted?") from error
+                raise RootUnavailable(f"the inbox {shown(folder)} is gone. Is its disk mounted?") from error
         except OSError as error:
             if place == folder:
                 raise RootUnavailable(str(storage_error(error, "read the inbox", folder))) from error
@@ -106,9 +106,9 @@ def _look_at(
     elif (why := ignore.file(item.name)) is not None:
         left.append(Left(item.path, why, temporary=True))
     elif abs(status.st_mtime_ns) > _LAST_TIME_NS:
-        left.append(Left(item.path, "its time lies beyond the year 2262; give it another (touch)"))
+        left.append(Left(item.path, "its time lies beyond the year 2262. Give it another (touch)"))
     elif not os.access(item.path, os.R_OK):
-        left.append(Left(item.path, "it may not be read; give smartsort's user read access"))
+        left.append(Left(item.path, "it may not be read. Give smartsort's user read access"))
     else:
         entries.append(Entry(item.path, source, FileStamp.of(status), status.st_ctime_ns))
     return None

@@ -184,7 +184,7 @@ def _read_sentinel(folder: str) -> _Sentinel | None:
         return _Sentinel(str(said["id"]), frozenset(map(str, said.get("folders", ()))))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise RootUnavailable(
-            f"{shown(path)} is damaged; if this really is the folder smartsort prepared, write the line "
+            f"{shown(path)} is damaged. If this really is the folder smartsort prepared, write the line "
             f'{{"id": "the id of the other folders\' {SENTINEL}"}} into it'
         ) from error
 
@@ -195,13 +195,13 @@ def _check_sentinel(folder: str, expected_id: str) -> None:
         return
     if found is not None:
         raise RootUnavailable(
-            f"{shown(folder)} belongs to another root ({shown(found.id)}, not {shown(expected_id)}); "
-            "is the right disk mounted there?"
+            f"{shown(folder)} belongs to another root ({shown(found.id)}, not {shown(expected_id)}). "
+            "Is the right disk mounted there?"
         )
     if not os.path.isdir(folder):
-        raise RootUnavailable(f"{shown(folder)} is missing or no folder; is its disk mounted?")
+        raise RootUnavailable(f"{shown(folder)} is missing or no folder. Is its disk mounted?")
     raise RootUnavailable(
-        f"{shown(folder)} is not the one smartsort prepared, {SENTINEL} is not in it; is its disk mounted? "
+        f"{shown(folder)} is not the one smartsort prepared, {SENTINEL} is not in it. Is its disk mounted? "
         f'If it really is this one, put the file back with the line {{"id": "{shown(expected_id)}"}}'
     )
 

@@ -223,7 +223,7 @@ class Placer:
                     return placed
         raise NameTaken(
             f"no free name for {shown(request.source)} in {shown(request.folder)}: "
-            f"all {tried:,} that were tried are taken; clear up that folder",
+            f"all {tried:,} that were tried are taken. Clear up that folder",
             request.source,
         )
 
@@ -326,7 +326,7 @@ class Placer:
         ):
             raise NameKept(
                 f"{shown(request.path)} is kept: {shown(request.surviving_path)} does not hold the same "
-                "bytes; compare the two by hand"
+                "bytes. Compare the two by hand"
             )
         if request.expected is None and sha256_of(request.path, leaving) != request.sha256:
             raise FileChanged(
@@ -429,7 +429,7 @@ def _undoing(request: PlaceRequest, placed: Placed) -> RemoveRequest | None:
 def _not_there(request: RemoveRequest) -> NameKept:
     return NameKept(
         f"{shown(request.path)} is kept: its bytes should live on at {shown(request.surviving_path)}, "
-        "which is not there; is its folder mounted?"
+        "which is not there. Is its folder mounted?"
     )
 
 

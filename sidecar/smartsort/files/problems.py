@@ -78,10 +78,10 @@ def storage_error(error: OSError, doing: str, path: str) -> StorageError:
     number = error.errno or 0
     what = f"cannot {doing} {shown(path)}"
     if number in NO_SPACE:
-        return StorageFull(f"{what}: no space, inodes or quota left; free some and it goes on by itself")
+        return StorageFull(f"{what}: no space, inodes or quota left. Free some and it goes on by itself")
     remedy = _REMEDIES.get(number)
     if remedy is None:
-        remedy = f"{error.strerror or error}; look at the disk and the system log"
+        remedy = f"{error.strerror or error}. Look at the disk and the system log"
     if number in (errno.EACCES, errno.EPERM):
         remedy += f" (smartsort runs as user {os.geteuid()}, group {os.getegid()})"
     return StorageError(f"{what}: {remedy}")
@@ -96,18 +96,18 @@ def unreadable(error: OSError, path: str) -> FileUnreadable | StorageError:
 
 
 _REMEDIES = {
-    errno.EACCES: "permission denied; give smartsort's user read and write access to it",
-    errno.EPERM: "not permitted; give smartsort's user the file, or write access to the folder",
-    errno.EROFS: "the file system is mounted read-only; mount it read-write for smartsort",
-    errno.EIO: "the disk reports an error; look at the system log before anything else",
-    errno.ESTALE: "the network folder was replaced on its server; mount it again",
-    errno.ENOENT: "the folder is gone; is it mounted?",
+    errno.EACCES: "permission denied. Give smartsort's user read and write access to it",
+    errno.EPERM: "not permitted. Give smartsort's user the file, or write access to the folder",
+    errno.EROFS: "the file system is mounted read-only. Mount it read-write for smartsort",
+    errno.EIO: "the disk reports an error. Look at the system log before anything else",
+    errno.ESTALE: "the network folder was replaced on its server. Mount it again",
+    errno.ENOENT: "the folder is gone. Is it mounted?",
     errno.ENOTDIR: "a part of the path is no folder",
     errno.ENAMETOOLONG: "the name is too long for this file system, even shortened",
     errno.ELOOP: "a symbolic link stands in the way",
-    errno.EMFILE: "too many open files; raise the limit (ulimit -n)",
+    errno.EMFILE: "too many open files. Raise the limit (ulimit -n)",
     errno.ENFILE: "too many open files on this machine",
-    errno.ENOTCONN: "the network folder is not connected; mount it again",
+    errno.ENOTCONN: "the network folder is not connected. Mount it again",
     errno.EHOSTDOWN: "the file server does not answer",
     errno.ETIMEDOUT: "the file server does not answer",
 }

@@ -115,7 +115,7 @@ def refusal(name: str, head: bytes) -> str | None:
     if side_of(name) is None or format_of(head) not in (None, media.XMP):
         return None
     return (
-        f"{shown(name)} is no photo but belongs to one; put it into the inbox beside its photo, "
+        f"{shown(name)} is no photo but belongs to one. Put it into the inbox beside its photo, "
         "and it travels with it"
     )
 

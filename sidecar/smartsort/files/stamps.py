@@ -114,4 +114,4 @@ _KINDS = (
 def check_unchanged(path: str, now: FileStamp, expected: FileStamp | None) -> None:
     """Raises FileChanged when the file is not the expected one any more."""
     if expected is not None and now != expected:
-        raise FileChanged(f"{shown(path)} has changed since it was looked at; it is looked at again", path)
+        raise FileChanged(f"{shown(path)} has changed since it was looked at. It is looked at again", path)

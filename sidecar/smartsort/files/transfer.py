@@ -132,15 +132,15 @@ class FileTransfer:
         self.disk.forget(writing)
         if self.request.sha256 is not None and written != self.request.sha256:
             raise FileChanged(
-                f"{shown(self.request.source)} has other bytes than when it was first read; "
-                "it stays as it is",
+                f"{shown(self.request.source)} has other bytes than when it was first read. "
+                "It stays as it is",
                 self.request.source,
             )
         self.disk.checkpoint("read back")
         if sha256_of(path) != written:
             raise StorageError(
                 f"a copy of {shown(self.request.source)} in {shown(self.request.folder)} did not read back "
-                "as it was written; check the disk or the network folder"
+                "as it was written. Check the disk or the network folder"
             )
         return Method.COPY
 

@@ -23,7 +23,7 @@ def api_address(url: str) -> str:
         raise ConfigurationError(f"The address of Immich, {text!r}, cannot be read: {error}.") from None
     if "@" in parts.netloc:
         raise ConfigurationError(
-            "The address of Immich holds a user name or password; leave them out, smartsort uses the API key."
+            "The address of Immich holds a user name or password. Leave them out, smartsort uses the API key."
         )
     if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
         raise ConfigurationError(
@@ -62,7 +62,7 @@ class ApiKeys:
 def _clean(key: str) -> str:
     key = key.strip()
     if not key:
-        raise ConfigurationError("The API key of Immich is empty; make one in Immich's account settings.")
+        raise ConfigurationError("The API key of Immich is empty. Make one in Immich's account settings.")
     if not (key.isascii() and key.isprintable()):
-        raise ConfigurationError("The API key of Immich holds characters that no key has; copy it again.")
+        raise ConfigurationError("The API key of Immich holds characters that no key has. Copy it again.")
     return key

@@ -75,7 +75,7 @@ def unanswered(what: str, host: str, error: httpx.HTTPError) -> ImmichUnreachabl
         problem = f"broke off while answering {what}"
     detail = str(error) or type(error).__name__
     return ImmichUnreachable(
-        f"Immich at {host} {problem} ({detail}). Photos wait; check that it is running and that its address "
+        f"Immich at {host} {problem} ({detail}). Photos wait. Check that it is running and that its address "
         "is right."
     )
 
@@ -91,7 +91,7 @@ def _failure(what: str, response: httpx.Response, operation: Operation) -> Immic
     if status in TEMPORARY or status >= 500:
         return ImmichUnreachable(
             f"Immich answered {what} with status {status} ({said or _shown(response)}). "
-            "Photos wait; if it stays like this, look into Immich's own log."
+            "Photos wait. If it stays like this, look into Immich's own log."
         )
     if said is None:
         return _not_immich(what, f"answered with status {status} and {_shown(response)}")
@@ -104,13 +104,13 @@ def _failure(what: str, response: httpx.Response, operation: Operation) -> Immic
         return _refused(what, said, operation)
     message = f"Immich rejected {what} with status {status}: {said}."
     if status == httpx.codes.BAD_REQUEST and said.startswith("Not found or no "):
-        return UnknownId(f"{message} It does not know the id, or it belongs to somebody else.", status)
+        return UnknownId(f"{message} It does not know the id, or it belongs to another user.", status)
     if operation.name == "start_queue" and "already running" in said:
         return QueueBusy(f"{message} Ask again when the queue is idle.", status)
     if said.startswith(_BAD_PATH):
         return ImportPathRefused(message, status, said.removeprefix(_BAD_PATH))
     return ImmichRejected(
-        f"{message} smartsort may not fit this version of Immich; run `smartsort doctor`.", status
+        f"{message} smartsort may not fit this version of Immich. Run `smartsort doctor`.", status
     )
 
 
@@ -129,7 +129,7 @@ def _refused(what: str, said: str, operation: Operation) -> ImmichRefused:
             "Use a key of an administrator.",
             ADMIN,
         )
-    needed = f"; it needs the permission {operation.permission}" if operation.permission else ""
+    needed = f". It needs the permission {operation.permission}" if operation.permission else ""
     return ImmichRefused(f"Immich refused {what} ({said}){needed}.", operation.permission)
 
 
@@ -141,7 +141,7 @@ def _redirected(what: str, response: httpx.Response) -> str:
     )
     return (
         f"The address of Immich sends {what} on to {place}. If that is Immich, put its address into "
-        "smartsort's settings; if it is a log-in page, let smartsort past it."
+        "smartsort's settings. If it is a log-in page, let smartsort past it."
     )
 
 
@@ -171,7 +171,7 @@ def _detail(entry: Any) -> str:
 
 def _not_immich(what: str, problem: str) -> ImmichUnreachable:
     return ImmichUnreachable(
-        f"Whatever is at the address of Immich {problem} ({what}). Photos wait; check the address, and "
+        f"Whatever is at the address of Immich {problem} ({what}). Photos wait. Check the address, and "
         "whether a proxy or a log-in page answers in Immich's place."
     )
 

@@ -37,7 +37,7 @@ class Capabilities:
         elif version[:2] > NEWEST:
             note = (
                 f"Immich {shown} is newer than what smartsort was tried with ({NEWEST[0]}.{NEWEST[1]}) "
-                "and is treated like that; `smartsort doctor` compares the two in detail."
+                "and is treated like that. `smartsort doctor` compares the two in detail."
             )
         cannot = ["tell how sure it is of a face", "tell when a photo is finished, except by its queues"]
         if not before_3:

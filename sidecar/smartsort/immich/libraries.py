@@ -57,8 +57,8 @@ class LibraryCalls(ServerCalls):
             return None if _NEVER_USABLE in refused.reason else refused.reason
         await self._use_paths(library_id, own)
         raise ImmichUnreachable(
-            f"Immich took {_NEVER_USABLE!r} for an import path of library {library_id}; it was taken back. "
-            "Look at the library's import paths in Immich, and update smartsort."
+            f"Immich took {_NEVER_USABLE!r} for an import path of library {library_id}. "
+            "smartsort removed it again. Look at the library's import paths in Immich, and update smartsort."
         )
 
     async def _use_paths(self, library_id: str, import_paths: Sequence[str]) -> None:

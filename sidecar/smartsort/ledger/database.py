@@ -155,7 +155,7 @@ class Ledger:
         code = getattr(problem, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
         if code in _NO_ROOM:
             raise StorageFull(
-                f"the ledger {self.path} cannot grow: {problem}. Free space there; work goes on by itself."
+                f"the ledger {self.path} cannot grow: {problem}. Free space there. Work goes on by itself."
             ) from problem
         if code in _NOT_NOW:
             raise StorageError(

@@ -180,7 +180,7 @@ def _read_cursor(cursor: str | None) -> tuple[str, tuple[Any, ...]]:
     when, _, number = rest.rpartition(":")
     numeric = number.isascii() and number.isdigit()
     if part not in ("new", "later") or not numeric or (part == "new") != (not when):
-        raise ValueError(f"{cursor!r} is no cursor of the review queue; leave it out to begin again")
+        raise ValueError(f"{cursor!r} is no cursor of the review queue. Leave it out to begin again")
     return part, (int(number),) if part == "new" else (when, int(number))
 
 

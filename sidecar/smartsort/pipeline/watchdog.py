@@ -112,7 +112,7 @@ class Watchdog:
         self._named = {wait.key for wait in late}
         if not late:
             return LOOK_SECONDS
-        more = f"; and {len(late) - _NAMED} more" if len(late) > _NAMED else ""
+        more = f", and {len(late) - _NAMED} more" if len(late) > _NAMED else ""
         text = "; ".join(wait.text for wait in late[:_NAMED])
         self._health_issues.begin(KIND, f"no progress: {text}{more}", "watchdog")
         return NothingProved(LOOK_SECONDS)

@@ -48,7 +48,7 @@ def restore(
         file = newest_sound(backup_folder(settings))
         if file is None:
             raise ConfigurationError(
-                f"there is no sound backup in {shown(backup_folder(settings))}; name a file, or run "
+                f"there is no sound backup in {shown(backup_folder(settings))}. Name a file, or run "
                 "`smartsort rebuild` to make a new ledger from the folders"
             )
     with _alone(layout.root):
@@ -100,7 +100,7 @@ def _catch_up(
             try:
                 adopted.assets = asyncio.run(_ask_immich(context, server))
             except ImmichError as problem:
-                log.warning("Immich could not be asked; the sidecar asks when it starts: %s", problem)
+                log.warning("Immich could not be asked. The sidecar asks when it starts: %s", problem)
     return adopted
 
 

@@ -95,7 +95,7 @@ class Setup:
         if self._talk.interactive:
             return self._talk.ask(question, default).strip()
         if not default:
-            raise GaveUp(f"There is nobody to ask: give {flag}.")
+            raise GaveUp(f"There is no terminal to ask on. Give {flag}.")
         return default
 
     # --- root and address --------------------------------------------------------------------
@@ -217,7 +217,7 @@ class Setup:
 
     def _ask_for(self, name: str, question: str) -> None:
         if not self._talk.interactive:
-            raise GaveUp("There is nobody to ask: give --key-file.")
+            raise GaveUp("There is no terminal to ask on. Give --key-file.")
         while not (key := self._talk.ask_secret(question).strip()):
             self._talk.say("  A key is needed.")
         self._set_key(name, key)
@@ -316,7 +316,7 @@ class Setup:
         if seen.verdict == "broken":
             if made:
                 self._talk.say(
-                    f"           The library {own.name!r} just made has this path; delete it in Immich."
+                    f"           The library {own.name!r} just made has this path. Delete it in Immich."
                 )
             return seen
         if path in (each.rstrip("/") for each in own.import_paths):

@@ -116,11 +116,11 @@ def _exclusive(place: str) -> Iterator[Answer]:
     try:
         Disk().rename_exclusive(one, taken)
     except FileExistsError:
-        yield Verdict.GOOD, "a rename can be told not to replace"
+        yield Verdict.GOOD, "a rename can refuse to replace"
     except OSError as error:
         yield (
             Verdict.NOTE,
-            f"no exclusive rename ({errno.errorcode.get(error.errno or 0)}); names are reserved",
+            f"no exclusive rename ({errno.errorcode.get(error.errno or 0)}). Names are reserved",
         )
     else:
         yield Verdict.BAD, "an exclusive rename replaced a file"
@@ -175,7 +175,7 @@ def _times(place: str) -> Iterator[Answer]:
     else:
         yield (
             Verdict.NOTE,
-            f"times are kept to {abs(found - wanted) / 1e9:.6f} s; Immich may look twice at copies",
+            f"times are kept to {abs(found - wanted) / 1e9:.6f} s. Immich may look twice at copies",
         )
 
 
@@ -222,7 +222,7 @@ def _database(place: str) -> Iterator[Answer]:
             held = False
         one.execute("COMMIT")
     if mode != "wal" or not held:
-        yield Verdict.BAD, "the ledger cannot live here; put it on a local disk (directories.ledger_file)"
+        yield Verdict.BAD, "the ledger cannot live here. Put it on a local disk (directories.ledger_file)"
     elif not file_system(place).notifies:
         yield (
             Verdict.NOTE,

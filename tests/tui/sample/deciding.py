@@ -65,7 +65,7 @@ class SampleDesk(SampleQueue):
         if not names:
             names = [one.person.name for one in data.suggestions(item)[:1]]
         if not names:
-            raise Refusal(422, "invalid", f"nobody is suggested for item {item}: name a person")
+            raise Refusal(422, "invalid", f"item {item} has no suggestion: name a person")
         return self.decide(item, "approved", ", ".join(names))
 
     def _named(self, choice: Any) -> str:
@@ -78,7 +78,7 @@ class SampleDesk(SampleQueue):
             number = len(data.NAMES) + len(self.created)
             self.created.append(PersonView(id=f"person-{number}", name=choice.name, photos=0))
             return str(choice.name)
-        raise Refusal(422, "invalid", f"Immich knows nobody called {choice.name!r}")
+        raise Refusal(422, "invalid", f"Immich has no person called {choice.name!r}")
 
     def decide(self, item: int, kind: str, person: str | None, actor: str = "api") -> ActionResultView:
         """Approve or reject an item. Raises Refusal."""
@@ -122,7 +122,7 @@ class SampleDesk(SampleQueue):
         named = rule_out.person.id if isinstance(rule_out.person, PersonChoice) else None
         person = next((one.person for one in waiting.suggestions if named in (None, one.person.id)), None)
         if person is None:
-            raise Refusal(409, "conflict", "nobody is suggested who could be ruled out")
+            raise Refusal(409, "conflict", "there is no suggestion to rule out")
         self.ruled_out.setdefault(item, set()).add(person.id)
 
         def back() -> None:

@@ -78,7 +78,7 @@ class Undoing(Front[ScreenResultType]):
     def action_undo(self) -> None:
         event = self.query_one(EventRows).current
         if event is None or not event.undoable or event.undone_by is not None:
-            self.say("this cannot be taken back", "warn")
+            self.say("this cannot be undone", "warn")
             return
         ask(self, self._undo_asked, event)
 
@@ -201,7 +201,7 @@ class ActivityScreen(AreaScreen, Undoing[None]):
 
     async def is_undone(self, done: BulkActionResult) -> None:
         failed = f", {done.failed:,} stay as they are" if done.failed else ""
-        text = f"taken back: {wording.count(done.done, 'photo')}{failed}{left_text(done)}"
+        text = f"undone: {wording.count(done.done, 'photo')}{failed}{left_text(done)}"
         self.say(text, "warn" if done.failed or done.changed else "good")
         await self._load(None, said=True)
 
@@ -245,7 +245,7 @@ class HistoryScreen(Dialog[None], Undoing[None]):
         try:
             page = await self.smartsort.client.history(self._photo)
         except ApiProblem as problem:
-            what = "taken back, but its history does not come again: " if said else ""
+            what = "undone, but its history cannot be loaded:  " if said else ""
             self.say(f"{what}{problem.title}: {problem.detail}", "bad")
             return
         rows = self.query_one(EventRows)
@@ -262,7 +262,7 @@ class HistoryScreen(Dialog[None], Undoing[None]):
             self.query_one("#event-words", Static).update(text)
 
     async def is_undone(self, done: BulkActionResult) -> None:  # noqa: ARG002  (a step is a photo's)
-        self.say("taken back", "good")
+        self.say("undone", "good")
         await self._load(said=True)
 
 

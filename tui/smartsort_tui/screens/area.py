@@ -266,7 +266,7 @@ def link_words(app: BaseApp) -> Content:
     title, detail = link.problem.title, link.problem.detail
     if isinstance(link.problem, TokenRefused):
         origin = f"the token is from {app.settings.token_from}" if app.settings.token else "none was found"
-        detail = f"{app.settings.url}: {detail}; {origin}"
+        detail = f"{app.settings.url}: {detail}. {origin}"
     return Content.assemble(
         (f"○ {title}\n", "bold $error"),
         wording.shown(detail),

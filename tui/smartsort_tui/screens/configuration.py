@@ -292,7 +292,7 @@ class ConfigurationScreen(AreaScreen):
             return False
         self._effect = effect
         self._draw_effect()
-        self.say(f"this is what it would have done; {self.key('configuration.save')} saves it", "good")
+        self.say(f"this is what it would have done. {self.key('configuration.save')} saves it", "good")
         return True
 
     def action_save(self) -> None:
@@ -303,7 +303,7 @@ class ConfigurationScreen(AreaScreen):
         """The first time show the effect, the second time save: nothing is saved unseen."""
         if self._effect is None or not self.sight.is_seen:
             if await self._what_if(patch):
-                self.say(f"look at the effect first; {self.key('configuration.save')} again saves it", "warn")
+                self.say(f"look at the effect first. {self.key('configuration.save')} again saves it", "warn")
             return
         config = await self.answer(lambda client: client.save_config(patch))
         if config is None:

@@ -93,9 +93,7 @@ class ItemView(QueueView):
         """What can be done with a photo nobody is suggested for."""
         if self._nobody is None:
             pick, new, reject = map(self.key, ("review.person", "review.new_person", "review.reject"))
-            self._nobody = (
-                f"Nobody is suggested: {pick} picks a person, {new} names a new one, {reject} rejects."
-            )
+            self._nobody = f"No suggestion: {pick} picks a person, {new} names a new one, {reject} rejects."
         return self._nobody
 
     def _settle_soon(self) -> None:

@@ -106,7 +106,7 @@ class LookScreen(Dialog[None]):
     def _words(self, face: FaceView) -> str:
         left = f"face {face.number} of {len(self._item.faces)}"
         if not self._suggestions:
-            return f"{left}: nobody is suggested"
+            return f"{left}: no suggestion"
         place = self._place % len(self._suggestions)
         one = self._suggestions[place]
         return f"{left}  |  [{place + 1}] {name_of(one.person)}, {wording.likeness(one.similarity)}"

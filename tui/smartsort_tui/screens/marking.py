@@ -78,7 +78,7 @@ class MarkingView(FindingView):
             self._draw_place()
             work(self, "decisions", self._bulk_send, decision, foreseen.preview, everything=marks.everything)
         else:
-            self.say(f"nothing was done; the marks are still there ({self.key('review.clear')} unmarks)")
+            self.say(f"nothing was done. The marks are still there ({self.key('review.clear')} unmarks)")
 
     async def _bulk_send(self, decision: Decision, token: str | None, *, everything: bool) -> None:
         try:
@@ -126,7 +126,7 @@ class MarkingView(FindingView):
         last = self.desk.last
         if last is None:
             self.say(
-                f"nothing decided here to take back; Activity ({self.key('app.activity')}) has the history",
+                f"no decision here to undo. Activity ({self.key('app.activity')}) has the history",
                 "warn",
             )
         else:
@@ -164,4 +164,4 @@ class MarkingView(FindingView):
         else:
             self.rows.cursor = position
             self._draw_queue()
-        self.say(f"taken back: {text}", "good")
+        self.say(f"undone: {text}", "good")

@@ -168,10 +168,10 @@ class PeopleScreen(AreaScreen):
 
     def _why_nobody(self) -> Content:
         if self._people:
-            return Content("Nobody of that name.")
+            return Content("No person of that name.")
         if self._as_of is None:
             return link_words(self.smartsort) or Content("… loading")
-        return Content("Immich has named nobody yet.")
+        return Content("Immich has no named person yet.")
 
     def _show_face(self, person: PersonView) -> None:
         if not self.is_mounted:

@@ -22,7 +22,7 @@ _VERBS: dict[Kind, str] = {"approve": "File", "reject": "Reject", "skip": "Skip"
 _NOTES: dict[Kind, tuple[str, ...]] = {
     "approve": (),
     "reject": ("Their files go to the trash and are kept there for a while.",),
-    "skip": ("They are listed after all others; no file moves.",),
+    "skip": ("They are listed after all others. No file moves.",),
 }
 # A photo filed under two people has two places, and a name may have a comma of its own.
 _BETWEEN_PLACES = re.compile(", (?=(?:faces|review|trash)/)")
@@ -30,7 +30,7 @@ _BETWEEN_PLACES = re.compile(", (?=(?:faces|review|trash)/)")
 
 INCLUDE = "include"
 _KINDS: dict[str, tuple[str, str]] = {
-    "strangers": ("of strangers", "nobody on them is surely known"),
+    "strangers": ("of strangers", "no suggestion is accepted"),
     "groups": ("of groups", "more than one person is on them"),
     "blacklisted": ("of blacklisted people", ""),
     "not_whitelisted": ("of people not on the whitelist", ""),
@@ -81,7 +81,7 @@ async def undo_agreed(app: BaseApp, event: int, what: str, say: Callable[[str], 
     `what` is the event in words, `say` shows a line. Raises ApiProblem, also when nothing of it can be taken
     back.
     """
-    say("looking what would be taken back …")
+    say("looking what would be undone …")
     foreseen = await app.client.undo(Undo(event=event, dry_run=True))
     say("")
     if foreseen.failed and not foreseen.done:
@@ -89,7 +89,7 @@ async def undo_agreed(app: BaseApp, event: int, what: str, say: Callable[[str], 
     question = f"Take back {wording.count(foreseen.done, 'photo')}?"
     agreed = await app.push_screen_wait(Preview(question, undo_text(what, foreseen)))
     if not agreed:
-        say("nothing was taken back")
+        say("nothing was undone")
     return foreseen.preview if agreed else None
 
 
@@ -120,7 +120,7 @@ def undo_text(what: str, foreseen: BulkActionResult) -> Content:
     """What is taken back, where the photos will be then, and what cannot be taken back."""
     lines = [Content(wording.cut(what, 56)), Content(""), *_places(foreseen.decided, "→")]
     lines += _company(foreseen)
-    lines += [*_problems(foreseen), Content(""), Content("Taking back can be taken back too.")]
+    lines += [*_problems(foreseen), Content(""), Content("You can undo an undo, too.")]
     return Content("\n").join(lines)
 
 

@@ -68,7 +68,7 @@ class QueueView(AreaScreen):
         self.words = TextPane(id="details")
         self.notice = Static("", id="notice")
         yield CategoryBar(id="categories")
-        yield Input(placeholder="search names and people; Enter keeps it, Esc clears", id="search")
+        yield Input(placeholder="search names and people. Enter keeps it, Esc clears", id="search")
         desk = Container(self.rows, Container(self.picture, self.words, id="item"), id="desk")
         yield Container(desk, self.notice, id="floor")
 

@@ -129,7 +129,7 @@ class ReviewScreen(MarkingView):
         row = self._row()
         if row is not None and not self.sight.is_seen:
             self.say(
-                f"look first: {wording.cut(row.filename, 40)} has only just come; nothing is decided", "warn"
+                f"look first: {wording.cut(row.filename, 40)} has only just come. Nothing is decided", "warn"
             )
             return None
         return row
@@ -174,7 +174,7 @@ class ReviewScreen(MarkingView):
             self.rows.cursor = position
         self._draw_queue()
         self._draw_item(again=True)
-        self.say(f"taken back: {wording.cut(row.filename, 40)}: {why}", "bad")
+        self.say(f"undone: {wording.cut(row.filename, 40)}: {why}", "bad")
 
     # --- evaluation --------------------------------------------------------------------------
 
@@ -193,7 +193,7 @@ class ReviewScreen(MarkingView):
         if self._marks():
             self.say(f"one photo at a time: {self.key('review.clear')} unmarks", "warn")
         elif not item.suggestions:
-            self.say("nobody is suggested who could be ruled out", "warn")
+            self.say("there is no suggestion to rule out", "warn")
         else:
             person = item.suggestions[0].person
             face = face_for(item, person.id, self._chosen_face)
@@ -243,7 +243,7 @@ class ReviewScreen(MarkingView):
         if not isinstance(item, ReviewItem):
             return
         if self.smartsort.terminal.images == "none":
-            self.say("this terminal shows no pictures; see --images", "warn")
+            self.say("this terminal shows no pictures. See --images", "warn")
             return
         face = face_in_question(item, self._chosen_face)
         if is_close and face is None:

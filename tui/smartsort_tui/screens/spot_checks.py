@@ -237,7 +237,7 @@ class SpotCheckScreen(AreaScreen):
             return
         except ApiProblem as problem:
             self._put_back(answer)
-            self.say(f"taken back: {answer.check.filename}: {problem.title}: {problem.detail}", "bad")
+            self.say(f"undone: {answer.check.filename}: {problem.title}: {problem.detail}", "bad")
             return
         self._answers.append(Answer(answer.check, answer.position, answer.text, done.event))
         self.say(f"{answer.text} · {self.key('checks.undo')} takes it back", "good")
@@ -259,7 +259,7 @@ class SpotCheckScreen(AreaScreen):
 
     async def _undo(self) -> None:
         if not self._answers:
-            self.say("nothing answered here to take back", "warn")
+            self.say("no answer here to undo", "warn")
             return
         answer = self._answers.pop()
         if answer.event is None:
@@ -268,7 +268,7 @@ class SpotCheckScreen(AreaScreen):
         undo = Undo(event=answer.event)
         if await self.answer(lambda client: client.undo(undo)) is not None:
             self._put_back(answer)
-            self.say(f"taken back: {answer.text}", "good")
+            self.say(f"undone: {answer.text}", "good")
 
 
 def check_text(check: SpotCheck, width: int) -> Content:

@@ -47,6 +47,6 @@ def why_text(explained: Explained) -> Content:
         parts += [Content(""), Content.styled("What would change it", "bold $accent")]
         parts += [Content(f"• {wording.shown(change.text)}") for change in explained.changes]
     if not explained.stored_settings_used:
-        note = "The settings of that time are not known; today's were taken."
+        note = "The settings of that time are not known. Today's were taken."
         parts += [Content(""), Content.styled(note, "$foreground-muted")]
     return Content("\n").join(parts)

@@ -31,7 +31,7 @@ class ListView(ResponseModel):
         names=["john_doe", "Sarah Smith"],
         unknown=["Sarah Smith"],
         ambiguous=[],
-        warnings=["Immich knows nobody called Sarah Smith; the names count once somebody has them."],
+        warnings=["Immich has no person called Sarah Smith. The names count when Immich has them."],
     )
 
     names: list[str]

@@ -155,4 +155,4 @@ def _better(reason: Reason) -> str:
             why.append(f"{mine_rate:.2f} megabits a second against {rate:.2f}")
     elif numbers[f"{mine}bytes"] > numbers[f"{theirs}bytes"]:
         why.append("the file is larger")
-    return f"; {'this' if better > 0 else 'the other'} is the better copy: {', '.join(why)}"
+    return f". {'This' if better > 0 else 'The other'} is the better copy: {', '.join(why)}"

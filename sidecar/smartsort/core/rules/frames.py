@@ -44,7 +44,7 @@ def name_of(one: FilmFace) -> str:
     person = one.face.person
     if person is None:
         return "a stranger"
-    return person.name or "somebody unnamed"
+    return person.name or "an unnamed person"
 
 
 def _differing(case: Case, film: Film) -> list[str]:

@@ -94,7 +94,7 @@ class Runner:
             _, late = await asyncio.wait(tasks, timeout=self.drain)
             for task in late:
                 log.warning(
-                    "%s did not finish in %s s; it is resumed at the next start",
+                    "%s did not finish in %s s. It is resumed at the next start",
                     task.get_name(),
                     self.drain,
                 )
@@ -158,7 +158,7 @@ class Runner:
     def _note(self, stage: Stage, problem: Exception) -> None:
         kind = kind_of(problem)
         if kind is HealthIssueKind.BUG:
-            log.error("stage %s failed; it tries again", stage.name, exc_info=problem)
+            log.error("stage %s failed. It tries again", stage.name, exc_info=problem)
         self.health_issues.begin(kind, str(problem) or type(problem).__name__, stage.name)
 
     async def _sleep(self, seconds: float, sooner: asyncio.Event | None = None) -> None:

@@ -74,7 +74,7 @@ class RenamesStage:
             if found is None:
                 continue
             await ledger.awrite(lambda db, old=person_id, new=found.id: _rebind(db, old, new))  # type: ignore[misc]
-            log.info("%s has a new id in Immich; photos filed under the old one follow", found.name)
+            log.info("%s has a new id in Immich. Photos filed under the old one follow", found.name)
             await self._move(found, known[person_id])
         for person_id, person in people.items():
             if person_id in filed and person_id in known:

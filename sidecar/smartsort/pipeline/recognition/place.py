@@ -149,7 +149,7 @@ class PlaceStage:
             problem = await self._context.server.validate_import_path(found, path)
         if problem is not None:
             raise ImmichError(
-                f"Immich cannot read its library {path}: {problem}. Photos wait; mount library/ there "
+                f"Immich cannot read its library {path}: {problem}. Photos wait. Mount library/ there "
                 "(the setting immich.library_path says where Immich sees it)."
             )
 
@@ -251,7 +251,7 @@ class PlaceStage:
                 except SmartsortError:
                     continue  # placing says what is wrong
                 if (now.size, now.mtime_ns) != (name.size, name.mtime_ns):
-                    log.warning("%s has changed since it was read; it is read again", shown(path))
+                    log.warning("%s has changed since it was read. It is read again", shown(path))
                     found.add(photo_id)
         return found
 

@@ -329,7 +329,7 @@ class Recovery:
                     left.add(photo_id)
                 continue
             unknown.append(entry.path)
-            log.warning("%s belongs to no photo of the ledger; it is left alone", shown(entry.path))
+            log.warning("%s belongs to no photo of the ledger. It is left alone", shown(entry.path))
         self._done.unknown = tuple(unknown)
         return left
 

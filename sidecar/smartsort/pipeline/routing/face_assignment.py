@@ -77,7 +77,7 @@ class FaceAssigner:
             if data["person"] is None:
                 data["person"] = await self._made(data)
             if data["person"] is None:
-                await self._failed(message, f"Immich knows nobody called {data['name']}, or several")
+                await self._failed(message, f"Immich has no person called {data['name']}, or several")
                 return
             # Written down before the call: after a kill the face no longer tells whose it was.
             data["chosen"] = {
