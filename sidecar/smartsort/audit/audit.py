@@ -39,7 +39,7 @@ from smartsort.lock import holder_of
 from smartsort.pipeline.recovery.claimed import photo_id_of
 
 MOST_FINDINGS = 20_000
-"""More than this is not drift but another root; the rest is counted."""
+"""More than this is not drift but another root. The rest is counted."""
 
 _QUICK_SECONDS = 10.0
 """The longest a quick audit waits for the ledger's own check."""
@@ -66,7 +66,7 @@ class Report:
 
     @property
     def weight(self) -> Weight:
-        """The worst of the findings; those of a loss that was mended count as drift."""
+        """The worst of the findings. Those of a loss that was mended count as drift."""
         return max(
             (Weight.DRIFT if f.mended else f.weight for f in self.findings),
             default=Weight.CLEAN,
@@ -74,7 +74,7 @@ class Report:
 
 
 class Audit:
-    """One audit of one root. Blocking; opens the ledger for reading only."""
+    """One audit of one root. Blocking. Opens the ledger for reading only."""
 
     def __init__(
         self, layout: Layout, *, quick: bool = False, progress: Callable[[int], None] | None = None
@@ -142,7 +142,7 @@ class Audit:
     def _first_look(self, db: sqlite3.Connection) -> tuple[list[int], list[Stranger]]:
         suspects: list[int] = []
         report = self._report
-        # Threads hide the latency of a network folder and read in parallel; on a local disk a mere look at
+        # Threads hide the latency of a network folder and read in parallel. On a local disk a mere look at
         # names is over before a thread is told of it.
         local = file_system(self._layout.root).notifies
         count = 4 if self._deep else (1 if local else 8)
@@ -175,7 +175,10 @@ class Audit:
     def _look_again(
         self, db: sqlite3.Connection, suspects: list[int], strangers: list[Stranger]
     ) -> tuple[list[Row], list[Stranger]]:
-        """What is still wrong with the ledger read again; what is under way is counted and left out."""
+        """Return what is still wrong with the ledger read again.
+
+        What is under way is counted and left out.
+        """
         wrong = self._still_wrong(db, suspects)
         shared = {f.photo_id for f in self._shared}
         for pause in _LOOKS if self._report.running else ():
@@ -198,7 +201,7 @@ class Audit:
         return [row for row in rows.some(db, ids) if row.intents or self._check.check(row)]
 
     def _of_moving(self, stranger: Stranger, moving: Sequence[Row]) -> bool:
-        """True for a name that was made for a photo under way and is not written down yet."""
+        """Return True for a name that was made for a photo under way and is not written down yet."""
         if stranger.stamp is None:
             return False
         for row in moving:
@@ -269,7 +272,7 @@ class Audit:
         return self._related(db, stranger, digest, open_ids, finding)
 
     def _on_its_way(self, db: sqlite3.Connection, stranger: Stranger) -> bool:
-        """True for a file of a photo that is about to be placed there: placing again finds its own."""
+        """Return True for a file of a photo that is about to be placed there: placing again finds its own."""
         prefix = os.path.basename(os.path.dirname(stranger.relative))
         found = rows.some(db, rows.photos_like(db, prefix)) if prefix else []
         return self._of_moving(stranger, [row for row in found if row.state is State.UNIQUE])
@@ -282,7 +285,7 @@ class Audit:
         open_ids: set[int],
         finding: Callable[..., Finding],
     ) -> Finding:
-        """What a file has to do with the photos of the same content."""
+        """Return what a file has to do with the photos of the same content."""
         same_file: int | None = None
         under_way: int | None = None
         elsewhere: list[int] = []
@@ -321,7 +324,10 @@ class Audit:
         return finding(Code.UNKNOWN, walk.described(stranger), None, digest)
 
     def _travelling(self, db: sqlite3.Connection) -> dict[str, list[int]]:
-        """Ids of photos by the digests of what travels with them; read once there is something to explain."""
+        """Return ids of photos by the digests of what travels with them.
+
+        Read once there is something to explain.
+        """
         if self._companions is None:
             self._companions = rows.companions(db)
         return self._companions
@@ -341,7 +347,7 @@ def _of(
 
 
 def open_for_reading(path: str) -> Database:
-    """A read-only connection to a ledger of this version. Raises LedgerError."""
+    """Return a read-only connection to a ledger of this version. Raises LedgerError."""
     if not os.path.exists(path):
         raise LedgerError(
             f"there is no ledger at {shown(path)}. If it is lost, `smartsort restore` puts a backup in its "

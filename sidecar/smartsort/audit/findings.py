@@ -9,11 +9,11 @@ from smartsort.ledger.records import Area, Member
 
 
 class Weight(IntEnum):
-    """How bad it is; the highest one is the exit status."""
+    """How bad it is. The highest one is the exit status."""
 
     CLEAN = 0
     DRIFT = 1
-    """Ledger and disk disagree; no bytes are missing."""
+    """Ledger and disk disagree. No bytes are missing."""
     LOSS = 2
     """Bytes that were accepted are not there, or not the same, and nobody said so."""
 
@@ -74,7 +74,7 @@ REMEDIES = {
 
 @dataclass(slots=True)
 class Finding:
-    """One thing that is wrong. `path` is absolute; `mended` says what `--repair` did about it."""
+    """One thing that is wrong. `path` is absolute. `mended` says what `--repair` did about it."""
 
     code: Code
     what: str

@@ -21,7 +21,7 @@ _OURS = ".smartsort-"
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
-    """Something without a name in the ledger. `stamp` is None for what is no file; `why` then says why.
+    """Something without a name in the ledger. `stamp` is None for what is no file. `why` then says why.
 
     `passing`: a temporary file of smartsort itself.
     """
@@ -36,7 +36,7 @@ class Stranger:
 
 
 def strangers(db: sqlite3.Connection, folders: Mapping[Area, str]) -> Iterator[Stranger]:
-    """All of them, folder by folder; system litter (`Thumbs.db`, `@eaDir`) is passed over."""
+    """Yield all of them, folder by folder. System litter (`Thumbs.db`, `@eaDir`) is passed over."""
     ignore = Ignore()
     for area, folder in folders.items():
         batch: list[os.DirEntry[str]] = []
@@ -64,7 +64,7 @@ def strangers(db: sqlite3.Connection, folders: Mapping[Area, str]) -> Iterator[S
 
 
 def still_there(db: sqlite3.Connection, stranger: Stranger) -> bool:
-    """False when it is gone by now, or has got a name."""
+    """Return False when it is gone by now, or has got a name."""
     if rows.accounted(db, stranger.area, [stranger.relative]):
         return False
     return os.path.lexists(stranger.path)
@@ -96,5 +96,5 @@ def _unaccounted(
 
 
 def described(stranger: Stranger) -> str:
-    """What it is, for people."""
+    """Return what it is, for people."""
     return f"{shown(stranger.path)}: {stranger.why or 'no photo of the ledger'}"

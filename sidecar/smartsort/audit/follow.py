@@ -69,7 +69,7 @@ class Follow:
         self._context = context
 
     def moved(self, finding: Finding) -> str:
-        """What was done about a file that was moved; "" when nothing can be."""
+        """Return what was done about a file that was moved, "" when nothing can be."""
         path, area, relative = finding.path, finding.area, finding.relative
         if path is None or area is None or relative is None:
             return ""
@@ -102,7 +102,10 @@ class Follow:
         return f"the ledger follows: {shown(old.path)} is {shown(new.path)} now"
 
     def _whose(self, finding: Finding, now: FileStamp) -> tuple[Photo, list[Name], list[Name]] | None:
-        """The photo a file is, all its names and those that are gone; of several equal ones the likeliest."""
+        """Return the photo a file is, all its names and those that are gone.
+
+        Of several equal ones, return the likeliest.
+        """
         ledger, member = self._context.ledger, finding.member
         wanted = finding.photo_id or 0
         ids = [wanted]
@@ -135,7 +138,7 @@ class Follow:
         return f"put back to {shown(old.path)}, {where}"
 
     def _beside_its_photo(self, path: str, old: Name, photo: Photo, names: Sequence[Name]) -> str:
-        """What travels with a photo was moved without it."""
+        """Follow what travels with a photo and was moved without it."""
         own = [n for n in names if n.member is Member.PHOTO and n.area in _MEANT]
         leader = next((n for n in own if self._look(n) is not None), None)
         here = (old.area, os.path.dirname(old.path))
@@ -158,7 +161,7 @@ class Follow:
     # --- what is meant -----------------------------------------------------------------------
 
     def _meant(self, move: _Move) -> _Move | None:
-        """What a photo's new place says; None where it says nothing."""
+        """Return what a photo's new place says, None where it says nothing."""
         photo, names, old, new = move.photo, move.names, move.old, move.new
         folder = os.path.dirname(new.path)
         elsewhere = any(n.area is Area.FACES and n.member is Member.PHOTO and n != old for n in names)
@@ -230,7 +233,7 @@ class Follow:
     # --- carrying it out ---------------------------------------------------------------------
 
     def _carry_out(self, move: _Move) -> None:
-        """Links, then the ledger, then what was moved along leaves its old place; recovery knows of that."""
+        """Link, write the ledger, then remove the old names of what was moved along. Recovery knows this."""
         context, photo = self._context, move.photo
         added = [move.new, *move.found]
         drops: dict[str, RemoveRequest] = {}

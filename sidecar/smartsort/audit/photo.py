@@ -37,11 +37,14 @@ class PhotoCheck:
         self._folders, self._deep = folders, deep
 
     def path(self, name: Name) -> str:
-        """Where a name lies."""
+        """Return where a name lies."""
         return f"{self._folders[name.area]}/{name.path}"
 
     def check(self, row: Row, crowded: Callable[[tuple[int, int], int], None] | None = None) -> list[Finding]:
-        """What is wrong with a photo. `crowded` hears of files that have more names than the ledger knows."""
+        """Return what is wrong with a photo.
+
+        `crowded` hears of files that have more names than the ledger knows.
+        """
         found = [*self._rows(row), *self._state(row)]
         by_member: dict[Member, list[Name]] = {Member.PHOTO: []}
         for name in row.names:
@@ -51,7 +54,7 @@ class PhotoCheck:
         return found
 
     def look(self, name: Name) -> tuple[FileStamp, int] | None:
-        """What lies at a name and how many names it has; None for nothing. Raises SmartsortError."""
+        """Return what lies at a name and how many names it has, None for nothing. Raises SmartsortError."""
         path = self.path(name)
         try:
             status = os.lstat(path)
@@ -145,7 +148,7 @@ class PhotoCheck:
         return _finding(Code.LOST, what, row, names[0], path)
 
     def _compare(self, row: Row, member: Member, seen: list[_Seen]) -> Iterator[Finding]:
-        """Every file once, however many names it has."""
+        """Yield every file once, however many names it has."""
         anchor = next((s for s in seen if s.name.area is Area.LIBRARY), seen[0])
         done: set[tuple[int, int]] = set()
         for each in (anchor, *(s for s in seen if s is not anchor)):
@@ -197,7 +200,7 @@ class PhotoCheck:
 
 
 def _fits(row: Row, places: Counter[Area]) -> bool:
-    """True when a photo in this state has its names in these folders."""
+    """Return True when a photo in this state has its names in these folders."""
     if row.state is State.ARRIVED:
         return not places and row.intents > 0
     if row.state in _MINE:

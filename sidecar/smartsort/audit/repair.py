@@ -1,4 +1,4 @@
-"""Mends drift: what people did to the files by hand. Never deletes nor overwrites; in doubt keeps both.
+"""Mends drift: what people did to the files by hand. Never deletes nor overwrites. In doubt keeps both.
 
 Each repair is one exclusive link, or one transaction of the ledger, or that link and then the transaction. So
 a kill in between leaves at most a name that the next audit finds, and it may run beside a working sidecar.
@@ -41,7 +41,7 @@ class Repair:
         self._follow = Follow(context)
 
     def run(self, report: Report) -> int:
-        """Mend what can be mended; each finding then says what was done. How many were mended."""
+        """Mend what can be mended. Each finding then says what was done. Return how many."""
         order: list[tuple[tuple[Code, ...], Callable[[Finding], str]]] = [
             ((Code.MOVED,), self._moved),
             ((Code.EXTRA_LINK,), self._extra_link),
@@ -69,7 +69,7 @@ class Repair:
     # --- what they share ---------------------------------------------------------------------
 
     def _photo(self, photo_id: int | None) -> tuple[Photo, list[Name]] | None:
-        """A photo at rest and its names; None for one that the pipeline still has in hand."""
+        """Return a photo at rest and its names, None for one that the pipeline still has in hand."""
         if photo_id is None:
             return None
         ledger = self._context.ledger
@@ -129,7 +129,7 @@ class Repair:
     # --- other bytes -------------------------------------------------------------------------
 
     def _changed(self, finding: Finding) -> str:
-        """The file as it is now is what the user wants; all its names are one file."""
+        """Take the file as it is now, because the user wants it so. All its names are one file."""
         found = self._photo(finding.photo_id)
         if found is None or finding.path is None:
             return ""

@@ -16,7 +16,7 @@ _SHOWN_FIRST = (Area.FACES, Area.REVIEW, Area.LIBRARY, Area.TRASH, Area.TEMP)
 
 
 def place_of(db: Database, photo_id: int, context: Context) -> str | None:
-    """Where a photo is, as shown to people; None when it has no name."""
+    """Return where a photo is, as shown to people, None when it has no name."""
     own = [n for n in photos.names_of(db, [photo_id])[photo_id] if n.member is Member.PHOTO]
     first = min(own, key=lambda n: (_SHOWN_FIRST.index(n.area), n.id), default=None)
     return shown(context.absolute(first)) if first else None

@@ -36,7 +36,7 @@ class Row:
 
 
 def pages(db: sqlite3.Connection) -> Iterator[list[Row]]:
-    """All photos, `PAGE` at a time."""
+    """Yield all photos, `PAGE` at a time."""
     after = 0
     while True:
         last = db.execute(
@@ -49,7 +49,7 @@ def pages(db: sqlite3.Connection) -> Iterator[list[Row]]:
 
 
 def some(db: sqlite3.Connection, ids: Sequence[int]) -> list[Row]:
-    """These photos; unknown ids are missing."""
+    """Return these photos. Unknown ids are missing."""
     found: list[Row] = []
     for chunk in chunks(ids):
         found += _read(db, f"IN ({','.join('?' * len(chunk))})", chunk)
@@ -58,7 +58,7 @@ def some(db: sqlite3.Connection, ids: Sequence[int]) -> list[Row]:
 
 def _read(db: sqlite3.Connection, which: str, values: Sequence[int]) -> list[Row]:
     def each(what: str, more: str = "") -> Iterator[Any]:
-        """The rows of these photos in a table; the first column is the photo's id."""
+        """Return the rows of these photos in a table. The first column is the photo's id."""
         found = db.execute(f"SELECT {what} WHERE photo_id {which} {more}", values)
         return (row for row in found if row[0] in rows)
 
@@ -96,7 +96,7 @@ def _read(db: sqlite3.Connection, which: str, values: Sequence[int]) -> list[Row
 
 
 def accounted(db: sqlite3.Connection, area: Area, paths: Sequence[str]) -> set[str]:
-    """Those of the paths (relative to the area) that the ledger has a name for."""
+    """Return those of the paths (relative to the area) that the ledger has a name for."""
     found: set[str] = set()
     for chunk in chunks([to_ledger(path) for path in paths]):
         marks = ",".join("?" * len(chunk))
@@ -111,12 +111,12 @@ def accounted(db: sqlite3.Connection, area: Area, paths: Sequence[str]) -> set[s
 
 
 def photos_with(db: sqlite3.Connection, sha256: str) -> list[int]:
-    """Ids of the photos with this digest, oldest first."""
+    """Return ids of the photos with this digest, oldest first."""
     return [r[0] for r in db.execute("SELECT id FROM photos WHERE sha256 = ? ORDER BY id", (sha256,))]
 
 
 def companions(db: sqlite3.Connection) -> dict[str, list[int]]:
-    """Ids of the photos that XMP files, raw photos and videos travel with, by the digest of these."""
+    """Return ids of the photos that XMP files, raw photos and videos travel with, by the digest of these."""
     found: dict[str, list[int]] = {}
     sql = "SELECT DISTINCT sha256, photo_id FROM names WHERE member <> 'photo' AND sha256 IS NOT NULL"
     for digest, photo_id in db.execute(sql):
@@ -125,19 +125,19 @@ def companions(db: sqlite3.Connection) -> dict[str, list[int]]:
 
 
 def same_content(db: sqlite3.Connection, ids: Sequence[int | None]) -> bool:
-    """True when the ledger has one digest for all of these photos."""
+    """Return True when the ledger has one digest for all of these photos."""
     marks = ",".join("?" * len(ids))
     found = db.execute(f"SELECT DISTINCT sha256 FROM photos WHERE id IN ({marks})", ids).fetchall()  # noqa: S608
     return len(found) == 1 and found[0][0] is not None
 
 
 def being_moved(db: sqlite3.Connection) -> list[int]:
-    """Ids of the photos with an open intent at this moment."""
+    """Return ids of the photos with an open intent at this moment."""
     return [r[0] for r in db.execute("SELECT DISTINCT photo_id FROM intents")]
 
 
 def photos_like(db: sqlite3.Connection, prefix: str) -> list[int]:
-    """Ids of the photos whose digest begins like this (a folder of the library is named so)."""
+    """Return ids of the photos whose digest begins like this (a folder of the library is named so)."""
     rows = db.execute("SELECT id FROM photos WHERE sha256 >= ? AND sha256 < ?", (prefix, f"{prefix}g"))
     return [r[0] for r in rows]
 

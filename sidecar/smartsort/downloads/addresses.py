@@ -32,11 +32,11 @@ _V4_SPECIAL = tuple(
     )
 )  # fmt: skip
 _V6_GLOBAL = ipaddress.IPv6Network("2000::/3")
-"""The only range the public Internet uses; loopback, link-local, unique local, multicast, mapped IPv4 and
+"""The only range the public Internet uses. Loopback, link-local, unique local, multicast, mapped IPv4 and
 NAT64 all lie outside it."""
 _V6_SPECIAL = tuple(
     ipaddress.IPv6Network(n)
-    # Teredo and its neighbours; documentation (twice); 6to4, which carries an IPv4 address.
+    # Teredo and its neighbours. Documentation (twice). 6to4, which carries an IPv4 address.
     for n in ("2001::/23", "2001:db8::/32", "3fff::/20", "2002::/16")
 )
 _CLOUD_METADATA = frozenset(
@@ -68,13 +68,13 @@ class AllowList:
         return cls(frozenset(hosts), tuple(networks))
 
     def permits(self, host: str, address: Address) -> bool:
-        """True when this address, reached by this name, was allowed by hand."""
+        """Return True when this address, reached by this name, was allowed by hand."""
         # A mixed comparison (IPv4 address, IPv6 network) is false, so a mapped address needs its own entry.
         return host.lower().rstrip(".") in self.hosts or any(address in n for n in self.networks)
 
 
 def what_is_private(address: Address) -> str | None:
-    """Why an address is not on the public Internet, in words; None when it is."""
+    """Return why an address is not on the public Internet, in words, None when it is."""
     if address in _CLOUD_METADATA:
         return "a cloud's metadata service"
     if isinstance(address, ipaddress.IPv6Address):
@@ -109,7 +109,7 @@ def check_address(host: str, address: Address, allowed: AllowList) -> None:
 
 
 def checked_url(text: str) -> httpx.URL:
-    """The URL, if its form is one that may be fetched; its address is checked when it is connected to.
+    """Return the URL, if its form is one that may be fetched. Its address is checked when it is connected to.
 
     Raises UrlRefused: no http(s), user name or password, a host that is no plain name or address, an
     address in a disguised notation (`2130706433`, `0x7f.1`, `0177.0.0.1`).
@@ -142,7 +142,7 @@ def checked_url(text: str) -> httpx.URL:
 
 
 def literal(host: str) -> Address | None:
-    """The address a host is, None when it is a name."""
+    """Return the address a host is, None when it is a name."""
     try:
         return ipaddress.ip_address(host)
     except ValueError:
@@ -169,7 +169,7 @@ def _check_host(host: str) -> None:
 
 
 def _disguised(host: str) -> ipaddress.IPv4Address | None:
-    """What `inet_aton` makes of a host: one to four numbers, decimal, octal or hexadecimal."""
+    """Return what `inet_aton` makes of a host: one to four numbers, decimal, octal or hexadecimal."""
     parts = host.split(".")
     if len(parts) > 4:
         return None
@@ -190,6 +190,6 @@ def _disguised(host: str) -> ipaddress.IPv4Address | None:
 
 
 def without_query(url: str) -> str:
-    """A URL for logs and messages: no query, no fragment, no credentials; those may be secrets."""
+    """Return a URL for logs and messages: no query, no fragment, no credentials. Those may be secrets."""
     head = re.split(r"[?#]", url, maxsplit=1)[0]
     return re.sub(r"//[^/]*@", "//", head)[:300]

@@ -28,13 +28,13 @@ _HEAD_BYTES = 1024
 _RESUME_FROM = 256 * 1024
 """Smaller files are fetched again rather than resumed: noting how to resume costs a write to the ledger."""
 _SLOWEST = 1024
-"""Bytes that must come within one stall time; fewer is a body that is meant to last."""
+"""Bytes that must come within one stall time. Fewer is a body that is meant to last."""
 _LONGEST_RETRY_AFTER = 600.0
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
 
 
 class DownloadFailed(SmartsortError):
-    """A URL gave no photo. `again`: another try may help; `after`: not before so many seconds."""
+    """A URL gave no photo. `again`: another try may help, `after`: not before so many seconds."""
 
     def __init__(self, message: str, *, again: bool = False, after: float | None = None) -> None:
         super().__init__(message)
@@ -46,7 +46,7 @@ class PageInstead(DownloadFailed):
 
 
 class _StartOver(Exception):
-    """What was received before is of another file; begin at its first byte."""
+    """What was received before is of another file. Begin at its first byte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ Remember = Callable[[Mapping[str, object]], Awaitable[None]]
 
 
 class Fetcher:
-    """Fetches URLs through a guarded transport. One for all downloads; close it."""
+    """Fetches URLs through a guarded transport. One for all downloads. Close it."""
 
     def __init__(
         self, transport: httpx.AsyncBaseTransport, limits: Limits, now: Callable[[], datetime]
@@ -86,7 +86,7 @@ class Fetcher:
         """Fetch `url` into `path`, going on with what lies there if `resume` says how.
 
         `remember` is given what a later call needs as `resume`. Raises DownloadFailed, UrlRefused or
-        StorageError; what was received so far stays in `path`.
+        StorageError. What was received so far stays in `path`.
         """
         if resume.get("boot") != self._boot or not _size(path):
             resume = {}
@@ -199,7 +199,7 @@ class Fetcher:
             return Fetched(name, part.size)
 
     async def _paced(self, answer: httpx.Response) -> AsyncIterator[bytes]:
-        """The body; raises TimeoutError when it only trickles."""
+        """Yield the body. Raises TimeoutError when it only trickles."""
         stall = self._limits.stall_seconds
         since, came = time.monotonic(), 0
         async for chunk in _stream(answer):
@@ -246,7 +246,7 @@ async def _head(body: AsyncIterator[bytes]) -> bytes:
 
 
 def _joined(url: httpx.URL, target: str) -> httpx.URL:
-    """Where a redirect leads, checked as if it had been handed in."""
+    """Return where a redirect leads, checked as if it had been handed in."""
     if target.partition(":")[0].lower() in ("http", "https") and ":" in target:
         return checked_url(target)
     if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:", target):
@@ -258,7 +258,7 @@ def _joined(url: httpx.URL, target: str) -> httpx.URL:
 
 
 def _continues(answer: httpx.Response, have: int, resume: Mapping[str, object]) -> tuple[int, int | None]:
-    """(first byte, whole size) of an answer that goes on where we stopped; raises _StartOver."""
+    """(first byte, whole size) of an answer that goes on where we stopped. Raises _StartOver."""
     found = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
     whole = int(found[3]) if found and found[3] != "*" else None
     known = resume.get("total")

@@ -49,7 +49,7 @@ class Gallery:
         self._settings = settings
 
     async def collect(self, url: str, temp: str, submission_id: str) -> Sequence[Found]:
-        """The files of the page, at least one, in a folder of their own below `temp`.
+        """Return the files of the page, at least one, in a folder of their own below `temp`.
 
         Raises DownloadFailed when neither program is installed or none finds anything.
         """
@@ -98,7 +98,10 @@ class Gallery:
         ]  # fmt: skip
 
     async def _run(self, command: Sequence[str], target: str) -> str:
-        """What the program complained about last, without URLs' queries; its exit status does not matter."""
+        """Return what the program complained about last, without URLs' queries.
+
+        Its exit status does not matter.
+        """
         process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.DEVNULL,
@@ -141,7 +144,7 @@ def _fresh(folder: str) -> None:
 
 
 def _files(target: str, folder: str) -> list[Found]:
-    """Photos and videos, in the order of their names, laid side by side; all else in there is removed.
+    """Return photos and videos, in the order of their names, laid side by side. All else in there is removed.
 
     Temporary files, empty ones and links are not taken.
     """

@@ -17,14 +17,14 @@ import httpx
 from smartsort.downloads.addresses import Address, AllowList, UrlRefused, check_address, literal
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
-"""Addresses of a host, as texts; raises OSError when there are none."""
+"""Addresses of a host, as texts. Raises OSError when there are none."""
 
 CONNECT_SECONDS = 15.0
 _ADDRESSES_TRIED = 4
 
 
 async def system_resolver(host: str, port: int) -> list[str]:
-    """The addresses the machine's own resolver gives."""
+    """Return the addresses the machine's own resolver gives."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
@@ -47,7 +47,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """A connection to a checked address of `host`. Raises UrlRefused or httpcore.ConnectError."""
+        """Return a connection to a checked address of `host`. Raises UrlRefused or httpcore.ConnectError."""
         addresses = await self._addresses(host, port, timeout)
         problem: Exception | None = None
         for address in addresses[:_ADDRESSES_TRIED]:
@@ -119,7 +119,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """One request, no redirect followed; the body is read by iterating `stream`."""
+        """Make one request and follow no redirect. The body is read by iterating `stream`."""
         answer = await self._pool.handle_async_request(
             httpcore.Request(
                 request.method,

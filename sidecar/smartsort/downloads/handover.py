@@ -39,10 +39,10 @@ class Handover:
         self._task: asyncio.Task[None] | None = None
 
     async def hand_over(self, item: Submission, others: tuple[NewSubmission, ...] = ()) -> int:
-        """The photo that `item` (its `part` and `name` set) became.
+        """Return the photo that `item` (its `part` and `name` set) became.
 
-        `others` are further items that its URL gave; they are written with it and handed over later.
-        Raises FileProblem or StorageError; then the item stays open.
+        `others` are further items that its URL gave. They are written with it and handed over later.
+        Raises FileProblem or StorageError. Then the item stays open.
         """
         done = self._under_way.get(item.id)
         if done is None:
@@ -112,7 +112,7 @@ class Handover:
 
 
 def _resolve(batch: list[_Waiting], result: int | SmartsortError) -> None:
-    """Tell those who still wait; a download that was broken off meanwhile does not."""
+    """Tell those who still wait. A download that was broken off meanwhile does not."""
     for waiting in batch:
         if not waiting.done.done():
             waiting.done.set_result(result)
@@ -148,7 +148,10 @@ def _offer(item: Submission, path: str, found: FileStamp) -> Offered:
 
 
 def part_path(context: Context, item: Submission) -> str:
-    """Where an item's file lies; it never leaves `temp_downloads/`. Raises FileProblem for another place."""
+    """Return where an item's file lies.
+
+    It never leaves `temp_downloads/`. Raises FileProblem for another place.
+    """
     temp = context.folder(Area.TEMP)
     part = item.part or f".download-{item.id}.part"
     path = os.path.normpath(os.path.join(temp, part))
@@ -158,5 +161,5 @@ def part_path(context: Context, item: Submission) -> str:
 
 
 def with_file(item: Submission, part: str, name: str) -> Submission:
-    """The item with the file it got."""
+    """Return the item with the file it got."""
     return replace(item, part=part, name=name)

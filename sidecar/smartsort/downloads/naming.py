@@ -19,7 +19,7 @@ _PARAMETER = re.compile(
 
 
 def safe_name(text: str, default: str = "photo") -> str:
-    """A plain file name: the last part of any path in `text`, no control characters, not hidden.
+    """Return a plain file name: the last part of any path in `text`, no control characters, not hidden.
 
     At most 200 bytes. What is left when nothing is left is `default`.
     """
@@ -34,7 +34,7 @@ def safe_name(text: str, default: str = "photo") -> str:
 
 
 def disposition_name(header: str | None) -> str | None:
-    """The file name of a Content-Disposition (RFC 6266), `filename*` (RFC 8187) preferred; raw, not safe."""
+    """The file name of a Content-Disposition (RFC 6266), `filename*` (RFC 8187) preferred, raw, not safe."""
     if not header:
         return None
     plain = extended = None
@@ -86,9 +86,9 @@ def download_name(disposition: str | None, *urls: str) -> str:
 
 
 def with_media_extension(name: str, path: str) -> str:
-    """The name, with the right extension for the file's content where it has none of a medium.
+    """Return the name, with the right extension for the file's content where it has none of a medium.
 
-    The content is looked at by its first bytes only; whether it is whole is found out in the pipeline.
+    The content is looked at by its first bytes only. Whether it is whole is found out in the pipeline.
     """
     if split_extension(name)[1].lower() in ALL_EXTENSIONS:
         return name
@@ -98,7 +98,7 @@ def with_media_extension(name: str, path: str) -> str:
 
 
 def modified_ns(header: str | None, now: datetime) -> int | None:
-    """A Last-Modified as nanoseconds since 1970; None when it is missing, nonsense or in the future."""
+    """Return a Last-Modified as nanoseconds since 1970, None when it is missing, nonsense or in the future."""
     if not header:
         return None
     try:
@@ -113,7 +113,10 @@ def modified_ns(header: str | None, now: datetime) -> int | None:
 
 
 def looks_like_page(head: bytes, content_type: str) -> bool:
-    """True for a web page by its first bytes; what it calls itself counts only when it is no medium."""
+    """Return True for a web page by its first bytes.
+
+    What it calls itself counts only when it is no medium.
+    """
     if format_of(head) is not None:
         return False
     if content_type.partition(";")[0].strip().lower() in ("text/html", "application/xhtml+xml"):
@@ -124,7 +127,7 @@ def looks_like_page(head: bytes, content_type: str) -> bool:
 
 
 def boot_id() -> str:
-    """Changes when the machine restarts; where the system tells none, with every process.
+    """Changes when the machine restarts. Where the system tells none, with every process.
 
     What a process wrote survives its own end but, until it is flushed, not the machine's.
     """

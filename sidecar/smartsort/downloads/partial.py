@@ -28,7 +28,7 @@ class TooLarge(Exception):
 
 
 class PartialFile:
-    """Appends to a file below `temp_downloads/`; `size` counts what it holds.
+    """Appends to a file below `temp_downloads/`. `size` counts what it holds.
 
     Raises TooLarge beyond `limit` bytes, StorageFull and other StorageErrors when the disk cannot take it.
     Use as an async context manager; leaving it closes the file and keeps what was written.
@@ -52,7 +52,7 @@ class PartialFile:
         self.close()
 
     async def write(self, data: bytes) -> None:
-        """Take bytes; they reach the disk in blocks of 1 MiB."""
+        """Take bytes. They reach the disk in blocks of 1 MiB."""
         self.size += len(data)
         if self.size > self.limit:
             raise TooLarge
@@ -67,14 +67,14 @@ class PartialFile:
             await asyncio.to_thread(self._write, block)
 
     async def finish(self, mtime_ns: int | None = None) -> str | None:
-        """Flush to the disk, set the time, close; the SHA-256 if it was asked for."""
+        """Flush to the disk, set the time, close. Return the SHA-256 if it was asked for."""
         await self.flush()
         await asyncio.to_thread(self._sync, mtime_ns)
         self.close()
         return self._digest.hexdigest() if self._digest else None
 
     def close(self) -> None:
-        """Close without flushing to the disk; what was handed over stays. Safe to call twice."""
+        """Close without flushing to the disk. What was handed over stays. Safe to call twice."""
         if self._handle >= 0:
             if self._buffer:
                 with suppress(OSError):
@@ -113,6 +113,6 @@ def check_room(folder: str, wanted: int) -> None:
 
 
 def remove(path: str) -> None:
-    """Take a partial file away; one that is gone already is fine."""
+    """Take a partial file away. One that is gone already is fine."""
     with suppress(FileNotFoundError):
         os.unlink(path)

@@ -43,14 +43,14 @@ log = logging.getLogger(__name__)
 IDLE_SECONDS = 30.0
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 1.0, 300.0
 _STORAGE_SECONDS = 30.0
-"""How long an item waits when the disk cannot take it; that is no try of the item's own."""
+"""How long an item waits when the disk cannot take it. That is no try of the item's own."""
 _KEYS_KEPT = timedelta(days=30)
 _RANDOM = random.SystemRandom()
 _PREFIXES = (".upload-", ".download-", ".gallery-")
 
 
 def new_id() -> str:
-    """An id nobody can guess."""
+    """Return an id nobody can guess."""
     return secrets.token_hex(10)
 
 
@@ -59,7 +59,7 @@ class NotRetried(SmartsortError):
 
 
 class Downloads:
-    """Runs the downloads of one root. `recover` first, then `step` again and again; `close` at the end."""
+    """Runs the downloads of one root. `recover` first, then `step` again and again. `close` at the end."""
 
     def __init__(
         self, context: Context, claimer: Claimer, api: Api, *, resolver: Resolver = system_resolver
@@ -78,7 +78,7 @@ class Downloads:
     # --- handing in --------------------------------------------------------------------------
 
     async def submit(self, urls: Sequence[tuple[str, str]], key: Key | None = None) -> Taken:
-        """Write (url, source) pairs down; they are downloaded even if the process dies now.
+        """Write (url, source) pairs down. They are downloaded even if the process dies now.
 
         A URL that may not be fetched becomes a failed item that says why. Raises KeyReused.
         """
@@ -96,7 +96,7 @@ class Downloads:
         return NewSubmission(new_id(), source, url, host=host)
 
     async def retry(self, submission_id: str, actor: str) -> Submission | None:
-        """Download a failed item's URL again; the item as it is now, None for an unknown id.
+        """Download a failed item's URL again. Return the item as it is now, None for an unknown id.
 
         Raises NotRetried when it has not failed or has no URL of its own, UrlRefused when its URL may not be
         fetched.
@@ -178,7 +178,7 @@ class Downloads:
     async def step(self) -> float:
         """Start what is due, then wait until something ends, is handed in, or falls due.
 
-        Raises StorageError when the disk takes no downloads; what waits goes on waiting.
+        Raises StorageError when the disk takes no downloads. What waits goes on waiting.
         """
         self._wake.clear()
         if self._failure is not None:
@@ -214,7 +214,7 @@ class Downloads:
                 self._running[item.id] = (item.host, task)
 
     async def _seconds_to_next(self, now: str) -> float:
-        """Seconds until something falls due that was not at `now`.
+        """Return seconds until something falls due that was not at `now`.
 
         What was due then has been started or waits for a slot, and a slot that falls free wakes us.
         """
@@ -330,7 +330,7 @@ class Downloads:
         )
 
     async def close(self) -> None:
-        """Break off what runs; it goes on at the next start where it stopped."""
+        """Break off what runs. It goes on at the next start where it stopped."""
         self._closed = True
         self.arrivals.close()
         tasks = [task for _, task in self._running.values()]
@@ -350,7 +350,7 @@ def _url_to_retry(item: Submission) -> str:
         raise NotRetried(f"the item {item.id} has not failed, it is {state}")
     if item.parent is not None:
         raise NotRetried(f"the item {item.id} came with the page of another item. Hand the page in again")
-    # An upload may name where its file came from; nobody asked to fetch that.
+    # An upload may name where its file came from. Nobody asked to fetch that.
     if item.url is None or (item.name is not None and not item.host):
         raise NotRetried(f"the file of the item {item.id} was uploaded and is lost. Hand it in again")
     return item.url

@@ -10,7 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _PAUSE_SECONDS = 0.03
-"""Changes come in bursts; looking once for several is enough."""
+"""Changes come in bursts. Looking once for several is enough."""
 
 
 class Arrivals:
@@ -35,7 +35,7 @@ class Arrivals:
             self._wakeup.set()
 
     async def until(self, look: Callable[[], Awaitable[T | None]], seconds: float) -> T | None:
-        """What `look` found, looking again at every change; None when `seconds` are over."""
+        """Return what `look` found, looking again at every change, None when `seconds` are over."""
         if self._wakeup is None:
             self._wakeup = self._subscribe()
         loop = asyncio.get_running_loop()

@@ -76,7 +76,7 @@ def _takes(name: str, place: str, disk: Disk) -> bool:
 
 
 def _form(place: str, disk: Disk) -> Form | None:
-    """The one Unicode form that all names get, None where each stays as it is."""
+    """Return the one Unicode form that all names get, None where each stays as it is."""
     for written in ("NFC", "NFD"):
         takes = _takes(unicodedata.normalize(written, f"{written}{_ACCENT}"), place, disk)
         other: Form = "NFD" if written == "NFC" else "NFC"
@@ -86,7 +86,7 @@ def _form(place: str, disk: Disk) -> Form | None:
 
 
 def _tells_files_apart(place: str, disk: Disk) -> bool:
-    """Whether names of one file show one number, others another one, before and after a rename."""
+    """Return whether names of one file show one number, others another one, before and after a rename."""
     one, other, moved = (os.path.join(place, name) for name in ("one", "other", "moved"))
     _make(one, disk)
     try:

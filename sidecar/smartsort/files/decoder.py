@@ -39,7 +39,7 @@ _READ_OF_FRAMES = 200_000_000
 
 
 def draw(path: str, short_side: int, max_pixels: int) -> bytes | str:
-    """An upright picture of the file as JPEG, or a short text saying why there is none."""
+    """Return an upright picture of the file as JPEG, or a short text saying why there is none."""
     from PIL import Image  # noqa: PLC0415 - only when something is drawn
 
     with opened(path) as file:
@@ -71,12 +71,12 @@ def draw(path: str, short_side: int, max_pixels: int) -> bytes | str:
 
 
 def sheet(_path: str, pictures: list[bytes], labels: list[str], marks: list[list[Mark]]) -> bytes:
-    """A contact sheet of encoded pictures. Raises OSError for one that cannot be decoded."""
+    """Return a contact sheet of encoded pictures. Raises OSError for one that cannot be decoded."""
     return contact_sheet(pictures, labels, marks)
 
 
 def frames_sheet(path: str, times: list[float], labels: list[str], marks: list[list[Mark]]) -> bytes | str:
-    """A contact sheet of a video's frames, or a short text saying why there is none."""
+    """Return a contact sheet of a video's frames, or a short text saying why there is none."""
     try:
         return contact_sheet(pictures_at(path, times, min(TILE)), labels, marks)
     except (Broken, NothingToSee) as problem:
@@ -95,7 +95,7 @@ TASKS: dict[str, Callable[..., Any]] = {
 
 
 def answer(task: str, path: str, arguments: tuple[Any, ...]) -> Any:
-    """What a task returns, or the problem it met. Raises MemoryError, ImportError."""
+    """Return what a task returns, or the problem it met. Raises MemoryError, ImportError."""
     try:
         return TASKS[task](path, *arguments)
     except (MemoryError, ImportError):
@@ -107,7 +107,7 @@ def answer(task: str, path: str, arguments: tuple[Any, ...]) -> Any:
 
 
 def time_limit(path: str, seconds: int, task: str = "") -> int:
-    """The seconds a file may take: `seconds` and the time it takes to read it, or some frames of it."""
+    """Return the seconds a file may take: `seconds` and the time it takes to read it, or some frames of it."""
     try:
         size = os.stat(path).st_size
         return seconds + min(size, _READ_OF_FRAMES if task == "frames" else size) // SLOWEST_BYTES_A_SECOND

@@ -34,7 +34,7 @@ SECONDS = 60
 
 
 class _Died(Exception):
-    """A decoder died of a file; the text says why, for people."""
+    """A decoder died of a file. The text says why, for people."""
 
 
 class _Decoder:
@@ -65,7 +65,7 @@ class _Decoder:
         """End it, whatever it does."""
 
     def answers(self, task: str, paths: Sequence[str], arguments: tuple[Any, ...]) -> Iterator[Any]:
-        """The answers to a batch, one after the other. Raises _Died at the file it died of."""
+        """Yield the answers to a batch, one after the other. Raises _Died at the file it died of."""
         for number, path in enumerate(paths):
             try:
                 if number == 0:
@@ -112,7 +112,7 @@ _MEMORY = frozenset({OUT_OF_MEMORY, -signal.SIGKILL, -signal.SIGABRT, -signal.SI
 
 
 class Decoders:
-    """Hands out files to decoder processes; for any number of threads. Nothing runs until it is needed.
+    """Hands out files to decoder processes, for any number of threads. Nothing runs until it is needed.
 
     `is_background`: they make way for all other processes, and a file that one dies of is not read again.
     """
@@ -138,7 +138,7 @@ class Decoders:
     def probe(
         self, paths: Sequence[str], max_pixels: int = 0, *, alone: bool = False
     ) -> list[Probe | SmartsortError]:
-        """What files are and whether they are whole, in order; one file's error stands in its place.
+        """Return what files are and whether they are whole, in order. One file's error stands in its place.
 
         `alone`: one after the other, each with all memory, and nothing else meanwhile.
         """
@@ -149,24 +149,24 @@ class Decoders:
         ]
 
     def metadata(self, paths: Sequence[str]) -> list[Metadata]:
-        """What cameras wrote into files, in order, without decoding them; nothing for what cannot be read."""
+        """What cameras wrote into files, in order, without decoding them, nothing for what cannot be read."""
         answers = self._ask("metadata", paths, ())
         return [answer if isinstance(answer, Metadata) else Metadata() for answer in answers]
 
     def draw(self, path: str, short_side: int, max_pixels: int) -> bytes | str:
-        """An upright picture of the file as JPEG, or a short text saying why there is none."""
+        """Return an upright picture of the file as JPEG, or a short text saying why there is none."""
         drawn = self._ask("draw", [path], (short_side, max_pixels or MAX_PIXELS))[0]
         return drawn if isinstance(drawn, bytes) else str(drawn)
 
     def frames(self, path: str) -> Frames | SmartsortError:
-        """Frames of a video; one that cannot be decoded, or that a decoder dies of, tells its `problem`."""
+        """Frames of a video. One that cannot be decoded, or that a decoder dies of, tells its `problem`."""
         answer = self._ask("frames", [path], ())[0]
         return Frames(problem=answer) if isinstance(answer, str) else answer
 
     def frames_sheet(
         self, path: str, times: Sequence[float], labels: Sequence[str], marks: Sequence[Sequence[Mark]]
     ) -> bytes | str:
-        """The frames of a video at some times in seconds on one sheet as JPEG, or why there is none."""
+        """Return the frames of a video at some times in seconds on one sheet as JPEG, or why there is none."""
         drawn = self._ask("frames_sheet", [path], (list(times), list(labels), list(marks)))[0]
         return drawn if isinstance(drawn, bytes) else str(drawn)
 
@@ -203,7 +203,7 @@ class Decoders:
     def _ask(
         self, task: str, paths: Sequence[str], arguments: tuple[Any, ...], *, alone: bool = False
     ) -> list[Any]:
-        """The answers in order; a text for what a decoder died of twice."""
+        """Return the answers in order, with a text for what a decoder died of twice."""
         answers: list[Any] = []
         while len(answers) < len(paths):
             rest = paths[len(answers) :]
@@ -224,7 +224,7 @@ class Decoders:
 
     @contextmanager
     def _decoder(self, *, alone: bool) -> Iterator[_Decoder]:
-        """A decoder for one batch. Waits until there is room; `alone`, until no other is at work."""
+        """A decoder for one batch. Waits until there is room. `alone`, until no other is at work."""
         with self._changed:
             if alone:
                 self._changed.wait_for(lambda: not self._exclusive)
@@ -264,7 +264,7 @@ class Decoders:
 
 
 def _unread(path: str, why: str) -> Probe | SmartsortError:
-    """What is known of a file that no decoder comes to the end of."""
+    """Return what is known of a file that no decoder comes to the end of."""
     try:
         return replace(recognise(path), problem=why)
     except SmartsortError as problem:

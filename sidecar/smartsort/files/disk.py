@@ -28,7 +28,7 @@ def _nothing(_step: str) -> None:
 
 
 class Disk:
-    """System calls on paths and descriptors; each raises `OSError` as the kernel does."""
+    """System calls on paths and descriptors. Each raises `OSError` as the kernel does."""
 
     def __init__(self, checkpoint: Callable[[str], None] = _nothing) -> None:
         self.checkpoint = checkpoint
@@ -36,7 +36,7 @@ class Disk:
         """Temporary files of our own that could not be removed."""
 
     def lstat(self, path: str) -> os.stat_result:
-        """What is at `path`, a symbolic link itself and not its target."""
+        """Return what is at `path`, a symbolic link itself and not its target."""
         return os.lstat(path)
 
     def link(self, source: str, target: str) -> None:
@@ -52,7 +52,7 @@ class Disk:
         self.checkpoint("rename exclusive done")
 
     def rename_over(self, source: str, target: str) -> None:
-        """Rename, replacing `target`; only ever used on an empty file of our own."""
+        """Rename, replacing `target`. Only ever used on an empty file of our own."""
         self.checkpoint("rename over")
         os.rename(source, target)
         self.checkpoint("rename over done")
@@ -70,18 +70,18 @@ class Disk:
         self.checkpoint("rmdir done")
 
     def mkdir(self, path: str) -> None:
-        """Make one folder; its parent exists."""
+        """Make one folder. Its parent exists."""
         self.checkpoint("mkdir")
         os.mkdir(path)
         self.checkpoint("mkdir done")
 
     def open_source(self, path: str) -> int:
-        """A descriptor to read a file with; never a symbolic link, never blocking on a pipe."""
+        """Return a descriptor to read a file with, never a symbolic link, never blocking on a pipe."""
         self.checkpoint("open source")
         return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
 
     def create(self, path: str) -> int:
-        """A descriptor of a new, empty file; `FileExistsError` when the name is taken."""
+        """Return a descriptor of a new, empty file. `FileExistsError` when the name is taken."""
         self.checkpoint("create")
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         self.checkpoint("create done")

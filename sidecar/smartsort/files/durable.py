@@ -66,7 +66,7 @@ class Pending:
         self._there.add(folder)
 
     def refuses(self, folder: str) -> bool:
-        """Whether a folder takes no file at all: then an error in it is not about a single file."""
+        """Return whether a folder takes no file at all: then an error in it is not about a single file."""
         if folder not in self._refusing:
             try:
                 methods_between(folder, folder, self.disk)
@@ -77,7 +77,7 @@ class Pending:
         return self._refusing[folder]
 
     def wait(self) -> Failed:
-        """Wait until all of it is on the disk; what could not be written."""
+        """Wait until all of it is on the disk. Return what could not be written."""
         failed = Failed()
         by_device: dict[int, tuple[list[str], list[str]]] = {}
         for path, device in self.files:
@@ -103,7 +103,7 @@ class Pending:
                     self.disk.sync_file_system(folders[0] or ".")
                     return
             except FileNotFoundError:
-                pass  # that one folder is gone; the others are asked one by one
+                pass  # that one folder is gone. The others are asked one by one
             except OSError as error:
                 for folder in folders:
                     failed.add(folder, error)
@@ -135,7 +135,7 @@ class Failed:
 
     @contextmanager
     def noting(self, path: str) -> Iterator[None]:
-        """Note an OSError for this path; one that is gone already is none."""
+        """Note an OSError for this path. One that is gone already is none."""
         try:
             yield
         except FileNotFoundError:
@@ -144,7 +144,7 @@ class Failed:
             self.add(path, error)
 
     def of(self, result: _Result) -> _Result | SmartsortError:
-        """The result, or why it cannot be relied on: a folder above it may go with a power cut, too."""
+        """Return the result, or why it cannot be relied on: a folder above it may go with a power cut, too."""
         place = result.path if self.errors else ""
         while place not in self.errors and place != os.path.dirname(place):
             place = os.path.dirname(place)

@@ -19,7 +19,7 @@ _SYNCED_AS_A_WHOLE = {
     0x2FC12FC1: "zfs",
     0x01021994: "tmpfs",
 }
-"""Local file systems whose syncfs is known to wait for everything; FUSE, for one, may do nothing."""
+"""Local file systems whose syncfs is known to wait for everything. FUSE, for one, may do nothing."""
 
 _CHANGED_BY_OTHERS = {
     0x6969: "nfs",
@@ -53,14 +53,14 @@ class FileSystem:
 
 
 def file_system(path: str) -> FileSystem:
-    """The file system of an existing path. Raises `OSError` as statfs does."""
+    """Return the file system of an existing path. Raises `OSError` as statfs does."""
     magic = _magic(path)
     name = _SYNCED_AS_A_WHOLE.get(magic) or _CHANGED_BY_OTHERS.get(magic) or _OTHERS.get(magic) or hex(magic)
     return FileSystem(name, notifies=magic not in _CHANGED_BY_OTHERS, syncs=magic in _SYNCED_AS_A_WHOLE)
 
 
 def _magic(path: str) -> int:
-    # The first member of struct statfs is the magic number, a machine word; the rest is not read.
+    # The first member of struct statfs is the magic number, a machine word. The rest is not read.
     buffer = (ctypes.c_long * 64)()
     if _libc().statfs(os.fsencode(path), buffer) != 0:
         number = ctypes.get_errno()
@@ -74,7 +74,7 @@ def _libc() -> ctypes.CDLL:
 
 
 def mounts_below(folder: str, table: str = "/proc/self/mountinfo") -> list[str]:
-    """Mount points inside a folder; empty where the kernel does not tell."""
+    """Mount points inside a folder, empty where the kernel does not tell."""
     root = os.path.realpath(folder).rstrip("/") + "/"
     try:
         with open(table, "rb") as lines:
@@ -90,7 +90,7 @@ def _unescaped(field: bytes) -> str:
 
 
 def why_unheard(folder: str) -> str | None:
-    """Why inotify may miss changes in a folder, None when it hears them all."""
+    """Return why inotify may miss changes in a folder, None when it hears them all."""
     for place in (folder, *mounts_below(folder)):
         try:
             found = file_system(place)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 FEWEST, MOST = 8, 16
-"""Frames of a video; fewer only where it has fewer."""
+"""Frames of a video, fewer only where it has fewer."""
 
 SHORT_SIDE = 1080
 """Pixels. Faces that count are large enough on it, and a frame takes some 200 kB."""
@@ -38,7 +38,7 @@ SECONDS = 20.0
 """Of decoding. What is left of a longer film is shown by its key frames."""
 
 LARGE_PIXELS = 10_000_000
-"""Of a frame; of larger ones than 4K only key frames are decoded, one at a time."""
+"""Of a frame. Of larger ones than 4K only key frames are decoded, one at a time."""
 
 _LOOKS_A_SECOND = 4
 _MOST_LOOKS = 256
@@ -48,10 +48,10 @@ _GREY = 160
 """Pixels of the long side of what sharpness and likeness are measured on."""
 
 _OTHER_SCENE = 70
-"""Differing bits between two frames that show different scenes; of unrelated pictures half of 256 differ."""
+"""Differing bits between two frames that show different scenes. Of unrelated pictures half of 256 differ."""
 
 _SCENES_A_SLOT = 3
-"""Scenes between two moments that are kept; each holds a whole frame."""
+"""Scenes between two moments that are kept. Each holds a whole frame."""
 
 _FLAT = 3.0
 """Grey levels of deviation below which a frame shows nothing, as between two scenes."""
@@ -68,7 +68,7 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """What was looked at of a video, in order; `problem` says why there is no frame.
+    """What was looked at of a video, in order. `problem` says why there is no frame.
 
     `anchors` are the looks at the times that copies share, `looks` those of all frames compared.
     """
@@ -104,7 +104,7 @@ class _Chosen(NamedTuple):
     frame: Frame
     sharpness: float
     is_first: bool
-    """The first of its slot; others are given up when there are too many."""
+    """The first of its slot. Others are given up when there are too many."""
 
 
 def frames(path: str, short_side: int = SHORT_SIDE) -> Frames:
@@ -122,7 +122,7 @@ def frames(path: str, short_side: int = SHORT_SIDE) -> Frames:
 
 
 def pictures_at(path: str, times: list[float], short_side: int) -> list[bytes]:
-    """The frames at these times in seconds, in order, as JPEG. Raises Broken, and as `frames` does."""
+    """Return the frames at these times in seconds, in order, as JPEG. Raises Broken, and as `frames` does."""
     with opened(path) as file:
         found = format_of(Reader(file.fileno()).at(0, HEAD_BYTES))
         with videos.opened(file, found) as (container, stream):
@@ -137,7 +137,7 @@ def pictures_at(path: str, times: list[float], short_side: int) -> list[bytes]:
 
 
 def grid(seconds: float) -> list[float]:
-    """The moments to look at: 8 to 16 multiples of a power of two of a second."""
+    """Return the moments to look at: 8 to 16 multiples of a power of two of a second."""
     if seconds <= 0:
         return [0.0]
     step = 2.0 ** math.floor(math.log2(seconds / FEWEST))
@@ -149,7 +149,7 @@ def _looked_through(container: InputContainer, stream: VideoStream, short_side: 
     seconds = player.duration()
     found = _pass(player, seconds, short_side)
     if len(found.chosen) < FEWEST and player.last < 0.9 * seconds:
-        # It ends before it says; all that there is counts as the whole.
+        # It ends before it says. All that there is counts as the whole.
         found = _pass(player, max(player.last, 0.0), short_side)
     if not found.chosen:
         return Frames(seconds, problem="none of its frames can be decoded")
@@ -192,7 +192,10 @@ def _pass(player: _Player, seconds: float, short_side: int) -> _Found:
 
 
 def _bests(slot: list[_Candidate]) -> list[_Candidate]:
-    """The sharpest candidate of each scene, the first scene first; the last one may be of a scene before."""
+    """Return the sharpest candidate of each scene, the first scene first.
+
+    The last one may be of a scene before.
+    """
     *before, new = slot
     if not before:
         return slot
@@ -233,7 +236,7 @@ class _Player:
         """The latest time of a frame so far."""
 
     def duration(self) -> float:
-        """Seconds, by what the file says or else by its packets."""
+        """Return seconds, by what the file says or else by its packets."""
         if self._stream.duration:
             return float(self._stream.duration * self._base)
         if self._container.duration:
@@ -244,7 +247,7 @@ class _Player:
         )
 
     def frame_at(self, moment: float) -> VideoFrame | None:
-        """The first frame at a moment or after it, else the last before it."""
+        """Return the first frame at a moment or after it, else the last before it."""
         self._go_to(moment)
         found = None
         for frame in self._play():
@@ -308,7 +311,7 @@ class _Player:
         self._frames = self._decoded()
 
     def _decoded(self) -> Iterator[VideoFrame]:
-        """Frames from here on; packets that cannot be decoded are passed over."""
+        """Frames from here on. Packets that cannot be decoded are passed over."""
         import av.error  # noqa: PLC0415 - as above
 
         for packet in self._container.demux(self._stream):
@@ -328,7 +331,7 @@ class _Player:
             self._container.seek(int((moment + self._start) / self._base), stream=self._stream, backward=True)
 
     def _same_group(self, moment: float) -> bool:
-        """True when no key frame lies between here and a moment, as far as the file's index tells."""
+        """Return True when no key frame lies between here and a moment, as far as the file's index tells."""
         entries = self._stream.index_entries
         if not len(entries):
             return moment - self._position < _UNINDEXED_SECONDS
@@ -372,7 +375,7 @@ def _encoded(picture: Image) -> bytes:
 
 
 def _upright(frame: VideoFrame, short_side: int) -> Image:
-    """The frame as people see it: in its shape, turned, and with the brightness of an ordinary screen."""
+    """Return the frame as people see it: in its shape, turned, and with the brightness of an ordinary screen."""
     width, height = frame.width, frame.height
     scale = min(1.0, short_side / min(width, height))
     size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -392,14 +395,14 @@ def _turned(picture: Image, rotation: int) -> Image:
 
 
 def _of_pq(level: float) -> int:
-    """A level of HDR10 (SMPTE ST 2084) on an ordinary screen."""
+    """Return a level of HDR10 (SMPTE ST 2084) on an ordinary screen."""
     root = level ** (1 / 78.84375)
     nits = 10_000 * (max(root - 0.8359375, 0.0) / (18.8515625 - 18.6875 * root)) ** (1 / 0.1593017578125)
     return _on_screen(nits / 203)
 
 
 def _of_hlg(level: float) -> int:
-    """A level of HLG (BT.2100) on an ordinary screen."""
+    """Return a level of HLG (BT.2100) on an ordinary screen."""
     light = (
         level * level / 3 if level <= 0.5 else (math.exp((level - 0.55991073) / 0.17883277) + 0.28466892) / 12
     )

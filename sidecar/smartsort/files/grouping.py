@@ -31,7 +31,7 @@ class GroupKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Files of one moment. `members` has the picture first; `why` tells what proves they are one shot."""
+    """Files of one moment. `members` has the picture first. `why` tells what proves they are one shot."""
 
     kind: GroupKind
     members: tuple[Entry, ...]
@@ -77,7 +77,7 @@ def rank_of(entry: Entry) -> int:
 
 
 def clusters(media: Iterable[Entry]) -> list[Cluster]:
-    """The candidates for one shot; the order of the entries is kept.
+    """Return the candidates for one shot. The order of the entries is kept.
 
     Names are compared without case, extension and number of a repeated name (`IMG_1(1).MOV`). icloudpd's
     `IMG_1_HEVC.MOV` goes with `IMG_1.JPG`, Google's `PXL_1.MP` with `PXL_1.MP.jpg`.
@@ -89,7 +89,7 @@ def clusters(media: Iterable[Entry]) -> list[Cluster]:
 
 
 def shot_stem(name: str) -> str:
-    """What the names of the halves of one shot have in common."""
+    """Return what the names of the halves of one shot have in common."""
     stem, extension = split_extension(name)
     stem = stem.casefold()
     if _EXTENSIONS.get(extension.lower()) is VIDEO:
@@ -98,7 +98,7 @@ def shot_stem(name: str) -> str:
 
 
 def names_a_half(clip: str, picture: str) -> bool:
-    """True for names that a program gives to the moving halves of shots alone."""
+    """Return True for names that a program gives to the moving halves of shots alone."""
     stem, extension = split_extension(clip.casefold())
     still = split_extension(picture.casefold())[0]
     if extension == "mp":
@@ -107,7 +107,10 @@ def names_a_half(clip: str, picture: str) -> bool:
 
 
 def half_name(half: str, picture: str) -> str:
-    """The name of a raw photo or clip beside a picture of this name; what icloudpd and Google add is kept."""
+    """Return the name of a raw photo or clip beside a picture of this name.
+
+    What icloudpd and Google add is kept.
+    """
     stem, extension = split_extension(half)
     own = split_extension(picture)[0]
     if extension.lower() == "mp" and own.lower().endswith(_GOOGLE):
@@ -117,7 +120,7 @@ def half_name(half: str, picture: str) -> str:
 
 
 def shots(cluster: Cluster, metadata_of: MetadataOf) -> list[Group]:
-    """The shots of a cluster, by what its files say; everything else is single.
+    """Return the shots of a cluster, by what its files say. Everything else is single.
 
     A picture takes one raw photo and one clip at most. Of several that fit, the identifier counts more than
     the time, and then the name that is most alike.
@@ -168,7 +171,7 @@ def _pairs(
 
 
 def owner_of(side: Side, folder: str, media: dict[tuple[str, str], list[Entry]]) -> Entry | None:
-    """The medium that a side file's name means, None where it means none or several.
+    """Return the medium that a side file's name means, None where it means none or several.
 
     `media` has the entries by folder and name, and by folder and name without extension. Of the halves of
     one stem a raw developer's settings mean the raw photo, anything else the picture.
@@ -182,7 +185,7 @@ def owner_of(side: Side, folder: str, media: dict[tuple[str, str], list[Entry]])
         (each for each in named if rank_of(each) != _NO_MEDIUM),
         key=lambda e: (order.index(rank_of(e)), e.path),
     )
-    # `a.json` beside `a.jpg` and `a.png` means neither; `a.xmp` of raw developers has always meant the first.
+    # `a.json` beside `a.jpg` and `a.png` means neither. `a.xmp` of raw developers has always meant the first.
     if len(found) > 1 and rank_of(found[0]) == rank_of(found[1]) and not side.of_raw:
         return None
     return found[0] if found else None
@@ -206,7 +209,7 @@ def by_name(media: Iterable[Entry]) -> dict[tuple[str, str], list[Entry]]:
 
 
 def sorted_out(entries: Iterable[Entry]) -> tuple[list[Entry], list[tuple[Entry, Side]]]:
-    """The media, and the side files with what their names say."""
+    """Return the media, and the side files with what their names say."""
     media, sides = [], []
     for entry in entries:
         side = side_of(entry.name)
@@ -218,6 +221,9 @@ def sorted_out(entries: Iterable[Entry]) -> tuple[list[Entry], list[tuple[Entry,
 
 
 def has_other_half(entry: Entry) -> bool:
-    """True for files that cameras and telephones mostly write in two; JPEG and MP4 mostly come alone."""
+    """Return True for files that cameras and telephones mostly write in two.
+
+    JPEG and MP4 mostly come alone.
+    """
     extension = split_extension(entry.name)[1].lower()
     return extension in ("heic", "heif", "mov", "mp") or extension in RAW_EXTENSIONS

@@ -20,7 +20,7 @@ _buffers = threading.local()
 
 
 def digests(path: str, expected: FileStamp | None = None) -> Digests:
-    """Both digests of a regular file, read once.
+    """Return both digests of a regular file, read once.
 
     Raises FileChanged when it is not the file `expected` describes or is written to meanwhile,
     FileVanished, NotAFile, FileUnreadable, and StorageError when the folder and not the file is at fault.
@@ -35,7 +35,7 @@ def digests(path: str, expected: FileStamp | None = None) -> Digests:
 
 
 def sha256_of(path: str, expected: FileStamp | None = None) -> str:
-    """The SHA-256 alone, to verify a copy; raises as `digests` does."""
+    """Return the SHA-256 alone, to verify a copy. Raises as `digests` does."""
     sha256 = hashlib.sha256(usedforsecurity=False)
     for block in _blocks(path, expected):
         sha256.update(block)
@@ -45,7 +45,7 @@ def sha256_of(path: str, expected: FileStamp | None = None) -> str:
 def digests_of_all(
     files: Sequence[tuple[str, FileStamp | None]],
 ) -> list[Digests | SmartsortError]:
-    """Both digests of many files, in order, on a few threads; one file's error stands in its place."""
+    """Return both digests of many files, in order, on a few threads. One file's error stands in its place."""
     if len(files) < 2 or _THREADS < 2:
         return [_digests_or_error(file) for file in files]
     with ThreadPoolExecutor(min(_THREADS, len(files)), thread_name_prefix="hash") as pool:
@@ -63,7 +63,7 @@ def _digests_or_error(file: tuple[str, FileStamp | None]) -> Digests | Smartsort
 
 
 def _blocks(path: str, expected: FileStamp | None) -> Iterator[memoryview]:
-    """The file's bytes in blocks of one reused buffer, checked before and after to be one file."""
+    """Yield the file's bytes in blocks of one reused buffer, checked before and after to be one file."""
     with opened(path) as (handle, before):
         check_unchanged(path, before, expected)
         buffer = _buffer()

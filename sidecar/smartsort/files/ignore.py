@@ -1,6 +1,6 @@
 """Names that are not photos yet, or never will be: unfinished downloads, sync tools, system litter.
 
-A file that is renamed when it is complete is noticed under its new name; until then it is left alone.
+A file that is renamed when it is complete is noticed under its new name. Until then it is left alone.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ FOLDERS = (
     Pattern(".git", "git, its own"),
 )
 
-# rsync writes `.name.XXXXXX` beside the target, six letters or digits; no media extension has six.
+# rsync writes `.name.XXXXXX` beside the target, six letters or digits. No media extension has six.
 _RSYNC = re.compile(r"\..+\.[A-Za-z0-9]{6}")
 
 
@@ -181,13 +181,13 @@ class Ignore:
         self._folders = _Table((*own, *FOLDERS, Pattern(".smartsort-*", "smartsort, its own")))
 
     def file(self, name: str) -> str | None:
-        """Why a file of this name is left alone, None when it is not."""
+        """Return why a file of this name is left alone, None when it is not."""
         if _RSYNC.fullmatch(name):
             return "rsync, while receiving"
         return self._files.why(name)
 
     def folder(self, name: str) -> str | None:
-        """Why a folder of this name is not entered, None when it is."""
+        """Return why a folder of this name is not entered, None when it is."""
         return self._folders.why(name)
 
 
@@ -217,5 +217,5 @@ _DEFAULT = Ignore()
 
 
 def ignored(name: str, *, folder: bool = False) -> str | None:
-    """Why a file (or a folder) of this name is left alone, by the built-in table; None when it is not."""
+    """Return why a file (or a folder) of this name is left alone, by the built-in table, None when it is not."""
     return _DEFAULT.folder(name) if folder else _DEFAULT.file(name)

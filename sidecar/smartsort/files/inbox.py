@@ -58,7 +58,7 @@ class InboxScan:
 def scan_inbox(folder: str, ignore: Ignore | None = None) -> InboxScan:
     """Everything in the inbox and its sub-folders.
 
-    Raises RootUnavailable when the inbox itself cannot be read; a sub-folder that cannot is reported and the
+    Raises RootUnavailable when the inbox itself cannot be read. A sub-folder that cannot is reported and the
     others are read.
     """
     ignore = ignore or Ignore()
@@ -88,7 +88,7 @@ def scan_inbox(folder: str, ignore: Ignore | None = None) -> InboxScan:
 def _look_at(
     item: os.DirEntry[str], source: str, ignore: Ignore, entries: list[Entry], left: list[Left]
 ) -> str | None:
-    """Sort one directory entry; returns the path of a folder that is to be entered."""
+    """Sort one directory entry. Returns the path of a folder that is to be entered."""
     try:
         status = item.stat(follow_symlinks=False)
     except FileNotFoundError:

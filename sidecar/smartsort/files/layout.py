@@ -29,7 +29,7 @@ _PREFIX_DIGITS = 16
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The folders; each but the root may be given to lie elsewhere, all are absolute."""
+    """The folders. Each but the root may be given to lie elsewhere, all are absolute."""
 
     root: str
     inbox: str = ""
@@ -47,15 +47,18 @@ class Layout:
             object.__setattr__(self, field, os.path.abspath(os.path.join(root, getattr(self, field) or name)))
 
     def review_folder(self, category: Category) -> str:
-        """Where photos of one review category wait."""
+        """Return where photos of one review category wait."""
         return os.path.join(self.review, category.value)
 
     def person_folder(self, folder_name: str) -> str:
-        """Where one person's photos are filed; `folder_name` is already the folder form of the name."""
+        """Return where one person's photos are filed.
+
+        `folder_name` is already the folder form of the name.
+        """
         return os.path.join(self.faces, folder_name)
 
     def library_folder(self, shard: str, sha256: str) -> str:
-        """Where a photo with this digest stands in a shard, beside others whose digest begins alike."""
+        """Return where a photo with this digest stands in a shard, beside others whose digest begins alike."""
         return f"{self.library}/{shard}/{sha256[:_SHARED_DIGITS]}"
 
     def own_library_folder(self, shard: str, sha256: str) -> str:
@@ -68,7 +71,7 @@ class Layout:
         return (self.root, self.temp_downloads, self.library, self.faces, self.review, self.trash)
 
     def conflicts(self) -> list[str]:
-        """What is wrong with the folders' places, in sentences; empty when nothing is."""
+        """Return what is wrong with the folders' places, in sentences, empty when nothing is."""
         found = []
         places = {name: os.path.realpath(getattr(self, name)) for name in _DEFAULTS if name != "ledger"}
         for inner, outer in ((a, b) for a in places for b in places if a != b):
@@ -86,7 +89,7 @@ class Layout:
     def prepare(self, expected_id: str | None = None) -> str:
         """Create what is missing and return the root's id.
 
-        `expected_id` is the id the ledger remembers, None for a root that is new to it; a root with another
+        `expected_id` is the id the ledger remembers, None for a root that is new to it. A root with another
         id or, if one is expected, without it is refused before anything is created. Raises
         ConfigurationError for folders that lie inside each other, RootUnavailable, StorageError.
         """
@@ -119,7 +122,7 @@ class Layout:
         return root_id
 
     def in_use(self) -> str | None:
-        """A file in the folders of a root that was prepared before, None when there is none."""
+        """Return a file in the folders of a root that was prepared before, None when there is none."""
         if _read_sentinel(self.root) is None:
             return None
         for folder in (self.library, self.faces, self.review, self.trash, self.temp_downloads):
@@ -152,7 +155,7 @@ def _is_below(path: str, folder: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Sentinel:
-    """The root's id; in the root itself also which folders were signed, relative to it."""
+    """The root's id. In the root itself also which folders were signed, relative to it."""
 
     id: str
     folders: frozenset[str] = frozenset()
@@ -167,7 +170,10 @@ def _make_folders(*folders: str) -> None:
 
 
 def _read_sentinel(folder: str) -> _Sentinel | None:
-    """What a folder's sentinel says, None where there is none; RootUnavailable when it cannot be read."""
+    """Return what a folder's sentinel says, None where there is none.
+
+    RootUnavailable when it cannot be read.
+    """
     path = os.path.join(folder, SENTINEL)
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)

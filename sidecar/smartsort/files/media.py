@@ -1,6 +1,6 @@
 """The media formats Immich takes, and the extensions it takes for each.
 
-Immich judges a file by its extension (`GET /server/media-types`), decoders by its content; a name is right
+Immich judges a file by its extension (`GET /server/media-types`), decoders by its content. A name is right
 when both agree. Formats that one decoder reads under several extensions share their list.
 """
 
@@ -22,7 +22,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One format: `extension` is the right one, `acceptable` all that fit; no dots, lower case."""
+    """One format: `extension` is the right one, `acceptable` all that fit. No dots, lower case."""
 
     name: str
     kind: Kind
@@ -83,7 +83,7 @@ _MAKERS = (
 
 
 def maker_raw(make: str) -> Format:
-    """The format of a raw photo that is built like a TIFF, by the Make tag; DNG for unknown makers.
+    """Return the format of a raw photo that is built like a TIFF, by the Make tag. DNG for unknown makers.
 
     Several makers share an extension and some have three, so every TIFF-like raw extension is accepted.
     """
@@ -118,14 +118,17 @@ RAW_EXTENSIONS = frozenset(_TIFF_RAW).union(*(each.acceptable for each in FORMAT
 IMAGE_EXTENSIONS = frozenset().union(*(each.acceptable for each in FORMATS if each.kind is Kind.IMAGE))
 VIDEO_EXTENSIONS = frozenset().union(*(each.acceptable for each in FORMATS if each.kind is Kind.VIDEO))
 ALL_EXTENSIONS = RAW_EXTENSIONS | IMAGE_EXTENSIONS | VIDEO_EXTENSIONS | XMP.acceptable
-"""Every extension Immich takes; `cin` (a raw photo smartsort cannot tell from its content) is left out."""
+"""Every extension Immich takes. `cin` (a raw photo smartsort cannot tell from its content) is left out."""
 
 
 _ACCEPTABLE = {each.media_type: each.acceptable for each in FORMATS}
 
 
 def acceptable_for(media_type: str | None) -> frozenset[str]:
-    """The extensions that fit a media type; a raw photo of an unknown maker takes every raw extension."""
+    """Return the extensions that fit a media type.
+
+    A raw photo of an unknown maker takes every raw extension.
+    """
     if media_type is None:
         return frozenset()
     return _ACCEPTABLE.get(media_type, RAW_EXTENSIONS)

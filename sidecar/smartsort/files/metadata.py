@@ -23,7 +23,7 @@ _APPLE_CONTENT_ID = 0x0011
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What a file says about itself; None where it says nothing.
+    """What a file says about itself, None where it says nothing.
 
     `taken` is in UTC where `zoned` is False: the clock of most cameras has no zone, that of a video has UTC.
     `content_id` is Apple's: both halves of a Live Photo carry the same. `motion_photo` says that Google's
@@ -48,7 +48,7 @@ _HEAD_BYTES = 1 << 20
 
 
 def exif_time(text: str, offset: str = "") -> datetime | None:
-    """An EXIF time. The camera's zone if it wrote one, else UTC: its clock has no zone."""
+    """Return an EXIF time. The camera's zone if it wrote one, else UTC: its clock has no zone."""
     try:
         return datetime.strptime(text.strip("\0 ")[:19], "%Y:%m:%d %H:%M:%S").replace(
             tzinfo=_zone(offset) or UTC
@@ -58,7 +58,7 @@ def exif_time(text: str, offset: str = "") -> datetime | None:
 
 
 def of_picture(exif: bytes | None, xmp: bytes | None) -> Metadata:
-    """The metadata of a picture, from the blocks a decoder found in it. Damaged blocks say nothing."""
+    """Return the metadata of a picture, from the blocks a decoder found in it. Damaged blocks say nothing."""
     from PIL.Image import Exif  # noqa: PLC0415 - only in a decoder process
 
     read = Exif()
@@ -70,7 +70,7 @@ def of_picture(exif: bytes | None, xmp: bytes | None) -> Metadata:
 
 
 def of_raw(file: BinaryIO, found: Format) -> Metadata:
-    """The metadata of a raw photo, or of another TIFF. Raises what Pillow raises for a damaged one."""
+    """Return the metadata of a raw photo, or of another TIFF. Raises what Pillow raises for a damaged one."""
     from PIL.Image import Exif  # noqa: PLC0415 - as above
 
     read = Exif()
@@ -122,7 +122,7 @@ def _of_tags(tags: Mapping[int, Any], details: Mapping[int, Any], xmp: bytes | N
 
 
 def of_video(container: Mapping[str, str], duration_seconds: float | None) -> Metadata:
-    """The metadata of a video, from its container's as FFmpeg names them."""
+    """Return the metadata of a video, from its container's as FFmpeg names them."""
     taken, zoned = _iso_time(container.get("com.apple.quicktime.creationdate", ""))
     vague = taken is None
     if taken is None:
@@ -159,7 +159,7 @@ def _zone(offset: str) -> timezone | None:
 
 
 def _iso_time(text: str) -> tuple[datetime | None, bool]:
-    """A time, and whether it says its zone."""
+    """Return a time, and whether it says its zone."""
     try:
         read = datetime.fromisoformat(text.strip())
     except ValueError:
@@ -177,7 +177,7 @@ def _text(value: object) -> str:
 
 
 def _apple_content_id(note: object) -> str | None:
-    """The identifier in an iPhone's maker note, which is a directory of its own."""
+    """Return the identifier in an iPhone's maker note, which is a directory of its own."""
     if not isinstance(note, bytes) or not note.startswith(b"Apple iOS\0"):
         return None
     with suppress(struct.error, UnicodeDecodeError):

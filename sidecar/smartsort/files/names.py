@@ -1,6 +1,6 @@
 """Names for files: what Immich can read, what a file system takes, and the next one when it is taken.
 
-Pure functions; whether a name is free is only ever found out by creating it (`smartsort.files.placement`).
+Pure functions. Whether a name is free is only ever found out by creating it (`smartsort.files.placement`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _LONGEST_EXTENSION = 16
 
 
 def split_extension(name: str) -> tuple[str, str]:
-    """Stem and extension without its dot, as written; the extension is "" where there is none."""
+    """Stem and extension without its dot, as written. The extension is "" where there is none."""
     stem, dot, extension = name.rpartition(".")
     if not dot or not stem.strip(".") or not 0 < len(extension) <= _LONGEST_EXTENSION:
         return name, ""
@@ -41,9 +41,9 @@ def split_extension(name: str) -> tuple[str, str]:
 
 
 def library_name(original: str, extension: str, acceptable: Collection[str] = ()) -> str:
-    """The name a photo carries inside the library, as close to its own as Immich can read.
+    """Return the name a photo carries inside the library, as close to its own as Immich can read.
 
-    `extension` is the right one for the content, without a dot; the original's own is kept when it is
+    `extension` is the right one for the content, without a dot. The original's own is kept when it is
     this one or one of `acceptable`, in any case. A wrong media extension is replaced, anything else after
     a dot stays and the right extension follows. The result is UTF-8 without control characters, at most
     200 bytes, not hidden, not reserved on Windows, and the function maps it to itself.
@@ -64,7 +64,7 @@ def library_name(original: str, extension: str, acceptable: Collection[str] = ()
 
 def _readable(name: str) -> str:
     if name.isascii() and name.isprintable() and "\\" not in name:
-        return name  # as almost all are; letter by letter is slow
+        return name  # as almost all are. Letter by letter is slow
     text = os.fsencode(name).decode("utf-8", "replace").replace("\ufffd", "_")
     return "".join("_" if _unreadable(letter) else letter for letter in text)
 
@@ -74,7 +74,7 @@ def _unreadable(letter: str) -> bool:
 
 
 def shortened(name: str, limit: int = NAME_BYTES) -> str:
-    """The name in at most `limit` bytes: its extension, beginning and end are kept, the middle goes.
+    """Return the name in at most `limit` bytes: its extension, beginning and end are kept, the middle goes.
 
     Characters are never cut in two. `limit` is at least 24.
     """
@@ -122,7 +122,7 @@ class NameRules:
     longest: int = NAME_BYTES
 
     def fitted(self, name: str) -> str:
-        """The name, changed as little as it has to be. A name that fits stays; the result fits."""
+        """Return the name, changed as little as it has to be. A name that fits stays. The result fits."""
         if not self.any_bytes:
             name = os.fsencode(name).decode("utf-8", "replace").replace("\ufffd", "_")
         if self.form is not None:
@@ -142,7 +142,7 @@ class NameRules:
         return tried in self.refused or (letter > "\uffff" and not self.emoji)
 
     def told(self) -> str:
-        """What it refuses, for people; "" when that is nothing."""
+        """Return what it refuses, for people, "" when that is nothing."""
         letters = " ".join(sorted(c for c in self.refused if c.isprintable()))
         parts = (
             (letters, f"the characters {letters}"),
@@ -166,7 +166,7 @@ def with_prefix(prefix: str, name: str) -> str:
 
 
 def candidates(name: str, moment: datetime) -> Iterator[str]:
-    """Names to try in order: the name, the name with `moment`, then with a counter, without end."""
+    """Yield names to try in order: the name, the name with `moment`, then with a counter, without end."""
     yield shortened(name)
     stem, extension = split_extension(name)
     ending = f".{extension}" if extension else ""

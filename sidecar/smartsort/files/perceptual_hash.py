@@ -30,7 +30,7 @@ the smallest differences are noise of the encoder."""
 
 
 def picture_hash(picture: Image) -> bytes | None:
-    """The 32 bytes of an upright picture's hash, None for one that is all of one colour."""
+    """Return the 32 bytes of an upright picture's hash, None for one that is all of one colour."""
     from PIL import Image, ImageStat  # noqa: PLC0415 - only in a decoder process
 
     small = picture.convert("L").resize((SIDE + 1, SIDE), Image.Resampling.BOX)
@@ -47,7 +47,7 @@ def picture_hash(picture: Image) -> bytes | None:
 
 
 def differing_bits(one: int, other: int) -> int:
-    """How many bits of two hashes (as numbers) differ, 0 to 256."""
+    """Return how many bits of two hashes (as numbers) differ, 0 to 256."""
     return (one ^ other).bit_count()
 
 
@@ -83,7 +83,7 @@ _SHARED = 0.7
 
 
 def same_video(anchors: Sequence[Look], looks: Sequence[Look]) -> bool:
-    """Whether a video with these looks shows what another shows at its `anchors`, all of it or a part.
+    """Return whether a video with these looks shows what another shows at its `anchors`, all of it or a part.
 
     Each pair that is alike votes for how far one is behind the other.
     """

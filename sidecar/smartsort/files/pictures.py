@@ -67,7 +67,7 @@ class Opened:
     pages: int = 1
 
     def shrunk(self, side: int) -> Image.Image | None:
-        """The upright picture, its shorter side at least `side` pixels long where it was; decodes all of it.
+        """The upright picture, its shorter side at least `side` pixels long where it was, decodes all of it.
 
         None for a picture that is whole and of a kind that cannot be shown here. Raises Broken, MemoryError.
         """
@@ -78,7 +78,7 @@ class Opened:
 
 
 class TooManyPixels(Broken):
-    """More than are decoded; it is not known whether the picture is whole."""
+    """More than are decoded. It is not known whether the picture is whole."""
 
     def __init__(self, width: int, height: int) -> None:
         super().__init__(f"too many pixels ({width:,} x {height:,})")
@@ -119,7 +119,7 @@ _ON_ITS_SIDE = 5
 
 
 def _problem(found: Format, error: Exception) -> Exception:
-    """What an error of a decoder means; they raise anything on junk."""
+    """Return what an error of a decoder means. Decoders raise anything on junk."""
     text = str(error)
     if isinstance(error, Broken):
         return error
@@ -163,7 +163,7 @@ def load_vips() -> Any:
 
 def _by_vips(file: BufferedReader, found: Format) -> Opened:
     pyvips = load_vips()
-    # The open file itself, whatever is put in its place meanwhile; and a name may be of any bytes.
+    # The open file itself, whatever is put in its place meanwhile, and a name may be of any bytes.
     load = partial(getattr(pyvips.Image, _LOADERS[found]), f"/proc/self/fd/{file.fileno()}")
     load = partial(load, access="sequential", fail_on="error")
     if found not in _WITHOUT_LIMIT:
@@ -203,7 +203,10 @@ def _whole_pages(load: Callable[..., VipsImage], pages: int) -> None:
 
 
 def _pixels(small: VipsImage, decoded: int) -> bytes:
-    """A picture's pixels, of so many that are decoded. Handing few over to other threads takes longer."""
+    """Return a picture's pixels, of so many that are decoded.
+
+    Handing few over to other threads takes longer.
+    """
     if decoded > _DECODED_HERE:
         pixels: bytes = small.write_to_memory()
     else:
@@ -212,11 +215,11 @@ def _pixels(small: VipsImage, decoded: int) -> bytes:
 
 
 _DECODED_HERE = 2_000_000
-"""Pixels; what is larger takes less memory with libvips' own threads."""
+"""Pixels. What is larger takes less memory with libvips' own threads."""
 
 
 def _as_pillow(small: VipsImage, pixels: bytes, orientation: int = 1) -> Image.Image | None:
-    """A small picture, upright; None for odd colours."""
+    """Return a small picture, upright, None for odd colours."""
     from PIL import Image  # noqa: PLC0415 - only in a decoder process
 
     bands = small.bands
@@ -253,7 +256,7 @@ def _by_heif(file: BufferedReader) -> Opened:
     import pillow_heif  # noqa: PLC0415 - only in a decoder process
 
     pyvips = load_vips()
-    pillow_heif.options.DISABLE_SECURITY_LIMITS = True  # as Immich; ours is `max_pixels`
+    pillow_heif.options.DISABLE_SECURITY_LIMITS = True  # as Immich. Ours is `max_pixels`
     heif = pillow_heif.open_heif(file)
     width, height = heif.size
 
@@ -299,7 +302,7 @@ def _by_pillow(file: BufferedReader, found: Format) -> Opened:
 
 
 def _is_unknown_here(error: Exception) -> bool:
-    """A variant that Pillow does not know but Immich may: such a file passes."""
+    """Return a variant that Pillow does not know but Immich may: such a file passes."""
     text = str(error).lower()
     return isinstance(error, (NotImplementedError, KeyError)) or any(
         words in text for words in ("not available", "unsupported", "not supported", "unknown")

@@ -93,7 +93,10 @@ class Placer:
         """What the file systems can do, by device."""
 
     def capabilities(self, folder: str, *, again: bool = False) -> Capabilities:
-        """What the file system of an existing folder can do; tried once for each. Raises StorageError."""
+        """Return what the file system of an existing folder can do, tried once for each.
+
+        Raises StorageError.
+        """
         try:
             device = os.stat(folder or ".").st_dev
         except OSError as error:
@@ -108,7 +111,7 @@ class Placer:
         self._found[device] = replace(known, numbers=False)
 
     def names_in(self, folder: str) -> NameRules:
-        """Which names a folder takes; all where that cannot be found out."""
+        """Return which names a folder takes. All where that cannot be found out."""
         return self._able(folder).names
 
     def _able(self, folder: str) -> Capabilities:
@@ -118,11 +121,11 @@ class Placer:
             return _UNTRIED  # placing says what is wrong
 
     def _numbers_of(self, file: FileStamp, folder: str) -> bool:
-        """Whether the inode number of a file in this folder tells which names are the same file."""
+        """Return whether the inode number of a file in this folder tells which names are the same file."""
         return (self._found.get(file.device) or self._able(folder)).numbers
 
     def place(self, batch: Sequence[PlaceRequest]) -> list[Placed | SmartsortError]:
-        """Place each file; its place or its error, in order. Folders that are missing are created.
+        """Place each file. Return its place or its error, in order. Folders that are missing are created.
 
         Returns when everything placed would survive a power cut. Raises RootUnavailable only.
         """
@@ -142,7 +145,7 @@ class Placer:
     def _kept_or_error(
         self, request: PlaceRequest, placed: Placed, failed: Failed
     ) -> Placed | SmartsortError:
-        """A name that may not survive a power cut is none: it goes again, as far as the disk lets it."""
+        """Remove a name that may not survive a power cut, as far as the disk lets it."""
         result = failed.of(placed)
         if not isinstance(result, Placed):
             undo = _undoing(request, placed)
@@ -151,7 +154,7 @@ class Placer:
         return result
 
     def remove(self, batch: Sequence[RemoveRequest]) -> list[Removed | SmartsortError]:
-        """Take each name away if its bytes provably live under the other name; in order.
+        """Take each name away if its bytes provably live under the other name, in order.
 
         A name that is gone already is fine. Raises RootUnavailable only.
         """
@@ -228,7 +231,7 @@ class Placer:
         )
 
     def _claim(self, transfer: FileTransfer, name: str, pending: Pending) -> Placed | None:
-        """The place under this name, shortened if it has to be; None when the name is taken."""
+        """Return the place under this name, shortened if it has to be, None when the name is taken."""
         folder = transfer.request.folder
         again = True
         for candidate in _shorter_and_shorter(name):
@@ -348,7 +351,7 @@ class Placer:
         return first[1] == second[1] or not {first[1], second[1]} <= set(os.listdir(first[0] or "."))
 
     def _is_seen_in(self, one: str, other: str) -> bool:
-        """Whether two folders are one: a file made in the first stands in the second."""
+        """Return whether two folders are one: a file made in the first stands in the second."""
         probe = temporary_in(one, "probe")
         os.close(self.disk.create(probe))
         try:
@@ -368,7 +371,7 @@ class Move:
     """A batch that has been placed and still has its sources.
 
     `results` are those of `Placer.place`. After the ledger has been committed, `finish` drops the sources
-    of what was placed; if the commit failed, `undo` takes the new names away again. Neither ever happens by
+    of what was placed. If the commit failed, `undo` takes the new names away again. Neither ever happens by
     itself: after a crash both names exist, and placing again finds its own.
     """
 
@@ -378,7 +381,7 @@ class Move:
     done: bool = field(default=False, init=False)
 
     def finish(self) -> list[Removed | SmartsortError]:
-        """Remove the sources; what was not placed keeps its error. In order."""
+        """Remove the sources. What was not placed keeps its error. In order."""
         return self._drop_each(
             lambda request, placed: RemoveRequest(
                 placed.source,
@@ -390,7 +393,7 @@ class Move:
         )
 
     def undo(self) -> list[Removed | SmartsortError]:
-        """Remove the names that this move made; those that were there before stay. In order."""
+        """Remove the names that this move made. Those that were there before stay. In order."""
         return self._drop_each(_undoing)
 
     def _drop_each(
@@ -414,7 +417,7 @@ class Move:
 
 
 def _undoing(request: PlaceRequest, placed: Placed) -> RemoveRequest | None:
-    """What takes a name away that was made just now; None for one that was there before."""
+    """Return what takes a name away that was made just now, None for one that was there before."""
     if placed.already:
         return None
     return RemoveRequest(

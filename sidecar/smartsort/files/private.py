@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 TOKEN_FILE = "api-token"  # noqa: S105 - a file's name
-"""Below the root; holds the API token that smartsort made because none was set."""
+"""Below the root. Holds the API token that smartsort made because none was set."""
 
 _OTHERS = 0o077
 
@@ -31,7 +31,7 @@ def keep_private(paths: Iterable[str]) -> None:
 
 
 def open_to_others(paths: Iterable[str]) -> list[str]:
-    """Those of the files that the group or everybody may read or write; missing ones are no such."""
+    """Return those of the files that the group or everybody may read or write. Missing ones are no such."""
     found = []
     for path in paths:
         with suppress(OSError):

@@ -29,7 +29,7 @@ class Probe:
     """What a file is.
 
     `extension` is the right one for the content and `acceptable` are all that fit it, without a dot and in
-    lower case; "" and empty for what is no medium. `width` and `height` are of the upright picture, 0 when
+    lower case, "" and empty for what is no medium. `width` and `height` are of the upright picture, 0 when
     unknown. `look` is a picture's perceptual hash. `problem` is None for a file that is whole, else a short
     text for people.
     """
@@ -46,7 +46,7 @@ class Probe:
 
 
 def probe(path: str, max_pixels: int = MAX_PIXELS) -> Probe:
-    """What the file at `path` is and whether it is whole. Decodes it: for decoder processes.
+    """Return what the file at `path` is and whether it is whole. Decodes it: for decoder processes.
 
     A file that is broken or no medium is an answer (`problem`), not an error. Raises FileVanished, NotAFile,
     FileUnreadable or StorageError when it cannot be read at all, and MemoryError.
@@ -68,7 +68,7 @@ def probe(path: str, max_pixels: int = MAX_PIXELS) -> Probe:
 
 
 def recognise(path: str) -> Probe:
-    """What the file at `path` is by its first bytes alone. Raises as `probe` does, but MemoryError."""
+    """Return what the file at `path` is by its first bytes alone. Raises as `probe` does, but MemoryError."""
     with opened(path) as file:
         head = os.pread(file.fileno(), HEAD_BYTES, 0)
     found = format_of(head)
@@ -76,7 +76,7 @@ def recognise(path: str) -> Probe:
 
 
 def read_metadata(path: str) -> Metadata:
-    """What a camera wrote into the file at `path`, without decoding it. For decoder processes.
+    """Return what a camera wrote into the file at `path`, without decoding it. For decoder processes.
 
     Nothing for a file that is broken or no medium. Raises as `probe` does.
     """
@@ -196,7 +196,7 @@ def _bmp(reader: Reader) -> None:
 
 
 def _closed_jpeg(data: bytes) -> bool:
-    """True when every picture in it ends, the one on its cover too."""
+    """Return True when every picture in it ends, the one on its cover too."""
     return data.count(b"\xff\xd9") >= data.count(b"\xff\xd8\xff")
 
 

@@ -55,7 +55,7 @@ class NameTaken(FileRefused):
 
 
 class NotAFile(FileProblem):
-    """Something that is no regular file; it is never followed nor opened."""
+    """Something that is no regular file. It is never followed nor opened."""
 
 
 class NameKept(StorageError):
@@ -71,7 +71,7 @@ NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def storage_error(error: OSError, doing: str, path: str) -> StorageError:
-    """The error to raise for a failed system call: what failed, on what, what to do.
+    """Return the error to raise for a failed system call: what failed, on what, what to do.
 
     `doing` completes "cannot …": "write", "link into", "read".
     """
@@ -88,7 +88,7 @@ def storage_error(error: OSError, doing: str, path: str) -> StorageError:
 
 
 def unreadable(error: OSError, path: str) -> FileUnreadable | StorageError:
-    """The error for a file that could not be read: its own problem, or its folder's."""
+    """Return the error for a file that could not be read: its own problem, or its folder's."""
     said = storage_error(error, "read", path)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EIO, errno.EINVAL, errno.EUCLEAN):
         return FileUnreadable(str(said), path)

@@ -23,7 +23,7 @@ class PlaceRequest(NamedTuple):
     `names` are single names, tried in order and lazily. `expected` is the stamp the caller looked at,
     `sha256` the digest it knows: the source is held to the first, a copy to both.
     `adopt`: a candidate that already holds exactly these bytes (`sha256` is needed) is taken for ours, left
-    by a crash between the act and the ledger; leave out names which the ledger gives to other photos.
+    by a crash between the act and the ledger. Leave out names which the ledger gives to other photos.
     """
 
     source: str

@@ -27,7 +27,7 @@ class Budget:
 
 
 def budget(memory: int | None = None, processors: int | None = None) -> Budget:
-    """What decoding may take of `memory` bytes (the container's limit, or half of the machine's)."""
+    """Return what decoding may take of `memory` bytes (the container's limit, or half of the machine's)."""
     limit = memory if memory is not None else memory_limit()
     alone = max(limit - OWN_BYTES, _LEAST_BYTES // 2)
     count = max(1, min(processors or processor_count(), alone // _LEAST_BYTES))
@@ -52,11 +52,11 @@ def processor_count() -> int:
 
 
 _PERIOD = 100_000
-"""Microseconds; the kernel's own choice, which nobody changes."""
+"""Microseconds. The kernel's own choice, which nobody changes."""
 
 
 def _cgroup_files(controller: str, name: str, name_v1: str) -> Iterator[str]:
-    """The text of a file in each cgroup from this process's up to the root, of version 2 and 1.
+    """Yield the text of a file in each cgroup from this process's up to the root, of version 2 and 1.
 
     A container mostly sees its own cgroup as the root, although its path is told as the host sees it.
     """

@@ -55,7 +55,7 @@ class InboxScanResult:
     """What one look at the inbox found.
 
     `settled` is everything at rest, again in every look while it lies there. `waiting` is the number of
-    files that are not. `orphans` are side files that waited in vain for their photo; `news` are those of
+    files that are not. `orphans` are side files that waited in vain for their photo. `news` are those of
     them that no look before has told.
     """
 
@@ -102,9 +102,9 @@ class SettleTracker:
     clock: Callable[[], float] = time.monotonic
     wall_clock: Callable[[], float] = time.time
     is_finished: Callable[[str], bool | None] = lambda _path: None
-    """Whether no process writes a file and its end is there; None when nothing can tell."""
+    """Whether no process writes a file and its end is there, None when nothing can tell."""
     read_metadata: Callable[[str], Metadata] = lambda _path: Metadata()
-    """What a camera wrote into a file; called for candidates for one shot that are at rest."""
+    """What a camera wrote into a file. Called for candidates for one shot that are at rest."""
     read_title: Callable[[str], str | None] = lambda _path: None
     """The photo that a Takeout JSON names inside."""
     _seen: dict[str, _Seen] = field(default_factory=dict, init=False)
@@ -114,7 +114,7 @@ class SettleTracker:
     """What was read of files that lie there."""
 
     def look(self, entries: Sequence[Entry]) -> InboxScanResult:
-        """Feed one scan's entries; files that are not among them are forgotten. Reads files: blocking."""
+        """Feed one scan's entries. Files that are not among them are forgotten. Reads files: blocking."""
         now, wall = self.clock(), self.wall_clock()
         self._seen = {entry.path: self._seen_now(entry, now, wall) for entry in entries}
         self._looked = True
@@ -169,7 +169,7 @@ class SettleTracker:
     def _arrivals(
         self, group: Group, owned: dict[str, list[_Owned]], resting: set[str], now: float
     ) -> tuple[list[Arrival], int]:
-        """What of a group can be taken now, and how many of its files are not at rest."""
+        """Return what of a group can be taken now, and how many of its files are not at rest."""
         kinds = Counter(side.kind for member in group.members for _, side, _ in owned.get(member.path, ()))
         apart = any(count > 1 for count in kinds.values())
         parts = [(member,) for member in group.members] if apart else [group.members]

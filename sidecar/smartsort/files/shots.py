@@ -18,7 +18,7 @@ _ZONES = (timedelta(hours=-12), timedelta(hours=14))
 
 
 def same_time(picture: Metadata, clip: Metadata) -> bool | None:
-    """Whether two capture times are within seconds of each other, None when one is missing.
+    """Return whether two capture times are within seconds of each other, None when one is missing.
 
     Two zones make them comparable, and so do two times as on the wall of one place. QuickTime's own time and
     a camera's without a zone differ by a zone that nothing tells. Zones are whole quarters of an hour, so a
@@ -39,7 +39,7 @@ def same_time(picture: Metadata, clip: Metadata) -> bool | None:
 
 
 def why_live(picture: Metadata, clip: Metadata, *, named: bool = False) -> str | None:
-    """What proves that a clip is the moving half of a picture, None for two photos.
+    """Return what proves that a clip is the moving half of a picture, None for two photos.
 
     `named`: the clip has a name that a program gives to such halves alone (icloudpd's `_HEVC.MOV`, Google's
     `.MP`). That counts where the files do not say otherwise.
@@ -59,7 +59,7 @@ def why_live(picture: Metadata, clip: Metadata, *, named: bool = False) -> str |
 
 
 def why_same_shot(picture: Metadata, raw: Metadata) -> str | None:
-    """What proves that a raw photo and a picture are one shot: the camera and the instant."""
+    """Return what proves that a raw photo and a picture are one shot: the camera and the instant."""
     if picture.taken is None or raw.taken is None or picture.camera is None or raw.camera is None:
         return None
     if picture.camera.casefold() != raw.camera.casefold():

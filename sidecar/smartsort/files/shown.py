@@ -19,7 +19,7 @@ _Value = TypeVar("_Value")
 
 
 def shown(path: str | bytes) -> str:
-    r"""The path as text that is safe on a terminal, in a log line and in JSON.
+    r"""Return the path as text that is safe on a terminal, in a log line and in JSON.
 
     Bytes that are no UTF-8 are written `\xff`, control and direction characters by their code, a
     backslash doubled: two different paths never look alike. Other letters stay as they are.
@@ -45,14 +45,17 @@ def _shown(letter: str) -> str:
 
 
 def one_line(message: str) -> str:
-    """The message with its control and direction characters written out; backslashes stay as they are."""
+    """Return the message with its control and direction characters written out.
+
+    Backslashes stay as they are.
+    """
     if message.isascii() and message.isprintable():
         return message
     return "".join(letter if letter == "\\" else _shown(letter) for letter in message)
 
 
 def well_formed(value: _Value) -> _Value:
-    r"""The value with each text in it fit for UTF-8: SQLite and JSON take no other.
+    r"""Return the value with each text in it fit for UTF-8: SQLite and JSON take no other.
 
     Lone surrogates stand for bytes that are no UTF-8, or for half a character of somebody's JSON. They are
     written `\xff` and `\ud800`. Everything else stays, control characters included.
@@ -61,7 +64,7 @@ def well_formed(value: _Value) -> _Value:
 
 
 def each_text(value: _Value, change: Callable[[str], str]) -> _Value:
-    """The value with `change` made to each text in its lists, tuples and mappings."""
+    """Return the value with `change` made to each text in its lists, tuples and mappings."""
     changed: object = value
     if isinstance(value, str):
         changed = change(value)
@@ -81,7 +84,7 @@ def _as_utf8(text: str) -> str:
 
 
 def to_ledger(path: str) -> str | bytes:
-    """The path as the ledger stores it: text when its bytes are UTF-8, else the bytes."""
+    """Return the path as the ledger stores it: text when its bytes are UTF-8, else the bytes."""
     raw = os.fsencode(path)
     try:
         return raw.decode("utf-8")
@@ -90,5 +93,5 @@ def to_ledger(path: str) -> str | bytes:
 
 
 def from_ledger(value: str | bytes) -> str:
-    """The path of a ledger value; the inverse of `to_ledger`."""
+    """Return the path of a ledger value, the inverse of `to_ledger`."""
     return os.fsdecode(value if isinstance(value, bytes) else value.encode("utf-8"))

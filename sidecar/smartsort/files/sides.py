@@ -28,7 +28,7 @@ _KINDS = (
     (XMP, r"\.xmp", True),
     ("pp3", r"\.pp3", True),  # RawTherapee
     ("dop", r"\.dop", True),  # DxO PhotoLab
-    ("zone", r"[:_\uf03a]?Zone\.Identifier", True),  # Windows, where a download came from; SMB writes \uf03a
+    ("zone", r"[:_\uf03a]?Zone\.Identifier", True),  # Windows, where a download came from. SMB writes \uf03a
     *((sum_, rf"\.{sum_}", True) for sum_ in ("md5", "sha1", "sha256", "sha512", "sfv", "crc32")),
     ("txt", r"(?:(?<=\.(?:jpg|png|gif|mp4))|(?<=\.(?:jpeg|webp|heic|webm)))\.txt", True),  # gallery-dl
     ("aae", r"\.aae", False),  # Apple, an edit
@@ -78,7 +78,7 @@ class Side:
 
 
 def side_of(name: str) -> Side | None:
-    """What a side file is and whom it means; None for anything else.
+    """Return what a side file is and whom it means, None for anything else.
 
     A list of the files of a folder has an empty base.
     """
@@ -98,7 +98,7 @@ def side_of(name: str) -> Side | None:
 
 
 def titled(side: Side, title: str) -> Side:
-    """A Takeout JSON by the title inside, which Takeout never cuts."""
+    """Return a Takeout JSON by the title inside, which Takeout never cuts."""
     return replace(side, base=_numbered(title, side.number))
 
 
@@ -108,7 +108,7 @@ def _numbered(base: str, number: str) -> str:
 
 
 def refusal(name: str, head: bytes) -> str | None:
-    """Why a file is refused where files are handed in one by one; None for photos, whatever their names.
+    """Why a file is refused where files are handed in one by one, None for photos, whatever their names.
 
     `head` are its first bytes (`smartsort.files.signatures.HEAD_BYTES`).
     """
@@ -121,7 +121,7 @@ def refusal(name: str, head: bytes) -> str | None:
 
 
 def side_name(side: Side, photo_name: str) -> str:
-    """The name of a side file beside a photo of this name: `IMG_1.jpg.xmp`, `IMG_1.AAE`.
+    """Return the name of a side file beside a photo of this name: `IMG_1.jpg.xmp`, `IMG_1.AAE`.
 
     One that means the raw or moving half of the shot keeps that half's extension: `IMG_1.dng.xmp`.
     """
@@ -136,5 +136,5 @@ def side_name(side: Side, photo_name: str) -> str:
 
 
 def is_medium(name: str) -> bool:
-    """True for a name with an extension of a picture, raw photo or video."""
+    """Return True for a name with an extension of a picture, raw photo or video."""
     return split_extension(name)[1].lower() in _MEDIA

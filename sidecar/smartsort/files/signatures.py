@@ -113,7 +113,7 @@ _OTHER = (
 
 
 def what_else(head: bytes) -> str:
-    """What a file that is no medium is, for people."""
+    """Return what a file that is no medium is, for people."""
     if not head:
         return "empty file"
     if not any(head):

@@ -18,7 +18,7 @@ class Space:
 
 
 def space(folder: str) -> Space:
-    """The room left in a folder's file system; quotas are not seen. Raises StorageError."""
+    """Return the room left in a folder's file system. Quotas are not seen. Raises StorageError."""
     try:
         found = os.statvfs(folder)
     except OSError as error:

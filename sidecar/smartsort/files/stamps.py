@@ -33,16 +33,16 @@ class FileStamp(NamedTuple):
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
     def same_file(self, other: FileStamp) -> bool:
-        """True when both are names of one inode."""
+        """Return True when both are names of one inode."""
         return self.inode == other.inode and self.device == other.device
 
     def same_content(self, other: FileStamp) -> bool:
-        """True when size and time agree, whatever the inode and its mount."""
+        """Return True when size and time agree, whatever the inode and its mount."""
         return self.size == other.size and self.mtime_ns == other.mtime_ns
 
 
 def stamp(path: str) -> FileStamp:
-    """The stamp of a regular file; symbolic links are not followed.
+    """Return the stamp of a regular file. Symbolic links are not followed.
 
     Raises FileVanished, NotAFile, or StorageError when the file cannot be looked at.
     """
@@ -56,7 +56,7 @@ def stamp(path: str) -> FileStamp:
 
 
 def stamp_or_none(path: str) -> FileStamp | None:
-    """As `stamp`; None where no regular file is."""
+    """As `stamp`, None where no regular file is."""
     try:
         return stamp(path)
     except FileProblem:
@@ -86,14 +86,14 @@ def opened(path: str) -> Iterator[tuple[int, FileStamp]]:
 
 
 def regular(status: os.stat_result, path: str) -> FileStamp:
-    """The stamp in a stat result of `path`; raises NotAFile unless it is a regular file."""
+    """Return the stamp in a stat result of `path`. Raises NotAFile unless it is a regular file."""
     if not stat.S_ISREG(status.st_mode):
         raise NotAFile(f"{shown(path)} is {kind_of_entry(status.st_mode)}, not a file", path)
     return FileStamp.of(status)
 
 
 def kind_of_entry(mode: int) -> str:
-    """What a mode says it is, for people."""
+    """Return what a mode says it is, for people."""
     for test, words in _KINDS:
         if test(mode):
             return words

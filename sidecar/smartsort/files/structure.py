@@ -21,7 +21,7 @@ _CHUNK = 1 << 20
 
 
 class Broken(Exception):
-    """The structure does not hold; the text says how."""
+    """The structure does not hold. The text says how."""
 
 
 class Cut(Broken):
@@ -36,7 +36,7 @@ class Reader:
         self.size = os.fstat(handle).st_size
 
     def at(self, offset: int, count: int) -> bytes:
-        """Up to `count` bytes at `offset`; fewer at the end of the file."""
+        """Return up to `count` bytes at `offset`, fewer at the end of the file."""
         if offset < 0 or offset >= self.size:
             return b""
         return os.pread(self.handle, count, offset)
@@ -51,7 +51,7 @@ class Reader:
 
 @dataclass(slots=True)
 class Facts:
-    """What a structure says about its content; 0 and None where it says nothing."""
+    """What a structure says about its content, 0 and None where it says nothing."""
 
     width: int = 0
     height: int = 0
@@ -115,7 +115,7 @@ class _Tiff:
         return self.facts
 
     def directory(self, at: int, *, is_image: bool) -> Iterator[tuple[int, bool]]:
-        """Check one directory; yields the offsets of those it points to, and whether they are images."""
+        """Check one directory. Yields the offsets of those it points to, and whether they are images."""
         count_size, entry_size, word = (8, 20, 8) if self.big else (2, 12, 4)
         count = self.number(self.reader.exactly(at, count_size, self.name))
         if not 0 < count <= _MAX_ENTRIES:
@@ -132,7 +132,10 @@ class _Tiff:
         yield self.number(table[-word:]), True
 
     def entry(self, raw: bytes, word: int) -> tuple[int, list[int]]:
-        """The tag and its whole numbers; text is kept in the facts. Values elsewhere must be in the file."""
+        """Return the tag and its whole numbers.
+
+        Text is kept in the facts. Values elsewhere must be in the file.
+        """
         tag, kind = self.number(raw[:2]), self.number(raw[2:4])
         count = self.number(raw[4 : 4 + word])
         size = (_TYPE_SIZES_BIG if self.big else _TYPE_SIZES).get(kind, 0)
@@ -172,7 +175,7 @@ class _Tiff:
         width, height = (max(values.get(tag, [0]), default=0) for tag in (_WIDTH, _HEIGHT))
         if width * height > self.facts.width * self.facts.height:
             self.facts.width, self.facts.height = width, height
-        # Both have one value; a damaged count would make numbers of what follows.
+        # Both have one value. A damaged count would make numbers of what follows.
         if {_CFA, _LINEAR_RAW} & set(values.get(_PHOTOMETRIC, ())[:1]):
             self.facts.raw = True
         if _RAW_COMPRESSIONS & set(values.get(_COMPRESSION, ())[:1]):
@@ -220,7 +223,7 @@ _TOP_LEVEL = frozenset(
 
 
 def boxes(reader: Reader, start: int, end: int, name: str) -> Iterator[tuple[bytes, int, int]]:
-    """The boxes between two offsets as (type, start of its content, its end).
+    """Yield the boxes between two offsets as (type, start of its content, its end).
 
     Broken when one reaches beyond `end`. Stops at what is no box (padding, a maker's trailer).
     """
@@ -253,7 +256,7 @@ def _parts(have: int, want: int) -> str:
 
 
 def iso_media(reader: Reader, name: str, required: tuple[frozenset[bytes], ...]) -> Facts:
-    """Walk the boxes of an ISO base media file; of each set in `required` one box must be there."""
+    """Walk the boxes of an ISO base media file. Of each set in `required` one box must be there."""
     facts, found = Facts(), set[bytes]()
     end, kind = 0, b""
     for kind, content, end in boxes(reader, 0, reader.size, name):
@@ -310,7 +313,7 @@ _UNWRITTEN = 256
 
 
 def riff(reader: Reader, name: str) -> None:
-    """A RIFF file is as long as it says; AVI files over a gigabyte are several in a row."""
+    """A RIFF file is as long as it says. AVI files over a gigabyte are several in a row."""
     at = 0
     while at + 12 <= reader.size:
         head = reader.exactly(at, 12, name)
@@ -332,7 +335,7 @@ _UNTIL_THE_END = {(1 << (7 * length)) - 1 for length in range(1, 9)}
 
 
 def ebml(reader: Reader, name: str) -> str:
-    """The document type; Broken when the segment reaches beyond the end."""
+    """Return the document type. Broken when the segment reaches beyond the end."""
     at = 4
     size, at = _ebml_size(reader, at, name)
     head = reader.exactly(at, min(size, 4096), name)
@@ -360,7 +363,7 @@ def _ebml_size(reader: Reader, at: int, name: str) -> tuple[int, int]:
     return int.from_bytes(raw, "big") & ((1 << (7 * length)) - 1), at + length
 
 
-# Pictures of several frames. Immich shows the first; decoders say nothing about others that are not there.
+# Pictures of several frames. Immich shows the first. Decoders say nothing about others that are not there.
 
 
 def png(reader: Reader) -> None:
@@ -439,7 +442,7 @@ def transport_stream(reader: Reader) -> None:
 
 
 def asf(reader: Reader) -> None:
-    """Objects up to the end; the data object has to be there completely."""
+    """Objects up to the end. The data object has to be there completely."""
     at = 0
     while at + 24 <= reader.size:
         size = int.from_bytes(reader.exactly(at + 16, 8, "Windows Media"), "little")

@@ -25,7 +25,7 @@ class Takeout:
 
 
 def read_takeout(path: str) -> Takeout | None:
-    """What the JSON file says; None for any other file. Blocking."""
+    """Return what the JSON file says, None for any other file. Blocking."""
     value: Any = None
     with suppress(OSError, ValueError, RecursionError):
         if os.path.getsize(path) <= _MOST_BYTES:
@@ -45,7 +45,7 @@ def read_takeout(path: str) -> Takeout | None:
 
 
 def title_of(path: str) -> str | None:
-    """The name of the photo that a JSON file is about, None for albums and everything else."""
+    """Return the name of the photo that a JSON file is about, None for albums and everything else."""
     found = read_takeout(path)
     return found.title if found and found.title and is_medium(found.title) else None
 

@@ -21,12 +21,12 @@ _TEMPORARY = re.compile(r"\.smartsort-[0-9a-f]{16}\.(part|probe)")
 
 
 def temporary_in(folder: str, ending: str = "part") -> str:
-    """A name in this folder that no other writer has, and that a start clears up."""
+    """Return a name in this folder that no other writer has, and that a start clears up."""
     return os.path.join(folder, f".smartsort-{secrets.token_hex(8)}.{ending}")
 
 
 def sweep_temporaries(folder: str, disk: Disk | None = None) -> list[str]:
-    """Remove the temporary files a crash left in this folder (not below); the paths removed.
+    """Remove the temporary files a crash left in this folder (not below). Return the paths removed.
 
     Only while nobody places there: at start-up, when the root is locked. Such a file is never the only
     place of anything: it is made from a source that stays until the ledger is committed.
@@ -73,7 +73,7 @@ def _remove(path: str, disk: Disk) -> None:
 
 
 def methods_between(source_folder: str, target_folder: str, disk: Disk | None = None) -> Method:
-    """How files come from one folder into the other, found out by doing it once with an empty name.
+    """Return how files come from one folder into the other, found out by doing it once with an empty name.
 
     Raises StorageError when a folder cannot be written.
     """

@@ -37,7 +37,7 @@ class FileTransfer:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        # Only ever the temporary file of our own making; whatever failed, the source was not touched.
+        # Only ever the temporary file of our own making. Whatever failed, the source was not touched.
         if self.temporary is not None:
             try:
                 self.disk.unlink(self.temporary)
@@ -47,7 +47,7 @@ class FileTransfer:
                 self.disk.strays.add(self.temporary)
 
     def claim(self, target: str) -> Placed:
-        """Make the name; `FileExistsError` when it is taken, other `OSError` as the kernel says."""
+        """Make the name. `FileExistsError` when it is taken, other `OSError` as the kernel says."""
         if self.method is not Method.HARDLINK and self.temporary is None:
             self._fill()
         if self.method is Method.HARDLINK:
@@ -65,7 +65,7 @@ class FileTransfer:
     def take_reservation(self, target: str, found: os.stat_result) -> Placed | None:
         """Fill an empty file that a crash left between reserving the name and renaming over it.
 
-        Only where names are claimed in that way; anywhere else an empty file is somebody's.
+        Only where names are claimed in that way. Anywhere else an empty file belongs to the user.
         """
         if found.st_nlink != 1:
             return None
@@ -202,7 +202,7 @@ class FileTransfer:
         self.temporary = None
 
     def _offers_exclusive(self) -> bool:
-        """True when a name can be claimed here without reserving it; tried with another temporary name.
+        """True when a name can be claimed here without reserving it, tried with another temporary name.
 
         A taken name would not do: the kernel finds it taken before it asks the file system.
         """

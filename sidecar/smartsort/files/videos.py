@@ -1,6 +1,6 @@
 """Videos, read as Immich reads them: by FFmpeg, every packet and one frame.
 
-FFmpeg is silent about a Matroska, AVI or Windows Media file that ends early; `smartsort.files.structure` is
+FFmpeg is silent about a Matroska, AVI or Windows Media file that ends early. `smartsort.files.structure` is
 not. Runs in a decoder process only.
 """
 
@@ -47,7 +47,7 @@ class Watched:
 
 
 class NothingToSee(Exception):
-    """A container without a video; the text says what is in it."""
+    """A container without a video. The text says what is in it."""
 
 
 def watch(file: BufferedReader, found: Format, *, whole: bool = True) -> Watched:
@@ -80,7 +80,7 @@ def opened(file: BufferedReader, found: Format | None) -> Iterator[tuple[InputCo
 
 
 def _video_of(container: InputContainer) -> VideoStream:
-    """The first video; the picture on the cover of a record is none."""
+    """Return the first video. The picture on the cover of a record is none."""
     from av.stream import Disposition  # noqa: PLC0415 - only in a decoder process
 
     for stream in container.streams.video:
@@ -90,7 +90,7 @@ def _video_of(container: InputContainer) -> VideoStream:
 
 
 def _read(container: InputContainer, stream: VideoStream, found: Format) -> VideoFrame:
-    """The first frame that can be decoded, which Immich shows; then the packets to the end."""
+    """Return the first frame that can be decoded, which Immich shows. Then the packets to the end."""
     from av.error import FFmpegError  # noqa: PLC0415 - only in a decoder process
 
     if stream.codec_context is None:

@@ -1,9 +1,9 @@
-"""Hints that the inbox may have changed. The scan is the truth; a missed hint costs time, never a photo.
+"""Hints that the inbox may have changed. The scan is the truth. A missed hint costs time, never a photo.
 
-Measured with watchfiles 1.3: one non-UTF-8 name ends `awatch` with an error; a folder that is moved in or
-made with its content reports only itself; a root that is removed and made again goes silent for good; a root
+Measured with watchfiles 1.3: one non-UTF-8 name ends `awatch` with an error. A folder that is moved in or
+made with its content reports only itself. A root that is removed and made again goes silent for good. A root
 that does not exist raises or, with permission errors ignored, is waited for in silence. So its events are
-never looked at, only that there were some; it is started again whenever it ends; and between events a scan is
+never looked at, only that there were some. It is started again whenever it ends, and between events a scan is
 asked for at an interval.
 """
 
@@ -56,7 +56,7 @@ async def hints(
 
     Changes while the caller is busy become one hint. Where nothing can be heard (network folders, FUSE,
     `polling`, no watches left, the folder missing) a hint comes every `poll_seconds` instead. `polling`
-    False trusts inotify whatever the file system. Ends when `stop_event` is set; never raises.
+    False trusts inotify whatever the file system. Ends when `stop_event` is set. Never raises.
     """
     ear = _Ear(folder, polling)
     stopping = asyncio.create_task(stop_event.wait())
@@ -85,7 +85,7 @@ async def hints(
 
 
 class _Ear:
-    """Listens to one folder for as long as its task runs; whatever ends a watch starts the next."""
+    """Listens to one folder for as long as its task runs. Whatever ends a watch starts the next."""
 
     def __init__(self, folder: str, polling: bool | None) -> None:
         self.folder = folder
@@ -121,7 +121,7 @@ class _Ear:
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
     async def _watch(self) -> None:
-        """Listen until the path leads to another folder; raises what the watcher raises."""
+        """Listen until the path leads to another folder. Raises what the watcher raises."""
         before = _identity(self.folder)
         if before is None:
             raise FileNotFoundError("it is not there")  # watchfiles would wait in silence
@@ -166,7 +166,7 @@ def _identity(folder: str) -> tuple[int, int] | None:
 
 
 def _is_about_a_name(error: BaseException) -> bool:
-    """True for the error a non-UTF-8 name causes, alone or in a group."""
+    """Return True for the error a non-UTF-8 name causes, alone or in a group."""
     if isinstance(error, BaseExceptionGroup):
         return all(_is_about_a_name(each) for each in error.exceptions)
     return isinstance(error, UnicodeError) or "decode path" in str(error)

@@ -20,7 +20,7 @@ _INDEXES = (b"moov", b"meta")
 
 
 def open_for_writing(path: str) -> bool | None:
-    """True when a process on this machine has the file open for writing, None when nothing can tell.
+    """Return True when a process on this machine has the file open for writing, None when nothing can tell.
 
     The kernel grants a read lease only while there is no writer. The lease is given back at once. When
     another process opens the file in between, the kernel sends a signal whose default is to be ignored. Its
@@ -36,7 +36,7 @@ def open_for_writing(path: str) -> bool | None:
 
 
 def is_finished(path: str) -> bool | None:
-    """True when no process writes the file and it ends as its format does; None when nothing can tell.
+    """Return True when no process writes the file and it ends as its format does, None when nothing can tell.
 
     The ending counts because some writers close a file halfway and open it again.
     """
@@ -87,7 +87,7 @@ def _ends_whole(handle: int) -> bool:
 
 
 def _boxes_end_at(handle: int, size: int) -> bool:
-    """True when the boxes of a HEIC, MOV or MP4 file, its index among them, fill it exactly."""
+    """Return True when the boxes of a HEIC, MOV or MP4 file, its index among them, fill it exactly."""
     at, indexed = 0, False
     for _ in range(_MOST_BOXES):
         head = os.pread(handle, _HEAD_BYTES, at)
