@@ -10,7 +10,7 @@ __all__ = ["SmartDownloader", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
-    """The client, imported when it is asked for: every command would pay for httpx otherwise."""
+    """Return the client, imported when it is asked for: every command would pay for httpx otherwise."""
     if name == "SmartDownloader":
         from smartsort.client import SmartDownloader  # noqa: PLC0415
 

@@ -77,7 +77,7 @@ GRACE_SECONDS = 5.0
 """How much later than that, so that whoever asks every minute anyway comes first."""
 
 PEOPLE_SECONDS = 900.0
-"""How old the people may get; then that call reads them."""
+"""How old the people may get. Then that call reads them."""
 
 STOCK = 64
 """Photos read ahead that are enough for the batch after a delivery's first."""
@@ -93,7 +93,7 @@ LATER_SECONDS = 10.0
 
 
 def layout_of(settings: Settings) -> Layout:
-    """The folders of the settings."""
+    """Return the folders of the settings."""
     places = settings.directories
     return Layout(
         root=os.fspath(settings.root),
@@ -108,7 +108,7 @@ def layout_of(settings: Settings) -> Layout:
 
 
 def tuning_of(settings: Settings) -> Tuning:
-    """What the stages need of the settings."""
+    """Return what the stages need of the settings."""
     inbox, immich = settings.inbox, settings.immich
     return Tuning(
         settle_seconds=inbox.settle_seconds,
@@ -133,7 +133,10 @@ def tuning_of(settings: Settings) -> Tuning:
 
 
 def connect(settings: Settings) -> PhotoServer:
-    """The Immich of the settings. Raises ConfigurationError for what is missing; does not connect yet."""
+    """Return the Immich of the settings.
+
+    Raises ConfigurationError for what is missing. Does not connect yet.
+    """
     from smartsort.immich import ImmichServer  # noqa: PLC0415 - httpx and the client only where needed
 
     missing = settings.missing_for_immich()
@@ -146,7 +149,7 @@ def connect(settings: Settings) -> PhotoServer:
 
 
 def measure_with(settings: Settings, context: Context, people: People) -> Measure | None:
-    """What tells how sure a match is, None without a machine learning service."""
+    """Return what tells how sure a match is, None without a machine learning service."""
     immich = settings.immich
     if immich.ml_url is None:
         return None
@@ -160,7 +163,7 @@ def measure_with(settings: Settings, context: Context, people: People) -> Measur
 
 @dataclass(slots=True)
 class Sidecar:
-    """Everything that runs beside Immich for one root. Made by `open_sidecar`; `close` it."""
+    """Everything that runs beside Immich for one root. Made by `open_sidecar`, `close` it."""
 
     settings: Settings
     context: Context
@@ -204,7 +207,7 @@ class Sidecar:
         self.notifier.wake()
 
     def set_enabled(self, enabled: bool) -> None:
-        """Switch sorting on or off; what waits goes on at once."""
+        """Switch sorting on or off. What waits goes on at once."""
         self.runtime_settings.set_enabled(enabled)
         self.context.wakeups.notify_all()
 
@@ -236,10 +239,10 @@ def open_sidecar(
     checkpoint: Callable[[str], None] = lambda _: None,
     resolver: Resolver = system_resolver,
 ) -> Sidecar:
-    """Lock the root, open the ledger, recover from a crash and wire the stages; nothing runs yet.
+    """Lock the root, open the ledger, recover from a crash and wire the stages, nothing runs yet.
 
     Tests pass their own `server`, `clock`, `placer` and `resolver`. Raises ConfigurationError, RootLocked,
-    RootUnavailable, StorageError or LedgerError; then nothing stays open.
+    RootUnavailable, StorageError or LedgerError. Then nothing stays open.
     """
     clock = clock or Clock()
     layout = layout_of(settings)
@@ -462,7 +465,7 @@ def _wire(
 
 
 def _background_decoders() -> Decoders:
-    """One process for videos; photos go first."""
+    """Return one process for videos. Photos go first."""
     return Decoders(Budget(1, VIDEO_BYTES, VIDEO_BYTES), VIDEO_SECONDS, is_background=True)
 
 
@@ -475,7 +478,7 @@ def _backups(settings: Settings, context: Context, runner: Runner) -> Backups:
 
 
 def _connection(sidecar: Sidecar) -> Callable[[], Awaitable[float]]:
-    """Find Immich and make sure of the library once; afterwards one small call a minute.
+    """Find Immich and make sure of the library once. Afterwards one small call a minute.
 
     Now and then that call is for the people, so that a folder follows a name although no photo comes.
     """

@@ -19,7 +19,7 @@ BASE = "/api/smart-download"
 DEFAULT_URL = "http://127.0.0.1:8484"
 
 _WAIT_SECONDS = 30.0
-"""One request waits so long; a longer wait is several requests."""
+"""One request waits so long. A longer wait is several requests."""
 _TRANSPORT_TRIES = 3
 _BULK_SECONDS = 600.0
 """Ten thousand photos take minutes."""
@@ -71,7 +71,7 @@ class SmartDownloader:
         self.close()
 
     def __del__(self) -> None:
-        # A script that just ends need not close it; __init__ may have failed before there was anything.
+        # A script that just ends need not close it. __init__ may have failed before there was anything.
         http = getattr(self, "_http", None)
         if http is not None:
             http.close()
@@ -84,7 +84,7 @@ class SmartDownloader:
         self._http.close()
 
     def smart_download(self, url: str, source: str = "url") -> dict[str, Any]:
-        """What became of the photo at `url`: status, action, destination, reason, person.
+        """Return what became of the photo at `url`: status, action, destination, reason, person.
 
         `hash` and `category` are added where they apply.
 
@@ -94,7 +94,7 @@ class SmartDownloader:
         end = time.monotonic() + self._timeout
         answer = self._call(
             "POST", "", json={"url": url, "source": source}, params={"wait": self._wait(end)},
-            # A broken connection is tried again; the key keeps that from being a second download.
+            # A broken connection is tried again. The key keeps that from being a second download.
             headers={"Idempotency-Key": secrets.token_hex(16)}, again=True,
         )  # fmt: skip
         while "id" in answer:
@@ -114,7 +114,7 @@ class SmartDownloader:
         return _result(answer)
 
     def get_review_queue(self, category: str | None = None) -> list[dict[str, Any]]:
-        """All photos that wait for a human, newest first: category, filename, path, size, modified.
+        """Return all photos that wait for a human, newest first: category, filename, path, size, modified.
 
         Each also has its `id`, `reason` and `suggested_person`, whose similarity was measured.
         """
@@ -122,7 +122,7 @@ class SmartDownloader:
         return [{key: row.get(key) for key in keys} for row in self._queue(category)]
 
     def approve_review_item(self, path: str, person: str) -> dict[str, Any]:
-        """File a waiting photo under a person; somebody Immich does not know yet is made.
+        """File a waiting photo under a person. Somebody Immich does not know yet is made.
 
         `path` is that of the review queue. Raises SidecarError when nothing waits under that path, or when
         somebody else was faster.
@@ -156,7 +156,9 @@ class SmartDownloader:
         people: Sequence[str] = (),
         include: Sequence[str] = (),
     ) -> dict[str, Any]:
-        """What an action would do to waiting photos: `decided`, `counts`, `excluded`. Nothing is changed.
+        """Return what an action would do to waiting photos: `decided`, `counts`, `excluded`.
+
+        Nothing is changed.
 
         `people` and `include` are for approvals. Give the answer to `carry_out` to do exactly this.
         """

@@ -8,12 +8,12 @@ from smartsort.errors import ConfigurationError
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening TCP socket; port 0 takes a free one.
+    """Return a listening TCP socket. Port 0 takes a free one.
 
     Raises ConfigurationError when the address is taken or is not this machine's.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With the protocol named, asyncio sets TCP_NODELAY on what it accepts; without, each answer that is
+    # With the protocol named, asyncio sets TCP_NODELAY on what it accepts. Without, each answer that is
     # written in two parts waits 40 ms for the other side's delayed acknowledgement.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:

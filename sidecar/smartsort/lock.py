@@ -58,7 +58,7 @@ class RootLock:
 
 
 def _lock(handle: int) -> None:
-    """Take it; an instant's wait is for somebody who only asks who holds it (`holder_of`)."""
+    """Take it. An instant's wait is for somebody who only asks who holds it (`holder_of`)."""
     for last in (False, False, True):
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -75,7 +75,7 @@ def _lock(handle: int) -> None:
 
 
 def holder_of(root: str) -> str | None:
-    """Who holds a root, in words; None when nobody does."""
+    """Return who holds a root, in words, None when nobody does."""
     file = os.path.join(root, LOCK_NAME)
     if _is_locked(root, _FOLDER) or _is_locked(file, os.O_RDONLY):
         return _holder(root)

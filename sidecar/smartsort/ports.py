@@ -1,6 +1,6 @@
 """What the pipeline needs from the outside, as protocols.
 
-The pipeline sees these and never an adapter; `smartsort.bootstrap` wires the real ones and tests pass
+The pipeline sees these and never an adapter, `smartsort.bootstrap` wires the real ones and tests pass
 fakes. Every method that talks to Immich may raise the errors of `smartsort.errors`.
 """
 
@@ -26,7 +26,7 @@ class ServerInfo:
     user_id: str
     user_is_admin: bool
     permissions: frozenset[str]
-    """Permission names of the key; contains "all" for an unlimited one."""
+    """Permission names of the key, contains "all" for an unlimited one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,12 @@ class Library:
     name: str
     import_paths: tuple[str, ...]
     owner_id: str = field(default="", compare=False)
-    """The user whose photos they become; a key of anybody else does not find them."""
+    """The user whose photos they become. A key of anybody else does not find them."""
 
 
 @dataclass(frozen=True, slots=True)
 class AssetDetails:
-    """One asset. `offline`: its file is gone; `trashed` without `offline`: the user threw it away."""
+    """One asset. `offline`: its file is gone. `trashed` without `offline`: the user threw it away."""
 
     id: str
     path: str
@@ -95,39 +95,39 @@ class PhotoServer(Protocol):
 
     @property
     def silent_seconds(self) -> float:
-        """Seconds since the last good answer; infinite before one and after a call that failed."""
+        """Seconds since the last good answer. Infinite before one and after a call that failed."""
         ...
 
     async def info(self) -> ServerInfo:
-        """Version, user and permissions; also the proof that the server is reachable and the key valid."""
+        """Version, user and permissions. Also the proof that the server is reachable and the key valid."""
         ...
 
     async def ping(self) -> bool:
-        """True when the server answers. Never raises for an unreachable server."""
+        """Return True when the server answers. Never raises for an unreachable server."""
         ...
 
     async def uploads_with_content(self, sha1s: Sequence[str]) -> Mapping[str, UploadCopy]:
-        """Uploads that have one of these SHA-1 digests (hex), by digest; one call per 5,000."""
+        """Uploads that have one of these SHA-1 digests (hex), by digest. One call per 5,000."""
         ...
 
     async def libraries(self) -> Sequence[Library]:
-        """All external libraries (admin)."""
+        """Return all external libraries (admin)."""
         ...
 
     async def create_library(self, name: str, import_path: str) -> Library:
-        """A new external library of the key's owner (admin). `import_path` as Immich sees it."""
+        """Return a new external library of the key's owner (admin). `import_path` as Immich sees it."""
         ...
 
     async def validate_import_path(self, library_id: str, import_path: str) -> str | None:
-        """None when Immich can read the path, else its message."""
+        """Return None when Immich can read the path, else its message."""
         ...
 
     async def scan(self, library_id: str) -> None:
-        """Start a scan of one library; returns at once, there is no handle."""
+        """Start a scan of one library. Returns at once, there is no handle."""
         ...
 
     async def resolve(self, paths: Sequence[str | bytes]) -> Mapping[str | bytes, AssetRef]:
-        """Assets of these paths (as Immich sees them), by path; unknown ones are missing.
+        """Assets of these paths (as Immich sees them), by path. Unknown ones are missing.
 
         One call per 1,000 paths. The path itself is the key of the look-up: Immich's checksum of an
         external asset is the SHA-1 of `path:` + path bytes.
@@ -146,15 +146,15 @@ class PhotoServer(Protocol):
         ...
 
     async def recognition_jobs(self) -> Listing:
-        """The last queue of the chain alone; enough once `look` has proved that detection is over."""
+        """Return the last queue of the chain alone. Enough once `look` has proved that detection is over."""
         ...
 
     async def detection_jobs(self) -> Listing:
-        """The `faceDetection` queue alone; shows what `detect_missing_faces` has queued."""
+        """Return the `faceDetection` queue alone. Shows what `detect_missing_faces` has queued."""
         ...
 
     async def listed(self, library_id: str, placed_after: datetime) -> Mapping[str, Listed]:
-        """What a search shows of a library's assets placed since then, by asset; one call per 1,000.
+        """Return what a search shows of a library's assets placed since then, by asset. One call per 1,000.
 
         A hint: what is archived, in the trash, or not read yet may be missing, and older ones may be there.
         """
@@ -163,35 +163,40 @@ class PhotoServer(Protocol):
     async def assets_of_person(
         self, person_id: str, limit: int, created_after: datetime | None = None
     ) -> Mapping[str, str | None]:
-        """When each of `limit` assets of a person at most was taken, newest first; one call per 1,000."""
+        """Return when each of `limit` assets of a person at most was taken, newest first.
+
+        One call per 1,000.
+        """
         ...
 
     async def people_on(
         self, library_id: str, created_after: datetime, page: int
     ) -> tuple[Mapping[str, Mapping[str, str]], bool]:
-        """One page (1,000) of a library's assets new since then, and whether more pages follow; one call.
+        """Return one page (1,000) of a library's assets new since then, and whether more pages follow.
+
+        One call.
 
         By asset: the names of all people on it by their ids, "" for somebody unnamed.
         """
         ...
 
     async def duplicate_ids(self, library_id: str, created_after: datetime) -> Mapping[str, str]:
-        """Ids of the groups of look-alikes, by asset, of a library's assets new since then.
+        """Return ids of the groups of look-alikes, by asset, of a library's assets new since then.
 
         Assets in no group are missing. One call per 1,000.
         """
         ...
 
     async def duplicate_groups(self) -> Mapping[str, Sequence[str]]:
-        """Ids of the assets that look alike, by group; one call."""
+        """Return ids of the assets that look alike, by group. One call."""
         ...
 
     async def face_model(self) -> FaceModel | None:
-        """How Immich recognises faces, None when this key may not ask."""
+        """Return how Immich recognises faces, None when this key may not ask."""
         ...
 
     async def detects_faces(self) -> bool:
-        """False while face recognition is switched off in Immich: then no photo gets a face."""
+        """Return False while face recognition is switched off in Immich: then no photo gets a face."""
         ...
 
     async def detect_missing_faces(self) -> None:
@@ -203,23 +208,23 @@ class PhotoServer(Protocol):
         ...
 
     async def asset(self, asset_id: str) -> AssetDetails | None:
-        """One asset, None when Immich does not know the id (it says 400)."""
+        """Return one asset, None when Immich does not know the id (it says 400)."""
         ...
 
     async def faces(self, asset_id: str) -> Sequence[Face]:
-        """All faces of one asset, people and strangers."""
+        """Return all faces of one asset, people and strangers."""
         ...
 
     async def people(self) -> Sequence[Person]:
-        """All named and unnamed people Immich lists, hidden ones included, every page read."""
+        """Return all named and unnamed people Immich lists, hidden ones included, every page read."""
         ...
 
     async def closest_people(self, face_id: str, limit: int) -> Sequence[Person]:
-        """Named people, closest to this face first; Immich tells no distance."""
+        """Named people, closest to this face first. Immich tells no distance."""
         ...
 
     async def create_person(self, name: str) -> Person:
-        """A new person with this name."""
+        """Return a new person with this name."""
         ...
 
     async def assign_face(self, face_id: str, person_id: str) -> None:
@@ -231,11 +236,11 @@ class PhotoServer(Protocol):
         ...
 
     async def albums(self) -> Mapping[str, str]:
-        """Ids of the owner's own albums by name; of two with one name the older."""
+        """Return ids of the owner's own albums by name. Of two with one name, the older one counts."""
         ...
 
     async def create_album(self, name: str, asset_ids: Sequence[str]) -> str:
-        """A new album with these assets; its id."""
+        """Return a new album with these assets. Return its id."""
         ...
 
     async def add_to_album(self, album_id: str, asset_ids: Sequence[str]) -> None:
@@ -243,15 +248,15 @@ class PhotoServer(Protocol):
         ...
 
     async def remove_from_album(self, album_id: str, asset_ids: Sequence[str]) -> None:
-        """Takes photos out of an album; deletes nothing."""
+        """Takes photos out of an album, deletes nothing."""
         ...
 
     async def thumbnail(self, asset_id: str, size: ThumbnailSize) -> tuple[bytes, str] | None:
-        """The picture's bytes and media type, None when Immich has none (yet)."""
+        """Return the picture's bytes and media type, None when Immich has none (yet)."""
         ...
 
     async def person_thumbnail(self, person_id: str) -> tuple[bytes, str] | None:
-        """A person's face, None when Immich has not made it (yet)."""
+        """Return a person's face, None when Immich has not made it (yet)."""
         ...
 
     async def aclose(self) -> None:
@@ -279,15 +284,24 @@ class Measuring(Protocol):
     async def complete(
         self, asset_id: str, evidence: Evidence, policy: Policy, ambiguous: Collection[str]
     ) -> Evidence:
-        """The evidence with what could be measured, in bounded time; unknown says why. Never raises."""
+        """Return the evidence with what could be measured, in bounded time.
+
+        Unknown says why. Never raises.
+        """
         ...
 
     async def watch(self, photo_id: int, frames: Sequence[Frame]) -> Film:
-        """The faces in a video's frames; unknown, and why, when the service cannot be asked. Never raises."""
+        """Return the faces in a video's frames.
+
+        Unknown, and why, when the service cannot be asked. Never raises.
+        """
         ...
 
     async def sees_faces(self, asset_id: str) -> bool | None:
-        """Whether the service finds a face on this photo; None when it cannot be asked. Never raises."""
+        """Return whether the service finds a face on this photo, None when it cannot be asked.
+
+        Never raises.
+        """
         ...
 
     async def recall(self, asset_id: str, evidence: Evidence) -> Evidence | None:

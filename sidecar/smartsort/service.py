@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 def http_server(sidecar: Sidecar) -> uvicorn.Server:
-    """The HTTP server of a sidecar, not started; it leaves the process's signals to us."""
+    """Return the HTTP server of a sidecar, not started. It leaves the process's signals to us."""
     import uvicorn as web  # noqa: PLC0415
 
     from smartsort.api.app import create_app  # noqa: PLC0415
@@ -51,7 +51,7 @@ def http_server(sidecar: Sidecar) -> uvicorn.Server:
 
 
 async def serve(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT; photos under way are finished within a bound or resumed next time."""
+    """Run until SIGTERM or SIGINT. Photos under way are finished within a bound or resumed next time."""
     listening = listen(settings.api.host, settings.api.port)
     try:
         sidecar = await asyncio.to_thread(open_sidecar, settings)

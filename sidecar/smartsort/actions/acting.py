@@ -103,7 +103,10 @@ class Acting:
         return Batch(tuple(found if agreed is None else map(unless_storage, found)), group)
 
     async def _group(self, data: dict[str, Any], actor: str, undoes: int | None) -> int:
-        """The event that stands for a bulk action; written first, so that a crash leaves it undoable."""
+        """Return the event that stands for a bulk action.
+
+        Written first, so that a crash leaves it undoable.
+        """
         at = self._context.clock.text()
         event = NewEvent(EventKind.BULK_ACTION, None, data, actor, undoes)
         [group] = await self._context.ledger.awrite(lambda db: events.append(db, [event], at))

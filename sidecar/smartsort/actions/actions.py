@@ -97,7 +97,7 @@ class Actions(FaceActions):
         face_id: str | None = None,
         dry_run: bool = False,
     ) -> Batch:
-        """File photos under other people than they are filed under; an automatic filing counts as wrong.
+        """File photos under other people than they are filed under. An automatic filing counts as wrong.
 
         Raises UnknownPerson, AmbiguousName.
         """
@@ -116,7 +116,7 @@ class Actions(FaceActions):
         dry_run: bool = False,
         agreed: Agreed | None = None,
     ) -> Batch:
-        """Move photos to the trash, where they stay for the retention time; Immich takes them offline.
+        """Move photos to the trash, where they stay for the retention time. Immich takes them offline.
 
         A duplicate whose other copy is gone or damaged by now is left waiting for that reason.
         """
@@ -154,7 +154,7 @@ class Actions(FaceActions):
     ) -> Batch:
         """Say whom a waiting photo does not show (None: whoever is suggested).
 
-        They are never suggested for it again and it is never filed under them; faces like it reach less for
+        They are never suggested for it again and it is never filed under them, faces like it reach less for
         them. Immich is told nothing. Raises UnknownPerson, AmbiguousName, ActionRefused.
         """
         known = await known_people(self._people) or ()
@@ -193,14 +193,14 @@ class Actions(FaceActions):
     # --- other settings ----------------------------------------------------------------------
 
     async def foresee(self, moves: Sequence[Move], actor: str) -> Batch:
-        """What `reevaluate` would do to these photos."""
+        """Return what `reevaluate` would do to these photos."""
         ids = [move.photo_id for move in moves if move.moves]
         plan = planner(self._context, moves)
         async with self._lock:
             return await self._act(ids, plan, actor, (State.FILED, State.REVIEW), dry_run=True)
 
     async def reevaluate(self, wanted: Wanted, since: str, actor: str, agreed: Agreed | None = None) -> Batch:
-        """Change settings for good and move the past photos they are about; one event takes back both.
+        """Change settings for good and move the past photos they are about. One event takes back both.
 
         `since` is a ledger time. What a human has decided stays. A photo that would be filed and was never
         measured costs one call to the machine learning service. With `agreed` (of `foresee`) only photos
@@ -235,7 +235,7 @@ class Actions(FaceActions):
             return await self._context.ledger.awrite(lambda db: one_person.say(db, person_id, actor, at))
 
     async def follow(self, renamed: Renamed, actor: str = "smartsort") -> Batch:
-        """Move a person's photos into the folder of the new name; one event takes it back."""
+        """Move a person's photos into the folder of the new name. One event takes it back."""
         results: list[ActionResult] = []
         group: int | None = None
         async with self._lock:
@@ -264,7 +264,7 @@ class Actions(FaceActions):
         """Remove for good what has been in the trash for longer than `retention_days`. Not undoable.
 
         The digests stay known, so that the same file is recognised when it comes again. At most `limit`
-        photos; call again while it returns as many. What turns out to be the last copy goes back to where
+        photos. Call again while it returns as many. What turns out to be the last copy goes back to where
         it was: it was put away because of another copy, which is gone or damaged by now. `ran_before` leaves
         out photos that came when smartsort had run for longer, in seconds.
         """

@@ -120,7 +120,7 @@ def assign_faces(
 
 
 def reject(photo: Photo, before: Arrangement, actor: str, *, now: datetime, at: str) -> Plan:
-    """The bytes go to the trash, out of Immich's sight; every other name goes."""
+    """Plan a rejection: the bytes go to the trash, out of Immich's sight. Every other name goes."""
     plan = Plan(photo, before, EventKind.REJECTED, "rejected")
     plan.planned = names_in(photo, before.names, Area.TRASH, now.strftime("%Y-%m"))
     plan.removes = [n for n in before.names if n.area is not Area.TRASH]

@@ -17,7 +17,7 @@ from smartsort.ledger.records import Area, Member, Photo
 
 
 def confirm(photo: Photo, before: Arrangement) -> Plan | ActionResult:
-    """An automatic filing is right. Nothing moves; the face counts as confirmed from now on."""
+    """Confirm an automatic filing. Nothing moves. The face counts as confirmed from now on."""
     plan = Plan(photo, before, EventKind.CONFIRMED, "confirmed", filed=False, person=photo.person_name)
     if not photo.auto_sorted:
         return plan.failed("nothing_to_do", f"photo {photo.id} was filed by a human already")
@@ -36,10 +36,10 @@ class PersonRuledOut:
 def person_to_rule_out(
     evidence: Evidence, person: Person | None, face_id: str | None
 ) -> PersonRuledOut | str:
-    """Whom and what a human means, or why that cannot be told.
+    """Return whom and what a human means, or why that cannot be told.
 
     `person` None: whoever is suggested. Without `face_id` it is about all faces that Immich gives to the
-    person or that they are suggested for; where there is none of these, about a lone face.
+    person or that they are suggested for. Where there is none of these, about a lone face.
     """
     faces = tuple(f for f in evidence.judged if face_id is None or f.id == face_id)
     if not faces:
@@ -86,7 +86,7 @@ def without(evidence: Evidence, ruled_out: PersonRuledOut) -> Evidence:
 def rule_out(
     photo: Photo, before: Arrangement, ruled_out: PersonRuledOut, evidence: Evidence, decision: Decision
 ) -> Plan | ActionResult:
-    """A waiting photo does not show somebody. It goes on waiting, for the reason that is left.
+    """Plan a ruling out: a photo does not show a person. It goes on waiting, for the reason that is left.
 
     `evidence` and `decision` are those without this person (`without`).
     """
@@ -123,7 +123,7 @@ def move_within_review(plan: Plan, decision: Decision) -> None:
 
 
 def one_of(people: Iterable[Person], name: str | None, person_id: str | None) -> list[Person]:
-    """The people an id or a name means; several when a name is shared."""
+    """Return the people an id or a name means. Several when a name is shared."""
     if person_id:
         return [p for p in people if p.id == person_id]
     return called(name or "", people)

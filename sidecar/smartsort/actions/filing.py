@@ -30,7 +30,7 @@ _KINDS = {reason.code: rule.bulk for rule in RULES if rule.bulk for reason in ru
 
 @dataclass(frozen=True, slots=True)
 class Filing:
-    """An approval of photos. `targets` None: each under its suggested person; `include` None: all kinds."""
+    """An approval of photos. `targets` None: each under its suggested person, `include` None: all kinds."""
 
     context: Context
     people: People
@@ -46,7 +46,7 @@ class Filing:
     _kinds: dict[int, frozenset[BulkKind]] = field(default_factory=dict)
 
     def plan(self, photo: Photo, before: Arrangement) -> Plan | ActionResult:
-        """What becomes of one photo, or why it is left as it is."""
+        """Return what becomes of one photo, or why it is left as it is."""
         left_out = sorted(self.kinds(photo.id) - set(self.include)) if self.include is not None else ()
         if left_out:
             why = f"photo {photo.id} is left out. Include {' and '.join(left_out)} to approve it too"
@@ -67,7 +67,7 @@ class Filing:
         )
 
     def _library_folder(self, photo: Photo, before: Arrangement) -> LibraryFolder | None:
-        """The place of a photo that is kept from Immich only because smartsort could not read it."""
+        """Return the place of a photo that is kept from Immich only because smartsort could not read it."""
         evidence = self.evidence.get(photo.id)
         never_placed = photo.sha256 is not None and not in_library(before.names)
         if self.shard is None or evidence is None or evidence.unreadable is None or not never_placed:
@@ -77,7 +77,7 @@ class Filing:
         return LibraryFolder(self.shard, os.path.relpath(folder, layout.library))
 
     def kinds(self, photo_id: int) -> frozenset[BulkKind]:
-        """What makes a photo one of those that are not approved unless they are asked for."""
+        """Return what makes a photo one of those that are not approved unless they are asked for."""
         if photo_id not in self._kinds:
             policy = self.context.policy()
             evidence = self.evidence.get(photo_id)
@@ -92,7 +92,7 @@ class Filing:
         return self._kinds[photo_id]
 
     def with_kinds(self, one: ActionResult) -> ActionResult:
-        """The answer with the photo's kinds, for the counts of a preview."""
+        """Return the answer with the photo's kinds, for the counts of a preview."""
         return replace(one, kinds=self.kinds(one.photo_id))
 
     def _suggested(self, photo: Photo, before: Arrangement) -> tuple[TargetPerson, ...] | ActionResult:
@@ -129,7 +129,7 @@ def _targets(targets: Iterable[TargetPerson], policy: Policy) -> Iterable[BulkKi
 
 
 async def open_shard(context: Context, evidence: Mapping[int, Evidence]) -> int | None:
-    """The shard for photos of which one could not be read; None where all could.
+    """Return the shard for photos of which one could not be read, None where all could.
 
     It is the newest that Immich has a library for, and the open one before Immich has any.
     """

@@ -20,7 +20,7 @@ AT_ONCE = 500
 
 
 def filed_there(db: Database, renamed: Renamed, after: int) -> list[tuple[Photo, Arrangement]]:
-    """Photos filed in the person's old folders, with an id above `after`, at most `AT_ONCE`."""
+    """Return photos filed in the person's old folders, with an id above `after`, at most `AT_ONCE`."""
     places = [below(folder) for folder in renamed.left]
     where = " OR ".join(["path >= ? AND path < ?"] * len(places))
     rows = db.conn.execute(
@@ -34,7 +34,7 @@ def filed_there(db: Database, renamed: Renamed, after: int) -> list[tuple[Photo,
 
 
 def follow(photo: Photo, before: Arrangement, renamed: Renamed) -> Plan:
-    """The photo leaves the old folder for the new one; nothing else about it changes."""
+    """Plan a move: the photo leaves the old folder for the new one. Nothing else changes."""
     plan = Plan(photo, before, EventKind.RENAMED, "renamed")
     leaving = [
         n

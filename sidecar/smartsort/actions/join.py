@@ -22,7 +22,7 @@ HALVES = (Member.RAW, Member.VIDEO)
 
 
 def waiting(before: Arrangement) -> list[Name]:
-    """The names of a photo at rest that are still to be joined."""
+    """Return the names of a photo at rest that are still to be joined."""
     return [n for n in before.names if n.area is Area.TEMP and n.member is not Member.PHOTO]
 
 
@@ -39,7 +39,7 @@ def join(photo: Photo, before: Arrangement) -> Plan:
 
 
 def fold(half: Photo, before: Arrangement, picture: Photo, heir: Name) -> Plan:
-    """End a half that is part of its picture now; its bytes live on there."""
+    """End a half that is part of its picture now. Its bytes live on there."""
     plan = Plan(half, before, EventKind.FOLDED, "folded", filed=False, withdrawn=True, heir=heir)
     plan.removes = list(before.names)
     # Its digest is that of the half of the picture now, and says nothing about a photo that is gone.
@@ -49,7 +49,7 @@ def fold(half: Photo, before: Arrangement, picture: Photo, heir: Name) -> Plan:
 
 
 def beside(before: Arrangement, wanted: tuple[Name, ...], companion: Name) -> list[PlannedName]:
-    """The names that a companion still needs to stand beside each of the photo's `wanted` names."""
+    """Return the names that a companion still needs to stand beside each of the photo's `wanted` names."""
     there = {(n.area, os.path.dirname(n.path)) for n in before.names if n.member is companion.member}
     planned = []
     for own in wanted:
@@ -79,6 +79,6 @@ def apart(photo: Photo, now: Arrangement, event: Event) -> Plan | None:
 
 
 def splits_of(plan: Plan) -> list[Split]:
-    """The halves that become photos of their own once the plan is carried out."""
+    """Return the halves that become photos of their own once the plan is carried out."""
     reason = "a human said that they do not belong together"
     return [Split(plan.photo, name, own_name(name), reason) for _, name in plan.placed]

@@ -60,7 +60,7 @@ class JoinLate:
                 await self._fold(*pair)
 
     async def _pair(self, picture_id: int, half_id: int) -> _Pair | None:
-        """A picture and its older half with their names; None for a pair that will never be one shot.
+        """Return a picture and its older half with their names, None for a pair that will never be one shot.
 
         Neither may be thrown away, a duplicate or, once it is at rest, outside the library.
         """

@@ -22,7 +22,7 @@ LONGEST_NAME = 300
 
 @dataclass(frozen=True, slots=True)
 class TargetPerson:
-    """A person to file under. `id` is None for one Immich does not know (yet); `create`: make one there."""
+    """A person to file under. `id` is None for one Immich does not know (yet). `create`: make one there."""
 
     name: str
     id: str | None = None
@@ -37,7 +37,7 @@ class TargetPerson:
 
 
 async def known_people(people: People) -> Sequence[Person] | None:
-    """Everybody Immich lists; the last list when it cannot be asked, None when it never could."""
+    """Return everybody Immich lists: the last list if it does not answer, None if it never did."""
     try:
         return await people.refresh()
     except ImmichError:
@@ -50,9 +50,9 @@ async def known_people(people: People) -> Sequence[Person] | None:
 def resolve(
     choices: Sequence[PersonSelector], known: Sequence[Person] | None, context: Context
 ) -> tuple[TargetPerson, ...]:
-    """The people that are meant, each once.
+    """Return the people that are meant, each once.
 
-    `known` None: Immich cannot be asked; a name is then taken as typed. Raises UnknownPerson, AmbiguousName.
+    `known` None: Immich cannot be asked. A name is then taken as typed. Raises UnknownPerson, AmbiguousName.
     """
     found = [_one(choice, known, context.ledger) for choice in choices]
     found = [replace(target, apart=_is_apart(target, known or (), context)) for target in found]
@@ -101,7 +101,7 @@ def _by_id(person_id: str, name: str, known: Sequence[Person] | None) -> TargetP
 
 
 def _is_apart(target: TargetPerson, known: Sequence[Person], context: Context) -> bool:
-    """Whether the folder's name carries a digest. People who are in Immich already come first."""
+    """Return whether the folder's name carries a digest. People who are in Immich already come first."""
     if target.id is not None:
         return target.id in context.apart
     key, name = folder_key(target.name), spelled(target.name)

@@ -39,7 +39,7 @@ class PlannedName:
     person_id: str | None = None
 
     def names(self, companion_of: str | None, at: datetime) -> Iterable[str]:
-        """The names to try, in order. Inside the library only the one Immich knows will do."""
+        """Return the names to try, in order. Inside the library only the one Immich knows will do."""
         name = self.wanted if self.wanted is not None else companion_name(self.source, companion_of or "")
         exact = self.area is Area.TEMP or (self.area is Area.LIBRARY and self.wanted is not None)
         return [name] if exact else candidates(name, at)
@@ -57,7 +57,7 @@ class Waiting:
 class Plan:
     """One photo's part of an action: names to make, names to take away, and what the ledger shall say.
 
-    `restore` is the arrangement an undo leads back to; the other actions set the fields after it.
+    `restore` is the arrangement an undo leads back to, the other actions set the fields after it.
     """
 
     photo: Photo
@@ -87,7 +87,7 @@ class Plan:
     splits: bool = False
     """What is placed in `temp_downloads/` becomes photos of their own."""
     placing: bool = False
-    """True from before names are made until it is known which; an error may leave that open."""
+    """True from before names are made until it is known which. An error may leave that open."""
     placed: list[tuple[PlannedName, Name]] = field(default_factory=list)
     problem: SmartsortError | None = None
 
@@ -128,15 +128,15 @@ class Plan:
         return f"{version(self.before)}:{json.dumps(becomes)}"
 
     def is_as(self, seen: str) -> bool:
-        """True for the version of a preview, for that of the photo alone, and for any."""
+        """Return True for the version of a preview, for that of the photo alone, and for any."""
         return seen in (ANY_VERSION, self.version, version(self.before))
 
     def failed(self, code: str, problem: str) -> ActionResult:
-        """The answer for a photo that stays as it was."""
+        """Return the answer for a photo that stays as it was."""
         return ActionResult(self.photo.id, "failed", problem=problem, code=code, companions=self.companions)
 
     def foreseen(self) -> tuple[str, ...]:
-        """The names it would have, as far as nobody else takes them first."""
+        """Return the names it would have, as far as nobody else takes them first."""
         made = [
             os.path.join(w.area.value, w.folder, w.wanted)
             for w in self.planned
@@ -147,14 +147,14 @@ class Plan:
 
 
 def places(names: Sequence[Name]) -> list[str]:
-    """A photo's names outside the library, `area/path`, else the one inside."""
+    """Return a photo's names outside the library, `area/path`, else the one inside."""
     own = [n for n in names if n.member is Member.PHOTO]
     outside = [n for n in own if n.area is not Area.LIBRARY]
     return [os.path.join(n.area.value, n.path) for n in outside or own]
 
 
 def source_of(names: Sequence[Name], member: Member) -> Name | None:
-    """The name whose bytes a new one is made from."""
+    """Return the name whose bytes a new one is made from."""
     own = [n for n in names if n.member is member]
     return min(own, key=lambda n: _SOURCES.index(n.area)) if own else None
 
@@ -168,7 +168,7 @@ def names_in(
     prefix: str = "",
     person_id: str | None = None,
 ) -> list[PlannedName]:
-    """The photo and what travels with it, each under its original name, in one folder."""
+    """Return the photo and what travels with it, each under its original name, in one folder."""
     members = sorted({n.member for n in names}, key=lambda m: m is not Member.PHOTO)
     planned = []
     for member in members:
@@ -193,7 +193,7 @@ class LibraryFolder:
 
 
 def names_on(library_folder: LibraryFolder, photo: Photo, names: Sequence[Name]) -> list[PlannedName]:
-    """The photo and what travels with it, in the library, under names that Immich reads."""
+    """Return the photo and what travels with it, in the library, under names that Immich reads."""
     name = library_name(photo.original_name, photo.extension or "", acceptable_for(photo.media_type))
     return [
         replace(planned, wanted=name) if planned.source.member is Member.PHOTO else planned
@@ -202,5 +202,5 @@ def names_on(library_folder: LibraryFolder, photo: Photo, names: Sequence[Name])
 
 
 def in_library(names: Sequence[Name]) -> bool:
-    """True when the photo itself stands in the library."""
+    """Return True when the photo itself stands in the library."""
     return any(n.area is Area.LIBRARY and n.member is Member.PHOTO for n in names)

@@ -39,7 +39,9 @@ LONGEST_PAUSE = 3600.0
 
 
 def expired(db: Database, before: str, limit: int, ran_before: float | None = None) -> list[Photo]:
-    """Photos that have been in the trash since before then, oldest first; those with a problem left out.
+    """Return photos that have been in the trash since before then, oldest first.
+
+    Those with a problem are left out.
 
     `ran_before`: only those that were there when smartsort had run for so many seconds.
     """
@@ -62,7 +64,7 @@ class Purge:
     async def run(
         self, retention_days: float, now: datetime, limit: int, ran_before: float | None = None
     ) -> list[ActionResult]:
-        """What became of each expired photo, oldest first. Raises RootUnavailable before it begins."""
+        """Return what became of each expired photo, oldest first. Raises RootUnavailable before it begins."""
         context = self._context
         before = (now.astimezone(UTC) - timedelta(days=retention_days)).isoformat(timespec="milliseconds")
         found = await context.ledger.aread(lambda db: expired(db, before, limit, ran_before))
@@ -162,7 +164,7 @@ class Expire(Protocol):
     def __call__(
         self, retention_days: float, *, ran_before: float | None
     ) -> Awaitable[Sequence[ActionResult]]:
-        """What became of each expired photo."""
+        """Return what became of each expired photo."""
         ...
 
 
@@ -179,7 +181,7 @@ class Retention:
         self._jumped: float | None = None
 
     async def step(self) -> bool | float:
-        """Purge what has expired; True while there may be more, else seconds until the next look.
+        """Purge what has expired, True while there may be more, else seconds until the next look.
 
         Raises ClockJumped once for each jump of the clock.
         """
@@ -232,7 +234,7 @@ JUMP_SECONDS = 600.0
 
 
 def _jump(before: Mapping[str, Any], now: Mapping[str, Any]) -> float:
-    """By how many seconds the clock moved too far; after another boot of the machine only backwards."""
+    """By how many seconds the clock moved too far, after another boot of the machine only backwards."""
     wall = (datetime.fromisoformat(now["wall"]) - datetime.fromisoformat(before["wall"])).total_seconds()
     if before["boot"] and before["boot"] == now["boot"]:
         return float(wall - (now["up"] - before["up"]))

@@ -1,6 +1,6 @@
 """Carries plans out: intent, names, ledger, drop. The order in which nothing can be lost.
 
-Each photo is changed whole or not at all; one that somebody else has changed meanwhile is left alone and
+Each photo is changed whole or not at all. One that somebody else has changed meanwhile is left alone and
 says so, the others go on.
 """
 
@@ -60,7 +60,7 @@ class Rearrange:
         self._context = context
 
     async def run(self, plans: Sequence[Plan], actor: str, group: int | None = None) -> list[ActionResult]:
-        """Carry plans out; what became of each, in order. Raises RootUnavailable before anything is done."""
+        """Carry plans out, what became of each, in order. Raises RootUnavailable before anything is done."""
         results: list[ActionResult] = []
         for start in range(0, len(plans), BATCH):
             results += await self._batch(plans[start : start + BATCH], actor, group)
@@ -203,7 +203,7 @@ class Rearrange:
         return results
 
     def _write(self, db: Database, plan: Plan, actor: str, group: int | None, at: str) -> ActionResult:
-        """One photo's part of the transaction."""
+        """Return one photo's part of the transaction."""
         photo_id = plan.photo.id
         now = arrangement.read(db, [photo_id]).get(photo_id)
         if now is None or not (now.same_as(plan.before) and _paths(now.names) == _paths(plan.before.names)):
@@ -277,7 +277,7 @@ class Rearrange:
             face_marks.replace(db, photo_id, plan.marks)
 
     def _where_it_lies(self, plan: Plan, wanted: arrangement.Arrangement) -> arrangement.Arrangement:
-        """The restored rows with the path as it is: a name that was taken meanwhile became another."""
+        """Return the restored rows with the path as it is: a name that was taken meanwhile became another."""
         place = self._path(plan)
         if place is None or _paths(plan.after) == _paths(wanted.names):
             return wanted
@@ -288,14 +288,14 @@ class Rearrange:
         return replace(wanted, review=review, download=download)
 
     def _leaving(self, plan: Plan) -> dict[str, Any]:
-        """What recovery needs to finish: names to go, each with the name its bytes live on under."""
+        """Return what recovery needs to finish: names to go, each with the name its bytes live on under."""
         return {
             "drops": [[d.path, d.surviving_path, d.sha256] for d in self._drops(plan)],
             "scan": plan.shard if plan.touches_library else None,
         }
 
     def _path(self, plan: Plan) -> str | None:
-        """Where the photo is, as shown to people."""
+        """Return where the photo is, as shown to people."""
         own = [n for n in plan.after if n.member is Member.PHOTO]
         outside = [n for n in own if n.area is not Area.LIBRARY]
         first = next(iter(outside or own), None)
@@ -335,7 +335,7 @@ class Rearrange:
             for (plan, _), result in zip(drops, results, strict=True):
                 if isinstance(result, SmartsortError):
                     log.warning("%s", result)
-                    # A folder that fails is tried again; a changed file is a human's.
+                    # A folder that fails is tried again. A changed file is a human's.
                     if isinstance(result, StorageError) and not isinstance(result, NameKept):
                         held.add(plan.photo.id)
         context.needs_recovery |= held
@@ -351,7 +351,7 @@ class Rearrange:
 
         try:
             await context.ledger.awrite(finish)
-        except StorageError as problem:  # it is done all the same; only the journal does not know yet
+        except StorageError as problem:  # it is done all the same. Only the journal does not know yet
             log.warning("%s", problem)
             context.needs_recovery.update(p.photo.id for p in plans)
 
@@ -388,7 +388,7 @@ _NOTHING = ActionResult(0, "failed")
 
 
 def conflict(db: Database, photo_id: int) -> ActionResult:
-    """The answer for a photo somebody else got to first, with what they did."""
+    """Return the answer for a photo somebody else got to first, with what they did."""
     happened = newest_act(db, photo_id)
     if happened is None:
         return ActionResult(photo_id, "failed", problem=f"there is no photo {photo_id}", code="not_found")
@@ -403,7 +403,7 @@ def conflict(db: Database, photo_id: int) -> ActionResult:
 
 
 def newest_act(db: Database, photo_id: int) -> Event | None:
-    """The last event that changed where a photo is or what it counts as."""
+    """Return the last event that changed where a photo is or what it counts as."""
     found = [e for e in events.of_photo(db, photo_id) if e.kind in ACTS]
     return found[-1] if found else None
 

@@ -38,7 +38,7 @@ class AdjustableSettings(Protocol):
         ...
 
     def snapshot(self) -> dict[str, Any]:
-        """What was changed at run time, as plain values."""
+        """Return what was changed at run time, as plain values."""
         ...
 
     def matches(self, snapshot: Mapping[str, Any], *, exactly: bool = False) -> bool:
@@ -66,7 +66,10 @@ class Reevaluation:
         self._context, self._people, self._measure = context, people, measure
 
     async def effect(self, policy: Policy, since: str) -> Effect:
-        """What a policy would do to the photos that came to where they are since then. Changes nothing."""
+        """Return what a policy would do to the photos that came to where they are since then.
+
+        Changes nothing.
+        """
         people = {p.id: p for p in self._people.known}
         ambiguous = self._people.ambiguous
         return await self._context.ledger.aread(
@@ -102,7 +105,7 @@ class Reevaluation:
 
 
 def planner(context: Context, moves: Sequence[Move]) -> Callable[[Photo, Arrangement], Plan | ActionResult]:
-    """How each of the photos goes where it belongs now."""
+    """Return how each of the photos goes where it belongs now."""
     by_photo = {move.photo_id: move for move in moves}
 
     def plan(photo: Photo, before: Arrangement) -> Plan | ActionResult:
@@ -116,7 +119,7 @@ def planner(context: Context, moves: Sequence[Move]) -> Callable[[Photo, Arrange
 
 
 def reevaluated(photo: Photo, before: Arrangement, move: Move, context: Context) -> Plan | ActionResult:
-    """The photo gets the names its new decision asks for and loses the others."""
+    """Plan a re-evaluation: the photo gets the names of its new decision and loses the others."""
     decision = move.decision
     plan = Plan(photo, before, EventKind.REEVALUATED, "reevaluated")
     if decision.outcome is Outcome.SKIPPED:

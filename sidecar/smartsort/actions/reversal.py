@@ -44,7 +44,7 @@ class Reversing(Acting):
         dry_run: bool = False,
         agreed: Agreed | None = None,
     ) -> Batch:
-        """Take back one event, or all of a bulk action; the undo of an undo does it again.
+        """Take back one event, or all of a bulk action. The undo of an undo does it again.
 
         Without `admin` what only an administrator could do stays done. Raises NoSuchEvent, NotUndoable,
         NeedsAdmin.
@@ -94,7 +94,7 @@ class Reversing(Acting):
         dry_run: bool = False,
         agreed: Agreed | None = None,
     ) -> Batch:
-        """Take back what humans did since `at`, newest first; with `automatic` what smartsort did, too.
+        """Take back what humans did since `at`, newest first. With `automatic` what smartsort did, too.
 
         Every file gets the very name back that it had then. Without `admin` what only an administrator could
         do is left alone and said so.
@@ -213,7 +213,10 @@ class Reversing(Acting):
     async def _foresee_undo(
         self, found: Sequence[Event], versions: Mapping[int, str]
     ) -> tuple[ActionResult, ...]:
-        """What would happen; of several events of one photo only the newest can be foreseen in full."""
+        """Return what would happen.
+
+        Of several events of one photo only the newest can be foreseen in full.
+        """
 
         def foresee(db: Database) -> tuple[ActionResult, ...]:
             seen: set[int] = set()

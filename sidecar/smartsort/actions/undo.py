@@ -2,7 +2,7 @@
 
 An event is undone by leading the photo back to the arrangement before it. That is possible while nothing
 later counts: what came after has to be undone first. An automatic filing is no mistake of the files but of
-the decision, so its undo leads to the review queue; an automatic review leads back to being judged.
+the decision, so its undo leads to the review queue, an automatic review leads back to being judged.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def undoable(event: Event) -> bool:
 
 
 def in_the_way(db: Database, event: Event) -> Event | None:
-    """The first later event of the photo that still counts; None when the photo is as `event` left it.
+    """Return the first later event of the photo that still counts, None when the photo is as `event` left it.
 
     What was taken back does not count, nor does the taking back of something that is later itself.
     """
@@ -74,7 +74,7 @@ def in_the_way(db: Database, event: Event) -> Event | None:
 
 
 def _taken_back(newest_first: Iterable[Event]) -> set[int]:
-    """Ids of the events that one of these takes back, what was taken back itself left out."""
+    """Return ids of the events that one of these takes back, what was taken back itself left out."""
     found: set[int] = set()
     for event in newest_first:
         if event.undoes is not None and event.id not in found:
@@ -83,7 +83,7 @@ def _taken_back(newest_first: Iterable[Event]) -> set[int]:
 
 
 def members(db: Database, group: Event) -> list[Event]:
-    """The events of a bulk action, newest first."""
+    """Return the events of a bulk action, newest first."""
     rows = db.conn.execute(
         "SELECT id FROM events WHERE json_extract(data, '$.group') = ? ORDER BY id DESC", (group.id,)
     ).fetchall()
@@ -91,7 +91,7 @@ def members(db: Database, group: Event) -> list[Event]:
 
 
 def since(db: Database, at: str, *, automatic: bool) -> list[Event]:
-    """What can be taken back of everything since `at`, newest first; with `automatic` filings, too.
+    """Return what can be taken back of everything since `at`, newest first, with `automatic` filings, too.
 
     Automatic reviews are left out: taken back, the photo would only be re-evaluated. So are groups, whose
     members are here themselves, and what was done and taken back since: it changes nothing any more.
@@ -115,7 +115,7 @@ def said_since(db: Database, at: str) -> list[Event]:
 
 
 def _standing_alone(newest_first: Sequence[Event]) -> list[Event]:
-    """Those of the events that none of them takes back, and that take none of them back."""
+    """Return those of the events that none of them takes back, and that take none of them back."""
     ids, taken_back = {event.id for event in newest_first}, _taken_back(newest_first)
     return [e for e in newest_first if e.id not in taken_back and e.undoes not in ids]
 
@@ -131,7 +131,7 @@ def settings_since(db: Database, at: str) -> list[Event]:
 
 
 def settings_before(groups: Sequence[Event]) -> dict[str, Any] | None:
-    """`before` and `after` of what these groups (newest first) did to the settings together; None: nothing.
+    """`before` and `after` of what these groups (newest first) did to the settings together, None: nothing.
 
     What somebody changed between two of them is their word: the older ones stay as they are.
     """
@@ -147,7 +147,7 @@ def settings_before(groups: Sequence[Event]) -> dict[str, Any] | None:
 
 
 def put_away(db: Database, photo_ids: Iterable[int]) -> list[Event]:
-    """The events that put these photos into the trash, newest first."""
+    """Return the events that put these photos into the trash, newest first."""
     found = []
     for photo_id in photo_ids:
         thrown = [
@@ -173,26 +173,32 @@ def admins_own(db: Database, found: Iterable[Event]) -> set[int]:
 
 
 def _origin(db: Database, event: Event) -> Event:
-    """What was done in the first place, before it was undone and redone. A group counts as its members."""
+    """Return what was done in the first place, before it was undone and redone.
+
+    A group counts as its members.
+    """
     while event.undoes is not None and (before := events.get(db, event.undoes)) is not None:
         event = before
     return replace(event, kind=event.data["what"]) if event.kind == EventKind.BULK_ACTION else event
 
 
 def standing(db: Database, found: Iterable[Event]) -> list[Event]:
-    """Those that are not taken back."""
+    """Return those that are not taken back."""
     return [event for event in found if events.undone(db, event.id) is None]
 
 
 def last_of_photo(db: Database, photo_id: int) -> Event | None:
-    """The newest decision about a photo that still counts, an automatic filing too."""
+    """Return the newest decision about a photo that still counts, an automatic filing too."""
     history = reversed(events.of_photo(db, photo_id))
     decisions = (event for event in history if event.kind in (*_DECISIONS, "sorted"))
     return next((event for event in decisions if events.undone(db, event.id) is None), None)
 
 
 def last_of(db: Database, actor: str | None) -> Event | None:
-    """The newest action of this actor (None: of any human) that still counts; a group before its members."""
+    """Return the newest action of this actor (None: of any human) that still counts.
+
+    A group comes before its members.
+    """
     who, value = ("actor = ?", actor) if actor is not None else ("actor <> ?", AUTOMATIC)
     # Only smartsort sorts by itself: with nobody named, its million filings need not be looked through.
     kinds = (*_DECISIONS, EventKind.ONE_PERSON, *((EventKind.SORTED,) if actor is not None else ()))
@@ -232,7 +238,7 @@ def wave(db: Database, found: Sequence[Event]) -> list[Plan | ActionResult]:
 
 
 def plan(db: Database, event: Event) -> Plan | ActionResult:
-    """How one photo's event is taken back, or why it cannot be."""
+    """Return how one photo's event is taken back, or why it cannot be."""
     photo = photos.get(db, event.photo_id or 0)
     refusal = _refusal(db, event, photo)
     if refusal is not None or photo is None:
@@ -296,7 +302,7 @@ def _refusal(db: Database, event: Event, photo: Photo | None) -> str | None:
 
 
 def _lead_back(plan: Plan, wanted: Arrangement) -> None:
-    """Names as they were; those that lie in the same folder under another name count as the same."""
+    """Names as they were. Those that lie in the same folder under another name count as the same."""
     plan.restore = wanted
     plan.values = dict(wanted.values)
     plan.person = wanted.values["person_name"]
@@ -337,7 +343,7 @@ def _alike(one: Name, other: Name) -> bool:
 
 
 def _tell_immich(plan: Plan, event: Event) -> None:
-    """Albums and visibility back as they were told; faces by what the event had assigned."""
+    """Albums and visibility back as they were told. Faces by what the event had assigned."""
     wanted = plan.restore
     photo = plan.photo
     if wanted is None:
@@ -365,7 +371,7 @@ def _tell_immich(plan: Plan, event: Event) -> None:
 
 
 def album_messages(asset_id: str | None, now: Arrangement, wanted: frozenset[str]) -> list[Message]:
-    """What takes a photo out of the albums it should not be in, and puts it into those it should."""
+    """Return what takes a photo out of the albums it should not be in, and puts it into those it should."""
     out: list[Message] = [
         ("album_remove", {"asset_id": asset_id, "album": a}) for a in sorted(now.albums - wanted)
     ]
@@ -381,7 +387,7 @@ def _left_library(now: Arrangement) -> bool:
 
 
 def _unfile(db: Database, plan: Plan) -> Plan:
-    """An automatic filing was wrong: the photo waits for a human, and who it is not is remembered."""
+    """Plan the undo of a filing: the photo waits for a human, and who it is not is remembered."""
     photo, before = plan.photo, plan.before
     last = photos.last_decision(db, photo.id)
     evidence: Evidence = last[4] if last else Evidence()
@@ -422,7 +428,7 @@ def _name_of(person_id: str, evidence: Evidence, photo: Photo) -> str:
 
 
 def _judge_again(plan: Plan, event: Event) -> Plan | ActionResult:
-    """An automatic review is taken back by judging the photo again: policy or copies may have changed."""
+    """Undo an automatic review by judging the photo again: policy or copies may have changed."""
     photo, before = plan.photo, plan.before
     if photo.state not in (State.REVIEW, State.SKIPPED):
         return plan.failed("not_undoable", f"photo {photo.id} is {photo.state.value}, no longer waiting")

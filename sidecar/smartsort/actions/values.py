@@ -12,7 +12,7 @@ from smartsort.ledger.records import Event
 
 @dataclass(frozen=True, slots=True)
 class PersonSelector:
-    """Whom to file under: a person's id of Immich, or a name; `create` makes a person nobody knows yet."""
+    """Whom to file under: a person's id of Immich, or a name. `create` makes a person nobody knows yet."""
 
     name: str | None = None
     id: str | None = None
@@ -66,12 +66,12 @@ class ActionResult:
 
 
 def changed(photo_id: int, problem: str) -> ActionResult:
-    """The answer for a photo that is left alone because it is not as it was in the preview."""
+    """Return the answer for a photo that is left alone because it is not as it was in the preview."""
     return ActionResult(photo_id, "changed", problem=problem, code="conflict")
 
 
 def unless_storage(one: ActionResult) -> ActionResult:
-    """What stands in the way of a previewed photo has come since, unless storage is out of order."""
+    """Return what stands in the way of a previewed photo has come since, unless storage is out of order."""
     if one.ok or one.code in ("storage", "file", "forbidden"):
         return one
     return replace(one, action="changed")
@@ -79,7 +79,7 @@ def unless_storage(one: ActionResult) -> ActionResult:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one call did, in the order of the photos asked for; `event` takes all of it back at once.
+    """What one call did, in the order of the photos asked for. `event` takes all of it back at once.
 
     `undoes` is the event that an undo means, where it means one; `settings` are events whose settings it
     takes back.
@@ -114,7 +114,7 @@ class Batch:
 
 
 class ActionRefused(SmartsortError):
-    """A call that cannot be carried out for any photo; nothing was changed."""
+    """A call that cannot be carried out for any photo. Nothing was changed."""
 
     code = "invalid"
 
@@ -132,7 +132,7 @@ class NotMixed(ActionRefused):
 
 
 class AmbiguousName(ActionRefused):
-    """Several people have this name; `ids` are their names by id."""
+    """Several people have this name. `ids` are their names by id."""
 
     code = "ambiguous_name"
 

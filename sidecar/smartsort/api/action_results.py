@@ -38,7 +38,7 @@ _STATUSES = {
     "storage": (503, "storage"),
     "file": (503, "storage"),
 }
-"""Of what failed, by its code; everything else means that somebody or something was faster (409)."""
+"""Of what failed, by its code. Everything else means that somebody or something was faster (409)."""
 
 
 def selectors_of(wanted: Approve | NameFaces) -> list[PersonSelector]:
@@ -56,7 +56,7 @@ def selectors_of(wanted: Approve | NameFaces) -> list[PersonSelector]:
 
 
 def action_result_view(one: ActionResult) -> ActionResultView:
-    """What became of one photo."""
+    """Return what became of one photo."""
     action: Any = one.action
     return ActionResultView(
         id=one.photo_id,
@@ -72,7 +72,7 @@ def action_result_view(one: ActionResult) -> ActionResultView:
 
 
 async def only(ctx: ApiContext, batch: Batch) -> ActionResultView:
-    """The answer for an action on one photo. Raises Refused when it failed."""
+    """Return the answer for an action on one photo. Raises Refused when it failed."""
     one = batch.results[0]
     if one.ok:
         return action_result_view(one)
@@ -82,7 +82,7 @@ async def only(ctx: ApiContext, batch: Batch) -> ActionResultView:
 
 
 def bulk_result(batch: Batch) -> BulkActionResult:
-    """The answer for an action on many photos."""
+    """Return the answer for an action on many photos."""
     # What is done to one photo alone is a group of nobody: its own event takes it back.
     event = batch.results[0].event if len(batch) == 1 and batch.event is None else batch.event
     return BulkActionResult(
@@ -154,14 +154,14 @@ async def check_pending(ctx: ApiContext, photo_id: int) -> None:
 
 
 async def _view(ctx: ApiContext, event: Event | None) -> EventView | None:
-    """One event for an answer, None of none."""
+    """Return one event for an answer, None of none."""
     if event is None:
         return None
     return (await ctx.sidecar.context.ledger.aread(lambda db: event_views(db, [event])))[0]
 
 
 def _decision(db: Database, photo_id: int) -> Event | None:
-    """What took the photo out of the queue last."""
+    """Return what took the photo out of the queue last."""
     history = events.before(db, None, 100, photo_id=photo_id)
     closing = (EventKind.APPROVED, EventKind.REJECTED, EventKind.SORTED)
     return next((event for event in history if event.kind in closing), None)

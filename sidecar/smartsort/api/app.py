@@ -74,7 +74,7 @@ _MODULES = (
 
 
 def _operation_id(route: APIRoute) -> str:
-    """What a generated client calls a route: `review_item`, `intake_item`."""
+    """Return what a generated client calls a route: `review_item`, `intake_item`."""
     return f"{route.endpoint.__module__.rpartition('.')[2]}_{route.name}"
 
 

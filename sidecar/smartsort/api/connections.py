@@ -1,7 +1,7 @@
 """Limits for connections, so that callers without a token cannot keep smartsort from its work.
 
 A connection is a stranger's until it has sent a request with a token that is known. Strangers get little time
-and little room; where room is short the oldest of them leaves for a newcomer, who may have a token.
+and little room. Where room is short the oldest of them leaves for a newcomer, who may have a token.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class LimitedProtocol(H11Protocol):
         self._head_arrived()
 
     def data_received(self, data: bytes) -> None:
-        """Read on; the head of a request has to be complete in time."""
+        """Read on. The head of a request has to be complete in time."""
         super().data_received(data)
         if self._in_request:
             self._head_arrived()

@@ -224,7 +224,7 @@ def _entries(ctx: ApiContext, which: ListName) -> Sequence[PersonRef]:
 
 
 async def _store(ctx: ApiContext, which: ListName, names: Sequence[str], actor: str) -> None:
-    """Write the list; people who were on it keep the ids they were bound to."""
+    """Write the list. People who were on it keep the ids they were bound to."""
     known = {entry.name: entry for entry in _entries(ctx, which)}
     wanted: list[PersonRef] = []
     for name in (" ".join(name.split()) for name in names):

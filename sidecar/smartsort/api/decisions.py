@@ -125,7 +125,10 @@ async def skip_many(
 
 
 async def _selected(ctx: ApiContext, chosen: Selection, agreed: Agreed | None) -> list[int]:
-    """The photos of a selection. Raises Refused for one that says nothing, or two things, or too much."""
+    """Return the photos of a selection.
+
+    Raises Refused for one that says nothing, or two things, or too much.
+    """
     filtered = chosen.category is not None or bool(chosen.search) or chosen.everything
     if bool(chosen.ids) == filtered:
         raise Refused(

@@ -239,7 +239,7 @@ EXAMPLES: dict[str, Any] = {
         "moves": {"faces -> low_confidence": 15},
     },
 }
-"""By the name of the shape; those that are not here have theirs beside their fields."""
+"""By the name of the shape. Those that are not here have theirs beside their fields."""
 
 CSV = """\
 id,category,filename,path,size,modified,reason,text,faces_detected,suggested_person,source,created_at

@@ -90,7 +90,7 @@ async def of_file(
 
 
 def explained(db: Database, photo_id: int, today: Policy) -> Explained | None:
-    """The explanation of a photo's newest decision, None for an unknown photo."""
+    """Return the explanation of a photo's newest decision, None for an unknown photo."""
     photo = photos.get(db, photo_id)
     if photo is None:
         return None
@@ -144,7 +144,7 @@ def _summary(decided: Decided, found: Explanation) -> str:
 
 
 def _said_beside(db: Database, photo_id: int) -> list[str]:
-    """What the JSON file of Google Takeout says, which no rule looks at."""
+    """Return what the JSON file of Google Takeout says, which no rule looks at."""
     said = takeout.get(db, photo_id)
     if said is None:
         return []

@@ -28,7 +28,7 @@ SESSION = f"{BASE}/session"
 """Where a browser signs in and out."""
 
 BODY_BYTES = 1024 * 1024
-"""Longest body of a JSON request; ten thousand ids fit ten times."""
+"""Longest body of a JSON request. Ten thousand ids fit ten times."""
 
 _STREAMED = ("multipart/", "application/octet-stream")
 
@@ -103,7 +103,7 @@ class Guard:
         await self._app(scope, _bounded(receive, self._body_seconds), send)
 
     def _caller(self, scope: Scope, headers: Headers) -> Caller | None:
-        """Who asks; None where no one has to say. Raises Refused for whom may not."""
+        """Return who asks, None where no one has to say. Raises Refused for whom may not."""
         authorization = headers.get("authorization")
         if authorization is not None:
             caller = self._sessions.tokens.caller(authorization)
@@ -130,14 +130,14 @@ class Guard:
 
 
 def foreign_host(host: str) -> Refused:
-    """The answer to a page under a name that is not this server's."""
+    """Return the answer to a page under a name that is not this server's."""
     return Refused(
         421, "foreign_host", f"smartsort is not served as {host[:200]!r}. Add the name to api.hosts if it is"
     )
 
 
 def _below(scope: Scope, base_path: str) -> Scope:
-    """The request as if the proxy had taken its part of the path away; many do, some do not."""
+    """Return the request as if the proxy had taken its part of the path away. Many do, some do not."""
     path = scope["path"]
     if base_path and path.startswith(f"{base_path}/"):
         return {**scope, "path": path.removeprefix(base_path)}
@@ -178,7 +178,7 @@ def _bounded(receive: Receive, seconds: float) -> Receive:
 
 
 def _route(scope: Scope) -> str:
-    """The route's template, so that the metrics do not grow with the ids asked for."""
+    """Return the route's template, so that the metrics do not grow with the ids asked for."""
     route: Any = scope.get("route")
     path = getattr(route, "path", None)
     return path if isinstance(path, str) else "unknown"

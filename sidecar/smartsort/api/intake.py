@@ -218,7 +218,7 @@ class _Intake:
         return JSONResponse(content if several else content[0], status_code=status, headers=headers)
 
     async def look_or_wait(self, ids: Sequence[str], wait: float | None) -> list[Submission]:
-        """The items as they are now or, with `wait`, as soon as all are at rest."""
+        """Return the items as they are now or, with `wait`, as soon as all are at rest."""
 
         def read(db: Database) -> list[Submission]:
             return views(db, self._context, submissions.by_ids(db, ids))
@@ -235,7 +235,7 @@ class _Intake:
         return await self._context.ledger.aread(read)
 
     async def retry(self, submission_id: str, actor: str) -> submissions.Submission:
-        """The item, under way again. Raises Refused (404, 409)."""
+        """Return the item, under way again. Raises Refused (404, 409)."""
         try:
             item = await self._sidecar.downloads.retry(submission_id, actor)
         except (NotRetried, UrlRefused) as problem:
@@ -245,7 +245,7 @@ class _Intake:
         return item
 
     async def page(self, cursor: str | None, limit: int, state: str | None) -> SubmissionPage:
-        """A page of items, newest first."""
+        """Return a page of items, newest first."""
         wanted = SubmissionState(state) if state else None
 
         def read(db: Database) -> tuple[list[Submission], int | None]:
@@ -258,7 +258,7 @@ class _Intake:
         return SubmissionPage(items=found, next_cursor=None if following is None else str(following))
 
     async def have(self, sha256: str) -> KnownContent:
-        """Whether content is known."""
+        """Return whether content is known."""
         copy = await asyncio.to_thread(Intact(self._context).copy_of, _NO_PHOTO, sha256)
         if copy is None:
             return KnownContent(known=False)
@@ -272,7 +272,7 @@ def _of(request: Request) -> _Intake:
 Intake = Annotated[_Intake, Depends(_of)]
 
 router = APIRouter(prefix=BASE, tags=["intake"], dependencies=[Depends(scope("intake"))], responses=GUARDED)
-"""The routes of the intake; the application's `state.sidecar` is their sidecar."""
+"""The routes of the intake. The application's `state.sidecar` is their sidecar."""
 
 
 @router.post(
@@ -395,7 +395,7 @@ def _source(text: str, default: str) -> str:
 
 
 def _what_is_wrong(problem: ValidationError, *, several: bool) -> str:
-    """Where and what, never the value: URLs may hold secrets."""
+    """Return where and what, never the value: URLs may hold secrets."""
     parts = []
     for error in problem.errors(include_input=False, include_url=False, include_context=False)[:10]:
         place = error["loc"] if several else error["loc"][1:]

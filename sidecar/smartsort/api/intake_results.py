@@ -26,7 +26,10 @@ _PLACES = {
 
 
 def views(db: Database, context: Context, found: Sequence[Submission]) -> list[SubmissionView]:
-    """The items as the API shows them, `result` set for those at rest. For the ledger's read threads."""
+    """Return the items as the API shows them, `result` set for those at rest.
+
+    For the ledger's read threads.
+    """
     ids = [item.photo_id for item in found if item.photo_id is not None]
     by_id = {photo.id: photo for photo in photos.by_ids(db, ids)}
     names = photos.names_of(db, list(by_id))
@@ -82,7 +85,7 @@ def _result(db: Database, context: Context, photo: Photo, names: Sequence[Name])
 
 
 def accepted(view: SubmissionView, base: str) -> SubmissionAccepted:
-    """The short answer about an item."""
+    """Return the short answer about an item."""
     return SubmissionAccepted(
         id=view.id, link=f"{base}/submissions/{view.id}", state=view.state, result=view.result
     )

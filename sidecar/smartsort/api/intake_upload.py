@@ -58,7 +58,7 @@ class Form:
     files: list[ReceivedFile] = field(default_factory=list)
     fields: dict[str, str] = field(default_factory=dict)
     digest: str = ""
-    """SHA-256 over names, fields and contents; equal bodies give equal ones whatever their boundary."""
+    """SHA-256 over names, fields and contents. Equal bodies give equal ones whatever their boundary."""
 
 
 class _Receiver:
@@ -166,9 +166,9 @@ async def receive(
     *,
     digest: bool,
 ) -> Form:
-    """The files of a multipart body, whole and flushed in `temp`, and its fields.
+    """Return the files of a multipart body, whole and flushed in `temp`, and its fields.
 
-    Raises Refused (408 too slow, 413 too large, 422 not well-formed) or StorageError; then nothing of it
+    Raises Refused (408 too slow, 413 too large, 422 not well-formed) or StorageError. Then nothing of it
     stays.
     """
     if length is not None and length > limits.max_bytes:
@@ -226,7 +226,7 @@ def _too_large(limits: UploadLimits) -> Refused:
 
 
 async def paced(body: AsyncIterator[bytes], seconds: float) -> AsyncIterator[bytes]:
-    """The body's chunks; Refused with 408 when too little comes for too long."""
+    """Yield the body's chunks. Refused with 408 when too little comes for too long."""
     loop = asyncio.get_running_loop()
     since, came = loop.time(), 0
     slow = Refused(

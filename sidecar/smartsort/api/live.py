@@ -24,7 +24,7 @@ HEARTBEAT_SECONDS = 15
 """A comment this often keeps proxies from closing a quiet stream."""
 
 _LOOK_SECONDS = 0.5
-"""Between two looks at the ledger while somebody listens; a notification of the pipeline makes it sooner."""
+"""Between two looks at the ledger while somebody listens. A notification of the pipeline makes it sooner."""
 
 _STATUS_SECONDS = 1.0
 """At most one status message in this time."""
@@ -94,7 +94,7 @@ class Live:
         try:
             await self._look_until_stopped(wakeup)
         except Exception:
-            # Listeners are sent away; they come back with the last event they saw and a new watcher.
+            # Listeners are sent away. They come back with the last event they saw and a new watcher.
             log.exception("watching for events failed")
         finally:
             self._sidecar.context.wakeups.unsubscribe(wakeup)

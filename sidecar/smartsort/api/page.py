@@ -100,7 +100,7 @@ class _Hardened:
 
 @router.get("/")
 async def page() -> Response:
-    """The page; it asks for a token before it shows anything."""
+    """The page. It asks for a token before it shows anything."""
     return FileResponse(FOLDER / "index.html", headers=HEADERS)
 
 

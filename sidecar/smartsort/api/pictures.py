@@ -1,4 +1,4 @@
-"""Pictures of photos: from Immich where it has them, else drawn from the file; remembered within a bound."""
+"""Pictures of photos: from Immich where it has them, else drawn from the file, remembered within a bound."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Pictures:
         self._drawing = asyncio.Semaphore(_DRAWN_AT_ONCE)
 
     async def of_photo(self, photo_id: int, size: ThumbnailSize) -> Picture:
-        """A photo's picture.
+        """Return a photo's picture.
 
         Raises Refused (404) for a photo that is unknown or cannot be shown, ImmichError when only Immich has
         the picture and does not answer.
@@ -117,7 +117,7 @@ class Pictures:
         return await self._once(("frames", str(photo_id), ""), draw)
 
     async def of_asset(self, asset_id: str, size: ThumbnailSize) -> Picture:
-        """The picture of an asset of Immich. Raises Refused (404) or ImmichError."""
+        """Return the picture of an asset of Immich. Raises Refused (404) or ImmichError."""
 
         async def ask() -> Picture:
             found = await self._sidecar.context.server.thumbnail(asset_id, size)
@@ -128,7 +128,7 @@ class Pictures:
         return await self._once(("asset", asset_id, size), ask)
 
     async def of_person(self, person_id: str) -> Picture:
-        """A person's face. Raises Refused (404) or ImmichError."""
+        """Return a person's face. Raises Refused (404) or ImmichError."""
 
         async def ask() -> Picture:
             try:
@@ -211,7 +211,7 @@ class Pictures:
         task = self._asked.get(key)
         if task is None:
             task = self._asked[key] = asyncio.create_task(find_and_keep(), name="picture")
-            # Whoever asked may have left; then nobody is told what went wrong.
+            # Whoever asked may have left. Then nobody is told what went wrong.
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
         # Shielded: one who leaves does not take the picture away from the others.
         return await asyncio.shield(task)
@@ -235,7 +235,7 @@ class Pictures:
             try:
                 found = await context.server.thumbnail(asset_id, size)
             except ImmichError as problem:
-                problem_with_immich = problem  # the file may be here; it shows the same picture
+                problem_with_immich = problem  # the file may be here. It shows the same picture
                 break
             if found is not None:
                 return Picture.of(*found)
@@ -277,7 +277,7 @@ class Pictures:
         )
 
     def _draw(self, names: Sequence[Name], size: ThumbnailSize) -> Picture | str:
-        """The picture from the file itself, or why there is none. Runs in a worker thread."""
+        """Return the picture from the file itself, or why there is none. Runs in a worker thread."""
         own = sorted((n for n in names if n.member is Member.PHOTO), key=lambda n: _AREAS.index(n.area))
         why = "its file is gone"
         for name in own:
@@ -315,7 +315,7 @@ def _marks(film: Film, at: float) -> list[Mark]:
 
 
 def answer(picture: Picture, request: Request) -> Response:
-    """The picture, or 304 when the client has it."""
+    """Return the picture, or 304 when the client has it."""
     headers = {"ETag": picture.tag, "Cache-Control": "private, max-age=300"}
     known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
     if picture.tag in known or "*" in known:

@@ -19,7 +19,7 @@ from smartsort.api.security import Caller
 SECONDS = 3600.0
 MOST_PREVIEWS = 32
 MOST_PHOTOS = 400_000
-"""Of one caller; the oldest previews give way, so that no caller can crowd out another."""
+"""Of one caller. The oldest previews give way, so that no caller can crowd out another."""
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ class Previews:
         self._kept: dict[str, _Preview] = {}
 
     def keep(self, action: str, caller: Caller, asked: Any, agreed: Mapping[int, str]) -> str:
-        """The token for what a dry run showed; `asked` is what has to be asked again to do it."""
+        """Return the token for what a dry run showed. `asked` is what has to be asked again to do it."""
         token = secrets.token_urlsafe(16)
         self._kept[token] = _Preview(action, caller, asked, agreed, self._monotonic() + SECONDS)
         self._make_room(caller)

@@ -65,7 +65,7 @@ CODES = {
 
 
 RETRY_SECONDS = "30"
-"""When to ask again after a 503; about how often smartsort itself looks for Immich and the disk."""
+"""When to ask again after a 503. About how often smartsort itself looks for Immich and the disk."""
 
 
 class Refused(Exception):
@@ -86,7 +86,7 @@ class Refused(Exception):
 
 
 def answers(*statuses: int) -> Answers:
-    """The `responses` of a route: these statuses with a Problem as their body."""
+    """Return the `responses` of a route: these statuses with a Problem as their body."""
     return {status: _answer(status) for status in statuses}
 
 
@@ -106,12 +106,12 @@ GUARDED = answers(401, 403, 408, 413, 422, 503)
 
 
 def problem_response(status: int, problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
-    """The answer for a problem."""
+    """Return the answer for a problem."""
     return JSONResponse(problem.model_dump(mode="json"), status_code=status, headers=headers)
 
 
 def _validation(problem: RequestValidationError) -> Problem:
-    """What did not fit and where; never the value, which may be a secret."""
+    """Return what did not fit and where. Never the value, which may be a secret."""
     parts = []
     for error in problem.errors():
         place = ".".join(str(part) for part in error["loc"])
@@ -120,7 +120,7 @@ def _validation(problem: RequestValidationError) -> Problem:
 
 
 _REFUSED = {"forbidden": 403, "not_found": 404, "not_undoable": 409}
-"""Statuses of refused actions by their code; the others do not fit the request (422)."""
+"""Statuses of refused actions by their code. The others do not fit the request (422)."""
 
 
 def _status_of(problem: SmartsortError) -> tuple[int, str]:
@@ -157,7 +157,7 @@ def install(app: FastAPI, routes: Sequence[APIRoute]) -> None:
     async def invalid(request: Request, problem: RequestValidationError) -> Response:
         found = _validation(problem)
         if any(error["loc"] == ("body",) for error in problem.errors()) and not _is_json(request):
-            # What curl sends with -d alone; what else is wrong with it says nothing then.
+            # What curl sends with -d alone. What else is wrong with it says nothing then.
             found.detail = "send the body as JSON, with the header `Content-Type: application/json`"
         return problem_response(422, found)
 

@@ -185,11 +185,11 @@ def _csv_lines(rows: Sequence[Sequence[object]]) -> str:
 
 
 _FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
-"""What makes a formula of a cell; some spreadsheets take the wide forms for the plain ones."""
+"""What makes a formula of a cell. Some spreadsheets take the wide forms for the plain ones."""
 
 
 def _cell(value: object) -> object:
-    """A cell that no spreadsheet takes for a formula: names of files come from strangers."""
+    """Return a cell that no spreadsheet takes for a formula: names of files come from strangers."""
     if isinstance(value, str) and value[:1] in _FORMULA:
         return f"'{value}"
     return "" if value is None else value

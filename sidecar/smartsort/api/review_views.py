@@ -22,7 +22,7 @@ from smartsort.ledger.review import QueueEntry, QueueRow
 
 
 def queue_item(row: QueueRow, policy: Policy) -> QueueItem:
-    """A row of the queue."""
+    """Return a row of the queue."""
     return QueueItem(**_plain(row, policy))
 
 
@@ -53,7 +53,7 @@ def _plain(row: QueueRow, policy: Policy) -> Mapping[str, Any]:
 
 
 def review_item(db: Database, photo_id: int, policy: Policy) -> ReviewItem | None:
-    """A photo of the queue with everything known about it, None for one that was never there."""
+    """Return a photo of the queue with everything known about it, None for one that was never there."""
     entry = review.item(db, photo_id)
     if entry is None:
         return None
@@ -103,7 +103,7 @@ def _copy_view(entry: QueueEntry) -> CopyView | None:
     copy, other = entry.other, entry.other_photo
     if copy is None:
         return None
-    # A row of an older `downloads` table says where the file was; it may be gone.
+    # A row of an older `downloads` table says where the file was. It may be gone.
     gone = copy.path is not None and os.path.isabs(copy.path) and not os.path.lexists(copy.path)
     asset_id = copy.asset_id or (other.asset_id if other else None)
     can_be_shown = other is not None or asset_id is not None
@@ -122,7 +122,7 @@ def _copy_view(entry: QueueEntry) -> CopyView | None:
 
 
 def other_picture(db: Database, photo_id: int) -> tuple[int | None, str | None] | None:
-    """(photo id, asset id) of the copy a photo duplicates, one of them set; None when there is none."""
+    """(photo id, asset id) of the copy a photo duplicates, one of them set, None when there is none."""
     entry = review.item(db, photo_id)
     if entry is None or entry.other is None:
         return None

@@ -33,7 +33,7 @@ _OPEN_PATHS = frozenset({"/", "/healthz", "/docs", "/docs/oauth2-redirect", "/op
 
 
 def is_open(path: str) -> bool:
-    """True for what is answered without a token; none of it shows data."""
+    """Return True for what is answered without a token. None of it shows data."""
     return path in _OPEN_PATHS or path.startswith((DOCS_FOLDER, PAGE_FOLDER))
 
 
@@ -48,7 +48,7 @@ class Caller:
     scopes: frozenset[str]
 
     def may(self, needed: Scope) -> bool:
-        """True when one of the scopes is the needed one or a higher one: intake < review < admin."""
+        """Return True when one of the scopes is the needed one or a higher one: intake < review < admin."""
         return any(_RANK[scope] >= _RANK[needed] for scope in self.scopes)
 
 
@@ -85,13 +85,13 @@ class Tokens:
         return cls(known)
 
     def caller(self, authorization: str | None) -> Caller | None:
-        """Whose token an `Authorization` header carries, None for an unknown one."""
+        """Return whose token an `Authorization` header carries, None for an unknown one."""
         scheme, _, token = (authorization or "").partition(" ")
         found = self.find(token)
         return found.caller if found is not None and scheme.lower() == "bearer" else None
 
     def find(self, token: str) -> KnownToken | None:
-        """The token a browser or a header gives, None for an unknown one.
+        """Return the token a browser or a header gives, None for an unknown one.
 
         Every token is compared, in constant time: how long it takes tells nothing.
         """
@@ -104,7 +104,7 @@ class Tokens:
 
 
 def kept_token(root: str) -> str:
-    """The token in the root's token file; made, readable for this user only, when there is none."""
+    """Return the token in the root's token file. Made, readable for this user only, when there is none."""
     path = os.path.join(root, TOKEN_FILE)
     try:
         try:
@@ -138,7 +138,7 @@ _bearer = HTTPBearer(
 
 
 def scope(needed: Scope) -> Callable[..., Caller]:
-    """A dependency: the caller, who has this scope. Raises Refused (403) else."""
+    """Return a dependency: the caller, who has this scope. Raises Refused (403) else."""
 
     def check(request: Request, _: object = Security(_bearer, scopes=[needed])) -> Caller:
         caller: Caller | None = getattr(request.state, "caller", None)
@@ -157,7 +157,7 @@ def scope(needed: Scope) -> Callable[..., Caller]:
 
 
 def unauthorised() -> Refused:
-    """The answer to a missing or unknown token."""
+    """Return the answer to a missing or unknown token."""
     return Refused(
         401,
         "unauthorised",

@@ -35,7 +35,7 @@ class ApiContext:
 
 
 def serving(request: Request) -> ApiContext:
-    """The application's tools."""
+    """Return the application's tools."""
     return cast("ApiContext", request.app.state.serving)
 
 

@@ -57,11 +57,11 @@ class Sessions:
     _failures: OrderedDict[str, deque[datetime]] = field(default_factory=OrderedDict)
 
     def open(self, known: KnownToken) -> str:
-        """The cookie of a new session."""
+        """Return the cookie of a new session."""
         return self._signed(known, int((self.now() + LASTS).timestamp()), secrets.token_urlsafe(18))
 
     def of_cookie(self, cookie: str | None) -> Session | None:
-        """The session of a cookie, None for one that is forged, over or ended."""
+        """Return the session of a cookie, None for one that is forged, over or ended."""
         until, _, rest = (cookie or "").partition(".")
         nonce, _, _ = rest.partition(".")
         if not (until.isascii() and until.isdigit() and len(until) < 12) or nonce in self._ended:
@@ -81,7 +81,7 @@ class Sessions:
         _bounded(self._ended, session.nonce, None)
 
     def link(self, known: KnownToken) -> str:
-        """A word that opens one session, once, within ten minutes."""
+        """Return a word that opens one session, once, within ten minutes."""
         now = self.now()
         self._links = {key: one for key, one in self._links.items() if one[1] > now}
         word = secrets.token_urlsafe(24)
@@ -89,7 +89,7 @@ class Sessions:
         return word
 
     def redeem(self, word: str) -> KnownToken | None:
-        """Whose session a link opens, None for one that is unknown, used or over."""
+        """Return whose session a link opens, None for one that is unknown, used or over."""
         known, until = self._links.pop(_digest(word), (None, self.now()))
         return known if until > self.now() else None
 
@@ -100,7 +100,7 @@ class Sessions:
     # --- guessing ----------------------------------------------------------------------------
 
     def wait_seconds(self, address: str) -> int:
-        """How long an address has to wait after too many wrong tokens; 0: not at all."""
+        """Return how long an address has to wait after too many wrong tokens, 0: not at all."""
         failures = self._failures.get(address)
         if failures is None or len(failures) < ATTEMPTS:
             return 0
@@ -130,7 +130,7 @@ def _mac(known: KnownToken, text: str) -> str:
 
 
 def is_home_name(host: str, allowed: Sequence[str]) -> bool:
-    """True for a `Host` that the page is served under.
+    """Return True for a `Host` that the page is served under.
 
     Addresses, names without a dot and names of a home network are allowed, and those of `api.hosts`. A page
     on a public name can be pointed at this machine by its owner (DNS rebinding), so other names are not.

@@ -94,7 +94,7 @@ async def wrong(
 
 
 async def _drawn(ctx: ApiContext, photo_id: int) -> int:
-    """The event of the filing that is to be checked. Raises Refused."""
+    """Return the event of the filing that is to be checked. Raises Refused."""
     await _catch_up(ctx)
     found = await ctx.sidecar.context.ledger.aread(lambda db: spot_checks.drawn_filing(db, photo_id))
     if found is None:
@@ -119,7 +119,7 @@ async def _catch_up(ctx: ApiContext) -> None:
 
 
 async def spot_check_result(ctx: ApiContext, since: str = "") -> SpotCheckResult:
-    """What the answers about filings since then say."""
+    """Return what the answers about filings since then say."""
     await _catch_up(ctx)
     counts = await ctx.sidecar.context.ledger.aread(lambda db: spot_checks.counts(db, since))
     found = estimate(counts.wrong, counts.checked)

@@ -31,7 +31,7 @@ _VERSION_TIMEOUT = 3.0
 
 
 class StatusReader:
-    """Puts the status together; the ledger is read in a worker thread."""
+    """Puts the status together. The ledger is read in a worker thread."""
 
     def __init__(self, sidecar: Sidecar) -> None:
         self._sidecar = sidecar
@@ -56,7 +56,7 @@ class StatusReader:
 
     @property
     def queues(self) -> dict[str, int]:
-        """Jobs in Immich that photos wait for; nothing is known of them while Immich does not answer."""
+        """Jobs in Immich that photos wait for. Nothing is known of them while Immich does not answer."""
         counts = self._sidecar.recognise_stage.counts if self._sidecar.connected else {}
         return {name: count.pending for name, count in counts.items()}
 
@@ -75,7 +75,7 @@ class StatusReader:
         return self._version
 
     async def read(self) -> Status:
-        """The status of this moment."""
+        """Return the status of this moment."""
         sidecar = self._sidecar
         context, settings = sidecar.context, sidecar.settings
 

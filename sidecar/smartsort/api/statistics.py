@@ -78,7 +78,7 @@ def summarised(
     days: int,
     checks: SpotCheckResult | None = None,
 ) -> Summary:
-    """The summary of counts. `came` are photos that came into review in these days and still wait."""
+    """Return the summary of counts. `came` are photos that came into review in these days and still wait."""
     standing = totals[What.SORTED] - totals[What.WRONG]
     in_review = sum(came.values())
     rate = percentage(standing, standing + in_review, AUTO_SORT_TARGET)
@@ -125,7 +125,7 @@ def summarised(
 
 
 def percentage(part: int, whole: int, target: float | None = None) -> float | None:
-    """The part in per cent, None of nothing: one decimal, or as many as tell it from `target`."""
+    """Return the part in per cent, None of nothing: one decimal, or as many as tell it from `target`."""
     if not whole:
         return None
     share = 100 * part / whole
@@ -139,7 +139,7 @@ def _duplicates_caught(totals: Totals) -> Metric:
 
 
 def _wrongly_sorted(totals: Totals, checks: SpotCheckResult | None) -> Metric:
-    """What the spot checks say, and nothing before the first answer.
+    """Return what the spot checks say, and nothing before the first answer.
 
     The filings that users corrected are only some of the wrong ones: they can show that the goal is missed,
     never that it is met.

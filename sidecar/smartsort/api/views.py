@@ -32,7 +32,7 @@ _MACHINE_ONLY = frozenset({"before", "after", "teach", "taught", "act"})
 
 
 def moment(mtime_ns: int) -> str:
-    """A file time in ISO 8601 with a zone; times no calendar has become the nearest one it has."""
+    """Return a file time in ISO 8601 with a zone. Times no calendar has become the nearest one it has."""
     seconds = min(max(mtime_ns // 1_000_000_000, -62_135_596_800), 253_402_300_799)
     return datetime.fromtimestamp(seconds, UTC).isoformat()
 
@@ -43,7 +43,10 @@ def moment(mtime_ns: int) -> str:
 def person_view(
     person: Person, policy: Policy, photos: int | None = None, folder: str | None = None
 ) -> PersonView:
-    """A person and the list they are on, if any. `folder` is the one below `faces/`, if it is known."""
+    """Return a person and the list they are on, if any.
+
+    `folder` is the one below `faces/`, if it is known.
+    """
     listed: Any = None
     if policy.blacklisted(person):
         listed = "blacklist"
@@ -78,7 +81,7 @@ def suggestion_views(
 
 
 def face_views(evidence: Evidence, policy: Policy) -> list[FaceView]:
-    """The faces of a photo, numbered from left to right."""
+    """Return the faces of a photo, numbered from left to right."""
 
     def view(number: int, face: Face) -> FaceView:
         measured = evidence.confidence.get(face.id)
@@ -132,7 +135,7 @@ def reason_views(reasons: Sequence[Reason]) -> list[ReasonView]:
 
 
 def _event_view(event: Event, filename: str | None, undone_by: int | None) -> EventView:
-    """An event without what only a machine reads."""
+    """Return an event without what only a machine reads."""
     return EventView(
         id=event.id,
         at=event.at,
@@ -161,7 +164,7 @@ def event_views(db: Database, found: Sequence[Event]) -> list[EventView]:
 
 
 def in_progress_view(photo: Photo) -> PhotoInProgress:
-    """A photo that is not sorted yet, and since when it is where it is."""
+    """Return a photo that is not sorted yet, and since when it is where it is."""
     since = {State.PLACED: photo.placed_at, State.KNOWN: photo.known_at}.get(photo.state)
     return PhotoInProgress(
         photo_id=photo.id,
@@ -174,7 +177,7 @@ def in_progress_view(photo: Photo) -> PhotoInProgress:
 
 
 def health_issue_views(found: Iterable[HealthIssue]) -> list[HealthIssueView]:
-    """What is in the way."""
+    """Return what is in the way."""
     return [
         HealthIssueView(
             kind=t.kind,
@@ -204,5 +207,5 @@ def wrong_limit(limit: LimitInForce) -> WrongLimit:
 
 
 def picture_path(photo_id: int, size: str = "thumbnail") -> str:
-    """Where a photo's picture is served."""
+    """Return where a photo's picture is served."""
     return f"{BASE}/photos/{photo_id}/{size}"

@@ -108,7 +108,7 @@ def _wanted(ctx: ApiContext, settings: OtherSettings) -> Wanted:
 
 
 def _entries(names: Sequence[str], there: Sequence[PersonRef]) -> tuple[PersonRef, ...]:
-    """The list; people who are on it already keep the ids they were bound to."""
+    """Return the list. People who are on it already keep the ids they were bound to."""
     found: list[PersonRef] = []
     for name in (" ".join(name.split()) for name in names):
         if not name or not name.isprintable():
@@ -120,7 +120,7 @@ def _entries(names: Sequence[str], there: Sequence[PersonRef]) -> tuple[PersonRe
 
 
 async def _know_people(ctx: ApiContext) -> None:
-    """Names of today, so that nobody who was renamed seems to move; without Immich those last known."""
+    """Names of today, so that nobody who was renamed seems to move. Without Immich those last known."""
     try:
         await ctx.sidecar.people.refresh(max_age=60)
     except ImmichError:
@@ -133,7 +133,7 @@ def _since(ctx: ApiContext, days: int) -> str:
 
 
 def report(found: Effect, listed: list[PhotoMove], days: int) -> WhatIfReport:
-    """An effect as what goes over the wire."""
+    """Return an effect as what goes over the wire."""
     return WhatIfReport(
         days=days,
         evaluated=found.looked_at,

@@ -136,7 +136,10 @@ def _names(name: str) -> Iterator[str]:
 
 
 def _copy_in(source: str, target: str, *, verify: bool) -> str:
-    """Copy and claim the name for good; the path. `verify`: read the copy back, the original will go."""
+    """Copy and claim the name for good.
+
+    Return the path. `verify`: read the copy back, the original will go.
+    """
     from smartsort.errors import SmartsortError
     from smartsort.files.hashing import sha256_of
     from smartsort.files.placement import Placer, PlaceRequest

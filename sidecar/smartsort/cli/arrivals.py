@@ -18,7 +18,7 @@ from smartsort.files.shown import shown
 
 _POLL_SECONDS = 0.5
 _ASKED_AT_ONCE = 20
-"""Photos whose state is asked for in one round; they come to rest about in this order."""
+"""Photos whose state is asked for in one round. They come to rest about in this order."""
 
 
 class Arrivals:
@@ -31,7 +31,7 @@ class Arrivals:
         self._photos: dict[str, int] = {}
 
     def wait_for(self, paths: Sequence[str], *, as_json: bool) -> list[tuple[str, str]]:
-        """Wait until each of the files is at rest, print where; those that smartsort leaves alone, and why.
+        """Wait until each of the files is at rest, print where. Those that smartsort leaves alone, and why.
 
         A file that is gone without being a photo of its own went along with one.
         """

@@ -33,7 +33,7 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def load(config_path: str | None, root: str | None, overrides: Mapping[str, Any] | None = None) -> Settings:
-    """The settings in force; warnings go to the log."""
+    """Return the settings in force. Warnings go to the log."""
     from smartsort.config import load_settings
 
     settings = load_settings(config_path, overrides={**(overrides or {}), "root": root})

@@ -141,7 +141,7 @@ class _Demo:
             token = self.token
             if token is None:
                 token = await asyncio.to_thread(kept_token, root)
-            # Folders and Immich are the demo's own; what may be fetched and who is told can be tried out.
+            # Folders and Immich are the demo's own. What may be fetched and who is told can be tried out.
             kept = ("SMARTSORT_API__", "SMARTSORT_NOTIFY__")
             environment = {k: v for k, v in os.environ.items() if k.startswith(kept) and "TOKEN" not in k}
             settings = load_settings(None, env=environment, overrides={**values, "api.token": token})
@@ -185,7 +185,7 @@ class _Demo:
                 count(len(self.deliveries))
 
     async def _sort(self, sidecar: Sidecar, task: asyncio.Task[None]) -> bool:
-        """Watch the photos go; False when stopped before the end."""
+        """Watch the photos go, False when stopped before the end."""
         with counting(f"of {len(self.deliveries):,} photos sorted") as count:
             while not task.done():
                 rest = await _at_rest(sidecar)
@@ -315,7 +315,7 @@ def _write_settings(root: str, values: Mapping[str, object]) -> None:
 
 
 async def _at_rest(sidecar: Sidecar) -> int:
-    """Files that came to rest: photos, and the raw photos and clips that travel with them."""
+    """Return files that came to rest: photos, and the raw photos and clips that travel with them."""
     from smartsort.ledger import shots
 
     return await sidecar.context.ledger.aread(shots.files_at_rest)

@@ -40,7 +40,7 @@ def command(
 
 
 def told(found: dict[str, Any]) -> list[str]:
-    """The explanation as lines."""
+    """Return the explanation as lines."""
     lines = [f"photo {found['photo_id']}: {found['filename']}", f"  now: {', '.join(found['places'])}"]
     lines += ["", found["summary"]]
     if found["by_human"]:

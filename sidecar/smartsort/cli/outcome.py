@@ -30,7 +30,7 @@ class OutcomeRow:
 
 
 def outcomes(db: Database, inbox: str) -> list[OutcomeRow]:
-    """All photos of the ledger, in the order they came."""
+    """Return all photos of the ledger, in the order they came."""
     ids = [int(row[0]) for row in db.conn.execute("SELECT id FROM photos ORDER BY id")]
     names = photos.names_of(db, ids)
     rows: list[OutcomeRow] = []
@@ -57,7 +57,7 @@ def outcomes(db: Database, inbox: str) -> list[OutcomeRow]:
 
 
 def _companions(db: Database, photo_id: int) -> list[str]:
-    """The names that the files which travel with a photo came under."""
+    """Return the names that the files which travel with a photo came under."""
     found: list[str] = []
     for event in events.of_photo(db, photo_id):
         if event.kind in (EventKind.ACCEPTED, EventKind.LATE):

@@ -16,7 +16,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 
 
 def examples(*lines: str) -> str:
-    """The end of a command's help: how it is called. For `epilog`."""
+    """Return the end of a command's help: how it is called. For `epilog`."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
@@ -26,7 +26,7 @@ def print_json(value: object) -> None:
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows below headings; nothing without rows.
+    """Print rows below headings, nothing without rows.
 
     Nothing is ever cut off. On a terminal long cells are folded. Elsewhere a row is a line and a tab stands
     between cells, so that `cut` and `awk` can read it.
@@ -57,7 +57,7 @@ _NARROW = 12
 
 
 def _widths(lines: Sequence[Sequence[str]], room: int) -> list[int]:
-    """The widths of the columns: the widest shrink until all fit, the first one, the key, at last."""
+    """Return the widths of the columns: the widest shrink until all fit, the first one, the key, at last."""
     from rich.cells import cell_len
 
     widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
@@ -78,13 +78,13 @@ def _cell(value: object) -> str:
 
 
 def local_time(at: str | None) -> str:
-    """An ISO 8601 time in the zone of this machine, `2026-05-04 18:30:00`; empty for none."""
+    """Return an ISO 8601 time in the zone of this machine, `2026-05-04 18:30:00`, empty for none."""
     return datetime.fromisoformat(at).astimezone().strftime("%Y-%m-%d %H:%M:%S") if at else ""
 
 
 @contextmanager
 def counting(what: str) -> Iterator[Callable[[int], None]]:
-    """A line on a terminal's standard error that counts, `12 files read`; nothing elsewhere."""
+    """A line on a terminal's standard error that counts, `12 files read`, nothing elsewhere."""
     shows = sys.stderr.isatty()
 
     def count(number: int) -> None:
@@ -108,5 +108,5 @@ class NearChoice(click.Choice[str]):
     """A choice that names the nearest word for a typo."""
 
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
-        """What is wrong with the word."""
+        """Return what is wrong with the word."""
         return super().get_invalid_choice_message(value, ctx) + nearest(str(value), self.choices)

@@ -32,7 +32,7 @@ class _Chosen:
     as_json: bool
 
     def decide(self, action: str, **more: Any) -> NoReturn:
-        """Photos that are named are decided at once; what a filter finds is shown first."""
+        """Photos that are named are decided at once. What a filter finds is shown first."""
         filters = {"category": self.category, "search": self.search, "everything": self.everything}
         if bool(self.photos) == any(filters.values()):
             raise click.UsageError("Give the numbers of photos, or --category, --search or --all.")
@@ -44,7 +44,7 @@ class _Chosen:
 
 
 def _with_chosen(command: Callable[..., None]) -> Callable[..., None]:
-    """The command gets what is `chosen` by its arguments and options."""
+    """Give the command what is `chosen` by its arguments and options."""
 
     @functools.wraps(command)
     def called(**options: Any) -> None:

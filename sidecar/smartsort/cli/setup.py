@@ -56,7 +56,7 @@ def command(*, yes: bool, **options: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Terminal:
-    """Questions and answers on the terminal; an end of the input is no answer."""
+    """Questions and answers on the terminal. An end of the input is no answer."""
 
     interactive: bool
 

@@ -36,7 +36,7 @@ def sidecar_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def with_sidecar(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The command gets a `sidecar`; its options say which. It is looked for when it is asked first."""
+    """Give the command a `sidecar`. Its options say which. It is looked up with the first request."""
 
     @functools.wraps(command)
     def called(

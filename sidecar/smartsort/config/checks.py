@@ -15,7 +15,7 @@ _SHORT_TOKEN = 16
 
 
 def cross_checks(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
-    """What contradicts: the keys involved, the one to complain about first, and the message."""
+    """Yield what contradicts: the keys involved, the one to complain about first, and the message."""
     yield from _names_on_both_lists(settings)
     yield from _overlapping_folders(settings)
     if settings.trash.retention_days == 0 and not settings.trash.allow_zero:
@@ -77,7 +77,7 @@ def _real(path: Path) -> Path:
 
 
 def remarks(settings: Settings, *, root_given: bool) -> Iterator[str]:
-    """What is allowed and yet worth a line in the log."""
+    """Yield what is allowed and yet worth a line in the log."""
     if not root_given:
         yield f"root is not set. Taken from the directories: {settings.root}"
     outside = [

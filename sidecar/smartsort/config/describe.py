@@ -41,7 +41,7 @@ class Leaf:
 
 
 def describe() -> list[SettingDoc]:
-    """Every setting there is, in the order of the model."""
+    """Return every setting there is, in the order of the model."""
     return [
         SettingDoc(
             key=leaf.key,
@@ -63,7 +63,7 @@ def leaves() -> dict[str, Leaf]:
 
 @cache
 def sections() -> dict[str, str]:
-    """Description of every group of settings by its dotted key; the top one is ""."""
+    """Description of every group of settings by its dotted key. The top one is ""."""
     found = {"": "General"}
 
     def walk(model: type[Section], prefix: str) -> None:
@@ -87,7 +87,7 @@ def _walk(model: type[Section], prefix: str) -> Iterator[Leaf]:
 
 
 def allowed(field: FieldInfo) -> str:
-    """What a field takes, in words."""
+    """Return what a field takes, in words."""
     extra = field.json_schema_extra
     if isinstance(extra, dict) and isinstance(words := extra.get("allowed"), str):
         return words

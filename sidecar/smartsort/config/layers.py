@@ -24,7 +24,7 @@ _OTHER_PREFIXES = ("SMARTSORT_LIVE_", "SMARTSORT_TEST_", "SMARTSORT_TUI_")
 
 
 def from_flags(overrides: Mapping[str, Any], problems: list[Problem]) -> Layer:
-    """What the command line sets; a flag that was not given is None."""
+    """Return what the command line sets. A flag that was not given is None."""
     layer: Layer = {}
     nested: dict[str, Any] = {}
     for key, value in overrides.items():
@@ -37,13 +37,13 @@ def from_flags(overrides: Mapping[str, Any], problems: list[Problem]) -> Layer:
 
 
 def from_environment(env: Mapping[str, str]) -> tuple[Layer, list[str]]:
-    """What variables set, and a warning for each that looks like a setting and is none."""
+    """Return what variables set, and a warning for each that looks like a setting and is none."""
     by_variable = {leaf.env: leaf for leaf in leaves().values()}
     layer: Layer = {}
     warnings = []
     for name, text in env.items():
         if name in by_variable:
-            # Compose passes ${NAME:-} as an empty text; an empty list is written [].
+            # Compose passes ${NAME:-} as an empty text. An empty list is written [].
             if text.strip():
                 layer[by_variable[name].key] = Given(text, name)
         elif (
@@ -60,7 +60,7 @@ def from_environment(env: Mapping[str, str]) -> tuple[Layer, list[str]]:
 def find_file(
     config_path: str | os.PathLike[str] | None, env: Mapping[str, str], *layers: Layer
 ) -> Path | None:
-    """The file to read: the one that was named, or `smartsort.toml` below the root if it is there."""
+    """Return the file to read: the one that was named, or `smartsort.toml` below the root if it is there."""
     if config_path is not None:
         return Path(config_path).expanduser()
     if text := env.get(CONFIG_VARIABLE, "").strip():
@@ -73,7 +73,7 @@ def find_file(
 
 
 def from_file(path: Path, problems: list[Problem]) -> Layer:
-    """What a JSON or TOML file sets. Raises ConfigurationError when it cannot be read at all."""
+    """Return what a JSON or TOML file sets. Raises ConfigurationError when it cannot be read at all."""
     content = _read_file(path)
     if isinstance(content, dict) and isinstance(content.get(WRAPPER), dict):
         # Beside the wrapper stand sections of other programs.
@@ -123,7 +123,7 @@ def _table_without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _beside(folder: Path, key: str, value: Any) -> Any:
-    """Paths in a file are relative to the file, except the folders, which are relative to `root`."""
+    """Return paths in a file are relative to the file, except the folders, which are relative to `root`."""
     if isinstance(value, list):
         return [_beside(folder, key, part) for part in value]
     if isinstance(value, dict):

@@ -31,9 +31,9 @@ def load_settings(
     env: Mapping[str, str] | None = None,
     overrides: Mapping[str, Any] | None = None,
 ) -> Settings:
-    """The settings from flags (`overrides`), environment, file and defaults, in this order of rank.
+    """Return the settings from flags (`overrides`), environment, file and defaults, in this order of rank.
 
-    `overrides` has dotted keys or nested tables; None stands for a flag that was not given. `env` is the
+    `overrides` has dotted keys or nested tables, None stands for a flag that was not given. `env` is the
     process environment unless given. Raises InvalidSettings, a ConfigurationError, with all problems.
     """
     env = os.environ if env is None else env
@@ -54,7 +54,7 @@ def load_settings(
 
 
 def _stands_for_none(key: str, given: Given) -> bool:
-    """True for a secret's file that is a device: Compose mounts /dev/null where no file is given."""
+    """Return True for a secret's file that is a device: Compose mounts /dev/null where no file is given."""
     try:
         return key.endswith("_file") and stat.S_ISCHR(os.stat(given.value).st_mode)
     except (OSError, ValueError):
@@ -62,7 +62,7 @@ def _stands_for_none(key: str, given: Given) -> bool:
 
 
 def _merge(layers: list[Layer], warnings: list[str]) -> Layer:
-    """Later layers win; a secret given as text or as file replaces the other form from below."""
+    """Later layers win. A secret given as text or as file replaces the other form from below."""
     merged: Layer = {}
     for layer in layers:
         for key, given in layer.items():
@@ -75,7 +75,7 @@ def _merge(layers: list[Layer], warnings: list[str]) -> Layer:
 
 
 def _build(merged: Layer, problems: list[Problem]) -> Settings | None:
-    """The settings without what is wrong, so that the checks between settings see the rest."""
+    """Return the settings without what is wrong, so that the checks between settings see the rest."""
     good = {key: given.value for key, given in merged.items()}
     wrong: set[str] = {problem.key for problem in problems}
     while True:
@@ -90,7 +90,7 @@ def _build(merged: Layer, problems: list[Problem]) -> Settings | None:
         found = [
             explain(error, merged)
             for error in errors
-            # A list whose only part is wrong counts as empty too; that is said once.
+            # A list whose only part is wrong counts as empty too. That is said once.
             if error["type"] != "too_short" or not any(_is_below(place, error["loc"]) for place in places)
         ]
         problems.extend(problem for problem, _ in found)

@@ -56,12 +56,12 @@ class InvalidSettings(ConfigurationError):
 
 
 def origin_of(merged: Layer, key: str) -> str:
-    """Where a value was given, "" for a default."""
+    """Return where a value was given, "" for a default."""
     return merged[key].origin if key in merged else ""
 
 
 def explain(error: Any, merged: Layer) -> tuple[Problem, str]:
-    """The problem pydantic found, and the key of the setting that is spoilt by it.
+    """Return the problem pydantic found, and the key of the setting that is spoilt by it.
 
     The two differ where a part of a list or table is wrong, or a secret that came from a file.
     """
@@ -101,7 +101,7 @@ _MISSING = {
 
 
 def shown(key: str, merged: Layer, settings: Settings) -> str:
-    """The value of a setting as a problem may show it: as it was written, nothing for a secret."""
+    """Return the value of a setting as a problem may show it: as it was written, nothing for a secret."""
     leaf = leaves().get(key)
     if leaf is None or leaf.secret:
         return ""
@@ -127,7 +127,7 @@ def _text(value: Any) -> str:
 
 
 def without_secrets(problems: list[Problem], merged: Layer) -> list[Problem]:
-    """The problems, with every known secret masked that got into another setting by mistake."""
+    """Return the problems, with every known secret masked that got into another setting by mistake."""
     secrets = {
         text
         for key, given in merged.items()
@@ -163,14 +163,14 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def in_order(problems: list[Problem]) -> list[Problem]:
-    """Each problem once, in the order of the documentation."""
+    """Return each problem once, in the order of the documentation."""
     rank = {key: number for number, key in enumerate(leaves())}
     unique = list(dict.fromkeys(problems))
     return sorted(unique, key=lambda problem: rank.get(problem.key, len(rank)))
 
 
 def did_you_mean(key: str, prefix: str) -> str:
-    """The end of a sentence that says which key may be meant; `prefix` is the section with its dot."""
+    """Return the end of a sentence that says which key may be meant. `prefix` is the section with its dot."""
     names = sorted({*leaves(), *sections()} - {""})
     siblings = [name for name in names if name.startswith(prefix) and "." not in name[len(prefix) :]]
     last = key.removeprefix(prefix).lower().replace("-", "_").replace(" ", "_")

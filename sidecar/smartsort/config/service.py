@@ -203,7 +203,7 @@ class Notify(Section):
 
     @property
     def quiet_between(self) -> tuple[time, time] | None:
-        """Start and end of the quiet hours in local time; the end may be on the next day."""
+        """Start and end of the quiet hours in local time. The end may be on the next day."""
         if self.quiet_hours is None or not (found := _DAY.fullmatch(self.quiet_hours)):
             return None
         start_hour, start_minute, end_hour, end_minute = map(int, found.groups())

@@ -27,7 +27,7 @@ _NAMES = "a list of names"
 
 
 class Settings(Section):
-    """All settings. `smartsort.config.load_settings` makes them; paths in `directories` are absolute."""
+    """All settings. `smartsort.config.load_settings` makes them. Paths in `directories` are absolute."""
 
     enabled: bool = setting(True, "Off: files are accepted and kept waiting, nothing is sorted.")
     root: UserPath = setting(
@@ -109,7 +109,7 @@ class Settings(Section):
         return self._config_file
 
     def origin(self, key: str) -> str:
-        """Where a value comes from: `default`, `preset ...`, a file, a variable or `command line`."""
+        """Return where a value comes from: `default`, `preset ...`, a file, a variable or `command line`."""
         if key not in self._origins and key in PRESETS.get(self.preset or "", {}):
             return f"preset {self.preset}"
         return self._origins.get(key, "default")
@@ -120,7 +120,7 @@ class Settings(Section):
         return self.immich.library_path or PurePosixPath(self.directories.library_dir)
 
     def redacted(self) -> dict[str, Any]:
-        """All settings as plain JSON values, every secret replaced by a mask."""
+        """Return all settings as plain JSON values, every secret replaced by a mask."""
         found = redacted(self)
         assert isinstance(found, dict)  # noqa: S101  (a model becomes a dict)
         return found

@@ -34,7 +34,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 class Directories(Section):
-    """The folders. Relative ones lie below `root`; a loaded configuration holds absolute ones."""
+    """The folders. Relative ones lie below `root`. A loaded configuration holds absolute ones."""
 
     temp_dir: UserPath = setting(
         Path("temp_downloads"), "Downloads in flight and files just claimed from the inbox."
@@ -57,7 +57,7 @@ class Directories(Section):
 
 
 class PersonThresholds(Section):
-    """Thresholds of one person; what is not set is as for everyone."""
+    """Thresholds of one person. What is not set is as for everyone."""
 
     min_confidence: float | None = setting(
         None, "As `thresholds.min_confidence`, for this person.", ge=0, le=1

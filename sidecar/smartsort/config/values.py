@@ -32,23 +32,23 @@ _NEXT_URL = re.compile(r"\s*,\s*(?=[a-zA-Z][a-zA-Z0-9+.-]*://)|\s*[\r\n]+\s*")
 
 
 def setting(default: Any, description: str, *, allowed: str = "", **constraints: Any) -> Any:
-    """A pydantic field with a description; `allowed` replaces the wording made from its type."""
+    """Return a pydantic field with a description, `allowed` replaces the wording made from its type."""
     extra: JsonDict | None = {"allowed": allowed} if allowed else None
     return Field(default, description=description, json_schema_extra=extra, **constraints)
 
 
 def section(kind: type[Section], description: str) -> Any:
-    """A group of settings, all at their defaults."""
+    """Return a group of settings, all at their defaults."""
     return Field(default_factory=kind, description=description)
 
 
 def is_section(annotation: Any) -> bool:
-    """True for a group of settings, false for a value."""
+    """Return True for a group of settings, false for a value."""
     return isinstance(annotation, type) and issubclass(annotation, Section)
 
 
 def bare_type(annotation: Any) -> Any:
-    """The annotation without `Annotated[...]` and `| None`."""
+    """Return the annotation without `Annotated[...]` and `| None`."""
     while True:
         if get_origin(annotation) is Annotated:
             annotation = get_args(annotation)[0]
@@ -59,7 +59,7 @@ def bare_type(annotation: Any) -> Any:
 
 
 def holds_secret(annotation: Any) -> bool:
-    """True when a value of this type is a secret or contains one, so that it is never shown."""
+    """Return True when a value of this type is a secret or contains one, so that it is never shown."""
     kind = bare_type(annotation)
     if kind is SecretStr:
         return True
@@ -111,7 +111,7 @@ class Section(BaseModel):
         return self
 
     def _check_secrets(self) -> None:
-        """Look at secrets once it is known where they come from; overridden where there are rules."""
+        """Look at secrets once it is known where they come from. Overridden where there are rules."""
 
 
 def _contradiction(name: str) -> PydanticCustomError:
@@ -159,7 +159,7 @@ def _read(kind: Any, value: Any) -> Any:
     if isinstance(value, bool) and kind in (int, float):
         raise ValueError("must be a number, not true or false")
     if isinstance(value, str) and isinstance(kind, type) and issubclass(kind, PurePath):
-        # Path("") is ".", which nobody means; and pydantic refuses names that are not UTF-8.
+        # Path("") is ".", which nobody means, and pydantic refuses names that are not UTF-8.
         if not value.strip():
             raise ValueError("must not be empty")
         return kind(value)
@@ -211,7 +211,7 @@ def _path_in_immich(path: PurePosixPath) -> PurePosixPath:
 
 
 def http_url(text: str) -> str:
-    """The URL as written, without slashes at its end. Raises ValueError when it is none."""
+    """Return the URL as written, without slashes at its end. Raises ValueError when it is none."""
     example = "Write it like http://immich-server:2283"
     if not text or any(letter <= " " for letter in text):
         raise ValueError(f"must be a URL without spaces. {example}")
@@ -250,12 +250,12 @@ def _addresses(texts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def masked_url(text: str) -> str:
-    """The text without what stands between `//` and `@`, and without a query."""
+    """Return the text without what stands between `//` and `@`, and without a query."""
     return re.sub(r"(://[^\s?]*)\?[^\s\"]+", rf"\1?{MASK}", re.sub(r"://\S*@", f"://{MASK}@", text))
 
 
 def redacted(value: Any) -> Any:
-    """The value as JSON can hold it, with every secret replaced by a mask."""
+    """Return the value as JSON can hold it, with every secret replaced by a mask."""
     if isinstance(value, SecretStr):
         return MASK
     if isinstance(value, BaseModel):

@@ -45,13 +45,13 @@ OPERATIONS: tuple[Operation, ...] = tuple(
     for operation in module.operations.all
 )
 _DESCRIBED: dict[str, dict[str, Any]] = {}
-"""Descriptions by version; made once a process, for they cost a quarter of a second."""
+"""Descriptions by version. Made once a process, for they cost a quarter of a second."""
 
 WEB_PAGE = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in</body></html>"
 
 
 def build_app(demo: DemoImmich) -> ASGIApp:
-    """The application of one demo server."""
+    """Return the application of one demo server."""
     # Routes without a parameter first: /people/{id} must not take what is meant for another one.
     ordered = sorted(OPERATIONS, key=lambda operation: "{" in operation.path)
     routes = [
@@ -138,7 +138,7 @@ def _endpoint(demo: DemoImmich, operation: Operation) -> Callable[[Request], Awa
 
 
 def authorise(demo: DemoImmich, request: Request, operation: Operation) -> ApiKey:
-    """The key a request came with, if it is good for this route; else the error Immich gives."""
+    """Return the key a request came with, if it is good for this route, else the error Immich gives."""
     secret = request.headers.get("x-api-key") or request.query_params.get("apiKey")
     if not secret:
         raise ApiError(401, "Authentication required")

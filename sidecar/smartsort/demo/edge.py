@@ -37,7 +37,7 @@ def draw_edge(picture: Image.Image, faces: Sequence[Region]) -> None:
 
 
 def read_edge(picture: Image.Image) -> tuple[Region, ...]:
-    """The faces of a frame; none where there is no edge."""
+    """Return the faces of a frame. None where there is no edge."""
     row = round(picture.height * (1 - HEIGHT / 2))
     grey = picture.crop((0, row, picture.width, row + 1)).convert("L")
     bits = [int(_level(grey, round((place + 0.5) * picture.width / _CELLS)) > 128) for place in range(_CELLS)]

@@ -66,7 +66,7 @@ def of_face(identity: str, pose: str, height: float) -> Vector:
 
 
 def distance(one: Vector, other: Vector) -> float:
-    """The cosine distance: 0 for the same direction, 1 for nothing in common."""
+    """Return the cosine distance: 0 for the same direction, 1 for nothing in common."""
     return math.dist(one, other) ** 2 / 2
 
 

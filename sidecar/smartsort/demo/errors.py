@@ -36,7 +36,7 @@ def no_access(permission: str) -> ApiError:
 
 
 def invalid(version: ImmichVersion, field: str, requirement: str, **details: Any) -> ApiError:
-    """A value that breaks a rule: version 2 words it, version 3 lists it."""
+    """Return a value that breaks a rule: version 2 words it, version 3 lists it."""
     if version.strict_bodies:
         entry = {
             "path": [field],

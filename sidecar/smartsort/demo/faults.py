@@ -14,7 +14,7 @@ KINDS = ("status", "slow", "truncate", "html", "drop")
 class FaultRule:
     """One fault on the requests whose path matches `path` (`*` for any text) and whose method is `method`.
 
-    `status` answers with that status instead; `slow` waits `seconds` first; `truncate` sends half the answer;
+    `status` answers with that status instead. `slow` waits `seconds` first; `truncate` sends half the answer;
     `html` sends a web page with status 200; `drop` closes the connection in the middle of the answer. A rule
     applies with `probability`, and at most `times` times if that is given.
     """
@@ -37,9 +37,9 @@ class FaultRule:
 
 @dataclass(slots=True)
 class Faults:
-    """All faults of one server; everything is off at first.
+    """All faults of one server. Everything is off at first.
 
-    `down` closes every connection without a word (but those to `/demo/...`, which switch it off again);
+    `down` closes every connection without a word (but those to `/demo/...`, which switch it off again).
     `ml_failing` makes face detection fail after its usual time; `ml_refused` is a machine learning service
     that cannot be reached: face detection and smart search fail within milliseconds; `ml_faces_refused` is
     the same for the faces alone, as when only their model cannot be loaded; `face_recognition_off` is the
@@ -77,7 +77,7 @@ class Faults:
         )
 
     def update(self, values: Mapping[str, Any]) -> None:
-        """Set faults by name, `rules` as a list of objects; raises ValueError for an unknown name."""
+        """Set faults by name, `rules` as a list of objects. Raises ValueError for an unknown name."""
         known = {f.name for f in fields(self)} - {"seed", "_rng"}
         for name, value in values.items():
             if name not in known:
@@ -93,7 +93,7 @@ class Faults:
         return shown
 
     def refuses(self, job_name: str) -> bool:
-        """True for a job that machine learning does not even begin."""
+        """Return True for a job that machine learning does not even begin."""
         if job_name == "AssetDetectFaces":
             return self.ml_refused or self.ml_faces_refused
         return job_name == "SmartSearch" and self.ml_refused
@@ -102,7 +102,7 @@ class Faults:
         return self.listing_error_rate > 0 and self._rng.random() < self.listing_error_rate
 
     def pick(self, method: str, path: str) -> FaultRule | None:
-        """The first rule that strikes this request; counts it as used."""
+        """Return the first rule that strikes this request. Counts it as used."""
         for rule in self.rules:
             if not rule.matches(method, path) or rule.times == 0:
                 continue

@@ -54,7 +54,7 @@ class DemoImmich:
         return {a.path: a.finished_at for a in self.state.assets.values() if a.finished_at is not None}
 
     async def wait_idle(self, timeout_seconds: float = 60.0) -> None:
-        """Return when no queue has anything to do; raises TimeoutError."""
+        """Return when no queue has anything to do. Raises TimeoutError."""
         until = time.monotonic() + timeout_seconds
         # Idle twice in a row: a scan that was just asked for has not reached its queue at the first look.
         while not (self.engine.is_idle and await self._still_idle()):

@@ -99,7 +99,7 @@ class JobEngine:
         only_one: bool = False,
         first: bool = False,
     ) -> None:
-        """Put a job into a queue; it starts when the event loop comes round.
+        """Put a job into a queue. It starts when the event loop comes round.
 
         With a `job_id`, or as the `only_one` of its name, it is dropped while such a one is there. `first`
         puts it before those that wait.
@@ -129,7 +129,7 @@ class JobEngine:
         queue.waiting.clear()
 
     def listing(self, queue_name: str, statuses: Iterable[str] | None = None) -> list[dict[str, Any]]:
-        """The jobs of a queue as Immich lists them: by status, newest first, at most 1,001 of each."""
+        """Return the jobs of a queue as Immich lists them: by status, newest first, at most 1,001 of each."""
         queue = self.queues[queue_name]
         waiting_status = "paused" if queue.paused else "waiting"
         wanted = ("active", waiting_status) if statuses is None else tuple(statuses)

@@ -40,7 +40,7 @@ class JpegHeader:
 
 
 def segments(data: bytes) -> Iterator[Segment]:
-    """The header segments of a JPEG up to and including the start of scan.
+    """Yield the header segments of a JPEG up to and including the start of scan.
 
     Raises NotAJpegError where `data` ends before that or is something else.
     """
@@ -69,7 +69,7 @@ def segments(data: bytes) -> Iterator[Segment]:
 
 
 def read_header(data: bytes) -> JpegHeader:
-    """The size and the metadata blocks of a JPEG; raises NotAJpegError."""
+    """Return the size and the metadata blocks of a JPEG. Raises NotAJpegError."""
     size: tuple[int, int] | None = None
     exif = xmp = None
     for segment in segments(data):

@@ -49,7 +49,7 @@ class Call:
         return self.key.user
 
     def id(self, name: str = "id") -> str:
-        """The UUID in the path."""
+        """Return the UUID in the path."""
         return self.uuid(self.request.path_params[name], name)
 
     def uuid(self, value: Any, name: str) -> str:
@@ -58,7 +58,7 @@ class Call:
         return value
 
     async def body(self) -> dict[str, Any]:
-        """The JSON object that was sent; nothing sent is an empty one."""
+        """Return the JSON object that was sent, nothing sent is an empty one."""
         raw = await self.request.body()
         if not raw:
             return {}
@@ -71,7 +71,7 @@ class Call:
         return value
 
     def field(self, body: dict[str, Any], name: str, kind: type, *, required: bool = False) -> Any:
-        """A field of a body, checked as strictly as the version does; None where it is missing."""
+        """Return a field of a body, checked as strictly as the version does, None where it is missing."""
         value = body.get(name)
         if value is None:
             if required:
@@ -101,7 +101,7 @@ class Call:
         return int(text)
 
     def asset(self, asset_id: str, permission: str = "asset.read") -> Asset:
-        """An asset of the key's owner."""
+        """Return an asset of the key's owner."""
         found = self.state.assets.get(asset_id)
         if found is None or found.owner_id != self.user.id:
             raise no_access(permission)

@@ -42,7 +42,7 @@ class PictureFacts:
 
 
 def read_facts(path: str) -> PictureFacts:
-    """The facts of a photo from its header alone, and whether its data reaches the end.
+    """Return the facts of a photo from its header alone, and whether its data reaches the end.
 
     Raises OSError if the file cannot be read.
     """
@@ -87,7 +87,7 @@ def are_copies(one: bytes, other: bytes) -> bool:
 
 
 def preview_size(width: int, height: int) -> tuple[int, int]:
-    """The size of the preview of an upright photo: short side 1440, never enlarged."""
+    """Return the size of the preview of an upright photo: short side 1440, never enlarged."""
     short = min(width, height)
     if short <= PREVIEW_SHORT_SIDE:
         return width, height
@@ -95,7 +95,7 @@ def preview_size(width: int, height: int) -> tuple[int, int]:
 
 
 def crop(preview: bytes, box: tuple[int, int, int, int], image_size: tuple[int, int], side: int) -> bytes:
-    """A square JPEG of `side` pixels around a box given in pixels of a picture of `image_size`."""
+    """Return a square JPEG of `side` pixels around a box given in pixels of a picture of `image_size`."""
     with Image.open(io.BytesIO(preview)) as image:
         scale = image.width / image_size[0]
         x1, y1, x2, y2 = (value * scale for value in box)
@@ -114,7 +114,7 @@ def _jpeg_facts(path: str, head: bytes, tail: bytes) -> PictureFacts:
         header = jpeg.read_header(head)
     except jpeg.NotAJpegError:
         return _other_facts(path)
-    # A file with something behind its picture (a motion photo) is decoded to be sure; nearly none is.
+    # A file with something behind its picture (a motion photo) is decoded to be sure. Nearly none is.
     if b"\xff\xd9" not in tail:
         return _other_facts(path)
     exif = Image.Exif()
@@ -126,7 +126,7 @@ def _jpeg_facts(path: str, head: bytes, tail: bytes) -> PictureFacts:
 
 
 def _other_facts(path: str) -> PictureFacts:
-    """Of what libvips decodes, as Immich does; Pillow may know less of it."""
+    """Of what libvips decodes, as Immich does. Pillow may know less of it."""
     seen = _decoders().probe([path])[0]
     if isinstance(seen, SmartsortError) or seen.problem is not None:
         return PictureFacts(None)
@@ -188,7 +188,7 @@ _LARGE = 30_000_000
 
 
 def _opened(path: str, short_side: int) -> Image.Image:
-    """A picture of which only the head is read yet, or a small one of what is too much for Pillow."""
+    """Return a picture of which only the head is read yet, or a small one of what is too much for Pillow."""
     _register_heif()
     with contextlib.suppress(Exception):
         image = Image.open(path)

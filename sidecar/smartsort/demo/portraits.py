@@ -96,7 +96,7 @@ def look_of(name: str) -> Look:
 
 
 def portrait_jpeg(name: str, side: int) -> bytes:
-    """A square portrait of somebody, as JPEG bytes."""
+    """Return a square portrait of somebody, as JPEG bytes."""
     canvas = Image.new("RGB", (side * 2, side * 2), (214, 226, 236))
     draw_person(
         ImageDraw.Draw(canvas),
@@ -120,7 +120,7 @@ def draw_person(
     mood: Mood,
     shirt: Colour,
 ) -> tuple[int, int, int, int]:
-    """Draw a head of `height` pixels around `middle`, with shoulders below; returns the box of the face."""
+    """Draw a head of `height` pixels around `middle`, with shoulders below. Returns the box of the face."""
     pen = _Pen(draw, middle, height / 2, look)
     pen.body(shirt)
     pen.hair_behind()

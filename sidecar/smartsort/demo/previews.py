@@ -24,7 +24,7 @@ class Previews:
         self._shown: dict[str, str] = {}
 
     async def get(self, asset: Asset, kind: Kind) -> bytes:
-        """A preview (JPEG) or thumbnail (WEBP); raises OSError if the file cannot be read any more."""
+        """Return a preview (JPEG) or thumbnail (WEBP). Raises OSError if the file cannot be read any more."""
         key = (asset.id, kind, asset.modified_ns)
         content = self._kept.get(key)
         if content is None:
@@ -41,7 +41,7 @@ class Previews:
         return content
 
     async def of_person(self, person: Person) -> bytes | None:
-        """The face a person is shown with; a drawing of somebody known from before the demo began."""
+        """Return the face a person is shown with. A drawing of somebody known from before the demo began."""
         face = self._state.faces.get(person.feature_face_id or "")
         if face is None:
             if person.anchor is None:
@@ -54,5 +54,5 @@ class Previews:
         return await asyncio.to_thread(crop, preview, face.box, face.image_size, PERSON_SIDE)
 
     def asset_shown(self, preview: bytes) -> Asset | None:
-        """Which asset a preview that was handed out is of."""
+        """Return which asset a preview that was handed out is of."""
         return self._state.assets.get(self._shown.get(hashlib.sha256(preview).hexdigest(), ""))

@@ -70,11 +70,11 @@ class Recognition:
             asset.finished_at = asset.detection_finished_at
 
     def on(self, asset: Asset) -> list[Face]:
-        """The faces that machine learning sees on a photo, as new ones."""
+        """Return the faces that machine learning sees on a photo, as new ones."""
         return [self._face(asset, region, "machine-learning") for region in asset.regions]
 
     def on_frame(self, regions: Iterable[Region], size: tuple[int, int]) -> list[Face]:
-        """The faces that machine learning sees on a picture that is no photo of this Immich."""
+        """Return the faces that machine learning sees on a picture that is no photo of this Immich."""
         found = []
         for region in regions:
             left, top = round(region.left * size[0]), round(region.top * size[1])
@@ -106,7 +106,7 @@ class Recognition:
         )
 
     def recognise_all(self, job: Job) -> None:
-        """Queue every face without a person; with force, after taking every person away from its faces."""
+        """Queue every face without a person, with force, after taking every person away from its faces."""
         state = self._state
         force = bool(job.data.get("force"))
         if force:
@@ -148,7 +148,7 @@ class Recognition:
         return embeddings.of_face(face.identity, face.pose, height)
 
     def feature_embedding(self, person: Person) -> tuple[float, ...] | None:
-        """The embedding of the face a person is shown with, which Immich orders people by."""
+        """Return the embedding of the face a person is shown with, which Immich orders people by."""
         face = self._state.faces.get(person.feature_face_id or "")
         if face is not None:
             return self.embedding(face)
@@ -180,7 +180,7 @@ class Recognition:
         return False
 
     def _near(self, face: Face) -> tuple[int, str | None]:
-        """How many faces are near enough to a face, itself included, and the person of the nearest.
+        """Return how many faces are near enough to a face, itself included, and the person of the nearest.
 
         Counts no further than it matters while all of them are one person's.
         """
@@ -232,7 +232,10 @@ def upright_preview_size(asset: Asset) -> tuple[int, int]:
 
 
 def region_identity(region: Region, asset: Asset) -> str:
-    """Whose face a region shows; without a name somebody's who is on this picture and its copies only."""
+    """Return whose face a region shows.
+
+    Without a name somebody's who is on this picture and its copies only.
+    """
     if region.name:
         return embeddings.identity_of_name(region.name)
     return f"nobody:{_place(region)} {asset.size}"

@@ -14,7 +14,7 @@ from defusedxml.ElementTree import fromstring
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _MWG = "{http://www.metadataworkinggroup.com/schemas/regions/}"
 _AREA = "{http://ns.adobe.com/xmp/sType/Area#}"
-# More than this is no header any more; a longer one is read as far as this.
+# More than this is no header any more. A longer one is read as far as this.
 HEADER_BYTES = 262_144
 
 
@@ -29,7 +29,7 @@ class Region:
     height: float
 
     def upright(self, orientation: int) -> "Region":
-        """The same region once the picture is turned as its Exif orientation (1 to 8) says."""
+        """Return the same region once the picture is turned as its Exif orientation (1 to 8) says."""
         right, bottom = self.left + self.width, self.top + self.height
         boxes = {
             2: (1 - right, self.top, 1 - self.left, bottom),
@@ -45,10 +45,10 @@ class Region:
 
 
 def face_regions(path: str | os.PathLike[str]) -> list[Region]:
-    """The face regions of a photo: from the XMP file beside it if that has any, else from inside.
+    """Return the face regions of a photo: from the XMP file beside it if that has any, else from inside.
 
     Looks for `photo.jpg.xmp`, then `photo.xmp`. Empty for a photo without regions, an unreadable one or one
-    with broken XML; raises OSError only if the photo itself cannot be opened.
+    with broken XML. Raises OSError only if the photo itself cannot be opened.
     """
     beside = sidecar_of(path)
     if beside is not None:
@@ -64,7 +64,7 @@ def face_regions(path: str | os.PathLike[str]) -> list[Region]:
 
 
 def sidecar_of(path: str | os.PathLike[str]) -> str | None:
-    """The XMP file beside a photo, if there is one."""
+    """Return the XMP file beside a photo, if there is one."""
     text = os.fspath(path)
     for candidate in (f"{text}.xmp", f"{os.path.splitext(text)[0]}.xmp"):
         if os.path.isfile(candidate):
@@ -73,7 +73,10 @@ def sidecar_of(path: str | os.PathLike[str]) -> str | None:
 
 
 def parse_regions(packet: bytes) -> list[Region]:
-    """The face regions of an XMP packet; broken XML, other kinds of region and absurd boxes give none."""
+    """Return the face regions of an XMP packet.
+
+    Broken XML, other kinds of region and absurd boxes give none.
+    """
     try:
         root: Element = fromstring(packet.strip(b"\x00 \r\n\t"))
     except (ParseError, DefusedXmlException, ValueError):
@@ -88,7 +91,7 @@ def parse_regions(packet: bytes) -> list[Region]:
 
 
 def region_xmp(regions: Iterable[Region], width: int, height: int) -> bytes:
-    """An XMP packet holding these regions of a picture of this size in pixels."""
+    """Return an XMP packet holding these regions of a picture of this size in pixels."""
     items = "".join(
         "<rdf:li><rdf:Description mwg-rs:Type='Face'"
         + (f" mwg-rs:Name={quoteattr(r.name)}" if r.name else "")
@@ -112,7 +115,7 @@ def region_xmp(regions: Iterable[Region], width: int, height: int) -> bytes:
 
 
 def _properties(item: Element) -> dict[str, str]:
-    """All attributes and simple child elements of a region, however deep its writer nested them."""
+    """Return all attributes and simple child elements of a region, however deep its writer nested them."""
     found: dict[str, str] = {}
     for element in item.iter():
         found.update(element.attrib)

@@ -204,10 +204,10 @@ def _change(call: Call, person: Person, body: dict[str, Any]) -> None:
 
 
 def _in_order(call: Call, people: list[tuple[Person, int]]) -> list[tuple[Person, int]]:
-    """Hidden ones last and favourites first; then by closeness to a face, or named, often seen, by name."""
+    """Hidden ones last and favourites first. Then by closeness to a face, or named, often seen, by name."""
     query = call.request.query_params
     if "closestAssetId" in query or "closestPersonId" in query:
-        # Despite its name Immich takes the id of a face; another id leaves the order to chance.
+        # Despite its name Immich takes the id of a face. Another id leaves the order to chance.
         face = call.state.faces.get(query.get("closestAssetId", ""))
         person = call.state.people.get(query.get("closestPersonId", ""))
         mine = None

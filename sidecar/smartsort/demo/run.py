@@ -1,6 +1,6 @@
 """The demo as a whole: sample photos, the demo Immich, and the check that every photo came out right.
 
-This module knows the demo and plain data only; `smartsort.cli.demo` puts the sidecar beside it.
+This module knows the demo and plain data only, `smartsort.cli.demo` puts the sidecar beside it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ IMMICH_LIBRARY = "/mnt/smartsort/library"
 
 
 def fresh_folder(base: str, now: datetime) -> str:
-    """A new folder below `base` for one run; earlier runs stay to be looked at."""
+    """Return a new folder below `base` for one run. Earlier runs stay to be looked at."""
     folder = os.path.join(os.path.abspath(base), now.strftime("%Y-%m-%d_%H%M%S"))
     count = 1
     while True:
@@ -88,7 +88,7 @@ def sidecar_settings(
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A file put into the inbox, and where it should end up; `expected` None means: anywhere but lost.
+    """A file put into the inbox, and where it should end up. `expected` None means: anywhere but lost.
 
     Of a photo and its copy (`copy_of`) whichever is accepted second is the duplicate.
     """
@@ -142,7 +142,7 @@ def _copy_in(source: str, target: str) -> None:
 
 
 def deliver_own(inbox: str, folder: str) -> Iterator[Delivery]:
-    """Copy a person's photos into the inbox, sub-folders and all; `folder` itself is only read.
+    """Copy a person's photos into the inbox, sub-folders and all. `folder` itself is only read.
 
     A photo whose only face region has a name is expected under that name, any other anywhere.
     """
@@ -167,7 +167,7 @@ def deliver_own(inbox: str, folder: str) -> Iterator[Delivery]:
 
 
 def holds_photos(folder: str) -> bool:
-    """Whether there is anything in a folder that `deliver_own` would deliver."""
+    """Return whether there is anything in a folder that `deliver_own` would deliver."""
     return not all(map(_travels, _files(os.path.abspath(folder))))
 
 
@@ -180,7 +180,7 @@ def _files(base: str) -> Iterator[str]:
 
 
 def _travels(path: str) -> bool:
-    """A file beside a photo goes where the photo goes, or stays."""
+    """Return True for a file that goes where its photo goes, or stays."""
     return side_of(os.path.basename(path)) is not None
 
 
@@ -214,7 +214,7 @@ def unmet(deliveries: Sequence[Delivery], destinations: Mapping[str, Sequence[st
 
 
 def own_photos_in_words(deliveries: Sequence[Delivery], photos: int) -> str:
-    """What the demo could make of a person's own photos, when all went as expected."""
+    """Return what the demo could make of a person's own photos, when all went as expected."""
     tagged = sum(1 for d in deliveries if d.faces)
     named = sum(1 for d in deliveries if d.expected is not None and d.copy_of is None)
     found = "None of them has face regions, so the demo found no face and filed none under a person."

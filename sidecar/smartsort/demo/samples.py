@@ -306,7 +306,7 @@ class _Studio:
 
 
 def _cast(index: int, kind: Kind, rng: random.Random) -> tuple[list[str], list[str]]:
-    """Who is drawn, and what their regions are called."""
+    """Return who is drawn, and what their regions are called."""
     turn = index // len(PATTERN)
     stranger = f"stranger {index}"
     people: list[str]
@@ -355,7 +355,7 @@ def _verdict(path: str, kind: Kind, people: list[str], names: list[str]) -> Samp
 
 
 def _with_exif(content: bytes, taken: datetime) -> bytes:
-    """The JPEG with camera and date in an Exif segment."""
+    """Return the JPEG with camera and date in an Exif segment."""
     exif = Image.Exif()
     text = taken.strftime("%Y:%m:%d %H:%M:%S")
     exif[ExifTags.Base.Make] = "smartsort"

@@ -155,7 +155,7 @@ class LibraryScanner:
             self._chain.start(asset)
 
     def _walk(self, library: Library) -> list[Found]:
-        """Every importable file, as Immich sees it: path, mtime, size. Symbolic links are followed."""
+        """Return every importable file, as Immich sees it: path, mtime, size. Symbolic links are followed."""
         found: list[Found] = []
         for import_path in library.import_paths:
             real_root = self._state.real_path(import_path)
@@ -178,7 +178,10 @@ class LibraryScanner:
 
 
 def is_importable(path: str) -> bool:
-    """Whether Immich imports a file of that name. It judges by the extension, and cannot read odd bytes."""
+    """Return whether Immich imports a file of that name.
+
+    It judges by the extension, and cannot read odd bytes.
+    """
     extension = os.path.splitext(path)[1].casefold()
     if extension not in IMAGE_EXTENSIONS and extension not in VIDEO_EXTENSIONS:
         return False
@@ -191,7 +194,7 @@ def is_importable(path: str) -> bool:
 
 
 def is_wanted(library: Library, path: str) -> bool:
-    """Whether a path is below an import path and matches no exclusion pattern."""
+    """Return whether a path is below an import path and matches no exclusion pattern."""
     below = any(path.startswith(root.rstrip("/") + "/") for root in library.import_paths)
     return below and not any(_pattern(pattern).fullmatch(path) for pattern in library.exclusion_patterns)
 

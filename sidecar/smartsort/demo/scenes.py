@@ -58,7 +58,7 @@ def encoded(image: Image.Image, quality: int) -> bytes:
 
 
 def _scene(size: Size, rng: random.Random) -> Image.Image:
-    """A background of this size; which one, and how it looks, is up to `rng`."""
+    """Return a background of this size. Which one, and how it looks, is up to `rng`."""
     return rng.choice(_SCENES)(size, rng)
 
 

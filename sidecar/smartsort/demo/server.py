@@ -65,7 +65,7 @@ class _QuietServer(uvicorn.Server):
 
 
 def _protocol(demo: DemoImmich) -> type[asyncio.Protocol]:
-    """The HTTP protocol, which hangs up while the demo is down: no status, no bytes, nobody there."""
+    """Return the HTTP protocol, which hangs up while the demo is down: no status, no bytes, nobody there."""
 
     class HangsUp(H11Protocol):
         def data_received(self, data: bytes) -> None:

@@ -23,9 +23,9 @@ class DemoKey:
 class DemoSettings:
     """How the demo behaves.
 
-    `mounts` maps a path as Immich sees it to the folder it really is, like a container's mounts; a path
+    `mounts` maps a path as Immich sees it to the folder it really is, like a container's mounts. A path
     outside every mount is taken as it is. `import_paths` makes one library named `demo` at the start, owned
-    by `library_owner`; without it a client makes its own. `people` are named here beforehand: a face
+    by `library_owner`. Without it a client makes its own. `people` are named here beforehand: a face
     whose region carries one of these names is recognised at once, any other name has to gather `min_faces`
     faces first. With `people_from_regions` every name in a region becomes a person, as with Immich's face
     import. `library_read_only` means that deleting an asset for good leaves its file. `duplicates` None means

@@ -12,12 +12,12 @@ NO_DURATION = "0:00:00.00000"
 
 
 def z_time(seconds: float) -> str:
-    """A time as most answers write it: milliseconds and a Z."""
+    """Return a time as most answers write it: milliseconds and a Z."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
 
 def offset_time(seconds: float) -> str:
-    """A time as it comes out of the database in nested objects: microseconds and an offset."""
+    """Return a time as it comes out of the database in nested objects: microseconds and an offset."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") + "+00:00"
 
 
@@ -127,7 +127,7 @@ def exif(asset: Asset) -> dict[str, Any]:
 
 
 def asset_brief(state: DemoState, item: Asset) -> dict[str, Any]:
-    """An asset as a search lists it, without people."""
+    """Return an asset as a search lists it, without people."""
     shown: dict[str, Any] = {"id": item.id, "createdAt": z_time(item.created_at)}
     if state.version.device_fields:
         shown["deviceAssetId"] = item.original_name
@@ -164,7 +164,10 @@ def asset_brief(state: DemoState, item: Asset) -> dict[str, Any]:
 
 
 def asset_with_people(state: DemoState, item: Asset) -> dict[str, Any]:
-    """An asset with the people on it, hidden ones too; version 2 also tells their faces and the rest."""
+    """Return an asset with the people on it, hidden ones too.
+
+    Version 2 also tells their faces and the rest.
+    """
     shown = asset_brief(state, item)
     faces = [state.faces[face_id] for face_id in item.face_ids]
     people: dict[str, dict[str, Any]] = {}
@@ -182,7 +185,7 @@ def asset_with_people(state: DemoState, item: Asset) -> dict[str, Any]:
 
 
 def asset_full(state: DemoState, item: Asset) -> dict[str, Any]:
-    """An asset as GET /assets/{id} tells it."""
+    """Return an asset as GET /assets/{id} tells it."""
     owner = state.user(item.owner_id)
     shown = asset_with_people(state, item)
     shown["owner"] = None if owner is None else user_brief(owner)
@@ -194,7 +197,7 @@ def asset_full(state: DemoState, item: Asset) -> dict[str, Any]:
 
 
 def album(state: DemoState, item: Album, *, with_assets: bool) -> dict[str, Any]:
-    """An album; what is trashed or offline is not in it as long as that lasts."""
+    """Return an album. What is trashed or offline is not in it as long as that lasts."""
     owner = state.user(item.owner_id)
     inside = [state.assets[asset_id] for asset_id in item.asset_ids if not state.assets[asset_id].is_trashed]
     inside.sort(key=lambda asset: -asset.taken_at)

@@ -59,7 +59,7 @@ async def describe(operations: Iterable[Operation], demo: DemoImmich) -> dict[st
 
 
 def schema_of(value: Any, unseen: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The schema of a JSON value: every field it has is required, the items of a list are one schema.
+    """Return the schema of a JSON value: every field it has is required, the items of a list are one schema.
 
     `unseen` has an item for lists that may be empty, by the name of their field.
     """
@@ -133,7 +133,7 @@ async def _responses(demo: DemoImmich, operation: Operation, example: Example) -
 
 
 def _unseen(demo: DemoImmich) -> dict[str, Any]:
-    """What lists hold that the examples leave empty."""
+    """Return what lists hold that the examples leave empty."""
     user, person = demo.state.users["admin"], next(iter(demo.state.people.values()), None)
     return {
         "people": [] if person is None else [shapes.person(person)],

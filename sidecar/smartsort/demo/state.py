@@ -104,7 +104,7 @@ class DemoState:
         return library
 
     def real_path(self, path: str) -> str:
-        """Where a path as Immich sees it really is."""
+        """Return where a path as Immich sees it really is."""
         for inside, outside in sorted(self.settings.mounts.items(), key=lambda item: -len(item[0])):
             prefix = inside.rstrip("/")
             if path == prefix or path.startswith(prefix + "/"):
@@ -119,7 +119,7 @@ class DemoState:
     # Assets
 
     def add_external_asset(self, library: Library, path: str, modified_ns: int, size: int) -> Asset:
-        """A new asset of an external library: its checksum is that of its path."""
+        """Return a new asset of an external library: its checksum is that of its path."""
         now = time.time()
         return self.add_asset(
             Asset(
@@ -211,7 +211,7 @@ class DemoState:
         self.assign(face, person_id)
 
     def likes(self, face: Face) -> Likes:
-        """The faces of the same owner that can be near this one, itself included."""
+        """Return the faces of the same owner that can be near this one, itself included."""
         return self._likes[self._like_key(face)]
 
     def _like_key(self, face: Face) -> tuple[str, tuple[str, ...]]:
@@ -231,7 +231,7 @@ class DemoState:
         return person
 
     def anchored(self, face: Face) -> Iterator[tuple[str, Person]]:
-        """The people Immich knew before who can be near a face, each with the identity it knew."""
+        """Yield the people Immich knew before who can be near a face, each with the identity it knew."""
         owner_id, identities = self._like_key(face)
         for identity in identities:
             person = self.people.get(self._anchors.get((owner_id, identity), ""))
@@ -239,7 +239,7 @@ class DemoState:
                 yield identity, person
 
     def person_named(self, owner_id: str, name: str) -> Person | None:
-        """The oldest person of that name, compared without case as Immich's face import does."""
+        """Return the oldest person of that name, compared without case as Immich's face import does."""
         wanted = name.casefold()
         mine = (person for person in self.people.values() if person.owner_id == owner_id)
         return next((person for person in mine if person.name.casefold() == wanted), None)
@@ -263,7 +263,7 @@ class DemoState:
         person.anchor = None
 
     def photo_count(self, person: Person, at_most: int | None = None) -> int:
-        """How many photos in the timeline show this person; counted no further than `at_most`."""
+        """Return how many photos in the timeline show this person. Counted no further than `at_most`."""
         before = ANCHOR_PHOTOS if person.anchor is not None else 0
         shown: set[str] = set()
         for face in self.faces_of_person(person.id):
@@ -275,5 +275,5 @@ class DemoState:
 
 
 def path_checksum(path: str) -> bytes:
-    """The checksum of an external asset: of its path, never of its content."""
+    """Return the checksum of an external asset: of its path, never of its content."""
     return hashlib.sha1(b"path:" + os.fsencode(path), usedforsecurity=False).digest()

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-# Immich's defaults; every other queue runs one job at a time here.
+# Immich's defaults. Every other queue runs one job at a time here.
 CONCURRENCY: Mapping[str, int] = MappingProxyType(
     {
         "thumbnailGeneration": 3,
@@ -19,7 +19,7 @@ CONCURRENCY: Mapping[str, int] = MappingProxyType(
 )
 
 
-# A job that machine learning refuses; measured on 3.1.0: two to five milliseconds.
+# A job that machine learning refuses, measured on 3.1.0: two to five milliseconds.
 REFUSED_SECONDS = 0.003
 
 
@@ -29,7 +29,7 @@ class Timing:
 
     A job's time is its entry in `seconds`, stretched by `contention` for every other job of the same queue
     running beside it (the cores are shared), and varied by a fifth either way. `gate_poll_seconds` is how
-    often facial recognition looks whether thumbnails and face detection have come to rest;
+    often facial recognition looks whether thumbnails and face detection have come to rest.
     `row_to_sidecar_seconds` is the time per new file between its row and its first job.
     """
 

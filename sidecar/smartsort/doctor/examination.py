@@ -54,7 +54,7 @@ NEED_IMMICH = (
 
 
 def connect_briefly(settings: Settings) -> ImmichServer:
-    """The Immich of the settings, asked once and with short time-outs. Raises ConfigurationError."""
+    """Return the Immich of the settings, asked once and with short time-outs. Raises ConfigurationError."""
     return ImmichServer.of(
         settings.immich, timeout_seconds=ANSWER_SECONDS, connect_timeout_seconds=CONNECT_SECONDS, retries=0
     )
@@ -70,7 +70,7 @@ async def examine(
 ) -> DoctorReport:
     """Look at everything and say what is wrong. Never raises for what it finds.
 
-    Nothing is changed but for empty probe files and folders, which are gone again at the end; a sidecar may
+    Nothing is changed but for empty probe files and folders, which are gone again at the end. A sidecar may
     be running. `connect`, `disk`, `now` and `sleep` are for tests.
     """
     disk = disk or Disk()

@@ -14,27 +14,27 @@ EXIT_STATUS = {"ok": 0, "degraded": 1, "broken": 2}
 
 
 def passed(name: str, detail: str) -> Check:
-    """A line that is fine."""
+    """Return a line that is fine."""
     return Check(name=name, verdict="ok", detail=detail)
 
 
 def warned(name: str, detail: str, remedy: str) -> Check:
-    """A line about something that works, but not as it should."""
+    """Return a line about something that works, but not as it should."""
     return Check(name=name, verdict="warning", detail=detail, remedy=remedy)
 
 
 def broken(name: str, detail: str, remedy: str) -> Check:
-    """A line about something that keeps photos from being sorted."""
+    """Return a line about something that keeps photos from being sorted."""
     return Check(name=name, verdict="broken", detail=detail, remedy=remedy)
 
 
 def skipped(name: str, detail: str, remedy: str = "") -> Check:
-    """A line that was not looked at, and why."""
+    """Return a line that was not looked at, and why."""
     return Check(name=name, verdict="skipped", detail=detail, remedy=remedy)
 
 
 def report(checks: Sequence[Check]) -> DoctorReport:
-    """All lines and the worst of them."""
+    """Return all lines and the worst of them."""
     verdicts = {check.verdict for check in checks}
     if "broken" in verdicts:
         return DoctorReport(checks=list(checks), status="broken")
@@ -42,7 +42,7 @@ def report(checks: Sequence[Check]) -> DoctorReport:
 
 
 def told(error: Exception) -> tuple[str, str]:
-    """An error's message as what is wrong and what to do, split after its first sentence."""
+    """Return an error's message as what is wrong and what to do, split after its first sentence."""
     cause, _, remedy = str(error).partition(". ")
     remedy = remedy.removeprefix("Photos wait. ")
     if not remedy.startswith("smartsort"):

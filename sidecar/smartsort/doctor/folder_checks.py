@@ -22,7 +22,7 @@ LOW_INODES = 1000
 
 
 def root_check(layout: Layout, ledger: LedgerView, disk: Disk) -> Check:
-    """Whether the root can be written and is the prepared one."""
+    """Return whether the root can be written and is the prepared one."""
     name, root = "root", shown(layout.root)
     if not os.path.isdir(layout.root):
         return broken(
@@ -52,7 +52,10 @@ def root_check(layout: Layout, ledger: LedgerView, disk: Disk) -> Check:
 
 
 def folders_check(layout: Layout, disk: Disk) -> Check:
-    """Whether every folder can be written; those that are not there yet count by the folder above them."""
+    """Return whether every folder can be written.
+
+    Those that are not there yet count by the folder above them.
+    """
     conflicts = layout.conflicts()
     if conflicts:
         return broken("folders", "; ".join(conflicts), "Give each a place of its own under directories.")
@@ -71,7 +74,7 @@ def folders_check(layout: Layout, disk: Disk) -> Check:
 
 
 def links_check(layout: Layout, disk: Disk) -> Check:
-    """How photos get from one folder to the next: by a second name at best."""
+    """Return how photos get from one folder to the next: by a second name at best."""
     try:
         strange = [place for place, able in _capabilities(layout, disk) if not able.numbers]
     except StorageError as error:
@@ -112,7 +115,7 @@ def links_check(layout: Layout, disk: Disk) -> Check:
 
 
 def names_check(layout: Layout, disk: Disk) -> Check:
-    """Which names the folders take; others are changed, and stay in the ledger as they were."""
+    """Return which names the folders take. Others are changed, and stay in the ledger as they were."""
     try:
         told = [
             f"{shown(place)} refuses {words}"
@@ -127,7 +130,10 @@ def names_check(layout: Layout, disk: Disk) -> Check:
 
 
 def _capabilities(layout: Layout, disk: Disk) -> list[tuple[str, Capabilities]]:
-    """What each file system below the guarded folders can do, by a folder on it. Raises StorageError."""
+    """Return what each file system below the guarded folders can do, by a folder on it.
+
+    Raises StorageError.
+    """
     places = {os.stat(place).st_dev: place for place in map(standing, reversed(layout.guarded))}
     return [(place, capabilities_of(place, disk)) for place in reversed(places.values())]
 
@@ -161,7 +167,7 @@ def space_check(layout: Layout) -> Check:
 
 
 def standing(folder: str) -> str:
-    """The folder, or the nearest one above it that exists."""
+    """Return the folder, or the nearest one above it that exists."""
     while not os.path.isdir(folder) and folder != "/":
         folder = os.path.dirname(folder)
     return folder

@@ -16,22 +16,22 @@ WHERE = "in Immich under Account Settings, API Keys"
 
 @dataclass(slots=True)
 class Rights:
-    """What was found out about the keys; what is not known counts as not allowed."""
+    """What was found out about the keys. What is not known counts as not allowed."""
 
     owner: frozenset[str] | None = None
-    """Permissions of the one key, or of the owner's; None for a key that is not accepted."""
+    """Permissions of the one key, or of the owner's, None for a key that is not accepted."""
     admin: frozenset[str] | None = None
     """Those of the key used for libraries and queues, None when there is none of an administrator."""
     user_id: str | None = None
     checks: list[Check] = field(default_factory=list)
 
     def may(self, permission: str) -> bool:
-        """True when an administrator's key with this permission is at hand ("" for any)."""
+        """Return True when an administrator's key with this permission is at hand ("" for any)."""
         return self.admin is not None and (not permission or holds(self.admin, permission))
 
 
 async def keys(server: ImmichServer, settings: Settings) -> Rights:
-    """What each key may do, one line for each permission of the least set."""
+    """Return what each key may do, one line for each permission of the least set."""
     rights = Rights()
     two = settings.immich.admin_api_key is not None
     rights.owner = await _accepted(server, rights, "key", as_admin=False)

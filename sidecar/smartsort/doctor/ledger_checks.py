@@ -107,7 +107,7 @@ def _people_check(database: Database) -> Check | None:
 
 
 def privacy_check(root: str, ledger: str) -> Check:
-    """Whether other users may read the ledger, its backups or the API token."""
+    """Return whether other users may read the ledger, its backups or the API token."""
     name = "private files"
     paths = [*files_kept(ledger, os.path.join(root, "backup")), os.path.join(root, TOKEN_FILE)]
     found = open_to_others(paths)
@@ -135,7 +135,10 @@ def _connect(path: str) -> sqlite3.Connection:
 
 
 def sidecar_check(root: str, locks: str = "/proc/locks") -> Check:
-    """Whether a sidecar works on the root. The lock itself is not touched: a start meanwhile must succeed."""
+    """Return whether a sidecar works on the root.
+
+    The lock itself is not touched: a start meanwhile must succeed.
+    """
     path = os.path.join(root, LOCK_NAME)
     locked = _locked_inodes(locks)
     at_work = any(os.path.exists(place) and os.stat(place).st_ino in locked for place in (root, path))
@@ -162,7 +165,7 @@ def _locked_inodes(table: str) -> set[int]:
     try:
         with open(table, encoding="ascii", errors="replace") as lines:
             for line in lines:
-                # "3: FLOCK  ADVISORY  WRITE 1234 00:2f:567890 0 EOF"; a waiter has "->" behind the number.
+                # "3: FLOCK  ADVISORY  WRITE 1234 00:2f:567890 0 EOF". A waiter has "->" behind the number.
                 parts = line.split()
                 if len(parts) > 5 and parts[1] == "FLOCK" and parts[5].count(":") == 2:
                     found.add(int(parts[5].rpartition(":")[2]))
@@ -172,7 +175,7 @@ def _locked_inodes(table: str) -> set[int]:
 
 
 def inbox_check(settings: Settings, limits: str = "/proc/sys/fs/inotify") -> Check:
-    """Whether new files in the inbox are heard of at once, or only in the regular looks."""
+    """Return whether new files in the inbox are heard of at once, or only in the regular looks."""
     name, folder = "inbox", os.fspath(settings.directories.inbox_dir)
     every = settings.inbox.scan_interval_seconds
     if not os.path.isdir(folder):
@@ -209,7 +212,7 @@ def inbox_check(settings: Settings, limits: str = "/proc/sys/fs/inotify") -> Che
 
 
 def _inotify_problem(folder: str) -> str | None:
-    """Why one more folder cannot be watched: the limits are shared with all programs of this user."""
+    """Return why one more folder cannot be watched: the limits are shared with all programs of this user."""
     libc = ctypes.CDLL(None, use_errno=True)
     handle = libc.inotify_init1(_IN_NONBLOCK)
     if handle < 0:

@@ -64,7 +64,7 @@ class Ground:
         return self.shards[-1].number if self.shards else 1
 
     def own(self, libraries: Sequence[Library]) -> Library | None:
-        """A library of smartsort's, best the one of the open shard, whatever path it has."""
+        """Return a library of smartsort's, best the one of the open shard, whatever path it has."""
         remembered = {shard.library_id for shard in self.shards}
         path = self.path_of(self.open_shard)
         return next(
@@ -82,7 +82,7 @@ class Ground:
         )
 
     def path_of(self, shard: int) -> str:
-        """The import path of a shard, as Immich sees it."""
+        """Return the import path of a shard, as Immich sees it."""
         return f"{self.inside}/{shard_folder(shard)}"
 
 
@@ -94,7 +94,10 @@ class Asker:
     library_id: str
 
     async def sees(self, path: str, *, wanted: bool = True) -> str | None:
-        """None when Immich sees the path, else why not; asked again until it is as wanted, a few times."""
+        """Return None when Immich sees the path, else why not.
+
+        Asked again until it is as wanted, a few times.
+        """
         why: str | None = None
         for attempt in range(_TRIES):
             if attempt:
@@ -111,7 +114,7 @@ class Asker:
 
 
 async def library_checks(ground: Ground) -> list[Check]:
-    """The lines about libraries, in the order people read them."""
+    """Return the lines about libraries, in the order people read them."""
     lines = ("library path", "library", "import path", "other libraries")
     if not ground.rights.may("library.read"):
         why = ADMIN_NEEDED if not ground.rights.may("") else "needs the permission library.read"
@@ -134,7 +137,7 @@ async def library_checks(ground: Ground) -> list[Check]:
 
 
 async def library_path(ground: Ground, asker: Asker | None) -> Check:
-    """Whether the library folder here is the one Immich sees under its path for it."""
+    """Return whether the library folder here is the one Immich sees under its path for it."""
     name = "library path"
     if asker is None:
         return _cannot_ask(ground, name)
@@ -166,7 +169,7 @@ def _cannot_ask(ground: Ground, name: str) -> Check:
 
 
 async def _unseen(ground: Ground, asker: Asker, why: str) -> tuple[str, str]:
-    """What is wrong and what to do when Immich does not see the probe folder."""
+    """Return what is wrong and what to do when Immich does not see the probe folder."""
     inside, here = ground.inside, shown(ground.here)
     mount = f"{here} has to be mounted into immich-server at {inside}"
     if "ENOENT" not in why:
@@ -188,7 +191,7 @@ async def _unseen(ground: Ground, asker: Asker, why: str) -> tuple[str, str]:
 
 @contextmanager
 def probe_folder(folder: str) -> Iterator[str]:
-    """The name of a new, empty folder in `folder` that nobody can have by chance; removed at the end."""
+    """The name of a new, empty folder in `folder` that nobody can have by chance. Removed at the end."""
     name = f".smartsort-{secrets.token_hex(8)}.probe"
     path = os.path.join(folder, name)
     os.mkdir(path)
@@ -345,6 +348,6 @@ async def _covering(ground: Ground, asker: Asker, foreign: Sequence[tuple[str, s
 
 
 def _tails(path: str) -> list[str]:
-    """All ends of a path: "", "/faces", "/smartsort/faces", and so on."""
+    """Return all ends of a path: "", "/faces", "/smartsort/faces", and so on."""
     parts = path.strip("/").split("/")
     return ["".join(f"/{part}" for part in parts[start:]) for start in range(len(parts), -1, -1)]

@@ -160,7 +160,7 @@ EXTRAS = {
 
 
 def needed(settings: Settings, key: Key | None = None) -> tuple[Need, ...]:
-    """The least set for these settings, in all or of one key."""
+    """Return the least set for these settings, in all or of one key."""
     return tuple(
         need
         for need in NEEDS
@@ -169,12 +169,12 @@ def needed(settings: Settings, key: Key | None = None) -> tuple[Need, ...]:
 
 
 def holds(permissions: Collection[str], permission: str) -> bool:
-    """True when a key with these permissions may do it."""
+    """Return True when a key with these permissions may do it."""
     return EVERYTHING in permissions or permission in permissions
 
 
 def excess(permissions: Collection[str], keys: Collection[Key]) -> tuple[str, ...]:
-    """What a key may do beyond anything smartsort could use it for; what deletes comes first.
+    """Return what a key may do beyond anything smartsort could use it for. What deletes comes first.
 
     `keys` is what the key is used as: as both when there is only one.
     """

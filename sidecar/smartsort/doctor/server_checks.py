@@ -20,7 +20,7 @@ _BUSY = 1000
 
 
 async def contact(server: ImmichServer) -> tuple[Check, Capabilities | None]:
-    """Whether Immich answers, and what its version can do; None when it does not answer."""
+    """Return whether Immich answers, and what its version can do, None when it does not answer."""
     try:
         found = await server.capabilities()
     except ImmichRejected as error:
@@ -32,7 +32,7 @@ async def contact(server: ImmichServer) -> tuple[Check, Capabilities | None]:
 
 
 def version(found: Capabilities) -> Check:
-    """Whether smartsort was made for this version."""
+    """Return whether smartsort was made for this version."""
     number = ".".join(map(str, found.version))
     if not found.supported:
         oldest = ".".join(map(str, OLDEST))
@@ -52,7 +52,7 @@ def version(found: Capabilities) -> Check:
 
 
 async def api(server: ImmichServer, found: Capabilities) -> Check:
-    """The server's own description held against what smartsort needs, operation by operation."""
+    """Return the server's own description held against what smartsort needs, operation by operation."""
     if not found.supported:
         return skipped("API", "this version is too old")
     try:
@@ -85,7 +85,7 @@ def _listed(findings: list[Finding]) -> str:
 
 
 async def recognition(server: ImmichServer) -> list[Check]:
-    """Whether Immich looks for faces at all, and where else it takes them from."""
+    """Return whether Immich looks for faces at all, and where else it takes them from."""
     try:
         features = await server.features()
     except ImmichError as error:
@@ -111,7 +111,7 @@ async def recognition(server: ImmichServer) -> list[Check]:
 
 
 async def queues(server: ImmichServer) -> Check:
-    """Whether one of the queues a photo goes through stands still."""
+    """Return whether one of the queues a photo goes through stands still."""
     try:
         counts = await server.queue_counts()
     except ImmichError as error:
@@ -129,7 +129,7 @@ async def queues(server: ImmichServer) -> Check:
 
 
 async def clock(server: ImmichServer, now: Callable[[], datetime]) -> Check:
-    """Whether both have the same time; photos are looked up by when Immich took them in."""
+    """Return whether both have the same time. Photos are looked up by when Immich took them in."""
     try:
         theirs = await server.clock()
     except ImmichError as error:

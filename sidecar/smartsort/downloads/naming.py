@@ -98,7 +98,7 @@ def with_media_extension(name: str, path: str) -> str:
 
 
 def modified_ns(header: str | None, now: datetime) -> int | None:
-    """Return a Last-Modified as nanoseconds since 1970, None when it is missing, nonsense or in the future."""
+    """A Last-Modified as nanoseconds since 1970, None when it is missing, nonsense or in the future."""
     if not header:
         return None
     try:

@@ -107,7 +107,7 @@ def answer(task: str, path: str, arguments: tuple[Any, ...]) -> Any:
 
 
 def time_limit(path: str, seconds: int, task: str = "") -> int:
-    """Return the seconds a file may take: `seconds` and the time it takes to read it, or some frames of it."""
+    """The seconds a file may take: `seconds` and the time it takes to read it, or some frames of it."""
     try:
         size = os.stat(path).st_size
         return seconds + min(size, _READ_OF_FRAMES if task == "frames" else size) // SLOWEST_BYTES_A_SECOND

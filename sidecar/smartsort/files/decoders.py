@@ -166,7 +166,7 @@ class Decoders:
     def frames_sheet(
         self, path: str, times: Sequence[float], labels: Sequence[str], marks: Sequence[Sequence[Mark]]
     ) -> bytes | str:
-        """Return the frames of a video at some times in seconds on one sheet as JPEG, or why there is none."""
+        """The frames of a video at some times in seconds on one sheet as JPEG, or why there is none."""
         drawn = self._ask("frames_sheet", [path], (list(times), list(labels), list(marks)))[0]
         return drawn if isinstance(drawn, bytes) else str(drawn)
 

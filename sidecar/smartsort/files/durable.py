@@ -144,7 +144,7 @@ class Failed:
             self.add(path, error)
 
     def of(self, result: _Result) -> _Result | SmartsortError:
-        """Return the result, or why it cannot be relied on: a folder above it may go with a power cut, too."""
+        """The result, or why it cannot be relied on: a folder above it may go with a power cut, too."""
         place = result.path if self.errors else ""
         while place not in self.errors and place != os.path.dirname(place):
             place = os.path.dirname(place)

@@ -375,7 +375,7 @@ def _encoded(picture: Image) -> bytes:
 
 
 def _upright(frame: VideoFrame, short_side: int) -> Image:
-    """Return the frame as people see it: in its shape, turned, and with the brightness of an ordinary screen."""
+    """The frame as people see it: in its shape, turned, and with the brightness of an ordinary screen."""
     width, height = frame.width, frame.height
     scale = min(1.0, short_side / min(width, height))
     size = max(1, round(width * scale)), max(1, round(height * scale))

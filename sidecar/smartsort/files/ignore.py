@@ -217,5 +217,5 @@ _DEFAULT = Ignore()
 
 
 def ignored(name: str, *, folder: bool = False) -> str | None:
-    """Return why a file (or a folder) of this name is left alone, by the built-in table, None when it is not."""
+    """Why a file (or a folder) of this name is left alone, by the built-in table, None when it is not."""
     return _DEFAULT.folder(name) if folder else _DEFAULT.file(name)

@@ -58,7 +58,7 @@ class Layout:
         return os.path.join(self.faces, folder_name)
 
     def library_folder(self, shard: str, sha256: str) -> str:
-        """Return where a photo with this digest stands in a shard, beside others whose digest begins alike."""
+        """Where a photo with this digest stands in a shard, beside others whose digest begins alike."""
         return f"{self.library}/{shard}/{sha256[:_SHARED_DIGITS]}"
 
     def own_library_folder(self, shard: str, sha256: str) -> str:

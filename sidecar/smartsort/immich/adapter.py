@@ -17,7 +17,7 @@ class ImmichServer(LibraryCalls, QueueCalls, AssetCalls, PeopleCalls, AlbumCalls
 
     `url` is the address with or without `/api`, `api_key` a key of the owner of the library. Where that owner
     is no administrator, `admin_api_key` is used for what only administrators may do (libraries and queues).
-    `timeout_seconds` limits the waiting for an answer, `connect_timeout_seconds` that for the connection;
+    `timeout_seconds` limits the waiting for an answer, `connect_timeout_seconds` that for the connection.
     `retries` is how often a call that may be repeated is repeated. `transport`, `sleep` and `jitter` (0 to 1)
     are for tests.
 

@@ -10,7 +10,7 @@ KEY_HEADER = "x-api-key"
 
 
 def api_address(url: str) -> str:
-    """The address of the API, ending in `/api`, without a slash at the end.
+    """Return the address of the API, ending in `/api`, without a slash at the end.
 
     `url` may have a path in front, `/api` at its end, and slashes. Raises ConfigurationError for anything
     that is not a plain http or https address.
@@ -55,7 +55,7 @@ class ApiKeys:
         return "ApiKeys(...)"
 
     def of(self, *, as_admin: bool) -> str:
-        """The key to send."""
+        """Return the key to send."""
         return self._admin_key if as_admin else self._key
 
 

@@ -26,7 +26,7 @@ class AlbumCalls(ServerCalls):
     """Calls that are about albums."""
 
     async def albums(self) -> Mapping[str, str]:
-        """Ids of the owner's own albums by name; of two with one name the older."""
+        """Return ids of the owner's own albums by name. Of two with one name, the older one counts."""
         owner = await self._owner()
         found = await self._read("list_albums", list_albums.asyncio_detailed(client=self._client))
         own = [album for album in found if _owned_by(album, owner.id)]
@@ -34,13 +34,13 @@ class AlbumCalls(ServerCalls):
         return {album.album_name: album.id for album in own}
 
     async def create_album(self, name: str, asset_ids: Sequence[str]) -> str:
-        """A new album with these assets; its id. Not repeated: there would be two."""
+        """Return a new album with these assets. Return its id. Not repeated: there would be two."""
         body = NewAlbum(album_name=name, asset_ids=list(asset_ids))
         call = create_album.asyncio_detailed(client=self._client, body=body)
         return (await self._read("create_album", call)).id
 
     async def add_to_album(self, album_id: str, asset_ids: Sequence[str]) -> None:
-        """Assets that are in it already are left alone; raises ImmichRejected for those it cannot take."""
+        """Assets that are in it already are left alone. Raises ImmichRejected for those it cannot take."""
         for part in chunks(asset_ids, ASSETS_PER_CALL):
             call = add_assets_to_album.asyncio_detailed(
                 album_id, client=self._client, body=Ids(ids=list(part))
@@ -49,7 +49,7 @@ class AlbumCalls(ServerCalls):
             _expect(outcomes, "duplicate", "put into")
 
     async def remove_from_album(self, album_id: str, asset_ids: Sequence[str]) -> None:
-        """Takes photos out of an album; deletes nothing, and those that are not in it are left alone."""
+        """Takes photos out of an album. Deletes nothing, and those that are not in it are left alone."""
         for part in chunks(asset_ids, ASSETS_PER_CALL):
             call = remove_assets_from_album.asyncio_detailed(
                 album_id, client=self._client, body=Ids(ids=list(part))

@@ -26,13 +26,13 @@ class UnknownId(ImmichRejected):
 
 
 class QueueBusy(ImmichRejected):
-    """A queue cannot be started because it is at work; asking again when it is idle helps."""
+    """A queue cannot be started because it is at work. Asking again when it is idle helps."""
 
     retryable = True
 
 
 class ImportPathRefused(ImmichRejected):
-    """Immich cannot use an import path; `reason` says which and why, in its own words."""
+    """Immich cannot use an import path. `reason` says which and why, in its own words."""
 
     def __init__(self, message: str, status: int, reason: str) -> None:
         super().__init__(message, status)
@@ -40,7 +40,7 @@ class ImportPathRefused(ImmichRejected):
 
 
 def check(response: httpx.Response, operation: Operation) -> None:
-    """Raise what is wrong with an answer that was read to its end; return when it is the expected one."""
+    """Raise what is wrong with an answer that was read to its end. Return when it is the expected one."""
     what = f"{response.request.method} {response.request.url.path}"
     status = response.status_code
     if 300 <= status < 400:
@@ -60,13 +60,13 @@ def check(response: httpx.Response, operation: Operation) -> None:
 
 
 def unreadable(what: str, error: Exception) -> ImmichUnreachable:
-    """The error for an answer that looked right but lacks something or was cut short."""
+    """Return the error for an answer that looked right but lacks something or was cut short."""
     detail = f"{type(error).__name__}: {error}"
     return _not_immich(what, f"answered with something that cannot be read ({detail})")
 
 
 def unanswered(what: str, host: str, error: httpx.HTTPError) -> ImmichUnreachable:
-    """The error for a request that got no answer."""
+    """Return the error for a request that got no answer."""
     if isinstance(error, httpx.ConnectTimeout | httpx.ConnectError):
         problem = "cannot be reached"
     elif isinstance(error, httpx.TimeoutException):
@@ -81,7 +81,7 @@ def unanswered(what: str, host: str, error: httpx.HTTPError) -> ImmichUnreachabl
 
 
 def media_type(headers: Mapping[str, str]) -> str:
-    """The media type without its parameters, in lower case; "" when the answer names none."""
+    """Return the media type without its parameters, in lower case, "" when the answer names none."""
     return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
@@ -146,7 +146,7 @@ def _redirected(what: str, response: httpx.Response) -> str:
 
 
 def _message(response: httpx.Response) -> str | None:
-    """Immich's own words; None when the body is not one of Immich's errors."""
+    """Immich's own words, None when the body is not one of Immich's errors."""
     try:
         body: Any = json.loads(response.content)
     except ValueError:

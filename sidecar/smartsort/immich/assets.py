@@ -48,10 +48,10 @@ class AssetCalls(Connection):
     """Calls that are about photos."""
 
     async def resolve(self, paths: Sequence[str | bytes]) -> Mapping[str | bytes, AssetRef]:
-        """Assets of these paths (as Immich sees them), by path; unknown ones are missing.
+        """Assets of these paths (as Immich sees them), by path. Unknown ones are missing.
 
         A hit is the path: Immich compares digests of the whole path, and an upload could only be mistaken for
-        it if its content were the very text that is digested. So no second call verifies it here; `asset`
+        it if its content were the very text that is digested. So no second call verifies it here. `asset`
         tells the path for those who fetch the details anyway.
         """
         found: dict[str | bytes, AssetRef] = {}
@@ -62,7 +62,7 @@ class AssetCalls(Connection):
         return found
 
     async def uploads_with_content(self, sha1s: Sequence[str]) -> Mapping[str, UploadCopy]:
-        """Uploads that have one of these SHA-1 digests (hex), by digest; one call per 5,000.
+        """Uploads that have one of these SHA-1 digests (hex), by digest. One call per 5,000.
 
         Photos of external libraries are never found this way, whatever they hold.
         """
@@ -75,7 +75,10 @@ class AssetCalls(Connection):
         return found
 
     async def _verdicts(self, checksums: Sequence[str]) -> list[tuple[int, ChecksumVerdict]]:
-        """The known ones of these checksums, with their place in the list. The list must not be empty."""
+        """Return the known ones of these checksums, with their place in the list.
+
+        The list must not be empty.
+        """
         asked = [ChecksumToCheck(id=str(index), checksum=each) for index, each in enumerate(checksums)]
         call = check_uploads.asyncio_detailed(client=self._client, body=ChecksumsToCheck(assets=asked))
         answer = await self._read("check_uploads", call)
@@ -87,7 +90,7 @@ class AssetCalls(Connection):
         ]
 
     async def asset(self, asset_id: str) -> AssetDetails | None:
-        """One asset, None when Immich does not know the id (it says 400)."""
+        """Return one asset, None when Immich does not know the id (it says 400)."""
         try:
             found = await self._read("get_asset", get_asset.asyncio_detailed(asset_id, client=self._client))
         except UnknownId:
@@ -95,7 +98,7 @@ class AssetCalls(Connection):
         return _details(found)
 
     async def listed(self, library_id: str, placed_after: datetime) -> Mapping[str, Listed]:
-        """What a search shows of a library's assets placed since then, by asset; one call per 1,000.
+        """Return what a search shows of a library's assets placed since then, by asset. One call per 1,000.
 
         `placed_after` is by our own clock and carries a zone. A photo is taken in after it was placed, by
         Immich's clock, whose answers tell how far the two are apart.
@@ -131,7 +134,10 @@ class AssetCalls(Connection):
     async def assets_of_person(
         self, person_id: str, limit: int, created_after: datetime | None = None
     ) -> Mapping[str, str | None]:
-        """When each of `limit` assets of a person at most was taken, newest first; one call per 1,000."""
+        """Return when each of `limit` assets of a person at most was taken, newest first.
+
+        One call per 1,000.
+        """
         body = AssetSearch(person_ids=[person_id])
         if created_after is not None:
             body.created_after = _zulu(created_after)
@@ -143,7 +149,7 @@ class AssetCalls(Connection):
         return found
 
     async def duplicate_ids(self, library_id: str, created_after: datetime) -> Mapping[str, str]:
-        """Ids of the groups of look-alikes, by asset, of a library's assets new since then."""
+        """Return ids of the groups of look-alikes, by asset, of a library's assets new since then."""
         body = AssetSearch(library_id=library_id, created_after=_zulu(created_after))
         return {
             each.id: group async for each in self._search(body) if (group := known(each.duplicate_id, None))
@@ -168,13 +174,13 @@ class AssetCalls(Connection):
             await self._ask("update_assets", update_assets.asyncio_detailed(client=self._client, body=body))
 
     async def refresh_faces(self, asset_ids: Sequence[str]) -> None:
-        """Detect the faces of these photos again; needs no administrator. Not repeated."""
+        """Detect the faces of these photos again. Needs no administrator. Not repeated."""
         for part in chunks(asset_ids, ASSETS_PER_CALL):
             body = AssetJob(asset_ids=list(part), name="refresh-faces")
             await self._ask("run_asset_jobs", run_asset_jobs.asyncio_detailed(client=self._client, body=body))
 
     async def duplicate_groups(self) -> Mapping[str, Sequence[str]]:
-        """Ids of photos that look alike, by group."""
+        """Return ids of photos that look alike, by group."""
         found = await self._read("list_duplicates", list_duplicates.asyncio_detailed(client=self._client))
         return {group.duplicate_id: [each.id for each in group.assets] for group in found}
 
@@ -199,7 +205,7 @@ def picture(answer: Response[File]) -> tuple[bytes, str]:
 
 
 def has_none(error: ImmichRejected) -> bool:
-    """True when Immich rejected a picture because it has none, or nobody to have one of."""
+    """Return True when Immich rejected a picture because it has none, or nobody to have one of."""
     return error.status == _NOT_FOUND or isinstance(error, UnknownId)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 OLDEST = (2, 5)
 NEWEST = (3, 1)
-"""The versions in between were not all measured; these two ends were."""
+"""The versions in between were not all measured. These two ends were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Capabilities:
     cannot: tuple[str, ...]
     """What this version cannot do, for people to read."""
     albums_name_owner: bool
-    """`GET /albums` says `ownerId`; later the owner is one of the album's users."""
+    """`GET /albums` says `ownerId`. Later the owner is one of the album's users."""
     people_minimum_per_user: bool
     """How many photos an unnamed person needs to be listed is each user's own setting."""
 

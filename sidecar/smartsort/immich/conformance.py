@@ -68,7 +68,7 @@ def compare(description: Json, needed: Iterable[Operation] | None = None) -> lis
 
 
 def _template(path: str) -> str:
-    """A path without the names of its parameters, which may differ freely."""
+    """Return a path without the names of its parameters, which may differ freely."""
     return re.sub(r"\{[^}]*\}", "{}", path)
 
 
@@ -191,7 +191,7 @@ def _type_sent(operation: Operation, name: str, ours: Field | Parameter, shape: 
 
 
 def _current(document: Document, fields: Iterable[Field]) -> list[Field]:
-    """The fields that the server's version is supposed to have."""
+    """Return the fields that the server's version is supposed to have."""
     return [
         field
         for field in fields
@@ -203,7 +203,7 @@ def _current(document: Document, fields: Iterable[Field]) -> list[Field]:
 def _present(
     document: Document, fields: Iterable[Field], schema: Json
 ) -> Iterator[tuple[Field, Shape | None, bool]]:
-    """Each field with its shape there (None: missing) and whether it is always there.
+    """Yield each field with its shape there (None: missing) and whether it is always there.
 
     Below a missing field nothing is reported again.
     """

@@ -29,7 +29,7 @@ _KNOWN_SKEW = timedelta(minutes=1)
 """What is allowed for between the clock of Immich's answers and the one of its database."""
 
 CONNECTIONS = 8
-"""At once; Immich has work of its own to do."""
+"""At once. Immich has work of its own to do."""
 
 KEEP_ALIVE_SECONDS = 3.0
 """Below the five seconds after which Immich's own web server closes an idle connection: a request sent at
@@ -37,7 +37,7 @@ that very moment would be lost, and one that must not be repeated would fail."""
 
 
 class Connection:
-    """Base of the parts of `ImmichServer`; see there for the arguments."""
+    """Base of the parts of `ImmichServer`. See there for the arguments."""
 
     def __init__(
         self,
@@ -90,11 +90,11 @@ class Connection:
 
     @property
     def silent_seconds(self) -> float:
-        """Seconds since the last good answer; infinite before one and after a call that failed."""
+        """Seconds since the last good answer. Infinite before one and after a call that failed."""
         return self._traffic.silent_seconds(time.monotonic())
 
     def _in_its_time(self, moment: datetime) -> datetime:
-        """The moment by Immich's clock, rather too early than too late."""
+        """Return the moment by Immich's clock, rather too early than too late."""
         ahead = self._traffic.clock_ahead
         return moment - _UNKNOWN_SKEW if ahead is None else moment + ahead - _KNOWN_SKEW
 
@@ -110,7 +110,7 @@ class Connection:
         retries: int | None = None,
         as_admin: bool = False,
     ) -> Response[T]:
-        """The answer to one call of the generated client, checked; `smartsort.errors` for a bad one.
+        """Return the answer to one call of the generated client, checked, `smartsort.errors` for a bad one.
 
         `as_admin` takes the administrator's key for an operation that does not need it.
         """
@@ -156,10 +156,10 @@ class Connection:
 
 
 def known(value: T | Unset, default: T) -> T:
-    """The value of a field that need not be there."""
+    """Return the value of a field that need not be there."""
     return default if isinstance(value, Unset) else value
 
 
 def chunks(items: Sequence[T], size: int) -> list[Sequence[T]]:
-    """The items in order, `size` at a time; nothing for no items."""
+    """Return the items in order, `size` at a time, nothing for no items."""
     return [items[start : start + size] for start in range(0, len(items), size)]

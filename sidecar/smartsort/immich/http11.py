@@ -1,7 +1,7 @@
 """HTTP/1.1 to one server, over asyncio's own streams: the lowest layer under the Immich client.
 
 httpx's own transport takes 1.4 ms of processor time per request (its pool looks at every connection before
-and after each request), four times what all the rest of a call takes; with one call per photo that was what
+and after each request), four times what all the rest of a call takes. With one call per photo that was what
 limited smartsort. This one takes 0.3 ms. It does only what Immich needs: one address, short answers read
 whole.
 """
@@ -34,7 +34,7 @@ class _Connection:
 
 
 class Http11Transport(httpx.AsyncBaseTransport):
-    """A pool of at most `connections` connections; one idle for `keep_alive_seconds` is not used again.
+    """A pool of at most `connections` connections. One idle for `keep_alive_seconds` is not used again.
 
     Answers come back read to their end. Raises httpx's own exceptions, and of those that mean "not sent"
     (`ConnectError`, `ConnectTimeout`, `PoolTimeout`) only before the first byte was written: who repeats
@@ -49,7 +49,7 @@ class Http11Transport(httpx.AsyncBaseTransport):
         self._context: ssl.SSLContext | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """The answer to one request."""
+        """Return the answer to one request."""
         limits: dict[str, float | None] = request.extensions.get("timeout", {})
         if self._gate.locked():
             with _within(httpx.PoolTimeout, "no connection became free"):
@@ -73,7 +73,7 @@ class Http11Transport(httpx.AsyncBaseTransport):
         return response
 
     def _rested(self) -> _Connection | None:
-        """The connection used last that is still good; the others grow old and go."""
+        """Return the connection used last that is still good. The others grow old and go."""
         while self._idle:
             connection = self._idle.pop()
             if (
@@ -142,7 +142,7 @@ class Http11Transport(httpx.AsyncBaseTransport):
         )
 
     async def aclose(self) -> None:
-        """Close the connections that are idle; one in use closes itself when its answer is there."""
+        """Close the connections that are idle. One in use closes itself when its answer is there."""
         while self._idle:
             self._idle.pop().writer.close()
 

@@ -25,22 +25,22 @@ _NEVER_USABLE = "smartsort-only-asks"
 
 
 class LibraryCalls(ServerCalls):
-    """Calls that are about external libraries; the key's owner must be an administrator for all of them."""
+    """Calls that are about external libraries. The key's owner must be an administrator for all of them."""
 
     async def libraries(self) -> Sequence[Library]:
-        """All external libraries, those of other owners included."""
+        """Return all external libraries, those of other owners included."""
         found = await self._read("list_libraries", list_libraries.asyncio_detailed(client=self._client))
         return [_library(each) for each in found]
 
     async def create_library(self, name: str, import_path: str) -> Library:
-        """A new external library of the key's owner. `import_path` as Immich sees it. Not repeated."""
+        """Return a new external library of the key's owner. `import_path` as Immich sees it. Not repeated."""
         owner = await self._owner()
         body = NewLibrary(owner_id=owner.id, name=name, import_paths=[import_path])
         call = create_library.asyncio_detailed(client=self._client, body=body)
         return _library(await self._read("create_library", call))
 
     async def validate_import_path(self, library_id: str, import_path: str) -> str | None:
-        """None when Immich can read the path, else its message.
+        """Return None when Immich can read the path, else its message.
 
         Immich is asked to use the path for the library, and in the same breath one that it has to refuse:
         its refusal tells which of the two it did not like, and nothing is changed. The library has to be one
@@ -67,11 +67,11 @@ class LibraryCalls(ServerCalls):
         await self._read("update_library", call)
 
     async def scan(self, library_id: str) -> None:
-        """Start a scan of one library; returns at once, there is no handle. Not repeated."""
+        """Start a scan of one library. Returns at once, there is no handle. Not repeated."""
         await self._ask("scan_library", scan_library.asyncio_detailed(library_id, client=self._client))
 
     async def library_size(self, library_id: str) -> int:
-        """How many photos and videos a library holds, offline ones included."""
+        """Return how many photos and videos a library holds, offline ones included."""
         call = get_library_statistics.asyncio_detailed(library_id, client=self._client)
         return int((await self._read("get_library_statistics", call)).total)
 

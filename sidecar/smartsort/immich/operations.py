@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a request or an answer; "[]" in `path` steps into a list.
+    """One field of a request or an answer, "[]" in `path` steps into a list.
 
     `always`: smartsort always sends it, or counts on it in every answer. `since` and `before` name the
     versions of Immich that have it, "" without such a limit.
@@ -41,7 +41,7 @@ class Parameter:
 class Operation:
     """One operation.
 
-    `permission` is what the key must hold, "" for nothing; with `admin` its owner must be an administrator as
+    `permission` is what the key must hold, "" for nothing. With `admin` its owner must be an administrator as
     well. `status` and `answer` ("array", "object", "file" or "nothing") describe the one good answer.
     `optional`: smartsort works without it.
     """

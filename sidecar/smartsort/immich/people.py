@@ -32,12 +32,12 @@ class PeopleCalls(Connection):
     """Calls that are about faces and people."""
 
     async def faces(self, asset_id: str) -> Sequence[Face]:
-        """All faces of one asset, people and strangers."""
+        """Return all faces of one asset, people and strangers."""
         call = list_faces.asyncio_detailed(client=self._client, id=asset_id)
         return [_face(each) for each in await self._read("list_faces", call)]
 
     async def people(self) -> Sequence[Person]:
-        """All named and unnamed people Immich lists, hidden ones included, every page read."""
+        """Return all named and unnamed people Immich lists, hidden ones included, every page read."""
         found: dict[str, Person] = {}
         async for page in self._pages(PEOPLE_PER_PAGE, None):
             # A person named between two pages moves in the order and may be met twice.
@@ -45,9 +45,9 @@ class PeopleCalls(Connection):
         return list(found.values())
 
     async def closest_people(self, face_id: str, limit: int) -> Sequence[Person]:
-        """Named people, closest to this face first; Immich tells no distance.
+        """Named people, closest to this face first. Immich tells no distance.
 
-        Immich puts favourites before all others and hidden people last; nothing in its answer undoes that.
+        Immich puts favourites before all others and hidden people last, nothing in its answer undoes that.
         """
         found: list[Person] = []
         if limit <= 0:
@@ -80,7 +80,7 @@ class PeopleCalls(Connection):
             number += 1
 
     async def create_person(self, name: str) -> Person:
-        """A new person with this name. Not repeated: there would be two."""
+        """Return a new person with this name. Not repeated: there would be two."""
         call = create_person.asyncio_detailed(client=self._client, body=NewPerson(name=name))
         return _person(await self._read("create_person", call))
 
@@ -90,7 +90,7 @@ class PeopleCalls(Connection):
         await self._read("assign_face", call)
 
     async def person_thumbnail(self, person_id: str) -> tuple[bytes, str] | None:
-        """A person's face, None when Immich has not made it (yet) or does not know the person."""
+        """Return a person's face, None when Immich has not made it (yet) or does not know the person."""
         call = get_person_thumbnail.asyncio_detailed(person_id, client=self._client)
         try:
             return picture(await self._ask("get_person_thumbnail", call))

@@ -1,7 +1,7 @@
 """Immich's queues: how long they are, what is in them, and the two commands that fill gaps.
 
 What was seen in every recording of both versions: a listing shows waiting and running jobs only, because a
-job is removed as soon as it has ended, well or badly; a job does not tell its status. So no `status` is asked
+job is removed as soon as it has ended, well or badly. A job does not tell its status. So no `status` is asked
 for, and every job that is listed counts as not finished.
 """
 
@@ -28,7 +28,7 @@ DETECTION = "faceDetection"
 
 
 class QueueCalls(Connection):
-    """Calls that are about queues and jobs; the key's owner must be an administrator for all of them."""
+    """Calls that are about queues and jobs. The key's owner must be an administrator for all of them."""
 
     async def queue_counts(self) -> QueueCounts:
         """Job counts of all queues: one cheap call, a hint but not a proof."""
@@ -45,7 +45,9 @@ class QueueCalls(Connection):
         }
 
     async def queue_snapshot(self, libraries: Collection[str] | None = None) -> QueueSnapshot:
-        """The queues of the chain, one after the other, upstream first; `queue_counts` are asked apart.
+        """Return the queues of the chain, one after the other, upstream first.
+
+        `queue_counts` are asked apart.
 
         A listing that fails is repeated before the next one is read, and raises when it keeps failing: a look
         is whole or there is none. `libraries` narrows which libraries' scans make it inconclusive: a long
@@ -54,11 +56,11 @@ class QueueCalls(Connection):
         return QueueSnapshot(listings=tuple([await self._listing(queue, libraries) for queue in CHAIN]))
 
     async def recognition_jobs(self) -> Listing:
-        """The last queue of the chain alone; enough once `look` has proved that detection is over."""
+        """Return the last queue of the chain alone. Enough once `look` has proved that detection is over."""
         return await self._listing(RECOGNITION, None)
 
     async def detection_jobs(self) -> Listing:
-        """The `faceDetection` queue alone; shows what `detect_missing_faces` has queued."""
+        """Return the `faceDetection` queue alone. Shows what `detect_missing_faces` has queued."""
         return await self._listing(DETECTION, None)
 
     async def _listing(self, queue: str, libraries: Collection[str] | None) -> Listing:
@@ -77,14 +79,14 @@ class QueueCalls(Connection):
         await self._start(RECOGNITION)
 
     async def _start(self, queue: str) -> None:
-        # `force` is always said and always false: left out, Immich does everything again; true, it throws
+        # `force` is always said and always false: left out, Immich does everything again, true, it throws
         # people and their names away.
         body = QueueCommand(command="start", force=False)
         await self._read("start_queue", start_queue.asyncio_detailed(queue, client=self._client, body=body))
 
 
 def listing(queue: str, jobs: Sequence[Job], libraries: Collection[str] | None = None) -> Listing:
-    """What the jobs of one queue say.
+    """Return what the jobs of one queue say.
 
     A job with an id in its data counts as that id. One without stands for more than one photo, whatever it
     is called, and so do those named "...QueueAll" and those of the queue `library`. Since a job does not

@@ -12,7 +12,7 @@ _METHODS = ("get", "post", "put", "patch", "delete")
 
 
 def parts(path: str) -> list[str]:
-    """The steps of a field's path: names, and "[]" for stepping into a list."""
+    """Return the steps of a field's path: names, and "[]" for stepping into a list."""
     return re.findall(r"\[\]|[^.\[\]]+", path)
 
 
@@ -24,7 +24,7 @@ class Document:
 
     @cached_property
     def version(self) -> tuple[int, ...]:
-        """The server's version; (0,) when it says none."""
+        """The server's version. (0,) when it says none."""
         numbers = re.findall(r"\d+", str(self._description.get("info", {}).get("version", "")))
         return tuple(int(number) for number in numbers[:3]) or (0,)
 
@@ -42,7 +42,7 @@ class Document:
         }
 
     def resolve(self, node: Json) -> Json:
-        """What a reference points to, {} when it points nowhere; anything else as it is."""
+        """Return what a reference points to, {} when it points nowhere. Anything else as it is."""
         seen = set()
         while "$ref" in node:
             reference = str(node["$ref"])
@@ -56,7 +56,7 @@ class Document:
         return node
 
     def shape(self, schema: Json) -> Shape:
-        """The shape of a schema."""
+        """Return the shape of a schema."""
         return Shape(self, schema)
 
 
@@ -107,7 +107,7 @@ class Shape:
         return None if self._items is None else Shape(self._document, self._items)
 
     def property(self, name: str) -> Shape | None:
-        """One field, None when there is none of this name."""
+        """Return one field, None when there is none of this name."""
         return Shape(self._document, self._properties[name]) if name in self._properties else None
 
 

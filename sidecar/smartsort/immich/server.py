@@ -70,7 +70,10 @@ class ServerCalls(Connection):
     _me: User | None = None
 
     async def ping(self) -> bool:
-        """True when the server answers. Never raises for an unreachable server, and never waits to retry."""
+        """Return True when the server answers.
+
+        Never raises for an unreachable server, and never waits to retry.
+        """
         try:
             await self._read("ping", ping.asyncio_detailed(client=self._client), retries=0)
         except ImmichError:
@@ -78,11 +81,11 @@ class ServerCalls(Connection):
         return True
 
     async def info(self) -> ServerInfo:
-        """Version, user and permissions; also the proof that the server is reachable and the key valid."""
+        """Version, user and permissions. Also the proof that the server is reachable and the key valid."""
         return await self._info(await self._owner(), as_admin=False)
 
     async def admin_info(self) -> ServerInfo:
-        """The same for the administrator's key; the same answer when there is only one key."""
+        """Return the same for the administrator's key. It is the same answer when there is only one key."""
         call = get_me.asyncio_detailed(client=self._client)
         return await self._info(await self._read("get_me", call, as_admin=True), as_admin=True)
 
@@ -96,13 +99,16 @@ class ServerCalls(Connection):
         )
 
     async def permissions(self, *, as_admin: bool = False) -> frozenset[str]:
-        """What the key, or the administrator's key, may do; "all" for everything. Every valid key may ask."""
+        """Return what the key, or the administrator's key, may do.
+
+        Return "all" for everything. Every valid key may ask.
+        """
         call = get_my_key.asyncio_detailed(client=self._client)
         key = await self._read("get_my_key", call, as_admin=as_admin)
         return frozenset(map(str, key.permissions))
 
     async def clock(self) -> datetime | None:
-        """The server's time, to the second, from the head of an answer; None when it does not say."""
+        """Return the server's time, to the second, from the head of an answer, None when it does not say."""
         answer = await self._ask("ping", ping.asyncio_detailed(client=self._client))
         try:
             return parsedate_to_datetime(answer.headers.get("date", "")).astimezone(UTC)
@@ -110,11 +116,11 @@ class ServerCalls(Connection):
             return None
 
     async def capabilities(self) -> Capabilities:
-        """What this version can do; asks for the version each time, an update may have happened."""
+        """Return what this version can do. Asks for the version each time, an update may have happened."""
         return Capabilities.of(await self._version())
 
     async def features(self) -> Features:
-        """The public switches."""
+        """Return the public switches."""
         found = await self._read("get_features", get_features.asyncio_detailed(client=self._client))
         return Features(
             facial_recognition=found.facial_recognition,
@@ -123,11 +129,14 @@ class ServerCalls(Connection):
         )
 
     async def detects_faces(self) -> bool:
-        """False while face recognition is switched off in Immich: then no photo gets a face."""
+        """Return False while face recognition is switched off in Immich: then no photo gets a face."""
         return (await self.features()).facial_recognition
 
     async def system_settings(self) -> SystemSettings:
-        """The administrator's settings; needs a permission that smartsort does not ask for otherwise."""
+        """Return the administrator's settings.
+
+        Needs a permission that smartsort does not ask for otherwise.
+        """
         found = await self._read("get_system_config", get_system_config.asyncio_detailed(client=self._client))
         recognition = found.machine_learning.facial_recognition
         return SystemSettings(
@@ -141,7 +150,7 @@ class ServerCalls(Connection):
         )
 
     async def face_model(self) -> FaceModel | None:
-        """How Immich recognises faces, None when this key may not ask."""
+        """Return how Immich recognises faces, None when this key may not ask."""
         try:
             found = await self.system_settings()
         except ImmichRefused:
@@ -149,7 +158,7 @@ class ServerCalls(Connection):
         return FaceModel(found.recognition_model, found.min_score)
 
     async def description(self) -> Mapping[str, Any]:
-        """The server's OpenAPI description, for `smartsort.immich.conformance`; needs no key."""
+        """Return the server's OpenAPI description, for `smartsort.immich.conformance`. Needs no key."""
         found = await self._get_json(_DESCRIPTION)
         return found if isinstance(found, dict) else {}
 
@@ -158,7 +167,7 @@ class ServerCalls(Connection):
         return int(found.major), int(found.minor), int(found.patch)
 
     async def _owner(self) -> User:
-        """The owner of the key, asked for once: a key never changes hands."""
+        """Return the owner of the key, asked for once: a key never changes hands."""
         if self._me is None:
             self._me = await self._read("get_me", get_me.asyncio_detailed(client=self._client))
         return self._me

@@ -51,12 +51,12 @@ class Traffic:
     calls: Counter[str] = field(default_factory=Counter)
     received_bytes: int = 0
     clock_ahead: timedelta | None = None
-    """How far the clock of the other side is ahead of ours; None before it told the time."""
+    """How far the clock of the other side is ahead of ours, None before it told the time."""
     _answered_at: float = -inf
     _date: str = ""
 
     def silent_seconds(self, now: float) -> float:
-        """Seconds between the last good answer and `now` (monotonic); infinite after a failure."""
+        """Return seconds between the last good answer and `now` (monotonic). Infinite after a failure."""
         return now - self._answered_at
 
     def failed(self) -> None:
@@ -64,7 +64,7 @@ class Traffic:
         self._answered_at = -inf
 
     def answered(self, status: int, date: str, now: float) -> None:
-        """Note an answer; that Immich does not know an id, or is at work, is a good one."""
+        """Note an answer. That Immich does not know an id, or is at work, is a good one."""
         self._answered_at = now if status < _REFUSED or status in _GOOD_REFUSALS else -inf
         if date == self._date:
             return  # nothing new within a second
@@ -78,7 +78,7 @@ class Traffic:
 class RetryTransport(httpx.AsyncBaseTransport):
     """Repeats what may be repeated, with growing pauses and jitter, and reads every answer to its end.
 
-    A request that never left is repeated whatever it was; one that may have arrived only when its operation
+    A request that never left is repeated whatever it was. One that may have arrived only when its operation
     is `repeatable`. A time-out is repeated once: it has cost its full time already. After the last attempt
     the error or the answer goes through as it is.
     """
@@ -118,7 +118,7 @@ class RetryTransport(httpx.AsyncBaseTransport):
             attempt += 1
 
     async def _exchange(self, request: httpx.Request) -> httpx.Response:
-        """One request, its answer read here so that one cut short counts as a failed attempt."""
+        """Return one request, its answer read here so that one cut short counts as a failed attempt."""
         try:
             response = await self._inner.handle_async_request(request)
             try:
@@ -152,7 +152,7 @@ def _allowed(error: httpx.TransportError, current: CallContext) -> int:
 
 
 def retry_after(value: str, now: datetime) -> float | None:
-    """Seconds that a Retry-After header asks for, as a number or a date; None when it says nothing."""
+    """Return seconds that a Retry-After header asks for, as a number or a date, None when it says nothing."""
     if value.strip().isdecimal():
         return float(value)
     try:

@@ -1,6 +1,6 @@
 """A photo's arrangement: everything an action changes about it, as one value that can be put back.
 
-Events of actions carry the arrangement before and after; an undo makes one out of the other.
+Events of actions carry the arrangement before and after. An undo makes one out of the other.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Arrangement:
         return next((value for kind, value in self.told if kind == "visibility"), "timeline")
 
     def same_as(self, other: Arrangement) -> bool:
-        """True when both mean the same: state, person and folders.
+        """Return True when both mean the same: state, person and folders.
 
         A file's own name may differ: one that was taken meanwhile got a time stamp. What joined the photo
         between the two, or became a photo of its own, makes no difference.
@@ -137,7 +137,7 @@ def put_back(db: Database, photo_id: int, wanted: Arrangement, at: str) -> None:
     if wanted.download is not None:
         source_tables.put_download(db, photo_id, wanted.download)
     if wanted.decision is not None:
-        # Decisions are never removed; the one that counts is the newest, so it is written once more.
+        # Decisions are never removed. The one that counts is the newest, so it is written once more.
         db.conn.execute(
             "INSERT INTO decisions (photo_id, at, outcome, category, policy_version, reasons, evidence)"
             " SELECT photo_id, ?1, outcome, category, policy_version, reasons, evidence FROM decisions"
@@ -158,7 +158,7 @@ def set_ruled_out(db: Database, photo_id: int, ruled_out: Mapping[str, str]) -> 
 
 
 def to_json(value: Arrangement) -> dict[str, Any]:
-    """The arrangement as plain values for an event."""
+    """Return the arrangement as plain values for an event."""
     return {
         "values": dict(value.values),
         "names": [
@@ -175,7 +175,7 @@ def to_json(value: Arrangement) -> dict[str, Any]:
 
 
 def from_json(photo_id: int, value: Mapping[str, Any]) -> Arrangement:
-    """The arrangement an event carries."""
+    """Return the arrangement an event carries."""
     return Arrangement(
         values={column: value["values"].get(column) for column in COLUMNS},
         names=tuple(Name(photo_id, Area(n[0]), n[1], Member(n[2]), *n[3:]) for n in value["names"]),

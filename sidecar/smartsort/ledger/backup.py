@@ -30,7 +30,7 @@ _PAGES = 4096
 
 
 class GivenUp(Exception):
-    """The backup was not wanted any more; nothing of it is left."""
+    """The backup was not wanted any more, nothing of it is left."""
 
 
 def backup(
@@ -39,7 +39,7 @@ def backup(
     """Copy a ledger as it is at this instant, check the copy, and return its path.
 
     Writers go on meanwhile. The copy appears under its name only when it is whole and on the disk. `give_up`
-    is asked again and again; once it is true, GivenUp is raised. Raises StorageError, StorageFull,
+    is asked again and again. Once it is true, GivenUp is raised. Raises StorageError, StorageFull,
     LedgerError when the copy (and so perhaps the ledger) is damaged.
     """
 
@@ -99,7 +99,7 @@ def check(path: str, give_up: Callable[[], bool] = lambda: False) -> None:
 
 
 def newest_sound(folder: str) -> str | None:
-    """The newest backup that is whole; None when there is none."""
+    """Return the newest backup that is whole, None when there is none."""
     for path in backups(folder):
         try:
             check(path)
@@ -111,7 +111,7 @@ def newest_sound(folder: str) -> str | None:
 
 
 def damaged(path: str, problem: str, folder: str) -> LedgerError:
-    """The error for a damaged ledger; it names the newest sound backup of those in `folder`."""
+    """Return the error for a damaged ledger, it names the newest sound backup of those in `folder`."""
     best = newest_sound(folder)
     if best is not None:
         remedy = (
@@ -127,7 +127,7 @@ def damaged(path: str, problem: str, folder: str) -> LedgerError:
 
 
 def backups(folder: str) -> list[str]:
-    """Paths of the backups, newest first."""
+    """Return paths of the backups, newest first."""
     try:
         names = [name for name in os.listdir(folder) if _NAME.fullmatch(name)]
     except FileNotFoundError:
@@ -144,7 +144,7 @@ def files_kept(ledger: str, folder: str) -> list[str]:
 
 
 def made_at(path: str) -> datetime:
-    """When a backup was made, by its name."""
+    """Return when a backup was made, by its name."""
     found = _NAME.fullmatch(os.path.basename(path))
     if found is None:
         raise ValueError(f"{path} is no backup")
@@ -163,7 +163,7 @@ def thin_out(folder: str, keep: int) -> list[str]:
 
 
 def before_migration(ledger: str, step: str) -> str:
-    """A backup beside the ledger, before its schema is changed."""
+    """Return a backup beside the ledger, before its schema is changed."""
     folder = os.path.join(os.path.dirname(os.path.abspath(ledger)), "backup")
     path = backup(ledger, folder, datetime.now(UTC), f"-before-{step}")
     log.info("the ledger was copied to %s before it is migrated", shown(path))
@@ -171,7 +171,7 @@ def before_migration(ledger: str, step: str) -> str:
 
 
 def put_in_place(copy: str, ledger: str, now: datetime, mark: str | None = None) -> str | None:
-    """Make a copy of `copy` the ledger; the path the replaced one was moved to, None when there was none.
+    """Make a copy of `copy` the ledger. Return where the replaced one went, None without one.
 
     `mark`: a statement carried out on the copy first, where it has the tables for it. Nobody may have the
     ledger open. Raises LedgerError for a copy that is damaged, StorageError.
@@ -196,7 +196,7 @@ def put_in_place(copy: str, ledger: str, now: datetime, mark: str | None = None)
 
 
 def set_aside(ledger: str, now: datetime) -> str | None:
-    """Rename a ledger that is to be replaced; its new path, None when there was none. Raises OSError."""
+    """Rename a ledger that is to be replaced. Its new path, None when there was none. Raises OSError."""
     if not os.path.exists(ledger):
         return None
     keep_private(files_of(ledger))

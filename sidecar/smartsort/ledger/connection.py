@@ -15,7 +15,7 @@ BUSY_TIMEOUT_MS = 10_000
 
 _WRITER_CACHE_KIB = 4 * 1024
 _READER_CACHE_KIB = 1024
-"""Every thread that reads has a cache of its own; what they miss is in the system's. Seven caches of 8 MB
+"""Every thread that reads has a cache of its own. What they miss is in the system's. Seven caches of 8 MB
 were 45 MB of an idle sidecar with 100,000 photos."""
 
 
@@ -30,12 +30,12 @@ class _Connection(sqlite3.Connection):
 
 
 def files_of(path: str) -> tuple[str, ...]:
-    """A ledger and what SQLite keeps beside it."""
+    """Return a ledger and what SQLite keeps beside it."""
     return path, f"{path}-wal", f"{path}-shm", f"{path}-journal"
 
 
 def connect(path: str, *, read_only: bool, immutable: bool = False) -> Database:
-    """A connection as the ledger's writer or one of its readers has it. Raises sqlite3.Error."""
+    """Return a connection as the ledger's writer or one of its readers has it. Raises sqlite3.Error."""
     uri = f"file:{_quoted(path)}?mode={'ro' if read_only else 'rwc'}{'&immutable=1' if immutable else ''}"
     connection = sqlite3.connect(
         uri,
@@ -51,7 +51,7 @@ def connect(path: str, *, read_only: bool, immutable: bool = False) -> Database:
         connection.execute(f"PRAGMA cache_size = -{_READER_CACHE_KIB if read_only else _WRITER_CACHE_KIB}")
         if not read_only:
             connection.execute("PRAGMA journal_mode = WAL")
-            # FULL: a commit that returned survives a power cut; files are dropped on the strength of it.
+            # FULL: a commit that returned survives a power cut. Files are dropped on the strength of it.
             connection.execute("PRAGMA synchronous = FULL")
     except BaseException:
         connection.close()
@@ -60,7 +60,7 @@ def connect(path: str, *, read_only: bool, immutable: bool = False) -> Database:
 
 
 def read_only(path: str, *, immutable: bool = False) -> Database:
-    """A connection that can only read, beside a running sidecar too. Raises sqlite3.Error.
+    """Return a connection that can only read, beside a running sidecar too. Raises sqlite3.Error.
 
     `immutable`: nobody writes the file meanwhile, and nothing is made beside it.
     """

@@ -35,7 +35,7 @@ def copies_of(db: Database, digests: Mapping[int, str]) -> dict[int, OtherCopy]:
 
 
 def _elsewhere(db: Database, digests: Mapping[int, str]) -> set[int]:
-    """Those whose digest another row has as well: most have none, and two questions tell it of all."""
+    """Return those whose digest another row has as well: most have none, and two questions tell it of all."""
     rows: dict[str, set[int | None]] = {}
     for query in (
         "SELECT sha256, id FROM photos WHERE sha256 IN (*)",
@@ -76,7 +76,7 @@ def candidates(db: Database, photo_id: int, sha256: str) -> list[OtherCopy]:
 
 
 def names_of_content(db: Database, sha256: str) -> list[Name]:
-    """All names of the photos that are, or hold as a companion, these bytes."""
+    """Return all names of the photos that are, or hold as a companion, these bytes."""
     ids = db.conn.execute(
         "SELECT id FROM photos WHERE sha256 = ?1"  # noqa: S608
         f" UNION SELECT photo_id FROM names WHERE {_HALVES} AND sha256 = ?1",
@@ -90,7 +90,7 @@ _HALVES = "member IN ('raw', 'video')"
 
 
 def holding(names: Sequence[Name], sha256: str) -> list[Name]:
-    """Those of a photo's names that should hold these bytes: its raw photo's or clip's, or its own."""
+    """Return those of a photo's names that should hold these bytes: its raw photo's or clip's, or its own."""
     halves = [n for n in names if n.member in (Member.RAW, Member.VIDEO) and n.sha256 == sha256]
     return halves or [n for n in names if n.member is Member.PHOTO]
 
@@ -108,7 +108,7 @@ _WITHOUT_A_PATH = {
 
 
 def located(db: Database, evidence: Mapping[int, Evidence]) -> dict[int, Evidence]:
-    """The evidence of photos, by their ids, with the copies in it where they are at this moment."""
+    """Return the evidence of photos, by their ids, with the copies in it where they are at this moment."""
     copies = [copy for one in evidence.values() for copy in (one.other_copy, one.near_copy)]
     others = {copy.photo_id for copy in copies if copy is not None and copy.photo_id is not None}
     names = photos.names_of(db, sorted(others))
@@ -131,7 +131,7 @@ def located(db: Database, evidence: Mapping[int, Evidence]) -> dict[int, Evidenc
 
 
 def _here(photo: Photo, names: Sequence[Name]) -> tuple[str | None, str]:
-    """Its path for people; in the trash and on its way it has only one that means nothing to them."""
+    """Return its path for people. In the trash and on its way it has only one that means nothing to them."""
     name = f"{shown(photo.original_name)} (photo {photo.id}){_WITHOUT_A_PATH.get(photo.state, '')}"
     own = [n for n in names if n.area in _SHOWN_FIRST]
     best = min(own, key=lambda n: (_SHOWN_FIRST[n.area], n.id), default=None)

@@ -47,7 +47,7 @@ class Ledger:
     forms do the same for asyncio without blocking the event loop.
 
     Raises LedgerError when the file cannot be opened, is damaged or no ledger, StorageFull when a commit
-    finds no space, StorageError when it may not write; all leave the last committed state.
+    finds no space, StorageError when it may not write. All leave the last committed state.
     """
 
     def __init__(self, path: str) -> None:
@@ -55,7 +55,7 @@ class Ledger:
 
         self.path = path
         self.damaged: str | None = None
-        """What is wrong with it; from then on nothing is written any more."""
+        """What is wrong with it. From then on nothing is written any more."""
         try:
             with suppress(OSError):  # SQLite says what is wrong
                 make_private(path)
@@ -106,7 +106,7 @@ class Ledger:
     # --- writing -----------------------------------------------------------------------------
 
     def write(self, work: Work[T]) -> T:
-        """What `work(db)` returned, once its transaction is committed."""
+        """Return what `work(db)` returned, once its transaction is committed."""
         return self._submit(work).result()
 
     async def awrite(self, work: Work[T]) -> T:
@@ -148,7 +148,7 @@ class Ledger:
         return result
 
     def _explain(self, problem: sqlite3.DatabaseError) -> None:
-        """Raises what an error of SQLite means to a person; nothing where only we can be at fault."""
+        """Raises what an error of SQLite means to a person, nothing where only we can be at fault."""
         if self._closed and isinstance(problem, sqlite3.ProgrammingError):
             raise self._gone() from problem
         # Extended codes carry the plain one in their lowest byte.
@@ -173,7 +173,7 @@ class Ledger:
         return LedgerError(f"the ledger {self.path} is closed, for smartsort stops. Ask again once it runs.")
 
     def shrink(self) -> None:
-        """Forget what the connections keep of the file in memory; they read it again when it is needed.
+        """Forget what the connections keep of the file in memory. They read it again when it is needed.
 
         What a transaction at work needs stays. May be called from any thread.
         """
@@ -184,7 +184,7 @@ class Ledger:
     # --- reading -----------------------------------------------------------------------------
 
     def read(self, work: Work[T]) -> T:
-        """What `work(db)` returned, on this thread's own read-only connection."""
+        """Return what `work(db)` returned, on this thread's own read-only connection."""
         try:
             return work(self._reader())
         except sqlite3.DatabaseError as problem:

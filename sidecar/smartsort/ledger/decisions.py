@@ -38,7 +38,7 @@ def remember_policy(db: Database, policy: Policy, at: str) -> None:
 
 
 def policy_of(db: Database, version: str) -> Policy | None:
-    """The settings of a version, None for one from before they were kept."""
+    """Return the settings of a version, None for one from before they were kept."""
     row = db.conn.execute("SELECT policy FROM policies WHERE version = ?", (version,)).fetchone()
     return policy_from_json(row[0]) if row else None
 
@@ -67,7 +67,7 @@ class Decided:
 
 
 def last_decided(db: Database, photo_id: int) -> Decided | None:
-    """The newest decision about a photo, with other copies where they are now; None before the first."""
+    """The newest decision about a photo, with other copies where they are now, None before the first."""
     row = db.conn.execute(
         "SELECT at, outcome, category, reasons, evidence, policy_version FROM decisions WHERE photo_id = ?"
         " ORDER BY id DESC LIMIT 1",
@@ -98,14 +98,17 @@ _LAST = (
 
 
 def newest(db: Database, limit: int) -> Iterator[Past]:
-    """The photos decided last, newest first; what is told of them is what was seen, not where they are."""
+    """Yield the photos decided last, newest first.
+
+    What is told of them is what was seen, not where they are.
+    """
     rows = db.conn.execute(f"{_LAST} ORDER BY id DESC LIMIT ?", (limit,))
     for photo_id, _, evidence in rows:
         yield Past(photo_id, Place(""), evidence_from_json(evidence))
 
 
 def since(db: Database, at: str, people: Mapping[str, Person]) -> Iterator[Past]:
-    """Photos that came to where they are at or after a ledger time, oldest first.
+    """Yield photos that came to where they are at or after a ledger time, oldest first.
 
     `people` are those of today by id: who was renamed counts under the new name.
     """

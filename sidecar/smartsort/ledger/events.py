@@ -29,7 +29,7 @@ def _digest(before: str, at: str, event: NewEvent | Event, kind: str, data: str)
 
 
 def append(db: Database, events: Iterable[NewEvent], at: str) -> list[int]:
-    """Write events in order; their ids. Call inside a write transaction."""
+    """Write events in order. Return their ids. Call inside a write transaction."""
     execute = db.conn.execute
     row = execute("SELECT digest FROM events ORDER BY id DESC LIMIT 1").fetchone()
     before = row[0] if row else GENESIS
@@ -56,7 +56,7 @@ def _event(row: Sequence[Any]) -> Event:
 
 
 def after(db: Database, event_id: int, limit: int) -> list[Event]:
-    """The events that follow `event_id`, oldest first."""
+    """Return the events that follow `event_id`, oldest first."""
     rows = db.conn.execute(
         f"SELECT {_COLUMNS} FROM events WHERE id > ? ORDER BY id LIMIT ?",  # noqa: S608 - our own columns
         (event_id, limit),
@@ -83,7 +83,7 @@ def before(
 
 
 def of_photo(db: Database, photo_id: int) -> list[Event]:
-    """A photo's whole history, oldest first."""
+    """Return a photo's whole history, oldest first."""
     rows = db.conn.execute(
         f"SELECT {_COLUMNS} FROM events WHERE photo_id = ? ORDER BY id",  # noqa: S608
         (photo_id,),
@@ -92,7 +92,7 @@ def of_photo(db: Database, photo_id: int) -> list[Event]:
 
 
 def get(db: Database, event_id: int) -> Event | None:
-    """One event."""
+    """Return one event."""
     row = db.conn.execute(
         f"SELECT {_COLUMNS} FROM events WHERE id = ?",  # noqa: S608
         (event_id,),
@@ -101,12 +101,12 @@ def get(db: Database, event_id: int) -> Event | None:
 
 
 def last_id(db: Database) -> int:
-    """The id of the newest event, 0 when there is none."""
+    """Return the id of the newest event, 0 when there is none."""
     return int(db.conn.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()[0])
 
 
 def undone(db: Database, event_id: int) -> int | None:
-    """The event that took `event_id` back and has not been taken back itself, or None."""
+    """Return the event that took `event_id` back and has not been taken back itself, or None."""
     for (other,) in db.conn.execute("SELECT id FROM events WHERE undoes = ? ORDER BY id DESC", (event_id,)):
         if undone(db, int(other)) is None:
             return int(other)

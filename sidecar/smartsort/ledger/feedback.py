@@ -40,7 +40,7 @@ class RuledOut:
 
 
 def ruled_out_faces(db: Database) -> list[RuledOut]:
-    """Every face with a person it does not show, oldest first."""
+    """Return every face with a person it does not show, oldest first."""
     rows = db.conn.execute(
         "SELECT photo_id, face_id, person_id FROM feedback WHERE kind = 'not_person' ORDER BY id"
     )
@@ -48,7 +48,10 @@ def ruled_out_faces(db: Database) -> list[RuledOut]:
 
 
 def mistaken_people(db: Database) -> dict[str, frozenset[str]]:
-    """Who was taken for whom on two photos or more and moved there by a human; ids, both ways round."""
+    """Return who was taken for whom on two photos or more and moved there by a human.
+
+    Return ids, both ways round.
+    """
     found: dict[str, set[str]] = {}
     for one, other in db.conn.execute(
         "SELECT min(t.person_id, n.person_id) AS one, max(t.person_id, n.person_id) AS other"
@@ -62,7 +65,7 @@ def mistaken_people(db: Database) -> dict[str, frozenset[str]]:
 
 
 def ruled_out_people(db: Database, photo_ids: Sequence[int]) -> dict[int, frozenset[str]]:
-    """Ids of the people these photos do not show by a human's word; photos without are missing."""
+    """Return ids of the people these photos do not show by a human's word. Photos without are missing."""
     found: dict[int, set[str]] = {}
     for photo_id in photo_ids:
         for (person_id,) in db.conn.execute(
@@ -94,7 +97,7 @@ def not_the_same(db: Database, photo_id: int) -> frozenset[str]:
 
 
 def copy_key(photo_id: int | None, asset_id: str | None) -> str:
-    """How a near-duplicate is remembered: by our photo, else by Immich's asset."""
+    """Return how a near-duplicate is remembered: by our photo, else by Immich's asset."""
     return f"photo:{photo_id}" if photo_id is not None else f"asset:{asset_id}"
 
 
@@ -112,7 +115,7 @@ def behind(db: Database) -> bool:
 
 
 def collected_up_to(db: Database) -> int:
-    """Return the event up to which `collect_feedback` has read; it changes with every new feedback."""
+    """Return the event up to which `collect_feedback` has read. It changes with every new feedback."""
     return int(key_value.get(db, _UP_TO, 0))
 
 
@@ -127,9 +130,9 @@ def _news(db: Database, up_to: int, limit: int) -> list[Event]:
 
 
 def collect_feedback(db: Database, at: str) -> frozenset[str]:
-    """Read what humans did since the last time; ids of the people about whom something was learned.
+    """Read what humans did since the last time. Ids of the people about whom something was learned.
 
-    At most 500 events; call again while `behind`. Inside a write transaction.
+    At most 500 events. Call again while `behind`. Inside a write transaction.
     """
     news = _news(db, collected_up_to(db), CHUNK)
     touched: set[str] = set()
@@ -202,7 +205,7 @@ def _passed_over(evidence: Evidence) -> Iterator[tuple[str, str, str]]:
 
 
 def _evidence_before(db: Database, photo_id: int, event: Event) -> Evidence | None:
-    """What the photo's decision looked at when the human acted."""
+    """Return what the photo's decision looked at when the human acted."""
     row = db.conn.execute(
         "SELECT evidence FROM decisions WHERE photo_id = ? AND at <= ? ORDER BY id DESC LIMIT 1",
         (photo_id, event.at),

@@ -18,7 +18,7 @@ from smartsort.ledger.connection import read_only
 _ASK_SECONDS = 0.1
 
 START_SECONDS = 2.0
-"""The longest a start waits for the quick check; a larger ledger is checked in the background."""
+"""The longest a start waits for the quick check. A larger ledger is checked in the background."""
 
 _OTHER_FILE = (
     "SELECT p.id FROM photos AS p JOIN names AS n ON n.photo_id = p.id WHERE p.sha256 IS NOT NULL"
@@ -30,7 +30,7 @@ _OTHER_FILE = (
 
 
 def quick_problem(path: str, seconds: float = START_SECONDS) -> str | None:
-    """What is wrong with a ledger as far as can be found within a time; None for nothing."""
+    """Return what is wrong with a ledger as far as can be found within a time, None for nothing."""
     end = time.monotonic() + seconds
     return _checked(path, "quick_check", lambda: time.monotonic() > end)
 
@@ -38,7 +38,7 @@ def quick_problem(path: str, seconds: float = START_SECONDS) -> str | None:
 def full_problem(
     path: str, give_up: Callable[[], bool] = lambda: False, *, immutable: bool = False
 ) -> str | None:
-    """What is wrong with a ledger, read in full, with what it says twice; None for nothing.
+    """Return what is wrong with a ledger, read in full, with what it says twice, None for nothing.
 
     Once `give_up` is true the check is broken off and has found nothing. `immutable`: a file nobody writes.
     """
@@ -74,7 +74,7 @@ def _interrupted(connection: sqlite3.Connection, give_up: Callable[[], bool], st
 
 
 def _damage(problem: sqlite3.OperationalError) -> bool:
-    """False for a ledger that is only busy, or that cannot be read just now."""
+    """Return False for a ledger that is only busy, or that cannot be read just now."""
     return getattr(problem, "sqlite_errorcode", 0) & 0xFF in (
         sqlite3.SQLITE_ERROR,
         sqlite3.SQLITE_CORRUPT,
@@ -99,7 +99,7 @@ def _contradiction(connection: sqlite3.Connection) -> str | None:
 
 
 def is_empty(path: str) -> bool:
-    """True for a file that was cut to nothing, which SQLite takes for a new database."""
+    """Return True for a file that was cut to nothing, which SQLite takes for a new database."""
     try:
         return os.path.getsize(path) == 0
     except FileNotFoundError:

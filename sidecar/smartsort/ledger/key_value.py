@@ -13,7 +13,7 @@ RAN = "ran_seconds"
 """How long smartsort has run on this root in all, as last written down."""
 
 CATCHING_UP = "catching_up"
-"""The command that is making the ledger know all files; a sidecar would take them for new ones meanwhile."""
+"""The command that is making the ledger know all files. A sidecar would take them for new ones meanwhile."""
 
 HOUSEHOLD = "household"
 """What the galleries say: of how many `faces` so many are `alike`, their `agreement`, and the `level`."""
@@ -23,7 +23,7 @@ MODEL_CHANGE = "model_change"
 
 
 def get(db: Database, name: str, default: Any = None) -> Any:
-    """The value remembered under a name."""
+    """Return the value remembered under a name."""
     row = db.conn.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
     return json.loads(row[0]) if row else default
 
@@ -38,5 +38,5 @@ def put(db: Database, name: str, value: Any) -> None:
 
 
 def forget(db: Database, name: str) -> None:
-    """Forget a name; unknown ones are no error."""
+    """Forget a name. Unknown ones are no error."""
     db.conn.execute("DELETE FROM facts WHERE name = ?", (name,))

@@ -60,7 +60,7 @@ def _remember(db: Database, kind: str, photo_id: int, data: Mapping[str, Any]) -
 
 
 def due(db: Database, now: str, limit: int) -> list[Message]:
-    """Messages whose time has come, oldest first; of each photo only the first that is not delivered.
+    """Messages whose time has come, oldest first. Of each photo only the first that is not delivered.
 
     So what is said about one photo arrives in the order it was said, also when a message is postponed.
     """
@@ -73,13 +73,13 @@ def due(db: Database, now: str, limit: int) -> list[Message]:
 
 
 def untold(db: Database, photo_ids: Collection[int]) -> set[int]:
-    """Those of these photos about which a message has not been delivered."""
+    """Return those of these photos about which a message has not been delivered."""
     found = db.conn.execute("SELECT DISTINCT photo_id FROM outbox WHERE photo_id IS NOT NULL")
     return {photo_id for (photo_id,) in found} & set(photo_ids)
 
 
 def next_due(db: Database) -> str | None:
-    """When the next message is due, None when there is none."""
+    """Return when the next message is due, None when there is none."""
     when: str | None = db.conn.execute("SELECT min(not_before) FROM outbox").fetchone()[0]
     return when
 

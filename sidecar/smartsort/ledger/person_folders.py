@@ -16,13 +16,13 @@ _APART = "people_apart"
 
 
 def below(folder: str) -> tuple[str, str]:
-    """The first path below a folder of `faces/`, and the first after all of them."""
+    """Return the first path below a folder of `faces/`, and the first after all of them."""
     start = os.path.join(folder, "")
     return start, start[:-1] + chr(ord("/") + 1)
 
 
 def person_of_folder(db: Database, folder: str) -> tuple[str | None, str]:
-    """(person id, name) of the photos filed there; (None, the folder's name) for a folder nobody knows."""
+    """(person id, name) of the photos filed there. (None, the folder's name) for a folder nobody knows."""
     rows = db.conn.execute(
         "SELECT n.person_id, p.person_name FROM names AS n JOIN photos AS p ON p.id = n.photo_id"
         " WHERE n.area = 'faces' AND n.path >= ? AND n.path < ? AND p.person_name IS NOT NULL"
@@ -36,7 +36,7 @@ def person_of_folder(db: Database, folder: str) -> tuple[str | None, str]:
 
 
 def kept_apart(db: Database) -> frozenset[str]:
-    """Ids of people whose folder's name carries a digest, as last written by `keep_apart`."""
+    """Return ids of people whose folder's name carries a digest, as last written by `keep_apart`."""
     return frozenset(key_value.get(db, _APART, {}))
 
 

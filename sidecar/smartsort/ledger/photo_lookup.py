@@ -16,7 +16,9 @@ MOST = 20
 
 
 def by_path(db: Database, path: str, folder: Callable[[Area], str]) -> list[int]:
-    """Ids of the photos a path or a bare file name means, newest first; `folder` tells where areas lie.
+    """Return ids of the photos a path or a bare file name means, newest first.
+
+    `folder` tells where areas lie.
 
     A path below one of our folders means one photo at most, also as `faces/john_doe/IMG_1.jpg`. What is no
     such path is taken for the path a photo came from, then for its file name.

@@ -74,7 +74,7 @@ class NewPhoto(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What one step changed about one photo; written whole or not at all.
+    """What one step changed about one photo, written whole or not at all.
 
     `expect` guards against two actors: the change is refused when the photo has left that state.
     `values` are columns of `photos`. `decision` adds a row to `decisions`.
@@ -102,7 +102,7 @@ class Change(NamedTuple):
 
 
 class StaleChange(RuntimeError):
-    """A photo was no longer in the state a change expected; nothing was written."""
+    """A photo was no longer in the state a change expected. Nothing was written."""
 
     def __init__(self, photo_id: int, expected: Iterable[State], found: State | None) -> None:
         self.photo_id, self.found = photo_id, found
@@ -122,7 +122,7 @@ _NEW_VALUES = (
 
 
 def add(db: Database, arrivals: Sequence[NewPhoto], at: str) -> list[Photo]:
-    """Rows for files about to be claimed, in state `arrived`."""
+    """Return rows for files about to be claimed, in state `arrived`."""
     # The number SQLite would give: known beforehand, the rows are written as one and not read back.
     first = 1 + db.conn.execute("SELECT coalesce(max(id), 0) FROM photos").fetchone()[0]
     rows = [
@@ -164,7 +164,7 @@ def add(db: Database, arrivals: Sequence[NewPhoto], at: str) -> list[Photo]:
 
 
 def apply(db: Database, changes: Iterable[Change], at: str) -> list[int]:
-    """Write changes as one transaction's part; the ids of their events.
+    """Write changes as one transaction's part. Return the ids of their events.
 
     Raises StaleChange (and with it undoes the whole transaction) when a photo has left the state a
     change expects.
@@ -178,7 +178,7 @@ def apply(db: Database, changes: Iterable[Change], at: str) -> list[int]:
 
 
 def _each_photo_once(changes: Iterable[Change]) -> Iterator[list[Change]]:
-    """The changes in order, cut where a photo comes again: what is left can be written kind by kind."""
+    """Yield the changes in order, cut where a photo comes again: what is left can be written kind by kind."""
     together: list[Change] = []
     seen: set[int] = set()
     for change in changes:
@@ -315,7 +315,7 @@ TRASHED = (State.REJECTED, State.SKIPPED)
 
 
 def purged(photo: Photo, names: Sequence[Name]) -> Change:
-    """What the ledger says of a photo whose last name is gone for good."""
+    """Return what the ledger says of a photo whose last name is gone for good."""
     data = {"names": [[n.area.value, shown(n.path)] for n in names], "sha256": photo.sha256}
     return Change(
         photo.id,
@@ -328,7 +328,7 @@ def purged(photo: Photo, names: Sequence[Name]) -> Change:
 
 
 def retry_problems(db: Database) -> int:
-    """Give photos that are on their way and met a problem another turn; how many there were."""
+    """Give photos that are on their way and met a problem another turn. Return how many."""
     marks = ",".join("?" * len(IN_PROGRESS))
     return int(
         db.conn.execute(
@@ -347,21 +347,21 @@ def _select(db: Database, where: str, values: Sequence[Any], after: Sequence[Any
 
 
 def by_ids(db: Database, ids: Sequence[int]) -> list[Photo]:
-    """These photos, in the order of the ids; unknown ids are missing."""
+    """Return these photos, in the order of the ids. Unknown ids are missing."""
     found = {photo.id: photo for photo in _select(db, "id IN (*)", ids)}
     return [found[i] for i in ids if i in found]
 
 
 def get(db: Database, photo_id: int) -> Photo | None:
-    """One photo, None when there is none of this id."""
+    """Return one photo, None when there is none of this id."""
     found = by_ids(db, [photo_id])
     return found[0] if found else None
 
 
 def in_state(db: Database, states: State | Sequence[State], limit: int, after: int = 0) -> list[Photo]:
-    """Photos in one of the states, oldest first, at most `limit`, with an id above `after`.
+    """Return photos in one of the states, oldest first, at most `limit`, with an id above `after`.
 
-    Photos with a problem are left out; they have another turn after `retry_problems`.
+    Photos with a problem are left out. They have another turn after `retry_problems`.
     """
     wanted = [states] if isinstance(states, State) else states
     where = "state IN (*) AND id > ? AND problem IS NULL ORDER BY id LIMIT ?"
@@ -369,7 +369,7 @@ def in_state(db: Database, states: State | Sequence[State], limit: int, after: i
 
 
 def with_problem(db: Database, limit: int) -> list[Photo]:
-    """Photos on their way that met a problem, oldest first."""
+    """Return photos on their way that met a problem, oldest first."""
     return _select(db, "state IN (*) AND problem IS NOT NULL ORDER BY id LIMIT ?", IN_PROGRESS, (limit,))
 
 
@@ -382,13 +382,13 @@ def ids_in_state(db: Database, state: State, limit: int) -> list[int]:
 
 
 def count_by_state(db: Database) -> dict[State, int]:
-    """How many photos are in each state; states without photos are missing."""
+    """Return how many photos are in each state. States without photos are missing."""
     rows = db.conn.execute("SELECT state, count(*) FROM photos GROUP BY state")
     return {State(state): int(count) for state, count in rows}
 
 
 def in_progress(db: Database) -> dict[State, int]:
-    """As `count_by_state` for photos still on their way; its cost does not grow with the ledger."""
+    """As `count_by_state` for photos still on their way. Its cost does not grow with the ledger."""
     rows = select(db, "SELECT state, count(*) FROM photos WHERE state IN (*) GROUP BY state", IN_PROGRESS)
     return {State(state): int(count) for state, count in rows}
 
@@ -401,13 +401,13 @@ def people_with_photos(db: Database) -> list[str]:
 
 
 def count_in(db: Database, *states: State) -> int:
-    """How many photos are in these states and may go on: those with a problem hold up no others."""
+    """Return how many photos are in these states and may go on: those with a problem hold up no others."""
     [[count]] = select(db, "SELECT count(*) FROM photos WHERE state IN (*) AND problem IS NULL", states)
     return int(count)
 
 
 def in_flight(db: Database, without: Collection[int] = ()) -> int:
-    """How many photos are in the library and not decided yet.
+    """Return how many photos are in the library and not decided yet.
 
     Those waiting for proof of no face or with a problem are left out, and so are those of the ids `without`.
     """
@@ -427,7 +427,7 @@ def _name(row: Sequence[Any]) -> Name:
 
 
 def names_of(db: Database, ids: Sequence[int]) -> dict[int, list[Name]]:
-    """All names of these photos, by photo id, in the order they were given."""
+    """Return all names of these photos, by photo id, in the order they were given."""
     found: dict[int, list[Name]] = {i: [] for i in ids}
     query = f"SELECT {_NAME_COLUMNS} FROM names WHERE photo_id IN (*) ORDER BY id"  # noqa: S608
     for row in select(db, query, ids):
@@ -436,7 +436,7 @@ def names_of(db: Database, ids: Sequence[int]) -> dict[int, list[Name]]:
 
 
 def name_at(db: Database, area: Area, path: str) -> Name | None:
-    """The name at a path, None when the ledger knows of none."""
+    """Return the name at a path, None when the ledger knows of none."""
     row = db.conn.execute(
         f"SELECT {_NAME_COLUMNS} FROM names WHERE area = ? AND path = ?",  # noqa: S608
         (area.value, to_ledger(path)),
@@ -468,6 +468,6 @@ class Intent:
 
 
 def open_intents(db: Database) -> list[Intent]:
-    """What a crash left open, oldest first; empty after a clean stop."""
+    """Return what a crash left open, oldest first, empty after a clean stop."""
     rows = db.conn.execute("SELECT id, photo_id, act, data, at FROM intents ORDER BY id")
     return [Intent(row[0], row[1], row[2], json.loads(row[3]), row[4]) for row in rows]

@@ -15,7 +15,7 @@ _COMPARED_AT_MOST = 5_000
 
 
 def put(db: Database, hashes: Mapping[int, bytes | None]) -> None:
-    """Remember hashes by photo id; None for a picture that has none. A photo's first hash stays."""
+    """Remember hashes by photo id, None for a picture that has none. A photo's first hash stays."""
     db.conn.executemany(
         "INSERT OR IGNORE INTO picture_hashes (photo_id, hash) VALUES (?, ?)", list(hashes.items())
     )
@@ -31,7 +31,7 @@ def put(db: Database, hashes: Mapping[int, bytes | None]) -> None:
 
 
 def hashed(db: Database, photo_ids: Sequence[int]) -> dict[int, bytes | None]:
-    """Those of the photos that were hashed, by id; None for a picture without a hash."""
+    """Return those of the photos that were hashed, by id, None for a picture without a hash."""
     return dict(select(db, "SELECT photo_id, hash FROM picture_hashes WHERE photo_id IN (*)", photo_ids))
 
 
@@ -55,7 +55,7 @@ def alike(db: Database, value: bytes, before: int) -> list[tuple[int, int]]:
 
 _MOMENT = struct.Struct("<f32s")
 _ASKED_AT_MOST = 64
-"""Moments of a video that the index is asked about; each costs 264 entries."""
+"""Moments of a video that the index is asked about. Each costs 264 entries."""
 
 
 def put_video(db: Database, photo_id: int, anchors: Sequence[Look]) -> None:
@@ -91,5 +91,5 @@ def _moments(packed: bytes) -> Iterator[bytes]:
 
 
 def of_assets(db: Database, asset_ids: Sequence[str]) -> dict[str, int]:
-    """Photo ids by asset id; assets that are not ours are missing."""
+    """Photo ids by asset id. Assets that are not ours are missing."""
     return dict(select(db, "SELECT asset_id, id FROM photos WHERE asset_id IN (*)", asset_ids))

@@ -45,7 +45,7 @@ from smartsort.files.requests import Placed
 
 
 class Area(StrEnum):
-    """The folder a name lies in; paths of names are relative to it."""
+    """The folder a name lies in. Paths of names are relative to it."""
 
     TEMP = "temp"
     LIBRARY = "library"
@@ -57,7 +57,7 @@ class Area(StrEnum):
 class Member(StrEnum):
     """What a file is to its photo. A photo has one of each at most.
 
-    The halves of a shot come first; the others are the side files of `smartsort.files.sides`.
+    The halves of a shot come first. The others are the side files of `smartsort.files.sides`.
     """
 
     PHOTO = "photo"
@@ -104,7 +104,7 @@ class Name(NamedTuple):
     def placed_in(
         self, area: Area, folder: str, made: Placed, person_id: str | None = None, sha256: str | None = None
     ) -> Name:
-        """The name that was made from this one in a folder of an area."""
+        """Return the name that was made from this one in a folder of an area."""
         path, method = os.path.join(folder, os.path.basename(made.path)), made.method.value
         size, mtime_ns = made.stamp.size, made.stamp.mtime_ns
         return Name(self.photo_id, area, path, self.member, method, person_id, size, mtime_ns, sha256)
@@ -149,7 +149,7 @@ class Photo(NamedTuple):
 
 
 class NewEvent(NamedTuple):
-    """Something that happened. `data` holds what an undo needs; `undoes` the event it takes back."""
+    """Something that happened. `data` holds what an undo needs. `undoes` the event it takes back."""
 
     kind: EventKind
     photo_id: int | None = None
@@ -186,7 +186,7 @@ def dumps(value: object) -> str:
 
 
 def policy_to_json(policy: Policy) -> str:
-    """The settings a decision rests on, as JSON text."""
+    """Return the settings a decision rests on, as JSON text."""
 
     def limits(value: Thresholds) -> list[float]:
         return [value.min_confidence, value.min_margin]
@@ -208,7 +208,7 @@ def policy_to_json(policy: Policy) -> str:
 
 
 def policy_from_json(text: str) -> Policy:
-    """The settings of `policy_to_json`."""
+    """Return the settings of `policy_to_json`."""
     value = json.loads(text)
     return Policy(
         whitelist=tuple(PersonRef(name, person_id) for name, person_id in value["whitelist"]),
@@ -238,7 +238,7 @@ def reasons_to_json(reasons: tuple[Reason, ...]) -> str:
 
 
 def reasons_from_json(text: str) -> tuple[Reason, ...]:
-    """The reasons of a decision; fields a newer version added are passed over."""
+    """Return the reasons of a decision. Fields a newer version added are passed over."""
     return tuple(
         Reason(
             code=current(str(r["code"])),
@@ -353,7 +353,7 @@ def _mark_from(value: Mapping[str, Any]) -> FaceMark:
 
 
 def film_to(film: Film) -> dict[str, Any]:
-    """What was seen in the frames of a video, as JSON takes it."""
+    """Return what was seen in the frames of a video, as JSON takes it."""
     return {
         "times": list(film.times),
         "faces": [
@@ -370,7 +370,7 @@ def film_to(film: Film) -> dict[str, Any]:
 
 
 def film_from(value: Mapping[str, Any]) -> Film:
-    """The inverse of `film_to`."""
+    """Return the inverse of `film_to`."""
     return Film(
         times=tuple(value["times"]),
         faces=tuple(
@@ -421,7 +421,7 @@ def evidence_to_json(evidence: Evidence) -> str:
 
 
 def evidence_from_json(text: str) -> Evidence:
-    """The evidence of a stored decision."""
+    """Return the evidence of a stored decision."""
     value = json.loads(text)
     return Evidence(
         faces=tuple(_face_from(f) for f in value.get("faces", ())),

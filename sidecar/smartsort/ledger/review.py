@@ -1,6 +1,6 @@
 """Reading the review queue: pages, counts, one photo with everything known about it.
 
-Newest first; skipped photos come after all others. Pages are found by key, never by counting, so a
+Newest first. Skipped photos come after all others. Pages are found by key, never by counting, so a
 page costs the same in a queue of ten and of a hundred thousand.
 """
 
@@ -27,9 +27,9 @@ from smartsort.ledger.shots import companions_of
 class QueueRow:
     """A photo that waits. `id` is the row's and stays in here: everybody else goes by the photo's.
 
-    `path` absolute, as shown to people; `mtime_ns` of the file.
+    `path` absolute, as shown to people, `mtime_ns` of the file.
 
-    `reasons` and `evidence` are those of the newest decision, the deciding reason first; none for rows from
+    `reasons` and `evidence` are those of the newest decision, the deciding reason first, none for rows from
     before smartsort.
     """
 
@@ -56,7 +56,7 @@ class QueueRow:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some rows of the queue; `next_cursor` asks for those that follow, None at the end."""
+    """Some rows of the queue. `next_cursor` asks for those that follow, None at the end."""
 
     rows: tuple[QueueRow, ...]
     next_cursor: str | None
@@ -148,7 +148,7 @@ def _newest(db: Database, wanted: _Filter, before: int | None, limit: int) -> li
 
 
 def _deferred(db: Database, wanted: _Filter, after: tuple[Any, ...], limit: int) -> list[Sequence[Any]]:
-    """What was skipped longest ago comes first."""
+    """Return what was skipped longest ago comes first."""
     where, values = wanted.clauses()
     if after:
         where.append("(r.deferred_at, r.id) > (?, ?)")
@@ -185,7 +185,7 @@ def _read_cursor(cursor: str | None) -> tuple[str, tuple[Any, ...]]:
 
 
 def total(db: Database, category: str | None = None, search: str | None = None) -> int:
-    """How many waiting photos match."""
+    """Return how many waiting photos match."""
     where, values = _Filter(category, search).clauses()
     if search:
         sql = "SELECT count(*) FROM review_queue AS r CROSS JOIN photos AS p ON p.id = r.photo_id"
@@ -197,7 +197,7 @@ def total(db: Database, category: str | None = None, search: str | None = None) 
 
 
 def counts(db: Database) -> dict[str, int]:
-    """Waiting photos by category; categories without any are missing."""
+    """Waiting photos by category. Categories without any are missing."""
     rows = db.conn.execute(
         "SELECT category, count(*) FROM review_queue INDEXED BY idx_review_counts"
         " WHERE action = 'pending' AND photo_id IS NOT NULL GROUP BY category"
@@ -219,7 +219,7 @@ def matching(
 
 
 def conditions(db: Database, photo_ids: Sequence[int]) -> dict[int, str]:
-    """`pending`, `approved` or `rejected` by photo id; photos that were never in review are missing."""
+    """`pending`, `approved` or `rejected` by photo id. Photos that were never in review are missing."""
     rows = select(
         db, "SELECT photo_id, action FROM review_queue WHERE photo_id IN (*) ORDER BY id", photo_ids
     )
@@ -227,7 +227,7 @@ def conditions(db: Database, photo_ids: Sequence[int]) -> dict[int, str]:
 
 
 def row(db: Database, photo_id: int) -> QueueRow | None:
-    """The newest row of a photo, pending or closed; None when there is none."""
+    """Return the newest row of a photo, pending or closed, None when there is none."""
     found = db.conn.execute(
         f"SELECT {_COLUMNS} FROM review_queue AS r JOIN photos AS p ON p.id = r.photo_id WHERE r.id ="  # noqa: S608
         " (SELECT id FROM review_queue WHERE photo_id = ? ORDER BY id DESC LIMIT 1)",
@@ -237,7 +237,7 @@ def row(db: Database, photo_id: int) -> QueueRow | None:
 
 
 def item(db: Database, photo_id: int) -> QueueEntry | None:
-    """The newest row of a photo with everything known about it; None when there is none."""
+    """Return the newest row of a photo with everything known about it, None when there is none."""
     found = row(db, photo_id)
     photo = photos.get(db, found.photo_id) if found else None
     if found is None or photo is None:
@@ -257,7 +257,7 @@ def item(db: Database, photo_id: int) -> QueueEntry | None:
 
 
 def _other_copy(db: Database, photo: Photo, evidence: Evidence) -> tuple[OtherCopy | None, Photo | None]:
-    """Where the other copy is now, which need not be where it was when the photo was judged."""
+    """Return where the other copy is now, which need not be where it was when the photo was judged."""
     held = (CopyPlace.LEDGER, CopyPlace.TRASH)
     if photo.sha256 is not None and evidence.other_copy is not None and evidence.other_copy.place in held:
         evidence = replace(

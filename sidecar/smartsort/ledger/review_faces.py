@@ -61,7 +61,7 @@ class Stranger:
 
 
 def model_in_use(db: Database) -> str | None:
-    """The model that measured the faces; those of others are forgotten. None before the first."""
+    """Return the model that measured the faces. Those of others are forgotten. None before the first."""
     row = db.conn.execute("SELECT model FROM embeddings LIMIT 1").fetchone()
     return None if row is None else str(row[0])
 
@@ -101,7 +101,7 @@ def unnamed_state(db: Database) -> tuple[int, ...]:
 
 
 def unmeasured(db: Database, model: str, limit: int) -> list[int]:
-    """Ids of photos in review with a face this model has not been asked about, newest first."""
+    """Return ids of photos in review with a face this model has not been asked about, newest first."""
     query = f"SELECT p.id{_FROM}{_WHERE} AND {_OPEN} ORDER BY p.id DESC LIMIT ?"
     return [int(photo_id) for (photo_id,) in db.conn.execute(query, (model, limit))]
 
@@ -138,7 +138,7 @@ def compared(db: Database, categories: Collection[Category]) -> Iterator[Seen]:
 
 
 def progress(db: Database) -> tuple[int, int]:
-    """How many photos in review have all their faces measured, and how many have faces."""
+    """Return how many photos in review have all their faces measured, and how many have faces."""
     row = db.conn.execute(
         f"SELECT coalesce(sum(NOT {_OPEN}), 0), count(*){_FROM}{_WHERE}"
         " AND json_array_length(d.evidence, '$.faces') > 0",

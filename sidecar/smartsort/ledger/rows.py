@@ -1,7 +1,7 @@
 """Many rows in one statement.
 
 SQLite works without Python's lock, but takes it back after every statement. Row by row it would hold up, and
-be held up by, the threads that read, hash and place files; a statement for many rows runs beside them.
+be held up by, the threads that read, hash and place files. A statement for many rows runs beside them.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from typing import Any, TypeVar
 from sqlite_utils import Database
 
 TOGETHER = 64
-"""Rows of one statement; with 30 columns still far below SQLite's limit on variables."""
+"""Rows of one statement, with 30 columns still far below SQLite's limit on variables."""
 
 VALUES = 500
-"""Values in one IN (...) list; well below SQLite's limit on variables."""
+"""Values in one IN (...) list, well below SQLite's limit on variables."""
 
 Row = Sequence[Any]
 _Value = TypeVar("_Value")
 
 
 def insert(db: Database, into: str, columns: Sequence[str], rows: Sequence[Row], otherwise: str = "") -> None:
-    """`INSERT INTO` a table, or `OR IGNORE INTO` it; `otherwise` is an `ON CONFLICT` clause."""
+    """`INSERT INTO` a table, or `OR IGNORE INTO` it. `otherwise` is an `ON CONFLICT` clause."""
     mark = f"({','.join('?' * len(columns))})"
     for chunk in chunks(rows, TOGETHER):
         db.conn.execute(
@@ -32,7 +32,7 @@ def insert(db: Database, into: str, columns: Sequence[str], rows: Sequence[Row],
 
 
 def update(db: Database, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
-    """Set these columns of rows; each of `rows` is an id and the values, no id comes twice."""
+    """Set these columns of rows. Each of `rows` is an id and the values, no id comes twice."""
     names = ", ".join(f"{column} = new.column{number}" for number, column in enumerate(columns, 2))
     mark = f"({','.join('?' * (len(columns) + 1))})"
     for chunk in chunks(rows, TOGETHER):
@@ -46,7 +46,7 @@ def update(db: Database, table: str, columns: Sequence[str], rows: Sequence[Row]
 def select(
     db: Database, query: str, values: Sequence[Any], before: Sequence[Any] = (), after: Sequence[Any] = ()
 ) -> list[Any]:
-    """Rows of a query whose `IN (*)` lists these values; an order holds among 500 of them.
+    """Return rows of a query whose `IN (*)` lists these values. An order holds among 500 of them.
 
     `before` and `after` are the values of the query's other parameters.
     """
@@ -70,6 +70,6 @@ def delete(db: Database, table: str, column: str, values: Sequence[Any], **where
 
 
 def chunks(values: Sequence[_Value], size: int = VALUES) -> Iterator[Sequence[_Value]]:
-    """The values in order, as many at a time as an `IN (...)` may list."""
+    """Yield the values in order, as many at a time as an `IN (...)` may list."""
     for start in range(0, len(values), size):
         yield values[start : start + size]

@@ -17,7 +17,7 @@ class Shard:
 
 
 def open_shard(db: Database, limit: int) -> Shard:
-    """The shard that takes photos now; the next number once the last has `limit` photos."""
+    """Return the shard that takes photos now. The next number once the last has `limit` photos."""
     row = db.conn.execute(
         "SELECT number, library_id, photos FROM shards ORDER BY number DESC LIMIT 1"
     ).fetchone()
@@ -29,7 +29,7 @@ def open_shard(db: Database, limit: int) -> Shard:
 
 
 def shards(db: Database) -> list[Shard]:
-    """All shards, oldest first."""
+    """Return all shards, oldest first."""
     return [
         Shard(*row)
         for row in db.conn.execute("SELECT number, library_id, photos FROM shards ORDER BY number")

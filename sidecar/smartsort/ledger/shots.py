@@ -33,14 +33,14 @@ def companion_name(companion: Name, photo_name: str) -> str:
 
 
 def companions_of(original_name: str, names: Sequence[Name]) -> list[str]:
-    """The names of the files that travel with a photo, beside its own, as shown to people."""
+    """Return the names of the files that travel with a photo, beside its own, as shown to people."""
     by_member = {name.member: name for name in names if name.member is not Member.PHOTO}
     found = [companion_name(by_member[member], original_name) for member in Member if member in by_member]
     return [shown(name) for name in found]
 
 
 def files_at_rest(db: Database) -> int:
-    """Photos at rest together with their raw photos and clips."""
+    """Return photos at rest together with their raw photos and clips."""
     marks = ",".join(f"'{state.value}'" for state in AT_REST)
     [(count,)] = db.conn.execute(
         "SELECT count(DISTINCT names.photo_id || names.member) FROM names JOIN photos ON photos.id = photo_id"  # noqa: S608
@@ -54,7 +54,7 @@ MOST_NAMED = 50
 
 
 def stem_of(name: str) -> str:
-    """What the names of all halves of a shot begin with, as written."""
+    """Return what the names of all halves of a shot begin with, as written."""
     return name[: len(shot_stem(name))]
 
 
@@ -92,7 +92,10 @@ def forget_older(db: Database, pairs: Collection[tuple[int, int]]) -> None:
 
 
 def lone_halves(db: Database, stem: str) -> list[Photo]:
-    """The newest raw photos and clips whose names are this stem, as `named`; for every picture that comes."""
+    """Return the newest raw photos and clips whose names are this stem, as `named`.
+
+    For every picture that comes.
+    """
     ranges = ((f"{stem}.", f"{stem}/"), (f"{stem}_HE", f"{stem}_HF"))
     found = [
         int(row[0])
@@ -108,7 +111,7 @@ def lone_halves(db: Database, stem: str) -> list[Photo]:
 
 
 def to_be_joined(db: Database) -> list[int]:
-    """Photos at rest with something in `temp_downloads/` that came later and belongs to them."""
+    """Return photos at rest with something in `temp_downloads/` that came later and belongs to them."""
     marks = ",".join(f"'{state.value}'" for state in AT_REST)
     rows = db.conn.execute(
         "SELECT DISTINCT photo_id FROM names JOIN photos ON photos.id = photo_id"  # noqa: S608
@@ -127,7 +130,10 @@ class Split(NamedTuple):
 
 
 def split_off(db: Database, splits: list[Split], at: str, actor: str = "smartsort") -> list[int]:
-    """Make each half a claimed photo of its own; their ids. The photo it came with keeps everything else."""
+    """Make each half a claimed photo of its own.
+
+    Return their ids. The photo it came with keeps everything else.
+    """
     new = [
         NewPhoto(
             source=split.photo.source,

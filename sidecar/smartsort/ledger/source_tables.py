@@ -65,7 +65,7 @@ def put_downloads(db: Database, downloads: Sequence[tuple[int, Download]]) -> No
     known = _with_a_row(db, "downloads", [photo_id for photo_id, _ in downloads])
     columns = tuple(Download.__dataclass_fields__)
     rows = {photo_id: astuple(download) for photo_id, download in downloads}
-    # OR IGNORE here and below: an older table may hold file hashes or paths unique; a photo then keeps the
+    # OR IGNORE here and below: an older table may hold file hashes or paths unique. A photo then keeps the
     # row it has, and a second copy has none of its own there.
     assignments = ", ".join(f"{column} = ?" for column in columns)
     db.conn.executemany(
@@ -82,7 +82,7 @@ def put_downloads(db: Database, downloads: Sequence[tuple[int, Download]]) -> No
 
 
 def _with_a_row(db: Database, table: str, photo_ids: Sequence[int], more: str = "") -> set[int]:
-    """Those of the photos that have a row in the table (for which `more` holds)."""
+    """Return those of the photos that have a row in the table (for which `more` holds)."""
     rows = select(db, f"SELECT photo_id FROM {table} WHERE photo_id IN (*){more}", photo_ids)  # noqa: S608
     return {row[0] for row in rows}
 
@@ -104,12 +104,12 @@ _REVIEW_VALUES = ("file_path", "category", "file_hash", "reason", "faces_detecte
 
 
 def open_review(db: Database, photo_id: int, row: ReviewRow, at: str) -> None:
-    """Put a photo into the queue; a pending row it already has is renewed."""
+    """Put a photo into the queue. A pending row it already has is renewed."""
     open_reviews(db, [(photo_id, row)], at)
 
 
 def open_reviews(db: Database, reviews: Sequence[tuple[int, ReviewRow]], at: str) -> None:
-    """Put different photos into the queue; pending rows they already have are renewed."""
+    """Put different photos into the queue. Pending rows they already have are renewed."""
     if not reviews:
         return
     pending = " AND action = 'pending'"
@@ -152,7 +152,7 @@ _REVIEW_COLUMNS = (
 
 
 def newest_review(db: Database, photo_id: int) -> dict[str, Any] | None:
-    """The newest row a photo has in the queue, pending or closed, as plain values; None without one."""
+    """The newest row a photo has in the queue, pending or closed, as plain values, None without one."""
     row = db.conn.execute(
         f"SELECT {', '.join(_REVIEW_COLUMNS)} FROM review_queue WHERE photo_id = ?"  # noqa: S608 - our columns
         " ORDER BY id DESC LIMIT 1",
@@ -162,7 +162,7 @@ def newest_review(db: Database, photo_id: int) -> dict[str, Any] | None:
 
 
 def put_review_back(db: Database, photo_id: int, row: Mapping[str, Any] | None) -> None:
-    """Make `row` (from `newest_review`) the photo's newest row again; rows opened since go."""
+    """Make `row` (from `newest_review`) the photo's newest row again. Rows opened since go."""
     execute = db.conn.execute
     execute("DELETE FROM review_queue WHERE photo_id = ? AND id > ?", (photo_id, row["id"] if row else 0))
     if row is None:
@@ -185,7 +185,7 @@ def defer_review(db: Database, photo_id: int, at: str) -> None:
 
 
 def download_of(db: Database, photo_id: int) -> Download | None:
-    """The row of `downloads` that belongs to a photo."""
+    """Return the row of `downloads` that belongs to a photo."""
     row = db.conn.execute(
         "SELECT file_path, filename, file_hash, source, download_date, person_name, auto_sorted"
         " FROM downloads WHERE photo_id = ? LIMIT 1",

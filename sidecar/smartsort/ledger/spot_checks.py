@@ -60,7 +60,7 @@ class Counts:
 
 
 def draw_chunk(db: Database, share: float, limit: int = CHUNK) -> int:
-    """Go on by up to `limit` events; how many there were. Inside a write transaction."""
+    """Go on by up to `limit` events. How many there were. Inside a write transaction."""
     up_to: int = key_value.get(db, _UP_TO, 0)
     rows = db.conn.execute(
         "SELECT id, kind, photo_id, at FROM events WHERE id > ? ORDER BY id LIMIT ?", (up_to, limit)
@@ -96,7 +96,7 @@ def _judge(db: Database, photo_id: int) -> None:
 
 
 def verdict(history: Sequence[Event], filing: int) -> str | None:
-    """What a photo's history says of one automatic filing (its event's id), None while nothing does.
+    """Return what a photo's history says of one automatic filing (its event's id), None while nothing does.
 
     A human's last word counts: a filing that was confirmed and later filed elsewhere was wrong.
     """
@@ -114,12 +114,12 @@ def verdict(history: Sequence[Event], filing: int) -> str | None:
 
 
 def behind(db: Database) -> bool:
-    """True when something happened since the last draw; cheap."""
+    """Return True when something happened since the last draw, cheap."""
     return events.last_id(db) > int(key_value.get(db, _UP_TO, 0))
 
 
 async def catch_up(ledger: Ledger, share: float) -> None:
-    """Draw from everything that has happened up to now; a few milliseconds unless nobody did for long."""
+    """Draw from everything that has happened up to now. A few milliseconds unless nobody did for long."""
     while await ledger.aread(behind):
         await ledger.awrite(lambda db: draw_chunk(db, share))
 
@@ -147,7 +147,7 @@ def drawn_filing(db: Database, photo_id: int) -> tuple[int, str | None] | None:
 
 
 def counts(db: Database, since: str = "") -> Counts:
-    """Filings drawn at or after `since` (a ledger time), by verdict; those that are gone left out."""
+    """Filings drawn at or after `since` (a ledger time), by verdict. Those that are gone left out."""
     rows = db.conn.execute(
         "SELECT coalesce(verdict, 'open'), count(*) FROM spot_checks WHERE filed_at >= ? GROUP BY verdict",
         (since,),

@@ -26,7 +26,7 @@ from smartsort.ledger.rows import select
 _UP_TO = "daily_totals_up_to"
 _RULES = "daily_totals_rules"
 RULES = 3
-"""The number of the rules in `tally`; totals that were counted by other ones are counted again."""
+"""The number of the rules in `tally`. Totals that were counted by other ones are counted again."""
 
 CHUNK = 2000
 """Events counted in one transaction: other writers get their turn in between."""
@@ -36,7 +36,7 @@ Tally = Counter[tuple[str, str, str]]
 
 
 class What:
-    """What is counted per day; in brackets what `name` holds, "" where nothing stands."""
+    """What is counted per day. In brackets what `name` holds, "" where nothing stands."""
 
     ACCEPTED = "accepted"
     """Photos taken in [source]."""
@@ -45,7 +45,7 @@ class What:
     WRONG = "wrong"
     """Of these, those that a human undid or filed elsewhere."""
     PERSON = "person"
-    """Standing automatic filings [folder of the person]; a photo under two people counts for both."""
+    """Standing automatic filings [folder of the person]. A photo under two people counts for both."""
     REVIEWED = "reviewed"
     """Photos whose last automatic decision sent them to review [category], a human's answer or none."""
     AUTO_RESOLVED = "auto_resolved"
@@ -66,12 +66,12 @@ _DECIDED = (EventKind.SORTED, EventKind.REVIEWED, EventKind.SKIPPED, EventKind.R
 
 
 def local_day(at: str) -> str:
-    """The day of a ledger time in this machine's zone, as YYYY-MM-DD."""
+    """Return the day of a ledger time in this machine's zone, as YYYY-MM-DD."""
     return datetime.fromisoformat(at).astimezone().date().isoformat()
 
 
 def tally(history: Sequence[Event], older_copy: bool = False) -> Tally:
-    """What one photo's history, oldest event first, adds to the totals.
+    """Return what one photo's history, oldest event first, adds to the totals.
 
     A photo counts once: by the automatic decision that counts, and by the last decision of a human that
     stands, each on its day. `older_copy` tells that a photo accepted before it has the same content.
@@ -134,7 +134,7 @@ def _automatic(
 
 
 def taken_back(history: Sequence[Event]) -> set[int]:
-    """Ids of a photo's events that were undone and are not done again."""
+    """Return ids of a photo's events that were undone and are not done again."""
     found: set[int] = set()
     for event in reversed(history):
         if event.undoes is not None and event.id not in found:
@@ -143,7 +143,7 @@ def taken_back(history: Sequence[Event]) -> set[int]:
 
 
 def wrongly_sorted(history: Sequence[Event], taken_back: Collection[int]) -> set[int]:
-    """Ids of automatic filings that a human undid or filed elsewhere, as things stand now."""
+    """Return ids of automatic filings that a human undid or filed elsewhere, as things stand now."""
     wrong: set[int] = set()
     last_sorted: int | None = None
     for event in history:
@@ -164,7 +164,7 @@ def wrongly_sorted(history: Sequence[Event], taken_back: Collection[int]) -> set
 
 
 def count_chunk(db: Database, limit: int = CHUNK) -> int:
-    """Bring the totals forward by up to `limit` events; how many there were. Inside a write transaction."""
+    """Bring the totals forward by up to `limit` events. How many there were. Inside a write transaction."""
     up_to = _counted_up_to(db)
     if up_to == 0:
         db.conn.execute("DELETE FROM daily_totals")
@@ -206,12 +206,12 @@ def uncounted(db: Database) -> int:
 
 
 def _counted_up_to(db: Database) -> int:
-    """The last event in the totals, 0 when they are to be counted from the start."""
+    """Return the last event in the totals, 0 when they are to be counted from the start."""
     return int(key_value.get(db, _UP_TO, 0)) if key_value.get(db, _RULES) == RULES else 0
 
 
 async def catch_up(ledger: Ledger) -> None:
-    """Count everything that has happened up to now; a few milliseconds unless nobody did for long."""
+    """Count everything that has happened up to now. A few milliseconds unless nobody did for long."""
     left = await ledger.aread(uncounted)
     while left > 0 and (counted := await ledger.awrite(count_chunk)):
         left -= counted
@@ -228,17 +228,17 @@ class Totals:
     last: date
     by_what: Mapping[str, int]
     by_name: Mapping[str, Mapping[str, int]]
-    """By what, then by name; largest first."""
+    """By what, then by name, largest first."""
     by_day: Mapping[str, Mapping[str, int]]
     """By day (every one of them, oldest first), then by what."""
 
     def __getitem__(self, what: str) -> int:
-        """How many photos; 0 for what has never happened."""
+        """Return how many photos, 0 for what has never happened."""
         return self.by_what.get(what, 0)
 
 
 def totals(db: Database, first: date, last: date) -> Totals:
-    """The totals from one day to another."""
+    """Return the totals from one day to another."""
     by_what: Counter[str] = Counter()
     names: dict[str, Counter[str]] = {}
     days: dict[str, Counter[str]] = {
@@ -264,7 +264,7 @@ def totals(db: Database, first: date, last: date) -> Totals:
 
 
 def totals_ever(db: Database) -> dict[str, int]:
-    """All totals by what, for counters that never start again."""
+    """Return all totals by what, for counters that never start again."""
     rows = db.conn.execute("SELECT what, sum(photos) FROM daily_totals GROUP BY what")
     return {str(what): int(count) for what, count in rows}
 
@@ -280,7 +280,7 @@ class Waiting:
     by_age: Mapping[str, int] = field(default_factory=dict)
 
     def median_age_seconds(self, now: datetime) -> float | None:
-        """How long half of the photos have waited at least, None when none waits."""
+        """Return how long half of the photos have waited at least, None when none waits."""
         if self.median is None:
             return None
         return max(0.0, (now - datetime.fromisoformat(self.median)).total_seconds())
@@ -293,7 +293,7 @@ _AGES = (("hour", timedelta(hours=1)), ("day", timedelta(days=1)), ("week", time
 
 
 def waiting_by_category(db: Database, since: str | None = None) -> dict[str, int]:
-    """Photos that wait in review, by category; with `since` only those that came at or after it."""
+    """Return photos that wait in review, by category, with `since` only those that came at or after it."""
     rows = db.conn.execute(
         f"SELECT category, count(*) {_WAITING} AND created_at >= ? GROUP BY category",
         (since or "",),
@@ -302,14 +302,14 @@ def waiting_by_category(db: Database, since: str | None = None) -> dict[str, int
 
 
 def waiting(db: Database, now: datetime) -> Waiting:
-    """The queue: how many, since when."""
+    """Return the queue: how many, since when."""
     execute = db.conn.execute
     by_category = waiting_by_category(db)
     total = sum(by_category.values())
     if not total:
         return Waiting(by_age=dict.fromkeys(("hour", "day", "week", "older"), 0))
     oldest = execute(f"SELECT min(created_at) {_WAITING}").fetchone()[0]
-    # Walks half of a small covering index; a median has no cheaper way.
+    # Walks half of a small covering index. A median has no cheaper way.
     (median,) = execute(
         f"SELECT created_at {_WAITING} ORDER BY created_at LIMIT 1 OFFSET ?",
         ((total - 1) // 2,),
@@ -333,7 +333,7 @@ _FILED_BY_PERSON = (
 
 
 def filed_by_person(db: Database) -> dict[str, int]:
-    """Photos filed now, by the id of the (first) person they are filed under."""
+    """Return photos filed now, by the id of the (first) person they are filed under."""
     return {str(person_id): int(count) for person_id, count in db.conn.execute(_FILED_BY_PERSON)}
 
 
@@ -350,7 +350,7 @@ def oldest_in_progress(db: Database, states: Iterable[str]) -> dict[str, str]:
 
 
 def last_waits(db: Database, limit: int) -> list[tuple[str, str]]:
-    """(arrived, routed) of the photos Immich recognised last, newest first; for estimates."""
+    """(arrived, routed) of the photos Immich recognised last, newest first, for estimates."""
     rows = db.conn.execute(
         "SELECT arrived_at, routed_at FROM photos WHERE routed_at IS NOT NULL AND recognised_at IS NOT NULL"
         " ORDER BY routed_at DESC LIMIT ?",
@@ -360,7 +360,7 @@ def last_waits(db: Database, limit: int) -> list[tuple[str, str]]:
 
 
 def photos_in_progress(db: Database, limit: int) -> list[Photo]:
-    """Photos that are not at rest, oldest first, those with a problem included."""
+    """Return photos that are not at rest, oldest first, those with a problem included."""
     rows = select(
         db, "SELECT id FROM photos WHERE state IN (*) ORDER BY id LIMIT ?", IN_PROGRESS, after=(limit,)
     )

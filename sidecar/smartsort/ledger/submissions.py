@@ -19,7 +19,7 @@ from smartsort.ledger.records import NewEvent, Photo, dumps
 
 
 class SubmissionState(StrEnum):
-    """Where an item is on its way; afterwards its photo's state counts."""
+    """Where an item is on its way. Afterwards its photo's state counts."""
 
     DOWNLOADING = "downloading"
     """Waits for its download, or is being downloaded."""
@@ -28,7 +28,7 @@ class SubmissionState(StrEnum):
     ACCEPTED = "accepted"
     """Rest: it is a photo of the ledger."""
     FAILED = "failed"
-    """Rest: there is no photo; `problem` says why."""
+    """Rest: there is no photo. `problem` says why."""
 
 
 OPEN = (SubmissionState.DOWNLOADING, SubmissionState.RECEIVED)
@@ -90,7 +90,7 @@ class Taken:
 
 
 class KeyReused(Exception):
-    """The same key came with another body; nothing was written."""
+    """The same key came with another body. Nothing was written."""
 
 
 _FIELDS = tuple(f.name for f in dataclasses.fields(Submission))
@@ -112,7 +112,7 @@ def _item(row: Sequence[Any]) -> Submission:
 
 
 def add(db: Database, new: Sequence[NewSubmission], at: str, key: Key | None = None) -> Taken:
-    """Write items, all or none. Raises KeyReused; a known key with the same body writes nothing."""
+    """Write items, all or none. Raises KeyReused. A known key with the same body writes nothing."""
     if key is not None:
         row = db.conn.execute(
             "SELECT digest, items FROM idempotency WHERE actor = ? AND key = ?", (key.actor, key.key)
@@ -221,7 +221,7 @@ def fail(db: Database, submission_id: str, problem: str, at: str) -> None:
 def postpone(
     db: Database, submission_id: str, problem: str, not_before: str, *, attempts: int, spent_seconds: float
 ) -> None:
-    """Try an item again later; `attempts` and `spent_seconds` are what it has used up so far."""
+    """Try an item again later. `attempts` and `spent_seconds` are what it has used up so far."""
     db.conn.execute(
         "UPDATE submissions SET problem = ?, not_before = ?, attempts = ?, spent_seconds = ? WHERE id = ?",
         (problem, not_before, attempts, spent_seconds, submission_id),
@@ -244,7 +244,7 @@ def reopen(db: Database, submission_id: str, host: str, actor: str, at: str) -> 
 
 
 def forget_keys(db: Database, before: str) -> int:
-    """Forget idempotency keys older than a time; how many."""
+    """Forget idempotency keys older than a time. Return how many."""
     return int(db.conn.execute("DELETE FROM idempotency WHERE at < ?", (before,)).rowcount)
 
 
@@ -257,12 +257,12 @@ def _select(db: Database, where: str, values: Sequence[Any] = ()) -> Iterator[Su
 
 
 def get(db: Database, submission_id: str) -> Submission | None:
-    """One item."""
+    """Return one item."""
     return next(_select(db, "id = ?", (submission_id,)), None)
 
 
 def by_ids(db: Database, ids: Sequence[str]) -> list[Submission]:
-    """These items, in this order; unknown ones are missing."""
+    """Return these items, in this order. Unknown ones are missing."""
     return [item for i in ids if (item := get(db, i)) is not None]
 
 
@@ -275,7 +275,7 @@ def page(
 
 
 def open_hosts(db: Database) -> list[str]:
-    """Hosts that something is to be downloaded from; "" stands for uploads and finished files."""
+    """Hosts that something is to be downloaded from, "" stands for uploads and finished files."""
     rows = db.conn.execute(f"SELECT DISTINCT host FROM submissions WHERE {_OPEN} ORDER BY host")  # noqa: S608
     return [row[0] for row in rows]
 
@@ -288,7 +288,7 @@ def due(db: Database, host: str, now: str, limit: int, without: Collection[str] 
 
 
 def next_due(db: Database, after: str) -> str | None:
-    """When the next open item falls due that was not due at `after`; None when there is none."""
+    """Return when the next open item falls due that was not due at `after`, None when there is none."""
     row = db.conn.execute(
         "SELECT min(not_before) FROM submissions WHERE state IN ('downloading', 'received')"
         " AND not_before > ?",
@@ -303,12 +303,12 @@ def received_submissions(db: Database, limit: int) -> list[Submission]:
 
 
 def open_submissions(db: Database) -> list[Submission]:
-    """All items under way, oldest first."""
+    """Return all items under way, oldest first."""
     return list(_select(db, f"{_OPEN} ORDER BY number"))
 
 
 def photo_from(db: Database, origin_path: str) -> Photo | None:
-    """The photo that was claimed from a file handed in over HTTP, None when it never was."""
+    """Return the photo that was claimed from a file handed in over HTTP, None when it never was."""
     row = db.conn.execute(
         "SELECT id FROM photos WHERE origin_path = ? AND origin IN ('url', 'upload') AND state <> 'arrived'",
         (to_ledger(origin_path),),

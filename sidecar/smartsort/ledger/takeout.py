@@ -25,7 +25,7 @@ def put(db: Database, said: Mapping[int, Takeout]) -> None:
 
 
 def get(db: Database, photo_id: int) -> Takeout | None:
-    """What was said of a photo, None for nothing."""
+    """Return what was said of a photo, None for nothing."""
     row = db.conn.execute("SELECT people, taken_at FROM takeout WHERE photo_id = ?", (photo_id,)).fetchone()
     if row is None:
         return None

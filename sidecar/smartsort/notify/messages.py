@@ -15,7 +15,7 @@ from smartsort.core.words import quantity
 from smartsort.ledger.records import Event
 
 EXAMPLES = 5
-"""Photos that a digest names; the others are counted."""
+"""Photos that a digest names. The others are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Message:
     data: Mapping[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """The message as a webhook carries it and as the ledger keeps it."""
+        """Return the message as a webhook carries it and as the ledger keeps it."""
         return {
             "kind": self.kind,
             "title": self.title,
@@ -59,7 +59,7 @@ class _Told(NamedTuple):
     done: str
     noun: str = ""
     heading: str = ""
-    """Of the line that counts by name; without one there is no such line."""
+    """Of the line that counts by name. Without one there is no such line."""
     names: Callable[[Mapping[str, Any]], Sequence[Any]] = lambda _: ()
 
 
@@ -80,7 +80,7 @@ TOLD: dict[str, _Told] = {
 
 @dataclass(slots=True)
 class Digest:
-    """Counts events; `message` says it in a few lines however many there were."""
+    """Counts events. `message` says it in a few lines however many there were."""
 
     wanted: Collection[str]
     """Of `sorted`, `needs_review`, `health`."""
@@ -90,7 +90,7 @@ class Digest:
     first_at: str = ""
 
     def add(self, events: Iterable[Event]) -> None:
-        """Take events in; those nobody wants to hear of, and those of a human's own hand, are passed over."""
+        """Take events in. Those nobody wants to hear of, and those of a human's own hand, are passed over."""
         for event in events:
             told = TOLD.get(event.kind)
             if told is None or told.wanted not in self.wanted:
@@ -147,7 +147,10 @@ def health_message(kind: str, text: str, at: str, *, began: bool) -> Message:
 
 
 def is_quiet(now: datetime, between: tuple[time, time] | None) -> bool:
-    """True within the quiet hours; `now` in the zone they are meant in. The end may be on the next day."""
+    """Return True within the quiet hours.
+
+    `now` in the zone they are meant in. The end may be on the next day.
+    """
     if between is None:
         return False
     start, end = between
@@ -156,7 +159,7 @@ def is_quiet(now: datetime, between: tuple[time, time] | None) -> bool:
 
 
 def seconds_until_loud(now: datetime, between: tuple[time, time] | None) -> float:
-    """Seconds until the quiet hours end, 0 outside of them."""
+    """Return seconds until the quiet hours end, 0 outside of them."""
     if between is None or not is_quiet(now, between):
         return 0.0
     end = now.replace(hour=between[1].hour, minute=between[1].minute, second=0, microsecond=0)
@@ -166,5 +169,5 @@ def seconds_until_loud(now: datetime, between: tuple[time, time] | None) -> floa
 
 
 def canonical(message: Message) -> bytes:
-    """The bytes a webhook posts and signs."""
+    """Return the bytes a webhook posts and signs."""
     return json.dumps(message.as_json(), ensure_ascii=False, separators=(",", ":")).encode()

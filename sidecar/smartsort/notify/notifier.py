@@ -1,4 +1,4 @@
-"""Watches the ledger's events and sends messages; what cannot be sent is tried again within a bound."""
+"""Watches the ledger's events and sends messages. What cannot be sent is tried again within a bound."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 6
-"""Tries per message and address, over about half an hour; then it is given up."""
+"""Tries per message and address, over about half an hour. Then it is given up."""
 _FIRST_RETRY_SECONDS = 30.0
 _MOST_PENDING = 50
-"""Messages kept for addresses that do not answer; beyond that the oldest is dropped."""
+"""Messages kept for addresses that do not answer. Beyond that the oldest is dropped."""
 _SAME_ISSUE_SECONDS = 900.0
 """A health issue that comes and goes is told once in this time."""
 _IDLE_SECONDS = 30.0
 _BURST_SECONDS = 0.3
-"""The pipeline rings for every batch; looking once for several is enough."""
+"""The pipeline rings for every batch. Looking once for several is enough."""
 _PAGE = 500
 _CURSOR, _PENDING = "notify_after", "notify_pending"
 
@@ -126,7 +126,7 @@ class Notifier:
         return await self._pause(pause)
 
     async def test(self) -> list[str]:
-        """Send a message to every address; what went wrong, empty when nothing did."""
+        """Send a message to every address. Return what went wrong, empty when nothing did."""
         message = Message(
             "test", "smartsort: test", "Messages from smartsort arrive.", self._context.clock.text()
         )
@@ -134,7 +134,7 @@ class Notifier:
         return [problem for problem in outcomes if problem]
 
     def close(self) -> None:
-        """Send nothing more; what is pending is kept for the next start."""
+        """Send nothing more. What is pending is kept for the next start."""
         self._closed = True
         self.wake()
 
@@ -148,7 +148,7 @@ class Notifier:
         return _IDLE_SECONDS
 
     async def _digest(self) -> float:
-        """Seconds until the next digest can be due."""
+        """Return seconds until the next digest can be due."""
         ledger, settings = self._context.ledger, self._settings
         if self._after is None:
             self._after = self._noted = await ledger.awrite(_cursor)
@@ -198,7 +198,7 @@ class Notifier:
         key_value.put(db, _PENDING, pending[-_MOST_PENDING:])
 
     async def _deliver(self) -> float:
-        """Send what is due, all addresses side by side; seconds until the next is."""
+        """Send what is due, all addresses side by side. Return the seconds until the next is due."""
         ledger = self._context.ledger
         stored = await ledger.aread(lambda db: key_value.get(db, _PENDING, []))
         pending = [_Delivery.from_json(value) for value in stored]
@@ -221,7 +221,7 @@ class Notifier:
         return quiet and delivery.message.kind == "digest"
 
     async def _deliver_to(self, name: str, batch: Sequence[_Delivery]) -> None:
-        """One after the other; the first failure keeps the rest for later, in order."""
+        """One after the other. The first failure keeps the rest for later, in order."""
         sender = self._senders.get(name)
         for delivery in batch:
             if self._closed:
@@ -257,7 +257,10 @@ class Notifier:
         await self._context.ledger.awrite(change)
 
     async def _send(self, sender: Sender, message: Message) -> str | None:
-        """What went wrong, None when it was sent. A sender that hangs keeps its own thread, nothing else."""
+        """Return what went wrong, None when it was sent.
+
+        A sender that hangs keeps its own thread, nothing else.
+        """
         hanging = self._sending.get(sender.name)
         if hanging is not None and hanging.is_alive():
             return f"{sender.name}: the message before it is still on its way"
@@ -305,7 +308,7 @@ class Notifier:
 
 
 def _cursor(db: Database) -> int:
-    """The last event that was told; at the very first start all there are: nobody wants old news."""
+    """Return the last event that was told. At the very first start all there are: nobody wants old news."""
     known: int | None = key_value.get(db, _CURSOR)
     if known is None:
         known = events.last_id(db)

@@ -1,4 +1,4 @@
-"""The ways a message goes out. Blocking; called from the notifier's own threads, never from the pipeline."""
+"""The ways a message goes out. Blocking. Called from the notifier's own threads, never from the pipeline."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Sender(Protocol):
     name: str
 
     def send(self, message: Message) -> None:
-        """Send; raises NotDelivered."""
+        """Send. Raises NotDelivered."""
         ...
 
 
@@ -46,7 +46,7 @@ class AppriseSender:
         return f"AppriseSender({self.name})"
 
     def send(self, message: Message) -> None:
-        """Send; raises NotDelivered when Apprise does not know the address or the service refuses."""
+        """Send. Raises NotDelivered when Apprise does not know the address or the service refuses."""
         import apprise  # noqa: PLC0415 - 90 ms, only where messages go out
 
         # Its own log names hosts, users and topics.
@@ -94,7 +94,7 @@ class WebhookSender:
         return "WebhookSender()"
 
     def send(self, message: Message) -> None:
-        """Post; raises NotDelivered unless the answer is a 2xx."""
+        """Post. Raises NotDelivered unless the answer is a 2xx."""
         body = canonical(message)
         stamp = str(int(self._now()))
         headers = {
@@ -124,13 +124,13 @@ class WebhookSender:
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:
-    """What `X-Smartsort-Signature` holds; a receiver compares it with `hmac.compare_digest`."""
+    """Return what `X-Smartsort-Signature` holds. A receiver compares it with `hmac.compare_digest`."""
     digest = hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
     return f"sha256={digest}"
 
 
 def senders_of(settings: Notify) -> list[Sender]:
-    """The addresses of the settings."""
+    """Return the addresses of the settings."""
     found: list[Sender] = [
         AppriseSender(url.get_secret_value(), number, settings.timeout_seconds)
         for number, url in enumerate(settings.urls)

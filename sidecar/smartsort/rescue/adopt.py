@@ -181,7 +181,7 @@ class Adoption:
     # --- whose it is -------------------------------------------------------------------------
 
     def _owners(self, ledger: Database, clusters: Sequence[Cluster]) -> list[Photo | None]:
-        """The photos of the ledger that files of the same bytes are; None: it is a photo of its own.
+        """Return the photos of the ledger that files of the same bytes are, None: it is a photo of its own.
 
         Assigned all at once, the surest first: a duplicate's file must not become the other photo's.
         """
@@ -199,7 +199,7 @@ class Adoption:
     def _candidates(
         self, ledger: Database, cluster: Cluster
     ) -> Iterator[tuple[tuple[bool, bool, bool, bool, bool, int], Photo]]:
-        """Photos that a file may be, and how little speaks for it."""
+        """Yield photos that a file may be, and how little speaks for it."""
         first = cluster.own[0]
         ids = rows.photos_with(ledger.conn, cluster.sha256)
         # Claimed when the backup was made and not read yet: known by what it looked like.
@@ -389,7 +389,7 @@ def _owned(db: Database, name: Name, photo_id: int) -> Name:
 
 
 def _state(names: Sequence[Name]) -> tuple[State, list[Name]]:
-    """The state names in these folders mean, and the names that do not belong to it."""
+    """Return the state names in these folders mean, and the names that do not belong to it."""
     areas = {n.area for n in names if n.member is Member.PHOTO}
     for area, state, beside in (
         (Area.FACES, State.FILED, {Area.FACES, Area.LIBRARY}),

@@ -21,7 +21,7 @@ from smartsort.rescue.shots import Lying, ShotsOfFolder
 
 _AT_ONCE = 200
 _ORDER = (Area.LIBRARY, Area.FACES, Area.REVIEW, Area.TRASH, Area.TEMP)
-"""What a shot is shows best in the library; what was found there counts for the other folders."""
+"""What a shot is shows best in the library. What was found there counts for the other folders."""
 
 _FOUND = "area, path, device, inode, size, mtime_ns, member, sha256, sha1"
 
@@ -79,7 +79,7 @@ class Inventory:
         self._db.close()
 
     def read(self, ledger: sqlite3.Connection, progress: Callable[[int], None]) -> int:
-        """Find, hash and group; how many names there are."""
+        """Find, hash and group the files. Return how many names there are."""
         for stranger in walk.strangers(ledger, self._folders):
             if stranger.stamp is None:
                 continue
@@ -171,13 +171,13 @@ class Inventory:
                 yield Lying(absolute, relative, now, sha256 or "", photo_id=photo_id)
 
     def _pair(self, half: str, photo: str) -> bool:
-        """True for two contents that are known to be halves of one shot."""
+        """Return True for two contents that are known to be halves of one shot."""
         return bool(
             self._db.execute("SELECT 1 FROM pairs WHERE half = ? AND photo = ?", (half, photo)).fetchone()
         )
 
     def _follows(self, each: Lying, member: Member, leader: Lying | None) -> None:
-        """All names of the file; without a leader it is a side file that belongs to nothing here."""
+        """All names of the file. Without a leader it is a side file that belongs to nothing here."""
         if leader is not None and member in (Member.RAW, Member.VIDEO):
             self._db.execute(
                 "INSERT OR IGNORE INTO pairs VALUES (?, ?, ?)", (each.sha256, leader.sha256, member.value)
@@ -196,7 +196,10 @@ class Inventory:
     # --- what was found ----------------------------------------------------------------------
 
     def contents(self) -> Iterator[list[Cluster]]:
-        """Files with what travels with them, those of the same bytes together; the library's first."""
+        """Yield files with what travels with them, those of the same bytes together.
+
+        Return the library's first.
+        """
         digests = self._db.execute(
             "SELECT sha256 FROM files WHERE member = 'photo' GROUP BY sha256 ORDER BY min(rank), min(path)"
         ).fetchall()
@@ -223,11 +226,11 @@ class Inventory:
         return Cluster(own[0].sha256, own[0].sha1, (*own, *followers))
 
     def travelling_with(self, photo_id: int) -> list[Found]:
-        """Files without an owner that travel with a photo the ledger has."""
+        """Return files without an owner that travel with a photo the ledger has."""
         return self._names("photo = ?", photo_id)
 
     def joined(self) -> list[int]:
-        """Ids of the photos of the ledger that files without an owner travel with."""
+        """Return ids of the photos of the ledger that files without an owner travel with."""
         rows = self._db.execute("SELECT DISTINCT photo FROM files WHERE photo IS NOT NULL ORDER BY photo")
         return [int(i) for (i,) in rows]
 

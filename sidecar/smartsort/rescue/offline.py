@@ -20,7 +20,7 @@ __all__ = ["backup_folder", "layout_of", "offline_context"]
 
 
 def backup_folder(settings: Settings) -> str:
-    """Where copies of the ledger are kept: in the root, also when the ledger lies elsewhere."""
+    """Return where copies of the ledger are kept: in the root, also when the ledger lies elsewhere."""
     return os.path.join(os.path.abspath(settings.root), "backup")
 
 

@@ -41,7 +41,7 @@ def restore(
     """Put a backup (None: the newest sound one) in the ledger's place and bring it up to date with the disk.
 
     Returns the backup, where the replaced ledger was moved to, and what was adopted. Raises RootLocked while
-    a sidecar is at work, LedgerError for a damaged backup; then nothing is changed.
+    a sidecar is at work, LedgerError for a damaged backup. Then nothing is changed.
     """
     layout = layout_of(settings)
     if file is None:
@@ -60,7 +60,7 @@ def restore(
 def rebuild(
     settings: Settings, server: PhotoServer | None, progress: Callable[[int], None]
 ) -> tuple[str | None, Adopted]:
-    """Make a new ledger; a ledger that is there is moved aside (its path is returned) and not read.
+    """Make a new ledger. A ledger that is there is moved aside (its path is returned) and not read.
 
     Raises RootLocked while a sidecar is at work, RootUnavailable when the folders are not there.
     """
@@ -105,7 +105,7 @@ def _catch_up(
 
 
 async def _ask_immich(context: Context, server: PhotoServer) -> int:
-    """Asset ids by path, people by folder; how many photos got their asset."""
+    """Fill in asset ids by path and people by folder. Return how many photos got their asset."""
     try:
         count = await _assets(context, server)
         await _people(context, server)
@@ -133,7 +133,7 @@ async def _assets(context: Context, server: PhotoServer) -> int:
 
 
 def _without_asset(db: Database, after: int) -> list[tuple[int, str | bytes]]:
-    """Photos at rest in the library; those on their way are resolved by the pipeline."""
+    """Return photos at rest in the library. Those on their way are resolved by the pipeline."""
     return db.conn.execute(
         "SELECT p.id, n.path FROM photos AS p JOIN names AS n ON n.photo_id = p.id AND n.area = 'library'"
         " AND n.member = 'photo' WHERE p.id > ? AND p.asset_id IS NULL AND p.state IN ('filed', 'review')"
@@ -143,7 +143,7 @@ def _without_asset(db: Database, after: int) -> list[tuple[int, str | bytes]]:
 
 
 async def _people(context: Context, server: PhotoServer) -> None:
-    """Whose folder is it? The person of that name; of several the one that is on its photos."""
+    """Whose folder is it? The person of that name. Of several the one that is on its photos."""
     by_folder: dict[str, list[Person]] = defaultdict(list)
     for person in await server.people():
         if person.name:

@@ -53,7 +53,7 @@ Follower = tuple[Lying, Member, Lying | None]
 
 
 class ShotsOfFolder:
-    """The files of one folder; `pair` tells whether two contents are known to be one shot."""
+    """The files of one folder. `pair` tells whether two contents are known to be one shot."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class ShotsOfFolder:
         """By path: the photo that a half travels with."""
 
     def followers(self) -> Iterator[Follower]:
-        """Files without an owner that travel with a photo; None where that photo is not here."""
+        """Yield files without an owner that travel with a photo, None where that photo is not here."""
         if self._area is Area.TEMP:
             yield from self._claimed()
             return

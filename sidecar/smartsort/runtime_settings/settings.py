@@ -52,7 +52,7 @@ FITTED = "fitted"
 class RuntimeSettings:
     """The settings of the configuration, overlaid by what was changed at run time.
 
-    A value changed here survives a restart; `forget` makes the configuration count again. Every change is an
+    A value changed here survives a restart. `forget` makes the configuration count again. Every change is an
     event with its actor.
     """
 
@@ -90,7 +90,7 @@ class RuntimeSettings:
 
     @property
     def whitelist(self) -> tuple[PersonRef, ...]:
-        """People who get a folder; empty: every named person."""
+        """People who get a folder, empty: every named person."""
         return self._lists["whitelist"]
 
     @property
@@ -105,13 +105,13 @@ class RuntimeSettings:
         return tuple(sorted({*self._changed, *values}))
 
     def policy(self) -> Policy:
-        """The policy of this moment."""
+        """Return the policy of this moment."""
         return self._policy
 
     def policy_with(
         self, values: Mapping[str, Any], lists: Mapping[str, Sequence[PersonRef]] | None = None
     ) -> Policy:
-        """The policy as it would be with other values (keys of `POLICY_KEYS`) or lists.
+        """Return the policy as it would be with other values (keys of `POLICY_KEYS`) or lists.
 
         Nothing is changed.
         """
@@ -123,7 +123,7 @@ class RuntimeSettings:
         )
 
     def snapshot(self) -> dict[str, Any]:
-        """What was changed at run time, as plain values that `restore` takes."""
+        """Return what was changed at run time, as plain values that `restore` takes."""
         names = [name for name in LISTS if name in self._changed]
         return {"policy": dict(self._overrides), **{name: _plain(self._lists[name]) for name in names}}
 
@@ -144,7 +144,7 @@ class RuntimeSettings:
         return said(self.snapshot()) == said(snapshot)
 
     def restore(self, snapshot: Mapping[str, Any], actor: str = "smartsort") -> None:
-        """Make policy and lists what they were when the snapshot was taken; the main switch stays."""
+        """Make policy and lists what they were when the snapshot was taken. The main switch stays."""
         before = self.changed
 
         def write(db: Database) -> None:
@@ -163,7 +163,7 @@ class RuntimeSettings:
         self._load()
 
     def _take(self, policy: Policy) -> None:
-        """The policy in force from now on; decisions name its version, so that it has to be kept."""
+        """The policy in force from now on. Decisions name its version, so that it has to be kept."""
         self._policy = policy
         if self._ledger.read(lambda db: decisions.policy_of(db, policy.version)) is None:
             self._ledger.write(lambda db: decisions.remember_policy(db, policy, _now()))
@@ -333,7 +333,7 @@ def _now() -> str:
 
 
 def _overlaid(settings: Settings, overrides: Mapping[str, Any]) -> Settings:
-    """The settings with other values (keys of `POLICY_KEYS`)."""
+    """Return the settings with other values (keys of `POLICY_KEYS`)."""
     for name, value in overrides.items():
         if name not in POLICY_KEYS:
             continue

@@ -8,7 +8,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class SetupOptions:
-    """What the command line says; "" for what it does not. Keys are given as text or as a file."""
+    """What the command line says, "" for what it does not. Keys are given as text or as a file."""
 
     root: str = ""
     url: str = ""
@@ -34,11 +34,11 @@ class Conversation(Protocol):
         ...
 
     def ask(self, question: str, default: str = "") -> str:
-        """An answer, or the default for an empty one."""
+        """Return an answer, or the default for an empty one."""
         ...
 
     def ask_secret(self, question: str) -> str:
-        """An answer that is not shown while it is typed; "" for none."""
+        """Return an answer that is not shown while it is typed, "" for none."""
         ...
 
     def confirm(self, question: str, *, default: bool) -> bool:

@@ -19,7 +19,10 @@ NAME = "smartsort.toml"
 
 
 def read_table(path: str) -> dict[str, Any]:
-    """The file as a table, empty when there is none. Raises ConfigurationError for one that is no TOML."""
+    """Return the file as a table, empty when there is none.
+
+    Raises ConfigurationError for one that is no TOML.
+    """
     try:
         with open(path, "rb") as file:
             return tomllib.load(file)
@@ -32,7 +35,7 @@ def read_table(path: str) -> dict[str, Any]:
 
 
 def with_values(table: Mapping[str, Any], values: Mapping[str, object]) -> dict[str, Any]:
-    """The table with these dotted keys set, or taken away for None; everything else is as it was."""
+    """Return the table with these dotted keys set, or taken away for None. Everything else is as it was."""
     changed: dict[str, Any] = json.loads(json.dumps(table, default=str))
     inner = changed[WRAPPER] if isinstance(changed.get(WRAPPER), dict) else changed
     for key, value in values.items():
@@ -48,7 +51,7 @@ def with_values(table: Mapping[str, Any], values: Mapping[str, object]) -> dict[
 
 
 def as_toml(table: Mapping[str, Any]) -> str:
-    """The table as TOML: values first, then a section for each table in it."""
+    """Return the table as TOML: values first, then a section for each table in it."""
     lines: list[str] = []
     _section(table, "", lines)
     return "\n".join(lines).strip() + "\n"
@@ -81,7 +84,7 @@ def _value(value: Any) -> str:
 def write(path: str, text: str, now: datetime) -> str | None:
     """Write the file for its owner only, and return where a copy of the former one is, None without one.
 
-    It belongs to whom its folder belongs to. Raises StorageError; then the former file is untouched.
+    It belongs to whom its folder belongs to. Raises StorageError. Then the former file is untouched.
     """
     kept = None
     temporary = f"{path}.{secrets.token_hex(4)}.part"
@@ -122,7 +125,7 @@ def _create(path: str, content: bytes) -> None:
 
 
 def give(path: str | int, folder: str) -> None:
-    """Give what root made to the owner of the folder it lies in; the sidecar does not run as root."""
+    """Give what root made to the owner of the folder it lies in. The sidecar does not run as root."""
     if os.geteuid() == 0:
         status = os.stat(folder)
         with suppress(OSError):

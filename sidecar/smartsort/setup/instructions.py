@@ -12,7 +12,7 @@ KEYS = "Account Settings, API Keys, New API Key"
 
 
 def permissions(settings: Settings) -> Iterator[str]:
-    """The exact least set, as lines."""
+    """Yield the exact least set, as lines."""
     owner, admin = needed(settings, Key.OWNER), needed(settings, Key.ADMIN)
     yield f"Make a key in Immich ({KEYS})"
     yield "as the owner of the photos, with these permissions and no others:"
@@ -33,14 +33,14 @@ def _listed(needs: Iterable[Need]) -> Iterator[str]:
 
 
 def without_admin() -> Iterator[str]:
-    """What does not work without an administrator's key, and what does."""
+    """Yield what does not work without an administrator's key, and what does."""
     yield "Without an administrator's key smartsort cannot make and scan its library, nor see"
     yield "when Immich is done with a photo. New photos are taken in and checked for"
     yield "duplicates, and then wait. Review, approving, rejecting and undo work."
 
 
 def to_paste(settings: Settings, key_file: str) -> Iterator[str]:
-    """What goes into which file, as lines; never a key."""
+    """Yield what goes into which file, as lines, never a key."""
     root = os.fspath(settings.root)
     library = os.fspath(settings.directories.library_dir)
     inside = str(settings.library_path_in_immich)

@@ -1,4 +1,4 @@
-"""The steps of setting up, in order; each is told in plain words and none prints a key."""
+"""The steps of setting up, in order. Each is told in plain words and none prints a key."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _NO_KEY = "none"
 
 
 class GaveUp(ConfigurationError):
-    """Setting up cannot go on; nothing was written."""
+    """Setting up cannot go on. Nothing was written."""
 
 
 class Setup:
-    """One run. `env` is the process environment; `connect`, `sleep` and `now` are for tests."""
+    """One run. `env` is the process environment. `connect`, `sleep` and `now` are for tests."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Setup:
     async def run(self) -> DoctorReport:
         """Go through all steps and return what the doctor says at the end.
 
-        Raises ConfigurationError when it cannot go on and StorageError for folders; then no file was written.
+        Raises ConfigurationError when it cannot go on and StorageError for folders. Then no file was written.
         """
         root = self._root()
         path = os.path.join(root, file.NAME)
@@ -89,7 +89,7 @@ class Setup:
             self._talk.say(f"           -> {check.remedy}")
 
     def _wanted(self, given: str, question: str, default: str, flag: str) -> str:
-        """What the command line says, or the answer, or what is known already."""
+        """Return what the command line says, or the answer, or what is known already."""
         if given:
             return given
         if self._talk.interactive:
@@ -111,7 +111,10 @@ class Setup:
         return root
 
     def _settings(self, root: str) -> Settings:
-        """The settings as they would be with what is known so far; what was decided goes before the file."""
+        """Return the settings as they would be with what is known so far.
+
+        What was decided goes before the file.
+        """
         values = {key: value for key, value in self._values.items() if value is not None}
         path = os.path.join(root, file.NAME)
         env = self._env
@@ -120,7 +123,7 @@ class Setup:
         return load_settings(path if os.path.exists(path) else None, env, {"root": root, **values})
 
     async def _address(self, before: Settings) -> str:
-        """An address where an Immich answers that smartsort can work with."""
+        """Return an address where an Immich answers that smartsort can work with."""
         given = self._options.url
         while True:
             url = self._wanted(given, "Address of Immich", before.immich.url or "", "--url")
@@ -133,7 +136,7 @@ class Setup:
             given = ""
 
     async def _reach(self, before: Settings, url: str) -> str | None:
-        """None when it can be used, else one line saying why not."""
+        """Return None when it can be used, else one line saying why not."""
         try:
             values = {"immich.url": url, "immich.api_key": _NO_KEY}
             settings = load_settings(
@@ -225,7 +228,7 @@ class Setup:
     # --- what may be left out ----------------------------------------------------------------
 
     def _machine_learning(self, root: str, before: Settings) -> None:
-        """The address that similarities are measured with; without one no match has a confidence."""
+        """The address that similarities are measured with. Without one no match has a confidence."""
         given = self._options.ml_url
         while given or self._talk.interactive:
             question = "Address of Immich's machine learning service (- for none)"
@@ -245,7 +248,7 @@ class Setup:
                 return
 
     async def _whitelist(self, root: str, before: Settings) -> None:
-        """Whom to file; of everybody with a name when nothing is said."""
+        """Whom to file. Of everybody with a name when nothing is said."""
         known = ", ".join(before.whitelist)
         if not (self._options.whitelist or self._talk.interactive):
             return
@@ -259,7 +262,7 @@ class Setup:
             self._values["whitelist"] = wanted
 
     async def _names(self, root: str) -> list[str]:
-        """The names Immich knows; none where the key may not read them."""
+        """Return the names Immich knows. None where the key may not read them."""
         try:
             async with self._connect(self._settings(root)) as server:
                 return sorted({person.name for person in await server.people() if person.name})
@@ -299,7 +302,7 @@ class Setup:
                 settings = self._settings(os.fspath(settings.root))
 
     async def _try_library(self, ground: Ground) -> Check:
-        """The line about the library's path; when it is fine the library is there afterwards.
+        """Return the line about the library's path. When it is fine the library is there afterwards.
 
         Immich answers only about paths of a library that exists. Where there is none of smartsort's yet it is
         made first, and stays when the path turns out to be wrong: smartsort deletes nothing.

@@ -303,11 +303,11 @@ _CHECKS: tuple[tuple[str, Callable[[str], Iterator[Answer]]], ...] = (
 
 
 def worst(checks: list[StorageCheck]) -> Verdict:
-    """The worst verdict among them."""
+    """Return the worst verdict among them."""
     order = (Verdict.BAD, Verdict.NOTE, Verdict.GOOD)
     return min((t.verdict for t in checks), key=order.index, default=Verdict.GOOD)
 
 
 def line(check: StorageCheck) -> str:
-    """One check as a line of the report."""
+    """Return one check as a line of the report."""
     return f"{check.verdict.value:5} {check.name:16} {shown(check.said)}"

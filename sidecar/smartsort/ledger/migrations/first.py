@@ -9,7 +9,7 @@ from smartsort.ledger.migrations.registry import migrations
 
 @migrations()
 def m001_source_document(db: Database) -> None:
-    """`downloads` may exist already, with more columns than we know; nothing of it is changed or lost."""
+    """`downloads` may exist already, with more columns than we know, nothing of it is changed or lost."""
     execute = db.conn.execute
     execute(
         """CREATE TABLE IF NOT EXISTS downloads (
@@ -50,7 +50,7 @@ def m001_source_document(db: Database) -> None:
 
 @migrations()
 def m002_photos(db: Database) -> None:
-    """One row per photo ever accepted; every name it has on disk; why it is where it is."""
+    """One row per photo ever accepted. Every name it has on disk. Why it is where it is."""
     execute = db.conn.execute
     # ANY: text where a name is UTF-8, else its bytes (smartsort.files.shown.to_ledger).
     execute(
@@ -114,7 +114,7 @@ def m002_photos(db: Database) -> None:
 
 @migrations()
 def m003_history(db: Database) -> None:
-    """What happened, in order and unchangeable; what is about to happen; what Immich still has to hear."""
+    """What happened, in order and unchangeable. What is about to happen. What Immich still has to hear."""
     execute = db.conn.execute
     execute(
         """CREATE TABLE events (
@@ -172,7 +172,7 @@ def m003_history(db: Database) -> None:
 
 @migrations()
 def m004_actions(db: Database) -> None:
-    """What humans did: put off, threw away, said "not this person"; what Immich was told about a photo."""
+    """What humans did: skipped, rejected, said "not this person". What Immich was told about a photo."""
     execute = db.conn.execute
     execute("ALTER TABLE photos ADD COLUMN trashed_at TEXT")
     execute(

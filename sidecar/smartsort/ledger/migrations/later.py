@@ -9,7 +9,7 @@ from smartsort.ledger.migrations.registry import migrations
 
 @migrations()
 def m051_companions(db: Database) -> None:
-    """Side files travel with their photo; what Takeout says about it; photos are found by their name."""
+    """Side files travel with their photo. What Takeout says about it. Photos are found by their name."""
     execute = db.conn.execute
     # SQLite cannot change a CHECK. No table refers to this one, so it is written again.
     execute("ALTER TABLE names RENAME TO names_before_m051")
@@ -67,7 +67,7 @@ def m053_dates_of_faces(db: Database) -> None:
 
 @migrations()
 def m054_names(db: Database) -> None:
-    """Tables are called what their rows are; indexes keep their names."""
+    """Tables are called what their rows are. Indexes keep their names."""
     for old, new in {
         "denials": "ruled_out",
         "teachings": "feedback",
