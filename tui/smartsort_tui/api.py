@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from smartsort.api.schemas.strangers import NameFaces, Strangers
 
 BASE = "/api/smart-download"
-# Larger than any preview Immich makes; a larger answer is not a picture for a terminal.
+# Larger than any preview Immich makes. A larger answer is not a picture for a terminal.
 MAX_PICTURE_BYTES = 32 * 1024 * 1024
 # Bulk actions answer when all of them are done, which takes minutes for thousands.
 BULK_TIMEOUT_SECONDS = 3600.0
@@ -48,7 +48,7 @@ BULK_TIMEOUT_SECONDS = 3600.0
 ShapeT = TypeVar("ShapeT", bound=ResponseModel)
 ListName = Literal["whitelist", "blacklist"]
 Kind = Literal["approve", "reject", "skip"]
-"""What can be decided about an item; the API's routes have these names."""
+"""What can be decided about an item. The API's routes have these names."""
 
 
 class ApiProblem(Exception):
@@ -118,7 +118,7 @@ class Refused(ApiProblem):
 
 
 def base_url(text: str) -> httpx.URL:
-    """The sidecar's address as typed; `host:port` means http. Raises NotSmartsort for nonsense."""
+    """Return the sidecar's address as typed. `host:port` means http. Raises NotSmartsort for nonsense."""
     text = text.strip()
     if "://" not in text:
         text = f"http://{text}"
@@ -153,7 +153,7 @@ class Client:
             transport=transport,
             # Reading certificates takes 25 ms, and no redirect leads from an address without TLS to one with.
             verify=self.url.scheme == "https",
-            # The sidecar is asked directly; a proxy in the environment is not meant for it.
+            # The sidecar is asked directly. A proxy in the environment is not meant for it.
             trust_env=False,
         )
 
@@ -171,24 +171,24 @@ class Client:
         search: str | None = None,
         limit: int = 200,
     ) -> ReviewPage:
-        """One page of the queue, newest first."""
+        """Return one page of the queue, newest first."""
         path = "/review/queue" + (f"/{category}" if category else "")
         return await self._get(ReviewPage, path, cursor=cursor, search=search or None, limit=limit)
 
     async def item(self, item: int) -> ReviewItem:
-        """One photo in review, with all that is known of it."""
+        """Return one photo in review, with all that is known of it."""
         return await self._get(ReviewItem, f"/review/items/{item}")
 
     async def decide(self, kind: Kind, item: int, approve: Approve | None = None) -> ActionResultView:
-        """Decide about one item; `approve` says under whom it is filed."""
+        """Decide about one item. `approve` says under whom it is filed."""
         return await self._send(ActionResultView, "POST", f"/review/{item}/{kind}", approve)
 
     async def rule_out(self, item: int, rule_out: RuleOut) -> ActionResultView:
-        """Say whom an item does not show; it goes on waiting."""
+        """Say whom an item does not show. It goes on waiting."""
         return await self._send(ActionResultView, "POST", f"/review/{item}/rule-out", rule_out)
 
     async def explain(self, photo: int) -> Explained:
-        """How a photo was judged. Raises NotThere from a sidecar without that route."""
+        """Return how a photo was judged. Raises NotThere from a sidecar without that route."""
         from smartsort.api.schemas.evaluation import Explained
 
         return await self._get(Explained, f"/photos/{photo}/explain")
@@ -212,27 +212,27 @@ class Client:
         )
 
     async def confirm(self, photo: int) -> ActionResultView:
-        """The filing of a photo is right."""
+        """Confirm the filing of a photo."""
         return await self._send(ActionResultView, "POST", f"/spot-checks/{photo}/confirm")
 
     async def call_wrong(self, photo: int, really: WrongFiling) -> ActionResultView:
-        """The filing of a photo is wrong."""
+        """Correct the filing of a photo."""
         return await self._send(ActionResultView, "POST", f"/spot-checks/{photo}/wrong", really)
 
     async def bulk(self, kind: Kind, selection: Selection) -> BulkActionResult:
-        """Decide about many; an approval takes a BulkApprove."""
+        """Decide about many. An approval takes a BulkApprove."""
         return await self._send(
             BulkActionResult, "POST", f"/review/bulk/{kind}", selection, timeout=BULK_TIMEOUT_SECONDS
         )
 
     async def export(self, kind: str, *, category: str | None, search: str | None) -> AsyncIterator[bytes]:
-        """The queue as a file, in pieces."""
+        """Yield the queue as a file, in pieces."""
         params = _given(format=kind, category=category, search=search or None)
         async for piece in self._streamed(self._path("/review/export"), params=params):
             yield piece
 
     async def picture(self, path: str) -> bytes:
-        """The bytes of a picture by the path the API gave for it."""
+        """Return the bytes of a picture by the path the API gave for it."""
         target = self.url.join(path) if not path.startswith("/") else self._below_prefix(path)
         pieces, size = [], 0
         async with aclosing(self._streamed(target, headers={"Accept": "image/*"})) as stream:
@@ -250,17 +250,17 @@ class Client:
         return await self._send(BulkActionResult, "POST", "/undo", undo, timeout=BULK_TIMEOUT_SECONDS)
 
     async def events(self, *, cursor: str | None = None, limit: int = 100) -> EventPage:
-        """What happened, newest first."""
+        """Return what happened, newest first."""
         return await self._get(EventPage, "/events", cursor=cursor, limit=limit)
 
     async def history(self, photo: int) -> EventPage:
-        """All that happened to one photo, oldest first."""
+        """Return all that happened to one photo, oldest first."""
         return await self._get(EventPage, f"/photos/{photo}/history")
 
     # --- people, settings, statistics -------------------------------------------------------
 
     async def people(self, *, limit: int = 5000) -> list[PersonView]:
-        """The people Immich knows, at most `limit`."""
+        """Return the people Immich knows, at most `limit`."""
         response = await self._request("GET", "/people", params={"limit": limit})
         try:
             return TypeAdapter(list[PersonView]).validate_json(response.content)
@@ -268,7 +268,7 @@ class Client:
             raise _not_smartsort(response) from error
 
     def person_thumbnail(self, person: str) -> str:
-        """Where a person's face is, for `picture`."""
+        """Return where a person's face is, for `picture`."""
         return f"{BASE}/people/{quote(person, safe='')}/thumbnail"
 
     def mixed_picture(self, person: str) -> str:
@@ -286,19 +286,19 @@ class Client:
         return await self._send(ListView, "PATCH", f"/config/{name}", change)
 
     async def config(self) -> ConfigView:
-        """The settings in force."""
+        """Return the settings in force."""
         return await self._get(ConfigView, "/config")
 
     async def save_config(self, patch: ConfigPatch) -> ConfigView:
-        """Change settings; those left out stay."""
+        """Change settings. Those left out stay."""
         return await self._send(ConfigView, "PATCH", "/config", patch)
 
     async def what_if(self, patch: ConfigPatch, last: int) -> WhatIf:
-        """What would become of the `last` decided photos under other settings."""
+        """Return what would become of the `last` decided photos under other settings."""
         return await self._send(WhatIf, "POST", "/config/what-if", patch, params={"last": last})
 
     async def status(self) -> Status:
-        """Whether smartsort sorts, and what keeps it from it."""
+        """Return whether smartsort sorts, and what keeps it from it."""
         return await self._get(Status, "/status")
 
     async def switch(self, *, on: bool) -> Status:
@@ -306,17 +306,17 @@ class Client:
         return await self._send(Status, "POST", "/enable" if on else "/disable")
 
     async def summary(self, days: int) -> Summary:
-        """What was sorted in the last so many days."""
+        """Return what was sorted in the last so many days."""
         return await self._get(Summary, "/stats/summary", days=days)
 
     async def doctor(self) -> DoctorReport:
-        """The doctor's findings. Raises NotThere from a sidecar without that route."""
+        """Return the doctor's findings. Raises NotThere from a sidecar without that route."""
         return await self._get(DoctorReport, "/doctor")
 
     # --- transport --------------------------------------------------------------------------
 
     def stream_request(self, last_event: int | None) -> tuple[httpx.AsyncClient, str, dict[str, str]]:
-        """What `smartsort_tui.live` needs to open the event stream."""
+        """Return what `smartsort_tui.live` needs to open the event stream."""
         headers = {"Last-Event-ID": str(last_event)} if last_event is not None else {}
         return self._http, self._path("/events/stream"), headers
 
@@ -403,7 +403,7 @@ def _unreachable(error: httpx.HTTPError, url: httpx.URL) -> ApiProblem:
 
 
 def _system_reason(error: BaseException) -> str | None:
-    """What the operating system said, found behind the wrappings of the HTTP libraries."""
+    """Return what the operating system said, found behind the wrappings of the HTTP libraries."""
     waiting: list[BaseException | None] = [error]
     while waiting:
         one = waiting.pop()
@@ -423,7 +423,7 @@ def _not_smartsort(response: httpx.Response) -> NotSmartsort:
 
 
 def _problem(response: httpx.Response) -> ApiProblem:
-    """The error answer as an exception; a body that is no Problem comes from something else."""
+    """Return the error answer as an exception. A body that is no Problem comes from something else."""
     status = response.status_code
     try:
         problem = Problem.model_validate_json(response.content)

@@ -13,7 +13,7 @@ from smartsort_tui.base import AREAS, BaseApp
 
 
 def _screen(name: str) -> Screen[Any]:
-    """The screen of an area, imported when it is first opened."""
+    """Return the screen of an area, imported when it is first opened."""
     if name == "review":
         from smartsort_tui.screens.review import ReviewScreen
 

@@ -19,7 +19,7 @@ def work(
     latest_only: bool = False,
     **named: Any,
 ) -> Worker[Any]:
-    """Run a coroutine function beside the user interface; `latest_only` cancels what the group still does.
+    """Run a coroutine function beside the user interface. `latest_only` cancels what the group still does.
 
     A function, not a coroutine, so that one cancelled before it began leaves nothing behind.
     """

@@ -45,7 +45,7 @@ _FUNCTION_KEY = re.compile(r"f\d{1,2}")
 
 
 class BaseApp(App[None]):
-    """The application as screens know it; `SmartsortApp` adds the screens."""
+    """The application as screens know it, `SmartsortApp` adds the screens."""
 
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -103,7 +103,7 @@ class BaseApp(App[None]):
             await self._client.aclose()
 
     async def on_event(self, event: events.Event) -> None:
-        """Take in what a person does one at a time; see `smartsort_tui.keyboard`."""
+        """Take in what a person does one at a time. See `smartsort_tui.keyboard`."""
         comes_in = isinstance(event, (events.InputEvent, events.Paste)) and not event.is_forwarded
         if not comes_in or self.keyboard.admits(event):
             await super().on_event(event)
@@ -142,7 +142,7 @@ class BaseApp(App[None]):
             self._link_is(Link("lost" if isinstance(problem, Unreachable) else "refused", problem))
 
     async def fetch_picture(self, path: str) -> bytes:
-        """The bytes of a picture. Raises ApiProblem."""
+        """Return the bytes of a picture. Raises ApiProblem."""
         return await self.client.picture(path)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
@@ -172,7 +172,7 @@ class BaseApp(App[None]):
         self.action_area(names[(names.index(here) + step) % len(names)])
 
     async def action_quit(self) -> None:
-        """Leave, once the decisions already made have been sent; a second time leave at once."""
+        """Leave, once the decisions already made have been sent. A second time leave at once."""
         if not self._is_leaving:
             self._is_leaving = True
             work(self, "quit", self._leave)
@@ -197,7 +197,7 @@ class BaseApp(App[None]):
         self.theme = themes.LIGHT.name if self.current_theme.dark else themes.DARK.name
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Every key's action that has words is in the palette too."""
+        """Yield the action of every key that has words, for the palette."""
         seen: set[str] = set()
         for active in screen.active_bindings.values():
             binding = active.binding

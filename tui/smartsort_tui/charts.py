@@ -24,7 +24,7 @@ _DATE_GAP = 2
 
 
 def metrics_text(metrics: Sequence[Metric], width: int) -> Content:
-    """The targets, each with a sign and a word for met or not."""
+    """Return the targets, each with a sign and a word for met or not."""
     lines = []
     for metric in metrics:
         sign, word, style = {
@@ -47,7 +47,7 @@ def metrics_text(metrics: Sequence[Metric], width: int) -> Content:
 
 
 def result_text(result: SpotCheckResult | None) -> str:
-    """What the answers to spot checks so far say of all automatic filings."""
+    """Return what the answers to spot checks so far say of all automatic filings."""
     if result is None:
         return "Spot checks"
     text = f"Spot checks: {result.pending:,} wait, {result.checked:,} answered"
@@ -61,7 +61,7 @@ def result_text(result: SpotCheckResult | None) -> str:
 
 
 def bars(counts: Mapping[str, int], width: int) -> Content:
-    """One line per entry, largest first, its bar and its number."""
+    """Return one line per entry, largest first, its bar and its number."""
     entries = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
     rest = sum(number for _, number in entries[MOST_BARS:])
     entries = entries[:MOST_BARS] + ([(f"{len(entries) - MOST_BARS} others", rest)] if rest else [])
@@ -83,7 +83,7 @@ def _lines(entries: Sequence[tuple[str, int]], width: int, longest_name: int) ->
 
 
 def bar(value: int, top: int, width: int) -> str:
-    """A bar in eighths of a cell; something is never nothing."""
+    """Return a bar in eighths of a cell. Something is never nothing."""
     eighths = round(value / top * width * 8) if top else 0
     if value and not eighths:
         eighths = 1
@@ -92,7 +92,7 @@ def bar(value: int, top: int, width: int) -> str:
 
 
 def headline(summary: Summary) -> Content:
-    """The rate, and the counts behind it."""
+    """Return the rate, and the counts behind it."""
     days = "today" if summary.days == 1 else f"in the last {summary.days} days"
     counts = [
         (summary.auto_sorted, "sorted"),
@@ -125,7 +125,7 @@ class Column:
 
 
 def columns_of(days: Sequence[DayCount], most: int) -> list[Column]:
-    """At most `most` columns; where there are more days, several equal runs of days share one each."""
+    """At most `most` columns. Where there are more days, several equal runs of days share one each."""
     if not days:
         return []
     run = -(-len(days) // max(1, most))
@@ -158,7 +158,7 @@ def ceiling(value: int) -> int:
 
 
 def plot(days: Sequence[DayCount], width: int, height: int) -> Content:
-    """Each day as a column: sorted full, what went to review light above it. `height` lines in all."""
+    """Return each day as a column: sorted full, what went to review light above it. `height` lines in all."""
     rows = max(2, height - 3)
     most = max((day.sorted + day.reviewed for day in days), default=0)
     axis_width = len(f"{ceiling(most):,}") + 1
@@ -193,7 +193,7 @@ def _legend(found: Sequence[Column]) -> Content:
 
 
 def _cell(column: Column, top: int, rows: int, row: int) -> tuple[str, str]:
-    """What stands in a column's cell `row` rows above the axis. Told apart without colour."""
+    """Return what stands in a column's cell `row` rows above the axis. Told apart without colour."""
     full = column.sorted / top * rows - row
     total = (column.sorted + column.reviewed) / top * rows - row
     if full >= 1 or (full > 0 and total < 1):
@@ -207,7 +207,7 @@ def _cell(column: Column, top: int, rows: int, row: int) -> tuple[str, str]:
 
 
 def _dates(found: Sequence[Column], pitch: int) -> str:
-    """The first day of as many columns as there is room for, from the newest backwards."""
+    """Return the first day of as many columns as there is room for, from the newest backwards."""
     label = len(found[-1].first)
     # The newest date ends where its column ends, if it does not fit below it.
     free = max(label, len(found) * pitch)

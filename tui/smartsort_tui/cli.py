@@ -89,7 +89,7 @@ def _run(settings: Settings) -> None:
     check_theme(settings.theme)
     check_keys(settings.keys)
     _prepare_graphics(terminal)
-    # Everything imported stays; looking through it for garbage again and again costs keys their speed.
+    # Everything imported stays. Looking through it for garbage again and again costs keys their speed.
     gc.freeze()
     gc.enable()
     SmartsortApp(settings, terminal).run()

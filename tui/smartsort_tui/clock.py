@@ -9,5 +9,5 @@ Clock = Callable[[], datetime]
 
 
 def now() -> datetime:
-    """The time here, with its zone."""
+    """Return the time here, with its zone."""
     return datetime.now().astimezone()

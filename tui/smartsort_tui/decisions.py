@@ -33,7 +33,7 @@ class Decision:
     who: str = ""
 
     def done_text(self, filename: str) -> str:
-        """How it reads when it is done."""
+        """Return how it reads when it is done."""
         if self.kind == "approve":
             return f"{filename} → {self.who}" if self.who else f"{filename} approved"
         return f"{filename} {_DONE[self.kind]}"
@@ -62,7 +62,7 @@ def approve_as(choices: Sequence[PersonChoice], face: str | None) -> Decision:
 
 
 def accepted(shown: QueueItem, chosen_face: int | None) -> Decision | None:
-    """File under the person who is sure enough to need no choice; None when one has to be chosen."""
+    """File under the person who is sure enough to need no choice, None when one has to be chosen."""
     if shown.suggested_person_id is None:
         return None
     choice = PersonChoice(id=shown.suggested_person_id, name=shown.suggested_person)
@@ -71,7 +71,7 @@ def accepted(shown: QueueItem, chosen_face: int | None) -> Decision | None:
 
 
 def suggested(item: ReviewItem, number: int, chosen_face: int | None) -> Decision | None:
-    """File under the suggestion with this number, counted from 1; None when there is none."""
+    """File under the suggestion with this number, counted from 1, None when there is none."""
     if not 1 <= number <= len(item.suggestions):
         return None
     person = item.suggestions[number - 1].person
@@ -80,7 +80,7 @@ def suggested(item: ReviewItem, number: int, chosen_face: int | None) -> Decisio
 
 
 def face_for(item: ReviewItem, person: str | None, chosen_face: int | None) -> str | None:
-    """Which face is meant: the chosen one, else the one most like the person; None leaves it to smartsort."""
+    """Which face is meant: the chosen one, else the one most like the person, None leaves it to smartsort."""
     if chosen_face is not None:
         return next((face.id for face in item.faces if face.number == chosen_face), None)
     if len(item.faces) < 2 or person is None:
@@ -104,7 +104,10 @@ class Marks:
     search: str
 
     def selection(self, approve: Approve | None = None, include: Sequence[BulkKind] = ()) -> Selection:
-        """The question what would happen; `include` names the kinds of photos an approval else leaves out."""
+        """Ask what would happen.
+
+        `include` names the kinds of photos an approval else leaves out.
+        """
         if approve is None:
             return Selection(**self._fields(), dry_run=True)
         return BulkApprove(**self._fields(), dry_run=True, approve=approve, include=list(include))
@@ -133,12 +136,12 @@ class BulkUnderWay:
 
 
 def bulk_text(number: int, kind: Kind) -> str:
-    """How a bulk action reads when it is done."""
+    """Return how a bulk action reads when it is done."""
     return f"{wording.count(number, 'photo')} {_DONE[kind]}"
 
 
 def left_text(done: BulkActionResult) -> str:
-    """What a bulk action has left alone, and why; empty for nothing."""
+    """Return what a bulk action has left alone, and why, empty for nothing."""
     if not done.changed:
         return ""
     reasons = Counter(one.reason for one in done.changed)
@@ -146,7 +149,7 @@ def left_text(done: BulkActionResult) -> str:
 
 
 def marked_text(number: int, key: Callable[[str], str], *, everything: bool) -> str:
-    """How the marks read in the message line; `key` tells the key of a binding."""
+    """Return how the marks read in the message line. `key` tells the key of a binding."""
     approve, reject, skip = key("review.approve"), key("review.reject"), key("review.skip")
     if everything:
         unmark = key("review.mark_all")

@@ -17,7 +17,7 @@ MAX_CHANGES = 3
 
 
 def row_details(row: QueueItem, width: int, refused: str | None = None, *, compact: bool = False) -> Content:
-    """What is known from the queue's row alone, shown until the rest has come."""
+    """Return what is known from the queue's row alone, shown until the rest has come."""
     lines = [*_head(row, width, refused), *section("Why"), *bullet(row.text, width)]
     if row.suggested_person_id:
         # The key that approves means this person before the rest has come.
@@ -37,7 +37,7 @@ def details(
 ) -> Content:
     """Everything about a waiting photo, `width` cells wide, without empty lines when `compact`.
 
-    `chosen_face` is a face's number; `nobody` is said where no person is suggested;
+    `chosen_face` is a face's number. `nobody` is said where no person is suggested;
     `changes` are what would have led elsewhere.
     """
     lines = _head(item, width, refused)
@@ -68,7 +68,7 @@ def details(
 
 
 def name_of(person: PersonView | None) -> str:
-    """A person's name; Immich has people nobody has named."""
+    """Return a person's name. Immich has people nobody has named."""
     if person is None:
         return "unknown person"
     return wording.shown(person.name) or "unknown person"
@@ -89,14 +89,14 @@ def _head(row: QueueItem, width: int, refused: str | None) -> list[Content]:
 
 
 def _company(companions: Sequence[str], width: int) -> list[Content]:
-    """The files that go the same way as the photo."""
+    """Return the files that go the same way as the photo."""
     if not companions:
         return []
     return [Content.styled(line, "bold") for line in _wrapped(f"with {', '.join(companions)}", width)]
 
 
 def section(title: str) -> list[Content]:
-    """An empty line and a title."""
+    """Return an empty line and a title."""
     return [Content(""), Content.styled(title, "bold $accent")]
 
 
@@ -127,7 +127,7 @@ def _suggestions(item: ReviewItem, width: int) -> list[Content]:
 
 
 def _face_of(item: ReviewItem, suggestion: SuggestionView) -> int | None:
-    """Which of several faces a suggestion is about; None when there is one, or when it is not known."""
+    """Which of several faces a suggestion is about, None when there is one, or when it is not known."""
     if len(item.faces) < 2:
         return None
     for face in item.faces:
@@ -143,7 +143,7 @@ def _face_of(item: ReviewItem, suggestion: SuggestionView) -> int | None:
 
 
 def place_of(item: ReviewItem) -> str:
-    """Where the photo waits, below the sidecar's root where that is known."""
+    """Return where the photo waits, below the sidecar's root where that is known."""
     return next((place for place in item.places if place.startswith("review/")), item.path)
 
 

@@ -10,7 +10,7 @@ from smartsort_tui import wording
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One line of the comparison; `verdict` says in a word how this photo compares with the other copy."""
+    """One line of the comparison. `verdict` says in a word how this photo compares with the other copy."""
 
     what: str
     this: str
@@ -19,7 +19,7 @@ class Difference:
 
 
 def differences(item: ReviewItem, other: CopyView, place: str) -> list[Difference]:
-    """Size, resolution, date and place of both, in this order; unknown values are said to be unknown.
+    """Size, resolution, date and place of both, in this order. Unknown values are said to be unknown.
 
     `place` is where the photo waits.
     """

@@ -17,12 +17,12 @@ _KINDS = {
 
 
 def kind_text(event: EventView) -> str:
-    """The kind as a word or two."""
+    """Return the kind as a word or two."""
     return _KINDS.get(event.kind, event.kind.replace("_", " "))
 
 
 def what_happened(event: EventView) -> str:
-    """The sidecar's sentence without the name of the photo, which stands beside it."""
+    """Return the sidecar's sentence without the name of the photo, which stands beside it."""
     return event.text.removeprefix(f"{event.filename} ") if event.filename else event.text
 
 
@@ -34,6 +34,6 @@ def photo_name(event: EventView) -> str:
 
 
 def event_line(event: EventView) -> str:
-    """The sentence, with the name of the photo where it is about one."""
+    """Return the sentence, with the name of the photo where it is about one."""
     name = photo_name(event)
     return event.text if event.text.startswith(name) else f"{name}: {event.text}"

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 
 async def export_file(pieces: AsyncIterator[bytes], places: Sequence[Path], at: datetime) -> Path:
-    """The path of a new file with the pieces, in the first place that takes it. Raises OSError.
+    """Return the path of a new file with the pieces, in the first place that takes it. Raises OSError.
 
     A file of that name is never replaced.
     """

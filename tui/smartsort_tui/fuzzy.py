@@ -20,7 +20,7 @@ def folded(text: str) -> str:
 
 
 def score(query: str, name: str) -> float | None:
-    """How well a query fits a name, higher is better; None when its letters are not all there in order."""
+    """How well a query fits a name, higher is better, None when its letters are not all there in order."""
     wanted, text = folded(query), folded(name)
     if not wanted:
         return 0.0
@@ -44,7 +44,7 @@ def score(query: str, name: str) -> float | None:
 def ranked(
     query: str, people: Iterable[PersonView], suggested: Sequence[str] = (), limit: int = 200
 ) -> list[PersonView]:
-    """People that fit, best first; among equals the suggested ones, then who has most photos."""
+    """People that fit, best first. Among equals the suggested ones, then who has most photos."""
     place = {person: number for number, person in enumerate(suggested)}
     found = [
         (
@@ -62,6 +62,6 @@ def ranked(
 
 
 def same_name(name: str, people: Iterable[PersonView]) -> list[PersonView]:
-    """The people whose name or folder this already is."""
+    """Return the people whose name or folder this already is."""
     wanted = folded(name)
     return [person for person in people if wanted and wanted in (folded(person.name), folded(person.folder))]

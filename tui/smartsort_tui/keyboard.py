@@ -50,7 +50,7 @@ class Keyboard:
         """Whether the effect of a key is still under way."""
 
     def admits(self, event: events.Event) -> bool:
-        """Whether an event takes effect now; one that has to wait comes again when it may."""
+        """Return whether an event takes effect now. One that has to wait comes again when it may."""
         if event is self._next or isinstance(event, events.MouseMove):
             return True
         if self.is_at_work:
@@ -101,14 +101,14 @@ class Keyboard:
                 quiet = quiet + 1 if await self._is_through() else 0
 
     def _has_messages(self) -> bool:
-        """Whether a message waits anywhere on the screen, or a widget is still being made."""
+        """Return whether a message waits anywhere on the screen, or a widget is still being made."""
         nodes = self._app.screen.walk_children(Widget, with_self=True)
         return self._app.message_queue_size > 0 or any(
             node.message_queue_size > 0 or not node.is_mounted for node in nodes
         )
 
     async def _is_through(self) -> bool:
-        """Wait for the message that each node on a key's way is handling; False when one takes long."""
+        """Wait for the message that each node on a key's way is handling, False when one takes long."""
         app = self._app
         way = (app.focused or app.screen).ancestors_with_self
         handled = [asyncio.Event() for _ in way]
@@ -132,7 +132,7 @@ class Keyboard:
         ]
 
     def _asking(self) -> list[Worker[Any]]:
-        """The work that holds keys up, when all of it waits for the sidecar."""
+        """Return the work that holds keys up, when all of it waits for the sidecar."""
         openers = self._openers()
         return openers if all(worker.group in ASKING for worker in openers) else []
 
@@ -163,7 +163,7 @@ class Sight:
         self._since = 0.0
 
     def shows(self, what: object) -> None:
-        """Another photo or person stands there now; None for nothing to decide about."""
+        """Another photo or person stands there now, None for nothing to decide about."""
         if what == self._what:
             return
         by_itself = None not in (what, self._what) and not self._keyboard.is_at_work

@@ -17,7 +17,7 @@ from smartsort_tui.settings import SettingsProblem
 
 
 def key_bindings() -> dict[str, Binding]:
-    """Every binding that has an id, by id, over all screens and widgets of this program."""
+    """Return every binding that has an id, by id, over all screens and widgets of this program."""
     from smartsort_tui import app, screens
 
     for module in pkgutil.iter_modules(screens.__path__, f"{screens.__name__}."):
@@ -80,7 +80,7 @@ def _normal(keys: str) -> list[str]:
 
 
 def _together(name: str, known: dict[str, Binding]) -> set[str]:
-    """The screens on which a binding works."""
+    """Return the screens on which a binding works."""
     owner = name.partition(".")[0]
     dialogs = {"dialog", "look", "picker", "preview", "history", "help"}
     if owner in ("app", "list", "area"):

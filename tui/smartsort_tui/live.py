@@ -23,7 +23,7 @@ from smartsort_tui.api import (
     _unreachable,
 )
 
-# The sidecar sends a comment every 15 s; silence for three of them means the line is dead.
+# The sidecar sends a comment every 15 s. Silence for three of them means the line is dead.
 SILENCE_SECONDS = 45.0
 POLL_SECONDS = 5.0
 PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
@@ -41,7 +41,7 @@ Happening = Link | Status | EventView
 
 
 def pause_seconds(attempt: int) -> float:
-    """How long to wait before the given attempt to connect again, counted from 0."""
+    """Return how long to wait before the given attempt to connect again, counted from 0."""
     return PAUSES_SECONDS[min(attempt, len(PAUSES_SECONDS) - 1)]
 
 
@@ -100,7 +100,7 @@ async def _streamed(client: Client, last_event: int | None) -> AsyncIterator[Hap
 
 
 def _understood(kind: str, data: str) -> Status | EventView | None:
-    """The event's content; None for what a newer sidecar says that this client does not know."""
+    """Return the event's content, None for what a newer sidecar says that this client does not know."""
     try:
         return Status.model_validate_json(data) if kind == "status" else EventView.model_validate_json(data)
     except ValidationError:

@@ -1,4 +1,4 @@
-"""Pictures from bytes to what a terminal draws. Nothing here touches a widget; it runs in a thread."""
+"""Pictures from bytes to what a terminal draws. Nothing here touches a widget. It runs in a thread."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rich.style import Style
 from smartsort.api.schemas.people import FaceView
 from smartsort_tui.terminal import Colours
 
-# A preview of Immich has 1440 pixels on its long side; a fake one must not fill the memory.
+# A preview of Immich has 1440 pixels on its long side. A fake one must not fill the memory.
 MAX_PIXELS = 40_000_000
 # More pixels than this are not worth sending through a terminal.
 MAX_DRAWN_PIXELS = 1_600_000
@@ -32,7 +32,7 @@ ValueT = TypeVar("ValueT")
 
 
 class Undecodable(Exception):
-    """The bytes are no picture this program can draw; the message says why."""
+    """The bytes are no picture this program can draw. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Box:
 
 
 def boxes_of(faces: Sequence[FaceView], chosen_face: int | None = None) -> tuple[Box, ...]:
-    """The faces the API names as boxes to draw; one without the size of its picture is left out."""
+    """Return the faces the API names as boxes to draw. One without the size of its picture is left out."""
     return tuple(
         Box(
             face.number,
@@ -74,7 +74,7 @@ class Frame:
 
 
 def decode(data: bytes, largest: tuple[int, int]) -> Image.Image:
-    """The picture, upright, not much larger than `largest`. Raises Undecodable."""
+    """Return the picture, upright, not much larger than `largest`. Raises Undecodable."""
     try:
         with Image.open(io.BytesIO(data)) as picture:
             size = picture.size
@@ -91,7 +91,7 @@ def decode(data: bytes, largest: tuple[int, int]) -> Image.Image:
 
 
 def inner_size(size: tuple[int, int], frame: Frame) -> tuple[int, int]:
-    """Columns and rows a picture fills inside a frame, its shape kept; at least one cell."""
+    """Columns and rows a picture fills inside a frame, its shape kept, at least one cell."""
     width, height = frame.columns * frame.cell[0], frame.rows * frame.cell[1]
     scale = min(width / size[0], height / size[1])
     columns = round(size[0] * scale / frame.cell[0])
@@ -100,7 +100,7 @@ def inner_size(size: tuple[int, int], frame: Frame) -> tuple[int, int]:
 
 
 def close_up(picture: Image.Image, face: Box) -> Image.Image:
-    """The face and some of what is around it."""
+    """Return the face and some of what is around it."""
     across, down = (face.right - face.left) * MARGIN_OF_FACE, (face.bottom - face.top) * MARGIN_OF_FACE
     left, top = max(0.0, face.left - across) * picture.width, max(0.0, face.top - down) * picture.height
     right, bottom = (
@@ -111,14 +111,14 @@ def close_up(picture: Image.Image, face: Box) -> Image.Image:
 
 
 def _opened(data: bytes, largest: tuple[int, int], crop: Box | None) -> Image.Image:
-    """The picture, or the face of it that is wanted, for which all of its pixels count."""
+    """Return the picture, or the face of it that is wanted, for which all of its pixels count."""
     if crop is None:
         return decode(data, largest)
     return close_up(decode(data, (MAX_PIXELS, MAX_PIXELS)), crop)
 
 
 def drawn(data: Sequence[bytes], boxes: Sequence[Box], frame: Frame, crop: Box | None = None) -> Image.Image:
-    """One picture, or two side by side, in the terminal's pixels, with the faces of the first one."""
+    """Return one picture, or two side by side, in the terminal's pixels, with the faces of the first one."""
     shares = _shares(frame, len(data))
     pictures = []
     for number, (piece, share) in enumerate(zip(data, shares, strict=True)):
@@ -138,7 +138,7 @@ def drawn(data: Sequence[bytes], boxes: Sequence[Box], frame: Frame, crop: Box |
 def half_blocks(
     data: Sequence[bytes], boxes: Sequence[Box], frame: Frame, crop: Box | None = None
 ) -> list[list[Segment]]:
-    """The same as lines of text: two pixels per cell, and the numbers of the faces as letters."""
+    """Return the same as lines of text: two pixels per cell, and the numbers of the faces as letters."""
     shares = _shares(frame, len(data))
     lines: list[list[Segment]] = []
     for number, (piece, share) in enumerate(zip(data, shares, strict=True)):
@@ -191,7 +191,7 @@ def _draw_boxes(picture: Image.Image, boxes: Sequence[Box]) -> None:
 
 
 def _draw_thin(picture: Image.Image, boxes: Sequence[Box]) -> dict[tuple[int, int], str]:
-    """Boxes one pixel wide; returns which cell (column, row) shows which digit."""
+    """Boxes one pixel wide. Returns which cell (column, row) shows which digit."""
     draw = ImageDraw.Draw(picture)
     labels: dict[tuple[int, int], str] = {}
     for box in boxes:
@@ -207,7 +207,7 @@ def _draw_thin(picture: Image.Image, boxes: Sequence[Box]) -> dict[tuple[int, in
 
 
 def _outline(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int]) -> None:
-    """A box around a face; of a face of few pixels only the corners, or nothing of it would be seen."""
+    """A box around a face. Of a face of few pixels only the corners, or nothing of it would be seen."""
     left, top, right, bottom = box
     if min(right - left, bottom - top) >= WHOLE_BOX_PIXELS:
         draw.rectangle(box, outline=_PAPER)
@@ -238,7 +238,7 @@ def _sixteen() -> list[int]:
 
 
 def _cube_and_greys() -> list[int]:
-    """The colours 16 to 255 of a terminal with 256; the first 16 are of its theme."""
+    """Return the colours 16 to 255 of a terminal with 256. The first 16 are of its theme."""
     steps = (0, 95, 135, 175, 215, 255)
     cube = [value for red in steps for green in steps for blue in steps for value in (red, green, blue)]
     return cube + [8 + 10 * grey for grey in range(24) for _ in range(3)]
@@ -284,7 +284,7 @@ def _cells(picture: Image.Image, labels: dict[tuple[int, int], str], kept_bits: 
 
 
 def _joined(left: list[list[Segment]], right: list[list[Segment]]) -> list[list[Segment]]:
-    """Two pictures side by side; the lower one stands in the middle, and every line is as wide."""
+    """Return two pictures side by side. The lower one stands in the middle, and every line is as wide."""
     rows = max(len(left), len(right))
     gap = Segment(" " * _GAP)
     return [
@@ -300,7 +300,7 @@ def _as_high(lines: list[list[Segment]], rows: int) -> list[list[Segment]]:
 
 
 class BoundedStore(Generic[ValueT]):
-    """Values used last, up to a total weight; the heaviest single value is allowed the whole of it."""
+    """Values used last, up to a total weight. The heaviest single value is allowed the whole of it."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -316,7 +316,7 @@ class BoundedStore(Generic[ValueT]):
         return self._total
 
     def get(self, key: Hashable) -> ValueT | None:
-        """What is held under a key, which counts as used now; None when it was let go."""
+        """Return what is held under a key, which counts as used now, None when it was let go."""
         held = self._held.get(key)
         if held is None:
             return None

@@ -1,7 +1,7 @@
 """The review queue as the screen sees it: positions over pages that come and go. Pure.
 
 The queue may hold a hundred thousand items. Known are always the ids of all pages seen so far (a few bytes
-each) and the cursor each page starts at; the rows themselves are kept for the pages used last.
+each) and the cursor each page starts at. The rows themselves are kept for the pages used last.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Queue:
         return self._starts[-1]
 
     def row(self, position: int) -> QueueItem | None:
-        """The row at a position; None while it is not loaded."""
+        """Return the row at a position, None while it is not loaded."""
         found = self._locate(position)
         if found is None:
             return None
@@ -89,31 +89,31 @@ class Queue:
         return rows.get(page.ids[offset]) if rows else None
 
     def id_at(self, position: int) -> int | None:
-        """The photo at a position; None where no page is at hand."""
+        """Return the photo at a position, None where no page is at hand."""
         found = self._locate(position)
         return found[0].ids[found[1]] if found else None
 
     def position_of(self, item: int) -> int | None:
-        """Where a photo stands; None when no page at hand has it."""
+        """Return where a photo stands, None when no page at hand has it."""
         for start, page in zip(self._starts, self._pages, strict=False):
             if item in page.ids:
                 return start + page.ids.index(item)
         return None
 
     def rows(self) -> Iterator[QueueItem]:
-        """All rows at hand, in no order."""
+        """Yield all rows at hand, in no order."""
         for rows in self._rows.values():
             yield from rows.values()
 
     def ids(self) -> Iterator[int]:
-        """All photos at hand, in their order."""
+        """Yield all photos at hand, in their order."""
         for page in self._pages:
             yield from page.ids
 
     # --- loading ----------------------------------------------------------------------------
 
     def wanted(self, first: int, last: int) -> Wanted | None:
-        """What to fetch next so that the rows `first` to `last` can be shown; None when they are there."""
+        """What to fetch next so that the rows `first` to `last` can be shown, None when they are there."""
         if not self._pages:
             return None if self._complete else Wanted(None, None)
         last = min(last, len(self) - 1)
@@ -147,7 +147,7 @@ class Queue:
         self._count()
 
     def merge_head(self, answer: ReviewPage) -> int:
-        """Put items that are new since at the front; returns how many."""
+        """Put items that are new since at the front. Returns how many."""
         if not self._pages:
             self.accept(Wanted(None, None), answer)
             return self.known
@@ -188,14 +188,14 @@ class Queue:
             self._rows.pop(found[0], None)
 
     def restart(self) -> None:
-        """Forget the pages, as after another filter; decisions on their way stay known."""
+        """Forget the pages, as after another filter. Decisions on their way stay known."""
         self._pages, self._starts, self._next, self._complete, self._total = [], [0], None, False, 0
         self._rows.clear()
 
     # --- deciding ---------------------------------------------------------------------------
 
     def take(self, item: int) -> Taken | None:
-        """Take an item out before the sidecar has confirmed; None when it is not in the queue."""
+        """Take an item out before the sidecar has confirmed, None when it is not in the queue."""
         position = self.position_of(item)
         if position is None:
             return None
@@ -230,7 +230,7 @@ class Queue:
         self._gone.discard(item)
 
     def put_back(self, taken: Taken) -> int:
-        """Put an item back where it stood; returns its position now."""
+        """Put an item back where it stood. Returns its position now."""
         self._gone.discard(taken.item)
         self._unconfirmed.pop(taken.item, None)
         if (position := self.position_of(taken.item)) is not None:
@@ -291,7 +291,7 @@ class Queue:
             self._count()
 
     def _accept_again(self, page: Page, rows: dict[int, QueueItem], next_cursor: str | None) -> None:
-        """The answer's order holds; what follows the last item known here belongs to later pages."""
+        """The answer's order holds. What follows the last item known here belongs to later pages."""
         if page not in self._pages:
             return
         old = set(page.ids)

@@ -29,7 +29,7 @@ from smartsort_tui.queue import PAGE_SIZE, Queue
 if TYPE_CHECKING:
     from smartsort.api.schemas.evaluation import Explained, RuleOut
 
-# Items with everything about them; each has a few kilobytes.
+# Items with everything about them. Each has a few kilobytes.
 ITEMS_KEPT = 64
 DECISIONS_AT_ONCE = 4
 # What becomes of a photo that a bulk action does not touch.
@@ -69,7 +69,7 @@ class Desk:
     # --- the queue --------------------------------------------------------------------------
 
     def restart(self, category: Category | None, search: str) -> None:
-        """Begin again with another filter; answers to older questions are dropped."""
+        """Begin again with another filter. Answers to older questions are dropped."""
         self._category, self._search = category, search
         self._round += 1
         self.queue.restart()
@@ -98,7 +98,10 @@ class Desk:
             self.loading = False
 
     async def ask_head(self) -> ReviewPage | None:
-        """The first page as it now is; None when another filter was set meanwhile. Raises ApiProblem."""
+        """Return the first page as it now is, None when another filter was set meanwhile.
+
+        Raises ApiProblem.
+        """
         asked = self._round
         page = await self.client.queue(category=self._category, search=self._search, limit=PAGE_SIZE)
         return page if asked == self._round else None
@@ -117,7 +120,7 @@ class Desk:
     # --- items ------------------------------------------------------------------------------
 
     def item(self, item: int) -> ReviewItem | None:
-        """An item at hand."""
+        """Return an item at hand."""
         return self._items.get(item)
 
     def forget_answers(self) -> None:
@@ -127,7 +130,7 @@ class Desk:
         self.people = []
 
     async def load_item(self, item: int) -> ReviewItem:
-        """An item, asked for once. Raises ApiProblem."""
+        """Return an item, asked for once. Raises ApiProblem."""
         held = self._items.get(item)
         if held is not None:
             self._items.move_to_end(item)
@@ -149,11 +152,11 @@ class Desk:
             self._loading_items.pop(item, None)
 
     def explained(self, photo: int) -> Explained | None:
-        """An explanation at hand."""
+        """Return an explanation at hand."""
         return self._explained.get(photo)
 
     async def load_explained(self, photo: int) -> Explained:
-        """How a photo was judged. Raises ApiProblem; NotThere from a sidecar that does not explain."""
+        """Return how a photo was judged. Raises ApiProblem. NotThere from a sidecar that does not explain."""
         held = self._explained.get(photo)
         if held is None:
             held = self._explained[photo] = await self.client.explain(photo)
@@ -169,7 +172,7 @@ class Desk:
     # --- decisions --------------------------------------------------------------------------
 
     def take(self, row: QueueItem, decision: Decision) -> Sent | None:
-        """Take an item out of the queue for a decision; None when it is not there any more."""
+        """Take an item out of the queue for a decision, None when it is not there any more."""
         taken = self.queue.take(row.id)
         if taken is None:
             return None
@@ -180,7 +183,7 @@ class Desk:
         return sent
 
     async def send(self, item: int, decision: Decision, sent: Sent) -> None:
-        """Send a decision; when it is refused the item is back in the queue. Raises ApiProblem."""
+        """Send a decision. When it is refused the item is back in the queue. Raises ApiProblem."""
         try:
             async with self._sending:
                 done = await self.client.decide(decision.kind, item, decision.approve)
@@ -206,7 +209,7 @@ class Desk:
             sent.answered.set()
 
     async def rule_out(self, row: QueueItem, rule_out: RuleOut, text: str) -> None:
-        """Say whom an item does not show; it stays, and is asked for again. Raises ApiProblem."""
+        """Say whom an item does not show. It stays, and is asked for again. Raises ApiProblem."""
         done = await self.client.rule_out(row.id, rule_out)
         sent = Sent(text, [], event=done.event, item=row.id)
         sent.answered.set()
@@ -215,7 +218,7 @@ class Desk:
         await self._ask_again(row.id)
 
     async def _ask_again(self, item: int) -> None:
-        """Have an item and its row as they now are; if that fails, it is asked for when it is shown."""
+        """Have an item and its row as they now are. If that fails, it is asked for when it is shown."""
         if (held := self._items.pop(item, None)) is not None:
             self._explained.pop(held.id, None)
         with suppress(ApiProblem):
@@ -235,7 +238,7 @@ class Desk:
         return self._sent[-1] if self._sent else None
 
     async def undo(self, token: str | None = None) -> tuple[str, int | None]:
-        """Take back the last decision; its text, and the position of its item (None: load again).
+        """Take back the last decision. Return its text, and the position of its item (None: load again).
 
         `token` takes back exactly what a preview of it showed. Raises ApiProblem.
         """
@@ -264,7 +267,7 @@ class Desk:
         self.own_photos |= photos
 
     def ends(self) -> None:
-        """The bulk action is over; photos it has not come to are anybody's again."""
+        """The bulk action is over. Photos it has not come to are anybody's again."""
         if self.under_way is not None:
             self.own_photos -= self.under_way.left
             self.under_way = None
@@ -272,7 +275,10 @@ class Desk:
     async def foresee(
         self, marks: Marks, decision: Decision, include: Sequence[BulkKind] = ()
     ) -> BulkActionResult:
-        """What deciding about many would do, with the token that does exactly that. Raises ApiProblem."""
+        """Return what deciding about many would do, with the token that does exactly that.
+
+        Raises ApiProblem.
+        """
         return await self.client.bulk(decision.kind, marks.selection(decision.approve, include))
 
     async def redeem(self, kind: Kind, token: str | None) -> BulkActionResult:
@@ -287,7 +293,7 @@ class Desk:
         return done
 
     def take_decided(self, done: BulkActionResult) -> None:
-        """Take out what a bulk action has decided; undoing it puts all back where they stood."""
+        """Take out what a bulk action has decided, undoing it puts all back where they stood."""
         sent = self._sent[-1] if self._sent and self._sent[-1].event == done.event else None
         for one in done.decided:
             if one.action in LEFT_AS_IT_WAS or (taken := self.queue.take(one.id)) is None:

@@ -29,7 +29,7 @@ KNOWN_SETTINGS = (
 
 
 class SettingsProblem(Exception):
-    """A setting is wrong; the message says which one, where, and what is allowed."""
+    """A setting is wrong. The message says which one, where, and what is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Settings:
 def config_path(env: Mapping[str, str]) -> Path:
     """Where the settings file is: SMARTSORT_TUI_CONFIG, else the user's configuration folder, else the root.
 
-    In the container the user's folder goes with the container; what lies below SMARTSORT_ROOT stays.
+    In the container the user's folder goes with the container. What lies below SMARTSORT_ROOT stays.
     """
     if named := env.get("SMARTSORT_TUI_CONFIG", "").strip():
         return Path(named)
@@ -62,9 +62,9 @@ def config_path(env: Mapping[str, str]) -> Path:
 
 
 def export_places(folder: str | None, env: Mapping[str, str]) -> list[Path]:
-    """Where an export may go, best first: the folder that is set, or the first that can be written.
+    """Return where an export may go, best first: the folder that is set, or the first that can be written.
 
-    The container starts in `/`, which goes with it; what lies below SMARTSORT_ROOT stays.
+    The container starts in `/`, which goes with it. What lies below SMARTSORT_ROOT stays.
     """
     if folder:
         return [Path(folder).expanduser()]
@@ -86,7 +86,7 @@ def load(
     theme: str | None = None,
     config: str | None = None,
 ) -> Settings:
-    """The settings in force. Raises SettingsProblem."""
+    """Return the settings in force. Raises SettingsProblem."""
     path = Path(config) if config else config_path(env)
     file = _read(path, must_exist=bool(config or env.get("SMARTSORT_TUI_CONFIG", "").strip()))
     mode = images or env.get("SMARTSORT_IMAGES") or _text(file, "images", path) or "auto"
@@ -110,7 +110,7 @@ def load(
 
 
 def _loopback(env: Mapping[str, str]) -> str:
-    # In the container the sidecar may listen on another port; the same variable tells both.
+    # In the container the sidecar may listen on another port. The same variable tells both.
     port = env.get("SMARTSORT_API__PORT", "").strip()
     return f"http://127.0.0.1:{port}" if port.isdigit() else DEFAULT_URL
 

@@ -25,7 +25,7 @@ ImageMode = Literal["auto", "kitty", "sixel", "halfblocks", "none"]
 _GRAPHICS_QUERY = "\x1b_Gi=4242,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\"
 _CELL_SIZE_QUERY = "\x1b[16t"
 _ATTRIBUTES_QUERY = "\x1b[c"
-# Capabilities RGB, Tc and Co (XTGETTCAP); the colour that was set (DECRQSS); name and version (XTVERSION).
+# Capabilities RGB, Tc and Co (XTGETTCAP). The colour that was set (DECRQSS), name and version (XTVERSION).
 _COLOUR_QUERIES = "".join(f"\x1bP+q{name}\x1b\\" for name in ("524742", "5463", "436f"))
 _SET_COLOUR_QUERY = "\x1b[48:2:1:2:3m\x1bP$qm\x1b\\\x1b[0m"
 _VERSION_QUERY = "\x1b[>q"
@@ -74,13 +74,16 @@ def choose(
     cell: tuple[int, int] | None,
     colours: ColourMode = "auto",
 ) -> Terminal:
-    """The way to draw pictures. Pure; `cell` is what the system says, the terminal's own reply wins."""
+    """Return the way to draw pictures.
+
+    Pure. `cell` is what the system says, the terminal's own reply wins.
+    """
     kitty, sixel, replied = understood(replies)
     size = replied or cell or DEFAULT_CELL
     depth = colours_of(replies, env) if colours == "auto" else colours
     if mode != "auto":
         return Terminal(mode, size, depth)
-    # Konsole and WezTerm claim Kitty graphics but lack its Unicode placeholders; both know sixel.
+    # Konsole and WezTerm claim Kitty graphics but lack its Unicode placeholders. Both know sixel.
     if sixel:
         return Terminal("sixel", size, depth)
     if kitty:
@@ -90,7 +93,7 @@ def choose(
 
 
 def colours_of(replies: bytes, env: Mapping[str, str]) -> Colours:
-    """How many colours the terminal shows. Pure.
+    """Return how many colours the terminal shows. Pure.
 
     Its own reply counts more than TERM: `docker exec` makes it xterm, and SSH leaves COLORTERM out.
     """
@@ -143,7 +146,10 @@ class Probe:
         os.write(sys.__stdout__.fileno(), QUESTIONS.encode())  # type: ignore[union-attr]
 
     def answer(self, timeout_seconds: float = 1.0) -> Terminal:
-        """What the terminal can do; waits at most the time-out, and drops a reply that is later still."""
+        """Return what the terminal can do.
+
+        Waits at most the time-out, and drops a reply that is later still.
+        """
         replies = self._replies(timeout_seconds)
         return choose(self._wish, replies, os.environ, _cell_of_system(), self._colours)
 
@@ -181,7 +187,7 @@ def _is_terminal() -> bool:
 
 
 def _cell_of_system() -> tuple[int, int] | None:
-    """Pixels per cell as the pseudo-terminal knows them; None where it does not (often over SSH)."""
+    """Pixels per cell as the pseudo-terminal knows them, None where it does not (often over SSH)."""
     if not _is_terminal():
         return None
     import fcntl

@@ -1,4 +1,4 @@
-"""The two themes of the house; all themes of Textual can be chosen as well."""
+"""The two themes of the house. All themes of Textual can be chosen as well."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How values read on the screen. Pure; widths are terminal cells."""
+"""How values read on the screen. Pure. Widths are terminal cells."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def cut(text: str, width: int) -> str:
 
 
 def fit_name(name: str, width: int) -> str:
-    """A file name cut in the middle, so that its end, where names differ, stays readable."""
+    """Return a file name cut in the middle, so that its end, where names differ, stays readable."""
     name = shown(name)
     if cell_len(name) <= width or width < 12:
         return fit(name, width)
@@ -76,7 +76,7 @@ def size(size_bytes: int | None) -> str:
 
 
 def moment(text: str | None) -> datetime | None:
-    """An ISO 8601 time of the API; None when it is none."""
+    """Return an ISO 8601 time of the API, None when it is none."""
     if not text:
         return None
     try:
@@ -87,13 +87,13 @@ def moment(text: str | None) -> datetime | None:
 
 
 def age(text: str | None, now: datetime) -> str:
-    """How long ago, in one unit: `3d`."""
+    """Return how long ago, in one unit: `3d`."""
     when = moment(text)
     return "" if when is None else duration((now - when).total_seconds())
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds in the unit that reads best."""
+    """Return seconds in the unit that reads best."""
     if seconds is None:
         return "unknown"
     for length, unit in _SECONDS:
@@ -103,18 +103,18 @@ def duration(seconds: float | None) -> str:
 
 
 def date(text: str | None) -> str:
-    """A time to the minute, in the zone of this terminal."""
+    """Return a time to the minute, in the zone of this terminal."""
     when = moment(text)
     return "" if when is None else when.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def count(number: int, noun: str, plural: str | None = None) -> str:
-    """A number and its noun, in the plural where it is not one."""
+    """Return a number and its noun, in the plural where it is not one."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def similarity(value: float | None) -> str:
-    """A similarity of 0 to 1 with two decimals, nothing where there is none."""
+    """Return a similarity of 0 to 1 with two decimals, nothing where there is none."""
     return "" if value is None else f"{value:.2f}"
 
 

@@ -25,12 +25,12 @@ CHAIN = (
     "faceDetection",
     "facialRecognition",
 )
-"""Upstream to downstream; the order in which the queues must be read."""
+"""Upstream to downstream. The order in which the queues must be read."""
 
 RECOGNITION = CHAIN[-1]
 
 LISTING_LIMIT = 1000
-"""A listing shows about this many jobs per status; one that is as long proves nothing about the rest."""
+"""A listing shows about this many jobs per status. One that is as long proves nothing about the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class QueueSnapshot:
         return not any(part.full or part.collective for part in self.listings[:-1])
 
     def detected(self, asset_ids: Collection[str]) -> frozenset[str]:
-        """The assets whose face detection is over, so that their face ids are final.
+        """Return the assets whose face detection is over, so that their face ids are final.
 
         Empty when the look proves nothing. The last listing tells whether the faces are also assigned.
         """

@@ -1,6 +1,6 @@
 """The decision: who is this photo filed under, or why does it wait.
 
-A pure function of evidence and policy. Every rule of `RULES` runs and every reason is kept; the rule
+A pure function of evidence and policy. Every rule of `RULES` runs and every reason is kept. The rule
 that stands first in the table chooses the folder. A rule that raises sends the photo to review.
 """
 
@@ -22,7 +22,7 @@ UNDONE_PREFIX = "undone_"
 
 
 def rules_of(name: str, category: Category) -> tuple[str, tuple[str, ...]]:
-    """(prefix, names of the rules) that the name of a waiting file tells; ("", ()) for one without a prefix.
+    """(prefix, names of the rules) that the name of a waiting file tells, ("", ()) for one without a prefix.
 
     A folder may be switched off, so that its photos wait in `unidentified`.
     """

@@ -113,7 +113,7 @@ _OLD = {
 
 
 def current(stored: str) -> str:
-    """Return today's value for a stored kind; an unknown one stays as it is."""
+    """Return today's value for a stored kind. An unknown one stays as it is."""
     return _OLD.get(stored, stored)
 
 

@@ -20,7 +20,7 @@ from smartsort.core.what_if import Place, place_of
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one rule said; `reason` None: it had nothing against the photo."""
+    """What one rule said. `reason` None: it had nothing against the photo."""
 
     rule: Rule
     reason: Reason | None
@@ -78,7 +78,7 @@ CATEGORY_ON = ChangeKind("category_on", "`review_categories.{value}` were switch
 
 
 def _alternatives(case: Case, decision: Decision) -> tuple[Alternative, ...]:
-    """Single changes that lead elsewhere; where none of them files the photo, pairs that do."""
+    """Single changes that lead elsewhere. Where none of them files the photo, pairs that do."""
     here = place_of(decision)
     tries = list(tries_of(case))
     if not case.evidence.faces and not case.recognisable:
@@ -93,7 +93,7 @@ def _alternatives(case: Case, decision: Decision) -> tuple[Alternative, ...]:
 
 
 def tries_of(case: Case) -> Iterator[Try]:
-    """Changes that might send the photo elsewhere; whether they do, a decision tells."""
+    """Changes that might send the photo elsewhere. Whether they do, a decision tells."""
     for theme in THEMES:
         yield from theme.tries(case)
     policy, category = case.policy, _decide(case).category
@@ -106,7 +106,7 @@ def tries_of(case: Case) -> Iterator[Try]:
 
 
 def _pairs(tries: Iterable[Try]) -> Iterator[Alternative]:
-    """Two changes; the second one is made to what the first has left, so that it fits."""
+    """Yield two changes. The second one is made to what the first has left, so that it fits."""
     for one in tries:
         for other in tries_of(one.then):
             if other.change.kind is not one.change.kind:

@@ -22,11 +22,11 @@ REFUSED_SECONDS = 1.0
 """Until the probe is sent again that Immich refused because its detection is at work."""
 
 FEW = 8
-"""So many photos are read one by one; of more, one search tells first who shows nobody."""
+"""So many photos are read one by one. Of more, one search tells first who shows nobody."""
 
 FIRST_PORTION = 32
 LARGEST_PORTION = 256
-"""Photos read and filed together; doubled from the first to the largest, so that the first photos are filed
+"""Photos read and filed together. Doubled from the first to the largest, so that the first photos are filed
 soon and the many are cheap: each portion costs two commits and two flushes whatever its size."""
 
 
@@ -84,7 +84,10 @@ class Filing:
             self._read(through)
 
     def commands(self) -> tuple[message.Command, ...]:
-        """What is to be done for photos that are read or about to be; the next portion is read meanwhile."""
+        """Return what is to be done for photos that are read or about to be.
+
+        The next portion is read meanwhile.
+        """
         commands: list[message.Command] = []
         if self._search is not None:
             commands, self._search = [self._search], None
@@ -118,7 +121,7 @@ class Filing:
 
     @property
     def may_ask(self) -> bool:
-        """True when Immich has no photo of ours to detect; the next batch is held back for that moment."""
+        """True when Immich has no photo of ours to detect. The next batch is held back for that moment."""
         flight = self._flight
         if not flight.gathered or flight.now < self._refused_until or flight.undetected:
             return False

@@ -69,7 +69,7 @@ class Flight:
         self.photos: dict[int, InFlight] = {}
 
     def update(self, assets: Mapping[int, str | None]) -> int:
-        """Take in which photos there are. How many are new; a photo with another asset begins again."""
+        """Take in which photos there are. How many are new. A photo with another asset begins again."""
         known = self.photos
         self.photos = {
             i: known[i] if i in known and known[i].asset == (asset or "") else InFlight(i, asset or "")

@@ -1,6 +1,6 @@
 """Names of folders: a person's, and a shard's of the library.
 
-Pure functions; names of files: `smartsort.files.names`.
+Pure functions, names of files: `smartsort.files.names`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import unicodedata
 from functools import lru_cache
 
 FOLDER_BYTES = 120
-"""Longest folder name in UTF-8 bytes; leaves room for tools that add suffixes to the 255 of most systems."""
+"""Longest folder name in UTF-8 bytes. Leaves room for tools that add suffixes to the 255 of most systems."""
 
 _RESERVED = frozenset(
     {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(1, 10)), *(f"lpt{n}" for n in range(1, 10))}
@@ -44,7 +44,7 @@ def folder_name(person: str, *, apart: bool = False) -> str:
 
 @lru_cache(maxsize=10_000)  # all people of Immich are compared with each entry of a list
 def former_folder_name(person: str) -> str:
-    """What was made of a name before parts that cannot be seen were left out; photos may lie there."""
+    """What was made of a name before parts that cannot be seen were left out. Photos may lie there."""
     lowered = unicodedata.normalize("NFC", unicodedata.normalize("NFKC", person).lower())
     kept = "".join(c if c.isalnum() or unicodedata.category(c).startswith("M") else "_" for c in lowered)
     return "_".join(part for part in kept.split("_") if part)
@@ -56,7 +56,7 @@ def _is_visible(part: str) -> bool:
 
 
 def folder_names(person: str) -> tuple[str, ...]:
-    """All folders that a person of this name may have photos in, the usual one first."""
+    """Return all folders that a person of this name may have photos in, the usual one first."""
     found = (folder_name(person), folder_name(person, apart=True), former_folder_name(person))
     return tuple(dict.fromkeys(name for name in found if name))
 
@@ -78,7 +78,7 @@ def spelled(person: str) -> str:
 
 
 def same_name(one: str, other: str) -> bool:
-    """True when two spellings are one name: as people read it, or one is the folder of the other."""
+    """Return True when two spellings are one name: as people read it, or one is the folder of the other."""
     if not one or not other:
         return False
     first, second = spelled(one), spelled(other)
@@ -90,5 +90,5 @@ def _typed_folders(person: str) -> set[str]:
 
 
 def shard_folder(shard: int) -> str:
-    """The folder of one shard below `library/`, which is one external library of Immich."""
+    """Return the folder of one shard below `library/`, which is one external library of Immich."""
     return f"shard-{shard:04d}"

@@ -19,7 +19,7 @@ GROWTH = 6
 
 BATCH_SECONDS = 45.0
 """How long a batch should keep Immich busy. Long enough to lose next to nothing between two batches and to
-make a look at its queues, some twenty calls, cheap; short enough that nobody waits long for a photo that is
+make a look at its queues, some twenty calls, cheap. Short enough that nobody waits long for a photo that is
 detected but whose batch is not through."""
 
 FIRST_LOOK = 0.05
@@ -34,7 +34,7 @@ class Batches:
     """The bounded number of photos in flight, found by measuring the server's pace.
 
     It starts small, grows until a batch takes `BATCH_SECONDS` and follows the pace from there, never above
-    `limit`; once the backlog is gone it starts small again. Times are monotonic seconds.
+    `limit`. Once the backlog is gone it starts small again. Times are monotonic seconds.
     """
 
     limit: int
@@ -42,7 +42,7 @@ class Batches:
     _batch: tuple[float, int] | None = None
 
     def room(self, in_flight: int, waiting: int) -> int:
-        """How many of `waiting` photos may be placed now.
+        """Return how many of `waiting` photos may be placed now.
 
         A trickle goes straight through. Of a backlog the next batch starts when the last is recognised,
         because photos that keep coming keep recognition from starting.
@@ -93,10 +93,10 @@ EXPECTED_SHARE = 0.7
 """Of the time a batch should take, how much passes before the first look."""
 
 WORTH_EXPECTING = 1.0
-"""Seconds; what should be done sooner is looked at as if it were not known."""
+"""Seconds. What should be done sooner is looked at as if it were not known."""
 
 PATIENCE_SHARE = 0.03
-"""Of the time a batch was on its way, how long its end may go unnoticed; at least `SHORTEST_PAUSE`."""
+"""Of the time a batch was on its way, how long its end may go unnoticed, at least `SHORTEST_PAUSE`."""
 
 FOLLOWING_SHARE = 0.06
 FOLLOWING_SECONDS = 0.6
@@ -109,7 +109,7 @@ class Pace:
     """When to look at Immich's queues next, from how fast they empty and how long the last batch took.
 
     A pause is most of what the rest seems to take, never more than `longest` seconds and never less than
-    `shortest`; less than that, but not than `soonest`, only in the first moments, because a fast server is
+    `shortest`. Less than that, but not than `soonest`, only in the first moments, because a fast server is
     through with a small batch by then. So a long wait costs few calls and its end is noticed at once. Times
     are monotonic seconds.
     """
@@ -118,7 +118,7 @@ class Pace:
     soonest: float = FIRST_LOOK
     shortest: float = SHORTEST_PAUSE
     each: float = 0.0
-    """Seconds per piece of the last batch; 0 before one is through."""
+    """Seconds per piece of the last batch, 0 before one is through."""
     _since: float = 0.0
     _count: int = 0
     """What began then and is not half over."""
@@ -151,7 +151,7 @@ class Pace:
         return took
 
     def pause(self, now: float, pending: int) -> float:
-        """Seconds until the next look, given the jobs pending `now`."""
+        """Return seconds until the next look, given the jobs pending `now`."""
         shortest = min(self.shortest, max(self.soonest, now - self._since))
         if self._first is None or pending > self._first[1]:
             self._first = (now, pending)

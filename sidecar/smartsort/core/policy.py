@@ -46,7 +46,7 @@ class PersonRef:
     id: str | None = None
 
     def means(self, person: Person) -> bool:
-        """True when this entry is that person. A known id decides alone, whatever the names say."""
+        """Return True when this entry is that person. A known id decides alone, whatever the names say."""
         if self.id is not None:
             return self.id == person.id
         return same_name(self.name, person.name)
@@ -72,7 +72,7 @@ class Policy:
     blacklist: tuple[PersonRef, ...] = ()
     thresholds: Thresholds = Thresholds()
     person_thresholds: Mapping[str, Thresholds] = field(default_factory=dict)
-    """By name as typed; compared like the lists."""
+    """By name as typed, compared like the lists."""
     max_faces: int = 1
     min_face_area: float = 0.0
     """Faces that cover less of the picture (0 to 1) are background and do not count."""
@@ -80,7 +80,7 @@ class Policy:
     multiple_faces: MultipleFaces = MultipleFaces.REVIEW
     on_duplicate: OnDuplicate = OnDuplicate.MOVE_TO_REVIEW
     categories: frozenset[Category] = frozenset(Category)
-    """The review categories that are switched on; the others fall through to `unidentified`."""
+    """The review categories that are switched on, the others fall through to `unidentified`."""
 
     @cached_property
     def version(self) -> str:
@@ -91,17 +91,17 @@ class Policy:
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def blacklisted(self, person: Person) -> bool:
-        """True for a person who must not be in anybody's folder."""
+        """Return True for a person who must not be in anybody's folder."""
         return any(entry.means(person) for entry in self.blacklist)
 
     def wanted(self, person: Person) -> bool:
-        """True for a named person who gets a folder."""
+        """Return True for a named person who gets a folder."""
         if not person.name or self.blacklisted(person):
             return False
         return not self.whitelist or any(entry.means(person) for entry in self.whitelist)
 
     def thresholds_for(self, person: Person) -> Thresholds:
-        """The person's own thresholds, or the common ones."""
+        """Return the person's own thresholds, or the common ones."""
         if not self.person_thresholds:
             return self.thresholds
         meant = called(person.name, [PersonRef(name) for name in self.person_thresholds])
@@ -109,7 +109,7 @@ class Policy:
 
 
 def names_shared(people: Sequence[Person]) -> frozenset[str]:
-    """Ids of named people whose name, as people read it, another person has too.
+    """Return ids of named people whose name, as people read it, another person has too.
 
     Who is meant cannot be told then. Names that only have the same folder form are kept apart by the folder.
     """
@@ -121,7 +121,7 @@ def names_shared(people: Sequence[Person]) -> frozenset[str]:
 
 
 def called(name: str, known: Iterable[_Named]) -> list[_Named]:
-    """Those that a name means: who is spelled so, else who has this folder or the same folder form."""
+    """Return those that a name means: who is spelled so, else who has this folder or the same folder form."""
     known = [one for one in known if one.name]
     wanted = spelled(name)
     exactly = [one for one in known if spelled(one.name) == wanted]

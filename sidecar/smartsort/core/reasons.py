@@ -1,4 +1,4 @@
-"""Kinds of reasons, each with its code and its words; here are those that no rule gives."""
+"""Kinds of reasons, each with its code and its words. Here are those that no rule gives."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class ReasonKind:
     def reason(
         self, names: tuple[str, ...] = (), numbers: Mapping[str, float] | None = None, detail: str = ""
     ) -> Reason:
-        """A reason of this kind; `numbers` and `names` are what the rule saw."""
+        """Return a reason of this kind. `numbers` and `names` are what the rule saw."""
         return Reason(self.code, names, numbers or {}, detail)
 
 
 def said(words: Words, reason: Reason) -> str:
-    """The words of a reason."""
+    """Return the words of a reason."""
     if not isinstance(words, str):
         return words(reason)
     faces = quantity(int(reason.numbers.get("faces", 1)), "face")
@@ -42,7 +42,7 @@ def said(words: Words, reason: Reason) -> str:
 
 
 def compared(reason: Reason) -> str:
-    """Which faces the number rests on, as the end of a sentence; "" where no dates were known."""
+    """Return which faces the number rests on, as the end of a sentence, "" where no dates were known."""
     if "compared" not in reason.numbers:
         return ""
     faces, first, last = (int(reason.numbers[key]) for key in ("compared", "first_year", "last_year"))
@@ -51,7 +51,7 @@ def compared(reason: Reason) -> str:
 
 
 def compared_numbers(measured: Confidence | None) -> dict[str, float]:
-    """What `compared` tells, as numbers of a reason."""
+    """Return what `compared` tells, as numbers of a reason."""
     found = measured.compared if measured else None
     if found is None:
         return {}

@@ -38,7 +38,7 @@ from smartsort.core.pace import (
 )
 
 BLOCKED_SECONDS = 30.0
-"""Until recognition is listed again that seems to wait for the next photos; sooner when these are done."""
+"""Until recognition is listed again that seems to wait for the next photos. Sooner when these are done."""
 
 LOOKS_PER_SCAN = 3
 """Looks on an idle server that do not find a photo before its shard is scanned again: the scan missed it or
@@ -87,11 +87,11 @@ class Recogniser:
         """So many times that search has waited for others."""
 
     def is_resting(self, photo_id: int) -> bool:
-        """True for a photo that shows nobody and is asked about later, together with others."""
+        """Return True for a photo that shows nobody and is asked about later, together with others."""
         return any(p.id == photo_id for p in self._flight.gathered) and not self._filing.overdue
 
     def commands(self, now: float) -> tuple[message.Command, ...]:
-        """What to do next. Several are carried out side by side and answered in their order."""
+        """Return what to do next. Several are carried out side by side and answered in their order."""
         self._flight.now = now
         commands = (self._queue.popleft(),) if self._queue else self._filing.commands()
         if self._filing.stuck:

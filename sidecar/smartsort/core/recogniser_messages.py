@@ -172,7 +172,7 @@ class FacesRead(Event):
 
 @dataclass(frozen=True)
 class Tried(Event):
-    """Whether recognition was started; it is not while it is at work."""
+    """Whether recognition was started. It is not while it is at work."""
 
     started: bool
 
@@ -181,7 +181,7 @@ class Tried(Event):
 class Answered(Event):
     """For which photos detection is over, and for which it had failed and was started again.
 
-    Of the rest it is not known, because of `doubt`. `last` is what recognition had to do afterwards; None:
+    Of the rest it is not known, because of `doubt`. `last` is what recognition had to do afterwards, None:
     Immich would not be asked now.
     """
 
@@ -200,6 +200,6 @@ class Concluded(Event):
 
 @dataclass(frozen=True)
 class Failed(Event):
-    """A command failed; nothing is known of what it wanted."""
+    """A command failed. Nothing is known of what it wanted."""
 
     command: Command

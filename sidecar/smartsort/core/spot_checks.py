@@ -17,7 +17,7 @@ _RANGE = 2**64
 
 
 def drawn(key: str, photo_id: int, share: float) -> bool:
-    """True for the photos that are checked: about `share` (0 to 1) of all, whatever is on them.
+    """Return True for the photos that are checked: about `share` (0 to 1) of all, whatever is on them.
 
     A keyed hash of the id decides, so the draw can be repeated, nothing about the photo can sway it, and a
     larger share holds all photos of a smaller one.
@@ -28,7 +28,7 @@ def drawn(key: str, photo_id: int, share: float) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """The share of wrong filings, with the interval the true share is in 95 times of 100; all 0 to 1."""
+    """The share of wrong filings, with the interval the true share is in 95 times of 100, all 0 to 1."""
 
     error_rate: float
     low: float
@@ -54,7 +54,7 @@ def estimate(wrong: float, checked: float) -> Estimate | None:
     square = Z_95**2 / checked
     centre = (error_rate + square / 2) / (1 + square)
     half = Z_95 / (1 + square) * math.sqrt(error_rate * (1 - error_rate) / checked + square / (4 * checked))
-    # At the ends the interval touches them exactly; rounding must not leave a trace of it.
+    # At the ends the interval touches them exactly. Rounding must not leave a trace of it.
     low = 0.0 if wrong == 0 else max(0.0, centre - half)
     high = 1.0 if wrong == checked else min(1.0, centre + half)
     return Estimate(error_rate, low, high)

@@ -66,7 +66,7 @@ def surely(evidence: Evidence, policy: Policy, ruled_out: Collection[str] = froz
 
 
 def accepted(suggestion: Suggestion, policy: Policy) -> bool:
-    """True when a photo may be filed under this person without naming them.
+    """Return True when a photo may be filed under this person without naming them.
 
     Photos wait because they miss `min_confidence`, so this asks for less where less files a photo.
     """

@@ -49,7 +49,7 @@ class Track:
 
 
 def tracks(views: Sequence[View]) -> list[Track]:
-    """The faces these views are of, the most seen first.
+    """Return the faces these views are of, the most seen first.
 
     The best views come first, so that those of a turned or distant face are held against good ones.
     """
@@ -70,7 +70,7 @@ def tracks(views: Sequence[View]) -> list[Track]:
 
 
 def _telling(view: View) -> tuple[float, int, int, int]:
-    """The order of views, the best first; of equal ones any, but always the same."""
+    """Return the order of views, the best first. Of equal ones it takes any, but always the same."""
     return (-view.quality, view.frame, view.box.x1, view.box.y1)
 
 
@@ -79,7 +79,7 @@ def _often(track: Track) -> tuple[int, tuple[float, int, int, int]]:
 
 
 def _likeness(view: View, track: Track) -> float:
-    """How much a view is like a face; -1 where that is in the same frame already."""
+    """Return how much a view is like a face. -1 where that is in the same frame already."""
     if any(view.frame == other.frame for other in track.views):
         return -1.0
     return cosine(view.vector, track.vector)

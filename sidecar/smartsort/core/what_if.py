@@ -22,14 +22,14 @@ class Place:
     folders: frozenset[str] = frozenset()
 
     def told(self, apart_from: Place) -> str:
-        """Its name; with the folders where it is about which of them."""
+        """Return its name. With the folders where it is about which of them."""
         if self.kind == FACES and apart_from.kind == FACES:
             return ", ".join(f"{FACES}/{folder}" for folder in sorted(self.folders))
         return self.kind
 
 
 FolderOf = Callable[[Person], str]
-"""The folder below `faces/` of a person; who is kept apart from whom is not in a name."""
+"""The folder below `faces/` of a person. Who is kept apart from whom is not in a name."""
 
 
 def _by_name(person: Person) -> str:
@@ -37,7 +37,7 @@ def _by_name(person: Person) -> str:
 
 
 def place_of(decision: Decision, folder_of: FolderOf = _by_name) -> Place:
-    """Where a decision puts a photo."""
+    """Return where a decision puts a photo."""
     if decision.outcome is Outcome.SORTED:
         return Place(FACES, frozenset(map(folder_of, decision.people)))
     if decision.outcome is Outcome.SKIPPED or decision.category is None:
@@ -108,9 +108,9 @@ def effect(
     instead_of: Policy | None = None,
     folder_of: FolderOf = _by_name,
 ) -> Effect:
-    """What `policy` would do.
+    """Return what `policy` would do.
 
-    Compared with where the photos are, and then what a human has decided stays; or, `instead_of` another
+    Compared with where the photos are, and then what a human has decided stays, or, `instead_of` another
     policy, with what that one makes of all of them.
     """
     before: Counter[str] = Counter()
@@ -136,7 +136,7 @@ def effect(
 
 
 def renewed(evidence: Evidence, people: Mapping[str, Person]) -> Evidence:
-    """The evidence with everybody's name of today (by id); who is gone keeps the old one."""
+    """Return the evidence with everybody's name of today (by id). Who is gone keeps the old one."""
 
     def today(face: Face) -> Face:
         person = face.person

@@ -20,6 +20,6 @@ def short(reason: Reason) -> str:
 
 
 def sentence(reason: Reason) -> str:
-    """One sentence for a person. An unknown code, from a newer ledger, is shown as it is."""
+    """Return one sentence for a person. An unknown code, from a newer ledger, is shown as it is."""
     kind = _KINDS.get(reason.code)
     return said(kind.sentence, reason) if kind else reason.code

@@ -14,7 +14,7 @@ from smartsort.core.words import clock, listed, quantity, side_by_side
 
 
 def destination(decision: Decision) -> str:
-    """Where a decision puts a photo, as the end of a sentence."""
+    """Return where a decision puts a photo, as the end of a sentence."""
     if decision.outcome is Outcome.SORTED:
         return f"filed under {listed(p.name for p in decision.people)}"
     if decision.outcome is Outcome.SKIPPED or decision.category is None:
@@ -23,7 +23,7 @@ def destination(decision: Decision) -> str:
 
 
 def summary(found: Explanation) -> str:
-    """The decision and its reason."""
+    """Return the decision and its reason."""
     return f"It was {destination(found.decision)}: {sentence(found.decision.reason)}"
 
 
@@ -31,7 +31,7 @@ def summary(found: Explanation) -> str:
 
 
 def seen(found: Explanation) -> list[str]:
-    """One line for each face, from left to right; one that says why, where there is none.
+    """Return one line for each face, from left to right. One that says why, where there is none.
 
     Of a video first those in its frames, the most seen first, with the times at which they are seen.
     """
@@ -122,7 +122,7 @@ def _sureness(face: Face, person: Person, found: Explanation) -> list[str]:
 
 
 def rules(found: Explanation) -> list[tuple[Verdict, str]]:
-    """What each rule said, in the order of their priority; rules nobody could ask are left out."""
+    """Return what each rule said, in the order of their priority. Rules nobody could ask are left out."""
     asked, case = found.verdicts, found.case
     if not found.looked_at:
         reached = Phase.READ if case.evidence.unreadable is not None else Phase.COMPARED
@@ -137,7 +137,7 @@ def rules(found: Explanation) -> list[tuple[Verdict, str]]:
 
 
 def alternative(one: Alternative) -> str:
-    """What would have to be otherwise, and where the photo would be then."""
+    """Return what would have to be otherwise, and where the photo would be then."""
     condition = " and ".join(map(str, one.changes))
     if one.open:
         return f"If {condition}, Immich would be asked who is on it."

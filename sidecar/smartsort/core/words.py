@@ -9,18 +9,18 @@ _MOST_DIGITS = 17
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names with "and" before the last one."""
+    """Return names with "and" before the last one."""
     *first, last = [*names] or [""]
     return f"{', '.join(first)} and {last}" if first else last
 
 
 def quantity(number: int, noun: str) -> str:
-    """A number of things: `1 face`, `2 faces`."""
+    """Return a number of things: `1 face`, `2 faces`."""
     return f"{number} {noun if number == 1 else noun + 's'}"
 
 
 def clock(seconds: float) -> str:
-    """A time in a video: `0:07.2`, or `1:02:03` from an hour on."""
+    """Return a time in a video: `0:07.2`, or `1:02:03` from an hour on."""
     minutes, rest = divmod(seconds, 60)
     if minutes < 60:
         return f"{int(minutes)}:{rest:04.1f}"
@@ -28,7 +28,7 @@ def clock(seconds: float) -> str:
 
 
 def digits_apart(value: float, limit: float, least: int = 2) -> int:
-    """How many decimals show which of two numbers is larger; at least `least`, and that of equal ones."""
+    """How many decimals show which of two numbers is larger, at least `least`, and that of equal ones."""
     if value == limit:
         return least
     enough = (n for n in range(least, _MOST_DIGITS) if f"{value:.{n}f}" != f"{limit:.{n}f}")
@@ -36,6 +36,6 @@ def digits_apart(value: float, limit: float, least: int = 2) -> int:
 
 
 def side_by_side(value: float, limit: float, least: int = 2) -> tuple[str, str]:
-    """Both numbers with the same number of decimals: `0.597` and `0.600`."""
+    """Return both numbers with the same number of decimals: `0.597` and `0.600`."""
     digits = digits_apart(value, limit, least)
     return f"{value:.{digits}f}", f"{limit:.{digits}f}"

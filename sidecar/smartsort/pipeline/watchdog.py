@@ -65,7 +65,7 @@ _DOING = {
 
 @dataclass(frozen=True, slots=True)
 class _Wait:
-    """Something that should go on. `mark` changes when it does; `seconds` is how long it may take."""
+    """Something that should go on. `mark` changes when it does. `seconds` is how long it may take."""
 
     key: Hashable
     mark: Hashable
@@ -74,7 +74,7 @@ class _Wait:
 
 
 class Watchdog:
-    """The stage that looks for photos without progress; only in doubt it asks Immich."""
+    """The stage that looks for photos without progress. Only in doubt it asks Immich."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class Watchdog:
         """The stamps of the root's own files as first seen, by folder and device."""
 
     async def step(self) -> float:
-        """Look once; seconds until the next look."""
+        """Look once. Seconds until the next look."""
         self._note(HealthIssueKind.WATCH, self._inbox.unheard)
         self._note(HealthIssueKind.INODES, await asyncio.to_thread(self._unreliable))
         await self._mixed()
@@ -126,7 +126,7 @@ class Watchdog:
             self._health_issues.over(kind)
 
     def _unreliable(self) -> str:
-        """What to say of folders whose inode numbers change or do not tell what is one file."""
+        """Return what to say of folders whose inode numbers change or do not tell what is one file."""
         placer, found = self._context.placer, dict[int, str]()
         for folder in self._context.layout.guarded:
             try:
@@ -162,7 +162,7 @@ class Watchdog:
     # --- the inbox ---------------------------------------------------------------------------
 
     async def _lying(self) -> list[_Wait]:
-        """Files at rest that are not claimed. While nobody looks at the inbox, all that lie there."""
+        """Return files at rest that are not claimed. While nobody looks at the inbox, all that lie there."""
         inbox, context = self._inbox, self._context
         now = context.clock.monotonic()
         if self._health_issues.met_by("inbox") or now < inbox.busy_until:
@@ -200,7 +200,7 @@ class Watchdog:
     # --- photos on their way -----------------------------------------------------------------
 
     async def _photos_in_progress(self) -> list[_Wait]:
-        """Photos with a problem, and the oldest of each state that nothing keeps there."""
+        """Return photos with a problem, and the oldest of each state that nothing keeps there."""
         context = self._context
 
         def read(db: Database) -> tuple[list[Photo], list[Photo], int]:
@@ -230,7 +230,7 @@ class Watchdog:
         ]
 
     def _is_kept(self, state: State, in_flight: int, states: set[State]) -> bool:
-        """Whether something that shows elsewhere keeps photos in a state."""
+        """Return whether something that shows elsewhere keeps photos in a state."""
         context = self._context
         if self._health_issues.met_by(*_STAGES[state]) or (
             state is not State.ARRIVED and not context.enabled()
@@ -243,7 +243,7 @@ class Watchdog:
         return state is State.HASHED and (in_flight > 0 or State.UNIQUE in states)
 
     async def _immich_is_busy(self, first: dict[State, Photo]) -> bool:
-        """Whether Immich has jobs. It is asked only when a photo has waited for long."""
+        """Return whether Immich has jobs. It is asked only when a photo has waited for long."""
         now = self._context.clock.monotonic()
         keys = [("photo", p.id) for p in first.values() if p.state in IN_FLIGHT]
         long = PATIENCE_SECONDS - LOOK_SECONDS
@@ -257,7 +257,7 @@ class Watchdog:
     # --- what Immich has to be told, and photos in review --------------------------------------
 
     async def _told(self) -> list[_Wait]:
-        """The oldest message that is due."""
+        """Return the oldest message that is due."""
         if self._health_issues.met_by("outbox", "connection"):
             return []
         now = self._context.clock.text()
@@ -269,7 +269,7 @@ class Watchdog:
         ]
 
     async def _rechecked(self) -> list[_Wait]:
-        """The first photo in review that is to be re-evaluated."""
+        """Return the first photo in review that is to be re-evaluated."""
         recheck, context = self._recheck, self._context
         if self._health_issues.met_by("recheck", "connection") or not context.enabled():
             return []
@@ -288,7 +288,7 @@ class Watchdog:
 
 
 def _finished(paths: Sequence[str]) -> list[str]:
-    """Those that are still there and that no process writes into."""
+    """Return those that are still there and that no process writes into."""
     return [path for path in dict.fromkeys(paths) if os.path.lexists(path) and not open_for_writing(path)]
 
 

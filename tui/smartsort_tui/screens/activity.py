@@ -267,7 +267,7 @@ class HistoryScreen(Dialog[None], Undoing[None]):
 
 
 def now_text(status: Status, width: int, clock: Clock) -> Content:
-    """The state of things in a few lines: on or off, Immich, the wait, photos on their way."""
+    """Return the state of things in a few lines: on or off, Immich, the wait, photos on their way."""
     lines = [_state_line(status)]
     queues = {name: jobs for name, jobs in status.queues.items() if jobs}
     # The counts are from when smartsort last looked, and it looks only while photos are on their way.
@@ -291,7 +291,7 @@ def now_text(status: Status, width: int, clock: Clock) -> Content:
 
 
 def queue_title(name: str) -> str:
-    """A queue of Immich as words: `faceDetection` reads face detection."""
+    """Return a queue of Immich as words: `faceDetection` reads face detection."""
     return "".join(f" {char.lower()}" if char.isupper() else char for char in name)
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 AnswerT = TypeVar("AnswerT")
 SMALLEST = (40, 12)
 AGE_SECONDS = 20.0
-# Widths and heights from which a class holds; the style sheet says what changes.
+# Widths and heights from which a class holds. The style sheet says what changes.
 WIDTHS: list[tuple[int, str]] = [
     (0, "-tiny"),
     (SMALLEST[0], "-narrow"),
@@ -69,7 +69,7 @@ class Front(Screen[ScreenResultType]):
         self.say(f"{problem.title}: {problem.detail}", "bad")
 
     async def answer(self, ask: Callable[[Client], Awaitable[AnswerT]]) -> AnswerT | None:
-        """What the sidecar answers; None, and words, when it does not."""
+        """Return what the sidecar answers, None, and words, when it does not."""
         try:
             return await ask(self.smartsort.client)
         except ApiProblem as problem:
@@ -99,7 +99,7 @@ class AreaScreen(Front[None]):
     _is_stale = False
 
     def content(self) -> Iterable[Widget]:
-        """The widgets between the bars."""
+        """Return the widgets between the bars."""
         raise NotImplementedError
 
     def compose(self) -> ComposeResult:
@@ -144,7 +144,10 @@ class AreaScreen(Front[None]):
         self.query_one("#message", MessageBar).place(self._place, stale)
 
     def key(self, name: str) -> str:
-        """The key that is set for a binding, as it is shown; for words that tell what can be pressed."""
+        """Return the key that is set for a binding, as it is shown.
+
+        For words that tell what can be pressed.
+        """
         for active in self.active_bindings.values():
             if active.binding.id == name:
                 return self.app.get_key_display(active.binding)
@@ -259,7 +262,7 @@ def refocus(screen: Screen[Any]) -> None:
 
 
 def link_words(app: BaseApp) -> Content:
-    """Why there is no connection, to which address, and what to do; empty while there is one."""
+    """Return why there is no connection, to which address, and what to do, empty while there is one."""
     link = app.link
     if link.state not in ("lost", "refused") or link.problem is None:
         return Content("")

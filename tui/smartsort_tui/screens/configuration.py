@@ -217,7 +217,7 @@ class ConfigurationScreen(AreaScreen):
         self._draw_effect()
 
     def _changed(self) -> dict[str, Any]:
-        """What the form says otherwise than the settings in force. Raises ValueError for no number."""
+        """Return what the form says otherwise than the settings in force. Raises ValueError for no number."""
         values = self._in_force()
         if not values:
             return {}
@@ -245,14 +245,14 @@ class ConfigurationScreen(AreaScreen):
         return changed
 
     def _is_edited(self) -> bool:
-        """Whether the form holds something of the person's that must not be overwritten."""
+        """Return whether the form holds something of the person's that must not be overwritten."""
         try:
             return bool(self._changed())
         except ValueError:
             return True
 
     def _patch(self) -> ConfigPatch | None:
-        """The change as the API takes it; None and a message when there is none or it cannot be."""
+        """Return the change as the API takes it, None and a message when there is none or it cannot be."""
         try:
             changed = self._changed()
             patch = ConfigPatch.model_validate(changed)
@@ -355,7 +355,7 @@ class ConfigurationScreen(AreaScreen):
 
 
 def effect_text(effect: WhatIf | None, width: int) -> Content:
-    """What the changed settings would have done."""
+    """Return what the changed settings would have done."""
     title = Content.styled("What it would have done", "bold $accent")
     if effect is None:
         hint = "Change something, then F6 shows what it would have done to the last photos."
@@ -388,7 +388,10 @@ def health_text(
     is_examining: bool,
     lost: Content | None = None,
 ) -> Content:
-    """How the sidecar and its connection are, and the doctor's findings; `lost` says why there is none."""
+    """Return how the sidecar and its connection are, and the doctor's findings.
+
+    `lost` says why there is none.
+    """
     lines = [Content.styled("The sidecar", "bold $accent")]
     if lost:
         return Content("\n").join([*lines, lost])
@@ -433,7 +436,7 @@ def health_text(
 
 
 def _choices(name: str) -> tuple[str, ...]:
-    """What a setting may be, from the shape that takes it."""
+    """Return what a setting may be, from the shape that takes it."""
     literal, *_ = get_args(ConfigPatch.model_fields[name].annotation)
     return get_args(literal)
 
@@ -453,7 +456,7 @@ def _flat(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _categories(values: dict[str, Any]) -> dict[str, Any]:
-    """The category switches. Each is a table with `enabled`."""
+    """Return the category switches. Each is a table with `enabled`."""
     found = values.get("review_categories")
     if not isinstance(found, dict):
         return {}

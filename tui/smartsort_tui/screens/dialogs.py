@@ -1,4 +1,4 @@
-"""Questions over the review: whom to file under; and help."""
+"""Questions over the review: whom to file under, and help."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from smartsort_tui.screens.queue_view import PAINT_SECONDS, QueueView
 from smartsort_tui.widgets.picture import Request
 from smartsort_tui.widgets.row_list import RowList
 
-# Holding a key down passes many items; only the one stayed on is asked for.
+# Holding a key down passes many items. Only the one stayed on is asked for.
 SETTLE_SECONDS = 0.06
 # Lines of the terminal below which the reasons are set without empty lines.
 COMPACT_BELOW = 34
@@ -90,7 +90,7 @@ class ItemView(QueueView):
             self.picture.show(picture_of(item, self._chosen_face))
 
     def _nobody_suggested(self) -> str:
-        """What can be done with a photo nobody is suggested for."""
+        """Return what can be done with a photo nobody is suggested for."""
         if self._nobody is None:
             pick, new, reject = map(self.key, ("review.person", "review.new_person", "review.reject"))
             self._nobody = f"No suggestion: {pick} picks a person, {new} names a new one, {reject} rejects."
@@ -100,7 +100,7 @@ class ItemView(QueueView):
         if self._settle is not None:
             self._settle.cancel()
         loop = asyncio.get_running_loop()
-        # What is at hand is painted first; fetching its neighbours must not hold that up.
+        # What is at hand is painted first. Fetching its neighbours must not hold that up.
         pause = PAINT_SECONDS if isinstance(self._shown, ReviewItem) else SETTLE_SECONDS
         self._settle = loop.call_later(pause, self._settled)
 
@@ -154,7 +154,7 @@ class ItemView(QueueView):
 
 
 def picture_of(item: ReviewItem, chosen_face: int | None = None) -> Request:
-    """What to draw for an item: its preview with the faces, beside the other copy of a duplicate."""
+    """Return what to draw for an item: its preview with the faces, beside the other copy of a duplicate."""
     from smartsort_tui.pictures import boxes_of  # noqa: PLC0415  (Pillow comes after the first words)
 
     boxes = boxes_of(item.faces, chosen_face)

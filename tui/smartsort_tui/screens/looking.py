@@ -132,7 +132,7 @@ class LookScreen(Dialog[None]):
 
 
 def face_in_question(item: ReviewItem, chosen_face: int | None) -> FaceView | None:
-    """The face that was chosen, else one that nobody is sure about, else the largest."""
+    """Return the face that was chosen, else one that nobody is sure about, else the largest."""
 
     def size(face: FaceView) -> int:
         return (face.box[2] - face.box[0]) * (face.box[3] - face.box[1])
@@ -148,7 +148,7 @@ def face_in_question(item: ReviewItem, chosen_face: int | None) -> FaceView | No
 
 
 def immich_page(base: str, asset: str) -> str:
-    """Where Immich shows a photo."""
+    """Return where Immich shows a photo."""
     return f"{base.rstrip('/')}/photos/{quote(asset, safe='')}"
 
 

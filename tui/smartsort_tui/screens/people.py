@@ -24,7 +24,7 @@ from smartsort_tui.screens.area import AreaScreen, link_words
 from smartsort_tui.widgets.picture import PicturePane, PictureSource, Request
 from smartsort_tui.widgets.row_list import Cells, ItemList
 
-# Holding a key down passes many people; only the face of the one stayed on is fetched.
+# Holding a key down passes many people. Only the face of the one stayed on is fetched.
 FACE_PAUSE_SECONDS = 0.12
 
 
@@ -121,7 +121,7 @@ class PeopleScreen(AreaScreen):
         self._draw_person()
 
     async def _load(self, *, said: bool = False) -> None:
-        """Ask for everybody; `said`: the line of messages already tells something that matters more."""
+        """Ask for everybody. `said`: the line of messages already tells something that matters more."""
         try:
             self._people = await self.smartsort.client.people()
         except ApiProblem as problem:
@@ -237,7 +237,7 @@ class PeopleScreen(AreaScreen):
             work(self, "lists", self._change, person, name)
 
     async def _change(self, person: PersonView, name: ListName) -> None:
-        """Put a person on a list, or take them off it; nobody is on both."""
+        """Put a person on a list, or take them off it. Nobody is on both."""
         other: ListName = "blacklist" if name == "whitelist" else "whitelist"
         leaves = person.listed == name
         try:
@@ -267,7 +267,7 @@ class PeopleScreen(AreaScreen):
 
 
 def person_text(person: PersonView) -> Content:
-    """A person in words."""
+    """Return a person in words."""
     listed = {
         "whitelist": "on the whitelist: photos are filed",
         "blacklist": "on the blacklist: photos go to review",

@@ -70,13 +70,13 @@ class Preview(Reading[bool | str]):
 
 
 def bulk_preview(kind: Kind, foreseen: BulkActionResult) -> Preview:
-    """Whether all of it shall be done."""
+    """Return whether all of it shall be done."""
     question = f"{_VERBS[kind]} {wording.count(foreseen.done, 'photo')}?"
     return Preview(question, bulk_text(kind, foreseen), doable=foreseen.done > 0, excluded=foreseen.excluded)
 
 
 async def undo_agreed(app: BaseApp, event: int, what: str, say: Callable[[str], None]) -> str | None:
-    """Show what taking an event back would do, and ask; the token that does exactly this, None for a no.
+    """Show what taking an event back would do, and ask. The token that does exactly this, None for a no.
 
     `what` is the event in words, `say` shows a line. Raises ApiProblem, also when nothing of it can be taken
     back.
@@ -97,7 +97,7 @@ async def undo_agreed(app: BaseApp, event: int, what: str, say: Callable[[str], 
 
 
 def folder_of(destination: str | None) -> str:
-    """The folder, or folders, of the file names a decision leads to."""
+    """Return the folder, or folders, of the file names a decision leads to."""
     places = _BETWEEN_PLACES.split(destination or "?/")
     return ", ".join(place.rpartition("/")[0] + "/" for place in places)
 
@@ -108,7 +108,7 @@ def problem_of(one: ActionResultView) -> str:
 
 
 def bulk_text(kind: Kind, foreseen: BulkActionResult) -> Content:
-    """Where the photos will go, with counts, and what will not work."""
+    """Return where the photos will go, with counts, and what will not work."""
     sign = "in" if kind == "skip" else "→"
     lines = [*_places(foreseen.decided, sign), *_company(foreseen), *_excluded(foreseen)]
     lines += [*_problems(foreseen), Content("")]
@@ -117,7 +117,7 @@ def bulk_text(kind: Kind, foreseen: BulkActionResult) -> Content:
 
 
 def undo_text(what: str, foreseen: BulkActionResult) -> Content:
-    """What is taken back, where the photos will be then, and what cannot be taken back."""
+    """Return what is taken back, where the photos will be then, and what cannot be taken back."""
     lines = [Content(wording.cut(what, 56)), Content(""), *_places(foreseen.decided, "→")]
     lines += _company(foreseen)
     lines += [*_problems(foreseen), Content(""), Content("You can undo an undo, too.")]
@@ -139,7 +139,7 @@ def _places(decided: Sequence[ActionResultView], sign: str) -> list[Content]:
 
 
 def _company(foreseen: BulkActionResult) -> list[Content]:
-    """The files that go the same way as their photos."""
+    """Return the files that go the same way as their photos."""
     names = [name for one in foreseen.decided if one.action != "failed" for name in one.companions]
     if not names:
         return []
@@ -149,7 +149,7 @@ def _company(foreseen: BulkActionResult) -> list[Content]:
 
 
 def _excluded(foreseen: BulkActionResult) -> list[Content]:
-    """What an approval leaves out, by its kind; a photo can be of several."""
+    """Return what an approval leaves out, by its kind. A photo can be of several."""
     if not foreseen.excluded:
         return []
     head = f"{wording.count(foreseen.excluded, 'photo')} left out (i includes them):"

@@ -1,4 +1,4 @@
-"""The queue on the screen: the list, the picture, the reasons; loading and following."""
+"""The queue on the screen: the list, the picture, the reasons. Loading and following."""
 
 from __future__ import annotations
 
@@ -257,7 +257,7 @@ class QueueView(AreaScreen):
         self.notice.update(text)
 
     def _problem_words(self, problem: ApiProblem) -> tuple[str, str]:
-        """Title and detail; of a token, where it was found matters more than what HTTP says of it."""
+        """Title and detail. Of a token, where it was found matters more than what HTTP says of it."""
         if not isinstance(problem, TokenRefused):
             return problem.title, problem.detail
         settings = self.smartsort.settings

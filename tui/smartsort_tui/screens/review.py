@@ -125,7 +125,7 @@ class ReviewScreen(MarkingView):
             self._decide(row, decision)
 
     def _row_seen(self) -> QueueItem | None:
-        """The row a key decides about; None, and words, when another one stood there as it was pressed."""
+        """The row a key decides about, None, and words, when another one stood there as it was pressed."""
         row = self._row()
         if row is not None and not self.sight.is_seen:
             self.say(
@@ -135,7 +135,7 @@ class ReviewScreen(MarkingView):
         return row
 
     def _decide(self, row: QueueItem, decision: Decision) -> None:
-        """Take the item out at once and send the decision; if it is refused, the item comes back marked."""
+        """Take the item out at once and send the decision. If it is refused, the item comes back marked."""
         if self.smartsort.link.state in ("lost", "refused"):
             self.say("not connected: nothing can be decided now", "bad")
             return
@@ -185,7 +185,7 @@ class ReviewScreen(MarkingView):
         self.smartsort.action_area("checks")
 
     def action_rule_out(self) -> None:
-        """Rule out the first suggestion; the photo goes on waiting without it."""
+        """Rule out the first suggestion. The photo goes on waiting without it."""
         row = self._row_seen()
         item = self.desk.item(row.id) if row is not None else None
         if row is None or item is None:

@@ -174,7 +174,7 @@ class SpotCheckScreen(AreaScreen):
         self.action_confirm()
 
     def _check_seen(self) -> SpotCheck | None:
-        """The filing a key answers for; None, and words, when another one stood there as it was pressed."""
+        """The filing a key answers for, None, and words, when another one stood there as it was pressed."""
         check = self.rows.current
         if check is not None and not self.sight.is_seen:
             self.say(f"look first: {wording.cut(check.filename, 40)} has only just come", "warn")
@@ -211,7 +211,7 @@ class SpotCheckScreen(AreaScreen):
             picker.people_known(people)
 
     def _answer(self, check: SpotCheck, text: str, really: WrongFiling | None) -> None:
-        """Take the filing out at once; `really` None confirms it. What is refused comes back."""
+        """Take the filing out at once, `really` None confirms it. What is refused comes back."""
         if self.smartsort.link.state in ("lost", "refused"):
             self.say("not connected: nothing can be answered now", "bad")
             return
@@ -272,7 +272,7 @@ class SpotCheckScreen(AreaScreen):
 
 
 def check_text(check: SpotCheck, width: int) -> Content:
-    """One filing in words."""
+    """Return one filing in words."""
     lines = [
         Content.styled(wording.fit_name(check.filename, width).rstrip(), "bold"),
         *section(f"Is this {', '.join(check.people)}?")[1:],

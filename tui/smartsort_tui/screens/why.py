@@ -11,7 +11,7 @@ from smartsort.api.schemas.evaluation import Explained
 from smartsort_tui import wording
 from smartsort_tui.screens.area import Reading
 
-# Signs and styles of what a rule said; the sign alone tells it.
+# Signs and styles of what a rule said. The sign alone tells it.
 VERDICTS = {"decided": ("✗", "bold $error"), "matched": ("!", "$warning"), "passed": ("✓", "$success")}
 
 
@@ -27,7 +27,7 @@ class WhyScreen(Reading[None]):
 
 
 def why_text(explained: Explained) -> Content:
-    """The whole explanation."""
+    """Return the whole explanation."""
     parts = [Content(wording.shown(explained.summary))]
     if explained.by_human:
         parts.append(Content.styled(wording.shown(explained.by_human), "bold"))

@@ -25,7 +25,7 @@ STAYS_SECONDS = {"good": 8.0, "plain": 8.0, "warn": 15.0, "bad": 30.0}
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of a bar; `key` says what was clicked."""
+    """A piece of a bar. `key` says what was clicked."""
 
     text: str
     key: str = ""
@@ -72,7 +72,7 @@ class Bar(Widget):
         self._right: Sequence[Part] = ()
 
     def set_parts(self, left: Sequence[Part], right: Sequence[Part] = ()) -> None:
-        """Show these; the right ones keep their place when room is short."""
+        """Show these. The right ones keep their place when room is short."""
         if (left, right) != (self._left, self._right):
             self._left, self._right = left, right
             self.refresh()
@@ -115,7 +115,7 @@ class Bar(Widget):
 
 
 class CategoryBar(Bar):
-    """The categories with their counts; the names shorten when the line is short."""
+    """The categories with their counts. The names shorten when the line is short."""
 
     _asked: Callable[[], None] = staticmethod(lambda: None)
 
@@ -155,7 +155,7 @@ class CategoryBar(Bar):
 
 
 class KeyBar(Bar):
-    """The keys that work now, most useful first; `?` tells the rest."""
+    """The keys that work now, most useful first. `?` tells the rest."""
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, self._changed)
@@ -199,7 +199,7 @@ class MessageBar(Bar):
     SYMBOLS: ClassVar[dict[str, str]] = {"good": "✓", "bad": "✗", "warn": "!", "plain": "·"}
 
     def say(self, text: str, tone: str = "plain") -> None:
-        """`tone` is good, bad, warn or plain; each has its own sign, colour only repeats it.
+        """`tone` is good, bad, warn or plain. Each has its own sign, colour only repeats it.
 
         It goes by itself, a fault later than a success, and what is still under way stays.
         """
@@ -212,7 +212,7 @@ class MessageBar(Bar):
         self._going = None if under_way or not text else self.set_timer(STAYS_SECONDS[tone], self._gone)
 
     def place(self, text: str, stale: str = "") -> None:
-        """Where one is, at the right end, and how old what is shown is; messages leave it alone."""
+        """Where one is, at the right end, and how old what is shown is. Messages leave it alone."""
         parts = [Part(f" {stale} ", style="bar--warn")] if stale else []
         self.set_parts(self._left, [*parts, Part(f" {text} ", style="bar--muted")] if text else parts)
 

@@ -1,7 +1,7 @@
 """Scrolling lines whose number changes without a new layout of the screen, and a text drawn that way.
 
 A list that shrinks with every decision and words that change with every key would otherwise have the whole
-screen arranged and drawn again; only their own lines are.
+screen arranged and drawn again. Only their own lines are.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from textual.widgets import Static
 
 
 class Lines(ScrollView):
-    """A viewport over lines; the scrollbar always has its column."""
+    """A viewport over lines. The scrollbar always has its column."""
 
     DEFAULT_CSS = """
     Lines {
@@ -36,7 +36,7 @@ class Lines(ScrollView):
     """
 
     def set_line_count(self, count: int) -> None:
-        """Say how many lines there are; the view stays where it is as far as it can."""
+        """Say how many lines there are. The view stays where it is as far as it can."""
         size = Size(self.scrollable_content_region.width, count)
         if size != self.virtual_size:
             # Assigning it would have the whole screen arranged again.
@@ -87,7 +87,7 @@ class TextPane(Lines):
         return self._content.plain
 
     def update(self, text: Maker | Content | str) -> None:
-        """Show another text; the view stays where it is."""
+        """Show another text. The view stays where it is."""
         fixed = Content(text) if isinstance(text, str) else text
         self._make = fixed if callable(fixed) else lambda _: fixed
         self._remake()

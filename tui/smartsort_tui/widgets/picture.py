@@ -23,7 +23,7 @@ from smartsort_tui.terminal import Terminal
 if TYPE_CHECKING:
     from smartsort_tui.pictures import BoundedStore, Box, Frame
 
-# Bytes as they came; a preview has about 300 kB.
+# Bytes as they came. A preview has about 300 kB.
 FETCHED_BYTES = 12 * 1024 * 1024
 # Drawn pictures: the one shown and a few ahead and behind.
 DRAWN_BYTES = 16 * 1024 * 1024
@@ -31,7 +31,7 @@ DRAWN_BYTES = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A picture to show: one path, or two for copies side by side; `caption` says which is which."""
+    """A picture to show: one path, or two for copies side by side. `caption` says which is which."""
 
     paths: tuple[str, ...]
     boxes: tuple[Box, ...] = ()
@@ -51,7 +51,7 @@ class PictureSource:
         self._fetching: dict[str, asyncio.Task[bytes]] = {}
 
     async def get(self, path: str) -> bytes:
-        """The picture's bytes. Raises ApiProblem."""
+        """Return the picture's bytes. Raises ApiProblem."""
         held = self._held.get(path)
         if held is not None:
             return held
@@ -74,7 +74,7 @@ class PictureSource:
 
 
 class Drawing(Widget):
-    """A picture of half-block characters drawn before it gets here, or words; with a caption above it.
+    """A picture of half-block characters drawn before it gets here, or words, with a caption above it.
 
     Neither changes the layout: a new picture costs its own lines and nothing else.
     """
@@ -152,7 +152,7 @@ class PicturePane(Container):
             self.show(self._request)
 
     def show(self, request: Request | None) -> None:
-        """Show this picture as soon as it is there; until then none, never a wrong one."""
+        """Show this picture as soon as it is there, until then none, never a wrong one."""
         self._request = request
         if self._terminal.images == "none":
             return
@@ -173,7 +173,7 @@ class PicturePane(Container):
         work(self, "picture", self._load, request, frame, latest_only=True)
 
     def prefetch(self, request: Request) -> None:
-        """Have this picture ready; a later call takes the place of an unfinished one."""
+        """Have this picture ready. A later call takes the place of an unfinished one."""
         frame = self._frame(request)
         if frame is not None and self._store.get((request, frame)) is None:
             work(self, "picture-ahead", self._prepared, request, frame, latest_only=True)
@@ -187,7 +187,7 @@ class PicturePane(Container):
         return self._drawn
 
     def _frame(self, request: Request) -> Frame | None:
-        """The room there is; None while there is none."""
+        """Return the room there is, None while there is none."""
         from smartsort_tui.pictures import Frame
 
         width, height = self.size
@@ -215,7 +215,7 @@ class PicturePane(Container):
             self._clear(note)
 
     async def _prepared(self, request: Request, frame: Frame) -> Any:
-        """The picture as the terminal takes it. Raises ApiProblem or Undecodable."""
+        """Return the picture as the terminal takes it. Raises ApiProblem or Undecodable."""
         from smartsort_tui import pictures
 
         key = (request, frame)
@@ -250,7 +250,7 @@ class PicturePane(Container):
 
 
 def _graphics(terminal: Terminal) -> Widget:
-    """The widget for the protocol that was chosen; textual-image's own guess is not asked."""
+    """Return the widget for the protocol that was chosen. Textual-image's own guess is not asked."""
     from textual_image.widget import SixelImage, TGPImage
 
     return SixelImage() if terminal.images == "sixel" else TGPImage()

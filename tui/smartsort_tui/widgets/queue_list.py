@@ -17,7 +17,7 @@ LABEL_WIDTH = max(map(len, wording.LABELS.values()))
 
 
 class QueueList(RowList):
-    """Mark, category, name and age of what waits; a row not loaded yet says so."""
+    """Mark, category, name and age of what waits. A row not loaded yet says so."""
 
     def __init__(self, queue: Queue, clock: Callable[[], datetime], *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)

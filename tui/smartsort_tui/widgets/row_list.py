@@ -16,7 +16,7 @@ from smartsort_tui.widgets.lines import Lines
 
 ItemT = TypeVar("ItemT")
 Cells = list[tuple[str, str]]
-"""A row as texts with the name of a component class each; together as wide as the list."""
+"""A row as texts with the name of a component class each, together as wide as the list."""
 
 
 class RowList(Lines, can_focus=True):
@@ -87,7 +87,7 @@ class RowList(Lines, can_focus=True):
     # --- to be said by the list built on it -------------------------------------------------
 
     def cells(self, position: int, width: int) -> Cells:
-        """What stands in a row."""
+        """Return what stands in a row."""
         raise NotImplementedError
 
     # --- state ------------------------------------------------------------------------------
@@ -97,7 +97,7 @@ class RowList(Lines, can_focus=True):
         return self._count
 
     def set_count(self, count: int) -> None:
-        """Say how many rows there are; the cursor stays on the list."""
+        """Say how many rows there are. The cursor stays on the list."""
         self._count = count
         if count and self.cursor >= count:
             self.cursor = count - 1
@@ -209,5 +209,5 @@ class ItemList(RowList, Generic[ItemT]):
 
     @property
     def current(self) -> ItemT | None:
-        """The item the cursor is on; None on an empty list."""
+        """The item the cursor is on, None on an empty list."""
         return self.items[self.cursor] if self.cursor < len(self.items) else None

@@ -1,6 +1,6 @@
 """arrived -> claimed: take files over, from the inbox or from whoever hands them in.
 
-A file is claimed by linking it into `temp_downloads/` under a name that carries the photo's id; the
+A file is claimed by linking it into `temp_downloads/` under a name that carries the photo's id. The
 original name goes only after the ledger knows. So a kill at any instant leaves the file in the inbox, or
 claimed, or both, and `smartsort.pipeline.recovery.recover` can tell which.
 """
@@ -53,10 +53,10 @@ class Offered:
     older: tuple[int, ...] = ()
     """Photos that prove to be halves of this one and came before it."""
     joins: Photo | None = None
-    """A photo at rest that this belongs to, as its `member`; None for a new photo."""
+    """A photo at rest that this belongs to, as its `member`, None for a new photo."""
     member: Member = Member.PHOTO
     keep_origin: bool = False
-    """True for a half that joins a photo and stays where it is; it is linked or copied."""
+    """True for a half that joins a photo and stays where it is. It is linked or copied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Claimer:
         self._context = context
         self._lock = asyncio.Lock()
         self._open: set[int] = set(recovered.open_claims if recovered else ())
-        """Photos whose claim is not over; after an error they are recovered before the next claim."""
+        """Photos whose claim is not over. After an error they are recovered before the next claim."""
         self._settle_at = 0.0
         self.stuck: set[tuple[str, int, int]] = set(recovered.stuck if recovered else ())
         """(path, inode, mtime) of files that are claimed but could not be removed from where they lay."""
@@ -103,7 +103,7 @@ class Claimer:
         return results
 
     async def recover_open_claims(self) -> None:
-        """Take back, or finish, claims that met an error; tried again now and then while it fails."""
+        """Take back, or finish, claims that met an error. Tried again now and then while it fails."""
         async with self._lock:
             await self._recover_open_claims()
 
@@ -221,7 +221,7 @@ class Claimer:
         )
 
     async def _drop(self, good: Sequence[tuple[Photo, Offered, list[_Taken]]]) -> set[int]:
-        """The names in the inbox go; what cannot go is remembered, so that it is not taken twice.
+        """Remove the names in the inbox. What cannot go is remembered, so that it is not taken twice.
 
         Ids of photos of which a name stays.
         """
@@ -274,7 +274,7 @@ def _origins(photo_id: int, offer: Offered, rules: NameRules) -> list[list[str]]
 
 
 def _company(offer: Offered) -> dict[str, object]:
-    """What came along with a photo, and why, for its history."""
+    """Return what came along with a photo, and why, for its history."""
     if not offer.companions:
         return {}
     names = [shown(os.path.basename(path)) for path, *_ in offer.companions]

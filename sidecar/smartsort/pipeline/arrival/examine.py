@@ -73,7 +73,7 @@ class ExamineStage:
         self._suspects = Suspects(context.ledger)
 
     async def step(self) -> bool:
-        """Examine one batch; False when nothing was waiting. Raises StorageError (a folder is at fault)."""
+        """Examine one batch, False when nothing was waiting. Raises StorageError (a folder is at fault)."""
         context = self._context
         if not context.enabled():
             return False  # an unreadable file would be routed
@@ -104,7 +104,7 @@ class ExamineStage:
         return True
 
     async def _note(self, results: Sequence[tuple[Photo, _Examined | SmartsortError]]) -> None:
-        """Write what was found out; raises StorageError afterwards where a folder is at fault."""
+        """Write what was found out. Raises StorageError afterwards where a folder is at fault."""
         self._context.checkpoint("examine:read")
         await self._write([result for _, result in results if isinstance(result, _Examined)])
         errors = [(photo, result) for photo, result in results if isinstance(result, SmartsortError)]
@@ -144,7 +144,7 @@ class ExamineStage:
         ]
 
     def _digest(self, photo: Photo, names: list[Name], deaths: int) -> _Examined | SmartsortError:
-        """The digests of a photo and what travels with it, and why it is not to be decoded."""
+        """Return the digests of a photo and what travels with it, and why it is not to be decoded."""
         path = self._context.absolute(next(n for n in names if n.member is Member.PHOTO))
         most_bytes = self._context.tuning.max_file_bytes
         try:
@@ -251,7 +251,7 @@ def _judged(item: _Examined, seen: list[tuple[Name, Probe | SmartsortError]]) ->
 
 
 def slices(batch: Sequence[Photo]) -> Iterator[list[Photo]]:
-    """The photos in order, in portions that are worth a thread's while."""
+    """Yield the photos in order, in portions that are worth a thread's while."""
     part: list[Photo] = []
     for photo in batch:
         part.append(photo)
@@ -276,7 +276,7 @@ class DeduplicateStage:
         self._compared: set[int] = set()
 
     async def step(self) -> bool:
-        """Compare what is waiting; raises ImmichError and leaves the photos waiting."""
+        """Compare what is waiting. Raises ImmichError and leaves the photos waiting."""
         context = self._context
         if not context.enabled():
             return False
@@ -304,7 +304,7 @@ class DeduplicateStage:
         return True
 
     async def _without_known(self, batch: list[Photo]) -> list[Photo]:
-        """Route the photos the ledger has another copy of; the others."""
+        """Route the photos the ledger has another copy of. Return the others."""
         wanted = {p.id: p.sha256 for p in batch if p.sha256 and p.id not in self._compared}
         if not wanted:
             return batch

@@ -41,7 +41,7 @@ class VideoStage:
         self._decoders.close()
 
     async def step(self) -> bool:
-        """Look through one video; False when none waits."""
+        """Look through one video, False when none waits."""
         context = self._context
         if not context.enabled():
             return False
@@ -76,7 +76,7 @@ class VideoStage:
         return Frames(problem=str(found)) if isinstance(found, SmartsortError) else found
 
     async def again(self, photo: Photo, film: Film) -> Film:
-        """Look once more at a video whose faces nobody could be asked about; as it was while that is so."""
+        """Look once more at a video whose faces nobody could be asked about. As it was while that is so."""
         if self._measure is None or not self._measure.available:
             return film
         try:

@@ -34,7 +34,7 @@ SLOWEST_BYTES = 5_000_000
 
 
 class InboxStage:
-    """Claims what has come to rest in the inbox. Events are hints; the scan is the truth."""
+    """Claims what has come to rest in the inbox. Events are hints. The scan is the truth."""
 
     def __init__(self, context: Context, claimer: Claimer) -> None:
         self._context, self._claimer = context, claimer
@@ -72,7 +72,7 @@ class InboxStage:
             self._hint.set()
 
     async def step(self) -> float:
-        """Look once and claim what rests; seconds until the next look is due (a hint shortens it).
+        """Look once and claim what rests. Seconds until the next look is due (a hint shortens it).
 
         Raises StorageError for a folder that takes nothing.
         """
@@ -108,7 +108,7 @@ class InboxStage:
     def _note(
         self, offered: Sequence[Offered], results: Sequence[Photo | SmartsortError]
     ) -> StorageError | None:
-        """Remember the files that were refused; the error of a folder that takes nothing."""
+        """Remember the files that were refused. The error of a folder that takes nothing."""
         now = self._context.clock.monotonic()
         folder: StorageError | None = None
         for offer, result in zip(offered, results, strict=True):
@@ -119,7 +119,7 @@ class InboxStage:
         return folder
 
     async def _join(self, offered: Sequence[Offered]) -> int:
-        """Take over what belongs to photos that are there already; how many files may follow soon."""
+        """Take over what belongs to photos that are there already. How many files may follow soon."""
         now = self._context.clock.monotonic()
         soon = 0
         for one in offered:
@@ -156,7 +156,7 @@ class InboxStage:
         self._hint.set()
 
     def _offers(self, late: Sorted) -> tuple[list[Offered], int]:
-        """What can be claimed, and the number of photos that a slow writer still has open."""
+        """Return what can be claimed, and the number of photos that a slow writer still has open."""
         offers: list[Offered] = []
         held = 0
         now = self._context.clock.monotonic()
@@ -198,7 +198,7 @@ class InboxStage:
         self.left_over = tuple(shown(orphan.path) for orphan in left)
 
     def _is_claimed(self, entry: Entry) -> bool:
-        """Whether it was taken and only its name could not be removed."""
+        """Return whether it was taken and only its name could not be removed."""
         return (entry.path, entry.stamp.inode, entry.stamp.mtime_ns) in self._claimer.stuck
 
     def _tell(self, scan: InboxScan) -> None:

@@ -55,7 +55,7 @@ class Latecomers:
         """Halves that no decoder reads."""
 
     def sort(self, settled: Sequence[Arrival], orphans: Sequence[Entry], news: Sequence[Entry]) -> Sorted:
-        """Sort what rests in the inbox; `news` are the side files not looked at before."""
+        """Sort what rests in the inbox. `news` are the side files not looked at before."""
         found = Sorted()
         for arrival in settled:
             self._half(arrival, found)
@@ -142,7 +142,7 @@ class Latecomers:
         return tuple(found.values())
 
     def _side_file(self, entry: Entry, found: Sorted) -> bool:
-        """Whether the side file has a photo, which takes it or is still on its way."""
+        """Return whether the side file has a photo, which takes it or is still on its way."""
         side = side_of(entry.name)
         if side is None or not side.base:
             return False
@@ -164,7 +164,7 @@ class Latecomers:
         return True
 
     def _known(self, stem: str) -> list[tuple[Photo, list[Name]]]:
-        """Photos of a name that can be joined now or soon, with their names; newest first."""
+        """Return photos of a name that can be joined now or soon, with their names, newest first."""
         return self._with_names(self._context.ledger.read(lambda db: shots.named(db, stem)))
 
     def _with_names(self, rows: Sequence[Photo]) -> list[tuple[Photo, list[Name]]]:
@@ -176,12 +176,12 @@ class Latecomers:
 
 
 def _beside(photo: Photo, entry: Entry) -> bool:
-    """True when the photo came from the folder the file lies in."""
+    """Return True when the photo came from the folder the file lies in."""
     return photo.origin_path is not None and os.path.dirname(photo.origin_path) == entry.folder
 
 
 def _why(picture: Metadata, half: Metadata, name: str, half_name: str, *, together: bool) -> str | None:
-    """What proves that two files are one shot. What rests on names needs files of one folder."""
+    """Return what proves that two files are one shot. What rests on names needs files of one folder."""
     if rank_of_name(half_name) == RAW:
         return why_same_shot(picture, half)
     why = why_live(picture, half, named=names_a_half(half_name, name))

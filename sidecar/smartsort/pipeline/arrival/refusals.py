@@ -29,7 +29,7 @@ class Refusals:
         return len(self._by_path)
 
     def waits(self, path: str, now: float) -> bool:
-        """True until the file is worth another try."""
+        """Return True until the file is worth another try."""
         refusal = self._by_path.get(path)
         return refusal is not None and now < refusal.until
 
@@ -46,10 +46,10 @@ class Refusals:
         self._by_path = {path: refusal for path, refusal in self._by_path.items() if path in paths}
 
     def pause(self, now: float) -> float:
-        """Seconds until the next file is worth another try; infinite when there is none."""
+        """Return seconds until the next file is worth another try. Infinite when there is none."""
         return max(0.0, min((each.until for each in self._by_path.values()), default=inf) - now)
 
     def problem(self, path: str) -> str:
-        """Why a file was refused last, "" when it was not."""
+        """Return why a file was refused last, "" when it was not."""
         refusal = self._by_path.get(path)
         return refusal.problem if refusal is not None else ""

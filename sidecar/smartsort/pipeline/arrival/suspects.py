@@ -29,7 +29,10 @@ class Suspects:
         self._deaths: dict[int, int] | None = None
 
     async def deaths(self) -> dict[int, int]:
-        """How often smartsort died while it read each, by photo id; of those that are still to be read."""
+        """Return how often smartsort died while it read each, by photo id.
+
+        Of those that are still to be read.
+        """
         if self._deaths is None:
             self._deaths = await self._ledger.awrite(_take_over)
         return self._deaths
@@ -51,7 +54,7 @@ class Suspects:
 
 
 def clear(db: Database) -> None:
-    """Nothing is being read; written by a sidecar that ends as it should."""
+    """Nothing is being read. Written by a sidecar that ends as it should."""
     key_value.forget(db, _READING)
 
 

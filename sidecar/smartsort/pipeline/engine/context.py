@@ -31,7 +31,7 @@ class Tuning:
     scan_interval_seconds: float = 30.0
     companion_wait_seconds: float = 10.0
     polling: bool | None = None
-    """True and False force it; None decides by the file system."""
+    """True and False force it, None decides by the file system."""
     ignore: tuple[str, ...] = ()
     max_file_bytes: int = 0
     """0: no limit."""
@@ -54,7 +54,7 @@ class Tuning:
 
 @dataclass(slots=True)
 class Clock:
-    """Time as the pipeline sees it; tests put in their own."""
+    """Time as the pipeline sees it, tests put in their own."""
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     monotonic: Callable[[], float] = time.monotonic
@@ -100,7 +100,7 @@ class Context:
     layout: Layout
     placer: Placer
     policy: Callable[[], Policy]
-    """The policy of this moment; it can change at run time."""
+    """The policy of this moment. It can change at run time."""
     enabled: Callable[[], bool]
     tuning: Tuning = field(default_factory=Tuning)
     clock: Clock = field(default_factory=Clock)
@@ -114,7 +114,7 @@ class Context:
     """Ids of people whose folder's name carries a digest: another name has the same folder form."""
     decoders: Decoders = field(default_factory=Decoders)
     checkpoint: Callable[[str], None] = lambda _: None
-    """Called with a step's name before and after it; kill tests die here."""
+    """Called with a step's name before and after it. Kill tests die here."""
     _folders: dict[Area, str] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -143,19 +143,21 @@ class Context:
         return ids
 
     def folder(self, area: Area) -> str:
-        """The absolute folder that names of an area are relative to."""
+        """Return the absolute folder that names of an area are relative to."""
         return self._folders[area]
 
     def person_folder(self, person: Person) -> str:
-        """The folder below `faces/` that a person's photos go to."""
+        """Return the folder below `faces/` that a person's photos go to."""
         return folder_name(person.name, apart=person.id in self.apart)
 
     def absolute(self, name: Name) -> str:
-        """Where a name lies on this machine."""
+        """Return where a name lies on this machine."""
         return f"{self.folder(name.area)}/{name.path}"
 
     def free_names(self, own: Name, area: Area, folder: str, names: Iterable[str]) -> Iterator[str]:
-        """Names in a folder of an area for a file, without those the ledger gives to other photos. Blocking.
+        """Yield names in a folder of an area for a file, without those the ledger gives to other photos.
+
+        Blocking.
 
         Two photos may be one file: a user hard-linked it. Placing would take the other's name for this one's.
         A half that its picture takes in does leave its name: there the file is no longer the photo itself.
@@ -169,5 +171,5 @@ class Context:
             yield name
 
     def in_immich(self, library_path: str) -> str:
-        """A path below `library/` as Immich sees it."""
+        """Return a path below `library/` as Immich sees it."""
         return f"{self.tuning.library_path.rstrip('/')}/{library_path}"

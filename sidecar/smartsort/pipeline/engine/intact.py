@@ -31,14 +31,14 @@ _ORDER = (Area.FACES, Area.REVIEW, Area.LIBRARY, Area.TRASH, Area.TEMP)
 
 
 class Intact:
-    """Looks for intact copies. Blocking; make one per batch: it remembers the digests it has read."""
+    """Looks for intact copies. Blocking. Make one per batch: it remembers the digests it has read."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._read: dict[FileStamp, str] = {}
 
     def copy_of(self, photo_id: int, sha256: str, without: Collection[int] = ()) -> OtherCopy | None:
-        """The first intact copy of a photo; without one the first damaged, missing or rejected one.
+        """Return the first intact copy of a photo, without one the first damaged, missing or rejected one.
 
         Rows of an older `downloads` count only while their file has these bytes. None: there is no copy.
         Copies of the ids in `without` do not count. Raises RootUnavailable.
@@ -68,7 +68,7 @@ class Intact:
         return best
 
     def looked_at(self, copy: OtherCopy, sha256: str, needed: Collection[Name] = ()) -> OtherCopy:
-        """A copy of the ledger as it is now: intact, or what is wrong with it."""
+        """Return a copy of the ledger as it is now: intact, or what is wrong with it."""
         known: list[Name] = []
         problems: list[str] = []
         while (names := self._names(copy)) != known:  # a photo under way may have moved on meanwhile
@@ -99,7 +99,7 @@ class Intact:
         return None
 
     def _problem(self, path: str, sha256: str, size: int | None = None) -> str | None:
-        """What is wrong with a file that should hold these bytes; None when it does."""
+        """Return what is wrong with a file that should hold these bytes, None when it does."""
         try:
             now = stamp(path)
             if now.size == 0:
@@ -116,7 +116,7 @@ class Intact:
 
 
 def relied_on(db: Database, photo: Photo) -> tuple[Evidence, OtherCopy] | None:
-    """The copy because of which a photo waits as a duplicate, or was put away as one; None for no such."""
+    """The copy because of which a photo waits as a duplicate, or was put away as one, None for no such."""
     decision = photos.last_decision(db, photo.id)
     if decision is None or decision[3][0].code not in ANOTHER_COPY_IS_THERE:
         return None
@@ -132,7 +132,7 @@ def relied_on(db: Database, photo: Photo) -> tuple[Evidence, OtherCopy] | None:
 def still_there(
     context: Context, intact: Intact, photo: Photo, copy: OtherCopy, without: Collection[int] = ()
 ) -> OtherCopy:
-    """The copy that a photo is, or was, put away for, as it is now. Blocking.
+    """Return the copy that a photo is, or was, put away for, as it is now. Blocking.
 
     Where Immich alone has it, nothing is asked here.
     """
@@ -173,7 +173,7 @@ def no_longer(
 
 
 def rejected_for_itself(db: Database, photo_id: int | None) -> bool:
-    """True for a photo a human rejected for what it shows, and not because another copy was there."""
+    """Return True for a photo a human rejected for what it shows, and not because another copy was there."""
     photo = photos.get(db, photo_id) if photo_id is not None else None
     return (
         photo is not None and photo.state in (State.REJECTED, State.PURGED) and relied_on(db, photo) is None

@@ -27,18 +27,18 @@ log = logging.getLogger(__name__)
 
 FIRST_BACKOFF = 1.0
 LONGEST_BACKOFF = 30.0
-"""Seconds between two tries while something is wrong; doubled from the first to the longest."""
+"""Seconds between two tries while something is wrong. Doubled from the first to the longest."""
 
 RETRY_PROBLEMS_SECONDS = 60.0
 IDLE_SECONDS = 30.0
 """A stage looks for work this often even when no notification comes."""
 
 DRAIN_SECONDS = 8.0
-"""How long a step that is under way may take to finish after SIGTERM; Docker kills after 10."""
+"""How long a step that is under way may take to finish after SIGTERM, Docker kills after 10."""
 
 
 class NothingProved(float):
-    """Seconds until a step wants to try again what failed; until then its health issues go on."""
+    """Seconds until a step wants to try again what failed. Until then its health issues go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,9 @@ class Stage:
 
 
 class Runner:
-    """One task per stage. `stop` is set to end it; steps under way are finished within a bound.
+    """One task per stage. `stop` is set to end it. Steps under way are finished within a bound.
 
-    `longest_backoff`: seconds; no health issue that is over is noticed later than after this.
+    `longest_backoff`: seconds. No health issue that is over is noticed later than after this.
     """
 
     def __init__(
@@ -151,7 +151,7 @@ class Runner:
                 wakeup.clear()
 
     async def _give_up(self, stage: Stage) -> None:
-        """With a damaged ledger nothing is begun any more; smartsort stays, to say so."""
+        """With a damaged ledger nothing is begun any more. smartsort stays, to say so."""
         self.health_issues.begin(HealthIssueKind.LEDGER, self._context.ledger.damaged or "", stage.name)
         await self.stop.wait()
 
@@ -178,7 +178,7 @@ class Runner:
 
 
 def kind_of(problem: BaseException) -> HealthIssueKind:
-    """Which kind of health issue an error is."""
+    """Return which kind of health issue an error is."""
     kinds: tuple[tuple[type[BaseException], HealthIssueKind], ...] = (
         (ImmichUnreachable, HealthIssueKind.IMMICH),
         (ImmichRefused, HealthIssueKind.PERMISSION),

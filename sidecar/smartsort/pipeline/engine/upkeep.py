@@ -34,7 +34,7 @@ class Backups:
         self._interval, self._keep = timedelta(hours=interval_hours), keep
 
     async def step(self) -> float:
-        """Make a backup if one is due; seconds until the next look. Raises StorageError, LedgerError."""
+        """Make a backup if one is due. Seconds until the next look. Raises StorageError, LedgerError."""
         if not self._interval:
             return LONGEST_PAUSE
         now = self._context.clock.now()
@@ -63,7 +63,7 @@ class Integrity:
         self._context, self._folder, self._stopping = context, folder, stopping
 
     async def step(self) -> float:
-        """Check the ledger; seconds until the next time. Raises LedgerError for a damaged one."""
+        """Check the ledger. Return seconds until the next time. Raises LedgerError for a damaged one."""
         ledger = self._context.ledger
         problem = await asyncio.to_thread(full_problem, ledger.path, self._stopping)
         if problem is not None:
@@ -91,7 +91,7 @@ class Memory:
         self._context, self._trim = context, trim
 
     async def step(self) -> float:
-        """Trim if nothing is on its way; seconds until the next time."""
+        """Trim if nothing is on its way. Return seconds until the next time."""
         await asyncio.to_thread(self._context.decoders.release, TRIM_SECONDS / 2)
         if not await self._context.ledger.aread(photos.in_progress):
             await asyncio.to_thread(self._give_back)

@@ -20,7 +20,7 @@ from smartsort.pipeline.recheck.waiting import Waiting
 from smartsort.pipeline.routing.people import People
 
 PAGES_IN_A_HURRY = 3
-"""Pages of a turn while something is known to have changed; one otherwise."""
+"""Pages of a turn while something is known to have changed, one otherwise."""
 
 _CLOCK_SKEW = timedelta(minutes=10)
 
@@ -41,13 +41,13 @@ class ChangedPeople:
         self._shard, self._page, self._hurry = 0, 1, True
 
     def doubt(self, photo_id: int) -> None:
-        """What was seen on this photo was not believed; let it be noticed once more."""
+        """What was seen on this photo was not believed. Let it be noticed once more."""
         self._vain.pop(photo_id, None)
 
     async def look(self, waiting: Mapping[int, Waiting]) -> list[int]:
-        """The photos that changed, as far as this turn tells; one call while nothing did.
+        """Return the photos that changed, as far as this turn tells. One call while nothing did.
 
-        Raises ImmichError; the turn is then over.
+        Raises ImmichError. The turn is then over.
         """
         turn_of_people = self._people_next and not self._hurry
         self._people_next = not turn_of_people
@@ -62,7 +62,7 @@ class ChangedPeople:
         return [*found, *renamed(waiting.values(), people, self._people.ambiguous)]
 
     async def _some_pages(self, waiting: Mapping[int, Waiting]) -> list[int]:
-        """Compare the next page of the library, or the next few; from its beginning after its end."""
+        """Compare the next page of the library, or the next few. From its beginning after its end."""
         libraries = await self._context.ledger.aread(
             lambda db: {s.number: s.library_id for s in shards.shards(db) if s.library_id is not None}
         )
@@ -101,7 +101,7 @@ class ChangedPeople:
 def renamed(
     waiting: Iterable[Waiting], people: Mapping[str, Person], ambiguous: Collection[str]
 ) -> list[int]:
-    """Photos with a person who has another name now, or shares their name with nobody any more."""
+    """Return photos with a person who has another name now, or shares their name with nobody any more."""
     found = []
     for one in waiting:
         other_name = any(i in people and people[i].name != name for i, name in one.people.items())

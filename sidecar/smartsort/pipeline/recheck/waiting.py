@@ -37,7 +37,10 @@ class Waiting:
 
 
 def read(db: Database, known: Mapping[int, Waiting]) -> dict[int, Waiting]:
-    """The photos in review that Immich knows, duplicates left out; what was read before is not read again."""
+    """Return the photos in review that Immich knows, duplicates left out.
+
+    What was read before is not read again.
+    """
     rows = db.conn.execute(
         "SELECT p.id, p.asset_id, p.shard, p.placed_at, (SELECT max(d.id) FROM decisions AS d"
         " WHERE d.photo_id = p.id) FROM photos AS p WHERE p.state = 'review' AND p.asset_id IS NOT NULL"

@@ -33,14 +33,14 @@ FEW = 8
 every time for nothing."""
 
 AT_ONCE = 8
-"""Concurrent requests; more only queue up inside Immich."""
+"""Concurrent requests, more only queue up inside Immich."""
 
 _LEFT_OUT = "Immich has no preview of it, or its file was gone"
 
 
 @dataclass(frozen=True, slots=True)
 class DetectionProof:
-    """What is known of the photos that were asked about; of those in neither set it is not known."""
+    """What is known of the photos that were asked about. Of those in neither set it is not known."""
 
     finished: frozenset[str] = frozenset()
     """Detection is over: the faces that Immich shows from now on are all there are."""
@@ -49,11 +49,11 @@ class DetectionProof:
     asked: bool = True
     """False when Immich would not be asked now."""
     doubt: str = ""
-    """Why it could not be found out, of the photos in neither set; "" when there are none."""
+    """Why it could not be found out, of the photos in neither set, "" when there are none."""
 
 
 class DetectionCheck:
-    """Asks about photos without a face; one row of probes at a time.
+    """Asks about photos without a face, one row of probes at a time.
 
     `evidence_builder` knows the machine learning service, if there is one, for what Immich's queue leaves
     open.
@@ -68,7 +68,7 @@ class DetectionCheck:
 
         Nothing that is at work for these photos may be left in the chain's queues. Read the faces afterwards,
         not before: a photo may have been finished in between. `reached` are those just seen with a preview
-        and not in the trash; each of the others may cost a call, the rest some eight, however many photos.
+        and not in the trash. Each of the others may cost a call, the rest some eight, however many photos.
         Raises ImmichError.
         """
         if not await self._context.server.detects_faces():
@@ -106,7 +106,7 @@ class DetectionCheck:
         )
 
     async def _probe(self, probes: DetectionProbes) -> bool:
-        """Send one probe and follow it until its job is gone; False when that could not be seen."""
+        """Send one probe and follow it until its job is gone, False when that could not be seen."""
         for attempt in range(BUSY_TRIES if len(probes) else 1):
             if attempt:
                 await asyncio.sleep(BUSY_SECONDS)

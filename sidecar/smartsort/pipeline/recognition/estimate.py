@@ -23,7 +23,7 @@ Wait = tuple[datetime, datetime]
 def estimated_wait_seconds(
     waits: Sequence[Wait], unfinished: int, now: datetime, oldest: datetime | None = None
 ) -> float | None:
-    """Seconds until a photo dropped now is sorted, None when there is nothing to tell it from.
+    """Return seconds until a photo dropped now is sorted, None when there is nothing to tell it from.
 
     `waits` are the last `SAMPLE` photos Immich recognised, newest first. `unfinished` are photos before it,
     the `oldest` of which arrived then. Without a backlog it is how long photos took that had nobody before
@@ -42,7 +42,7 @@ def estimated_wait_seconds(
 
 
 def _alone(waits: Sequence[Wait]) -> float | None:
-    """The median wait of those with the fewest others sorted between their arrival and their own turn.
+    """Return the median wait of those with the fewest others sorted between their arrival and their own turn.
 
     A large delivery says little about one photo: most of its photos stood in line.
     """
@@ -57,7 +57,7 @@ def _alone(waits: Sequence[Wait]) -> float | None:
 
 
 def _covered(times: Iterable[Wait], begin: datetime) -> float:
-    """Seconds since `begin` in which at least one of these was going on."""
+    """Return seconds since `begin` in which at least one of these was going on."""
     total, reached = 0.0, begin
     for start, end in sorted(times):
         if end > reached:

@@ -23,7 +23,7 @@ from smartsort.pipeline.routing.route import PhotoEvidence, Router
 from smartsort.ports import Listed
 
 AT_ONCE = 8
-"""Concurrent requests for faces; more only queue up inside Immich."""
+"""Concurrent requests for faces, more only queue up inside Immich."""
 
 
 class CommandExecutor:
@@ -51,7 +51,7 @@ class CommandExecutor:
 
     @singledispatchmethod
     async def run(self, command: message.Command) -> message.Event | None:
-        """Carry out a command; what came of it, if anything did."""
+        """Carry out a command. What came of it, if anything did."""
         raise TypeError(f"no command of the recogniser: {command!r}")
 
     @run.register
@@ -161,7 +161,7 @@ class CommandExecutor:
     async def _ask_detection(self, command: message.AskDetection) -> message.Event:
         ids = {self._asset(i): i for i in command.photos}
         answer = await self._detection_check.ask(ids, [self._asset(i) for i in command.reached])
-        # Recognition was through with them; a queue-all that is there now belongs to later photos.
+        # Recognition was through with them. A queue-all that is there now belongs to later photos.
         last = await self._context.server.recognition_jobs() if answer.asked else None
         finished, unfinished = {ids[a] for a in answer.finished}, {ids[a] for a in answer.unfinished}
         return message.Answered(last, finished, unfinished, answer.doubt)
@@ -187,7 +187,7 @@ class CommandExecutor:
         return self.photos[photo_id].asset_id or ""
 
     async def _libraries(self, photo_ids: Iterable[int]) -> set[str]:
-        """The external libraries these photos are in."""
+        """Return the external libraries these photos are in."""
         shards = {self.photos[i].shard for i in photo_ids}
         found = [
             await self._place_stage.library_of(shard) for shard in sorted(s for s in shards if s is not None)

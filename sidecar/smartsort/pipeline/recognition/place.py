@@ -63,7 +63,7 @@ class PlaceStage:
         self._libraries: dict[int, str] = {}
 
     async def step(self) -> bool:
-        """Place as many as the bound allows; False when there is nothing to place or no room.
+        """Place as many as the bound allows, False when there is nothing to place or no room.
 
         Raises ImmichError while the library cannot be made sure of: then nothing is placed. Raises
         StorageError for what the library did not take, after everything else is placed.
@@ -92,7 +92,7 @@ class PlaceStage:
         return True
 
     async def room(self, waiting: int) -> int:
-        """How many of `waiting` photos may be placed now; 0 while sorting is switched off."""
+        """Return how many of `waiting` photos may be placed now, 0 while sorting is switched off."""
         if not self._context.enabled():
             return 0
         let_through = self.let_through
@@ -102,7 +102,7 @@ class PlaceStage:
         return self.batches.room(in_flight, waiting)
 
     async def _library(self, shard: Shard) -> str:
-        """The external library of a shard: the remembered one, one with its path, or a new one."""
+        """Return the external library of a shard: the remembered one, one with its path, or a new one."""
         known = self._libraries.get(shard.number)
         if known is not None:
             return known
@@ -154,20 +154,20 @@ class PlaceStage:
             )
 
     async def library_of(self, shard: int) -> str | None:
-        """The library id of a shard, None while it has none."""
+        """Return the library id of a shard, None while it has none."""
         if shard in self._libraries:
             return self._libraries[shard]
         rows = await self._context.ledger.aread(shards.shards)
         return next((row.library_id for row in rows if row.number == shard), None)
 
     async def ensure_library(self) -> str:
-        """Make sure that the open shard has its library; used at start-up."""
+        """Make sure that the open shard has its library. Used at start-up."""
         context = self._context
         shard = await context.ledger.awrite(lambda db: shards.open_shard(db, context.tuning.shard_size))
         return await self._library(shard)
 
     async def _place(self, batch: list[Photo], shard: Shard) -> tuple[int, StorageError | None]:
-        """How many were placed, and what the library refused to take."""
+        """Return how many were placed, and what the library refused to take."""
         context = self._context
         ids = [p.id for p in batch]
         names = await context.ledger.aread(lambda db: photos.names_of(db, ids))
@@ -225,7 +225,7 @@ class PlaceStage:
         return len(changes), refused
 
     async def _leave(self, drops: list[tuple[int, RemoveRequest]]) -> None:
-        """The names in `temp_downloads/` go; what cannot go now explains itself and goes later."""
+        """The names in `temp_downloads/` go. What cannot go now explains itself and goes later."""
         results: Sequence[Removed | SmartsortError]
         try:
             results = await asyncio.to_thread(self._context.placer.remove, [drop for _, drop in drops])
@@ -299,7 +299,10 @@ class PlaceStage:
         requests: Sequence[_Placement],
         results: dict[int, list[_InLibrary] | SmartsortError] | None = None,
     ) -> dict[int, list[_InLibrary] | SmartsortError]:
-        """What was placed of each photo, added to `results`; an error of one of its files stands for all."""
+        """Return what was placed of each photo, added to `results`.
+
+        An error of one of its files stands for all.
+        """
         results = {} if results is None else results
         if not requests:
             return results

@@ -40,17 +40,17 @@ class RecogniseStage:
 
     @property
     def counts(self) -> QueueCounts:
-        """The queue counts last seen while photos wait; what users are told about the wait."""
+        """The queue counts last seen while photos wait. What users are told about the wait."""
         return self._recogniser.counts if self._context.enabled() else {}
 
     def is_resting(self, photo: Photo) -> bool:
-        """True for a photo that shows nobody and is asked about later, together with others."""
+        """Return True for a photo that shows nobody and is asked about later, together with others."""
         return self._recogniser.is_resting(photo.id)
 
     async def step(self) -> float | None:
         """Do what is due. Seconds until more is, None when no photo is waiting.
 
-        Raises ImmichError, and StorageError for what could not be filed; the photos go on waiting.
+        Raises ImmichError, and StorageError for what could not be filed. The photos go on waiting.
         """
         context, recogniser = self._context, self._recogniser
         if not context.enabled():
@@ -77,7 +77,7 @@ class RecogniseStage:
                 return NothingProved(pause) if sleep.stuck else pause
 
     async def _carry_out(self, commands: Sequence[Command]) -> None:
-        """Run them side by side; the first that fails ends the others."""
+        """Run them side by side. The first that fails ends the others."""
         running = [asyncio.ensure_future(self._executor.run(command)) for command in commands]
         try:
             for command, each in zip(commands, running, strict=True):

@@ -27,14 +27,14 @@ class Unassigned:
         self._refused_until = 0.0
 
     def worth_trying(self, unnamed: Iterable[str] = ()) -> bool:
-        """True when there were other people when recognition was last started.
+        """Return True when there were other people when recognition was last started.
 
         `unnamed` are the ids of people without a name, as met on photos.
         """
         return self._asked_for != self._people.version or not self._met.issuperset(unnamed)
 
     async def try_again(self, unnamed: Iterable[str] = ()) -> bool:
-        """Start recognition for them; False while it is at work and has to be asked later.
+        """Start recognition for them, False while it is at work and has to be asked later.
 
         Raises ImmichError.
         """

@@ -12,7 +12,7 @@ from smartsort.ledger.records import Member, Name, NewEvent, Photo
 
 
 def temp_name(photo_id: int, member: Member, original_name: str, rules: NameRules = ANY_NAME) -> str:
-    """The claimed file's name in `temp_downloads/`, which takes names of these rules.
+    """Return the claimed file's name in `temp_downloads/`, which takes names of these rules.
 
     It fits before it is tried: the journal has it before the file is there.
     """
@@ -20,18 +20,18 @@ def temp_name(photo_id: int, member: Member, original_name: str, rules: NameRule
 
 
 def photo_id_of(name: str) -> int | None:
-    """The photo a claimed file belongs to, None for a name that is not ours."""
+    """Return the photo a claimed file belongs to, None for a name that is not ours."""
     head, _, rest = name.partition("-")
     return int(head) if rest and head.isascii() and head.isdigit() else None
 
 
 def own_name(name: Name) -> str:
-    """The name a file in `temp_downloads/` had before it was claimed."""
+    """Return the name a file in `temp_downloads/` had before it was claimed."""
     return name.path.removeprefix(f"{name.photo_id}-{name.member.value}_")
 
 
 def acceptance(photo: Photo, inbox: str, **more: Any) -> NewEvent:
-    """The event of a file that was taken in; of one from the inbox with its path there."""
+    """Return the event of a file that was taken in. For one from the inbox it has the path there."""
     data = {"name": shown(photo.original_name), "source": photo.source, "origin": photo.origin, **more}
     if photo.origin == "inbox" and photo.origin_path is not None:
         data["path"] = shown(os.path.relpath(photo.origin_path, inbox))

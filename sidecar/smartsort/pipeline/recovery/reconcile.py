@@ -1,7 +1,7 @@
 """Once after each start: compares the library with Immich, by path.
 
-Somebody may have deleted assets, or the library, while smartsort was away; a scan brings the files back under
-other ids. A thousand photos are asked for in a call; nothing is concluded from an id alone. Photos that came
+Somebody may have deleted assets, or the library, while smartsort was away, a scan brings the files back under
+other ids. A thousand photos are asked for in a call. Nothing is concluded from an id alone. Photos that came
 since the start were with Immich a moment ago and are left out.
 """
 
@@ -39,10 +39,10 @@ class ReconcileStage:
         self.changed = 0
         """Photos whose asset has another id now."""
         self.missing = 0
-        """Photos in the library that Immich has no asset for; their shards are scanned again."""
+        """Photos in the library that Immich has no asset for. Their shards are scanned again."""
 
     async def step(self) -> float:
-        """Compare one batch; seconds until the next. Raises ImmichError and goes on from there."""
+        """Compare one batch. Return seconds until the next. Raises ImmichError and goes on from there."""
         if self._over:
             return _DONE_SECONDS
         context = self._context
@@ -100,5 +100,5 @@ def _newest(db: Database) -> int:
 
 
 def in_library(db: Database, after: int) -> list[_Row]:
-    """The next batch of photos in the library, by id."""
+    """Return the next batch of photos in the library, by id."""
     return db.conn.execute(_IN_LIBRARY, (after, BATCH)).fetchall()

@@ -49,7 +49,7 @@ class Recovered:
     """What start-up found and did."""
 
     unknown: tuple[str, ...] = ()
-    """Files in `temp_downloads/` that no photo of the ledger accounts for; they are left alone."""
+    """Files in `temp_downloads/` that no photo of the ledger accounts for. They are left alone."""
     stuck: set[tuple[str, int, int]] = field(default_factory=set)
     """(path, inode, mtime) of files that are claimed and could not be removed from where they lay."""
     open_claims: set[int] = field(default_factory=set)
@@ -76,10 +76,10 @@ class Recovery:
         return self._done
 
     def recover_photos(self, photo_ids: Collection[int], *, making: bool = True) -> None:
-        """As `run` for those of these photos whose last act met an error; nobody may be moving them.
+        """As `run` for those of these photos whose last act met an error. Nobody may be moving them.
 
         What cannot be recovered stays in `needs_recovery`. `making` False: names that were made are left,
-        somebody may be about to use them; only old ones go.
+        somebody may be about to use them. Only old ones go.
         """
         needs_recovery = self._context.needs_recovery
         wanted = needs_recovery.intersection(photo_ids)
@@ -89,7 +89,7 @@ class Recovery:
             needs_recovery -= wanted - left - self._leftovers(wanted)
 
     def recover_claims(self, photo_ids: Collection[int]) -> Recovered:
-        """As `run` for these claims, which nobody may be working on; `open_claims` are those that stay open.
+        """As `run` for these claims, which nobody may be working on. `open_claims` are those that stay open.
 
         What still lies where it was offered will be offered again: its claim is taken back.
         """
@@ -100,7 +100,7 @@ class Recovery:
     def _settle_acts(
         self, photo_ids: Collection[int], acts: Sequence[str], concerning: Sequence[str]
     ) -> set[int]:
-        """Settle these acts; ids of the photos of which one of those `concerning` stays open."""
+        """Settle these acts. Ids of the photos of which one of those `concerning` stays open."""
         found = self._context.ledger.read(photos.open_intents)
         return {
             intent.photo_id
@@ -111,7 +111,7 @@ class Recovery:
         }
 
     def _resolve(self, intent: Intent) -> bool:
-        """False when something of it is still open."""
+        """Return False when something of it is still open."""
         photo = self._context.ledger.read(lambda db: photos.get(db, intent.photo_id))
         if photo is None:
             return True
@@ -207,7 +207,7 @@ class Recovery:
         return True
 
     def _differs(self, temp: str, taken: Collection[str], origins: Sequence[tuple[Member, str, str]]) -> bool:
-        """Whether a file has other bytes where it was offered than where it was taken to."""
+        """Return whether a file has other bytes where it was offered than where it was taken to."""
         pairs = [(os.path.join(temp, name), origin) for _, name, origin in origins if name in taken]
         return any(stamp_or_none(origin) and not self._same(place, origin) for place, origin in pairs)
 
@@ -225,7 +225,7 @@ class Recovery:
     # --- routes ------------------------------------------------------------------------------
 
     def _route(self, intent: Intent, photo: Photo) -> bool:
-        """Take back names that were made and never written down; the photo is routed again."""
+        """Take back names that were made and never written down. The photo is routed again."""
         context = self._context
         held = context.ledger.read(lambda db: photos.names_of(db, [photo.id]))[photo.id]
         drops: list[RemoveRequest] = []
@@ -245,7 +245,7 @@ class Recovery:
     # --- actions -----------------------------------------------------------------------------
 
     def _finish(self, intent: Intent, photo: Photo) -> bool:
-        """The ledger knows the new names: the old ones go, and Immich looks at the shard again."""
+        """Remove the old names, once the ledger knows the new ones. Immich looks at the shard again."""
         context = self._context
         held = context.ledger.read(lambda db: photos.names_of(db, [photo.id]))[photo.id]
         known = {context.absolute(n) for n in held}
@@ -279,7 +279,7 @@ class Recovery:
             self._write(Change(photo.id, names_removed=removed, intents_done=("purge",)))
 
     def _twins(self, area: Area, folder: str, source: Name, photo: Photo) -> Iterator[str]:
-        """Names in a target folder that are the same file as `source` and that no row knows."""
+        """Yield names in a target folder that are the same file as `source` and that no row knows."""
         context = self._context
         place = os.path.join(context.folder(area), folder)
         original = stamp_or_none(context.absolute(source))
@@ -293,7 +293,7 @@ class Recovery:
         stem = "" if area is Area.LIBRARY else split_extension(photo.original_name)[0][:_STEM]
         fitted = context.placer.names_in(place).fitted(stem).rstrip("_")
         for entry in entries:
-            # A copy has an inode of its own, but its photo's name; so not every file there is looked at.
+            # A copy has an inode of its own, but its photo's name, so not every file there is looked at.
             if entry.inode() != original.inode and stem not in entry.name and fitted not in entry.name:
                 continue
             seen = stamp_or_none(entry.path)
@@ -334,7 +334,7 @@ class Recovery:
         return left
 
     def _home_of(self, path: str, photo_id: int) -> Name | None:
-        """Where the bytes of a temporary name are. After a restore that photo may have another id."""
+        """Return where the bytes of a temporary name are. After a restore that photo may have another id."""
         ledger = self._context.ledger
         if home := self._first_same(path, ledger.read(lambda db: photos.names_of(db, [photo_id]))[photo_id]):
             return home
@@ -355,7 +355,10 @@ class Recovery:
     # --- the acts ----------------------------------------------------------------------------
 
     def _drop(self, drop: RemoveRequest) -> bool:
-        """False when the name could not go now. What is another file by now is somebody's and stays."""
+        """Return False when the name could not go now.
+
+        What is another file by now is somebody's and stays.
+        """
         return self._drop_all([drop])
 
     def _drop_all(self, drops: Sequence[RemoveRequest]) -> bool:
@@ -384,7 +387,7 @@ class TidyStage:
         self._context = context
 
     async def step(self) -> float:
-        """Settle what can be; seconds until the next look. Raises RootUnavailable."""
+        """Settle what can be. Seconds until the next look. Raises RootUnavailable."""
         context = self._context
         if context.placer.disk.strays:
             await asyncio.to_thread(context.placer.sweep_strays)
