@@ -77,7 +77,7 @@ def test_people_and_their_lists(live: LiveSidecar) -> None:
 def test_somebody_who_looks_like_two_people_is_one_by_a_word(live: LiveSidecar) -> None:
     refused = run(live, "people", "one-person", "John Doe")
     assert refused.exit_code == 1
-    assert "they are not taken for two people; taken for two people: nobody" in str(refused.exception)
+    assert "they are not taken for two people. People who may be two: nobody" in str(refused.exception)
     ledger, server = live.sidecar.context.ledger, live.sidecar.context.server
     [john] = as_json(live, "people", "list", "--search", "john doe")
     assets = {

@@ -37,7 +37,7 @@ def test_the_chain_runs_from_the_library_to_recognition():
     ids=["backwards", "without library", "one more", "two swapped", "empty"],
 )
 def test_queues_read_in_another_order_prove_nothing(order):
-    with pytest.raises(ValueError, match=r"only .* proves anything"):
+    with pytest.raises(ValueError, match=r"Only .* proves anything"):
         QueueSnapshot(tuple(Listing(name) for name in order))
 
 

@@ -36,17 +36,6 @@ def test_every_permission_is_one_that_an_operation_needs_and_the_other_way_round
         assert all(each.optional for each in uses) is bool(need.setting), need
 
 
-def test_the_table_of_permissions_is_the_list() -> None:
-    rows = [
-        f"| `{need.permission}` | {need.key} | {need.purpose} | {need.without} | "
-        f"{f'`{need.setting}`' if need.setting else 'always'} |"
-        for need in NEEDS
-    ]
-    assert "\n".join(rows) in document("reference/permissions")
-    for name, purpose in EXTRAS.items():
-        assert f"| `{name}` | {purpose} |" in document("reference/permissions")
-
-
 def test_nothing_that_deletes_is_needed() -> None:
     settings = load_settings(None, {"SMARTSORT_ROOT": "/data"}, {})
     assert not [need.permission for need in needed(settings) if "delete" in need.permission.lower()]

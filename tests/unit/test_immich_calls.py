@@ -366,7 +366,7 @@ async def test_a_path_is_never_valid_by_agreement() -> None:
     """An Immich that took the paths over would have changed a library: it is changed back, and said."""
     library = {"id": "l", "ownerId": "me", "name": "n", "importPaths": ["/own"]}
     immich = Fake(answers={"GET /libraries/l": library, "PUT /libraries/l": library})
-    with pytest.raises(ImmichUnreachable, match="undone"):
+    with pytest.raises(ImmichUnreachable, match="removed it again"):
         await immich.server().validate_import_path("l", "/a")
     sent = [json.loads(each.content)["importPaths"] for each in immich.requests if each.method == "PUT"]
     assert [paths[0] for paths in sent] == ["/a", "/own"]

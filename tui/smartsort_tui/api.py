@@ -272,7 +272,7 @@ class Client:
         return f"{BASE}/people/{quote(person, safe='')}/thumbnail"
 
     def mixed_picture(self, person: str) -> str:
-        """Where the faces of two people under one name are, for `picture`."""
+        """Return where the faces of two people under one name are, for `picture`."""
         return f"{BASE}/people/{quote(person, safe='')}/mixed"
 
     async def one_person(self, person: str) -> OnePerson:

@@ -37,7 +37,7 @@ def details(
 ) -> Content:
     """Everything about a waiting photo, `width` cells wide, without empty lines when `compact`.
 
-    `chosen_face` is a face's number. `nobody` is said where no person is suggested;
+    `chosen_face` is a face's number. `nobody` is said where no person is suggested.
     `changes` are what would have led elsewhere.
     """
     lines = _head(item, width, refused)

@@ -43,7 +43,7 @@ class Actions(FaceActions):
     """What a human does to photos. All calls take photo ids; `actor` is who did it, for the history.
 
     A call changes each photo whole or not at all. Photos that somebody else has changed meanwhile, whose
-    files were changed by hand or that storage refuses stay as they are and say so; the others go on. What
+    files were changed by hand or that storage refuses stay as they are and say so. The others go on. What
     Immich has to hear waits in the outbox. `agreed` are the versions of a dry run: then only photos that
     are as they were in it are touched. Raises ActionRefused when the call makes sense for no photo,
     RootUnavailable when the folders are not there.
@@ -226,7 +226,7 @@ class Actions(FaceActions):
     # --- people ------------------------------------------------------------------------------
 
     async def one_person(self, person_id: str, actor: str) -> int:
-        """Say that a person who seems to be two people is one; the event, which can be undone.
+        """Say that a person who seems to be two people is one. The event, which can be undone.
 
         Photos that wait for this are judged again. Raises NotMixed for somebody else.
         """

@@ -159,7 +159,7 @@ class Reversing(Acting):
         return replace(batch, undoes=event.id)
 
     async def _say_again(self, found: Sequence[Event], actor: str, *, dry_run: bool) -> Batch:
-        """Take back that faces are one person's; nothing moves at once, but photos are judged again."""
+        """Take back that faces are one person's, nothing moves at once, but photos are judged again."""
         group, at = None, self._context.clock.text()
         for event in () if dry_run else found:
             group = await self._context.ledger.awrite(

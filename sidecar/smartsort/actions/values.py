@@ -81,7 +81,7 @@ def unless_storage(one: ActionResult) -> ActionResult:
 class Batch:
     """What one call did, in the order of the photos asked for. `event` takes all of it back at once.
 
-    `undoes` is the event that an undo means, where it means one; `settings` are events whose settings it
+    `undoes` is the event that an undo means, where it means one. `settings` are events whose settings it
     takes back.
     """
 

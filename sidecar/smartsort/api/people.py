@@ -75,7 +75,7 @@ async def thumbnail(ctx: Ctx, _: Reviewer, request: Request, id: PersonId) -> Re
 
 @router.get("/{id}/mixed", response_class=Response, responses={**IMAGE, **answers(404)})
 async def mixed_picture(ctx: Ctx, _: Reviewer, request: Request, id: PersonId) -> Response:  # noqa: A002
-    """Faces that look like two people's although they have one name; those of the second are framed."""
+    """Faces that look like two people's although they have one name. Those of the second are framed."""
     return answer(await ctx.pictures.of_mixed(id), request)
 
 

@@ -98,7 +98,7 @@ class Pictures:
         return await self._once(("photo", str(photo_id), size), lambda: self._find(photo_id, size))
 
     async def of_frames(self, photo_id: int) -> Picture:
-        """The frames of a video on one sheet, with their times and with boxes around the faces.
+        """Return the frames of a video on one sheet, with their times and with boxes around the faces.
 
         Raises Refused (404) for what is no video that was looked through.
         """
@@ -293,7 +293,7 @@ class Pictures:
 
 
 def _film_of(db: Database, photo_id: int) -> tuple[Film | None, list[Name]]:
-    """Who is in a video by its last decision, or before that what was seen in it; and where it lies."""
+    """Who is in a video by its last decision, or before that what was seen in it, and where it lies."""
     decision = photos.last_decision(db, photo_id)
     film = decision[4].film if decision else None
     return film or films.of_photos(db, [photo_id]).get(photo_id), photos.names_of(db, [photo_id])[photo_id]

@@ -56,13 +56,13 @@ def one_person(sidecar: Sidecar, *, name: str, as_json: bool) -> None:
     if len(found) != 1:
         names = ", ".join(f"{one['name']} ({one['id']})" for one in found or mixed) or "nobody"
         why = "more than one is called that" if found else "they are not taken for two people"
-        raise SmartsortError(f"{name}: {why}; taken for two people: {names}")
+        raise SmartsortError(f"{name}: {why}. People who may be two: {names}")
     answer = sidecar.ask("POST", f"/people/{found[0]['id']}/one-person")
     if as_json:
         print_json(answer)
         return
     event = answer["event"]
-    click.echo(f"{found[0]['name']} is one person; `smartsort undo --event {event}` takes that back")
+    click.echo(f"{found[0]['name']} is one person. `smartsort undo --event {event}` reverses that")
 
 
 def _list_commands(name: str, meaning: str) -> None:

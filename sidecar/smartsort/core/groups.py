@@ -1,6 +1,6 @@
 """Which faces that nobody has named are of one person. Pure, and independent of the order of the faces.
 
-Clusters are joined by the mean of the links between all their faces; a pair that is not linked counts as 0.
+Clusters are joined by the mean of the links between all their faces. A pair that is not linked counts as 0.
 So neither one likeness by chance nor a chain of them makes two people one. Faces without a path of links
 between them have no influence on each other.
 """
@@ -48,7 +48,7 @@ class UnnamedFace(NamedTuple):
 
 
 def grouped(faces: Sequence[UnnamedFace], links: Iterable[Link]) -> list[tuple[int, ...]]:
-    """Groups of faces by position, the largest first; a face that is like no other is a group of its own.
+    """Groups of faces by position, the largest first. A face that is like no other is a group of its own.
 
     Two faces of one photo are never in one group.
     """
@@ -81,13 +81,13 @@ class _Clusters:
         self._several: dict[int, tuple[list[int], set[int]]] = {}
 
     def members(self) -> Iterator[list[int]]:
-        """The faces of each cluster."""
+        """Yield the faces of each cluster."""
         for face, cluster in enumerate(self._of):
             if face == cluster:
                 yield sorted(self._parts(face)[0])
 
     def _parts(self, cluster: int) -> tuple[list[int], set[int]]:
-        """The faces of a cluster, and their photos."""
+        """Return the faces of a cluster, and their photos."""
         return self._several.get(cluster) or ([cluster], {self._single[cluster]})
 
     def merge(self, numbers: Iterable[int], doubt: float) -> list[int]:
@@ -115,7 +115,7 @@ class _Clusters:
         return [number for number in apart if of[number // count % count] != of[number % count]]
 
     def _join(self, one: int, other: int, sums: dict[int, dict[int, float]]) -> bool:
-        """Make two clusters one; the larger keeps its number. False where both have a face on one photo."""
+        """Make two clusters one. The larger keeps its number. False where both have a face on one photo."""
         if self._size[one] < self._size[other]:
             one, other = other, one
         (faces, photos), (more_faces, more_photos) = self._parts(one), self._parts(other)

@@ -20,7 +20,7 @@ Group = tuple[int, ...]
 def groups(
     faces: Sequence[Vector], level: float = 0.0, same: Iterable[Collection[int]] = ()
 ) -> tuple[Group, Group] | None:
-    """Split faces into those of two people, as indexes, the larger group first; None for one person's.
+    """Split faces into those of two people, as indexes, the larger group first, None for one person's.
 
     The two most alike groups are joined until two are left (average linkage). Single faces that join last
     are left out of both. `same` are faces that a human called one person's: no split parts them. `level` is
@@ -49,7 +49,7 @@ def groups(
 
 
 def _called_one(count: int, same: Iterable[Collection[int]]) -> list[Group]:
-    """Every face by itself, but those that a human called one person's together."""
+    """Return every face by itself, but those that a human called one person's together."""
     found: list[set[int]] = [{index} for index in range(count)]
     for indexes in same:
         touched = [group for group in found if group & set(indexes)]
@@ -59,7 +59,7 @@ def _called_one(count: int, same: Iterable[Collection[int]]) -> list[Group]:
 
 
 def mixed_person(name: str, sizes: Sequence[int]) -> str:
-    """What to tell of a person who is two people, of whom so many faces were seen."""
+    """Return what to tell of a person who is two people, of whom so many faces were seen."""
     one, other = sizes
     return (
         f"The faces that Immich keeps under the name {name} look like two people's: {one} like one, {other} "

@@ -74,20 +74,20 @@ class Box:
 
     @property
     def area(self) -> int:
-        """Pixels covered; 0 for a box turned inside out."""
+        """Pixels covered, 0 for a box turned inside out."""
         return max(0, self.x2 - self.x1) * max(0, self.y2 - self.y1)
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person as Immich knows them; `name` is "" while nobody has named them."""
+    """A person as Immich knows them. `name` is "" while nobody has named them."""
 
     id: str
     name: str
     hidden: bool = False
     favourite: bool = False
     born: str = ""
-    """Date of birth, such as `2019-05-01`; "" while Immich knows none."""
+    """Date of birth, such as `2019-05-01`, "" while Immich knows none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class Face:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A person the face might be; `similarity` is a cosine, None where nobody measured it."""
+    """A person the face might be. `similarity` is a cosine, None where nobody measured it."""
 
     person: Person
     similarity: float | None = None
@@ -132,7 +132,7 @@ class Confidence:
     """How sure the match of one face is.
 
     `similarity` is the cosine to the assigned person as their nearest confirmed faces tell it
-    (`smartsort.core.similarity`), `margin` the distance to the best other person; both None when nothing
+    (`smartsort.core.similarity`), `margin` the distance to the best other person. Both None when nothing
     could be measured, and then `why_unknown` says why. Nothing is ever made up.
     """
 
@@ -207,9 +207,9 @@ class Quality:
     pixels: int = 0
     bytes: int = 0
     has_date: bool = False
-    """It still says when it was taken; copies from messengers and web sites have lost that."""
+    """It still says when it was taken. Copies from messengers and web sites have lost that."""
     seconds: float = 0.0
-    """How long a video is; 0 for a picture."""
+    """How long a video is, 0 for a picture."""
     has_sound: bool = False
 
     @property
@@ -225,7 +225,7 @@ class Comparison:
     own: Quality
     other: Quality | None = None
     distance: int | None = None
-    """Differing bits of the two pictures' own hashes; None when Immich found the likeness."""
+    """Differing bits of the two pictures' own hashes, None when Immich found the likeness."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +283,7 @@ class Film:
 
 
 LASTING = 0.3
-"""Of a video's frames; measured by `tests.bench.videos`."""
+"""Of a video's frames, measured by `tests.bench.videos`."""
 
 
 class MarkKind(StrEnum):
@@ -312,9 +312,9 @@ class FaceMark:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything the decision looks at; stored with it so that it can be explained later.
+    """Everything the decision looks at. Stored with it so that it can be explained later.
 
-    `unreadable` is what the probe said of a file that is no picture; `gave_up` is set when Immich could
+    `unreadable` is what the probe said of a file that is no picture. `gave_up` is set when Immich could
     not recognise the photo within `max_retries`. `comparison` belongs to `near_copy`.
     """
 
@@ -352,7 +352,7 @@ class Evidence:
         return self.faces
 
     def judging(self, faces: Iterable[Face]) -> Evidence:
-        """The same evidence with other faces to decide by; those of a video stay in their frames."""
+        """Return the same evidence with other faces to decide by. Those of a video stay in their frames."""
         if self.film is None or not self.film.is_judged:
             return replace(self, faces=tuple(faces))
         given = {face.id: face for face in faces}

@@ -12,7 +12,7 @@ Data = Mapping[str, Any]
 
 
 def event_sentence(kind: str, data: Data, photo: str = "") -> str:
-    """What happened. A sentence about one photo begins with `photo`, its file name.
+    """Return what happened. A sentence about one photo begins with `photo`, its file name.
 
     The kind of a newer version is named as it is.
     """
@@ -46,7 +46,7 @@ def _waits(data: Data) -> str:
 
 
 def _plain(code: object) -> str:
-    """A code such as `low_confidence: 0.44` for people; names behind it stay as they are."""
+    """Return a code such as `low_confidence: 0.44` for people. Names behind it stay as they are."""
     return re.sub(r"^[a-z_]+", lambda found: found[0].replace("_", " "), str(code or ""))
 
 
@@ -156,7 +156,7 @@ _TOGETHER = {
 
 
 def _together(data: Data) -> str:
-    """A bulk action. That of a person's new name begins before the number of photos is known."""
+    """Return a bulk action. That of a person's new name begins before the number of photos is known."""
     if "one_person" in data:
         return _one_person(data)
     if data.get("what") == EventKind.RENAMED:
@@ -169,7 +169,7 @@ def _together(data: Data) -> str:
 
 
 def _one_person(data: Data) -> str:
-    """What a human said of a person's faces, and the undo of that, which says it of the same faces."""
+    """Return what a human said of a person's faces, and the undo of that, which says it of the same faces."""
     said = data.get("one_person", {})
     name = said.get("name") or "a person"
     if said.get("said", True):

@@ -90,7 +90,7 @@ def read_ledger(settings: Settings) -> LedgerView:
 
 
 def _people_check(database: Database) -> Check | None:
-    """Whether faces under one name look like two people's; None in the ledger of a version before that."""
+    """Whether faces under one name look like two people's, None in the ledger of a version before that."""
     table = database["galleries"]
     if not table.exists() or "groups" not in table.columns_dict:
         return None
@@ -102,7 +102,7 @@ def _people_check(database: Database) -> Check | None:
         "people",
         f"the faces under one name look like two people's: {shown(names)}. smartsort files nothing there by "
         "itself",
-        "Split them in Immich. Of somebody who is one person say `smartsort people one-person NAME`.",
+        "Split them in Immich. For a person who is one, run `smartsort people one-person NAME`.",
     )
 
 

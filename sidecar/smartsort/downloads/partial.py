@@ -31,7 +31,7 @@ class PartialFile:
     """Appends to a file below `temp_downloads/`. `size` counts what it holds.
 
     Raises TooLarge beyond `limit` bytes, StorageFull and other StorageErrors when the disk cannot take it.
-    Use as an async context manager; leaving it closes the file and keeps what was written.
+    Use as an async context manager. Leaving it closes the file and keeps what was written.
     """
 
     def __init__(self, path: str, limit: int, *, keep: bool = False, digest: bool = False) -> None:

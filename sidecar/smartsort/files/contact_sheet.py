@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont, ImageFont
 
 TILE = (320, 240)
-"""Pixels a picture may fill; it keeps its shape."""
+"""Pixels a picture may fill. It keeps its shape."""
 
 _GAP, _LABEL = 6, 22
 _PAPER, _INK, _LINE = (24, 24, 24), (235, 235, 235), (255, 214, 10)
@@ -37,7 +37,7 @@ def contact_sheet(
     tile: tuple[int, int] = TILE,
     columns: int = 0,
 ) -> bytes:
-    """The pictures (encoded, or as Pillow has them) on one sheet as JPEG.
+    """Return the pictures (encoded, or as Pillow has them) on one sheet as JPEG.
 
     Without `columns` it is about as wide as it is high.
     `labels` has a text for each picture, `marks` the boxes of each or nothing. Raises ValueError without a
@@ -90,7 +90,7 @@ def face_sheet(groups: Sequence[Sequence[tuple[bytes, Mark]]], across: int = ACR
 
 
 def _face(picture: bytes, place: Mark) -> Picture:
-    """A square around a face, somewhat larger than it."""
+    """Return a square around a face, somewhat larger than it."""
     from PIL import Image, ImageOps  # noqa: PLC0415 - as above
 
     whole = ImageOps.exif_transpose(Image.open(io.BytesIO(picture))).convert("RGB")
@@ -128,7 +128,7 @@ def _draw_mark(draw: Pen, mark: Mark, at: tuple[int, int], size: tuple[int, int]
 
 
 def _plain(text: str) -> str:
-    """The letters that the font has: accents go, and other scripts."""
+    """Return the letters that the font has: accents go, and other scripts."""
     return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().strip()
 
 

@@ -22,7 +22,7 @@ class ImmichServer(LibraryCalls, QueueCalls, AssetCalls, PeopleCalls, AlbumCalls
     are for tests.
 
     Use it as an asynchronous context manager, or call `aclose`. Raises ConfigurationError for an address or
-    key that cannot be one; every call raises `smartsort.errors.ImmichError` and nothing else.
+    key that cannot be one. Every call raises `smartsort.errors.ImmichError` and nothing else.
     """
 
     @classmethod

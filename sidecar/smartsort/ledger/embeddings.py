@@ -19,7 +19,7 @@ KEPT = 20_000
 """Vectors that belong to no gallery and are kept all the same: about 40 MB, the newest stay."""
 
 BY_HUMAN, BY_IMMICH, BY_SMARTSORT = 0, 1, 2
-"""Who said whose face it is; the first is believed first."""
+"""Who said whose face it is. The first is believed first."""
 
 Vector = tuple[float, ...]
 
@@ -43,7 +43,7 @@ class Embedding:
 
 
 Groups = tuple[tuple[tuple[str, str], ...], ...]
-"""The faces of two people under one name, the larger group first; each face with its asset."""
+"""The faces of two people under one name, the larger group first, each face with its asset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def to_blob(vector: Sequence[float]) -> bytes:
 
 
 def from_blob(blob: bytes) -> Vector:
-    """The vector of `to_blob`."""
+    """Return the vector of `to_blob`."""
     packed = array("f")
     packed.frombytes(blob)
     if sys.byteorder == "big":
@@ -79,7 +79,7 @@ def from_blob(blob: bytes) -> Vector:
 
 
 def put(db: Database, model: str, measured: Iterable[Embedding], at: str) -> None:
-    """Remember measured faces; a face that is in a gallery stays there."""
+    """Remember measured faces. A face that is in a gallery stays there."""
     db.conn.executemany(
         "INSERT INTO embeddings (face_id, model, asset_id, vector, at) VALUES (?,?,?,?,?)"
         " ON CONFLICT (face_id, model) DO UPDATE SET vector = excluded.vector, asset_id = excluded.asset_id,"
@@ -89,7 +89,7 @@ def put(db: Database, model: str, measured: Iterable[Embedding], at: str) -> Non
 
 
 def known(db: Database, model: str, face_ids: Collection[str]) -> dict[str, Vector]:
-    """Those of the faces that were measured with this model."""
+    """Return those of the faces that were measured with this model."""
     return {face_id: vector for face_id, vector in looked_for(db, model, face_ids).items() if vector}
 
 
@@ -103,7 +103,7 @@ def looked_for(db: Database, model: str, face_ids: Collection[str]) -> dict[str,
 
 
 def galleries(db: Database, model: str) -> dict[str, GalleryRow]:
-    """All galleries of a model, by person id."""
+    """Return all galleries of a model, by person id."""
     rows = db.conn.execute(f"SELECT {_GALLERY} FROM galleries WHERE model = ?", (model,))  # noqa: S608
     return {str(row[0]): _gallery(row) for row in rows}
 
@@ -123,7 +123,7 @@ def groups_of(value: Iterable[Iterable[Iterable[str]]]) -> Groups:
 
 
 def gallery_faces(db: Database, model: str, person_id: str | None = None) -> dict[str, list[Embedding]]:
-    """The faces of all galleries, or of one, by person id."""
+    """Return the faces of all galleries, or of one, by person id."""
     where, values = ("= ?", (model, person_id)) if person_id is not None else ("IS NOT NULL", (model,))
     found: dict[str, list[Embedding]] = {}
     for row in db.conn.execute(
@@ -178,7 +178,7 @@ def set_groups(db: Database, person_id: str, groups: Groups | None) -> None:
 
 
 def mixed_people(db: Database) -> list[GalleryRow]:
-    """The galleries of people who are two people, by name."""
+    """Return the galleries of people who are two people, by name."""
     rows = db.conn.execute(
         f"SELECT {_GALLERY} FROM galleries WHERE groups IS NOT NULL ORDER BY name, person_id"  # noqa: S608
     )
@@ -186,7 +186,7 @@ def mixed_people(db: Database) -> list[GalleryRow]:
 
 
 def mixed_ids(db: Database) -> frozenset[str]:
-    """Ids of the people who are two people."""
+    """Return ids of the people who are two people."""
     return frozenset(
         str(row[0]) for row in db.conn.execute("SELECT person_id FROM galleries WHERE groups IS NOT NULL")
     )
@@ -215,7 +215,7 @@ def forget_models(db: Database, model: str, at: str) -> int:
 
 
 def prune(db: Database, keep: int = KEPT) -> int:
-    """Remove the oldest vectors that are in no gallery and were ruled out for nobody; how many.
+    """Remove the oldest vectors that are in no gallery and were ruled out for nobody. Return how many.
 
     Those of photos in review stay: they are what the queue is sorted by.
     """

@@ -51,7 +51,7 @@ def renew(db: Database, photo_id: int, film: Film) -> None:
 
 
 def copies(db: Database, photo_ids: Sequence[int]) -> dict[int, Copies]:
-    """What tells copies of these videos apart, by photo id."""
+    """Return what tells copies of these videos apart, by photo id."""
     query = "SELECT photo_id, seconds, has_sound, alike FROM films WHERE photo_id IN (*)"
     return {
         int(photo_id): Copies(seconds, bool(has_sound), tuple(json.loads(found)))
@@ -60,13 +60,13 @@ def copies(db: Database, photo_ids: Sequence[int]) -> dict[int, Copies]:
 
 
 def of_photos(db: Database, photo_ids: Sequence[int]) -> dict[int, Film]:
-    """What was seen in these videos, by photo id; others are missing."""
+    """Return what was seen in these videos, by photo id. Others are missing."""
     rows = select(db, "SELECT photo_id, film FROM films WHERE photo_id IN (*)", photo_ids)
     return {int(photo_id): film_from(json.loads(film)) for photo_id, film in rows}
 
 
 def next_video(db: Database) -> Photo | None:
-    """The oldest waiting video that nobody has looked at."""
+    """Return the oldest waiting video that nobody has looked at."""
     row = db.conn.execute(
         "SELECT id FROM photos WHERE state IN (?, ?) AND media_kind = ? AND problem IS NULL"
         " AND id NOT IN (SELECT photo_id FROM films) ORDER BY id LIMIT 1",
@@ -76,7 +76,7 @@ def next_video(db: Database) -> Photo | None:
 
 
 def looked_at(db: Database, limit: int) -> list[Photo]:
-    """Photos that may be placed, oldest first: videos only once they were looked at."""
+    """Return photos that may be placed, oldest first: videos only once they were looked at."""
     waiting = db.conn.execute(
         "SELECT count(*) FROM photos WHERE state = ? AND media_kind = ?"
         " AND id NOT IN (SELECT photo_id FROM films)",
@@ -93,7 +93,7 @@ def looked_at(db: Database, limit: int) -> list[Photo]:
 
 
 def queued(db: Database, photo_ids: Sequence[int]) -> set[int]:
-    """Those of the photos that are videos and wait for an older video to be looked at."""
+    """Return those of the photos that are videos and wait for an older video to be looked at."""
     being_watched = next_video(db)
     if being_watched is None:
         return set()

@@ -146,7 +146,7 @@ class Watchdog:
         )
 
     async def _mixed(self) -> None:
-        """Tell of people who are two people; a message is sent once, and none again after a restart."""
+        """Tell of people who are two people. A message is sent once, and none again after a restart."""
         ledger, kind, at = self._context.ledger, HealthIssueKind.MIXED_PERSON, self._context.clock.text()
         found = {row.person_id: row for row in await ledger.aread(embeddings.mixed_people)}
         for person_id, row in found.items():

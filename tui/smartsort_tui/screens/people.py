@@ -202,7 +202,7 @@ class PeopleScreen(AreaScreen):
             return
         undo = self.key("people.undo")
         self.say(
-            f"{person.name} is one person; photos that waited are judged again · {undo} undoes it", "good"
+            f"{person.name} is one person. Photos that waited are judged again · {undo} undoes it", "good"
         )
         await self._load(said=True)
 
@@ -218,7 +218,7 @@ class PeopleScreen(AreaScreen):
             self.say_problem(problem)
             return
         self._said = None
-        self.say("taken back: smartsort asks about it again", "good")
+        self.say("undone: smartsort asks about it again", "good")
         await self._load(said=True)
 
     def action_search(self) -> None:

@@ -25,7 +25,7 @@ class PersonView(ResponseModel):
 
 
 class OnePerson(ResponseModel):
-    """What was said of a person; `event` undoes it."""
+    """What was said of a person, `event` undoes it."""
 
     event: int
 

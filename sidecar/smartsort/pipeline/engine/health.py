@@ -60,7 +60,7 @@ class _Share:
     """One stage's part in a health issue."""
 
     doubtful: bool = False
-    """Another stage got through since; if this one has nothing to do now, the issue is over for it."""
+    """Another stage got through since. If this one has nothing to do now, the issue is over for it."""
     retried: bool = False
     """It was woken once because another stage got through."""
 
@@ -87,7 +87,7 @@ class HealthIssues:
         about: str = "",
         sent: bool | None = None,
     ) -> None:
-        """Note that a stage met a health issue; announced when it is new.
+        """Note that a stage met a health issue. Announced when it is new.
 
         Unless `sent` says otherwise, messages are sent about all but notices.
         """
@@ -104,7 +104,7 @@ class HealthIssues:
             self._announce(self._open[key], True)
 
     def well(self, stage: str, *uses: HealthIssueKind) -> bool:
-        """A stage got through, using what these kinds are about: its own health issues are over.
+        """Note that a stage got through, using what these kinds are about: its own health issues are over.
 
         True when stages that wait because of these kinds had better try again at once.
         """
@@ -132,7 +132,7 @@ class HealthIssues:
         return ended
 
     def met_by(self, *stages: str) -> bool:
-        """True while one of these stages waits because of a health issue."""
+        """Return True while one of these stages waits because of a health issue."""
         return any(stage in shares for shares in self._shares.values() for stage in stages)
 
     def over(self, kind: HealthIssueKind, about: str = "") -> None:

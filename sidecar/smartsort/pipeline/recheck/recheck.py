@@ -34,7 +34,7 @@ from smartsort.pipeline.routing.people import People
 from smartsort.pipeline.routing.route import PhotoEvidence, Router
 
 PORTION = 100
-"""Photos re-evaluated in one run; the next run follows at once while more are known to have changed."""
+"""Photos re-evaluated in one run. The next run follows at once while more are known to have changed."""
 
 MEASURED_PER_RUN = 20
 """Photos whose confidence was unknown and that are measured in one run."""
@@ -96,7 +96,9 @@ class RecheckStage:
         return () if memory.detecting or memory.recognising else tuple(memory.changed)
 
     async def step(self) -> float:
-        """One run; seconds until the next. Immich is asked nothing while nothing waits in review.
+        """Make one run.
+
+        Return seconds until the next. Immich is asked nothing while nothing waits in review.
 
         One call to Immich while nothing changed, some ten while a failed detection or recognition is
         repeated, and one for each photo that changed. Raises ImmichError.
@@ -151,7 +153,7 @@ class RecheckStage:
     # --- who changed -------------------------------------------------------------------------
 
     async def _measured_anew(self) -> list[int]:
-        """Photos about whose confidence more is known now; found without asking Immich."""
+        """Return photos about whose confidence more is known now. Found without asking Immich."""
         measure, memory = self._evidence_builder.measure, self._memory
         if measure is None:
             return []
@@ -177,7 +179,7 @@ class RecheckStage:
         return found
 
     async def _detecting(self) -> bool:
-        """Have detection repeated where it had failed, once a turn; True while Immich is at it.
+        """Have detection repeated where it had failed, once a turn, True while Immich is at it.
 
         Immich never does so by itself. Photos that it has looked at now are re-evaluated, face or none.
         """
@@ -200,13 +202,13 @@ class RecheckStage:
             memory.finished |= {failed[asset_id] for asset_id in answer.finished}
             self._notice(memory.finished)
             memory.recognising = True  # their faces may not be assigned yet
-        # Once more when that is done; what fails again then waits for the next turn.
+        # Once more when that is done. What fails again then waits for the next turn.
         memory.detecting = bool(answer.unfinished) and not memory.detecting
         memory.ask_detection_at = now + self._context.tuning.recheck_interval_seconds
         return memory.detecting
 
     async def _recognising(self) -> bool:
-        """Have Immich try its unassigned faces again when that may help; True while it is at it."""
+        """Have Immich try its unassigned faces again when that may help, True while it is at it."""
         memory = self._memory
         unnamed = {i for w in memory.waiting.values() for i, name in w.people.items() if not name}
         if self._unassigned.worth_trying(unnamed) and any(w.unassigned for w in memory.waiting.values()):
@@ -260,7 +262,7 @@ class RecheckStage:
     async def _proved(self, pairs: Sequence[tuple[Photo, tuple[Face, ...]]]) -> list[int]:
         """The ids of those whose faces may be believed: no face only where it is proved that there is none.
 
-        Somebody may have had all faces detected again; until that is done, or when it fails, there are none.
+        Somebody may have had all faces detected again. Until that is done, or when it fails, there are none.
         """
         memory = self._memory
         believed = [p.id for p, faces in pairs if faces or p.id in memory.finished or self._is_faceless(p.id)]
@@ -277,7 +279,7 @@ class RecheckStage:
         return one is not None and one.code == NO_FACES_DETECTED.code
 
     async def _faces(self, waiting: Sequence[Photo]) -> dict[int, tuple[Face, ...]]:
-        """Faces by photo id, one call each; photos Immich does not know any more are missing."""
+        """Faces by photo id, one call each. Photos Immich does not know any more are missing."""
         gate = asyncio.Semaphore(FACES_AT_ONCE)
 
         async def read(photo: Photo) -> tuple[Face, ...] | None:
@@ -294,11 +296,11 @@ class RecheckStage:
         return decide(evidence, self._context.policy(), self._people.ambiguous)
 
     def _differs(self, category: str | None, reason: Reason, decision: Decision) -> bool:
-        """True when the photo belongs elsewhere, or waits for another reason."""
+        """Return True when the photo belongs elsewhere, or waits for another reason."""
         if decision.outcome is Outcome.SORTED:
             return True
         if reason.code == UNDONE_FILING.code:
-            return False  # a human put it there; only an answer takes it away
+            return False  # a human put it there. Only an answer takes it away
         same = decision.category is not None and decision.category.value == category
         return not (same and decision.reason.code == reason.code)
 

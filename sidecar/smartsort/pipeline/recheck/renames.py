@@ -1,7 +1,7 @@
 """Notices people who were renamed in Immich, merged into others, or given new ids.
 
 Ids count, names are looked up: a person who is renamed keeps the id, so the folder can follow. An id that
-vanishes is found again by what Immich says of the photos filed under it; what cannot be told stays as it is.
+vanishes is found again by what Immich says of the photos filed under it. What cannot be told stays as it is.
 """
 
 from __future__ import annotations
@@ -54,9 +54,11 @@ class RenamesStage:
         self._seen: int | None = None
 
     async def step(self) -> float:
-        """Compare the people as last read with those photos are filed under; seconds until the next time.
+        """Compare the people as last read with those photos are filed under.
 
-        Asks nobody unless an id is gone. Raises ImmichError; then it is done again.
+        Return seconds until the next time.
+
+        Asks nobody unless an id is gone. Raises ImmichError. Then it is done again.
         """
         if self._people.known and self._seen != self._people.version:
             await self._compare({p.id: p for p in self._people.known if p.name})
@@ -109,7 +111,7 @@ class RenamesStage:
         await self._follow(Renamed(person.id, was, person.name, folder, left))
 
     async def _found_again(self, person_id: str, name: str, people: Mapping[str, Person]) -> Person | None:
-        """Who is on the photos filed under an id that is gone: the one person most of them show now.
+        """Return who is on the photos filed under an id that is gone: the one person most of them show now.
 
         Of the same name if nobody is on them. None when that is nobody, or several, or still the old one.
         """
@@ -138,7 +140,7 @@ def _filed_under(db: Database) -> frozenset[str]:
 
 
 def _sample(db: Database, person_id: str) -> list[str]:
-    """The newest photos filed under this person alone; of a video Immich knows one frame."""
+    """Return the newest photos filed under this person alone. Of a video Immich knows one frame."""
     rows = db.conn.execute(
         "SELECT p.asset_id FROM names AS n JOIN photos AS p ON p.id = n.photo_id"
         " WHERE n.area = 'faces' AND n.member = 'photo' AND n.person_id = ? AND p.asset_id IS NOT NULL"
