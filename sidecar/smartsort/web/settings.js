@@ -4,6 +4,7 @@ import { get, patch, post } from "./api.js";
 import { button, dialog, h, toast, words } from "./dom.js";
 
 const FIELDS = [
+  ["max_wrong_per_1000", "number", "Most wrong filings per 1,000", { min: 0.1, max: 100, step: 0.1 }],
   ["min_confidence", "number", "Least similarity of a face to a person", { min: -1, max: 1, step: 0.01 }],
   ["min_margin", "number", "Least distance to the next person", { min: 0, max: 2, step: 0.01 }],
   ["max_faces_per_image", "number", "Most faces on a photo", { min: 1, max: 1000, step: 1 }],
@@ -22,10 +23,12 @@ export function settings(root, app) {
   async function load() {
     const found = await get("config");
     now = flat(found.config);
+    // A similarity that was set by hand counts, and the limit does not.
+    if (found.limit?.by_hand) now.max_wrong_per_1000 = "";
     const inputs = FIELDS.filter(([name]) => name in now).map(([name, kind, text, limits]) => {
       const field = kind === "choice" ? h("select", { id: name, name }, limits.map((value) => h("option", { value, selected: value === now[name] }, words(value)))) : h("input", { id: name, name, type: "number", value: now[name], ...limits });
       field.disabled = !may;
-      return h("div", { class: "field" }, h("label", { for: name }, text), field, found.changed.includes(name) ? h("small", {}, "changed here") : null);
+      return h("div", { class: "field" }, h("label", { for: name }, text), field, found.changed.includes(name) ? h("small", {}, "changed here") : null, name === "max_wrong_per_1000" && found.limit ? h("small", {}, found.limit.text) : null);
     });
     form.replaceChildren(...inputs, h("div", { class: "buttons" }, button("What if", whatIf, { disabled: !may }), h("button", { class: "primary", disabled: !may }, "Save")));
   }
@@ -55,7 +58,7 @@ export function settings(root, app) {
     const found = await post("what-if", made);
     const rows = Object.entries(found.moves).map(([move, count]) => h("li", {}, `${count.toLocaleString()}: ${words(move)}`));
     const still = `Of ${found.evaluated.toLocaleString()} photos of the last ${found.days} days, ${rows.length ? "these would be elsewhere" : "none would be elsewhere"}.`;
-    const chosen = await dialog("What if", h("div", {}, h("p", {}, still), h("ul", {}, rows), h("p", {}, `${found.decided_by_human.toLocaleString()} were decided by people and stay.`)),
+    const chosen = await dialog("What if", h("div", {}, found.limit ? h("p", {}, found.limit.text) : null, h("p", {}, still), h("ul", {}, rows), h("p", {}, `${found.decided_by_human.toLocaleString()} were decided by people and stay.`)),
       [rows.length && found.preview && { text: "Save and move them", value: "apply", kind: "primary" }, { text: "Close", value: "" }].filter(Boolean));
     if (chosen !== "apply") return;
     const done = await post("what-if/apply", { preview: found.preview });
