@@ -25,7 +25,7 @@ from smartsort.files.placement import Placer
 from smartsort.files.private import keep_private
 from smartsort.files.resources import Budget
 from smartsort.files.shown import one_line, shown
-from smartsort.ledger import key_value, photos, spot_checks, statistics
+from smartsort.ledger import films, key_value, photos, spot_checks, statistics
 from smartsort.ledger.backup import damaged, files_kept
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.integrity import is_empty, quick_problem
@@ -362,7 +362,7 @@ def _wire(
     health_issues = HealthIssues(context.clock.text, _announcer(notifier))
 
     async def wanted(hashed: int) -> int:
-        waiting = await context.ledger.aread(lambda db: photos.count_in(db, State.UNIQUE))
+        waiting = await context.ledger.aread(lambda db: films.count_ready(db, State.UNIQUE))
         room = await place_stage.room(waiting + hashed)
         if room > waiting:
             return room
@@ -383,7 +383,7 @@ def _wire(
     immich = (HealthIssueKind.IMMICH, HealthIssueKind.PERMISSION)
 
     def ahead(db: Database) -> int:
-        return photos.count_in(db, State.HASHED, State.UNIQUE)
+        return films.count_ready(db, State.HASHED, State.UNIQUE)
 
     async def examine_step() -> bool | float:
         """Reading the next thousands makes way for the first photos: it would keep all cores busy."""

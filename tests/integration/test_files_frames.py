@@ -4,6 +4,8 @@ import io
 import os
 import random
 import signal
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -151,7 +153,7 @@ def background(seconds=40, most=400 << 20):
 def test_a_video_that_hangs_costs_one_process(made, monkeypatch):
     started = []
     plain = module._Decoder
-    monkeypatch.setattr(module, "_Decoder", lambda *a: started.append(plain(*a)) or started[-1])
+    monkeypatch.setattr(module, "_Decoder", lambda *a, **k: started.append(plain(*a, **k)) or started[-1])
     decoders = background(seconds=1)
     path = made(Film(60, SOMEBODY, size=(1280, 720), rate=2))
     decoders.frames(path)
@@ -165,6 +167,12 @@ def test_a_video_that_hangs_costs_one_process(made, monkeypatch):
     assert len(decoders.frames(path).frames) >= FEWEST
     assert len(started) == 2
     decoders.close()
+
+
+def test_a_background_decoder_may_use_so_much_of_a_processor():
+    """Time on the clock says little of one that makes way for others."""
+    busy = "from smartsort.files.decoder import _limit\n_limit(1, is_background=True)\nwhile True: pass"
+    assert subprocess.run([sys.executable, "-c", busy], timeout=120, check=False).returncode == -signal.SIGPROF
 
 
 def test_too_little_memory_is_told_and_costs_one_process(made):

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from smartsort.actions.values import ActionResult, Batch
 from smartsort.cli.sidecar import tell_decided
 from smartsort.cli.undo import moment
-from smartsort.core.model import Box, Face, Person, Reason
+from smartsort.core.model import Box, Face, Film, FilmFace, Person, Reason, Sighting
 from smartsort.core.wording import REASON_CODES, sentence, short
-from smartsort.pipeline.routing.face_assignment import face_to_assign
+from smartsort.pipeline.routing.face_assignment import face_to_assign, on_poster
 
 ANNA, BELLA = Person("a", "Anna"), Person("b", "Bella")
 NOBODY = Person("n", "")
@@ -32,6 +32,36 @@ def message(person="b", people=None, given=None, instead=()):
         "instead": list(instead),
         "name": "Bella",
     }
+
+
+def film_face(number, person=None, frames=10, poster=None):
+    seen = tuple(Sighting(float(at), Box(0, 0, 9, 9)) for at in range(frames))
+    return FilmFace(face(f"film-7-{number}", person), seen, poster)
+
+
+@pytest.mark.parametrize(
+    ("faces", "asked", "chosen"),
+    [
+        ([], message(), None),
+        ([film_face(1, BELLA, poster="p")], message(), "p"),
+        ([film_face(1, BELLA)], message(), None),  # Immich shows another moment
+        ([film_face(1, BELLA), film_face(2, poster="p")], message(), None),  # never the stranger on it
+        ([film_face(1, poster="p")], message(), "p"),
+        ([film_face(1, poster="p"), film_face(2)], message(), None),  # nobody knows which
+        ([film_face(1, poster="p"), film_face(2, frames=1)], message(), "p"),  # who passes is not meant
+        ([film_face(1, frames=1, poster="p"), film_face(2)], message(), None),
+        ([film_face(1, ANNA, poster="p")], message(), None),
+        ([film_face(1, ANNA, poster="p")], message(instead=["a"]), "p"),  # the one filed wrongly
+        ([film_face(1, poster="p"), film_face(2)], message(given="film-7-1"), "p"),
+        ([film_face(1, poster="p"), film_face(2)], message(given="film-7-2"), None),
+        ([film_face(1, poster="p")], message(given="p"), "p"),
+        ([film_face(1)], message(given="q"), "q"),  # chosen on the poster frame, and in no other
+        ([film_face(1, poster="p")], message(people=["a", "b"]), None),
+    ],
+)
+def test_of_a_video_only_the_face_is_assigned_that_was_meant(faces, asked, chosen):
+    film = Film(tuple(map(float, range(12))), tuple(faces))
+    assert on_poster(film, asked) == chosen
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from smartsort.core.similarity import Vector, cosine, mean, unit
 ALIKE = 0.42
 """The cosine from which a view belongs to a face that is known from its better views."""
 
-BEST = 3
+BEST = 5
 """Views a face is judged by: those that show it large and surely."""
 
 

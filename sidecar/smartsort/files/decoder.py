@@ -1,6 +1,6 @@
 """A decoder process: reads files for the sidecar, and may die of one without taking the sidecar along.
 
-Run as `python -m smartsort.files.decoder SOCKET BYTES SECONDS NICENESS` by `smartsort.files.decoders`. It
+Run as `python -m smartsort.files.decoder SOCKET BYTES SECONDS BACKGROUND` by `smartsort.files.decoders`. It
 takes batches of tasks from the socket and answers each by itself, so that the sidecar knows which one it died
 of.
 """
@@ -115,29 +115,44 @@ def time_limit(path: str, seconds: int, task: str = "") -> int:
         return seconds
 
 
-def _confine(most_bytes: int, niceness: int) -> None:
+def _confine(most_bytes: int, *, is_background: bool) -> None:
     """Let the kernel take this process rather than the sidecar, and bound what it may take itself."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # meant for the sidecar, which ends this one when it ends
-    os.nice(niceness)
+    if is_background:
+        os.nice(_LAST)
     resource.setrlimit(resource.RLIMIT_DATA, (most_bytes, most_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
         file.write("1000")
 
 
-def main(socket: int, most_bytes: int, seconds: int, niceness: int = 0) -> None:
+_LAST = 19
+"""The niceness of a process that makes way for all others."""
+
+_PATIENCE = 10
+"""Times as long on the clock as on the processor, for one that makes way."""
+
+
+def _limit(seconds: int, *, is_background: bool) -> None:
+    """End this process when it takes longer, 0: not any more."""
+    if is_background:
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.alarm(seconds * (_PATIENCE if is_background else 1))
+
+
+def main(socket: int, most_bytes: int, seconds: int, is_background: int = 0) -> None:
     """Answer until the sidecar closes the socket. Memory and time are bounded by the kernel."""
-    _confine(most_bytes, niceness)
+    _confine(most_bytes, is_background=bool(is_background))
     connection = Connection(socket)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         try:
             while True:
                 task, paths, arguments = connection.recv()
                 for path in paths:
-                    signal.alarm(time_limit(path, seconds, task))
+                    _limit(time_limit(path, seconds, task), is_background=bool(is_background))
                     connection.send(answer(task, path, arguments))
-                signal.alarm(0)
+                _limit(0, is_background=bool(is_background))
         except MemoryError:
             os._exit(OUT_OF_MEMORY)
 

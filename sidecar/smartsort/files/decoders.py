@@ -40,14 +40,14 @@ class _Died(Exception):
 class _Decoder:
     """One process and the socket to it."""
 
-    def __init__(self, most_bytes: int, seconds: int, niceness: int = 0) -> None:
+    def __init__(self, most_bytes: int, seconds: int, *, is_background: bool = False) -> None:
         self._seconds, self._most_bytes = seconds, most_bytes
         self.used = 0.0
         """When it had something to do, by the monotonic clock."""
         ours, theirs = socket.socketpair()
         with theirs:
             number = theirs.fileno()
-            arguments = map(str, (number, most_bytes, seconds, niceness))
+            arguments = map(str, (number, most_bytes, seconds, int(is_background)))
             try:
                 self._process = subprocess.Popen(
                     (sys.executable, "-P", "-m", "smartsort.files.decoder", *arguments),
@@ -81,7 +81,7 @@ class _Decoder:
     def _why(self, path: str, task: str) -> str:
         self.close()
         code = self._process.returncode
-        if code == -signal.SIGALRM:
+        if code in (-signal.SIGALRM, -signal.SIGPROF):
             return f"took longer than {time_limit(path, self._seconds, task):,} s to decode"
         if code in _MEMORY:
             return f"too large to decode here: needs more than {self._most_bytes >> 20:,} MiB of memory"
@@ -104,9 +104,6 @@ def _end(connection: Connection, process: subprocess.Popen[bytes]) -> None:
 
 _ENDING = "smartsort is ending. The photo is read at the next start"
 _END_SECONDS = 5.0
-_PRIORITY = 15
-"""The niceness of decoders in the background."""
-
 _MEMORY = frozenset({OUT_OF_MEMORY, -signal.SIGKILL, -signal.SIGABRT, -signal.SIGTRAP})
 """How a decoder ends that gets no more memory: by itself, by the kernel, or by its C libraries."""
 
@@ -114,7 +111,8 @@ _MEMORY = frozenset({OUT_OF_MEMORY, -signal.SIGKILL, -signal.SIGABRT, -signal.SI
 class Decoders:
     """Hands out files to decoder processes, for any number of threads. Nothing runs until it is needed.
 
-    `is_background`: they make way for all other processes, and a file that one dies of is not read again.
+    `is_background`: they make way for all other processes, and a file that one dies of is not read again. So
+    it is processor time that is limited, and the time on the clock to ten times as much.
     """
 
     def __init__(
@@ -241,7 +239,7 @@ class Decoders:
             if alone:
                 self.release()
             most_bytes = self.limits.bytes_alone if alone else self.limits.bytes_each
-            decoder = decoder or _Decoder(most_bytes, self._seconds, _PRIORITY if self._is_background else 0)
+            decoder = decoder or _Decoder(most_bytes, self._seconds, is_background=self._is_background)
             self._at_work.add(decoder)
             yield decoder
         except BaseException:

@@ -35,7 +35,7 @@ SHORT_SIDE = 1080
 """Pixels. Faces that count are large enough on it, and a frame takes some 200 kB."""
 
 SECONDS = 20.0
-"""Of decoding. What is left of a longer film is shown by its key frames."""
+"""Of a processor's time. What is left of a longer film is shown by its key frames."""
 
 LARGE_PIXELS = 10_000_000
 """Of a frame. Of larger ones than 4K only key frames are decoded, one at a time."""
@@ -228,7 +228,7 @@ class _Player:
         context.thread_count = 1 if self._is_large else 2
         if self._is_large:
             context.skip_frame = "NONKEY"
-        self._begun = time.monotonic()
+        self._begun = time.process_time()
         self._frames: Iterator[VideoFrame] = iter(())
         self._ahead: VideoFrame | None = None
         self._position = -math.inf
@@ -279,7 +279,7 @@ class _Player:
 
     @property
     def _is_hurried(self) -> bool:
-        return self._is_large or time.monotonic() - self._begun > SECONDS
+        return self._is_large or time.process_time() - self._begun > SECONDS
 
     def _time(self, frame: VideoFrame) -> float:
         return (frame.time or 0.0) - self._start

@@ -75,13 +75,27 @@ def next_video(db: Database) -> Photo | None:
     return photos.get(db, row[0]) if row else None
 
 
+_READY = (
+    " FROM photos WHERE state IN (*) AND problem IS NULL"
+    " AND NOT (media_kind IS 'video' AND id NOT IN (SELECT photo_id FROM films))"
+)
+"""Without the videos that nobody has looked at: they hold up no other photo."""
+
+
+def count_ready(db: Database, *states: State) -> int:
+    """How many photos are in these states and may go on."""
+    [[count]] = select(db, f"SELECT count(*){_READY}", states)
+    return int(count)
+
+
+def any_ready(db: Database, states: Sequence[State]) -> bool:
+    """Whether a photo in one of these states may go on."""
+    return bool(select(db, f"SELECT 1{_READY} LIMIT 1", states))
+
+
 def looked_at(db: Database, limit: int) -> list[Photo]:
-    """Return photos that may be placed, oldest first: videos only once they were looked at."""
-    waiting = db.conn.execute(
-        "SELECT count(*) FROM photos WHERE state = ? AND media_kind = ?"
-        " AND id NOT IN (SELECT photo_id FROM films)",
-        (State.UNIQUE.value, Kind.VIDEO.value),
-    ).fetchone()[0]
+    """Photos that may be placed, oldest first: videos only once they were looked at."""
+    waiting = photos.count_in(db, State.UNIQUE) - count_ready(db, State.UNIQUE)
     batch = photos.in_state(db, State.UNIQUE, limit + waiting)
     if not waiting:
         return batch

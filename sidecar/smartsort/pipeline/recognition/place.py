@@ -72,7 +72,7 @@ class PlaceStage:
         if not context.enabled():
             return False
         waiting, coming = await context.ledger.aread(
-            lambda db: (photos.count_in(db, State.UNIQUE), photos.count_in(db, State.HASHED))
+            lambda db: (films.count_ready(db, State.UNIQUE), films.count_ready(db, State.HASHED))
         )
         room = await self.room(waiting)
         if room == 0 or (coming and await self.room(waiting + coming) > waiting):
@@ -83,7 +83,7 @@ class PlaceStage:
         shard = await context.ledger.awrite(lambda db: shards.open_shard(db, context.tuning.shard_size))
         await self._library(shard)
         placed, problem = await self._place(batch, shard)
-        backlog = await context.ledger.aread(lambda db: photos.count_in(db, *BACKLOG))
+        backlog = await context.ledger.aread(lambda db: films.count_ready(db, *BACKLOG))
         self.batches.placed(len(batch), backlog, context.clock.monotonic())
         if placed:
             await self.scan(shard.number)

@@ -16,7 +16,7 @@ from smartsort.core.filing import Limits
 from smartsort.core.model import State
 from smartsort.core.recogniser import Recogniser
 from smartsort.core.recogniser_messages import Command, Event, Failed, Sleep, Waiting
-from smartsort.ledger import photos
+from smartsort.ledger import films, photos
 from smartsort.ledger.records import Photo
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.engine.runner import NothingProved
@@ -58,7 +58,7 @@ class RecogniseStage:
 
         def read(db: Database) -> tuple[list[Photo], bool]:
             waiting = photos.in_state(db, self.takes, 4 * context.tuning.max_in_flight)
-            return waiting, any(photos.ids_in_state(db, state, 1) for state in BACKLOG)
+            return waiting, films.any_ready(db, BACKLOG)
 
         waiting, more = await context.ledger.aread(read)
         self._executor.photos = {p.id: p for p in waiting}
