@@ -172,7 +172,8 @@ def test_a_video_that_hangs_costs_one_process(made, monkeypatch):
 def test_a_background_decoder_may_use_so_much_of_a_processor():
     """Time on the clock says little of one that makes way for others."""
     busy = "from smartsort.files.decoder import _limit\n_limit(1, is_background=True)\nwhile True: pass"
-    assert subprocess.run([sys.executable, "-c", busy], timeout=120, check=False).returncode == -signal.SIGPROF
+    ended = subprocess.run([sys.executable, "-c", busy], timeout=120, check=False)
+    assert ended.returncode == -signal.SIGPROF
 
 
 def test_too_little_memory_is_told_and_costs_one_process(made):

@@ -143,7 +143,9 @@ def test_a_video_that_was_not_looked_at_is_not_placed_and_photos_are(tmp_path):
             try:
                 ids = prepared(db)
                 before = [p.id for p in films.looked_at(db, 10)], films.next_video(db).id
-                films.put(db, ids[0], Film(unknown="x"), "2026-01-01T00:00:00+00:00", films.Copies())
+                films.put(
+                    db, photos.get(db, ids[0]), Film(unknown="x"), "2026-01-01T00:00:00+00:00", films.Copies()
+                )
                 return ids, before, [p.id for p in films.looked_at(db, 10)], films.next_video(db)
             finally:
                 db.conn.execute("ROLLBACK TO trial")
@@ -198,3 +200,25 @@ def test_approving_assigns_the_face_that_immich_shows_and_says_where_it_shows_no
         assert told["face_assigned"]["filename"] == "on poster.mp4"
         assert told["immich_update_failed"]["filename"] == "later.mp4"
         assert "the poster frame does not show John Doe" in told["immich_update_failed"]["text"]
+
+
+def test_a_video_that_was_written_on_is_looked_at_again(tmp_path):
+    """What was seen belongs to bytes, and not to a row."""
+    with live_sidecar(tmp_path / "root", samples=1) as live:
+        live.wait_for(lambda: live.all_sorted(1), "the photo")
+
+        def read(db):
+            db.conn.execute("SAVEPOINT trial")
+            try:
+                db.conn.execute("UPDATE photos SET state = 'unique', media_kind = 'video', problem = NULL")
+                photo = films.next_video(db)
+                films.put(db, photo, Film(unknown="x"), "2026-01-01T00:00:00+00:00", films.Copies())
+                seen = films.next_video(db), set(films.of_photos(db, [photo.id]))
+                db.conn.execute("UPDATE photos SET sha256 = 'other'")
+                return photo.id, seen, films.next_video(db).id, films.of_photos(db, [photo.id])
+            finally:
+                db.conn.execute("ROLLBACK TO trial")
+
+        photo_id, seen, again, film = live.sidecar.context.ledger.write(read)
+        assert seen == (None, {photo_id})
+        assert (again, film) == (photo_id, {})

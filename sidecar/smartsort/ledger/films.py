@@ -30,12 +30,18 @@ class Copies:
     alike: tuple[int, ...] = ()
 
 
-def put(db: Database, photo_id: int, film: Film, at: str, copies: Copies) -> None:
+_WATCHED = "EXISTS (SELECT 1 FROM films AS f WHERE f.photo_id = photos.id AND f.sha256 IS photos.sha256)"
+"""These very bytes were looked at: a file may have been written on, or replaced by hand."""
+
+
+def put(db: Database, photo: Photo, film: Film, at: str, copies: Copies) -> None:
     """Remember what was seen in a video, instead of what was known of it before."""
     db.conn.execute(
-        "INSERT OR REPLACE INTO films (photo_id, film, seconds, has_sound, alike, at) VALUES (?,?,?,?,?,?)",
+        "INSERT OR REPLACE INTO films (photo_id, sha256, film, seconds, has_sound, alike, at)"
+        " VALUES (?,?,?,?,?,?,?)",
         (
-            photo_id,
+            photo.id,
+            photo.sha256,
             dumps(film_to(film)),
             copies.seconds,
             int(copies.has_sound),
@@ -43,11 +49,6 @@ def put(db: Database, photo_id: int, film: Film, at: str, copies: Copies) -> Non
             at,
         ),
     )
-
-
-def renew(db: Database, photo_id: int, film: Film) -> None:
-    """Remember what was seen in a video that was looked at once more."""
-    db.conn.execute("UPDATE films SET film = ? WHERE photo_id = ?", (dumps(film_to(film)), photo_id))
 
 
 def copies(db: Database, photo_ids: Sequence[int]) -> dict[int, Copies]:
@@ -60,24 +61,26 @@ def copies(db: Database, photo_ids: Sequence[int]) -> dict[int, Copies]:
 
 
 def of_photos(db: Database, photo_ids: Sequence[int]) -> dict[int, Film]:
-    """Return what was seen in these videos, by photo id. Others are missing."""
-    rows = select(db, "SELECT photo_id, film FROM films WHERE photo_id IN (*)", photo_ids)
-    return {int(photo_id): film_from(json.loads(film)) for photo_id, film in rows}
+    """What was seen in these videos, by photo id; those that nobody has looked at are missing."""
+    query = (
+        "SELECT photos.id, films.film FROM photos JOIN films ON films.photo_id = photos.id"
+        " AND films.sha256 IS photos.sha256 WHERE photos.id IN (*)"
+    )
+    return {int(photo_id): film_from(json.loads(film)) for photo_id, film in select(db, query, photo_ids)}
 
 
 def next_video(db: Database) -> Photo | None:
     """Return the oldest waiting video that nobody has looked at."""
     row = db.conn.execute(
-        "SELECT id FROM photos WHERE state IN (?, ?) AND media_kind = ? AND problem IS NULL"
-        " AND id NOT IN (SELECT photo_id FROM films) ORDER BY id LIMIT 1",
+        "SELECT id FROM photos WHERE state IN (?, ?) AND media_kind = ? AND problem IS NULL"  # noqa: S608 - our own
+        f" AND NOT {_WATCHED} ORDER BY id LIMIT 1",
         (*(state.value for state in WAITING), Kind.VIDEO.value),
     ).fetchone()
     return photos.get(db, row[0]) if row else None
 
 
 _READY = (
-    " FROM photos WHERE state IN (*) AND problem IS NULL"
-    " AND NOT (media_kind IS 'video' AND id NOT IN (SELECT photo_id FROM films))"
+    f" FROM photos WHERE state IN (*) AND problem IS NULL AND NOT (media_kind IS 'video' AND NOT {_WATCHED})"
 )
 """Without the videos that nobody has looked at: they hold up no other photo."""
 
@@ -95,15 +98,11 @@ def any_ready(db: Database, states: Sequence[State]) -> bool:
 
 def looked_at(db: Database, limit: int) -> list[Photo]:
     """Photos that may be placed, oldest first: videos only once they were looked at."""
-    waiting = photos.count_in(db, State.UNIQUE) - count_ready(db, State.UNIQUE)
-    batch = photos.in_state(db, State.UNIQUE, limit + waiting)
-    if not waiting:
-        return batch
-    seen = {
+    ids = [
         row[0]
-        for row in select(db, "SELECT photo_id FROM films WHERE photo_id IN (*)", [p.id for p in batch])
-    }
-    return [p for p in batch if p.media_kind != Kind.VIDEO.value or p.id in seen][:limit]
+        for row in select(db, f"SELECT id{_READY} ORDER BY id LIMIT ?", (State.UNIQUE,), after=(limit,))
+    ]
+    return photos.by_ids(db, ids)
 
 
 def queued(db: Database, photo_ids: Sequence[int]) -> set[int]:
@@ -111,9 +110,6 @@ def queued(db: Database, photo_ids: Sequence[int]) -> set[int]:
     being_watched = next_video(db)
     if being_watched is None:
         return set()
-    query = (
-        "SELECT id FROM photos WHERE media_kind = ? AND id > ? AND id NOT IN (SELECT photo_id FROM films)"
-        " AND id IN (*)"
-    )
+    query = f"SELECT id FROM photos WHERE media_kind = ? AND id > ? AND NOT {_WATCHED} AND id IN (*)"  # noqa: S608
     rows = select(db, query, photo_ids, before=(Kind.VIDEO.value, being_watched.id))
     return {int(row[0]) for row in rows}

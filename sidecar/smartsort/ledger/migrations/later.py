@@ -85,6 +85,7 @@ def m060_films(db: Database) -> None:
     db.conn.execute(
         """CREATE TABLE films (
             photo_id INTEGER PRIMARY KEY REFERENCES photos(id),
+            sha256 TEXT,
             film TEXT NOT NULL CHECK (json_valid(film)),
             seconds REAL NOT NULL,
             has_sound INTEGER NOT NULL,

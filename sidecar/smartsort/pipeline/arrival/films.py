@@ -49,19 +49,23 @@ class VideoStage:
         if photo is None:
             await asyncio.to_thread(self._decoders.release)
             return False
+        await self._watch(photo)
+        context.wakeups.notify(State.UNIQUE)
+        return True
+
+    async def _watch(self, photo: Photo) -> Film:
+        """Look through a video and remember what was seen. Raises as `_frames` does."""
         found = await self._frames(photo)
         film = await self._film(photo, found)
-        at = context.clock.text()
+        at = self._context.clock.text()
 
         def write(db: Database) -> None:
             alike = picture_hashes.videos_alike(db, found.looks, photo.id) if self._look else []
-            copies = films.Copies(found.seconds, found.has_sound, tuple(alike))
-            films.put(db, photo.id, film, at, copies)
+            films.put(db, photo, film, at, films.Copies(found.seconds, found.has_sound, tuple(alike)))
             picture_hashes.put_video(db, photo.id, found.anchors)
 
-        await context.ledger.awrite(write)
-        context.wakeups.notify(State.UNIQUE)
-        return True
+        await self._context.ledger.awrite(write)
+        return film
 
     async def _frames(self, photo: Photo) -> Frames:
         """Raises StorageError when a folder is at fault, and SmartsortError when smartsort ends."""
@@ -80,11 +84,9 @@ class VideoStage:
         if self._measure is None or not self._measure.available:
             return film
         try:
-            fresh = await self._film(photo, await self._frames(photo))
+            return await self._watch(photo)
         except SmartsortError:
             return film
-        await self._context.ledger.awrite(lambda db: films.renew(db, photo.id, fresh))
-        return fresh
 
     async def _film(self, photo: Photo, found: Frames) -> Film:
         if found.problem:

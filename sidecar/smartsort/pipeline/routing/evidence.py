@@ -19,6 +19,7 @@ from smartsort.pipeline.routing.people import People
 from smartsort.pipeline.routing.route import PhotoEvidence
 from smartsort.ports import Measuring
 
+NOT_YET = "it was not looked through yet"
 AT_ONCE = 4
 """Photos whose evidence is gathered at the same time."""
 
@@ -75,7 +76,7 @@ class EvidenceBuilder:
                 confirmed=self._confirmed(faces, before.get(photo.id)),
                 taken=photo.taken_at,
                 marks=self._today(face_marks.on_faces(marks.get(photo.id, ()), faces)),
-                film=seen.get(photo.id),
+                film=seen.get(photo.id, Film(unknown=NOT_YET) if photo.id in videos else None),
             )
             async with gate:
                 if self.measure is not None and photo.asset_id is not None:
