@@ -282,38 +282,57 @@ def _photos_beside_videos(scratch: str, count: int, runs: int) -> Figure:
 
 
 def _timed(what: str, path: str, runs: int) -> Iterator[Figure]:
-    ours, memory, theirs, least = [], [], [], []
+    ours, theirs = [], []
     for _ in range(runs):
-        decoders = Decoders(Budget(1, 400 << 20, 400 << 20))
-        decoders.metadata([path])  # so that the process is there
-        started = time.perf_counter()
+        cost, times = _by_smartsort(path)
+        ours.append(cost)
+        if shutil.which("ffmpeg"):
+            theirs.append(_by_ffmpeg(path, times))
+    for name, unit in (("seconds", "s"), ("processor", "s"), ("memory", "MB")):
+        own, beside = (
+            median([getattr(cost, name) for cost in costs]) if costs else None for costs in (ours, theirs)
+        )
+        yield Figure("videos", f"{what}, {name}", own or 0.0, unit, beside, 1.3 if beside else None)
+    yield Figure("videos", f"{what}, most memory", max(cost.memory for cost in ours), "MB", limit=400)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of the frames of one video: seconds on the clock and of a processor, and the most MB of a process."""
+
+    seconds: float
+    processor: float
+    memory: float
+
+
+def _by_smartsort(path: str) -> tuple[Cost, list[float]]:
+    """What the frames cost in a decoder that is there already, and when they are shown."""
+    decoders = Decoders(Budget(1, 400 << 20, 400 << 20))
+    try:
+        decoders.metadata([path])
+        process = decoders._idle[0]._process.pid
+        before, started = _processor_seconds(process), time.perf_counter()
         found = decoders.frames(path)
-        ours.append(time.perf_counter() - started)
+        seconds = time.perf_counter() - started
         if not isinstance(found, Frames) or found.problem:
             raise RuntimeError(f"{path}: {found}")
-        with open(f"/proc/{decoders._idle[0]._process.pid}/status", encoding="ascii") as file:
-            memory.append(int(next(line.split()[1] for line in file if line.startswith("VmHWM"))) / 1024)
+        with open(f"/proc/{process}/status", encoding="ascii") as file:
+            memory = int(next(line.split()[1] for line in file if line.startswith("VmHWM"))) / 1024
+        cost = Cost(seconds, _processor_seconds(process) - before, memory)
+        return cost, [frame.at for frame in found.frames]
+    finally:
         decoders.close()
-        if shutil.which("ffmpeg"):
-            seconds, most = _by_ffmpeg(path, [frame.at for frame in found.frames])
-            theirs.append(seconds)
-            least.append(most)
-    yardstick = median(theirs) if theirs else None
-    yield Figure("videos", f"{what}, frames", median(ours), "s", yardstick, limit=1.3 if theirs else None)
-    yield Figure(
-        "videos",
-        f"{what}, memory",
-        median(memory),
-        "MB",
-        median(least) if least else None,
-        limit=1.3 if least else None,
-    )
-    yield Figure("videos", f"{what}, memory of the process", max(memory), "MB", limit=400)
 
 
-def _by_ffmpeg(path: str, times: Sequence[float]) -> tuple[float, float]:
-    """Seconds for the same frames at the same size, and the most MB that one of the processes took."""
-    most, started = 0, time.perf_counter()
+def _processor_seconds(process: int) -> float:
+    with open(f"/proc/{process}/stat", encoding="ascii") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _by_ffmpeg(path: str, times: Sequence[float]) -> Cost:
+    """The same frames at the same size, one process each: it goes to the key frame before the moment."""
+    most, processor, started = 0, 0.0, time.perf_counter()
     for at in times:
         process = subprocess.Popen(
             [
@@ -324,8 +343,8 @@ def _by_ffmpeg(path: str, times: Sequence[float]) -> tuple[float, float]:
         _, status, usage = os.wait4(process.pid, 0)
         if status:
             raise RuntimeError(f"ffmpeg failed with {status}")
-        most = max(most, usage.ru_maxrss)
-    return time.perf_counter() - started, most / 1024
+        most, processor = max(most, usage.ru_maxrss), processor + usage.ru_utime + usage.ru_stime
+    return Cost(time.perf_counter() - started, processor, most / 1024)
 
 
 if __name__ == "__main__":
