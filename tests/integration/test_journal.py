@@ -8,9 +8,10 @@ from contextlib import suppress
 
 import pytest
 from tests.fakes import World, close_world, content_of, picture
-from tests.faults.test_power_cut import Machine, Volatile
+from tests.faults.power import Machine, PowerCut, Volatile
 
 from smartsort.actions import PersonSelector
+from smartsort.audit import Audit
 from smartsort.core.model import State
 from smartsort.errors import StorageError
 from smartsort.files.disk import Disk
@@ -118,6 +119,45 @@ async def test_a_death_at_this_step_leaves_one_photo_and_no_open_act(tmp_path, a
             world.check()
     finally:
         close_world(world)
+
+
+@pytest.mark.parametrize(
+    ("act", "stride"), [(come, 1), (be_purged, 1), (be_decided, 9), (be_approved, 9), (be_rejected, 9)]
+)
+@pytest.mark.timeout(300)
+async def test_what_a_start_has_finished_outlasts_a_power_cut(tmp_path, act, stride):
+    """Killed, the machine still has what the process had not waited for. Recovery has to wait for it."""
+    through, step = False, 1
+    while not through:
+        place = tmp_path / str(step)
+        machine = Machine(os.fspath(place / "stash"))
+
+        def disk(_, machine=machine):
+            return Volatile(machine)
+
+        world = opened(place, machine.step, disk)
+        try:
+            for earlier in BEFORE[act]:
+                await earlier(world)
+            world.clock.pass_by(days=1)
+            machine.left = step
+            with suppress(PowerCut):
+                await act(world)
+                through = True
+        finally:
+            machine.left, machine.off = None, False
+            close_world(world)
+        close_world(opened(place, machine.step, disk, server=world.server, clock=world.clock))
+        machine.forget(lambda: True)
+        world = opened(place, machine.step, disk, server=world.server, clock=world.clock)
+        try:
+            await world.settle()
+            world.check()
+            assert Audit(world.context.layout, quick=True).run().findings == [], step
+        finally:
+            machine.forget(lambda: False)
+            close_world(world)
+        step += stride
 
 
 async def test_a_disk_that_fails_while_the_trash_is_emptied_is_waited_for(tmp_path):

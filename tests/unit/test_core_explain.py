@@ -151,6 +151,31 @@ def test_what_was_not_measured_is_told_with_what_becomes_of_it():
     assert of_no_use in words(photo(LUKAS), accepting)
 
 
+@pytest.mark.parametrize(
+    ("policy", "somebody"),
+    [
+        (HOUSEHOLD, "john_doe"),
+        (Policy(), "somebody"),
+        (Policy(whitelist=refs("Victor Grey", "Sarah Smith"), blacklist=refs("Victor Grey")), "Sarah Smith"),
+    ],
+)
+def test_who_could_be_on_it_is_somebody_wanted(policy, somebody):
+    wanted = f"If there were the face of somebody wanted on it, such as {somebody}, it would be filed under"
+    assert any(line.startswith(f"{wanted} {somebody}") for line in told(Evidence(), policy))
+
+
+def test_of_many_faces_only_as_many_as_are_allowed_need_be_larger():
+    crowd = sure(photo(*(face(JOHN, share, name=f"f{share}") for share in (0.1, 0.4, 0.2, 0.3))))
+    lines = told(crowd, HOUSEHOLD)
+    assert any("`thresholds.min_face_area` were 0.3001 (now 0)" in line for line in lines)
+
+
+def test_somebody_else_may_be_nearer():
+    for margin, where in ((-0.12, "0.12 further away"), (0.12, "0.12 nearer"), (0.0, "0.00 nearer")):
+        [line] = seen(explain(sure(photo(JOHN), 0.7, margin, SARAH), HOUSEHOLD))
+        assert f"{where} than Sarah Smith" in line
+
+
 def test_a_higher_threshold_is_told_as_one():
     lines = told(sure(photo(JOHN), 0.9), HOUSEHOLD)
     assert any(

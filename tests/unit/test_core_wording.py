@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from smartsort.core.model import Reason
 from smartsort.core.wording import REASON_CODES, sentence, short
+from smartsort.core.words import clock
 
 EXAMPLES = [
     # code, names, numbers, detail, the short form
@@ -151,3 +152,10 @@ def test_pixels_are_told_apart():
     numbers = {"better": 1, "pixels": 12_030_000, "other_pixels": 12_010_000}
     numbers |= dict.fromkeys(("has_date", "other_has_date", "bytes", "other_bytes"), 1)
     assert "12.03 megapixels against 12.01" in sentence(Reason("near_duplicate", numbers=numbers, detail="x"))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(7.24, "0:07.2"), (3599.0, "59:59.0"), (3600.0, "1:00:00"), (3723.9, "1:02:03")]
+)
+def test_times_in_a_video(seconds, said):
+    assert clock(seconds) == said

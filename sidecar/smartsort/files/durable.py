@@ -86,6 +86,8 @@ class Pending:
             if known is None:
                 try:
                     device = os.stat(folder or ".").st_dev
+                except FileNotFoundError:
+                    continue  # gone with all that was in it
                 except OSError as error:
                     failed.add(folder, error)
                     continue

@@ -284,6 +284,8 @@ class Placer:
             return self._remove(request, pending)
         except FileVanished as error:
             if error.path == request.path:
+                # Whoever removed it may have been killed before the disk had it.
+                pending.folders.setdefault(os.path.dirname(request.path))
                 return Removed(request.path, already=True)
             return _not_there(request)
         except SmartsortError as error:

@@ -247,5 +247,4 @@ def _wanted_suggestion(case: Case, face: Face) -> Person | None:
 def _wanted_person(policy: Policy) -> Person:
     """Somebody of the whitelist as an example."""
     people = (Person(entry.id or "somebody", entry.name) for entry in policy.whitelist)
-    somebody = Person("somebody", policy.whitelist[0].name if policy.whitelist else "somebody")
-    return next((person for person in people if policy.wanted(person)), somebody)
+    return next((person for person in people if policy.wanted(person)), Person("somebody", "somebody"))

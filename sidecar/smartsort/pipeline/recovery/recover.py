@@ -16,6 +16,7 @@ from sqlite_utils import Database
 
 from smartsort.core.model import AT_REST, State
 from smartsort.errors import SmartsortError, StorageError
+from smartsort.files.durable import Pending
 from smartsort.files.hashing import sha256_of
 from smartsort.files.names import split_extension
 from smartsort.files.placement import RemoveRequest, sweep_temporaries
@@ -122,7 +123,7 @@ class Recovery:
         if intent.act == "drop":
             return self._finish(intent, photo)
         if intent.act == "purge":
-            self._purge(photo)
+            return self._purge(photo)
         return True
 
     # --- temporary files of copies -----------------------------------------------------------
@@ -177,6 +178,8 @@ class Recovery:
                     return False
                 context.ledger.write(lambda db: photos.forget_unclaimed(db, [photo.id]))
                 return True
+            if not self._on_the_disk([os.path.join(temp, n.path) for n in names]):
+                return False
             self._write(
                 Change(
                     photo.id,
@@ -267,16 +270,32 @@ class Recovery:
         context.ledger.write(write)
         return True
 
-    def _purge(self, photo: Photo) -> None:
+    def _purge(self, photo: Photo) -> bool:
         """The photo's own name goes last: while it is there, the next purge goes on with what is left."""
         held = self._context.ledger.read(lambda db: photos.names_of(db, [photo.id]))[photo.id]
         own = [n for n in held if n.member is Member.PHOTO]
         gone = [n for n in held if stamp_or_none(self._context.absolute(n)) is None]
+        if not self._on_the_disk([self._context.absolute(n) for n in gone]):
+            return False
         if photo.state in TRASHED and all(n in gone for n in own):
             self._write(purged(photo, held))
         else:
             removed = tuple((n.area, n.path) for n in gone if n not in own)
             self._write(Change(photo.id, names_removed=removed, intents_done=("purge",)))
+        return True
+
+    def _on_the_disk(self, paths: Iterable[str]) -> bool:
+        """Wait for names that are there, or gone: whoever was killed may not have. False when it fails."""
+        pending = Pending(self._context.placer.disk)
+        for path in paths:
+            found = stamp_or_none(path)
+            pending.folders.setdefault(os.path.dirname(path))
+            if found is not None:
+                pending.files.append((path, found.device))
+        problems = pending.wait().errors.values()
+        for problem in problems:
+            log.warning("%s", problem)
+        return not problems
 
     def _twins(self, area: Area, folder: str, source: Name, photo: Photo) -> Iterator[str]:
         """Yield names in a target folder that are the same file as `source` and that no row knows."""
