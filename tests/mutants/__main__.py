@@ -8,6 +8,7 @@ all. Survivors are shown as diffs. `equivalent.toml` explains those that no test
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 import shutil
@@ -84,6 +85,9 @@ DESELECTED = (
 FEWER = "--hypothesis-profile=mutants"
 """Fewer examples of each property: what they notice, all of them notice."""
 
+FEWER_KILLS = {"SMARTSORT_TEST_KILL_EVERY": "20"}
+"""The same for tests that kill at each step."""
+
 NOT_REACHED = 33
 SURVIVED = (0, NOT_REACHED)
 """How mutmut says that the tests passed, or that there are none."""
@@ -129,7 +133,10 @@ class Package:
     def mutmut(self, *names: str, processes: int = 2) -> int:
         command = [MUTMUT, "run", "--max-children", str(processes), *names]
         with (self.place / "mutmut.log").open("w") as log:
-            return subprocess.run(command, cwd=self.place, stdout=log, stderr=log, check=False).returncode
+            done = subprocess.run(
+                command, cwd=self.place, stdout=log, stderr=log, env=os.environ | FEWER_KILLS, check=False
+            )
+        return done.returncode
 
     def generate(self) -> None:
         """Make the mutants and find out which tests reach them, without trying one."""
