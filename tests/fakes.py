@@ -64,10 +64,17 @@ class FakeAsset:
     path: str
     offline: bool = False
     trashed_by_user: bool = False
+    restored: bool = False
+    """A user restored it while its file was gone."""
     visibility: str = "timeline"
     faces: list[FakeFace] = field(default_factory=list)
     has_preview: bool = True
     taken: str | None = None
+
+    @property
+    def trashed(self) -> bool:
+        """As Immich calls it: by the user's hand, or because its file is gone."""
+        return self.trashed_by_user or (self.offline and not self.restored)
 
 
 class FakeServer:
@@ -176,6 +183,7 @@ class FakeServer:
         for path, asset in by_path.items():
             if path.startswith(library.import_paths[0]):
                 asset.offline = path not in there
+                asset.restored &= asset.offline
                 if asset.offline and self.forget_gone:
                     del self.assets[asset.id]
 
@@ -197,7 +205,7 @@ class FakeServer:
 
     async def resolve(self, paths: Sequence[str | bytes]) -> Mapping[str | bytes, AssetRef]:
         self._call("resolve")
-        found = {a.path: AssetRef(a.id, a.path, a.offline or a.trashed_by_user) for a in self.assets.values()}
+        found = {a.path: AssetRef(a.id, a.path, a.trashed) for a in self.assets.values()}
         return {path: found[str(path)] for path in paths if str(path) in found}
 
     async def queue_counts(self) -> QueueCounts:
@@ -240,6 +248,14 @@ class FakeServer:
         here = [a for a in self.assets.values() if a.path.startswith(path) and not a.offline]
         names = {i: p.name for i, p in self.people_by_id.items()}
         return {a.id: {f.person: names.get(f.person, "") for f in a.faces if f.person} for a in here}, False
+
+    async def in_trash(self, below: str) -> Mapping[str, str]:
+        self._call("in_trash")
+        return {
+            a.id: a.path
+            for a in self.assets.values()
+            if a.trashed_by_user and not a.offline and a.path.startswith(f"{below}/")
+        }
 
     async def assets_of_person(
         self, person_id: str, limit: int, created_after: datetime | None = None
@@ -287,9 +303,8 @@ class FakeServer:
         found = self.assets.get(asset_id)
         if found is None:
             return None
-        trashed = found.offline or found.trashed_by_user
         return AssetDetails(
-            found.id, found.path, found.offline, trashed, found.visibility, None, found.has_preview
+            found.id, found.path, found.offline, found.trashed, found.visibility, None, found.has_preview
         )
 
     async def faces(self, asset_id: str) -> Sequence[Face]:

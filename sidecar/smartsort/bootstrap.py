@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from smartsort.actions import Actions
@@ -43,6 +44,7 @@ from smartsort.pipeline.engine.context import Clock, Context, Tuning
 from smartsort.pipeline.engine.health import HealthIssue, HealthIssueKind, HealthIssues
 from smartsort.pipeline.engine.runner import NothingProved, Runner, Stage
 from smartsort.pipeline.engine.upkeep import Backups, Integrity, Memory
+from smartsort.pipeline.recheck.deleted import Deleted, Following
 from smartsort.pipeline.recheck.recheck import RecheckStage
 from smartsort.pipeline.recheck.renames import RenamesStage
 from smartsort.pipeline.recognition.detection_proof import DetectionCheck
@@ -55,7 +57,7 @@ from smartsort.pipeline.recovery.recover import Recovered, Recovery, TidyStage
 from smartsort.pipeline.routing.evidence import EvidenceBuilder
 from smartsort.pipeline.routing.near import NearDuplicates
 from smartsort.pipeline.routing.outbox import OutboxStage
-from smartsort.pipeline.routing.people import People
+from smartsort.pipeline.routing.people import PEOPLE_SECONDS, People
 from smartsort.pipeline.routing.route import Router
 from smartsort.pipeline.watchdog import Watchdog
 from smartsort.ports import PhotoServer
@@ -75,9 +77,6 @@ sidecar makes one call a minute: this one, or the one about photos in review."""
 
 GRACE_SECONDS = 5.0
 """How much later than that, so that whoever asks every minute anyway comes first."""
-
-PEOPLE_SECONDS = 900.0
-"""How old the people may get. Then that call reads them."""
 
 STOCK = 64
 """Photos read ahead that are enough for the batch after a delivery's first."""
@@ -129,6 +128,16 @@ def tuning_of(settings: Settings) -> Tuning:
         archive_unwanted=immich.archive_unwanted,
         album_per_person=immich.album_per_person,
         library_path=str(settings.library_path_in_immich),
+    )
+
+
+def following_of(settings: Settings) -> Following:
+    """How deletions in Immich are taken over."""
+    immich = settings.immich
+    return Following(
+        at_most=immich.max_unconfirmed_deletions,
+        grace=timedelta(hours=immich.deletion_grace_hours),
+        switched_on=immich.follow_deletions,
     )
 
 
@@ -353,8 +362,16 @@ def _wire(
         unassigned=unassigned,
     )
     recognise_stage = RecogniseStage(context, place_stage, executor)
+    actions = Actions(context, people, runtime_settings, measure)
+    deleted = Deleted(context, actions, following_of(settings))
     recheck = RecheckStage(
-        context, router, people, evidence_builder, detection_check=detection_check, unassigned=unassigned
+        context,
+        router,
+        people,
+        evidence_builder,
+        detection_check=detection_check,
+        unassigned=unassigned,
+        deleted=deleted,
     )
     downloads = Downloads(context, claimer, settings.api, resolver=resolver)
     downloads.recover()
@@ -374,7 +391,6 @@ def _wire(
         DeduplicateStage(context, router, wanted),
         OutboxStage(context, people),
     )
-    actions = Actions(context, people, runtime_settings, measure)
     phones = phones_of(settings.notify)
     questions = Questions(context, actions, settings.notify, phones)
     renames = RenamesStage(context, people, actions.follow if settings.follow_renames else None)
@@ -428,7 +444,7 @@ def _wire(
         Stage("notify", (), notifier.step, ()),
         Stage("ask", (), questions.step, ()),
         Stage("listen", (), Listener(phones, questions.use).step, ()),
-        Stage("reconcile", (), ReconcileStage(context).step, immich, LATER_SECONDS),
+        Stage("reconcile", (), ReconcileStage(context, deleted.forgotten).step, immich, LATER_SECONDS),
         Stage("tidy", (), TidyStage(context).step, ()),
         Stage("memory", (), Memory(context).step, ()),
         *([Stage("galleries", (), measure.step, immich, LATER_SECONDS)] if measure is not None else []),

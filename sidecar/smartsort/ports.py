@@ -180,6 +180,13 @@ class PhotoServer(Protocol):
         """
         ...
 
+    async def in_trash(self, below: str) -> Mapping[str, str]:
+        """Paths by id of the photos below a folder that the user has put into Immich's trash.
+
+        Photos whose file is gone are left out: Immich puts them there by itself. One call per 1,000.
+        """
+        ...
+
     async def duplicate_ids(self, library_id: str, created_after: datetime) -> Mapping[str, str]:
         """Return ids of the groups of look-alikes, by asset, of a library's assets new since then.
 

@@ -16,6 +16,7 @@ from smartsort.core.model import Category, State
 from smartsort.core.pace import FIRST_BATCH
 from smartsort.pipeline.recheck.changed_people import PAGES_IN_A_HURRY, ChangedPeople
 from smartsort.pipeline.recheck.waiting import Waiting
+from smartsort.pipeline.routing.people import PEOPLE_SECONDS
 
 
 async def deliver(place, *names):
@@ -306,10 +307,22 @@ async def test_an_idle_minute_costs_one_call_while_photos_wait_in_review(place, 
     await at_rest(place)
     await place.stage("recheck")
     before = Counter(server.calls_made)
-    for turn in range(1, 7):
+    for turn in range(1, 9):
         assert await place.stage("recheck") == place.context.tuning.recheck_interval_seconds
         assert sum((Counter(server.calls_made) - before).values()) == turn
-    assert Counter(server.calls_made) - before == {"people": 3, "people_on": 3}
+    assert Counter(server.calls_made) - before == {"in_trash": 4, "people": 2, "people_on": 2}
+
+
+async def test_an_idle_minute_costs_one_call_while_nothing_waits(place, server):
+    await deliver(place, "anna_1.jpg", "bella_1.jpg")
+    await at_rest(place)
+    before = Counter(server.calls_made)
+    for _ in range(6):
+        await place.stage("recheck")
+    assert Counter(server.calls_made) - before == {"in_trash": 6}
+    place.sidecar.people._read_at -= PEOPLE_SECONDS
+    await place.stage("recheck")
+    assert Counter(server.calls_made) - before == {"in_trash": 6, "people": 1}, "one of them, and not both"
 
 
 async def test_while_immich_answers_others_it_is_not_asked_whether_it_is_there(make):

@@ -8,9 +8,9 @@ from collections import Counter
 import pytest
 from tests.fakes import World
 
-from smartsort.bootstrap import PEOPLE_SECONDS
 from smartsort.core.model import Person
 from smartsort.ledger import events, statistics
+from smartsort.pipeline.routing.people import PEOPLE_SECONDS
 
 
 @pytest.fixture

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.tui.driving import driving, loaded, screen_text, until
 from tests.tui.sample.sidecar import SampleSidecar
 from textual.widgets import Checkbox, Input
 
 from smartsort_tui.screens.activity import HistoryScreen
-from smartsort_tui.screens.preview import Preview
+from smartsort_tui.screens.preview import DeletionsMeant, Preview
 
 
 async def test_statistics_show_targets_plots_and_counts() -> None:
@@ -93,6 +94,34 @@ async def test_an_event_is_taken_back_once_it_was_shown_what_that_does() -> None
         await pilot.press("enter")
         await until(pilot, lambda: not sidecar.decided, "the undo")
         await until(pilot, lambda: "undone: 2 photos" in screen_text(pilot), "the message")
+
+
+@pytest.mark.parametrize(("key", "meant"), [("y", True), ("k", False), ("escape", None)])
+async def test_many_deletions_in_immich_are_asked_about(key: str, meant: bool | None) -> None:
+    sidecar = SampleSidecar(10)
+    sidecar.deleted = list(range(1, 63))
+    async with driving(sidecar, size=(80, 24)) as pilot:
+        await loaded(pilot)
+        await pilot.press("f3")
+        await until(pilot, lambda: "62 photos were deleted" in screen_text(pilot), "the notice")
+        await pilot.press("d")
+        await until(pilot, lambda: isinstance(pilot.app.screen, DeletionsMeant), "the question")
+        text = screen_text(pilot)
+        for wanted in ("Were 62 deletions in Immich meant?", "IMG_000001.jpg", "and 54 more"):
+            assert wanted in text
+        await pilot.press(key)
+        await until(pilot, lambda: not isinstance(pilot.app.screen, DeletionsMeant), "the answer")
+        await until(pilot, lambda: sidecar.meant is meant, "what was said")
+        assert len(sidecar.deleted) == (62 if meant is None else 0)
+
+
+async def test_the_key_for_deletions_is_there_only_while_some_wait() -> None:
+    async with driving(SampleSidecar(10)) as pilot:
+        await loaded(pilot)
+        await pilot.press("f3")
+        await until(pilot, lambda: "What happened" in screen_text(pilot), "the area")
+        await pilot.press("d")
+        assert "deletions" not in screen_text(pilot)
 
 
 async def test_people_are_put_on_lists_and_taken_off() -> None:

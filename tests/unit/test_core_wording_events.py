@@ -53,6 +53,8 @@ EXAMPLES = [
     ("approved", FACES | {"person": "Anna"}, "a.jpg was approved as Anna: faces/anna/a.jpg"),
     ("refiled", FACES | {"people": ["Anna"]}, "a.jpg was filed under Anna: faces/anna/a.jpg instead"),
     ("rejected", {"person": None}, "a.jpg was rejected and is in the trash"),
+    ("removed_in_immich", {"from": "filed"}, "a.jpg was deleted in Immich and is rejected"),
+    ("put_away", {"from": "rejected"}, "a.jpg is in the trash, after its deletion in Immich"),
     (
         "rejected",
         {"companions": ["a.mov", "a.xmp"]},
@@ -230,4 +232,5 @@ def test_no_kind_is_a_bare_string():
     assert bare == []
     named = {part.attr for *_, kind in found for part in ast.walk(kind) if isinstance(part, ast.Attribute)}
     chosen = {"SORTED", "REVIEWED", "SKIPPED", "APPROVED", "REFILED"}
+    chosen |= {"REJECTED", "REMOVED_IN_IMMICH", "PUT_AWAY"}
     assert {kind.name for kind in EventKind} - named <= chosen, "the others are written by their names"

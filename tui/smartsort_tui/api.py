@@ -26,7 +26,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from smartsort.api.schemas.base import ResponseModel
 from smartsort.api.schemas.control import ConfigPatch, ConfigView, ListChange, ListView, WhatIf
-from smartsort.api.schemas.decisions import ActionResultView, Approve, BulkActionResult, Selection
+from smartsort.api.schemas.decisions import (
+    ActionResultView,
+    Approve,
+    BulkActionResult,
+    DeletionAnswer,
+    Deletions,
+    Selection,
+)
 from smartsort.api.schemas.history import EventPage, EventView, Undo
 from smartsort.api.schemas.people import PersonView
 from smartsort.api.schemas.problems import Problem
@@ -218,6 +225,14 @@ class Client:
     async def call_wrong(self, photo: int, really: WrongFiling) -> ActionResultView:
         """Correct the filing of a photo."""
         return await self._send(ActionResultView, "POST", f"/spot-checks/{photo}/wrong", really)
+
+    async def deletions(self) -> Deletions:
+        """Deletions in Immich that wait for an answer. Raises NotThere from a sidecar without them."""
+        return await self._get(Deletions, "/deletions")
+
+    async def answer_deletions(self, said: DeletionAnswer) -> BulkActionResult:
+        """Say whether they were meant."""
+        return await self._send(BulkActionResult, "POST", "/deletions", said, timeout=BULK_TIMEOUT_SECONDS)
 
     async def bulk(self, kind: Kind, selection: Selection) -> BulkActionResult:
         """Decide about many. An approval takes a BulkApprove."""

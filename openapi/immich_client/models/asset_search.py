@@ -20,6 +20,8 @@ class AssetSearch:
         created_after (str | Unset): When Immich took the photo in; with a time zone.
         person_ids (list[str] | Unset): Photos that show all of them.
         with_deleted (bool | Unset): Trashed and offline photos too.
+        trashed_after (str | Unset): With a time zone; offline photos have such a time too.
+        is_offline (bool | Unset):
         with_people (bool | Unset): Without it the answer names nobody.
         page (int | Unset):
         size (int | Unset):
@@ -30,6 +32,8 @@ class AssetSearch:
     created_after: str | Unset = UNSET
     person_ids: list[str] | Unset = UNSET
     with_deleted: bool | Unset = UNSET
+    trashed_after: str | Unset = UNSET
+    is_offline: bool | Unset = UNSET
     with_people: bool | Unset = UNSET
     page: int | Unset = UNSET
     size: int | Unset = UNSET
@@ -47,6 +51,10 @@ class AssetSearch:
             person_ids = self.person_ids
 
         with_deleted = self.with_deleted
+
+        trashed_after = self.trashed_after
+
+        is_offline = self.is_offline
 
         with_people = self.with_people
 
@@ -67,6 +75,10 @@ class AssetSearch:
             field_dict["personIds"] = person_ids
         if with_deleted is not UNSET:
             field_dict["withDeleted"] = with_deleted
+        if trashed_after is not UNSET:
+            field_dict["trashedAfter"] = trashed_after
+        if is_offline is not UNSET:
+            field_dict["isOffline"] = is_offline
         if with_people is not UNSET:
             field_dict["withPeople"] = with_people
         if page is not UNSET:
@@ -89,6 +101,10 @@ class AssetSearch:
 
         with_deleted = d.pop("withDeleted", UNSET)
 
+        trashed_after = d.pop("trashedAfter", UNSET)
+
+        is_offline = d.pop("isOffline", UNSET)
+
         with_people = d.pop("withPeople", UNSET)
 
         page = d.pop("page", UNSET)
@@ -101,6 +117,8 @@ class AssetSearch:
             created_after=created_after,
             person_ids=person_ids,
             with_deleted=with_deleted,
+            trashed_after=trashed_after,
+            is_offline=is_offline,
             with_people=with_people,
             page=page,
             size=size,

@@ -15,6 +15,7 @@ from smartsort.actions import undo as undoing
 from smartsort.actions.acting import Agreed
 from smartsort.actions.copies import LAST_COPY, last_copies
 from smartsort.actions.decide import defer, reject
+from smartsort.actions.deletions import Deleting
 from smartsort.actions.faces import FaceActions
 from smartsort.actions.filing import Filing, open_shard
 from smartsort.actions.person_resolver import known_people, resolve
@@ -39,7 +40,7 @@ from smartsort.ledger.records import Photo
 from smartsort.pipeline.recheck.renames import Renamed
 
 
-class Actions(FaceActions):
+class Actions(FaceActions, Deleting):
     """What a human does to photos. All calls take photo ids; `actor` is who did it, for the history.
 
     A call changes each photo whole or not at all. Photos that somebody else has changed meanwhile, whose

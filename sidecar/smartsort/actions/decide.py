@@ -119,9 +119,17 @@ def assign_faces(
     plan.data |= {"act": act, "teach": teach}
 
 
-def reject(photo: Photo, before: Arrangement, actor: str, *, now: datetime, at: str) -> Plan:
+def reject(
+    photo: Photo,
+    before: Arrangement,
+    actor: str,
+    *,
+    now: datetime,
+    at: str,
+    kind: EventKind = EventKind.REJECTED,
+) -> Plan:
     """Plan a rejection: the bytes go to the trash, out of Immich's sight. Every other name goes."""
-    plan = Plan(photo, before, EventKind.REJECTED, "rejected")
+    plan = Plan(photo, before, kind, "rejected")
     plan.planned = names_in(photo, before.names, Area.TRASH, now.strftime("%Y-%m"))
     plan.removes = [n for n in before.names if n.area is not Area.TRASH]
     plan.values = {

@@ -48,6 +48,8 @@ def expired(db: Database, before: str, limit: int, ran_before: float | None = No
     rows = db.conn.execute(
         "SELECT id FROM photos WHERE state IN ('rejected', 'skipped')"
         " AND coalesce(trashed_at, routed_at) < ?1 AND problem IS NULL"
+        # What was deleted in Immich comes into the trash later.
+        " AND NOT EXISTS (SELECT 1 FROM names WHERE photo_id = photos.id AND area = 'library')"
         " AND (?2 IS NULL OR coalesce(trashed_ran, 0) <= ?2)"
         " ORDER BY coalesce(trashed_at, routed_at), id LIMIT ?3",
         (before, ran_before, limit),

@@ -17,15 +17,24 @@ from sqlite_utils import Database
 
 from smartsort.actions.join import splits_of
 from smartsort.actions.plan import Plan, PlannedName, places, source_of
-from smartsort.actions.values import ActionResult
-from smartsort.core.event_kinds import EventKind
+from smartsort.actions.values import IMMICH, ActionResult
+from smartsort.core.event_kinds import REJECTIONS, EventKind
 from smartsort.core.model import State
 from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.placement import Placed, PlaceRequest, Removed, RemoveRequest
 from smartsort.files.problems import FileChanged, FileVanished, NameKept, NameLeft
 from smartsort.files.shown import shown
 from smartsort.files.stamps import stamp
-from smartsort.ledger import arrangement, events, face_marks, outbox, photos, shards, source_tables
+from smartsort.ledger import (
+    arrangement,
+    deletions,
+    events,
+    face_marks,
+    outbox,
+    photos,
+    shards,
+    source_tables,
+)
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Event, Member, Name, NewEvent
 from smartsort.ledger.shots import split_off
@@ -40,7 +49,7 @@ BATCH = 100
 
 ACTS = (
     *(EventKind.SORTED, EventKind.REVIEWED, EventKind.SKIPPED),
-    *(EventKind.APPROVED, EventKind.REFILED, EventKind.REJECTED, EventKind.DEFERRED, EventKind.RULED_OUT),
+    *(EventKind.APPROVED, EventKind.REFILED, *REJECTIONS, EventKind.DEFERRED, EventKind.RULED_OUT),
     *(
         EventKind.REEVALUATED,
         EventKind.FACES_NAMED,
@@ -264,6 +273,8 @@ class Rearrange:
         photo_id = plan.photo.id
         if plan.splits:
             split_off(db, splits_of(plan), at, actor)
+        if actor == IMMICH:
+            deletions.answered(db, photo_id, restored=plan.kind == EventKind.UNDONE)
         if plan.deferred:
             source_tables.defer_review(db, photo_id, at)
         if "shard" in plan.values:

@@ -21,7 +21,7 @@ from smartsort.actions.plan import Message, Plan, PlannedName, Waiting, in_libra
 from smartsort.actions.rearrange import ACTS, BATCH
 from smartsort.actions.values import ActionResult
 from smartsort.core.decision import UNDONE_PREFIX
-from smartsort.core.event_kinds import EventKind, stored
+from smartsort.core.event_kinds import REJECTIONS, EventKind, stored
 from smartsort.core.model import AT_REST, Category, Decision, Evidence, Outcome, Person, State
 from smartsort.core.reasons import UNDONE_FILING
 from smartsort.ledger import arrangement, events, photos
@@ -35,7 +35,7 @@ AUTOMATIC = "smartsort"
 """The actor of what nobody asked for."""
 
 _DECISIONS = (
-    *(EventKind.APPROVED, EventKind.REFILED, EventKind.REJECTED, EventKind.DEFERRED),
+    *(EventKind.APPROVED, EventKind.REFILED, *REJECTIONS, EventKind.DEFERRED),
     *(EventKind.CONFIRMED, EventKind.RULED_OUT, EventKind.REEVALUATED),
     *(EventKind.FACES_NAMED, EventKind.FACES_MARKED),
 )
@@ -150,9 +150,7 @@ def put_away(db: Database, photo_ids: Iterable[int]) -> list[Event]:
     """Return the events that put these photos into the trash, newest first."""
     found = []
     for photo_id in photo_ids:
-        thrown = [
-            e for e in events.of_photo(db, photo_id) if e.kind in (EventKind.SKIPPED, EventKind.REJECTED)
-        ]
+        thrown = [e for e in events.of_photo(db, photo_id) if e.kind in (EventKind.SKIPPED, *REJECTIONS)]
         found += [e for e in thrown[-1:] if events.undone(db, e.id) is None]
     return sorted(found, key=lambda e: -e.id)
 
@@ -263,7 +261,7 @@ def plan(db: Database, event: Event) -> Plan | ActionResult:
     now = arrangement.read(db, [photo.id])[photo.id]
     plan = Plan(photo, now, EventKind.UNDONE, "undone", undoes=event.id, data={"of": event.kind})
     if "before" in event.data:
-        if not now.same_as(arrangement.from_json(photo.id, event.data["after"])):
+        if not now.same_as(arrangement.from_json(photo.id, _left_as(db, event))):
             return plan.failed(
                 "changed_by_hand",
                 f"photo {photo.id} is not where event {event.id} left it. Run `smartsort audit` to see why",
@@ -274,6 +272,14 @@ def plan(db: Database, event: Event) -> Plan | ActionResult:
     if event.kind == EventKind.SORTED:
         return _unfile(db, plan)
     return _judge_again(plan, event)
+
+
+def _left_as(db: Database, event: Event) -> Mapping[str, Any]:
+    """The arrangement an event led to: a file that was deleted in Immich follows into the trash later."""
+    later = [e for e in events.of_photo(db, event.photo_id or 0) if e.id > event.id]
+    followed = [e.data["after"] for e in later if e.kind == EventKind.PUT_AWAY]
+    left: Mapping[str, Any] = followed[-1] if followed else event.data["after"]
+    return left
 
 
 def _apart(db: Database, event: Event, photo: Photo) -> Plan | ActionResult:

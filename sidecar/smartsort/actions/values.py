@@ -25,6 +25,9 @@ NOT_TO_BE_DONE = ""
 ANY_VERSION = "*"
 """The version of a photo that may have changed since it was seen."""
 
+IMMICH = "Immich"
+"""The actor of what a user did in Immich."""
+
 SETTINGS = 0
 """Where the versions of a dry run have the events whose settings an undo takes back: no photo's id."""
 

@@ -24,7 +24,7 @@ from smartsort.api.schemas.strangers import MarkFaces, NameFaces
 from smartsort.api.security import Caller
 from smartsort.api.serving import ApiContext
 from smartsort.api.views import event_views
-from smartsort.core.event_kinds import EventKind
+from smartsort.core.event_kinds import REJECTIONS, EventKind
 from smartsort.ledger import events, review
 from smartsort.ledger.records import Event
 
@@ -163,5 +163,5 @@ async def _view(ctx: ApiContext, event: Event | None) -> EventView | None:
 def _decision(db: Database, photo_id: int) -> Event | None:
     """Return what took the photo out of the queue last."""
     history = events.before(db, None, 100, photo_id=photo_id)
-    closing = (EventKind.APPROVED, EventKind.REJECTED, EventKind.SORTED)
+    closing = (EventKind.APPROVED, *REJECTIONS, EventKind.SORTED)
     return next((event for event in history if event.kind in closing), None)

@@ -10,6 +10,7 @@ from smartsort import __version__
 from smartsort.api import (
     control,
     decisions,
+    deletions,
     explanations,
     health,
     history,
@@ -63,6 +64,7 @@ _MODULES = (
     explanations,
     spot_checks,
     strangers,
+    deletions,
     people,
     history,
     control,

@@ -152,7 +152,13 @@ EXAMPLES: dict[str, Any] = {
     },
     "EventPage": {"events": [_EVENT], "next_cursor": "4711"},
     "EventView": _EVENT,
-    "KnownContent": {"known": True, "available": True, "place": "ledger", "photo_id": 23},
+    "KnownContent": {
+        "known": True,
+        "available": True,
+        "place": "ledger",
+        "photo_id": 23,
+        "rejected_by": None,
+    },
     "Health": {"status": "ok", "version": "0.1.0"},
     "Submission": _SUBMISSION,
     "SubmissionAccepted": {

@@ -15,7 +15,7 @@ from smartsort.api.problems import GUARDED, Refused, answers
 from smartsort.api.schemas.evaluation import ChangeView, Explained, RuleView
 from smartsort.api.security import Reviewer
 from smartsort.api.serving import Ctx
-from smartsort.core.event_kinds import EventKind
+from smartsort.core.event_kinds import REJECTIONS, EventKind
 from smartsort.core.explain import Explanation, explain
 from smartsort.core.policy import Policy
 from smartsort.core.what_if import place_of
@@ -34,7 +34,7 @@ _BY_HUMANS = frozenset(
         *(
             EventKind.APPROVED,
             EventKind.REFILED,
-            EventKind.REJECTED,
+            *REJECTIONS,
             EventKind.CONFIRMED,
             EventKind.RULED_OUT,
         ),

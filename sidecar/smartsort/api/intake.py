@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse
 from pydantic import TypeAdapter, ValidationError
 from sqlite_utils import Database
 
+from smartsort.actions.undo import put_away
 from smartsort.api.examples import EXAMPLES
 from smartsort.api.guard import BASE, BODY_BYTES
 from smartsort.api.intake_results import accepted, views
@@ -32,6 +33,8 @@ from smartsort.api.schemas.intake import (
 from smartsort.api.schemas.problems import Problem
 from smartsort.api.security import Intaker, scope
 from smartsort.bootstrap import Sidecar
+from smartsort.core.event_kinds import REJECTIONS
+from smartsort.core.model import OtherCopy
 from smartsort.downloads.addresses import UrlRefused
 from smartsort.downloads.queue import NotRetried
 from smartsort.files.sides import refusal
@@ -262,7 +265,20 @@ class _Intake:
         copy = await asyncio.to_thread(Intact(self._context).copy_of, _NO_PHOTO, sha256)
         if copy is None:
             return KnownContent(known=False)
-        return KnownContent(known=True, available=copy.alive, place=copy.place.value, photo_id=copy.photo_id)
+        return KnownContent(
+            known=True,
+            available=copy.alive,
+            place=copy.place.value,
+            photo_id=copy.photo_id,
+            rejected_by=await self._context.ledger.aread(lambda db: _rejected_by(db, copy)),
+        )
+
+
+def _rejected_by(db: Database, copy: OtherCopy) -> str | None:
+    if copy.alive or copy.photo_id is None:
+        return None
+    thrown = [e for e in put_away(db, [copy.photo_id]) if e.kind in REJECTIONS]
+    return thrown[0].actor if thrown else None
 
 
 def _of(request: Request) -> _Intake:

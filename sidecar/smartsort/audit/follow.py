@@ -14,7 +14,7 @@ from sqlite_utils import Database
 
 from smartsort.audit.findings import Finding
 from smartsort.audit.rewrite import download_row, review_row
-from smartsort.core.event_kinds import EventKind
+from smartsort.core.event_kinds import REJECTIONS, EventKind
 from smartsort.core.model import AT_REST, Category, State
 from smartsort.errors import SmartsortError
 from smartsort.files.names import candidates
@@ -216,9 +216,7 @@ class Follow:
     def _into_library(self, move: _Move) -> None:
         """A photo that is wanted again stands in the library again, where Immich knows it."""
         history = self._context.ledger.read(lambda db: events.of_photo(db, move.photo.id))
-        thrown = next(
-            (e for e in reversed(history) if e.kind == EventKind.REJECTED and "before" in e.data), None
-        )
+        thrown = next((e for e in reversed(history) if e.kind in REJECTIONS and "before" in e.data), None)
         for area, path, member, *_ in thrown.data["before"]["names"] if thrown else ():
             if area != Area.LIBRARY.value:
                 continue

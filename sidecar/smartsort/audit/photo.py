@@ -208,7 +208,8 @@ def _fits(row: Row, places: Counter[Area]) -> bool:
     if row.state in _IN_LIBRARY:
         return places == Counter({Area.LIBRARY: 1})
     if row.state in TRASHED:
-        return places == Counter({Area.TRASH: 1})
+        # What a user deletes in Immich stays in the library for a while.
+        return places in (Counter({Area.TRASH: 1}), Counter({Area.LIBRARY: 1}))
     if row.state is State.PURGED:
         return not places
     own = Area.FACES if row.state is State.FILED else Area.REVIEW

@@ -27,6 +27,7 @@ COMMANDS = {
     "explain": ("smartsort.cli.explain", "Explain how smartsort decided about a photo."),
     "spot-check": ("smartsort.cli.spot_check", "Check a random sample of the filed photos."),
     "strangers": ("smartsort.cli.strangers", "Name groups of unknown faces, or ignore them."),
+    "deletions": ("smartsort.cli.deletions", "Confirm or decline many deletions in Immich."),
     "undo": ("smartsort.cli.undo", "Undo decisions and filings."),
     "people": ("smartsort.cli.people", "List Immich's people, and change the whitelist and the blacklist."),
     "enable": ("smartsort.cli.enable", "Switch sorting on."),

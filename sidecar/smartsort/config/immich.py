@@ -76,6 +76,19 @@ class Immich(Section):
     album_per_person: bool = setting(
         False, "Put filed photos into an album of Immich named after the person."
     )
+    follow_deletions: bool = setting(
+        True, "Reject a photo that you delete in Immich, and take that back when you restore it there."
+    )
+    max_unconfirmed_deletions: int = setting(
+        100, "When you delete more photos than this in Immich within an hour, you confirm it first.", ge=0
+    )
+    deletion_grace_hours: float = setting(
+        24.0,
+        "How long the file of a photo deleted in Immich stays in the library. Then it goes to the trash, "
+        "as it does when you empty Immich's.",
+        ge=0,
+        le=8760,
+    )
     verify_tls: bool = setting(True, "Check the certificate of an https address.")
 
     def _check_secrets(self) -> None:

@@ -36,6 +36,10 @@ class EventKind(StrEnum):
     """A human filed the photo under another person."""
     REJECTED = "rejected"
     """A human moved the photo to the trash."""
+    REMOVED_IN_IMMICH = "removed_in_immich"
+    """A human deleted the photo in Immich, which rejects it."""
+    PUT_AWAY = "put_away"
+    """The file of such a photo moved to the trash. An undo of the rejection brings it back."""
     DEFERRED = "deferred"
     """A human skipped the photo. It is listed after the others."""
     CONFIRMED = "confirmed"
@@ -96,6 +100,9 @@ class EventKind(StrEnum):
     LOST = "lost"
     """No intact copy of the photo is left."""
 
+
+REJECTIONS = (EventKind.REJECTED, EventKind.REMOVED_IN_IMMICH)
+"""A user does not want the photo."""
 
 _OLD = {
     "healed": EventKind.AUTO_RESOLVED,

@@ -194,10 +194,12 @@ def _change(call: Call, asset: Asset, body: dict[str, Any]) -> None:
 
 
 def _trashed(call: Call) -> list[Asset]:
-    return [a for a in call.state.assets.values() if a.is_trashed and a.owner_id == call.user.id]
+    """What the user threw away. A photo that a scan did not find is neither restored nor emptied."""
+    return [a for a in call.state.assets.values() if a.trashed_by_user and a.owner_id == call.user.id]
 
 
 def _restore(assets: list[Asset]) -> int:
+    assets = [asset for asset in assets if asset.trashed_by_user]
     for asset in assets:
         asset.deleted_at = None
         asset.trashed_by_user = False

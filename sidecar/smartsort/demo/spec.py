@@ -6,6 +6,7 @@ made-up Immich tells the shapes.
 
 import json
 import re
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -162,12 +163,12 @@ def _call(demo: DemoImmich, operation: Operation, example: Example) -> Call:
 
 
 def _examples(demo: DemoImmich) -> dict[tuple[str, str], Example]:
-    """Fill a demo with one of everything and two photos that are copies of each other."""
+    """Fill a demo with one of everything: two photos are copies of each other, a third is in the trash."""
     state = demo.state
     user = state.users["admin"]
     library = state.add_library(user.id, "demo", ["/example/photos"], [])
     person = state.add_person(user.id, "Jo", anchored=True)
-    assets = [state.add_external_asset(library, f"/example/photos/{name}.jpg", 0, 1) for name in "ab"]
+    assets = [state.add_external_asset(library, f"/example/photos/{name}.jpg", 0, 1) for name in "abc"]
     for number, asset in enumerate(assets):
         asset.has_metadata, asset.thumbhash, asset.duplicate_id = True, "AAAA", NOBODY
         asset.width, asset.height, asset.make, asset.model = 4, 3, "", ""
@@ -176,6 +177,8 @@ def _examples(demo: DemoImmich) -> dict[tuple[str, str], Example]:
             state.add_face(
                 Face(face_id, asset.id, (0, 0, 1, number + 1), (4, 3), face_id, person_id=assigned)
             )
+    trashed = assets.pop()
+    trashed.deleted_at, trashed.trashed_by_user = time.time(), True
     demo.engine.pause("faceDetection", paused=True)
     demo.engine.add("faceDetection", "AssetDetectFaces", {"id": assets[0].id})
     face_id = assets[0].face_ids[0]
@@ -189,6 +192,8 @@ def _examples(demo: DemoImmich) -> dict[tuple[str, str], Example]:
         "originalPath": "a",
         "createdAfter": "2000-01-01T00:00:00.000Z",
         "withDeleted": True,
+        "trashedAfter": "2000-01-01T00:00:00.000Z",
+        "isOffline": False,
         "withPeople": True,
         "personIds": [person.id],
         "page": 1,

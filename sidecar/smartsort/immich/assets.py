@@ -35,6 +35,7 @@ PATHS_PER_CALL = 1000
 DIGESTS_PER_CALL = 5000
 ASSETS_PER_CALL = 1000
 _NOT_FOUND = 404
+_EVER = "2000-01-01T00:00:00.000Z"
 
 
 def path_checksum(path: str | bytes) -> str:
@@ -147,6 +148,21 @@ class AssetCalls(Connection):
             if len(found) >= limit:
                 break
         return found
+
+    async def in_trash(self, below: str) -> Mapping[str, str]:
+        """Paths by id of the photos below a folder that the user has put into Immich's trash.
+
+        Immich compares the folder loosely, so its answers are compared again here. A photo that is offline
+        lies there by Immich's own doing, and is left out. One call per 1,000.
+        """
+        body = AssetSearch(
+            original_path=f"{below}/", with_deleted=True, trashed_after=_EVER, is_offline=False
+        )
+        return {
+            each.id: each.original_path
+            async for each in self._search(body)
+            if each.is_trashed and not each.is_offline and each.original_path.startswith(f"{below}/")
+        }
 
     async def duplicate_ids(self, library_id: str, created_after: datetime) -> Mapping[str, str]:
         """Return ids of the groups of look-alikes, by asset, of a library's assets new since then."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlite_utils import Database
 
-from smartsort.core.event_kinds import EventKind
+from smartsort.core.event_kinds import REJECTIONS, EventKind
 from smartsort.core.spot_checks import drawn
 from smartsort.core.wrong_limit import Observed
 from smartsort.ledger import events, key_value, statistics
@@ -27,7 +27,7 @@ RIGHT, WRONG, GONE = "right", "wrong", "gone"
 
 _REPLACED = frozenset(
     {
-        *(EventKind.SORTED, EventKind.APPROVED, EventKind.REJECTED, EventKind.REVIEWED),
+        *(EventKind.SORTED, EventKind.APPROVED, *REJECTIONS, EventKind.REVIEWED),
         *(EventKind.REEVALUATED, EventKind.PURGED),
     }
 )

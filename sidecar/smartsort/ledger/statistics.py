@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from sqlite_utils import Database
 
-from smartsort.core.event_kinds import EventKind
+from smartsort.core.event_kinds import REJECTIONS, EventKind
 from smartsort.core.model import IN_PROGRESS, Category
 from smartsort.core.naming import folder_name
 from smartsort.ledger import events, key_value, photos
@@ -82,9 +82,10 @@ def tally(history: Sequence[Event], older_copy: bool = False) -> Tally:
     for event in history:
         if event.kind == EventKind.ACCEPTED:
             found[local_day(event.at), What.ACCEPTED, str(event.data.get("source", ""))] += 1
-    answers = (EventKind.APPROVED, EventKind.REJECTED)
+    answers = (EventKind.APPROVED, *REJECTIONS)
     for event in [e for e in history if e.kind in answers and e.id not in gone][-1:]:
-        found[local_day(event.at), event.kind, ""] += 1
+        what = What.REJECTED if event.kind in REJECTIONS else What.APPROVED
+        found[local_day(event.at), what, ""] += 1
     decided, auto_resolved = _automatic(history, gone, wrong)
     if decided is None:
         return found
@@ -153,7 +154,7 @@ def wrongly_sorted(history: Sequence[Event], taken_back: Collection[int]) -> set
                 wrong.add(event.id)
         elif event.kind == EventKind.REEVALUATED and event.id not in taken_back:
             last_sorted = event.id if _outcome(event) == "sorted" else None
-        elif event.kind in (EventKind.APPROVED, EventKind.REJECTED, EventKind.REVIEWED):
+        elif event.kind in (EventKind.APPROVED, *REJECTIONS, EventKind.REVIEWED):
             last_sorted = None
         elif event.kind == EventKind.REFILED and event.id not in taken_back and last_sorted is not None:
             wrong.add(last_sorted)

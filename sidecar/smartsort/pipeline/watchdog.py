@@ -24,7 +24,7 @@ from smartsort.files.layout import SENTINEL
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, stamp
 from smartsort.files.writers import open_for_writing
-from smartsort.ledger import embeddings, films, outbox, photos, submissions
+from smartsort.ledger import deletions, embeddings, films, outbox, photos, submissions
 from smartsort.ledger.outbox import Message
 from smartsort.ledger.records import Photo
 from smartsort.ledger.submissions import Submission
@@ -96,6 +96,7 @@ class Watchdog:
         self._note(HealthIssueKind.WATCH, self._inbox.unheard)
         self._note(HealthIssueKind.INODES, await asyncio.to_thread(self._unreliable))
         await self._mixed()
+        self._note(HealthIssueKind.DELETIONS, await self._context.ledger.aread(_deletions))
         waits = await self._lying() + await self._handed_in() + await self._photos_in_progress()
         waits += await self._told() + await self._rechecked()
         now = self._context.clock.monotonic()
@@ -290,6 +291,18 @@ class Watchdog:
 def _finished(paths: Sequence[str]) -> list[str]:
     """Return those that are still there and that no process writes into."""
     return [path for path in dict.fromkeys(paths) if os.path.lexists(path) and not open_for_writing(path)]
+
+
+def _deletions(db: Database) -> str:
+    """What to say of deletions in Immich that wait for a word."""
+    count = len(deletions.held(db))
+    if not count:
+        return ""
+    what = "1 photo was deleted" if count == 1 else f"{count:,} photos were deleted"
+    return (
+        f"{what} in Immich, and smartsort waits for your word. Confirm or decline it in the terminal UI "
+        "(Activity, d), or with `smartsort deletions`. Until then nothing happens to them."
+    )
 
 
 def _item(item: Submission) -> str:

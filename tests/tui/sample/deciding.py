@@ -10,7 +10,16 @@ from tests.tui.sample.answers import Refusal
 from tests.tui.sample.waiting import SampleQueue
 
 from smartsort.api.schemas.base import ResponseModel
-from smartsort.api.schemas.decisions import ActionResultView, Approve, BulkActionResult, LeftAlone, Selection
+from smartsort.api.schemas.decisions import (
+    ActionResultView,
+    Approve,
+    BulkActionResult,
+    DeletedPhoto,
+    DeletionAnswer,
+    Deletions,
+    LeftAlone,
+    Selection,
+)
 from smartsort.api.schemas.evaluation import RuleOut, WrongFiling
 from smartsort.api.schemas.history import Undo
 from smartsort.api.schemas.people import OnePerson, PersonChoice, PersonView
@@ -30,6 +39,9 @@ class SampleDesk(SampleQueue):
         self.said: dict[int, tuple[str, list[int]]] = {}
         self.unchecked = list(range(evaluation.FIRST, evaluation.FIRST + evaluation.CHECKS))
         self.checked: dict[int, bool] = {}
+        self.deleted: list[int] = []
+        """Photos whose deletion in Immich waits for an answer."""
+        self.meant: bool | None = None
         self.previews: dict[str, tuple[list[int], Callable[[list[int]], BulkActionResult]]] = {}
         self.listed: dict[str, set[str]] = {"whitelist": set(data.NAMES[:5]), "blacklist": {"Victor Grey"}}
 
@@ -245,6 +257,20 @@ class SampleDesk(SampleQueue):
         undoing = [self.undoing_of(photo, name, back)]
         event = self.happened(kind, photo, text, filename=name, undoing=undoing)
         return ActionResultView(id=photo, action="confirmed", event=event.id)
+
+    # --- deletions --------------------------------------------------------------------------
+
+    def deletions(self, body: bytes) -> ResponseModel:
+        """The deletions that wait, or the answer to them."""
+        if not body:
+            listed = [DeletedPhoto(id=i, filename=f"IMG_{i:06}.jpg", person="Anna") for i in self.deleted]
+            return Deletions(waiting=len(listed), up_to=len(listed), photos=listed)
+        said = DeletionAnswer.model_validate_json(body)
+        action: Any = "rejected" if said.meant else "kept"
+        decided = [ActionResultView(id=i, action=action) for i in self.deleted]
+        self.deleted = []
+        self.meant = said.meant
+        return BulkActionResult(decided=decided, done=len(decided), failed=0)
 
     # --- taking back ------------------------------------------------------------------------
 

@@ -22,7 +22,13 @@ from smartsort.api.schemas.decisions import Approve, BulkApprove, Selection
 from smartsort.api.schemas.evaluation import RuleOut
 from smartsort.api.schemas.history import EventPage, Undo
 from smartsort.api.schemas.problems import Problem
-from smartsort.api.schemas.state import Check, DoctorReport, PhotoInProgress, Status
+from smartsort.api.schemas.state import (
+    Check,
+    DoctorReport,
+    HealthIssueView,
+    PhotoInProgress,
+    Status,
+)
 from smartsort.api.views import wrong_limit
 from smartsort.core.wrong_limit import LimitInForce, Observed, outlook, threshold
 from smartsort_tui import wording
@@ -86,6 +92,8 @@ class SampleSidecar(SampleDesk):
                 return json_answer(evaluation.explained(int(photo), self.clock(), self.count))
             case [_, "spot-checks", *rest]:
                 return json_answer(self.spot_checks(rest, body))
+            case [_, "deletions"]:
+                return json_answer(self.deletions(body))
             case ["POST", "review", item, "rule-out"]:
                 return json_answer(self.rule_out(int(item), RuleOut.model_validate_json(body)))
             case ["GET", "photos", photo, ("thumbnail" | "preview")]:
@@ -163,6 +171,11 @@ class SampleSidecar(SampleDesk):
                 problem="Immich has not finished its thumbnail; asked again",
             ),
         ]
+        deleted = (
+            [HealthIssueView(kind="deletions", message=f"{len(self.deleted)} photos were deleted", since=now)]
+            if self.deleted
+            else []
+        )
         return Status(
             enabled=self.enabled,
             ready=True,
@@ -174,6 +187,7 @@ class SampleSidecar(SampleDesk):
             inbox="/data/inbox",
             in_review=len(self.pending),
             in_progress_by_state={"placed": 1, "known": 2} if self.busy else {},
+            health_issues=deleted,
             queues={"thumbnailGeneration": 1210, "faceDetection": 1204} if self.busy else {},
             estimated_wait_seconds=312.0 if self.busy else 4.0,
             in_progress=flying if self.busy else [],

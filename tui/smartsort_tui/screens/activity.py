@@ -14,7 +14,7 @@ from textual.screen import ScreenResultType
 from textual.widget import Widget
 from textual.widgets import Static
 
-from smartsort.api.schemas.decisions import BulkActionResult
+from smartsort.api.schemas.decisions import BulkActionResult, DeletionAnswer
 from smartsort.api.schemas.history import EventView, Undo
 from smartsort.api.schemas.state import PhotoInProgress, Status
 from smartsort_tui import wording
@@ -24,7 +24,7 @@ from smartsort_tui.clock import Clock
 from smartsort_tui.decisions import left_text
 from smartsort_tui.event_words import event_line, kind_text, photo_name, what_happened
 from smartsort_tui.screens.area import AreaScreen, Dialog, Front, TooSmall, link_words
-from smartsort_tui.screens.preview import undo_agreed
+from smartsort_tui.screens.preview import deletions_question, undo_agreed
 from smartsort_tui.widgets.bars import KeyBar, MessageBar
 from smartsort_tui.widgets.lines import Fitted
 from smartsort_tui.widgets.row_list import Cells, ItemList, RowList
@@ -115,6 +115,13 @@ class ActivityScreen(AreaScreen, Undoing[None]):
             tooltip="All that happened to this photo (Enter)",
         ),
         Binding("u", "undo", "undo", id="activity.undo", tooltip="Take back this event"),
+        Binding(
+            "d",
+            "deletions",
+            "deletions",
+            id="activity.deletions",
+            tooltip="Answer whether deletions in Immich were meant",
+        ),
         Binding("j", "move(1)", "Next", show=False, id="activity.next"),
         Binding("k", "move(-1)", "Previous", show=False, id="activity.previous"),
     ]
@@ -158,6 +165,34 @@ class ActivityScreen(AreaScreen, Undoing[None]):
 
     def status_is(self, status: Status) -> None:  # noqa: ARG002  (drawn with the connection)
         self._draw_now()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The key for deletions is there while some wait for an answer."""
+        if action == "deletions":
+            status = self.smartsort.status
+            return status is not None and any(i.kind == "deletions" for i in status.health_issues)
+        return super().check_action(action, parameters)
+
+    def action_deletions(self) -> None:
+        ask(self, self._ask_about_deletions)
+
+    async def _ask_about_deletions(self) -> None:
+        found = await self.answer(lambda client: client.deletions())
+        if found is None:
+            return
+        if not found.waiting:
+            self.say("no deletion waits for an answer")
+            return
+        meant = await self.app.push_screen_wait(deletions_question(found))
+        if meant is not None:
+            work(self, "deletions", self._answer_deletions, DeletionAnswer(up_to=found.up_to, meant=meant))
+
+    async def _answer_deletions(self, said: DeletionAnswer) -> None:
+        done = await self.answer(lambda client: client.answer_deletions(said))
+        if done is not None:
+            what = "rejected" if said.meant else "kept"
+            self.say(f"{what}: {wording.count(done.done, 'photo')}", "good")
+            await self._load(None, said=True)
 
     def _draw_now(self) -> None:
         app = self.smartsort

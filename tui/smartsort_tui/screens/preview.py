@@ -10,7 +10,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
-from smartsort.api.schemas.decisions import ActionResultView, BulkActionResult
+from smartsort.api.schemas.decisions import ActionResultView, BulkActionResult, Deletions
 from smartsort.api.schemas.history import Undo
 from smartsort_tui import wording
 from smartsort_tui.api import DecidedMeanwhile, Kind
@@ -91,6 +91,36 @@ async def undo_agreed(app: BaseApp, event: int, what: str, say: Callable[[str], 
     if not agreed:
         say("nothing was undone")
     return foreseen.preview if agreed else None
+
+
+class DeletionsMeant(Reading[bool]):
+    """Whether deletions in Immich were meant. Escape leaves them waiting."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "say(True)", "Reject them", id="deletions.confirm"),
+        Binding("k", "say(False)", "Keep them", id="deletions.decline"),
+    ]
+
+    def action_say(self, meant: bool) -> None:
+        if self.smartsort.keyboard.has_seen():
+            self.dismiss(meant)
+
+
+def deletions_question(found: Deletions) -> DeletionsMeant:
+    """Whether the deletions that wait were meant."""
+    lines = ["Somebody deleted them in Immich, many at once.", ""]
+    lines += [wording.cut(f"  {one.filename}", 56) for one in found.photos[:NAMES_SHOWN]]
+    if found.waiting > NAMES_SHOWN:
+        lines.append(f"  and {found.waiting - NAMES_SHOWN:,} more")
+    lines += [
+        "",
+        "Rejected, their files are kept for a while, and undo takes it back.",
+        "Kept, they stay filed.",
+    ]
+    question = f"Were {wording.count(found.waiting, 'deletion')} in Immich meant?"
+    return DeletionsMeant(
+        question, Content("\n").join(Content(wording.shown(line)) for line in lines), tall=False
+    )
 
 
 # --- words -----------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from smartsort.core.model import BulkKind, Category, State
 __all__ = [
     "BulkKind",
     "Category",
+    "Count",
     "ListedName",
     "PhotoId",
     "RequestModel",
@@ -31,6 +32,8 @@ def number(value: object) -> object:
         raise ValueError("has to be a number")  # noqa: TRY004 - the error pydantic reports
     return value
 
+
+Count = Annotated[int, Field(ge=0, le=2**53 - 1), BeforeValidator(number)]
 
 PhotoId = Annotated[int, Field(ge=1, le=2**53 - 1), BeforeValidator(number)]
 

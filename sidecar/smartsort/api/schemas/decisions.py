@@ -9,6 +9,7 @@ from pydantic import Field, StrictBool
 from smartsort.api.schemas.base import (
     BulkKind,
     Category,
+    Count,
     ListedName,
     PhotoId,
     RequestModel,
@@ -156,7 +157,7 @@ class ActionResultView(ResponseModel):
     id: int
     action: Literal[
         "approved", "refiled", "rejected", "skipped", "confirmed", "ruled_out", "reevaluated", "undone",
-        "named", "marked", "failed", "would_approve", "would_refile", "would_reject", "would_skip",
+        "named", "marked", "kept", "failed", "would_approve", "would_refile", "would_reject", "would_skip",
         "would_undo", "would_name", "would_mark", "excluded",
     ]  # fmt: skip
     destination: str | None = None
@@ -168,6 +169,31 @@ class ActionResultView(ResponseModel):
     """In a dry run about faces: the code of the reason for which the photo goes on waiting."""
     companions: list[str] = []
     """Files that go the same way: the raw photo, the clip of a Live Photo, side files."""
+
+
+class DeletedPhoto(ResponseModel):
+    """A photo that was deleted in Immich."""
+
+    id: int
+    filename: str
+    person: str | None = None
+
+
+class Deletions(ResponseModel):
+    """Deletions in Immich that wait for an answer; `up_to` belongs into it."""
+
+    model_config = example(waiting=1, up_to=812, photos=[{"id": 23, "filename": "a.jpg", "person": "Anna"}])
+
+    waiting: int
+    up_to: int
+    photos: list[DeletedPhoto]
+
+
+class DeletionAnswer(RequestModel):
+    """Whether the deletions that were listed were meant."""
+
+    up_to: Count
+    meant: StrictBool
 
 
 class LeftAlone(ResponseModel):

@@ -81,3 +81,5 @@ class KnownContent(ResponseModel):
     """False if the only copy is in a trash."""
     place: str | None = None
     photo_id: int | None = None
+    rejected_by: str | None = None
+    """Who rejected it; `Immich` when a user deleted it there."""

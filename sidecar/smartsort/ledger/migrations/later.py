@@ -124,3 +124,18 @@ def m059_face_marks(db: Database) -> None:
         ) STRICT"""
     )
     db.conn.execute("CREATE INDEX idx_face_marks_key ON face_marks(key)")
+
+
+@migrations()
+def m055_deletions(db: Database) -> None:
+    """Photos that a user has deleted in Immich (smartsort.ledger.deletions)."""
+    db.conn.execute(
+        """CREATE TABLE deletions (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            photo_id INTEGER NOT NULL UNIQUE REFERENCES photos(id),
+            asset_id TEXT NOT NULL,
+            path ANY NOT NULL,
+            answer TEXT NOT NULL CHECK (answer IN ('new', 'held', 'done')),
+            at TEXT NOT NULL
+        ) STRICT"""
+    )

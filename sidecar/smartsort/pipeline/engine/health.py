@@ -20,6 +20,8 @@ class HealthIssueKind(StrEnum):
     """The root is missing."""
     CLOCK = "clock"
     """The time of day jumped."""
+    DELETIONS = "deletions"
+    """Many photos were deleted in Immich, and wait for a confirmation."""
     LEDGER = "ledger"
     """The ledger is damaged. smartsort begins nothing new."""
     PROGRESS = "progress"

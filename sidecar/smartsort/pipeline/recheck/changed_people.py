@@ -36,6 +36,11 @@ class ChangedPeople:
         self._vain: dict[int, Mapping[str, str]] = {}
         """People seen on photos that could not be read or whose decision stayed the same."""
 
+    @property
+    def hurried(self) -> bool:
+        """True while something is known to have changed."""
+        return self._hurry
+
     def start_over(self) -> None:
         """Recognition was at work: the library is gone through from its beginning, and at once."""
         self._shard, self._page, self._hurry = 0, 1, True

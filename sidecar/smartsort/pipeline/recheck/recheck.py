@@ -25,12 +25,13 @@ from smartsort.ledger import embeddings, face_marks, feedback, outbox, photos
 from smartsort.ledger.records import Area, Photo
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.recheck.changed_people import ChangedPeople
+from smartsort.pipeline.recheck.deleted import Deleted
 from smartsort.pipeline.recheck.suggestions import Suggestions, renewed
 from smartsort.pipeline.recheck.waiting import Waiting, read, told_apart
 from smartsort.pipeline.recognition.detection_proof import DetectionCheck
 from smartsort.pipeline.recognition.unassigned import Unassigned
 from smartsort.pipeline.routing.evidence import EvidenceBuilder
-from smartsort.pipeline.routing.people import People
+from smartsort.pipeline.routing.people import PEOPLE_SECONDS, People
 from smartsort.pipeline.routing.route import PhotoEvidence, Router
 
 PORTION = 100
@@ -76,6 +77,7 @@ class RecheckStage:
         *,
         detection_check: DetectionCheck,
         unassigned: Unassigned,
+        deleted: Deleted,
     ) -> None:
         self._context, self._router, self._people = context, router, people
         self._evidence_builder, self._detection_check, self._unassigned = (
@@ -86,6 +88,7 @@ class RecheckStage:
         self._memory = _Memory()
         self._changed_people = ChangedPeople(context, people)
         self._suggestions = Suggestions(context, people, evidence_builder)
+        self._deleted, self._deleted_next = deleted, False
         self.looked_at = context.clock.monotonic()
         """When the last run was over (monotonic)."""
 
@@ -96,9 +99,7 @@ class RecheckStage:
         return () if memory.detecting or memory.recognising else tuple(memory.changed)
 
     async def step(self) -> float:
-        """Make one run.
-
-        Return seconds until the next. Immich is asked nothing while nothing waits in review.
+        """One run; seconds until the next.
 
         One call to Immich while nothing changed, some ten while a failed detection or recognition is
         repeated, and one for each photo that changed. Raises ImmichError.
@@ -116,13 +117,17 @@ class RecheckStage:
         if not memory.waiting:
             self._memory = _Memory()
             self._changed_people = ChangedPeople(context, self._people)
+            if self._people.age > PEOPLE_SECONDS:
+                await self._people.refresh()  # a folder follows a name although no photo comes
+            else:
+                await self._deleted.look()
             return context.tuning.recheck_interval_seconds
         memory.changed = {i: None for i in memory.changed if i in memory.waiting}
         self._notice(await context.ledger.aread(lambda db: told_apart(db, memory.waiting)))
         self._notice(await self._measured_anew())
         await self._suggestions.follow(memory.waiting)
         if not (memory.changed or memory.detecting or memory.recognising):
-            self._notice(await self._changed_people.look(memory.waiting))
+            await self._look()
         if await self._detecting():
             return SHORT_PAUSE
         if await self._recognising():
@@ -133,6 +138,13 @@ class RecheckStage:
             self._notice(await self._changed_people.look(memory.waiting))
         await self._judge([i for i in memory.changed if i in memory.waiting][:PORTION])
         return SHORT_PAUSE if memory.changed else context.tuning.recheck_interval_seconds
+
+    async def _look(self) -> None:
+        """Ask Immich once: by turns about people and about its trash."""
+        turn_of_trash = self._deleted_next and not self._changed_people.hurried
+        self._deleted_next = not turn_of_trash
+        if not (turn_of_trash and await self._deleted.look()):
+            self._notice(await self._changed_people.look(self._memory.waiting))
 
     def _notice(self, photo_ids: Iterable[int]) -> None:
         self._memory.changed.update(dict.fromkeys(photo_ids))

@@ -20,6 +20,10 @@ FRESH_SECONDS = 60.0
 them read at once; so this is only about people on none of the photos, who share a name since."""
 
 
+PEOPLE_SECONDS = 900.0
+"""How old the people may get; then the call that an idle sidecar makes anyway reads them."""
+
+
 class People:
     """All people of Immich and which of them share a name.
 
