@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -83,11 +83,12 @@ def live_sidecar(
     resolver: Resolver = system_resolver,
     machine_learning: bool = False,
     beside: Mapping[str, Any] | None = None,
+    demo_options: Mapping[str, Any] | None = None,
 ) -> Iterator[LiveSidecar]:
     """A sidecar on `root` that has sorted so many sample photos when it is handed out.
 
     With `machine_learning` it measures faces, as `smartsort demo` does. `beside` are the settings that lead
-    to an Immich that is there already. Without them a demo Immich is started.
+    to an Immich that is there already. Without them a demo Immich is started, with `demo_options`.
     """
     if samples:
         make_samples(str(root / "inbox"), samples, seed, size=(320, 240))
@@ -103,7 +104,7 @@ def live_sidecar(
                 made = demo_settings(
                     str(root), profile, "3.1.0", people_from_regions=False, machine_learning=machine_learning
                 )
-                demo = DemoImmich(made)
+                demo = DemoImmich(replace(made, **(demo_options or {})))
                 immich = await stack.enter_async_context(serve(demo))
                 learning = await stack.enter_async_context(DemoServer(demo))
                 ml_url = learning.url if machine_learning else None

@@ -127,6 +127,7 @@ def tuning_of(settings: Settings) -> Tuning:
         check_hash=settings.deduplication.check_hash,
         archive_unwanted=immich.archive_unwanted,
         album_per_person=immich.album_per_person,
+        different_people=immich.different_people,
         library_path=str(settings.library_path_in_immich),
     )
 

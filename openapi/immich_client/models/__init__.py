@@ -43,6 +43,7 @@ from .queue_command import QueueCommand
 from .queue_state import QueueState
 from .queue_statistics import QueueStatistics
 from .queue_status import QueueStatus
+from .sharing_user import SharingUser
 from .switch import Switch
 from .system_config import SystemConfig
 from .user import User
@@ -92,6 +93,7 @@ __all__ = (
     "QueueState",
     "QueueStatistics",
     "QueueStatus",
+    "SharingUser",
     "Switch",
     "SystemConfig",
     "User",

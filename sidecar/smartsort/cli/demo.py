@@ -61,7 +61,7 @@ _BAR = 30
     help="How fast the demo Immich is. `real` has the pace of a two-core server.",
 )
 @click.option(
-    "--immich", "version", type=click.Choice(["2.5.6", "3.1.0"]), default="3.1.0", show_default=True
+    "--immich", "version", type=click.Choice(["2.5.6", "3.1.0", "3.2"]), default="3.1.0", show_default=True
 )
 @click.option("--seed", default=0, show_default=True, help="A number that makes other sample photos.")
 @click.option("--verbose", is_flag=True, help="Log what the sidecar does.")

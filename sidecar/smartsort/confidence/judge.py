@@ -332,7 +332,7 @@ class Measure:
         wanted = [person, *(p for p in missing if p.id in listed)]
         if any(p.id not in listed and p.id != person.id for p in missing):
             closest = await self._context.server.closest_people(face.id, RIVALS)
-            wanted += [p for p in closest if p.name]
+            wanted += [self._people.own(p) for p in closest if p.name]
         for one in {p.id: p for p in wanted}.values():
             if not self.galleries.fresh(one):
                 await self.galleries.refresh(one)

@@ -89,6 +89,11 @@ class Immich(Section):
         ge=0,
         le=8760,
     )
+    different_people: tuple[str, ...] = setting(
+        (),
+        "Names that another user, who shares people with you, gives to a different person. Without this, a "
+        "shared person with the name of your own is the same person.",
+    )
     verify_tls: bool = setting(True, "Check the certificate of an https address.")
 
     def _check_secrets(self) -> None:

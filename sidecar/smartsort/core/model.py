@@ -87,7 +87,9 @@ class Person:
     hidden: bool = False
     favourite: bool = False
     born: str = ""
-    """Date of birth, such as `2019-05-01`, "" while Immich knows none."""
+    """Date of birth, such as `2019-05-01`; "" while Immich knows none."""
+    shared_by: str = field(default="", compare=False)
+    """Another user, who owns the person and shares them; "" for an own person."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,6 +120,25 @@ def names_shared(people: Sequence[Person]) -> frozenset[str]:
     return frozenset(p.id for same in by_name.values() if len(same) > 1 for p in same)
 
 
+def same_humans(people: Iterable[Person], different: Iterable[str] = ()) -> dict[str, Person]:
+    """Own people by the ids of those whom other users share under the same name: they are the same human.
+
+    Not where several own people have the name, nor for the names in `different`. Without an own person of the
+    name, the one with the smallest id stands for all that are shared.
+    """
+    apart = {spelled(name) for name in different}
+    by_name: dict[str, list[Person]] = {}
+    for person in people:
+        if person.name and spelled(person.name) not in apart:
+            by_name.setdefault(spelled(person.name), []).append(person)
+    found: dict[str, Person] = {}
+    for same in by_name.values():
+        own = [p for p in same if not p.shared_by] or [min(same, key=lambda p: p.id)]
+        if len(own) == 1:
+            found |= {p.id: own[0] for p in same if p.id != own[0].id}
+    return found
+
+
 def called(name: str, known: Iterable[_Named]) -> list[_Named]:
     """Return those that a name means: who is spelled so, else who has this folder or the same folder form."""
     known = [one for one in known if one.name]

@@ -76,6 +76,8 @@ class Person:
     is_hidden: bool = False
     is_favorite: bool = False
     birth_date: str | None = None
+    shared_with: set[str] = field(default_factory=set)
+    """Ids of users who see the person in their own list."""
 
 
 @dataclass(slots=True)

@@ -109,7 +109,8 @@ class Call:
 
     def person(self, person_id: str, permission: str = "person.read") -> Person:
         found = self.state.people.get(person_id)
-        if found is None or found.owner_id != self.user.id:
+        shared = found is not None and permission == "person.read" and self.user.id in found.shared_with
+        if found is None or (found.owner_id != self.user.id and not shared):
             raise no_access(permission)
         return found
 

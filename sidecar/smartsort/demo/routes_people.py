@@ -73,7 +73,8 @@ async def list_people(call: Call) -> Response:
     counted = [
         (person, count)
         for person in call.state.people.values()
-        if person.owner_id == call.user.id and (count := call.state.photo_count(person, at_most))
+        if call.user.id in (person.owner_id, *person.shared_with)
+        and (count := call.state.photo_count(person, at_most))
     ]
     shown = [
         (person, count)
@@ -85,7 +86,10 @@ async def list_people(call: Call) -> Response:
     start = (page - 1) * size
     return JsonResponse(
         {
-            "people": [shapes.person(person) for person in ordered[start : start + size]],
+            "people": [
+                shapes.person(person, state=call.state, seen_by=call.user.id)
+                for person in ordered[start : start + size]
+            ],
             "hasNextPage": len(ordered) > start + size,
             "total": len(counted),
             "hidden": sum(1 for person, _ in counted if person.is_hidden),

@@ -27,7 +27,8 @@ class DemoSettings:
     outside every mount is taken as it is. `import_paths` makes one library named `demo` at the start, owned
     by `library_owner`. Without it a client makes its own. `people` are named here beforehand: a face
     whose region carries one of these names is recognised at once, any other name has to gather `min_faces`
-    faces first. With `people_from_regions` every name in a region becomes a person, as with Immich's face
+    faces first. `shared_people` belong to the other user, who shares them. Their faces are taken for either.
+    With `people_from_regions` every name in a region becomes a person, as with Immich's face
     import. `library_read_only` means that deleting an asset for good leaves its file. `duplicates` None means
     that they are looked for in every profile but `instant`. With `machine_learning` it answers as that
     service too, and `people` have photos from before the demo began for others to be compared with.
@@ -40,6 +41,7 @@ class DemoSettings:
     import_paths: tuple[str, ...] = ()
     library_owner: str = "admin"
     people: tuple[str, ...] = ()
+    shared_people: tuple[str, ...] = ()
     keys: tuple[DemoKey, ...] = (DemoKey(),)
     min_faces: int = 3
     people_from_regions: bool = False

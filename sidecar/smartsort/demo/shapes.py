@@ -66,7 +66,15 @@ def library(item: Library) -> dict[str, Any]:
     }
 
 
-def person(item: Person, *, nested: bool = False) -> dict[str, Any]:
+def person(
+    item: Person, *, nested: bool = False, state: DemoState | None = None, seen_by: str = ""
+) -> dict[str, Any]:
+    """A person; with `state` also who shares them, where the version tells that."""
+    shared: dict[str, Any] = {}
+    if state is not None and state.version.shares_people:
+        users = [state.user(item.owner_id)] if seen_by not in ("", item.owner_id) else []
+        sharing = [{**user_brief(user), "role": "viewer"} for user in users if user is not None]
+        shared = {"sharedBy": sharing, "sharedWith": [], "otherPeople": []}
     path = f"/data/thumbs/{item.owner_id}/{item.id[:2]}/{item.id[2:4]}/{item.id}.jpeg"
     return {
         "id": item.id,
@@ -76,6 +84,7 @@ def person(item: Person, *, nested: bool = False) -> dict[str, Any]:
         "isHidden": item.is_hidden,
         "isFavorite": item.is_favorite,
         "updatedAt": offset_time(item.updated_at) if nested else z_time(item.updated_at),
+        **shared,
     }
 
 
@@ -94,7 +103,9 @@ def face_brief(item: Face) -> dict[str, Any]:
 
 def face(state: DemoState, item: Face) -> dict[str, Any]:
     owner = state.people.get(item.person_id or "")
-    return {**face_brief(item), "person": None if owner is None else person(owner, nested=True)}
+    seen_by = state.assets[item.asset_id].owner_id
+    shown = None if owner is None else person(owner, nested=True, state=state, seen_by=seen_by)
+    return {**face_brief(item), "person": shown}
 
 
 def exif(asset: Asset) -> dict[str, Any]:
@@ -175,7 +186,8 @@ def asset_with_people(state: DemoState, item: Asset) -> dict[str, Any]:
         owner = state.people.get(each.person_id or "")
         if owner is None:
             continue
-        entry = people.setdefault(owner.id, person(owner, nested=True))
+        shown_person = person(owner, nested=True, state=state, seen_by=item.owner_id)
+        entry = people.setdefault(owner.id, shown_person)
         if state.version.faces_in_assets:
             entry.setdefault("faces", []).append(face_brief(each))
     shown["people"] = list(people.values())

@@ -62,6 +62,10 @@ class DemoState:
             self.add_key(key)
         for name in () if settings.machine_learning else settings.people:
             self.add_person(self.users[settings.library_owner].id, name, anchored=True)
+        owner = self.users[settings.library_owner].id
+        for name in settings.shared_people:
+            other = next(user.id for user in self.users.values() if user.id != owner)
+            self.add_person(other, name, anchored=True).shared_with.add(owner)
         if settings.import_paths:
             self.add_library(
                 self.users[settings.library_owner].id, "demo", settings.import_paths, EXCLUSION_PATTERNS
@@ -233,10 +237,16 @@ class DemoState:
     def anchored(self, face: Face) -> Iterator[tuple[str, Person]]:
         """Yield the people Immich knew before who can be near a face, each with the identity it knew."""
         owner_id, identities = self._like_key(face)
-        for identity in identities:
-            person = self.people.get(self._anchors.get((owner_id, identity), ""))
-            if person is not None:
-                yield identity, person
+        # Of an own and a shared person either may come last, who is taken of equals.
+        for owner in sorted(self._sharing(owner_id), reverse=int(face.id[0], 16) % 2 == 1):
+            for identity in identities:
+                person = self.people.get(self._anchors.get((owner, identity), ""))
+                if person is not None and (owner == owner_id or owner_id in person.shared_with):
+                    yield identity, person
+
+    def _sharing(self, user_id: str) -> set[str]:
+        """The users whose people a user sees."""
+        return {user_id, *(p.owner_id for p in self.people.values() if user_id in p.shared_with)}
 
     def person_named(self, owner_id: str, name: str) -> Person | None:
         """Return the oldest person of that name, compared without case as Immich's face import does."""

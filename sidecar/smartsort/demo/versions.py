@@ -1,6 +1,6 @@
 """What differs between the Immich versions the demo can speak as."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 QUEUES_2 = (
@@ -48,6 +48,8 @@ class ImmichVersion:
     album_lists_assets: bool
     queue_all_keeps_its_name_as_id: bool
     person_search_is_fuzzy: bool
+    shares_people: bool = False
+    """People that another user shares stand in the list, and say so."""
 
     @property
     def number(self) -> str:
@@ -92,4 +94,11 @@ def _third(minor: int, patch: int) -> ImmichVersion:
     )
 
 
-VERSIONS = MappingProxyType({"2.5.6": _second(5, 6), "3.1.0": _third(1, 0)})
+VERSIONS = MappingProxyType(
+    {
+        "2.5.6": _second(5, 6),
+        "3.1.0": _third(1, 0),
+        # Not measured: what the published descriptions of 3.2.2 and 3.3.5 say.
+        "3.2": replace(_third(2, 4), shares_people=True),
+    }
+)

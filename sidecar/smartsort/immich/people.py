@@ -107,6 +107,7 @@ def _person(found: PersonModel) -> Person:
         hidden=bool(found.is_hidden),
         favourite=known(found.is_favorite, False),
         born=known(found.birth_date, None) or "",
+        shared_by=next((known(user.name, "") or user.id for user in known(found.shared_by, [])), ""),
     )
 
 

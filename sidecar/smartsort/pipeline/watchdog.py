@@ -96,6 +96,7 @@ class Watchdog:
         self._note(HealthIssueKind.WATCH, self._inbox.unheard)
         self._note(HealthIssueKind.INODES, await asyncio.to_thread(self._unreliable))
         await self._mixed()
+        self._note(HealthIssueKind.SHARED_PEOPLE, self._recheck.people_hint)
         self._note(HealthIssueKind.DELETIONS, await self._context.ledger.aread(_deletions))
         waits = await self._lying() + await self._handed_in() + await self._photos_in_progress()
         waits += await self._told() + await self._rechecked()

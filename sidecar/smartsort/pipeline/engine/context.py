@@ -48,6 +48,8 @@ class Tuning:
     check_hash: bool = True
     archive_unwanted: bool = False
     album_per_person: bool = False
+    different_people: tuple[str, ...] = ()
+    """Names of people who are not the same as those whom other users share under these names."""
     library_path: str = "/data/library"
     """Where Immich sees `library/`."""
 

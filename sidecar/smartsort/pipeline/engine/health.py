@@ -22,6 +22,8 @@ class HealthIssueKind(StrEnum):
     """The time of day jumped."""
     DELETIONS = "deletions"
     """Many photos were deleted in Immich, and wait for a confirmation."""
+    SHARED_PEOPLE = "shared_people"
+    """A person stands twice in Immich's list: once as yours and once shared by another user."""
     LEDGER = "ledger"
     """The ledger is damaged. smartsort begins nothing new."""
     PROGRESS = "progress"

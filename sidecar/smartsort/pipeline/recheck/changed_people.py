@@ -94,8 +94,9 @@ class ChangedPeople:
         else:
             self._shard, self._page = self._shard + 1, 1
         found = []
-        for asset_id, people in shows.items():
-            one = here.get(asset_id)
+        for asset_id, names in shows.items():
+            own = (self._people.own(Person(i, name)) for i, name in names.items())
+            people, one = {p.id: p.name for p in own}, here.get(asset_id)
             if one is None or people == one.people or self._vain.get(one.photo_id) == people:
                 continue
             self._vain[one.photo_id] = people

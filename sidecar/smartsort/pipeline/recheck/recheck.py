@@ -93,6 +93,11 @@ class RecheckStage:
         """When the last run was over (monotonic)."""
 
     @property
+    def people_hint(self) -> str:
+        """What to say of people who stand twice in Immich's list, "" for nothing."""
+        return self._people.hint
+
+    @property
     def due(self) -> tuple[int, ...]:
         """Photos that are to be re-evaluated now, in the order they were noticed."""
         memory = self._memory

@@ -119,7 +119,7 @@ class RenamesStage:
         seen: Counter[str] = Counter()
         for asset_id in assets:
             try:
-                faces = await self._context.server.faces(asset_id)
+                faces = self._people.on(await self._context.server.faces(asset_id))
             except ImmichRejected:
                 continue
             if any(f.person is not None and f.person.id == person_id for f in faces):

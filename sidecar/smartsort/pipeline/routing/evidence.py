@@ -67,9 +67,9 @@ class EvidenceBuilder:
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(photo: Photo, faces: Sequence[Face]) -> PhotoEvidence:
-            copy = copies.get(photo.id)
+            copy, faces = copies.get(photo.id), self._people.on(faces)
             evidence = Evidence(
-                faces=tuple(faces),
+                faces=faces,
                 near_copy=copy.copy if copy else None,
                 comparison=copy.comparison if copy else None,
                 ruled_out=ruled_out.get(photo.id, frozenset()),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
-from smartsort.core.model import Person
+from smartsort.core.model import Face, Person
 from smartsort.core.naming import folder_name
-from smartsort.core.policy import names_shared
+from smartsort.core.policy import names_shared, same_humans
+from smartsort.core.words import listed
 from smartsort.ledger.person_folders import keep_apart, kept_apart
 from smartsort.pipeline.engine.context import Context
 
@@ -38,6 +40,9 @@ class People:
         self._read_at: float | None = None
         self._unlisted: frozenset[tuple[str, str]] = frozenset()
         """People on photos, by id and name, that the list lacked although it was just read."""
+        self._own: Mapping[str, Person] = {}
+        self._shared: tuple[Person, ...] = ()
+        """People whom others share and who are own people too; `_own` tells which, by their ids."""
         self.ambiguous: frozenset[str] = frozenset()
         self.noticed: list[Callable[[Sequence[Person]], object]] = []
         """Called, in a worker thread, with the people whenever somebody was added, named or renamed."""
@@ -46,7 +51,10 @@ class People:
         """The people, not older than `max_age` seconds."""
         if self.age >= max_age:
             before = None if self._read_at is None else self.version
-            self._people = tuple(await self._context.server.people())
+            everybody = await self._context.server.people()
+            self._own = same_humans(everybody, self._context.tuning.different_people)
+            self._shared = tuple(p for p in everybody if p.id in self._own)
+            self._people = tuple(p for p in everybody if p.id not in self._own)
             self._read_at = self._context.clock.monotonic()
             self.ambiguous = names_shared(self._people)
             if self.version != before:
@@ -80,7 +88,27 @@ class People:
         self._unlisted |= named - self._listed()
 
     def _listed(self) -> frozenset[tuple[str, str]]:
-        return frozenset((p.id, p.name) for p in self._people if p.name)
+        return frozenset((p.id, p.name) for p in (*self._people, *self._shared) if p.name)
+
+    def own(self, person: Person) -> Person:
+        """The own person who is the same human as one that another user shares; else the person itself."""
+        return self._own.get(person.id, person)
+
+    def on(self, faces: Iterable[Face]) -> tuple[Face, ...]:
+        """The faces, each of an own person where there is one."""
+        return tuple(f if f.person is None else replace(f, person=self.own(f.person)) for f in faces)
+
+    @property
+    def hint(self) -> str:
+        """What to say of people who stand twice in Immich's list, "" for nothing."""
+        if not self._shared:
+            return ""
+        twice = listed(tuple(dict.fromkeys(f"{p.name} ({p.shared_by})" for p in self._shared)))
+        return (
+            f"Other users share people with you who have the names of your own: {twice}. smartsort takes "
+            "them for the same. Merge them in Immich. If they are different people, list the names in "
+            "immich.different_people."
+        )
 
     def expire(self) -> None:
         """Have the people read again when they are next asked for: smartsort has made one."""

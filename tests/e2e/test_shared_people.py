@@ -1,0 +1,71 @@
+"""A household: another user shares people who are in one's own list, too (Immich 3.2 and later)."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from tests.live_sidecar import BASE, live_sidecar
+
+from smartsort.core.model import Person, State
+from smartsort.core.policy import names_shared, same_humans
+from smartsort.demo.run import WHITELIST
+from smartsort.ledger import photos
+
+SHARED = ("John Doe", "Sarah Smith")
+
+
+def test_an_own_and_a_shared_person_of_one_name_are_one():
+    own, theirs, other = Person("1", "Anna"), Person("2", "ANNA", shared_by="bert"), Person("3", "Bella")
+    assert same_humans([own, theirs, other]) == {"2": own}
+    assert same_humans([own, theirs], different=["anna"]) == {}
+
+
+def test_two_own_people_of_one_name_stay_ambiguous():
+    people = [Person("1", "Anna"), Person("2", "Anna"), Person("3", "Anna", shared_by="bert")]
+    assert same_humans(people) == {}
+    assert names_shared(people) == {"1", "2", "3"}
+
+
+def test_whom_two_others_share_is_one_too():
+    people = [Person("2", "Anna", shared_by="carl"), Person("1", "Anna", shared_by="bert")]
+    assert same_humans(people) == {"2": people[1]}
+
+
+@pytest.mark.parametrize("different", [(), SHARED])
+def test_a_household_with_a_shared_person(tmp_path, different):
+    demo = {"version": "3.2", "shared_people": SHARED}
+    settings = {"immich.different_people": list(different), "immich.recheck_interval_seconds": 0.5}
+    with live_sidecar(tmp_path / "root", 60, demo_options=demo, settings=settings) as live:
+        taken = Counter(
+            live.demo.state.people[face.person_id].owner_id
+            for face in live.demo.state.faces.values()
+            if face.person_id and live.demo.state.people[face.person_id].name in SHARED
+        )
+        assert len(taken) == 2, "Immich takes some faces for the own person and some for the shared one"
+        ledger = live.sidecar.context.ledger
+        found = ledger.read(lambda db: db.conn.execute("SELECT reasons FROM decisions").fetchall())
+        ambiguous = sum("ambiguous_name" in reasons for (reasons,) in found)
+        if different:
+            assert ambiguous > 0
+            return
+        assert ambiguous == 0
+        filed = {p.person_name for p in ledger.read(lambda db: photos.in_state(db, State.FILED, 100))}
+        assert set(SHARED) <= filed
+        ids = {
+            row[0]
+            for row in ledger.read(
+                lambda db: db.conn.execute(
+                    "SELECT DISTINCT person_id FROM names WHERE area = 'faces' AND path LIKE 'john_doe/%'"
+                ).fetchall()
+            )
+        }
+        assert len(ids) == 1, "all under the own person"
+        client = live.client()
+        live.wait_for(lambda: client.get(f"{BASE}/status").json()["health_issues"] != [], "the hint")
+        hints = client.get(f"{BASE}/status").json()["health_issues"]
+        assert [hint["kind"] for hint in hints] == ["shared_people"]
+        assert all(name in hints[0]["message"] for name in SHARED)
+        people = [p["name"] for p in client.get(f"{BASE}/people").json()]
+        assert max(Counter(people).values()) == 1
+        assert set(WHITELIST) & set(people)
