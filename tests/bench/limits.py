@@ -21,7 +21,7 @@ from smartsort.core.decision import decide
 from smartsort.core.model import Evidence, Outcome
 from smartsort.core.policy import Policy
 from smartsort.core.spot_checks import estimate
-from smartsort.core.wrong_limit import LEVEL_SPREAD, PIVOT, STEEPNESS_SPREAD, Curve
+from smartsort.core.wrong_limit import LEVEL_SPREAD, PIVOT, STEEPNESS_SPREAD, Curve, Observed
 
 CURVE = (0.50, 0.52, 0.54, 0.56, 0.58, 0.60, 0.62, 0.64, 0.66, 0.68, 0.70, 0.75)
 LIMITS = tuple(values["thresholds.max_wrong_per_1000"] for values in PRESETS.values())
@@ -84,8 +84,13 @@ class Filings:
         }
 
     def curve(self) -> Curve:
-        """The usual curve of households like these: a logistic regression of filings from 0.50 on."""
+        """The usual curve of households like these: a logistic regression of filings from 0.50 on.
+
+        Where nothing is wrong it is that of the core.
+        """
         level, fall = -3.5, 25.0
+        if not any(one.wrong for one in self.found if one.confidence >= 0.5):
+            return Observed().curve
         known = [(PIVOT - one.confidence, one.wrong) for one in self.found if one.confidence >= 0.5]
         for _ in range(40):
             up = up_fall = own = both = own_fall = 0.0
