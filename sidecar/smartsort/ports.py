@@ -285,7 +285,7 @@ class Measuring(Protocol):
         ...
 
     def newly_measured(self) -> list[int]:
-        """Photos in review whose faces were measured since this was asked last."""
+        """Photos in review that were looked at since this was asked last."""
         ...
 
     async def complete(

@@ -17,6 +17,7 @@ from smartsort.core.model import (
     Evidence,
     Face,
     Film,
+    Hint,
     OtherCopy,
     Outcome,
     Person,
@@ -26,8 +27,10 @@ from smartsort.core.model import (
 from smartsort.core.policy import MultipleFaces, OnDuplicate, PersonRef, Policy, Thresholds, WhenUnknown
 from smartsort.core.rules import RULES
 from smartsort.core.rules.base import Rule
+from smartsort.core.rules.faces import BLURRED
 from smartsort.core.suggestion import assigned, likeliest, nearest, suggestions
 from smartsort.core.wording import REASON_CODES, sentence, short
+from smartsort.ledger.records import evidence_from_json, evidence_to_json
 
 JOHN, SARAH, VICTOR, LUKAS = (
     Person("p-john", "John Doe"),
@@ -412,6 +415,40 @@ def test_the_order_of_the_table_is_the_documented_priority():
         "mixed_person",
         "low_confidence",
     ]
+
+
+@pytest.mark.parametrize(
+    ("hint", "short_form", "words"),
+    [
+        (None, "no_faces_detected", "found no face."),
+        (Hint(), "no_faces_detected", "found no face."),
+        (Hint(90, 0.9), "no_faces_detected: possibly rotated", "turned to the right, it shows a face."),
+        (Hint(180), "no_faces_detected: possibly rotated", "turned upside down, it shows a face."),
+        (Hint(270), "no_faces_detected: possibly rotated", "turned to the left, it shows a face."),
+        (
+            Hint(blur=BLURRED),
+            "no_faces_detected: possibly too blurred",
+            "found no face. Possibly too blurred.",
+        ),
+        (Hint(blur=BLURRED - 0.01), "no_faces_detected", "found no face."),
+    ],
+)
+def test_a_photo_without_a_face_says_why_it_may_have_none(hint, short_form, words):
+    decision = decide(Evidence(hint=hint), HOUSEHOLD)
+    assert decision.category is Category.UNIDENTIFIED
+    assert short(decision.reason) == short_form
+    assert sentence(decision.reason).startswith("Immich finished looking and found no face.")
+    assert sentence(decision.reason).endswith(words)
+    assert evidence_from_json(evidence_to_json(Evidence(hint=hint))).hint == hint
+
+
+def test_nothing_is_filed_under_somebody_who_seems_to_be_two_people():
+    mixed = dataclasses.replace(photo(JOHN), mixed=frozenset({JOHN.id}))
+    decision = decide(mixed, HOUSEHOLD)
+    assert (decision.category, decision.reason.code) == (Category.UNIDENTIFIED, "mixed_person")
+    assert decision.suggested is None
+    assert decide(dataclasses.replace(photo(SARAH), mixed=frozenset({JOHN.id})), HOUSEHOLD).people == (SARAH,)
+    assert evidence_from_json(evidence_to_json(mixed)).mixed == {JOHN.id}
 
 
 def test_the_order_of_the_rules_alone_makes_the_priority():

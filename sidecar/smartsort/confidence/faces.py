@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from smartsort.confidence.service import FaceService, FaceServiceUnavailable, Seen
-from smartsort.core.model import Face
+from smartsort.core.model import Face, Hint
 from smartsort.core.similarity import Vector, matched
 from smartsort.errors import ImmichRejected
+from smartsort.files.blur import TURNS
 from smartsort.ledger import embeddings
 from smartsort.ledger.embeddings import Embedding
 from smartsort.pipeline.engine.context import Context
@@ -74,13 +75,36 @@ class Faces:
         """
         return bool((await self._look_at(asset_id, await self.model())).faces)
 
+    async def hint(self, asset_id: str) -> Hint:
+        """Find out why an asset may have no face: one call for each way to turn its preview.
+
+        Raises FaceServiceUnavailable, ImmichError.
+        """
+        model = await self.model()
+        async with self._gate:
+            preview = await self._preview(asset_id)
+            looked = await asyncio.to_thread(self._context.decoders.turned, preview)
+            if isinstance(looked, str):
+                return Hint()
+            best, hint = 0.0, Hint(blur=looked.blur)
+            for angle, picture in zip(TURNS, looked.pictures, strict=True):
+                score = max(
+                    (one.score for one in (await self.service.faces(picture, model)).faces), default=0.0
+                )
+                if score > best:
+                    best, hint = score, Hint(angle, looked.blur)
+        return hint
+
     async def _look_at(self, asset_id: str, model: FaceModel) -> Seen:
         async with self._gate:
-            self.service.check()
-            preview = await self._context.server.thumbnail(asset_id, ThumbnailSize.PREVIEW)
-            if preview is None:
-                raise FaceServiceUnavailable("Immich has no preview of the photo")
-            return await self.service.faces(preview[0], model)
+            return await self.service.faces(await self._preview(asset_id), model)
+
+    async def _preview(self, asset_id: str) -> bytes:
+        self.service.check()
+        preview = await self._context.server.thumbnail(asset_id, ThumbnailSize.PREVIEW)
+        if preview is None:
+            raise FaceServiceUnavailable("Immich has no preview of the photo")
+        return preview[0]
 
     async def of_person(self, asset_id: str, person_id: str, smallest: int) -> Embedding | None:
         """The face of a person on an asset, None when it is not there, too small or not found again.

@@ -145,7 +145,7 @@ class Measure:
         return () if vector is None else self._closest(asset_id, face, vector, None)
 
     def newly_measured(self) -> list[int]:
-        """Photos in review whose faces were measured since this was asked last."""
+        """Photos in review that were looked at since this was asked last."""
         found, self._review.fresh = self._review.fresh, []
         return found
 
@@ -181,6 +181,9 @@ class Measure:
 
         None when something would have to be measured first.
         """
+        hint = self._review.hints.pop(asset_id, None)
+        if hint is not None and not evidence.faces:
+            return replace(evidence, hint=hint)
         ledger, ids = self._context.ledger, [face.id for face in evidence.faces]
         model = self.galleries.model or await ledger.aread(review_faces.model_in_use)
         was_mixed = evidence.mixed

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from smartsort.confidence.faces import Faces
 from smartsort.confidence.galleries import Galleries
-from smartsort.core.model import Face, Person
+from smartsort.core.model import Face, Hint, Person
 from smartsort.ledger import photos, review_faces
 from smartsort.ledger.photos import people_with_photos
 from smartsort.pipeline.engine.context import Context
@@ -36,13 +36,15 @@ class ReviewFaces:
         self._next: deque[int] = deque()
         self._all_measured: tuple[str, int] | None = None
         """The model and the newest decision at which nothing was left to measure."""
+        self.hints: dict[str, Hint] = {}
+        """Of photos without a face, by asset, until a decision has taken them in."""
         self._later: dict[int | str, datetime] = {}
         """When photos and people's galleries that were tried in vain are tried again."""
         self.fresh: list[int] = []
         """Photos just measured; who judges them again takes them out."""
 
     async def step(self) -> bool:
-        """Measure one photo, or one gallery to compare them with; False when there is none.
+        """Look at one photo, or at one gallery to compare them with; False when there is none.
 
         Raises FaceServiceUnavailable, ImmichError, TimeoutError. The same is then tried again later.
         """
@@ -55,6 +57,10 @@ class ReviewFaces:
             return True
         self._put_off(photo_id)
         faces = last[4].faces
+        if not faces:  # it stays put off until the hint has become part of a decision
+            self.hints[photo.asset_id] = await self._faces.hint(photo.asset_id)
+            self.fresh.append(photo_id)
+            return True
         if await self._gallery_of(await self._close_to(faces)):
             self._next.appendleft(photo_id)
         else:

@@ -313,6 +313,16 @@ class FaceMark:
 
 
 @dataclass(frozen=True, slots=True)
+class Hint:
+    """Why no face may have been found on a photo."""
+
+    turned: int = 0
+    """Degrees by which the picture has to be turned clockwise for a face to be seen; 0 where none is."""
+    blur: float | None = None
+    """How blurred the picture is: 0 not at all, 1 all of it. None where there is too little to see."""
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything the decision looks at. Stored with it so that it can be explained later.
 
@@ -343,6 +353,8 @@ class Evidence:
     """By face id: what humans said of it, or of faces like it."""
     film: Film | None = None
     """Of a video."""
+    hint: Hint | None = None
+    """Of a photo without a face, once it was looked at again."""
     mixed: frozenset[str] = frozenset()
     """Ids of the people on it whose faces look like two people's (`core.mixed`)."""
 

@@ -14,7 +14,7 @@ from PIL import ExifTags, Image, ImageOps
 
 from smartsort.demo import jpeg
 from smartsort.demo.edge import read_edge
-from smartsort.demo.regions import HEADER_BYTES, Region, face_regions, parse_regions, sidecar_of
+from smartsort.demo.regions import HEADER_BYTES, Region, drawn_for, face_regions, parse_regions, sidecar_of
 from smartsort.errors import SmartsortError
 from smartsort.files.decoders import Decoders
 from smartsort.files.media import Kind
@@ -122,7 +122,16 @@ def _jpeg_facts(path: str, head: bytes, tail: bytes) -> PictureFacts:
         with contextlib.suppress(Exception):  # broken Exif is no broken photo
             exif.load(header.exif)
     regions = parse_regions(header.xmp) if header.xmp else face_regions(path)
+    if header.xmp and _is_turned(header, exif):
+        regions = []  # a detector sees no face that lies on its side
     return _with_exif(path, PictureFacts((header.width, header.height), regions=tuple(regions)), exif)
+
+
+def _is_turned(header: jpeg.JpegHeader, exif: Image.Exif) -> bool:
+    """Whether the pixels were turned by a quarter after the regions were drawn, and nothing tells so."""
+    size = drawn_for(header.xmp or b"")
+    upright = exif.get(ExifTags.Base.Orientation, 1) in range(5)
+    return upright and size == (header.height, header.width) and header.width != header.height
 
 
 def _other_facts(path: str) -> PictureFacts:

@@ -13,6 +13,7 @@ from defusedxml.ElementTree import fromstring
 
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _MWG = "{http://www.metadataworkinggroup.com/schemas/regions/}"
+_DIMENSIONS = "{http://ns.adobe.com/xap/1.0/sType/Dimensions#}"
 _AREA = "{http://ns.adobe.com/xmp/sType/Area#}"
 # More than this is no header any more. A longer one is read as far as this.
 HEADER_BYTES = 262_144
@@ -88,6 +89,19 @@ def parse_regions(packet: bytes) -> list[Region]:
             if region is not None:
                 found.append(region)
     return found
+
+
+def drawn_for(packet: bytes) -> tuple[int, int] | None:
+    """The size of the picture that the regions of a packet were drawn for, if it tells."""
+    try:
+        root: Element = fromstring(packet.strip(b"\x00 \r\n\t"))
+    except (ParseError, DefusedXmlException, ValueError):
+        return None
+    for element in root.iter(f"{_MWG}AppliedToDimensions"):
+        sides = [element.get(f"{_DIMENSIONS}{side}", "") for side in "wh"]
+        if all(side.isdecimal() for side in sides):
+            return int(sides[0]), int(sides[1])
+    return None
 
 
 def region_xmp(regions: Iterable[Region], width: int, height: int) -> bytes:

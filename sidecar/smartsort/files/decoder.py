@@ -19,6 +19,7 @@ from typing import Any
 
 from smartsort.errors import SmartsortError
 from smartsort.files import pictures
+from smartsort.files.blur import turned
 from smartsort.files.contact_sheet import TILE, Mark, contact_sheet, face_sheet
 from smartsort.files.frames import frames, pictures_at
 from smartsort.files.media import Kind
@@ -89,6 +90,7 @@ TASKS: dict[str, Callable[..., Any]] = {
     "draw": draw,
     "sheet": sheet,
     "face_sheet": lambda _path, groups, across: face_sheet(groups, across),
+    "turned": turned,
     "frames": frames,
     "frames_sheet": frames_sheet,
 }

@@ -22,6 +22,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from smartsort.errors import SmartsortError
+from smartsort.files.blur import Turned
 from smartsort.files.contact_sheet import ACROSS, Mark
 from smartsort.files.decoder import OUT_OF_MEMORY, time_limit
 from smartsort.files.frames import Frames
@@ -179,6 +180,11 @@ class Decoders:
         """The faces at places of encoded pictures on one sheet as JPEG, group by group, or why not."""
         drawn = self._ask("face_sheet", [""], (list(groups), across))[0]
         return drawn if isinstance(drawn, bytes) else str(drawn)
+
+    def turned(self, picture: bytes) -> Turned | str:
+        """Turn an encoded picture three ways and measure its blur; a text says why it cannot be read."""
+        answer = self._ask("turned", [""], (picture,))[0]
+        return answer if isinstance(answer, Turned) else str(answer)
 
     def release(self, idle_seconds: float = 0.0) -> None:
         """End the decoders that have had nothing to do for so long."""

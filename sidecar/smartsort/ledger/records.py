@@ -23,6 +23,7 @@ from smartsort.core.model import (
     FaceMark,
     Film,
     FilmFace,
+    Hint,
     MarkKind,
     OtherCopy,
     Person,
@@ -415,6 +416,7 @@ def evidence_to_json(evidence: Evidence) -> str:
             "taken": evidence.taken,
             **({"marks": {i: _mark(m) for i, m in evidence.marks.items()}} if evidence.marks else {}),
             **({"film": film_to(evidence.film)} if evidence.film is not None else {}),
+            **({"hint": astuple(evidence.hint)} if evidence.hint is not None else {}),
             "mixed": sorted(evidence.mixed),
         }
     )
@@ -450,5 +452,6 @@ def evidence_from_json(text: str) -> Evidence:
         taken=value.get("taken"),
         marks={face_id: _mark_from(mark) for face_id, mark in value.get("marks", {}).items()},
         film=film_from(found) if (found := value.get("film")) else None,
+        hint=Hint(*found) if (found := value.get("hint")) else None,
         mixed=frozenset(value.get("mixed", ())),
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlite_utils import Database
 
 from smartsort.core.model import Box, Category, Evidence, Face, Person, State
+from smartsort.core.rules.faces import NO_FACES_DETECTED
 from smartsort.files.shown import from_ledger
 from smartsort.ledger import feedback
 from smartsort.ledger.embeddings import Vector, from_blob
@@ -28,6 +29,11 @@ _FACES = "json_each(d.evidence, '$.faces') AS f"
 _OPEN = (
     f"EXISTS (SELECT 1 FROM {_FACES} WHERE NOT EXISTS (SELECT 1 FROM embeddings AS e"  # noqa: S608
     " WHERE e.face_id = json_extract(f.value, '$.id') AND e.model = ?))"
+)
+_FACELESS = (
+    f"(json_extract(d.reasons, '$[0].code') = '{NO_FACES_DETECTED.code}'"
+    " AND json_array_length(d.evidence, '$.faces') = 0 AND json_extract(d.evidence, '$.hint') IS NULL"
+    " AND json_extract(d.evidence, '$.film') IS NULL)"
 )
 
 
@@ -101,8 +107,11 @@ def unnamed_state(db: Database) -> tuple[int, ...]:
 
 
 def unmeasured(db: Database, model: str, limit: int) -> list[int]:
-    """Return ids of photos in review with a face this model has not been asked about, newest first."""
-    query = f"SELECT p.id{_FROM}{_WHERE} AND {_OPEN} ORDER BY p.id DESC LIMIT ?"
+    """Return ids of photos in review to look at, newest first.
+
+    They have a face this model has not been asked about, or none and nobody has looked why.
+    """
+    query = f"SELECT p.id{_FROM}{_WHERE} AND ({_OPEN} OR {_FACELESS}) ORDER BY p.id DESC LIMIT ?"
     return [int(photo_id) for (photo_id,) in db.conn.execute(query, (model, limit))]
 
 

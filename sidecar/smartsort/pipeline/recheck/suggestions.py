@@ -79,7 +79,9 @@ class Suggestions:
 
 
 def _differs(one: Evidence, other: Evidence) -> bool:
-    """True when another person is close to a face now, or one has come closer or gone further away."""
+    """True for another hint, or another person close to a face, or one who came closer or went away."""
+    if one.hint != other.hint:
+        return True
     ones, others = _numbers(one), _numbers(other)
     return ones.keys() != others.keys() or any(abs(ones[key] - others[key]) >= NOTICED for key in ones)
 

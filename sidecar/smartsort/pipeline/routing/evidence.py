@@ -77,6 +77,7 @@ class EvidenceBuilder:
                 taken=photo.taken_at,
                 marks=self._today(face_marks.on_faces(marks.get(photo.id, ()), faces)),
                 film=seen.get(photo.id, Film(unknown=NOT_YET) if photo.id in videos else None),
+                hint=before[photo.id].hint if photo.id in before and not faces else None,
             )
             async with gate:
                 if self.measure is not None and photo.asset_id is not None:
