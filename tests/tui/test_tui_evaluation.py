@@ -11,6 +11,7 @@ from tests.tui.sample.sidecar import SampleSidecar
 
 from smartsort_tui.charts import result_text
 from smartsort_tui.screens.dialogs import PersonPicker
+from smartsort_tui.screens.near_misses import NearMissScreen
 from smartsort_tui.screens.spot_checks import SpotCheckScreen
 from smartsort_tui.screens.why import WhyScreen
 
@@ -139,3 +140,29 @@ async def test_ruling_out_explaining_and_checking_against_the_demo(tmp_path: Pat
             await until(pilot, lambda: "u takes it back" in screen_text(pilot), "the confirmation")
             await pilot.press("x")
             await until(pilot, lambda: "to review ·" in screen_text(pilot), "the correction")
+
+
+async def test_near_misses_are_filed_all_but_the_crossed_out_one_and_taken_back() -> None:
+    sidecar = SampleSidecar(40)
+    async with driving(sidecar, images="halfblocks") as pilot:
+        await loaded(pilot)
+        await pilot.press("l")
+        await until(
+            pilot, lambda: "4 faces might be John Doe (0.45 to 0.51)" in screen_text(pilot), "the list"
+        )
+        screen = pilot.app.screen
+        assert isinstance(screen, NearMissScreen)
+        faces = [row.face for row in screen.rows.items[1:5]]
+        await pilot.press("x")
+        await until(pilot, lambda: "go to a face" in screen_text(pilot), "the words")
+        await pilot.press("n", "n", "x")
+        await until(pilot, lambda: "crossed out: a files 3 photos" in screen_text(pilot), "the count")
+        await until(pilot, lambda: screen.sight.is_seen, "the picture")
+        await pilot.press("a")
+        await until(pilot, lambda: "3 photos → John Doe · u takes it back" in screen_text(pilot), "done")
+        assert {face.photo_id for face in faces if face} & set(sidecar.pending) == {faces[1].photo_id}  # type: ignore[union-attr]
+        await pilot.press("u")
+        await until(pilot, lambda: "taken back: 3 photos" in screen_text(pilot), "undone")
+        assert {face.photo_id for face in faces if face} <= set(sidecar.pending)
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is not screen, "the review")

@@ -30,6 +30,7 @@ BURSTS = {
     "help closed": b"?qr",
     "why": b"wras",
     "spot checks": b"caxaP",
+    "near misses": b"lnxau",
     "palette": b"\x10reject\rrs",
     "filter": b"fras1",
     "mark and preview": b"mr\ry",

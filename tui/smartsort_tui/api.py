@@ -43,6 +43,7 @@ from smartsort.api.schemas.statistics import Summary
 
 if TYPE_CHECKING:
     from smartsort.api.schemas.evaluation import Explained, RuleOut, SpotCheckPage, WrongFiling
+    from smartsort.api.schemas.near_misses import NearMisses
     from smartsort.api.schemas.people import OnePerson
     from smartsort.api.schemas.strangers import NameFaces, Strangers
 
@@ -218,6 +219,12 @@ class Client:
             BulkActionResult, "POST", f"/strangers/{what}", asked, timeout=BULK_TIMEOUT_SECONDS
         )
 
+    async def near_misses(self) -> list[NearMisses]:
+        """Faces in review that might be a known person's. Raises NotThere from a sidecar without them."""
+        from smartsort.api.schemas.near_misses import NearMisses
+
+        return await self._list(NearMisses, "/review/near-misses")
+
     async def confirm(self, photo: int) -> ActionResultView:
         """Confirm the filing of a photo."""
         return await self._send(ActionResultView, "POST", f"/spot-checks/{photo}/confirm")
@@ -275,12 +282,8 @@ class Client:
     # --- people, settings, statistics -------------------------------------------------------
 
     async def people(self, *, limit: int = 5000) -> list[PersonView]:
-        """Return the people Immich knows, at most `limit`."""
-        response = await self._request("GET", "/people", params={"limit": limit})
-        try:
-            return TypeAdapter(list[PersonView]).validate_json(response.content)
-        except ValidationError as error:
-            raise _not_smartsort(response) from error
+        """The people Immich knows, at most `limit`."""
+        return await self._list(PersonView, "/people", limit=limit)
 
     def person_thumbnail(self, person: str) -> str:
         """Return where a person's face is, for `picture`."""
@@ -355,6 +358,13 @@ class Client:
 
     async def _get(self, shape: type[ShapeT], path: str, **params: str | int | None) -> ShapeT:
         return _parsed(shape, await self._request("GET", path, params=_given(**params)))
+
+    async def _list(self, shape: type[ShapeT], path: str, **params: int) -> list[ShapeT]:
+        response = await self._request("GET", path, params=params)
+        try:
+            return TypeAdapter(list[shape]).validate_json(response.content)  # type: ignore[valid-type]
+        except ValidationError as error:
+            raise _not_smartsort(response) from error
 
     async def _send(
         self,

@@ -38,6 +38,10 @@ def _screen(name: str) -> Screen[Any]:
         from smartsort_tui.screens.spot_checks import SpotCheckScreen
 
         return SpotCheckScreen()
+    if name == "near":
+        from smartsort_tui.screens.near_misses import NearMissScreen
+
+        return NearMissScreen()
     from smartsort_tui.screens.configuration import ConfigurationScreen
 
     return ConfigurationScreen()
@@ -49,7 +53,7 @@ class SmartsortApp(BaseApp):
     TITLE = "smartsort"
     CSS_PATH = "smartsort.tcss"
     MODES: ClassVar[dict[str, Any]] = {
-        name: partial(_screen, name) for name in (*dict(AREAS), "checks", "strangers")
+        name: partial(_screen, name) for name in (*dict(AREAS), "checks", "strangers", "near")
     }
     DEFAULT_MODE = "review"
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -18,7 +18,7 @@ from smartsort.api.views import person_view
 from smartsort.core.near_misses import CATEGORIES, NearMiss, near_miss
 from smartsort.core.words import quantity
 from smartsort.errors import ImmichError
-from smartsort.files.contact_sheet import Mark
+from smartsort.files.contact_sheet import ACROSS, Mark
 from smartsort.files.shown import shown
 from smartsort.ledger import review_faces
 from smartsort.ledger.review_faces import Seen
@@ -26,8 +26,8 @@ from smartsort.ports import ThumbnailSize
 
 router = APIRouter(prefix=f"{BASE}/review/near-misses", tags=["review"], responses=GUARDED)
 
-PAGE = 24
-"""Faces of one contact sheet: more are too small to be told apart in a terminal."""
+PAGE, _ACROSS = 24, 6
+"""Faces of one contact sheet, and of one of its rows: more are too small to be told apart in a terminal."""
 
 
 @router.get("")
@@ -66,19 +66,18 @@ async def sheet(
 ) -> Response:
     """One picture of the faces that might be this person's, numbered as in the list."""
     some = (await _by_person(ctx)).get(id, [])[(page - 1) * PAGE : page * PAGE]
-    pictures, labels, marks = [], [], []
+    faces: list[tuple[bytes, Mark]] = []
     for number, (photo, one) in enumerate(some, (page - 1) * PAGE + 1):
         try:
-            picture = await ctx.pictures.of_photo(photo.photo_id, ThumbnailSize.THUMBNAIL)
+            picture = await ctx.pictures.of_photo(photo.photo_id, ThumbnailSize.PREVIEW)
         except (Refused, ImmichError):
             continue
-        pictures.append(picture.content)
-        labels.append(f"{number}  {one.similarity:.2f}  {(photo.taken or '')[:10]}")
-        marks.append([_mark(one)])
-    if not pictures:
+        label = f"{number}   {one.similarity:.2f}   {(photo.taken or '')[:4]}"
+        faces.append((picture.content, _mark(one, label)))
+    if not faces:
         raise Refused(404, "not_found", f"no face in review might be the person {id}, or Immich shows none")
-    decoders = ctx.sidecar.context.decoders
-    drawn = await asyncio.to_thread(decoders.contact_sheet, pictures, labels, marks)
+    across = min(_ACROSS, max(ACROSS, len(faces)))
+    drawn = await asyncio.to_thread(ctx.sidecar.context.decoders.face_sheet, [faces], across)
     if isinstance(drawn, str):
         raise Refused(404, "not_found", f"the contact sheet cannot be drawn: {drawn}")
     return answer(Picture.of(drawn, "image/jpeg"), request)
@@ -103,11 +102,15 @@ def _face(number: int, photo: Seen, one: NearMiss) -> NearMissFace:
         photo_id=photo.photo_id,
         number=number,
         face=one.face.id,
+        box=(one.face.box.x1, one.face.box.y1, one.face.box.x2, one.face.box.y2),
+        image_width=one.face.image_width,
+        image_height=one.face.image_height,
         similarity=one.similarity,
         filename=shown(photo.filename),
         source=photo.source,
         taken_at=photo.taken,
         thumbnail=f"{BASE}/review/items/{photo.photo_id}/thumbnail",
+        preview=f"{BASE}/review/items/{photo.photo_id}/preview",
     )
 
 
@@ -115,6 +118,6 @@ def _range(low: float, high: float) -> str:
     return f"{low:.2f}" if f"{low:.2f}" == f"{high:.2f}" else f"{low:.2f} to {high:.2f}"
 
 
-def _mark(one: NearMiss) -> Mark:
+def _mark(one: NearMiss, label: str) -> Mark:
     box, width, height = one.face.box, one.face.image_width or 1, one.face.image_height or 1
-    return Mark(box.x1 / width, box.y1 / height, box.x2 / width, box.y2 / height)
+    return Mark(box.x1 / width, box.y1 / height, box.x2 / width, box.y2 / height, label)

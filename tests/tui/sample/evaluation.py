@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from tests.tui.sample import data
 from tests.tui.sample.pictures import SIZE, face_boxes
 
 from smartsort.api.schemas.evaluation import ChangeView, Explained, RuleView, SpotCheck, SpotCheckPage
+from smartsort.api.schemas.near_misses import NearMisses, NearMissFace
 from smartsort.api.schemas.people import FaceView
 from smartsort.api.schemas.review import ReviewItem
 from smartsort.api.schemas.statistics import SpotCheckResult
@@ -103,3 +105,35 @@ def page(waiting: list[int], answers: dict[int, bool], now: datetime) -> SpotChe
         met=None,
     )
     return SpotCheckPage(items=[check(photo, now) for photo in waiting], result=result)
+
+
+def near_misses(pending: Iterable[int]) -> list[NearMisses]:
+    """John and Sarah are close to some unknown faces of the photos that wait."""
+    found = []
+    waiting = sorted(item for item in pending if data.category(item) == "unidentified")
+    for person, ids in zip(data.people()[:2], (waiting[:4], waiting[4:6]), strict=True):
+        faces = [_near(number, item) for number, item in enumerate(ids, 1)]
+        if faces:
+            low, high = faces[-1].similarity, faces[0].similarity
+            text = f"{len(faces)} faces might be {person.name} ({low:.2f} to {high:.2f})"
+            sheet = f"/api/smart-download/review/near-misses/{person.id}/sheet"
+            found.append(NearMisses(person=person, text=text, low=low, high=high, sheet=sheet, faces=faces))
+    return found
+
+
+def _near(number: int, item: int) -> NearMissFace:
+    picture = f"/api/smart-download/review/items/{item}"
+    return NearMissFace(
+        photo_id=item,
+        number=number,
+        face=f"face-{item}-0",
+        box=(500, 200, 800, 600),
+        image_width=1440,
+        image_height=1080,
+        similarity=0.53 - 0.02 * number,
+        filename=data.filename(item),
+        source="whatsapp",
+        taken_at="2025-05-17T12:00:00",
+        thumbnail=f"{picture}/thumbnail",
+        preview=f"{picture}/preview",
+    )

@@ -83,6 +83,11 @@ class SampleSidecar(SampleDesk):
         match [method, *parts]:
             case ["GET", "review", "queue", *rest]:
                 return json_answer(self.page(rest[0] if rest else query.get("category"), query))
+            case ["GET", "review", "near-misses"]:
+                found = [one.model_dump() for one in evaluation.near_misses(self.pending)]
+                return Answer(200, "application/json", json.dumps(found).encode())
+            case ["GET", "review", "near-misses", _, "sheet"]:
+                return Answer(200, "image/jpeg", pictures.sheet(6))
             case ["GET", "review", "items", item, ("thumbnail" | "preview")]:
                 return self._picture(int(item))
             case ["GET", "review", "items", item]:

@@ -51,6 +51,7 @@ class ReviewScreen(MarkingView):
         Binding("O", "page", "Immich", show=False, id="review.page", tooltip="The photo's page in Immich"),
         Binding("c", "checks", "checks", id="review.checks", tooltip="Spot checks of what was filed"),
         Binding("t", "strangers", "strangers", id="review.strangers", tooltip="Unknown faces, in groups"),
+        Binding("l", "near", "Near misses", show=False, id="review.near_misses", tooltip="Known people?"),
         Binding("e", "export", "export", id="review.export", tooltip="Save the list as CSV"),
         Binding("n,j", "move(1)", "Next", show=False, id="review.next"),
         Binding("p,k", "move(-1)", "Previous", show=False, id="review.previous"),
@@ -183,6 +184,9 @@ class ReviewScreen(MarkingView):
 
     def action_checks(self) -> None:
         self.smartsort.action_area("checks")
+
+    def action_near(self) -> None:
+        self.smartsort.action_area("near")
 
     def action_rule_out(self) -> None:
         """Rule out the first suggestion. The photo goes on waiting without it."""

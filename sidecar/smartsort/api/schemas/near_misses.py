@@ -12,12 +12,17 @@ class NearMissFace(ResponseModel):
     photo_id: int
     number: int
     face: str
+    box: tuple[int, int, int, int]
+    """In pixels of the upright preview, which is `image_width` by `image_height`."""
+    image_width: int
+    image_height: int
     similarity: float
     filename: str
     source: str
     taken_at: str | None = None
     thumbnail: str
     """Path of the photo's small picture below this API."""
+    preview: str
 
 
 class NearMisses(ResponseModel):
