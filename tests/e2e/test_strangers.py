@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -109,3 +111,13 @@ def test_without_a_face_or_a_person_nothing_is_done(live: LiveSidecar) -> None:
     assert client.post(f"{BASE}/strangers/name", json={"faces": {}}).status_code == 422
     assert client.post(f"{BASE}/strangers/mark", json={"faces": {}, "kind": "ignored"}).status_code == 422
     assert client.get(f"{BASE}/strangers/{'0' * 16}/sheet").status_code == 404
+
+
+def test_commands_come_without_numpy_until_somebody_looks_at_strangers() -> None:
+    code = (
+        "import sys; from smartsort.cli import main; main._leave_out_unused();"
+        "import smartsort.bootstrap, smartsort.confidence.strangers; assert sys.modules.get('numpy') is None;"
+        "from smartsort.confidence.neighbours import rows; assert sys.modules['numpy'] is not None"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -88,7 +88,7 @@ class FaceActions(Reversing):
         person = None
         if kind is MarkKind.LOCKED:
             if choice is None:
-                raise ActionRefused("say whose face it is")
+                raise ActionRefused("Say whose face it is")
             [target] = resolve([choice], await known_people(self._people), self._context)
             person = Person(target.id or f"new {target.name}", target.name)
         mark, at = FaceMark(kind, secrets.token_hex(8), person), self._context.clock.text()
@@ -124,7 +124,7 @@ class FaceActions(Reversing):
         found = await ledger.aread(lambda db: face_marks.groups(db, key))
         if not found:
             raise ActionRefused(
-                f"nothing is marked with {key}; `smartsort strangers --verdicts` lists what is"
+                f"No face is marked with {key}. `smartsort strangers verdicts` lists the verdicts"
             )
         ids = list(found[0].photos)
         evidence = await self._last(dict.fromkeys(ids, ()))

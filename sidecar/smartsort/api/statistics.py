@@ -65,6 +65,8 @@ async def _summary(ctx: ApiContext, days: int) -> Summary:
     )
     found = summarised(totals, waiting, came, days, await spot_check_result(ctx, since))
     found.limit = wrong_limit(ctx.sidecar.runtime_settings.limit())
+    settled, found.decisions = await context.ledger.aread(lambda db: statistics.settled(db, since))
+    found.photos_per_decision = round(settled / found.decisions, 1) if found.decisions else None
     if ctx.sidecar.measure is not None:
         measured, of_all = await context.ledger.aread(review_faces.progress)
         found.review_faces = ReviewFaces(measured=measured, photos=of_all)

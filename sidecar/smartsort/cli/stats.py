@@ -45,6 +45,9 @@ def command(sidecar: Sidecar, *, days: int, as_json: bool) -> None:
     )
     click.echo(spot_check_line(summary["spot_checks"]))
     click.echo(summary["limit"]["text"])
+    if summary["decisions"]:
+        settled = summary["photos_per_decision"]
+        click.echo(f"{settled:g} photos left review for each of {summary['decisions']:,} decisions")
     if (faces := summary["review_faces"]) is not None:
         click.echo(f"faces of {faces['measured']} of {faces['photos']} photos in review measured")
 

@@ -39,7 +39,7 @@ def list_groups(sidecar: Sidecar, *, as_json: bool) -> None:
         return
     print_table(("group", "photos", "taken", "sources"), (_row(group) for group in found["groups"]))
     click.echo(
-        f"{len(found['groups']):,} groups of {found['faces']:,} faces; measured: {found['measured']:,} of"
+        f"{len(found['groups']):,} groups of {found['faces']:,} faces. Measured: {found['measured']:,} of"
         f" {found['waiting']:,} photos"
     )
 
@@ -142,7 +142,7 @@ def _chosen(sidecar: Sidecar, groups: Sequence[str]) -> list[dict[str, Any]]:
         found = [group for group in known if group["id"].startswith(prefix)]
         if len(found) != 1:
             how_many = "more than one group begins" if found else "no group begins"
-            raise SmartsortError(f"{how_many} with {prefix}; `smartsort strangers list` shows them")
+            raise SmartsortError(f"{how_many} with {prefix}. `smartsort strangers list` shows the groups")
         chosen += found
     return chosen
 

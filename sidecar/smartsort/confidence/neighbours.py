@@ -35,6 +35,16 @@ ROWS = 1_000
 """Faces compared at once."""
 
 
+def halved(packed: bytes) -> bytes:
+    """A face in half precision, from the single precision of the ledger."""
+    return np.frombuffer(packed, "<f4").astype(np.float16).tobytes()
+
+
+def rows(packed: bytes, count: int) -> Vectors:
+    """So many halved faces, each as a row."""
+    return np.frombuffer(packed, np.float16).reshape(count, -1)
+
+
 def links(faces: Sequence[UnnamedFace], vectors: Vectors, level: float = 0.0) -> Iterator[Link]:
     """The pairs of faces that are alike, on two photos that were taken within some years, each once.
 

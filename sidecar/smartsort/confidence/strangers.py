@@ -39,9 +39,8 @@ class Strangers:
 
 def _groups(db: Database, level: float, least: float) -> list[tuple[Stranger, ...]]:
     """Runs in a thread of the ledger's readers."""
-    import numpy as np  # noqa: PLC0415 - 25 MB, for those who look at strangers
-
-    from smartsort.confidence.neighbours import links  # noqa: PLC0415
+    # numpy takes 25 MB, for those who look at strangers.
+    from smartsort.confidence.neighbours import halved, links, rows  # noqa: PLC0415
 
     marked = review_faces.marked(db)
     packed, found, unnamed = bytearray(), [], []
@@ -53,14 +52,14 @@ def _groups(db: Database, level: float, least: float) -> list[tuple[Stranger, ..
         if length not in (0, len(one.packed)):
             continue  # of a model with another length: it is measured again
         length = len(one.packed)
-        packed += np.frombuffer(one.packed, "<f4").astype(np.float16).tobytes()
+        packed += halved(one.packed)
         found.append(_stranger(one))
         day = day_of(one.taken)
         hint = person.id if person is not None else ""
         unnamed.append(UnnamedFace(one.face.id, one.photo_id, hint, day.toordinal() if day else 0))
     if not found:
         return []
-    vectors = np.frombuffer(packed, np.float16).reshape(len(found), -1)
+    vectors = rows(bytes(packed), len(found))
     groups = grouped(unnamed, links(unnamed, vectors, level))
     return [
         tuple(sorted((found[index] for index in group), key=lambda one: -one.photo_id)) for group in groups

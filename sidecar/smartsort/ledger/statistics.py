@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from sqlite_utils import Database
 
-from smartsort.core.event_kinds import REJECTIONS, EventKind
+from smartsort.core.event_kinds import REJECTIONS, EventKind, stored
 from smartsort.core.model import IN_PROGRESS, Category
 from smartsort.core.naming import folder_name
 from smartsort.ledger import events, key_value, photos
@@ -366,3 +366,24 @@ def photos_in_progress(db: Database, limit: int) -> list[Photo]:
         db, "SELECT id FROM photos WHERE state IN (*) ORDER BY id LIMIT ?", IN_PROGRESS, after=(limit,)
     )
     return photos.by_ids(db, [int(row[0]) for row in rows])
+
+
+# --- decisions of humans -----------------------------------------------------------------------
+
+_SETTLING = (EventKind.APPROVED, *REJECTIONS, EventKind.FACES_MARKED)
+_DECIDING = (*_SETTLING, EventKind.DEFERRED, EventKind.RULED_OUT, EventKind.FACES_NAMED)
+
+
+def settled(db: Database, since: str) -> tuple[int, int]:
+    """Photos that humans took out of review since a ledger time, and with how many decisions.
+
+    A bulk action is one decision. What was taken back since does not count.
+    """
+    query = (
+        "SELECT e.photo_id, e.kind, coalesce(json_extract(e.data, '$.group'), e.id),"
+        " json_extract(e.data, '$.people') IS NOT NULL FROM events AS e"
+        " WHERE e.at >= ? AND e.kind IN (*) AND NOT EXISTS (SELECT 1 FROM events AS u WHERE u.undoes = e.id)"
+    )
+    rows = select(db, query, stored(_DECIDING), before=(since,))
+    left = {row[0] for row in rows if row[1] in _SETTLING and (row[1] != EventKind.FACES_MARKED or row[3])}
+    return len(left), len({row[2] for row in rows})

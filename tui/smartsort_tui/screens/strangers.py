@@ -282,5 +282,7 @@ def _faces(groups: Iterable[StrangerGroup], left_out: dict[str, frozenset[int]])
 
 
 def _days(group: StrangerGroup) -> str:
-    days = dict.fromkeys(day[:10] for day in (group.first, group.last) if day)
-    return " to ".join(days) or "no date"
+    first, last = (group.first or "")[:10], (group.last or "")[:10]
+    if first == last:
+        return first or "no date"
+    return f"{first} to {last[5:] if first[:4] == last[:4] else last}"

@@ -90,6 +90,10 @@ class Summary(ResponseModel):
     review_faces: ReviewFaces | None = None
     """The faces measured in review. Null without `immich.ml_url`."""
     limit: WrongLimit | None = None
+    decisions: int = 0
+    """Decisions of humans about photos in review. A bulk action is one."""
+    photos_per_decision: float | None = None
+    """Photos that left review by them, for each decision. Null before the first."""
     queue_total: int = 0
     queue_age: dict[str, int] = {}
     """Waiting photos by age: `hour`, `day`, `week`, `older`."""
