@@ -179,6 +179,21 @@ class ReviewScreen(MarkingView):
 
     # --- evaluation --------------------------------------------------------------------------
 
+    def connected(self) -> None:
+        super().connected()
+        work(self, "strangers ahead", self._offer_strangers, latest_only=True)
+
+    async def _offer_strangers(self) -> None:
+        """Say first what settles most photos for each key."""
+        try:
+            found = await self.smartsort.client.strangers()
+        except ApiProblem:
+            return  # an older sidecar; the queue says what is wrong otherwise
+        sizes = [len(group.faces) for group in found.groups if len(group.faces) > 1]
+        if sizes:
+            photos = wording.count(sum(sizes), "photo")
+            self.say(f"{wording.count(len(sizes), 'stranger')} on {photos}: {self.key('review.strangers')}")
+
     def action_strangers(self) -> None:
         self.smartsort.action_area("strangers")
 
