@@ -3,12 +3,13 @@
 import io
 import random
 import shutil
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 from tests.live_sidecar import BASE, live_sidecar
 
-from smartsort.core.model import Film, State
+from smartsort.core.model import FaceMark, Film, MarkKind, State
 from smartsort.core.wording import sentence
 from smartsort.demo.samples import FAMILY
 from smartsort.demo.videos import FILMS, Scene, iter_videos, make_video
@@ -79,6 +80,20 @@ def test_who_is_in_the_frames_decides(drawn, tmp_path):
         explained = client.get(f"{BASE}/explain", params={"file": "passing by.mp4"}).json()
         assert explained["seen"][0].startswith("John Doe in 8 of 12 frames")
         assert "Seen at 0:0" in explained["seen"][0]
+
+        # What a human says of the stranger on the poster frame holds for the same face in the frames.
+        passer = next(one for one in evidence.film.faces if one.poster is not None)
+        ignored = {passer.poster: FaceMark(MarkKind.IGNORED, "k")}
+        asset = live.sidecar.context.ledger.read(
+            lambda db: db.conn.execute(
+                "SELECT asset_id FROM photos WHERE original_name = 'passing by.mp4'"
+            ).fetchone()[0]
+        )
+        again = live.run(live.sidecar.measure.recall(asset, replace(evidence, marks=ignored)))
+        assert again.marks[passer.face.id].kind is MarkKind.IGNORED
+        assert [one.face.person for one in again.film.faces] == [
+            one.face.person for one in evidence.film.faces
+        ]
 
 
 def test_without_machine_learning_the_frame_of_immich_decides_and_that_is_told(drawn, tmp_path):

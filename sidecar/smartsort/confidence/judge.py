@@ -191,7 +191,9 @@ class Measure:
             seen = await self._film_vectors(evidence.film, model)
             if seen is None:
                 return None
-            return await self._with_mixed(self._of_film(asset_id, evidence, evidence.film, seen))
+            if self.galleries.model is None:
+                await self.galleries.use(model)
+            return await self._with_mixed(await self._of_film(asset_id, evidence, evidence.film, seen))
         if model is None:
             return None
         vectors = await ledger.aread(lambda db: embeddings.known(db, model, ids))
@@ -362,7 +364,7 @@ class Measure:
         if vectors is None:
             return replace(evidence, film=replace(film, unknown=why))
         film = films.with_poster(film, vectors, shown)
-        return self._of_film(asset_id, evidence, film, vectors)
+        return await self._of_film(asset_id, evidence, film, vectors)
 
     async def _film_vectors(self, film: Film, model: str) -> Mapping[str, Vector] | None:
         """What was measured in the frames; None when some of it is not there any more."""
@@ -370,7 +372,7 @@ class Measure:
         vectors = await self._context.ledger.aread(lambda db: embeddings.known(db, model, ids))
         return vectors if len(vectors) == len(ids) else None
 
-    def _of_film(
+    async def _of_film(
         self, asset_id: str, evidence: Evidence, film: Film, vectors: Mapping[str, Vector]
     ) -> Evidence:
         people = [p for p in self._people.known if p.name and p.id not in evidence.ruled_out]
@@ -385,13 +387,18 @@ class Measure:
             if one.face.person is not None and one.face.person.name
         }
         confirmed = {one.face.id for one in film.faces if one.poster in evidence.confirmed}
-        return replace(
+        marks = {one.face.id: mark for one in film.faces if (mark := evidence.marks.get(one.poster or ""))}
+        evidence = replace(
             evidence,
             film=film,
             confidence=found,
             suggestions={**evidence.suggestions, **suggestions},
             confirmed=evidence.confirmed | confirmed,
+            marks={**evidence.marks, **marks},
         )
+        if strangers(evidence) and await self._marks.load(self.galleries.model or ""):
+            evidence = self._with_marks(asset_id, evidence, vectors, self._context.policy())
+        return evidence
 
     def _closest(
         self, asset_id: str, face: Face, vector: Vector, taken: str | None
