@@ -145,9 +145,9 @@ def test_how_many_faces_count_is_told(evidence, policy, said):
 
 def test_what_was_not_measured_is_told_with_what_becomes_of_it():
     accepting = dataclasses.replace(HOUSEHOLD, when_confidence_unknown=WhenUnknown.ACCEPT)
-    sorted_all_the_same = "How sure the match is was not measured, and the settings accept that."
+    sorted_all_the_same = "The confidence of the match was not measured, and the settings accept that."
     assert sorted_all_the_same in words(photo(JOHN), accepting)
-    of_no_use = "How sure the match is was not measured: it would have changed nothing."
+    of_no_use = "The confidence of the match was not measured, because it would have changed nothing."
     assert of_no_use in words(photo(LUKAS), accepting)
 
 
@@ -160,7 +160,7 @@ def test_what_was_not_measured_is_told_with_what_becomes_of_it():
     ],
 )
 def test_who_could_be_on_it_is_somebody_wanted(policy, somebody):
-    wanted = f"If there were the face of somebody wanted on it, such as {somebody}, it would be filed under"
+    wanted = f"If there were the face of a wanted person on it, such as {somebody}, it would be filed under"
     assert any(line.startswith(f"{wanted} {somebody}") for line in told(Evidence(), policy))
 
 

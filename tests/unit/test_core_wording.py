@@ -100,8 +100,8 @@ def test_two_who_are_taken_for_each_other_are_told_why():
 @pytest.mark.parametrize(
     ("better", "said"),
     [
-        (1, "; this is the better copy: 0.3 megapixels against 0.1, it still says when it was taken"),
-        (-1, "; the other is the better copy: the file is larger"),
+        (1, ". This is the better copy: 0.3 megapixels against 0.1, it still says when it was taken"),
+        (-1, ". The other is the better copy: the file is larger"),
         (0, ""),
     ],
 )
