@@ -208,7 +208,7 @@ class Client:
         return await self._get(SpotCheckPage, "/spot-checks", cursor=cursor, limit=limit)
 
     async def strangers(self) -> Strangers:
-        """The faces that nobody has named, in groups."""
+        """Return the faces that nobody has named, in groups."""
         from smartsort.api.schemas.strangers import Strangers
 
         return await self._get(Strangers, "/strangers")

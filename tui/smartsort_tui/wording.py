@@ -119,7 +119,7 @@ def similarity(value: float | None) -> str:
 
 
 def likeness(value: float | None) -> str:
-    """How alike a face and a person are; None for one whom Immich assigned and nobody has measured."""
+    """Return how alike a face and a person are, None for one whom Immich assigned and nobody has measured."""
     return "not measured" if value is None else similarity(value)
 
 

@@ -68,7 +68,7 @@ class Actions(FaceActions, Deleting):
         """File photos under one or several people, under their original names.
 
         Without `people` each photo's suggested person is taken, when a measurement backs it. `face_id` tells
-        which face is the first person's, where that is not obvious; `faces` does so by photo. With `include`
+        which face is the first person's, where that is not obvious. `faces` does so by photo. With `include`
         photos of other kinds are left out. Raises UnknownPerson, AmbiguousName, ActionRefused.
         """
         known = await known_people(self._people)
@@ -79,7 +79,7 @@ class Actions(FaceActions, Deleting):
             chosen = dict(faces or {})
             if face_id is not None:
                 if len(ids) != 1:
-                    raise ActionRefused("a face belongs to one photo; approve that one alone")
+                    raise ActionRefused("a face belongs to one photo. Approve that one alone")
                 chosen[ids[0]] = face_id
             _check_faces(chosen, evidence)
             shard = await open_shard(self._context, evidence)
@@ -289,5 +289,5 @@ def _check_faces(chosen: Mapping[int, str], evidence: Mapping[int, Evidence]) ->
         faces = evidence[photo_id].faces if photo_id in evidence else ()
         if faces and all(face.id != face_id for face in faces):
             raise ActionRefused(
-                f"photo {photo_id} has no face {face_id}; it has {', '.join(f.id for f in faces)}"
+                f"photo {photo_id} has no face {face_id}. It has {', '.join(f.id for f in faces)}"
             )

@@ -151,7 +151,7 @@ class FaceActions(Reversing):
         mark: str = "",
         face_id: str | None = None,
     ) -> Plan | ActionResult:
-        """A photo with other marks; one in review waits for what is left, or is filed."""
+        """Plan a photo with other marks. One in review waits for what is left, or is filed."""
         plan: Plan | ActionResult = Plan(photo, before, EventKind.FACES_MARKED, "marked", filed=False)
         decision = decide(after, self._context.policy(), self._people.ambiguous)
         if photo.state is State.REVIEW and decision.outcome is Outcome.SORTED and mark:
@@ -193,7 +193,7 @@ class FaceActions(Reversing):
         return await self._context.ledger.aread(read)
 
     async def _measured(self, photo_id: int, evidence: Evidence) -> Evidence:
-        """How sure the match of the others is, where the photo might be filed now."""
+        """Return how sure the match of the others is, where the photo might be filed now."""
         policy, ambiguous = self._context.policy(), self._people.ambiguous
         if self._measure is None or decide(evidence, policy, ambiguous).outcome is not Outcome.SORTED:
             return evidence
@@ -221,7 +221,7 @@ def _wanting(policy: Policy, person: Person) -> Policy:
 
 
 def _with_person(evidence: Evidence, face: Face, person: Person) -> Evidence:
-    """The evidence with the face given to a person by a human."""
+    """Return the evidence with the face given to a person by a human."""
     given = tuple(replace(f, person=person) if f.id == face.id else f for f in evidence.judged)
     return replace(
         evidence.judging(given),
@@ -232,7 +232,7 @@ def _with_person(evidence: Evidence, face: Face, person: Person) -> Evidence:
 
 
 def _named(plan: Plan, target: TargetPerson, face: Face, after: Evidence, decision: Decision) -> Plan:
-    """A photo with a face that has a name now, and that waits for another reason."""
+    """Plan a photo with a face that has a name now, and that waits for another reason."""
     plan.data = {"people": [target.name], "stays": decision.reason.code}
     assign_faces(plan, [target], [], face_id=face.id, albums=bool(plan.before.albums))
     if decision.category is not None:

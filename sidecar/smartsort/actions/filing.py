@@ -100,7 +100,7 @@ class Filing:
         found = surely(evidence, self.context.policy(), before.ruled_out)
         if found is None:
             best = likeliest(evidence, before.ruled_out) or nearest(evidence, before.ruled_out)
-            guess = "" if best is None else f"; {best.person.name} is {_how_sure(best)}"
+            guess = "" if best is None else f". {best.person.name} is {_how_sure(best)}"
             why = f"photo {photo.id} has no suggested person{guess}. Name the person."
             return ActionResult(photo.id, "failed", problem=why, code="no_suggestion")
         try:

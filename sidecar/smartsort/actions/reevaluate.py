@@ -42,7 +42,10 @@ class AdjustableSettings(Protocol):
         ...
 
     def matches(self, snapshot: Mapping[str, Any], *, exactly: bool = False) -> bool:
-        """True when nobody has changed anything since; `exactly`: nor has smartsort adjusted anything."""
+        """Return True when nobody has changed anything since.
+
+        `exactly`: nor has smartsort adjusted anything.
+        """
         ...
 
     def restore(self, snapshot: Mapping[str, Any], actor: str) -> None:

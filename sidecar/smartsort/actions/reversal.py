@@ -147,12 +147,12 @@ class Reversing(Acting):
         if not admin and await ledger.aread(lambda db: bool(undoing.admins_own(db, open_ones))):
             raise NeedsAdmin(_ADMINS.format(event.id))
         if not open_ones and "settings" not in event.data:
-            raise NotUndoable(f"all {len(found)} parts of event {event.id} are taken back already")
+            raise NotUndoable(f"all {len(found)} parts of event {event.id} are undone already")
         if not found and not (
             self._settings and self._settings.matches(event.data["settings"]["after"], exactly=True)
         ):
             raise NotUndoable(
-                f"the settings have changed since event {event.id}; undo the later change first, or change "
+                f"the settings have changed since event {event.id}. Undo the later change first, or change "
                 "them again"
             )
         batch = await self._undo_all(open_ones, actor, [event], dry_run=dry_run, agreed=agreed)

@@ -48,7 +48,7 @@ UNDOABLE = (
 
 
 def undoable(event: Event) -> bool:
-    """True for events of a kind that can be taken back; whether this one still can, `undo` tells."""
+    """Return True for events of a kind that can be taken back. Whether this one still can, `undo` tells."""
     if event.kind == EventKind.SETTINGS_CHANGED:
         return "settings" in event.data
     if event.kind == EventKind.UNDONE:
@@ -165,7 +165,7 @@ def versions(db: Database, found: Iterable[Event]) -> dict[int, str]:
 
 
 def admins_own(db: Database, found: Iterable[Event]) -> set[int]:
-    """Ids of those of the events that only an administrator could cause, or undo, or do again."""
+    """Return ids of those of the events that only an administrator could cause, or undo, or do again."""
     kinds = (EventKind.REEVALUATED, EventKind.SETTINGS_CHANGED)
     return {event.id for event in found if _origin(db, event).kind in kinds}
 

@@ -32,7 +32,7 @@ PAGE, _ACROSS = 24, 6
 
 @router.get("")
 async def near_misses(ctx: Ctx, _: Reviewer) -> list[NearMisses]:
-    """Faces in review that might be a known person's, by person; who has most of them comes first.
+    """Faces in review that might be a known person's, by person. Who has most of them comes first.
 
     Only measured faces that are alone on their photo count. Say yes with `POST /review/bulk/approve`: the ids
     without those you exclude, the person, and the `faces`. Its `event` takes all of it back.
@@ -84,7 +84,7 @@ async def sheet(
 
 
 async def _by_person(ctx: ApiContext) -> dict[str, list[tuple[Seen, NearMiss]]]:
-    """The near misses of each person, the closest first."""
+    """Return the near misses of each person, the closest first."""
     policy = ctx.sidecar.runtime_settings.policy()
     photos = await ctx.sidecar.context.ledger.aread(lambda db: list(review_faces.compared(db, CATEGORIES)))
     found: dict[str, list[tuple[Seen, NearMiss]]] = {}

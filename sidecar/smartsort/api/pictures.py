@@ -158,7 +158,7 @@ class Pictures:
         return Picture.of(drawn, "image/jpeg")
 
     async def of_strangers(self, key: str, group: Sequence[Stranger], labels: Sequence[str]) -> Picture:
-        """Faces on one sheet, each with its label; those of the newest photos where there are many.
+        """Faces on one sheet, each with its label. Those of the newest photos where there are many.
 
         Raises Refused (404) or ImmichError.
         """

@@ -131,7 +131,9 @@ def _nobody_close(face: dict[str, Any]) -> str:
     nearest = face.get("nearest")
     if face["suggestions"] or not nearest or nearest["assigned"]:
         return ""
-    return f"; nobody is close, {nearest['person']['name']} is the nearest with {nearest['similarity']:.2f}"
+    return (
+        f". No person is close, the nearest is {nearest['person']['name']} with {nearest['similarity']:.2f}"
+    )
 
 
 def _how_sure(found: dict[str, Any]) -> str:
@@ -249,7 +251,7 @@ def near_misses(
         found = [one for one in found if one["person"]["name"].casefold() == person.casefold()]
     if agreed or picture:
         if person is None or len(found) != 1:
-            raise click.UsageError("name with --person whose faces are meant; without options all are listed")
+            raise click.UsageError("Give --person. Without options, the command lists all faces")
         if picture:
             with open(picture, "wb") as file:
                 file.write(sidecar.picture(found[0]["sheet"]))

@@ -62,12 +62,15 @@ class Sidecar:
     token: str | None
 
     def ask(self, method: str, route: str, body: dict[str, Any] | None = None, **query: Any) -> Any:
-        """The answer's JSON. Raises SmartsortError with what the sidecar said, or that none answers."""
-        # People and files may be called anything; printed, it must not steer the terminal.
+        """Return the answer's JSON.
+
+        Raises SmartsortError with what the sidecar said, or that none answers.
+        """
+        # People and files may be called anything. Printed, it must not steer the terminal.
         return each_text(self._answer(method, f"{BASE}{route}", body, query).json(), one_line)
 
     def picture(self, path: str) -> bytes:
-        """A picture by the path that an answer gave. Raises as `ask`."""
+        """Return a picture by the path that an answer gave. Raises as `ask`."""
         return bytes(self._answer("GET", path, None, {}).content)
 
     def _answer(self, method: str, path: str, body: dict[str, Any] | None, query: dict[str, Any]) -> Any:

@@ -24,7 +24,7 @@ _GROUPS = click.argument("groups", nargs=-1, required=True, metavar="GROUP...")
 def command() -> None:
     """Name groups of unknown faces at once, or say for good that they do not matter.
 
-    A group is called by its id; the first digits are enough.
+    A group is called by its id. The first digits are enough.
     """
 
 

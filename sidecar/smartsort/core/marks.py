@@ -14,7 +14,7 @@ SAME_THING = 0.7
 
 
 def marked(evidence: Evidence) -> Evidence:
-    """The evidence with what humans said: what is no face is gone, a locked face has its person.
+    """Return the evidence with what humans said: what is no face is gone, a locked face has its person.
 
     A person that was locked stays who a human said, whatever Immich takes the face for.
     """
@@ -31,7 +31,10 @@ def marked(evidence: Evidence) -> Evidence:
 
 
 def is_ignored(face: Face, marks: Mapping[str, FaceMark]) -> bool:
-    """True for a stranger who does not matter. Somebody who has a name by now counts as everybody does."""
+    """Return True for a stranger who does not matter.
+
+    Somebody who has a name by now counts as everybody does.
+    """
     mark = marks.get(face.id)
     nameless = face.person is None or not face.person.name
     return nameless and mark is not None and mark.kind is MarkKind.IGNORED
@@ -40,7 +43,7 @@ def is_ignored(face: Face, marks: Mapping[str, FaceMark]) -> bool:
 def recognised(
     vector: Vector, marks: Iterable[tuple[FaceMark, Likeness]], people: Sequence[Likeness], policy: Policy
 ) -> FaceMark | None:
-    """The mark of which this face is another example; None when it is more like somebody with a name.
+    """Return the mark of which this face is another example, None when it is more like somebody with a name.
 
     An ignored stranger has to be as alike as somebody has to be to be filed.
     """

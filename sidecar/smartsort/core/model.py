@@ -117,7 +117,7 @@ class Suggestion:
     person: Person
     similarity: float | None = None
     margin: float | None = None
-    """To the best other person; known to `smartsort.core.suggestion`, not stored."""
+    """To the best other person. Known to `smartsort.core.suggestion`, not stored."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ class NearMiss:
 
 
 def near_miss(evidence: Evidence, policy: Policy, ruled_out: frozenset[str] = frozenset()) -> NearMiss | None:
-    """Who is close to the one face that counts; None where a yes to them would not settle the photo."""
+    """Who is close to the one face that counts, None where a yes to them would not settle the photo."""
     counted = Case(evidence, policy).counted
     if len(counted) != 1 or evidence.near_copy is not None or evidence.other_copy is not None:
         return None

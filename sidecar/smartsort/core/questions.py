@@ -30,11 +30,11 @@ class Question:
     until: int
 
     def token(self, answer: Answer, key: bytes) -> str:
-        """What the button for this answer carries."""
+        """Return what the button for this answer carries."""
         return f"{answer.value}.{self.subject}.{self.until}.{self._mac(answer, key)}"
 
     def is_token(self, given: str, answer: Answer, key: bytes) -> bool:
-        """True for the token that `token` gives; compared in constant time."""
+        """Return True for the token that `token` gives, compared in constant time."""
         return hmac.compare_digest(self.token(answer, key).encode(), given.encode("utf-8", "replace"))
 
     def _mac(self, answer: Answer, key: bytes) -> str:
@@ -43,7 +43,7 @@ class Question:
 
 
 def read(token: str) -> tuple[Answer, int, int] | None:
-    """Return the answer, the subject and the end that a token names; None for what is no token.
+    """Return the answer, the subject and the end that a token names, None for what is no token.
 
     Nothing in it is to be believed before `Question.is_token` has said so.
     """

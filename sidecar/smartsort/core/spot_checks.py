@@ -43,7 +43,7 @@ class Estimate:
 
 
 def estimate(wrong: float, checked: float) -> Estimate | None:
-    """Wilson's score interval for `wrong` of `checked`; None of nothing.
+    """Wilson's score interval for `wrong` of `checked`, None of nothing.
 
     Wilson's, because it stays inside 0 to 1 and says something sensible of none wrong among a few, where the
     textbook's plus and minus says that all is certain.

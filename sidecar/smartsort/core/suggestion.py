@@ -22,25 +22,25 @@ ACCEPTED, ACCEPTED_MARGIN = 0.52, 0.10
 def suggestions(
     evidence: Evidence, face: Face, ruled_out: Collection[str] = frozenset()
 ) -> tuple[Suggestion, ...]:
-    """The people suggested for a face, closest first."""
+    """Return the people suggested for a face, closest first."""
     line = SUGGESTED if face.person is None or face.person.name else SUGGESTED_AGAINST_IMMICH
     return tuple(s for s in _measured(evidence, face, ruled_out) if (s.similarity or 0.0) >= line)
 
 
 def likeliest(evidence: Evidence, ruled_out: Collection[str] = frozenset()) -> Suggestion | None:
-    """Whom the photo probably shows: the first suggestion for the largest face that has any."""
+    """Return whom the photo probably shows: the first suggestion for the largest face that has any."""
     found = (suggestions(evidence, face, ruled_out) for face in _largest_first(evidence))
     return next((some[0] for some in found if some), None)
 
 
 def nearest(evidence: Evidence, ruled_out: Collection[str] = frozenset()) -> Suggestion | None:
-    """The best that was measured for the largest measured face, close or not; None before."""
+    """Return the best that was measured for the largest measured face, close or not, None before."""
     found = (_measured(evidence, face, ruled_out) for face in _largest_first(evidence))
     return next((some[0] for some in found if some), None)
 
 
 def assigned(evidence: Evidence, ruled_out: Collection[str] = frozenset()) -> Iterator[Suggestion]:
-    """The people to whom Immich gives a face, the largest face first, with what was measured."""
+    """Yield the people to whom Immich gives a face, the largest face first, with what was measured."""
     for face in _largest_first(evidence):
         if face.person is not None and face.person.name and not _is_out(face.person, evidence, ruled_out):
             measured = _measured(evidence, face, ruled_out)
@@ -48,7 +48,7 @@ def assigned(evidence: Evidence, ruled_out: Collection[str] = frozenset()) -> It
 
 
 def surely(evidence: Evidence, policy: Policy, ruled_out: Collection[str] = frozenset()) -> Suggestion | None:
-    """Whom an approval without a name files the photo under.
+    """Return whom an approval without a name files the photo under.
 
     Nobody where it waits for another question: which of several people, whether of an unwanted one or of a
     duplicate at all.

@@ -30,7 +30,7 @@ FLATTEST = 2.0
 """A curve that falls less would say that the confidence means nothing."""
 
 STEPS = 60
-"""Of Newton's method at most; it takes about 8."""
+"""Of Newton's method at most. It takes about 8."""
 
 REACHED = (
     *((0.45, 0.902), (0.50, 0.896), (0.52, 0.893), (0.54, 0.887), (0.56, 0.878), (0.58, 0.866)),
@@ -41,7 +41,7 @@ REACHED = (
 
 ALIKE, ALIKE_WEIGHT = 0.03, 0.02
 """The share of the benchmark's gallery faces that look like another named person. One of them counts for so
-much of a wrong filing; more weight predicted the benchmark's wrong filings worse."""
+much of a wrong filing, more weight predicted the benchmark's wrong filings worse."""
 
 CERTAINTY = 0.75
 """The probability with which the rate has to be within the limit. So 2 of 1,000 lead to 0.60."""
@@ -97,7 +97,10 @@ class Curve:
     variances: tuple[float, float, float]
 
     def rate(self, threshold: float, level: float = 0.0, steepness: float = 0.0) -> float:
-        """The share of wrong ones among filings that reach a threshold; of another curve, so much off."""
+        """Return the share of wrong ones among filings that reach a threshold.
+
+        Of another curve, so much off.
+        """
         fall = self.steepness + steepness
         middle = PIVOT + (self.level + level) / fall
         threshold = min(max(threshold, REACHED[0][0]), REACHED[-2][0])
@@ -113,7 +116,7 @@ class Curve:
         return wrong / reached
 
     def log_rate(self, threshold: float) -> NormalDist:
-        """The natural logarithm of the rate, with its uncertainty."""
+        """Return the natural logarithm of the rate, with its uncertainty."""
         rate = math.log(self.rate(threshold))
         by_level = (math.log(self.rate(threshold, level=0.01)) - rate) / 0.01
         by_fall = (math.log(self.rate(threshold, steepness=0.1)) - rate) / 0.1
@@ -124,7 +127,7 @@ class Curve:
 
 
 def _fitted(observed: Observed) -> Curve:
-    """The peak of the posterior distribution, by Newton's method."""
+    """Return the peak of the posterior distribution, by Newton's method."""
     usual = ALIKE * observed.faces
     weight = min(ALIKE_WEIGHT, 1.0 / usual) if usual else 0.0
     # The mean factor between households is 1, so that its median is less.
@@ -167,7 +170,7 @@ class Outlook:
 
 
 def outlook(threshold: float, limit: float, curve: Curve) -> Outlook:
-    """What a threshold leads to; `limit` in wrong filings per 1,000."""
+    """Return what a threshold leads to, `limit` in wrong filings per 1,000."""
     found = curve.log_rate(threshold)
     ends = (found.inv_cdf(0.5 + side * INTERVAL / 2) for side in (-1, 1))
     # A share has an end where the normal distribution has none.
@@ -195,7 +198,7 @@ class LimitInForce:
 
 
 def in_words(limit: LimitInForce) -> str:
-    """What the limit leads to and how certain that is."""
+    """Return what the limit leads to and how certain that is."""
     found, seen = limit.outlook, limit.observed
     most = f"{limit.max_wrong_per_1000:g}"
     how = "set by hand" if limit.by_hand else f"for at most {most} wrong per 1,000"
@@ -214,13 +217,13 @@ def _certainty(threshold: float, limit: float, curve: Curve) -> float:
 
 
 def threshold(limit: float, curve: Curve, certainty: float = CERTAINTY) -> float:
-    """The lowest confidence that keeps to a limit (wrong filings per 1,000) with enough certainty."""
+    """Return the lowest confidence that keeps to a limit (wrong filings per 1,000) with enough certainty."""
     found = (at / 100 for at in range(LOWEST, HIGHEST))
     return next((one for one in found if _certainty(one, limit, curve) >= certainty), HIGHEST / 100)
 
 
 def adjusted(now: float, limit: float, curve: Curve) -> float | None:
-    """The next threshold on the way to where the answers lead; None where it is.
+    """Return the next threshold on the way to where the answers lead, None where it is.
 
     It rises faster than it falls, and takes more certainty to fall, so that it does not go to and fro.
     """
@@ -233,7 +236,7 @@ def adjusted(now: float, limit: float, curve: Curve) -> float | None:
 
 
 def lookalikes(people: Sequence[Likeness]) -> tuple[int, int]:
-    """How many faces there are in these galleries, and how many look like another of the people.
+    """Return how many faces there are in these galleries, and how many look like another of the people.
 
     Each is judged as if its own person had no name.
     """

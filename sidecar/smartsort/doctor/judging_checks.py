@@ -16,7 +16,7 @@ from smartsort.runtime_settings import limit_in_force
 
 
 def judging_checks(settings: Settings, db: Database | None = None) -> list[Check]:
-    """Both checks; without a ledger only what the settings lead to."""
+    """Return both checks, without a ledger only what the settings lead to."""
     if db is None:
         return [_limit_check(limit_in_force(settings, {}, Observed()), {})]
     limit = limit_in_force(settings, key_value.get(db, "policy") or {}, spot_checks.observed(db))
@@ -39,7 +39,7 @@ def _limit_check(limit: LimitInForce, household: Mapping[str, Any]) -> Check:
 
 
 def _model_check(db: Database) -> Check:
-    """Whether the model has changed, and how many galleries are measured again."""
+    """Return whether the model has changed, and how many galleries are measured again."""
     change = key_value.get(db, key_value.MODEL_CHANGE)
     if change is None:
         return passed("face model", "no change was noticed")

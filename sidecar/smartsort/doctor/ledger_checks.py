@@ -46,7 +46,7 @@ class LedgerView:
 
 
 def read_ledger(settings: Settings) -> LedgerView:
-    """The ledger's integrity and what it remembers of the root; opens it read-only."""
+    """Return the ledger's integrity and what it remembers of the root. Opens it read-only."""
     path = os.fspath(settings.directories.ledger_file)
     name = "ledger"
     if not os.path.exists(path):

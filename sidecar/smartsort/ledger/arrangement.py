@@ -95,7 +95,7 @@ def _place(name: Name) -> tuple[Area, str, Member]:
 
 
 def read(db: Database, photo_ids: Sequence[int]) -> dict[int, Arrangement]:
-    """The arrangements of these photos, by id; unknown ids are missing."""
+    """Return the arrangements of these photos, by id. Unknown ids are missing."""
     names, marks = photos.names_of(db, photo_ids), face_marks.of_photos(db, photo_ids)
     execute = db.conn.execute
     found: dict[int, Arrangement] = {}

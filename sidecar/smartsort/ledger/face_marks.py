@@ -20,7 +20,7 @@ _SCALE = 10_000
 _COLUMNS = "key, kind, x1, y1, x2, y2, person_id, person_name, at"
 
 PER_MARK = 12
-"""Faces of a mark that others are held against; more say little more."""
+"""Faces of a mark that others are held against. More say little more."""
 
 
 class PlacedMark(NamedTuple):
@@ -52,7 +52,7 @@ class PlacedMark(NamedTuple):
         return FaceMark(MarkKind(self.kind), self.key, person)
 
     def is_at(self, face: Face) -> bool:
-        """True when a face lies at this place."""
+        """Return True when a face lies at this place."""
         width, height, box = face.image_width or 1, face.image_height or 1, face.box
         corners = box.x1 / width, box.y1 / height, box.x2 / width, box.y2 / height
         return overlap(_box(corners), _box((self.x1, self.y1, self.x2, self.y2))) > SAME_PLACE
@@ -74,7 +74,7 @@ class MarkedGroup(NamedTuple):
 
 
 def of_photos(db: Database, photo_ids: Sequence[int]) -> dict[int, tuple[PlacedMark, ...]]:
-    """The marks on these photos, by photo; photos without are missing."""
+    """Return the marks on these photos, by photo. Photos without are missing."""
     found: dict[int, tuple[PlacedMark, ...]] = {}
     query = f"SELECT photo_id, {_COLUMNS} FROM face_marks WHERE photo_id IN (*) ORDER BY x1, y1"  # noqa: S608
     for photo_id, *values in select(db, query, photo_ids):
@@ -83,7 +83,7 @@ def of_photos(db: Database, photo_ids: Sequence[int]) -> dict[int, tuple[PlacedM
 
 
 def on_faces(marks: Iterable[PlacedMark], faces: Iterable[Face]) -> dict[str, FaceMark]:
-    """The marks by the ids that the faces have now."""
+    """Return the marks by the ids that the faces have now."""
     marks = tuple(marks)
     return {face.id: mark.mark for face in faces for mark in marks if mark.is_at(face)}
 
@@ -104,7 +104,7 @@ def replace(db: Database, photo_id: int, marks: Iterable[PlacedMark]) -> None:
 
 
 def groups(db: Database, key: str | None = None) -> list[MarkedGroup]:
-    """What was marked, the newest first; of one key, or everything."""
+    """Return what was marked, the newest first. Of one key, or everything."""
     found: dict[str, MarkedGroup] = {}
     for each, kind, name, photo_id, at in db.conn.execute(
         "SELECT key, kind, person_name, photo_id, at FROM face_marks WHERE ?1 IS NULL OR key = ?1"
@@ -126,12 +126,12 @@ def version(db: Database) -> tuple[int, int]:
 
 
 def any_example(db: Database) -> bool:
-    """True when a face may be like a marked one. Cheap."""
+    """Return True when a face may be like a marked one. Cheap."""
     return db.conn.execute("SELECT 1 FROM face_marks WHERE kind <> 'locked' LIMIT 1").fetchone() is not None
 
 
 def unmeasured(db: Database, model: str) -> int | None:
-    """A photo in Immich with a mark that this model has not measured; None when there is none."""
+    """Return a photo in Immich with a mark that this model has not measured, None when there is none."""
     row = db.conn.execute(
         "SELECT m.photo_id FROM face_marks AS m JOIN photos AS p ON p.id = m.photo_id"
         " WHERE p.asset_id IS NOT NULL AND m.kind <> 'locked' AND m.model IS NOT ? LIMIT 1",
@@ -141,7 +141,7 @@ def unmeasured(db: Database, model: str) -> int | None:
 
 
 def measured(db: Database, photo_id: int, model: str, vectors: Mapping[PlacedMark, Vector | None]) -> None:
-    """Remember what the marked faces of a photo look like; None for one that the service does not find."""
+    """Remember what the marked faces of a photo look like, None for one that the service does not find."""
     db.conn.executemany(
         "UPDATE face_marks SET model = ?, vector = ? WHERE photo_id = ? AND x1 = ? AND y1 = ? AND x2 = ?"
         " AND y2 = ?",

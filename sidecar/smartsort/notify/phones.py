@@ -54,7 +54,7 @@ class Answered:
 
 
 class Use(Protocol):
-    """Does what the token of a button says; `phone` shows the answer itself."""
+    """Does what the token of a button says. `phone` shows the answer itself."""
 
     def __call__(self, token: str, name: str, phone: Phone | None = None) -> Awaitable[Answered]:
         """Raises nothing for what cannot be done: it is explained."""
@@ -67,11 +67,11 @@ class Phone(Protocol):
     pictures: bool
 
     async def ask(self, asked: Asked, picture: bytes | None) -> None:
-        """Show a question; raises NotTaken."""
+        """Show a question. Raises NotTaken."""
         ...
 
     async def show(self, photo_id: int, answered: Answered) -> None:
-        """Show what a button did, in place of the question where the phone can; raises NotTaken."""
+        """Show what a button did, in place of the question where the phone can. Raises NotTaken."""
         ...
 
 
@@ -104,7 +104,7 @@ class Ntfy:
         self.pictures = given.pictures
 
     async def ask(self, asked: Asked, picture: bytes | None) -> None:
-        """Show a question; raises NotTaken."""
+        """Show a question. Raises NotTaken."""
         buttons = [self._button("Yes", asked.yes), self._button("No", asked.no)]
         buttons.append(
             {"action": "view", "label": "Someone else", "url": f"{self._address}/#review/{asked.photo_id}"}
@@ -112,7 +112,7 @@ class Ntfy:
         await self._publish(asked.photo_id, asked.text, asked.filename, buttons, picture)
 
     async def show(self, photo_id: int, answered: Answered) -> None:
-        """Show what a button did in place of its question; raises NotTaken."""
+        """Show what a button did in place of its question. Raises NotTaken."""
         buttons = [self._button("Undo", answered.undo)] if answered.undo else []
         await self._publish(photo_id, "smartsort", answered.text, buttons, None)
 
@@ -130,7 +130,7 @@ class Ntfy:
     async def _publish(
         self, photo_id: int, title: str, text: str, buttons: list[dict[str, Any]], picture: bytes | None
     ) -> None:
-        # Header values are Latin-1 on the wire; ntfy reads RFC 2047 words, and JSON escapes what is beyond.
+        # Header values are Latin-1 on the wire. Ntfy reads RFC 2047 words, and JSON escapes what is beyond.
         headers = {
             "User-Agent": f"smartsort/{__version__}",
             "X-Title": _word(title),
@@ -151,7 +151,7 @@ class Ntfy:
 
 
 def _word(text: str) -> str:
-    """A header's value: plain, or as an encoded word."""
+    """Return a header's value: plain, or as an encoded word."""
     from email.header import Header  # noqa: PLC0415 - only where messages go out
 
     line = " ".join(text.split())
@@ -172,7 +172,7 @@ class Telegram:
         self._offset = 0
 
     async def ask(self, asked: Asked, picture: bytes | None) -> None:
-        """Show a question; raises NotTaken."""
+        """Show a question. Raises NotTaken."""
         buttons = [{"text": "Yes", "callback_data": asked.yes}, {"text": "No", "callback_data": asked.no}]
         if self._address:
             buttons.append({"text": "Someone else", "url": f"{self._address}/#review/{asked.photo_id}"})
@@ -185,7 +185,7 @@ class Telegram:
         self._messages[asked.photo_id] = int(found["message_id"]), picture is not None
 
     async def show(self, photo_id: int, answered: Answered) -> None:
-        """Edit the message about a photo; raises NotTaken."""
+        """Edit the message about a photo. Raises NotTaken."""
         if (known := self._messages.get(photo_id)) is not None:
             await self._edit(*known, answered)
 
@@ -202,7 +202,7 @@ class Telegram:
             self._offset = int(update["update_id"]) + 1
             query = update.get("callback_query") or {}
             message = query.get("message") or {}
-            # Anyone may write to a bot; only this chat may decide.
+            # Anyone may write to a bot. Only this chat may decide.
             if str((message.get("chat") or {}).get("id")) != self._chat:
                 log.warning("Telegram: a button was pressed in another chat than notify.telegram.chat")
                 continue
@@ -252,7 +252,7 @@ class Listener:
         self._failures = 0
 
     async def step(self) -> float | None:
-        """Wait once; seconds until the next time."""
+        """Wait once. Return seconds until the next time."""
         if not self._bots:
             return None
         try:
@@ -267,7 +267,7 @@ class Listener:
 
 
 def phones_of(settings: Notify) -> tuple[Phone, ...]:
-    """The phones of the settings."""
+    """Return the phones of the settings."""
     address = settings.address or ""
     found: list[Phone] = []
     if settings.ntfy.url is not None and urlsplit(address).scheme:

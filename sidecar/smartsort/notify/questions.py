@@ -63,14 +63,14 @@ class _Kept:
 
 
 class Questions:
-    """Asks, and answers. `step` is a stage; without phones it does nothing."""
+    """Asks, and answers. `step` is a stage. Without phones it does nothing."""
 
     def __init__(self, context: Context, actions: Actions, settings: Notify, phones: Sequence[Phone]) -> None:
         self._context, self._actions, self._settings = context, actions, settings
         self._phones = tuple(phones)
 
     async def step(self) -> float | None:
-        """Ask about photos that wait; seconds until the next time, None for never."""
+        """Ask about photos that wait. Return seconds until the next time, None for never."""
         if not self._phones:
             return None
         quiet = seconds_until_loud(self._context.clock.now().astimezone(), self._settings.quiet_between)
@@ -91,7 +91,7 @@ class Questions:
         return bytes.fromhex(await self._context.ledger.awrite(make))
 
     def _due(self, db: Database) -> list[QueueRow]:
-        """The newest photos with a sure suggestion that were not asked about as they are now."""
+        """Return the newest photos with a sure suggestion that were not asked about as they are now."""
         now = int(self._context.clock.now().timestamp())
         kept = _read(db)
         asked = {(one.photo_id, one.version) for one in kept}
@@ -139,7 +139,7 @@ class Questions:
                 log.warning("a question did not reach a phone: %s", problem)
 
     async def _picture(self, row: QueueRow) -> bytes | None:
-        """The photo with its face marked, small; None when Immich has none to give now."""
+        """Return the photo with its face marked, small, None when Immich has none to give now."""
         if row.asset_id is None:
             return None
         try:
@@ -195,7 +195,7 @@ class Questions:
         if isinstance(claimed, str):
             return Answered(claimed)
         outcome = await self._carry_out(answer, claimed, f"phone:{name}", key)
-        # What failed may be tried again; what was done is never done twice.
+        # What failed may be tried again. What was done is never done twice.
         claimed.used = outcome.text if outcome.done else ""
         await self._context.ledger.awrite(lambda db: _put(db, claimed))
         if outcome.done:

@@ -128,7 +128,7 @@ class RuntimeSettings:
         return {"policy": dict(self._overrides), **{name: _plain(self._lists[name]) for name in names}}
 
     def matches(self, snapshot: Mapping[str, Any], *, exactly: bool = False) -> bool:
-        """True when nobody has changed anything since the snapshot; ids that were bound are no change.
+        """Return True when nobody has changed anything since the snapshot. Ids that were bound are no change.
 
         What smartsort has adjusted is none either, unless it is to be so `exactly`.
         """
@@ -208,7 +208,7 @@ class RuntimeSettings:
         self._set({**self._overrides, FITTED: fitted}, data, "smartsort", undoable=True)
 
     def limit(self, values: Mapping[str, Any] | None = None) -> LimitInForce:
-        """The limit of wrong filings, with what it leads to, or would lead to with other values."""
+        """Return the limit of wrong filings, with what it leads to, or would lead to with other values."""
         return limit_in_force(self._settings, self._merged(values or {}), self.observed)
 
     def _set(
@@ -271,14 +271,17 @@ class RuntimeSettings:
         self._ledger.write(write)
 
     def in_force(self) -> Settings:
-        """The settings with what was changed of the policy at run time, and the least confidence."""
+        """Return the settings with what was changed of the policy at run time, and the least confidence."""
         limit = self.limit()
         settings = _overlaid(self._settings, self._overrides)
         least = {"min_confidence": limit.outlook.min_confidence}
         return settings.model_copy(update={"thresholds": settings.thresholds.model_copy(update=least)})
 
     def _merged(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The values changed so far and these. Of limit and least confidence the one set last counts."""
+        """Return the values changed so far and these.
+
+        Of limit and least confidence the one set last counts.
+        """
         merged = _merged(self._overrides, values)
         if "max_wrong_per_1000" in values and "min_confidence" not in values:
             limit = values["max_wrong_per_1000"]
@@ -311,7 +314,7 @@ class RuntimeSettings:
 
 
 def limit_in_force(settings: Settings, overrides: Mapping[str, Any], observed: Observed) -> LimitInForce:
-    """The limit of wrong filings with values changed at run time, and what it leads to."""
+    """Return the limit of wrong filings with values changed at run time, and what it leads to."""
     settings = _overlaid(settings, overrides)
     limit, by_hand = settings.thresholds.max_wrong_per_1000, settings.thresholds.min_confidence is not None
     found = wrong_limit.outlook(_least_confidence(settings, overrides), limit, observed.curve)
@@ -319,7 +322,7 @@ def limit_in_force(settings: Settings, overrides: Mapping[str, Any], observed: O
 
 
 def _least_confidence(settings: Settings, overrides: Mapping[str, Any]) -> float:
-    """What is set, else what the limit has led to, else what it leads to without any answer."""
+    """Return what is set, else what the limit has led to, else what it leads to without any answer."""
     limit, fitted = settings.thresholds.max_wrong_per_1000, overrides.get(FITTED)
     if settings.thresholds.min_confidence is not None:
         return settings.thresholds.min_confidence

@@ -191,7 +191,7 @@ class ConfigurationScreen(AreaScreen):
     # --- the form ---------------------------------------------------------------------------
 
     def _in_force(self) -> dict[str, Any]:
-        """The settings in force by their last name; sections do not matter here.
+        """Return the settings in force by their last name. Sections do not matter here.
 
         A limit that changes nothing, because the confidence is set itself, is left empty.
         """

@@ -95,8 +95,8 @@ class ReviewScreen(MarkingView):
             if item and item.suggestions:
                 guess, first = item.suggestions[0], self.key("review.suggestion_1")
                 likeness = wording.likeness(guess.similarity)
-                hint = f"; {first} files under {wording.cut(guess.person.name, 24)} ({likeness})"
-            self.say(f"nobody is surely suggested: choose whom this is{hint}", "warn")
+                hint = f". {first} files under {wording.cut(guess.person.name, 24)} ({likeness})"
+            self.say(f"no suggestion is accepted: choose a person{hint}", "warn")
             self.action_person()
 
     def action_suggestion(self, number: int) -> None:

@@ -1,4 +1,4 @@
-"""Strangers: faces that nobody has named, in groups; one decision for each group."""
+"""Strangers: faces that nobody has named, in groups, one decision for each group."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class LeaveOut(Dialog[str]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static("Leave out faces by their numbers", classes="dialog-title")
-            yield Input(placeholder="such as 3 7-9; nothing: none")
+            yield Input(placeholder="such as 3 7-9 (empty: none)")
             yield KeyBar()
         yield TooSmall()
 
@@ -160,7 +160,7 @@ class StrangersScreen(AreaScreen):
         words, group = self.query_one("#group-words", Static), self.rows.current
         if group is None:
             loaded = self._found is not None
-            nobody = Content("Nobody waits for a name." if loaded else "… loading")
+            nobody = Content("No face waits for a name." if loaded else "… loading")
             words.update(link_words(self.smartsort) or nobody)
             self.sheet.show(None)
             self.sight.shows(None)
@@ -171,13 +171,13 @@ class StrangersScreen(AreaScreen):
         if len(chosen) > 1:
             text += f", in {len(chosen)} groups"
         if left_out:
-            text += f"; left out: {', '.join(map(str, sorted(left_out)))}"
+            text += f". Left out: {', '.join(map(str, sorted(left_out)))}"
         words.update(Content(f"{text}\n{_days(group)}"))
         self.sight.shows((tuple(one.id for one in chosen), left_out))
         self.sheet.show(Request((group.sheet,)))
 
     def _chosen(self, group: StrangerGroup) -> list[StrangerGroup]:
-        """The group the cursor is on, with those that are marked as the same person's."""
+        """Return the group the cursor is on, with those that are marked as the same person's."""
         return [one for one in self.rows.items if one is group or one.id in self.rows.marked]
 
     # --- deciding ---------------------------------------------------------------------------
@@ -247,7 +247,7 @@ class StrangersScreen(AreaScreen):
 
     async def _undo(self) -> None:
         if not self._events:
-            self.say("nothing was decided here that could be taken back", "warn")
+            self.say("no decision here to undo", "warn")
             return
         event = self._events[-1]
         try:
@@ -256,7 +256,7 @@ class StrangersScreen(AreaScreen):
             self.say_problem(problem)
             return
         self._events.pop()
-        self.say("taken back", "good")
+        self.say("undone", "good")
         await self._load()
 
     def action_back(self) -> None:
@@ -264,7 +264,7 @@ class StrangersScreen(AreaScreen):
 
 
 def numbers_of(text: str) -> frozenset[int]:
-    """The numbers in a text such as `3 7-9`; what is no number is passed over."""
+    """Return the numbers in a text such as `3 7-9`. What is no number is passed over."""
     found: set[int] = set()
     for first, last in _NUMBERS.findall(text):
         found |= set(range(int(first), min(int(last or first), 10_000) + 1))
@@ -272,7 +272,7 @@ def numbers_of(text: str) -> frozenset[int]:
 
 
 def _faces(groups: Iterable[StrangerGroup], left_out: dict[str, frozenset[int]]) -> dict[int, list[str]]:
-    """The faces of groups by photo, one on each."""
+    """Return the faces of groups by photo, one on each."""
     faces: dict[int, list[str]] = {}
     for group in groups:
         for number, face in enumerate(group.faces, 1):

@@ -43,7 +43,7 @@ class ListView(ResponseModel):
 class WrongLimit(ResponseModel):
     """The limit of wrong filings, the least confidence that it leads to, and how certain that is.
 
-    `expected` are wrong ones of 1,000; 95 times of 100 there are `low` to `high`. With a probability of
+    `expected` are wrong ones of 1,000. 95 times of 100 there are `low` to `high`. With a probability of
     `certainty` per cent they are within the limit. `by_hand`: `min_confidence` itself is set, and the limit
     changes nothing.
     """

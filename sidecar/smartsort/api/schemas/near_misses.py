@@ -7,7 +7,7 @@ from smartsort.api.schemas.people import PersonView
 
 
 class NearMissFace(ResponseModel):
-    """A face in review that might be the person's; `number` is its place on the contact sheets."""
+    """A face in review that might be the person's. `number` is its place on the contact sheets."""
 
     photo_id: int
     number: int
@@ -42,5 +42,5 @@ class NearMisses(ResponseModel):
     low: float
     high: float
     sheet: str
-    """Path of a picture of all these faces; `page` counts from 1, 24 faces a page."""
+    """Path of a picture of all these faces. `page` counts from 1, 24 faces a page."""
     faces: list[NearMissFace] = []

@@ -61,7 +61,7 @@ class FaceView(ResponseModel):
     suggestions: list[SuggestionView] = []
     """Who is close enough to be suggested, closest first."""
     nearest: SuggestionView | None = None
-    """Who is most like it, close or not; null while it is not measured."""
+    """Who is most like it, close or not. Null while it is not measured."""
 
 
 class PersonChoice(RequestModel):

@@ -88,9 +88,9 @@ class QueueItem(ResponseModel):
     """The deciding reason as a sentence."""
     faces_detected: int = 0
     suggestion: Suggested | None = None
-    """Who is close enough to be suggested; null when nobody is, or nothing is measured yet."""
+    """Who is close enough to be suggested. Null when nobody is, or nothing is measured yet."""
     nearest: Suggested | None = None
-    """Who is most like the face, close or not; null while no face is measured."""
+    """Who is most like the face, close or not. Null while no face is measured."""
     suggested_person: str | None = None
     """Whom approving without a person files it under: an accepted suggestion, if no other person is on it."""
     suggested_person_id: str | None = None

@@ -50,7 +50,7 @@ ONLY_PASSING_FACES = ReasonKind(
     "only_passing_faces", "{faces} found in the frames, too small or too briefly seen to count."
 )
 ONLY_IGNORED_FACES = ReasonKind(
-    "only_ignored_faces", "Nobody is on it but strangers who do not matter: {faces} ignored."
+    "only_ignored_faces", "All faces on it are strangers whom you ignore: {faces}."
 )
 SAME_PERSON_TWICE = ReasonKind(
     "same_person_twice",
