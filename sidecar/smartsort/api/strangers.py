@@ -63,7 +63,9 @@ async def sheet(
     groups = await _groups(ctx)
     group = next((one for one in groups if _key(one) == id), None)
     if group is None:
-        raise Refused(404, "not_found", "There is no such group now, because other faces wait. List the groups again")
+        raise Refused(
+            404, "not_found", "There is no such group now, because other faces wait. List the groups again"
+        )
     ledger = ctx.sidecar.context.ledger
     ids = [face.photo_id for face in group]
     sources = await ledger.aread(lambda db: {p.id: p.source for p in photos.by_ids(db, ids)})
