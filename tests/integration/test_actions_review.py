@@ -66,7 +66,7 @@ async def test_an_approved_photo_gets_its_name_back_and_assigns_the_stranger_s_f
 
 async def test_a_new_person_is_made_only_when_asked(place):
     photo = await one(place, "stranger_1.jpg")
-    with pytest.raises(UnknownPerson, match="nobody called Dora"):
+    with pytest.raises(UnknownPerson, match="no person called Dora"):
         await place.actions.approve([photo], [PersonSelector("Dora")], "eva")
     await place.actions.approve([photo], [PersonSelector("Dora", create=True)], "eva")
     await place.tell()

@@ -137,7 +137,7 @@ async def test_what_cannot_be_meant_is_refused_and_nothing_is_changed(world):
     world.server.people_by_id["person-90"] = Person("person-90", "Zoe")
     world.server.people_by_id["person-91"] = Person("person-91", "Zoe")
     await world.sidecar.people.refresh(0)
-    with pytest.raises(AmbiguousName, match="give an id"):
+    with pytest.raises(AmbiguousName, match="Give an id"):
         await world.actions.rule_out(stranger, PersonSelector("Zoe"), "maria")
     await world.actions.rule_out(stranger, PersonSelector("Anna"), "maria")
     [again] = await world.actions.rule_out(stranger, PersonSelector("Anna"), "maria")
