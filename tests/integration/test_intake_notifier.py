@@ -127,6 +127,25 @@ async def test_trouble_is_told_at_once_and_once(context, moment):
     assert [m.kind for m in ear.heard] == ["health_issue", "health_restored", "health_issue"]
 
 
+async def test_two_issues_of_one_kind_are_told_apart(context):
+    """Two people who seem to be two people each: neither hides the other, and one may end alone."""
+    ear = Ear()
+    told = notifier_of(context, ear)
+    anna, bella = (
+        HealthIssue("mixed_person", name, context.clock.text(), notice=True, about=name)
+        for name in ("Anna", "Bella")
+    )
+    for issue in (anna, bella):
+        told.health_issue(issue, began=True)
+    told.health_issue(anna, began=False)
+    await told.step()
+    assert [(m.kind, m.body.rsplit(" ", 1)[-1]) for m in ear.heard] == [
+        ("health_issue", "Anna"),
+        ("health_issue", "Bella"),
+        ("health_restored", "Anna"),
+    ]
+
+
 async def test_quiet_hours_hold_digests_back(context, moment, monkeypatch):
     monkeypatch.setenv("TZ", "UTC")
     local = moment.now.astimezone()

@@ -11,8 +11,10 @@ from tests.integration.test_confidence_service import DIRECTIONS, Eye, decided, 
 
 from smartsort.actions import PersonSelector
 from smartsort.actions.values import NotMixed, NotUndoable
+from smartsort.api.metrics import Metrics
 from smartsort.api.pictures import Pictures
 from smartsort.api.problems import Refused
+from smartsort.api.state import StatusReader
 from smartsort.confidence import Measure
 from smartsort.confidence.galleries import EXAMINED, SIZE, _spread
 from smartsort.core.model import State
@@ -109,6 +111,9 @@ async def test_two_mixed_people_are_two_issues(world):
     await deliver(world, "anna_2.jpg", "bella_1.jpg")
     await world.stage("watchdog")
     assert set(issues(world)) == {world.server.person("Anna").id, world.server.person("Bella").id}
+    text = (await Metrics(world.sidecar, StatusReader(world.sidecar)).text(0)).decode()
+    gauges = [line for line in text.splitlines() if line.startswith("smartsort_health_issue{")]
+    assert gauges == ['smartsort_health_issue{kind="mixed_person"} 1.0']
 
 
 async def test_split_in_immich_the_issue_ends_and_the_photos_are_judged_again(world):
