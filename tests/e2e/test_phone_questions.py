@@ -93,7 +93,7 @@ def events(live: LiveSidecar, photo_id: int) -> list[tuple[str, str]]:
 def test_a_question_says_whom_and_has_three_buttons(live: LiveSidecar, questions: Questions) -> None:
     photo_id, said = questions.next()
     item = live.client().get(f"{BASE}/review/items/{photo_id}").json()
-    assert said["title"] == f"Is this {item['suggested_person']}?"
+    assert said["title"] == f"Is this {item['suggestion']['person']}?"
     assert said["message"] == item["filename"]
     assert said["token"] == "Bearer tk_secret"
     assert [one["label"] for one in said["actions"]] == ["Yes", "No", "Someone else"]

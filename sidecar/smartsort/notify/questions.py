@@ -16,8 +16,8 @@ from sqlite_utils import Database
 
 from smartsort.actions import Actions, Batch, PersonSelector
 from smartsort.core.model import Box
+from smartsort.core.near_misses import near_miss
 from smartsort.core.questions import Answer, Question, read
-from smartsort.core.suggestion import surely
 from smartsort.errors import ImmichError, SmartsortError
 from smartsort.files.contact_sheet import Mark
 from smartsort.files.shown import shown
@@ -105,7 +105,7 @@ class Questions:
         for row in review.page(db, limit=_LOOKED_AT).rows:
             if len(found) >= OPEN_AT_ONCE - open_now:
                 break
-            if surely(row.evidence, self._context.policy(), row.ruled_out) is None:
+            if near_miss(row.evidence, self._context.policy(), row.ruled_out) is None:
                 continue
             entry = review.item(db, row.photo_id)
             if entry is not None and (row.photo_id, entry.version) not in asked:
@@ -114,7 +114,7 @@ class Questions:
 
     async def _ask(self, row: QueueRow, key: bytes) -> None:
         entry = await self._context.ledger.aread(lambda db: review.item(db, row.photo_id))
-        suggestion = surely(row.evidence, self._context.policy(), row.ruled_out)
+        suggestion = near_miss(row.evidence, self._context.policy(), row.ruled_out)
         if entry is None or suggestion is None:
             return
         until = int(self._context.clock.now().timestamp()) + LASTS_SECONDS
