@@ -158,6 +158,8 @@ def test_a_video_that_was_not_looked_at_is_not_placed_and_photos_are(tmp_path):
             try:
                 ids = prepared(db)
                 before = [p.id for p in films.looked_at(db, 10)], films.next_video(db).id
+                assert films.unwatched(db, ids) == {ids[0]}
+                assert films.count_ready(db, State.UNIQUE) == 1
                 films.put(
                     db, photos.get(db, ids[0]), Film(unknown="x"), "2026-01-01T00:00:00+00:00", films.Copies()
                 )

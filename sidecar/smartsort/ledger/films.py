@@ -105,11 +105,8 @@ def looked_at(db: Database, limit: int) -> list[Photo]:
     return photos.by_ids(db, ids)
 
 
-def queued(db: Database, photo_ids: Sequence[int]) -> set[int]:
-    """Return those of the photos that are videos and wait for an older video to be looked at."""
-    being_watched = next_video(db)
-    if being_watched is None:
-        return set()
-    query = f"SELECT id FROM photos WHERE media_kind = ? AND id > ? AND NOT {_WATCHED} AND id IN (*)"  # noqa: S608
-    rows = select(db, query, photo_ids, before=(Kind.VIDEO.value, being_watched.id))
-    return {int(row[0]) for row in rows}
+def unwatched(db: Database, photo_ids: Sequence[int]) -> set[int]:
+    """Those of the photos that are videos and wait to be looked at, which has bounds of its own."""
+    query = f"SELECT id FROM photos WHERE media_kind = ? AND state IN (?, ?) AND NOT {_WATCHED} AND id IN (*)"  # noqa: S608
+    before = (Kind.VIDEO.value, *(state.value for state in WAITING))
+    return {int(row[0]) for row in select(db, query, photo_ids, before=before)}

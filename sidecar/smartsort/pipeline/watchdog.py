@@ -207,8 +207,8 @@ class Watchdog:
 
         def read(db: Database) -> tuple[list[Photo], list[Photo], int]:
             oldest = [p for state in IN_PROGRESS for p in photos.in_state(db, state, _OLDEST)]
-            queued = films.queued(db, [p.id for p in oldest])
-            oldest = [p for p in oldest if p.id not in queued]
+            unwatched = films.unwatched(db, [p.id for p in oldest])
+            oldest = [p for p in oldest if p.id not in unwatched]
             return photos.with_problem(db, _OLDEST), oldest, photos.in_flight(db)
 
         troubled, oldest, in_flight = await context.ledger.aread(read)
