@@ -5,7 +5,15 @@ import dataclasses
 import pytest
 
 from smartsort.core.model import Category, Person
-from smartsort.core.policy import MultipleFaces, OnDuplicate, PersonRef, Policy, Thresholds, WhenUnknown
+from smartsort.core.policy import (
+    HiddenPeople,
+    MultipleFaces,
+    OnDuplicate,
+    PersonRef,
+    Policy,
+    Thresholds,
+    WhenUnknown,
+)
 
 JOHN = Person("p-john", "John Doe")
 
@@ -22,6 +30,7 @@ CHANGES = [
     {"multiple_faces": MultipleFaces.EACH_PERSON},
     {"multiple_faces": MultipleFaces.MAIN_FACE},
     {"on_duplicate": OnDuplicate.SKIP},
+    {"hidden_people": HiddenPeople.COUNT},
     {"categories": frozenset(Category) - {Category.DUPLICATES}},
 ]
 

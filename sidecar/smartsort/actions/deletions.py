@@ -71,5 +71,5 @@ class Deleting(Reversing):
         await ledger.awrite(lambda db: deletions.set_answer(db, ids, answer))
         if reject:
             return await self.removed(ids, actor)
-        log.info("%s declined the deletion of %s photos in Immich; they stay", actor, len(ids))
+        log.info("%s declined the deletion of %s photos in Immich, which stay", actor, len(ids))
         return Batch(tuple(ActionResult(i, "kept") for i in ids))

@@ -14,6 +14,7 @@ from smartsort.config.sorting import (
     PRESETS,
     Deduplication,
     Directories,
+    HiddenPeople,
     Inbox,
     MultipleFaces,
     Preset,
@@ -48,6 +49,11 @@ class Settings(Section):
         "review",
         "What to do with more faces than allowed. `review` asks you. `each_person` files under each person "
         "if all of them are wanted. `main_face` decides by the largest face.",
+    )
+    hidden_people: HiddenPeople = setting(
+        "ignore",
+        "What people mean who are hidden in Immich. `ignore` leaves their faces out, as those of an ignored "
+        "stranger, unless they are on the whitelist. `count` treats them as everyone else.",
     )
     spot_check_rate: float = setting(
         0.05,

@@ -10,6 +10,7 @@ from smartsort.config.values import Section, UserPath, setting
 Preset = Literal["cautious", "balanced", "eager"]
 WhenUnknown = Literal["accept", "review"]
 MultipleFaces = Literal["review", "each_person", "main_face"]
+HiddenPeople = Literal["ignore", "count"]
 
 # What a preset sets unless the key itself is set. Each is a name for a limit of wrong filings, from which the
 # least confidence follows (smartsort.core.wrong_limit). `balanced` is also what counts without a preset.

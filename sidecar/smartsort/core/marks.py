@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from smartsort.core.model import Evidence, Face, FaceMark, MarkKind
-from smartsort.core.policy import Policy
+from smartsort.core.policy import HiddenPeople, Policy
 from smartsort.core.similarity import Likeness, Vector
 
 SAME_THING = 0.7
@@ -30,11 +30,13 @@ def marked(evidence: Evidence) -> Evidence:
     return replace(evidence.judging(faces), confirmed=evidence.confirmed | locked.keys())
 
 
-def is_ignored(face: Face, marks: Mapping[str, FaceMark]) -> bool:
-    """Return True for a stranger who does not matter.
+def is_ignored(face: Face, marks: Mapping[str, FaceMark], policy: Policy) -> bool:
+    """Return True for a stranger who does not matter, and for a person who is hidden in Immich.
 
-    Somebody who has a name by now counts as everybody does.
+    A stranger who has a name by now counts, and so does a hidden person who is on the whitelist.
     """
+    if face.person is not None and face.person.hidden and policy.hidden_people is HiddenPeople.IGNORE:
+        return not (policy.whitelist and policy.wanted(face.person))
     mark = marks.get(face.id)
     nameless = face.person is None or not face.person.name
     return nameless and mark is not None and mark.kind is MarkKind.IGNORED

@@ -31,6 +31,15 @@ class MultipleFaces(StrEnum):
     """The largest face decides alone."""
 
 
+class HiddenPeople(StrEnum):
+    """What people mean who are hidden in Immich."""
+
+    IGNORE = "ignore"
+    """As an ignored stranger: their faces do not count."""
+    COUNT = "count"
+    """As everybody else."""
+
+
 class OnDuplicate(StrEnum):
     """What to do with an exact duplicate whose other copy is alive."""
 
@@ -79,6 +88,7 @@ class Policy:
     when_confidence_unknown: WhenUnknown = WhenUnknown.ACCEPT
     multiple_faces: MultipleFaces = MultipleFaces.REVIEW
     on_duplicate: OnDuplicate = OnDuplicate.MOVE_TO_REVIEW
+    hidden_people: HiddenPeople = HiddenPeople.IGNORE
     categories: frozenset[Category] = frozenset(Category)
     """The review categories that are switched on, the others fall through to `unidentified`."""
 

@@ -34,6 +34,7 @@ from smartsort.core.model import (
     Suggestion,
 )
 from smartsort.core.policy import (
+    HiddenPeople,
     MultipleFaces,
     OnDuplicate,
     PersonRef,
@@ -203,6 +204,7 @@ def policy_to_json(policy: Policy) -> str:
             "when_confidence_unknown": policy.when_confidence_unknown.value,
             "multiple_faces": policy.multiple_faces.value,
             "on_duplicate": policy.on_duplicate.value,
+            "hidden_people": policy.hidden_people.value,
             "categories": sorted(policy.categories),
         }
     )
@@ -221,6 +223,8 @@ def policy_from_json(text: str) -> Policy:
         when_confidence_unknown=WhenUnknown(value["when_confidence_unknown"]),
         multiple_faces=MultipleFaces(value["multiple_faces"]),
         on_duplicate=OnDuplicate(value["on_duplicate"]),
+        # Before there was this setting, everybody counted.
+        hidden_people=HiddenPeople(value.get("hidden_people", HiddenPeople.COUNT)),
         categories=frozenset(Category(name) for name in value["categories"]),
     )
 

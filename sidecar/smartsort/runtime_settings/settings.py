@@ -14,6 +14,7 @@ from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import Category, Person
 from smartsort.core.naming import same_name
 from smartsort.core.policy import (
+    HiddenPeople,
     MultipleFaces,
     OnDuplicate,
     PersonRef,
@@ -308,6 +309,7 @@ class RuntimeSettings:
             min_face_area=thresholds.min_face_area,
             when_confidence_unknown=WhenUnknown(settings.when_confidence_unknown),
             multiple_faces=MultipleFaces(settings.multiple_faces),
+            hidden_people=HiddenPeople(settings.hidden_people),
             on_duplicate=OnDuplicate(settings.deduplication.action_on_duplicate),
             categories=frozenset(c for c in Category if getattr(settings.review_categories, c.value)),
         )

@@ -30,17 +30,20 @@ class Case:
         large = (
             f
             for f in self.evidence.judged
-            if f.area_fraction >= self.policy.min_face_area and not is_ignored(f, self.evidence.marks)
+            if f.area_fraction >= self.policy.min_face_area and not self._ignores(f)
         )
         if film is not None and film.is_judged:
             lasting = film.lasting
             return tuple(f for f in large if f.id in lasting)
         return tuple(large)
 
+    def _ignores(self, face: Face) -> bool:
+        return is_ignored(face, self.evidence.marks, self.policy)
+
     @property
     def ignored(self) -> tuple[Face, ...]:
-        """The strangers on it who do not matter."""
-        return tuple(f for f in self.evidence.judged if is_ignored(f, self.evidence.marks))
+        """Those on it who do not matter."""
+        return tuple(f for f in self.evidence.judged if self._ignores(f))
 
     @property
     def counted(self) -> tuple[Face, ...]:

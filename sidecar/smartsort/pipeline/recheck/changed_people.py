@@ -107,11 +107,12 @@ class ChangedPeople:
 def renamed(
     waiting: Iterable[Waiting], people: Mapping[str, Person], ambiguous: Collection[str]
 ) -> list[int]:
-    """Return photos with a person who has another name now, or shares their name with nobody any more."""
+    """Return photos with a person who was renamed, hidden or shown, or who shares their name no more."""
     found = []
     for one in waiting:
         other_name = any(i in people and people[i].name != name for i, name in one.people.items())
         unique = one.code == AMBIGUOUS_NAME.code and not any(i in ambiguous for i in one.people)
-        if other_name or unique:
+        hidden = any(i in people and people[i].hidden != (i in one.hidden) for i in one.people)
+        if other_name or unique or hidden:
             found.append(one.photo_id)
     return found

@@ -145,7 +145,7 @@ class Deleted:
             return answer
 
         if await ledger.awrite(write) == HELD:
-            log.warning("%s photos were deleted in Immich; they wait for a confirmation", len(seen))
+            log.warning("%s photos were deleted in Immich and wait for a confirmation", len(seen))
 
     async def forgotten(self, gone: Sequence[tuple[int, str, int]], witnesses: Mapping[int, str]) -> set[int]:
         """Take over what Immich has forgotten (photo, path, shard), and was not seen in its trash before.

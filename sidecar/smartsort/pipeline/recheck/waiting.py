@@ -29,6 +29,8 @@ class Waiting:
     """A face on it belongs to nobody."""
     unwatched: bool = False
     """It is a video, and nobody could tell who is in its frames."""
+    hidden: frozenset[str] = frozenset()
+    """Ids of those people who were hidden in Immich."""
 
     @property
     def stranger(self) -> bool:
@@ -70,6 +72,7 @@ def read(db: Database, known: Mapping[int, Waiting]) -> dict[int, Waiting]:
             {f.person.id: f.person.name for f in evidence.faces if f.person is not None},
             any(f.person is None for f in evidence.faces),
             evidence.film is not None and bool(evidence.film.unknown),
+            frozenset(f.person.id for f in evidence.faces if f.person is not None and f.person.hidden),
         )
     return found
 
