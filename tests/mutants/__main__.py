@@ -68,6 +68,10 @@ PACKAGES = {
         "tests/unit/test_actions_*.py",
     ],
     "pipeline/routing": [
+        f"{INTEGRATION}/test_actions_faces.py",
+        f"{INTEGRATION}/test_actions_queue.py",
+        f"{INTEGRATION}/test_actions_review.py",
+        f"{INTEGRATION}/test_actions_undo.py",
         f"{INTEGRATION}/test_pipeline_routes.py",
         f"{INTEGRATION}/test_recheck_*.py",
         f"{INTEGRATION}/test_journal.py",
