@@ -152,6 +152,9 @@ class FakeServer:
         self._call("info")
         return ServerInfo("3.1.0", "user-1", True, frozenset({"all"}))
 
+    async def misfits(self) -> Sequence[str]:
+        return ()
+
     async def ping(self) -> bool:
         return not self.down
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -77,6 +77,8 @@ sidecar makes one call a minute: this one, or the one about photos in review."""
 
 GRACE_SECONDS = 5.0
 """How much later than that, so that whoever asks every minute anyway comes first."""
+
+MISFITS_SHOWN = 3
 
 STOCK = 64
 """Photos read ahead that are enough for the batch after a delivery's first."""
@@ -506,6 +508,7 @@ def _connection(sidecar: Sidecar) -> Callable[[], Awaitable[float]]:
             info = await server.info()
             library = await sidecar.place_stage.ensure_library()
             sidecar.connected = True
+            _say_misfits(sidecar, info.version, await server.misfits())
             log.info("connected to Immich %s as user %s, library %s", info.version, info.user_id, library)
             sidecar.context.wakeups.notify_all()
         elif (silent := server.silent_seconds) < HEALTH_SECONDS:
@@ -518,6 +521,21 @@ def _connection(sidecar: Sidecar) -> Callable[[], Awaitable[float]]:
         return HEALTH_SECONDS
 
     return step
+
+
+def _say_misfits(sidecar: Sidecar, version: str, misfits: Sequence[str]) -> None:
+    """Say what will not work with an Immich that is too new. The rest goes on."""
+    kind, issues = HealthIssueKind.VERSION, sidecar.runner.health_issues
+    if not misfits:
+        issues.over(kind)
+        return
+    more = f" and {len(misfits) - MISFITS_SHOWN} more" if len(misfits) > MISFITS_SHOWN else ""
+    text = (
+        f"Immich {version} is newer than this smartsort, and describes itself otherwise than smartsort "
+        f"needs: {', '.join(misfits[:MISFITS_SHOWN])}{more}. What depends on it waits. Update smartsort, "
+        "and run `smartsort doctor` for the whole list."
+    )
+    issues.begin(kind, text, kind, notice=True)
 
 
 def _announcer(notifier: Notifier) -> Callable[[HealthIssue, bool], None]:

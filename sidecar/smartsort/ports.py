@@ -102,6 +102,14 @@ class PhotoServer(Protocol):
         """Version, user and permissions. Also the proof that the server is reachable and the key valid."""
         ...
 
+    async def misfits(self) -> Sequence[str]:
+        """Return what an Immich newer than those that were tried lacks, by its own description.
+
+        Empty for a version that was tried, and where it lacks nothing. One call for the version, one for the
+        description of a newer one.
+        """
+        ...
+
     async def ping(self) -> bool:
         """Return True when the server answers. Never raises for an unreachable server."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -18,7 +18,8 @@ from immich_client.api.server import (
 )
 from immich_client.models.user import User
 from smartsort.errors import ImmichError, ImmichRefused
-from smartsort.immich.capabilities import Capabilities
+from smartsort.immich.capabilities import NEWEST, Capabilities
+from smartsort.immich.conformance import compare
 from smartsort.immich.connection import Connection
 from smartsort.immich.operations import Operation
 from smartsort.ports import FaceModel, ServerInfo
@@ -161,6 +162,19 @@ class ServerCalls(Connection):
         """Return the server's OpenAPI description, for `smartsort.immich.conformance`. Needs no key."""
         found = await self._get_json(_DESCRIPTION)
         return found if isinstance(found, dict) else {}
+
+    async def misfits(self) -> Sequence[str]:
+        """Return what an Immich newer than those that were tried lacks, by its own description.
+
+        A server that does not show its description says nothing about itself.
+        """
+        if (await self._version())[:2] <= NEWEST:
+            return ()
+        try:
+            found = compare(await self.description())
+        except ImmichError:  # such as a proxy that asks for a log-in
+            return ("it does not show its description (/api/spec.json)",)
+        return [str(one) for one in found if one.breaks and not one.optional]
 
     async def _version(self) -> tuple[int, int, int]:
         found = await self._read("get_version", get_version.asyncio_detailed(client=self._client))

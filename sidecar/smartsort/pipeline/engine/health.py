@@ -22,6 +22,8 @@ class HealthIssueKind(StrEnum):
     """The time of day jumped."""
     DELETIONS = "deletions"
     """Many photos were deleted in Immich, and wait for a confirmation."""
+    VERSION = "version"
+    """Immich is newer than this smartsort, and lacks something that smartsort needs."""
     SHARED_PEOPLE = "shared_people"
     """A person stands twice in Immich's list: once as yours and once shared by another user."""
     LEDGER = "ledger"
