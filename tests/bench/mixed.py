@@ -46,9 +46,9 @@ def strangers(people: People, some: Half, rng: random.Random) -> Iterator[list[V
     """Everybody of the families with somebody of another one; and those of no family with each other."""
     for family in some:
         others = [p for other in some if other != family for p in people.families[other]]
-        for person in people.families[family]:
+        for person in people.families[family] if others else ():
             yield from _mix(people, person, rng.choice(others), rng)
-    for person in people.unrelated:
+    for person in people.unrelated if len(people.unrelated) > 1 else ():
         yield from _mix(people, person, rng.choice([p for p in people.unrelated if p != person]), rng)
 
 
