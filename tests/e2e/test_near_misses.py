@@ -109,7 +109,7 @@ def test_the_command_lists_draws_and_files(live: LiveSidecar, strangers: list[in
     picture = tmp_path / "john.jpg"
     command(live, "--person", "john doe", "--sheet", picture)
     assert Image.open(io.BytesIO(picture.read_bytes())).format == "JPEG"
-    assert "name with --person" in command(live, "--approve", status=2)
+    assert "Give --person" in command(live, "--approve", status=2)
     told = command(live, "--person", "John Doe", "--approve", "--except", strangers[1], "--dry-run")
     assert "would be done: 2" in told
     told = command(live, "--person", "John Doe", "--approve", "--except", strangers[1], "--yes")

@@ -546,7 +546,7 @@ async def test_what_was_measured_while_idle_is_suggested_without_another_call(wo
     DIRECTIONS["near"], DIRECTIONS["far"] = 40.0, 250.0
     try:
         near, far = await deliver(world, "near_0.jpg", "far_0.jpg")
-        assert known(world, near)[1] == "1 face nobody knows."
+        assert known(world, near)[1] == "1 unknown face."
         await idle(world)
         pictures, asked = len(eye.pictures), world.server.calls["faces"]
         await world.stage("recheck")
@@ -554,7 +554,7 @@ async def test_what_was_measured_while_idle_is_suggested_without_another_call(wo
         del DIRECTIONS["near"], DIRECTIONS["far"]
     evidence, said = known(world, near)
     [found] = suggestions(evidence, evidence.faces[0])
-    assert said == f"1 face nobody knows; probably Anna ({found.similarity:.2f})."
+    assert said == f"1 unknown face, probably Anna ({found.similarity:.2f})."
     assert found.similarity > 0.7
     evidence, said = known(world, far)
     assert suggestions(evidence, evidence.faces[0]) == ()

@@ -487,11 +487,11 @@ def test_only_who_was_measured_as_close_is_suggested(evidence, wanted):
 
 def test_the_reason_says_who_is_close_or_that_nobody_is():
     said = sentence(decide(close_to((JOHN, 0.47), (SARAH, 0.42)), HOUSEHOLD).reason)
-    assert said == "1 face nobody knows; probably John Doe (0.47)."
+    assert said == "1 unknown face, probably John Doe (0.47)."
     said = sentence(decide(close_to((JOHN, 0.27)), HOUSEHOLD).reason)
-    assert said == "1 face nobody knows. No person is close: John Doe is the nearest with 0.27."
+    assert said == "1 unknown face. No person is close: John Doe is the nearest with 0.27."
     said = sentence(decide(close_to((JOHN, None)), HOUSEHOLD).reason)
-    assert said == "1 face nobody knows."
+    assert said == "1 unknown face."
 
 
 def test_the_largest_face_that_somebody_is_close_to_tells_who_is_likeliest():
