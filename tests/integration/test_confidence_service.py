@@ -18,6 +18,7 @@ from smartsort.core.model import Box, Compared, State
 from smartsort.core.suggestion import assigned, likeliest, suggestions
 from smartsort.core.wording import sentence
 from smartsort.ledger import embeddings, photos, review_faces
+from smartsort.ledger.embeddings import Embedding
 from smartsort.ports import FaceModel, ThumbnailSize
 
 MODEL = FaceModel("buffalo_l", 0.7)
@@ -531,8 +532,12 @@ async def test_faces_in_review_are_kept_however_many_others_there_are(world, eye
     ids = await deliver(world, "stranger_1.jpg", "stranger_2.jpg")
     await idle(world)
     await world.actions.reject([ids[0]], "maria")
-    assert world.ledger.write(lambda db: embeddings.prune(db, keep=0)) == 1
+    frames = [Embedding(f"film-{i}-1", f"film-{i}", at(0.0)) for i in ids]  # as if both were videos
+    world.ledger.write(lambda db: embeddings.put(db, "buffalo_l", frames, "2024-05-01"))
+    assert world.ledger.write(lambda db: embeddings.prune(db, keep=0)) == 2
     assert list(measured_faces(world)) == [ids[1]]
+    left = world.ledger.read(lambda db: embeddings.known(db, "buffalo_l", [f.face_id for f in frames]))
+    assert list(left) == [f"film-{ids[1]}-1"]
 
 
 def known(world, photo_id):

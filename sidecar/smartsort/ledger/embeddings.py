@@ -217,14 +217,16 @@ def forget_models(db: Database, model: str, at: str) -> int:
 def prune(db: Database, keep: int = KEPT) -> int:
     """Remove the oldest vectors that are in no gallery and were ruled out for nobody. Return how many.
 
-    Those of photos in review stay: they are what the queue is sorted by.
+    Those of photos and videos in review stay: they are what the queue is sorted by.
     """
     return int(
         db.conn.execute(
             "DELETE FROM embeddings WHERE rowid IN (SELECT rowid FROM embeddings AS e"
             " WHERE person_id IS NULL AND NOT EXISTS"
             " (SELECT 1 FROM feedback AS t WHERE t.face_id = e.face_id) AND NOT EXISTS"
-            " (SELECT 1 FROM photos AS p WHERE p.asset_id = e.asset_id AND p.state = 'review')"
+            " (SELECT 1 FROM photos AS p WHERE p.asset_id = e.asset_id AND p.state = 'review') AND NOT EXISTS"
+            " (SELECT 1 FROM photos AS p WHERE e.asset_id LIKE 'film-%' AND p.state = 'review'"
+            " AND p.id = CAST(substr(e.asset_id, 6) AS INTEGER))"
             " ORDER BY at DESC LIMIT -1 OFFSET ?)",
             (keep,),
         ).rowcount
