@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -121,3 +122,35 @@ def test_commands_come_without_numpy_until_somebody_looks_at_strangers() -> None
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def photo_of(live: LiveSidecar, name: str, people: list[str]) -> None:
+    """Hand in one more photo of these people."""
+    from smartsort.demo import jpeg
+    from smartsort.demo.regions import Region, region_xmp
+    from smartsort.demo.scenes import HEAD, draw_people
+
+    size = (400, 300)
+    drawing = draw_people(people, size, random.Random(name), HEAD)
+    regions = [Region(who, *box) for who, box in zip(people, drawing.boxes, strict=True)]
+    (live.root / "inbox" / name).write_bytes(jpeg.with_xmp(drawing.content, region_xmp(regions, *size)))
+
+
+def test_the_next_photo_beside_an_ignored_stranger_is_filed_and_beside_somebody_unwanted_it_is_not(
+    live: LiveSidecar,
+) -> None:
+    client = live.client()
+    largest = groups(client)[0]
+    answer(client.post(f"{BASE}/strangers/mark", json={"faces": faces_of(largest), "kind": "ignored"}))
+    stranger = "passer-by 0 0"
+    photo_of(live, "wanted.jpg", ["Sarah Smith", stranger])
+    photo_of(live, "unwanted.jpg", ["Victor Grey", stranger])
+    photo_of(live, "other.jpg", ["Sarah Smith", "somebody else"])
+    live.wait_for(lambda: live.all_sorted(sum(STRANGERS) + 3), "three more photos")
+    where = {os.path.basename(path): path for path in files(live.root, "faces", "review")}
+    assert where["wanted.jpg"] == "faces/sarah_smith/wanted.jpg"
+    assert where["unwanted_unwanted.jpg"].startswith("review/unwanted_person/")
+    assert where["multi_other.jpg"].startswith("review/multiple_faces/")
+    [filed] = answer(client.get(f"{BASE}/events", params={"kind": "sorted", "limit": 1}))["events"]
+    explained = answer(client.get(f"{BASE}/photos/{filed['photo_id']}/explain"))
+    assert "1 ignored" in str(explained)

@@ -21,7 +21,8 @@ INSERT INTO "_sqlite_migrations" VALUES(13,'smartsort','m053_dates_of_faces','20
 INSERT INTO "_sqlite_migrations" VALUES(14,'smartsort','m054_names','2026-01-02T03:04:05.000+00:00');
 INSERT INTO "_sqlite_migrations" VALUES(15,'smartsort','m060_films','2026-01-02T03:04:05.000+00:00');
 INSERT INTO "_sqlite_migrations" VALUES(16,'smartsort','m057_mixed_people','2026-01-02T03:04:05.000+00:00');
-INSERT INTO "_sqlite_migrations" VALUES(17,'smartsort','m055_deletions','2026-01-02T03:04:05.000+00:00');
+INSERT INTO "_sqlite_migrations" VALUES(17,'smartsort','m059_face_marks','2026-01-02T03:04:05.000+00:00');
+INSERT INTO "_sqlite_migrations" VALUES(18,'smartsort','m055_deletions','2026-01-02T03:04:05.000+00:00');
 CREATE TABLE daily_totals (
             day TEXT NOT NULL,
             what TEXT NOT NULL,
@@ -75,6 +76,16 @@ CREATE TABLE events (
             digest TEXT NOT NULL
         ) STRICT;
 INSERT INTO "events" VALUES(1,'2026-01-02T03:04:05.000+00:00','eva','rejected',10,'{}',NULL,'0000000000000000000000000000000000000000000000000000000000000000');
+CREATE TABLE face_marks (
+            photo_id INTEGER NOT NULL REFERENCES photos(id),
+            key TEXT NOT NULL,
+            kind TEXT NOT NULL CHECK (kind IN ('ignored', 'not_a_face', 'locked')),
+            x1 REAL NOT NULL, y1 REAL NOT NULL, x2 REAL NOT NULL, y2 REAL NOT NULL,
+            person_id TEXT, person_name TEXT,
+            at TEXT NOT NULL,
+            model TEXT, vector BLOB,
+            PRIMARY KEY (photo_id, x1, y1, x2, y2)
+        ) STRICT;
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL CHECK (json_valid(value))) STRICT;
 INSERT INTO "facts" VALUES('root_id','"0123"');
 CREATE TABLE "feedback" (
@@ -90,6 +101,7 @@ CREATE TABLE "feedback" (
 INSERT INTO "feedback" VALUES(1,'not_person',8,'f','p',NULL,NULL,'2026-01-02T03:04:05.000+00:00');
 CREATE TABLE films (
             photo_id INTEGER PRIMARY KEY REFERENCES photos(id),
+            sha256 TEXT,
             film TEXT NOT NULL CHECK (json_valid(film)),
             seconds REAL NOT NULL,
             has_sound INTEGER NOT NULL,
@@ -322,6 +334,7 @@ CREATE INDEX idx_spot_checks_filed ON spot_checks(filed_at, verdict);
 CREATE INDEX idx_names_photo ON names(photo_id);
 CREATE INDEX idx_names_halves ON names(sha256) WHERE member IN ('raw', 'video') AND sha256 IS NOT NULL;
 CREATE INDEX idx_photos_original_name ON photos(original_name);
+CREATE INDEX idx_face_marks_key ON face_marks(key);
 DELETE FROM "sqlite_sequence";
 INSERT INTO "sqlite_sequence" VALUES('downloads',1);
 INSERT INTO "sqlite_sequence" VALUES('review_queue',1);

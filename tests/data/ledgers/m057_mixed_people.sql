@@ -81,7 +81,10 @@ CREATE TABLE "feedback" (
 INSERT INTO "feedback" VALUES(1,'not_person',8,'f','p',NULL,NULL,'2026-01-02T03:04:05.000+00:00');
 CREATE TABLE films (
             photo_id INTEGER PRIMARY KEY REFERENCES photos(id),
+            sha256 TEXT,
             film TEXT NOT NULL CHECK (json_valid(film)),
+            seconds REAL NOT NULL,
+            has_sound INTEGER NOT NULL,
             alike TEXT NOT NULL CHECK (json_valid(alike)),
             at TEXT NOT NULL
         ) STRICT;
