@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -340,10 +341,17 @@ def _by_ffmpeg(path: str, times: Sequence[float]) -> Cost:
                 *("-vf", "scale=-2:1080", "-frames:v", "1", "-q:v", "3", f"{path}.jpg"),
             ]
         )
-        _, status, usage = os.wait4(process.pid, 0)
+        while True:
+            # What `wait4` tells of the memory is never less than what this process takes.
+            with suppress(OSError), open(f"/proc/{process.pid}/status", encoding="ascii") as file:
+                most = max([most, *(int(line.split()[1]) for line in file if line.startswith("VmHWM"))])
+            ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+            if ended:
+                break
+            time.sleep(0.005)
         if status:
             raise RuntimeError(f"ffmpeg failed with {status}")
-        most, processor = max(most, usage.ru_maxrss), processor + usage.ru_utime + usage.ru_stime
+        processor += usage.ru_utime + usage.ru_stime
     return Cost(time.perf_counter() - started, processor, most / 1024)
 
 
