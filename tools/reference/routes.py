@@ -14,6 +14,8 @@ from smartsort.api.app import described_app
 Schema = Mapping[str, Any]
 _COMMON = {"401", "403", "408", "413", "422", "503"}
 """Statuses that nearly every route may answer with. The page explains them once."""
+_LINE = 100
+"""Characters of an example that stands in one line."""
 
 
 def sections() -> str:
@@ -138,4 +140,5 @@ def _kind(schema: Schema) -> str:
 
 
 def _json(value: object) -> str:
-    return f"```json\n{json.dumps(value, ensure_ascii=False, indent=2)}\n```"
+    line = json.dumps(value, ensure_ascii=False)
+    return f"```json\n{line if len(line) < _LINE else json.dumps(value, ensure_ascii=False, indent=2)}\n```"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from sqlite_utils import Database
 
+from smartsort.core.model import Category
 from smartsort.files.shown import to_ledger
 from smartsort.ledger import photos
 from smartsort.ledger.records import Area
@@ -21,7 +22,7 @@ def by_path(db: Database, path: str, folder: Callable[[Area], str]) -> list[int]
     `folder` tells where areas lie.
 
     A path below one of our folders means one photo at most, also as `faces/john_doe/IMG_1.jpg`. What is no
-    such path is taken for the path a photo came from, then for its file name.
+    such path is taken for the path a photo came from, then for its file name, then for its name in review.
     """
     absolute = os.path.abspath(path)
     for area in Area:
@@ -39,4 +40,6 @@ def by_path(db: Database, path: str, folder: Callable[[Area], str]) -> list[int]
         ).fetchall()
         if rows:
             return [int(row[0]) for row in rows]
-    return []
+    # In review a name begins with its reason: `noface_IMG_1.jpg`.
+    named = (photos.name_at(db, Area.REVIEW, os.path.join(one, os.path.basename(path))) for one in Category)
+    return [name.photo_id for name in named if name is not None]
