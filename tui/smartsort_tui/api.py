@@ -282,7 +282,7 @@ class Client:
     # --- people, settings, statistics -------------------------------------------------------
 
     async def people(self, *, limit: int = 5000) -> list[PersonView]:
-        """The people Immich knows, at most `limit`."""
+        """Return the people Immich knows, at most `limit`."""
         return await self._list(PersonView, "/people", limit=limit)
 
     def person_thumbnail(self, person: str) -> str:

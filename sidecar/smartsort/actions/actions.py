@@ -41,7 +41,7 @@ from smartsort.pipeline.recheck.renames import Renamed
 
 
 class Actions(FaceActions, Deleting):
-    """What a human does to photos. All calls take photo ids; `actor` is who did it, for the history.
+    """What a human does to photos. All calls take photo ids. `actor` is who did it, for the history.
 
     A call changes each photo whole or not at all. Photos that somebody else has changed meanwhile, whose
     files were changed by hand or that storage refuses stay as they are and say so. The others go on. What

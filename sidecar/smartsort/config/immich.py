@@ -77,7 +77,7 @@ class Immich(Section):
         False, "Put filed photos into an album of Immich named after the person."
     )
     follow_deletions: bool = setting(
-        True, "Reject a photo that you delete in Immich, and take that back when you restore it there."
+        True, "Reject a photo that you delete in Immich, and undo that when you restore it there."
     )
     max_unconfirmed_deletions: int = setting(
         100, "When you delete more photos than this in Immich within an hour, you confirm it first.", ge=0

@@ -87,9 +87,9 @@ class Person:
     hidden: bool = False
     favourite: bool = False
     born: str = ""
-    """Date of birth, such as `2019-05-01`; "" while Immich knows none."""
+    """Date of birth, such as `2019-05-01`, "" while Immich knows none."""
     shared_by: str = field(default="", compare=False)
-    """Another user, who owns the person and shares them; "" for an own person."""
+    """Another user, who owns the person and shares them, "" for an own person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,7 +317,7 @@ class Hint:
     """Why no face may have been found on a photo."""
 
     turned: int = 0
-    """Degrees by which the picture has to be turned clockwise for a face to be seen; 0 where none is."""
+    """Degrees by which the picture has to be turned clockwise for a face to be seen, 0 where none is."""
     blur: float | None = None
     """How blurred the picture is: 0 not at all, 1 all of it. None where there is too little to see."""
 

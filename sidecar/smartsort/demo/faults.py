@@ -15,7 +15,7 @@ class FaultRule:
     """One fault on the requests whose path matches `path` (`*` for any text) and whose method is `method`.
 
     `status` answers with that status instead. `slow` waits `seconds` first. `truncate` sends half the answer.
-    `html` sends a web page with status 200; `drop` closes the connection in the middle of the answer. A rule
+    `html` sends a web page with status 200. `drop` closes the connection in the middle of the answer. A rule
     applies with `probability`, and at most `times` times if that is given.
     """
 
@@ -42,7 +42,7 @@ class Faults:
     `down` closes every connection without a word (but those to `/demo/...`, which switch it off again).
     `ml_failing` makes face detection fail after its usual time. `ml_refused` is a machine learning service
     that cannot be reached: face detection and smart search fail within milliseconds. `ml_faces_refused` is
-    the same for the faces alone, as when only their model cannot be loaded; `face_recognition_off` is the
+    the same for the faces alone, as when only their model cannot be loaded. `face_recognition_off` is the
     switch of Immich's own settings; `listing_error_rate` is how often a queue listing answers 500;
     `library_gone` hides every library; `extra_fields` adds unknown fields to every object of every answer;
     `version` is what the server says it is, "" for the truth.

@@ -69,7 +69,7 @@ def library(item: Library) -> dict[str, Any]:
 def person(
     item: Person, *, nested: bool = False, state: DemoState | None = None, seen_by: str = ""
 ) -> dict[str, Any]:
-    """A person; with `state` also who shares them, where the version tells that."""
+    """Return a person. With `state` also who shares them, where the version tells that."""
     shared: dict[str, Any] = {}
     if state is not None and state.version.shares_people:
         users = [state.user(item.owner_id)] if seen_by not in ("", item.owner_id) else []

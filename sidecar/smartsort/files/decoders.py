@@ -177,12 +177,12 @@ class Decoders:
         return drawn if isinstance(drawn, bytes) else str(drawn)
 
     def face_sheet(self, groups: Sequence[Sequence[tuple[bytes, Mark]]], across: int = ACROSS) -> bytes | str:
-        """The faces at places of encoded pictures on one sheet as JPEG, group by group, or why not."""
+        """Return the faces at places of encoded pictures on one sheet as JPEG, group by group, or why not."""
         drawn = self._ask("face_sheet", [""], (list(groups), across))[0]
         return drawn if isinstance(drawn, bytes) else str(drawn)
 
     def turned(self, picture: bytes) -> Turned | str:
-        """Turn an encoded picture three ways and measure its blur; a text says why it cannot be read."""
+        """Turn an encoded picture three ways and measure its blur. A text says why it cannot be read."""
         answer = self._ask("turned", [""], (picture,))[0]
         return answer if isinstance(answer, Turned) else str(answer)
 

@@ -52,13 +52,13 @@ _ROWS = (
 
 
 def rows(db: Database) -> list[Deletion]:
-    """All of them, in the order they were seen."""
+    """Return all of them, in the order they were seen."""
     found = db.conn.execute(f"{_ROWS} ORDER BY d.id")
     return [Deletion(r[0], r[1], r[2], from_ledger(r[3]), r[4], State(r[5]), bool(r[6])) for r in found]
 
 
 def held(db: Database, up_to: int | None = None) -> list[int]:
-    """Ids of photos whose deletion waits for a user's word; with `up_to` only rows of ids up to that."""
+    """Ids of photos whose deletion waits for a user's word, with `up_to` only rows of ids up to that."""
     found = db.conn.execute(
         "SELECT photo_id FROM deletions WHERE answer = 'held' AND (?1 IS NULL OR id <= ?1) ORDER BY id",
         (up_to,),
@@ -67,14 +67,14 @@ def held(db: Database, up_to: int | None = None) -> list[int]:
 
 
 def newest_held(db: Database) -> int:
-    """The highest id of a row that waits for a user's word, 0 when none does."""
+    """Return the highest id of a row that waits for a user's word, 0 when none does."""
     return int(
         db.conn.execute("SELECT coalesce(max(id), 0) FROM deletions WHERE answer = 'held'").fetchone()[0]
     )
 
 
 def at_paths(db: Database, paths: Iterable[str]) -> dict[str, Found]:
-    """Photos by their path in the library; paths of no photo are missing."""
+    """Return photos by their path in the library. Paths of no photo are missing."""
     query = (
         "SELECT n.path, p.id, p.state, p.shard, p.asset_id FROM names AS n JOIN photos AS p"
         " ON p.id = n.photo_id WHERE n.area = 'library' AND n.member = 'photo' AND n.path IN (*)"
@@ -110,7 +110,7 @@ def forget(db: Database, photo_ids: Sequence[int]) -> None:
 
 
 def answered(db: Database, photo_id: int, *, restored: bool) -> None:
-    """A deletion, or a restoration, has taken effect; written together with it."""
+    """A deletion, or a restoration, has taken effect, written together with it."""
     if restored:
         forget(db, [photo_id])
     else:
@@ -118,7 +118,7 @@ def answered(db: Database, photo_id: int, *, restored: bool) -> None:
 
 
 def since(db: Database, at: str) -> int:
-    """How many photos were rejected since then because they were deleted in Immich."""
+    """Return how many photos were rejected since then because they were deleted in Immich."""
     row = db.conn.execute(
         "SELECT count(*) FROM events WHERE kind = ? AND at >= ?", (EventKind.REMOVED_IN_IMMICH.value, at)
     )
@@ -151,10 +151,10 @@ def thrown(db: Database, after: int, limit: int) -> list[Deletion]:
 
 
 def anything(db: Database) -> bool:
-    """False while no photo of ours is in the library: then there is nothing to ask about."""
+    """Return False while no photo of ours is in the library: then there is nothing to ask about."""
     return db.conn.execute("SELECT 1 FROM names WHERE area = 'library' LIMIT 1").fetchone() is not None
 
 
 def placed_at(db: Database, photo_ids: Sequence[int]) -> Mapping[int, str]:
-    """When photos came into the library."""
+    """Return when photos came into the library."""
     return dict(select(db, "SELECT id, coalesce(placed_at, '') FROM photos WHERE id IN (*)", photo_ids))

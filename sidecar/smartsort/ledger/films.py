@@ -61,7 +61,7 @@ def copies(db: Database, photo_ids: Sequence[int]) -> dict[int, Copies]:
 
 
 def of_photos(db: Database, photo_ids: Sequence[int]) -> dict[int, Film]:
-    """What was seen in these videos, by photo id; those that nobody has looked at are missing."""
+    """Return what was seen in these videos, by photo id. Those that nobody has looked at are missing."""
     query = (
         "SELECT photos.id, films.film FROM photos JOIN films ON films.photo_id = photos.id"
         " AND films.sha256 IS photos.sha256 WHERE photos.id IN (*)"
@@ -86,18 +86,18 @@ _READY = (
 
 
 def count_ready(db: Database, *states: State) -> int:
-    """How many photos are in these states and may go on."""
+    """Return how many photos are in these states and may go on."""
     [[count]] = select(db, f"SELECT count(*){_READY}", states)
     return int(count)
 
 
 def any_ready(db: Database, states: Sequence[State]) -> bool:
-    """Whether a photo in one of these states may go on."""
+    """Return whether a photo in one of these states may go on."""
     return bool(select(db, f"SELECT 1{_READY} LIMIT 1", states))
 
 
 def looked_at(db: Database, limit: int) -> list[Photo]:
-    """Photos that may be placed, oldest first: videos only once they were looked at."""
+    """Return photos that may be placed, oldest first: videos only once they were looked at."""
     ids = [
         row[0]
         for row in select(db, f"SELECT id{_READY} ORDER BY id LIMIT ?", (State.UNIQUE,), after=(limit,))

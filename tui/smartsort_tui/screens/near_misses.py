@@ -37,7 +37,7 @@ class Row(NamedTuple):
 
 
 class NearRows(ItemList[Row]):
-    """People with their faces; an excluded face is crossed out."""
+    """People with their faces. An excluded face is crossed out."""
 
     def __init__(self) -> None:
         super().__init__(id="near")
@@ -139,7 +139,7 @@ class NearMissScreen(AreaScreen):
         self.sight.shows((row.person.person.id, row.face) if row is not None else None)
         self.say_place(f"{self.rows.cursor + 1:,} of {self.rows.count:,}" if row else "")
         if row is None:
-            self.words.update("✓ Nobody in review is close to a known person.")
+            self.words.update("✓ No face in review is close to a known person.")
             self.picture.show(None)
             return
         self.words.update(partial(self._text, row))
@@ -190,7 +190,7 @@ class NearMissScreen(AreaScreen):
             return
         chosen = self._chosen(row.person)
         if not self.sight.is_seen:
-            self.say("look first: this has only just come; nothing is decided", "warn")
+            self.say("look first: this has only just come. Nothing is decided", "warn")
         elif self.smartsort.link.state in ("lost", "refused"):
             self.say("not connected: nothing can be decided now", "bad")
         elif not chosen:
@@ -222,11 +222,11 @@ class NearMissScreen(AreaScreen):
 
     async def _undo(self) -> None:
         if not self._done:
-            self.say("nothing filed here to take back", "warn")
+            self.say("no filing here to undo", "warn")
             return
         event, text = self._done.pop()
         if await self.answer(lambda client: client.undo(Undo(event=event))) is not None:
-            self.say(f"taken back: {text}", "good")
+            self.say(f"undone: {text}", "good")
             self.connected()
 
 

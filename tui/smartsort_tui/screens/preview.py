@@ -108,7 +108,7 @@ class DeletionsMeant(Reading[bool]):
 
 def deletions_question(found: Deletions) -> DeletionsMeant:
     """Whether the deletions that wait were meant."""
-    lines = ["Somebody deleted them in Immich, many at once.", ""]
+    lines = ["They were deleted in Immich, many at once.", ""]
     lines += [wording.cut(f"  {one.filename}", 56) for one in found.photos[:NAMES_SHOWN]]
     if found.waiting > NAMES_SHOWN:
         lines.append(f"  and {found.waiting - NAMES_SHOWN:,} more")

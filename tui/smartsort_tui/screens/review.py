@@ -188,7 +188,7 @@ class ReviewScreen(MarkingView):
         try:
             found = await self.smartsort.client.strangers()
         except ApiProblem:
-            return  # an older sidecar; the queue says what is wrong otherwise
+            return  # an older sidecar. The queue says what is wrong otherwise
         sizes = [len(group.faces) for group in found.groups if len(group.faces) > 1]
         if sizes:
             photos = wording.count(sum(sizes), "photo")

@@ -180,7 +180,7 @@ class DeletedPhoto(ResponseModel):
 
 
 class Deletions(ResponseModel):
-    """Deletions in Immich that wait for an answer; `up_to` belongs into it."""
+    """Deletions in Immich that wait for an answer. `up_to` belongs into it."""
 
     model_config = example(waiting=1, up_to=812, photos=[{"id": 23, "filename": "a.jpg", "person": "Anna"}])
 

@@ -82,4 +82,4 @@ class KnownContent(ResponseModel):
     place: str | None = None
     photo_id: int | None = None
     rejected_by: str | None = None
-    """Who rejected it; `Immich` when a user deleted it there."""
+    """Who rejected it. `Immich` when a user deleted it there."""

@@ -104,7 +104,7 @@ class RecheckStage:
         return () if memory.detecting or memory.recognising else tuple(memory.changed)
 
     async def step(self) -> float:
-        """One run; seconds until the next.
+        """Make one run. Return seconds until the next.
 
         One call to Immich while nothing changed, some ten while a failed detection or recognition is
         repeated, and one for each photo that changed. Raises ImmichError.

@@ -55,7 +55,7 @@ class ReconcileStage:
         self._witnesses: dict[int, str] = {}
 
     async def step(self) -> float:
-        """Compare one batch; seconds until the next. Raises ImmichError and goes on from there."""
+        """Compare one batch. Return seconds until the next. Raises ImmichError and goes on from there."""
         context = self._context
         if self._over_at is not None:
             if context.clock.monotonic() - self._over_at < _DAY_SECONDS:
@@ -75,7 +75,7 @@ class ReconcileStage:
         return PAUSE_SECONDS
 
     async def _note(self, rows: list[_Row], found: dict[int, AssetRef]) -> None:
-        """Remember who is known, and who is not any more; assets of those that had none are taken over."""
+        """Remember who is known, and who is not any more. Assets of those that had none are taken over."""
         events = []
         for row in rows:
             photo_id, _, asset_id, shard, placed_at = row
@@ -109,7 +109,7 @@ class ReconcileStage:
         self._gone = []
 
     def _lies_there(self, row: _Row) -> bool:
-        """Whether the file is in the library now: what Immich cannot see either says nothing."""
+        """Return whether the file is in the library now: what Immich cannot see either says nothing."""
         return os.path.lexists(f"{self._context.folder(Area.LIBRARY)}/{from_ledger(row[1])}")
 
     async def _look_again(self, gone: Sequence[tuple[_Row, AssetRef | None]]) -> None:
