@@ -113,7 +113,7 @@ def completions(line: str) -> list[str]:
 
 
 def test_tabs_complete_commands_options_and_words() -> None:
-    assert completions("smartsort st") == ["status", "stats"]
+    assert completions("smartsort sta") == ["status", "stats"]
     assert completions("smartsort people whitelist ") == ["add", "list", "remove"]
     assert completions("smartsort undo --s") == ["--since"]
     assert completions("smartsort submissions list --state ") == ["downloading", "failed"]

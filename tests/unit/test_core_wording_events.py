@@ -62,6 +62,8 @@ EXAMPLES = [
     ),
     ("deferred", {}, "a.jpg was skipped and is listed after the others"),
     ("confirmed", {"person": "Anna"}, "a.jpg was confirmed to show Anna"),
+    ("faces_named", {"people": ["Anna"]}, "a.jpg shows Anna, a user said, and goes on waiting"),
+    ("faces_marked", {"mark": None}, "a.jpg has no verdict on a face any more"),
     (
         "ruled_out",
         {"person_id": ANNA, "people": ["Anna"], "faces": ["f-1"]},

@@ -83,7 +83,7 @@ def name(
 
 
 @command.command(
-    "mark", epilog=examples("smartsort strangers mark ignored 3f1c", "smartsort strangers verdicts")
+    "mark", epilog=examples("smartsort strangers mark ignored 3f1c", "smartsort strangers mark not_a_face 7a")
 )
 @with_sidecar
 @click.argument("kind", type=click.Choice(("ignored", "not_a_face")))
