@@ -58,7 +58,7 @@ def doctor(world, name):
 
 def adjustments(world):
     found = world.ledger.read(lambda db: events.before(db, None, 50, kind="settings_changed"))
-    return [event for event in found if "why" in event.data]
+    return [event for event in found if "adjusted" in event.data]
 
 
 async def test_answers_count_with_the_confidence_that_was_judged_then(world):

@@ -126,6 +126,11 @@ EXAMPLES = [
     ("list_changed", {"list": "whitelist", "names": ["Anna", "Bella"]}, "The whitelist is now: Anna, Bella"),
     ("list_changed", {"list": "blacklist", "names": []}, "The blacklist is now: empty"),
     ("settings_changed", {"values": {"min_confidence": 0.7}}, "Settings were changed: min_confidence = 0.7"),
+    (
+        "settings_changed",
+        {"values": {"min_confidence": 0.63}, "adjusted": "3 of 212 checked were wrong, so 0.60 became 0.63"},
+        "The least confidence was adjusted: 3 of 212 checked were wrong, so 0.60 became 0.63",
+    ),
     ("settings_changed", {"values": ["whitelist"]}, "Settings were changed: whitelist"),
     ("settings_changed", {"forgotten": ["whitelist"]}, "Settings were reset: whitelist"),
     (

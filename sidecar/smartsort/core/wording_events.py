@@ -182,8 +182,8 @@ def _one_person(data: Data) -> str:
 
 
 def _configured(data: Data) -> str:
-    if data.get("why"):
-        return f"The least confidence was adjusted: {data['why']}"
+    if data.get("adjusted"):
+        return f"The least confidence was adjusted: {data['adjusted']}"
     values = data.get("values", data.get("forgotten", ()))
     told = [f"{key} = {value}" for key, value in values.items()] if isinstance(values, Mapping) else values
     return f"Settings were {'changed' if 'values' in data else 'reset'}: {', '.join(told) or 'none'}"

@@ -205,7 +205,7 @@ class RuntimeSettings:
     def adjust(self, min_confidence: float, why: str) -> None:
         """Change the least confidence that follows from the limit. The event can be undone."""
         fitted = {"limit": self.limit().max_wrong_per_1000, "min_confidence": min_confidence}
-        data = {"values": {"min_confidence": min_confidence}, "why": why}
+        data = {"values": {"min_confidence": min_confidence}, "adjusted": why}
         self._set({**self._overrides, FITTED: fitted}, data, "smartsort", undoable=True)
 
     def limit(self, values: Mapping[str, Any] | None = None) -> LimitInForce:
