@@ -33,7 +33,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSidecar]:
     """One sidecar for all: each test takes photos that still wait."""
-    with live_sidecar(tmp_path_factory.mktemp("page") / "root", 150, machine_learning=True) as running:
+    with live_sidecar(tmp_path_factory.mktemp("page") / "root", 90, machine_learning=True) as running:
         yield running
 
 
@@ -201,6 +201,29 @@ def test_duplicates_stand_side_by_side_and_are_rejected_together(
     finished(page)
 
 
+def test_a_group_of_strangers_is_named_once_and_taken_back(chromium: Browser, live: LiveSidecar) -> None:
+    live.run(live.sidecar.measure.measure_review())  # type: ignore[union-attr]
+    page = opened(chromium, live)
+    page.goto(f"{live.url}/#faces")
+    group = page.locator(".groups li").filter(has=page.get_by_role("button", name="Name…")).first
+    expect(group.get_by_role("img")).to_be_visible()
+    waiting = len(queue(live))
+    group.get_by_role("button", name="Name…").click()
+    page.keyboard.type("Solveig")
+    page.keyboard.press("Enter")
+    asked = page.get_by_role("dialog").filter(has_text="photos: Solveig?")
+    expect(asked).to_be_visible()
+    assert len(queue(live)) == waiting
+    asked.get_by_role("button", name="Do it").click()
+    done = page.get_by_role("status").filter(has_text="photos done")
+    expect(done).to_be_visible()
+    assert len(queue(live)) < waiting
+    done.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("status").filter(has_text="Taken back.")).to_be_visible()
+    assert len(queue(live)) == waiting
+    finished(page)
+
+
 def test_what_the_terminal_decides_leaves_the_page(chromium: Browser, live: LiveSidecar) -> None:
     page = opened(chromium, live)
     first = queue(live)[0]
@@ -267,6 +290,7 @@ def test_swipes(chromium: Browser, live: LiveSidecar, way: str, says: str) -> No
 
 AREAS = {
     "review": ".actions",
+    "faces": ".groups li",
     "statistics": ".goals li",
     "activity": ".events li",
     "people": ".cards li",

@@ -3,13 +3,14 @@
 import { listen, session, signIn, signOut } from "./api.js";
 import { button, dialog, h, toast } from "./dom.js";
 import { activity } from "./activity.js";
+import { faces } from "./faces.js";
 import { health } from "./health.js";
 import { people } from "./people.js";
 import { review } from "./review.js";
 import { settings } from "./settings.js";
 import { statistics } from "./statistics.js";
 
-const AREAS = { review: ["Review", review], statistics: ["Statistics", statistics], activity: ["Activity", activity], people: ["People", people], settings: ["Settings", settings], health: ["Health", health] };
+const AREAS = { review: ["Review", review], faces: ["Faces", faces], statistics: ["Statistics", statistics], activity: ["Activity", activity], people: ["People", people], settings: ["Settings", settings], health: ["Health", health] };
 
 const place = document.getElementById("app");
 let shown = null;

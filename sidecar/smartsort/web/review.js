@@ -102,6 +102,7 @@ export function review(root, app) {
         decided ? h("p", { class: "decided" }, `It was ${item.action}.`) : people(shownFace),
         item.other_copy ? copies() : null,
         h("details", {}, h("summary", {}, "Details"), facts()),
+        item.frames ? button("Frames", frames, { kind: "quiet" }) : null,
         button("Why", why, { key: "w", kind: "quiet" })),
       h("div", { class: "actions", role: "group", "aria-label": "Decide" },
         button("Back", () => root.classList.remove("open"), { kind: "quiet back", label: "Back to the list" }),
@@ -132,6 +133,8 @@ export function review(root, app) {
     const pairs = [["Source", item.source], ["Arrived", when(item.created_at)], ["Size", bytes(item.size)], ["Taken", item.taken_at], ["Place", item.path], ["With it", item.companions.join(", ")]];
     return h("dl", {}, pairs.filter(([, value]) => value).map(([name, value]) => [h("dt", {}, name), h("dd", {}, h("bdi", {}, value))]));
   }
+
+  const frames = () => dialog("Frames", h("img", { class: "sheet", src: address(item.frames), alt: `The frames of ${item.filename}` }), [{ text: "Close", value: "", kind: "primary" }], { class: "wide" });
 
   async function why() {
     const found = await get(`photos/${item.id}/explain`);
