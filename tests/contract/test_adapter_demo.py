@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 from tests.recordings import VERSIONS
 
@@ -33,7 +34,7 @@ def placed(photos: Path) -> list[str]:
     return [f"{MOUNT}/{file.relative_to(photos)}" for file in photos.rglob("*.jpg")]
 
 
-@pytest.fixture(params=VERSIONS)
+@pytest.fixture(params=[*VERSIONS, "3.2"])
 async def demo(request: pytest.FixtureRequest, photos: Path) -> AsyncIterator[DemoServer]:
     settings = DemoSettings(
         version=request.param,
@@ -95,6 +96,28 @@ async def numbers(immich: ImmichServer) -> DetectionProbes:
             if not (listing.collective or listing.ids):
                 break
     return made
+
+
+async def test_what_a_user_threw_away_is_told_from_what_is_missing(
+    demo: DemoServer, immich: ImmichServer, photos: Path
+) -> None:
+    library = await immich.create_library("demo", MOUNT)
+    await immich.scan(library.id)
+    await demo.demo.wait_idle(timeout_seconds=30)
+    thrown, lost, both, *_ = list(demo.demo.state.library_assets(library.id))
+    headers = {"x-api-key": demo.demo.key}
+    async with httpx.AsyncClient(base_url=f"{demo.url}/api", headers=headers) as user:
+        ids = [thrown.id, both.id]
+        assert (await user.request("DELETE", "/assets", json={"ids": ids})).status_code == 204
+        for asset in (lost, both):
+            asset.is_offline, asset.deleted_at = True, asset.deleted_at or 1.0
+        assert await immich.in_trash(MOUNT) == {thrown.id: thrown.path}
+        assert await immich.in_trash(f"{MOUNT}/elsewhere") == {}
+        both.is_offline = False
+        assert set(await immich.in_trash(MOUNT)) == set(ids)
+        assert (await user.post("/trash/restore/assets", json={"ids": [*ids, lost.id]})).status_code == 200
+        assert await immich.in_trash(MOUNT) == {}
+        assert lost.is_trashed, "Immich restores only what a user threw away"
 
 
 async def test_failed_detections_leave_their_numbers_and_nothing_else(
