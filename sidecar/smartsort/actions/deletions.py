@@ -61,7 +61,7 @@ class Deleting(Reversing):
             return await self._undo_all(found, IMMICH, ())
 
     async def answer(self, up_to: int, actor: str, *, reject: bool) -> Batch:
-        """Say whether deletions that waited for a word were meant; rows above `up_to` came later and wait on.
+        """Say whether deletions that waited for a word were meant. Rows above `up_to` came later and wait on.
 
         Confirmed, they are taken over. Declined, the photos stay where they are.
         """

@@ -22,7 +22,7 @@ DEFAULT_MODEL = FaceModel("buffalo_l", 0.7)
 MODEL_ASKED_EVERY = timedelta(hours=1)
 
 AT_ONCE = 2
-"""Pictures sent at the same time; Immich wants something of the service too."""
+"""Pictures sent at the same time, Immich wants something of the service too."""
 
 
 class Faces:
@@ -51,7 +51,7 @@ class Faces:
         return self._model
 
     async def vectors(self, asset_id: str, faces: Sequence[Face]) -> Mapping[str, Vector]:
-        """Embeddings by face id; a face the service did not find at its place is missing.
+        """Embeddings by face id. A face the service did not find at its place is missing.
 
         No call at all when they were looked for before, else the preview and one call for all faces of the
         photo. Raises FaceServiceUnavailable, ImmichError.
@@ -69,7 +69,7 @@ class Faces:
         return {face_id: vector for face_id, vector in have.items() if vector}
 
     async def any_on(self, asset_id: str) -> bool:
-        """Whether the service finds a face on an asset, in the preview that Immich itself has sent it.
+        """Return whether the service finds a face on an asset, in the preview that Immich itself has sent it.
 
         Raises FaceServiceUnavailable, ImmichError.
         """
@@ -107,7 +107,7 @@ class Faces:
         return preview[0]
 
     async def of_person(self, asset_id: str, person_id: str, smallest: int) -> Embedding | None:
-        """The face of a person on an asset, None when it is not there, too small or not found again.
+        """Return the face of a person on an asset, None when it is not there, too small or not found again.
 
         Raises FaceServiceUnavailable, ImmichError.
         """

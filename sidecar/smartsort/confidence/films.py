@@ -57,7 +57,10 @@ def _film_face(face_id: str, track: Track, seen: Sequence[Seen], frames: Sequenc
 
 
 def with_poster(film: Film, vectors: Mapping[str, Vector], shown: Mapping[str, Vector]) -> Film:
-    """The film with Immich's faces (`shown`, by id) at those they are of; the most alike pairs first."""
+    """Return the film with Immich's faces (`shown`, by id) at those they are of.
+
+    Return the most alike pairs first.
+    """
     pairs = sorted(
         (
             (cosine(vectors[one.face.id], vector), one.face.id, face_id)
@@ -76,7 +79,7 @@ def with_poster(film: Film, vectors: Mapping[str, Vector], shown: Mapping[str, V
 def identified(
     evidence: Evidence, film: Film, closest: Mapping[str, Sequence[Suggestion]]
 ) -> tuple[Film, dict[str, tuple[Suggestion, ...]]]:
-    """The film with everybody's person, and the suggestions for those who have none.
+    """Return the film with everybody's person, and the suggestions for those who have none.
 
     Whom Immich has given a face on the poster frame to counts. Of the others the closest person does, when
     the face is as alike as Immich itself wants it. Two faces of one person that share no frame are one.

@@ -33,7 +33,7 @@ LOOKED_AT = 1000
 
 TRUSTED_FOR = timedelta(days=7)
 RETRIED_AFTER = timedelta(minutes=2)
-"""A gallery is put together again after this time; one that is still small much sooner."""
+"""A gallery is put together again after this time. One that is still small much sooner."""
 
 MIXED_FOR = timedelta(minutes=10)
 """The same for a gallery of two people: somebody may have split them in Immich."""
@@ -43,7 +43,7 @@ ENOUGH = 5
 to the next."""
 
 SMALLEST_FACE = 32
-"""Pixels of the preview; smaller faces make poor examples."""
+"""Pixels of the preview. Smaller faces make poor examples."""
 
 
 @dataclass(slots=True)
@@ -58,7 +58,7 @@ class _Loaded:
     spread: dict[tuple[str, tuple[int, ...]], Spread] = field(default_factory=dict)
     """Of faces of galleries compared so far: it takes far longer than one comparison."""
     level: float | None = None
-    """Of people who are not related; None until the first comparison."""
+    """Of people who are not related, None until the first comparison."""
     collected_up_to: int = 0
     """`feedback.collected_up_to` at that time."""
 
@@ -105,7 +105,7 @@ class Galleries:
     def likeness(
         self, person: Person, without_asset: str | None = None, taken: str | None = None
     ) -> Likeness:
-        """A person's gallery, of the years around `taken` where it has enough faces of them.
+        """Return a person's gallery, of the years around `taken` where it has enough faces of them.
 
         Faces of `without_asset`, the photo that is judged, say nothing about it.
         """
@@ -140,15 +140,15 @@ class Galleries:
     def likenesses(
         self, people: Iterable[Person], without_asset: str | None = None, taken: str | None = None
     ) -> list[Likeness]:
-        """The galleries of those who have one."""
+        """Return the galleries of those who have one."""
         return [self.likeness(p, without_asset, taken) for p in people if self._loaded.faces.get(p.id)]
 
     def has(self, person: Person) -> bool:
-        """True once a person's gallery was put together, be it empty or out of date."""
+        """Return True once a person's gallery was put together, be it empty or out of date."""
         return person.id in self._loaded.rows
 
     def fresh(self, person: Person) -> bool:
-        """True while a person's gallery need not be put together again."""
+        """Return True while a person's gallery need not be put together again."""
         row = self._loaded.rows.get(person.id)
         if row is None or row.stale or row.name != person.name:
             return False
@@ -161,7 +161,7 @@ class Galleries:
         return self._context.clock.now() - datetime.fromisoformat(row.refreshed_at)
 
     def mistaken(self, person: Person) -> frozenset[str]:
-        """Ids of those who were taken for a person twice, or the person for them."""
+        """Return ids of those who were taken for a person twice, or the person for them."""
         return self._loaded.mistaken.get(person.id, frozenset())
 
     def stale(self, people: Iterable[Person]) -> list[Person]:
@@ -188,13 +188,13 @@ class Galleries:
             await self._load()
 
     def is_ruled_out(self, face_id: str, person_id: str) -> bool:
-        """True when a human said that this very face is not that person's."""
+        """Return True when a human said that this very face is not that person's."""
         return (face_id, person_id) in self._loaded.ruled_out_ids
 
     async def refresh(self, person: Person) -> None:
         """Put a person's gallery together: human decisions first, then the person's photos in Immich.
 
-        One call for the list; each photo not measured before costs its faces, its preview and one call to the
+        One call for the list. Each photo not measured before costs its faces, its preview and one call to the
         machine learning service. What was measured stays, also when this is broken off.
         """
         async with self._building.setdefault(person.id, asyncio.Lock()):
@@ -208,7 +208,7 @@ class Galleries:
                 await self._refresh(person, EXAMINED)
 
     async def grow(self, person: Person, face_id: str, taken: str | None) -> None:
-        """Take a face just measured into a gallery that is still small; costs no call."""
+        """Take a face just measured into a gallery that is still small. Costs no call."""
         model, at = self._model or "", self._context.clock.text()
         have = self._loaded.faces.get(person.id, ())
         if (
@@ -307,7 +307,10 @@ class Galleries:
 
 
 def _two_people(faces: Sequence[Embedding], level: float, said: Iterable[Collection[str]]) -> Groups | None:
-    """The faces in two groups when they are two people's. `said`: faces that a human called one person's."""
+    """Return the faces in two groups when they are two people's.
+
+    `said`: faces that a human called one person's.
+    """
     places = {face.face_id: index for index, face in enumerate(faces)}
     same = [[places[face_id] for face_id in ids if face_id in places] for ids in said]
     try:
@@ -324,7 +327,7 @@ _WAITING = -1
 
 
 def _ours(db: Database, asset_ids: Sequence[str]) -> tuple[dict[str, int], dict[str, str | None]]:
-    """Who filed these assets, as far as they are ours: a human, smartsort by itself, or nobody yet.
+    """Return who filed these assets, as far as they are ours: a human, smartsort by itself, or nobody yet.
 
     And when they were taken, as the files tell it: of a file that does not, Immich takes another date.
     """

@@ -93,13 +93,16 @@ class Measure:
         return self.galleries.version
 
     def everybody(self) -> list[Likeness]:
-        """The galleries of all named people that are in memory."""
+        """Return the galleries of all named people that are in memory."""
         return self.galleries.likenesses(p for p in self._people.known if p.name)
 
     async def complete(
         self, asset_id: str, evidence: Evidence, policy: Policy, ambiguous: Collection[str]
     ) -> Evidence:
-        """The evidence with what could be measured. Never raises for what Immich or the service does."""
+        """Return the evidence with what could be measured.
+
+        Never raises for what Immich or the service does.
+        """
         if evidence.film is not None and evidence.film.is_judged:
             evidence = await self._film(asset_id, evidence, evidence.film)
             if evidence.film is not None and evidence.film.is_judged:
@@ -145,16 +148,16 @@ class Measure:
         return () if vector is None else self._closest(asset_id, face, vector, None)
 
     def newly_measured(self) -> list[int]:
-        """Photos in review that were looked at since this was asked last."""
+        """Return photos in review that were looked at since this was asked last."""
         found, self._review.fresh = self._review.fresh, []
         return found
 
     async def strangers(self) -> Sequence[tuple[Stranger, ...]]:
-        """The measured faces in review that nobody has named, by person, the largest group first."""
+        """Return the measured faces in review that nobody has named, by person, the largest group first."""
         return await self._strangers.groups(self.galleries.level)
 
     async def sees_faces(self, asset_id: str) -> bool | None:
-        """Whether the service finds a face on this photo: one call. None when it cannot tell now."""
+        """Return whether the service finds a face on this photo: one call. None when it cannot tell now."""
         try:
             async with asyncio.timeout(self._patience):
                 return await self._faces.any_on(asset_id)
@@ -162,7 +165,9 @@ class Measure:
             return None
 
     async def watch(self, photo_id: int, frames: Sequence[Frame]) -> Film:
-        """The faces in a video's frames, kept for `complete`; unknown, and why, when none can be measured.
+        """Return the faces in a video's frames, kept for `complete`.
+
+        Unknown, and why, when none can be measured.
 
         One call for each frame. Never raises for what Immich or the service does.
         """
@@ -224,7 +229,7 @@ class Measure:
         return await self._with_mixed(replace(evidence, confidence=found, suggestions=close))
 
     async def step(self) -> float:
-        """Measure something while nothing is on its way; seconds until the next time.
+        """Measure something while nothing is on its way. Return seconds until the next time.
 
         That is one stale gallery, else one photo in review or a gallery to compare it with. Of a gallery put
         together for a photo it looks at more faces, which tell whether it is of two people. Never raises for
@@ -262,7 +267,7 @@ class Measure:
             log.info("faces in review could not be measured: %s", problem)
 
     def _pause_after(self, calls: int) -> float:
-        """Seconds that keep what was measured since so many calls within the hourly budget."""
+        """Return seconds that keep what was measured since so many calls within the hourly budget."""
         return 3600 / CALLS_PER_HOUR * max(1, self.calls - calls)
 
     async def _marked(self, asset_id: str, evidence: Evidence, policy: Policy) -> Evidence:
@@ -327,7 +332,7 @@ class Measure:
             return Confidence(why_unknown="the machine learning service uses another model")
 
     async def _ensure(self, face: Face, person: Person, policy: Policy) -> Sequence[Person]:
-        """Have galleries of the person and of those it could be mistaken for; everybody who has a name.
+        """Have galleries of the person and of those it could be mistaken for. Everybody who has a name.
 
         A gallery that is only old is used as it is when it cannot be renewed now.
         """
@@ -346,7 +351,10 @@ class Measure:
     # --- videos ------------------------------------------------------------------------------
 
     async def _film(self, asset_id: str, evidence: Evidence, film: Film) -> Evidence:
-        """The evidence with everybody in the frames; where that takes too long, Immich's frame decides."""
+        """Return the evidence with everybody in the frames.
+
+        Where that takes too long, Immich's frame decides.
+        """
         shown: Mapping[str, Vector] = {}
         try:
             async with asyncio.timeout(FILM_PATIENCE * self._patience):
@@ -367,7 +375,7 @@ class Measure:
         return await self._of_film(asset_id, evidence, film, vectors)
 
     async def _film_vectors(self, film: Film, model: str) -> Mapping[str, Vector] | None:
-        """What was measured in the frames; None when some of it is not there any more."""
+        """Return what was measured in the frames, None when some of it is not there any more."""
         ids = [one.face.id for one in film.faces]
         vectors = await self._context.ledger.aread(lambda db: embeddings.known(db, model, ids))
         return vectors if len(vectors) == len(ids) else None
@@ -414,7 +422,7 @@ class Measure:
 
 
 def _needs_confidence(evidence: Evidence, policy: Policy, ambiguous: Collection[str]) -> list[Face]:
-    """The faces whose confidence decides: none when the photo goes to review whatever it is."""
+    """Return the faces whose confidence decides: none when the photo goes to review whatever it is."""
     trusting = replace(policy, when_confidence_unknown=WhenUnknown.ACCEPT)
     decision = decide(replace(evidence, confidence={}), trusting, ambiguous)
     if decision.outcome is not Outcome.SORTED:

@@ -23,7 +23,7 @@ class Marks:
         self._examples: list[tuple[FaceMark, Likeness]] = []
 
     async def load(self, model: str) -> bool:
-        """Read what has changed; False when there is nothing that a face could be like."""
+        """Read what has changed, False when there is nothing that a face could be like."""
         state = model, await self._context.ledger.aread(face_marks.version)
         if state != self._loaded:
             found = await self._context.ledger.aread(lambda db: face_marks.examples(db, model))
@@ -39,7 +39,10 @@ class Marks:
         policy: Policy,
         level: float,
     ) -> Evidence:
-        """The evidence with the marks of strangers that are like marked ones. A human's own word stays."""
+        """Return the evidence with the marks of strangers that are like marked ones.
+
+        A human's own word stays.
+        """
         said = {i: mark for i, mark in evidence.marks.items() if mark.similarity is None}
         examples = [(mark, replace(likeness, level=level)) for mark, likeness in self._examples]
         found = {
@@ -51,7 +54,7 @@ class Marks:
         return replace(evidence, marks={**found, **said})
 
     async def step(self, model: str) -> bool:
-        """Measure the marks of one photo that this model has not measured; False when there is none.
+        """Measure the marks of one photo that this model has not measured, False when there is none.
 
         Raises FaceServiceUnavailable, ImmichError.
         """
@@ -72,5 +75,5 @@ class Marks:
 
 
 def strangers(evidence: Evidence) -> list[Face]:
-    """The faces that belong to nobody with a name."""
+    """Return the faces that belong to nobody with a name."""
     return [f for f in evidence.judged if f.person is None or not f.person.name]

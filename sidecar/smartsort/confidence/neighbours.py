@@ -23,7 +23,7 @@ _Floats = npt.NDArray[np.float32]
 _Rows = npt.NDArray[np.int64]
 
 EXACT = 10_000
-"""Faces up to which every pair is compared; of more those that share a bucket."""
+"""Faces up to which every pair is compared, of more those that share a bucket."""
 
 BUCKET, WAYS, ROUNDS = 32, 2, 2
 """Faces of a bucket, buckets of a face at each of two levels, and rounds that move the buckets' middles."""
@@ -36,7 +36,7 @@ ROWS = 1_000
 
 
 def halved(packed: bytes) -> bytes:
-    """A face in half precision, from the single precision of the ledger."""
+    """Return a face in half precision, from the single precision of the ledger."""
     return np.frombuffer(packed, "<f4").astype(np.float16).tobytes()
 
 
@@ -46,7 +46,7 @@ def rows(packed: bytes, count: int) -> Vectors:
 
 
 def links(faces: Sequence[UnnamedFace], vectors: Vectors, level: float = 0.0) -> Iterator[Link]:
-    """The pairs of faces that are alike, on two photos that were taken within some years, each once.
+    """Yield the pairs of faces that are alike, on two photos that were taken within some years, each once.
 
     `level` is how alike unrelated people look to this model (`core.similarity.unrelated_level`). Faces are
     compared in the order of their ids: the same faces have the same links in whichever order they come.
@@ -75,8 +75,8 @@ _CHUNK = 50_000
 
 
 def _pairs(numbers: _Rows, order: _Rows) -> Iterator[Link]:
-    """Each pair once, if one of the two is among the closest of the other."""
-    numbers = np.unique(numbers)  # sorted by face and distance; a pair may come from several buckets
+    """Yield each pair once, if one of the two is among the closest of the other."""
+    numbers = np.unique(numbers)  # sorted by face and distance. A pair may come from several buckets
     one = numbers >> _SIDE
     closest = np.arange(len(one)) - np.searchsorted(one, np.arange(len(order)))[one] < NEAREST
     numbers = numbers[closest]
@@ -89,7 +89,7 @@ def _pairs(numbers: _Rows, order: _Rows) -> Iterator[Link]:
 
 
 def _close(vectors: Vectors, order: _Rows, least: float) -> Iterator[tuple[_Rows, _Rows, _Floats]]:
-    """For faces by rank the closest others and their cosines, from `least` on; a pair may come often."""
+    """For faces by rank the closest others and their cosines, from `least` on. A pair may come often."""
     count = len(order)
     if count > EXACT:
         for bucket in _buckets(vectors, order):

@@ -41,10 +41,10 @@ class ReviewFaces:
         self._later: dict[int | str, datetime] = {}
         """When photos and people's galleries that were tried in vain are tried again."""
         self.fresh: list[int] = []
-        """Photos just measured; who judges them again takes them out."""
+        """Photos just measured. Who judges them again takes them out."""
 
     async def step(self) -> bool:
-        """Look at one photo, or at one gallery to compare them with; False when there is none.
+        """Look at one photo, or at one gallery to compare them with, False when there is none.
 
         Raises FaceServiceUnavailable, ImmichError, TimeoutError. The same is then tried again later.
         """
@@ -70,7 +70,7 @@ class ReviewFaces:
         return True
 
     async def _gallery_of(self, person_ids: Sequence[str]) -> bool:
-        """Put together the gallery of the first of these named people without one; False if there is none."""
+        """Put together the gallery of the first of these named people without one, False if there is none."""
         missing = {p.id: p for p in await self._missing()}
         person = next((missing[person_id] for person_id in person_ids if person_id in missing), None)
         if person is not None:

@@ -35,7 +35,7 @@ class FaceServiceUnavailable(SmartsortError):
 
 @dataclass(frozen=True, slots=True)
 class SeenFace:
-    """One face the service found; `box` in pixels of the picture that was sent."""
+    """One face the service found. `box` in pixels of the picture that was sent."""
 
     box: Box
     vector: Vector
@@ -73,7 +73,7 @@ class FaceService:
             base_url=self.url,
             timeout=timeout_seconds,
             transport=transport,
-            # Certificates take 2 MB; without TLS and redirects nobody needs them.
+            # Certificates take 2 MB. Without TLS and redirects nobody needs them.
             verify=httpx.URL(self.url).scheme == "https",
             follow_redirects=False,
             trust_env=False,
@@ -100,7 +100,7 @@ class FaceService:
             raise FaceServiceUnavailable(self._problem)
 
     async def faces(self, picture: bytes, model: FaceModel) -> Seen:
-        """The faces of a picture as this model sees them. Raises FaceServiceUnavailable."""
+        """Return the faces of a picture as this model sees them. Raises FaceServiceUnavailable."""
         self.check()
         task = {
             "detection": {"modelName": model.name, "options": {"minScore": model.min_score}},

@@ -24,7 +24,7 @@ class Strangers:
         self._grouping = asyncio.Lock()
 
     async def groups(self, level: float) -> Sequence[tuple[Stranger, ...]]:
-        """The groups, the largest first, the newest photo of each first.
+        """Return the groups, the largest first, the newest photo of each first.
 
         `level` is how alike unrelated people look to the model (`core.similarity.unrelated_level`).
         """

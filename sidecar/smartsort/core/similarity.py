@@ -50,7 +50,7 @@ SAME_PLACE = 0.5
 
 
 def unit(values: Iterable[float]) -> Vector:
-    """The vector at length 1. Raises ValueError when it has no direction."""
+    """Return the vector at length 1. Raises ValueError when it has no direction."""
     numbers = tuple(values)
     length = math.hypot(*numbers)
     if not (math.isfinite(length) and length > 0):
@@ -59,7 +59,7 @@ def unit(values: Iterable[float]) -> Vector:
 
 
 def cosine(one: Vector, other: Vector) -> float:
-    """The cosine of two vectors of length 1: 1 the same, 0 nothing in common.
+    """Return the cosine of two vectors of length 1: 1 the same, 0 nothing in common.
 
     Raises ValueError for vectors of different dimensions.
     """
@@ -67,7 +67,7 @@ def cosine(one: Vector, other: Vector) -> float:
 
 
 def overlap(one: Box, other: Box) -> float:
-    """The shared part of two boxes' common area, 0 to 1."""
+    """Return the shared part of two boxes' common area, 0 to 1."""
     width = min(one.x2, other.x2) - max(one.x1, other.x1)
     height = min(one.y2, other.y2) - max(one.y1, other.y1)
     if width <= 0 or height <= 0:
@@ -77,9 +77,9 @@ def overlap(one: Box, other: Box) -> float:
 
 
 def matched(faces: Sequence[Face], found: Sequence[Box], width: int, height: int) -> dict[str, int]:
-    """Which of the boxes `found` on a picture of this size is which face, as index by face id.
+    """Return which of the boxes `found` on a picture of this size is which face, as index by face id.
 
-    The best pairs first, each box once; a face without a box at its place is missing.
+    The best pairs first, each box once. A face without a box at its place is missing.
     """
     pairs = []
     for face in faces:
@@ -93,7 +93,7 @@ def matched(faces: Sequence[Face], found: Sequence[Box], width: int, height: int
 
 
 def scaled(box: Box, width: int, height: int, new_width: int, new_height: int) -> Box:
-    """A box of a picture at another size of that picture."""
+    """Return a box of a picture at another size of that picture."""
     if width <= 0 or height <= 0 or (width, height) == (new_width, new_height):
         return box
     x, y = new_width / width, new_height / height
@@ -101,18 +101,21 @@ def scaled(box: Box, width: int, height: int, new_width: int, new_height: int) -
 
 
 def nearest_mean(vector: Vector, faces: Iterable[Vector]) -> float:
-    """The mean cosine to the nearest few of some faces, of which there is at least one."""
+    """Return the mean cosine to the nearest few of some faces, of which there is at least one."""
     cosines = sorted((cosine(vector, face) for face in faces), reverse=True)[:NEAREST]
     return math.fsum(cosines) / len(cosines)
 
 
 def mean(faces: Sequence[Vector]) -> Vector:
-    """The middle of some faces, shorter than 1 the more they differ. Raises ValueError without a face."""
+    """Return the middle of some faces, shorter than 1 the more they differ.
+
+    Raises ValueError without a face.
+    """
     return tuple(math.fsum(values) / len(faces) for values in zip(*faces, strict=True))
 
 
 def unrelated_level(galleries: Iterable[Sequence[Vector]]) -> float:
-    """How alike people who are not related look to this model; 0 where these galleries do not prove another.
+    """How alike people who are not related look to this model, 0 where these galleries do not prove another.
 
     The lower third of the mean cosines between the galleries proves it, because relatives raise only some of
     them: in full from 4.5 times what chance and relatives make of it, and not at all up to 3 times that. The
@@ -161,12 +164,12 @@ class Spread:
 
 
 def above(cosine: float, level: float) -> float:
-    """A cosine on the scale on which people who are not related are at 0 and equal faces at 1."""
+    """Return a cosine on the scale on which people who are not related are at 0 and equal faces at 1."""
     return (cosine - level) / (1.0 - level)
 
 
 def around(days: Sequence[date | None], taken: date | None) -> tuple[int, ...]:
-    """Which faces of a gallery, by the days of their photos, to compare with one taken on a day.
+    """Return which faces of a gallery, by the days of their photos, to compare with one taken on a day.
 
     Faces change with the years. So the narrowest span that has enough of them counts, else all faces do.
     """
@@ -179,7 +182,7 @@ def around(days: Sequence[date | None], taken: date | None) -> tuple[int, ...]:
 
 
 def day_of(text: str | None) -> date | None:
-    """The day of a time as ISO text; None for one that is missing or something else."""
+    """Return the day of a time as ISO text, None for one that is missing or something else."""
     try:
         return date.fromisoformat((text or "")[:10])
     except ValueError:
@@ -208,7 +211,7 @@ class Likeness:
         return cls(person, tuple(faces), tuple(ruled_out), Spread.of(faces, level), level)
 
     def similarity(self, vector: Vector) -> float | None:
-        """How much this face is like the person, 0 to 1, None without a face to compare with.
+        """Return how much this face is like the person, 0 to 1, None without a face to compare with.
 
         The mean of two estimates of the cosine between the face and the person. A relative rarely reaches
         both. One is the cosine to the middle of the gallery. The other is the cosine to its nearest face,
@@ -234,7 +237,7 @@ class Likeness:
 def confidence(
     vector: Vector, own: Likeness, others: Iterable[Likeness], mistaken: Collection[str] = ()
 ) -> Confidence:
-    """How sure it is that the face is `own`: similarity, and margin to the best of the others.
+    """Return how sure it is that the face is `own`: similarity, and margin to the best of the others.
 
     `mistaken` are ids of people who were taken for `own`, or `own` for them.
     """
@@ -264,7 +267,7 @@ def _likeness_of(suggestion: Suggestion) -> float:
 
 
 def closest(vector: Vector, people: Iterable[Likeness], limit: int) -> tuple[Suggestion, ...]:
-    """The named people the face is most like, close or not, best first, with the similarity."""
+    """Return the named people the face is most like, close or not, best first, with the similarity."""
     measured = [
         Suggestion(likeness.person, similarity)
         for likeness in people

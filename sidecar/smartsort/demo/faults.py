@@ -43,7 +43,7 @@ class Faults:
     `ml_failing` makes face detection fail after its usual time. `ml_refused` is a machine learning service
     that cannot be reached: face detection and smart search fail within milliseconds. `ml_faces_refused` is
     the same for the faces alone, as when only their model cannot be loaded. `face_recognition_off` is the
-    switch of Immich's own settings; `listing_error_rate` is how often a queue listing answers 500;
+    switch of Immich's own settings. `listing_error_rate` is how often a queue listing answers 500;
     `library_gone` hides every library; `extra_fields` adds unknown fields to every object of every answer;
     `version` is what the server says it is, "" for the truth.
     """

@@ -27,4 +27,4 @@ RULES = (
 )
 
 THEMES = (copies, looking, confidence, counting, faces, lists)
-"""The modules of the rules; `tries` of each tells what would change the mind of its rules."""
+"""The modules of the rules. `tries` of each tells what would change the mind of its rules."""

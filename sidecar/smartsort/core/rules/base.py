@@ -89,7 +89,7 @@ class Rule:
     """Photos that it holds back are approved in bulk only when this kind is asked for."""
 
     def says(self, case: Case) -> Reason | None:
-        """The reason against filing the photo, None when there is none. Never raises."""
+        """Return the reason against filing the photo, None when there is none. Never raises."""
         try:
             return self.check(case)
         except Exception as problem:  # noqa: BLE001 - whatever it is, a human looks at the photo
@@ -104,13 +104,13 @@ def rule(
     phase: Phase = Phase.RECOGNISED,
     bulk: BulkKind | None = None,
 ) -> Callable[[Callable[[Case], Reason | None]], Rule]:
-    """Make a rule of a check; it has the check's name."""
+    """Make a rule of a check. It has the check's name."""
     said = (lambda *_: passed) if isinstance(passed, str) else passed
     return lambda check: Rule(check.__name__.strip("_"), category, prefix, check, reasons, said, phase, bulk)
 
 
 def names_of(people: Iterable[Person | None]) -> tuple[str, ...]:
-    """The names of people, each once."""
+    """Return the names of people, each once."""
     return tuple(dict.fromkeys(p.name for p in people if p is not None and p.name))
 
 
@@ -129,7 +129,7 @@ class ChangeKind:
     looks: bool = False
     """It has the photo looked at."""
     remote: bool = False
-    """People hardly have it in mind; it is told last."""
+    """People hardly have it in mind. It is told last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +162,10 @@ class Try:
 
 
 def seen(case: Case, change: Change, **evidence: Any) -> Try:
-    """A try of other evidence."""
+    """Return a try of other evidence."""
     return Try(change, replace(case, evidence=replace(case.evidence, **evidence)))
 
 
 def configured(case: Case, change: Change, **policy: Any) -> Try:
-    """A try of other settings."""
+    """Return a try of other settings."""
     return Try(change, replace(case, policy=replace(case.policy, **policy)))

@@ -14,7 +14,7 @@ from smartsort.core.words import listed, side_by_side
 
 
 def _measured(reason: Reason, name: str) -> tuple[str, str]:
-    """What was measured, and what was needed."""
+    """Return what was measured, and what was needed."""
     value = reason.numbers[name]
     return side_by_side(value, reason.numbers.get(f"min_{name}", value))
 
@@ -159,7 +159,10 @@ def tries(case: Case) -> Iterator[Try]:
 
 
 def _with_limit(case: Case, kind: ChangeKind, person: Person, measured: float, least: float = -1.0) -> Try:
-    """A limit that the measured value just reaches, or just misses; the person's own, if they have some."""
+    """Return a limit that the measured value just reaches, or just misses.
+
+    The person's own, if they have some.
+    """
     limits, own = case.policy.thresholds_for(person), case.policy.person_thresholds
     now: float = getattr(limits, kind.code)
     # Shown with two digits, so these have to be enough: down to reach it, up to miss it.

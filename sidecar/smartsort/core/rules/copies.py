@@ -32,7 +32,7 @@ NEAR_DUPLICATE = ReasonKind(
     "near_duplicate", lambda r: f"It looks like another copy of {r.detail}{_better(r)}."
 )
 ANOTHER_COPY_IS_THERE = (_HERE.code, NEAR_DUPLICATE.code)
-"""Codes of the reasons that say so; those of a duplicate say otherwise of a copy that is gone."""
+"""Codes of the reasons that say so. Those of a duplicate say otherwise of a copy that is gone."""
 
 NO_OTHER_COPY = ChangeKind("no_other_copy", "the other copy did not exist", looks=True)
 ON_DUPLICATE = ChangeKind("on_duplicate", "`deduplication.action_on_duplicate` were {value} (now {now})")
@@ -115,8 +115,8 @@ _MORE = 1.02
 def better_copy(own: Quality, other: Quality) -> int:
     """1 when `own` is the better copy, -1 when `other` is, 0 when neither.
 
-    More pixels win, then the longer video and the one with sound; then the copy that still says when it was
-    taken; then the larger file, or the video with more data for each second.
+    More pixels win, then the longer video and the one with sound. Then the copy that still says when it was
+    taken, then the larger file, or the video with more data for each second.
     """
     for mine, theirs in (
         (own.pixels, other.pixels),
@@ -133,7 +133,7 @@ def better_copy(own: Quality, other: Quality) -> int:
 
 
 def _better(reason: Reason) -> str:
-    """Which of two look-alikes is the better copy, and why."""
+    """Return which of two look-alikes is the better copy, and why."""
     numbers = reason.numbers
     better = numbers.get("better", 0)
     if not better:

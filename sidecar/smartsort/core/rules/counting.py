@@ -79,5 +79,5 @@ def _with_least_share(case: Case, share: float) -> Try:
 
 
 def _share_above(share: float) -> float:
-    """The next share with four digits."""
+    """Return the next share with four digits."""
     return math.floor(share * 10_000 + 1) / 10_000

@@ -16,7 +16,7 @@ KINDS = (SEEN_IN_FRAMES, POSTER_DIFFERS, ONLY_POSTER)
 
 
 def of_frames(case: Case) -> Iterator[Reason]:
-    """What is told beside the reason, of a video."""
+    """Yield what is told beside the reason, of a video."""
     film = case.evidence.film
     if film is None or film.broken:
         return
@@ -40,7 +40,7 @@ def counted(film: Film) -> str:
 
 
 def name_of(one: FilmFace) -> str:
-    """Who it is, for people."""
+    """Return who it is, for people."""
     person = one.face.person
     if person is None:
         return "a stranger"
@@ -48,7 +48,7 @@ def name_of(one: FilmFace) -> str:
 
 
 def _differing(case: Case, film: Film) -> list[str]:
-    """What Immich says of the frame that it shows, and the frames do not."""
+    """Return what Immich says of the frame that it shows, and the frames do not."""
     people = {f.id: f.person.name for f in case.counted if f.person is not None and f.person.name}
     by_poster = {f.poster: f for f in film.faces if f.poster is not None}
     told: list[str] = []
@@ -70,7 +70,7 @@ def _differing(case: Case, film: Film) -> list[str]:
 
 
 def _rival(case: Case, one: FilmFace, face: Face) -> str:
-    """Who is more like a face than the person that Immich has given it to."""
+    """Return who is more like a face than the person that Immich has given it to."""
     measured = case.evidence.confidence.get(one.face.id)
     if not _named(face) or measured is None or measured.runner_up is None or (measured.margin or 0.0) >= 0:
         return ""

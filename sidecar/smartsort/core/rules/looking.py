@@ -45,7 +45,7 @@ def frames_unreadable(case: Case) -> Reason | None:
 
 
 def tries(case: Case) -> Iterator[Try]:
-    """What nobody knows of a file that was not looked at: only that it would be judged then."""
+    """Yield what nobody knows of a file that was not looked at: only that it would be judged then."""
     if case.evidence.unreadable is not None:
         yield seen(case, Change(READABLE), unreadable=None)
     if case.evidence.film is not None and case.evidence.film.broken:

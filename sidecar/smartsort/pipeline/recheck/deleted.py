@@ -70,9 +70,9 @@ class Deleted:
         self._turns = self._after = 0
 
     async def look(self) -> bool:
-        """Compare Immich's trash with ours; False when there was nothing to ask Immich about.
+        """Compare Immich's trash with ours, False when there was nothing to ask Immich about.
 
-        Raises ImmichError; nothing was concluded then.
+        Raises ImmichError. Nothing was concluded then.
         """
         await self.tidy()
         ledger = self._context.ledger
@@ -120,7 +120,7 @@ class Deleted:
     # --- what is new -------------------------------------------------------------------------
 
     async def _new(self, rows: Sequence[Deletion], lying: Mapping[str, str]) -> None:
-        """Note deletions that were not seen before; many at once wait for a user's word."""
+        """Note deletions that were not seen before. Many at once wait for a user's word."""
         known = {row.path: row.asset_id for row in rows}
         paths = [path for path, asset_id in lying.items() if known.get(path) != asset_id]
         found = await self._context.ledger.aread(lambda db: deletions.at_paths(db, paths))
@@ -169,7 +169,10 @@ class Deleted:
         return seen | set(ids)
 
     async def _in_a_library(self, found: Mapping[str, Found]) -> dict[str, Found]:
-        """Those whose library is there. Asked after the search: a library goes before its photos do."""
+        """Return those whose library is there.
+
+        Asked after the search: a library goes before its photos do.
+        """
         there = {library.id for library in await self._context.server.libraries()}
         rows = await self._context.ledger.aread(shards.shards)
         good = {row.number for row in rows if row.library_id in there}
@@ -202,7 +205,7 @@ class Deleted:
         return True
 
     async def _is_offline(self, row: Deletion) -> bool:
-        """False while Immich has not noticed yet that the file is gone."""
+        """Return False while Immich has not noticed yet that the file is gone."""
         found = await self._context.server.asset(row.asset_id)
         return found is not None and found.offline and not found.trashed
 
@@ -219,7 +222,7 @@ class Deleted:
         await self._forget(rows)  # of what cannot come back there is nothing more to be learnt
 
     async def _emptied(self, rows: Sequence[Deletion]) -> None:
-        """Immich has forgotten them. What waits for a word waits on; what is filed gets a new asset."""
+        """Immich has forgotten them. What waits for a word waits on. What is filed gets a new asset."""
         if not rows:
             return
         context = self._context
@@ -248,12 +251,12 @@ class Deleted:
 
 
 def _is_shown(row: Deletion, refs: Mapping[int, AssetRef]) -> bool:
-    """True for a photo that Immich knows as before and not as deleted."""
+    """Return True for a photo that Immich knows as before and not as deleted."""
     ref = refs.get(row.photo_id)
     return ref is not None and ref.id == row.asset_id and not ref.trashed
 
 
 def _is_forgotten(row: Deletion, refs: Mapping[int, AssetRef]) -> bool:
-    """True for a photo that Immich has no row for any more, or a new one."""
+    """Return True for a photo that Immich has no row for any more, or a new one."""
     ref = refs.get(row.photo_id)
     return ref is None or ref.id != row.asset_id

@@ -47,7 +47,7 @@ class EvidenceBuilder:
         found: Sequence[tuple[Photo, Sequence[Face]]],
         before: Mapping[int, Evidence] | None = None,
     ) -> list[PhotoEvidence]:
-        """Photos with everything the decision needs to know, in order.
+        """Return photos with everything the decision needs to know, in order.
 
         `before` is older evidence by photo id, of photos that are re-evaluated: a near copy counts on unless
         a human has told the two apart, and a face that has another person now was given to them by a human.
@@ -98,7 +98,7 @@ class EvidenceBuilder:
         return found
 
     def _today(self, marks: Mapping[str, FaceMark]) -> dict[str, FaceMark]:
-        """The marks with the people as Immich knows them now: a merge or a reset gives others ids."""
+        """Return the marks with the people as Immich knows them now: a merge or a reset gives others ids."""
         return {face_id: replace(mark, person=self._person(mark.person)) for face_id, mark in marks.items()}
 
     def _person(self, person: Person | None) -> Person | None:
@@ -108,7 +108,7 @@ class EvidenceBuilder:
         return same[0] if len(same) == 1 else person
 
     def _confirmed(self, faces: Sequence[Face], before: Evidence | None) -> frozenset[str]:
-        """Faces that a human has moved from one person to another in Immich; recognition never does that."""
+        """Faces that a human has moved from one person to another in Immich. Recognition never does that."""
         if before is None:
             return frozenset()
         # A person who is gone was merged or forgotten: then the faces went along and nobody looked at them.

@@ -29,7 +29,7 @@ KINDS = ("assign_face", "reassign_face", "revive")
 
 
 class NotYetError(Exception):
-    """Immich is not so far; the message is tried again later."""
+    """Immich is not so far. The message is tried again later."""
 
 
 class FaceAssigner:
@@ -103,13 +103,13 @@ class FaceAssigner:
         )
 
     async def _film(self, photo: Photo) -> Film | None:
-        """Who is in the frames of a video, if that was found out."""
+        """Return who is in the frames of a video, if that was found out."""
         last = await self._context.ledger.aread(lambda db: photos.last_decision(db, photo.id))
         film = last[4].film if last is not None else None
         return film if film is not None and film.is_judged else None
 
     async def _known(self, data: Mapping[str, Any]) -> str | None:
-        """The one person of this name, or the one made for it; None when there is none or a choice."""
+        """Return the one person of this name, or the one made for it, None when there is none or a choice."""
         name = str(data["name"])
         found = [p.id for p in called(name, await self._people.refresh())]
         if data.get("create"):  # a new person may have the folder form of another's name
@@ -230,7 +230,7 @@ class FaceAssigner:
     # --- what they share ---------------------------------------------------------------------
 
     async def _faces(self, photo: Photo) -> Sequence[Face]:
-        """The photo's faces. An asset id can change under us: then the path is asked once more."""
+        """Return the photo's faces. An asset id can change under us: then the path is asked once more."""
         try:
             return await self._context.server.faces(photo.asset_id or "")
         except ImmichRejected:
@@ -241,7 +241,7 @@ class FaceAssigner:
             raise NotYetError("the photo has a new asset in Immich") from None
 
     async def _resolve(self, photo: Photo) -> str | None:
-        """The id of the living asset at the photo's path."""
+        """Return the id of the living asset at the photo's path."""
         path = await self._path(photo)
         if path is None:
             return None
@@ -249,7 +249,7 @@ class FaceAssigner:
         return None if found is None or found.trashed else found.id
 
     async def _path(self, photo: Photo) -> str | None:
-        """Where Immich sees the photo, None for one that is not in the library."""
+        """Return where Immich sees the photo, None for one that is not in the library."""
         names = (await self._context.ledger.aread(lambda db: photos.names_of(db, [photo.id])))[photo.id]
         name = next((n for n in names if n.area is Area.LIBRARY and n.member is Member.PHOTO), None)
         return None if name is None else self._context.in_immich(name.path)
@@ -273,10 +273,10 @@ class FaceAssigner:
 
 
 def on_poster(film: Film, message: Mapping[str, Any]) -> str | None:
-    """The id of Immich's face that is the one a human most probably meant; None where Immich shows it not.
+    """The id of Immich's face that is the one a human most probably meant, None where Immich shows it not.
 
-    The given face, one of a frame too; else the one of that person, or of the person it was filed under
-    wrongly; else the only one that lasts and that nobody has a name for.
+    The given face, one of a frame too, else the one of that person, or of the person it was filed under
+    wrongly, else the only one that lasts and that nobody has a name for.
     """
     given, wanted = message.get("face"), {message["person"], *message.get("instead", ())}
     lasting = film.lasting
@@ -295,10 +295,10 @@ def _has_name(face: Face) -> bool:
 
 
 def face_to_assign(faces: Sequence[Face], message: Mapping[str, Any]) -> Face | None:
-    """The face a human most probably meant; None when there is none or nothing is to be assigned.
+    """Return the face a human most probably meant, None when there is none or nothing is to be assigned.
 
-    The given one; else the one of the person the photo was filed under wrongly; else the only one nobody
-    has a name for; else the only one at all; else the largest without a name. Of several people filed under
+    The given one, else the one of the person the photo was filed under wrongly, else the only one nobody
+    has a name for, else the only one at all, else the largest without a name. Of several people filed under
     at once only what is certain is assigned.
     """
     person_id, given = message["person"], message.get("face")
@@ -338,7 +338,7 @@ def _assigned(db: Database, photo_id: int, act: str) -> list[Mapping[str, Any]]:
 
 
 def _filed_under(db: Database, photo: Photo) -> list[tuple[str, str]]:
-    """The people a photo is filed under, as far as Immich knows them."""
+    """Return the people a photo is filed under, as far as Immich knows them."""
     if photo.state is not State.FILED:
         return []
     names = photos.names_of(db, [photo.id])[photo.id]

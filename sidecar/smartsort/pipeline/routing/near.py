@@ -45,7 +45,7 @@ class NearDuplicates:
         self._context = context
 
     async def find(self, batch: Sequence[Photo]) -> Mapping[int, NearCopy]:
-        """The near copies of photos that are about to be judged, by photo id. Raises ImmichError.
+        """Return the near copies of photos that are about to be judged, by photo id. Raises ImmichError.
 
         Only older photos count: of two that come together the later one is the copy.
         """
@@ -58,7 +58,7 @@ class NearDuplicates:
         return found
 
     async def _videos(self, batch: Sequence[Photo]) -> dict[int, NearCopy]:
-        """By what was found when they were looked through; Immich compares one frame only."""
+        """By what was found when they were looked through, Immich compares one frame only."""
 
         def read(db: Database) -> dict[int, NearCopy]:
             found = films.copies(db, [p.id for p in batch])
@@ -87,7 +87,7 @@ class NearDuplicates:
         return await context.ledger.aread(lambda db: self._choose(db, batch, grouped, members, group_of))
 
     async def _libraries(self, batch: Sequence[Photo]) -> dict[str, datetime]:
-        """The libraries of these photos, and since when the oldest of them is there."""
+        """Return the libraries of these photos, and since when the oldest of them is there."""
         by_shard: dict[int, list[str]] = {}
         for photo in batch:
             if photo.shard is not None and photo.placed_at is not None:
@@ -130,7 +130,7 @@ class NearDuplicates:
         return await self._context.ledger.aread(lambda db: self._compare(db, batch, own))
 
     async def _hash(self, batch: Sequence[Photo]) -> Mapping[int, bytes | None]:
-        """The hashes of these photos; those never made are made now, in a thread."""
+        """Return the hashes of these photos. Those never made are made now, in a thread."""
         context = self._context
         ids = [p.id for p in batch]
         have = await context.ledger.aread(lambda db: picture_hashes.hashed(db, ids))
@@ -189,7 +189,7 @@ class NearDuplicates:
 
 
 def file_of(context: Context, names: Iterable[Name]) -> str | None:
-    """Where a photo lies, in the library if it is there; None for one without a name."""
+    """Return where a photo lies, in the library if it is there, None for one without a name."""
     own = [n for n in names if n.member is Member.PHOTO]
     best = next((n for n in own if n.area is Area.LIBRARY), own[0] if own else None)
     return context.absolute(best) if best else None

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 500
 ATTEMPTS = 8
-"""Tries before a message that Immich itself refuses is given up; an unreachable Immich is waited for."""
+"""Tries before a message that Immich itself refuses is given up. An unreachable Immich is waited for."""
 
 PATIENCE = 80
 """Tries before something that Immich has not done yet is given up: with the longest pause six hours."""

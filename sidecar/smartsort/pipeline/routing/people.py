@@ -19,11 +19,11 @@ log = logging.getLogger(__name__)
 
 FRESH_SECONDS = 60.0
 """How old the people may be for new photos. Whoever is on one and not listed, or not under that name, has
-them read at once; so this is only about people on none of the photos, who share a name since."""
+them read at once, so this is only about people on none of the photos, who share a name since."""
 
 
 PEOPLE_SECONDS = 900.0
-"""How old the people may get; then the call that an idle sidecar makes anyway reads them."""
+"""How old the people may get. Then the call that an idle sidecar makes anyway reads them."""
 
 
 class People:
@@ -42,13 +42,13 @@ class People:
         """People on photos, by id and name, that the list lacked although it was just read."""
         self._own: Mapping[str, Person] = {}
         self._shared: tuple[Person, ...] = ()
-        """People whom others share and who are own people too; `_own` tells which, by their ids."""
+        """People whom others share and who are own people too. `_own` tells which, by their ids."""
         self.ambiguous: frozenset[str] = frozenset()
         self.noticed: list[Callable[[Sequence[Person]], object]] = []
         """Called, in a worker thread, with the people whenever somebody was added, named or renamed."""
 
     async def refresh(self, max_age: float = FRESH_SECONDS) -> Sequence[Person]:
-        """The people, not older than `max_age` seconds."""
+        """Return the people, not older than `max_age` seconds."""
         if self.age >= max_age:
             before = None if self._read_at is None else self.version
             everybody = await self._context.server.people()
@@ -91,11 +91,11 @@ class People:
         return frozenset((p.id, p.name) for p in (*self._people, *self._shared) if p.name)
 
     def own(self, person: Person) -> Person:
-        """The own person who is the same human as one that another user shares; else the person itself."""
+        """The own person who is the same human as one that another user shares, else the person itself."""
         return self._own.get(person.id, person)
 
     def on(self, faces: Iterable[Face]) -> tuple[Face, ...]:
-        """The faces, each of an own person where there is one."""
+        """Return the faces, each of an own person where there is one."""
         return tuple(f if f.person is None else replace(f, person=self.own(f.person)) for f in faces)
 
     @property
@@ -116,12 +116,12 @@ class People:
 
     @property
     def age(self) -> float:
-        """Seconds since the people were read; infinite before."""
+        """Seconds since the people were read, infinite before."""
         return math.inf if self._read_at is None else self._context.clock.monotonic() - self._read_at
 
     @property
     def known(self) -> Sequence[Person]:
-        """The people as last read; empty before."""
+        """The people as last read, empty before."""
         return self._people
 
     @property

@@ -58,7 +58,7 @@ class PhotoEvidence:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A folder a photo gets a name in; `person` for those under `faces/`."""
+    """A folder a photo gets a name in, `person` for those under `faces/`."""
 
     area: Area
     folder: str
@@ -77,7 +77,7 @@ class _Route:
     """(where, the name it was linked from, the new name)"""
     problem: SmartsortError | None = None
     left: bool = False
-    """A name was made for it that nobody accounts for; the journal tells where to look."""
+    """A name was made for it that nobody accounts for. The journal tells where to look."""
 
     @property
     def source(self) -> Name:
@@ -89,7 +89,7 @@ class _Route:
     @property
     def leaving(self) -> list[Name]:
         """Names that go once the new ones are in the ledger."""
-        # A photo that is re-evaluated may find the very name it has; that one stays.
+        # A photo that is re-evaluated may find the very name it has. That one stays.
         kept = {(n.area, n.path) for *_, n in self.placed}
         return [n for n in self.held if n.area in (Area.TEMP, Area.REVIEW) and (n.area, n.path) not in kept]
 
@@ -103,7 +103,7 @@ class _Route:
 
 
 def targets_of(decision: Decision, at: datetime, folder_of: Callable[[Person], str]) -> tuple[Target, ...]:
-    """Where a decision puts a photo."""
+    """Return where a decision puts a photo."""
     if decision.outcome is Outcome.SORTED:
         return tuple(Target(Area.FACES, folder_of(p), person=p) for p in decision.people)
     if decision.outcome is Outcome.SKIPPED or decision.category is None:
@@ -125,7 +125,7 @@ class Router:
         self._context, self._people = context, people
 
     async def route(self, entries: Sequence[PhotoEvidence]) -> list[int]:
-        """Decide and route photos; the ids of those that arrived.
+        """Decide and route photos. Return the ids of those that arrived.
 
         A photo that cannot be routed keeps its state and notes the problem. Raises StorageError when a folder
         or the ledger takes nothing, after routing what could be.
@@ -182,7 +182,7 @@ class Router:
         }
 
     async def _place(self, routes: list[_Route], at: datetime) -> None:
-        """Photos first; what travels with them takes its name from theirs."""
+        """Photos first. What travels with them takes its name from theirs."""
         requests = [
             (route, target, route.source, self._placing(route, target, route.source, at))
             for route in routes
@@ -265,7 +265,7 @@ class Router:
                 "routed_at": now,
             },
             names_added=tuple(n for *_, n in route.placed),
-            # What has just come and belongs to it is joined to it later; nothing else holds those bytes.
+            # What has just come and belongs to it is joined to it later, nothing else holds those bytes.
             names_removed=tuple((n.area, n.path) for n in route.leaving if route.successor(n) is not None),
             events=tuple(self._events(route, own)),
             decision=(decision, route.evidence),
@@ -276,7 +276,7 @@ class Router:
             review_closed=("withdrawn", "smartsort") if again and state is not State.REVIEW else None,
             messages=tuple(self._messages(route)),
             intents_done=("route",),
-            # What is claimed explains itself at the next start; a name under `review/` has to be named here.
+            # What is claimed explains itself at the next start. A name under `review/` has to be named here.
             intent=("drop", {"drops": [list(d) for d in self._drops(route)]}) if again else None,
         )
 
@@ -297,7 +297,7 @@ class Router:
             yield NewEvent(EventKind.AUTO_RESOLVED, photo.id, {**told, "was": was})
 
     def _messages(self, route: _Route) -> Iterator[tuple[str, dict[str, object]]]:
-        """What Immich hears about it. Never tags, descriptions, ratings or dates: those write files."""
+        """Yield what Immich hears about it. Never tags, descriptions, ratings or dates: those write files."""
         tuning, photo, decision = self._context.tuning, route.photo, route.decision
         if photo.asset_id is None:
             return
@@ -325,7 +325,7 @@ class Router:
         await self._context.commit([Change(photo_id, intents_done=("drop",)) for photo_id in again])
 
     def _drops(self, route: _Route) -> list[tuple[str, str, str | None]]:
-        """Each name that goes, with the name its bytes live on under, and their digest."""
+        """Return each name that goes, with the name its bytes live on under, and their digest."""
         found = []
         for name in route.leaving:
             successor = route.successor(name)
