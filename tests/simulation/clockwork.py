@@ -22,9 +22,9 @@ from unittest.mock import patch
 
 import anyio.to_thread
 
-from smartsort import runtime_settings
 from smartsort.immich import transport
 from smartsort.ledger.database import Ledger
+from smartsort.runtime_settings import settings as runtime_settings
 
 BEGINNING = datetime(2024, 5, 1, 12, tzinfo=UTC).timestamp()
 """Long before any file is made: no ctime is ever old enough to say that a file is at rest."""
