@@ -39,7 +39,7 @@ AREAS = (
     ("configuration", "Configuration"),
 )
 # Groups of work that must not be cut off by leaving.
-CHANGES = ("decisions", "undo", "undo-many", "save", "lists", "switch", "export", "name", "mark")
+CHANGES = ("decisions", "undo", "undo-many", "save", "lists", "switch", "export")
 LEAVING_SECONDS = 15.0
 _FUNCTION_KEY = re.compile(r"f\d{1,2}")
 

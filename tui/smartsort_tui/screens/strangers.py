@@ -14,6 +14,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
+from smartsort.api.schemas.decisions import BulkActionResult
 from smartsort.api.schemas.history import Undo
 from smartsort.api.schemas.people import PersonChoice
 from smartsort.api.schemas.strangers import FaceMarkKind, MarkFaces, NameFaces, StrangerGroup, Strangers
@@ -188,7 +189,7 @@ class StrangersScreen(AreaScreen):
 
     def action_name(self) -> None:
         if (group := self.rows.current) is not None and self.sight.is_seen:
-            work(self, "name", self._name_faces, self._chosen(group))
+            work(self, "dialog", self._name_faces, self._chosen(group))
 
     async def _name_faces(self, chosen: list[StrangerGroup]) -> None:
         photos = wording.count(len(_faces(chosen, self._left_out)), "photo")
@@ -207,7 +208,7 @@ class StrangersScreen(AreaScreen):
         if (group := self.rows.current) is not None and self.sight.is_seen:
             faces = _faces(self._chosen(group), self._left_out)
             asked = MarkFaces(faces=faces, kind=kind, dry_run=True)
-            work(self, "mark", self._decide, "mark", asked, f"Say for good that they {_MARKED[kind]}?")
+            work(self, "question", self._decide, "mark", asked, f"Say for good that they {_MARKED[kind]}?")
 
     async def _decide(self, what: str, asked: NameFaces, question: str) -> None:
         """Show what it would do, ask, and do exactly that."""
@@ -217,8 +218,12 @@ class StrangersScreen(AreaScreen):
         text = Content(foreseen.text or "Nothing can be done with them now.")
         if not await self.app.push_screen_wait(Preview(question, text, doable=foreseen.done > 0)):
             return
-        done = NameFaces(preview=foreseen.preview)
-        result = await self.answer(lambda client: client.decide_faces(what, done))
+        # Apart from the question, which may be given up while nothing has been changed.
+        work(self, "decisions", self._send, what, foreseen)
+
+    async def _send(self, what: str, foreseen: BulkActionResult) -> None:
+        agreed = NameFaces(preview=foreseen.preview)
+        result = await self.answer(lambda client: client.decide_faces(what, agreed))
         if result is not None:
             if result.event is not None:
                 self._events.append(result.event)
@@ -228,7 +233,7 @@ class StrangersScreen(AreaScreen):
 
     def action_leave_out(self) -> None:
         if (group := self.rows.current) is not None:
-            work(self, "leave out", self._leave_out, group)
+            work(self, "dialog", self._leave_out, group)
 
     async def _leave_out(self, group: StrangerGroup) -> None:
         typed: str | None = await self.app.push_screen_wait(LeaveOut())

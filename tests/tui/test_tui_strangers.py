@@ -1,0 +1,133 @@
+"""Strangers reviewed by keyboard on the demo: one decision for all photos of a person, counted in keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.live_sidecar import REVIEW_TOKEN, live_sidecar
+from tests.tui.driving import driving, loaded, screen_text, until
+from textual.pilot import Pilot
+
+from smartsort.core.model import State
+from smartsort.demo.samples import STRANGERS, iter_strangers
+from smartsort.ledger import photos
+from smartsort_tui.screens.dialogs import PersonPicker
+from smartsort_tui.screens.preview import Preview
+from smartsort_tui.screens.strangers import LeaveOut, StrangersScreen, numbers_of
+
+SETTLED_BY_NAME = sum(STRANGERS) - len(STRANGERS)
+"""On the last photo of each stranger there is somebody else, too: it waits for that."""
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [("3 7-9", {3, 7, 8, 9}), ("", set()), ("2,4", {2, 4}), ("9-7", set()), ("x", set())],
+)
+def test_numbers_of_faces_are_read_as_people_type_them(text: str, numbers: set[int]) -> None:
+    assert numbers_of(text) == numbers
+
+
+async def asked(pilot: Pilot[None], kind: type, what: str) -> None:
+    """Until a dialog is there and was seen long enough to answer it."""
+    await until(pilot, lambda: isinstance(pilot.app.screen, kind) and pilot.app.screen.is_mounted, what)
+    await pilot.pause(0.4)
+
+
+async def test_all_strangers_are_named_with_four_keys_and_a_name_each(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    samples = list(iter_strangers(root / "inbox"))
+    with live_sidecar(root, machine_learning=True) as live:
+        live.wait_for(lambda: live.all_sorted(len(samples)), "the strangers")
+        assert live.sidecar.measure is not None
+        live.run(live.sidecar.measure.measure_review())
+
+        def filed() -> int:
+            counts = live.sidecar.context.ledger.read(photos.count_by_state)
+            return counts.get(State.FILED, 0)
+
+        async with driving(url=live.url, token=REVIEW_TOKEN, images="halfblocks", size=(80, 24)) as pilot:
+            await loaded(pilot)
+            await until(pilot, lambda: "12 strangers on 53 photos: t" in screen_text(pilot), "the offer")
+            await pilot.press("t")
+            await until(
+                pilot,
+                lambda: isinstance(pilot.app.screen, StrangersScreen) and pilot.app.screen.rows.count >= 12,
+                "the groups",
+            )
+            screen = pilot.app.screen
+            assert isinstance(screen, StrangersScreen)
+            assert "7 photos  2024-03-01 to 03-07" in screen_text(pilot)
+            keys = 0
+            for number in range(len(STRANGERS)):
+                # Names as unlike each other as can be: the picker offers who is called nearly the same.
+                name = 3 * "abcdefghijklm"[number].upper()
+                await pilot.pause(0.4)
+                await pilot.press("enter")
+                await asked(pilot, PersonPicker, "the picker")
+                await pilot.press(*name)
+                picker = pilot.app.screen
+                await until(pilot, lambda name=name: f"new person “{name}”" in screen_text(pilot), name)  # type: ignore[misc]
+                assert isinstance(picker, PersonPicker)
+                await pilot.press("end", "down", "down")
+                await pilot.pause(0.4)
+                await pilot.press("enter")
+                await asked(pilot, Preview, "the preview")
+                assert "stays: more faces than allowed" in screen_text(pilot)
+                await pilot.press("enter")
+                keys += 3 + len(name)
+                rest = sum(STRANGERS[number + 1 :])
+                await until(
+                    pilot,
+                    lambda rest=rest: (
+                        sum(len(g.faces) for g in screen.rows.items if len(g.faces) > 1) == rest
+                    ),  # type: ignore[misc]
+                    "the other groups",
+                )
+            assert filed() == SETTLED_BY_NAME
+            # One decision was one photo before; a name is typed once for a person, not once for a photo.
+            assert SETTLED_BY_NAME / len(STRANGERS) > 3
+            assert keys < 6.1 * len(STRANGERS)
+            await pilot.press("u")
+            await until(pilot, lambda: filed() < SETTLED_BY_NAME, "the undo")
+
+
+async def test_faces_are_left_out_groups_joined_and_strangers_ignored(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    samples = list(iter_strangers(root / "inbox"))
+    with live_sidecar(root, machine_learning=True) as live:
+        live.wait_for(lambda: live.all_sorted(len(samples)), "the strangers")
+        assert live.sidecar.measure is not None
+        live.run(live.sidecar.measure.measure_review())
+        async with driving(url=live.url, token=REVIEW_TOKEN, size=(100, 30)) as pilot:
+            await loaded(pilot)
+            await pilot.press("t")
+            await until(
+                pilot,
+                lambda: isinstance(pilot.app.screen, StrangersScreen) and pilot.app.screen.rows.count >= 12,
+                "the groups",
+            )
+            screen = pilot.app.screen
+            assert isinstance(screen, StrangersScreen)
+            await pilot.press("x")
+            await asked(pilot, LeaveOut, "the question which")
+            await pilot.press("2", "minus", "3", "enter")
+            await until(
+                pilot, lambda: "5 photos of probably one person. Left out: 2, 3" in screen_text(pilot), "it"
+            )
+            await pilot.press("m")
+            await until(pilot, lambda: screen.rows.cursor == 1, "the next row")
+            await until(
+                pilot, lambda: "11 photos of probably one person, in 2 groups" in screen_text(pilot), "both"
+            )
+            await pilot.press("m")
+            await pilot.pause(0.4)
+            await pilot.press("up")
+            await pilot.pause(0.4)
+            await pilot.press("i")
+            await asked(pilot, Preview, "the preview")
+            await pilot.press("enter")
+            await until(pilot, lambda: screen.rows.items and len(screen.rows.items[0].faces) == 6, "the rest")
+            found = [len(group.faces) for group in screen.rows.items if len(group.faces) > 1]
+            # The two faces that were left out are a group of their own.
+            assert sorted(found) == sorted([*STRANGERS[2:], 2])
