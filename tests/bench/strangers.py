@@ -6,12 +6,15 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as `smartsort.confidence.neighbours` does, before numpy
 
 import click
 import numpy as np
