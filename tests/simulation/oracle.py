@@ -172,6 +172,14 @@ def _place(world: World, row: Photo, held: list[Name]) -> None:
     if wanted is None:
         return
     # Duplicates and what cannot be read wait, and may be filed, without a place in the library.
+    asset = world.demo.state.assets.get(row.asset_id or "")
+    if (
+        row.state is State.REJECTED
+        and there == {Area.LIBRARY}
+        and asset is not None
+        and asset.trashed_by_user
+    ):
+        return  # deleted in Immich: the file stays where Immich may restore it
     aside = there == wanted - {Area.LIBRARY} and _reason(world, row.id) in _ASIDE
     if there != wanted and not aside:
         world.finding(f"photo {row.id} is {row.state.value} and lies in {sorted(a.value for a in there)}")
