@@ -17,7 +17,6 @@ from smartsort.core.naming import folder_name
 from smartsort.files.sides import side_of
 from smartsort.ledger import photos
 from smartsort.ledger.records import Area, Member, Name, Photo
-from smartsort.pipeline.engine.health import HealthIssueKind
 
 EMPTY = hashlib.sha256(b"").hexdigest()
 _UNTOLD = "SELECT o.kind, p.asset_id, o.problem FROM outbox AS o LEFT JOIN photos AS p ON p.id = o.photo_id"
