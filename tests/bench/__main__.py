@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from tests.bench.report import Figure, machine, show, write
 
-BENCHES = ("intake", "videos", "throughput", "pace", "scale", "audit", "startup", "strangers")
+BENCHES = ("intake", "videos", "throughput", "pace", "scale", "audit", "startup", "strangers", "page")
 
 
 @click.command()

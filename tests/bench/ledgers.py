@@ -29,14 +29,15 @@ CHUNK = 20_000
 END = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
-def fill(ledger: Ledger, count: int, root: str = "/data") -> None:
-    """`count` photos at rest below `root`, the newest `WAITING` of them in review.
+def fill(ledger: Ledger, count: int, root: str = "/data", waiting: int | None = None) -> None:
+    """`count` photos at rest below `root`, the newest `waiting` of them in review: of most ledgers `WAITING`.
 
     `LATELY` of them came in the last thirty days, the others evenly over the five years before.
     """
+    waiting = min(WAITING, count // 5) if waiting is None else waiting
     for start in range(1, count + 1, CHUNK):
         last = min(count, start + CHUNK - 1)
-        ledger.write(lambda db, a=start, b=last: _fill(db, a, b, count, root))  # type: ignore[misc]
+        ledger.write(lambda db, a=start, b=last: _fill(db, (a, b), count, root, waiting))  # type: ignore[misc]
 
 
 def count(ledger: Ledger) -> None:
@@ -47,8 +48,8 @@ def count(ledger: Ledger) -> None:
         ledger.write(lambda db: spot_checks.draw_chunk(db, 0.05))
 
 
-def _fill(db: Database, first: int, last: int, count: int, root: str) -> None:
-    rows = list(_rows(first, last, count))
+def _fill(db: Database, part: tuple[int, int], count: int, root: str, waiting: int) -> None:
+    rows = list(_rows(*part, count, waiting))
     execute = db.conn.executemany
     execute(
         "INSERT INTO photos (id, state, source, origin, original_name, size, mtime_ns, sha256, sha1, shard,"
@@ -104,10 +105,10 @@ def _area(row: tuple[Any, ...]) -> str:
     return "faces" if row[1] == "filed" else "review"
 
 
-def _rows(first: int, last: int, count: int) -> Iterator[tuple[Any, ...]]:
+def _rows(first: int, last: int, count: int, waiting_count: int) -> Iterator[tuple[Any, ...]]:
     lately = min(LATELY, count - 1)
     for number in range(first, last + 1):
-        waiting = number > count - min(WAITING, count // 5)
+        waiting = number > count - waiting_count
         age = count - number
         if age < lately:
             moment = END - timedelta(days=30) * age / lately

@@ -16,7 +16,7 @@ from tests.bench.sidecar import demo_server, resident_mb
 
 from smartsort.ledger.database import Ledger
 
-PORT = 18484
+PORT, TOKEN = 18484, "token-of-the-benchmark"
 STARTS = 3
 IDLE_SECONDS = 45.0
 """Until the memory is looked at: what starting needed has been given back by then."""
@@ -24,7 +24,7 @@ IDLE_SECONDS = 45.0
 
 def run(scratch: str, *, quick: bool) -> Iterator[Figure]:
     """`--help`, and `serve` on an empty and on a large ledger."""
-    python = _installed(scratch)
+    python = installed(scratch)
     times = [_timed([sys.executable, "-m", "smartsort.cli.main", "--help"], python) for _ in range(5)]
     bare = [_timed([sys.executable, "-c", "pass"], python) for _ in range(5)]
     yield Figure("start-up", "smartsort --help", median(times[1:]), "s", None, 0.25)
@@ -35,7 +35,7 @@ def run(scratch: str, *, quick: bool) -> Iterator[Figure]:
         yield Figure("memory", f"serve, idle, with {rows:,} photos", memory, "MB", None, 90)
 
 
-def _installed(scratch: str) -> dict[str, str]:
+def installed(scratch: str) -> dict[str, str]:
     """An environment in which Python compiles what it imports once, as when it is installed."""
     environment = {**os.environ, "PYTHONPYCACHEPREFIX": os.path.join(scratch, "pycache")}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -57,19 +57,24 @@ def _serve(scratch: str, rows: int, python: dict[str, str]) -> tuple[float, floa
             fill(ledger, rows)
             count(ledger)
     with demo_server(os.path.join(root, "library"), "instant") as url:
-        environment = {
-            **python,
-            "SMARTSORT_ROOT": root,
-            "SMARTSORT_IMMICH__URL": url,
-            "SMARTSORT_IMMICH__API_KEY": "demo-api-key",
-            "SMARTSORT_IMMICH__LIBRARY_PATH": "/mnt/bench",
-            "SMARTSORT_API__PORT": str(PORT),
-            "SMARTSORT_API__TOKEN": "token-of-the-benchmark",
-        }
+        environment = environment_of(python, root, url)
         times = [_start(environment, 0.0)[0] for _ in range(STARTS)]
         last, memory = _start(environment, IDLE_SECONDS)
     shutil.rmtree(root)
     return median([*times[1:], last]), memory
+
+
+def environment_of(python: dict[str, str], root: str, url: str) -> dict[str, str]:
+    """The settings of a sidecar beside the demo Immich at `url`."""
+    return {
+        **python,
+        "SMARTSORT_ROOT": root,
+        "SMARTSORT_IMMICH__URL": url,
+        "SMARTSORT_IMMICH__API_KEY": "demo-api-key",
+        "SMARTSORT_IMMICH__LIBRARY_PATH": "/mnt/bench",
+        "SMARTSORT_API__PORT": str(PORT),
+        "SMARTSORT_API__TOKEN": TOKEN,
+    }
 
 
 def _start(environment: dict[str, str], idle_seconds: float) -> tuple[float, float]:
@@ -78,7 +83,7 @@ def _start(environment: dict[str, str], idle_seconds: float) -> tuple[float, flo
     started = time.perf_counter()
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     try:
-        _until_ready()
+        until_ready()
         seconds = time.perf_counter() - started
         time.sleep(idle_seconds)
         return seconds, resident_mb(process.pid)
@@ -87,8 +92,8 @@ def _start(environment: dict[str, str], idle_seconds: float) -> tuple[float, flo
         process.wait()
 
 
-def _until_ready() -> None:
-    headers = {"authorization": "Bearer token-of-the-benchmark"}
+def until_ready() -> None:
+    headers = {"authorization": f"Bearer {TOKEN}"}
     for _ in range(6000):
         try:
             if httpx.get(f"http://127.0.0.1:{PORT}/readyz", headers=headers).status_code == 200:

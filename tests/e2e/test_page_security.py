@@ -203,3 +203,10 @@ def test_guessing_tokens_has_to_wait(tmp_path) -> None:
         assert int(answers[-1].headers["retry-after"]) > 0
         # The one who has a token is not kept out of the API by it.
         assert own.client().get(f"{BASE}/status").status_code == 200
+
+
+def test_the_page_asks_for_all_its_modules_at_once() -> None:
+    """Modules that others import would be asked for one after the other."""
+    text = (FOLDER / "index.html").read_text()
+    modules = sorted(one.name for one in FOLDER.glob("*.js"))
+    assert [name for name in modules if text.count(f'"page/{name}"') != 1] == []
