@@ -46,6 +46,10 @@ from smartsort.ports import AssetDetails, FaceModel, Library, Listed, ServerInfo
 
 LIBRARY_PATH = "/mnt/library"
 
+TO_THE_LIBRARY = ("examine", "deduplicate", "videos", "place")
+STAGES = (*TO_THE_LIBRARY, "recognise")
+"""The stages that a photo goes through, in this order."""
+
 
 @dataclass(slots=True)
 class FakeFace:
@@ -495,7 +499,7 @@ class World:
             await self.sidecar.place_stage.ensure_library()
             self.sidecar.connected = True
         for _ in range(200):
-            for name in ("examine", "deduplicate", "place", "recognise"):
+            for name in STAGES:
                 await self.stage(name)
             if not self.ledger.read(photos.in_progress):
                 break

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from tests.fakes import FakeAsset, FakeClock, FakeServer, World, by_name
+from tests.fakes import STAGES, FakeAsset, FakeClock, FakeServer, World, by_name
 
 from smartsort.core.completion import CHAIN, RECOGNITION, Listing, QueueCount, QueueCounts, QueueSnapshot
 from smartsort.core.model import Face, Reason, State
@@ -181,7 +181,7 @@ class SteadyClock(FakeClock):
 async def rounds(place: FaultyWorld, count: int, seconds: float = 1.0) -> None:
     """So many turns of every stage, each after a while; errors of Immich leave photos waiting."""
     for _ in range(count):
-        for name in ("examine", "deduplicate", "place", "recognise"):
+        for name in STAGES:
             try:
                 await place.stage(name)
             except ImmichError as problem:

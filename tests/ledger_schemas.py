@@ -86,6 +86,18 @@ _ROWS = (
     ("looks", "photo_id, hash", [(7, bytes(range(32))), (8, None)]),
     ("spot_checks", "event_id, photo_id, filed_at", [(1, 7, AT)]),
     ("policies", "version, policy, at", [("v", "{}", AT)]),
+    ("takeout", "photo_id, people, taken_at", [(7, '["Anna"]', AT)]),
+    (
+        "films",
+        "photo_id, sha256, film, seconds, has_sound, alike, at",
+        [(8, f"{8:064x}", '{"unknown": "x"}', 2.5, 1, "[7]", AT)],
+    ),
+    (
+        "face_marks",
+        "photo_id, key, kind, x1, y1, x2, y2, at",
+        [(8, "k", "ignored", 0.1, 0.1, 0.2, 0.2, AT)],
+    ),
+    ("deletions", "photo_id, asset_id, path, answer, at", [(7, "a", "shard-0001/aa/filed.jpg", "held", AT)]),
 )
 
 

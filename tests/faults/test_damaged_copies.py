@@ -6,7 +6,7 @@ import hashlib
 import os
 
 import pytest
-from tests.fakes import World, close_world, content_of, picture, write
+from tests.fakes import TO_THE_LIBRARY, World, close_world, content_of, picture, write
 
 from smartsort.actions import PersonSelector
 from smartsort.audit import Audit, Weight
@@ -206,7 +206,7 @@ async def near_pair(world, how=None):
     if how is not None:
         damage_all(world, first, how)
     second = await world.deliver("anna_2.jpg", content=picture(6))
-    for name in ("examine", "deduplicate", "place"):
+    for name in TO_THE_LIBRARY:
         await world.stage(name)
     await world.server.scan(world.server.libraries_made[0].id)
     assets = [world.photo(first).asset_id, world.server.asset_at("anna_2.jpg").id]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.disks import ALL_DISKS, SHA256, Picky, Renumbering, content, written
-from tests.fakes import World, close_world
+from tests.fakes import TO_THE_LIBRARY, World, close_world
 
 from smartsort.bootstrap import layout_of
 from smartsort.config import load_settings
@@ -250,7 +250,7 @@ async def test_a_photo_that_no_folder_takes_holds_up_no_other(start, error):
     bad = await world.deliver("anna_bad.jpg")
     world.context.placer.disk.word = "anna_bad"
     others = [await world.deliver(f"bella_{n}.jpg") for n in range(12)]
-    for name in ("examine", "deduplicate", "place"):
+    for name in TO_THE_LIBRARY:
         await world.stage(name)
     assert world.photo(bad).state is State.UNIQUE
     assert "takes other files" in (world.photo(bad).problem or "")
@@ -268,7 +268,7 @@ async def test_a_photo_that_its_person_s_folder_refuses_keeps_no_batch_waiting(s
     disk = world.context.placer.disk = Stubborn("anna_bad")
     disk._check = lambda path: None if "faces/anna" not in path else Stubborn._check(disk, path)
     bad = await world.deliver("anna_bad.jpg")
-    for name in ("examine", "deduplicate", "place", *["recognise"] * 10):
+    for name in (*TO_THE_LIBRARY, *["recognise"] * 10):
         await world.stage(name)
     assert (world.photo(bad).state, bool(world.photo(bad).problem)) == (State.KNOWN, True)
     others = [await world.deliver(f"bella_{n}.jpg") for n in range(20)]

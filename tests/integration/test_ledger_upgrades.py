@@ -10,6 +10,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+from sqlite_utils import Database
 from tests.ledger_schemas import FOLDER, RENAMED, STATES
 
 from smartsort.core.model import Category, State
@@ -17,7 +18,7 @@ from smartsort.files.perceptual_hash import parts
 from smartsort.ledger import feedback, photos
 from smartsort.ledger.backup import backups
 from smartsort.ledger.database import Ledger
-from smartsort.ledger.migrations import MODULES
+from smartsort.ledger.migrations import MODULES, migrations
 from smartsort.ledger.records import Area, Member
 
 SCHEMAS = sorted(path.stem for path in FOLDER.glob("*.sql"))
@@ -66,6 +67,15 @@ def new(tmp_path_factory):
 
 def test_every_released_schema_is_kept():
     assert set(RELEASED) <= set(SCHEMAS)
+
+
+def test_there_is_a_ledger_of_each_migration_and_the_last_has_rows_in_every_table():
+    names = [migration.name for migration in migrations.pending(Database(memory=True))]
+    assert sorted(names) == SCHEMAS
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.executescript((FOLDER / f"{names[-1]}.sql").read_text())
+        tables = [r[0] for r in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        assert [t for t in tables if not db.execute(f"SELECT 1 FROM {t}").fetchone()] == []
 
 
 @pytest.mark.parametrize("old", SCHEMAS, indirect=True)

@@ -9,7 +9,7 @@ import shutil
 import threading
 
 import pytest
-from tests.fakes import picture
+from tests.fakes import STAGES, TO_THE_LIBRARY, picture
 from tests.faulty_immich import FaultyWorld, at_rest, reason_of
 
 from smartsort.core.model import State
@@ -419,7 +419,7 @@ async def test_a_backlog_goes_in_bounded_batches_and_all_of_it_arrives(make):
         await place.deliver(f"anna_{n}.jpg")
     most = 0
     for _ in range(60):
-        for name in ("examine", "deduplicate", "place"):
+        for name in TO_THE_LIBRARY:
             await place.stage(name)
         most = max(most, place.ledger.read(photos.in_flight))
         await place.stage("recognise")
@@ -456,10 +456,10 @@ async def test_one_photo_does_not_wait_for_another_to_be_finished(place):
     place.server.at_work["faceDetection"] = {"anna_1.jpg"}
     first = await place.deliver("anna_1.jpg")
     for _ in range(5):
-        for name in ("examine", "deduplicate", "place", "recognise"):
+        for name in STAGES:
             await place.stage(name)
     second = await place.deliver("bella_1.jpg")
-    for name in ("examine", "deduplicate", "place"):
+    for name in TO_THE_LIBRARY:
         await place.stage(name)
     assert place.photo(second).state is State.PLACED
     assert place.photo(first).state in (State.PLACED, State.KNOWN)
@@ -490,7 +490,7 @@ async def test_switched_off_everything_is_kept_waiting_and_nothing_is_lost(make)
     await place.deliver("copy.jpg", picture(1))
     await place.deliver("broken.jpg", b"no picture")
     for _ in range(5):
-        for name in ("examine", "deduplicate", "place", "recognise"):
+        for name in STAGES:
             await place.stage(name)
     states = place.ledger.read(photos.count_by_state)
     assert set(states) <= {State.CLAIMED, State.HASHED}
@@ -574,7 +574,7 @@ async def test_one_photo_that_cannot_be_placed_holds_up_nobody(make):
     others = [await place.deliver(f"anna_{n}.jpg") for n in range(3)]
     told = []
     for _ in range(10):
-        for name in ("examine", "deduplicate", "place", "recognise"):
+        for name in STAGES:
             try:
                 await place.stage(name)
             except StorageError as problem:

@@ -140,7 +140,7 @@ async def test_a_live_photo_goes_to_review_and_out_of_it_as_one(world):
     ]
     video = content_of(os.path.join(world.root, "review", "unidentified", "unknown_stranger_1.MOV"))
     world.server.asset_at("stranger_1.jpg").faces[0].person = world.server.person("Anna").id
-    for _ in range(2):
+    for _ in range(3):
         await world.stage("recheck")
     assert files(world, "faces") == ["anna/stranger_1.MOV", "anna/stranger_1.jpg"]
     assert files(world, "review") == []

@@ -12,7 +12,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
-from tests.fakes import World, close_world, content_of
+from tests.fakes import TO_THE_LIBRARY, World, close_world, content_of
 from tests.handed_in import KINDS, deliver_shot, shot
 from tests.shots import TAKEN, clip, photo
 
@@ -118,7 +118,7 @@ async def test_an_older_ledger_catches_up_with_shots_and_duplicates(world, root,
         if moment == "claimed":
             path = backup(world.ledger.path, f"{tmp_path}/kept", NOW)
         await world.sidecar.place_stage.ensure_library()
-        for name in ("examine", "deduplicate", "place"):
+        for name in TO_THE_LIBRARY:
             await world.stage(name)
         if moment == "placed":
             path = backup(world.ledger.path, f"{tmp_path}/kept", NOW)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 from tests.disks import written
-from tests.fakes import FakeClock, World, close_world, picture
+from tests.fakes import STAGES, FakeClock, World, close_world, picture
 
 from smartsort.core.completion import RECOGNITION, Listing, QueueCount, QueueSnapshot
 from smartsort.core.model import State
@@ -21,7 +21,7 @@ from smartsort.pipeline import watchdog
 from smartsort.pipeline.arrival import inbox as module
 from smartsort.pipeline.engine.runner import NothingProved, kind_of
 
-STAGES = ("inbox", "examine", "deduplicate", "place", "recognise", "outbox", "recheck", "renames")
+TURN = ("inbox", *STAGES, "outbox", "recheck", "renames")
 
 
 class Lane:
@@ -57,7 +57,7 @@ class Lane:
     async def turn(self):
         self.now += watchdog.LOOK_SECONDS
         self.world.clock.pass_by(seconds=watchdog.LOOK_SECONDS)
-        for name in STAGES:
+        for name in TURN:
             try:
                 await self.world.stage(name)
             except SmartsortError as problem:

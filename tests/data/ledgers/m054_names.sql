@@ -244,6 +244,7 @@ CREATE TABLE takeout (
             people TEXT NOT NULL CHECK (json_valid(people)),
             taken_at TEXT
         ) STRICT;
+INSERT INTO "takeout" VALUES(7,'["Anna"]','2026-01-02T03:04:05.000+00:00');
 CREATE TABLE told (
             photo_id INTEGER NOT NULL REFERENCES photos(id),
             kind TEXT NOT NULL CHECK (kind IN ('album', 'visibility')),

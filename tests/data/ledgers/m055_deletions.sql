@@ -50,6 +50,7 @@ CREATE TABLE deletions (
             answer TEXT NOT NULL CHECK (answer IN ('new', 'held', 'done')),
             at TEXT NOT NULL
         ) STRICT;
+INSERT INTO "deletions" VALUES(1,7,'a','shard-0001/aa/filed.jpg','held','2026-01-02T03:04:05.000+00:00');
 CREATE TABLE downloads (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
             file_path TEXT, filename TEXT, file_hash TEXT, source TEXT, download_date TEXT, person_name TEXT, auto_sorted INTEGER DEFAULT 0, photo_id INTEGER);
@@ -86,6 +87,7 @@ CREATE TABLE face_marks (
             model TEXT, vector BLOB,
             PRIMARY KEY (photo_id, x1, y1, x2, y2)
         ) STRICT;
+INSERT INTO "face_marks" VALUES(8,'k','ignored',0.1,0.1,0.2,0.2,NULL,NULL,'2026-01-02T03:04:05.000+00:00',NULL,NULL);
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL CHECK (json_valid(value))) STRICT;
 INSERT INTO "facts" VALUES('root_id','"0123"');
 CREATE TABLE "feedback" (
@@ -108,6 +110,7 @@ CREATE TABLE films (
             alike TEXT NOT NULL CHECK (json_valid(alike)),
             at TEXT NOT NULL
         ) STRICT;
+INSERT INTO "films" VALUES(8,'0000000000000000000000000000000000000000000000000000000000000008','{"unknown": "x"}',2.5,1,'[7]','2026-01-02T03:04:05.000+00:00');
 CREATE TABLE galleries (
             person_id TEXT NOT NULL,
             model TEXT NOT NULL,
@@ -275,6 +278,7 @@ CREATE TABLE takeout (
             people TEXT NOT NULL CHECK (json_valid(people)),
             taken_at TEXT
         ) STRICT;
+INSERT INTO "takeout" VALUES(7,'["Anna"]','2026-01-02T03:04:05.000+00:00');
 CREATE TABLE told (
             photo_id INTEGER NOT NULL REFERENCES photos(id),
             kind TEXT NOT NULL CHECK (kind IN ('album', 'visibility')),
@@ -340,4 +344,5 @@ INSERT INTO "sqlite_sequence" VALUES('downloads',1);
 INSERT INTO "sqlite_sequence" VALUES('review_queue',1);
 INSERT INTO "sqlite_sequence" VALUES('events',1);
 INSERT INTO "sqlite_sequence" VALUES('submissions',1);
+INSERT INTO "sqlite_sequence" VALUES('deletions',1);
 COMMIT;

@@ -87,6 +87,7 @@ CREATE TABLE films (
             alike TEXT NOT NULL CHECK (json_valid(alike)),
             at TEXT NOT NULL
         ) STRICT;
+INSERT INTO "films" VALUES(8,'0000000000000000000000000000000000000000000000000000000000000008','{"unknown": "x"}',2.5,1,'[7]','2026-01-02T03:04:05.000+00:00');
 CREATE TABLE galleries (
             person_id TEXT NOT NULL,
             model TEXT NOT NULL,
@@ -254,6 +255,7 @@ CREATE TABLE takeout (
             people TEXT NOT NULL CHECK (json_valid(people)),
             taken_at TEXT
         ) STRICT;
+INSERT INTO "takeout" VALUES(7,'["Anna"]','2026-01-02T03:04:05.000+00:00');
 CREATE TABLE told (
             photo_id INTEGER NOT NULL REFERENCES photos(id),
             kind TEXT NOT NULL CHECK (kind IN ('album', 'visibility')),

@@ -241,7 +241,7 @@ def test_other_errors_name_the_folder_and_what_to_do(number, photo, library):
     assert isinstance(result, StorageError)
     assert not isinstance(result, StorageFull)
     assert str(library) in str(result)
-    assert ";" in str(result)
+    assert ". " in str(result)
     assert content(photo) == BYTES
 
 
