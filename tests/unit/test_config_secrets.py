@@ -191,6 +191,9 @@ def test_the_redacted_view_masks_all_that_is_secret():
         "notify.urls": [f"ntfy://h/{KEY}"],
         "notify.webhook.url": f"https://h/{KEY}?x={KEY}",
         "notify.webhook.secret": KEY,
+        "notify.ntfy.url": f"https://h/{KEY}",
+        "notify.ntfy.token": KEY,
+        "notify.telegram.token": KEY,
     }
     assert {row.key for row in describe() if row.secret} == set(values)
     settings = load({}, None, **values)

@@ -28,13 +28,15 @@ from smartsort.api.schemas.strangers import (
 from smartsort.api.security import Reviewer
 from smartsort.api.serving import ApiContext, Ctx
 from smartsort.core.model import MarkKind
+from smartsort.core.rules.counting import MULTIPLE_FACES
+from smartsort.core.rules.faces import UNKNOWN_FACE
 from smartsort.core.words import quantity
 from smartsort.ledger import face_marks, photos, review_faces
 from smartsort.ledger.review_faces import Stranger
 
 router = APIRouter(prefix=f"{BASE}/strangers", tags=["review"], responses=GUARDED)
 
-_REASONS = {"multiple_faces": "more faces than allowed", "unknown_face": "another unknown face"}
+_REASONS = {MULTIPLE_FACES.code: "more faces than allowed", UNKNOWN_FACE.code: "another unknown face"}
 
 
 @router.get("")
