@@ -210,5 +210,5 @@ def test_review_opens_the_terminal_ui_and_leaving_it_ends_the_demo(tmp_path):
 def test_review_and_once_contradict_each_other(tmp_path):
     ran = demo(tmp_path, "--review")
     assert ran.returncode == 2
-    assert "leave it out to review them" in ran.stderr
+    assert "Leave it out to review them" in ran.stderr
     assert not (tmp_path / "smartsort-demo").exists()

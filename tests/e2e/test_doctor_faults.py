@@ -281,7 +281,7 @@ async def test_an_owner_without_an_administrator(tmp_path: Path) -> None:
         report = await patient.examine()
     assert set(red(report)) == {"administrator"}
     (line,) = (c for c in report.checks if c.name == "administrator")
-    assert "review, approving and undo work" in line.detail
+    assert "Review, approving and undo work" in line.detail
     skipped = {c.name for c in report.checks if c.verdict == "skipped"}
     assert {"library", "library path", "queues", "permission queue.read"} <= skipped
 

@@ -185,7 +185,7 @@ async def test_what_cannot_be_retried_says_why(sidecar, client, web):
     child = NewSubmission("b" * 20, "blog", web.url, "127.0.0.1", name="b.jpg", parent=item["id"], **gone)
     context = sidecar.sidecar.context
     await context.ledger.awrite(lambda db: submissions.add(db, [lost, child], context.clock.text()))
-    for one, why in ((lost, "hand it in again"), (child, "hand the page in again")):
+    for one, why in ((lost, "Hand it in again"), (child, "Hand the page in again")):
         answer = await client.post(f"{BASE}/submissions/{one.id}/retry")
         assert answer.status_code == 409
         assert why in answer.json()["detail"]
@@ -195,7 +195,7 @@ async def test_what_cannot_be_retried_says_why(sidecar, client, web):
 async def test_have_tells_whether_content_is_known(client, web, samples):
     name, body, _ = sorted_sample(samples)
     digest = hashlib.sha256(body).hexdigest()
-    unknown = {"known": False, "available": False, "place": None, "photo_id": None}
+    unknown = {"known": False, "available": False, "place": None, "photo_id": None, "rejected_by": None}
     assert (await client.get(f"{BASE}/known/{digest}")).json() == unknown
     await client.post(BASE, json={"url": web.file(f"/{name}", body)}, params=WAIT)
     have = (await client.get(f"{BASE}/known/{digest.upper()}")).json()

@@ -105,6 +105,8 @@ def test_what_is_ignored_is_listed_and_revoked(live: LiveSidecar) -> None:
     assert (verdict["kind"], len(verdict["photos"])) == ("ignored", 7)
     command(live, "revoke", verdict["key"])
     assert answer(client.get(f"{BASE}/strangers/verdicts")) == []
+    again = client.post(f"{BASE}/strangers/verdicts/{verdict['key']}/revoke")
+    assert (again.status_code, again.json()["code"]) == (404, "not_found")
 
 
 def test_without_a_face_or_a_person_nothing_is_done(live: LiveSidecar) -> None:

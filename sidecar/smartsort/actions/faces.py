@@ -14,7 +14,7 @@ from smartsort.actions.feedback import move_within_review
 from smartsort.actions.person_resolver import TargetPerson, known_people, resolve
 from smartsort.actions.plan import Plan, Waiting
 from smartsort.actions.reversal import Reversing
-from smartsort.actions.values import ActionRefused, ActionResult, Batch, PersonSelector
+from smartsort.actions.values import ActionRefused, ActionResult, Batch, NoSuchVerdict, PersonSelector
 from smartsort.core.decision import decide
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import Decision, Evidence, Face, FaceMark, MarkKind, Outcome, Person, State
@@ -119,11 +119,11 @@ class FaceActions(Reversing):
         return batch
 
     async def revoke_mark(self, key: str, actor: str) -> Batch:
-        """Take back what was said of faces together. Raises ActionRefused for a key that nothing has."""
+        """Take back what was said of faces together. Raises NoSuchVerdict."""
         ledger = self._context.ledger
         found = await ledger.aread(lambda db: face_marks.groups(db, key))
         if not found:
-            raise ActionRefused(
+            raise NoSuchVerdict(
                 f"No face is marked with {key}. `smartsort strangers verdicts` lists the verdicts"
             )
         ids = list(found[0].photos)

@@ -134,6 +134,12 @@ class NotMixed(ActionRefused):
     code = "not_found"
 
 
+class NoSuchVerdict(ActionRefused):
+    """No face is marked with this key."""
+
+    code = "not_found"
+
+
 class AmbiguousName(ActionRefused):
     """Several people have this name. `ids` are their names by id."""
 

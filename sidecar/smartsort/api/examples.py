@@ -108,6 +108,7 @@ _DECIDED = {
     "person": "John Doe",
     "event": 4711,
     "problem": None,
+    "stays": None,
     "companions": ["IMG_1.MOV"],
 }
 _HEALTH_ISSUE = {
@@ -127,6 +128,7 @@ EXAMPLES: dict[str, Any] = {
         "excluded": 0,
         "counts": {},
         "changed": [{"id": 24, "reason": "photo 24 is not as it was when you saw it"}],
+        "text": "",
         "preview": None,
     },
     "ConfigView": {

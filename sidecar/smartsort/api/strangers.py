@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Request, Response
+from fastapi.openapi.models import Example
 
 from smartsort.actions import Agreed, Batch
 from smartsort.api.action_results import bulk_result, carry_out, selectors_of
@@ -36,6 +37,23 @@ from smartsort.ledger.review_faces import Stranger
 
 router = APIRouter(prefix=f"{BASE}/strangers", tags=["review"], responses=GUARDED)
 
+_FACES = {"23": ["eae2025e-8233-4e23-9ff3-334b91b15f5d"]}
+_REDEEM: Example = {"summary": "What a dry run has shown", "value": {"preview": "vX3kT0yGm6Zk2mE0xqPz1w"}}
+_NAME_EXAMPLES: dict[str, Example] = {
+    "preview": {
+        "summary": "What would happen",
+        "value": {"faces": _FACES, "person": "John Doe", "dry_run": True},
+    },
+    "redeem": _REDEEM,
+}
+_MARK_EXAMPLES: dict[str, Example] = {
+    "ignored": {"summary": "A stranger", "value": {"faces": _FACES, "kind": "ignored"}},
+    "locked": {
+        "summary": "Certainly John",
+        "value": {"faces": _FACES, "kind": "locked", "person": "John Doe"},
+    },
+    "redeem": _REDEEM,
+}
 _REASONS = {MULTIPLE_FACES.code: "more faces than allowed", UNKNOWN_FACE.code: "another unknown face"}
 
 
@@ -79,7 +97,9 @@ async def sheet(
 
 
 @router.post("/name", responses=answers(404, 409))
-async def name(ctx: Ctx, caller: Reviewer, wanted: Annotated[NameFaces, Body()]) -> BulkActionResult:
+async def name(
+    ctx: Ctx, caller: Reviewer, wanted: Annotated[NameFaces, Body(openapi_examples=_NAME_EXAMPLES)]
+) -> BulkActionResult:
     """Say who some faces are. Photos that waited only for that are filed, and Immich is told each face.
 
     The others go on waiting. `event` takes all of it back.
@@ -98,7 +118,9 @@ async def name(ctx: Ctx, caller: Reviewer, wanted: Annotated[NameFaces, Body()])
 
 
 @router.post("/mark", responses=answers(404, 409))
-async def mark(ctx: Ctx, caller: Reviewer, wanted: Annotated[MarkFaces, Body()]) -> BulkActionResult:
+async def mark(
+    ctx: Ctx, caller: Reviewer, wanted: Annotated[MarkFaces, Body(openapi_examples=_MARK_EXAMPLES)]
+) -> BulkActionResult:
     """Say of faces for good that they do not matter, are no faces, or are certainly a person's.
 
     The first two count for faces like these, too. `event` takes it back, and so does revoking the verdict.

@@ -12,6 +12,17 @@ from smartsort.api.schemas.people import PersonChoice
 
 FaceMarkKind = Literal["ignored", "not_a_face", "locked"]
 
+_GROUP = {
+    "id": "3f1c9a0be2d45c77",
+    "faces": [
+        {"id": "eae2025e-8233-4e23-9ff3-334b91b15f5d", "photo_id": 23, "taken": None, "source": "phone"}
+    ],
+    "sources": {"phone": 1},
+    "first": None,
+    "last": None,
+    "sheet": "/api/smart-download/strangers/3f1c9a0be2d45c77/sheet",
+}
+
 
 class StrangerFace(ResponseModel):
     """A face of a photo in review."""
@@ -25,16 +36,7 @@ class StrangerFace(ResponseModel):
 class StrangerGroup(ResponseModel):
     """Faces of probably one person, the newest photo first."""
 
-    model_config = example(
-        id="3f1c9a0be2d45c77",
-        faces=[
-            {"id": "eae2025e-8233-4e23-9ff3-334b91b15f5d", "photo_id": 23, "taken": None, "source": "phone"}
-        ],
-        sources={"phone": 1},
-        first=None,
-        last=None,
-        sheet="/api/smart-download/strangers/3f1c9a0be2d45c77/sheet",
-    )
+    model_config = example(**_GROUP)
 
     id: str
     """Another one when the group has other faces."""
@@ -51,6 +53,8 @@ class StrangerGroup(ResponseModel):
 class Strangers(ResponseModel):
     """The groups, the largest first, and how far the faces are measured."""
 
+    model_config = example(groups=[_GROUP], faces=1, measured=20, waiting=23)
+
     groups: list[StrangerGroup]
     faces: int = 0
     measured: int = 0
@@ -59,16 +63,26 @@ class Strangers(ResponseModel):
     """Photos in review that show a face."""
 
 
+_FACES = {"faces": {"minProperties": 1}, "preview": {"type": "null"}}
+_PERSON = {"person": {"type": ["string", "object"]}}
+_PREVIEW = {
+    "preview": {"type": "string"},
+    "faces": {"maxProperties": 0},
+    "person": {"type": "null"},
+    "dry_run": {"const": False},
+}
+
+
 class NameFaces(RequestModel):
     """Faces by photo, at most one on each, and who they are.
 
-    `dry_run` only tells what would happen. Its answer has a `preview` token that does exactly this.
+    `dry_run` only shows what would happen. Its answer has a `preview` token. Send the token alone to do that.
     """
 
     model_config = request_config(
         any_of=[
-            {"required": ["faces", "person"], "properties": {"faces": {"minProperties": 1}}},
-            {"required": ["preview"], "properties": {"preview": {"type": "string"}}},
+            {"required": ["faces", "person"], "properties": {**_FACES, **_PERSON}},
+            {"required": ["preview"], "properties": _PREVIEW},
         ]
     )
 
@@ -78,6 +92,7 @@ class NameFaces(RequestModel):
     person: ListedName | PersonChoice | None = None
     dry_run: StrictBool = False
     preview: str | None = Field(default=None, min_length=1, max_length=100)
+    """The token of a dry run. Give nothing else with it."""
 
 
 class MarkFaces(NameFaces):
@@ -85,8 +100,15 @@ class MarkFaces(NameFaces):
 
     model_config = request_config(
         any_of=[
-            {"required": ["faces", "kind"], "properties": {"faces": {"minProperties": 1}}},
-            {"required": ["preview"], "properties": {"preview": {"type": "string"}}},
+            {
+                "required": ["faces"],
+                "properties": {**_FACES, "kind": {"enum": ["ignored", "not_a_face"]}},
+            },
+            {
+                "required": ["faces", "kind", "person"],
+                "properties": {**_FACES, **_PERSON, "kind": {"const": "locked"}},
+            },
+            {"required": ["preview"], "properties": {**_PREVIEW, "kind": {"const": "ignored"}}},
         ]
     )
 
@@ -95,6 +117,14 @@ class MarkFaces(NameFaces):
 
 class Verdict(ResponseModel):
     """What was said of some faces at once. `key` takes it back."""
+
+    model_config = example(
+        key="9a3c51d20be7f846",
+        kind="locked",
+        person="John Doe",
+        photos=[23],
+        at="2026-05-01T12:00:09.470+00:00",
+    )
 
     key: str
     kind: FaceMarkKind
