@@ -89,7 +89,7 @@ async def test_a_smaller_copy_goes_to_duplicates_and_the_better_one_is_named(wor
     why = reason(world, second)
     assert (why.code, why.detail, why.numbers["better"]) == ("near_duplicate", "faces/anna/anna_1.jpg", -1)
     said = sentence(why)
-    assert "the other is the better copy: 0.3 megapixels against 0.1" in said
+    assert "The other is the better copy: 0.3 megapixels against 0.1" in said
     assert "when it was taken" in said
     assert world.photo(second).duplicate_of == first
 
@@ -99,7 +99,7 @@ async def test_the_better_copy_may_come_second(world):
     await world.settle()
     second = await world.deliver("anna_2.jpg", drawing(1))
     await world.settle()
-    assert "this is the better copy" in sentence(reason(world, second))
+    assert "This is the better copy" in sentence(reason(world, second))
 
 
 async def test_of_two_that_come_together_the_later_is_the_copy(world):

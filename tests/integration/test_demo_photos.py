@@ -421,7 +421,6 @@ async def test_machine_learning_sees_the_faces_that_immich_has_missed(immich):
     assert len(await predicted(immich, "a.jpg")) == 1
 
 
-@pytest.mark.parametrize("immich", [{"machine_learning": True}], indirect=True)
 async def test_a_picture_that_was_turned_with_its_regions_shows_no_face(immich):
     """A program may turn the pixels and copy the metadata: the regions then lie elsewhere."""
     upright, turned = (immich.photo(name, "John Doe") for name in ("upright.jpg", "turned.jpg"))
@@ -434,6 +433,7 @@ async def test_a_picture_that_was_turned_with_its_regions_shows_no_face(immich):
     assert await immich.names("turned.jpg") == []
 
 
+@pytest.mark.parametrize("immich", [{"machine_learning": True}], indirect=True)
 async def test_machine_learning_sees_in_a_preview_what_immich_saw(immich):
     immich.photo("a.jpg", "John Doe")
     immich.photo("b.jpg", "John Doe")

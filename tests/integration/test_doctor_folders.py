@@ -128,7 +128,7 @@ def test_who_works_here(tmp_path: Path) -> None:
     finally:
         lock.close()
     (tmp_path / LOCK_NAME).write_text("{")
-    assert "nobody has written" in sidecar_check(str(tmp_path)).detail
+    assert "no process has written its name" in sidecar_check(str(tmp_path)).detail
     with open(tmp_path / LOCK_NAME, "rb") as free:
         fcntl.flock(free, fcntl.LOCK_EX | fcntl.LOCK_NB)
 

@@ -9,7 +9,7 @@ from smartsort.core.model import State
 from smartsort.core.pace import FIRST_BATCH, TRICKLE
 from smartsort.errors import ImmichRefused, ImmichUnreachable
 from smartsort.ledger import photos
-from smartsort.pipeline.recognition import detection
+from smartsort.pipeline.recognition import detection_proof
 
 DOWN = ImmichUnreachable("the fake Immich is down; wait")
 
@@ -269,7 +269,7 @@ async def test_while_the_queue_is_filled_nothing_is_proved(place, server, monkey
     """The job that queues missing detections is still there: not seen does not mean not queued."""
     from smartsort.core.completion import Listing
 
-    monkeypatch.setattr(detection, "BETWEEN_LISTINGS", 0)
+    monkeypatch.setattr(detection_proof, "BETWEEN_LISTINGS", 0)
 
     async def filling():
         server._call("detection_jobs")

@@ -138,7 +138,7 @@ def test_copies_of_a_video_wait_and_the_better_one_is_named(tmp_path):
         reason = reasons(live, "cut.mp4")[3][0]
         assert reason.code == "near_duplicate"
         assert reason.numbers["better"] == -1
-        assert "the other is the better copy: 0:12.0 against 0:09.0" in sentence(reason)
+        assert "The other is the better copy: 0:12.0 against 0:09.0" in sentence(reason)
 
 
 def test_a_video_that_was_not_looked_at_is_not_placed_and_photos_are(tmp_path):

@@ -138,6 +138,7 @@ async def test_a_live_photo_goes_to_review_and_out_of_it_as_one(world):
         "unidentified/unknown_stranger_1.MOV",
         "unidentified/unknown_stranger_1.jpg",
     ]
+    assert world.ledger.read(lambda db: db["films"].count) == 0  # the photo decides, and costs what it did
     video = content_of(os.path.join(world.root, "review", "unidentified", "unknown_stranger_1.MOV"))
     world.server.asset_at("stranger_1.jpg").faces[0].person = world.server.person("Anna").id
     for _ in range(3):

@@ -169,6 +169,7 @@ HALVES = {"MOV": clip(content_id="A"), "dng": raw_photo(content_id="A")}
 async def test_a_picture_that_comes_after_its_half_takes_it_in(world, half):
     await drop(world, **{f"stranger_1__{half}": HALVES[half]})
     assert files(world, "review") == [f"unidentified/unknown_stranger_1.{half}"]
+    assert world.ledger.read(lambda db: db["films"].count) == (half == "MOV")  # a video of its own until then
     await late(world, stranger_1__jpg=photo(content_id="A"))
     assert files(world, "review") == sorted(
         [f"unidentified/unknown_stranger_1.{half}", "unidentified/unknown_stranger_1.jpg"]

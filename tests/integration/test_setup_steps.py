@@ -221,7 +221,7 @@ async def test_a_wrong_library_path(demo: DemoServer, tmp_path: Path) -> None:
     talk = Script()
     report = await setup(talk, tmp_path, url=demo.url, key=KEY, library_path="/mnt/nowhere").run()
     assert red(report) == {"library path"}
-    assert "delete it in Immich" in talk.said
+    assert "Delete it in Immich" in talk.said
     talk = Script([MOUNT, True])
     again = setup(talk, tmp_path, url=demo.url, key=KEY, library_path="/mnt/nowhere")
     assert red(await again.run()) == set()
@@ -271,9 +271,9 @@ async def test_an_old_immich_and_nobody_to_ask(demo: DemoServer, tmp_path: Path)
     with pytest.raises(ConfigurationError, match=r"older than 2\.5.*Update Immich"):
         await setup(Script(), tmp_path, url=demo.url, key=KEY).run()
     demo.demo.faults.version = ""
-    with pytest.raises(ConfigurationError, match="give --url"):
+    with pytest.raises(ConfigurationError, match=r"no terminal to ask on\. Give --url"):
         await setup(Script(), tmp_path).run()
-    with pytest.raises(ConfigurationError, match="give --key-file"):
+    with pytest.raises(ConfigurationError, match=r"no terminal to ask on\. Give --key-file"):
         await setup(Script(), tmp_path, url=demo.url).run()
     with pytest.raises(ConfigurationError, match="does not accept the key"):
         await setup(Script(), tmp_path, url=demo.url, key="wrong").run()

@@ -318,9 +318,7 @@ class Setup:
         self._tell(seen)
         if seen.verdict == "broken":
             if made:
-                self._talk.say(
-                    f"           The library {own.name!r} just made has this path. Delete it in Immich."
-                )
+                self._talk.say(f"           The new library {own.name!r} has this path. Delete it in Immich.")
             return seen
         if path in (each.rstrip("/") for each in own.import_paths):
             if not made:
