@@ -154,7 +154,7 @@ async def test_somebody_who_seems_to_be_two_people_is_one_by_a_key_and_that_is_u
         await until(pilot, lambda: "one, and in frames the other" in screen_text(pilot), "its caption")
         await pilot.press("o")
         await until(pilot, lambda: not sidecar.mixed, "the word")
-        await until(pilot, lambda: "is one person; photos that waited" in screen_text(pilot), "the message")
+        await until(pilot, lambda: "is one person. Photos that waited" in screen_text(pilot), "the message")
         await pilot.press("u")
         await until(pilot, lambda: bool(sidecar.mixed), "the undo")
         await until(pilot, lambda: "smartsort asks about it again" in screen_text(pilot), "the message")

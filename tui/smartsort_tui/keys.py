@@ -11,6 +11,7 @@ from typing import Any
 from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.keys import _character_to_key
+from textual.screen import ModalScreen
 
 from smartsort_tui import themes
 from smartsort_tui.settings import SettingsProblem
@@ -24,11 +25,16 @@ def key_bindings() -> dict[str, Binding]:
         importlib.import_module(module.name)
     own = {owner for owner in _below(DOMNode) if owner.__module__.startswith(f"{app.__package__}.")}
     return {
-        binding.id: binding
+        name: binding
         for owner in sorted(own, key=lambda owner: (owner.__module__, owner.__name__))
-        for binding in vars(owner).get("BINDINGS", ())
-        if isinstance(binding, Binding) and binding.id
+        for name, binding in _named(owner)
     }
+
+
+def _named(owner: type[Any]) -> Iterator[tuple[str, Binding]]:
+    for binding in vars(owner).get("BINDINGS", ()):
+        if isinstance(binding, Binding) and binding.id:
+            yield binding.id, binding
 
 
 def _below(kind: type[Any]) -> Iterator[type[Any]]:
@@ -82,7 +88,7 @@ def _normal(keys: str) -> list[str]:
 def _together(name: str, known: dict[str, Binding]) -> set[str]:
     """Return the screens on which a binding works."""
     owner = name.partition(".")[0]
-    dialogs = {"dialog", "look", "picker", "preview", "history", "help"}
     if owner in ("app", "list", "area"):
+        dialogs = {other.partition(".")[0] for dialog in _below(ModalScreen) for other, _ in _named(dialog)}
         return {other.partition(".")[0] for other in known} - dialogs - {"app", "list", "area"}
     return {owner}
