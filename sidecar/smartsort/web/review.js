@@ -97,6 +97,9 @@ export function review(root, app) {
     desk.replaceChildren(
       h("div", { class: "stage" }, photo, others),
       h("div", { class: "about" },
+        h("nav", { class: "position", "aria-label": "Photos" }, button("‹", () => step(-1), { kind: "quiet", label: "Previous photo", disabled: !queue.beside(-1) }),
+          h("span", {}, `${(queue.index(item.id) + 1).toLocaleString()} of ${queue.total.toLocaleString()}, ${words(item.category)}`),
+          button("›", () => step(1), { kind: "quiet", label: "Next photo", disabled: !queue.beside(1) })),
         h("h2", {}, h("bdi", {}, item.filename)),
         h("p", { class: "reason" }, item.text),
         decided ? h("p", { class: "decided" }, `It was ${item.action}.`) : people(shownFace),
