@@ -150,7 +150,7 @@ def live_sidecar(
     try:
         live.wait_for(lambda: live.sidecar.connected, "the connection to Immich")
         if samples:
-            live.wait_for(lambda: live.all_sorted(samples), "the samples to be sorted")
+            live.wait_for(lambda: live.all_sorted(samples), "the samples to be sorted", 300)
         yield live
     finally:
         for client in live._clients:

@@ -16,7 +16,13 @@ from tests.live_sidecar import BASE, TOKEN, LiveSidecar, live_sidecar
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+# The first test waits for the whole sidecar and its photos, too: a busy machine may be as slow as it likes.
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
+    pytest.mark.timeout(600),
+]
+PATIENCE_MS = 30_000
+expect.set_options(timeout=PATIENCE_MS)
 
 DESK = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
@@ -47,7 +53,7 @@ def opened(chromium: Browser, live: LiveSidecar, *, phone: bool = False, light: 
         reduced_motion="reduce",
     )
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(PATIENCE_MS)
     said: list[str] = []
     foreign: list[str] = []
     page.on("pageerror", lambda error: said.append(str(error)))
