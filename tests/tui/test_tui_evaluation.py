@@ -107,7 +107,7 @@ async def test_all_checks_answered() -> None:
         await pilot.press("c")
         await until(pilot, lambda: "Nothing waits for a check" in screen_text(pilot), "the empty state")
         await pilot.press("a", "x", "P", "u")
-        await until(pilot, lambda: "nothing answered here" in screen_text(pilot), "the words")
+        await until(pilot, lambda: "no answer here to undo" in screen_text(pilot), "the words")
 
 
 def test_a_share_not_known_yet_is_not_made_up() -> None:
@@ -162,7 +162,7 @@ async def test_near_misses_are_filed_all_but_the_crossed_out_one_and_taken_back(
         await until(pilot, lambda: "3 photos → John Doe · u takes it back" in screen_text(pilot), "done")
         assert {face.photo_id for face in faces if face} & set(sidecar.pending) == {faces[1].photo_id}  # type: ignore[union-attr]
         await pilot.press("u")
-        await until(pilot, lambda: "taken back: 3 photos" in screen_text(pilot), "undone")
+        await until(pilot, lambda: "undone: 3 photos" in screen_text(pilot), "undone")
         assert {face.photo_id for face in faces if face} <= set(sidecar.pending)
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is not screen, "the review")

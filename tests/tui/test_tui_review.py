@@ -111,7 +111,7 @@ async def test_undo_brings_items_back_where_they_stood() -> None:
         await until(pilot, lambda: not sidecar.decided and current(screen) == 18, "the second undo")
         assert list(screen.desk.queue.ids()) == list(range(20, 0, -1))
         await pilot.press("u")
-        await until(pilot, lambda: "nothing decided here" in screen_text(pilot), "the message")
+        await until(pilot, lambda: "no decision here to undo" in screen_text(pilot), "the message")
 
 
 async def test_what_is_skipped_comes_last_and_back_with_undo() -> None:
@@ -174,7 +174,7 @@ async def test_many_are_put_off_at_once_and_back_with_one_undo() -> None:
         for wanted in (
             "Skip 3 photos?",
             "1  in review/",
-            "after all others; no file moves",
+            "after all others. No file moves",
             "Undo takes all of it back at once",
         ):
             assert wanted in text

@@ -166,8 +166,8 @@ def test_pauses_grow_and_stay_bounded() -> None:
 
 
 def test_a_person_without_a_name_is_said_so() -> None:
-    assert details.name_of(PersonView(id="1", name="")) == "a person without a name"
-    assert details.name_of(None) == "a person without a name"
+    assert details.name_of(PersonView(id="1", name="")) == "unknown person"
+    assert details.name_of(None) == "unknown person"
 
 
 def days(*numbers: tuple[int, int]) -> list[DayCount]:
@@ -296,7 +296,7 @@ def test_a_preview_says_what_is_special_about_its_action() -> None:
     waits = ActionResultView(id=11, action="would_skip", destination="review/unidentified/noface_a.jpg")
     foreseen = BulkActionResult(decided=[waits], done=1, failed=0)
     assert "1  in review/unidentified/\n" in preview.bulk_text("skip", foreseen).plain
-    assert "after all others; no file moves" in preview.bulk_text("skip", foreseen).plain
+    assert "after all others. No file moves" in preview.bulk_text("skip", foreseen).plain
     assert "go to the trash" in preview.bulk_text("reject", foreseen).plain
     assert "Undo takes all of it back" in preview.bulk_text("skip", foreseen).plain
     assert preview.undo_text("1 photo skipped", foreseen).plain.startswith("1 photo skipped\n")
