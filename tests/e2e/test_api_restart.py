@@ -9,6 +9,8 @@ from tests.live_sidecar import BASE, live_sidecar
 
 from smartsort.demo.samples import make_samples
 
+VERSION = 'immich="3.1.0"'
+
 
 def metrics(client: httpx.Client) -> dict[str, float]:
     """By name and labels, without what is of the process alone and what grows by itself."""
@@ -24,9 +26,14 @@ def test_metrics_survive_a_restart(tmp_path: Path) -> None:
         client = live.client()
         item = client.get(f"{BASE}/review/queue").json()["items"][0]["id"]
         client.post(f"{BASE}/review/{item}/approve", json={"person": "john_doe"}).raise_for_status()
+        # The jobs that photos waited for were counted before the last of them was filed.
+        live.wait_for(lambda: client.get(f"{BASE}/status").json()["queues"] == {}, "empty queues")
+        live.wait_for(lambda: VERSION in client.get("/metrics").text, "Immich's version", 90)
         before = metrics(client)
     with live_sidecar(root) as live:
-        after = metrics(live.client())
+        client = live.client()
+        live.wait_for(lambda: VERSION in client.get("/metrics").text, "Immich's version", 90)
+        after = metrics(client)
     calls = {name for name in before if name.startswith("smartsort_immich_calls_total")}
     assert {'smartsort_immich_calls_total{operation="list_faces"}'} <= calls
     for name, value in before.items():
