@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from tests.handed_in import shot
+from tests.shots import clip
 
 from smartsort.core.naming import folder_name
 from smartsort.demo.samples import PEOPLE, Sample, iter_samples
@@ -97,6 +98,17 @@ class Stock:
                 target = f"shots/{again}{number}/IMG_{number % 3}.jpg"
                 home = "review/unidentified"
                 self.deliveries.append(Delivery(path, target, digest(path), home, companions=companions))
+
+    def make_videos(self, count: int) -> None:
+        """Videos without faces, which are looked at before they are placed; each third comes twice."""
+        os.makedirs(os.path.join(self.folder, "videos"), exist_ok=True)
+        for number in range(count):
+            path = os.path.join(self.folder, "videos", f"VID_{number}.mov")
+            with open(path, "wb") as file:
+                file.write(clip(0.5, seed=1000 + number))
+            for again in ("", "again/") if number % 3 == 2 else ("",):
+                target = f"videos/{again}{number}/VID_{number % 2}.mov"
+                self.deliveries.append(Delivery(path, target, digest(path), "review/unidentified"))
 
     def deliver(self, some: list[Delivery], inbox: str) -> None:
         for each in some:

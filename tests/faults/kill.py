@@ -58,6 +58,7 @@ class KillTest:
         self.stock = Stock(os.path.join(base, "stock"))
         self.stock.make(photos, seed)
         self.stock.make_shots(max(8, photos // 8))
+        self.stock.make_videos(max(6, photos // 40))
         self.rng.shuffle(self.stock.deliveries)
         self.outcome = Outcome()
         self.backups: list[str] = []
