@@ -14,6 +14,7 @@ from smartsort.core.wording import sentence
 from smartsort.demo.samples import FAMILY
 from smartsort.demo.videos import FILMS, Scene, iter_videos, make_video
 from smartsort.files.frames import Frames
+from smartsort.files.problems import FileVanished
 from smartsort.ledger import films, photos
 
 JOHN, SARAH = FAMILY[:2]
@@ -119,6 +120,18 @@ def test_a_video_that_ends_its_decoder_waits_with_the_reason_and_the_others_go_o
         live.wait_for(lambda: live.all_sorted(2), "both to be sorted")
         assert places(live) == {"bad.mp4": "review/unidentified", "good.mp4": "faces/sarah_smith"}
         assert reasons(live, "bad.mp4")[3][0].code == "frames_unreadable"
+
+
+def test_a_video_that_was_moved_while_it_was_to_be_opened_is_looked_at_again(tmp_path, monkeypatch):
+    """A missing file says nothing about the video."""
+    with live_sidecar(tmp_path / "root", machine_learning=True) as live:
+        decoders = live.sidecar.videos._decoders
+        plain, answers = decoders.frames, [FileVanished("it is gone", "moved.mp4")]
+        monkeypatch.setattr(decoders, "frames", lambda path: answers.pop() if answers else plain(path))
+        film(live, "moved.mp4", Scene(2, (JOHN,)))
+        live.wait_for(lambda: live.all_sorted(1), "it to be sorted")
+        assert answers == []
+        assert places(live) == {"moved.mp4": "faces/john_doe"}
 
 
 def test_copies_of_a_video_wait_and_the_better_one_is_named(tmp_path):

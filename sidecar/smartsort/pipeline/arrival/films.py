@@ -14,6 +14,7 @@ from smartsort.core.model import Film, State
 from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.decoders import Decoders
 from smartsort.files.frames import Frames
+from smartsort.files.problems import FileVanished
 from smartsort.ledger import films, photos, picture_hashes
 from smartsort.ledger.records import Photo
 from smartsort.pipeline.engine.context import Context
@@ -77,6 +78,8 @@ class VideoStage:
         found = await asyncio.to_thread(self._decoders.frames, path)
         if isinstance(found, StorageError):
             raise found
+        if isinstance(found, FileVanished):
+            return Frames()  # moved meanwhile, as a duplicate is: that says nothing about the video
         return Frames(problem=str(found)) if isinstance(found, SmartsortError) else found
 
     async def again(self, photo: Photo, film: Film) -> Film:
