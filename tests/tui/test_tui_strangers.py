@@ -84,7 +84,8 @@ async def test_all_strangers_are_named_with_four_keys_and_a_name_each(tmp_path: 
                     ),  # type: ignore[misc]
                     "the other groups",
                 )
-            assert filed() == SETTLED_BY_NAME
+            # The last group leaves the list at its first photo, and its others are filed after that.
+            await until(pilot, lambda: filed() == SETTLED_BY_NAME, "the last photo")
             # One decision was one photo before; a name is typed once for a person, not once for a photo.
             assert SETTLED_BY_NAME / len(STRANGERS) > 3
             assert keys < 6.1 * len(STRANGERS)
