@@ -138,6 +138,8 @@ def test_the_whole_review_by_keyboard(chromium: Browser, live: LiveSidecar) -> N
     page.keyboard.press("r")
     expect(page.get_by_role("status").filter(has_text="was rejected")).to_be_visible()
     assert state(live, before[0]["id"]) == "rejected"
+    # A key counts once the next photo is open: before that, it would be for a photo that you have not seen.
+    expect(page.locator(".desk h2").first).to_have_text(before[1]["filename"])
     page.keyboard.press("s")
     expect(page.get_by_role("status").filter(has_text="was skipped")).to_be_visible()
     assert [one["id"] for one in queue(live)][-1] == before[1]["id"]
