@@ -27,8 +27,11 @@ def world(tmp_path, monkeypatch):
     made.ledger.close()
 
 
-async def filed(world, *names):
-    ids = [await world.deliver(name) for name in names]
+async def filed(world, first, *names):
+    """Their ids. The first one is filed by itself: nobody's face is known by then, so it has no confidence."""
+    ids = [await world.deliver(first)]
+    await world.settle()
+    ids += [await world.deliver(name) for name in names]
     await world.settle()
     assert all(world.photo(i).state is State.FILED for i in ids)
     return ids
