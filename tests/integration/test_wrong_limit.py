@@ -28,7 +28,7 @@ def world(tmp_path, monkeypatch):
 
 
 async def filed(world, first, *names):
-    """Their ids. The first one is filed by itself: nobody's face is known by then, so it has no confidence."""
+    """Their ids. The first one is filed by itself: it has no confidence, for no face is known by then."""
     ids = [await world.deliver(first)]
     await world.settle()
     ids += [await world.deliver(name) for name in names]
