@@ -11,8 +11,9 @@ from pydantic import SecretStr
 from tests.integration.test_confidence_service import Eye, measured_world
 from tests.phones import BOT, CHAT, stand_in
 
+from smartsort.config import load_settings
 from smartsort.config.service import Notify, NtfyTopic, TelegramChat
-from smartsort.errors import ImmichError
+from smartsort.errors import ConfigurationError, ImmichError
 from smartsort.notify import phones as module
 from smartsort.notify.phones import Answered, Asked, Listener, NotTaken, Ntfy, Telegram, phones_of
 from smartsort.notify.questions import LASTS_SECONDS, Questions
@@ -100,10 +101,17 @@ async def test_an_answer_that_is_not_telegrams(monkeypatch):
         await Telegram(settings("http://bot.example"), "").ask(ASKED, None)
 
 
-def test_only_complete_settings_make_a_phone():
+@pytest.mark.parametrize(
+    ("given", "lacks"),
+    [
+        ({"notify.ntfy.url": "https://ntfy.example/topic"}, "notify.address"),
+        ({"notify.telegram.token": BOT}, "notify.telegram.chat"),
+    ],
+)
+def test_a_phone_that_could_never_answer_is_refused_at_the_start(tmp_path, given, lacks):
     assert phones_of(Notify()) == ()
-    assert phones_of(Notify(ntfy=NtfyTopic(url=SecretStr("https://ntfy.example/topic")))) == ()
-    assert phones_of(Notify(telegram=TelegramChat(token=SecretStr(BOT)))) == ()
+    with pytest.raises(ConfigurationError, match=lacks):
+        load_settings(None, env={}, overrides={"root": str(tmp_path), **given})
 
 
 # --- questions -------------------------------------------------------------------------------

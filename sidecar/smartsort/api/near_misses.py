@@ -6,6 +6,7 @@ import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from sqlite_utils import Database
 
 from smartsort.api.guard import BASE
 from smartsort.api.people import IMAGE, PersonId
@@ -73,7 +74,7 @@ async def sheet(
         except (Refused, ImmichError):
             continue
         label = f"{number}   {one.similarity:.2f}   {(photo.taken or '')[:4]}"
-        faces.append((picture.content, _mark(one, label)))
+        faces.append((picture.content, Mark(*one.face.place, label)))
     if not faces:
         raise Refused(404, "not_found", f"no face in review might be the person {id}, or Immich shows none")
     across = min(_ACROSS, max(ACROSS, len(faces)))
@@ -86,15 +87,18 @@ async def sheet(
 async def _by_person(ctx: ApiContext) -> dict[str, list[tuple[Seen, NearMiss]]]:
     """Return the near misses of each person, the closest first."""
     policy = ctx.sidecar.runtime_settings.policy()
-    photos = await ctx.sidecar.context.ledger.aread(lambda db: list(review_faces.compared(db, CATEGORIES)))
-    found: dict[str, list[tuple[Seen, NearMiss]]] = {}
-    for photo in photos:
-        one = near_miss(photo.evidence, policy, photo.ruled_out)
-        if one is not None:
-            found.setdefault(one.person.id, []).append((photo, one))
-    for some in found.values():
-        some.sort(key=lambda pair: (-pair[1].similarity, pair[0].photo_id))
-    return found
+
+    def read(db: Database) -> dict[str, list[tuple[Seen, NearMiss]]]:
+        found: dict[str, list[tuple[Seen, NearMiss]]] = {}
+        for photo in review_faces.compared(db, CATEGORIES):
+            one = near_miss(photo.evidence, policy, photo.ruled_out)
+            if one is not None:
+                found.setdefault(one.person.id, []).append((photo, one))
+        for some in found.values():
+            some.sort(key=lambda pair: (-pair[1].similarity, pair[0].photo_id))
+        return found
+
+    return await ctx.sidecar.context.ledger.aread(read)
 
 
 def _face(number: int, photo: Seen, one: NearMiss) -> NearMissFace:
@@ -116,8 +120,3 @@ def _face(number: int, photo: Seen, one: NearMiss) -> NearMissFace:
 
 def _range(low: float, high: float) -> str:
     return f"{low:.2f}" if f"{low:.2f}" == f"{high:.2f}" else f"{low:.2f} to {high:.2f}"
-
-
-def _mark(one: NearMiss, label: str) -> Mark:
-    box, width, height = one.face.box, one.face.image_width or 1, one.face.image_height or 1
-    return Mark(box.x1 / width, box.y1 / height, box.x2 / width, box.y2 / height, label)

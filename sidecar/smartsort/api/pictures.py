@@ -189,9 +189,7 @@ class Pictures:
                 preview = await self.of_asset(asset_id, ThumbnailSize.PREVIEW)
             except (ImmichRejected, StopIteration, Refused):
                 continue
-            width, height, box = max(1, face.image_width), max(1, face.image_height), face.box
-            place = Mark(box.x1 / width, box.y1 / height, box.x2 / width, box.y2 / height)
-            found.append((preview.content, place))
+            found.append((preview.content, Mark(*face.place)))
         return found
 
     async def _once(self, key: tuple[str, str, str], find: Callable[[], Awaitable[Picture]]) -> Picture:
@@ -302,10 +300,7 @@ def _film_of(db: Database, photo_id: int) -> tuple[Film | None, list[Name]]:
 def _marks(film: Film, at: float) -> list[Mark]:
     return [
         Mark(
-            seen.box.x1 / face.face.image_width,
-            seen.box.y1 / face.face.image_height,
-            seen.box.x2 / face.face.image_width,
-            seen.box.y2 / face.face.image_height,
+            *seen.box.shares(face.face.image_width, face.face.image_height),
             f"{number} {name_of(face)}",
         )
         for number, face in enumerate(film.faces, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 from collections import Counter
@@ -68,7 +69,7 @@ async def strangers(ctx: Ctx, _: Reviewer) -> Strangers:
     ids = [face.photo_id for group in groups for face in group]
     sources = await ledger.aread(lambda db: {p.id: p.source for p in photos.by_ids(db, ids)})
     measured, waiting = await ledger.aread(review_faces.progress)
-    views = [_view(group, sources) for group in groups]
+    views = await asyncio.to_thread(lambda: [_view(group, sources) for group in groups])
     return Strangers(groups=views, faces=len(ids), measured=measured, waiting=waiting)
 
 
@@ -81,7 +82,7 @@ async def sheet(
 ) -> Response:
     """Get the faces of a group as one picture, numbered, with the day and the source of each photo."""
     groups = await _groups(ctx)
-    group = next((one for one in groups if _key(one) == id), None)
+    group = await asyncio.to_thread(lambda: next((one for one in groups if _key(one) == id), None))
     if group is None:
         raise Refused(
             404, "not_found", "There is no such group now, because other faces wait. List the groups again"

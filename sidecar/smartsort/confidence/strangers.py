@@ -67,6 +67,4 @@ def _groups(db: Database, level: float, least: float) -> list[tuple[Stranger, ..
 
 
 def _stranger(one: ReviewFace) -> Stranger:
-    width, height, box = one.face.image_width or 1, one.face.image_height or 1, one.face.box
-    place = box.x1 / width, box.y1 / height, box.x2 / width, box.y2 / height
-    return Stranger(one.face.id, one.photo_id, one.asset_id, place, one.taken)
+    return Stranger(one.face.id, one.photo_id, one.asset_id, one.face.place, one.taken)

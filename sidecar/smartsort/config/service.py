@@ -153,7 +153,7 @@ class NtfyTopic(Section):
     url: SecretStr | None = setting(None, "The topic, such as https://ntfy.sh/my-topic. Kept secret.")
     token: SecretStr | None = setting(None, "Access token of ntfy, for a protected topic.")
     token_file: UserPath | None = setting(None, "File that holds `notify.ntfy.token`.")
-    pictures: bool = setting(False, "Sends the photo along. It leaves your house then.")
+    pictures: bool = setting(False, "Sends the face along. It leaves your house then.")
 
     def _check_secrets(self) -> None:
         if self.url is not None:
@@ -169,8 +169,12 @@ class TelegramChat(Section):
     token: SecretStr | None = setting(None, "The bot's token, from BotFather.")
     token_file: UserPath | None = setting(None, "File that holds `notify.telegram.token`.")
     chat: str | None = setting(None, "Id of the one chat that may answer.", pattern=r"^-?\d{1,20}\Z")
-    pictures: bool = setting(False, "Sends the photo along. It leaves your house then.")
+    pictures: bool = setting(False, "Sends the face along. It leaves your house then.")
     server: HttpUrl = setting("https://api.telegram.org", "Another Bot API server.")
+
+    def _check_secrets(self) -> None:
+        if self.token is not None and self.chat is None:
+            raise PydanticCustomError("setting", "is not set. Give the id of your chat", {"key": "chat"})
 
 
 class Notify(Section):
@@ -212,6 +216,9 @@ class Notify(Section):
     def _check_secrets(self) -> None:
         if any("://" not in url.get_secret_value() for url in self.urls):
             raise PydanticCustomError("setting", "must be URLs such as ntfy://host/topic", {"key": "urls"})
+        if self.ntfy.url is not None and self.address is None:
+            why = "is not set, and the buttons of notify.ntfy post to it"
+            raise PydanticCustomError("setting", why, {"key": "address"})
 
 
 class Log(Section):

@@ -77,6 +77,11 @@ class Box:
         """Pixels covered, 0 for a box turned inside out."""
         return max(0, self.x2 - self.x1) * max(0, self.y2 - self.y1)
 
+    def shares(self, width: int, height: int) -> tuple[float, float, float, float]:
+        """Return its corners as shares of the sides of a picture of this size, which may be unknown (0)."""
+        across, down = width or 1, height or 1
+        return self.x1 / across, self.y1 / down, self.x2 / across, self.y2 / down
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -108,6 +113,11 @@ class Face:
         """How much of the picture the face covers, 0 to 1."""
         whole = self.image_width * self.image_height
         return self.box.area / whole if whole > 0 else 0.0
+
+    @property
+    def place(self) -> tuple[float, float, float, float]:
+        """Where it lies, as shares of the picture's sides: left, top, right, bottom."""
+        return self.box.shares(self.image_width, self.image_height)
 
 
 @dataclass(frozen=True, slots=True)

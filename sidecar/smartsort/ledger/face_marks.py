@@ -39,10 +39,8 @@ class PlacedMark(NamedTuple):
     @classmethod
     def on(cls, face: Face, kind: MarkKind, key: str, person: Person | None, at: str) -> PlacedMark:
         """The mark of a face."""
-        width, height, box = face.image_width or 1, face.image_height or 1, face.box
-        place = box.x1 / width, box.y1 / height, box.x2 / width, box.y2 / height
         return cls(
-            key, kind.value, *place, person.id if person else None, person.name if person else None, at
+            key, kind.value, *face.place, person.id if person else None, person.name if person else None, at
         )
 
     @property
@@ -53,9 +51,7 @@ class PlacedMark(NamedTuple):
 
     def is_at(self, face: Face) -> bool:
         """Return True when a face lies at this place."""
-        width, height, box = face.image_width or 1, face.image_height or 1, face.box
-        corners = box.x1 / width, box.y1 / height, box.x2 / width, box.y2 / height
-        return overlap(_box(corners), _box((self.x1, self.y1, self.x2, self.y2))) > SAME_PLACE
+        return overlap(_box(face.place), _box((self.x1, self.y1, self.x2, self.y2))) > SAME_PLACE
 
 
 def _box(corners: Sequence[float]) -> Box:

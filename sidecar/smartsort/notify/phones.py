@@ -8,7 +8,6 @@ import logging
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -270,8 +269,8 @@ def phones_of(settings: Notify) -> tuple[Phone, ...]:
     """Return the phones of the settings."""
     address = settings.address or ""
     found: list[Phone] = []
-    if settings.ntfy.url is not None and urlsplit(address).scheme:
+    if settings.ntfy.url is not None:
         found.append(Ntfy(settings, address))
-    if settings.telegram.token is not None and settings.telegram.chat:
+    if settings.telegram.token is not None:
         found.append(Telegram(settings, address, settings.telegram.server))
     return tuple(found)

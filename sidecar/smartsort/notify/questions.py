@@ -6,6 +6,7 @@ was asked until it ends, so that a button works once and no photo is asked about
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sqlite_utils import Database
 
 from smartsort.actions import Actions, Batch, PersonSelector
-from smartsort.core.model import Box
+from smartsort.core.model import Face
 from smartsort.core.near_misses import near_miss
 from smartsort.core.questions import Answer, Question, read
 from smartsort.errors import ImmichError, SmartsortError
@@ -132,14 +133,14 @@ class Questions:
             kept.question.token(Answer.NO, key),
         )
         for phone in self._phones:
-            picture = await self._picture(row) if phone.pictures else None
+            picture = await self._picture(row, suggestion.face) if phone.pictures else None
             try:
                 await phone.ask(asked, picture)
             except NotTaken as problem:
                 log.warning("a question did not reach a phone: %s", problem)
 
-    async def _picture(self, row: QueueRow) -> bytes | None:
-        """Return the photo with its face marked, small, None when Immich has none to give now."""
+    async def _picture(self, row: QueueRow, face: Face) -> bytes | None:
+        """Return the face, cut out, None when Immich has no picture to give now."""
         if row.asset_id is None:
             return None
         try:
@@ -148,9 +149,9 @@ class Questions:
             return None
         if found is None:
             return None
-        faces = row.evidence.judged
-        marks = [_mark(face.box, face.image_width, face.image_height) for face in faces]
-        drawn = self._context.decoders.contact_sheet([found[0]], [shown(row.filename)], [marks])
+        drawn = await asyncio.to_thread(
+            self._context.decoders.face_sheet, [[(found[0], Mark(*face.place))]], 1
+        )
         return drawn if isinstance(drawn, bytes) else None
 
     # --- answers -----------------------------------------------------------------------------
@@ -243,10 +244,6 @@ class Questions:
         )
         await self._context.ledger.awrite(lambda db: _put(db, kept))
         return kept.question.token(Answer.UNDO, key)
-
-
-def _mark(box: Box, width: int, height: int) -> Mark:
-    return Mark(box.x1 / width, box.y1 / height, box.x2 / width, box.y2 / height)
 
 
 def _read(db: Database) -> list[_Kept]:

@@ -1,7 +1,8 @@
 /** What happened, newest first, and taking it back. */
 
-import { address, get, post } from "./api.js";
-import { button, h, toast, when } from "./dom.js";
+import { address, get } from "./api.js";
+import { button, h, when } from "./dom.js";
+import { undo } from "./undo.js";
 
 export function activity(root) {
   let cursor = null;
@@ -20,13 +21,11 @@ export function activity(root) {
     return h("li", { id: `event-${event.id}`, class: event.undone_by ? "undone" : "" },
       event.photo_id ? h("img", { src: address(`photos/${event.photo_id}/thumbnail`), alt: "", loading: "lazy" }) : h("span", { class: "no-thumbnail" }),
       h("span", { class: "what" }, h("bdi", {}, event.text), h("small", {}, h("time", { dateTime: event.at, title: new Date(event.at).toLocaleString() }, when(event.at)), ` by ${event.actor}`)),
-      event.undoable ? button("Undo", () => undo(event), { label: `Undo: ${event.text}` }) : null);
+      event.undoable ? button("Undo", () => takeBack(event), { label: `Undo: ${event.text}` }) : null);
   }
 
-  async function undo(event) {
-    const done = await post("undo", { event: event.id });
-    const failed = done.decided.find((one) => one.problem);
-    toast(failed ? failed.problem : "Taken back.", { bad: Boolean(failed), act: done.event ? () => undo({ id: done.event }) : null, does: "Do it again" });
+  async function takeBack(event) {
+    await undo({ event: event.id });
     list.replaceChildren();
     cursor = null;
     await load();

@@ -3,6 +3,7 @@
 import { address, get, post } from "./api.js";
 import { button, dialog, h, toast } from "./dom.js";
 import { asChoice, pickPerson } from "./picker.js";
+import { undo } from "./undo.js";
 
 const PAGE = 24;
 
@@ -82,7 +83,7 @@ export function faces(root) {
     const rows = found.items.map((one) => {
       const answer = async (what) => {
         const done = await post(`spot-checks/${one.photo_id}/${what}`);
-        toast(what === "confirm" ? "Noted: it is right." : `${one.filename} waits in review.`, { act: done.event ? () => undo(done.event) : null });
+        toast(what === "confirm" ? "Noted: it is right." : `${one.filename} waits in review.`, { act: done.event ? () => takeBack(done.event) : null });
         await load();
       };
       return h("li", {}, h("img", { src: address(one.preview), alt: one.filename, loading: "lazy" }), h("p", {}, `Filed under ${one.people.join(", ")}`, h("small", {}, ` ${one.text}`)),
@@ -93,13 +94,12 @@ export function faces(root) {
 
   async function tell(done) {
     const failed = done.decided.find((one) => one.problem);
-    toast(failed ? `${done.failed} failed: ${failed.problem}` : `${done.done} photos done.`, { bad: Boolean(failed), act: done.event ? () => undo(done.event) : null });
+    toast(failed ? `${done.failed} failed: ${failed.problem}` : `${done.done} photos done.`, { bad: Boolean(failed), act: done.event ? () => takeBack(done.event) : null });
     await load();
   }
 
-  async function undo(event) {
-    const done = await post("undo", { event });
-    toast(done.failed ? done.decided.find((one) => one.problem).problem : "Taken back.", { bad: Boolean(done.failed) });
+  async function takeBack(event) {
+    await undo({ event });
     await load();
   }
 

@@ -6,6 +6,7 @@ import { asChoice, exportAddress, pickPerson } from "./picker.js";
 import { crop, picture, preload } from "./picture.js";
 import { Queue } from "./queue.js";
 import { swipes } from "./swipe.js";
+import { undo } from "./undo.js";
 
 const KEYS = [["a", "File under the suggested person"], ["1-9", "File under that suggestion"], ["P", "Pick a person"], ["r", "Reject: to the trash, can be undone"],
   ["s", "Skip: to the end of the queue"], ["x", "Not this person"], ["u", "Undo the last decision"], ["j k", "Next or previous photo"], ["o", "Next face"],
@@ -156,7 +157,7 @@ export function review(root, app) {
     try {
       const done = await ask(about);
       if (done.problem) throw new Error(done.problem);
-      toast(says(done, about), { act: () => undo({ event: done.event }) });
+      toast(says(done, about), { act: () => takeBack({ event: done.event }) });
       move(queue.remove(about.id));
     } catch (problem) {
       toast(problem.message, { bad: true });
@@ -190,17 +191,15 @@ export function review(root, app) {
     busy = true;
     try {
       const done = await post(`review/${item.id}/rule-out`, { person: { id: best.person.id }, ...chosenFace() });
-      toast(`${item.filename} does not show ${best.person.name}.`, { act: () => undo({ event: done.event }) });
+      toast(`${item.filename} does not show ${best.person.name}.`, { act: () => takeBack({ event: done.event }) });
       await open(item.id);
     } finally {
       busy = false;
     }
   }
 
-  async function undo(what) {
-    const done = await post("undo", what);
-    const failed = done.decided.find((one) => one.problem);
-    toast(failed ? failed.problem : "Taken back.", { bad: Boolean(failed) });
+  async function takeBack(what) {
+    const done = await undo(what);
     await reload(done.decided[0]?.id ?? null);
   }
 
@@ -236,7 +235,7 @@ export function review(root, app) {
     [going.length && { text: "Do it", value: "yes", kind: what === "reject" ? "bad" : "primary" }, { text: "Cancel", value: "" }].filter(Boolean));
     if (sure !== "yes") return;
     const done = await post(`review/bulk/${what}`, { preview: foreseen.preview });
-    toast(`${done.done.toLocaleString()} done${done.failed ? `, ${done.failed} failed` : ""}${done.changed.length ? `, ${done.changed.length} left alone because they have changed` : ""}.`, { act: done.event ? () => undo({ event: done.event }) : null });
+    toast(`${done.done.toLocaleString()} done${done.failed ? `, ${done.failed} failed` : ""}${done.changed.length ? `, ${done.changed.length} left alone because they have changed` : ""}.`, { act: done.event ? () => takeBack({ event: done.event }) : null });
     await reload();
   }
 
@@ -248,7 +247,7 @@ export function review(root, app) {
       return true;
     }
     if (event.repeat && !"jk".includes(event.key)) return true;
-    const keys = { a: approveSure, r: () => act("reject", "rejected"), s: () => act("skip", "skipped"), P: pick, N: pick, x: ruleOut, u: () => undo({ last: true }), j: () => step(1), n: () => step(1), k: () => step(-1), p: () => step(-1),
+    const keys = { a: approveSure, r: () => act("reject", "rejected"), s: () => act("skip", "skipped"), P: pick, N: pick, x: ruleOut, u: () => takeBack({ last: true }), j: () => step(1), n: () => step(1), k: () => step(-1), p: () => step(-1),
       ArrowDown: () => step(1), ArrowUp: () => step(-1), ArrowRight: () => step(1), ArrowLeft: () => step(-1), w: () => item && why(), "/": () => field.focus(), m: () => { const one = queue.items[queue.index(queue.current)]; if (one) queue.mark(one); }, M: everything,
       o: () => { if (item?.faces.length) { face = (face % item.faces.length) + 1; draw(); } },
       f: () => { const names = [null, ...Object.keys(queue.counts).filter((name) => queue.counts[name])]; category = names[(names.indexOf(category) + 1) % names.length]; reload(); } };
