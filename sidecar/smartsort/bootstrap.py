@@ -251,7 +251,7 @@ def open_sidecar(
     checkpoint: Callable[[str], None] = lambda _: None,
     resolver: Resolver = system_resolver,
 ) -> Sidecar:
-    """Lock the root, open the ledger, recover from a crash and wire the stages, nothing runs yet.
+    """Lock the root, open the ledger, recover from a crash and wire the stages. Nothing runs yet.
 
     Tests pass their own `server`, `clock`, `placer` and `resolver`. Raises ConfigurationError, RootLocked,
     RootUnavailable, StorageError or LedgerError. Then nothing stays open.

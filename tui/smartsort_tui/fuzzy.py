@@ -20,7 +20,7 @@ def folded(text: str) -> str:
 
 
 def score(query: str, name: str) -> float | None:
-    """How well a query fits a name, higher is better, None when its letters are not all there in order."""
+    """How well a query fits a name. Higher is better. None when its letters are not all there in order."""
     wanted, text = folded(query), folded(name)
     if not wanted:
         return 0.0

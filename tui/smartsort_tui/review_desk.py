@@ -293,7 +293,7 @@ class Desk:
         return done
 
     def take_decided(self, done: BulkActionResult) -> None:
-        """Take out what a bulk action has decided, undoing it puts all back where they stood."""
+        """Take out what a bulk action has decided. Undoing it puts all back where they stood."""
         sent = self._sent[-1] if self._sent and self._sent[-1].event == done.event else None
         for one in done.decided:
             if one.action in LEFT_AS_IT_WAS or (taken := self.queue.take(one.id)) is None:

@@ -155,7 +155,7 @@ class Actions(FaceActions, Deleting):
     ) -> Batch:
         """Say whom a waiting photo does not show (None: whoever is suggested).
 
-        They are never suggested for it again and it is never filed under them, faces like it reach less for
+        They are never suggested for it again and it is never filed under them. Faces like it reach less for
         them. Immich is told nothing. Raises UnknownPerson, AmbiguousName, ActionRefused.
         """
         known = await known_people(self._people) or ()

@@ -57,7 +57,7 @@ class Waiting:
 class Plan:
     """One photo's part of an action: names to make, names to take away, and what the ledger shall say.
 
-    `restore` is the arrangement an undo leads back to, the other actions set the fields after it.
+    `restore` is the arrangement an undo leads back to. The other actions set the fields after it.
     """
 
     photo: Photo

@@ -2,7 +2,7 @@
 
 An event is undone by leading the photo back to the arrangement before it. That is possible while nothing
 later counts: what came after has to be undone first. An automatic filing is no mistake of the files but of
-the decision, so its undo leads to the review queue, an automatic review leads back to being judged.
+the decision, so its undo leads to the review queue. An automatic review leads back to being judged.
 """
 
 from __future__ import annotations

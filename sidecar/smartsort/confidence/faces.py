@@ -22,7 +22,7 @@ DEFAULT_MODEL = FaceModel("buffalo_l", 0.7)
 MODEL_ASKED_EVERY = timedelta(hours=1)
 
 AT_ONCE = 2
-"""Pictures sent at the same time, Immich wants something of the service too."""
+"""Pictures sent at the same time. Immich wants something of the service too."""
 
 
 class Faces:

@@ -33,7 +33,7 @@ def load_settings(
 ) -> Settings:
     """Return the settings from flags (`overrides`), environment, file and defaults, in this order of rank.
 
-    `overrides` has dotted keys or nested tables, None stands for a flag that was not given. `env` is the
+    `overrides` has dotted keys or nested tables. None stands for a flag that was not given. `env` is the
     process environment unless given. Raises InvalidSettings, a ConfigurationError, with all problems.
     """
     env = os.environ if env is None else env

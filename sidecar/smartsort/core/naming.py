@@ -1,6 +1,6 @@
 """Names of folders: a person's, and a shard's of the library.
 
-Pure functions, names of files: `smartsort.files.names`.
+Pure functions. Names of files: `smartsort.files.names`.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ class Policy:
     on_duplicate: OnDuplicate = OnDuplicate.MOVE_TO_REVIEW
     hidden_people: HiddenPeople = HiddenPeople.IGNORE
     categories: frozenset[Category] = frozenset(Category)
-    """The review categories that are switched on, the others fall through to `unidentified`."""
+    """The review categories that are switched on. The others fall through to `unidentified`."""
 
     @cached_property
     def version(self) -> str:

@@ -58,7 +58,7 @@ class Call:
         return value
 
     async def body(self) -> dict[str, Any]:
-        """Return the JSON object that was sent, nothing sent is an empty one."""
+        """Return the JSON object that was sent. Nothing sent is an empty one."""
         raw = await self.request.body()
         if not raw:
             return {}

@@ -1,7 +1,7 @@
 """Immich, over its REST API: the only place that knows how it talks.
 
 `ImmichServer` implements `smartsort.ports.PhotoServer`. Everything under `immich_client` is generated from
-`openapi/immich-subset.yaml`, nothing of it leaves this package.
+`openapi/immich-subset.yaml`. Nothing of it leaves this package.
 """
 
 from smartsort.immich.adapter import ImmichServer

@@ -33,7 +33,7 @@ class ImmichHttpClient(httpx.AsyncClient):
 
     What httpx does in between costs as much again as the transport: it keeps cookies, follows redirects and
     merges addresses, none of which Immich may see (a client that keeps a session cookie acts as that session
-    and not as the key, a redirect would carry the key elsewhere). So the key is the only thing a request gets
+    and not as the key. A redirect would carry the key elsewhere). So the key is the only thing a request gets
     here. Raises `httpx.HTTPError`, and `smartsort.errors.ImmichError` for a bad answer.
     """
 

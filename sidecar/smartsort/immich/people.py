@@ -47,7 +47,7 @@ class PeopleCalls(Connection):
     async def closest_people(self, face_id: str, limit: int) -> Sequence[Person]:
         """Named people, closest to this face first. Immich tells no distance.
 
-        Immich puts favourites before all others and hidden people last, nothing in its answer undoes that.
+        Immich puts favourites before all others and hidden people last. Nothing in its answer undoes that.
         """
         found: list[Person] = []
         if limit <= 0:

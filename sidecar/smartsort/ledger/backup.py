@@ -30,7 +30,7 @@ _PAGES = 4096
 
 
 class GivenUp(Exception):
-    """The backup was not wanted any more, nothing of it is left."""
+    """The backup was not wanted any more. Nothing of it is left."""
 
 
 def backup(
@@ -111,7 +111,7 @@ def newest_sound(folder: str) -> str | None:
 
 
 def damaged(path: str, problem: str, folder: str) -> LedgerError:
-    """Return the error for a damaged ledger, it names the newest sound backup of those in `folder`."""
+    """Return the error for a damaged ledger. It names the newest sound backup of those in `folder`."""
     best = newest_sound(folder)
     if best is not None:
         remedy = (

@@ -9,7 +9,7 @@ from smartsort.ledger.migrations.registry import migrations
 
 @migrations()
 def m001_source_document(db: Database) -> None:
-    """`downloads` may exist already, with more columns than we know, nothing of it is changed or lost."""
+    """`downloads` may exist already, with more columns than we know. Nothing of it is changed or lost."""
     execute = db.conn.execute
     execute(
         """CREATE TABLE IF NOT EXISTS downloads (

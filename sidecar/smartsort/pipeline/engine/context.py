@@ -31,7 +31,7 @@ class Tuning:
     scan_interval_seconds: float = 30.0
     companion_wait_seconds: float = 10.0
     polling: bool | None = None
-    """True and False force it, None decides by the file system."""
+    """True and False force it. None decides by the file system."""
     ignore: tuple[str, ...] = ()
     max_file_bytes: int = 0
     """0: no limit."""
@@ -56,7 +56,7 @@ class Tuning:
 
 @dataclass(slots=True)
 class Clock:
-    """Time as the pipeline sees it, tests put in their own."""
+    """Time as the pipeline sees it. Tests put in their own."""
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     monotonic: Callable[[], float] = time.monotonic

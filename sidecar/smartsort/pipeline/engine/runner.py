@@ -34,7 +34,7 @@ IDLE_SECONDS = 30.0
 """A stage looks for work this often even when no notification comes."""
 
 DRAIN_SECONDS = 8.0
-"""How long a step that is under way may take to finish after SIGTERM, Docker kills after 10."""
+"""How long a step that is under way may take to finish after SIGTERM. Docker kills after 10."""
 
 
 class NothingProved(float):

@@ -33,7 +33,7 @@ FEW = 8
 every time for nothing."""
 
 AT_ONCE = 8
-"""Concurrent requests, more only queue up inside Immich."""
+"""Concurrent requests. More only queue up inside Immich."""
 
 _LEFT_OUT = "Immich has no preview of it, or its file was gone"
 

@@ -23,7 +23,7 @@ from smartsort.pipeline.routing.route import PhotoEvidence, Router
 from smartsort.ports import Listed
 
 AT_ONCE = 8
-"""Concurrent requests for faces, more only queue up inside Immich."""
+"""Concurrent requests for faces. More only queue up inside Immich."""
 
 
 class CommandExecutor:

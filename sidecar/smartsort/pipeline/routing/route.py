@@ -265,7 +265,7 @@ class Router:
                 "routed_at": now,
             },
             names_added=tuple(n for *_, n in route.placed),
-            # What has just come and belongs to it is joined to it later, nothing else holds those bytes.
+            # What has just come and belongs to it is joined to it later. Nothing else holds those bytes.
             names_removed=tuple((n.area, n.path) for n in route.leaving if route.successor(n) is not None),
             events=tuple(self._events(route, own)),
             decision=(decision, route.evidence),
