@@ -196,7 +196,7 @@ def test_the_redacted_view_masks_all_that_is_secret():
         "notify.telegram.token": KEY,
     }
     assert {row.key for row in describe() if row.secret} == set(values)
-    settings = load({}, None, **values)
+    settings = load({}, None, **values, **{"notify.address": "https://h", "notify.telegram.chat": "1"})
     view = settings.redacted()
     assert KEY not in json.dumps(view) + repr(settings) + str(settings) + settings.model_dump_json()
     assert view["immich"]["api_key"] == "********"

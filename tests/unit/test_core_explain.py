@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.unit.test_core_decision import (
     ELSEWHERE,
@@ -32,6 +32,7 @@ from smartsort.core.rules import THEMES
 from smartsort.core.rules.base import Case, ChangeKind
 from smartsort.core.what_if import place_of
 from smartsort.core.wording_explained import alternative, rules, seen, summary
+from smartsort.core.words import above, at_most
 
 CASES = [case[:2] for case in (*REVIEWED, *SORTED)]
 
@@ -87,6 +88,22 @@ def test_for_every_photo_in_review_something_is_told_that_would_file_it_or_have_
     assert any(a.open or a.decision.outcome is Outcome.SORTED for a in found.alternatives)
 
 
+@pytest.mark.parametrize("digits", [2, 4])
+def test_no_number_is_above_itself(digits):
+    """0.58 is not a whole number of hundredths to a processor: 0.59 is the next one, not 0.58."""
+    for number in range(10**digits + 1):
+        value = number / 10**digits
+        assert at_most(value, digits) == value
+        assert above(value, digits) == (number + 1) / 10**digits
+
+
+@given(st.floats(0, 1), st.sampled_from([2, 4]))
+def test_the_next_numbers_enclose_a_value(value, digits):
+    assert at_most(value, digits) <= value < above(value, digits)
+    assert above(value, digits) - at_most(value, digits) < 1.01 * 10**-digits
+
+
+@example(0.58, 0.5)
 @given(st.floats(0, 1), st.floats(0, 1))
 def test_a_threshold_that_is_told_is_enough_and_hardly_more(similarity, least):
     policy = dataclasses.replace(HOUSEHOLD, thresholds=Thresholds(round(least, 2)))

@@ -39,3 +39,15 @@ def side_by_side(value: float, limit: float, least: int = 2) -> tuple[str, str]:
     """Return both numbers with the same number of decimals: `0.597` and `0.600`."""
     digits = digits_apart(value, limit, least)
     return f"{value:.{digits}f}", f"{limit:.{digits}f}"
+
+
+def at_most(value: float, digits: int) -> float:
+    """Return the largest number with so many decimals that is not above a value."""
+    near = round(value, digits)
+    return near if near <= value else round(near - 10.0**-digits, digits)
+
+
+def above(value: float, digits: int) -> float:
+    """Return the smallest number with so many decimals that is above a value."""
+    near = round(value, digits)
+    return near if near > value else round(near + 10.0**-digits, digits)

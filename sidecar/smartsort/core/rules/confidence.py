@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -10,7 +9,7 @@ from smartsort.core.model import Category, Confidence, Decision, Face, Outcome, 
 from smartsort.core.policy import PersonRef, WhenUnknown, called
 from smartsort.core.reasons import ReasonKind, compared, compared_numbers
 from smartsort.core.rules.base import Case, Change, ChangeKind, Try, configured, rule, seen
-from smartsort.core.words import listed, side_by_side
+from smartsort.core.words import above, at_most, listed, side_by_side
 
 
 def _measured(reason: Reason, name: str) -> tuple[str, str]:
@@ -166,17 +165,9 @@ def _with_limit(case: Case, kind: ChangeKind, person: Person, measured: float, l
     limits, own = case.policy.thresholds_for(person), case.policy.person_thresholds
     now: float = getattr(limits, kind.code)
     # Shown with two digits, so these have to be enough: down to reach it, up to miss it.
-    value = max(least, _down(measured)) if measured < now else _up(measured)
+    value = max(least, at_most(measured, 2)) if measured < now else above(measured, 2)
     change, limits = Change(kind, value, now, (person.name,)), replace(limits, **{kind.code: value})
     meant = called(person.name, [PersonRef(name) for name in own])
     if not meant:
         return configured(case, change, thresholds=limits)
     return configured(case, change, person_thresholds={**own, meant[0].name: limits})
-
-
-def _down(value: float) -> float:
-    return math.floor(value * 100) / 100
-
-
-def _up(value: float) -> float:
-    return math.floor(value * 100 + 1) / 100

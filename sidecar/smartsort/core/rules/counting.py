@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from smartsort.core.model import BulkKind, Category, Reason
 from smartsort.core.policy import MultipleFaces
 from smartsort.core.reasons import ReasonKind, said
 from smartsort.core.rules.base import Case, Change, ChangeKind, Try, configured, names_of, rule
-from smartsort.core.words import quantity
+from smartsort.core.words import above, quantity
 
 MULTIPLE_FACES = ReasonKind(
     "multiple_faces",
@@ -59,7 +58,7 @@ def tries(case: Case) -> Iterator[Try]:
     if len(big) > policy.max_faces:
         yield configured(case, Change(MAX_FACES, len(big), policy.max_faces), max_faces=len(big))
         # Just so many that the allowed number is left, if they differ in size at all.
-        share = _share_above(big[-policy.max_faces - 1])
+        share = above(big[-policy.max_faces - 1], 4)
         if share <= big[-policy.max_faces]:
             yield _with_least_share(case, share)
     elif len(big) > 1:
@@ -76,8 +75,3 @@ def tries(case: Case) -> Iterator[Try]:
 def _with_least_share(case: Case, share: float) -> Try:
     change = Change(MIN_FACE_AREA, share, case.policy.min_face_area)
     return configured(case, change, min_face_area=share)
-
-
-def _share_above(share: float) -> float:
-    """Return the next share with four digits."""
-    return math.floor(share * 10_000 + 1) / 10_000
