@@ -42,6 +42,15 @@ def test_moments_are_eight_to_sixteen_and_shared_by_shorter_copies(seconds):
 
 
 @pytest.mark.parametrize("name", FORMATS)
+def test_a_short_video_of_every_kind_shows_its_beginning(name, tmp_path):
+    path = tmp_path / "video"
+    path.write_bytes(footage(name))
+    found = frames(str(path))
+    assert found.frames[0].at < 0.1
+    assert len(found.frames) >= FEWEST
+
+
+@pytest.mark.parametrize("name", FORMATS)
 def test_every_kind_of_video_has_frames_from_all_over_it(name, tmp_path):
     path = tmp_path / "video"
     path.write_bytes(footage(name, frames=100))

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from tests.footage import FORMATS, footage, with_cover
 
+from smartsort.files.frames import frames
 from smartsort.files.media import Kind
 from smartsort.files.probe import probe
 from smartsort.files.problems import FileUnreadable, FileVanished, NotAFile
@@ -232,6 +233,28 @@ def test_an_error_of_the_disk_is_not_a_broken_picture(tmp_path, monkeypatch):
     monkeypatch.setattr(Reader, "at", broken)
     with pytest.raises(FileUnreadable, match="disk"):
         probe(str(tmp_path / "a.jpg"))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("read", [probe, frames])
+def test_an_error_of_the_disk_is_not_a_broken_video(name, read, tmp_path, monkeypatch):
+    """FFmpeg takes it for the end of the file, wherever it comes."""
+    (tmp_path / "video").write_bytes(footage(name))
+    plain, calls, failing = os.pread, [], []
+
+    def stumbling(*asked):
+        calls.append(asked)
+        if len(calls) in failing:
+            raise OSError(5, "Input/output error")
+        return plain(*asked)
+
+    monkeypatch.setattr(os, "pread", stumbling)
+    assert not read(str(tmp_path / "video")).problem
+    for number in range(1, len(calls) + 1):
+        calls.clear()
+        failing[:] = [number]
+        with pytest.raises(FileUnreadable, match="disk"):
+            read(str(tmp_path / "video"))
 
 
 def test_sidecars_and_drawings(probed):

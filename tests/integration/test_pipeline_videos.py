@@ -3,6 +3,8 @@
 import io
 import random
 import shutil
+import signal
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -13,8 +15,8 @@ from smartsort.core.model import FaceMark, Film, MarkKind, State
 from smartsort.core.wording import sentence
 from smartsort.demo.samples import FAMILY
 from smartsort.demo.videos import FILMS, Scene, iter_videos, make_video
-from smartsort.files.frames import Frames
-from smartsort.files.problems import FileVanished
+from smartsort.files import decoders
+from smartsort.files.problems import FileUnreadable, FileVanished
 from smartsort.ledger import films, photos
 
 JOHN, SARAH = FAMILY[:2]
@@ -106,20 +108,81 @@ def test_without_machine_learning_the_frame_of_immich_decides_and_that_is_told(d
         assert reasons(live, "passing by.mp4")[3][-1].code == "only_poster"
 
 
-def test_a_video_that_ends_its_decoder_waits_with_the_reason_and_the_others_go_on(tmp_path, monkeypatch):
+DECODER = """
+import os, signal, sys, time
+from smartsort.files import decoder
+
+def frames(path):
+    name = os.path.basename(path)
+    if "hangs" in name:
+        decoder._limit(1, is_background=True)
+        while True:
+            pass
+    if "sleeps" in name:
+        decoder._PATIENCE = 1
+        decoder._limit(1, is_background=True)
+        time.sleep(1000)
+    if "kills" in name:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return plain(path)
+
+plain = decoder.TASKS["frames"]
+decoder.TASKS["frames"] = frames
+decoder.main(*map(int, sys.argv[1:]))
+"""
+
+
+def test_a_video_that_hangs_or_kills_the_decoder_costs_one_process_and_the_others_go_on(
+    tmp_path, monkeypatch
+):
+    """The decoder is one that FFmpeg hangs or ends in: what happens around it is smartsort's own."""
+    started = []
+    plain = decoders.subprocess.Popen
+
+    def popen(command, **options):
+        assert command[2:4] == ("-m", "smartsort.files.decoder")
+        process = plain((*command[:2], "-c", DECODER, *command[4:]), **options)
+        started.append(process)
+        return process
+
+    monkeypatch.setattr(decoders.subprocess, "Popen", popen)
+    with live_sidecar(tmp_path / "root", samples=6, machine_learning=True) as live:
+        for number, name in enumerate(("hangs.mp4", "sleeps.mp4", "kills.mp4", "good.mp4")):
+            film(live, name, Scene(2, (SARAH if name == "good.mp4" else JOHN,)), seed=number)
+        live.wait_for(lambda: live.all_sorted(10), "all to be sorted")
+        found = places(live)
+        bad = {"hangs.mp4": "took longer", "sleeps.mp4": "took longer", "kills.mp4": "SIGSEGV"}
+        for name, why in bad.items():
+            assert found[name] == "review/unidentified"
+            reason = reasons(live, name)[3][0]
+            assert reason.code == "frames_unreadable"
+            assert why in sentence(reason)
+        assert found["good.mp4"] == "faces/sarah_smith"
+        assert sum(place.startswith("faces/") for place in found.values()) >= 3
+    deaths = Counter(process.returncode for process in started)
+    assert [deaths[-number] for number in (signal.SIGPROF, signal.SIGALRM, signal.SIGSEGV)] == [1, 1, 1]
+
+
+def test_a_video_that_the_disk_fails_to_read_once_has_another_turn(tmp_path, monkeypatch):
+    """The disk's error says nothing about the video, and keeps no other one waiting."""
     with live_sidecar(tmp_path / "root", machine_learning=True) as live:
-        decoders = live.sidecar.videos._decoders
-        plain = decoders.frames
+        plain = live.sidecar.videos._decoders.frames
+        answers = [FileUnreadable("cannot read torn.mp4: the disk reports an error", "torn.mp4")] * 2
 
-        def dying(path):
-            return Frames(problem="took longer than 40 s to decode") if "bad" in path else plain(path)
+        def frames(path):
+            return answers.pop() if "torn" in path and answers else plain(path)
 
-        monkeypatch.setattr(decoders, "frames", dying)
-        film(live, "bad.mp4", Scene(2, (JOHN,)))
+        monkeypatch.setattr(live.sidecar.videos._decoders, "frames", frames)
+        film(live, "torn.mp4", Scene(2, (JOHN,)))
         film(live, "good.mp4", Scene(2, (SARAH,)), seed=1)
-        live.wait_for(lambda: live.all_sorted(2), "both to be sorted")
-        assert places(live) == {"bad.mp4": "review/unidentified", "good.mp4": "faces/sarah_smith"}
-        assert reasons(live, "bad.mp4")[3][0].code == "frames_unreadable"
+
+        def another_turn():
+            live.run(live.sidecar.runner._retry_problems())
+            return live.all_sorted(2)
+
+        live.wait_for(another_turn, "both to be sorted")
+        assert answers == []
+        assert places(live) == {"torn.mp4": "faces/john_doe", "good.mp4": "faces/sarah_smith"}
 
 
 def test_a_video_that_was_moved_while_it_was_to_be_opened_is_looked_at_again(tmp_path, monkeypatch):

@@ -327,6 +327,8 @@ class _Player:
     def _seek(self, moment: float) -> None:
         from av.error import FFmpegError  # noqa: PLC0415 - as above
 
+        if self._container.format.name in _UNINDEXED:
+            moment -= _BEHIND_SECONDS
         with suppress(FFmpegError):  # where nothing tells its place it goes on from here
             self._container.seek(int((moment + self._start) / self._base), stream=self._stream, backward=True)
 
@@ -340,6 +342,9 @@ class _Player:
             return True
         return float(entries[place].timestamp * self._base) - self._start <= self._position + 0.001
 
+
+_UNINDEXED, _BEHIND_SECONDS = frozenset({"mpegts", "mpeg"}), 0.25
+"""Without an index FFmpeg goes to the packet behind a time, which may be the one behind a key frame."""
 
 _UNINDEXED_SECONDS = 2.0
 """Where a file has no index, decoding so far on takes no longer than to look for a key frame."""

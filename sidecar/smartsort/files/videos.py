@@ -6,6 +6,7 @@ not. Runs in a decoder process only.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from smartsort.files import media, metadata
 from smartsort.files.media import Format
 from smartsort.files.shown import shown
-from smartsort.files.structure import Broken
+from smartsort.files.structure import Broken, Reader
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -69,14 +70,39 @@ def opened(file: BufferedReader, found: Format | None) -> Iterator[tuple[InputCo
         raise NothingToSee("no video")
     bare = found is media.MPEG and file.peek(4).startswith(_BARE_STREAM)
     try:
-        # The open file itself, whatever is put in its place meanwhile.
-        name = f"/proc/self/fd/{file.fileno()}"
-        with av.open(name, format="mpegvideo" if bare else _DEMUXERS[found]) as container:
+        form = "mpegvideo" if bare else _DEMUXERS[found]
+        with av.open(_Source(file), "r", form, buffer_size=_READ_BYTES) as container:
             yield container, _video_of(container)
     except (av.error.MemoryError, av.error.BlockingIOError) as error:  # the second of a thread
         raise MemoryError(str(error)) from error
     except av.error.FFmpegError as error:
         raise Broken(f"{found.name} is damaged ({shown(str(error.strerror)[:120])})") from error
+
+
+class _Source:
+    """The open file as PyAV reads it, whatever is put in its place meanwhile.
+
+    FFmpeg takes an error of the disk for the end of the file. PyAV raises the error that this raised.
+    """
+
+    def __init__(self, file: BufferedReader) -> None:
+        self._reader, self._at = Reader(file.fileno()), 0
+
+    def read(self, count: int) -> bytes:
+        found = self._reader.at(self._at, count)
+        self._at += len(found)
+        return found
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._at = offset + {os.SEEK_CUR: self._at, os.SEEK_END: self._reader.size}.get(whence, 0)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+
+_READ_BYTES = 1 << 16
+"""At once."""
 
 
 def _video_of(container: InputContainer) -> VideoStream:

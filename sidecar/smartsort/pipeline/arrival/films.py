@@ -11,11 +11,12 @@ import asyncio
 from sqlite_utils import Database
 
 from smartsort.core.model import Film, State
-from smartsort.errors import SmartsortError, StorageError
+from smartsort.errors import SmartsortError
 from smartsort.files.decoders import Decoders
 from smartsort.files.frames import Frames
-from smartsort.files.problems import FileVanished
+from smartsort.files.problems import FileProblem, FileVanished
 from smartsort.ledger import films, photos, picture_hashes
+from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Photo
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.routing.near import file_of
@@ -50,7 +51,11 @@ class VideoStage:
         if photo is None:
             await asyncio.to_thread(self._decoders.release)
             return False
-        await self._watch(photo)
+        try:
+            await self._watch(photo)
+        except FileProblem as problem:  # the disk's: it says nothing about the video, which has another turn
+            await context.commit([Change(photo.id, expect=self.takes, values={"problem": str(problem)})])
+            return True
         context.wakeups.notify(State.UNIQUE)
         return True
 
@@ -69,18 +74,18 @@ class VideoStage:
         return film
 
     async def _frames(self, photo: Photo) -> Frames:
-        """Raises StorageError when a folder is at fault, and SmartsortError when smartsort ends."""
+        """Raises FileProblem or StorageError for what cannot be read now, SmartsortError at the end."""
         names = (await self._context.ledger.aread(lambda db: photos.names_of(db, [photo.id])))[photo.id]
         path = file_of(self._context, names)
         wanted = self._look or self._measure is not None
         if path is None or not wanted:
             return Frames()
         found = await asyncio.to_thread(self._decoders.frames, path)
-        if isinstance(found, StorageError):
-            raise found
         if isinstance(found, FileVanished):
-            return Frames()  # moved meanwhile, as a duplicate is: that says nothing about the video
-        return Frames(problem=str(found)) if isinstance(found, SmartsortError) else found
+            return Frames()  # moved meanwhile, as a duplicate is
+        if isinstance(found, SmartsortError):
+            raise found
+        return found
 
     async def again(self, photo: Photo, film: Film) -> Film:
         """Look once more at a video whose faces nobody could be asked about. As it was while that is so."""
