@@ -32,6 +32,7 @@ CHANGES = [
     {"on_duplicate": OnDuplicate.SKIP},
     {"hidden_people": HiddenPeople.COUNT},
     {"categories": frozenset(Category) - {Category.DUPLICATES}},
+    {"template": "{person}/{year}"},
 ]
 
 

@@ -79,6 +79,11 @@ EXAMPLES = [
         {"outcome": "reviewed", "category": "low_confidence", "reason": "low_confidence: 0.44"},
         "a.jpg was re-evaluated with other settings and waits in review/low_confidence: low confidence: 0.44",
     ),
+    (
+        "relinked",
+        {"names": [["faces", "anna/2024/a.jpg"]]},
+        "a.jpg moved within faces: faces/anna/2024/a.jpg",
+    ),
     ("renamed", {"was": "Ana", "people": ["Anna"]}, "a.jpg follows Ana, who is called Anna now"),
     (
         "undone",

@@ -34,6 +34,7 @@ _WORD = {
     "undone": "undo",
     "skipped": "skip",
     "renamed": "rename",
+    "relinked": "move",
     "confirmed": "confirm",
     "ruled_out": "rule out",
     "named": "name",

@@ -21,7 +21,9 @@ from smartsort.actions.filing import Filing, open_shard
 from smartsort.actions.person_resolver import known_people, resolve
 from smartsort.actions.plan import Plan
 from smartsort.actions.reevaluate import Wanted, planner
+from smartsort.actions.relink import Relinking
 from smartsort.actions.values import (
+    NOT_TO_BE_DONE,
     ActionRefused,
     ActionResult,
     AmbiguousName,
@@ -32,6 +34,7 @@ from smartsort.actions.values import (
 from smartsort.core.decision import decide
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import BulkKind, Evidence, Person, State
+from smartsort.core.templates import parse
 from smartsort.core.what_if import Move
 from smartsort.core.wording import sentence
 from smartsort.ledger import photos
@@ -224,6 +227,30 @@ class Actions(FaceActions, Deleting):
             self._context.wakeups.notify_all()
             return Batch(batch.results, group)
 
+    async def relink(self, actor: str, *, dry_run: bool = False, agreed: Agreed | None = None) -> Batch:
+        """Move filed photos to where the template and the filing rules put them now. One event takes it back.
+
+        Photos go on arriving meanwhile: the folders are theirs for a portion at a time.
+        """
+        if agreed is None and not dry_run:
+            agreed = (await self.relink(actor, dry_run=True)).versions
+        total = sum(version != NOT_TO_BE_DONE for version in (agreed or {}).values())
+        relinking = Relinking(self._context, await known_people(self._people) or ())
+        results: list[ActionResult] = []
+        group: int | None = None
+        after: int | None = 0
+        while after is not None:
+            ids, after = await asyncio.to_thread(relinking.moving, after)
+            seen = None if agreed is None else {i: agreed[i] for i in ids if i in agreed}
+            async with self._lock:
+                if group is None and total > 1:
+                    data = {"what": EventKind.RELINKED, "photos": total}
+                    group = await self._group(data, actor, None)
+                results += await self._act(
+                    ids, relinking.plan, actor, (State.FILED,), dry_run=dry_run, agreed=seen, group=group
+                )
+        return Batch(tuple(results), group)
+
     # --- people ------------------------------------------------------------------------------
 
     async def one_person(self, person_id: str, actor: str) -> int:
@@ -248,7 +275,8 @@ class Actions(FaceActions, Deleting):
                 if group is None:
                     data = {"what": EventKind.RENAMED, "was": renamed.was, "person": renamed.name}
                     group = await self._group(data, actor, None)
-                plans = [following.follow(photo, before, renamed) for photo, before in found]
+                template = parse(self._context.policy().template)
+                plans = [following.follow(photo, before, renamed, template) for photo, before in found]
                 results += await self._rearrange.run(plans, actor, group)
         return Batch(tuple(results), group)
 

@@ -13,6 +13,7 @@ from smartsort.actions.undo import album_messages
 from smartsort.actions.values import ActionResult
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import State
+from smartsort.core.templates import folders_of
 from smartsort.files.media import Kind
 from smartsort.ledger.arrangement import Arrangement
 from smartsort.ledger.records import Area, Member, Photo
@@ -24,6 +25,7 @@ def file_under(
     people: Sequence[TargetPerson],
     actor: str,
     *,
+    patterns: Sequence[str],
     at: str,
     face_id: str | None,
     albums: bool,
@@ -34,6 +36,7 @@ def file_under(
     A photo that smartsort could not read gets its `library_folder` as all others have: a
     human knows better. A duplicate is filed as a file of its own: Immich would make a second asset of a
     second copy, and linking the first copy would tie two photos together that may be rejected one by one.
+    `patterns` are its folders, as `Decision.folders` has them.
     """
     if library_folder is not None and photo.media_kind not in _SHOWN_BY_IMMICH:
         problem = before.review["reason"] if before.review else "it is neither"
@@ -42,16 +45,17 @@ def file_under(
     again = photo.state is State.FILED
     kind = EventKind.REFILED if again else EventKind.APPROVED
     plan = Plan(photo, before, kind, kind.value)
-    folders = {target.folder for target in people}
+    folders = folders_of(patterns, people, lambda target: target.folder)
     filed = [n for n in before.names if n.area is Area.FACES]
     there = {os.path.dirname(n.path) for n in filed if n.member is Member.PHOTO}
-    if again and there == folders and library_folder is None:
+    if again and there == folders.keys() and library_folder is None:
         return plan.failed("nothing_to_do", f"photo {photo.id} is filed there already")
     if library_folder is not None:
         plan.planned += names_on(library_folder, photo, before.names)
-    for target in people:
-        if target.folder not in there:
-            plan.planned += names_in(photo, before.names, Area.FACES, target.folder, person_id=target.id)
+    for folder, target in folders.items():
+        if folder not in there:
+            person_id = target.id if target else None
+            plan.planned += names_in(photo, before.names, Area.FACES, folder, person_id=person_id)
     leaving = [n for n in filed if os.path.dirname(n.path) not in folders]
     plan.removes = [*leaving, *(n for n in before.names if n.area is Area.REVIEW)]
     first = people[0]

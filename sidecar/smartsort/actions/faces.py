@@ -63,10 +63,7 @@ class FaceActions(Reversing):
                         photo, before, EventKind.FACES_NAMED, "named", filed=False, person=target.name
                     )
                     return _named(plan, target, face, after, decision)
-                targets = [
-                    target if p.id == person.id else TargetPerson(p.name, p.id) for p in decision.people
-                ]
-                return self._filed(photo, before, targets, face.id, actor)
+                return self._filed(photo, before, decision, face.id, actor, named={person.id: target})
 
             return await self._act(list(faces), plan, actor, (State.REVIEW,), dry_run=dry_run, agreed=agreed)
 
@@ -155,9 +152,7 @@ class FaceActions(Reversing):
         plan: Plan | ActionResult = Plan(photo, before, EventKind.FACES_MARKED, "marked", filed=False)
         decision = decide(after, self._context.policy(), self._people.ambiguous)
         if photo.state is State.REVIEW and decision.outcome is Outcome.SORTED and mark:
-            plan = self._filed(
-                photo, before, [TargetPerson(p.name, p.id) for p in decision.people], face_id, actor
-            )
+            plan = self._filed(photo, before, decision, face_id, actor, named={})
         if isinstance(plan, ActionResult):
             return plan
         if photo.state is State.REVIEW and plan.kind is EventKind.FACES_MARKED:
@@ -174,14 +169,20 @@ class FaceActions(Reversing):
         self,
         photo: Photo,
         before: Arrangement,
-        people: Sequence[TargetPerson],
+        decision: Decision,
         face_id: str | None,
         actor: str,
+        *,
+        named: Mapping[str, TargetPerson],
     ) -> Plan | ActionResult:
+        """File a photo as decided. `named` are people whom Immich may not know yet, by the id made up."""
         context = self._context
         at, albums = context.clock.text(), context.tuning.album_per_person
+        people = [named.get(p.id) or TargetPerson(p.name, p.id) for p in decision.people]
         people = [replace(target, apart=target.apart or target.id in context.apart) for target in people]
-        return file_under(photo, before, people, actor, at=at, face_id=face_id, albums=albums)
+        return file_under(
+            photo, before, people, actor, patterns=decision.folders, at=at, face_id=face_id, albums=albums
+        )
 
     # --- what they rest on -------------------------------------------------------------------
 

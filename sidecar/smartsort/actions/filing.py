@@ -20,7 +20,7 @@ from smartsort.core.rules import RULES
 from smartsort.core.suggestion import ACCEPTED, ACCEPTED_MARGIN, likeliest, nearest, surely
 from smartsort.ledger import shards
 from smartsort.ledger.arrangement import Arrangement
-from smartsort.ledger.records import Photo
+from smartsort.ledger.records import Photo, origin_of
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.routing.people import People
 
@@ -60,11 +60,18 @@ class Filing:
             before,
             targets,
             self.actor,
+            patterns=self.patterns(photo, before),
             at=context.clock.text(),
             face_id=self.faces.get(photo.id),
             albums=context.tuning.album_per_person,
             library_folder=self._library_folder(photo, before),
         )
+
+    def patterns(self, photo: Photo, before: Arrangement) -> tuple[str, ...]:
+        """Return the folders of a photo that a human files (`Decision.folders`)."""
+        known = self.evidence.get(photo.id, Evidence())
+        found = replace(known, taken=photo.taken_at, origin=origin_of(photo, before.names))
+        return self.context.policy().folders(found)
 
     def _library_folder(self, photo: Photo, before: Arrangement) -> LibraryFolder | None:
         """Return the place of a photo that is kept from Immich only because smartsort could not read it."""

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sqlite_utils import Database
-
 from smartsort.actions.values import AmbiguousName, PersonSelector, UnknownPerson
 from smartsort.core.model import Person
 from smartsort.core.naming import folder_key, folder_name, spelled
 from smartsort.core.policy import called
 from smartsort.errors import ImmichError
 from smartsort.ledger.database import Ledger
-from smartsort.ledger.person_folders import below
+from smartsort.ledger.person_folders import has_folder
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.routing.people import People
 
@@ -32,7 +30,7 @@ class TargetPerson:
 
     @property
     def folder(self) -> str:
-        """The folder below `faces/`."""
+        """The person's own folder. Where below `faces/` it stands, the template says."""
         return folder_name(self.name, apart=self.apart)
 
 
@@ -80,7 +78,8 @@ def _one(choice: PersonSelector, known: Sequence[Person] | None, ledger: Ledger)
         return TargetPerson(same[0].name, same[0].id)
     if choice.create:
         return TargetPerson(name, create=True)
-    if known is None or ledger.read(lambda db: _has_folder(db, folder_name(name))):
+    if known is None or ledger.read(lambda db: has_folder(db, folder_name(name))):
+        # Without a face to show, only smartsort knows the person.
         return TargetPerson(name)
     raise UnknownPerson(f"Immich has no person called {name}. Check the spelling, or ask for a new person")
 
@@ -106,11 +105,3 @@ def _is_apart(target: TargetPerson, known: Sequence[Person], context: Context) -
         return target.id in context.apart
     key, name = folder_key(target.name), spelled(target.name)
     return any(p.name and folder_key(p.name) == key and spelled(p.name) != name for p in known)
-
-
-def _has_folder(db: Database, folder: str) -> bool:
-    """True when photos are filed in this folder: a person only smartsort knows, with no face to show."""
-    row = db.conn.execute(
-        "SELECT 1 FROM names WHERE area = 'faces' AND path >= ? AND path < ? LIMIT 1", below(folder)
-    ).fetchone()
-    return row is not None

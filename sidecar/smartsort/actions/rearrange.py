@@ -56,6 +56,7 @@ ACTS = (
         EventKind.FACES_MARKED,
         EventKind.UNDONE,
         EventKind.RENAMED,
+        EventKind.RELINKED,
         EventKind.PURGED,
     ),
 )
@@ -182,7 +183,7 @@ class Rearrange:
         in_library = planned.area is Area.LIBRARY
         return PlaceRequest(
             source=context.absolute(planned.source),
-            folder=os.path.join(context.folder(planned.area), planned.folder),
+            folder=context.place(planned.area, planned.folder),
             names=context.free_names(
                 planned.source,
                 planned.area,
@@ -335,9 +336,7 @@ class Rearrange:
         held: set[int] = set()
         if drops:
             results: Sequence[Removed | SmartsortError]
-            people = {
-                os.path.dirname(context.absolute(n)) for p in plans for n in p.removes if n.area is Area.FACES
-            }
+            people = context.folders_above(n for p in plans for n in p.removes if n.area is Area.FACES)
             try:
                 results = await asyncio.to_thread(context.placer.remove, [drop for _, drop in drops])
                 await asyncio.to_thread(context.placer.leave_folders, people)

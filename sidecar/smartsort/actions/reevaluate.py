@@ -19,6 +19,7 @@ from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import Decision, Outcome, State
 from smartsort.core.policy import PersonRef, Policy
 from smartsort.core.rules.lists import BLACKLISTED_PERSON
+from smartsort.core.templates import folders_of
 from smartsort.core.what_if import Effect, FolderOf, Move, effect, place_of
 from smartsort.core.wording import short
 from smartsort.errors import SmartsortError
@@ -146,12 +147,13 @@ def reevaluated(photo: Photo, before: Arrangement, move: Move, context: Context)
 
 def _file(plan: Plan, decision: Decision, folder_of: FolderOf) -> None:
     photo, before = plan.photo, plan.before
-    people = {folder_of(person): person for person in decision.people}
+    people = folders_of(decision.folders, decision.people, folder_of)
     filed = [n for n in before.names if n.area is Area.FACES]
     there = {os.path.dirname(n.path) for n in filed if n.member is Member.PHOTO}
     for folder, person in people.items():
         if folder not in there:
-            plan.planned += names_in(photo, before.names, Area.FACES, folder, person_id=person.id)
+            person_id = person.id if person else None
+            plan.planned += names_in(photo, before.names, Area.FACES, folder, person_id=person_id)
     plan.removes = [n for n in filed if os.path.dirname(n.path) not in people]
     plan.removes += [n for n in before.names if n.area is Area.REVIEW]
     first = decision.people[0]

@@ -43,7 +43,7 @@ _DECISIONS = (
 
 UNDOABLE = (
     *(EventKind.SORTED, EventKind.REVIEWED, EventKind.SKIPPED, *_DECISIONS, EventKind.ONE_PERSON),
-    *(EventKind.UNDONE, EventKind.RENAMED, EventKind.JOINED, EventKind.BULK_ACTION),
+    *(EventKind.UNDONE, EventKind.RENAMED, EventKind.RELINKED, EventKind.JOINED, EventKind.BULK_ACTION),
 )
 
 
@@ -166,7 +166,7 @@ def versions(db: Database, found: Iterable[Event]) -> dict[int, str]:
 
 def admins_own(db: Database, found: Iterable[Event]) -> set[int]:
     """Return ids of those of the events that only an administrator could cause, or undo, or do again."""
-    kinds = (EventKind.REEVALUATED, EventKind.SETTINGS_CHANGED)
+    kinds = (EventKind.REEVALUATED, EventKind.RELINKED, EventKind.SETTINGS_CHANGED)
     return {event.id for event in found if _origin(db, event).kind in kinds}
 
 

@@ -16,6 +16,7 @@ from smartsort.api.schemas.decisions import (
     BulkActionResult,
     BulkApprove,
     LeftAlone,
+    Relink,
     Selection,
 )
 from smartsort.api.schemas.history import EventView, Undo
@@ -28,7 +29,7 @@ from smartsort.core.event_kinds import REJECTIONS, EventKind
 from smartsort.ledger import events, review
 from smartsort.ledger.records import Event
 
-Previewable = TypeVar("Previewable", Selection, BulkApprove, Undo, NameFaces, MarkFaces)
+Previewable = TypeVar("Previewable", Selection, BulkApprove, Undo, NameFaces, MarkFaces, Relink)
 Act = Callable[[Previewable, Agreed | None], Awaitable[Batch]]
 
 _STATUSES = {
@@ -126,7 +127,7 @@ async def carry_out(
     return answer
 
 
-def _seen(asked: Selection | Undo | NameFaces) -> Agreed | None:
+def _seen(asked: Selection | Undo | NameFaces | Relink) -> Agreed | None:
     """The versions of photos that are named, None where none is given."""
     if not isinstance(asked, Selection) or not asked.versions:
         return None

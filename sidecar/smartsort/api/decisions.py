@@ -18,9 +18,10 @@ from smartsort.api.schemas.decisions import (
     BulkActionResult,
     BulkApprove,
     Refile,
+    Relink,
     Selection,
 )
-from smartsort.api.security import Reviewer
+from smartsort.api.security import Admin, Reviewer
 from smartsort.api.serving import ApiContext, Ctx
 from smartsort.ledger import review
 
@@ -122,6 +123,30 @@ async def skip_many(
         return await ctx.sidecar.actions.skip(photo_ids, caller.name, dry_run=chosen.dry_run, agreed=agreed)
 
     return await carry_out(ctx, caller, "skip", chosen, act)
+
+
+_RELINK_EXAMPLES: dict[str, Example] = {
+    "preview": {"summary": "What would move", "value": {"dry_run": True}},
+    "redeem": {"summary": "What a dry run has shown", "value": {"preview": "vX3kT0yGm6Zk2mE0xqPz1w"}},
+}
+
+
+@router.post("/refile", responses=answers(409))
+async def relink(
+    ctx: Ctx, caller: Admin, what: Annotated[Relink, Body(openapi_examples=_RELINK_EXAMPLES)]
+) -> BulkActionResult:
+    """Move filed photos to where the template puts them now.
+
+    Who is on a photo stays as it is, and so does a photo that a user has put somewhere by hand. Preview
+    first. Undo `event` to undo all of it.
+    """
+
+    async def act(what: Relink, agreed: Agreed | None) -> Batch:
+        if agreed is None and not what.dry_run:
+            raise Refused(422, "invalid", "preview first: ask with `dry_run`, then give its `preview`")
+        return await ctx.sidecar.actions.relink(caller.name, dry_run=what.dry_run, agreed=agreed)
+
+    return await carry_out(ctx, caller, "refile", what, act)
 
 
 async def _selected(ctx: ApiContext, chosen: Selection, agreed: Agreed | None) -> list[int]:

@@ -14,6 +14,8 @@ from smartsort.api.schemas.people import OnePerson, PersonView
 from smartsort.api.security import Reviewer
 from smartsort.api.serving import Ctx
 from smartsort.api.views import person_view
+from smartsort.core.model import Person
+from smartsort.core.templates import PERSON
 from smartsort.ledger import embeddings, statistics
 
 router = APIRouter(prefix=f"{BASE}/people", tags=["people"], responses=GUARDED)
@@ -49,7 +51,12 @@ async def people(
     policy, wanted = sidecar.runtime_settings.policy(), _plain(search)
     matching = [p for p in found if (p.name or not named) and wanted in _plain(p.name)]
     matching.sort(key=lambda p: (-counts.get(p.id, 0), not p.name, _plain(p.name), p.id))
-    folder_of = sidecar.context.person_folder
+    # As the template has it, such as `john_doe/{year}`.
+    template = sidecar.context.policy().template
+
+    def folder_of(person: Person) -> str:
+        return template.replace(PERSON, sidecar.context.person_folder(person))
+
     rows = await sidecar.context.ledger.aread(embeddings.mixed_people)
     mixed = {row.person_id: [len(group) for group in row.groups or ()] for row in rows}
     views = [person_view(p, policy, counts.get(p.id, 0), folder_of(p)) for p in matching[:limit]]

@@ -16,6 +16,7 @@ from smartsort.audit.findings import Finding
 from smartsort.audit.rewrite import download_row, review_row
 from smartsort.core.event_kinds import REJECTIONS, EventKind
 from smartsort.core.model import AT_REST, Category, State
+from smartsort.core.templates import parse
 from smartsort.errors import SmartsortError
 from smartsort.files.names import candidates
 from smartsort.files.placement import Placed, PlaceRequest, RemoveRequest
@@ -168,7 +169,8 @@ class Follow:
         if new.area is Area.FACES:
             if not folder:
                 return None
-            person_id, person = self._context.ledger.read(lambda db: person_of_folder(db, folder))
+            template = parse(self._context.policy().template)
+            person_id, person = self._context.ledger.read(lambda db: person_of_folder(db, folder, template))
             move.new = new._replace(person_id=person_id)
             if not elsewhere and (old.area is not Area.FACES or os.path.dirname(old.path) != folder):
                 move.values = {"person_id": person_id, "person_name": person, "auto_sorted": 0}
@@ -273,7 +275,7 @@ class Follow:
     def _place(self, source: str, area: Area, folder: str, name: str, sha256: str | None) -> Placed:
         exact = area in (Area.LIBRARY, Area.TEMP)
         names = [name] if exact else candidates(name, self._context.clock.now().astimezone())
-        place = os.path.join(self._context.folder(area), folder)
+        place = self._context.place(area, folder)
         [result] = self._context.placer.place(
             [PlaceRequest(source, place, names, sha256=sha256, adopt=exact)]
         )

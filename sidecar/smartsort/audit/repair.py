@@ -18,6 +18,7 @@ from smartsort.audit.follow import ACTOR, Follow, write
 from smartsort.audit.rewrite import download_row, review_row
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import AT_REST, State
+from smartsort.core.templates import parse
 from smartsort.errors import SmartsortError
 from smartsort.files.hashing import digests
 from smartsort.files.names import candidates
@@ -91,7 +92,7 @@ class Repair:
     def _place(
         self, source: str, area: Area, folder: str, names: Iterable[str], sha256: str | None
     ) -> Placed:
-        request = PlaceRequest(source, os.path.join(self._context.folder(area), folder), names, sha256=sha256)
+        request = PlaceRequest(source, self._context.place(area, folder), names, sha256=sha256)
         [result] = self._context.placer.place([request])
         if isinstance(result, SmartsortError):
             raise result
@@ -110,7 +111,8 @@ class Repair:
         folder = os.path.dirname(finding.relative)
         if photo.state is not State.FILED or not folder:
             return ""
-        person_id, _name = self._context.ledger.read(lambda db: person_of_folder(db, folder))
+        template = parse(self._context.policy().template)
+        person_id, _name = self._context.ledger.read(lambda db: person_of_folder(db, folder, template))
         now = stamp(finding.path)
         name = Name(
             photo.id,

@@ -28,6 +28,7 @@ COMMANDS = {
     "spot-check": ("smartsort.cli.spot_check", "Check a random sample of the filed photos."),
     "strangers": ("smartsort.cli.strangers", "Name groups of unknown faces, or ignore them."),
     "deletions": ("smartsort.cli.deletions", "Confirm or decline many deletions in Immich."),
+    "refile": ("smartsort.cli.refile", "Move filed photos to where the template puts them now."),
     "undo": ("smartsort.cli.undo", "Undo decisions and filings."),
     "people": ("smartsort.cli.people", "List Immich's people, and change the whitelist and the blacklist."),
     "enable": ("smartsort.cli.enable", "Switch sorting on."),

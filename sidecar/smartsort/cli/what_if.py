@@ -29,6 +29,7 @@ def _settings(command: Any) -> Any:
         click.option("--max-faces", type=click.IntRange(1), help="Another setting."),
         click.option("--min-margin", type=_SHARE, help="Another setting."),
         click.option("--min-confidence", type=_SHARE, help="Another setting."),
+        click.option("--template", metavar="FOLDERS", help="Another `filing.template`."),
         click.option("--max-wrong-per-1000", type=click.FloatRange(0.1, 100), help="Another limit."),
     ):
         command = option(command)
@@ -82,6 +83,7 @@ def command(
 
 def _body(settings: dict[str, Any]) -> dict[str, Any]:
     keys = {"max_faces": "max_faces_per_image", "when_unknown": "when_confidence_unknown"}
+    keys["template"] = "filing_template"
     body = {keys.get(name, name): value for name, value in settings.items() if value is not None}
     for name in ("whitelist", "blacklist"):
         if name in body:

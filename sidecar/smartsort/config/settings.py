@@ -14,6 +14,7 @@ from smartsort.config.sorting import (
     PRESETS,
     Deduplication,
     Directories,
+    Filing,
     HiddenPeople,
     Inbox,
     MultipleFaces,
@@ -61,6 +62,7 @@ class Settings(Section):
         ge=0,
         le=1,
     )
+    filing: Filing = section(Filing, "Where below `faces/` a filed photo goes.")
     immich: Immich = section(Immich, "Where Immich is and how it is asked.")
     deduplication: Deduplication = section(Deduplication, "Photos that are known already.")
     review_categories: ReviewCategories = section(ReviewCategories, "Which review folders are used.")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator
 
 from smartsort.config.values import Section, UserPath, setting
+from smartsort.core.templates import PERSON, parse
 
 Preset = Literal["cautious", "balanced", "eager"]
 WhenUnknown = Literal["accept", "review"]
@@ -100,6 +103,23 @@ class Thresholds(Section):
         {},
         "Exceptions by person, with the keys `min_confidence` and `min_margin`.",
         allowed="a table of person names (in the environment as JSON)",
+    )
+
+
+def _template(text: str) -> str:
+    parse(text)
+    return text
+
+
+class Filing(Section):
+    """Where below `faces/` a filed photo goes."""
+
+    template: Annotated[str, AfterValidator(_template)] = setting(
+        PERSON,
+        "The folders, outermost first. Fields: `{person}`, `{year}`, `{month}`, `{source}`, `{album}`, "
+        "`{camera}`. `{person}` is a folder of its own. Photos that are filed already move with "
+        "`smartsort refile`.",
+        allowed="folders with / between them, such as {person}/{year}",
     )
 
 

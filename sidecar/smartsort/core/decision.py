@@ -51,6 +51,7 @@ def decide(
             people=people,
             policy_version=policy.version,
             faces_detected=len(evidence.judged),
+            folders=policy.folders(evidence),
         )
     rule = found[0][0]
     outcome = Outcome.REVIEWED

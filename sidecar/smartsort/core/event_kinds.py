@@ -56,6 +56,8 @@ class EventKind(StrEnum):
     """A human said that a person's faces are one person's, although they seem to be two people's."""
     RENAMED = "renamed"
     """The person has another name in Immich now."""
+    RELINKED = "relinked"
+    """A human had filed photos moved to where the template says."""
     UNDONE = "undone"
     """A human undid an event of the photo."""
     BULK_ACTION = "bulk_action"

@@ -333,6 +333,18 @@ class Hint:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a photo comes from. "" stands for what is not known."""
+
+    source: str = ""
+    album: str = ""
+    """The folder it lay in below that of its source: an album of Google Takeout, for instance."""
+    camera: str = ""
+    kind: str = "photo"
+    """`photo`, `video` or `live`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything the decision looks at. Stored with it so that it can be explained later.
 
@@ -367,6 +379,8 @@ class Evidence:
     """Of a photo without a face, once it was looked at again."""
     mixed: frozenset[str] = frozenset()
     """Ids of the people on it whose faces look like two people's (`core.mixed`)."""
+    origin: Origin | None = None
+    """None for a file that was not looked through."""
 
     @property
     def judged(self) -> tuple[Face, ...]:
@@ -412,7 +426,8 @@ class Decision:
     `suggested` is set when a measurement backs it (`smartsort.core.suggestion`).
     `people` are those it is filed under (one, or several with `multiple_faces = each_person`), empty
     unless `outcome` is SORTED. `category` and `prefix` are set unless it is SORTED. `reasons` holds
-    every rule that had something to say, the deciding one first.
+    every rule that had something to say, the deciding one first. `folders` are those below `faces/`, with
+    `{person}` where each person's own stands (`smartsort.core.templates`).
     """
 
     outcome: Outcome
@@ -423,6 +438,7 @@ class Decision:
     people: tuple[Person, ...] = ()
     suggested: Person | None = None
     faces_detected: int = 0
+    folders: tuple[str, ...] = ("{person}",)
 
     @property
     def reason(self) -> Reason:

@@ -55,6 +55,11 @@ def _is_visible(part: str) -> bool:
     return any(c.isalnum() and c not in _INVISIBLE_LETTERS for c in part)
 
 
+def can_name(text: str) -> bool:
+    """Return True when the text has a letter or digit that can be seen, so that a folder can be named so."""
+    return any(map(_is_visible, former_folder_name(text).split("_")))
+
+
 def folder_names(person: str) -> tuple[str, ...]:
     """Return all folders that a person of this name may have photos in, the usual one first."""
     found = (folder_name(person), folder_name(person, apart=True), former_folder_name(person))

@@ -10,8 +10,9 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TypeVar
 
-from smartsort.core.model import Category, Person
+from smartsort.core.model import Category, Evidence, Person
 from smartsort.core.naming import folder_name, folder_names, same_name, spelled
+from smartsort.core.templates import PERSON, parse
 
 
 class WhenUnknown(StrEnum):
@@ -91,14 +92,22 @@ class Policy:
     hidden_people: HiddenPeople = HiddenPeople.IGNORE
     categories: frozenset[Category] = frozenset(Category)
     """The review categories that are switched on. The others fall through to `unidentified`."""
+    template: str = PERSON
+    """Where below `faces/` a photo goes (`smartsort.core.templates`)."""
 
     @cached_property
     def version(self) -> str:
         """Twelve hex digits that change when any of the values does."""
         plain = asdict(self)
         plain["categories"] = sorted(self.categories)
+        if self.template == PERSON:
+            del plain["template"]  # the version is as it was before there were templates
         text = json.dumps(plain, sort_keys=True, ensure_ascii=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def folders(self, evidence: Evidence) -> tuple[str, ...]:
+        """Return where below `faces/` a photo goes, with `{person}` in place of each person's own folder."""
+        return (parse(self.template).pattern(evidence),)
 
     def blacklisted(self, person: Person) -> bool:
         """Return True for a person who must not be in anybody's folder."""

@@ -10,6 +10,7 @@ from smartsort.core.decision import decide
 from smartsort.core.model import Decision, Evidence, Face, Outcome, Person
 from smartsort.core.naming import folder_name
 from smartsort.core.policy import Policy
+from smartsort.core.templates import folders_of
 
 FACES, SKIPPED = "faces", "skipped"
 
@@ -29,7 +30,7 @@ class Place:
 
 
 FolderOf = Callable[[Person], str]
-"""The folder below `faces/` of a person. Who is kept apart from whom is not in a name."""
+"""A person's own folder below `faces/`. Who is kept apart from whom is not in a name."""
 
 
 def _by_name(person: Person) -> str:
@@ -39,7 +40,7 @@ def _by_name(person: Person) -> str:
 def place_of(decision: Decision, folder_of: FolderOf = _by_name) -> Place:
     """Return where a decision puts a photo."""
     if decision.outcome is Outcome.SORTED:
-        return Place(FACES, frozenset(map(folder_of, decision.people)))
+        return Place(FACES, frozenset(folders_of(decision.folders, decision.people, folder_of)))
     if decision.outcome is Outcome.SKIPPED or decision.category is None:
         return Place(SKIPPED)
     return Place(decision.category.value)

@@ -75,6 +75,7 @@ _UNDONE = {
     EventKind.FACES_MARKED: "verdict on a face",
     EventKind.REEVALUATED: "re-evaluation",
     EventKind.RENAMED: "move to the new name",
+    EventKind.RELINKED: "move to another folder",
     EventKind.JOINED: "companion",
     EventKind.UNDONE: "undo",
 }
@@ -119,6 +120,7 @@ _OF_A_PHOTO: dict[str, Callable[[Data], str]] = {
         "was re-evaluated with other settings and "
         + (f"was filed under {_filed(d)}" if d.get("outcome") == "sorted" else _waits(d))
     ),
+    EventKind.RELINKED: lambda d: f"moved within faces{_places(d.get('names'), area='faces')}",
     EventKind.RENAMED: lambda d: f"follows {d.get('was')}, who is called {_people(d)} now",
     EventKind.UNDONE: _undone,
     EventKind.PURGED: lambda _: "was deleted for good from the trash",
@@ -156,6 +158,7 @@ _TOGETHER = {
     EventKind.FACES_NAMED: "Named",
     EventKind.FACES_MARKED: "Verdict on faces",
     EventKind.REEVALUATED: "Re-evaluated with other settings",
+    EventKind.RELINKED: "Moved to where the template says",
 }
 
 

@@ -211,6 +211,9 @@ class Placer:
             )
 
     def _place(self, request: PlaceRequest, pending: Pending) -> Placed:
+        if os.path.normpath(request.folder) != request.folder or "\0" in request.folder:
+            # Whatever a folder was made of, it has no `..` that leads out of where it was put together.
+            raise FileRefused(f"{shown(request.folder)} is not a plain folder", request.source)
         source = self._look(request.source)
         check_unchanged(request.source, source, request.expected)
         pending.make_folder(request.folder)

@@ -16,7 +16,7 @@ from smartsort.core.rules.copies import located as placed
 from smartsort.core.rules.faces import AMBIGUOUS_NAME
 from smartsort.core.what_if import FACES, SKIPPED, Past, Place, renewed
 from smartsort.files.shown import from_ledger
-from smartsort.ledger import feedback
+from smartsort.ledger import feedback, photos
 from smartsort.ledger.copies import located
 from smartsort.ledger.records import (
     evidence_from_json,
@@ -75,7 +75,8 @@ def last_decided(db: Database, photo_id: int) -> Decided | None:
     ).fetchone()
     if row is None:
         return None
-    evidence = located(db, {photo_id: evidence_from_json(row[4])})[photo_id]
+    found = photos.with_origin(db, photo_id, evidence_from_json(row[4]))
+    evidence = located(db, {photo_id: found})[photo_id]
     return Decided(
         at=row[0],
         outcome=Outcome(row[1]),
@@ -104,7 +105,7 @@ def newest(db: Database, limit: int) -> Iterator[Past]:
     """
     rows = db.conn.execute(f"{_LAST} ORDER BY id DESC LIMIT ?", (limit,))
     for photo_id, _, evidence in rows:
-        yield Past(photo_id, Place(""), evidence_from_json(evidence))
+        yield Past(photo_id, Place(""), photos.with_origin(db, int(photo_id), evidence_from_json(evidence)))
 
 
 def since(db: Database, at: str, people: Mapping[str, Person]) -> Iterator[Past]:
@@ -136,7 +137,7 @@ def _chunk(db: Database, rows: Sequence[Any], people: Mapping[str, Person]) -> I
         if photo_id not in last:
             continue
         reasons, text = last[photo_id]
-        evidence = renewed(evidence_from_json(text), people)
+        evidence = photos.with_origin(db, int(photo_id), renewed(evidence_from_json(text), people))
         evidence = replace(evidence, ruled_out=evidence.ruled_out | ruled_out.get(photo_id, frozenset()))
         place = Place(str(category))
         if state == State.FILED.value:

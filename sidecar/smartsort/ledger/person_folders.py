@@ -10,9 +10,16 @@ from sqlite_utils import Database
 
 from smartsort.core.model import Person
 from smartsort.core.naming import folder_key, folder_name, folder_names, spelled
+from smartsort.core.templates import OWN_FOLDER, Template
 from smartsort.ledger import key_value
 
 _APART = "people_apart"
+
+PEOPLE_NAMES = "people_names"
+"""Names by id of the people of Immich, as last compared."""
+
+HOLDS = "instr('/' || path, '/' || ? || '/') > 0"
+"""True of a path that has this folder in it."""
 
 
 def below(folder: str) -> tuple[str, str]:
@@ -21,18 +28,38 @@ def below(folder: str) -> tuple[str, str]:
     return start, start[:-1] + chr(ord("/") + 1)
 
 
-def person_of_folder(db: Database, folder: str) -> tuple[str | None, str]:
-    """(person id, name) of the photos filed there. (None, the folder's name) for a folder nobody knows."""
-    rows = db.conn.execute(
-        "SELECT n.person_id, p.person_name FROM names AS n JOIN photos AS p ON p.id = n.photo_id"
-        " WHERE n.area = 'faces' AND n.path >= ? AND n.path < ? AND p.person_name IS NOT NULL"
-        " ORDER BY n.person_id IS NULL, n.id LIMIT 200",
-        below(folder),
-    )
-    for person_id, name in rows:
-        if folder in folder_names(name):
-            return person_id, name
-    return None, folder
+def person_of_folder(db: Database, folder: str, template: Template = OWN_FOLDER) -> tuple[str | None, str]:
+    """(person id, name) of the photos filed there. (None, the folder's name) for a folder nobody knows.
+
+    `folder` is below `faces/`, with all its parts. `template` says which of them is likely the person's.
+    """
+    likely = template.likely_people(folder)
+    for within, part in likely:
+        rows = db.conn.execute(
+            "SELECT n.person_id, p.person_name FROM names AS n JOIN photos AS p ON p.id = n.photo_id"
+            " WHERE n.area = 'faces' AND n.path >= ? AND n.path < ? AND p.person_name IS NOT NULL"
+            " ORDER BY n.person_id IS NULL, n.id LIMIT 200",
+            below(within),
+        )
+        for person_id, name in rows:
+            if part in folder_names(name):
+                return person_id, name
+    # A folder of a new year, say, in which no photo lies yet.
+    apart = kept_apart(db)
+    known: Mapping[str, str] = key_value.get(db, PEOPLE_NAMES, {}) if len(likely) > 1 else {}
+    for _, part in likely:
+        for person_id, name in known.items():
+            if part == folder_name(name, apart=person_id in apart):
+                return person_id, name
+    return None, likely[0][1]
+
+
+def has_folder(db: Database, folder: str) -> bool:
+    """True when photos are filed in a person's own folder, wherever below `faces/` it stands."""
+    outermost = "SELECT 1 FROM names WHERE area = 'faces' AND path >= ? AND path < ? LIMIT 1"
+    deeper = f"SELECT 1 FROM names WHERE area = 'faces' AND {HOLDS} LIMIT 1"  # noqa: S608
+    asked: tuple[tuple[str, tuple[str, ...]], ...] = ((outermost, below(folder)), (deeper, (folder,)))
+    return any(db.conn.execute(*one).fetchone() for one in asked)
 
 
 def kept_apart(db: Database) -> frozenset[str]:
@@ -67,8 +94,8 @@ def _first(db: Database, people: Sequence[Person]) -> Person:
     filed = {}
     for person in people:
         row = db.conn.execute(
-            "SELECT min(id) FROM names WHERE area = 'faces' AND person_id = ? AND path >= ? AND path < ?",
-            (person.id, *below(folder_name(person.name))),
+            f"SELECT min(id) FROM names WHERE area = 'faces' AND person_id = ? AND {HOLDS}",  # noqa: S608
+            (person.id, folder_name(person.name)),
         ).fetchone()
         filed[person.id] = row[0]
     return min(people, key=lambda p: (filed[p.id] is None, filed[p.id] or 0, p.id))

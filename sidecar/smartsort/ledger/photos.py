@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -30,6 +30,7 @@ from smartsort.ledger.records import (
     dumps,
     evidence_from_json,
     evidence_to_json,
+    origin_of,
     reasons_from_json,
     reasons_to_json,
 )
@@ -453,7 +454,16 @@ def last_decision(db: Database, photo_id: int) -> tuple[Any, ...] | None:
     ).fetchone()
     if row is None:
         return None
-    return (row[0], row[1], row[2], reasons_from_json(row[3]), evidence_from_json(row[4]), row[5])
+    evidence = with_origin(db, photo_id, evidence_from_json(row[4]))
+    return (row[0], row[1], row[2], reasons_from_json(row[3]), evidence, row[5])
+
+
+def with_origin(db: Database, photo_id: int, evidence: Evidence) -> Evidence:
+    """Return the evidence with where the photo comes from. What an older version stored lacks that."""
+    if evidence.origin is not None or (photo := get(db, photo_id)) is None:
+        return evidence
+    origin = origin_of(photo, names_of(db, [photo_id])[photo_id])
+    return replace(evidence, taken=photo.taken_at, origin=origin)
 
 
 @dataclass(frozen=True, slots=True)

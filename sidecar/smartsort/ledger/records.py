@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -25,6 +25,7 @@ from smartsort.core.model import (
     FilmFace,
     Hint,
     MarkKind,
+    Origin,
     OtherCopy,
     Person,
     Quality,
@@ -43,6 +44,7 @@ from smartsort.core.policy import (
     WhenUnknown,
 )
 from smartsort.core.reasons import current
+from smartsort.core.templates import PERSON
 from smartsort.files.requests import Placed
 
 
@@ -148,6 +150,18 @@ class Photo(NamedTuple):
     known_at: str | None = None
     recognised_at: str | None = None
     routed_at: str | None = None
+    camera: str | None = None
+
+
+def origin_of(photo: Photo, names: Iterable[Name]) -> Origin:
+    """Return where a photo comes from, as templates and filing rules ask."""
+    kind = "video" if photo.media_kind == "video" else "photo"
+    if kind == "photo" and any(name.member is Member.VIDEO for name in names):
+        kind = "live"
+    # The folders of the inbox: the first is the source, the last one below it the album.
+    folders = os.path.dirname(photo.origin_path or "").split("/") if photo.origin == "inbox" else []
+    below = folders[folders.index(photo.source) + 1 :] if photo.source in folders and photo.source else []
+    return Origin(photo.source, below[-1] if below else "", photo.camera or "", kind)
 
 
 class NewEvent(NamedTuple):
@@ -206,6 +220,7 @@ def policy_to_json(policy: Policy) -> str:
             "on_duplicate": policy.on_duplicate.value,
             "hidden_people": policy.hidden_people.value,
             "categories": sorted(policy.categories),
+            "template": policy.template,
         }
     )
 
@@ -226,6 +241,7 @@ def policy_from_json(text: str) -> Policy:
         # Before there was this setting, everybody counted.
         hidden_people=HiddenPeople(value.get("hidden_people", HiddenPeople.COUNT)),
         categories=frozenset(Category(name) for name in value["categories"]),
+        template=value.get("template", PERSON),
     )
 
 
@@ -422,6 +438,7 @@ def evidence_to_json(evidence: Evidence) -> str:
             **({"film": film_to(evidence.film)} if evidence.film is not None else {}),
             **({"hint": astuple(evidence.hint)} if evidence.hint is not None else {}),
             "mixed": sorted(evidence.mixed),
+            **({"origin": astuple(evidence.origin)} if evidence.origin is not None else {}),
         }
     )
 
@@ -458,4 +475,5 @@ def evidence_from_json(text: str) -> Evidence:
         film=film_from(found) if (found := value.get("film")) else None,
         hint=Hint(*found) if (found := value.get("hint")) else None,
         mixed=frozenset(value.get("mixed", ())),
+        origin=Origin(*found) if (found := value.get("origin")) else None,
     )

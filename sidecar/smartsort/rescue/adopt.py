@@ -21,6 +21,7 @@ from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import Category, Decision, Evidence, Outcome, State
 from smartsort.core.naming import folder_names
 from smartsort.core.reasons import REBUILT
+from smartsort.core.templates import Template, parse
 from smartsort.errors import SmartsortError
 from smartsort.files.media import FORMATS
 from smartsort.files.names import split_extension
@@ -68,6 +69,7 @@ class Adoption:
     def __init__(self, context: Context, progress: Callable[[int], None] = lambda _: None) -> None:
         self._context, self._progress = context, progress
         self._folders = {area: context.folder(area) for area in Area}
+        self._template = parse(context.policy().template)
         self._done = Adopted()
         self._linking = (
             methods_between(context.folder(Area.LIBRARY), context.folder(Area.FACES)) is Method.HARDLINK
@@ -170,7 +172,7 @@ class Adoption:
             change = Change(
                 photo_id,
                 names_removed=tuple((n.area, n.path) for n in gone),
-                names_added=tuple(_owned(db, n, photo_id) for n in names),
+                names_added=tuple(_owned(db, n, photo_id, self._template) for n in names),
                 events=(NewEvent(EventKind.ADOPTED, photo_id, data, ACTOR),),
             )
             photos.apply(db, [change], at)
@@ -277,7 +279,7 @@ class Adoption:
         def write(db: Database) -> None:
             row = photo.row or self._new(db, photo, at)
             photo.row = row
-            photo.names = [_owned(db, n, row.id) for n in photo.names]
+            photo.names = [_owned(db, n, row.id, self._template) for n in photo.names]
             change = self._change(db, photo, row, gone, state, at=at)
             photos.apply(db, [change], at)
             db.conn.execute("DELETE FROM intents WHERE photo_id = ?", (row.id,))
@@ -319,8 +321,9 @@ class Adoption:
         if state is State.FILED:
             filed = next(n for n in own if n.area is Area.FACES)
             folder = os.path.dirname(filed.path)
-            person_id, person = person_of_folder(db, folder)
-            same = row.state is State.FILED and folder in folder_names(row.person_name or "")
+            person_id, person = person_of_folder(db, folder, self._template)
+            before = folder_names(row.person_name or "")
+            same = row.state is State.FILED and not set(before).isdisjoint(folder.split("/"))
             values |= {
                 "person_id": row.person_id if same else person_id,
                 "person_name": row.person_name if same else person,
@@ -381,10 +384,10 @@ def _look(path: str) -> FileStamp | None:
         return None
 
 
-def _owned(db: Database, name: Name, photo_id: int) -> Name:
+def _owned(db: Database, name: Name, photo_id: int, template: Template) -> Name:
     person = name.person_id
     if name.area is Area.FACES and person is None:
-        person = person_of_folder(db, os.path.dirname(name.path))[0]
+        person = person_of_folder(db, os.path.dirname(name.path), template)[0]
     return name._replace(photo_id=photo_id, person_id=person)
 
 

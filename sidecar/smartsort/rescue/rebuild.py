@@ -15,6 +15,7 @@ from sqlite_utils import Database
 from smartsort.config import Settings
 from smartsort.core.model import Person
 from smartsort.core.naming import folder_names
+from smartsort.core.templates import parse
 from smartsort.errors import ConfigurationError, ImmichError
 from smartsort.files.shown import from_ledger, shown
 from smartsort.ledger import key_value
@@ -149,13 +150,15 @@ async def _people(context: Context, server: PhotoServer) -> None:
         if person.name:
             for folder in folder_names(person.name):
                 by_folder[folder].append(person)
+    template = parse(context.policy().template)
     for folder, asset_id in context.ledger.read(_folders_without_person):
-        people = by_folder.get(folder, [])
+        part = next((p for _, p in template.likely_people(folder) if p in by_folder), "")
+        people = by_folder.get(part, [])
         if len(people) > 1 and asset_id is not None:
             seen = {f.person.id for f in await server.faces(asset_id) if f.person is not None}
             people = [p for p in people if p.id in seen]
         if len(people) == 1:
-            context.ledger.write(lambda db, f=folder, p=people[0]: _name_folder(db, f, p))  # type: ignore[misc]
+            context.ledger.write(lambda db, f=folder, n=part, p=people[0]: _name_folder(db, f, n, p))  # type: ignore[misc]
 
 
 def _folders_without_person(db: Database) -> list[tuple[str, str | None]]:
@@ -170,18 +173,18 @@ def _folders_without_person(db: Database) -> list[tuple[str, str | None]]:
     return list(folders.items())
 
 
-def _name_folder(db: Database, folder: str, person: Person) -> None:
+def _name_folder(db: Database, folder: str, name: str, person: Person) -> None:
     start = os.path.join(folder, "")
     within = (start, start[:-1] + chr(ord("/") + 1))
     db.conn.execute(
         "UPDATE photos SET person_id = ?, person_name = ? WHERE person_id IS NULL AND person_name = ?"
         " AND id IN (SELECT photo_id FROM names WHERE area = 'faces' AND path >= ? AND path < ?)",
-        (person.id, person.name, folder, *within),
+        (person.id, person.name, name, *within),
     )
     db.conn.execute(
         "UPDATE downloads SET person_name = ? WHERE person_name = ? AND photo_id IN"
         " (SELECT photo_id FROM names WHERE area = 'faces' AND path >= ? AND path < ?)",
-        (person.name, folder, *within),
+        (person.name, name, *within),
     )
     db.conn.execute(
         "UPDATE names SET person_id = ? WHERE area = 'faces' AND person_id IS NULL"

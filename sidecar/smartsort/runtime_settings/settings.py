@@ -43,6 +43,7 @@ POLICY_KEYS: dict[str, str] = {
     "multiple_faces": "multiple_faces",
     "action_on_duplicate": "deduplication.action_on_duplicate",
     "review_categories": "review_categories",
+    "filing_template": "filing.template",
 }
 """What of the policy may change at run time, and which setting each value stands over."""
 
@@ -312,6 +313,7 @@ class RuntimeSettings:
             hidden_people=HiddenPeople(settings.hidden_people),
             on_duplicate=OnDuplicate(settings.deduplication.action_on_duplicate),
             categories=frozenset(c for c in Category if getattr(settings.review_categories, c.value)),
+            template=settings.filing.template,
         )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictBool, field_validator
+from pydantic import AfterValidator, Field, StrictBool, field_validator
 
 from smartsort.api.schemas.base import Category, ListedName, RequestModel, ResponseModel, example, number
+from smartsort.core.templates import parse
 
 Scope = Literal["intake", "review", "admin"]
 
@@ -72,6 +73,11 @@ class ConfigView(ResponseModel):
     limit: WrongLimit | None = None
 
 
+def _template(text: str) -> str:
+    parse(text)
+    return text
+
+
 class ConfigPatch(RequestModel):
     """Settings that you may change at run time. A key that is null stays as it is.
 
@@ -87,6 +93,7 @@ class ConfigPatch(RequestModel):
     multiple_faces: Literal["review", "each_person", "main_face"] | None = None
     action_on_duplicate: Literal["move_to_review", "skip"] | None = None
     review_categories: dict[Category, StrictBool] | None = None
+    filing_template: Annotated[str, Field(max_length=400), AfterValidator(_template)] | None = None
 
     _numbers = field_validator(
         "max_wrong_per_1000",

@@ -44,6 +44,27 @@ class Refile(Approve):
     )
 
 
+class Relink(RequestModel):
+    """`dry_run` shows which photos would move. Its answer has a `preview` token: it moves exactly these."""
+
+    model_config = request_config(
+        any_of=[
+            {
+                "required": ["dry_run"],
+                "properties": {"dry_run": {"const": True}, "preview": {"type": "null"}},
+            },
+            {
+                "required": ["preview"],
+                "properties": {"dry_run": {"const": False}, "preview": {"type": "string"}},
+            },
+        ]
+    )
+
+    dry_run: StrictBool = False
+    preview: str | None = Field(default=None, min_length=1, max_length=100)
+    """The token of a dry run. Give nothing else with it."""
+
+
 PhotoKey = Annotated[int, Field(ge=1, le=2**53 - 1)]
 """A photo's id as the key of an object, where JSON has only text."""
 _PHOTOS_AS_KEYS: dict[str, Any] = {"propertyNames": {"pattern": "^[1-9][0-9]{0,14}$"}}
@@ -158,7 +179,7 @@ class ActionResultView(ResponseModel):
     action: Literal[
         "approved", "refiled", "rejected", "skipped", "confirmed", "ruled_out", "reevaluated", "undone",
         "named", "marked", "kept", "failed", "would_approve", "would_refile", "would_reject", "would_skip",
-        "would_undo", "would_name", "would_mark", "excluded",
+        "would_undo", "would_name", "would_mark", "would_move", "excluded", "relinked",
     ]  # fmt: skip
     destination: str | None = None
     path: str | None = None

@@ -139,3 +139,13 @@ def m055_deletions(db: Database) -> None:
             at TEXT NOT NULL
         ) STRICT"""
     )
+
+
+@migrations()
+def m062_templates(db: Database) -> None:
+    """The camera of a photo, for folders named after it, and which photos are filed under a person.
+
+    NULL: nobody has read it. "" stands for a file that names none.
+    """
+    db.conn.execute("ALTER TABLE photos ADD COLUMN camera TEXT")
+    db.conn.execute("CREATE INDEX idx_names_person ON names(person_id, photo_id) WHERE person_id IS NOT NULL")

@@ -195,6 +195,7 @@ class ExamineStage:
                     "extension": item.probe.extension,
                     "width": item.probe.width,
                     "height": item.probe.height,
+                    "camera": item.probe.metadata.camera or "",
                     "taken_at": taken.isoformat() if (taken := item.probe.metadata.taken) else None,
                 },
                 names_added=item.names,

@@ -148,8 +148,22 @@ class Context:
         """Return the absolute folder that names of an area are relative to."""
         return self._folders[area]
 
+    def place(self, area: Area, folder: str) -> str:
+        """Return the absolute folder of one that is relative to an area."""
+        # Not joined: an absolute one would lead out of the area. The placer refuses what is left of it.
+        return f"{self.folder(area)}/{folder}" if folder else self.folder(area)
+
+    def folders_above(self, names: Iterable[Name]) -> list[str]:
+        """Return the folders that names lie in, up to their area's, the innermost first."""
+        found: set[str] = set()
+        for name in names:
+            place = name.path
+            while place := os.path.dirname(place):
+                found.add(f"{self.folder(name.area)}/{place}")
+        return sorted(found, key=lambda folder: -folder.count("/"))
+
     def person_folder(self, person: Person) -> str:
-        """Return the folder below `faces/` that a person's photos go to."""
+        """Return a person's own folder. Where below `faces/` it stands, the template says."""
         return folder_name(person.name, apart=person.id in self.apart)
 
     def absolute(self, name: Name) -> str:

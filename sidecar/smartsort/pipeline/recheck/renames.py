@@ -18,6 +18,7 @@ from smartsort.core.naming import folder_name, folder_names, former_folder_name
 from smartsort.core.policy import called
 from smartsort.errors import ImmichRejected
 from smartsort.ledger import key_value
+from smartsort.ledger.person_folders import PEOPLE_NAMES
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.routing.people import People
 
@@ -29,13 +30,12 @@ SAMPLE = 5
 PAUSE_SECONDS = 15.0
 """Between two looks at the people the other stages have read."""
 
-_NAMES = "people_names"
 _GONE = "people_gone"
 
 
 @dataclass(frozen=True, slots=True)
 class Renamed:
-    """A person whose folder has another name now. `left` are the folders that the photos may lie in."""
+    """A person whose own folder has another name now. `left` are those that the photos may lie in."""
 
     person_id: str
     was: str
@@ -67,7 +67,7 @@ class RenamesStage:
     async def _compare(self, people: Mapping[str, Person]) -> None:
         version = self._people.version
         ledger = self._context.ledger
-        known: Mapping[str, str] = await ledger.aread(lambda db: key_value.get(db, _NAMES, {}))
+        known: Mapping[str, str] = await ledger.aread(lambda db: key_value.get(db, PEOPLE_NAMES, {}))
         gone: Sequence[str] = await ledger.aread(lambda db: key_value.get(db, _GONE, []))
         filed = await ledger.aread(_filed_under)
         missing = [i for i in filed if i not in people and i in known and i not in gone]
@@ -86,7 +86,7 @@ class RenamesStage:
         still = [i for i in (*gone, *missing) if i in kept]
 
         def remember(db: Database) -> None:
-            key_value.put(db, _NAMES, {**kept, **names})
+            key_value.put(db, PEOPLE_NAMES, {**kept, **names})
             key_value.put(db, _GONE, still)
 
         await ledger.awrite(remember)

@@ -11,8 +11,8 @@ from sqlite_utils import Database
 from smartsort.core.model import Comparison, Evidence, Face, FaceMark, Film, Person, Quality
 from smartsort.core.policy import called
 from smartsort.files.media import Kind
-from smartsort.ledger import face_marks, feedback, films
-from smartsort.ledger.records import Photo
+from smartsort.ledger import face_marks, feedback, films, photos
+from smartsort.ledger.records import Photo, origin_of
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.routing.near import NearCopy, NearDuplicates
 from smartsort.pipeline.routing.people import People
@@ -64,6 +64,8 @@ class EvidenceBuilder:
         videos = [photo.id for photo, _ in found if photo.media_kind == Kind.VIDEO.value]
         seen = await self._context.ledger.aread(lambda db: films.of_photos(db, videos)) if videos else {}
         copies |= await self._context.ledger.aread(lambda db: _still_copies(db, before))
+        names = await self._context.ledger.aread(lambda db: photos.names_of(db, ids))
+        origins = {photo.id: origin_of(photo, names[photo.id]) for photo, _ in found}
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(photo: Photo, faces: Sequence[Face]) -> PhotoEvidence:
@@ -75,6 +77,7 @@ class EvidenceBuilder:
                 ruled_out=ruled_out.get(photo.id, frozenset()),
                 confirmed=self._confirmed(faces, before.get(photo.id)),
                 taken=photo.taken_at,
+                origin=origins[photo.id],
                 marks=self._today(face_marks.on_faces(marks.get(photo.id, ()), faces)),
                 film=seen.get(photo.id, Film(unknown=NOT_YET) if photo.id in videos else None),
                 hint=before[photo.id].hint if photo.id in before and not faces else None,

@@ -19,7 +19,7 @@ from smartsort.core.policy import called
 from smartsort.errors import ImmichRejected
 from smartsort.ledger import events, key_value, outbox, photos
 from smartsort.ledger.outbox import Message
-from smartsort.ledger.person_folders import below
+from smartsort.ledger.person_folders import HOLDS
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Member, NewEvent, Photo
 from smartsort.pipeline.engine.context import Context
@@ -354,7 +354,7 @@ def _note_person(db: Database, photo_id: int, person_id: str, name: str) -> None
     )
     for folder in folder_names(name):
         db.conn.execute(
-            "UPDATE names SET person_id = ? WHERE photo_id = ? AND area = 'faces' AND person_id IS NULL"
-            " AND path >= ? AND path < ?",
-            (person_id, photo_id, *below(folder)),
+            "UPDATE names SET person_id = ? WHERE photo_id = ? AND area = 'faces'"  # noqa: S608
+            f" AND person_id IS NULL AND {HOLDS}",
+            (person_id, photo_id, folder),
         )

@@ -16,6 +16,7 @@ from smartsort.core.decision import decide
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import Decision, Evidence, OtherCopy, Outcome, Person, State
 from smartsort.core.rules.lists import BLACKLISTED_PERSON
+from smartsort.core.templates import folders_of
 from smartsort.core.wording import short
 from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.names import NAME_BYTES, candidates, shortened, with_prefix
@@ -105,7 +106,8 @@ class _Route:
 def targets_of(decision: Decision, at: datetime, folder_of: Callable[[Person], str]) -> tuple[Target, ...]:
     """Return where a decision puts a photo."""
     if decision.outcome is Outcome.SORTED:
-        return tuple(Target(Area.FACES, folder_of(p), person=p) for p in decision.people)
+        folders = folders_of(decision.folders, decision.people, folder_of)
+        return tuple(Target(Area.FACES, folder, person=person) for folder, person in folders.items())
     if decision.outcome is Outcome.SKIPPED or decision.category is None:
         return (Target(Area.TRASH, at.strftime("%Y-%m")),)
     return (Target(Area.REVIEW, decision.category.value, decision.prefix),)
@@ -202,7 +204,7 @@ class Router:
                     name = companion_name(companion, os.path.basename(placed.path))
                     placing = PlaceRequest(
                         source=self._context.absolute(companion),
-                        folder=os.path.join(self._context.folder(target.area), target.folder),
+                        folder=self._context.place(target.area, target.folder),
                         names=self._context.free_names(
                             companion, target.area, target.folder, candidates(name, at)
                         ),
@@ -219,7 +221,7 @@ class Router:
             name = shortened(name, NAME_BYTES - LONGEST_ENDING)
         return PlaceRequest(
             source=self._context.absolute(source),
-            folder=os.path.join(self._context.folder(target.area), target.folder),
+            folder=self._context.place(target.area, target.folder),
             names=self._context.free_names(source, target.area, target.folder, candidates(name, at)),
             sha256=route.photo.sha256,
         )
