@@ -97,6 +97,8 @@ _ROWS = (
         "photo_id, key, kind, x1, y1, x2, y2, at",
         [(8, "k", "ignored", 0.1, 0.1, 0.2, 0.2, AT)],
     ),
+    ("adopted", "path, photo_id, run", [(b"/old/anna/caf\xe9.jpg", 7, 1)]),
+    ("adopted_downloads", "download_id, run", [(1, 1)]),
     ("deletions", "photo_id, asset_id, path, answer, at", [(7, "a", "shard-0001/aa/filed.jpg", "held", AT)]),
 )
 

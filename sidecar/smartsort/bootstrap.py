@@ -36,6 +36,7 @@ from smartsort.notify.notifier import Notifier
 from smartsort.notify.phones import Listener, phones_of
 from smartsort.notify.questions import Questions
 from smartsort.pipeline.arrival import suspects
+from smartsort.pipeline.arrival.adopt import AdoptionStage
 from smartsort.pipeline.arrival.claim import Claimer
 from smartsort.pipeline.arrival.examine import DeduplicateStage, ExamineStage
 from smartsort.pipeline.arrival.films import VideoStage
@@ -182,6 +183,7 @@ class Sidecar:
     runtime_settings: RuntimeSettings
     claimer: Claimer
     inbox: InboxStage
+    adoption: AdoptionStage
     place_stage: PlaceStage
     recognise_stage: RecogniseStage
     people: People
@@ -347,6 +349,7 @@ def _wire(
     router = Router(context, people)
     claimer = Claimer(context, recovered)
     inbox = InboxStage(context, claimer)
+    adoption = AdoptionStage(context, people, claimer)
     place_stage = PlaceStage(context)
     measure = measure_with(settings, context, people)
     near = NearDuplicates(context) if settings.deduplication.near_duplicates else None
@@ -434,6 +437,7 @@ def _wire(
 
     stages = [
         Stage("inbox", (), inbox.step, storage),
+        Stage("adopt", (), adoption.step, storage),
         Stage("examine", examine.takes, examine_step, storage),
         Stage("videos", videos.takes, videos.step, storage),
         Stage("deduplicate", deduplicate.takes, deduplicate.step, (*storage, *immich)),
@@ -461,6 +465,7 @@ def _wire(
         runtime_settings,
         claimer,
         inbox,
+        adoption,
         place_stage,
         recognise_stage,
         people,

@@ -20,14 +20,18 @@ from collections import Counter
 
 import smartsort.bootstrap
 import smartsort.immich
+from smartsort.actions import undo as reversal
 from smartsort.audit import Audit
 from smartsort.audit.repair import Repair
-from smartsort.bootstrap import open_sidecar
+from smartsort.bootstrap import Sidecar, open_sidecar
 from smartsort.config import load_settings
 from smartsort.files.disk import Disk
 from smartsort.files.placement import Placer
+from smartsort.ledger import adopted, events, photos
 from smartsort.ledger.database import Ledger
+from smartsort.pipeline.arrival import adopt as stage
 from smartsort.pipeline.arrival import examine
+from smartsort.pipeline.arrival.sorted_folders import Wanted
 from smartsort.rescue import offline
 from smartsort.rescue.rebuild import rebuild, restore
 
@@ -85,7 +89,10 @@ def sidecar(order: dict) -> None:
         loop.add_signal_handler(signal.SIGTERM, one.stop)
         if order.get("ready"):
             os.close(os.open(order["ready"], os.O_WRONLY | os.O_CREAT))
+        work = asyncio.create_task(adopt(one, **order["adopt"])) if "adopt" in order else None
         await one.run()
+        if work is not None:
+            await work
         await one.close()
 
     asyncio.run(run())
@@ -94,8 +101,24 @@ def sidecar(order: dict) -> None:
             json.dump(counts, file)
 
 
+async def adopt(one: Sidecar, folder: str, done: str, *, move: bool, undo: bool) -> None:
+    """Adopt a folder, or go on with it, and give it back if that is ordered. `done` is made at the end."""
+    ledger = one.context.ledger
+    if ledger.read(adopted.current) is None:
+        await one.adoption.begin(await one.adoption.preview(Wanted(folder, faces=True, move=move)), "eva")
+    while ledger.read(adopted.current)["state"] == "running" or ledger.read(photos.in_progress):  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    event = ledger.read(adopted.current)["event"]
+    if undo:
+        found = ledger.read(lambda db: reversal.standing(db, reversal.members(db, events.get(db, event))))
+        for each in found:
+            await one.actions.undo(each.id, "eva")
+    os.close(os.open(done, os.O_WRONLY | os.O_CREAT))
+
+
 def main() -> None:
     examine.DEADLY = sys.maxsize  # here no file is at fault when a process dies of reading it
+    stage.PORTION = 3
     gc.freeze()
     for line in sys.stdin:
         order = json.loads(line)

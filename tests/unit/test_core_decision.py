@@ -402,6 +402,7 @@ def test_the_order_of_the_table_is_the_documented_priority():
         "duplicate",
         "near_duplicate",
         "blacklisted_person",
+        "contradicted_folder",
         "recognition_failed",
         "frames_unreadable",
         "no_faces_detected",

@@ -26,7 +26,7 @@ from tests.unit.test_core_decision import (
 from smartsort.core import explain as explaining
 from smartsort.core.decision import decide
 from smartsort.core.explain import explain, tries_of
-from smartsort.core.model import Category, Confidence, Evidence, Film, Outcome, Suggestion
+from smartsort.core.model import Category, Confidence, Evidence, Film, Outcome, SortedBefore, Suggestion
 from smartsort.core.policy import MultipleFaces, OnDuplicate, Policy, Thresholds, WhenUnknown
 from smartsort.core.rules import THEMES
 from smartsort.core.rules.base import Case, ChangeKind
@@ -272,6 +272,7 @@ EVERY_CHANGE = [
     (dataclasses.replace(photo(JOHN), mixed=frozenset({JOHN.id})), HOUSEHOLD),
     (sure(photo(JOHN), 0.3), SWITCHED_OFF),
     (photo(UNNAMED), HOUSEHOLD),
+    (dataclasses.replace(photo(JOHN), sorted_before=SortedBefore((SARAH,), "eva")), HOUSEHOLD),
     (Evidence(film=Film(broken="took longer than 40 s to decode")), HOUSEHOLD),
     (
         dataclasses.replace(photo(dataclasses.replace(JOHN, born="2019-05-01")), taken="2018-01-01"),

@@ -52,6 +52,8 @@ EXAMPLES = [
     ("seen_in_frames", (), {}, "Anna in 11 of 14 frames", "seen_in_frames: Anna in 11 of 14 frames"),
     ("poster_differs", (), {}, "it shows Ben", "poster_differs: it shows Ben"),
     ("only_poster", (), {}, "nothing measures it", "only_poster: nothing measures it"),
+    ("sorted_before", ("A",), {}, "", "sorted_before: A"),
+    ("contradicted_folder", ("A",), {}, "B", "contradicted_folder: A"),
     ("undone_filing", ("A",), {}, "", "undone_filing: A"),
     ("category_off", ("duplicates",), {}, "", "category_off"),
     ("rule_failed", ("multiple_faces",), {}, "KeyError: 'x'", "rule_failed"),

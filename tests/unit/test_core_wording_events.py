@@ -35,6 +35,17 @@ EXAMPLES = [
     ("placed", {"library": "shard/a.jpg"}, "a.jpg was put into the library for Immich to look at"),
     ("sorted", FACES | {"people": ["Anna"]}, "a.jpg was filed under Anna: faces/anna/a.jpg"),
     (
+        "folder_adopted",
+        {"path": "/old/anna/a.jpg", "people": ["Anna"]},
+        "a.jpg was adopted from /old/anna/a.jpg, a folder of Anna",
+    ),
+    ("folder_adopted", {"path": "/old/a.jpg", "people": []}, "a.jpg was adopted from /old/a.jpg"),
+    (
+        "filed_as_adopted",
+        FACES | {"people": ["Anna"]},
+        "a.jpg was filed under Anna: faces/anna/a.jpg, as in your folder",
+    ),
+    (
         "reviewed",
         {"category": "low_confidence", "reason": "low_confidence: 0.44", "people": []},
         "a.jpg waits in review/low_confidence: low confidence: 0.44",
@@ -92,6 +103,7 @@ EXAMPLES = [
     ),
     ("bulk_action", {"what": "approved", "photos": 3}, "Approved: 3 photos"),
     ("bulk_action", {"what": "undone", "photos": 1}, "Undone: 1 photo"),
+    ("bulk_action", {"what": "folder_adopted", "folder": "/old"}, "The folder /old is adopted"),
     (
         "bulk_action",
         {"what": "renamed", "was": "Ana", "person": "Anna"},

@@ -39,6 +39,7 @@ EVENT = {
     "was": "Ana",
 }
 OF_A_KIND = {
+    EventKind.FOLDER_ADOPTED: {"path": "/mnt/old/anna/a.jpg", "people": ["Anna"]},
     EventKind.LIST_CHANGED: {"names": ["Anna", "Bella"]},
     EventKind.REVIEWED: {"reason": "low_confidence: 0.44"},
     EventKind.REEVALUATED: {"reason": "low_confidence: 0.44"},

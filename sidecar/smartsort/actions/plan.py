@@ -84,6 +84,10 @@ class Plan:
     marks: tuple[PlacedMark, ...] | None = None
     heir: Name | None = None
     """Another photo's name that the bytes of all that is removed live on under."""
+    origins: Mapping[Member, str] = field(default_factory=dict)
+    """Where an adopted photo and its companions came from: the bytes of all that is removed live on there."""
+    moved: bool = False
+    """True when they were moved from there, and have to go back first."""
     splits: bool = False
     """What is placed in `temp_downloads/` becomes photos of their own."""
     placing: bool = False
@@ -157,6 +161,11 @@ def source_of(names: Sequence[Name], member: Member) -> Name | None:
     """Return the name whose bytes a new one is made from."""
     own = [n for n in names if n.member is member]
     return min(own, key=lambda n: _SOURCES.index(n.area)) if own else None
+
+
+def digest_in(plan: Plan, name: Name) -> str | None:
+    """Return the digest of the bytes under one of a photo's names."""
+    return name.sha256 or (plan.photo.sha256 if name.member is Member.PHOTO else None)
 
 
 def names_in(

@@ -15,8 +15,9 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from smartsort.actions.give_back import giving_back
 from smartsort.actions.join import splits_of
-from smartsort.actions.plan import Plan, PlannedName, places, source_of
+from smartsort.actions.plan import Plan, PlannedName, digest_in, places, source_of
 from smartsort.actions.values import IMMICH, ActionResult
 from smartsort.core.event_kinds import REJECTIONS, EventKind
 from smartsort.core.model import State
@@ -26,6 +27,7 @@ from smartsort.files.problems import FileChanged, FileVanished, NameKept, NameLe
 from smartsort.files.shown import shown
 from smartsort.files.stamps import stamp
 from smartsort.ledger import (
+    adopted,
     arrangement,
     deletions,
     events,
@@ -48,7 +50,7 @@ BATCH = 100
 """Photos changed between two commits."""
 
 ACTS = (
-    *(EventKind.SORTED, EventKind.REVIEWED, EventKind.SKIPPED),
+    *(EventKind.SORTED, EventKind.FILED_AS_ADOPTED, EventKind.REVIEWED, EventKind.SKIPPED),
     *(EventKind.APPROVED, EventKind.REFILED, *REJECTIONS, EventKind.DEFERRED, EventKind.RULED_OUT),
     *(
         EventKind.REEVALUATED,
@@ -115,6 +117,9 @@ class Rearrange:
                     "for the folder that refuses it"
                 )
             if plan.problem is not None or not (plan.planned or plan.removes):
+                continue
+            if plan.origins:
+                plan.problem = giving_back(self._context, plan)
                 continue
             for name in plan.before.names:
                 problem = self._changed_by_hand(name, needed=any(w.source == name for w in plan.planned))
@@ -190,9 +195,9 @@ class Rearrange:
                 planned.folder,
                 planned.names(leader, context.clock.now().astimezone()),
             ),
-            sha256=_digest(plan, planned.source),
+            sha256=digest_in(plan, planned.source),
             # In the library the folder's name is the content's digest: the same bytes there are these.
-            adopt=in_library and _digest(plan, planned.source) is not None,
+            adopt=in_library and digest_in(plan, planned.source) is not None,
         )
 
     # --- the ledger --------------------------------------------------------------------------
@@ -272,6 +277,11 @@ class Rearrange:
 
     def _extras(self, db: Database, plan: Plan, actor: str, at: str) -> None:
         photo_id = plan.photo.id
+        if plan.origins:
+            adopted.forget(db, [photo_id])
+            source_tables.forget_download(db, photo_id)
+        elif plan.data.get("of") == EventKind.FILED_AS_ADOPTED:
+            adopted.unsay(db, photo_id)
         if plan.splits:
             split_off(db, splits_of(plan), at, actor)
         if actor == IMMICH:
@@ -319,14 +329,10 @@ class Rearrange:
         drops = []
         for name in plan.removes:
             stays = source_of(plan.after, name.member) or plan.heir
-            if stays is not None:
-                drops.append(
-                    RemoveRequest(
-                        self._context.absolute(name),
-                        surviving_path=self._context.absolute(stays),
-                        sha256=_digest(plan, name),
-                    )
-                )
+            place = self._context.absolute(stays) if stays else plan.origins.get(name.member)
+            if place is not None:
+                digest = digest_in(plan, name)
+                drops.append(RemoveRequest(self._context.absolute(name), place, sha256=digest))
         return drops
 
     async def _drop(self, plans: Sequence[Plan]) -> None:
@@ -376,7 +382,7 @@ class Rearrange:
                 RemoveRequest(
                     context.absolute(n),
                     surviving_path=context.absolute(planned.source),
-                    sha256=_digest(plan, planned.source),
+                    sha256=digest_in(plan, planned.source),
                 ),
             )
             for plan in plans
@@ -433,13 +439,9 @@ def _targets(plan: Plan) -> dict[str, Any]:
     return {"targets": [[area, folder, ""] for area, folder in pairs]}
 
 
-def _digest(plan: Plan, name: Name) -> str | None:
-    return name.sha256 or (plan.photo.sha256 if name.member is Member.PHOTO else None)
-
-
 def _name(plan: Plan, planned: PlannedName, placed: Placed) -> Name:
     name = planned.source.placed_in(
-        planned.area, planned.folder, placed, planned.person_id, _digest(plan, planned.source)
+        planned.area, planned.folder, placed, planned.person_id, digest_in(plan, planned.source)
     )
     return name._replace(photo_id=plan.photo.id)  # what joins a photo was another one's
 

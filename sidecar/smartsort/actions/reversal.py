@@ -26,7 +26,7 @@ from smartsort.actions.values import (
     changed,
 )
 from smartsort.core.event_kinds import EventKind
-from smartsort.ledger import events
+from smartsort.ledger import adopted, events
 from smartsort.ledger.records import Event
 
 _ADMINS = "event {} belongs to a change of settings. Undoing it needs a token with the scope admin"
@@ -142,13 +142,16 @@ class Reversing(Acting):
         if event.photo_id is not None:
             batch = await self._undo_all([event], actor, (), dry_run=dry_run, agreed=agreed)
             return replace(batch, undoes=event.id)
+        adoption = event.data.get("what") == EventKind.FOLDER_ADOPTED
+        if adoption and not dry_run:
+            await self._end_adoption(event)
         found = await ledger.aread(lambda db: undoing.members(db, event))
         open_ones = await ledger.aread(lambda db: undoing.standing(db, found))
         if not admin and await ledger.aread(lambda db: bool(undoing.admins_own(db, open_ones))):
             raise NeedsAdmin(_ADMINS.format(event.id))
-        if not open_ones and "settings" not in event.data:
+        if not open_ones and "settings" not in event.data and not adoption:
             raise NotUndoable(f"all {len(found)} parts of event {event.id} are undone already")
-        if not found and not (
+        if not (found or adoption) and not (
             self._settings and self._settings.matches(event.data["settings"]["after"], exactly=True)
         ):
             raise NotUndoable(
@@ -157,6 +160,26 @@ class Reversing(Acting):
             )
         batch = await self._undo_all(open_ones, actor, [event], dry_run=dry_run, agreed=agreed)
         return replace(batch, undoes=event.id)
+
+    async def _end_adoption(self, event: Event) -> None:
+        """Take nothing more from the folder, and forget what it told of older downloads.
+
+        Raises NotUndoable while photos of it are on their way.
+        """
+
+        def end(db: Database) -> int:
+            adopted.stop(db, event.id)
+            open_ones = adopted.unfinished(db, event.id)
+            if not open_ones:
+                adopted.forget_downloads(db, event.id)
+            return open_ones
+
+        open_ones = await self._context.ledger.awrite(end)
+        if open_ones:
+            raise NotUndoable(
+                f"{open_ones} photos of event {event.id} are still on their way. smartsort takes nothing "
+                "more from the folder. Undo it again when `smartsort status` shows no photo on its way"
+            )
 
     async def _say_again(self, found: Sequence[Event], actor: str, *, dry_run: bool) -> Batch:
         """Take back that faces are one person's, nothing moves at once, but photos are judged again."""

@@ -37,12 +37,15 @@ AUTOMATIC = "smartsort"
 _DECISIONS = (
     *(EventKind.APPROVED, EventKind.REFILED, *REJECTIONS, EventKind.DEFERRED),
     *(EventKind.CONFIRMED, EventKind.RULED_OUT, EventKind.REEVALUATED),
-    *(EventKind.FACES_NAMED, EventKind.FACES_MARKED),
+    *(EventKind.FACES_NAMED, EventKind.FACES_MARKED, EventKind.FOLDER_ADOPTED),
 )
 """What humans do to photos."""
 
+_FILED = (EventKind.SORTED, EventKind.FILED_AS_ADOPTED)
+
 UNDOABLE = (
-    *(EventKind.SORTED, EventKind.REVIEWED, EventKind.SKIPPED, *_DECISIONS, EventKind.ONE_PERSON),
+    *(EventKind.SORTED, EventKind.FILED_AS_ADOPTED, EventKind.REVIEWED, EventKind.SKIPPED),
+    *(*_DECISIONS, EventKind.ONE_PERSON),
     *(EventKind.UNDONE, EventKind.RENAMED, EventKind.RELINKED, EventKind.JOINED, EventKind.BULK_ACTION),
 )
 
@@ -52,7 +55,9 @@ def undoable(event: Event) -> bool:
     if event.kind == EventKind.SETTINGS_CHANGED:
         return "settings" in event.data
     if event.kind == EventKind.UNDONE:
-        return "split" not in event.data and ("before" in event.data or event.photo_id is None)
+        return not event.data.keys() & {"split", "given_back"} and (
+            "before" in event.data or event.photo_id is None
+        )
     if event.kind == EventKind.JOINED:
         return any(member.value in event.data["members"] for member in joining.HALVES)
     return event.kind in UNDOABLE
@@ -188,7 +193,7 @@ def standing(db: Database, found: Iterable[Event]) -> list[Event]:
 def last_of_photo(db: Database, photo_id: int) -> Event | None:
     """Return the newest decision about a photo that still counts, an automatic filing too."""
     history = reversed(events.of_photo(db, photo_id))
-    decisions = (event for event in history if event.kind in (*_DECISIONS, "sorted"))
+    decisions = (event for event in history if event.kind in (*_DECISIONS, *_FILED))
     return next((event for event in decisions if events.undone(db, event.id) is None), None)
 
 
@@ -251,6 +256,8 @@ def plan(db: Database, event: Event) -> Plan | ActionResult:
         )
     if event.kind == EventKind.JOINED:
         return _apart(db, event, photo)
+    if event.kind == EventKind.FOLDER_ADOPTED:
+        return _given_back(db, event, photo)
     later = in_the_way(db, event)
     if later is not None:
         why = (
@@ -269,9 +276,38 @@ def plan(db: Database, event: Event) -> Plan | ActionResult:
         _lead_back(plan, arrangement.from_json(photo.id, event.data["before"]))
         _tell_immich(plan, event)
         return plan
-    if event.kind == EventKind.SORTED:
+    if event.kind in _FILED:
         return _unfile(db, plan)
     return _judge_again(plan, event)
+
+
+def _given_back(db: Database, event: Event, photo: Photo) -> Plan | ActionResult:
+    """Plan that an adopted photo leaves smartsort: every name goes, and the bytes stay in its folder."""
+    own = (*_FILED, EventKind.REVIEWED, EventKind.SKIPPED, EventKind.RENAMED)
+    taken_back = _taken_back(reversed(events.of_photo(db, photo.id)))
+    acts = [e for e in events.of_photo(db, photo.id) if e.id > event.id and e.kind in ACTS]
+    later = next((e for e in acts if e.kind not in own and e.undoes is None and e.id not in taken_back), None)
+    if later is not None:
+        why = f"{later.kind} by {later.actor} at {later.at}; undo event {later.id} first"
+        why = f"photo {photo.id} has changed since: {why}"
+        return ActionResult(photo.id, "failed", problem=why, code="conflict", happened=later)
+    if photo.state not in (State.FILED, State.REVIEW, State.SKIPPED):
+        why = f"photo {photo.id} is {photo.state.value}. Undo its adoption when it is filed or in review"
+        return ActionResult(photo.id, "failed", problem=why, code="conflict")
+    now = arrangement.read(db, [photo.id])[photo.id]
+    plan = Plan(photo, now, EventKind.UNDONE, "undone", undoes=event.id, filed=False)
+    plan.data = {"of": event.kind, "given_back": True}
+    plan.origins = {Member(member): path for member, path in event.data["origins"]}
+    plan.moved = bool(event.data["moved"])
+    plan.removes = list(now.names)
+    none = ("sha256", "sha1", "category", "person_id", "person_name", "duplicate_of", "problem")
+    plan.values = {"state": State.PURGED.value, "auto_sorted": 0, **dict.fromkeys(none)}
+    plan.withdrawn = photo.state is State.REVIEW
+    acts_told = [e.data["act"] for e in acts if "act" in e.data]
+    plan.messages = [("reassign_face", {"act": act}) for act in acts_told]
+    if photo.asset_id is not None:
+        plan.messages += album_messages(photo.asset_id, now, frozenset())
+    return plan
 
 
 def _left_as(db: Database, event: Event) -> Mapping[str, Any]:
@@ -298,8 +334,10 @@ def _refusal(db: Database, event: Event, photo: Photo | None) -> str | None:
         for folded in reversed(events.of_photo(db, photo.id)):
             if folded.kind == EventKind.FOLDED:
                 return f"photo {photo.id} is part of photo {folded.data['into']} since that came"
+            if folded.data.get("given_back"):
+                return f"photo {photo.id} was given back to its folder. Adopt the folder again"
         return f"photo {photo.id} was removed for good when its time in the trash had ended"
-    if event.kind == EventKind.SORTED and photo.state is not State.FILED and in_the_way(db, event) is None:
+    if event.kind in _FILED and photo.state is not State.FILED and in_the_way(db, event) is None:
         return f"photo {photo.id} is {photo.state.value}, no longer filed"
     return None
 
@@ -396,7 +434,7 @@ def _unfile(db: Database, plan: Plan) -> Plan:
     """Plan the undo of a filing: the photo waits for a human, and who it is not is remembered."""
     photo, before = plan.photo, plan.before
     last = photos.last_decision(db, photo.id)
-    evidence: Evidence = last[4] if last else Evidence()
+    evidence: Evidence = replace(last[4], sorted_before=None) if last else Evidence()
     filed = [n for n in before.names if n.area is Area.FACES]
     people = {n.person_id: _name_of(n.person_id, evidence, photo) for n in filed if n.person_id}
     names = tuple(dict.fromkeys(people.values())) or ((photo.person_name,) if photo.person_name else ())

@@ -164,5 +164,5 @@ async def _view(ctx: ApiContext, event: Event | None) -> EventView | None:
 def _decision(db: Database, photo_id: int) -> Event | None:
     """Return what took the photo out of the queue last."""
     history = events.before(db, None, 100, photo_id=photo_id)
-    closing = (EventKind.APPROVED, *REJECTIONS, EventKind.SORTED)
+    closing = (EventKind.APPROVED, *REJECTIONS, EventKind.SORTED, EventKind.FILED_AS_ADOPTED)
     return next((event for event in history if event.kind in closing), None)

@@ -8,6 +8,7 @@ from fastapi_offline import FastAPIOffline
 
 from smartsort import __version__
 from smartsort.api import (
+    adoption,
     control,
     decisions,
     deletions,
@@ -57,6 +58,7 @@ _TAGS = [
 
 _MODULES = (
     intake,
+    adoption,
     review,
     decisions,
     rule_outs,

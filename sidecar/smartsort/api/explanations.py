@@ -34,6 +34,7 @@ _BY_HUMANS = frozenset(
         *(
             EventKind.APPROVED,
             EventKind.REFILED,
+            EventKind.FILED_AS_ADOPTED,
             *REJECTIONS,
             EventKind.CONFIRMED,
             EventKind.RULED_OUT,

@@ -10,11 +10,12 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from smartsort.api.problems import Refused
-from smartsort.api.schemas.decisions import BulkActionResult
 from smartsort.api.security import Caller
+
+Answer = TypeVar("Answer")
 
 SECONDS = 3600.0
 MOST_PREVIEWS = 32
@@ -30,7 +31,7 @@ class _Preview:
     agreed: Mapping[int, str]
     until: float
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    answer: BulkActionResult | None = None
+    answer: Any = None
 
 
 class Previews:
@@ -52,8 +53,8 @@ class Previews:
         token: str,
         action: str,
         caller: Caller,
-        act: Callable[[Any, Mapping[int, str]], Awaitable[BulkActionResult]],
-    ) -> BulkActionResult:
+        act: Callable[[Any, Mapping[int, str]], Awaitable[Answer]],
+    ) -> Answer:
         """Do what was previewed, once: whoever asks again, as after a lost answer, gets the first answer.
 
         Raises Refused (409) for a token that is not known, or is for something else.
@@ -71,7 +72,8 @@ class Previews:
         async with kept.lock:
             if kept.answer is None:
                 kept.answer = await act(kept.asked, kept.agreed)
-            return kept.answer
+            answer: Answer = kept.answer
+            return answer
 
     def _make_room(self, caller: Caller) -> None:
         now = self._monotonic()

@@ -18,6 +18,7 @@ COMMANDS = {
     "serve": ("smartsort.cli.serve", "Watch the inbox and sort, beside a running Immich."),
     "demo": ("smartsort.cli.demo", "Try it: sort sample photos with a built-in demo Immich."),
     "add": ("smartsort.cli.add", "Hand in files and folders."),
+    "adopt": ("smartsort.cli.adopt", "Take over folders that you have sorted before."),
     "submissions": (
         "smartsort.cli.submissions",
         "List what was handed in over HTTP, and retry failed downloads.",

@@ -11,10 +11,17 @@ from collections.abc import Collection
 from smartsort.core.marks import marked
 from smartsort.core.model import Category, Decision, Evidence, Face, Outcome, Person, Reason
 from smartsort.core.policy import OnDuplicate, Policy
-from smartsort.core.reasons import CATEGORY_OFF, FACE_MATCH_VERIFIED, UNDONE_FILING, compared_numbers
-from smartsort.core.rules import RULES, copies
-from smartsort.core.rules.base import Case, Rule
+from smartsort.core.reasons import (
+    CATEGORY_OFF,
+    FACE_MATCH_VERIFIED,
+    SORTED_BEFORE,
+    UNDONE_FILING,
+    compared_numbers,
+)
+from smartsort.core.rules import ASKED_OF_ADOPTED, RULES, copies
+from smartsort.core.rules.base import Case, Rule, names_of
 from smartsort.core.rules.frames import of_frames
+from smartsort.core.rules.sorted_before import people_of
 from smartsort.core.suggestion import surely
 
 UNDONE_PREFIX = "undone_"
@@ -43,11 +50,13 @@ def decide(
     evidence = marked(evidence)
     case = Case(evidence, policy, ambiguous)
     found = [(rule, reason) for rule in rules if (reason := rule.says(case)) is not None]
-    if not found:
-        people = _distinct(case.counted)
+    own = people_of(case)
+    if not found or (own and all(rule not in ASKED_OF_ADOPTED for rule, _ in found)):
+        people = own or _distinct(case.counted)
+        reason = SORTED_BEFORE.reason(names_of(own)) if own else _verified(case, people)
         return Decision(
             outcome=Outcome.SORTED,
-            reasons=(_verified(case, people), *of_frames(case)),
+            reasons=(reason, *(r for _, r in found), *of_frames(case)),
             people=people,
             policy_version=policy.version,
             faces_detected=len(evidence.judged),

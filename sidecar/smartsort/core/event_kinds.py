@@ -23,6 +23,8 @@ class EventKind(StrEnum):
     """The photo is in the library, where Immich sees it."""
     SORTED = "sorted"
     """smartsort filed the photo."""
+    FILED_AS_ADOPTED = "filed_as_adopted"
+    """smartsort filed the photo under the person of your own folder that it lay in."""
     REVIEWED = "reviewed"
     """smartsort sent the photo to review."""
     SKIPPED = "skipped"
@@ -87,6 +89,8 @@ class EventKind(StrEnum):
     DOWNLOAD_RETRIED = "download_retried"
     """A human retried a failed download."""
 
+    FOLDER_ADOPTED = "folder_adopted"
+    """smartsort took the photo over from a folder that you had sorted."""
     ADOPTED = "adopted"
     """The audit or a rebuild found the photo on the disk."""
     MOVED_BY_HAND = "moved_by_hand"

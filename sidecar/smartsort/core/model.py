@@ -345,6 +345,18 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class SortedBefore:
+    """The folders of people that a photo lay in when a user had smartsort adopt them.
+
+    A person whom Immich does not know has the id "".
+    """
+
+    people: tuple[Person, ...]
+    by: str
+    """Who had them adopted."""
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything the decision looks at. Stored with it so that it can be explained later.
 
@@ -381,6 +393,8 @@ class Evidence:
     """Ids of the people on it whose faces look like two people's (`core.mixed`)."""
     origin: Origin | None = None
     """None for a file that was not looked through."""
+    sorted_before: SortedBefore | None = None
+    """Of a photo from a folder that the user had sorted."""
 
     @property
     def judged(self) -> tuple[Face, ...]:

@@ -67,6 +67,7 @@ def _verified(reason: Reason) -> str:
 
 
 FACE_MATCH_VERIFIED = ReasonKind("face_match_verified", _verified)
+SORTED_BEFORE = ReasonKind("sorted_before", "It lay in your folder of {names}.", ": {names}")
 CATEGORY_OFF = ReasonKind("category_off", "The category {names} is switched off.")
 RULE_FAILED = ReasonKind("rule_failed", "The rule {names} failed ({detail}). Please report it.")
 UNDONE_FILING = ReasonKind("undone_filing", "It was filed under {names}, and a user undid that.", ": {names}")
@@ -75,7 +76,10 @@ REBUILT = ReasonKind(
 )
 DOWNLOAD_FAILED = ReasonKind("download_failed", "The download failed: {detail}.")
 
-OF_NO_RULE = (FACE_MATCH_VERIFIED, CATEGORY_OFF, RULE_FAILED, UNDONE_FILING, REBUILT, DOWNLOAD_FAILED)
+OF_NO_RULE = (
+    *(FACE_MATCH_VERIFIED, SORTED_BEFORE, CATEGORY_OFF, RULE_FAILED, UNDONE_FILING, REBUILT),
+    DOWNLOAD_FAILED,
+)
 
 _OLD_CODES = {"denied_person": "ruled_out_person"}
 """Codes that an older version stored."""

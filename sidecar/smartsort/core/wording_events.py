@@ -62,6 +62,7 @@ def _reported_no_more(data: Data) -> str:
 
 _UNDONE = {
     EventKind.SORTED: "filing",
+    EventKind.FILED_AS_ADOPTED: "filing as in your folder",
     EventKind.REVIEWED: "review",
     EventKind.SKIPPED: "putting away",
     EventKind.APPROVED: "approval",
@@ -78,6 +79,7 @@ _UNDONE = {
     EventKind.RELINKED: "move to another folder",
     EventKind.JOINED: "companion",
     EventKind.UNDONE: "undo",
+    EventKind.FOLDER_ADOPTED: "adoption",
 }
 
 
@@ -94,12 +96,17 @@ _MARKED = {
 
 _OF_A_PHOTO: dict[str, Callable[[Data], str]] = {
     EventKind.ACCEPTED: lambda d: f"arrived from {d.get('source')}",
+    EventKind.FOLDER_ADOPTED: lambda d: (
+        f"was adopted from {d.get('path')}"
+        + (f", a folder of {', '.join(d['people'])}" if d.get("people") else "")
+    ),
     EventKind.LATE: lambda d: f"is joined by {d.get('name')}, which came later: {d.get('together_by')}",
     EventKind.JOINED: lambda d: f"has {', '.join(d.get('joined', ())) or 'another file'} with it now",
     EventKind.FOLDED: lambda d: f"is part of {d.get('name')} now, which came later",
     EventKind.SPLIT: lambda d: f"lost {d.get('name')}, which goes on by itself: {d.get('reason')}",
     EventKind.PLACED: lambda _: "was put into the library for Immich to look at",
     EventKind.SORTED: lambda d: f"was filed under {_filed(d)}",
+    EventKind.FILED_AS_ADOPTED: lambda d: f"was filed under {_filed(d)}, as in your folder",
     EventKind.REVIEWED: _waits,
     EventKind.SKIPPED: lambda d: f"was put into the trash: {_plain(d.get('reason'))}",
     EventKind.AUTO_RESOLVED: lambda d: f"left review by itself and was filed under {_filed(d)}",
@@ -168,6 +175,8 @@ def _together(data: Data) -> str:
         return _one_person(data)
     if data.get("what") == EventKind.RENAMED:
         return f"{data.get('was')} is called {data.get('person')} now, and their photos follow"
+    if data.get("what") == EventKind.FOLDER_ADOPTED:
+        return f"The folder {data.get('folder')} is adopted"
     number = int(data.get("photos", 0))
     if not number and "settings" in data:
         return "The settings are again as they were"

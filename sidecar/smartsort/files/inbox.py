@@ -53,10 +53,14 @@ class InboxScan:
 
     entries: tuple[Entry, ...]
     left: tuple[Left, ...]
+    folders: tuple[str, ...] = ()
+    """Sub-folders that were not looked into."""
 
 
-def scan_inbox(folder: str, ignore: Ignore | None = None) -> InboxScan:
-    """Everything in the inbox and its sub-folders.
+def scan_inbox(
+    folder: str, ignore: Ignore | None = None, *, deep: bool = True, called: str = "the inbox"
+) -> InboxScan:
+    """Everything in the inbox and its sub-folders, with `deep` False in itself alone.
 
     Raises RootUnavailable when the inbox itself cannot be read. A sub-folder that cannot is reported and the
     others are read.
@@ -65,24 +69,27 @@ def scan_inbox(folder: str, ignore: Ignore | None = None) -> InboxScan:
     entries: list[Entry] = []
     left: list[Left] = []
     folders = [(folder, "")]
+    apart: list[str] = []
     while folders:
         place, source = folders.pop()
         try:
             with os.scandir(place) as found:
                 for item in found:
                     below = _look_at(item, source, ignore, entries, left)
-                    if below is not None:
+                    if below is not None and not deep:
+                        apart.append(below)
+                    elif below is not None:
                         folders.append((below, source or item.name))
         except FileNotFoundError as error:
             if place == folder:
-                raise RootUnavailable(f"the inbox {shown(folder)} is gone. Is its disk mounted?") from error
+                raise RootUnavailable(f"{called} {shown(folder)} is gone. Is its disk mounted?") from error
         except OSError as error:
             if place == folder:
-                raise RootUnavailable(str(storage_error(error, "read the inbox", folder))) from error
+                raise RootUnavailable(str(storage_error(error, f"read {called}", folder))) from error
             left.append(Left(place, str(storage_error(error, "read the folder", place))))
     entries.sort(key=lambda entry: entry.path)
     left.sort(key=lambda each: each.path)
-    return InboxScan(tuple(entries), tuple(left))
+    return InboxScan(tuple(entries), tuple(left), tuple(sorted(apart)))
 
 
 def _look_at(

@@ -97,6 +97,21 @@ def methods_between(source_folder: str, target_folder: str, disk: Disk | None = 
             _remove(path, disk)
 
 
+def method_for(source: str, target_folder: str, disk: Disk | None = None) -> Method:
+    """Return how this file comes into a folder, found out by doing it once. Nothing beside it is changed.
+
+    Raises StorageError when the folder cannot be written.
+    """
+    disk = disk or Disk()
+    target = temporary_in(target_folder, "probe")
+    try:
+        return _try_methods(disk, source, target, target_folder)
+    except OSError as error:
+        raise storage_error(error, "read", source) from error
+    finally:
+        _remove(target, disk)
+
+
 def _try_methods(disk: Disk, source: str, target: str, folder: str) -> Method:
     try:
         disk.link(source, target)

@@ -309,6 +309,7 @@ def forget_unclaimed(db: Database, ids: Sequence[int]) -> None:
     """Remove rows of files that were never claimed: they stayed where they were, or went away."""
     for photo_id in ids:
         db.conn.execute("DELETE FROM intents WHERE photo_id = ?", (photo_id,))
+        db.conn.execute("DELETE FROM adopted WHERE photo_id = ?", (photo_id,))
         db.conn.execute("DELETE FROM photos WHERE id = ? AND state = 'arrived'", (photo_id,))
 
 

@@ -31,6 +31,7 @@ from smartsort.core.model import (
     Quality,
     Reason,
     Sighting,
+    SortedBefore,
     State,
     Suggestion,
 )
@@ -407,6 +408,17 @@ def film_from(value: Mapping[str, Any]) -> Film:
     )
 
 
+def _sorted_before(said: SortedBefore | None) -> dict[str, Any]:
+    if said is None:
+        return {}
+    return {"adopted": {"people": [[p.id, p.name] for p in said.people], "by": said.by}}
+
+
+def sorted_before_from(value: Mapping[str, Any]) -> SortedBefore:
+    """Return whose folders a photo lay in, from a stored decision or adoption."""
+    return SortedBefore(tuple(Person(i, name) for i, name in value["people"]), value["by"])
+
+
 def evidence_to_json(evidence: Evidence) -> str:
     """Everything the decision looked at, as JSON text."""
     return dumps(
@@ -439,6 +451,7 @@ def evidence_to_json(evidence: Evidence) -> str:
             **({"hint": astuple(evidence.hint)} if evidence.hint is not None else {}),
             "mixed": sorted(evidence.mixed),
             **({"origin": astuple(evidence.origin)} if evidence.origin is not None else {}),
+            **_sorted_before(evidence.sorted_before),
         }
     )
 
@@ -476,4 +489,5 @@ def evidence_from_json(text: str) -> Evidence:
         hint=Hint(*found) if (found := value.get("hint")) else None,
         mixed=frozenset(value.get("mixed", ())),
         origin=Origin(*found) if (found := value.get("origin")) else None,
+        sorted_before=sorted_before_from(found) if (found := value.get("adopted")) else None,
     )

@@ -72,7 +72,7 @@ def put_downloads(db: Database, downloads: Sequence[tuple[int, Download]]) -> No
         f"UPDATE OR IGNORE downloads SET {assignments} WHERE photo_id = ?",  # noqa: S608 - our own columns
         [(*row, photo_id) for photo_id, row in rows.items() if photo_id in known],
     )
-    required = _required_by_others(db)
+    required = required_by_others(db)
     insert(
         db,
         "OR IGNORE INTO downloads",
@@ -90,8 +90,8 @@ def _with_a_row(db: Database, table: str, photo_ids: Sequence[int], more: str = 
 _OURS = frozenset({*Download.__dataclass_fields__, "photo_id"})
 
 
-def _required_by_others(db: Database) -> dict[str, Any]:
-    """Columns an older `downloads` insists on and we do not fill, with a harmless value each."""
+def required_by_others(db: Database) -> dict[str, Any]:
+    """Return columns an older `downloads` insists on and we do not fill, with a harmless value each."""
     values: dict[str, Any] = {}
     for _, name, kind, required, default, key in db.conn.execute("PRAGMA table_info(downloads)"):
         if required and default is None and not key and name not in _OURS:
@@ -192,3 +192,8 @@ def download_of(db: Database, photo_id: int) -> Download | None:
         (photo_id,),
     ).fetchone()
     return Download(row[0], row[1], row[2], row[3], row[4], row[5], bool(row[6])) if row else None
+
+
+def forget_download(db: Database, photo_id: int) -> None:
+    """Remove the row of a photo that smartsort does not hold any more."""
+    db.conn.execute("DELETE FROM downloads WHERE photo_id = ?", (photo_id,))

@@ -80,7 +80,7 @@ def tally(history: Sequence[Event], older_copy: bool = False) -> Tally:
     wrong = wrongly_sorted(history, gone)
     found: Tally = Counter()
     for event in history:
-        if event.kind == EventKind.ACCEPTED:
+        if event.kind in (EventKind.ACCEPTED, EventKind.FOLDER_ADOPTED):
             found[local_day(event.at), What.ACCEPTED, str(event.data.get("source", ""))] += 1
     answers = (EventKind.APPROVED, *REJECTIONS)
     for event in [e for e in history if e.kind in answers and e.id not in gone][-1:]:

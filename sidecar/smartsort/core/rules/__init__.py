@@ -5,13 +5,14 @@ Each stands in one module with its reasons, their words, and what would change i
 
 from __future__ import annotations
 
-from smartsort.core.rules import confidence, copies, counting, faces, lists, looking
+from smartsort.core.rules import confidence, copies, counting, faces, lists, looking, sorted_before
 
 RULES = (
     looking.unreadable,
     copies.duplicate,
     copies.near_duplicate,
     lists.blacklisted_person,
+    sorted_before.contradicted_folder,
     looking.recognition_failed,
     looking.frames_unreadable,
     faces.no_faces_detected,
@@ -26,5 +27,14 @@ RULES = (
     confidence.low_confidence,
 )
 
-THEMES = (copies, looking, confidence, counting, faces, lists)
+ASKED_OF_ADOPTED = (
+    looking.unreadable,
+    copies.duplicate,
+    copies.near_duplicate,
+    lists.blacklisted_person,
+    sorted_before.contradicted_folder,
+)
+"""The rules that hold a photo back although the user's own folder says whose it is."""
+
+THEMES = (copies, looking, confidence, counting, faces, lists, sorted_before)
 """The modules of the rules. `tries` of each tells what would change the mind of its rules."""

@@ -31,11 +31,15 @@ def blacklisted_person(case: Case) -> Reason | None:
     """Somebody on it is on the blacklist."""
     # Background faces count here: an unwanted person is unwanted at any size.
     # So does somebody whose name was taken away in Immich since: the entry knows their id.
+    said = case.evidence.sorted_before
     found = dict.fromkeys(
-        f.person.name or entry.name
-        for f in (*case.evidence.judged, *case.evidence.faces)
+        person.name or entry.name
+        for person in (
+            *(f.person for f in (*case.evidence.judged, *case.evidence.faces)),
+            *(said.people if said is not None else ()),
+        )
         for entry in case.policy.blacklist
-        if f.person and entry.means(f.person)
+        if person and entry.means(person)
     )
     return BLACKLISTED_PERSON.reason(tuple(found)) if found else None
 

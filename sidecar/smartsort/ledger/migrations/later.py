@@ -149,3 +149,21 @@ def m062_templates(db: Database) -> None:
     """
     db.conn.execute("ALTER TABLE photos ADD COLUMN camera TEXT")
     db.conn.execute("CREATE INDEX idx_names_person ON names(person_id, photo_id) WHERE person_id IS NOT NULL")
+
+
+@migrations()
+def m063_adopted_folders(db: Database) -> None:
+    """Photos from folders that a user had sorted, and rows of an older `downloads` that came along."""
+    db.conn.execute(
+        """CREATE TABLE adopted (
+            path ANY PRIMARY KEY,
+            photo_id INTEGER NOT NULL REFERENCES photos(id),
+            run INTEGER NOT NULL,
+            said TEXT CHECK (said IS NULL OR json_valid(said))
+        ) STRICT"""
+    )
+    db.conn.execute("CREATE INDEX idx_adopted_photo ON adopted(photo_id)")
+    db.conn.execute("CREATE INDEX idx_adopted_run ON adopted(run)")
+    db.conn.execute(
+        "CREATE TABLE adopted_downloads (download_id INTEGER PRIMARY KEY, run INTEGER NOT NULL) STRICT"
+    )

@@ -11,18 +11,20 @@ import asyncio
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from sqlite_utils import Database
 
 from smartsort.core.event_kinds import EventKind
-from smartsort.core.model import State
+from smartsort.core.model import Digests, State
 from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.names import NameRules
 from smartsort.files.placement import Placed, PlaceRequest, Removed, RemoveRequest
+from smartsort.files.settling import Arrival
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp
-from smartsort.ledger import photos, shots
+from smartsort.ledger import adopted, photos, shots
 from smartsort.ledger.photos import Change, NewPhoto
 from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
 from smartsort.pipeline.engine.context import Context
@@ -56,7 +58,38 @@ class Offered:
     """A photo at rest that this belongs to, as its `member`, None for a new photo."""
     member: Member = Member.PHOTO
     keep_origin: bool = False
-    """True for a half that joins a photo and stays where it is. It is linked or copied."""
+    """True for what stays where it is. It is linked or copied."""
+    digests: Digests | None = None
+    """Of its bytes, where they are known before it is claimed."""
+    adoption: Mapping[str, Any] | None = None
+    """What `ledger.adopted` notes of a photo from a folder that a user had sorted."""
+
+    @property
+    def media(self) -> list[str]:
+        """The photo and the other halves of its shot."""
+        halves = (path for path, member, _ in self.companions if member in (Member.RAW, Member.VIDEO))
+        return [self.path, *halves]
+
+
+def offer_of(arrival: Arrival, source: str) -> Offered:
+    """Return what came to rest together as one offer."""
+    photo = arrival.photo
+    halves = [(arrival.raw, Member.RAW), (arrival.video, Member.VIDEO)]
+    found = [(half, member) for half, member in halves if half is not None]
+    found += [(entry, Member(side.kind)) for entry, side, _ in arrival.sides]
+    return Offered(
+        photo.path,
+        photo.stamp,
+        source=source,
+        companions=tuple((each.path, member, each.stamp) for each, member in found),
+        # `a.xmp` of a raw photo says whose it is from now on, also beside the picture.
+        renamed={
+            entry.path: f"{owner.name}{side.ending}"
+            for entry, side, owner in arrival.sides
+            if owner is not photo and side.whole
+        },
+        why=arrival.why,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +174,7 @@ class Claimer:
             added = iter(photos.add(db, new, at))
             rows = [o.joins or next(added) for o in batch]
             intents = [
-                Change(row.id, intent=("claim", {"keep": o.keep_origin, "origins": origins}))
+                Change(row.id, intent=("claim", _journal(o, origins)))
                 for row, o in zip(rows, batch, strict=True)
                 for origins in [_origins(row.id, o, rules)]
             ]
@@ -171,7 +204,7 @@ class Claimer:
         older = [(row.id, half) for row, offer, _ in good for half in offer.older]
         await context.commit(
             [self._claimed(row, offer, taken) for row, offer, taken in good],
-            lambda db: shots.remember_older(db, older),
+            lambda db: _remember(db, older, good),
         )
         context.checkpoint("claim:committed")
         held = await self._drop(good)
@@ -216,8 +249,10 @@ class Claimer:
             row.id,
             state=State.CLAIMED,
             expect=(State.ARRIVED,),
+            values=asdict(offer.digests) if offer.digests else {},
             names_added=tuple(t.name for t in taken),
-            events=(acceptance(row, self._context.layout.inbox, **_company(offer)),),
+            events=(acceptance(row, self._context.layout.inbox, offer.adoption, **_company(offer)),),
+            intents_done=("claim",) if offer.keep_origin else (),
         )
 
     async def _drop(self, good: Sequence[tuple[Photo, Offered, list[_Taken]]]) -> set[int]:
@@ -265,6 +300,20 @@ class Claimer:
             log.warning("%s", problem)
             held.update(done)
         return held
+
+
+def _journal(offer: Offered, origins: list[list[str]]) -> dict[str, object]:
+    adoption = {"adoption": dict(offer.adoption)} if offer.adoption else {}
+    return {"keep": offer.keep_origin, "origins": origins, **adoption}
+
+
+def _remember(
+    db: Database,
+    older: Sequence[tuple[int, int]],
+    good: Sequence[tuple[Photo, Offered, list[_Taken]]],
+) -> None:
+    shots.remember_older(db, older)
+    adopted.put(db, {row.id: offer.adoption for row, offer, _ in good if offer.adoption})
 
 
 def _origins(photo_id: int, offer: Offered, rules: NameRules) -> list[list[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 from smartsort.core.model import State
 from smartsort.errors import SmartsortError, StorageError
@@ -15,8 +16,8 @@ from smartsort.files.shown import shown
 from smartsort.files.takeout import title_of
 from smartsort.files.watch import hints
 from smartsort.files.writers import is_finished, open_for_writing
-from smartsort.ledger.records import Member, Photo
-from smartsort.pipeline.arrival.claim import Claimer, Offered
+from smartsort.ledger.records import Photo
+from smartsort.pipeline.arrival.claim import Claimer, Offered, offer_of
 from smartsort.pipeline.arrival.late import Latecomers, Sorted
 from smartsort.pipeline.arrival.refusals import Refusals
 from smartsort.pipeline.engine.context import Context
@@ -166,28 +167,11 @@ class InboxStage:
                 continue
             if self._is_claimed(photo):
                 continue
-            halves = [(arrival.raw, Member.RAW), (arrival.video, Member.VIDEO)]
-            found = [(half, member) for half, member in halves if half is not None]
-            if any(open_for_writing(each.path) for each in (photo, *(half for half, _ in found))):
+            offer = offer_of(arrival, shown(photo.source) or "inbox")
+            if any(open_for_writing(path) for path in offer.media):
                 held += 1  # quiet, but not done
                 continue
-            found += [(entry, Member(side.kind)) for entry, side, _ in arrival.sides]
-            offers.append(
-                Offered(
-                    photo.path,
-                    photo.stamp,
-                    source=shown(photo.source) or "inbox",
-                    companions=tuple((each.path, member, each.stamp) for each, member in found),
-                    # `a.xmp` of a raw photo says whose it is from now on, also beside the picture.
-                    renamed={
-                        entry.path: f"{owner.name}{side.ending}"
-                        for entry, side, owner in arrival.sides
-                        if owner is not photo and side.whole
-                    },
-                    why=arrival.why,
-                    older=late.older.get(photo.path, ()),
-                )
-            )
+            offers.append(replace(offer, older=late.older.get(photo.path, ())))
         return offers, held
 
     def _tell_left(self, left: Sequence[Entry], news: Sequence[Entry]) -> None:

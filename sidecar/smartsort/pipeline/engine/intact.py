@@ -17,8 +17,8 @@ from smartsort.errors import SmartsortError
 from smartsort.files.hashing import sha256_of
 from smartsort.files.problems import FileVanished
 from smartsort.files.shown import from_ledger
-from smartsort.files.stamps import FileStamp, stamp
-from smartsort.ledger import photos, source_tables
+from smartsort.files.stamps import FileStamp, stamp, stamp_or_none
+from smartsort.ledger import adopted, photos, source_tables
 from smartsort.ledger.copies import candidates, holding
 from smartsort.ledger.records import Area, Member, Name, Photo
 from smartsort.pipeline.engine.context import Context
@@ -44,18 +44,22 @@ class Intact:
         Copies of the ids in `without` do not count. Raises RootUnavailable.
         """
         self._context.placer.guard()
-        found, own = self._context.ledger.read(
-            lambda db: (candidates(db, photo_id, sha256), photos.names_of(db, [photo_id])[photo_id])
+        found, own, came_from = self._context.ledger.read(
+            lambda db: (
+                candidates(db, photo_id, sha256),
+                photos.names_of(db, [photo_id])[photo_id],
+                adopted.paths_of(db, photo_id),
+            )
         )
         needed = [n for n in own if n.member in _TRAVELS and n.sha256 is not None]
-        held = {self._context.absolute(n) for n in own}
+        held = {self._context.absolute(n) for n in own} | came_from
         best: OtherCopy | None = None
         for copy in found:
             if copy.photo_id in without:
                 continue
             if copy.place is CopyPlace.DOWNLOADS:
                 path = from_ledger(copy.path) if copy.path else ""
-                if path in held or needed or self._problem(path, sha256):
+                if path in held or needed or self._problem(path, sha256) or _is_one_of(path, held):
                     continue
                 return copy
             if not copy.alive:
@@ -113,6 +117,13 @@ class Intact:
         except SmartsortError as problem:
             return f"cannot be read ({problem})"
         return None if self._read[now] == sha256 else "has other bytes now"
+
+
+def _is_one_of(path: str, held: Collection[str]) -> bool:
+    """Return True for another name of one of these files: it is no other copy."""
+    one = stamp_or_none(path)
+    others = (stamp_or_none(each) for each in held)
+    return one is not None and any(other is not None and one.same_file(other) for other in others)
 
 
 def relied_on(db: Database, photo: Photo) -> tuple[Evidence, OtherCopy] | None:

@@ -19,7 +19,7 @@ from smartsort.pipeline.recognition.place import PlaceStage
 from smartsort.pipeline.recognition.unassigned import Unassigned
 from smartsort.pipeline.routing.evidence import EvidenceBuilder
 from smartsort.pipeline.routing.people import People
-from smartsort.pipeline.routing.route import PhotoEvidence, Router
+from smartsort.pipeline.routing.route import Router
 from smartsort.ports import Listed
 
 AT_ONCE = 8
@@ -174,9 +174,8 @@ class CommandExecutor:
             Change(i, values={"detection_asked_at": now, "retries": count}) for i, count in times.items()
         ]
         await self._context.commit(asked)
-        entries = [
-            PhotoEvidence.given_up(self.photos[c.photo], c.gave_up) for c in command.conclusions if c.gave_up
-        ]
+        given_up = [(self.photos[c.photo], c.gave_up) for c in command.conclusions if c.gave_up]
+        entries = await self.evidence_builder.given_up(given_up)
         known = [(self.photos[c.photo], c.faces) for c in command.conclusions if not c.gave_up]
         done = await self._router.route([*entries, *await self.evidence_builder.build(known)])
         if done:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from smartsort.core.event_kinds import EventKind
@@ -30,8 +31,17 @@ def own_name(name: Name) -> str:
     return name.path.removeprefix(f"{name.photo_id}-{name.member.value}_")
 
 
-def acceptance(photo: Photo, inbox: str, **more: Any) -> NewEvent:
-    """Return the event of a file that was taken in. For one from the inbox it has the path there."""
+def acceptance(photo: Photo, inbox: str, adoption: Mapping[str, Any] | None = None, **more: Any) -> NewEvent:
+    """Return the event of a file that was taken in. For one from the inbox it has the path there.
+
+    One from a folder that a user had sorted has what an undo needs to give it back.
+    """
+    if adoption is not None:
+        said = adoption["said"]
+        told = {"group": adoption["run"], "path": shown(adoption["path"]), "moved": adoption["moved"]}
+        told["people"] = [name for _, name in said["people"]] if said else []
+        told |= {"origins": adoption["origins"], "source": photo.source}
+        return NewEvent(EventKind.FOLDER_ADOPTED, photo.id, {**told, **more}, adoption["by"])
     data = {"name": shown(photo.original_name), "source": photo.source, "origin": photo.origin, **more}
     if photo.origin == "inbox" and photo.origin_path is not None:
         data["path"] = shown(os.path.relpath(photo.origin_path, inbox))

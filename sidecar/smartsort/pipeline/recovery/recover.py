@@ -23,7 +23,7 @@ from smartsort.files.placement import RemoveRequest, sweep_temporaries
 from smartsort.files.problems import NameKept
 from smartsort.files.shown import shown
 from smartsort.files.stamps import stamp_or_none
-from smartsort.ledger import outbox, photos
+from smartsort.ledger import adopted, outbox, photos
 from smartsort.ledger.copies import names_of_content
 from smartsort.ledger.photos import TRASHED, Change, Intent, purged
 from smartsort.ledger.records import Area, Member, Name, Photo
@@ -180,13 +180,16 @@ class Recovery:
                 return True
             if not self._on_the_disk([os.path.join(temp, n.path) for n in names]):
                 return False
+            adoption = intent.data.get("adoption")
+            if adoption:
+                context.ledger.write(lambda db: adopted.put(db, {photo.id: adoption}))
             self._write(
                 Change(
                     photo.id,
                     state=State.CLAIMED,
                     expect=(State.ARRIVED,),
                     names_added=tuple(names),
-                    events=(acceptance(photo, context.layout.inbox, recovered=True),),
+                    events=(acceptance(photo, context.layout.inbox, adoption, recovered=True),),
                 )
             )
         elif photo.state in AT_REST and not self._not_joined(photo, origins):

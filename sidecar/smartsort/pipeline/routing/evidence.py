@@ -8,10 +8,19 @@ from dataclasses import replace
 
 from sqlite_utils import Database
 
-from smartsort.core.model import Comparison, Evidence, Face, FaceMark, Film, Person, Quality
+from smartsort.core.model import (
+    Comparison,
+    Evidence,
+    Face,
+    FaceMark,
+    Film,
+    Person,
+    Quality,
+    SortedBefore,
+)
 from smartsort.core.policy import called
 from smartsort.files.media import Kind
-from smartsort.ledger import face_marks, feedback, films, photos
+from smartsort.ledger import adopted, face_marks, feedback, films, photos
 from smartsort.ledger.records import Photo, origin_of
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.routing.near import NearCopy, NearDuplicates
@@ -59,6 +68,7 @@ class EvidenceBuilder:
         before = before or {}
         ruled_out = await self._context.ledger.aread(lambda db: feedback.ruled_out_people(db, ids))
         marks = await self._context.ledger.aread(lambda db: face_marks.of_photos(db, ids))
+        said = await self._said(ids)
         fresh = [photo for photo, _ in found if photo.id not in before]
         copies = dict(await self._near.find(fresh)) if self._near and fresh else {}
         videos = [photo.id for photo, _ in found if photo.media_kind == Kind.VIDEO.value]
@@ -81,6 +91,7 @@ class EvidenceBuilder:
                 marks=self._today(face_marks.on_faces(marks.get(photo.id, ()), faces)),
                 film=seen.get(photo.id, Film(unknown=NOT_YET) if photo.id in videos else None),
                 hint=before[photo.id].hint if photo.id in before and not faces else None,
+                sorted_before=said.get(photo.id),
             )
             async with gate:
                 if self.measure is not None and photo.asset_id is not None:
@@ -88,6 +99,27 @@ class EvidenceBuilder:
             return PhotoEvidence(photo, evidence)
 
         return list(await asyncio.gather(*(one(photo, faces) for photo, faces in found)))
+
+    async def given_up(self, given: Sequence[tuple[Photo, str]]) -> list[PhotoEvidence]:
+        """Return photos that Immich did not recognise in time, each with the reason."""
+        ids = [photo.id for photo, _ in given]
+        said = await self._said(ids)
+        names = await self._context.ledger.aread(lambda db: photos.names_of(db, ids))
+
+        def evidence(photo: Photo, why: str) -> Evidence:
+            origin = origin_of(photo, names[photo.id])
+            own = said.get(photo.id)
+            return Evidence(gave_up=why, taken=photo.taken_at, origin=origin, sorted_before=own)
+
+        return [PhotoEvidence(photo, evidence(photo, why)) for photo, why in given]
+
+    async def _said(self, photo_ids: Sequence[int]) -> dict[int, SortedBefore]:
+        """Return whose folders the photos lay in, with the people as Immich knows them now."""
+        found = await self._context.ledger.aread(lambda db: adopted.said(db, photo_ids))
+        return {
+            i: replace(one, people=tuple(dict.fromkeys(self._person(p) or p for p in one.people)))
+            for i, one in found.items()
+        }
 
     async def _measured(
         self, measure: Measuring, photo: Photo, asset_id: str, evidence: Evidence

@@ -41,7 +41,8 @@ class FaceAssigner:
     async def deliver(self, message: Message) -> None:
         """Carry one message out and write down what it changed. Raises NotYetError, ImmichError."""
         photo = await self._context.ledger.aread(lambda db: photos.get(db, message.photo_id or 0))
-        if photo is None or photo.state is State.PURGED:
+        # One that was given back to its folder is purged, and its faces are given back as well.
+        if photo is None or (photo.state is State.PURGED and message.kind != "reassign_face"):
             await self._done(message, ())
             return
         if message.kind == "revive":

@@ -14,8 +14,10 @@ from datetime import datetime
 
 from smartsort.core.decision import decide
 from smartsort.core.event_kinds import EventKind
-from smartsort.core.model import Decision, Evidence, OtherCopy, Outcome, Person, State
+from smartsort.core.model import Decision, Evidence, Face, OtherCopy, Outcome, Person, State
+from smartsort.core.reasons import SORTED_BEFORE
 from smartsort.core.rules.lists import BLACKLISTED_PERSON
+from smartsort.core.rules.sorted_before import face_of
 from smartsort.core.templates import folders_of
 from smartsort.core.wording import short
 from smartsort.errors import SmartsortError, StorageError
@@ -51,11 +53,6 @@ class PhotoEvidence:
         """Its content is here already."""
         return cls(photo, Evidence(other_copy=copy))
 
-    @classmethod
-    def given_up(cls, photo: Photo, why: str) -> PhotoEvidence:
-        """Immich did not recognise it in time."""
-        return cls(photo, Evidence(gave_up=why))
-
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -79,6 +76,17 @@ class _Route:
     problem: SmartsortError | None = None
     left: bool = False
     """A name was made for it that nobody accounts for. The journal tells where to look."""
+
+    @property
+    def adopted_by(self) -> str:
+        """Who said, with a folder of their own, whose photo it is. "" where that does not decide."""
+        said = self.evidence.sorted_before
+        return said.by if said is not None and self.decision.reason.code == SORTED_BEFORE.code else ""
+
+    @property
+    def automatic(self) -> bool:
+        """It is filed, and no human said so."""
+        return self.decision.outcome is Outcome.SORTED and not self.adopted_by
 
     @property
     def source(self) -> Name:
@@ -231,7 +239,7 @@ class Router:
         results = self._context.placer.place([request for *_, request in requests])
         for (route, target, source, _), result in zip(requests, results, strict=True):
             if isinstance(result, Placed):
-                person_id = target.person.id if target.person else None
+                person_id = (target.person.id or None) if target.person else None
                 sha256 = source.sha256 if source.member is not Member.PHOTO else route.photo.sha256
                 name = source.placed_in(target.area, target.folder, result, person_id, sha256)
                 route.placed.append((target, source, name))
@@ -257,9 +265,9 @@ class Router:
             expect=(photo.state,),
             values={
                 "category": decision.category.value if decision.category else None,
-                "person_id": person.id if person else None,
+                "person_id": (person.id or None) if person else None,
                 "person_name": person.name if person else None,
-                "auto_sorted": int(state is State.FILED),
+                "auto_sorted": int(route.automatic),
                 "faces_detected": decision.faces_detected,
                 "duplicate_of": copy.photo_id if copy else None,
                 "problem": None,
@@ -271,9 +279,7 @@ class Router:
             names_removed=tuple((n.area, n.path) for n in route.leaving if route.successor(n) is not None),
             events=tuple(self._events(route, own)),
             decision=(decision, route.evidence),
-            download=Download.of(
-                photo, place, person.name if person else None, auto_sorted=state is State.FILED
-            ),
+            download=Download.of(photo, place, person.name if person else None, auto_sorted=route.automatic),
             review=review,
             review_closed=("withdrawn", "smartsort") if again and state is not State.REVIEW else None,
             messages=tuple(self._messages(route)),
@@ -284,7 +290,7 @@ class Router:
 
     def _events(self, route: _Route, own: Sequence[Name]) -> Iterator[NewEvent]:
         decision, photo = route.decision, route.photo
-        told = {
+        told: dict[str, object] = {
             "reason": short(decision.reason),
             "category": decision.category.value if decision.category else None,
             "people": [p.name for p in decision.people],
@@ -293,7 +299,12 @@ class Router:
         company = companions_of(photo.original_name, route.held)
         if company:
             told["companions"] = company
-        yield NewEvent(EventKind(decision.outcome.value), photo.id, {**told, "from": photo.state.value})
+        told["from"] = photo.state.value
+        if route.adopted_by:
+            told |= {"act": f"adopt-{photo.id}"}
+            yield NewEvent(EventKind.FILED_AS_ADOPTED, photo.id, told, route.adopted_by)
+        else:
+            yield NewEvent(EventKind(decision.outcome.value), photo.id, told)
         if photo.state is State.REVIEW and decision.outcome is Outcome.SORTED:
             was = photo.category.value if photo.category else None
             yield NewEvent(EventKind.AUTO_RESOLVED, photo.id, {**told, "was": was})
@@ -308,6 +319,10 @@ class Router:
         if tuning.album_per_person:
             for person in decision.people:
                 yield "album_add", {"asset_id": photo.asset_id, "album": person.name}
+        for person in decision.people if route.adopted_by else ():
+            face = face_of(route.evidence, person)
+            if face is not None:
+                yield "assign_face", _known_face(photo, face, person)
 
     async def _leave(self, done: list[_Route]) -> None:
         """Remove the names that were left, whose bytes now live on elsewhere."""
@@ -363,3 +378,10 @@ class Router:
         for route in failed:
             if isinstance(route.problem, StorageError):
                 raise route.problem
+
+
+def _known_face(photo: Photo, face: Face, person: Person) -> dict[str, object]:
+    """Return what Immich hears of a face whose person the user's own folder told."""
+    known = person.id or None
+    told = {"person": known, "name": person.name, "create": known is None, "people": [known]}
+    return {**told, "act": f"adopt-{photo.id}", "face": face.id, "instead": []}
