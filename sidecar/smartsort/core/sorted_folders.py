@@ -62,8 +62,9 @@ def match_folders(
 def _match(
     folder: str, people: Sequence[Person], listed: Sequence[PersonRef], said: str | None
 ) -> FolderMatch:
-    name = " ".join((folder if said is None else said).split())
-    if not name.isprintable() or len(name) > LONGEST_NAME or not any(c.isalpha() for c in name):
+    typed = folder if said is None else said
+    name = " ".join(typed.split())
+    if not typed.isprintable() or len(name) > LONGEST_NAME or not any(c.isalpha() for c in name):
         return FolderMatch(folder, Certainty.UNCERTAIN, "this is no name of a person")
     same = called(name, people)
     if len(same) == 1:
