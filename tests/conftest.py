@@ -50,9 +50,12 @@ def pytest_collection_modifyitems(items):
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish():
-    """What was collected stays until the end: no collection of garbage looks at it again."""
-    gc.collect()
+    """What was collected stays until the end: no collection of garbage looks at it again.
+
+    Garbage is looked for a hundred times less often: it took a third of the terminal UI's tests.
+    """
     gc.freeze()
+    gc.set_threshold(70_000, 10, 10)
     gc.enable()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,7 +19,7 @@ from smartsort.api.schemas.decisions import BulkActionResult
 from smartsort.api.security import Caller
 from smartsort.cli.main import cli
 
-ROUNDS = 20
+ROUNDS = int(os.environ.get("SMARTSORT_TEST_ROUNDS", "4"))
 ARRIVALS = 50
 
 

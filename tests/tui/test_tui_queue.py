@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 from hypothesis import given
@@ -9,8 +10,14 @@ from hypothesis import strategies as st
 from tests.tui.sample import data
 from tests.tui.sample.sidecar import NOON
 
-from smartsort.api.schemas.review import ReviewPage
+from smartsort.api.schemas.review import QueueItem, ReviewPage
 from smartsort_tui.queue import PAGE_SIZE, PAGES_KEPT, Queue, Wanted
+
+
+@functools.cache
+def row_of(item: int) -> QueueItem:
+    """The row of an item; the queue holds rows and never writes to one."""
+    return data.row(item, NOON, 10**6)
 
 
 class Pages:
@@ -26,7 +33,7 @@ class Pages:
         left = [item for item in self.items if item < below]
         page = left[:PAGE_SIZE]
         return ReviewPage(
-            items=[data.row(item, NOON, 10**6) for item in page],
+            items=[row_of(item) for item in page],
             total=len(self.items),
             counts={},
             next_cursor=str(page[-1]) if len(left) > PAGE_SIZE else None,

@@ -91,18 +91,23 @@ def face_count(item: int) -> int:
     return {"unidentified": 1 if item % 3 else 0, "multiple_faces": 3, "duplicates": 1}.get(category(item), 1)
 
 
-def suggestions(item: int) -> list[SuggestionView]:
+def guesses(item: int) -> list[int]:
+    """The numbers of the people suggested, the likeliest first."""
     if category(item) == "duplicates" or not face_count(item):
         return []
+    return [(item + place) % len(NAMES) for place in range(3)]
+
+
+def suggestions(item: int) -> list[SuggestionView]:
     return [
-        SuggestionView(person=person((item + place) % len(NAMES)), similarity=round(0.71 - 0.13 * place, 2))
-        for place in range(3)
+        SuggestionView(person=person(number), similarity=round(0.71 - 0.13 * place, 2))
+        for place, number in enumerate(guesses(item))
     ]
 
 
 def reasons(item: int) -> list[ReasonView]:
-    found = [one.person.name for one in suggestions(item)[:1]]
-    first = found[0] if found else "somebody"
+    found = guesses(item)
+    first = NAMES[found[0]] if found else "somebody"
     if category(item) == "duplicates":
         return [
             ReasonView(
@@ -142,7 +147,8 @@ def reasons(item: int) -> list[ReasonView]:
 
 
 def row(item: int, now: datetime, newest: int) -> QueueItem:
-    first = suggestions(item)[:1]
+    found = guesses(item)
+    reason = reasons(item)[0]
     place = newest - item
     when = now - timedelta(minutes=min(11 + 7 * place + place**2, 1_000_000))
     return QueueItem(
@@ -152,11 +158,11 @@ def row(item: int, now: datetime, newest: int) -> QueueItem:
         path=f"/data/review/{category(item)}/{review_name(item)}",
         size=1_240_000 + 7919 * (item % 500),
         modified=when.isoformat(),
-        reason=reasons(item)[0].short,
-        text=reasons(item)[0].text,
+        reason=reason.short,
+        text=reason.text,
         faces_detected=face_count(item),
-        suggested_person=first[0].person.name if first else None,
-        suggested_person_id=first[0].person.id if first else None,
+        suggested_person=NAMES[found[0]] if found else None,
+        suggested_person_id=f"person-{found[0]}" if found else None,
         source=SOURCES[item % len(SOURCES)],
         created_at=when.isoformat(),
         thumbnail=f"{BASE}/review/items/{item}/thumbnail",

@@ -105,7 +105,7 @@ class SampleQueue:
             return False
         if not search:
             return True
-        names = [one.person.name.casefold() for one in data.suggestions(item)[:1]]
+        names = [data.NAMES[number].casefold() for number in data.guesses(item)[:1]]
         return search in data.filename(item).casefold() or any(search in name for name in names)
 
     def waiting(self, item: int) -> int:
