@@ -42,7 +42,16 @@ from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Member, Name, Photo
 from smartsort.pipeline.arrival.claim import Offered
 from smartsort.pipeline.engine.context import Clock
-from smartsort.ports import AssetDetails, FaceModel, Library, Listed, ServerInfo, ThumbnailSize, UploadCopy
+from smartsort.ports import (
+    AssetDetails,
+    FaceModel,
+    Library,
+    Listed,
+    Owned,
+    ServerInfo,
+    ThumbnailSize,
+    UploadCopy,
+)
 
 LIBRARY_PATH = "/mnt/library"
 
@@ -74,6 +83,11 @@ class FakeAsset:
     faces: list[FakeFace] = field(default_factory=list)
     has_preview: bool = True
     taken: str | None = None
+    library_id: str | None = None
+    """None for an upload."""
+    owner_id: str = "user-1"
+    checksum: str = ""
+    created: str = "2024-05-01T12:00:00.000Z"
 
     @property
     def trashed(self) -> bool:
@@ -102,6 +116,7 @@ class FakeServer:
         self.down = False
         self.silent = inf
         self.forget_gone = False
+        self.page_size = 1000
         self.calls_made: Counter[str] = Counter()
         self._ids = itertools.count(1)
         self._detection_numbers = itertools.count(1)
@@ -202,7 +217,8 @@ class FakeServer:
                     yield LIBRARY_PATH + os.path.join(folder, name)[len(self.library) :]
 
     def _import(self, path: str) -> None:
-        asset = FakeAsset(f"asset-{next(self._ids)}", path)
+        library = next((x for x in self.libraries_made if path.startswith(x.import_paths[0])), None)
+        asset = FakeAsset(f"asset-{next(self._ids)}", path, library_id=library.id if library else None)
         for number, name in enumerate(self.who(path)):
             size = 400 - 50 * number
             box = Box(100 * number, 0, 100 * number + size, size)
@@ -255,6 +271,50 @@ class FakeServer:
         here = [a for a in self.assets.values() if a.path.startswith(path) and not a.offline]
         names = {i: p.name for i, p in self.people_by_id.items()}
         return {a.id: {f.person: names.get(f.person, "") for f in a.faces if f.person} for a in here}, False
+
+    async def owned(
+        self, taken_after: str | None, page: int, created_after: str | None = None
+    ) -> tuple[Sequence[Owned], bool]:
+        """As the real one: by the moment it was taken, that moment included, a page at a time."""
+        self._call("owned")
+        since = created_after and datetime.fromisoformat(created_after)
+        shown = sorted(
+            (
+                a
+                for a in self.assets.values()
+                if not a.trashed
+                and a.visibility == "timeline"
+                and (taken_after is None or (a.taken or "") >= taken_after)
+                and (not since or datetime.fromisoformat(a.created) >= since)
+            ),
+            key=lambda a: (a.taken or "", a.id),
+        )
+        names = {i: p.name for i, p in self.people_by_id.items()}
+        first = (page - 1) * self.page_size
+        return [
+            Owned(
+                a.id,
+                a.owner_id,
+                a.path,
+                os.path.basename(a.path),
+                a.library_id,
+                a.taken or "",
+                a.taken,
+                a.path.endswith(".mp4"),
+                {f.person: names.get(f.person, "") for f in a.faces if f.person},
+                a.checksum,
+            )
+            for a in shown[first : first + self.page_size]
+        ], len(shown) > first + self.page_size
+
+    def upload(self, path: str, taken: str | None = "2020-01-01T00:00:00.000Z", **more: Any) -> FakeAsset:
+        """A photo that reaches Immich without smartsort. `path` is as Immich sees it."""
+        self._import(path)
+        asset = self.asset_at(path)
+        asset.taken = taken
+        for key, value in more.items():
+            setattr(asset, key, value)
+        return asset
 
     async def in_trash(self, below: str) -> Mapping[str, str]:
         self._call("in_trash")

@@ -99,6 +99,8 @@ _ROWS = (
     ),
     ("adopted", "path, photo_id, run", [(b"/old/anna/caf\xe9.jpg", 7, 1)]),
     ("adopted_downloads", "download_id, run", [(1, 1)]),
+    ("observed", "photo_id, people, due", [(7, '[["p","Anna"]]', 1)]),
+    ("observed_people", "person_id, photo_id", [("p", 7)]),
     ("deletions", "photo_id, asset_id, path, answer, at", [(7, "a", "shard-0001/aa/filed.jpg", "held", AT)]),
 )
 

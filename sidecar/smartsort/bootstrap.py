@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from smartsort.actions import Actions
+from smartsort.actions.backfill import BackfillStage
 from smartsort.actions.late import JoinLate
 from smartsort.actions.purge import Retention
 from smartsort.config import Settings
@@ -46,6 +47,7 @@ from smartsort.pipeline.engine.health import HealthIssue, HealthIssueKind, Healt
 from smartsort.pipeline.engine.runner import NothingProved, Runner, Stage
 from smartsort.pipeline.engine.upkeep import Backups, Integrity, Memory
 from smartsort.pipeline.recheck.deleted import Deleted, Following
+from smartsort.pipeline.recheck.observing import Observing
 from smartsort.pipeline.recheck.recheck import RecheckStage
 from smartsort.pipeline.recheck.renames import RenamesStage
 from smartsort.pipeline.recognition.detection_proof import DetectionCheck
@@ -106,12 +108,15 @@ def layout_of(settings: Settings) -> Layout:
         review=os.fspath(places.review_base),
         trash=os.fspath(places.trash_dir),
         ledger=os.fspath(places.ledger_file),
+        path_mapping=tuple(
+            (str(theirs), os.path.abspath(ours)) for theirs, ours in settings.backfill.path_mapping.items()
+        ),
     )
 
 
 def tuning_of(settings: Settings) -> Tuning:
     """Return what the stages need of the settings."""
-    inbox, immich = settings.inbox, settings.immich
+    inbox, immich, backfill = settings.inbox, settings.immich, settings.backfill
     return Tuning(
         settle_seconds=inbox.settle_seconds,
         scan_interval_seconds=inbox.scan_interval_seconds,
@@ -132,6 +137,10 @@ def tuning_of(settings: Settings) -> Tuning:
         album_per_person=immich.album_per_person,
         different_people=immich.different_people,
         library_path=str(settings.library_path_in_immich),
+        follow=backfill.follow,
+        questions_per_day=backfill.questions_per_day,
+        requests_per_minute=backfill.requests_per_minute,
+        link_by_copy=backfill.link == "copy",
     )
 
 
@@ -370,6 +379,9 @@ def _wire(
     recognise_stage = RecogniseStage(context, place_stage, executor)
     actions = Actions(context, people, runtime_settings, measure)
     deleted = Deleted(context, actions, following_of(settings))
+    backfill = BackfillStage(
+        context, actions, Observing(context, people, EvidenceBuilder(context, people, None, measure))
+    )
     recheck = RecheckStage(
         context,
         router,
@@ -446,6 +458,7 @@ def _wire(
         Stage("join", (State.FILED, State.REVIEW), JoinLate(context, claimer).step, storage),
         Stage("recheck", (), recheck.step, immich),
         Stage("renames", (), renames.step, immich),
+        Stage("backfill", backfill.takes, backfill.step, immich),
         Stage("outbox", (State.FILED, State.REVIEW), outbox.step, ()),
         Stage("downloads", (), downloads.step, ()),
         Stage("notify", (), notifier.step, ()),

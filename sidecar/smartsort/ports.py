@@ -63,6 +63,27 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
+class Owned:
+    """A photo as a search lists it. `people` are names by id, "" for somebody unnamed."""
+
+    id: str
+    owner_id: str
+    path: str
+    """As Immich sees it."""
+    name: str
+    """As the user called it."""
+    library_id: str | None
+    """None for an upload."""
+    taken: str
+    """The moment that searches go by, with a zone."""
+    local_time: str | None
+    is_video: bool
+    people: Mapping[str, str]
+    checksum: str = ""
+    """Base64: SHA-1 of the content for an upload, of the path for a photo of an external library."""
+
+
+@dataclass(frozen=True, slots=True)
 class UploadCopy:
     """An upload of Immich with the content that was asked for."""
 
@@ -185,6 +206,16 @@ class PhotoServer(Protocol):
         One call.
 
         By asset: the names of all people on it by their ids, "" for somebody unnamed.
+        """
+        ...
+
+    async def owned(
+        self, taken_after: str | None, page: int, created_after: str | None = None
+    ) -> tuple[Sequence[Owned], bool]:
+        """Return a thousand photos, the oldest first, and whether more follow. One call.
+
+        They were taken at `taken_after` or later. Photos in the trash and archived ones are left out, those
+        of partners may be among them. `created_after` is by this machine's clock: Immich took them in since.
         """
         ...
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -162,3 +165,31 @@ async def test_a_server_that_is_down(demo: DemoServer) -> None:
         assert not await immich.ping()
         with pytest.raises(ImmichUnreachable):
             await immich.people()
+
+
+async def test_photos_of_the_user_in_the_order_in_which_they_were_taken(
+    demo: DemoServer, immich: ImmichServer, photos: Path
+) -> None:
+    library = await immich.create_library("demo", MOUNT)
+    await immich.scan(library.id)
+    await demo.demo.wait_idle(timeout_seconds=30)
+    content = await asyncio.to_thread(lambda: next(photos.rglob("*.jpg")).read_bytes())
+    async with httpx.AsyncClient(headers={"x-api-key": demo.demo.key}) as client:
+        sent = {"assetData": ("my holiday.jpg", content, "image/jpeg")}
+        (await client.post(f"{demo.url}/api/assets", files=sent)).raise_for_status()
+    await demo.demo.wait_idle(timeout_seconds=30)
+    user_id = (await immich.info()).user_id
+    found, more = await immich.owned(None, 1)
+    assert not more
+    assert {one.path for one in found if one.library_id == library.id} >= set(placed(photos))
+    assert [one.taken for one in found] == sorted(one.taken for one in found)
+    assert {one.owner_id for one in found} == {user_id}
+    [upload] = [one for one in found if one.library_id is None]
+    assert upload.name == "my holiday.jpg"
+    assert base64.b64decode(upload.checksum) == hashlib.sha1(content, usedforsecurity=False).digest()
+    assert {name for one in found for name in one.people.values()} & set(PEOPLE)
+    later, _ = await immich.owned(found[-1].taken, 1)
+    assert found[-1].id in {one.id for one in later}, "that moment is included"
+    assert len(later) < len(found)
+    assert await immich.owned(None, 2) == ([], False)
+    assert await immich.owned(None, 1, "2999-01-01T00:00:00+00:00") == ([], False)

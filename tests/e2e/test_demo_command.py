@@ -54,6 +54,28 @@ def files(folder):
     return found
 
 
+def test_photos_from_before_are_planned_linked_and_undone(tmp_path):
+    ran = subprocess.run(
+        [*SMARTSORT, "demo", "--library", "--count", "20", "--profile", "instant"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        env=os.environ | {"COLUMNS": "250", "NO_COLOR": "1"},
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    for line in (
+        "20 photos: 14 to 6 people, 4 questions. 0 are linked already.",
+        "14 photos linked, 4 questions asked",
+        "The files: equal to the start.",
+        "The demo Immich: equal to the start.",
+    ):
+        assert line in ran.stdout
+    [calls] = re.findall(r"([0-9.]+) calls to Immich per photo", ran.stdout)
+    assert float(calls) <= 1.4  # a dozen of calls stand beside one for each photo
+    assert [path for path in files(run_folder(tmp_path)) if path.startswith((b"faces/", b"review/"))] == []
+
+
 def test_samples_are_sorted_checked_and_left_to_look_at(tmp_path):
     ran = demo(tmp_path, "--count", "20")
     assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -29,6 +29,7 @@ def test_every_setting_has_a_description_and_says_what_is_allowed():
 
 def test_numbers_with_a_unit_name_it():
     units = ("_seconds", "_bytes", "_days", "_hours", "_pixels", "_size", "_rate", "_area")
+    units += ("_per_day", "_per_minute")
     for row in describe():
         if row.type.startswith(("a number", "a whole number")):
             last = row.key.rpartition(".")[2]

@@ -161,6 +161,12 @@ EXAMPLES = [
         "The download from photos.example is tried again",
     ),
     (
+        "backfilled",
+        {"outcome": "sorted", "people": ["Anna"], "names": [["faces", "anna/a.jpg"]]},
+        "a.jpg was in Immich before and is linked under Anna: faces/anna/a.jpg",
+    ),
+    ("bulk_action", {"what": "backfilled", "photos": 3}, "Linked from Immich: 3 photos"),
+    (
         "adopted",
         {"state": "filed", "was": None, "names": [["faces", "anna/a.jpg"]]},
         "a.jpg was found on the disk and taken in: faces/anna/a.jpg",
@@ -256,5 +262,6 @@ def test_no_kind_is_a_bare_string():
     assert bare == []
     named = {part.attr for *_, kind in found for part in ast.walk(kind) if isinstance(part, ast.Attribute)}
     chosen = {"SORTED", "REVIEWED", "SKIPPED", "APPROVED", "REFILED"}
+    chosen |= {"REEVALUATED", "BACKFILLED"}
     chosen |= {"REJECTED", "REMOVED_IN_IMMICH", "PUT_AWAY"}
     assert {kind.name for kind in EventKind} - named <= chosen, "the others are written by their names"

@@ -25,6 +25,12 @@ class Asset:
         is_trashed (bool): True with `isOffline`
         visibility (str):
         thumbhash (None | str): Null until there is a thumbnail.
+        owner_id (str | Unset):
+        library_id (None | str | Unset): Null for an upload.
+        type_ (str | Unset): `IMAGE`, `VIDEO`, or something that is neither.
+        checksum (str | Unset): Base64 of the SHA-1 of an upload's content
+        original_file_name (str | Unset):
+        file_created_at (str | Unset): When it was taken; searches are in this order.
         local_date_time (str | Unset): When it was taken
         duplicate_id (None | str | Unset): The group of photos that look alike.
         people (list[Person] | Unset): Those whom Immich has put on faces of the photo, hidden ones included.
@@ -36,6 +42,12 @@ class Asset:
     is_trashed: bool
     visibility: str
     thumbhash: None | str
+    owner_id: str | Unset = UNSET
+    library_id: None | str | Unset = UNSET
+    type_: str | Unset = UNSET
+    checksum: str | Unset = UNSET
+    original_file_name: str | Unset = UNSET
+    file_created_at: str | Unset = UNSET
     local_date_time: str | Unset = UNSET
     duplicate_id: None | str | Unset = UNSET
     people: list[Person] | Unset = UNSET
@@ -56,6 +68,22 @@ class Asset:
 
         thumbhash: None | str
         thumbhash = self.thumbhash
+
+        owner_id = self.owner_id
+
+        library_id: None | str | Unset
+        if isinstance(self.library_id, Unset):
+            library_id = UNSET
+        else:
+            library_id = self.library_id
+
+        type_ = self.type_
+
+        checksum = self.checksum
+
+        original_file_name = self.original_file_name
+
+        file_created_at = self.file_created_at
 
         local_date_time = self.local_date_time
 
@@ -84,6 +112,18 @@ class Asset:
                 "thumbhash": thumbhash,
             }
         )
+        if owner_id is not UNSET:
+            field_dict["ownerId"] = owner_id
+        if library_id is not UNSET:
+            field_dict["libraryId"] = library_id
+        if type_ is not UNSET:
+            field_dict["type"] = type_
+        if checksum is not UNSET:
+            field_dict["checksum"] = checksum
+        if original_file_name is not UNSET:
+            field_dict["originalFileName"] = original_file_name
+        if file_created_at is not UNSET:
+            field_dict["fileCreatedAt"] = file_created_at
         if local_date_time is not UNSET:
             field_dict["localDateTime"] = local_date_time
         if duplicate_id is not UNSET:
@@ -115,6 +155,25 @@ class Asset:
 
         thumbhash = _parse_thumbhash(d.pop("thumbhash"))
 
+        owner_id = d.pop("ownerId", UNSET)
+
+        def _parse_library_id(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        library_id = _parse_library_id(d.pop("libraryId", UNSET))
+
+        type_ = d.pop("type", UNSET)
+
+        checksum = d.pop("checksum", UNSET)
+
+        original_file_name = d.pop("originalFileName", UNSET)
+
+        file_created_at = d.pop("fileCreatedAt", UNSET)
+
         local_date_time = d.pop("localDateTime", UNSET)
 
         def _parse_duplicate_id(data: object) -> None | str | Unset:
@@ -142,6 +201,12 @@ class Asset:
             is_trashed=is_trashed,
             visibility=visibility,
             thumbhash=thumbhash,
+            owner_id=owner_id,
+            library_id=library_id,
+            type_=type_,
+            checksum=checksum,
+            original_file_name=original_file_name,
+            file_created_at=file_created_at,
             local_date_time=local_date_time,
             duplicate_id=duplicate_id,
             people=people,

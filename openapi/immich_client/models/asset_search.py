@@ -18,6 +18,9 @@ class AssetSearch:
         library_id (str | Unset):
         original_path (str | Unset):
         created_after (str | Unset): When Immich took the photo in; with a time zone.
+        taken_after (str | Unset): With a time zone; the moment itself is included.
+        order (str | Unset): `asc`: the photo that was taken first comes first.
+        visibility (str | Unset):
         person_ids (list[str] | Unset): Photos that show all of them.
         with_deleted (bool | Unset): Trashed and offline photos too.
         trashed_after (str | Unset): With a time zone; offline photos have such a time too.
@@ -30,6 +33,9 @@ class AssetSearch:
     library_id: str | Unset = UNSET
     original_path: str | Unset = UNSET
     created_after: str | Unset = UNSET
+    taken_after: str | Unset = UNSET
+    order: str | Unset = UNSET
+    visibility: str | Unset = UNSET
     person_ids: list[str] | Unset = UNSET
     with_deleted: bool | Unset = UNSET
     trashed_after: str | Unset = UNSET
@@ -45,6 +51,12 @@ class AssetSearch:
         original_path = self.original_path
 
         created_after = self.created_after
+
+        taken_after = self.taken_after
+
+        order = self.order
+
+        visibility = self.visibility
 
         person_ids: list[str] | Unset = UNSET
         if not isinstance(self.person_ids, Unset):
@@ -71,6 +83,12 @@ class AssetSearch:
             field_dict["originalPath"] = original_path
         if created_after is not UNSET:
             field_dict["createdAfter"] = created_after
+        if taken_after is not UNSET:
+            field_dict["takenAfter"] = taken_after
+        if order is not UNSET:
+            field_dict["order"] = order
+        if visibility is not UNSET:
+            field_dict["visibility"] = visibility
         if person_ids is not UNSET:
             field_dict["personIds"] = person_ids
         if with_deleted is not UNSET:
@@ -97,6 +115,12 @@ class AssetSearch:
 
         created_after = d.pop("createdAfter", UNSET)
 
+        taken_after = d.pop("takenAfter", UNSET)
+
+        order = d.pop("order", UNSET)
+
+        visibility = d.pop("visibility", UNSET)
+
         person_ids = cast(list[str], d.pop("personIds", UNSET))
 
         with_deleted = d.pop("withDeleted", UNSET)
@@ -115,6 +139,9 @@ class AssetSearch:
             library_id=library_id,
             original_path=original_path,
             created_after=created_after,
+            taken_after=taken_after,
+            order=order,
+            visibility=visibility,
             person_ids=person_ids,
             with_deleted=with_deleted,
             trashed_after=trashed_after,

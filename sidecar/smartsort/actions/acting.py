@@ -40,6 +40,7 @@ _WORD = {
     "named": "name",
     "marked": "mark",
     "reevaluated": "re-evaluate",
+    "backfilled": "link",
 }
 
 

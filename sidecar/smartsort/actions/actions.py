@@ -13,6 +13,7 @@ from smartsort.actions import feedback, one_person
 from smartsort.actions import follow as following
 from smartsort.actions import undo as undoing
 from smartsort.actions.acting import Agreed
+from smartsort.actions.backfill import Backfilling
 from smartsort.actions.copies import LAST_COPY, last_copies
 from smartsort.actions.decide import defer, reject
 from smartsort.actions.deletions import Deleting
@@ -43,7 +44,7 @@ from smartsort.ledger.records import Photo
 from smartsort.pipeline.recheck.renames import Renamed
 
 
-class Actions(FaceActions, Deleting):
+class Actions(FaceActions, Deleting, Backfilling):
     """What a human does to photos. All calls take photo ids. `actor` is who did it, for the history.
 
     A call changes each photo whole or not at all. Photos that somebody else has changed meanwhile, whose

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from smartsort.actions.person_resolver import TargetPerson
-from smartsort.actions.plan import LibraryFolder, Plan, names_in, names_on
+from smartsort.actions.plan import LibraryFolder, Plan, names_in, names_on, was_there
 from smartsort.actions.undo import album_messages
 from smartsort.actions.values import ActionResult
 from smartsort.core.event_kinds import EventKind
@@ -132,17 +132,23 @@ def reject(
     at: str,
     kind: EventKind = EventKind.REJECTED,
 ) -> Plan:
-    """Plan a rejection: the bytes go to the trash, out of Immich's sight. Every other name goes."""
+    """Plan a rejection: the bytes go to the trash, out of Immich's sight. Every other name goes.
+
+    A photo that was in Immich before stays where it is. Only its links go, and they do not come again.
+    """
     plan = Plan(photo, before, kind, "rejected")
-    plan.planned = names_in(photo, before.names, Area.TRASH, now.strftime("%Y-%m"))
-    plan.removes = [n for n in before.names if n.area is not Area.TRASH]
+    stays = was_there(before.names)
+    if not stays:
+        plan.planned = names_in(photo, before.names, Area.TRASH, now.strftime("%Y-%m"))
+    plan.removes = [n for n in before.names if n.area not in (Area.TRASH, Area.ORIGINAL)]
+    plan.filed = not stays
     plan.values = {
-        "state": State.REJECTED.value,
+        "state": State.OBSERVED.value if stays else State.REJECTED.value,
         "category": None,
         "person_id": None,
         "person_name": None,
         "auto_sorted": 0,
-        "trashed_at": at,
+        "trashed_at": None if stays else at,
         "problem": None,
     }
     if photo.state is State.REVIEW:

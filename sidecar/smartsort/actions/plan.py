@@ -19,10 +19,10 @@ from smartsort.files.shown import shown
 from smartsort.files.sides import LONGEST_ENDING
 from smartsort.ledger.arrangement import Arrangement, version
 from smartsort.ledger.face_marks import PlacedMark
-from smartsort.ledger.records import Area, Member, Name, Photo
+from smartsort.ledger.records import STAYS, Area, Member, Name, Photo
 from smartsort.ledger.shots import companion_name, companions_of
 
-_SOURCES = (Area.LIBRARY, Area.TEMP, Area.TRASH, Area.REVIEW, Area.FACES)
+_SOURCES = (Area.ORIGINAL, Area.LIBRARY, Area.TEMP, Area.TRASH, Area.REVIEW, Area.FACES)
 """Where the bytes of a new name are taken from: the name that stays for ever first."""
 
 Message = tuple[str, Mapping[str, Any]]
@@ -153,7 +153,7 @@ class Plan:
 def places(names: Sequence[Name]) -> list[str]:
     """Return a photo's names outside the library, `area/path`, else the one inside."""
     own = [n for n in names if n.member is Member.PHOTO]
-    outside = [n for n in own if n.area is not Area.LIBRARY]
+    outside = [n for n in own if n.area not in STAYS]
     return [os.path.join(n.area.value, n.path) for n in outside or own]
 
 
@@ -208,6 +208,11 @@ def names_on(library_folder: LibraryFolder, photo: Photo, names: Sequence[Name])
         replace(planned, wanted=name) if planned.source.member is Member.PHOTO else planned
         for planned in names_in(photo, names, Area.LIBRARY, library_folder.folder)
     ]
+
+
+def was_there(names: Sequence[Name]) -> bool:
+    """Return True for a photo that was in Immich before smartsort: its file is never touched."""
+    return any(n.area is Area.ORIGINAL for n in names)
 
 
 def in_library(names: Sequence[Name]) -> bool:

@@ -22,7 +22,8 @@ from smartsort.actions.values import IMMICH, ActionResult
 from smartsort.core.event_kinds import REJECTIONS, EventKind
 from smartsort.core.model import State
 from smartsort.errors import SmartsortError, StorageError
-from smartsort.files.placement import Placed, PlaceRequest, Removed, RemoveRequest
+from smartsort.files.hashing import sha256_of
+from smartsort.files.placement import Method, Placed, PlaceRequest, Removed, RemoveRequest
 from smartsort.files.problems import FileChanged, FileVanished, NameKept, NameLeft
 from smartsort.files.shown import shown
 from smartsort.files.stamps import stamp
@@ -38,7 +39,7 @@ from smartsort.ledger import (
     source_tables,
 )
 from smartsort.ledger.photos import Change
-from smartsort.ledger.records import Area, Event, Member, Name, NewEvent
+from smartsort.ledger.records import STAYS, Area, Event, Member, Name, NewEvent
 from smartsort.ledger.shots import split_off
 from smartsort.ledger.source_tables import Download, ReviewRow
 from smartsort.pipeline.engine.context import Context
@@ -54,6 +55,7 @@ ACTS = (
     *(EventKind.APPROVED, EventKind.REFILED, *REJECTIONS, EventKind.DEFERRED, EventKind.RULED_OUT),
     *(
         EventKind.REEVALUATED,
+        EventKind.BACKFILLED,
         EventKind.FACES_NAMED,
         EventKind.FACES_MARKED,
         EventKind.UNDONE,
@@ -121,7 +123,9 @@ class Rearrange:
             if plan.origins:
                 plan.problem = giving_back(self._context, plan)
                 continue
-            for name in plan.before.names:
+            if any(name.area is Area.ORIGINAL for name in plan.removes):
+                plan.problem = NameKept(f"photo {plan.photo.id} was in Immich before and is never moved")
+            for name in plan.before.names if plan.problem is None else ():
                 problem = self._changed_by_hand(name, needed=any(w.source == name for w in plan.planned))
                 if problem is not None:
                     plan.problem = problem
@@ -129,6 +133,8 @@ class Rearrange:
 
     def _changed_by_hand(self, name: Name, *, needed: bool) -> SmartsortError | None:
         path = self._context.absolute(name)
+        if name.method == Method.SYMLINK and os.path.islink(path):
+            return None  # it holds no bytes
         try:
             found = stamp(path)
         except FileVanished as problem:
@@ -170,6 +176,7 @@ class Rearrange:
             for (plan, planned), result in zip(todo, results, strict=True):
                 if isinstance(result, Placed):
                     plan.placed.append((planned, _name(plan, planned, result)))
+                    plan.problem = plan.problem or _read_digest(plan, result.path)
                 else:
                     plan.placing |= isinstance(result, NameLeft)
                     plan.problem = plan.problem or result
@@ -196,6 +203,7 @@ class Rearrange:
                 planned.names(leader, context.clock.now().astimezone()),
             ),
             sha256=digest_in(plan, planned.source),
+            how=context.link_of(planned.source),
             # In the library the folder's name is the content's digest: the same bytes there are these.
             adopt=in_library and digest_in(plan, planned.source) is not None,
         )
@@ -319,7 +327,7 @@ class Rearrange:
     def _path(self, plan: Plan) -> str | None:
         """Return where the photo is, as shown to people."""
         own = [n for n in plan.after if n.member is Member.PHOTO]
-        outside = [n for n in own if n.area is not Area.LIBRARY]
+        outside = [n for n in own if n.area not in STAYS]
         first = next(iter(outside or own), None)
         return shown(self._context.absolute(first)) if first else None
 
@@ -437,6 +445,18 @@ def _problem(plan: Plan) -> ActionResult:
 def _targets(plan: Plan) -> dict[str, Any]:
     pairs = dict.fromkeys((w.area.value, w.folder) for w in plan.planned)
     return {"targets": [[area, folder, ""] for area, folder in pairs]}
+
+
+def _read_digest(plan: Plan, path: str) -> SmartsortError | None:
+    """Note the digest of a copy of which only the original is known: without it nothing could remove it."""
+    planned, name = plan.placed[-1]
+    if name.sha256 is None and name.method in (Method.REFLINK, Method.COPY):
+        try:
+            digest = sha256_of(path)
+        except SmartsortError as problem:
+            return problem
+        plan.placed[-1] = planned, name._replace(sha256=digest)
+    return None
 
 
 def _name(plan: Plan, planned: PlannedName, placed: Placed) -> Name:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from smartsort.actions.plan import Plan, Waiting, names_in
+from smartsort.actions.plan import Plan, Waiting, names_in, was_there
 from smartsort.actions.undo import album_messages
 from smartsort.actions.values import ActionResult
 from smartsort.core.decision import decide
@@ -122,10 +122,16 @@ def planner(context: Context, moves: Sequence[Move]) -> Callable[[Photo, Arrange
     return plan
 
 
-def reevaluated(photo: Photo, before: Arrangement, move: Move, context: Context) -> Plan | ActionResult:
+def reevaluated(
+    photo: Photo,
+    before: Arrangement,
+    move: Move,
+    context: Context,
+    kind: EventKind = EventKind.REEVALUATED,
+) -> Plan | ActionResult:
     """Plan a re-evaluation: the photo gets the names of its new decision and loses the others."""
     decision = move.decision
-    plan = Plan(photo, before, EventKind.REEVALUATED, "reevaluated")
+    plan = Plan(photo, before, kind, kind.value)
     if decision.outcome is Outcome.SKIPPED:
         return plan.failed("nothing_to_do", f"photo {photo.id} is a duplicate and stays where it is")
     plan.waiting = Waiting(decision, move.evidence)
@@ -194,6 +200,8 @@ def _tell_immich(plan: Plan, decision: Decision, context: Context) -> None:
     plan.messages += album_messages(
         photo.asset_id, before, names if tuning.album_per_person else before.albums & names
     )
+    if was_there(before.names):
+        return  # where it shows in Immich is the user's own choice
     unwanted = tuning.archive_unwanted and decision.reason.code == BLACKLISTED_PERSON.code
     visibility = "archive" if unwanted else "timeline"
     if before.visibility != visibility:

@@ -36,7 +36,7 @@ AUTOMATIC = "smartsort"
 
 _DECISIONS = (
     *(EventKind.APPROVED, EventKind.REFILED, *REJECTIONS, EventKind.DEFERRED),
-    *(EventKind.CONFIRMED, EventKind.RULED_OUT, EventKind.REEVALUATED),
+    *(EventKind.CONFIRMED, EventKind.RULED_OUT, EventKind.REEVALUATED, EventKind.BACKFILLED),
     *(EventKind.FACES_NAMED, EventKind.FACES_MARKED, EventKind.FOLDER_ADOPTED),
 )
 """What humans do to photos."""

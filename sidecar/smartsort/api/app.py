@@ -9,6 +9,7 @@ from fastapi_offline import FastAPIOffline
 from smartsort import __version__
 from smartsort.api import (
     adoption,
+    backfill,
     control,
     decisions,
     deletions,
@@ -71,6 +72,7 @@ _MODULES = (
     history,
     control,
     what_if,
+    backfill,
     statistics,
     health,
 )

@@ -25,7 +25,7 @@ from smartsort.core.wording_explained import alternative, rules, seen, summary
 from smartsort.files.shown import shown
 from smartsort.ledger import decisions, events, photo_lookup, photos, takeout
 from smartsort.ledger.decisions import Decided
-from smartsort.ledger.records import Area, Event, Member, Photo
+from smartsort.ledger.records import STAYS, Event, Member, Photo
 
 router = APIRouter(prefix=BASE, tags=["review"], responses=GUARDED)
 
@@ -96,7 +96,7 @@ def explained(db: Database, photo_id: int, today: Policy) -> Explained | None:
     if photo is None:
         return None
     own = [n for n in photos.names_of(db, [photo_id])[photo_id] if n.member is Member.PHOTO]
-    outside = [n for n in own if n.area is not Area.LIBRARY] or own
+    outside = [n for n in own if n.area not in STAYS] or own
     plain: dict[str, Any] = {
         "photo_id": photo.id,
         "filename": shown(photo.original_name),

@@ -40,7 +40,7 @@ _SHOWN_OF_EACH = 6
 _SHORT_SIDE = {ThumbnailSize.THUMBNAIL: 250, ThumbnailSize.PREVIEW: 1440}
 """As Immich makes them."""
 
-_AREAS = (Area.LIBRARY, Area.REVIEW, Area.FACES, Area.TEMP, Area.TRASH)
+_AREAS = (Area.LIBRARY, Area.ORIGINAL, Area.REVIEW, Area.FACES, Area.TEMP, Area.TRASH)
 
 
 class _Size(Convertor[str]):

@@ -89,7 +89,7 @@ class Audit:
         }
         self._deep = not quick
         self._progress = progress or (lambda _: None)
-        self._check = PhotoCheck(self._folders, deep=self._deep)
+        self._check = PhotoCheck(self._folders, layout.original, deep=self._deep)
         self._report = Report(deep=self._deep)
         self._crowded: dict[tuple[int, int], int] = {}
         self._shared: list[Finding] = []

@@ -25,7 +25,7 @@ from smartsort.files.stamps import FileStamp, stamp, stamp_or_none
 from smartsort.ledger import events, outbox, photos
 from smartsort.ledger.person_folders import person_of_folder
 from smartsort.ledger.photos import TRASHED, Change
-from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
+from smartsort.ledger.records import STAYS, Area, Member, Name, NewEvent, Photo
 from smartsort.ledger.shots import companion_name
 from smartsort.pipeline.engine.context import Context
 
@@ -289,5 +289,5 @@ class Follow:
 
 def _nearest(gone: Sequence[Name], area: Area) -> Name:
     """Of the names that are gone the one a file was probably moved from."""
-    order = (area, Area.REVIEW, Area.FACES, Area.TRASH, Area.LIBRARY, Area.TEMP)
+    order = (area, Area.REVIEW, Area.FACES, Area.TRASH, *STAYS, Area.TEMP)
     return min(gone, key=lambda n: order.index(n.area))

@@ -13,6 +13,7 @@ from smartsort.core.model import State
 from smartsort.errors import SmartsortError
 from smartsort.files.hashing import sha256_of
 from smartsort.files.problems import FileVanished
+from smartsort.files.requests import Method
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, regular
 from smartsort.ledger.records import Area, Member, Name
@@ -33,11 +34,13 @@ class _Seen:
 class PhotoCheck:
     """Compares photos with the disk. `deep`: every byte is read again."""
 
-    def __init__(self, folders: Mapping[Area, str], *, deep: bool) -> None:
-        self._folders, self._deep = folders, deep
+    def __init__(self, folders: Mapping[Area, str], original: Callable[[str], str], *, deep: bool) -> None:
+        self._folders, self._original, self._deep = folders, original, deep
 
     def path(self, name: Name) -> str:
         """Return where a name lies."""
+        if name.area is Area.ORIGINAL:
+            return self._original(name.path)
         return f"{self._folders[name.area]}/{name.path}"
 
     def check(self, row: Row, crowded: Callable[[tuple[int, int], int], None] | None = None) -> list[Finding]:
@@ -57,7 +60,8 @@ class PhotoCheck:
         """Return what lies at a name and how many names it has, None for nothing. Raises SmartsortError."""
         path = self.path(name)
         try:
-            status = os.lstat(path)
+            # A symbolic link of ours counts for what it shows. What it shows is looked at as the original.
+            status = os.stat(path) if name.method == Method.SYMLINK else os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -107,6 +111,7 @@ class PhotoCheck:
         crowded: Callable[[tuple[int, int], int], None] | None,
     ) -> list[Finding]:
         found: list[Finding] = []
+        was_there = any(name.area is Area.ORIGINAL for name in names)
         seen: list[_Seen] = []
         missing: list[Name] = []
         for name in names:
@@ -116,21 +121,22 @@ class PhotoCheck:
                 found.append(_finding(Code.UNREADABLE, str(problem), row, name, self.path(name)))
                 continue
             if looked is None:
-                missing.append(name)
+                if name.area is not Area.ORIGINAL:  # what Immich does with its own files is no loss of ours
+                    missing.append(name)
             else:
                 seen.append(_Seen(name, self.path(name), *looked))
-        if names and not seen and not found:
+        if names and not seen and not found and not was_there:
             return [self._gone(row, member, names)]
         for name in missing:
             what = (
                 f"{shown(self.path(name))} is gone. Its bytes live on at {shown(seen[0].path)}"
                 if seen
-                else ""
+                else f"{shown(self.path(name))} shows a photo that Immich has no more"
             )
             found.append(_finding(Code.MISSING, what, row, name, self.path(name)))
         if seen:
             found += self._compare(row, member, seen)
-        if crowded is not None and member is Member.PHOTO:
+        if crowded is not None and member is Member.PHOTO and not was_there:
             links = Counter((s.stamp.device, s.stamp.inode) for s in seen)
             for each in seen:
                 key = (each.stamp.device, each.stamp.inode)
@@ -149,12 +155,12 @@ class PhotoCheck:
 
     def _compare(self, row: Row, member: Member, seen: list[_Seen]) -> Iterator[Finding]:
         """Yield every file once, however many names it has."""
-        anchor = next((s for s in seen if s.name.area is Area.LIBRARY), seen[0])
+        anchor = next((s for s in seen if s.name.area in (Area.LIBRARY, Area.ORIGINAL)), seen[0])
         done: set[tuple[int, int]] = set()
         for each in (anchor, *(s for s in seen if s is not anchor)):
             stamp, name = each.stamp, each.name
             key = (stamp.device, stamp.inode)
-            linked = anchor.name.area is Area.LIBRARY or anchor.name.method == "hardlink"
+            linked = anchor.name.area in (Area.LIBRARY, Area.ORIGINAL) or anchor.name.method == "hardlink"
             strange = linked and name.method == "hardlink" and not stamp.same_file(anchor.stamp)
             if key in done and not strange:
                 if None not in (name.sha256, anchor.name.sha256) and name.sha256 != anchor.name.sha256:
@@ -212,12 +218,14 @@ def _fits(row: Row, places: Counter[Area]) -> bool:
         return places in (Counter({Area.TRASH: 1}), Counter({Area.LIBRARY: 1}))
     if row.state is State.PURGED:
         return not places
+    if row.state is State.OBSERVED:
+        return places == Counter({Area.ORIGINAL: 1})
     own = Area.FACES if row.state is State.FILED else Area.REVIEW
     rest = {area: count for area, count in places.items() if area is not own}
     return (
         places[own] >= 1
         and (row.state is State.FILED or places[own] == 1)
-        and rest in ({}, {Area.LIBRARY: 1})
+        and rest in ({}, {Area.LIBRARY: 1}, {Area.ORIGINAL: 1})
     )
 
 

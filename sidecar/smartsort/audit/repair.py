@@ -22,7 +22,7 @@ from smartsort.core.templates import parse
 from smartsort.errors import SmartsortError
 from smartsort.files.hashing import digests
 from smartsort.files.names import candidates
-from smartsort.files.placement import Placed, PlaceRequest
+from smartsort.files.placement import Method, Placed, PlaceRequest
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, stamp, stamp_or_none
 from smartsort.ledger import outbox, photos
@@ -83,16 +83,18 @@ class Repair:
         write(self._context, change)
 
     def _look(self, name: Name) -> FileStamp | None:
-        return stamp_or_none(self._context.absolute(name))
+        path = self._context.absolute(name)
+        return stamp_or_none(os.path.realpath(path) if name.method == Method.SYMLINK else path)
 
     def _alive(self, names: Sequence[Name], member: Member = Member.PHOTO) -> Name | None:
         own = [n for n in names if n.member is member and self._look(n) is not None]
         return min(own, key=lambda n: (n.area is not Area.LIBRARY, n.id), default=None)
 
     def _place(
-        self, source: str, area: Area, folder: str, names: Iterable[str], sha256: str | None
+        self, source: Name, area: Area, folder: str, names: Iterable[str], sha256: str | None
     ) -> Placed:
-        request = PlaceRequest(source, self._context.place(area, folder), names, sha256=sha256)
+        place, how = self._context.place(area, folder), self._context.link_of(source)
+        request = PlaceRequest(self._context.absolute(source), place, names, sha256=sha256, how=how)
         [result] = self._context.placer.place([request])
         if isinstance(result, SmartsortError):
             raise result
@@ -183,7 +185,7 @@ class Repair:
         moment = self._context.clock.now().astimezone()
         names_free = (n for n in candidates(base, moment) if n != base)
         placed = self._place(
-            self._context.absolute(home),
+            home,
             own.area,
             folder,
             names_free,
@@ -262,7 +264,8 @@ class Repair:
         if found is None:
             return ""
         photo, names = found
-        gone = [n for n in names if n.member is finding.member and self._look(n) is None]
+        mine = [n for n in names if n.member is finding.member and n.area is not Area.ORIGINAL]
+        gone = [n for n in mine if self._look(n) is None]
         if not any((n.area, n.path) == (finding.area, finding.relative) for n in names):
             done = "the ledger follows what was moved"
         else:
@@ -277,7 +280,7 @@ class Repair:
             return ""
         folder, base = os.path.split(own.path)
         digest = own.sha256 or (photo.sha256 if own.member is Member.PHOTO else None)
-        placed = self._place(self._context.absolute(home), own.area, folder, [base], digest)
+        placed = self._place(home, own.area, folder, [base], digest)
         back = own.placed_in(own.area, folder, placed, own.person_id, own.sha256)
         data = {"names": [[own.area.value, shown(own.path)]]}
         event = NewEvent(EventKind.LINKED_AGAIN, photo.id, data, ACTOR)

@@ -12,7 +12,7 @@ from smartsort.ledger.records import Area, Member
 from smartsort.ledger.source_tables import Download, ReviewRow
 from smartsort.pipeline.engine.context import Context
 
-_SHOWN_FIRST = (Area.FACES, Area.REVIEW, Area.LIBRARY, Area.TRASH, Area.TEMP)
+_SHOWN_FIRST = (Area.FACES, Area.REVIEW, Area.LIBRARY, Area.TRASH, Area.TEMP, Area.ORIGINAL)
 
 
 def place_of(db: Database, photo_id: int, context: Context) -> str | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from smartsort.cli.common import configure_logging
 from smartsort.cli.output import counting, examples, print_json, print_table
@@ -35,6 +36,11 @@ _BAR = 30
 @click.option("--once", is_flag=True, help="Sort, show the result, check it and stop.")
 @click.option(
     "--photos", metavar="DIR", type=click.Path(exists=True, file_okay=False), help="Your own photos."
+)
+@click.option(
+    "--library",
+    is_flag=True,
+    help="Photos that are in Immich already: plan links to them, make and undo them.",
 )
 @click.option("--review", is_flag=True, help="Open the terminal UI once the photos are sorted.")
 @click.option(
@@ -73,6 +79,14 @@ def command(**options: Any) -> None:
     sorts your own face-tagged photos too: --photos DIR copies them and changes nothing in DIR.
     """
     photos, base = options["photos"], options["base"]
+    if options.pop("library"):
+        from smartsort.cli import demo_library
+
+        given = click.get_current_context().get_parameter_source("count")
+        count = demo_library.COUNT if given is ParameterSource.DEFAULT else options["count"]
+        configure_logging("info" if options["verbose"] else "error", "text")
+        made = (base, count, options["seed"], options["profile"], options["version"])
+        sys.exit(asyncio.run(demo_library.run(*made)))
     if options["review"] and options["once"]:
         raise click.UsageError("--once stops when the photos are sorted. Leave it out to review them.")
     if options["as_json"] and not options["once"]:

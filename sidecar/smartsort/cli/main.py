@@ -36,6 +36,7 @@ COMMANDS = {
     "disable": ("smartsort.cli.disable", "Switch sorting off. New photos wait."),
     "stats": ("smartsort.cli.stats", "Show figures about the sorting."),
     "what-if": ("smartsort.cli.what_if", "Show what other settings would do to past photos."),
+    "backfill": ("smartsort.cli.backfill", "Link photos that are in Immich already."),
     "setup": ("smartsort.cli.setup", "Connect to your Immich: keys, library and configuration file."),
     "doctor": ("smartsort.cli.doctor", "Check the installation, and print remedies."),
     "audit": ("smartsort.cli.audit", "Check that nothing is lost, and follow changes by hand."),

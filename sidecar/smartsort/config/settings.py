@@ -12,6 +12,7 @@ from smartsort.config.immich import Immich
 from smartsort.config.service import Api, Backup, Log, Notify, Trash
 from smartsort.config.sorting import (
     PRESETS,
+    Backfill,
     Deduplication,
     Directories,
     Filing,
@@ -67,6 +68,7 @@ class Settings(Section):
     deduplication: Deduplication = section(Deduplication, "Photos that are known already.")
     review_categories: ReviewCategories = section(ReviewCategories, "Which review folders are used.")
     follow_renames: bool = setting(True, "Rename a person's folder when the person is renamed in Immich.")
+    backfill: Backfill = section(Backfill, "Photos that are in Immich already.")
     inbox: Inbox = section(Inbox, "How files from the inbox are picked up.")
     trash: Trash = section(Trash, "How long rejected photos are kept.")
     api: Api = section(Api, "The HTTP API.")

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator
 
-from smartsort.config.values import Section, UserPath, setting
+from smartsort.config.values import PathInImmich, Section, UserPath, setting
 from smartsort.core.templates import PERSON, parse
 
 Preset = Literal["cautious", "balanced", "eager"]
@@ -133,6 +133,31 @@ class Deduplication(Section):
     )
     near_duplicates: bool = setting(
         False, "Also send photos to `review/duplicates` that Immich finds nearly equal to another one."
+    )
+
+
+class Backfill(Section):
+    """Photos that are in Immich without smartsort: links to them, and nothing else."""
+
+    path_mapping: dict[PathInImmich, UserPath] = setting(
+        {},
+        "Folders of Immich, and where smartsort sees each of them. Mount them read-only. Empty: smartsort "
+        "knows only its own library.",
+        allowed='a table such as {"/data/upload" = "/mnt/immich/upload"}',
+    )
+    follow: bool = setting(
+        False, "Go on by itself: link photos that you upload to Immich, after the first `smartsort backfill`."
+    )
+    questions_per_day: int = setting(
+        50, "How many of these photos may enter the review queue each day.", ge=0
+    )
+    requests_per_minute: int = setting(
+        1200, "How many calls a minute smartsort makes to Immich for these photos.", ge=1, le=60_000
+    )
+    link: Literal["auto", "copy"] = setting(
+        "auto",
+        "`auto` makes a hard link, else a reflink, else a symbolic link. `copy` makes a file of its own, so "
+        "an edit below `faces/` never reaches Immich.",
     )
 
 

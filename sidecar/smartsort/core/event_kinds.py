@@ -54,6 +54,8 @@ class EventKind(StrEnum):
     """A human said something of a face for good, or took that back."""
     REEVALUATED = "reevaluated"
     """A human applied other settings to the photo."""
+    BACKFILLED = "backfilled"
+    """smartsort linked a photo that was in Immich before, or asks about it."""
     ONE_PERSON = "one_person"
     """A human said that a person's faces are one person's, although they seem to be two people's."""
     RENAMED = "renamed"

@@ -56,11 +56,13 @@ class State(StrEnum):
     """Rest: a human rejected it. Its bytes are in `trash/` until the retention time ends."""
     PURGED = "purged"
     """Rest: the retention time has ended. The bytes are gone, and smartsort remembers the digest."""
+    OBSERVED = "observed"
+    """Rest: the photo was in Immich before. smartsort knows it, and has not acted on it."""
 
 
 IN_FLIGHT = (State.PLACED, State.KNOWN)
 IN_PROGRESS = (State.ARRIVED, State.CLAIMED, State.HASHED, State.UNIQUE, *IN_FLIGHT)
-AT_REST = (State.FILED, State.REVIEW, State.SKIPPED, State.REJECTED, State.PURGED)
+AT_REST = (State.FILED, State.REVIEW, State.SKIPPED, State.REJECTED, State.PURGED, State.OBSERVED)
 
 
 @dataclass(frozen=True, slots=True)

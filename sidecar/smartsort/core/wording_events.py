@@ -75,6 +75,7 @@ _UNDONE = {
     EventKind.FACES_NAMED: "name",
     EventKind.FACES_MARKED: "verdict on a face",
     EventKind.REEVALUATED: "re-evaluation",
+    EventKind.BACKFILLED: "link from Immich",
     EventKind.RENAMED: "move to the new name",
     EventKind.RELINKED: "move to another folder",
     EventKind.JOINED: "companion",
@@ -128,6 +129,10 @@ _OF_A_PHOTO: dict[str, Callable[[Data], str]] = {
         + (f"was filed under {_filed(d)}" if d.get("outcome") == "sorted" else _waits(d))
     ),
     EventKind.RELINKED: lambda d: f"moved within faces{_places(d.get('names'), area='faces')}",
+    EventKind.BACKFILLED: lambda d: (
+        "was in Immich before and "
+        + (f"is linked under {_filed(d)}" if d.get("outcome") == "sorted" else _waits(d))
+    ),
     EventKind.RENAMED: lambda d: f"follows {d.get('was')}, who is called {_people(d)} now",
     EventKind.UNDONE: _undone,
     EventKind.PURGED: lambda _: "was deleted for good from the trash",
@@ -166,6 +171,7 @@ _TOGETHER = {
     EventKind.FACES_MARKED: "Verdict on faces",
     EventKind.REEVALUATED: "Re-evaluated with other settings",
     EventKind.RELINKED: "Moved to where the template says",
+    EventKind.BACKFILLED: "Linked from Immich",
 }
 
 

@@ -43,7 +43,8 @@ async def upload(call: Call) -> Response:
     if known is not None:
         return JsonResponse({"id": known.id, "status": "duplicate"}, 200)
     asset_id, now = call.state.new_id(), time.time()
-    real_path = os.path.join(call.state.upload_folder(), asset_id + os.path.splitext(name)[1])
+    folder = os.path.join(call.state.upload_folder(), call.user.id)
+    real_path = os.path.join(folder, asset_id + os.path.splitext(name)[1])
     await asyncio.to_thread(_write, real_path, content)
     asset = call.state.add_asset(
         Asset(
@@ -220,5 +221,6 @@ def _group(call: Call, duplicate_id: str, assets: list[Asset]) -> dict[str, Any]
 
 
 def _write(path: str, content: bytes) -> None:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "wb") as file:
         file.write(content)

@@ -186,7 +186,7 @@ def iter_strangers(folder: str | os.PathLike[str], seed: int = 0) -> Iterator[Sa
             real = os.path.join(folder, path)
             os.makedirs(os.path.dirname(real), exist_ok=True)
             with open(real, "wb") as file:
-                file.write(jpeg.with_xmp(_with_exif(drawing.content, taken), packet))
+                file.write(jpeg.with_xmp(with_exif(drawing.content, taken), packet))
             yield _verdict(path, "stranger_group" if beside else "stranger", people, people)
 
 
@@ -204,7 +204,7 @@ def make_album(folder: str | os.PathLike[str], people: Iterable[str]) -> list[st
             taken = datetime(2018 + number, rng.randint(1, 12), rng.randint(1, 28), 15, tzinfo=UTC)
             path = os.path.join(folder, f"{name} {number + 1}.jpg")
             with open(path, "wb") as file:
-                file.write(jpeg.with_xmp(_with_exif(drawing.content, taken), packet))
+                file.write(jpeg.with_xmp(with_exif(drawing.content, taken), packet))
             made.append(path)
     return made
 
@@ -244,7 +244,7 @@ class _Studio:
         drawing = self._draw(index, people, _HEADS_OF.get(kind, HEAD))
         regions = [Region(name, *box) for name, box in zip(names, drawing.boxes, strict=True)]
         taken = datetime(2024, 1, 1, 9, tzinfo=UTC) + timedelta(hours=7 * index, seconds=self._seed % 3600)
-        content = _with_exif(drawing.content, taken)
+        content = with_exif(drawing.content, taken)
         packet = region_xmp(regions, *self._size)
         if kind == "sidecar":
             self._write(f"{path}.xmp", packet, taken)
@@ -266,7 +266,7 @@ class _Studio:
             with Image.open(io.BytesIO(content)) as image:
                 smaller = image.resize((self._size[0] * 3 // 4, self._size[1] * 3 // 4), Image.Resampling.BOX)
                 smaller.info.clear()
-                content = jpeg.with_xmp(_with_exif(encoded(smaller, 72), taken), header.xmp or b"")
+                content = jpeg.with_xmp(with_exif(encoded(smaller, 72), taken), header.xmp or b"")
         self._write(path, content, taken)
         return Sample(
             path, kind, "duplicates", "duplicate", "duplicate_", None, original.people, original.path
@@ -277,7 +277,7 @@ class _Studio:
         # Later rounds have zeros for nothing: two empty files would be copies of each other.
         content = bytes(index // len(PATTERN))
         if kind == "truncated":
-            whole = _with_exif(self._draw(index, [WHITELIST[0]]).content, taken)
+            whole = with_exif(self._draw(index, [WHITELIST[0]]).content, taken)
             content = whole[: len(whole) * 2 // 5]
         elif kind == "text":
             content = f"<html>photo {index} was not found</html>\n".encode()
@@ -354,7 +354,7 @@ def _verdict(path: str, kind: Kind, people: list[str], names: list[str]) -> Samp
     return Sample(path, kind, "unidentified", "unknown_person", "unknown_", None, shown)
 
 
-def _with_exif(content: bytes, taken: datetime) -> bytes:
+def with_exif(content: bytes, taken: datetime) -> bytes:
     """Return the JPEG with camera and date in an Exif segment."""
     exif = Image.Exif()
     text = taken.strftime("%Y:%m:%d %H:%M:%S")

@@ -116,6 +116,9 @@ class DemoState:
         return path
 
     def upload_folder(self) -> str:
+        mounted = self.settings.mounts.get("/data/upload")
+        if mounted is not None:
+            return os.fspath(mounted)
         if self._upload_folder is None:
             self._upload_folder = tempfile.TemporaryDirectory(prefix="smartsort-demo-")
         return self._upload_folder.name

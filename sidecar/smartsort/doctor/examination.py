@@ -12,6 +12,7 @@ from smartsort.api.schemas.state import Check, DoctorReport
 from smartsort.bootstrap import layout_of
 from smartsort.config import Settings
 from smartsort.doctor import server_checks
+from smartsort.doctor.backfill_checks import photos_in_immich
 from smartsort.doctor.findings import broken, passed, report, skipped, told, warned
 from smartsort.doctor.folder_checks import (
     folders_check,
@@ -161,6 +162,8 @@ async def _immich(
         checks.append(await _queues(server, rights))
         checks.append(await server_checks.clock(server, now))
         checks += await library_checks(Ground(server, settings, rights, ledger.shards, writable, sleep))
+        if settings.backfill.path_mapping:
+            checks.append(await photos_in_immich(server, settings, rights.user_id))
         return checks + await server_checks.administration(server, allowed=rights.may("systemConfig.read"))
 
 

@@ -45,6 +45,12 @@ class Disk:
         os.link(source, target, follow_symlinks=False)
         self.checkpoint("link done")
 
+    def symlink(self, source: str, target: str) -> None:
+        """A name that points at `source`. Never replaces."""
+        self.checkpoint("symlink")
+        os.symlink(source, target)
+        self.checkpoint("symlink done")
+
     def rename_exclusive(self, source: str, target: str) -> None:
         """Rename without replacing: `FileExistsError` when the name is taken, EINVAL where not offered."""
         self.checkpoint("rename exclusive")

@@ -12,7 +12,7 @@ from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.disk import Disk
 from smartsort.files.filesystem import file_system
 from smartsort.files.problems import storage_error, unreadable
-from smartsort.files.requests import Placed, Removed
+from smartsort.files.requests import Method, Placed, Removed
 from smartsort.files.temporary import methods_between
 
 _SYNC_AS_A_WHOLE = 4
@@ -37,7 +37,10 @@ class Pending:
     def add(self, placed: Placed) -> None:
         """A file that was placed: its bytes, its folder."""
         self.made.add(placed.path)
-        self.folders[os.path.dirname(placed.path)] = placed.stamp.device
+        own = placed.method is not Method.SYMLINK  # whose stamp is its target's
+        self.folders[os.path.dirname(placed.path)] = placed.stamp.device if own else None
+        if placed.method is Method.SYMLINK:
+            return  # no bytes of ours
         # A name may be older than its bytes' way to the disk: whoever wrote the source need not have waited.
         self.files.append((placed.path, placed.stamp.device))
 

@@ -34,6 +34,11 @@ def digests(path: str, expected: FileStamp | None = None) -> Digests:
     return Digests(sha256.hexdigest(), sha1.hexdigest())
 
 
+def holds(path: str, sha1: bytes) -> bool:
+    """Return whether a file has this SHA-1. Raises as `digests` does."""
+    return digests(path).sha1 == sha1.hex()
+
+
 def sha256_of(path: str, expected: FileStamp | None = None) -> str:
     """Return the SHA-256 alone, to verify a copy. Raises as `digests` does."""
     sha256 = hashlib.sha256(usedforsecurity=False)

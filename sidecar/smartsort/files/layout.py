@@ -12,6 +12,7 @@ import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 
+from smartsort.core.backfill import mapped
 from smartsort.core.model import Category
 from smartsort.errors import ConfigurationError, RootUnavailable
 from smartsort.files.disk import Disk
@@ -39,6 +40,8 @@ class Layout:
     review: str = ""
     trash: str = ""
     ledger: str = ""
+    path_mapping: tuple[tuple[str, str], ...] = ()
+    """Folders of Immich with photos from before smartsort, and where this machine sees each."""
 
     def __post_init__(self) -> None:
         root = os.path.abspath(self.root)
@@ -49,6 +52,18 @@ class Layout:
     def review_folder(self, category: Category) -> str:
         """Return where photos of one review category wait."""
         return os.path.join(self.review, category.value)
+
+    @property
+    def outside(self) -> str:
+        """Return a folder that never is: originals outside the mapping are nowhere on this machine."""
+        return os.path.join(self.root, ".outside-path-mapping")
+
+    def original(self, path: str) -> str:
+        """Return where a file of Immich lies on this machine. `path` is Immich's, without its first slash.
+
+        What has the same path here is another file, so without a mapping there is nothing.
+        """
+        return mapped(f"/{path}", self.path_mapping) or os.path.join(self.outside, path)
 
     def person_folder(self, folder_name: str) -> str:
         """Return where one person's photos are filed.

@@ -47,13 +47,14 @@ from smartsort.files.problems import (
     NameTaken,
     storage_error,
 )
-from smartsort.files.requests import Method, Placed, PlaceRequest, Removed, RemoveRequest
+from smartsort.files.requests import Linking, Method, Placed, PlaceRequest, Removed, RemoveRequest
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, check_unchanged, regular
 from smartsort.files.temporary import clear_playground, methods_between, sweep_temporaries, temporary_in
 from smartsort.files.transfer import FileTransfer
 
 __all__ = [
+    "Linking",
     "Method",
     "Move",
     "PlaceRequest",
@@ -89,6 +90,8 @@ class Placer:
     def __init__(self, disk: Disk | None = None, guard: Callable[[], None] = _no_guard) -> None:
         self.disk = disk or Disk()
         self.guard = guard
+        self.originals: tuple[str, ...] = ()
+        """Folders of Immich with photos from before. Nothing in them is ever made or removed."""
         self._found: dict[int, Capabilities] = {}
         """What the file systems can do, by device."""
 
@@ -216,6 +219,10 @@ class Placer:
             raise FileRefused(f"{shown(request.folder)} is not a plain folder", request.source)
         source = self._look(request.source)
         check_unchanged(request.source, source, request.expected)
+        if below(os.path.join(request.folder, "name"), self.originals):
+            raise FileProblem(
+                f"{shown(request.folder)} holds photos of Immich. Nothing is put there", request.folder
+            )
         pending.make_folder(request.folder)
         able = self._able(request.folder)
         with FileTransfer(self.disk, request, source, links=able.numbers) as transfer:
@@ -265,6 +272,8 @@ class Placer:
             status = self.disk.lstat(target)
         except FileNotFoundError:
             return None
+        if points_at(target, request.source):
+            return Placed(request.source, target, Method.SYMLINK, source, source, already=True)
         if not stat.S_ISREG(status.st_mode):
             return None
         found = FileStamp.of(status)
@@ -297,6 +306,12 @@ class Placer:
             return storage_error(error, "remove", request.path)
 
     def _remove(self, request: RemoveRequest, pending: Pending) -> Removed:
+        if below(request.path, self.originals):
+            raise NameKept(f"{shown(request.path)} is kept: it was there before smartsort")
+        if points_at(request.path, request.surviving_path):
+            self.disk.unlink(request.path)
+            pending.folders[os.path.dirname(request.path)] = None
+            return Removed(request.path)
         leaving = self._look(request.path)
         try:
             status = self.disk.lstat(request.surviving_path)
@@ -419,6 +434,19 @@ class Move:
                 requests.append(removal)
         removed = iter(self.placer.remove(requests))
         return [next(removed) if answer is None else answer for answer in answers]
+
+
+def below(path: str, folders: Iterable[str]) -> bool:
+    """Return True for a path inside one of the folders, by the names alone."""
+    return any(os.path.normpath(path).startswith(f"{folder.rstrip('/')}/") for folder in folders)
+
+
+def points_at(path: str, target: str) -> bool:
+    """Return True for a symbolic link that says `target`."""
+    try:
+        return os.readlink(path) == target
+    except OSError:
+        return False
 
 
 def _undoing(request: PlaceRequest, placed: Placed) -> RemoveRequest | None:

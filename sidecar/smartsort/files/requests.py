@@ -15,6 +15,19 @@ class Method(StrEnum):
     HARDLINK = "hardlink"
     REFLINK = "reflink"
     COPY = "copy"
+    SYMLINK = "symlink"
+    """A name that points at another one, and holds no bytes."""
+
+
+class Linking(StrEnum):
+    """Which ways are taken, the first that the file systems offer."""
+
+    BYTES = "bytes"
+    """A hard link, a reflink, a copy: the bytes live on under the new name."""
+    NO_COPY = "no_copy"
+    """A hard link, a reflink, a symbolic link: nothing is copied."""
+    APART = "apart"
+    """A reflink, a copy: what is written to one name never shows under the other."""
 
 
 class PlaceRequest(NamedTuple):
@@ -23,7 +36,8 @@ class PlaceRequest(NamedTuple):
     `names` are single names, tried in order and lazily. `expected` is the stamp the caller looked at,
     `sha256` the digest it knows: the source is held to the first, a copy to both.
     `adopt`: a candidate that already holds exactly these bytes (`sha256` is needed) is taken for ours, left
-    by a crash between the act and the ledger. Leave out names which the ledger gives to other photos.
+    by a crash between the act and the ledger. Leave out names which the ledger gives to other photos. `how`
+    says which ways will do.
     """
 
     source: str
@@ -32,13 +46,14 @@ class PlaceRequest(NamedTuple):
     expected: FileStamp | None = None
     sha256: str | None = None
     adopt: bool = False
+    how: Linking = Linking.BYTES
 
 
 class Placed(NamedTuple):
     """The name exists, and its bytes and the name itself are on the disk.
 
-    `stamp` is the new name's, `source_stamp` the source's when it was placed. `already`: the name was there
-    before and was ours.
+    `stamp` is the new name's (of a symbolic link that of its target), `source_stamp` the source's when it was
+    placed. `already`: the name was there before and was ours.
     """
 
     source: str

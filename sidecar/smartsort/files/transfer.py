@@ -12,7 +12,7 @@ from smartsort.errors import StorageError
 from smartsort.files.disk import NOT_OFFERED, Disk
 from smartsort.files.hashing import sha256_of
 from smartsort.files.problems import FileChanged, unreadable
-from smartsort.files.requests import Method, Placed, PlaceRequest
+from smartsort.files.requests import Linking, Method, Placed, PlaceRequest
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, check_unchanged, regular
 from smartsort.files.temporary import NO_LINK, temporary_in
@@ -31,6 +31,7 @@ class FileTransfer:
         self.request = request
         self.source = source
         self.temporary: str | None = None
+        links = links and request.how is not Linking.APART
         self.method = Method.HARDLINK if links else Method.COPY
 
     def __enter__(self) -> Self:
@@ -48,7 +49,7 @@ class FileTransfer:
 
     def claim(self, target: str) -> Placed:
         """Make the name. `FileExistsError` when it is taken, other `OSError` as the kernel says."""
-        if self.method is not Method.HARDLINK and self.temporary is None:
+        if self.method is Method.COPY and self.temporary is None:
             self._fill()
         if self.method is Method.HARDLINK:
             try:
@@ -59,6 +60,9 @@ class FileTransfer:
                 self._fill()
             else:
                 return self._linked(target)
+        if self.method is Method.SYMLINK:
+            self.disk.symlink(self.request.source, target)
+            return Placed(self.request.source, target, self.method, self.source, self.source)
         self._rename(target)
         return self._placed(target)
 
@@ -113,6 +117,9 @@ class FileTransfer:
                 self.method = self._write(reading, writing, path)
             finally:
                 os.close(writing)
+            if self.method is Method.SYMLINK:
+                self.disk.unlink(path)
+                self.temporary = None
             check_unchanged(self.request.source, FileStamp.of(os.fstat(reading)), self.source)
         finally:
             os.close(reading)
@@ -126,6 +133,8 @@ class FileTransfer:
         else:
             self.disk.keep_attributes(reading, writing)
             return Method.REFLINK
+        if self.request.how is Linking.NO_COPY:
+            return Method.SYMLINK
         written = self._copy(reading, writing)
         self.disk.keep_attributes(reading, writing)
         self.disk.fsync(writing)

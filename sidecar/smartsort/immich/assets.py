@@ -29,7 +29,7 @@ from smartsort.core.model import AssetRef
 from smartsort.errors import ImmichRejected
 from smartsort.immich.answers import UnknownId, media_type
 from smartsort.immich.connection import Connection, chunks, known
-from smartsort.ports import AssetDetails, Listed, ThumbnailSize, UploadCopy
+from smartsort.ports import AssetDetails, Listed, Owned, ThumbnailSize, UploadCopy
 
 PATHS_PER_CALL = 1000
 DIGESTS_PER_CALL = 5000
@@ -132,6 +132,24 @@ class AssetCalls(Connection):
         found = {each.id: {p.id: p.name or "" for p in known(each.people, [])} for each in answer.items}
         return found, int(answer.next_page or 0) > page
 
+    async def owned(
+        self, taken_after: str | None, page: int, created_after: str | None = None
+    ) -> tuple[Sequence[Owned], bool]:
+        """Return a thousand photos from `taken_after` on, the oldest first, and whether more follow.
+
+        One call. A search shows photos of partners, too.
+        """
+        body = AssetSearch(
+            with_people=True, order="asc", visibility="timeline", size=ASSETS_PER_CALL, page=page
+        )
+        if taken_after is not None:
+            body.taken_after = taken_after
+        if created_after is not None:
+            body.created_after = _zulu(self._in_its_time(datetime.fromisoformat(created_after)))
+        call = search_assets.asyncio_detailed(client=self._client, body=body)
+        answer = (await self._read("search_assets", call)).assets
+        return [_owned(each) for each in answer.items], int(answer.next_page or 0) > page
+
     async def assets_of_person(
         self, person_id: str, limit: int, created_after: datetime | None = None
     ) -> Mapping[str, str | None]:
@@ -223,6 +241,22 @@ def picture(answer: Response[File]) -> tuple[bytes, str]:
 def has_none(error: ImmichRejected) -> bool:
     """Return True when Immich rejected a picture because it has none, or nobody to have one of."""
     return error.status == _NOT_FOUND or isinstance(error, UnknownId)
+
+
+def _owned(found: Asset) -> Owned:
+    path = found.original_path
+    return Owned(
+        id=found.id,
+        owner_id=known(found.owner_id, ""),
+        path=path,
+        name=os.path.basename(known(found.original_file_name, "")) or os.path.basename(path),
+        library_id=known(found.library_id, None),
+        taken=known(found.file_created_at, ""),
+        local_time=known(found.local_date_time, None),
+        is_video=known(found.type_, "") == "VIDEO",
+        people={p.id: p.name or "" for p in known(found.people, [])},
+        checksum=known(found.checksum, ""),
+    )
 
 
 def _details(found: Asset) -> AssetDetails:

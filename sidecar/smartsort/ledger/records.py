@@ -57,6 +57,12 @@ class Area(StrEnum):
     FACES = "faces"
     REVIEW = "review"
     TRASH = "trash"
+    ORIGINAL = "original"
+    """A file that was in Immich before smartsort. Its path is Immich's. Nothing ever moves or removes it."""
+
+
+STAYS = (Area.LIBRARY, Area.ORIGINAL)
+"""Where a photo keeps its first name, which Immich knows. The others tell people where it is."""
 
 
 class Member(StrEnum):

@@ -31,7 +31,7 @@ from smartsort.files.stamps import FileStamp, stamp
 from smartsort.ledger import photos
 from smartsort.ledger.person_folders import person_of_folder
 from smartsort.ledger.photos import Change, NewPhoto
-from smartsort.ledger.records import Area, Member, Name, NewEvent, Photo
+from smartsort.ledger.records import STAYS, Area, Member, Name, NewEvent, Photo
 from smartsort.pipeline.engine.context import Context
 from smartsort.rescue.inventory import Cluster, Found, Inventory
 
@@ -413,7 +413,7 @@ def _state(names: Sequence[Name]) -> tuple[State, list[Name]]:
 
 
 def _most_telling(names: Sequence[Name]) -> Name:
-    order = (Area.FACES, Area.TRASH, Area.REVIEW, Area.LIBRARY, Area.TEMP)
+    order = (Area.FACES, Area.TRASH, Area.REVIEW, *STAYS, Area.TEMP)
     return min((n for n in names if n.member is Member.PHOTO), key=lambda n: order.index(n.area))
 
 

@@ -20,7 +20,7 @@ from smartsort.ledger.records import Area, Member
 from smartsort.rescue.shots import Lying, ShotsOfFolder
 
 _AT_ONCE = 200
-_ORDER = (Area.LIBRARY, Area.FACES, Area.REVIEW, Area.TRASH, Area.TEMP)
+_ORDER = (Area.LIBRARY, Area.FACES, Area.REVIEW, Area.TRASH, Area.TEMP, Area.ORIGINAL)
 """What a shot is shows best in the library. What was found there counts for the other folders."""
 
 _FOUND = "area, path, device, inode, size, mtime_ns, member, sha256, sha1"

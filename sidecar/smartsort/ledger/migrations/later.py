@@ -167,3 +167,43 @@ def m063_adopted_folders(db: Database) -> None:
     db.conn.execute(
         "CREATE TABLE adopted_downloads (download_id INTEGER PRIMARY KEY, run INTEGER NOT NULL) STRICT"
     )
+
+
+@migrations()
+def m064_observed(db: Database) -> None:
+    """Photos that were in Immich before smartsort: who is on them, and what smartsort would do."""
+    # SQLite cannot change a CHECK, and other tables refer to `photos`. Nothing that is stored changes, so
+    # the text of the schema may: a million photos cost as much as none.
+    execute = db.conn.execute
+    execute("PRAGMA writable_schema = ON")
+    for table, old, new in (
+        ("photos", "'purged')", "'purged', 'observed')"),
+        ("photos", "'rebuild')", "'rebuild', 'immich')"),
+        ("names", "'trash')", "'trash', 'original')"),
+    ):
+        execute(
+            "UPDATE sqlite_schema SET sql = replace(sql, ?, ?) WHERE type = 'table' AND name = ?",
+            (old, new, table),
+        )
+    version = execute("PRAGMA schema_version").fetchone()[0]
+    execute(f"PRAGMA schema_version = {version + 1}")
+    execute("PRAGMA writable_schema = RESET")
+    execute(
+        """CREATE TABLE observed (
+            photo_id INTEGER PRIMARY KEY REFERENCES photos(id),
+            people TEXT NOT NULL CHECK (json_valid(people)),
+            due INTEGER NOT NULL DEFAULT 1,
+            fate TEXT CHECK (fate IN ('link', 'ask', 'leave')),
+            folders TEXT CHECK (folders IS NULL OR json_valid(folders))
+        ) STRICT"""
+    )
+    execute("CREATE INDEX idx_observed_due ON observed(photo_id) WHERE due > 0")
+    execute("CREATE INDEX idx_observed_fate ON observed(fate, photo_id)")
+    execute(
+        """CREATE TABLE observed_people (
+            person_id TEXT NOT NULL,
+            photo_id INTEGER NOT NULL REFERENCES photos(id),
+            PRIMARY KEY (person_id, photo_id)
+        ) STRICT, WITHOUT ROWID"""
+    )
+    execute("CREATE INDEX idx_observed_people_photo ON observed_people(photo_id)")

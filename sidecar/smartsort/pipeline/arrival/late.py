@@ -21,7 +21,7 @@ from smartsort.files.settling import Arrival
 from smartsort.files.shots import why_live, why_same_shot
 from smartsort.files.sides import Side, side_of
 from smartsort.files.stamps import FileStamp
-from smartsort.ledger import photos, shots
+from smartsort.ledger import observed, photos, shots
 from smartsort.ledger.records import Area, Member, Name, Photo
 from smartsort.pipeline.arrival.claim import Offered
 from smartsort.pipeline.engine.context import Context
@@ -170,7 +170,8 @@ class Latecomers:
     def _with_names(self, rows: Sequence[Photo]) -> list[tuple[Photo, list[Name]]]:
         if not rows:
             return []
-        open_ones = [p for p in rows if p.state in _TAKES or (p.state in IN_PROGRESS and p.problem is None)]
+        ours = [p for p in rows if p.origin != observed.SOURCE]  # nothing is put beside a file of Immich
+        open_ones = [p for p in ours if p.state in _TAKES or (p.state in IN_PROGRESS and p.problem is None)]
         names = self._context.ledger.read(lambda db: photos.names_of(db, [p.id for p in open_ones]))
         return [(p, names[p.id]) for p in open_ones if any(n.member is Member.PHOTO for n in names[p.id])]
 

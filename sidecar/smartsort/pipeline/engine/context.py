@@ -16,7 +16,7 @@ from smartsort.core.naming import folder_name
 from smartsort.core.policy import Policy
 from smartsort.files.decoders import Decoders
 from smartsort.files.layout import Layout
-from smartsort.files.placement import Placer
+from smartsort.files.placement import Linking, Placer
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.photos import Change, apply, name_at
 from smartsort.ledger.records import Area, Name
@@ -52,6 +52,11 @@ class Tuning:
     """Names of people who are not the same as those whom other users share under these names."""
     library_path: str = "/data/library"
     """Where Immich sees `library/`."""
+    follow: bool = False
+    """Photos that reach Immich without smartsort are followed: they get their links, too."""
+    questions_per_day: int = 50
+    requests_per_minute: int = 1200
+    link_by_copy: bool = False
 
 
 @dataclass(slots=True)
@@ -120,12 +125,14 @@ class Context:
     _folders: dict[Area, str] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.placer.originals = tuple(ours for _, ours in self.layout.path_mapping)
         self._folders = {
             Area.TEMP: self.layout.temp_downloads,
             Area.LIBRARY: self.layout.library,
             Area.FACES: self.layout.faces,
             Area.REVIEW: self.layout.review,
             Area.TRASH: self.layout.trash,
+            Area.ORIGINAL: self.layout.outside,
         }
 
     async def commit(
@@ -168,7 +175,15 @@ class Context:
 
     def absolute(self, name: Name) -> str:
         """Return where a name lies on this machine."""
+        if name.area is Area.ORIGINAL:
+            return self.layout.original(name.path)
         return f"{self.folder(name.area)}/{name.path}"
+
+    def link_of(self, source: Name) -> Linking:
+        """Return in which ways a name may be made from this one."""
+        if source.area is not Area.ORIGINAL:
+            return Linking.BYTES
+        return Linking.APART if self.tuning.link_by_copy else Linking.NO_COPY
 
     def free_names(self, own: Name, area: Area, folder: str, names: Iterable[str]) -> Iterator[str]:
         """Yield names in a folder of an area for a file, without those the ledger gives to other photos.

@@ -27,7 +27,7 @@ _TRAVELS = tuple(member for member in Member if member is not Member.PHOTO)
 """What is lost with a photo that is put away, unless the other copy has it too."""
 
 _GONE = "is gone"
-_ORDER = (Area.FACES, Area.REVIEW, Area.LIBRARY, Area.TRASH, Area.TEMP)
+_ORDER = (Area.FACES, Area.REVIEW, Area.LIBRARY, Area.TRASH, Area.TEMP, Area.ORIGINAL)
 
 
 class Intact:

@@ -19,7 +19,7 @@ from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.durable import Pending
 from smartsort.files.hashing import sha256_of
 from smartsort.files.names import split_extension
-from smartsort.files.placement import RemoveRequest, sweep_temporaries
+from smartsort.files.placement import RemoveRequest, points_at, sweep_temporaries
 from smartsort.files.problems import NameKept
 from smartsort.files.shown import shown
 from smartsort.files.stamps import stamp_or_none
@@ -239,7 +239,7 @@ class Recovery:
             area = Area(area_name)
             sweep_temporaries(os.path.join(context.folder(area), folder))
             drops += [
-                RemoveRequest(path, context.absolute(source), sha256=source.sha256 or photo.sha256)
+                RemoveRequest(path, context.absolute(source), sha256=self._known(source, photo))
                 for source in held
                 for path in self._twins(area, folder, source, photo)
             ]
@@ -247,6 +247,13 @@ class Recovery:
             return False
         self._write(Change(photo.id, intents_done=(intent.act,)))
         return True
+
+    def _known(self, source: Name, photo: Photo) -> str | None:
+        """Return the digest of a name. An original from before was never read, and is read now."""
+        known = source.sha256 or photo.sha256
+        if known is None and source.area is Area.ORIGINAL:
+            return self._digest(self._context.absolute(source))
+        return known
 
     # --- actions -----------------------------------------------------------------------------
 
@@ -312,14 +319,18 @@ class Recovery:
                 entries = list(found)
         except FileNotFoundError:
             return
+        told = context.absolute(source)
         stem = "" if area is Area.LIBRARY else split_extension(photo.original_name)[0][:_STEM]
         fitted = context.placer.names_in(place).fitted(stem).rstrip("_")
         for entry in entries:
-            # A copy has an inode of its own, but its photo's name, so not every file there is looked at.
+            # A copy or a symbolic link has an inode of its own, but its photo's name, so not every file there
+            # is looked at.
             if entry.inode() != original.inode and stem not in entry.name and fitted not in entry.name:
                 continue
             seen = stamp_or_none(entry.path)
-            if seen is None or not (seen.same_file(original) or seen.same_content(original)):
+            points = seen is None and points_at(entry.path, told)
+            same = seen is not None and (seen.same_file(original) or seen.same_content(original))
+            if not (points or same):
                 continue
             relative = os.path.join(folder, entry.name)
             if context.ledger.read(lambda db, r=relative: photos.name_at(db, area, r)) is None:  # type: ignore[misc]

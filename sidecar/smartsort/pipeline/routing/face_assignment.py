@@ -252,8 +252,10 @@ class FaceAssigner:
     async def _path(self, photo: Photo) -> str | None:
         """Return where Immich sees the photo, None for one that is not in the library."""
         names = (await self._context.ledger.aread(lambda db: photos.names_of(db, [photo.id])))[photo.id]
-        name = next((n for n in names if n.area is Area.LIBRARY and n.member is Member.PHOTO), None)
-        return None if name is None else self._context.in_immich(name.path)
+        own = {n.area: n.path for n in names if n.member is Member.PHOTO}
+        if Area.ORIGINAL in own:
+            return f"/{own[Area.ORIGINAL]}"
+        return self._context.in_immich(own[Area.LIBRARY]) if Area.LIBRARY in own else None
 
     async def _done(
         self, message: Message, happened: Collection[NewEvent], person: tuple[str, str] | None = None

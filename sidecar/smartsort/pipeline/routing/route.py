@@ -91,7 +91,7 @@ class _Route:
     @property
     def source(self) -> Name:
         """The name the bytes are linked from: the library's where there is one."""
-        order = {Area.LIBRARY: 0, Area.TEMP: 1}
+        order = {Area.ORIGINAL: 0, Area.LIBRARY: 0, Area.TEMP: 1}
         own = [n for n in self.held if n.member is Member.PHOTO]
         return min(own, key=lambda n: order.get(n.area, 2))
 

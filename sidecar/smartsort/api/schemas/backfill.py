@@ -1,0 +1,64 @@
+"""Photos that were in Immich before smartsort: what would become of them, and how far it has come."""
+
+from __future__ import annotations
+
+from pydantic import Field, StrictBool
+
+from smartsort.api.schemas.base import Count, RequestModel, ResponseModel, example
+
+
+class BackfillFolder(ResponseModel):
+    """A folder below `faces/`, and how many photos would get a link there."""
+
+    folder: str
+    photos: int
+
+
+class Backfill(ResponseModel):
+    """The plan as far as it is known, and what is done of it. While `working`, ask again."""
+
+    model_config = example(
+        working=False,
+        seen=48210,
+        outside=0,
+        missing=12,
+        known=34102,
+        to_judge=0,
+        to_link=31004,
+        to_ask=2551,
+        linked=0,
+        asked=0,
+        people=[{"folder": "john_doe", "photos": 4120}],
+        event=None,
+    )
+
+    working: bool
+    """smartsort lists, judges or links at this moment."""
+    seen: int
+    """Photos of the user that Immich has listed so far."""
+    outside: int
+    """Of these, photos outside `backfill.path_mapping`."""
+    missing: int
+    """Of these, photos with a person that are not on the disk."""
+    known: int
+    """Photos with a person."""
+    to_judge: int
+    to_link: int
+    to_ask: int
+    linked: int
+    asked: int
+    """Photos that wait in the review queue."""
+    people: list[BackfillFolder] = []
+    """Where the photos `to_link` would go, the most first."""
+    event: int | None = None
+    """The event that undoes all links of this backfill."""
+
+
+class BackfillRequest(RequestModel):
+    """Without `apply`, smartsort changes nothing."""
+
+    model_config = example(apply=True, portion=1000) | RequestModel.model_config
+
+    apply: StrictBool = False
+    portion: Count | None = Field(default=None, ge=1)
+    """Link so many photos at most. All portions are one event."""

@@ -1,0 +1,354 @@
+"""Photos that were in Immich before smartsort: who is on them, and what is to become of each.
+
+A photo is found by the people on it, so that a person who changes costs their own photos and no others.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+from sqlite_utils import Database
+
+from smartsort.core.backfill import Fate
+from smartsort.core.model import State
+from smartsort.files.shown import from_ledger, to_ledger
+from smartsort.ledger import key_value, photos
+from smartsort.ledger.photos import Change, NewPhoto
+from smartsort.ledger.records import Area, Name, dumps
+from smartsort.ledger.rows import chunks, delete, insert, select
+
+SOURCE = "immich"
+"""`photos.source` and `photos.origin` of these photos."""
+
+PROGRESS = "backfill"
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a backfill has come. Times are ISO 8601 texts with a zone."""
+
+    passes: int = 0
+    runs: int = 0
+    """How many passes, and how many runs that make links, have begun."""
+    listing: bool = False
+    """A pass over Immich's photos is under way."""
+    after: str | None = None
+    """The pass goes on with photos taken then or later. Nothing depends on how many came before."""
+    page: int = 1
+    """Of the photos taken at that very moment, as far as there are more than one answer holds."""
+    recent: str | None = None
+    """The pass is about photos that Immich took in since then alone. None: about all."""
+    began: str | None = None
+    ended: str | None = None
+    """When the last pass over all photos began and ended."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """Of that pass: photos `seen`, `outside` the mapping, `missing` on the disk."""
+    actor: str = ""
+    """Who asked for the links that are being made, "" while nobody has."""
+    applying: bool = False
+    """Links and the questions of today are being made."""
+    left: int = 0
+    """Links that are still to be made in this portion."""
+    up_to: int = 0
+    """The last photo of this portion so far."""
+    group: int | None = None
+    """The event that stands for all of them."""
+    complete: bool = False
+    """Nothing was left to link. The next links are another event's."""
+    policy: str = ""
+    """The settings by which all were judged."""
+    day: str = ""
+    asked: int = 0
+    """The day of the last questions, and how many there were."""
+    stored: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """As it was read."""
+
+
+_OF_A_PASS = frozenset({"listing", "after", "page", "recent", "began", "ended", "counts"})
+_OF_A_RUN = frozenset({"applying", "actor", "left", "up_to", "complete"})
+
+
+def progress(db: Database) -> Progress:
+    """Return how far a backfill has come."""
+    found: dict[str, Any] = key_value.get(db, PROGRESS, {})
+    value = Progress(**found)
+    value.stored = _values(value)
+    return value
+
+
+def put_progress(db: Database, value: Progress) -> None:
+    """Remember what has changed of it since it was read.
+
+    Somebody may have begun another pass or run meanwhile. What was about the one before is then dropped.
+    """
+    now, mine = _values(progress(db)), _values(value)
+    changed = {key for key, part in mine.items() if part != value.stored[key]}
+    for count, those in (("passes", _OF_A_PASS), ("runs", _OF_A_RUN)):
+        if count not in changed and now[count] != value.stored[count]:
+            changed -= those
+    value.stored = now | {key: mine[key] for key in changed}
+    key_value.put(db, PROGRESS, value.stored)
+
+
+def _values(value: Progress) -> dict[str, Any]:
+    return {key: part for key, part in asdict(value).items() if key != "stored"}
+
+
+class Seen(NamedTuple):
+    """A photo as Immich lists it. `path` is as Immich sees it, `people` names by id."""
+
+    asset_id: str
+    path: str
+    people: Mapping[str, str]
+    name: str
+    kind: str
+    taken: str | None
+    size: int
+    mtime_ns: int
+
+
+class _Known(NamedTuple):
+    photo_id: int
+    path: str
+    people: str
+
+
+def _known(db: Database, asset_ids: Sequence[str]) -> dict[str, _Known]:
+    query = (
+        "SELECT p.asset_id, p.id, n.path, o.people FROM photos AS p JOIN observed AS o ON o.photo_id = p.id"
+        " JOIN names AS n ON n.photo_id = p.id AND n.area = 'original' WHERE p.asset_id IN (*)"
+    )
+    rows = select(db, query, asset_ids)
+    return {asset_id: _Known(i, from_ledger(path), people) for asset_id, i, path, people in rows}
+
+
+def unknown(db: Database, asset_ids: Sequence[str]) -> set[str]:
+    """Return those of the assets that no photo stands for."""
+    query = "SELECT asset_id FROM photos WHERE asset_id IN (*)"
+    return set(asset_ids) - {asset_id for (asset_id,) in select(db, query, asset_ids)}
+
+
+def people_text(people: Mapping[str, str]) -> str:
+    """Return people as text, the same for the same people."""
+    return dumps(sorted(people.items()))
+
+
+def observe(db: Database, listed: Sequence[Seen], at: str) -> int:
+    """Take in photos as Immich lists them now. Return how many are to be judged (again).
+
+    New ones become photos in state `observed`. A known one is due when others are on it than before.
+    """
+    known = _known(db, [one.asset_id for one in listed])
+    fresh = [one for one in listed if one.asset_id not in known and one.people]
+    added = photos.add(db, [NewPhoto(SOURCE, SOURCE, one.name, one.size, one.mtime_ns) for one in fresh], at)
+    ids = {one.asset_id: photo.id for one, photo in zip(fresh, added, strict=True)}
+    changes = [
+        Change(
+            ids[one.asset_id],
+            state=State.OBSERVED,
+            values={"asset_id": one.asset_id, "media_kind": one.kind, "taken_at": one.taken},
+            names_added=(Name(ids[one.asset_id], Area.ORIGINAL, one.path.lstrip("/")),),
+        )
+        for one in fresh
+    ]
+    photos.apply(db, changes, at)
+    for one in listed:
+        before = known.get(one.asset_id)
+        if before is not None and before.path != one.path.lstrip("/"):
+            # Immich has moved its file: the storage template was changed.
+            db.conn.execute(
+                "UPDATE OR IGNORE names SET path = ? WHERE photo_id = ? AND area = 'original'",
+                (to_ledger(one.path.lstrip("/")), before.photo_id),
+            )
+    changed = [
+        (known[one.asset_id].photo_id if one.asset_id in known else ids[one.asset_id], one.people)
+        for one in listed
+        if (one.people and one.asset_id not in known)
+        or (one.asset_id in known and known[one.asset_id].people != people_text(one.people))
+    ]
+    _put_people(db, changed)
+    return len(changed)
+
+
+def _put_people(db: Database, changed: Sequence[tuple[int, Mapping[str, str]]]) -> None:
+    delete(db, "observed_people", "photo_id", [photo_id for photo_id, _ in changed])
+    insert(
+        db,
+        "INTO observed",
+        ("photo_id", "people", "due"),
+        [(photo_id, people_text(people), 1) for photo_id, people in changed],
+        "ON CONFLICT (photo_id) DO UPDATE SET people = excluded.people, due = 1",
+    )
+    insert(
+        db,
+        "INTO observed_people",
+        ("person_id", "photo_id"),
+        [(person_id, photo_id) for photo_id, people in changed for person_id in people],
+    )
+
+
+def changed_people(db: Database, people: Mapping[str, str]) -> int:
+    """Have the photos of these people (names by id, of today) judged again. Return how many they are."""
+    count = 0
+    for person_id, name in people.items():
+        rows = db.conn.execute(
+            "SELECT o.photo_id, o.people FROM observed_people AS i JOIN observed AS o USING (photo_id)"
+            " WHERE i.person_id = ?",
+            (person_id,),
+        ).fetchall()
+        texts = [(photo_id, dict(json.loads(text))) for photo_id, text in rows]
+        stale = [(i, named | {person_id: name}) for i, named in texts if named.get(person_id) != name]
+        for part in chunks(stale):
+            _put_people(db, part)
+        count += len(stale)
+    return count
+
+
+def due_again(db: Database, people: Collection[str]) -> None:
+    """Have the photos of people judged again who are gone: somebody has merged or forgotten them."""
+    for person_id in people:
+        db.conn.execute(
+            "UPDATE observed SET due = 1 WHERE photo_id IN"
+            " (SELECT photo_id FROM observed_people WHERE person_id = ?)",
+            (person_id,),
+        )
+
+
+def names_by_person(db: Database, known: Collection[str]) -> dict[str, str]:
+    """Return the name under which each of these people was last seen on a photo. Costs a look for each."""
+    found: dict[str, str] = {}
+    for person_id in known:
+        row = db.conn.execute(
+            "SELECT o.people FROM observed_people AS i JOIN observed AS o USING (photo_id)"
+            " WHERE i.person_id = ? LIMIT 1",
+            (person_id,),
+        ).fetchone()
+        if row is not None:
+            found[person_id] = dict(json.loads(row[0])).get(person_id, "")
+    return found
+
+
+def due_from_memory(db: Database, photo_ids: Sequence[int] | None = None) -> None:
+    """Have photos (None: all that were) judged again by the faces that are known: the settings changed."""
+    query = "UPDATE observed SET due = 2 WHERE due = 0 AND fate IS NOT NULL"
+    if photo_ids is None:
+        db.conn.execute(query)
+    else:
+        db.conn.executemany(f"{query} AND photo_id = ?", [(i,) for i in photo_ids])
+
+
+def due_without_fate(db: Database) -> None:
+    """Have photos judged that changed while they were filed, and are filed no more."""
+    db.conn.execute(
+        "UPDATE observed SET due = 1 WHERE fate IS NULL AND due = 0"
+        " AND (SELECT state FROM photos WHERE id = photo_id) = 'observed'"
+    )
+
+
+class Due(NamedTuple):
+    """A photo that is to be judged, with names by id of the people on it."""
+
+    photo_id: int
+    people: Mapping[str, str]
+    from_memory: bool
+
+
+def due(db: Database, limit: int) -> list[Due]:
+    """Return photos that are to be judged, the oldest first."""
+    rows = db.conn.execute(
+        "SELECT photo_id, people, due FROM observed WHERE due > 0 ORDER BY photo_id LIMIT ?", (limit,)
+    )
+    return [Due(photo_id, dict(json.loads(people)), how == 2) for photo_id, people, how in rows]
+
+
+def judged(db: Database, found: Iterable[tuple[int, Fate | None, Sequence[str]]]) -> None:
+    """Write what is to become of photos, with the folders below `faces/` that they belong in.
+
+    Without a fate a photo is judged when the next backfill begins and it is still, or again, `observed`.
+    """
+    db.conn.executemany(
+        "UPDATE observed SET due = 0, fate = ?, folders = ? WHERE photo_id = ?",
+        [(fate and fate.value, dumps(list(folders)) if folders else None, i) for i, fate, folders in found],
+    )
+
+
+_REJECTED = "EXISTS (SELECT 1 FROM review_queue AS q WHERE q.photo_id = o.photo_id AND q.action = 'rejected')"
+_UNDONE = (
+    "EXISTS (SELECT 1 FROM events AS e WHERE e.photo_id = o.photo_id AND e.kind = 'undone'"
+    " AND (e.id > ? OR json_extract(e.data, '$.group') IS NULL))"
+)
+
+
+def waiting(db: Database, fate: Fate, after: int, limit: int, *, undone_since: int) -> list[int]:
+    """Return photos of a fate that nothing was done about yet, by id, with ids above `after`.
+
+    Left out are those of which a human said that they are not to be linked, and those whose link a human
+    has undone by itself, or with others after the event `undone_since`.
+    """
+    rows = db.conn.execute(
+        "SELECT o.photo_id FROM observed AS o JOIN photos AS p ON p.id = o.photo_id"  # noqa: S608
+        f" WHERE o.fate = ? AND o.photo_id > ? AND p.state = 'observed' AND NOT {_REJECTED}"
+        f" AND NOT {_UNDONE} ORDER BY o.photo_id LIMIT ?",
+        (fate.value, after, undone_since, limit),
+    )
+    return [photo_id for (photo_id,) in rows]
+
+
+def resolved(db: Database, limit: int) -> list[int]:
+    """Return photos that wait for an answer which Immich knows by now."""
+    rows = db.conn.execute(
+        "SELECT p.id FROM photos AS p JOIN observed AS o ON o.photo_id = p.id"
+        " WHERE p.state = 'review' AND p.origin = ? AND o.fate = 'link' ORDER BY p.id LIMIT ?",
+        (SOURCE, limit),
+    )
+    return [photo_id for (photo_id,) in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a backfill would do, and what it has done. `people` are links by folder, the most first."""
+
+    known: int
+    due: int
+    link: int
+    ask: int
+    leave: int
+    done: int
+    asked: int
+    people: Mapping[str, int]
+
+
+def totals(db: Database) -> Totals:
+    """Count all photos by what is to become of them. Its cost grows with their number."""
+    execute = db.conn.execute
+    by_fate = dict(
+        execute(
+            "SELECT o.fate, count(*) FROM observed AS o JOIN photos AS p ON p.id = o.photo_id"  # noqa: S608
+            f" WHERE p.state = 'observed' AND o.fate IS NOT NULL AND NOT {_REJECTED} GROUP BY o.fate"
+        ).fetchall()
+    )
+    states: dict[str, int] = dict(
+        execute(
+            "SELECT p.state, count(*) FROM observed AS o JOIN photos AS p ON p.id = o.photo_id"
+            " GROUP BY p.state"
+        ).fetchall()
+    )
+    people: list[Any] = execute(
+        "SELECT j.value, count(*) AS many FROM observed AS o JOIN photos AS p ON p.id = o.photo_id,"  # noqa: S608
+        f" json_each(o.folders) AS j WHERE o.fate = 'link' AND p.state = 'observed' AND NOT {_REJECTED}"
+        " GROUP BY j.value ORDER BY many DESC, j.value"
+    ).fetchall()
+    [[waiting_for]] = execute("SELECT count(*) FROM observed WHERE due > 0").fetchall()
+    return Totals(
+        known=sum(states.values()),
+        due=waiting_for,
+        link=by_fate.get(Fate.LINK.value, 0),
+        ask=by_fate.get(Fate.ASK.value, 0),
+        leave=by_fate.get(Fate.LEAVE.value, 0),
+        done=states.get(State.FILED.value, 0),
+        asked=states.get(State.REVIEW.value, 0),
+        people=dict(people),
+    )

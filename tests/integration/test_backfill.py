@@ -1,0 +1,484 @@
+"""Photos that were in Immich before smartsort: listed, judged, linked, asked about, undone, followed."""
+
+from __future__ import annotations
+
+import base64
+import errno
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from tests.fakes import FakeClock, World, close_world, content_of, picture, write
+
+from smartsort.actions.values import ActionRefused, PersonSelector
+from smartsort.audit.audit import Audit
+from smartsort.core.backfill import mapped
+from smartsort.core.model import State
+from smartsort.core.policy import PersonRef
+from smartsort.errors import SmartsortError
+from smartsort.files.disk import Disk
+from smartsort.files.placement import Placer, PlaceRequest, RemoveRequest
+from smartsort.ledger import observed
+from smartsort.ledger.records import Area
+
+UPLOADS = "/data/upload"
+
+
+def same_file(one: str, other: str) -> bool:
+    return os.path.samefile(one, other)
+
+
+def is_link(path: str) -> bool:
+    return os.path.islink(path)
+
+
+class Library:
+    """Photos that lie in Immich before smartsort comes, and a sidecar beside it."""
+
+    def __init__(self, tmp_path: os.PathLike[str], **options: Any) -> None:
+        self.folder = os.path.join(tmp_path, "immich")
+        os.makedirs(self.folder)
+        settings = {
+            "backfill.path_mapping": {UPLOADS: self.folder},
+            "backfill.requests_per_minute": 60_000,
+            **options.pop("settings", {}),
+        }
+        self.world = World(os.path.join(tmp_path, "root"), settings=settings, **options)
+        self._seeds = iter(range(1000, 100_000))
+
+    def upload(self, name: str, **more: Any) -> str:
+        """One more upload. Return its path on this machine."""
+        path = os.path.join(self.folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        content = picture(next(self._seeds))
+        write(path, content)
+        more.setdefault("checksum", base64.b64encode(hashlib.sha1(content).digest()).decode())
+        self.world.server.upload(f"{UPLOADS}/{name}", **more)
+        return path
+
+    async def run(self, steps: int = 1000) -> None:
+        """Step the stage until it has nothing left to do."""
+        for _ in range(steps):
+            if await self.world.stage("backfill") is not True:
+                return
+        raise AssertionError("it never ends")
+
+    async def plan(self) -> observed.Totals:
+        await self.world.actions.backfill_plan()
+        await self.run()
+        return self.totals()
+
+    async def apply(self, portion: int | None = None) -> observed.Totals:
+        await self.world.actions.backfill_apply("ann", portion)
+        await self.run()
+        return self.totals()
+
+    def totals(self) -> observed.Totals:
+        return self.world.ledger.read(observed.totals)
+
+    def progress(self) -> observed.Progress:
+        return self.world.ledger.read(observed.progress)
+
+    def links(self) -> list[str]:
+        """What stands below `faces/` and `review/`."""
+        return sorted(p for p in self.world.tree() if p.startswith(("faces/", "review/")))
+
+    def originals(self) -> dict[str, tuple[int, int, bytes]]:
+        """Inode, time and bytes of everything in Immich's folder."""
+        found = {}
+        for folder, _, names in os.walk(self.folder):
+            for name in names:
+                path = os.path.join(folder, name)
+                status = os.lstat(path)
+                found[path] = (status.st_ino, status.st_mtime_ns, content_of(path))
+        return found
+
+    def photo_of(self, name: str) -> int:
+        asset = self.world.server.asset_at(name)
+        [(photo_id,)] = self.world.ledger.read(
+            lambda db: db.conn.execute("SELECT id FROM photos WHERE asset_id = ?", (asset.id,)).fetchall()
+        )
+        return int(photo_id)
+
+    def state(self, name: str) -> State:
+        return self.world.photo(self.photo_of(name)).state
+
+
+@pytest.fixture
+def make(tmp_path) -> Iterator[Callable[..., Library]]:
+    made: list[Library] = []
+
+    def make(**options: Any) -> Library:
+        made.append(Library(tmp_path, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        close_world(one.world)
+
+
+@pytest.fixture
+def library(make) -> Library:
+    found = make()
+    for number in range(3):
+        found.upload(f"a/anna_{number}.jpg")
+    found.upload("b/bella_0.jpg", taken="2021-01-01T00:00:00.000Z")
+    found.upload("b/anna+stranger_0.jpg", taken="2022-01-01T00:00:00.000Z")
+    found.upload("b/none_0.jpg", taken="2022-01-02T00:00:00.000Z")
+    found.upload("b/stranger_0.jpg", taken="2022-01-03T00:00:00.000Z")
+    return found
+
+
+async def test_it_starts_as_a_what_if_and_changes_nothing(library):
+    before, files = library.world.server.described(), library.originals()
+    plan = await library.plan()
+    assert (plan.link, plan.ask, plan.done) == (4, 1, 0)
+    assert plan.people == {"anna": 3, "bella": 1}
+    assert library.progress().counts == {"seen": 7, "outside": 0, "missing": 0}
+    assert library.links() == []
+    assert library.world.server.described() == before
+    assert library.originals() == files
+
+
+async def test_links_are_made_as_one_event_and_undone_to_the_start(library):
+    before, files = library.world.server.described(), library.originals()
+    done = await library.apply()
+    assert (done.link, done.ask, done.done, done.asked) == (0, 0, 4, 1)
+    assert library.links() == [
+        "faces/anna/anna_0.jpg",
+        "faces/anna/anna_1.jpg",
+        "faces/anna/anna_2.jpg",
+        "faces/bella/bella_0.jpg",
+        "review/multiple_faces/multi_anna+stranger_0.jpg",
+    ]
+    assert same_file(f"{library.world.root}/faces/anna/anna_0.jpg", f"{library.folder}/a/anna_0.jpg")
+    await library.world.tell()
+    assert library.world.server.described() == before
+    undone = await library.world.actions.undo_last("ann", actor="ann")
+    assert (undone.done, undone.failed) == (5, 0)
+    assert library.links() == []
+    assert library.originals() == files
+    assert library.world.server.described() == before
+    assert (library.totals().link, library.totals().ask) == (4, 1)
+
+
+async def test_portions_are_one_event(library):
+    assert (await library.apply(2)).done == 2
+    assert (await library.apply(1)).done == 3
+    assert (await library.apply()).done == 4
+    undone = await library.world.actions.undo_last("ann", actor="ann")
+    assert undone.done == 5
+    assert library.links() == []
+
+
+async def test_what_was_undone_is_linked_again_only_when_asked_for(library):
+    await library.apply()
+    await library.world.actions.undo_last("ann", actor="ann")
+    await library.run()
+    assert library.links() == []
+    assert (await library.apply()).done == 4
+    await library.world.actions.undo_photo(library.photo_of("anna_0.jpg"), "ann")
+    assert (await library.apply()).done == 3
+    assert library.state("anna_0.jpg") is State.OBSERVED
+
+
+async def test_a_photo_costs_one_request_and_a_page_one(library):
+    server = library.world.server
+    server.calls_made.clear()
+    await library.plan()
+    assert server.calls_made["owned"] == 1
+    assert server.calls_made["faces"] == 5  # of those with somebody named on them
+    server.calls_made.clear()
+    await library.apply()
+    assert server.calls_made["faces"] == 0
+    assert server.calls_made["owned"] == 1
+
+
+async def test_pages_go_on_by_the_moment_and_not_by_a_number(make):
+    library = make()
+    library.world.server.page_size = 2
+    for number in range(5):
+        library.upload(f"anna_{number}.jpg", taken="2020-01-01T00:00:00.000Z")
+    for number in range(5, 9):
+        library.upload(f"anna_{number}.jpg", taken=f"2020-01-0{number}T00:00:00.000Z")
+    assert (await library.plan()).link == 9
+
+
+async def test_a_pass_goes_on_after_a_restart(make, tmp_path):
+    library = make()
+    library.world.server.page_size = 2
+    for number in range(8):
+        library.upload(f"anna_{number}.jpg", taken=f"2020-01-0{number + 1}T00:00:00.000Z")
+    await library.world.actions.backfill_plan()
+    for _ in range(2):
+        await library.world.stage("backfill")
+    server = library.world.server
+    close_world(library.world)
+    library.world = World(
+        os.path.join(tmp_path, "root"),
+        server=server,
+        settings={"backfill.path_mapping": {UPLOADS: library.folder}},
+    )
+    server.calls_made.clear()
+    await library.run()
+    assert library.totals().link == 8
+    assert server.calls_made["owned"] < 8
+
+
+async def test_a_request_that_comes_while_a_page_is_read_is_kept(library):
+    """Each writes what it changed and no more: a portion that was asked for is not forgotten."""
+    await library.world.actions.backfill_plan()
+    server = library.world.server
+    listed = server.owned
+
+    async def owned(*args: Any) -> Any:
+        await library.world.actions.backfill_apply("ann", 3)
+        return await listed(*args)
+
+    server.owned = owned
+    await library.world.stage("backfill")
+    server.owned = listed
+    await library.run()
+    assert library.totals().done == 3
+
+
+async def test_only_the_users_own_photos_outside_our_library_count(library):
+    server = library.world.server
+    library.upload("partner/anna_9.jpg", owner_id="user-2")
+    await library.world.deliver("anna_10.jpg")
+    await library.world.settle()
+    server.upload("/elsewhere/anna_11.jpg")
+    server.upload(f"{UPLOADS}/anna_12.jpg")
+    plan = await library.plan()
+    assert plan.link == 4
+    assert library.progress().counts == {"seen": 9, "outside": 1, "missing": 1}
+
+
+async def test_a_mapping_into_a_wrong_folder_links_nothing(make):
+    """Equal paths do not make the same photo: the content of some is compared."""
+    library = make()
+    for number in range(4):
+        library.upload(f"anna_{number}.jpg", checksum=base64.b64encode(b"x" * 20).decode())
+    await library.world.actions.backfill_apply("ann")
+    with pytest.raises(SmartsortError, match="is not the photo that Immich has"):
+        await library.run()
+    assert library.links() == []
+
+
+async def test_a_single_file_that_is_another_is_left_out(make):
+    library = make()
+    library.upload("anna_0.jpg", checksum=base64.b64encode(b"x" * 20).decode())
+    library.upload("anna_1.jpg")
+    assert (await library.apply()).done == 1
+    assert library.progress().counts["missing"] == 1
+
+
+async def test_at_most_so_many_questions_a_day(make):
+    clock = FakeClock()
+    library = make(settings={"backfill.questions_per_day": 2}, clock=clock)
+    for number in range(5):
+        library.upload(f"anna+stranger_{number}.jpg")
+    assert (await library.apply()).asked == 2
+    await library.run()
+    assert library.totals().asked == 2
+    clock.pass_by(days=1)
+    await library.run()
+    assert library.totals().asked == 4
+
+
+async def test_a_question_is_answered_as_any_other_and_the_original_stays(library):
+    await library.apply()
+    files = library.originals()
+    photo_id = library.photo_of("anna+stranger_0.jpg")
+    batch = await library.world.actions.approve([photo_id], [_person("Anna")], "ann")
+    assert batch.done == 1
+    assert library.world.places(photo_id) == [
+        "faces/anna/anna+stranger_0.jpg",
+        "original/data/upload/b/anna+stranger_0.jpg",
+    ]
+    assert library.originals() == files
+
+
+async def test_a_rejected_question_throws_nothing_away_and_is_not_asked_again(library):
+    await library.apply()
+    files = library.originals()
+    photo_id = library.photo_of("anna+stranger_0.jpg")
+    batch = await library.world.actions.reject([photo_id], "ann")
+    assert batch.done == 1
+    assert library.state("anna+stranger_0.jpg") is State.OBSERVED
+    assert library.originals() == files
+    assert not [p for p in library.world.tree() if p.startswith(("review/", "trash/"))]
+    assert library.world.server.asset_at("anna+stranger_0.jpg").trashed is False
+    assert (await library.apply()).asked == 0
+    await library.world.actions.undo_photo(photo_id, "ann")
+    assert library.state("anna+stranger_0.jpg") is State.REVIEW
+
+
+async def test_a_named_person_costs_their_photos_and_no_others(make):
+    library = make(people=("Anna", "Bella"))
+    server = library.world.server
+    unnamed = server._add_person("")
+    for number in range(4):
+        library.upload(f"anna_{number}.jpg")
+    for number in range(2):
+        asset = server.upload(f"{UPLOADS}/x_{number}.jpg")
+        write(os.path.join(library.folder, f"x_{number}.jpg"), picture(number))
+        asset.faces[0].person = unnamed.id
+    assert (await library.plan()).link == 4
+    server.people_by_id[unnamed.id] = type(unnamed)(unnamed.id, "Dora")
+    server.calls_made.clear()
+    await library.world.sidecar.people.refresh(max_age=0)
+    await library.run()
+    assert server.calls_made["faces"] == 2
+    assert library.totals().people == {"anna": 4, "dora": 2}
+
+
+async def test_other_settings_cost_no_request(library):
+    await library.plan()
+    library.world.server.calls_made.clear()
+    library.world.sidecar.runtime_settings.change({"multiple_faces": "each_person"}, {}, "ann")
+    library.world.sidecar.runtime_settings.change({}, {"blacklist": [_ref("Bella")]}, "ann")
+    plan = await library.plan()
+    assert plan.people == {"anna": 3}
+    assert library.world.server.calls_made["faces"] == 0
+
+
+async def test_new_uploads_are_followed_when_that_is_switched_on(make):
+    clock = FakeClock()
+    library = make(settings={"backfill.follow": True}, clock=clock)
+    library.upload("anna_0.jpg")
+    await library.plan()
+    await library.run()
+    assert library.totals().done == 1
+    library.upload("anna_1.jpg")
+    library.world.context.clock.monotonic = lambda: 1e9
+    await library.run()
+    assert library.links() == ["faces/anna/anna_0.jpg", "faces/anna/anna_1.jpg"]
+    await library.world.actions.undo_photo(library.photo_of("anna_1.jpg"), "ann")
+    library.world.context.clock.monotonic = lambda: 2e9
+    await library.run()
+    assert library.links() == ["faces/anna/anna_0.jpg"]
+
+
+async def test_without_follow_nothing_is_linked_unasked(library):
+    await library.plan()
+    library.upload("anna_9.jpg")
+    await library.run()
+    assert library.links() == []
+    assert library.world.server.calls_made["owned"] == 1
+
+
+async def test_without_a_mapping_it_says_what_to_set(make):
+    library = make(settings={"backfill.path_mapping": {}})
+    with pytest.raises(ActionRefused, match="Set backfill"):
+        await library.plan()
+
+
+class OtherMount(Disk):
+    """A disk on which Immich's folder is another mount: no hard links from there, nor reflinks."""
+
+    def link(self, source: str, target: str) -> None:
+        if "/immich/" in source:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), source)
+        super().link(source, target)
+
+    def clone(self, source: int, target: int) -> None:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+
+def _on_another_mount(guard: Callable[[], None]) -> Placer:
+    return Placer(OtherMount(), guard)
+
+
+@pytest.mark.parametrize("link", ["auto", "copy"])
+async def test_on_another_mount_links_point_there_and_only_a_wish_copies(make, link):
+    library = make(settings={"backfill.link": link}, placer=_on_another_mount)
+    original = library.upload("anna_0.jpg")
+    library.upload("anna+stranger_0.jpg")
+    files = library.originals()
+    assert (await library.apply()).done == 1
+    path = f"{library.world.root}/faces/anna/anna_0.jpg"
+    assert is_link(path) is (link == "auto")
+    assert content_of(path) == content_of(original)
+    assert Audit(library.world.context.layout).run().findings == []
+    question = library.photo_of("anna+stranger_0.jpg")
+    assert (await library.world.actions.approve([question], [_person("Anna")], "ann")).done == 1
+    assert library.links() == ["faces/anna/anna+stranger_0.jpg", "faces/anna/anna_0.jpg"]
+    assert (await library.world.actions.undo_last("ann", actor="ann")).done == 1
+    assert (await library.world.actions.undo_last("ann", actor="ann")).failed == 0
+    assert library.links() == []
+    assert library.originals() == files
+
+
+@pytest.mark.parametrize("step", ["act:intent", "act:placed", "act:committed", "act:dropped"])
+@pytest.mark.parametrize("mount", [Placer, _on_another_mount])
+async def test_a_kill_on_the_way_leaves_nothing_behind(make, tmp_path, step, mount):
+    class Killed(BaseException):
+        pass
+
+    def checkpoint(name: str) -> None:
+        if armed and name == step:
+            raise Killed
+
+    def placer(guard: Callable[[], None]) -> Placer:
+        return Placer(guard=guard) if mount is Placer else mount(guard)
+
+    armed: list[bool] = []
+    library = make(checkpoint=checkpoint, placer=placer)
+    for number in range(3):
+        library.upload(f"anna_{number}.jpg")
+    files, server = library.originals(), library.world.server
+    await library.plan()
+    armed.append(True)
+    with pytest.raises(Killed):
+        await library.apply()
+    armed.clear()
+    close_world(library.world)
+    settings = {"backfill.path_mapping": {UPLOADS: library.folder}}
+    library.world = World(os.path.join(tmp_path, "root"), server=server, settings=settings, placer=placer)
+    await library.run()
+    assert library.totals().done == 3
+    assert library.links() == [f"faces/anna/anna_{number}.jpg" for number in range(3)]
+    assert Audit(library.world.context.layout).run().findings == []
+    assert (await library.world.actions.undo_last("ann", actor="ann")).done == 3
+    assert library.links() == []
+    assert library.originals() == files
+
+
+async def test_the_audit_is_content_with_photos_that_are_only_known(library):
+    await library.apply()
+    assert Audit(library.world.context.layout).run().findings == []
+    await library.world.actions.undo_last("ann", actor="ann")
+    assert Audit(library.world.context.layout).run().findings == []
+
+
+async def test_nothing_ever_removes_an_original(library):
+    await library.apply()
+    context = library.world.context
+    [original] = [n for n in library.world.names(library.photo_of("anna_0.jpg")) if n.area is Area.ORIGINAL]
+    path = context.absolute(original)
+    link = f"{library.world.root}/faces/anna/anna_0.jpg"
+    [kept] = context.placer.remove([RemoveRequest(path, link)])
+    assert "was there before" in str(kept)
+    [refused] = context.placer.place([PlaceRequest(link, library.folder, ["x.jpg"])])
+    assert "Nothing is put there" in str(refused)
+    assert content_of(path)
+
+
+def test_a_path_is_mapped_by_whole_folders():
+    mapping = (("/data/a", "/mnt/a"), ("/data/a/b", "/mnt/b"), ("/x/", "/y/"))
+    assert mapped("/data/a/1.jpg", mapping) == "/mnt/a/1.jpg"
+    assert mapped("/data/a/b/1.jpg", mapping) == "/mnt/b/1.jpg"
+    assert mapped("/data/ab/1.jpg", mapping) is None
+    assert mapped("/data/a/../../etc/passwd", mapping) is None
+    assert mapped("/x/1.jpg", mapping) == "/y/1.jpg"
+
+
+def _person(name: str) -> PersonSelector:
+    return PersonSelector(name=name)
+
+
+def _ref(name: str) -> PersonRef:
+    return PersonRef(name)
