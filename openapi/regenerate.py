@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ HERE = Path(__file__).resolve().parent
 SUBSET = HERE / "immich-subset.yaml"
 CLIENT = HERE / "immich_client"
 NEEDS = HERE.parent / "sidecar" / "smartsort" / "immich" / "needs.json"
+LIMITS = ("since", "before")
+NO_LIMITS: Mapping[str, str] = {}
 
 
 def generate_client(target: Path) -> None:
@@ -101,25 +103,26 @@ def _resolve(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]
     return schema
 
 
-def _fields(document: dict[str, Any], schema: dict[str, Any], path: str) -> Iterator[dict[str, Any]]:
-    """Every field below `schema`; "[]" in a path steps into a list."""
+def _fields(
+    document: dict[str, Any], schema: dict[str, Any], path: str, limits: Mapping[str, str] = NO_LIMITS
+) -> Iterator[dict[str, Any]]:
+    """Every field below `schema`; "[]" in a path steps into a list. It has its parent's `limits`, too."""
     schema = _resolve(document, schema)
     if schema["type"] == "array":
         items = _resolve(document, schema["items"])
         if items["type"] not in ("array", "object"):
-            yield {"path": f"{path}[]", "type": items["type"], "always": True}
-        yield from _fields(document, items, f"{path}[]")
+            yield {"path": f"{path}[]", "type": items["type"], "always": True, **limits}
+        yield from _fields(document, items, f"{path}[]", limits)
     for name, raw in schema.get("properties", {}).items():
         field = _resolve(document, raw)
         here = f"{path}.{name}" if path else name
         entry = {"path": here, "type": field["type"], "always": name in schema.get("required", ())}
         if field.get("nullable"):
             entry["nullable"] = True
-        for limit in ("since", "before"):
-            if f"x-smartsort-{limit}" in field:
-                entry[limit] = field[f"x-smartsort-{limit}"]
-        yield entry
-        yield from _fields(document, field, here)
+        own = {name: field[f"x-smartsort-{name}"] for name in LIMITS if f"x-smartsort-{name}" in field}
+        below = {**limits, **own}
+        yield entry | below
+        yield from _fields(document, field, here, below)
 
 
 def _files(folder: Path) -> dict[str, bytes]:

@@ -49,6 +49,7 @@ from smartsort.ports import (
     Listed,
     Owned,
     ServerInfo,
+    Shown,
     ThumbnailSize,
     UploadCopy,
 )
@@ -102,6 +103,8 @@ class FakeServer:
     has is a stranger. Scans read the real folder `library`, which Immich sees at `LIBRARY_PATH`. `down` makes
     every call fail; `forget_gone` plays Immich's own watcher, which removes the row of a file that went.
     """
+
+    finds_together = False
 
     def __init__(
         self, library: str, people: Sequence[str], who: Callable[[str], Sequence[str | None]]
@@ -265,12 +268,17 @@ class FakeServer:
 
     async def people_on(
         self, library_id: str, created_after: datetime, page: int
-    ) -> tuple[Mapping[str, Mapping[str, str]], bool]:
+    ) -> tuple[Mapping[str, Mapping[str, str]], frozenset[str], bool]:
         self._call("people_on")
         path = next(lib for lib in self.libraries_made if lib.id == library_id).import_paths[0]
-        here = [a for a in self.assets.values() if a.path.startswith(path) and not a.offline]
+        thrown = frozenset(a.id for a in self.assets.values() if a.trashed_by_user and not a.offline)
+        here = [a for a in self.assets.values() if a.path.startswith(path) and not a.trashed]
         names = {i: p.name for i, p in self.people_by_id.items()}
-        return {a.id: {f.person: names.get(f.person, "") for f in a.faces if f.person} for a in here}, False
+        return (
+            {a.id: {f.person: names.get(f.person, "") for f in a.faces if f.person} for a in here},
+            thrown,
+            False,
+        )
 
     async def owned(
         self, taken_after: str | None, page: int, created_after: str | None = None
@@ -323,6 +331,24 @@ class FakeServer:
             for a in self.assets.values()
             if a.trashed_by_user and not a.offline and a.path.startswith(f"{below}/")
         }
+
+    async def shown(self, paths: Sequence[str], below: str) -> Sequence[Shown] | None:
+        self._call("shown")
+        if not self.finds_together:
+            return None
+        names = {i: p.name for i, p in self.people_by_id.items()}
+        return [
+            Shown(
+                a.id,
+                a.path,
+                {f.person: names.get(f.person, "") for f in a.faces if f.person},
+                a.trashed,
+                a.offline,
+            )
+            for a in self.assets.values()
+            if a.path in paths
+            or (below and a.trashed_by_user and not a.offline and a.path.startswith(f"{below}/"))
+        ]
 
     async def assets_of_person(
         self, person_id: str, limit: int, created_after: datetime | None = None

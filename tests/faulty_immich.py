@@ -133,12 +133,11 @@ class FaultyImmich(FakeServer):
 
     async def people_on(
         self, library_id: str, created_after: datetime, page: int
-    ) -> tuple[Mapping[str, Mapping[str, str]], bool]:
-        found, more = await super().people_on(library_id, created_after, page)
+    ) -> tuple[Mapping[str, Mapping[str, str]], frozenset[str], bool]:
+        found, thrown, more = await super().people_on(library_id, created_after, page)
         nobody: Mapping[str, str] = {}
-        return {
-            i: nobody if _among(self.assets[i], self.undetected) else who for i, who in found.items()
-        }, more
+        shown = {i: nobody if _among(self.assets[i], self.undetected) else who for i, who in found.items()}
+        return shown, thrown, more
 
     async def validate_import_path(self, library_id: str, import_path: str) -> str | None:
         self._call("validate_import_path")

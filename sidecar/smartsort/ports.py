@@ -84,6 +84,18 @@ class Owned:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """An asset as `ImmichServer.shown` finds it."""
+
+    id: str
+    path: str
+    people: Mapping[str, str]
+    """Names of all people on it by their ids, "" for somebody unnamed."""
+    trashed: bool
+    offline: bool
+
+
+@dataclass(frozen=True, slots=True)
 class UploadCopy:
     """An upload of Immich with the content that was asked for."""
 
@@ -200,12 +212,22 @@ class PhotoServer(Protocol):
 
     async def people_on(
         self, library_id: str, created_after: datetime, page: int
-    ) -> tuple[Mapping[str, Mapping[str, str]], bool]:
+    ) -> tuple[Mapping[str, Mapping[str, str]], frozenset[str], bool]:
         """Return one page (1,000) of a library's assets new since then, and whether more pages follow.
 
-        One call.
+        One call. By asset: the names of all people on it by their ids, "" for somebody unnamed. Assets that
+        the user has put into Immich's trash come apart, their ids only.
+        """
+        ...
 
-        By asset: the names of all people on it by their ids, "" for somebody unnamed.
+    finds_together: bool
+    """True when this version answers `shown`. Known after `info`."""
+
+    async def shown(self, paths: Sequence[str], below: str) -> Sequence[Shown] | None:
+        """Return the photos at these paths, and those that `in_trash` tells, by one search.
+
+        With `below` "" only the paths. None when Immich refuses the search: then `finds_together` is False
+        from now on. A photo that is missing may be in the locked folder. One call per 1,000.
         """
         ...
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from smartsort.demo.samples import PEOPLE, make_samples
 from smartsort.demo.server import DemoServer, serve
 from smartsort.demo.settings import DemoKey, DemoSettings
 from smartsort.errors import ImmichRefused, ImmichUnreachable
-from smartsort.immich import ImmichServer
+from smartsort.immich import ImmichServer, assets
 from smartsort.immich.conformance import Kind, compare
 from smartsort.ports import ThumbnailSize
 
@@ -121,6 +122,61 @@ async def test_what_a_user_threw_away_is_told_from_what_is_missing(
         assert (await user.post("/trash/restore/assets", json={"ids": [*ids, lost.id]})).status_code == 200
         assert await immich.in_trash(MOUNT) == {}
         assert lost.is_trashed, "Immich restores only what a user threw away"
+
+
+@pytest.mark.parametrize("demo", ["3.2"], indirect=True)
+async def test_one_search_shows_some_photos_and_what_a_user_threw_away(
+    demo: DemoServer, immich: ImmichServer, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = await immich.create_library("demo", MOUNT)
+    await immich.scan(library.id)
+    await demo.demo.wait_idle(timeout_seconds=30)
+    thrown, lost, archived, other, *_ = list(demo.demo.state.library_assets(library.id))
+    thrown.deleted_at, thrown.trashed_by_user = time.time(), True
+    lost.deleted_at, lost.is_offline = time.time(), True
+    archived.visibility = "archive"
+    monkeypatch.setattr(assets, "ASSETS_PER_CALL", 1)
+    before = immich.calls.get("search_assets", 0)
+    found = await immich.shown([archived.path, lost.path, f"{MOUNT}/nowhere.jpg"], MOUNT)
+    assert found is not None
+    shown = {each.id: each for each in found}
+    assert {i: (s.path, s.trashed, s.offline) for i, s in shown.items()} == {
+        thrown.id: (thrown.path, True, False),
+        lost.id: (lost.path, True, True),
+        archived.id: (archived.path, False, False),
+    }
+    assert immich.calls["search_assets"] - before == 3, "a page each, by the cursor"
+    here = {f.person.id: f.person.name for f in await immich.faces(archived.id) if f.person}
+    assert shown[archived.id].people == here
+    assert [each.id for each in await immich.shown([other.path], "") or ()] == [other.id]
+    assert await immich.shown([], "") == ()
+    assert await immich.shown([], f"{MOUNT}/elsewhere") == []
+
+
+async def test_which_versions_have_such_a_search(demo: DemoServer, immich: ImmichServer) -> None:
+    assert not immich.finds_together
+    await immich.info()
+    assert immich.finds_together == (demo.demo.state.version.number >= "3.2")
+
+
+@pytest.mark.parametrize("demo", ["3.2"], indirect=True)
+@pytest.mark.parametrize(
+    "wrong", [{"filter": {"colour": {"eq": 1}}}, {"filter": {"or": [{"isOffline": {"ne": True}}]}}]
+)
+async def test_a_filter_that_there_is_not_is_refused(demo: DemoServer, wrong: dict[str, object]) -> None:
+    headers = {"x-api-key": demo.demo.key}
+    async with httpx.AsyncClient(base_url=f"{demo.url}/api", headers=headers) as user:
+        assert (await user.post("/search/metadata", json=wrong)).status_code == 400
+
+
+async def test_when_immich_refuses_the_search_it_is_not_asked_again() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(400, json={"message": "Validation failed"})
+
+    async with ImmichServer("http://i", "key", transport=httpx.MockTransport(answer)) as server:
+        server.finds_together = True
+        assert await server.shown(["/mnt/a.jpg"], "/mnt") is None
+        assert not server.finds_together
 
 
 async def test_failed_detections_leave_their_numbers_and_nothing_else(

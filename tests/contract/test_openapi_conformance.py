@@ -54,6 +54,41 @@ def test_the_subset_fits_itself() -> None:
     assert compare(described()) == []
 
 
+def without_filters(version: str) -> dict[str, Any]:
+    document = described()
+    document["info"]["version"] = version
+    for name, fields in (("AssetSearch", ("filter", "cursor")), ("AssetPage", ("nextCursor",))):
+        for each in fields:
+            del document["components"]["schemas"][name]["properties"][each]
+    return document
+
+
+def test_the_search_of_3_2_is_wanted_of_no_older_version_and_missed_in_newer_ones() -> None:
+    assert compare(without_filters("3.1.0")) == []
+    found = compare(without_filters("3.2.2"))
+    assert {(each.operation, each.field) for each in found} == {
+        ("search_assets", "filter"),
+        ("search_assets", "cursor"),
+        ("search_assets", "assets.nextCursor"),
+    }
+    assert not any(each.breaks for each in found), "smartsort asks by turns then"
+
+
+@pytest.mark.parametrize("version", ["3.2.2", "3.3.5"])
+def test_another_condition_than_those_that_are_sent_is_noticed(version: str) -> None:
+    """The conditions of both versions fit, a renamed one does not."""
+    document = described()
+    document["info"]["version"] = version
+    assert compare(document) == []
+    branch = schemas(document)["SearchBranch"]["properties"]
+    branch["path"] = branch.pop("originalPath")
+    branch["trashedAt"]["properties"]["gt"] = {"type": "number"}
+    assert {(each.field, each.kind) for each in compare(document)} == {
+        ("filter.or[].originalPath", Kind.FIELD_MISSING),
+        ("filter.or[].trashedAt.gt", Kind.TYPE_DIFFERS),
+    }
+
+
 def test_an_empty_description_lacks_everything() -> None:
     found = compare({})
     assert {each.kind for each in found} == {Kind.OPERATION_MISSING}

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from tests.fakes import close_world
+from tests.fakes import FakeServer, close_world
 from tests.faulty_immich import FaultyWorld
 
 
@@ -33,3 +33,9 @@ def place(make):
 @pytest.fixture
 def server(place):
     return place.server
+
+
+@pytest.fixture(params=[False, True], ids=["by_turns", "together"])
+def ways_to_look(request, monkeypatch):
+    """Both ways in which recheck asks an Immich: of 3.1 and before, and since 3.2."""
+    monkeypatch.setattr(FakeServer, "finds_together", request.param)

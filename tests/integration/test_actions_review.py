@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
 
 import pytest
 from tests.fakes import World, append, close_world, content_of, picture
@@ -82,6 +83,32 @@ async def test_two_new_photos_of_one_new_person_make_one_person(place):
     await place.actions.approve(ids, [PersonSelector("Dora", create=True)], "eva")
     await place.tell()
     assert [p.name for p in place.server.people_by_id.values()].count("Dora") == 1
+
+
+async def test_a_new_person_whom_immich_puts_on_the_photo_by_itself_is_noted_too(place):
+    """As on a real Immich: it recognises the other photos of a group that was just named by itself."""
+    first, second = await one(place, "stranger_1.jpg"), await one(place, "stranger_2.jpg")
+    assign_face = place.server.assign_face
+
+    async def assign_and_recognise(face_id, person_id):
+        await assign_face(face_id, person_id)
+        for asset in place.server.assets.values():
+            asset.faces[0].person = person_id
+
+    place.server.assign_face = assign_and_recognise
+    await place.actions.approve([first, second], [PersonSelector("Dora", create=True)], "eva")
+    await place.tell()
+    dora = place.server.person("Dora")
+    assert [place.photo(i).person_id for i in (first, second)] == [dora.id, dora.id]
+    await place.sidecar.people.refresh(max_age=-1)
+    await place.stage("renames")
+    place.server.people_by_id[dora.id] = replace(dora, name="Dora Smith")
+    await place.sidecar.people.refresh(max_age=-1)
+    await place.stage("renames")
+    assert [place.places(i) for i in (first, second)] == [
+        ["faces/dora_smith/stranger_1.jpg"],
+        ["faces/dora_smith/stranger_2.jpg"],
+    ]
 
 
 async def test_a_new_person_whom_immich_tidied_away_is_made_again(place):

@@ -70,12 +70,12 @@ class Told:
 class Sides(RuleBasedStateMachine):
     """Two sides that both decide about the same photos."""
 
-    @initialize()
-    def begin(self):
+    @initialize(version=st.sampled_from(("3.1.0", "3.2")))
+    def begin(self, version):
         self.loop = asyncio.new_event_loop()
         self.root = tempfile.mkdtemp(prefix="smartsort-sides-")
         os.makedirs(os.path.join(self.root, "library"))
-        made = demo_settings(self.root, "instant", "3.1.0", people_from_regions=False)
+        made = demo_settings(self.root, "instant", version, people_from_regions=False)
         self.demo = DemoImmich(made)
         self.app = build_app(self.demo)
         self.world = None
@@ -87,7 +87,7 @@ class Sides(RuleBasedStateMachine):
             close_world(self.world)
             self.loop.close()
             shutil.rmtree(self.root)
-            return self.begin()
+            return self.begin(version)
         self.ids = self.do(self._arrive())
         self.model = {photo_id: Told() for photo_id in self.ids[:-1]}  # the last one is left in peace
         self.contents = {i: self._bytes(i) for i in self.ids}
@@ -116,6 +116,7 @@ class Sides(RuleBasedStateMachine):
             },
         )
         await self.world.stage("connection")
+        assert server.finds_together == (self.demo.state.version.number >= "3.2")
         await self.world.sidecar.people.refresh()
 
     def _checkpoint(self, _name):

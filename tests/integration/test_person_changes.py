@@ -16,6 +16,8 @@ from smartsort.core.policy import HiddenPeople, PersonRef, Policy
 from smartsort.ledger import photos
 from smartsort.ledger.records import policy_from_json, policy_to_json
 
+pytestmark = pytest.mark.usefixtures("ways_to_look")
+
 PAGE = Path(__file__).parents[2] / "sidecar" / "docs" / "explanation" / "immich.md"
 
 

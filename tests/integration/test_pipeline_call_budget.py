@@ -14,7 +14,8 @@ from smartsort.core.completion import RECOGNITION
 from smartsort.core.filing import FEW
 from smartsort.core.model import Category, State
 from smartsort.core.pace import FIRST_BATCH
-from smartsort.pipeline.recheck.changed_people import PAGES_IN_A_HURRY, ChangedPeople
+from smartsort.pipeline.recheck import changed_people
+from smartsort.pipeline.recheck.changed_people import ChangedPeople
 from smartsort.pipeline.recheck.waiting import Waiting
 from smartsort.pipeline.routing.people import PEOPLE_SECONDS
 
@@ -24,6 +25,17 @@ async def deliver(place, *names):
 
 
 MANY = 3 * FEW
+
+
+def busy_library(place):
+    """A library of many pages, each of which shows something new."""
+
+    async def people_on(library_id, created_after, page):
+        place.server._call("people_on")
+        waiting = {a.id: {f"person-{page}": f"P{page}"} for a in place.server.assets.values()}
+        return waiting, frozenset(), True
+
+    return people_on
 
 
 def several(kind, count=MANY):
@@ -261,6 +273,7 @@ async def test_recognition_is_started_for_unassigned_faces_once_whoever_wants_it
         await place.stage("recheck")
     assert server.calls_made["recognise_unassigned_faces"] == 1
     server._add_person("Dora")
+    place.sidecar.people._read_at -= PEOPLE_SECONDS
     for _ in range(4):
         await place.stage("recheck")
     await deliver(place, "stranger_2.jpg")
@@ -310,7 +323,93 @@ async def test_an_idle_minute_costs_one_call_while_photos_wait_in_review(place, 
     for turn in range(1, 9):
         assert await place.stage("recheck") == place.context.tuning.recheck_interval_seconds
         assert sum((Counter(server.calls_made) - before).values()) == turn
-    assert Counter(server.calls_made) - before == {"in_trash": 4, "people": 2, "people_on": 2}
+    assert Counter(server.calls_made) - before == {"in_trash": 4, "people_on": 4}
+    place.sidecar.people._read_at -= PEOPLE_SECONDS
+    await place.stage("recheck")
+    assert Counter(server.calls_made) - before == {"in_trash": 4, "people_on": 4, "people": 1}
+
+
+async def test_what_was_thrown_away_is_noticed_by_the_look_at_the_library_too(place, server):
+    """By turns with the trash: so none of these photos waits for the next look at that."""
+    for first_look in range(2):
+        name = f"anna_{first_look}.jpg"
+        anna, _ = await deliver(place, name, f"stranger_{first_look}.jpg")
+        await at_rest(place)
+        for _ in range(4 + first_look):
+            await place.stage("recheck")
+        server.asset_at(name).trashed_by_user = True
+        await place.stage("recheck")
+        assert place.photo(anna).state is State.REJECTED
+        before = Counter(server.calls_made)
+        for _ in range(8):
+            await place.stage("recheck")
+        assert Counter(server.calls_made) - before == {"in_trash": 4, "people_on": 4}
+
+
+async def test_a_change_of_people_leaves_the_trash_its_turn(place, server):
+    anna, _ = await deliver(place, "anna_1.jpg", "stranger_1.jpg")
+    await at_rest(place)
+    server.people_on = busy_library(place)
+    server.asset_at("anna_1.jpg").trashed_by_user = True
+    for _ in range(2):
+        await place.stage("recheck")
+    assert place.photo(anna).state is State.REJECTED
+
+
+async def test_one_search_tells_of_people_and_of_the_trash(place, server):
+    """With it every look sees what was deleted, and it costs no call more."""
+    server.finds_together = True
+    anna, stranger, *_ = await deliver(place, "anna_1.jpg", "stranger_1.jpg", "none_1.jpg")
+    await at_rest(place)
+    await place.stage("recheck")
+    before = Counter(server.calls_made)
+    for _ in range(8):
+        await place.stage("recheck")
+    assert Counter(server.calls_made) - before == {"shown": 8}
+    server.asset_at("anna_1.jpg").trashed_by_user = True
+    await place.stage("recheck")
+    assert place.photo(anna).state is State.REJECTED
+    server.asset_at("anna_1.jpg").trashed_by_user = False
+    server.asset_at("stranger_1.jpg").faces[0].person = server.person("Bella").id
+    await place.stage("recheck")
+    assert place.photo(anna).state is State.FILED
+    assert place.places(stranger) == ["faces/bella/stranger_1.jpg"]
+    place.sidecar.people._read_at -= PEOPLE_SECONDS
+    before = Counter(server.calls_made)
+    await place.stage("recheck")
+    assert Counter(server.calls_made) - before == {"people": 1}, "in place of the search"
+
+
+async def test_an_immich_that_refuses_that_search_is_asked_by_turns(place, server):
+    server.finds_together = True
+    anna, _ = await deliver(place, "anna_1.jpg", "stranger_1.jpg")
+    await at_rest(place)
+
+    async def refuse(paths, below):
+        server.finds_together = False
+
+    server.shown = refuse
+    server.asset_at("anna_1.jpg").trashed_by_user = True
+    for _ in range(2):
+        await place.stage("recheck")
+    assert place.photo(anna).state is State.REJECTED
+
+
+async def test_more_photos_wait_than_one_search_shows(world, monkeypatch):
+    monkeypatch.setattr(changed_people, "AT_ONCE", 3)
+    looks, _, waiting = await pages_of(world, 7)
+    seen = [[one.photo_id for one in looks.next_portion(waiting)] for _ in range(4)]
+    assert seen == [[1, 2, 3], [4, 5, 6], [7], [1, 2, 3]]
+    del waiting[4], waiting[6], waiting[7]
+    assert [one.photo_id for one in looks.next_portion(waiting)] == [5]
+    looks.start_over()
+    assert looks.hurried
+    assert [one.photo_id for one in looks.next_portion(waiting)] == [1, 2, 3]
+    await looks.compare(waiting, [], {})
+    assert looks.hurried, "not all have been looked at"
+    assert [one.photo_id for one in looks.next_portion(waiting)] == [5]
+    await looks.compare(waiting, [], {})
+    assert not looks.hurried
 
 
 async def test_an_idle_minute_costs_one_call_while_nothing_waits(place, server):
@@ -368,7 +467,7 @@ class Pages:
 
     async def people_on(self, library_id, created_after, page):
         self.read.append(page)
-        return {f"asset-{page}": self.people[page - 1]}, page < len(self.people)
+        return {f"asset-{page}": self.people[page - 1]}, frozenset(), page < len(self.people)
 
 
 @pytest.fixture
@@ -392,16 +491,16 @@ async def pages_of(world, count):
     return ChangedPeople(world.context, world.sidecar.people), pages, waiting
 
 
-async def test_a_long_library_is_gone_through_a_page_at_a_time_by_turns_with_the_people(world):
+async def test_a_long_library_is_gone_through_a_page_at_a_time(world):
     looks, pages, waiting = await pages_of(world, 4)
-    before = world.server.calls_made["people"]
     await looks.look(waiting)
+    before = world.server.calls_made["people"]
     pages.read.clear()
     for _ in range(10):
         assert await looks.look(waiting) == []
     assert pages.read[:5] == [*pages.read[:1], *range(pages.read[0] + 1, 5), *range(1, pages.read[0] + 1)][:5]
-    assert world.server.calls_made["people"] - before <= 6
-    assert len(pages.read) <= 5 + PAGES_IN_A_HURRY
+    assert world.server.calls_made["people"] == before
+    assert len(pages.read) == 10
 
 
 async def test_after_a_change_the_rest_is_gone_through_in_a_hurry(world):

@@ -43,6 +43,12 @@ from .queue_command import QueueCommand
 from .queue_state import QueueState
 from .queue_statistics import QueueStatistics
 from .queue_status import QueueStatus
+from .search_branch import SearchBranch
+from .search_branch_checksum import SearchBranchChecksum
+from .search_branch_is_offline import SearchBranchIsOffline
+from .search_branch_original_path import SearchBranchOriginalPath
+from .search_branch_trashed_at import SearchBranchTrashedAt
+from .search_filter import SearchFilter
 from .sharing_user import SharingUser
 from .switch import Switch
 from .system_config import SystemConfig
@@ -93,6 +99,12 @@ __all__ = (
     "QueueState",
     "QueueStatistics",
     "QueueStatus",
+    "SearchBranch",
+    "SearchBranchChecksum",
+    "SearchBranchIsOffline",
+    "SearchBranchOriginalPath",
+    "SearchBranchTrashedAt",
+    "SearchFilter",
     "SharingUser",
     "Switch",
     "SystemConfig",

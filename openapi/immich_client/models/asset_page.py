@@ -21,10 +21,12 @@ class AssetPage:
     Attributes:
         items (list[Asset]):
         next_page (None | str): A number as text
+        next_cursor (None | str | Unset):
     """
 
     items: list[Asset]
     next_page: None | str
+    next_cursor: None | str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -38,6 +40,12 @@ class AssetPage:
         next_page: None | str
         next_page = self.next_page
 
+        next_cursor: None | str | Unset
+        if isinstance(self.next_cursor, Unset):
+            next_cursor = UNSET
+        else:
+            next_cursor = self.next_cursor
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update(
@@ -46,6 +54,8 @@ class AssetPage:
                 "nextPage": next_page,
             }
         )
+        if next_cursor is not UNSET:
+            field_dict["nextCursor"] = next_cursor
 
         return field_dict
 
@@ -68,9 +78,19 @@ class AssetPage:
 
         next_page = _parse_next_page(d.pop("nextPage"))
 
+        def _parse_next_cursor(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        next_cursor = _parse_next_cursor(d.pop("nextCursor", UNSET))
+
         asset_page = cls(
             items=items,
             next_page=next_page,
+            next_cursor=next_cursor,
         )
 
         asset_page.additional_properties = d

@@ -8,6 +8,10 @@ from attrs import field as _attrs_field
 
 from ..types import UNSET, Unset
 
+if TYPE_CHECKING:
+    from ..models.search_filter import SearchFilter
+
+
 T = TypeVar("T", bound="AssetSearch")
 
 
@@ -28,6 +32,9 @@ class AssetSearch:
         with_people (bool | Unset): Without it the answer names nobody.
         page (int | Unset):
         size (int | Unset):
+        filter_ (SearchFilter | Unset): Photos that fulfil one of the branches. Nothing is left out beyond that, not
+            even the trash.
+        cursor (str | Unset): Continues a search by `filter`.
     """
 
     library_id: str | Unset = UNSET
@@ -43,9 +50,13 @@ class AssetSearch:
     with_people: bool | Unset = UNSET
     page: int | Unset = UNSET
     size: int | Unset = UNSET
+    filter_: SearchFilter | Unset = UNSET
+    cursor: str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
+        from ..models.search_filter import SearchFilter  # noqa: PLC0415
+
         library_id = self.library_id
 
         original_path = self.original_path
@@ -73,6 +84,12 @@ class AssetSearch:
         page = self.page
 
         size = self.size
+
+        filter_: dict[str, Any] | Unset = UNSET
+        if not isinstance(self.filter_, Unset):
+            filter_ = self.filter_.to_dict()
+
+        cursor = self.cursor
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
@@ -103,11 +120,17 @@ class AssetSearch:
             field_dict["page"] = page
         if size is not UNSET:
             field_dict["size"] = size
+        if filter_ is not UNSET:
+            field_dict["filter"] = filter_
+        if cursor is not UNSET:
+            field_dict["cursor"] = cursor
 
         return field_dict
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
+        from ..models.search_filter import SearchFilter  # noqa: PLC0415
+
         d = dict(src_dict)
         library_id = d.pop("libraryId", UNSET)
 
@@ -135,6 +158,15 @@ class AssetSearch:
 
         size = d.pop("size", UNSET)
 
+        _filter_ = d.pop("filter", UNSET)
+        filter_: SearchFilter | Unset
+        if isinstance(_filter_, Unset):
+            filter_ = UNSET
+        else:
+            filter_ = SearchFilter.from_dict(_filter_)
+
+        cursor = d.pop("cursor", UNSET)
+
         asset_search = cls(
             library_id=library_id,
             original_path=original_path,
@@ -149,6 +181,8 @@ class AssetSearch:
             with_people=with_people,
             page=page,
             size=size,
+            filter_=filter_,
+            cursor=cursor,
         )
 
         asset_search.additional_properties = d

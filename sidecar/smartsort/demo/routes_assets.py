@@ -162,7 +162,7 @@ def _check(call: Call, item: Any) -> dict[str, Any]:
     checksum = call.field(item, "checksum", str, required=True)
     if not checksum and version.refuses_empty_checksum:
         raise invalid(version, "assets.0.checksum", "a non-empty string")
-    asset = call.state.asset_by_checksum(call.user.id, _digest(checksum))
+    asset = call.state.asset_by_checksum(call.user.id, digest(checksum))
     if asset is None:
         return {"id": item.get("id"), "action": "accept"}
     return {
@@ -174,7 +174,7 @@ def _check(call: Call, item: Any) -> dict[str, Any]:
     }
 
 
-def _digest(checksum: str) -> bytes:
+def digest(checksum: str) -> bytes:
     """The bytes of a checksum: base64 when it has the length of a SHA-1 in base64, else hexadecimal."""
     try:
         return base64.b64decode(checksum) if len(checksum) == 28 else bytes.fromhex(checksum)

@@ -1,8 +1,6 @@
 """Routes that search: assets by their metadata, people by name."""
 
 import difflib
-import re
-import unicodedata
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -14,11 +12,13 @@ from smartsort.demo.errors import invalid
 from smartsort.demo.models import Asset
 from smartsort.demo.operations import Call, JsonResponse, Operations
 from smartsort.demo.routes_assets import VISIBILITIES
+from smartsort.demo.search_filter import like, matcher, plain
 
 operations = Operations()
 route = operations.add
 LARGEST_PAGE = 1000
 DEFAULT_PAGE = 250
+_CURSOR = "page-"
 # How alike two words have to be for version 3's fuzzy search.
 ALIKE = 0.6
 
@@ -28,11 +28,20 @@ async def search_metadata(call: Call) -> Response:
     body = await call.body()
     size = call.field(body, "size", int) or DEFAULT_PAGE
     page = call.field(body, "page", int) or 1
+    filters = call.state.version.search_filters
+    by_filter = call.field(body, "filter", dict) if filters else None
+    if by_filter is not None:
+        page = _page_of(call, body)
     if not 1 <= size <= LARGEST_PAGE:
         raise invalid(call.state.version, "size", f"between 1 and {LARGEST_PAGE}")
     newest_first = (call.field(body, "order", str) or "desc") == "desc"
-    found = sorted(_matching(call, body), key=lambda asset: (asset.taken_at, asset.id), reverse=newest_first)
+    assets = call.state.assets.values()
+    matching = _matching(call, body) if by_filter is None else filter(matcher(call, by_filter), assets)
+    found = sorted(matching, key=lambda asset: (asset.taken_at, asset.id), reverse=newest_first)
     shown = found[(page - 1) * size : page * size]
+    following = str(page + 1) if len(found) > page * size else None
+    by_page = following if by_filter is None else None
+    by_cursor = _CURSOR + following if following and by_filter is not None else None
     return JsonResponse(
         {
             "albums": {"total": 0, "count": 0, "items": [], "facets": []},
@@ -41,7 +50,8 @@ async def search_metadata(call: Call) -> Response:
                 "count": len(shown),
                 "items": [_item(call, asset, body) for asset in shown],
                 "facets": [],
-                "nextPage": str(page + 1) if len(found) > page * size else None,
+                "nextPage": by_page,
+                **({"nextCursor": by_cursor} if filters else {}),
             },
         }
     )
@@ -66,11 +76,20 @@ async def search_person(call: Call) -> Response:
     )
 
 
+def _page_of(call: Call, body: dict[str, Any]) -> int:
+    """Return the page that a cursor leads to."""
+    cursor = call.field(body, "cursor", str)
+    number = (cursor or f"{_CURSOR}1").removeprefix(_CURSOR)
+    if not number.isdecimal():
+        raise invalid(call.state.version, "cursor", "a cursor of an answer")
+    return int(number)
+
+
 def _matching(call: Call, body: dict[str, Any]) -> Iterator[Asset]:
     path = call.field(body, "originalPath", str)
-    pattern = None if path is None else _like(path)
+    pattern = None if path is None else like(path)
     file_name = call.field(body, "originalFileName", str)
-    name_pattern = None if file_name is None else _like(file_name)
+    name_pattern = None if file_name is None else like(file_name)
     visibility = call.field(body, "visibility", str)
     if visibility is not None and visibility not in VISIBILITIES:
         raise invalid(call.state.version, "visibility", f"one of: {', '.join(VISIBILITIES)}")
@@ -104,9 +123,9 @@ def _matching(call: Call, body: dict[str, Any]) -> Iterator[Asset]:
             continue
         if any(least is not None and (getattr(asset, name) or 0) < least for name, least in after.items()):
             continue
-        if pattern is not None and not pattern.search(_plain(asset.path)):
+        if pattern is not None and not pattern.search(plain(asset.path)):
             continue
-        if name_pattern is not None and not name_pattern.search(_plain(asset.original_name)):
+        if name_pattern is not None and not name_pattern.search(plain(asset.original_name)):
             continue
         if with_exif and not asset.has_metadata:
             continue
@@ -124,18 +143,6 @@ def _item(call: Call, asset: Asset, body: dict[str, Any]) -> dict[str, Any]:
     return shown
 
 
-def _plain(text: str) -> str:
-    """Without case and accents, as PostgreSQL's f_unaccent and ILIKE compare."""
-    decomposed = unicodedata.normalize("NFKD", text)
-    return "".join(char for char in decomposed if not unicodedata.combining(char)).casefold()
-
-
-def _like(text: str) -> re.Pattern[str]:
-    """SQL's LIKE for a substring: `%` is any text and `_` any character, in the text asked for too."""
-    parts = (".*" if c == "%" else "." if c == "_" else re.escape(c) for c in _plain(text))
-    return re.compile("".join(parts), re.DOTALL)
-
-
 def _time(call: Call, body: dict[str, Any], name: str) -> float | None:
     text = call.field(body, name, str)
     if text is None:
@@ -147,8 +154,8 @@ def _time(call: Call, body: dict[str, Any], name: str) -> float | None:
 
 
 def _name_matches(name: str, asked: str, *, fuzzy: bool) -> bool:
-    plain, wanted = _plain(name), _plain(asked)
-    if any(part.startswith(wanted) for part in (plain, *plain.split())):
+    whole, wanted = plain(name), plain(asked)
+    if any(part.startswith(wanted) for part in (whole, *whole.split())):
         return True
-    words = plain.split()
+    words = whole.split()
     return fuzzy and any(difflib.SequenceMatcher(None, word, wanted).ratio() >= ALIKE for word in words)

@@ -202,6 +202,15 @@ def _examples(demo: DemoImmich) -> dict[tuple[str, str], Example]:
         "page": 1,
         "size": 10,
     }
+    if state.version.search_filters:
+        conditions = {
+            "checksum": {"in": [assets[0].checksum.hex()]},
+            "isOffline": {"eq": False},
+            "originalPath": {"startsWith": "/example"},
+            "trashedAt": {"gt": "2000-01-01T00:00:00.000Z"},
+        }
+        branches = [{name: condition} for name, condition in conditions.items()]
+        search |= {"filter": {"or": branches}, "cursor": "page-1"}
     listing = {"withHidden": True, "closestAssetId": face_id, "page": 1, "size": 10}
     new_library = {"ownerId": user.id, "name": "demo", "importPaths": ["/example/photos"]}
     examples = {

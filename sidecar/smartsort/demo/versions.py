@@ -50,6 +50,8 @@ class ImmichVersion:
     person_search_is_fuzzy: bool
     shares_people: bool = False
     """People that another user shares stand in the list, and say so."""
+    search_filters: bool = False
+    """A search takes a `filter` with branches, and goes on by a cursor."""
 
     @property
     def number(self) -> str:
@@ -99,6 +101,6 @@ VERSIONS = MappingProxyType(
         "2.5.6": _second(5, 6),
         "3.1.0": _third(1, 0),
         # Not measured: what the published descriptions of 3.2.2 and 3.3.5 say.
-        "3.2": replace(_third(2, 4), shares_people=True),
+        "3.2": replace(_third(2, 4), shares_people=True, search_filters=True),
     }
 )

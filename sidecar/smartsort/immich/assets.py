@@ -24,12 +24,18 @@ from immich_client.models.assets_update import AssetsUpdate
 from immich_client.models.checksum_to_check import ChecksumToCheck
 from immich_client.models.checksum_verdict import ChecksumVerdict
 from immich_client.models.checksums_to_check import ChecksumsToCheck
+from immich_client.models.search_branch import SearchBranch
+from immich_client.models.search_branch_checksum import SearchBranchChecksum
+from immich_client.models.search_branch_is_offline import SearchBranchIsOffline
+from immich_client.models.search_branch_original_path import SearchBranchOriginalPath
+from immich_client.models.search_branch_trashed_at import SearchBranchTrashedAt
+from immich_client.models.search_filter import SearchFilter
 from immich_client.types import File, Response
 from smartsort.core.model import AssetRef
 from smartsort.errors import ImmichRejected
 from smartsort.immich.answers import UnknownId, media_type
 from smartsort.immich.connection import Connection, chunks, known
-from smartsort.ports import AssetDetails, Listed, Owned, ThumbnailSize, UploadCopy
+from smartsort.ports import AssetDetails, Listed, Owned, Shown, ThumbnailSize, UploadCopy
 
 PATHS_PER_CALL = 1000
 DIGESTS_PER_CALL = 5000
@@ -115,22 +121,25 @@ class AssetCalls(Connection):
 
     async def people_on(
         self, library_id: str, created_after: datetime, page: int
-    ) -> tuple[Mapping[str, Mapping[str, str]], bool]:
-        """One page of a library's assets new since then: who is on each, and whether more pages follow.
+    ) -> tuple[Mapping[str, Mapping[str, str]], frozenset[str], bool]:
+        """One page of a library's assets new since then, those the user threw away, and whether more follow.
 
         `created_after` is by Immich's clock and carries a zone.
         """
         body = AssetSearch(
             library_id=library_id,
             created_after=_zulu(created_after),
+            with_deleted=True,
             with_people=True,
             size=ASSETS_PER_CALL,
             page=page,
         )
         call = search_assets.asyncio_detailed(client=self._client, body=body)
         answer = (await self._read("search_assets", call)).assets
-        found = {each.id: {p.id: p.name or "" for p in known(each.people, [])} for each in answer.items}
-        return found, int(answer.next_page or 0) > page
+        shows = [_shown(each) for each in answer.items]
+        there = {one.id: one.people for one in shows if not one.trashed}
+        thrown = frozenset(one.id for one in shows if one.trashed and not one.offline)
+        return there, thrown, int(answer.next_page or 0) > page
 
     async def owned(
         self, taken_after: str | None, page: int, created_after: str | None = None
@@ -182,6 +191,43 @@ class AssetCalls(Connection):
             if each.is_trashed and not each.is_offline and each.original_path.startswith(f"{below}/")
         }
 
+    async def shown(self, paths: Sequence[str], below: str) -> Sequence[Shown] | None:
+        """Return the photos at these paths, and those that `in_trash` tells, by one search.
+
+        With `below` "" only the paths. None when Immich refuses the search: then `finds_together` is False
+        from now on. A photo that is missing may be in the locked folder. One call per 1,000.
+        """
+        branches = []
+        if paths:
+            branches.append(SearchBranch(checksum=SearchBranchChecksum([path_checksum(p) for p in paths])))
+        if below:
+            thrown = SearchBranch(
+                original_path=SearchBranchOriginalPath(f"{below}/"),
+                trashed_at=SearchBranchTrashedAt(_EVER),
+                is_offline=SearchBranchIsOffline(eq=False),
+            )
+            branches.append(thrown)
+        if not branches:
+            return ()
+        body = AssetSearch(filter_=SearchFilter(branches), with_people=True, size=ASSETS_PER_CALL)
+        try:
+            return [_shown(each) async for each in self._search_on(body)]
+        except ImmichRejected:
+            self.finds_together = False
+            return None
+
+    async def _search_on(self, body: AssetSearch) -> AsyncIterator[Asset]:
+        """Search by `filter`, whose pages follow one another by a cursor."""
+        while True:
+            call = search_assets.asyncio_detailed(client=self._client, body=body)
+            page = (await self._read("search_assets", call)).assets
+            for each in page.items:
+                yield each
+            following = known(page.next_cursor, None)
+            if not following or following == known(body.cursor, None):
+                return
+            body.cursor = following
+
     async def duplicate_ids(self, library_id: str, created_after: datetime) -> Mapping[str, str]:
         """Return ids of the groups of look-alikes, by asset, of a library's assets new since then."""
         body = AssetSearch(library_id=library_id, created_after=_zulu(created_after))
@@ -227,6 +273,16 @@ class AssetCalls(Connection):
             if has_none(error):
                 return None
             raise
+
+
+def _shown(found: Asset) -> Shown:
+    return Shown(
+        id=found.id,
+        path=found.original_path,
+        people={p.id: p.name or "" for p in known(found.people, [])},
+        trashed=bool(found.is_trashed),
+        offline=bool(found.is_offline),
+    )
 
 
 def _zulu(moment: datetime) -> str:

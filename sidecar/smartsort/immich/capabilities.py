@@ -7,6 +7,7 @@ from dataclasses import dataclass
 OLDEST = (2, 5)
 NEWEST = (3, 1)
 """The versions in between were not all measured. These two ends were."""
+FILTERS = (3, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,8 @@ class Capabilities:
     """What this version cannot do, for people to read."""
     albums_name_owner: bool
     """`GET /albums` says `ownerId`. Later the owner is one of the album's users."""
+    finds_together: bool
+    """One search shows some photos and the trash: `filter` takes branches since 3.2."""
     people_minimum_per_user: bool
     """How many photos an unnamed person needs to be listed is each user's own setting."""
 
@@ -49,5 +52,6 @@ class Capabilities:
             note=note,
             cannot=tuple(cannot),
             albums_name_owner=before_3,
+            finds_together=version[:2] >= FILTERS,
             people_minimum_per_user=not before_3,
         )

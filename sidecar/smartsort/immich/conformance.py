@@ -128,7 +128,9 @@ def _request(document: Document, operation: Operation, theirs: Json) -> Iterator
     fields = {each.path: each for each in _current(document, operation.sent)}
     for field, shape, _ in _present(document, fields.values(), schema):
         if shape is None:
-            yield _finding(operation, field.path, Kind.FIELD_MISSING, "not in the request")
+            # What only newer versions take is asked for in another way, too.
+            breaks = not field.since
+            yield _finding(operation, field.path, Kind.FIELD_MISSING, "not in the request", breaks=breaks)
         else:
             yield from _type_sent(operation, field.path, field, shape)
             yield from _wanted(operation, shape, field.path, fields)

@@ -39,6 +39,9 @@ that very moment would be lost, and one that must not be repeated would fail."""
 class Connection:
     """Base of the parts of `ImmichServer`. See there for the arguments."""
 
+    finds_together = False
+    """See `smartsort.ports.ImmichServer`."""
+
     def __init__(
         self,
         url: str,

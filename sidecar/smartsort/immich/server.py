@@ -69,6 +69,7 @@ class ServerCalls(Connection):
     """Calls that are about the server and the key."""
 
     _me: User | None = None
+    _known_version: tuple[int, int, int] | None = None
 
     async def ping(self) -> bool:
         """Return True when the server answers.
@@ -178,7 +179,11 @@ class ServerCalls(Connection):
 
     async def _version(self) -> tuple[int, int, int]:
         found = await self._read("get_version", get_version.asyncio_detailed(client=self._client))
-        return int(found.major), int(found.minor), int(found.patch)
+        version = int(found.major), int(found.minor), int(found.patch)
+        if version != self._known_version:
+            self._known_version = version
+            self.finds_together = Capabilities.of(version).finds_together
+        return version
 
     async def _owner(self) -> User:
         """Return the owner of the key, asked for once: a key never changes hands."""

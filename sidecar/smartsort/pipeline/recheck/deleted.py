@@ -9,7 +9,7 @@ marks the photos of a library that is being removed as deleted too.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -21,6 +21,7 @@ from smartsort.ledger import deletions, shards
 from smartsort.ledger.deletions import DONE, HELD, NEW, Deletion, Found
 from smartsort.ledger.outbox import post, post_once
 from smartsort.pipeline.engine.context import Context
+from smartsort.ports import Shown
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,9 @@ WANTED = (State.FILED, State.REVIEW)
 
 TURNS = 10
 """Of so many looks one is for photos whose file is in the trash. The search leaves these out."""
+
+THROWN_AT_ONCE = 100
+"""Such photos in each look where one search shows them, too."""
 
 
 class DeletionActs(Protocol):
@@ -68,31 +72,70 @@ class Deleted:
     def __init__(self, context: Context, acts: DeletionActs, how: Following) -> None:
         self._context, self._acts, self._how = context, acts, how
         self._turns = self._after = 0
+        self._not_shown: set[int] = set()
+        """Photos that Immich knows and no search shows."""
 
     async def look(self) -> bool:
         """Compare Immich's trash with ours, False when there was nothing to ask Immich about.
 
         Raises ImmichError. Nothing was concluded then.
         """
-        await self.tidy()
-        ledger = self._context.ledger
-        rows = await ledger.aread(deletions.rows)
-        anything = bool(rows) or await ledger.aread(deletions.anything)
-        if not self._how.switched_on:
-            await self._put_away()
-        if not anything or not self._how.switched_on:
+        if self._context.server.finds_together and await self.look_together(()) is not None:
+            return True
+        if not await self._anything():
             return False
         self._turns += 1
-        if self._turns % TURNS == 0 and await self._in_our_trash(rows):
+        if self._turns % TURNS == 0 and await self._in_our_trash():
             return True
-        below = self._context.tuning.library_path.rstrip("/")
-        seen = await self._context.server.in_trash(below)
-        lying = {path.removeprefix(f"{below}/"): asset_id for asset_id, path in seen.items()}
+        await self._compare(await self._context.server.in_trash(self._below))
+        return True
+
+    async def is_new(self, asset_ids: Collection[str]) -> bool:
+        """Return True when one of these is in Immich's trash by a user's hand, and that is not known yet."""
+        rows = await self._context.ledger.aread(deletions.rows)
+        return self._how.switched_on and not {row.asset_id for row in rows}.issuperset(asset_ids)
+
+    async def look_together(self, paths: Sequence[str]) -> Sequence[Shown] | None:
+        """Compare Immich's trash with ours by a search that shows the photos at `paths`, too.
+
+        Return what it shows, None when Immich refuses it. Raises ImmichError. Nothing was concluded then.
+        """
+        context, follows = self._context, await self._anything()
+        thrown: list[Deletion] = []
+        if follows:
+            thrown = await context.ledger.aread(lambda db: deletions.thrown(db, self._after, THROWN_AT_ONCE))
+        paths = [*paths, *(context.in_immich(row.path) for row in thrown)]
+        if not paths and not follows:
+            return ()
+        shown = await context.server.shown(paths, self._below if follows else "")
+        if shown is not None and follows:
+            self._after = thrown[-1].photo_id if len(thrown) == THROWN_AT_ONCE else 0
+            lie = [s for s in shown if s.trashed and not s.offline and s.path.startswith(f"{self._below}/")]
+            await self._compare({s.id: s.path for s in lie})
+            await self._compare_thrown(thrown, {s.id: s for s in shown})
+        return shown
+
+    @property
+    def _below(self) -> str:
+        return self._context.tuning.library_path.rstrip("/")
+
+    async def _anything(self) -> bool:
+        """Do what Immich need not be asked about. Return False when there is nothing to ask it about."""
+        await self.tidy()
+        if not self._how.switched_on:
+            await self._put_away()
+            return False
+        ledger = self._context.ledger
+        return bool(await ledger.aread(deletions.rows)) or await ledger.aread(deletions.anything)
+
+    async def _compare(self, seen: Mapping[str, str]) -> None:
+        """Compare the photos that lie in Immich's trash, their paths by id, with what is known of them."""
+        rows = await self._context.ledger.aread(deletions.rows)
+        lying = {path.removeprefix(f"{self._below}/"): asset_id for asset_id, path in seen.items()}
         await self._missing(rows, lying)
         await self._new(rows, lying)
         await self.tidy()
         await self._put_away()
-        return True
 
     async def tidy(self) -> None:
         """Do what is left to be done without asking Immich."""
@@ -188,11 +231,25 @@ class Deleted:
             await self._restored([r for r in gone if _is_shown(r, refs)])
             await self._emptied([r for r in gone if _is_forgotten(r, refs)])
 
-    async def _in_our_trash(self, rows: Sequence[Deletion]) -> bool:
+    async def _compare_thrown(self, thrown: Sequence[Deletion], shown: Mapping[str, Shown]) -> None:
+        """As `_in_our_trash`, by what a search shows. What it does not show may be locked away."""
+        known = {row.photo_id for row in await self._context.ledger.aread(deletions.rows)}
+        found = [(row, shown[row.asset_id]) for row in thrown if row.asset_id in shown]
+        back = [row for row, one in found if not one.trashed and (one.offline or row.photo_id in known)]
+        await self._restored(back)
+        unseen = [r for r in thrown if r.asset_id not in shown and r.photo_id in known - self._not_shown]
+        if unseen:
+            refs = await self._resolved(unseen)
+            gone = [row for row in unseen if _is_forgotten(row, refs)]
+            self._not_shown |= {row.photo_id for row in unseen} - {row.photo_id for row in gone}
+            await self._emptied(gone)
+
+    async def _in_our_trash(self) -> bool:
         """Look for photos that were restored in Immich although their file had left the library.
 
         Immich keeps a missing photo in its trash, so one that is not there was taken out by a user.
         """
+        rows = await self._context.ledger.aread(deletions.rows)
         thrown = await self._context.ledger.aread(lambda db: deletions.thrown(db, self._after, PORTION))
         self._after = thrown[-1].photo_id if len(thrown) == PORTION else 0
         if not thrown:

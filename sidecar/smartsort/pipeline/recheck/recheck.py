@@ -24,7 +24,7 @@ from smartsort.files.shown import shown
 from smartsort.ledger import embeddings, face_marks, feedback, outbox, photos
 from smartsort.ledger.records import Area, Photo
 from smartsort.pipeline.engine.context import Context
-from smartsort.pipeline.recheck.changed_people import ChangedPeople
+from smartsort.pipeline.recheck.changed_people import PAGES_IN_A_HURRY, ChangedPeople
 from smartsort.pipeline.recheck.deleted import Deleted
 from smartsort.pipeline.recheck.suggestions import Suggestions, renewed
 from smartsort.pipeline.recheck.waiting import Waiting, read, told_apart
@@ -140,16 +140,42 @@ class RecheckStage:
         if memory.recognised:
             memory.recognised = False
             self._changed_people.start_over()
-            self._notice(await self._changed_people.look(memory.waiting))
+            await self._look()
         await self._judge([i for i in memory.changed if i in memory.waiting][:PORTION])
         return SHORT_PAUSE if memory.changed else context.tuning.recheck_interval_seconds
 
     async def _look(self) -> None:
-        """Ask Immich once: by turns about people and about its trash."""
-        turn_of_trash = self._deleted_next and not self._changed_people.hurried
-        self._deleted_next = not turn_of_trash
-        if not (turn_of_trash and await self._deleted.look()):
-            self._notice(await self._changed_people.look(self._memory.waiting))
+        """Ask Immich once: about people and its trash together, or by turns where no search tells both."""
+        waiting, people = self._memory.waiting, self._changed_people
+        if self._people.age > PEOPLE_SECONDS:
+            self._notice(await people.look_at_people(waiting))
+            if not people.hurried:
+                return
+        if self._context.server.finds_together and await self._look_together():
+            return
+        turn_of_trash, self._deleted_next = self._deleted_next, not self._deleted_next
+        asked = turn_of_trash and await self._deleted.look()
+        if asked and not people.hurried:
+            return
+        self._notice(await people.look(waiting))
+        if people.thrown and not asked and await self._deleted.is_new(people.thrown):
+            await self._deleted.look()
+        people.thrown.clear()
+
+    async def _look_together(self) -> bool:
+        """Ask by one search, or by a few while something is known to have changed. False when refused."""
+        waiting, people = self._memory.waiting, self._changed_people
+        for _ in range(PAGES_IN_A_HURRY):
+            portion = people.next_portion(waiting)
+            paths = [self._context.in_immich(one.path) for one in portion]
+            shown = await self._deleted.look_together(paths)
+            if shown is None:
+                return False
+            shows = {one.id: one.people for one in shown if not one.trashed}
+            self._notice(await people.compare(waiting, portion, shows))
+            if not people.hurried:
+                break
+        return True
 
     def _notice(self, photo_ids: Iterable[int]) -> None:
         self._memory.changed.update(dict.fromkeys(photo_ids))

@@ -9,6 +9,7 @@ from sqlite_utils import Database
 
 from smartsort.core.model import Category
 from smartsort.core.rules.copies import NEAR_DUPLICATE
+from smartsort.files.shown import from_ledger
 from smartsort.ledger import feedback, photos
 from smartsort.ledger.records import evidence_from_json, reasons_from_json
 
@@ -31,6 +32,8 @@ class Waiting:
     """It is a video, and nobody could tell who is in its frames."""
     hidden: frozenset[str] = frozenset()
     """Ids of those people who were hidden in Immich."""
+    path: str = ""
+    """Below the library."""
 
     @property
     def stranger(self) -> bool:
@@ -45,11 +48,12 @@ def read(db: Database, known: Mapping[int, Waiting]) -> dict[int, Waiting]:
     """
     rows = db.conn.execute(
         "SELECT p.id, p.asset_id, p.shard, p.placed_at, (SELECT max(d.id) FROM decisions AS d"
-        " WHERE d.photo_id = p.id) FROM photos AS p WHERE p.state = 'review' AND p.asset_id IS NOT NULL"
+        " WHERE d.photo_id = p.id), n.path FROM photos AS p CROSS JOIN names AS n ON n.photo_id = p.id"
+        " AND n.area = 'library' AND n.member = 'photo' WHERE p.state = 'review' AND p.asset_id IS NOT NULL"
         " AND p.shard IS NOT NULL AND p.placed_at IS NOT NULL"
     ).fetchall()
     found: dict[int, Waiting] = {}
-    for photo_id, asset_id, shard, placed_at, decision_id in rows:
+    for photo_id, asset_id, shard, placed_at, decision_id, path in rows:
         before = known.get(photo_id)
         if before is not None and (before.decision_id, before.asset_id) == (decision_id, asset_id):
             found[photo_id] = before
@@ -73,6 +77,7 @@ def read(db: Database, known: Mapping[int, Waiting]) -> dict[int, Waiting]:
             any(f.person is None for f in evidence.faces),
             evidence.film is not None and bool(evidence.film.unknown),
             frozenset(f.person.id for f in evidence.faces if f.person is not None and f.person.hidden),
+            from_ledger(path),
         )
     return found
 

@@ -73,7 +73,9 @@ class FaceAssigner:
                     return
             face = face_to_assign(faces, data)
             if face is None:
-                await self._done(message, ())
+                # Immich may have found it out by itself. The photo is that person's all the same.
+                shown = any(_is(each, data["person"]) for each in faces)
+                await self._done(message, (), person=(data["person"], data["name"]) if shown else None)
                 return
             if data["person"] is None:
                 data["person"] = await self._made(data)
