@@ -52,7 +52,8 @@ from smartsort.core import wrong_limit
 from smartsort.core.decision import decide
 from smartsort.core.mixed import groups
 from smartsort.core.model import Box, Category, Evidence, Face, Outcome, Person
-from smartsort.core.policy import PersonRef, Policy, Thresholds
+from smartsort.core.person_ref import PersonRef
+from smartsort.core.policy import Policy, Thresholds
 from smartsort.core.similarity import Likeness, around, confidence, unrelated_level
 from smartsort.core.wrong_limit import Observed
 

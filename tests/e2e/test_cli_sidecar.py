@@ -189,3 +189,29 @@ def test_waiting_names_what_is_left_alone(live: LiveSidecar, tmp_path: Path) -> 
     assert done.stdout.splitlines()[1] == "file\tphoto\twhere\twhy"
     assert f"cli/{photo.name}\t" in done.stdout
     assert "IMG_1.jpg.crdownload" in done.stderr
+
+
+def test_a_template_moves_what_is_filed_and_the_undo_moves_it_back(live: LiveSidecar) -> None:
+    refused = run(live, "config", "set", "filing.template", "{year}")
+    assert refused.exit_code != 0
+    assert "must have {person}" in str(refused.exception or refused.output)
+    before = sorted(Path(live.sidecar.context.layout.faces).rglob("*.*"))
+    assert "0 done" in said(live, "refile", "--yes") or "would be done: 0" in said(
+        live, "refile", "--dry-run"
+    )
+    assert "faces/john_doe -> faces/john_doe/" in said(live, "what-if", "--template", "{person}/{year}")
+    said(live, "config", "set", "filing.template", "{person}/{year}")
+    assert {one["folder"] for one in as_json(live, "people", "list") if one["name"] == "John Doe"} == {
+        "john_doe/{year}"
+    }
+    shown = said(live, "refile", "--dry-run")
+    assert "would_move" in shown
+    assert sorted(Path(live.sidecar.context.layout.faces).rglob("*.*")) == before
+    moved = as_json(live, "refile", "--yes")
+    assert moved["done"] > 0
+    assert moved["failed"] == 0
+    assert sorted(Path(live.sidecar.context.layout.faces).rglob("*.*")) != before
+    assert "Moved to where the template says" in said(live, "undo", "--list")
+    said(live, "undo", "--event", str(moved["event"]))
+    assert sorted(Path(live.sidecar.context.layout.faces).rglob("*.*")) == before
+    said(live, "config", "set", "filing.template", "{person}")

@@ -258,7 +258,7 @@ async def test_permissions_of_what_is_off_are_not_asked_for(patient: Ward) -> No
     for key in EVERY_SWITCH:
         del patient.values[key]
     patient.values["immich.trigger_scan"] = False
-    always = {need.permission for need in NEEDS if not need.setting}
+    always = {need.permission for need in NEEDS if not need.settings}
     patient.grant(*always)
     assert red(await patient.examine()) == {}
     patient.values["immich.archive_unwanted"] = True

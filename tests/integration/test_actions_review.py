@@ -11,7 +11,7 @@ from tests.fakes import World, append, close_world, content_of, picture
 
 from smartsort.actions import ActionRefused, AmbiguousName, NotUndoable, PersonSelector, UnknownPerson
 from smartsort.core.model import Person, State
-from smartsort.core.policy import PersonRef
+from smartsort.core.person_ref import PersonRef
 from smartsort.ledger import events, feedback, review
 
 BELLA = [PersonSelector("Bella")]

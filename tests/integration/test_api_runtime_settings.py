@@ -10,7 +10,8 @@ import pytest
 
 from smartsort.config import Settings, load_settings
 from smartsort.core.model import Category, Person
-from smartsort.core.policy import OnDuplicate, PersonRef, WhenUnknown
+from smartsort.core.person_ref import PersonRef
+from smartsort.core.policy import OnDuplicate, WhenUnknown
 from smartsort.ledger import events
 from smartsort.ledger.database import Ledger
 from smartsort.runtime_settings import RuntimeSettings

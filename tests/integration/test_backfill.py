@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tests.fakes import FakeClock, World, close_world, content_of, picture, writ
 from smartsort.actions.values import ActionRefused, PersonSelector
 from smartsort.audit.audit import Audit
 from smartsort.core.backfill import mapped
+from smartsort.core.filing_rules import FilingRule
 from smartsort.core.model import State
 from smartsort.core.policy import PersonRef
 from smartsort.errors import SmartsortError
@@ -482,3 +484,26 @@ def _person(name: str) -> PersonSelector:
 
 def _ref(name: str) -> PersonRef:
     return PersonRef(name)
+
+
+async def test_links_go_where_a_new_template_says_and_back_and_the_originals_stay(library):
+    world, files = library.world, library.originals()
+    await library.apply()
+    before = library.links()
+    policy = replace(
+        world.context.policy(),
+        template="{person}/{year}",
+        rules=(FilingRule("all", also="all", album="All"),),
+    )
+    world.context.policy = lambda: policy
+    done = await world.actions.relink("ann")
+    assert done.done == 4
+    assert {os.path.dirname(path) for path in library.links()} == {
+        *("faces/all", "faces/anna/2020", "faces/bella/2021", "review/multiple_faces"),
+    }
+    world.check()
+    await world.tell()
+    assert len(world.server.albums_by_name["All"][1]) == 4
+    await world.actions.undo(done.event, "ann", admin=True)
+    assert library.links() == before
+    assert library.originals() == files

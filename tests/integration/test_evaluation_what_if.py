@@ -11,7 +11,7 @@ from tests.integration.test_confidence_service import Eye, measured_world
 from smartsort.actions import PersonSelector, Wanted
 from smartsort.core.decision import decide
 from smartsort.core.model import State
-from smartsort.core.policy import PersonRef
+from smartsort.core.person_ref import PersonRef
 from smartsort.ledger import decisions, events, photos, spot_checks, statistics
 
 EVER = ""

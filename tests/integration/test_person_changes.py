@@ -12,9 +12,10 @@ from tests.fakes import World
 
 from smartsort.core.marks import is_ignored
 from smartsort.core.model import Box, Face, Person, State
-from smartsort.core.policy import HiddenPeople, PersonRef, Policy
+from smartsort.core.person_ref import PersonRef
+from smartsort.core.policy import HiddenPeople, Policy
 from smartsort.ledger import photos
-from smartsort.ledger.records import policy_from_json, policy_to_json
+from smartsort.ledger.policies import policy_from_json, policy_to_json
 
 pytestmark = pytest.mark.usefixtures("ways_to_look")
 

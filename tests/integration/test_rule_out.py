@@ -11,7 +11,7 @@ from tests.integration.test_confidence_service import DIRECTIONS, Eye, measured_
 from smartsort.actions import ActionRefused, AmbiguousName, PersonSelector, UnknownPerson
 from smartsort.audit import Audit, Weight
 from smartsort.core.model import Person, State
-from smartsort.core.policy import PersonRef
+from smartsort.core.person_ref import PersonRef
 from smartsort.core.suggestion import assigned, likeliest
 from smartsort.ledger import feedback, photos, review
 

@@ -113,7 +113,7 @@ async def test_unasked_with_a_key_file(demo: DemoServer, tmp_path: Path) -> None
     assert library.import_paths == [f"{MOUNT}/shard-0001"]
     assert library.owner_id == demo.demo.state.users["admin"].id
     for permission in (*OWNER_NEEDS, *ADMIN_NEEDS):
-        needed = not next(need.setting for need in NEEDS if need.permission == permission)
+        needed = not next(need.settings for need in NEEDS if need.permission == permission)
         assert (f"permission {permission}:" in talk.said) is (needed or permission == "library.update")
     assert f"SMARTSORT_DATA={tmp_path / 'root'}" in talk.said
     assert f"{tmp_path / 'root/library'}:{MOUNT}:ro" in talk.said

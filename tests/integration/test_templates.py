@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+from zlib import crc32
 
 import pytest
 from PIL import Image
@@ -63,7 +64,7 @@ def opened(tmp_path):
 
 
 async def filed(world: World, *names: str, year: int | None = 2024) -> list[int]:
-    ids = [await world.deliver(name, shot(hash(name) % 10_000, year)) for name in names]
+    ids = [await world.deliver(name, shot(crc32(name.encode()) % 9999, year)) for name in names]
     await world.settle()
     await world.stage("renames")
     return ids
@@ -283,3 +284,19 @@ def test_the_primitive_places_nothing_in_a_folder_that_leads_elsewhere(tmp_path,
     [result] = Placer().place([PlaceRequest(str(source), f"{tmp_path}/faces/{folder}", ["photo.jpg"])])
     assert isinstance(result, FileRefused)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+async def test_nothing_is_concluded_of_a_file_that_nobody_has_read_and_that_cannot_be_read(
+    opened, monkeypatch
+):
+    world = opened()
+    [photo] = await filed(world, "anna_1.jpg")
+    world.ledger.write(lambda db: db.conn.execute("UPDATE photos SET camera = NULL, taken_at = NULL"))
+    world = opened("{person}/{year}/{camera}")
+    refused = [None]
+    monkeypatch.setattr(world.context.decoders, "metadata_if_read", lambda _: refused)
+    assert (await world.actions.relink("eva")).done == 0
+    assert world.places(photo) == ["faces/anna/anna_1.jpg"]
+    monkeypatch.undo()
+    assert (await world.actions.relink("eva")).done == 1
+    assert world.places(photo) == ["faces/anna/2024/pixel_8/anna_1.jpg"]

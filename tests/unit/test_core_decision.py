@@ -24,7 +24,14 @@ from smartsort.core.model import (
     Reason,
     Suggestion,
 )
-from smartsort.core.policy import MultipleFaces, OnDuplicate, PersonRef, Policy, Thresholds, WhenUnknown
+from smartsort.core.person_ref import PersonRef
+from smartsort.core.policy import (
+    MultipleFaces,
+    OnDuplicate,
+    Policy,
+    Thresholds,
+    WhenUnknown,
+)
 from smartsort.core.rules import RULES
 from smartsort.core.rules.base import Rule
 from smartsort.core.rules.faces import BLURRED

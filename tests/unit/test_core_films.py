@@ -11,7 +11,8 @@ from tests.films import vector
 from smartsort.core.decision import decide
 from smartsort.core.explain import explain
 from smartsort.core.model import Box, Confidence, Evidence, Face, Film, FilmFace, Outcome, Person, Sighting
-from smartsort.core.policy import PersonRef, Policy
+from smartsort.core.person_ref import PersonRef
+from smartsort.core.policy import Policy
 from smartsort.core.tracks import View, tracks
 from smartsort.core.wording import sentence
 from smartsort.core.wording_explained import seen

@@ -9,7 +9,8 @@ import pytest
 from smartsort.core.decision import decide
 from smartsort.core.marks import recognised
 from smartsort.core.model import Box, Category, Evidence, Face, FaceMark, MarkKind, Outcome, Person
-from smartsort.core.policy import PersonRef, Policy
+from smartsort.core.person_ref import PersonRef
+from smartsort.core.policy import Policy
 from smartsort.core.similarity import Likeness
 from smartsort.core.wording import sentence
 

@@ -8,7 +8,8 @@ import pytest
 
 from smartsort.core.model import Box, CopyPlace, Evidence, Face, OtherCopy, Person, Suggestion
 from smartsort.core.near_misses import near_miss
-from smartsort.core.policy import PersonRef, Policy
+from smartsort.core.person_ref import PersonRef
+from smartsort.core.policy import Policy
 
 ANNA, BELLA = Person("a", "Anna"), Person("b", "Bella")
 POLICY = Policy(min_face_area=0.01)

@@ -4,12 +4,13 @@ import dataclasses
 
 import pytest
 
+from smartsort.core.filing_rules import FilingRule
 from smartsort.core.model import Category, Person
+from smartsort.core.person_ref import PersonRef
 from smartsort.core.policy import (
     HiddenPeople,
     MultipleFaces,
     OnDuplicate,
-    PersonRef,
     Policy,
     Thresholds,
     WhenUnknown,
@@ -33,6 +34,7 @@ CHANGES = [
     {"hidden_people": HiddenPeople.COUNT},
     {"categories": frozenset(Category) - {Category.DUPLICATES}},
     {"template": "{person}/{year}"},
+    {"rules": (FilingRule("us", folder="us"),)},
 ]
 
 

@@ -11,7 +11,7 @@ from tests.unit.test_core_decision import HOUSEHOLD, JOHN, LUKAS, SARAH, UNNAMED
 
 from smartsort.core.decision import decide
 from smartsort.core.model import Category, CopyPlace, Evidence, OtherCopy, Outcome, Person, SortedBefore
-from smartsort.core.policy import PersonRef
+from smartsort.core.person_ref import PersonRef
 from smartsort.core.rules.sorted_before import face_of
 from smartsort.core.sorted_folders import Certainty, match_folders
 from smartsort.ledger.records import evidence_from_json, evidence_to_json

@@ -33,7 +33,7 @@ def test_every_permission_is_one_that_an_operation_needs_and_the_other_way_round
     for need in NEEDS:
         uses = [each for each in operations().values() if each.permission == need.permission]
         assert any(each.admin for each in uses) is (need.key is Key.ADMIN), need
-        assert all(each.optional for each in uses) is bool(need.setting), need
+        assert all(each.optional for each in uses) is bool(need.settings), need
 
 
 def test_nothing_that_deletes_is_needed() -> None:

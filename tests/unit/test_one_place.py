@@ -32,8 +32,8 @@ OF_OTHERS = {
     ("core/event_kinds.py", "download_failed"),  # the event
     ("core/explain.py", "category_off"),  # the change
     ("immich/albums.py", "duplicate"),  # Immich's word
-    ("ledger/records.py", "multiple_faces"),  # keys of stored settings and evidence
-    ("ledger/records.py", "unreadable"),
+    ("ledger/policies.py", "multiple_faces"),  # a key of stored settings
+    ("ledger/records.py", "unreadable"),  # a key of stored evidence
     ("ledger/statistics.py", "duplicates"),  # the name of a total
     ("pipeline/engine/health.py", "mixed_person"),  # the health issue
 }

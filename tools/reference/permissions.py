@@ -17,7 +17,7 @@ def needed() -> str:
                 str(need.key),
                 need.purpose,
                 need.without,
-                f"`{need.setting}`" if need.setting else "always",
+                ", ".join(f"`{key}`" for key in need.settings) or "always",
             )
             for need in NEEDS
         ),

@@ -12,6 +12,7 @@ from smartsort.actions.plan import LibraryFolder, Plan, names_in, names_on, was_
 from smartsort.actions.undo import album_messages
 from smartsort.actions.values import ActionResult
 from smartsort.core.event_kinds import EventKind
+from smartsort.core.filing_rules import Filed
 from smartsort.core.model import State
 from smartsort.core.templates import folders_of
 from smartsort.files.media import Kind
@@ -25,7 +26,7 @@ def file_under(
     people: Sequence[TargetPerson],
     actor: str,
     *,
-    patterns: Sequence[str],
+    into: Filed,
     at: str,
     face_id: str | None,
     albums: bool,
@@ -36,7 +37,7 @@ def file_under(
     A photo that smartsort could not read gets its `library_folder` as all others have: a
     human knows better. A duplicate is filed as a file of its own: Immich would make a second asset of a
     second copy, and linking the first copy would tie two photos together that may be rejected one by one.
-    `patterns` are its folders, as `Decision.folders` has them.
+    `into` says which folders and albums.
     """
     if library_folder is not None and photo.media_kind not in _SHOWN_BY_IMMICH:
         problem = before.review["reason"] if before.review else "it is neither"
@@ -45,10 +46,12 @@ def file_under(
     again = photo.state is State.FILED
     kind = EventKind.REFILED if again else EventKind.APPROVED
     plan = Plan(photo, before, kind, kind.value)
-    folders = folders_of(patterns, people, lambda target: target.folder)
+    folders = folders_of(into.folders, people, lambda target: target.folder)
     filed = [n for n in before.names if n.area is Area.FACES]
     there = {os.path.dirname(n.path) for n in filed if n.member is Member.PHOTO}
-    if again and there == folders.keys() and library_folder is None:
+    # In a folder that people share, another person changes no name.
+    same = any(folders.values()) or (photo.person_name, len(people)) == (people[0].name, 1)
+    if again and same and there == folders.keys() and library_folder is None:
         return plan.failed("nothing_to_do", f"photo {photo.id} is filed there already")
     if library_folder is not None:
         plan.planned += names_on(library_folder, photo, before.names)
@@ -78,6 +81,8 @@ def file_under(
     were = {
         n.person_id: photo.person_name or "" for n in leaving if n.person_id and n.person_id not in chosen
     }
+    if again and photo.person_id and photo.person_id not in chosen and not any(n.person_id for n in filed):
+        were[photo.person_id] = photo.person_name or ""
     plan.ruled_out = {i: name for i, name in {**before.ruled_out, **were}.items() if i not in chosen}
     plan.data = {
         "from": photo.state.value,
@@ -87,7 +92,7 @@ def file_under(
         "was": photo.person_name,
         "wrong": again and photo.auto_sorted,
     }
-    assign_faces(plan, people, sorted(were), face_id=face_id, albums=albums)
+    assign_faces(plan, people, sorted(were), face_id=face_id, albums=albums, into=into.albums)
     return plan
 
 
@@ -95,7 +100,13 @@ _SHOWN_BY_IMMICH = frozenset({Kind.IMAGE, Kind.RAW, Kind.VIDEO})
 
 
 def assign_faces(
-    plan: Plan, people: Sequence[TargetPerson], instead: list[str], *, face_id: str | None, albums: bool
+    plan: Plan,
+    people: Sequence[TargetPerson],
+    instead: list[str],
+    *,
+    face_id: str | None,
+    albums: bool,
+    into: Sequence[str] = (),
 ) -> None:
     """Plan what Immich shall learn from it."""
     photo, before = plan.photo, plan.before
@@ -103,7 +114,8 @@ def assign_faces(
     if photo.asset_id is None and not new:
         return
     names = frozenset(target.name for target in people)
-    plan.messages += album_messages(photo.asset_id, before, names if albums else before.albums & names)
+    wanted = (names if albums else before.albums & names).union(into)
+    plan.messages += album_messages(photo.asset_id, before, wanted)
     if before.visibility != "timeline":
         plan.messages.append(("visibility", {"asset_id": photo.asset_id, "visibility": "timeline"}))
     act = secrets.token_hex(8)

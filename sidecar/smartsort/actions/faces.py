@@ -17,8 +17,10 @@ from smartsort.actions.reversal import Reversing
 from smartsort.actions.values import ActionRefused, ActionResult, Batch, NoSuchVerdict, PersonSelector
 from smartsort.core.decision import decide
 from smartsort.core.event_kinds import EventKind
+from smartsort.core.filing_rules import Filed
 from smartsort.core.model import Decision, Evidence, Face, FaceMark, MarkKind, Outcome, Person, State
-from smartsort.core.policy import PersonRef, Policy
+from smartsort.core.person_ref import PersonRef
+from smartsort.core.policy import Policy
 from smartsort.ledger import embeddings, face_marks, photos, review_faces
 from smartsort.ledger.arrangement import Arrangement
 from smartsort.ledger.face_marks import PlacedMark
@@ -180,9 +182,8 @@ class FaceActions(Reversing):
         at, albums = context.clock.text(), context.tuning.album_per_person
         people = [named.get(p.id) or TargetPerson(p.name, p.id) for p in decision.people]
         people = [replace(target, apart=target.apart or target.id in context.apart) for target in people]
-        return file_under(
-            photo, before, people, actor, patterns=decision.folders, at=at, face_id=face_id, albums=albums
-        )
+        into = Filed(decision.folders, decision.albums)
+        return file_under(photo, before, people, actor, into=into, at=at, face_id=face_id, albums=albums)
 
     # --- what they rest on -------------------------------------------------------------------
 

@@ -13,6 +13,8 @@ from smartsort.actions.person_resolver import TargetPerson, resolve
 from smartsort.actions.plan import LibraryFolder, Plan, in_library
 from smartsort.actions.values import ActionRefused, ActionResult, PersonSelector
 from smartsort.core.decision import decide
+from smartsort.core.filing_rules import Filed, Seen
+from smartsort.core.marks import marked
 from smartsort.core.model import BulkKind, Evidence, Person, Suggestion
 from smartsort.core.naming import shard_folder
 from smartsort.core.policy import Policy
@@ -60,18 +62,20 @@ class Filing:
             before,
             targets,
             self.actor,
-            patterns=self.patterns(photo, before),
+            into=self.filed(photo, before, targets),
             at=context.clock.text(),
             face_id=self.faces.get(photo.id),
             albums=context.tuning.album_per_person,
             library_folder=self._library_folder(photo, before),
         )
 
-    def patterns(self, photo: Photo, before: Arrangement) -> tuple[str, ...]:
-        """Return the folders of a photo that a human files (`Decision.folders`)."""
+    def filed(self, photo: Photo, before: Arrangement, targets: Sequence[TargetPerson]) -> Filed:
+        """Return where a photo goes that a human files under these people."""
         known = self.evidence.get(photo.id, Evidence())
-        found = replace(known, taken=photo.taken_at, origin=origin_of(photo, before.names))
-        return self.context.policy().folders(found)
+        evidence = replace(marked(known), taken=photo.taken_at, origin=origin_of(photo, before.names))
+        born = {person.id: person for person in self.known or ()}
+        people = [born.get(t.id or "", Person(t.id or "", t.name)) for t in targets]
+        return self.context.policy().filing.filed(Seen.by_hand(people, evidence))
 
     def _library_folder(self, photo: Photo, before: Arrangement) -> LibraryFolder | None:
         """Return the place of a photo that is kept from Immich only because smartsort could not read it."""

@@ -17,7 +17,8 @@ from smartsort.actions.values import ActionResult
 from smartsort.core.decision import decide
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import Decision, Outcome, State
-from smartsort.core.policy import PersonRef, Policy
+from smartsort.core.person_ref import PersonRef
+from smartsort.core.policy import Policy
 from smartsort.core.rules.lists import BLACKLISTED_PERSON
 from smartsort.core.templates import folders_of
 from smartsort.core.what_if import Effect, FolderOf, Move, effect, place_of
@@ -197,9 +198,8 @@ def _tell_immich(plan: Plan, decision: Decision, context: Context) -> None:
     if photo.asset_id is None:
         return
     names = frozenset(person.name for person in decision.people)
-    plan.messages += album_messages(
-        photo.asset_id, before, names if tuning.album_per_person else before.albums & names
-    )
+    own = names if tuning.album_per_person else before.albums & names
+    plan.messages += album_messages(photo.asset_id, before, own.union(decision.albums))
     if was_there(before.names):
         return  # where it shows in Immich is the user's own choice
     unwanted = tuning.archive_unwanted and decision.reason.code == BLACKLISTED_PERSON.code

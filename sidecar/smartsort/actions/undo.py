@@ -437,6 +437,10 @@ def _unfile(db: Database, plan: Plan) -> Plan:
     evidence: Evidence = replace(last[4], sorted_before=None) if last else Evidence()
     filed = [n for n in before.names if n.area is Area.FACES]
     people = {n.person_id: _name_of(n.person_id, evidence, photo) for n in filed if n.person_id}
+    if not people and last:
+        # They share a folder.
+        shown = (f.person for f in evidence.judged)
+        people = {p.id: p.name for p in shown if p is not None and p.name in last[3][0].names}
     names = tuple(dict.fromkeys(people.values())) or ((photo.person_name,) if photo.person_name else ())
     decision = Decision(
         Outcome.REVIEWED,

@@ -19,7 +19,8 @@ from smartsort.api.serving import ApiContext, Ctx
 from smartsort.api.views import wrong_limit
 from smartsort.core.model import Person
 from smartsort.core.naming import same_name
-from smartsort.core.policy import PersonRef, called
+from smartsort.core.person_ref import PersonRef
+from smartsort.core.policy import called
 from smartsort.core.what_if import effect
 from smartsort.errors import ImmichError
 from smartsort.ledger import decisions

@@ -21,7 +21,7 @@ from smartsort.core.policy import Policy
 from smartsort.core.what_if import place_of
 from smartsort.core.wording import sentence
 from smartsort.core.wording_events import event_sentence
-from smartsort.core.wording_explained import alternative, rules, seen, summary
+from smartsort.core.wording_explained import alternative, filing_rules, rules, seen, summary
 from smartsort.files.shown import shown
 from smartsort.ledger import decisions, events, photo_lookup, photos, takeout
 from smartsort.ledger.decisions import Decided
@@ -121,7 +121,8 @@ def explained(db: Database, photo_id: int, today: Policy) -> Explained | None:
                 text=text,
             )
             for verdict, text in rules(found)
-        ],
+        ]
+        + [RuleView(rule=name, verdict=verdict, text=text) for name, verdict, text in filing_rules(found)],
         changes=[
             ChangeView(
                 text=alternative(one),

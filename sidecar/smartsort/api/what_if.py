@@ -21,7 +21,7 @@ from smartsort.api.security import Admin, Reviewer
 from smartsort.api.serving import ApiContext, Ctx
 from smartsort.api.views import wrong_limit
 from smartsort.core.naming import same_name
-from smartsort.core.policy import PersonRef
+from smartsort.core.person_ref import PersonRef
 from smartsort.core.rules.copies import located
 from smartsort.core.what_if import FACES, Effect, Move, Place
 from smartsort.core.wording import sentence

@@ -169,10 +169,13 @@ class Follow:
         if new.area is Area.FACES:
             if not folder:
                 return None
-            template = parse(self._context.policy().template)
+            policy = self._context.policy()
+            template = parse(policy.template)
             person_id, person = self._context.ledger.read(lambda db: person_of_folder(db, folder, template))
             move.new = new._replace(person_id=person_id)
-            if not elsewhere and (old.area is not Area.FACES or os.path.dirname(old.path) != folder):
+            # A folder that people share does not say who they are.
+            stays = elsewhere or (photo.person_name is not None and policy.filing.is_shared(folder))
+            if not stays and (old.area is not Area.FACES or os.path.dirname(old.path) != folder):
                 move.values = {"person_id": person_id, "person_name": person, "auto_sorted": 0}
             if old.area is not Area.FACES:
                 move.values |= {"state": State.FILED.value, "category": None}

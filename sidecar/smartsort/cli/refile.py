@@ -16,9 +16,9 @@ from smartsort.cli.sidecar import Sidecar, preview_and_do, with_sidecar
 @click.option("--yes", is_flag=True, help="Do not ask (for scripts).")
 @json_option
 def command(sidecar: Sidecar, *, dry_run: bool, yes: bool, as_json: bool) -> None:
-    """Move filed photos to the folders that `filing.template` gives them now.
+    """Move filed photos to the folders that `filing.template` and your rules give them now.
 
-    Use it after you have changed the template. It shows what would move, asks, and moves exactly that. Who
+    Use it after you have changed one of them. It shows what would move, asks, and moves exactly that. Who
     is on a photo stays as it is. So does a photo that you have put somewhere by hand. All moves are one
     event, so `smartsort undo` reverses them together.
     """

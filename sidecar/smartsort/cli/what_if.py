@@ -82,8 +82,11 @@ def command(
 
 
 def _body(settings: dict[str, Any]) -> dict[str, Any]:
-    keys = {"max_faces": "max_faces_per_image", "when_unknown": "when_confidence_unknown"}
-    keys["template"] = "filing_template"
+    keys = {
+        "max_faces": "max_faces_per_image",
+        "when_unknown": "when_confidence_unknown",
+        "template": "filing_template",
+    }
     body = {keys.get(name, name): value for name, value in settings.items() if value is not None}
     for name in ("whitelist", "blacklist"):
         if name in body:

@@ -18,6 +18,9 @@ def cross_checks(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield what contradicts: the keys involved, the one to complain about first, and the message."""
     yield from _names_on_both_lists(settings)
     yield from _overlapping_folders(settings)
+    names = [rule.name for rule in settings.rules]
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        yield ("rules",), f"have the name {twice[0]!r} twice. Each rule needs a name of its own"
     if settings.trash.retention_days == 0 and not settings.trash.allow_zero:
         yield (
             ("trash.retention_days", "trash.allow_zero"),

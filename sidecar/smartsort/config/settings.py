@@ -21,6 +21,7 @@ from smartsort.config.sorting import (
     MultipleFaces,
     Preset,
     ReviewCategories,
+    Rule,
     Thresholds,
     WhenUnknown,
 )
@@ -64,6 +65,11 @@ class Settings(Section):
         le=1,
     )
     filing: Filing = section(Filing, "Where below `faces/` a filed photo goes.")
+    rules: tuple[Rule, ...] = setting(
+        (),
+        "Your own rules about where photos go.",
+        allowed="a list of tables, each written `[[rules]]` (in the environment as JSON)",
+    )
     immich: Immich = section(Immich, "Where Immich is and how it is asked.")
     deduplication: Deduplication = section(Deduplication, "Photos that are known already.")
     review_categories: ReviewCategories = section(ReviewCategories, "Which review folders are used.")

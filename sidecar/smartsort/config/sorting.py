@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, model_validator
 
-from smartsort.config.values import PathInImmich, Section, UserPath, setting
+from smartsort.config.values import Names, PathInImmich, Section, UserPath, setting
 from smartsort.core.templates import PERSON, parse
 
 Preset = Literal["cautious", "balanced", "eager"]
@@ -121,6 +122,59 @@ class Filing(Section):
         "`smartsort refile`.",
         allowed="folders with / between them, such as {person}/{year}",
     )
+
+
+def _strangers(value: Any) -> tuple[int, int | None] | None:
+    """Return the least and the most strangers that a rule allows."""
+    if value is None or isinstance(value, tuple):
+        return value
+    if isinstance(value, bool):
+        return (1, None) if value else (0, 0)
+    if isinstance(value, int) and value >= 0:
+        return 0, value
+    raise ValueError("must be true, false, or the most there may be")
+
+
+def _folders(text: str) -> str:
+    parse(text, for_person=False)
+    return text
+
+
+_Folders = Annotated[str, AfterValidator(_folders)]
+
+
+class Rule(Section):
+    """One of your own rules: conditions, all of which have to hold, and what becomes of the photo."""
+
+    name: str = setting(..., "What it is called where its decisions are explained.", min_length=1)
+    priority: int = setting(0, "Of the rules that fit, the highest decides, then the first in the file.")
+    all: Names = setting((), "All of these people are on it.")
+    any: Names = setting((), "At least one of them is.")
+    none: Names = setting((), "None of them is.")
+    only: Names = setting((), "Every person on it is one of them.")
+    min_people: int = setting(0, "At least so many people with a name are on it.", ge=0)
+    strangers: Annotated[Any, AfterValidator(_strangers)] = setting(
+        None, "`false`: every face has a name. `true`: one has not. A number: at most so many have not."
+    )
+    younger_than: int = setting(0, "A person on it was younger, in years.", ge=0)
+    source: Names = setting((), "It came from one of these sources.")
+    date_from: date | None = setting(None, "It was taken on this day or later.")
+    date_to: date | None = setting(None, "It was taken on this day or earlier.")
+    type: tuple[Literal["photo", "video", "live"], ...] = setting((), "It is one of these.")
+    folder: _Folders | None = setting(None, "The folders, as in `filing.template`.")
+    also: _Folders | None = setting(None, "One folder more.")
+    album: str | None = setting(None, "An album in Immich.", min_length=1)
+    review: bool = setting(False, "A human decides.")
+
+    @model_validator(mode="after")
+    def _means_something(self) -> Rule:
+        effects = [name for name in ("folder", "also", "album") if getattr(self, name)]
+        if self.review is bool(effects):
+            said = f"review and {effects[0]}" if effects else "neither folder, also, album nor review"
+            raise ValueError(f"the rule {self.name} has {said}. Give review alone, or any of the others")
+        if self.date_from and self.date_to and self.date_from > self.date_to:
+            raise ValueError(f"the rule {self.name} ends before it begins: date_to is before date_from")
+        return self
 
 
 class Deduplication(Section):

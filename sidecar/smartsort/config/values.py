@@ -8,6 +8,7 @@ import os
 import re
 import types
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from urllib.parse import urlsplit
@@ -264,6 +265,8 @@ def redacted(value: Any) -> Any:
         return {str(key): redacted(part) for key, part in value.items()}
     if isinstance(value, tuple | list):
         return [redacted(part) for part in value]
+    if isinstance(value, date):
+        return value.isoformat()
     if isinstance(value, os.PathLike):
         return os.fsencode(value).decode("utf-8", "backslashreplace")
     return value

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from smartsort.core.filing_rules import ASKED_PREFIX, Filed, Seen
 from smartsort.core.marks import marked
 from smartsort.core.model import Category, Decision, Evidence, Face, Outcome, Person, Reason
 from smartsort.core.policy import OnDuplicate, Policy
 from smartsort.core.reasons import (
+    ASKED_BY_RULE,
     CATEGORY_OFF,
     FACE_MATCH_VERIFIED,
     SORTED_BEFORE,
@@ -37,7 +39,8 @@ def rules_of(name: str, category: Category) -> tuple[str, tuple[str, ...]]:
     found = [rule for rule in possible if name.startswith(rule.prefix)]
     if found:
         return found[0].prefix, tuple(rule.name for rule in found)
-    return (UNDONE_PREFIX, (UNDONE_FILING.code,)) if name.startswith(UNDONE_PREFIX) else ("", ())
+    of_no_rule = ((UNDONE_PREFIX, UNDONE_FILING), (ASKED_PREFIX, ASKED_BY_RULE))
+    return next(((prefix, (kind.code,)) for prefix, kind in of_no_rule if name.startswith(prefix)), ("", ()))
 
 
 def decide(
@@ -53,14 +56,26 @@ def decide(
     own = people_of(case)
     if not found or (own and all(rule not in ASKED_OF_ADOPTED for rule, _ in found)):
         people = own or _distinct(case.counted)
+        filed = filed_by_rules(case)
+        if filed.asks:
+            return Decision(
+                outcome=Outcome.REVIEWED,
+                reasons=(*filed.reasons, *of_frames(case)),
+                category=Category.UNIDENTIFIED,
+                prefix=ASKED_PREFIX,
+                suggested=_suggested(case),
+                policy_version=policy.version,
+                faces_detected=len(evidence.judged),
+            )
         reason = SORTED_BEFORE.reason(names_of(own)) if own else _verified(case, people)
         return Decision(
             outcome=Outcome.SORTED,
-            reasons=(reason, *(r for _, r in found), *of_frames(case)),
+            reasons=(reason, *filed.reasons, *(r for _, r in found), *of_frames(case)),
             people=people,
             policy_version=policy.version,
             faces_detected=len(evidence.judged),
-            folders=policy.folders(evidence),
+            folders=filed.folders,
+            albums=filed.albums,
         )
     rule = found[0][0]
     outcome = Outcome.REVIEWED
@@ -82,6 +97,17 @@ def decide(
         policy_version=policy.version,
         faces_detected=len(evidence.judged),
     )
+
+
+def filed_by_rules(case: Case) -> Filed:
+    """Return where a photo goes that is filed.
+
+    A filing rule sees every person with a name, and all other faces as strangers.
+    """
+    own, judged = people_of(case), case.evidence.judged
+    named = tuple(f for f in judged if f.person is not None and f.person.name and not case.ignores(f))
+    seen = Seen(_distinct(named), len(judged) - len(named), case.evidence)
+    return case.policy.filing.filed(Seen.by_hand(own, case.evidence) if own else seen)
 
 
 def _verified(case: Case, people: tuple[Person, ...]) -> Reason:

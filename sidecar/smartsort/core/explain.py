@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from smartsort.core.decision import decide
+from smartsort.core.decision import decide, filed_by_rules
+from smartsort.core.filing_rules import Filed
 from smartsort.core.marks import marked
 from smartsort.core.model import Category, Decision, Evidence, Outcome, Reason
 from smartsort.core.policy import Policy
+from smartsort.core.reasons import ASKED_BY_RULE
 from smartsort.core.rules import RULES, THEMES
 from smartsort.core.rules.base import Case, Change, ChangeKind, Rule, Try, configured
 from smartsort.core.what_if import Place, place_of
@@ -47,6 +49,8 @@ class Explanation:
     case: Case
     decision: Decision
     verdicts: tuple[Verdict, ...]
+    filed: Filed | None
+    """What the household's own rules say, None where they were not asked."""
     alternatives: tuple[Alternative, ...]
 
     @property
@@ -59,7 +63,10 @@ def explain(evidence: Evidence, policy: Policy, ambiguous: Collection[str] = fro
     """Why this evidence was judged so under this policy, and what would have led elsewhere."""
     case = Case(marked(evidence), policy, frozenset(ambiguous))
     decision = decide(evidence, policy, ambiguous)
-    return Explanation(case, decision, tuple(_verdicts(case, decision)), _alternatives(case, decision))
+    verdicts = tuple(_verdicts(case, decision))
+    asked = decision.outcome is Outcome.SORTED or decision.reason.code == ASKED_BY_RULE.code
+    filed = filed_by_rules(case) if asked else None
+    return Explanation(case, decision, verdicts, filed, _alternatives(case, decision))
 
 
 def _verdicts(case: Case, decision: Decision) -> Iterator[Verdict]:

@@ -455,6 +455,8 @@ class Decision:
     suggested: Person | None = None
     faces_detected: int = 0
     folders: tuple[str, ...] = ("{person}",)
+    albums: tuple[str, ...] = ()
+    """Of Immich, beside that of the person."""
 
     @property
     def reason(self) -> Reason:

@@ -10,9 +10,11 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TypeVar
 
-from smartsort.core.model import Category, Evidence, Person
-from smartsort.core.naming import folder_name, folder_names, same_name, spelled
-from smartsort.core.templates import PERSON, parse
+from smartsort.core.filing_rules import FilingRule, FilingRules
+from smartsort.core.model import Category, Person
+from smartsort.core.naming import folder_name, folder_names, spelled
+from smartsort.core.person_ref import PersonRef
+from smartsort.core.templates import PERSON
 
 
 class WhenUnknown(StrEnum):
@@ -48,20 +50,6 @@ class OnDuplicate(StrEnum):
     SKIP = "skip"
 
 
-@dataclass(frozen=True, slots=True)
-class PersonRef:
-    """A person on a list: by Immich id once it is known, by name before."""
-
-    name: str
-    id: str | None = None
-
-    def means(self, person: Person) -> bool:
-        """Return True when this entry is that person. A known id decides alone, whatever the names say."""
-        if self.id is not None:
-            return self.id == person.id
-        return same_name(self.name, person.name)
-
-
 _Named = TypeVar("_Named", Person, PersonRef)
 
 
@@ -94,6 +82,8 @@ class Policy:
     """The review categories that are switched on. The others fall through to `unidentified`."""
     template: str = PERSON
     """Where below `faces/` a photo goes (`smartsort.core.templates`)."""
+    rules: tuple[FilingRule, ...] = ()
+    """The household's own, as configured."""
 
     @cached_property
     def version(self) -> str:
@@ -102,12 +92,15 @@ class Policy:
         plain["categories"] = sorted(self.categories)
         if self.template == PERSON:
             del plain["template"]  # the version is as it was before there were templates
+        if not self.rules:
+            del plain["rules"]
         text = json.dumps(plain, sort_keys=True, ensure_ascii=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
-    def folders(self, evidence: Evidence) -> tuple[str, ...]:
-        """Return where below `faces/` a photo goes, with `{person}` in place of each person's own folder."""
-        return (parse(self.template).pattern(evidence),)
+    @cached_property
+    def filing(self) -> FilingRules:
+        """What says where a photo goes that is filed."""
+        return FilingRules(self.rules, self.template)
 
     def blacklisted(self, person: Person) -> bool:
         """Return True for a person who must not be in anybody's folder."""

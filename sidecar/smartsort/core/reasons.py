@@ -74,11 +74,14 @@ UNDONE_FILING = ReasonKind("undone_filing", "It was filed under {names}, and a u
 REBUILT = ReasonKind(
     "rebuilt", "The ledger was made again from the folders. The file's name says: {detail}.", ": {detail}"
 )
+FILING_RULE = ReasonKind("filing_rule", "Your rule {names} says where it goes.")
+FILING_RULE_FITS = ReasonKind("filing_rule_fits", "Your rule {names} fits, too.")
+ASKED_BY_RULE = ReasonKind("asked_by_rule", "Your rule {names} asks you first.", ": {names}")
 DOWNLOAD_FAILED = ReasonKind("download_failed", "The download failed: {detail}.")
 
 OF_NO_RULE = (
     *(FACE_MATCH_VERIFIED, SORTED_BEFORE, CATEGORY_OFF, RULE_FAILED, UNDONE_FILING, REBUILT),
-    DOWNLOAD_FAILED,
+    *(DOWNLOAD_FAILED, FILING_RULE, FILING_RULE_FITS, ASKED_BY_RULE),
 )
 
 _OLD_CODES = {"denied_person": "ruled_out_person"}

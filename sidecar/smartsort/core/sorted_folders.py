@@ -9,7 +9,8 @@ from enum import StrEnum
 
 from smartsort.core.model import Person
 from smartsort.core.naming import folder_key, spelled
-from smartsort.core.policy import PersonRef, called
+from smartsort.core.person_ref import PersonRef
+from smartsort.core.policy import called
 
 LIKE = 0.8
 """From this likeness of two names on, one may be a short form or a misspelling of the other."""

@@ -51,6 +51,11 @@ class Template:
                 found.append(rendered)
         return "/".join(found)
 
+    def matches(self, folder: str) -> bool:
+        """Return True for a folder that it may have made."""
+        made = (".+" if _FIELD.search(part) else re.escape(folder_name(part)) for part in self.parts)
+        return re.fullmatch("/".join(made), folder) is not None
+
     def likely_people(self, folder: str) -> list[tuple[str, str]]:
         """(the folder up to it, it) of the parts of a folder that may be a person's, the likeliest first."""
         parts = folder.split("/")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from smartsort.core.explain import Alternative, Explanation, Verdict
 from smartsort.core.model import Decision, Face, Film, FilmFace, Outcome, Person, Suggestion
 from smartsort.core.rules.base import Phase
@@ -130,6 +132,20 @@ def rules(found: Explanation) -> list[tuple[Verdict, str]]:
     return [
         (v, sentence(v.reason) if v.reason is not None else v.rule.passed(case, found.decision))
         for v in asked
+    ]
+
+
+def filing_rules(found: Explanation) -> list[tuple[str, Literal["passed", "matched", "decided"], str]]:
+    """Return each of the household's own rules by name, and what it said, in the order of their priority."""
+    filed, rules = found.filed, found.case.policy.filing.rules
+    if filed is None:
+        return []
+    reasons = dict(zip(filed.fits, filed.reasons, strict=True))
+    return [
+        (rule.name, "decided" if rule is filed.fits[0] else "matched", sentence(reasons[rule]))
+        if rule in reasons
+        else (rule.name, "passed", f"Your rule {rule.name} does not fit.")
+        for rule in rules
     ]
 
 

@@ -24,7 +24,7 @@ class Need:
     """One permission.
 
     `purpose` and `without` complete "for …" and "without it …". `stops`: no photo is sorted without it.
-    `setting` is the switch that needs it, "" for always.
+    `settings` are those of which one needs it, none for always.
     """
 
     permission: str
@@ -32,8 +32,10 @@ class Need:
     purpose: str
     without: str
     stops: bool = False
-    setting: str = ""
+    settings: tuple[str, ...] = ()
 
+
+_ALBUMS = ("immich.album_per_person", "rules.album")
 
 NEEDS = (
     Need("user.read", Key.OWNER, "knowing whose key it is", "smartsort cannot connect", stops=True),
@@ -76,42 +78,42 @@ NEEDS = (
         Key.OWNER,
         "archiving photos of unwanted people",
         "they stay in Immich's timeline",
-        setting="immich.archive_unwanted",
+        settings=("immich.archive_unwanted",),
     ),
     Need(
         "album.read",
         Key.OWNER,
-        "finding a person's album",
+        "finding an album",
         "there are no albums",
-        setting="immich.album_per_person",
+        settings=_ALBUMS,
     ),
     Need(
         "album.create",
         Key.OWNER,
-        "making a person's album",
-        "new people get no album",
-        setting="immich.album_per_person",
+        "making an album",
+        "no album is made",
+        settings=_ALBUMS,
     ),
     Need(
         "albumAsset.create",
         Key.OWNER,
         "putting a photo into an album",
         "albums stay empty",
-        setting="immich.album_per_person",
+        settings=_ALBUMS,
     ),
     Need(
         "albumAsset.delete",
         Key.OWNER,
         "taking a photo out of an album (the photo stays)",
         "a photo that is filed elsewhere stays in the old album too",
-        setting="immich.album_per_person",
+        settings=_ALBUMS,
     ),
     Need(
         "duplicate.read",
         Key.OWNER,
         "finding photos that look alike",
         "near duplicates are not noticed",
-        setting="deduplication.near_duplicates",
+        settings=("deduplication.near_duplicates",),
     ),
     Need("library.read", Key.ADMIN, "finding smartsort's library", "nothing is placed", stops=True),
     Need(
@@ -164,7 +166,8 @@ def needed(settings: Settings, key: Key | None = None) -> tuple[Need, ...]:
     return tuple(
         need
         for need in NEEDS
-        if key in (None, need.key) and (not need.setting or _value(settings, need.setting))
+        if key in (None, need.key)
+        and (not need.settings or any(_is_set(settings, one.split(".")) for one in need.settings))
     )
 
 
@@ -184,8 +187,7 @@ def excess(permissions: Collection[str], keys: Collection[Key]) -> tuple[str, ..
     )
 
 
-def _value(settings: Settings, key: str) -> bool:
-    value: object = settings
-    for part in key.split("."):
-        value = getattr(value, part)
-    return bool(value)
+def _is_set(value: object, parts: list[str]) -> bool:
+    if isinstance(value, tuple):
+        return any(_is_set(one, parts) for one in value)
+    return _is_set(getattr(value, parts[0]), parts[1:]) if parts else bool(value)

@@ -149,8 +149,12 @@ class Decoders:
 
     def metadata(self, paths: Sequence[str]) -> list[Metadata]:
         """What cameras wrote into files, in order, without decoding them, nothing for what cannot be read."""
+        return [found or Metadata() for found in self.metadata_if_read(paths)]
+
+    def metadata_if_read(self, paths: Sequence[str]) -> list[Metadata | None]:
+        """As `metadata`, None for what cannot be read."""
         answers = self._ask("metadata", paths, ())
-        return [answer if isinstance(answer, Metadata) else Metadata() for answer in answers]
+        return [answer if isinstance(answer, Metadata) else None for answer in answers]
 
     def draw(self, path: str, short_side: int, max_pixels: int) -> bytes | str:
         """Return an upright picture of the file as JPEG, or a short text saying why there is none."""

@@ -18,10 +18,9 @@ from smartsort.core.what_if import FACES, SKIPPED, Past, Place, renewed
 from smartsort.files.shown import from_ledger
 from smartsort.ledger import feedback, photos
 from smartsort.ledger.copies import located
+from smartsort.ledger.policies import policy_from_json, policy_to_json
 from smartsort.ledger.records import (
     evidence_from_json,
-    policy_from_json,
-    policy_to_json,
     reasons_from_json,
 )
 from smartsort.ledger.rows import chunks, select

@@ -35,17 +35,7 @@ from smartsort.core.model import (
     State,
     Suggestion,
 )
-from smartsort.core.policy import (
-    HiddenPeople,
-    MultipleFaces,
-    OnDuplicate,
-    PersonRef,
-    Policy,
-    Thresholds,
-    WhenUnknown,
-)
 from smartsort.core.reasons import current
-from smartsort.core.templates import PERSON
 from smartsort.files.requests import Placed
 
 
@@ -203,53 +193,6 @@ _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=
 def dumps(value: object) -> str:
     """Canonical JSON: the same value is always the same text (the event chain depends on it)."""
     return _ENCODER.encode(value)
-
-
-# --- settings --------------------------------------------------------------------------------
-
-
-def policy_to_json(policy: Policy) -> str:
-    """Return the settings a decision rests on, as JSON text."""
-
-    def limits(value: Thresholds) -> list[float]:
-        return [value.min_confidence, value.min_margin]
-
-    return dumps(
-        {
-            "whitelist": [[entry.name, entry.id] for entry in policy.whitelist],
-            "blacklist": [[entry.name, entry.id] for entry in policy.blacklist],
-            "thresholds": limits(policy.thresholds),
-            "person_thresholds": {name: limits(own) for name, own in policy.person_thresholds.items()},
-            "max_faces": policy.max_faces,
-            "min_face_area": policy.min_face_area,
-            "when_confidence_unknown": policy.when_confidence_unknown.value,
-            "multiple_faces": policy.multiple_faces.value,
-            "on_duplicate": policy.on_duplicate.value,
-            "hidden_people": policy.hidden_people.value,
-            "categories": sorted(policy.categories),
-            "template": policy.template,
-        }
-    )
-
-
-def policy_from_json(text: str) -> Policy:
-    """Return the settings of `policy_to_json`."""
-    value = json.loads(text)
-    return Policy(
-        whitelist=tuple(PersonRef(name, person_id) for name, person_id in value["whitelist"]),
-        blacklist=tuple(PersonRef(name, person_id) for name, person_id in value["blacklist"]),
-        thresholds=Thresholds(*value["thresholds"]),
-        person_thresholds={name: Thresholds(*own) for name, own in value["person_thresholds"].items()},
-        max_faces=value["max_faces"],
-        min_face_area=value["min_face_area"],
-        when_confidence_unknown=WhenUnknown(value["when_confidence_unknown"]),
-        multiple_faces=MultipleFaces(value["multiple_faces"]),
-        on_duplicate=OnDuplicate(value["on_duplicate"]),
-        # Before there was this setting, everybody counted.
-        hidden_people=HiddenPeople(value.get("hidden_people", HiddenPeople.COUNT)),
-        categories=frozenset(Category(name) for name in value["categories"]),
-        template=value.get("template", PERSON),
-    )
 
 
 # --- evidence and reasons --------------------------------------------------------------------

@@ -319,7 +319,10 @@ class Adoption:
             values |= {"shard": _shard_of(library.path), "placed_at": row.placed_at or at}
         decision = None
         if state is State.FILED:
-            filed = next(n for n in own if n.area is Area.FACES)
+            names = [n for n in own if n.area is Area.FACES]
+            # A folder that people share does not say who they are.
+            shared = self._context.policy().filing.is_shared
+            filed = min(names, key=lambda n: shared(os.path.dirname(n.path)))
             folder = os.path.dirname(filed.path)
             person_id, person = person_of_folder(db, folder, self._template)
             before = folder_names(row.person_name or "")

@@ -11,13 +11,14 @@ from sqlite_utils import Database
 
 from smartsort.core import wrong_limit
 from smartsort.core.event_kinds import EventKind
+from smartsort.core.filing_rules import FilingRule
 from smartsort.core.model import Category, Person
 from smartsort.core.naming import same_name
+from smartsort.core.person_ref import PersonRef
 from smartsort.core.policy import (
     HiddenPeople,
     MultipleFaces,
     OnDuplicate,
-    PersonRef,
     Policy,
     Thresholds,
     WhenUnknown,
@@ -30,6 +31,7 @@ from smartsort.ledger.records import NewEvent
 
 if TYPE_CHECKING:
     from smartsort.config import Settings
+    from smartsort.config.sorting import Rule
 
 LISTS = ("whitelist", "blacklist")
 
@@ -83,6 +85,7 @@ class RuntimeSettings:
                 if entries is None
                 else tuple(PersonRef(str(entry["name"]), entry.get("id")) for entry in entries)
             )
+        self._rule_ids: Mapping[str, str] = (found["bound"] or {}).get(_RULES, {})
         self._take(self._build(self._overrides))
 
     @property
@@ -245,7 +248,10 @@ class RuntimeSettings:
         """
         bound = {name: tuple(_bound(entry, people) for entry in self._lists[name]) for name in LISTS}
         news = {name: entries for name, entries in bound.items() if entries != self._lists[name]}
-        if not news:
+        named = {n for rule in self._policy.rules for e in rule.people for n in (e.name,)}
+        entries = {n: _bound(PersonRef(n, self._rule_ids.get(n)), people) for n in sorted(named)}
+        rule_ids = {n: entry.id for n, entry in entries.items() if entry.id is not None}
+        if not news and rule_ids == self._rule_ids:
             return False
 
         def remember(db: Database) -> None:
@@ -257,10 +263,11 @@ class RuntimeSettings:
                     # It goes on following the configuration, so only the ids are kept, by configured name.
                     configured = getattr(self._settings, name)
                     ids[name] = {n: e.id for n, e in zip(configured, entries, strict=True) if e.id}
-                    key_value.put(db, "bound", ids)
+            key_value.put(db, "bound", {**ids, _RULES: rule_ids})
 
         self._ledger.write(remember)
         self._lists.update(news)
+        self._rule_ids = rule_ids
         self._take(self._build(self._overrides))
         return True
 
@@ -291,6 +298,28 @@ class RuntimeSettings:
             merged |= {"min_confidence": None, FITTED: {"limit": limit, "min_confidence": least}}
         return merged
 
+    def _rule(self, rule: Rule) -> FilingRule:
+        people = {
+            part: tuple(PersonRef(name, self._rule_ids.get(name)) for name in getattr(rule, part))
+            for part in ("all", "any", "none", "only")
+        }
+        return FilingRule(
+            name=rule.name,
+            priority=rule.priority,
+            **people,
+            strangers=rule.strangers or (0, None),
+            min_people=rule.min_people,
+            younger_than=rule.younger_than,
+            source=rule.source,
+            date_from=rule.date_from,
+            date_to=rule.date_to,
+            kind=rule.type,
+            folder=rule.folder or "",
+            also=rule.also or "",
+            album=rule.album or "",
+            review=rule.review,
+        )
+
     def _build(self, overrides: Mapping[str, Any]) -> Policy:
         settings = _overlaid(self._settings, overrides)
         thresholds = settings.thresholds
@@ -314,7 +343,12 @@ class RuntimeSettings:
             on_duplicate=OnDuplicate(settings.deduplication.action_on_duplicate),
             categories=frozenset(c for c in Category if getattr(settings.review_categories, c.value)),
             template=settings.filing.template,
+            rules=tuple(map(self._rule, settings.rules)),
         )
+
+
+_RULES = "rules"
+"""Ids of the people whom filing rules name, beside those of the lists."""
 
 
 def limit_in_force(settings: Settings, overrides: Mapping[str, Any], observed: Observed) -> LimitInForce:

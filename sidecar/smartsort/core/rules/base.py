@@ -30,20 +30,21 @@ class Case:
         large = (
             f
             for f in self.evidence.judged
-            if f.area_fraction >= self.policy.min_face_area and not self._ignores(f)
+            if f.area_fraction >= self.policy.min_face_area and not self.ignores(f)
         )
         if film is not None and film.is_judged:
             lasting = film.lasting
             return tuple(f for f in large if f.id in lasting)
         return tuple(large)
 
-    def _ignores(self, face: Face) -> bool:
+    def ignores(self, face: Face) -> bool:
+        """Return True for a face that does not matter, whoever it is."""
         return is_ignored(face, self.evidence.marks, self.policy)
 
     @property
     def ignored(self) -> tuple[Face, ...]:
         """Those on it who do not matter."""
-        return tuple(f for f in self.evidence.judged if self._ignores(f))
+        return tuple(f for f in self.evidence.judged if self.ignores(f))
 
     @property
     def counted(self) -> tuple[Face, ...]:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from smartsort.core.model import Category, Confidence, Decision, Face, Outcome, Person, Reason
-from smartsort.core.policy import PersonRef, WhenUnknown, called
+from smartsort.core.person_ref import PersonRef
+from smartsort.core.policy import WhenUnknown, called
 from smartsort.core.reasons import ReasonKind, compared, compared_numbers
 from smartsort.core.rules.base import Case, Change, ChangeKind, Try, configured, rule, seen
 from smartsort.core.words import above, at_most, listed, side_by_side

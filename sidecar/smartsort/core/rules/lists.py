@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from smartsort.core.model import BulkKind, Category, Reason
-from smartsort.core.policy import PersonRef
+from smartsort.core.person_ref import PersonRef
 from smartsort.core.reasons import ReasonKind
 from smartsort.core.rules.base import Case, Change, ChangeKind, Try, configured, names_of, rule
 from smartsort.core.words import listed

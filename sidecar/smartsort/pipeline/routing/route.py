@@ -316,9 +316,9 @@ class Router:
             return
         if tuning.archive_unwanted and decision.reason.code == BLACKLISTED_PERSON.code:
             yield "visibility", {"asset_id": photo.asset_id, "visibility": "archive"}
-        if tuning.album_per_person:
-            for person in decision.people:
-                yield "album_add", {"asset_id": photo.asset_id, "album": person.name}
+        own = [person.name for person in decision.people] if tuning.album_per_person else []
+        for album in dict.fromkeys((*own, *decision.albums)):
+            yield "album_add", {"asset_id": photo.asset_id, "album": album}
         for person in decision.people if route.adopted_by else ():
             face = face_of(route.evidence, person)
             if face is not None:
