@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -189,6 +190,9 @@ def test_a_file_that_was_edited_or_removed_there_stays_with_smartsort(live, tmp_
     with open(old / "b.jpg", "ab") as file:  # in place: the bytes that smartsort has are these
         file.write(b"edited")
     assert any("edited" in found for found in audit_of(live))
+    again = adopt(live, old.parent)
+    assert (again["taken"], again["left_count"]) == (0, 1)
+    assert "audit --repair" in again["left"][0]["why"]
     undone = live.client().post(f"{BASE}/undo", json={"event": done["event"]}).json()
     # The edited file is one with smartsort's own, so nothing is lost when its names go.
     assert (undone["done"], undone["failed"]) == (2, 1)
@@ -254,12 +258,42 @@ def test_the_command_shows_asks_and_follows(live, tmp_path, pictures) -> None:
         )
 
     looked = run("--dry-run")
-    assert "1 people matched, 0 new, 1 uncertain. 1 photos would come in." in looked.output
+    assert "1 person matched, 0 new, 1 uncertain. 1 photo would come in." in looked.output
     assert "--yes" in run().output  # there is nobody to ask
     assert run("--map", "jon").exit_code == 2
     done = run("--yes", "--map", "jon=John Doe")
     assert done.exit_code == 0, done.output
     assert "2 photos taken over, 0 known already, 0 files left" in done.output
-    again = run("--yes", "--json")
-    assert '"known": 0' in again.output
-    assert '"taken": 0' in again.output
+    again = run("--yes")
+    assert "0 photos would come in. 2 are adopted already." in again.output
+    assert "There is nothing to adopt." in again.output
+
+
+def test_another_file_under_a_name_that_was_adopted_is_another_photo(live, tmp_path, pictures) -> None:
+    old = tmp_path / "old" / "john_doe"
+    put(old / "a.jpg", pictures[0])
+    adopt(live, old.parent)
+    os.unlink(old / "a.jpg")
+    put(old / "a.jpg", pictures[1])
+    assert adopt(live, old.parent)["taken"] == 1
+    assert len(files_of(live.root / "faces" / "john_doe")) == 2
+    assert audit_of(live) == []
+
+
+def test_what_cannot_be_linked_is_copied_after_saying_so(tmp_path, pictures) -> None:
+    folder = make_sorted(tmp_path / "old" / "faces", 16)
+    before = picture_of(folder.path)
+    memory = Path("/dev/shm") / f"smartsort-{os.getpid()}"
+    assert memory.parent.stat().st_dev != tmp_path.stat().st_dev
+    try:
+        with live_sidecar(memory / "root", 0) as live:
+            done = adopt(live, folder.path)
+            assert (done["linked"], done["copied"]) == (0, done["photos"])
+            assert done["copied_bytes"] > 0
+            assert audit_of(live) == []
+            undone = live.client().post(f"{BASE}/undo", json={"event": done["event"]}).json()
+            assert (undone["done"], undone["failed"]) == (done["taken"], 0)
+            assert audit_of(live) == []
+    finally:
+        shutil.rmtree(memory, ignore_errors=True)
+    assert picture_of(folder.path) == before

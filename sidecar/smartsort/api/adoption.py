@@ -135,6 +135,7 @@ def _report(found: Preview, token: str) -> AdoptionPreview:
         new=certain.count(Certainty.NEW),
         uncertain=certain.count(Certainty.UNCERTAIN),
         photos=sum(found.photos.values()),
+        adopted_before=found.before,
         linked=found.photos.get(Method.HARDLINK, 0),
         reflinked=found.photos.get(Method.REFLINK, 0),
         copied=found.photos.get(Method.COPY, 0),

@@ -10,6 +10,7 @@ import click
 
 from smartsort.cli.output import NearChoice, counting, examples, json_option, print_json, print_table
 from smartsort.cli.sidecar import Sidecar, confirm, with_sidecar
+from smartsort.core.words import quantity
 
 LOOK_SECONDS = 0.5
 
@@ -117,8 +118,9 @@ def _show(found: dict[str, Any]) -> None:
     if found["left_count"] > len(found["left"]):
         click.echo(f"and {found['left_count'] - len(found['left'])} more that stay", err=True)
     click.echo(
-        f"{found['matched']} people matched, {found['new']} new, {found['uncertain']} uncertain. "
-        f"{found['photos']} photos would come in."
+        f"{found['matched']} {'person' if found['matched'] == 1 else 'people'} matched, {found['new']} new, "
+        f"{found['uncertain']} uncertain. {quantity(found['photos'], 'photo')} would come in."
+        + (f" {found['adopted_before']} are adopted already." if found["adopted_before"] else "")
     )
     if found["downloads"] is not None:
         click.echo(f"{found['downloads']} tells of {found['downloads_known']} files that were downloaded.")

@@ -63,11 +63,11 @@ def unsay(db: Database, photo_id: int) -> None:
     db.conn.execute("UPDATE adopted SET said = NULL WHERE photo_id = ?", (photo_id,))
 
 
-def taken_from(db: Database, paths: Sequence[str]) -> dict[str, int]:
-    """Return the photos that were adopted from these paths and not given back, by path."""
+def taken_from(db: Database, paths: Sequence[str]) -> dict[str, tuple[int, int, int]]:
+    """Return (photo, size, mtime_ns) of the photos adopted from these paths and not given back, by path."""
     wanted = {to_ledger(path): path for path in paths}
-    found = select(db, "SELECT path, photo_id FROM adopted WHERE path IN (*)", list(wanted))
-    return {wanted[path]: int(photo_id) for path, photo_id in found}
+    query = "SELECT path, id, size, mtime_ns FROM adopted JOIN photos ON id = photo_id WHERE path IN (*)"
+    return {wanted[path]: (i, size, at) for path, i, size, at in select(db, query, list(wanted))}
 
 
 def unfinished(db: Database, run: int) -> int:

@@ -271,7 +271,7 @@ export function review(root, app) {
 
   function heard(kind, data) {
     if (kind === "status" || !data.photo_id) return;
-    if (["approved", "rejected", "sorted", "refiled"].includes(kind) && !busy && queue.index(data.photo_id) >= 0) {
+    if (["approved", "rejected", "sorted", "filed_as_adopted", "refiled"].includes(kind) && !busy && queue.index(data.photo_id) >= 0) {
       const next = queue.remove(data.photo_id);
       if (item?.id === data.photo_id) { toast(data.text || "Decided elsewhere."); move(next); }
     } else refresh();

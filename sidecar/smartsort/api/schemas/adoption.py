@@ -71,6 +71,7 @@ class AdoptionPreview(ResponseModel):
         new=0,
         uncertain=0,
         photos=812,
+        adopted_before=0,
         linked=812,
         reflinked=0,
         copied=0,
@@ -90,6 +91,8 @@ class AdoptionPreview(ResponseModel):
     uncertain: Count
     photos: Count
     """Pictures and videos that would come in."""
+    adopted_before: Count
+    """Pictures and videos that are adopted already."""
     linked: Count
     reflinked: Count
     copied: Count

@@ -27,7 +27,7 @@ from smartsort.files.shown import shown
 from smartsort.files.stamps import stamp_or_none
 from smartsort.files.takeout import title_of
 from smartsort.files.writers import is_finished, open_for_writing
-from smartsort.ledger import adopted, events, older_downloads
+from smartsort.ledger import adopted, events, older_downloads, photos
 from smartsort.ledger.copies import copies_of
 from smartsort.ledger.records import NewEvent
 from smartsort.pipeline.arrival.claim import Claimer, Offered, offer_of
@@ -37,6 +37,7 @@ from smartsort.pipeline.arrival.sorted_folders import (
     Preview,
     Wanted,
     check_folder,
+    is_unchanged,
     no_photo,
     parts_of,
     preview,
@@ -159,11 +160,13 @@ class AdoptionStage:
             still = await self._context.ledger.aread(adopted.current)
             if still is None or still["state"] != "running":
                 return True
+            counted = dict(now.run)
             portion = [now.ready.popleft() for _ in range(min(PORTION, len(now.ready)))]
             try:
                 await self._take(now, portion)
             except BaseException:
                 now.ready.extendleft(reversed(portion))
+                now.run = counted
                 raise
             over = not (now.ready or now.parts)
             state = "done" if over else "running"
@@ -190,19 +193,17 @@ class AdoptionStage:
             return
         inside = [os.path.join(run["folder"], part, "") for part in taken]
 
-        def chunks() -> list[Sequence[older_downloads.OlderDownload]]:
-            return list(older_downloads.chunks(run["downloads"]))
+        def take() -> None:
+            for chunk in older_downloads.chunks(run["downloads"]):
+                rows = [row for row in chunk if not any(row.file_path.startswith(p) for p in inside)]
+                self._context.ledger.write(
+                    lambda db, rows=rows: adopted.put_downloads(db, run["event"], rows)  # type: ignore[misc]
+                )
 
         try:
-            found = await asyncio.to_thread(chunks)
+            await asyncio.to_thread(take)
         except older_downloads.DownloadsUnusable as problem:
             log.warning("%s", problem)
-            return
-        for chunk in found:
-            rows = [row for row in chunk if not any(row.file_path.startswith(place) for place in inside)]
-            await self._context.ledger.awrite(
-                lambda db, rows=rows: adopted.put_downloads(db, run["event"], rows)  # type: ignore[misc]
-            )
 
     def _twins(self, folder: str, parts: Sequence[str], people: Mapping[str, Person]) -> _Twins:
         """Return what lies in several people's folders. Only files of one size can be the same."""
@@ -288,17 +289,23 @@ class AdoptionStage:
         paths = [each.photo.path for _, each in portion]
         before = await context.ledger.aread(lambda db: adopted.taken_from(db, paths))
         offers = [
-            (part, offer_of(each, "adopted")) for part, each in portion if before.get(each.photo.path) is None
+            (part, offer_of(each, "adopted"))
+            for part, each in portion
+            if not is_unchanged(each.photo, before)
         ]
-        good = await asyncio.to_thread(self._read, now, offers)
+        good = await asyncio.to_thread(self._read, now, offers, before)
         known = await self._known({o.digests.sha256: o.path for o in good if o.digests is not None})
         fresh: dict[str, Offered] = {}
         for offer in good:
             digest = offer.digests.sha256 if offer.digests else ""
             if digest not in known and digest not in fresh:
                 fresh[digest] = offer
-            elif digest in known or offer.path not in (fresh[digest].adoption or {})["paths"]:
-                now.run["known"] += 1
+            elif digest in fresh:
+                now.run["known"] += offer.path not in (fresh[digest].adoption or {})["paths"]
+            else:
+                # Of bytes in two folders, the second file is no other copy that was known.
+                photo_id = before[offer.path][0] if offer.path in before else None
+                now.run["known"] += known[digest].photo_id != photo_id or photo_id is None
         offered = list(fresh.values())
         results = await self._claimer.claim(offered) if offered else []
         context.checkpoint("adopt:claimed")
@@ -309,13 +316,17 @@ class AdoptionStage:
         self._leave(now, [Left(offer.path, str(problem)) for offer, problem in problems])
         context.wakeups.notify(State.CLAIMED)
 
-    def _read(self, now: _Pass, offers: Sequence[tuple[str, Offered]]) -> list[Offered]:
+    def _read(
+        self, now: _Pass, offers: Sequence[tuple[str, Offered]], before: Mapping[str, tuple[int, int, int]]
+    ) -> list[Offered]:
         """Return the photos with their digests and with what the folder says. Runs in a worker thread."""
         good: list[tuple[str, Offered]] = []
         for part, offer in offers:
             why = no_photo(offer.path)
             if why is None and any(open_for_writing(path) for path in offer.media):
                 why = "a program has it open for writing"
+            if why is None and offer.path in before and self._is_held(offer, before[offer.path][0]):
+                why = "it was edited after it was adopted. Run `smartsort audit --repair`"
             if why is None:
                 good.append((part, offer))
             else:
@@ -330,6 +341,13 @@ class AdoptionStage:
             else:
                 found.append(self._offer(now, part, offer, digests))
         return found
+
+    def _is_held(self, offer: Offered, photo_id: int) -> bool:
+        """Return whether a photo's own file is this very one, by another name."""
+        context = self._context
+        names = context.ledger.read(lambda db: photos.names_of(db, [photo_id]))[photo_id]
+        stamps = (stamp_or_none(context.absolute(name)) for name in names)
+        return any(found is not None and found.same_file(offer.stamp) for found in stamps)
 
     def _offer(self, now: _Pass, part: str, offer: Offered, digests: Digests) -> Offered:
         own = [now.people[part]] if part in now.people else []

@@ -18,7 +18,7 @@ from smartsort.files.requests import Method
 from smartsort.files.shown import shown
 from smartsort.files.space import space
 from smartsort.files.temporary import method_for
-from smartsort.ledger import older_downloads
+from smartsort.ledger import adopted, older_downloads
 from smartsort.ledger.records import Area
 from smartsort.pipeline.engine.context import Context
 
@@ -70,6 +70,8 @@ class Preview:
     free_bytes: int = 0
     left: list[Left] = field(default_factory=list)
     left_count: int = 0
+    before: int = 0
+    """Photos that were adopted before."""
     downloads: int = 0
     """Files that the older tool knows."""
 
@@ -140,7 +142,13 @@ def preview(context: Context, wanted: Wanted, people: Sequence[Person], ignore: 
         for left in scan.left:
             found.leave(left.path, left.why)
         taken = is_taken(wanted, one.match)
-        for entry in _photos(scan, found):
+        photos = list(_photos(scan, found))
+        paths = [entry.path for entry in photos]
+        before = context.ledger.read(lambda db, paths=paths: adopted.taken_from(db, paths))  # type: ignore[misc]
+        for entry in photos:
+            if is_unchanged(entry, before):
+                found.before += 1
+                continue
             one.photos += 1
             one.bytes += entry.stamp.size
             if taken:
@@ -153,6 +161,11 @@ def preview(context: Context, wanted: Wanted, people: Sequence[Person], ignore: 
     if wanted.downloads is not None:
         found.downloads = older_downloads.count(wanted.downloads)
     return found
+
+
+def is_unchanged(entry: Entry, before: Mapping[str, tuple[int, int, int]]) -> bool:
+    """Return whether this very file was adopted before (`ledger.adopted.taken_from`)."""
+    return before.get(entry.path, ())[1:] == (entry.stamp.size, entry.stamp.mtime_ns)
 
 
 def is_taken(wanted: Wanted, match: FolderMatch | None) -> bool:
