@@ -200,6 +200,10 @@ def test_a_file_that_was_edited_or_removed_there_stays_with_smartsort(live, tmp_
     assert "is gone, so smartsort keeps its own" in problems
     assert sorted(files_of(live.root / "faces" / "john_doe")) == ["a.jpg"]
     assert (old / "b.jpg").read_bytes() == pictures[1] + b"edited"
+    put(old / "a.jpg", pictures[0])
+    undone = live.client().post(f"{BASE}/undo", json={"event": done["event"]}).json()
+    assert (undone["done"], undone["failed"]) == (1, 0)
+    assert live.client().post(f"{BASE}/undo", json={"event": done["event"]}).status_code == 409
 
 
 def older(path: Path, rows: list[tuple[str, str]]) -> None:

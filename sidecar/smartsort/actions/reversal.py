@@ -132,8 +132,9 @@ class Reversing(Acting):
             raise NeedsAdmin(_ADMINS.format(event.id))
         if not undoing.undoable(event):
             raise NotUndoable(f"event {event.id} ({event.kind}) cannot be undone")
+        adoption = event.data.get("what") == EventKind.FOLDER_ADOPTED
         taken_back = await ledger.aread(lambda db: events.undone(db, event.id))
-        if taken_back is not None:
+        if taken_back is not None and not (adoption and await self._is_left(event)):
             raise NotUndoable(
                 f"event {event.id} is undone already, by event {taken_back}. Undo that one to redo it"
             )
@@ -142,7 +143,6 @@ class Reversing(Acting):
         if event.photo_id is not None:
             batch = await self._undo_all([event], actor, (), dry_run=dry_run, agreed=agreed)
             return replace(batch, undoes=event.id)
-        adoption = event.data.get("what") == EventKind.FOLDER_ADOPTED
         if adoption and not dry_run:
             await self._end_adoption(event)
         found = await ledger.aread(lambda db: undoing.members(db, event))
@@ -160,6 +160,12 @@ class Reversing(Acting):
             )
         batch = await self._undo_all(open_ones, actor, [event], dry_run=dry_run, agreed=agreed)
         return replace(batch, undoes=event.id)
+
+    async def _is_left(self, event: Event) -> bool:
+        """Return whether a part of a bulk action stands: a photo could not be given back."""
+        return await self._context.ledger.aread(
+            lambda db: bool(undoing.standing(db, undoing.members(db, event)))
+        )
 
     async def _end_adoption(self, event: Event) -> None:
         """Take nothing more from the folder, and forget what it told of older downloads.

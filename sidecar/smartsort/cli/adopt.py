@@ -99,9 +99,9 @@ def _people(mapped: tuple[str, ...]) -> dict[str, str]:
     found = {}
     for one in mapped:
         folder, equals, person = one.partition("=")
-        if not (equals and folder.strip() and person.strip()):
+        if not (equals and folder and person.strip()):
             raise click.UsageError(f"--map {one!r} is not FOLDER=PERSON, such as jon=John Doe")
-        found[folder.strip()] = person.strip()
+        found[folder] = person.strip()
     return found
 
 

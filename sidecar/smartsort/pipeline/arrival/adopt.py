@@ -49,8 +49,8 @@ from smartsort.pipeline.routing.people import People
 
 log = logging.getLogger(__name__)
 
-PORTION = 100
-"""Photos read and claimed together."""
+PORTION, PORTION_BYTES = 200, 256_000_000
+"""Photos read and claimed together, and bytes of them: a user's action waits for the claim."""
 
 WINDOW = 5000
 """Files that are watched together until they rest, but never less than a sub-folder."""
@@ -156,21 +156,21 @@ class AdoptionStage:
             await self._watch(now)
             return True
         await self._claimer.recover_open_claims()
-        async with self._context.arranging:  # an undo of it comes before a portion or after it
-            still = await self._context.ledger.aread(adopted.current)
-            if still is None or still["state"] != "running":
-                return True
-            counted = dict(now.run)
-            portion = [now.ready.popleft() for _ in range(min(PORTION, len(now.ready)))]
-            try:
-                await self._take(now, portion)
-            except BaseException:
-                now.ready.extendleft(reversed(portion))
-                now.run = counted
-                raise
-            over = not (now.ready or now.parts)
-            state = "done" if over else "running"
-            await self._context.ledger.awrite(lambda db: adopted.write(db, {**now.run, "state": state}))
+        counted, portion = dict(now.run), _portion(now.ready)
+        try:
+            good, before = await self._read(now, portion)
+            async with self._context.arranging:  # an undo of it comes before a portion or after it
+                still = await self._context.ledger.aread(adopted.current)
+                if still is None or still["state"] != "running":
+                    return True
+                await self._take(now, good, before)
+                over = not (now.ready or now.parts)
+                state = "done" if over else "running"
+                await self._context.ledger.awrite(lambda db: adopted.write(db, {**now.run, "state": state}))
+        except BaseException:
+            now.ready.extendleft(reversed(portion))
+            now.run = counted
+            raise
         if over:
             log.info("the folder %s is adopted (event %s)", shown(now.wanted.folder), run["event"])
         return True
@@ -283,17 +283,24 @@ class AdoptionStage:
 
     # --- what is taken -----------------------------------------------------------------------
 
-    async def _take(self, now: _Pass, portion: Sequence[tuple[str, Arrival]]) -> None:
-        """Read and claim a portion. What is known already stays, and so does what is no photo."""
-        context = self._context
+    async def _read(
+        self, now: _Pass, portion: Sequence[tuple[str, Arrival]]
+    ) -> tuple[list[Offered], Mapping[str, tuple[int, int, int]]]:
+        """Read a portion. What is no photo stays. With what was adopted from these paths before."""
         paths = [each.photo.path for _, each in portion]
-        before = await context.ledger.aread(lambda db: adopted.taken_from(db, paths))
+        before = await self._context.ledger.aread(lambda db: adopted.taken_from(db, paths))
         offers = [
             (part, offer_of(each, "adopted"))
             for part, each in portion
             if not is_unchanged(each.photo, before)
         ]
-        good = await asyncio.to_thread(self._read, now, offers, before)
+        return await asyncio.to_thread(self._examine, now, offers, before), before
+
+    async def _take(
+        self, now: _Pass, good: Sequence[Offered], before: Mapping[str, tuple[int, int, int]]
+    ) -> None:
+        """Claim a portion. What is known already stays."""
+        context = self._context
         known = await self._known({o.digests.sha256: o.path for o in good if o.digests is not None})
         fresh: dict[str, Offered] = {}
         for offer in good:
@@ -316,7 +323,7 @@ class AdoptionStage:
         self._leave(now, [Left(offer.path, str(problem)) for offer, problem in problems])
         context.wakeups.notify(State.CLAIMED)
 
-    def _read(
+    def _examine(
         self, now: _Pass, offers: Sequence[tuple[str, Offered]], before: Mapping[str, tuple[int, int, int]]
     ) -> list[Offered]:
         """Return the photos with their digests and with what the folder says. Runs in a worker thread."""
@@ -381,6 +388,15 @@ class AdoptionStage:
             }
 
         return await asyncio.to_thread(intact)
+
+
+def _portion(ready: deque[tuple[str, Arrival]]) -> list[tuple[str, Arrival]]:
+    found: list[tuple[str, Arrival]] = []
+    size = 0
+    while ready and len(found) < PORTION and (not found or size < PORTION_BYTES):
+        found.append(ready.popleft())
+        size += sum(entry.stamp.size for entry in _files(found[-1][1]))
+    return found
 
 
 def _is_same(copy: OtherCopy, path: str) -> bool:
