@@ -119,6 +119,34 @@ async def test_people_are_made_named_merged_and_removed(client, server):
     assert (await client.delete(f"/people/{new}")).status_code == 204
 
 
+@pytest.mark.parametrize("wrong", ["2999-01-01", "1990-13-01", "x"])
+async def test_a_birth_date_is_a_day_in_the_past(client, wrong):
+    """Measured on 3.1.0, with this answer to each of them."""
+    [anna, *_] = (await client.get("/people")).json()["people"]
+    refused = await client.put(f"/people/{anna['id']}", json={"birthDate": wrong})
+    assert (refused.status_code, refused.json()["errors"]) == (
+        400,
+        [{"code": "custom", "path": ["birthDate"], "message": "Birth date cannot be in the future"}],
+    )
+    for day in ("1990-05-01", None):
+        changed = await client.put(f"/people/{anna['id']}", json={"birthDate": day})
+        assert changed.json()["birthDate"] == day
+
+
+async def test_a_merge_takes_over_the_birth_date_and_refuses_strange_people(client):
+    """Measured on 3.1.0."""
+    made = [await client.post("/people", json=body) for body in ({"name": "A"}, {"birthDate": "1990-05-01"})]
+    new, old = (each.json()["id"] for each in made)
+    itself = await client.post(f"/people/{new}/merge", json={"ids": [new]})
+    assert (itself.status_code, itself.json()["message"]) == (400, "Cannot merge a person into themselves")
+    merged = await client.post(f"/people/{new}/merge", json={"ids": [UNKNOWN, old]})
+    assert merged.json() == [
+        {"id": UNKNOWN, "success": False, "error": "no_permission"},
+        {"id": old, "success": True},
+    ]
+    assert (await client.get(f"/people/{new}")).json()["birthDate"] == "1990-05-01"
+
+
 async def test_pausing_and_starting_queues(client, server):
     answer = await client.put("/queues/faceDetection", json={"isPaused": True})
     assert answer.json()["isPaused"] is True

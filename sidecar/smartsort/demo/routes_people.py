@@ -1,6 +1,7 @@
 """Routes about faces and people."""
 
 import time
+from datetime import UTC, date, datetime
 from typing import Any
 
 from starlette.responses import Response
@@ -170,12 +171,16 @@ async def reassign(call: Call) -> Response:
 async def merge(call: Call) -> Response:
     person = call.person(call.id(), "person.update")
     results: list[dict[str, Any]] = []
-    for other_id in call.ids(await call.body()):
+    ids = call.ids(await call.body())
+    if person.id in ids:
+        raise ApiError(400, "Cannot merge a person into themselves")
+    for other_id in ids:
         other = call.state.people.get(other_id)
-        if other is None or other is person or other.owner_id != call.user.id:
-            results.append({"id": other_id, "success": False, "error": "not_found"})
+        if other is None or other.owner_id != call.user.id:
+            results.append({"id": other_id, "success": False, "error": "no_permission"})
             continue
         person.name = person.name or other.name
+        person.birth_date = person.birth_date or other.birth_date
         for face in list(call.state.faces_of_person(other_id)):
             call.state.assign(face, person.id)
         call.state.move_anchor(other, person)
@@ -203,8 +208,21 @@ def _change(call: Call, person: Person, body: dict[str, Any]) -> None:
     if (favorite := call.field(body, "isFavorite", bool)) is not None:
         person.is_favorite = favorite
     if "birthDate" in body:
-        person.birth_date = call.field(body, "birthDate", str)
+        person.birth_date = _birth_date(call, body)
     person.updated_at = time.time()
+
+
+def _birth_date(call: Call, body: dict[str, Any]) -> str | None:
+    """Immich says of what is no date that it lies in the future, too."""
+    text = call.field(body, "birthDate", str)
+    try:
+        past = text is None or date.fromisoformat(text) <= datetime.now(UTC).date()
+    except ValueError:
+        past = False
+    if not past:
+        told = "Birth date cannot be in the future"
+        raise invalid(call.state.version, "birthDate", "a past date", message=told, code="custom")
+    return text
 
 
 def _in_order(call: Call, people: list[tuple[Person, int]]) -> list[tuple[Person, int]]:
