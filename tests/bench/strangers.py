@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import statistics
 import time
 import tracemalloc
 from collections import Counter
@@ -21,8 +22,8 @@ import numpy as np
 from rich.console import Console
 from tests.bench.report import Figure, show, write
 
-from smartsort.confidence.neighbours import links
-from smartsort.core.groups import UnnamedFace, grouped
+from smartsort.confidence.neighbours import Neighbours, links, whole
+from smartsort.core.groups import UnnamedFace, grouped, regrouped
 
 LENGTH = 512
 MOST, SIZES = 200, 1.1
@@ -31,7 +32,8 @@ MOST, SIZES = 200, 1.1
 SAME = {332: 3, 335: 67}
 """People of `households.npz` who are in both of its sets, by both their numbers."""
 
-COUNTS = (1_000, 10_000, 100_000)
+COUNTS, MORE = (1_000, 9_000, 100_000), 51
+"""Faces, and how many come after them one at a time. From 10,000 on the neighbours are looked for otherwise."""
 
 
 @dataclass
@@ -55,14 +57,14 @@ def made_up(count: int, seed: int = 1) -> Faces:
     people = np.repeat(np.arange(count), sizes)[:count]
     directions = rng.standard_normal((people.max() + 1, LENGTH), dtype=np.float32)
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    vectors = np.empty((count, LENGTH), np.float16)
+    vectors = np.empty((count, LENGTH), np.int16)
     for start in range(0, count, 2_000):  # as single precision they would be the peak of the memory
         centres = directions[people[start : start + 2_000]]
         near = 1 - rng.triangular(0.0, 0.2, 0.6, (len(centres), 1)).astype(np.float32)
         away = rng.standard_normal(centres.shape, dtype=np.float32)
         away -= (away * centres).sum(axis=1, keepdims=True) * centres
         away /= np.linalg.norm(away, axis=1, keepdims=True)
-        vectors[start : start + 2_000] = near * centres + np.sqrt(1 - near**2) * away
+        vectors[start : start + 2_000] = whole(near * centres + np.sqrt(1 - near**2) * away)
     return Faces(vectors, people)
 
 
@@ -75,7 +77,7 @@ def real(path: str, count: int, seed: int) -> Faces:
     everybody = sorted(set(people.tolist()))
     random.Random(seed).shuffle(everybody)
     chosen = np.concatenate([np.flatnonzero((people == person) & clean) for person in everybody])[:count]
-    return Faces(vectors[chosen].astype(np.float16), people[chosen])
+    return Faces(whole(vectors[chosen]), people[chosen])
 
 
 def judged(faces: Faces, name: str) -> Iterator[Figure]:
@@ -96,14 +98,32 @@ def judged(faces: Faces, name: str) -> Iterator[Figure]:
         least=True,
     )
     yield Figure(
-        "strangers", f"{name}: photos for each decision, single ones too", len(unnamed) / len(groups), ""
+        "strangers",
+        f"{name}: photos for each decision, single ones too",
+        len(unnamed) / len(groups),
+        "",
+        limit=5,
+        least=True,
     )
 
 
 def measured(count: int) -> Iterator[Figure]:
     """Seconds and memory of grouping so many faces, the vectors included; and of one face more."""
-    faces = made_up(count)
-    unnamed = faces.unnamed
+    faces = made_up(count + MORE)
+    unnamed, vectors = faces.unnamed, faces.vectors
+    near = Neighbours(LENGTH)
+    near.put(unnamed[:count], vectors[:count])
+    of = {face: group for group in grouped(unnamed[:count], near.links()) for face in group}
+    took = []
+    for index in range(count, count + MORE):
+        began = time.process_time()
+        changed = near.put(unnamed[index : index + 1], vectors[index : index + 1])
+        for group in regrouped(near.faces, near.links, of, changed):
+            of |= dict.fromkeys(group, group)
+        took.append(time.process_time() - began)
+    yield Figure("strangers", f"{count:,} faces and one more", 1000 * statistics.median(took), "ms")
+    del near, of
+    unnamed, faces.vectors = unnamed[:count], vectors[:count]
     began = time.process_time()
     grouped(unnamed, links(unnamed, faces.vectors))
     seconds = time.process_time() - began

@@ -446,7 +446,8 @@ async def idle(world, steps=12):
 
 
 def measured_faces(world):
-    found = world.ledger.read(lambda db: list(review_faces.measured(db)))
+    waiting, *_ = world.ledger.read(lambda db: review_faces.unnamed_since(db, (0, 0)))
+    found = world.ledger.read(lambda db: list(review_faces.measured(db, waiting)))
     return {one.photo_id: one for one in found}
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import itertools
 import random
+from copy import copy
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smartsort.confidence.neighbours import links
-from smartsort.core.groups import DAYS_APART, HINT, LINKED, UnnamedFace, grouped
+from smartsort.confidence import neighbours
+from smartsort.confidence.neighbours import LENGTH, Neighbours, links, whole
+from smartsort.core.groups import DAYS_APART, HINT, LINKED, UnnamedFace, grouped, regrouped
 
 
 def ids(faces, groups):
@@ -31,7 +33,7 @@ def people(sizes, seed=1, distance=0.1, length=128):
     vectors += rng.standard_normal(vectors.shape) * (2 * distance / length) ** 0.5
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     faces = [UnnamedFace(f"face-{(n * 7919) % 10007:05}", n) for n in range(len(whose))]
-    return faces, vectors.astype(np.float16), whose
+    return faces, whole(vectors), whose
 
 
 def test_each_person_is_a_group_the_largest_first():
@@ -116,7 +118,7 @@ def test_faces_of_photos_many_years_apart_are_not_compared():
 
 
 def test_a_person_without_a_name_of_immich_is_a_hint_and_not_the_truth():
-    one = np.array([[1, 0], [LINKED - HINT / 2, (1 - (LINKED - HINT / 2) ** 2) ** 0.5], [0, 1]], np.float16)
+    one = whole(np.array([[1, 0], [LINKED - HINT / 2, (1 - (LINKED - HINT / 2) ** 2) ** 0.5], [0, 1]]))
     faces = [UnnamedFace(name, number, "somebody") for number, name in enumerate("abc")]
     found = {(a, b): value for a, b, value in links(faces, one)}
     assert found[0, 1] == pytest.approx(LINKED + HINT / 2, abs=0.001)
@@ -126,9 +128,9 @@ def test_a_person_without_a_name_of_immich_is_a_hint_and_not_the_truth():
 
 def test_a_model_that_finds_strangers_alike_is_measured_from_there():
     faces, vectors, _ = people([6, 6], distance=0.05)
-    towards = np.concatenate([vectors.astype(np.float32) * 0.4**0.5, np.full((12, 1), 0.6**0.5)], axis=1)
-    assert len(of(faces, towards.astype(np.float16))) == 1
-    assert len(grouped(faces, links(faces, towards.astype(np.float16), level=0.6))) == 2
+    towards = whole(np.concatenate([vectors / LENGTH * 0.4**0.5, np.full((12, 1), 0.6**0.5)], axis=1))
+    assert len(of(faces, towards)) == 1
+    assert len(grouped(faces, links(faces, towards, level=0.6))) == 2
 
 
 def test_of_many_faces_only_those_of_a_bucket_are_compared(monkeypatch):
@@ -139,5 +141,89 @@ def test_of_many_faces_only_those_of_a_bucket_are_compared(monkeypatch):
     assert len(groups) < 40
 
 
+class Followed:
+    """Groups that are brought up to date as faces come and go."""
+
+    def __init__(self, length):
+        self.near, self.of = Neighbours(length), {}
+
+    def put(self, come, vectors, gone=()):
+        changed = set()
+        for face_id in gone:
+            slot = self.near.slot(face_id)
+            rest = tuple(face for face in self.of.pop(slot) if face != slot)
+            self.of |= dict.fromkeys(rest, rest)
+            changed = (changed | set(rest)) - {slot}
+        changed |= self.near.put(come, vectors, gone)
+        for group in regrouped(self.near.faces, self.near.links, self.of, changed):
+            self.of |= dict.fromkeys(group, group)
+
+    def groups(self):
+        return ids(self.near.faces, self.of.values())
+
+
+def crowd(seed, count, rng):
+    """Faces so close that chance joins and parts them, some of them equal, some on one photo."""
+    faces, vectors, _ = people(
+        [rng.randint(1, 9) for _ in range(count // 4)], seed, rng.choice([0.3, 0.6]), 16
+    )
+    for index in range(1, len(faces), 5):
+        vectors[index] = vectors[index - 1]
+    return [
+        face._replace(
+            photo_id=rng.randint(1, len(faces)), hint=rng.choice(["", "h"]), day=rng.choice([0, 1, 9_000])
+        )
+        for face in faces
+    ], vectors
+
+
+@pytest.mark.parametrize("exact", [10_000, 25])
+@given(seed=st.integers(0, 10_000), rng=st.randoms())
+@settings(max_examples=25, deadline=None)
+def test_groups_that_are_brought_up_to_date_equal_those_of_all_faces_at_once(exact, seed, rng):
+    """Of many faces so long as the buckets stay: which pairs are compared at all follows from them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neighbours, "EXACT", exact)
+        faces, vectors = crowd(seed, 40, rng)
+        order = rng.sample(range(len(faces)), len(faces))
+        first = order[: rng.randint(1, len(order))]
+        followed = Followed(vectors.shape[1])
+        followed.put([faces[index] for index in first], vectors[first])
+        there, out = first, [index for index in order if index not in first]
+        for _ in range(3):
+            gone = rng.sample(there, rng.randint(0, len(there) // 3))
+            come = rng.sample(out, rng.randint(0, min(5, len(out))))
+            followed.put([faces[i] for i in come], vectors[come], [faces[i].id for i in gone])
+            there = [index for index in there if index not in gone] + come
+            out = [index for index in out if index not in come] + gone
+            if exact > len(faces):
+                some = [faces[index] for index in there]
+                assert followed.groups() == ids(some, of(some, vectors[there]))
+            anew = copy(followed.near)
+            slots = np.array(sorted(anew.faces), np.int64)
+            anew._numbers = anew._cut(anew._found(slots))
+            assert set(anew._numbers) == set(followed.near._numbers)
+            place = {slot: index for index, slot in enumerate(slots.tolist())}
+            some = [anew.faces[slot] for slot in place]
+            found = grouped(some, ((place[one], place[other], alike) for one, other, alike in anew.links()))
+            assert followed.groups() == ids(some, found)
+
+
+@given(graphs(), st.data())
+def test_only_groups_that_a_change_concerns_are_new(graph, data):
+    faces, found = graph
+    change = data.draw(st.sampled_from(range(len(faces))))
+    before = [one for one in found if change not in one[:2]]
+    groups = {face: group for group in grouped(faces, before) for face in group}
+    met = {change, *(face for one in found if change in one[:2] for face in one[:2])}
+
+    def near(some):
+        return [one for one in found if one[0] in some or one[1] in some]
+
+    new = regrouped(faces, near, groups, met)
+    again = {face for group in new for face in group}
+    assert set(grouped(faces, found)) == {*new, *(g for g in groups.values() if again.isdisjoint(g))}
+
+
 def test_nothing_is_no_group():
-    assert grouped([], links([], np.empty((0, 4), np.float16))) == []
+    assert grouped([], links([], np.empty((0, 4), np.int16))) == []

@@ -1,48 +1,43 @@
-"""Which of many faces are close to each other. Vectorised, because there may be 100,000 of them."""
+"""Which of many faces are close to each other, while faces come and go.
+
+Faces are vectors of whole numbers. Their products are whole and below 2^24, so single precision has them
+exactly: what is found depends neither on the order of the faces nor on how many are compared at once.
+"""
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterator, Sequence
-from math import ceil, sqrt
+from collections.abc import Collection, Iterator, Sequence
+from hashlib import blake2b
+
+from smartsort.confidence.buckets import LENGTH, Buckets, Rows, Vectors, whole, with_room
+
+# isort: split
+# The buckets let numpy in.
+import numpy as np
 
 from smartsort.core.groups import DAYS_APART, HINT, LINKED, NEAREST, Link, UnnamedFace
-
-if sys.modules.get("numpy", sys) is None:
-    del sys.modules["numpy"]  # `cli.main` keeps it away from those who do not need it
-# On several cores these small products take longer in all, and Immich wants something of the machine too.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
-import numpy as np
-import numpy.typing as npt
-
-Vectors = npt.NDArray[np.float16]
-"""A face in each row, of length 1. Half precision changes a cosine by less than 0.001."""
-_Floats = npt.NDArray[np.float32]
-_Rows = npt.NDArray[np.int64]
 
 EXACT = 10_000
 """Faces up to which every pair is compared, of more those that share a bucket."""
 
-BUCKET, WAYS, ROUNDS = 32, 2, 2
-"""Faces of a bucket, buckets of a face at each of two levels, and rounds that move the buckets' middles."""
+ROWS, SPARE = 250, 16
+"""Faces compared with all others at once, and how many faces make room for one more when there is none."""
 
-COARSE = 96
-"""Numbers of a random projection, which are enough to find the right buckets."""
+_PLACE, _SIDE, _FAR = 24, 40, 10_000
+"""A link as one number: a face, how far the other is in steps of 0.0001, and the other one."""
+_OTHER, _STEPS = (1 << _PLACE) - 1, (1 << _SIDE - _PLACE) - 1
 
-ROWS = 1_000
-"""Faces compared at once."""
-
-
-def halved(packed: bytes) -> bytes:
-    """Return a face in half precision, from the single precision of the ledger."""
-    return np.frombuffer(packed, "<f4").astype(np.float16).tobytes()
+_CHUNK = 50_000
 
 
-def rows(packed: bytes, count: int) -> Vectors:
-    """So many halved faces, each as a row."""
-    return np.frombuffer(packed, np.float16).reshape(count, -1)
+def of_ledger(packed: bytes) -> Vectors:
+    """Return a face as whole numbers, from the single precision of the ledger."""
+    return whole(np.frombuffer(packed, "<f4"))
+
+
+def rows(packed: bytearray, length: int) -> Vectors:
+    """Return faces of so many numbers each, one in each row."""
+    return np.frombuffer(packed, np.int16).reshape(-1, max(1, length))
 
 
 def links(faces: Sequence[UnnamedFace], vectors: Vectors, level: float = 0.0) -> Iterator[Link]:
@@ -51,101 +46,195 @@ def links(faces: Sequence[UnnamedFace], vectors: Vectors, level: float = 0.0) ->
     `level` is how alike unrelated people look to this model (`core.similarity.unrelated_level`). Faces are
     compared in the order of their ids: the same faces have the same links in whichever order they come.
     """
-    order = np.array(sorted(range(len(faces)), key=lambda index: faces[index].id), dtype=np.int64)
-    hints: dict[str, int] = {"": 0}
-    about = np.array(
-        [(faces[i].photo_id, faces[i].day, hints.setdefault(faces[i].hint, len(hints))) for i in order]
-    )
-    least = LINKED - (HINT if len(hints) > 1 else 0.0)
-    kept = [np.empty(0, np.int64)]
-    for one, other, cosines in _close(vectors, order, least * (1 - level) + level):
-        (photo, day, hint), (photo_2, day_2, hint_2) = about[one].T, about[other].T
-        alike = (cosines - level) / (1 - level) + HINT * ((hint == hint_2) & (hint != 0))
+    near = Neighbours(vectors.shape[1], level)
+    near.put(faces, vectors)  # into the slots 0, 1, 2
+    return near.links()
+
+
+class Neighbours:
+    """The `NEAREST` faces of each face, and the links that follow. Each face has a slot, which is a number.
+
+    With more than `EXACT` faces the buckets stay as they are until there are twice or half as many faces.
+    """
+
+    def __init__(self, length: int, level: float = 0.0) -> None:
+        self._level = level
+        self.faces: dict[int, UnnamedFace] = {}
+        """By slot."""
+        self._slots: dict[str, int] = {}
+        self._free: list[int] = []
+        self._hints: dict[str, int] = {"": 0}
+        self._vectors: Vectors = np.empty((0, length), np.int16)
+        self._photo, self._day, self._hint = (np.empty(0, np.int64) for _ in range(3))
+        self._order = np.empty(0, np.int64)  # which of two that are as close comes first
+        self._is_there = np.empty(0, np.bool_)
+        self._numbers = np.empty(0, np.int64)
+        self._buckets: Buckets | None = None
+        self._built = 0
+
+    @property
+    def length(self) -> int:
+        """Of how many numbers a face is."""
+        return int(self._vectors.shape[1])
+
+    def slot(self, face_id: str) -> int:
+        """The slot of a face. Raises KeyError."""
+        return self._slots[face_id]
+
+    def put(
+        self, come: Sequence[UnnamedFace], vectors: Vectors, gone: Collection[str] = ()
+    ) -> frozenset[int]:
+        """Take faces out and others in. Return the slots of new faces, and of those with other links.
+
+        These are all slots once the number of faces has outgrown the buckets.
+        """
+        there = self._is_there
+        left = np.zeros(len(there), np.bool_)
+        for face_id in gone:
+            slot = self._slots.pop(face_id)
+            del self.faces[slot]
+            left[slot] = True
+            self._free.append(slot)
+        there &= ~left
+        one, other = self._numbers >> _SIDE, self._numbers & _OTHER
+        lost = left[one] | left[other]
+        # Who had as many as are known, and lost one, may have others that are as close.
+        count = np.bincount(one, minlength=len(there))
+        short = np.unique(one[lost & there[one] & (count[one] >= NEAREST)])
+        alone = np.concatenate([one[lost], other[lost]])
+        changed = alone[there[alone]]
+        self._numbers = self._numbers[~lost]
+        new = self._take_in(come, vectors)
+        if self._is_outgrown():
+            slots = np.array(sorted(self.faces, key=lambda slot: self.faces[slot].id), np.int64)
+            self._built = len(slots)
+            self._buckets = Buckets(self._vectors, slots) if len(slots) > EXACT else None
+            self._numbers = self._cut(self._found(slots))
+            return frozenset(self.faces)
+        if self._buckets is not None:
+            self._buckets.put(self._vectors, new)
+        searched = np.union1d(short, new)
+        starts = range(0, len(searched), ROWS)
+        more = [self._look_again(searched[start : start + ROWS], new) for start in starts]
+        return frozenset(np.concatenate([changed, new, *more]).tolist())
+
+    def _is_outgrown(self) -> bool:
+        count = len(self.faces)
+        if self._buckets is None:
+            return self._built == 0 or count > EXACT
+        return not self._built <= 2 * count <= 4 * self._built
+
+    def _take_in(self, come: Sequence[UnnamedFace], vectors: Vectors) -> Rows:
+        """Write faces into free slots."""
+        missing = len(come) - len(self._free)
+        if missing > 0:
+            size = len(self._is_there)
+            more = missing + size // SPARE
+            self._vectors = with_room(self._vectors, more)
+            self._photo, self._day = with_room(self._photo, more), with_room(self._day, more)
+            self._hint, self._order = with_room(self._hint, more), with_room(self._order, more)
+            self._is_there = with_room(self._is_there, more)
+            self._free += reversed(range(size, size + more))
+        new = np.array([self._free.pop() for _ in come], np.int64)
+        self.faces.update(zip(new.tolist(), come, strict=True))
+        self._slots.update(zip((face.id for face in come), new.tolist(), strict=True))
+        self._photo[new], self._day[new] = [face.photo_id for face in come], [face.day for face in come]
+        self._hint[new] = [self._hints.setdefault(face.hint, len(self._hints)) for face in come]
+        self._order[new] = [_number(face.id) for face in come]
+        self._vectors[new], self._is_there[new] = vectors, True
+        return new
+
+    def _look_again(self, searched: Rows, new: Rows) -> Rows:
+        """Find the closest of some faces, and bring the new ones to those they are close to.
+
+        Return the slots of both ends of what has changed.
+        """
+        found = self._found(searched, whole_rows=True)
+        is_new, concerned = np.zeros((2, len(self._is_there)), np.bool_)
+        is_new[new] = concerned[searched] = True
+        one, far, other = found >> _SIDE, found >> _PLACE & _STEPS, found & _OTHER
+        met = is_new[one]
+        back = (other << _SIDE | far << _PLACE | one)[met]
+        concerned[other[met]] = True
+        mine = concerned[self._numbers >> _SIDE]
+        before, rest = self._numbers[mine], self._numbers[~mine]
+        after = self._cut(np.concatenate([before, found, back]))
+        self._numbers = np.concatenate([rest, after])
+        ends = np.setxor1d(before, after)
+        return np.concatenate([ends >> _SIDE, ends & _OTHER])
+
+    def links(self, slots: Collection[int] | None = None) -> Iterator[Link]:
+        """Yield each link once, or each that one of these slots has."""
+        numbers = self._numbers
+        if slots is not None:
+            chosen = np.zeros(len(self._is_there), np.bool_)
+            chosen[list(slots)] = True
+            numbers = numbers[chosen[numbers >> _SIDE] | chosen[numbers & _OTHER]]
+        one, far, other = numbers >> _SIDE, numbers >> _PLACE & _STEPS, numbers & _OTHER
+        pairs = _once(np.minimum(one, other) << _SIDE | np.maximum(one, other) << _SIDE - _PLACE | far)
+        for start in range(0, len(pairs), _CHUNK):  # as objects of Python they take ten times the room
+            some = pairs[start : start + _CHUNK]
+            high, alike = some >> _SIDE - _PLACE & _OTHER, 1.0 - (some & _STEPS) / _FAR
+            yield from zip((some >> _SIDE).tolist(), high.tolist(), alike.tolist(), strict=True)
+
+    def _found(self, searched: Rows, *, whole_rows: bool = False) -> Rows:
+        """Return numbers of the closest faces of these slots and some others, or of all that are linked.
+
+        One may come several times.
+        """
+        found = [np.empty(0, np.int64)]
+        if self._buckets is not None:
+            for ones, others in self._buckets.together(searched, self._is_there):
+                found.append(self._close(ones, others, whole_rows=whole_rows))
+        else:
+            everybody = np.flatnonzero(self._is_there)
+            for start in range(0, len(searched), ROWS):
+                some = searched[start : start + ROWS]
+                found.append(self._close(some, everybody, whole_rows=whole_rows))
+        return np.concatenate(found)
+
+    def _close(self, ones: Rows, others: Rows, *, whole_rows: bool) -> Rows:
+        least = LINKED - (HINT if len(self._hints) > 1 else 0.0)
+        theirs = self._vectors[others].astype(np.float32)
+        # Of each with each the half is worked out, if both are one array.
+        mine = theirs if np.array_equal(ones, others) else self._vectors[ones].astype(np.float32)
+        dots = mine @ theirs.T
+        row, column = np.nonzero(dots >= (least * (1 - self._level) + self._level) * LENGTH**2)
+        one, other = ones[row], others[column]
+        alike = (dots[row, column].astype(np.float64) / LENGTH**2 - self._level) / (1 - self._level)
+        if len(self._hints) > 1:
+            hint = self._hint[one]
+            alike += HINT * ((hint == self._hint[other]) & (hint != 0))
+        day, day_2 = self._day[one], self._day[other]
         near = (day == 0) | (day_2 == 0) | (np.abs(day - day_2) <= DAYS_APART)
-        good = (alike >= LINKED) & near & (photo != photo_2)
+        good = (alike >= LINKED) & near & (self._photo[one] != self._photo[other])
         far = _FAR - np.rint(np.minimum(alike[good], 1.0) * _FAR).astype(np.int64)
-        kept.append((one[good] << _SIDE) | (far << _PLACE) | other[good])
-    yield from _pairs(np.concatenate(kept), order)
+        numbers: Rows = one[good] << _SIDE | far << _PLACE | other[good]
+        return numbers if whole_rows or len(numbers) <= NEAREST * len(ones) else self._cut(numbers)
+
+    def _cut(self, numbers: Rows) -> Rows:
+        """Return the numbers of the closest faces of each. Which came first does not matter."""
+        other = numbers & _OTHER
+        slots = _once(other)
+        slots = slots[np.argsort(self._order[slots], kind="stable")]
+        place = np.empty(len(self._order), np.int64)
+        place[slots] = np.arange(len(slots))
+        numbers = _once(numbers - other + place[other])
+        one = numbers >> _SIDE
+        begins = np.flatnonzero(np.diff(one, prepend=-1))
+        position = np.arange(len(one)) - np.repeat(begins, np.diff(begins, append=len(one)))
+        numbers = numbers[position < NEAREST]
+        other = numbers & _OTHER
+        closest: Rows = numbers - other + slots[other]
+        return closest
 
 
-_PLACE, _SIDE, _FAR = 24, 40, 10_000
-"""A link as one number: a face, how far the other is in steps of 0.0001, and the other one."""
-
-_CHUNK = 50_000
+def _number(face_id: str) -> int:
+    return int.from_bytes(blake2b(face_id.encode(), digest_size=7).digest(), "big")
 
 
-def _pairs(numbers: _Rows, order: _Rows) -> Iterator[Link]:
-    """Yield each pair once, if one of the two is among the closest of the other."""
-    numbers = np.unique(numbers)  # sorted by face and distance. A pair may come from several buckets
-    one = numbers >> _SIDE
-    closest = np.arange(len(one)) - np.searchsorted(one, np.arange(len(order)))[one] < NEAREST
-    numbers = numbers[closest]
-    one, other = numbers >> _SIDE, numbers & ((1 << _PLACE) - 1)
-    _, once = np.unique(np.minimum(one, other) << _SIDE | np.maximum(one, other), return_index=True)
-    for start in range(0, len(once), _CHUNK):  # as objects of Python they take ten times the room
-        some = once[start : start + _CHUNK]
-        alike = 1.0 - (numbers[some] >> _PLACE & (1 << _SIDE - _PLACE) - 1) / _FAR
-        yield from zip(order[one[some]].tolist(), order[other[some]].tolist(), alike.tolist(), strict=True)
-
-
-def _close(vectors: Vectors, order: _Rows, least: float) -> Iterator[tuple[_Rows, _Rows, _Floats]]:
-    """For faces by rank the closest others and their cosines, from `least` on. A pair may come often."""
-    count = len(order)
-    if count > EXACT:
-        for bucket in _buckets(vectors, order):
-            own = vectors[order[bucket]].astype(np.float32)
-            yield from _closest(bucket, bucket, own @ own.T, least)
-        return
-    everybody, everything = np.arange(count), vectors[order].astype(np.float32)
-    for start in range(0, count, ROWS):
-        some = everybody[start : start + ROWS]
-        yield from _closest(some, everybody, everything[some] @ everything.T, least)
-
-
-def _closest(
-    ones: _Rows, others: _Rows, cosines: _Floats, least: float
-) -> Iterator[tuple[_Rows, _Rows, _Floats]]:
-    cosines[ones[:, None] == others[None, :]] = -1.0
-    if len(others) > NEAREST:
-        best = np.argpartition(cosines, len(others) - NEAREST, axis=1)[:, -NEAREST:]
-        cosines = np.take_along_axis(cosines, best, axis=1)
-    else:
-        best = np.broadcast_to(np.arange(len(others)), cosines.shape)
-    row, place = np.nonzero(cosines >= least)
-    yield ones[row], others[best[row, place]], cosines[row, place]
-
-
-def _buckets(vectors: Vectors, order: _Rows) -> Iterator[_Rows]:
-    """Sorted ranks that lie together. Each face lies in several buckets, at two levels."""
-    count, length = len(order), vectors.shape[1]
-    projection = np.random.default_rng(1).standard_normal((length, COARSE), dtype=np.float32)
-    coarse = np.empty((count, COARSE), np.float32)
-    for start in range(0, count, ROWS):
-        coarse[start : start + ROWS] = vectors[order[start : start + ROWS]].astype(np.float32) @ projection
-    coarse /= np.linalg.norm(coarse, axis=1, keepdims=True)
-    everybody = np.arange(count)
-    for region in _split(coarse, everybody, ceil(sqrt(count / BUCKET))):
-        yield from _split(coarse, region, ceil(len(region) / WAYS / BUCKET))
-
-
-def _split(coarse: _Floats, ranks: _Rows, parts: int) -> Iterator[_Rows]:
-    """Distribute faces over parts around middles, which begin as some of the faces."""
-    if parts < WAYS:
-        yield ranks
-        return
-    middles = coarse[ranks[np.linspace(0, len(ranks) - 1, parts, dtype=np.int64)]]
-    for _ in range(ROUNDS):
-        sums = np.zeros_like(middles)
-        for start in range(0, len(ranks), ROWS):
-            some = coarse[ranks[start : start + ROWS]]
-            sums += np.eye(parts, dtype=np.float32)[(some @ middles.T).argmax(axis=1)].T @ some
-        middles = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-6)
-    chosen = np.concatenate(
-        [
-            np.argpartition(-(coarse[ranks[start : start + ROWS]] @ middles.T), WAYS - 1, axis=1)[:, :WAYS]
-            for start in range(0, len(ranks), ROWS)
-        ]
-    ).ravel()
-    by_part = np.argsort(chosen, kind="stable")
-    members = np.repeat(ranks, WAYS)[by_part]
-    yield from np.split(members, np.searchsorted(chosen[by_part], np.arange(1, parts)))
+def _once(numbers: Rows) -> Rows:
+    """Return the numbers in order, each once. `np.unique` takes ten times as long with its hash table."""
+    numbers = np.sort(numbers)
+    once: Rows = numbers[np.diff(numbers, prepend=-1) > 0]
+    return once

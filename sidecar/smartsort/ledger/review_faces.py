@@ -5,8 +5,9 @@ Which faces a photo has is what its newest decision saw. Duplicates are left out
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from json import dumps
 
 from sqlite_utils import Database
 
@@ -25,6 +26,7 @@ _WHERE = (
     f" WHERE p.state = '{State.REVIEW.value}' AND p.asset_id IS NOT NULL"
     f" AND p.category IS NOT '{Category.DUPLICATES.value}'"
 )
+_GIVEN = " AND p.id IN (SELECT value FROM json_each(?))"
 _FACES = "json_each(d.evidence, '$.faces') AS f"
 _OPEN = (
     f"EXISTS (SELECT 1 FROM {_FACES} WHERE NOT EXISTS (SELECT 1 FROM embeddings AS e"  # noqa: S608
@@ -72,16 +74,15 @@ def model_in_use(db: Database) -> str | None:
     return None if row is None else str(row[0])
 
 
-def measured(db: Database, photo_ids: Collection[int] | None = None) -> Iterator[ReviewFace]:
-    """The measured faces of photos in review, or of these, newest photo first: one at a time in memory."""
-    chosen = "" if photo_ids is None else f" AND p.id IN ({','.join(str(int(i)) for i in photo_ids)})"
+def measured(db: Database, photo_ids: Iterable[int]) -> Iterator[ReviewFace]:
+    """The measured faces of those of these photos that are in review: one at a time in memory."""
     rows = db.conn.execute(
         "SELECT p.id, p.asset_id, p.taken_at, e.vector, e.face_id, json_extract(f.value, '$.box[0]',"
         " '$.box[1]', '$.box[2]', '$.box[3]', '$.size[0]', '$.size[1]'),"
         f" json_extract(f.value, '$.person.id'), json_extract(f.value, '$.person.name') {_FROM}, {_FACES}"
         " JOIN embeddings AS e ON e.face_id = json_extract(f.value, '$.id') AND e.model = ?"
-        f"{_WHERE} AND length(e.vector) > 0{chosen} ORDER BY p.id DESC",
-        (model_in_use(db),),
+        f"{_WHERE} AND length(e.vector) > 0{_GIVEN} ORDER BY p.id DESC",
+        (model_in_use(db), dumps(sorted(photo_ids))),
     )
     for photo_id, asset_id, taken, packed, face_id, numbers, person_id, name in rows:
         x1, y1, x2, y2, width, height = map(int, numbers[1:-1].split(","))
@@ -90,9 +91,12 @@ def measured(db: Database, photo_ids: Collection[int] | None = None) -> Iterator
         yield ReviewFace(int(photo_id), str(asset_id), face, packed, taken)
 
 
-def marked(db: Database) -> frozenset[str]:
-    """Ids of the faces in review of which a human has said something for good, or of faces like them."""
-    rows = db.conn.execute(f"SELECT f.key{_FROM}, json_each(d.evidence, '$.marks') AS f{_WHERE}")
+def marked(db: Database, photo_ids: Iterable[int]) -> frozenset[str]:
+    """Ids of the faces on these photos of which a human said something for good, or of faces like them."""
+    rows = db.conn.execute(
+        f"SELECT f.key{_FROM}, json_each(d.evidence, '$.marks') AS f{_WHERE}{_GIVEN}",
+        (dumps(sorted(photo_ids)),),
+    )
     return frozenset(str(face_id) for (face_id,) in rows)
 
 
@@ -101,9 +105,29 @@ def unnamed_state(db: Database) -> tuple[int, ...]:
     queries = (
         "SELECT count(*), coalesce(sum(id), 0) FROM photos WHERE state = 'review'",
         "SELECT coalesce(max(id), 0), 0 FROM decisions",
+        "SELECT coalesce(max(id), 0), 0 FROM events",
         "SELECT count(*), coalesce(max(rowid), 0) FROM embeddings",
     )
     return tuple(int(value) for query in queries for value in db.conn.execute(query).fetchone())
+
+
+def unnamed_since(db: Database, seen: tuple[int, int]) -> tuple[set[int], set[int], tuple[int, int]]:
+    """Return the photos in review, those with another decision or measured face since, and what is seen now.
+
+    `seen` is the newest decision and the newest measured face, (0, 0) at first.
+    """
+
+    def ids(query: str, *values: int) -> set[int]:
+        return {int(row[0]) for row in db.conn.execute(query, values)}
+
+    waiting = ids(f"SELECT p.id FROM photos AS p{_WHERE}")  # noqa: S608 - our own words
+    decided = ids("SELECT photo_id FROM decisions WHERE id > ?", seen[0])
+    found = ids(
+        "SELECT p.id FROM embeddings AS e JOIN photos AS p ON p.asset_id = e.asset_id WHERE e.rowid > ?",
+        seen[1],
+    )
+    newest = db.conn.execute("SELECT coalesce(max(rowid), 0) FROM embeddings").fetchone()
+    return waiting, decided | found, (newest_decision(db), int(newest[0]))
 
 
 def unmeasured(db: Database, model: str, limit: int) -> list[int]:
