@@ -6,9 +6,11 @@ sizes and rotations leave it readable, and no model is needed to find it.
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import random
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -59,7 +61,23 @@ class Film:
 
 
 def make(film: Film, path: str) -> str:
-    """Write the video; its frames are drawn as they are needed. Returns `path`."""
+    """Write the video and return `path`. The same film is made once."""
+    with open(path, "wb") as file:
+        file.write(_made(film, os.path.splitext(path)[1]))
+    return path
+
+
+@functools.lru_cache(16)
+def _made(film: Film, ending: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, f"film{ending}")
+        _encode(film, path)
+        with open(path, "rb") as file:
+            return file.read()
+
+
+def _encode(film: Film, path: str) -> None:
+    """Write the video; its frames are drawn as they are needed."""
     with av.open(path, "w", format={"mkv": "matroska", "ts": "mpegts"}.get(film.container)) as output:
         stream = output.add_stream(film.codec, rate=film.rate, options=_options(film))
         width, height = film.size if film.rotation % 180 == 0 else film.size[::-1]
@@ -76,8 +94,9 @@ def make(film: Film, path: str) -> str:
         while at < film.seconds - 1e-6:
             key = _scene_key(film, at + film.start)
             if key != drawn[0]:
-                drawn = (key, _drawn(film, at + film.start).rotate(-film.rotation, expand=True))
-            frame = av.VideoFrame.from_image(drawn[1]).reformat(format=stream.pix_fmt)
+                image = _drawn(film, at + film.start).rotate(-film.rotation, expand=True)
+                drawn = (key, av.VideoFrame.from_image(image).reformat(format=stream.pix_fmt))
+            frame = drawn[1]
             frame.pts = max(last + 1, round(at * 1000))
             last, frame.time_base = frame.pts, Fraction(1, 1000)
             output.mux(stream.encode(frame))
@@ -85,7 +104,6 @@ def make(film: Film, path: str) -> str:
         output.mux(stream.encode(None))
     # The encoder of AV1 makes itself and us real-time where it may, and then nobody else gets a turn.
     os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-    return path
 
 
 def _options(film: Film) -> dict[str, str]:

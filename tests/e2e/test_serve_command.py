@@ -1,4 +1,4 @@
-"""`smartsort serve` with nothing but environment variables, beside a demo Immich in a process of its own."""
+"""`smartsort serve` in a process of its own with nothing but environment variables, beside a demo Immich."""
 
 import json
 import os
@@ -13,11 +13,11 @@ from contextlib import contextmanager
 
 import httpx
 import pytest
-from tests.demo_server import COMMAND
+from tests.demo_server import serve_in_thread
 from tests.ports import reserved_port
 
 from smartsort.demo.samples import make_samples
-from smartsort.demo.settings import DEFAULT_KEY
+from smartsort.demo.settings import DEFAULT_KEY, DemoSettings
 
 
 class Process:
@@ -76,10 +76,14 @@ def running(*command, **environment):
 @contextmanager
 def demo_immich(root, port=0):
     (root / "library").mkdir(parents=True, exist_ok=True)
-    options = ("--profile", "instant", "--person", "John Doe", "--person", "Sarah Smith")
-    place = ("--library-root", root / "library", "--import-path", "/mnt/photos")
-    with running(COMMAND, "--port", str(port), *place, *options) as process:
-        yield process.wait_for(r"(http://\S+)")[1]
+    settings = DemoSettings(
+        profile="instant",
+        mounts={"/mnt/photos": root / "library"},
+        import_paths=("/mnt/photos",),
+        people=("John Doe", "Sarah Smith"),
+    )
+    with serve_in_thread(settings, port) as server:
+        yield server.url
 
 
 def serve(root, url, **more):

@@ -1,6 +1,7 @@
 """Reasons, categories and kinds are written once; everything else names what defines them."""
 
 import ast
+import functools
 from collections import Counter
 from pathlib import Path
 from typing import get_args
@@ -16,7 +17,6 @@ from smartsort.core.wording import REASON_CODES
 from smartsort.notify.messages import TOLD
 
 ROOT = Path(smartsort.__file__).parent
-MODULES = {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text()) for path in ROOT.rglob("*.py")}
 
 APART = ("demo/", "api/schemas/", "api/examples.py")
 """The demo knows nothing of the sidecar, and examples show what clients read."""
@@ -40,6 +40,12 @@ OF_OTHERS = {
 """Words that mean something else there."""
 
 
+@functools.cache
+def modules():
+    """All modules, as syntax trees by their path."""
+    return {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text()) for path in ROOT.rglob("*.py")}
+
+
 def literals(tree):
     """The strings of a module, without its docstrings."""
     for node in ast.walk(tree):
@@ -51,7 +57,7 @@ def written_outside(words, *homes):
     """Where such a word is written although it is not its home."""
     return {
         (module, text)
-        for module, tree in MODULES.items()
+        for module, tree in modules().items()
         if not module.startswith((*homes, *APART))
         for text in set(literals(tree)) & set(words)
     }
@@ -59,7 +65,7 @@ def written_outside(words, *homes):
 
 def made(name):
     """The first arguments of all calls of this name."""
-    for tree in MODULES.values():
+    for tree in modules().values():
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
                 yield ast.literal_eval(node.args[0])

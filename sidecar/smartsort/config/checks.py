@@ -46,21 +46,23 @@ def _names_on_both_lists(settings: Settings) -> Iterator[tuple[tuple[str, ...], 
 def _overlapping_folders(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
     names = [name for name in Directories.model_fields if name != "ledger_file"]
     where = {name: _real(getattr(settings.directories, name)) for name in names}
+    above = {name: {*path.parents} for name, path in where.items()}
     root = _real(settings.root)
+    root_or_above = {root, *root.parents}
     for name in names:
         # A library as wide as the root is found again below, but this says it more plainly.
-        if where[name] == root or where[name] in root.parents:
+        if where[name] in root_or_above:
             yield (
                 (f"directories.{name}", "root"),
                 "must not be the root itself or hold it. Give it a folder below",
             )
     for one, other in itertools.combinations(names, 2):
-        inner, outer = (one, other) if where[other] in (where[one], *where[one].parents) else (other, one)
-        if where[outer] in root.parents or where[outer] == root:
+        inner, outer = (one, other) if where[other] in {where[one]} | above[one] else (other, one)
+        if where[outer] in root_or_above:
             continue
         if where[inner] == where[outer]:
             message = f"is the same folder as directories.{outer}. Each needs its own"
-        elif where[outer] in where[inner].parents:
+        elif where[outer] in above[inner]:
             why = ". Immich would import everything in it" if outer == "library_dir" else ""
             message = f"lies inside directories.{outer} ({where[outer]}){why}. Give it a folder beside it"
         else:

@@ -12,7 +12,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from statistics import NormalDist
 
 from smartsort.core.similarity import SAME_PERSON, Likeness, cosine, mean, unit
@@ -216,6 +216,7 @@ def _certainty(threshold: float, limit: float, curve: Curve) -> float:
     return curve.log_rate(threshold).cdf(math.log(limit / 1000))
 
 
+@lru_cache
 def threshold(limit: float, curve: Curve, certainty: float = CERTAINTY) -> float:
     """Return the lowest confidence that keeps to a limit (wrong filings per 1,000) with enough certainty."""
     found = (at / 100 for at in range(LOWEST, HIGHEST))
