@@ -33,7 +33,7 @@ SAME = {332: 3, 335: 67}
 """People of `households.npz` who are in both of its sets, by both their numbers."""
 
 COUNTS, MORE = (1_000, 9_000, 100_000), 51
-"""Faces, and how many come after them one at a time. From 10,000 on the neighbours are looked for otherwise."""
+"""Faces, and how many come after them one at a time. From 10,000 on neighbours are looked for otherwise."""
 
 
 @dataclass

@@ -214,7 +214,7 @@ def _change(call: Call, person: Person, body: dict[str, Any]) -> None:
 
 def _birth_date(call: Call, body: dict[str, Any]) -> str | None:
     """Immich says of what is no date that it lies in the future, too."""
-    text = call.field(body, "birthDate", str)
+    text: str | None = call.field(body, "birthDate", str)
     try:
         past = text is None or date.fromisoformat(text) <= datetime.now(UTC).date()
     except ValueError:

@@ -82,4 +82,5 @@ def _rule(rule: FilingRule) -> dict[str, Any]:
 def _rule_from(plain: Mapping[str, Any]) -> FilingRule:
     given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()}
     given |= {key: tuple(PersonRef(*entry) for entry in plain[key]) for key in _OF_PEOPLE}
-    return FilingRule(**given | {key: date.fromisoformat(plain[key]) for key in _OF_DAYS if key in plain})
+    given |= {key: date.fromisoformat(plain[key]) for key in _OF_DAYS if key in plain}
+    return FilingRule(**given)

@@ -74,8 +74,9 @@ class FaceAssigner:
             face = face_to_assign(faces, data)
             if face is None:
                 # Immich may have found it out by itself. The photo is that person's all the same.
-                shown = any(_is(each, data["person"]) for each in faces)
-                await self._done(message, (), person=(data["person"], data["name"]) if shown else None)
+                person_id: Any = data["person"]
+                shown = any(_is(each, person_id) for each in faces)
+                await self._done(message, (), person=(person_id, data["name"]) if shown else None)
                 return
             if data["person"] is None:
                 data["person"] = await self._made(data)
