@@ -501,7 +501,6 @@ async def test_links_go_where_a_new_template_says_and_back_and_the_originals_sta
     assert {os.path.dirname(path) for path in library.links()} == {
         *("faces/all", "faces/anna/2020", "faces/bella/2021", "review/multiple_faces"),
     }
-    world.check()
     await world.tell()
     assert len(world.server.albums_by_name["All"][1]) == 4
     await world.actions.undo(done.event, "ann", admin=True)

@@ -300,3 +300,24 @@ async def test_nothing_is_concluded_of_a_file_that_nobody_has_read_and_that_cann
     monkeypatch.undo()
     assert (await world.actions.relink("eva")).done == 1
     assert world.places(photo) == ["faces/anna/2024/pixel_8/anna_1.jpg"]
+
+
+async def test_what_travels_with_a_photo_and_equal_names_move_along_and_back(opened):
+    world = opened()
+    first = await world.deliver("anna_1.jpg", shot(1), xmp=b"<x/>")
+    second = await world.deliver("anna_1.jpg", shot(2, 2019), source="other", xmp=b"<y/>")
+    await world.settle()
+    await world.stage("renames")
+    before = world.tree()
+    world = opened("{source}/{person}")
+    done = await world.actions.relink("eva")
+    faces = sorted(path for path in world.tree() if path.startswith("faces/"))
+    assert faces == [
+        *("faces/other/anna/anna_1.jpg", "faces/other/anna/anna_1.jpg.xmp"),
+        *("faces/test/anna/anna_1.jpg", "faces/test/anna/anna_1.jpg.xmp"),
+    ]
+    assert world.places(first) == ["faces/test/anna/anna_1.jpg"]
+    assert world.places(second) == ["faces/other/anna/anna_1.jpg"]
+    world.check()
+    await world.actions.undo(done.event, "eva", admin=True)
+    assert world.tree() == before
