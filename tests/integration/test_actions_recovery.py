@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from dataclasses import replace
 
 import pytest
 from tests.fakes import World, append, close_world, picture
@@ -64,6 +65,13 @@ async def approve(world, ids):
 
 async def refile(world, ids):
     await world.actions.refile([ids[3]], BELLA, "eva")
+
+
+async def relink(world, ids):
+    """Move what is filed to where another template puts it."""
+    policy = replace(world.context.policy(), template="{source}/{person}")
+    world.context.policy = lambda: policy
+    await world.actions.relink("eva")
 
 
 async def reject(world, ids):
@@ -135,7 +143,7 @@ async def run_until_it_is_through(tmp_path, disk, act, every):
             for photo_id, was in before.items():
                 now = world.photo(photo_id).state, world.places(photo_id)
                 assert now == was or now[0] is not was[0] or now[1] != was[1]
-                if now[0] is was[0] and act is not refile:
+                if now[0] is was[0] and act not in (refile, relink):
                     assert now == was  # before the act, as if nothing had been begun
             await world.settle()
             await world.tell(minutes=3)
@@ -154,7 +162,7 @@ async def run_until_it_is_through(tmp_path, disk, act, every):
         step += every
 
 
-@pytest.mark.parametrize("act", [approve, refile, reject, restore, unfile, judge_again, purge])
+@pytest.mark.parametrize("act", [approve, refile, relink, reject, restore, unfile, judge_again, purge])
 @pytest.mark.timeout(300)
 async def test_killed_at_many_steps_with_hard_links(tmp_path, act):
     kills = await run_until_it_is_through(tmp_path, Disk, act, every=1 if act is purge else EVERY)
