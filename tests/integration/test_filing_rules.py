@@ -30,6 +30,7 @@ from smartsort.config.sorting import Rule
 from smartsort.core.filing_rules import FilingRule
 from smartsort.core.model import Person, State
 from smartsort.core.person_ref import PersonRef
+from smartsort.doctor.judging_checks import judging_checks
 from smartsort.ledger import events
 from smartsort.ledger.database import Ledger
 from smartsort.rescue.rebuild import rebuild
@@ -366,3 +367,23 @@ async def test_a_folder_that_people_share_is_never_taken_for_a_person(made, monk
     assert ("Anna", server.person("Anna").id) in found
     assert {f"faces/{path}" for path, _ in names} >= set(places)
     assert {person for path, person in names if path.startswith("family/")} == {None}
+
+
+async def test_the_doctor_says_whom_no_rule_can_mean(made):
+    rules = [US, {"name": "typo", "any": ["Mai", "mia"], "folder": "x"}]
+    world = made(EACH | {"rules": rules})
+
+    def told() -> list[tuple[str, str]]:
+        checks = world.ledger.read(lambda db: judging_checks(world.sidecar.settings, db))
+        return [(check.verdict, check.detail) for check in checks if check.name == "rules"]
+
+    assert told() == []  # Immich was not asked yet
+    await world.sidecar.people.refresh(max_age=-1)
+    await world.stage("renames")
+    assert told() == [("warning", "Immich has no person called Mai (in typo)")]
+    mia = world.server.person("Mia")
+    world.server.people_by_id[mia.id] = replace(mia, name="Mai")
+    await world.sidecar.people.refresh(max_age=-1)
+    await world.stage("renames")
+    # The name was bound to the person, who is called otherwise now.
+    assert told() == [("ok", "2 rules, and Immich knows whom they name")]

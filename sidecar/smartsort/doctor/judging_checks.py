@@ -9,9 +9,13 @@ from sqlite_utils import Database
 
 from smartsort.api.schemas.state import Check
 from smartsort.config import Settings
+from smartsort.core.model import Person
+from smartsort.core.person_ref import PersonRef
+from smartsort.core.words import quantity
 from smartsort.core.wrong_limit import LimitInForce, Observed, in_words
 from smartsort.doctor.findings import passed, warned
 from smartsort.ledger import key_value, spot_checks
+from smartsort.ledger.person_folders import PEOPLE_NAMES
 from smartsort.runtime_settings import limit_in_force
 
 
@@ -21,7 +25,22 @@ def judging_checks(settings: Settings, db: Database | None = None) -> list[Check
         return [_limit_check(limit_in_force(settings, {}, Observed()), {})]
     limit = limit_in_force(settings, key_value.get(db, "policy") or {}, spot_checks.observed(db))
     household = key_value.get(db, key_value.HOUSEHOLD, {})
-    return [_model_check(db), _limit_check(limit, household)]
+    return [_model_check(db), _limit_check(limit, household), *_rules_check(settings, db)]
+
+
+def _rules_check(settings: Settings, db: Database) -> list[Check]:
+    """Return whether Immich knows whom the filing rules name, nothing before it was asked."""
+    known: Mapping[str, str] = key_value.get(db, PEOPLE_NAMES, {})
+    if not settings.rules or not known:
+        return []
+    bound: Mapping[str, str] = key_value.get(db, "bound", {}).get("rules", {})
+    people = [Person(person_id, name) for person_id, name in known.items()]
+    named = {name: rule for rule in settings.rules for name in (*rule.all, *rule.any, *rule.none, *rule.only)}
+    unknown = [n for n in named if not any(PersonRef(n, bound.get(n)).means(person) for person in people)]
+    if not unknown:
+        return [passed("rules", f"{quantity(len(settings.rules), 'rule')}, and Immich knows whom they name")]
+    told = ", ".join(f"{name} (in {named[name].name})" for name in unknown)
+    return [warned("rules", f"Immich has no person called {told}", "Check the spelling in `[[rules]]`.")]
 
 
 def _limit_check(limit: LimitInForce, household: Mapping[str, Any]) -> Check:
