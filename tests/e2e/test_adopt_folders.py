@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import shutil
 import sqlite3
@@ -11,8 +12,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 from tests.e2e.test_adopt_demo import adopt, audit_of, files_of, places
+from tests.handed_in import shot
 from tests.live_sidecar import BASE, REVIEW_TOKEN, TOKEN, LiveSidecar, live_sidecar
+from tests.shots import clip, photo
 from tests.sorted_folders import SortedFolder, make_sorted, picture_of
 
 from smartsort.cli.main import cli
@@ -301,3 +305,65 @@ def test_what_cannot_be_linked_is_copied_after_saying_so(tmp_path, pictures) -> 
     finally:
         shutil.rmtree(memory, ignore_errors=True)
     assert picture_of(folder.path) == before
+
+
+def test_a_filing_that_was_undone_stays_in_review(live, tmp_path, pictures) -> None:
+    """The folder's word is taken back with it, also that of somebody whom Immich does not know."""
+    old, client = tmp_path / "old", live.client()
+    put(old / "john_doe" / "a.jpg", pictures[0])
+    put(old / "Rose" / "b.jpg", blank())
+    done = adopt(live, old)
+    assert sorted(p for found in places(live, SortedFolder(old)).values() for p in found) == [
+        "faces/john_doe/a.jpg",
+        "faces/rose/b.jpg",
+    ]
+    filings = client.get(f"{BASE}/events", params={"kind": "filed_as_adopted"}).json()["events"]
+    for event in filings:
+        assert client.post(f"{BASE}/undo", json={"event": event["id"]}).json()["done"] == 1
+    recheck = next(stage for stage in live.sidecar.runner._stages if stage.name == "recheck")
+    for _ in range(3):
+        live.run(recheck.step())
+    names = [p for found in places(live, SortedFolder(old)).values() for p in found]
+    assert all(name.startswith("review/unidentified/undone_") for name in names), names
+    undone = client.post(f"{BASE}/undo", json={"event": done["event"]}).json()
+    assert (undone["done"], undone["failed"]) == (2, 0)
+    assert audit_of(live) == []
+
+
+def blank() -> bytes:
+    """A picture of nobody."""
+    made = io.BytesIO()
+    Image.new("RGB", (64, 48), (30, 90, 160)).save(made, "JPEG")
+    return made.getvalue()
+
+
+@pytest.mark.parametrize("move", [False, True])
+def test_the_halves_of_a_shot_are_one_photo_and_go_back_as_two(live, tmp_path, move) -> None:
+    old = tmp_path / "old" / "john_doe"
+    for number, kind in enumerate(("live", "raw")):
+        for ending, content in shot(number, kind).items():
+            put(old / "2024" / f"IMG_{number}.{ending}", content)
+    before = files_of(old)
+    done = adopt(live, old.parent, move=move)
+    assert (done["taken"], done["left_count"]) == (2, 0)
+    assert files_of(live.root / "faces" / "john_doe").keys() == {os.path.basename(name) for name in before}
+    assert files_of(old) == ({} if move else before)
+    undone = live.client().post(f"{BASE}/undo", json={"event": done["event"]}).json()
+    assert (undone["done"], undone["failed"]) == (2, 0)
+    assert files_of(old) == before
+    assert audit_of(live) == []
+
+
+def test_a_broken_half_goes_back_as_well(live, tmp_path) -> None:
+    old = tmp_path / "old" / "john_doe"
+    film = clip(content_id="A-0", faststart=True)
+    put(old / "IMG_0.jpg", photo(1, content_id="A-0"))
+    put(old / "IMG_0.mov", film[: len(film) - 600])
+    before = picture_of(old)
+    done = adopt(live, old.parent)
+    assert live.client().get(f"{BASE}/events", params={"kind": "split"}).json()["events"]
+    undone = live.client().post(f"{BASE}/undo", json={"event": done["event"]}).json()
+    assert (undone["done"], undone["failed"]) == (2, 0), undone
+    assert picture_of(old) == before
+    assert audit_of(live) == []
+    assert not live.sidecar.context.ledger.read(lambda db: list(db.conn.execute("SELECT * FROM adopted")))

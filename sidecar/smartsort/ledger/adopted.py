@@ -8,10 +8,11 @@ from typing import Any, Protocol
 
 from sqlite_utils import Database
 
+from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import IN_PROGRESS, SortedBefore
-from smartsort.files.shown import from_ledger, to_ledger
-from smartsort.ledger import key_value
-from smartsort.ledger.records import dumps, sorted_before_from
+from smartsort.files.shown import from_ledger, shown, to_ledger
+from smartsort.ledger import events, key_value
+from smartsort.ledger.records import Member, NewEvent, Photo, dumps, sorted_before_from
 from smartsort.ledger.rows import delete, insert, select
 from smartsort.ledger.source_tables import required_by_others
 
@@ -39,6 +40,36 @@ def put(db: Database, photos: Mapping[int, Mapping[str, Any]]) -> None:
         for path in one["paths"]
     ]
     insert(db, "OR REPLACE INTO adopted", ("path", "photo_id", "run", "said"), rows)
+
+
+def event_of(photo: Photo, adoption: Mapping[str, Any], **more: Any) -> NewEvent:
+    """Return the event of an adopted photo, with what an undo needs to give it back."""
+    said = adoption["said"]
+    told = {"group": adoption["run"], "path": shown(adoption["path"]), "moved": adoption["moved"]}
+    told["people"] = [name for _, name in said["people"]] if said else []
+    told |= {"origins": adoption["origins"], "source": photo.source}
+    return NewEvent(EventKind.FOLDER_ADOPTED, photo.id, {**told, **more}, adoption["by"])
+
+
+def of_half(db: Database, photo_id: int, member: Member) -> dict[str, Any] | None:
+    """Return the adoption of a half that leaves its photo, None for one that was not adopted with it."""
+    came = [e for e in events.of_photo(db, photo_id) if e.kind == EventKind.FOLDER_ADOPTED]
+    path = dict(came[-1].data["origins"]).get(member.value) if came else None
+    if path is None:
+        return None
+    event = came[-1]
+    row = db.conn.execute(
+        "SELECT said FROM adopted WHERE photo_id = ? AND said IS NOT NULL", (photo_id,)
+    ).fetchone()
+    return {
+        "run": event.data["group"],
+        "by": event.actor,
+        "moved": event.data["moved"],
+        "said": json.loads(row[0]) if row else None,
+        "path": path,
+        "paths": [path],
+        "origins": [[Member.PHOTO.value, path]],
+    }
 
 
 def said(db: Database, photo_ids: Sequence[int]) -> dict[int, SortedBefore]:

@@ -16,7 +16,7 @@ from smartsort.core.model import AT_REST, State
 from smartsort.files.grouping import RAW, VIDEO, half_name, rank_of_name, shot_stem
 from smartsort.files.shown import from_ledger, shown, to_ledger
 from smartsort.files.sides import side_name, side_of
-from smartsort.ledger import key_value, photos
+from smartsort.ledger import adopted, key_value, photos
 from smartsort.ledger.photos import Change, NewPhoto
 from smartsort.ledger.records import Member, Name, NewEvent, Photo
 
@@ -150,6 +150,11 @@ def split_off(db: Database, splits: list[Split], at: str, actor: str = "smartsor
     for row, split in zip(rows, splits, strict=True):
         told = {"name": shown(split.own_name), "reason": split.reason}
         accepted = {"source": row.source, "origin": row.origin, "split_from": split.photo.id}
+        came = NewEvent(EventKind.ACCEPTED, row.id, {**told, **accepted}, actor)
+        adoption = adopted.of_half(db, split.photo.id, split.half.member)
+        if adoption is not None:
+            adopted.put(db, {row.id: adoption})
+            came = adopted.event_of(row, adoption, **told, **accepted)
         changes += [
             Change(
                 split.photo.id,
@@ -161,7 +166,7 @@ def split_off(db: Database, splits: list[Split], at: str, actor: str = "smartsor
                 expect=(State.ARRIVED,),
                 # The row of this name changes hands.
                 names_added=(split.half._replace(photo_id=row.id, member=Member.PHOTO),),
-                events=(NewEvent(EventKind.ACCEPTED, row.id, {**told, **accepted}, actor),),
+                events=(came,),
             ),
         ]
     photos.apply(db, changes, at)

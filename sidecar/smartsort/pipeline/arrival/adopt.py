@@ -115,7 +115,10 @@ class AdoptionStage:
         def write(db: Database) -> dict[str, Any]:
             now = adopted.current(db)
             if now is not None and now["state"] == "running":
-                raise FolderRefused(f"{shown(now['folder'])} is being adopted. Wait until that is done")
+                raise FolderRefused(
+                    f"{shown(now['folder'])} is being adopted. Wait until that is done, or undo event "
+                    f"{now['event']}"
+                )
             data = {"what": EventKind.FOLDER_ADOPTED, "folder": shown(wanted.folder)}
             [event] = events.append(db, [NewEvent(EventKind.BULK_ACTION, None, data, actor)], at)
             run = {

@@ -9,6 +9,7 @@ from typing import Any
 from smartsort.core.event_kinds import EventKind
 from smartsort.files.names import ANY_NAME, NameRules
 from smartsort.files.shown import shown
+from smartsort.ledger import adopted
 from smartsort.ledger.records import Member, Name, NewEvent, Photo
 
 
@@ -37,11 +38,7 @@ def acceptance(photo: Photo, inbox: str, adoption: Mapping[str, Any] | None = No
     One from a folder that a user had sorted has what an undo needs to give it back.
     """
     if adoption is not None:
-        said = adoption["said"]
-        told = {"group": adoption["run"], "path": shown(adoption["path"]), "moved": adoption["moved"]}
-        told["people"] = [name for _, name in said["people"]] if said else []
-        told |= {"origins": adoption["origins"], "source": photo.source}
-        return NewEvent(EventKind.FOLDER_ADOPTED, photo.id, {**told, **more}, adoption["by"])
+        return adopted.event_of(photo, adoption, **more)
     data = {"name": shown(photo.original_name), "source": photo.source, "origin": photo.origin, **more}
     if photo.origin == "inbox" and photo.origin_path is not None:
         data["path"] = shown(os.path.relpath(photo.origin_path, inbox))
