@@ -367,3 +367,19 @@ def test_a_broken_half_goes_back_as_well(live, tmp_path) -> None:
     assert picture_of(old) == before
     assert audit_of(live) == []
     assert not live.sidecar.context.ledger.read(lambda db: list(db.conn.execute("SELECT * FROM adopted")))
+
+
+def test_what_was_never_sorted_is_judged_by_its_faces(live, tmp_path, pictures) -> None:
+    old = tmp_path / "old"
+    put(old / "2024" / "sarah_smith" / "a.jpg", pictures[0])
+    put(old / "b.jpg", blank())
+    before = picture_of(old)
+    done = adopt(live, old, sorted_as="unsorted")
+    assert (done["photos"], done["taken"], done["matched"]) == (2, 2, 0)
+    assert places(live, SortedFolder(old)) == {
+        "2024/sarah_smith/a.jpg": ["faces/john_doe/a.jpg"],
+        "b.jpg": ["review/unidentified/noface_b.jpg"],
+    }
+    assert live.client().post(f"{BASE}/undo", json={"last": True}).json()["done"] == 2
+    assert picture_of(old) == before
+    assert audit_of(live) == []
