@@ -10,7 +10,18 @@ import click
 from rich.console import Console
 from tests.bench.report import Figure, machine, show, write
 
-BENCHES = ("intake", "videos", "throughput", "pace", "scale", "audit", "startup", "strangers", "page")
+BENCHES = (
+    "intake",
+    "videos",
+    "throughput",
+    "pace",
+    "scale",
+    "audit",
+    "startup",
+    "strangers",
+    "library",
+    "page",
+)
 
 
 @click.command()

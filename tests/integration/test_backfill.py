@@ -14,6 +14,7 @@ import pytest
 from tests.fakes import FakeClock, World, close_world, content_of, picture, write
 
 from smartsort.actions.values import ActionRefused, PersonSelector
+from smartsort.api.explanations import explained
 from smartsort.audit.audit import Audit
 from smartsort.core.backfill import mapped
 from smartsort.core.filing_rules import FilingRule
@@ -505,4 +506,21 @@ async def test_links_go_where_a_new_template_says_and_back_and_the_originals_sta
     assert len(world.server.albums_by_name["All"][1]) == 4
     await world.actions.undo(done.event, "ann", admin=True)
     assert library.links() == before
+    assert library.originals() == files
+
+
+async def test_a_photo_that_is_only_known_can_be_explained(library):
+    await library.plan()
+    photo_id = library.photo_of("anna+stranger_0.jpg")
+    found = library.world.ledger.read(lambda db: explained(db, photo_id, library.world.context.policy()))
+    assert found is not None
+    assert found.state == "observed"
+
+
+async def test_other_settings_reach_linked_photos(library):
+    await library.apply()
+    files = library.originals()
+    policy = replace(library.world.context.policy(), blacklist=(_ref("Bella"),))
+    effect = await library.world.actions.past.effect(policy, "2000-01-01")
+    assert effect.ways == {"faces -> unwanted_person": 1}
     assert library.originals() == files

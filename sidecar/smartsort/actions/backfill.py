@@ -87,7 +87,7 @@ class Backfilling(Acting):
         context = self._context
         async with self._lock:
             evidence = await context.ledger.aread(lambda db: _evidence(db, ids))
-            policy, ambiguous = context.policy(), self._people.ambiguous
+            policy, ambiguous, at = context.policy(), self._people.ambiguous, context.clock.text()
 
             def plan(photo: Photo, before: Arrangement) -> Plan | ActionResult:
                 seen = evidence[photo.id]
@@ -97,7 +97,10 @@ class Backfilling(Acting):
                     return ActionResult(photo.id, "failed", problem=why, code="nothing_to_do")
                 after = place_of(decision, context.person_folder)
                 move = Move(photo.id, Place(photo.state.value), after, seen, decision)
-                return reevaluated(photo, before, move, context, EventKind.BACKFILLED)
+                planned = reevaluated(photo, before, move, context, EventKind.BACKFILLED)
+                if isinstance(planned, Plan):
+                    planned.values["routed_at"] = at
+                return planned
 
             states = (State.OBSERVED, State.REVIEW)
             group = progress.group if actor != AUTOMATIC else None
@@ -106,6 +109,7 @@ class Backfilling(Acting):
 
             def write(db: Database) -> None:
                 observed.due_from_memory(db, stale)
+                observed.acted_on(db, ids)
                 observed.put_progress(db, progress)
 
             await context.ledger.awrite(write)
@@ -209,7 +213,7 @@ class BackfillStage:
             return True
         if not context.tuning.follow:
             return False
-        ids = await self._waiting(Fate.LINK, 0, LINKED_AT_ONCE, 0)
+        ids = await context.ledger.aread(lambda db: observed.fresh(db, LINKED_AT_ONCE))
         if ids and (await self._acts.link_some(progress, ids, Fate.LINK, AUTOMATIC)).done:
             return True
         now, pause = context.clock.monotonic(), context.tuning.recheck_interval_seconds
@@ -247,4 +251,7 @@ def start(progress: Progress, at: str, recent: str | None) -> None:
 
 def _evidence(db: Database, photo_ids: Sequence[int]) -> dict[int, Evidence]:
     found = {i: photos.last_decision(db, i) for i in photo_ids}
-    return {i: decision[4] if decision is not None else Evidence() for i, decision in found.items()}
+    return {
+        i: photos.with_origin(db, i, decision[4]) if decision is not None else Evidence()
+        for i, decision in found.items()
+    }

@@ -134,7 +134,9 @@ class Reversing(Acting):
             raise NotUndoable(f"event {event.id} ({event.kind}) cannot be undone")
         adoption = event.data.get("what") == EventKind.FOLDER_ADOPTED
         taken_back = await ledger.aread(lambda db: events.undone(db, event.id))
-        if taken_back is not None and not (adoption and await self._is_left(event)):
+        # So large that a crash may well have ended its undo on the way. Then the rest is undone now.
+        large = event.data.get("what") in (EventKind.FOLDER_ADOPTED, EventKind.BACKFILLED)
+        if taken_back is not None and not (large and await self._is_left(event)):
             raise NotUndoable(
                 f"event {event.id} is undone already, by event {taken_back}. Undo that one to redo it"
             )
@@ -158,7 +160,8 @@ class Reversing(Acting):
                 f"the settings have changed since event {event.id}. Undo the later change first, or change "
                 "them again"
             )
-        batch = await self._undo_all(open_ones, actor, [event], dry_run=dry_run, agreed=agreed)
+        groups = [event] if taken_back is None else []
+        batch = await self._undo_all(open_ones, actor, groups, dry_run=dry_run, agreed=agreed)
         return replace(batch, undoes=event.id)
 
     async def _is_left(self, event: Event) -> bool:

@@ -53,11 +53,15 @@ def command(sidecar: Sidecar, *, applied: bool, portion: int | None, yes: bool, 
 
 def _finished(sidecar: Sidecar, plan: dict[str, Any]) -> dict[str, Any]:
     """Wait until smartsort has nothing left to do for it. It goes on when nobody waits."""
+    took = 0.0
     with counting("photos listed, judged and linked") as count:
         while plan["working"]:
             count(plan["seen"] + plan["known"] - plan["to_judge"] + plan["linked"])
-            time.sleep(PAUSE_SECONDS)
+            # Counting a large library takes seconds. smartsort has other work to do.
+            time.sleep(max(PAUSE_SECONDS, 4 * took))
+            began = time.monotonic()
             plan = sidecar.ask("GET", "/backfill")
+            took = time.monotonic() - began
     return plan
 
 

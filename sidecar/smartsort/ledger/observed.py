@@ -270,8 +270,11 @@ def judged(db: Database, found: Iterable[tuple[int, Fate | None, Sequence[str]]]
     Without a fate a photo is judged when the next backfill begins and it is still, or again, `observed`.
     """
     db.conn.executemany(
-        "UPDATE observed SET due = 0, fate = ?, folders = ? WHERE photo_id = ?",
-        [(fate and fate.value, dumps(list(folders)) if folders else None, i) for i, fate, folders in found],
+        "UPDATE observed SET due = 0, fate = ?, fresh = ?, folders = ? WHERE photo_id = ?",
+        [
+            (fate and fate.value, int(fate is Fate.LINK), dumps(list(folders)) if folders else None, i)
+            for i, fate, folders in found
+        ],
     )
 
 
@@ -295,6 +298,25 @@ def waiting(db: Database, fate: Fate, after: int, limit: int, *, undone_since: i
         (fate.value, after, undone_since, limit),
     )
     return [photo_id for (photo_id,) in rows]
+
+
+def fresh(db: Database, limit: int) -> list[int]:
+    """Return photos that were judged since anything was done about them and that belong to somebody.
+
+    As `waiting`, without any of which a human has undone a link. Its cost does not grow with the ledger.
+    """
+    rows = db.conn.execute(
+        "SELECT o.photo_id FROM observed AS o JOIN photos AS p ON p.id = o.photo_id"  # noqa: S608
+        f" WHERE o.fresh = 1 AND o.fate = ? AND p.state = 'observed' AND NOT {_REJECTED} AND NOT {_UNDONE}"
+        " ORDER BY o.photo_id LIMIT ?",
+        (Fate.LINK.value, 0, limit),
+    )
+    return [photo_id for (photo_id,) in rows]
+
+
+def acted_on(db: Database, photo_ids: Sequence[int]) -> None:
+    """Note that these photos had their turn, whatever came of it."""
+    db.conn.executemany("UPDATE observed SET fresh = 0 WHERE photo_id = ?", [(i,) for i in photo_ids])
 
 
 def resolved(db: Database, limit: int) -> list[int]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import Field, StrictBool
+from typing import Annotated
 
-from smartsort.api.schemas.base import Count, RequestModel, ResponseModel, example
+from pydantic import BeforeValidator, Field, StrictBool
+
+from smartsort.api.schemas.base import RequestModel, ResponseModel, example, number
+
+Portion = Annotated[int, Field(ge=1, le=2**53 - 1), BeforeValidator(number)]
 
 
 class BackfillFolder(ResponseModel):
@@ -60,5 +64,5 @@ class BackfillRequest(RequestModel):
     model_config = example(apply=True, portion=1000) | RequestModel.model_config
 
     apply: StrictBool = False
-    portion: Count | None = Field(default=None, ge=1)
+    portion: Portion | None = None
     """Link so many photos at most. All portions are one event."""

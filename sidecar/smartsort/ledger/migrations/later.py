@@ -207,3 +207,10 @@ def m064_observed(db: Database) -> None:
         ) STRICT, WITHOUT ROWID"""
     )
     execute("CREATE INDEX idx_observed_people_photo ON observed_people(photo_id)")
+
+
+@migrations()
+def m067_fresh_links(db: Database) -> None:
+    """Which photos of Immich were judged since anything was done about them."""
+    db.conn.execute("ALTER TABLE observed ADD COLUMN fresh INTEGER NOT NULL DEFAULT 0")
+    db.conn.execute("CREATE INDEX idx_observed_fresh ON observed(photo_id) WHERE fresh = 1")
