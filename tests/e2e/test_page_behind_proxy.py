@@ -1,14 +1,16 @@
-"""The page behind a real nginx, with the configuration of the guide: below a path, over forwarded headers."""
+"""The page behind a real nginx and a real Caddy, with the configurations of the guide, below a path."""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
@@ -16,9 +18,9 @@ import pytest
 from tests.live_sidecar import BASE, TOKEN, LiveSidecar, live_sidecar
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+CADDY = shutil.which("caddy")
+NAME = "photos.example.org"
 GUIDE = Path(__file__).parents[2] / "sidecar" / "docs" / "how-to" / "browser.md"
-
-pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 
 AROUND = """
 daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; worker_processes 1;
@@ -34,51 +36,101 @@ http {{
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSidecar]:
-    settings = {"api.hosts": ["photos.example.org"], "api.base_path": "/smartsort"}
+    settings = {"api.hosts": [NAME], "api.base_path": "/smartsort"}
     with live_sidecar(tmp_path_factory.mktemp("proxied") / "root", 8, settings=settings) as running:
         yield running
 
 
-@pytest.fixture(scope="module")
-def browser(live: LiveSidecar, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A client that speaks to nginx alone. Its socket's path has to be short."""
-    folder = tmp_path_factory.mktemp("nginx")
-    [location] = re.findall(r"```nginx\n(.*?)```", GUIDE.read_text(), re.DOTALL)
-    location = location.replace("http://127.0.0.1:8484", live.url)
-    (folder / "nginx.conf").write_text(AROUND.format(folder=folder, location=location))
-    command = [
-        str(NGINX),
-        "-p",
-        str(folder),
-        "-c",
-        str(folder / "nginx.conf"),
-        "-e",
-        str(folder / "error.log"),
-    ]
-    process = subprocess.Popen(command)
-    try:
-        _until_it_listens(folder / "front.sock", process)
+@pytest.fixture(scope="module", params=["nginx", "caddy"])
+def browser(
+    request: pytest.FixtureRequest, live: LiveSidecar, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[httpx.Client]:
+    """A client that speaks to the proxy alone."""
+    program, proxy = {"nginx": (NGINX, _nginx), "caddy": (CADDY, _caddy)}[request.param]
+    if program is None:
+        pytest.skip(f"{request.param} is not installed")
+    with proxy(program, live, tmp_path_factory.mktemp(request.param)) as client:
+        yield client
+
+
+def _documented(language: str, live: LiveSidecar) -> str:
+    [found] = re.findall(rf"```{language}\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    return str(found).replace("127.0.0.1:8484", live.url.removeprefix("http://"))
+
+
+@contextmanager
+def _nginx(program: str, live: LiveSidecar, folder: Path) -> Iterator[httpx.Client]:
+    """Over a socket, whose path has to be short."""
+    around = AROUND.format(folder=folder, location=_documented("nginx", live))
+    (folder / "nginx.conf").write_text(around)
+    command = [program, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")]
+    with _running(command, folder / "front.sock"):
         transport = httpx.HTTPTransport(uds=str(folder / "front.sock"))
-        with httpx.Client(transport=transport, base_url="http://photos.example.org") as client:
+        with httpx.Client(transport=transport, base_url=f"http://{NAME}") as client:
             yield client
+
+
+@contextmanager
+def _caddy(program: str, live: LiveSidecar, folder: Path) -> Iterator[httpx.Client]:
+    """With HTTPS, as Caddy always has it, and a certificate that it makes for itself."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    site = _documented("caddyfile", live).replace("{\n", "{\n    bind 127.0.0.1\n", 1)
+    around = (
+        "admin off",
+        "local_certs",
+        "skip_install_trust",
+        "auto_https disable_redirects",
+        f"https_port {port}",
+    )
+    (folder / "Caddyfile").write_text("{\n" + "\n".join(around) + "\n}\n" + site)
+    command = [program, "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
+    home = {"XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "HOME": str(folder)}
+
+    def named(request: httpx.Request) -> None:
+        request.extensions["sni_hostname"] = NAME
+
+    with _running(command, ("127.0.0.1", port), home):
+        trusted = ssl.create_default_context(cafile=folder / "caddy/pki/authorities/local/root.crt")
+        # Another address than that of the clients beside the proxy.
+        transport = httpx.HTTPTransport(verify=trusted, local_address="127.0.0.2")
+        with httpx.Client(
+            transport=transport,
+            base_url=f"https://127.0.0.1:{port}",
+            headers={"Host": NAME},
+            event_hooks={"request": [named]},
+        ) as client:
+            yield client
+
+
+@contextmanager
+def _running(
+    command: list[str], listens: Path | tuple[str, int], environment: dict[str, str] | None = None
+) -> Iterator[None]:
+    process = subprocess.Popen(command, env={**os.environ, **(environment or {})})
+    try:
+        _until_it_listens(listens, process)
+        yield
     finally:
         process.terminate()
         process.wait(20)
 
 
-def _until_it_listens(path: Path, process: subprocess.Popen[bytes]) -> None:
+def _until_it_listens(at: Path | tuple[str, int], process: subprocess.Popen[bytes]) -> None:
     until = time.monotonic() + 30
     while time.monotonic() < until and process.poll() is None:
-        with closing(socket.socket(socket.AF_UNIX)) as one:
-            if one.connect_ex(str(path)) == 0:
+        family, address = (socket.AF_UNIX, str(at)) if isinstance(at, Path) else (socket.AF_INET, at)
+        with closing(socket.socket(family)) as one:
+            if one.connect_ex(address) == 0:
                 return
         time.sleep(0.05)
-    pytest.fail(f"nginx does not listen on {path}")
+    pytest.fail(f"no proxy listens at {at}")
 
 
 def test_the_page_and_all_its_files_come_below_the_path(browser: httpx.Client) -> None:
-    page = browser.get("/smartsort/")
-    assert page.status_code == 200
+    page = browser.get("/smartsort", follow_redirects=True)
+    assert (page.status_code, page.url.path) == (200, "/smartsort/")
     files = re.findall(r'(?:href|src)="(page/[^"]+)"', page.text)
     assert len(files) > 10
     for name in files:
@@ -90,12 +142,13 @@ def test_a_session_begins_acts_and_hears_what_happens(browser: httpx.Client, liv
     assert answer.status_code == 200
     cookie = answer.headers["set-cookie"]
     assert "Path=/smartsort/" in cookie
+    assert ("Secure" in cookie) == (browser.base_url.scheme == "https")
     word = {"X-Smartsort-Session": answer.json()["word"]}
     browser.headers["Cookie"] = cookie.partition(";")[0]
     [first, *_] = browser.get(f"/smartsort{BASE}/review/queue").json()["items"]
     assert browser.get(f"/smartsort{first['thumbnail']}").headers["content-type"].startswith("image/")
     with browser.stream("GET", f"/smartsort{BASE}/events/stream", params={"after": 0}) as stream:
-        # nginx hands each message on at once.
+        # The proxy hands each message on at once.
         line = next(one for one in stream.iter_lines() if one.startswith("event:"))
     assert line
     done = browser.post(f"/smartsort{BASE}/review/{first['id']}/skip", headers=word)

@@ -75,6 +75,12 @@ EXAMPLES = [
     ("confirmed", {"person": "Anna"}, "a.jpg was confirmed to show Anna"),
     ("faces_named", {"people": ["Anna"]}, "a.jpg shows Anna, a user said, and goes on waiting"),
     ("faces_marked", {"mark": None}, "a.jpg has no verdict on a face any more"),
+    ("faces_marked", {"mark": "ignored"}, "a.jpg has a stranger who does not matter, a user said"),
+    (
+        "faces_marked",
+        {"mark": "locked", "people": ["Anna"], "names": [["faces", "anna/a.jpg"]]},
+        "a.jpg has a face whose person is certain, a user said, and was filed under Anna: faces/anna/a.jpg",
+    ),
     (
         "ruled_out",
         {"person_id": ANNA, "people": ["Anna"], "faces": ["f-1"]},

@@ -6,106 +6,26 @@ Chromium has to be installed; without one these tests are skipped, and `.ci/run`
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-from tests.live_sidecar import BASE, TOKEN, LiveSidecar, live_sidecar
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+from playwright.sync_api import Browser, expect
+from tests.live_sidecar import BASE, LiveSidecar
+from tests.web.browser import (
+    AREAS,
+    DESK,
+    PHONE,
+    find,
+    finished,
+    open_category,
+    opened,
+    queue,
+    shown,
+    state,
+)
 
 # The first test waits for the whole sidecar and its photos, too: a busy machine may be as slow as it likes.
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
-    pytest.mark.timeout(600),
-]
-PATIENCE_MS = 30_000
-expect.set_options(timeout=PATIENCE_MS)
-
-DESK = {"width": 1440, "height": 900}
-PHONE = {"width": 390, "height": 844}
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSidecar]:
-    """One sidecar for all: each test takes photos that still wait."""
-    with live_sidecar(tmp_path_factory.mktemp("page") / "root", 90, machine_learning=True) as running:
-        yield running
-
-
-def opened(chromium: Browser, live: LiveSidecar, *, phone: bool = False, light: bool = False) -> Page:
-    """The page, signed in. Whatever goes wrong in it fails the test (`said`)."""
-    context = chromium.new_context(
-        viewport=PHONE if phone else DESK,  # type: ignore[arg-type]
-        has_touch=phone,
-        is_mobile=phone,
-        color_scheme="light" if light else "dark",
-        reduced_motion="reduce",
-    )
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    said: list[str] = []
-    foreign: list[str] = []
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("console", lambda message: said.append(message.text) if "Refused to" in message.text else None)
-    page.on("request", lambda request: None if _own(request.url, live) else foreign.append(request.url))
-    page.said, page.foreign = said, foreign  # type: ignore[attr-defined]
-    page.goto(live.url)
-    page.get_by_label("Token").fill(TOKEN)
-    page.keyboard.press("Enter")
-    expect(page.locator(".desk h2").first).to_be_visible()
-    return page
-
-
-def _own(url: str, live: LiveSidecar) -> bool:
-    return url.startswith((live.url, "data:", "blob:"))
-
-
-def finished(page: Page) -> None:
-    assert page.said == []  # type: ignore[attr-defined]
-    assert page.foreign == []  # type: ignore[attr-defined]
-    page.context.close()
-
-
-def queue(live: LiveSidecar, category: str = "") -> list[dict]:
-    path = f"{BASE}/review/queue/{category}" if category else f"{BASE}/review/queue"
-    return list(live.client().get(path, params={"limit": 500}).json()["items"])
-
-
-def shown(page: Page) -> str:
-    return page.locator(".desk h2").first.inner_text()
-
-
-def state(live: LiveSidecar, photo_id: int) -> str:
-    return str(live.client().get(f"{BASE}/review/items/{photo_id}").json()["action"])
-
-
-def find(page: Page, item: dict) -> None:
-    """Open an item wherever it stands in the queue: only rows in sight are drawn."""
-    back = page.get_by_role("button", name="Back to the list")
-    if back.is_visible():
-        back.click()
-    page.get_by_role("searchbox").fill(item["filename"])
-    page.get_by_role("searchbox").blur()
-    # The search opens what it finds first; a gesture before that would be on a picture that is replaced.
-    expect(page.locator(".desk h2").first).to_have_text(item["filename"])
-    page.locator(f"#row-{item['id']}").get_by_role("button").click()
-    expect(page.locator(".desk h2").first).to_have_text(item["filename"])
-
-
-def open_category(page: Page, category: str) -> None:
-    page.get_by_role("button", name=re.compile(f"^{category.replace('_', ' ')}")).first.click()
-    page.wait_for_function("name => document.querySelector('.row small')?.textContent !== ''", arg=category)
+pytestmark = pytest.mark.timeout(600)
 
 
 def test_the_whole_review_by_keyboard(chromium: Browser, live: LiveSidecar) -> None:
@@ -229,7 +149,7 @@ def test_a_group_of_strangers_is_named_once_and_taken_back(chromium: Browser, li
     expect(asked).to_be_visible()
     assert len(queue(live)) == waiting
     asked.get_by_role("button", name="Do it").click()
-    done = page.get_by_role("status").filter(has_text="photos done")
+    done = page.get_by_role("status").filter(has_text=" done.")
     expect(done).to_be_visible()
     assert len(queue(live)) < waiting
     done.get_by_role("button", name="Undo").click()
@@ -300,18 +220,6 @@ def test_swipes(chromium: Browser, live: LiveSidecar, way: str, says: str) -> No
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     expect(page.get_by_role("status").filter(has_text=says)).to_be_visible()
     finished(page)
-
-
-AREAS = {
-    "review": ".actions",
-    "faces": ".groups li",
-    "statistics": ".goals li",
-    "activity": ".events li",
-    "people": ".cards li",
-    "settings": ".field",
-    "health": ".checks li",
-}
-"""The areas, and what shows that one is complete."""
 
 
 @pytest.mark.parametrize("light", [False, True], ids=["dark", "light"])

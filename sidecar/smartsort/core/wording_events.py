@@ -90,9 +90,9 @@ def _undone(data: Data) -> str:
 
 
 _MARKED = {
-    "ignored": "a stranger who does not matter, a user said,",
-    "not_a_face": "something on it that is not a face, a user said,",
-    "locked": "a face whose person is certain, a user said,",
+    "ignored": "a stranger who does not matter, a user said",
+    "not_a_face": "something on it that is not a face, a user said",
+    "locked": "a face whose person is certain, a user said",
 }
 
 _OF_A_PHOTO: dict[str, Callable[[Data], str]] = {
@@ -122,7 +122,7 @@ _OF_A_PHOTO: dict[str, Callable[[Data], str]] = {
     EventKind.FACES_NAMED: lambda d: f"shows {_people(d)}, a user said, and goes on waiting",
     EventKind.FACES_MARKED: lambda d: (
         f"has {_MARKED.get(d.get('mark', ''), 'no verdict on a face any more')}"
-        + (f" and was filed under {_filed(d)}" if d.get("people") else "")
+        + (f", and was filed under {_filed(d)}" if d.get("people") else "")
     ),
     EventKind.REEVALUATED: lambda d: (
         "was re-evaluated with other settings and "

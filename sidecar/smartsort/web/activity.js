@@ -1,39 +1,77 @@
-/** What happened, newest first, and taking it back. */
+/** What happens now, what happened, newest first, and taking it back. */
 
+import { agree, told } from "./agree.js";
 import { address, get } from "./api.js";
-import { button, h, when } from "./dom.js";
+import { deletions } from "./deletions.js";
+import { button, dialog, digits, h, name, redraw, sentence, toast, when, words } from "./dom.js";
 import { undo } from "./undo.js";
+import { image } from "./picture.js";
 
-export function activity(root) {
+/** Events that are kept on the page while more happen. */
+const KEPT = 500;
+
+export function activity(root, app) {
   let cursor = null;
+  const now = h("p", { class: "now" });
+  const held = h("div");
   const list = h("ol", { class: "events" });
   const more = button("Show more", load);
-  root.replaceChildren(h("h1", {}, "Activity"), list, more);
+  root.replaceChildren(h("h1", "Activity"), held, now, list, more);
+  const look = deletions(held);
 
   async function load() {
     const page = await get("events", { cursor, limit: 50 });
     cursor = page.next_cursor;
-    list.append(...page.events.map(row));
+    list.append(...page.events.filter((one) => !document.getElementById(`event-${one.id}`)).map(row));
     more.hidden = cursor === null;
+  }
+
+  async function again() {
+    const page = await get("events", { limit: 50 });
+    cursor = page.next_cursor;
+    more.hidden = cursor === null;
+    redraw(list, page.events.map(row));
   }
 
   function row(event) {
     return h("li", { id: `event-${event.id}`, class: event.undone_by ? "undone" : "" },
-      event.photo_id ? h("img", { src: address(`photos/${event.photo_id}/thumbnail`), alt: "", loading: "lazy" }) : h("span", { class: "no-thumbnail" }),
-      h("span", { class: "what" }, h("bdi", {}, event.text), h("small", {}, h("time", { dateTime: event.at, title: new Date(event.at).toLocaleString() }, when(event.at)), ` by ${event.actor}`)),
+      event.photo_id ? h("button", { class: "look", "aria-label": `History of ${event.filename}`, onclick: () => history(event) }, image(`photos/${event.photo_id}/thumbnail`)) : h("span", { class: "no-thumbnail" }),
+      h("span", { class: "what" }, h("span", text(event)), h("small", said(event))),
       event.undoable ? button("Undo", () => takeBack(event), { label: `Undo: ${event.text}` }) : null);
   }
 
-  async function takeBack(event) {
-    await undo({ event: event.id });
-    list.replaceChildren();
-    cursor = null;
-    await load();
+  const text = (event) => sentence(event.text, [event.filename, event.data.person]);
+  const said = (event) => [h("time", { dateTime: event.at, title: new Date(event.at).toLocaleString() }, when(event.at)), " by ", name(event.actor)];
+
+  async function history(event) {
+    const { events } = await get(`photos/${event.photo_id}/history`);
+    dialog(name(event.filename), h("div", h("img", { class: "sheet", src: address(`photos/${event.photo_id}/preview`), alt: `The photo ${event.filename}` }),
+      h("ol", { class: "events" }, events.map((one) => h("li", { class: one.undone_by ? "undone" : "" }, h("span", { class: "what" }, h("span", text(one)), h("small", said(one))))))));
   }
 
-  load();
+  /** Take one photo's event back; of many photos, show first what that would do. */
+  async function takeBack(event) {
+    if (event.kind !== "bulk_action") await undo({ event: event.id });
+    else {
+      const done = await agree("undo", { event: event.id }, (count) => `Take back ${digits(count)} photos?`);
+      if (done) toast(told(done), { bad: done.failed > 0 });
+    }
+    await again();
+  }
+
+  function draw(status) {
+    const way = Object.entries(status.in_progress_by_state).filter(([, count]) => count).map(([state, count]) => `${digits(count)} ${words(state)}`);
+    const wait = status.estimated_wait_seconds;
+    now.textContent = [way.length ? `On their way: ${way.join(", ")}.` : "No photo is on its way.", wait === null ? "" : `A photo that you hand in now waits about ${wait < 90 ? `${Math.ceil(wait)} s` : `${Math.ceil(wait / 60)} min`}.`].join(" ");
+    if (status.health_issues.some((one) => one.kind === "deletions") !== Boolean(held.firstChild)) look();
+  }
+
+  if (app.status) draw(app.status);
+  again();
   return { heard: (kind, data) => {
-    if (kind === "status" || document.getElementById(`event-${data.id}`)) return;
+    if (kind === "status") draw(data);
+    if (kind === "connected" || list.children.length > KEPT) again();
+    if (!data.id || document.getElementById(`event-${data.id}`)) return;
     document.getElementById(`event-${data.undoes}`)?.classList.add("undone");
     list.prepend(row(data));
   } };

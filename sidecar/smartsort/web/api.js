@@ -4,7 +4,15 @@
 const BASE = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 const API = "/api/smart-download";
 
+/** Longer than any answer takes, in milliseconds. Without an end, a dead line would hold the page for good. */
+const PATIENCE = { GET: 60_000, POST: 600_000, PATCH: 60_000, DELETE: 60_000 };
+
+/** smartsort sends a comment every 15 s. Silence for three of them means that the line is dead. */
+const SILENCE = 45_000;
+
 let word = "";
+let who = "";
+let asking = null;
 
 /** What the API refused: `status`, a stable `code`, and a sentence. */
 export class Problem extends Error {
@@ -19,23 +27,39 @@ export class Problem extends Error {
 /** The address of a path that the API has given, such as that of a picture. */
 export const address = (path) => (path.startsWith("/") ? BASE + path : `${BASE}${API}/${path}`);
 
-async function call(method, path, body) {
+async function call(method, path, body, first = true) {
   const headers = {};
-  if (method !== "GET") headers["X-Smartsort-Session"] = word;
+  const used = word;
+  if (method !== "GET") headers["X-Smartsort-Session"] = used;
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let answer;
+  let given = null;
   try {
-    answer = await fetch(address(path), { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+    answer = await fetch(address(path), { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal: AbortSignal.timeout(PATIENCE[method]) });
+    if ((answer.headers.get("content-type") || "").includes("json")) given = await answer.json();
   } catch {
     throw new Problem(0, { detail: "smartsort does not answer. Is it running, and are you at home?", code: "away" });
   }
-  const kind = answer.headers.get("content-type") || "";
-  const given = kind.includes("json") ? await answer.json() : null;
-  if (!answer.ok) {
-    if (answer.status === 401 && path !== "session") dispatchEvent(new Event("signed-out"));
-    throw new Problem(answer.status, given || {});
+  if (answer.ok) return given;
+  // A session that is over did nothing, so the same request is sent again after signing in.
+  if (answer.status === 401 && path !== "session" && first) {
+    await signedInAgain();
+    return call(method, path, body, false);
   }
-  return given;
+  // Another tab has signed in since: the word belongs to its session.
+  if (answer.status === 403 && method !== "GET" && first) {
+    const before = who;
+    await session();
+    if (before !== who) throw new Problem(403, { detail: `Another tab has signed in as ${who}. Load this page again.` });
+    if (word !== used) return call(method, path, body, false);
+  }
+  throw new Problem(answer.status, given || {});
+}
+
+/** Ask for a token over what is shown, once for all that wait. Rejects when no one signs in. */
+function signedInAgain() {
+  asking ??= new Promise((done, refused) => dispatchEvent(new CustomEvent("signed-out", { detail: { done, refused } }))).finally(() => { asking = null; });
+  return asking;
 }
 
 export const get = (path, query = {}) => call("GET", path + asked(query));
@@ -67,36 +91,49 @@ export async function signOut() {
 }
 
 function remember(session) {
-  word = session.word;
+  ({ word, name: who } = session);
+  dispatchEvent(new Event("signed-in"));
   return session;
 }
 
 /**
  * Listen to what happens until `signal` ends it. `heard` gets the kind and the data of each message.
+ * The kind `connected` says that the line is there: what happened before is not repeated. `lost` says that it is not.
  * EventSource would need the name of every kind; this reads all of them.
  */
 export async function listen(heard, signal) {
-  let last = "";
   for (let pause = 1; !signal.aborted; pause = Math.min(pause * 2, 30)) {
+    const line = new AbortController();
+    const end = () => line.abort();
+    signal.addEventListener("abort", end, { once: true });
+    let silence = setTimeout(end, SILENCE);
     try {
-      const headers = last ? { "Last-Event-ID": last } : {};
-      const answer = await fetch(address("events/stream"), { headers, signal });
+      const answer = await fetch(address("events/stream"), { signal: line.signal });
       if (!answer.ok) throw new Problem(answer.status, {});
+      heard("connected", {});
       let rest = "";
       const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
       for (let part = await reader.read(); !part.done; part = await reader.read()) {
+        clearTimeout(silence);
+        silence = setTimeout(end, SILENCE);
+        pause = 1;
         const messages = (rest + part.value.replaceAll("\r", "")).split("\n\n");
         rest = messages.pop();
-        pause = 1;
         for (const message of messages) {
-          const fields = Object.fromEntries(message.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1).trim()]));
-          last = fields.id || last;
+          const fields = Object.fromEntries(message.split("\n").map((row) => [row.slice(0, row.indexOf(":")), row.slice(row.indexOf(":") + 1).trim()]));
           if (fields.data) heard(fields.event, JSON.parse(fields.data));
         }
       }
     } catch (problem) {
-      if (problem.status === 401) return;
+      if (problem.status === 401) await signedInAgain().catch(() => happens("signed-in"));
+    } finally {
+      clearTimeout(silence);
+      signal.removeEventListener("abort", end);
     }
-    if (!signal.aborted) await new Promise((done) => setTimeout(done, pause * 1000));
+    if (signal.aborted) return;
+    heard("lost", {});
+    await Promise.race([happens("online"), new Promise((done) => setTimeout(done, pause * 1000))]);
   }
 }
+
+const happens = (kind) => new Promise((done) => addEventListener(kind, done, { once: true }));

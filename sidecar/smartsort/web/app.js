@@ -1,7 +1,7 @@
 /** The page: signing in, the areas, keys, and what comes live. */
 
 import { listen, session, signIn, signOut } from "./api.js";
-import { button, dialog, h, toast } from "./dom.js";
+import { button, dialog, digits, h, modal, toast } from "./dom.js";
 import { activity } from "./activity.js";
 import { faces } from "./faces.js";
 import { health } from "./health.js";
@@ -15,6 +15,7 @@ const AREAS = { review: ["Review", review], faces: ["Faces", faces], statistics:
 const place = document.getElementById("app");
 let shown = null;
 let listening = null;
+let who = null;
 
 async function start() {
   const link = new URLSearchParams(location.hash.slice(1)).get("link");
@@ -31,36 +32,52 @@ async function start() {
     const known = await session();
     return known ? open(known) : askForToken();
   } catch (problem) {
-    place.replaceChildren(h("main", { class: "sign-in" }, h("p", {}, problem.message), button("Try again", start)));
+    place.replaceChildren(h("main", { class: "sign-in" }, h("p", problem.message), button("Try again", start)));
   }
+}
+
+/** The form that asks for a token. `done` gets who has signed in. */
+function tokenForm(note, done) {
+  const field = h("input", { id: "token", type: "password", autocomplete: "current-password", required: true });
+  const said = h("p", { role: "alert" }, note);
+  return h("form", { onsubmit: async (event) => {
+    event.preventDefault();
+    try {
+      done(await signIn({ token: field.value }));
+    } catch (problem) {
+      said.textContent = problem.message;
+      field.select();
+    }
+  } }, h("h1", { id: "sign-in" }, "smartsort"), said, h("label", { for: "token" }, "Token"), field, h("button", { type: "submit", class: "primary" }, "Sign in"));
 }
 
 function askForToken(note = "Give a token of smartsort. The one in `api-token` below the root may do everything.") {
   listening?.abort();
   shown?.close?.();
-  shown = null;
-  const field = h("input", { id: "token", type: "password", autocomplete: "current-password", required: true });
-  const said = h("p", { role: "alert" }, note);
-  const form = h("form", { onsubmit: async (event) => {
-    event.preventDefault();
-    try {
-      open(await signIn({ token: field.value }));
-    } catch (problem) {
-      said.textContent = problem.message;
-      field.select();
-    }
-  } }, h("h1", {}, "smartsort"), said, h("label", { for: "token" }, "Token"), field, h("button", { class: "primary" }, "Sign in"));
-  place.replaceChildren(h("main", { class: "sign-in" }, form));
-  field.focus();
+  shown = onhashchange = null;
+  place.replaceChildren(h("main", { class: "sign-in" }, tokenForm(note, open)));
+  document.getElementById("token").focus();
 }
 
-function open(who) {
+/** Ask for a token over what is shown, so that nothing that was typed is lost. */
+async function askAgain({ done, refused }) {
+  const before = who;
+  let signedIn = null;
+  const shown = h("dialog", { class: "sign-in", "aria-labelledby": "sign-in" }, tokenForm("Your session is over. Sign in, and smartsort does what you asked for. What you typed is still here.", (one) => { signedIn = one; shown.close(); }));
+  await modal(shown);
+  if (!signedIn) refused(new Error("Your session is over. smartsort did nothing."));
+  else if (signedIn.name !== before.name) location.reload();
+  else done();
+}
+
+function open(one) {
+  who = one;
   const tabs = h("nav", { "aria-label": "Areas" }, Object.entries(AREAS).map(([name, [title]]) => h("a", { href: `#${name}`, id: `tab-${name}` }, title)));
   const light = h("span", { id: "state", role: "status" });
-  const menu = button("⋯", () => account(who), { label: `Account of ${who.name}`, kind: "quiet" });
+  const menu = button("⋯", account, { label: `Account of ${who.name}`, kind: "quiet" });
   const main = h("main", { id: "main", tabIndex: -1 });
   place.replaceChildren(h("a", { href: "#main", class: "skip", onclick: (event) => { event.preventDefault(); main.focus(); } }, "To the content"),
-    h("header", {}, h("span", { class: "brand" }, "smartsort"), tabs, light, menu), main);
+    h("header", h("span", { class: "brand" }, "smartsort"), tabs, light, menu), main);
   const app = { who, may: (scope) => ["intake", "review", "admin"].indexOf(scope) <= Math.max(...who.scopes.map((one) => ["intake", "review", "admin"].indexOf(one))) };
   const turn = () => {
     const name = location.hash.slice(1).split("/")[0];
@@ -83,7 +100,8 @@ function open(who) {
   listening?.abort();
   listening = new AbortController();
   listen((kind, data) => {
-    if (kind === "status") showState(light, tabs, data);
+    if (kind === "status") showState(light, tabs, app.status = data);
+    if (kind === "lost") showLost(light);
     shown?.heard?.(kind, data);
   }, listening.signal);
 }
@@ -94,11 +112,16 @@ function showState(light, tabs, status) {
   light.className = word;
   light.textContent = { off: "Sorting is off", problem: bad[0]?.message || "", on: "" }[word];
   light.title = light.textContent;
-  tabs.querySelector("#tab-review").textContent = status.in_review ? `Review (${status.in_review.toLocaleString()})` : "Review";
+  tabs.querySelector("#tab-review").textContent = status.in_review ? `Review (${digits(status.in_review)})` : "Review";
 }
 
-async function account(who) {
-  const chosen = await dialog(`Signed in as ${who.name}`, h("p", {}, `This browser may: ${who.scopes.join(", ")}.`),
+function showLost(light) {
+  light.className = "problem";
+  light.textContent = light.title = "No connection to smartsort";
+}
+
+async function account() {
+  const chosen = await dialog(`Signed in as ${who.name}`, h("p", `This browser may: ${who.scopes.join(", ")}.`),
     [{ text: "Keys", value: "keys" }, { text: "Sign out", value: "out" }, { text: "Close", value: "" }]);
   if (chosen === "out") {
     await signOut().catch((problem) => toast(problem.message, { bad: true }));
@@ -108,13 +131,15 @@ async function account(who) {
 
 function keys() {
   const listed = shown?.keys || [];
-  const rows = [...listed, ["[ ]", "Previous or next area"], ["?", "These keys"]].map(([key, text]) => h("tr", {}, h("td", {}, h("kbd", {}, key)), h("td", {}, text)));
-  dialog("Keys", h("table", { class: "keys" }, h("tbody", {}, rows)), [{ text: "Close", value: "", kind: "primary" }]);
+  const rows = [...listed, ["[ ]", "Previous or next area"], ["?", "These keys"]].map(([key, text]) => h("tr", h("td", h("kbd", key)), h("td", text)));
+  dialog("Keys", h("table", { class: "keys" }, h("tbody", rows)));
 }
 
 addEventListener("keydown", (event) => {
-  const typing = event.target.closest?.("input, textarea, select, dialog");
-  if (event.ctrlKey || event.metaKey || event.altKey || (typing && event.key !== "Escape")) return;
+  // A dialog keeps its keys for itself, wherever the focus is: a click on its text takes it away.
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || document.querySelector("dialog[open]")) return;
+  const typing = event.target.closest?.("input:not([type=checkbox]), textarea, select");
+  if (typing && event.key !== "Escape") return;
   const names = Object.keys(AREAS);
   const at = names.findIndex((name) => document.getElementById(`tab-${name}`)?.hasAttribute("aria-current"));
   if (event.key === "?") keys();
@@ -122,7 +147,7 @@ addEventListener("keydown", (event) => {
   else if (!shown?.key?.(event)) return;
   event.preventDefault();
 });
-addEventListener("signed-out", () => askForToken("Your session is over. Sign in again."));
+addEventListener("signed-out", (event) => askAgain(event.detail));
 addEventListener("unhandledrejection", (event) => {
   event.preventDefault();
   toast(event.reason?.message || String(event.reason), { bad: true });

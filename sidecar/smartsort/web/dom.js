@@ -2,10 +2,12 @@
 
 /**
  * Make an element. Keys that begin with `on` are listeners, `class` and names with a dash are attributes,
- * all others are properties. Children are nodes, texts or lists of them; null and false are left out.
+ * all others are properties; they may be left out. Children are nodes, texts or lists of them; null and false are left out.
  */
 export function h(tag, props = {}, ...children) {
+  if (props?.constructor !== Object) return h(tag, {}, props, ...children);
   const made = document.createElement(tag);
+  if (tag === "button") made.type = "button";
   for (const [name, value] of Object.entries(props)) {
     if (value === null || value === undefined || value === false) continue;
     if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
@@ -26,8 +28,8 @@ export function s(tag, attributes = {}, ...children) {
 
 /** A button with a text and, where there is one, the key that does the same. */
 export function button(text, act, { key = "", kind = "", label = "", ...more } = {}) {
-  return h("button", { type: "button", class: kind, onclick: act, "aria-label": label || null, "aria-keyshortcuts": key || null, ...more },
-    h("span", {}, text), key && h("kbd", { "aria-hidden": "true" }, key));
+  return h("button", { class: kind, onclick: act, "aria-label": label || null, "aria-keyshortcuts": key || null, ...more },
+    h("span", { dir: "auto" }, text), key && h("kbd", { "aria-hidden": "true" }, key));
 }
 
 /** A time as people say it. */
@@ -48,12 +50,28 @@ export function bytes(count) {
   return `${count.toFixed(count < 10 && at ? 1 : 0)} ${units[at]}`;
 }
 
+/** A number as people read it. */
+export const digits = (number) => number.toLocaleString();
+
 /** A word of the API as people read it: `low_confidence` is "low confidence". */
 export const words = (code) => code.replaceAll("_", " ");
 
-/** Show a message for some seconds, with a button if there is something to do about it. */
-export function toast(text, { act = null, does = "Undo", bad = false } = {}) {
-  const shown = h("div", { class: bad ? "toast bad" : "toast" }, h("span", {}, text));
+/** A name beside other text: it may be written from right to left. */
+export const name = (text) => h("bdi", text);
+
+/** Characters that turn the text after them around, as far as it goes. */
+const TURNS = /[\u202a-\u202e\u2066-\u2069]/g;
+
+/** A sentence of the API, in which each of these names stands by itself, whichever way it is written. */
+export function sentence(text, names = []) {
+  const [first, ...rest] = names.filter(Boolean);
+  if (!first) return [text.replace(TURNS, "")];
+  return text.split(first).flatMap((part, at) => [at ? name(first) : null, ...sentence(part, rest)]);
+}
+
+/** Show a message for some seconds, with a button if there is something to do about it. `names` are those in it. */
+export function toast(text, { act = null, does = "Undo", bad = false, names = [] } = {}) {
+  const shown = h("div", { class: bad ? "toast bad" : "toast" }, h("span", sentence(text, names)));
   const close = () => shown.remove();
   if (act) shown.append(button(does, () => { close(); act(); }));
   const place = document.getElementById("toasts");
@@ -62,15 +80,42 @@ export function toast(text, { act = null, does = "Undo", bad = false } = {}) {
   setTimeout(close, bad ? 12000 : 8000);
 }
 
+let dialogs = 0;
+
 /** Show a dialog and wait until it is closed; its value is what the dialog was closed with. */
-export function dialog(title, body, actions = [], props = {}) {
+export function dialog(title, body, actions = [{ text: "Close", value: "", kind: "primary" }]) {
+  const heading = h("h2", { id: `dialog-${++dialogs}` }, title);
+  const shown = h("dialog", { "aria-labelledby": heading.id }, heading, body,
+    h("menu", actions.map(({ text, value, kind }) => button(text, () => shown.close(value), { kind }))));
+  return modal(shown);
+}
+
+/** Show a `<dialog>` until it is closed. Then the focus goes back to where it was, or to what took its place. */
+export function modal(shown) {
+  const back = focused();
   return new Promise((resolve) => {
-    const heading = h("h2", { id: "dialog-title" }, title);
-    const shown = h("dialog", { "aria-labelledby": "dialog-title", ...props }, heading, body,
-      h("menu", {}, actions.map(({ text, value, kind }) => button(text, () => shown.close(value), { kind }))));
-    shown.addEventListener("close", () => { shown.remove(); resolve(shown.returnValue); });
+    shown.addEventListener("close", () => { shown.remove(); back(); resolve(shown.returnValue); });
     shown.addEventListener("click", (event) => { if (event.target === shown) shown.close(""); });
     document.body.append(shown);
     shown.showModal();
   });
+}
+
+/** Draw something anew: the focus stays on the element that says the same. */
+export function redraw(place, ...children) {
+  const back = place.contains(document.activeElement) ? focused() : null;
+  place.replaceChildren(...children.flat(Infinity).filter(Boolean));
+  back?.();
+}
+
+/** Remember what has the focus. Gives a function that focuses it again, if nothing else has it by then. */
+function focused() {
+  const before = document.activeElement;
+  const said = (one) => one.id || one.getAttribute("aria-label") || one.textContent;
+  const name = before && before !== document.body ? said(before) : "";
+  return () => {
+    if (document.activeElement !== document.body || !name) return;
+    const again = before.isConnected ? before : [...document.querySelectorAll(before.tagName)].find((one) => said(one) === name);
+    (again || document.getElementById("main"))?.focus({ preventScroll: true });
+  };
 }

@@ -1,35 +1,55 @@
-/** The people of Immich, how many photos each has, and which list they are on. */
+/** The people of Immich, how many photos each has, which list they are on, and who may be two. */
 
-import { address, get, patch } from "./api.js";
-import { h, toast } from "./dom.js";
+import { address, get, patch, post } from "./api.js";
+import { button, dialog, h, name, redraw, toast } from "./dom.js";
+import { undo } from "./undo.js";
+import { image } from "./picture.js";
 
 export function people(root, app) {
-  const field = h("input", { type: "search", placeholder: "Search", "aria-label": "Search people", maxLength: 300 });
+  const field = h("input", { type: "search", placeholder: "Search", "aria-label": "Search people", maxLength: 300, dir: "auto" });
   const list = h("ul", { class: "cards" });
-  root.replaceChildren(h("h1", {}, "People"), field, list);
+  root.replaceChildren(h("h1", "People"), field, list);
   field.addEventListener("input", load);
 
   async function load() {
     const search = field.value;
     const found = await get("people", { search, limit: 1000 });
     if (search !== field.value) return;
-    list.replaceChildren(...found.map(card));
-    if (!found.length) list.replaceChildren(h("li", {}, "Immich knows no one by this name."));
+    // Nothing is filed under those who look like two people, so they come first.
+    found.sort((one, other) => other.mixed.length - one.mixed.length);
+    redraw(list, found.length ? found.map(card) : h("li", "Immich knows no one by this name."));
   }
 
   function card(person) {
-    const choice = h("select", { "aria-label": `List of ${person.name}`, disabled: !app.may("admin") },
+    const choice = h("select", { id: `list-${person.id}`, "aria-label": `List of ${person.name}`, disabled: !app.may("admin") },
       [["", "on no list"], ["whitelist", "wanted"], ["blacklist", "unwanted"]].map(([value, text]) => h("option", { value, selected: value === (person.listed || "") }, text)));
     choice.addEventListener("change", () => change(person, choice.value));
-    return h("li", {}, h("img", { src: address(`people/${person.id}/thumbnail`), alt: "", loading: "lazy" }), h("bdi", {}, person.name), h("small", {}, `${(person.photos || 0).toLocaleString()} photos`), choice);
+    return h("li", { class: person.mixed.length ? "mixed" : "" }, image(`people/${person.id}/thumbnail`), name(person.name), h("small", `${(person.photos || 0).toLocaleString()} photos`), choice,
+      person.mixed.length ? button("Two people?", () => ask(person), { kind: "bad", label: `Is ${person.name} two people?` }) : null);
+  }
+
+  /** Show the faces of one and, in frames, of the other. Saying that it is one person can be undone. */
+  async function ask(person) {
+    const [one, other] = person.mixed;
+    const said = await dialog("Two people?", h("div", h("p", "The faces under the name ", name(person.name), ` look like two people's: ${one} like one, ${other} like the other. Those of the other are framed.`),
+      h("img", { class: "sheet", src: address(`people/${person.id}/mixed`), alt: "Faces of both" }), h("p", "Nothing is filed here. Split them in Immich, or say that it is one person.")),
+    [{ text: "One person", value: "one", kind: "primary" }, { text: "Close", value: "" }]);
+    if (said !== "one") return;
+    const { event } = await post(`people/${person.id}/one-person`);
+    toast(`${person.name} is one person. Photos that waited are judged again.`, { names: [person.name], act: async () => { await undo({ event }); await load(); } });
+    await load();
   }
 
   async function change(person, to) {
-    const warnings = [];
-    if (person.listed) warnings.push(...(await patch(`config/${person.listed}`, { remove: [person.name] })).warnings);
-    if (to) warnings.push(...(await patch(`config/${to}`, { add: [person.name] })).warnings);
-    toast(warnings[0] || `${person.name} is ${{ "": "on no list", whitelist: "wanted", blacklist: "unwanted" }[to]} now.`);
-    await load();
+    try {
+      const warnings = [];
+      if (person.listed) warnings.push(...(await patch(`config/${person.listed}`, { remove: [person.name] })).warnings);
+      if (to) warnings.push(...(await patch(`config/${to}`, { add: [person.name] })).warnings);
+      toast(warnings[0] || `${person.name} is ${{ "": "on no list", whitelist: "wanted", blacklist: "unwanted" }[to]} now.`, { names: [person.name] });
+    } finally {
+      // Whatever became of it, the list shows what holds.
+      await load();
+    }
   }
 
   load();

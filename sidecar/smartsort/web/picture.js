@@ -8,8 +8,8 @@ export function picture(item, chosen, choose) {
   const photo = h("img", { src: address(item.preview), alt: `The photo ${item.filename}`, draggable: false });
   const boxes = item.faces.map((face) => {
     const name = face.person?.name || "unknown";
-    const box = h("button", { type: "button", class: "face", "aria-pressed": String(face.number === chosen),
-      "aria-label": `Face ${face.number}, ${name}`, onclick: () => choose(face.number) }, h("span", {}, face.number, " ", name));
+    const box = h("button", { class: (face.box[0] + face.box[2]) / 2 > face.image_width / 2 ? "face far" : "face", "aria-pressed": String(face.number === chosen),
+      "aria-label": `Face ${face.number}, ${name}`, onclick: () => choose(face.number) }, h("span", `${face.number} `, h("bdi", name)));
     const [left, top, right, bottom] = face.box;
     box.style.left = `${(100 * left) / face.image_width}%`;
     box.style.top = `${(100 * top) / face.image_height}%`;
@@ -39,6 +39,9 @@ export function crop(item, face) {
   photo.src = address(item.preview);
   return canvas;
 }
+
+/** A picture that is fetched once it comes into sight. */
+export const image = (path, alt = "", props = {}) => h("img", { src: address(path), alt, loading: "lazy", ...props });
 
 /** Fetch pictures before they are needed. */
 export function preload(items) {

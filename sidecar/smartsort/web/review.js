@@ -1,9 +1,10 @@
 /** The review: the queue, one photo large, and every decision about it. */
 
-import { address, get, post } from "./api.js";
-import { button, bytes, dialog, h, toast, when, words } from "./dom.js";
-import { asChoice, exportAddress, pickPerson } from "./picker.js";
-import { crop, picture, preload } from "./picture.js";
+import { agree, told } from "./agree.js";
+import { address, asked as given, get, post } from "./api.js";
+import { button, bytes, dialog, digits, h, name, redraw, sentence, toast, when, words } from "./dom.js";
+import { asChoice, pickPerson } from "./picker.js";
+import { crop, image, picture, preload } from "./picture.js";
 import { Queue } from "./queue.js";
 import { swipes } from "./swipe.js";
 import { undo } from "./undo.js";
@@ -15,7 +16,8 @@ const KEYS = [["a", "File under the suggested person"], ["1-9", "File under that
 export function review(root, app) {
   let item = null;
   let face = 0;
-  let busy = false;
+  /** When smartsort was asked to do something that it has not answered yet; 0 when it has. */
+  let asked = 0;
   let opening = 0;
   let category = null;
   let search = "";
@@ -25,61 +27,75 @@ export function review(root, app) {
   const bulk = h("div", { class: "bulk", role: "group", "aria-label": "Marked photos" });
   const field = h("input", { type: "search", placeholder: "Search", "aria-label": "Search names, people, sources and reasons", maxLength: 300 });
   field.addEventListener("input", later(() => { search = field.value.trim(); reload(); }, 250));
+  const exported = h("a", { class: "quiet", download: "review-queue.csv" }, "Export");
   const desk = h("section", { class: "desk", "aria-label": "Photo" });
-  const list = h("section", { class: "queue", "aria-label": "Queue" }, h("div", { class: "tools" }, field,
-    h("a", { class: "quiet", id: "export", href: exportAddress({ format: "csv" }), download: "review-queue.csv" }, "Export")), head, bulk, queue.element);
-  root.replaceChildren(list, desk);
+  root.replaceChildren(h("section", { class: "queue", "aria-label": "Queue" }, h("div", { class: "tools" }, field, exported), head, bulk, queue.element), desk);
 
-  // --- the list ----------------------------------------------------------------------------
+  // --- the list
 
   const filter = () => ({ category, search });
 
-  async function reload(keep = null) {
-    await queue.load(filter());
-    document.getElementById("export").href = exportAddress({ ...filter(), format: "csv" });
-    const next = (keep !== null && queue.index(keep) >= 0 && keep) || queue.items[0]?.id;
-    if (next) await open(next);
+  async function reload() {
+    exported.href = address(`review/export${given({ ...filter(), format: "csv" })}`);
+    try {
+      if (!(await queue.load(filter()))) return;
+    } catch (problem) {
+      toast(problem.message, { bad: true, act: reload, does: "Try again" });
+      return;
+    }
+    if (queue.items.length) await open(queue.items[0].id);
     else nothing();
   }
 
   function drawHead() {
     const all = Object.values(queue.counts).reduce((sum, one) => sum + one, 0);
-    const chip = (name, text, count) => h("button", { type: "button", "aria-pressed": String(category === name), onclick: () => { category = name; reload(); } }, text, h("small", {}, count.toLocaleString()));
-    head.replaceChildren(chip(null, "All", all), ...Object.entries(queue.counts).filter(([, count]) => count).map(([name, count]) => chip(name, words(name), count)));
+    const chip = (only, text, count) => h("button", { "aria-pressed": String(category === only), onclick: () => { category = only; reload(); } }, text, h("small", digits(count)));
+    redraw(head, chip(null, "All", all), ...Object.entries(queue.counts).filter(([, count]) => count).map(([one, count]) => chip(one, words(one), count)));
     const count = queue.marked.size;
-    bulk.replaceChildren(...(count ? [h("span", {}, `${count} marked`), button("File…", bulkPerson), button("Suggested", () => bulkDo("approve", chosenMarked())), button("Reject", () => bulkDo("reject", chosenMarked())),
-      button("Skip", () => bulkDo("skip", chosenMarked())), button("None", () => { queue.marked.clear(); queue.draw(); drawHead(); }, { kind: "quiet" })] : [button(`All ${queue.total.toLocaleString()} that match…`, everything, { key: "M", kind: "quiet" })]));
+    redraw(bulk, count ? [h("span", `${count} marked`), button("File…", bulkPerson), button("Suggested", () => bulkDo("approve", chosenMarked())), button("Reject", () => bulkDo("reject", chosenMarked())),
+      button("Skip", () => bulkDo("skip", chosenMarked())), button("None", () => { queue.marked.clear(); queue.draw(); drawHead(); }, { kind: "quiet" })] : [button(`All ${digits(queue.total)} that match…`, everything, { key: "M", kind: "quiet" })]);
     bulk.hidden = !queue.total;
   }
 
   function nothing() {
+    opening += 1;
     item = null;
+    desk.removeAttribute("aria-busy");
     queue.current = null;
     const narrowed = category || search;
-    desk.replaceChildren(h("div", { class: "empty" }, h("h2", {}, narrowed ? "Nothing matches" : "Nothing waits"),
-      h("p", {}, narrowed ? "No photo in the queue matches this filter." : "smartsort has filed every photo, or you have."),
+    redraw(desk, h("div", { class: "empty" }, h("h2", narrowed ? "Nothing matches" : "Nothing waits"),
+      h("p", narrowed ? "No photo in the queue matches this filter." : "smartsort has filed every photo, or you have."),
       narrowed ? button("Show all", () => { category = null; field.value = search = ""; reload(); }) : null));
   }
 
-  // --- one photo ---------------------------------------------------------------------------
+  // --- one photo
 
   async function open(id) {
     const number = ++opening;
     queue.select(id);
+    // Until the photo is there, the one in sight is not the one that is meant: nothing can be decided.
+    if (!isMeant()) desk.setAttribute("aria-busy", "true");
     let found;
     try {
       found = await get(`review/items/${id}`);
     } catch (problem) {
-      if (problem.status !== 404 || number !== opening) throw problem;
-      return move(queue.remove(id));
+      if (number !== opening) return;
+      if (problem.status === 404 && queue.index(id) >= 0) return move(queue.remove(id));
+      if (!item) queue.current = null;
+      toast(problem.message, { bad: true, act: () => open(id), does: "Try again" });
+      return;
     }
     if (number !== opening) return;
+    const before = item?.id === id && item.faces.find((one) => one.number === face)?.id;
     item = found;
-    face = item.faces.find((one) => one.suggestions.length)?.number || item.faces[0]?.number || 0;
+    face = (item.faces.find((one) => one.id === before) || item.faces.find((one) => one.suggestions.length) || item.faces[0])?.number || 0;
+    desk.removeAttribute("aria-busy");
     draw();
     preload([queue.beside(1), queue.beside(2), queue.beside(3)].filter(Boolean));
   }
 
+  /** True while the photo in sight is the one that is selected, and waits. */
+  const isMeant = () => Boolean(item) && item.id === queue.current && item.action === "pending";
   const move = (next) => (next ? open(next.id) : nothing());
   const step = (by) => { const next = queue.beside(by); if (next) open(next.id); };
   const meant = () => item.faces.find((one) => one.number === face) || null;
@@ -95,21 +111,23 @@ export function review(root, app) {
     swipes(photo, { right: best ? `✓ ${best.person.name}` : "Pick a person", left: best ? `Not ${best.person.name}` : "", up: "Skip" },
       { right: approveSure, left: ruleOut, up: () => act("skip", "skipped") });
     const others = item.other_copy?.thumbnail ? h("figure", { class: "photo other" }, h("img", { src: address(item.other_copy.thumbnail.replace(/thumbnail$/, "preview")), alt: "The other copy" })) : null;
-    desk.replaceChildren(
+    redraw(desk,
       h("div", { class: "stage" }, photo, others),
       h("div", { class: "about" },
         h("nav", { class: "position", "aria-label": "Photos" }, button("‹", () => step(-1), { kind: "quiet", label: "Previous photo", disabled: !queue.beside(-1) }),
-          h("span", {}, `${(queue.index(item.id) + 1).toLocaleString()} of ${queue.total.toLocaleString()}, ${words(item.category)}`),
+          h("span", `${queue.index(item.id) < 0 ? "one" : (queue.index(item.id) + 1).toLocaleString()} of ${digits(queue.total)}, ${words(item.category)}`),
           button("›", () => step(1), { kind: "quiet", label: "Next photo", disabled: !queue.beside(1) })),
-        h("h2", {}, h("bdi", {}, item.filename)),
-        h("p", { class: "reason" }, item.text),
+        h("h2", name(item.filename)),
+        h("p", { class: "reason" }, sentence(item.text, [item.filename, ...item.reasons.flatMap((one) => one.names)])),
+        h("p", h("small", [bytes(item.size), item.taken_at && `taken ${day(item.taken_at)}`, `arrived ${when(item.created_at)}`].filter(Boolean).join(", "))),
         decided ? h("p", { class: "decided" }, `It was ${item.action}.`) : people(shownFace),
         item.other_copy ? copies() : null,
-        h("details", {}, h("summary", {}, "Details"), facts()),
+        shownFace && !decided ? verdicts() : null,
+        h("details", h("summary", "Details"), facts()),
         item.frames ? button("Frames", frames, { kind: "quiet" }) : null,
         button("Why", why, { key: "w", kind: "quiet" })),
       h("div", { class: "actions", role: "group", "aria-label": "Decide" },
-        button("Back", () => root.classList.remove("open"), { kind: "quiet back", label: "Back to the list" }),
+        button("‹", () => root.classList.remove("open"), { kind: "quiet back", label: "Back to the list" }),
         button("Reject", () => act("reject", "rejected"), { key: "r", kind: "bad", disabled: decided }),
         button("Skip", () => act("skip", "skipped"), { key: "s", disabled: decided }),
         best ? button("Person…", pick, { key: "P", disabled: decided }) : null,
@@ -117,100 +135,151 @@ export function review(root, app) {
   }
 
   function people(shownFace) {
-    const rows = suggested().slice(0, 9).map((one, index) => h("li", {}, button(one.person.name, () => approve(index), { key: String(index + 1), kind: "person", label: `File under ${one.person.name}` }),
-      h("img", { src: address(`people/${one.person.id}/thumbnail`), alt: "", loading: "lazy" }),
-      h("small", {}, one.measured ? `similarity ${one.similarity.toFixed(2)}` : "Immich's guess, not measured")));
+    const rows = suggested().slice(0, 9).map((one, index) => h("li", button(one.person.name, () => approve(index), { key: String(index + 1), kind: "person", label: `File under ${one.person.name}` }),
+      image(`people/${one.person.id}/thumbnail`),
+      h("small", one.measured ? `similarity ${one.similarity.toFixed(2)}` : "Immich's guess, not measured")));
     return h("div", { class: "who" }, shownFace ? crop(item, shownFace) : null, h("ol", { "aria-label": "Suggested people" }, rows),
       rows.length && shownFace ? button(`Not ${suggested()[0].person.name}`, ruleOut, { key: "x", kind: "quiet" }) : null);
   }
 
+  /** What can be said of the chosen face for good. */
+  function verdicts() {
+    return h("details", h("summary", item.faces.length > 1 ? `Face ${face} for good` : "This face for good"), h("div", { class: "buttons" },
+      button("Ignore", () => verdict("ignored", "is ignored")), button("Not a face", () => verdict("not_a_face", "is no face")), button("This is…", lock)));
+  }
+
+  async function lock() {
+    const [about, number] = [item, face];
+    const person = await pickPerson("Whose face is this, for certain?");
+    if (person && about.id === item?.id && number === face) await verdict("locked", `is ${person.name}`, { person: asChoice(person) });
+  }
+
+  async function verdict(kind, says, whose = {}) {
+    if (!isMeant()) return;
+    const [about, number, id] = [item, face, meant().id];
+    await alone(async () => {
+      const done = await post("strangers/mark", { faces: { [about.id]: [id] }, kind, ...whose });
+      const [first] = done.decided;
+      if (first?.problem) throw new Error(first.problem);
+      toast(`Face ${number} of ${about.filename} ${says}.`, { names: [about.filename, whose.person?.name], act: () => takeBack({ event: done.event || first.event }) });
+      const now = await get(`review/items/${about.id}`);
+      if (now.action === "pending") await open(about.id);
+      else move(queue.remove(about.id));
+    });
+  }
+
   function copies() {
-    const row = (name, mine, theirs) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, mine), h("td", {}, theirs));
+    const row = (name, mine, theirs) => h("tr", h("th", { scope: "row" }, name), h("td", mine), h("td", theirs));
     const other = item.other_copy;
     const size = (one) => (one.width && one.height ? `${one.width} × ${one.height}` : "unknown");
-    return h("table", { class: "copies" }, h("thead", {}, h("tr", {}, h("td"), h("th", { scope: "col" }, "This photo"), h("th", { scope: "col" }, "The other copy"))),
-      h("tbody", {}, row("Pixels", size(item), size(other)), row("Bytes", bytes(item.size), other.size ? bytes(other.size) : "unknown"),
-        row("Taken", item.taken_at || "unknown", other.taken_at || "unknown"), row("Where", item.places[0] || "", other.path || words(other.place))));
+    return h("table", { class: "copies" }, h("thead", h("tr", h("td"), h("th", { scope: "col" }, "This photo"), h("th", { scope: "col" }, "The other copy"))),
+      h("tbody", row("Pixels", size(item), size(other)), row("Bytes", bytes(item.size), other.size ? bytes(other.size) : "unknown"),
+        row("Taken", time(item.taken_at), time(other.taken_at)), row("Where", item.places[0] || "", other.path || words(other.place))));
   }
 
   function facts() {
-    const pairs = [["Source", item.source], ["Arrived", when(item.created_at)], ["Size", bytes(item.size)], ["Taken", item.taken_at], ["Place", item.path], ["With it", item.companions.join(", ")]];
-    return h("dl", {}, pairs.filter(([, value]) => value).map(([name, value]) => [h("dt", {}, name), h("dd", {}, h("bdi", {}, value))]));
+    const pairs = [["Source", item.source], ["Arrived", when(item.created_at)], ["Size", bytes(item.size)], ["Taken", item.taken_at && time(item.taken_at)], ["Place", item.path], ["With it", item.companions.join(", ")]];
+    return h("dl", pairs.filter(([, value]) => value).map(([name, value]) => [h("dt", name), h("dd", h("bdi", value))]));
   }
 
-  const frames = () => dialog("Frames", h("img", { class: "sheet", src: address(item.frames), alt: `The frames of ${item.filename}` }), [{ text: "Close", value: "", kind: "primary" }], { class: "wide" });
+  const frames = () => dialog("Frames", h("img", { class: "sheet", src: address(item.frames), alt: `The frames of ${item.filename}` }));
 
   async function why() {
+    const plain = (text) => sentence(text, [item.filename, ...item.suggestions.map((one) => one.person.name), ...item.reasons.flatMap((one) => one.names)]);
     const found = await get(`photos/${item.id}/explain`);
-    dialog("Why", h("div", { class: "why" }, h("p", {}, found.summary), found.seen.map((text) => h("p", {}, text)),
-      h("ul", {}, found.rules.map((rule) => h("li", { class: rule.verdict }, rule.text))),
-      found.changes.length ? [h("h3", {}, "What would change it"), h("ul", {}, found.changes.map((one) => h("li", {}, one.text)))] : null), [{ text: "Close", value: "", kind: "primary" }]);
+    dialog("Why", h("div", { class: "why" }, h("p", plain(found.summary)), found.seen.map((text) => h("p", plain(text))),
+      h("ul", found.rules.map((rule) => h("li", { class: rule.verdict }, plain(rule.text)))),
+      found.changes.length ? [h("h3", "What would change it"), h("ul", found.changes.map((one) => h("li", plain(one.text))))] : null));
   }
 
-  // --- deciding ----------------------------------------------------------------------------
+  // --- deciding
 
-  /** Do something to the open photo, then show the next. One decision at a time: a key held down decides once. */
-  async function decide(ask, says) {
-    if (busy || !item || item.action !== "pending") return;
-    busy = true;
-    const about = item;
+  /** Do one thing at a time: a key held down decides once, and an undo never overtakes what it undoes. */
+  async function alone(act) {
+    if (asked) {
+      if (performance.now() - asked > 1500) toast("smartsort has not answered yet. This did nothing.", { bad: true });
+      return;
+    }
+    asked = performance.now();
     try {
-      const done = await ask(about);
-      if (done.problem) throw new Error(done.problem);
-      toast(says(done, about), { act: () => takeBack({ event: done.event }) });
-      move(queue.remove(about.id));
+      await act();
     } catch (problem) {
       toast(problem.message, { bad: true });
-      if (problem.status === 409 || problem.status === 404) await open(about.id).catch(() => {});
     } finally {
-      busy = false;
+      asked = 0;
     }
   }
 
+  /** Decide about a photo as it was in sight when that began, then show the next. */
+  async function decide(about, ask, says) {
+    if (about.id !== item?.id) return toast(`${about.filename} was decided meanwhile. This did nothing.`, { bad: true, names: [about.filename] });
+    if (isMeant()) await alone(async () => {
+      try {
+        const done = await ask();
+        if (done.problem) throw new Error(done.problem);
+        toast(says(done), { names: [about.filename, done.person], act: () => takeBack({ event: done.event }) });
+        move(queue.remove(about.id, { last: done.action === "skipped" }));
+      } catch (problem) {
+        toast(problem.message, { bad: true });
+        // Without an answer it may have been done all the same.
+        if ([0, 404, 409].includes(problem.status)) await open(about.id);
+      }
+    });
+  }
+
   const chosenFace = () => (item.faces.length > 1 && meant() ? { face: meant().id } : {});
-  const filed = (done, about) => `${about.filename} → ${done.destination || done.person}`;
-  const act = (name, says) => decide((about) => post(`review/${about.id}/${name}`), (done, about) => `${about.filename} was ${says}.`);
-  const file = (person) => decide((about) => post(`review/${about.id}/approve`, { person: asChoice(person), ...chosenFace() }), filed);
+
+  function act(what, says) {
+    const about = item;
+    if (about) decide(about, () => post(`review/${about.id}/${what}`), () => `${about.filename} was ${says}.`);
+  }
+
+  function file(about, person, chosen) {
+    return decide(about, () => post(`review/${about.id}/approve`, { person: asChoice(person), ...chosen }), (done) => `${about.filename} → ${done.destination || done.person}`);
+  }
 
   const approveSure = () => (item && sure() ? approve(0) : pick());
 
   function approve(index) {
     const one = item && suggested()[index];
-    return one ? file({ id: one.person.id }) : pick();
+    return one ? file(item, { id: one.person.id }, chosenFace()) : pick();
   }
 
   async function pick() {
-    if (!item) return;
+    if (!isMeant()) return;
+    const [about, chosen] = [item, chosenFace()];
     const person = await pickPerson("File under");
-    if (person) await file(person);
+    if (person) await file(about, person, chosen);
   }
 
   async function ruleOut() {
     const best = item && suggested()[0];
-    if (!best || busy) return;
-    busy = true;
-    try {
-      const done = await post(`review/${item.id}/rule-out`, { person: { id: best.person.id }, ...chosenFace() });
-      toast(`${item.filename} does not show ${best.person.name}.`, { act: () => takeBack({ event: done.event }) });
-      await open(item.id);
-    } finally {
-      busy = false;
-    }
+    if (!best || !isMeant()) return;
+    const [about, chosen] = [item, chosenFace()];
+    await alone(async () => {
+      const done = await post(`review/${about.id}/rule-out`, { person: { id: best.person.id }, ...chosen });
+      toast(`${about.filename} does not show ${best.person.name}.`, { names: [about.filename, best.person.name], act: () => takeBack({ event: done.event }) });
+      await open(about.id);
+    });
   }
 
-  async function takeBack(what) {
-    const done = await undo(what);
-    await reload(done.decided[0]?.id ?? null);
-  }
+  const takeBack = (what) => alone(async () => {
+    const near = queue.current;
+    const { decided } = await undo(what);
+    if (decided.length > 1) return reload();
+    await queue.refresh([near]);
+    const back = decided.find((one) => !one.problem);
+    if (back && desk.isConnected) await open(back.id);
+  });
 
-  // --- many at once ------------------------------------------------------------------------
+  // --- many at once
 
   const chosenMarked = () => ({ ids: [...queue.marked.keys()] });
 
   async function everything() {
     const chosen = category || search ? filter() : { everything: true };
     const given = Object.fromEntries(Object.entries(chosen).filter(([, value]) => value));
-    const what = await dialog(`${queue.total.toLocaleString()} photos match`, h("p", {}, "Nothing happens before you have seen what it would do."),
+    const what = await dialog(`${digits(queue.total)} photos match`, h("p", "Nothing happens before you have seen what it would do."),
       [{ text: "File as suggested", value: "approve" }, { text: "Reject", value: "reject", kind: "bad" }, { text: "Skip", value: "skip" }, { text: "Cancel", value: "" }]);
     if (what) await bulkDo(what, given);
   }
@@ -221,25 +290,13 @@ export function review(root, app) {
   }
 
   async function bulkDo(what, chosen, whom = null) {
-    const foreseen = await post(`review/bulk/${what}`, { ...chosen, dry_run: true, ...(whom ? { approve: whom } : {}) });
-    const going = foreseen.decided.filter((one) => one.action.startsWith("would_"));
-    const places = new Map();
-    for (const one of going) {
-      const folder = (one.destination || "").split("/").slice(0, 2).join("/");
-      places.set(folder, (places.get(folder) || 0) + 1);
-    }
-    const lines = [...places].sort((a, b) => b[1] - a[1]).slice(0, 12).map(([folder, count]) => h("li", {}, `${count.toLocaleString()} → ${folder || "the end of the queue"}`));
-    const left = foreseen.excluded + foreseen.failed;
-    const sure = await dialog(`${words(what)} ${going.length.toLocaleString()} photos?`, h("div", {}, h("ul", {}, lines),
-      left ? h("p", {}, `${left.toLocaleString()} stay in the queue: ${Object.entries(foreseen.counts).map(([kind, count]) => `${count} ${words(kind)}`).join(", ") || foreseen.decided.find((one) => one.problem)?.problem}`) : null),
-    [going.length && { text: "Do it", value: "yes", kind: what === "reject" ? "bad" : "primary" }, { text: "Cancel", value: "" }].filter(Boolean));
-    if (sure !== "yes") return;
-    const done = await post(`review/bulk/${what}`, { preview: foreseen.preview });
-    toast(`${done.done.toLocaleString()} done${done.failed ? `, ${done.failed} failed` : ""}${done.changed.length ? `, ${done.changed.length} left alone because they have changed` : ""}.`, { act: done.event ? () => takeBack({ event: done.event }) : null });
+    const done = await agree(`review/bulk/${what}`, { ...chosen, ...(whom ? { approve: whom } : {}) }, (count) => `${words(what)} ${digits(count)} photos?`, what === "reject" ? "bad" : "primary");
+    if (!done) return;
+    toast(told(done), { act: done.event ? () => takeBack({ event: done.event }) : null });
     await reload();
   }
 
-  // --- keys and news -----------------------------------------------------------------------
+  // --- keys and news
 
   function key(event) {
     if (event.key === "Escape") {
@@ -257,28 +314,42 @@ export function review(root, app) {
     return true;
   }
 
-  const refresh = later(async () => {
-    if (busy || document.querySelector("dialog")) return;
-    const newest = await get("review/queue", { ...filter(), limit: 20 });
-    const fresh = newest.items.filter((one) => queue.index(one.id) < 0);
-    queue.items.unshift(...fresh);
-    queue.total = newest.total;
-    queue.counts = newest.counts;
-    queue.draw();
-    drawHead();
-    if (!item && queue.items.length) open(queue.items[0].id);
+  /** Photos of which something was heard since the last look. */
+  let heardOf = new Set();
+
+  const refresh = often(async () => {
+    if (asked || !desk.isConnected) return desk.isConnected && refresh();
+    const ids = [...heardOf].filter((id) => queue.index(id) >= 0);
+    heardOf = new Set();
+    await queue.refresh(ids);
+    if (queue.current === null && queue.items.length) await open(queue.items[0].id);
   }, 700);
 
   function heard(kind, data) {
-    if (kind === "status" || !data.photo_id) return;
-    if (["approved", "rejected", "sorted", "filed_as_adopted", "refiled"].includes(kind) && !busy && queue.index(data.photo_id) >= 0) {
-      const next = queue.remove(data.photo_id);
-      if (item?.id === data.photo_id) { toast(data.text || "Decided elsewhere."); move(next); }
-    } else refresh();
+    if (kind === "connected") {
+      refresh();
+      news("");
+    }
+    if (!data.photo_id) return;
+    heardOf.add(data.photo_id);
+    refresh();
+    if (data.photo_id === item?.id) news(data.text);
+  }
+
+  /** Show the open photo as it is now. If someone else has decided about it, say so and go on. */
+  async function news(text) {
+    const about = item;
+    if (!isMeant() || asked) return;
+    const now = await get(`review/items/${about.id}`).catch(() => null);
+    if (!now || item !== about || asked || !isMeant()) return;
+    if (now.action !== "pending") {
+      toast(text || `${now.filename} was ${now.action} meanwhile.`, { names: [now.filename, now.suggested_person] });
+      move(queue.remove(now.id));
+    } else if (now.version !== about.version) await open(now.id);
   }
 
   const wanted = Number(location.hash.split("/")[1]);
-  reload().then(() => wanted && open(wanted)).then(() => { if (wanted || matchMedia("(max-width: 899px)").matches) root.classList.add("open"); });
+  reload().then(() => wanted && wanted !== item?.id && open(wanted)).then(() => { if (wanted || matchMedia("(max-width: 899px)").matches) root.classList.add("open"); });
   return { key, keys: KEYS, heard };
 }
 
@@ -287,3 +358,12 @@ function later(act, pause) {
   let timer = 0;
   return () => { clearTimeout(timer); timer = setTimeout(act, pause); };
 }
+
+/** Call a function at most once in so many milliseconds, however often it is asked for. */
+function often(act, pause) {
+  let timer = 0;
+  return () => { timer ||= setTimeout(() => { timer = 0; act(); }, pause); };
+}
+
+const time = (text) => (text ? new Date(text).toLocaleString() : "unknown");
+const day = (text) => new Date(text).toLocaleDateString(undefined, { dateStyle: "medium" });

@@ -1,7 +1,7 @@
 /** Settings that may change while smartsort runs, and what other values would have done. */
 
 import { get, patch, post } from "./api.js";
-import { button, dialog, h, toast, words } from "./dom.js";
+import { button, dialog, digits, h, name, toast, words } from "./dom.js";
 
 const FIELDS = [
   ["max_wrong_per_1000", "number", "Most wrong filings per 1,000", { min: 0.1, max: 100, step: 0.1 }],
@@ -17,31 +17,39 @@ const FIELDS = [
 export function settings(root, app) {
   const may = app.may("admin");
   const form = h("form", { class: "fields", onsubmit: (event) => { event.preventDefault(); save(); } });
-  root.replaceChildren(h("h1", {}, "Settings"), h("p", { hidden: may }, "This token may look at settings and not change them."), form);
+  root.replaceChildren(h("h1", "Settings"), h("p", { hidden: may }, "This token may look at settings and not change them."), form);
+  const rest = h("dl");
+  root.append(h("details", h("summary", "All settings in force"), rest));
   let now = {};
+  let categories = {};
 
   async function load() {
     const found = await get("config");
     now = flat(found.config);
     // A similarity that was set by hand counts, and the limit does not.
     if (found.limit?.by_hand) now.max_wrong_per_1000 = "";
-    const inputs = FIELDS.filter(([name]) => name in now).map(([name, kind, text, limits]) => {
-      const field = kind === "choice" ? h("select", { id: name, name }, limits.map((value) => h("option", { value, selected: value === now[name] }, words(value)))) : h("input", { id: name, name, type: "number", value: now[name], ...limits });
+    const inputs = FIELDS.filter(([id]) => id in now).map(([id, kind, text, limits]) => {
+      const field = kind === "choice" ? h("select", { id, name: id }, limits.map((value) => h("option", { value, selected: value === now[id] }, words(value)))) : h("input", { id, name: id, type: "number", value: now[id], ...limits });
       field.disabled = !may;
-      return h("div", { class: "field" }, h("label", { for: name }, text), field, found.changed.includes(name) ? h("small", {}, "changed here") : null, name === "max_wrong_per_1000" && found.limit ? h("small", {}, found.limit.text) : null);
+      return h("div", { class: "field" }, h("label", { for: id }, text), field, found.changed.includes(id) ? h("small", "changed here") : null, id === "max_wrong_per_1000" && found.limit ? h("small", found.limit.text) : null);
     });
-    form.replaceChildren(...inputs, h("div", { class: "buttons" }, button("What if", whatIf, { disabled: !may }), h("button", { class: "primary", disabled: !may }, "Save")));
+    categories = Object.fromEntries(Object.entries(now.review_categories).map(([one, value]) => [one, value?.enabled ?? value]));
+    const switches = Object.entries(categories).map(([one, on]) => h("label", { class: "switch" }, h("input", { type: "checkbox", name: `category-${one}`, checked: on, disabled: !may }), words(one)));
+    rest.replaceChildren(...listed(found.config).flatMap(([key, value]) => [h("dt", key), h("dd", name(value))]));
+    form.replaceChildren(...inputs, h("fieldset", h("legend", "Review categories"), switches, h("small", "What is off goes to unidentified instead.")), h("div", { class: "buttons" }, button("What if", whatIf, { disabled: !may }), h("button", { type: "submit", class: "primary", disabled: !may }, "Save")));
   }
 
   /** What is different from what is in force. */
   function changes() {
     const made = {};
-    for (const [name, kind] of FIELDS) {
-      const field = form.elements[name];
+    for (const [id, kind] of FIELDS) {
+      const field = form.elements[id];
       if (!field) continue;
       const value = kind === "number" ? Number(field.value) : field.value;
-      if (value !== now[name] && field.value !== "") made[name] = value;
+      if (value !== now[id] && field.value !== "") made[id] = value;
     }
+    const switched = Object.entries(categories).map(([one, on]) => [one, form.elements[`category-${one}`].checked, on]).filter(([, to, on]) => to !== on);
+    if (switched.length) made.review_categories = Object.fromEntries(switched);
     return made;
   }
 
@@ -56,9 +64,9 @@ export function settings(root, app) {
   async function whatIf() {
     const made = changes();
     const found = await post("what-if", made);
-    const rows = Object.entries(found.moves).map(([move, count]) => h("li", {}, `${count.toLocaleString()}: ${words(move)}`));
-    const still = `Of ${found.evaluated.toLocaleString()} photos of the last ${found.days} days, ${rows.length ? "these would be elsewhere" : "none would be elsewhere"}.`;
-    const chosen = await dialog("What if", h("div", {}, found.limit ? h("p", {}, found.limit.text) : null, h("p", {}, still), h("ul", {}, rows), h("p", {}, `${found.decided_by_human.toLocaleString()} were decided by people and stay.`)),
+    const rows = Object.entries(found.moves).map(([move, count]) => h("li", `${digits(count)}: ${words(move)}`));
+    const still = `Of ${digits(found.evaluated)} photos of the last ${found.days} days, ${rows.length ? "these would be elsewhere" : "none would be elsewhere"}.`;
+    const chosen = await dialog("What if", h("div", found.limit ? h("p", found.limit.text) : null, h("p", still), h("ul", rows), h("p", `${digits(found.decided_by_human)} were decided by people and stay.`)),
       [rows.length && found.preview && { text: "Save and move them", value: "apply", kind: "primary" }, { text: "Close", value: "" }].filter(Boolean));
     if (chosen !== "apply") return;
     const done = await post("what-if/apply", { preview: found.preview });
@@ -70,11 +78,16 @@ export function settings(root, app) {
   return {};
 }
 
+/** Every setting with its whole name, and its value as text. */
+function listed(config, before = "") {
+  return Object.entries(config).flatMap(([key, value]) => (value && typeof value === "object" && !Array.isArray(value) ? listed(value, `${before}${key}.`) : [[before + key, value === null || value === "" || value?.length === 0 ? "–" : [value].flat().map((one) => (typeof one === "object" ? JSON.stringify(one) : String(one))).join(", ")]]));
+}
+
 /** Settings by their own names, wherever they stand in the configuration. */
 function flat(config, found = {}) {
-  for (const [name, value] of Object.entries(config)) {
-    if (value && typeof value === "object" && !Array.isArray(value)) flat(value, found);
-    else found[name] ??= value;
+  for (const [key, value] of Object.entries(config)) {
+    if (value && typeof value === "object" && !Array.isArray(value) && key !== "review_categories") flat(value, found);
+    else found[key] ??= value;
   }
   return found;
 }
