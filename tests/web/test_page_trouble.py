@@ -313,7 +313,7 @@ def test_a_session_that_ends_keeps_what_was_typed(chromium: Browser, live: LiveS
     finished(page)
 
 
-def test_another_person_who_signs_in_begins_anew(chromium: Browser, live: LiveSidecar) -> None:
+def test_another_person_who_signs_in_starts_over(chromium: Browser, live: LiveSidecar) -> None:
     page = opened(chromium, live)
     first, *_ = queue(live)
     reading = Held(page, re.compile(r"/review/(queue\?|items/\d+$)"))
@@ -406,7 +406,7 @@ def test_keys_work_after_a_mark(chromium: Browser, live: LiveSidecar) -> None:
     first, second, *_ = queue(live)
     page.get_by_label(f"Mark {first['filename']}", exact=True).first.click()
     expect(page.get_by_role("group", name="Marked photos")).to_contain_text("1 marked")
-    # The focus stays where it was, though the list is drawn anew.
+    # The focus stays where it was, though the list is drawn again.
     assert page.evaluate("document.activeElement.id") == f"mark-{first['id']}"
     page.keyboard.press("j")
     expect(page.locator(".desk h2").first).to_have_text(second["filename"])
@@ -422,7 +422,7 @@ def test_the_focus_goes_back_after_a_dialog(chromium: Browser, live: LiveSidecar
     expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
     expect(why).to_be_focused()
-    # Also where the button was drawn anew below the dialog.
+    # Also where the button was drawn again below the dialog.
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_be_visible()
     live.client().post(f"{BASE}/review/{first['id']}/reject")

@@ -101,7 +101,7 @@ export function modal(shown) {
   });
 }
 
-/** Draw something anew: the focus stays on the element that says the same. */
+/** Draw something again: the focus stays on the element that says the same. */
 export function redraw(place, ...children) {
   const back = place.contains(document.activeElement) ? focused() : null;
   place.replaceChildren(...children.flat(Infinity).filter(Boolean));
