@@ -23,7 +23,9 @@ from smartsort.demo.samples import make_samples
 
 def handed_in(api: str, headers: dict[str, str], folder: Path) -> None:
     """A URL with `?wait=30` gives the result."""
-    [made, *_] = [s for s in make_samples(str(folder / "web"), 12, seed=99) if s.category == "faces"]
+    [made, *_] = [
+        s for s in make_samples(str(folder / "web"), 12, 99, size=(320, 240)) if s.category == "faces"
+    ]
     picture = (folder / "web" / made.path).read_bytes()
     with picture_server(picture) as site:
         body = {"url": f"{site}/IMG_1.jpg", "source": "instagram"}

@@ -95,11 +95,13 @@ def test_samples_are_sorted_checked_and_left_to_look_at(tmp_path):
     assert any(p.startswith(b"duplicates/duplicate_") for p in files(run / "review"))
 
 
-def test_each_run_has_a_folder_of_its_own(tmp_path):
-    for _ in range(2):
-        assert (
-            demo(tmp_path, "--count", "2", "--profile", "instant", "--dir", tmp_path / "runs").returncode == 0
-        )
+def test_a_hidden_folder_of_photos_is_sorted_too_and_each_run_has_a_folder_of_its_own(tmp_path):
+    make_samples(tmp_path / ".photos", 3, size=(320, 240))
+    runs = ("--profile", "instant", "--dir", tmp_path / "runs")
+    ran = demo(tmp_path, "--photos", ".photos", *runs)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "all 3 photos" in ran.stdout
+    assert demo(tmp_path, "--count", "2", *runs).returncode == 0
     assert len(os.listdir(tmp_path / "runs")) == 2
 
 
@@ -131,13 +133,6 @@ def test_people_s_own_photos_are_sorted_by_the_names_on_them_and_never_touched(t
             assert digests[digest].startswith(f"{folder}/"), path
         seen.add(digest)
     assert b"unidentified/unreadable_notes.txt" in files(run / "review")
-
-
-def test_a_hidden_folder_of_photos_is_sorted_too(tmp_path):
-    make_samples(tmp_path / ".photos", 3, size=(320, 240))
-    ran = demo(tmp_path, "--photos", ".photos", "--profile", "instant")
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "all 3 photos" in ran.stdout
 
 
 @pytest.mark.shared

@@ -191,7 +191,7 @@ async def test_all_photos_of_somebody_named_late_are_filed_at_few_calls(tmp_path
 
 async def test_near_copies_among_the_samples_are_found_and_nothing_else_is(tmp_path):
     root = os.fspath(tmp_path / "root")
-    samples = await asyncio.to_thread(make_samples, os.path.join(root, "inbox"), 60, 0)
+    samples = await asyncio.to_thread(make_samples, os.path.join(root, "inbox"), 60, 0, size=(480, 360))
     demo = {"duplicates": True, "machine_learning": False}
     more = {"deduplication.near_duplicates": True, "immich.ml_url": None}
     async with running(root, demo=demo, **more) as (sidecar, _):

@@ -34,7 +34,7 @@ def _soon(monkeypatch):
 def samples(tmp_path_factory):
     """Sample photos with what should become of each, as (name, bytes, sample)."""
     folder = tmp_path_factory.mktemp("samples")
-    found = make_samples(str(folder), count=12, seed=3)
+    found = make_samples(str(folder), count=12, seed=3, size=(320, 240))
     return [(os.path.basename(s.path), (folder / s.path).read_bytes(), s) for s in found]
 
 

@@ -28,7 +28,7 @@ def blocks(name, language):
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory):
     folder = tmp_path_factory.mktemp("samples")
-    found = make_samples(str(folder), count=8, seed=5)
+    found = make_samples(str(folder), count=8, seed=5, size=(320, 240))
     return folder, [s for s in found if s.category == "faces"]
 
 
