@@ -112,9 +112,10 @@ DECODER = """
 import os, signal, sys, time
 from smartsort.files import decoder
 
-def frames(path):
+def frames(path, copies):
     name = os.path.basename(path)
     if "hangs" in name:
+        decoder._PATIENCE = 100  # on a machine with much to do
         decoder._limit(1, is_background=True)
         while True:
             pass
@@ -124,7 +125,7 @@ def frames(path):
         time.sleep(1000)
     if "kills" in name:
         os.kill(os.getpid(), signal.SIGSEGV)
-    return plain(path)
+    return plain(path, copies)
 
 plain = decoder.TASKS["frames"]
 decoder.TASKS["frames"] = frames
@@ -169,8 +170,8 @@ def test_a_video_that_the_disk_fails_to_read_once_has_another_turn(tmp_path, mon
         plain = live.sidecar.videos._decoders.frames
         answers = [FileUnreadable("cannot read torn.mp4: the disk reports an error", "torn.mp4")] * 2
 
-        def frames(path):
-            return answers.pop() if "torn" in path and answers else plain(path)
+        def frames(path, **options):
+            return answers.pop() if "torn" in path and answers else plain(path, **options)
 
         monkeypatch.setattr(live.sidecar.videos._decoders, "frames", frames)
         film(live, "torn.mp4", Scene(2, (JOHN,)))
@@ -190,7 +191,9 @@ def test_a_video_that_was_moved_while_it_was_to_be_opened_is_looked_at_again(tmp
     with live_sidecar(tmp_path / "root", machine_learning=True) as live:
         decoders = live.sidecar.videos._decoders
         plain, answers = decoders.frames, [FileVanished("it is gone", "moved.mp4")]
-        monkeypatch.setattr(decoders, "frames", lambda path: answers.pop() if answers else plain(path))
+        monkeypatch.setattr(
+            decoders, "frames", lambda path, **more: answers.pop() if answers else plain(path, **more)
+        )
         film(live, "moved.mp4", Scene(2, (JOHN,)))
         live.wait_for(lambda: live.all_sorted(1), "it to be sorted")
         assert answers == []

@@ -91,7 +91,7 @@ TASKS: dict[str, Callable[..., Any]] = {
     "sheet": sheet,
     "face_sheet": lambda _path, groups, across: face_sheet(groups, across),
     "turned": turned,
-    "frames": frames,
+    "frames": lambda path, copies: frames(path, copies=copies),
     "frames_sheet": frames_sheet,
 }
 

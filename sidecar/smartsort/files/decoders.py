@@ -161,9 +161,12 @@ class Decoders:
         drawn = self._ask("draw", [path], (short_side, max_pixels or MAX_PIXELS))[0]
         return drawn if isinstance(drawn, bytes) else str(drawn)
 
-    def frames(self, path: str) -> Frames | SmartsortError:
-        """Frames of a video. One that cannot be decoded, or that a decoder dies of, tells its `problem`."""
-        answer = self._ask("frames", [path], ())[0]
+    def frames(self, path: str, *, copies: bool = False) -> Frames | SmartsortError:
+        """Frames of a video. One that cannot be decoded, or that a decoder dies of, tells its `problem`.
+
+        `copies`: with the looks by which copies are found that begin elsewhere.
+        """
+        answer = self._ask("frames", [path], (copies,))[0]
         return Frames(problem=answer) if isinstance(answer, str) else answer
 
     def frames_sheet(

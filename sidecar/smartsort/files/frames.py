@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import io
 import math
-import time
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from smartsort.files import perceptual_hash, videos
 from smartsort.files.perceptual_hash import Look
+from smartsort.files.player import Player
 from smartsort.files.probe import opened
 from smartsort.files.signatures import HEAD_BYTES, format_of
 from smartsort.files.structure import Broken, Reader
@@ -34,15 +31,13 @@ FEWEST, MOST = 8, 16
 SHORT_SIDE = 1080
 """Pixels. Faces that count are large enough on it, and a frame takes some 200 kB."""
 
-SECONDS = 20.0
-"""Of a processor's time. What is left of a longer film is shown by its key frames."""
-
-LARGE_PIXELS = 10_000_000
-"""Of a frame. Of larger ones than 4K only key frames are decoded, one at a time."""
-
-_LOOKS_A_SECOND = 4
+_LOOKS_A_SECOND = 6
 _MOST_LOOKS = 256
-"""Frames that are compared with others: enough for a minute of which every frame is decoded."""
+"""Frames that are compared with others, as many at each moment, and as many key frames."""
+
+_WINDOW, _OF_A_WINDOW = 0.75, 0.6
+"""Seconds of video at each moment, and share of the time between two key frames that are looked at. A copy
+that begins elsewhere has other key frames: enough of them fall into such windows."""
 
 _GREY = 160
 """Pixels of the long side of what sharpness and likeness are measured on."""
@@ -70,12 +65,11 @@ class Frame(NamedTuple):
 class Frames:
     """What was looked at of a video, in order. `problem` says why there is no frame.
 
-    `anchors` are the looks at the times that copies share, `looks` those of all frames compared.
+    `looks` are those of the frames that were decoded on the way, by which copies are found.
     """
 
     seconds: float = 0.0
     frames: tuple[Frame, ...] = ()
-    anchors: tuple[Look, ...] = ()
     looks: tuple[Look, ...] = ()
     has_sound: bool = False
     problem: str = ""
@@ -96,7 +90,6 @@ class _Found:
     seconds: float
     step: float
     chosen: list[_Chosen] = field(default_factory=list)
-    anchors: list[Look] = field(default_factory=list)
     looks: list[Look] = field(default_factory=list)
 
 
@@ -107,8 +100,10 @@ class _Chosen(NamedTuple):
     """The first of its slot. Others are given up when there are too many."""
 
 
-def frames(path: str, short_side: int = SHORT_SIDE) -> Frames:
+def frames(path: str, short_side: int = SHORT_SIDE, *, copies: bool = True) -> Frames:
     """Look through the video at `path`. A file of which nothing can be shown is an answer (`problem`).
+
+    `copies`: look at key frames from all over it too, so that copies are found that begin elsewhere.
 
     Raises as `smartsort.files.probe.probe` does.
     """
@@ -116,7 +111,7 @@ def frames(path: str, short_side: int = SHORT_SIDE) -> Frames:
         found = format_of(Reader(file.fileno()).at(0, HEAD_BYTES))
         try:
             with videos.opened(file, found) as (container, stream):
-                return _looked_through(container, stream, short_side)
+                return _looked_through(container, stream, short_side, copies=copies)
         except (Broken, videos.NothingToSee) as problem:
             return Frames(problem=str(problem))
 
@@ -126,7 +121,7 @@ def pictures_at(path: str, times: list[float], short_side: int) -> list[bytes]:
     with opened(path) as file:
         found = format_of(Reader(file.fileno()).at(0, HEAD_BYTES))
         with videos.opened(file, found) as (container, stream):
-            player = _Player(container, stream)
+            player = Player(container, stream)
             shown = []
             for at in times:
                 frame = player.frame_at(at)
@@ -144,26 +139,32 @@ def grid(seconds: float) -> list[float]:
     return [number * step for number in range(math.ceil(seconds / step))]
 
 
-def _looked_through(container: InputContainer, stream: VideoStream, short_side: int) -> Frames:
-    player = _Player(container, stream)
+def _looked_through(
+    container: InputContainer, stream: VideoStream, short_side: int, *, copies: bool
+) -> Frames:
+    player = Player(container, stream)
     seconds = player.duration()
-    found = _pass(player, seconds, short_side)
+    window = max(_WINDOW, _OF_A_WINDOW * seconds / _MOST_LOOKS) if copies else 0.0
+    found = _pass(player, seconds, short_side, window)
     if len(found.chosen) < FEWEST and player.last < 0.9 * seconds:
         # It ends before it says. All that there is counts as the whole.
-        found = _pass(player, max(player.last, 0.0), short_side)
+        found = _pass(player, max(player.last, 0.0), short_side, window)
     if not found.chosen:
         return Frames(seconds, problem="none of its frames can be decoded")
     kept = _fewer(found.chosen)
+    if copies:
+        found.looks += filter(
+            None, (_look(_candidate(frame, at)) for at, frame in player.key_frames(seconds, _MOST_LOOKS))
+        )
     return Frames(
         seconds,
         tuple(c.frame for c in kept),
-        tuple(found.anchors),
-        tuple(found.looks),
+        tuple(sorted(set(found.looks))),
         has_sound=bool(container.streams.audio),
     )
 
 
-def _pass(player: _Player, seconds: float, short_side: int) -> _Found:
+def _pass(player: Player, seconds: float, short_side: int, window: float) -> _Found:
     moments = grid(seconds)
     step = moments[1] if len(moments) > 1 else max(seconds, 1.0)
     found = _Found(seconds, step)
@@ -171,24 +172,31 @@ def _pass(player: _Player, seconds: float, short_side: int) -> _Found:
     before = -math.inf
     for number, moment in enumerate(moments):
         following = moments[number + 1] if number + 1 < len(moments) else moment + step
-        anchored = False
-        for candidate in player.candidates(moment, following, min(step / 2, 1 / _LOOKS_A_SECOND)):
-            if candidate.at <= before:
+        apart, looks, is_reached = min(step / 2, 1 / _LOOKS_A_SECOND), 0, False
+        for at, decoded in player.around(moment, following, apart, window):
+            if at <= before:
                 continue
-            before = candidate.at
-            slot.append(candidate)
-            if candidate.look is not None and len(found.looks) < _MOST_LOOKS:
-                look = Look(candidate.at, candidate.look.to_bytes(32, "big"))
+            before, candidate = at, _candidate(decoded, at)
+            look = _look(candidate)
+            reaches = not is_reached and at >= moment - 0.001
+            is_reached |= reaches
+            if look is not None and (reaches or looks < _MOST_LOOKS // len(moments)):
                 found.looks.append(look)
-                if not anchored and candidate.at >= moment:
-                    found.anchors.append(look)
-                    anchored = True
+                looks += 1
+            if at < moment - 2 * apart and not player.is_hurried:
+                continue  # on the way from the key frame: its moment has passed
+            slot.append(candidate)
             slot = _bests(slot)[:_SCENES_A_SLOT]
         found.chosen += [
             _Chosen(_shown(c, short_side), c.sharpness, is_first=place == 0) for place, c in enumerate(slot)
         ]
         slot = []
     return found
+
+
+def _look(candidate: _Candidate) -> Look | None:
+    number = candidate.look
+    return None if number is None else Look(candidate.at, number.to_bytes(32, "big"))
 
 
 def _bests(slot: list[_Candidate]) -> list[_Candidate]:
@@ -214,142 +222,6 @@ def _fewer(chosen: list[_Chosen]) -> list[_Chosen]:
     return sorted([*firsts, *extra[: max(0, MOST - len(firsts))]], key=lambda c: c.frame.at)
 
 
-class _Player:
-    """Decodes the frames around given moments, each at most once while the moments grow."""
-
-    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
-        self._container, self._stream = container, stream
-        self._base = stream.time_base or Fraction(1, 1000)
-        self._start = float((stream.start_time or 0) * self._base)
-        context = stream.codec_context
-        if context is None:
-            raise Broken("it is of a kind that FFmpeg cannot decode")
-        self._is_large = context.width * context.height > LARGE_PIXELS
-        context.thread_count = 1 if self._is_large else 2
-        if self._is_large:
-            context.skip_frame = "NONKEY"
-        self._begun = time.process_time()
-        self._frames: Iterator[VideoFrame] = iter(())
-        self._ahead: VideoFrame | None = None
-        self._position = -math.inf
-        self.last = 0.0
-        """The latest time of a frame so far."""
-
-    def duration(self) -> float:
-        """Return seconds, by what the file says or else by its packets."""
-        if self._stream.duration:
-            return float(self._stream.duration * self._base)
-        if self._container.duration:
-            return self._container.duration / 1_000_000
-        packets = self._container.demux(self._stream)
-        return max(
-            (float(p.pts * self._base) - self._start for p in packets if p.pts is not None), default=0.0
-        )
-
-    def frame_at(self, moment: float) -> VideoFrame | None:
-        """Return the first frame at a moment or after it, else the last before it."""
-        self._go_to(moment)
-        found = None
-        for frame in self._play():
-            found = frame
-            if self._time(frame) >= moment - 0.001:
-                break
-        return found
-
-    def candidates(self, moment: float, following: float, apart: float) -> Iterator[_Candidate]:
-        """Some frames from just before a moment up to the next one, so far as decoding goes on to that."""
-        self._go_to(moment)
-        earliest, passed = moment - min(apart * 2, 0.5), -math.inf
-        onward: bool | None = None
-        for frame in self._play():
-            at = self._time(frame)
-            if at >= following - 0.001:
-                self._ahead = frame
-                return
-            reached = at >= moment - 0.001
-            if (at >= earliest or self._is_hurried) and (
-                at - passed >= apart or (reached and passed < moment - 0.001)
-            ):
-                passed = at
-                yield _candidate(frame, at)
-            if reached and onward is None:
-                onward = not self._is_hurried and self._same_group(following)
-            if reached and not onward:
-                return
-
-    @property
-    def _is_hurried(self) -> bool:
-        return self._is_large or time.process_time() - self._begun > SECONDS
-
-    def _time(self, frame: VideoFrame) -> float:
-        return (frame.time or 0.0) - self._start
-
-    def _play(self) -> Iterator[VideoFrame]:
-        from av.error import FFmpegError  # noqa: PLC0415 - only in a decoder process
-
-        if self._ahead is not None:
-            frame, self._ahead = self._ahead, None
-            yield frame
-        with suppress(FFmpegError, StopIteration):
-            for frame in self._frames:
-                if frame.time is None:
-                    continue
-                self._position = self._time(frame)
-                self.last = max(self.last, self._position)
-                yield frame
-                if self._is_hurried:
-                    return
-
-    def _go_to(self, moment: float) -> None:
-        """Be at the key frame before a moment, or go on from here where that has passed."""
-        if self._position >= moment and self._ahead is not None:
-            return
-        if -math.inf < self._position <= moment and not self._is_hurried and self._same_group(moment):
-            return
-        self._seek(moment)
-        self._ahead = None
-        self._frames = self._decoded()
-
-    def _decoded(self) -> Iterator[VideoFrame]:
-        """Frames from here on. Packets that cannot be decoded are passed over."""
-        import av.error  # noqa: PLC0415 - as above
-
-        for packet in self._container.demux(self._stream):
-            try:
-                yield from self._stream.decode(packet)
-            except av.error.MemoryError as error:
-                raise MemoryError(str(error)) from error
-            except av.error.EOFError:
-                return
-            except av.error.FFmpegError:
-                continue
-
-    def _seek(self, moment: float) -> None:
-        from av.error import FFmpegError  # noqa: PLC0415 - as above
-
-        if self._container.format.name in _UNINDEXED:
-            moment -= _BEHIND_SECONDS
-        with suppress(FFmpegError):  # where nothing tells its place it goes on from here
-            self._container.seek(int((moment + self._start) / self._base), stream=self._stream, backward=True)
-
-    def _same_group(self, moment: float) -> bool:
-        """Return True when no key frame lies between here and a moment, as far as the file's index tells."""
-        entries = self._stream.index_entries
-        if not len(entries):
-            return moment - self._position < _UNINDEXED_SECONDS
-        place = entries.search_timestamp(int((moment + self._start) / self._base), backward=True)
-        if place < 0:
-            return True
-        return float(entries[place].timestamp * self._base) - self._start <= self._position + 0.001
-
-
-_UNINDEXED, _BEHIND_SECONDS = frozenset({"mpegts", "mpeg"}), 0.25
-"""Without an index FFmpeg goes to the packet behind a time, which may be the one behind a key frame."""
-
-_UNINDEXED_SECONDS = 2.0
-"""Where a file has no index, decoding so far on takes no longer than to look for a key frame."""
-
-
 # --- one frame -------------------------------------------------------------------------------
 
 
@@ -358,14 +230,31 @@ def _candidate(frame: VideoFrame, at: float) -> _Candidate:
 
     scale = _GREY / max(frame.width, frame.height)
     width, height = max(17, round(frame.width * scale)), max(16, round(frame.height * scale))
-    small: Image = frame.reformat(width, height, "gray", interpolation="AREA").to_image()  # type: ignore[no-untyped-call]
-    small = _turned(small, frame.rotation)
+    small: Image = frame.reformat(width, height, "gray", interpolation="AREA").to_image().convert("L")  # type: ignore[no-untyped-call]
+    small = _without_bars(_turned(small, frame.rotation))
     if ImageStat.Stat(small).stddev[0] < _FLAT:
         return _Candidate(at, frame, 0.0, None)
     edges = small.filter(ImageFilter.Kernel((3, 3), (0, 1, 0, 1, -4, 1, 0, 1, 0), scale=1, offset=128))
     look = perceptual_hash.picture_hash(small)
     number = None if look is None else int.from_bytes(look, "big")
     return _Candidate(at, frame, ImageStat.Stat(edges).stddev[0], number)
+
+
+def _without_bars(picture: Image) -> Image:
+    """A grey picture without black bars on two opposite sides, or on all."""
+    box = picture.point(_LIT).getbbox()
+    if box is None:
+        return picture
+    left, top, right, bottom = box
+    across, down = min(left, picture.width - right), min(top, picture.height - bottom)
+    cut = (across, down, picture.width - across, picture.height - down)
+    return picture.crop(cut) if max(across, down) >= _BAR else picture
+
+
+_BAR = 3
+"""Of the 160 pixels of the long side."""
+
+_LIT = [255 * (level > 24) for level in range(256)]
 
 
 def _shown(candidate: _Candidate, short_side: int) -> Frame:

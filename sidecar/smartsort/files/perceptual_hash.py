@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
+from bisect import bisect
 from collections.abc import Sequence
+from statistics import mean, median
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -75,34 +76,96 @@ class Look(NamedTuple):
     hash: bytes
 
 
-_SHIFT = 0.5
-"""Seconds: so exactly is it known how much a copy was trimmed at its beginning."""
+_SHIFT = 0.25
+"""Seconds: so exactly is it found out first how much later one of two videos begins."""
 
-_SHARED = 0.7
-"""Of the moments that two videos have in common so many have to look alike, and at least three of them."""
+_NEAR = 0.13
+"""Seconds between two looks of one moment: they are four a second where a video is decoded."""
+
+_OTHER = 45
+"""Bits in which frames differ that show another scene. In between, the camera or somebody moved."""
+
+_SHARED, _MOMENTS, _SPREAD = 0.7, 3, 0.5
+"""The share of the moments of both that have to look alike, at least how many, and how far apart they lie: a
+share of what both show. So much of the shorter video the longer one has to show, too."""
+
+_CLOSER, _NOISE = 0.5, 5
+"""Where the camera stands still, all frames are alike. Those of one moment have to be more so: they differ in
+this share of the bits that those of other moments differ in, or in so many that encoding explains it."""
+
+_Moments = Sequence[tuple[float, int]]
 
 
-def same_video(anchors: Sequence[Look], looks: Sequence[Look]) -> bool:
-    """Return whether a video with these looks shows what another shows at its `anchors`, all of it or a part.
+def same_video(one: Sequence[Look], other: Sequence[Look]) -> bool:
+    """Return whether two videos show the same, or one a part of the other. Both are in order."""
+    mine, theirs = ([(at, int.from_bytes(value, "big")) for at, value in looks] for looks in (one, other))
+    differing: dict[int, list[int]] = {}
+    for at, value in mine:
+        for there, look in theirs:
+            differing.setdefault(round((at - there) / _SHIFT), []).append(differing_bits(value, look))
+    needed = min(_MOMENTS, max(len(mine), len(theirs)))
+    likely = sorted(
+        (mean(bits), shift)
+        for shift, bits in differing.items()
+        if sum(one <= ALIKE for one in bits) >= needed and _common(mine, theirs, shift * _SHIFT)
+    )[:_TRIED]
+    return any(
+        _Fit(mine, theirs, (shift + part / 4) * _SHIFT).is_one(needed)
+        for _, shift in likely
+        for part in range(-2, 3)
+    )
 
-    Each pair that is alike votes for how far one is behind the other.
-    """
-    if not anchors or not looks:
-        return False
-    numbers = [(one.at, int.from_bytes(one.hash, "big")) for one in looks]
-    votes: dict[int, set[float]] = {}
-    for anchor in anchors:
-        value = int.from_bytes(anchor.hash, "big")
-        shifts = {
-            round((anchor.at - at) / _SHIFT) for at, look in numbers if differing_bits(value, look) <= ALIKE
-        }
-        for shift in {near for one in shifts for near in (one - 1, one, one + 1)}:
-            votes.setdefault(shift, set()).add(anchor.at)
-    first, last = looks[0].at, looks[-1].at
-    for shift, agreeing in votes.items():
-        begin, end = first + (shift - 1) * _SHIFT, last + (shift + 1) * _SHIFT
-        common = [one.at for one in anchors if begin <= one.at <= end]
-        enough = max(min(3, len(anchors)), math.ceil(_SHARED * len(common)))
-        if len(agreeing) >= enough:
-            return True
-    return False
+
+_TRIED = 6
+"""Differences between the beginnings, the likeliest first."""
+
+
+def _common(mine: _Moments, theirs: _Moments, shift: float) -> tuple[float, float] | None:
+    """Return from when to when both show something, None when it is too little."""
+    begin, end = max(mine[0][0], theirs[0][0] + shift), min(mine[-1][0], theirs[-1][0] + shift)
+    shorter = min(mine[-1][0] - mine[0][0], theirs[-1][0] - theirs[0][0])
+    return (begin, end) if end >= begin + _SPREAD * shorter - _NEAR else None
+
+
+class _Fit:
+    """Two videos, one of which begins `shift` seconds later."""
+
+    def __init__(self, mine: _Moments, theirs: _Moments, shift: float) -> None:
+        self._mine, self._theirs, self._shift = mine, theirs, shift
+        times = [at + shift for at, _ in theirs]
+        self._alike: list[float] = []
+        self._bits: list[int] = []
+        for at, value in mine:
+            place = bisect(times, at)
+            near = min(range(max(0, place - 1), min(place + 1, len(times))), key=lambda i: abs(times[i] - at))
+            if abs(times[near] - at) <= _NEAR:
+                self._bits.append(differing_bits(value, theirs[near][1]))
+                if self._bits[-1] <= ALIKE:
+                    self._alike.append(at)
+
+    def is_one(self, needed: int) -> bool:
+        """Return whether enough moments look alike, all over what both show, and those more than others."""
+        common = _common(self._mine, self._theirs, self._shift)
+        if common is None or not self._alike:
+            return False
+        length = common[1] - common[0]
+        apart = min(1.0, length / (2 * _MOMENTS)) or 1.0
+        others = sum(bits > _OTHER for bits in self._bits)
+        return (
+            len({round(at / apart) for at in self._alike}) >= needed
+            and len(self._alike) >= _SHARED * (len(self._alike) + others)
+            and self._alike[-1] - self._alike[0] >= _SPREAD * length - _NEAR
+            and median(self._bits) <= max(_NOISE, _CLOSER * self._still())
+        )
+
+    def _still(self) -> float:
+        """Return in how many bits looks of other moments of one scene differ, many if there are none."""
+        return median(
+            [
+                bits
+                for at, value in self._mine
+                for there, look in self._theirs
+                if abs(there + self._shift - at) > 1 and (bits := differing_bits(value, look)) <= _OTHER
+            ]
+            or [_OTHER]
+        )

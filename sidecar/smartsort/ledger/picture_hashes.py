@@ -54,26 +54,25 @@ def alike(db: Database, value: bytes, before: int) -> list[tuple[int, int]]:
 # --- videos ----------------------------------------------------------------------------------
 
 _MOMENT = struct.Struct("<f32s")
-_ASKED_AT_MOST = 64
-"""Moments of a video that the index is asked about. Each costs 264 entries."""
+_INDEXED_AT_MOST = 128
+"""Moments of a video that the index knows, or is asked about. Each is 8 entries, and costs 264 to ask."""
 
 
-def put_video(db: Database, photo_id: int, anchors: Sequence[Look]) -> None:
+def put_video(db: Database, photo_id: int, looks: Sequence[Look]) -> None:
     """Remember what a video looks like at some moments."""
-    packed = b"".join(_MOMENT.pack(one.at, one.hash) for one in anchors)
+    packed = b"".join(_MOMENT.pack(one.at, one.hash) for one in looks)
     db.conn.execute(
         "INSERT OR REPLACE INTO picture_hashes (photo_id, hash) VALUES (?, ?)", (photo_id, packed or None)
     )
     db.conn.executemany(
         "INSERT OR IGNORE INTO picture_hash_parts (part, photo_id) VALUES (?, ?)",
-        [(part, photo_id) for one in anchors for part in parts(int.from_bytes(one.hash, "big"))],
+        [(part, photo_id) for number in _indexed(looks) for part in parts(number)],
     )
 
 
 def videos_alike(db: Database, looks: Sequence[Look], before: int) -> list[int]:
     """Ids below `before` of the videos that show the same moments in the same order, or some of them."""
-    step = -(-len(looks) // _ASKED_AT_MOST)
-    keys = {key for one in looks[:: step or 1] for key in keys_alike(int.from_bytes(one.hash, "big"))}
+    keys = {key for number in _indexed(looks) for key in keys_alike(number)}
     query = (
         "SELECT photo_id, hash FROM picture_hashes"
         " WHERE photo_id IN (SELECT DISTINCT photo_id FROM picture_hash_parts"
@@ -83,7 +82,12 @@ def videos_alike(db: Database, looks: Sequence[Look], before: int) -> list[int]:
     stored = {
         int(i): [Look(*_MOMENT.unpack(part)) for part in _moments(packed)] for i, packed in rows.items()
     }
-    return sorted(photo_id for photo_id, anchors in stored.items() if same_video(anchors, looks))
+    return sorted(photo_id for photo_id, theirs in stored.items() if same_video(theirs, looks))
+
+
+def _indexed(looks: Sequence[Look]) -> list[int]:
+    step = -(-len(looks) // _INDEXED_AT_MOST) or 1
+    return [int.from_bytes(one.hash, "big") for one in looks[::step]]
 
 
 def _moments(packed: bytes) -> Iterator[bytes]:

@@ -68,7 +68,7 @@ class VideoStage:
         def write(db: Database) -> None:
             alike = picture_hashes.videos_alike(db, found.looks, photo.id) if self._look else []
             films.put(db, photo, film, at, films.Copies(found.seconds, found.has_sound, tuple(alike)))
-            picture_hashes.put_video(db, photo.id, found.anchors)
+            picture_hashes.put_video(db, photo.id, found.looks)
 
         await self._context.ledger.awrite(write)
         return film
@@ -80,7 +80,7 @@ class VideoStage:
         wanted = self._look or self._measure is not None
         if path is None or not wanted:
             return Frames()
-        found = await asyncio.to_thread(self._decoders.frames, path)
+        found = await asyncio.to_thread(self._decoders.frames, path, copies=self._look)
         if isinstance(found, FileVanished):
             return Frames()  # moved meanwhile, as a duplicate is
         if isinstance(found, SmartsortError):
