@@ -259,6 +259,8 @@ async def test_a_rule_means_the_same_person_after_a_rename_in_immich(made):
         ({"name": "x", "folder": "a", "type": ["film"]}, "photo"),
         ({"name": "x", "folder": "a", "who": ["Anna"]}, "is no setting"),
         ({"folder": "a"}, "must be set"),
+        ({"name": "two\nlines", "folder": "a"}, "rules.0.name"),
+        ({"name": "x", "album": "a\0b"}, "rules.0.album"),
     ],
 )
 def test_a_rule_that_cannot_be_meant_is_refused_when_smartsort_starts(tmp_path, rule, said):

@@ -140,13 +140,14 @@ def _folders(text: str) -> str:
     return text
 
 
+_ONE_LINE = r"^[^\x00-\x1f\x7f]{1,200}\Z"
 _Folders = Annotated[str, AfterValidator(_folders)]
 
 
 class Rule(Section):
     """One of your own rules: conditions, all of which have to hold, and what becomes of the photo."""
 
-    name: str = setting(..., "What it is called where its decisions are explained.", min_length=1)
+    name: str = setting(..., "What it is called where its decisions are explained.", pattern=_ONE_LINE)
     priority: int = setting(0, "Of the rules that fit, the highest decides, then the first in the file.")
     all: Names = setting((), "All of these people are on it.")
     any: Names = setting((), "At least one of them is.")
@@ -163,7 +164,7 @@ class Rule(Section):
     type: tuple[Literal["photo", "video", "live"], ...] = setting((), "It is one of these.")
     folder: _Folders | None = setting(None, "The folders, as in `filing.template`.")
     also: _Folders | None = setting(None, "One folder more.")
-    album: str | None = setting(None, "An album in Immich.", min_length=1)
+    album: str | None = setting(None, "An album in Immich.", pattern=_ONE_LINE)
     review: bool = setting(False, "A human decides.")
 
     @model_validator(mode="after")
