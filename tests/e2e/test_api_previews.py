@@ -253,6 +253,27 @@ def test_what_if_moves_exactly_what_was_listed_and_not_with_other_settings(
     client.delete(f"{BASE}/config").raise_for_status()
 
 
+def test_a_refiling_is_previewed_by_an_admin_and_moves_exactly_what_was_shown(
+    live: LiveSidecar, client: httpx.Client
+) -> None:
+    assert post(client, "/refile", {}, 422)["code"] == "invalid"
+    reviewer = live.client(REVIEW_TOKEN)
+    assert post(reviewer, "/refile", {"dry_run": True}, 403)["code"] == "forbidden"
+    assert post(client, "/refile", {"dry_run": True})["decided"] == []
+    client.patch(f"{BASE}/config", json={"filing_template": "all/{person}"}).raise_for_status()
+    plan = post(client, "/refile", {"dry_run": True})
+    assert plan["done"] > 1
+    assert {one["action"] for one in plan["decided"]} == {"would_move"}
+    moved = min(one["id"] for one in plan["decided"])
+    post(client, f"/photos/{moved}/refile", {"person": "李雷"})
+    done = post(client, "/refile", {"preview": plan["preview"]})
+    assert {one["id"] for one in done["decided"]} == {one["id"] for one in plan["decided"]} - {moved}
+    assert all(one["destination"].startswith("faces/all/") for one in done["decided"])
+    assert post(reviewer, "/undo", {"event": done["event"]}, 403)["code"] == "forbidden"
+    assert post(client, "/undo", {"event": done["event"]})["done"] == done["done"]
+    client.delete(f"{BASE}/config").raise_for_status()
+
+
 def test_photos_that_are_named_can_be_named_with_their_versions(
     live: LiveSidecar, client: httpx.Client, arrive: Callable[[int], None]
 ) -> None:
