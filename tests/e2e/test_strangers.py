@@ -18,6 +18,7 @@ from PIL import Image
 from tests.live_sidecar import BASE, TOKEN, LiveSidecar, live_sidecar
 
 from smartsort.cli.main import cli
+from smartsort.confidence.strangers import Strangers
 from smartsort.demo.samples import STRANGERS, iter_strangers
 
 
@@ -107,6 +108,54 @@ def test_what_is_ignored_is_listed_and_revoked(live: LiveSidecar) -> None:
     assert answer(client.get(f"{BASE}/strangers/verdicts")) == []
     again = client.post(f"{BASE}/strangers/verdicts/{verdict['key']}/revoke")
     assert (again.status_code, again.json()["code"]) == (404, "not_found")
+
+
+def sizes(client: httpx.Client) -> list[int]:
+    return [len(group["faces"]) for group in groups(client)]
+
+
+def test_groups_that_a_human_joins_and_splits_stay_so_until_that_is_revoked_or_undone(
+    live: LiveSidecar,
+) -> None:
+    client = live.client()
+    first, second, *_ = found = groups(client)
+    before = files(live.root, "faces", "review")
+    assert "done" in command(live, "join", first["id"], second["id"])
+    both = len(first["faces"]) + len(second["faces"])
+    assert sizes(client)[0] == both
+    [joined] = answer(client.get(f"{BASE}/strangers/verdicts"))
+    assert (joined["kind"], len(joined["photos"])) == ("same", both)
+
+    measure = live.sidecar.measure
+    assert measure is not None
+    restarted = live.run(Strangers(live.sidecar.context).groups(measure.galleries.level))
+    assert [len(group) for group in restarted] == sizes(client)
+
+    largest = groups(client)[0]
+    command(live, "split", largest["id"], "1", "2")
+    assert sizes(client)[0] == both - 2
+    out = {face["id"] for face in largest["faces"][:2]}
+    assert not any({face["id"] for face in group["faces"]} > out for group in groups(client))
+    command(live, "split", groups(client)[0]["id"], "3")
+    split = sorted(sizes(client), reverse=True)
+    assert split[0] == both - 3
+
+    # Those who were split off first stay away, although the second split says nothing of them.
+    kept = {face["id"] for face in groups(client)[0]["faces"]}
+    assert kept.isdisjoint(out)
+    for verdict in answer(client.get(f"{BASE}/strangers/verdicts")):
+        command(live, "revoke", verdict["key"])
+    assert sizes(client) == [len(group["faces"]) for group in found]
+    assert files(live.root, "faces", "review") == before
+
+    done = answer(
+        client.post(f"{BASE}/strangers/mark", json={"faces": faces_of(first, second), "kind": "same"})
+    )
+    assert sizes(client)[0] == both
+    answer(client.post(f"{BASE}/undo", json={"event": done["event"]}))
+    assert sizes(client) == [len(group["faces"]) for group in found]
+    wrong = {"faces": faces_of(first), "kind": "apart"}
+    assert client.post(f"{BASE}/strangers/mark", json=wrong).status_code == 422
 
 
 def test_without_a_face_or_a_person_nothing_is_done(live: LiveSidecar) -> None:

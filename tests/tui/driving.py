@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from time import monotonic
+from typing import Any, cast
 
 from tests.tui.sample.sidecar import NOON, SampleSidecar
 from tests.tui.sample.transport import SampleTransport
@@ -71,6 +72,17 @@ async def until(pilot: Pilot[None], so: Callable[[], object], what: str, seconds
         await asyncio.sleep(max(0.01, 3 * (loop.time() - asked)))
         asked = loop.time()
     await pilot.pause()
+
+
+async def answerable(pilot: Pilot[None]) -> None:
+    """Until a key counts: the one before has taken effect, and what stands there was there long enough."""
+    keyboard = cast("SmartsortApp", pilot.app).keyboard
+
+    def is_answerable() -> bool:
+        sight = getattr(pilot.app.screen, "sight", None)
+        return not keyboard.is_at_work and (sight is None or monotonic() >= sight._since)
+
+    await until(pilot, is_answerable, "a key to count")
 
 
 def review(pilot: Pilot[None]) -> ReviewScreen:

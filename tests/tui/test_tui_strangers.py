@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.live_sidecar import REVIEW_TOKEN, live_sidecar
-from tests.tui.driving import driving, loaded, screen_text, until
+from tests.tui.driving import answerable, driving, loaded, screen_text, until
 from textual.pilot import Pilot
 
 from smartsort.core.model import State
@@ -15,6 +15,7 @@ from smartsort.ledger import photos
 from smartsort_tui.screens.dialogs import PersonPicker
 from smartsort_tui.screens.preview import Preview
 from smartsort_tui.screens.strangers import LeaveOut, StrangersScreen, numbers_of
+from smartsort_tui.screens.verdicts import VerdictRows, Verdicts
 
 SETTLED_BY_NAME = sum(STRANGERS) - len(STRANGERS)
 """On the last photo of each stranger there is somebody else, too: it waits for that."""
@@ -31,7 +32,7 @@ def test_numbers_of_faces_are_read_as_people_type_them(text: str, numbers: set[i
 async def asked(pilot: Pilot[None], kind: type, what: str) -> None:
     """Until a dialog is there and was seen long enough to answer it."""
     await until(pilot, lambda: isinstance(pilot.app.screen, kind) and pilot.app.screen.is_mounted, what)
-    await pilot.pause(0.4)
+    await answerable(pilot)
 
 
 async def test_all_strangers_are_named_with_four_keys_and_a_name_each(tmp_path: Path) -> None:
@@ -62,7 +63,7 @@ async def test_all_strangers_are_named_with_four_keys_and_a_name_each(tmp_path: 
             for number in range(len(STRANGERS)):
                 # Names as unlike each other as can be: the picker offers who is called nearly the same.
                 name = 3 * "abcdefghijklm"[number].upper()
-                await pilot.pause(0.4)
+                await answerable(pilot)
                 await pilot.press("enter")
                 await asked(pilot, PersonPicker, "the picker")
                 await pilot.press(*name)
@@ -70,7 +71,7 @@ async def test_all_strangers_are_named_with_four_keys_and_a_name_each(tmp_path: 
                 await until(pilot, lambda name=name: f"new person “{name}”" in screen_text(pilot), name)  # type: ignore[misc]
                 assert isinstance(picker, PersonPicker)
                 await pilot.press("end", "down", "down")
-                await pilot.pause(0.4)
+                await answerable(pilot)
                 await pilot.press("enter")
                 await asked(pilot, Preview, "the preview")
                 assert "stays: more faces than allowed" in screen_text(pilot)
@@ -122,9 +123,9 @@ async def test_faces_are_left_out_groups_joined_and_strangers_ignored(tmp_path: 
                 pilot, lambda: "11 photos of probably one person, in 2 groups" in screen_text(pilot), "both"
             )
             await pilot.press("m")
-            await pilot.pause(0.4)
+            await answerable(pilot)
             await pilot.press("up")
-            await pilot.pause(0.4)
+            await answerable(pilot)
             await pilot.press("i")
             await asked(pilot, Preview, "the preview")
             await pilot.press("enter")
@@ -132,3 +133,68 @@ async def test_faces_are_left_out_groups_joined_and_strangers_ignored(tmp_path: 
             found = [len(group.faces) for group in screen.rows.items if len(group.faces) > 1]
             # The two faces that were left out are a group of their own.
             assert sorted(found) == sorted([*STRANGERS[2:], 2])
+
+
+async def test_groups_are_split_and_joined_for_good_locked_and_all_that_is_revoked(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    samples = list(iter_strangers(root / "inbox"))
+    with live_sidecar(root, machine_learning=True) as live:
+        live.wait_for(lambda: live.all_sorted(len(samples)), "the strangers")
+        assert live.sidecar.measure is not None
+        live.run(live.sidecar.measure.measure_review())
+
+        async with driving(url=live.url, token=REVIEW_TOKEN, size=(80, 24)) as pilot:
+            await loaded(pilot)
+            await pilot.press("t")
+            await until(
+                pilot,
+                lambda: isinstance(pilot.app.screen, StrangersScreen) and pilot.app.screen.rows.count >= 12,
+                "the groups",
+            )
+            screen = pilot.app.screen
+            assert isinstance(screen, StrangersScreen)
+
+            def sizes() -> list[int]:
+                return [len(group.faces) for group in screen.rows.items if len(group.faces) > 1]
+
+            await answerable(pilot)
+            await pilot.press("S")
+            await until(pilot, lambda: "x says first which faces are others" in screen_text(pilot), "a hint")
+            await pilot.press("x")
+            await asked(pilot, LeaveOut, "the question which")
+            await pilot.press("2", "minus", "3", "enter")
+            await until(pilot, lambda: "out: 2, 3" in screen_text(pilot), "the numbers")
+            await answerable(pilot)
+            await pilot.press("S")
+            await until(pilot, lambda: sizes() == sorted([*STRANGERS[1:], 5, 2], reverse=True), "the split")
+
+            await answerable(pilot)
+            await pilot.press("m", "m")
+            await until(pilot, lambda: len(screen.rows.marked) == 2, "two marks")
+            chosen = sum(len(g.faces) for g in screen.rows.items if g.id in screen.rows.marked)
+            await answerable(pilot)
+            await pilot.press("J")
+            await until(pilot, lambda: sizes()[0] >= chosen, "one group")
+
+            await answerable(pilot)
+            await pilot.press("home", "L")
+            await asked(pilot, PersonPicker, "the picker")
+            await pilot.press(*"Ann")
+            await answerable(pilot)
+            await pilot.press("enter")
+            await asked(pilot, Preview, "the preview")
+            assert "Certainly" in screen_text(pilot)
+            await pilot.press("escape")
+
+            await until(pilot, lambda: pilot.app.screen is screen, "the strangers")
+            await pilot.press("v")
+            await asked(pilot, Verdicts, "the verdicts")
+            await until(pilot, lambda: "are two people" in screen_text(pilot), "what was said")
+            assert "are one person" in screen_text(pilot)
+            for left in (1, 0):
+                await answerable(pilot)
+                await pilot.press("d")
+                rows = pilot.app.screen.query_one(VerdictRows)
+                await until(pilot, lambda rows=rows, left=left: rows.count == left, "it is gone")  # type: ignore[misc]
+            await pilot.press("escape")
+            await until(pilot, lambda: sizes() == sorted(STRANGERS, reverse=True), "the groups of before")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from smartsort.confidence import neighbours
 from smartsort.confidence.neighbours import LENGTH, Neighbours, links, whole
-from smartsort.core.groups import DAYS_APART, HINT, LINKED, UnnamedFace, grouped, regrouped
+from smartsort.core.groups import DAYS_APART, HINT, LINKED, Said, UnnamedFace, grouped, regrouped
 
 
 def ids(faces, groups):
@@ -223,6 +223,56 @@ def test_only_groups_that_a_change_concerns_are_new(graph, data):
     new = regrouped(faces, near, groups, met)
     again = {face for group in new for face in group}
     assert set(grouped(faces, found)) == {*new, *(g for g in groups.values() if again.isdisjoint(g))}
+
+
+@st.composite
+def sayings(draw, count):
+    """What humans said of so many faces."""
+    some = st.lists(st.integers(0, count - 1), max_size=4, unique=True)
+    same = draw(st.lists(some, max_size=3))
+    apart = [
+        (one, [face for face in other if face not in one])
+        for one, other in draw(st.lists(st.tuples(some, some), max_size=3))
+    ]
+    return Said(same, apart)
+
+
+@given(graphs(), st.data(), st.randoms())
+def test_what_humans_say_counts_before_what_is_alike(graph, data, rng):
+    faces, found = graph
+    said = data.draw(sayings(len(faces)))
+    groups = grouped(faces, found, said)
+    of = {face: group for group in groups for face in group}
+    assert sorted(itertools.chain.from_iterable(groups)) == list(range(len(faces)))
+    for group in groups:
+        assert len({faces[index].photo_id for index in group}) == len(group)
+    for one, other in said.apart:
+        assert not any(of[a] == of[b] for a in one for b in other)
+    if not said.apart and len(said.same) == 1:
+        [same] = said.same
+        if len({faces[index].photo_id for index in same}) == len(same):
+            assert len({of[index] for index in same}) <= 1
+    order = rng.sample(range(len(faces)), len(faces))
+    place = {index: position for position, index in enumerate(order)}
+    turned = [(place[b], place[a], value) for a, b, value in rng.sample(found, len(found))]
+    shuffled = [faces[index] for index in order]
+    assert ids(faces, groups) == ids(shuffled, grouped(shuffled, turned, said.within(place)))
+
+
+@given(graphs(), st.data())
+def test_only_groups_that_a_saying_concerns_are_new(graph, data):
+    faces, found = graph
+    said = data.draw(sayings(len(faces)))
+    groups = {face: group for group in grouped(faces, found) for face in group}
+
+    def near(some):
+        return [one for one in found if one[0] in some or one[1] in some]
+
+    concerned = {*itertools.chain(*said.same, *itertools.chain(*said.apart))}
+    new = regrouped(faces, near, groups, concerned, said)
+    again = {face for group in new for face in group}
+    left = [group for group in groups.values() if again.isdisjoint(group)]
+    assert set(grouped(faces, found, said)) == {*new, *left}
 
 
 def test_nothing_is_no_group():

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from smartsort.api.schemas.evaluation import Explained, RuleOut, SpotCheckPage, WrongFiling
     from smartsort.api.schemas.near_misses import NearMisses
     from smartsort.api.schemas.people import OnePerson
-    from smartsort.api.schemas.strangers import NameFaces, Strangers
+    from smartsort.api.schemas.strangers import NameFaces, Strangers, Verdict
 
 BASE = "/api/smart-download"
 # Larger than any preview Immich makes. A larger answer is not a picture for a terminal.
@@ -217,6 +217,18 @@ class Client:
         """Name faces (`name`) or say something of them for good (`mark`), or show what that would do."""
         return await self._send(
             BulkActionResult, "POST", f"/strangers/{what}", asked, timeout=BULK_TIMEOUT_SECONDS
+        )
+
+    async def verdicts(self) -> list[Verdict]:
+        """Return what was said of faces for good, the newest first."""
+        from smartsort.api.schemas.strangers import Verdict
+
+        return await self._list(Verdict, "/strangers/verdicts")
+
+    async def revoke_verdict(self, key: str) -> BulkActionResult:
+        """Take back what was said of faces for good."""
+        return await self._send(
+            BulkActionResult, "POST", f"/strangers/verdicts/{key}/revoke", timeout=BULK_TIMEOUT_SECONDS
         )
 
     async def near_misses(self) -> list[NearMisses]:

@@ -104,7 +104,7 @@ class FaceActions(Reversing):
             )
             if not meant:
                 return ActionResult(photo.id, "failed", problem="it has no such face", code="not_found")
-            kept = [m for m in before.marks if not any(m.is_at(face) for face in meant)]
+            kept = [m for m in before.marks if m.is_grouping or not any(m.is_at(face) for face in meant)]
             locked = meant[0].id if kind is MarkKind.LOCKED else None
             marks = (*kept, *(PlacedMark.on(face, kind, mark.key, person, at) for face in meant))
             return self._remarked(
@@ -116,6 +116,61 @@ class FaceActions(Reversing):
             batch = await self._act(list(faces), plan, actor, states, dry_run=dry_run, agreed=agreed)
         await self._context.ledger.awrite(lambda db: _copy_vectors(db, evidence))
         return batch
+
+    async def group_faces(
+        self,
+        faces: Faces,
+        others: Faces,
+        actor: str,
+        *,
+        dry_run: bool = False,
+        agreed: Agreed | None = None,
+    ) -> Batch:
+        """Say that faces are one person, or, with `others`, that they are not the person of these.
+
+        No photo moves. What was said before and says the opposite counts no more.
+        """
+        key, at = secrets.token_hex(8), self._context.clock.text()
+        ids = [*dict.fromkeys((*faces, *others))]
+        evidence = await self._last(dict.fromkeys(ids, ()))
+        marks = await self._context.ledger.aread(lambda db: face_marks.of_photos(db, ids))
+
+        def on(photo_id: int, some: Faces) -> list[Face]:
+            judged = evidence.get(photo_id, Evidence()).judged
+            return [face for face in judged if face.id in some.get(photo_id, ())]
+
+        def keys(some: Faces, *kinds: MarkKind) -> set[str]:
+            return {
+                m.key
+                for i in some
+                for m in marks.get(i, ())
+                if m.kind in kinds and any(m.is_at(face) for face in on(i, some))
+            }
+
+        tying = MarkKind.SAME, MarkKind.REST
+        opposed = (
+            keys(faces, *tying) & keys(others, *tying)
+            if others
+            else keys(faces, MarkKind.APART) & keys(faces, MarkKind.REST)
+        )
+
+        def plan(photo: Photo, before: Arrangement) -> Plan | ActionResult:
+            meant, rest = on(photo.id, faces), on(photo.id, others)
+            if not meant and not rest:
+                return ActionResult(photo.id, "failed", problem="it has no such face", code="not_found")
+            kept = [m for m in before.marks if m.key not in opposed or not any(m.is_at(f) for f in meant)]
+            kind = MarkKind.APART if others else MarkKind.SAME
+            found = Plan(photo, before, EventKind.FACES_MARKED, "marked", filed=False)
+            found.data = {"mark": kind.value}
+            found.marks = (
+                *kept,
+                *(PlacedMark.on(face, kind, key, None, at) for face in meant),
+                *(PlacedMark.on(face, MarkKind.REST, key, None, at) for face in rest),
+            )
+            return found
+
+        async with self._lock:
+            return await self._act(ids, plan, actor, (State.REVIEW,), dry_run=dry_run, agreed=agreed)
 
     async def revoke_mark(self, key: str, actor: str) -> Batch:
         """Take back what was said of faces together. Raises NoSuchVerdict."""

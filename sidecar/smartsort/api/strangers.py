@@ -124,16 +124,25 @@ async def mark(
 ) -> BulkActionResult:
     """Say of faces for good that they do not matter, are no faces, or are certainly a person's.
 
-    The first two count for faces like these, too. `event` takes it back, and so does revoking the verdict.
+    Or say which of them are one person, whatever the groups say: `same`, and `apart` from `others`.
+    No photo moves then. The first two count for faces like these, too. `event` takes it back, and so does
+    revoking the verdict.
     """
 
     async def act(wanted: MarkFaces, agreed: Agreed | None) -> Batch:
         people = selectors_of(wanted)
         if not wanted.faces:
             raise Refused(422, "invalid", "say which `faces`, or give a `preview`")
-        return await ctx.sidecar.actions.mark_faces(
+        kind, actions = MarkKind(wanted.kind), ctx.sidecar.actions
+        if kind.is_grouping:
+            if (kind is MarkKind.APART) is not bool(wanted.others):
+                raise Refused(422, "invalid", "say which `others` they are `apart` from, and only then")
+            return await actions.group_faces(
+                wanted.faces, wanted.others, caller.name, dry_run=wanted.dry_run, agreed=agreed
+            )
+        return await actions.mark_faces(
             wanted.faces,
-            MarkKind(wanted.kind),
+            kind,
             caller.name,
             choice=people[0] if people else None,
             dry_run=wanted.dry_run,
@@ -148,12 +157,14 @@ async def verdicts(ctx: Ctx, _: Reviewer) -> list[Verdict]:
     """List what was said of faces for good, the newest first."""
     found = await ctx.sidecar.context.ledger.aread(face_marks.groups)
     return [
-        Verdict(
-            key=one.key,
-            kind=MarkKind(one.kind).value,
-            person=one.person_name,
-            photos=list(one.photos),
-            at=one.at,
+        Verdict.model_validate(
+            {
+                "key": one.key,
+                "kind": one.kind,
+                "person": one.person_name,
+                "photos": list(one.photos),
+                "at": one.at,
+            }
         )
         for one in found
     ]

@@ -107,6 +107,33 @@ def mark(
     sys.exit(_preview_and_do(sidecar, "mark", asked, dry_run=dry_run, yes=yes, as_json=as_json))
 
 
+@command.command("join", epilog=examples("smartsort strangers join 3f1c 7a20"))
+@with_sidecar
+@_GROUPS
+@json_option
+def join(sidecar: Sidecar, *, groups: Sequence[str], as_json: bool) -> None:
+    """Say for good that the faces of GROUPs are one person's."""
+    asked = {"faces": _faces(_chosen(sidecar, groups), ()), "kind": "same"}
+    sys.exit(tell_decided(sidecar.ask("POST", "/strangers/mark", asked), as_json=as_json))
+
+
+@command.command("split", epilog=examples("smartsort strangers split 3f1c 3 7"))
+@with_sidecar
+@click.argument("group")
+@click.argument("numbers", nargs=-1, required=True, type=int, metavar="NUMBER...")
+@json_option
+def split(sidecar: Sidecar, *, group: str, numbers: Sequence[int], as_json: bool) -> None:
+    """Say for good that the faces with NUMBERs on the sheet are not the person of GROUP."""
+    [chosen] = _chosen(sidecar, [group])
+    everybody = range(1, len(chosen["faces"]) + 1)
+    asked = {
+        "faces": _faces([chosen], [number for number in everybody if number not in numbers]),
+        "others": _faces([chosen], numbers),
+        "kind": "apart",
+    }
+    sys.exit(tell_decided(sidecar.ask("POST", "/strangers/mark", asked), as_json=as_json))
+
+
 @command.command("verdicts", epilog=examples("smartsort strangers verdicts"))
 @with_sidecar
 @json_option

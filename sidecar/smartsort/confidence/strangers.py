@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from sqlite_utils import Database
 
-from smartsort.core.groups import NOTHING, Group, UnnamedFace, grouped, regrouped
+from smartsort.core.groups import NOTHING, Group, Said, UnnamedFace, grouped, regrouped
+from smartsort.core.model import MarkKind
 from smartsort.core.similarity import day_of
-from smartsort.ledger import review_faces
+from smartsort.ledger import face_marks, review_faces
 from smartsort.ledger.review_faces import Stranger
 from smartsort.pipeline.engine.context import Context
 
@@ -86,7 +88,8 @@ class _Known:
             from smartsort.confidence.neighbours import Neighbours  # noqa: PLC0415
 
             self._near = Neighbours(vectors.shape[1], level)
-        self._regroup(self._near, self._without(self._near, gone) | self._near.put(unnamed, vectors, gone))
+        touched = self._without(self._near, gone) | self._near.put(unnamed, vectors, gone)
+        self._regroup(self._near, touched | self._hear(db, self._near))
         return sorted(self._views.values(), key=lambda view: (-len(view), min(one.face_id for one in view)))
 
     def _read(
@@ -125,6 +128,23 @@ class _Known:
             self._of |= dict.fromkeys(rest, rest)
             left = (left | set(rest)) - {slot}
         return frozenset(left)
+
+    def _hear(self, db: Database, near: Neighbours) -> frozenset[int]:
+        """Read what humans said of groups. Return the slots of those of whom something else is said."""
+        found: dict[str, tuple[list[int], list[int]]] = {}
+        for photo_id, mark in face_marks.grouping(db):
+            slots = [
+                near.slot(face_id)
+                for face_id in self._photos.get(photo_id, ())
+                if mark.lies_at(self._strangers[face_id].place)
+            ]
+            found.setdefault(mark.key, ([], []))[mark.kind == MarkKind.APART].extend(slots)
+        said = Said([same for same, _ in found.values()], [both for both in found.values() if all(both)])
+        old, self._said = self._said, said
+        others = [one for one in (*old.same, *said.same) if (one in old.same) is not (one in said.same)]
+        halves = [one for one in (*old.apart, *said.apart) if (one in old.apart) is not (one in said.apart)]
+        changed = chain(*others, *chain(*halves))
+        return frozenset(slot for slot in changed if slot in near.faces)
 
     def _regroup(self, near: Neighbours, changed: frozenset[int]) -> None:
         if len(changed) == len(near.faces):

@@ -309,6 +309,17 @@ class MarkKind(StrEnum):
     """A statue, a poster, a printed shirt."""
     LOCKED = "locked"
     """It is this person, whatever later evidence says."""
+    SAME = "same"
+    """It is the same person as the others with this key."""
+    APART = "apart"
+    """It is not the person of the rest with this key, who are one."""
+    REST = "rest"
+    """It is one of those from whom others are apart."""
+
+    @property
+    def is_grouping(self) -> bool:
+        """True for what concerns the groups of strangers alone, and no decision."""
+        return self in (MarkKind.SAME, MarkKind.APART, MarkKind.REST)
 
 
 @dataclass(frozen=True, slots=True)

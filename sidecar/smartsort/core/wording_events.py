@@ -93,6 +93,8 @@ _MARKED = {
     "ignored": "a stranger who does not matter, a user said",
     "not_a_face": "something on it that is not a face, a user said",
     "locked": "a face whose person is certain, a user said",
+    "same": "a face of the same person as others, a user said",
+    "apart": "a face of another person than others, a user said",
 }
 
 _OF_A_PHOTO: dict[str, Callable[[Data], str]] = {

@@ -19,6 +19,8 @@ from smartsort.ledger.rows import select
 _SCALE = 10_000
 _COLUMNS = "key, kind, x1, y1, x2, y2, person_id, person_name, at"
 
+_EXAMPLE = "kind IN ('ignored', 'not_a_face')"
+
 PER_MARK = 12
 """Faces of a mark that others are held against. More say little more."""
 
@@ -51,7 +53,16 @@ class PlacedMark(NamedTuple):
 
     def is_at(self, face: Face) -> bool:
         """Return True when a face lies at this place."""
-        return overlap(_box(face.place), _box((self.x1, self.y1, self.x2, self.y2))) > SAME_PLACE
+        return self.lies_at(face.place)
+
+    def lies_at(self, place: Sequence[float]) -> bool:
+        """Return True for the corners of a face there, in shares of the picture's sides."""
+        return overlap(_box(place), _box((self.x1, self.y1, self.x2, self.y2))) > SAME_PLACE
+
+    @property
+    def is_grouping(self) -> bool:
+        """True for what concerns the groups of strangers alone."""
+        return MarkKind(self.kind).is_grouping
 
 
 def _box(corners: Sequence[float]) -> Box:
@@ -80,7 +91,7 @@ def of_photos(db: Database, photo_ids: Sequence[int]) -> dict[int, tuple[PlacedM
 
 def on_faces(marks: Iterable[PlacedMark], faces: Iterable[Face]) -> dict[str, FaceMark]:
     """Return the marks by the ids that the faces have now."""
-    marks = tuple(marks)
+    marks = tuple(mark for mark in marks if not mark.is_grouping)
     return {face.id: mark.mark for face in faces for mark in marks if mark.is_at(face)}
 
 
@@ -107,9 +118,19 @@ def groups(db: Database, key: str | None = None) -> list[MarkedGroup]:
         " ORDER BY at DESC, photo_id DESC",
         (key,),
     ):
-        before = found.get(each, MarkedGroup(each, kind, name, (), at))
-        found[each] = before._replace(photos=(*before.photos, photo_id))
+        what = MarkKind.APART if kind == MarkKind.REST else kind
+        before = found.get(each, MarkedGroup(each, what, name, (), at))
+        if photo_id not in before.photos[-1:]:
+            found[each] = before._replace(photos=(*before.photos, photo_id))
     return list(found.values())
+
+
+def grouping(db: Database) -> list[tuple[int, PlacedMark]]:
+    """Return which faces a human said are one person and which are not, each with its photo."""
+    query = (
+        f"SELECT photo_id, {_COLUMNS} FROM face_marks WHERE kind IN ('same', 'apart', 'rest') ORDER BY key"  # noqa: S608
+    )
+    return [(int(photo_id), PlacedMark(*values)) for photo_id, *values in db.conn.execute(query)]
 
 
 # --- what they look like -----------------------------------------------------------------------
@@ -123,14 +144,15 @@ def version(db: Database) -> tuple[int, int]:
 
 def any_example(db: Database) -> bool:
     """Return True when a face may be like a marked one. Cheap."""
-    return db.conn.execute("SELECT 1 FROM face_marks WHERE kind <> 'locked' LIMIT 1").fetchone() is not None
+    query = f"SELECT 1 FROM face_marks WHERE {_EXAMPLE} LIMIT 1"  # noqa: S608 - our own words
+    return db.conn.execute(query).fetchone() is not None
 
 
 def unmeasured(db: Database, model: str) -> int | None:
     """Return a photo in Immich with a mark that this model has not measured, None when there is none."""
     row = db.conn.execute(
-        "SELECT m.photo_id FROM face_marks AS m JOIN photos AS p ON p.id = m.photo_id"
-        " WHERE p.asset_id IS NOT NULL AND m.kind <> 'locked' AND m.model IS NOT ? LIMIT 1",
+        "SELECT m.photo_id FROM face_marks AS m JOIN photos AS p ON p.id = m.photo_id"  # noqa: S608
+        f" WHERE p.asset_id IS NOT NULL AND {_EXAMPLE} AND m.model IS NOT ? LIMIT 1",
         (model,),
     ).fetchone()
     return None if row is None else int(row[0])
@@ -152,8 +174,8 @@ def examples(db: Database, model: str) -> list[tuple[FaceMark, list[Vector]]]:
     """Marks that count for faces like these, with some faces of each."""
     found: dict[str, tuple[FaceMark, list[Vector]]] = {}
     for key, kind, vector in db.conn.execute(
-        "SELECT key, kind, vector FROM face_marks WHERE model = ? AND vector IS NOT NULL"
-        " AND kind <> 'locked' ORDER BY key, at DESC, photo_id DESC",
+        "SELECT key, kind, vector FROM face_marks WHERE model = ? AND vector IS NOT NULL"  # noqa: S608
+        f" AND {_EXAMPLE} ORDER BY key, at DESC, photo_id DESC",
         (model,),
     ):
         _, vectors = found.setdefault(key, (FaceMark(MarkKind(kind), key), []))

@@ -8,7 +8,7 @@ import { undo } from "./undo.js";
 import { image } from "./picture.js";
 
 const PAGE = 24;
-const VERDICTS = { ignored: "Ignored", not_a_face: "Not a face", locked: "Certainly " };
+const VERDICTS = { ignored: "Ignored", not_a_face: "Not a face", locked: "Certainly ", same: "One person", apart: "Two people" };
 
 export function faces(root) {
   const strangers = h("section");

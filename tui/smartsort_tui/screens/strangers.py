@@ -14,10 +14,9 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from smartsort.api.schemas.decisions import BulkActionResult
 from smartsort.api.schemas.history import Undo
 from smartsort.api.schemas.people import PersonChoice
-from smartsort.api.schemas.strangers import FaceMarkKind, MarkFaces, NameFaces, StrangerGroup, Strangers
+from smartsort.api.schemas.strangers import MarkFaces, NameFaces, StrangerGroup, Strangers
 from smartsort_tui import wording
 from smartsort_tui.api import ApiProblem
 from smartsort_tui.background import work
@@ -25,16 +24,12 @@ from smartsort_tui.keyboard import Sight
 from smartsort_tui.screens.area import AreaScreen, Dialog, TooSmall, link_words
 from smartsort_tui.screens.dialogs import PersonPicker
 from smartsort_tui.screens.preview import Preview
+from smartsort_tui.screens.verdicts import MARKED, Verdicts
 from smartsort_tui.widgets.bars import KeyBar
 from smartsort_tui.widgets.picture import PicturePane, PictureSource, Request
 from smartsort_tui.widgets.row_list import Cells, ItemList, RowList
 
 _NUMBERS = re.compile(r"\s*(\d+)(?:\s*-\s*(\d+))?\s*")
-_MARKED: dict[FaceMarkKind, str] = {
-    "ignored": "do not matter",
-    "not_a_face": "are no faces",
-    "locked": "certain",
-}
 
 
 class GroupRows(ItemList[StrangerGroup]):
@@ -97,6 +92,12 @@ class StrangersScreen(AreaScreen):
         Binding("m", "join", "join", id="strangers.join", tooltip="Mark groups that are one person"),
         Binding("u", "undo", "undo", id="strangers.undo", tooltip="Take back the last decision"),
         Binding("escape", "back", "back", id="strangers.back", tooltip="Back to the review"),
+        Binding("J", "group", "one", id="strangers.one", tooltip="Marked groups are one person from now on"),
+        Binding(
+            "S", "split", "split", id="strangers.split", tooltip="The faces left out are others from now on"
+        ),
+        Binding("L", "name(True)", "certain", id="strangers.lock", tooltip="Certain, whatever Immich says"),
+        Binding("v", "verdicts", "verdicts", id="strangers.verdicts", tooltip="What was said for good"),
         Binding("n,j", "move(1)", "Next", show=False, id="strangers.next"),
         Binding("p,k", "move(-1)", "Previous", show=False, id="strangers.previous"),
     ]
@@ -187,16 +188,20 @@ class StrangersScreen(AreaScreen):
     def _enter(self) -> None:
         self.action_name()
 
-    def action_name(self) -> None:
+    def action_name(self, is_certain: bool = False) -> None:
         if (group := self.rows.current) is not None and self.sight.is_seen:
-            work(self, "dialog", self._name_faces, self._chosen(group))
+            work(self, "dialog", self._name_faces, self._chosen(group), is_certain=is_certain)
 
-    async def _name_faces(self, chosen: list[StrangerGroup]) -> None:
+    async def _name_faces(self, chosen: list[StrangerGroup], *, is_certain: bool) -> None:
         photos = wording.count(len(_faces(chosen, self._left_out)), "photo")
         picker = PersonPicker(None, likeness={}, title=f"Who is on these {photos}?")
         work(self, "picker", self._people_for, picker)
         choices: list[PersonChoice] | None = await self.app.push_screen_wait(picker)
-        if choices:
+        if choices and is_certain:
+            faces = _faces(chosen, self._left_out)
+            locked = MarkFaces(faces=faces, kind="locked", person=choices[0], dry_run=True)
+            await self._decide("mark", locked, f"Certainly {choices[0].name}, for good?")
+        elif choices:
             asked = NameFaces(faces=_faces(chosen, self._left_out), person=choices[0], dry_run=True)
             await self._decide("name", asked, f"Name them {choices[0].name}?")
 
@@ -208,7 +213,32 @@ class StrangersScreen(AreaScreen):
         if (group := self.rows.current) is not None and self.sight.is_seen:
             faces = _faces(self._chosen(group), self._left_out)
             asked = MarkFaces(faces=faces, kind=kind, dry_run=True)
-            work(self, "question", self._decide, "mark", asked, f"Say for good that they {_MARKED[kind]}?")
+            work(self, "question", self._decide, "mark", asked, f"Say for good that they {MARKED[kind]}?")
+
+    def action_group(self) -> None:
+        group = self.rows.current
+        if group is None or len(chosen := self._chosen(group)) < 2:
+            self.say(f"{self.key('strangers.join')} marks the groups that are one person", "warn")
+        else:
+            self._regroup(MarkFaces(faces=_faces(chosen, self._left_out), kind="same"), "one person")
+
+    def action_split(self) -> None:
+        group = self.rows.current
+        if group is None or not (left_out := self._left_out.get(group.id)):
+            self.say(f"{self.key('strangers.leave_out')} says first which faces are others", "warn")
+            return
+        kept = frozenset(range(1, len(group.faces) + 1)) - left_out
+        rest = _faces([group], self._left_out)
+        asked = MarkFaces(faces=_faces([group], {group.id: kept}), others=rest, kind="apart")
+        self._regroup(asked, f"{wording.count(len(left_out), 'face')} split off")
+
+    def _regroup(self, asked: MarkFaces, text: str) -> None:
+        """Nothing moves, so it is done at once."""
+        if self.sight.is_seen:
+            work(self, "decisions", self._send, asked, text)
+
+    def action_verdicts(self) -> None:
+        self.app.push_screen(Verdicts())
 
     async def _decide(self, what: str, asked: NameFaces, question: str) -> None:
         """Show what it would do, ask, and do exactly that."""
@@ -219,16 +249,15 @@ class StrangersScreen(AreaScreen):
         if not await self.app.push_screen_wait(Preview(question, text, doable=foreseen.done > 0)):
             return
         # Apart from the question, which may be given up while nothing has been changed.
-        work(self, "decisions", self._send, what, foreseen)
+        work(self, "decisions", self._send, NameFaces(preview=foreseen.preview), foreseen.text, what)
 
-    async def _send(self, what: str, foreseen: BulkActionResult) -> None:
-        agreed = NameFaces(preview=foreseen.preview)
-        result = await self.answer(lambda client: client.decide_faces(what, agreed))
+    async def _send(self, asked: NameFaces, text: str | None, what: str = "mark") -> None:
+        result = await self.answer(lambda client: client.decide_faces(what, asked))
         if result is not None:
             if result.event is not None:
                 self._events.append(result.event)
             self.rows.marked.clear()
-            self.say(f"{foreseen.text} · {self.key('strangers.undo')} undoes it", "good")
+            self.say(f"{text} · {self.key('strangers.undo')} undoes it", "good")
         await self._load()
 
     def action_leave_out(self) -> None:

@@ -10,7 +10,7 @@ from smartsort.api.schemas.base import ListedName, RequestModel, ResponseModel, 
 from smartsort.api.schemas.decisions import PhotoKey
 from smartsort.api.schemas.people import PersonChoice
 
-FaceMarkKind = Literal["ignored", "not_a_face", "locked"]
+FaceMarkKind = Literal["ignored", "not_a_face", "locked", "same", "apart"]
 
 _GROUP = {
     "id": "3f1c9a0be2d45c77",
@@ -96,7 +96,10 @@ class NameFaces(RequestModel):
 
 
 class MarkFaces(NameFaces):
-    """Faces by photo, and what they are for good. `person` is that of a locked face."""
+    """Faces by photo, and what they are for good. `person` is that of a locked face.
+
+    Faces that are `apart` are not the person of the `others`. Those are one.
+    """
 
     model_config = request_config(
         any_of=[
@@ -108,11 +111,19 @@ class MarkFaces(NameFaces):
                 "required": ["faces", "kind", "person"],
                 "properties": {**_FACES, **_PERSON, "kind": {"const": "locked"}},
             },
+            {"required": ["faces", "kind"], "properties": {**_FACES, "kind": {"const": "same"}}},
+            {
+                "required": ["faces", "kind", "others"],
+                "properties": {**_FACES, "others": {"minProperties": 1}, "kind": {"const": "apart"}},
+            },
             {"required": ["preview"], "properties": {**_PREVIEW, "kind": {"const": "ignored"}}},
         ]
     )
 
     kind: FaceMarkKind = "ignored"
+    others: dict[PhotoKey, list[str]] = Field(
+        default={}, max_length=10_000, json_schema_extra={"propertyNames": {"pattern": "^[1-9][0-9]{0,14}$"}}
+    )
 
 
 class Verdict(ResponseModel):

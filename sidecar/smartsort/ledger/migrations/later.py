@@ -214,3 +214,27 @@ def m067_fresh_links(db: Database) -> None:
     """Which photos of Immich were judged since anything was done about them."""
     db.conn.execute("ALTER TABLE observed ADD COLUMN fresh INTEGER NOT NULL DEFAULT 0")
     db.conn.execute("CREATE INDEX idx_observed_fresh ON observed(photo_id) WHERE fresh = 1")
+
+
+@migrations()
+def m061_grouping_marks(db: Database) -> None:
+    """Which faces are one person and which are not: a face may have several of these marks."""
+    execute = db.conn.execute
+    execute("ALTER TABLE face_marks RENAME TO face_marks_before")
+    execute(
+        """CREATE TABLE face_marks (
+            photo_id INTEGER NOT NULL REFERENCES photos(id),
+            key TEXT NOT NULL,
+            kind TEXT NOT NULL
+                CHECK (kind IN ('ignored', 'not_a_face', 'locked', 'same', 'apart', 'rest')),
+            x1 REAL NOT NULL, y1 REAL NOT NULL, x2 REAL NOT NULL, y2 REAL NOT NULL,
+            person_id TEXT, person_name TEXT,
+            at TEXT NOT NULL,
+            model TEXT, vector BLOB,
+            PRIMARY KEY (photo_id, x1, y1, x2, y2, key)
+        ) STRICT"""
+    )
+    columns = "photo_id, key, kind, x1, y1, x2, y2, person_id, person_name, at, model, vector"
+    execute(f"INSERT INTO face_marks ({columns}) SELECT {columns} FROM face_marks_before")  # noqa: S608
+    execute("DROP TABLE face_marks_before")
+    execute("CREATE INDEX idx_face_marks_key ON face_marks(key)")
