@@ -6,6 +6,7 @@ import email.parser
 import json
 import queue
 import threading
+import time
 import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ BOT, CHAT = "123:secret-of-the-bot", "4711"
 
 @dataclass
 class StandIn:
-    """One server that is both. `published` is what ntfy got, `calls` what Telegram got."""
+    """One server that is both. `published` is what ntfy got, `calls` what Telegram got, each with when."""
 
     url: str = ""
     published: list[dict[str, Any]] = field(default_factory=list)
@@ -79,6 +80,7 @@ def stand_in() -> Iterator[StandIn]:
                 name[2:].lower(): _plain(value) for name, value in self.headers.items() if name[:2] == "X-"
             }
             said["actions"] = json.loads(said["actions"])
+            said["at"] = time.monotonic()
             said["token"] = self.headers.get("Authorization")
             said["picture" if "filename" in said else "message"] = (
                 body if "filename" in said else body.decode()
@@ -106,6 +108,7 @@ def stand_in() -> Iterator[StandIn]:
             with found.changed:
                 found.numbers += 1
                 values["message_id"] = values.get("message_id", found.numbers)
+                values["at"] = time.monotonic()
                 found.calls.append((method, values))
                 found.changed.notify_all()
             return self.answer({"ok": True, "result": {"message_id": values["message_id"]}})

@@ -21,6 +21,7 @@ BENCHES = (
     "strangers",
     "library",
     "page",
+    "phones",
 )
 
 

@@ -36,6 +36,19 @@ FRAMES = """async (steps) => {
 """How long each frame takes while the list is scrolled, in milliseconds."""
 
 
+TO_THE_END = """async () => {
+  const list = document.querySelector(".list");
+  for (let before = -1, same = 0; same < 10; ) {
+    list.scrollTop = list.scrollHeight;
+    await new Promise((done) => setTimeout(done, 300));
+    const last = parseInt([...document.querySelectorAll(".row")].at(-1)?.style.top || "0", 10);
+    same = last === before && last + 64 >= list.scrollHeight - 1 ? 10 : 0;
+    before = last;
+  }
+}"""
+"""Drag the list to its end and wait until the last row is there."""
+
+
 def run(scratch: str, *, quick: bool) -> Iterator[Figure]:
     """First paint, first row, frames while scrolling, a decision by key, and the bytes of the page."""
     waiting = 5_000 if quick else 100_000
@@ -79,7 +92,16 @@ def _figures(browser: Browser, waiting: int) -> Iterator[Figure]:
     yield Figure("page", "first row", median(rows), "ms")
     frames = sorted(page.evaluate(FRAMES, SCROLLS))
     yield Figure("page", "a frame while scrolling, 95 %", frames[int(0.95 * len(frames))], "ms", None, 50)
+    page.evaluate(TO_THE_END)
+    tools = context.new_cdp_session(page)
+    tools.send("HeapProfiler.collectGarbage")
+    yield Figure("page", f"memory with {waiting:,} rows read", _heap(page) / 1e6, "MB", None, 100)
+    yield Figure("page", "rows drawn of them", page.locator(".row").count(), "rows", None, 60)
     context.close()
+
+
+def _heap(page: Page) -> float:
+    return float(page.evaluate("performance.memory.usedJSHeapSize"))
 
 
 def _opened(page: Page) -> tuple[float, float]:

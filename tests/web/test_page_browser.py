@@ -255,6 +255,72 @@ def test_a_link_signs_in_and_leaves_no_trace(chromium: Browser, live: LiveSideca
     page.close()
 
 
+def test_every_target_has_room_for_a_thumb(chromium: Browser, live: LiveSidecar) -> None:
+    page = opened(chromium, live, phone=True)
+    for area, complete in AREAS.items():
+        page.goto(f"{live.url}/#{area}")
+        expect(page.locator(complete).first).to_be_visible()
+        for one in page.locator(
+            "button:visible, select:visible, input:visible, summary:visible, nav a"
+        ).all():
+            # A box in a label, and the frame of a face, are hit beside what is drawn of them.
+            if one.evaluate("one => one.matches('.face') || Boolean(one.closest('label'))"):
+                continue
+            box = one.bounding_box()
+            assert box is not None
+            assert min(box["width"], box["height"]) >= 44, (area, one.evaluate("one => one.outerHTML"))
+    several = next(one for one in queue(live) if one["faces_detected"] > 1)
+    page.goto(f"{live.url}/#review/{several['id']}")
+    expect(page.locator(".desk h2").first).to_have_text(several["filename"])
+    beside = page.locator(".face").first.evaluate(
+        """one => { const box = one.getBoundingClientRect();
+        const reach = Math.max(box.width, 44) / 2 - 1;
+        return document.elementFromPoint(box.x + box.width / 2 - reach, box.y + box.height / 2) === one }"""
+    )
+    assert beside
+    finished(page)
+
+
+def test_nothing_moves_for_whoever_wants_that(chromium: Browser, live: LiveSidecar) -> None:
+    page = opened(chromium, live)
+    for area in AREAS:
+        page.goto(f"{live.url}/#{area}")
+        moving = page.evaluate(
+            """() => [...document.querySelectorAll("*")].filter((one) => {
+            const style = getComputedStyle(one);
+            return parseFloat(style.transitionDuration) > 0 || style.animationName !== "none" }).length"""
+        )
+        assert (area, moving) == (area, 0)
+    finished(page)
+
+
+@pytest.mark.parametrize("opens", ["M", "?", "P", "w", "account", "session"])
+def test_a_screen_reader_finds_its_way_in_dialogs(chromium: Browser, live: LiveSidecar, opens: str) -> None:
+    page = opened(chromium, live)
+    if opens == "account":
+        page.get_by_role("button", name="Account of").click()
+    elif opens == "session":
+        page.context.clear_cookies()
+        page.get_by_role("button", name="Why").click()
+        expect(page.get_by_label("Token")).to_be_visible()
+    else:
+        page.keyboard.press(opens)
+    expect(page.get_by_role("dialog")).to_be_visible()
+    if opens == "P":
+        expect(page.get_by_role("option").first).to_be_visible()
+    found = Axe().run(page)
+    serious = [one for one in found.response["violations"] if one["impact"] in {"serious", "critical"}]
+    assert [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in serious] == []
+    # The focus is in the dialog and stays there.
+    for _ in range(12):
+        inside = page.evaluate(
+            "Boolean(document.activeElement.closest('dialog')) || document.activeElement === document.body"
+        )
+        assert inside
+        page.keyboard.press("Tab")
+    finished(page)
+
+
 def test_it_weighs_little(chromium: Browser, live: LiveSidecar) -> None:
     context = chromium.new_context(viewport=DESK)  # type: ignore[arg-type]
     page = context.new_page()
@@ -266,4 +332,7 @@ def test_it_weighs_little(chromium: Browser, live: LiveSidecar) -> None:
     page.goto(live.url)
     expect(page.get_by_label("Token")).to_be_visible()
     assert 10 < sum(sizes.values()) / 1000 < 100
+    # Less than half of that goes over the line.
+    script = context.request.get(f"{live.url}/page/review.js")
+    assert script.headers["content-encoding"] == "gzip"
     context.close()

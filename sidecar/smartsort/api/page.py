@@ -12,6 +12,7 @@ from typing import cast
 from fastapi import APIRouter, FastAPI, Request, Response
 from pydantic import Field
 from starlette.datastructures import MutableHeaders
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -80,7 +81,7 @@ class Link(ResponseModel):
 def install(app: FastAPI) -> None:
     """Serve the page at `/`."""
     app.include_router(router)
-    app.mount(PAGE_FOLDER.rstrip("/"), _Hardened(StaticFiles(directory=FOLDER)))
+    app.mount(PAGE_FOLDER.rstrip("/"), _Hardened(GZipMiddleware(StaticFiles(directory=FOLDER))))
 
 
 class _Hardened:

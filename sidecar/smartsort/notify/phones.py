@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import ssl
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
@@ -74,10 +76,16 @@ class Phone(Protocol):
         ...
 
 
+@cache
+def _tls() -> ssl.SSLContext:
+    """Made once: it takes 20 ms of the processor, in which nothing else is answered."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 async def _send(request: httpx.Request, what: str) -> httpx.Response:
     """Send without a Client: that logs the address, a secret, and follows the environment's proxy."""
     try:
-        async with httpx.AsyncHTTPTransport(trust_env=False) as transport:
+        async with httpx.AsyncHTTPTransport(verify=_tls(), trust_env=False) as transport:
             answer = await transport.handle_async_request(request)
             await answer.aread()
             await answer.aclose()
