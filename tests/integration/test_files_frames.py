@@ -165,7 +165,7 @@ def test_a_video_that_hangs_costs_one_process(made, monkeypatch):
     started = []
     plain = module._Decoder
     monkeypatch.setattr(module, "_Decoder", lambda *a, **k: started.append(plain(*a, **k)) or started[-1])
-    decoders = background(seconds=1)
+    decoders = background()
     path = made(Film(60, SOMEBODY, size=(1280, 720), rate=2))
     decoders.frames(path)
     (first,) = started

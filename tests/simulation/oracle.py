@@ -12,10 +12,11 @@ from tests.simulation.actors import Delivery, ImmichUser
 from tests.simulation.world import World
 
 from smartsort.audit import Audit
+from smartsort.core.event_kinds import REJECTIONS, EventKind
 from smartsort.core.model import State
 from smartsort.core.naming import folder_name
 from smartsort.files.sides import side_of
-from smartsort.ledger import photos
+from smartsort.ledger import events, photos
 from smartsort.ledger.records import Area, Member, Name, Photo
 
 EMPTY = hashlib.sha256(b"").hexdigest()
@@ -165,6 +166,17 @@ def _reason(world: World, photo_id: int) -> str:
     return "" if last is None else last[3][0].code
 
 
+def _is_redone(world: World, photo_id: int) -> bool:
+    """True when Immich's user restored it, and a user of smartsort took that back."""
+    assert world.sidecar is not None
+    history = world.sidecar.context.ledger.read(lambda db: events.of_photo(db, photo_id))
+    origins = {event.id: event for event in history}
+    last = next((e for e in reversed(history) if e.kind in REJECTIONS or e.kind == EventKind.UNDONE), None)
+    while last is not None and last.undoes is not None:
+        last = origins.get(last.undoes)
+    return last is not None and last.kind == EventKind.REMOVED_IN_IMMICH
+
+
 def _place(world: World, row: Photo, held: list[Name]) -> None:
     """A photo lies where its state says, and nowhere else."""
     there = {n.area for n in held if n.member is Member.PHOTO}
@@ -177,9 +189,9 @@ def _place(world: World, row: Photo, held: list[Name]) -> None:
         row.state is State.REJECTED
         and there == {Area.LIBRARY}
         and asset is not None
-        and asset.trashed_by_user
+        and (asset.trashed_by_user or _is_redone(world, row.id))
     ):
-        return  # deleted in Immich: the file stays where Immich may restore it
+        return  # deleted in Immich: the file stays for days where Immich may restore it
     aside = there == wanted - {Area.LIBRARY} and _reason(world, row.id) in _ASIDE
     if there != wanted and not aside:
         world.finding(f"photo {row.id} is {row.state.value} and lies in {sorted(a.value for a in there)}")

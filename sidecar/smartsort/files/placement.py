@@ -150,11 +150,14 @@ class Placer:
     ) -> Placed | SmartsortError:
         """Remove a name that may not survive a power cut, as far as the disk lets it."""
         result = failed.of(placed)
-        if not isinstance(result, Placed):
-            undo = _undoing(request, placed)
-            if undo is not None and not isinstance(self._removed_or_error(undo, Pending(self.disk)), Removed):
-                return NameLeft(str(result))
-        return result
+        undo = _undoing(request, placed)
+        if isinstance(result, Placed) or undo is None:
+            return result
+        pending = Pending(self.disk)
+        removed = self._removed_or_error(undo, pending)
+        # The name has reached the disk where its folder has: what takes it away has to reach it, too.
+        left = pending.wait().errors.keys() - failed.errors.keys()
+        return result if isinstance(removed, Removed) and not left else NameLeft(str(result))
 
     def remove(self, batch: Sequence[RemoveRequest]) -> list[Removed | SmartsortError]:
         """Take each name away if its bytes provably live under the other name, in order.

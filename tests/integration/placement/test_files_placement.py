@@ -32,7 +32,7 @@ from smartsort.files.placement import (
     PlaceRequest,
     RemoveRequest,
 )
-from smartsort.files.problems import FileChanged, FileProblem, FileVanished, NameTaken, NotAFile
+from smartsort.files.problems import FileChanged, FileProblem, FileVanished, NameLeft, NameTaken, NotAFile
 from smartsort.files.stamps import stamp
 
 
@@ -377,6 +377,33 @@ def test_what_did_not_reach_the_disk_is_not_called_placed(number, inbox, library
     assert everything_below(library) == []
     again = Placer().place([request(source, library, os.path.basename(source)) for source in sources])
     assert all(isinstance(result, Placed) for result in again)
+
+
+class FileFails(Disk):
+    """Cannot write a file's bytes through, and a folder only so many times."""
+
+    folders = 1 << 30
+
+    def fsync_path(self, path, *, folder):
+        self.folders -= folder
+        if not folder or self.folders < 0:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        super().fsync_path(path, folder=folder)
+
+
+def test_a_name_that_reached_the_disk_is_taken_away_for_good(photo, library):
+    """Its folder was written through, so a power cut would bring it back."""
+    disk = FileFails()
+    placer = Placer(disk)
+    placer.place([request(photo, library)])  # it has got to know the folder
+    disk.folders = enough = 10
+    [result] = placer.place([request(photo, library)])
+    assert isinstance(result, StorageError)
+    assert not isinstance(result, NameLeft)
+    disk.folders = enough - disk.folders - 1
+    [result] = placer.place([request(photo, library)])
+    assert isinstance(result, NameLeft)
+    assert everything_below(library) == []
 
 
 def test_a_copy_is_on_the_disk_before_it_has_its_name(photo, library):
