@@ -91,6 +91,9 @@ def test_the_doctor_compares_real_photos_with_their_files(live: LiveSidecar, tmp
 def test_what_is_asked_without_sense_is_refused(live: LiveSidecar) -> None:
     assert "--portion needs --apply" in run(live, "backfill", "--portion", "3").output
     assert run(live, "backfill", "--apply").exit_code == 2, "no terminal to ask on"
+    said(live, "disable")
+    assert "sorting is off" in str(run(live, "backfill").exception)
+    said(live, "enable")
     with live.client(REVIEW_TOKEN) as reviewer:
         assert reviewer.get(f"{BASE}/backfill").status_code == 200
         assert reviewer.post(f"{BASE}/backfill", json={}).status_code == 403

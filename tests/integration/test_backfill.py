@@ -20,7 +20,7 @@ from smartsort.core.backfill import mapped
 from smartsort.core.filing_rules import FilingRule
 from smartsort.core.model import State
 from smartsort.core.policy import PersonRef
-from smartsort.errors import SmartsortError
+from smartsort.errors import ConfigurationError, SmartsortError
 from smartsort.files.disk import Disk
 from smartsort.files.placement import Placer, PlaceRequest, RemoveRequest
 from smartsort.ledger import observed
@@ -448,6 +448,15 @@ async def test_a_kill_on_the_way_leaves_nothing_behind(make, tmp_path, step, mou
     assert (await library.world.actions.undo_last("ann", actor="ann")).done == 3
     assert library.links() == []
     assert library.originals() == files
+
+
+@pytest.mark.parametrize("inside", ["", "faces", "library/old"])
+def test_a_mapping_into_our_own_folders_is_refused(tmp_path, inside):
+    """Nothing may be made in a mapped folder, so smartsort could file nothing."""
+    root = os.path.join(tmp_path, "root")
+    settings = {"backfill.path_mapping": {UPLOADS: os.path.join(root, inside)}}
+    with pytest.raises(ConfigurationError, match="maps /data/upload to"):
+        World(root, settings=settings)
 
 
 async def test_the_audit_is_content_with_photos_that_are_only_known(library):

@@ -182,6 +182,17 @@ def test_the_machine_learning_service_is_not_immich():
     assert line.startswith("immich.ml_url")
 
 
+@pytest.mark.parametrize(
+    "mapping", [{"/data": ""}, {"/data": "photos"}, {"data": "/photos"}, {"/": "/photos"}]
+)
+def test_a_mapping_of_paths_that_say_nothing_is_refused(mapping):
+    with pytest.raises(InvalidSettings) as caught:
+        load_settings(None, {"SMARTSORT_ROOT": "/data"}, {"backfill.path_mapping": mapping})
+    (problem,) = caught.value.problems
+    assert problem.key.startswith("backfill.path_mapping")
+    assert "must be an absolute path" in problem.message
+
+
 TABLES = ("thresholds.per_person", "backfill.path_mapping")
 
 

@@ -38,10 +38,12 @@ async def start(
 
     The answer comes at once. smartsort goes on in the background, also after a restart: read the plan until
     it is not `working`. A link below `faces/` is all that a photo gets. `undo` of `event` removes all links.
-    Without `backfill.path_mapping` the answer is 409.
+    Without `backfill.path_mapping`, or while sorting is off, the answer is 409.
     """
     if not ctx.sidecar.context.layout.path_mapping:
         raise Refused(409, "conflict", NO_MAPPING)
+    if not ctx.sidecar.runtime_settings.enabled:
+        raise Refused(409, "conflict", "sorting is off, so nothing would be done. Run `smartsort enable`")
     actions = ctx.sidecar.actions
     if asked.apply:
         await actions.backfill_apply(caller.name, asked.portion)

@@ -191,10 +191,16 @@ class Deduplication(Section):
     )
 
 
+def _absolute(path: Path) -> Path:
+    if not path.is_absolute():
+        raise ValueError('must be an absolute path such as "/mnt/immich/upload"')
+    return path
+
+
 class Backfill(Section):
     """Photos that are in Immich without smartsort: links to them, and nothing else."""
 
-    path_mapping: dict[PathInImmich, UserPath] = setting(
+    path_mapping: dict[PathInImmich, Annotated[UserPath, AfterValidator(_absolute)]] = setting(
         {},
         "Folders of Immich, and where smartsort sees each of them. Mount them read-only. Empty: smartsort "
         "knows only its own library.",

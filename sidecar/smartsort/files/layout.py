@@ -95,6 +95,15 @@ class Layout:
                     found.append(f"{inner} and {outer} are the same folder, {shown(places[inner])}")
             elif _is_below(places[inner], places[outer]):
                 found.append(f"{inner} ({shown(places[inner])}) lies inside {outer} ({shown(places[outer])})")
+        for theirs, ours in self.path_mapping:
+            # Nothing is ever made or removed in such a folder, so smartsort could not work in it.
+            real = os.path.realpath(ours)
+            for name, place in places.items():
+                if place == real or _is_below(place, real) or _is_below(real, place):
+                    found.append(
+                        f"backfill.path_mapping maps {theirs} to {shown(ours)}, which overlaps {name} "
+                        f"({shown(place)})"
+                    )
         root = os.path.realpath(self.root)
         for name, place in places.items():
             if place == root or _is_below(root, place):
