@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from tests.fakes import FakeClock, World, close_world, content_of, picture, write
 
+from smartsort.actions import backfill
 from smartsort.actions.values import ActionRefused, PersonSelector
 from smartsort.api.explanations import explained
 from smartsort.audit.audit import Audit
@@ -174,6 +175,21 @@ async def test_portions_are_one_event(library):
     undone = await library.world.actions.undo_last("ann", actor="ann")
     assert undone.done == 5
     assert library.links() == []
+
+
+async def test_an_undo_on_the_way_ends_the_rest(make, monkeypatch):
+    monkeypatch.setattr(backfill, "LINKED_AT_ONCE", 2)
+    library = make()
+    for number in range(6):
+        library.upload(f"anna_{number}.jpg")
+    await library.plan()
+    await library.world.actions.backfill_apply("ann")
+    while not library.links():
+        await library.world.stage("backfill")
+    await library.world.actions.undo_last("ann", actor="ann")
+    await library.run()
+    assert library.links() == []
+    assert (await library.apply()).done == 6
 
 
 async def test_what_was_undone_is_linked_again_only_when_asked_for(library):

@@ -174,6 +174,10 @@ class BackfillStage:
             some = [await self._waiting(fate, 0, 1, ALL) for fate in (Fate.LINK, Fate.ASK)]
             if any(some):
                 await self._acts.open_group(progress)
+        elif progress.group is not None and await self._acts.is_undone(progress.group):
+            progress.left = 0  # somebody has changed their mind on the way
+            await self._put(progress)
+            return False
         at_once = min(LINKED_AT_ONCE, progress.left)
         ids = await self._waiting(Fate.LINK, progress.up_to, at_once, progress.group or 0)
         if not ids:

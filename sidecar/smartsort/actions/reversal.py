@@ -209,7 +209,9 @@ class Reversing(Acting):
         agreed: Agreed | None = None,
     ) -> Batch:
         """In waves, newest first. `groups` are taken back with them, for the settings they changed."""
-        versions = await self._context.ledger.aread(lambda db: undoing.versions(db, found))
+        versions: Mapping[int, str] = {}
+        if dry_run or agreed is not None:
+            versions = await self._context.ledger.aread(lambda db: undoing.versions(db, found))
         if dry_run:
             return Batch(await self._foresee_undo(found, versions))
         left: list[ActionResult] = []
