@@ -199,13 +199,13 @@ def test_groups_that_are_brought_up_to_date_equal_those_of_all_faces_at_once(exa
             if exact > len(faces):
                 some = [faces[index] for index in there]
                 assert followed.groups() == ids(some, of(some, vectors[there]))
-            anew = copy(followed.near)
-            slots = np.array(sorted(anew.faces), np.int64)
-            anew._numbers = anew._cut(anew._found(slots))
-            assert set(anew._numbers) == set(followed.near._numbers)
+            again = copy(followed.near)
+            slots = np.array(sorted(again.faces), np.int64)
+            again._numbers = again._cut(again._found(slots))
+            assert set(again._numbers) == set(followed.near._numbers)
             place = {slot: index for index, slot in enumerate(slots.tolist())}
-            some = [anew.faces[slot] for slot in place]
-            found = grouped(some, ((place[one], place[other], alike) for one, other, alike in anew.links()))
+            some = [again.faces[slot] for slot in place]
+            found = grouped(some, ((place[one], place[other], alike) for one, other, alike in again.links()))
             assert followed.groups() == ids(some, found)
 
 
