@@ -110,6 +110,25 @@ def test_what_is_ignored_is_listed_and_revoked(live: LiveSidecar) -> None:
     assert (again.status_code, again.json()["code"]) == (404, "not_found")
 
 
+def test_statistics_show_how_many_photos_a_decision_settles(live: LiveSidecar) -> None:
+    client = live.client()
+
+    def settled() -> tuple[int, float | None]:
+        summary = answer(client.get(f"{BASE}/stats/summary", params={"days": 1}))
+        return summary["decisions"], summary["photos_per_decision"]
+
+    assert settled() == (0, None)
+    first, second, third, *_ = groups(client)
+    named = {"faces": faces_of(first), "person": {"name": "Mia", "create": True}}
+    done = answer(client.post(f"{BASE}/strangers/name", json=named))
+    # Of the 7 photos one waits on: it shows somebody else, too.
+    assert settled() == (1, 6.0)
+    answer(client.post(f"{BASE}/strangers/mark", json={"faces": faces_of(second, third), "kind": "same"}))
+    assert settled() == (2, 3.0)
+    answer(client.post(f"{BASE}/undo", json={"event": done["event"]}))
+    assert settled() == (1, 0.0)
+
+
 def sizes(client: httpx.Client) -> list[int]:
     return [len(group["faces"]) for group in groups(client)]
 
