@@ -258,6 +258,32 @@ async def test_a_photo_rejected_here_and_restored_there_comes_back(world):
     world.check()
 
 
+@pytest.mark.parametrize("kept", [False, True], ids=["rejected", "undone"])
+async def test_restored_as_another_asset_it_is_not_missed_after_the_next_start(make, world, kept):
+    """The state machine found it: the ledger had the asset that was emptied meanwhile."""
+    photo_id, _ = await filed(world, "anna_1.jpg", "bella_1.jpg")
+    trash(world, "anna_1.jpg")
+    await recheck(world)
+    await world.actions.undo_photo(photo_id, "eva")
+    forget(world, "anna_1.jpg")
+    await world.server.scan(world.server.libraries_made[0].id)
+    trash(world, "anna_1.jpg")
+    await recheck(world)
+    assert world.photo(photo_id).state is State.REJECTED
+    if kept:
+        await world.actions.undo_photo(photo_id, "eva")
+    restore(world, "anna_1.jpg")
+    await recheck(world, 2)
+    assert world.photo(photo_id).asset_id == world.server.asset_at("anna_1.jpg").id
+    world = make(server=world.server)
+    for _ in range(3):
+        await world.stage("reconcile")
+    await world.tell(minutes=3)
+    assert world.photo(photo_id).state is State.FILED
+    assert world.places(photo_id) == ["faces/anna/anna_1.jpg"]
+    world.check()
+
+
 async def test_redone_in_smartsort_it_is_put_away_in_the_end(world):
     [photo_id] = await filed(world, "anna_1.jpg")
     trash(world, "anna_1.jpg")

@@ -109,6 +109,13 @@ def forget(db: Database, photo_ids: Sequence[int]) -> None:
     delete(db, "deletions", "photo_id", photo_ids)
 
 
+def under_another_id(db: Database, some: Iterable[Deletion]) -> list[int]:
+    """Photos whose asset in Immich is not the one that the ledger has."""
+    by_photo = {row.photo_id: row.asset_id for row in some}
+    found = select(db, "SELECT id, asset_id FROM photos WHERE id IN (*)", sorted(by_photo))
+    return [photo_id for photo_id, asset_id in found if asset_id != by_photo[photo_id]]
+
+
 def answered(db: Database, photo_id: int, *, restored: bool) -> None:
     """A deletion, or a restoration, has taken effect, written together with it."""
     if restored:

@@ -276,7 +276,15 @@ class Deleted:
         if rejected:
             log.info("%s photos were restored in Immich and come back", len(rejected))
             await self._acts.restored(rejected)
-        await self._forget(rows)  # of what cannot come back there is nothing more to be learnt
+        at = self._context.clock.text()
+
+        def forget(db: Database) -> None:
+            for photo_id in deletions.under_another_id(db, rows):
+                post(db, "revive", photo_id, {}, at)  # or the next comparison misses the old asset
+            deletions.forget(db, [row.photo_id for row in rows])
+
+        if rows:  # of what cannot come back there is nothing more to be learnt
+            await self._context.ledger.awrite(forget)
 
     async def _emptied(self, rows: Sequence[Deletion]) -> None:
         """Immich has forgotten them. What waits for a word waits on. What is filed gets a new asset."""
