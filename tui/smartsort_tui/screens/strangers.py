@@ -216,8 +216,9 @@ class StrangersScreen(AreaScreen):
             work(self, "question", self._decide, "mark", asked, f"Say for good that they {MARKED[kind]}?")
 
     def action_group(self) -> None:
-        group = self.rows.current
-        if group is None or len(chosen := self._chosen(group)) < 2:
+        # Those that are marked, and not the next one, where the cursor stands by now.
+        chosen = [group for group in self.rows.items if group.id in self.rows.marked]
+        if len(chosen) < 2:
             self.say(f"{self.key('strangers.join')} marks the groups that are one person", "warn")
         else:
             self._regroup(MarkFaces(faces=_faces(chosen, self._left_out), kind="same"), "one person")

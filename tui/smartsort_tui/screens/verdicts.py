@@ -51,11 +51,11 @@ class Verdicts(Dialog[None]):
         Binding("p,k", "move(-1)", "Previous", show=False, id="verdicts.previous"),
     ]
     DEFAULT_CSS = """
-    Verdicts VerdictRows { height: 1fr; }
+    Verdicts VerdictRows { height: 10; }
     """
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog dialog--tall"):
+        with Vertical(classes="dialog"):
             yield Static("Said of faces for good", classes="dialog-title")
             yield VerdictRows()
             yield Static("… loading", id="verdicts-note", markup=False)
