@@ -173,8 +173,13 @@ def test_groups_that_a_human_joins_and_splits_stay_so_until_that_is_revoked_or_u
     assert sizes(client)[0] == both
     answer(client.post(f"{BASE}/undo", json={"event": done["event"]}))
     assert sizes(client) == [len(group["faces"]) for group in found]
-    wrong = {"faces": faces_of(first), "kind": "apart"}
-    assert client.post(f"{BASE}/strangers/mark", json=wrong).status_code == 422
+    for wrong in (
+        {"kind": "apart"},
+        {"kind": "same", "others": faces_of(second)},
+        {"others": faces_of(second)},
+    ):
+        refused = client.post(f"{BASE}/strangers/mark", json={"faces": faces_of(first), **wrong})
+        assert refused.status_code == 422
 
 
 def test_without_a_face_or_a_person_nothing_is_done(live: LiveSidecar) -> None:

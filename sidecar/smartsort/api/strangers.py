@@ -134,9 +134,9 @@ async def mark(
         if not wanted.faces:
             raise Refused(422, "invalid", "say which `faces`, or give a `preview`")
         kind, actions = MarkKind(wanted.kind), ctx.sidecar.actions
+        if (kind is MarkKind.APART) is not bool(wanted.others):
+            raise Refused(422, "invalid", "say which `others` they are `apart` from, and only then")
         if kind.is_grouping:
-            if (kind is MarkKind.APART) is not bool(wanted.others):
-                raise Refused(422, "invalid", "say which `others` they are `apart` from, and only then")
             return await actions.group_faces(
                 wanted.faces, wanted.others, caller.name, dry_run=wanted.dry_run, agreed=agreed
             )

@@ -64,6 +64,7 @@ class Strangers(ResponseModel):
 
 
 _FACES = {"faces": {"minProperties": 1}, "preview": {"type": "null"}}
+_ALONE = {"others": {"maxProperties": 0}}
 _PERSON = {"person": {"type": ["string", "object"]}}
 _PREVIEW = {
     "preview": {"type": "string"},
@@ -105,18 +106,18 @@ class MarkFaces(NameFaces):
         any_of=[
             {
                 "required": ["faces"],
-                "properties": {**_FACES, "kind": {"enum": ["ignored", "not_a_face"]}},
+                "properties": {**_FACES, **_ALONE, "kind": {"enum": ["ignored", "not_a_face"]}},
             },
             {
                 "required": ["faces", "kind", "person"],
-                "properties": {**_FACES, **_PERSON, "kind": {"const": "locked"}},
+                "properties": {**_FACES, **_PERSON, **_ALONE, "kind": {"const": "locked"}},
             },
-            {"required": ["faces", "kind"], "properties": {**_FACES, "kind": {"const": "same"}}},
+            {"required": ["faces", "kind"], "properties": {**_FACES, **_ALONE, "kind": {"const": "same"}}},
             {
                 "required": ["faces", "kind", "others"],
                 "properties": {**_FACES, "others": {"minProperties": 1}, "kind": {"const": "apart"}},
             },
-            {"required": ["preview"], "properties": {**_PREVIEW, "kind": {"const": "ignored"}}},
+            {"required": ["preview"], "properties": {**_PREVIEW, **_ALONE, "kind": {"const": "ignored"}}},
         ]
     )
 
