@@ -1,7 +1,8 @@
-"""The page behind a real nginx and a real Caddy, with the configurations of the guide, below a path."""
+"""The page behind a real nginx, Caddy and Traefik, with the configurations of the guide, below a path."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ from tests.live_sidecar import BASE, TOKEN, LiveSidecar, live_sidecar
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 CADDY = shutil.which("caddy")
+TRAEFIK = shutil.which("traefik")
 NAME = "photos.example.org"
 GUIDE = Path(__file__).parents[2] / "sidecar" / "docs" / "how-to" / "browser.md"
 
@@ -41,12 +43,14 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSidecar]:
         yield running
 
 
-@pytest.fixture(scope="module", params=["nginx", "caddy"])
+@pytest.fixture(scope="module", params=["nginx", "caddy", "traefik"])
 def browser(
     request: pytest.FixtureRequest, live: LiveSidecar, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[httpx.Client]:
     """A client that speaks to the proxy alone."""
-    program, proxy = {"nginx": (NGINX, _nginx), "caddy": (CADDY, _caddy)}[request.param]
+    program, proxy = {"nginx": (NGINX, _nginx), "caddy": (CADDY, _caddy), "traefik": (TRAEFIK, _traefik)}[
+        request.param
+    ]
     if program is None:
         pytest.skip(f"{request.param} is not installed")
     with proxy(program, live, tmp_path_factory.mktemp(request.param)) as client:
@@ -101,6 +105,30 @@ def _caddy(program: str, live: LiveSidecar, folder: Path) -> Iterator[httpx.Clie
             headers={"Host": NAME},
             event_hooks={"request": [named]},
         ) as client:
+            yield client
+
+
+@contextmanager
+def _traefik(program: str, live: LiveSidecar, folder: Path) -> Iterator[httpx.Client]:
+    """With the rule of the labels in a file: there are no containers here that could bear labels."""
+    labels = _documented("yaml", live)
+    [rule] = re.findall(r"routers\.smartsort\.rule=(.*)", labels)
+    assert "services.smartsort.loadbalancer.server.port=8484" in labels
+    http = {
+        "routers": {"smartsort": {"rule": rule, "service": "smartsort"}},
+        "services": {"smartsort": {"loadBalancer": {"servers": [{"url": live.url}]}}},
+    }
+    (folder / "traefik.yml").write_text(json.dumps({"http": http}))
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    command = [program, f"--entrypoints.web.address=127.0.0.1:{port}", "--global.checknewversion=false"]
+    command += ["--global.sendanonymoususage=false", f"--providers.file.filename={folder}/traefik.yml"]
+    with _running(command, ("127.0.0.1", port)):
+        transport = httpx.HTTPTransport(local_address="127.0.0.3")
+        url = f"http://127.0.0.1:{port}"
+        with httpx.Client(transport=transport, base_url=url, headers={"Host": NAME}) as client:
+            live.wait_for(lambda: client.get("/smartsort/").status_code != 404, "the routes of Traefik")
             yield client
 
 
