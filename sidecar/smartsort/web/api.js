@@ -99,7 +99,6 @@ function remember(session) {
 /**
  * Listen to what happens until `signal` ends it. `heard` gets the kind and the data of each message.
  * The kind `connected` says that the line is there: what happened before is not repeated. `lost` says that it is not.
- * EventSource would need the name of every kind; this reads all of them.
  */
 export async function listen(heard, signal) {
   for (let pause = 1; !signal.aborted; pause = Math.min(pause * 2, 30)) {

@@ -5,9 +5,9 @@ import { h, name, redraw, words } from "./dom.js";
 
 const ROW = 64;
 const PAGE = 200;
-/** So many rows are read again around a photo of which something was heard. */
+/** So many rows are read again around news. */
 const FEW = 50;
-/** The most that one answer holds, for someone who drags the list far down. */
+/** The most that one answer holds. */
 const MOST = 500;
 
 export class Queue {
@@ -30,7 +30,7 @@ export class Queue {
     new ResizeObserver(() => this.draw()).observe(this.element);
   }
 
-  /** Read the queue from its beginning. Until the answer is there, the list stays as it was. Gives false if another filter came meanwhile. */
+  /** Read the queue from its beginning. Gives false if another filter came meanwhile. */
   async load(filter = this.filter) {
     this.filter = filter;
     const page = await this.read(null, PAGE);
