@@ -294,6 +294,8 @@ def _timed(what: str, path: str, runs: int) -> Iterator[Figure]:
             median([getattr(cost, name) for cost in costs]) if costs else None for costs in (ours, theirs)
         )
         yield Figure("videos", f"{what}, {name}", own or 0.0, unit, beside, 1.3 if beside else None)
+    with_copies = median([_by_smartsort(path, copies=True)[0].processor for _ in range(runs)])
+    yield Figure("videos", f"{what}, processor, with near-duplicates", with_copies, "s")
     yield Figure("videos", f"{what}, most memory", max(cost.memory for cost in ours), "MB", limit=400)
 
 
@@ -306,14 +308,17 @@ class Cost:
     memory: float
 
 
-def _by_smartsort(path: str) -> tuple[Cost, list[float]]:
-    """What the frames cost in a decoder that is there already, and when they are shown."""
+def _by_smartsort(path: str, *, copies: bool = False) -> tuple[Cost, list[float]]:
+    """What the frames cost in a decoder that is there already, and when they are shown.
+
+    `copies`: with as many looks as it takes to find copies that begin elsewhere.
+    """
     decoders = Decoders(Budget(1, 400 << 20, 400 << 20))
     try:
         decoders.metadata([path])
         process = decoders._idle[0]._process.pid
         before, started = _processor_seconds(process), time.perf_counter()
-        found = decoders.frames(path)
+        found = decoders.frames(path, copies=copies)
         seconds = time.perf_counter() - started
         if not isinstance(found, Frames) or found.problem:
             raise RuntimeError(f"{path}: {found}")

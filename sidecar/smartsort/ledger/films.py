@@ -79,14 +79,6 @@ def next_video(db: Database) -> Photo | None:
     return photos.get(db, row[0]) if row else None
 
 
-def note_problem(db: Database, photo_id: int, problem: str) -> None:
-    """Note why a waiting video cannot be looked at now. One that was routed meanwhile is left alone."""
-    states = (state.value for state in WAITING)
-    db.conn.execute(
-        "UPDATE photos SET problem = ? WHERE id = ? AND state IN (?, ?)", (problem, photo_id, *states)
-    )
-
-
 _READY = (
     f" FROM photos WHERE state IN (*) AND problem IS NULL AND NOT (media_kind IS 'video' AND NOT {_WATCHED})"
 )
