@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StrictBool, field_validator
 
 from smartsort.api.schemas.base import Category, ListedName, RequestModel, ResponseModel, example, number
-from smartsort.core.templates import parse
 
 Scope = Literal["intake", "review", "admin"]
 
@@ -74,6 +73,9 @@ class ConfigView(ResponseModel):
 
 
 def _template(text: str) -> str:
+    # The terminal UI takes these shapes and no more of the core than it needs.
+    from smartsort.core.templates import parse  # noqa: PLC0415
+
     parse(text)
     return text
 
