@@ -243,7 +243,10 @@ def test_names_survive_the_migration_that_lets_side_files_travel(path):
                 row[0] for row in db.conn.execute("SELECT name FROM sqlite_master WHERE tbl_name = 'names'")
             }
         )
-        assert found == {"names", "idx_names_photo", "idx_names_halves", "sqlite_autoindex_names_1"}
+        assert found == {
+            *("names", "idx_names_photo", "idx_names_halves", "idx_names_person"),
+            "sqlite_autoindex_names_1",
+        }
         with pytest.raises(sqlite3.IntegrityError):
             ledger.write(lambda db: db.conn.execute("UPDATE names SET member = 'nonsense'"))
         assert ledger.read(lambda db: db.conn.execute("PRAGMA foreign_key_check").fetchall()) == []

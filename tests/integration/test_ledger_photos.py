@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,7 @@ from smartsort.core.model import (
     Decision,
     Evidence,
     Face,
+    Origin,
     OtherCopy,
     Outcome,
     Person,
@@ -318,10 +320,14 @@ def test_the_newest_decision_counts(ledger):
         "unidentified",
         "v1",
         (Reason("face_match_verified"),),
-        EVIDENCE,
+        # An older version stored no origin. The photo tells it.
+        replace(EVIDENCE, origin=Origin("phone")),
         LATER,
     )
     assert ledger.read(lambda db: photos.last_decision(db, 99)) is None
+    own = replace(EVIDENCE, taken="2024-05-06", origin=Origin("tablet", "summer", "Canon", "live"))
+    apply(ledger, Change(photo, decision=(decision, own)), at=LATER)
+    assert ledger.read(lambda db: photos.last_decision(db, photo))[4] == own
 
 
 # --- history ---------------------------------------------------------------------------------
