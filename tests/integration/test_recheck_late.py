@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 from tests.fakes import World, close_world, picture, write
@@ -12,10 +13,10 @@ from tests.shots import clip, photo, raw_photo
 from smartsort.actions import PersonSelector
 from smartsort.actions.values import NotUndoable
 from smartsort.audit import Audit
-from smartsort.core.model import State
+from smartsort.core.model import Hint, State
 from smartsort.files.layout import Layout
-from smartsort.ledger import events, photos, shots, takeout
-from smartsort.ledger.records import Member
+from smartsort.ledger import events, photos, review, shots, takeout
+from smartsort.ledger.records import Area, Member
 
 
 @pytest.fixture
@@ -194,6 +195,43 @@ async def test_a_picture_that_comes_after_its_half_takes_it_in(world, half):
     await world.settle()
     assert count(world) == 3
     assert files(world, "review") == [f"unidentified/unknown_stranger_1.{half}"]
+    world.check()
+
+
+class Measured:
+    """A machine learning service that has just measured photo 2, and found the picture blurred."""
+
+    version, available = 0, True
+
+    def newly_measured(self):
+        return [2]
+
+    async def recall(self, asset_id, evidence):
+        return replace(evidence, hint=Hint(blur=0.9))
+
+    async def complete(self, asset_id, evidence, policy, ambiguous):
+        return evidence
+
+
+@pytest.mark.parametrize("new", ["a name", "a measure"])
+async def test_what_is_new_about_a_picture_leaves_its_place_in_the_queue(world, monkeypatch, new):
+    await drop(world, **{"stranger+stranger_1__dng": raw_photo(content_id="A")})
+    await late(world, **{"stranger+stranger_1__jpg": photo(content_id="A")})
+    waiting = [name.member for name in world.names(2) if name.area is Area.REVIEW]
+    assert waiting == [Member.RAW, Member.PHOTO]  # the picture took the row of its half's name over
+    before = world.ledger.read(lambda db: photos.last_decision(db, 2))
+    if new == "a name":
+        face = world.server.asset_at("stranger+stranger_1.jpg").faces[0]
+        face.person = world.server.person("Anna").id
+    else:
+        [step] = [stage.step for stage in world.sidecar.runner._stages if stage.name == "recheck"]
+        monkeypatch.setattr(step.__self__._evidence_builder, "measure", Measured())
+    for _ in range(5):
+        await world.stage("recheck")
+    assert world.ledger.read(lambda db: photos.last_decision(db, 2)) != before
+    [row] = world.ledger.read(review.page).rows
+    assert row.path.endswith("/multi_stranger+stranger_1.jpg")
+    assert Audit(Layout(world.root)).run().findings == []
     world.check()
 
 

@@ -9,14 +9,13 @@ from smartsort.actions.values import ActionResult
 from smartsort.core.decision import decide
 from smartsort.core.model import CopyPlace, Decision, Evidence, OtherCopy, State
 from smartsort.errors import ImmichError
-from smartsort.files.shown import shown
 from smartsort.ledger import photos
 from smartsort.ledger.copies import located
 from smartsort.ledger.photos import Change
-from smartsort.ledger.records import Area, Photo
+from smartsort.ledger.records import Photo
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.engine.intact import Intact, no_longer, rejected_for_itself, relied_on, still_there
-from smartsort.pipeline.recheck.suggestions import renewed
+from smartsort.pipeline.recheck.suggestions import renewed, waits_at
 from smartsort.pipeline.routing.route import PhotoEvidence
 
 LAST_COPY = "last_copy"
@@ -36,11 +35,11 @@ def last_copies(
     for photo in (p for p in rows if p.id in relying):
         # Of two copies that are rejected together neither is a reason for the other.
         lost = no_longer(context, photo, relying, intact=intact)
-        place = next((n for n in names[photo.id] if n.area is Area.REVIEW), None)
+        place = waits_at(context, names[photo.id])
         if lost is None or lost[1].place is CopyPlace.TRASH or place is None:
             continue
         decision = decide(lost[0], context.policy(), ambiguous)
-        change = renewed(PhotoEvidence(photo, lost[0]), decision, shown(context.absolute(place)))
+        change = renewed(PhotoEvidence(photo, lost[0]), decision, place)
         found[photo.id] = (change, decision)
     return found
 

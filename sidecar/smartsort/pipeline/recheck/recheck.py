@@ -20,13 +20,12 @@ from smartsort.core.rules.confidence import CONFIDENCE_UNKNOWN, low_confidence
 from smartsort.core.rules.faces import MIXED_PERSON, NO_FACES_DETECTED
 from smartsort.core.rules.looking import RECOGNITION_FAILED
 from smartsort.errors import ImmichRejected
-from smartsort.files.shown import shown
 from smartsort.ledger import embeddings, face_marks, feedback, outbox, photos
-from smartsort.ledger.records import Area, Photo
+from smartsort.ledger.records import Photo
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.recheck.changed_people import PAGES_IN_A_HURRY, ChangedPeople
 from smartsort.pipeline.recheck.deleted import Deleted
-from smartsort.pipeline.recheck.suggestions import Suggestions, renewed
+from smartsort.pipeline.recheck.suggestions import Suggestions, renewed, waits_at
 from smartsort.pipeline.recheck.waiting import Waiting, read, told_apart
 from smartsort.pipeline.recognition.detection_proof import DetectionCheck
 from smartsort.pipeline.recognition.unassigned import Unassigned
@@ -354,7 +353,7 @@ class RecheckStage:
         names = await context.ledger.aread(lambda db: photos.names_of(db, ids))
         changes = []
         for entry, decision in staying:
-            place = next((n for n in names[entry.photo.id] if n.area is Area.REVIEW), None)
+            place = waits_at(context, names[entry.photo.id])
             if place is not None:
-                changes.append(renewed(entry, decision, shown(context.absolute(place))))
+                changes.append(renewed(entry, decision, place))
         await context.commit(changes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlite_utils import Database
@@ -13,7 +13,7 @@ from smartsort.core.reasons import UNDONE_FILING
 from smartsort.files.shown import shown
 from smartsort.ledger import photos
 from smartsort.ledger.photos import Change
-from smartsort.ledger.records import Area, Name, Photo
+from smartsort.ledger.records import Area, Member, Name, Photo
 from smartsort.ledger.source_tables import ReviewRow
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.recheck.waiting import Waiting
@@ -60,7 +60,7 @@ class Suggestions:
             return found, photos.last_decision(db, photo_id), photos.names_of(db, [photo_id])[photo_id]
 
         [photo], last, names = await context.ledger.aread(read)
-        place = next((name for name in names if name.area is Area.REVIEW), None)
+        place = waits_at(context, names)
         if measure is None or photo.state is not State.REVIEW or photo.asset_id is None:
             return
         if last is None or place is None:
@@ -73,9 +73,7 @@ class Suggestions:
         # A photo that belongs elsewhere by now is for `RecheckStage`, or for who changed the settings.
         same = decision.outcome is Outcome.REVIEWED and decision.category is photo.category
         if same and decision.reason.code == last[3][0].code:
-            await context.commit(
-                [renewed(PhotoEvidence(photo, again), decision, shown(context.absolute(place)))]
-            )
+            await context.commit([renewed(PhotoEvidence(photo, again), decision, place)])
 
 
 def _differs(one: Evidence, other: Evidence) -> bool:
@@ -97,6 +95,15 @@ def _numbers(evidence: Evidence) -> dict[tuple[str, str], float]:
         if measured.similarity is not None:
             found[face_id, ""] = measured.similarity
     return found
+
+
+def waits_at(context: Context, names: Iterable[Name]) -> str | None:
+    """Return where a photo waits in review, as shown to people, None when it does not.
+
+    A clip that came first is listed before the picture that took it in.
+    """
+    own = (n for n in names if n.area is Area.REVIEW and n.member is Member.PHOTO)
+    return next((shown(context.absolute(name)) for name in own), None)
 
 
 def renewed(entry: PhotoEvidence, decision: Decision, place: str) -> Change:
