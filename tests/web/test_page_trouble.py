@@ -205,7 +205,7 @@ def test_enter_on_a_slow_line_takes_no_one_else(chromium: Browser, live: LiveSid
     page.keyboard.type("Mia")
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")
-    people.wait(3)
+    people.wait(5)  # a search for each letter, and one for each Enter
     people.lose()
     expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("does not answer")
     assert state(live, first["id"]) == "pending"
