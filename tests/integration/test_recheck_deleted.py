@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 from tests.fakes import FakeServer, World, close_world, content_of, picture
@@ -282,6 +283,58 @@ async def test_restored_as_another_asset_it_is_not_missed_after_the_next_start(m
     assert world.photo(photo_id).state is State.FILED
     assert world.places(photo_id) == ["faces/anna/anna_1.jpg"]
     world.check()
+
+
+@pytest.mark.parametrize("emptied", ["before the undo", "after it", "after it, and scanned"])
+async def test_emptied_unseen_it_counts_only_once_immich_had_the_file_back(make, world, emptied):
+    """The state machine found it: Immich had the photo in its trash, and smartsort still waited for it."""
+    photo_id, _ = await filed(world, "anna_1.jpg", "bella_1.jpg")
+    trash(world, "anna_1.jpg")
+    await world.actions.reject([photo_id], "eva", expect=(State.FILED,))
+    await world.tell()
+    if emptied == "before the undo":
+        forget(world, "anna_1.jpg")
+    await world.actions.undo_photo(photo_id, "eva")
+    if emptied != "before the undo":
+        await world.tell(minutes=1)
+        forget(world, "anna_1.jpg")
+    if emptied.endswith("scanned"):
+        await world.server.scan(world.server.libraries_made[0].id)
+    world = make(server=world.server)
+    for _ in range(3):
+        await world.stage("reconcile")
+    await world.tell(minutes=3)
+    wanted = State.FILED if emptied == "before the undo" else State.REJECTED
+    assert world.photo(photo_id).state is wanted
+    assert not world.ledger.read(outbox.next_due)
+    world.check()
+
+
+async def test_a_photo_that_has_a_new_asset_in_immichs_trash_gets_that_one(world):
+    [photo_id] = await filed(world, "anna_1.jpg")
+    await world.actions.reject([photo_id], "eva", expect=(State.FILED,))
+    await world.tell()
+    forget(world, "anna_1.jpg")
+    await world.actions.undo_photo(photo_id, "eva")
+    await world.server.scan(world.server.libraries_made[0].id)
+    trash(world, "anna_1.jpg")
+    await world.tell()
+    assert world.photo(photo_id).asset_id == world.server.asset_at("anna_1.jpg").id
+    await recheck(world)
+    assert world.photo(photo_id).state is State.REJECTED
+    world.check()
+
+
+async def test_what_immich_has_not_heard_of_a_photo_does_not_hide_that_it_was_deleted(make, world):
+    photo_id, _ = await filed(world, "anna_1.jpg", "bella_1.jpg")
+    later = (world.clock.now() + timedelta(days=1)).isoformat(timespec="milliseconds")
+    told = {"asset_id": world.photo(photo_id).asset_id, "album": "Holidays"}
+    await world.ledger.awrite(lambda db: outbox.post(db, "album_add", photo_id, told, later))
+    forget(world, "anna_1.jpg")
+    world = make(server=world.server)
+    for _ in range(3):
+        await world.stage("reconcile")
+    assert world.photo(photo_id).state is State.REJECTED
 
 
 async def test_redone_in_smartsort_it_is_put_away_in_the_end(world):

@@ -72,9 +72,10 @@ def due(db: Database, now: str, limit: int) -> list[Message]:
     return [Message(r[0], r[1], r[2], json.loads(r[3]), r[4]) for r in rows]
 
 
-def untold(db: Database, photo_ids: Collection[int]) -> set[int]:
-    """Return those of these photos about which a message has not been delivered."""
-    found = db.conn.execute("SELECT DISTINCT photo_id FROM outbox WHERE photo_id IS NOT NULL")
+def untold(db: Database, photo_ids: Collection[int], kind: str | None = None) -> set[int]:
+    """Return those of these photos about which a message, with `kind` one of it, has not been delivered."""
+    query = "SELECT DISTINCT photo_id FROM outbox WHERE photo_id IS NOT NULL AND coalesce(kind = ?, 1)"
+    found = db.conn.execute(query, (kind,))
     return {photo_id for (photo_id,) in found} & set(photo_ids)
 
 

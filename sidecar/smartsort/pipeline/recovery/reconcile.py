@@ -96,11 +96,13 @@ class ReconcileStage:
         """What Immich has forgotten was deleted by a user, or is looked for again."""
         gone = await asyncio.to_thread(lambda: [each for each in self._gone if self._lies_there(each[0])])
         rows = [row for row, _ in gone]
-        untold = await self._context.ledger.aread(lambda db: outbox.untold(db, [row[0] for row in rows]))
+        ids = [row[0] for row in rows]
+        # Immich may have forgotten these while their file was away, and that is no user's word.
+        awaited = await self._context.ledger.aread(lambda db: outbox.untold(db, ids, "revive"))
         asked = [
             (row[0], from_ledger(row[1]), row[3])
             for row in rows
-            if row[2] is not None and row[3] is not None and row[0] not in untold
+            if row[2] is not None and row[3] is not None and row[0] not in awaited
         ]
         deleted = await self._forgotten(asked, self._witnesses) if asked else set()
         await self._look_again([each for each in self._gone if each[0][0] not in deleted])

@@ -245,12 +245,19 @@ class FaceAssigner:
             raise NotYetError("the photo has a new asset in Immich") from None
 
     async def _resolve(self, photo: Photo) -> str | None:
-        """Return the id of the living asset at the photo's path."""
+        """Return the id of the asset at the photo's path, None while Immich misses its file.
+
+        One in Immich's trash counts, too, when Immich has its file: what becomes of it then is a user's word.
+        """
         path = await self._path(photo)
         if path is None:
             return None
-        found = (await self._context.server.resolve([path])).get(path)
-        return None if found is None or found.trashed else found.id
+        server = self._context.server
+        found = (await server.resolve([path])).get(path)
+        if found is not None and found.trashed:
+            details = await server.asset(found.id)
+            return None if details is None or details.offline else found.id
+        return None if found is None else found.id
 
     async def _path(self, photo: Photo) -> str | None:
         """Return where Immich sees the photo, None for one that is not in the library."""
