@@ -21,7 +21,7 @@ from smartsort.files import layout as layout_module
 from smartsort.files.disk import Disk
 from smartsort.files.filesystem import FileSystem
 from smartsort.files.layout import SENTINEL, Layout
-from smartsort.files.placement import Placer, RemoveRequest
+from smartsort.files.placement import Placed, Placer, RemoveRequest
 from smartsort.files.private import TOKEN_FILE, make_private
 from smartsort.files.temporary import methods_between
 from smartsort.ledger import key_value
@@ -163,6 +163,43 @@ def test_a_photo_that_was_placed_stays_where_it_was_placed(tmp_path, monkeypatch
     for done, found in power_cuts(tmp_path, monkeypatch, place_one):
         if done:
             assert (found / "faces" / "anna" / "a.jpg").read_bytes() == BYTES
+
+
+@pytest.mark.parametrize("folder", ["faces/anna", "faces/2024/anna"])
+def test_a_photo_stays_in_a_folder_that_a_killed_process_left(tmp_path, monkeypatch, folder):
+    """That process made the folder, and was killed before it could wait for the one above."""
+
+    def both(place):
+        written(place / "a.jpg")
+        (place / "faces").mkdir()
+
+    def place_one(place):
+        (place / folder).mkdir(parents=True)
+        placer = Placer()
+        placer.known_folders.areas = (f"{place}/faces",)
+        [result] = placer.place([request(place / "a.jpg", place / folder, sha256=SHA256)])
+        assert isinstance(result, Placed)
+        return True
+
+    for done, found in power_cuts(tmp_path, monkeypatch, place_one, both):
+        if done:
+            assert (found / folder / "a.jpg").read_bytes() == BYTES
+
+
+def test_a_folder_is_waited_for_once(tmp_path):
+    waited = []
+
+    class Counting(Disk):
+        def fsync_path(self, path, *, folder):
+            super().fsync_path(path, folder=folder)
+            waited.append(os.path.relpath(path, tmp_path))
+
+    (tmp_path / "faces" / "anna").mkdir(parents=True)
+    placer = Placer(Counting())
+    placer.known_folders.areas = (f"{tmp_path}/faces",)
+    for name in ("a.jpg", "b.jpg"):
+        placer.place([request(written(tmp_path / name), tmp_path / "faces" / "anna", name)])
+    assert sorted(waited) == ["faces", "faces/anna", "faces/anna", "faces/anna/a.jpg", "faces/anna/b.jpg"]
 
 
 def test_a_folder_that_was_made_for_good_stays(tmp_path, monkeypatch):

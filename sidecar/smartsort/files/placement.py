@@ -33,7 +33,7 @@ from itertools import islice
 from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.capabilities import Capabilities, capabilities_of
 from smartsort.files.disk import Disk
-from smartsort.files.durable import Failed, Pending
+from smartsort.files.durable import Failed, KnownFolders, Pending
 from smartsort.files.hashing import sha256_of
 from smartsort.files.names import NAME_BYTES, NameRules, shortened
 from smartsort.files.problems import (
@@ -92,6 +92,7 @@ class Placer:
         self.guard = guard
         self.originals: tuple[str, ...] = ()
         """Folders of Immich with photos from before. Nothing in them is ever made or removed."""
+        self.known_folders = KnownFolders()
         self._found: dict[int, Capabilities] = {}
         """What the file systems can do, by device."""
 
@@ -133,7 +134,7 @@ class Placer:
         Returns when everything placed would survive a power cut. Raises RootUnavailable only.
         """
         self.guard()
-        pending = Pending(self.disk)
+        pending = Pending(self.disk, self.known_folders)
         results = [self._placed_or_error(request, pending) for request in batch]
         failed = pending.wait()
         self.guard()
@@ -173,7 +174,7 @@ class Placer:
     def make_folder(self, folder: str) -> None:
         """Create a folder, and what is missing above it, for good. Raises StorageError, RootUnavailable."""
         self.guard()
-        pending = Pending(self.disk)
+        pending = Pending(self.disk, self.known_folders)
         pending.make_folder(folder)
         for error in pending.wait().errors.values():
             raise error

@@ -126,6 +126,7 @@ class Context:
 
     def __post_init__(self) -> None:
         self.placer.originals = tuple(ours for _, ours in self.layout.path_mapping)
+        self.placer.known_folders.areas = self.layout.guarded[1:]
         self._folders = {
             Area.TEMP: self.layout.temp_downloads,
             Area.LIBRARY: self.layout.library,
