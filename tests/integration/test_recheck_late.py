@@ -14,7 +14,9 @@ from smartsort.actions import PersonSelector
 from smartsort.actions.values import NotUndoable
 from smartsort.audit import Audit
 from smartsort.core.model import Hint, State
+from smartsort.errors import StorageError
 from smartsort.files.layout import Layout
+from smartsort.files.placement import Placer
 from smartsort.ledger import events, photos, review, shots, takeout
 from smartsort.ledger.records import Area, Member
 
@@ -231,6 +233,32 @@ async def test_what_is_new_about_a_picture_leaves_its_place_in_the_queue(world, 
     assert world.ledger.read(lambda db: photos.last_decision(db, 2)) != before
     [row] = world.ledger.read(review.page).rows
     assert row.path.endswith("/multi_stranger+stranger_1.jpg")
+    assert Audit(Layout(world.root)).run().findings == []
+    world.check()
+
+
+async def test_a_joining_that_fails_leaves_the_half_its_place(world, monkeypatch):
+    await drop(world, stranger_1__dng=raw_photo(content_id="A"))
+    place, library = Placer.place, world.context.layout.library
+
+    def full(self, batch):
+        joining = len({request.folder for request in batch}) == 2
+        failing = [joining and request.folder.startswith(library) for request in batch]
+        good = iter(place(self, [one for one, fails in zip(batch, failing, strict=True) if not fails]))
+        return [StorageError("no space left") if fails else next(good) for fails in failing]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Placer, "place", full)
+        await late(world, stranger_1__jpg=photo(content_id="A"))
+    assert kinds(world, 2)[-1] == "late"
+    assert files(world, "review") == [
+        "unidentified/unknown_stranger_1.dng",
+        "unidentified/unknown_stranger_1.jpg",
+    ]
+    world.check()
+    await world.stage("join")
+    assert kinds(world, 2)[-1] == "joined"
+    assert kinds(world, 1)[-1] == "folded"
     assert Audit(Layout(world.root)).run().findings == []
     world.check()
 

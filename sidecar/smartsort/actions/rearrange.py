@@ -384,20 +384,27 @@ class Rearrange:
         if not plans:
             return
         context = self._context
-        drops = [
-            (
-                plan.photo.id,
-                RemoveRequest(
-                    context.absolute(n),
-                    surviving_path=context.absolute(planned.source),
-                    sha256=digest_in(plan, planned.source),
-                ),
-            )
-            for plan in plans
-            for planned, n in plan.placed
-        ]
+        made = [(plan, planned, n) for plan in plans for planned, n in plan.placed]
         left = {p.photo.id for p in plans if p.placing}
         try:
+            # A name that was there already stays: it is another photo's, or this one's own.
+            known = await context.ledger.aread(
+                lambda db: {
+                    (n.area, n.path) for _, _, n in made if photos.name_at(db, n.area, n.path) is not None
+                }
+            )
+            drops = [
+                (
+                    plan.photo.id,
+                    RemoveRequest(
+                        context.absolute(n),
+                        surviving_path=context.absolute(planned.source),
+                        sha256=digest_in(plan, planned.source),
+                    ),
+                )
+                for plan, planned, n in made
+                if (n.area, n.path) not in known
+            ]
             results = await asyncio.to_thread(context.placer.remove, [drop for _, drop in drops])
             left |= {i for (i, _), r in zip(drops, results, strict=True) if isinstance(r, StorageError)}
             back = [p.photo.id for p in plans if p.photo.id not in left]
