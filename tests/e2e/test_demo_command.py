@@ -15,7 +15,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
+from smartsort.cli.main import cli
 from smartsort.demo.regions import face_regions
 from smartsort.demo.samples import make_samples
 
@@ -54,24 +56,19 @@ def files(folder):
     return found
 
 
-def test_photos_from_before_are_planned_linked_and_undone(tmp_path):
-    ran = subprocess.run(
-        [*SMARTSORT, "demo", "--library", "--count", "20", "--profile", "instant"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=110,
-        env=os.environ | {"COLUMNS": "250", "NO_COLOR": "1"},
-    )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+def test_photos_from_before_are_planned_linked_and_undone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("smartsort.cli.demo.configure_logging", lambda *_: None)  # that of the tests stays
+    ran = CliRunner().invoke(cli, ["demo", "--library", "--count", "20", "--profile", "instant"])
+    assert ran.exit_code == 0, ran.output
     for line in (
         "20 photos: 14 to 6 people, 4 questions. 0 are linked already.",
         "14 photos linked, 4 questions asked",
         "The files: equal to the start.",
         "The demo Immich: equal to the start.",
     ):
-        assert line in ran.stdout
-    [calls] = re.findall(r"([0-9.]+) calls to Immich per photo", ran.stdout)
+        assert line in ran.output
+    [calls] = re.findall(r"([0-9.]+) calls to Immich per photo", ran.output)
     assert float(calls) <= 1.4  # a dozen of calls stand beside one for each photo
     assert [path for path in files(run_folder(tmp_path)) if path.startswith((b"faces/", b"review/"))] == []
 
