@@ -236,7 +236,7 @@ class Actions(FaceActions, Deleting, Backfilling):
         if agreed is None and not dry_run:
             agreed = (await self.relink(actor, dry_run=True)).versions
         total = sum(version != NOT_TO_BE_DONE for version in (agreed or {}).values())
-        relinking = Relinking(self._context, await known_people(self._people) or ())
+        relinking = await asyncio.to_thread(Relinking, self._context, await known_people(self._people) or ())
         results: list[ActionResult] = []
         group: int | None = None
         after: int | None = 0

@@ -48,10 +48,15 @@ class Relinking:
         self._context = context
         remembered: Mapping[str, str] = context.ledger.read(lambda db: key_value.get(db, PEOPLE_NAMES, {}))
         self._known = {i: Person(i, name) for i, name in remembered.items()} | {p.id: p for p in known}
+        # Of the photos looked at last: they are planned on the event loop, where nothing is read.
+        self._evidence_of: dict[int, Evidence] = {}
+        self._filing_of: dict[int, Event | None] = {}
 
     def moving(self, after: int) -> tuple[list[int], int | None]:
         """Return those of the next photos that would move, and where to go on. Blocking."""
         ledger = self._context.ledger
+        self._evidence_of.clear()
+        self._filing_of.clear()
         rows = ledger.read(lambda db: _filed(db, after))
         if not rows:
             return [], None
@@ -116,9 +121,10 @@ class Relinking:
         return next((folder for folder in own if folder in there), own[0])
 
     def _evidence(self, photo: Photo) -> Evidence:
-        last = self._context.ledger.read(lambda db: photos.last_decision(db, photo.id))
-        found: Evidence = last[4] if last else Evidence()
-        return found
+        if photo.id not in self._evidence_of:
+            last = self._context.ledger.read(lambda db: photos.last_decision(db, photo.id))
+            self._evidence_of[photo.id] = last[4] if last else Evidence()
+        return self._evidence_of[photo.id]
 
     def _people(self, photo: Photo, names: Sequence[Name]) -> list[Person]:
         filed = [n for n in names if n.area is Area.FACES and n.member is Member.PHOTO]
@@ -143,7 +149,9 @@ class Relinking:
 
     def _sharing(self, photo: Photo) -> list[str]:
         """Return the ids of those under whom a photo was filed that lies in a folder of nobody alone."""
-        event = self._context.ledger.read(lambda db: _filing(db, photo.id))
+        if photo.id not in self._filing_of:
+            self._filing_of[photo.id] = self._context.ledger.read(lambda db: _filing(db, photo.id))
+        event = self._filing_of[photo.id]
         if event is None:
             return []
         if "teach" in event.data:
