@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import threading
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -293,6 +294,24 @@ RULES = st.builds(
     also=st.sampled_from(["", "family", "family/{person}"]),
     album=st.sampled_from(["", "Us"]),
 )
+
+
+async def test_moves_are_planned_without_a_read_on_the_event_loop(opened, monkeypatch):
+    world = opened(people=FAMILY, settings=EACH | {"rules": [US]})
+    both = await arrive(world, "anna+ben_1.jpg")
+    await world.stage("renames")
+    world = opened(settings=EACH | {"rules": [{"name": "apart", "min_people": 2, "folder": "{person}/both"}]})
+    read, on_the_loop = Ledger.read, []
+
+    def watched(ledger, work):
+        if threading.current_thread() is threading.main_thread():
+            on_the_loop.append(work)
+        return read(ledger, work)
+
+    monkeypatch.setattr(Ledger, "read", watched)
+    assert (await world.actions.relink("eva")).done == 1
+    assert on_the_loop == []
+    assert world.places(both) == ["faces/anna/both/anna+ben_1.jpg", "faces/ben/both/anna+ben_1.jpg"]
 
 
 async def test_any_rules_move_photos_once_into_each_folder_and_the_undo_is_exact(opened):
