@@ -127,9 +127,11 @@ def test_a_photo_that_cannot_be_read_can_be_tried_again(chromium: Browser, live:
 def test_an_undo_never_overtakes_the_decision_before_it(chromium: Browser, live: LiveSidecar) -> None:
     page = opened(chromium, live)
     first, second, *_ = queue(live)
-    page.keyboard.press("r")
-    expect(page.locator(".desk h2").first).to_have_text(second["filename"])
     rejecting = Held(page, f"**/review/{second['id']}/reject", "POST")
+    page.keyboard.press("r")
+    toasts(page, f"{first['filename']} was rejected")
+    expect(page.locator(".desk h2").first).to_have_text(second["filename"])
+    expect(page.locator(".desk")).not_to_have_attribute("aria-busy", "true")
     page.keyboard.press("r")
     rejecting.wait()
     page.wait_for_timeout(1600)
