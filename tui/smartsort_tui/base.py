@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import events
+from textual import constants, events
 from textual.app import App, ScreenStackError, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.driver import Driver
 from textual.screen import Screen
 from textual.signal import Signal
 from textual.worker import Worker, WorkerState
@@ -101,6 +103,14 @@ class BaseApp(App[None]):
         await stopped(self.workers)
         if isinstance(self._client, Client):
             await self._client.aclose()
+
+    def get_driver_class(self) -> type[Driver]:
+        """Have keys that arrive together carry one time, where Textual reads them itself."""
+        if sys.platform == "win32" or constants.DRIVER:
+            return super().get_driver_class()
+        from smartsort_tui.driver import BurstDriver  # noqa: PLC0415  (needs what Windows lacks)
+
+        return BurstDriver
 
     async def on_event(self, event: events.Event) -> None:
         """Take in what a person does one at a time. See `smartsort_tui.keyboard`."""
