@@ -58,6 +58,22 @@ def for_good(page: Page, item: dict, button: str) -> None:
     page.get_by_role("button", name=button, exact=True).click()
 
 
+def test_what_was_unfolded_stays_open_when_the_photo_is_drawn_again(
+    chromium: Browser, live: LiveSidecar
+) -> None:
+    page = opened(chromium, live)
+    stranger = next(one for one in queue(live, "unidentified") if one["faces_detected"] == 1)
+    find(page, stranger)
+    page.locator("summary").filter(has_text="for good").click()
+    ignore = page.get_by_role("button", name="Ignore", exact=True)
+    before = ignore.element_handle()
+    with page.expect_response(lambda answer: answer.url.endswith(f"review/items/{stranger['id']}")):
+        page.locator(f"#row-{stranger['id']}").get_by_role("button").click()
+    page.wait_for_function("one => !one.isConnected", arg=before)
+    expect(ignore).to_be_visible()
+    finished(page)
+
+
 def test_a_face_is_ignored_and_the_verdict_revoked(chromium: Browser, live: LiveSidecar) -> None:
     page = opened(chromium, live)
     stranger = next(one for one in queue(live, "unidentified") if one["faces_detected"] == 1)

@@ -101,10 +101,13 @@ export function modal(shown) {
   });
 }
 
-/** Draw something again: the focus stays on the element that says the same. */
+/** Draw something again: the focus stays on the element that says the same, and what was unfolded stays open. */
 export function redraw(place, ...children) {
   const back = place.contains(document.activeElement) ? focused() : null;
+  const title = (one) => one.firstChild.textContent;
+  const open = [...place.querySelectorAll("details[open]")].map(title);
   place.replaceChildren(...children.flat(Infinity).filter(Boolean));
+  for (const one of place.querySelectorAll("details")) one.open ||= open.includes(title(one));
   back?.();
 }
 
