@@ -177,10 +177,12 @@ class SteadyClock(FakeClock):
         return self.at.timestamp()
 
 
-async def rounds(place: FaultyWorld, count: int, seconds: float = 1.0) -> None:
-    """So many turns of every stage, each after a while; errors of Immich leave photos waiting."""
+async def rounds(
+    place: FaultyWorld, count: int, seconds: float = 1.0, stages: Sequence[str] = STAGES
+) -> None:
+    """So many turns of the stages, each after a while; errors of Immich leave photos waiting."""
     for _ in range(count):
-        for name in STAGES:
+        for name in stages:
             try:
                 await place.stage(name)
             except ImmichError as problem:

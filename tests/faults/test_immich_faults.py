@@ -15,6 +15,7 @@ import pytest
 from tests.faults.deliveries import Stock, judge
 from tests.faults.world import World, world
 
+from smartsort import bootstrap
 from smartsort.audit import Audit, Weight
 from smartsort.demo.immich import DemoImmich
 from smartsort.demo.run import demo_settings
@@ -220,8 +221,9 @@ async def test_immich_is_restarted_in_mid_run(tmp_path, stock, forgets):
             await proved(here, stock)
 
 
-async def test_assets_that_were_deleted_and_imported_again(tmp_path, stock):
+async def test_assets_that_were_deleted_and_imported_again(tmp_path, stock, monkeypatch):
     """Somebody deletes the assets in Immich; the next scan brings them back under other ids."""
+    monkeypatch.setattr(bootstrap, "LATER_SECONDS", 0.1)
     async with world(str(tmp_path / "root")) as here:
         await here.start()
         stock.deliver(stock.deliveries, here.inbox)

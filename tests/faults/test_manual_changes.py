@@ -15,6 +15,7 @@ from tests.fakes import World, append, close_world, picture, write
 
 from smartsort.actions import PersonSelector
 from smartsort.audit import Audit, Code, Weight
+from smartsort.audit import audit as audits
 from smartsort.audit.repair import Repair
 from smartsort.bootstrap import open_sidecar
 from smartsort.core.model import State
@@ -29,6 +30,12 @@ from smartsort.pipeline.arrival.claim import Offered
 from smartsort.rescue.adopt import Adoption
 from smartsort.rescue.offline import offline_context
 from smartsort.rescue.rebuild import rebuild
+
+
+@pytest.fixture(autouse=True)
+def _one_look(monkeypatch):
+    """Here smartsort moves nothing while an audit looks: what is wrong at once stays so."""
+    monkeypatch.setattr(audits, "_LOOKS", ())
 
 
 @pytest.fixture

@@ -41,12 +41,16 @@ class World:
         return load_settings(None, env={}, overrides=settings_for(self.root, self.url, **self.more))
 
     async def start(self, **arguments: Any) -> Sidecar:
-        """A sidecar whose retries are counted in tenths of a second."""
+        """A sidecar whose retries are counted in tenths of a second.
+
+        No stage looks for work by itself: where a wake-up is missing, a test waits in vain.
+        """
         server = ImmichServer(self.url, self.demo.key, timeout_seconds=2.0, retries=1, sleep=_shortly)
         sidecar = await asyncio.to_thread(open_sidecar, self.settings, server=server, **arguments)
         sidecar.context.decoders = DECODERS
         runner = sidecar.runner
         runner.first_backoff, runner.longest_backoff, runner.retry_problems = 0.05, 0.4, 0.5
+        runner.idle = 3600.0
         self.sidecar = sidecar
         self._task = asyncio.create_task(sidecar.run())
         return sidecar

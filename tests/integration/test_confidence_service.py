@@ -415,7 +415,6 @@ async def test_a_photo_on_its_way_goes_before_the_galleries(world, eye):
     measure = world.sidecar.measure
     await measure.galleries.use("antelopev2")
     await world.deliver("anna_2.jpg")
-    await world.stage("inbox")
     before = len(eye.pictures)
     assert await measure.step() < 60
     assert len(eye.pictures) == before

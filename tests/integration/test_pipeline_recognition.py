@@ -1,6 +1,7 @@
 """Knowing when Immich is done: what is waited for, what is concluded, and what never is."""
 
 import pytest
+from tests.fakes import TO_THE_LIBRARY
 from tests.faulty_immich import Busy, at_rest, reason_of, rounds, state
 
 from smartsort.core.completion import CHAIN, RECOGNITION
@@ -48,6 +49,17 @@ async def test_those_who_are_recognised_first_are_filed_first(place, server):
     server.at_work, server.unassigned = {}, set()
     await at_rest(place)
     assert place.places(second) == ["faces/bella/bella_1.jpg"]
+
+
+async def test_who_has_done_what_there_was_says_so_before_it_says_that_there_is_nothing(place):
+    """A step that filed the last photo has spoken with Immich: what it met before is over."""
+    photo = await place.deliver("anna_1.jpg")
+    said = []
+    while state(place, photo) is not State.FILED:
+        await rounds(place, 1, stages=TO_THE_LIBRARY)
+        said.append(await place.stage("recognise"))
+    assert said[-1] is True
+    assert await place.stage("recognise") is False
 
 
 @pytest.mark.parametrize("why", ["collective", "full"])

@@ -55,10 +55,22 @@ async def filed(world: World, *names: str) -> list[int]:
     return ids
 
 
+async def step(world: World, name: str) -> None:
+    """One step of a stage. The outbox is woken for what it posts, and need not look by itself."""
+
+    def posted() -> set[int]:
+        return {m.id for m in world.ledger.read(lambda db: outbox.due(db, world.clock.text(), 1000))}
+
+    before, woken = posted(), world.context.wakeups.subscribe(State.FILED, State.REVIEW)
+    await world.stage(name)
+    assert woken.is_set() or posted() <= before
+    world.context.wakeups.unsubscribe(woken)
+
+
 async def recheck(world: World, runs: int = 1) -> None:
     """So many runs; with `LONG` one of them is for what lies in our own trash."""
     for _ in range(runs):
-        await world.stage("recheck")
+        await step(world, "recheck")
         await world.tell()
 
 
@@ -187,7 +199,7 @@ async def test_deleted_for_good_while_nobody_looked_it_is_rejected_beside_a_witn
         await world.server.scan(world.server.libraries_made[0].id)
     world = make(server=world.server)
     for _ in range(3):
-        await world.stage("reconcile")
+        await step(world, "reconcile")
     await world.tell()
     assert [world.photo(i).state for i in ids] == [State.REJECTED, State.FILED, State.FILED]
     assert areas(world, ids[0]) == {"trash"}
@@ -278,7 +290,7 @@ async def test_restored_as_another_asset_it_is_not_missed_after_the_next_start(m
     assert world.photo(photo_id).asset_id == world.server.asset_at("anna_1.jpg").id
     world = make(server=world.server)
     for _ in range(3):
-        await world.stage("reconcile")
+        await step(world, "reconcile")
     await world.tell(minutes=3)
     assert world.photo(photo_id).state is State.FILED
     assert world.places(photo_id) == ["faces/anna/anna_1.jpg"]
@@ -302,7 +314,7 @@ async def test_emptied_unseen_it_counts_only_once_immich_had_the_file_back(make,
         await world.server.scan(world.server.libraries_made[0].id)
     world = make(server=world.server)
     for _ in range(3):
-        await world.stage("reconcile")
+        await step(world, "reconcile")
     await world.tell(minutes=3)
     wanted = State.FILED if emptied == "before the undo" else State.REJECTED
     assert world.photo(photo_id).state is wanted
@@ -333,7 +345,7 @@ async def test_what_immich_has_not_heard_of_a_photo_does_not_hide_that_it_was_de
     forget(world, "anna_1.jpg")
     world = make(server=world.server)
     for _ in range(3):
-        await world.stage("reconcile")
+        await step(world, "reconcile")
     assert world.photo(photo_id).state is State.REJECTED
 
 
@@ -395,7 +407,7 @@ async def test_an_outage_concludes_nothing(world):
     world.server.down = True
     for _ in range(6):
         with pytest.raises(ImmichUnreachable):
-            await world.stage("recheck")
+            await step(world, "recheck")
     world.server.down = False
     await recheck(world, 2)
     assert (world.photo(photo_id).state, areas(world, photo_id)) == (State.REJECTED, {"library"})
@@ -407,7 +419,7 @@ async def test_an_immich_that_has_lost_all_photos_is_given_them_again(make, worl
     forget(world, *NAMES)
     world = make(server=world.server)
     for _ in range(3):
-        await world.stage("reconcile")
+        await step(world, "reconcile")
     await world.tell(minutes=3)
     assert {world.photo(i).state for i in ids} == {State.FILED}
     assert not world.ledger.read(deletions.rows)
@@ -420,7 +432,7 @@ async def test_what_came_after_the_backup_that_immich_was_restored_from_waits_fo
     forget(world, "bella_1.jpg")
     world = make(server=world.server)
     for _ in range(3):
-        await world.stage("reconcile")
+        await step(world, "reconcile")
     assert world.photo(new).state is State.FILED
     assert held(world) == [new]
     await world.actions.answer(10, "maria", reject=False)
@@ -437,7 +449,7 @@ async def test_a_file_that_is_gone_on_our_side_too_was_not_deleted_in_immich(mak
     forget(world, "anna_1.jpg")
     world = make(server=world.server)
     for _ in range(3):
-        await world.stage("reconcile")
+        await step(world, "reconcile")
     assert world.photo(ids[0]).state is State.FILED
     os.rename(os.path.join(world.root, "elsewhere"), os.path.join(world.root, "library", path))
 
@@ -585,7 +597,7 @@ async def test_killed_in_the_middle_it_ends_as_if_nothing_had_happened(make, poi
 
     world.context.checkpoint = die
     with pytest.raises(Died):
-        await world.stage("recheck")
+        await step(world, "recheck")
     world = make(server=server, clock=world.clock)
     await world.sidecar.people.refresh()
     await recheck(world, 2)

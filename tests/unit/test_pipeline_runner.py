@@ -295,15 +295,45 @@ def test_trouble_is_over_when_it_is_over_for_everybody_who_met_it():
     assert told == [("storage", True), ("storage", False)]
 
 
-def test_trouble_of_a_stage_with_nothing_left_to_do_ends_when_others_get_through():
+@pytest.mark.parametrize("order", [("well", "idle"), ("idle", "well")])
+def test_trouble_of_a_stage_with_nothing_left_to_do_ends_when_others_get_through(order):
     told = []
     health_issues = HealthIssues(lambda: "now", lambda t, began: told.append((t.kind, began)))
+    acts = {
+        "well": lambda: health_issues.well("connection", "immich"),
+        "idle": lambda: health_issues.idle("recheck"),
+    }
     health_issues.begin("immich", "down", "recheck")
-    health_issues.idle("recheck")
-    health_issues.well("connection", "immich")
+    acts[order[0]]()
     assert told == [("immich", True)]
-    health_issues.idle("recheck")
+    acts[order[1]]()
     assert told == [("immich", True), ("immich", False)]
+
+
+def test_trouble_of_a_stage_that_has_work_again_does_not_end_with_what_others_do():
+    told = []
+    health_issues = HealthIssues(lambda: "now", lambda t, began: told.append((t.kind, began)))
+    health_issues.begin("storage", "the library is full", "place")
+    health_issues.idle("place")
+    health_issues.busy("place")
+    health_issues.well("inbox", "storage")
+    assert told == [("storage", True)]
+
+
+async def test_trouble_of_a_stage_that_sleeps_does_not_go_on_until_it_wakes():
+    place = Place()
+    steps = place.stage("bad", DOWN, None, takes=(State.HASHED,), uses=("immich",))
+
+    async def after_it_slept():
+        await soon(lambda: len(steps) == 2)
+        return 3600.0
+
+    place.stages.append(Stage("finds it back", (), after_it_slept, ("immich",)))
+    task = asyncio.create_task(place.runner.run())
+    await soon(lambda: place.told[1:])
+    assert (place.told, len(steps)) == ([("immich", True), ("immich", False)], 2)
+    place.stop()
+    await asyncio.wait_for(task, 60)
 
 
 async def test_a_ledger_that_cannot_grow_does_not_end_the_run():

@@ -82,6 +82,7 @@ class HealthIssues:
         self._now, self._announce = now, announce
         self._open: dict[_Key, HealthIssue] = {}
         self._shares: dict[_Key, dict[str, _Share]] = {}
+        self._idle: set[str] = set()
 
     def begin(
         self,
@@ -120,11 +121,18 @@ class HealthIssues:
             for share in self._shares.get((kind, ""), {}).values():
                 news |= not share.retried
                 share.doubtful = share.retried = True
+        for other in self._idle:
+            self._end(other, doubtful_only=True)
         return ended or news
 
     def idle(self, stage: str) -> None:
-        """A stage has nothing to do: that ends its health issues only if others got through meanwhile."""
+        """A stage has nothing to do: that ends its health issues once others got through, before or after."""
+        self._idle.add(stage)
         self._end(stage, doubtful_only=True)
+
+    def busy(self, stage: str) -> None:
+        """A stage looks for work again. Others that get through say nothing about what it will meet."""
+        self._idle.discard(stage)
 
     def _end(self, stage: str, *, doubtful_only: bool = False) -> bool:
         ended = False

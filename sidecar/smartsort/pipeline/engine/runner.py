@@ -77,7 +77,7 @@ class Runner:
         drain: float = DRAIN_SECONDS,
     ) -> None:
         self.first_backoff, self.longest_backoff = first_backoff, longest_backoff
-        self.retry_problems, self.drain = retry_problems, drain
+        self.retry_problems, self.drain, self.idle = retry_problems, drain, IDLE_SECONDS
         self._context, self._stages, self.health_issues = context, stages, health_issues
         self.stop = asyncio.Event()
         self._over = asyncio.Event()
@@ -117,6 +117,7 @@ class Runner:
             if self._context.ledger.damaged is not None:
                 await self._give_up(stage)
                 return
+            self.health_issues.busy(stage.name)
             try:
                 result = await stage.step()
             except Exception as problem:
@@ -147,7 +148,7 @@ class Runner:
             elif result is not None and result is not False:
                 await self._sleep(result)
             else:
-                await self._sleep(IDLE_SECONDS, wakeup)
+                await self._sleep(self.idle, wakeup)
                 wakeup.clear()
 
     async def _give_up(self, stage: Stage) -> None:

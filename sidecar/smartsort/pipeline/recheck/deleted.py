@@ -9,7 +9,7 @@ marks the photos of a library that is being removed as deleted too.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -284,7 +284,7 @@ class Deleted:
             deletions.forget(db, [row.photo_id for row in rows])
 
         if rows:  # of what cannot come back there is nothing more to be learnt
-            await self._context.ledger.awrite(forget)
+            await self._tell(forget)
 
     async def _emptied(self, rows: Sequence[Deletion]) -> None:
         """Immich has forgotten them. What waits for a word waits on. What is filed gets a new asset."""
@@ -306,8 +306,12 @@ class Deleted:
                     post_once(db, "scan", {"shard": found.shard}, at)
 
         if kept:
-            await context.ledger.awrite(find_again)
+            await self._tell(find_again)
         await self._forget(rows)
+
+    async def _tell(self, post_messages: Callable[[Database], None]) -> None:
+        await self._context.ledger.awrite(post_messages)
+        self._context.wakeups.notify(State.FILED, State.REVIEW)  # the outbox listens to these
 
     async def _forget(self, rows: Sequence[Deletion]) -> None:
         ids = [row.photo_id for row in rows]

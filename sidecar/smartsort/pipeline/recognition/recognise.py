@@ -47,8 +47,8 @@ class RecogniseStage:
         """Return True for a photo that shows nobody and is asked about later, together with others."""
         return self._recogniser.is_resting(photo.id)
 
-    async def step(self) -> float | None:
-        """Do what is due. Seconds until more is, None when no photo is waiting.
+    async def step(self) -> bool | float | None:
+        """Do what is due. Seconds until more is. When no photo is waiting: whether this step did something.
 
         Raises ImmichError, and StorageError for what could not be filed. The photos go on waiting.
         """
@@ -63,14 +63,16 @@ class RecogniseStage:
         waiting, more = await context.ledger.aread(read)
         self._executor.photos = {p.id: p for p in waiting}
         recogniser.receive(Waiting({p.id: p.asset_id for p in waiting}, more), context.clock.monotonic())
+        worked = False
         while True:
             commands = recogniser.commands(context.clock.monotonic())
             self._let_through()
             sleep = commands[0]
             if not isinstance(sleep, Sleep):
                 await self._carry_out(commands)
+                worked = True
             elif sleep.until is None:
-                return None
+                return worked
             else:
                 pause = max(0.0, sleep.until - context.clock.monotonic())
                 # A look without an attempt to file says nothing about whether that works again.

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from sqlite_utils import Database
 
 from smartsort.core.event_kinds import EventKind
-from smartsort.core.model import AssetRef
+from smartsort.core.model import AssetRef, State
 from smartsort.files.shown import from_ledger
 from smartsort.ledger import outbox
 from smartsort.ledger.photos import Change
@@ -131,6 +131,7 @@ class ReconcileStage:
 
         if gone:
             await self._context.ledger.awrite(write)
+            self._context.wakeups.notify(State.FILED, State.REVIEW)  # the outbox listens to these
 
 
 # CROSS and + keep SQLite from reading and sorting all names for every batch.

@@ -435,6 +435,7 @@ class TidyStage:
             context.needs_recovery -= gone
             await asyncio.to_thread(Recovery(context).recover_photos, resting)
             await asyncio.to_thread(lambda: Recovery(context).recover_photos(ids - resting, making=False))
+        context.wakeups.notify(State.FILED, State.REVIEW)  # the outbox listens to these
         return TIDY_SECONDS
 
 
