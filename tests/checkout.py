@@ -27,8 +27,12 @@ NEW = ("??", "!!")
 
 
 def changes(root: Path) -> set[str] | None:
-    """What git says of files that differ from the commit, caches left out; None outside a git checkout."""
+    """What git says of files that differ from the commit, caches left out; None outside a git checkout.
+
+    Only of those below `root`: a copy for mutation testing lies in a checkout that is being edited.
+    """
     command = ["git", "--no-optional-locks", "status", "--porcelain", "--no-renames", "--ignored", "-z"]
+    command += ["--", "."]
     try:
         done = subprocess.run(command, cwd=root, capture_output=True, check=True)
     except (OSError, subprocess.CalledProcessError):

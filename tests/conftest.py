@@ -46,6 +46,14 @@ def pytest_collection_modifyitems(items):
     places = {folder: place for place, folder in enumerate(LONGEST_FIRST)}
     here = Path(__file__).parent
     items.sort(key=lambda item: places.get(item.path.relative_to(here).parts[0], -1))
+    if settings.get_current_profile_name() == "mutants":
+        # A property that asks for more examples than the profile gets those of the profile.
+        for item in items:
+            own = getattr(item.obj, "_hypothesis_internal_use_settings", None)
+            if own is not None and own.max_examples > settings.default.max_examples:
+                item.obj._hypothesis_internal_use_settings = settings(
+                    own, max_examples=settings.default.max_examples
+                )
 
 
 @pytest.hookimpl(trylast=True)

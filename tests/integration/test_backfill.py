@@ -17,7 +17,6 @@ from smartsort.actions import backfill
 from smartsort.actions.values import ActionRefused, PersonSelector
 from smartsort.api.explanations import explained
 from smartsort.audit.audit import Audit
-from smartsort.core.backfill import mapped
 from smartsort.core.filing_rules import FilingRule
 from smartsort.core.model import State
 from smartsort.core.policy import PersonRef
@@ -493,15 +492,6 @@ async def test_nothing_ever_removes_an_original(library):
     [refused] = context.placer.place([PlaceRequest(link, library.folder, ["x.jpg"])])
     assert "Nothing is put there" in str(refused)
     assert content_of(path)
-
-
-def test_a_path_is_mapped_by_whole_folders():
-    mapping = (("/data/a", "/mnt/a"), ("/data/a/b", "/mnt/b"), ("/x/", "/y/"))
-    assert mapped("/data/a/1.jpg", mapping) == "/mnt/a/1.jpg"
-    assert mapped("/data/a/b/1.jpg", mapping) == "/mnt/b/1.jpg"
-    assert mapped("/data/ab/1.jpg", mapping) is None
-    assert mapped("/data/a/../../etc/passwd", mapping) is None
-    assert mapped("/x/1.jpg", mapping) == "/y/1.jpg"
 
 
 def _person(name: str) -> PersonSelector:

@@ -1,8 +1,9 @@
-"""`python -m tests.mutants core`: mutation testing of a package by mutmut, and its score.
+"""`python -m tests.mutants core`: mutation testing of packages by mutmut, and their scores.
 
-The tests that reach a mutant's function try it. `--sample 200 --seed 1` tries so many of all mutants.
-What was noticed stays in `.mutmut/` until the function changes, survivors are tried again. `--fresh` forgets
-all. Survivors are shown as diffs. `equivalent.toml` explains those that no test can tell from the code.
+The fastest of the tests that reach a mutant's function try it. `--sample 200 --seed 1` tries so many mutants
+of each package. Packages that are named together run their tests once to find out what reaches what. What was
+noticed stays in `.mutmut/` until the function changes, survivors are tried again. `--fresh` forgets all.
+Survivors are shown as diffs. `equivalent.toml` explains those that no test can tell from the code.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -96,13 +98,17 @@ NOT_REACHED = 33
 SURVIVED = (0, NOT_REACHED)
 """How mutmut says that the tests passed, or that there are none."""
 
+TIMED_OUT = (24, 36, -24, 152, 255)
+"""How it says that they were stopped."""
 
-class Package:
-    """A package with its mutants in a folder that mutmut likes."""
 
-    def __init__(self, name: str, module: str, tests: Sequence[str]) -> None:
-        self.name, self.module, self.tests = name, module, tests or PACKAGES[name]
-        self.place = WORK / "-".join((*name.split("/"), *filter(None, [module])))
+class Packages:
+    """Packages with their mutants in a folder that mutmut likes."""
+
+    def __init__(self, names: Sequence[str], module: str, tests: Sequence[str]) -> None:
+        self.names, self.module = names, module
+        self.tests = tests or {test for name in names for test in PACKAGES[name]}
+        self.place = WORK / "-".join((*(n.replace("/", "-") for n in names), *filter(None, [module])))
         self.mutated = self.place / "mutants"
 
     def prepare(self) -> None:
@@ -118,10 +124,10 @@ class Package:
         pytest_table = re.search(
             r"^\[tool\.pytest\.ini_options\]\n.*?(?=^\[)", text, re.DOTALL | re.MULTILINE
         )
-        tests = [str(p.relative_to(ROOT)) for pattern in self.tests for p in sorted(ROOT.glob(pattern))]
+        tests = sorted({str(p.relative_to(ROOT)) for pattern in self.tests for p in ROOT.glob(pattern)})
         settings = {
             "source_paths": [str(CODE)],
-            "only_mutate": [f"{CODE}/{self.name}/{f'{self.module}.py' if self.module else '*'}"],
+            "only_mutate": [f"{CODE}/{n}/{f'{self.module}.py' if self.module else '*'}" for n in self.names],
             "also_copy": ["sidecar", "tui"],
             "do_not_mutate_patterns": [r"^\s*log\.\w+\("],
             "pytest_add_cli_args": ["-n0", "-p", "no:cacheprovider", "--timeout=0", FEWER, *DESELECTED],
@@ -145,14 +151,30 @@ class Package:
     def generate(self) -> None:
         """Make the mutants and find out which tests reach them, without trying one."""
         self.mutmut("nothing")  # it says that nothing matches, after it has done both
-        if not self.results():
-            raise click.ClickException(f"mutmut made no mutants; see {self.place / 'mutmut.log'}")
+        if not (self.mutated / "mutmut-stats.json").exists():
+            raise click.ClickException(f"mutmut did not get so far; see {self.place / 'mutmut.log'}")
 
-    def results(self) -> dict[str, int | None]:
+    def keep_fastest(self, most: int) -> None:
+        """Leave each function so many of the tests that reach it: one case of each test before another."""
+        path = self.mutated / "mutmut-stats.json"
+        stats = json.loads(path.read_text())
+        took = stats["duration_by_test"]
+        for function, tests in stats["tests_by_mangled_function_name"].items():
+            cases: Counter[str] = Counter()
+            ranked = []
+            for test in sorted(tests, key=lambda test: took.get(test, 0)):
+                name = test.partition("[")[0]
+                ranked.append((cases[name], len(ranked), test))
+                cases[name] += 1
+            stats["tests_by_mangled_function_name"][function] = [t for *_, t in sorted(ranked)[:most]]
+        path.write_text(json.dumps(stats))
+
+    def results(self, name: str | None = None) -> dict[str, int | None]:
         """Mutant -> how its tests ended, None where they did not run yet."""
         found: dict[str, int | None] = {}
-        for path in (self.mutated / CODE / self.name).rglob("*.meta"):
-            found |= json.loads(path.read_text())["exit_code_by_key"]
+        for each in [name] if name else self.names:
+            for path in (self.mutated / CODE / each).rglob("*.meta"):
+                found |= json.loads(path.read_text())["exit_code_by_key"]
         return found
 
     def change(self, mutant: str) -> str:
@@ -170,59 +192,70 @@ def equivalent() -> Iterator[tuple[str, str]]:
 
 
 @click.command()
-@click.argument("package", type=click.Choice(list(PACKAGES)))
-@click.option("--sample", type=int, help="Try so many mutants, drawn from all of the package.")
+@click.argument("packages", type=click.Choice(list(PACKAGES)), nargs=-1, required=True)
+@click.option("--sample", type=int, help="Try so many mutants of each package.")
 @click.option("--seed", default=1, show_default=True)
 @click.option("--module", default="", help="Only this module of the package.")
 @click.option("--tests", multiple=True, help="Other tests than those of the package: paths or patterns.")
+@click.option("--most", default=60, show_default=True, help="Try each mutant with so many tests.")
 @click.option("--processes", default=2, show_default=True)
 @click.option("--fresh", is_flag=True, help="Forget what earlier runs have found.")
 @click.option("--least", default=0.0, help="End with 1 below this score, in per cent.")
 def main(  # noqa: PLR0917
-    package: str,
+    packages: tuple[str, ...],
     sample: int | None,
     seed: int,
     module: str,
     tests: tuple[str, ...],
+    most: int,
     processes: int,
     fresh: bool,
     least: float,
 ) -> None:
-    """Change PACKAGE in small ways and see whether its tests notice."""
-    here = Package(package, module, tests)
+    """Change PACKAGES in small ways and see whether their tests notice."""
+    here = Packages(packages, module, tests)
     if fresh:
         shutil.rmtree(here.place, ignore_errors=True)
     here.prepare()
     here.generate()
-    every = chosen = sorted(here.results())
-    if sample is not None and sample < len(chosen):
-        chosen = random.Random(seed).sample(chosen, sample)
+    here.keep_fastest(most)
+    chosen: dict[str, list[str]] = {}
+    for name in packages:
+        every = sorted(here.results(name))
+        drawn = sample is not None and sample < len(every)
+        chosen[name] = random.Random(seed).sample(every, sample) if drawn else every
     known = here.results()
-    waiting = [name for name in chosen if known[name] in (None, *SURVIVED)]
+    waiting = [m for some in chosen.values() for m in some if known[m] in (None, *SURVIVED)]
     if waiting and here.mutmut(*waiting, processes=processes):
         raise click.ClickException(f"mutmut failed; see {here.place / 'mutmut.log'}")
-    results = here.results()
-    explained = set(equivalent())
-    survived, same = [], 0
-    for name in sorted(chosen):
-        if results[name] not in SURVIVED:
+    scores = [report(here, name, some, seed) for name, some in chosen.items()]
+    sys.exit(any(100 * killed < least * counted for killed, counted in scores))
+
+
+def report(here: Packages, name: str, chosen: Sequence[str], seed: int) -> tuple[int, int]:
+    """Show the survivors of a package. Return how many were noticed of how many that count."""
+    results, explained = here.results(name), set(equivalent())
+    survived = same = 0
+    for mutant in sorted(chosen):
+        if results[mutant] not in SURVIVED:
             continue
-        function = re.sub(r"\.x_|\.xǁ|ǁ", ".", name.partition("__mutmut_")[0])
-        change = here.change(name)
+        function = re.sub(r"\.x_|\.xǁ|ǁ", ".", mutant.partition("__mutmut_")[0])
+        change = here.change(mutant)
         if (function, change) in explained:
             same += 1
             continue
-        survived.append(name)
-        reached = "" if results[name] == 0 else "  (no test reaches it)"
-        click.echo(f"{function}{reached}\n{change}\n")
+        survived += 1
+        reached = "" if results[mutant] == 0 else "  (no test reaches it)"
+        click.echo(f"{function}{reached}  {mutant.rpartition('_')[2]}\n{change}\n")
     counted = len(chosen) - same
-    killed = counted - len(survived)
-    drawn = f"{len(chosen):,} of {len(every):,} mutants" + (
-        f", seed {seed}" if len(chosen) < len(every) else ""
+    killed = counted - survived
+    ran_out = sum(results[mutant] in TIMED_OUT for mutant in chosen)
+    drawn = f"{len(chosen):,} of {len(results):,} mutants" + (
+        f", seed {seed}" if len(chosen) < len(results) else ""
     )
     score = f"{killed:,} of {counted:,} noticed, {killed / counted:.1%}"
-    click.echo(f"{here.place.name}: {score} ({drawn}; {same} equivalent)")
-    sys.exit(100 * killed < least * counted)
+    click.echo(f"{name}: {score} ({drawn}; {same} equivalent, {ran_out} by running out of time)")
+    return killed, counted
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
 
 Each time the tests about it have to fail. The code is changed in memory, in one forked process each. What was
 noticed is remembered in `.pytest_cache/` until the mutated file or its tests change. `--fresh` forgets it.
+The test that noticed it last time is the first to try it again.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType
@@ -89,6 +90,11 @@ class Mutant:
     def place(self) -> str:
         return f"{self.path.removeprefix(f'{CODE}/')}:{self.line}"
 
+    @property
+    def name(self) -> str:
+        """What it is, on whatever line it stands."""
+        return f"{self.path} {self.kind} {self.what}"
+
     def applied(self, code: bytes) -> bytes:
         return code[: self.start] + self.new.encode() + code[self.end :] + self.more.encode()
 
@@ -128,7 +134,7 @@ class Finder(ast.NodeVisitor):
             self._add("wait", node, "Failed()")
         elif (owner, name) in NOTED and "/files/" in self.path:
             self._add("wait", node, "None")
-        elif name in CLAIMS and not self.own:
+        elif name in CLAIMS and len(node.args) > 1 and not self.own:
             claim = ast.unparse(node.func)
             given = ", ".join(map(ast.unparse, [*node.args, *node.keywords]))
             self._add("claim", node, f"_free_first({claim}, {given})", FREE_FIRST)
@@ -213,8 +219,9 @@ def swap(mutant: Mutant) -> None:
 class Runner:
     """Processes that have everything imported, forked for one mutant each."""
 
-    def __init__(self, tests: Iterable[str]) -> None:
+    def __init__(self, tests: Iterable[str], last: Mapping[str, str]) -> None:
         self._running: dict[int, tuple[Mutant, int]] = {}
+        self._last = last
         if pytest.main([*ARGUMENTS, "--collect-only", "-qq", *tests], []):
             raise click.ClickException("the tests cannot be collected")
 
@@ -230,7 +237,10 @@ class Runner:
             status = 70
             try:
                 swap(mutant)
-                status = int(pytest.main([*ARGUMENTS, "-x", "-qq", *mutant.tests()], [Told(writing)]))
+                last = self._last.get(mutant.name)
+                for tests in ([last], mutant.tests()) if last else (mutant.tests(),):
+                    if status != 1:
+                        status = int(pytest.main([*ARGUMENTS, "-x", "-qq", *tests], [Told(writing)]))
             except BaseException as problem:
                 os.write(writing, f"{problem!r}".encode())
             finally:
@@ -290,7 +300,7 @@ def main(only: str, listing: bool, fresh: bool, processes: int) -> None:
     began = time.monotonic()
     by = {m: known[key_of(m)] for m in chosen if key_of(m) in known}
     waiting = [m for m in chosen if m not in by]
-    runner = Runner(sorted({test for m in waiting for test in m.tests()})) if waiting else None
+    runner = Runner(sorted({test for m in waiting for test in m.tests()}), known) if waiting else None
     while waiting or runner:
         while waiting and len(runner) < processes:
             runner.start(waiting.pop(0))
@@ -298,7 +308,7 @@ def main(only: str, listing: bool, fresh: bool, processes: int) -> None:
         by[mutant] = noticed
         click.echo(f"{len(by):3} of {len(chosen)}: {mutant.place} {noticed or 'UNNOTICED'}", err=True)
         if noticed:
-            known[key_of(mutant)] = noticed
+            known[key_of(mutant)] = known[mutant.name] = noticed
             CACHE.write_text(json.dumps(known))
     for m in chosen:
         click.echo(f"{m.kind:8} {m.place:36} {m.what[:56]:56}  {by[m] or 'UNNOTICED'}")

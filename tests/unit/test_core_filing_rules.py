@@ -70,6 +70,13 @@ CONDITIONS = [
     ({"date_from": date(2024, 7, 5)}, seen(ANNA), seen(ANNA, taken="2024-07-04T23:59:59")),
     ({"date_to": date(2024, 7, 5)}, seen(ANNA), seen(ANNA, taken="2024-07-06T00:00:00")),
     ({"date_to": date(2024, 7, 5)}, seen(ANNA), seen(ANNA, taken=None)),
+    ({"date_from": date(2024, 7, 5)}, seen(ANNA, taken="2024-07-05T00:00:00"), seen(ANNA, taken="summer")),
+    ({"younger_than": 6}, seen(MIA), seen(Person("p-x", "X", born="unknown"))),
+    ({"younger_than": 6}, seen(Person("p-x", "X", born="2020-07-05T00:00:00Z")), seen(ANNA)),
+    ({"younger_than": 6}, seen(MIA, Person("p-x", "X", born="1980-01-01")), seen(ANNA, BEN)),
+    ({"source": ("Whats  App", "x")}, seen(ANNA, origin=Origin("whats app")), Seen((ANNA,), 0, Evidence())),
+    ({"kind": ("live",)}, seen(ANNA, origin=Origin(kind="live")), Seen((ANNA,), 0, Evidence())),
+    ({"strangers": (2, 3)}, seen(ANNA, strangers=3), seen(ANNA, strangers=1)),
     ({"kind": ("video", "live")}, seen(ANNA, origin=Origin(kind="live")), seen(ANNA)),
 ]
 
@@ -110,6 +117,50 @@ def test_a_rule_without_a_folder_leaves_the_template_and_also_adds_one_folder_on
     assert (filed.folders, filed.albums) == (("{person}/2024", "family/2024"), ("Us",))
     same = FilingRules([FilingRule("x", folder="us", also="us")], "{person}").filed(seen(ANNA, BEN))
     assert same.folders == ("us",)
+
+
+def test_a_rule_that_asks_does_not_ask_again_after_a_human_and_the_next_one_decides():
+    rules = FilingRules([rule("asks", review=True, priority=1), rule("files", folder="x")], "{person}")
+    assert rules.filed(seen(ANNA)).asks
+    by_hand = rules.filed(Seen.by_hand([ANNA], Evidence()))
+    assert (by_hand.asks, [r.name for r in by_hand.fits]) == (False, ["files"])
+    assert not rules.filed(Seen.by_hand([], Evidence())).asks
+    assert FilingRules([], "{person}").filed(seen(ANNA)).asks is False
+
+
+@pytest.mark.parametrize(
+    ("rules", "template", "camera", "metadata"),
+    [
+        ((), "{person}", False, False),
+        ((), "{person}/{source}", False, False),
+        ((), "{person}/{month}", False, True),
+        ((), "{person}/{year}", False, True),
+        ((), "{camera}/{person}", True, True),
+        ((rule(folder="us/{camera}"),), "{person}", True, True),
+        ((rule(also="us/{year}"),), "{person}", False, True),
+        ((rule(date_from=date(2024, 1, 1)),), "{person}", False, True),
+        ((rule(date_to=date(2024, 1, 1)),), "{person}", False, True),
+        ((rule(younger_than=6),), "{person}", False, True),
+        ((rule(source=("x",)), rule(kind=("video",))), "{person}", False, False),
+    ],
+)
+def test_files_are_read_only_where_something_rests_on_them(rules, template, camera, metadata):
+    made = FilingRules(rules, template)
+    assert (made.names_camera, made.needs_metadata) == (camera, metadata)
+
+
+def test_a_folder_that_a_rule_gives_to_several_people_is_known_as_shared():
+    made = FilingRules([rule(folder="us/{year}"), rule(also="Fun"), rule(folder="x/{person}")], "{person}")
+    assert made.is_shared("us/2024")
+    assert made.is_shared("fun")
+    assert not made.is_shared("anna")
+    assert not made.is_shared("x/anna")
+    assert not FilingRules([FilingRule("own")], "{person}").is_shared("")
+
+
+def test_a_rule_names_everybody_whom_it_mentions():
+    one = rule(all=refs("a"), any=refs("b"), none=refs("c"), only=refs("d"))
+    assert one.people == refs("a", "b", "c", "d")
 
 
 # --- properties ------------------------------------------------------------------------------

@@ -10,10 +10,22 @@ from hypothesis import strategies as st
 from tests.unit.test_core_decision import HOUSEHOLD, JOHN, LUKAS, SARAH, UNNAMED, VICTOR, face, photo
 
 from smartsort.core.decision import decide
-from smartsort.core.model import Category, CopyPlace, Evidence, OtherCopy, Outcome, Person, SortedBefore
+from smartsort.core.model import (
+    Category,
+    CopyPlace,
+    Evidence,
+    FaceMark,
+    MarkKind,
+    OtherCopy,
+    Outcome,
+    Person,
+    SortedBefore,
+    Suggestion,
+)
 from smartsort.core.person_ref import PersonRef
 from smartsort.core.rules.sorted_before import face_of
 from smartsort.core.sorted_folders import Certainty, match_folders
+from smartsort.core.wording import sentence
 from smartsort.ledger.records import evidence_from_json, evidence_to_json
 
 NEW = Person("", "Rose")
@@ -56,6 +68,55 @@ def test_a_name_tells_whose_it_is_or_is_not_guessed(folder, certainty, person):
     assert found.why
 
 
+@pytest.mark.parametrize(
+    ("folder", "said", "why"),
+    [
+        ("John Doe", None, "the name in Immich"),
+        ("JOHN  DOE", None, "the name in Immich"),
+        ("john_doe", None, "the folder form of John Doe in Immich"),
+        ("sarah_smith", None, "the folder form of Sarah Smith in your lists"),
+        ("x", "john_doe", "you said so"),
+        ("x", "Somebody New", "you said so"),
+        ("2019", None, "this is no name of a person"),
+        ("anna", None, "2 people of Immich fit: Anna, Anna"),
+        ("jon", None, "it is only similar to John Doe"),
+        ("Rose", None, "nobody has a name like it"),
+    ],
+)
+def test_it_says_why(folder, said, why):
+    [found] = match_folders([folder], PEOPLE, LISTED, {folder: said} if said else {})
+    assert found.why == why
+
+
+def test_two_entries_of_a_list_that_fit_are_uncertain_and_one_entry_twice_is_not():
+    listed = (PersonRef("Lea"), PersonRef("LEA"), PersonRef("Le-a"))
+    [lea] = match_folders(["lea"], (), listed, {})
+    assert (lea.certainty, lea.person.name.lower()) == (Certainty.MATCHED, "lea")
+    [both] = match_folders(["le_a"], (), (*listed, PersonRef("Le a")), {})
+    assert (both.certainty, both.why) == ("uncertain", "2 names of your lists fit: Le-a, Le a")
+
+
+def test_a_name_of_300_letters_is_one():
+    assert match_folders(["x" * 300], (), (), {})[0].certainty is Certainty.NEW
+
+
+@pytest.mark.parametrize(
+    ("folder", "alike"),
+    [
+        ("Doe", True),
+        ("John Peter Doe", True),
+        ("Jon Doe", True),
+        ("Johnn", True),
+        ("Peter", False),
+        ("Jane Roe", False),
+        ("Peter Jon", False),
+    ],
+)
+def test_some_of_the_words_or_a_few_other_letters_may_be_meant_for_somebody(folder, alike):
+    [found] = match_folders([folder], [Person("1", "John Doe"), Person("2", "...")], (), {})
+    assert (found.certainty is Certainty.UNCERTAIN) is alike
+
+
 def test_what_the_user_says_counts():
     said = {"jon": "John Doe", "oma": "Rose", "x": "Anna"}
     found = {one.folder: one for one in match_folders(list(said), PEOPLE, LISTED, said)}
@@ -67,6 +128,8 @@ def test_what_the_user_says_counts():
 def test_new_people_who_would_share_a_folder_are_uncertain():
     found = match_folders(["Ro-se", "ro se", "Max"], PEOPLE, LISTED, {})
     assert [one.certainty for one in found] == ["uncertain", "uncertain", "new"]
+    assert [one.why for one in found[:2]] == ["another new folder's name looks the same"] * 2
+    assert (found[0].person, found[2].person) == (None, Person("", "Max"))
 
 
 @given(st.lists(st.text(max_size=12), max_size=5, unique=True), st.lists(st.text(max_size=12), max_size=5))
@@ -138,6 +201,29 @@ def test_the_free_face_is_the_persons_where_that_is_no_guess():
     assert face_of(sorted_as(photo(face(SARAH, 0.3)), SARAH), SARAH) is None
     assert face_of(sorted_as(photo(mine), SARAH, JOHN), SARAH) is None
     assert face_of(sorted_as(photo(named), SARAH), SARAH) is None
+
+
+def test_of_several_free_faces_the_one_most_like_the_person_is_theirs():
+    near, nearer, other = (face(None, 0.3, name=name) for name in ("near", "nearer", "other"))
+    measured = {
+        near.id: (Suggestion(SARAH, 0.5),),
+        nearer.id: (Suggestion(SARAH, 0.6), Suggestion(LUKAS, 0.5)),
+        other.id: (Suggestion(LUKAS, 0.9), Suggestion(SARAH, 0.8)),
+    }
+    evidence = dataclasses.replace(sorted_as(photo(near, nearer, other), SARAH), suggestions=measured)
+    assert face_of(evidence, SARAH) == nearer
+    assert face_of(evidence, LUKAS) is None
+    marks = {nearer.id: FaceMark(MarkKind.IGNORED, "k")}
+    assert face_of(dataclasses.replace(evidence, marks=marks), SARAH) == near
+    ruled_out = dataclasses.replace(evidence, ruled_out=frozenset({LUKAS.id}))
+    assert face_of(ruled_out, SARAH) == other
+
+
+def test_a_contradiction_says_whom_the_folder_and_whom_the_faces_mean():
+    decision = decide(sorted_as(photo(JOHN, LUKAS), SARAH), HOUSEHOLD)
+    assert sentence(decision.reason) == (
+        "It lay in your folder of Sarah Smith, but Immich sees John Doe, Lukas there and no other face."
+    )
 
 
 def test_it_is_kept_with_the_decision():

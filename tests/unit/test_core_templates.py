@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from smartsort.core.model import Evidence, Origin, Person
 from smartsort.core.naming import FOLDER_BYTES, folder_name
 from smartsort.core.policy import Policy
-from smartsort.core.templates import INSTEAD, OWN_FOLDER, folders_of, parse
+from smartsort.core.templates import INSTEAD, OWN_FOLDER, folders_of, needs_metadata, parse
 
 ANNA, BEN = Person("1", "Anna"), Person("2", "Ben")
 ROME = Evidence(
@@ -86,6 +86,67 @@ def test_a_template_that_cannot_be_meant_is_refused_with_what_is_wrong(template,
     with pytest.raises(ValueError, match=r"^(must|has)") as problem:
         parse(template)
     assert said in str(problem.value)
+
+
+@pytest.mark.parametrize(
+    ("template", "whole"),
+    [
+        ("", "must be 1 to 400 printable characters such as {person}/{year}"),
+        ("/{person}", "must be relative, with / between folders: it lies below faces/"),
+        ("{person}//x", "has an empty part. Write one / between two folders, and none at either end"),
+        ("{person}/..", "must not hold the part .."),
+        ("{person}/{yaer}", "has the unknown field {yaer}. Did you mean {year}?"),
+        (
+            "{person}/{0}",
+            "has the unknown field {0}. There are person, year, month, source, album, camera",
+        ),
+        ("{person}/{year", "has a brace without its other half in {year"),
+        ("by {person}", "must have {person} as a folder of its own, with nothing beside it"),
+        ("{person}/--", "has the part -- without a letter or digit"),
+        ("{year}", "must have {person} as one of its folders, or people would share theirs"),
+        ("{person}/{person}", "must have {person} once"),
+        ("/".join(["{person}", *"abcdefgh"]), "must have at most 8 folders"),
+    ],
+)
+def test_what_is_wrong_is_the_rest_of_a_sentence(template, whole):
+    with pytest.raises(ValueError, match=r"^(must|has)") as problem:
+        parse(template)
+    assert str(problem.value) == whole
+
+
+def test_the_longest_and_the_deepest_template_are_read():
+    assert len(parse("/".join(["{person}", *"abcdefg"])).parts) == 8
+    assert parse("{person}/" + "x" * 391).parts[0] == "{person}"
+    assert parse(" {person} / {year} ").parts == ("{person}", "{year}")
+    assert parse("family", for_person=False).parts == ("family",)
+
+
+def test_a_template_knows_the_folders_that_it_may_have_made():
+    of_two = parse("Us Two/{year}", for_person=False)
+    assert of_two.matches("us_two/2024")
+    assert of_two.matches("us_two/undated")
+    assert not of_two.matches("us_two")
+    assert not of_two.matches("us_three/2024")
+    assert not parse("a b", for_person=False).matches("a.b")
+
+
+@pytest.mark.parametrize(
+    ("template", "needs"),
+    [
+        ("{person}", False),
+        ("{person}/{source}/{album}", False),
+        ("{person}/{year}", True),
+        ("{person}/in {month}", True),
+        ("{camera}/{person}", True),
+        ("{person}/year", False),
+    ],
+)
+def test_when_a_photo_was_taken_and_its_camera_are_read_where_a_folder_is_named_after_them(template, needs):
+    assert needs_metadata(parse(template)) is needs
+
+
+def test_a_day_that_cannot_be_read_is_no_day():
+    assert rendered("{person}/{year}", dataclasses.replace(ROME, taken="last summer")) == ["anna/undated"]
 
 
 HOSTILE = [
@@ -166,12 +227,15 @@ def test_two_people_of_two_folders_never_share_one(one, other, template):
 def test_a_folder_comes_once_and_says_whose_it_is():
     found = folders_of(("{person}/2024", "family", "{person}/2024", "family"), [ANNA, BEN], own)
     assert found == {"anna/2024": ANNA, "ben/2024": BEN, "family": None}
+    assert folders_of(("{person}",), iter([ANNA, BEN]), own) == {"anna": ANNA, "ben": BEN}
+    assert folders_of(("family",), [], own) == {"family": None}
 
 
 def test_the_part_of_the_person_is_the_likeliest_and_the_others_follow():
     assert [p for _, p in parse("{year}/{person}").likely_people("2024/anna")] == ["anna", "2024"]
     assert [p for _, p in parse("{year}/{person}").likely_people("anna")] == ["anna"]
     assert OWN_FOLDER.likely_people("anna/2024") == [("anna", "anna"), ("anna/2024", "2024")]
+    assert parse("{year}/{person}").likely_people("2024/anna/x")[0] == ("2024/anna", "anna")
 
 
 def test_the_words_for_what_is_missing_are_folders_as_they_are():
