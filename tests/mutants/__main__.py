@@ -29,6 +29,13 @@ CODE = Path("src/smartsort")
 """mutmut mutates what lies in `src/`."""
 
 INTEGRATION = "tests/integration"
+ACTIONS = (
+    *(f"{INTEGRATION}/test_actions_{name}.py" for name in ("faces", "queue", "review", "undo", "unreadable")),
+    f"{INTEGRATION}/test_give_back.py",
+    f"{INTEGRATION}/test_rule_out.py",
+)
+"""Without those that kill at each step, which take long. `tests.mutants.durability` runs them."""
+
 PACKAGES = {
     "core": ["tests/unit/test_core_*.py", "tests/unit/test_confidence_similarity.py"],
     "files": [
@@ -44,9 +51,10 @@ PACKAGES = {
     ],
     "ledger": [
         f"{INTEGRATION}/test_ledger_*.py",
+        f"{INTEGRATION}/test_backfill.py",
         f"{INTEGRATION}/test_backup_rescue.py",
         f"{INTEGRATION}/test_power_cut_files.py",
-        f"{INTEGRATION}/test_actions_*.py",
+        *ACTIONS,
         f"{INTEGRATION}/test_api_totals.py",
         f"{INTEGRATION}/test_confidence_near.py",
         f"{INTEGRATION}/test_evaluation_spot_checks.py",
@@ -55,29 +63,26 @@ PACKAGES = {
         f"{INTEGRATION}/test_pipeline_routes.py",
         f"{INTEGRATION}/test_recheck_*.py",
         f"{INTEGRATION}/test_rescue_shots.py",
-        f"{INTEGRATION}/test_rule_out.py",
         "tests/faults/test_damaged_ledger.py",
+        "tests/unit/test_older_downloads.py",
     ],
     "actions": [
-        f"{INTEGRATION}/test_actions_*.py",
+        *ACTIONS,
+        f"{INTEGRATION}/test_backfill.py",
         f"{INTEGRATION}/test_copies_shown.py",
         f"{INTEGRATION}/test_evaluation_what_if.py",
+        f"{INTEGRATION}/test_filing_rules.py",
         f"{INTEGRATION}/test_recheck_late.py",
         f"{INTEGRATION}/test_retention_clock.py",
-        f"{INTEGRATION}/test_rule_out.py",
+        f"{INTEGRATION}/test_templates.py",
         "tests/faults/test_damaged_copies.py",
-        f"{INTEGRATION}/test_journal.py",
-        "tests/unit/test_actions_*.py",
     ],
     "pipeline/routing": [
-        f"{INTEGRATION}/test_actions_faces.py",
-        f"{INTEGRATION}/test_actions_queue.py",
-        f"{INTEGRATION}/test_actions_review.py",
-        f"{INTEGRATION}/test_actions_undo.py",
+        *ACTIONS,
+        f"{INTEGRATION}/test_confidence_near.py",
+        f"{INTEGRATION}/test_filing_rules.py",
         f"{INTEGRATION}/test_pipeline_routes.py",
         f"{INTEGRATION}/test_recheck_*.py",
-        f"{INTEGRATION}/test_journal.py",
-        f"{INTEGRATION}/test_confidence_near.py",
         "tests/unit/test_face_assignment.py",
     ],
 }
