@@ -245,6 +245,8 @@ def test_the_words_for_what_is_missing_are_folders_as_they_are():
 def test_the_year_is_that_of_the_clock_of_the_camera():
     midnight = dataclasses.replace(ROME, taken="2025-01-01T00:30:00+09:00")
     assert rendered("{person}/{year}", midnight) == ["anna/2025"]
+    long_ago = dataclasses.replace(ROME, taken="0824-01-01T00:30:00")
+    assert rendered("{person}/{year}", long_ago) == ["anna/0824"]
 
 
 def test_a_policy_without_a_template_has_the_version_it_always_had():

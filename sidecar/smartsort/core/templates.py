@@ -45,8 +45,9 @@ class Template:
         """Return the folder for a photo, in which only `{person}` is left open."""
         found: list[str] = []
         for part in self.parts:
-            values = part if part == PERSON else _FIELD.sub(lambda m: _value(m[1], evidence), part)
-            rendered = part if part == PERSON else folder_name(values)
+            rendered = part
+            if part != PERSON:
+                rendered = folder_name(_FIELD.sub(lambda m: _value(m[1], evidence), part))
             if rendered != UNDATED or UNDATED not in found:
                 found.append(rendered)
         return "/".join(found)
