@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import os
 from collections.abc import Iterator
@@ -13,10 +14,12 @@ from tests.tui.driving import current, driving, loaded, screen_text, until
 from tests.tui.fake_server import RunningServer, running
 from tests.tui.pseudo_terminal import ESCAPE, PseudoTerminal, terminal
 from tests.tui.sample.sidecar import SampleSidecar
+from textual import events
 
 from smartsort_tui import keyboard
 from smartsort_tui.screens.dialogs import PersonPicker
 from smartsort_tui.screens.preview import Preview
+from smartsort_tui.widgets.queue_list import QueueList
 
 F2, F3, F4, F5 = b"\x1bOQ", b"\x1bOR", b"\x1bOS", b"\x1b[15~"
 # Every key that opens something, and behind it, in the same write, keys that decide.
@@ -154,6 +157,37 @@ async def test_a_key_pressed_as_the_photo_vanishes_is_not_meant_for_the_next(
             assert list(sidecar.decided) == [20]
             await pilot.press("j", "k", "r")
             await until(pilot, lambda: 19 in sidecar.decided, "the rejection")
+
+
+async def test_a_key_on_a_list_that_is_closing_leaves_a_turn_to_what_closes_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    closing = refused = 0
+    call_later = QueueList.call_later
+
+    def refuse(self: QueueList, callback: Any) -> bool:
+        nonlocal refused
+        if not closing:
+            return call_later(self, callback)
+        refused += 1
+        assert refused < 1000, "it asks again and again, and nothing else has a turn"
+        return False
+
+    def closed() -> None:
+        nonlocal closing
+        closing = 0
+
+    monkeypatch.setattr(QueueList, "call_later", refuse)
+    async with driving(SampleSidecar(20)) as pilot:
+        screen = await loaded(pilot)
+        keyboard = pilot.app.keyboard  # type: ignore[attr-defined]
+        await until(pilot, lambda: not keyboard.is_at_work, "the keyboard at rest")
+        closing = 1
+        pilot.app.post_message(events.Key("j", "j"))
+        await until(pilot, lambda: refused, "a list that refuses")
+        asyncio.get_running_loop().call_soon(closed)
+        await until(pilot, lambda: not keyboard.is_at_work, "the end of the key")
+        assert current(screen) == 19
 
 
 def test_a_burst_that_takes_the_marks_away_decides_about_no_photo(tmp_path: Path) -> None:

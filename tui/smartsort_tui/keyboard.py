@@ -93,12 +93,13 @@ class Keyboard:
         """Until nothing is left of what the key has started that changes what the next one means."""
         looks = quiet = 0
         while quiet < QUIET_ROUNDS:
-            if self._openers() or self._has_messages():
-                quiet = 0
-                await asyncio.sleep(0 if looks < EAGER_LOOKS else PAUSE_SECONDS)
-                looks += 1
-            else:
-                quiet = quiet + 1 if await self._is_through() else 0
+            if not (self._openers() or self._has_messages()) and await self._is_through():
+                quiet += 1
+                continue
+            # Also where a widget closes and answers nothing more: whoever closes it needs a turn.
+            quiet = 0
+            await asyncio.sleep(0 if looks < EAGER_LOOKS else PAUSE_SECONDS)
+            looks += 1
 
     def _has_messages(self) -> bool:
         """Return whether a message waits anywhere on the screen, or a widget is still being made."""
