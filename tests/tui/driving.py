@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Any, cast
 
+from rich.console import RenderableType
 from tests.tui.sample.sidecar import NOON, SampleSidecar
 from tests.tui.sample.transport import SampleTransport
+from textual._compositor import Compositor
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
@@ -32,6 +34,18 @@ def _parsed_once(self: Stylesheet, *arguments: Any, **named: Any) -> list[RuleSe
 
 
 Stylesheet._parse_rules = _parsed_once  # type: ignore[method-assign]
+_render_update = Compositor.render_update
+
+
+def _looked_at(self: Compositor, full: bool = False, **how: Any) -> RenderableType | None:
+    """No terminal is there to draw on: a screen is drawn when a test looks at it, and not before as well."""
+    if full:
+        return _render_update(self, full=True, **how)
+    self._dirty_regions.clear()
+    return None
+
+
+Compositor.render_update = _looked_at  # type: ignore[method-assign]
 # The same hash, without a call of Python for each of five hundred rules whenever a widget is styled.
 RuleSet.__hash__ = object.__hash__  # type: ignore[method-assign]
 
