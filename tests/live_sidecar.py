@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+from tests.once import DECODERS
 
 from smartsort.bootstrap import Sidecar, open_sidecar
 from smartsort.config import load_settings
@@ -125,6 +126,7 @@ def live_sidecar(
             }
             loaded = load_settings(None, env={}, overrides=values)
             sidecar = await asyncio.to_thread(open_sidecar, loaded, resolver=resolver)
+            sidecar.context.decoders = DECODERS
             url = f"http://127.0.0.1:{listening.getsockname()[1]}"
             started.append(LiveSidecar(url, root, sidecar, demo, asyncio.get_running_loop()))
             ready.set()

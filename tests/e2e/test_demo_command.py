@@ -1,4 +1,8 @@
-"""`smartsort demo` as a person runs it: in a process of its own, on nothing but this machine."""
+"""`smartsort demo` as a person runs it, on nothing but this machine.
+
+What ends by itself runs in the test's own process, where what it covers is counted.
+`test_wheel_demo.py` has it in a process of its own.
+"""
 
 import hashlib
 import os
@@ -28,14 +32,11 @@ PHOTOS = (
 
 
 def demo(folder, *arguments):
-    return subprocess.run(
-        [*SMARTSORT, "demo", "--once", *map(os.fspath, arguments)],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=110,
-        env=os.environ | {"COLUMNS": "250", "NO_COLOR": "1"},
-    )
+    wide = {"COLUMNS": "250", "NO_COLOR": "1"}
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        patched.setattr("smartsort.cli.demo.configure_logging", lambda *_: None)  # that of the tests stays
+        return CliRunner().invoke(cli, ["demo", *map(os.fspath, arguments)], env=wide)
 
 
 def run_folder(folder):
@@ -56,10 +57,8 @@ def files(folder):
     return found
 
 
-def test_photos_from_before_are_planned_linked_and_undone(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("smartsort.cli.demo.configure_logging", lambda *_: None)  # that of the tests stays
-    ran = CliRunner().invoke(cli, ["demo", "--library", "--count", "20", "--profile", "instant"])
+def test_photos_from_before_are_planned_linked_and_undone(tmp_path):
+    ran = demo(tmp_path, "--library", "--count", "20", "--profile", "instant")
     assert ran.exit_code == 0, ran.output
     for line in (
         "20 photos: 14 to 6 people, 4 questions. 0 are linked already.",
@@ -74,8 +73,8 @@ def test_photos_from_before_are_planned_linked_and_undone(tmp_path, monkeypatch)
 
 
 def test_samples_are_sorted_checked_and_left_to_look_at(tmp_path):
-    ran = demo(tmp_path, "--count", "20")
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    ran = demo(tmp_path, "--once", "--count", "20")
+    assert ran.exit_code == 0, ran.stdout + ran.stderr
     assert "all 20 photos are accounted for and where they were expected" in ran.stdout
     assert "Totals" in ran.stdout
     assert "calls to Immich" in ran.stdout
@@ -95,10 +94,10 @@ def test_samples_are_sorted_checked_and_left_to_look_at(tmp_path):
 def test_a_hidden_folder_of_photos_is_sorted_too_and_each_run_has_a_folder_of_its_own(tmp_path):
     make_samples(tmp_path / ".photos", 3, size=(320, 240))
     runs = ("--profile", "instant", "--dir", tmp_path / "runs")
-    ran = demo(tmp_path, "--photos", ".photos", *runs)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    ran = demo(tmp_path, "--once", "--photos", ".photos", *runs)
+    assert ran.exit_code == 0, ran.stdout + ran.stderr
     assert "all 3 photos" in ran.stdout
-    assert demo(tmp_path, "--count", "2", *runs).returncode == 0
+    assert demo(tmp_path, "--once", "--count", "2", *runs).exit_code == 0
     assert len(os.listdir(tmp_path / "runs")) == 2
 
 
@@ -111,8 +110,8 @@ def test_people_s_own_photos_are_sorted_by_the_names_on_them_and_never_touched(t
     before = files(own)
     named = {s.path: face_regions(own / s.path) for s in samples if s.is_readable}
 
-    ran = demo(tmp_path, "--photos", own, "--profile", "instant")
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    ran = demo(tmp_path, "--once", "--photos", own, "--profile", "instant")
+    assert ran.exit_code == 0, ran.stdout + ran.stderr
     assert "With face regions: " in ran.stdout
     assert "It does not recognise faces" in ran.stdout
     assert "smartsort setup" in ran.stdout
@@ -136,8 +135,8 @@ def test_people_s_own_photos_are_sorted_by_the_names_on_them_and_never_touched(t
 @pytest.mark.skipif(not PHOTOS.is_dir(), reason=f"no photos at {PHOTOS}")
 def test_real_phone_pictures_go_to_review_unaltered(tmp_path):
     before = files(PHOTOS)
-    ran = demo(tmp_path, "--photos", PHOTOS, "--profile", "instant")
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    ran = demo(tmp_path, "--once", "--photos", PHOTOS, "--profile", "instant")
+    assert ran.exit_code == 0, ran.stdout + ran.stderr
     assert files(PHOTOS) == before
     run = run_folder(tmp_path)
     kept = {digest for digest, _ in (files(run / "faces") | files(run / "review")).values()}
@@ -222,7 +221,7 @@ def test_review_opens_the_terminal_ui_and_leaving_it_ends_the_demo(tmp_path):
 
 
 def test_review_and_once_contradict_each_other(tmp_path):
-    ran = demo(tmp_path, "--review")
-    assert ran.returncode == 2
+    ran = demo(tmp_path, "--once", "--review")
+    assert ran.exit_code == 2
     assert "Leave it out to review them" in ran.stderr
     assert not (tmp_path / "smartsort-demo").exists()

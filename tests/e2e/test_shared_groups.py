@@ -23,8 +23,8 @@ def sorted_by_demo(folder: Path, name: str) -> dict[str, str]:
     for path in (INPUTS / name).iterdir():
         if path.name != "README":
             (given / path.name).write_bytes(path.read_bytes())
-    ran = demo(folder, "--photos", given, "--profile", "instant")
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    ran = demo(folder, "--once", "--photos", given, "--profile", "instant")
+    assert ran.exit_code == 0, ran.stdout + ran.stderr
     run = run_folder(folder)
     found = {}
     for area in ("inbox", "faces", "review", "trash"):
