@@ -9,6 +9,8 @@ import hashlib
 import unicodedata
 from functools import lru_cache
 
+# Each decision compares the people on a photo with the lists and thresholds, so forms of a name are kept.
+
 FOLDER_BYTES = 120
 """Longest folder name in UTF-8 bytes. Leaves room for tools that add suffixes to the 255 of most systems."""
 
@@ -42,7 +44,7 @@ def folder_name(person: str, *, apart: bool = False) -> str:
     return name
 
 
-@lru_cache(maxsize=10_000)  # all people of Immich are compared with each entry of a list
+@lru_cache(maxsize=10_000)
 def former_folder_name(person: str) -> str:
     """What was made of a name before parts that cannot be seen were left out. Photos may lie there."""
     lowered = unicodedata.normalize("NFC", unicodedata.normalize("NFKC", person).lower())
@@ -76,6 +78,7 @@ def _selects_variant(letter: str) -> bool:
     return "\ufe00" <= letter <= "\ufe0f" or "\U000e0100" <= letter <= "\U000e01ef" or letter == "\u034f"
 
 
+@lru_cache(maxsize=10_000)
 def spelled(person: str) -> str:
     """Equal for names that people read as one: case, composed letters and what cannot be seen aside."""
     seen = "".join(c for c in person if unicodedata.category(c) != "Cf")
@@ -90,8 +93,9 @@ def same_name(one: str, other: str) -> bool:
     return first == second or first in _typed_folders(other) or second in _typed_folders(one)
 
 
-def _typed_folders(person: str) -> set[str]:
-    return set(map(spelled, folder_names(person)))
+@lru_cache(maxsize=10_000)
+def _typed_folders(person: str) -> frozenset[str]:
+    return frozenset(map(spelled, folder_names(person)))
 
 
 def shard_folder(shard: int) -> str:
