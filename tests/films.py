@@ -212,6 +212,7 @@ def _read(picture: Image.Image, box: Box) -> Recognised | None:
     return Recognised(box, sum(bit << n for n, bit in enumerate(bits[:4])), bits[4] + 2 * bits[5])
 
 
+@functools.cache
 def vector(who: int, turn: int = 0, seed: object = "") -> Vector:
     """What a model says of somebody: the more they turn away, the less of them is left."""
     own = _direction(f"who {who}")

@@ -6,7 +6,7 @@ import dataclasses
 from datetime import date
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.test_core_decision import HOUSEHOLD, photo, sure
 
@@ -213,7 +213,6 @@ def plainly(one: FilingRule, there: set[str], strangers: int) -> bool:
     )
 
 
-@settings(max_examples=400, deadline=None)
 @given(some_rules, photos, templates.filter(lambda text: "{person}" in text))
 def test_every_photo_lands_once_in_each_folder_and_one_rule_decides(rules, shown, template):
     names, strangers = shown
@@ -236,7 +235,6 @@ def test_every_photo_lands_once_in_each_folder_and_one_rule_decides(rules, shown
         assert {p.name for p in folders.values() if p} == set(names)
 
 
-@settings(max_examples=200, deadline=None)
 @given(some_rules)
 def test_rules_are_stored_with_the_policy_and_are_part_of_its_version(rules):
     policy = Policy(rules=tuple(rules))

@@ -49,7 +49,6 @@ def arrivals(photo):
 # --- any history -----------------------------------------------------------------------------
 
 
-@settings(max_examples=200)
 @given(
     st.integers(0, 2**32),
     arrivals(PHOTO),
@@ -69,7 +68,6 @@ def test_whatever_happens_every_photo_is_concluded_and_none_too_early(
     assert immich.now < 600, "some have waited for nothing"
 
 
-@settings(max_examples=100)
 @given(st.integers(0, 2**32), arrivals(WELL), st.sampled_from([0.02, 0.5]))
 def test_a_quiet_immich_is_asked_no_more_than_this(seed, coming, face_seconds):
     """Two readings a photo, twenty-two calls a batch, twelve for the question, and the polls of the wait."""
