@@ -4,7 +4,9 @@ import io
 import os
 import struct
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
 
+import av
 import pillow_heif
 import pytest
 from PIL import Image
@@ -284,12 +286,33 @@ def test_a_video_is_read_to_its_end_and_a_cut_one_is_noticed(name, probed):
         assert probed(data[:cut]).problem, f"cut at {cut} of {len(data)}"
 
 
+def _packets(data):
+    """Where each picture and each piece of sound begins and ends."""
+    with av.open(io.BytesIO(data)) as container:
+        return sorted((one.pos, one.pos + one.size) for one in container.demux() if one.size)
+
+
+def test_a_movie_whose_data_goes_on_to_the_end_lacks_what_its_index_names(probed):
+    """The size of its last box is 0: no box is cut, wherever the file ends."""
+    data = footage("fast.mp4")
+    at = data.index(b"mdat") - 4
+    data = data[:at] + bytes(4) + data[at + 4 :]
+    assert probed(data).problem is None
+    for cut in sorted({end for _, end in _packets(data)} - {len(data)}):
+        assert probed(data[:cut]).problem == "MP4 ends in the middle", f"cut at {cut}"
+
+
 CUTS_THAT_HARM_NOTHING = {
     # A stream or a recording that stopped between two packets is whole.
     "mts": lambda data: range(0, len(data), 188),
-    # These do not say how long they are. FFmpeg notices a cut inside a packet, and shows what there is.
+    # These do not say how long they are. A cut between two packets is not noticed.
+    "flv": lambda data: {
+        cut
+        for (_, end), (begin, _) in pairwise([*_packets(data), (len(data), 0)])
+        for cut in range(end, begin + 16)
+    },
+    # FFmpeg notices a cut inside a packet of these, and shows what there is.
     "mpg": lambda data: range(100, len(data)),
-    "flv": lambda data: range(len(data) // 3, len(data)),
     "mxf": lambda data: range(len(data) // 3, len(data)),
 }
 

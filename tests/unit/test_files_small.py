@@ -46,7 +46,6 @@ def asf_object(size):
         (asf_object(0), "Windows Media is damaged"),
         (asf_object(24) + asf_object(0), "Windows Media was never finished"),
         (asf_object(24) + asf_object(1000), r"in the middle \(48 of at least 1,024 bytes\)"),
-        (b"", "Windows Media ends in the middle$"),
     ],
 )
 def test_windows_media_that_is_not_whole(reading, data, said):

@@ -157,16 +157,10 @@ def _by_structure(reader: Reader, found: Format) -> tuple[Format, Facts, Broken 
         doubt = error
     if found is media.TIFF and facts.raw:
         found = media.DNG if facts.dng else media.maker_raw(facts.make)
-    elif found is media.MATROSKA and facts.make == "webm":
-        found = media.WEBM
     return found, facts, doubt
 
 
 # Whether it is whole, by structure.
-
-
-def _matroska(reader: Reader) -> Facts:
-    return Facts(make=structure.ebml(reader, "Matroska"))
 
 
 def _svg(reader: Reader) -> None:
@@ -235,7 +229,8 @@ _CHECKS: dict[Format | None, Callable[[Reader], Facts]] = {
     media.MP4: partial(structure.iso_media, name="MP4", required=_MOVIE),
     media.MOV: partial(structure.iso_media, name="QuickTime", required=_MOVIE),
     media.THREEGP: partial(structure.iso_media, name="3GP", required=_MOVIE),
-    media.MATROSKA: _matroska,
+    media.MATROSKA: _nothing_but(partial(structure.ebml, name="Matroska")),
+    media.WEBM: _nothing_but(partial(structure.ebml, name="WebM")),
     media.AVI: _nothing_but(partial(structure.riff, name="AVI")),
     media.TRANSPORT_STREAM: _nothing_but(structure.transport_stream),
     media.WMV: _nothing_but(structure.asf),

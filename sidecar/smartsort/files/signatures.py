@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from smartsort.files import media
 from smartsort.files.media import Format
+from smartsort.files.structure import SEGMENT
 
 HEAD_BYTES = 4096
 
@@ -39,7 +40,6 @@ _MAGIC: tuple[tuple[int, bytes, Format], ...] = (
     (0, b"\0\0\0\x0cjP  \r\n\x87\n", media.JPEG2000),
     (0, b"\0\0\0\x0cJXL \r\n\x87\n", media.JPEGXL),
     (0, b"\xff\x0a", media.JPEGXL),
-    (0, b"\x1a\x45\xdf\xa3", media.MATROSKA),
     (0, b"\0\0\x01\xba", media.MPEG),
     (0, b"\0\0\x01\xb3", media.MPEG),
     (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", media.WMV),
@@ -56,6 +56,8 @@ def format_of(head: bytes) -> Format | None:
             return found
     if head[:4] == b"RIFF":
         return {b"WEBP": media.WEBP, b"AVI ": media.AVI}.get(head[8:12])
+    if head.startswith(b"\x1a\x45\xdf\xa3"):
+        return media.WEBM if b"webm" in head.partition(SEGMENT)[0] else media.MATROSKA
     if head[4:8] == b"ftyp":
         return _by_brand(head)
     if head[4:8] in (b"moov", b"mdat", b"wide", b"pnot", b"skip", b"free"):

