@@ -7,29 +7,11 @@ from collections import Counter
 import pytest
 from tests.live_sidecar import BASE, live_sidecar
 
-from smartsort.core.model import Person, State
-from smartsort.core.policy import names_shared, same_humans
+from smartsort.core.model import State
 from smartsort.demo.run import WHITELIST
 from smartsort.ledger import photos
 
 SHARED = ("John Doe", "Sarah Smith")
-
-
-def test_an_own_and_a_shared_person_of_one_name_are_one():
-    own, theirs, other = Person("1", "Anna"), Person("2", "ANNA", shared_by="bert"), Person("3", "Bella")
-    assert same_humans([own, theirs, other]) == {"2": own}
-    assert same_humans([own, theirs], different=["anna"]) == {}
-
-
-def test_two_own_people_of_one_name_stay_ambiguous():
-    people = [Person("1", "Anna"), Person("2", "Anna"), Person("3", "Anna", shared_by="bert")]
-    assert same_humans(people) == {}
-    assert names_shared(people) == {"1", "2", "3"}
-
-
-def test_whom_two_others_share_is_one_too():
-    people = [Person("2", "Anna", shared_by="carl"), Person("1", "Anna", shared_by="bert")]
-    assert same_humans(people) == {"2": people[1]}
 
 
 @pytest.mark.parametrize("different", [(), SHARED])

@@ -8,6 +8,7 @@ Survivors are shown as diffs. `equivalent.toml` explains those that no test can 
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -16,7 +17,6 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -99,6 +99,9 @@ FEWER = "--hypothesis-profile=mutants"
 FEWER_KILLS = {"SMARTSORT_TEST_KILL_EVERY": "20"}
 """The same for tests that kill at each step."""
 
+NO_TIME = 10.0
+"""Seconds that the tests of a function take together."""
+
 NOT_REACHED = 33
 SURVIVED = (0, NOT_REACHED)
 """How mutmut says that the tests passed, or that there are none."""
@@ -160,18 +163,17 @@ class Packages:
             raise click.ClickException(f"mutmut did not get so far; see {self.place / 'mutmut.log'}")
 
     def keep_fastest(self, most: int) -> None:
-        """Leave each function so many of the tests that reach it: one case of each test before another."""
+        """Leave each function so many of the tests that reach it, and more where these take no time."""
         path = self.mutated / "mutmut-stats.json"
         stats = json.loads(path.read_text())
         took = stats["duration_by_test"]
         for function, tests in stats["tests_by_mangled_function_name"].items():
-            cases: Counter[str] = Counter()
-            ranked = []
-            for test in sorted(tests, key=lambda test: took.get(test, 0)):
-                name = test.partition("[")[0]
-                ranked.append((cases[name], len(ranked), test))
-                cases[name] += 1
-            stats["tests_by_mangled_function_name"][function] = [t for *_, t in sorted(ranked)[:most]]
+            ranked = sorted(tests, key=lambda test: took.get(test, 0))
+            passed = itertools.accumulate(took.get(test, 0) for test in ranked)
+            kept = [
+                t for n, (t, sec) in enumerate(zip(ranked, passed, strict=True)) if n < most or sec < NO_TIME
+            ]
+            stats["tests_by_mangled_function_name"][function] = kept
         path.write_text(json.dumps(stats))
 
     def results(self, name: str | None = None) -> dict[str, int | None]:

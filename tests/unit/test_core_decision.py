@@ -348,6 +348,46 @@ def test_the_least_certain_face_decides():
     assert decision.reason.names == ("Sarah Smith",)
 
 
+SAID = [
+    # of each photo of REVIEWED, all its reasons
+    "Not a picture Immich could read: empty.",
+    "The same file is here already: faces/john_doe/a.jpg.",
+    "The same file is here already: /old/a.jpg.",
+    "The same file is here already: asset a in Immich.",
+    "This very file was rejected before: trash/a.jpg.",
+    "The only other copy lies in Immich's trash and may vanish with it.",
+    "The same file was here before as faces/john_doe/a.jpg, but it is gone. This may be the last copy.",
+    "The copy faces/john_doe/a.jpg is empty. This may be the last intact one.",
+    "It looks like another copy of faces/john_doe/a.jpg.",
+    "Victor Grey is on the blacklist.",
+    "Victor Grey is on the blacklist. 2 faces on the picture, 1 allowed, among them John Doe, Victor Grey.",
+    "Immich could not finish recognising it: it failed twice.",
+    (
+        "Its frames cannot be looked at: took longer than 40 s to decode. "
+        "Immich finished looking and found no face."
+    ),
+    "Immich finished looking and found no face.",
+    "1 face found, all too small to count.",
+    "2 faces on the picture, 1 allowed, among them John Doe, Sarah Smith.",
+    "2 faces on the picture, 1 allowed, among them John Doe. 1 unknown face.",
+    "3 faces on the picture, 1 allowed, among them John Doe, Sarah Smith. 1 unknown face.",
+    "2 faces on the picture, 1 allowed, among them John Doe, Lukas. Lukas is not on the whitelist.",
+    "John Doe is recognised twice on one picture. One of them is another person.",
+    "1 unknown face.",
+    "1 face of a person without a name in Immich.",
+    "Lukas is not on the whitelist.",
+    "Perhaps John Doe: confidence 0.42 is below 0.60.",
+    "Torn between John Doe and Sarah Smith: they are 0.01 apart, 0.05 is needed.",
+    "Perhaps John Doe, but the confidence is unknown: smartsort does not measure it.",
+    "Perhaps John Doe: confidence 0.70 is below 0.80.",
+]
+
+
+@pytest.mark.parametrize(("case", "said"), list(zip(REVIEWED, SAID, strict=True)))
+def test_all_reasons_are_told_in_words(case, said):
+    assert " ".join(map(sentence, decide(*case[:2]).reasons)) == said
+
+
 @pytest.mark.parametrize("measured", [None, Confidence(why_unknown="no ML service is configured")])
 def test_unknown_confidence_is_accepted_or_asked_about_as_configured(measured):
     evidence = photo(JOHN)
@@ -359,7 +399,8 @@ def test_unknown_confidence_is_accepted_or_asked_about_as_configured(measured):
     assert accepted.outcome is Outcome.SORTED
     assert "confidence" not in accepted.reason.numbers  # nothing is made up
     assert asked.category is Category.LOW_CONFIDENCE
-    assert asked.reason.detail == (measured.why_unknown if measured else "smartsort does not measure it")
+    why = measured.why_unknown if measured else "smartsort does not measure it"
+    assert sentence(asked.reason) == f"Perhaps John Doe, but the confidence is unknown: {why}."
 
 
 def test_a_filed_photo_says_how_sure_the_weakest_match_was():

@@ -14,6 +14,8 @@ from smartsort.core.policy import (
     Policy,
     Thresholds,
     WhenUnknown,
+    names_shared,
+    same_humans,
 )
 
 JOHN = Person("p-john", "John Doe")
@@ -82,3 +84,24 @@ def test_a_person_s_own_thresholds_are_found_in_any_spelling():
     policy = Policy(person_thresholds={"john_doe": own})
     assert policy.thresholds_for(JOHN) == own
     assert policy.thresholds_for(Person("p", "Sarah")) == Thresholds()
+
+
+def test_an_own_and_a_shared_person_of_one_name_are_one():
+    own, theirs, other = Person("1", "Anna"), Person("2", "ANNA", shared_by="bert"), Person("3", "Bella")
+    assert same_humans([own, theirs, other]) == {"2": own}
+    assert same_humans([own, theirs], different=["anna"]) == {}
+
+
+def test_two_own_people_of_one_name_stay_ambiguous():
+    people = [Person("1", "Anna"), Person("2", "Anna"), Person("3", "Anna", shared_by="bert")]
+    assert same_humans(people) == {}
+    assert names_shared(people) == {"1", "2", "3"}
+
+
+def test_whom_two_others_share_is_one_too():
+    people = [Person("2", "Anna", shared_by="carl"), Person("1", "Anna", shared_by="bert")]
+    assert same_humans(people) == {"2": people[1]}
+
+
+def test_who_has_no_name_is_nobody_else():
+    assert same_humans([Person("1", ""), Person("2", "", shared_by="bert")]) == {}

@@ -61,15 +61,14 @@ def tries(case: Case) -> Iterator[Try]:
         share = above(big[-policy.max_faces - 1], 4)
         if share <= big[-policy.max_faces]:
             yield _with_least_share(case, share)
-    elif len(big) > 1:
-        yield configured(case, Change(MAX_FACES, len(big) - 1, policy.max_faces), max_faces=len(big) - 1)
-    if len(big) < len(case.evidence.judged):
-        yield _with_least_share(case, 0.0)
-    if len(big) > policy.max_faces:
         for way in MultipleFaces:
             if way is not policy.multiple_faces:
                 change = Change(WAY_WITH_SEVERAL, way.value, policy.multiple_faces.value)
                 yield configured(case, change, multiple_faces=way)
+    elif len(big) > 1:
+        yield configured(case, Change(MAX_FACES, len(big) - 1, policy.max_faces), max_faces=len(big) - 1)
+    if len(big) < len(case.evidence.judged):
+        yield _with_least_share(case, 0.0)
 
 
 def _with_least_share(case: Case, share: float) -> Try:
