@@ -83,6 +83,7 @@ PACKAGES = {
         f"{INTEGRATION}/test_filing_rules.py",
         f"{INTEGRATION}/test_pipeline_routes.py",
         f"{INTEGRATION}/test_recheck_*.py",
+        f"{INTEGRATION}/test_routing_*.py",
         "tests/unit/test_face_assignment.py",
     ],
 }
