@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 
 import pytest
-from tests.fakes import World, close_world, content_of, picture
+from tests.fakes import World, close_world, content_of, picture, write
 from tests.faults.power import Machine, PowerCut, Volatile
 
 from smartsort.actions import PersonSelector
@@ -16,8 +16,10 @@ from smartsort.core.model import State
 from smartsort.errors import StorageError
 from smartsort.files.disk import Disk
 from smartsort.files.placement import Placer
+from smartsort.files.stamps import stamp
 from smartsort.ledger import photos
 from smartsort.ledger.photos import Change
+from smartsort.pipeline.arrival.claim import Offered
 from smartsort.rescue.adopt import Adoption
 
 
@@ -288,3 +290,15 @@ async def test_a_copy_whose_source_lost_its_bytes_is_the_photo(tmp_path):
         world.check()
     finally:
         close_world(world)
+
+
+async def test_a_file_that_is_to_stay_where_it_lies_is_taken_without_an_open_act(tmp_path):
+    """Otherwise every start would go through the claims of a whole folder again."""
+    world = opened(tmp_path, Steps())
+    path = os.fspath(tmp_path / "anna_1.jpg")
+    write(path, picture(1))
+    [taken] = await world.sidecar.claimer.claim([Offered(path, stamp(path), "test", keep_origin=True)])
+    assert world.photo(taken.id).state is State.CLAIMED
+    assert world.ledger.read(photos.open_intents) == []
+    assert content_of(path) == picture(1)
+    close_world(world)
