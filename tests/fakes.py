@@ -88,6 +88,10 @@ class FakeAsset:
     """None for an upload."""
     owner_id: str = "user-1"
     checksum: str = ""
+    size: int | None = None
+    modified: str = ""
+    """Bytes and time of the file, as Immich has read it."""
+    preview: bytes = b"picture"
     created: str = "2024-05-01T12:00:00.000Z"
 
     @property
@@ -311,6 +315,8 @@ class FakeServer:
                 a.path.endswith(".mp4"),
                 {f.person: names.get(f.person, "") for f in a.faces if f.person},
                 a.checksum,
+                a.size,
+                a.modified,
             )
             for a in shown[first : first + self.page_size]
         ], len(shown) > first + self.page_size
@@ -457,7 +463,7 @@ class FakeServer:
 
     async def thumbnail(self, asset_id: str, size: ThumbnailSize) -> tuple[bytes, str] | None:
         self._call("thumbnail")
-        return b"picture", "image/jpeg"
+        return self.assets[asset_id].preview if asset_id in self.assets else b"picture", "image/jpeg"
 
     async def person_thumbnail(self, person_id: str) -> tuple[bytes, str] | None:
         self._call("person_thumbnail")

@@ -81,6 +81,10 @@ class Owned:
     people: Mapping[str, str]
     checksum: str = ""
     """Base64: SHA-1 of the content for an upload, of the path for a photo of an external library."""
+    size: int | None = None
+    """Bytes of the file, None where Immich does not tell."""
+    modified: str = ""
+    """When the file was changed, with a zone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,15 @@ class ThumbnailSize(StrEnum):
     PREVIEW = "preview"
 
 
-class PhotoServer(Protocol):
+class Pictures(Protocol):
+    """What shows the pictures of Immich."""
+
+    async def thumbnail(self, asset_id: str, size: ThumbnailSize) -> tuple[bytes, str] | None:
+        """Return the picture's bytes and media type, None when Immich has none (yet)."""
+        ...
+
+
+class PhotoServer(Pictures, Protocol):
     """Immich, as far as smartsort uses it. There is no method that deletes, and none that forces."""
 
     @property
@@ -317,10 +329,6 @@ class PhotoServer(Protocol):
 
     async def remove_from_album(self, album_id: str, asset_ids: Sequence[str]) -> None:
         """Takes photos out of an album, deletes nothing."""
-        ...
-
-    async def thumbnail(self, asset_id: str, size: ThumbnailSize) -> tuple[bytes, str] | None:
-        """Return the picture's bytes and media type, None when Immich has none (yet)."""
         ...
 
     async def person_thumbnail(self, person_id: str) -> tuple[bytes, str] | None:

@@ -100,6 +100,11 @@ def test_what_is_asked_without_sense_is_refused(live: LiveSidecar) -> None:
     with live.client() as admin:
         assert admin.post(f"{BASE}/backfill", json={"portion": 0}).status_code == 422
         assert admin.post(f"{BASE}/backfill", json={"apply": 1}).status_code == 422
+        assert admin.post(f"{BASE}/backfill", json={"apply": True}).status_code == 422, "of which plan?"
+        seen = admin.get(f"{BASE}/backfill").json()["preview"]
+        changed = {"apply": True, "preview": f"{seen}0"}
+        refused = admin.post(f"{BASE}/backfill", json=changed)
+        assert (refused.status_code, refused.json()["code"]) == (409, "preview_gone")
 
 
 def test_without_a_mapping_it_says_what_to_set(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -15,12 +16,15 @@ from tests.fakes import FakeClock, World, close_world, content_of, picture, writ
 
 from smartsort.actions import backfill
 from smartsort.actions.values import ActionRefused, PersonSelector
+from smartsort.api.backfill import read_plan
 from smartsort.api.explanations import explained
 from smartsort.audit.audit import Audit
 from smartsort.core.filing_rules import FilingRule
 from smartsort.core.model import State
 from smartsort.core.policy import PersonRef
-from smartsort.errors import ConfigurationError, SmartsortError
+from smartsort.demo.library import draw_uploads
+from smartsort.doctor.backfill_checks import photos_in_immich
+from smartsort.errors import ConfigurationError
 from smartsort.files.disk import Disk
 from smartsort.files.placement import Placer, PlaceRequest, RemoveRequest
 from smartsort.ledger import observed
@@ -31,6 +35,10 @@ UPLOADS = "/data/upload"
 
 def same_file(one: str, other: str) -> bool:
     return os.path.samefile(one, other)
+
+
+def folders(plan: observed.Totals) -> dict[str, int]:
+    return {one.folder: one.photos for one in plan.folders}
 
 
 def is_link(path: str) -> bool:
@@ -73,10 +81,14 @@ class Library:
         await self.run()
         return self.totals()
 
-    async def apply(self, portion: int | None = None) -> observed.Totals:
-        await self.world.actions.backfill_apply("ann", portion)
+    async def apply(self, portion: int | None = None, preview: str | None = None) -> observed.Totals:
+        await self.world.actions.backfill_apply("ann", portion, preview)
         await self.run()
         return self.totals()
+
+    def preview(self) -> str:
+        """What stands for the plan as it is now."""
+        return self.world.ledger.read(read_plan).preview
 
     def totals(self) -> observed.Totals:
         return self.world.ledger.read(observed.totals)
@@ -138,8 +150,8 @@ async def test_it_starts_as_a_what_if_and_changes_nothing(library):
     before, files = library.world.server.described(), library.originals()
     plan = await library.plan()
     assert (plan.link, plan.ask, plan.done) == (4, 1, 0)
-    assert plan.people == {"anna": 3, "bella": 1}
-    assert library.progress().counts == {"seen": 7, "outside": 0, "missing": 0}
+    assert folders(plan) == {"anna": 3, "bella": 1}
+    assert library.progress().counts == {"seen": 7, "outside": 0, "missing": 0, "differing": 0}
     assert library.links() == []
     assert library.world.server.described() == before
     assert library.originals() == files
@@ -165,6 +177,64 @@ async def test_links_are_made_as_one_event_and_undone_to_the_start(library):
     assert library.originals() == files
     assert library.world.server.described() == before
     assert (library.totals().link, library.totals().ask) == (4, 1)
+
+
+async def test_what_the_plan_showed_is_linked_and_nothing_else(library):
+    """A count is not the set that a user has seen: a new photo makes up for one that went."""
+    await library.plan()
+    preview = library.preview()
+    library.upload("c/anna_9.jpg")
+    library.upload("c/anna+stranger_9.jpg")
+    [face] = library.world.server.asset_at("bella_0.jpg").faces
+    face.person = library.world.server.person("Anna").id
+    done = await library.apply(preview=preview)
+    assert (done.done, done.asked) == (3, 1)
+    assert (done.link, done.ask) == (2, 1), "the new ones, and the one that would go elsewhere by now"
+    assert not [path for path in library.links() if "_9" in path or "bella" in path]
+    await library.run()
+    assert library.totals().asked == 1
+    done = await library.apply(preview=library.preview())
+    assert (done.done, done.asked, done.link, done.ask) == (5, 2, 0, 0)
+
+
+async def test_a_plan_of_other_settings_is_not_applied(library):
+    await library.plan()
+    preview = library.preview()
+    library.world.sidecar.runtime_settings.change({}, {"blacklist": [_ref("Bella")]}, "ann")
+    with pytest.raises(ActionRefused, match="settings have changed"):
+        await library.apply(preview=preview)
+    library.world.sidecar.runtime_settings.change({}, {"blacklist": []}, "ann")
+    assert (await library.apply(preview=preview)).done == 4, "it is the very same plan again"
+
+
+async def test_settings_that_change_on_the_way_end_the_rest(library, monkeypatch):
+    monkeypatch.setattr(backfill, "LINKED_AT_ONCE", 1)
+    await library.plan()
+    await library.world.actions.backfill_apply("ann", None, library.preview())
+    while not library.links():
+        await library.world.stage("backfill")
+    policy = replace(library.world.context.policy(), template="{person}/{year}")
+    library.world.context.policy = lambda: policy
+    await library.run()
+    assert [path for path in library.links() if path.startswith("faces/")] == ["faces/anna/anna_0.jpg"]
+
+
+async def test_the_plan_counts_what_would_be_linked(library):
+    await library.apply()
+    await library.world.actions.undo_photo(library.photo_of("anna_0.jpg"), "ann")
+    assert library.totals().link == 0, "a human has taken this link back"
+
+
+async def test_the_plan_names_the_folders_of_the_template(library):
+    rules = (FilingRule("all", also="all"),)
+    policy = replace(library.world.context.policy(), template="{person}/{year}", rules=rules)
+    library.world.context.policy = lambda: policy
+    plan = await library.plan()
+    assert plan.folders == [("all", None, 4), ("anna/2020", "Anna", 3), ("bella/2021", "Bella", 1)]
+    await library.apply(preview=library.preview())
+    assert {os.path.dirname(path) for path in library.links() if path.startswith("faces/")} == {
+        *("faces/all", "faces/anna/2020", "faces/bella/2021"),
+    }
 
 
 async def test_portions_are_one_event(library):
@@ -271,18 +341,19 @@ async def test_only_the_users_own_photos_outside_our_library_count(library):
     server.upload(f"{UPLOADS}/anna_12.jpg")
     plan = await library.plan()
     assert plan.link == 4
-    assert library.progress().counts == {"seen": 9, "outside": 1, "missing": 1}
+    assert library.progress().counts == {"seen": 9, "outside": 1, "missing": 1, "differing": 0}
 
 
 async def test_a_mapping_into_a_wrong_folder_links_nothing(make):
     """Equal paths do not make the same photo: the content of some is compared."""
     library = make()
-    for number in range(4):
+    for number in range(9):
         library.upload(f"anna_{number}.jpg", checksum=base64.b64encode(b"x" * 20).decode())
-    await library.world.actions.backfill_apply("ann")
-    with pytest.raises(SmartsortError, match="is not the photo that Immich has"):
-        await library.run()
+    assert (await library.apply()).done == 0
     assert library.links() == []
+    assert library.progress().counts["differing"] == 9
+    told = {why.partition(" photos than ")[2] for _, why in library.progress().differing} - {""}
+    assert told == {"/data/upload. Correct backfill.path_mapping"}
 
 
 async def test_a_single_file_that_is_another_is_left_out(make):
@@ -290,7 +361,73 @@ async def test_a_single_file_that_is_another_is_left_out(make):
     library.upload("anna_0.jpg", checksum=base64.b64encode(b"x" * 20).decode())
     library.upload("anna_1.jpg")
     assert (await library.apply()).done == 1
-    assert library.progress().counts["missing"] == 1
+    assert library.progress().counts["differing"] == 1
+    [[path, why]] = library.progress().differing
+    assert path == "/data/upload/anna_0.jpg"
+    assert "is not the photo that Immich has" in why
+
+
+def _of_a_library(library: Library, name: str, content: bytes, **more: Any) -> str:
+    """A photo of another external library. Its checksum says nothing of its content."""
+    path = os.path.join(library.folder, name)
+    write(path, content)
+    status = os.stat(path)
+    read = {"size": status.st_size, "preview": content} | more
+    modified = datetime.fromtimestamp(status.st_mtime, UTC).isoformat(timespec="milliseconds")
+    checksum = base64.b64encode(hashlib.sha1(f"path:{name}".encode()).digest()).decode()
+    read = {"library_id": "other-library", "checksum": checksum, "modified": modified} | read
+    library.world.server.upload(f"{UPLOADS}/{name}", **read)
+    return path
+
+
+async def test_a_photo_of_an_external_library_is_linked_when_it_shows_what_immich_shows(make):
+    library = make()
+    one, other = (upload.content for upload in draw_uploads(2, seed=5))
+    _of_a_library(library, "anna_0.jpg", one)
+    # Another picture: by size and time, by time alone, and with the very size and time that Immich has read.
+    _of_a_library(library, "anna_1.jpg", one, preview=other, size=7)
+    _of_a_library(library, "anna_2.jpg", one, preview=other, modified="2020-01-01T00:00:00.000Z")
+    _of_a_library(library, "anna_3.jpg", one, preview=other)
+    # Touched, and written again with other metadata: it still is what Immich shows.
+    _of_a_library(library, "anna_4.jpg", one, modified="2020-01-01T00:00:00.000Z")
+    _of_a_library(library, "anna_5.jpg", one, size=7)
+    done = await library.apply()
+    assert library.links() == [f"faces/anna/anna_{number}.jpg" for number in (0, 4, 5)]
+    assert done.done == 3
+    assert library.progress().counts["differing"] == 3
+    assert all("is not the photo that Immich has" in why for _, why in library.progress().differing)
+
+
+async def test_the_doctor_compares_what_photos_of_an_external_library_show(make):
+    library = make()
+    one, other = (upload.content for upload in draw_uploads(2, seed=5))
+    _of_a_library(library, "anna_0.jpg", one)
+    server, settings = library.world.server, library.world.sidecar.settings
+    check = await photos_in_immich(server, settings, "user-1")
+    assert (check.verdict, "1 photos compared" in check.detail) == ("ok", True)
+    _of_a_library(library, "anna_1.jpg", one, preview=other)
+    check = await photos_in_immich(server, settings, "user-1")
+    assert check.verdict == "broken"
+    assert "anna_1.jpg is not the photo that Immich has" in check.detail
+
+
+async def test_comparing_costs_a_bounded_number_of_calls_a_page(make):
+    library = make()
+    [one] = (upload.content for upload in draw_uploads(1, seed=5))
+    for number in range(60):
+        _of_a_library(library, f"anna_{number}.jpg", one, size=7)
+    assert (await library.plan()).link == 60, "those that were compared are the same, so the rest is believed"
+    assert library.world.server.calls_made["thumbnail"] == 50
+
+
+async def test_a_flat_picture_and_a_video_are_told_by_size_and_time(make):
+    library = make()
+    _of_a_library(library, "anna_0.jpg", picture(1))
+    _of_a_library(library, "anna_1.jpg", picture(1), size=7)
+    _of_a_library(library, "anna_0.mp4", picture(1))
+    _of_a_library(library, "anna_1.mp4", picture(1), modified="2020-01-01T00:00:00.000Z")
+    await library.apply()
+    assert library.links() == ["faces/anna/anna_0.jpg", "faces/anna/anna_0.mp4"]
 
 
 async def test_at_most_so_many_questions_a_day(make):
@@ -350,7 +487,7 @@ async def test_a_named_person_costs_their_photos_and_no_others(make):
     await library.world.sidecar.people.refresh(max_age=0)
     await library.run()
     assert server.calls_made["faces"] == 2
-    assert library.totals().people == {"anna": 4, "dora": 2}
+    assert folders(library.totals()) == {"anna": 4, "dora": 2}
 
 
 async def test_other_settings_cost_no_request(library):
@@ -359,7 +496,7 @@ async def test_other_settings_cost_no_request(library):
     library.world.sidecar.runtime_settings.change({"multiple_faces": "each_person"}, {}, "ann")
     library.world.sidecar.runtime_settings.change({}, {"blacklist": [_ref("Bella")]}, "ann")
     plan = await library.plan()
-    assert plan.people == {"anna": 3}
+    assert folders(plan) == {"anna": 3}
     assert library.world.server.calls_made["faces"] == 0
 
 

@@ -16,6 +16,7 @@ from .checksum_verdict import ChecksumVerdict
 from .checksum_verdicts import ChecksumVerdicts
 from .checksums_to_check import ChecksumsToCheck
 from .duplicate_group import DuplicateGroup
+from .exif import Exif
 from .face import Face
 from .face_import_config import FaceImportConfig
 from .face_to_assign import FaceToAssign
@@ -72,6 +73,7 @@ __all__ = (
     "ChecksumVerdict",
     "ChecksumVerdicts",
     "DuplicateGroup",
+    "Exif",
     "Face",
     "FaceImportConfig",
     "FaceToAssign",

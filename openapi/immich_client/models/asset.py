@@ -9,6 +9,7 @@ from attrs import field as _attrs_field
 from ..types import UNSET, Unset
 
 if TYPE_CHECKING:
+    from ..models.exif import Exif
     from ..models.person import Person
 
 
@@ -31,6 +32,8 @@ class Asset:
         checksum (str | Unset): Base64 of the SHA-1 of an upload's content
         original_file_name (str | Unset):
         file_created_at (str | Unset): When it was taken; searches are in this order.
+        file_modified_at (str | Unset): Of an external file
+        exif_info (Exif | None | Unset):
         local_date_time (str | Unset): When it was taken
         duplicate_id (None | str | Unset): The group of photos that look alike.
         people (list[Person] | Unset): Those whom Immich has put on faces of the photo, hidden ones included.
@@ -48,12 +51,15 @@ class Asset:
     checksum: str | Unset = UNSET
     original_file_name: str | Unset = UNSET
     file_created_at: str | Unset = UNSET
+    file_modified_at: str | Unset = UNSET
+    exif_info: Exif | None | Unset = UNSET
     local_date_time: str | Unset = UNSET
     duplicate_id: None | str | Unset = UNSET
     people: list[Person] | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
+        from ..models.exif import Exif  # noqa: PLC0415
         from ..models.person import Person  # noqa: PLC0415
 
         id = self.id
@@ -84,6 +90,16 @@ class Asset:
         original_file_name = self.original_file_name
 
         file_created_at = self.file_created_at
+
+        file_modified_at = self.file_modified_at
+
+        exif_info: dict[str, Any] | None | Unset
+        if isinstance(self.exif_info, Unset):
+            exif_info = UNSET
+        elif isinstance(self.exif_info, Exif):
+            exif_info = self.exif_info.to_dict()
+        else:
+            exif_info = self.exif_info
 
         local_date_time = self.local_date_time
 
@@ -124,6 +140,10 @@ class Asset:
             field_dict["originalFileName"] = original_file_name
         if file_created_at is not UNSET:
             field_dict["fileCreatedAt"] = file_created_at
+        if file_modified_at is not UNSET:
+            field_dict["fileModifiedAt"] = file_modified_at
+        if exif_info is not UNSET:
+            field_dict["exifInfo"] = exif_info
         if local_date_time is not UNSET:
             field_dict["localDateTime"] = local_date_time
         if duplicate_id is not UNSET:
@@ -135,6 +155,7 @@ class Asset:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
+        from ..models.exif import Exif  # noqa: PLC0415
         from ..models.person import Person  # noqa: PLC0415
 
         d = dict(src_dict)
@@ -174,6 +195,25 @@ class Asset:
 
         file_created_at = d.pop("fileCreatedAt", UNSET)
 
+        file_modified_at = d.pop("fileModifiedAt", UNSET)
+
+        def _parse_exif_info(data: object) -> Exif | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                exif_info_type_1 = Exif.from_dict(data)
+
+                return exif_info_type_1
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(Exif | None | Unset, data)
+
+        exif_info = _parse_exif_info(d.pop("exifInfo", UNSET))
+
         local_date_time = d.pop("localDateTime", UNSET)
 
         def _parse_duplicate_id(data: object) -> None | str | Unset:
@@ -207,6 +247,8 @@ class Asset:
             checksum=checksum,
             original_file_name=original_file_name,
             file_created_at=file_created_at,
+            file_modified_at=file_modified_at,
+            exif_info=exif_info,
             local_date_time=local_date_time,
             duplicate_id=duplicate_id,
             people=people,

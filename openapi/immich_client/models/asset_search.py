@@ -30,6 +30,7 @@ class AssetSearch:
         trashed_after (str | Unset): With a time zone; offline photos have such a time too.
         is_offline (bool | Unset):
         with_people (bool | Unset): Without it the answer names nobody.
+        with_exif (bool | Unset): Leaves out photos whose metadata is not read yet.
         page (int | Unset):
         size (int | Unset):
         filter_ (SearchFilter | Unset): Photos that fulfil one of the branches. Nothing is left out beyond that, not
@@ -48,6 +49,7 @@ class AssetSearch:
     trashed_after: str | Unset = UNSET
     is_offline: bool | Unset = UNSET
     with_people: bool | Unset = UNSET
+    with_exif: bool | Unset = UNSET
     page: int | Unset = UNSET
     size: int | Unset = UNSET
     filter_: SearchFilter | Unset = UNSET
@@ -80,6 +82,8 @@ class AssetSearch:
         is_offline = self.is_offline
 
         with_people = self.with_people
+
+        with_exif = self.with_exif
 
         page = self.page
 
@@ -116,6 +120,8 @@ class AssetSearch:
             field_dict["isOffline"] = is_offline
         if with_people is not UNSET:
             field_dict["withPeople"] = with_people
+        if with_exif is not UNSET:
+            field_dict["withExif"] = with_exif
         if page is not UNSET:
             field_dict["page"] = page
         if size is not UNSET:
@@ -154,6 +160,8 @@ class AssetSearch:
 
         with_people = d.pop("withPeople", UNSET)
 
+        with_exif = d.pop("withExif", UNSET)
+
         page = d.pop("page", UNSET)
 
         size = d.pop("size", UNSET)
@@ -179,6 +187,7 @@ class AssetSearch:
             trashed_after=trashed_after,
             is_offline=is_offline,
             with_people=with_people,
+            with_exif=with_exif,
             page=page,
             size=size,
             filter_=filter_,

@@ -15,7 +15,7 @@ from smartsort.actions.acting import Acting
 from smartsort.actions.plan import Plan
 from smartsort.actions.reevaluate import reevaluated
 from smartsort.actions.undo import AUTOMATIC
-from smartsort.actions.values import ActionRefused, ActionResult, Batch
+from smartsort.actions.values import ActionRefused, ActionResult, Batch, PreviewGone
 from smartsort.core.backfill import Fate, fate
 from smartsort.core.decision import decide
 from smartsort.core.event_kinds import EventKind
@@ -23,15 +23,13 @@ from smartsort.core.model import Evidence, State
 from smartsort.core.what_if import Move, Place, place_of
 from smartsort.ledger import events, observed, photos
 from smartsort.ledger.arrangement import Arrangement
-from smartsort.ledger.observed import Progress
+from smartsort.ledger.observed import ALL, Progress
 from smartsort.ledger.records import NewEvent, Photo
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.recheck.observing import RECENT, Observing
 
 LINKED_AT_ONCE = 100
 """Photos that get their links in one step."""
-
-ALL = 1 << 60
 
 EVERY_DAY = 86_400.0
 
@@ -47,18 +45,29 @@ class Backfilling(Acting):
         """Begin to list and judge the photos of Immich, or go on with it. Raises ActionRefused."""
         await self._begin(lambda _: None)
 
-    async def backfill_apply(self, actor: str, portion: int | None = None) -> None:
+    async def backfill_apply(
+        self, actor: str, portion: int | None = None, preview: str | None = None
+    ) -> None:
         """List and judge, then make the links of `portion` photos (None: of all).
 
-        All portions are one event until nothing is left or that event is undone. Raises ActionRefused.
+        `preview` is that of the plan the user saw: what was not in it waits for the next plan. None: all that
+        is known by then. All portions are one event until nothing is left or that event is undone. Raises
+        ActionRefused.
         """
+        shown = ALL if preview is None else self._shown(preview)
 
         def change(progress: Progress) -> None:
             progress.runs += 1
-            progress.applying, progress.actor = True, actor
+            progress.applying, progress.actor, progress.shown = True, actor, shown
             progress.left, progress.up_to = portion or ALL, 0
 
         await self._begin(change)
+
+    def _shown(self, preview: str) -> int:
+        number, _, version = preview.partition("-")
+        if version != self._context.policy().version or not number.isdecimal():
+            raise PreviewGone("settings have changed since this plan was made. Look at the plan again")
+        return int(number)
 
     async def _begin(self, change: Callable[[Progress], None]) -> None:
         if not self._context.layout.path_mapping:
@@ -169,9 +178,13 @@ class BackfillStage:
         return progress.ended is not None and await self._follow(progress)
 
     async def _link(self, progress: Progress) -> bool:
+        if self._context.policy().version != progress.policy:
+            progress.left = 0  # what would be linked is not what was judged
+            await self._put(progress)
+            return False
         if progress.up_to == 0:
             # What was undone as a whole before is wanted again.
-            some = [await self._waiting(fate, 0, 1, ALL) for fate in (Fate.LINK, Fate.ASK)]
+            some = [await self._waiting(fate, 0, 1, ALL, progress.shown) for fate in (Fate.LINK, Fate.ASK)]
             if any(some):
                 await self._acts.open_group(progress)
         elif progress.group is not None and await self._acts.is_undone(progress.group):
@@ -179,7 +192,8 @@ class BackfillStage:
             await self._put(progress)
             return False
         at_once = min(LINKED_AT_ONCE, progress.left)
-        ids = await self._waiting(Fate.LINK, progress.up_to, at_once, progress.group or 0)
+        since = progress.group or 0
+        ids = await self._waiting(Fate.LINK, progress.up_to, at_once, since, progress.shown)
         if not ids:
             progress.left, progress.complete = 0, True
             await self._put(progress)
@@ -204,7 +218,8 @@ class BackfillStage:
             progress.day, progress.asked = today, 0
         room = min(LINKED_AT_ONCE, context.tuning.questions_per_day - progress.asked)
         since = progress.group or 0 if stands else 0
-        ids = await self._waiting(Fate.ASK, 0, room, since) if room > 0 else []
+        shown = ALL if context.tuning.follow else progress.shown
+        ids = await self._waiting(Fate.ASK, 0, room, since, shown) if room > 0 else []
         if not ids:
             return False
         progress.asked += len(ids)
@@ -236,9 +251,9 @@ class BackfillStage:
         counts = await self._context.server.queue_counts()
         return not any(count.pending for count in counts.values())
 
-    async def _waiting(self, fate: Fate, after: int, limit: int, since: int) -> list[int]:
+    async def _waiting(self, fate: Fate, after: int, limit: int, since: int, shown: int) -> list[int]:
         return await self._context.ledger.aread(
-            lambda db: observed.waiting(db, fate, after, limit, undone_since=since)
+            lambda db: observed.waiting(db, fate, after, limit, undone_since=since, shown=shown)
         )
 
     async def _put(self, progress: Progress) -> None:
@@ -250,7 +265,7 @@ def start(progress: Progress, at: str, recent: str | None) -> None:
     progress.passes += 1
     progress.listing, progress.after, progress.page, progress.recent = True, None, 1, recent
     if recent is None:
-        progress.began, progress.counts = at, {}
+        progress.began, progress.counts, progress.differing = at, {}, []
 
 
 def _evidence(db: Database, photo_ids: Sequence[int]) -> dict[int, Evidence]:

@@ -122,6 +122,12 @@ class ActionRefused(SmartsortError):
     code = "invalid"
 
 
+class PreviewGone(ActionRefused):
+    """What was previewed is not what would be done by now."""
+
+    code = "preview_gone"
+
+
 class UnknownPerson(ActionRefused):
     """Nobody has this name or id, and nobody was to be created."""
 

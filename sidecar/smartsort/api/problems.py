@@ -119,7 +119,7 @@ def _validation(problem: RequestValidationError) -> Problem:
     return Problem(detail=shown("; ".join(parts[:20])) or "the request does not fit", code="invalid")
 
 
-_REFUSED = {"forbidden": 403, "not_found": 404, "not_undoable": 409}
+_REFUSED = {"forbidden": 403, "not_found": 404, "not_undoable": 409, "preview_gone": 409}
 """Statuses of refused actions by their code. The others do not fit the request (422)."""
 
 

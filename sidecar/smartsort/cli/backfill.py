@@ -12,6 +12,9 @@ from smartsort.cli.sidecar import Sidecar, confirm, with_sidecar
 
 PAUSE_SECONDS = 0.5
 
+SHOWN = 40
+"""Lines of a list, as far as the answer has more."""
+
 
 @click.command(
     "backfill",
@@ -30,7 +33,7 @@ def command(sidecar: Sidecar, *, applied: bool, portion: int | None, yes: bool, 
     `backfill.questions_per_day` each day.
 
     Set `backfill.path_mapping` first. --apply makes one event of all portions, so `smartsort undo` removes
-    all links.
+    all links. It links what the plan shows. What changes or comes meanwhile waits for the next plan.
     """
     if portion and not applied:
         raise click.UsageError("--portion needs --apply.")
@@ -41,7 +44,8 @@ def command(sidecar: Sidecar, *, applied: bool, portion: int | None, yes: bool, 
         return
     many = min(plan["to_link"], portion or plan["to_link"])
     confirm(f"Link {many:,} photos?", yes=yes)
-    body: dict[str, Any] = {"apply": True, **({"portion": portion} if portion else {})}
+    body: dict[str, Any] = {"apply": True, "preview": plan["preview"]}
+    body |= {"portion": portion} if portion else {}
     before, done = plan["linked"], _finished(sidecar, sidecar.ask("POST", "/backfill", body))
     if as_json:
         print_json(done)
@@ -67,9 +71,13 @@ def _finished(sidecar: Sidecar, plan: dict[str, Any]) -> dict[str, Any]:
 
 def show(plan: dict[str, Any]) -> None:
     """Print a plan: the links for each person, and the whole in one line."""
-    print_table(("folder", "photos"), ((f"faces/{p['folder']}/", p["photos"]) for p in plan["people"]))
+    goes = plan["people"]
+    print_table(("folder", "photos"), ((f"faces/{p['folder']}/", p["photos"]) for p in goes[:SHOWN]))
+    if goes[SHOWN:]:
+        click.echo(f"and {len(goes) - SHOWN:,} folders more. --json lists all.")
+    people = {p["person"] for p in goes} - {None}
     click.echo(
-        f"{plan['seen']:,} photos: {plan['to_link']:,} to {len(plan['people'])} people, "
+        f"{plan['seen']:,} photos: {plan['to_link']:,} to {len(people)} people, "
         f"{plan['to_ask']:,} questions. {plan['linked']:,} are linked already."
     )
     if plan["outside"]:
@@ -78,3 +86,7 @@ def show(plan: dict[str, Any]) -> None:
         click.echo(
             f"{plan['missing']:,} are not there on the disk. Is the folder mounted? Run `smartsort doctor`."
         )
+    if plan["differing"]:
+        click.echo(f"{plan['differing']:,} differ from the file at their path and stay as they are:")
+        for one in plan["left"][:SHOWN]:
+            click.echo(f"  {one['path']}: {one['why']}")

@@ -89,7 +89,7 @@ async def _show(sidecar: Sidecar, demo: DemoImmich, made: list[Upload], root: st
     plan = await _finished(sidecar)
     backfill.show(plan)
     problems = [] if (await asyncio.to_thread(files_below, *folders), held(demo)) == start else ["it changed"]
-    await sidecar.actions.backfill_apply(_BY)
+    await sidecar.actions.backfill_apply(_BY, preview=plan["preview"])
     done = await _finished(sidecar)
     problems += await asyncio.to_thread(_wrong, root, made)
     click.echo(

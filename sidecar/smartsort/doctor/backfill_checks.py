@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import os
 from collections.abc import Sequence
 
@@ -11,38 +10,49 @@ from smartsort.api.schemas.state import Check
 from smartsort.bootstrap import layout_of
 from smartsort.config import Settings
 from smartsort.doctor.findings import broken, passed, told, warned
-from smartsort.errors import ImmichError, SmartsortError
-from smartsort.files.hashing import holds
+from smartsort.errors import ImmichError, StorageError
+from smartsort.files.decoders import Decoders
 from smartsort.files.layout import Layout
 from smartsort.files.shown import shown
 from smartsort.immich import ImmichServer
-from smartsort.ports import Owned
+from smartsort.pipeline.recheck import contents
+from smartsort.ports import Owned, Pictures
 
 _LOOKED_AT = 5
 _NAME = "photos in Immich"
 
 
 async def photos_in_immich(server: ImmichServer, settings: Settings, user_id: str | None) -> Check:
-    """Compare photos of each mapped folder with their files. One call, and five files a folder."""
+    """Compare photos of each mapped folder with their files. One call, and five files a folder.
+
+    A photo of an external library costs one more: its picture.
+    """
     layout = layout_of(settings)
     try:
         page, _ = await server.owned(None, 1)
     except ImmichError as error:
         return broken(_NAME, *told(error))
-    return await asyncio.to_thread(_compare, layout, [one for one in page if one.owner_id == user_id])
+    decoders = Decoders()
+    try:
+        return await _compare(server, decoders, layout, [one for one in page if one.owner_id == user_id])
+    except (ImmichError, StorageError) as error:
+        return broken(_NAME, *told(error))
+    finally:
+        decoders.close()
 
 
-def _compare(layout: Layout, page: Sequence[Owned]) -> Check:
+async def _compare(server: Pictures, decoders: Decoders, layout: Layout, page: Sequence[Owned]) -> Check:
     told_of = []
     for theirs, ours in layout.path_mapping:
-        if not os.path.isdir(ours):
+        if not await asyncio.to_thread(os.path.isdir, ours):
             return broken(
                 _NAME, f"{shown(ours)} is not there", "Mount it read-only, or correct backfill.path_mapping."
             )
         inside = [one for one in page if one.path.startswith(f"{theirs.rstrip('/')}/")]
         some = inside[:: max(1, len(inside) // _LOOKED_AT)][:_LOOKED_AT]
         for one in some:
-            problem = _problem(layout.original(one.path.lstrip("/")), one)
+            path = layout.original(one.path.lstrip("/"))
+            problem = await contents.problem(server, decoders, one, path)
             if problem is not None:
                 return broken(_NAME, problem, "Correct backfill.path_mapping, or the mount.")
         if not some:
@@ -57,16 +67,6 @@ def _compare(layout: Layout, page: Sequence[Owned]) -> Check:
         # Hard links need one mount, which smartsort can write to. It never writes there.
         return passed(_NAME, f"{'; '.join(told_of)}. smartsort could write there, and never does")
     return passed(_NAME, "; ".join(told_of))
-
-
-def _problem(path: str, one: Owned) -> str | None:
-    try:
-        same = one.library_id is not None or holds(path, base64.b64decode(one.checksum))
-        if one.library_id is not None and not os.path.isfile(path):
-            return f"{shown(path)} is not there, where Immich has {shown(one.path)}"
-    except SmartsortError as error:
-        return str(error).removesuffix(".")
-    return None if same else f"{shown(path)} is not the photo that Immich has at {shown(one.path)}"
 
 
 def _how(layout: Layout, ours: str) -> str:

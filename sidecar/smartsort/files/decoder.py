@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smartsort.errors import SmartsortError
 from smartsort.files import pictures
@@ -23,11 +23,15 @@ from smartsort.files.blur import turned
 from smartsort.files.contact_sheet import TILE, Mark, contact_sheet, face_sheet
 from smartsort.files.frames import frames, pictures_at
 from smartsort.files.media import Kind
-from smartsort.files.probe import opened, probe, read_metadata
+from smartsort.files.perceptual_hash import ALIKE, differing_bits, picture_hash
+from smartsort.files.probe import MAX_PIXELS, opened, probe, read_metadata
 from smartsort.files.shown import shown
 from smartsort.files.signatures import HEAD_BYTES, format_of
 from smartsort.files.structure import Broken, Reader
 from smartsort.files.videos import NothingToSee
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 OUT_OF_MEMORY = 77
 """The exit code of a decoder that asked for more memory than it may have."""
@@ -43,20 +47,9 @@ def draw(path: str, short_side: int, max_pixels: int) -> bytes | str:
     """Return an upright picture of the file as JPEG, or a short text saying why there is none."""
     from PIL import Image  # noqa: PLC0415 - only when something is drawn
 
-    with opened(path) as file:
-        found = format_of(Reader(file.fileno()).at(0, HEAD_BYTES))
-        try:
-            upright = None
-            if found is not None and found in pictures.DECODED:
-                upright = pictures.opened(file, found, max_pixels).shrunk(short_side)
-            elif found is not None and found.kind is Kind.VIDEO:
-                return pictures_at(path, [0.0], short_side)[0]
-        except pictures.TooManyPixels as problem:
-            return f"it has {problem}"
-        except (Broken, NothingToSee) as problem:
-            return f"it is no picture that can be read here ({problem})"
-    if upright is None:
-        return "it is no picture that can be read here"
+    upright = _upright(path, short_side, max_pixels)
+    if isinstance(upright, bytes | str):
+        return upright
     scale = short_side / max(1, min(upright.size))
     if scale < 1:
         sides = max(1, round(upright.width * scale)), max(1, round(upright.height * scale))
@@ -69,6 +62,41 @@ def draw(path: str, short_side: int, max_pixels: int) -> bytes | str:
     out = io.BytesIO()
     upright.save(out, "JPEG", quality=82)
     return out.getvalue()
+
+
+def _upright(path: str, short_side: int, max_pixels: int) -> Image.Image | bytes | str:
+    """Return a picture, or the first frame of a video as JPEG, or why there is none."""
+    with opened(path) as file:
+        found = format_of(Reader(file.fileno()).at(0, HEAD_BYTES))
+        try:
+            upright = None
+            if found is not None and found in pictures.DECODED:
+                upright = pictures.opened(file, found, max_pixels).shrunk(short_side)
+            elif found is not None and found.kind is Kind.VIDEO:
+                return pictures_at(path, [0.0], short_side)[0]
+        except pictures.TooManyPixels as problem:
+            return f"it has {problem}"
+        except (Broken, NothingToSee) as problem:
+            return f"it is no picture that can be read here ({problem})"
+    return upright or "it is no picture that can be read here"
+
+
+def shows(path: str, picture: bytes) -> bool | None:
+    """Return whether a file shows what an encoded picture shows, None where that cannot be told."""
+    from PIL import Image  # noqa: PLC0415 - only when something is compared
+
+    upright = _upright(path, _COMPARED, MAX_PIXELS)
+    if isinstance(upright, bytes | str):
+        return None
+    with Image.open(io.BytesIO(picture)) as there:
+        one, other = picture_hash(upright), picture_hash(there)
+    if one is None or other is None:
+        return None
+    return differing_bits(int.from_bytes(one, "big"), int.from_bytes(other, "big")) <= ALIKE
+
+
+_COMPARED = 256
+"""Pixels of the short side that are enough to compare pictures."""
 
 
 def sheet(_path: str, pictures: list[bytes], labels: list[str], marks: list[list[Mark]]) -> bytes:
@@ -91,6 +119,7 @@ TASKS: dict[str, Callable[..., Any]] = {
     "sheet": sheet,
     "face_sheet": lambda _path, groups, across: face_sheet(groups, across),
     "turned": turned,
+    "shows": shows,
     "frames": lambda path, copies: frames(path, copies=copies),
     "frames_sheet": frames_sheet,
 }

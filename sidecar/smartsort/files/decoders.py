@@ -161,6 +161,11 @@ class Decoders:
         drawn = self._ask("draw", [path], (short_side, max_pixels or MAX_PIXELS))[0]
         return drawn if isinstance(drawn, bytes) else str(drawn)
 
+    def shows(self, path: str, picture: bytes) -> bool | None:
+        """Return whether a file shows what an encoded picture shows, None where that cannot be told."""
+        answer = self._ask("shows", [path], (picture,))[0]
+        return answer if isinstance(answer, bool) else None
+
     def frames(self, path: str, *, copies: bool = False) -> Frames | SmartsortError:
         """Frames of a video. One that cannot be decoded, or that a decoder dies of, tells its `problem`.
 

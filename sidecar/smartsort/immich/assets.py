@@ -149,7 +149,12 @@ class AssetCalls(Connection):
         One call. A search shows photos of partners, too.
         """
         body = AssetSearch(
-            with_people=True, order="asc", visibility="timeline", size=ASSETS_PER_CALL, page=page
+            with_people=True,
+            with_exif=True,
+            order="asc",
+            visibility="timeline",
+            size=ASSETS_PER_CALL,
+            page=page,
         )
         if taken_after is not None:
             body.taken_after = taken_after
@@ -300,7 +305,7 @@ def has_none(error: ImmichRejected) -> bool:
 
 
 def _owned(found: Asset) -> Owned:
-    path = found.original_path
+    path, exif = found.original_path, known(found.exif_info, None)
     return Owned(
         id=found.id,
         owner_id=known(found.owner_id, ""),
@@ -312,6 +317,8 @@ def _owned(found: Asset) -> Owned:
         is_video=known(found.type_, "") == "VIDEO",
         people={p.id: p.name or "" for p in known(found.people, [])},
         checksum=known(found.checksum, ""),
+        size=known(exif.file_size_in_byte, None) if exif is not None else None,
+        modified=known(found.file_modified_at, ""),
     )
 
 

@@ -15,7 +15,7 @@ from sqlite_utils import Database
 from smartsort.core.backfill import Fate
 from smartsort.core.model import State
 from smartsort.files.shown import from_ledger, to_ledger
-from smartsort.ledger import key_value, photos
+from smartsort.ledger import events, key_value, photos
 from smartsort.ledger.photos import Change, NewPhoto
 from smartsort.ledger.records import Area, Name, dumps
 from smartsort.ledger.rows import chunks, delete, insert, select
@@ -45,7 +45,9 @@ class Progress:
     ended: str | None = None
     """When the last pass over all photos began and ended."""
     counts: dict[str, int] = field(default_factory=dict)
-    """Of that pass: photos `seen`, `outside` the mapping, `missing` on the disk."""
+    """Of that pass: photos `seen`, `outside` the mapping, `missing` on the disk, `differing` from it."""
+    differing: list[list[str]] = field(default_factory=list)
+    """Of that pass: some of the `differing` ones, by Immich's path, each with the reason."""
     actor: str = ""
     """Who asked for the links that are being made, "" while nobody has."""
     applying: bool = False
@@ -58,6 +60,8 @@ class Progress:
     """The event that stands for all of them."""
     complete: bool = False
     """Nothing was left to link. The next links are another event's."""
+    shown: int = 0
+    """The user has seen the plan as it was after so many judgements. What came later is not applied."""
     policy: str = ""
     """The settings by which all were judged."""
     day: str = ""
@@ -67,8 +71,9 @@ class Progress:
     """As it was read."""
 
 
-_OF_A_PASS = frozenset({"listing", "after", "page", "recent", "began", "ended", "counts"})
-_OF_A_RUN = frozenset({"applying", "actor", "left", "up_to", "complete"})
+_OF_A_PASS = frozenset({"listing", "after", "page", "recent", "began", "ended", "counts", "differing"})
+_OF_A_RUN = frozenset({"applying", "actor", "left", "up_to", "complete", "shown"})
+_JUDGEMENTS = "backfill_judgements"
 
 
 def progress(db: Database) -> Progress:
@@ -264,18 +269,32 @@ def due(db: Database, limit: int) -> list[Due]:
     return [Due(photo_id, dict(json.loads(people)), how == 2) for photo_id, people, how in rows]
 
 
-def judged(db: Database, found: Iterable[tuple[int, Fate | None, Sequence[str]]]) -> None:
-    """Write what is to become of photos, with the folders below `faces/` that they belong in.
+def judged(db: Database, found: Iterable[tuple[int, Fate | None, Mapping[str, str]]]) -> None:
+    """Write what is to become of photos: the folders below `faces/`, each with the name of whose it is.
 
     Without a fate a photo is judged when the next backfill begins and it is still, or again, `observed`.
     """
+    number = judgements(db) + 1
+    key_value.put(db, _JUDGEMENTS, number)
     db.conn.executemany(
-        "UPDATE observed SET due = 0, fate = ?, fresh = ?, folders = ? WHERE photo_id = ?",
+        "UPDATE observed SET due = 0, fate = ?1, fresh = ?2, folders = ?3,"
+        " judged = CASE WHEN fate IS ?1 AND folders IS ?3 THEN judged ELSE ?4 END WHERE photo_id = ?5",
         [
-            (fate and fate.value, int(fate is Fate.LINK), dumps(list(folders)) if folders else None, i)
+            (
+                fate and fate.value,
+                int(fate is Fate.LINK),
+                dumps(dict(folders)) if folders else None,
+                number,
+                i,
+            )
             for i, fate, folders in found
         ],
     )
+
+
+def judgements(db: Database) -> int:
+    """Return how often photos were judged so far, some at once each time."""
+    return int(key_value.get(db, _JUDGEMENTS, 0))
 
 
 _REJECTED = "EXISTS (SELECT 1 FROM review_queue AS q WHERE q.photo_id = o.photo_id AND q.action = 'rejected')"
@@ -285,19 +304,35 @@ _UNDONE = (
 )
 
 
-def waiting(db: Database, fate: Fate, after: int, limit: int, *, undone_since: int) -> list[int]:
+_WAITS = (
+    "observed AS o JOIN photos AS p ON p.id = o.photo_id WHERE p.state = 'observed'"
+    f" AND NOT {_REJECTED} AND NOT {_UNDONE}"
+)
+
+ALL = 1 << 60
+
+
+def waiting(
+    db: Database, fate: Fate, after: int, limit: int, *, undone_since: int, shown: int = ALL
+) -> list[int]:
     """Return photos of a fate that nothing was done about yet, by id, with ids above `after`.
 
     Left out are those of which a human said that they are not to be linked, and those whose link a human
-    has undone by itself, or with others after the event `undone_since`.
+    has undone by itself, or with others after the event `undone_since`, and what was judged after `shown`.
     """
     rows = db.conn.execute(
-        "SELECT o.photo_id FROM observed AS o JOIN photos AS p ON p.id = o.photo_id"  # noqa: S608
-        f" WHERE o.fate = ? AND o.photo_id > ? AND p.state = 'observed' AND NOT {_REJECTED}"
-        f" AND NOT {_UNDONE} ORDER BY o.photo_id LIMIT ?",
-        (fate.value, after, undone_since, limit),
+        f"SELECT o.photo_id FROM {_WAITS} AND o.fate = ? AND o.photo_id > ? AND o.judged <= ?"  # noqa: S608
+        " ORDER BY o.photo_id LIMIT ?",
+        (undone_since, fate.value, after, shown, limit),
     )
     return [photo_id for (photo_id,) in rows]
+
+
+def wanted_since(db: Database, value: Progress) -> int:
+    """Return the event that the next links belong to: what was undone since is not wanted again."""
+    group = value.group
+    goes_on = group is not None and not value.complete and events.undone(db, group) is None
+    return group if group is not None and goes_on else ALL
 
 
 def fresh(db: Database, limit: int) -> list[int]:
@@ -329,9 +364,17 @@ def resolved(db: Database, limit: int) -> list[int]:
     return [photo_id for (photo_id,) in rows]
 
 
+class Folder(NamedTuple):
+    """A folder below `faces/`, whose it is (None: people share it), and how many links it would get."""
+
+    folder: str
+    person: str | None
+    photos: int
+
+
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What a backfill would do, and what it has done. `people` are links by folder, the most first."""
+    """What a backfill would do, and what it has done. `folders`: where links would go, the most first."""
 
     known: int
     due: int
@@ -340,17 +383,14 @@ class Totals:
     leave: int
     done: int
     asked: int
-    people: Mapping[str, int]
+    folders: Sequence[Folder]
 
 
 def totals(db: Database) -> Totals:
     """Count all photos by what is to become of them. Its cost grows with their number."""
-    execute = db.conn.execute
+    execute, since = db.conn.execute, wanted_since(db, progress(db))
     by_fate = dict(
-        execute(
-            "SELECT o.fate, count(*) FROM observed AS o JOIN photos AS p ON p.id = o.photo_id"  # noqa: S608
-            f" WHERE p.state = 'observed' AND o.fate IS NOT NULL AND NOT {_REJECTED} GROUP BY o.fate"
-        ).fetchall()
+        execute(f"SELECT o.fate, count(*) FROM {_WAITS} GROUP BY o.fate", (since,)).fetchall()  # noqa: S608
     )
     states: dict[str, int] = dict(
         execute(
@@ -358,10 +398,11 @@ def totals(db: Database) -> Totals:
             " GROUP BY p.state"
         ).fetchall()
     )
-    people: list[Any] = execute(
-        "SELECT j.value, count(*) AS many FROM observed AS o JOIN photos AS p ON p.id = o.photo_id,"  # noqa: S608
-        f" json_each(o.folders) AS j WHERE o.fate = 'link' AND p.state = 'observed' AND NOT {_REJECTED}"
-        " GROUP BY j.value ORDER BY many DESC, j.value"
+    folders: list[Any] = execute(
+        "SELECT j.key, nullif(j.value, ''), count(*) AS many"  # noqa: S608
+        f" FROM {_WAITS.replace(' WHERE', ', json_each(o.folders) AS j WHERE', 1)} AND o.fate = 'link'"
+        " GROUP BY 1, 2 ORDER BY many DESC, 1",
+        (since,),
     ).fetchall()
     [[waiting_for]] = execute("SELECT count(*) FROM observed WHERE due > 0").fetchall()
     return Totals(
@@ -372,5 +413,5 @@ def totals(db: Database) -> Totals:
         leave=by_fate.get(Fate.LEAVE.value, 0),
         done=states.get(State.FILED.value, 0),
         asked=states.get(State.REVIEW.value, 0),
-        people=dict(people),
+        folders=[Folder(*row) for row in folders],
     )

@@ -238,3 +238,10 @@ def m061_grouping_marks(db: Database) -> None:
     execute(f"INSERT INTO face_marks ({columns}) SELECT {columns} FROM face_marks_before")  # noqa: S608
     execute("DROP TABLE face_marks_before")
     execute("CREATE INDEX idx_face_marks_key ON face_marks(key)")
+
+
+@migrations()
+def m069_shown_plans(db: Database) -> None:
+    """When each photo of Immich was last judged otherwise. Folders have the person whose they are."""
+    db.conn.execute("ALTER TABLE observed ADD COLUMN judged INTEGER NOT NULL DEFAULT 0")
+    db.conn.execute("UPDATE observed SET folders = NULL, due = max(due, 2) WHERE folders IS NOT NULL")

@@ -8,18 +8,19 @@ any other: one call for its faces. Nothing is changed, neither on the disk nor i
 from __future__ import annotations
 
 import asyncio
-import base64
+import logging
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from typing import NamedTuple
 
 from sqlite_utils import Database
 
 from smartsort.core.backfill import Fate, fate, mapped
 from smartsort.core.decision import decide
 from smartsort.core.model import Evidence, Face, Outcome, Person, State
-from smartsort.errors import ImmichRejected, SmartsortError
-from smartsort.files.hashing import holds
+from smartsort.core.templates import folders_of
+from smartsort.errors import ImmichRejected
 from smartsort.files.media import Kind
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, stamp_or_none
@@ -28,9 +29,12 @@ from smartsort.ledger.observed import Progress, Seen
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Photo
 from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.recheck import contents
 from smartsort.pipeline.routing.evidence import EvidenceBuilder
 from smartsort.pipeline.routing.people import People
 from smartsort.ports import Owned
+
+log = logging.getLogger(__name__)
 
 PORTION = 100
 """Photos judged in one step."""
@@ -40,7 +44,16 @@ JUDGED = (State.OBSERVED, State.REVIEW)
 FACES_AT_ONCE = 8
 
 SAMPLES = 3
-"""Uploads of a page whose content is read: equal paths do not make it the same file."""
+"""Photos of each mapped folder on a page whose content is compared."""
+
+COMPARED = 50
+"""Photos of a page whose content is compared because of their size or time."""
+
+LEFT_SHOWN = 100
+"""Photos that are not what lies at their paths, and are listed. The others are counted."""
+
+_ANY = FileStamp(0, 0, 0, 0)
+"""Of a photo that is known already nothing of its file is written."""
 
 RECENT = timedelta(days=1)
 """So long after its upload a photo is looked at again and again: Immich recognises people late."""
@@ -62,6 +75,14 @@ class Pace:
             await asyncio.sleep(at - now)
 
 
+class _Lying(NamedTuple):
+    """A photo that is new, and what lies at its path."""
+
+    one: Owned
+    path: str
+    stamp: FileStamp
+
+
 class Observing:
     """Lists and judges photos of Immich. Raises ImmichError. Nothing is lost then."""
 
@@ -81,10 +102,18 @@ class Observing:
         page, more = await context.server.owned(progress.after, progress.page, progress.recent)
         own = await context.ledger.aread(lambda db: {s.library_id for s in shards.shards(db)} - {None})
         listed = [p for p in page if p.owner_id == self._user_id and p.library_id not in own]
-        seen, outside, missing = await asyncio.to_thread(self._look, listed)
+        seen, fresh, counts = await asyncio.to_thread(self._look, listed)
+        others = await self._others(fresh)
+        if others:
+            log.warning(
+                "%s photos of Immich are not linked, first: %s", len(others), next(iter(others.values()))
+            )
         if progress.recent is None:
-            for name, many in (("seen", len(listed)), ("outside", outside), ("missing", missing)):
+            for name, many in (("seen", len(listed)), *counts.items(), ("differing", len(others))):
                 progress.counts[name] = progress.counts.get(name, 0) + many
+            left = ([shown(fresh[i].one.path), why] for i, why in others.items())
+            progress.differing = [*progress.differing, *left][:LEFT_SHOWN]
+        seen += [_seen(at.one, at.stamp) for i, at in fresh.items() if i not in others]
         last = page[-1].taken if page else progress.after
         # More photos than a page holds may have been taken at one moment.
         progress.page = progress.page + 1 if last == progress.after else 1
@@ -101,44 +130,56 @@ class Observing:
 
         await context.ledger.awrite(write)
 
-    def _look(self, listed: Sequence[Owned]) -> tuple[list[Seen], int, int]:
-        """Find the photos on the disk. What is not there cannot be linked. Runs in a worker thread."""
-        context, seen, outside, missing = self._context, [], 0, 0
+    def _look(self, listed: Sequence[Owned]) -> tuple[list[Seen], dict[str, _Lying], dict[str, int]]:
+        """Find the photos on the disk: known ones, new ones by asset, and what was counted.
+
+        What is not there cannot be linked. Runs in a worker thread.
+        """
+        context, seen = self._context, []
+        fresh: dict[str, _Lying] = {}
+        counts = {"outside": 0, "missing": 0}
         unknown = context.ledger.read(lambda db: observed.unknown(db, [one.id for one in listed]))
         for one in listed:
-            lies = mapped(one.path, context.layout.path_mapping)
-            if lies is None:
-                outside += 1
-                continue
-            if one.id not in unknown:
-                found: FileStamp | None = FileStamp(0, 0, 0, 0)
-            elif not one.people:
-                continue
-            else:
-                found = stamp_or_none(lies)
-            if found is None:
-                missing += 1
-                continue
-            seen.append(_seen(one, found))
-        others = self._other_files(listed, {one.asset_id for one in seen} & unknown)
-        return [one for one in seen if one.asset_id not in others], outside, missing + len(others)
+            path = mapped(one.path, context.layout.path_mapping)
+            if path is None:
+                counts["outside"] += 1
+            elif one.id not in unknown:
+                seen.append(_seen(one, _ANY))
+            elif one.people:
+                found = stamp_or_none(path)
+                if found is None:
+                    counts["missing"] += 1
+                else:
+                    fresh[one.id] = _Lying(one, path, found)
+        return seen, fresh, counts
 
-    def _other_files(self, listed: Sequence[Owned], fresh: Collection[str]) -> set[str]:
-        """Return those of a few new uploads whose file is not what was uploaded, by their content.
+    async def _others(self, fresh: Mapping[str, _Lying]) -> dict[str, str]:
+        """Return why new photos are not what lies at their paths, by asset: equal paths prove nothing.
 
-        Raises SmartsortError when it is none of them: then the mapping leads into a wrong folder.
+        The content decides: of all whose size or time is not what Immich read, up to a number, and of samples
+        of each mapped folder. Where all samples are others, the mapping leads into a wrong folder.
         """
-        context = self._context
-        some = [one for one in listed if one.id in fresh and one.library_id is None and one.checksum]
-        some = some[:: max(1, len(some) // SAMPLES)][:SAMPLES]
-        paths = {one.id: context.layout.original(one.path.lstrip("/")) for one in some}
-        wrong = {one.id for one in some if not holds(paths[one.id], base64.b64decode(one.checksum))}
-        if len(wrong) == SAMPLES:
-            raise SmartsortError(
-                f"{shown(paths[some[0].id])} is not the photo that Immich has at {shown(some[0].path)}, and "
-                "others are not either. Correct backfill.path_mapping. Nothing is linked until then"
-            )
-        return wrong
+        doubtful = {i: at for i, at in fresh.items() if not contents.as_read(at.one, at.stamp)}
+        compared = list(doubtful)[:COMPARED]
+        found = {i: why for i in compared if (why := await self._problem(fresh[i])) is not None}
+        if found:
+            rest = list(doubtful)[COMPARED:]
+            found |= {i: f"{shown(fresh[i].path)} has another size or time than in Immich" for i in rest}
+        for theirs, ours in self._context.layout.path_mapping:
+            inside = [i for i, at in fresh.items() if at.one.path.startswith(f"{theirs.rstrip('/')}/")]
+            sure = [i for i in inside if i not in doubtful]
+            samples = sure[:: max(1, len(sure) // SAMPLES)][:SAMPLES]
+            wrong = {i: why for i in samples if (why := await self._problem(fresh[i])) is not None}
+            found |= wrong
+            if len(wrong) == SAMPLES:
+                why = f"{shown(ours)} holds other photos than {shown(theirs)}. Correct backfill.path_mapping"
+                found |= {i: why for i in inside if i not in found}
+        return found
+
+    async def _problem(self, at: _Lying) -> str | None:
+        if at.one.library_id is not None:
+            await self._pace.turn()
+        return await contents.problem(self._context.server, self._context.decoders, at.one, at.path)
 
     async def follow_people(self) -> bool:
         """Have the photos of people judged again who were named or renamed: theirs, and no others.
@@ -185,19 +226,20 @@ class Observing:
             [(p, faces[p.id]) for p in rows if p.id in faces], before
         )
         changes: list[Change] = []
-        found: list[tuple[int, Fate | None, list[str]]] = []
+        found: list[tuple[int, Fate | None, dict[str, str]]] = []
         policy, ambiguous = context.policy(), self._people.ambiguous
         for entry in entries:
             decision = decide(entry.evidence, policy, ambiguous)
             becomes = fate(decision)
-            folders = [context.person_folder(p) for p in decision.people] if becomes is Fate.LINK else []
+            goes = folders_of(decision.folders, decision.people, context.person_folder)
+            folders = {folder: person.name if person else "" for folder, person in goes.items()}
             if decision.outcome is not Outcome.SKIPPED:
                 values = {"faces_detected": decision.faces_detected}
                 changes.append(Change(entry.photo.id, values=values, decision=(decision, entry.evidence)))
-            found.append((entry.photo.id, becomes, folders))
+            found.append((entry.photo.id, becomes, folders if becomes is Fate.LINK else {}))
         judged = {i for i, *_ in found}
         # Nobody with a name is on these, or Immich knows them no more. Filed ones: judged once they are not.
-        found += [(i, None if i in filed else Fate.LEAVE, []) for i, *_ in due if i not in judged]
+        found += [(i, None if i in filed else Fate.LEAVE, {}) for i, *_ in due if i not in judged]
         at = context.clock.text()
 
         def write(db: Database) -> None:
