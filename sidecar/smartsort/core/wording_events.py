@@ -85,7 +85,7 @@ _UNDONE = {
 
 
 def _undone(data: Data) -> str:
-    what = _UNDONE.get(data.get("of"), _plain(data.get("of") or "last action"))
+    what = _UNDONE.get(data.get("of", ""), _plain(data.get("of") or "last action"))
     return f"had its {what} undone{_places(data.get('names'))}"
 
 
@@ -188,7 +188,7 @@ def _together(data: Data) -> str:
     number = int(data.get("photos", 0))
     if not number and "settings" in data:
         return "The settings are again as they were"
-    done = _TOGETHER.get(data.get("what"), "Changed")
+    done = _TOGETHER.get(data.get("what", ""), "Changed")
     return f"{done}: {number} photo{'' if number == 1 else 's'}"
 
 
