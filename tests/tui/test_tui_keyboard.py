@@ -190,6 +190,22 @@ async def test_a_key_on_a_list_that_is_closing_leaves_a_turn_to_what_closes_it(
         assert current(screen) == 19
 
 
+async def test_a_key_held_down_decides_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keyboard, "REPEAT_SECONDS", 600.0)
+    with running(SampleSidecar(20)) as server:
+        sidecar = server.fake.sidecar
+        async with driving(url=server.url) as pilot:
+            screen = await loaded(pilot)
+            for number, photo in enumerate((20, 19), start=1):
+                await pilot.press("r")
+                await until(pilot, lambda: current(screen) == 20 - number, "the next photo")  # noqa: B023
+                await pilot.press("r", "r")
+                await until(pilot, lambda: "look first" in screen_text(pilot), "the words")
+                assert photo in sidecar.decided
+                assert len(sidecar.decided) == number
+                await pilot.press("k")
+
+
 def test_a_burst_that_takes_the_marks_away_decides_about_no_photo(tmp_path: Path) -> None:
     sidecar = SampleSidecar(40)
     with running(sidecar) as server, terminal(server.url, tmp_path) as screen:

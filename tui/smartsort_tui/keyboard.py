@@ -28,6 +28,8 @@ OPENING = frozenset({"dialog", "question", "why", "undo", "what-if", "save", "li
 ASKING = OPENING - {"dialog"}
 # What replaces a photo by itself has to be seen before a key can be meant for it.
 REACTION_SECONDS = 0.4
+# A key held down comes 10 to 40 times a second. A person presses one at most 8 times.
+REPEAT_SECONDS = 0.12
 # Looks at the message queues without a pause, then with one.
 EAGER_LOOKS = 40
 PAUSE_SECONDS = 0.003
@@ -44,6 +46,8 @@ class Keyboard:
         self._waiting: deque[events.Event] = deque()
         self._next: events.Event | None = None
         self._pressed = 0.0
+        self._held = ""
+        self._held_since = self._held_until = 0.0
         self._screen: Screen[Any] | None = None
         self._screen_since = 0.0
         self.is_at_work = False
@@ -53,6 +57,8 @@ class Keyboard:
         """Return whether an event takes effect now. One that has to wait comes again when it may."""
         if event is self._next or isinstance(event, events.MouseMove):
             return True
+        if isinstance(event, events.Key):
+            self._look_at_key(event)
         if self.is_at_work:
             if isinstance(event, events.Key) and (asking := self._asking()):
                 if event.key == "escape":
@@ -147,6 +153,12 @@ class Keyboard:
     def _quits(self, key: events.Key) -> bool:
         active = self._app.active_bindings.get(key.key)
         return active is not None and active.binding.action in ("quit", "app.quit")
+
+    def _look_at_key(self, key: events.Key) -> None:
+        """Have what a key held down repeats count as pressed when the repeating began."""
+        if key.key != self._held or key.time - self._held_until > REPEAT_SECONDS:
+            self._held, self._held_since = key.key, key.time
+        self._held_until, key.time = key.time, self._held_since
 
     def _look_at_screen(self) -> None:
         screen = self._app.screen
