@@ -12,10 +12,12 @@ from rich.console import RenderableType
 from tests.tui.sample.sidecar import NOON, SampleSidecar
 from tests.tui.sample.transport import SampleTransport
 from textual._compositor import Compositor
+from textual._context import visible_screen_stack
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
 
+from smartsort_tui import keyboard
 from smartsort_tui.app import SmartsortApp
 from smartsort_tui.screens.review import ReviewScreen
 from smartsort_tui.settings import Settings
@@ -46,6 +48,8 @@ def _looked_at(self: Compositor, full: bool = False, **how: Any) -> RenderableTy
 
 
 Compositor.render_update = _looked_at  # type: ignore[method-assign]
+# Tests press a key as fast again as no person does, and mean it.
+keyboard.REPEAT_SECONDS = 0.0
 # The same hash, without a call of Python for each of five hundred rules whenever a widget is styled.
 RuleSet.__hash__ = object.__hash__  # type: ignore[method-assign]
 
@@ -122,6 +126,7 @@ def current(screen: ReviewScreen) -> int:
 def screen_text(pilot: Pilot[None]) -> str:
     """What the terminal shows, as lines of text."""
     width, height = pilot.app.size
+    visible_screen_stack.set(pilot.app._background_screens)  # what stands below a dialog
     # Once: it renders the whole screen, and tests ask for it until it says what they wait for.
     strips = pilot.app.screen._compositor.render_strips()[:height]
     return "\n".join("".join(segment.text for segment in strip)[: width * 2].rstrip() for strip in strips)
