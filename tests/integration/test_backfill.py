@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import errno
 import hashlib
@@ -24,11 +25,13 @@ from smartsort.core.model import State
 from smartsort.core.policy import PersonRef
 from smartsort.demo.library import draw_uploads
 from smartsort.doctor.backfill_checks import photos_in_immich
-from smartsort.errors import ConfigurationError
+from smartsort.errors import ConfigurationError, RootUnavailable
 from smartsort.files.disk import Disk
 from smartsort.files.placement import Placer, PlaceRequest, RemoveRequest
 from smartsort.ledger import observed
+from smartsort.ledger.backup import backup
 from smartsort.ledger.records import Area
+from smartsort.rescue.rebuild import rebuild, restore
 
 UPLOADS = "/data/upload"
 
@@ -676,3 +679,74 @@ async def test_other_settings_reach_linked_photos(library):
     effect = await library.world.actions.past.effect(policy, "2000-01-01")
     assert effect.ways == {"faces -> unwanted_person": 1}
     assert library.originals() == files
+
+
+async def _lose_the_ledger(library: Library) -> dict[str, int]:
+    """Rebuild from the folders alone. Return the photos found, by state."""
+    server, settings, root = library.world.server, library.world.sidecar.settings, library.world.root
+    await library.world.tell()
+    close_world(library.world)
+    await asyncio.to_thread(rebuild, settings, server, lambda _: None)
+    mapping = {"backfill.path_mapping": {UPLOADS: library.folder}, "backfill.requests_per_minute": 60_000}
+    library.world = World(root, server=server, settings=mapping)
+    rows = library.world.ledger.read(
+        lambda db: db.conn.execute("SELECT state, count(*) FROM photos GROUP BY 1").fetchall()
+    )
+    return dict(rows)
+
+
+@pytest.mark.parametrize(
+    ("link", "options"),
+    [("auto", {}), ("auto", {"placer": _on_another_mount}), ("copy", {"placer": _on_another_mount})],
+)
+async def test_a_lost_ledger_finds_links_to_photos_of_immich_again(make, link, options):
+    """Whatever a link is, it is no photo of its own: none is rejected, thrown away or counted twice."""
+    library = make(settings={"backfill.link": link}, **options)
+    library.upload("a/anna_0.jpg")
+    library.upload("a/bella_0.jpg", taken="2021-01-01T00:00:00.000Z")
+    library.upload("b/anna+stranger_0.jpg", taken="2022-01-01T00:00:00.000Z")
+    await library.apply()
+    links, files, before = library.links(), library.originals(), library.world.server.described()
+    assert await _lose_the_ledger(library) == {"filed": 2, "review": 1}
+    assert library.links() == links
+    assert Audit(library.world.context.layout).run().findings == []
+    plan = await library.plan()
+    assert (plan.known, plan.done, plan.asked, plan.link, plan.ask) == (3, 2, 1, 0, 0)
+    assert library.state("anna_0.jpg") is State.FILED
+    assert library.world.photo(library.photo_of("anna_0.jpg")).person_name == "Anna"
+    asked = library.photo_of("anna+stranger_0.jpg")
+    assert (await library.world.actions.reject([asked], "ann")).done == 1
+    assert library.state("anna+stranger_0.jpg") is State.OBSERVED
+    assert library.links() == [path for path in links if path.startswith("faces/")]
+    assert library.originals() == files
+    assert library.world.server.described() == before
+    assert not [path for path in library.world.tree() if path.startswith(("trash/", "library/shard"))]
+
+
+@pytest.mark.parametrize("options", [{}, {"placer": _on_another_mount}])
+async def test_a_ledger_from_before_the_links_catches_up_with_them(make, options):
+    library = make(**options)
+    library.upload("a/anna_0.jpg")
+    library.upload("b/anna+stranger_0.jpg", taken="2022-01-01T00:00:00.000Z")
+    await library.plan()
+    older = backup(library.world.ledger.path, f"{library.folder}-backup", datetime.now(UTC))
+    await library.apply()
+    links, files = library.links(), library.originals()
+    server, settings, root = library.world.server, library.world.sidecar.settings, library.world.root
+    close_world(library.world)
+    await asyncio.to_thread(restore, settings, older, None, lambda _: None)
+    library.world = World(root, server=server, settings={"backfill.path_mapping": {UPLOADS: library.folder}})
+    plan = library.totals()
+    assert (plan.known, plan.done, plan.asked) == (2, 1, 1)
+    assert (library.links(), library.originals()) == (links, files)
+    assert Audit(library.world.context.layout).run().findings == []
+
+
+async def test_a_rebuild_waits_for_the_folder_of_immich(library):
+    await library.apply()
+    settings = library.world.sidecar.settings
+    close_world(library.world)
+    os.rename(library.folder, f"{library.folder}-away")
+    with pytest.raises(RootUnavailable, match="Mount it"):
+        await asyncio.to_thread(rebuild, settings, None, lambda _: None)
+    os.rename(f"{library.folder}-away", library.folder)

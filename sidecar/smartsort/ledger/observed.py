@@ -136,6 +136,21 @@ def unknown(db: Database, asset_ids: Sequence[str]) -> set[str]:
     return set(asset_ids) - {asset_id for (asset_id,) in select(db, query, asset_ids)}
 
 
+def restored(db: Database, photo_id: int) -> None:
+    """Know a photo again that a new ledger found a link of. Who is on it, the next pass tells."""
+    db.conn.execute("INSERT OR IGNORE INTO observed (photo_id, people, due) VALUES (?, '[]', 0)", (photo_id,))
+
+
+def _found_again(db: Database, listed: Sequence[Seen], known: Mapping[str, _Known]) -> None:
+    """Give photos the ids that Immich has for their paths: it took them in again, or a ledger was lost."""
+    paths = {to_ledger(one.path.lstrip("/")): one.asset_id for one in listed if one.asset_id not in known}
+    query = "SELECT path, photo_id FROM names WHERE area = 'original' AND member = 'photo' AND path IN (*)"
+    db.conn.executemany(
+        "UPDATE photos SET asset_id = ? WHERE id = ?",
+        [(paths[path], photo_id) for path, photo_id in select(db, query, list(paths))],
+    )
+
+
 def people_text(people: Mapping[str, str]) -> str:
     """Return people as text, the same for the same people."""
     return dumps(sorted(people.items()))
@@ -146,7 +161,9 @@ def observe(db: Database, listed: Sequence[Seen], at: str) -> int:
 
     New ones become photos in state `observed`. A known one is due when others are on it than before.
     """
-    known = _known(db, [one.asset_id for one in listed])
+    asset_ids = [one.asset_id for one in listed]
+    _found_again(db, listed, _known(db, asset_ids))
+    known = _known(db, asset_ids)
     fresh = [one for one in listed if one.asset_id not in known and one.people]
     added = photos.add(db, [NewPhoto(SOURCE, SOURCE, one.name, one.size, one.mtime_ns) for one in fresh], at)
     ids = {one.asset_id: photo.id for one, photo in zip(fresh, added, strict=True)}

@@ -28,12 +28,13 @@ from smartsort.files.names import split_extension
 from smartsort.files.placement import Method, RemoveRequest, methods_between
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp, stamp
-from smartsort.ledger import photos
+from smartsort.ledger import observed, photos
 from smartsort.ledger.person_folders import person_of_folder
 from smartsort.ledger.photos import Change, NewPhoto
 from smartsort.ledger.records import STAYS, Area, Member, Name, NewEvent, Photo
 from smartsort.pipeline.engine.context import Context
 from smartsort.rescue.inventory import Cluster, Found, Inventory
+from smartsort.rescue.originals import Originals, leads_to
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ class Adoption:
         self._folders = {area: context.folder(area) for area in Area}
         self._template = parse(context.policy().template)
         self._done = Adopted()
+        self._originals = Originals(context.layout)
         self._linking = (
             methods_between(context.folder(Area.LIBRARY), context.folder(Area.FACES)) is Method.HARDLINK
             and methods_between(context.folder(Area.LIBRARY), context.folder(Area.REVIEW)) is Method.HARDLINK
@@ -78,7 +80,8 @@ class Adoption:
 
     def run(self) -> Adopted:
         """Give every file an owner. Repeating it, or being killed in it, is harmless."""
-        inventory = Inventory(self._folders, self._context.decoders)
+        layout = self._context.layout
+        inventory = Inventory(self._folders, self._context.decoders, lambda path: leads_to(layout, path))
         ledger = open_for_reading(self._context.ledger.path)
         try:
             self._done.files = inventory.read(ledger.conn, self._progress)
@@ -93,6 +96,7 @@ class Adoption:
         finally:
             ledger.close()
             inventory.close()
+            self._originals.close()
         self._context.ledger.write(_count_shards)
         return self._done
 
@@ -117,7 +121,12 @@ class Adoption:
     # --- one file ----------------------------------------------------------------------------
 
     def _adopt(self, ledger: Database, cluster: Cluster, inventory: Inventory, owner: Photo | None) -> None:
-        known = owner or self._copied(ledger, cluster)
+        original = self._originals.same_file(cluster)
+        known = None if original else owner or self._copied(ledger, cluster)
+        if known is None:
+            original = original or self._originals.same_bytes(cluster)
+        if original is not None:
+            known = self._context.ledger.read(lambda db: _photo_of(db, original))
         photo = _Photo([], None, cluster)
         gone: list[Name] = []
         found = list(cluster.names)
@@ -127,7 +136,10 @@ class Adoption:
             gone = [n for n in held if _look(self._context.absolute(n)) is None]
             photo.names = [n for n in held if n not in gone]
             found += inventory.travelling_with(known.id)
-        photo.names += self._named(found, photo.names, known.id if known else 0)
+        number = known.id if known else 0
+        if original is not None and known is None:
+            photo.names.append(Name(number, Area.ORIGINAL, original))
+        photo.names += self._named(found, photo.names, number)
         state, surplus = _state(photo.names)
         for name in surplus:
             photo.names.remove(name)
@@ -141,13 +153,16 @@ class Adoption:
         for each in found:
             home = homes.setdefault(each.member, each.stamp)
             linked = home is None or each.stamp.same_file(home)
+            method = Method.HARDLINK if linked else Method.COPY
+            if linked and os.path.islink(f"{self._folders[each.area]}/{each.path}"):
+                method = Method.SYMLINK
             names.append(
                 Name(
                     photo_id,
                     each.area,
                     each.path,
                     each.member,
-                    Method.HARDLINK.value if linked else Method.COPY.value,
+                    method.value,
                     size=each.stamp.size,
                     mtime_ns=each.stamp.mtime_ns,
                     sha256=each.sha256,
@@ -285,6 +300,8 @@ class Adoption:
             db.conn.execute("DELETE FROM intents WHERE photo_id = ?", (row.id,))
             review_row(db, row.id, self._context, at)
             download_row(db, row.id, self._context)
+            if any(n.area is Area.ORIGINAL for n in photo.names):
+                observed.restored(db, row.id)
 
         adopted = photo.row is None
         self._context.ledger.write(write)
@@ -293,12 +310,14 @@ class Adoption:
 
     def _new(self, db: Database, photo: _Photo, at: str) -> Photo:
         first = _most_telling(photo.names)
+        was_there = any(n.area is Area.ORIGINAL for n in photo.names)
+        source = observed.SOURCE if was_there else "rebuild"
         return photos.add(
             db,
             [
                 NewPhoto(
-                    source="rebuild",
-                    origin="rebuild",
+                    source=source,
+                    origin=source,
                     original_name=_original_name(first),
                     size=first.size or 0,
                     mtime_ns=first.mtime_ns or 0,
@@ -314,6 +333,8 @@ class Adoption:
         own = [n for n in photo.names if n.member is Member.PHOTO]
         if state is not State.CLAIMED:
             values |= self._content(photo, row)
+        if any(n.area is Area.ORIGINAL for n in own):
+            values |= {"sha256": None, "sha1": None}  # what Immich does with its file is no loss of ours
         library = next((n for n in own if n.area is Area.LIBRARY), None)
         if library is not None:
             values |= {"shard": _shard_of(library.path), "placed_at": row.placed_at or at}
@@ -376,6 +397,11 @@ class Adoption:
         return values
 
 
+def _photo_of(db: Database, original: str) -> Photo | None:
+    name = photos.name_at(db, Area.ORIGINAL, original)
+    return photos.get(db, name.photo_id) if name is not None else None
+
+
 def _is_duplicate(area: Area, path: str) -> bool:
     return area is Area.REVIEW and path.startswith(f"{Category.DUPLICATES.value}/")
 
@@ -398,8 +424,8 @@ def _state(names: Sequence[Name]) -> tuple[State, list[Name]]:
     """Return the state names in these folders mean, and the names that do not belong to it."""
     areas = {n.area for n in names if n.member is Member.PHOTO}
     for area, state, beside in (
-        (Area.FACES, State.FILED, {Area.FACES, Area.LIBRARY}),
-        (Area.REVIEW, State.REVIEW, {Area.REVIEW, Area.LIBRARY}),
+        (Area.FACES, State.FILED, {Area.FACES, *STAYS}),
+        (Area.REVIEW, State.REVIEW, {Area.REVIEW, *STAYS}),
         (Area.TRASH, State.REJECTED, {Area.TRASH}),
         (Area.LIBRARY, State.PLACED, {Area.LIBRARY}),
         (Area.TEMP, State.CLAIMED, {Area.TEMP}),

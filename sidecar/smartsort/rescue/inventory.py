@@ -55,8 +55,14 @@ class Cluster:
 class Inventory:
     """The unaccounted files of one root."""
 
-    def __init__(self, folders: Mapping[Area, str], decoders: Decoders) -> None:
-        self._folders, self._decoders = folders, decoders
+    def __init__(
+        self,
+        folders: Mapping[Area, str],
+        decoders: Decoders,
+        leads_to: Callable[[str], FileStamp | None] = lambda _: None,
+    ) -> None:
+        """`leads_to` tells what a symbolic link of ours shows."""
+        self._folders, self._decoders, self._leads_to = folders, decoders, leads_to
         # An empty name: on the disk when it grows, gone when it is closed.
         self._db = sqlite3.connect("")
         # `leader` is the inode, and `photo` the photo of the ledger, that a file travels with.
@@ -81,9 +87,9 @@ class Inventory:
     def read(self, ledger: sqlite3.Connection, progress: Callable[[int], None]) -> int:
         """Find, hash and group the files. Return how many names there are."""
         for stranger in walk.strangers(ledger, self._folders):
-            if stranger.stamp is None:
+            now = stranger.stamp or self._leads_to(stranger.path)
+            if now is None:
                 continue
-            now = stranger.stamp
             self._db.execute(
                 "INSERT OR IGNORE INTO files (area, rank, folder, path, device, inode, size, mtime_ns)"
                 " VALUES (?,?,?,?,?,?,?,?)",
@@ -113,7 +119,7 @@ class Inventory:
             ).fetchall()
             if not rows:
                 return
-            wanted = [(self._absolute(r[0], r[1]), FileStamp(*r[2:])) for r in rows]
+            wanted = [(os.path.realpath(self._absolute(r[0], r[1])), FileStamp(*r[2:])) for r in rows]
             for row, result, (path, _) in zip(rows, digests_of_all(wanted), wanted, strict=True):
                 if isinstance(result, SmartsortError):
                     self.unreadable.append(f"{path}: {result}")

@@ -27,6 +27,7 @@ from smartsort.pipeline.recovery.recover import Recovery
 from smartsort.ports import PhotoServer
 from smartsort.rescue.adopt import Adopted, Adoption
 from smartsort.rescue.offline import backup_folder, layout_of, offline_context
+from smartsort.rescue.originals import check_mounted
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ def restore(
     a sidecar is at work, LedgerError for a damaged backup. Then nothing is changed.
     """
     layout = layout_of(settings)
+    check_mounted(layout)
     if file is None:
         file = newest_sound(backup_folder(settings))
         if file is None:
@@ -66,6 +68,7 @@ def rebuild(
     Raises RootLocked while a sidecar is at work, RootUnavailable when the folders are not there.
     """
     layout = layout_of(settings)
+    check_mounted(layout)
     with _alone(layout.root):
         kept = set_aside(layout.ledger, datetime.now(UTC))
         root_id = layout.prepare()
