@@ -224,6 +224,28 @@ def test_what_if_from_the_command_line(live: LiveSidecar, client: httpx.Client) 
     assert "days 0 would go elsewhere" in command(live, "what-if")
 
 
+def test_rules_are_tried_from_a_file_and_changed_in_it_alone(
+    live: LiveSidecar, client: httpx.Client, tmp_path: Path
+) -> None:
+    before = tree(live)
+    rules = tmp_path / "copy.toml"
+    rules.write_text('[immich]\napi_key = "stays here"\n\n[[rules]]\nname = "old"\nfolder = "old/{person}"\n')
+    told = command(live, "what-if", "--rules", str(rules))
+    assert re.search(r"faces/(\w+) -> faces/old/\1\b", told), told
+    assert tree(live) == before
+    rule = {"name": "summer", "date_from": "2024-06-01", "album": "Summer"}
+    found = answer(client.post(f"{BASE}/what-if", json={"rules": [rule]}))
+    assert (found["moves"], found["preview"]) == ({}, None)
+    for wrong in ([rule, rule], [{"name": "x"}], [{"name": "x", "folder": "../x"}]):
+        assert answer(client.post(f"{BASE}/what-if", json={"rules": wrong}), 422)["code"] == "invalid"
+    env = {"SMARTSORT_URL": live.url, "SMARTSORT_TOKEN": TOKEN}
+    refused = CliRunner().invoke(cli, ["what-if", "--rules", str(rules), "--apply"], env=env)
+    assert refused.exit_code == 2
+    assert "restart smartsort and run" in " ".join(refused.output.split())
+    rules.write_text("[[rules]\n")
+    assert "is no TOML file" in CliRunner().invoke(cli, ["what-if", "--rules", str(rules)], env=env).output
+
+
 # --- explanations ----------------------------------------------------------------------------
 
 

@@ -54,7 +54,7 @@ async def what_if(
     smartsort decides again about the photos of the last `days` with other settings or lists. It compares the
     result with where the photos are now. It changes nothing. Without a setting, it applies the settings in
     force to photos that it decided with others. `decided_by_human` counts the photos that stay for that
-    reason.
+    reason. `rules` can only be tried, so there is no `preview` then.
     """
     wanted = _wanted(ctx, settings)
     await _know_people(ctx)
@@ -64,7 +64,7 @@ async def what_if(
     moves = await ctx.sidecar.context.ledger.aread(lambda db: _photo_moves(db, listed))
     shown = report(found, moves, days)
     shown.limit = wrong_limit(ctx.sidecar.runtime_settings.limit(wanted.values))
-    if caller.may("admin"):
+    if caller.may("admin") and settings.rules is None:
         batch = await ctx.sidecar.actions.foresee(found.moves, caller.name)
         asked = _Asked(settings, since, wanted.policy.version)
         shown.preview = ctx.previews.keep("what-if", caller, asked, batch.versions)
@@ -100,11 +100,14 @@ async def apply(ctx: Ctx, caller: Admin, asked: Redeem) -> BulkActionResult:
 
 
 def _wanted(ctx: ApiContext, settings: OtherSettings) -> Wanted:
-    given = settings.model_dump(mode="json", exclude_none=True)
+    given = settings.model_dump(mode="json", exclude_none=True, exclude={"rules"})
     names = {name: given.pop(name) for name in LISTS if name in given}
     runtime_settings = ctx.sidecar.runtime_settings
     lists = {name: _entries(names[name], getattr(runtime_settings, name)) for name in names}
-    return Wanted(runtime_settings.policy_with(given, lists), given, lists)
+    rules = settings.rules
+    if rules is not None and len({rule.name for rule in rules}) < len(rules):
+        raise Refused(422, "invalid", "each rule needs a name of its own")
+    return Wanted(runtime_settings.policy_with(given, lists, rules), given, lists)
 
 
 def _entries(names: Sequence[str], there: Sequence[PersonRef]) -> tuple[PersonRef, ...]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from typing import Any
+import tomllib
+from typing import Any, BinaryIO
 
 import click
 
@@ -30,6 +32,12 @@ def _settings(command: Any) -> Any:
         click.option("--min-margin", type=_SHARE, help="Another setting."),
         click.option("--min-confidence", type=_SHARE, help="Another setting."),
         click.option("--template", metavar="FOLDERS", help="Another `filing.template`."),
+        click.option(
+            "--rules",
+            type=click.File("rb"),
+            metavar="FILE",
+            help="Other [[rules]], from a file such as a changed copy of your configuration.",
+        ),
         click.option("--max-wrong-per-1000", type=click.FloatRange(0.1, 100), help="Another limit."),
     ):
         command = option(command)
@@ -63,8 +71,14 @@ def command(
     Photos that a human has decided about stay where they are.
 
     --apply changes the settings for good and moves exactly the photos shown. Both are one event, so
-    `smartsort undo` reverses both.
+    `smartsort undo` reverses both. Rules can only be tried. To apply them, write them into the configuration,
+    restart smartsort and run `smartsort refile`.
     """
+    if applied and settings["rules"] is not None:
+        raise click.UsageError(
+            "rules are changed in the configuration. Write them there, restart smartsort and run "
+            "`smartsort refile`."
+        )
     body = _body(settings)
     report = sidecar.ask("POST", "/what-if", body, days=days)
     if not applied or not as_json:
@@ -88,10 +102,20 @@ def _body(settings: dict[str, Any]) -> dict[str, Any]:
         "template": "filing_template",
     }
     body = {keys.get(name, name): value for name, value in settings.items() if value is not None}
+    if "rules" in body:
+        body["rules"] = _rules(body["rules"])
     for name in ("whitelist", "blacklist"):
         if name in body:
             body[name] = [part for part in (p.strip() for p in body[name].split(",")) if part]
     return body
+
+
+def _rules(file: BinaryIO) -> Any:
+    try:
+        found = tomllib.load(file).get("rules", [])
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"{file.name} is no TOML file: {error}") from error
+    return json.loads(json.dumps(found, default=str))  # dates as they go over the wire
 
 
 def _show(report: dict[str, Any]) -> None:

@@ -114,15 +114,19 @@ class RuntimeSettings:
         return self._policy
 
     def policy_with(
-        self, values: Mapping[str, Any], lists: Mapping[str, Sequence[PersonRef]] | None = None
+        self,
+        values: Mapping[str, Any],
+        lists: Mapping[str, Sequence[PersonRef]] | None = None,
+        rules: Sequence[Rule] | None = None,
     ) -> Policy:
-        """Return the policy as it would be with other values (keys of `POLICY_KEYS`) or lists.
+        """Return the policy as it would be with other values (keys of `POLICY_KEYS`), lists or rules.
 
         Nothing is changed.
         """
         policy, lists = self._build(self._merged(values)), lists or {}
         return replace(
             policy,
+            rules=policy.rules if rules is None else tuple(map(self._rule, rules)),
             whitelist=tuple(lists.get("whitelist", policy.whitelist)),
             blacklist=tuple(lists.get("blacklist", policy.blacklist)),
         )

@@ -10,6 +10,7 @@ from smartsort.api.schemas.base import ListedName, RequestModel, ResponseModel, 
 from smartsort.api.schemas.control import ConfigPatch, WrongLimit
 from smartsort.api.schemas.people import FaceView, NamedPerson, PersonChoice
 from smartsort.api.schemas.statistics import SpotCheckResult
+from smartsort.config.sorting import Rule
 
 _CHECK = {
     "photo_id": 31,
@@ -77,6 +78,8 @@ class OtherSettings(ConfigPatch):
 
     whitelist: list[ListedName] | None = Field(default=None, max_length=10_000)
     blacklist: list[ListedName] | None = Field(default=None, max_length=10_000)
+    rules: list[Rule] | None = Field(default=None, max_length=1000)
+    """As `[[rules]]` in the configuration. They can only be tried: the file is where they are changed."""
 
 
 class PhotoMove(ResponseModel):
