@@ -117,7 +117,7 @@ class EvidenceBuilder:
         """Return whose folders the photos lay in, with the people as Immich knows them now."""
         found = await self._context.ledger.aread(lambda db: adopted.said(db, photo_ids))
         return {
-            i: replace(one, people=tuple(dict.fromkeys(self._person(p) or p for p in one.people)))
+            i: replace(one, people=tuple(dict.fromkeys(map(self._person, one.people))))
             for i, one in found.items()
         }
 
@@ -134,11 +134,11 @@ class EvidenceBuilder:
 
     def _today(self, marks: Mapping[str, FaceMark]) -> dict[str, FaceMark]:
         """Return the marks with the people as Immich knows them now: a merge or a reset gives others ids."""
-        return {face_id: replace(mark, person=self._person(mark.person)) for face_id, mark in marks.items()}
+        return {
+            i: replace(mark, person=mark.person and self._person(mark.person)) for i, mark in marks.items()
+        }
 
-    def _person(self, person: Person | None) -> Person | None:
-        if person is None:
-            return None
+    def _person(self, person: Person) -> Person:
         same = [p for p in self._people.known if p.id == person.id] or called(person.name, self._people.known)
         return same[0] if len(same) == 1 else person
 
