@@ -227,6 +227,38 @@ def test_a_name_that_was_dropped_does_not_come_back(tmp_path, monkeypatch):
         assert bytes_below(found) == [BYTES] * (1 if done or not (found / "a.jpg").exists() else 2)
 
 
+def test_a_name_that_a_killed_process_removed_does_not_come_back(tmp_path, monkeypatch):
+    """That process was killed before it could wait for the folder."""
+
+    def both(place):
+        written(place / "a.jpg")
+        (place / "faces").mkdir()
+        os.link(place / "a.jpg", place / "faces" / "a.jpg")
+
+    def drop_again(place):
+        os.unlink(place / "a.jpg")
+        [removed] = Placer().remove([RemoveRequest(f"{place}/a.jpg", f"{place}/faces/a.jpg", sha256=SHA256)])
+        return removed.already
+
+    for done, found in power_cuts(tmp_path, monkeypatch, drop_again, both):
+        assert not (done and (found / "a.jpg").exists())
+
+
+def test_a_symbolic_link_that_was_dropped_does_not_come_back(tmp_path, monkeypatch):
+    def both(place):
+        written(place / "a.jpg")
+        (place / "faces").mkdir()
+        os.symlink(place / "a.jpg", place / "faces" / "a.jpg")
+
+    def drop(place):
+        [removed] = Placer().remove([RemoveRequest(f"{place}/faces/a.jpg", f"{place}/a.jpg")])
+        return not removed.already
+
+    for done, found in power_cuts(tmp_path, monkeypatch, drop, both):
+        assert not (done and os.path.lexists(found / "faces" / "a.jpg"))
+        assert (found / "a.jpg").read_bytes() == BYTES
+
+
 def test_a_folder_that_is_full_only_once_it_is_waited_for_takes_nothing(tmp_path, monkeypatch):
     """Network folders and quotas take bytes first and refuse them at the fsync."""
 
