@@ -33,7 +33,7 @@ from smartsort.core.policy import (
     WhenUnknown,
 )
 from smartsort.core.rules import RULES
-from smartsort.core.rules.base import Rule
+from smartsort.core.rules.base import Case, Rule
 from smartsort.core.rules.faces import BLURRED
 from smartsort.core.suggestion import assigned, likeliest, nearest, suggestions
 from smartsort.core.wording import REASON_CODES, sentence, short
@@ -685,6 +685,13 @@ def filed_only_if_wanted(decision, evidence, policy, ambiguous):
         stranger = face(None, 1.0, "one more")
         more = dataclasses.replace(evidence, faces=(*evidence.faces, stranger))
         assert decide(more, policy, ambiguous).outcome is Outcome.REVIEWED
+
+
+def test_a_rule_that_fails_says_which_it_is_and_why():
+    reason = BROKEN.says(Case(photo(JOHN), HOUSEHOLD))
+    assert sentence(reason) == (
+        "The rule broken failed (KeyError: 'not what it expected'). Please report it."
+    )
 
 
 @given(evidences(), POLICIES, st.integers(0, len(RULES)))
