@@ -26,6 +26,7 @@ from tests.disks import (
 from smartsort.errors import RootUnavailable, StorageError, StorageFull
 from smartsort.files.disk import Disk
 from smartsort.files.placement import (
+    Linking,
     Method,
     Placed,
     Placer,
@@ -43,6 +44,45 @@ def test_a_photo_is_hard_linked_and_its_source_stays(photo, library):
     assert result.path == str(library / "shard/ab/abcdef/a.jpg")
     assert os.path.samefile(photo, result.path)
     assert result.stamp == stamp(photo) == result.source_stamp
+
+
+@pytest.mark.parametrize(
+    ("how", "disk", "method"),
+    [
+        (Linking.BYTES, Disk, Method.HARDLINK),
+        (Linking.NO_COPY, Disk, Method.HARDLINK),
+        (Linking.BYTES, without_links, Method.COPY),
+        (Linking.NO_COPY, without_links, Method.SYMLINK),
+        (Linking.NO_COPY, without_anything, Method.SYMLINK),
+        (Linking.APART, without_links, Method.COPY),
+    ],
+)
+def test_a_name_is_made_in_the_first_of_the_wanted_ways_that_the_disk_offers(
+    how, disk, method, photo, library
+):
+    result = placed(request(photo, library, how=how), disk())
+    assert result.method is method
+    assert os.path.islink(result.path) is (method is Method.SYMLINK)
+    assert content(result.path) == BYTES
+    assert (result.stamp == stamp(photo)) is (method is not Method.COPY)
+    assert everything_below(library) == ["a.jpg"]
+    again = placed(request(photo, library, how=how, sha256=SHA256, adopt=True), disk())
+    assert (again.path, again.already) == (result.path, True)
+
+
+def test_what_is_written_to_a_name_that_is_apart_never_shows_under_the_other(photo, library):
+    result = placed(request(photo, library, how=Linking.APART))
+    assert result.method in (Method.REFLINK, Method.COPY)
+    written(result.path, b"changed")
+    assert content(photo) == BYTES
+
+
+def test_a_symbolic_link_takes_the_next_free_name(photo, library):
+    library.mkdir()
+    written(library / "a.jpg", b"another")
+    result = placed(request(photo, library, "a.jpg", "a_2.jpg", how=Linking.NO_COPY), without_links())
+    assert (os.path.basename(result.path), result.method) == ("a_2.jpg", Method.SYMLINK)
+    assert content(library / "a.jpg") == b"another"
 
 
 @pytest.mark.parametrize("disk", ALL_DISKS)
