@@ -242,8 +242,14 @@ def test_rules_are_tried_from_a_file_and_changed_in_it_alone(
     refused = CliRunner().invoke(cli, ["what-if", "--rules", str(rules), "--apply"], env=env)
     assert refused.exit_code == 2
     assert "restart smartsort and run" in " ".join(refused.output.split())
-    rules.write_text("[[rules]\n")
-    assert "is no TOML file" in CliRunner().invoke(cli, ["what-if", "--rules", str(rules)], env=env).output
+    text = rules.read_text()
+    rules.write_text(text.replace("[[rules]]", "[[smart_download.rules]]").replace("[immich]", "[other]"))
+    assert command(live, "what-if", "--rules", str(rules)) == told
+    for text, said in (("[[rules]\n", "is not valid TOML"), ("enabled = true\n", "has no [[rules]]")):
+        rules.write_text(text)
+        refused = CliRunner().invoke(cli, ["what-if", "--rules", str(rules)], env=env)
+        assert refused.exit_code == 2
+        assert said in " ".join(refused.output.split())
 
 
 # --- explanations ----------------------------------------------------------------------------

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-import tomllib
-from typing import Any, BinaryIO
+from pathlib import Path
+from typing import Any
 
 import click
 
 from smartsort.cli.output import NearChoice, examples, json_option, print_json, print_table
 from smartsort.cli.sidecar import Sidecar, confirm, tell_decided, with_sidecar
+from smartsort.errors import ConfigurationError
 
 _SHARE = click.FloatRange(0, 1)
 
@@ -34,7 +35,7 @@ def _settings(command: Any) -> Any:
         click.option("--template", metavar="FOLDERS", help="Another `filing.template`."),
         click.option(
             "--rules",
-            type=click.File("rb"),
+            type=click.Path(path_type=Path),
             metavar="FILE",
             help="Other [[rules]], from a file such as a changed copy of your configuration.",
         ),
@@ -110,11 +111,15 @@ def _body(settings: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
-def _rules(file: BinaryIO) -> Any:
+def _rules(path: Path) -> Any:
+    from smartsort.config.layers import table_in
+
     try:
-        found = tomllib.load(file).get("rules", [])
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise click.UsageError(f"{file.name} is no TOML file: {error}") from error
+        found = table_in(path).get("rules")
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from error
+    if found is None:
+        raise click.UsageError(f"{path} has no [[rules]]. To try it without rules, write `rules = []` there.")
     return json.loads(json.dumps(found, default=str))  # dates as they go over the wire
 
 

@@ -74,15 +74,20 @@ def find_file(
 
 def from_file(path: Path, problems: list[Problem]) -> Layer:
     """Return what a JSON or TOML file sets. Raises ConfigurationError when it cannot be read at all."""
+    layer = _flatten(table_in(path), str(path), problems)
+    folder = Path(os.path.abspath(path)).parent
+    return {key: Given(_beside(folder, key, given.value), given.origin) for key, given in layer.items()}
+
+
+def table_in(path: Path) -> dict[str, Any]:
+    """Return the table of settings in a JSON or TOML file. Raises ConfigurationError without one."""
     content = _read_file(path)
     if isinstance(content, dict) and isinstance(content.get(WRAPPER), dict):
         # Beside the wrapper stand sections of other programs.
         content = content[WRAPPER]
     if not isinstance(content, dict):
         raise ConfigurationError(f"{path}: must hold a table of settings, or one named {WRAPPER!r}")
-    layer = _flatten(content, str(path), problems)
-    folder = Path(os.path.abspath(path)).parent
-    return {key: Given(_beside(folder, key, given.value), given.origin) for key, given in layer.items()}
+    return content
 
 
 def _read_file(path: Path) -> Any:
