@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from tests.tui.driving import current, driving, loaded, review, screen_text, until
@@ -13,7 +14,9 @@ from tests.tui.sample import data
 from tests.tui.sample.sidecar import SampleSidecar
 
 from smartsort_tui import live
+from smartsort_tui.api import Client, Unreachable
 from smartsort_tui.background import work
+from smartsort_tui.screens import queue_view
 from smartsort_tui.screens.preview import Preview
 
 
@@ -208,6 +211,41 @@ async def test_slow_answers_do_not_hold_up_keys(server: RunningServer) -> None:
         assert current(screen) == 37
         server.fake.delay = 0
         await until(pilot, lambda: len(server.fake.sidecar.decided) == 2, "the decisions")
+
+
+async def test_what_does_not_come_in_time_is_asked_for_again(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event stream goes on meanwhile, so nothing else would ever say that it may be there now."""
+    monkeypatch.setattr(queue_view, "AGAIN_SECONDS", 0.05)
+    late: list[str] = []
+
+    def once(client: Client, name: str) -> None:
+        ask = getattr(client, name)
+
+        async def slow(*args: Any, **how: Any) -> Any:
+            late.append(name)
+            monkeypatch.setattr(client, name, ask)
+            raise Unreachable("http://sample does not answer in time")
+
+        monkeypatch.setattr(client, name, slow)
+
+    async with driving(url=server.url, token="right") as pilot:
+        screen = await loaded(pilot)
+        await until(pilot, lambda: pilot.app.status is not None, "the event stream")  # type: ignore[attr-defined]
+        client = pilot.app.client  # type: ignore[attr-defined]
+        once(client, "queue")
+        server.fake.sidecar.arrive()
+        await until(pilot, lambda: "2 of 41" in screen_text(pilot), "what has come")
+        once(client, "queue")
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: "1 of 41" in screen_text(pilot), "the queue")
+        await until(pilot, lambda: screen.desk.item(41) is not None, "the first item")
+        screen.desk._items.clear()
+        once(client, "item")
+        await pilot.press("j")
+        await until(pilot, lambda: screen.desk.item(40) is not None, "the item")
+    assert late == ["queue", "queue", "item"]
 
 
 async def test_leaving_waits_for_decisions_photos_in_progress(server: RunningServer) -> None:

@@ -229,6 +229,7 @@ async def test_escape_gives_up_a_question_the_sidecar_does_not_answer() -> None:
             server.fake.delay = 60
             await pilot.press("m", "r", "y", "r", "j")
             assert current(screen) == 19
+            await until(pilot, lambda: server.fake.waiting, "the question to be under way")
             await pilot.press("escape", "j")
             await until(pilot, lambda: current(screen) == 18, "the list to follow again")
             assert not isinstance(pilot.app.screen, Preview)

@@ -124,6 +124,7 @@ class ItemView(QueueView):
             except ApiProblem as problem:
                 if place == position:
                     self.say_problem(problem)
+                    self.try_again(problem, self._settle_soon)
                 return
             if place == position and self._shown is not None and self._shown.id == item.id:
                 self._draw_item()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from textual.widgets import Input, Static
 from smartsort.api.schemas.history import EventView
 from smartsort.api.schemas.review import QueueItem, ReviewItem
 from smartsort_tui import wording
-from smartsort_tui.api import ApiProblem, DecidedMeanwhile, TokenRefused
+from smartsort_tui.api import ApiProblem, DecidedMeanwhile, TokenRefused, Unreachable
 from smartsort_tui.background import work
 from smartsort_tui.keyboard import Sight
 from smartsort_tui.review_desk import Desk
@@ -40,6 +40,8 @@ AHEAD = 120
 # A few frames of Textual.
 PAINT_SECONDS = 0.03
 NEWS_PAUSE_SECONDS = 0.4
+# To the next try, where the line is there and an answer was not.
+AGAIN_SECONDS = 2.0
 
 
 class QueueView(AreaScreen):
@@ -136,6 +138,12 @@ class QueueView(AreaScreen):
         except ApiProblem as problem:
             self.smartsort.has_problem(problem)
             self._draw_notice()
+            self.try_again(problem, self._load)
+
+    def try_again(self, problem: ApiProblem, act: Callable[[], None]) -> None:
+        """Ask soon for what did not come in time. A line that is lost says itself when it is back."""
+        if isinstance(problem, Unreachable) and self.smartsort.link.state == "connected":
+            self.set_timer(AGAIN_SECONDS, act)
 
     def _refresh_head(self) -> None:
         work(self, "head", self._load_head, latest_only=True)
@@ -143,7 +151,8 @@ class QueueView(AreaScreen):
     async def _load_head(self) -> None:
         try:
             page = await self.desk.ask_head()
-        except ApiProblem:
+        except ApiProblem as problem:
+            self.try_again(problem, self._refresh_head)
             return
         self.is_fresh()
         # The photo looked at stays under the cursor: the key that is about to be pressed is meant for it.
