@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from tests.tui.sample.sidecar import NOON, SampleSidecar
 from tests.tui.sample.transport import SampleTransport
@@ -21,6 +22,7 @@ from smartsort_tui.terminal import Images, Terminal
 
 SETTLE_ROUNDS = 400
 QUIET_ROUNDS = 8
+DUE_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,17 @@ async def take(shot: Shot) -> str:
         return finished(app.export_screenshot(title="smartsort"))
 
 
+def _is_due(app: SmartsortApp) -> bool:
+    """Whether a message or a timer, such as that of a face, is about to change something."""
+    loop = cast("asyncio.BaseEventLoop", asyncio.get_running_loop())
+    soon = loop.time() + DUE_SECONDS
+    return (
+        app.keyboard.is_at_work
+        or any(node.message_queue_size for node in (app, *app.screen.walk_children(with_self=True)))
+        or any(timer.when() < soon and not timer.cancelled() for timer in loop._scheduled)  # type: ignore[attr-defined]
+    )
+
+
 async def settled(app: SmartsortApp) -> None:
     """Until nothing is under way that changes the screen."""
     quiet = 0
@@ -114,7 +127,7 @@ async def settled(app: SmartsortApp) -> None:
             and len(app.screen_stack) > 1
         )
         quiet = 0 if busy and not waiting else quiet + 1
-        if quiet >= QUIET_ROUNDS:
+        if quiet >= QUIET_ROUNDS or (quiet >= 2 and not _is_due(app)):
             return
 
 
