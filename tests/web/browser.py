@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
-from playwright.sync_api import Browser, Page, expect
+import pytest
+from playwright.sync_api import Browser, Error, Locator, Page, Request, Route, expect
 from tests.live_sidecar import BASE, TOKEN, LiveSidecar
 
 PATIENCE_MS = 30_000
@@ -74,10 +76,82 @@ def find(page: Page, item: dict) -> None:
     expect(page.locator(".desk h2").first).to_have_text(item["filename"])
 
 
+def looked(page: Page) -> None:
+    """What came by itself was in sight long enough that a key or a click can be meant for it."""
+    page.wait_for_timeout(450)
+
+
+def too_small(targets: Locator) -> list[str]:
+    """Those of the targets that a thumb misses, in one question to the browser."""
+    return targets.evaluate_all(
+        """all => all.filter((one) => {
+          // A box in a label, and the frame of a face, are hit beside what is drawn of them.
+          if (one.matches(".face") || one.closest("label")) return false;
+          const box = one.getBoundingClientRect();
+          return Math.min(box.width, box.height) < 44;
+        }).map((one) => one.outerHTML)"""
+    )
+
+
 def open_category(page: Page, category: str) -> None:
     page.get_by_role("button", name=re.compile(f"^{category.replace('_', ' ')}")).first.click()
     # Keys count for the photo in sight, and that is one of another category until this one is read.
     expect(page.locator(".position")).to_contain_text(category.replace("_", " "))
+
+
+class Held:
+    """Requests that match wait until they are let through with `go`, or lost with `lose`."""
+
+    def __init__(self, page: Page, address: str | re.Pattern[str], method: str = "GET") -> None:
+        self._page, self._method = page, method
+        self._routes: list[Route] = []
+        self._holds = True
+        page.route(address, self._arrived)
+        # That it is to ask first reaches the page on a way of its own, and a key could be faster.
+        page.route("**/is-held", lambda route: route.fulfill(body=""))
+        while not page.evaluate("() => fetch('/is-held').then((answer) => answer.ok)"):
+            page.wait_for_timeout(10)
+
+    def _arrived(self, route: Route, request: Request) -> None:
+        if self._holds and request.method == self._method:
+            self._routes.append(route)
+        else:
+            route.fallback()
+
+    def wait(self, count: int = 1) -> None:
+        for _ in range(600):
+            if len(self._routes) >= count:
+                return
+            self._page.wait_for_timeout(50)
+        pytest.fail(f"{count} requests were waited for, {len(self._routes)} came")
+
+    def go(self, *order: int) -> None:
+        """Let them through, in this order, and whatever comes later."""
+        self._holds = False
+        for at in order or range(len(self._routes)):
+            with self._page.expect_response(self._routes[at].request.url):
+                self._routes[at].continue_()
+
+    def release(self) -> None:
+        """Let them through, if there are any and the page still waits for them."""
+        self._holds = False
+        for route in self._routes:
+            with suppress(Error):
+                route.continue_()
+
+    def lose(self) -> None:
+        self._holds = False
+        for route in self._routes:
+            route.abort()
+
+
+def toasts(page: Page, text: str) -> None:
+    expect(page.get_by_role("status").filter(has_text=text).first).to_be_visible()
+
+
+def reach_for_undo(page: Page) -> None:
+    """Put the pointer on the newest Undo: its message stays while a test asks the API this and that."""
+    page.get_by_role("status").get_by_role("button", name="Undo").last.hover()
 
 
 AREAS = {

@@ -23,7 +23,8 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSidecar]:
-    """One sidecar for all: each test takes photos that still wait."""
-    with live_sidecar(tmp_path_factory.mktemp("page") / "root", 90, machine_learning=True) as running:
+def live(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSidecar]:
+    """One sidecar for all, with `SAMPLES` of the module: each test takes photos that still wait."""
+    root = tmp_path_factory.mktemp("page") / "root"
+    with live_sidecar(root, request.module.SAMPLES, machine_learning=True) as running:
         yield running

@@ -8,11 +8,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 from tests.live_sidecar import BASE, LiveSidecar
 from tests.web.browser import (
-    AREAS,
     DESK,
     PHONE,
     find,
@@ -20,12 +18,15 @@ from tests.web.browser import (
     open_category,
     opened,
     queue,
+    reach_for_undo,
     shown,
     state,
 )
 
 # The first test waits for the whole sidecar and its photos, too: a busy machine may be as slow as it likes.
 pytestmark = pytest.mark.timeout(600)
+
+SAMPLES = 90
 
 
 def test_the_whole_review_by_keyboard(chromium: Browser, live: LiveSidecar) -> None:
@@ -38,6 +39,8 @@ def test_the_whole_review_by_keyboard(chromium: Browser, live: LiveSidecar) -> N
     page.keyboard.press("u")
     expect(page.get_by_role("status").filter(has_text="Taken back.")).to_be_visible()
     assert state(live, sure["id"]) == "pending"
+    # The undo ends by opening it again. What is done before that would be overtaken.
+    expect(page.locator(".desk h2").first).to_have_text(sure["filename"])
     page.keyboard.press("Escape")
 
     page.get_by_role("searchbox").fill("")
@@ -128,6 +131,7 @@ def test_duplicates_stand_side_by_side_and_are_rejected_together(
     assert len(queue(live, "duplicates")) == count
     asked.get_by_role("button", name="Do it").click()
     expect(page.get_by_role("status").filter(has_text=f"{count} done")).to_be_visible()
+    reach_for_undo(page)
     assert queue(live, "duplicates") == []
     page.get_by_role("status").get_by_role("button", name="Undo").click()
     expect(page.get_by_role("status").filter(has_text="Taken back.")).to_be_visible()
@@ -151,6 +155,7 @@ def test_a_group_of_strangers_is_named_once_and_taken_back(chromium: Browser, li
     asked.get_by_role("button", name="Do it").click()
     done = page.get_by_role("status").filter(has_text=" done.")
     expect(done).to_be_visible()
+    reach_for_undo(page)
     assert len(queue(live)) < waiting
     done.get_by_role("button", name="Undo").click()
     expect(page.get_by_role("status").filter(has_text="Taken back.")).to_be_visible()
@@ -222,30 +227,6 @@ def test_swipes(chromium: Browser, live: LiveSidecar, way: str, says: str) -> No
     finished(page)
 
 
-@pytest.mark.parametrize("light", [False, True], ids=["dark", "light"])
-def test_a_screen_reader_finds_its_way(chromium: Browser, live: LiveSidecar, light: bool) -> None:
-    page = opened(chromium, live, light=light)
-    for area, complete in AREAS.items():
-        page.goto(f"{live.url}/#{area}")
-        expect(page.locator(complete).first).to_be_visible()
-        found = Axe().run(page)
-        serious = [one for one in found.response["violations"] if one["impact"] in {"serious", "critical"}]
-        listed = [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in serious]
-        assert (area, listed) == (area, [])
-    finished(page)
-
-
-def test_it_fits_every_screen(chromium: Browser, live: LiveSidecar) -> None:
-    page = opened(chromium, live)
-    for area, complete in AREAS.items():
-        page.goto(f"{live.url}/#{area}")
-        expect(page.locator(complete).first).to_be_visible()
-        for width in (320, 390, 768, 1024, 1440):
-            page.set_viewport_size({"width": width, "height": 700})
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, (area, width)
-    finished(page)
-
-
 def test_a_link_signs_in_and_leaves_no_trace(chromium: Browser, live: LiveSidecar) -> None:
     path = live.client().post(f"{BASE}/session/link").json()["path"]
     page = chromium.new_page()
@@ -253,72 +234,6 @@ def test_a_link_signs_in_and_leaves_no_trace(chromium: Browser, live: LiveSideca
     expect(page.get_by_role("navigation", name="Areas")).to_be_visible()
     assert "link=" not in page.url
     page.close()
-
-
-def test_every_target_has_room_for_a_thumb(chromium: Browser, live: LiveSidecar) -> None:
-    page = opened(chromium, live, phone=True)
-    for area, complete in AREAS.items():
-        page.goto(f"{live.url}/#{area}")
-        expect(page.locator(complete).first).to_be_visible()
-        for one in page.locator(
-            "button:visible, select:visible, input:visible, summary:visible, nav a"
-        ).all():
-            # A box in a label, and the frame of a face, are hit beside what is drawn of them.
-            if one.evaluate("one => one.matches('.face') || Boolean(one.closest('label'))"):
-                continue
-            box = one.bounding_box()
-            assert box is not None
-            assert min(box["width"], box["height"]) >= 44, (area, one.evaluate("one => one.outerHTML"))
-    several = next(one for one in queue(live) if one["faces_detected"] > 1)
-    page.goto(f"{live.url}/#review/{several['id']}")
-    expect(page.locator(".desk h2").first).to_have_text(several["filename"])
-    beside = page.locator(".face").first.evaluate(
-        """one => { const box = one.getBoundingClientRect();
-        const reach = Math.max(box.width, 44) / 2 - 1;
-        return document.elementFromPoint(box.x + box.width / 2 - reach, box.y + box.height / 2) === one }"""
-    )
-    assert beside
-    finished(page)
-
-
-def test_nothing_moves_for_whoever_wants_that(chromium: Browser, live: LiveSidecar) -> None:
-    page = opened(chromium, live)
-    for area in AREAS:
-        page.goto(f"{live.url}/#{area}")
-        moving = page.evaluate(
-            """() => [...document.querySelectorAll("*")].filter((one) => {
-            const style = getComputedStyle(one);
-            return parseFloat(style.transitionDuration) > 0 || style.animationName !== "none" }).length"""
-        )
-        assert (area, moving) == (area, 0)
-    finished(page)
-
-
-@pytest.mark.parametrize("opens", ["M", "?", "P", "w", "account", "session"])
-def test_a_screen_reader_finds_its_way_in_dialogs(chromium: Browser, live: LiveSidecar, opens: str) -> None:
-    page = opened(chromium, live)
-    if opens == "account":
-        page.get_by_role("button", name="Account of").click()
-    elif opens == "session":
-        page.context.clear_cookies()
-        page.get_by_role("button", name="Why").click()
-        expect(page.get_by_label("Token")).to_be_visible()
-    else:
-        page.keyboard.press(opens)
-    expect(page.get_by_role("dialog")).to_be_visible()
-    if opens == "P":
-        expect(page.get_by_role("option").first).to_be_visible()
-    found = Axe().run(page)
-    serious = [one for one in found.response["violations"] if one["impact"] in {"serious", "critical"}]
-    assert [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in serious] == []
-    # The focus is in the dialog and stays there.
-    for _ in range(12):
-        inside = page.evaluate(
-            "Boolean(document.activeElement.closest('dialog')) || document.activeElement === document.body"
-        )
-        assert inside
-        page.keyboard.press("Tab")
-    finished(page)
 
 
 def test_it_weighs_little(chromium: Browser, live: LiveSidecar) -> None:

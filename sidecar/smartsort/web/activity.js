@@ -12,9 +12,10 @@ const KEPT = 500;
 
 export function activity(root, app) {
   let cursor = null;
-  const now = h("p", { class: "now" });
+  let latest = 0;
+  const now = h("p.now");
   const held = h("div");
-  const list = h("ol", { class: "events" });
+  const list = h("ol.events");
   const more = button("Show more", load);
   root.replaceChildren(h("h1", "Activity"), held, now, list, more);
   const look = deletions(held);
@@ -26,17 +27,21 @@ export function activity(root, app) {
     more.hidden = cursor === null;
   }
 
-  async function again() {
-    const page = await get("events", { limit: 50 });
+  /** Read the list again. What happened meanwhile stays on top. */
+  async function again(count = list.children.length) {
+    const number = ++latest;
+    const page = await get("events", { limit: Math.max(50, Math.min(count, KEPT)) });
+    if (number !== latest) return;
     cursor = page.next_cursor;
     more.hidden = cursor === null;
-    redraw(list, page.events.map(row));
+    const newest = page.events[0]?.id || 0;
+    redraw(list, [...list.children].filter((one) => one.id.slice(6) > newest), page.events.map(row));
   }
 
   function row(event) {
-    return h("li", { id: `event-${event.id}`, class: event.undone_by ? "undone" : "" },
-      event.photo_id ? h("button", { class: "look", "aria-label": `History of ${event.filename}`, onclick: () => history(event) }, image(`photos/${event.photo_id}/thumbnail`)) : h("span", { class: "no-thumbnail" }),
-      h("span", { class: "what" }, h("span", text(event)), h("small", said(event))),
+    return h(event.undone_by ? "li.undone" : "li", { id: `event-${event.id}` },
+      event.photo_id ? h("button.look", { "aria-label": `History of ${event.filename}`, onclick: () => history(event) }, image(`photos/${event.photo_id}/thumbnail`)) : h("span.no-thumbnail"),
+      h("span.what", h("span", text(event)), h("small", said(event))),
       event.undoable ? button("Undo", () => takeBack(event), { label: `Undo: ${event.text}` }) : null);
   }
 
@@ -45,8 +50,8 @@ export function activity(root, app) {
 
   async function history(event) {
     const { events } = await get(`photos/${event.photo_id}/history`);
-    dialog(name(event.filename), h("div", h("img", { class: "sheet", src: address(`photos/${event.photo_id}/preview`), alt: `The photo ${event.filename}` }),
-      h("ol", { class: "events" }, events.map((one) => h("li", { class: one.undone_by ? "undone" : "" }, h("span", { class: "what" }, h("span", text(one)), h("small", said(one))))))));
+    dialog(name(event.filename), h("div", h("img.sheet", { src: address(`photos/${event.photo_id}/preview`), alt: `The photo ${event.filename}` }),
+      h("ol.events", events.map((one) => h(one.undone_by ? "li.undone" : "li", h("span.what", h("span", text(one)), h("small", said(one))))))));
   }
 
   /** Take one photo's event back; of many photos, show first what that would do. */
@@ -70,7 +75,8 @@ export function activity(root, app) {
   again();
   return { heard: (kind, data) => {
     if (kind === "status") draw(data);
-    if (kind === "connected" || list.children.length > KEPT) again();
+    if (kind === "connected") again();
+    else if (list.children.length > KEPT) again(0);
     if (!data.id || document.getElementById(`event-${data.id}`)) return;
     document.getElementById(`event-${data.undoes}`)?.classList.add("undone");
     list.prepend(row(data));

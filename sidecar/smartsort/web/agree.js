@@ -15,7 +15,7 @@ export async function agree(path, body, question, kind = "primary") {
   const said = [...lines(going, (one) => (one.stays ? "go on waiting" : `→ ${folder(one)}`)), ...lines(would.decided.filter((one) => one.problem), (one) => `stay: ${one.problem.replace(`photo ${one.id} `, "")}`)];
   const left = would.excluded ? `${digits(would.excluded)} are left out: ${Object.entries(would.counts).map(([each, count]) => `${count} ${words(each)}`).join(", ")}.` : "";
   const sure = await dialog(question(going.length), h("div", h("ul", said), left && h("p", left)),
-    [would.excluded && { text: `Include ${digits(would.excluded)}`, value: "include" }, going.length && { text: "Do it", value: "yes", kind }, { text: "Cancel", value: "" }].filter(Boolean));
+    [would.excluded && [`Include ${digits(would.excluded)}`, "include"], going.length && ["Do it", "yes", kind], ["Cancel"]].filter(Boolean));
   if (sure === "include") return agree(path, { ...body, include: Object.keys(would.counts) }, question, kind);
   return sure === "yes" ? post(path, { preview: would.preview }) : null;
 }

@@ -68,7 +68,7 @@ export const patch = (path, body) => call("PATCH", path, body);
 
 /** A query string without what is empty. */
 export function asked(query) {
-  const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  const given = Object.entries(query).filter(([, value]) => value != null && value !== "");
   return given.length ? `?${new URLSearchParams(given)}` : "";
 }
 

@@ -11,6 +11,7 @@ import { settings } from "./settings.js";
 import { statistics } from "./statistics.js";
 
 const AREAS = { review: ["Review", review], faces: ["Faces", faces], statistics: ["Statistics", statistics], activity: ["Activity", activity], people: ["People", people], settings: ["Settings", settings], health: ["Health", health] };
+const LEVELS = ["intake", "review", "admin"];
 
 const place = document.getElementById("app");
 let shown = null;
@@ -32,7 +33,7 @@ async function start() {
     const known = await session();
     return known ? open(known) : askForToken();
   } catch (problem) {
-    place.replaceChildren(h("main", { class: "sign-in" }, h("p", problem.message), button("Try again", start)));
+    place.replaceChildren(h("main.sign-in", h("p", problem.message), button("Try again", start)));
   }
 }
 
@@ -48,14 +49,14 @@ function tokenForm(note, done) {
       said.textContent = problem.message;
       field.select();
     }
-  } }, h("h1", { id: "sign-in" }, "smartsort"), said, h("label", { for: "token" }, "Token"), field, h("button", { type: "submit", class: "primary" }, "Sign in"));
+  } }, h("h1", { id: "sign-in" }, "smartsort"), said, h("label", { for: "token" }, "Token"), field, h("button.primary", { type: "submit" }, "Sign in"));
 }
 
 function askForToken(note = "Give a token of smartsort. The one in `api-token` below the root may do everything.") {
   listening?.abort();
   shown?.close?.();
   shown = onhashchange = null;
-  place.replaceChildren(h("main", { class: "sign-in" }, tokenForm(note, open)));
+  place.replaceChildren(h("main.sign-in", tokenForm(note, open)));
   document.getElementById("token").focus();
 }
 
@@ -63,7 +64,7 @@ function askForToken(note = "Give a token of smartsort. The one in `api-token` b
 async function askAgain({ done, refused }) {
   const before = who;
   let signedIn = null;
-  const shown = h("dialog", { class: "sign-in", "aria-labelledby": "sign-in" }, tokenForm("Your session is over. Sign in, and smartsort does what you asked for. What you typed is still here.", (one) => { signedIn = one; shown.close(); }));
+  const shown = h("dialog.sign-in", { "aria-labelledby": "sign-in" }, tokenForm("Your session is over. Sign in, and smartsort does what you asked for. What you typed is still here.", (one) => { signedIn = one; shown.close(); }));
   await modal(shown);
   if (!signedIn) refused(new Error("Your session is over. smartsort did nothing."));
   else if (signedIn.name !== before.name) location.reload();
@@ -76,9 +77,9 @@ function open(one) {
   const light = h("span", { id: "state", role: "status" });
   const menu = button("⋯", account, { label: `Account of ${who.name}`, kind: "quiet" });
   const main = h("main", { id: "main", tabIndex: -1 });
-  place.replaceChildren(h("a", { href: "#main", class: "skip", onclick: (event) => { event.preventDefault(); main.focus(); } }, "To the content"),
-    h("header", h("span", { class: "brand" }, "smartsort"), tabs, light, menu), main);
-  const app = { who, may: (scope) => ["intake", "review", "admin"].indexOf(scope) <= Math.max(...who.scopes.map((one) => ["intake", "review", "admin"].indexOf(one))) };
+  place.replaceChildren(h("a.skip", { href: "#main", onclick: (event) => { event.preventDefault(); main.focus(); } }, "To the content"),
+    h("header", h("span.brand", "smartsort"), tabs, light, menu), main);
+  const app = { may: (scope) => who.scopes.some((one) => LEVELS.indexOf(one) >= LEVELS.indexOf(scope)) };
   const turn = () => {
     const name = location.hash.slice(1).split("/")[0];
     const area = AREAS[name] ? name : "review";
@@ -88,7 +89,7 @@ function open(one) {
         tab.setAttribute("aria-current", "page");
         tab.scrollIntoView({ block: "nearest", inline: "center" });
       }
-      if (tab.id !== `tab-${area}`) tab.removeAttribute("aria-current");
+      else tab.removeAttribute("aria-current");
     }
     document.title = `${AREAS[area][0]} - smartsort`;
     main.replaceChildren();
@@ -122,7 +123,7 @@ function showLost(light) {
 
 async function account() {
   const chosen = await dialog(`Signed in as ${who.name}`, h("p", `This browser may: ${who.scopes.join(", ")}.`),
-    [{ text: "Keys", value: "keys" }, { text: "Sign out", value: "out" }, { text: "Close", value: "" }]);
+    [["Keys", "keys"], ["Sign out", "out"], ["Close"]]);
   if (chosen === "out") {
     await signOut().catch((problem) => toast(problem.message, { bad: true }));
     askForToken("You are signed out.");
@@ -132,9 +133,15 @@ async function account() {
 function keys() {
   const listed = shown?.keys || [];
   const rows = [...listed, ["[ ]", "Previous or next area"], ["?", "These keys"]].map(([key, text]) => h("tr", h("td", h("kbd", key)), h("td", text)));
-  dialog("Keys", h("table", { class: "keys" }, h("tbody", rows)));
+  dialog("Keys", h("table.keys", h("tbody", rows)));
 }
 
+// Enter that is held down answers one question, and not what comes after it.
+addEventListener("keydown", (event) => {
+  if (!event.repeat || event.key !== "Enter") return;
+  event.preventDefault();
+  event.stopPropagation();
+}, true);
 addEventListener("keydown", (event) => {
   // A dialog keeps its keys for itself, wherever the focus is: a click on its text takes it away.
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || document.querySelector("dialog[open]")) return;

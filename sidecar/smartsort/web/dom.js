@@ -1,20 +1,22 @@
 /** Elements without a framework. Text is always set as text, so that no name of a file becomes markup. */
 
 /**
- * Make an element. Keys that begin with `on` are listeners, `class` and names with a dash are attributes,
- * all others are properties; they may be left out. Children are nodes, texts or lists of them; null and false are left out.
+ * Make an element: `p.note` is a `<p>` of the class `note`. Keys with `on` are listeners, `class` and names with a dash attributes, the others
+ * properties; they may be left out. Children are nodes, texts or lists of them, without null and false.
  */
 export function h(tag, props = {}, ...children) {
   if (props?.constructor !== Object) return h(tag, {}, props, ...children);
-  const made = document.createElement(tag);
-  if (tag === "button") made.type = "button";
+  const [kind, ...classes] = tag.split(".");
+  const made = document.createElement(kind);
+  made.classList.add(...classes);
+  if (kind === "button") made.type = "button";
   for (const [name, value] of Object.entries(props)) {
-    if (value === null || value === undefined || value === false) continue;
+    if (value == null || value === false) continue;
     if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
     else if (name === "class" || name === "role" || name === "for" || name.includes("-")) made.setAttribute(name, value);
     else made[name] = value;
   }
-  made.append(...children.flat(Infinity).filter((one) => one !== null && one !== undefined && one !== false));
+  made.append(...children.flat(Infinity).filter((one) => one != null && one !== false));
   return made;
 }
 
@@ -26,9 +28,15 @@ export function s(tag, attributes = {}, ...children) {
   return made;
 }
 
-/** A button with a text and, where there is one, the key that does the same. */
+/** A button with a text and, where there is one, the key that does the same. It does one thing at a time. */
 export function button(text, act, { key = "", kind = "", label = "", ...more } = {}) {
-  return h("button", { class: kind, onclick: act, "aria-label": label || null, "aria-keyshortcuts": key || null, ...more },
+  let busy = false;
+  const once = async () => {
+    if (busy) return;
+    busy = true;
+    try { await act(); } finally { busy = false; }
+  };
+  return h("button", { class: kind, onclick: once, "aria-label": label || null, "aria-keyshortcuts": key || null, ...more },
     h("span", { dir: "auto" }, text), key && h("kbd", { "aria-hidden": "true" }, key));
 }
 
@@ -38,7 +46,7 @@ export function when(text) {
   const minutes = Math.round((Date.now() - at) / 60000);
   if (minutes < 1) return "just now";
   if (minutes < 60) return `${minutes} min ago`;
-  if (minutes < 60 * 24) return `${Math.round(minutes / 60)} h ago`;
+  if (minutes < 1440) return `${Math.round(minutes / 60)} h ago`;
   return at.toLocaleDateString(undefined, { dateStyle: "medium" });
 }
 
@@ -71,22 +79,23 @@ export function sentence(text, names = []) {
 
 /** Show a message for some seconds, with a button if there is something to do about it. `names` are those in it. */
 export function toast(text, { act = null, does = "Undo", bad = false, names = [] } = {}) {
-  const shown = h("div", { class: bad ? "toast bad" : "toast" }, h("span", sentence(text, names)));
+  const shown = h(bad ? "div.toast.bad" : "div.toast", h("span", sentence(text, names)));
   const close = () => shown.remove();
   if (act) shown.append(button(does, () => { close(); act(); }));
   const place = document.getElementById("toasts");
   place.append(shown);
   while (place.children.length > 3) place.firstElementChild.remove();
-  setTimeout(close, bad ? 12000 : 8000);
+  // Not from under the hand that reaches for it.
+  setTimeout(function gone() { shown.matches(":hover, :focus-within") ? setTimeout(gone, 1000) : close(); }, bad ? 12000 : 8000);
 }
 
 let dialogs = 0;
 
-/** Show a dialog and wait until it is closed; its value is what the dialog was closed with. */
-export function dialog(title, body, actions = [{ text: "Close", value: "", kind: "primary" }]) {
+/** Show a dialog and wait until it is closed; its value is that of the button: `[text, value, class]`. */
+export function dialog(title, body, actions = [["Close", "", "primary"]]) {
   const heading = h("h2", { id: `dialog-${++dialogs}` }, title);
   const shown = h("dialog", { "aria-labelledby": heading.id }, heading, body,
-    h("menu", actions.map(({ text, value, kind }) => button(text, () => shown.close(value), { kind }))));
+    h("menu", actions.map(([text, value, kind]) => button(text, () => shown.close(value || ""), { kind }))));
   return modal(shown);
 }
 
@@ -101,14 +110,26 @@ export function modal(shown) {
   });
 }
 
-/** Draw something again: the focus stays on the element that says the same, and what was unfolded stays open. */
+/**
+ * Draw something again: the focus stays on the element that says the same, and what was unfolded stays open.
+ * What has an id and says the same stays as it is: a click may be under way on it.
+ */
 export function redraw(place, ...children) {
   const back = place.contains(document.activeElement) ? focused() : null;
-  const title = (one) => one.firstChild.textContent;
+  const title = (one) => one.id || one.firstChild.textContent;
   const open = [...place.querySelectorAll("details[open]")].map(title);
-  place.replaceChildren(...children.flat(Infinity).filter(Boolean));
+  const before = [...place.children];
+  const now = children.flat(Infinity).filter(Boolean).map((one) => (one.id && before.find((was) => was.id === one.id && was.isEqualNode(one))) || one);
+  for (const one of before) if (!now.includes(one)) one.remove();
+  now.forEach((one, at) => one === place.children[at] || place.insertBefore(one, place.children[at] || null));
   for (const one of place.querySelectorAll("details")) one.open ||= open.includes(title(one));
   back?.();
+}
+
+/** Call a function at most once in so many milliseconds, however often it is asked for. */
+export function often(act, pause) {
+  let timer = 0;
+  return () => { timer ||= setTimeout(() => { timer = 0; act(); }, pause); };
 }
 
 /** Remember what has the focus. Gives a function that focuses it again, if nothing else has it by then. */

@@ -11,11 +11,11 @@ const PAGE = 24;
 const VERDICTS = { ignored: "Ignored", not_a_face: "Not a face", locked: "Certainly ", same: "One person", apart: "Two people" };
 
 export function faces(root) {
-  const strangers = h("section");
-  const near = h("section");
-  const checks = h("section");
-  const verdicts = h("section");
-  root.replaceChildren(h("h1", "Faces"), strangers, near, checks, verdicts);
+  /** The boxes that are ticked: they stay so when the lists are read again. */
+  const left = new Set();
+  const sections = [1, 2, 3, 4].map(() => h("section"));
+  const [strangers, near, checks, verdicts] = sections;
+  root.replaceChildren(h("h1", "Faces"), ...sections);
 
   const load = () => Promise.all([
     get("strangers").then(drawStrangers), get("review/near-misses").then(drawNear), get("spot-checks", { limit: 12 }).then(drawChecks), get("strangers/verdicts").then(drawVerdicts)]);
@@ -27,11 +27,10 @@ export function faces(root) {
     redraw(strangers, h("h2", "Strangers"),
       h("p", several.length ? "Each group is probably one person. Name it once, or say that the person does not matter." : "No face without a name is on more than one photo in review.",
         found.measured < found.waiting ? ` The faces of ${found.measured} of ${found.waiting} photos are measured so far.` : ""),
-      h("ul", { class: "groups" }, several.map(stranger)));
+      h("ul.groups", several.map(stranger)));
   }
 
   function stranger(group) {
-    const left = leftOut(group.faces.map((face) => face.id));
     const chosen = () => {
       const byPhoto = {};
       for (const face of group.faces) if (!left.has(face.id)) (byPhoto[face.photo_id] ??= []).push(face.id);
@@ -40,8 +39,8 @@ export function faces(root) {
     const sources = Object.entries(group.sources).map(([name, count]) => `${name} ${count}`).join(", ");
     const years = [group.first, group.last].filter(Boolean).map((day) => day.slice(0, 4));
     return h("li", image(group.sheet, `Contact sheet of ${group.faces.length} faces`),
-      h("p", `${group.faces.length} faces`, h("small", ` ${[sources, [...new Set(years)].join(" to ")].filter(Boolean).join(", ")}`)), left.element,
-      h("div", { class: "buttons" },
+      h("p", `${group.faces.length} faces`, h("small", ` ${[sources, [...new Set(years)].join(" to ")].filter(Boolean).join(", ")}`)), leftOut(left, group.faces.map((face) => face.id)),
+      h("div.buttons",
         button("Name…", async () => {
           const person = await pickPerson(`Who are these ${group.faces.length} faces?`);
           if (person) await decide("name", { faces: chosen(), person: asChoice(person) }, person.name);
@@ -62,16 +61,16 @@ export function faces(root) {
   // --- near misses
 
   function drawNear(found) {
-    redraw(near, h("h2", "Near misses"), found.length ? "" : h("p", "No measured face in review is close to a known person."), h("ul", { class: "groups" }, found.map(miss)));
+    redraw(near, h("h2", "Near misses"), found.length ? "" : h("p", "No measured face in review is close to a known person."), h("ul.groups", found.map(miss)));
   }
 
   function miss(one) {
-    const left = leftOut(one.faces.map((face) => face.photo_id));
+    const box = (face) => `${one.person.id} ${face.photo_id}`;
     const pages = Math.ceil(one.faces.length / PAGE);
     return h("li", Array.from({ length: pages }, (_, at) => h("img", { src: `${address(one.sheet)}?page=${at + 1}`, alt: `Contact sheet, page ${at + 1}`, loading: "lazy" })),
-      h("p", sentence(one.text, [one.person.name])), left.element,
-      h("div", { class: "buttons" }, button(`Yes, ${one.person.name}`, async () => {
-        const chosen = one.faces.filter((face) => !left.has(face.photo_id));
+      h("p", sentence(one.text, [one.person.name])), leftOut(left, one.faces.map(box)),
+      h("div.buttons", button(`Yes, ${one.person.name}`, async () => {
+        const chosen = one.faces.filter((face) => !left.has(box(face)));
         const known = Object.fromEntries(chosen.map((face) => [face.photo_id, face.face]));
         await tell(await post("review/bulk/approve", { ids: chosen.map((face) => face.photo_id), faces: known, approve: { person: { id: one.person.id } } }));
       }, { kind: "primary" })));
@@ -87,18 +86,18 @@ export function faces(root) {
         await load();
       };
       return h("li", image(one.preview, one.filename), h("p", "Filed under ", one.people.map((each, at) => [at ? ", " : "", name(each)]), h("small", " ", sentence(one.text, [one.filename, ...one.people]))),
-        h("div", { class: "buttons" }, button("Right", () => answer("confirm"), { kind: "primary" }), button("Wrong", () => answer("wrong"), { kind: "bad" })));
+        h("div.buttons", button("Right", () => answer("confirm"), { kind: "primary" }), button("Wrong", () => answer("wrong"), { kind: "bad" })));
     });
-    redraw(checks, h("h2", "Spot checks"), h("p", rows.length ? "smartsort filed these photos by itself. Is it right?" : "No filing waits for a check."), h("ul", { class: "groups" }, rows));
+    redraw(checks, h("h2", "Spot checks"), h("p", rows.length ? "smartsort filed these photos by itself. Is it right?" : "No filing waits for a check."), h("ul.groups", rows));
   }
 
   // --- verdicts
 
   function drawVerdicts(found) {
-    const rows = found.map((one) => h("li", h("div", { class: "thumbnails" }, one.photos.slice(0, 4).map((id) => image(`photos/${id}/thumbnail`))),
+    const rows = found.map((one) => h("li", h("div.thumbnails", one.photos.slice(0, 4).map((id) => image(`photos/${id}/thumbnail`))),
       h("p", VERDICTS[one.kind], one.person ? name(one.person) : null, h("small", ` ${one.photos.length} photos, ${when(one.at)}`)),
-      h("div", { class: "buttons" }, button("Revoke", async () => tell(await post(`strangers/verdicts/${one.key}/revoke`)), { label: `Revoke: ${VERDICTS[one.kind]}${one.person || ""}, ${one.photos.length} photos` }))));
-    redraw(verdicts, h("h2", "Verdicts"), h("p", rows.length ? "This was said of faces for good. Revoked, their photos are judged again." : "Nothing was said of a face for good."), h("ul", { class: "groups" }, rows));
+      h("div.buttons", button("Revoke", async () => tell(await post(`strangers/verdicts/${one.key}/revoke`)), { label: `Revoke: ${VERDICTS[one.kind]}${one.person || ""}, ${one.photos.length} photos` }))));
+    redraw(verdicts, h("h2", "Verdicts"), h("p", rows.length ? "This was said of faces for good. Revoked, their photos are judged again." : "Nothing was said of a face for good."), h("ul.groups", rows));
   }
 
   async function tell(done) {
@@ -116,8 +115,7 @@ export function faces(root) {
 }
 
 /** Numbered boxes for the faces of a sheet that are somebody else's. */
-function leftOut(ids) {
-  const left = new Set();
-  const boxes = ids.map((id, at) => h("label", h("input", { type: "checkbox", onchange: (event) => (event.target.checked ? left.add(id) : left.delete(id)) }), String(at + 1)));
-  return { has: (id) => left.has(id), element: h("details", h("summary", "Leave some out"), h("div", { class: "numbers" }, boxes)) };
+function leftOut(left, ids) {
+  const boxes = ids.map((id, at) => h("label", h("input", { type: "checkbox", checked: left.has(id), onchange: (event) => left[event.target.checked ? "add" : "delete"](id) }), String(at + 1)));
+  return h("details", { id: `left-${ids[0]}` }, h("summary", "Leave some out"), h("div.numbers", boxes));
 }

@@ -8,18 +8,17 @@ export function picture(item, chosen, choose) {
   const photo = h("img", { src: address(item.preview), alt: `The photo ${item.filename}`, draggable: false });
   const boxes = item.faces.map((face) => {
     const name = face.person?.name || "unknown";
-    const box = h("button", { class: (face.box[0] + face.box[2]) / 2 > face.image_width / 2 ? "face far" : "face", "aria-pressed": String(face.number === chosen),
+    const box = h(face.box[0] + face.box[2] > face.image_width ? "button.face.far" : "button.face", { "aria-pressed": String(face.number === chosen),
       "aria-label": `Face ${face.number}, ${name}`, onclick: () => choose(face.number) }, h("span", `${face.number} `, h("bdi", name)));
     const [left, top, right, bottom] = face.box;
-    box.style.left = `${(100 * left) / face.image_width}%`;
-    box.style.top = `${(100 * top) / face.image_height}%`;
-    box.style.width = `${(100 * (right - left)) / face.image_width}%`;
-    box.style.height = `${(100 * (bottom - top)) / face.image_height}%`;
+    const part = (length, whole) => `${(100 * length) / whole}%`;
+    const { image_width: wide, image_height: high } = face;
+    Object.assign(box.style, { left: part(left, wide), top: part(top, high), width: part(right - left, wide), height: part(bottom - top, high) });
     return box;
   });
-  const frame = h("div", { class: "frame" }, photo, boxes);
-  const shown = h("figure", { class: "photo" }, frame);
-  photo.onerror = () => frame.replaceWith(h("p", { class: "no-picture" }, "This file cannot be shown as a picture."));
+  const frame = h("div.frame", photo, boxes);
+  const shown = h("figure.photo", frame);
+  photo.onerror = () => frame.replaceWith(h("p.no-picture", "This file cannot be shown as a picture."));
   return shown;
 }
 
@@ -41,7 +40,7 @@ export function crop(item, face) {
 }
 
 /** A picture that is fetched once it comes into sight. */
-export const image = (path, alt = "", props = {}) => h("img", { src: address(path), alt, loading: "lazy", ...props });
+export const image = (path, alt = "") => h("img", { src: address(path), alt, loading: "lazy" });
 
 /** Fetch pictures before they are needed. */
 export function preload(items) {

@@ -24,8 +24,8 @@ export class Queue {
     /** The cursor of the next page; null at the end of the queue. */
     this.cursor = null;
     this.reading = null;
-    this.inner = h("div", { class: "rows" });
-    this.element = h("div", { class: "list", role: "list", "aria-label": "Photos that wait" }, this.inner);
+    this.inner = h("div.rows");
+    this.element = h("div.list", { role: "list", "aria-label": "Photos that wait" }, this.inner);
     this.element.addEventListener("scroll", () => requestAnimationFrame(() => this.draw()), { passive: true });
     new ResizeObserver(() => this.draw()).observe(this.element);
   }
@@ -162,11 +162,11 @@ export class Queue {
 
   row(item, at) {
     const marked = this.marked.has(item.id);
-    const open = h("button", { class: "open-photo", id: `open-${item.id}`, "aria-current": String(item.id === this.current), onclick: () => this.opened(item) },
+    const open = h("button.open-photo", { id: `open-${item.id}`, "aria-current": String(item.id === this.current), onclick: () => this.opened(item) },
       h("img", { src: address(item.thumbnail), alt: "", loading: "lazy", draggable: false }),
-      h("span", { class: "what" }, name(item.filename), h("small", { dir: "auto" }, item.suggested_person || words(item.category))));
-    const mark = h("label", { class: "tick" }, h("input", { type: "checkbox", id: `mark-${item.id}`, checked: marked, "aria-label": `Mark ${item.filename}`, onclick: () => this.mark(item) }));
-    const row = h("div", { class: marked ? "row marked" : "row", role: "listitem", id: `row-${item.id}` }, open, mark);
+      h("span.what", name(item.filename), h("small", { dir: "auto" }, item.suggested_person || words(item.category))));
+    const mark = h("label.tick", h("input", { type: "checkbox", id: `mark-${item.id}`, checked: marked, "aria-label": `Mark ${item.filename}`, onclick: () => this.mark(item) }));
+    const row = h(marked ? "div.row.marked" : "div.row", { role: "listitem", id: `row-${item.id}` }, open, mark);
     row.style.top = `${at * ROW}px`;
     return row;
   }

@@ -2,7 +2,7 @@
 
 import { agree, told } from "./agree.js";
 import { address, asked as given, get, post } from "./api.js";
-import { button, bytes, dialog, digits, h, name, redraw, sentence, toast, when, words } from "./dom.js";
+import { button, bytes, dialog, digits, h, name, often, redraw, sentence, toast, when, words } from "./dom.js";
 import { asChoice, pickPerson } from "./picker.js";
 import { crop, image, picture, preload } from "./picture.js";
 import { Queue } from "./queue.js";
@@ -13,23 +13,30 @@ const KEYS = [["a", "File under the suggested person"], ["1-9", "File under that
   ["s", "Skip: to the end of the queue"], ["x", "Not this person"], ["u", "Undo the last decision"], ["j k", "Next or previous photo"], ["o", "Next face"],
   ["m", "Mark for a bulk action"], ["M", "All that match"], ["f", "Next category"], ["/", "Search"], ["w", "Why"]];
 
-export function review(root, app) {
+/** Milliseconds until someone can have seen what came by itself. */
+const UNSEEN = 400;
+
+export function review(root) {
   let item = null;
   let face = 0;
+  let drawn = 0;
   /** When smartsort was asked to do something that it has not answered yet; 0 when it has. */
   let asked = 0;
   let opening = 0;
+  /** When what is in sight was there. */
+  let seen = 0;
   let category = null;
   let search = "";
 
   const queue = new Queue({ opened: (one) => { root.classList.add("open"); if (item?.id !== one.id) open(one.id); }, changed: () => drawHead() });
-  const head = h("div", { class: "filters" });
-  const bulk = h("div", { class: "bulk", role: "group", "aria-label": "Marked photos" });
+  const head = h("div.filters");
+  const bulk = h("div.bulk", { role: "group", "aria-label": "Marked photos" });
   const field = h("input", { type: "search", placeholder: "Search", "aria-label": "Search names, people, sources and reasons", maxLength: 300 });
-  field.addEventListener("input", later(() => { search = field.value.trim(); reload(); }, 250));
-  const exported = h("a", { class: "quiet", download: "review-queue.csv" }, "Export");
-  const desk = h("section", { class: "desk", "aria-label": "Photo" });
-  root.replaceChildren(h("section", { class: "queue", "aria-label": "Queue" }, h("div", { class: "tools" }, field, exported), head, bulk, queue.element), desk);
+  let typing = 0;
+  field.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(() => { search = field.value.trim(); reload(); }, 250); });
+  const exported = h("a.quiet", { download: "review-queue.csv" }, "Export");
+  const desk = h("section.desk", { "aria-label": "Photo" });
+  root.replaceChildren(h("section.queue", { "aria-label": "Queue" }, h("div.tools", field, exported), head, bulk, queue.element), desk);
 
   // --- the list
 
@@ -63,14 +70,15 @@ export function review(root, app) {
     desk.removeAttribute("aria-busy");
     queue.current = null;
     const narrowed = category || search;
-    redraw(desk, h("div", { class: "empty" }, h("h2", narrowed ? "Nothing matches" : "Nothing waits"),
+    redraw(desk, h("div.empty", h("h2", narrowed ? "Nothing matches" : "Nothing waits"),
       h("p", narrowed ? "No photo in the queue matches this filter." : "smartsort has filed every photo, or you have."),
       narrowed ? button("Show all", () => { category = null; field.value = search = ""; reload(); }) : null));
   }
 
   // --- one photo
 
-  async function open(id) {
+  /** Show a photo. One that comes by itself has to be seen for a while before a key can be meant for it. */
+  async function open(id, pause = 0) {
     const number = ++opening;
     queue.select(id);
     // Until the photo is there, the one in sight is not the one that is meant: nothing can be decided.
@@ -81,22 +89,30 @@ export function review(root, app) {
     } catch (problem) {
       if (number !== opening) return;
       if (problem.status === 404 && queue.index(id) >= 0) return move(queue.remove(id));
-      if (!item) queue.current = null;
+      if (!item || problem.status === 404) {
+        queue.select(item ? item.id : null);
+        desk.removeAttribute("aria-busy");
+      }
       toast(problem.message, { bad: true, act: () => open(id), does: "Try again" });
       return;
     }
     if (number !== opening) return;
-    const before = item?.id === id && item.faces.find((one) => one.number === face)?.id;
+    const before = item?.id === id && meant()?.id;
     item = found;
     face = (item.faces.find((one) => one.id === before) || item.faces.find((one) => one.suggestions.length) || item.faces[0])?.number || 0;
     desk.removeAttribute("aria-busy");
     draw();
+    seen = performance.now() + pause;
     preload([queue.beside(1), queue.beside(2), queue.beside(3)].filter(Boolean));
   }
 
   /** True while the photo in sight is the one that is selected, and waits. */
   const isMeant = () => Boolean(item) && item.id === queue.current && item.action === "pending";
-  const move = (next) => (next ? open(next.id) : nothing());
+  /** True also of the key or click that is at work. */
+  const isSeen = () => isMeant() && !(window.event?.timeStamp < seen);
+  const move = (next, pause) => (next ? open(next.id, pause) : nothing());
+  /** Go on from a photo, unless another was opened meanwhile. */
+  const goOn = (from) => { const next = queue.remove(from.id, { last: from.last }); if (queue.current === from.id) move(next); };
   const step = (by) => { const next = queue.beside(by); if (next) open(next.id); };
   const meant = () => item.faces.find((one) => one.number === face) || null;
   /** The suggestion that is sure enough to be filed under with one key or one tap. */
@@ -109,53 +125,57 @@ export function review(root, app) {
     const best = sure();
     const decided = item.action !== "pending";
     swipes(photo, { right: best ? `✓ ${best.person.name}` : "Pick a person", left: best ? `Not ${best.person.name}` : "", up: "Skip" },
-      { right: approveSure, left: ruleOut, up: () => act("skip", "skipped") });
-    const others = item.other_copy?.thumbnail ? h("figure", { class: "photo other" }, h("img", { src: address(item.other_copy.thumbnail.replace(/thumbnail$/, "preview")), alt: "The other copy" })) : null;
+      { right: approveSure, left: ruleOut, up: skip });
+    const about = () => desk.querySelector(".about");
+    const down = drawn === item.id && about()?.scrollTop;
+    const others = item.other_copy?.thumbnail ? h("figure.photo.other", h("img", { src: address(item.other_copy.thumbnail.replace(/thumbnail$/, "preview")), alt: "The other copy" })) : null;
     redraw(desk,
-      h("div", { class: "stage" }, photo, others),
-      h("div", { class: "about" },
-        h("nav", { class: "position", "aria-label": "Photos" }, button("‹", () => step(-1), { kind: "quiet", label: "Previous photo", disabled: !queue.beside(-1) }),
-          h("span", `${queue.index(item.id) < 0 ? "one" : (queue.index(item.id) + 1).toLocaleString()} of ${digits(queue.total)}, ${words(item.category)}`),
+      h("div.stage", photo, others),
+      h("div.about",
+        h("nav.position", { "aria-label": "Photos" }, button("‹", () => step(-1), { kind: "quiet", label: "Previous photo", disabled: !queue.beside(-1) }),
+          h("span", `${queue.index(item.id) < 0 ? "one" : digits(queue.index(item.id) + 1)} of ${digits(queue.total)}, ${words(item.category)}`),
           button("›", () => step(1), { kind: "quiet", label: "Next photo", disabled: !queue.beside(1) })),
         h("h2", name(item.filename)),
-        h("p", { class: "reason" }, sentence(item.text, [item.filename, ...item.reasons.flatMap((one) => one.names)])),
+        h("p.reason", sentence(item.text, [item.filename, ...item.reasons.flatMap((one) => one.names)])),
         h("p", h("small", [bytes(item.size), item.taken_at && `taken ${day(item.taken_at)}`, `arrived ${when(item.created_at)}`].filter(Boolean).join(", "))),
-        decided ? h("p", { class: "decided" }, `It was ${item.action}.`) : people(shownFace),
+        decided ? h("p.decided", `It was ${item.action}.`) : people(shownFace),
         item.other_copy ? copies() : null,
         shownFace && !decided ? verdicts() : null,
         h("details", h("summary", "Details"), facts()),
         item.frames ? button("Frames", frames, { kind: "quiet" }) : null,
         button("Why", why, { key: "w", kind: "quiet" })),
-      h("div", { class: "actions", role: "group", "aria-label": "Decide" },
+      h("div.actions", { role: "group", "aria-label": "Decide" },
         button("‹", () => root.classList.remove("open"), { kind: "quiet back", label: "Back to the list" }),
-        button("Reject", () => act("reject", "rejected"), { key: "r", kind: "bad", disabled: decided }),
-        button("Skip", () => act("skip", "skipped"), { key: "s", disabled: decided }),
+        button("Reject", reject, { key: "r", kind: "bad", disabled: decided }),
+        button("Skip", skip, { key: "s", disabled: decided }),
         best ? button("Person…", pick, { key: "P", disabled: decided }) : null,
         best ? button(best.person.name, approveSure, { key: "a", kind: "primary", label: `File under ${best.person.name}`, disabled: decided }) : button("Person…", pick, { key: "P", kind: "primary", disabled: decided })));
+    about().scrollTop = down || 0;
+    drawn = item.id;
   }
 
   function people(shownFace) {
     const rows = suggested().slice(0, 9).map((one, index) => h("li", button(one.person.name, () => approve(index), { key: String(index + 1), kind: "person", label: `File under ${one.person.name}` }),
       image(`people/${one.person.id}/thumbnail`),
       h("small", one.measured ? `similarity ${one.similarity.toFixed(2)}` : "Immich's guess, not measured")));
-    return h("div", { class: "who" }, shownFace ? crop(item, shownFace) : null, h("ol", { "aria-label": "Suggested people" }, rows),
+    return h("div.who", shownFace ? crop(item, shownFace) : null, h("ol", { "aria-label": "Suggested people" }, rows),
       rows.length && shownFace ? button(`Not ${suggested()[0].person.name}`, ruleOut, { key: "x", kind: "quiet" }) : null);
   }
 
   /** What can be said of the chosen face for good. */
   function verdicts() {
-    return h("details", h("summary", item.faces.length > 1 ? `Face ${face} for good` : "This face for good"), h("div", { class: "buttons" },
+    return h("details", h("summary", item.faces.length > 1 ? `Face ${face} for good` : "This face for good"), h("div.buttons",
       button("Ignore", () => verdict("ignored", "is ignored")), button("Not a face", () => verdict("not_a_face", "is no face")), button("This is…", lock)));
   }
 
   async function lock() {
-    const [about, number] = [item, face];
+    const { id } = meant();
     const person = await pickPerson("Whose face is this, for certain?");
-    if (person && about.id === item?.id && number === face) await verdict("locked", `is ${person.name}`, { person: asChoice(person) });
+    if (person && item && meant()?.id === id) await verdict("locked", `is ${person.name}`, { person: asChoice(person) });
   }
 
   async function verdict(kind, says, whose = {}) {
-    if (!isMeant()) return;
+    if (whose.person ? !isMeant() : !isSeen()) return;
     const [about, number, id] = [item, face, meant().id];
     await alone(async () => {
       const done = await post("strangers/mark", { faces: { [about.id]: [id] }, kind, ...whose });
@@ -163,8 +183,8 @@ export function review(root, app) {
       if (first?.problem) throw new Error(first.problem);
       toast(`Face ${number} of ${about.filename} ${says}.`, { names: [about.filename, whose.person?.name], act: () => takeBack({ event: done.event || first.event }) });
       const now = await get(`review/items/${about.id}`);
-      if (now.action === "pending") await open(about.id);
-      else move(queue.remove(about.id));
+      if (now.action !== "pending") goOn(about);
+      else if (queue.current === about.id) await open(about.id);
     });
   }
 
@@ -172,7 +192,7 @@ export function review(root, app) {
     const row = (name, mine, theirs) => h("tr", h("th", { scope: "row" }, name), h("td", mine), h("td", theirs));
     const other = item.other_copy;
     const size = (one) => (one.width && one.height ? `${one.width} × ${one.height}` : "unknown");
-    return h("table", { class: "copies" }, h("thead", h("tr", h("td"), h("th", { scope: "col" }, "This photo"), h("th", { scope: "col" }, "The other copy"))),
+    return h("table.copies", h("thead", h("tr", h("td"), h("th", { scope: "col" }, "This photo"), h("th", { scope: "col" }, "The other copy"))),
       h("tbody", row("Pixels", size(item), size(other)), row("Bytes", bytes(item.size), other.size ? bytes(other.size) : "unknown"),
         row("Taken", time(item.taken_at), time(other.taken_at)), row("Where", item.places[0] || "", other.path || words(other.place))));
   }
@@ -182,13 +202,15 @@ export function review(root, app) {
     return h("dl", pairs.filter(([, value]) => value).map(([name, value]) => [h("dt", name), h("dd", h("bdi", value))]));
   }
 
-  const frames = () => dialog("Frames", h("img", { class: "sheet", src: address(item.frames), alt: `The frames of ${item.filename}` }));
+  const frames = () => dialog("Frames", h("img.sheet", { src: address(item.frames), alt: `The frames of ${item.filename}` }));
 
   async function why() {
-    const plain = (text) => sentence(text, [item.filename, ...item.suggestions.map((one) => one.person.name), ...item.reasons.flatMap((one) => one.names)]);
-    const found = await get(`photos/${item.id}/explain`);
-    dialog("Why", h("div", { class: "why" }, h("p", plain(found.summary)), found.seen.map((text) => h("p", plain(text))),
-      h("ul", found.rules.map((rule) => h("li", { class: rule.verdict }, plain(rule.text)))),
+    const about = item;
+    const plain = (text) => sentence(text, [about.filename, ...about.suggestions.map((one) => one.person.name), ...about.reasons.flatMap((one) => one.names)]);
+    const found = await get(`photos/${about.id}/explain`);
+    if (about.id !== item?.id || document.querySelector("dialog[open]")) return;
+    dialog("Why", h("div.why", h("p", plain(found.summary)), found.seen.map((text) => h("p", plain(text))),
+      h("ul", found.rules.map((rule) => h(`li.${rule.verdict}`, plain(rule.text)))),
       found.changes.length ? [h("h3", "What would change it"), h("ul", found.changes.map((one) => h("li", plain(one.text))))] : null));
   }
 
@@ -218,11 +240,11 @@ export function review(root, app) {
         const done = await ask();
         if (done.problem) throw new Error(done.problem);
         toast(says(done), { names: [about.filename, done.person], act: () => takeBack({ event: done.event }) });
-        move(queue.remove(about.id, { last: done.action === "skipped" }));
+        goOn({ id: about.id, last: done.action === "skipped" });
       } catch (problem) {
         toast(problem.message, { bad: true });
         // Without an answer it may have been done all the same.
-        if ([0, 404, 409].includes(problem.status)) await open(about.id);
+        if ([0, 404, 409].includes(problem.status) && queue.current === about.id) await open(about.id);
       }
     });
   }
@@ -231,22 +253,24 @@ export function review(root, app) {
 
   function act(what, says) {
     const about = item;
-    if (about) decide(about, () => post(`review/${about.id}/${what}`), () => `${about.filename} was ${says}.`);
+    if (isSeen()) decide(about, () => post(`review/${about.id}/${what}`), () => `${about.filename} was ${says}.`);
   }
 
   function file(about, person, chosen) {
     return decide(about, () => post(`review/${about.id}/approve`, { person: asChoice(person), ...chosen }), (done) => `${about.filename} → ${done.destination || done.person}`);
   }
 
+  const reject = () => act("reject", "rejected");
+  const skip = () => act("skip", "skipped");
   const approveSure = () => (item && sure() ? approve(0) : pick());
 
   function approve(index) {
-    const one = item && suggested()[index];
+    const one = isSeen() && suggested()[index];
     return one ? file(item, { id: one.person.id }, chosenFace()) : pick();
   }
 
   async function pick() {
-    if (!isMeant()) return;
+    if (!isSeen()) return;
     const [about, chosen] = [item, chosenFace()];
     const person = await pickPerson("File under");
     if (person) await file(about, person, chosen);
@@ -254,12 +278,12 @@ export function review(root, app) {
 
   async function ruleOut() {
     const best = item && suggested()[0];
-    if (!best || !isMeant()) return;
+    if (!best || !isSeen()) return;
     const [about, chosen] = [item, chosenFace()];
     await alone(async () => {
       const done = await post(`review/${about.id}/rule-out`, { person: { id: best.person.id }, ...chosen });
       toast(`${about.filename} does not show ${best.person.name}.`, { names: [about.filename, best.person.name], act: () => takeBack({ event: done.event }) });
-      await open(about.id);
+      if (queue.current === about.id) await open(about.id);
     });
   }
 
@@ -269,7 +293,7 @@ export function review(root, app) {
     if (decided.length > 1) return reload();
     await queue.refresh([near]);
     const back = decided.find((one) => !one.problem);
-    if (back && desk.isConnected) await open(back.id);
+    if (back && desk.isConnected && queue.current === near) await open(back.id);
   });
 
   // --- many at once
@@ -280,7 +304,7 @@ export function review(root, app) {
     const chosen = category || search ? filter() : { everything: true };
     const given = Object.fromEntries(Object.entries(chosen).filter(([, value]) => value));
     const what = await dialog(`${digits(queue.total)} photos match`, h("p", "Nothing happens before you have seen what it would do."),
-      [{ text: "File as suggested", value: "approve" }, { text: "Reject", value: "reject", kind: "bad" }, { text: "Skip", value: "skip" }, { text: "Cancel", value: "" }]);
+      [["File as suggested", "approve"], ["Reject", "reject", "bad"], ["Skip", "skip"], ["Cancel"]]);
     if (what) await bulkDo(what, given);
   }
 
@@ -289,8 +313,8 @@ export function review(root, app) {
     if (person) await bulkDo("approve", chosenMarked(), { person: asChoice(person) });
   }
 
-  async function bulkDo(what, chosen, whom = null) {
-    const done = await agree(`review/bulk/${what}`, { ...chosen, ...(whom ? { approve: whom } : {}) }, (count) => `${words(what)} ${digits(count)} photos?`, what === "reject" ? "bad" : "primary");
+  async function bulkDo(what, chosen, approve) {
+    const done = await agree(`review/bulk/${what}`, { ...chosen, approve }, (count) => `${words(what)} ${digits(count)} photos?`, what === "reject" ? "bad" : "primary");
     if (!done) return;
     toast(told(done), { act: done.event ? () => takeBack({ event: done.event }) : null });
     await reload();
@@ -304,11 +328,11 @@ export function review(root, app) {
       return true;
     }
     if (event.repeat && !"jk".includes(event.key)) return true;
-    const keys = { a: approveSure, r: () => act("reject", "rejected"), s: () => act("skip", "skipped"), P: pick, N: pick, x: ruleOut, u: () => takeBack({ last: true }), j: () => step(1), n: () => step(1), k: () => step(-1), p: () => step(-1),
-      ArrowDown: () => step(1), ArrowUp: () => step(-1), ArrowRight: () => step(1), ArrowLeft: () => step(-1), w: () => item && why(), "/": () => field.focus(), m: () => { const one = queue.items[queue.index(queue.current)]; if (one) queue.mark(one); }, M: everything,
+    const keys = { a: approveSure, r: reject, s: skip, P: pick, x: ruleOut, u: () => takeBack({ last: true }), j: () => step(1), k: () => step(-1), w: () => item && why(), "/": () => field.focus(), m: () => { const one = queue.items[queue.index(queue.current)]; if (one) queue.mark(one); }, M: everything,
       o: () => { if (item?.faces.length) { face = (face % item.faces.length) + 1; draw(); } },
       f: () => { const names = [null, ...Object.keys(queue.counts).filter((name) => queue.counts[name])]; category = names[(names.indexOf(category) + 1) % names.length]; reload(); } };
-    const does = keys[event.key] || (/^[1-9]$/.test(event.key) && item && suggested()[event.key - 1] ? () => approve(event.key - 1) : null);
+    const same = { N: "P", n: "j", p: "k", ArrowDown: "j", ArrowUp: "k", ArrowRight: "j", ArrowLeft: "k" };
+    const does = keys[same[event.key] || event.key] || (/^[1-9]$/.test(event.key) && item && suggested()[event.key - 1] ? () => approve(event.key - 1) : null);
     if (!does) return false;
     does();
     return true;
@@ -344,25 +368,13 @@ export function review(root, app) {
     if (!now || item !== about || asked || !isMeant()) return;
     if (now.action !== "pending") {
       toast(text || `${now.filename} was ${now.action} meanwhile.`, { names: [now.filename, now.suggested_person] });
-      move(queue.remove(now.id));
-    } else if (now.version !== about.version) await open(now.id);
+      move(queue.remove(now.id), UNSEEN);
+    } else if (now.version !== about.version) await open(now.id, UNSEEN);
   }
 
   const wanted = Number(location.hash.split("/")[1]);
   reload().then(() => wanted && wanted !== item?.id && open(wanted)).then(() => { if (wanted || matchMedia("(max-width: 899px)").matches) root.classList.add("open"); });
   return { key, keys: KEYS, heard };
-}
-
-/** Call a function once, some milliseconds after the last time it was asked for. */
-function later(act, pause) {
-  let timer = 0;
-  return () => { clearTimeout(timer); timer = setTimeout(act, pause); };
-}
-
-/** Call a function at most once in so many milliseconds, however often it is asked for. */
-function often(act, pause) {
-  let timer = 0;
-  return () => { timer ||= setTimeout(() => { timer = 0; act(); }, pause); };
 }
 
 const time = (text) => (text ? new Date(text).toLocaleString() : "unknown");

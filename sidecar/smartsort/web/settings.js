@@ -1,7 +1,7 @@
 /** Settings that may change while smartsort runs, and what other values would have done. */
 
 import { get, patch, post } from "./api.js";
-import { button, dialog, digits, h, name, toast, words } from "./dom.js";
+import { button, dialog, digits, h, name, redraw, toast, words } from "./dom.js";
 
 const FIELDS = [
   ["max_wrong_per_1000", "number", "Most wrong filings per 1,000", { min: 0.1, max: 100, step: 0.1 }],
@@ -16,7 +16,7 @@ const FIELDS = [
 
 export function settings(root, app) {
   const may = app.may("admin");
-  const form = h("form", { class: "fields", onsubmit: (event) => { event.preventDefault(); save(); } });
+  const form = h("form.fields", { onsubmit: (event) => { event.preventDefault(); save(); } });
   root.replaceChildren(h("h1", "Settings"), h("p", { hidden: may }, "This token may look at settings and not change them."), form);
   const rest = h("dl");
   root.append(h("details", h("summary", "All settings in force"), rest));
@@ -25,18 +25,22 @@ export function settings(root, app) {
 
   async function load() {
     const found = await get("config");
+    // What was typed meanwhile stays.
+    const { review_categories: switched = {}, ...typed } = form.firstChild ? changes() : {};
     now = flat(found.config);
     // A similarity that was set by hand counts, and the limit does not.
     if (found.limit?.by_hand) now.max_wrong_per_1000 = "";
     const inputs = FIELDS.filter(([id]) => id in now).map(([id, kind, text, limits]) => {
       const field = kind === "choice" ? h("select", { id, name: id }, limits.map((value) => h("option", { value, selected: value === now[id] }, words(value)))) : h("input", { id, name: id, type: "number", value: now[id], ...limits });
       field.disabled = !may;
-      return h("div", { class: "field" }, h("label", { for: id }, text), field, found.changed.includes(id) ? h("small", "changed here") : null, id === "max_wrong_per_1000" && found.limit ? h("small", found.limit.text) : null);
+      return h("div.field", h("label", { for: id }, text), field, found.changed.includes(id) ? h("small", "changed here") : null, id === "max_wrong_per_1000" && found.limit ? h("small", found.limit.text) : null);
     });
     categories = Object.fromEntries(Object.entries(now.review_categories).map(([one, value]) => [one, value?.enabled ?? value]));
-    const switches = Object.entries(categories).map(([one, on]) => h("label", { class: "switch" }, h("input", { type: "checkbox", name: `category-${one}`, checked: on, disabled: !may }), words(one)));
+    const switches = Object.entries(categories).map(([one, on]) => h("label.switch", h("input", { type: "checkbox", name: `category-${one}`, checked: on, disabled: !may }), words(one)));
     rest.replaceChildren(...listed(found.config).flatMap(([key, value]) => [h("dt", key), h("dd", name(value))]));
-    form.replaceChildren(...inputs, h("fieldset", h("legend", "Review categories"), switches, h("small", "What is off goes to unidentified instead.")), h("div", { class: "buttons" }, button("What if", whatIf, { disabled: !may }), h("button", { type: "submit", class: "primary", disabled: !may }, "Save")));
+    redraw(form, inputs, h("fieldset", h("legend", "Review categories"), switches, h("small", "What is off goes to unidentified instead.")), h("div.buttons", button("What if", whatIf, { disabled: !may }), h("button.primary", { type: "submit", disabled: !may }, "Save")));
+    for (const [id, value] of Object.entries(typed)) form.elements[id].value = value;
+    for (const [one, on] of Object.entries(switched)) form.elements[`category-${one}`].checked = on;
   }
 
   /** What is different from what is in force. */
@@ -67,10 +71,10 @@ export function settings(root, app) {
     const rows = Object.entries(found.moves).map(([move, count]) => h("li", `${digits(count)}: ${words(move)}`));
     const still = `Of ${digits(found.evaluated)} photos of the last ${found.days} days, ${rows.length ? "these would be elsewhere" : "none would be elsewhere"}.`;
     const chosen = await dialog("What if", h("div", found.limit ? h("p", found.limit.text) : null, h("p", still), h("ul", rows), h("p", `${digits(found.decided_by_human)} were decided by people and stay.`)),
-      [rows.length && found.preview && { text: "Save and move them", value: "apply", kind: "primary" }, { text: "Close", value: "" }].filter(Boolean));
+      [rows.length && found.preview && ["Save and move them", "apply", "primary"], ["Close"]].filter(Boolean));
     if (chosen !== "apply") return;
     const done = await post("what-if/apply", { preview: found.preview });
-    toast(`${(done.done ?? 0).toLocaleString()} photos moved.`);
+    toast(`${digits(done.done ?? 0)} photos moved.`);
     await load();
   }
 
