@@ -379,9 +379,8 @@ def _wire(
     recognise_stage = RecogniseStage(context, place_stage, executor)
     actions = Actions(context, people, runtime_settings, measure)
     deleted = Deleted(context, actions, following_of(settings))
-    backfill = BackfillStage(
-        context, actions, Observing(context, people, EvidenceBuilder(context, people, None, measure))
-    )
+    observing = Observing(context, people, EvidenceBuilder(context, people, None, measure))
+    backfill = BackfillStage(context, actions, observing, deleted)
     recheck = RecheckStage(
         context,
         router,

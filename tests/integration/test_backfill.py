@@ -16,10 +16,11 @@ import pytest
 from tests.fakes import FakeClock, World, close_world, content_of, picture, write
 
 from smartsort.actions import backfill
-from smartsort.actions.values import ActionRefused, PersonSelector
+from smartsort.actions.values import IMMICH, ActionRefused, PersonSelector
 from smartsort.api.backfill import read_plan
 from smartsort.api.explanations import explained
 from smartsort.audit.audit import Audit
+from smartsort.core.event_kinds import EventKind
 from smartsort.core.filing_rules import FilingRule
 from smartsort.core.model import State
 from smartsort.core.policy import PersonRef
@@ -28,7 +29,7 @@ from smartsort.doctor.backfill_checks import photos_in_immich
 from smartsort.errors import ConfigurationError, RootUnavailable
 from smartsort.files.disk import Disk
 from smartsort.files.placement import Placer, PlaceRequest, RemoveRequest
-from smartsort.ledger import observed
+from smartsort.ledger import deletions, events, observed
 from smartsort.ledger.backup import backup
 from smartsort.ledger.records import Area
 from smartsort.rescue.rebuild import rebuild, restore
@@ -750,3 +751,59 @@ async def test_a_rebuild_waits_for_the_folder_of_immich(library):
     with pytest.raises(RootUnavailable, match="Mount it"):
         await asyncio.to_thread(rebuild, settings, None, lambda _: None)
     os.rename(f"{library.folder}-away", library.folder)
+
+
+async def test_what_is_deleted_in_immich_loses_its_links_and_has_them_again_when_it_is_restored(library):
+    await library.apply()
+    links, files = library.links(), library.originals()
+    server = library.world.server
+    for name in ("anna_0.jpg", "anna+stranger_0.jpg"):
+        server.asset_at(name).trashed_by_user = True
+    assert (await library.apply()).done == 3
+    assert library.links() == [path for path in links if "anna_0" not in path and "stranger" not in path]
+    assert library.state("anna_0.jpg") is State.OBSERVED
+    assert library.originals() == files
+    history = library.world.ledger.read(lambda db: events.of_photo(db, library.photo_of("anna_0.jpg")))
+    assert (history[-1].kind, history[-1].actor) == (EventKind.REMOVED_IN_IMMICH, IMMICH)
+    assert library.totals().link == 0, "it is not linked while it lies in Immich's trash"
+    for name in ("anna_0.jpg", "anna+stranger_0.jpg"):
+        server.asset_at(name).trashed_by_user = False
+    await library.plan()
+    assert (library.links(), library.originals()) == (links, files)
+
+
+async def test_a_human_has_the_last_word_about_a_link_to_a_deleted_photo(library):
+    await library.apply()
+    links = library.links()
+    library.world.server.asset_at("anna_0.jpg").trashed_by_user = True
+    await library.plan()
+    assert "faces/anna/anna_0.jpg" not in library.links()
+    await library.world.actions.undo_photo(library.photo_of("anna_0.jpg"), "ann")
+    await library.plan()
+    assert library.links() == links
+
+
+async def test_a_photo_that_immich_has_no_more_is_not_linked(library):
+    await library.plan()
+    asset = library.world.server.asset_at("anna_0.jpg")
+    asset.trashed_by_user = True
+    assert (await library.plan()).link == 3
+    del library.world.server.assets[asset.id]
+    os.unlink(f"{library.folder}/a/anna_0.jpg")
+    assert (await library.apply()).done == 3
+    assert (await library.plan()).link == 0
+
+
+async def test_many_deletions_at_once_wait_for_a_word(make):
+    library = make(settings={"immich.max_unconfirmed_deletions": 1})
+    for number in range(3):
+        library.upload(f"anna_{number}.jpg")
+    await library.apply()
+    links = library.links()
+    for number in range(3):
+        library.world.server.asset_at(f"anna_{number}.jpg").trashed_by_user = True
+    await library.plan()
+    assert library.links() == links
+    up_to = library.world.ledger.read(deletions.newest_held)
+    assert (await library.world.actions.answer(up_to, "ann", reject=True)).done == 3
+    assert library.links() == []

@@ -26,6 +26,7 @@ from smartsort.ledger.arrangement import Arrangement
 from smartsort.ledger.observed import ALL, Progress
 from smartsort.ledger.records import NewEvent, Photo
 from smartsort.pipeline.engine.context import Context
+from smartsort.pipeline.recheck.deleted import Deleted
 from smartsort.pipeline.recheck.observing import RECENT, Observing
 
 LINKED_AT_ONCE = 100
@@ -151,8 +152,8 @@ class BackfillStage:
 
     takes = (State.OBSERVED,)
 
-    def __init__(self, context: Context, acts: Backfilling, observing: Observing) -> None:
-        self._context, self._acts, self._observing = context, acts, observing
+    def __init__(self, context: Context, acts: Backfilling, observing: Observing, deleted: Deleted) -> None:
+        self._context, self._acts, self._observing, self._deleted = context, acts, observing, deleted
         self._looked_at: float | None = None
 
     async def step(self) -> bool:
@@ -164,6 +165,8 @@ class BackfillStage:
         if progress.listing:
             if progress.recent is not None and not await self._is_quiet():
                 return False
+            if progress.after is None and progress.page == 1:
+                await self._deleted.look_at_originals()
             await self._observing.list_page(progress)
             return True
         if await self._observing.judge_some():

@@ -16,7 +16,7 @@ from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import State
 from smartsort.ledger import arrangement, deletions, photos
 from smartsort.ledger.arrangement import Arrangement
-from smartsort.ledger.records import Area, Photo
+from smartsort.ledger.records import STAYS, Photo
 
 log = logging.getLogger(__name__)
 
@@ -25,14 +25,17 @@ class Deleting(Reversing):
     """The deletions in Immich, as actions of a user there. Nothing here asks Immich anything."""
 
     async def removed(self, photo_ids: Sequence[int], confirmed_by: str | None = None) -> Batch:
-        """Reject photos that were deleted in Immich. Their file stays in the library for now."""
+        """Reject photos that were deleted in Immich. Their file stays in the library for now.
+
+        Of a photo from before smartsort only the links go.
+        """
         now, at = self._context.clock.now().astimezone(), self._context.clock.text()
 
         def plan(photo: Photo, before: Arrangement) -> Plan:
             kind = EventKind.REMOVED_IN_IMMICH
             plan = reject(photo, before, IMMICH, now=now, at=at, kind=kind)
             plan.planned = []
-            plan.removes = [n for n in before.names if n.area is not Area.LIBRARY]
+            plan.removes = [n for n in before.names if n.area not in STAYS]
             plan.data |= {"confirmed_by": confirmed_by} if confirmed_by else {}
             return plan
 

@@ -83,6 +83,25 @@ def at_paths(db: Database, paths: Iterable[str]) -> dict[str, Found]:
     return {from_ledger(r[0]): Found(r[1], State(r[2]), r[3], r[4]) for r in found}
 
 
+def of_originals(db: Database) -> list[Deletion]:
+    """Return those of photos that were in Immich before smartsort."""
+    query = (
+        "SELECT photo_id FROM names WHERE area = 'original' AND photo_id IN (SELECT photo_id FROM deletions)"
+    )
+    those = {row[0] for row in db.conn.execute(query)}
+    return [row for row in rows(db) if row.photo_id in those]
+
+
+def new_originals(db: Database, asset_ids: Sequence[str]) -> list[tuple[int, str, str, State]]:
+    """Photo, asset, path in Immich and state of photos from before smartsort whose deletion is not known."""
+    query = (
+        "SELECT p.id, p.asset_id, n.path, p.state FROM photos AS p JOIN names AS n ON n.photo_id = p.id"
+        " AND n.area = 'original' AND n.member = 'photo' WHERE p.asset_id IN (*) AND NOT EXISTS"
+        " (SELECT 1 FROM deletions AS d WHERE d.photo_id = p.id AND d.asset_id = p.asset_id)"
+    )
+    return [(i, asset, from_ledger(path), State(at)) for i, asset, path, at in select(db, query, asset_ids)]
+
+
 def note(db: Database, seen: Sequence[tuple[int, str, str]], answer: str, at: str) -> None:
     """Write down deletions: photo id, asset id and path of each. What was known about a photo is replaced."""
     seen = sorted(seen)

@@ -270,6 +270,14 @@ def due_without_fate(db: Database) -> None:
     )
 
 
+def gone(db: Database, photo_ids: Sequence[int]) -> None:
+    """Immich has these photos no more: nothing becomes of them."""
+    db.conn.executemany(
+        "UPDATE observed SET fate = NULL, folders = NULL, due = 0 WHERE photo_id = ?",
+        [(i,) for i in photo_ids],
+    )
+
+
 class Due(NamedTuple):
     """A photo that is to be judged, with names by id of the people on it."""
 
@@ -321,9 +329,11 @@ _UNDONE = (
 )
 
 
+_DELETED = "EXISTS (SELECT 1 FROM deletions AS d WHERE d.photo_id = o.photo_id)"
+
 _WAITS = (
     "observed AS o JOIN photos AS p ON p.id = o.photo_id WHERE p.state = 'observed'"
-    f" AND NOT {_REJECTED} AND NOT {_UNDONE}"
+    f" AND NOT {_REJECTED} AND NOT {_UNDONE} AND NOT {_DELETED}"
 )
 
 ALL = 1 << 60
@@ -358,10 +368,8 @@ def fresh(db: Database, limit: int) -> list[int]:
     As `waiting`, without any of which a human has undone a link. Its cost does not grow with the ledger.
     """
     rows = db.conn.execute(
-        "SELECT o.photo_id FROM observed AS o JOIN photos AS p ON p.id = o.photo_id"  # noqa: S608
-        f" WHERE o.fresh = 1 AND o.fate = ? AND p.state = 'observed' AND NOT {_REJECTED} AND NOT {_UNDONE}"
-        " ORDER BY o.photo_id LIMIT ?",
-        (Fate.LINK.value, 0, limit),
+        f"SELECT o.photo_id FROM {_WAITS} AND o.fresh = 1 AND o.fate = ? ORDER BY o.photo_id LIMIT ?",  # noqa: S608
+        (0, Fate.LINK.value, limit),
     )
     return [photo_id for (photo_id,) in rows]
 

@@ -17,7 +17,7 @@ from typing import Protocol
 from sqlite_utils import Database
 
 from smartsort.core.model import AT_REST, AssetRef, State
-from smartsort.ledger import deletions, shards
+from smartsort.ledger import deletions, observed, shards
 from smartsort.ledger.deletions import DONE, HELD, NEW, Deletion, Found
 from smartsort.ledger.outbox import post, post_once
 from smartsort.pipeline.engine.context import Context
@@ -114,6 +114,29 @@ class Deleted:
             await self._compare({s.id: s.path for s in lie})
             await self._compare_thrown(thrown, {s.id: s for s in shown})
         return shown
+
+    async def look_at_originals(self) -> None:
+        """As `look`, for photos from before smartsort. One call for each mapped folder. Raises ImmichError.
+
+        What a user deletes there loses its links, and has them again once it is restored.
+        """
+        if not self._how.switched_on:
+            return
+        context, lying = self._context, dict[str, str]()
+        for theirs, _ in context.layout.path_mapping:
+            lying |= await context.server.in_trash(theirs.rstrip("/"))
+        new = await context.ledger.aread(lambda db: deletions.new_originals(db, list(lying)))
+        at, idle = context.clock.text(), [one[:3] for one in new if one[3] not in WANTED]
+        await context.ledger.awrite(lambda db: deletions.note(db, idle, DONE, at))
+        await self.note([one[:3] for one in new if one[3] in WANTED])
+        await self.tidy()
+        known = await context.ledger.aread(deletions.of_originals)
+        for row in (row for row in known if row.asset_id not in lying):
+            found = await context.server.asset(row.asset_id)
+            if found is None:
+                await context.ledger.awrite(lambda db, row=row: _forget_original(db, row))  # type: ignore[misc]
+            elif not found.trashed:
+                await self._restored([row])
 
     @property
     def _below(self) -> str:
@@ -272,7 +295,7 @@ class Deleted:
         return {photo_id: found[path] for photo_id, path in paths.items() if path in found}
 
     async def _restored(self, rows: Sequence[Deletion]) -> None:
-        rejected = [row.photo_id for row in rows if row.photo is State.REJECTED]
+        rejected = [row.photo_id for row in rows if row.photo in (State.REJECTED, State.OBSERVED)]
         if rejected:
             log.info("%s photos were restored in Immich and come back", len(rejected))
             await self._acts.restored(rejected)
@@ -317,6 +340,11 @@ class Deleted:
         ids = [row.photo_id for row in rows]
         if ids:
             await self._context.ledger.awrite(lambda db: deletions.forget(db, ids))
+
+
+def _forget_original(db: Database, row: Deletion) -> None:
+    observed.gone(db, [row.photo_id])
+    deletions.forget(db, [row.photo_id])
 
 
 def _is_shown(row: Deletion, refs: Mapping[int, AssetRef]) -> bool:
