@@ -807,3 +807,16 @@ async def test_many_deletions_at_once_wait_for_a_word(make):
     up_to = library.world.ledger.read(deletions.newest_held)
     assert (await library.world.actions.answer(up_to, "ann", reject=True)).done == 3
     assert library.links() == []
+
+
+async def test_what_is_followed_is_found_by_its_own_index(library):
+    """Otherwise every photo that belongs to somebody would be looked at, again and again."""
+    asked: list[str] = []
+
+    def plan(db: Any) -> list[str]:
+        db.conn.set_trace_callback(asked.append)
+        observed.fresh(db, 5)
+        db.conn.set_trace_callback(None)
+        return [row[3] for row in db.conn.execute(f"EXPLAIN QUERY PLAN {asked[-1]}")]
+
+    assert any("idx_observed_fresh" in step for step in library.world.ledger.read(plan))

@@ -332,7 +332,7 @@ _UNDONE = (
 _DELETED = "EXISTS (SELECT 1 FROM deletions AS d WHERE d.photo_id = o.photo_id)"
 
 _WAITS = (
-    "observed AS o JOIN photos AS p ON p.id = o.photo_id WHERE p.state = 'observed'"
+    "observed AS o CROSS JOIN photos AS p ON p.id = o.photo_id WHERE p.state = 'observed'"
     f" AND NOT {_REJECTED} AND NOT {_UNDONE} AND NOT {_DELETED}"
 )
 
@@ -368,7 +368,7 @@ def fresh(db: Database, limit: int) -> list[int]:
     As `waiting`, without any of which a human has undone a link. Its cost does not grow with the ledger.
     """
     rows = db.conn.execute(
-        f"SELECT o.photo_id FROM {_WAITS} AND o.fresh = 1 AND o.fate = ? ORDER BY o.photo_id LIMIT ?",  # noqa: S608
+        f"SELECT o.photo_id FROM {_WAITS} AND o.fresh = 1 AND +o.fate = ? ORDER BY o.photo_id LIMIT ?",  # noqa: S608
         (0, Fate.LINK.value, limit),
     )
     return [photo_id for (photo_id,) in rows]
