@@ -33,7 +33,15 @@ from smartsort.files.placement import (
     PlaceRequest,
     RemoveRequest,
 )
-from smartsort.files.problems import FileChanged, FileProblem, FileVanished, NameLeft, NameTaken, NotAFile
+from smartsort.files.problems import (
+    FileChanged,
+    FileProblem,
+    FileUnreadable,
+    FileVanished,
+    NameLeft,
+    NameTaken,
+    NotAFile,
+)
 from smartsort.files.stamps import stamp
 
 
@@ -75,6 +83,34 @@ def test_what_is_written_to_a_name_that_is_apart_never_shows_under_the_other(pho
     assert result.method in (Method.REFLINK, Method.COPY)
     written(result.path, b"changed")
     assert content(photo) == BYTES
+
+
+def test_a_source_that_cannot_be_read_is_named(photo, library, monkeypatch):
+    def fails(_handle, _buffers):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "readv", fails)
+    problem = place(request(photo, library), without_links())
+    assert isinstance(problem, FileUnreadable)
+    assert (problem.path, str(photo) in str(problem)) == (str(photo), True)
+    assert everything_below(library) == []
+
+
+def test_a_source_that_became_something_else_meanwhile_is_named(photo, library):
+    class Swapped(type(without_links())):
+        def open_source(self, path):
+            os.close(super().open_source(path))
+            return os.open("/dev/null", os.O_RDONLY)
+
+    problem = place(request(photo, library), Swapped(link=errno.EPERM, clone=errno.EOPNOTSUPP))
+    assert isinstance(problem, NotAFile)
+    assert str(problem).startswith(f"{photo} is ")
+    assert everything_below(library) == []
+
+
+def test_a_copy_of_other_bytes_than_were_read_first_says_so(photo, library):
+    problem = place(request(photo, library, sha256="0" * 64), without_links())
+    assert str(problem) == f"{photo} has other bytes than when it was first read. It stays as it is"
 
 
 def test_a_symbolic_link_takes_the_next_free_name(photo, library):
