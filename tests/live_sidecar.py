@@ -19,7 +19,7 @@ from smartsort.config import load_settings
 from smartsort.demo.immich import DemoImmich
 from smartsort.demo.run import IMMICH_LIBRARY, demo_settings, sidecar_settings
 from smartsort.demo.samples import make_samples
-from smartsort.demo.server import DemoServer, serve
+from smartsort.demo.server import exposed, serve
 from smartsort.demo.settings import Profile
 from smartsort.downloads.guard import Resolver, system_resolver
 from smartsort.ledger import photos
@@ -107,7 +107,7 @@ def live_sidecar(
                 )
                 demo = DemoImmich(replace(made, **(demo_options or {})))
                 immich = await stack.enter_async_context(serve(demo))
-                learning = await stack.enter_async_context(DemoServer(demo))
+                learning = await stack.enter_async_context(exposed(demo))
                 ml_url = learning.url if machine_learning else None
                 server = sidecar_settings(str(root), immich.url, demo.key, 0, own_photos=False, ml_url=ml_url)
             values = {

@@ -134,10 +134,11 @@ def put(folder: object, **files: bytes) -> list[str]:
 
 
 def write_regions(path, regions):
-    """Put face regions into a JPEG in one step: nothing else changes but an XMP packet it had before."""
+    """Put face regions into a JPEG in one step, before those it may have: nothing else changes."""
     with open(path, "rb") as file:
         data = file.read()
-    header = jpeg.read_header(data)
+    with Image.open(path) as image:
+        size = image.size
     with open(f"{path}.part", "wb") as file:
-        file.write(jpeg.with_xmp(data, region_xmp(regions, header.width, header.height)))
+        file.write(jpeg.with_xmp(data, region_xmp(regions, *size)))
     os.replace(f"{path}.part", path)

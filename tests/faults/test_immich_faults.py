@@ -20,7 +20,7 @@ from smartsort.audit import Audit, Weight
 from smartsort.demo.immich import DemoImmich
 from smartsort.demo.run import demo_settings
 from smartsort.demo.samples import make_samples
-from smartsort.demo.server import DemoServer
+from smartsort.demo.server import exposed
 from smartsort.files.layout import Layout
 
 COUNT = 24
@@ -210,14 +210,14 @@ async def test_immich_is_restarted_in_mid_run(tmp_path, stock, forgets):
     settings = demo_settings(root, "instant", "3.1.0", people_from_regions=False)
     before, after = DemoImmich(settings), DemoImmich(settings)
     async with before.running(), after.running():
-        async with DemoServer(before, "127.0.0.1", 0) as server:
+        async with exposed(before, "127.0.0.1", 0) as server:
             here = World(root, before, server.url)
             await here.start()
             stock.deliver(stock.deliveries[: COUNT // 2], here.inbox)
             await here.sorted(COUNT // 4)
         stock.deliver(stock.deliveries[COUNT // 2 :], here.inbox)
         assert await here.until(lambda: "immich" in here.health_issues(), 20)
-        async with DemoServer(after if forgets else before, "127.0.0.1", urlsplit(server.url).port):
+        async with exposed(after if forgets else before, "127.0.0.1", urlsplit(server.url).port):
             await proved(here, stock)
 
 

@@ -133,7 +133,7 @@ class _Demo:
         from smartsort.config import load_settings
         from smartsort.demo.immich import DemoImmich
         from smartsort.demo.run import demo_settings, fresh_folder, sidecar_settings
-        from smartsort.demo.server import DemoServer, serve
+        from smartsort.demo.server import exposed, serve
         from smartsort.doctor.permissions import NEEDS
         from smartsort.listening import listen
         from smartsort.service import run
@@ -149,7 +149,7 @@ class _Demo:
         made = demo_settings(root, self.profile, self.version, own, least, machine_learning=not own)
         demo = DemoImmich(made)
         # The machine learning service has a port of its own, as beside a real Immich.
-        async with serve(demo) as immich, DemoServer(demo) as learning:
+        async with serve(demo) as immich, exposed(demo) as learning:
             ml_url = None if own else learning.url
             values = sidecar_settings(root, immich.url, demo.key, self.port, own, ml_url=ml_url)
             token = self.token

@@ -68,7 +68,6 @@ def build_app(demo: DemoImmich) -> ASGIApp:
         routes=routes,
         exception_handlers={
             HTTPException: _not_found(demo),
-            ApiError: _api_error(demo),
             Exception: _crash(demo),
         },
     )
@@ -183,15 +182,6 @@ def _not_found(demo: DemoImmich) -> Callable[[Request, Exception], Awaitable[Res
         status = error.status_code if isinstance(error, HTTPException) else 404
         told = ApiError(404 if status == 405 else status, f"Cannot {request.method} {request.url.path}")
         return JsonResponse(told.body(demo.state.version), told.status)
-
-    return handle
-
-
-def _api_error(demo: DemoImmich) -> Callable[[Request, Exception], Awaitable[Response]]:
-    async def handle(_request: Request, error: Exception) -> Response:
-        if not isinstance(error, ApiError):
-            raise error
-        return JsonResponse(error.body(demo.state.version), error.status)
 
     return handle
 

@@ -7,9 +7,10 @@ import hashlib
 import logging
 import os
 import time
+from collections.abc import Awaitable, Callable
 
 from smartsort.demo.faults import Faults
-from smartsort.demo.jobs import Job, JobEngine, JobFailedError
+from smartsort.demo.jobs import Handler, Job, JobEngine, JobFailedError
 from smartsort.demo.models import Asset
 from smartsort.demo.pictures import PictureFacts, are_copies, fingerprint, read_facts
 from smartsort.demo.recognition import Recognition
@@ -30,22 +31,31 @@ class PhotoChain:
         self._faults = faults
         engine.handlers.update(
             {
-                "SidecarCheck": self._check_sidecar,
-                "AssetExtractMetadata": self._extract_metadata,
+                "SidecarCheck": self._about(self._check_sidecar),
+                "AssetExtractMetadata": self._about(self._extract_metadata),
                 "StorageTemplateMigrationSingle": self._migrate,
-                "AssetGenerateThumbnails": self._generate_thumbnails,
+                "AssetGenerateThumbnails": self._about(self._generate_thumbnails),
                 "PersonGenerateThumbnail": self._generate_person_thumbnail,
-                "SmartSearch": self._smart_search,
-                "AssetDetectDuplicates": self._detect_duplicates,
-                "AssetDetectFaces": self._detect_faces,
+                "SmartSearch": self._about(self._smart_search),
+                "AssetDetectDuplicates": self._about(self._detect_duplicates),
+                "AssetDetectFaces": self._about(self._detect_faces),
                 "AssetDetectFacesQueueAll": self._detect_all,
                 "FacialRecognitionQueueAll": recognition.recognise_all,
                 "FacialRecognition": recognition.recognise,
-                "AssetDelete": self._delete,
+                "AssetDelete": self._about(self._delete),
             }
         )
         engine.gates["FacialRecognitionQueueAll"] = self._nothing_blocks
         engine.refused = lambda job: faults.refuses(job.name)
+
+    def _about(self, work: Callable[[Job, Asset], Awaitable[None] | None]) -> Handler:
+        """Return the handler of a job about a photo. Nothing is left to do for one that is gone."""
+
+        def handle(job: Job) -> Awaitable[None] | None:
+            asset = self._state.assets.get(job.data["id"])
+            return None if asset is None else work(job, asset)
+
+        return handle
 
     def remember(self, path: str) -> None:
         """Take in a photo that Immich has had for long: nothing is left to do, and its people have names."""
@@ -79,14 +89,10 @@ class PhotoChain:
         asset.open_face_jobs = 0
         self._engine.add("sidecar", "SidecarCheck", {"id": asset.id, "source": "upload"})
 
-    def _check_sidecar(self, job: Job) -> None:
-        if job.data["id"] in self._state.assets:
-            self._engine.add("metadataExtraction", "AssetExtractMetadata", dict(job.data))
+    def _check_sidecar(self, job: Job, _asset: Asset) -> None:
+        self._engine.add("metadataExtraction", "AssetExtractMetadata", dict(job.data))
 
-    def _extract_metadata(self, job: Job) -> None:
-        asset = self._state.assets.get(job.data["id"])
-        if asset is None:
-            return
+    def _extract_metadata(self, job: Job, asset: Asset) -> None:
         facts = self._read(asset)
         if self._state.settings.people_from_regions and facts.size is not None:
             self._recognition.import_faces(asset)
@@ -117,10 +123,7 @@ class PhotoChain:
         if job.data.get("source") in {"upload", "copy"}:
             self._engine.add("thumbnailGeneration", "AssetGenerateThumbnails", dict(job.data))
 
-    def _generate_thumbnails(self, job: Job) -> None:
-        asset = self._state.assets.get(job.data["id"])
-        if asset is None:
-            return
+    def _generate_thumbnails(self, job: Job, asset: Asset) -> None:
         if asset.undecodable:
             asset.thumbhash = None
             raise JobFailedError(f"{asset.path} holds no picture that can be decoded")
@@ -142,10 +145,7 @@ class PhotoChain:
             person.has_thumbnail = True
             person.updated_at = time.time()
 
-    async def _smart_search(self, job: Job) -> None:
-        asset = self._state.assets.get(job.data["id"])
-        if asset is None:
-            return
+    async def _smart_search(self, job: Job, asset: Asset) -> None:
         if self._faults.refuses(job.name):
             raise JobFailedError(f"machine learning did not answer for {asset.path}")
         if self._state.settings.finds_duplicates and not asset.undecodable:
@@ -153,9 +153,8 @@ class PhotoChain:
                 asset.fingerprint = await asyncio.to_thread(fingerprint, asset.real_path)
         self._engine.add("duplicateDetection", "AssetDetectDuplicates", dict(job.data))
 
-    def _detect_duplicates(self, job: Job) -> None:
-        asset = self._state.assets.get(job.data["id"])
-        if asset is None or asset.fingerprint is None or not asset.in_timeline:
+    def _detect_duplicates(self, _job: Job, asset: Asset) -> None:
+        if asset.fingerprint is None or not asset.in_timeline:
             return
         copies = [
             other
@@ -175,9 +174,8 @@ class PhotoChain:
             each.duplicate_id = duplicate_id
             each.updated_at = time.time()
 
-    def _detect_faces(self, job: Job) -> None:
-        asset = self._state.assets.get(job.data["id"])
-        if asset is None or self._faults.face_recognition_off or asset.thumbhash is None:
+    def _detect_faces(self, job: Job, asset: Asset) -> None:
+        if self._faults.face_recognition_off or asset.thumbhash is None:
             return
         if self._faults.ml_failing or self._faults.refuses(job.name):
             raise JobFailedError(f"machine learning did not answer for {asset.path}")
@@ -197,10 +195,7 @@ class PhotoChain:
             if asset.thumbhash and not asset.is_trashed and (never or force is not False):
                 self._engine.add("faceDetection", "AssetDetectFaces", {"id": asset.id})
 
-    def _delete(self, job: Job) -> None:
-        asset = self._state.assets.get(job.data["id"])
-        if asset is None:
-            return
+    def _delete(self, _job: Job, asset: Asset) -> None:
         on_disk = asset.library_id is None or not self._state.settings.library_read_only
         self._state.remove_asset(asset.id)
         if on_disk and not asset.is_offline:

@@ -21,7 +21,7 @@ class ApiError(Exception):
 
     def body(self, version: ImmichVersion) -> dict[str, Any]:
         shown: dict[str, Any] = {"message": self.message}
-        if version.long_errors:
+        if not version.is_third:
             shown["error"] = http.HTTPStatus(self.status).phrase
             shown["statusCode"] = self.status
             shown["correlationId"] = "".join(random.choices(string.ascii_lowercase + string.digits, k=8))
@@ -37,7 +37,7 @@ def no_access(permission: str) -> ApiError:
 
 def invalid(version: ImmichVersion, field: str, requirement: str, **details: Any) -> ApiError:
     """Return a value that breaks a rule: version 2 words it, version 3 lists it."""
-    if version.strict_bodies:
+    if version.is_third:
         entry = {
             "path": [field],
             "message": details.pop("message", f"Invalid input: {requirement}"),

@@ -2,8 +2,7 @@
 
 import fnmatch
 import random
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 Kind = Literal["status", "slow", "truncate", "html", "drop"]
@@ -72,25 +71,9 @@ class Faults:
 
     def clear(self) -> None:
         """Switch every fault off."""
-        self.update(
-            {f.name: getattr(Faults(), f.name) for f in fields(self) if f.name not in {"seed", "_rng"}}
-        )
-
-    def update(self, values: Mapping[str, Any]) -> None:
-        """Set faults by name, `rules` as a list of objects. Raises ValueError for an unknown name."""
-        known = {f.name for f in fields(self)} - {"seed", "_rng"}
-        for name, value in values.items():
-            if name not in known:
-                raise ValueError(f"no fault is called {name!r} (there are {', '.join(sorted(known))})")
-            if name == "rules":
-                self.rules[:] = [r if isinstance(r, FaultRule) else FaultRule(**r) for r in value]
-            else:
-                setattr(self, name, type(getattr(self, name))(value))
-
-    def as_json(self) -> dict[str, Any]:
-        shown = asdict(self)
-        del shown["_rng"]
-        return shown
+        for one in fields(self):
+            if one.name != "_rng":
+                setattr(self, one.name, getattr(Faults(self.seed), one.name))
 
     def refuses(self, job_name: str) -> bool:
         """Return True for a job that machine learning does not even begin."""

@@ -26,14 +26,13 @@ class JobFailedError(Exception):
 
 @dataclass(slots=True)
 class Job:
-    """One job. `sequence` is its place in its queue's order, `timestamp` is in milliseconds."""
+    """One job. `timestamp` is in milliseconds."""
 
     id: str
     queue: str
     name: str
     timestamp: int
     data: dict[str, Any]
-    sequence: int
 
     def as_json(self) -> dict[str, Any]:
         return {"id": self.id, "name": self.name, "timestamp": self.timestamp, "data": self.data}
@@ -105,13 +104,13 @@ class JobEngine:
         puts it before those that wait.
         """
         queue = self.queues[queue_name]
-        number = next(queue.numbers)
+        number = next(queue.numbers)  # one that is dropped uses its number all the same
         identifier = job_id or str(number)
         if identifier in queue.waiting or identifier in queue.active:
             return
         if only_one and queue.names[name]:
             return
-        queue.waiting[identifier] = Job(identifier, queue_name, name, int(time.time() * 1000), data, number)
+        queue.waiting[identifier] = Job(identifier, queue_name, name, int(time.time() * 1000), data)
         queue.names[name] += 1
         if first:
             queue.waiting.move_to_end(identifier, last=False)

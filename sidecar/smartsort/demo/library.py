@@ -8,10 +8,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from smartsort.demo import jpeg
 from smartsort.demo.immich import DemoImmich
-from smartsort.demo.regions import Region, region_xmp
-from smartsort.demo.samples import FAMILY, NOT_WHITELISTED, with_exif
+from smartsort.demo.samples import FAMILY, NOT_WHITELISTED, tagged
 from smartsort.demo.scenes import draw_people
 
 PEOPLE = (*FAMILY, NOT_WHITELISTED)
@@ -44,12 +42,8 @@ def draw_uploads(count: int, seed: int) -> Iterator[Upload]:
         elif place == 9:
             names = []
         drawing = draw_people(names, _SIZE, random.Random(f"library:{seed}:{index}"))
-        content = with_exif(
-            drawing.content, datetime(2019, 1, 1, 9, tzinfo=UTC) + timedelta(hours=31 * index)
-        )
-        if names:
-            regions = [Region(name, *box) for name, box in zip(names, drawing.boxes, strict=True)]
-            content = jpeg.with_xmp(content, region_xmp(regions, *_SIZE))
+        taken = datetime(2019, 1, 1, 9, tzinfo=UTC) + timedelta(hours=31 * index)
+        content = tagged(drawing, names, _SIZE, taken)
         yield Upload(f"IMG_{index:04d}.jpg", content, names[0] if len(names) == 1 else None)
 
 

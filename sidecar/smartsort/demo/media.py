@@ -1,77 +1,16 @@
 """The file extensions Immich takes for pictures and videos."""
 
-IMAGE_EXTENSIONS = (
-    ".avif",
-    ".bmp",
-    ".gif",
-    ".jpeg",
-    ".jpg",
-    ".png",
-    ".webp",
-    ".3fr",
-    ".ari",
-    ".arw",
-    ".cap",
-    ".cin",
-    ".cr2",
-    ".cr3",
-    ".crw",
-    ".dcr",
-    ".dng",
-    ".erf",
-    ".fff",
-    ".iiq",
-    ".k25",
-    ".kdc",
-    ".mrw",
-    ".nef",
-    ".nrw",
-    ".orf",
-    ".ori",
-    ".pef",
-    ".psd",
-    ".raf",
-    ".raw",
-    ".rw2",
-    ".rwl",
-    ".sr2",
-    ".srf",
-    ".srw",
-    ".x3f",
-    ".heic",
-    ".heif",
-    ".hif",
-    ".insp",
-    ".jp2",
-    ".jpe",
-    ".jxl",
-    ".mpo",
-    ".svg",
-    ".tif",
-    ".tiff",
-)
-VIDEO_EXTENSIONS = (
-    ".3gp",
-    ".3gpp",
-    ".avi",
-    ".flv",
-    ".insv",
-    ".m2t",
-    ".m2ts",
-    ".m4v",
-    ".mkv",
-    ".mov",
-    ".mp4",
-    ".mpe",
-    ".mpeg",
-    ".mpg",
-    ".mts",
-    ".mxf",
-    ".ts",
-    ".vob",
-    ".webm",
-    ".wmv",
-)
-SIDECAR_EXTENSIONS = (".xmp",)
+from collections.abc import Iterable
+
+from smartsort.files import media
+
+
+def _dotted(extensions: Iterable[str]) -> tuple[str, ...]:
+    return tuple(f".{extension}" for extension in sorted(extensions))
+
+
 # These came with major version 3.
 NEW_IN_3 = frozenset({".mpo", ".ts"})
+IMAGE_EXTENSIONS = (*_dotted(media.IMAGE_EXTENSIONS | media.RAW_EXTENSIONS | {"cin"}), ".mpo")
+VIDEO_EXTENSIONS = (*_dotted(media.VIDEO_EXTENSIONS), ".ts")
+SIDECAR_EXTENSIONS = (".xmp",)

@@ -79,7 +79,7 @@ class Call:
             return None
         if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
             return value
-        if self.state.version.strict_bodies or kind in (list, dict):
+        if self.state.version.is_third or kind in (list, dict):
             raise invalid(self.state.version, name, f"a {_JSON_TYPES[kind]}")
         try:
             return str(value).casefold() in {"true", "1"} if kind is bool else kind(value)

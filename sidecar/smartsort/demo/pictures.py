@@ -12,9 +12,8 @@ from typing import Any
 
 from PIL import ExifTags, Image, ImageOps
 
-from smartsort.demo import jpeg
 from smartsort.demo.edge import read_edge
-from smartsort.demo.regions import HEADER_BYTES, Region, drawn_for, face_regions, parse_regions, sidecar_of
+from smartsort.demo.regions import HEADER_BYTES, Region, drawn_for, face_regions, packet_of, sidecar_of
 from smartsort.errors import SmartsortError
 from smartsort.files.decoders import Decoders
 from smartsort.files.media import Kind
@@ -110,28 +109,25 @@ def crop(preview: bytes, box: tuple[int, int, int, int], image_size: tuple[int, 
 
 
 def _jpeg_facts(path: str, head: bytes, tail: bytes) -> PictureFacts:
-    try:
-        header = jpeg.read_header(head)
-    except jpeg.NotAJpegError:
-        return _other_facts(path)
     # A file with something behind its picture (a motion photo) is decoded to be sure. Nearly none is.
     if b"\xff\xd9" not in tail:
         return _other_facts(path)
-    exif = Image.Exif()
-    if header.exif:
-        with contextlib.suppress(Exception):  # broken Exif is no broken photo
-            exif.load(header.exif)
-    regions = parse_regions(header.xmp) if header.xmp else face_regions(path)
-    if header.xmp and _is_turned(header, exif):
-        regions = []  # a detector sees no face that lies on its side
-    return _with_exif(path, PictureFacts((header.width, header.height), regions=tuple(regions)), exif)
+    try:
+        with Image.open(io.BytesIO(head)) as image:
+            size, exif = image.size, image.getexif()
+    except (OSError, SyntaxError, ValueError):
+        return _other_facts(path)
+    regions = tuple(face_regions(path))
+    if _is_turned(head, size, exif):
+        regions = ()  # a detector sees no face that lies on its side
+    return _with_exif(path, PictureFacts(size, regions=regions), exif)
 
 
-def _is_turned(header: jpeg.JpegHeader, exif: Image.Exif) -> bool:
+def _is_turned(head: bytes, size: tuple[int, int], exif: Image.Exif) -> bool:
     """Whether the pixels were turned by a quarter after the regions were drawn, and nothing tells so."""
-    size = drawn_for(header.xmp or b"")
+    width, height = size
     upright = exif.get(ExifTags.Base.Orientation, 1) in range(5)
-    return upright and size == (header.height, header.width) and header.width != header.height
+    return upright and drawn_for(packet_of(head)) == (height, width) and width != height
 
 
 def _other_facts(path: str) -> PictureFacts:

@@ -77,11 +77,8 @@ class Recognition:
         """Return the faces that machine learning sees on a picture that is no photo of this Immich."""
         found = []
         for region in regions:
-            left, top = round(region.left * size[0]), round(region.top * size[1])
-            right, bottom = left + round(region.width * size[0]), top + round(region.height * size[1])
             identity = embeddings.identity_of_name(region.name) if region.name else f"nobody:{_place(region)}"
-            box = (left, top, right, bottom)
-            found.append(Face("", "", box, size, identity, "machine-learning", pose=_place(region)))
+            found.append(Face("", "", _pixels(region, size), size, identity, pose=_place(region)))
         return found
 
     def queue_faces(self, faces: Iterable[Face], *, with_queue_all: bool) -> None:
@@ -96,14 +93,9 @@ class Recognition:
             self._engine.add("facialRecognition", "FacialRecognition", {"id": face.id})
 
     def queue_all(self, *, force: bool) -> None:
-        keeps_name = self._state.version.queue_all_keeps_its_name_as_id
-        self._engine.add(
-            "facialRecognition",
-            "FacialRecognitionQueueAll",
-            {"force": force},
-            job_id="FacialRecognitionQueueAll" if keeps_name else None,
-            only_one=True,
-        )
+        name = "FacialRecognitionQueueAll"
+        kept = None if self._state.version.is_third else name
+        self._engine.add("facialRecognition", name, {"force": force}, job_id=kept, only_one=True)
 
     def recognise_all(self, job: Job) -> None:
         """Queue every face without a person, with force, after taking every person away from its faces."""
@@ -207,28 +199,19 @@ class Recognition:
         self._engine.add("thumbnailGeneration", "PersonGenerateThumbnail", {"id": person.id}, first=True)
 
     def _face(self, asset: Asset, region: Region, source_type: SourceType) -> Face:
-        size = upright_preview_size(asset)
-        upright = region.upright(asset.orientation)
-        box = (
-            round(upright.left * size[0]),
-            round(upright.top * size[1]),
-            round((upright.left + upright.width) * size[0]),
-            round((upright.top + upright.height) * size[1]),
-        )
-        return Face(
-            self._state.new_id(),
-            asset.id,
-            box,
-            size,
-            region_identity(region, asset),
-            source_type,
-            pose=_place(region),
-        )
+        size = preview_size(asset.width or 1, asset.height or 1)
+        box, identity = _pixels(region.upright(asset.orientation), size), region_identity(region, asset)
+        return Face(self._state.new_id(), asset.id, box, size, identity, source_type, pose=_place(region))
 
 
-def upright_preview_size(asset: Asset) -> tuple[int, int]:
-    width, height = asset.width or 1, asset.height or 1
-    return preview_size(width, height)
+def _pixels(region: Region, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    right, bottom = region.left + region.width, region.top + region.height
+    return (
+        round(region.left * size[0]),
+        round(region.top * size[1]),
+        round(right * size[0]),
+        round(bottom * size[1]),
+    )
 
 
 def region_identity(region: Region, asset: Asset) -> str:

@@ -58,10 +58,14 @@ def face_regions(path: str | os.PathLike[str]) -> list[Region]:
             if found:
                 return found
     with open(path, "rb") as file:
-        data = file.read(HEADER_BYTES)
-    # The packet by its marks: a JPEG with junk between its segments still shows, and still has it.
-    start, end = data.find(b"<x:xmpmeta"), data.find(b"</x:xmpmeta>")
-    return parse_regions(data[start : end + len(b"</x:xmpmeta>")]) if 0 <= start < end else []
+        return parse_regions(packet_of(file.read(HEADER_BYTES)))
+
+
+def packet_of(head: bytes) -> bytes:
+    """Return the first XMP packet in the beginning of a photo, b"" without one."""
+    # By its marks: a JPEG with junk between its segments still shows, and still has it.
+    start, end = head.find(b"<x:xmpmeta"), head.find(b"</x:xmpmeta>")
+    return head[start : end + len(b"</x:xmpmeta>")] if 0 <= start < end else b""
 
 
 def sidecar_of(path: str | os.PathLike[str]) -> str | None:
@@ -78,12 +82,8 @@ def parse_regions(packet: bytes) -> list[Region]:
 
     Broken XML, other kinds of region and absurd boxes give none.
     """
-    try:
-        root: Element = fromstring(packet.strip(b"\x00 \r\n\t"))
-    except (ParseError, DefusedXmlException, ValueError):
-        return []
     found = []
-    for listing in root.iter(f"{_MWG}RegionList"):
+    for listing in _elements(packet, "RegionList"):
         for item in listing.iter(f"{_RDF}li"):
             region = _region(_properties(item))
             if region is not None:
@@ -93,15 +93,20 @@ def parse_regions(packet: bytes) -> list[Region]:
 
 def drawn_for(packet: bytes) -> tuple[int, int] | None:
     """The size of the picture that the regions of a packet were drawn for, if it tells."""
-    try:
-        root: Element = fromstring(packet.strip(b"\x00 \r\n\t"))
-    except (ParseError, DefusedXmlException, ValueError):
-        return None
-    for element in root.iter(f"{_MWG}AppliedToDimensions"):
+    for element in _elements(packet, "AppliedToDimensions"):
         sides = [element.get(f"{_DIMENSIONS}{side}", "") for side in "wh"]
         if all(side.isdecimal() for side in sides):
             return int(sides[0]), int(sides[1])
     return None
+
+
+def _elements(packet: bytes, name: str) -> list[Element]:
+    """Return the elements of that name, none of broken XML."""
+    try:
+        root: Element = fromstring(packet.strip(b"\x00 \r\n\t"))
+    except (ParseError, DefusedXmlException, ValueError):
+        return []
+    return list(root.iter(f"{_MWG}{name}"))
 
 
 def region_xmp(regions: Iterable[Region], width: int, height: int) -> bytes:

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from starlette.datastructures import UploadFile
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
 from smartsort.demo import shapes
 from smartsort.demo.errors import ApiError, invalid
@@ -85,14 +85,6 @@ async def thumbnail(call: Call) -> Response:
     return Response(content, media_type="image/webp" if kind == "thumbnail" else "image/jpeg")
 
 
-@route("GET", "/assets/{id}/original", "asset.download")
-async def original(call: Call) -> Response:
-    asset = call.asset(call.id(), "asset.download")
-    if not await asyncio.to_thread(os.path.isfile, asset.real_path):
-        raise ApiError(404, "Asset media not found")
-    return FileResponse(asset.real_path, filename=asset.original_name)
-
-
 @route("PUT", "/assets", "asset.update")
 async def update_many(call: Call) -> Response:
     body = await call.body()
@@ -101,13 +93,6 @@ async def update_many(call: Call) -> Response:
     for asset in assets:
         _change(call, asset, body)
     return no_content()
-
-
-@route("PUT", "/assets/{id}", "asset.update")
-async def update(call: Call) -> Response:
-    asset = call.asset(call.id(), "asset.update")
-    _change(call, asset, await call.body())
-    return JsonResponse(shapes.asset_full(call.state, asset))
 
 
 @route("DELETE", "/assets", "asset.delete")
@@ -127,11 +112,6 @@ async def delete(call: Call) -> Response:
 async def restore(call: Call) -> Response:
     assets = [call.asset(asset_id, "asset.delete") for asset_id in call.ids(await call.body())]
     return JsonResponse({"count": _restore(assets)})
-
-
-@route("POST", "/trash/restore", "asset.delete")
-async def restore_all(call: Call) -> Response:
-    return JsonResponse({"count": _restore(_trashed(call))})
 
 
 @route("POST", "/trash/empty", "asset.delete")
@@ -160,7 +140,7 @@ def _check(call: Call, item: Any) -> dict[str, Any]:
     if not isinstance(item, dict):
         raise invalid(version, "assets", "a list of objects")
     checksum = call.field(item, "checksum", str, required=True)
-    if not checksum and version.refuses_empty_checksum:
+    if not checksum and not version.is_third:
         raise invalid(version, "assets.0.checksum", "a non-empty string")
     asset = call.state.asset_by_checksum(call.user.id, digest(checksum))
     if asset is None:
@@ -211,11 +191,11 @@ def _restore(assets: list[Asset]) -> int:
 def _group(call: Call, duplicate_id: str, assets: list[Asset]) -> dict[str, Any]:
     assets = sorted(assets, key=lambda asset: asset.taken_at)
     shown = [{**shapes.asset_brief(call.state, a), "exifInfo": shapes.exif(a)} for a in assets]
-    if call.state.version.major >= 3:
+    if call.state.version.is_third:
         for each in shown:
             each["tags"] = []
     group: dict[str, Any] = {"duplicateId": duplicate_id, "assets": shown}
-    if call.state.version.major >= 3:
+    if call.state.version.is_third:
         group["suggestedKeepAssetIds"] = [max(assets, key=lambda asset: asset.size).id]
     return group
 

@@ -1,6 +1,4 @@
-"""Routes under `/demo`, which no Immich has: measuring the demo and making it misbehave from outside."""
-
-import json
+"""Routes under `/demo`, which no Immich has: measuring the demo from outside."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,24 +19,6 @@ def routes(demo: DemoImmich) -> list[Route]:
             demo.requests.clear()
         return JsonResponse({f"{method} {path}": count for (method, path), count in demo.requests.items()})
 
-    async def faults(request: Request) -> Response:
-        if request.method == "PUT":
-            try:
-                values = json.loads(await request.body())
-                revoked = values.pop("revoked_keys", None)
-                demo.faults.update(values)
-            except (ValueError, TypeError, AttributeError) as error:
-                return JsonResponse({"message": str(error)}, 400)
-            if revoked is not None:
-                for secret, key in demo.state.keys.items():
-                    key.revoked = secret in revoked
-        elif request.method == "DELETE":
-            demo.faults.clear()
-            for key in demo.state.keys.values():
-                key.revoked = False
-        revoked_now = [secret for secret, key in demo.state.keys.items() if key.revoked]
-        return JsonResponse({**demo.faults.as_json(), "revoked_keys": revoked_now})
-
     async def status(_request: Request) -> Response:
         return JsonResponse(
             {
@@ -55,6 +35,5 @@ def routes(demo: DemoImmich) -> list[Route]:
     return [
         Route("/demo/finished", finished),
         Route("/demo/requests", requests, methods=["GET", "DELETE"]),
-        Route("/demo/faults", faults, methods=["GET", "PUT", "DELETE"]),
         Route("/demo/status", status),
     ]

@@ -20,25 +20,11 @@ async def list_queues(call: Call) -> Response:
     return JsonResponse([_queue(queue) for queue in call.demo.engine.queues.values()])
 
 
-@route("GET", "/queues/{name}", "queue.read", admin=True)
-async def get(call: Call) -> Response:
-    return JsonResponse(_queue(_named(call)))
-
-
-@route("PUT", "/queues/{name}", "queue.update", admin=True)
-async def update(call: Call) -> Response:
-    queue = _named(call)
-    paused = call.field(await call.body(), "isPaused", bool)
-    if paused is not None:
-        call.demo.engine.pause(queue.name, paused=paused)
-    return JsonResponse(_queue(queue))
-
-
 @route("GET", "/queues/{name}/jobs", "queueJob.read", admin=True)
 async def list_jobs(call: Call) -> Response:
     queue = _named(call)
     asked = call.request.query_params.getlist("status")
-    if len(asked) == 1 and call.state.version.strict_bodies:
+    if len(asked) == 1 and call.state.version.is_third:
         raise invalid(call.state.version, "status", "expected array, received string", code="invalid_type")
     if any(status not in STATUSES for status in asked):
         raise invalid(call.state.version, "status", f"one of the following values: {', '.join(STATUSES)}")
@@ -47,49 +33,28 @@ async def list_jobs(call: Call) -> Response:
     return JsonResponse(call.demo.engine.listing(queue.name, asked or None))
 
 
-@route("DELETE", "/queues/{name}/jobs", "queueJob.delete", admin=True)
-async def empty(call: Call) -> Response:
-    call.demo.engine.clear(_named(call).name)
-    return no_content()
-
-
-@route("GET", "/jobs", "job.read", admin=True)
-async def legacy_list(call: Call) -> Response:
-    return JsonResponse({queue.name: _legacy(queue) for queue in call.demo.engine.queues.values()})
-
-
 @route("PUT", "/jobs/{name}", "job.create", admin=True)
 async def command(call: Call) -> Response:
     queue = _named(call)
     body = await call.body()
-    wanted = call.field(body, "command", str, required=True)
-    force = call.field(body, "force", bool)
-    if wanted == "start":
-        _start(call, queue, force=force)
-    elif wanted in ("pause", "resume"):
-        call.demo.engine.pause(queue.name, paused=wanted == "pause")
-    elif wanted == "empty":
-        call.demo.engine.clear(queue.name)
-    elif wanted != "clear-failed":
-        raise invalid(call.state.version, "command", "one of: start, pause, resume, empty, clear-failed")
-    return JsonResponse(_legacy(queue))
+    if call.field(body, "command", str, required=True) != "start":
+        raise ApiError(400, "The demo only starts queues")
+    _start(call, queue, force=call.field(body, "force", bool))
+    return JsonResponse(
+        {
+            "queueStatus": {"isPaused": queue.paused, "isActive": bool(queue.active)},
+            "jobCounts": queue.counts(),
+        }
+    )
 
 
 @route("POST", "/assets/jobs", "job.create")
 async def asset_jobs(call: Call) -> Response:
     body = await call.body()
-    name = call.field(body, "name", str, required=True)
-    assets = [call.asset(asset_id, "asset.update") for asset_id in call.ids(body, "assetIds")]
-    jobs = {
-        "refresh-faces": ("faceDetection", "AssetDetectFaces"),
-        "refresh-metadata": ("metadataExtraction", "AssetExtractMetadata"),
-        "regenerate-thumbnail": ("thumbnailGeneration", "AssetGenerateThumbnails"),
-    }
-    if name not in jobs:
-        raise invalid(call.state.version, "name", f"one of: {', '.join(jobs)}")
-    queue, job_name = jobs[name]
-    for asset in assets:
-        call.demo.engine.add(queue, job_name, {"id": asset.id})
+    if call.field(body, "name", str, required=True) != "refresh-faces":
+        raise ApiError(400, "The demo only refreshes faces")
+    for asset in [call.asset(asset_id, "asset.update") for asset_id in call.ids(body, "assetIds")]:
+        call.demo.engine.add("faceDetection", "AssetDetectFaces", {"id": asset.id})
     return no_content()
 
 
@@ -118,10 +83,3 @@ def _named(call: Call) -> Queue:
 
 def _queue(queue: Queue) -> dict[str, Any]:
     return {"name": queue.name, "isPaused": queue.paused, "statistics": queue.counts()}
-
-
-def _legacy(queue: Queue) -> dict[str, Any]:
-    return {
-        "queueStatus": {"isPaused": queue.paused, "isActive": bool(queue.active)},
-        "jobCounts": queue.counts(),
-    }

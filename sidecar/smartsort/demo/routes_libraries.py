@@ -62,15 +62,6 @@ async def update(call: Call) -> Response:
     return JsonResponse(shapes.library(library))
 
 
-@route("DELETE", "/libraries/{id}", "library.delete", admin=True)
-async def delete(call: Call) -> Response:
-    library = call.library(call.id())
-    for asset in call.state.library_assets(library.id):
-        call.state.remove_asset(asset.id)
-    del call.state.libraries[library.id]
-    return no_content()
-
-
 # No permission is named for it, so that only a key with all of them may.
 @route("POST", "/libraries/{id}/validate", EVERYTHING, admin=True)
 async def validate(call: Call) -> Response:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from smartsort.demo import embeddings, shapes
 from smartsort.demo.errors import ApiError, invalid
 from smartsort.demo.models import Face, Person
-from smartsort.demo.operations import Call, JsonResponse, Operations, no_content
+from smartsort.demo.operations import Call, JsonResponse, Operations
 
 operations = Operations()
 route = operations.add
@@ -106,24 +106,6 @@ async def create_person(call: Call) -> Response:
     return JsonResponse(shapes.person(person), 201)
 
 
-@route("PUT", "/people", "person.update")
-async def update_people(call: Call) -> Response:
-    results = []
-    for item in call.field(await call.body(), "people", list, required=True):
-        person = call.person(call.uuid(item.get("id"), "id"), "person.update")
-        _change(call, person, item)
-        results.append({"id": person.id, "success": True})
-    return JsonResponse(results)
-
-
-@route("DELETE", "/people", "person.delete")
-async def delete_people(call: Call) -> Response:
-    people = [call.person(person_id, "person.delete") for person_id in call.ids(await call.body())]
-    for person in people:
-        call.state.remove_person(person.id)
-    return no_content()
-
-
 @route("GET", "/people/{id}", "person.read")
 async def get_person(call: Call) -> Response:
     return JsonResponse(shapes.person(call.person(call.id())))
@@ -134,12 +116,6 @@ async def update_person(call: Call) -> Response:
     person = call.person(call.id(), "person.update")
     _change(call, person, await call.body())
     return JsonResponse(shapes.person(person))
-
-
-@route("DELETE", "/people/{id}", "person.delete")
-async def delete_person(call: Call) -> Response:
-    call.state.remove_person(call.person(call.id(), "person.delete").id)
-    return no_content()
 
 
 @route("GET", "/people/{id}/statistics", "person.statistics")
@@ -154,17 +130,6 @@ async def thumbnail(call: Call) -> Response:
     if content is None:
         raise ApiError(404, "Person thumbnail not found")
     return Response(content, media_type="image/jpeg")
-
-
-@route("PUT", "/people/{id}/reassign", "person.reassign")
-async def reassign(call: Call) -> Response:
-    person = call.person(call.id(), "person.update")
-    for item in call.field(await call.body(), "data", list, required=True):
-        asset = call.asset(call.uuid(item.get("assetId"), "assetId"))
-        for face_id in asset.face_ids:
-            if call.state.faces[face_id].person_id == item.get("personId"):
-                _assign(call, call.state.faces[face_id], person)
-    return JsonResponse([shapes.person(person)])
 
 
 @route("POST", "/people/{id}/merge", "person.merge")
@@ -228,15 +193,10 @@ def _birth_date(call: Call, body: dict[str, Any]) -> str | None:
 def _in_order(call: Call, people: list[tuple[Person, int]]) -> list[tuple[Person, int]]:
     """Hidden ones last and favourites first. Then by closeness to a face, or named, often seen, by name."""
     query = call.request.query_params
-    if "closestAssetId" in query or "closestPersonId" in query:
+    if "closestAssetId" in query:
         # Despite its name Immich takes the id of a face. Another id leaves the order to chance.
-        face = call.state.faces.get(query.get("closestAssetId", ""))
-        person = call.state.people.get(query.get("closestPersonId", ""))
-        mine = None
-        if face is not None:
-            mine = call.demo.recognition.embedding(face)
-        elif person is not None:
-            mine = call.demo.recognition.feature_embedding(person)
+        face = call.state.faces.get(query["closestAssetId"])
+        mine = None if face is None else call.demo.recognition.embedding(face)
 
         def closeness(item: tuple[Person, int]) -> tuple[bool, bool, float, str]:
             theirs = call.demo.recognition.feature_embedding(item[0])

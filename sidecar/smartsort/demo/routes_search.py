@@ -28,7 +28,7 @@ async def search_metadata(call: Call) -> Response:
     body = await call.body()
     size = call.field(body, "size", int) or DEFAULT_PAGE
     page = call.field(body, "page", int) or 1
-    filters = call.state.version.search_filters
+    filters = call.state.version.is_newest
     by_filter = call.field(body, "filter", dict) if filters else None
     if by_filter is not None:
         page = _page_of(call, body)
@@ -63,7 +63,7 @@ async def search_person(call: Call) -> Response:
     if name is None:
         raise invalid(call.state.version, "name", "a string")
     with_hidden = call.flag("withHidden")
-    fuzzy = call.state.version.person_search_is_fuzzy
+    fuzzy = call.state.version.is_third
     return JsonResponse(
         [
             shapes.person(person)
@@ -88,44 +88,33 @@ def _page_of(call: Call, body: dict[str, Any]) -> int:
 def _matching(call: Call, body: dict[str, Any]) -> Iterator[Asset]:
     path = call.field(body, "originalPath", str)
     pattern = None if path is None else like(path)
-    file_name = call.field(body, "originalFileName", str)
-    name_pattern = None if file_name is None else like(file_name)
     visibility = call.field(body, "visibility", str)
     if visibility is not None and visibility not in VISIBILITIES:
         raise invalid(call.state.version, "visibility", f"one of: {', '.join(VISIBILITIES)}")
+    by_itself = ("timeline", "archive") if call.state.version.is_third else ("timeline",)
+    seen = by_itself if visibility is None else (visibility,)
     with_deleted = call.field(body, "withDeleted", bool)
     with_exif = call.field(body, "withExif", bool)
     people = set(call.field(body, "personIds", list) or [])
     equals = {
-        "id": call.field(body, "id", str),
         "library_id": call.field(body, "libraryId", str),
         "is_offline": call.field(body, "isOffline", bool),
-        "is_favorite": call.field(body, "isFavorite", bool),
-        "kind": call.field(body, "type", str),
     }
     after = {
         "deleted_at": _time(call, body, "trashedAfter"),
-        "updated_at": _time(call, body, "updatedAfter"),
         "created_at": _time(call, body, "createdAfter"),
         "taken_at": _time(call, body, "takenAfter"),
     }
     for asset in call.state.assets.values():
         if asset.owner_id != call.user.id or (asset.is_trashed and not with_deleted):
             continue
-        if visibility is None:
-            if asset.visibility != "timeline" and not (
-                call.state.version.search_shows_archived and asset.visibility == "archive"
-            ):
-                continue
-        elif asset.visibility != visibility:
+        if asset.visibility not in seen:
             continue
         if any(value is not None and getattr(asset, name) != value for name, value in equals.items()):
             continue
         if any(least is not None and (getattr(asset, name) or 0) < least for name, least in after.items()):
             continue
         if pattern is not None and not pattern.search(plain(asset.path)):
-            continue
-        if name_pattern is not None and not name_pattern.search(plain(asset.original_name)):
             continue
         if with_exif and not asset.has_metadata:
             continue

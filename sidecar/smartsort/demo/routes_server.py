@@ -24,7 +24,7 @@ async def version(call: Call) -> Response:
     number = call.demo.faults.version or speaks.number
     major, minor, patch = (int(part) for part in number.split("."))
     told: dict[str, int | None] = {"major": major, "minor": minor, "patch": patch}
-    if speaks.tells_prerelease:
+    if speaks.is_third:
         told["prerelease"] = None
     return JsonResponse(told)
 
@@ -48,14 +48,14 @@ async def features(call: Call) -> Response:
         "configFile": False,
         "email": False,
     }
-    if call.state.version.major >= 3:
+    if call.state.version.is_third:
         told["realtimeTranscoding"] = False
     return JsonResponse(told)
 
 
 @route("GET", "/server/media-types", public=True)
 async def media_types(call: Call) -> Response:
-    left_out = NEW_IN_3 if call.state.version.major < 3 else frozenset()
+    left_out = NEW_IN_3 if not call.state.version.is_third else frozenset()
     return JsonResponse(
         {
             "video": [e for e in VIDEO_EXTENSIONS if e not in left_out],
@@ -80,7 +80,7 @@ async def config(call: Call) -> Response:
         "mapLightStyleUrl": "https://tiles.immich.cloud/v1/style/light.json",
         "maintenanceMode": False,
     }
-    if call.state.version.major >= 3:
+    if call.state.version.is_third:
         told["minFaces"] = call.state.settings.min_faces
     return JsonResponse(told)
 

@@ -12,7 +12,7 @@ from PIL import ExifTags, Image
 
 from smartsort.demo import jpeg
 from smartsort.demo.embeddings import TWINS
-from smartsort.demo.regions import Region, region_xmp
+from smartsort.demo.regions import Region, packet_of, region_xmp
 from smartsort.demo.scenes import FAR, HEAD, PORTRAIT, Drawing, Heads, draw_people, encoded
 
 FAMILY = ("John Doe", "Sarah Smith", "Zoë", "李雷", "Amara Okafor")
@@ -176,9 +176,6 @@ def iter_strangers(folder: str | os.PathLike[str], seed: int = 0) -> Iterator[Sa
             beside = [FAMILY[stranger % len(FAMILY)]] if number == photos - 1 else []
             people = [*beside, f"passer-by {seed} {stranger}"]
             drawing = draw_people(people, _ALBUM_SIZE, random.Random(f"strangers:{people}:{number}"))
-            packet = region_xmp(
-                [Region(name, *box) for name, box in zip(people, drawing.boxes, strict=True)], *_ALBUM_SIZE
-            )
             taken = datetime(2024, 3 + stranger % 6, 1 + number, 11, stranger, tzinfo=UTC)
             path = (
                 f"{SOURCES[(stranger + number) % len(SOURCES)]}/holiday {stranger + 1:02d}-{number + 1}.jpg"
@@ -186,7 +183,7 @@ def iter_strangers(folder: str | os.PathLike[str], seed: int = 0) -> Iterator[Sa
             real = os.path.join(folder, path)
             os.makedirs(os.path.dirname(real), exist_ok=True)
             with open(real, "wb") as file:
-                file.write(jpeg.with_xmp(with_exif(drawing.content, taken), packet))
+                file.write(tagged(drawing, people, _ALBUM_SIZE, taken))
             yield _verdict(path, "stranger_group" if beside else "stranger", people, people)
 
 
@@ -200,11 +197,10 @@ def make_album(folder: str | os.PathLike[str], people: Iterable[str]) -> list[st
         for number in range(5 if name in TWINS else 3):
             rng = random.Random(f"album:{name}:{number}")
             drawing = draw_people([name], _ALBUM_SIZE, rng, PORTRAIT)
-            packet = region_xmp([Region(name, *box) for box in drawing.boxes], *_ALBUM_SIZE)
             taken = datetime(2018 + number, rng.randint(1, 12), rng.randint(1, 28), 15, tzinfo=UTC)
             path = os.path.join(folder, f"{name} {number + 1}.jpg")
             with open(path, "wb") as file:
-                file.write(jpeg.with_xmp(with_exif(drawing.content, taken), packet))
+                file.write(tagged(drawing, [name], _ALBUM_SIZE, taken))
             made.append(path)
     return made
 
@@ -242,15 +238,12 @@ class _Studio:
     def _photo(self, index: int, kind: Kind, path: str) -> Sample:
         people, names = _cast(index, kind, random.Random(f"cast:{self._seed}:{self._drawn_as(index)}"))
         drawing = self._draw(index, people, _HEADS_OF.get(kind, HEAD))
-        regions = [Region(name, *box) for name, box in zip(names, drawing.boxes, strict=True)]
         taken = datetime(2024, 1, 1, 9, tzinfo=UTC) + timedelta(hours=7 * index, seconds=self._seed % 3600)
-        content = with_exif(drawing.content, taken)
-        packet = region_xmp(regions, *self._size)
         if kind == "sidecar":
-            self._write(f"{path}.xmp", packet, taken)
-        elif regions:
-            content = jpeg.with_xmp(content, packet)
-        self._write(path, content, taken)
+            self._write(f"{path}.xmp", _packet(drawing, names, self._size), taken)
+            self._write(path, with_exif(drawing.content, taken), taken)
+        else:
+            self._write(path, tagged(drawing, names, self._size, taken), taken)
         return _verdict(path, kind, people, names)
 
     def _copy(self, kind: Kind, path: str) -> Sample:
@@ -262,11 +255,10 @@ class _Studio:
             content = file.read()
         taken = datetime.fromtimestamp(os.stat(real).st_mtime + 3600, UTC)
         if kind == "near_copy":
-            header = jpeg.read_header(content)
             with Image.open(io.BytesIO(content)) as image:
                 smaller = image.resize((self._size[0] * 3 // 4, self._size[1] * 3 // 4), Image.Resampling.BOX)
                 smaller.info.clear()
-                content = jpeg.with_xmp(with_exif(encoded(smaller, 72), taken), header.xmp or b"")
+                content = jpeg.with_xmp(with_exif(encoded(smaller, 72), taken), packet_of(content))
         self._write(path, content, taken)
         return Sample(
             path, kind, "duplicates", "duplicate", "duplicate_", None, original.people, original.path
@@ -354,6 +346,16 @@ def _verdict(path: str, kind: Kind, people: list[str], names: list[str]) -> Samp
     return Sample(path, kind, "unidentified", "unknown_person", "unknown_", None, shown)
 
 
+def tagged(drawing: Drawing, names: Sequence[str], size: tuple[int, int], taken: datetime) -> bytes:
+    """Return the JPEG with camera, date and the regions of its faces, if it has some."""
+    content = with_exif(drawing.content, taken)
+    return jpeg.with_xmp(content, _packet(drawing, names, size)) if names else content
+
+
+def _packet(drawing: Drawing, names: Sequence[str], size: tuple[int, int]) -> bytes:
+    return region_xmp([Region(name, *box) for name, box in zip(names, drawing.boxes, strict=True)], *size)
+
+
 def with_exif(content: bytes, taken: datetime) -> bytes:
     """Return the JPEG with camera and date in an Exif segment."""
     exif = Image.Exif()
@@ -362,7 +364,7 @@ def with_exif(content: bytes, taken: datetime) -> bytes:
     exif[ExifTags.Base.Model] = "Drawn camera"
     exif[ExifTags.Base.DateTime] = text
     exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = text
-    return jpeg.with_exif(content, exif.tobytes())
+    return jpeg.with_segment(content, exif.tobytes())
 
 
 def _file_name(index: int, rng: random.Random) -> str:

@@ -18,8 +18,6 @@ from smartsort.demo.state import DemoState
 from smartsort.demo.timing import Timing
 
 log = logging.getLogger(__name__)
-# As many paths go into one LibrarySyncFiles job in Immich.
-SYNC_BATCH = 10_000
 # So many rows are made between two turns of the event loop.
 ROWS_PER_TURN = 50
 
@@ -65,18 +63,10 @@ class LibraryScanner:
         if library is None:
             return
         found = await asyncio.to_thread(self._walk, library)
-        fresh = [item for item in found if self._state.asset_by_path(library.id, item[0]) is None]
-        for at in range(0, len(fresh), SYNC_BATCH):
-            batch = fresh[at : at + SYNC_BATCH]
-            self._engine.add(
-                "library",
-                "LibrarySyncFiles",
-                {
-                    "libraryId": library.id,
-                    "paths": [path for path, _, _ in batch],
-                    "progressCounter": at + len(batch),
-                },
-            )
+        fresh = [path for path, _, _ in found if self._state.asset_by_path(library.id, path) is None]
+        if fresh:
+            data = {"libraryId": library.id, "paths": fresh, "progressCounter": len(fresh)}
+            self._engine.add("library", "LibrarySyncFiles", data)
         library.refreshed_at = time.time()
 
     async def _import(self, job: Job) -> None:
@@ -106,8 +96,7 @@ class LibraryScanner:
         if library is None:
             return
         known = [asset.id for asset in self._state.library_assets(library.id)]
-        for at in range(0, len(known), SYNC_BATCH):
-            batch = known[at : at + SYNC_BATCH]
+        if known:
             self._engine.add(
                 "library",
                 "LibrarySyncAssets",
@@ -115,8 +104,8 @@ class LibraryScanner:
                     "libraryId": library.id,
                     "importPaths": list(library.import_paths),
                     "exclusionPatterns": list(library.exclusion_patterns),
-                    "assetIds": batch,
-                    "progressCounter": at + len(batch),
+                    "assetIds": known,
+                    "progressCounter": len(known),
                     "totalAssets": len(known),
                 },
             )
@@ -206,35 +195,11 @@ def _files_below(root: str) -> Iterator[str]:
             yield os.path.join(folder, name)
 
 
+_WILD = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+
+
 @lru_cache(maxsize=256)
 def _pattern(glob: str) -> re.Pattern[str]:
-    """A glob with `**`, `*`, `?` and `{a,b}` as a regular expression."""
-    out = ""
-    at = 0
-    depth = 0
-    while at < len(glob):
-        if glob.startswith("**/", at):
-            out += "(?:.*/)?"
-            at += 3
-            continue
-        if glob.startswith("**", at):
-            out += ".*"
-            at += 2
-            continue
-        char = glob[at]
-        if char == "*":
-            out += "[^/]*"
-        elif char == "?":
-            out += "[^/]"
-        elif char == "{":
-            out += "(?:"
-            depth += 1
-        elif char == "}" and depth:
-            out += ")"
-            depth -= 1
-        elif char == "," and depth:
-            out += "|"
-        else:
-            out += re.escape(char)
-        at += 1
-    return re.compile(out)
+    """A glob with `**`, `*` and `?` as a regular expression."""
+    parts = re.split(r"(\*\*/|\*\*|\*|\?)", glob)
+    return re.compile("".join(_WILD.get(part, re.escape(part)) for part in parts))

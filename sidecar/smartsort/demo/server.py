@@ -3,8 +3,8 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -13,47 +13,14 @@ from smartsort.demo.app import build_app
 from smartsort.demo.immich import DemoImmich
 from smartsort.listening import listen
 
-if TYPE_CHECKING:
-    from typing import Self
 
-
+@dataclass(frozen=True, slots=True)
 class DemoServer:
     """A demo Immich that listens. `url` is its address without `/api`."""
 
-    def __init__(self, demo: DemoImmich, host: str = "127.0.0.1", port: int = 0) -> None:
-        self.demo = demo
-        self._socket = listen(host, port)
-        shown = host if host not in ("", "0.0.0.0") else "127.0.0.1"
-        self.port: int = self._socket.getsockname()[1]
-        self.url = f"http://{shown}:{self.port}"
-        config = uvicorn.Config(
-            build_app(demo),
-            http=_protocol(demo),
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=1,
-        )
-        self._server = _QuietServer(config)
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> "Self":
-        self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
-        while not self._server.started:
-            if self._task.done():
-                await self._task
-            await asyncio.sleep(0.001)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.should_exit = True
-        if self._task is not None:
-            await self._task
-        self._socket.close()
+    demo: DemoImmich
+    url: str
+    port: int
 
 
 class _QuietServer(uvicorn.Server):
@@ -79,7 +46,36 @@ def _protocol(demo: DemoImmich) -> type[asyncio.Protocol]:
 
 
 @contextlib.asynccontextmanager
+async def exposed(demo: DemoImmich, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[DemoServer]:
+    """Listen on a port (0 takes a free one) as long as the context lasts."""
+    config = uvicorn.Config(
+        build_app(demo),
+        http=_protocol(demo),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=1,
+    )
+    server = _QuietServer(config)
+    with contextlib.closing(listen(host, port)) as bound:
+        task = asyncio.create_task(server.serve(sockets=[bound]))
+        try:
+            while not server.started:
+                if task.done():
+                    await task
+                await asyncio.sleep(0.001)
+            shown = host if host not in ("", "0.0.0.0") else "127.0.0.1"
+            number: int = bound.getsockname()[1]
+            yield DemoServer(demo, f"http://{shown}:{number}", number)
+        finally:
+            server.should_exit = True
+            await task
+
+
+@contextlib.asynccontextmanager
 async def serve(demo: DemoImmich, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[DemoServer]:
-    """Run a demo and listen on a port (0 takes a free one) as long as the context lasts."""
-    async with demo.running(), DemoServer(demo, host, port) as server:
+    """Run a demo and listen as long as the context lasts."""
+    async with demo.running(), exposed(demo, host, port) as server:
         yield server

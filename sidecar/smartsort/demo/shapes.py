@@ -71,7 +71,7 @@ def person(
 ) -> dict[str, Any]:
     """Return a person. With `state` also who shares them, where the version tells that."""
     shared: dict[str, Any] = {}
-    if state is not None and state.version.shares_people:
+    if state is not None and state.version.is_newest:
         users = [state.user(item.owner_id)] if seen_by not in ("", item.owner_id) else []
         sharing = [{**user_brief(user), "role": "viewer"} for user in users if user is not None]
         shared = {"sharedBy": sharing, "sharedWith": [], "otherPeople": []}
@@ -140,7 +140,7 @@ def exif(asset: Asset) -> dict[str, Any]:
 def asset_brief(state: DemoState, item: Asset) -> dict[str, Any]:
     """Return an asset as a search lists it, without people."""
     shown: dict[str, Any] = {"id": item.id, "createdAt": z_time(item.created_at)}
-    if state.version.device_fields:
+    if not state.version.is_third:
         shown["deviceAssetId"] = item.original_name
         shown["deviceId"] = "Library Import"
     shown |= {
@@ -159,7 +159,7 @@ def asset_brief(state: DemoState, item: Asset) -> dict[str, Any]:
         "isArchived": item.visibility == "archive",
         "isTrashed": item.is_trashed,
         "visibility": item.visibility,
-        "duration": NO_DURATION if state.version.device_fields else None,
+        "duration": NO_DURATION if not state.version.is_third else None,
         "livePhotoVideoId": None,
         "people": [],
         "checksum": base64.b64encode(item.checksum).decode(),
@@ -188,10 +188,10 @@ def asset_with_people(state: DemoState, item: Asset) -> dict[str, Any]:
             continue
         shown_person = person(owner, nested=True, state=state, seen_by=item.owner_id)
         entry = people.setdefault(owner.id, shown_person)
-        if state.version.faces_in_assets:
+        if not state.version.is_third:
             entry.setdefault("faces", []).append(face_brief(each))
     shown["people"] = list(people.values())
-    if state.version.faces_in_assets:
+    if not state.version.is_third:
         shown["unassignedFaces"] = [face_brief(each) for each in faces if each.person_id is None]
     return shown
 
@@ -231,7 +231,7 @@ def album(state: DemoState, item: Album, *, with_assets: bool) -> dict[str, Any]
         shown["startDate"] = offset_time(inside[-1].taken_at)
         shown["endDate"] = offset_time(inside[0].taken_at)
     brief = None if owner is None else user_brief(owner)
-    if state.version.album_lists_assets:
+    if not state.version.is_third:
         shown["ownerId"] = item.owner_id
         shown["owner"] = brief
         listed = inside if with_assets else []

@@ -198,11 +198,12 @@ def _examples(demo: DemoImmich) -> dict[tuple[str, str], Example]:
         "trashedAfter": "2000-01-01T00:00:00.000Z",
         "isOffline": False,
         "withPeople": True,
+        "withExif": True,
         "personIds": [person.id],
         "page": 1,
         "size": 10,
     }
-    if state.version.search_filters:
+    if state.version.is_newest:
         conditions = {
             "checksum": {"in": [assets[0].checksum.hex()]},
             "isOffline": {"eq": False},
@@ -218,12 +219,10 @@ def _examples(demo: DemoImmich) -> dict[tuple[str, str], Example]:
         ("POST", "/libraries"): Example(body=new_library),
         ("POST", "/libraries/{id}/validate"): Example(of_library, body={"importPaths": ["/", "nowhere"]}),
         ("PUT", "/jobs/{name}"): Example(of_queue, body={"command": "start", "force": False}),
-        ("PUT", "/queues/{name}"): Example(of_queue, body={"isPaused": True}),
         ("POST", "/assets/jobs"): Example(body={"name": "refresh-faces", "assetIds": this["ids"]}),
         ("POST", "/assets/bulk-upload-check"): Example(body={"assets": checks}),
         ("GET", "/assets/{id}/thumbnail"): Example(one, {"size": "preview"}),
         ("PUT", "/assets"): Example(body={**this, "visibility": "timeline"}),
-        ("PUT", "/assets/{id}"): Example(one, body={"visibility": "timeline"}),
         ("DELETE", "/assets"): Example(body={**this, "force": False}),
         ("POST", "/search/metadata"): Example(body=search),
         ("GET", "/search/person"): Example(query={"name": "Jo", "withHidden": True}),
@@ -245,7 +244,6 @@ def _examples(demo: DemoImmich) -> dict[tuple[str, str], Example]:
         ("GET", "/libraries/{id}", of_library),
         ("GET", "/libraries/{id}/statistics", of_library),
         ("POST", "/libraries/{id}/scan", of_library),
-        ("GET", "/queues/{name}", of_queue),
         ("GET", "/queues/{name}/jobs", of_queue),
         ("GET", "/people/{id}", of_person),
         ("GET", "/people/{id}/statistics", of_person),
