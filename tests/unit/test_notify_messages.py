@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import json
 import re
 import time as clock
 from datetime import UTC, datetime, time
@@ -97,7 +98,7 @@ def test_the_wait_ends_with_the_quiet_hours():
 
 def test_a_message_survives_the_ledger():
     message = health_message("storage", "the disk is full", "now", began=True)
-    assert Message.from_json(message.as_json()) == message
+    assert Message(**json.loads(canonical(message))) == message
     assert health_message("storage", "full", "now", began=False).kind == "health_restored"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, time, timedelta
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ EXAMPLES = 5
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message for people, with `data` for programs.
+    """One message for people, with `data` for programs. Its fields are what a webhook and the ledger hold.
 
     `kind` is `digest`, `health_issue`, `health_restored` or `test`.
     """
@@ -30,23 +30,6 @@ class Message:
     body: str
     at: str
     data: Mapping[str, Any] = field(default_factory=dict)
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the message as a webhook carries it and as the ledger keeps it."""
-        return {
-            "kind": self.kind,
-            "title": self.title,
-            "body": self.body,
-            "at": self.at,
-            "data": dict(self.data),
-        }
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Message:
-        """The inverse of `as_json`."""
-        return cls(
-            str(value["kind"]), str(value["title"]), str(value["body"]), str(value["at"]), value["data"]
-        )
 
 
 class _Told(NamedTuple):
@@ -170,4 +153,4 @@ def seconds_until_loud(now: datetime, between: tuple[time, time] | None) -> floa
 
 def canonical(message: Message) -> bytes:
     """Return the bytes a webhook posts and signs."""
-    return json.dumps(message.as_json(), ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(asdict(message), ensure_ascii=False, separators=(",", ":")).encode()

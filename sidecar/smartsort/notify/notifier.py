@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -50,18 +50,10 @@ class _Delivery:
     attempts: int
     not_before: str
 
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "id": self.id, "sender": self.sender, "message": self.message.as_json(),
-            "attempts": self.attempts, "not_before": self.not_before,
-        }  # fmt: skip
-
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> _Delivery:
-        return cls(
-            str(value["id"]), str(value["sender"]), Message.from_json(value["message"]),
-            int(value["attempts"]), str(value["not_before"]),
-        )  # fmt: skip
+    def kept(cls, value: dict[str, Any]) -> _Delivery:
+        """From the ledger, which keeps the fields."""
+        return cls(**{**value, "message": Message(**value["message"])})
 
 
 class Notifier:
@@ -189,7 +181,7 @@ class Notifier:
         now = self._context.clock.text()
         pending = key_value.get(db, _PENDING, [])
         pending += [
-            _Delivery(secrets.token_hex(8), name, message, 0, now).as_json()
+            asdict(_Delivery(secrets.token_hex(8), name, message, 0, now))
             for message in messages
             for name in self._senders
         ]
@@ -201,7 +193,7 @@ class Notifier:
         """Send what is due, all addresses side by side. Return the seconds until the next is due."""
         ledger = self._context.ledger
         stored = await ledger.aread(lambda db: key_value.get(db, _PENDING, []))
-        pending = [_Delivery.from_json(value) for value in stored]
+        pending = [_Delivery.kept(value) for value in stored]
         now = self._context.clock.now()
         due = [
             d for d in pending if datetime.fromisoformat(d.not_before) <= now and not self._is_held(d, now)
@@ -237,18 +229,15 @@ class Notifier:
                 continue
             log.info("a message is sent again later: %s", problem)
             later = self._context.clock.now() + timedelta(seconds=_FIRST_RETRY_SECONDS * 2**delivery.attempts)
-            again = _Delivery(
-                delivery.id, name, delivery.message, attempts,
-                later.astimezone(UTC).isoformat(timespec="milliseconds"),
-            )  # fmt: skip
-            await self._record_outcome(delivery, again)
+            due = later.astimezone(UTC).isoformat(timespec="milliseconds")
+            await self._record_outcome(delivery, replace(delivery, attempts=attempts, not_before=due))
             return
 
     async def _record_outcome(self, delivery: _Delivery, again: _Delivery | None) -> None:
         def change(db: Database) -> None:
             pending = key_value.get(db, _PENDING, [])
             changed = [
-                again.as_json() if value["id"] == delivery.id and again else value
+                asdict(again) if value["id"] == delivery.id and again else value
                 for value in pending
                 if value["id"] != delivery.id or again is not None
             ]
