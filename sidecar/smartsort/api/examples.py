@@ -120,6 +120,7 @@ _HEALTH_ISSUE = {
 _LISTS = {"whitelist": ["john_doe", "Sarah Smith"], "blacklist": ["stranger"]}
 
 EXAMPLES: dict[str, Any] = {
+    "ActionResultView": _DECIDED,
     "BulkActionResult": {
         "decided": [_DECIDED],
         "done": 1,
@@ -173,6 +174,7 @@ EXAMPLES: dict[str, Any] = {
     "MessagesTested": {"addresses": 2, "problems": ["notify.webhook answered 404"]},
     "PersonView": _JOHN,
     "OnePerson": {"event": 4711},
+    "QueueItem": _QUEUE_ITEM,
     "Ready": {
         "status": "waiting",
         "enabled": True,
@@ -180,6 +182,7 @@ EXAMPLES: dict[str, Any] = {
         "health_issues": [_HEALTH_ISSUE],
         "in_progress_by_state": {"known": 12},
     },
+    "Result": _RESULT,
     "ReviewItem": {
         **_QUEUE_ITEM,
         "reasons": [_REASON],

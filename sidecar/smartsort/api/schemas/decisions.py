@@ -164,17 +164,6 @@ class BulkApprove(Selection):
 class ActionResultView(ResponseModel):
     """What an action did to one photo. `id` is the photo's. Undo `event` to reverse it."""
 
-    model_config = example(
-        id=23,
-        action="approved",
-        destination="faces/john_doe/IMG_1.jpg",
-        path="/data/faces/john_doe/IMG_1.jpg",
-        person="John Doe",
-        event=4711,
-        problem=None,
-        companions=["IMG_1.MOV"],
-    )
-
     id: int
     action: Literal[
         "approved", "refiled", "rejected", "skipped", "confirmed", "ruled_out", "reevaluated", "undone",

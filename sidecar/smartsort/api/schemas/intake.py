@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from smartsort.api.schemas.base import RequestModel, ResponseModel, example
+from smartsort.api.schemas.base import RequestModel, ResponseModel
 
 SOURCE_PATTERN = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$"
 """A source is one line of text."""
@@ -21,16 +21,6 @@ class UrlIntake(RequestModel):
 
 class Result(ResponseModel):
     """What became of a photo."""
-
-    model_config = example(
-        status="success",
-        action="sorted",
-        destination="/data/faces/john_doe/IMG_1.jpg",
-        reason="face_match_verified",
-        person="John Doe",
-        hash="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-        category=None,
-    )
 
     status: Literal["success", "error"]
     action: Literal["sorted", "reviewed", "skipped"] | None = None

@@ -52,31 +52,6 @@ class Suggested(ResponseModel):
 class QueueItem(ResponseModel):
     """A photo in review, as a row of the queue. `id` is the photo's."""
 
-    model_config = example(
-        id=23,
-        category="low_confidence",
-        filename="IMG_1.jpg",
-        path="/data/review/low_confidence/lowconf_IMG_1.jpg",
-        size=2481153,
-        modified="2026-05-01T12:00:00+00:00",
-        reason="low_confidence: 0.55",
-        text="Perhaps John Doe: confidence 0.55 is below 0.60.",
-        faces_detected=1,
-        suggestion={
-            "person": "John Doe",
-            "person_id": "1846d424-c17c-4279-a3c6-612f48268673",
-            "similarity": 0.55,
-            "measured": True,
-            "accepted": True,
-        },
-        suggested_person="John Doe",
-        suggested_person_id="1846d424-c17c-4279-a3c6-612f48268673",
-        source="instagram",
-        created_at="2026-05-01T12:00:09.470+00:00",
-        thumbnail="/api/smart-download/review/items/23/thumbnail",
-        companions=["IMG_1.MOV"],
-    )
-
     id: int
     category: Category
     filename: str
