@@ -17,7 +17,7 @@ import pytest
 
 from smartsort.bootstrap import layout_of, open_sidecar
 from smartsort.config import Settings, load_settings
-from smartsort.doctor import examine, folder_checks, ledger_checks
+from smartsort.doctor import examine, ledger_checks
 from smartsort.doctor.findings import passed
 from smartsort.doctor.folder_checks import folders_check, links_check, root_check, space_check, standing
 from smartsort.doctor.ledger_checks import LedgerView, inbox_check, read_ledger, sidecar_check
@@ -193,8 +193,3 @@ async def test_a_file_with_a_key_that_others_may_read(tmp_path: Path) -> None:
     path.chmod(0o600)
     report = await examine(load_settings(None, {}, {"root": str(tmp_path)}))
     assert next(check for check in report.checks if check.name == "settings").verdict == "ok"
-
-
-def test_sizes_as_people_write_them() -> None:
-    sizes = [folder_checks._size(count) for count in (5, 2048, 1536 << 10, 74 << 30, 3 << 50)]
-    assert sizes == ["5 B", "2.0 KiB", "1.5 MiB", "74 GiB", "3072 TiB"]

@@ -125,25 +125,20 @@ def _show(found: dict[str, Any]) -> None:
     if found["downloads"] is not None:
         click.echo(f"{found['downloads']} tells of {found['downloads_known']} files that were downloaded.")
     if found["copied"]:
+        from rich.filesize import decimal
+
         click.echo(
             f"{found['copied']} photos cannot be linked from there and are copied: "
-            f"{_size(found['copied_bytes'])} are needed, {_size(found['free_bytes'])} are free."
+            f"{decimal(found['copied_bytes'])} are needed, {decimal(found['free_bytes'])} are free."
         )
 
 
 def _question(found: dict[str, Any], *, move: bool) -> str:
+    from rich.filesize import decimal
+
     how = "Move" if move else "Take over"
-    more = f" (and copy {_size(found['copied_bytes'])})" if found["copied"] else ""
+    more = f" (and copy {decimal(found['copied_bytes'])})" if found["copied"] else ""
     return f"{how} {found['photos']} photos{more}?"
-
-
-def _size(number: int) -> str:
-    size = float(number)
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            return f"{size:,.0f} {unit}" if unit == "bytes" else f"{size:,.1f} {unit}"
-        size /= 1000
-    return ""
 
 
 def _follow(sidecar: Sidecar, now: dict[str, Any]) -> dict[str, Any]:

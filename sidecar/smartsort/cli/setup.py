@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from dataclasses import dataclass
 
 import click
 
@@ -45,31 +44,10 @@ def command(*, yes: bool, **options: str) -> None:
 
     from smartsort.doctor.findings import EXIT_STATUS
     from smartsort.doctor.table import print_report
-    from smartsort.setup import Setup, SetupOptions
+    from smartsort.setup import Conversation, Setup, SetupOptions
 
-    steps = Setup(SetupOptions(**options), _Terminal(interactive=not yes), os.environ)
+    steps = Setup(SetupOptions(**options), Conversation(interactive=not yes), os.environ)
     found = asyncio.run(steps.run())
     click.echo()
     print_report(found, Console())
     sys.exit(EXIT_STATUS[found.status])
-
-
-@dataclass(frozen=True, slots=True)
-class _Terminal:
-    """Questions and answers on the terminal. An end of the input is no answer."""
-
-    interactive: bool
-
-    def say(self, text: str = "") -> None:
-        click.echo(text)
-
-    def ask(self, question: str, default: str = "") -> str:
-        answer: str = click.prompt(question, default=default, show_default=bool(default))
-        return answer
-
-    def ask_secret(self, question: str) -> str:
-        answer: str = click.prompt(question, default="", hide_input=True, show_default=False)
-        return answer
-
-    def confirm(self, question: str, *, default: bool) -> bool:
-        return click.confirm(question, default=default)

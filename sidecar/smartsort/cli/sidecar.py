@@ -168,6 +168,8 @@ def tell_decided(answer: dict[str, Any], *, as_json: bool = False) -> int:
     """Print what happened (or would happen) to each photo. Return 1 if something failed."""
     if as_json:
         print_json(answer)
+    elif answer.get("text"):
+        click.echo(answer["text"])
     else:
         print_table(("photo", "what", "where or why not", "event"), _decided(answer))
         for line in _totals(answer):
@@ -214,7 +216,7 @@ def preview_and_do(
     plan = sidecar.ask("POST", route, asked | {"dry_run": True})
     if dry_run or not (plan["done"] or yes):
         return tell_decided(plan, as_json=as_json)
-    if not (yes or as_json):
+    if not as_json and (plan.get("text") or not yes):
         tell_decided(plan)
     confirm(question.format(plan["done"]), yes=yes)
     return tell_decided(sidecar.ask("POST", route, {"preview": plan["preview"]}), as_json=as_json)

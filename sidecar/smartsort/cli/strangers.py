@@ -9,9 +9,10 @@ from typing import Any
 import click
 
 from smartsort.cli.output import examples, json_option, print_json, print_table
-from smartsort.cli.sidecar import Sidecar, confirm, tell_decided, with_sidecar
+from smartsort.cli.sidecar import Sidecar, preview_and_do, tell_decided, with_sidecar
 from smartsort.errors import SmartsortError
 
+_QUESTION = "Do this to {} photos?"
 _GROUPS = click.argument("groups", nargs=-1, required=True, metavar="GROUP...")
 
 
@@ -79,7 +80,8 @@ def name(
 ) -> None:
     """Say that the faces of GROUPs are PERSON's. Several groups become one person's."""
     asked = {"faces": _faces(_chosen(sidecar, groups), without), "person": {"name": person, "create": create}}
-    sys.exit(_preview_and_do(sidecar, "name", asked, dry_run=dry_run, yes=yes, as_json=as_json))
+    how = {"dry_run": dry_run, "yes": yes, "as_json": as_json}
+    sys.exit(preview_and_do(sidecar, "/strangers/name", asked, _QUESTION, **how))
 
 
 @command.command(
@@ -104,7 +106,8 @@ def mark(
 ) -> None:
     """Say for good that the faces of GROUPs, and faces like them, do not matter or are no faces."""
     asked = {"faces": _faces(_chosen(sidecar, groups), without), "kind": kind}
-    sys.exit(_preview_and_do(sidecar, "mark", asked, dry_run=dry_run, yes=yes, as_json=as_json))
+    how = {"dry_run": dry_run, "yes": yes, "as_json": as_json}
+    sys.exit(preview_and_do(sidecar, "/strangers/mark", asked, _QUESTION, **how))
 
 
 @command.command("join", epilog=examples("smartsort strangers join 3f1c 7a20"))
@@ -183,17 +186,3 @@ def _faces(groups: Sequence[dict[str, Any]], without: Sequence[int]) -> dict[str
             if number not in without:
                 faces.setdefault(str(face["photo_id"]), []).append(face["id"])
     return faces
-
-
-def _preview_and_do(
-    sidecar: Sidecar, what: str, asked: dict[str, Any], *, dry_run: bool, yes: bool, as_json: bool
-) -> int:
-    plan = sidecar.ask("POST", f"/strangers/{what}", asked | {"dry_run": True})
-    if not as_json:
-        click.echo(plan["text"])
-    if dry_run or not plan["done"]:
-        return tell_decided(plan, as_json=True) if as_json else int(bool(plan["failed"]))
-    confirm(f"Do this to {plan['done']} photos?", yes=yes)
-    return tell_decided(
-        sidecar.ask("POST", f"/strangers/{what}", {"preview": plan["preview"]}), as_json=as_json
-    )

@@ -19,7 +19,6 @@ from smartsort.doctor.folder_checks import (
     links_check,
     names_check,
     root_check,
-    skipped_folders,
     space_check,
 )
 from smartsort.doctor.judging_checks import judging_checks
@@ -105,21 +104,16 @@ def _folders(settings: Settings, ledger: LedgerView, disk: Disk) -> tuple[list[C
     found = [root]
     writable = root.verdict != "broken"
     if writable:
-        folders = folders_check(layout, disk)
-        writable = folders.verdict == "ok"
-        links = (
-            links_check(layout, disk)
-            if writable
-            else skipped("hard links", "needs folders that can be written")
-        )
-        names = (
-            names_check(layout, disk)
-            if writable
-            else skipped("file names", "needs folders that can be written")
-        )
-        found += [folders, links, names]
+        found.append(folders_check(layout, disk))
+        writable = found[-1].verdict == "ok"
+        why = "needs folders that can be written"
     else:
-        found += skipped_folders(("folders", "hard links", "file names"), "the root is not right")
+        why = "the root is not right"
+        found.append(skipped("folders", why))
+    if writable:
+        found += [links_check(layout, disk), names_check(layout, disk)]
+    else:
+        found += [skipped("hard links", why), skipped("file names", why)]
     return [
         *found,
         space_check(layout),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+
+from rich.filesize import decimal
 
 from smartsort.api.schemas.state import Check
 from smartsort.doctor.findings import broken, passed, skipped, told, warned
@@ -153,7 +154,7 @@ def space_check(layout: Layout) -> Check:
             room = space(place)
         except (OSError, StorageError):
             continue  # has a line of its own
-        text = f"{_size(room.bytes)} of {_size(room.total_bytes)} free at {shown(place)}"
+        text = f"{decimal(room.bytes)} of {decimal(room.total_bytes)} free at {shown(place)}"
         said.append(text)
         if room.bytes < LOW_BYTES:
             low.append(text)
@@ -173,11 +174,6 @@ def standing(folder: str) -> str:
     return folder
 
 
-def skipped_folders(names: Sequence[str], why: str) -> list[Check]:
-    """Lines for what could not be looked at."""
-    return [skipped(name, why) for name in names]
-
-
 def _parted(error: StorageError) -> tuple[str, str]:
     """Split an error into cause and remedy: the remedy is its last sentence, or follows a colon."""
     text = str(error)
@@ -186,12 +182,3 @@ def _parted(error: StorageError) -> tuple[str, str]:
         if found:
             return cause, remedy[:1].upper() + remedy[1:]
     return told(error)
-
-
-def _size(count: int) -> str:
-    value, unit = float(count), "B"
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if value < 1024 or unit == "TiB":
-            break
-        value /= 1024
-    return f"{value:.0f} {unit}" if unit == "B" or value >= 10 else f"{value:.1f} {unit}"

@@ -8,7 +8,7 @@ from smartsort.api.schemas.state import Check
 from smartsort.config import Settings
 from smartsort.doctor.findings import broken, passed, skipped, told, warned
 from smartsort.doctor.permissions import EVERYTHING, Key, Need, excess, holds, needed
-from smartsort.errors import ImmichError, ImmichRefused
+from smartsort.errors import ImmichError
 from smartsort.immich import ImmichServer
 
 WHERE = "in Immich under Account Settings, API Keys"
@@ -65,9 +65,6 @@ async def _accepted(
 ) -> frozenset[str] | None:
     try:
         found = await server.permissions(as_admin=as_admin)
-    except ImmichRefused as error:
-        cause, remedy = told(error)
-        rights.checks.append(broken(name, cause, remedy))
     except ImmichError as error:
         rights.checks.append(broken(name, *told(error)))
     else:

@@ -73,20 +73,14 @@ def read_ledger(settings: Settings) -> LedgerView:
         found = file_system(path)
     except OSError:
         found = None
+    line = passed(name, "sound")
     if found is not None and not found.notifies:
-        return LedgerView(
-            warned(
-                name,
-                f"sound, but on a network file system ({found.name}), where SQLite may lose what it wrote",
-                "Put it on a local disk: directories.ledger_file.",
-            ),
-            root_id,
-            parts,
-            faces,
-            people,
-            judging,
+        line = warned(
+            name,
+            f"sound, but on a network file system ({found.name}), where SQLite may lose what it wrote",
+            "Put it on a local disk: directories.ledger_file.",
         )
-    return LedgerView(passed(name, "sound"), root_id, parts, faces, people, judging)
+    return LedgerView(line, root_id, parts, faces, people, judging)
 
 
 def _people_check(database: Database) -> Check | None:

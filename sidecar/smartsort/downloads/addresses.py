@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -169,24 +170,11 @@ def _check_host(host: str) -> None:
 
 
 def _disguised(host: str) -> ipaddress.IPv4Address | None:
-    """Return what `inet_aton` makes of a host: one to four numbers, decimal, octal or hexadecimal."""
-    parts = host.split(".")
-    if len(parts) > 4:
-        return None
+    """Return what a resolver makes of a host of one to four numbers, decimal, octal or hexadecimal."""
     try:
-        numbers = [
-            int(p[2:] or "0", 16)
-            if p.startswith("0x")
-            else int(p, 8 if p.startswith("0") and len(p) > 1 else 10)
-            for p in parts
-        ]
-    except ValueError:
+        return ipaddress.IPv4Address(socket.inet_aton(host))
+    except OSError:
         return None
-    *first, last = numbers
-    if any(n > 255 for n in first) or last >= 256 ** (4 - len(first)):
-        return None
-    value = last + sum(n << (24 - 8 * i) for i, n in enumerate(first))
-    return ipaddress.IPv4Address(value)
 
 
 def without_query(url: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+
+import click
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,26 +22,26 @@ class SetupOptions:
     whitelist: str = ""
 
 
-class Conversation(Protocol):
-    """Whoever sits before the screen. `interactive` is False when nobody does: then nothing is asked."""
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Questions and answers on the terminal. Without `interactive` nothing is asked."""
 
-    @property
-    def interactive(self) -> bool:
-        """True when questions are answered."""
-        ...
+    interactive: bool
 
     def say(self, text: str = "") -> None:
         """Show a line."""
-        ...
+        click.echo(text)
 
     def ask(self, question: str, default: str = "") -> str:
         """Return an answer, or the default for an empty one."""
-        ...
+        answer: str = click.prompt(question, default=default, show_default=bool(default))
+        return answer
 
     def ask_secret(self, question: str) -> str:
         """Return an answer that is not shown while it is typed, "" for none."""
-        ...
+        answer: str = click.prompt(question, default="", hide_input=True, show_default=False)
+        return answer
 
     def confirm(self, question: str, *, default: bool) -> bool:
         """Yes or no."""
-        ...
+        return click.confirm(question, default=default)
