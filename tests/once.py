@@ -1,14 +1,20 @@
-"""What thousands of tests would pay for again, each process makes once: TLS settings, ledger, drawings."""
+"""What thousands of tests would pay for again, each process makes once: TLS settings, ledger, drawings.
+
+And servers end at once.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import random
 import sqlite3
 import ssl
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
+import uvicorn
 from sqlite_utils import Database
 
 from smartsort.demo import samples
@@ -59,8 +65,42 @@ def _drawn(
     return drawing
 
 
+class _EndsWhenTold:
+    """`should_exit` of a server: it is told, where uvicorn looks ten times a second."""
+
+    def __get__(self, server: uvicorn.Server, _: object) -> bool:
+        return server.__dict__.get("ending", False)
+
+    def __set__(self, server: uvicorn.Server, value: bool) -> None:
+        server.__dict__["ending"] = value
+        if value and "told" in server.__dict__:
+            loop, told = server.__dict__["told"]
+            loop.call_soon_threadsafe(told.set)
+
+
+async def _main_loop(server: uvicorn.Server) -> None:
+    loop, told, seconds = asyncio.get_running_loop(), asyncio.Event(), 0
+    server.__dict__["told"] = (loop, told)
+    while not await server.on_tick(10 * seconds):
+        seconds += 1
+        timer = loop.call_later(1, told.set)
+        await told.wait()
+        timer.cancel()
+        told.clear()
+
+
+def _end_servers_at_once() -> None:
+    uvicorn.Server.should_exit = _EndsWhenTold()  # type: ignore[assignment]
+    uvicorn.Server.main_loop = _main_loop  # type: ignore[method-assign]
+    # What it sleeps elsewhere are tenths of a second until its connections have ended.
+    prompt = SimpleNamespace(**vars(asyncio))
+    prompt.sleep = lambda seconds: asyncio.sleep(min(seconds, 0.01))
+    uvicorn.server.asyncio = prompt  # type: ignore[attr-defined]
+
+
 def once_for_all_tests() -> None:
     """No test speaks TLS with another setting, and reading all certificates takes each client 24 ms."""
     ssl.create_default_context = functools.cache(ssl.create_default_context)
     migrations.migrate = _copied
     samples.draw_people = _drawn
+    _end_servers_at_once()
