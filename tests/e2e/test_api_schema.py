@@ -21,8 +21,8 @@ from smartsort.api import schemas
 from smartsort.api.examples import EXAMPLES
 from smartsort.api.schemas.control import Scope
 
-TRIES = os.environ.get("SMARTSORT_TEST_EXAMPLES", "4")
-"""Generated requests per operation and phase, beside some two thousand that follow from the description."""
+TRIES = os.environ.get("SMARTSORT_TEST_EXAMPLES", "2")
+"""Generated requests per operation and phase, beside some four thousand that follow from the description."""
 SEED = os.environ.get("SMARTSORT_TEST_SEED", "1")
 EXCEPTIONS = Path(__file__).parents[1] / "schemathesis.toml"
 
