@@ -23,7 +23,7 @@ class Machine(FakeClock):
     def __init__(self) -> None:
         super().__init__()
         self.minutes = 0.0
-        self.monotonic = lambda: time.monotonic() + self.minutes * 60
+        self.monotonic = lambda: time.monotonic() + self.ahead + self.minutes * 60
 
     def run(self, minutes: float) -> None:
         """Time goes by while smartsort runs."""
