@@ -19,9 +19,11 @@ gc.disable()
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 from tests.checkout import pytest_sessionfinish, pytest_sessionstart  # noqa: E402, F401  (hooks)
+from tests.memory import write_to_memory  # noqa: E402
 from tests.once import once_for_all_tests  # noqa: E402
 
 once_for_all_tests()
+write_to_memory()
 
 # The same examples in every run and no stop-watch: a test passes or fails for what it says, not for where
 # it runs. `pytest --hypothesis-profile=search` looks for new ones.

@@ -16,6 +16,7 @@ from PIL import Image
 from tests.e2e.test_adopt_demo import adopt, audit_of, files_of, places
 from tests.handed_in import shot
 from tests.live_sidecar import BASE, REVIEW_TOKEN, TOKEN, LiveSidecar, live_sidecar
+from tests.memory import another_disk
 from tests.shots import clip, photo
 from tests.sorted_folders import SortedFolder, make_sorted, picture_of
 
@@ -294,10 +295,10 @@ def test_another_file_under_a_name_that_was_adopted_is_another_photo(live, tmp_p
 def test_what_cannot_be_linked_is_copied_after_saying_so(tmp_path, pictures) -> None:
     folder = make_sorted(tmp_path / "old" / "faces", 16)
     before = picture_of(folder.path)
-    memory = Path("/dev/shm") / f"smartsort-{os.getpid()}"
-    assert memory.parent.stat().st_dev != tmp_path.stat().st_dev
+    elsewhere = Path(another_disk(tmp_path) or "") / f"smartsort-{os.getpid()}"
+    assert elsewhere.parent.stat().st_dev != tmp_path.stat().st_dev
     try:
-        with live_sidecar(memory / "root", 0) as live:
+        with live_sidecar(elsewhere / "root", 0) as live:
             done = adopt(live, folder.path)
             assert (done["linked"], done["copied"]) == (0, done["photos"])
             assert done["copied_bytes"] > 0
@@ -306,7 +307,7 @@ def test_what_cannot_be_linked_is_copied_after_saying_so(tmp_path, pictures) -> 
             assert (undone["done"], undone["failed"]) == (done["taken"], 0)
             assert audit_of(live) == []
     finally:
-        shutil.rmtree(memory, ignore_errors=True)
+        shutil.rmtree(elsewhere, ignore_errors=True)
     assert picture_of(folder.path) == before
 
 

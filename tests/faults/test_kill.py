@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 from tests.faults.kill import play, problems
+from tests.memory import another_disk
 
 
-@pytest.mark.parametrize(("other_disk", "kills"), [(None, 25), ("/dev/shm", 8)])
+@pytest.mark.parametrize(("disks", "kills"), [(1, 25), (2, 8)])
 @pytest.mark.timeout(180)
-def test_kills_lose_nothing(other_disk, kills):
+def test_kills_lose_nothing(tmp_path, disks, kills):
+    other_disk = another_disk(tmp_path) if disks == 2 else None
+    assert (other_disk is None) == (disks == 1)
     control, outcome = play(80, kills, seed=11, other_disk=other_disk)
     assert not problems(control, outcome)
     assert outcome.kills == kills

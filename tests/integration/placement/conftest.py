@@ -4,6 +4,7 @@ import os
 
 import pytest
 from tests.disks import written
+from tests.memory import another_disk
 
 
 @pytest.fixture
@@ -21,9 +22,10 @@ def library(tmp_path):
 @pytest.fixture
 def elsewhere(tmp_path):
     """A folder on another file system."""
-    place = f"/dev/shm/smartsort-test-{os.getpid()}"
-    if not os.path.isdir("/dev/shm") or os.stat("/dev/shm").st_dev == os.stat(tmp_path).st_dev:
+    disk = another_disk(tmp_path)
+    if disk is None:
         pytest.skip("no second file system here")
+    place = f"{disk}/smartsort-test-{os.getpid()}"
     os.makedirs(place)
     yield place
     for folder, _, files in os.walk(place, topdown=False):
