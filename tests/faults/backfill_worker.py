@@ -1,15 +1,9 @@
-"""Links photos of a made-up Immich in a process of its own, which ends at a named step.
-
-python -m tests.faults.backfill_worker ROOT FOLDER SIZE STEP OCCURRENCE links|symlinks|undo
-"""
+"""Links photos of a made-up Immich in a process of its own, which ends at a named step (`forkserver.py`)."""
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
-import signal
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -31,18 +25,6 @@ class OtherMount(Disk):
 
     def clone(self, source: int, target: int) -> None:
         raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
-
-
-def dying_at(step: str, occurrence: int) -> Callable[[str], None]:
-    left = [occurrence]
-
-    def checkpoint(name: str) -> None:
-        if name == step:
-            left[0] -= 1
-            if left[0] == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    return checkpoint
 
 
 async def main(root: str, folder: str, size: int, checkpoint: Callable[[str], None], what: str) -> None:
@@ -69,8 +51,3 @@ async def main(root: str, folder: str, size: int, checkpoint: Callable[[str], No
             await timed(sidecar)
     finally:
         await sidecar.close()
-
-
-if __name__ == "__main__":
-    root, folder, size, step, occurrence, what = sys.argv[1:]
-    asyncio.run(main(root, folder, int(size), dying_at(step, int(occurrence)), what))

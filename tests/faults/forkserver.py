@@ -2,8 +2,8 @@
 
 Orders come as JSON lines on stdin. `{"settings": {...}, "ready": FILE, "step": NAME, "occurrence": N}` forks
 a sidecar, which dies by SIGKILL at the N-th time it reaches that step, and answers its pid; `{"wait": PID}`
-answers how that one ended (`null` while it runs). With `"command"` (`restore`, `rebuild`, `repair`) that is
-run instead; `"nth"` makes it die at its N-th step.
+answers how that one ended (`null` while it runs). With `"command"` (`restore`, `rebuild`, `repair`) or
+`"backfill"` that is run instead; `"nth"` makes it die at its N-th step.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import signal
 import sys
 import traceback
 from collections import Counter
+
+from tests.faults import backfill_worker
 
 import smartsort.bootstrap
 import smartsort.immich
@@ -72,6 +74,10 @@ def command(order: dict) -> None:
             Repair(context).run(report)
 
 
+def backfill(order: dict) -> None:
+    asyncio.run(backfill_worker.main(checkpoint=_mortal(order, Counter()), **order["backfill"]))
+
+
 def sidecar(order: dict) -> None:
     counts: Counter[str] = Counter()
     steps = order.get("steps")
@@ -116,6 +122,9 @@ async def adopt(one: Sidecar, folder: str, done: str, *, move: bool, undo: bool)
     os.close(os.open(done, os.O_WRONLY | os.O_CREAT))
 
 
+INSTEAD = {"command": command, "backfill": backfill}
+
+
 def main() -> None:
     examine.DEADLY = sys.maxsize  # here no file is at fault when a process dies of reading it
     stage.PORTION = 3
@@ -134,7 +143,8 @@ def main() -> None:
                 os.dup2(null, 0)
                 os.dup2(2, 1)
                 with contextlib.suppress(KeyboardInterrupt):
-                    command(order) if "command" in order else sidecar(order)
+                    work = next((do for name, do in INSTEAD.items() if name in order), sidecar)
+                    work(order)
                 status = 0
             except BaseException:
                 traceback.print_exc()

@@ -122,7 +122,7 @@ class KillTest:
         if run.until(run.is_ready, 20):
             self._audit("after the restart", allowed=set())
             self.stock.deliver(portion, self.layout.inbox)
-            run.until(lambda: False, after or 2.5)
+            run.until((lambda: False) if after else self._idle, after or 2.5)
             if os.path.exists(self.layout.ledger):
                 self._keep_a_backup()
         else:

@@ -17,7 +17,7 @@ from smartsort.demo.run import IMMICH_LIBRARY
 from smartsort.demo.samples import BLACKLIST, PEOPLE, WHITELIST
 from smartsort.demo.settings import DEFAULT_KEY
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+REPOSITORY = os.path.abspath(os.path.join(__file__, "../../.."))
 
 
 class Immich:
@@ -59,7 +59,8 @@ class ForkServer:
     def __init__(self, log: str) -> None:
         self._log = open(log, "ab")  # noqa: SIM115 - as long as the process
         self._process = subprocess.Popen(
-            [sys.executable, os.path.join(HERE, "forkserver.py")],
+            [sys.executable, "-m", "tests.faults.forkserver"],
+            env={**os.environ, "PYTHONPATH": REPOSITORY},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

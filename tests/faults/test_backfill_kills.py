@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from tests.bench.library import UPLOADS, make_files
+from tests.faults.running import ForkServer, Run
 
 from smartsort.audit import Audit
 from smartsort.files.layout import Layout
 
-REPOSITORY = Path(__file__).parents[2]
 SIZE = 120
 STEPS = {
     "links": (("link", 20), ("link done", 10), ("act:placed", 1), ("act:committed", 1), ("act:dropped", 1)),
@@ -43,21 +40,30 @@ def tree(folder: str) -> dict[str, tuple[int, int, int]]:
     }
 
 
+@pytest.fixture
+def forkserver(tmp_path):
+    made = ForkServer(os.fspath(tmp_path / "log"))
+    yield made
+    made.close()
+
+
 @pytest.mark.parametrize("what", ["links", "symlinks"])
 @pytest.mark.timeout(300)
-def test_kills_in_the_middle_of_a_backfill(tmp_path, what):
+def test_kills_in_the_middle_of_a_backfill(tmp_path, what, forkserver):
     root, folder = os.fspath(tmp_path / "root"), os.fspath(tmp_path / "immich")
     os.makedirs(root)
     make_files(folder, SIZE)
     before = tree(folder)
     layout = Layout(root, path_mapping=((UPLOADS, folder),))
 
-    def run(doing: str, step: str = "-", occurrence: int = 0) -> int:
-        command = [sys.executable, "-m", "tests.faults.backfill_worker", root, folder, str(SIZE)]
-        command += [step, str(occurrence), doing]
-        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
-        assert done.returncode in (0, -9), done.stderr
-        return done.returncode
+    def run(doing: str, step: str | None = None, occurrence: int = 0) -> int:
+        order = {"root": root, "folder": folder, "size": SIZE, "what": doing}
+        one = Run(
+            forkserver, {}, os.fspath(tmp_path / "ready"), backfill=order, step=step, occurrence=occurrence
+        )
+        one.until(lambda: False, 150)
+        assert one.status in (0, -9), (tmp_path / "log").read_text()
+        return one.status
 
     assert [run(what, *step) for step in STEPS[what]] == [-9] * 5
     run(what)

@@ -18,7 +18,7 @@ from smartsort.demo.samples import iter_samples
 from smartsort.files.layout import Layout
 
 FAULTS = ["ml_refused", "ml_faces_refused"]
-RECHECK_INTERVAL_SECONDS = 0.5
+RECHECK_INTERVAL_SECONDS = 0.2
 
 
 @pytest.fixture(scope="module")

@@ -116,7 +116,7 @@ async def test_one_folder_takes_nothing(tmp_path, stock, how, area):
         subprocess.run(["mount", "-o", f"remount,{option}", disk], check=True)
 
     with small_disk(disk, 8):
-        async with world(root) as here:
+        async with world(root, **{"inbox.scan_interval_seconds": 0.2}) as here:
             sidecar = await here.start()
             told = []
             announce = sidecar.runner.health_issues._announce
@@ -134,7 +134,7 @@ async def test_one_folder_takes_nothing(tmp_path, stock, how, area):
             assert await here.until(lambda: "storage" in here.health_issues(), 20), here.health_issues()
             assert await here.until(lambda: not any(names for _, _, names in os.walk(here.inbox)))
             before = told.count(("storage", True))
-            await asyncio.sleep(2.5)  # several looks at the inbox, several tries
+            await asyncio.sleep(1.0)  # several looks at the inbox, several tries
             assert told.count(("storage", True)) == before == 1
             assert "storage" in here.health_issues()
             if how == "full":

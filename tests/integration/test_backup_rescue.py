@@ -195,7 +195,8 @@ async def test_a_lost_ledger_is_rebuilt_from_the_folders(tmp_path, stock):
         clean(here.root)
 
 
-async def test_rebuild_without_immich_is_completed_by_the_next_start(tmp_path, stock):
+async def test_rebuild_without_immich_is_completed_by_the_next_start(tmp_path, stock, monkeypatch):
+    monkeypatch.setattr(bootstrap, "LATER_SECONDS", 0.1)
     async with world(str(tmp_path / "root")) as here:
         await here.start()
         stock.deliver(stock.deliveries, here.inbox)

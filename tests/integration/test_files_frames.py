@@ -166,7 +166,7 @@ def test_a_video_that_hangs_costs_one_process(made, monkeypatch):
     plain = module._Decoder
     monkeypatch.setattr(module, "_Decoder", lambda *a, **k: started.append(plain(*a, **k)) or started[-1])
     decoders = background()
-    path = made(Film(60, SOMEBODY, size=(1280, 720), rate=2))
+    path = made(Film(8, SOMEBODY))
     decoders.frames(path)
     (first,) = started
     os.kill(first._process.pid, signal.SIGSTOP)  # it hangs, whatever it is asked

@@ -20,8 +20,8 @@ def inbox(tmp_path):
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr(watch, "_HEARTBEAT_MS", 300)
-    monkeypatch.setattr(watch, "_FIRST_PAUSE_SECONDS", 0.3)
+    monkeypatch.setattr(watch, "_HEARTBEAT_MS", 100)
+    monkeypatch.setattr(watch, "_FIRST_PAUSE_SECONDS", 0.1)
 
 
 @contextlib.asynccontextmanager
@@ -52,7 +52,7 @@ async def changed(queue, seconds=60):
                 return hint
 
 
-async def quiet(queue, seconds=0.8):
+async def quiet(queue, seconds=0.6):
     """Wait until there has been no hint for a while: longer than a heartbeat of the watch."""
     with contextlib.suppress(TimeoutError):
         while True:
@@ -77,7 +77,7 @@ async def test_a_name_that_is_no_utf8_does_not_end_the_hints(inbox):
         await quiet(queue)
         os.mknod(os.path.join(os.fsencode(inbox), b"caf\xe9.jpg"))
         await changed(queue)
-        await quiet(queue, 1.2)
+        await quiet(queue)
         (inbox / "a.jpg").write_bytes(b"x")
         await changed(queue)
 
@@ -100,7 +100,7 @@ async def test_a_folder_that_is_removed_and_made_again_is_heard_again(inbox):
         shutil.rmtree(inbox)
         await changed(queue)
         inbox.mkdir()
-        await quiet(queue, 2.5)
+        await quiet(queue, 1.0)
         (inbox / "a.jpg").write_bytes(b"x")
         await changed(queue)
 
