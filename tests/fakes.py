@@ -590,12 +590,12 @@ class World:
             raise taken
         return taken.id
 
-    async def settle(self) -> None:
+    async def settle(self, turns: int = 200) -> None:
         """Let every photo come to rest, and Immich hear everything that is due."""
         if not self.sidecar.connected:
             await self.sidecar.place_stage.ensure_library()
             self.sidecar.connected = True
-        for _ in range(200):
+        for _ in range(turns):
             for name in STAGES:
                 await self.stage(name)
             if not self.ledger.read(photos.in_progress):

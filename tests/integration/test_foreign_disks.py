@@ -255,7 +255,7 @@ async def test_a_photo_that_no_folder_takes_holds_up_no_other(start, error):
     assert world.photo(bad).state is State.UNIQUE
     assert "takes other files" in (world.photo(bad).problem or "")
     with pytest.raises(AssertionError, match=r"never at rest: .*UNIQUE: '[a-z]*'>: 1}"):
-        await world.settle()
+        await world.settle(turns=20)
     assert [world.photo(i).state for i in others] == [State.FILED] * 12
     world.context.placer.disk.word = "nothing"
     await world.sidecar.runner._retry_problems()
@@ -273,7 +273,7 @@ async def test_a_photo_that_its_person_s_folder_refuses_keeps_no_batch_waiting(s
     assert (world.photo(bad).state, bool(world.photo(bad).problem)) == (State.KNOWN, True)
     others = [await world.deliver(f"bella_{n}.jpg") for n in range(20)]
     with pytest.raises(AssertionError, match=r"never at rest: .*KNOWN: '[a-z]*'>: 1}"):
-        await world.settle()
+        await world.settle(turns=20)
     assert [world.photo(i).state for i in others] == [State.FILED] * 20
 
 

@@ -125,7 +125,9 @@ def test_a_server_in_a_bad_mood_never_misplaces_a_photo(live, tmp_path):
 @pytest.fixture
 def unhurried(tmp_path):
     """Beside a demo Immich whose jobs take their time."""
-    with live_sidecar(tmp_path / "root", profile="demo") as running:
+    with live_sidecar(
+        tmp_path / "root", profile="demo", settings={"immich.wait_time_seconds": 0.3}
+    ) as running:
         yield running
 
 
