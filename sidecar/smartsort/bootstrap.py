@@ -358,7 +358,6 @@ def _wire(
     router = Router(context, people)
     claimer = Claimer(context, recovered)
     inbox = InboxStage(context, claimer)
-    adoption = AdoptionStage(context, people, claimer)
     place_stage = PlaceStage(context)
     measure = measure_with(settings, context, people)
     near = NearDuplicates(context) if settings.deduplication.near_duplicates else None
@@ -378,6 +377,7 @@ def _wire(
     )
     recognise_stage = RecogniseStage(context, place_stage, executor)
     actions = Actions(context, people, runtime_settings, measure)
+    adoption = AdoptionStage(context, people, claimer, actions)
     deleted = Deleted(context, actions, following_of(settings))
     observing = Observing(context, people, EvidenceBuilder(context, people, None, measure))
     backfill = BackfillStage(context, actions, observing, deleted)

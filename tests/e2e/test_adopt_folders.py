@@ -311,6 +311,39 @@ def test_what_cannot_be_linked_is_copied_after_saying_so(tmp_path, pictures) -> 
     assert picture_of(folder.path) == before
 
 
+def test_a_folder_says_whose_a_photo_is_that_waits_in_review_already(live, tmp_path, pictures) -> None:
+    """It is known and is not taken twice. Its person is the user's word, and the undo takes it back."""
+    loose, old, client = tmp_path / "loose", tmp_path / "old", live.client()
+    put(loose / "x.jpg", blank())
+    put(loose / "y.jpg", pictures[0])
+    adopt(live, loose, sorted_as="unsorted")
+    before = tree(live)
+    assert "review/unidentified/noface_x.jpg" in before
+    put(old / "Rose" / "b.jpg", blank())
+    put(old / "Rose" / "c.jpg", pictures[0])
+    done = adopt(live, old)
+    assert (done["taken"], done["known"]) == (0, 2)
+    now = tree(live)
+    assert "faces/rose/x.jpg" in now
+    assert not [path for path in now if path.startswith("review/")]
+    assert "faces/john_doe/y.jpg" in now, "every face on it is John Doe's: the folder is contradicted"
+    history = client.get(f"{BASE}/events", params={"kind": "approved"}).json()["events"]
+    assert [event["actor"] for event in history] == [done["by"]]
+    undone = client.post(f"{BASE}/undo", json={"event": done["event"]}).json()
+    assert (undone["done"], undone["failed"]) == (1, 0)
+    assert tree(live) == before
+    assert audit_of(live) == []
+
+
+def tree(live) -> set[str]:
+    """All links to photos."""
+    return {
+        str(path.relative_to(live.root))
+        for area in ("faces", "review")
+        for path in (live.root / area).rglob("*.jpg")
+    }
+
+
 def test_a_filing_that_was_undone_stays_in_review(live, tmp_path, pictures) -> None:
     """The folder's word is taken back with it, also that of somebody whom Immich does not know."""
     old, client = tmp_path / "old", live.client()

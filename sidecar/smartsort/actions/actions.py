@@ -34,13 +34,14 @@ from smartsort.actions.values import (
 )
 from smartsort.core.decision import decide
 from smartsort.core.event_kinds import EventKind
-from smartsort.core.model import BulkKind, Evidence, Person, State
+from smartsort.core.model import BulkKind, Evidence, Person, SortedBefore, State
+from smartsort.core.reasons import SORTED_BEFORE
 from smartsort.core.templates import parse
 from smartsort.core.what_if import Move
 from smartsort.core.wording import sentence
 from smartsort.ledger import photos
 from smartsort.ledger.arrangement import Arrangement
-from smartsort.ledger.records import Photo
+from smartsort.ledger.records import Name, Photo
 from smartsort.pipeline.recheck.renames import Renamed
 
 
@@ -68,6 +69,7 @@ class Actions(FaceActions, Deleting, Backfilling):
         include: Collection[BulkKind] | None = None,
         dry_run: bool = False,
         agreed: Agreed | None = None,
+        group: int | None = None,
     ) -> Batch:
         """File photos under one or several people, under their original names.
 
@@ -90,7 +92,9 @@ class Actions(FaceActions, Deleting, Backfilling):
             filing = Filing(
                 self._context, self._people, actor, known, targets, evidence, chosen, include, shard
             )
-            batch = await self._act(photo_ids, filing.plan, actor, expect, dry_run=dry_run, agreed=agreed)
+            batch = await self._act(
+                photo_ids, filing.plan, actor, expect, dry_run=dry_run, agreed=agreed, group=group
+            )
         return replace(batch, results=tuple(filing.with_kinds(one) for one in batch))
 
     async def refile(
@@ -111,6 +115,31 @@ class Actions(FaceActions, Deleting, Backfilling):
         return await self.approve(
             photo_ids, people, actor, face_id=face_id, expect=(State.FILED,), dry_run=dry_run
         )
+
+    async def file_as_said(self, said: Mapping[int, SortedBefore], group: int) -> None:
+        """File photos that smartsort holds already as a user's folders say. `group`: that adoption's event.
+
+        The rules decide as for photos that come from there. What a human has decided stays.
+        """
+
+        def look(db: Database) -> tuple[list[Photo], dict[int, Evidence], dict[int, list[Name]]]:
+            ids = list(said)
+            return photos.by_ids(db, ids), _evidence(db, ids), photos.names_of(db, ids)
+
+        rows, evidence, names = await self._context.ledger.aread(look)
+        policy, ambiguous = self._context.policy(), self._people.ambiguous
+        wanted: dict[SortedBefore, list[int]] = {}
+        for photo in rows:
+            one, filed = said[photo.id], {name.person_id for name in names[photo.id]}
+            open_ = photo.state is State.REVIEW or (photo.state is State.FILED and photo.auto_sorted)
+            if not open_ or photo.id not in evidence or filed.issuperset(p.id for p in one.people):
+                continue
+            decision = decide(replace(evidence[photo.id], sorted_before=one), policy, ambiguous)
+            if decision.reason.code == SORTED_BEFORE.code:
+                wanted.setdefault(one, []).append(photo.id)
+        for one, ids in wanted.items():
+            people = [PersonSelector(p.name, p.id or None, create=not p.id) for p in one.people]
+            await self.approve(ids, people, one.by, expect=(State.REVIEW, State.FILED), group=group)
 
     async def reject(
         self,

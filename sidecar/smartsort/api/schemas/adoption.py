@@ -138,6 +138,6 @@ class Adoption(ResponseModel):
     at_rest: Count
     """Photos of these that are filed or in review."""
     known: Count
-    """Photos that smartsort knew already. They stay as they are."""
+    """Photos that smartsort knew already. It takes none of them twice."""
     left_count: Count
     left: list[LeftFile]

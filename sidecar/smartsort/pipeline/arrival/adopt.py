@@ -10,14 +10,14 @@ import asyncio
 import logging
 import os
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from sqlite_utils import Database
 
 from smartsort.core.event_kinds import EventKind
-from smartsort.core.model import CopyPlace, Digests, OtherCopy, Person, State
+from smartsort.core.model import CopyPlace, Digests, OtherCopy, Person, SortedBefore, State
 from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.hashing import digests_of_all, sha256_of
 from smartsort.files.ignore import Ignore
@@ -29,7 +29,7 @@ from smartsort.files.takeout import title_of
 from smartsort.files.writers import is_finished, open_for_writing
 from smartsort.ledger import adopted, events, older_downloads, photos
 from smartsort.ledger.copies import copies_of
-from smartsort.ledger.records import NewEvent
+from smartsort.ledger.records import NewEvent, sorted_before_from
 from smartsort.pipeline.arrival.claim import Claimer, Offered, offer_of
 from smartsort.pipeline.arrival.sorted_folders import (
     LEFT_SHOWN,
@@ -80,11 +80,19 @@ class _Pass:
     """At rest, each with its sub-folder."""
 
 
+class AdoptionActs(Protocol):
+    """What is done about photos that smartsort holds already (`smartsort.actions`)."""
+
+    def file_as_said(self, said: Mapping[int, SortedBefore], group: int) -> Awaitable[None]:
+        """File them as the folders say."""
+        ...
+
+
 class AdoptionStage:
     """Previews, begins and carries out one adoption at a time."""
 
-    def __init__(self, context: Context, people: People, claimer: Claimer) -> None:
-        self._context, self._people, self._claimer = context, people, claimer
+    def __init__(self, context: Context, people: People, claimer: Claimer, acts: AdoptionActs) -> None:
+        self._context, self._people, self._claimer, self._acts = context, people, claimer, acts
         self._ignore = Ignore(context.tuning.ignore)
         self._pass: _Pass | None = None
 
@@ -162,6 +170,7 @@ class AdoptionStage:
         counted, portion = dict(now.run), _portion(now.ready)
         try:
             good, before = await self._read(now, portion)
+            await self._say(now, good)
             async with self._context.arranging:  # an undo of it comes before a portion or after it
                 still = await self._context.ledger.aread(adopted.current)
                 if still is None or still["state"] != "running":
@@ -298,6 +307,22 @@ class AdoptionStage:
             if not is_unchanged(each.photo, before)
         ]
         return await asyncio.to_thread(self._examine, now, offers, before), before
+
+    async def _say(self, now: _Pass, good: Sequence[Offered]) -> None:
+        """Have the folders' word count for photos that are held already."""
+        said = {
+            o.digests.sha256: (o.path, o.adoption["said"])
+            for o in good
+            if o.digests is not None and o.adoption is not None and o.adoption["said"]
+        }
+        known = await self._known({digest: path for digest, (path, _) in said.items()})
+        held = {
+            copy.photo_id: sorted_before_from(said[digest][1])
+            for digest, copy in known.items()
+            if copy.photo_id is not None
+        }
+        if held:
+            await self._acts.file_as_said(held, now.run["event"])
 
     async def _take(
         self, now: _Pass, good: Sequence[Offered], before: Mapping[str, tuple[int, int, int]]
