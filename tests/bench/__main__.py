@@ -39,7 +39,8 @@ def main(only: tuple[str, ...], quick: bool, json_path: str | None, scratch: str
         folder = tempfile.mkdtemp(prefix="smartsort-bench-", dir=scratch)
         try:
             for figure in importlib.import_module(f"tests.bench.{name}").run(folder, quick=quick):
-                console.print(f"{figure.bench}: {figure.what}: {figure.ours:.3g} {figure.unit}")
+                ratio = f", {figure.judged:.2f} of the yardstick" if figure.yardstick else ""
+                console.print(f"{figure.bench}: {figure.what}: {figure.ours:.3g} {figure.unit}{ratio}")
                 figures.append(figure)
         finally:
             shutil.rmtree(folder, ignore_errors=True)

@@ -68,14 +68,19 @@ def through(
     os.makedirs(root)
     samples(os.path.join(root, "inbox"), count)
     for number, path in enumerate(videos):
-        copy = shutil.copy(path, os.path.join(root, "inbox", f"{number}-{os.path.basename(path)}"))
-        with open(copy, "ab") as file:
-            file.write(bytes(16 + number))  # behind the video, so that they differ
+        copy_of(path, os.path.join(root, "inbox"), number)
     try:
         with demo_server(os.path.join(root, "library"), profile) as url:
             return asyncio.run(_run(root, url, count, bounded=bounded, more=more))
     finally:
         shutil.rmtree(root)
+
+
+def copy_of(video: str, folder: str, number: int) -> None:
+    """Put a video into a folder, with something behind it by which each number is another file."""
+    copy = shutil.copy(video, os.path.join(folder, f"{number}-{os.path.basename(video)}"))
+    with open(copy, "ab") as file:
+        file.write(bytes(16 + number))
 
 
 async def _run(root: str, url: str, count: int, *, bounded: bool, more: dict[str, Any]) -> Delivery:

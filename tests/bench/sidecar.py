@@ -84,11 +84,11 @@ class Bench:
 
 
 @contextlib.contextmanager
-def demo_server(library: str, profile: str) -> Iterator[str]:
+def demo_server(library: str, profile: str, *options: str) -> Iterator[str]:
     """A demo Immich in a process of its own; its address."""
     os.makedirs(library, exist_ok=True)
     command = [sys.executable, COMMAND, "--library-root", library]
-    command += ["--import-path", IMMICH_LIBRARY, "--profile", profile]
+    command += ["--import-path", IMMICH_LIBRARY, "--profile", profile, *options]
     for person in PEOPLE:
         command += ["--person", person]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -100,8 +100,13 @@ def demo_server(library: str, profile: str) -> Iterator[str]:
         process.wait()
 
 
-def resident_mb(pid: int | str = "self") -> float:
+def resident_mb(pid: int | str = "self", what: str = "VmRSS") -> float:
     """Resident memory of a process in MB (10^6)."""
     with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        line = next(line for line in file if line.startswith("VmRSS"))
+        line = next(line for line in file if line.startswith(what))
     return int(line.split()[1]) * 1024 / 1e6
+
+
+def most_mb(pid: int | str) -> float:
+    """The most resident memory that a process had so far, in MB (10^6)."""
+    return resident_mb(pid, "VmHWM")

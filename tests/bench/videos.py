@@ -13,22 +13,27 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import glob
 import os
 import random
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+import av
 from tests import films
-from tests.bench.deliveries import through
+from tests.bench.deliveries import copy_of, through
 from tests.bench.report import Figure, median
+from tests.bench.sidecar import demo_server, most_mb
+from tests.bench.startup import environment_of, installed
 from tests.films import Cast, Film
 
 from smartsort.confidence.films import identified, watched
@@ -250,53 +255,139 @@ def _print_shares(found: Sequence[Judged]) -> None:
 # --- time and memory -------------------------------------------------------------------------
 
 SIZES = {"1080p": (1920, 1080), "4K": (3840, 2160)}
-RATES = {10.0: 25, 60.0: 25, 600.0: 5}
+RATE, MINUTE = 25, 60.0
+
+DRAWN = os.path.join(tempfile.gettempdir(), "smartsort-bench-films")
+"""Where films stay for the next run: drawing them takes longer than what is measured."""
 
 
 def run(scratch: str, *, quick: bool) -> Iterator[Figure]:
     """Figures for each length and size, beside ffmpeg taking the same frames if it is installed."""
-    for seconds in (10.0,) if quick else tuple(RATES):
+    for seconds in (10.0,) if quick else (10.0, MINUTE, 600.0):
         for name, size in SIZES.items():
-            path = os.path.join(scratch, "timed.mp4")
-            cast = (Cast(1, 0, seconds, turns=True),)
-            films.make(Film(seconds, cast, size=size, rate=RATES[seconds]), path)
-            yield from _timed(f"{seconds:.0f} s of {name}", path, 1 if quick else 3)
+            path = _film(scratch, seconds, size, 10)
+            yield from _timed(f"{seconds:.0f} s of {name}", path, 3 if seconds < MINUTE and not quick else 1)
+    if not quick:
+        path = _film(scratch, 600.0, SIZES["1080p"], 1)
+        yield from _timed("600 s of 1080p, a key frame each second", path, 1)
+    yield from _memory(scratch, 4 if quick else 30)
+    yield _photos_beside_videos(scratch, 300 if quick else 1000, 1 if quick else 3)
 
-    yield _photos_beside_videos(scratch, 300 if quick else 1500, 1 if quick else 3)
+
+def _film(scratch: str, seconds: float, size: tuple[int, int], key_seconds: int) -> str:
+    """A film, drawn once. One that is longer than a minute is a minute, again and again."""
+    path = os.path.join(DRAWN, f"{seconds:.0f}-{size[1]}-{RATE}-{key_seconds}.mp4")
+    if not os.path.exists(path):
+        os.makedirs(DRAWN, exist_ok=True)
+        made_here = os.path.join(scratch, "drawn.mp4")
+        if seconds > MINUTE:
+            _repeat(_film(scratch, MINUTE, size, key_seconds), round(seconds / MINUTE), made_here)
+        else:
+            options = (("g", str(RATE * key_seconds)),)
+            cast = (Cast(1, 0, seconds, turns=True),)
+            films.make(Film(seconds, cast, size=size, rate=RATE, options=options), made_here)
+        shutil.move(made_here, f"{path}.part")
+        os.replace(f"{path}.part", path)
+    return path
+
+
+def _repeat(source: str, times: int, path: str) -> None:
+    with av.open(source) as one, av.open(path, "w") as many:
+        video = one.streams.video[0]
+        stream = many.add_stream_from_template(video)
+        for number in range(times):
+            one.seek(0)
+            for packet in one.demux(video):
+                if packet.dts is not None and packet.pts is not None:
+                    packet.dts += number * (video.duration or 0)
+                    packet.pts += number * (video.duration or 0)
+                    packet.stream = stream
+                    many.mux(packet)
+
+
+def _memory(scratch: str, count: int) -> Iterator[Figure]:
+    """The most that `serve` and a decoder take while it looks through videos for people and for copies."""
+    root = os.path.join(scratch, "memory")
+    inbox = os.path.join(root, "inbox")
+    os.makedirs(inbox)
+    for number in range(count):
+        copy_of(_film(scratch, MINUTE, SIZES["1080p"], 1), inbox, number)
+    with (
+        demo_server(os.path.join(root, "library"), "instant") as url,
+        demo_server(os.path.join(scratch, "learning"), "instant", "--machine-learning") as learning,
+    ):
+        environment = environment_of(installed(scratch), root, url) | {
+            "SMARTSORT_IMMICH__ML_URL": learning,
+            "SMARTSORT_DEDUPLICATION__NEAR_DUPLICATES": "true",
+            "SMARTSORT_INBOX__SETTLE_SECONDS": "0.2",
+            "SMARTSORT_API__PORT": "0",
+        }
+        serve = [sys.executable, "-m", "smartsort.cli.main", "serve"]
+        process = subprocess.Popen(serve, env=environment, stderr=subprocess.DEVNULL)
+        try:
+            own, decoder = _peaks(process.pid, os.path.join(root, "smartsort.db"), count)
+        finally:
+            process.terminate()
+            process.wait()
+    yield Figure("videos", f"serve while it looks through {count} videos, most memory", own, "MB", limit=150)
+    yield Figure("videos", f"a decoder of {count} videos, most memory", decoder, "MB", limit=400)
+
+
+def _peaks(process: int, ledger: str, count: int) -> tuple[float, float]:
+    """MB of a sidecar, and the most of one of its processes, until so many videos were looked through."""
+    own, most, seen = 0.0, 0.0, 0
+    while seen < count:
+        time.sleep(0.1)
+        own = most_mb(process)
+        for children in glob.glob(f"/proc/{process}/task/*/children"):
+            with (
+                suppress(OSError, StopIteration),
+                open(children, encoding="ascii") as file,
+            ):  # ended meanwhile
+                most = max([most, *(most_mb(child) for child in file.read().split())])
+        with suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as db:
+            seen = int(db.execute("SELECT count(*) FROM films").fetchone()[0])
+    return own, most
 
 
 def _photos_beside_videos(scratch: str, count: int, runs: int) -> Figure:
-    """Photos per second while videos are looked through, beside as many photos alone."""
-    path = films.make(
-        Film(60, (Cast(1, 0, 60),), size=SIZES["1080p"], rate=25), os.path.join(scratch, "beside.mp4")
-    )
-    beside, alone = [], []
+    """Photos per second while videos are looked through, beside as many photos alone: the median pair."""
+    path, pairs = _film(scratch, MINUTE, SIZES["1080p"], 1), []
     for number in range(runs):
-        for pace, videos in ((alone, ()), (beside, (path,) * 4)):
+        pace = {}
+        for videos in ((), (path,) * 4)[:: (1, -1)[number % 2]]:  # each comes first in its turn
             name = f"photos-{number}-{len(videos)}"
             taken = through(
                 scratch, name, "instant", count, videos=videos, **{"deduplication.near_duplicates": True}
             )
-            pace.append(count / taken.seconds)
+            pace[bool(videos)] = count / taken.seconds
+        pairs.append((pace[True], pace[False]))
+    beside, alone = sorted(pairs, key=lambda pair: pair[0] / pair[1])[runs // 2]
     what = f"{count} photos while videos are looked through"
-    return Figure("videos", what, median(beside), "photos/s", median(alone), 0.95, True)
+    return Figure("videos", what, beside, "photos/s", alone, 0.95, True)
 
 
 def _timed(what: str, path: str, runs: int) -> Iterator[Figure]:
-    ours, theirs = [], []
+    ours, theirs, with_copies = [], [], []
     for _ in range(runs):
         cost, times = _by_smartsort(path)
         ours.append(cost)
+        with_copies.append(_by_smartsort(path, copies=True)[0])
         if shutil.which("ffmpeg"):
             theirs.append(_by_ffmpeg(path, times))
-    for name, unit in (("seconds", "s"), ("processor", "s"), ("memory", "MB")):
+    for name, unit, costs in (
+        ("seconds", "s", ours),
+        ("processor", "s", ours),
+        ("memory", "MB", ours),
+        ("processor", "s", with_copies),
+    ):
         own, beside = (
-            median([getattr(cost, name) for cost in costs]) if costs else None for costs in (ours, theirs)
+            median([getattr(cost, name) for cost in all_]) if all_ else None for all_ in (costs, theirs)
         )
-        yield Figure("videos", f"{what}, {name}", own or 0.0, unit, beside, 1.3 if beside else None)
-    with_copies = median([_by_smartsort(path, copies=True)[0].processor for _ in range(runs)])
-    yield Figure("videos", f"{what}, processor, with near-duplicates", with_copies, "s")
-    yield Figure("videos", f"{what}, most memory", max(cost.memory for cost in ours), "MB", limit=400)
+        more = ", with near-duplicates" if costs is with_copies else ""
+        yield Figure("videos", f"{what}, {name}{more}", own or 0.0, unit, beside, 1.3 if beside else None)
+    most = max(cost.memory for cost in (*ours, *with_copies))
+    yield Figure("videos", f"{what}, most memory", most, "MB", limit=400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,7 +434,7 @@ def _by_ffmpeg(path: str, times: Sequence[float]) -> Cost:
         process = subprocess.Popen(
             [
                 *("ffmpeg", "-loglevel", "error", "-y", "-ss", str(at), "-i", path),
-                *("-vf", "scale=-2:1080", "-frames:v", "1", "-q:v", "3", f"{path}.jpg"),
+                *("-vf", "scale=-2:1080", "-frames:v", "1", "-q:v", "3", "-f", "mjpeg", os.devnull),
             ]
         )
         while True:

@@ -1,9 +1,11 @@
 """Videos on their whole way: who is in their frames decides, and a broken one costs the others nothing."""
 
+import asyncio
 import io
 import random
 import shutil
 import signal
+import threading
 from collections import Counter
 from dataclasses import replace
 
@@ -11,13 +13,14 @@ import pytest
 from PIL import Image
 from tests.live_sidecar import BASE, live_sidecar
 
+from smartsort.confidence import films as confidence_films
 from smartsort.core.model import FaceMark, Film, MarkKind, State
 from smartsort.core.wording import sentence
 from smartsort.demo.samples import FAMILY
 from smartsort.demo.videos import FILMS, Scene, iter_videos, make_video
 from smartsort.files import decoders
 from smartsort.files.problems import FileUnreadable, FileVanished
-from smartsort.ledger import films, photos
+from smartsort.ledger import films, photos, picture_hashes
 
 JOHN, SARAH = FAMILY[:2]
 
@@ -218,6 +221,37 @@ def test_copies_of_a_video_wait_and_the_better_one_is_named(tmp_path):
         assert reason.code == "near_duplicate"
         assert reason.numbers["better"] == -1
         assert "The other is the better copy: 0:12.0 against 0:09.0" in sentence(reason)
+
+
+def test_nothing_waits_while_a_video_is_held_against_others_and_its_faces_against_each_other(
+    tmp_path, monkeypatch
+):
+    """Neither the ledger's one writer nor the event loop, on which photos depend."""
+    compared, parted = picture_hashes.videos_alike, confidence_films.tracks
+    done = []
+
+    def comparing(*asked):
+        ledger = live.sidecar.context.ledger
+        writing = threading.Thread(target=lambda: done.append(ledger.write(lambda _: "written")), daemon=True)
+        writing.start()
+        writing.join(10)
+        done.append("compared")
+        return compared(*asked)
+
+    def parting(views):
+        with pytest.raises(RuntimeError, match="no running event loop"):
+            asyncio.get_running_loop()
+        done.append("parted")
+        return parted(views)
+
+    monkeypatch.setattr(picture_hashes, "videos_alike", comparing)
+    monkeypatch.setattr(confidence_films, "tracks", parting)
+    with live_sidecar(
+        tmp_path / "root", machine_learning=True, settings={"deduplication.near_duplicates": True}
+    ) as live:
+        film(live, "whole.mp4", Scene(2, (JOHN,)))
+        live.wait_for(lambda: live.all_sorted(1), "it to be sorted")
+        assert done == ["parted", "written", "compared"]
 
 
 def test_a_video_that_was_not_looked_at_is_not_placed_and_photos_are(tmp_path):

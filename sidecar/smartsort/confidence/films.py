@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from smartsort.confidence.faces import AT_ONCE, Faces
+from smartsort.confidence.faces import Faces
 from smartsort.confidence.service import Seen
 from smartsort.core.model import Evidence, Face, Film, FilmFace, Person, Sighting, Suggestion
 from smartsort.core.similarity import SAME_PERSON, Vector, cosine
@@ -24,25 +24,18 @@ class Watched:
 
 
 async def watched(faces: Faces, photo_id: int, frames: Sequence[Frame]) -> Watched:
-    """Look for faces in frames: one call for each. Raises FaceServiceUnavailable."""
-    model, gate = await faces.model(), asyncio.Semaphore(AT_ONCE)
+    """Look for faces in frames, one call at a time, so that photos have the most of the service.
 
-    async def look(frame: Frame) -> Seen:
-        async with gate:
-            return await faces.service.faces(frame.picture, model)
-
-    looked = [asyncio.ensure_future(look(frame)) for frame in frames]
-    try:
-        seen = [await one for one in looked]
-    finally:
-        for one in looked:
-            one.cancel()
+    Raises FaceServiceUnavailable.
+    """
+    model = await faces.model()
+    seen = [await faces.service.faces(frame.picture, model) for frame in frames]
     views = [
         View(number, face.box, face.vector, face.score)
         for number, one in enumerate(seen)
         for face in one.faces
     ]
-    found = tracks(views)
+    found = await asyncio.to_thread(tracks, views)
     ids = [f"film-{photo_id}-{number}" for number in range(1, len(found) + 1)]
     made = tuple(_film_face(face_id, one, seen, frames) for face_id, one in zip(ids, found, strict=True))
     film = Film(tuple(round(frame.at, 3) for frame in frames), made)

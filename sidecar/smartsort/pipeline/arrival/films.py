@@ -63,14 +63,15 @@ class VideoStage:
         """Look through a video and remember what was seen. Raises as `_frames` does."""
         found = await self._frames(photo)
         film = await self._film(photo, found)
-        at = self._context.clock.text()
+        at, ledger, alike = self._context.clock.text(), self._context.ledger, list[int]()
+        if self._look:  # beside the writer: photos would wait for each video that this one is held against
+            alike = await ledger.aread(lambda db: picture_hashes.videos_alike(db, found.looks, photo.id))
 
         def write(db: Database) -> None:
-            alike = picture_hashes.videos_alike(db, found.looks, photo.id) if self._look else []
             films.put(db, photo, film, at, films.Copies(found.seconds, found.has_sound, tuple(alike)))
             picture_hashes.put_video(db, photo.id, found.looks)
 
-        await self._context.ledger.awrite(write)
+        await ledger.awrite(write)
         return film
 
     async def _frames(self, photo: Photo) -> Frames:
