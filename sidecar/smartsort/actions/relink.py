@@ -145,7 +145,7 @@ class Relinking:
         if person_id != (photo.person_id or "") or not photo.person_name:
             return known
         # Under the name that the folder follows.
-        return replace(known or Person(person_id, ""), name=photo.person_name)
+        return replace(known, name=photo.person_name) if known else Person(person_id, photo.person_name)
 
     def _sharing(self, photo: Photo) -> list[str]:
         """Return the ids of those under whom a photo was filed that lies in a folder of nobody alone."""
