@@ -276,6 +276,17 @@ async def test_what_was_undone_is_linked_again_only_when_asked_for(library):
     assert library.state("anna_0.jpg") is State.OBSERVED
 
 
+async def test_what_an_earlier_event_had_linked_and_was_undone_on_the_way_is_not_linked_by_the_next(library):
+    await library.apply()
+    first = library.progress().group
+    for number in (7, 8):
+        library.upload(f"anna_{number}.jpg")
+    assert (await library.apply(1)).done == 5
+    await library.world.actions.undo(first, "ann")
+    assert (await library.apply()).done == 2
+    assert library.state("anna_0.jpg") is State.OBSERVED
+
+
 async def test_a_photo_costs_one_request_and_a_page_one(library):
     server = library.world.server
     server.calls_made.clear()
