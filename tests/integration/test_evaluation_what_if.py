@@ -150,6 +150,22 @@ async def test_applied_as_one_event_that_takes_back_photos_and_settings(world):
     world.check()
 
 
+async def test_who_is_unwanted_no_more_shows_in_immich_again_and_who_is_now_does_not(tmp_path):
+    settings = {"blacklist": ["Carl"], "immich.archive_unwanted": True}
+    world = World(os.fspath(tmp_path / "root"), settings=settings)
+    await deliver(world, "anna_1.jpg", "carl_1.jpg")
+
+    def shown():
+        return [world.server.asset_at(name).visibility for name in ("anna_1.jpg", "carl_1.jpg")]
+
+    assert shown() == ["timeline", "archive"]
+    batch = await world.actions.reevaluate(other(world, {"blacklist": ["Anna"]}), EVER, "maria")
+    await world.tell()
+    assert shown() == ["archive", "timeline"]
+    assert sorted((one.photo_id, one.person) for one in batch) == [(1, None), (2, "Carl")]
+    world.ledger.close()
+
+
 async def test_from_review_into_folders_and_the_statistics_follow(world):
     [first, *_] = await deliver(world, "anna+bella_1.jpg", "anna_1.jpg")
     await statistics.catch_up(world.ledger)

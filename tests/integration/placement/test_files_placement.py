@@ -113,6 +113,32 @@ def test_a_copy_of_other_bytes_than_were_read_first_says_so(photo, library):
     assert str(problem) == f"{photo} has other bytes than when it was first read. It stays as it is"
 
 
+def test_two_requests_of_one_batch_never_share_a_name(photo, library):
+    twice = [request(photo, library, "a.jpg", "a_2.jpg") for _ in range(2)]
+    assert [os.path.basename(result.path) for result in Placer().place(twice)] == ["a.jpg", "a_2.jpg"]
+
+
+def test_a_file_where_a_folder_has_to_be_is_named(photo, tmp_path):
+    written(tmp_path / "faces")
+    problem = place(request(photo, tmp_path / "faces" / "anna"))
+    assert str(problem).startswith(f"cannot use {tmp_path}/faces: ")
+
+
+def test_a_folder_that_cannot_be_made_is_named(photo, tmp_path):
+    class Full(Disk):
+        def mkdir(self, path):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
+
+    problem = place(request(photo, tmp_path / "faces" / "anna"), Full())
+    assert str(problem).startswith(f"cannot create {tmp_path}/faces: the file system is mounted read-only")
+
+
+def test_a_folder_that_does_not_reach_the_disk_is_named(photo, library):
+    library.mkdir()
+    problem = place(request(photo, library), Refusing(fsync_path=errno.EIO))
+    assert str(problem).startswith(f"cannot write {library}")
+
+
 def test_a_symbolic_link_takes_the_next_free_name(photo, library):
     library.mkdir()
     written(library / "a.jpg", b"another")
