@@ -72,6 +72,30 @@ async def test_a_group_is_named_at_once_and_what_has_more_faces_waits_for_that(p
     place.check()
 
 
+async def test_strangers_are_called_one_person_or_two_and_the_last_word_counts(place):
+    one, two, third = await delivered(place, "stranger_1.jpg", "stranger_2.jpg", "stranger_3.jpg")
+    first, second = stranger_on(place, one), stranger_on(place, two)
+    before = {photo: place.places(photo) for photo in (one, two, third)}
+
+    def said():
+        return {(photo, mark.kind) for photo, mark in place.ledger.read(face_marks.grouping)}
+
+    together = {(one, "same"), (two, "same")}
+    preview = await place.actions.group_faces(first | second, {}, "eva", dry_run=True)
+    assert said() == set()
+    batch = await place.actions.group_faces(first | second, {}, "eva", agreed=preview.versions)
+    assert [action.action for action in batch] == ["marked", "marked"]
+    assert said() == together
+    apart = await place.actions.group_faces(first, second, "eva")
+    # What is left of the former word says nothing by itself.
+    assert said() == {(one, "apart"), (two, "rest"), (two, "same")}
+    await place.actions.undo(apart.event, "eva")
+    assert said() == together
+    [failed] = await place.actions.group_faces({third: ["gone"]}, {}, "eva")
+    assert (failed.action, failed.code, failed.problem) == ("failed", "not_found", "it has no such face")
+    assert {photo: place.places(photo) for photo in before} == before
+
+
 async def test_an_ignored_stranger_beside_a_wanted_person_lets_the_photo_be_filed(place):
     [photo] = await delivered(place, "anna+stranger_1.jpg")
     before = place.places(photo)

@@ -153,7 +153,12 @@ def bytes_below(folder):
 @pytest.mark.parametrize("disk", [Disk, Copies])
 def test_a_photo_that_was_placed_stays_where_it_was_placed(tmp_path, monkeypatch, disk, as_a_whole):
     monkeypatch.setattr(durable, "_SYNC_AS_A_WHOLE", 0 if as_a_whole else 10**6)
-    monkeypatch.setattr(durable, "file_system", lambda _: FileSystem("ext4", notifies=True, syncs=True))
+
+    def of_the_folder(path):
+        assert path.startswith(os.fspath(tmp_path))
+        return FileSystem("ext4", notifies=True, syncs=True)
+
+    monkeypatch.setattr(durable, "file_system", of_the_folder)
 
     def place_one(place):
         written(place / "a.jpg")  # whoever delivered it need not have waited
