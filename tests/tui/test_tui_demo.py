@@ -6,6 +6,7 @@ import statistics
 from pathlib import Path
 from time import monotonic
 
+import pytest
 from tests.live_sidecar import REVIEW_TOKEN, TOKEN, live_sidecar
 from tests.tui.driving import current, driving, loaded, screen_text, until
 from textual.pilot import Pilot
@@ -14,6 +15,9 @@ from smartsort.core.naming import folder_name
 from smartsort.demo.samples import Sample, make_samples
 from smartsort_tui.screens.review import ReviewScreen
 from smartsort_tui.wording import TITLES
+
+# As in the tests of the page: a busy machine may be as slow as it likes with a whole sidecar.
+pytestmark = pytest.mark.timeout(600)
 
 SAMPLES = 60
 

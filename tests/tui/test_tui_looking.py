@@ -109,6 +109,7 @@ def test_the_page_in_immich_is_a_link_and_can_be_copied(tmp_path: Path) -> None:
         screen.wait_for("approve")
         screen.settle(0.5)
         screen.write(b"O")
+        screen.wait_for("http://immich-server:2283/photos/asset-5", keep=True)
         screen.settle(0.5)
         said = screen.said.decode(errors="replace")
     assert "http://immich-server:2283/photos/asset-5" in screen.text

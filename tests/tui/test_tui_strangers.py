@@ -17,6 +17,9 @@ from smartsort_tui.screens.preview import Preview
 from smartsort_tui.screens.strangers import LeaveOut, StrangersScreen, numbers_of
 from smartsort_tui.screens.verdicts import VerdictRows, Verdicts
 
+# As in the tests of the page: a busy machine may be as slow as it likes with a whole sidecar.
+pytestmark = pytest.mark.timeout(600)
+
 SETTLED_BY_NAME = sum(STRANGERS) - len(STRANGERS)
 """On the last photo of each stranger there is somebody else, too: it waits for that."""
 
