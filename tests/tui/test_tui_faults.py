@@ -16,7 +16,7 @@ from tests.tui.sample.sidecar import SampleSidecar
 from smartsort_tui import live
 from smartsort_tui.api import Client, Unreachable
 from smartsort_tui.background import work
-from smartsort_tui.screens import queue_view
+from smartsort_tui.screens import dialogs, queue_view
 from smartsort_tui.screens.preview import Preview
 
 
@@ -245,7 +245,11 @@ async def test_what_does_not_come_in_time_is_asked_for_again(
         once(client, "item")
         await pilot.press("j")
         await until(pilot, lambda: screen.desk.item(40) is not None, "the item")
-    assert late == ["queue", "queue", "item"]
+        monkeypatch.setattr(dialogs, "AGAIN_SECONDS", 0.05)
+        once(client, "people")
+        await pilot.press("P")
+        await until(pilot, lambda: "Sarah" in screen_text(pilot), "the people")
+    assert late == ["queue", "queue", "item", "people"]
 
 
 async def test_leaving_waits_for_decisions_photos_in_progress(server: RunningServer) -> None:

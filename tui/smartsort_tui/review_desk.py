@@ -164,11 +164,6 @@ class Desk:
                 self._explained.popitem(last=False)
         return held
 
-    async def load_people(self) -> list[PersonView]:
-        """Everybody Immich knows by name. Raises ApiProblem."""
-        self.people = await self.client.people()
-        return self.people
-
     # --- decisions --------------------------------------------------------------------------
 
     def take(self, row: QueueItem, decision: Decision) -> Sent | None:

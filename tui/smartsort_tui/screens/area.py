@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 AnswerT = TypeVar("AnswerT")
 SMALLEST = (40, 12)
 AGE_SECONDS = 20.0
+# To the next try, where the line is there and an answer was not.
+AGAIN_SECONDS = 2.0
 # Widths and heights from which a class holds. The style sheet says what changes.
 WIDTHS: list[tuple[int, str]] = [
     (0, "-tiny"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from textual.widgets import Input, Static
 from smartsort.api.schemas.people import PersonChoice, PersonView
 from smartsort_tui import fuzzy, wording
 from smartsort_tui.keyboard import Sight
-from smartsort_tui.screens.area import Dialog, Reading, TooSmall
+from smartsort_tui.screens.area import AGAIN_SECONDS, AreaScreen, Dialog, Reading, TooSmall
 from smartsort_tui.widgets.bars import KeyBar
 from smartsort_tui.widgets.row_list import Cells, RowList
 
@@ -110,6 +111,16 @@ class PersonPicker(Dialog[list[PersonChoice]]):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self._find(event.value)
+
+    async def load(self, screen: AreaScreen) -> list[PersonView] | None:
+        """Ask for everybody Immich knows by name, as often as it takes. None if this is closed before."""
+        while (people := await screen.answer(lambda client: client.people())) is None:
+            await asyncio.sleep(AGAIN_SECONDS)
+            if not self.is_running:
+                return None
+        named = [person for person in people if person.name]
+        self.people_known(named)
+        return named
 
     def people_known(self, people: Sequence[PersonView]) -> None:
         """The people have arrived while the dialog was open."""

@@ -20,7 +20,7 @@ from smartsort_tui.api import ApiProblem, DecidedMeanwhile, TokenRefused, Unreac
 from smartsort_tui.background import work
 from smartsort_tui.keyboard import Sight
 from smartsort_tui.review_desk import Desk
-from smartsort_tui.screens.area import AreaScreen
+from smartsort_tui.screens.area import AGAIN_SECONDS, AreaScreen
 from smartsort_tui.widgets.bars import CategoryBar
 from smartsort_tui.widgets.lines import TextPane
 from smartsort_tui.widgets.picture import PicturePane, PictureSource
@@ -40,8 +40,6 @@ AHEAD = 120
 # A few frames of Textual.
 PAINT_SECONDS = 0.03
 NEWS_PAUSE_SECONDS = 0.4
-# To the next try, where the line is there and an answer was not.
-AGAIN_SECONDS = 2.0
 
 
 class QueueView(AreaScreen):

@@ -327,12 +327,8 @@ class ReviewScreen(MarkingView):
         self._decide(row, approve_as(choices, face))
 
     async def _load_people(self, picker: Any) -> None:
-        try:
-            people: list[PersonView] = await self.desk.load_people()
-        except ApiProblem as problem:
-            self.say_problem(problem)
-            return
-        picker.people_known(people)
+        if (people := await picker.load(self)) is not None:
+            self.desk.people = people
 
     def action_face(self) -> None:
         item = self._shown

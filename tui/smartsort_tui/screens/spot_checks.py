@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Container
@@ -30,9 +30,6 @@ from smartsort_tui.screens.area import AreaScreen, link_words
 from smartsort_tui.widgets.lines import TextPane
 from smartsort_tui.widgets.picture import PicturePane, PictureSource, Request
 from smartsort_tui.widgets.row_list import Cells, ItemList, RowList
-
-if TYPE_CHECKING:
-    from smartsort_tui.screens.dialogs import PersonPicker
 
 # Rows before the end of what is loaded from which the next page is asked for.
 AHEAD = 20
@@ -198,17 +195,12 @@ class SpotCheckScreen(AreaScreen):
         from smartsort_tui.screens.dialogs import PersonPicker  # noqa: PLC0415  (after the first picture)
 
         picker = PersonPicker(None, likeness={}, title="Who is it really?")
-        work(self, "people", self._load_people, picker, latest_only=True)
+        work(self, "people", picker.load, self, latest_only=True)
         choices: list[PersonChoice] | None = await self.app.push_screen_wait(picker)
         if choices:
             who = ", ".join(choice.name or "?" for choice in choices)
             really = WrongFiling.model_validate({"people": [choice.model_dump() for choice in choices]})
             self._answer(check, f"{check.filename} → {who}", really)
-
-    async def _load_people(self, picker: PersonPicker) -> None:
-        people = await self.answer(lambda client: client.people())
-        if people is not None:
-            picker.people_known(people)
 
     def _answer(self, check: SpotCheck, text: str, really: WrongFiling | None) -> None:
         """Take the filing out at once, `really` None confirms it. What is refused comes back."""

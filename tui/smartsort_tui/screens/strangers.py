@@ -195,7 +195,7 @@ class StrangersScreen(AreaScreen):
     async def _name_faces(self, chosen: list[StrangerGroup], *, is_certain: bool) -> None:
         photos = wording.count(len(_faces(chosen, self._left_out)), "photo")
         picker = PersonPicker(None, likeness={}, title=f"Who is on these {photos}?")
-        work(self, "picker", self._people_for, picker)
+        work(self, "picker", picker.load, self)
         choices: list[PersonChoice] | None = await self.app.push_screen_wait(picker)
         if choices and is_certain:
             faces = _faces(chosen, self._left_out)
@@ -204,10 +204,6 @@ class StrangersScreen(AreaScreen):
         elif choices:
             asked = NameFaces(faces=_faces(chosen, self._left_out), person=choices[0], dry_run=True)
             await self._decide("name", asked, f"Name them {choices[0].name}?")
-
-    async def _people_for(self, picker: PersonPicker) -> None:
-        if (people := await self.answer(lambda client: client.people())) is not None:
-            picker.people_known([person for person in people if person.name])
 
     def action_mark(self, kind: Any) -> None:
         if (group := self.rows.current) is not None and self.sight.is_seen:
