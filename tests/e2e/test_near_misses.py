@@ -62,6 +62,14 @@ def test_the_list_the_sheet_and_one_yes_that_is_undone(live: LiveSidecar, strang
         (2, strangers[2], 0.47),
         (3, strangers[0], 0.44),
     ]
+    [offer] = client.get(f"{BASE}/review/offers").json()
+    assert offer == {
+        "kind": "near_misses",
+        "id": john["person"]["id"],
+        "photos": 3,
+        "text": "One yes files 3 photos that might be John Doe (0.44 to 0.52)",
+        "names": ["John Doe"],
+    }
     sheet = client.get(john["sheet"])
     assert sheet.headers["content-type"] == "image/jpeg"
     assert Image.open(io.BytesIO(sheet.content)).width > 320
@@ -80,6 +88,7 @@ def test_the_list_the_sheet_and_one_yes_that_is_undone(live: LiveSidecar, strang
     assert (done["done"], done["failed"]) == (2, 0)
     [left] = near(client)
     assert left["text"] == "1 face might be John Doe (0.44)"
+    assert client.get(f"{BASE}/review/offers").json() == []  # a single photo is no more work
 
     def assigned() -> bool:
         server = live.sidecar.context.server

@@ -91,6 +91,37 @@ def test_a_complete_review_of_strangers(live: LiveSidecar) -> None:
     assert len(groups(client)) == len(found)
 
 
+def offers(client: httpx.Client) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = answer(client.get(f"{BASE}/review/offers"))
+    return found
+
+
+def test_what_settles_most_photos_is_offered_first_and_follows_what_waits(live: LiveSidecar) -> None:
+    client = live.client()
+    first, *_ = found = offers(client)
+    assert first["text"] == "One name files 6 of 7 photos of a stranger"
+    assert [one["photos"] for one in found] == [6, 5, 5]
+    by_id = {group["id"]: group for group in groups(client)}
+    for one in found:
+        # What is offered is what naming them does.
+        asked = {"faces": faces_of(by_id[one["id"]]), "person": {"name": "Mia", "create": True}}
+        plan = answer(client.post(f"{BASE}/strangers/name", json={**asked, "dry_run": True}))
+        assert plan["text"].startswith(f"{one['photos']} photos → faces/mia")
+
+    ignored = {"faces": faces_of(by_id[first["id"]]), "kind": "ignored"}
+    done = answer(client.post(f"{BASE}/strangers/mark", json=ignored))
+    assert first["id"] not in {one["id"] for one in offers(client)}
+    answer(client.post(f"{BASE}/undo", json={"event": done["event"]}))
+    assert offers(client)[0] == first
+
+    measure = live.sidecar.measure
+    assert measure is not None
+    photo_of(live, "again.jpg", ["passer-by 0 0"])
+    live.wait_for(lambda: live.all_sorted(sum(STRANGERS) + 1), "one more photo")
+    live.run(measure.measure_review())
+    assert offers(client)[0]["text"] == "One name files 7 of 8 photos of a stranger"
+
+
 def test_what_is_ignored_is_listed_and_revoked(live: LiveSidecar) -> None:
     client = live.client()
     chosen = groups(client)[0]

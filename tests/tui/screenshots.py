@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from tests.tui.sample.sidecar import NOON, SampleSidecar
+from tests.tui.sample.sidecar import NOON, SampleSidecar, near_miss_offers
 from tests.tui.sample.transport import SampleTransport
 from tests.tui.svg import finished
 
@@ -37,6 +37,7 @@ class Shot:
     count: int = 40
     url: str = "http://sample"
     token_wanted: str | None = None
+    offers: bool = False
 
 
 SHOTS = (
@@ -59,6 +60,7 @@ SHOTS = (
     Shot("spot-checks", keys=("c",), size=(110, 30), images="halfblocks"),
     Shot("spot-checks-80x24", keys=("c",)),
     Shot("near-misses", keys=("l", "n", "n", "x"), size=(110, 30), images="halfblocks"),
+    Shot("review-best-next", size=(80, 24), offers=True),
     Shot("near-misses-80x24", keys=("l",), images="halfblocks"),
     Shot("statistics", keys=("f2",), size=(120, 40)),
     Shot("activity", keys=("f3",), size=(110, 30)),
@@ -73,6 +75,7 @@ SHOWN = (
     "review",
     "review-duplicate",
     "picker",
+    "review-best-next",
     "close-up",
     "bulk-preview",
     "spot-checks",
@@ -87,6 +90,7 @@ SHOWN = (
 async def take(shot: Shot) -> str:
     """The picture as SVG text."""
     sidecar = SampleSidecar(shot.count, token=shot.token_wanted, busy=True)
+    sidecar.offers = near_miss_offers(sidecar) if shot.offers else []
     app = SmartsortApp(
         Settings(url=shot.url, theme=shot.theme),
         Terminal(shot.images),

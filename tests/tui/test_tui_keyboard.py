@@ -13,7 +13,7 @@ import pytest
 from tests.tui.driving import current, driving, loaded, screen_text, until
 from tests.tui.fake_server import RunningServer, running
 from tests.tui.pseudo_terminal import ESCAPE, PseudoTerminal, terminal
-from tests.tui.sample.sidecar import SampleSidecar
+from tests.tui.sample.sidecar import SampleSidecar, near_miss_offers
 from textual import events
 
 from smartsort_tui import keyboard
@@ -34,6 +34,8 @@ BURSTS = {
     "why": b"wras",
     "spot checks": b"caxaP",
     "near misses": b"lnxau",
+    "best next": b"bras1\r",
+    "best next, and on": b"bbras1\r",
     "palette": b"\x10reject\rrs",
     "filter": b"fras1",
     "mark and preview": b"mr\ry",
@@ -82,7 +84,9 @@ def decided(sidecar: SampleSidecar) -> dict[str, Any]:
 @pytest.fixture(params=QUEUES.values(), ids=QUEUES.keys())
 def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
     count, arriving, delay = request.param
-    with running(SampleSidecar(count, busy=True), delay) as server:
+    sidecar = SampleSidecar(count, busy=True)
+    sidecar.offers = near_miss_offers(sidecar)
+    with running(sidecar, delay) as server:
         server.fake.arriving = arriving
         yield server
 

@@ -52,8 +52,8 @@ async def test_all_strangers_are_named_with_four_keys_and_a_name_each(tmp_path: 
 
         async with driving(url=live.url, token=REVIEW_TOKEN, images="halfblocks", size=(80, 24)) as pilot:
             await loaded(pilot)
-            await until(pilot, lambda: "12 strangers on 53 photos: t" in screen_text(pilot), "the offer")
-            await pilot.press("t")
+            await until(pilot, lambda: "best next: One name files 6 of 7" in screen_text(pilot), "the offer")
+            await pilot.press("b")
             await until(
                 pilot,
                 lambda: isinstance(pilot.app.screen, StrangersScreen) and pilot.app.screen.rows.count >= 12,

@@ -37,7 +37,7 @@ from smartsort.api.schemas.decisions import (
 from smartsort.api.schemas.history import EventPage, EventView, Undo
 from smartsort.api.schemas.people import PersonView
 from smartsort.api.schemas.problems import Problem
-from smartsort.api.schemas.review import ReviewItem, ReviewPage
+from smartsort.api.schemas.review import Offer, ReviewItem, ReviewPage
 from smartsort.api.schemas.state import DoctorReport, Status
 from smartsort.api.schemas.statistics import Summary
 
@@ -230,6 +230,10 @@ class Client:
         return await self._send(
             BulkActionResult, "POST", f"/strangers/verdicts/{key}/revoke", timeout=BULK_TIMEOUT_SECONDS
         )
+
+    async def offers(self) -> list[Offer]:
+        """What settles several photos with one decision, the most first."""
+        return await self._list(Offer, "/review/offers")
 
     async def near_misses(self) -> list[NearMisses]:
         """Faces in review that might be a known person's. Raises NotThere from a sidecar without them."""

@@ -81,6 +81,8 @@ class BaseApp(App[None]):
             self._client = problem
             self.link = Link("refused", problem)
         self.status: Status | None = None
+        self.offered = ""
+        """The group or person that an area is opened for (`screens.offers`)."""
         self.mishaps: list[BaseException] = []
         self.keyboard = Keyboard(self)
         self._is_leaving = False

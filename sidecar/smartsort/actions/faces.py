@@ -69,6 +69,14 @@ class FaceActions(Reversing):
 
             return await self._act(list(faces), plan, actor, (State.REVIEW,), dry_run=dry_run, agreed=agreed)
 
+    async def settled_by_name(self, faces: Faces) -> int:
+        """Return how many photos would be filed if these faces were somebody's who is new to Immich."""
+        person, evidence = Person("new", "somebody new"), await self._last(faces)
+        policy, ambiguous = _wanting(self._context.policy(), person), self._people.ambiguous
+        known = ((each, _face(photo_id, faces, evidence)) for photo_id, each in evidence.items())
+        named = (_with_person(each, face, person) for each, face in known if isinstance(face, Face))
+        return sum(decide(each, policy, ambiguous).outcome is Outcome.SORTED for each in named)
+
     async def mark_faces(
         self,
         faces: Faces,

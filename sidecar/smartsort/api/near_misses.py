@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -38,12 +39,12 @@ async def near_misses(ctx: Ctx, _: Reviewer) -> list[NearMisses]:
     Only measured faces that are alone on their photo count. Say yes with `POST /review/bulk/approve`: the ids
     without those you exclude, the person, and the `faces`. Its `event` takes all of it back.
     """
-    found = await _by_person(ctx)
+    found = await by_person(ctx)
     policy = ctx.sidecar.runtime_settings.policy()
     views = []
     for some in found.values():
         person, low, high = some[0][1].person, some[-1][1].similarity, some[0][1].similarity
-        might = f"{quantity(len(some), 'face')} might be {person.name} ({_range(low, high)})"
+        might = f"{quantity(len(some), 'face')} might be {person.name} ({range_of(some)})"
         views.append(
             NearMisses(
                 person=person_view(person, policy),
@@ -66,7 +67,7 @@ async def sheet(
     page: Annotated[int, Query(ge=1, le=10_000, description="Of 24 faces each.")] = 1,
 ) -> Response:
     """One picture of the faces that might be this person's, numbered as in the list."""
-    some = (await _by_person(ctx)).get(id, [])[(page - 1) * PAGE : page * PAGE]
+    some = (await by_person(ctx)).get(id, [])[(page - 1) * PAGE : page * PAGE]
     faces: list[tuple[bytes, Mark]] = []
     for number, (photo, one) in enumerate(some, (page - 1) * PAGE + 1):
         try:
@@ -84,7 +85,7 @@ async def sheet(
     return answer(Picture.of(drawn, "image/jpeg"), request)
 
 
-async def _by_person(ctx: ApiContext) -> dict[str, list[tuple[Seen, NearMiss]]]:
+async def by_person(ctx: ApiContext) -> dict[str, list[tuple[Seen, NearMiss]]]:
     """Return the near misses of each person, the closest first."""
     policy = ctx.sidecar.runtime_settings.policy()
 
@@ -118,5 +119,7 @@ def _face(number: int, photo: Seen, one: NearMiss) -> NearMissFace:
     )
 
 
-def _range(low: float, high: float) -> str:
-    return f"{low:.2f}" if f"{low:.2f}" == f"{high:.2f}" else f"{low:.2f} to {high:.2f}"
+def range_of(near: Sequence[tuple[Seen, NearMiss]]) -> str:
+    """Return how close these are, the closest given first: `0.42 to 0.52`."""
+    high, low = (f"{one.similarity:.2f}" for _, one in (near[0], near[-1]))
+    return low if low == high else f"{low} to {high}"

@@ -12,6 +12,7 @@ from smartsort.api.live import Live
 from smartsort.api.metrics import Metrics
 from smartsort.api.pictures import Pictures
 from smartsort.api.previews import Previews
+from smartsort.api.schemas.review import Offer
 from smartsort.api.sessions import Sessions
 from smartsort.api.state import StatusReader
 from smartsort.bootstrap import Sidecar
@@ -30,6 +31,8 @@ class ApiContext:
     previews: Previews = field(default_factory=Previews)
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while settings are read, changed and written."""
+    offers: tuple[object, list[Offer]] | None = None
+    """What was offered last, and of which state of the queue."""
     examining: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while the doctor looks: it makes probe files, and one look at a time is enough."""
 

@@ -64,7 +64,7 @@ async def strangers(ctx: Ctx, _: Reviewer) -> Strangers:
 
     They need a machine learning service (`immich.ml_url`) and are measured while smartsort is idle.
     """
-    groups = await _groups(ctx)
+    groups = await groups_of(ctx)
     ledger = ctx.sidecar.context.ledger
     ids = [face.photo_id for group in groups for face in group]
     sources = await ledger.aread(lambda db: {p.id: p.source for p in photos.by_ids(db, ids)})
@@ -81,8 +81,8 @@ async def sheet(
     id: Annotated[str, Path(pattern="^[0-9a-f]{16}$", examples=["3f1c9a0be2d45c77"])],  # noqa: A002
 ) -> Response:
     """Get the faces of a group as one picture, numbered, with the day and the source of each photo."""
-    groups = await _groups(ctx)
-    group = await asyncio.to_thread(lambda: next((one for one in groups if _key(one) == id), None))
+    groups = await groups_of(ctx)
+    group = await asyncio.to_thread(lambda: next((one for one in groups if key_of(one) == id), None))
     if group is None:
         raise Refused(
             404, "not_found", "There is no such group now, because other faces wait. List the groups again"
@@ -180,19 +180,21 @@ async def revoke(
     return bulk_result(await ctx.sidecar.actions.revoke_mark(key, caller.name))
 
 
-async def _groups(ctx: ApiContext) -> Sequence[tuple[Stranger, ...]]:
+async def groups_of(ctx: ApiContext) -> Sequence[tuple[Stranger, ...]]:
+    """Return the groups, the largest first, none where nothing is measured."""
     measure = ctx.sidecar.measure
     return await measure.strangers() if measure is not None else ()
 
 
-def _key(group: Sequence[Stranger]) -> str:
+def key_of(group: Sequence[Stranger]) -> str:
+    """Return what a group is called as long as it has these faces."""
     ids = "\n".join(sorted(face.face_id for face in group))
     return hashlib.sha256(ids.encode()).hexdigest()[:16]
 
 
 def _view(group: Sequence[Stranger], sources: dict[int, str]) -> StrangerGroup:
     days = sorted(face.taken for face in group if face.taken)
-    key = _key(group)
+    key = key_of(group)
     return StrangerGroup(
         id=key,
         faces=[

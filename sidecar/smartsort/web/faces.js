@@ -38,7 +38,7 @@ export function faces(root) {
     };
     const sources = Object.entries(group.sources).map(([name, count]) => `${name} ${count}`).join(", ");
     const years = [group.first, group.last].filter(Boolean).map((day) => day.slice(0, 4));
-    return h("li", image(group.sheet, `Contact sheet of ${group.faces.length} faces`),
+    return h("li", { id: group.id, tabIndex: -1 }, image(group.sheet, `Contact sheet of ${group.faces.length} faces`),
       h("p", `${group.faces.length} faces`, h("small", ` ${[sources, [...new Set(years)].join(" to ")].filter(Boolean).join(", ")}`)), leftOut(left, group.faces.map((face) => face.id)),
       h("div.buttons",
         button("Name…", async () => {
@@ -67,7 +67,7 @@ export function faces(root) {
   function miss(one) {
     const box = (face) => `${one.person.id} ${face.photo_id}`;
     const pages = Math.ceil(one.faces.length / PAGE);
-    return h("li", Array.from({ length: pages }, (_, at) => h("img", { src: `${address(one.sheet)}?page=${at + 1}`, alt: `Contact sheet, page ${at + 1}`, loading: "lazy" })),
+    return h("li", { id: one.person.id, tabIndex: -1 }, Array.from({ length: pages }, (_, at) => h("img", { src: `${address(one.sheet)}?page=${at + 1}`, alt: `Contact sheet, page ${at + 1}`, loading: "lazy" })),
       h("p", sentence(one.text, [one.person.name])), leftOut(left, one.faces.map(box)),
       h("div.buttons", button(`Yes, ${one.person.name}`, async () => {
         const chosen = one.faces.filter((face) => !left.has(box(face)));
@@ -102,7 +102,9 @@ export function faces(root) {
 
   async function tell(done) {
     toast(told(done), { bad: done.failed > 0, act: done.event ? () => takeBack(done.event) : null });
-    await load();
+    // Where the review sent you here, it has the next best.
+    if (location.hash.includes("/")) location.hash = "review";
+    else await load();
   }
 
   async function takeBack(event) {
@@ -110,7 +112,7 @@ export function faces(root) {
     await load();
   }
 
-  load();
+  load().then(() => document.getElementById(location.hash.split("/")[1])?.focus());
   return {};
 }
 

@@ -11,7 +11,7 @@ import { undo } from "./undo.js";
 
 const KEYS = [["a", "File under the suggested person"], ["1-9", "File under that suggestion"], ["P", "Pick a person"], ["r", "Reject: to the trash, can be undone"],
   ["s", "Skip: to the end of the queue"], ["x", "Not this person"], ["u", "Undo the last decision"], ["j k", "Next or previous photo"], ["o", "Next face"],
-  ["m", "Mark for a bulk action"], ["M", "All that match"], ["f", "Next category"], ["/", "Search"], ["w", "Why"]];
+  ["m", "Mark for a bulk action"], ["M", "All that match"], ["f", "Next category"], ["/", "Search"], ["w", "Why"], ["b", "What settles most photos"]];
 
 /** Milliseconds until someone can have seen what came by itself. */
 const UNSEEN = 400;
@@ -36,7 +36,18 @@ export function review(root) {
   field.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(() => { search = field.value.trim(); reload(); }, 250); });
   const exported = h("a.quiet", { download: "review-queue.csv" }, "Export");
   const desk = h("section.desk", { "aria-label": "Photo" });
-  root.replaceChildren(h("section.queue", { "aria-label": "Queue" }, h("div.tools", field, exported), head, bulk, queue.element), desk);
+  const offer = h("button.offer.primary", { hidden: true, "aria-keyshortcuts": "b", onclick: go });
+  root.replaceChildren(offer, h("section.queue", { "aria-label": "Queue" }, h("div.tools", field, exported), head, bulk, queue.element), desk);
+
+  let best;
+  async function look() {
+    [best] = await get("review/offers").catch(() => []);
+    offer.hidden = !best;
+    redraw(offer, best && h("span", "Best next: ", sentence(best.text, best.names)));
+  }
+  function go() { if (best) location.hash = `faces/${best.id}`; }
+  look();
+  const looking = setInterval(look, 3000);
 
   // --- the list
 
@@ -328,7 +339,7 @@ export function review(root) {
       return true;
     }
     if (event.repeat && !"jk".includes(event.key)) return true;
-    const keys = { a: approveSure, r: reject, s: skip, P: pick, x: ruleOut, u: () => takeBack({ last: true }), j: () => step(1), k: () => step(-1), w: () => item && why(), "/": () => field.focus(), m: () => { const one = queue.items[queue.index(queue.current)]; if (one) queue.mark(one); }, M: everything,
+    const keys = { a: approveSure, r: reject, s: skip, P: pick, x: ruleOut, u: () => takeBack({ last: true }), b: go, j: () => step(1), k: () => step(-1), w: () => item && why(), "/": () => field.focus(), m: () => { const one = queue.items[queue.index(queue.current)]; if (one) queue.mark(one); }, M: everything,
       o: () => { if (item?.faces.length) { face = (face % item.faces.length) + 1; draw(); } },
       f: () => { const names = [null, ...Object.keys(queue.counts).filter((name) => queue.counts[name])]; category = names[(names.indexOf(category) + 1) % names.length]; reload(); } };
     const same = { N: "P", n: "j", p: "k", ArrowDown: "j", ArrowUp: "k", ArrowRight: "j", ArrowLeft: "k" };
@@ -374,7 +385,7 @@ export function review(root) {
 
   const wanted = Number(location.hash.split("/")[1]);
   reload().then(() => wanted && wanted !== item?.id && open(wanted)).then(() => { if (wanted || matchMedia("(max-width: 899px)").matches) root.classList.add("open"); });
-  return { key, keys: KEYS, heard };
+  return { key, keys: KEYS, heard, close: () => clearInterval(looking) };
 }
 
 const time = (text) => (text ? new Date(text).toLocaleString() : "unknown");

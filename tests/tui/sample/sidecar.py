@@ -7,7 +7,7 @@ part of what smartsort does: decided items leave the queue, a second decision is
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -16,12 +16,14 @@ from tests.tui.sample.answers import Answer, Refusal, json_answer
 from tests.tui.sample.deciding import SampleDesk
 from tests.tui.sample.waiting import NOON
 
-from smartsort.api.schemas.base import State
+from smartsort.api.schemas.base import ResponseModel, State
 from smartsort.api.schemas.control import ConfigPatch, ConfigView, ListChange, ListView, WhatIf, WrongLimit
 from smartsort.api.schemas.decisions import Approve, BulkApprove, Selection
 from smartsort.api.schemas.evaluation import RuleOut
 from smartsort.api.schemas.history import EventPage, Undo
+from smartsort.api.schemas.near_misses import NearMisses
 from smartsort.api.schemas.problems import Problem
+from smartsort.api.schemas.review import Offer
 from smartsort.api.schemas.state import (
     Check,
     DoctorReport,
@@ -55,6 +57,7 @@ class SampleSidecar(SampleDesk):
             "review_categories": dict.fromkeys(wording.CATEGORIES, True),
         }
         self.set_by_hand = False
+        self.offers: list[Offer] = []
         if self.busy:
             self.some_history()
 
@@ -84,8 +87,9 @@ class SampleSidecar(SampleDesk):
             case ["GET", "review", "queue", *rest]:
                 return json_answer(self.page(rest[0] if rest else query.get("category"), query))
             case ["GET", "review", "near-misses"]:
-                found = [one.model_dump() for one in evaluation.near_misses(self.pending)]
-                return Answer(200, "application/json", json.dumps(found).encode())
+                return _list(self.near())
+            case ["GET", "review", "offers"]:
+                return _list(self.offers)
             case ["GET", "review", "near-misses", _, "sheet"]:
                 return Answer(200, "image/jpeg", pictures.sheet(6))
             case ["GET", "review", "items", item, ("thumbnail" | "preview")]:
@@ -127,9 +131,7 @@ class SampleSidecar(SampleDesk):
                     EventPage(events=list(reversed(self.events[-int(query.get("limit", "100")) :])))
                 )
             case ["GET", "people"]:
-                return Answer(
-                    200, "application/json", json.dumps([who.model_dump() for who in self.people()]).encode()
-                )
+                return _list(self.people())
             case ["GET", "people", who, "mixed"] if who in self.mixed:
                 return Answer(200, "image/jpeg", pictures.sheet(6, 4))
             case ["POST", "people", who, "one-person"] if who in self.mixed:
@@ -154,6 +156,10 @@ class SampleSidecar(SampleDesk):
         raise Refusal(404, "not_found", f"there is no {'/'.join(parts)}")
 
     # --- the rest ---------------------------------------------------------------------------
+
+    def near(self) -> list[NearMisses]:
+        """Whom photos that wait are close to."""
+        return evaluation.near_misses(self.pending)
 
     def status(self) -> Status:
         now = self.clock().isoformat()
@@ -257,6 +263,17 @@ class SampleSidecar(SampleDesk):
         way = "low_confidence -> faces" if moved > 0 else "faces -> low_confidence"
         moves = {way: abs(moved)} if moved else {}
         return WhatIf(evaluated=500, before=before, after=after, moves=moves, limit=self._limit(patch))
+
+
+def near_miss_offers(sidecar: SampleSidecar) -> list[Offer]:
+    """The offer to say yes to whom most photos are close to."""
+    near = sidecar.near()[0]
+    text = f"One yes files {len(near.faces)} photos that might be {near.person.name}"
+    return [Offer(kind="near_misses", id=near.person.id, photos=len(near.faces), text=text)]
+
+
+def _list(found: Sequence[ResponseModel]) -> Answer:
+    return Answer(200, "application/json", json.dumps([one.model_dump() for one in found]).encode())
 
 
 def _doctor() -> DoctorReport:

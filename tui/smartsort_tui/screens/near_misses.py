@@ -23,7 +23,8 @@ from smartsort_tui.decisions import left_text
 from smartsort_tui.details import bullet, section
 from smartsort_tui.keyboard import Sight
 from smartsort_tui.pictures import Box
-from smartsort_tui.screens.area import AreaScreen, link_words
+from smartsort_tui.screens.area import link_words
+from smartsort_tui.screens.offers import OfferBar, OfferingArea
 from smartsort_tui.widgets.lines import TextPane
 from smartsort_tui.widgets.picture import PicturePane, PictureSource, Request
 from smartsort_tui.widgets.row_list import Cells, ItemList
@@ -57,7 +58,7 @@ class NearRows(ItemList[Row]):
         ]
 
 
-class NearMissScreen(AreaScreen):
+class NearMissScreen(OfferingArea):
     """Who is close to a known person? One key files all of a person's."""
 
     AREA = "near"
@@ -95,6 +96,7 @@ class NearMissScreen(AreaScreen):
         )
         self.words = TextPane(id="near-words")
         yield Static("Near misses", classes="pane-title")
+        yield OfferBar(id="offers")
         yield Container(self.rows, Container(self.picture, self.words, id="near-face"), id="near-panes")
 
     def on_mount(self) -> None:
@@ -106,7 +108,14 @@ class NearMissScreen(AreaScreen):
     def on_screen_resume(self) -> None:
         self.connected()
 
+    def offered_ids(self) -> list[str]:
+        return [row.person.person.id for row in self.rows.items]
+
     def connected(self) -> None:
+        if self.smartsort.offered:
+            self.rows.show([])
+            self.sight.shows(None)
+            self.words.update("… loading")
         work(self, "near", self._load, latest_only=True)
 
     def disconnected(self, problem: ApiProblem) -> None:
@@ -128,13 +137,17 @@ class NearMissScreen(AreaScreen):
         self._loaded = True
         rows = [row for one in found for row in (Row(one), *(Row(one, face) for face in one.faces))]
         self.rows.excluded &= {row.face.face for row in rows if row.face is not None}
+        at = self.rows.cursor
         self.rows.show(rows)
+        self.rows.cursor = self.offered_row(at)
         self._draw()
+        self.look_for_offers()
 
     def on_row_list_moved(self) -> None:
         self._draw()
 
     def _draw(self) -> None:
+        self.draw_offer()
         row = self.rows.current
         self.sight.shows((row.person.person.id, row.face) if row is not None else None)
         self.say_place(f"{self.rows.cursor + 1:,} of {self.rows.count:,}" if row else "")

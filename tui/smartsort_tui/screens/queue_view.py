@@ -20,7 +20,8 @@ from smartsort_tui.api import ApiProblem, DecidedMeanwhile, TokenRefused, Unreac
 from smartsort_tui.background import work
 from smartsort_tui.keyboard import Sight
 from smartsort_tui.review_desk import Desk
-from smartsort_tui.screens.area import AGAIN_SECONDS, AreaScreen
+from smartsort_tui.screens.area import AGAIN_SECONDS
+from smartsort_tui.screens.offers import OfferBar, OfferingArea
 from smartsort_tui.widgets.bars import CategoryBar
 from smartsort_tui.widgets.lines import TextPane
 from smartsort_tui.widgets.picture import PicturePane, PictureSource
@@ -42,7 +43,7 @@ PAINT_SECONDS = 0.03
 NEWS_PAUSE_SECONDS = 0.4
 
 
-class QueueView(AreaScreen):
+class QueueView(OfferingArea):
     """What waits. The classes built on it show the item the cursor is on, find, mark and decide."""
 
     AUTO_FOCUS = "#queue"
@@ -68,6 +69,7 @@ class QueueView(AreaScreen):
         self.words = TextPane(id="details")
         self.notice = Static("", id="notice")
         yield CategoryBar(id="categories")
+        yield OfferBar(id="offers")
         yield Input(placeholder="search names and people. Enter keeps it, Esc clears", id="search")
         desk = Container(self.rows, Container(self.picture, self.words, id="item"), id="desk")
         yield Container(desk, self.notice, id="floor")

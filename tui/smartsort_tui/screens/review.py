@@ -179,30 +179,6 @@ class ReviewScreen(MarkingView):
 
     # --- evaluation --------------------------------------------------------------------------
 
-    def connected(self) -> None:
-        super().connected()
-        work(self, "many at once", self._offer_many, latest_only=True)
-
-    async def _offer_many(self) -> None:
-        """Say first what settles most photos for each key: groups of strangers, and near misses."""
-        try:
-            found = await self.smartsort.client.strangers()
-            near = await self.smartsort.client.near_misses()
-        except ApiProblem:
-            return  # an older sidecar. The queue says what is wrong otherwise
-        sizes = [len(group.faces) for group in found.groups if len(group.faces) > 1]
-        close = sum(len(one.faces) for one in near)
-        offers = []
-        if sizes:
-            photos = wording.count(sum(sizes), "photo")
-            text = f"{wording.count(len(sizes), 'stranger')} on {photos}: {self.key('review.strangers')}"
-            offers.append((sum(sizes) / len(sizes), text))
-        if close:
-            text = f"{wording.count(close, 'near miss', 'near misses')}: {self.key('review.near_misses')}"
-            offers.append((close / len(near), text))
-        if offers:
-            self.say(", ".join(text for _, text in sorted(offers, reverse=True)))
-
     def action_strangers(self) -> None:
         self.smartsort.action_area("strangers")
 

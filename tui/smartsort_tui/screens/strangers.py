@@ -21,8 +21,9 @@ from smartsort_tui import wording
 from smartsort_tui.api import ApiProblem
 from smartsort_tui.background import work
 from smartsort_tui.keyboard import Sight
-from smartsort_tui.screens.area import AreaScreen, Dialog, TooSmall, link_words
+from smartsort_tui.screens.area import Dialog, TooSmall, link_words
 from smartsort_tui.screens.dialogs import PersonPicker
+from smartsort_tui.screens.offers import OfferBar, OfferingArea
 from smartsort_tui.screens.preview import Preview
 from smartsort_tui.screens.verdicts import MARKED, Verdicts
 from smartsort_tui.widgets.bars import KeyBar
@@ -70,7 +71,7 @@ class LeaveOut(Dialog[str]):
         self.dismiss(self.query_one(Input).value)
 
 
-class StrangersScreen(AreaScreen):
+class StrangersScreen(OfferingArea):
     """Who is this? Asked once for all photos of a person."""
 
     AREA = "strangers"
@@ -124,6 +125,7 @@ class StrangersScreen(AreaScreen):
             self.smartsort.terminal, PictureSource(self.smartsort.fetch_picture), id="group-sheet"
         )
         yield Static("Strangers", classes="pane-title")
+        yield OfferBar(id="offers")
         yield Container(
             self.rows,
             Container(self.sheet, Static("… loading", id="group-words"), id="group"),
@@ -138,7 +140,14 @@ class StrangersScreen(AreaScreen):
     def on_screen_resume(self) -> None:
         self.connected()
 
+    def offered_ids(self) -> list[str]:
+        return [group.id for group in self.rows.items]
+
     def connected(self) -> None:
+        if self.smartsort.offered:
+            self._found = None
+            self.rows.show([])
+            self._draw()
         work(self, "strangers", self._load, latest_only=True)
 
     async def _load(self) -> None:
@@ -150,15 +159,17 @@ class StrangersScreen(AreaScreen):
         self._found = found
         at = self.rows.cursor
         self.rows.show(found.groups)
-        self.rows.cursor = at
+        self.rows.cursor = self.offered_row(at)
         self.rows.marked &= {group.id for group in found.groups}
         self.say_place(f"{found.measured} of {found.waiting} photos measured")
         self._draw()
+        self.look_for_offers()
 
     def on_row_list_moved(self) -> None:
         self._draw()
 
     def _draw(self) -> None:
+        self.draw_offer()
         words, group = self.query_one("#group-words", Static), self.rows.current
         if group is None:
             loaded = self._found is not None

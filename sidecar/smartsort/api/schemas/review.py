@@ -87,6 +87,27 @@ class ReviewPage(ResponseModel):
     next_cursor: str | None = None
 
 
+class Offer(ResponseModel):
+    """One decision that settles several photos, and why it comes before single ones."""
+
+    model_config = example(
+        kind="strangers",
+        id="3f1c9a0be2d45c77",
+        photos=6,
+        text="One name files 6 of 7 photos of a stranger",
+    )
+
+    kind: Literal["strangers", "near_misses"]
+    """Which list shows it."""
+    id: str
+    """Of the group of strangers, or of the known person."""
+    photos: int
+    """How many leave the queue with that decision."""
+    text: str
+    names: list[str] = []
+    """Names in the text."""
+
+
 class ReviewItem(QueueItem):
     """A photo in review with everything known about it."""
 

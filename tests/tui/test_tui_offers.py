@@ -1,0 +1,156 @@
+"""The order of work: what settles most photos is offered first, and following it empties the queue with few keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import pytest
+from tests.live_sidecar import REVIEW_TOKEN, live_sidecar
+from tests.tui.driving import answerable, current, driving, loaded, review, screen_text, until
+from tests.tui.sample.sidecar import SampleSidecar, near_miss_offers
+from tests.tui.test_tui_demo import keys_for, looked
+from textual.pilot import Pilot
+
+from smartsort.demo.samples import STRANGERS, iter_samples, iter_strangers
+from smartsort_tui.screens.dialogs import PersonPicker
+from smartsort_tui.screens.near_misses import NearMissScreen
+from smartsort_tui.screens.offers import OfferBar, OfferingArea
+from smartsort_tui.screens.preview import Preview
+from smartsort_tui.screens.review import ReviewScreen
+from smartsort_tui.screens.strangers import StrangersScreen
+
+NAMES = ("Cleo", "Dev", "Ewa", "Finn", "Gus", "Hedi", "Ines", "Jiri", "Kim", "Nils", "Otto", "Peg")
+
+
+def offered(pilot: Pilot[None]) -> str:
+    bar = pilot.app.screen.query_one(OfferBar)
+    return bar._left[1].text.strip() if bar.display else ""
+
+
+async def in_area(pilot: Pilot[None], kind: type[OfferingArea]) -> OfferingArea:
+    await until(pilot, lambda: isinstance(pilot.app.screen, kind), kind.AREA)
+    screen = cast("OfferingArea", pilot.app.screen)
+    await until(pilot, lambda: screen._offers is not None and screen.offered_ids(), "the list")
+    return screen
+
+
+async def test_the_offer_is_in_sight_follows_the_queue_and_leaves_the_photo_where_it_is() -> None:
+    sidecar = SampleSidecar()
+    [john] = near_miss_offers(sidecar)
+    async with driving(sidecar, size=(80, 24)) as pilot:
+        screen = await loaded(pilot)
+        await until(pilot, lambda: screen._offers == (), "an answer")
+        assert offered(pilot) == ""
+        await pilot.press("b")
+        await until(pilot, lambda: "no decision settles several photos now" in screen_text(pilot), "words")
+
+        sidecar.offers = [john]
+        await until(pilot, lambda: offered(pilot) == f"best next: {john.text}", "the offer")
+        waiting = current(screen)
+        await looked(pilot, screen)
+        await pilot.press("b")
+        await in_area(pilot, NearMissScreen)
+        assert offered(pilot) == "Single photos come next"
+        await answerable(pilot)
+        await pilot.press("b")
+        await until(pilot, lambda: pilot.app.screen is screen, "the review")
+        assert current(screen) == waiting
+
+        sidecar.offers = []
+        await until(pilot, lambda: offered(pilot) == "", "the end of the offer")
+
+
+async def name_group(pilot: Pilot[None], name: str) -> int:
+    """Name the group the cursor is on as a new person. Gives how many keys that took."""
+    await answerable(pilot)
+    await pilot.press("enter")
+    await until(pilot, lambda: isinstance(pilot.app.screen, PersonPicker), "the picker")
+    await answerable(pilot)
+    await pilot.press(*name)
+    await until(pilot, lambda: f"new person “{name}”" in screen_text(pilot), name)
+    # The picker offers who is called nearly the same before somebody new.
+    down = ["down"] * (pilot.app.screen.query_one("RowList").count - 1)  # type: ignore[attr-defined]
+    await pilot.press(*down)
+    await answerable(pilot)
+    await pilot.press("enter")
+    await until(pilot, lambda: isinstance(pilot.app.screen, Preview), "the preview")
+    await answerable(pilot)
+    await pilot.press("enter")
+    return len(name) + len(down) + 3
+
+
+@pytest.mark.timeout(600)
+async def test_following_the_offers_empties_the_demos_queue_with_half_the_keys(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    samples = {Path(s.path).name: s for s, _ in iter_samples(root / "inbox", 60, size=(320, 240))}
+    strangers = {Path(s.path).name: s for s in iter_strangers(root / "inbox")}
+    with live_sidecar(root, machine_learning=True) as live:
+        live.wait_for(lambda: live.all_sorted(len(samples) + len(strangers)), "the photos", 240)
+        assert live.sidecar.measure is not None
+        live.run(live.sidecar.measure.measure_review())
+        client = live.client()
+
+        def waiting() -> int:
+            return int(client.get("/api/smart-download/review/stats").json()["total"])
+
+        def shown(photo: int) -> str:
+            return str(client.get(f"/api/smart-download/review/items/{photo}").json()["filename"])
+
+        async with driving(url=live.url, token=REVIEW_TOKEN, size=(80, 24)) as pilot:
+            screen = await loaded(pilot)
+            await until(pilot, lambda: "best next: One name files 6 of 7" in screen_text(pilot), "the offer")
+            start = waiting()
+            named: set[str] = set()
+            alone = sum(
+                len(keys_for(samples[row.filename], named)) if row.filename in samples else 1
+                for row in screen.desk.queue.rows()
+            )
+            # Of a stranger the first photo takes `N`, the name and Enter; the next `P`, two letters and Enter.
+            alone += sum(len(n) + 1 + 3 * (s - 2) for n, s in zip(NAMES, STRANGERS, strict=True))
+            keys = decisions = 0
+            named = set()
+            while offered(pilot) not in ("", "Single photos come next"):
+                await answerable(pilot)
+                await pilot.press("b")
+                keys += 1
+                before = waiting()
+                await until(pilot, lambda: not isinstance(pilot.app.screen, ReviewScreen), "an area")
+                area = await in_area(pilot, type(pilot.app.screen))  # type: ignore[arg-type]
+                await until(pilot, lambda: not area.smartsort.offered, "what was offered")
+                await answerable(pilot)
+                if isinstance(area, StrangersScreen):
+                    group = area.rows.current
+                    assert group is not None
+                    filename = shown(group.faces[0].photo_id)
+                    one = {**samples, **strangers}[filename]
+                    who = NAMES[int(filename[8:10]) - 1] if filename in strangers else one.people[0]
+                    named.add(who)
+                    keys += await name_group(pilot, who)
+                else:
+                    await pilot.press("a")
+                    keys += 1
+                decisions += 1
+                await until(pilot, lambda before=before: waiting() <= before - 2, "several photos to go")  # type: ignore[misc]
+                await until(pilot, lambda: pilot.app.screen is area, "the area")
+                area._offers = None
+                area.look_for_offers()
+                await until(pilot, lambda: area._offers is not None, "what is next")
+            await answerable(pilot)
+            await pilot.press("b")
+            keys += 1
+            await until(pilot, lambda: pilot.app.screen is review(pilot), "the review")
+            left, settled = waiting(), start - waiting()
+            assert settled / decisions > 3
+            await until(pilot, lambda: screen.desk.queue.total == left, "the rest")
+            while waiting():
+                await until(pilot, lambda: screen.desk.item(current(screen)) is not None, "the item")
+                item = screen.desk.item(current(screen))
+                assert item is not None
+                await looked(pilot, screen)
+                pressed = keys_for(samples[item.filename], named) if item.filename in samples else ["1"]
+                await pilot.press(*pressed)
+                keys += len(pressed)
+                await until(pilot, lambda item=item: current(screen) != item.id, "the next item")  # type: ignore[misc]
+            await until(pilot, lambda: "Nothing waits" in screen_text(pilot), "the empty queue")
+        assert keys < 0.66 * alone, (keys, alone)
