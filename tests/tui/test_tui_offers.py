@@ -1,7 +1,8 @@
-"""The order of work: what settles most photos is offered first, and following it empties the queue with few keys."""
+"""The order of work: what settles most photos is offered first, and following it saves keys."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -80,11 +81,41 @@ async def name_group(pilot: Pilot[None], name: str) -> int:
     return len(name) + len(down) + 3
 
 
+async def follow(pilot: Pilot[None], who: Callable[[int], str], waiting: Callable[[], int]) -> int:
+    """Go to what is offered and settle it. Gives how many keys that took."""
+    await answerable(pilot)
+    await pilot.press("b")
+    before = waiting()
+    await until(pilot, lambda: not isinstance(pilot.app.screen, ReviewScreen), "an area")
+    area = await in_area(pilot, type(pilot.app.screen))  # type: ignore[arg-type]
+    await until(pilot, lambda: not area.smartsort.offered, "what was offered")
+    await answerable(pilot)
+    keys = 2
+    if isinstance(area, StrangersScreen):
+        group = area.rows.current
+        assert group is not None
+        keys = 1 + await name_group(pilot, who(group.faces[0].photo_id))
+    else:
+        await pilot.press("a")
+    await until(pilot, lambda: waiting() <= before - 2, "several photos to go")
+    busy = ("decisions", "strangers", "near")
+    await until(
+        pilot,
+        lambda: pilot.app.screen is area and all(w.is_finished for w in pilot.app.workers if w.group in busy),
+        "the end of the decision",
+    )
+    area._offers = None
+    area.look_for_offers()
+    await until(pilot, lambda: area._offers is not None, "what is next")
+    return keys
+
+
 @pytest.mark.timeout(600)
 async def test_following_the_offers_empties_the_demos_queue_with_half_the_keys(tmp_path: Path) -> None:
     root = tmp_path / "root"
     samples = {Path(s.path).name: s for s, _ in iter_samples(root / "inbox", 60, size=(320, 240))}
-    strangers = {Path(s.path).name: s for s in iter_strangers(root / "inbox")}
+    strangers = {Path(s.path).name for s in iter_strangers(root / "inbox")}
+    named: set[str] = set()
     with live_sidecar(root, machine_learning=True) as live:
         live.wait_for(lambda: live.all_sorted(len(samples) + len(strangers)), "the photos", 240)
         assert live.sidecar.measure is not None
@@ -94,48 +125,29 @@ async def test_following_the_offers_empties_the_demos_queue_with_half_the_keys(t
         def waiting() -> int:
             return int(client.get("/api/smart-download/review/stats").json()["total"])
 
-        def shown(photo: int) -> str:
-            return str(client.get(f"/api/smart-download/review/items/{photo}").json()["filename"])
+        def who(photo: int) -> str:
+            filename = client.get(f"/api/smart-download/review/items/{photo}").json()["filename"]
+            if filename in strangers:
+                return NAMES[int(filename[8:10]) - 1]
+            [name] = samples[filename].people
+            named.add(name)
+            return name
 
         async with driving(url=live.url, token=REVIEW_TOKEN, size=(80, 24)) as pilot:
             screen = await loaded(pilot)
             await until(pilot, lambda: "best next: One name files 6 of 7" in screen_text(pilot), "the offer")
             start = waiting()
-            named: set[str] = set()
             alone = sum(
                 len(keys_for(samples[row.filename], named)) if row.filename in samples else 1
                 for row in screen.desk.queue.rows()
             )
-            # Of a stranger the first photo takes `N`, the name and Enter; the next `P`, two letters and Enter.
+            # A stranger's first photo takes `N`, the name and Enter; the next `P`, two letters and Enter.
             alone += sum(len(n) + 1 + 3 * (s - 2) for n, s in zip(NAMES, STRANGERS, strict=True))
             keys = decisions = 0
-            named = set()
+            named.clear()
             while offered(pilot) not in ("", "Single photos come next"):
-                await answerable(pilot)
-                await pilot.press("b")
-                keys += 1
-                before = waiting()
-                await until(pilot, lambda: not isinstance(pilot.app.screen, ReviewScreen), "an area")
-                area = await in_area(pilot, type(pilot.app.screen))  # type: ignore[arg-type]
-                await until(pilot, lambda: not area.smartsort.offered, "what was offered")
-                await answerable(pilot)
-                if isinstance(area, StrangersScreen):
-                    group = area.rows.current
-                    assert group is not None
-                    filename = shown(group.faces[0].photo_id)
-                    one = {**samples, **strangers}[filename]
-                    who = NAMES[int(filename[8:10]) - 1] if filename in strangers else one.people[0]
-                    named.add(who)
-                    keys += await name_group(pilot, who)
-                else:
-                    await pilot.press("a")
-                    keys += 1
+                keys += await follow(pilot, who, waiting)
                 decisions += 1
-                await until(pilot, lambda before=before: waiting() <= before - 2, "several photos to go")  # type: ignore[misc]
-                await until(pilot, lambda: pilot.app.screen is area, "the area")
-                area._offers = None
-                area.look_for_offers()
-                await until(pilot, lambda: area._offers is not None, "what is next")
             await answerable(pilot)
             await pilot.press("b")
             keys += 1

@@ -34,7 +34,7 @@ class OfferingArea(AreaScreen):
     """An area of the review, with an `OfferBar` and a list."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("b", "best", "best next", show=False, id="area.best", tooltip="What settles most photos"),
+        Binding("b", "best", "best next", show=False, id="review.best", tooltip="What settles most photos"),
     ]
     _offers: tuple[Offer, ...] | None = None
     """None until it is known."""
@@ -51,10 +51,10 @@ class OfferingArea(AreaScreen):
         return []
 
     def offered_row(self, otherwise: int) -> int:
-        """Return the row that the key has asked for."""
+        """Return the row that the key has asked for, the first where that has changed meanwhile."""
         offered, self.smartsort.offered = self.smartsort.offered, ""
         ids = self.offered_ids()
-        return ids.index(offered) if offered in ids else otherwise
+        return ids.index(offered) if offered in ids else 0 if offered else otherwise
 
     def look_for_offers(self) -> None:
         """Ask what comes first now."""
@@ -71,7 +71,7 @@ class OfferingArea(AreaScreen):
     def draw_offer(self) -> None:
         """Show the best offer that is not under the cursor."""
         if self._offers is not None:
-            bar, offer, key = self.query_one(OfferBar), self._next_offer(), self.key("area.best")
+            bar, offer, key = self.query_one(OfferBar), self._next_offer(), self.key("review.best")
             bar.display = offer is not None or self.AREA != "review"
             text = f"best next: {offer.text}" if offer is not None else "Single photos come next"
             bar.set_parts([Part(f" {key}", "best", "bar--key"), Part(f" {text} ", "best")])
