@@ -153,6 +153,40 @@ def test_a_group_is_certainly_a_person(chromium: Browser, live: LiveSidecar) -> 
     finished(page)
 
 
+def test_what_settles_most_photos_comes_first_on_every_screen(chromium: Browser, live: LiveSidecar) -> None:
+    client = live.client()
+
+    def offers() -> list[dict]:
+        return list(client.get(f"{BASE}/review/offers").json())
+
+    best, then, *_ = before = offers()
+    assert best["kind"] == "strangers"
+    phone = opened(chromium, live, phone=True)
+    shown = phone.get_by_role("button", name=f"Best next: {best['text']}")
+    expect(shown).to_be_visible()
+    box = shown.bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= PHONE["width"]
+    finished(phone)
+
+    page = opened(chromium, live)
+    expect(page.get_by_role("button", name=f"Best next: {best['text']}")).to_be_visible()
+    page.keyboard.press("b")
+    group = page.locator(f"[id='{best['id']}']")
+    expect(group).to_be_focused()
+    # A key or a click that comes at once only asks.
+    group.get_by_role("button", name="Ignore").click()
+    page.get_by_role("dialog").get_by_role("button", name="Do it").click()
+    said(page, " done.")
+    expect(page.get_by_role("button", name=f"Best next: {then['text']}")).to_be_visible()
+    page.get_by_role("status").get_by_role("button", name="Undo").click()
+    said(page, "Taken back.")
+    expect(page.get_by_role("button", name=f"Best next: {best['text']}")).to_be_visible()
+    assert offers() == before
+    assert verdicts(live) == []
+    finished(page)
+
+
 def test_someone_who_looks_like_two_people_is_one(chromium: Browser, live: LiveSidecar) -> None:
     ledger, server = live.sidecar.context.ledger, live.sidecar.context.server
     people = live.client().get(f"{BASE}/people").json()

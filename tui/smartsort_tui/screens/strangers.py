@@ -20,6 +20,7 @@ from smartsort.api.schemas.strangers import MarkFaces, NameFaces, StrangerGroup,
 from smartsort_tui import wording
 from smartsort_tui.api import ApiProblem
 from smartsort_tui.background import work
+from smartsort_tui.decisions import left_text
 from smartsort_tui.keyboard import Sight
 from smartsort_tui.screens.area import Dialog, TooSmall, link_words
 from smartsort_tui.screens.dialogs import PersonPicker
@@ -265,7 +266,10 @@ class StrangersScreen(OfferingArea):
             if result.event is not None:
                 self._events.append(result.event)
             self.rows.marked.clear()
-            self.say(f"{text} · {self.key('strangers.undo')} undoes it", "good")
+            failed = f", {result.failed} failed" if result.failed else ""
+            undo = f"{self.key('strangers.undo')} undoes it"
+            tone = "warn" if failed or result.changed else "good"
+            self.say(f"{text}{failed}{left_text(result)} · {undo}", tone)
         await self._load()
 
     def action_leave_out(self) -> None:
