@@ -126,7 +126,7 @@ export function redraw(place, ...children) {
   back?.();
 }
 
-/** Call a function at most once in so many milliseconds, however often it is asked for. */
+/** Call a function at most once in so many milliseconds. */
 export function often(act, pause) {
   let timer = 0;
   return () => { timer ||= setTimeout(() => { timer = 0; act(); }, pause); };

@@ -1,7 +1,7 @@
 /** Many photos with one decision: strangers in groups, near misses of known people, and spot checks. */
 
 import { agree, told } from "./agree.js";
-import { address, get, post } from "./api.js";
+import { get, post } from "./api.js";
 import { button, digits, h, name, redraw, sentence, toast, when } from "./dom.js";
 import { asChoice, pickPerson } from "./picker.js";
 import { undo } from "./undo.js";
@@ -67,7 +67,7 @@ export function faces(root) {
   function miss(one) {
     const box = (face) => `${one.person.id} ${face.photo_id}`;
     const pages = Math.ceil(one.faces.length / PAGE);
-    return h("li", { id: one.person.id, tabIndex: -1 }, Array.from({ length: pages }, (_, at) => h("img", { src: `${address(one.sheet)}?page=${at + 1}`, alt: `Contact sheet, page ${at + 1}`, loading: "lazy" })),
+    return h("li", { id: one.person.id, tabIndex: -1 }, Array.from({ length: pages }, (_, at) => image(`${one.sheet}?page=${at + 1}`, `Contact sheet, page ${at + 1}`)),
       h("p", sentence(one.text, [one.person.name])), leftOut(left, one.faces.map(box)),
       h("div.buttons", button(`Yes, ${one.person.name}`, async () => {
         const chosen = one.faces.filter((face) => !left.has(box(face)));
@@ -102,7 +102,6 @@ export function faces(root) {
 
   async function tell(done) {
     toast(told(done), { bad: done.failed > 0, act: done.event ? () => takeBack(done.event) : null });
-    // Where the review sent you here, it has the next best.
     if (location.hash.includes("/")) location.hash = "review";
     else await load();
   }

@@ -11,7 +11,7 @@ import { undo } from "./undo.js";
 
 const KEYS = [["a", "File under the suggested person"], ["1-9", "File under that suggestion"], ["P", "Pick a person"], ["r", "Reject: to the trash, can be undone"],
   ["s", "Skip: to the end of the queue"], ["x", "Not this person"], ["u", "Undo the last decision"], ["j k", "Next or previous photo"], ["o", "Next face"],
-  ["m", "Mark for a bulk action"], ["M", "All that match"], ["f", "Next category"], ["/", "Search"], ["w", "Why"], ["b", "What settles most photos"]];
+  ["m", "Mark for a bulk action"], ["M", "All that match"], ["f", "Next category"], ["/", "Search"], ["w", "Why"], ["b", "Best next"]];
 
 /** Milliseconds until someone can have seen what came by itself. */
 const UNSEEN = 400;
@@ -20,7 +20,7 @@ export function review(root) {
   let item = null;
   let face = 0;
   let drawn = 0;
-  /** When smartsort was asked to do something that it has not answered yet; 0 when it has. */
+  /** When smartsort was asked for what it has not answered yet, or 0. */
   let asked = 0;
   let opening = 0;
   /** When what is in sight was there. */
@@ -36,7 +36,7 @@ export function review(root) {
   field.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(() => { search = field.value.trim(); reload(); }, 250); });
   const exported = h("a.quiet", { download: "review-queue.csv" }, "Export");
   const desk = h("section.desk", { "aria-label": "Photo" });
-  const offer = h("button.offer.primary", { hidden: true, "aria-keyshortcuts": "b", onclick: go });
+  const offer = h("button.offer.primary", { hidden: true, onclick: go });
   root.replaceChildren(offer, h("section.queue", { "aria-label": "Queue" }, h("div.tools", field, exported), head, bulk, queue.element), desk);
 
   let best;
@@ -44,10 +44,10 @@ export function review(root) {
     [best] = await get("review/offers").catch(() => []);
     offer.hidden = !best;
     redraw(offer, best && h("span", "Best next: ", sentence(best.text, best.names)));
+    if (offer.isConnected) setTimeout(look, 3000);
   }
   function go() { if (best) location.hash = `faces/${best.id}`; }
   look();
-  const looking = setInterval(look, 3000);
 
   // --- the list
 
@@ -92,7 +92,7 @@ export function review(root) {
   async function open(id, pause = 0) {
     const number = ++opening;
     queue.select(id);
-    // Until the photo is there, the one in sight is not the one that is meant: nothing can be decided.
+    // Until the photo is there, nothing can be decided.
     if (!isMeant()) desk.setAttribute("aria-busy", "true");
     let found;
     try {
@@ -117,7 +117,7 @@ export function review(root) {
     preload([queue.beside(1), queue.beside(2), queue.beside(3)].filter(Boolean));
   }
 
-  /** True while the photo in sight is the one that is selected, and waits. */
+  /** True while the photo in sight is selected, and waits. */
   const isMeant = () => Boolean(item) && item.id === queue.current && item.action === "pending";
   /** True also of the key or click that is at work. */
   const isSeen = () => isMeant() && !(window.event?.timeStamp < seen);
@@ -126,7 +126,7 @@ export function review(root) {
   const goOn = (from) => { const next = queue.remove(from.id, { last: from.last }); if (queue.current === from.id) move(next); };
   const step = (by) => { const next = queue.beside(by); if (next) open(next.id); };
   const meant = () => item.faces.find((one) => one.number === face) || null;
-  /** The suggestion that is sure enough to be filed under with one key or one tap. */
+  /** The suggestion that one key or tap files under. */
   const sure = () => { const [first] = suggested(); return first?.accepted ? first : null; };
   const suggested = () => { const own = meant()?.suggestions || []; return own.length ? own : item.suggestions; };
 
@@ -349,7 +349,7 @@ export function review(root) {
     return true;
   }
 
-  /** Photos of which something was heard since the last look. */
+  /** Photos heard of since the last look. */
   let heardOf = new Set();
 
   const refresh = often(async () => {
@@ -385,7 +385,7 @@ export function review(root) {
 
   const wanted = Number(location.hash.split("/")[1]);
   reload().then(() => wanted && wanted !== item?.id && open(wanted)).then(() => { if (wanted || matchMedia("(max-width: 899px)").matches) root.classList.add("open"); });
-  return { key, keys: KEYS, heard, close: () => clearInterval(looking) };
+  return { key, keys: KEYS, heard };
 }
 
 const time = (text) => (text ? new Date(text).toLocaleString() : "unknown");
