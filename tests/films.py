@@ -47,7 +47,7 @@ class Film:
     seconds: float
     cast: tuple[Cast, ...]
     size: tuple[int, int] = (640, 360)
-    rate: int = 12
+    rate: int | Fraction = 12
     codec: str = "libx264"
     container: str = "mp4"
     rotation: int = 0
