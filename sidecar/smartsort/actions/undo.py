@@ -12,6 +12,7 @@ import os
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from sys import intern
 from typing import Any
 
 from sqlite_utils import Database
@@ -88,11 +89,16 @@ def _taken_back(newest_first: Iterable[Event]) -> set[int]:
 
 
 def members(db: Database, group: Event) -> list[Event]:
-    """Return the events of a bulk action, newest first."""
+    """Return the events of a bulk action, newest first. Without their data: there may be a million."""
     rows = db.conn.execute(
-        "SELECT id FROM events WHERE json_extract(data, '$.group') = ? ORDER BY id DESC", (group.id,)
-    ).fetchall()
-    return [found for (i,) in rows if (found := events.get(db, int(i))) is not None]
+        "SELECT id, at, actor, kind, photo_id, undoes FROM events"
+        " WHERE json_extract(data, '$.group') = ? ORDER BY id DESC",
+        (group.id,),
+    )
+    return [
+        Event(i, at, intern(by), intern(kind), photo, {}, undoes, "")
+        for i, at, by, kind, photo, undoes in rows
+    ]
 
 
 def since(db: Database, at: str, *, automatic: bool) -> list[Event]:
@@ -242,7 +248,7 @@ def wave(db: Database, found: Sequence[Event]) -> list[Plan | ActionResult]:
 
 def plan(db: Database, event: Event) -> Plan | ActionResult:
     """Return how one photo's event is taken back, or why it cannot be."""
-    photo = photos.get(db, event.photo_id or 0)
+    event, photo = events.get(db, event.id) or event, photos.get(db, event.photo_id or 0)
     refusal = _refusal(db, event, photo)
     if refusal is not None or photo is None:
         return ActionResult(event.photo_id or 0, "failed", problem=refusal, code="not_undoable")
