@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from tests.fakes import FakeClock, World, close_world, content_of, picture, write
 
-from smartsort.actions import backfill
+from smartsort.actions import backfill, undo
 from smartsort.actions.values import IMMICH, ActionRefused, PersonSelector
 from smartsort.api.backfill import read_plan
 from smartsort.api.explanations import explained
@@ -831,3 +831,12 @@ async def test_what_is_followed_is_found_by_its_own_index(library):
         return [row[3] for row in db.conn.execute(f"EXPLAIN QUERY PLAN {asked[-1]}")]
 
     assert any("idx_observed_fresh" in step for step in library.world.ledger.read(plan))
+
+
+async def test_an_undo_of_everything_does_not_hold_what_every_event_says(library):
+    """Each says where a photo was and is: a million of them would fill the memory."""
+    await library.apply()
+    group = library.progress().group
+    found = library.world.ledger.read(lambda db: undo.members(db, events.get(db, group)))
+    assert (len(found), [event for event in found if event.data]) == (5, [])
+    assert (await library.world.actions.undo_last("ann", actor="ann")).done == 5
