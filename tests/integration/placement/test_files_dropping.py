@@ -280,3 +280,24 @@ def test_a_copy_made_by_root_keeps_its_owner(photo, library):
     result = placed(request(photo, library), without_links())
     found = os.stat(result.path)
     assert (found.st_uid, found.st_gid) == (12345, 23456)
+
+
+def test_a_removal_that_does_not_reach_the_disk_is_no_removal(photo, library):
+    """A power cut may bring the name back, so nobody may rely on it."""
+    kept = placed(request(photo, library)).path
+    problem = drop(photo, kept, disk=Refusing(fsync_path=errno.EIO))
+    assert isinstance(problem, StorageError)
+    assert str(problem).startswith(f"cannot write {os.path.dirname(photo)}")
+    assert content(kept) == BYTES
+
+
+def test_a_stray_that_cannot_go_is_swept_the_next_time(tmp_path):
+    disk = Refusing(unlink=errno.EBUSY)
+    there, gone = written(tmp_path / "there"), os.fspath(tmp_path / "gone")
+    disk.strays |= {there, gone}
+    Placer(disk).sweep_strays()
+    assert there in disk.strays
+    disk.refused.clear()
+    Placer(disk).sweep_strays()
+    assert disk.strays == set()
+    assert not os.path.exists(there)
