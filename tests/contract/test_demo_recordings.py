@@ -32,8 +32,9 @@ from smartsort.demo.state import path_checksum
 VERSIONS = ("2.5.6", "3.1.0")
 MOUNT = "/mnt/smartsort"
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-# smartsort never writes tags (they end as files beside the original), so the demo has none.
-NOT_OFFERED = ("/tags",)
+# smartsort never writes tags (they end as files beside the original) and searches no person by name, so the
+# demo does neither.
+NOT_OFFERED = ("/tags", "/search/person")
 # Values that mean something; all others differ from run to run.
 TELLING = frozenset(
     [

@@ -1,6 +1,5 @@
-"""Routes that search: assets by their metadata, people by name."""
+"""The route that searches assets by their metadata."""
 
-import difflib
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -19,8 +18,6 @@ route = operations.add
 LARGEST_PAGE = 1000
 DEFAULT_PAGE = 250
 _CURSOR = "page-"
-# How alike two words have to be for version 3's fuzzy search.
-ALIKE = 0.6
 
 
 @route("POST", "/search/metadata", "asset.read")
@@ -54,25 +51,6 @@ async def search_metadata(call: Call) -> Response:
                 **({"nextCursor": by_cursor} if filters else {}),
             },
         }
-    )
-
-
-@route("GET", "/search/person", "person.read")
-async def search_person(call: Call) -> Response:
-    name = call.request.query_params.get("name")
-    if name is None:
-        raise invalid(call.state.version, "name", "a string")
-    with_hidden = call.flag("withHidden")
-    fuzzy = call.state.version.is_third
-    return JsonResponse(
-        [
-            shapes.person(person)
-            for person in call.state.people.values()
-            if person.owner_id == call.user.id
-            and person.name
-            and (with_hidden or not person.is_hidden)
-            and _name_matches(person.name, name, fuzzy=fuzzy)
-        ]
     )
 
 
@@ -140,11 +118,3 @@ def _time(call: Call, body: dict[str, Any], name: str) -> float | None:
         return datetime.fromisoformat(text).timestamp()
     except ValueError as error:
         raise invalid(call.state.version, name, "a date") from error
-
-
-def _name_matches(name: str, asked: str, *, fuzzy: bool) -> bool:
-    whole, wanted = plain(name), plain(asked)
-    if any(part.startswith(wanted) for part in (whole, *whole.split())):
-        return True
-    words = whole.split()
-    return fuzzy and any(difflib.SequenceMatcher(None, word, wanted).ratio() >= ALIKE for word in words)

@@ -225,7 +225,6 @@ def _examples(demo: DemoImmich) -> dict[tuple[str, str], Example]:
         ("PUT", "/assets"): Example(body={**this, "visibility": "timeline"}),
         ("DELETE", "/assets"): Example(body={**this, "force": False}),
         ("POST", "/search/metadata"): Example(body=search),
-        ("GET", "/search/person"): Example(query={"name": "Jo", "withHidden": True}),
         ("GET", "/faces"): Example(query=one),
         ("PUT", "/faces/{id}"): Example(of_person, body={"id": face_id}),
         ("GET", "/people"): Example(query=listing),
