@@ -67,7 +67,7 @@ class Relink(RequestModel):
 
 PhotoKey = Annotated[int, Field(ge=1, le=2**53 - 1)]
 """A photo's id as the key of an object, where JSON has only text."""
-_PHOTOS_AS_KEYS: dict[str, Any] = {"propertyNames": {"pattern": "^[1-9][0-9]{0,14}$"}}
+PHOTOS_AS_KEYS: dict[str, Any] = {"propertyNames": {"pattern": "^[1-9][0-9]{0,14}$"}}
 Version = Annotated[str, Field(min_length=1, max_length=100)]
 
 FaceId = Annotated[str, Field(min_length=1, max_length=100)]
@@ -134,9 +134,7 @@ class Selection(RequestModel):
     ids: list[PhotoId] = Field(default=[], max_length=10_000)
     category: Category | None = None
     search: str | None = Field(default=None, max_length=300)
-    versions: dict[PhotoKey, Version] = Field(
-        default={}, max_length=10_000, json_schema_extra=_PHOTOS_AS_KEYS
-    )
+    versions: dict[PhotoKey, Version] = Field(default={}, max_length=10_000, json_schema_extra=PHOTOS_AS_KEYS)
     """With `ids`: the `version` of each photo as you saw it. smartsort leaves changed photos alone."""
     everything: StrictBool = False
     """Needed to act on the whole queue without any other filter."""
@@ -157,7 +155,7 @@ class BulkApprove(Selection):
 
     approve: Approve = Approve()
     include: list[BulkKind] = Field(default=[], max_length=len(BulkKind))
-    faces: dict[PhotoKey, FaceId] = Field(default={}, max_length=10_000, json_schema_extra=_PHOTOS_AS_KEYS)
+    faces: dict[PhotoKey, FaceId] = Field(default={}, max_length=10_000, json_schema_extra=PHOTOS_AS_KEYS)
     """Which face of a photo is the person's, where that is not obvious."""
 
 

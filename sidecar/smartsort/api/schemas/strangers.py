@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool
 
 from smartsort.api.schemas.base import ListedName, RequestModel, ResponseModel, example, request_config
-from smartsort.api.schemas.decisions import PhotoKey
+from smartsort.api.schemas.decisions import PHOTOS_AS_KEYS, PhotoKey
 from smartsort.api.schemas.people import PersonChoice
 
 FaceMarkKind = Literal["ignored", "not_a_face", "locked", "same", "apart"]
@@ -63,6 +63,9 @@ class Strangers(ResponseModel):
     """Photos in review that show a face."""
 
 
+_FacesByPhoto = Annotated[
+    dict[PhotoKey, list[str]], Field(max_length=10_000, json_schema_extra=PHOTOS_AS_KEYS)
+]
 _FACES = {"faces": {"minProperties": 1}, "preview": {"type": "null"}}
 _ALONE = {"others": {"maxProperties": 0}}
 _PERSON = {"person": {"type": ["string", "object"]}}
@@ -87,9 +90,7 @@ class NameFaces(RequestModel):
         ]
     )
 
-    faces: dict[PhotoKey, list[str]] = Field(
-        default={}, max_length=10_000, json_schema_extra={"propertyNames": {"pattern": "^[1-9][0-9]{0,14}$"}}
-    )
+    faces: _FacesByPhoto = {}
     person: ListedName | PersonChoice | None = None
     dry_run: StrictBool = False
     preview: str | None = Field(default=None, min_length=1, max_length=100)
@@ -122,9 +123,7 @@ class MarkFaces(NameFaces):
     )
 
     kind: FaceMarkKind = "ignored"
-    others: dict[PhotoKey, list[str]] = Field(
-        default={}, max_length=10_000, json_schema_extra={"propertyNames": {"pattern": "^[1-9][0-9]{0,14}$"}}
-    )
+    others: _FacesByPhoto = {}
 
 
 class Verdict(ResponseModel):
