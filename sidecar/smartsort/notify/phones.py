@@ -6,10 +6,10 @@ import asyncio
 import json
 import logging
 import ssl
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -54,26 +54,11 @@ class Answered:
     """False for what could not be done, and why."""
 
 
-class Use(Protocol):
-    """Does what the token of a button says. `phone` shows the answer itself."""
+Use = Callable[[str, str, "Phone | None"], Awaitable[Answered]]
+"""Does what the token of a button says, in the name of a user. A phone that is given shows the answer itself.
 
-    def __call__(self, token: str, name: str, phone: Phone | None = None) -> Awaitable[Answered]:
-        """Raises nothing for what cannot be done: it is explained."""
-        ...
-
-
-class Phone(Protocol):
-    """Where questions go. Pictures leave the house only where `pictures` is set."""
-
-    pictures: bool
-
-    async def ask(self, asked: Asked, picture: bytes | None) -> None:
-        """Show a question. Raises NotTaken."""
-        ...
-
-    async def show(self, photo_id: int, answered: Answered) -> None:
-        """Show what a button did, in place of the question where the phone can. Raises NotTaken."""
-        ...
+It raises nothing for what cannot be done: it is explained.
+"""
 
 
 @cache
@@ -248,6 +233,10 @@ class Telegram:
             return answer.json()["result"]
         except (ValueError, KeyError, TypeError):
             raise NotTaken(f"notify.telegram {method} answered what is no answer of Telegram") from None
+
+
+Phone = Ntfy | Telegram
+"""Where questions go. Pictures leave the house only where `pictures` is set."""
 
 
 class Listener:

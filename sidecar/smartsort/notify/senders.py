@@ -7,7 +7,7 @@ import hmac
 import logging
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -23,18 +23,11 @@ class NotDelivered(SmartsortError):
     """A message could not be sent. The text never holds an address: those are secrets."""
 
 
-class Sender(Protocol):
-    """One address that messages go to. `name` is stable over restarts and shows no secret."""
-
-    name: str
-
-    def send(self, message: Message) -> None:
-        """Send. Raises NotDelivered."""
-        ...
-
-
 class AppriseSender:
-    """One Apprise address: mail, ntfy, Gotify, Telegram, Matrix and a hundred others."""
+    """One Apprise address: mail, ntfy, Gotify, Telegram, Matrix and a hundred others.
+
+    `name` is stable over restarts and shows no secret.
+    """
 
     def __init__(self, url: str, number: int, timeout_seconds: float) -> None:
         self._url, self._timeout = url, timeout_seconds
@@ -121,6 +114,10 @@ class WebhookSender:
             raise NotDelivered(f"notify.webhook failed ({type(problem).__name__})") from None
         if not answer.is_success:
             raise NotDelivered(f"notify.webhook answered {answer.status_code}")
+
+
+Sender = AppriseSender | WebhookSender
+"""One address that messages go to."""
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:
