@@ -11,7 +11,7 @@ from smartsort.actions import Agreed, Batch
 from smartsort.api.action_results import carry_out, check_pending, only, selectors_of
 from smartsort.api.guard import BASE
 from smartsort.api.history import PhotoId
-from smartsort.api.problems import GUARDED, Refused, answers
+from smartsort.api.problems import GUARDED, Refused, answers, preview_first
 from smartsort.api.schemas.decisions import (
     ActionResultView,
     Approve,
@@ -143,7 +143,7 @@ async def relink(
 
     async def act(what: Relink, agreed: Agreed | None) -> Batch:
         if agreed is None and not what.dry_run:
-            raise Refused(422, "invalid", "preview first: ask with `dry_run`, then give its `preview`")
+            raise preview_first()
         return await ctx.sidecar.actions.relink(caller.name, dry_run=what.dry_run, agreed=agreed)
 
     return await carry_out(ctx, caller, "refile", what, act)
@@ -164,11 +164,7 @@ async def _selected(ctx: ApiContext, chosen: Selection, agreed: Agreed | None) -
     if chosen.versions and not chosen.ids:
         raise Refused(422, "invalid", "`versions` are those of `ids`")
     if filtered and not chosen.dry_run and agreed is None:
-        raise Refused(
-            422,
-            "invalid",
-            "preview first: ask with `dry_run`, then give the `preview` of its answer and nothing else",
-        )
+        raise preview_first()
     ledger = ctx.sidecar.context.ledger
     if filtered:
         return await ledger.aread(lambda db: review.matching(db, chosen.category, chosen.search))

@@ -17,7 +17,7 @@ from smartsort.api.guard import BASE
 from smartsort.api.live import HEARTBEAT_SECONDS
 from smartsort.api.people import IMAGE
 from smartsort.api.pictures import SIZE, answer
-from smartsort.api.problems import GUARDED, Answers, Refused, answers
+from smartsort.api.problems import GUARDED, Answers, Refused, answers, preview_first
 from smartsort.api.schemas.decisions import BulkActionResult
 from smartsort.api.schemas.history import EventPage, Undo
 from smartsort.api.security import Caller, Reviewer
@@ -178,11 +178,7 @@ async def _undo(ctx: ApiContext, caller: Caller, what: Undo, agreed: Agreed | No
     if what.last:
         return await actions.undo_last(caller.name, actor=caller.name, admin=admin, dry_run=what.dry_run)
     if not what.dry_run and agreed is None:
-        raise Refused(
-            422,
-            "invalid",
-            "preview first: ask with `dry_run`, then give the `preview` of its answer and nothing else",
-        )
+        raise preview_first()
     try:
         since = datetime.fromisoformat(what.since or "").astimezone()
     except (ValueError, OverflowError, OSError) as problem:

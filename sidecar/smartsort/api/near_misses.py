@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -11,7 +10,7 @@ from sqlite_utils import Database
 
 from smartsort.api.guard import BASE
 from smartsort.api.people import IMAGE, PersonId
-from smartsort.api.pictures import Picture, answer
+from smartsort.api.pictures import answer
 from smartsort.api.problems import GUARDED, Refused, answers
 from smartsort.api.schemas.near_misses import NearMisses, NearMissFace
 from smartsort.api.security import Reviewer
@@ -79,10 +78,8 @@ async def sheet(
     if not faces:
         raise Refused(404, "not_found", f"no face in review might be the person {id}, or Immich shows none")
     across = min(_ACROSS, max(ACROSS, len(faces)))
-    drawn = await asyncio.to_thread(ctx.sidecar.context.decoders.face_sheet, [faces], across)
-    if isinstance(drawn, str):
-        raise Refused(404, "not_found", f"the contact sheet cannot be drawn: {drawn}")
-    return answer(Picture.of(drawn, "image/jpeg"), request)
+    face_sheet = ctx.sidecar.context.decoders.face_sheet
+    return answer(await ctx.pictures.sheet("the contact sheet", face_sheet, [faces], across), request)
 
 
 async def by_person(ctx: ApiContext) -> dict[str, list[tuple[Seen, NearMiss]]]:

@@ -108,11 +108,7 @@ class Pictures:
             film, names = await context.ledger.aread(lambda db: _film_of(db, photo_id))
             if film is None or not film.times:
                 raise Refused(404, "not_found", f"photo {photo_id} is no video that was looked through")
-            async with self._drawing:
-                drawn = await asyncio.to_thread(self._draw_frames, film, names)
-            if isinstance(drawn, str):
-                raise Refused(404, "not_found", f"the frames cannot be shown: {drawn}")
-            return Picture.of(drawn, "image/jpeg")
+            return await self.sheet("the frames", self._draw_frames, film, names)
 
         return await self._once(("frames", str(photo_id), ""), draw)
 
@@ -151,11 +147,7 @@ class Pictures:
         groups = [await self._faces(group) for group in row.groups or ()]
         if not all(groups):
             raise Refused(404, "not_found", f"Immich shows no faces of {row.name} (yet)")
-        async with self._drawing:
-            drawn = await asyncio.to_thread(context.decoders.face_sheet, groups)
-        if isinstance(drawn, str):
-            raise Refused(404, "not_found", f"the faces of {row.name} cannot be shown: {drawn}")
-        return Picture.of(drawn, "image/jpeg")
+        return await self.sheet(f"the faces of {row.name}", context.decoders.face_sheet, groups)
 
     async def of_strangers(self, key: str, group: Sequence[Stranger], labels: Sequence[str]) -> Picture:
         """Faces on one sheet, each with its label. Those of the newest photos where there are many.
@@ -168,14 +160,18 @@ class Pictures:
             for face, label in zip(group[:_MOST_ON_A_SHEET], labels, strict=False):
                 preview = await self.of_photo(face.photo_id, ThumbnailSize.PREVIEW)
                 found.append((preview.content, Mark(*face.place, label)))
-            async with self._drawing:
-                decoders = self._sidecar.context.decoders
-                drawn = await asyncio.to_thread(decoders.face_sheet, [found], _STRANGERS_ACROSS)
-            if isinstance(drawn, str):
-                raise Refused(404, "not_found", f"the faces cannot be shown: {drawn}")
-            return Picture.of(drawn, "image/jpeg")
+            face_sheet = self._sidecar.context.decoders.face_sheet
+            return await self.sheet("the faces", face_sheet, [found], _STRANGERS_ACROSS)
 
         return await self._once(("strangers", key, ""), draw)
+
+    async def sheet(self, what: str, draw: Callable[..., bytes | str], *given: object) -> Picture:
+        """Return one picture of several, drawn from what is given. Raises Refused (404) with `what`."""
+        async with self._drawing:
+            drawn = await asyncio.to_thread(draw, *given)
+        if isinstance(drawn, str):
+            raise Refused(404, "not_found", f"{what} cannot be shown: {drawn}")
+        return Picture.of(drawn, "image/jpeg")
 
     async def _faces(self, group: Sequence[tuple[str, str]]) -> list[tuple[bytes, Mark]]:
         """Previews and places of some faces, as far as Immich still has them."""

@@ -85,6 +85,15 @@ class Refused(Exception):
         self.problem = Problem(detail=detail, code=code, happened=happened)
 
 
+def preview_first() -> Refused:
+    """Return the answer to a bulk action that nobody has seen the effect of."""
+    return Refused(
+        422,
+        "invalid",
+        "preview first: ask with `dry_run`, then give the `preview` of its answer and nothing else",
+    )
+
+
 def answers(*statuses: int) -> Answers:
     """Return the `responses` of a route: these statuses with a Problem as their body."""
     return {status: _answer(status) for status in statuses}

@@ -65,12 +65,11 @@ async def strangers(ctx: Ctx, _: Reviewer) -> Strangers:
     They need a machine learning service (`immich.ml_url`) and are measured while smartsort is idle.
     """
     groups = await groups_of(ctx)
-    ledger = ctx.sidecar.context.ledger
-    ids = [face.photo_id for group in groups for face in group]
-    sources = await ledger.aread(lambda db: {p.id: p.source for p in photos.by_ids(db, ids)})
-    measured, waiting = await ledger.aread(review_faces.progress)
+    faces = [face for group in groups for face in group]
+    sources = await _sources(ctx, faces)
+    measured, waiting = await ctx.sidecar.context.ledger.aread(review_faces.progress)
     views = await asyncio.to_thread(lambda: [_view(group, sources) for group in groups])
-    return Strangers(groups=views, faces=len(ids), measured=measured, waiting=waiting)
+    return Strangers(groups=views, faces=len(faces), measured=measured, waiting=waiting)
 
 
 @router.get("/{id}/sheet", response_class=Response, responses={**IMAGE, **answers(404)})
@@ -87,9 +86,7 @@ async def sheet(
         raise Refused(
             404, "not_found", "There is no such group now, because other faces wait. List the groups again"
         )
-    ledger = ctx.sidecar.context.ledger
-    ids = [face.photo_id for face in group]
-    sources = await ledger.aread(lambda db: {p.id: p.source for p in photos.by_ids(db, ids)})
+    sources = await _sources(ctx, group)
     labels = [
         f"{number} {(face.taken or '')[:10]} {sources.get(face.photo_id, '')}"
         for number, face in enumerate(group, 1)
@@ -184,6 +181,12 @@ async def groups_of(ctx: ApiContext) -> Sequence[tuple[Stranger, ...]]:
     """Return the groups, the largest first, none where nothing is measured."""
     measure = ctx.sidecar.measure
     return await measure.strangers() if measure is not None else ()
+
+
+async def _sources(ctx: ApiContext, faces: Sequence[Stranger]) -> dict[int, str]:
+    ids = [face.photo_id for face in faces]
+    found = await ctx.sidecar.context.ledger.aread(lambda db: photos.by_ids(db, ids))
+    return {photo.id: photo.source for photo in found}
 
 
 def key_of(group: Sequence[Stranger]) -> str:
