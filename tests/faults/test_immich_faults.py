@@ -165,7 +165,8 @@ async def test_failing_recognition_is_not_no_face(tmp_path):
     """
     samples = make_samples(tmp_path / "stock", COUNT, size=(120, 90), reuse_drawings=True)
     with_faces = {os.path.basename(s.path) for s in samples if s.people and s.is_readable}
-    async with world(str(tmp_path / "root"), profile="demo") as here:
+    often = {"immich.wait_time_seconds": 0.3}
+    async with world(str(tmp_path / "root"), profile="demo", **often) as here:
         here.demo.faults.ml_failing = True
         await here.start()
         shutil.copytree(tmp_path / "stock", here.inbox, dirs_exist_ok=True)
