@@ -19,7 +19,7 @@ class Marks:
 
     def __init__(self, context: Context, faces: Faces) -> None:
         self._context, self._faces = context, faces
-        self._loaded: tuple[str, tuple[int, int]] | None = None
+        self._loaded: tuple[str, object] | None = None
         self._examples: list[tuple[FaceMark, Likeness]] = []
 
     async def load(self, model: str) -> bool:

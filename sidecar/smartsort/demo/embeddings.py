@@ -9,6 +9,9 @@ import math
 import random
 
 LENGTH = 512
+MODEL = "buffalo_l"
+"""Immich's default, in whose numbers the demo thinks."""
+
 # Models use few of their directions for who somebody is: so strangers are not all alike far apart.
 _WHO = 128
 MAX_DISTANCE = 0.5
@@ -63,6 +66,15 @@ def of_face(identity: str, pose: str, height: float) -> Vector:
     rest = math.sqrt(1 - alike**2)
     noise = _unit(f"noise:{identity} {pose}", LENGTH - _WHO)
     return (*(alike * a for a in of_identity(identity)[:_WHO]), *(rest * n for n in noise))
+
+
+def as_seen_by(model: str, vector: Vector) -> Vector:
+    """Return a face in the numbers of a model: two are as alike, and nothing is like another model's."""
+    if model == MODEL:
+        return vector
+    places = list(range(LENGTH))
+    random.Random(model).shuffle(places)
+    return tuple(vector[place] for place in places)
 
 
 def distance(one: Vector, other: Vector) -> float:

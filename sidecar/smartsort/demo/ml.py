@@ -10,6 +10,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from smartsort.demo import embeddings
 from smartsort.demo.edge import read_edge
 from smartsort.demo.models import Face
 from smartsort.demo.operations import JsonResponse
@@ -57,14 +58,15 @@ class MachineLearning:
             if asset is None
             else self._recognition.on(asset)
         )
-        found = self._faces(faces)
+        found = self._faces(faces, tasks["facial-recognition"]["recognition"]["modelName"])
         return JsonResponse({"facial-recognition": found, "imageHeight": height, "imageWidth": width})
 
-    def _faces(self, faces: Sequence[Face]) -> list[dict[str, Any]]:
+    def _faces(self, faces: Sequence[Face], model: str) -> list[dict[str, Any]]:
         found = []
         for face in faces:  # also where Immich's own detection has failed
             x1, y1, x2, y2 = (float(value) for value in face.box)
-            numbers = ",".join(f"{value:.6f}" for value in self._recognition.embedding(face))
+            seen = embeddings.as_seen_by(model, self._recognition.embedding(face))
+            numbers = ",".join(f"{value:.6f}" for value in seen)
             found.append(
                 {
                     "boundingBox": {"x1": x1, "y1": y1, "x2": x2, "y2": y2},

@@ -137,7 +137,7 @@ async def system_config(call: Call) -> Response:
                 "duplicateDetection": {"enabled": settings.finds_duplicates, "maxDistance": 0.01},
                 "facialRecognition": {
                     "enabled": not call.demo.faults.face_recognition_off,
-                    "modelName": "buffalo_l",
+                    "modelName": call.state.face_model,
                     "minScore": 0.7,
                     "maxDistance": 0.5,
                     "minFaces": settings.min_faces,

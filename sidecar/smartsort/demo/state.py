@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from smartsort.demo.embeddings import identity_of_name, relatives
+from smartsort.demo.embeddings import MODEL, identity_of_name, relatives
 from smartsort.demo.models import Album, ApiKey, Asset, Face, Library, Person, User
 from smartsort.demo.settings import DemoKey, DemoSettings
 from smartsort.demo.versions import VERSIONS
@@ -43,6 +43,8 @@ class DemoState:
         self.settings = settings
         self.version = VERSIONS[settings.version]
         self.rng = random.Random(settings.seed)
+        self.face_model = MODEL
+        """Which model its settings name. Set it to another one, as an admin does."""
         self.users: dict[str, User] = {}
         self.keys: dict[str, ApiKey] = {}
         self.libraries: dict[str, Library] = {}

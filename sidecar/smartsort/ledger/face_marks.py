@@ -136,10 +136,10 @@ def grouping(db: Database) -> list[tuple[int, PlacedMark]]:
 # --- what they look like -----------------------------------------------------------------------
 
 
-def version(db: Database) -> tuple[int, int]:
-    """Changes when marks do, or what was measured of them."""
-    row = db.conn.execute("SELECT count(vector), coalesce(sum(rowid), 0) FROM face_marks").fetchone()
-    return int(row[0]), int(row[1])
+def version(db: Database) -> tuple[tuple[str, int, int], ...]:
+    """Changes when marks do, or what a model has measured of them. Empty without any."""
+    query = "SELECT iif(vector IS NULL, '', model), count(*), sum(rowid) FROM face_marks GROUP BY 1 ORDER BY 1"
+    return tuple((str(model), int(count), int(rows)) for model, count, rows in db.conn.execute(query))
 
 
 def any_example(db: Database) -> bool:

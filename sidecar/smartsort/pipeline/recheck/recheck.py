@@ -60,7 +60,7 @@ class _Memory:
     """Detection was started again for some of them and is at work."""
     finished: set[int] = field(default_factory=set)
     """Of these photos, those whose detection is over now. They are about to be judged."""
-    measured: tuple[int, frozenset[str], tuple[int, int]] | None = None
+    measured: tuple[int, frozenset[str], object] | None = None
     """The versions of galleries and marks, and who is two people, that waiting photos were held against."""
 
 
