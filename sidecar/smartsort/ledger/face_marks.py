@@ -138,7 +138,8 @@ def grouping(db: Database) -> list[tuple[int, PlacedMark]]:
 
 def version(db: Database) -> tuple[tuple[str, int, int], ...]:
     """Changes when marks do, or what a model has measured of them. Empty without any."""
-    query = "SELECT iif(vector IS NULL, '', model), count(*), sum(rowid) FROM face_marks GROUP BY 1 ORDER BY 1"
+    per_model = "iif(vector IS NULL, '', model)"
+    query = f"SELECT {per_model}, count(*), sum(rowid) FROM face_marks GROUP BY 1 ORDER BY 1"  # noqa: S608
     return tuple((str(model), int(count), int(rows)) for model, count, rows in db.conn.execute(query))
 
 
