@@ -141,14 +141,16 @@ def restored(db: Database, photo_id: int) -> None:
     db.conn.execute("INSERT OR IGNORE INTO observed (photo_id, people, due) VALUES (?, '[]', 0)", (photo_id,))
 
 
-def _found_again(db: Database, listed: Sequence[Seen], known: Mapping[str, _Known]) -> None:
-    """Give photos the ids that Immich has for their paths: it took them in again, or a ledger was lost."""
+def _found_again(db: Database, listed: Sequence[Seen], known: Mapping[str, _Known]) -> bool:
+    """Give photos the ids that Immich has for their paths: it took them in again, or a ledger was lost.
+
+    Return whether there were any.
+    """
     paths = {to_ledger(one.path.lstrip("/")): one.asset_id for one in listed if one.asset_id not in known}
     query = "SELECT path, photo_id FROM names WHERE area = 'original' AND member = 'photo' AND path IN (*)"
-    db.conn.executemany(
-        "UPDATE photos SET asset_id = ? WHERE id = ?",
-        [(paths[path], photo_id) for path, photo_id in select(db, query, list(paths))],
-    )
+    found = [(paths[path], photo_id) for path, photo_id in select(db, query, list(paths))]
+    db.conn.executemany("UPDATE photos SET asset_id = ? WHERE id = ?", found)
+    return bool(found)
 
 
 def people_text(people: Mapping[str, str]) -> str:
@@ -162,8 +164,9 @@ def observe(db: Database, listed: Sequence[Seen], at: str) -> int:
     New ones become photos in state `observed`. A known one is due when others are on it than before.
     """
     asset_ids = [one.asset_id for one in listed]
-    _found_again(db, listed, _known(db, asset_ids))
     known = _known(db, asset_ids)
+    if _found_again(db, listed, known):
+        known = _known(db, asset_ids)
     fresh = [one for one in listed if one.asset_id not in known and one.people]
     added = photos.add(db, [NewPhoto(SOURCE, SOURCE, one.name, one.size, one.mtime_ns) for one in fresh], at)
     ids = {one.asset_id: photo.id for one, photo in zip(fresh, added, strict=True)}
