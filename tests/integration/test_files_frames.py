@@ -22,6 +22,7 @@ from smartsort.files import decoders as module
 from smartsort.files.decoders import Decoders
 from smartsort.files.frames import FEWEST, MOST, Frames, frames, grid, pictures_at
 from smartsort.files.perceptual_hash import Look, same_video
+from smartsort.files.player import Player
 from smartsort.files.resources import Budget
 
 SOMEBODY = (Cast(3, 0, 100),)
@@ -249,6 +250,18 @@ def test_a_copy_without_its_beginning_is_found_whatever_its_key_frames(changed, 
     looks = frames(made_take(copy, str(tmp_path / "copy.mp4"))).looks
     assert same_video(take, looks)
     assert same_video(looks, take)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "apart"), [(30, 1), (288, 3), (600, 6), (1200, 6), (3072, 12)], ids=lambda value: f"{value} s"
+)
+def test_key_frames_are_close_enough_to_find_a_part_of_a_long_video(seconds, apart, made, monkeypatch):
+    """Of half an hour, no part with both ends cut is found where they are 19 s apart."""
+    asked = []
+    monkeypatch.setattr(Player, "duration", lambda _: float(seconds))
+    monkeypatch.setattr(Player, "key_frames", lambda _, length, every: asked.append((length, every)) or ())
+    frames(made(Film(1, SOMEBODY)))
+    assert asked == [(seconds, apart)]
 
 
 def test_another_take_of_the_scene_is_no_copy(take, tmp_path):

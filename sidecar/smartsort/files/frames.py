@@ -32,13 +32,16 @@ SHORT_SIDE = 1080
 """Pixels. Faces that count are large enough on it, and a frame takes some 200 kB."""
 
 _LOOKS_A_SECOND = 6
-_MOST_LOOKS, _KEY_FRAMES = 256, 96
-"""Frames that are compared with others at the moments, and key frames of the whole. Measured: with 96 as many
-copies of long videos are found as with 256, and with 64 fewer."""
+_MOST_LOOKS = 256
+"""Frames that are compared with others at the moments, and as many key frames of the whole."""
 
-_WINDOW, _OF_A_WINDOW = 0.75, 0.225
-"""Seconds of video at each moment, and share of the time between two key frames that are looked at. A copy
-that begins elsewhere has other key frames: enough of them fall into such windows."""
+_KEY_FRAMES, _KEY_SECONDS = 96, 6.0
+"""So many key frames do while they are no further apart than so many seconds. Measured: of ten minutes, 96
+find as many copies as 256. Of half an hour they miss each one with both ends cut."""
+
+_WINDOW, _OF_A_WINDOW = 0.75, 0.6
+"""Seconds of video at each moment, and at least this share of the time that `_MOST_LOOKS` key frames are
+apart. A copy that begins elsewhere has other key frames: enough of them fall into such windows."""
 
 _GREY = 160
 """Pixels of the long side of what sharpness and likeness are measured on."""
@@ -142,7 +145,7 @@ def _looked_through(
 ) -> Frames:
     player = Player(container, stream)
     seconds = player.duration()
-    window = max(_WINDOW, _OF_A_WINDOW * seconds / _KEY_FRAMES) if copies else 0.0
+    window = max(_WINDOW, _OF_A_WINDOW * seconds / _MOST_LOOKS) if copies else 0.0
     found = _pass(player, seconds, short_side, window)
     if len(found.chosen) < FEWEST and player.last < 0.9 * seconds:
         # It ends before it says. All that there is counts as the whole.
@@ -151,7 +154,8 @@ def _looked_through(
         return Frames(seconds, problem="none of its frames can be decoded")
     kept = _fewer(found.chosen)
     if copies:
-        for at, frame in player.key_frames(seconds, _KEY_FRAMES):
+        apart = max(1.0, min(seconds / _KEY_FRAMES, _KEY_SECONDS), seconds / _MOST_LOOKS)
+        for at, frame in player.key_frames(seconds, apart):
             look = perceptual_hash.picture_hash(_small(frame))
             found.looks += [] if look is None else [Look(at, look)]
     return Frames(

@@ -95,9 +95,9 @@ class Player:
             if reached and not onward and (self.is_hurried or at - begun >= window):
                 return
 
-    def key_frames(self, seconds: float, most: int) -> Iterator[tuple[float, VideoFrame]]:
+    def key_frames(self, seconds: float, apart: float) -> Iterator[tuple[float, VideoFrame]]:
         """Key frames from all over it, each decoded by itself, while there is time."""
-        every, moment, passed = max(1.0, seconds / most), 0.0, -math.inf
+        moment, passed = 0.0, -math.inf
         while moment < seconds and not self._is_late:
             packet = self._key_packet(moment)
             if packet is None:
@@ -107,7 +107,7 @@ class Player:
                 passed = at
                 for frame in self._decoded((packet, None)):
                     yield at, frame
-            moment = max(moment, at) + every
+            moment = max(moment, at) + apart
 
     def _key_packet(self, moment: float) -> Packet[VideoStream] | None:
         from av.error import FFmpegError  # noqa: PLC0415 - only in a decoder process
