@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from smartsort.core.model import Reason
 from smartsort.core.wording import REASON_CODES, sentence, short
-from smartsort.core.words import clock
+from smartsort.core.words import clock, clocks
 
 EXAMPLES = [
     # code, names, numbers, detail, the short form
@@ -160,7 +160,16 @@ def test_pixels_are_told_apart():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(7.24, "0:07.2"), (3599.0, "59:59.0"), (3600.0, "1:00:00"), (3723.9, "1:02:03")]
+    ("seconds", "said"),
+    [
+        *[(7.24, "0:07.2"), (3599.0, "59:59.0"), (3600.0, "1:00:00"), (3723.9, "1:02:03")],
+        *[(59.96, "1:00.0"), (3599.97, "1:00:00")],
+    ],
 )
 def test_times_in_a_video(seconds, said):
     assert clock(seconds) == said
+
+
+def test_times_in_a_short_video_are_told_apart():
+    assert clocks([0.083, 0.167, 0.25]) == ["0:00.08", "0:00.17", "0:00.25"]
+    assert clocks([0.0, 0.5, 1.25]) == ["0:00.0", "0:00.5", "0:01.2"]

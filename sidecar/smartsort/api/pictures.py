@@ -17,7 +17,7 @@ from smartsort.api.problems import Refused
 from smartsort.bootstrap import Sidecar
 from smartsort.core.model import Category, Film
 from smartsort.core.rules.frames import name_of
-from smartsort.core.words import clock
+from smartsort.core.words import clocks
 from smartsort.errors import ImmichError, ImmichRejected
 from smartsort.files.contact_sheet import Mark
 from smartsort.files.shown import shown
@@ -265,9 +265,8 @@ class Pictures:
         if path is None:
             return "its file is gone"
         # The most seen first, as `explain` lists them.
-        labels = [clock(at) for at in film.times]
         return self._sidecar.context.decoders.frames_sheet(
-            path, film.times, labels, [_marks(film, at) for at in film.times]
+            path, film.times, clocks(film.times), [_marks(film, at) for at in film.times]
         )
 
     def _draw(self, names: Sequence[Name], size: ThumbnailSize) -> Picture | str:

@@ -10,7 +10,7 @@ from smartsort.core.rules.base import Phase
 from smartsort.core.rules.frames import counted, name_of
 from smartsort.core.suggestion import nearest, suggestions
 from smartsort.core.wording import sentence
-from smartsort.core.words import clock, listed, quantity, side_by_side
+from smartsort.core.words import clock, clocks, listed, quantity, side_by_side
 
 # --- where it is -----------------------------------------------------------------------------
 
@@ -63,7 +63,8 @@ def _in_frames(one: FilmFace, film: Film, found: Explanation) -> str:
         parts.append("too small or too brief to count")
     if one.face.person is not None and one.face.person.name:
         parts += _sureness(one.face, one.face.person, found)
-    text = ", ".join(parts) + f". Seen at {listed(clock(s.at) for s in one.seen)}."
+    said = dict(zip(film.times, clocks(film.times), strict=True))
+    text = ", ".join(parts) + f". Seen at {listed(said.get(s.at) or clock(s.at) for s in one.seen)}."
     suggestions = found.case.evidence.suggestions.get(one.face.id, ())
     return text + (f" Closest: {listed(map(_suggested, suggestions))}." if suggestions else "")
 

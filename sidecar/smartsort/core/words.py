@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 _MOST_DIGITS = 17
 """Two different floating-point numbers between 0 and 1 never need more."""
@@ -19,12 +19,18 @@ def quantity(number: int, noun: str) -> str:
     return f"{number} {noun if number == 1 else noun + 's'}"
 
 
-def clock(seconds: float) -> str:
+def clock(seconds: float, decimals: int = 1) -> str:
     """Return a time in a video: `0:07.2`, or `1:02:03` from an hour on."""
-    minutes, rest = divmod(seconds, 60)
+    minutes, rest = divmod(round(seconds, decimals), 60)
     if minutes < 60:
-        return f"{int(minutes)}:{rest:04.1f}"
+        return f"{int(minutes)}:{rest:0{3 + decimals}.{decimals}f}"
     return f"{int(minutes) // 60}:{int(minutes) % 60:02}:{int(rest):02}"
+
+
+def clocks(seconds: Sequence[float]) -> list[str]:
+    """Return times in one video, with two decimals if one does not tell them apart."""
+    told = [clock(at) for at in seconds]
+    return told if len(set(told)) == len(set(seconds)) else [clock(at, 2) for at in seconds]
 
 
 def digits_apart(value: float, limit: float, least: int = 2) -> int:
