@@ -135,7 +135,7 @@ async def test_a_refused_photo_holds_up_no_other_and_is_tried_ever_more_seldom_u
         for attempt in range(ATTEMPTS):
             assert await stage.step() is True
             if attempt == 0:
-                assert [told[2] for told in stage.server.told] == [["a1"], ["a3"]]
+                assert stage.server.told == [("visibility", "archive", [asset]) for asset in ("a1", "a3")]
             if left := stage.left():
                 [(_, photo_id, attempts, when)] = left
                 assert (photo_id, attempts) == (2, attempt + 1)
