@@ -16,7 +16,8 @@ from smartsort.api.action_results import bulk_result
 from smartsort.api.guard import BASE
 from smartsort.api.problems import GUARDED, Refused, answers
 from smartsort.api.schemas.decisions import BulkActionResult
-from smartsort.api.schemas.evaluation import OtherSettings, PhotoMove, Redeem, WhatIfReport
+from smartsort.api.schemas.evaluation import PhotoMove, Redeem, WhatIfReport
+from smartsort.api.schemas.what_if import OtherSettings
 from smartsort.api.security import Admin, Reviewer
 from smartsort.api.serving import ApiContext, Ctx
 from smartsort.api.views import wrong_limit

@@ -14,13 +14,11 @@ let word = "";
 let who = "";
 let asking = null;
 
-/** What the API refused: `status`, a stable `code`, and a sentence. */
+/** What the API refused: `status` and a sentence. */
 export class Problem extends Error {
   constructor(status, body) {
     super(body.detail || `smartsort answered ${status}`);
     this.status = status;
-    this.code = body.code || "error";
-    this.happened = body.happened || null;
   }
 }
 
@@ -38,7 +36,7 @@ async function call(method, path, body, first = true) {
     answer = await fetch(address(path), { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal: AbortSignal.timeout(PATIENCE[method]) });
     if ((answer.headers.get("content-type") || "").includes("json")) given = await answer.json();
   } catch {
-    throw new Problem(0, { detail: "smartsort does not answer. Is it running, and are you at home?", code: "away" });
+    throw new Problem(0, { detail: "smartsort does not answer. Is it running, and are you at home?" });
   }
   if (answer.ok) return given;
   // A session that is over did nothing, so the same request is sent again after signing in.

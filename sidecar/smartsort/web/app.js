@@ -1,7 +1,7 @@
 /** The page: signing in, the areas, keys, and what comes live. */
 
 import { listen, session, signIn, signOut } from "./api.js";
-import { button, dialog, digits, h, modal, toast } from "./dom.js";
+import { button, dialog, digits, h, modal, fail } from "./dom.js";
 import { activity } from "./activity.js";
 import { faces } from "./faces.js";
 import { health } from "./health.js";
@@ -125,7 +125,7 @@ async function account() {
   const chosen = await dialog(`Signed in as ${who.name}`, h("p", `This browser may: ${who.scopes.join(", ")}.`),
     [["Keys", "keys"], ["Sign out", "out"], ["Close"]]);
   if (chosen === "out") {
-    await signOut().catch((problem) => toast(problem.message, { bad: true }));
+    await signOut().catch(fail);
     askForToken("You are signed out.");
   } else if (chosen === "keys") keys();
 }
@@ -157,7 +157,7 @@ addEventListener("keydown", (event) => {
 addEventListener("signed-out", (event) => askAgain(event.detail));
 addEventListener("unhandledrejection", (event) => {
   event.preventDefault();
-  toast(event.reason?.message || String(event.reason), { bad: true });
+  fail(event.reason);
 });
 
 start();

@@ -89,6 +89,9 @@ export function toast(text, { act = null, does = "Undo", bad = false, names = []
   setTimeout(function gone() { shown.matches(":hover, :focus-within") ? setTimeout(gone, 1000) : close(); }, bad ? 12000 : 8000);
 }
 
+/** Say what went wrong, with a button to try again if that is possible. */
+export const fail = (problem, act) => toast(problem?.message || String(problem), { bad: true, act, does: "Try again" });
+
 let dialogs = 0;
 
 /** Show a dialog and wait until it is closed; its value is that of the button: `[text, value, class]`. */

@@ -2,7 +2,7 @@
 
 import { agree, told } from "./agree.js";
 import { address, asked as given, get, post } from "./api.js";
-import { button, bytes, dialog, digits, h, name, often, redraw, sentence, toast, when, words } from "./dom.js";
+import { button, bytes, dialog, digits, fail, h, name, often, redraw, sentence, toast, when, words } from "./dom.js";
 import { asChoice, pickPerson } from "./picker.js";
 import { crop, image, picture, preload } from "./picture.js";
 import { Queue } from "./queue.js";
@@ -58,7 +58,7 @@ export function review(root) {
     try {
       if (!(await queue.load(filter()))) return;
     } catch (problem) {
-      toast(problem.message, { bad: true, act: reload, does: "Try again" });
+      fail(problem, reload);
       return;
     }
     if (queue.items.length) await open(queue.items[0].id);
@@ -70,8 +70,8 @@ export function review(root) {
     const chip = (only, text, count) => h("button", { "aria-pressed": String(category === only), onclick: () => { category = only; reload(); } }, text, h("small", digits(count)));
     redraw(head, chip(null, "All", all), ...Object.entries(queue.counts).filter(([, count]) => count).map(([one, count]) => chip(one, words(one), count)));
     const count = queue.marked.size;
-    redraw(bulk, count ? [h("span", `${count} marked`), button("File…", bulkPerson), button("Suggested", () => bulkDo("approve", chosenMarked())), button("Reject", () => bulkDo("reject", chosenMarked())),
-      button("Skip", () => bulkDo("skip", chosenMarked())), button("None", () => { queue.marked.clear(); queue.draw(); drawHead(); }, { kind: "quiet" })] : [button(`All ${digits(queue.total)} that match…`, everything, { key: "M", kind: "quiet" })]);
+    redraw(bulk, count ? [h("span", `${count} marked`), button("File…", bulkPerson), ...[["Suggested", "approve"], ["Reject", "reject"], ["Skip", "skip"]].map(([text, what]) => button(text, () => bulkDo(what))),
+      button("None", () => { queue.marked.clear(); queue.draw(); drawHead(); }, { kind: "quiet" })] : [button(`All ${digits(queue.total)} that match…`, everything, { key: "M", kind: "quiet" })]);
     bulk.hidden = !queue.total;
   }
 
@@ -104,7 +104,7 @@ export function review(root) {
         queue.select(item ? item.id : null);
         desk.removeAttribute("aria-busy");
       }
-      toast(problem.message, { bad: true, act: () => open(id), does: "Try again" });
+      fail(problem, () => open(id));
       return;
     }
     if (number !== opening) return;
@@ -114,7 +114,7 @@ export function review(root) {
     desk.removeAttribute("aria-busy");
     draw();
     seen = performance.now() + pause;
-    preload([queue.beside(1), queue.beside(2), queue.beside(3)].filter(Boolean));
+    preload([1, 2, 3].map((by) => queue.beside(by)).filter(Boolean));
   }
 
   /** True while the photo in sight is selected, and waits. */
@@ -159,8 +159,8 @@ export function review(root) {
         button("‹", () => root.classList.remove("open"), { kind: "quiet back", label: "Back to the list" }),
         button("Reject", reject, { key: "r", kind: "bad", disabled: decided }),
         button("Skip", skip, { key: "s", disabled: decided }),
-        best ? button("Person…", pick, { key: "P", disabled: decided }) : null,
-        best ? button(best.person.name, approveSure, { key: "a", kind: "primary", label: `File under ${best.person.name}`, disabled: decided }) : button("Person…", pick, { key: "P", kind: "primary", disabled: decided })));
+        button("Person…", pick, { key: "P", kind: best ? "" : "primary", disabled: decided }),
+        best ? button(best.person.name, approveSure, { key: "a", kind: "primary", label: `File under ${best.person.name}`, disabled: decided }) : null));
     about().scrollTop = down || 0;
     drawn = item.id;
   }
@@ -192,7 +192,7 @@ export function review(root) {
       const done = await post("strangers/mark", { faces: { [about.id]: [id] }, kind, ...whose });
       const [first] = done.decided;
       if (first?.problem) throw new Error(first.problem);
-      toast(`Face ${number} of ${about.filename} ${says}.`, { names: [about.filename, whose.person?.name], act: () => takeBack({ event: done.event || first.event }) });
+      tell(`Face ${number} of ${about.filename} ${says}.`, [about.filename, whose.person?.name], done.event || first.event);
       const now = await get(`review/items/${about.id}`);
       if (now.action !== "pending") goOn(about);
       else if (queue.current === about.id) await open(about.id);
@@ -237,7 +237,7 @@ export function review(root) {
     try {
       await act();
     } catch (problem) {
-      toast(problem.message, { bad: true });
+      fail(problem);
     } finally {
       asked = 0;
     }
@@ -250,16 +250,17 @@ export function review(root) {
       try {
         const done = await ask();
         if (done.problem) throw new Error(done.problem);
-        toast(says(done), { names: [about.filename, done.person], act: () => takeBack({ event: done.event }) });
+        tell(says(done), [about.filename, done.person], done.event);
         goOn({ id: about.id, last: done.action === "skipped" });
       } catch (problem) {
-        toast(problem.message, { bad: true });
+        fail(problem);
         // Without an answer it may have been done all the same.
         if ([0, 404, 409].includes(problem.status) && queue.current === about.id) await open(about.id);
       }
     });
   }
 
+  const tell = (text, names, event) => toast(text, { names, act: event ? () => takeBack({ event }) : null });
   const chosenFace = () => (item.faces.length > 1 && meant() ? { face: meant().id } : {});
 
   function act(what, says) {
@@ -293,7 +294,7 @@ export function review(root) {
     const [about, chosen] = [item, chosenFace()];
     await alone(async () => {
       const done = await post(`review/${about.id}/rule-out`, { person: { id: best.person.id }, ...chosen });
-      toast(`${about.filename} does not show ${best.person.name}.`, { names: [about.filename, best.person.name], act: () => takeBack({ event: done.event }) });
+      tell(`${about.filename} does not show ${best.person.name}.`, [about.filename, best.person.name], done.event);
       if (queue.current === about.id) await open(about.id);
     });
   }
@@ -309,7 +310,7 @@ export function review(root) {
 
   // --- many at once
 
-  const chosenMarked = () => ({ ids: [...queue.marked.keys()] });
+  const marked = () => ({ ids: [...queue.marked.keys()] });
 
   async function everything() {
     const chosen = category || search ? filter() : { everything: true };
@@ -321,13 +322,13 @@ export function review(root) {
 
   async function bulkPerson() {
     const person = await pickPerson(`File ${queue.marked.size} photos under`);
-    if (person) await bulkDo("approve", chosenMarked(), { person: asChoice(person) });
+    if (person) await bulkDo("approve", marked(), { person: asChoice(person) });
   }
 
-  async function bulkDo(what, chosen, approve) {
+  async function bulkDo(what, chosen = marked(), approve) {
     const done = await agree(`review/bulk/${what}`, { ...chosen, approve }, (count) => `${words(what)} ${digits(count)} photos?`, what === "reject" ? "bad" : "primary");
     if (!done) return;
-    toast(told(done), { act: done.event ? () => takeBack({ event: done.event }) : null });
+    tell(told(done), [], done.event);
     await reload();
   }
 
@@ -339,7 +340,7 @@ export function review(root) {
       return true;
     }
     if (event.repeat && !"jk".includes(event.key)) return true;
-    const keys = { a: approveSure, r: reject, s: skip, P: pick, x: ruleOut, u: () => takeBack({ last: true }), b: go, j: () => step(1), k: () => step(-1), w: () => item && why(), "/": () => field.focus(), m: () => { const one = queue.items[queue.index(queue.current)]; if (one) queue.mark(one); }, M: everything,
+    const keys = { a: approveSure, r: reject, s: skip, P: pick, x: ruleOut, u: () => takeBack({ last: true }), b: go, j: () => step(1), k: () => step(-1), w: () => item && why(), "/": () => field.focus(), m: () => { const one = queue.beside(0); if (one) queue.mark(one); }, M: everything,
       o: () => { if (item?.faces.length) { face = (face % item.faces.length) + 1; draw(); } },
       f: () => { const names = [null, ...Object.keys(queue.counts).filter((name) => queue.counts[name])]; category = names[(names.indexOf(category) + 1) % names.length]; reload(); } };
     const same = { N: "P", n: "j", p: "k", ArrowDown: "j", ArrowUp: "k", ArrowRight: "j", ArrowLeft: "k" };

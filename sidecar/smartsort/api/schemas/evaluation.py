@@ -7,10 +7,9 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from smartsort.api.schemas.base import ListedName, RequestModel, ResponseModel, example
-from smartsort.api.schemas.control import ConfigPatch, WrongLimit
+from smartsort.api.schemas.control import WrongLimit
 from smartsort.api.schemas.people import FaceView, NamedPerson, PersonChoice
 from smartsort.api.schemas.statistics import SpotCheckResult
-from smartsort.config.sorting import Rule
 
 _CHECK = {
     "photo_id": 31,
@@ -71,15 +70,6 @@ class WrongFiling(RequestModel):
     person: ListedName | PersonChoice | None = None
     people: list[NamedPerson] = Field(default=[], max_length=50)
     face: str | None = Field(default=None, max_length=100)
-
-
-class OtherSettings(ConfigPatch):
-    """Other settings. A key that is null stays as it is. A list replaces the whole list."""
-
-    whitelist: list[ListedName] | None = Field(default=None, max_length=10_000)
-    blacklist: list[ListedName] | None = Field(default=None, max_length=10_000)
-    rules: list[Rule] | None = Field(default=None, max_length=1000)
-    """As `[[rules]]` in the configuration. They can only be tried: the file is where they are changed."""
 
 
 class PhotoMove(ResponseModel):
