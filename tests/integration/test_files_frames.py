@@ -1,5 +1,6 @@
 """Frames of videos: from all over them, upright, and in bounded time and memory."""
 
+import gc
 import io
 import os
 import random
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import weakref
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -52,6 +54,18 @@ def test_a_short_video_of_every_kind_shows_its_beginning(name, tmp_path):
     found = frames(str(path))
     assert found.frames[0].at < 0.1
     assert len(found.frames) >= FEWEST
+
+
+def test_a_decoder_keeps_nothing_of_a_video_it_has_looked_through(made):
+    path, players = made(Film(1, SOMEBODY)), []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Player, "duration", lambda own: players.append(weakref.ref(own)) or 1.0)
+        gc.disable()  # a video makes too few objects for Python to look by itself
+        try:
+            frames(path)
+        finally:
+            gc.enable()
+    assert [player() for player in players] == [None]
 
 
 @pytest.mark.parametrize("name", FORMATS)
