@@ -4,8 +4,8 @@
 const BASE = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 const API = "/api/smart-download";
 
-/** Longer than any answer takes, in milliseconds. Without an end, a dead line would hold the page for good. */
-const PATIENCE = { GET: 60_000, POST: 600_000, PATCH: 60_000, DELETE: 60_000 };
+/** Longer than any answer takes, in ms. Without an end, a dead line would hold the page for good. */
+const PATIENCE = { POST: 600_000 };
 
 /** smartsort sends a comment every 15 s. Silence for three of them means that the line is dead. */
 const SILENCE = 45_000;
@@ -33,7 +33,7 @@ async function call(method, path, body, first = true) {
   let answer;
   let given = null;
   try {
-    answer = await fetch(address(path), { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal: AbortSignal.timeout(PATIENCE[method]) });
+    answer = await fetch(address(path), { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal: AbortSignal.timeout(PATIENCE[method] || 60_000) });
     if ((answer.headers.get("content-type") || "").includes("json")) given = await answer.json();
   } catch {
     throw new Problem(0, { detail: "smartsort does not answer. Is it running, and are you at home?" });
@@ -60,7 +60,8 @@ function signedInAgain() {
   return asking;
 }
 
-export const get = (path, query = {}) => call("GET", path + asked(query));
+/** `asks` for a token again. */
+export const get = (path, query = {}, asks = true) => call("GET", path + asked(query), undefined, asks);
 export const post = (path, body = {}) => call("POST", path, body);
 export const patch = (path, body) => call("PATCH", path, body);
 
@@ -96,7 +97,7 @@ function remember(session) {
 
 /**
  * Listen to what happens until `signal` ends it. `heard` gets the kind and the data of each message.
- * The kind `connected` says that the line is there: what happened before is not repeated. `lost` says that it is not.
+ * `connected`: the line is there, and what happened before is not repeated. `lost`: it is not.
  */
 export async function listen(heard, signal) {
   for (let pause = 1; !signal.aborted; pause = Math.min(pause * 2, 30)) {

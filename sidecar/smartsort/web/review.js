@@ -41,7 +41,7 @@ export function review(root) {
 
   let best;
   async function look() {
-    [best] = await get("review/offers").catch(() => []);
+    [best] = await get("review/offers", {}, false).catch(() => []);
     offer.hidden = !best;
     redraw(offer, best && h("span", "Best next: ", sentence(best.text, best.names)));
     if (offer.isConnected) setTimeout(look, 3000);
