@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from tests.fakes import World, append, close_world, picture, shorten
 
 from smartsort.actions import NoSuchEvent, NotUndoable, PersonSelector
+from smartsort.actions.rearrange import Rearrange
 from smartsort.core.model import State
 from smartsort.errors import ImmichUnreachable
 from smartsort.ledger import arrangement, events, feedback, photos, review
@@ -95,6 +96,22 @@ async def test_undo_of_undo_of_undo(place):
         # The history of what Immich was told grows, where the photo is does not.
         now = ledger_state(place, [photo]), place.tree(), place.server.described()
         assert now == states[turn % 2], turn
+
+
+async def test_a_photo_that_is_put_into_review_again_before_its_old_name_has_gone(place, monkeypatch):
+    """The removal takes time, and nothing holds up what recognises the photo again meanwhile."""
+    photo = await one(place, "stranger_1.jpg")
+    drop = Rearrange._drop
+
+    async def late(self, plans):
+        await place.settle()
+        await drop(self, plans)
+
+    monkeypatch.setattr(Rearrange, "_drop", late)
+    await place.actions.undo(last_event(place, photo, "reviewed"), "eva")
+    assert place.ledger.read(lambda db: photos.get(db, photo)).state is State.REVIEW
+    place.check()
+    assert len([path for path in place.tree() if path.startswith("review/")]) == 1
 
 
 async def test_a_refiling_is_taken_back_in_immich_as_well(place):

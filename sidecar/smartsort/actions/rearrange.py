@@ -94,13 +94,15 @@ class Rearrange:
                 for plan in good:
                     plan.problem = problem
             context.checkpoint("act:placed")
-            results = await self._commit([p for p in good if p.problem is None], actor, group)
+            done = [p for p in good if p.problem is None]
+            with context.giving_up({drop.path for plan in done for drop in self._drops(plan)}):
+                results = await self._commit(done, actor, group)
+                context.checkpoint("act:committed")
+                await self._drop([p for p in done if results.get(p.photo.id, _NOTHING).ok])
         except BaseException:
             # Whatever of it happened: the journal knows, and the next act looks there first.
             context.needs_recovery.update(p.photo.id for p in moving)
             raise
-        context.checkpoint("act:committed")
-        await self._drop([p for p in good if results.get(p.photo.id, _NOTHING).ok])
         await self._take_back([p for p in moving if not results.get(p.photo.id, _NOTHING).ok])
         context.checkpoint("act:dropped")
         context.wakeups.notify(State.FILED, State.REVIEW)  # the outbox listens to these

@@ -6,6 +6,8 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -123,6 +125,7 @@ class Context:
     checkpoint: Callable[[str], None] = lambda _: None
     """Called with a step's name before and after it. Kill tests die here."""
     _folders: dict[Area, str] = field(init=False, default_factory=dict)
+    _given_up: set[str] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
         self.placer.originals = tuple(ours for _, ours in self.layout.path_mapping)
@@ -187,7 +190,7 @@ class Context:
         return Linking.APART if self.tuning.link_by_copy else Linking.NO_COPY
 
     def free_names(self, own: Name, area: Area, folder: str, names: Iterable[str]) -> Iterator[str]:
-        """Yield names in a folder of an area for a file, without those the ledger gives to other photos.
+        """Yield names in a folder of an area for a file, without those of other photos and those that go.
 
         Blocking.
 
@@ -196,11 +199,23 @@ class Context:
         """
         for name in names:
             path = os.path.join(folder, name)
-            if os.path.lexists(f"{self.folder(area)}/{path}"):
+            whole = f"{self.folder(area)}/{path}"
+            if os.path.lexists(whole):
+                if whole in self._given_up:
+                    continue
                 held = self.ledger.read(lambda db, path=path: name_at(db, area, path))  # type: ignore[misc]
                 if held is not None and held.photo_id != own.photo_id and held.member is own.member:
                     continue
             yield name
+
+    @contextmanager
+    def giving_up(self, names: AbstractSet[str]) -> Iterator[None]:
+        """While an act gives up names and removes them, its photos may be routed again: to other names."""
+        self._given_up |= names
+        try:
+            yield
+        finally:
+            self._given_up -= names
 
     def in_immich(self, library_path: str) -> str:
         """Return a path below `library/` as Immich sees it."""
