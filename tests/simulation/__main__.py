@@ -32,7 +32,6 @@ def main() -> int:
     memory = "/dev/shm" if os.path.isdir("/dev/shm") else tempfile.gettempdir()
     for seed in seeds:
         found = play(seed, os.path.join(memory, f"smartsort-simulation-{seed}"), verbose=asked.verbose)
-        gc.collect()  # what was killed lets go of its files
         gc.freeze()  # what a process keeps is not looked through again and again
         virtual, files, lives = virtual + found.seconds, files + found.deliveries, lives + found.lives
         if found.findings:

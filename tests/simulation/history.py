@@ -77,6 +77,7 @@ async def _history(root, seed, loop, trace) -> Outcome:
                 await asyncio.gather(watch, return_exceptions=True)
                 if world.sidecar is not None:
                     await world.kill()
+    world.storage.forget(lambda: False)  # nothing more: it lets go of what it would have taken away
     for line in _tree(world.root):
         trace("end", line)
     return Outcome(
