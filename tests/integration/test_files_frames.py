@@ -57,15 +57,25 @@ def test_a_short_video_of_every_kind_shows_its_beginning(name, tmp_path):
 
 
 def test_a_decoder_keeps_nothing_of_a_video_it_has_looked_through(made):
-    path, players = made(Film(1, SOMEBODY)), []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Player, "duration", lambda own: players.append(weakref.ref(own)) or 1.0)
-        gc.disable()  # a video makes too few objects for Python to look by itself
-        try:
-            frames(path)
-        finally:
-            gc.enable()
-    assert [player() for player in players] == [None]
+    """A video makes too few objects for Python to look for cycles: twenty would fill a decoder's memory."""
+    players = []
+    play = Player._play
+
+    def noted(player):
+        players.append(weakref.ref(player))
+        return play(player)
+
+    gc.disable()
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Player, "_play", noted)
+            frames(made(Film(20, SOMEBODY)))
+            pictures_at(made(Film(20, SOMEBODY)), [1.0, 2.0], 100)
+        alive = [player() for player in players if player() is not None]
+    finally:
+        gc.enable()
+    assert players
+    assert alive == []
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -7,7 +7,6 @@ passed it already: no frame is decoded twice. Runs in a decoder process only.
 
 from __future__ import annotations
 
-import gc
 import io
 import math
 from dataclasses import dataclass, field
@@ -116,8 +115,6 @@ def frames(path: str, short_side: int = SHORT_SIDE, *, copies: bool = True) -> F
                 return _looked_through(container, stream, short_side, copies=copies)
         except (Broken, videos.NothingToSee) as problem:
             return Frames(problem=str(problem))
-        finally:
-            gc.collect()  # a player and its generator hold each other, and some 20 MB of frames
 
 
 def pictures_at(path: str, times: list[float], short_side: int) -> list[bytes]:

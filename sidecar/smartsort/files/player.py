@@ -105,7 +105,7 @@ class Player:
             at = float((packet.pts or 0) * self._base) - self._start
             if at != passed:
                 passed = at
-                for frame in self._decoded((packet, None)):
+                for frame in _decoded(self._stream, (packet, None)):
                     yield at, frame
             moment = max(moment, at) + apart
 
@@ -155,21 +155,7 @@ class Player:
             return
         self._seek(moment)
         self._ahead = None
-        self._frames = self._decoded(self._container.demux(self._stream))
-
-    def _decoded(self, packets: Iterable[Packet[VideoStream] | None]) -> Iterator[VideoFrame]:
-        """Return their frames. Packets that cannot be decoded are passed over."""
-        import av.error  # noqa: PLC0415 - as above
-
-        for packet in packets:
-            try:
-                yield from self._stream.decode(packet)
-            except av.error.MemoryError as error:
-                raise MemoryError(str(error)) from error
-            except av.error.EOFError:
-                return
-            except av.error.FFmpegError:
-                continue
+        self._frames = _decoded(self._stream, self._container.demux(self._stream))
 
     def _seek(self, moment: float) -> None:
         from av.error import FFmpegError  # noqa: PLC0415 - as above
@@ -188,6 +174,24 @@ class Player:
         if place < 0:
             return True
         return float(entries[place].timestamp * self._base) - self._start <= self._position + 0.001
+
+
+def _decoded(stream: VideoStream, packets: Iterable[Packet[VideoStream] | None]) -> Iterator[VideoFrame]:
+    """Return their frames. Packets that cannot be decoded are passed over.
+
+    No method: a player and a generator of its own would hold each other, and 20 MB of frames, for long.
+    """
+    import av.error  # noqa: PLC0415 - as above
+
+    for packet in packets:
+        try:
+            yield from stream.decode(packet)
+        except av.error.MemoryError as error:
+            raise MemoryError(str(error)) from error
+        except av.error.EOFError:
+            return
+        except av.error.FFmpegError:
+            continue
 
 
 _UNINDEXED, _BEHIND_SECONDS = frozenset({"mpegts", "mpeg"}), 0.25
