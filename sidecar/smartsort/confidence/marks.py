@@ -65,11 +65,14 @@ class Marks:
         [photo] = await ledger.aread(lambda db: photos.by_ids(db, [photo_id]))
         marks = (await ledger.aread(lambda db: face_marks.of_photos(db, [photo_id])))[photo_id]
         faces = await self._context.server.faces(photo.asset_id or "")
-        vectors = await self._faces.vectors(photo.asset_id or "", faces) if faces else {}
-        found = {
-            mark: next((vectors[f.id] for f in faces if f.id in vectors and mark.is_at(f)), None)
-            for mark in marks
+        # Immich shows no face there while it looks for all of them anew. The picture still does.
+        there = {
+            mark: next((f for f in faces if mark.is_at(f)), None) or mark.as_face(f"mark-{photo_id}-{number}")
+            for number, mark in enumerate(marks)
         }
+        looked_for = {face.id: face for face in (*faces, *there.values())}
+        vectors = await self._faces.vectors(photo.asset_id or "", list(looked_for.values()))
+        found = {mark: vectors.get(face.id) for mark, face in there.items()}
         await ledger.awrite(lambda db: face_marks.measured(db, photo_id, model, found))
         return True
 

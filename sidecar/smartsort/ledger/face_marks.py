@@ -51,6 +51,10 @@ class PlacedMark(NamedTuple):
         person = Person(self.person_id or "", self.person_name) if self.person_name else None
         return FaceMark(MarkKind(self.kind), self.key, person)
 
+    def as_face(self, face_id: str) -> Face:
+        """Return the place as a face that nobody is assigned to."""
+        return Face(face_id, _box((self.x1, self.y1, self.x2, self.y2)), _SCALE, _SCALE, None)
+
     def is_at(self, face: Face) -> bool:
         """Return True when a face lies at this place."""
         return self.lies_at(face.place)
