@@ -10,7 +10,7 @@ from smartsort.core.backfill import Fate
 from smartsort.core.model import State
 from smartsort.ledger import observed, photos
 from smartsort.ledger.database import Ledger
-from smartsort.ledger.observed import Due, Seen
+from smartsort.ledger.observed import Due, Folder, Seen
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area
 
@@ -37,7 +37,9 @@ def due(ledger, limit=10):
 
 
 def judge(ledger, *found):
-    ledger.write(lambda db: observed.judged(db, found))
+    """Photo, fate and folders, each of which is the person's of this name."""
+    rows = [(photo, fate, {folder: folder.title() for folder in folders}) for photo, fate, folders in found]
+    ledger.write(lambda db: observed.judged(db, rows))
 
 
 ANNA, BOTH = {"p1": "Anna"}, {"p1": "Anna", "p2": "Ben"}
@@ -134,9 +136,15 @@ def test_all_are_counted_by_what_is_to_become_of_them_and_the_people_with_the_mo
     ledger.write(lambda db: photos.apply(db, changes, AT))
     found = ledger.read(observed.totals)
     assert found == observed.Totals(
-        known=8, due=1, link=3, ask=1, leave=1, done=1, asked=1, people={"ben": 3, "anna": 2}
+        known=8,
+        due=1,
+        link=3,
+        ask=1,
+        leave=1,
+        done=1,
+        asked=1,
+        folders=[Folder("ben", "Ben", 3), Folder("anna", "Anna", 2)],
     )
-    assert list(found.people) == ["ben", "anna"]
     assert ledger.read(lambda db: observed.resolved(db, 5)) == [7]
 
 
