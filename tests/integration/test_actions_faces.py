@@ -72,6 +72,22 @@ async def test_a_group_is_named_at_once_and_what_has_more_faces_waits_for_that(p
     place.check()
 
 
+@pytest.mark.parametrize("heard", [False, True])
+async def test_who_was_just_named_can_be_chosen_before_immich_has_heard_of_them_and_after(place, heard):
+    """What waits for more than the name suggests the new person. The page sends back the id it was given."""
+    alone, beside = await delivered(place, "stranger_1.jpg", "anna+stranger_3.jpg")
+    faces = stranger_on(place, alone) | stranger_on(place, beside)
+    await place.actions.name_faces(faces, DORA, "eva")
+    [dora] = [f.person for f in evidence_of(place, beside).faces if f.person and f.person.name == "Dora"]
+    if heard:
+        await place.tell()
+        await place.actions._people.refresh(max_age=0)
+    [done] = await place.actions.approve([beside], [PersonSelector(id=dora.id)], "eva")
+    assert (done.action, place.places(beside)) == ("approved", ["faces/dora/anna+stranger_3.jpg"])
+    await place.tell()
+    assert [p.name for p in place.server.people_by_id.values()].count("Dora") == 1
+
+
 async def test_strangers_are_called_one_person_or_two_and_the_last_word_counts(place):
     one, two, third = await delivered(place, "stranger_1.jpg", "stranger_2.jpg", "stranger_3.jpg")
     first, second = stranger_on(place, one), stranger_on(place, two)

@@ -49,7 +49,7 @@ class FaceActions(Reversing):
         """
         known = await known_people(self._people)
         [target] = resolve([choice], known, self._context)
-        person = Person(target.id or f"new {target.name}", target.name)
+        person = _whom(target)
         policy = _wanting(self._context.policy(), person)
         async with self._lock:
             evidence = await self._last(faces)
@@ -71,7 +71,7 @@ class FaceActions(Reversing):
 
     async def settled_by_name(self, faces: Faces) -> int:
         """Return how many photos would be filed if these faces were somebody's who is new to Immich."""
-        person, evidence = Person("new", "somebody new"), await self._last(faces)
+        person, evidence = Person.to_come("somebody"), await self._last(faces)
         policy, ambiguous = _wanting(self._context.policy(), person), self._people.ambiguous
         known = ((each, _face(photo_id, faces, evidence)) for photo_id, each in evidence.items())
         named = (_with_person(each, face, person) for each, face in known if isinstance(face, Face))
@@ -97,7 +97,7 @@ class FaceActions(Reversing):
             if choice is None:
                 raise ActionRefused("Say whose face it is")
             [target] = resolve([choice], await known_people(self._people), self._context)
-            person = Person(target.id or f"new {target.name}", target.name)
+            person = _whom(target)
         mark, at = FaceMark(kind, secrets.token_hex(8), person), self._context.clock.text()
         evidence = await self._last(faces)
         after = {i: _marked(each, faces[i], mark) for i, each in evidence.items()}
@@ -294,6 +294,10 @@ def _with_person(evidence: Evidence, face: Face, person: Person) -> Evidence:
         suggestions={i: found for i, found in evidence.suggestions.items() if i != face.id},
         ruled_out=evidence.ruled_out - {person.id},
     )
+
+
+def _whom(target: TargetPerson) -> Person:
+    return Person(target.id, target.name) if target.id else Person.to_come(target.name)
 
 
 def _named(plan: Plan, target: TargetPerson, face: Face, after: Evidence, decision: Decision) -> Plan:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from smartsort.actions.values import AmbiguousName, PersonSelector, UnknownPerson
-from smartsort.core.model import Person
+from smartsort.core.model import Person, name_to_come
 from smartsort.core.naming import folder_key, folder_name, spelled
 from smartsort.core.policy import called
 from smartsort.errors import ImmichError
@@ -58,6 +58,9 @@ def resolve(
 
 
 def _one(choice: PersonSelector, known: Sequence[Person] | None, ledger: Ledger) -> TargetPerson:
+    if choice.id and (to_come := name_to_come(choice.id)):
+        # Suggested before Immich heard of the person. By now it may know them.
+        choice = PersonSelector(to_come, create=True)
     name = " ".join((choice.name or "").split())
     if choice.id:
         return _by_id(choice.id, name, known)

@@ -98,6 +98,19 @@ class Person:
     shared_by: str = field(default="", compare=False)
     """Another user, who owns the person and shares them, "" for an own person."""
 
+    @classmethod
+    def to_come(cls, name: str) -> Person:
+        """Return somebody whom Immich does not know yet. Until it does, the id stands for the name."""
+        return cls(f"{_TO_COME}{name}", name)
+
+
+_TO_COME = "new "
+
+
+def name_to_come(person_id: str) -> str:
+    """Return the name that an id of `Person.to_come` stands for, "" for an id of Immich."""
+    return person_id.removeprefix(_TO_COME) if person_id.startswith(_TO_COME) else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Face:
