@@ -54,7 +54,9 @@ async def test_an_ignored_stranger_counts_again_once_another_model_has_measured_
     assert mark.kind == MarkKind.IGNORED
 
 
-async def test_a_mark_is_measured_from_the_picture_while_immich_looks_for_faces_anew(world, eye, monkeypatch):
+async def test_a_mark_is_measured_from_the_picture_while_immich_looks_for_faces_again(
+    world, eye, monkeypatch
+):
     [alone] = await delivered(world, "zed_0.jpg")
     await world.actions.mark_faces(strangers_on(world, alone), MarkKind.IGNORED, "eva")
     measure = world.sidecar.measure

@@ -65,7 +65,7 @@ class Marks:
         [photo] = await ledger.aread(lambda db: photos.by_ids(db, [photo_id]))
         marks = (await ledger.aread(lambda db: face_marks.of_photos(db, [photo_id])))[photo_id]
         faces = await self._context.server.faces(photo.asset_id or "")
-        # Immich shows no face there while it looks for all of them anew. The picture still does.
+        # Immich shows no face there while it looks for all of them again. The picture still does.
         there = {
             mark: next((f for f in faces if mark.is_at(f)), None) or mark.as_face(f"mark-{photo_id}-{number}")
             for number, mark in enumerate(marks)
