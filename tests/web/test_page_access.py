@@ -47,12 +47,14 @@ def test_every_target_has_room_for_a_thumb(chromium: Browser, live: LiveSidecar)
     several = next(one for one in queue(live) if one["faces_detected"] > 1)
     page.goto(f"{live.url}/#review/{several['id']}")
     expect(page.locator(".desk h2").first).to_have_text(several["filename"])
-    beside = page.locator(".face").first.evaluate(
+    page.wait_for_function("document.querySelector('.frame img')?.naturalWidth > 0")
+    hit = page.locator(".face").first.evaluate(
         """one => { const box = one.getBoundingClientRect();
         const reach = Math.max(box.width, 44) / 2 - 1;
-        return document.elementFromPoint(box.x + box.width / 2 - reach, box.y + box.height / 2) === one }"""
+        const hit = document.elementFromPoint(box.x + box.width / 2 - reach, box.y + box.height / 2);
+        return hit === one ? "" : [hit?.outerHTML, JSON.stringify(box)].join(" ") }"""
     )
-    assert beside
+    assert hit == ""
     finished(page)
 
 
