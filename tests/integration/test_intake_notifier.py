@@ -111,6 +111,18 @@ async def test_a_restart_neither_repeats_nor_forgets(context, moment):
     assert [m.title for m in ear.heard] == ["smartsort: 2 sorted"]
 
 
+async def test_the_next_message_does_not_wait_for_the_thread_of_the_one_before(context, monkeypatch):
+    """A thread lives on for a moment after it has told what became of its message."""
+    alive = threading.Thread.is_alive
+    monkeypatch.setattr(threading.Thread, "is_alive", lambda one: "notify" in one.name or alive(one))
+    ear = Ear()
+    told = notifier_of(context, ear)
+    for kind in ("storage", "immich"):
+        told.health_issue(HealthIssue(kind, "trouble", context.clock.text()), began=True)
+    await told.step()
+    assert len(ear.heard) == 2
+
+
 async def test_trouble_is_told_at_once_and_once(context, moment):
     ear = Ear()
     told = notifier_of(context, ear, quiet_hours="00:00-23:59")
@@ -210,7 +222,9 @@ async def test_an_address_that_hangs_keeps_only_its_own_thread(context, moment, 
     assert len(good.heard) == 1
     assert hanging.heard == []
     hanging.hang.set()
-    told._sending["hanging"].join()
+    for thread in threading.enumerate():
+        if thread.name == "notify hanging":
+            thread.join()
 
 
 def settings_for(url, **more):

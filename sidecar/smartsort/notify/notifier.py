@@ -69,7 +69,7 @@ class Notifier:
         self._open: set[tuple[str, str]] = set()
         self._after: int | None = None
         self._noted = 0
-        self._sending: dict[str, threading.Thread] = {}
+        self._sending: set[str] = set()
         self._wakeup: asyncio.Event | None = None
         self._closed = False
 
@@ -250,13 +250,14 @@ class Notifier:
 
         A sender that hangs keeps its own thread, nothing else.
         """
-        hanging = self._sending.get(sender.name)
-        if hanging is not None and hanging.is_alive():
+        if sender.name in self._sending:
             return f"{sender.name}: the message before it is still on its way"
         loop = asyncio.get_running_loop()
         done: asyncio.Future[str | None] = loop.create_future()
 
         def tell(problem: str | None) -> None:
+            # Not when its thread has ended, which is later: the next message would wait for nothing.
+            self._sending.discard(sender.name)
             if not done.done():
                 done.set_result(problem)
 
@@ -271,9 +272,8 @@ class Notifier:
             with suppress(RuntimeError):  # the loop has ended meanwhile
                 loop.call_soon_threadsafe(tell, problem)
 
-        thread = threading.Thread(target=work, name=f"notify {sender.name}", daemon=True)
-        self._sending[sender.name] = thread
-        thread.start()
+        self._sending.add(sender.name)
+        threading.Thread(target=work, name=f"notify {sender.name}", daemon=True).start()
         try:
             return await asyncio.wait_for(done, self._settings.timeout_seconds + 5.0)
         except TimeoutError:
