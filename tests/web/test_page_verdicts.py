@@ -12,6 +12,7 @@ from sqlite_utils import Database
 from tests.live_sidecar import BASE, LiveSidecar, live_sidecar
 from tests.web.browser import PHONE, find, finished, opened, queue, reach_for_undo, state
 
+from smartsort.confidence.galleries import Galleries
 from smartsort.core.model import State
 from smartsort.ledger import embeddings, photos
 
@@ -187,7 +188,13 @@ def test_what_settles_most_photos_comes_first_on_every_screen(chromium: Browser,
     finished(page)
 
 
-def test_someone_who_looks_like_two_people_is_one(chromium: Browser, live: LiveSidecar) -> None:
+def test_someone_who_looks_like_two_people_is_one(
+    chromium: Browser, live: LiveSidecar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def rest(*_: object) -> None:
+        """What this test makes of the gallery is not measured again meanwhile."""
+
+    monkeypatch.setattr(Galleries, "_refresh", rest)
     ledger, server = live.sidecar.context.ledger, live.sidecar.context.server
     people = live.client().get(f"{BASE}/people").json()
     john = next(one for one in people if one["name"] == "John Doe")
