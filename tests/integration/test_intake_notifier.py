@@ -118,7 +118,7 @@ async def test_the_next_message_does_not_wait_for_the_thread_of_the_one_before(c
     ear = Ear()
     told = notifier_of(context, ear)
     for kind in ("storage", "immich"):
-        told.health_issue(HealthIssue(kind, "trouble", context.clock.text()), began=True)
+        told.health_issue(HealthIssue(kind, "the disk is full", context.clock.text()), began=True)
     await told.step()
     assert len(ear.heard) == 2
 
