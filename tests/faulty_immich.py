@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from tests.fakes import STAGES, FakeAsset, FakeClock, FakeServer, World, by_name
+from tests.fake_immich import FakeAsset, FakeServer, by_name
+from tests.fakes import STAGES, FakeClock, World
 
 from smartsort.core.completion import CHAIN, RECOGNITION, Listing, QueueCount, QueueCounts, QueueSnapshot
 from smartsort.core.model import Face, Reason, State

@@ -18,7 +18,7 @@ from typing import Any
 
 from tests.bench.report import Figure
 from tests.bench.sidecar import resident_mb, settings_for
-from tests.fakes import FakeServer, by_name
+from tests.fake_immich import FakeServer, by_name
 
 from smartsort.bootstrap import Sidecar, open_sidecar
 from smartsort.core.model import Box, Face, Person

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Self
 
 from tests.demo_server import COMMAND
-from tests.fakes import FakeServer, by_name
+from tests.fake_immich import FakeServer, by_name
 
 from smartsort.bootstrap import open_sidecar
 from smartsort.config import load_settings

@@ -18,7 +18,8 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.fakes import FakeServer, World, by_name
+from tests.fake_immich import FakeServer, by_name
+from tests.fakes import World
 from tests.ports import reserved_port
 
 from smartsort.confidence import FaceService, FaceServiceUnavailable, Measure

@@ -3,7 +3,8 @@
 import os
 
 import pytest
-from tests.fakes import FakeServer, close_world
+from tests.fake_immich import FakeServer
+from tests.fakes import close_world
 from tests.faulty_immich import FaultyWorld
 
 

@@ -9,7 +9,8 @@ from typing import ClassVar
 
 import pytest
 from PIL import Image, ImageDraw
-from tests.fakes import LIBRARY_PATH, FakeAsset, FakeServer, World, by_name
+from tests.fake_immich import LIBRARY_PATH, FakeAsset, FakeServer, by_name
+from tests.fakes import World
 
 from smartsort.actions import PersonSelector
 from smartsort.core.model import State

@@ -9,7 +9,8 @@ import os
 
 import httpx
 import pytest
-from tests.fakes import FakeAsset, FakeFace, FakeServer, World, by_name
+from tests.fake_immich import FakeAsset, FakeFace, FakeServer, by_name
+from tests.fakes import World
 
 from smartsort.actions import PersonSelector
 from smartsort.confidence import FaceService, FaceServiceUnavailable, Measure

@@ -8,7 +8,8 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
-from tests.fakes import FakeServer, World, close_world, content_of, picture
+from tests.fake_immich import FakeServer
+from tests.fakes import World, close_world, content_of, picture
 
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import State

@@ -51,7 +51,7 @@ PACKAGES = {
     ],
     "ledger": [
         f"{INTEGRATION}/test_ledger_*.py",
-        f"{INTEGRATION}/test_backfill.py",
+        f"{INTEGRATION}/backfill",
         f"{INTEGRATION}/test_backup_rescue.py",
         f"{INTEGRATION}/test_power_cut_files.py",
         *ACTIONS,
@@ -68,7 +68,7 @@ PACKAGES = {
     ],
     "actions": [
         *ACTIONS,
-        f"{INTEGRATION}/test_backfill.py",
+        f"{INTEGRATION}/backfill",
         f"{INTEGRATION}/test_copies_shown.py",
         f"{INTEGRATION}/test_evaluation_what_if.py",
         f"{INTEGRATION}/test_filing_rules.py",

@@ -18,6 +18,9 @@ router = APIRouter(prefix=f"{BASE}/review/offers", tags=["review"], responses=GU
 MOST = 3
 """Offers in one answer: each decision changes what comes after it."""
 
+LOOKED_AT = 24
+"""The largest groups that are judged for it. There may be hundreds whose photos wait for more than a name."""
+
 
 @router.get("")
 async def offers(ctx: Ctx, _: Reviewer) -> list[Offer]:
@@ -39,7 +42,7 @@ async def _found(ctx: ApiContext) -> list[Offer]:
         name, photos = near[0][1].person.name, len(near)
         text = f"One yes files {photos} photos that might be {name} ({range_of(near)})"
         found.append(Offer(kind="near_misses", id=id_, photos=photos, text=text, names=[name]))
-    for group in await groups_of(ctx):
+    for group in (await groups_of(ctx))[:LOOKED_AT]:
         size = len(group)
         # No group settles more photos than it has, and those that follow are no larger.
         if size < 2 or sum(one.photos >= size for one in found) >= MOST:
