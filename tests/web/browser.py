@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from contextlib import suppress
 
 import pytest
@@ -48,6 +49,14 @@ def finished(page: Page) -> None:
     assert page.said == []  # type: ignore[attr-defined]
     assert page.foreign == []  # type: ignore[attr-defined]
     page.context.close()
+
+
+def wait_until(page: Page, script: str, arg: object = None) -> None:
+    """Until a function gives something true. Playwright's own wait evaluates text, which the page forbids."""
+    end = time.monotonic() + PATIENCE_MS / 1000
+    while not page.evaluate(script, arg):
+        assert time.monotonic() < end, f"never true: {script}"
+        page.wait_for_timeout(20)
 
 
 def queue(live: LiveSidecar, category: str = "") -> list[dict]:

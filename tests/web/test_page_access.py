@@ -47,7 +47,7 @@ def test_every_target_has_room_for_a_thumb(chromium: Browser, live: LiveSidecar)
     several = next(one for one in queue(live) if one["faces_detected"] > 1)
     page.goto(f"{live.url}/#review/{several['id']}")
     expect(page.locator(".desk h2").first).to_have_text(several["filename"])
-    page.wait_for_function("document.querySelector('.frame img')?.naturalWidth > 0")
+    expect(page.locator(".frame img")).to_have_js_property("complete", value=True)
     hit = page.locator(".face").first.evaluate(
         """one => { const box = one.getBoundingClientRect();
         const reach = Math.max(box.width, 44) / 2 - 1;

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import APIResponse, Browser, Page, Route, expect
 from tests.live_sidecar import BASE, LiveSidecar, live_sidecar
-from tests.web.browser import Held, finished, opened, queue, toasts
+from tests.web.browser import Held, finished, opened, queue, toasts, wait_until
 
 from smartsort.demo.samples import iter_strangers
 
@@ -130,7 +130,7 @@ def test_a_list_of_people_that_is_open_stays_open(chromium: Browser, live: LiveS
     with page.expect_response(lambda answer: "/people?" in answer.url):
         lists.nth(0).select_option("blacklist")
     toasts(page, "is unwanted now")
-    page.wait_for_function("id => document.getElementById(id).value === 'blacklist'", arg=chosen)
+    wait_until(page, "id => document.getElementById(id).value === 'blacklist'", chosen)
     assert other.evaluate("one => one.isConnected")
     # What could not be done is not shown as done.
     page.route("**/config/blacklist", lambda route: route.abort())
@@ -156,7 +156,7 @@ def test_what_is_typed_while_settings_are_saved_stays(chromium: Browser, live: L
     form = page.locator("fieldset").element_handle()
     saving.go()
     toasts(page, "Saved.")
-    page.wait_for_function("one => !one.isConnected", arg=form)
+    wait_until(page, "one => !one.isConnected", form)
     expect(page.get_by_label("Smallest face that counts")).to_have_value("0.017")
     expect(page.get_by_label("Smallest face that counts")).to_be_focused()
     expect(faces).to_have_value("17")

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.live_sidecar import BASE, LiveSidecar
-from tests.web.browser import Held, find, finished, looked, opened, queue, shown, state, toasts
+from tests.web.browser import Held, find, finished, looked, opened, queue, shown, state, toasts, wait_until
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -69,7 +69,7 @@ def test_a_key_pressed_as_a_photo_comes_by_itself_is_not_meant_for_it(
     page.evaluate("name => { window.before = name }", first["filename"])
     page.evaluate(KEY_AS_IT_COMES, "r")
     live.client().post(f"{BASE}/review/{first['id']}/reject")
-    page.wait_for_function("() => window.pressed")
+    wait_until(page, "() => window.pressed")
     looked(page)
     assert state(live, second["id"]) == "pending"
     # Who has seen it decides.
@@ -88,7 +88,7 @@ def test_a_key_pressed_before_the_photo_was_drawn_is_not_meant_for_it(
     page.evaluate("() => { window.early = new KeyboardEvent('keydown', { key: 'r', bubbles: true }) }")
     page.evaluate(KEY_AS_IT_COMES, "r")
     page.keyboard.press("j")
-    page.wait_for_function("() => window.pressed")
+    wait_until(page, "() => window.pressed")
     page.wait_for_timeout(300)
     assert [state(live, one["id"]) for one in (first, second)] == ["pending"] * 2
     finished(page)
@@ -148,7 +148,7 @@ def test_a_photo_drawn_again_is_read_on_from_the_same_place(chromium: Browser, l
     assert about.evaluate("one => one.scrollTop") == 120
     drawn = about.element_handle()
     page.keyboard.press("o")
-    page.wait_for_function("one => !one.isConnected", arg=drawn)
+    wait_until(page, "one => !one.isConnected", drawn)
     assert about.evaluate("one => one.scrollTop") == 120
     finished(page)
 

@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Route, expect
 from sqlite_utils import Database
 from tests.live_sidecar import BASE, LiveSidecar, live_sidecar
-from tests.web.browser import PHONE, find, finished, opened, queue, reach_for_undo, state
+from tests.web.browser import PHONE, find, finished, opened, queue, reach_for_undo, state, wait_until
 
 from smartsort.confidence.galleries import Galleries
 from smartsort.core.model import State
@@ -71,7 +71,7 @@ def test_what_was_unfolded_stays_open_when_the_photo_is_drawn_again(
     # Someone else rules a person out: the page reads the photo again.
     someone = {"person": {"id": live.client().get(f"{BASE}/people").json()[0]["id"]}}
     event = live.client().post(f"{BASE}/review/{stranger['id']}/rule-out", json=someone).json()["event"]
-    page.wait_for_function("one => !one.isConnected", arg=before)
+    wait_until(page, "one => !one.isConnected", before)
     expect(ignore).to_be_visible()
     live.client().post(f"{BASE}/undo", json={"event": event})
     finished(page)
