@@ -90,6 +90,15 @@ def looked(page: Page) -> None:
     page.wait_for_timeout(450)
 
 
+def press(page: Page, key: str) -> None:
+    """Press a key that decides about the photo in sight, again if that has only just come."""
+    page.evaluate("() => document.querySelectorAll('.toast').forEach((one) => { one.dataset.old = 'yes' })")
+    page.keyboard.press(key)
+    if page.locator(".toast:not([data-old])", has_text="Look first").count():
+        looked(page)
+        press(page, key)
+
+
 def too_small(targets: Locator) -> list[str]:
     """Those of the targets that a thumb misses, in one question to the browser."""
     return targets.evaluate_all(

@@ -17,6 +17,7 @@ from tests.web.browser import (
     finished,
     open_category,
     opened,
+    press,
     queue,
     reach_for_undo,
     shown,
@@ -33,7 +34,7 @@ def test_the_whole_review_by_keyboard(chromium: Browser, live: LiveSidecar) -> N
     page = opened(chromium, live)
     sure = next(one for one in queue(live) if one["suggested_person"])
     find(page, sure)
-    page.keyboard.press("a")
+    press(page, "a")
     expect(page.get_by_role("status").filter(has_text="→ faces/")).to_be_visible()
     assert state(live, sure["id"]) == "approved"
     page.keyboard.press("u")
@@ -58,12 +59,12 @@ def test_the_whole_review_by_keyboard(chromium: Browser, live: LiveSidecar) -> N
     page.keyboard.press("k")
     expect(page.locator(".desk h2").first).to_have_text(first)
     before = queue(live)
-    page.keyboard.press("r")
+    press(page, "r")
     expect(page.get_by_role("status").filter(has_text="was rejected")).to_be_visible()
     assert state(live, before[0]["id"]) == "rejected"
     # A key counts once the next photo is open: before that, it would be for a photo that you have not seen.
     expect(page.locator(".desk h2").first).to_have_text(before[1]["filename"])
-    page.keyboard.press("s")
+    press(page, "s")
     expect(page.get_by_role("status").filter(has_text="was skipped")).to_be_visible()
     assert [one["id"] for one in queue(live)][-1] == before[1]["id"]
     page.keyboard.press("w")
@@ -87,14 +88,14 @@ def test_a_new_person_and_one_by_type_ahead(chromium: Browser, live: LiveSidecar
     open_category(page, "unidentified")
     stranger = next(one for one in queue(live, "unidentified") if one["faces_detected"] == 1)
     find(page, stranger)
-    page.keyboard.press("P")
+    press(page, "P")
     # Typed in one burst: what is chosen belongs to the whole name and not to its beginning.
     page.keyboard.type("Mia <b>Lindgren")
     page.keyboard.press("Enter")
     expect(page.get_by_role("status").filter(has_text="→ faces/mia")).to_be_visible()
     other = queue(live, "unidentified")[0]
     find(page, other)
-    page.keyboard.press("P")
+    press(page, "P")
     page.keyboard.type("mia")
     expect(page.get_by_role("option", name="Mia <b>Lindgren", exact=False).first).to_be_visible()
     page.keyboard.press("Enter")
@@ -108,7 +109,7 @@ def test_not_this_person(chromium: Browser, live: LiveSidecar) -> None:
     page = opened(chromium, live)
     sure = next(one for one in queue(live) if one["suggested_person"])
     find(page, sure)
-    page.keyboard.press("x")
+    press(page, "x")
     expect(
         page.get_by_role("status").filter(has_text=f"does not show {sure['suggested_person']}")
     ).to_be_visible()
@@ -181,7 +182,7 @@ def test_a_conflict_is_explained_and_nothing_is_done_twice(chromium: Browser, li
     page.reload()
     expect(page.locator(".desk h2").first).to_have_text(first["filename"])
     live.client().post(f"{BASE}/review/{first['id']}/reject")
-    page.keyboard.press("s")
+    press(page, "s")
     expect(page.locator(".toast.bad")).to_contain_text("already")
     assert state(live, first["id"]) == "rejected"
     finished(page)

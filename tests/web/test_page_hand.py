@@ -7,7 +7,19 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.live_sidecar import BASE, LiveSidecar
-from tests.web.browser import Held, find, finished, looked, opened, queue, shown, state, toasts, wait_until
+from tests.web.browser import (
+    Held,
+    find,
+    finished,
+    looked,
+    opened,
+    press,
+    queue,
+    shown,
+    state,
+    toasts,
+    wait_until,
+)
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -38,7 +50,7 @@ def test_a_late_answer_takes_no_one_back_who_went_on(chromium: Browser, live: Li
     page = opened(chromium, live)
     first, _second, third, *_ = queue(live)
     rejecting = Held(page, "**/reject", "POST")
-    page.keyboard.press("r")
+    press(page, "r")
     rejecting.wait()
     page.keyboard.press("j")
     page.keyboard.press("j")
@@ -70,10 +82,11 @@ def test_a_key_pressed_as_a_photo_comes_by_itself_is_not_meant_for_it(
     page.evaluate(KEY_AS_IT_COMES, "r")
     live.client().post(f"{BASE}/review/{first['id']}/reject")
     wait_until(page, "() => window.pressed")
+    toasts(page, "Look first")
     looked(page)
     assert state(live, second["id"]) == "pending"
     # Who has seen it decides.
-    page.keyboard.press("r")
+    press(page, "r")
     toasts(page, f"{second['filename']} was rejected")
     finished(page)
 
@@ -103,7 +116,7 @@ def test_arrow_and_enter_typed_behind_a_name_mean_who_is_found(chromium: Browser
     }
     letter, people = next((letter, people) for letter, people in found.items() if len(people) > 1)
     first, *_ = queue(live)
-    page.keyboard.press("P")
+    press(page, "P")
     expect(page.get_by_role("option").nth(1)).to_be_visible()
     answers = Held(page, "**/people?*")
     with page.expect_request("**/approve") as approved:
@@ -162,7 +175,7 @@ def test_a_message_does_not_go_from_under_the_pointer(chromium: Browser, live: L
     page.clock.install()
     page.reload()
     expect(page.locator(".desk h2").first).to_be_visible()
-    page.keyboard.press("s")
+    press(page, "s")
     toasts(page, "was skipped")
     page.get_by_role("status").get_by_role("button", name="Undo").hover()
     page.clock.fast_forward(20_000)

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.live_sidecar import BASE, LiveSidecar, live_sidecar
-from tests.web.browser import AREAS, finished, opened, queue
+from tests.web.browser import AREAS, finished, opened, press, queue
 
 from smartsort.demo.samples import make_samples
 
@@ -112,7 +112,7 @@ def test_every_photo_and_dialog_holds_every_name(chromium: Browser, named: LiveS
             expect(page.locator(".desk h2").first).to_have_text(item["filename"])
             page.locator("details").evaluate_all("all => all.forEach((one) => { one.open = true })")
             assert (item["filename"], width, too_wide(page)) == (item["filename"], width, [])
-    page.keyboard.press("P")
+    press(page, "P")
     expect(page.get_by_role("option").first).to_be_visible()
     for width, height in SCREENS:
         page.set_viewport_size({"width": width, "height": height})

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.live_sidecar import BASE, INTAKE_TOKEN, REVIEW_TOKEN, TOKEN, LiveSidecar
-from tests.web.browser import Held, finished, opened, queue, state, toasts
+from tests.web.browser import Held, finished, opened, press, queue, state, toasts
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -27,7 +27,7 @@ def test_a_session_that_ends_asks_and_then_does_what_was_meant(chromium: Browser
     # The key shall be what notices, and none of the requests that come by themselves.
     reading = Held(page, re.compile(r"/review/(queue\?|items/\d+$)"))
     page.context.clear_cookies()
-    page.keyboard.press("r")
+    press(page, "r")
     sign_in_again(page)
     reading.release()
     toasts(page, f"{first['filename']} was rejected")
@@ -39,7 +39,7 @@ def test_a_session_that_ends_asks_and_then_does_what_was_meant(chromium: Browser
 def test_a_session_that_ends_keeps_what_was_typed(chromium: Browser, live: LiveSidecar) -> None:
     page = opened(chromium, live)
     first, *_ = queue(live)
-    page.keyboard.press("P")
+    press(page, "P")
     expect(page.get_by_role("option").first).to_be_visible()
     # What is typed shall be what notices, and none of the requests that come by themselves.
     reading = Held(page, re.compile(r"/review/(queue\?|items/\d+$)"))
@@ -69,7 +69,7 @@ def test_another_person_who_signs_in_starts_over(chromium: Browser, live: LiveSi
     first, *_ = queue(live)
     reading = Held(page, re.compile(r"/review/(queue\?|items/\d+$)"))
     page.context.clear_cookies()
-    page.keyboard.press("r")
+    press(page, "r")
     sign_in_again(page, REVIEW_TOKEN)
     reading.release()
     expect(page.get_by_role("button", name="Account of reviewer")).to_be_visible()
@@ -89,7 +89,7 @@ def test_two_tabs(chromium: Browser, live: LiveSidecar) -> None:
         headers: { "Content-Type": "application/json" }, body: JSON.stringify({ token }) })""",
         [BASE, TOKEN],
     )
-    page.keyboard.press("r")
+    press(page, "r")
     toasts(page, f"{first['filename']} was rejected")
     # What one tab decides leaves the other.
     expect(other.locator(".desk h2").first).to_have_text(second["filename"])
@@ -100,7 +100,7 @@ def test_two_tabs(chromium: Browser, live: LiveSidecar) -> None:
         [BASE, INTAKE_TOKEN],
     )
     expect(page.locator(".desk h2").first).to_have_text(second["filename"])
-    page.keyboard.press("r")
+    press(page, "r")
     toasts(page, "Another tab has signed in as downloader")
     assert state(live, second["id"]) == "pending"
     finished(page)
@@ -111,7 +111,7 @@ def test_what_happens_while_the_line_is_dead_is_caught_up(chromium: Browser, liv
     first, second, third, *_ = queue(live)
     page.route("**/events/stream", lambda route: route.abort())
     page.context.set_offline(True)
-    page.keyboard.press("r")
+    press(page, "r")
     toasts(page, "does not answer")
     assert state(live, first["id"]) == "pending"
     live.client().post(f"{BASE}/review/{second['id']}/reject")

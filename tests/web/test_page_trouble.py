@@ -17,6 +17,7 @@ from tests.web.browser import (
     looked,
     open_category,
     opened,
+    press,
     queue,
     reach_for_undo,
     shown,
@@ -50,7 +51,7 @@ def test_nothing_is_decided_before_its_photo_is_in_sight(chromium: Browser, live
     page = opened(chromium, live)
     first, second, third, *_ = queue(live)
     items = Held(page, ITEM)
-    page.keyboard.press("s")
+    press(page, "s")
     toasts(page, "was skipped")
     items.wait()
     for key in "arsx":
@@ -62,7 +63,7 @@ def test_nothing_is_decided_before_its_photo_is_in_sight(chromium: Browser, live
     items = Held(page, ITEM)
     page.keyboard.press("j")
     items.wait()
-    page.keyboard.press("r")
+    press(page, "r")
     page.wait_for_timeout(200)
     items.go()
     expect(page.locator(".desk h2").first).to_have_text(third["filename"])
@@ -76,7 +77,7 @@ def test_a_photo_that_cannot_be_read_can_be_tried_again(chromium: Browser, live:
     page.route(ITEM, lambda route: route.abort())
     page.keyboard.press("j")
     toasts(page, "does not answer")
-    page.keyboard.press("r")
+    press(page, "r")
     assert [state(live, one["id"]) for one in (first, second)] == ["pending"] * 2
     page.unroute(ITEM)
     page.get_by_role("button", name="Try again").click()
@@ -88,11 +89,11 @@ def test_an_undo_never_overtakes_the_decision_before_it(chromium: Browser, live:
     page = opened(chromium, live)
     first, second, *_ = queue(live)
     rejecting = Held(page, f"**/review/{second['id']}/reject", "POST")
-    page.keyboard.press("r")
+    press(page, "r")
     toasts(page, f"{first['filename']} was rejected")
     expect(page.locator(".desk h2").first).to_have_text(second["filename"])
     expect(page.locator(".desk")).not_to_have_attribute("aria-busy", "true")
-    page.keyboard.press("r")
+    press(page, "r")
     rejecting.wait()
     page.wait_for_timeout(1600)
     page.keyboard.press("u")
@@ -118,10 +119,10 @@ def test_a_decision_without_an_answer_is_looked_up(chromium: Browser, live: Live
         route.abort()
 
     page.route(f"**/review/{first['id']}/reject", done_and_lost)
-    page.keyboard.press("r")
+    press(page, "r")
     toasts(page, "does not answer")
     expect(page.locator(".decided")).to_have_text("It was rejected.")
-    page.keyboard.press("s")
+    press(page, "s")
     assert state(live, first["id"]) == "rejected"
     finished(page)
 
@@ -131,7 +132,7 @@ def test_a_person_picked_for_a_photo_that_left_is_given_to_no_other(
 ) -> None:
     page = opened(chromium, live)
     first, second, *_ = queue(live)
-    page.keyboard.press("P")
+    press(page, "P")
     expect(page.get_by_role("option").first).to_be_visible()
     live.client().post(f"{BASE}/review/{first['id']}/reject")
     expect(page.locator(".desk h2").first).to_have_text(second["filename"])
@@ -145,7 +146,7 @@ def test_the_person_chosen_with_the_arrows_is_the_one(chromium: Browser, live: L
     page = opened(chromium, live)
     stranger = next(one for one in queue(live, "unidentified") if one["faces_detected"] == 1)
     find(page, stranger)
-    page.keyboard.press("P")
+    press(page, "P")
     expect(page.get_by_role("option").nth(2)).to_be_visible()
     chosen = page.get_by_role("option").nth(2).locator("bdi").inner_text()
     page.keyboard.press("ArrowDown")
@@ -161,7 +162,7 @@ def test_the_person_chosen_with_the_arrows_is_the_one(chromium: Browser, live: L
 def test_enter_on_a_slow_line_takes_no_one_else(chromium: Browser, live: LiveSidecar) -> None:
     page = opened(chromium, live)
     first, *_ = queue(live)
-    page.keyboard.press("P")
+    press(page, "P")
     expect(page.get_by_role("option").first).to_be_visible()
     people = Held(page, "**/people?*")
     page.keyboard.type("Mia")
@@ -210,7 +211,7 @@ def test_a_skipped_photo_of_a_short_list_stands_last(chromium: Browser, live: Li
     page = opened(chromium, live)
     open_category(page, "duplicates")
     first, second, *_ = queue(live, "duplicates")
-    page.keyboard.press("s")
+    press(page, "s")
     toasts(page, "was skipped")
     expect(page.locator(".desk h2").first).to_have_text(second["filename"])
     # The news of it come a moment later, and must not put it first again.
@@ -297,7 +298,7 @@ def test_a_link_to_a_photo_that_is_gone_shows_the_queue(chromium: Browser, live:
     expect(page.locator(".desk h2").first).to_have_text(first["filename"])
     # It can be decided about, as if nothing had been asked for.
     expect(page.locator(".desk")).not_to_have_attribute("aria-busy", "true")
-    page.keyboard.press("s")
+    press(page, "s")
     toasts(page, f"{first['filename']} was skipped")
     finished(page)
 
@@ -305,7 +306,7 @@ def test_a_link_to_a_photo_that_is_gone_shows_the_queue(chromium: Browser, live:
 def test_an_undo_from_another_area_breaks_nothing(chromium: Browser, live: LiveSidecar) -> None:
     page = opened(chromium, live)
     first, *_ = queue(live)
-    page.keyboard.press("r")
+    press(page, "r")
     toasts(page, "was rejected")
     page.get_by_role("link", name="People").click()
     reach_for_undo(page)

@@ -13,14 +13,14 @@ const KEYS = [["a", "File under the suggested person"], ["1-9", "File under that
   ["s", "Skip: to the end of the queue"], ["x", "Not this person"], ["u", "Undo the last decision"], ["j k", "Next or previous photo"], ["o", "Next face"],
   ["m", "Mark for a bulk action"], ["M", "All that match"], ["f", "Next category"], ["/", "Search"], ["w", "Why"], ["b", "Best next"]];
 
-/** Milliseconds until someone can have seen what came by itself. */
+/** Time to see what came by itself, in ms. */
 const UNSEEN = 400;
 
 export function review(root) {
   let item = null;
   let face = 0;
   let drawn = 0;
-  /** When smartsort was asked for what it has not answered yet, or 0. */
+  /** When smartsort was asked, 0 once it has answered. */
   let asked = 0;
   let opening = 0;
   /** When what is in sight was there. */
@@ -88,7 +88,7 @@ export function review(root) {
 
   // --- one photo
 
-  /** Show a photo. One that comes by itself has to be seen for a while before a key can be meant for it. */
+  /** Show a photo. One that comes by itself has to be seen before a key can be meant for it. */
   async function open(id, pause = 0) {
     const number = ++opening;
     queue.select(id);
@@ -120,7 +120,7 @@ export function review(root) {
   /** True while the photo in sight is selected, and waits. */
   const isMeant = () => Boolean(item) && item.id === queue.current && item.action === "pending";
   /** True also of the key or click that is at work. */
-  const isSeen = () => isMeant() && !(window.event?.timeStamp < seen);
+  const isSeen = () => isMeant() && (!(window.event?.timeStamp < seen) || toast("Look first: this has only just come."));
   const move = (next, pause) => (next ? open(next.id, pause) : nothing());
   /** Go on from a photo, unless another was opened meanwhile. */
   const goOn = (from) => { const next = queue.remove(from.id, { last: from.last }); if (queue.current === from.id) move(next); };
@@ -277,8 +277,8 @@ export function review(root) {
   const approveSure = () => (item && sure() ? approve(0) : pick());
 
   function approve(index) {
-    const one = isSeen() && suggested()[index];
-    return one ? file(item, { id: one.person.id }, chosenFace()) : pick();
+    const one = suggested()[index];
+    return one ? isSeen() && file(item, { id: one.person.id }, chosenFace()) : pick();
   }
 
   async function pick() {
