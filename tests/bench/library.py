@@ -28,6 +28,7 @@ from smartsort.ports import Owned
 PAGE = 1000
 PEOPLE = 50
 UPLOADS = "/data/upload"
+FOLDERS = 1000
 NAMES_OF_A_FILE = 50_000
 """Names that one file gets: ext4 allows 65,000."""
 
@@ -78,25 +79,31 @@ class Answers(FakeServer):
         person = self.person_on(number)
         path, name = path_of(number), f"IMG_{number}.jpg"
         people = {person.id: person.name}
-        return Owned(f"asset-{number}", "user-1", path, name, None, taken, taken, False, people)
+        return Owned(asset_of(number), "user-1", path, name, None, taken, taken, False, people)
 
     async def faces(self, asset_id: str) -> Sequence[Face]:
         self._call("faces")
-        person = self.person_on(int(asset_id.removeprefix("asset-")))
+        person = self.person_on(int(asset_id.rpartition("-")[2]))
         return (Face(f"face-{asset_id}", Box(0, 0, 300, 300), 1440, 1440, person),)
 
 
+def asset_of(number: int) -> str:
+    """An id in no order, as Immich's are: an index on them is read and written all over."""
+    return f"{number * 0x9E3779B97F4A7C15 % 2**64:016x}-{number}"
+
+
 def path_of(number: int) -> str:
-    return f"{UPLOADS}/{number // PAGE}/IMG_{number}.jpg"
+    """A path in no order either, in one of a thousand folders."""
+    return f"{UPLOADS}/{number * 7919 % FOLDERS}/IMG_{number}.jpg"
 
 
 def make_files(folder: str, size: int) -> None:
     """A file for each photo: names of a few, so that a million of them take no space."""
     first = ""
+    for number in range(FOLDERS):
+        os.makedirs(os.path.join(folder, str(number)))
     for number in range(size):
         path = f"{folder}{path_of(number).removeprefix(UPLOADS)}"
-        if number % PAGE == 0:
-            os.makedirs(os.path.dirname(path))
         if number % NAMES_OF_A_FILE == 0:
             with open(path, "wb") as file:
                 file.write(b"a photo")

@@ -4,7 +4,8 @@ import pytest
 from tests.bench.ledgers import count, fill
 from tests.bench.scale import operations
 
-from smartsort.ledger import photos
+from smartsort.core.backfill import Fate
+from smartsort.ledger import observed, photos
 from smartsort.ledger.database import Ledger
 from smartsort.pipeline.recovery import reconcile
 
@@ -24,7 +25,7 @@ def ledgers(tmp_path_factory):
         ledger.close()
 
 
-def steps(ledger, operation):
+def steps(ledger, operation, *, writes=False):
     """Instructions of SQLite's machine that an operation takes."""
     taken = 0
 
@@ -39,7 +40,7 @@ def steps(ledger, operation):
         finally:
             db.conn.set_progress_handler(None, 0)
 
-    ledger.read(counted)
+    (ledger.write if writes else ledger.read)(counted)
     return taken
 
 
@@ -54,4 +55,43 @@ def test_four_times_the_photos_are_not_more_work(ledgers, name):
     small, large = (
         steps(ledger, (operations(size) | IN_THE_BACKGROUND)[name]) for size, ledger in ledgers.items()
     )
+    assert 0 < large <= 1.25 * small
+
+
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory):
+    """Ledgers with photos that were in Immich before."""
+    folder = tmp_path_factory.mktemp("earlier")
+    opened = {size: Ledger(f"{folder}/{size}.db") for size in (1_000, 4_000)}
+    for size, ledger in opened.items():
+        for first in range(0, size, 500):
+            ledger.write(lambda db, first=first: observed.observe(db, listed(first), "2026-01-01"))
+        rows = [(i + 1, Fate.LINK, {"anna": "Anna"}) for i in range(size)]
+        ledger.write(lambda db, rows=rows: observed.judged(db, rows))
+    yield opened
+    for ledger in opened.values():
+        ledger.close()
+
+
+def listed(first):
+    numbers = range(first, first + 500)
+    return [
+        observed.Seen(
+            f"a-{n}", f"/up/{n % 7}/{n}.jpg", {f"p{n // 100}": "Anna"}, f"{n}.jpg", "image", None, 1, 1
+        )
+        for n in numbers
+    ]
+
+
+OF_EARLIER_PHOTOS = {
+    "a page that is listed again": lambda db: observed.observe(db, listed(0), "2026-01-02"),
+    "a person with another name": lambda db: observed.changed_people(db, {"p1": "Annette"}),
+    "the next links": lambda db: observed.waiting(db, Fate.LINK, 500, 100, undone_since=0),
+    "what was judged since": lambda db: observed.fresh(db, 100),
+}
+
+
+@pytest.mark.parametrize("name", OF_EARLIER_PHOTOS)
+def test_a_library_of_four_times_the_photos_is_not_more_work(earlier, name):
+    small, large = (steps(one, OF_EARLIER_PHOTOS[name], writes=True) for one in earlier.values())
     assert 0 < large <= 1.25 * small

@@ -190,6 +190,8 @@ class BackfillStage:
             some = [await self._waiting(fate, 0, 1, ALL, progress.shown) for fate in (Fate.LINK, Fate.ASK)]
             if any(some):
                 await self._acts.open_group(progress)
+            if some[0]:
+                progress.up_to = some[0][0] - 1  # what is linked already is not looked through again
         elif progress.group is not None and await self._acts.is_undone(progress.group):
             progress.left = 0  # somebody has changed their mind on the way
             await self._put(progress)

@@ -18,7 +18,7 @@ from smartsort.files.shown import from_ledger, to_ledger
 from smartsort.ledger import events, key_value, photos
 from smartsort.ledger.photos import Change, NewPhoto
 from smartsort.ledger.records import Area, Name, dumps
-from smartsort.ledger.rows import chunks, delete, insert, select
+from smartsort.ledger.rows import VALUES, delete, insert, select
 
 SOURCE = "immich"
 """`photos.source` and `photos.origin` of these photos."""
@@ -122,9 +122,11 @@ class _Known(NamedTuple):
 
 
 def _known(db: Database, asset_ids: Sequence[str]) -> dict[str, _Known]:
+    # CROSS: in this order. SQLite would rather begin with the names of all originals.
     query = (
-        "SELECT p.asset_id, p.id, n.path, o.people FROM photos AS p JOIN observed AS o ON o.photo_id = p.id"
-        " JOIN names AS n ON n.photo_id = p.id AND n.area = 'original' WHERE p.asset_id IN (*)"
+        "SELECT p.asset_id, p.id, n.path, o.people FROM photos AS p"
+        " CROSS JOIN observed AS o ON o.photo_id = p.id CROSS JOIN names AS n ON n.photo_id = p.id"
+        " WHERE n.area = 'original' AND n.member = 'photo' AND p.asset_id IN (*)"
     )
     rows = select(db, query, asset_ids)
     return {asset_id: _Known(i, from_ledger(path), people) for asset_id, i, path, people in rows}
@@ -219,16 +221,17 @@ def changed_people(db: Database, people: Mapping[str, str]) -> int:
     """Have the photos of these people (names by id, of today) judged again. Return how many they are."""
     count = 0
     for person_id, name in people.items():
-        rows = db.conn.execute(
+        after = 0
+        while rows := db.conn.execute(
             "SELECT o.photo_id, o.people FROM observed_people AS i JOIN observed AS o USING (photo_id)"
-            " WHERE i.person_id = ?",
-            (person_id,),
-        ).fetchall()
-        texts = [(photo_id, dict(json.loads(text))) for photo_id, text in rows]
-        stale = [(i, named | {person_id: name}) for i, named in texts if named.get(person_id) != name]
-        for part in chunks(stale):
-            _put_people(db, part)
-        count += len(stale)
+            " WHERE i.person_id = ? AND i.photo_id > ? ORDER BY i.photo_id LIMIT ?",
+            (person_id, after, VALUES),
+        ).fetchall():
+            after = rows[-1][0]
+            texts = [(photo_id, dict(json.loads(text))) for photo_id, text in rows]
+            stale = [(i, named | {person_id: name}) for i, named in texts if named.get(person_id) != name]
+            _put_people(db, stale)
+            count += len(stale)
     return count
 
 
@@ -325,14 +328,13 @@ def judgements(db: Database) -> int:
     return int(key_value.get(db, _JUDGEMENTS, 0))
 
 
-_REJECTED = "EXISTS (SELECT 1 FROM review_queue AS q WHERE q.photo_id = o.photo_id AND q.action = 'rejected')"
+# By `p.id`, so that they are asked of what is still `observed` alone, and not of all that is filed.
+_REJECTED = "EXISTS (SELECT 1 FROM review_queue AS q WHERE q.photo_id = p.id AND q.action = 'rejected')"
 _UNDONE = (
-    "EXISTS (SELECT 1 FROM events AS e WHERE e.photo_id = o.photo_id AND e.kind = 'undone'"
+    "EXISTS (SELECT 1 FROM events AS e WHERE e.photo_id = p.id AND e.kind = 'undone'"
     " AND (e.id > ? OR json_extract(e.data, '$.group') IS NULL))"
 )
-
-
-_DELETED = "EXISTS (SELECT 1 FROM deletions AS d WHERE d.photo_id = o.photo_id)"
+_DELETED = "EXISTS (SELECT 1 FROM deletions AS d WHERE d.photo_id = p.id)"
 
 _WAITS = (
     "observed AS o CROSS JOIN photos AS p ON p.id = o.photo_id WHERE p.state = 'observed'"
