@@ -133,6 +133,8 @@ async def mark(
         kind, actions = MarkKind(wanted.kind), ctx.sidecar.actions
         if (kind is MarkKind.APART) is not bool(wanted.others):
             raise Refused(422, "invalid", "say which `others` they are `apart` from, and only then")
+        if people and kind is not MarkKind.LOCKED:
+            raise Refused(422, "invalid", "a `person` belongs to `locked` faces alone")
         if kind.is_grouping:
             return await actions.group_faces(
                 wanted.faces, wanted.others, caller.name, dry_run=wanted.dry_run, agreed=agreed

@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from smartsort.core.model import BulkKind, Category, State
 
 __all__ = [
+    "VISIBLE",
     "BulkKind",
     "Category",
     "Count",
@@ -37,7 +38,10 @@ Count = Annotated[int, Field(ge=0, le=2**53 - 1), BeforeValidator(number)]
 
 PhotoId = Annotated[int, Field(ge=1, le=2**53 - 1), BeforeValidator(number)]
 
-ListedName = Annotated[str, Field(min_length=1, max_length=300)]
+VISIBLE = r"\S"
+"""A name has more than spaces."""
+
+ListedName = Annotated[str, Field(min_length=1, max_length=300, pattern=VISIBLE)]
 
 
 class ResponseModel(BaseModel):

@@ -74,6 +74,7 @@ FaceId = Annotated[str, Field(min_length=1, max_length=100)]
 
 _NO_FILTER = {"category": {"type": "null"}, "search": {"enum": ["", None]}, "everything": {"const": False}}
 _NO_PREVIEW = {"preview": {"type": "null"}}
+_NO_FACE = {"approve": {"properties": {"face": {"type": "null"}}}}
 _NO_APPROVAL = {
     "faces": {"maxProperties": 0},
     "include": {"maxItems": 0},
@@ -87,6 +88,15 @@ _SELECTIONS: list[Any] = [
         "required": ["ids"],
         "properties": {
             "ids": {"minItems": 1},
+            **_NO_FILTER,
+            **_NO_PREVIEW,
+            **_NO_FACE,
+        },
+    },
+    {
+        "required": ["ids"],
+        "properties": {
+            "ids": {"minItems": 1, "maxItems": 1},
             **_NO_FILTER,
             **_NO_PREVIEW,
         },
@@ -111,6 +121,7 @@ _SELECTIONS: list[Any] = [
                 "dry_run": {"const": True},
                 key: said,
                 **_NO_PREVIEW,
+                **_NO_FACE,
             },
         }
         for key, said in (

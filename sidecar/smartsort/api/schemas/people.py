@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, StrictBool
 
-from smartsort.api.schemas.base import ListedName, RequestModel, ResponseModel, request_config
+from smartsort.api.schemas.base import VISIBLE, ListedName, RequestModel, ResponseModel, request_config
 
 
 class PersonView(ResponseModel):
@@ -68,7 +68,10 @@ class PersonChoice(RequestModel):
     """A person: an id of Immich, or a name. `create` makes a person if Immich has none of that name."""
 
     model_config = request_config(
-        any_of=[{"required": [key], "properties": {key: {"type": "string"}}} for key in ("id", "name")]
+        any_of=[
+            {"required": ["id"], "properties": {"id": {"type": "string", "minLength": 1}}},
+            {"required": ["name"], "properties": {"name": {"type": "string", "pattern": VISIBLE}}},
+        ]
     )
 
     id: str | None = Field(default=None, max_length=100)

@@ -68,11 +68,12 @@ _FacesByPhoto = Annotated[
 ]
 _FACES = {"faces": {"minProperties": 1}, "preview": {"type": "null"}}
 _ALONE = {"others": {"maxProperties": 0}}
+_NOBODY = {"person": {"type": "null"}}
 _PERSON = {"person": {"type": ["string", "object"]}}
 _PREVIEW = {
     "preview": {"type": "string"},
     "faces": {"maxProperties": 0},
-    "person": {"type": "null"},
+    **_NOBODY,
     "dry_run": {"const": False},
 }
 
@@ -107,16 +108,24 @@ class MarkFaces(NameFaces):
         any_of=[
             {
                 "required": ["faces"],
-                "properties": {**_FACES, **_ALONE, "kind": {"enum": ["ignored", "not_a_face"]}},
+                "properties": {**_FACES, **_ALONE, **_NOBODY, "kind": {"enum": ["ignored", "not_a_face"]}},
             },
             {
                 "required": ["faces", "kind", "person"],
                 "properties": {**_FACES, **_PERSON, **_ALONE, "kind": {"const": "locked"}},
             },
-            {"required": ["faces", "kind"], "properties": {**_FACES, **_ALONE, "kind": {"const": "same"}}},
+            {
+                "required": ["faces", "kind"],
+                "properties": {**_FACES, **_ALONE, **_NOBODY, "kind": {"const": "same"}},
+            },
             {
                 "required": ["faces", "kind", "others"],
-                "properties": {**_FACES, "others": {"minProperties": 1}, "kind": {"const": "apart"}},
+                "properties": {
+                    **_FACES,
+                    **_NOBODY,
+                    "others": {"minProperties": 1},
+                    "kind": {"const": "apart"},
+                },
             },
             {"required": ["preview"], "properties": {**_PREVIEW, **_ALONE, "kind": {"const": "ignored"}}},
         ]
