@@ -66,6 +66,8 @@ class FakeAsset:
     """Bytes and time of the file, as Immich has read it."""
     preview: bytes = b"picture"
     created: str = "2024-05-01T12:00:00.000Z"
+    clip_id: str | None = None
+    """The asset that is the clip of this Live Photo."""
 
     @property
     def trashed(self) -> bool:
@@ -258,7 +260,7 @@ class FakeServer:
         )
 
     async def owned(
-        self, taken_after: str | None, page: int, created_after: str | None = None
+        self, taken_after: str | None, page: int, created_after: str | None = None, *, clips: bool = False
     ) -> tuple[Sequence[Owned], bool]:
         """As the real one: by the moment it was taken, that moment included, a page at a time."""
         self._call("owned")
@@ -268,31 +270,37 @@ class FakeServer:
                 a
                 for a in self.assets.values()
                 if not a.trashed
-                and a.visibility == "timeline"
+                and a.visibility == ("hidden" if clips else "timeline")
                 and (taken_after is None or (a.taken or "") >= taken_after)
                 and (not since or datetime.fromisoformat(a.created) >= since)
             ),
             key=lambda a: (a.taken or "", a.id),
         )
-        names = {i: p.name for i, p in self.people_by_id.items()}
         first = (page - 1) * self.page_size
-        return [
-            Owned(
-                a.id,
-                a.owner_id,
-                a.path,
-                os.path.basename(a.path),
-                a.library_id,
-                a.taken or "",
-                a.taken,
-                a.path.endswith(".mp4"),
-                {f.person: names.get(f.person, "") for f in a.faces if f.person},
-                a.checksum,
-                a.size,
-                a.modified,
-            )
-            for a in shown[first : first + self.page_size]
-        ], len(shown) > first + self.page_size
+        shown_now = shown[first : first + self.page_size]
+        return [self._owned(a) for a in shown_now], len(shown) > first + self.page_size
+
+    async def clip(self, asset_id: str) -> Owned | None:
+        self._call("clip")
+        return self._owned(self.assets[asset_id]) if asset_id in self.assets else None
+
+    def _owned(self, a: FakeAsset) -> Owned:
+        names = {i: p.name for i, p in self.people_by_id.items()}
+        return Owned(
+            a.id,
+            a.owner_id,
+            a.path,
+            os.path.basename(a.path),
+            a.library_id,
+            a.taken or "",
+            a.taken,
+            a.path.endswith((".mp4", ".mov")),
+            {f.person: names.get(f.person, "") for f in a.faces if f.person},
+            a.checksum,
+            a.size,
+            a.modified,
+            a.clip_id,
+        )
 
     def upload(self, path: str, taken: str | None = "2020-01-01T00:00:00.000Z", **more: Any) -> FakeAsset:
         """A photo that reaches Immich without smartsort. `path` is as Immich sees it."""

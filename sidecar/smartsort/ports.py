@@ -85,6 +85,8 @@ class Owned:
     """Bytes of the file, None where Immich does not tell."""
     modified: str = ""
     """When the file was changed, with a zone."""
+    clip_id: str | None = None
+    """The asset that is the clip of this Live Photo. Immich hides it from all other lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,13 +246,18 @@ class PhotoServer(Pictures, Protocol):
         ...
 
     async def owned(
-        self, taken_after: str | None, page: int, created_after: str | None = None
+        self, taken_after: str | None, page: int, created_after: str | None = None, *, clips: bool = False
     ) -> tuple[Sequence[Owned], bool]:
         """Return a thousand photos, the oldest first, and whether more follow. One call.
 
         They were taken at `taken_after` or later. Photos in the trash and archived ones are left out, those
         of partners may be among them. `created_after` is by this machine's clock: Immich took them in since.
+        `clips`: the clips of Live Photos instead.
         """
+        ...
+
+    async def clip(self, asset_id: str) -> Owned | None:
+        """Return one asset as `owned` lists it, None when Immich does not know the id."""
         ...
 
     async def in_trash(self, below: str) -> Mapping[str, str]:

@@ -64,7 +64,7 @@ class Answers(FakeServer):
         return self.people_by_id[self.everybody[number % PEOPLE].id]
 
     async def owned(
-        self, taken_after: str | None, page: int, created_after: str | None = None
+        self, taken_after: str | None, page: int, created_after: str | None = None, *, clips: bool = False
     ) -> tuple[Sequence[Owned], bool]:
         self._call("owned")
         after = 0

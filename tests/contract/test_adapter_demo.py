@@ -248,4 +248,11 @@ async def test_photos_of_the_user_in_the_order_in_which_they_were_taken(
     assert found[-1].id in {one.id for one in later}, "that moment is included"
     assert len(later) < len(found)
     assert await immich.owned(None, 2) == ([], False)
+    assert await immich.owned(None, 1, clips=True) == ([], False)
+    demo.demo.state.assets[upload.id].visibility = "hidden"
+    demo.demo.state.assets[found[0].id].clip_id = upload.id
+    assert (await immich.owned(None, 1))[0][0].clip_id == upload.id
+    assert await immich.owned(None, 1, clips=True) == ([upload], False)
+    assert await immich.clip(upload.id) == upload
+    assert await immich.clip("00000000-0000-4000-8000-000000000000") is None
     assert await immich.owned(None, 1, "2999-01-01T00:00:00+00:00") == ([], False)

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from click.testing import CliRunner, Result
 from tests.live_sidecar import BASE, REVIEW_TOKEN, TOKEN, LiveSidecar, live_sidecar
+from tests.shots import clip
 
 from smartsort.cli.main import cli
 from smartsort.demo.library import PEOPLE, UPLOADS, draw_uploads, files_below, held
@@ -66,6 +67,32 @@ def test_from_the_plan_to_the_links_and_back(live: LiveSidecar, tmp_path: Path) 
     assert all(os.stat(path).st_nlink == 2 for path in linked), "hard links: no byte is copied"
     assert len(live.demo.state.assets) == COUNT, "no second asset"
     assert len(json.loads(said(live, "review", "list", "--json"))) == 2
+    said(live, "undo", "last")
+    assert (files_below(*folders), held(live.demo)) == before
+
+
+def test_the_clip_of_a_live_photo_goes_where_its_photo_goes(live: LiveSidecar, tmp_path: Path) -> None:
+    assert live.demo is not None
+    key, url = {"x-api-key": live.demo.key}, f"{live.sidecar.settings.immich.url}/api/assets"
+    drawn = [each for each in draw_uploads(2 * COUNT, seed=1) if each.person][-1]
+
+    def uploaded(name: str, content: bytes, **more: str) -> str:
+        sent = {"assetData": (name, content, "application/octet-stream")}
+        answer = httpx.post(url, files=sent, data=more, headers=key).raise_for_status()
+        return str(answer.json()["id"])
+
+    clip_id = uploaded("IMG_0099.MOV", clip(0.5, seed=1))
+    uploaded("IMG_0099.jpg", drawn.content, livePhotoVideoId=clip_id)
+    live.run(live.demo.wait_idle(60))
+    folders = [str(tmp_path / "immich"), *(str(live.root / n) for n in ("faces", "review", "library"))]
+    before = files_below(*folders), held(live.demo)
+    assert "11 photos: 8 to 6 people" in said(live, "backfill"), "the clip is no photo of its own"
+    assert "8 photos linked, 0 left." in said(live, "backfill", "--apply", "--yes")
+    links = [path for path in files_below(str(live.root / "faces")) if "IMG_0099" in path]
+    person = os.path.dirname(links[0])
+    assert sorted(links) == [f"{person}/IMG_0099.MOV", f"{person}/IMG_0099.jpg"]
+    assert all(os.stat(path).st_nlink == 2 for path in links)
+    assert len(live.demo.state.assets) == COUNT + 2, "no second asset"
     said(live, "undo", "last")
     assert (files_below(*folders), held(live.demo)) == before
 

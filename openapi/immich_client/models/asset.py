@@ -36,6 +36,7 @@ class Asset:
         exif_info (Exif | None | Unset):
         local_date_time (str | Unset): When it was taken
         duplicate_id (None | str | Unset): The group of photos that look alike.
+        live_photo_video_id (None | str | Unset): The clip of a Live Photo, which is `hidden`.
         people (list[Person] | Unset): Those whom Immich has put on faces of the photo, hidden ones included.
     """
 
@@ -55,6 +56,7 @@ class Asset:
     exif_info: Exif | None | Unset = UNSET
     local_date_time: str | Unset = UNSET
     duplicate_id: None | str | Unset = UNSET
+    live_photo_video_id: None | str | Unset = UNSET
     people: list[Person] | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
@@ -109,6 +111,12 @@ class Asset:
         else:
             duplicate_id = self.duplicate_id
 
+        live_photo_video_id: None | str | Unset
+        if isinstance(self.live_photo_video_id, Unset):
+            live_photo_video_id = UNSET
+        else:
+            live_photo_video_id = self.live_photo_video_id
+
         people: list[dict[str, Any]] | Unset = UNSET
         if not isinstance(self.people, Unset):
             people = []
@@ -148,6 +156,8 @@ class Asset:
             field_dict["localDateTime"] = local_date_time
         if duplicate_id is not UNSET:
             field_dict["duplicateId"] = duplicate_id
+        if live_photo_video_id is not UNSET:
+            field_dict["livePhotoVideoId"] = live_photo_video_id
         if people is not UNSET:
             field_dict["people"] = people
 
@@ -225,6 +235,15 @@ class Asset:
 
         duplicate_id = _parse_duplicate_id(d.pop("duplicateId", UNSET))
 
+        def _parse_live_photo_video_id(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        live_photo_video_id = _parse_live_photo_video_id(d.pop("livePhotoVideoId", UNSET))
+
         _people = d.pop("people", UNSET)
         people: list[Person] | Unset = UNSET
         if _people is not UNSET:
@@ -251,6 +270,7 @@ class Asset:
             exif_info=exif_info,
             local_date_time=local_date_time,
             duplicate_id=duplicate_id,
+            live_photo_video_id=live_photo_video_id,
             people=people,
         )
 

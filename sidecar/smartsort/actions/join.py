@@ -7,6 +7,7 @@ photo has: in the library, under people, in review.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from smartsort.actions.plan import Plan, PlannedName, source_of
 from smartsort.core.event_kinds import EventKind
@@ -48,7 +49,7 @@ def fold(half: Photo, before: Arrangement, picture: Photo, heir: Name) -> Plan:
     return plan
 
 
-def beside(before: Arrangement, wanted: tuple[Name, ...], companion: Name) -> list[PlannedName]:
+def beside(before: Arrangement, wanted: Sequence[Name], companion: Name) -> list[PlannedName]:
     """Return the names that a companion still needs to stand beside each of the photo's `wanted` names."""
     there = {(n.area, os.path.dirname(n.path)) for n in before.names if n.member is companion.member}
     planned = []

@@ -352,13 +352,16 @@ def _refusal(db: Database, event: Event, photo: Photo | None) -> str | None:
 
 
 def _lead_back(plan: Plan, wanted: Arrangement) -> None:
-    """Names as they were. Those that lie in the same folder under another name count as the same."""
+    """Names as they were. Those that lie in the same folder under another name count as the same.
+
+    Where Immich keeps an original is its own choice, before and after.
+    """
     plan.restore = wanted
     plan.values = dict(wanted.values)
     plan.person = wanted.values["person_name"]
-    held = list(plan.before.names)
+    held, names = ([n for n in each.names if n.area is not Area.ORIGINAL] for each in (plan.before, wanted))
     missing = []
-    for name in wanted.names:
+    for name in names:
         same = next((h for h in held if (h.area, h.path) == (name.area, name.path)), None)
         if same is not None:
             held.remove(same)
@@ -374,11 +377,11 @@ def _lead_back(plan: Plan, wanted: Arrangement) -> None:
         if source is not None:
             plan.planned.append(PlannedName(name.area, folder, source, wanted_name, name.person_id))
     # What joined the photo since stays with it.
-    places = {(n.area, os.path.dirname(n.path)) for n in wanted.names if n.member is Member.PHOTO}
+    places = {(n.area, os.path.dirname(n.path)) for n in names if n.member is Member.PHOTO}
     for member in {n.member for n in held} - {n.member for n in wanted.names}:
         source = source_of(plan.before.names, member)
         if source is not None:
-            plan.planned += joining.beside(plan.before, wanted.names, source)
+            plan.planned += joining.beside(plan.before, names, source)
         held = [n for n in held if n.member is not member or (n.area, os.path.dirname(n.path)) not in places]
     plan.removes = held
 

@@ -111,6 +111,7 @@ class Asset:
     is_offline: bool = False
     deleted_at: float | None = None
     trashed_by_user: bool = False
+    clip_id: str | None = None
     duplicate_id: str | None = None
     fingerprint: bytes | None = None
     face_ids: list[str] = field(default_factory=list)

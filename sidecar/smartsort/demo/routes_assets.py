@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from smartsort.demo import shapes
 from smartsort.demo.errors import ApiError, invalid
+from smartsort.demo.media import VIDEO_EXTENSIONS
 from smartsort.demo.models import Asset
 from smartsort.demo.operations import Call, JsonResponse, Operations, no_content
 from smartsort.demo.previews import Kind
@@ -38,6 +39,7 @@ async def upload(call: Call) -> Response:
         if not isinstance(sent, UploadFile):
             raise invalid(call.state.version, "assetData", "a file")
         content, name = await sent.read(), os.path.basename(sent.filename or "upload.jpg")
+        clip = call.asset(str(form["livePhotoVideoId"])) if "livePhotoVideoId" in form else None
     checksum = hashlib.sha1(content, usedforsecurity=False).digest()
     known = call.state.asset_by_checksum(call.user.id, checksum)
     if known is not None:
@@ -60,8 +62,12 @@ async def upload(call: Call) -> Response:
             original_name=name,
             size=len(content),
             taken_at=now,
+            kind="VIDEO" if os.path.splitext(name)[1].lower() in VIDEO_EXTENSIONS else "IMAGE",
+            clip_id=clip.id if clip else None,
         )
     )
+    if clip is not None:
+        clip.visibility = "hidden"
     call.demo.engine.add("metadataExtraction", "AssetExtractMetadata", {"id": asset.id, "source": "upload"})
     return JsonResponse({"id": asset.id, "status": "created"}, 201)
 

@@ -160,7 +160,7 @@ def asset_brief(state: DemoState, item: Asset) -> dict[str, Any]:
         "isTrashed": item.is_trashed,
         "visibility": item.visibility,
         "duration": NO_DURATION if not state.version.is_third else None,
-        "livePhotoVideoId": None,
+        "livePhotoVideoId": item.clip_id,
         "people": [],
         "checksum": base64.b64encode(item.checksum).decode(),
         "isOffline": item.is_offline,

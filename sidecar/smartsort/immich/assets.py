@@ -142,17 +142,17 @@ class AssetCalls(Connection):
         return there, thrown, int(answer.next_page or 0) > page
 
     async def owned(
-        self, taken_after: str | None, page: int, created_after: str | None = None
+        self, taken_after: str | None, page: int, created_after: str | None = None, *, clips: bool = False
     ) -> tuple[Sequence[Owned], bool]:
         """Return a thousand photos from `taken_after` on, the oldest first, and whether more follow.
 
-        One call. A search shows photos of partners, too.
+        One call. A search shows photos of partners, too. `clips`: those of Live Photos instead.
         """
         body = AssetSearch(
             with_people=True,
             with_exif=True,
             order="asc",
-            visibility="timeline",
+            visibility="hidden" if clips else "timeline",
             size=ASSETS_PER_CALL,
             page=page,
         )
@@ -163,6 +163,15 @@ class AssetCalls(Connection):
         call = search_assets.asyncio_detailed(client=self._client, body=body)
         answer = (await self._read("search_assets", call)).assets
         return [_owned(each) for each in answer.items], int(answer.next_page or 0) > page
+
+    async def clip(self, asset_id: str) -> Owned | None:
+        """Return one asset as `owned` lists it, None when Immich does not know the id (it says 400)."""
+        try:
+            return _owned(
+                await self._read("get_asset", get_asset.asyncio_detailed(asset_id, client=self._client))
+            )
+        except UnknownId:
+            return None
 
     async def assets_of_person(
         self, person_id: str, limit: int, created_after: datetime | None = None
@@ -319,6 +328,7 @@ def _owned(found: Asset) -> Owned:
         checksum=known(found.checksum, ""),
         size=known(exif.file_size_in_byte, None) if exif is not None else None,
         modified=known(found.file_modified_at, ""),
+        clip_id=known(found.live_photo_video_id, None),
     )
 
 

@@ -71,10 +71,11 @@ class Arrangement:
         """Return True when both mean the same: state, person and folders.
 
         A file's own name may differ: one that was taken meanwhile got a time stamp. What joined the photo
-        between the two, or became a photo of its own, makes no difference.
+        between the two, or became a photo of its own, makes no difference, nor does where Immich keeps it.
         """
-        both = {n.member for n in self.names} & {n.member for n in other.names}
-        mine, theirs = (Counter(_place(n) for n in each.names if n.member in both) for each in (self, other))
+        ours = [[n for n in each.names if n.area is not Area.ORIGINAL] for each in (self, other)]
+        both = set.intersection(*({n.member for n in names} for names in ours))
+        mine, theirs = (Counter(_place(n) for n in names if n.member in both) for names in ours)
         values = ("state", "category", "person_name")
         return mine == theirs and all(self.values[c] == other.values[c] for c in values)
 

@@ -17,7 +17,7 @@ from smartsort.core.model import State
 from smartsort.files.shown import from_ledger, to_ledger
 from smartsort.ledger import events, key_value, photos
 from smartsort.ledger.photos import Change, NewPhoto
-from smartsort.ledger.records import Area, Name, dumps
+from smartsort.ledger.records import Area, Member, Name, dumps
 from smartsort.ledger.rows import VALUES, delete, insert, select
 
 SOURCE = "immich"
@@ -113,23 +113,33 @@ class Seen(NamedTuple):
     taken: str | None
     size: int
     mtime_ns: int
+    clip: str | None = None
+    """Where the clip of a Live Photo lies, as Immich sees it."""
 
 
-class _Known(NamedTuple):
+class Known(NamedTuple):
+    """A photo as it is known already. Its paths are as Immich sees them, without the first slash."""
+
     photo_id: int
+    state: State
     path: str
     people: str
+    clip: str | None
 
 
-def _known(db: Database, asset_ids: Sequence[str]) -> dict[str, _Known]:
+def known(db: Database, asset_ids: Sequence[str]) -> dict[str, Known]:
+    """Return what is known of these assets. Others are missing."""
     # CROSS: in this order. SQLite would rather begin with the names of all originals.
     query = (
-        "SELECT p.asset_id, p.id, n.path, o.people FROM photos AS p"
+        "SELECT p.asset_id, p.id, p.state, n.path, o.people, c.path FROM photos AS p"
         " CROSS JOIN observed AS o ON o.photo_id = p.id CROSS JOIN names AS n ON n.photo_id = p.id"
-        " WHERE n.area = 'original' AND n.member = 'photo' AND p.asset_id IN (*)"
+        " LEFT JOIN names AS c ON c.photo_id = p.id AND +c.area = 'original' AND c.member = 'video'"
+        " WHERE +n.area = 'original' AND n.member = 'photo' AND p.asset_id IN (*)"
     )
-    rows = select(db, query, asset_ids)
-    return {asset_id: _Known(i, from_ledger(path), people) for asset_id, i, path, people in rows}
+    return {
+        asset_id: Known(i, State(state), from_ledger(path), people, clip and from_ledger(clip))
+        for asset_id, i, state, path, people, clip in select(db, query, asset_ids)
+    }
 
 
 def unknown(db: Database, asset_ids: Sequence[str]) -> set[str]:
@@ -143,12 +153,12 @@ def restored(db: Database, photo_id: int) -> None:
     db.conn.execute("INSERT OR IGNORE INTO observed (photo_id, people, due) VALUES (?, '[]', 0)", (photo_id,))
 
 
-def _found_again(db: Database, listed: Sequence[Seen], known: Mapping[str, _Known]) -> bool:
+def _found_again(db: Database, listed: Sequence[Seen], before: Mapping[str, Known]) -> bool:
     """Give photos the ids that Immich has for their paths: it took them in again, or a ledger was lost.
 
     Return whether there were any.
     """
-    paths = {to_ledger(one.path.lstrip("/")): one.asset_id for one in listed if one.asset_id not in known}
+    paths = {to_ledger(one.path.lstrip("/")): one.asset_id for one in listed if one.asset_id not in before}
     query = "SELECT path, photo_id FROM names WHERE area = 'original' AND member = 'photo' AND path IN (*)"
     found = [(paths[path], photo_id) for path, photo_id in select(db, query, list(paths))]
     db.conn.executemany("UPDATE photos SET asset_id = ? WHERE id = ?", found)
@@ -166,10 +176,10 @@ def observe(db: Database, listed: Sequence[Seen], at: str) -> int:
     New ones become photos in state `observed`. A known one is due when others are on it than before.
     """
     asset_ids = [one.asset_id for one in listed]
-    known = _known(db, asset_ids)
-    if _found_again(db, listed, known):
-        known = _known(db, asset_ids)
-    fresh = [one for one in listed if one.asset_id not in known and one.people]
+    there = known(db, asset_ids)
+    if _found_again(db, listed, there):
+        there = known(db, asset_ids)
+    fresh = [one for one in listed if one.asset_id not in there and one.people]
     added = photos.add(db, [NewPhoto(SOURCE, SOURCE, one.name, one.size, one.mtime_ns) for one in fresh], at)
     ids = {one.asset_id: photo.id for one, photo in zip(fresh, added, strict=True)}
     changes = [
@@ -182,8 +192,9 @@ def observe(db: Database, listed: Sequence[Seen], at: str) -> int:
         for one in fresh
     ]
     photos.apply(db, changes, at)
+    _put_clips(db, listed, there, ids)
     for one in listed:
-        before = known.get(one.asset_id)
+        before = there.get(one.asset_id)
         if before is not None and before.path != one.path.lstrip("/"):
             # Immich has moved its file: the storage template was changed.
             db.conn.execute(
@@ -191,13 +202,33 @@ def observe(db: Database, listed: Sequence[Seen], at: str) -> int:
                 (to_ledger(one.path.lstrip("/")), before.photo_id),
             )
     changed = [
-        (known[one.asset_id].photo_id if one.asset_id in known else ids[one.asset_id], one.people)
+        (there[one.asset_id].photo_id if one.asset_id in there else ids[one.asset_id], one.people)
         for one in listed
-        if (one.people and one.asset_id not in known)
-        or (one.asset_id in known and known[one.asset_id].people != people_text(one.people))
+        if (one.people and one.asset_id not in there)
+        or (one.asset_id in there and there[one.asset_id].people != people_text(one.people))
     ]
     _put_people(db, changed)
     return len(changed)
+
+
+def _put_clips(
+    db: Database, listed: Sequence[Seen], before: Mapping[str, Known], fresh: Mapping[str, int]
+) -> None:
+    """Know the clips of Live Photos as Immich has them now. A file is the clip of one photo."""
+    for one in listed:
+        there, clip = before.get(one.asset_id), one.clip.lstrip("/") if one.clip else None
+        photo_id = there.photo_id if there else fresh.get(one.asset_id)
+        if photo_id is None or clip == (there.clip if there else None):
+            continue
+        if there is not None and clip is None and there.state is not State.OBSERVED:
+            continue  # its clip stands beside it, and is made of this one
+        name = {"photo_id": photo_id, "area": Area.ORIGINAL.value, "member": Member.VIDEO.value}
+        db.conn.execute(
+            "DELETE FROM names WHERE photo_id = :photo_id AND area = :area AND member = :member", name
+        )
+        if clip is not None:
+            columns, values = (*name, "path"), (*name.values(), to_ledger(clip))
+            insert(db, "OR IGNORE INTO names", columns, [values])
 
 
 def _put_people(db: Database, changed: Sequence[tuple[int, Mapping[str, str]]]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -102,8 +102,9 @@ class Observing:
         page, more = await context.server.owned(progress.after, progress.page, progress.recent)
         own = await context.ledger.aread(lambda db: {s.library_id for s in shards.shards(db)} - {None})
         listed = [p for p in page if p.owner_id == self._user_id and p.library_id not in own]
-        seen, fresh, counts = await asyncio.to_thread(self._look, listed)
-        others = await self._others(fresh)
+        seen, fresh, live, counts = await asyncio.to_thread(self._look, listed)
+        clips = await asyncio.to_thread(self._lying, await self._clips(list(live.values())))
+        others = await self._others(fresh | clips)
         if others:
             log.warning(
                 "%s photos of Immich are not linked, first: %s", len(others), next(iter(others.values()))
@@ -111,9 +112,11 @@ class Observing:
         if progress.recent is None:
             for name, many in (("seen", len(listed)), *counts.items(), ("differing", len(others))):
                 progress.counts[name] = progress.counts.get(name, 0) + many
-            left = ([shown(fresh[i].one.path), why] for i, why in others.items())
+            left = ([shown((fresh | clips)[i].one.path), why] for i, why in others.items())
             progress.differing = [*progress.differing, *left][:LEFT_SHOWN]
         seen += [_seen(at.one, at.stamp) for i, at in fresh.items() if i not in others]
+        fits = {i: clips[one.clip_id] for i, one in live.items() if one.clip_id in clips.keys() - others}
+        seen = [s._replace(clip=fits[s.asset_id].one.path) if s.asset_id in fits else s for s in seen]
         last = page[-1].taken if page else progress.after
         # More photos than a page holds may have been taken at one moment.
         progress.page = progress.page + 1 if last == progress.after else 1
@@ -130,28 +133,69 @@ class Observing:
 
         await context.ledger.awrite(write)
 
-    def _look(self, listed: Sequence[Owned]) -> tuple[list[Seen], dict[str, _Lying], dict[str, int]]:
-        """Find the photos on the disk: known ones, new ones by asset, and what was counted.
+    def _look(
+        self, listed: Sequence[Owned]
+    ) -> tuple[list[Seen], dict[str, _Lying], dict[str, Owned], dict[str, int]]:
+        """Find the photos on the disk: known ones, new ones and Live Photos by asset, and what was counted.
 
-        What is not there cannot be linked. Runs in a worker thread.
+        What is not there cannot be linked. Live Photos whose clip is known are left out. Runs in a worker
+        thread.
         """
         context, seen = self._context, []
-        fresh: dict[str, _Lying] = {}
+        live: dict[str, Owned] = {}
         counts = {"outside": 0, "missing": 0}
-        unknown = context.ledger.read(lambda db: observed.unknown(db, [one.id for one in listed]))
+        ids = [one.id for one in listed]
+        unknown = context.ledger.read(lambda db: observed.unknown(db, ids))
+        known = context.ledger.read(lambda db: observed.known(db, ids))
+        wanted: list[Owned] = []
         for one in listed:
-            path = mapped(one.path, context.layout.path_mapping)
-            if path is None:
+            before = known.get(one.id)
+            if mapped(one.path, context.layout.path_mapping) is None:
                 counts["outside"] += 1
-            elif one.id not in unknown:
+                continue
+            if one.id not in unknown:
                 seen.append(_seen(one, _ANY))
             elif one.people:
-                found = stamp_or_none(path)
-                if found is None:
-                    counts["missing"] += 1
-                else:
-                    fresh[one.id] = _Lying(one, path, found)
-        return seen, fresh, counts
+                wanted.append(one)
+            if one.clip_id is None or (one.id in unknown and not one.people):
+                continue
+            if before is not None and before.clip and before.path == one.path.lstrip("/"):
+                seen[-1] = seen[-1]._replace(clip=before.clip)
+            else:
+                live[one.id] = one
+        fresh = self._lying(wanted)
+        counts["missing"] = len(wanted) - len(fresh)
+        return seen, fresh, live, counts
+
+    def _lying(self, wanted: Iterable[Owned]) -> dict[str, _Lying]:
+        """Return what lies on this machine of these photos, by asset. Runs in a worker thread."""
+        found: dict[str, _Lying] = {}
+        for one in wanted:
+            path = mapped(one.path, self._context.layout.path_mapping)
+            there = stamp_or_none(path) if path is not None else None
+            if path is not None and there is not None:
+                found[one.id] = _Lying(one, path, there)
+        return found
+
+    async def _clips(self, live: Sequence[Owned]) -> list[Owned]:
+        """Return the clips of Live Photos. Most were taken when their photo was: a call lists a thousand."""
+        server = self._context.server
+        wanted = {one.clip_id for one in live if one.clip_id}
+        taken = sorted(one.taken for one in live)
+        found: dict[str, Owned] = {}
+        after, page, more = taken[0] if taken else "", 1, bool(taken)
+        while more and wanted > found.keys() and after <= taken[-1]:
+            await self._pace.turn()
+            listed, more = await server.owned(after, page, clips=True)
+            found |= {one.id: one for one in listed if one.id in wanted}
+            last = listed[-1].taken if listed else after
+            after, page = last, page + 1 if last == after else 1
+        for asset_id in wanted - found.keys():
+            await self._pace.turn()
+            clip = await server.clip(asset_id)
+            if clip is not None:
+                found[asset_id] = clip
+        return [one for one in found.values() if one.owner_id == self._user_id]
 
     async def _others(self, fresh: Mapping[str, _Lying]) -> dict[str, str]:
         """Return why new photos are not what lies at their paths, by asset: equal paths prove nothing.
