@@ -31,6 +31,13 @@ BASE = "/api/smart-download"
 TOKEN = "test-token-of-the-admin"
 REVIEW_TOKEN = "test-token-of-a-reviewer"
 INTAKE_TOKEN = "test-token-of-a-downloader"
+ASKING = {
+    f"stage {name}"
+    for name in (
+        *("connection", "adopt", "deduplicate", "place", "recognise", "recheck", "renames"),
+        *("backfill", "outbox", "reconcile"),
+    )
+}
 
 
 @dataclass
@@ -65,6 +72,19 @@ class LiveSidecar:
         while not ready():
             assert time.monotonic() < until, f"waited {seconds} s in vain for {what}"
             time.sleep(0.02)
+
+    async def rests(self) -> bool:
+        """True when each stage that asks Immich has had its turn and waits for the next.
+
+        Whatever has just woken one shows within a few turns of the loop.
+        """
+        for _ in range(20):
+            tasks = {task.get_name(): task.get_coro() for task in asyncio.all_tasks()}
+            steps = [work.cr_await for name, work in tasks.items() if name in ASKING]
+            if len(steps) < len(ASKING) or any(getattr(s, "__name__", "") != "_sleep" for s in steps):
+                return False
+            await asyncio.sleep(0)
+        return True
 
     def all_sorted(self, count: int) -> bool:
         """True when so many photos are at rest and none is on its way."""

@@ -524,8 +524,8 @@ def _connection(sidecar: Sidecar) -> Callable[[], Awaitable[float]]:
         if not sidecar.connected:
             info = await server.info()
             library = await sidecar.place_stage.ensure_library()
-            sidecar.connected = True
             _say_misfits(sidecar, info.version, await server.misfits())
+            sidecar.connected = True
             log.info("connected to Immich %s as user %s, library %s", info.version, info.user_id, library)
             sidecar.context.wakeups.notify_all()
         elif (silent := server.silent_seconds) < HEALTH_SECONDS:

@@ -25,7 +25,8 @@ def future(monkeypatch):
 
         async def newer(self):
             await version(self)
-            return 9, 0, 0
+            self._known_version = 9, 0, 0
+            return self._known_version
 
         monkeypatch.setattr(ImmichServer, "description", description)
         monkeypatch.setattr(ImmichServer, "_version", newer)

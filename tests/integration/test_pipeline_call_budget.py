@@ -14,6 +14,7 @@ from smartsort.core.completion import RECOGNITION
 from smartsort.core.filing import FEW
 from smartsort.core.model import Category, State
 from smartsort.core.pace import FIRST_BATCH
+from smartsort.errors import ImmichUnreachable
 from smartsort.pipeline.recheck import changed_people
 from smartsort.pipeline.recheck.changed_people import ChangedPeople
 from smartsort.pipeline.recheck.waiting import Waiting
@@ -452,6 +453,25 @@ async def test_a_call_that_failed_has_it_asked_at_the_next_turn(make):
     with pytest.raises(Exception, match="down"):
         await place.stage("connection")
     assert not place.sidecar.connected
+
+
+async def test_only_an_immich_that_was_wholly_asked_counts_as_connected(make):
+    """What a newer Immich lacks was never said when that question failed, and asked after the start."""
+    place, answers = make(), [ImmichUnreachable("Immich stopped meanwhile"), ("get_ping is gone",)]
+
+    async def misfits():
+        assert not place.sidecar.connected
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    place.server.misfits = misfits
+    with pytest.raises(ImmichUnreachable):
+        await place.stage("connection")
+    await place.stage("connection")
+    assert place.sidecar.connected
+    assert [issue.kind for issue in place.sidecar.runner.health_issues.open] == ["version"]
 
 
 # --- who changed -----------------------------------------------------------------------------

@@ -196,6 +196,7 @@ async def test_an_idle_sidecar_asks_immich_nothing(live):
     def asked():
         return sum(n for (_, path), n in live.demo.requests.items() if not path.startswith("/demo"))
 
+    live.wait_for(lambda: live.run(live.rests()), "the start to be over")
     before = asked()
     await asyncio.sleep(0.5)  # whatever asked in this time would ask for ever
     assert asked() == before

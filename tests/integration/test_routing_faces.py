@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from types import SimpleNamespace
 
@@ -9,7 +10,7 @@ import pytest
 from tests.fakes import FakeClock
 
 from smartsort.core.event_kinds import EventKind
-from smartsort.core.model import Box, Face, Person, State
+from smartsort.core.model import AssetRef, Box, Face, Person, State
 from smartsort.errors import ImmichRejected
 from smartsort.ledger import events, outbox, photos
 from smartsort.ledger.database import Ledger
@@ -28,25 +29,43 @@ class Immich:
         self.ledger, self.told, self.refused = ledger, [], False
         self.faces_there = [Face("f1", Box(0, 0, 9, 9), 99, 99, None)]
         self.known = [ANNA, BEN]
+        self.renewed, self.meanwhile = False, lambda: None
         server = SimpleNamespace(
-            faces=self._faces, assign_face=self._assign_face, create_person=self._create_person
+            faces=self._faces,
+            assign_face=self._assign_face,
+            create_person=self._create_person,
+            resolve=self._resolve,
         )
         self.people = SimpleNamespace(refresh=self._people, known=self.known, expire=lambda: None)
-        context = SimpleNamespace(ledger=ledger, server=server, clock=FakeClock(), checkpoint=lambda _: None)
+        context = SimpleNamespace(
+            ledger=ledger,
+            server=server,
+            clock=FakeClock(),
+            checkpoint=lambda _: None,
+            in_immich=lambda path: f"/mnt/library/{path}",
+        )
         self.assigner = FaceAssigner(context, self.people)
 
         def write(db):
             [row] = photos.add(db, [NewPhoto("inbox", "inbox", "a.jpg", 3, 4)], AT)
             name = Name(row.id, Area.FACES, "anna/a.jpg")
             values = {"asset_id": "a1", "person_name": "Anna"}
-            change = Change(row.id, state=State.FILED, values=values, names_added=(name,))
+            kept = Name(row.id, Area.LIBRARY, "s/a.jpg")
+            change = Change(row.id, state=State.FILED, values=values, names_added=(name, kept))
             photos.apply(db, [change], AT)
 
         ledger.write(write)
 
     async def _faces(self, asset_id):
+        if self.renewed:
+            raise ImmichRejected("no such asset", 400)
         assert asset_id == "a1"
         return self.faces_there
+
+    async def _resolve(self, paths):
+        """Immich has the photo under another id. Something else happens before it has said so."""
+        self.meanwhile()
+        return {path: AssetRef("a2", path, trashed=False) for path in paths}
 
     async def _assign_face(self, face, person):
         if self.refused:
@@ -74,7 +93,9 @@ class Immich:
         return [(event.kind, dict(event.data)) for event in found]
 
     def person(self):
-        [name] = self.ledger.read(lambda db: photos.names_of(db, [1]))[1]
+        name = next(
+            n for n in self.ledger.read(lambda db: photos.names_of(db, [1]))[1] if n.area is Area.FACES
+        )
         return self.ledger.read(lambda db: photos.get(db, 1)).person_id, name.person_id
 
 
@@ -175,3 +196,48 @@ async def test_a_photo_that_immich_has_not_or_that_is_gone_needs_nothing(immich,
     immich.ledger.write(lambda db: photos.apply(db, [Change(1, state=state, values=values)], AT))
     await immich.deliver()
     assert (immich.told, immich.happened(), immich.left()) == ([], [], False)
+
+
+def kinds_left(immich):
+    rows = immich.ledger.read(lambda db: db.conn.execute("SELECT kind FROM outbox ORDER BY id").fetchall())
+    return [kind for (kind,) in rows]
+
+
+async def test_a_new_asset_is_told_again_what_the_old_one_was(immich):
+    immich.ledger.write(
+        lambda db: photos.apply(db, [Change(1, messages=(("album_add", {"album": "Anna"}),))], AT)
+    )
+    immich.ledger.write(lambda db: outbox.delivered(db, [1]))
+    immich.ledger.write(lambda db: db.conn.execute("UPDATE names SET person_id = 'p1' WHERE area = 'faces'"))
+    immich.renewed = True
+    with pytest.raises(NotYetError, match="a new asset"):
+        await immich.deliver()
+    assert kinds_left(immich) == ["assign_face", "album_add", "assign_face"]
+    assert immich.ledger.read(lambda db: photos.get(db, 1)).asset_id == "a2"
+
+
+async def test_an_undo_while_immich_is_asked_for_the_new_asset_has_the_last_word(immich):
+    """What the photo was filed under before would be said after the undo had taken it back."""
+
+    def undo():
+        change = Change(1, state=State.REVIEW, messages=(("reassign_face", {"act": "x1"}),))
+        immich.ledger.write(lambda db: photos.apply(db, [change], AT))
+
+    immich.ledger.write(lambda db: db.conn.execute("UPDATE names SET person_id = 'p1' WHERE area = 'faces'"))
+    immich.renewed, immich.meanwhile = True, undo
+    with pytest.raises(NotYetError):
+        await immich.deliver()
+    assert kinds_left(immich) == ["assign_face", "reassign_face"]
+
+
+@pytest.mark.parametrize("kind", ["assign_face", "revive"])
+async def test_a_new_asset_that_another_stage_took_over_meanwhile_is_told_once(immich, kind):
+    def taken_over():
+        immich.ledger.write(lambda db: photos.apply(db, [Change(1, values={"asset_id": "a2"})], AT))
+
+    immich.ledger.write(lambda db: db.conn.execute("UPDATE names SET person_id = 'p1' WHERE area = 'faces'"))
+    immich.renewed, immich.meanwhile = True, taken_over
+    with contextlib.suppress(NotYetError):
+        await immich.deliver(kind)
+    assert kinds_left(immich) == [kind]
+    assert immich.happened() == []

@@ -167,9 +167,10 @@ class ServerCalls(Connection):
     async def misfits(self) -> Sequence[str]:
         """Return what an Immich newer than those that were tried lacks, by its own description.
 
-        A server that does not show its description says nothing about itself.
+        It is the version that was asked for last. A server that does not show its description says nothing
+        about itself.
         """
-        if (await self._version())[:2] <= NEWEST:
+        if (self._known_version or await self._version())[:2] <= NEWEST:
             return ()
         try:
             found = compare(await self.description())

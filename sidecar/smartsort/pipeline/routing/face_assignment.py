@@ -192,13 +192,19 @@ class FaceAssigner:
         await self._renew(photo, reference, message)
 
     async def _renew(self, photo: Photo, asset_id: str, message: Message | None) -> None:
-        """Take over a new asset id, and say again what the old asset had been told."""
+        """Take over a new asset id, and say again what the old asset had been told.
+
+        What was read before Immich was asked may have changed: an undo of that time counts.
+        """
         context = self._context
         at = context.clock.text()
-        people = await context.ledger.aread(lambda db: _filed_under(db, photo))
         told = {"asset": asset_id, "was": photo.asset_id, "act": f"revive-{asset_id}"}
 
         def write(db: Database) -> None:
+            now = photos.get(db, photo.id)
+            if now is None or now.asset_id != photo.asset_id:
+                return  # taken over by another stage: the message is looked at again
+            people = _filed_under(db, now)
             messages: list[tuple[str, Mapping[str, Any]]] = []
             for kind, value in db.conn.execute(
                 "SELECT kind, value FROM told WHERE photo_id = ? ORDER BY kind, value", (photo.id,)
