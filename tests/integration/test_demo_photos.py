@@ -212,10 +212,13 @@ async def test_nobody_is_assigned_while_detection_is_active(immich):
     engine.handlers["Blocker"] = wait
     engine.add("faceDetection", "Blocker", {})
     await immich.client.post(f"/libraries/{immich.library.id}/scan")
-    await until(lambda: immich.demo.state.faces)
-    await asyncio.sleep(0.02)
-    listed = [job["name"] for job in engine.listing("facialRecognition")]
-    assert listed == ["FacialRecognitionQueueAll", "FacialRecognition"]
+
+    def listed():
+        return [job["name"] for job in engine.listing("facialRecognition")]
+
+    await until(lambda: len(listed()) == 2)
+    await asyncio.sleep(0.02)  # what does not wait would go on
+    assert listed() == ["FacialRecognitionQueueAll", "FacialRecognition"]
     assert immich.demo.finished == {}
     hold.set()
     await immich.demo.wait_idle()

@@ -74,7 +74,7 @@ async def say_nothing(reader: asyncio.StreamReader, _writer: asyncio.StreamWrite
 
 @contextlib.asynccontextmanager
 async def wired(
-    connections: int = 2, keep_alive: float = 3.0, **options: bool
+    connections: int = 2, keep_alive: float = 600.0, **options: bool
 ) -> AsyncIterator[Http11Transport]:
     wire = Http11Transport(connections, keep_alive, **options)
     try:
@@ -85,7 +85,7 @@ async def wired(
 
 
 async def get(wire: Http11Transport, url: str, **timeouts: float) -> httpx.Response:
-    limits = {"connect": 5.0, "read": 5.0, "write": 5.0, "pool": 5.0, **timeouts}
+    limits = {"connect": 60.0, "read": 60.0, "write": 60.0, "pool": 60.0, **timeouts}
     return await wire.handle_async_request(httpx.Request("GET", url, extensions={"timeout": limits}))
 
 

@@ -23,6 +23,11 @@ async def idle(engine):
         await asyncio.sleep(0.001)
 
 
+async def active(engine):
+    while not engine.has_active("ocr"):  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+
+
 async def test_a_job_enters_the_next_queue_before_it_leaves_its_own(engine):
     seen = []
 
@@ -108,7 +113,8 @@ async def test_a_gate_holds_its_job_active(engine):
     engine.gates["Gated"] = lambda _job: open_now
     engine.handlers["Gated"] = lambda job: done.append(job.name)
     engine.add("ocr", "Gated", {})
-    await asyncio.sleep(0.02)
+    await active(engine)
+    await asyncio.sleep(0.02)  # what does not wait would go on
     assert engine.has_active("ocr")
     assert done == []
     open_now = True
@@ -137,7 +143,8 @@ async def test_asynchronous_work_stays_active_until_it_is_done(engine):
 
     engine.handlers["Ocr"] = work
     engine.add("ocr", "Ocr", {})
-    await asyncio.sleep(0.01)
+    await active(engine)
+    await asyncio.sleep(0.01)  # what does not wait would go on
     assert engine.has_active("ocr")
     going_on.set()
     await idle(engine)
