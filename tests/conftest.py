@@ -84,6 +84,15 @@ def _away_from_the_checkout(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def unhurried_doctor(monkeypatch):
+    """The doctor and `setup` wait for an Immich that is only slow, beside other tests."""
+    from smartsort.doctor import examination
+
+    monkeypatch.setattr(examination, "CONNECT_SECONDS", 60.0)
+    monkeypatch.setattr(examination, "ANSWER_SECONDS", 60.0)
+
+
+@pytest.fixture
 def live(tmp_path):
     """A running sidecar with fast settings on `tmp_path/root`, beside a demo Immich that is done at once."""
     from tests.live_sidecar import live_sidecar

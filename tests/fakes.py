@@ -6,7 +6,6 @@ import asyncio
 import io
 import itertools
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -77,13 +76,13 @@ def content_of(path: str) -> bytes:
 class FakeClock(Clock):
     """Time that passes by a millisecond whenever somebody looks, and by hand.
 
-    `ahead`: seconds that its running time is ahead of the machine's, so that no test waits for them.
+    `ahead`: seconds of running time. They pass by hand only, so no test waits and none is too slow.
     """
 
     def __init__(self) -> None:
         self.at = datetime(2024, 5, 1, 12, tzinfo=UTC)
         self.ahead = 0.0
-        super().__init__(now=self._now, monotonic=lambda: time.monotonic() + self.ahead)
+        super().__init__(now=self._now, monotonic=lambda: 1000.0 + self.ahead)
 
     def _now(self) -> datetime:
         self.at += timedelta(milliseconds=1)

@@ -25,6 +25,8 @@ from smartsort.files.disk import Disk
 from smartsort.files.space import Space
 from smartsort.immich import ImmichServer
 
+pytestmark = pytest.mark.usefixtures("unhurried_doctor")
+
 MOUNT = "/mnt/smartsort/library"
 SECRET = "k3y-that-nobody-may-see"
 ADMIN_SECRET = "adm1n-key-that-nobody-may-see"

@@ -10,7 +10,7 @@ from typing import ClassVar
 import pytest
 from PIL import Image, ImageDraw
 from tests.fake_immich import LIBRARY_PATH, FakeAsset, FakeServer, by_name
-from tests.fakes import World
+from tests.fakes import World, close_world
 
 from smartsort.actions import PersonSelector
 from smartsort.core.model import State
@@ -73,7 +73,7 @@ def test_what_cannot_be_hashed_is_compared_with_nothing(tmp_path):
 def world(tmp_path):
     made = World(os.fspath(tmp_path / "root"), settings={"deduplication.near_duplicates": True})
     yield made
-    made.ledger.close()
+    close_world(made)
 
 
 def reason(world, photo_id):
@@ -145,7 +145,7 @@ async def test_immichs_groups_come_first_also_for_assets_that_are_not_ours(tmp_p
         "asset foreign-1 in Immich",
     )
     assert server.calls["duplicate_ids"] == 1
-    world.ledger.close()
+    close_world(world)
 
 
 async def test_an_asset_of_our_own_that_the_ledger_does_not_know_yet_is_no_copy_elsewhere(tmp_path):
@@ -157,7 +157,7 @@ async def test_an_asset_of_our_own_that_the_ledger_does_not_know_yet_is_no_copy_
     first = await world.deliver("anna_1.jpg", drawing(1))
     await world.settle()
     assert world.photo(first).state is State.FILED
-    world.ledger.close()
+    close_world(world)
 
 
 async def test_switched_off_nobody_looks(tmp_path):
@@ -167,7 +167,7 @@ async def test_switched_off_nobody_looks(tmp_path):
     await world.settle()
     assert world.photo(second).state is State.FILED
     assert "duplicate_ids" not in world.server.calls
-    world.ledger.close()
+    close_world(world)
 
 
 async def test_not_the_same_is_remembered(world):

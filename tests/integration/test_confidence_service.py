@@ -10,7 +10,7 @@ import os
 import httpx
 import pytest
 from tests.fake_immich import FakeAsset, FakeFace, FakeServer, by_name
-from tests.fakes import World
+from tests.fakes import World, close_world
 
 from smartsort.actions import PersonSelector
 from smartsort.confidence import FaceService, FaceServiceUnavailable, Measure
@@ -25,7 +25,7 @@ from smartsort.ports import FaceModel, ThumbnailSize
 MODEL = FaceModel("buffalo_l", 0.7)
 
 
-def service(handler, timeout=2.0, clock=None):
+def service(handler, timeout=60.0, clock=None):
     more = {} if clock is None else {"clock": clock}
     return FaceService("http://ml.test:3003", timeout, transport=httpx.MockTransport(handler), **more)
 
@@ -158,7 +158,9 @@ def measured_world(root, eye, **settings) -> World:
         root, server=server, settings={"whitelist": ["Anna", "Bella"], "blacklist": ["Carl"]} | settings
     )
     sidecar = world.sidecar
-    measure = Measure(world.context, sidecar.people, service(eye), patience_seconds=5)
+    measure = Measure(
+        world.context, sidecar.people, service(eye, clock=world.clock.monotonic), patience_seconds=5
+    )
     sidecar.recognise_stage._executor.evidence_builder.measure = measure
     sidecar.measure = measure
     return world
@@ -173,7 +175,7 @@ def eye():
 def world(tmp_path, eye):
     made = measured_world(os.fspath(tmp_path / "root"), eye)
     yield made
-    made.ledger.close()
+    close_world(made)
 
 
 async def test_it_tells_whether_there_is_a_face_at_all(world, eye):
@@ -238,7 +240,7 @@ async def test_the_margin_is_to_the_next_best_also_when_nobody_wants_that_one(tm
         assert reason.code == "low_margin"
         assert (reason.names, found.runner_up.name) == (("Anna", "Dora"), "Dora")
         assert found.margin < 0.1
-        world.ledger.close()
+        close_world(world)
     finally:
         del DIRECTIONS["dora"]
 
@@ -278,7 +280,7 @@ async def test_a_service_that_is_down_leaves_it_unknown_until_it_is_back(tmp_pat
             await world.stage("recheck")
         assert world.photo(photo_id).state is State.FILED
         assert decided(world, photo_id)[1].known
-    world.ledger.close()
+    close_world(world)
 
 
 async def test_another_model_is_never_compared_with(world, eye):
@@ -297,7 +299,7 @@ async def test_a_changed_model_name_starts_anew(tmp_path, eye):
     await galleries.use("antelopev2")
     assert not world.ledger.read(lambda db: embeddings.gallery_faces(db, "buffalo_l"))
     assert not galleries.likenesses(await world.server.people())
-    world.ledger.close()
+    close_world(world)
 
 
 async def test_human_decisions_come_first_in_a_gallery_and_waiting_photos_not_at_all(world):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import gzip
 import shutil
 import ssl
 import subprocess
+import time
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx
@@ -216,6 +219,32 @@ async def test_an_answer_cut_short_is_no_answer(answer: bytes) -> None:
             await get(wire, url)
         assert (await get(wire, url)).content == b"hi"
     assert peer.connections == 2
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_a_connection_that_comes_as_the_time_ends_is_closed(turns: int) -> None:
+    """After a pause of the whole machine both are there at once, and asyncio forgets the connection."""
+    peer, loop = Peer(OK), asyncio.get_running_loop()
+
+    def pause() -> None:
+        nonlocal turns
+        if turns:
+            turns -= 1
+            loop.call_soon(pause)
+        else:
+            time.sleep(0.02)
+
+    async with listening(peer) as url, wired() as wire:
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            loop.call_soon(pause)
+            with contextlib.suppress(httpx.ConnectTimeout):
+                await get(wire, url, connect=0.01)
+            for _ in range(50):
+                await asyncio.sleep(0)
+            gc.collect()
+        await wire.aclose()
+    assert [str(each.message) for each in said] == []
 
 
 async def test_silence_ends_in_time_and_takes_its_connection_along() -> None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 import httpx
 import pytest
 from pydantic import SecretStr
+from tests.fakes import close_world
 from tests.integration.test_confidence_service import Eye, measured_world
 from tests.phones import BOT, CHAT, stand_in
 
@@ -27,7 +28,7 @@ def settings(url: str, **more) -> Notify:
         address="https://photos.example.org",
         ntfy=NtfyTopic(url=SecretStr(f"{url}/secret-topic"), pictures=True),
         telegram=TelegramChat(token=SecretStr(BOT), chat=CHAT, server=url),
-        timeout_seconds=5,
+        timeout_seconds=60,
         **more,
     )
 
@@ -145,7 +146,7 @@ async def world(tmp_path):
         await made.deliver(name)
         await made.settle()
     yield made
-    made.ledger.close()
+    close_world(made)
 
 
 def questions(world, paper, **more):

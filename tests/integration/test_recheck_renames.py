@@ -72,7 +72,7 @@ async def test_a_rename_is_heard_of_although_no_photo_comes(world):
     await world.stage("connection")
     await world.stage("renames")
     assert "anna" in folders(world)
-    world.sidecar.people._read_at -= PEOPLE_SECONDS
+    world.clock.ahead += PEOPLE_SECONDS + 1
     before = Counter(world.server.calls_made)
     await world.stage("connection")
     assert Counter(world.server.calls_made) - before == {"people": 1}

@@ -20,6 +20,9 @@ import httpx
 
 READ_BYTES = 64 * 1024
 
+LATE_SECONDS = 1.0
+"""How long a connection that did not come in time may still come, to be closed."""
+
 _CONNECTION_LOST = "the server closed the connection without an answer"
 
 
@@ -88,20 +91,26 @@ class Http11Transport(httpx.AsyncBaseTransport):
         secure = url.scheme == "https"
         if secure and self._context is None:
             self._context = httpx.create_ssl_context(verify=self._verify)
+        opening = asyncio.ensure_future(
+            asyncio.open_connection(
+                url.raw_host.decode("ascii"),
+                url.port or (443 if secure else 80),
+                ssl=self._context if secure else None,
+                # Names that resolve to IPv6 first where only IPv4 answers are common in containers.
+                happy_eyeballs_delay=0.25,
+            )
+        )
         with _within(httpx.ConnectTimeout, "no connection in time"):
             try:
                 async with asyncio.timeout(seconds):
-                    reader, writer = await asyncio.open_connection(
-                        url.raw_host.decode("ascii"),
-                        url.port or (443 if secure else 80),
-                        ssl=self._context if secure else None,
-                        # Names that resolve to IPv6 first where only IPv4 answers are common in containers.
-                        happy_eyeballs_delay=0.25,
-                    )
-            except TimeoutError:
+                    # Not cancelled at once: asyncio forgets a socket that is connected in that moment.
+                    reader, writer = await asyncio.shield(opening)
+            except BaseException as error:
+                opening.add_done_callback(_hang_up)
+                asyncio.get_running_loop().call_later(LATE_SECONDS, opening.cancel)
+                if isinstance(error, OSError) and not isinstance(error, TimeoutError):
+                    raise httpx.ConnectError(str(error)) from error
                 raise
-            except OSError as error:
-                raise httpx.ConnectError(str(error)) from error
         return _Connection(reader, writer)
 
     async def _exchange(
@@ -145,6 +154,11 @@ class Http11Transport(httpx.AsyncBaseTransport):
         """Close the connections that are idle. One in use closes itself when its answer is there."""
         while self._idle:
             self._idle.pop().writer.close()
+
+
+def _hang_up(opening: asyncio.Task[tuple[asyncio.StreamReader, asyncio.StreamWriter]]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result()[1].close()
 
 
 def _sent(protocol: h11.Connection, request: httpx.Request, body: bytes) -> bytes:
